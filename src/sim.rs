@@ -1,0 +1,480 @@
+//! The world: nodes and services in virtual time, from one seed.
+//!
+//! A [`Sim`] is a discrete-event simulation on one thread. *Nodes* are named
+//! processes that run async code; *services* are sans-IO machines they connect
+//! to; *links* lie between the two. Time stands still while anything is ready
+//! to run, then jumps to the next event. Everything that may differ between
+//! two runs is a [choice](crate::choice), so a seed replays a run exactly: the
+//! [`Digest`] of its trace is the same on every machine.
+//!
+//! The world knows no broker and no Redis: they are services like any other,
+//! see [`Service`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use stunt_double::sim::{Outcome, Sim};
+//!
+//! let mut sim = Sim::new(1);
+//! sim.node("sleeper", async |node| {
+//!     node.sleep(Duration::from_secs(86_400)).await;
+//!     node.note("good morning");
+//! });
+//! sim.node("waiter", async |node| node.sleep(Duration::MAX).await);
+//!
+//! let Outcome::Stuck(waiting) = sim.run() else { panic!("the waiter never ends") };
+//! assert_eq!(waiting[0].to_string(), "waiter: a time that never comes");
+//! assert_eq!(sim.trace().notes(), " 86400.000s  sleeper      good morning\n");
+//! ```
+//!
+//! # Order within one instant
+//!
+//! Requests of handles (kill, restart, heal, sever) come first; then every
+//! ready task, as the [`Strategy`] has it; then the next event, by its tie and
+//! its sequence. Under a strategy other than fifo, events of one instant may
+//! change places and come before ready tasks, never within one connection.
+
+mod config;
+mod event;
+mod explore;
+mod fault;
+mod link;
+mod node;
+mod outcome;
+mod replay;
+mod schedule;
+mod service;
+mod task;
+mod timer;
+mod trace;
+mod world;
+
+pub use config::{Config, Retention, Strategy};
+pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};
+pub use link::{Latency, Link};
+pub use node::{Node, Report};
+pub use outcome::{Outcome, Problem, Waiting};
+pub use replay::{SEED_VARIABLE, seed_or};
+pub use service::{
+    Connection, Disconnected, Service, ServiceHandle, Session, Shutdown, Waiter, Wakes,
+};
+pub use task::{JoinHandle, Killed, Wait};
+pub use timer::{Elapsed, Sleep, Timeout};
+pub use trace::{Difference, Digest, Event, Trace, What};
+
+use crate::choice::{Site, Stream, Tape};
+use crate::time::Instant;
+use fault::Actions;
+use node::NodeId;
+use service::{Port, Server};
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use task::{LocalFuture, SendFuture, TaskId, joinable};
+use trace::{Actor, Record};
+use world::{Request, Turn, World};
+
+/// A node's factory: makes its main task, each time it starts.
+type Factory = Box<dyn FnMut(Node) -> LocalFuture>;
+
+struct Process {
+    node: Node,
+    factory: Factory,
+}
+
+/// A task's future and the waker it is polled with.
+struct Job {
+    waker: Waker,
+    future: LocalFuture,
+}
+
+/// A simulated world; see the [module](self).
+///
+/// It is not `Send`: a world lives on one thread. The handles it gives out
+/// are.
+pub struct Sim {
+    world: Arc<World>,
+    config: Config,
+    processes: Vec<Process>,
+    jobs: Vec<Option<Job>>,
+    ports: Vec<Arc<dyn Port>>,
+    actions: Actions,
+}
+
+impl Sim {
+    /// A world of this seed with the default [`Config`].
+    #[must_use]
+    pub fn new(seed: u64) -> Sim {
+        Sim::with_config(Config::new(seed))
+    }
+
+    /// A world of these settings.
+    #[must_use]
+    pub fn with_config(config: Config) -> Sim {
+        Sim {
+            world: Arc::new(World::new(&config)),
+            config,
+            processes: Vec::new(),
+            jobs: Vec::new(),
+            ports: Vec::new(),
+            actions: Actions::default(),
+        }
+    }
+
+    /// Adds a node and starts it. `factory` makes its main task, now and at
+    /// each [`Node::restart`]; when that ends the process exits. It may end
+    /// with `()` or with a `Result<(), E>`, whose error fails the run.
+    pub fn node<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
+    where
+        F: Future<Output = R> + 'static,
+        R: Report,
+    {
+        self.add_node(name, false, factory)
+    }
+
+    /// Adds a node whose job is to wait, such as a worker that consumes for
+    /// ever: it does not keep a run from being [`Outcome::Done`].
+    pub fn daemon<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
+    where
+        F: Future<Output = R> + 'static,
+        R: Report,
+    {
+        self.add_node(name, true, factory)
+    }
+
+    fn add_node<F, R>(
+        &mut self,
+        name: &str,
+        daemon: bool,
+        mut factory: impl FnMut(Node) -> F + 'static,
+    ) -> Node
+    where
+        F: Future<Output = R> + 'static,
+        R: Report,
+    {
+        let name: Arc<str> = name.into();
+        let mut core = self.world.lock();
+        let actor = core.trace.actor(&name);
+        let id = core.nodes.add(&name, actor, daemon);
+        drop(core);
+        let node = Node::new(&self.world, id, name);
+        let factory: Factory = Box::new(move |node| {
+            let world = Arc::clone(node.world());
+            let main = factory(node);
+            Box::pin(async move {
+                if let Some(message) = main.await.failure() {
+                    let problem = world.problem(Some(id), false, message);
+                    world.lock().problem = Some(problem);
+                }
+            })
+        });
+        self.processes.push(Process { node: node.clone(), factory });
+        self.start(id);
+        node
+    }
+
+    /// Adds a service. `make` makes the machine from the stream of its
+    /// choices at `site`.
+    pub fn service<S: Service>(
+        &mut self,
+        name: &str,
+        site: Site,
+        make: impl FnOnce(Stream) -> S,
+    ) -> ServiceHandle<S> {
+        let name: Arc<str> = name.into();
+        let id = u32::try_from(self.ports.len()).expect("fewer than 2^32 services");
+        let mut core = self.world.lock();
+        let actor = core.trace.actor(&name);
+        let stream = core.choices.stream(site, u64::from(id));
+        core.trace.record(self.world.now(), actor, Record::Started);
+        drop(core);
+        let server = Arc::new(Server::new(id, name, actor, make(stream)));
+        self.ports.push(Arc::clone(&server) as Arc<dyn Port>);
+        ServiceHandle::new(&self.world, &server)
+    }
+
+    /// Runs `future`, which need not be `Send`, beside the node's main task.
+    pub fn spawn<F: Future + 'static>(&mut self, node: &Node, future: F) -> JoinHandle<F::Output> {
+        let (run, handle) = joinable(&self.world, future);
+        let mut core = self.world.lock();
+        let (id, waker) = core.tasks.add(&self.world, node.id());
+        core.make_ready(id);
+        drop(core);
+        self.put(id, Job { waker, future: Box::pin(run) });
+        handle
+    }
+
+    /// The world's time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    /// The seed it was made from.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.config.seed
+    }
+
+    /// A choice of the test's own: a number in `0..n`, 0 being calm.
+    pub fn choose(&mut self, site: Site, entity: u64, n: u64) -> u64 {
+        self.world.lock().choose(self.now(), Actor::WORLD, site, entity, n)
+    }
+
+    /// The trace so far.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        self.world.lock().trace.clone()
+    }
+
+    /// The digest so far.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.world.lock().trace.digest()
+    }
+
+    /// Every choice so far, those of the services last; empty unless the
+    /// world was made with [`Config::record`].
+    #[must_use]
+    pub fn tape(&self) -> Tape {
+        let mut tape = self.world.lock().choices.tape();
+        for port in &self.ports {
+            tape.extend(port.recorded());
+        }
+        tape
+    }
+
+    /// Runs until nothing is left to happen.
+    pub fn run(&mut self) -> Outcome {
+        self.run_while(self.config.max_time, |_| true)
+    }
+
+    /// Runs for `duration` of virtual time, and then it is that time, whether
+    /// anything happened or not.
+    pub fn run_for(&mut self, duration: Duration) -> Outcome {
+        self.advance_to(self.now() + duration)
+    }
+
+    /// Runs until `condition` holds; it is looked at before the first and
+    /// after every step.
+    pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> Outcome {
+        self.run_while(self.config.max_time, |_| !condition())
+    }
+
+    /// Does everything up to and including `at`, and then it is that time.
+    /// With [`Sim::next_event`] this lets another clock drive the world.
+    pub fn advance_to(&mut self, at: Instant) -> Outcome {
+        let at = at.max(self.now()).min(self.config.max_time);
+        match self.run_while(at, |_| true) {
+            Outcome::Done | Outcome::Stuck(_) | Outcome::TimeBudget { .. } => {
+                self.world.set_now(at);
+                Outcome::Reached
+            }
+            other => other,
+        }
+    }
+
+    /// When something is next to happen: now, if a task is ready; `None` if
+    /// nothing is.
+    #[must_use]
+    pub fn next_event(&self) -> Option<Instant> {
+        self.world.lock().next_event(self.now())
+    }
+
+    /// Takes one step: polls one task, or handles one event and what it leads
+    /// to at once. `Reached` if there was one to take.
+    pub fn step(&mut self) -> Outcome {
+        let mut first = true;
+        self.run_while(self.config.max_time, |_| std::mem::take(&mut first))
+    }
+
+    /// The run loop: steps up to `limit` while `go_on` says so.
+    fn run_while(&mut self, limit: Instant, mut go_on: impl FnMut(&Sim) -> bool) -> Outcome {
+        loop {
+            if self.actions.has_conditions() {
+                for action in self.actions.fulfilled() {
+                    self.act(action);
+                }
+            }
+            if !go_on(self) {
+                return Outcome::Reached;
+            }
+            let turn = self.world.lock().turn(&self.world, limit);
+            match turn {
+                Turn::Poll(id) => self.poll(id),
+                Turn::Arrival { service, connection, up } => {
+                    self.ports[service as usize].arrive(&self.world, connection, up);
+                }
+                Turn::Wake(waker) => waker.wake(),
+                Turn::ServiceTimer(service) => self.ports[service as usize].timeout(&self.world),
+                Turn::Action(number) => {
+                    if let Some(action) = self.actions.take(number) {
+                        self.act(action);
+                    }
+                }
+                Turn::Adopt(spawned) => self.adopt(spawned),
+                Turn::Request(request) => self.serve(request),
+                Turn::Problem(problem) => return Outcome::Failed(problem),
+                Turn::StepBudget => return self.step_budget(),
+                Turn::Idle(Some(next)) => return Outcome::TimeBudget { next },
+                Turn::Idle(None) => return self.world.lock().at_rest(),
+            }
+        }
+    }
+
+    fn poll(&mut self, id: TaskId) {
+        let Some(job) = self.jobs.get_mut(id.slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let mut cx = Context::from_waker(&job.waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| job.future.as_mut().poll(&mut cx)));
+        match polled {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(())) => self.finish(id),
+            Err(panic) => {
+                let mut core = self.world.lock();
+                let node = core.node_of(id);
+                drop(core);
+                let problem = self.world.problem(node, true, panic_message(&*panic));
+                self.world.lock().problem = Some(problem);
+                if let Some(node) = node {
+                    self.end_process(node, Record::Killed);
+                }
+            }
+        }
+    }
+
+    /// A task has ended; where it was a node's main task, so has its process.
+    fn finish(&mut self, id: TaskId) {
+        let mut core = self.world.lock();
+        let node = core.node_of(id);
+        let exits = node.filter(|node| core.nodes[*node].main == Some(id));
+        core.end_task(id);
+        drop(core);
+        let job = self.jobs[id.slot as usize].take();
+        drop(job);
+        if let Some(node) = exits {
+            self.end_process(node, Record::Exited);
+        }
+    }
+
+    fn act(&mut self, action: Box<dyn FnOnce()>) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(action)) {
+            let problem = self.world.problem(None, true, panic_message(&*panic));
+            self.world.lock().problem = Some(problem);
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Kill(node) => self.end_process(node, Record::Killed),
+            Request::Restart(node) => {
+                self.end_process(node, Record::Killed);
+                self.start(node);
+            }
+            Request::Heal(link) => {
+                let service = self.world.lock().links[link].service;
+                self.ports[service as usize].healed(&self.world, link);
+            }
+            Request::Sever(link) => {
+                let service = self.world.lock().links[link].service;
+                self.ports[service as usize].severed(&self.world, link);
+            }
+        }
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let process = &mut self.processes[id.0 as usize];
+        let future = (process.factory)(process.node.clone());
+        let mut core = self.world.lock();
+        let (task, waker) = core.tasks.add(&self.world, id);
+        let node = &mut core.nodes[id];
+        node.main = Some(task);
+        let actor = node.actor;
+        core.trace.record(self.world.now(), actor, Record::Started);
+        core.make_ready(task);
+        drop(core);
+        self.put(task, Job { waker, future });
+    }
+
+    /// Drops a process's tasks and closes its sockets, if it is alive.
+    fn end_process(&mut self, id: NodeId, how: Record<'_>) {
+        self.adopt_spawned();
+        let mut core = self.world.lock();
+        let node = &mut core.nodes[id];
+        if node.main.take().is_none() {
+            return;
+        }
+        node.paused = false;
+        node.parked.clear();
+        let actor = node.actor;
+        core.trace.record(self.world.now(), actor, how);
+        let theirs: Vec<TaskId> =
+            core.tasks.iter().filter(|(_, task)| task.node == id).map(|(id, _)| id).collect();
+        theirs.iter().for_each(|task| core.end_task(*task));
+        drop(core);
+        // The futures run code of their own when dropped: no lock is held.
+        let jobs: Vec<_> = theirs.iter().map(|task| self.jobs[task.slot as usize].take()).collect();
+        drop(jobs);
+        self.adopt_spawned();
+        self.ports.iter().for_each(|port| port.node_died(&self.world, id));
+    }
+
+    /// Takes over the futures that handles have spawned.
+    fn adopt_spawned(&mut self) {
+        let spawned = std::mem::take(&mut self.world.lock().spawned);
+        self.adopt(spawned);
+    }
+
+    fn adopt(&mut self, spawned: Vec<(TaskId, Waker, SendFuture)>) {
+        for (id, waker, future) in spawned {
+            self.put(id, Job { waker, future });
+        }
+    }
+
+    fn put(&mut self, id: TaskId, job: Job) {
+        let slot = id.slot as usize;
+        if self.jobs.len() <= slot {
+            self.jobs.resize_with(slot + 1, || None);
+        }
+        self.jobs[slot] = Some(job);
+    }
+
+    fn step_budget(&self) -> Outcome {
+        let last = self.world.lock().last_polled();
+        Outcome::StepBudget { steps: self.config.max_steps, last }
+    }
+}
+
+/// Processes are killed, so that what they own is dropped while the world is
+/// still there.
+impl Drop for Sim {
+    fn drop(&mut self) {
+        self.adopt_spawned();
+        for job in &mut self.jobs {
+            drop(job.take());
+        }
+        let spawned = std::mem::take(&mut self.world.lock().spawned);
+        drop(spawned);
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sim")
+            .field("config", &self.config)
+            .field("now", &self.now())
+            .field("nodes", &self.processes.len())
+            .field("services", &self.ports.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}

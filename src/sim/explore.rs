@@ -1,0 +1,242 @@
+//! Exploration: many seeds, and the proof that one means one thing.
+//!
+//! Each seed's world lives on one thread, from its making to its end; a sweep
+//! gives the seeds to as many threads as there are cores. Which thread runs
+//! which seed, and how long it takes, reaches no world.
+
+use super::config::{Config, Retention, Strategy};
+use super::node::Report;
+use super::replay;
+use super::trace::{Difference, Digest};
+use super::{Sim, panic_message};
+use std::fmt;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+/// Runs `scenario` twice in worlds of these settings and compares their whole
+/// traces.
+///
+/// # Errors
+///
+/// The first difference: something in the scenario does not come from the
+/// world, such as a real clock or a hash map's order.
+///
+/// ```
+/// use std::time::Duration;
+/// use stunt_double::sim::{Config, check_determinism};
+///
+/// let digest = check_determinism(Config::new(3), |sim| {
+///     sim.node("a", async |node| node.sleep(Duration::from_secs(1)).await);
+///     sim.run().expect_done();
+/// });
+/// assert!(digest.is_ok());
+/// ```
+pub fn check_determinism(
+    config: Config,
+    mut scenario: impl FnMut(&mut Sim),
+) -> Result<Digest, Box<Difference>> {
+    let config = config.retention(Retention::All);
+    let mut run = || {
+        let mut sim = Sim::with_config(config.clone());
+        scenario(&mut sim);
+        sim.trace()
+    };
+    let (first, second) = (run(), run());
+    match first.first_difference(&second) {
+        Some(difference) => Err(Box::new(difference)),
+        None => Ok(first.digest()),
+    }
+}
+
+/// A seed whose scenario failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// What the scenario's error or panic said.
+    pub message: String,
+}
+
+/// What came of a sweep over seeds.
+#[derive(Clone, Debug)]
+#[must_use = "failures are only told here; see `Sweep::expect_none`"]
+pub struct Sweep {
+    /// How many seeds ran.
+    pub ran: u64,
+    /// The failures, by rising seed: the smallest failing seed of the range
+    /// is the first. Only that one, unless all were asked for.
+    pub failures: Vec<Failure>,
+    /// The wall time it took.
+    pub wall_time: Duration,
+    /// How to run the smallest failing seed again: a line for a shell.
+    pub replay: Option<String>,
+}
+
+impl Sweep {
+    /// Seeds run for each second of wall time.
+    #[must_use]
+    pub fn seeds_per_second(&self) -> f64 {
+        self.ran as f64 / self.wall_time.as_secs_f64().max(1e-9)
+    }
+
+    /// Asserts that no seed failed.
+    ///
+    /// # Panics
+    ///
+    /// If one did, with its message and the line that replays it.
+    #[track_caller]
+    pub fn expect_none(self) {
+        assert!(self.failures.is_empty(), "{self}");
+    }
+}
+
+impl fmt::Display for Sweep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.failures.first() {
+            None => write!(f, "{} seeds, none failed", self.ran),
+            Some(failure) => {
+                write!(f, "seed {} failed: {}", failure.seed, failure.message)?;
+                self.replay.iter().try_for_each(|line| write!(f, "\n  replay with: {line}"))
+            }
+        }
+    }
+}
+
+/// A sweep over seeds, to be set up and run.
+///
+/// ```
+/// use stunt_double::sim::{Seeds, Strategy};
+/// use stunt_double::Site;
+///
+/// const DIE: Site = Site::new("example.die");
+/// let sweep = Seeds::new(0..100).strategy(Strategy::Random).run(|sim| {
+///     match sim.choose(DIE, 0, 6) {
+///         5 => Err("a six"),
+///         _ => Ok(()),
+///     }
+/// });
+/// assert_eq!(sweep.failures.len(), 1, "it stops at the first");
+/// assert!(sweep.replay.unwrap().starts_with("STUNT_DOUBLE_SEED="));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a sweep does nothing until it is run"]
+pub struct Seeds {
+    range: Range<u64>,
+    config: Config,
+    all: bool,
+    threads: usize,
+}
+
+impl Seeds {
+    /// A sweep over these seeds: the default [`Config`] for each, on every
+    /// core, until the first failure.
+    pub fn new(range: Range<u64>) -> Seeds {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Seeds { range, config: Config::new(0), all: false, threads }
+    }
+
+    /// The settings of each world; the seed in them is replaced.
+    pub fn config(mut self, config: Config) -> Seeds {
+        self.config = config;
+        self
+    }
+
+    /// The schedule of each world.
+    pub fn strategy(mut self, strategy: Strategy) -> Seeds {
+        self.config = self.config.strategy(strategy);
+        self
+    }
+
+    /// Runs every seed and collects all failures, instead of stopping at the
+    /// first.
+    pub fn collect_all(mut self) -> Seeds {
+        self.all = true;
+        self
+    }
+
+    /// How many threads run worlds; at least one.
+    pub fn threads(mut self, threads: usize) -> Seeds {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Runs `scenario` once for each seed. It fails by an error or a panic.
+    ///
+    /// Where [`SEED_VARIABLE`](super::SEED_VARIABLE) names a seed, that one
+    /// runs alone, in the range or not.
+    pub fn run<R: Report>(self, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
+        let range =
+            replay::forced_seed().map_or(self.range.clone(), |seed| seed..seed.saturating_add(1));
+        let found = Found {
+            next: AtomicU64::new(range.start),
+            // Seeds from here on need not run.
+            end: AtomicU64::new(range.end),
+            failures: Mutex::new(Vec::new()),
+            ran: AtomicU64::new(0),
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "how long a sweep took is told to people only"
+        )]
+        let began = std::time::Instant::now();
+        let current = std::thread::current();
+        let name = current.name().unwrap_or("main");
+        std::thread::scope(|scope| {
+            for _ in 0..self.threads {
+                // The name is what a panic's message and the replay line tell.
+                let thread = std::thread::Builder::new().name(name.to_owned());
+                thread
+                    .spawn_scoped(scope, || self.run_some(&found, &scenario))
+                    .expect("the system can start a thread");
+            }
+        });
+        let mut failures = found.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failures.sort_by_key(|failure| failure.seed);
+        if !self.all {
+            failures.truncate(1);
+        }
+        let replay = failures.first().map(|failure| replay::command(failure.seed));
+        Sweep { ran: found.ran.into_inner(), failures, wall_time: began.elapsed(), replay }
+    }
+
+    /// Runs the next seed until there is none. Seeds are taken in rising
+    /// order, so once one has failed only smaller ones are still running, and
+    /// the smallest failure is that of the whole range.
+    fn run_some<R: Report>(&self, found: &Found, scenario: &(impl Fn(&mut Sim) -> R + Sync)) {
+        loop {
+            let seed = found.next.fetch_add(1, SeqCst);
+            if seed >= found.end.load(SeqCst) {
+                return;
+            }
+            let mut config = self.config.clone();
+            config.seed = seed;
+            let mut sim = Sim::with_config(config);
+            let ended = catch_unwind(AssertUnwindSafe(|| scenario(&mut sim).failure()));
+            found.ran.fetch_add(1, SeqCst);
+            if let Some(message) = ended.unwrap_or_else(|panic| Some(panic_message(&*panic))) {
+                if !self.all {
+                    found.end.fetch_min(seed, SeqCst);
+                }
+                let mut failures = found.failures.lock().unwrap_or_else(PoisonError::into_inner);
+                failures.push(Failure { seed, message });
+            }
+        }
+    }
+}
+
+struct Found {
+    next: AtomicU64,
+    end: AtomicU64,
+    failures: Mutex<Vec<Failure>>,
+    ran: AtomicU64,
+}
+
+/// Runs `scenario` for each seed on every core, until the first failure; see
+/// [`Seeds`] for more say.
+pub fn seeds<R: Report>(range: Range<u64>, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
+    Seeds::new(range).run(scenario)
+}

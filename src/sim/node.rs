@@ -1,0 +1,364 @@
+//! Nodes: named processes.
+//!
+//! A node is made by a factory, so that it can be restarted. It owns its
+//! tasks, its connections and a clock. When the future its factory made ends,
+//! the process exits; when it is killed, it dies: either way its other tasks
+//! are dropped and its sockets closed, as an operating system does, and what
+//! it had sent before still arrives.
+
+use super::link::Link;
+use super::service::Service;
+use super::service::ServiceHandle;
+use super::task::{JoinHandle, TaskId, joinable};
+use super::timer::{Sleep, Timeout};
+use super::trace::{Actor, Record};
+use super::world::{Core, Request, World};
+use crate::choice::Site;
+use crate::time::Instant;
+use std::fmt;
+use std::future::Future;
+use std::ops::{Index, IndexMut};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// The number of a node, in order of creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct NodeId(pub(super) u32);
+
+/// What the world knows of a node.
+#[derive(Debug)]
+pub(super) struct NodeState {
+    pub(super) name: Arc<str>,
+    pub(super) actor: Actor,
+    /// Waiting is its job: it does not keep a run from being done.
+    pub(super) daemon: bool,
+    pub(super) paused: bool,
+    /// Tasks that became ready while it was paused, in order.
+    pub(super) parked: Vec<TaskId>,
+    pub(super) main: Option<TaskId>,
+}
+
+/// Every node of the world.
+#[derive(Debug, Default)]
+pub(super) struct Nodes(Vec<NodeState>);
+
+impl Nodes {
+    pub(super) fn add(&mut self, name: &Arc<str>, actor: Actor, daemon: bool) -> NodeId {
+        let id = NodeId(u32::try_from(self.0.len()).expect("fewer than 2^32 nodes"));
+        self.0.push(NodeState {
+            name: Arc::clone(name),
+            actor,
+            daemon,
+            paused: false,
+            parked: Vec::new(),
+            main: None,
+        });
+        id
+    }
+}
+
+impl Index<NodeId> for Nodes {
+    type Output = NodeState;
+
+    fn index(&self, id: NodeId) -> &NodeState {
+        &self.0[id.0 as usize]
+    }
+}
+
+impl IndexMut<NodeId> for Nodes {
+    fn index_mut(&mut self, id: NodeId) -> &mut NodeState {
+        &mut self.0[id.0 as usize]
+    }
+}
+
+/// A node's clock: how it differs from the world's.
+#[derive(Debug, Default)]
+struct Clock {
+    /// Nanoseconds it is ahead of the world's calendar.
+    offset: AtomicI64,
+    /// Parts per million it runs fast; at least -999,999.
+    drift: AtomicI64,
+    /// Whether it differs at all: keeps the common case to one look.
+    skewed: AtomicBool,
+}
+
+impl Clock {
+    /// The time a span of the node's clock takes in the world.
+    fn to_world(&self, local: Duration) -> Duration {
+        if !self.skewed.load(Relaxed) {
+            return local;
+        }
+        scale(local, 1_000_000, 1_000_000 + i128::from(self.drift.load(Relaxed)))
+    }
+
+    fn from_world(&self, world: Duration) -> Duration {
+        if !self.skewed.load(Relaxed) {
+            return world;
+        }
+        scale(world, 1_000_000 + i128::from(self.drift.load(Relaxed)), 1_000_000)
+    }
+}
+
+fn scale(d: Duration, by: i128, over: i128) -> Duration {
+    let nanos = i128::try_from(d.as_nanos()).unwrap_or(i128::MAX).saturating_mul(by) / over;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// A node of the world: the handle its own code runs with, and by which a test
+/// kills, restarts or pauses it. `Clone`, `Send` and `Sync`.
+///
+/// ```
+/// use std::time::Duration;
+/// use stunt_double::sim::Sim;
+///
+/// let mut sim = Sim::new(1);
+/// let worker = sim.node("worker", async |node| {
+///     node.sleep(Duration::from_secs(3600)).await;
+///     node.note("an hour later");
+/// });
+/// sim.run().expect_done();
+/// assert_eq!(sim.now().to_string(), "3600s");
+/// assert!(!worker.is_alive());
+/// ```
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+/// Behind one pointer, since futures hold it in numbers.
+struct Inner {
+    world: Arc<World>,
+    id: NodeId,
+    name: Arc<str>,
+    clock: Clock,
+}
+
+impl Node {
+    pub(super) fn new(world: &Arc<World>, id: NodeId, name: Arc<str>) -> Node {
+        Node(Arc::new(Inner { world: Arc::clone(world), id, name, clock: Clock::default() }))
+    }
+
+    pub(super) fn world(&self) -> &Arc<World> {
+        &self.0.world
+    }
+
+    pub(super) fn id(&self) -> NodeId {
+        self.0.id
+    }
+
+    pub(super) fn shared_name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The world's time. A real process cannot see it: code under test that
+    /// is to notice a bad clock asks for [`Node::wall_clock`].
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.0.world.now()
+    }
+
+    /// What the node's own calendar clock shows, as the time since the Unix
+    /// epoch: the world's, with this node's drift and offset.
+    #[must_use]
+    pub fn wall_clock(&self) -> Duration {
+        let local = self.0.clock.from_world(self.now().since_start());
+        let epoch = crate::time::WORLD_EPOCH.saturating_add(local);
+        let offset = self.0.clock.offset.load(Relaxed);
+        let by = Duration::from_nanos(offset.unsigned_abs());
+        if offset < 0 { epoch.saturating_sub(by) } else { epoch.saturating_add(by) }
+    }
+
+    /// Sets how far the node's calendar clock is ahead of the world's, in
+    /// nanoseconds; negative is behind.
+    pub fn set_clock_offset(&self, nanos: i64) {
+        self.0.clock.offset.store(nanos, Relaxed);
+        self.0.clock.skewed.store(true, Relaxed);
+    }
+
+    /// Sets how fast the node's clock runs, in parts per million more than the
+    /// world's: at 1,000,000 a sleep of two seconds takes one. Taken as at
+    /// least -999,999, which is a clock that nearly stands. Sleeps already
+    /// begun keep their end.
+    pub fn set_clock_drift(&self, ppm: i64) {
+        self.0.clock.drift.store(ppm.max(-999_999), Relaxed);
+        self.0.clock.skewed.store(true, Relaxed);
+    }
+
+    /// Waits for `duration` of the node's clock.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        let deadline = self.now() + self.0.clock.to_world(duration);
+        Sleep::until(self.clone(), deadline)
+    }
+
+    /// Waits until a moment of the world's time.
+    pub fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep::until(self.clone(), deadline)
+    }
+
+    /// Gives `future` at most `duration` of the node's clock to finish.
+    ///
+    /// # Errors
+    ///
+    /// [`Elapsed`](super::Elapsed) if it did not.
+    pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
+        Timeout::new(self.sleep(duration), future)
+    }
+
+    /// Lets every other ready task run first.
+    pub async fn yield_now(&self) {
+        let mut yielded = false;
+        std::future::poll_fn(|cx| {
+            if yielded {
+                return Poll::Ready(());
+            }
+            yielded = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Runs `future` beside the node's main task, to be dropped with the node.
+    /// For one that is not `Send`, see [`Sim::spawn`](super::Sim::spawn).
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        let (run, handle) = joinable(&self.0.world, future);
+        let mut core = self.0.world.lock();
+        let (id, waker) = core.tasks.add(&self.0.world, self.0.id);
+        core.spawned.push((id, waker, Box::pin(run)));
+        core.make_ready(id);
+        handle
+    }
+
+    /// Writes a line into the trace: what a transcript is made of.
+    pub fn note(&self, text: impl fmt::Display) {
+        let mut core = self.0.world.lock();
+        let actor = core.nodes[self.0.id].actor;
+        core.trace.record(self.now(), actor, Record::Note { text: &text });
+    }
+
+    /// A choice of this node's: a number in `0..n`, 0 being calm.
+    #[must_use]
+    pub fn choose(&self, site: Site, n: u64) -> u64 {
+        let mut core = self.0.world.lock();
+        let actor = core.nodes[self.0.id].actor;
+        core.choose(self.now(), actor, site, u64::from(self.0.id.0), n)
+    }
+
+    /// Kills the process before anything else happens: its tasks are dropped
+    /// where they stand, its sockets close. Nothing if it is not alive.
+    pub fn kill(&self) {
+        self.0.world.lock().requests.push_back(Request::Kill(self.0.id));
+    }
+
+    /// Kills the process if it is alive, and starts it anew.
+    pub fn restart(&self) {
+        self.0.world.lock().requests.push_back(Request::Restart(self.0.id));
+    }
+
+    /// Stops the process where it stands (`SIGSTOP`): none of its tasks run
+    /// until [`Node::resume`]; its sockets stay open and its clock goes on.
+    pub fn pause(&self) {
+        self.set_paused(true);
+    }
+
+    /// Lets a paused process go on.
+    pub fn resume(&self) {
+        self.set_paused(false);
+    }
+
+    fn set_paused(&self, on: bool) {
+        let mut core = self.0.world.lock();
+        let node = &mut core.nodes[self.0.id];
+        if node.paused == on {
+            return;
+        }
+        node.paused = on;
+        let actor = node.actor;
+        let parked = std::mem::take(&mut node.parked);
+        core.trace.record(self.now(), actor, if on { Record::Paused } else { Record::Resumed });
+        parked.into_iter().for_each(|id| core.unpark(id));
+    }
+
+    /// Whether its main task is still to end.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.0.world.lock().nodes[self.0.id].main.is_some()
+    }
+
+    /// The link between this node and a service.
+    #[must_use]
+    pub fn link<S: Service>(&self, service: &ServiceHandle<S>) -> Link {
+        Link::between(self, service.id(), service.shared_name())
+    }
+
+    /// Notes what the task being polled waits for; for futures that are not
+    /// of this crate, so that an [`Outcome`](super::Outcome) can name it.
+    pub fn waiting_for<F: Future>(
+        &self,
+        what: &str,
+        future: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        WaitingFor { world: Arc::clone(&self.0.world), what: what.into(), future: Box::pin(future) }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+struct WaitingFor<F> {
+    world: Arc<World>,
+    what: Arc<str>,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for WaitingFor<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let poll = self.future.as_mut().poll(cx);
+        if poll.is_pending() {
+            let what = super::task::Wait::Shared(Arc::clone(&self.what));
+            self.world.lock().note_wait(what);
+        }
+        poll
+    }
+}
+
+/// What a node's main task may end with: nothing, or a `Result` whose error
+/// fails the run.
+pub trait Report {
+    /// What went wrong, in words.
+    fn failure(self) -> Option<String>;
+}
+
+impl Report for () {
+    fn failure(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: fmt::Display> Report for Result<(), E> {
+    fn failure(self) -> Option<String> {
+        self.err().map(|error| format!("{error:#}"))
+    }
+}
+
+impl Core {
+    pub(super) fn node_of(&mut self, task: TaskId) -> Option<NodeId> {
+        self.tasks.get(task).map(|t| t.node)
+    }
+}

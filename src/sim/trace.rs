@@ -1,0 +1,438 @@
+//! The trace: what happened, when and to whom.
+//!
+//! Every event goes into a running 128-bit digest, so that two runs can be
+//! compared without keeping either; how many are kept as well is the world's
+//! [`Retention`]. The digest covers times, actors, polls, choices, messages
+//! and notes, as fixed little-endian words through XXH3, and is the same on
+//! every platform.
+
+use super::config::Retention;
+use crate::choice::Site;
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Who an event is about: an index into the trace's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Actor(u32);
+
+impl Actor {
+    /// The world itself.
+    pub(super) const WORLD: Actor = Actor(0);
+}
+
+/// An event on its way into the trace; texts are made only if they are kept.
+#[derive(Clone, Copy)]
+pub(super) enum Record<'a> {
+    Ran { task: u64 },
+    Choice { site: Site, entity: u64, n: u64, value: u64 },
+    Started,
+    Killed,
+    Exited,
+    Failed { message: &'a str },
+    Paused,
+    Resumed,
+    Partitioned { service: &'a Arc<str> },
+    Healed { service: &'a Arc<str> },
+    Severed { service: &'a Arc<str> },
+    Connected { service: &'a Arc<str> },
+    Refused { service: &'a Arc<str> },
+    Disconnected { peer: &'a Arc<str> },
+    Request { from: &'a Arc<str>, print: u64, text: &'a dyn fmt::Display },
+    Response { from: &'a Arc<str>, print: u64, text: &'a dyn fmt::Display },
+    Stopped { how: &'static str },
+    Wiped,
+    Note { text: &'a dyn fmt::Display },
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// A task was polled.
+    Ran {
+        /// The task's number.
+        task: u64,
+    },
+    /// A choice was made.
+    Choice {
+        /// At which site.
+        site: Site,
+        /// For whom.
+        entity: u64,
+        /// Among how many.
+        n: u64,
+        /// Which.
+        value: u64,
+    },
+    /// A node or service started.
+    Started,
+    /// A node was killed.
+    Killed,
+    /// A node's main task ended.
+    Exited,
+    /// A node's main task ended with an error, or one of its tasks panicked.
+    Failed(String),
+    /// A node was paused.
+    Paused,
+    /// A node was resumed.
+    Resumed,
+    /// The node's link to this service was partitioned.
+    Partitioned(Arc<str>),
+    /// The node's link to this service healed.
+    Healed(Arc<str>),
+    /// The node's link to this service was severed.
+    Severed(Arc<str>),
+    /// The node's connection to this service was accepted.
+    Connected(Arc<str>),
+    /// The node's connection to this service was refused.
+    Refused(Arc<str>),
+    /// A service or node saw a connection with this peer end.
+    Disconnected(Arc<str>),
+    /// A service received this from a node.
+    Request {
+        /// The node.
+        from: Arc<str>,
+        /// What it said.
+        text: String,
+    },
+    /// A node received this from a service.
+    Response {
+        /// The service.
+        from: Arc<str>,
+        /// What it said.
+        text: String,
+    },
+    /// A service stopped: how.
+    Stopped(&'static str),
+    /// A service lost all it had.
+    Wiped,
+    /// A line written by the code under test.
+    Note(String),
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            What::Ran { task } => write!(f, "ran task {task}"),
+            What::Choice { site, entity, n, value } => {
+                write!(f, "chose {value} of {n} at {} for {entity}", site.name())
+            }
+            What::Started => f.write_str("started"),
+            What::Killed => f.write_str("killed"),
+            What::Exited => f.write_str("exited"),
+            What::Failed(message) => write!(f, "failed: {message}"),
+            What::Paused => f.write_str("paused"),
+            What::Resumed => f.write_str("resumed"),
+            What::Partitioned(service) => write!(f, "partitioned from {service}"),
+            What::Healed(service) => write!(f, "link to {service} healed"),
+            What::Severed(service) => write!(f, "link to {service} severed"),
+            What::Connected(service) => write!(f, "connected to {service}"),
+            What::Refused(service) => write!(f, "refused by {service}"),
+            What::Disconnected(peer) => write!(f, "disconnected from {peer}"),
+            What::Request { from, text } => write!(f, "<- {from}: {text}"),
+            What::Response { from, text } => write!(f, "<- {from}: {text}"),
+            What::Stopped(how) => write!(f, "stopped ({how})"),
+            What::Wiped => f.write_str("wiped"),
+            What::Note(text) => f.write_str(text),
+        }
+    }
+}
+
+/// An event that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The world's time.
+    pub at: Instant,
+    /// The node or service, or `world`.
+    pub who: Arc<str>,
+    /// What happened to it.
+    pub what: What,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>10.3}  {:<12} {}", self.at, self.who, self.what)
+    }
+}
+
+/// The digest of a trace: equal for equal runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    /// A hash of every event.
+    pub hash: u128,
+    /// How many events there were.
+    pub count: u64,
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x} of {} events", self.hash, self.count)
+    }
+}
+
+/// The trace of a world; see [`Sim::trace`](super::Sim::trace).
+#[derive(Clone)]
+pub struct Trace {
+    retention: Retention,
+    names: Vec<Arc<str>>,
+    hasher: Option<Box<Xxh3>>,
+    count: u64,
+    kept: VecDeque<Event>,
+}
+
+impl Trace {
+    pub(super) fn new(retention: Retention) -> Trace {
+        let hasher = (retention != Retention::Off).then(|| Box::new(Xxh3::new()));
+        Trace {
+            retention,
+            names: vec![Arc::from("world")],
+            hasher,
+            count: 0,
+            kept: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn actor(&mut self, name: &Arc<str>) -> Actor {
+        self.names.push(Arc::clone(name));
+        Actor(u32::try_from(self.names.len() - 1).expect("fewer than 2^32 actors"))
+    }
+
+    /// Whether events are looked at: where not, a message's fingerprint need
+    /// not be made.
+    pub(super) fn is_on(&self) -> bool {
+        self.hasher.is_some()
+    }
+
+    pub(super) fn record(&mut self, at: Instant, who: Actor, record: Record<'_>) {
+        let Some(hasher) = &mut self.hasher else { return };
+        self.count += 1;
+        record.digest(at, who, hasher);
+        let detail = matches!(record, Record::Ran { .. } | Record::Choice { .. });
+        let room = match self.retention {
+            Retention::All => usize::MAX,
+            Retention::Last(n) if !detail => n,
+            Retention::Last(_) | Retention::Digest | Retention::Off => return,
+        };
+        if self.kept.len() >= room {
+            self.kept.pop_front();
+        }
+        if room > 0 {
+            let who = Arc::clone(&self.names[who.0 as usize]);
+            self.kept.push_back(Event { at, who, what: record.what() });
+        }
+    }
+
+    /// The digest so far.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let hash = self.hasher.as_ref().map_or(0, |hasher| hasher.digest128());
+        Digest { hash, count: self.count }
+    }
+
+    /// The events that were kept, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> + ExactSizeIterator {
+        self.kept.iter()
+    }
+
+    /// The notes that were kept, one a line: `   1.500s  worker-1     done`.
+    #[must_use]
+    pub fn notes(&self) -> String {
+        self.lines(|what| matches!(what, What::Note(_)))
+    }
+
+    /// What was kept, one event a line, without polls and choices.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        self.lines(|what| !matches!(what, What::Ran { .. } | What::Choice { .. }))
+    }
+
+    fn lines(&self, wanted: impl Fn(&What) -> bool) -> String {
+        self.kept.iter().filter(|e| wanted(&e.what)).map(|e| format!("{e}\n")).collect()
+    }
+
+    /// Where two traces first differ; `None` if they are equal. Both should
+    /// have been kept whole ([`Retention::All`]).
+    #[must_use]
+    pub fn first_difference(&self, other: &Trace) -> Option<Difference> {
+        let (a, b) = (&self.kept, &other.kept);
+        let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+        if same == a.len() && same == b.len() && self.digest() == other.digest() {
+            return None;
+        }
+        let before = a.iter().skip(same.saturating_sub(3)).take(same.min(3)).cloned().collect();
+        Some(Difference {
+            index: same,
+            before,
+            left: a.get(same).cloned(),
+            right: b.get(same).cloned(),
+        })
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("retention", &self.retention)
+            .field("count", &self.count)
+            .field("kept", &self.kept.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first difference between two traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// How many kept events were equal before it.
+    pub index: usize,
+    /// The last few of those.
+    pub before: Vec<Event>,
+    /// What the first trace has there; `None` if it ended.
+    pub left: Option<Event>,
+    /// What the second trace has there; `None` if it ended.
+    pub right: Option<Event>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |event: &Option<Event>| match event {
+            Some(event) => event.to_string(),
+            None => "(the trace ends, or differs only in what was not kept)".to_owned(),
+        };
+        writeln!(f, "the runs differ after {} equal events:", self.index)?;
+        for event in &self.before {
+            writeln!(f, "  both   {event}")?;
+        }
+        writeln!(f, "  first  {}", side(&self.left))?;
+        write!(f, "  second {}", side(&self.right))
+    }
+}
+
+impl Record<'_> {
+    /// Feeds the event to the digest: four words, and the bytes of its text.
+    fn digest(&self, at: Instant, who: Actor, hasher: &mut Xxh3) {
+        let (kind, a, b, text): (u64, u64, u64, Option<&str>) = match *self {
+            Record::Ran { task } => (1, task, 0, None),
+            Record::Choice { site, entity, n, value } => {
+                (2, entity, n ^ value.rotate_left(32), Some(site.name()))
+            }
+            Record::Started => (3, 0, 0, None),
+            Record::Killed => (4, 0, 0, None),
+            Record::Exited => (5, 0, 0, None),
+            Record::Failed { message } => (6, 0, 0, Some(message)),
+            Record::Paused => (7, 0, 0, None),
+            Record::Resumed => (8, 0, 0, None),
+            Record::Partitioned { service } => (9, 0, 0, Some(service)),
+            Record::Healed { service } => (10, 0, 0, Some(service)),
+            Record::Severed { service } => (11, 0, 0, Some(service)),
+            Record::Connected { service } => (12, 0, 0, Some(service)),
+            Record::Refused { service } => (13, 0, 0, Some(service)),
+            Record::Disconnected { peer } => (14, 0, 0, Some(peer)),
+            Record::Request { from, print, .. } => (15, print, 0, Some(from)),
+            Record::Response { from, print, .. } => (16, print, 0, Some(from)),
+            Record::Stopped { how } => (17, 0, 0, Some(how)),
+            Record::Wiped => (18, 0, 0, None),
+            Record::Note { text } => {
+                let text = text.to_string();
+                return hash(hasher, at, who, (19, text.len() as u64, 0), Some(&text));
+            }
+        };
+        hash(hasher, at, who, (kind, a, b), text);
+    }
+
+    fn what(self) -> What {
+        match self {
+            Record::Ran { task } => What::Ran { task },
+            Record::Choice { site, entity, n, value } => What::Choice { site, entity, n, value },
+            Record::Started => What::Started,
+            Record::Killed => What::Killed,
+            Record::Exited => What::Exited,
+            Record::Failed { message } => What::Failed(message.to_owned()),
+            Record::Paused => What::Paused,
+            Record::Resumed => What::Resumed,
+            Record::Partitioned { service } => What::Partitioned(Arc::clone(service)),
+            Record::Healed { service } => What::Healed(Arc::clone(service)),
+            Record::Severed { service } => What::Severed(Arc::clone(service)),
+            Record::Connected { service } => What::Connected(Arc::clone(service)),
+            Record::Refused { service } => What::Refused(Arc::clone(service)),
+            Record::Disconnected { peer } => What::Disconnected(Arc::clone(peer)),
+            Record::Request { from, text, .. } => {
+                What::Request { from: Arc::clone(from), text: text.to_string() }
+            }
+            Record::Response { from, text, .. } => {
+                What::Response { from: Arc::clone(from), text: text.to_string() }
+            }
+            Record::Stopped { how } => What::Stopped(how),
+            Record::Wiped => What::Wiped,
+            Record::Note { text } => What::Note(text.to_string()),
+        }
+    }
+}
+
+fn hash(hasher: &mut Xxh3, at: Instant, who: Actor, words: (u64, u64, u64), text: Option<&str>) {
+    let (kind, a, b) = words;
+    let mut bytes = [0; 32];
+    bytes[0..8].copy_from_slice(&at.as_nanos().to_le_bytes());
+    bytes[8..16].copy_from_slice(&(u64::from(who.0) << 8 | kind).to_le_bytes());
+    bytes[16..24].copy_from_slice(&a.to_le_bytes());
+    bytes[24..32].copy_from_slice(&b.to_le_bytes());
+    hasher.update(&bytes);
+    if let Some(text) = text {
+        hasher.update(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn traced(retention: Retention, notes: &[&str]) -> Trace {
+        let mut trace = Trace::new(retention);
+        for (i, note) in notes.iter().enumerate() {
+            trace.record(Instant::from_nanos(i as u64), Actor::WORLD, Record::Ran { task: 1 });
+            trace.record(Instant::from_nanos(i as u64), Actor::WORLD, Record::Note { text: note });
+        }
+        trace
+    }
+
+    #[test]
+    fn the_digest_does_not_depend_on_what_is_kept() {
+        let notes = ["a", "b", "c"];
+        let digest = traced(Retention::All, &notes).digest();
+        assert_eq!(traced(Retention::Last(1), &notes).digest(), digest);
+        assert_eq!(traced(Retention::Digest, &notes).digest(), digest);
+        assert_eq!(digest.count, 6);
+        assert_ne!(traced(Retention::Digest, &["a", "c", "b"]).digest(), digest);
+        assert_eq!(traced(Retention::Off, &notes).digest().count, 0);
+    }
+
+    /// A digest printed today must be comparable with one of another machine.
+    #[test]
+    fn golden_digest() {
+        assert_eq!(traced(Retention::Digest, &["a", "b"]).digest().to_string(), "0");
+    }
+
+    #[test]
+    fn the_last_n_are_the_last_without_polls() {
+        let trace = traced(Retention::Last(2), &["a", "b", "c"]);
+        let kept: Vec<_> = trace.events().map(|e| e.what.to_string()).collect();
+        assert_eq!(kept, ["b", "c"]);
+        assert_eq!(traced(Retention::Last(0), &["a"]).events().len(), 0);
+    }
+
+    #[test]
+    fn a_difference_shows_both_sides() {
+        let a = traced(Retention::All, &["a", "b"]);
+        let b = traced(Retention::All, &["a", "x"]);
+        let c = traced(Retention::All, &["a"]);
+        let difference = a.first_difference(&b).unwrap();
+        assert_eq!((difference.index, difference.before.len()), (3, 3));
+        let shown = difference.to_string();
+        assert!(shown.contains("first      0.000s  world        b"), "{shown}");
+        assert!(shown.contains("second     0.000s  world        x"), "{shown}");
+        assert_eq!(a.first_difference(&c).unwrap().right, None);
+        assert_eq!(a.first_difference(&a.clone()), None);
+    }
+}

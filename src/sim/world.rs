@@ -1,0 +1,366 @@
+//! The shared half of a world: what handles reach.
+//!
+//! One mutex guards all of it. A world runs on one thread, so the lock is
+//! never contended; it is there so that handles are `Send + Sync`, which real
+//! client crates demand. Locks are taken in one order, a service's before the
+//! core's, and none is held while a task is polled or dropped.
+
+use super::config::Config;
+use super::event::{Agenda, Target};
+use super::link::{LinkId, Links};
+use super::node::{NodeId, Nodes};
+use super::outcome::{Outcome, Problem, Waiting};
+use super::schedule::{Next, ReadyQueue};
+use super::task::{SendFuture, Task, TaskId, Tasks, Wait, WakeRef};
+use super::timer::{TimerKey, Timers};
+use super::trace::{Actor, Record, Trace};
+use crate::choice::{Choices, Site};
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+/// What handles share with the [`Sim`](super::Sim).
+pub(super) struct World {
+    seed: u64,
+    now: AtomicU64,
+    core: Mutex<Core>,
+}
+
+impl World {
+    pub(super) fn new(config: &Config) -> World {
+        World { seed: config.seed, now: AtomicU64::new(0), core: Mutex::new(Core::new(config)) }
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        Instant::from_nanos(self.now.load(Relaxed))
+    }
+
+    pub(super) fn set_now(&self, now: Instant) {
+        self.now.store(now.as_nanos(), Relaxed);
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the report of a node's, or the test's own, failure, and traces
+    /// it.
+    pub(super) fn problem(
+        &self,
+        node: Option<NodeId>,
+        panicked: bool,
+        message: String,
+    ) -> Box<Problem> {
+        let mut core = self.lock();
+        let (actor, name) = match node {
+            Some(id) => (core.nodes[id].actor, Arc::clone(&core.nodes[id].name)),
+            None => (Actor::WORLD, Arc::from("world")),
+        };
+        core.trace.record(self.now(), actor, Record::Failed { message: &message });
+        Box::new(Problem { node: name, at: self.now(), seed: self.seed, panicked, message })
+    }
+
+    /// Wakes everyone on the list; with no lock of the core held.
+    pub(super) fn wake_all(&self, wakes: &mut Vec<WakeRef>) {
+        if wakes.iter().any(|wake| matches!(wake, WakeRef::Waker(_))) {
+            for wake in wakes.drain(..) {
+                match wake {
+                    WakeRef::Waker(waker) => waker.wake(),
+                    other => self.lock().wake(other),
+                }
+            }
+        } else if !wakes.is_empty() {
+            let mut core = self.lock();
+            wakes.drain(..).for_each(|wake| core.wake(wake));
+        }
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+/// What a handle asked of the [`Sim`](super::Sim), which owns the futures.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Request {
+    Kill(NodeId),
+    Restart(NodeId),
+    Heal(LinkId),
+    Sever(LinkId),
+}
+
+/// What the run loop is to do next.
+pub(super) enum Turn {
+    Poll(TaskId),
+    Wake(Waker),
+    Arrival {
+        service: u32,
+        connection: u32,
+        up: bool,
+    },
+    ServiceTimer(u32),
+    Action(u32),
+    /// Handles have spawned tasks.
+    Adopt(Vec<(TaskId, Waker, SendFuture)>),
+    Request(Request),
+    Problem(Box<Problem>),
+    StepBudget,
+    /// Nothing is left before the limit; when the next event is, if any.
+    Idle(Option<Instant>),
+}
+
+pub(super) struct Core {
+    pub(super) agenda: Agenda,
+    pub(super) timers: Timers,
+    pub(super) tasks: Tasks,
+    ready: ReadyQueue,
+    pub(super) nodes: Nodes,
+    pub(super) links: Links,
+    pub(super) choices: Choices,
+    pub(super) trace: Trace,
+    /// Futures that handles spawned and the `Sim` has not yet taken over.
+    pub(super) spawned: Vec<(TaskId, Waker, SendFuture)>,
+    pub(super) requests: VecDeque<Request>,
+    pub(super) problem: Option<Box<Problem>>,
+    /// The task being polled.
+    current: Option<TaskId>,
+    /// The node whose task was polled last.
+    last: Option<NodeId>,
+    steps: u64,
+    max_steps: u64,
+    /// Whether events of one instant may change places.
+    ties: bool,
+}
+
+impl Core {
+    fn new(config: &Config) -> Core {
+        let choices = match &config.tape {
+            _ if config.calm => Choices::calm(),
+            Some(tape) => Choices::replaying(tape),
+            None => Choices::seeded(config.seed),
+        };
+        let mut choices = if config.record { choices.recording() } else { choices };
+        let ready = ReadyQueue::new(config.strategy, &mut choices);
+        Core {
+            agenda: Agenda::default(),
+            timers: Timers::default(),
+            tasks: Tasks::default(),
+            ties: !matches!(ready, ReadyQueue::Fifo(_)),
+            ready,
+            nodes: Nodes::default(),
+            links: Links::default(),
+            choices,
+            trace: Trace::new(config.retention),
+            spawned: Vec::new(),
+            requests: VecDeque::new(),
+            problem: None,
+            current: None,
+            last: None,
+            steps: 0,
+            max_steps: config.max_steps,
+        }
+    }
+
+    /// Decides what happens next, up to and including `limit`. Timers that
+    /// wake one of our own tasks are dealt with here, without another look.
+    pub(super) fn turn(&mut self, world: &World, limit: Instant) -> Turn {
+        self.current = None;
+        loop {
+            if let Some(problem) = self.problem.take() {
+                return Turn::Problem(problem);
+            }
+            if !self.spawned.is_empty() {
+                return Turn::Adopt(std::mem::take(&mut self.spawned));
+            }
+            if let Some(request) = self.requests.pop_front() {
+                return Turn::Request(request);
+            }
+            if self.steps >= self.max_steps {
+                return Turn::StepBudget;
+            }
+            let now = world.now();
+            let event_due = self.ties && self.agenda.next_at(&self.timers) == Some(now);
+            match self.ready.pop(&mut self.choices, event_due) {
+                Some(Next::Task(id)) => {
+                    if let Some(turn) = self.begin_poll(now, id) {
+                        return turn;
+                    }
+                    continue;
+                }
+                Some(Next::Event) | None => {}
+            }
+            let next = self.agenda.next_at(&self.timers);
+            if next.is_none_or(|at| at > limit) {
+                return Turn::Idle(next);
+            }
+            self.steps += 1;
+            let (at, target) = self.agenda.pop().expect("an event was just seen");
+            world.set_now(at);
+            match target {
+                Target::Arrival { service, connection, up } => {
+                    return Turn::Arrival { service, connection, up };
+                }
+                Target::Action(action) => return Turn::Action(action),
+                Target::Timer(key) => match self.timers.cancel(key) {
+                    Some(WakeRef::Task(id)) => self.make_ready(id),
+                    Some(WakeRef::Waker(waker)) => return Turn::Wake(waker),
+                    Some(WakeRef::Service(service)) => return Turn::ServiceTimer(service),
+                    #[cfg(test)]
+                    Some(WakeRef::Nobody) => {}
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// A ready task's turn has come; `None` if it has ended or its node is
+    /// paused meanwhile.
+    fn begin_poll(&mut self, now: Instant, id: TaskId) -> Option<Turn> {
+        let task = self.tasks.get(id)?;
+        task.queued = false;
+        let node = &mut self.nodes[task.node];
+        if node.paused {
+            node.parked.push(id);
+            task.queued = true;
+            return None;
+        }
+        task.waits.clear();
+        self.steps += 1;
+        self.current = Some(id);
+        self.last = Some(task.node);
+        self.trace.record(now, node.actor, Record::Ran { task: id.number() });
+        Some(Turn::Poll(id))
+    }
+
+    pub(super) fn make_ready(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.get(id)
+            && !task.queued
+        {
+            task.queued = true;
+            self.ready.push(id, &mut self.choices);
+        }
+    }
+
+    /// Puts back a task that was parked while its node was paused.
+    pub(super) fn unpark(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.get(id) {
+            task.queued = false;
+        }
+        self.make_ready(id);
+    }
+
+    /// Wakes whoever this is, unless it is a foreign waker, which must not be
+    /// woken under the lock.
+    fn wake(&mut self, wake: WakeRef) {
+        if let WakeRef::Task(id) = wake {
+            self.make_ready(id);
+        }
+    }
+
+    /// Whom to wake for the future that is being polled with `cx`.
+    pub(super) fn wake_ref(&self, cx: &Context<'_>) -> WakeRef {
+        match self.current {
+            Some(id) if self.tasks.owns_waker(id, cx.waker()) => WakeRef::Task(id),
+            _ => WakeRef::Waker(cx.waker().clone()),
+        }
+    }
+
+    /// Notes what the task being polled waits for.
+    pub(super) fn note_wait(&mut self, wait: Wait) {
+        if let Some(task) = self.current.and_then(|id| self.tasks.get(id)) {
+            task.waits.add(wait);
+        }
+    }
+
+    /// When something is next to happen.
+    pub(super) fn next_event(&mut self, now: Instant) -> Option<Instant> {
+        let busy = !self.ready.is_empty() || !self.requests.is_empty() || self.problem.is_some();
+        if busy { Some(now) } else { self.agenda.next_at(&self.timers) }
+    }
+
+    /// How a run ended in which nothing can happen any more.
+    pub(super) fn at_rest(&self) -> Outcome {
+        let waiting: Vec<Waiting> = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| !self.nodes[task.node].daemon)
+            .map(|(_, task)| self.describe_waiting(task))
+            .collect();
+        if waiting.is_empty() { Outcome::Done } else { Outcome::Stuck(waiting) }
+    }
+
+    fn describe_waiting(&self, task: &Task) -> Waiting {
+        let node = &self.nodes[task.node];
+        let mut what: Vec<String> = task.waits.iter().map(ToString::to_string).collect();
+        if node.paused {
+            what = vec!["to be resumed".to_owned()];
+        } else if what.is_empty() {
+            what.push("something this world does not know of".to_owned());
+        }
+        Waiting { node: Arc::clone(&node.name), what }
+    }
+
+    /// The node whose task was polled last.
+    pub(super) fn last_polled(&self) -> Arc<str> {
+        self.last.map_or_else(|| Arc::from("world"), |node| Arc::clone(&self.nodes[node].name))
+    }
+
+    pub(super) fn cancel_timer(&mut self, key: TimerKey) {
+        if self.timers.cancel(key).is_some() {
+            self.agenda.note_cancelled(&self.timers);
+        }
+    }
+
+    /// Sets a timer that runs a service.
+    pub(super) fn set_service_timer(
+        &mut self,
+        now: Instant,
+        at: Instant,
+        service: u32,
+    ) -> TimerKey {
+        let key = self.timers.set(WakeRef::Service(service));
+        self.agenda.push(now, at, 0, Target::Timer(key));
+        key
+    }
+
+    pub(super) fn end_task(&mut self, id: TaskId) {
+        self.tasks.remove(id);
+        if let ReadyQueue::Pct(pct) = &mut self.ready {
+            pct.forget(id);
+        }
+    }
+
+    /// A choice of the world, traced.
+    pub(super) fn choose(
+        &mut self,
+        now: Instant,
+        who: Actor,
+        site: Site,
+        entity: u64,
+        n: u64,
+    ) -> u64 {
+        let value = self.choices.choose(site, entity, n);
+        self.trace.record(now, who, Record::Choice { site, entity, n, value });
+        value
+    }
+
+    /// The time and tie at which an item sent now on `link` arrives, not
+    /// before `last`, the arrival of the one sent before it.
+    pub(super) fn arrival(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        last: (Instant, u16),
+    ) -> (Instant, u16) {
+        const TIE: Site = Site::new("event.tie");
+        let entity = u64::from(link.0);
+        let latency = self.links[link].latency.draw(&mut self.choices, entity);
+        let tie = if self.ties { self.choices.choose(TIE, entity, 4) as u16 } else { 0 };
+        (now + latency, tie).max(last)
+    }
+}
