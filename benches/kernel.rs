@@ -26,7 +26,7 @@ fn sleepers(tasks: u64, retention: Retention) -> Sim {
     sim.daemon("sleepers", move |node| async move {
         for i in 0..tasks {
             let sleeper = node.clone();
-            let _ = node.spawn(async move {
+            node.spawn(async move {
                 loop {
                     sleeper.sleep(period(i)).await;
                 }

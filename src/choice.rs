@@ -7,7 +7,7 @@
 //!
 //! Draw `i` at a site for an entity is a function of `(seed, site, entity, i)`
 //! and of nothing else, so a draw added in one place does not shift the draws
-//! of another. The function is ChaCha8 keyed with the first three and read at
+//! of another. The function is `ChaCha8` keyed with the first three and read at
 //! position `i`; golden vectors in the tests pin it, so a seed means the same
 //! thing for ever.
 //!

@@ -53,7 +53,7 @@ impl Latency {
             }
             Latency::Exponential { min, mean } => {
                 let drawn = choices.choose(LATENCY, entity, 1 << 32);
-                let rest = u128::from(minus_ln(drawn)) * u128::from(nanos(mean)) >> 32;
+                let rest = (u128::from(minus_ln(drawn)) * u128::from(nanos(mean))) >> 32;
                 min.saturating_add(Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX)))
             }
         }
@@ -71,10 +71,10 @@ fn minus_ln(v: u64) -> u64 {
     const LN_2: u128 = 2_977_044_472; // ln 2 * 2^32
     let x = (1_u64 << 32) - v.min((1 << 32) - 1);
     let whole = u64::from(x.ilog2());
-    let mut mantissa = x << (63 - whole) >> 31; // in 2^32..2^33
+    let mut mantissa = (x << (63 - whole)) >> 31; // in 2^32..2^33
     let mut fraction = 0_u64;
     for bit in (0..32).rev() {
-        let square = u128::from(mantissa) * u128::from(mantissa) >> 32;
+        let square = (u128::from(mantissa) * u128::from(mantissa)) >> 32;
         mantissa = square as u64;
         if mantissa >= 1 << 33 {
             mantissa >>= 1;
@@ -83,7 +83,7 @@ fn minus_ln(v: u64) -> u64 {
     }
     let log2 = whole << 32 | fraction;
     let minus_log2 = (32_u64 << 32) - log2;
-    (u128::from(minus_log2) * LN_2 >> 32) as u64
+    ((u128::from(minus_log2) * LN_2) >> 32) as u64
 }
 
 /// The number of a link, in order of first use.

@@ -94,7 +94,7 @@ impl Clock {
         scale(local, 1_000_000, 1_000_000 + i128::from(self.drift.load(Relaxed)))
     }
 
-    fn from_world(&self, world: Duration) -> Duration {
+    fn to_local(&self, world: Duration) -> Duration {
         if !self.skewed.load(Relaxed) {
             return world;
         }
@@ -168,7 +168,7 @@ impl Node {
     /// epoch: the world's, with this node's drift and offset.
     #[must_use]
     pub fn wall_clock(&self) -> Duration {
-        let local = self.0.clock.from_world(self.now().since_start());
+        let local = self.0.clock.to_local(self.now().since_start());
         let epoch = crate::time::WORLD_EPOCH.saturating_add(local);
         let offset = self.0.clock.offset.load(Relaxed);
         let by = Duration::from_nanos(offset.unsigned_abs());

@@ -67,24 +67,24 @@ impl fmt::Display for Wait {
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     first: Option<Wait>,
-    more: Option<Box<Vec<Wait>>>,
+    more: Vec<Wait>,
 }
 
 impl Waits {
     pub(super) fn add(&mut self, wait: Wait) {
         match self.first {
             None => self.first = Some(wait),
-            Some(_) => self.more.get_or_insert_default().push(wait),
+            Some(_) => self.more.push(wait),
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.first = None;
-        self.more = None;
+        self.more.clear();
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Wait> {
-        self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()))
+        self.first.iter().chain(&self.more)
     }
 }
 

@@ -233,6 +233,7 @@ impl Trace {
     }
 
     /// The events that were kept, oldest first.
+    #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> + ExactSizeIterator {
         self.kept.iter()
     }

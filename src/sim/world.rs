@@ -69,12 +69,12 @@ impl World {
             for wake in wakes.drain(..) {
                 match wake {
                     WakeRef::Waker(waker) => waker.wake(),
-                    other => self.lock().wake(other),
+                    other => self.lock().wake(&other),
                 }
             }
         } else if !wakes.is_empty() {
             let mut core = self.lock();
-            wakes.drain(..).for_each(|wake| core.wake(wake));
+            wakes.drain(..).for_each(|wake| core.wake(&wake));
         }
     }
 }
@@ -256,9 +256,9 @@ impl Core {
 
     /// Wakes whoever this is, unless it is a foreign waker, which must not be
     /// woken under the lock.
-    fn wake(&mut self, wake: WakeRef) {
+    fn wake(&mut self, wake: &WakeRef) {
         if let WakeRef::Task(id) = wake {
-            self.make_ready(id);
+            self.make_ready(*id);
         }
     }
 
