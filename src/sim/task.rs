@@ -8,6 +8,7 @@
 use super::node::NodeId;
 use super::world::World;
 use crate::time::Instant;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -63,31 +64,6 @@ impl fmt::Display for Wait {
     }
 }
 
-/// What a task waits for: mostly one thing, and that needs no allocation.
-#[derive(Debug, Default)]
-pub(super) struct Waits {
-    first: Option<Wait>,
-    more: Vec<Wait>,
-}
-
-impl Waits {
-    pub(super) fn add(&mut self, wait: Wait) {
-        match self.first {
-            None => self.first = Some(wait),
-            Some(_) => self.more.push(wait),
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.first = None;
-        self.more.clear();
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Wait> {
-        self.first.iter().chain(&self.more)
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Task {
     generation: u32,
@@ -96,7 +72,9 @@ pub(super) struct Task {
     pub(super) queued: bool,
     /// The address behind the task's own waker; compared for equality only.
     waker: usize,
-    pub(super) waits: Waits,
+    /// What it waits for, and whether there is more of that in the table.
+    wait: Option<Wait>,
+    waits_for_more: bool,
 }
 
 /// Every task's state.
@@ -104,6 +82,9 @@ pub(super) struct Task {
 pub(super) struct Tasks {
     slots: Vec<Task>,
     free: Vec<u32>,
+    /// What tasks wait for beside the first thing: kept apart, since a task's
+    /// own state should fit into one line of the processor's cache.
+    more_waits: BTreeMap<u32, Vec<Wait>>,
 }
 
 impl Tasks {
@@ -116,7 +97,8 @@ impl Tasks {
                 alive: false,
                 queued: false,
                 waker: 0,
-                waits: Waits::default(),
+                wait: None,
+                waits_for_more: false,
             };
             self.slots.push(blank);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks live at once")
@@ -137,12 +119,39 @@ impl Tasks {
     }
 
     pub(super) fn remove(&mut self, id: TaskId) {
+        self.clear_waits(id);
         if let Some(task) = self.get(id) {
             task.alive = false;
             task.generation = task.generation.wrapping_add(1);
-            task.waits.clear();
             self.free.push(id.slot);
         }
+    }
+
+    /// Notes one more thing that a task waits for.
+    pub(super) fn note_wait(&mut self, id: TaskId, wait: Wait) {
+        let Some(task) = self.get(id) else { return };
+        if task.wait.is_none() {
+            task.wait = Some(wait);
+        } else {
+            task.waits_for_more = true;
+            self.more_waits.entry(id.slot).or_default().push(wait);
+        }
+    }
+
+    /// Forgets what a task waited for.
+    pub(super) fn clear_waits(&mut self, id: TaskId) {
+        let Some(task) = self.get(id) else { return };
+        task.wait = None;
+        if std::mem::take(&mut task.waits_for_more) {
+            self.more_waits.remove(&id.slot);
+        }
+    }
+
+    /// What a task waits for, in words.
+    pub(super) fn waits(&self, id: TaskId) -> Vec<String> {
+        let more = self.more_waits.get(&id.slot);
+        let first = self.slots[id.slot as usize].wait.iter();
+        first.chain(more.into_iter().flatten()).map(ToString::to_string).collect()
     }
 
     /// The live tasks, in the order of their slots.

@@ -229,10 +229,10 @@ impl Core {
             task.queued = true;
             return None;
         }
-        task.waits.clear();
         self.steps += 1;
         self.current = Some(id);
         self.last = Some(task.node);
+        self.tasks.clear_waits(id);
         self.trace.record(now, node.actor, Record::Ran { task: id.number() });
         Some(Turn::Poll(id))
     }
@@ -272,8 +272,8 @@ impl Core {
 
     /// Notes what the task being polled waits for.
     pub(super) fn note_wait(&mut self, wait: Wait) {
-        if let Some(task) = self.current.and_then(|id| self.tasks.get(id)) {
-            task.waits.add(wait);
+        if let Some(id) = self.current {
+            self.tasks.note_wait(id, wait);
         }
     }
 
@@ -289,14 +289,14 @@ impl Core {
             .tasks
             .iter()
             .filter(|(_, task)| !self.nodes[task.node].daemon)
-            .map(|(_, task)| self.describe_waiting(task))
+            .map(|(id, task)| self.describe_waiting(id, task))
             .collect();
         if waiting.is_empty() { Outcome::Done } else { Outcome::Stuck(waiting) }
     }
 
-    fn describe_waiting(&self, task: &Task) -> Waiting {
+    fn describe_waiting(&self, id: TaskId, task: &Task) -> Waiting {
         let node = &self.nodes[task.node];
-        let mut what: Vec<String> = task.waits.iter().map(ToString::to_string).collect();
+        let mut what = self.tasks.waits(id);
         if node.paused {
             what = vec!["to be resumed".to_owned()];
         } else if what.is_empty() {
