@@ -1,0 +1,63 @@
+//! A consumer: where its deliveries go, and how many more it may have.
+//!
+//! A consumer with a prefetch limit has *credit* for so many deliveries; an
+//! acknowledgement gives one back. Auto-acknowledging consumers and those
+//! without a limit have it without end.
+
+use super::arena::Key;
+use super::channel::ChannelKey;
+use super::queue::QueueKey;
+use super::table::FieldTable;
+use smol_str::SmolStr;
+
+pub(crate) type ConsumerKey = Key<Consumer>;
+
+/// The credit of a consumer without a limit.
+const UNLIMITED: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) tag: SmolStr,
+    pub(crate) queue: QueueKey,
+    pub(crate) channel: ChannelKey,
+    pub(crate) ack_required: bool,
+    /// The channel's prefetch count when it began; 0 is no limit.
+    pub(crate) prefetch: u16,
+    pub(crate) arguments: FieldTable,
+    credit: u32,
+}
+
+impl Consumer {
+    pub(crate) fn new(
+        tag: SmolStr,
+        queue: QueueKey,
+        channel: ChannelKey,
+        ack_required: bool,
+        prefetch: u16,
+        arguments: FieldTable,
+    ) -> Consumer {
+        let limited = ack_required && prefetch > 0;
+        let credit = if limited { prefetch.into() } else { UNLIMITED };
+        Consumer { tag, queue, channel, ack_required, prefetch, arguments, credit }
+    }
+
+    pub(crate) fn has_credit(&self) -> bool {
+        self.credit > 0
+    }
+
+    /// A delivery was sent to it.
+    pub(crate) fn spend(&mut self) {
+        if self.credit != UNLIMITED {
+            self.credit -= 1;
+        }
+    }
+
+    /// Deliveries of it were settled. Says whether it was at its limit.
+    pub(crate) fn refund(&mut self, count: u32) -> bool {
+        let was_at_limit = self.credit == 0;
+        if self.credit != UNLIMITED {
+            self.credit += count;
+        }
+        was_at_limit
+    }
+}
