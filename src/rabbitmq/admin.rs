@@ -110,11 +110,11 @@ impl Broker {
             .queues
             .iter()
             .map(|(_, queue)| QueueRow {
-                name: queue.name.clone(),
+                name: queue.more.name.clone(),
                 durable: queue.durable(),
-                auto_delete: queue.auto_delete,
-                exclusive: queue.owner.is_some(),
-                arguments: queue.arguments.clone(),
+                auto_delete: queue.more.auto_delete,
+                exclusive: queue.more.owner.is_some(),
+                arguments: queue.more.arguments.clone(),
                 messages_ready: queue.ready.len(),
                 messages_unacknowledged: queue.unacked,
                 consumers: queue.consumer_count(),
@@ -151,12 +151,12 @@ impl Broker {
         for (_, queue) in self.queues.iter() {
             let row = |source: &str, routing_key: &SmolStr, arguments: &FieldTable| BindingRow {
                 source: source.into(),
-                destination: queue.name.clone(),
+                destination: queue.more.name.clone(),
                 routing_key: routing_key.clone(),
                 arguments: arguments.clone(),
             };
-            rows.push(row("", &queue.name, &FieldTable::new()));
-            for (source, binding) in &queue.bindings {
+            rows.push(row("", &queue.more.name, &FieldTable::new()));
+            for (source, binding) in &queue.more.bindings {
                 rows.push(row(source, &binding.routing_key, &binding.arguments));
             }
         }
@@ -178,7 +178,7 @@ impl Broker {
                 consumer_tag: consumer.tag.clone(),
                 ack_required: consumer.ack_required,
                 prefetch_count: consumer.prefetch,
-                arguments: consumer.arguments.clone(),
+                arguments: consumer.arguments().clone(),
             })
             .collect();
         rows.sort_unstable_by(|a, b| {

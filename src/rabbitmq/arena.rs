@@ -64,7 +64,9 @@ impl<T> Key<T> {
     }
 }
 
+/// Begins with a cache line, so that a small value takes no more than one.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Slot<T> {
     generation: u32,
     value: Option<T>,

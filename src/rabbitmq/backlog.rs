@@ -13,17 +13,17 @@ use std::collections::{BTreeMap, VecDeque};
 pub(crate) struct Backlog {
     /// In order of position.
     line: VecDeque<Entry>,
-    /// Requeued messages that belong inside the line.
-    returned: BTreeMap<Position, Entry>,
+    /// Requeued messages that belong inside the line; mostly there are none.
+    returned: Option<Box<BTreeMap<Position, Entry>>>,
 }
 
 impl Backlog {
     pub(crate) fn len(&self) -> usize {
-        self.line.len() + self.returned.len()
+        self.line.len() + self.returned.as_ref().map_or(0, |returned| returned.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.line.is_empty() && self.returned.is_empty()
+        self.line.is_empty() && self.returned.is_none()
     }
 
     /// Adds a message whose position is higher than any before.
@@ -33,10 +33,15 @@ impl Backlog {
 
     /// Takes the oldest message.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
-        if let Some(returned) = self.returned.first_entry()
-            && self.line.front().is_none_or(|front| *returned.key() < front.position())
+        if let Some(returned) = &mut self.returned
+            && let Some(first) = returned.first_entry()
+            && self.line.front().is_none_or(|front| *first.key() < front.position())
         {
-            return Some(returned.remove());
+            let entry = first.remove();
+            if returned.is_empty() {
+                self.returned = None;
+            }
+            return Some(entry);
         }
         self.line.pop_front()
     }
@@ -51,7 +56,7 @@ impl Backlog {
             } else if self.line.back().is_none_or(|back| position > back.position()) {
                 self.line.push_back(entry);
             } else {
-                self.returned.insert(position, entry);
+                self.returned.get_or_insert_default().insert(position, entry);
             }
         }
     }
@@ -59,8 +64,8 @@ impl Backlog {
     /// Takes everything, in order of position.
     pub(crate) fn take_all(&mut self) -> Vec<Entry> {
         let mut all: Vec<Entry> = std::mem::take(&mut self.line).into();
-        if !self.returned.is_empty() {
-            all.extend(std::mem::take(&mut self.returned).into_values());
+        if let Some(returned) = self.returned.take() {
+            all.extend(returned.into_values());
             all.sort_by_key(Entry::position);
         }
         all

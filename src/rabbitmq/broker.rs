@@ -24,6 +24,7 @@ use super::consumer::Consumer;
 use super::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
 use super::exchange::Exchange;
 use super::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
+use super::journal::Journal;
 use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
 use super::queue::{Queue, QueueKey};
@@ -33,6 +34,7 @@ use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a broker is set up.
@@ -136,6 +138,8 @@ pub struct Broker {
     sessions: IndexMap<ChannelId, Session, FxBuildHasher>,
     channels: Arena<Channel>,
     pub(super) exchanges: IndexMap<SmolStr, Exchange, FxBuildHasher>,
+    /// The default exchange's name, which is empty.
+    nameless: Arc<SmolStr>,
     queue_names: IndexMap<SmolStr, QueueKey, FxBuildHasher>,
     pub(super) queues: Arena<Queue>,
     consumers: Arena<Consumer>,
@@ -165,6 +169,7 @@ impl Broker {
             sessions: IndexMap::default(),
             channels: Arena::default(),
             exchanges: IndexMap::default(),
+            nameless: Arc::default(),
             queue_names: IndexMap::default(),
             queues: Arena::default(),
             consumers: Arena::default(),
@@ -215,14 +220,13 @@ impl Broker {
             let Some(queue) = self.queues.get_mut(key) else {
                 continue;
             };
-            if queue.armed != Some(at) {
-                continue;
-            }
-            queue.armed = None;
-            if let Some(journal) = &mut queue.journal {
+            if let Some(journal) = &mut queue.journal
+                && journal.armed == Some(at)
+            {
+                journal.armed = None;
                 journal.fire(now, self.options.sync_time, &mut self.synced);
+                arm(&mut self.timers, key, journal);
             }
-            arm(&mut self.timers, key, queue);
         }
         let mut synced = std::mem::take(&mut self.synced);
         for (channel, seqno) in synced.drain(..) {
@@ -292,7 +296,7 @@ impl Broker {
         self.consumers.iter().filter_map(|(_, consumer)| {
             let queue = self.queues.get(consumer.queue)?;
             let channel = self.channels.get(consumer.channel)?;
-            Some((&queue.name, channel.id, consumer))
+            Some((&queue.more.name, channel.id, consumer))
         })
     }
 
@@ -331,11 +335,15 @@ impl Broker {
 }
 
 /// Sets the timer of a queue's journal, unless it is set for earlier.
-fn arm(timers: &mut BinaryHeap<Reverse<(Instant, QueueKey)>>, key: QueueKey, queue: &mut Queue) {
-    if let Some(due) = queue.journal.as_ref().and_then(|journal| journal.due())
-        && queue.armed.is_none_or(|armed| due < armed)
+fn arm(
+    timers: &mut BinaryHeap<Reverse<(Instant, QueueKey)>>,
+    key: QueueKey,
+    journal: &mut Journal,
+) {
+    if let Some(due) = journal.due()
+        && journal.armed.is_none_or(|armed| due < armed)
     {
-        queue.armed = Some(due);
+        journal.armed = Some(due);
         timers.push(Reverse((due, key)));
     }
 }

@@ -23,8 +23,9 @@ pub(crate) struct Consumer {
     pub(crate) ack_required: bool,
     /// The channel's prefetch count when it began; 0 is no limit.
     pub(crate) prefetch: u16,
-    pub(crate) arguments: FieldTable,
     credit: u32,
+    /// Kept apart, for there are hardly ever any.
+    arguments: Option<Box<FieldTable>>,
 }
 
 impl Consumer {
@@ -36,9 +37,15 @@ impl Consumer {
         prefetch: u16,
         arguments: FieldTable,
     ) -> Consumer {
+        let arguments = (!arguments.is_empty()).then(|| Box::new(arguments));
         let limited = ack_required && prefetch > 0;
         let credit = if limited { prefetch.into() } else { UNLIMITED };
         Consumer { tag, queue, channel, ack_required, prefetch, arguments, credit }
+    }
+
+    pub(crate) fn arguments(&self) -> &FieldTable {
+        const NONE: &FieldTable = &FieldTable::new();
+        self.arguments.as_deref().unwrap_or(NONE)
     }
 
     pub(crate) fn has_credit(&self) -> bool {
@@ -59,5 +66,15 @@ impl Consumer {
             self.credit += count;
         }
         was_at_limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fits_a_cache_line_with_its_slot() {
+        assert!(size_of::<Consumer>() <= 56, "{}", size_of::<Consumer>());
     }
 }

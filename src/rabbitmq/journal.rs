@@ -79,6 +79,8 @@ pub(crate) struct Journal {
     /// Since when a sync is wanted without waiting for idleness.
     urgent: Option<Instant>,
     last_operation: Instant,
+    /// When the broker's timer for this journal fires next.
+    pub(crate) armed: Option<Instant>,
 }
 
 impl Journal {
@@ -96,6 +98,7 @@ impl Journal {
             waiting: VecDeque::new(),
             urgent: None,
             last_operation: Instant::ZERO,
+            armed: None,
         }
     }
 

@@ -7,7 +7,9 @@ use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::confirm::Confirms;
 use crate::rabbitmq::consumer::Consumer;
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, queue_in_vhost};
+use crate::rabbitmq::error::{
+    AmqpError, Fault, MethodId, ReplyCode, exchange_in_vhost, queue_in_vhost,
+};
 use crate::rabbitmq::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{ConsumeOptions, Event, GetOk, Publish, ids};
@@ -99,9 +101,9 @@ impl Broker {
     ) -> Result<SmolStr, Fault> {
         let ConsumeOptions { consumer_tag, no_ack, exclusive, arguments } = options;
         let queue = self.queue_mut(key);
-        let what = queue_in_vhost(&queue.name);
+        let what = queue_in_vhost(&queue.more.name);
         check_consume_arguments(&what, &arguments)?;
-        if queue.exclusive_consumer.is_some() || exclusive && queue.consumer_count() > 0 {
+        if queue.more.exclusive_consumer.is_some() || exclusive && queue.consumer_count() > 0 {
             return Err(Fault::refused(format!("{what} in exclusive use")));
         }
         queue.touch(now);
@@ -111,8 +113,8 @@ impl Broker {
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
         let queue = self.queue_mut(key);
-        queue.ring.push_back(consumer);
-        queue.exclusive_consumer = exclusive.then_some(consumer);
+        queue.ring.push(consumer);
+        queue.more.exclusive_consumer = exclusive.then_some(consumer);
         self.run_queue(now, key);
         Ok(tag)
     }
@@ -191,10 +193,8 @@ impl Broker {
                 body.len()
             )));
         }
-        let source =
-            self.exchanges.get_mut(&exchange).ok_or_else(|| Fault::no_exchange(&exchange))?;
-        if source.internal {
-            let what = crate::rabbitmq::error::exchange_in_vhost(&exchange);
+        if !exchange.is_empty() && self.exchange(&exchange)?.internal {
+            let what = exchange_in_vhost(&exchange);
             return Err(Fault::refused(format!("cannot publish to internal {what}")));
         }
         if properties.has_more() {
@@ -202,12 +202,14 @@ impl Broker {
             check_properties(&properties, user)?;
         }
         let mut routed = std::mem::take(&mut self.routed);
-        if exchange.is_empty() {
+        let name = if exchange.is_empty() {
             routed.extend(self.queue_names.get(&routing_key));
+            Arc::clone(&self.nameless)
         } else {
+            let source = self.exchange(&exchange)?;
             source.route(&routing_key, properties.headers(), &mut routed);
-        }
-        let name = Arc::clone(&source.name);
+            Arc::clone(&source.name)
+        };
         let message = Arc::new(Message::new(name, routing_key, properties, body));
         let confirms = self.channels.get_mut(channel).and_then(|c| c.confirms.as_mut());
         let seqno = confirms.map(|confirms| confirms.publish(count(routed.len())));

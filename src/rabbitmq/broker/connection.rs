@@ -167,9 +167,9 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(key) else {
             return false;
         };
-        queue.ring.retain(|&consumer| consumers.get(consumer).is_some());
-        queue.blocked.retain(|&consumer| consumers.get(consumer).is_some());
-        queue.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
-        queue.auto_delete && queue.consumer_count() == 0
+        queue.ring.retain(|consumer| consumers.get(consumer).is_some());
+        queue.more.blocked.retain(|&consumer| consumers.get(consumer).is_some());
+        queue.more.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
+        queue.more.auto_delete && queue.consumer_count() == 0
     }
 }

@@ -40,7 +40,7 @@ impl Broker {
             // What an auto-acknowledging consumer takes at once needs no disk.
             if message.properties().is_persistent() && !is_done {
                 journal.publish(now, position, confirm.take());
-                arm(&mut self.timers, key, queue);
+                arm(&mut self.timers, key, journal);
             } else {
                 journal.touch(now);
             }
@@ -72,7 +72,7 @@ impl Broker {
     /// the head that cannot take a message leave the ring on the way.
     fn next_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
-        while let Some(&head) = queue.ring.front() {
+        while let Some(head) = queue.ring.head() {
             let consumer = self.consumers.get(head).expect("a ring holds live consumers");
             let channel =
                 self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
@@ -80,13 +80,11 @@ impl Broker {
                 && consumer.has_credit()
                 && channel.limiter.admits(key)
             {
-                if queue.ring.len() > 1 {
-                    queue.ring.rotate_left(1);
-                }
+                queue.ring.rotate();
                 return Some(head);
             }
-            queue.ring.pop_front();
-            queue.blocked.push(head);
+            queue.ring.pop();
+            queue.more.blocked.push(head);
         }
         None
     }
@@ -125,7 +123,7 @@ impl Broker {
         if let Some(journal) = &mut queue.journal {
             if entry.message.properties().is_persistent() {
                 journal.ack(now, entry);
-                arm(&mut self.timers, key, queue);
+                arm(&mut self.timers, key, journal);
             } else {
                 journal.touch(now);
             }
@@ -223,14 +221,14 @@ impl Broker {
     /// the ring, at its tail and in the order they left it.
     pub(super) fn unblock(&mut self, channel: ChannelKey, key: QueueKey) {
         let consumers = &self.consumers;
-        let Some(Queue { blocked, ring, .. }) = self.queues.get_mut(key) else {
+        let Some(Queue { more, ring, .. }) = self.queues.get_mut(key) else {
             return;
         };
-        blocked.retain(|&blocked| {
+        more.blocked.retain(|&blocked| {
             let consumer = consumers.get(blocked).expect("a queue holds live consumers");
             let stays = consumer.channel != channel || !consumer.has_credit();
             if !stays {
-                ring.push_back(blocked);
+                ring.push(blocked);
             }
             stays
         });

@@ -135,7 +135,7 @@ impl Broker {
         };
         for binding in exchange.bindings() {
             if let Some(queue) = self.queues.get_mut(binding.queue) {
-                queue.bindings.swap_remove(&(Arc::clone(&exchange.name), binding.clone()));
+                queue.more.bindings.swap_remove(&(Arc::clone(&exchange.name), binding.clone()));
             }
         }
     }

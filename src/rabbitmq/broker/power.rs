@@ -17,7 +17,7 @@ use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::journal::{Crash, Journal};
 use crate::rabbitmq::message::Entry;
 use crate::rabbitmq::method::{Event, Output};
-use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::queue::{QueueKey, Ring};
 use std::collections::BTreeMap;
 
 impl Broker {
@@ -111,11 +111,10 @@ impl Broker {
 
     fn bring_down_queue(&mut self, key: QueueKey, returned: Vec<Entry>, crash: Option<Crash>) {
         let queue = self.queue_mut(key);
-        queue.ring.clear();
-        queue.blocked.clear();
-        queue.exclusive_consumer = None;
+        queue.ring = Ring::default();
+        queue.more.blocked.clear();
+        queue.more.exclusive_consumer = None;
         queue.unacked = 0;
-        queue.armed = None;
         let mut contents = queue.ready.take_all();
         contents.extend(returned);
         contents.retain(|entry| entry.message.properties().is_persistent());

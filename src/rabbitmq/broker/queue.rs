@@ -45,7 +45,7 @@ impl Broker {
             let queue = broker.queue_mut(key);
             queue.touch(now);
             let declared = QueueDeclareOk {
-                queue: queue.name.clone(),
+                queue: queue.more.name.clone(),
                 message_count: count(queue.ready.len()),
                 consumer_count: count(queue.consumer_count()),
             };
@@ -106,7 +106,7 @@ impl Broker {
             broker.queue_mut(key).check_access(ch.connection)?;
             let binding = Binding { queue: key, routing_key, arguments: arguments.sorted() };
             if broker.exchange(&exchange)?.bind(binding.clone()) {
-                broker.queue_mut(key).bindings.insert((source, binding));
+                broker.queue_mut(key).more.bindings.insert((source, binding));
             }
             Ok(())
         })
@@ -139,7 +139,7 @@ impl Broker {
             let source = Arc::clone(&source.name);
             broker.queue_mut(key).check_access(ch.connection)?;
             broker.exchange(&exchange)?.unbind(&binding);
-            broker.queue_mut(key).bindings.swap_remove(&(source, binding));
+            broker.queue_mut(key).more.bindings.swap_remove(&(source, binding));
             broker.auto_delete_exchange(&exchange);
             Ok(())
         })
@@ -214,13 +214,13 @@ impl Broker {
         let Some(queue) = self.queues.remove(key) else {
             return;
         };
-        self.queue_names.swap_remove(&queue.name);
-        if let Some(owner) = queue.owner
+        self.queue_names.swap_remove(&queue.more.name);
+        if let Some(owner) = queue.more.owner
             && let Some(connection) = self.connections.get_mut(&owner)
         {
             connection.exclusive_queues.shift_remove(&key);
         }
-        for (exchange, binding) in &queue.bindings {
+        for (exchange, binding) in &queue.more.bindings {
             if let Some(exchange) = self.exchanges.get_mut(exchange.as_str()) {
                 exchange.unbind(binding);
             }
