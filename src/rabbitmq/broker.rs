@@ -29,7 +29,7 @@ use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
 use super::queue::{Queue, QueueKey};
 use crate::{Instant, Stream};
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::cmp::Reverse;
@@ -60,6 +60,9 @@ impl BrokerOptions {
     }
 }
 
+/// Channel 0 is the connection's own; no other method belongs there.
+const NOT_ON_CHANNEL_0: &str = "unexpected method in connection state running";
+
 /// A connection, open.
 #[derive(Debug)]
 struct Connection {
@@ -67,7 +70,7 @@ struct Connection {
     /// Every number in use, failed channels included.
     channels: BTreeSet<ChannelNumber>,
     /// They go with the connection, in this order.
-    exclusive_queues: IndexSet<QueueKey, FxBuildHasher>,
+    exclusive_queues: BTreeSet<QueueKey>,
 }
 
 /// What a channel number stands for.
@@ -263,7 +266,11 @@ impl Broker {
         if !self.connections.contains_key(&id.connection) {
             return self.not_connected(id.connection, method);
         }
-        let fault = Fault::new(ReplyCode::ChannelError, "expected 'channel.open'");
+        let reason = match id.number {
+            ChannelNumber(0) => NOT_ON_CHANNEL_0,
+            _ => "expected 'channel.open'",
+        };
+        let fault = Fault::new(ReplyCode::ChannelError, reason);
         self.fail(now, id, fault.of(method))
     }
 
@@ -345,5 +352,16 @@ fn arm(
     {
         journal.armed = Some(due);
         timers.push(Reverse((due, key)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_can_be_sent_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Broker>();
     }
 }

@@ -71,8 +71,7 @@ impl Limiter {
     pub(crate) fn set_limit(&mut self, limit: u16, outstanding: usize) -> Vec<QueueKey> {
         let was_reached = self.is_reached();
         if limit == 0 {
-            *self =
-                Limiter { suspended: std::mem::take(&mut self.suspended), ..Limiter::default() };
+            (self.limit, self.volume) = (0, 0);
             return std::mem::take(&mut self.suspended);
         }
         if self.limit == 0 {
@@ -131,5 +130,32 @@ impl Limiter {
         } else {
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::arena::Arena;
+    use crate::rabbitmq::queue::tests::any_queue;
+
+    #[test]
+    fn the_shared_limit_suspends_and_resumes_queues() {
+        let mut queues = Arena::default();
+        let (a, b) = (queues.insert(any_queue()), queues.insert(any_queue()));
+        let mut limiter = Limiter::default();
+        assert!(limiter.admits(a));
+        limiter.sent();
+        assert_eq!(limiter.set_limit(2, 1), []);
+        assert!(limiter.admits(a));
+        limiter.sent();
+        assert!(!limiter.admits(b) && !limiter.admits(a));
+        assert!(limiter.is_suspended(a) && limiter.is_suspended(b));
+        assert_eq!(limiter.settled(1), [b, a], "in the order they were refused");
+        assert!(limiter.admits(a));
+        limiter.sent();
+        assert!(!limiter.admits(b));
+        assert_eq!(limiter.set_limit(0, 2), [b], "no limit, nothing suspended");
+        assert!(limiter.admits(b));
     }
 }

@@ -60,10 +60,11 @@ impl Consumer {
     }
 
     /// Deliveries of it were settled. Says whether it was at its limit.
-    pub(crate) fn refund(&mut self, count: u32) -> bool {
+    pub(crate) fn refund(&mut self, count: usize) -> bool {
         let was_at_limit = self.credit == 0;
         if self.credit != UNLIMITED {
-            self.credit += count;
+            // Never more than was spent, which a prefetch count limits.
+            self.credit += count as u32;
         }
         was_at_limit
     }

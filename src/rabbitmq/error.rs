@@ -35,7 +35,8 @@ pub enum ReplyCode {
     /// 406: the request does not fit the state of things: other properties,
     /// an unknown delivery tag, a queue in use.
     PreconditionFailed,
-    /// 501: a frame could not be decoded.
+    /// 501: a frame could not be decoded. This code and the next, and
+    /// [`ReplyCode::UnexpectedFrame`], are for whoever reads frames.
     FrameError,
     /// 502: a frame held an illegal value.
     SyntaxError,
@@ -169,7 +170,7 @@ pub struct AmqpError {
     pub method_id: u16,
 }
 
-/// The code's number and the text: `404 NOT_FOUND - no queue 'nope' in vhost '/'`.
+/// `404 NOT_FOUND - no queue 'nope' in vhost '/' (channel closed by method 50.30)`.
 impl fmt::Display for AmqpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let closed = match self.scope {

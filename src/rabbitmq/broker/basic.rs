@@ -133,7 +133,7 @@ impl Broker {
     ) -> Result<(), AmqpError> {
         self.on_channel(now, ch, ids::BASIC_CANCEL, |broker, key| {
             let channel = broker.channel_mut(key);
-            let Some(consumer) = channel.consumers.shift_remove(consumer_tag) else {
+            let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
             };
             let Some(Consumer { queue, .. }) = broker.consumers.remove(consumer) else {
@@ -145,7 +145,9 @@ impl Broker {
             }
             broker.queue_mut(queue).touch(now);
             let Broker { channels, consumers, .. } = broker;
-            if let Some(Channel { limiter, consumers: own, .. }) = channels.get_mut(key) {
+            if let Some(Channel { limiter, consumers: own, .. }) = channels.get_mut(key)
+                && limiter.is_suspended(queue)
+            {
                 let still_there = |c| consumers.get(c).is_some_and(|c| c.queue == queue);
                 if !own.values().any(|&c| still_there(c)) {
                     limiter.forget(queue);

@@ -1,6 +1,6 @@
 //! Connections and channels: opening, closing, and what goes with them.
 
-use super::{Broker, Connection, Session};
+use super::{Broker, Connection, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
@@ -8,8 +8,10 @@ use crate::rabbitmq::id::{ChannelId, ConnectionId};
 use crate::rabbitmq::message::Entry;
 use crate::rabbitmq::method::{ConnectionOptions, ids};
 use crate::rabbitmq::queue::QueueKey;
-use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How many channels a connection may have, by the server's default.
+const CHANNEL_MAX: usize = 2_047;
 
 impl Broker {
     /// Opens a connection (`connection.open`).
@@ -37,7 +39,7 @@ impl Broker {
             let connection = Connection {
                 options,
                 channels: BTreeSet::new(),
-                exclusive_queues: IndexSet::default(),
+                exclusive_queues: BTreeSet::new(),
             };
             self.connections.insert(id, connection);
             return Ok(());
@@ -73,7 +75,9 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// `CHANNEL_ERROR` if it is open already; this closes the connection.
+    /// `CHANNEL_ERROR` if it is open already, or its number is 0;
+    /// `NOT_ALLOWED` if the connection has 2,047 channels. Both close the
+    /// connection.
     pub fn channel_open(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
         let Some(connection) = self.connections.get_mut(&id.connection) else {
             return Err(self.not_connected(id.connection, ids::CHANNEL_OPEN));
@@ -81,6 +85,19 @@ impl Broker {
         if let Some(Session::Open(_)) = self.sessions.get(&id) {
             let fault = Fault::new(ReplyCode::ChannelError, "second 'channel.open' seen");
             return Err(self.fail(now, id, fault.of(ids::CHANNEL_OPEN)));
+        }
+        if id.number.0 == 0 {
+            let fault = Fault::new(ReplyCode::ChannelError, NOT_ON_CHANNEL_0);
+            return Err(self.fail(now, id, fault.of(ids::CHANNEL_OPEN)));
+        }
+        let open = connection.channels.len();
+        if open >= CHANNEL_MAX && !connection.channels.contains(&id.number) {
+            let reason = format!(
+                "number of channels opened ({open}) has reached the negotiated channel_max \
+                 ({CHANNEL_MAX})"
+            );
+            let fault = Fault::new(ReplyCode::NotAllowed, reason);
+            return Err(self.fail(now, id, fault.of(MethodId::NONE)));
         }
         connection.channels.insert(id.number);
         let channel = self.channels.insert(Channel::new(id));

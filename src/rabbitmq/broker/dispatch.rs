@@ -199,7 +199,6 @@ impl Broker {
         count: usize,
     ) -> Option<bool> {
         self.queues.get_mut(key)?.unacked -= count;
-        let count = u32::try_from(count).expect("a prefetch count limits a consumer with credit");
         let was_at_limit = consumer
             .and_then(|consumer| self.consumers.get_mut(consumer))
             .is_some_and(|consumer| consumer.refund(count));

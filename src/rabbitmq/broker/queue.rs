@@ -218,7 +218,7 @@ impl Broker {
         if let Some(owner) = queue.more.owner
             && let Some(connection) = self.connections.get_mut(&owner)
         {
-            connection.exclusive_queues.shift_remove(&key);
+            connection.exclusive_queues.remove(&key);
         }
         for (exchange, binding) in &queue.more.bindings {
             if let Some(exchange) = self.exchanges.get_mut(exchange.as_str()) {
