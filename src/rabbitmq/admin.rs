@@ -205,27 +205,48 @@ impl Broker {
     /// A command that is not one of the four listings, or an unknown column.
     pub fn rabbitmqctl(&self, command: &str) -> Result<String, CtlError> {
         let mut words = command.split_whitespace();
-        let columns = |words: std::str::SplitWhitespace<'_>, default: &[&str]| {
-            let given: Vec<String> = words.map(str::to_owned).collect();
-            if given.is_empty() { default.iter().map(ToString::to_string).collect() } else { given }
+        let Some(name) = words.next() else {
+            return Err(CtlError::UnknownCommand(command.to_owned()));
         };
-        match words.next() {
-            Some("list_queues") => {
-                listing(&self.list_queues(), &columns(words, &["name", "messages"]), queue_cell)
+        let asked: Vec<&str> = words.collect();
+        match name {
+            "list_queues" => {
+                let columns = columns(&asked, QUEUE_COLUMNS, &["name", "messages"])?;
+                Ok(listing(&self.list_queues(), columns, queue_cell))
             }
-            Some("list_exchanges") => {
-                listing(&self.list_exchanges(), &columns(words, &["name", "type"]), exchange_cell)
+            "list_exchanges" => {
+                let columns = columns(&asked, EXCHANGE_COLUMNS, &["name", "type"])?;
+                Ok(listing(&self.list_exchanges(), columns, exchange_cell))
             }
-            Some("list_bindings") => {
-                listing(&self.list_bindings(), &columns(words, BINDING_COLUMNS), binding_cell)
+            "list_bindings" => {
+                let columns = columns(&asked, BINDING_COLUMNS, BINDING_COLUMNS)?;
+                Ok(listing(&self.list_bindings(), columns, binding_cell))
             }
-            Some("list_consumers") => {
-                listing(&self.list_consumers(), &columns(words, CONSUMER_COLUMNS), consumer_cell)
+            "list_consumers" => {
+                let columns = columns(&asked, CONSUMER_COLUMNS, CONSUMER_COLUMNS)?;
+                Ok(listing(&self.list_consumers(), columns, consumer_cell))
             }
             _ => Err(CtlError::UnknownCommand(command.to_owned())),
         }
     }
 }
+
+const QUEUE_COLUMNS: &[&str] = &[
+    "name",
+    "durable",
+    "auto_delete",
+    "exclusive",
+    "arguments",
+    "messages",
+    "messages_ready",
+    "messages_unacknowledged",
+    "consumers",
+    "state",
+    "type",
+];
+
+const EXCHANGE_COLUMNS: &[&str] =
+    &["name", "type", "durable", "auto_delete", "internal", "arguments"];
 
 const BINDING_COLUMNS: &[&str] = &[
     "source_name",
@@ -246,30 +267,33 @@ const CONSUMER_COLUMNS: &[&str] = &[
     "arguments",
 ];
 
-/// Rows as text; `cell` knows the columns.
-fn listing<R>(
-    rows: &[R],
-    columns: &[String],
-    cell: impl Fn(&R, &str) -> Option<String>,
-) -> Result<String, CtlError> {
-    let mut text = String::new();
-    if !rows.is_empty() {
-        text.push_str(&columns.join("\t"));
-        text.push('\n');
+/// The columns asked for, all of which must be known, or else the usual ones.
+fn columns<'a>(
+    asked: &'a [&'a str],
+    known: &[&str],
+    usual: &'a [&'a str],
+) -> Result<&'a [&'a str], CtlError> {
+    let mut unknown = asked.iter().filter(|column| !known.contains(column)).peekable();
+    if unknown.peek().is_some() {
+        let unknown: Vec<&str> = unknown.copied().collect();
+        return Err(CtlError::UnknownColumn(unknown.join(", ")));
     }
-    for row in rows {
-        for (i, column) in columns.iter().enumerate() {
-            let cell = cell(row, column).ok_or_else(|| CtlError::UnknownColumn(column.clone()))?;
-            text.push_str(if i == 0 { "" } else { "\t" });
-            text.push_str(&cell);
-        }
-        text.push('\n');
-    }
-    Ok(text)
+    Ok(if asked.is_empty() { usual } else { asked })
 }
 
-fn queue_cell(row: &QueueRow, column: &str) -> Option<String> {
-    Some(match column {
+/// Rows as text.
+fn listing<R>(rows: &[R], columns: &[&str], cell: impl Fn(&R, &str) -> String) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = columns.iter().map(ToString::to_string).collect();
+    let rows = rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect());
+    let lines = std::iter::once(header).chain(rows);
+    lines.map(|cells: Vec<String>| cells.join("\t") + "\n").collect()
+}
+
+fn queue_cell(row: &QueueRow, column: &str) -> String {
+    match column {
         "name" => row.name.to_string(),
         "durable" => row.durable.to_string(),
         "auto_delete" => row.auto_delete.to_string(),
@@ -281,36 +305,36 @@ fn queue_cell(row: &QueueRow, column: &str) -> Option<String> {
         "consumers" => row.consumers.to_string(),
         "state" => "running".to_owned(),
         "type" => "classic".to_owned(),
-        _ => return None,
-    })
+        _ => unreachable!("the columns were checked"),
+    }
 }
 
-fn exchange_cell(row: &ExchangeRow, column: &str) -> Option<String> {
-    Some(match column {
+fn exchange_cell(row: &ExchangeRow, column: &str) -> String {
+    match column {
         "name" => row.name.to_string(),
         "type" => row.kind.to_owned(),
         "durable" => row.durable.to_string(),
         "auto_delete" => row.auto_delete.to_string(),
         "internal" => row.internal.to_string(),
         "arguments" => Arguments(&row.arguments).to_string(),
-        _ => return None,
-    })
+        _ => unreachable!("the columns were checked"),
+    }
 }
 
-fn binding_cell(row: &BindingRow, column: &str) -> Option<String> {
-    Some(match column {
+fn binding_cell(row: &BindingRow, column: &str) -> String {
+    match column {
         "source_name" => row.source.to_string(),
         "source_kind" => "exchange".to_owned(),
         "destination_name" => row.destination.to_string(),
         "destination_kind" => "queue".to_owned(),
         "routing_key" => row.routing_key.to_string(),
         "arguments" => Arguments(&row.arguments).to_string(),
-        _ => return None,
-    })
+        _ => unreachable!("the columns were checked"),
+    }
 }
 
-fn consumer_cell(row: &ConsumerRow, column: &str) -> Option<String> {
-    Some(match column {
+fn consumer_cell(row: &ConsumerRow, column: &str) -> String {
+    match column {
         "queue_name" => row.queue.to_string(),
         "channel_pid" => row.channel.to_string(),
         "consumer_tag" => row.consumer_tag.to_string(),
@@ -318,8 +342,8 @@ fn consumer_cell(row: &ConsumerRow, column: &str) -> Option<String> {
         "prefetch_count" => row.prefetch_count.to_string(),
         "active" => "true".to_owned(),
         "arguments" => Arguments(&row.arguments).to_string(),
-        _ => return None,
-    })
+        _ => unreachable!("the columns were checked"),
+    }
 }
 
 /// Arguments as `rabbitmqctl` prints them: `[{"key","text"},{"key",1}]`.
@@ -353,5 +377,58 @@ impl fmt::Display for Argument<'_> {
             }
             value => value.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_print_as_rabbitmqctl_prints_them() {
+        let table = FieldTable::new().with("b", true).with("n", 1).with("x-match", "all");
+        assert_eq!(Arguments(&table).to_string(), r#"[{"b",true},{"n",1},{"x-match","all"}]"#);
+        assert_eq!(Arguments(&FieldTable::new()).to_string(), "[]");
+    }
+
+    #[test]
+    fn every_column_has_a_cell() {
+        use crate::rabbitmq::{BrokerOptions, ConsumeOptions, QueueOptions};
+        use crate::{Instant, Site, Stream};
+
+        let names = Stream::calm(Site::new("test"), 0);
+        let mut broker = Broker::new(BrokerOptions::default(), names);
+        let (now, ch) = (Instant::ZERO, ChannelId::new(1, 1));
+        broker.connection_open(now, ch.connection, Default::default()).unwrap();
+        broker.channel_open(now, ch).unwrap();
+        broker.queue_declare(now, ch, "hello", QueueOptions::default()).unwrap();
+        let consume = ConsumeOptions { consumer_tag: "c".into(), ..Default::default() };
+        broker.basic_consume(now, ch, "hello", consume).unwrap();
+
+        let ctl = |command: &str, columns: &[&str]| {
+            broker.rabbitmqctl(&format!("{command} {}", columns.join(" "))).unwrap()
+        };
+        assert_eq!(
+            ctl("list_queues", &["name", "messages_ready", "messages_unacknowledged"]),
+            "name\tmessages_ready\tmessages_unacknowledged\nhello\t0\t0\n"
+        );
+        let cells = ctl("list_queues", QUEUE_COLUMNS);
+        assert!(cells.ends_with("hello\tfalse\tfalse\tfalse\t[]\t0\t0\t0\t1\trunning\tclassic\n"));
+        let cells = ctl("list_exchanges", EXCHANGE_COLUMNS);
+        assert!(cells.contains("\namq.rabbitmq.trace\ttopic\ttrue\tfalse\ttrue\t[]\n"));
+        let cells = ctl("list_bindings", BINDING_COLUMNS);
+        assert!(cells.ends_with("\n\texchange\thello\tqueue\thello\t[]\n"));
+        let cells = ctl("list_consumers", CONSUMER_COLUMNS);
+        assert!(cells.ends_with("\nhello\t1/1\tc\ttrue\t0\ttrue\t[]\n"));
+    }
+
+    #[test]
+    fn columns_must_be_known() {
+        let known = &["name", "type"];
+        assert_eq!(columns(&[], known, &["name"]), Ok(&["name"][..]));
+        assert_eq!(
+            columns(&["type", "nonsense"], known, &["name"]).unwrap_err().to_string(),
+            "Error (argument validation): Info key(s) nonsense are not supported"
+        );
     }
 }

@@ -14,6 +14,7 @@ pub(crate) struct Backlog {
     /// In order of position.
     line: VecDeque<Entry>,
     /// Requeued messages that belong inside the line; mostly there are none.
+    #[expect(clippy::box_collection, reason = "keeps a queue within two cache lines")]
     returned: Option<Box<BTreeMap<Position, Entry>>>,
 }
 

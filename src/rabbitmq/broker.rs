@@ -16,6 +16,7 @@ mod dispatch;
 mod exchange;
 mod input;
 mod power;
+mod publish;
 mod queue;
 
 use super::arena::Arena;

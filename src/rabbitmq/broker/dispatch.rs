@@ -12,6 +12,7 @@ use crate::rabbitmq::message::{Entry, Message};
 use crate::rabbitmq::method::{Event, Output};
 use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::unacked::Unacked;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// What becomes of unacknowledged messages.
@@ -160,7 +161,7 @@ impl Broker {
         how: Settle,
     ) {
         let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
-        taken.sort_by_key(|u| (u.queue, u.consumer, u.entry.position()));
+        self.sort_for_settling(&mut taken);
         let mut rest = taken.into_iter().peekable();
         while let Some(first) = rest.next() {
             let (queue, consumer) = (first.queue, first.consumer);
@@ -186,6 +187,24 @@ impl Broker {
             }
         }
         self.below_limit(now, channel, delivered);
+    }
+
+    /// Brings deliveries into the order in which the server settles them:
+    /// queue by queue, there by the consumers' tags with fetched ones first,
+    /// and there by position.
+    fn sort_for_settling(&self, taken: &mut [Unacked]) {
+        let tag = |unacked: &Unacked| {
+            let consumer = unacked.consumer.and_then(|key| self.consumers.get(key));
+            consumer.map(|consumer| consumer.tag.as_str())
+        };
+        taken.sort_by(|a, b| {
+            let by_tag = || match a.consumer == b.consumer {
+                true => Ordering::Equal,
+                false => (tag(a), a.consumer).cmp(&(tag(b), b.consumer)),
+            };
+            let by_position = || a.entry.position().cmp(&b.entry.position());
+            a.queue.cmp(&b.queue).then_with(by_tag).then_with(by_position)
+        });
     }
 
     /// Deliveries of a consumer are no longer outstanding. Says whether that
