@@ -72,12 +72,13 @@ impl Broker {
     ) -> Result<SmolStr, AmqpError> {
         self.on_channel(now, ch, ids::BASIC_CONSUME, |broker, channel| {
             unmodelled::check(Place::ReplyTo, queue)?;
+            let queue = broker.expand_name(channel, queue)?;
             if broker.channel_mut(channel).consumers.contains_key(&options.consumer_tag) {
                 let tag = &options.consumer_tag;
                 let reason = format!("attempt to reuse consumer tag '{tag}'");
                 return Err(Fault::new(ReplyCode::NotAllowed, reason));
             }
-            let key = broker.named_queue(channel, ch, queue)?;
+            let key = broker.named_queue(channel, ch, &queue)?;
             broker.consume(now, channel, key, options)
         })
     }

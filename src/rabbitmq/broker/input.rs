@@ -7,7 +7,7 @@
 
 use super::{Broker, Session};
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode, Scope};
+use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
 use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::method::{Event, Method, Output, ids};
 use crate::rabbitmq::unmodelled::{self, Place};
@@ -65,9 +65,12 @@ impl Broker {
             }
             Method::ConnectionCloseOk => Ok(None),
             Method::ChannelOpen => self.channel_open(now, ch).map(|()| Some(Event::ChannelOpenOk)),
-            Method::ChannelClose => {
-                self.channel_close(now, ch).map(|()| Some(Event::ChannelCloseOk))
-            }
+            Method::ChannelClose => match self.sessions.get(&ch) {
+                // The two closes have crossed: the client's answer to ours is
+                // still to come, and frees the number.
+                Some(Session::Failed(_)) => Ok(Some(Event::ChannelCloseOk)),
+                _ => self.channel_close(now, ch).map(|()| Some(Event::ChannelCloseOk)),
+            },
             Method::ChannelCloseOk => match self.sessions.get(&ch) {
                 Some(Session::Failed(_)) => self.channel_close(now, ch).map(|()| None),
                 Some(Session::Open(_)) => Ok(None),
@@ -186,13 +189,7 @@ impl Broker {
         Ok(event)
     }
 
-    fn unmodelled(
-        &mut self,
-        now: Instant,
-        ch: ChannelId,
-        id: crate::rabbitmq::error::MethodId,
-        name: &str,
-    ) -> Answer {
+    fn unmodelled(&mut self, now: Instant, ch: ChannelId, id: MethodId, name: &str) -> Answer {
         self.on_channel(now, ch, id, |_, _| unmodelled::check(Place::Method, name).map(|()| None))
     }
 }

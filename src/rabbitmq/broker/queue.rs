@@ -254,7 +254,11 @@ impl Broker {
     }
 
     /// What a queue's name stands for on this channel.
-    fn expand_name(&mut self, channel: ChannelKey, name: &str) -> Result<SmolStr, Fault> {
+    pub(super) fn expand_name(
+        &mut self,
+        channel: ChannelKey,
+        name: &str,
+    ) -> Result<SmolStr, Fault> {
         if !name.is_empty() {
             return Ok(name.into());
         }
