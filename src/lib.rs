@@ -1,6 +1,64 @@
 //! Deterministic, in-process stand-ins for RabbitMQ and Redis.
+//!
+//! *RabbitMQ and Redis take the fall, so production doesn't have to.*
+//!
+//! A test starts a [broker](rabbitmq) inside a [world](sim): nodes run the
+//! code under test as async tasks, links between them have latency and fail,
+//! time is virtual, and everything that may differ between two runs is drawn
+//! from one seed. There is no socket, no clock, no thread and no container; an
+//! hour of waiting takes microseconds, and a failure found once can be had
+//! again from its seed.
+//!
+//! ```
+//! use std::time::Duration;
+//! use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Properties};
+//! use stunt_double::rabbitmq::{Error, QueueOptions, RabbitMq};
+//! use stunt_double::sim::{Node, Sim};
+//!
+//! async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+//!     let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+//!     channel.queue_declare("tasks", QueueOptions::default()).await?;
+//!     let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
+//!     while let Some(task) = tasks.next().await {
+//!         let task = task?;
+//!         node.sleep(Duration::from_secs(60)).await; // the work
+//!         task.ack()?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let mut sim = Sim::new(42);
+//! let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+//! let server = rabbit.clone();
+//! let worker = sim.daemon("worker", move |node| worker(node, server.clone()));
+//! let server = rabbit.clone();
+//! sim.node("client", move |node| {
+//!     let server = server.clone();
+//!     async move {
+//!         let channel = Connection::open(&node, &server).await?.channel().await?;
+//!         channel.basic_publish("", "tasks", Properties::default(), "a minute of work")?;
+//!         channel.close().await
+//!     }
+//! });
+//! // The worker dies half-way: its task returns to the queue.
+//! sim.after(Duration::from_secs(30), move || worker.kill());
+//! sim.run().expect_done();
+//! assert_eq!(rabbit.messages_ready("tasks"), Some(1));
+//! ```
+//!
+//! # Where things are
+//!
+//! - [`sim`]: the world. Nodes, links, services, faults, traces, exploration.
+//! - [`rabbitmq`]: the broker as a value ([`rabbitmq::Broker`]) that needs no
+//!   world, and its async client, which does.
+//! - [`choice`] and [`time`]: what both share.
+//!
+//! The broker is modelled on RabbitMQ 3.10.8, down to reply codes and texts.
+
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod choice;
+pub mod rabbitmq;
 pub mod sim;
 pub mod time;
 

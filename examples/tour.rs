@@ -1,0 +1,157 @@
+//! The main job in a minute of reading: a work queue in virtual time, a worker
+//! that dies, a broker that restarts, and a planted bug hunted over a thousand
+//! seeds.
+//!
+//! `cargo run --release --example tour -- --seed 1`
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Error};
+use stunt_double::rabbitmq::{Properties, QueueOptions, RabbitMq};
+use stunt_double::sim::{Node, Seeds, Sim, What};
+use stunt_double::{Instant, Site};
+
+/// When the worker is killed.
+const KILL: Site = Site::new("tour.kill");
+
+/// The tasks whose results were written.
+type Results = Arc<Mutex<BTreeSet<String>>>;
+
+/// Takes a task, works a second on it, and writes its result, which takes
+/// 5 ms. The acknowledgement belongs after that.
+async fn worker(
+    node: Node,
+    rabbit: RabbitMq,
+    acks_early: bool,
+    results: Results,
+) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    channel.queue_declare("tasks", QueueOptions { durable: true, ..Default::default() }).await?;
+    channel.basic_qos(1, false).await?;
+    let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
+    while let Some(task) = tasks.next().await {
+        let task = task?;
+        node.sleep(Duration::from_secs(1)).await;
+        if acks_early {
+            task.ack()?;
+        }
+        node.sleep(Duration::from_millis(5)).await;
+        results.lock().expect("one thread").insert(task.text());
+        node.note(format!(
+            "result of {}{}",
+            task.text(),
+            if task.redelivered() { " (again)" } else { "" }
+        ));
+        if !acks_early {
+            task.ack()?;
+        }
+    }
+    Ok(())
+}
+
+async fn publisher(node: Node, rabbit: RabbitMq, count: usize) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    channel.queue_declare("tasks", QueueOptions { durable: true, ..Default::default() }).await?;
+    for i in 1..=count {
+        channel.basic_publish(
+            "",
+            "tasks",
+            Properties::default().persistent(),
+            format!("task {i}"),
+        )?;
+    }
+    channel.close().await
+}
+
+/// Puts a broker, a publisher of `count` tasks and these workers into a world.
+fn set_up(
+    sim: &mut Sim,
+    count: usize,
+    workers: &[&str],
+    acks_early: bool,
+) -> (RabbitMq, Vec<Node>, Results) {
+    let rabbit = rabbitmq::start(sim, BrokerOptions::default());
+    let results = Results::default();
+    let server = rabbit.clone();
+    sim.node("publisher", move |node| publisher(node, server.clone(), count));
+    let mut start = |name: &&str| {
+        let (rabbit, results) = (rabbit.clone(), Arc::clone(&results));
+        sim.daemon(name, move |node| worker(node, rabbit.clone(), acks_early, Arc::clone(&results)))
+    };
+    let workers = workers.iter().map(&mut start).collect();
+    (rabbit, workers, results)
+}
+
+/// The hunted scenario: one worker, killed at a random moment and restarted a
+/// second later. Every task must have its result in the end.
+fn every_task_has_its_result(sim: &mut Sim) -> Result<(), String> {
+    let (_, workers, results) = set_up(sim, 5, &["worker"], true);
+    let moment = Duration::from_nanos(sim.choose(KILL, 0, 10_000_000_000));
+    let (victim, heir) = (workers[0].clone(), workers[0].clone());
+    sim.after(moment, move || victim.kill());
+    sim.after(moment + Duration::from_secs(1), move || heir.restart());
+    sim.run().expect_done();
+    match results.lock().expect("one thread").len() {
+        5 => Ok(()),
+        n => Err(format!("{n} results for 5 tasks")),
+    }
+}
+
+fn main() {
+    #[expect(clippy::disallowed_methods, reason = "the last line compares virtual with wall time")]
+    let began = std::time::Instant::now();
+    let mut simulated = Duration::ZERO;
+
+    common::heading("1. a thousand tasks of a second each, two workers");
+    let mut sim = Sim::new(common::seed());
+    let (_, _, results) = set_up(&mut sim, 1_000, &["worker-1", "worker-2"], false);
+    sim.run().expect_done();
+    assert_eq!(results.lock().expect("one thread").len(), 1_000);
+    println!("done at {}, {}", sim.now(), sim.digest());
+    simulated += sim.now() - Instant::ZERO;
+
+    common::heading("2. worker-1 dies at 0.5 s: its task comes again, to worker-2");
+    let mut sim = Sim::new(common::seed());
+    let (_, workers, results) = set_up(&mut sim, 3, &["worker-1", "worker-2"], false);
+    sim.after(Duration::from_millis(500), move || workers[0].kill());
+    sim.run().expect_done();
+    print!("{}", sim.trace().notes());
+    assert_eq!(results.lock().expect("one thread").len(), 3);
+    simulated += sim.now() - Instant::ZERO;
+
+    common::heading("3. the broker restarts: durable queue, persistent messages");
+    let mut sim = Sim::new(common::seed());
+    let (rabbit, _, _) = set_up(&mut sim, 3, &[], false);
+    sim.run().expect_done();
+    rabbit.restart();
+    let listing = rabbit.rabbitmqctl("list_queues name messages_ready");
+    print!("{}", listing.expect("it knows these columns"));
+    assert_eq!(rabbit.messages_ready("tasks"), Some(3));
+    simulated += sim.now() - Instant::ZERO;
+
+    common::heading("4. a worker that acknowledges 5 ms too early, killed at random, 1000 seeds");
+    let sweep = Seeds::new(0..1_000).collect_all().run(every_task_has_its_result);
+    let failure = sweep.failures.first().expect("a thousand seeds find it");
+    println!(
+        "{} of {} seeds lose a task; seed {}: {}",
+        sweep.failures.len(),
+        sweep.ran,
+        failure.seed,
+        failure.message
+    );
+    println!("replay with: {}", sweep.replay.as_deref().unwrap_or_default());
+    println!("the last events before the loss, of seed {}:", failure.seed);
+    let mut sim = Sim::new(failure.seed);
+    let _ = every_task_has_its_result(&mut sim);
+    let trace = sim.trace();
+    let until_kill = trace.events().take_while(|event| event.what != What::Killed).count() + 1;
+    for event in trace.events().take(until_kill).skip(until_kill.saturating_sub(5)) {
+        println!("{event}");
+    }
+    simulated += (sim.now() - Instant::ZERO) * u32::try_from(sweep.ran).unwrap_or(u32::MAX);
+
+    println!("\nwall time: {:.1?} for {} virtual seconds", began.elapsed(), simulated.as_secs());
+}

@@ -1,0 +1,166 @@
+//! RabbitMQ's second tutorial, work queues, in virtual time: round-robin
+//! dispatch, acknowledgement, fair dispatch, a worker that dies and one that
+//! forgets to acknowledge.
+//!
+//! `cargo run --example work_queue -- --seed 1`
+//!
+//! A task takes one virtual second for each dot in it.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use stunt_double::Instant;
+use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Error};
+use stunt_double::rabbitmq::{Properties, QueueOptions, RabbitMq};
+use stunt_double::sim::{Node, Sim};
+
+/// What one looks at when messages are forgotten.
+const LISTING: &str = "list_queues name messages_ready messages_unacknowledged";
+
+/// What a worker has done: its name, the task, and whether it was redelivered.
+type Log = Arc<Mutex<Vec<(String, String, bool)>>>;
+
+/// How a worker works.
+#[derive(Clone, Copy, Default)]
+struct Habits {
+    prefetch: u16,
+    no_ack: bool,
+    forgets_to_ack: bool,
+}
+
+async fn worker(node: Node, rabbit: RabbitMq, habits: Habits, log: Log) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    channel
+        .queue_declare("task_queue", QueueOptions { durable: true, ..Default::default() })
+        .await?;
+    channel.basic_qos(habits.prefetch, false).await?;
+    let options = ConsumeOptions { no_ack: habits.no_ack, ..Default::default() };
+    let mut consumer = channel.basic_consume("task_queue", options).await?;
+    while let Some(delivery) = consumer.next().await {
+        let delivery = delivery?;
+        let task = delivery.text();
+        let again = if delivery.redelivered() { " (redelivered)" } else { "" };
+        node.note(format!("received {task}{again}"));
+        node.sleep(Duration::from_secs(task.matches('.').count() as u64)).await;
+        node.note(format!("done     {task}"));
+        log.lock().expect("one thread").push((node.name().into(), task, delivery.redelivered()));
+        if !habits.no_ack && !habits.forgets_to_ack {
+            delivery.ack()?;
+        }
+    }
+    Ok(())
+}
+
+async fn publish(node: Node, rabbit: RabbitMq, tasks: Vec<String>) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    for task in tasks {
+        channel.basic_publish("", "task_queue", Properties::default().persistent(), task)?;
+    }
+    Ok(())
+}
+
+/// A world with two workers that wait for tasks, and the tasks on their way.
+struct Story {
+    sim: Sim,
+    rabbit: RabbitMq,
+    workers: Vec<Node>,
+    log: Log,
+}
+
+impl Story {
+    fn new(title: &str, habits: Habits, tasks: &[String]) -> Story {
+        common::heading(title);
+        let mut sim = Sim::new(common::seed());
+        let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+        let log = Log::default();
+        let workers = ["worker-1", "worker-2"].map(|name| {
+            let (rabbit, log) = (rabbit.clone(), Arc::clone(&log));
+            sim.daemon(name, move |node| worker(node, rabbit.clone(), habits, Arc::clone(&log)))
+        });
+        let server = rabbit.clone();
+        sim.run_until(move || server.list_consumers().len() == 2).expect_reached();
+        let (server, tasks) = (rabbit.clone(), tasks.to_vec());
+        sim.node("new_task", move |node| publish(node, server.clone(), tasks.clone()));
+        Story { sim, rabbit, workers: workers.to_vec(), log }
+    }
+
+    /// Runs to the end and tells how it went: who did what, and until when.
+    fn end(mut self) -> (Vec<(String, String, bool)>, Instant) {
+        self.sim.run().expect_done();
+        print!("{}", self.sim.trace().notes());
+        let last = self
+            .sim
+            .trace()
+            .events()
+            .rev()
+            .find_map(|event| event.what.to_string().starts_with("done").then_some(event.at));
+        let done = self.log.lock().expect("one thread").clone();
+        (done, last.unwrap_or_default())
+    }
+}
+
+fn by(worker: &str, done: &[(String, String, bool)]) -> Vec<String> {
+    done.iter().filter(|(name, ..)| name == worker).map(|(_, task, _)| task.clone()).collect()
+}
+
+fn seconds(seconds: u64) -> Instant {
+    Instant::ZERO + Duration::from_secs(seconds)
+}
+
+fn main() {
+    let five: Vec<String> = ["First", "Second", "Third", "Fourth", "Fifth"]
+        .iter()
+        .zip(1..)
+        .map(|(name, dots)| format!("{name} message{}", ".".repeat(dots)))
+        .collect();
+    let ten: Vec<String> =
+        (0..10).map(|i| format!("task {i} {}", if i % 2 == 0 { "....." } else { "." })).collect();
+
+    let story =
+        Story::new("round-robin: each worker gets every second task", Habits::default(), &five);
+    let (done, end) = story.end();
+    assert_eq!(by("worker-1", &done), [&*five[0], &five[2], &five[4]]);
+    assert_eq!(by("worker-2", &done), [&*five[1], &five[3]]);
+    assert_eq!(end, seconds(9));
+
+    let (_, end) = Story::new("ten tasks, hard and easy in turn", Habits::default(), &ten).end();
+    assert_eq!(end, seconds(25), "worker-1 has all the hard ones");
+    let fair = Habits { prefetch: 1, ..Habits::default() };
+    let (_, end) = Story::new("the same with prefetch_count=1: fair dispatch", fair, &ten).end();
+    assert_eq!(end, seconds(17));
+
+    for no_ack in [false, true] {
+        let title =
+            if no_ack { "the same without acknowledgement" } else { "worker-1 dies at 0.5 s" };
+        let habits = Habits { no_ack, ..Habits::default() };
+        let mut story = Story::new(title, habits, &five);
+        let victim = story.workers[0].clone();
+        story.sim.after(Duration::from_millis(500), move || victim.kill());
+        let (done, end) = story.end();
+        assert!(by("worker-1", &done).is_empty());
+        if no_ack {
+            assert_eq!(by("worker-2", &done), [&*five[1], &five[3]]);
+            println!("lost: {}, {}, {}", five[0], five[2], five[4]);
+        } else {
+            let again: Vec<_> =
+                done.iter().filter(|(.., again)| *again).map(|(_, t, _)| t).collect();
+            assert_eq!(again, [&five[0], &five[2], &five[4]]);
+            assert_eq!((done.len(), end), (5, seconds(15)));
+        }
+    }
+
+    let forgetful = Habits { forgets_to_ack: true, ..Habits::default() };
+    let mut story = Story::new("workers that forget to acknowledge", forgetful, &five);
+    let mut unacknowledged = 0;
+    for _ in 0..2 {
+        story.sim.run_for(Duration::from_secs(9)).expect_reached();
+        let listing = story.rabbit.rabbitmqctl(LISTING).expect("it knows these columns");
+        print!("at {}:\n{listing}", story.sim.now());
+        let now = story.rabbit.list_queues()[0].messages_unacknowledged;
+        assert!(now > unacknowledged, "it grows");
+        unacknowledged = now;
+        let (server, more) = (story.rabbit.clone(), five.clone());
+        story.sim.node("new_task", move |node| publish(node, server.clone(), more.clone()));
+    }
+}

@@ -1,0 +1,59 @@
+//! RabbitMQ, as a value: a broker for AMQP 0-9-1 that opens no socket and reads
+//! no clock.
+//!
+//! The model is RabbitMQ 3.10.8 with one vhost and classic queues, down to
+//! reply codes and texts. [`Broker`] tells how it is driven. Inside:
+//!
+//! ```text
+//!  publish ─▶ exchange ─▶ queue ──────────────▶ channel ─▶ deliver
+//!             (bindings)  (backlog, ring of     (unacked table,
+//!                          consumers, journal)   limits, confirms)
+//! ```
+//!
+//! - An *exchange* answers which queues a message goes to.
+//! - A *queue* keeps messages in order of position and hands each to the next
+//!   consumer in its ring; a durable one has a *journal*, which knows what a
+//!   crash would leave.
+//! - A *channel* holds what was handed out until it is settled, and counts the
+//!   publishes it must confirm.
+//!
+//! What RabbitMQ can do and this model cannot yet (time to live, dead letters,
+//! priorities, …) is refused with 540 `NOT_IMPLEMENTED`, never ignored.
+
+mod admin;
+mod arena;
+mod backlog;
+mod broker;
+mod channel;
+mod client;
+mod confirm;
+mod consumer;
+mod describe;
+mod error;
+mod exchange;
+mod id;
+mod journal;
+mod message;
+mod method;
+mod names;
+mod properties;
+mod queue;
+mod table;
+mod unacked;
+mod unmodelled;
+
+pub use admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
+pub use broker::{Broker, BrokerOptions};
+pub use client::{
+    Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
+    Returned, start, start_named,
+};
+pub use error::{AmqpError, ReplyCode, Scope};
+pub use id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
+pub use message::Message;
+pub use method::{
+    BindOptions, ConnectionOptions, ConsumeOptions, Event, ExchangeOptions, GetOk, Method, Output,
+    Publish, QueueDeclareOk, QueueOptions,
+};
+pub use properties::Properties;
+pub use table::{FieldTable, FieldValue};

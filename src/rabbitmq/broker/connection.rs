@@ -1,0 +1,192 @@
+//! Connections and channels: opening, closing, and what goes with them.
+
+use super::{Broker, Connection, NOT_ON_CHANNEL_0, Session};
+use crate::Instant;
+use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
+use crate::rabbitmq::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::message::Entry;
+use crate::rabbitmq::method::{ConnectionOptions, ids};
+use crate::rabbitmq::queue::QueueKey;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many channels a connection may have, by the server's default.
+const CHANNEL_MAX: usize = 2_047;
+
+impl Broker {
+    /// Opens a connection (`connection.open`).
+    ///
+    /// # Errors
+    ///
+    /// `NOT_ALLOWED` for a vhost other than `/`, `CONNECTION_FORCED` while the
+    /// broker is down, `COMMAND_INVALID` if it is open already.
+    pub fn connection_open(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        options: ConnectionOptions,
+    ) -> Result<(), AmqpError> {
+        if !self.running {
+            return Err(self.not_connected(id, ids::CONNECTION_OPEN));
+        }
+        let fault = if self.connections.contains_key(&id) {
+            let reason = format!("connection {id} is open already");
+            Fault::new(ReplyCode::CommandInvalid, reason)
+        } else if options.virtual_host != "/" {
+            let reason = format!("vhost {} not found", options.virtual_host);
+            Fault::new(ReplyCode::NotAllowed, reason)
+        } else {
+            let connection = Connection {
+                options,
+                channels: BTreeSet::new(),
+                exclusive_queues: BTreeSet::new(),
+            };
+            self.connections.insert(id, connection);
+            return Ok(());
+        };
+        self.drop_connection(now, id);
+        Err(fault.of(ids::CONNECTION_OPEN))
+    }
+
+    /// Closes a connection as its client asks (`connection.close`): its
+    /// channels close, its exclusive queues go.
+    ///
+    /// # Errors
+    ///
+    /// `CONNECTION_FORCED` if it is not open.
+    pub fn connection_close(&mut self, now: Instant, id: ConnectionId) -> Result<(), AmqpError> {
+        if !self.connections.contains_key(&id) {
+            return Err(self.not_connected(id, MethodId::NONE));
+        }
+        self.drop_connection(now, id);
+        Ok(())
+    }
+
+    /// The socket of a connection has died. To the broker it is as if the
+    /// client had closed it, but what was still to be sent there is dropped.
+    /// Harmless if it is not open.
+    pub fn connection_lost(&mut self, now: Instant, id: ConnectionId) {
+        self.drop_connection(now, id);
+        self.outputs.retain(|output| output.connection != id);
+    }
+
+    /// Opens a channel (`channel.open`). One that the broker has closed can be
+    /// opened again.
+    ///
+    /// # Errors
+    ///
+    /// `CHANNEL_ERROR` if it is open already, or its number is 0;
+    /// `NOT_ALLOWED` if the connection has 2,047 channels. Both close the
+    /// connection.
+    pub fn channel_open(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
+        let Some(connection) = self.connections.get_mut(&id.connection) else {
+            return Err(self.not_connected(id.connection, ids::CHANNEL_OPEN));
+        };
+        if let Some(Session::Open(_)) = self.sessions.get(&id) {
+            let fault = Fault::new(ReplyCode::ChannelError, "second 'channel.open' seen");
+            return Err(self.fail(now, id, fault.of(ids::CHANNEL_OPEN)));
+        }
+        if id.number.0 == 0 {
+            let fault = Fault::new(ReplyCode::ChannelError, NOT_ON_CHANNEL_0);
+            return Err(self.fail(now, id, fault.of(ids::CHANNEL_OPEN)));
+        }
+        let open = connection.channels.len();
+        if open >= CHANNEL_MAX && !connection.channels.contains(&id.number) {
+            let reason = format!(
+                "number of channels opened ({open}) has reached the negotiated channel_max \
+                 ({CHANNEL_MAX})"
+            );
+            let fault = Fault::new(ReplyCode::NotAllowed, reason);
+            return Err(self.fail(now, id, fault.of(MethodId::NONE)));
+        }
+        connection.channels.insert(id.number);
+        let channel = self.channels.insert(Channel::new(id));
+        self.sessions.insert(id, Session::Open(channel));
+        Ok(())
+    }
+
+    /// Closes a channel as its client asks (`channel.close`): its consumers go,
+    /// and its unacknowledged messages return to their queues. Also answers the
+    /// broker's own close.
+    ///
+    /// # Errors
+    ///
+    /// `CHANNEL_ERROR` if it is not open; this closes the connection.
+    pub fn channel_close(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
+        match self.sessions.swap_remove(&id) {
+            Some(Session::Open(channel)) => self.close_channels(now, &[channel]),
+            Some(Session::Failed(_)) => {}
+            None => return Err(self.not_open(now, id, ids::CHANNEL_CLOSE)),
+        }
+        if let Some(connection) = self.connections.get_mut(&id.connection) {
+            connection.channels.remove(&id.number);
+        }
+        Ok(())
+    }
+
+    /// Takes a connection and all that is its own away.
+    pub(super) fn drop_connection(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.swap_remove(&id) else {
+            return;
+        };
+        let mut channels = Vec::new();
+        for number in connection.channels {
+            let id = ChannelId { connection: id, number };
+            if let Some(Session::Open(channel)) = self.sessions.swap_remove(&id) {
+                channels.push(channel);
+            }
+        }
+        self.close_channels(now, &channels);
+        for queue in connection.exclusive_queues {
+            self.delete_queue(queue);
+        }
+    }
+
+    /// Takes channels of one connection away, all at once: none of them gets
+    /// what another had to give back.
+    pub(super) fn close_channels(&mut self, now: Instant, keys: &[ChannelKey]) {
+        let mut left: BTreeSet<QueueKey> = BTreeSet::new();
+        let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
+        for &key in keys {
+            let Some(mut channel) = self.channels.remove(key) else {
+                continue;
+            };
+            for (_, consumer) in channel.consumers.drain(..) {
+                left.extend(self.consumers.remove(consumer).map(|consumer| consumer.queue));
+            }
+            for unacked in channel.unacked.remove_all() {
+                returned.entry(unacked.queue).or_default().push(unacked.entry);
+            }
+        }
+        for &key in &left {
+            if self.remove_dead_consumers(key) {
+                self.delete_queue(key);
+            }
+        }
+        let touched: BTreeSet<QueueKey> =
+            left.into_iter().chain(returned.keys().copied()).collect();
+        for key in touched {
+            let Some(queue) = self.queues.get_mut(key) else {
+                continue;
+            };
+            let mut entries = returned.remove(&key).unwrap_or_default();
+            entries.sort_by_key(Entry::position);
+            queue.unacked -= entries.len();
+            self.put_back(now, key, entries);
+            self.run_queue(now, key);
+        }
+    }
+
+    /// Drops consumers that are gone from a queue. Says whether the queue is
+    /// to go after them.
+    pub(super) fn remove_dead_consumers(&mut self, key: QueueKey) -> bool {
+        let consumers = &self.consumers;
+        let Some(queue) = self.queues.get_mut(key) else {
+            return false;
+        };
+        queue.ring.retain(|consumer| consumers.get(consumer).is_some());
+        queue.more.blocked.retain(|&consumer| consumers.get(consumer).is_some());
+        queue.more.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
+        queue.more.auto_delete && queue.consumer_count() == 0
+    }
+}

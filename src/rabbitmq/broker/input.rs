@@ -1,0 +1,195 @@
+//! Methods as they come from a client: each is handed to the typed one, and
+//! what that returns becomes an output.
+//!
+//! An answer goes out *before* what the method has caused: `consume-ok` before
+//! the first delivery, `delete-ok` before the consumers are told. The server
+//! has that order because a channel does one method at a time.
+
+use super::{Broker, Session};
+use crate::Instant;
+use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::method::{Event, Method, Output, ids};
+use crate::rabbitmq::unmodelled::{self, Place};
+
+/// What a method is answered with: nothing if it has no answer, or none was
+/// wanted.
+type Answer = Result<Option<Event>, AmqpError>;
+
+impl Broker {
+    /// Does a method as a client sent it. Its answer, or the close it caused,
+    /// is among the outputs.
+    ///
+    /// On a connection that is not open everything is ignored but
+    /// [`Method::ConnectionOpen`]; on a channel the broker has closed,
+    /// everything but [`Method::ChannelClose`] and [`Method::ChannelCloseOk`].
+    pub fn handle_input(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        channel: ChannelNumber,
+        method: Method,
+    ) {
+        let ch = ChannelId { connection, number: channel };
+        let is_open = self.has_connection(connection);
+        if !is_open && !matches!(method, Method::ConnectionOpen(_)) {
+            return;
+        }
+        let is_close = matches!(method, Method::ChannelClose | Method::ChannelCloseOk);
+        if matches!(self.sessions.get(&ch), Some(Session::Failed(_))) && !is_close {
+            return;
+        }
+        let mark = self.outputs.len();
+        let answer = self.answer(now, ch, method);
+        let (channel, event) = match answer {
+            Ok(None) => return,
+            Ok(Some(event)) => (channel, event),
+            Err(error) => match error.scope {
+                Scope::Channel => (channel, Event::ChannelClose(Box::new(error))),
+                Scope::Connection => (ChannelNumber(0), Event::ConnectionClose(Box::new(error))),
+            },
+        };
+        self.outputs.insert(mark, Output { connection, channel, event });
+    }
+
+    fn answer(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {
+        let id = method.id();
+        match method {
+            Method::ConnectionOpen(options) => {
+                let opened = self.connection_open(now, ch.connection, *options);
+                opened.map(|()| Some(Event::ConnectionOpenOk))
+            }
+            Method::ConnectionClose => {
+                let closed = self.connection_close(now, ch.connection);
+                closed.map(|()| Some(Event::ConnectionCloseOk))
+            }
+            Method::ConnectionCloseOk => Ok(None),
+            Method::ChannelOpen => self.channel_open(now, ch).map(|()| Some(Event::ChannelOpenOk)),
+            Method::ChannelClose => match self.sessions.get(&ch) {
+                // The two closes have crossed: the client's answer to ours is
+                // still to come, and frees the number.
+                Some(Session::Failed(_)) => Ok(Some(Event::ChannelCloseOk)),
+                _ => self.channel_close(now, ch).map(|()| Some(Event::ChannelCloseOk)),
+            },
+            Method::ChannelCloseOk => match self.sessions.get(&ch) {
+                Some(Session::Failed(_)) => self.channel_close(now, ch).map(|()| None),
+                Some(Session::Open(_)) => Ok(None),
+                None => Err(self.not_open(now, ch, ids::CHANNEL_CLOSE_OK)),
+            },
+            Method::ChannelFlow { active } => {
+                let flow = |_: &mut Broker, _| match active {
+                    true => Ok(Some(Event::ChannelFlowOk { active })),
+                    false => Err(Fault::new(ReplyCode::NotImplemented, "active=false")),
+                };
+                self.on_channel(now, ch, id, flow)
+            }
+            Method::ExchangeBind => self.unmodelled(now, ch, id, "exchange.bind"),
+            Method::ExchangeUnbind => self.unmodelled(now, ch, id, "exchange.unbind"),
+            Method::TxSelect => self.on_channel(now, ch, id, |broker, channel| {
+                if broker.channel_mut(channel).confirms.is_some() {
+                    return Err(Fault::precondition("cannot switch from confirm to tx mode"));
+                }
+                unmodelled::check(Place::Method, "tx.select").map(|()| None)
+            }),
+            Method::TxCommit | Method::TxRollback => {
+                let none = Fault::precondition("channel is not transactional");
+                self.on_channel(now, ch, id, |_, _| Err(none))
+            }
+            declaration @ (Method::ExchangeDeclare { .. }
+            | Method::ExchangeDelete { .. }
+            | Method::QueueDeclare { .. }
+            | Method::QueueBind { .. }
+            | Method::QueueUnbind { .. }
+            | Method::QueuePurge { .. }
+            | Method::QueueDelete { .. }) => self.answer_declaration(now, ch, declaration),
+            _ => self.answer_basic(now, ch, method),
+        }
+    }
+
+    /// Classes exchange and queue.
+    fn answer_declaration(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {
+        let (event, no_wait) = match method {
+            Method::ExchangeDeclare { exchange, options, no_wait } => {
+                self.exchange_declare(now, ch, &exchange, *options)?;
+                (Event::ExchangeDeclareOk, no_wait)
+            }
+            Method::ExchangeDelete { exchange, if_unused, no_wait } => {
+                self.exchange_delete(now, ch, &exchange, if_unused)?;
+                (Event::ExchangeDeleteOk, no_wait)
+            }
+            Method::QueueDeclare { queue, options, no_wait } => {
+                let declared = self.queue_declare(now, ch, &queue, options)?;
+                (Event::QueueDeclareOk(declared), no_wait)
+            }
+            Method::QueueBind { binding, no_wait } => {
+                self.queue_bind(now, ch, *binding)?;
+                (Event::QueueBindOk, no_wait)
+            }
+            Method::QueueUnbind { binding } => {
+                self.queue_unbind(now, ch, *binding)?;
+                (Event::QueueUnbindOk, false)
+            }
+            Method::QueuePurge { queue, no_wait } => {
+                let message_count = self.queue_purge(now, ch, &queue)?;
+                (Event::QueuePurgeOk { message_count }, no_wait)
+            }
+            Method::QueueDelete { queue, if_unused, if_empty, no_wait } => {
+                let message_count = self.queue_delete(now, ch, &queue, if_unused, if_empty)?;
+                (Event::QueueDeleteOk { message_count }, no_wait)
+            }
+            _ => return Ok(None),
+        };
+        Ok((!no_wait).then_some(event))
+    }
+
+    /// Classes basic and confirm.
+    fn answer_basic(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {
+        let event = match method {
+            Method::BasicPublish(publish) => {
+                return self.basic_publish(now, ch, publish).map(|_| None);
+            }
+            Method::BasicAck { delivery_tag, multiple } => {
+                return self.basic_ack(now, ch, delivery_tag, multiple).map(|()| None);
+            }
+            Method::BasicNack { delivery_tag, multiple, requeue } => {
+                return self.basic_nack(now, ch, delivery_tag, multiple, requeue).map(|()| None);
+            }
+            Method::BasicReject { delivery_tag, requeue } => {
+                return self.basic_reject(now, ch, delivery_tag, requeue).map(|()| None);
+            }
+            Method::BasicRecoverAsync { requeue } => {
+                return self.recover(now, ch, ids::BASIC_RECOVER_ASYNC, requeue).map(|()| None);
+            }
+            Method::BasicRecover { requeue } => {
+                self.basic_recover(now, ch, requeue)?;
+                Some(Event::BasicRecoverOk)
+            }
+            Method::BasicQos { prefetch_size, prefetch_count, global } => {
+                self.basic_qos(now, ch, prefetch_size, prefetch_count, global)?;
+                Some(Event::BasicQosOk)
+            }
+            Method::BasicConsume { queue, options, no_wait } => {
+                let consumer_tag = self.basic_consume(now, ch, &queue, *options)?;
+                (!no_wait).then_some(Event::BasicConsumeOk { consumer_tag })
+            }
+            Method::BasicCancel { consumer_tag, no_wait } => {
+                self.basic_cancel(now, ch, &consumer_tag)?;
+                (!no_wait).then_some(Event::BasicCancelOk { consumer_tag })
+            }
+            Method::BasicGet { queue, no_ack } => {
+                let got = self.basic_get(now, ch, &queue, no_ack)?;
+                Some(got.map_or(Event::GetEmpty, Event::GetOk))
+            }
+            Method::ConfirmSelect { no_wait } => {
+                self.confirm_select(now, ch)?;
+                (!no_wait).then_some(Event::ConfirmSelectOk)
+            }
+            _ => None,
+        };
+        Ok(event)
+    }
+
+    fn unmodelled(&mut self, now: Instant, ch: ChannelId, id: MethodId, name: &str) -> Answer {
+        self.on_channel(now, ch, id, |_, _| unmodelled::check(Place::Method, name).map(|()| None))
+    }
+}

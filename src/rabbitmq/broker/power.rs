@@ -1,0 +1,129 @@
+//! Stopping and starting: what of the broker outlives it.
+//!
+//! Always lost: connections, channels, consumers; transient exchanges and
+//! queues with their bindings, exclusive queues among them; transient messages,
+//! even confirmed ones in durable queues. Of a durable queue's persistent
+//! messages, a clean stop keeps all, a kill those that were written, and a
+//! power loss those that were synced (see [`journal`](crate::rabbitmq::journal)).
+//! After a clean stop, a message counts as delivered before if it was; after
+//! the others, every one does.
+//!
+//! Source: <https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed>,
+//! and stopping and killing the server.
+
+use super::{Broker, Fault, MethodId, ReplyCode};
+use crate::Instant;
+use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::journal::{Crash, Journal};
+use crate::rabbitmq::message::Entry;
+use crate::rabbitmq::method::{Event, Output};
+use crate::rabbitmq::queue::{QueueKey, Ring};
+use std::collections::BTreeMap;
+
+impl Broker {
+    /// Shuts the broker down cleanly: every connection is told, with
+    /// `CONNECTION_FORCED`, and closed; everything durable is kept.
+    pub fn stop(&mut self, _now: Instant) {
+        if !self.running {
+            return;
+        }
+        let mut told: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        told.sort_unstable();
+        self.go_down(None);
+        for connection in told {
+            let reason = "broker forced connection closure with reason 'shutdown'";
+            let error = Fault::new(ReplyCode::ConnectionForced, reason).of(MethodId::NONE);
+            let event = Event::ConnectionClose(Box::new(error));
+            self.outputs.push_back(Output { connection, channel: ChannelNumber(0), event });
+        }
+    }
+
+    /// Kills the broker's process: nobody is told anything, and what was not
+    /// written is lost. Outputs not polled yet are dropped.
+    pub fn kill(&mut self, _now: Instant) {
+        self.crash(Crash::Kill);
+    }
+
+    /// Cuts the power: as [`Broker::kill`], but what was written and not synced
+    /// is lost too.
+    pub fn power_loss(&mut self, _now: Instant) {
+        self.crash(Crash::PowerLoss);
+    }
+
+    fn crash(&mut self, crash: Crash) {
+        if self.running {
+            self.outputs.clear();
+            self.go_down(Some(crash));
+        }
+    }
+
+    /// Starts a broker that is down, with what it has on disk.
+    pub fn start(&mut self, _now: Instant) {
+        self.running = true;
+    }
+
+    /// Kills the broker, if it is running, and wipes its disk. It stays down;
+    /// [`Broker::start`] brings up an empty one.
+    pub fn wipe(&mut self, now: Instant) {
+        self.kill(now);
+        for key in self.queues.keys() {
+            self.queues.remove(key);
+        }
+        self.queue_names.clear();
+        self.exchanges.clear();
+        self.declare_system_exchanges();
+    }
+
+    /// Leaves what is on disk. A clean stop has put everything durable there.
+    fn go_down(&mut self, crash: Option<Crash>) {
+        self.running = false;
+        let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
+        for key in self.channels.keys() {
+            let Some(mut channel) = self.channels.remove(key) else {
+                continue;
+            };
+            for unacked in channel.unacked.remove_all() {
+                returned.entry(unacked.queue).or_default().push(unacked.entry.again());
+            }
+        }
+        for key in self.consumers.keys() {
+            self.consumers.remove(key);
+        }
+        self.connections.clear();
+        self.sessions.clear();
+        self.confirming.clear();
+        self.timers.clear();
+        self.synced.clear();
+
+        for key in self.queues.keys() {
+            if self.queue_mut(key).durable() {
+                self.bring_down_queue(key, returned.remove(&key).unwrap_or_default(), crash);
+            } else {
+                self.delete_queue(key);
+            }
+        }
+        let transient = self.exchanges.iter().filter(|(_, exchange)| !exchange.durable);
+        let transient: Vec<_> = transient.map(|(name, _)| name.clone()).collect();
+        for name in transient {
+            self.remove_exchange(&name);
+        }
+    }
+
+    fn bring_down_queue(&mut self, key: QueueKey, returned: Vec<Entry>, crash: Option<Crash>) {
+        let queue = self.queue_mut(key);
+        queue.ring = Ring::default();
+        queue.more.blocked.clear();
+        queue.more.exclusive_consumer = None;
+        queue.unacked = 0;
+        let mut contents = queue.ready.take_all();
+        contents.extend(returned);
+        contents.retain(|entry| entry.message.properties().is_persistent());
+        contents.sort_by_key(Entry::position);
+        let fresh = Box::new(Journal::new(queue.next_position));
+        let journal = queue.journal.replace(fresh);
+        if let (Some(crash), Some(journal)) = (crash, journal) {
+            contents = journal.survivors(crash, contents);
+        }
+        queue.ready.restore(contents);
+    }
+}

@@ -1,0 +1,161 @@
+//! A channel: its consumers, its unacknowledged deliveries, its limits and its
+//! confirms.
+
+use super::arena::Key;
+use super::confirm::Confirms;
+use super::consumer::ConsumerKey;
+use super::id::ChannelId;
+use super::queue::QueueKey;
+use super::unacked::UnackedTable;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
+
+pub(crate) type ChannelKey = Key<Channel>;
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) id: ChannelId,
+    /// The last delivery tag given out.
+    pub(crate) last_tag: u64,
+    pub(crate) unacked: UnackedTable,
+    pub(crate) limiter: Limiter,
+    /// The prefetch count of consumers to come.
+    pub(crate) prefetch: u16,
+    pub(crate) consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
+    /// Set by `confirm.select`.
+    pub(crate) confirms: Option<Confirms>,
+    /// What an empty queue name stands for.
+    pub(crate) last_queue: Option<SmolStr>,
+}
+
+impl Channel {
+    pub(crate) fn new(id: ChannelId) -> Channel {
+        Channel {
+            id,
+            last_tag: 0,
+            unacked: UnackedTable::default(),
+            limiter: Limiter::default(),
+            prefetch: 0,
+            consumers: IndexMap::default(),
+            confirms: None,
+            last_queue: None,
+        }
+    }
+
+    pub(crate) fn next_tag(&mut self) -> u64 {
+        self.last_tag += 1;
+        self.last_tag
+    }
+}
+
+/// The limit all consumers of a channel share (`basic.qos` with `global`).
+///
+/// A queue that is refused is *suspended* for this channel: its consumers here
+/// are passed over until the channel is below its limit again. `basic.get`
+/// neither counts nor is limited.
+#[derive(Debug, Default)]
+pub(crate) struct Limiter {
+    /// 0 is no limit.
+    limit: u16,
+    /// Deliveries that count. As in the server, those outstanding when the
+    /// limit was set count too, fetched ones included.
+    volume: i64,
+    /// In the order they were refused.
+    suspended: Vec<QueueKey>,
+}
+
+impl Limiter {
+    /// Sets the limit. Says which queues are no longer suspended.
+    #[must_use]
+    pub(crate) fn set_limit(&mut self, limit: u16, outstanding: usize) -> Vec<QueueKey> {
+        let was_reached = self.is_reached();
+        if limit == 0 {
+            (self.limit, self.volume) = (0, 0);
+            return std::mem::take(&mut self.suspended);
+        }
+        if self.limit == 0 {
+            self.volume = outstanding as i64;
+        }
+        self.limit = limit;
+        self.resumed(was_reached)
+    }
+
+    pub(crate) fn is_suspended(&self, queue: QueueKey) -> bool {
+        !self.suspended.is_empty() && self.suspended.contains(&queue)
+    }
+
+    /// Asks to send from a queue; a refusal suspends the queue.
+    pub(crate) fn admits(&mut self, queue: QueueKey) -> bool {
+        let reached = self.is_reached();
+        if reached {
+            self.suspended.push(queue);
+        }
+        !reached
+    }
+
+    /// A delivery that needs an acknowledgement was sent.
+    pub(crate) fn sent(&mut self) {
+        if self.limit > 0 {
+            self.volume += 1;
+        }
+    }
+
+    /// Deliveries to consumers were settled. Says which queues are no longer
+    /// suspended.
+    #[must_use]
+    pub(crate) fn settled(&mut self, count: usize) -> Vec<QueueKey> {
+        if self.limit == 0 {
+            return Vec::new();
+        }
+        let was_reached = self.is_reached();
+        if self.volume != 0 {
+            self.volume -= count as i64;
+        }
+        self.resumed(was_reached)
+    }
+
+    /// The channel has no consumer at this queue any more.
+    pub(crate) fn forget(&mut self, queue: QueueKey) {
+        self.suspended.retain(|&suspended| suspended != queue);
+    }
+
+    fn is_reached(&self) -> bool {
+        self.limit > 0 && self.volume >= i64::from(self.limit)
+    }
+
+    fn resumed(&mut self, was_reached: bool) -> Vec<QueueKey> {
+        if was_reached && !self.is_reached() {
+            std::mem::take(&mut self.suspended)
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::arena::Arena;
+    use crate::rabbitmq::queue::tests::any_queue;
+
+    #[test]
+    fn the_shared_limit_suspends_and_resumes_queues() {
+        let mut queues = Arena::default();
+        let (a, b) = (queues.insert(any_queue()), queues.insert(any_queue()));
+        let mut limiter = Limiter::default();
+        assert!(limiter.admits(a));
+        limiter.sent();
+        assert_eq!(limiter.set_limit(2, 1), []);
+        assert!(limiter.admits(a));
+        limiter.sent();
+        assert!(!limiter.admits(b) && !limiter.admits(a));
+        assert!(limiter.is_suspended(a) && limiter.is_suspended(b));
+        assert_eq!(limiter.settled(1), [b, a], "in the order they were refused");
+        assert!(limiter.admits(a));
+        limiter.sent();
+        assert!(!limiter.admits(b));
+        assert_eq!(limiter.set_limit(0, 2), [b], "no limit, nothing suspended");
+        assert!(limiter.admits(b));
+    }
+}

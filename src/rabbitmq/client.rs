@@ -1,0 +1,287 @@
+//! The client: RabbitMQ as a node of the world uses it.
+//!
+//! [`start`] puts a [`Broker`] into a world; a node opens a [`Connection`] to
+//! it and works on [`Channel`]s. Everything goes through the node's link, so
+//! latency, partitions and the node's death apply. A method that AMQP answers
+//! is `async` and waits for the answer; one it does not answer (a publish, an
+//! acknowledgement) is sent and returns at once, and where the broker objects
+//! it closes the channel, which the next call finds.
+//!
+//! ```
+//! use stunt_double::rabbitmq::{self, BrokerOptions, ConsumeOptions, Properties, QueueOptions};
+//! use stunt_double::sim::Sim;
+//!
+//! let mut sim = Sim::new(1);
+//! let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+//! sim.node("hello", move |node| {
+//!     let rabbit = rabbit.clone();
+//!     async move {
+//!         let connection = rabbitmq::Connection::open(&node, &rabbit).await?;
+//!         let channel = connection.channel().await?;
+//!         channel.queue_declare("hello", QueueOptions::default()).await?;
+//!         channel.basic_publish("", "hello", Properties::default(), "Hello World!")?;
+//!
+//!         let mut consumer = channel.basic_consume("hello", ConsumeOptions::default()).await?;
+//!         let delivery = consumer.next().await.expect("the consumer goes on")?;
+//!         assert_eq!(delivery.body().as_ref(), b"Hello World!");
+//!         delivery.ack()?;
+//!         Ok::<(), rabbitmq::Error>(())
+//!     }
+//! });
+//! sim.run().expect_done();
+//! ```
+
+mod channel;
+mod confirm;
+mod consumer;
+mod glue;
+mod session;
+
+pub use channel::Channel;
+pub use confirm::{Confirm, Confirmation};
+pub use consumer::{Consumer, Delivery, Returned};
+pub use session::ClientSession;
+
+use super::admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
+use super::broker::{Broker, BrokerOptions};
+use super::error::AmqpError;
+use super::id::ChannelNumber;
+use super::method::{ConnectionOptions, Event, Method};
+use crate::choice::Site;
+use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
+use session::Call;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+/// Where the names of server-named queues and consumer tags are drawn.
+const NAMES: Site = Site::new("rabbitmq.names");
+
+/// A broker in a world.
+pub type RabbitMq = ServiceHandle<Broker>;
+
+/// Starts a broker named `rabbitmq` in the world.
+///
+/// For several, or another name, see [`start_named`].
+pub fn start(sim: &mut Sim, options: BrokerOptions) -> RabbitMq {
+    start_named(sim, "rabbitmq", options)
+}
+
+/// Starts a broker of this name in the world.
+pub fn start_named(sim: &mut Sim, name: &str, options: BrokerOptions) -> RabbitMq {
+    sim.service(name, NAMES, |names| Broker::new(options, names))
+}
+
+/// The listings of `rabbitmqctl`, of a broker in a world.
+impl ServiceHandle<Broker> {
+    /// `rabbitmqctl list_queues`, as rows sorted by name.
+    #[must_use]
+    pub fn list_queues(&self) -> Vec<QueueRow> {
+        self.inspect(Broker::list_queues)
+    }
+
+    /// `rabbitmqctl list_exchanges`, as rows sorted by name.
+    #[must_use]
+    pub fn list_exchanges(&self) -> Vec<ExchangeRow> {
+        self.inspect(Broker::list_exchanges)
+    }
+
+    /// `rabbitmqctl list_bindings`, as rows.
+    #[must_use]
+    pub fn list_bindings(&self) -> Vec<BindingRow> {
+        self.inspect(Broker::list_bindings)
+    }
+
+    /// `rabbitmqctl list_consumers`, as rows.
+    #[must_use]
+    pub fn list_consumers(&self) -> Vec<ConsumerRow> {
+        self.inspect(Broker::list_consumers)
+    }
+
+    /// What `rabbitmqctl` prints for a command such as `list_queues name
+    /// messages_ready`; see [`Broker::rabbitmqctl`].
+    ///
+    /// # Errors
+    ///
+    /// A command or column it does not know.
+    pub fn rabbitmqctl(&self, command: &str) -> Result<String, CtlError> {
+        self.inspect(|broker| broker.rabbitmqctl(command))
+    }
+
+    /// Messages ready in the queue of this name; `None` if there is no such
+    /// queue.
+    #[must_use]
+    pub fn messages_ready(&self, queue: &str) -> Option<usize> {
+        self.list_queues().iter().find(|row| row.name == queue).map(|row| row.messages_ready)
+    }
+}
+
+/// Why a call of the client failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The broker refused, and closed the channel or the connection. What to
+    /// change is in the text; go on with a new channel, or a new connection
+    /// where [`AmqpError::scope`] says so.
+    #[error("{0}")]
+    Amqp(AmqpError),
+    /// The broker had closed the channel or the connection before, for this
+    /// reason.
+    #[error("closed before this call: {0}")]
+    AlreadyClosed(AmqpError),
+    /// This end has closed the channel.
+    #[error("the channel was closed by this end")]
+    ChannelClosed,
+    /// There is no connection any more: connect again.
+    #[error(transparent)]
+    Disconnected(#[from] Disconnected),
+    /// The channel publishes without confirms; see
+    /// [`Channel::confirm_select`].
+    #[error("the channel is not in confirm mode")]
+    NotInConfirmMode,
+    /// All channel numbers of the connection are in use.
+    #[error("no channel number is free")]
+    NoFreeChannel,
+}
+
+impl Error {
+    /// What the broker said, if it was the broker.
+    #[must_use]
+    pub fn amqp(&self) -> Option<&AmqpError> {
+        match self {
+            Error::Amqp(error) | Error::AlreadyClosed(error) => Some(error),
+            Error::ChannelClosed
+            | Error::Disconnected(_)
+            | Error::NotInConfirmMode
+            | Error::NoFreeChannel => None,
+        }
+    }
+}
+
+/// A connection of a node to a broker. `Clone`: all clones are one connection,
+/// whose socket closes when the last of them and of its channels goes.
+#[derive(Clone)]
+pub struct Connection {
+    inner: Arc<sim::Connection<Broker>>,
+}
+
+impl Connection {
+    /// Connects and opens vhost `/` as user `guest`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] if the broker is not running.
+    pub async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Connection, Error> {
+        Connection::open_with(node, rabbit, ConnectionOptions::default()).await
+    }
+
+    /// Connects with these options.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Disconnected`] if the broker is not running; `NOT_ALLOWED` if
+    /// it has no such vhost.
+    pub async fn open_with(
+        node: &Node,
+        rabbit: &RabbitMq,
+        options: ConnectionOptions,
+    ) -> Result<Connection, Error> {
+        let inner = Arc::new(sim::Connection::open(node, rabbit).await?);
+        let connection = Connection { inner };
+        let open = Method::ConnectionOpen(Box::new(options));
+        connection.call(ChannelNumber(0), "connection.open-ok", open).await?;
+        Ok(connection)
+    }
+
+    /// Opens a channel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFreeChannel`] if 65,535 are open.
+    pub async fn channel(&self) -> Result<Channel, Error> {
+        let number = self.send(|session| session.new_channel())?;
+        let channel = Channel::new(self.clone(), number);
+        self.call(number, "channel.open-ok", Method::ChannelOpen).await?;
+        Ok(channel)
+    }
+
+    /// Closes the connection and all its channels.
+    ///
+    /// # Errors
+    ///
+    /// Those of a connection that is gone already.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.call(ChannelNumber(0), "connection.close-ok", Method::ConnectionClose).await?;
+        self.inner.close();
+        Ok(())
+    }
+
+    /// Why the broker closed the connection, if it has.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<AmqpError> {
+        self.inner.session(|session| session.closed().cloned()).flatten()
+    }
+
+    /// Waits until the connection ends, and says why.
+    pub async fn closed(&self) -> Error {
+        let wait = || Wait::Static("the end of its connection");
+        let ended =
+            poll_fn(|cx| self.inner.poll_session(cx, wait, ClientSession::wait_closed)).await;
+        match ended {
+            Ok(error) => Error::Amqp(error),
+            Err(why) => Error::Disconnected(why),
+        }
+    }
+
+    /// Looks at the session and sends what comes of it.
+    fn send<R>(
+        &self,
+        make: impl FnOnce(&mut ClientSession) -> Result<(Option<(ChannelNumber, Method)>, R), Error>,
+    ) -> Result<R, Error> {
+        self.inner.send_with(make)
+    }
+
+    /// Sends a method and waits for its answer. If this is dropped, the answer
+    /// is still expected, and then ignored.
+    async fn call(
+        &self,
+        channel: ChannelNumber,
+        awaiting: &'static str,
+        method: Method,
+    ) -> Result<Event, Error> {
+        let call = self.send(|session| {
+            let call = session.begin_call(channel)?;
+            Ok((Some((channel, method)), call))
+        })?;
+        let pending = Pending { connection: self, channel, call };
+        let answer = poll_fn(|cx| {
+            self.inner.poll_session(
+                cx,
+                || Wait::Static(awaiting),
+                |session| session.take_answer(channel, call),
+            )
+        });
+        let answer = answer.await;
+        drop(pending);
+        answer?
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// A call that was made; dropping it forgets its answer.
+struct Pending<'a> {
+    connection: &'a Connection,
+    channel: ChannelNumber,
+    call: Call,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        let _ = self.connection.inner.session(|s| s.forget_call(self.channel, self.call));
+    }
+}

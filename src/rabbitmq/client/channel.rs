@@ -1,0 +1,490 @@
+//! A channel of a connection: AMQP's methods, one to one.
+
+use super::confirm::{Confirm, Confirmation};
+use super::consumer::{Consumer, Delivery, Inbound, Returned};
+use super::session::ChannelState;
+use super::{Connection, Error};
+use crate::rabbitmq::error::AmqpError;
+use crate::rabbitmq::id::{ChannelNumber, DeliveryTag};
+use crate::rabbitmq::method::{
+    BindOptions, ConsumeOptions, Event, ExchangeOptions, Method, Publish, QueueDeclareOk,
+    QueueOptions,
+};
+use crate::rabbitmq::properties::Properties;
+use crate::sim::{Wait, Waiter};
+use bytes::Bytes;
+use smol_str::SmolStr;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A channel. `Clone`: all clones are one channel, which closes when the last
+/// of them, and of its consumers and deliveries, goes.
+///
+/// Methods are those of AMQP 0-9-1 with RabbitMQ's extensions, under their
+/// names; see <https://www.rabbitmq.com/amqp-0-9-1-reference.html>. All of them
+/// fail with [`Error::Amqp`] where the broker refuses, and with
+/// [`Error::AlreadyClosed`] or another once the channel is closed.
+#[derive(Clone)]
+pub struct Channel {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    connection: Connection,
+    number: ChannelNumber,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let _ = self.connection.send(|session| {
+            let tell = session.release(self.number);
+            Ok((tell.then_some((self.number, Method::ChannelClose)), ()))
+        });
+    }
+}
+
+impl Channel {
+    pub(super) fn new(connection: Connection, number: ChannelNumber) -> Channel {
+        Channel { inner: Arc::new(Inner { connection, number }) }
+    }
+
+    /// Its number within the connection.
+    #[must_use]
+    pub fn number(&self) -> ChannelNumber {
+        self.inner.number
+    }
+
+    /// The connection it belongs to.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.inner.connection
+    }
+
+    /// Why the broker closed it, or its connection, if it has.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<AmqpError> {
+        let number = self.inner.number;
+        let over = self.inner.connection.inner.session(|session| session.over(number));
+        match over.flatten() {
+            Some(Error::Amqp(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Closes the channel: what it has not acknowledged returns to its queues.
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed already.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.call("channel.close-ok", Method::ChannelClose).await?;
+        let number = self.inner.number;
+        let _ = self.inner.connection.inner.session(|session| session.release(number));
+        Ok(())
+    }
+
+    /// Declares an exchange, or asks for it if [`ExchangeOptions::passive`].
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if it exists with other properties; `NOT_FOUND`
+    /// if it was only asked for; `COMMAND_INVALID` for an unknown type, which
+    /// closes the connection; `ACCESS_REFUSED` for a name that begins with
+    /// `amq.`.
+    pub async fn exchange_declare(
+        &self,
+        exchange: &str,
+        options: ExchangeOptions,
+    ) -> Result<(), Error> {
+        let options = Box::new(options);
+        let method = Method::ExchangeDeclare { exchange: exchange.into(), options, no_wait: false };
+        self.call("exchange.declare-ok", method).await.map(drop)
+    }
+
+    /// Deletes an exchange; fine if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if `if_unused` and it has bindings.
+    pub async fn exchange_delete(&self, exchange: &str, if_unused: bool) -> Result<(), Error> {
+        let method =
+            Method::ExchangeDelete { exchange: exchange.into(), if_unused, no_wait: false };
+        self.call("exchange.delete-ok", method).await.map(drop)
+    }
+
+    /// Declares a queue, or asks for it if [`QueueOptions::passive`]. With an
+    /// empty name the broker makes one, `amq.gen-…`.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if it exists with other properties;
+    /// `RESOURCE_LOCKED` if it is exclusive to another connection; `NOT_FOUND`
+    /// if it was only asked for.
+    pub async fn queue_declare(
+        &self,
+        queue: &str,
+        options: QueueOptions,
+    ) -> Result<QueueDeclareOk, Error> {
+        let method = Method::QueueDeclare { queue: queue.into(), options, no_wait: false };
+        match self.call("queue.declare-ok", method).await? {
+            Event::QueueDeclareOk(ok) => Ok(ok),
+            other => unreachable!("answers come in order, but this was {other:?}"),
+        }
+    }
+
+    /// Binds a queue to an exchange. An empty queue name is the one last
+    /// declared on this channel.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if there is no such exchange or queue.
+    pub async fn queue_bind(
+        &self,
+        queue: &str,
+        exchange: &str,
+        routing_key: &str,
+    ) -> Result<(), Error> {
+        self.queue_bind_with(BindOptions::new(queue, exchange, routing_key)).await
+    }
+
+    /// Binds a queue to an exchange with arguments, as a headers exchange
+    /// wants them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::queue_bind`].
+    pub async fn queue_bind_with(&self, binding: BindOptions) -> Result<(), Error> {
+        let method = Method::QueueBind { binding: Box::new(binding), no_wait: false };
+        self.call("queue.bind-ok", method).await.map(drop)
+    }
+
+    /// Removes a binding; fine if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `ACCESS_REFUSED` for the default exchange.
+    pub async fn queue_unbind(
+        &self,
+        queue: &str,
+        exchange: &str,
+        routing_key: &str,
+    ) -> Result<(), Error> {
+        self.queue_unbind_with(BindOptions::new(queue, exchange, routing_key)).await
+    }
+
+    /// Removes a binding with arguments; fine if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::queue_unbind`].
+    pub async fn queue_unbind_with(&self, binding: BindOptions) -> Result<(), Error> {
+        let method = Method::QueueUnbind { binding: Box::new(binding) };
+        self.call("queue.unbind-ok", method).await.map(drop)
+    }
+
+    /// Drops the ready messages of a queue, and says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if there is no such queue.
+    pub async fn queue_purge(&self, queue: &str) -> Result<u32, Error> {
+        let method = Method::QueuePurge { queue: queue.into(), no_wait: false };
+        match self.call("queue.purge-ok", method).await? {
+            Event::QueuePurgeOk { message_count } => Ok(message_count),
+            other => unreachable!("answers come in order, but this was {other:?}"),
+        }
+    }
+
+    /// Deletes a queue, and says how many ready messages went with it; fine if
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if `if_unused` and it has consumers, or
+    /// `if_empty` and it has messages.
+    pub async fn queue_delete(
+        &self,
+        queue: &str,
+        if_unused: bool,
+        if_empty: bool,
+    ) -> Result<u32, Error> {
+        let method =
+            Method::QueueDelete { queue: queue.into(), if_unused, if_empty, no_wait: false };
+        match self.call("queue.delete-ok", method).await? {
+            Event::QueueDeleteOk { message_count } => Ok(message_count),
+            other => unreachable!("answers come in order, but this was {other:?}"),
+        }
+    }
+
+    /// Limits the unacknowledged deliveries: to each consumer begun after
+    /// this, or with `global` to all of the channel's together. 0 is no limit.
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed.
+    pub async fn basic_qos(&self, prefetch_count: u16, global: bool) -> Result<(), Error> {
+        let method = Method::BasicQos { prefetch_size: 0, prefetch_count, global };
+        self.call("basic.qos-ok", method).await.map(drop)
+    }
+
+    /// Consumes from a queue.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if there is no such queue; `ACCESS_REFUSED` if it has an
+    /// exclusive consumer; `NOT_ALLOWED` for a tag in use on this channel,
+    /// which closes the connection.
+    pub async fn basic_consume(
+        &self,
+        queue: &str,
+        options: ConsumeOptions,
+    ) -> Result<Consumer, Error> {
+        let options = Box::new(options);
+        let method = Method::BasicConsume { queue: queue.into(), options, no_wait: false };
+        match self.call("basic.consume-ok", method).await? {
+            Event::BasicConsumeOk { consumer_tag } => {
+                Ok(Consumer::new(self.clone(), queue, consumer_tag))
+            }
+            other => unreachable!("answers come in order, but this was {other:?}"),
+        }
+    }
+
+    /// Cancels a consumer; fine if there is none of this tag.
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed.
+    pub async fn basic_cancel(&self, consumer_tag: &str) -> Result<(), Error> {
+        let method = Method::BasicCancel { consumer_tag: consumer_tag.into(), no_wait: false };
+        self.call("basic.cancel-ok", method).await.map(drop)
+    }
+
+    /// Fetches one message; `None` if the queue has none ready.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if there is no such queue.
+    pub async fn basic_get(&self, queue: &str, no_ack: bool) -> Result<Option<Delivery>, Error> {
+        match self.call("basic.get-ok", Method::BasicGet { queue: queue.into(), no_ack }).await? {
+            Event::GetOk(ok) => {
+                let inbound = Inbound {
+                    delivery_tag: ok.delivery_tag,
+                    redelivered: ok.redelivered,
+                    message: ok.message,
+                };
+                Ok(Some(Delivery::new(self.clone(), SmolStr::default(), inbound)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Publishes a message, not mandatory; see [`Channel::publish`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::publish`].
+    pub fn basic_publish(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        properties: Properties,
+        body: impl Into<Bytes>,
+    ) -> Result<Option<DeliveryTag>, Error> {
+        self.publish(Publish { properties, ..Publish::new(exchange, routing_key, body) })
+    }
+
+    /// Publishes a message: sends it, and returns its number if the channel is
+    /// in confirm mode.
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed. That there is no such exchange
+    /// closes the channel, later.
+    pub fn publish(&self, publish: Publish) -> Result<Option<DeliveryTag>, Error> {
+        self.send(Method::BasicPublish(publish), |state| Ok(state.confirms.published()))
+    }
+
+    /// Publishes a message on a channel in confirm mode, and gives the
+    /// broker's answer to be awaited.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInConfirmMode`], and as for [`Channel::publish`].
+    pub fn publish_confirmed(&self, publish: Publish) -> Result<Confirm, Error> {
+        let tag = self.send(Method::BasicPublish(publish), |state| {
+            let tag = state.confirms.published().ok_or(Error::NotInConfirmMode)?;
+            state.confirms.watch(tag);
+            Ok(tag)
+        })?;
+        Ok(Confirm::new(self.clone(), tag))
+    }
+
+    /// Publishes a message on a channel in confirm mode, and waits for the
+    /// broker's answer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::publish_confirmed`]; also when the channel ends before
+    /// the answer, and then the message may or may not have been taken.
+    pub async fn publish_and_confirm(&self, publish: Publish) -> Result<Confirmation, Error> {
+        self.publish_confirmed(publish)?.await
+    }
+
+    /// Has the broker confirm every publish from now on (`confirm.select`).
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed.
+    pub async fn confirm_select(&self) -> Result<(), Error> {
+        self.call("confirm.select-ok", Method::ConfirmSelect { no_wait: false }).await.map(drop)
+    }
+
+    /// Waits until every publish is answered. Gives the numbers of those that
+    /// were nacked and that nobody awaits by [`Channel::publish_confirmed`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotInConfirmMode`]; and when the channel ends before the
+    /// answers.
+    pub async fn wait_for_confirms(&self) -> Result<Vec<DeliveryTag>, Error> {
+        if self.with_state(|state| state.confirms.is_on()) == Some(false) {
+            return Err(Error::NotInConfirmMode);
+        }
+        let wait = || Wait::Static("publisher confirms");
+        poll_fn(|cx| self.poll_state(cx, wait, |state| state.confirms.drain())).await
+    }
+
+    /// How many publishes the broker has not answered yet.
+    #[must_use]
+    pub fn unconfirmed(&self) -> usize {
+        self.with_state(|state| state.confirms.outstanding()).unwrap_or(0)
+    }
+
+    /// Waits for a mandatory message to come back unroutable.
+    ///
+    /// # Errors
+    ///
+    /// When the channel ends before one does.
+    pub async fn next_return(&self) -> Result<Returned, Error> {
+        let wait = || Wait::Static("a returned message");
+        let look = |state: &mut ChannelState| match state.returned.pop_front() {
+            Some(returned) => Ok(returned),
+            None => Err(()),
+        };
+        poll_fn(|cx| {
+            self.poll_state(cx, wait, |state| look(state).map_err(|()| &mut state.return_waiter))
+        })
+        .await
+    }
+
+    /// A mandatory message that has come back unroutable, if there is one.
+    #[must_use]
+    pub fn try_return(&self) -> Option<Returned> {
+        self.with_state(|state| state.returned.pop_front()).flatten()
+    }
+
+    /// Acknowledges a delivery; with `multiple`, all up to it, and with tag 0
+    /// all there are.
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed. That the tag is unknown closes the
+    /// channel, later.
+    pub fn basic_ack(&self, delivery_tag: DeliveryTag, multiple: bool) -> Result<(), Error> {
+        self.send(Method::BasicAck { delivery_tag, multiple }, |_| Ok(()))
+    }
+
+    /// Refuses a delivery, or with `multiple` all up to it: back to their
+    /// places in their queues, or to be dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::basic_ack`].
+    pub fn basic_nack(
+        &self,
+        delivery_tag: DeliveryTag,
+        multiple: bool,
+        requeue: bool,
+    ) -> Result<(), Error> {
+        self.send(Method::BasicNack { delivery_tag, multiple, requeue }, |_| Ok(()))
+    }
+
+    /// Refuses a delivery.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::basic_ack`].
+    pub fn basic_reject(&self, delivery_tag: DeliveryTag, requeue: bool) -> Result<(), Error> {
+        self.send(Method::BasicReject { delivery_tag, requeue }, |_| Ok(()))
+    }
+
+    /// Requeues everything that is unacknowledged on this channel. RabbitMQ
+    /// does not implement `requeue = false`.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_IMPLEMENTED` without `requeue`, which closes the connection.
+    pub async fn basic_recover(&self, requeue: bool) -> Result<(), Error> {
+        self.call("basic.recover-ok", Method::BasicRecover { requeue }).await.map(drop)
+    }
+
+    async fn call(&self, awaiting: &'static str, method: Method) -> Result<Event, Error> {
+        self.inner.connection.call(self.inner.number, awaiting, method).await
+    }
+
+    /// Sends a method that has no answer.
+    fn send<R>(
+        &self,
+        method: Method,
+        note: impl FnOnce(&mut ChannelState) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let number = self.inner.number;
+        self.inner.connection.send(|session| {
+            let result = note(session.open_channel(number)?)?;
+            Ok((Some((number, method)), result))
+        })
+    }
+
+    pub(super) fn with_state<R>(&self, look: impl FnOnce(&mut ChannelState) -> R) -> Option<R> {
+        let number = self.inner.number;
+        self.inner.connection.inner.session(|session| look(session.state(number)))
+    }
+
+    /// Polls for something of the channel's; fails once the channel is over
+    /// and nothing more can come.
+    pub(super) fn poll_state<T>(
+        &self,
+        cx: &Context<'_>,
+        waiting_for: impl FnOnce() -> Wait,
+        look: impl FnOnce(&mut ChannelState) -> Result<T, &mut Waiter>,
+    ) -> Poll<Result<T, Error>> {
+        let number = self.inner.number;
+        let polled = self.inner.connection.inner.poll_session(cx, waiting_for, |session| {
+            let over = session.over(number);
+            match (look(session.state(number)), over) {
+                (Ok(value), _) => Ok(Ok(value)),
+                (Err(_), Some(error)) => Ok(Err(error)),
+                (Err(waiter), None) => Err(waiter),
+            }
+        });
+        polled.map(|looked| looked.map_err(Error::from).and_then(|value| value))
+    }
+
+    /// A consumer's handle is gone.
+    pub(super) fn drop_consumer(&self, tag: &SmolStr) {
+        let number = self.inner.number;
+        let _ = self.inner.connection.send(|session| {
+            let cancel = session.open_channel(number)?.drop_consumer(tag);
+            let method = Method::BasicCancel { consumer_tag: tag.clone(), no_wait: true };
+            Ok((cancel.then_some((number, method)), ()))
+        });
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("number", &self.inner.number).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,245 @@
+//! Consuming: a stream of deliveries.
+
+use super::Error;
+use super::channel::Channel;
+use crate::rabbitmq::error::ReplyCode;
+use crate::rabbitmq::id::DeliveryTag;
+use crate::rabbitmq::message::Message;
+use crate::rabbitmq::properties::Properties;
+use crate::sim::{Wait, Waiter, Wakes};
+use bytes::Bytes;
+use futures_core::Stream;
+use smol_str::SmolStr;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A delivery that has arrived and was not yet looked at.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub(super) delivery_tag: DeliveryTag,
+    pub(super) redelivered: bool,
+    pub(super) message: Arc<Message>,
+}
+
+/// What has arrived for a consumer.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    arrived: VecDeque<Inbound>,
+    /// It was cancelled, by either end.
+    ended: bool,
+    waiter: Waiter,
+}
+
+impl Inbox {
+    pub(super) fn push(&mut self, inbound: Inbound, wakes: &mut Wakes<'_>) {
+        self.arrived.push_back(inbound);
+        wakes.wake(&mut self.waiter);
+    }
+
+    pub(super) fn end(&mut self, wakes: &mut Wakes<'_>) {
+        self.ended = true;
+        wakes.wake(&mut self.waiter);
+    }
+
+    pub(super) fn wake(&mut self, wakes: &mut Wakes<'_>) {
+        wakes.wake(&mut self.waiter);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn take(&mut self) -> Result<Option<Inbound>, &mut Waiter> {
+        match self.arrived.pop_front() {
+            Some(inbound) => Ok(Some(inbound)),
+            None if self.ended => Ok(None),
+            None => Err(&mut self.waiter),
+        }
+    }
+}
+
+/// A mandatory message that reached no queue (`basic.return`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// [`ReplyCode::NoRoute`].
+    pub code: ReplyCode,
+    /// The message as it was published.
+    pub message: Arc<Message>,
+}
+
+/// A message that was delivered to this client.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    channel: Channel,
+    consumer_tag: SmolStr,
+    delivery_tag: DeliveryTag,
+    redelivered: bool,
+    message: Arc<Message>,
+}
+
+impl Delivery {
+    pub(super) fn new(channel: Channel, consumer_tag: SmolStr, inbound: Inbound) -> Delivery {
+        let Inbound { delivery_tag, redelivered, message } = inbound;
+        Delivery { channel, consumer_tag, delivery_tag, redelivered, message }
+    }
+
+    /// The consumer it was delivered to; empty for `basic.get`.
+    #[must_use]
+    pub fn consumer_tag(&self) -> &str {
+        &self.consumer_tag
+    }
+
+    /// What to acknowledge it by, on the channel it came on.
+    #[must_use]
+    pub fn delivery_tag(&self) -> DeliveryTag {
+        self.delivery_tag
+    }
+
+    /// Whether it may have been delivered before, to anyone.
+    #[must_use]
+    pub fn redelivered(&self) -> bool {
+        self.redelivered
+    }
+
+    /// The exchange it was published to.
+    #[must_use]
+    pub fn exchange(&self) -> &str {
+        self.message.exchange()
+    }
+
+    /// The routing key it was published with.
+    #[must_use]
+    pub fn routing_key(&self) -> &str {
+        self.message.routing_key()
+    }
+
+    /// Its properties.
+    #[must_use]
+    pub fn properties(&self) -> &Properties {
+        self.message.properties()
+    }
+
+    /// Its body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        self.message.body()
+    }
+
+    /// Its body as text; what is not UTF-8 in it is replaced.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.body()).into_owned()
+    }
+
+    /// Acknowledges it (`basic.ack`).
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed. That the tag is unknown or was
+    /// settled before closes the channel, later.
+    pub fn ack(&self) -> Result<(), Error> {
+        self.channel.basic_ack(self.delivery_tag, false)
+    }
+
+    /// Says that it could not be processed (`basic.nack`): back into the
+    /// queue, or to be dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Delivery::ack`].
+    pub fn nack(&self, requeue: bool) -> Result<(), Error> {
+        self.channel.basic_nack(self.delivery_tag, false, requeue)
+    }
+
+    /// As [`Delivery::nack`], in AMQP's own words (`basic.reject`).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Delivery::ack`].
+    pub fn reject(&self, requeue: bool) -> Result<(), Error> {
+        self.channel.basic_reject(self.delivery_tag, requeue)
+    }
+}
+
+/// A consumer: a stream of deliveries, which ends when it is cancelled, by
+/// [`Consumer::cancel`] or by the broker because its queue was deleted, and
+/// with an error when its channel is closed.
+///
+/// Dropping it cancels it: what was delivered and not acknowledged stays with
+/// the channel, and returns to the queue when that closes.
+#[derive(Debug)]
+#[must_use = "dropping a consumer cancels it"]
+pub struct Consumer {
+    channel: Channel,
+    tag: SmolStr,
+    waiting_for: Arc<str>,
+    /// Its error was given: the stream is over.
+    failed: bool,
+}
+
+impl Consumer {
+    pub(super) fn new(channel: Channel, queue: &str, tag: SmolStr) -> Consumer {
+        let waiting_for = format!("a delivery from {queue}").into();
+        Consumer { channel, tag, waiting_for, failed: false }
+    }
+
+    /// Its tag.
+    #[must_use]
+    pub fn tag(&self) -> &str {
+        &self.tag
+    }
+
+    /// The next delivery; `None` once the consumer is cancelled.
+    pub async fn next(&mut self) -> Option<Result<Delivery, Error>> {
+        poll_fn(|cx| self.poll_delivery(cx)).await
+    }
+
+    /// Cancels the consumer (`basic.cancel`). What has arrived before can
+    /// still be had.
+    ///
+    /// # Errors
+    ///
+    /// Those of a channel that is closed.
+    pub async fn cancel(&mut self) -> Result<(), Error> {
+        self.channel.basic_cancel(&self.tag).await
+    }
+
+    fn poll_delivery(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Delivery, Error>>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
+        let polled = self.channel.poll_state(
+            cx,
+            || Wait::Shared(Arc::clone(&self.waiting_for)),
+            |state| match state.consumers.get_mut(&self.tag) {
+                Some(inbox) => inbox.take(),
+                None => Ok(None),
+            },
+        );
+        polled.map(|arrived| match arrived {
+            Ok(inbound) => inbound
+                .map(|inbound| Ok(Delivery::new(self.channel.clone(), self.tag.clone(), inbound))),
+            Err(error) => {
+                self.failed = true;
+                Some(Err(error))
+            }
+        })
+    }
+}
+
+impl Stream for Consumer {
+    type Item = Result<Delivery, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_delivery(cx)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.channel.drop_consumer(&self.tag);
+    }
+}

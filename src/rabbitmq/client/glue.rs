@@ -1,0 +1,107 @@
+//! The broker as a service of the world.
+
+use super::session::ClientSession;
+use crate::choice::Choice;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::message::Message;
+use crate::rabbitmq::method::{Event, Method};
+use crate::sim::{Service, Shutdown};
+use crate::time::Instant;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+impl Service for Broker {
+    type Input = (ChannelNumber, Method);
+    type Output = (ChannelNumber, Event);
+    type Session = ClientSession;
+
+    /// A socket is not yet an AMQP connection: `connection.open` makes one.
+    fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {}
+
+    fn handle_input(&mut self, now: Instant, connection: u64, input: Self::Input) {
+        let (channel, method) = input;
+        Broker::handle_input(self, now, ConnectionId(connection), channel, method);
+    }
+
+    fn disconnected(&mut self, now: Instant, connection: u64) {
+        self.connection_lost(now, ConnectionId(connection));
+    }
+
+    fn poll_output(&mut self) -> Option<(u64, Self::Output)> {
+        let output = Broker::poll_output(self)?;
+        Some((output.connection.0, (output.channel, output.event)))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Broker::poll_timeout(self)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        Broker::handle_timeout(self, now);
+    }
+
+    fn stop(&mut self, now: Instant, how: Shutdown) {
+        match how {
+            Shutdown::Clean => Broker::stop(self, now),
+            Shutdown::Kill => self.kill(now),
+            Shutdown::PowerLoss => self.power_loss(now),
+        }
+    }
+
+    fn start(&mut self, now: Instant) {
+        Broker::start(self, now);
+    }
+
+    fn wipe(&mut self, now: Instant) {
+        Broker::wipe(self, now);
+    }
+
+    fn recorded(&self) -> &[Choice] {
+        self.recorded_choices()
+    }
+
+    fn describe_input(input: &Self::Input) -> String {
+        format!("{} on channel {}", input.1, input.0)
+    }
+
+    fn describe_output(output: &Self::Output) -> String {
+        format!("{} on channel {}", output.1, output.0)
+    }
+
+    fn fingerprint_input(input: &Self::Input) -> u64 {
+        let channel = u64::from(input.0.0);
+        match &input.1 {
+            Method::BasicPublish(publish) => {
+                let seed = mix(channel, xxh3_64(publish.routing_key.as_bytes()));
+                xxh3_64_with_seed(&publish.body, seed)
+            }
+            Method::BasicAck { delivery_tag, multiple } => {
+                mix(channel, delivery_tag.0 << 1 | u64::from(*multiple))
+            }
+            other => xxh3_64_with_seed(format!("{other:?}").as_bytes(), channel),
+        }
+    }
+
+    fn fingerprint_output(output: &Self::Output) -> u64 {
+        let channel = u64::from(output.0.0);
+        match &output.1 {
+            Event::Deliver { consumer_tag, delivery_tag, redelivered, message } => {
+                let tag = mix(channel, delivery_tag.0 << 1 | u64::from(*redelivered));
+                fingerprint_message(message, mix(tag, xxh3_64(consumer_tag.as_bytes())))
+            }
+            Event::Ack { delivery_tag, multiple } => {
+                mix(channel, delivery_tag.0 << 1 | u64::from(*multiple))
+            }
+            other => xxh3_64_with_seed(format!("{other:?}").as_bytes(), channel),
+        }
+    }
+}
+
+fn fingerprint_message(message: &Message, seed: u64) -> u64 {
+    xxh3_64_with_seed(message.body(), mix(seed, xxh3_64(message.routing_key().as_bytes())))
+}
+
+/// Two numbers made one, such that neither cancels the other.
+fn mix(a: u64, b: u64) -> u64 {
+    (a ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(31) ^ b
+}

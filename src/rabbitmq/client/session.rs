@@ -1,0 +1,290 @@
+//! What a client knows of its connection: a sans-IO value.
+//!
+//! Answers are matched to calls by order, as AMQP has it on a channel;
+//! deliveries go to their consumers and confirms to their publishes as they
+//! arrive, so that a waiting future only has to look. A channel the broker has
+//! closed keeps the reason, and its number is free for a new one, whose opening
+//! first sends the `close-ok` that is owed.
+
+use super::Error;
+use super::confirm::Confirms;
+use super::consumer::{Inbound, Inbox, Returned};
+use crate::rabbitmq::error::{AmqpError, Scope};
+use crate::rabbitmq::id::ChannelNumber;
+use crate::rabbitmq::method::{Event, Method};
+use crate::sim::{Session, Waiter, Wakes};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
+use std::collections::VecDeque;
+
+/// A call on a channel, to be answered in its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Call(u64);
+
+#[derive(Debug)]
+enum Slot {
+    Waiting(Waiter),
+    /// Nobody wants the answer any more.
+    Forgotten,
+    Answered(Event),
+}
+
+/// A channel as the client sees it.
+#[derive(Debug, Default)]
+pub(super) struct ChannelState {
+    calls: VecDeque<(Call, Slot)>,
+    next_call: u64,
+    pub(super) consumers: IndexMap<SmolStr, Inbox, FxBuildHasher>,
+    pub(super) confirms: Confirms,
+    pub(super) returned: VecDeque<Returned>,
+    pub(super) return_waiter: Waiter,
+    /// Why the broker closed it.
+    closed: Option<AmqpError>,
+    /// This end has closed it.
+    closed_here: bool,
+}
+
+impl ChannelState {
+    /// A consumer's handle is gone; gives whether the broker is to be told.
+    pub(super) fn drop_consumer(&mut self, tag: &str) -> bool {
+        self.consumers.swap_remove(tag).is_some_and(|inbox| !inbox.has_ended())
+    }
+
+    fn is_over(&self) -> bool {
+        self.closed.is_some() || self.closed_here
+    }
+
+    /// The channel has ended: everyone who waits on it is to look again.
+    fn end(&mut self, wakes: &mut Wakes<'_>) {
+        for (_, slot) in &mut self.calls {
+            if let Slot::Waiting(waiter) = slot {
+                wakes.wake(waiter);
+            }
+        }
+        self.consumers.values_mut().for_each(|inbox| inbox.wake(wakes));
+        self.confirms.wake_all(wakes);
+        wakes.wake(&mut self.return_waiter);
+    }
+
+    /// The answer to the oldest call that has none.
+    fn answer(&mut self, event: Event, wakes: &mut Wakes<'_>) {
+        let unanswered = |slot: &Slot| !matches!(slot, Slot::Answered(_));
+        let Some(at) = self.calls.iter().position(|(_, slot)| unanswered(slot)) else { return };
+        match &mut self.calls[at].1 {
+            Slot::Waiting(waiter) => {
+                wakes.wake(waiter);
+                self.calls[at].1 = Slot::Answered(event);
+            }
+            Slot::Forgotten | Slot::Answered(_) => {
+                self.calls.remove(at);
+            }
+        }
+    }
+
+    fn deliver(&mut self, event: Event, wakes: &mut Wakes<'_>) {
+        match event {
+            Event::Deliver { consumer_tag, delivery_tag, redelivered, message } => {
+                if let Some(inbox) = self.consumers.get_mut(&consumer_tag) {
+                    inbox.push(Inbound { delivery_tag, redelivered, message }, wakes);
+                }
+            }
+            Event::Ack { delivery_tag, multiple } => {
+                self.confirms.settle(delivery_tag, multiple, true, wakes);
+            }
+            Event::Nack { delivery_tag, multiple } => {
+                self.confirms.settle(delivery_tag, multiple, false, wakes);
+            }
+            Event::Return { code, message } => {
+                self.returned.push_back(Returned { code, message });
+                wakes.wake(&mut self.return_waiter);
+            }
+            Event::Cancel { consumer_tag } => {
+                if let Some(inbox) = self.consumers.get_mut(&consumer_tag) {
+                    inbox.end(wakes);
+                }
+            }
+            Event::BasicConsumeOk { consumer_tag } => {
+                // Deliveries follow at once, before the caller has run.
+                self.consumers.insert(consumer_tag.clone(), Inbox::default());
+                self.answer(Event::BasicConsumeOk { consumer_tag }, wakes);
+            }
+            Event::BasicCancelOk { consumer_tag } => {
+                if let Some(inbox) = self.consumers.get_mut(&consumer_tag) {
+                    inbox.end(wakes);
+                }
+                self.answer(Event::BasicCancelOk { consumer_tag }, wakes);
+            }
+            Event::ConfirmSelectOk => {
+                self.confirms.select();
+                self.answer(Event::ConfirmSelectOk, wakes);
+            }
+            Event::ChannelClose(error) => {
+                self.closed = Some(*error);
+                self.end(wakes);
+            }
+            answer => self.answer(answer, wakes),
+        }
+    }
+}
+
+/// The client's side of a connection to a [`Broker`](crate::rabbitmq::Broker).
+#[derive(Debug, Default)]
+pub struct ClientSession {
+    /// By number; 0 stands for the connection itself.
+    channels: Vec<ChannelState>,
+    /// Numbers that may be used again, and whether a close-ok is owed.
+    free: VecDeque<(u16, bool)>,
+    closed: Option<AmqpError>,
+    close_waiter: Waiter,
+}
+
+impl ClientSession {
+    /// Why the broker closed the connection.
+    pub(super) fn closed(&self) -> Option<&AmqpError> {
+        self.closed.as_ref()
+    }
+
+    pub(super) fn wait_closed(&mut self) -> Result<AmqpError, &mut Waiter> {
+        self.closed.clone().ok_or(&mut self.close_waiter)
+    }
+
+    /// A number for a new channel, and the close-ok to be sent for its former
+    /// user.
+    pub(super) fn new_channel(
+        &mut self,
+    ) -> Result<(Option<(ChannelNumber, Method)>, ChannelNumber), Error> {
+        if let Some(error) = &self.closed {
+            return Err(Error::AlreadyClosed(error.clone()));
+        }
+        if let Some((number, owed)) = self.free.pop_front() {
+            self.channels[usize::from(number)] = ChannelState::default();
+            let number = ChannelNumber(number);
+            return Ok((owed.then_some((number, Method::ChannelCloseOk)), number));
+        }
+        if self.channels.is_empty() {
+            self.channels.push(ChannelState::default());
+        }
+        let number = u16::try_from(self.channels.len()).map_err(|_| Error::NoFreeChannel)?;
+        self.channels.push(ChannelState::default());
+        Ok((None, ChannelNumber(number)))
+    }
+
+    /// The handle of a channel is gone: its number can be used again. Gives
+    /// whether the broker is to be told.
+    pub(super) fn release(&mut self, number: ChannelNumber) -> bool {
+        let Some(state) = self.channels.get_mut(usize::from(number.0)) else { return false };
+        let by_broker = state.closed.is_some();
+        let open = !state.is_over() && self.closed.is_none();
+        if !std::mem::replace(&mut state.closed_here, true) || by_broker {
+            self.free.push_back((number.0, by_broker));
+        }
+        open
+    }
+
+    /// The channel's state, if it can still be used.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot.
+    pub(super) fn open_channel(
+        &mut self,
+        number: ChannelNumber,
+    ) -> Result<&mut ChannelState, Error> {
+        if let Some(error) = &self.closed {
+            return Err(Error::AlreadyClosed(error.clone()));
+        }
+        if self.channels.is_empty() {
+            self.channels.push(ChannelState::default());
+        }
+        let state = self.channel_mut(number);
+        match &state.closed {
+            Some(error) => Err(Error::AlreadyClosed(error.clone())),
+            None if state.closed_here => Err(Error::ChannelClosed),
+            None => Ok(state),
+        }
+    }
+
+    fn channel_mut(&mut self, number: ChannelNumber) -> &mut ChannelState {
+        self.channels.get_mut(usize::from(number.0)).expect("a handle's channel has a state")
+    }
+
+    /// Why nothing more will come on this channel.
+    pub(super) fn over(&self, number: ChannelNumber) -> Option<Error> {
+        let state = &self.channels[usize::from(number.0)];
+        let error = state.closed.as_ref().or(self.closed.as_ref());
+        match error {
+            Some(error) => Some(Error::Amqp(error.clone())),
+            None => state.closed_here.then_some(Error::ChannelClosed),
+        }
+    }
+
+    pub(super) fn state(&mut self, number: ChannelNumber) -> &mut ChannelState {
+        self.channel_mut(number)
+    }
+
+    pub(super) fn begin_call(&mut self, number: ChannelNumber) -> Result<Call, Error> {
+        let state = self.open_channel(number)?;
+        let call = Call(state.next_call);
+        state.next_call += 1;
+        state.calls.push_back((call, Slot::Waiting(Waiter::default())));
+        Ok(call)
+    }
+
+    pub(super) fn take_answer(
+        &mut self,
+        number: ChannelNumber,
+        call: Call,
+    ) -> Result<Result<Event, Error>, &mut Waiter> {
+        let over = self.over(number);
+        let calls = &mut self.channel_mut(number).calls;
+        let Some(at) = calls.iter().position(|(c, _)| *c == call) else {
+            return Ok(Err(over.unwrap_or(Error::ChannelClosed)));
+        };
+        if matches!(calls[at].1, Slot::Answered(_)) {
+            let slot = calls.remove(at).map(|(_, slot)| slot);
+            return match slot {
+                Some(Slot::Answered(event)) => Ok(Ok(event)),
+                _ => Ok(Err(Error::ChannelClosed)),
+            };
+        }
+        match (over, &mut self.channel_mut(number).calls[at].1) {
+            (None, Slot::Waiting(waiter)) => Err(waiter),
+            (over, _) => Ok(Err(over.unwrap_or(Error::ChannelClosed))),
+        }
+    }
+
+    /// Nobody waits for the answer to this call any more, if it is still to
+    /// come.
+    pub(super) fn forget_call(&mut self, number: ChannelNumber, call: Call) {
+        let calls = &mut self.channel_mut(number).calls;
+        if let Some(at) = calls.iter().position(|(c, _)| *c == call) {
+            match calls[at].1 {
+                Slot::Answered(_) => drop(calls.remove(at)),
+                Slot::Waiting(_) | Slot::Forgotten => calls[at].1 = Slot::Forgotten,
+            }
+        }
+    }
+
+    fn end(&mut self, wakes: &mut Wakes<'_>) {
+        self.channels.iter_mut().for_each(|state| state.end(wakes));
+        wakes.wake(&mut self.close_waiter);
+    }
+}
+
+impl Session<(ChannelNumber, Event)> for ClientSession {
+    fn deliver(&mut self, output: (ChannelNumber, Event), wakes: &mut Wakes<'_>) {
+        let (number, event) = output;
+        if let Event::ConnectionClose(error) = event {
+            debug_assert_eq!(error.scope, Scope::Connection);
+            self.closed = Some(*error);
+            self.end(wakes);
+        } else if let Some(state) = self.channels.get_mut(usize::from(number.0)) {
+            state.deliver(event, wakes);
+        }
+    }
+
+    fn disconnected(&mut self, wakes: &mut Wakes<'_>) {
+        self.end(wakes);
+    }
+}

@@ -1,0 +1,131 @@
+//! Publisher confirms of one channel: which publishes are confirmed, and the
+//! fewest methods that say so.
+//!
+//! Publishes are numbered from 1 since `confirm.select`. One is confirmed when
+//! every queue it was routed to has taken responsibility for it. Confirms that
+//! are ready at the same time are sent together, and coalesced as the server
+//! does: a single one is an `ack` of its own; of several, all below the lowest
+//! publish still unconfirmed become one `ack` with `multiple`, for the highest
+//! of them, and the others follow one by one.
+//!
+//! Source: <https://www.rabbitmq.com/docs/confirms> and the server's behaviour.
+
+use std::collections::VecDeque;
+
+#[derive(Debug)]
+pub(crate) struct Confirms {
+    /// The number of the first publish in `open`.
+    first: u64,
+    /// How many queues each publish still waits for.
+    open: VecDeque<u32>,
+    /// Confirmed, but not yet said so.
+    ready: Vec<u64>,
+}
+
+impl Confirms {
+    pub(crate) fn new() -> Confirms {
+        Confirms { first: 1, open: VecDeque::new(), ready: Vec::new() }
+    }
+
+    /// Numbers a publish that was routed to this many queues. With none, it is
+    /// confirmed already, and for the caller to say so.
+    pub(crate) fn publish(&mut self, queues: u32) -> u64 {
+        self.open.push_back(queues);
+        let seqno = self.first + self.open.len() as u64 - 1;
+        self.forget_confirmed();
+        seqno
+    }
+
+    /// One queue more has taken responsibility for a publish.
+    pub(crate) fn confirm(&mut self, seqno: u64) {
+        let Some(index) = seqno.checked_sub(self.first) else {
+            return;
+        };
+        let Some(waits_for) = self.open.get_mut(index as usize) else {
+            return;
+        };
+        debug_assert!(*waits_for > 0, "a queue confirms a publish once");
+        *waits_for -= 1;
+        if *waits_for == 0 {
+            self.ready.push(seqno);
+            self.forget_confirmed();
+        }
+    }
+
+    fn forget_confirmed(&mut self) {
+        while self.open.front() == Some(&0) {
+            self.open.pop_front();
+            self.first += 1;
+        }
+    }
+
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Hands over what is ready, as `(delivery tag, multiple)`.
+    pub(crate) fn send(&mut self, mut ack: impl FnMut(u64, bool)) {
+        if let [seqno] = self.ready[..] {
+            ack(seqno, false);
+        } else {
+            self.ready.sort_unstable();
+            let below = self.ready.partition_point(|&seqno| seqno < self.first);
+            if below > 0 {
+                ack(self.ready[below - 1], true);
+            }
+            for &seqno in &self.ready[below..] {
+                ack(seqno, false);
+            }
+        }
+        self.ready.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(confirms: &mut Confirms) -> Vec<(u64, bool)> {
+        let mut sent = Vec::new();
+        confirms.send(|seqno, multiple| sent.push((seqno, multiple)));
+        sent
+    }
+
+    #[test]
+    fn a_batch_is_coalesced_below_the_lowest_unconfirmed() {
+        let mut confirms = Confirms::new();
+        for expected in 1..=5 {
+            assert_eq!(confirms.publish(1), expected);
+        }
+        for seqno in [2, 1, 5, 4] {
+            confirms.confirm(seqno);
+        }
+        assert_eq!(sent(&mut confirms), [(2, true), (4, false), (5, false)]);
+        confirms.confirm(3);
+        assert_eq!(sent(&mut confirms), [(3, false)]);
+        assert!(confirms.open.is_empty());
+    }
+
+    #[test]
+    fn a_complete_batch_is_one_ack() {
+        let mut confirms = Confirms::new();
+        for seqno in 1..=10 {
+            confirms.publish(1);
+            confirms.confirm(seqno);
+        }
+        assert_eq!(sent(&mut confirms), [(10, true)]);
+        assert_eq!(sent(&mut confirms), []);
+    }
+
+    #[test]
+    fn a_publish_waits_for_all_its_queues() {
+        let mut confirms = Confirms::new();
+        confirms.publish(2);
+        confirms.confirm(1);
+        assert!(!confirms.has_ready());
+        confirms.confirm(1);
+        assert_eq!(sent(&mut confirms), [(1, false)]);
+        assert_eq!(confirms.publish(0), 2);
+        assert_eq!(confirms.first, 3);
+    }
+}

@@ -1,0 +1,81 @@
+//! A consumer: where its deliveries go, and how many more it may have.
+//!
+//! A consumer with a prefetch limit has *credit* for so many deliveries; an
+//! acknowledgement gives one back. Auto-acknowledging consumers and those
+//! without a limit have it without end.
+
+use super::arena::Key;
+use super::channel::ChannelKey;
+use super::queue::QueueKey;
+use super::table::FieldTable;
+use smol_str::SmolStr;
+
+pub(crate) type ConsumerKey = Key<Consumer>;
+
+/// The credit of a consumer without a limit.
+const UNLIMITED: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) tag: SmolStr,
+    pub(crate) queue: QueueKey,
+    pub(crate) channel: ChannelKey,
+    pub(crate) ack_required: bool,
+    /// The channel's prefetch count when it began; 0 is no limit.
+    pub(crate) prefetch: u16,
+    credit: u32,
+    /// Kept apart, for there are hardly ever any.
+    arguments: Option<Box<FieldTable>>,
+}
+
+impl Consumer {
+    pub(crate) fn new(
+        tag: SmolStr,
+        queue: QueueKey,
+        channel: ChannelKey,
+        ack_required: bool,
+        prefetch: u16,
+        arguments: FieldTable,
+    ) -> Consumer {
+        let arguments = (!arguments.is_empty()).then(|| Box::new(arguments));
+        let limited = ack_required && prefetch > 0;
+        let credit = if limited { prefetch.into() } else { UNLIMITED };
+        Consumer { tag, queue, channel, ack_required, prefetch, arguments, credit }
+    }
+
+    pub(crate) fn arguments(&self) -> &FieldTable {
+        const NONE: &FieldTable = &FieldTable::new();
+        self.arguments.as_deref().unwrap_or(NONE)
+    }
+
+    pub(crate) fn has_credit(&self) -> bool {
+        self.credit > 0
+    }
+
+    /// A delivery was sent to it.
+    pub(crate) fn spend(&mut self) {
+        if self.credit != UNLIMITED {
+            self.credit -= 1;
+        }
+    }
+
+    /// Deliveries of it were settled. Says whether it was at its limit.
+    pub(crate) fn refund(&mut self, count: usize) -> bool {
+        let was_at_limit = self.credit == 0;
+        if self.credit != UNLIMITED {
+            // Never more than was spent, which a prefetch count limits.
+            self.credit += count as u32;
+        }
+        was_at_limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fits_a_cache_line_with_its_slot() {
+        assert!(size_of::<Consumer>() <= 56, "{}", size_of::<Consumer>());
+    }
+}

@@ -1,0 +1,161 @@
+//! Methods and events in a few words, for transcripts.
+//!
+//! A message is shown by its routing key and the beginning of its body, so
+//! that a transcript reads like a conversation.
+
+use super::method::{Event, Method};
+use super::properties::Properties;
+use std::fmt;
+
+/// How much of a body is shown.
+const SHOWN: usize = 40;
+
+/// The beginning of a body, as text.
+struct Body<'a>(&'a [u8]);
+
+impl fmt::Display for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(SHOWN)];
+        write!(f, "\"{}", String::from_utf8_lossy(shown).escape_debug())?;
+        f.write_str(if shown.len() < self.0.len() { "…\"" } else { "\"" })
+    }
+}
+
+/// The properties that tell messages apart.
+struct Marks<'a>(&'a Properties);
+
+impl fmt::Display for Marks<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let marks = [("correlation-id", self.0.correlation_id()), ("reply-to", self.0.reply_to())];
+        for (name, value) in marks {
+            value.iter().try_for_each(|value| write!(f, " {name}={value}"))?;
+        }
+        f.write_str(if self.0.is_persistent() { " persistent" } else { "" })
+    }
+}
+
+fn flag(on: bool, name: &'static str) -> &'static str {
+    if on { name } else { "" }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Method::ConnectionOpen(options) => {
+                write!(f, "connection.open {}", options.virtual_host)
+            }
+            Method::ConnectionClose => f.write_str("connection.close"),
+            Method::ConnectionCloseOk => f.write_str("connection.close-ok"),
+            Method::ChannelOpen => f.write_str("channel.open"),
+            Method::ChannelFlow { active } => write!(f, "channel.flow {active}"),
+            Method::ChannelClose => f.write_str("channel.close"),
+            Method::ChannelCloseOk => f.write_str("channel.close-ok"),
+            Method::ExchangeDeclare { exchange, options, .. } => {
+                write!(f, "exchange.declare {exchange} {}", options.kind)
+            }
+            Method::ExchangeDelete { exchange, .. } => write!(f, "exchange.delete {exchange}"),
+            Method::ExchangeBind => f.write_str("exchange.bind"),
+            Method::ExchangeUnbind => f.write_str("exchange.unbind"),
+            Method::QueueDeclare { queue, .. } => write!(f, "queue.declare '{queue}'"),
+            Method::QueueBind { binding, .. } => {
+                let (queue, key) = (&binding.queue, &binding.routing_key);
+                write!(f, "queue.bind '{queue}' to {} key '{key}'", binding.exchange)
+            }
+            Method::QueueUnbind { binding } => {
+                let (queue, key) = (&binding.queue, &binding.routing_key);
+                write!(f, "queue.unbind '{queue}' from {} key '{key}'", binding.exchange)
+            }
+            Method::QueuePurge { queue, .. } => write!(f, "queue.purge '{queue}'"),
+            Method::QueueDelete { queue, .. } => write!(f, "queue.delete '{queue}'"),
+            Method::BasicQos { prefetch_count, global, .. } => {
+                write!(f, "basic.qos {prefetch_count}{}", flag(*global, " global"))
+            }
+            Method::BasicConsume { queue, options, .. } => {
+                write!(f, "basic.consume '{queue}'{}", flag(options.no_ack, " no-ack"))
+            }
+            Method::BasicCancel { consumer_tag, .. } => write!(f, "basic.cancel {consumer_tag}"),
+            Method::BasicPublish(publish) => {
+                let (exchange, key) = (&publish.exchange, &publish.routing_key);
+                write!(f, "basic.publish to '{exchange}' key '{key}' ")?;
+                write!(f, "{}{}", Body(&publish.body), Marks(&publish.properties))
+            }
+            Method::BasicGet { queue, .. } => write!(f, "basic.get '{queue}'"),
+            Method::BasicAck { delivery_tag, multiple } => {
+                write!(f, "basic.ack {delivery_tag}{}", flag(*multiple, " multiple"))
+            }
+            Method::BasicNack { delivery_tag, multiple, requeue } => {
+                let (multiple, requeue) =
+                    (flag(*multiple, " multiple"), flag(*requeue, " requeue"));
+                write!(f, "basic.nack {delivery_tag}{multiple}{requeue}")
+            }
+            Method::BasicReject { delivery_tag, requeue } => {
+                write!(f, "basic.reject {delivery_tag}{}", flag(*requeue, " requeue"))
+            }
+            Method::BasicRecover { requeue } => {
+                write!(f, "basic.recover{}", flag(*requeue, " requeue"))
+            }
+            Method::BasicRecoverAsync { requeue } => {
+                write!(f, "basic.recover-async{}", flag(*requeue, " requeue"))
+            }
+            Method::ConfirmSelect { .. } => f.write_str("confirm.select"),
+            Method::TxSelect => f.write_str("tx.select"),
+            Method::TxCommit => f.write_str("tx.commit"),
+            Method::TxRollback => f.write_str("tx.rollback"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::ConnectionOpenOk => f.write_str("connection.open-ok"),
+            Event::ConnectionCloseOk => f.write_str("connection.close-ok"),
+            Event::ConnectionClose(error) => write!(f, "connection.close {error}"),
+            Event::ChannelOpenOk => f.write_str("channel.open-ok"),
+            Event::ChannelFlowOk { active } => write!(f, "channel.flow-ok {active}"),
+            Event::ChannelCloseOk => f.write_str("channel.close-ok"),
+            Event::ChannelClose(error) => write!(f, "channel.close {error}"),
+            Event::ExchangeDeclareOk => f.write_str("exchange.declare-ok"),
+            Event::ExchangeDeleteOk => f.write_str("exchange.delete-ok"),
+            Event::QueueDeclareOk(ok) => write!(
+                f,
+                "queue.declare-ok {} with {} messages, {} consumers",
+                ok.queue, ok.message_count, ok.consumer_count
+            ),
+            Event::QueueBindOk => f.write_str("queue.bind-ok"),
+            Event::QueueUnbindOk => f.write_str("queue.unbind-ok"),
+            Event::QueuePurgeOk { message_count } => write!(f, "queue.purge-ok {message_count}"),
+            Event::QueueDeleteOk { message_count } => write!(f, "queue.delete-ok {message_count}"),
+            Event::BasicQosOk => f.write_str("basic.qos-ok"),
+            Event::BasicConsumeOk { consumer_tag } => write!(f, "basic.consume-ok {consumer_tag}"),
+            Event::BasicCancelOk { consumer_tag } => write!(f, "basic.cancel-ok {consumer_tag}"),
+            Event::Deliver { delivery_tag, redelivered, message, .. } => write!(
+                f,
+                "basic.deliver {delivery_tag}{} {}{}",
+                flag(*redelivered, " redelivered"),
+                Body(message.body()),
+                Marks(message.properties())
+            ),
+            Event::GetOk(ok) => write!(
+                f,
+                "basic.get-ok {}{} {}",
+                ok.delivery_tag,
+                flag(ok.redelivered, " redelivered"),
+                Body(ok.message.body())
+            ),
+            Event::GetEmpty => f.write_str("basic.get-empty"),
+            Event::BasicRecoverOk => f.write_str("basic.recover-ok"),
+            Event::Return { code, message } => {
+                write!(f, "basic.return {code} {}", Body(message.body()))
+            }
+            Event::Ack { delivery_tag, multiple } => {
+                write!(f, "confirm ack {delivery_tag}{}", flag(*multiple, " multiple"))
+            }
+            Event::Nack { delivery_tag, multiple } => {
+                write!(f, "confirm nack {delivery_tag}{}", flag(*multiple, " multiple"))
+            }
+            Event::Cancel { consumer_tag } => write!(f, "basic.cancel {consumer_tag}"),
+            Event::ConfirmSelectOk => f.write_str("confirm.select-ok"),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Headers exchanges: a binding's arguments against a message's headers.
+//!
+//! `x-match` says how: `all` (the default) or `any` of the binding's arguments
+//! must be among the headers with an equal value. An argument without a value
+//! (void) asks only that the header be there. Arguments whose name begins with
+//! `x-` are left out, unless `x-match` is `all-with-x` or `any-with-x`. With
+//! nothing to compare, `all` matches everything and `any` nothing.
+//!
+//! Every binding is looked at for every message, as in RabbitMQ.
+//!
+//! Source: <https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-headers>
+//! and the server's behaviour.
+
+use super::{Binding, Router};
+use crate::rabbitmq::error::Fault;
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::table::{FieldTable, FieldValue};
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+
+const X_MATCH: &str = "x-match";
+
+#[derive(Debug, Default)]
+pub(super) struct Headers {
+    bindings: IndexSet<Binding, FxBuildHasher>,
+}
+
+impl Router for Headers {
+    fn check(&self, arguments: &FieldTable) -> Result<(), Fault> {
+        let Some(value) = arguments.get(X_MATCH) else {
+            return Ok(());
+        };
+        if !matches!(value, FieldValue::String(_)) {
+            return Err(Fault::precondition(format!(
+                "Invalid x-match field type {} (value {value}); expected longstr",
+                value.type_name()
+            )));
+        }
+        match value.as_str() {
+            Some("all" | "any" | "all-with-x" | "any-with-x") => Ok(()),
+            _ => Err(Fault::precondition(format!(
+                "Invalid x-match field value <<\"{value}\">>; \
+                 expected all, any, all-with-x, or any-with-x"
+            ))),
+        }
+    }
+
+    fn bind(&mut self, binding: &Binding) {
+        self.bindings.insert(binding.clone());
+    }
+
+    fn unbind(&mut self, binding: &Binding) {
+        self.bindings.swap_remove(binding);
+    }
+
+    fn route(&mut self, _: &str, headers: Option<&FieldTable>, into: &mut Vec<QueueKey>) {
+        const NONE: &FieldTable = &FieldTable::new();
+        let headers = headers.unwrap_or(NONE);
+        let matching = self.bindings.iter().filter(|b| matches(&b.arguments, headers));
+        into.extend(matching.map(|binding| binding.queue));
+    }
+}
+
+fn matches(arguments: &FieldTable, headers: &FieldTable) -> bool {
+    let mode = arguments.get(X_MATCH).and_then(FieldValue::as_str).unwrap_or("all");
+    let any = mode.starts_with("any");
+    let with_x = mode.ends_with("-with-x");
+    let mut wanted = arguments
+        .iter()
+        .filter(|(name, _)| *name != X_MATCH && (with_x || !name.starts_with("x-")));
+    let holds = |(name, wanted): (&str, &FieldValue)| match headers.get(name) {
+        Some(value) => matches!(wanted, FieldValue::Void) || wanted.same_value(value),
+        None => false,
+    };
+    if any { wanted.any(holds) } else { wanted.all(holds) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> FieldTable {
+        text.split_whitespace()
+            .map(|field| match field.split_once('=') {
+                Some((name, value)) => (name, FieldValue::from(value)),
+                None => (field, FieldValue::Void),
+            })
+            .collect()
+    }
+
+    fn hit(arguments: &str, headers: &str) -> bool {
+        matches(&table(arguments), &table(headers))
+    }
+
+    #[test]
+    fn all_and_any() {
+        assert!(hit("a=1 b=2", "b=2 a=1 c=3"));
+        assert!(!hit("a=1 b=2", "a=1"));
+        assert!(hit("x-match=any a=1 b=2", "a=1 b=9"));
+        assert!(!hit("x-match=any a=1 b=2", "a=9"));
+    }
+
+    #[test]
+    fn nothing_to_compare() {
+        assert!(hit("", "") && hit("x-match=all", "a=1"));
+        assert!(!hit("x-match=any", "a=1"));
+        assert!(!hit("a=1", ""));
+    }
+
+    #[test]
+    fn a_void_asks_only_for_presence() {
+        assert!(hit("a", "a=7") && !hit("a", "b=7"));
+    }
+
+    #[test]
+    fn x_names_count_only_when_asked() {
+        assert!(hit("x-match=all x-a=1", "b=2"));
+        assert!(!hit("x-match=any x-a=1", "x-a=1"));
+        assert!(!hit("x-match=all-with-x x-a=1", "x-a=2"));
+        assert!(hit("x-match=any-with-x x-a=1 b=2", "x-a=1"));
+    }
+
+    #[test]
+    fn a_senseless_mode_is_refused() {
+        let router = Headers::default();
+        assert_eq!(
+            router.check(&table("x-match=some")).unwrap_err().reason,
+            "Invalid x-match field value <<\"some\">>; expected all, any, all-with-x, or any-with-x"
+        );
+        let five = FieldTable::new().with(X_MATCH, 5);
+        assert_eq!(
+            router.check(&five).unwrap_err().reason,
+            "Invalid x-match field type signedint (value 5); expected longstr"
+        );
+    }
+}

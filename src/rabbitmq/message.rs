@@ -1,0 +1,113 @@
+//! A message, shared by every queue it was routed to.
+//!
+//! The broker holds each message once, behind an `Arc`: queues, unacknowledged
+//! tables, the journal and deliveries all point at it. A queue's own knowledge
+//! of a message is an [`Entry`]: the pointer, the message's *position* in that
+//! queue, and whether it was delivered before. Positions rise with every
+//! message a queue takes and are never given out twice, which is what lets a
+//! requeued message find its original place.
+
+use super::properties::Properties;
+use bytes::Bytes;
+use smol_str::SmolStr;
+use std::fmt;
+use std::sync::Arc;
+
+/// A published message. It never changes; it is held by `Arc`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    exchange: Arc<SmolStr>,
+    routing_key: SmolStr,
+    properties: Properties,
+    body: Bytes,
+}
+
+impl Message {
+    pub(crate) fn new(
+        exchange: Arc<SmolStr>,
+        routing_key: SmolStr,
+        properties: Properties,
+        body: Bytes,
+    ) -> Message {
+        Message { exchange, routing_key, properties, body }
+    }
+
+    /// The exchange it was published to; empty is the default exchange.
+    #[must_use]
+    pub fn exchange(&self) -> &SmolStr {
+        &self.exchange
+    }
+
+    /// The routing key it was published with.
+    #[must_use]
+    pub fn routing_key(&self) -> &SmolStr {
+        &self.routing_key
+    }
+
+    /// Its properties.
+    #[must_use]
+    pub fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    /// Its body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("exchange", &self.exchange.as_str())
+            .field("routing_key", &self.routing_key.as_str())
+            .field("properties", &self.properties)
+            .field("body", &self.body)
+            .finish()
+    }
+}
+
+/// A message's place in one queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position(pub(crate) u64);
+
+/// A message as one queue holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) message: Arc<Message>,
+    /// The position times two, plus one if it was delivered before.
+    packed: u64,
+}
+
+impl Entry {
+    pub(crate) fn new(message: Arc<Message>, position: Position) -> Entry {
+        Entry { message, packed: position.0 << 1 }
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        Position(self.packed >> 1)
+    }
+
+    pub(crate) fn redelivered(&self) -> bool {
+        self.packed & 1 == 1
+    }
+
+    /// The same, marked as delivered before.
+    pub(crate) fn again(mut self) -> Entry {
+        self.packed |= 1;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_keep_to_the_memory_target() {
+        // With two counts for the Arc: 96 bytes a message, 16 a queue.
+        assert_eq!(size_of::<Message>() + 16, 96);
+        assert_eq!((size_of::<Entry>(), size_of::<Option<Entry>>()), (16, 16));
+    }
+}

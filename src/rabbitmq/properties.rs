@@ -1,0 +1,284 @@
+//! The fourteen properties of a message.
+//!
+//! Most messages carry a delivery mode and perhaps nothing else, so those two
+//! words sit in the message itself and the other properties, if any, in one
+//! shared block: sixteen bytes in all.
+//!
+//! Source: AMQP 0-9-1, section 1.8 (class basic).
+
+use super::table::FieldTable;
+use crate::Instant;
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// The properties of a message; made by chaining setters.
+///
+/// ```
+/// use stunt_double::rabbitmq::Properties;
+///
+/// let properties = Properties::default().persistent().with_correlation_id("7");
+/// assert!(properties.is_persistent());
+/// assert_eq!(properties.delivery_mode(), Some(2));
+/// assert_eq!(properties.correlation_id(), Some("7"));
+/// assert_eq!(properties.headers(), None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    delivery_mode: Option<u8>,
+    priority: Option<u8>,
+    more: Option<Arc<More>>,
+}
+
+/// The properties that most messages do without.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct More {
+    headers: Option<FieldTable>,
+    timestamp: Option<u64>,
+    content_type: Option<SmolStr>,
+    content_encoding: Option<SmolStr>,
+    correlation_id: Option<SmolStr>,
+    reply_to: Option<SmolStr>,
+    expiration: Option<SmolStr>,
+    message_id: Option<SmolStr>,
+    kind: Option<SmolStr>,
+    user_id: Option<SmolStr>,
+    app_id: Option<SmolStr>,
+    cluster_id: Option<SmolStr>,
+}
+
+impl Properties {
+    fn more_mut(&mut self) -> &mut More {
+        Arc::make_mut(self.more.get_or_insert_default())
+    }
+
+    fn more<'a, T: ?Sized>(
+        &'a self,
+        part: impl FnOnce(&'a More) -> Option<&'a T>,
+    ) -> Option<&'a T> {
+        self.more.as_deref().and_then(part)
+    }
+
+    /// `delivery-mode` 2: in a durable queue the message survives a restart.
+    #[must_use]
+    pub fn persistent(self) -> Properties {
+        self.with_delivery_mode(2)
+    }
+
+    /// `delivery-mode`: 1 is transient, 2 persistent. Anything else is carried
+    /// along and counts as transient.
+    #[must_use]
+    pub fn with_delivery_mode(mut self, mode: u8) -> Properties {
+        self.delivery_mode = Some(mode);
+        self
+    }
+
+    /// `priority`: only a queue declared with priorities looks at it.
+    #[must_use]
+    pub fn with_priority(mut self, priority: u8) -> Properties {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// `headers`: what a headers exchange matches.
+    #[must_use]
+    pub fn with_headers(mut self, headers: FieldTable) -> Properties {
+        self.more_mut().headers = Some(headers);
+        self
+    }
+
+    /// `timestamp`: seconds since the Unix epoch.
+    #[must_use]
+    pub fn with_timestamp(mut self, seconds: u64) -> Properties {
+        self.more_mut().timestamp = Some(seconds);
+        self
+    }
+
+    /// `timestamp`: the calendar second of a moment in virtual time.
+    #[must_use]
+    pub fn with_timestamp_at(self, moment: Instant) -> Properties {
+        self.with_timestamp(moment.since_unix_epoch().as_secs())
+    }
+
+    /// `content-type`: a MIME type.
+    #[must_use]
+    pub fn with_content_type(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().content_type = Some(value.into());
+        self
+    }
+
+    /// `content-encoding`: a MIME encoding.
+    #[must_use]
+    pub fn with_content_encoding(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().content_encoding = Some(value.into());
+        self
+    }
+
+    /// `correlation-id`: which request this answers.
+    #[must_use]
+    pub fn with_correlation_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().correlation_id = Some(value.into());
+        self
+    }
+
+    /// `reply-to`: the queue an answer is wanted in.
+    #[must_use]
+    pub fn with_reply_to(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().reply_to = Some(value.into());
+        self
+    }
+
+    /// `expiration`: the message's time to live, milliseconds in decimal.
+    #[must_use]
+    pub fn with_expiration(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().expiration = Some(value.into());
+        self
+    }
+
+    /// `message-id`: the application's name for the message.
+    #[must_use]
+    pub fn with_message_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().message_id = Some(value.into());
+        self
+    }
+
+    /// `type`: the application's name for what kind of message it is.
+    #[must_use]
+    pub fn with_type(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().kind = Some(value.into());
+        self
+    }
+
+    /// `user-id`: checked against the connection's user on publish.
+    #[must_use]
+    pub fn with_user_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().user_id = Some(value.into());
+        self
+    }
+
+    /// `app-id`: the publishing application.
+    #[must_use]
+    pub fn with_app_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().app_id = Some(value.into());
+        self
+    }
+
+    /// `cluster-id`: deprecated by AMQP, carried along.
+    #[must_use]
+    pub fn with_cluster_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.more_mut().cluster_id = Some(value.into());
+        self
+    }
+
+    /// Whether `delivery-mode` is 2.
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.delivery_mode == Some(2)
+    }
+
+    /// See [`Properties::with_delivery_mode`].
+    #[must_use]
+    pub fn delivery_mode(&self) -> Option<u8> {
+        self.delivery_mode
+    }
+
+    /// See [`Properties::with_priority`].
+    #[must_use]
+    pub fn priority(&self) -> Option<u8> {
+        self.priority
+    }
+
+    /// See [`Properties::with_headers`].
+    #[must_use]
+    pub fn headers(&self) -> Option<&FieldTable> {
+        self.more(|more| more.headers.as_ref())
+    }
+
+    /// See [`Properties::with_timestamp`].
+    #[must_use]
+    pub fn timestamp(&self) -> Option<u64> {
+        self.more(|more| more.timestamp.as_ref()).copied()
+    }
+
+    /// See [`Properties::with_content_type`].
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.more(|more| more.content_type.as_deref())
+    }
+
+    /// See [`Properties::with_content_encoding`].
+    #[must_use]
+    pub fn content_encoding(&self) -> Option<&str> {
+        self.more(|more| more.content_encoding.as_deref())
+    }
+
+    /// See [`Properties::with_correlation_id`].
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.more(|more| more.correlation_id.as_deref())
+    }
+
+    /// See [`Properties::with_reply_to`].
+    #[must_use]
+    pub fn reply_to(&self) -> Option<&str> {
+        self.more(|more| more.reply_to.as_deref())
+    }
+
+    /// See [`Properties::with_expiration`].
+    #[must_use]
+    pub fn expiration(&self) -> Option<&str> {
+        self.more(|more| more.expiration.as_deref())
+    }
+
+    /// See [`Properties::with_message_id`].
+    #[must_use]
+    pub fn message_id(&self) -> Option<&str> {
+        self.more(|more| more.message_id.as_deref())
+    }
+
+    /// The property `type`; see [`Properties::with_type`].
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.more(|more| more.kind.as_deref())
+    }
+
+    /// See [`Properties::with_user_id`].
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.more(|more| more.user_id.as_deref())
+    }
+
+    /// See [`Properties::with_app_id`].
+    #[must_use]
+    pub fn app_id(&self) -> Option<&str> {
+        self.more(|more| more.app_id.as_deref())
+    }
+
+    /// See [`Properties::with_cluster_id`].
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.more(|more| more.cluster_id.as_deref())
+    }
+
+    /// Whether any property but the delivery mode and the priority is set.
+    pub(crate) fn has_more(&self) -> bool {
+        self.more.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_sixteen_bytes() {
+        assert_eq!(size_of::<Properties>(), 16);
+    }
+
+    #[test]
+    fn a_clone_does_not_see_later_changes() {
+        let a = Properties::default().with_type("order").with_app_id("shop");
+        let b = a.clone().with_type("bill").with_priority(3);
+        assert_eq!((a.kind(), b.kind()), (Some("order"), Some("bill")));
+        assert_eq!((b.app_id(), b.priority(), a.priority()), (Some("shop"), Some(3), None));
+    }
+}

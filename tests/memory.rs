@@ -1,0 +1,58 @@
+//! What a queued message costs in memory, by a counting allocator. One test,
+//! alone in its process, so that nobody else allocates meanwhile.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use bytes::Bytes;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use stunt_double::rabbitmq::{
+    BindOptions, Broker, BrokerOptions, ChannelId, ConnectionOptions, ExchangeOptions, Properties,
+    Publish, QueueOptions,
+};
+use stunt_double::{Instant, Site, Stream};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Just past a power of two: a deque's room is never slacker than this.
+const MESSAGES: usize = 132_000;
+const BODY: usize = 100;
+const NOW: Instant = Instant::ZERO;
+const CHANNEL: ChannelId = ChannelId::new(1, 1);
+
+/// Bytes in use for each message in a fanout to this many queues.
+fn bytes_per_message(queues: usize) -> usize {
+    let names = Stream::calm(Site::new("test.names"), 0);
+    let mut broker = Broker::new(BrokerOptions::default(), names);
+    broker.connection_open(NOW, CHANNEL.connection, ConnectionOptions::default()).unwrap();
+    broker.channel_open(NOW, CHANNEL).unwrap();
+    let options = ExchangeOptions { kind: "fanout".into(), ..Default::default() };
+    broker.exchange_declare(NOW, CHANNEL, "all", options).unwrap();
+    for i in 0..queues {
+        let queue = format!("q{i}");
+        broker.queue_declare(NOW, CHANNEL, &queue, QueueOptions::default()).unwrap();
+        broker.queue_bind(NOW, CHANNEL, BindOptions::new(&*queue, "all", "")).unwrap();
+    }
+    let region = Region::new(ALLOCATOR);
+    for _ in 0..MESSAGES {
+        let properties = Properties::default().persistent();
+        let body = Bytes::from(vec![7; BODY]);
+        let publish = Publish { properties, ..Publish::new("all", "some.routing.key", body) };
+        broker.basic_publish(NOW, CHANNEL, publish).unwrap();
+    }
+    let used = region.change();
+    drop(broker);
+    (used.bytes_allocated - used.bytes_deallocated) / MESSAGES
+}
+
+#[test]
+fn a_queued_message_is_small_and_fanout_shares_it() {
+    let one = bytes_per_message(1);
+    let eleven = bytes_per_message(11);
+    let beyond_body = one - BODY;
+    let further_queue = (eleven - one) / 10;
+    println!("{beyond_body} bytes beyond the body, {further_queue} for each further queue");
+    assert!(beyond_body <= 128, "{beyond_body} bytes beyond the body");
+    assert!(further_queue <= 48, "{further_queue} bytes for each further queue");
+}

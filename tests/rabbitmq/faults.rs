@@ -1,0 +1,245 @@
+//! The client and the broker in a world that fails.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use stunt_double::rabbitmq::{
+    self, BrokerOptions, Channel, Connection, ConsumeOptions, Error, Properties, Publish,
+    QueueOptions, RabbitMq,
+};
+use stunt_double::sim::{
+    Config, Disconnected, Latency, Node, Seeds, Shutdown, Sim, Strategy, check_determinism,
+};
+use stunt_double::{Instant, Site};
+
+const WHEN: Site = Site::new("test.when");
+
+async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
+    let channel = Connection::open(node, rabbit).await?.channel().await?;
+    let durable = QueueOptions { durable: true, ..Default::default() };
+    channel.queue_declare("tasks", durable).await?;
+    Ok(channel)
+}
+
+/// Takes tasks, a second each, and notes them when they are done.
+async fn worker(node: Node, rabbit: RabbitMq, done: Arc<Mutex<Vec<String>>>) -> Result<(), Error> {
+    let channel = open(&node, &rabbit).await?;
+    channel.basic_qos(1, false).await?;
+    let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
+    while let Some(Ok(task)) = tasks.next().await {
+        node.sleep(Duration::from_secs(1)).await;
+        done.lock().unwrap().push(task.text());
+        let _ = task.ack();
+    }
+    Ok(())
+}
+
+async fn publish(node: Node, rabbit: RabbitMq, count: usize) -> Result<(), Error> {
+    let channel = open(&node, &rabbit).await?;
+    channel.confirm_select().await?;
+    for i in 0..count {
+        let properties = Properties::default().persistent();
+        channel.publish(Publish { properties, ..Publish::new("", "tasks", i.to_string()) })?;
+    }
+    channel.wait_for_confirms().await?;
+    channel.close().await
+}
+
+struct Shop {
+    rabbit: RabbitMq,
+    workers: Vec<Node>,
+    done: Arc<Mutex<Vec<String>>>,
+}
+
+/// A broker, five tasks, and workers on slow links.
+fn shop(sim: &mut Sim, workers: &[&str]) -> Shop {
+    let rabbit = rabbitmq::start(sim, BrokerOptions::default());
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let server = rabbit.clone();
+    sim.node("publisher", move |node| publish(node, server.clone(), 5));
+    let workers = workers.iter().map(|name| {
+        let (server, log) = (rabbit.clone(), Arc::clone(&done));
+        let node = sim.daemon(name, move |node| worker(node, server.clone(), Arc::clone(&log)));
+        let (min, mean) = (Duration::from_micros(100), Duration::from_millis(1));
+        node.link(&rabbit).set_latency(Latency::Exponential { min, mean });
+        node
+    });
+    Shop { workers: workers.collect(), rabbit, done }
+}
+
+#[test]
+fn no_task_is_lost_whenever_workers_die() {
+    let sweep = Seeds::new(0..200).strategy(Strategy::Random).run(|sim| {
+        let shop = shop(sim, &["worker-1", "worker-2"]);
+        for (i, worker) in shop.workers.iter().enumerate() {
+            let moment = Duration::from_nanos(sim.choose(WHEN, i as u64, 6_000_000_000));
+            let (victim, heir) = (worker.clone(), worker.clone());
+            sim.after(moment, move || victim.kill());
+            sim.after(moment + Duration::from_millis(700), move || heir.restart());
+        }
+        sim.run().expect_done();
+        let done: BTreeSet<String> = shop.done.lock().unwrap().iter().cloned().collect();
+        assert_eq!(done.len(), 5, "done: {done:?}");
+        assert_eq!(shop.rabbit.messages_ready("tasks"), Some(0));
+    });
+    assert_eq!(sweep.ran, 200);
+    sweep.expect_none();
+}
+
+#[test]
+fn nothing_confirmed_is_lost_whenever_the_broker_loses_power() {
+    let sweep = Seeds::new(0..200).run(|sim| {
+        let options = BrokerOptions::default().with_sync_time(Duration::from_millis(2));
+        let rabbit = rabbitmq::start(sim, options);
+        let confirmed = Arc::new(Mutex::new(BTreeSet::new()));
+        let (server, log) = (rabbit.clone(), Arc::clone(&confirmed));
+        let publisher = sim.node("publisher", move |node| {
+            let (server, log) = (server.clone(), Arc::clone(&log));
+            async move {
+                let channel = open(&node, &server).await?;
+                channel.confirm_select().await?;
+                for i in 0..100 {
+                    let properties = Properties::default().persistent();
+                    let publish =
+                        Publish { properties, ..Publish::new("", "tasks", i.to_string()) };
+                    let Ok(confirm) = channel.publish_confirmed(publish) else { break };
+                    let log = Arc::clone(&log);
+                    node.spawn(async move {
+                        if confirm.await.is_ok() {
+                            log.lock().unwrap().insert(i.to_string());
+                        }
+                    });
+                    node.sleep(Duration::from_micros(500)).await;
+                }
+                node.sleep(Duration::from_millis(10)).await;
+                Ok::<(), Error>(())
+            }
+        });
+        let max = Duration::from_millis(1);
+        publisher.link(&rabbit).set_latency(Latency::Uniform { min: Duration::ZERO, max });
+        let moment = Duration::from_nanos(sim.choose(WHEN, 0, 60_000_000));
+        let server = rabbit.clone();
+        sim.after(moment, move || server.stop(Shutdown::PowerLoss));
+        sim.run().expect_done();
+        rabbit.start();
+
+        let survivors = Arc::new(Mutex::new(BTreeSet::new()));
+        let log = Arc::clone(&survivors);
+        sim.node("auditor", move |node| {
+            let (server, log) = (rabbit.clone(), Arc::clone(&log));
+            async move {
+                let channel = open(&node, &server).await?;
+                while let Some(task) = channel.basic_get("tasks", true).await? {
+                    log.lock().unwrap().insert(task.text());
+                }
+                Ok::<(), Error>(())
+            }
+        });
+        sim.run().expect_done();
+        let (confirmed, survivors) = (confirmed.lock().unwrap(), survivors.lock().unwrap());
+        assert!(confirmed.is_subset(&survivors), "{:?}", confirmed.difference(&survivors));
+    });
+    sweep.expect_none();
+}
+
+#[test]
+fn a_partitioned_worker_keeps_its_task_and_acks_when_it_heals() {
+    let mut sim = Sim::new(1);
+    let shop = shop(&mut sim, &["worker"]);
+    let link = shop.workers[0].link(&shop.rabbit);
+    link.set_latency(Latency::Constant(Duration::ZERO));
+    let healer = link.clone();
+    sim.after(Duration::from_millis(500), move || link.partition());
+    sim.after(Duration::from_secs(60), move || healer.heal());
+    sim.run_for(Duration::from_secs(59)).expect_reached();
+    let row = shop.rabbit.list_queues().remove(0);
+    assert_eq!((row.messages_ready, row.messages_unacknowledged), (4, 1));
+    sim.run().expect_done();
+    assert_eq!(shop.done.lock().unwrap().len(), 5);
+    assert_eq!(sim.now(), Instant::ZERO + Duration::from_secs(64) + Duration::from_millis(200));
+}
+
+#[test]
+fn a_severed_worker_sees_a_reset_and_its_task_goes_back() {
+    let mut sim = Sim::new(1);
+    let shop = shop(&mut sim, &["worker"]);
+    let link = shop.workers[0].link(&shop.rabbit);
+    sim.after(Duration::from_millis(500), move || link.sever());
+    sim.run().expect_done();
+    assert_eq!(shop.rabbit.messages_ready("tasks"), Some(5));
+    assert!(!shop.workers[0].is_alive(), "its consumer failed, and it ended");
+}
+
+#[test]
+fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
+    for how in [Shutdown::Clean, Shutdown::Kill] {
+        let mut sim = Sim::new(1);
+        let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+        let server = rabbit.clone();
+        let heard = Arc::new(Mutex::new(None));
+        let log = Arc::clone(&heard);
+        sim.node("client", move |node| {
+            let (server, log) = (server.clone(), Arc::clone(&log));
+            async move {
+                let connection = Connection::open(&node, &server).await?;
+                *log.lock().unwrap() = Some(connection.closed().await);
+                Ok::<(), Error>(())
+            }
+        });
+        sim.after(Duration::from_secs(1), move || rabbit.stop(how));
+        sim.run().expect_done();
+        let heard = heard.lock().unwrap().take().expect("it ended");
+        match how {
+            Shutdown::Clean => assert_eq!(heard.amqp().unwrap().code.number(), 320),
+            _ => assert_eq!(heard, Error::Disconnected(Disconnected::Reset)),
+        }
+    }
+}
+
+#[test]
+fn a_whole_run_is_the_same_each_time() {
+    for strategy in [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 500 }] {
+        let config = Config::new(7).strategy(strategy);
+        let ran = check_determinism(config, |sim| {
+            let shop = shop(sim, &["worker-1", "worker-2"]);
+            let victim = shop.workers[0].clone();
+            sim.after(Duration::from_millis(1_500), move || victim.kill());
+            sim.run().expect_done();
+        });
+        let digest = ran.unwrap_or_else(|difference| panic!("{strategy:?}: {difference}"));
+        assert!(digest.count > 50);
+    }
+}
+
+#[test]
+fn another_seed_is_another_schedule_under_the_random_strategy_only() {
+    let digest = |seed, strategy| {
+        let mut sim = Sim::with_config(Config::new(seed).strategy(strategy));
+        let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+        for name in ["a", "b", "c"] {
+            let server = rabbit.clone();
+            sim.node(name, move |node| publish(node, server.clone(), 5));
+        }
+        sim.run().expect_done();
+        sim.digest()
+    };
+    assert_eq!(digest(1, Strategy::Fifo), digest(2, Strategy::Fifo));
+    assert_ne!(digest(1, Strategy::Random), digest(2, Strategy::Random));
+}
+
+#[test]
+fn a_recorded_run_replays_from_its_tape() {
+    let run = |config: Config| {
+        let mut sim = Sim::with_config(config);
+        let shop = shop(&mut sim, &["worker-1", "worker-2"]);
+        let victim = shop.workers[0].clone();
+        let moment = Duration::from_nanos(sim.choose(WHEN, 0, 4_000_000_000));
+        sim.after(moment, move || victim.kill());
+        sim.run().expect_done();
+        (sim.digest(), sim.tape())
+    };
+    let (digest, tape) = run(Config::new(5).strategy(Strategy::Random).record());
+    assert!(tape.len() > 20);
+    let (again, _) = run(Config::new(99).strategy(Strategy::Random).replay(tape));
+    assert_eq!(digest, again, "the tape decides, not the seed");
+}

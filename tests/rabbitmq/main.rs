@@ -1,0 +1,18 @@
+//! RabbitMQ through the public API: what fakes usually get wrong, each a test
+//! named after what it shows. The expectations were observed on a real RabbitMQ
+//! 3.10.8.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod admin;
+mod client;
+mod confirms;
+mod dispatch;
+mod durability;
+mod errors;
+mod exchanges;
+mod faults;
+mod lifecycle;
+mod qos;
+mod redelivery;
+mod support;
