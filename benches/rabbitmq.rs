@@ -65,6 +65,12 @@ fn round(broker: &mut Broker, exchange: &str, key: &str, body: &Bytes) {
     broker.basic_ack(NOW, CHANNEL, delivery_tag, false).expect("it is outstanding");
 }
 
+fn rounds_of(broker: &mut Broker, exchange: &str, key: &str, body: &Bytes) {
+    for _ in 0..MESSAGES {
+        round(broker, exchange, key, body);
+    }
+}
+
 /// The unavoidable work of a round: look the queue up by name, push to and pop
 /// from a deque, insert a tag into and remove it from a map.
 struct Bare {
@@ -100,7 +106,35 @@ fn rounds(c: &mut Criterion) {
         });
         group.bench_with_input(BenchmarkId::new("broker", queues), &queues, |b, &queues| {
             let mut broker = with_queues(queues);
-            b.iter(|| (0..MESSAGES).for_each(|_| round(&mut broker, "", "queue-0", &body)));
+            b.iter(|| rounds_of(&mut broker, "", "queue-0", &body));
+        });
+    }
+    group.finish();
+}
+
+/// Rounds through every queue in turn: here the caches matter, and the bare
+/// structure shows how much.
+fn in_turn(c: &mut Criterion) {
+    let mut group = c.benchmark_group("queues-in-turn");
+    group.throughput(Throughput::Elements(MESSAGES as u64));
+    let body = Bytes::from_static(&[0; 100]);
+    for queues in [10, 1_000, 100_000] {
+        let names: Vec<String> = (0..queues).map(queue_name).collect();
+        group.bench_with_input(BenchmarkId::new("bare", queues), &names, |b, names| {
+            let mut bare = Bare::new(names.len());
+            let mut turn = names.iter().cycle();
+            b.iter(|| turn.by_ref().take(MESSAGES).for_each(|name| bare.round(name, &body)));
+        });
+        group.bench_with_input(BenchmarkId::new("broker", queues), &names, |b, names| {
+            let mut broker = with_queues(names.len());
+            for name in &names[1..] {
+                let options = ConsumeOptions::default();
+                broker.basic_consume(NOW, CHANNEL, name, options).expect("it exists");
+            }
+            let mut turn = names.iter().cycle();
+            b.iter(|| {
+                turn.by_ref().take(MESSAGES).for_each(|name| round(&mut broker, "", name, &body))
+            });
         });
     }
     group.finish();
@@ -150,9 +184,7 @@ fn topic(c: &mut Criterion) {
                 }
                 let binding = BindOptions::new("queue-0", "logs", "*.kern.#");
                 broker.queue_bind(NOW, CHANNEL, binding).expect("both exist");
-                b.iter(|| {
-                    (0..MESSAGES).for_each(|_| round(&mut broker, "logs", "host.kern.info", &body))
-                });
+                b.iter(|| rounds_of(&mut broker, "logs", "host.kern.info", &body));
             },
         );
     }
@@ -245,10 +277,10 @@ fn tags(c: &mut Criterion) {
             held.map(|o| o.event),
             Some(Event::Deliver { delivery_tag: DeliveryTag(1), .. })
         ));
-        b.iter(|| (0..MESSAGES).for_each(|_| round(&mut broker, "", "queue-0", &body)));
+        b.iter(|| rounds_of(&mut broker, "", "queue-0", &body));
     });
     group.finish();
 }
 
-criterion_group!(benches, rounds, depth, topic, death, through_the_world, tags);
+criterion_group!(benches, rounds, in_turn, depth, topic, death, through_the_world, tags);
 criterion_main!(benches);

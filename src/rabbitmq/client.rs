@@ -253,6 +253,16 @@ impl Connection {
             let call = session.begin_call(channel)?;
             Ok((Some((channel, method)), call))
         })?;
+        self.answer(channel, awaiting, call).await
+    }
+
+    /// Waits for the answer to a call that was sent.
+    async fn answer(
+        &self,
+        channel: ChannelNumber,
+        awaiting: &'static str,
+        call: Call,
+    ) -> Result<Event, Error> {
         let pending = Pending { connection: self, channel, call };
         let answer = poll_fn(|cx| {
             self.inner.poll_session(

@@ -169,6 +169,37 @@ fn dropping_the_last_handle_of_a_channel_returns_its_messages() {
 }
 
 #[test]
+fn closing_a_channel_ends_its_consumers() {
+    run(async |node, rabbit| {
+        let channel = open(&node, &rabbit).await?;
+        channel.queue_declare("q", QueueOptions::default()).await?;
+        let mut consumer = channel.basic_consume("q", ConsumeOptions::default()).await?;
+        let ended = node.spawn(async move { consumer.next().await.map(|next| next.map(drop)) });
+        node.yield_now().await;
+        channel.close().await?;
+        assert_eq!(ended.await.expect("not killed"), Some(Err(Error::ChannelClosed)));
+        assert_eq!(channel.close().await, Err(Error::ChannelClosed));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_close_that_is_given_up_is_not_sent_twice() {
+    run(async |node, rabbit| {
+        let connection = Connection::open(&node, &rabbit).await?;
+        let channel = connection.channel().await?;
+        let link = node.link(&rabbit);
+        link.partition();
+        assert!(node.timeout(Duration::from_secs(1), channel.close()).await.is_err());
+        drop(channel);
+        link.heal();
+        node.sleep(Duration::from_secs(1)).await;
+        assert_eq!(connection.channel().await?.number().0, 1, "its number is free again");
+        Ok(())
+    });
+}
+
+#[test]
 fn confirms_are_awaited_one_by_one_or_all_together() {
     run(async |node, rabbit| {
         let channel = open(&node, &rabbit).await?;

@@ -71,7 +71,7 @@ fn blocked_consumers_rejoin_in_the_order_they_unblock() {
     assert_eq!(server.ack(CH, 2), ["b<-2"]);
     assert_eq!(server.ack(CH, 1), [] as [&str; 0]);
     assert_eq!(server.ack(CH, 3), [] as [&str; 0]);
-    assert_eq!(feed(&mut server, "34"), "a<-3 b<-4");
+    assert_eq!(feed(&mut server, "34"), "b<-3 a<-4");
 }
 
 #[test]

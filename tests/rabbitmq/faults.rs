@@ -117,7 +117,7 @@ fn nothing_confirmed_is_lost_whenever_the_broker_loses_power() {
         });
         let max = Duration::from_millis(1);
         publisher.link(&rabbit).set_latency(Latency::Uniform { min: Duration::ZERO, max });
-        let moment = Duration::from_nanos(sim.choose(WHEN, 0, 60_000_000));
+        let moment = Duration::from_nanos(20_000_000 + sim.choose(WHEN, 0, 60_000_000));
         let server = rabbit.clone();
         sim.after(moment, move || server.stop(Shutdown::PowerLoss));
         sim.run().expect_done();

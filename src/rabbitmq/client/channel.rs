@@ -79,10 +79,12 @@ impl Channel {
     ///
     /// Those of a channel that is closed already.
     pub async fn close(&self) -> Result<(), Error> {
-        self.call("channel.close-ok", Method::ChannelClose).await?;
-        let number = self.inner.number;
-        let _ = self.inner.connection.inner.session(|session| session.release(number));
-        Ok(())
+        let (connection, number) = (&self.inner.connection, self.inner.number);
+        let call = connection.send(|session| {
+            let call = session.begin_close(number)?;
+            Ok((Some((number, Method::ChannelClose)), call))
+        })?;
+        connection.answer(number, "channel.close-ok", call).await.map(drop)
     }
 
     /// Declares an exchange, or asks for it if [`ExchangeOptions::passive`].

@@ -41,18 +41,18 @@ pub(super) struct ChannelState {
     pub(super) return_waiter: Waiter,
     /// Why the broker closed it.
     closed: Option<AmqpError>,
-    /// This end has closed it.
+    /// This end has sent its close.
+    closing: bool,
+    /// The broker has answered that.
     closed_here: bool,
+    /// No handle is left: the broker's answer makes its number free.
+    released: bool,
 }
 
 impl ChannelState {
     /// A consumer's handle is gone; gives whether the broker is to be told.
     pub(super) fn drop_consumer(&mut self, tag: &str) -> bool {
         self.consumers.swap_remove(tag).is_some_and(|inbox| !inbox.has_ended())
-    }
-
-    fn is_over(&self) -> bool {
-        self.closed.is_some() || self.closed_here
     }
 
     /// The channel has ended: everyone who waits on it is to look again.
@@ -123,6 +123,11 @@ impl ChannelState {
                 self.closed = Some(*error);
                 self.end(wakes);
             }
+            Event::ChannelCloseOk => {
+                self.closed_here = true;
+                self.answer(Event::ChannelCloseOk, wakes);
+                self.end(wakes);
+            }
             answer => self.answer(answer, wakes),
         }
     }
@@ -170,16 +175,25 @@ impl ClientSession {
         Ok((None, ChannelNumber(number)))
     }
 
-    /// The handle of a channel is gone: its number can be used again. Gives
-    /// whether the broker is to be told.
+    /// This end closes a channel and waits for the answer.
+    pub(super) fn begin_close(&mut self, number: ChannelNumber) -> Result<Call, Error> {
+        let call = self.begin_call(number)?;
+        self.channel_mut(number).closing = true;
+        Ok(call)
+    }
+
+    /// The last handle of a channel is gone: its number can be used again, at
+    /// once or after the broker's close-ok. Gives whether the broker is to be
+    /// told.
     pub(super) fn release(&mut self, number: ChannelNumber) -> bool {
-        let Some(state) = self.channels.get_mut(usize::from(number.0)) else { return false };
+        let state = self.channel_mut(number);
         let by_broker = state.closed.is_some();
-        let open = !state.is_over() && self.closed.is_none();
-        if !std::mem::replace(&mut state.closed_here, true) || by_broker {
+        if state.closed_here || (by_broker && !state.closing) {
             self.free.push_back((number.0, by_broker));
+            return false;
         }
-        open
+        state.released = true;
+        !std::mem::replace(&mut state.closing, true)
     }
 
     /// The channel's state, if it can still be used.
@@ -200,7 +214,7 @@ impl ClientSession {
         let state = self.channel_mut(number);
         match &state.closed {
             Some(error) => Err(Error::AlreadyClosed(error.clone())),
-            None if state.closed_here => Err(Error::ChannelClosed),
+            None if state.closing => Err(Error::ChannelClosed),
             None => Ok(state),
         }
     }
@@ -280,7 +294,11 @@ impl Session<(ChannelNumber, Event)> for ClientSession {
             self.closed = Some(*error);
             self.end(wakes);
         } else if let Some(state) = self.channels.get_mut(usize::from(number.0)) {
+            let freed = event == Event::ChannelCloseOk && state.released;
             state.deliver(event, wakes);
+            if freed {
+                self.free.push_back((number.0, state.closed.is_some()));
+            }
         }
     }
 
