@@ -133,7 +133,9 @@ fn in_turn(c: &mut Criterion) {
             }
             let mut turn = names.iter().cycle();
             b.iter(|| {
-                turn.by_ref().take(MESSAGES).for_each(|name| round(&mut broker, "", name, &body))
+                for name in turn.by_ref().take(MESSAGES) {
+                    round(&mut broker, "", name, &body);
+                }
             });
         });
     }

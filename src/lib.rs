@@ -64,3 +64,8 @@ pub mod time;
 
 pub use choice::{Choice, Choices, ParseTapeError, Site, Stream, Tape};
 pub use time::{Instant, WORLD_EPOCH};
+
+/// The README's code is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

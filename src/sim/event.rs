@@ -1,14 +1,20 @@
 //! The agenda: what will happen, and when.
 //!
 //! Events are ordered by `(time, tie, sequence)`: those of one instant by
-//! their tie (a choice; 0 is calm), then in the order they were put in. An
-//! event for the present instant with no tie skips the heap: it goes to a
-//! queue of its own, which is in order by construction.
+//! their tie (a choice; 0 is calm), then in the order they were put in.
+//!
+//! Time never runs backwards, so the agenda is a *radix heap* (Ahuja, Mehlhorn,
+//! Orlin and Tarjan, 1990), a priority queue for monotone keys: an event lies
+//! in the bucket of the highest bit in which its time differs from a base
+//! time. When the nearest bucket's turn comes, it is spread over those below
+//! it, or simply sorted if it is small; what is sorted is the *run*, from which
+//! events are taken. So an event moves a few times, each time to the end of a
+//! list. With 100,000 timers set, that is faster than a binary heap, whose
+//! every step down is a cache miss.
 
 use super::timer::{TimerKey, Timers};
 use crate::time::Instant;
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 /// What an event is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,98 +28,208 @@ pub(super) enum Target {
     Action(u32),
 }
 
+/// A bucket of at most so many events is sorted, not spread.
+const SORT: usize = 32;
+/// A run that grows beyond this is put back into buckets.
+const SPILL: usize = 64;
+
 #[derive(Clone, Copy, Debug)]
 struct Event {
-    at: Instant,
+    at: u64,
     /// The tie in the upper 16 bits, the sequence in the lower 48.
     order: u64,
     target: Target,
 }
 
 impl Event {
-    fn key(&self) -> (Instant, u64) {
+    fn key(&self) -> (u64, u64) {
         (self.at, self.order)
     }
-}
 
-impl PartialEq for Event {
-    fn eq(&self, other: &Event) -> bool {
-        self.key() == other.key()
+    fn is_dead(&self, timers: &Timers) -> bool {
+        matches!(self.target, Target::Timer(key) if !timers.is_set(key))
     }
 }
 
-impl Eq for Event {}
-
-impl PartialOrd for Event {
-    fn partial_cmp(&self, other: &Event) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// Reversed, since the heap gives the greatest first.
-impl Ord for Event {
-    fn cmp(&self, other: &Event) -> Ordering {
-        other.key().cmp(&self.key())
-    }
+/// The next time at which something is due, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+enum Next {
+    #[default]
+    Unknown,
+    Known(Option<u64>),
 }
 
 /// Events not yet due, and those due now.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Agenda {
-    heap: BinaryHeap<Event>,
-    /// Events for the present instant, in order of sequence.
-    present: VecDeque<Event>,
+    /// The nearest events, sorted: those whose time differs from `base` in the
+    /// lowest `span` bits at most.
+    run: VecDeque<Event>,
+    span: u32,
+    /// Bucket `i` has the events whose time differs from `base` in bit `i` and
+    /// in none above. Those below `span` are empty.
+    buckets: Vec<Vec<Event>>,
+    /// Which buckets have events, a bit each.
+    filled: u64,
+    /// At most the present time.
+    base: u64,
+    next: Next,
     sequence: u64,
-    /// Timers in the heap that were cancelled.
+    len: usize,
+    /// Timers in here that were cancelled, at most.
     cancelled: usize,
 }
 
+impl Default for Agenda {
+    fn default() -> Agenda {
+        Agenda {
+            run: VecDeque::new(),
+            span: 0,
+            buckets: Vec::new(),
+            filled: 0,
+            base: 0,
+            next: Next::Known(None),
+            sequence: 0,
+            len: 0,
+            cancelled: 0,
+        }
+    }
+}
+
 impl Agenda {
+    /// Puts an event in; one for the past is due `now`.
     pub(super) fn push(&mut self, now: Instant, at: Instant, tie: u16, target: Target) {
         self.sequence += 1;
-        let at = at.max(now);
+        self.len += 1;
+        let at = at.max(now).as_nanos();
         let event = Event { at, order: u64::from(tie) << 48 | self.sequence, target };
-        if at == now && tie == 0 {
-            self.present.push_back(event);
-        } else {
-            self.heap.push(event);
+        if let Next::Known(next) = &mut self.next {
+            *next = Some(next.map_or(at, |next| next.min(at)));
+        }
+        self.place(event);
+        if self.run.len() > SPILL && self.span > 0 {
+            self.rebase(now.as_nanos(), 0);
         }
     }
 
-    /// When the next event is due. Cancelled timers at the front are dropped.
+    fn place(&mut self, event: Event) {
+        let differs = event.at ^ self.base;
+        if differs >> self.span == 0 {
+            match self.run.back() {
+                Some(last) if last.key() > event.key() => {
+                    let after = self.run.partition_point(|other| other.key() < event.key());
+                    self.run.insert(after, event);
+                }
+                Some(_) | None => self.run.push_back(event),
+            }
+            return;
+        }
+        let bucket = differs.ilog2() as usize;
+        if self.buckets.len() <= bucket {
+            self.buckets.resize_with(bucket + 1, Vec::new);
+        }
+        self.buckets[bucket].push(event);
+        self.filled |= 1 << bucket;
+    }
+
+    /// Gives the run another base and span; what no longer belongs in it goes
+    /// to buckets. The base must agree with the old one above the old span.
+    fn rebase(&mut self, base: u64, span: u32) {
+        self.base = base;
+        self.span = span;
+        let mut run = std::mem::take(&mut self.run);
+        run.drain(..).for_each(|event| self.place(event));
+    }
+
+    /// When the next event is due.
     pub(super) fn next_at(&mut self, timers: &Timers) -> Option<Instant> {
-        let dead = |e: &Event| matches!(e.target, Target::Timer(key) if !timers.is_set(key));
-        while self.present.front().is_some_and(dead) {
-            self.present.pop_front();
+        while let Some(first) = self.run.front() {
+            if !first.is_dead(timers) {
+                return Some(Instant::from_nanos(first.at));
+            }
+            self.run.pop_front();
+            self.forget(1);
         }
-        while self.heap.peek().is_some_and(dead) {
-            self.heap.pop();
-            self.cancelled = self.cancelled.saturating_sub(1);
-        }
-        match (self.present.front(), self.heap.peek()) {
-            (Some(event), _) | (None, Some(event)) => Some(event.at),
-            (None, None) => None,
-        }
+        let next = match self.next {
+            Next::Known(next) => next,
+            Next::Unknown => self.search(timers),
+        };
+        self.next = Next::Known(next);
+        next.map(Instant::from_nanos)
     }
 
-    /// Takes the next event; call after [`Agenda::next_at`] has said there is
-    /// one.
-    pub(super) fn pop(&mut self) -> Option<(Instant, Target)> {
-        let present_first = match (self.present.front(), self.heap.peek()) {
-            (Some(present), Some(top)) => present.key() < top.key(),
-            (present, _) => present.is_some(),
-        };
-        let event = if present_first { self.present.pop_front() } else { self.heap.pop() };
-        event.map(|e| (e.at, e.target))
+    /// The least time in the lowest bucket that has live events; the dead ones
+    /// it meets are dropped.
+    fn search(&mut self, timers: &Timers) -> Option<u64> {
+        while self.filled != 0 {
+            let bucket = self.filled.trailing_zeros() as usize;
+            let events = &mut self.buckets[bucket];
+            let mut dropped = 0;
+            if self.cancelled > 0 {
+                let before = events.len();
+                events.retain(|event| !event.is_dead(timers));
+                dropped = before - events.len();
+            }
+            let least = events.iter().map(|event| event.at).min();
+            self.forget(dropped);
+            if least.is_some() {
+                return least;
+            }
+            self.filled &= !(1 << bucket);
+        }
+        None
+    }
+
+    fn forget(&mut self, dropped: usize) {
+        self.len -= dropped;
+        self.cancelled = self.cancelled.saturating_sub(dropped);
+    }
+
+    /// Takes the next event, unless it is after `limit`.
+    pub(super) fn pop(&mut self, timers: &Timers, limit: Instant) -> Option<(Instant, Target)> {
+        let at = self.next_at(timers).filter(|at| *at <= limit)?;
+        if self.run.is_empty() {
+            self.open_bucket(at.as_nanos());
+        }
+        let event = self.run.pop_front().expect("the next time has an event");
+        self.len -= 1;
+        if self.run.is_empty() {
+            self.next = Next::Unknown;
+        }
+        Some((at, event.target))
+    }
+
+    /// Makes a run of the lowest bucket, or of the part of it that is at its
+    /// least time, which is `at`, and has come.
+    fn open_bucket(&mut self, at: u64) {
+        let bucket = self.filled.trailing_zeros();
+        self.filled &= !(1 << bucket);
+        let mut events = std::mem::take(&mut self.buckets[bucket as usize]);
+        self.base = at;
+        if events.len() <= SORT {
+            self.span = bucket;
+            events.sort_unstable_by_key(Event::key);
+            self.run.extend(events.drain(..));
+        } else {
+            self.span = 0;
+            events.drain(..).for_each(|event| self.place(event));
+        }
+        // Its room is kept for the next ones.
+        self.buckets[bucket as usize] = events;
     }
 
     /// Tells that a timer in here was cancelled. Its event stays until half
-    /// of the heap is such, so that a cancellation costs O(1) on average and
+    /// of the agenda is such, so that a cancellation costs O(1) on average and
     /// cancelled time-outs take no more memory than live ones.
     pub(super) fn note_cancelled(&mut self, timers: &Timers) {
         self.cancelled += 1;
-        if self.cancelled > 64 && self.cancelled * 2 > self.heap.len() {
-            self.heap.retain(|e| !matches!(e.target, Target::Timer(key) if !timers.is_set(key)));
+        self.next = Next::Unknown;
+        if self.cancelled > 64 && self.cancelled * 2 > self.len {
+            self.run.retain(|event| !event.is_dead(timers));
+            for bucket in &mut self.buckets {
+                bucket.retain(|event| !event.is_dead(timers));
+            }
+            self.len = self.run.len() + self.buckets.iter().map(Vec::len).sum::<usize>();
             self.cancelled = 0;
         }
     }
@@ -126,9 +242,9 @@ mod tests {
     fn order(agenda: &mut Agenda) -> Vec<u32> {
         let timers = Timers::default();
         let mut seen = Vec::new();
-        while agenda.next_at(&timers).is_some() {
-            match agenda.pop() {
-                Some((_, Target::Action(n))) => seen.push(n),
+        while let Some((_, target)) = agenda.pop(&timers, Instant::MAX) {
+            match target {
+                Target::Action(n) => seen.push(n),
                 other => panic!("{other:?}"),
             }
         }
@@ -168,7 +284,47 @@ mod tests {
                 agenda.note_cancelled(&timers);
             }
         }
-        assert!(agenda.heap.len() < 300, "{} events for 100 timers", agenda.heap.len());
+        assert!(agenda.len < 300, "{} events for 100 timers", agenda.len);
         assert_eq!(agenda.next_at(&timers), Some(Instant::from_nanos(10)));
+    }
+
+    #[test]
+    fn looking_ahead_does_not_keep_earlier_events_out() {
+        let timers = Timers::default();
+        let at = |nanos| Instant::from_nanos(nanos);
+        let mut agenda = Agenda::default();
+        agenda.push(at(0), at(1_000), 0, Target::Action(1));
+        assert_eq!(agenda.next_at(&timers), Some(at(1_000)));
+        assert_eq!(agenda.pop(&timers, at(999)), None);
+        agenda.push(at(500), at(600), 0, Target::Action(2));
+        agenda.push(at(500), at(500), 0, Target::Action(3));
+        assert_eq!(agenda.next_at(&timers), Some(at(500)));
+        assert_eq!(order(&mut agenda), [3, 2, 1]);
+    }
+
+    #[test]
+    fn the_order_is_that_of_a_sorted_list() {
+        let mut choices = crate::Choices::seeded(1);
+        let mut draw = |n| choices.choose(crate::Site::new("test"), 0, n);
+        let timers = Timers::default();
+        let (mut agenda, mut list, mut now) = (Agenda::default(), Vec::new(), 0);
+        for n in 0..20_000_u32 {
+            if draw(5) < 3 {
+                let spread = 1 << draw(40);
+                let (at, tie) = (now + draw(spread), draw(3) as u16);
+                agenda.push(
+                    Instant::from_nanos(now),
+                    Instant::from_nanos(at),
+                    tie,
+                    Target::Action(n),
+                );
+                list.push((at, tie, n));
+            } else if let Some((at, target)) = agenda.pop(&timers, Instant::MAX) {
+                list.sort_unstable();
+                let (expected, _, n) = list.remove(0);
+                assert_eq!((at.as_nanos(), target), (expected, Target::Action(n)));
+                now = expected;
+            }
+        }
     }
 }

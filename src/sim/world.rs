@@ -194,12 +194,10 @@ impl Core {
                 }
                 Some(Next::Event) | None => {}
             }
-            let next = self.agenda.next_at(&self.timers);
-            if next.is_none_or(|at| at > limit) {
-                return Turn::Idle(next);
-            }
+            let Some((at, target)) = self.agenda.pop(&self.timers, limit) else {
+                return Turn::Idle(self.agenda.next_at(&self.timers));
+            };
             self.steps += 1;
-            let (at, target) = self.agenda.pop().expect("an event was just seen");
             world.set_now(at);
             match target {
                 Target::Arrival { service, connection, up } => {
