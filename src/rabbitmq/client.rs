@@ -35,12 +35,16 @@ mod channel;
 mod confirm;
 mod consumer;
 mod glue;
+mod inbox;
 mod session;
+mod unconfirmed;
 
 pub use channel::Channel;
-pub use confirm::{Confirm, Confirmation};
-pub use consumer::{Consumer, Delivery, Returned};
+pub use confirm::Confirm;
+pub use consumer::{Consumer, Delivery};
+pub use inbox::Returned;
 pub use session::ClientSession;
+pub use unconfirmed::Confirmation;
 
 use super::admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
 use super::broker::{Broker, BrokerOptions};

@@ -308,7 +308,7 @@ mod tests {
         let mut draw = |n| choices.choose(crate::Site::new("test"), 0, n);
         let timers = Timers::default();
         let (mut agenda, mut list, mut now) = (Agenda::default(), Vec::new(), 0);
-        for n in 0..20_000_u32 {
+        for n in 0..3_000_u32 {
             if draw(5) < 3 {
                 let spread = 1 << draw(40);
                 let (at, tie) = (now + draw(spread), draw(3) as u16);

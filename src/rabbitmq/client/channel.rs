@@ -1,8 +1,10 @@
 //! A channel of a connection: AMQP's methods, one to one.
 
-use super::confirm::{Confirm, Confirmation};
-use super::consumer::{Consumer, Delivery, Inbound, Returned};
+use super::confirm::Confirm;
+use super::consumer::{Consumer, Delivery};
+use super::inbox::{Inbound, Returned};
 use super::session::ChannelState;
+use super::unconfirmed::Confirmation;
 use super::{Connection, Error};
 use crate::rabbitmq::error::AmqpError;
 use crate::rabbitmq::id::{ChannelNumber, DeliveryTag};

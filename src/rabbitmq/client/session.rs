@@ -7,8 +7,8 @@
 //! first sends the `close-ok` that is owed.
 
 use super::Error;
-use super::confirm::Confirms;
-use super::consumer::{Inbound, Inbox, Returned};
+use super::inbox::{Inbound, Inbox, Returned};
+use super::unconfirmed::Confirms;
 use crate::rabbitmq::error::{AmqpError, Scope};
 use crate::rabbitmq::id::ChannelNumber;
 use crate::rabbitmq::method::{Event, Method};

@@ -1,0 +1,122 @@
+//! Publisher confirms, as the publisher keeps them.
+//!
+//! Publishes are numbered from 1 once the channel is in confirm mode. The
+//! broker answers each number with an ack or a nack, alone or in a range, in
+//! any order. An answer nobody asked about by its number is only counted.
+//!
+//! Source: RabbitMQ, "Consumer Acknowledgements and Publisher Confirms".
+
+use crate::rabbitmq::id::DeliveryTag;
+use crate::sim::{Waiter, Wakes};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the broker said of a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a nack means that the message may be lost"]
+pub enum Confirmation {
+    /// The broker has taken responsibility for the message: every queue it was
+    /// routed to has it, on disk where both are persistent. An unroutable one
+    /// is acked too.
+    Ack,
+    /// The broker could not take it.
+    Nack,
+}
+
+impl Confirmation {
+    /// Whether it is an ack.
+    #[must_use]
+    pub fn is_ack(self) -> bool {
+        self == Confirmation::Ack
+    }
+}
+
+/// The publishes of a channel that the broker has not yet answered.
+#[derive(Debug, Default)]
+pub(super) struct Confirms {
+    on: bool,
+    last: u64,
+    outstanding: BTreeSet<u64>,
+    /// The publishes somebody asks about.
+    watched: BTreeMap<u64, (Option<Confirmation>, Waiter)>,
+    nacked: Vec<DeliveryTag>,
+    drained: Waiter,
+}
+
+impl Confirms {
+    pub(super) fn select(&mut self) {
+        self.on = true;
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// The number of a publish that is being sent; `None` without confirms.
+    pub(super) fn published(&mut self) -> Option<DeliveryTag> {
+        self.on.then(|| {
+            self.last += 1;
+            self.outstanding.insert(self.last);
+            DeliveryTag(self.last)
+        })
+    }
+
+    pub(super) fn watch(&mut self, tag: DeliveryTag) {
+        self.watched.entry(tag.0).or_default();
+    }
+
+    pub(super) fn unwatch(&mut self, tag: DeliveryTag) {
+        self.watched.remove(&tag.0);
+    }
+
+    /// How many publishes have no answer yet.
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        tag: DeliveryTag,
+        multiple: bool,
+        ack: bool,
+        wakes: &mut Wakes<'_>,
+    ) {
+        let confirmation = if ack { Confirmation::Ack } else { Confirmation::Nack };
+        let settled = if multiple {
+            let later = self.outstanding.split_off(&(tag.0 + 1));
+            std::mem::replace(&mut self.outstanding, later)
+        } else {
+            self.outstanding.remove(&tag.0).then_some(tag.0).into_iter().collect()
+        };
+        for tag in settled {
+            if let Some((answer, waiter)) = self.watched.get_mut(&tag) {
+                *answer = Some(confirmation);
+                wakes.wake(waiter);
+            } else if !ack {
+                self.nacked.push(DeliveryTag(tag));
+            }
+        }
+        if self.outstanding.is_empty() {
+            wakes.wake(&mut self.drained);
+        }
+    }
+
+    pub(super) fn wake_all(&mut self, wakes: &mut Wakes<'_>) {
+        self.watched.values_mut().for_each(|(_, waiter)| wakes.wake(waiter));
+        wakes.wake(&mut self.drained);
+    }
+
+    pub(super) fn take(&mut self, tag: DeliveryTag) -> Result<Confirmation, &mut Waiter> {
+        let (answer, waiter) = self.watched.entry(tag.0).or_default();
+        answer.ok_or(waiter)
+    }
+
+    /// The publishes that were nacked since this was last asked, once none is
+    /// outstanding.
+    pub(super) fn drain(&mut self) -> Result<Vec<DeliveryTag>, &mut Waiter> {
+        if self.outstanding.is_empty() {
+            Ok(std::mem::take(&mut self.nacked))
+        } else {
+            Err(&mut self.drained)
+        }
+    }
+}
