@@ -23,7 +23,7 @@
 //!
 //! let Outcome::Stuck(waiting) = sim.run() else { panic!("the waiter never ends") };
 //! assert_eq!(waiting[0].to_string(), "waiter: a time that never comes");
-//! assert_eq!(sim.trace().notes(), " 86400.000s  sleeper      good morning\n");
+//! assert_eq!(sim.trace().notes(), "86400.000s  sleeper      good morning\n");
 //! ```
 //!
 //! # Order within one instant
