@@ -20,7 +20,7 @@ use std::future::Future;
 use std::ops::{Index, IndexMut};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -81,29 +81,53 @@ struct Clock {
     offset: AtomicI64,
     /// Parts per million it runs fast; at least -999,999.
     drift: AtomicI64,
+    /// The world's time at which it began to drift like this, and how many
+    /// nanoseconds it had counted by then.
+    since: AtomicU64,
+    counted: AtomicU64,
     /// Whether it differs at all: keeps the common case to one look.
     skewed: AtomicBool,
 }
 
 impl Clock {
-    /// The time a span of the node's clock takes in the world.
+    /// The time a span of the node's clock takes in the world. Rounded up: a
+    /// process that sleeps and looks at its clock must not find it too early.
     fn to_world(&self, local: Duration) -> Duration {
         if !self.skewed.load(Relaxed) {
             return local;
         }
-        scale(local, 1_000_000, 1_000_000 + i128::from(self.drift.load(Relaxed)))
+        let over = self.rate();
+        nanos(local.as_nanos().saturating_mul(MILLION).saturating_add(over - 1) / over)
     }
 
-    fn to_local(&self, world: Duration) -> Duration {
+    /// The time it has counted since the world began.
+    fn counted(&self, now: Instant) -> Duration {
         if !self.skewed.load(Relaxed) {
-            return world;
+            return now.since_start();
         }
-        scale(world, 1_000_000 + i128::from(self.drift.load(Relaxed)), 1_000_000)
+        let world = now - Instant::from_nanos(self.since.load(Relaxed));
+        let local = nanos(world.as_nanos().saturating_mul(self.rate()) / MILLION);
+        Duration::from_nanos(self.counted.load(Relaxed)).saturating_add(local)
+    }
+
+    /// Its ticks in a million of the world's.
+    fn rate(&self) -> u128 {
+        let rate = i128::from(self.drift.load(Relaxed)) + MILLION as i128;
+        u128::try_from(rate).expect("a drift is above -1,000,000")
+    }
+
+    fn set_drift(&self, now: Instant, ppm: i64) {
+        let counted = u64::try_from(self.counted(now).as_nanos()).unwrap_or(u64::MAX);
+        self.counted.store(counted, Relaxed);
+        self.since.store(now.as_nanos(), Relaxed);
+        self.drift.store(ppm.max(-999_999), Relaxed);
+        self.skewed.store(true, Relaxed);
     }
 }
 
-fn scale(d: Duration, by: i128, over: i128) -> Duration {
-    let nanos = i128::try_from(d.as_nanos()).unwrap_or(i128::MAX).saturating_mul(by) / over;
+const MILLION: u128 = 1_000_000;
+
+fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
@@ -168,7 +192,7 @@ impl Node {
     /// epoch: the world's, with this node's drift and offset.
     #[must_use]
     pub fn wall_clock(&self) -> Duration {
-        let local = self.0.clock.to_local(self.now().since_start());
+        let local = self.0.clock.counted(self.now());
         let epoch = crate::time::WORLD_EPOCH.saturating_add(local);
         let offset = self.0.clock.offset.load(Relaxed);
         let by = Duration::from_nanos(offset.unsigned_abs());
@@ -182,13 +206,12 @@ impl Node {
         self.0.clock.skewed.store(true, Relaxed);
     }
 
-    /// Sets how fast the node's clock runs, in parts per million more than the
+    /// Sets how fast the node's clock runs from now on, in parts per million more than the
     /// world's: at 1,000,000 a sleep of two seconds takes one. Taken as at
     /// least -999,999, which is a clock that nearly stands. Sleeps already
     /// begun keep their end.
     pub fn set_clock_drift(&self, ppm: i64) {
-        self.0.clock.drift.store(ppm.max(-999_999), Relaxed);
-        self.0.clock.skewed.store(true, Relaxed);
+        self.0.clock.set_drift(self.now(), ppm);
     }
 
     /// Waits for `duration` of the node's clock.
