@@ -374,6 +374,23 @@ impl Report for () {
     }
 }
 
+/// Names the type of what never returns, which has no stable name of its own.
+trait Returns {
+    type Type;
+}
+
+impl<T> Returns for fn() -> T {
+    type Type = T;
+}
+
+/// For a main task that loops for ever: its type is not `()` but never.
+#[expect(private_interfaces, reason = "the type is never's, whatever it is called by")]
+impl Report for <fn() -> ! as Returns>::Type {
+    fn failure(self) -> Option<String> {
+        self
+    }
+}
+
 impl<E: fmt::Display> Report for Result<(), E> {
     fn failure(self) -> Option<String> {
         self.err().map(|error| format!("{error:#}"))
