@@ -264,13 +264,18 @@ impl Sim {
         self.run_while(self.config.max_time, |_| !condition())
     }
 
-    /// Does everything up to and including `at`, and then it is that time.
+    /// Does everything up to and including `at`, and then it is that time;
+    /// or, where that lies beyond it, the last that [`Config::max_time`] allows.
     /// With [`Sim::next_event`] this lets another clock drive the world.
     pub fn advance_to(&mut self, at: Instant) -> Outcome {
-        let at = at.max(self.now()).min(self.config.max_time);
-        match self.run_while(at, |_| true) {
+        let at = at.max(self.now());
+        let limit = at.min(self.config.max_time);
+        match self.run_while(limit, |_| true) {
             Outcome::Done | Outcome::Stuck(_) | Outcome::TimeBudget { .. } => {
-                self.world.set_now(at);
+                self.world.set_now(limit);
+                if limit < at {
+                    return Outcome::TimeBudget { next: self.next_event().unwrap_or(at) };
+                }
                 Outcome::Reached
             }
             other => other,

@@ -69,9 +69,13 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
+    /// Puts in an event. One for [`Instant::MAX`] never comes, and is not kept.
     pub(super) fn push(&mut self, now: Instant, at: Instant, tie: u16, target: Target) {
-        self.sequence += 1;
         let at = at.max(now);
+        if at == Instant::MAX {
+            return;
+        }
+        self.sequence += 1;
         let event = Event { at, order: u64::from(tie) << 48 | self.sequence, target };
         if at == now && tie == 0 {
             self.present.push_back(event);
