@@ -265,6 +265,11 @@ impl Node {
 
     /// Writes a line into the trace: what a transcript is made of.
     pub fn note(&self, text: impl fmt::Display) {
+        if !self.0.world.lock().trace.is_on() {
+            return;
+        }
+        // With no lock held: what is displayed may look at the world.
+        let text = text.to_string();
         let mut core = self.0.world.lock();
         let actor = core.nodes[self.0.id].actor;
         core.trace.record(self.now(), actor, Record::Note { text: &text });
