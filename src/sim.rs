@@ -384,9 +384,9 @@ impl Sim {
                 let service = self.world.lock().links[link].service;
                 self.ports[service as usize].healed(&self.world, link);
             }
-            Request::Sever(link) => {
+            Request::Sever { link, before } => {
                 let service = self.world.lock().links[link].service;
-                self.ports[service as usize].severed(&self.world, link);
+                self.ports[service as usize].severed(&self.world, link, before);
             }
         }
     }

@@ -240,6 +240,8 @@ struct Conn<S: Service> {
     accepted: bool,
     /// Whether the node's end is closed: no handle is left, or the node died.
     abandoned: bool,
+    /// How often the link had been severed when this began.
+    era: u32,
     up: Wire<Up<S::Input>>,
     down: Wire<Down<S::Output>>,
     session: S::Session,
@@ -269,7 +271,7 @@ pub(super) trait Port {
     fn timeout(&self, world: &World);
     fn node_died(&self, world: &World, node: NodeId);
     fn healed(&self, world: &World, link: LinkId);
-    fn severed(&self, world: &World, link: LinkId);
+    fn severed(&self, world: &World, link: LinkId, before: u32);
     fn recorded(&self) -> Vec<Choice>;
 }
 
@@ -486,13 +488,13 @@ impl<S: Service> Port for Server<S> {
         }
     }
 
-    fn severed(&self, world: &World, link: LinkId) {
+    fn severed(&self, world: &World, link: LinkId, before: u32) {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let cut: Vec<u32> = cell
             .connections
             .iter()
-            .filter(|(_, c)| c.route.link == link)
+            .filter(|(_, c)| c.route.link == link && c.era < before)
             .map(|(id, _)| *id)
             .collect();
         for connection in cut {
@@ -672,6 +674,7 @@ impl<S: Service> Connection<S> {
             phase: Phase::Connecting,
             accepted: false,
             abandoned: false,
+            era: core.links[link].era,
             up: Wire::default(),
             down: Wire::default(),
             session: S::Session::default(),

@@ -91,7 +91,11 @@ pub(super) enum Request {
     Kill(NodeId),
     Restart(NodeId),
     Heal(LinkId),
-    Sever(LinkId),
+    Sever {
+        link: LinkId,
+        /// The connections of earlier eras.
+        before: u32,
+    },
 }
 
 /// What the run loop is to do next.
@@ -358,8 +362,9 @@ impl Core {
         last: (Instant, u16),
     ) -> (Instant, u16) {
         const TIE: Site = Site::new("event.tie");
-        let entity = u64::from(link.0);
-        let latency = self.links[link].latency.draw(&mut self.choices, entity);
+        let state = &self.links[link];
+        let entity = state.entity();
+        let latency = state.latency.draw(&mut self.choices, entity);
         let tie = if self.ties { self.choices.choose(TIE, entity, 4) as u16 } else { 0 };
         (now + latency, tie).max(last)
     }
