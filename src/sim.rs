@@ -282,10 +282,13 @@ impl Sim {
         }
     }
 
-    /// When something is next to happen: now, if a task is ready; `None` if
-    /// nothing is.
+    /// When something is next to happen: now, if a task is ready or something
+    /// was asked for; `None` if nothing is.
     #[must_use]
     pub fn next_event(&self) -> Option<Instant> {
+        if self.actions.has_unseen_conditions() {
+            return Some(self.now());
+        }
         self.world.lock().next_event(self.now())
     }
 

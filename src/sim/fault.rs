@@ -20,6 +20,8 @@ type Action = Box<dyn FnOnce()>;
 pub(super) struct Actions {
     scheduled: Vec<Option<Action>>,
     conditional: Vec<(Condition, Action)>,
+    /// Whether there are conditions that were never looked at.
+    unseen: bool,
 }
 
 impl Actions {
@@ -31,9 +33,15 @@ impl Actions {
         !self.conditional.is_empty()
     }
 
-    /// The actions whose conditions hold now.
+    pub(super) fn has_unseen_conditions(&self) -> bool {
+        self.unseen
+    }
+
+    /// The actions whose conditions hold now. In the place of one whose
+    /// condition panics comes that panic.
     pub(super) fn fulfilled(&mut self) -> Vec<Action> {
-        let mut actions = Vec::new();
+        self.unseen = false;
+        let mut actions: Vec<Action> = Vec::new();
         let mut i = 0;
         while i < self.conditional.len() {
             if (self.conditional[i].0)() {
@@ -94,5 +102,6 @@ impl Sim {
         action: impl FnOnce() + 'static,
     ) {
         self.actions.conditional.push((Box::new(condition), Box::new(action)));
+        self.actions.unseen = true;
     }
 }
