@@ -166,8 +166,7 @@ impl Sim {
             let main = factory(node);
             Box::pin(async move {
                 if let Some(message) = main.await.failure() {
-                    let problem = world.problem(Some(id), false, message);
-                    world.lock().problem = Some(problem);
+                    world.fail(Some(id), false, message);
                 }
             })
         });
@@ -343,16 +342,18 @@ impl Sim {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => self.finish(id),
             Err(panic) => {
-                let mut core = self.world.lock();
-                let node = core.node_of(id);
-                drop(core);
-                let problem = self.world.problem(node, true, panic_message(&*panic));
-                self.world.lock().problem = Some(problem);
+                let node = self.world.lock().node_of(id);
+                self.blame(node, &*panic);
                 if let Some(node) = node {
                     self.end_process(node, Record::Killed);
                 }
             }
         }
+    }
+
+    /// Reports a panic of a node, or of the test itself.
+    fn blame(&self, node: Option<NodeId>, panic: &(dyn Any + Send)) {
+        self.world.fail(node, true, panic_message(panic));
     }
 
     /// A task has ended; where it was a node's main task, so has its process.
@@ -362,17 +363,24 @@ impl Sim {
         let exits = node.filter(|node| core.nodes[*node].main == Some(id));
         core.end_task(id);
         drop(core);
-        let job = self.jobs[id.slot as usize].take();
-        drop(job);
+        self.discard(node, id);
         if let Some(node) = exits {
             self.end_process(node, Record::Exited);
         }
     }
 
-    fn act(&mut self, action: Box<dyn FnOnce()>) {
+    /// Drops the future of a task that has ended, which runs code of its own:
+    /// no lock is held.
+    fn discard(&mut self, node: Option<NodeId>, id: TaskId) {
+        let job = self.jobs.get_mut(id.slot as usize).and_then(Option::take);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
+            self.blame(node, &*panic);
+        }
+    }
+
+    fn act(&self, action: Box<dyn FnOnce()>) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(action)) {
-            let problem = self.world.problem(None, true, panic_message(&*panic));
-            self.world.lock().problem = Some(problem);
+            self.blame(None, &*panic);
         }
     }
 
@@ -395,8 +403,6 @@ impl Sim {
     }
 
     fn start(&mut self, id: NodeId) {
-        let process = &mut self.processes[id.0 as usize];
-        let future = (process.factory)(process.node.clone());
         let mut core = self.world.lock();
         let (task, waker) = core.tasks.add(&self.world, id);
         let node = &mut core.nodes[id];
@@ -405,7 +411,16 @@ impl Sim {
         core.trace.record(self.world.now(), actor, Record::Started);
         core.make_ready(task);
         drop(core);
-        self.put(task, Job { waker, future });
+        // The process is alive by now: its factory may spawn.
+        let process = &mut self.processes[id.0 as usize];
+        let node = process.node.clone();
+        match catch_unwind(AssertUnwindSafe(|| (process.factory)(node))) {
+            Ok(future) => self.put(task, Job { waker, future }),
+            Err(panic) => {
+                self.blame(Some(id), &*panic);
+                self.end_process(id, Record::Killed);
+            }
+        }
     }
 
     /// Drops a process's tasks and closes its sockets, if it is alive.
@@ -424,10 +439,7 @@ impl Sim {
             core.tasks.iter().filter(|(_, task)| task.node == id).map(|(id, _)| id).collect();
         theirs.iter().for_each(|task| core.end_task(*task));
         drop(core);
-        // The futures run code of their own when dropped: no lock is held.
-        let jobs: Vec<_> = theirs.iter().map(|task| self.jobs[task.slot as usize].take()).collect();
-        drop(jobs);
-        self.adopt_spawned();
+        theirs.into_iter().for_each(|task| self.discard(Some(id), task));
         self.ports.iter().for_each(|port| port.node_died(&self.world, id));
     }
 

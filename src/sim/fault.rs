@@ -10,6 +10,7 @@ use super::Sim;
 use super::event::Target;
 use crate::time::Instant;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 type Condition = Box<dyn FnMut() -> bool>;
@@ -44,10 +45,13 @@ impl Actions {
         let mut actions: Vec<Action> = Vec::new();
         let mut i = 0;
         while i < self.conditional.len() {
-            if (self.conditional[i].0)() {
-                actions.push(self.conditional.remove(i).1);
-            } else {
-                i += 1;
+            match catch_unwind(AssertUnwindSafe(&mut self.conditional[i].0)) {
+                Ok(false) => i += 1,
+                Ok(true) => actions.push(self.conditional.remove(i).1),
+                Err(panic) => {
+                    drop(self.conditional.remove(i));
+                    actions.push(Box::new(|| resume_unwind(panic)));
+                }
             }
         }
         actions

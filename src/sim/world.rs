@@ -46,21 +46,17 @@ impl World {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the report of a node's, or the test's own, failure, and traces
-    /// it.
-    pub(super) fn problem(
-        &self,
-        node: Option<NodeId>,
-        panicked: bool,
-        message: String,
-    ) -> Box<Problem> {
+    /// Reports a failure of a node, or of the test itself.
+    pub(super) fn fail(&self, node: Option<NodeId>, panicked: bool, message: String) {
         let mut core = self.lock();
         let (actor, name) = match node {
             Some(id) => (core.nodes[id].actor, Arc::clone(&core.nodes[id].name)),
             None => (Actor::WORLD, Arc::from("world")),
         };
         core.trace.record(self.now(), actor, Record::Failed { message: &message });
-        Box::new(Problem { node: name, at: self.now(), seed: self.seed, panicked, message })
+        let problem =
+            Box::new(Problem { node: name, at: self.now(), seed: self.seed, panicked, message });
+        core.problems.push_back(problem);
     }
 
     /// Wakes everyone on the list; with no lock of the core held.
@@ -130,7 +126,8 @@ pub(super) struct Core {
     /// Futures that handles spawned and the `Sim` has not yet taken over.
     pub(super) spawned: Vec<(TaskId, Waker, SendFuture)>,
     pub(super) requests: VecDeque<Request>,
-    pub(super) problem: Option<Box<Problem>>,
+    /// Failures still to be told.
+    problems: VecDeque<Box<Problem>>,
     /// The task being polled.
     current: Option<TaskId>,
     /// The node whose task was polled last.
@@ -162,7 +159,7 @@ impl Core {
             trace: Trace::new(config.retention),
             spawned: Vec::new(),
             requests: VecDeque::new(),
-            problem: None,
+            problems: VecDeque::new(),
             current: None,
             last: None,
             steps: 0,
@@ -175,7 +172,7 @@ impl Core {
     pub(super) fn turn(&mut self, world: &World, limit: Instant) -> Turn {
         self.current = None;
         loop {
-            if let Some(problem) = self.problem.take() {
+            if let Some(problem) = self.problems.pop_front() {
                 return Turn::Problem(problem);
             }
             if !self.spawned.is_empty() {
@@ -283,7 +280,7 @@ impl Core {
 
     /// When something is next to happen.
     pub(super) fn next_event(&mut self, now: Instant) -> Option<Instant> {
-        let busy = !self.ready.is_empty() || !self.requests.is_empty() || self.problem.is_some();
+        let busy = !self.ready.is_empty() || !self.requests.is_empty() || !self.problems.is_empty();
         if busy { Some(now) } else { self.agenda.next_at(&self.timers) }
     }
 
