@@ -69,7 +69,7 @@ use service::{Port, Server};
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -195,10 +195,16 @@ impl Sim {
         ServiceHandle::new(&self.world, &server)
     }
 
-    /// Runs `future`, which need not be `Send`, beside the node's main task.
+    /// Runs `future`, which need not be `Send`, beside the node's main task. If
+    /// the node is not alive, `future` is dropped unpolled.
     pub fn spawn<F: Future + 'static>(&mut self, node: &Node, future: F) -> JoinHandle<F::Output> {
         let (run, handle) = joinable(&self.world, future);
         let mut core = self.world.lock();
+        if core.nodes[node.id()].main.is_none() {
+            drop(core);
+            drop(run);
+            return handle;
+        }
         let (id, waker) = core.tasks.add(&self.world, node.id());
         core.make_ready(id);
         drop(core);
@@ -474,11 +480,19 @@ impl Sim {
 impl Drop for Sim {
     fn drop(&mut self) {
         self.adopt_spawned();
-        for job in &mut self.jobs {
-            drop(job.take());
+        self.world.lock().end_processes();
+        let jobs = std::mem::take(&mut self.jobs);
+        let drop_one = |job| catch_unwind(AssertUnwindSafe(|| drop(job))).err();
+        // Each is dropped, although one before it panics.
+        let panics: Vec<_> = jobs.into_iter().filter_map(drop_one).collect();
+        // A waker may lead back to the world, and so keep it for ever.
+        let wakes = self.world.lock().timers.clear();
+        drop(wakes);
+        if let Some(first) = panics.into_iter().next()
+            && !std::thread::panicking()
+        {
+            resume_unwind(first);
         }
-        let spawned = std::mem::take(&mut self.world.lock().spawned);
-        drop(spawned);
     }
 }
 

@@ -58,6 +58,10 @@ impl Nodes {
         });
         id
     }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut NodeState> {
+        self.0.iter_mut()
+    }
 }
 
 impl Index<NodeId> for Nodes {
@@ -249,7 +253,8 @@ impl Node {
     }
 
     /// Runs `future` beside the node's main task, to be dropped with the node.
-    /// For one that is not `Send`, see [`Sim::spawn`](super::Sim::spawn).
+    /// For one that is not `Send`, see [`Sim::spawn`](super::Sim::spawn). If
+    /// the node is not alive, `future` is dropped unpolled.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -257,6 +262,12 @@ impl Node {
     {
         let (run, handle) = joinable(&self.0.world, future);
         let mut core = self.0.world.lock();
+        if core.nodes[self.0.id].main.is_none() {
+            // The future runs code of its own when dropped: no lock is held.
+            drop(core);
+            drop(run);
+            return handle;
+        }
         let (id, waker) = core.tasks.add(&self.0.world, self.0.id);
         core.spawned.push((id, waker, Box::pin(run)));
         core.make_ready(id);
@@ -296,6 +307,7 @@ impl Node {
 
     /// Stops the process where it stands (`SIGSTOP`): none of its tasks run
     /// until [`Node::resume`]; its sockets stay open and its clock goes on.
+    /// Nothing if it is not alive.
     pub fn pause(&self) {
         self.set_paused(true);
     }
@@ -308,7 +320,7 @@ impl Node {
     fn set_paused(&self, on: bool) {
         let mut core = self.0.world.lock();
         let node = &mut core.nodes[self.0.id];
-        if node.paused == on {
+        if node.main.is_none() || node.paused == on {
             return;
         }
         node.paused = on;

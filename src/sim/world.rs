@@ -336,6 +336,11 @@ impl Core {
         }
     }
 
+    /// No process will run any more, nor take a task.
+    pub(super) fn end_processes(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.main = None);
+    }
+
     /// A choice of the world, traced.
     pub(super) fn choose(
         &mut self,
