@@ -91,7 +91,8 @@ impl Config {
         self
     }
 
-    /// How many steps (polls of a task and events) the world may take in all.
+    /// How many steps (polls of a task, events, and requests such as a kill)
+    /// the world may take in all.
     /// A run that reaches it ends as [`Outcome::StepBudget`](super::Outcome).
     #[must_use]
     pub fn max_steps(mut self, steps: u64) -> Config {

@@ -178,11 +178,12 @@ impl Core {
             if !self.spawned.is_empty() {
                 return Turn::Adopt(std::mem::take(&mut self.spawned));
             }
-            if let Some(request) = self.requests.pop_front() {
-                return Turn::Request(request);
-            }
             if self.steps >= self.max_steps {
                 return Turn::StepBudget;
+            }
+            if let Some(request) = self.requests.pop_front() {
+                self.steps += 1;
+                return Turn::Request(request);
             }
             let now = world.now();
             let event_due = self.ties && self.agenda.next_at(&self.timers) == Some(now);
