@@ -331,6 +331,8 @@ impl Core {
     }
 
     pub(super) fn end_task(&mut self, id: TaskId) {
+        // Its waker's address may be used again from here on.
+        self.current = self.current.filter(|current| *current != id);
         self.tasks.remove(id);
         if let ReadyQueue::Pct(pct) = &mut self.ready {
             pct.forget(id);
