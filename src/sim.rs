@@ -30,8 +30,9 @@
 //!
 //! Requests of handles (kill, restart, heal, sever) come first; then every
 //! ready task, as the [`Strategy`] has it; then the next event, by its tie and
-//! its sequence. Under a strategy other than fifo, events of one instant may
-//! change places and come before ready tasks, never within one connection.
+//! its sequence. Under a strategy other than fifo, messages and the timers of
+//! services may change places within an instant, never within one connection;
+//! under [`Strategy::Random`] events may also come before ready tasks.
 
 mod config;
 mod event;

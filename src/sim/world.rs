@@ -325,8 +325,10 @@ impl Core {
         at: Instant,
         service: u32,
     ) -> TimerKey {
+        const TIE: Site = Site::new("event.tie.timer");
         let key = self.timers.set(WakeRef::Service(service));
-        self.agenda.push(now, at, 0, Target::Timer(key));
+        let tie = self.tie(TIE, u64::from(service));
+        self.agenda.push(now, at, tie, Target::Timer(key));
         key
     }
 
@@ -370,7 +372,11 @@ impl Core {
         let state = &self.links[link];
         let entity = state.entity();
         let latency = state.latency.draw(&mut self.choices, entity);
-        let tie = if self.ties { self.choices.choose(TIE, entity, 4) as u16 } else { 0 };
-        (now + latency, tie).max(last)
+        (now + latency, self.tie(TIE, entity)).max(last)
+    }
+
+    /// The place of an event among those of its instant.
+    fn tie(&mut self, site: Site, entity: u64) -> u16 {
+        if self.ties { self.choices.choose(site, entity, 4) as u16 } else { 0 }
     }
 }

@@ -1,6 +1,6 @@
 //! Who runs next: tasks, their handles, strategies, and driving from outside.
 
-use crate::support::{Ask, Client, at_ms, counter, ms, notes, secs};
+use crate::support::{Ask, Client, at_ms, counter, log, ms, notes, secs};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -317,6 +317,39 @@ fn a_calm_world_is_the_fifo_schedule_whatever_the_strategy() {
         let empty = Config::new(9).strategy(strategy).replay("".parse().expect("no lines"));
         assert_eq!(digest_of_run(empty), fifo, "an exhausted tape, {strategy:?}");
     }
+}
+
+/// Whether the counter's bell rang before a message that came at the same
+/// instant was counted.
+fn bell_before_message(seed: u64, strategy: Strategy) -> bool {
+    let mut sim = Sim::with_config(Config::new(seed).strategy(strategy));
+    let counter = counter(&mut sim);
+    let handle = counter.clone();
+    sim.node("a", move |node| {
+        let counter = handle.clone();
+        async move {
+            let client = Client::open(&node, &counter).await?;
+            client.send(Ask::Ring(ms(5)))?;
+            node.link(&counter).set_latency(Latency::Constant(ms(5)));
+            client.send(Ask::AddQuietly(1))
+        }
+    });
+    sim.run().expect_done();
+    let log = log(&counter);
+    let of = |what: &str| log.iter().position(|line| line == what);
+    let (bell, message) = (of("0.005s timeout"), of("0.005s 0 AddQuietly(1)"));
+    assert!(bell.is_some() && message.is_some(), "{log:?}");
+    bell < message
+}
+
+#[test]
+fn a_servers_timer_and_a_message_of_one_instant_may_change_places() {
+    for strategy in [Strategy::Random, PCT] {
+        let first = (0..40).filter(|seed| bell_before_message(*seed, strategy)).count();
+        assert!((5..=35).contains(&first), "{first} of 40, {strategy:?}");
+    }
+    let calm = bell_before_message(0, Strategy::Fifo);
+    assert!((1..40).all(|seed| bell_before_message(seed, Strategy::Fifo) == calm));
 }
 
 #[test]
