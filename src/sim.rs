@@ -198,7 +198,12 @@ impl Sim {
 
     /// Runs `future`, which need not be `Send`, beside the node's main task. If
     /// the node is not alive, `future` is dropped unpolled.
+    ///
+    /// # Panics
+    ///
+    /// If the node is of another world.
     pub fn spawn<F: Future + 'static>(&mut self, node: &Node, future: F) -> JoinHandle<F::Output> {
+        self.world.expect_same(node.world());
         let (run, handle) = joinable(&self.world, future);
         let mut core = self.world.lock();
         if core.nodes[node.id()].main.is_none() {

@@ -337,8 +337,13 @@ impl Node {
     }
 
     /// The link between this node and a service.
+    ///
+    /// # Panics
+    ///
+    /// If they are of different worlds.
     #[must_use]
     pub fn link<S: Service>(&self, service: &ServiceHandle<S>) -> Link {
+        self.0.world.expect_same(service.world());
         Link::between(self, service.id(), service.shared_name())
     }
 

@@ -569,6 +569,10 @@ impl<S: Service> ServiceHandle<S> {
         self.server.id
     }
 
+    pub(super) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
     pub(super) fn shared_name(&self) -> &Arc<str> {
         &self.server.name
     }
@@ -673,6 +677,10 @@ impl<S: Service> Connection<S> {
     /// # Errors
     ///
     /// [`Disconnected::Refused`] if the server is not running.
+    ///
+    /// # Panics
+    ///
+    /// If the node and the service are of different worlds.
     pub async fn open(
         node: &Node,
         service: &ServiceHandle<S>,
@@ -683,6 +691,7 @@ impl<S: Service> Connection<S> {
     }
 
     fn begin(node: &Node, service: &ServiceHandle<S>) -> Connection<S> {
+        service.world.expect_same(node.world());
         let (world, server) = (Arc::clone(node.world()), Arc::clone(&service.server));
         let mut guard = server.lock();
         let cell = &mut *guard;

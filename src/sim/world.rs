@@ -46,6 +46,13 @@ impl World {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asserts that a handle is of this world: the numbers of one mean nothing,
+    /// or something else, in another.
+    #[track_caller]
+    pub(super) fn expect_same(self: &Arc<World>, other: &Arc<World>) {
+        assert!(Arc::ptr_eq(self, other), "a handle was used in another world than its own");
+    }
+
     /// Reports a failure of a node, or of the test itself.
     pub(super) fn fail(&self, node: Option<NodeId>, panicked: bool, message: String) {
         let mut core = self.lock();

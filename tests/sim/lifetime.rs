@@ -246,6 +246,32 @@ fn handles_may_be_used_after_the_end_of_the_world() {
     assert_eq!(counter.inspect(|machine: &Counter| machine.total), 1);
 }
 
+#[test]
+#[should_panic(expected = "in another world than its own")]
+fn a_node_cannot_use_the_service_of_another_world() {
+    let (mut here, mut there) = (Sim::new(1), Sim::new(1));
+    let service = counter(&mut there);
+    let node = here.node("a", async |_| ());
+    let _ = node.link(&service);
+}
+
+#[test]
+#[should_panic(expected = "in another world than its own")]
+fn a_world_cannot_run_the_tasks_of_another_worlds_node() {
+    let (mut here, mut there) = (Sim::new(1), Sim::new(1));
+    let node = here.node("a", async |_| ());
+    drop(there.spawn(&node, async {}));
+}
+
+#[test]
+#[should_panic(expected = "in another world than its own")]
+fn a_connection_stays_within_one_world() {
+    let (mut here, mut there) = (Sim::new(1), Sim::new(1));
+    let service = counter(&mut there);
+    let node = here.node("a", async |_| ());
+    let _ = pin!(Client::open(&node, &service)).poll(&mut Context::from_waker(Waker::noop()));
+}
+
 /// A waker that looks at the service while it is woken, as one that polls its
 /// task on the spot does.
 struct Nosy(Waker, stunt_double::sim::ServiceHandle<Counter>);
