@@ -1,5 +1,6 @@
 //! The world, tested from outside: what anyone who builds on it may rely on.
 
+mod chaos;
 mod determinism;
 mod explore;
 mod faults;
