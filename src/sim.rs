@@ -30,8 +30,9 @@
 //!
 //! Requests of handles (kill, restart, heal, sever) come first; then every
 //! ready task, as the [`Strategy`] has it; then the next event, by its tie and
-//! its sequence. Under a strategy other than fifo, events of one instant may
-//! change places and come before ready tasks, never within one connection.
+//! its sequence. Under a strategy other than fifo, messages and the timers of
+//! services may change places within an instant, never within one connection;
+//! under [`Strategy::Random`] events may also come before ready tasks.
 
 mod config;
 mod event;
@@ -69,7 +70,7 @@ use service::{Port, Server};
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -166,8 +167,7 @@ impl Sim {
             let main = factory(node);
             Box::pin(async move {
                 if let Some(message) = main.await.failure() {
-                    let problem = world.problem(Some(id), false, message);
-                    world.lock().problem = Some(problem);
+                    world.fail(Some(id), false, message);
                 }
             })
         });
@@ -196,10 +196,21 @@ impl Sim {
         ServiceHandle::new(&self.world, &server)
     }
 
-    /// Runs `future`, which need not be `Send`, beside the node's main task.
+    /// Runs `future`, which need not be `Send`, beside the node's main task. If
+    /// the node is not alive, `future` is dropped unpolled.
+    ///
+    /// # Panics
+    ///
+    /// If the node is of another world.
     pub fn spawn<F: Future + 'static>(&mut self, node: &Node, future: F) -> JoinHandle<F::Output> {
+        self.world.expect_same(node.world());
         let (run, handle) = joinable(&self.world, future);
         let mut core = self.world.lock();
+        if core.nodes[node.id()].main.is_none() {
+            drop(core);
+            drop(run);
+            return handle;
+        }
         let (id, waker) = core.tasks.add(&self.world, node.id());
         core.make_ready(id);
         drop(core);
@@ -264,23 +275,31 @@ impl Sim {
         self.run_while(self.config.max_time, |_| !condition())
     }
 
-    /// Does everything up to and including `at`, and then it is that time.
+    /// Does everything up to and including `at`, and then it is that time;
+    /// or, where that lies beyond it, the last that [`Config::max_time`] allows.
     /// With [`Sim::next_event`] this lets another clock drive the world.
     pub fn advance_to(&mut self, at: Instant) -> Outcome {
-        let at = at.max(self.now()).min(self.config.max_time);
-        match self.run_while(at, |_| true) {
+        let at = at.max(self.now());
+        let limit = at.min(self.config.max_time);
+        match self.run_while(limit, |_| true) {
             Outcome::Done | Outcome::Stuck(_) | Outcome::TimeBudget { .. } => {
-                self.world.set_now(at);
+                self.world.set_now(limit);
+                if limit < at {
+                    return Outcome::TimeBudget { next: self.next_event().unwrap_or(at) };
+                }
                 Outcome::Reached
             }
             other => other,
         }
     }
 
-    /// When something is next to happen: now, if a task is ready; `None` if
-    /// nothing is.
+    /// When something is next to happen: now, if a task is ready or something
+    /// was asked for; `None` if nothing is.
     #[must_use]
     pub fn next_event(&self) -> Option<Instant> {
+        if self.actions.has_unseen_conditions() {
+            return Some(self.now());
+        }
         self.world.lock().next_event(self.now())
     }
 
@@ -335,16 +354,18 @@ impl Sim {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => self.finish(id),
             Err(panic) => {
-                let mut core = self.world.lock();
-                let node = core.node_of(id);
-                drop(core);
-                let problem = self.world.problem(node, true, panic_message(&*panic));
-                self.world.lock().problem = Some(problem);
+                let node = self.world.lock().node_of(id);
+                self.blame(node, &*panic);
                 if let Some(node) = node {
                     self.end_process(node, Record::Killed);
                 }
             }
         }
+    }
+
+    /// Reports a panic of a node, or of the test itself.
+    fn blame(&self, node: Option<NodeId>, panic: &(dyn Any + Send)) {
+        self.world.fail(node, true, panic_message(panic));
     }
 
     /// A task has ended; where it was a node's main task, so has its process.
@@ -354,17 +375,24 @@ impl Sim {
         let exits = node.filter(|node| core.nodes[*node].main == Some(id));
         core.end_task(id);
         drop(core);
-        let job = self.jobs[id.slot as usize].take();
-        drop(job);
+        self.discard(node, id);
         if let Some(node) = exits {
             self.end_process(node, Record::Exited);
         }
     }
 
-    fn act(&mut self, action: Box<dyn FnOnce()>) {
+    /// Drops the future of a task that has ended, which runs code of its own:
+    /// no lock is held.
+    fn discard(&mut self, node: Option<NodeId>, id: TaskId) {
+        let job = self.jobs.get_mut(id.slot as usize).and_then(Option::take);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
+            self.blame(node, &*panic);
+        }
+    }
+
+    fn act(&self, action: Box<dyn FnOnce()>) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(action)) {
-            let problem = self.world.problem(None, true, panic_message(&*panic));
-            self.world.lock().problem = Some(problem);
+            self.blame(None, &*panic);
         }
     }
 
@@ -379,16 +407,14 @@ impl Sim {
                 let service = self.world.lock().links[link].service;
                 self.ports[service as usize].healed(&self.world, link);
             }
-            Request::Sever(link) => {
+            Request::Sever { link, before } => {
                 let service = self.world.lock().links[link].service;
-                self.ports[service as usize].severed(&self.world, link);
+                self.ports[service as usize].severed(&self.world, link, before);
             }
         }
     }
 
     fn start(&mut self, id: NodeId) {
-        let process = &mut self.processes[id.0 as usize];
-        let future = (process.factory)(process.node.clone());
         let mut core = self.world.lock();
         let (task, waker) = core.tasks.add(&self.world, id);
         let node = &mut core.nodes[id];
@@ -397,7 +423,16 @@ impl Sim {
         core.trace.record(self.world.now(), actor, Record::Started);
         core.make_ready(task);
         drop(core);
-        self.put(task, Job { waker, future });
+        // The process is alive by now: its factory may spawn.
+        let process = &mut self.processes[id.0 as usize];
+        let node = process.node.clone();
+        match catch_unwind(AssertUnwindSafe(|| (process.factory)(node))) {
+            Ok(future) => self.put(task, Job { waker, future }),
+            Err(panic) => {
+                self.blame(Some(id), &*panic);
+                self.end_process(id, Record::Killed);
+            }
+        }
     }
 
     /// Drops a process's tasks and closes its sockets, if it is alive.
@@ -416,10 +451,7 @@ impl Sim {
             core.tasks.iter().filter(|(_, task)| task.node == id).map(|(id, _)| id).collect();
         theirs.iter().for_each(|task| core.end_task(*task));
         drop(core);
-        // The futures run code of their own when dropped: no lock is held.
-        let jobs: Vec<_> = theirs.iter().map(|task| self.jobs[task.slot as usize].take()).collect();
-        drop(jobs);
-        self.adopt_spawned();
+        theirs.into_iter().for_each(|task| self.discard(Some(id), task));
         self.ports.iter().for_each(|port| port.node_died(&self.world, id));
     }
 
@@ -454,11 +486,19 @@ impl Sim {
 impl Drop for Sim {
     fn drop(&mut self) {
         self.adopt_spawned();
-        for job in &mut self.jobs {
-            drop(job.take());
+        self.world.lock().end_processes();
+        let jobs = std::mem::take(&mut self.jobs);
+        let drop_one = |job| catch_unwind(AssertUnwindSafe(|| drop(job))).err();
+        // Each is dropped, although one before it panics.
+        let panics: Vec<_> = jobs.into_iter().filter_map(drop_one).collect();
+        // A waker may lead back to the world, and so keep it for ever.
+        let wakes = self.world.lock().timers.clear();
+        drop(wakes);
+        if let Some(first) = panics.into_iter().next()
+            && !std::thread::panicking()
+        {
+            resume_unwind(first);
         }
-        let spawned = std::mem::take(&mut self.world.lock().spawned);
-        drop(spawned);
     }
 }
 

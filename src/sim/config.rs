@@ -17,7 +17,8 @@ pub enum Strategy {
     /// each task has a random priority and the highest runs, but at
     /// `depth - 1` random moments among the first `steps` polls the running
     /// task falls below all others. Finds any bug that needs `depth` ordered
-    /// events with probability at least 1 / (tasks * steps^(depth - 1)).
+    /// events with probability at least
+    /// 1 / (tasks * (steps + 1)^(depth - 1)); the 1 is the calm choice, no fall.
     Pct {
         /// How many ordered events the sought bug may need; at least 1.
         depth: u32,
@@ -90,7 +91,8 @@ impl Config {
         self
     }
 
-    /// How many steps (polls of a task and events) the world may take in all.
+    /// How many steps (polls of a task, events, and requests such as a kill)
+    /// the world may take in all.
     /// A run that reaches it ends as [`Outcome::StepBudget`](super::Outcome).
     #[must_use]
     pub fn max_steps(mut self, steps: u64) -> Config {

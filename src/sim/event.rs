@@ -97,11 +97,16 @@ impl Default for Agenda {
 }
 
 impl Agenda {
-    /// Puts an event in; one for the past is due `now`.
+    /// Puts in an event; one for the past is due `now`. One for
+    /// [`Instant::MAX`] never comes, and is not kept.
     pub(super) fn push(&mut self, now: Instant, at: Instant, tie: u16, target: Target) {
+        let at = at.max(now);
+        if at == Instant::MAX {
+            return;
+        }
+        let at = at.as_nanos();
         self.sequence += 1;
         self.len += 1;
-        let at = at.max(now).as_nanos();
         let event = Event { at, order: u64::from(tie) << 48 | self.sequence, target };
         if let Next::Known(next) = &mut self.next {
             *next = Some(next.map_or(at, |next| next.min(at)));

@@ -169,12 +169,15 @@ impl Seeds {
     /// Where [`SEED_VARIABLE`](super::SEED_VARIABLE) names a seed, that one
     /// runs alone, in the range or not.
     pub fn run<R: Report>(self, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
-        let range =
-            replay::forced_seed().map_or(self.range.clone(), |seed| seed..seed.saturating_add(1));
+        let Range { start, end } = self.range;
+        let (first, count) = match replay::forced_seed() {
+            Some(seed) => (seed, 1),
+            None => (start, end.saturating_sub(start)),
+        };
         let found = Found {
-            next: AtomicU64::new(range.start),
-            // Seeds from here on need not run.
-            end: AtomicU64::new(range.end),
+            first,
+            next: AtomicU64::new(0),
+            end: AtomicU64::new(count),
             failures: Mutex::new(Vec::new()),
             ran: AtomicU64::new(0),
         };
@@ -208,18 +211,22 @@ impl Seeds {
     /// the smallest failure is that of the whole range.
     fn run_some<R: Report>(&self, found: &Found, scenario: &(impl Fn(&mut Sim) -> R + Sync)) {
         loop {
-            let seed = found.next.fetch_add(1, SeqCst);
-            if seed >= found.end.load(SeqCst) {
+            let index = found.next.fetch_add(1, SeqCst);
+            if index >= found.end.load(SeqCst) {
                 return;
             }
+            let seed = found.first + index;
             let mut config = self.config.clone();
             config.seed = seed;
-            let mut sim = Sim::with_config(config);
-            let ended = catch_unwind(AssertUnwindSafe(|| scenario(&mut sim).failure()));
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                // Dropped in here: its tasks may panic when they are.
+                let mut sim = Sim::with_config(config);
+                scenario(&mut sim).failure()
+            }));
             found.ran.fetch_add(1, SeqCst);
             if let Some(message) = ended.unwrap_or_else(|panic| Some(panic_message(&*panic))) {
                 if !self.all {
-                    found.end.fetch_min(seed, SeqCst);
+                    found.end.fetch_min(index, SeqCst);
                 }
                 let mut failures = found.failures.lock().unwrap_or_else(PoisonError::into_inner);
                 failures.push(Failure { seed, message });
@@ -229,7 +236,11 @@ impl Seeds {
 }
 
 struct Found {
+    /// The first seed; the others are counted from it, so that the end of the
+    /// numbers is not overrun.
+    first: u64,
     next: AtomicU64,
+    /// Seeds from here on need not run.
     end: AtomicU64,
     failures: Mutex<Vec<Failure>>,
     ran: AtomicU64,

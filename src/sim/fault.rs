@@ -10,6 +10,7 @@ use super::Sim;
 use super::event::Target;
 use crate::time::Instant;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 type Condition = Box<dyn FnMut() -> bool>;
@@ -20,6 +21,8 @@ type Action = Box<dyn FnOnce()>;
 pub(super) struct Actions {
     scheduled: Vec<Option<Action>>,
     conditional: Vec<(Condition, Action)>,
+    /// Whether there are conditions that were never looked at.
+    unseen: bool,
 }
 
 impl Actions {
@@ -31,15 +34,24 @@ impl Actions {
         !self.conditional.is_empty()
     }
 
-    /// The actions whose conditions hold now.
+    pub(super) fn has_unseen_conditions(&self) -> bool {
+        self.unseen
+    }
+
+    /// The actions whose conditions hold now. In the place of one whose
+    /// condition panics comes that panic.
     pub(super) fn fulfilled(&mut self) -> Vec<Action> {
-        let mut actions = Vec::new();
+        self.unseen = false;
+        let mut actions: Vec<Action> = Vec::new();
         let mut i = 0;
         while i < self.conditional.len() {
-            if (self.conditional[i].0)() {
-                actions.push(self.conditional.remove(i).1);
-            } else {
-                i += 1;
+            match catch_unwind(AssertUnwindSafe(&mut self.conditional[i].0)) {
+                Ok(false) => i += 1,
+                Ok(true) => actions.push(self.conditional.remove(i).1),
+                Err(panic) => {
+                    drop(self.conditional.remove(i));
+                    actions.push(Box::new(|| resume_unwind(panic)));
+                }
             }
         }
         actions
@@ -94,5 +106,6 @@ impl Sim {
         action: impl FnOnce() + 'static,
     ) {
         self.actions.conditional.push((Box::new(condition), Box::new(action)));
+        self.actions.unseen = true;
     }
 }

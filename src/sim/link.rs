@@ -96,6 +96,17 @@ pub(super) struct LinkState {
     pub(super) node: NodeId,
     pub(super) service: u32,
     pub(super) partitioned: Arc<AtomicBool>,
+    /// How often it was severed: a connection belongs to the time before or
+    /// after each.
+    pub(super) era: u32,
+}
+
+impl LinkState {
+    /// What choices call the link: by what it connects, so that the choices of
+    /// one do not depend on which others are used.
+    pub(super) fn entity(&self) -> u64 {
+        u64::from(self.node.0) << 32 | u64::from(self.service)
+    }
 }
 
 /// Every link that was used or asked for.
@@ -111,6 +122,7 @@ impl Links {
             node,
             service,
             partitioned: Arc::default(),
+            era: 0,
         });
         id
     }
@@ -173,7 +185,11 @@ impl Link {
     /// can be made at once.
     pub fn sever(&self) {
         self.trace(Record::Severed { service: &self.service });
-        self.world.lock().requests.push_back(Request::Sever(self.id));
+        let mut core = self.world.lock();
+        let state = &mut core.links[self.id];
+        state.era += 1;
+        let before = state.era;
+        core.requests.push_back(Request::Sever { link: self.id, before });
     }
 
     fn set_partitioned(&self, on: bool, record: Record<'_>) {

@@ -20,7 +20,7 @@ use std::future::Future;
 use std::ops::{Index, IndexMut};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -58,6 +58,10 @@ impl Nodes {
         });
         id
     }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut NodeState> {
+        self.0.iter_mut()
+    }
 }
 
 impl Index<NodeId> for Nodes {
@@ -81,29 +85,53 @@ struct Clock {
     offset: AtomicI64,
     /// Parts per million it runs fast; at least -999,999.
     drift: AtomicI64,
+    /// The world's time at which it began to drift like this, and how many
+    /// nanoseconds it had counted by then.
+    since: AtomicU64,
+    counted: AtomicU64,
     /// Whether it differs at all: keeps the common case to one look.
     skewed: AtomicBool,
 }
 
 impl Clock {
-    /// The time a span of the node's clock takes in the world.
+    /// The time a span of the node's clock takes in the world. Rounded up: a
+    /// process that sleeps and looks at its clock must not find it too early.
     fn to_world(&self, local: Duration) -> Duration {
         if !self.skewed.load(Relaxed) {
             return local;
         }
-        scale(local, 1_000_000, 1_000_000 + i128::from(self.drift.load(Relaxed)))
+        let over = self.rate();
+        nanos(local.as_nanos().saturating_mul(MILLION).saturating_add(over - 1) / over)
     }
 
-    fn to_local(&self, world: Duration) -> Duration {
+    /// The time it has counted since the world began.
+    fn counted(&self, now: Instant) -> Duration {
         if !self.skewed.load(Relaxed) {
-            return world;
+            return now.since_start();
         }
-        scale(world, 1_000_000 + i128::from(self.drift.load(Relaxed)), 1_000_000)
+        let world = now - Instant::from_nanos(self.since.load(Relaxed));
+        let local = nanos(world.as_nanos().saturating_mul(self.rate()) / MILLION);
+        Duration::from_nanos(self.counted.load(Relaxed)).saturating_add(local)
+    }
+
+    /// Its ticks in a million of the world's.
+    fn rate(&self) -> u128 {
+        let rate = i128::from(self.drift.load(Relaxed)) + MILLION as i128;
+        u128::try_from(rate).expect("a drift is above -1,000,000")
+    }
+
+    fn set_drift(&self, now: Instant, ppm: i64) {
+        let counted = u64::try_from(self.counted(now).as_nanos()).unwrap_or(u64::MAX);
+        self.counted.store(counted, Relaxed);
+        self.since.store(now.as_nanos(), Relaxed);
+        self.drift.store(ppm.max(-999_999), Relaxed);
+        self.skewed.store(true, Relaxed);
     }
 }
 
-fn scale(d: Duration, by: i128, over: i128) -> Duration {
-    let nanos = i128::try_from(d.as_nanos()).unwrap_or(i128::MAX).saturating_mul(by) / over;
+const MILLION: u128 = 1_000_000;
+
+fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
@@ -168,7 +196,7 @@ impl Node {
     /// epoch: the world's, with this node's drift and offset.
     #[must_use]
     pub fn wall_clock(&self) -> Duration {
-        let local = self.0.clock.to_local(self.now().since_start());
+        let local = self.0.clock.counted(self.now());
         let epoch = crate::time::WORLD_EPOCH.saturating_add(local);
         let offset = self.0.clock.offset.load(Relaxed);
         let by = Duration::from_nanos(offset.unsigned_abs());
@@ -182,13 +210,12 @@ impl Node {
         self.0.clock.skewed.store(true, Relaxed);
     }
 
-    /// Sets how fast the node's clock runs, in parts per million more than the
+    /// Sets how fast the node's clock runs from now on, in parts per million more than the
     /// world's: at 1,000,000 a sleep of two seconds takes one. Taken as at
     /// least -999,999, which is a clock that nearly stands. Sleeps already
     /// begun keep their end.
     pub fn set_clock_drift(&self, ppm: i64) {
-        self.0.clock.drift.store(ppm.max(-999_999), Relaxed);
-        self.0.clock.skewed.store(true, Relaxed);
+        self.0.clock.set_drift(self.now(), ppm);
     }
 
     /// Waits for `duration` of the node's clock.
@@ -226,7 +253,8 @@ impl Node {
     }
 
     /// Runs `future` beside the node's main task, to be dropped with the node.
-    /// For one that is not `Send`, see [`Sim::spawn`](super::Sim::spawn).
+    /// For one that is not `Send`, see [`Sim::spawn`](super::Sim::spawn). If
+    /// the node is not alive, `future` is dropped unpolled.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -234,6 +262,12 @@ impl Node {
     {
         let (run, handle) = joinable(&self.0.world, future);
         let mut core = self.0.world.lock();
+        if core.nodes[self.0.id].main.is_none() {
+            // The future runs code of its own when dropped: no lock is held.
+            drop(core);
+            drop(run);
+            return handle;
+        }
         let (id, waker) = core.tasks.add(&self.0.world, self.0.id);
         core.spawned.push((id, waker, Box::pin(run)));
         core.make_ready(id);
@@ -242,6 +276,11 @@ impl Node {
 
     /// Writes a line into the trace: what a transcript is made of.
     pub fn note(&self, text: impl fmt::Display) {
+        if !self.0.world.lock().trace.is_on() {
+            return;
+        }
+        // With no lock held: what is displayed may look at the world.
+        let text = text.to_string();
         let mut core = self.0.world.lock();
         let actor = core.nodes[self.0.id].actor;
         core.trace.record(self.now(), actor, Record::Note { text: &text });
@@ -268,6 +307,7 @@ impl Node {
 
     /// Stops the process where it stands (`SIGSTOP`): none of its tasks run
     /// until [`Node::resume`]; its sockets stay open and its clock goes on.
+    /// Nothing if it is not alive.
     pub fn pause(&self) {
         self.set_paused(true);
     }
@@ -280,7 +320,7 @@ impl Node {
     fn set_paused(&self, on: bool) {
         let mut core = self.0.world.lock();
         let node = &mut core.nodes[self.0.id];
-        if node.paused == on {
+        if node.main.is_none() || node.paused == on {
             return;
         }
         node.paused = on;
@@ -297,8 +337,13 @@ impl Node {
     }
 
     /// The link between this node and a service.
+    ///
+    /// # Panics
+    ///
+    /// If they are of different worlds.
     #[must_use]
     pub fn link<S: Service>(&self, service: &ServiceHandle<S>) -> Link {
+        self.0.world.expect_same(service.world());
         Link::between(self, service.id(), service.shared_name())
     }
 
@@ -348,6 +393,23 @@ pub trait Report {
 impl Report for () {
     fn failure(self) -> Option<String> {
         None
+    }
+}
+
+/// Names the type of what never returns, which has no stable name of its own.
+trait Returns {
+    type Type;
+}
+
+impl<T> Returns for fn() -> T {
+    type Type = T;
+}
+
+/// For a main task that loops for ever: its type is not `()` but never.
+#[expect(private_interfaces, reason = "the type is never's, whatever it is called by")]
+impl Report for <fn() -> ! as Returns>::Type {
+    fn failure(self) -> Option<String> {
+        self
     }
 }
 

@@ -116,18 +116,16 @@ impl Pct {
     }
 
     fn pop(&mut self) -> Option<TaskId> {
-        let (inverted, sequence, task) = self.ready.pop_first()?;
-        self.polls += 1;
-        match self.changes.remove(&self.polls) {
-            Some(lowered) => {
-                self.priorities.insert(task, lowered);
-                self.ready.insert((u64::MAX - lowered, sequence, task));
-                self.ready.pop_first().map(|(_, _, next)| next)
-            }
-            None => {
-                debug_assert_eq!(self.priorities.get(&task), Some(&(u64::MAX - inverted)));
-                Some(task)
-            }
+        loop {
+            let (_, sequence, task) = self.ready.pop_first()?;
+            // One that is forgotten has ended while it was ready.
+            let Some(priority) = self.priorities.get_mut(&task) else { continue };
+            let Some(lowered) = self.changes.remove(&(self.polls + 1)) else {
+                self.polls += 1;
+                return Some(task);
+            };
+            *priority = lowered;
+            self.ready.insert((u64::MAX - lowered, sequence, task));
         }
     }
 

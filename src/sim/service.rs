@@ -240,6 +240,8 @@ struct Conn<S: Service> {
     accepted: bool,
     /// Whether the node's end is closed: no handle is left, or the node died.
     abandoned: bool,
+    /// How often the link had been severed when this began.
+    era: u32,
     up: Wire<Up<S::Input>>,
     down: Wire<Down<S::Output>>,
     session: S::Session,
@@ -269,7 +271,7 @@ pub(super) trait Port {
     fn timeout(&self, world: &World);
     fn node_died(&self, world: &World, node: NodeId);
     fn healed(&self, world: &World, link: LinkId);
-    fn severed(&self, world: &World, link: LinkId);
+    fn severed(&self, world: &World, link: LinkId, before: u32);
     fn recorded(&self) -> Vec<Choice>;
 }
 
@@ -295,12 +297,15 @@ impl<S: Service> Server<S> {
         let now = world.now();
         let mut core = None;
         while let Some((connection, output)) = cell.machine.poll_output() {
-            let core = core.get_or_insert_with(|| world.lock());
-            if let Some(conn) = cell.connections.get_mut(&(connection as u32)) {
+            let conn = u32::try_from(connection).ok().and_then(|c| cell.connections.get_mut(&c));
+            // What is said to one who has gone is lost.
+            if let Some(conn) = conn.filter(|c| c.accepted && !c.abandoned) {
+                let core = core.get_or_insert_with(|| world.lock());
                 conn.down.send(core, now, &conn.route, false, Down::Data(output));
             }
         }
-        let wanted = cell.machine.poll_timeout();
+        // A server that is down does nothing by itself.
+        let wanted = if cell.running { cell.machine.poll_timeout() } else { None };
         let set = cell.timer.map(|(at, _)| at);
         // A timer that comes too early is set anew when it does.
         let keep = match (wanted, set) {
@@ -393,7 +398,18 @@ impl<S: Service> Server<S> {
             }
             Down::Close => self.end_at_node(world, conn, &mut wakes),
         }
-        world.wake_all(&mut cell.wakes);
+    }
+
+    /// Wakes those on the list. A waker that is not the world's may do anything,
+    /// such as coming back here: it is woken with nothing locked.
+    fn wake(&self, world: &World, mut cell: MutexGuard<'_, Cell<S>>) {
+        if cell.wakes.iter().any(|wake| matches!(wake, WakeRef::Waker(_))) {
+            let mut wakes = std::mem::take(&mut cell.wakes);
+            drop(cell);
+            world.wake_all(&mut wakes);
+        } else {
+            world.wake_all(&mut cell.wakes);
+        }
     }
 
     /// The node sees that the connection has ended.
@@ -415,6 +431,13 @@ impl<S: Service> Server<S> {
             return;
         }
         conn.down.clear();
+        if !matches!(conn.phase, Phase::Ended(_)) {
+            // Other tasks than the one that closes it may wait.
+            conn.phase = Phase::Ended(Disconnected::Closed);
+            let mut wakes = Wakes(&mut cell.wakes);
+            wakes.wake(&mut conn.opener);
+            conn.session.disconnected(&mut wakes);
+        }
         conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
     }
 
@@ -454,6 +477,7 @@ impl<S: Service> Port for Server<S> {
             self.arrive_up(world, &mut cell, connection);
         } else {
             self.arrive_down(world, &mut cell, connection);
+            self.wake(world, cell);
         }
     }
 
@@ -474,6 +498,7 @@ impl<S: Service> Port for Server<S> {
         for connection in theirs {
             self.abandon(world, &mut cell, connection);
         }
+        self.wake(world, cell);
     }
 
     fn healed(&self, world: &World, link: LinkId) {
@@ -486,13 +511,13 @@ impl<S: Service> Port for Server<S> {
         }
     }
 
-    fn severed(&self, world: &World, link: LinkId) {
+    fn severed(&self, world: &World, link: LinkId, before: u32) {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let cut: Vec<u32> = cell
             .connections
             .iter()
-            .filter(|(_, c)| c.route.link == link)
+            .filter(|(_, c)| c.route.link == link && c.era < before)
             .map(|(id, _)| *id)
             .collect();
         for connection in cut {
@@ -511,7 +536,7 @@ impl<S: Service> Port for Server<S> {
             }
         }
         self.settle(world, cell);
-        world.wake_all(&mut cell.wakes);
+        self.wake(world, guard);
     }
 
     fn recorded(&self) -> Vec<Choice> {
@@ -542,6 +567,10 @@ impl<S: Service> ServiceHandle<S> {
 
     pub(super) fn id(&self) -> u32 {
         self.server.id
+    }
+
+    pub(super) fn world(&self) -> &Arc<World> {
+        &self.world
     }
 
     pub(super) fn shared_name(&self) -> &Arc<str> {
@@ -604,13 +633,15 @@ impl<S: Service> ServiceHandle<S> {
         }
     }
 
-    /// Looks into the machine.
+    /// Looks into the machine. `look` must not use a handle of the same
+    /// service: that is locked meanwhile.
     pub fn inspect<R>(&self, look: impl FnOnce(&S) -> R) -> R {
         look(&self.server.lock().machine)
     }
 
     /// Calls the machine directly, as an administrator at the server itself
-    /// would; what it says to its clients is then sent to them.
+    /// would; what it says to its clients is then sent to them. `call` must not
+    /// use a handle of the same service: that is locked meanwhile.
     pub fn with<R>(&self, call: impl FnOnce(&mut S, Instant) -> R) -> R {
         let mut cell = self.server.lock();
         let result = call(&mut cell.machine, self.world.now());
@@ -646,6 +677,10 @@ impl<S: Service> Connection<S> {
     /// # Errors
     ///
     /// [`Disconnected::Refused`] if the server is not running.
+    ///
+    /// # Panics
+    ///
+    /// If the node and the service are of different worlds.
     pub async fn open(
         node: &Node,
         service: &ServiceHandle<S>,
@@ -656,6 +691,7 @@ impl<S: Service> Connection<S> {
     }
 
     fn begin(node: &Node, service: &ServiceHandle<S>) -> Connection<S> {
+        service.world.expect_same(node.world());
         let (world, server) = (Arc::clone(node.world()), Arc::clone(&service.server));
         let mut guard = server.lock();
         let cell = &mut *guard;
@@ -672,6 +708,7 @@ impl<S: Service> Connection<S> {
             phase: Phase::Connecting,
             accepted: false,
             abandoned: false,
+            era: core.links[link].era,
             up: Wire::default(),
             down: Wire::default(),
             session: S::Session::default(),
@@ -705,6 +742,8 @@ impl<S: Service> Connection<S> {
     }
 
     /// Looks at the session, may change it, and sends what it says to send.
+    /// Here as in the other methods, what looks must not use a handle of the
+    /// same service: that is locked meanwhile.
     ///
     /// # Errors
     ///
@@ -765,7 +804,9 @@ impl<S: Service> Connection<S> {
 
     /// Closes the socket: the server hears of it after what was sent.
     pub fn close(&self) {
-        self.server.abandon(&self.world, &mut self.server.lock(), self.id);
+        let mut cell = self.server.lock();
+        self.server.abandon(&self.world, &mut cell, self.id);
+        self.server.wake(&self.world, cell);
     }
 
     /// The world's time.

@@ -195,14 +195,17 @@ pub(super) type SendFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[error("the task's node ended before the task did")]
 pub struct Killed;
 
+/// How far a spawned task is, as its handle sees it.
 #[derive(Debug)]
-struct Joint<T> {
-    result: Option<Result<T, Killed>>,
-    waker: Option<Waker>,
+enum Joint<T> {
+    Running(Option<Waker>),
+    Ended(Result<T, Killed>),
+    /// The handle has given the result.
+    Taken,
 }
 
 /// The result of a spawned task, to be awaited; dropping it lets the task run
-/// on.
+/// on. It panics if polled again after it gave the result.
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     joint: Arc<Mutex<Joint<T>>>,
@@ -215,9 +218,9 @@ struct Finish<T>(Arc<Mutex<Joint<T>>>);
 impl<T> Finish<T> {
     fn set(&self, result: Result<T, Killed>) {
         let mut joint = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if joint.result.is_none() {
-            joint.result = Some(result);
-            let waker = joint.waker.take();
+        if let Joint::Running(waker) = &mut *joint {
+            let waker = waker.take();
+            *joint = Joint::Ended(result);
             drop(joint);
             if let Some(waker) = waker {
                 waker.wake();
@@ -237,7 +240,7 @@ pub(super) fn joinable<F: Future>(
     world: &Arc<World>,
     future: F,
 ) -> (impl Future<Output = ()> + use<F>, JoinHandle<F::Output>) {
-    let joint = Arc::new(Mutex::new(Joint { result: None, waker: None }));
+    let joint = Arc::new(Mutex::new(Joint::Running(None)));
     let finish = Finish(Arc::clone(&joint));
     let run = async move {
         let value = future.await;
@@ -251,13 +254,14 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut joint = self.joint.lock().unwrap_or_else(PoisonError::into_inner);
-        match joint.result.take() {
-            Some(result) => Poll::Ready(result),
-            None => {
-                joint.waker = Some(cx.waker().clone());
+        match std::mem::replace(&mut *joint, Joint::Taken) {
+            Joint::Ended(result) => Poll::Ready(result),
+            Joint::Running(_) => {
+                *joint = Joint::Running(Some(cx.waker().clone()));
                 self.world.lock().note_wait(Wait::Static("a task it spawned"));
                 Poll::Pending
             }
+            Joint::Taken => panic!("a JoinHandle was polled after it had given its result"),
         }
     }
 }

@@ -57,6 +57,18 @@ impl Timers {
         }
     }
 
+    /// Frees every timer; whom they were to wake, to be dropped with no lock
+    /// held.
+    pub(super) fn clear(&mut self) -> Vec<WakeRef> {
+        let set = self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.wake.is_some());
+        let freed = set.map(|(index, slot)| {
+            slot.generation = slot.generation.wrapping_add(1);
+            self.free.push(index as u32);
+            slot.wake.take()
+        });
+        freed.flatten().collect()
+    }
+
     /// Frees the timer and says whom it was to wake; `None` if it is not set.
     pub(super) fn cancel(&mut self, key: TimerKey) -> Option<WakeRef> {
         let slot = &mut self.slots[key.slot as usize];
@@ -101,7 +113,9 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.node.now() >= self.deadline {
+        // The end of time never comes, even when it is that time: else a loop
+        // around a sleep would never end then.
+        if self.node.now() >= self.deadline && self.deadline < Instant::MAX {
             return Poll::Ready(());
         }
         let this = &mut *self;

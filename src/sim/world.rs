@@ -46,21 +46,24 @@ impl World {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the report of a node's, or the test's own, failure, and traces
-    /// it.
-    pub(super) fn problem(
-        &self,
-        node: Option<NodeId>,
-        panicked: bool,
-        message: String,
-    ) -> Box<Problem> {
+    /// Asserts that a handle is of this world: the numbers of one mean nothing,
+    /// or something else, in another.
+    #[track_caller]
+    pub(super) fn expect_same(self: &Arc<World>, other: &Arc<World>) {
+        assert!(Arc::ptr_eq(self, other), "a handle was used in another world than its own");
+    }
+
+    /// Reports a failure of a node, or of the test itself.
+    pub(super) fn fail(&self, node: Option<NodeId>, panicked: bool, message: String) {
         let mut core = self.lock();
         let (actor, name) = match node {
             Some(id) => (core.nodes[id].actor, Arc::clone(&core.nodes[id].name)),
             None => (Actor::WORLD, Arc::from("world")),
         };
         core.trace.record(self.now(), actor, Record::Failed { message: &message });
-        Box::new(Problem { node: name, at: self.now(), seed: self.seed, panicked, message })
+        let problem =
+            Box::new(Problem { node: name, at: self.now(), seed: self.seed, panicked, message });
+        core.problems.push_back(problem);
     }
 
     /// Wakes everyone on the list; with no lock of the core held.
@@ -91,7 +94,11 @@ pub(super) enum Request {
     Kill(NodeId),
     Restart(NodeId),
     Heal(LinkId),
-    Sever(LinkId),
+    Sever {
+        link: LinkId,
+        /// The connections of earlier eras.
+        before: u32,
+    },
 }
 
 /// What the run loop is to do next.
@@ -126,7 +133,8 @@ pub(super) struct Core {
     /// Futures that handles spawned and the `Sim` has not yet taken over.
     pub(super) spawned: Vec<(TaskId, Waker, SendFuture)>,
     pub(super) requests: VecDeque<Request>,
-    pub(super) problem: Option<Box<Problem>>,
+    /// Failures still to be told.
+    problems: VecDeque<Box<Problem>>,
     /// The task being polled.
     current: Option<TaskId>,
     /// The node whose task was polled last.
@@ -158,7 +166,7 @@ impl Core {
             trace: Trace::new(config.retention),
             spawned: Vec::new(),
             requests: VecDeque::new(),
-            problem: None,
+            problems: VecDeque::new(),
             current: None,
             last: None,
             steps: 0,
@@ -171,17 +179,18 @@ impl Core {
     pub(super) fn turn(&mut self, world: &World, limit: Instant) -> Turn {
         self.current = None;
         loop {
-            if let Some(problem) = self.problem.take() {
+            if let Some(problem) = self.problems.pop_front() {
                 return Turn::Problem(problem);
             }
             if !self.spawned.is_empty() {
                 return Turn::Adopt(std::mem::take(&mut self.spawned));
             }
-            if let Some(request) = self.requests.pop_front() {
-                return Turn::Request(request);
-            }
             if self.steps >= self.max_steps {
                 return Turn::StepBudget;
+            }
+            if let Some(request) = self.requests.pop_front() {
+                self.steps += 1;
+                return Turn::Request(request);
             }
             let now = world.now();
             let event_due = self.ties && self.agenda.next_at(&self.timers) == Some(now);
@@ -277,7 +286,7 @@ impl Core {
 
     /// When something is next to happen.
     pub(super) fn next_event(&mut self, now: Instant) -> Option<Instant> {
-        let busy = !self.ready.is_empty() || !self.requests.is_empty() || self.problem.is_some();
+        let busy = !self.ready.is_empty() || !self.requests.is_empty() || !self.problems.is_empty();
         if busy { Some(now) } else { self.agenda.next_at(&self.timers) }
     }
 
@@ -321,16 +330,25 @@ impl Core {
         at: Instant,
         service: u32,
     ) -> TimerKey {
+        const TIE: Site = Site::new("event.tie.timer");
         let key = self.timers.set(WakeRef::Service(service));
-        self.agenda.push(now, at, 0, Target::Timer(key));
+        let tie = self.tie(TIE, u64::from(service));
+        self.agenda.push(now, at, tie, Target::Timer(key));
         key
     }
 
     pub(super) fn end_task(&mut self, id: TaskId) {
+        // Its waker's address may be used again from here on.
+        self.current = self.current.filter(|current| *current != id);
         self.tasks.remove(id);
         if let ReadyQueue::Pct(pct) = &mut self.ready {
             pct.forget(id);
         }
+    }
+
+    /// No process will run any more, nor take a task.
+    pub(super) fn end_processes(&mut self) {
+        self.nodes.iter_mut().for_each(|node| node.main = None);
     }
 
     /// A choice of the world, traced.
@@ -356,9 +374,14 @@ impl Core {
         last: (Instant, u16),
     ) -> (Instant, u16) {
         const TIE: Site = Site::new("event.tie");
-        let entity = u64::from(link.0);
-        let latency = self.links[link].latency.draw(&mut self.choices, entity);
-        let tie = if self.ties { self.choices.choose(TIE, entity, 4) as u16 } else { 0 };
-        (now + latency, tie).max(last)
+        let state = &self.links[link];
+        let entity = state.entity();
+        let latency = state.latency.draw(&mut self.choices, entity);
+        (now + latency, self.tie(TIE, entity)).max(last)
+    }
+
+    /// The place of an event among those of its instant.
+    fn tie(&mut self, site: Site, entity: u64) -> u16 {
+        if self.ties { self.choices.choose(site, entity, 4) as u16 } else { 0 }
     }
 }

@@ -1,0 +1,241 @@
+//! How runs end, and how well they say so.
+
+use crate::support::{Client, at_ms, counter, ms, secs};
+use std::time::Duration;
+use stunt_double::Instant;
+use stunt_double::sim::{Config, Disconnected, Outcome, Problem, Sim, Strategy};
+
+fn failed(sim: &mut Sim) -> Problem {
+    match sim.run() {
+        Outcome::Failed(problem) => *problem,
+        other => panic!("not a failure: {other}"),
+    }
+}
+
+#[test]
+fn an_empty_world_is_done() {
+    let mut sim = Sim::new(1);
+    sim.run().expect_done();
+    assert_eq!((sim.now(), sim.next_event()), (Instant::ZERO, None));
+}
+
+#[test]
+fn stuck_names_every_waiting_task_and_what_it_waits_for() {
+    let mut sim = Sim::new(1);
+    let counter = counter(&mut sim);
+    let handle = counter;
+    sim.node("client", move |node| {
+        let counter = handle.clone();
+        async move {
+            let client = Client::open(&node, &counter).await?;
+            client.next().await.map(|_| ())
+        }
+    });
+    sim.node("parent", async |node| {
+        let child = node.spawn(node.waiting_for("the end of the world", std::future::pending()));
+        child.await.unwrap_or(());
+    });
+    sim.node("either", async |node| {
+        let gate = node.waiting_for("a gate", std::future::pending::<()>());
+        let _ = node.timeout(Duration::MAX, gate).await;
+    });
+    sim.node("foreign", async |_| std::future::pending::<()>().await);
+    sim.node("fine", async |node| node.sleep(ms(1)).await);
+    let outcome = sim.run();
+    assert_eq!(
+        outcome.to_string(),
+        "stuck: nothing can happen any more, and these still wait:\n  \
+         client: the counter's answer\n  \
+         parent: a task it spawned\n  \
+         either: a gate, or a time that never comes\n  \
+         foreign: something this world does not know of\n  \
+         parent: the end of the world"
+    );
+}
+
+#[test]
+fn what_a_task_no_longer_waits_for_is_forgotten() {
+    let mut sim = Sim::new(1);
+    sim.node("a", async |node| {
+        node.sleep(ms(1)).await;
+        node.waiting_for("godot", std::future::pending::<()>()).await;
+    });
+    let Outcome::Stuck(waiting) = sim.run() else { panic!("he never comes") };
+    assert_eq!(waiting[0].what, ["godot"]);
+}
+
+#[test]
+fn a_daemon_may_wait_for_ever() {
+    let mut sim = Sim::new(1);
+    sim.daemon("worker", async |node| {
+        drop(node.spawn(std::future::pending::<()>()));
+        node.sleep(Duration::MAX).await;
+    });
+    sim.run().expect_done();
+}
+
+#[test]
+#[should_panic(expected = "a: a time that never comes")]
+fn expecting_the_end_of_a_stuck_run_says_who_waits() {
+    let mut sim = Sim::new(1);
+    sim.node("a", async |node| node.sleep(Duration::MAX).await);
+    sim.run().expect_done();
+}
+
+#[test]
+#[should_panic(expected = "done")]
+fn expecting_a_moment_of_a_run_that_ended_says_how_it_ended() {
+    Sim::new(1).run_until(|| false).expect_reached();
+}
+
+#[test]
+fn a_task_that_yields_for_ever_runs_out_of_steps_and_is_named() {
+    let mut sim = Sim::with_config(Config::new(1).max_steps(1_000));
+    sim.node("patient", async |node| node.sleep(secs(1)).await);
+    sim.node("spinner", async |node| {
+        loop {
+            node.yield_now().await;
+        }
+    });
+    let outcome = sim.run();
+    assert_eq!(outcome, Outcome::StepBudget { steps: 1_000, last: "spinner".into() });
+    assert_eq!(outcome.to_string(), "not done after 1000 steps (is spinner in a loop?)");
+    assert_eq!(sim.now(), Instant::ZERO);
+    assert_eq!(sim.run(), outcome, "there are no more of them");
+}
+
+#[test]
+fn processes_that_only_restart_run_out_of_steps_too() {
+    let mut sim = Sim::with_config(Config::new(1).max_steps(1_000));
+    struct Phoenix(stunt_double::sim::Node);
+    impl Drop for Phoenix {
+        fn drop(&mut self) {
+            self.0.restart();
+        }
+    }
+    let node = sim.node("phoenix", |node| {
+        let phoenix = Phoenix(node);
+        async move { phoenix.0.sleep(secs(1)).await }
+    });
+    node.kill();
+    assert!(matches!(sim.run(), Outcome::StepBudget { steps: 1_000, .. }));
+}
+
+#[test]
+fn the_time_budget_ends_a_run_before_the_event_beyond_it() {
+    let mut sim = Sim::with_config(Config::new(1).max_time(secs(10)));
+    sim.node("a", async |node| {
+        loop {
+            node.sleep(secs(4)).await;
+        }
+    });
+    let outcome = sim.run();
+    assert_eq!(outcome, Outcome::TimeBudget { next: at_ms(12_000) });
+    assert_eq!(outcome.to_string(), "not done within the time budget; the next event is at 12s");
+    assert_eq!(sim.now(), at_ms(8_000));
+    assert_eq!(sim.step(), outcome);
+    sim.advance_to(at_ms(9_000)).expect_reached();
+    assert_eq!(sim.advance_to(at_ms(15_000)), outcome);
+    assert_eq!(sim.now(), at_ms(10_000), "as far as it may");
+    assert_eq!(sim.run_for(secs(1)), outcome);
+}
+
+#[test]
+fn an_error_of_a_main_task_fails_the_run_with_all_there_is_to_know() {
+    let mut sim = Sim::new(77);
+    let node = sim.node("worker", async |node| {
+        node.sleep(ms(1_500)).await;
+        Err::<(), _>(Disconnected::Refused)
+    });
+    let problem = failed(&mut sim);
+    assert_eq!((&*problem.node, problem.at, problem.seed), ("worker", at_ms(1_500), 77));
+    assert!(!problem.panicked);
+    let text = problem.to_string();
+    let (first, second) = text.split_once("\n  replay with: ").expect("two lines");
+    assert_eq!(
+        first,
+        "worker failed at 1.5s, seed 77: connection refused: the server is not running"
+    );
+    assert!(second.starts_with("STUNT_DOUBLE_SEED=77 cargo test"), "{second}");
+    assert!(second.ends_with("an_error_of_a_main_task_fails_the_run_with_all_there_is_to_know"));
+    assert!(!node.is_alive());
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_panic_fails_the_run_and_kills_its_whole_process() {
+    let mut sim = Sim::new(78);
+    let node = sim.node("worker", async |node| {
+        let other = node.clone();
+        drop(node.spawn(async move {
+            other.sleep(ms(2)).await;
+            panic!("lost {} messages", 3);
+        }));
+        node.sleep(secs(1)).await;
+    });
+    let problem = failed(&mut sim);
+    assert_eq!((&*problem.node, problem.at, problem.seed), ("worker", at_ms(2), 78));
+    assert!(problem.panicked);
+    assert!(
+        problem.to_string().starts_with("worker panicked at 0.002s, seed 78: lost 3 messages\n"),
+        "{problem}"
+    );
+    assert!(!node.is_alive());
+    sim.run().expect_done();
+    assert_eq!(sim.now(), at_ms(2), "its main task died as well");
+    node.restart();
+    assert!(failed(&mut sim).panicked);
+}
+
+#[test]
+fn a_factory_that_panics_fails_its_node() {
+    let mut sim = Sim::new(1);
+    let mut starts = 0;
+    let node = sim.node("a", move |node| {
+        starts += 1;
+        assert!(starts < 2, "it cannot start again");
+        async move { node.sleep(ms(1)).await }
+    });
+    sim.run().expect_done();
+    node.restart();
+    let problem = failed(&mut sim);
+    assert_eq!((&*problem.node, &*problem.message), ("a", "it cannot start again"));
+    assert!(!node.is_alive());
+    sim.run().expect_done();
+}
+
+/// Panics when it is dropped.
+struct Bomb(&'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the {} bomb went off", self.0);
+    }
+}
+
+#[test]
+fn panics_of_a_process_that_is_being_dropped_are_all_told() {
+    let mut sim = Sim::new(1);
+    let node = sim.node("a", async |node| {
+        drop(node.spawn(async {
+            let _bomb = Bomb("second");
+            std::future::pending::<()>().await;
+        }));
+        let _bomb = Bomb("first");
+        node.sleep(secs(1)).await;
+    });
+    sim.at(at_ms(1), move || node.kill());
+    assert_eq!(failed(&mut sim).message, "the first bomb went off");
+    let second = failed(&mut sim);
+    assert_eq!((&*second.node, &*second.message), ("a", "the second bomb went off"));
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_failure_under_another_strategy_is_told_alike() {
+    for strategy in [Strategy::Random, Strategy::Pct { depth: 3, steps: 10 }] {
+        let mut sim = Sim::with_config(Config::new(4).strategy(strategy));
+        sim.node("a", async |_| Err::<(), _>("no"));
+        assert_eq!(failed(&mut sim).message, "no");
+    }
+}
