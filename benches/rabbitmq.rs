@@ -12,6 +12,7 @@ use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 use stunt_double::rabbitmq::{
     self, BindOptions, Broker, BrokerOptions, ChannelId, ConsumeOptions, ExchangeOptions,
     Properties, Publish, QueueOptions,
@@ -264,6 +265,34 @@ fn through_the_world(c: &mut Criterion) {
     group.finish();
 }
 
+async fn idle_client(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    channel.queue_declare("quiet", QueueOptions::default()).await?;
+    let mut consumer = channel.basic_consume("quiet", ConsumeOptions::default()).await?;
+    // It looks at the clock each second, as a client's housekeeping does.
+    while node.timeout(Duration::from_secs(1), consumer.next()).await.is_err() {}
+    Ok(())
+}
+
+/// A hundred connected clients with nothing to do: virtual seconds simulated.
+fn idle(c: &mut Criterion) {
+    const SECONDS: u64 = 1_000;
+    let mut group = c.benchmark_group("idle-clients");
+    group.sample_size(20);
+    group.throughput(Throughput::Elements(SECONDS));
+    group.bench_function("100", |b| {
+        let config = Config::new(1).retention(Retention::Digest).max_steps(u64::MAX);
+        let mut sim = Sim::with_config(config);
+        let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+        for i in 0..100 {
+            let server = rabbit.clone();
+            sim.daemon(&format!("client-{i}"), move |node| idle_client(node, server.clone()));
+        }
+        b.iter(|| sim.run_for(Duration::from_secs(SECONDS)).expect_reached());
+    });
+    group.finish();
+}
+
 fn tags(c: &mut Criterion) {
     let mut group = c.benchmark_group("unacked");
     group.throughput(Throughput::Elements(MESSAGES as u64));
@@ -284,5 +313,5 @@ fn tags(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, rounds, in_turn, depth, topic, death, through_the_world, tags);
+criterion_group!(benches, rounds, in_turn, depth, topic, death, through_the_world, idle, tags);
 criterion_main!(benches);
