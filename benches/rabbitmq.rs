@@ -249,9 +249,8 @@ fn world(messages: usize) -> Outcome {
     let config = Config::new(1).retention(Retention::Digest);
     let mut sim = Sim::with_config(config);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    let server = rabbit.clone();
-    sim.daemon("consumer", move |node| consumer(node, server.clone()));
-    sim.node("publisher", move |node| publisher(node, rabbit.clone(), messages));
+    sim.daemon_with("consumer", rabbit.clone(), consumer);
+    sim.node_with("publisher", rabbit, move |node, rabbit| publisher(node, rabbit, messages));
     sim.run()
 }
 
@@ -285,8 +284,7 @@ fn idle(c: &mut Criterion) {
         let mut sim = Sim::with_config(config);
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
         for i in 0..100 {
-            let server = rabbit.clone();
-            sim.daemon(&format!("client-{i}"), move |node| idle_client(node, server.clone()));
+            sim.daemon_with(&format!("client-{i}"), rabbit.clone(), idle_client);
         }
         b.iter(|| sim.run_for(Duration::from_secs(SECONDS)).expect_reached());
     });

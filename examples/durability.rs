@@ -54,12 +54,21 @@ async fn matrix(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     channel.wait_for_confirms().await.map(drop)
 }
 
+/// A thousand persistent messages, without confirms.
+async fn unconfirmed(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    let channel = open(&node, &rabbit).await?;
+    channel.queue_declare("orders", durable()).await?;
+    for i in 0..1_000 {
+        let properties = Properties::default().persistent();
+        channel.basic_publish("", "orders", properties, format!("order {i}"))?;
+    }
+    channel.close().await
+}
+
 /// Publishes a persistent message each millisecond; notes which were confirmed.
 async fn publisher(
     node: Node,
-    rabbit: RabbitMq,
-    published: Arc<AtomicUsize>,
-    confirmed: Orders,
+    (rabbit, published, confirmed): (RabbitMq, Arc<AtomicUsize>, Orders),
 ) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     channel.queue_declare("orders", durable()).await?;
@@ -82,7 +91,7 @@ async fn publisher(
 }
 
 /// Collects what is in the queue.
-async fn drain(node: Node, rabbit: RabbitMq, found: Orders) -> Result<(), Error> {
+async fn drain(node: Node, (rabbit, found): (RabbitMq, Orders)) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     while let Some(order) = channel.basic_get("orders", true).await? {
         assert!(order.redelivered(), "after a crash nobody knows what was delivered");
@@ -99,14 +108,12 @@ fn main() {
     common::heading("a queue cannot become durable");
     let mut sim = Sim::new(common::seed());
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    let server = rabbit.clone();
-    sim.node("declarer", move |node| redeclare(node, server.clone()));
+    sim.node_with("declarer", rabbit.clone(), redeclare);
     sim.run().expect_done();
     print!("{}", sim.trace().notes());
 
     common::heading("a restart keeps durable queue x persistent message");
-    let server = rabbit.clone();
-    sim.node("publisher", move |node| matrix(node, server.clone()));
+    sim.node_with("publisher", rabbit.clone(), matrix);
     sim.run().expect_done();
     println!("before: {:?}", listing(&rabbit));
     rabbit.restart();
@@ -119,19 +126,7 @@ fn main() {
     for wait in [50, 300] {
         let mut sim = Sim::new(common::seed());
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-        let server = rabbit.clone();
-        sim.node("publisher", move |node| {
-            let server = server.clone();
-            async move {
-                let channel = open(&node, &server).await?;
-                channel.queue_declare("orders", durable()).await?;
-                for i in 0..1_000 {
-                    let properties = Properties::default().persistent();
-                    channel.basic_publish("", "orders", properties, format!("order {i}"))?;
-                }
-                channel.close().await
-            }
-        });
+        sim.node_with("publisher", rabbit.clone(), unconfirmed);
         sim.run_for(Duration::from_millis(wait)).expect_reached();
         rabbit.crash();
         let survivors = rabbit.messages_ready("orders").expect("its declaration was synced");
@@ -144,10 +139,8 @@ fn main() {
     let options = BrokerOptions::default().with_sync_time(Duration::from_millis(3));
     let rabbit = rabbitmq::start(&mut sim, options);
     let (published, confirmed) = (Arc::new(AtomicUsize::new(0)), Orders::default());
-    let (server, count, set) = (rabbit.clone(), Arc::clone(&published), Arc::clone(&confirmed));
-    let node = sim.node("publisher", move |node| {
-        publisher(node, server.clone(), Arc::clone(&count), Arc::clone(&set))
-    });
+    let handles = (rabbit.clone(), Arc::clone(&published), Arc::clone(&confirmed));
+    let node = sim.node_with("publisher", handles, publisher);
     let (min, max) = (Duration::from_micros(200), Duration::from_millis(2));
     node.link(&rabbit).set_latency(Latency::Uniform { min, max });
     let moment = Duration::from_nanos(sim.choose(LOSE_POWER, 0, 1_000_000_000));
@@ -157,8 +150,7 @@ fn main() {
     rabbit.start();
 
     let survivors = Orders::default();
-    let (server, set) = (rabbit, Arc::clone(&survivors));
-    sim.node("auditor", move |node| drain(node, server.clone(), Arc::clone(&set)));
+    sim.node_with("auditor", (rabbit, Arc::clone(&survivors)), drain);
     sim.run().expect_done();
     let survivors = survivors.lock().expect("one thread").clone();
     let confirmed = confirmed.lock().expect("one thread").clone();

@@ -12,6 +12,9 @@ use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Er
 use stunt_double::rabbitmq::{ExchangeOptions, Properties, QueueOptions, RabbitMq};
 use stunt_double::sim::{Node, Sim};
 
+/// An exchange's name and type.
+type Exchange = (&'static str, &'static str);
+
 /// What each receiver got.
 type Received = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 
@@ -19,7 +22,7 @@ type Received = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 async fn receive(
     node: Node,
     rabbit: RabbitMq,
-    (exchange, kind): (&'static str, &'static str),
+    (exchange, kind): Exchange,
     keys: &'static [&'static str],
     received: Received,
 ) -> Result<(), Error> {
@@ -47,8 +50,7 @@ async fn receive(
 async fn emit(
     node: Node,
     rabbit: RabbitMq,
-    (exchange, kind): (&'static str, &'static str),
-    logs: &'static [(&'static str, &'static str)],
+    ((exchange, kind), logs): (Exchange, &'static [(&'static str, &'static str)]),
 ) -> Result<(), Error> {
     let channel = Connection::open(&node, &rabbit).await?.channel().await?;
     channel
@@ -62,7 +64,7 @@ async fn emit(
 
 /// A world with these receivers, and the logs emitted once they all listen.
 fn story(
-    exchange: (&'static str, &'static str),
+    exchange: Exchange,
     receivers: &[(&'static str, &'static [&'static str])],
     before: &'static [(&'static str, &'static str)],
     logs: &'static [(&'static str, &'static str)],
@@ -71,19 +73,19 @@ fn story(
     let mut sim = Sim::new(common::seed());
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let received = Received::default();
-    let server = rabbit.clone();
-    sim.node("emit_early", move |node| emit(node, server.clone(), exchange, before));
+    let early = (exchange, before);
+    sim.node_with("emit_early", rabbit.clone(), move |node, rabbit| emit(node, rabbit, early));
     sim.run().expect_done();
     for (name, keys) in receivers.iter().copied() {
-        let (server, received) = (rabbit.clone(), Arc::clone(&received));
-        sim.daemon(name, move |node| {
-            receive(node, server.clone(), exchange, keys, Arc::clone(&received))
+        let handles = (rabbit.clone(), Arc::clone(&received));
+        sim.daemon_with(name, handles, move |node, (rabbit, received)| {
+            receive(node, rabbit, exchange, keys, received)
         });
     }
     sim.run().expect_done();
     print!("{}", rabbit.rabbitmqctl("list_bindings").expect("it knows this listing"));
-    let server = rabbit.clone();
-    sim.node("emit", move |node| emit(node, server.clone(), exchange, logs));
+    let late = (exchange, logs);
+    sim.node_with("emit", rabbit.clone(), move |node, rabbit| emit(node, rabbit, late));
     sim.run().expect_done();
     print!("{}", sim.trace().notes());
 

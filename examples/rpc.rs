@@ -21,7 +21,7 @@ fn fib(n: u64) -> u64 {
 
 /// Answers requests one at a time. `replied` is true between a reply and its
 /// acknowledgement.
-async fn serve(node: Node, rabbit: RabbitMq, replied: Arc<AtomicBool>) -> Result<(), Error> {
+async fn serve(node: Node, (rabbit, replied): (RabbitMq, Arc<AtomicBool>)) -> Result<(), Error> {
     let channel = Connection::open(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("rpc_queue", QueueOptions::default()).await?;
     channel.basic_qos(1, false).await?;
@@ -83,16 +83,14 @@ fn story(title: &str, numbers: &'static [u64], kill: bool) -> Vec<String> {
     let mut sim = Sim::new(common::seed());
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     for name in ["server-1", "server-2"] {
-        let (rabbit, replied) = (rabbit.clone(), Arc::new(AtomicBool::new(false)));
-        let flag = Arc::clone(&replied);
-        let server =
-            sim.daemon(name, move |node| serve(node, rabbit.clone(), Arc::clone(&replied)));
+        let flag = Arc::new(AtomicBool::new(false));
+        let server = sim.daemon_with(name, (rabbit.clone(), Arc::clone(&flag)), serve);
         if kill && name == "server-1" {
             sim.when(move || flag.load(Relaxed), move || server.kill());
         }
     }
     sim.run().expect_done();
-    sim.node("client", move |node| call(node, rabbit.clone(), numbers));
+    sim.node_with("client", rabbit, move |node, rabbit| call(node, rabbit, numbers));
     sim.run().expect_done();
     print!("{}", sim.trace().notes());
     let trace = sim.trace();

@@ -76,11 +76,12 @@ fn set_up(
 ) -> (RabbitMq, Vec<Node>, Results) {
     let rabbit = rabbitmq::start(sim, BrokerOptions::default());
     let results = Results::default();
-    let server = rabbit.clone();
-    sim.node("publisher", move |node| publisher(node, server.clone(), count));
+    sim.node_with("publisher", rabbit.clone(), move |node, rabbit| publisher(node, rabbit, count));
     let mut start = |name: &&str| {
-        let (rabbit, results) = (rabbit.clone(), Arc::clone(&results));
-        sim.daemon(name, move |node| worker(node, rabbit.clone(), acks_early, Arc::clone(&results)))
+        let handles = (rabbit.clone(), Arc::clone(&results));
+        sim.daemon_with(name, handles, move |node, (rabbit, results)| {
+            worker(node, rabbit, acks_early, results)
+        })
     };
     let workers = workers.iter().map(&mut start).collect();
     (rabbit, workers, results)

@@ -52,7 +52,7 @@ async fn worker(node: Node, rabbit: RabbitMq, habits: Habits, log: Log) -> Resul
     Ok(())
 }
 
-async fn publish(node: Node, rabbit: RabbitMq, tasks: Vec<String>) -> Result<(), Error> {
+async fn publish(node: Node, (rabbit, tasks): (RabbitMq, Vec<String>)) -> Result<(), Error> {
     let channel = Connection::open(&node, &rabbit).await?.channel().await?;
     for task in tasks {
         channel.basic_publish("", "task_queue", Properties::default().persistent(), task)?;
@@ -75,13 +75,14 @@ impl Story {
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
         let log = Log::default();
         let workers = ["worker-1", "worker-2"].map(|name| {
-            let (rabbit, log) = (rabbit.clone(), Arc::clone(&log));
-            sim.daemon(name, move |node| worker(node, rabbit.clone(), habits, Arc::clone(&log)))
+            let handles = (rabbit.clone(), Arc::clone(&log));
+            sim.daemon_with(name, handles, move |node, (rabbit, log)| {
+                worker(node, rabbit, habits, log)
+            })
         });
         let server = rabbit.clone();
         sim.run_until(move || server.list_consumers().len() == 2).expect_reached();
-        let (server, tasks) = (rabbit.clone(), tasks.to_vec());
-        sim.node("new_task", move |node| publish(node, server.clone(), tasks.clone()));
+        sim.node_with("new_task", (rabbit.clone(), tasks.to_vec()), publish);
         Story { sim, rabbit, workers: workers.to_vec(), log }
     }
 
@@ -160,7 +161,6 @@ fn main() {
         let now = story.rabbit.list_queues()[0].messages_unacknowledged;
         assert!(now > unacknowledged, "it grows");
         unacknowledged = now;
-        let (server, more) = (story.rabbit.clone(), five.clone());
-        story.sim.node("new_task", move |node| publish(node, server.clone(), more.clone()));
+        story.sim.node_with("new_task", (story.rabbit.clone(), five.clone()), publish);
     }
 }

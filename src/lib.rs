@@ -29,16 +29,11 @@
 //!
 //! let mut sim = Sim::new(42);
 //! let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-//! let server = rabbit.clone();
-//! let worker = sim.daemon("worker", move |node| worker(node, server.clone()));
-//! let server = rabbit.clone();
-//! sim.node("client", move |node| {
-//!     let server = server.clone();
-//!     async move {
-//!         let channel = Connection::open(&node, &server).await?.channel().await?;
-//!         channel.basic_publish("", "tasks", Properties::default(), "a minute of work")?;
-//!         channel.close().await
-//!     }
+//! let worker = sim.daemon_with("worker", rabbit.clone(), worker);
+//! sim.node_with("client", rabbit.clone(), async |node, rabbit| {
+//!     let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+//!     channel.basic_publish("", "tasks", Properties::default(), "a minute of work")?;
+//!     channel.close().await
 //! });
 //! // The worker dies half-way: its task returns to the queue.
 //! sim.after(Duration::from_secs(30), move || worker.kill());

@@ -146,6 +146,52 @@ impl Sim {
         self.add_node(name, true, factory)
     }
 
+    /// As [`Sim::node`], for a factory that needs something of its own at each
+    /// start: handles of services, mostly. `with` is cloned for each.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stunt_double::sim::{Node, Sim};
+    ///
+    /// async fn sleeper(node: Node, seconds: u64) {
+    ///     node.sleep(Duration::from_secs(seconds)).await;
+    /// }
+    ///
+    /// let mut sim = Sim::new(1);
+    /// sim.node_with("sleeper", 5, sleeper);
+    /// sim.run().expect_done();
+    /// assert_eq!(sim.now().to_string(), "5s");
+    /// ```
+    pub fn node_with<T, F, R>(
+        &mut self,
+        name: &str,
+        with: T,
+        mut factory: impl FnMut(Node, T) -> F + 'static,
+    ) -> Node
+    where
+        T: Clone + 'static,
+        F: Future<Output = R> + 'static,
+        R: Report,
+    {
+        self.add_node(name, false, move |node| factory(node, with.clone()))
+    }
+
+    /// As [`Sim::daemon`], for a factory that needs something of its own; see
+    /// [`Sim::node_with`].
+    pub fn daemon_with<T, F, R>(
+        &mut self,
+        name: &str,
+        with: T,
+        mut factory: impl FnMut(Node, T) -> F + 'static,
+    ) -> Node
+    where
+        T: Clone + 'static,
+        F: Future<Output = R> + 'static,
+        R: Report,
+    {
+        self.add_node(name, true, move |node| factory(node, with.clone()))
+    }
+
     fn add_node<F, R>(
         &mut self,
         name: &str,

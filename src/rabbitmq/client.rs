@@ -13,20 +13,16 @@
 //!
 //! let mut sim = Sim::new(1);
 //! let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-//! sim.node("hello", move |node| {
-//!     let rabbit = rabbit.clone();
-//!     async move {
-//!         let connection = rabbitmq::Connection::open(&node, &rabbit).await?;
-//!         let channel = connection.channel().await?;
-//!         channel.queue_declare("hello", QueueOptions::default()).await?;
-//!         channel.basic_publish("", "hello", Properties::default(), "Hello World!")?;
+//! sim.node_with("hello", rabbit, async |node, rabbit| {
+//!     let connection = rabbitmq::Connection::open(&node, &rabbit).await?;
+//!     let channel = connection.channel().await?;
+//!     channel.queue_declare("hello", QueueOptions::default()).await?;
+//!     channel.basic_publish("", "hello", Properties::default(), "Hello World!")?;
 //!
-//!         let mut consumer = channel.basic_consume("hello", ConsumeOptions::default()).await?;
-//!         let delivery = consumer.next().await.expect("the consumer goes on")?;
-//!         assert_eq!(delivery.body().as_ref(), b"Hello World!");
-//!         delivery.ack()?;
-//!         Ok::<(), rabbitmq::Error>(())
-//!     }
+//!     let mut consumer = channel.basic_consume("hello", ConsumeOptions::default()).await?;
+//!     let delivery = consumer.next().await.expect("the consumer goes on")?;
+//!     assert_eq!(delivery.body().as_ref(), b"Hello World!");
+//!     delivery.ack()
 //! });
 //! sim.run().expect_done();
 //! ```

@@ -17,14 +17,13 @@ where
     sim.run().expect_done();
 }
 
-fn world<F>(mut client: impl FnMut(Node, RabbitMq) -> F + 'static) -> (Sim, RabbitMq)
+fn world<F>(client: impl FnMut(Node, RabbitMq) -> F + 'static) -> (Sim, RabbitMq)
 where
     F: Future<Output = Result<(), Error>> + 'static,
 {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    let server = rabbit.clone();
-    sim.node("client", move |node| client(node, server.clone()));
+    sim.node_with("client", rabbit.clone(), client);
     (sim, rabbit)
 }
 
