@@ -35,29 +35,33 @@
 //! under [`Strategy::Random`] events may also come before ready tasks.
 
 mod config;
+mod connection;
 mod event;
 mod explore;
 mod fault;
+mod handle;
 mod link;
 mod node;
 mod outcome;
 mod replay;
 mod schedule;
+mod server;
 mod service;
 mod task;
 mod timer;
 mod trace;
+mod wire;
 mod world;
 
 pub use config::{Config, Retention, Strategy};
+pub use connection::Connection;
 pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};
+pub use handle::ServiceHandle;
 pub use link::{Latency, Link};
 pub use node::{Node, Report};
 pub use outcome::{Outcome, Problem, Waiting};
 pub use replay::{SEED_VARIABLE, seed_or};
-pub use service::{
-    Connection, Disconnected, Service, ServiceHandle, Session, Shutdown, Waiter, Wakes,
-};
+pub use service::{Disconnected, Service, Session, Shutdown, Waiter, Wakes};
 pub use task::{JoinHandle, Killed, Wait};
 pub use timer::{Elapsed, Sleep, Timeout};
 pub use trace::{Difference, Digest, Event, Trace, What};
@@ -66,7 +70,7 @@ use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
 use fault::Actions;
 use node::NodeId;
-use service::{Port, Server};
+use server::{Port, Server};
 use std::any::Any;
 use std::fmt;
 use std::future::Future;

@@ -6,9 +6,9 @@
 //! are dropped and its sockets closed, as an operating system does, and what
 //! it had sent before still arrives.
 
+use super::handle::ServiceHandle;
 use super::link::Link;
 use super::service::Service;
-use super::service::ServiceHandle;
 use super::task::{JoinHandle, TaskId, joinable};
 use super::timer::{Sleep, Timeout};
 use super::trace::{Actor, Record};

@@ -1,0 +1,162 @@
+//! Connections: the node's end of one, which a client library is built on.
+//!
+//! What has arrived lies in the connection's session; the methods here look at
+//! it, send, or wait for what is to come. They never lose an answer: a waiter is
+//! left in the session under the same lock under which it was found wanting.
+
+use super::handle::ServiceHandle;
+use super::node::Node;
+use super::server::{Phase, Server};
+use super::service::{Disconnected, Service, Waiter};
+use super::task::Wait;
+use super::wire::Up;
+use super::world::World;
+use crate::time::Instant;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A node's end of a connection to a service: what a client library is built
+/// on. Dropping it closes the socket.
+pub struct Connection<S: Service> {
+    world: Arc<World>,
+    server: Arc<Server<S>>,
+    id: u32,
+}
+
+impl<S: Service> Connection<S> {
+    /// Connects `node` to `service`. Waits as long as the link is
+    /// partitioned.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected::Refused`] if the server is not running.
+    ///
+    /// # Panics
+    ///
+    /// If the node and the service are of different worlds.
+    pub async fn open(
+        node: &Node,
+        service: &ServiceHandle<S>,
+    ) -> Result<Connection<S>, Disconnected> {
+        let connection = Connection::begin(node, service);
+        std::future::poll_fn(|cx| connection.poll_open(cx)).await?;
+        Ok(connection)
+    }
+
+    fn begin(node: &Node, service: &ServiceHandle<S>) -> Connection<S> {
+        service.world().expect_same(node.world());
+        let (world, server) = (Arc::clone(node.world()), Arc::clone(service.server()));
+        let id = server.connect(&world, node.id(), node.shared_name());
+        Connection { world, server, id }
+    }
+
+    fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<(), Disconnected>> {
+        let mut cell = self.server.lock();
+        // It may be gone although its handle is here: its node was killed.
+        let Some(conn) = cell.connections.get_mut(&self.id) else {
+            return Poll::Ready(Err(Disconnected::Closed));
+        };
+        match conn.phase {
+            Phase::Open => Poll::Ready(Ok(())),
+            Phase::Ended(why) => Poll::Ready(Err(why)),
+            Phase::Connecting => {
+                let mut core = self.world.lock();
+                core.note_wait(Wait::Shared(
+                    format!("a connection to {}", self.server.name).into(),
+                ));
+                conn.opener.0 = Some(core.wake_ref(cx));
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Looks at the session, may change it, and sends what it says to send.
+    /// Here as in the other methods, what looks must not use a handle of the
+    /// same service: that is locked meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] if the connection has ended, before anything is looked
+    /// at; or the error of `make`, and then nothing is sent.
+    pub fn send_with<R, E: From<Disconnected>>(
+        &self,
+        make: impl FnOnce(&mut S::Session) -> Result<(Option<S::Input>, R), E>,
+    ) -> Result<R, E> {
+        let mut cell = self.server.lock();
+        let Some(conn) = cell.connections.get_mut(&self.id).filter(|c| !c.abandoned) else {
+            return Err(Disconnected::Closed.into());
+        };
+        if let Phase::Ended(why) = conn.phase {
+            return Err(why.into());
+        }
+        let (input, result) = make(&mut conn.session)?;
+        if let Some(input) = input {
+            let mut core = self.world.lock();
+            conn.up.send(&mut core, self.world.now(), &conn.route, true, Up::Data(input));
+        }
+        Ok(result)
+    }
+
+    /// Polls for something in the session. `look` gives it, or the waiter to
+    /// be woken when it may be there.
+    ///
+    /// Once the connection has ended this still looks, so that what arrived
+    /// before can be had: `look` must not wait in vain then.
+    pub fn poll_session<T>(
+        &self,
+        cx: &Context<'_>,
+        waiting_for: impl FnOnce() -> Wait,
+        look: impl FnOnce(&mut S::Session) -> Result<T, &mut Waiter>,
+    ) -> Poll<Result<T, Disconnected>> {
+        let mut cell = self.server.lock();
+        let Some(conn) = cell.connections.get_mut(&self.id).filter(|c| !c.abandoned) else {
+            return Poll::Ready(Err(Disconnected::Closed));
+        };
+        match (look(&mut conn.session), conn.phase) {
+            (Ok(value), _) => Poll::Ready(Ok(value)),
+            (Err(_), Phase::Ended(why)) => Poll::Ready(Err(why)),
+            (Err(waiter), Phase::Connecting | Phase::Open) => {
+                let mut core = self.world.lock();
+                core.note_wait(waiting_for());
+                waiter.0 = Some(core.wake_ref(cx));
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Looks at the session; `None` once this end is closed.
+    pub fn session<R>(&self, look: impl FnOnce(&mut S::Session) -> R) -> Option<R> {
+        let mut cell = self.server.lock();
+        let conn = cell.connections.get_mut(&self.id).filter(|c| !c.abandoned)?;
+        Some(look(&mut conn.session))
+    }
+
+    /// Closes the socket: the server hears of it after what was sent.
+    pub fn close(&self) {
+        let mut cell = self.server.lock();
+        self.server.abandon(&self.world, &mut cell, self.id);
+        self.server.wake(&self.world, cell);
+    }
+
+    /// The world's time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.world.now()
+    }
+}
+
+impl<S: Service> Drop for Connection<S> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl<S: Service> fmt::Debug for Connection<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("service", &self.server.name)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
