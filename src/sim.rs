@@ -34,19 +34,27 @@
 //! services may change places within an instant, never within one connection;
 //! under [`Strategy::Random`] events may also come before ready tasks.
 
+mod actions;
+mod clock;
 mod config;
 mod connection;
 mod event;
 mod explore;
 mod fault;
 mod handle;
+mod id;
+mod join;
+mod latency;
 mod link;
+mod network;
 mod node;
 mod outcome;
+mod process;
 mod replay;
 mod schedule;
 mod server;
 mod service;
+mod sleep;
 mod task;
 mod timer;
 mod trace;
@@ -57,19 +65,23 @@ pub use config::{Config, Retention, Strategy};
 pub use connection::Connection;
 pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};
 pub use handle::ServiceHandle;
-pub use link::{Latency, Link};
+pub use join::{JoinHandle, Killed};
+pub use latency::Latency;
+pub use link::Link;
 pub use node::{Node, Report};
 pub use outcome::{Outcome, Problem, Waiting};
 pub use replay::{SEED_VARIABLE, seed_or};
 pub use service::{Disconnected, Service, Session, Shutdown, Waiter, Wakes};
-pub use task::{JoinHandle, Killed, Wait};
-pub use timer::{Elapsed, Sleep, Timeout};
+pub use sleep::{Elapsed, Sleep, Timeout};
+pub use task::Wait;
 pub use trace::{Difference, Digest, Event, Trace, What};
 
 use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
-use fault::Actions;
-use node::NodeId;
+use actions::Actions;
+use id::{NodeId, TaskId};
+use join::joinable;
+use outcome::panic_message;
 use server::{Port, Server};
 use std::any::Any;
 use std::fmt;
@@ -78,14 +90,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use task::{LocalFuture, SendFuture, TaskId, joinable};
+use task::{LocalFuture, SendFuture};
 use trace::{Actor, Record};
 use world::{Request, Turn, World};
 
 /// A node's factory: makes its main task, each time it starts.
 type Factory = Box<dyn FnMut(Node) -> LocalFuture>;
 
-struct Process {
+struct Program {
     node: Node,
     factory: Factory,
 }
@@ -103,7 +115,7 @@ struct Job {
 pub struct Sim {
     world: Arc<World>,
     config: Config,
-    processes: Vec<Process>,
+    programs: Vec<Program>,
     jobs: Vec<Option<Job>>,
     ports: Vec<Arc<dyn Port>>,
     actions: Actions,
@@ -122,7 +134,7 @@ impl Sim {
         Sim {
             world: Arc::new(World::new(&config)),
             config,
-            processes: Vec::new(),
+            programs: Vec::new(),
             jobs: Vec::new(),
             ports: Vec::new(),
             actions: Actions::default(),
@@ -209,7 +221,7 @@ impl Sim {
         let name: Arc<str> = name.into();
         let mut core = self.world.lock();
         let actor = core.trace.actor(&name);
-        let id = core.nodes.add(&name, actor, daemon);
+        let id = core.processes.add(&name, actor, daemon);
         drop(core);
         let node = Node::new(&self.world, id, name);
         let factory: Factory = Box::new(move |node| {
@@ -221,7 +233,7 @@ impl Sim {
                 }
             })
         });
-        self.processes.push(Process { node: node.clone(), factory });
+        self.programs.push(Program { node: node.clone(), factory });
         self.start(id);
         node
     }
@@ -256,12 +268,12 @@ impl Sim {
         self.world.expect_same(node.world());
         let (run, handle) = joinable(&self.world, future);
         let mut core = self.world.lock();
-        if core.nodes[node.id()].main.is_none() {
+        if core.processes[node.id()].main.is_none() {
             drop(core);
             drop(run);
             return handle;
         }
-        let (id, waker) = core.tasks.add(&self.world, node.id());
+        let (id, waker) = core.add_task(&self.world, node.id());
         core.make_ready(id);
         drop(core);
         self.put(id, Job { waker, future: Box::pin(run) });
@@ -422,7 +434,7 @@ impl Sim {
     fn finish(&mut self, id: TaskId) {
         let mut core = self.world.lock();
         let node = core.node_of(id);
-        let exits = node.filter(|node| core.nodes[*node].main == Some(id));
+        let exits = node.filter(|node| core.processes[*node].main == Some(id));
         core.end_task(id);
         drop(core);
         self.discard(node, id);
@@ -466,17 +478,17 @@ impl Sim {
 
     fn start(&mut self, id: NodeId) {
         let mut core = self.world.lock();
-        let (task, waker) = core.tasks.add(&self.world, id);
-        let node = &mut core.nodes[id];
+        let (task, waker) = core.add_task(&self.world, id);
+        let node = &mut core.processes[id];
         node.main = Some(task);
         let actor = node.actor;
         core.trace.record(self.world.now(), actor, Record::Started);
         core.make_ready(task);
         drop(core);
         // The process is alive by now: its factory may spawn.
-        let process = &mut self.processes[id.0 as usize];
-        let node = process.node.clone();
-        match catch_unwind(AssertUnwindSafe(|| (process.factory)(node))) {
+        let program = &mut self.programs[id.0 as usize];
+        let node = program.node.clone();
+        match catch_unwind(AssertUnwindSafe(|| (program.factory)(node))) {
             Ok(future) => self.put(task, Job { waker, future }),
             Err(panic) => {
                 self.blame(Some(id), &*panic);
@@ -489,7 +501,7 @@ impl Sim {
     fn end_process(&mut self, id: NodeId, how: Record<'_>) {
         self.adopt_spawned();
         let mut core = self.world.lock();
-        let node = &mut core.nodes[id];
+        let node = &mut core.processes[id];
         if node.main.take().is_none() {
             return;
         }
@@ -557,14 +569,8 @@ impl fmt::Debug for Sim {
         f.debug_struct("Sim")
             .field("config", &self.config)
             .field("now", &self.now())
-            .field("nodes", &self.processes.len())
+            .field("nodes", &self.programs.len())
             .field("services", &self.ports.len())
             .finish_non_exhaustive()
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

@@ -4,11 +4,13 @@
 //! gives the seeds to as many threads as there are cores. Which thread runs
 //! which seed, and how long it takes, reaches no world.
 
+use super::Sim;
 use super::config::{Config, Retention, Strategy};
 use super::node::Report;
+use super::outcome::panic_message;
 use super::replay;
 use super::trace::{Difference, Digest};
-use super::{Sim, panic_message};
+
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -9,63 +9,7 @@
 use super::Sim;
 use super::event::Target;
 use crate::time::Instant;
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
-
-type Condition = Box<dyn FnMut() -> bool>;
-type Action = Box<dyn FnOnce()>;
-
-/// The actions that have not yet happened.
-#[derive(Default)]
-pub(super) struct Actions {
-    scheduled: Vec<Option<Action>>,
-    conditional: Vec<(Condition, Action)>,
-    /// Whether there are conditions that were never looked at.
-    unseen: bool,
-}
-
-impl Actions {
-    pub(super) fn take(&mut self, action: u32) -> Option<Action> {
-        self.scheduled[action as usize].take()
-    }
-
-    pub(super) fn has_conditions(&self) -> bool {
-        !self.conditional.is_empty()
-    }
-
-    pub(super) fn has_unseen_conditions(&self) -> bool {
-        self.unseen
-    }
-
-    /// The actions whose conditions hold now. In the place of one whose
-    /// condition panics comes that panic.
-    pub(super) fn fulfilled(&mut self) -> Vec<Action> {
-        self.unseen = false;
-        let mut actions: Vec<Action> = Vec::new();
-        let mut i = 0;
-        while i < self.conditional.len() {
-            match catch_unwind(AssertUnwindSafe(&mut self.conditional[i].0)) {
-                Ok(false) => i += 1,
-                Ok(true) => actions.push(self.conditional.remove(i).1),
-                Err(panic) => {
-                    drop(self.conditional.remove(i));
-                    actions.push(Box::new(|| resume_unwind(panic)));
-                }
-            }
-        }
-        actions
-    }
-}
-
-impl fmt::Debug for Actions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Actions")
-            .field("scheduled", &self.scheduled.iter().flatten().count())
-            .field("conditional", &self.conditional.len())
-            .finish()
-    }
-}
 
 impl Sim {
     /// Does `action` at a moment of the world's time; at once, but not before
@@ -86,9 +30,7 @@ impl Sim {
     /// assert_eq!(sim.now().to_string(), "0.5s");
     /// ```
     pub fn at(&mut self, at: Instant, action: impl FnOnce() + 'static) {
-        self.actions.scheduled.push(Some(Box::new(action)));
-        let number = self.actions.scheduled.len() - 1;
-        let number = u32::try_from(number).expect("fewer than 2^32 actions");
+        let number = self.actions.schedule(Box::new(action));
         let now = self.now();
         self.world.lock().agenda.push(now, at, 0, Target::Action(number));
     }
@@ -105,7 +47,6 @@ impl Sim {
         condition: impl FnMut() -> bool + 'static,
         action: impl FnOnce() + 'static,
     ) {
-        self.actions.conditional.push((Box::new(condition), Box::new(action)));
-        self.actions.unseen = true;
+        self.actions.when(Box::new(condition), Box::new(action));
     }
 }

@@ -6,134 +6,24 @@
 //! are dropped and its sockets closed, as an operating system does, and what
 //! it had sent before still arrives.
 
+use super::clock::Clock;
 use super::handle::ServiceHandle;
+use super::id::NodeId;
+use super::join::{JoinHandle, joinable};
 use super::link::Link;
 use super::service::Service;
-use super::task::{JoinHandle, TaskId, joinable};
-use super::timer::{Sleep, Timeout};
-use super::trace::{Actor, Record};
-use super::world::{Core, Request, World};
+use super::sleep::{Sleep, Timeout};
+use super::task::Wait;
+use super::trace::Record;
+use super::world::{Request, World};
 use crate::choice::Site;
 use crate::time::Instant;
 use std::fmt;
 use std::future::Future;
-use std::ops::{Index, IndexMut};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
-
-/// The number of a node, in order of creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct NodeId(pub(super) u32);
-
-/// What the world knows of a node.
-#[derive(Debug)]
-pub(super) struct NodeState {
-    pub(super) name: Arc<str>,
-    pub(super) actor: Actor,
-    /// Waiting is its job: it does not keep a run from being done.
-    pub(super) daemon: bool,
-    pub(super) paused: bool,
-    /// Tasks that became ready while it was paused, in order.
-    pub(super) parked: Vec<TaskId>,
-    pub(super) main: Option<TaskId>,
-}
-
-/// Every node of the world.
-#[derive(Debug, Default)]
-pub(super) struct Nodes(Vec<NodeState>);
-
-impl Nodes {
-    pub(super) fn add(&mut self, name: &Arc<str>, actor: Actor, daemon: bool) -> NodeId {
-        let id = NodeId(u32::try_from(self.0.len()).expect("fewer than 2^32 nodes"));
-        self.0.push(NodeState {
-            name: Arc::clone(name),
-            actor,
-            daemon,
-            paused: false,
-            parked: Vec::new(),
-            main: None,
-        });
-        id
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut NodeState> {
-        self.0.iter_mut()
-    }
-}
-
-impl Index<NodeId> for Nodes {
-    type Output = NodeState;
-
-    fn index(&self, id: NodeId) -> &NodeState {
-        &self.0[id.0 as usize]
-    }
-}
-
-impl IndexMut<NodeId> for Nodes {
-    fn index_mut(&mut self, id: NodeId) -> &mut NodeState {
-        &mut self.0[id.0 as usize]
-    }
-}
-
-/// A node's clock: how it differs from the world's.
-#[derive(Debug, Default)]
-struct Clock {
-    /// Nanoseconds it is ahead of the world's calendar.
-    offset: AtomicI64,
-    /// Parts per million it runs fast; at least -999,999.
-    drift: AtomicI64,
-    /// The world's time at which it began to drift like this, and how many
-    /// nanoseconds it had counted by then.
-    since: AtomicU64,
-    counted: AtomicU64,
-    /// Whether it differs at all: keeps the common case to one look.
-    skewed: AtomicBool,
-}
-
-impl Clock {
-    /// The time a span of the node's clock takes in the world. Rounded up: a
-    /// process that sleeps and looks at its clock must not find it too early.
-    fn to_world(&self, local: Duration) -> Duration {
-        if !self.skewed.load(Relaxed) {
-            return local;
-        }
-        let over = self.rate();
-        nanos(local.as_nanos().saturating_mul(MILLION).saturating_add(over - 1) / over)
-    }
-
-    /// The time it has counted since the world began.
-    fn counted(&self, now: Instant) -> Duration {
-        if !self.skewed.load(Relaxed) {
-            return now.since_start();
-        }
-        let world = now - Instant::from_nanos(self.since.load(Relaxed));
-        let local = nanos(world.as_nanos().saturating_mul(self.rate()) / MILLION);
-        Duration::from_nanos(self.counted.load(Relaxed)).saturating_add(local)
-    }
-
-    /// Its ticks in a million of the world's.
-    fn rate(&self) -> u128 {
-        let rate = i128::from(self.drift.load(Relaxed)) + MILLION as i128;
-        u128::try_from(rate).expect("a drift is above -1,000,000")
-    }
-
-    fn set_drift(&self, now: Instant, ppm: i64) {
-        let counted = u64::try_from(self.counted(now).as_nanos()).unwrap_or(u64::MAX);
-        self.counted.store(counted, Relaxed);
-        self.since.store(now.as_nanos(), Relaxed);
-        self.drift.store(ppm.max(-999_999), Relaxed);
-        self.skewed.store(true, Relaxed);
-    }
-}
-
-const MILLION: u128 = 1_000_000;
-
-fn nanos(nanos: u128) -> Duration {
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-}
 
 /// A node of the world: the handle its own code runs with, and by which a test
 /// kills, restarts or pauses it. `Clone`, `Send` and `Sync`.
@@ -196,18 +86,13 @@ impl Node {
     /// epoch: the world's, with this node's drift and offset.
     #[must_use]
     pub fn wall_clock(&self) -> Duration {
-        let local = self.0.clock.counted(self.now());
-        let epoch = crate::time::WORLD_EPOCH.saturating_add(local);
-        let offset = self.0.clock.offset.load(Relaxed);
-        let by = Duration::from_nanos(offset.unsigned_abs());
-        if offset < 0 { epoch.saturating_sub(by) } else { epoch.saturating_add(by) }
+        self.0.clock.calendar(self.now())
     }
 
     /// Sets how far the node's calendar clock is ahead of the world's, in
     /// nanoseconds; negative is behind.
     pub fn set_clock_offset(&self, nanos: i64) {
-        self.0.clock.offset.store(nanos, Relaxed);
-        self.0.clock.skewed.store(true, Relaxed);
+        self.0.clock.set_offset(nanos);
     }
 
     /// Sets how fast the node's clock runs from now on, in parts per million more than the
@@ -221,12 +106,12 @@ impl Node {
     /// Waits for `duration` of the node's clock.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let deadline = self.now() + self.0.clock.to_world(duration);
-        Sleep::until(self.clone(), deadline)
+        Sleep::until(&self.0.world, deadline)
     }
 
     /// Waits until a moment of the world's time.
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep::until(self.clone(), deadline)
+        Sleep::until(&self.0.world, deadline)
     }
 
     /// Gives `future` at most `duration` of the node's clock to finish.
@@ -262,13 +147,13 @@ impl Node {
     {
         let (run, handle) = joinable(&self.0.world, future);
         let mut core = self.0.world.lock();
-        if core.nodes[self.0.id].main.is_none() {
+        if core.processes[self.0.id].main.is_none() {
             // The future runs code of its own when dropped: no lock is held.
             drop(core);
             drop(run);
             return handle;
         }
-        let (id, waker) = core.tasks.add(&self.0.world, self.0.id);
+        let (id, waker) = core.add_task(&self.0.world, self.0.id);
         core.spawned.push((id, waker, Box::pin(run)));
         core.make_ready(id);
         handle
@@ -282,7 +167,7 @@ impl Node {
         // With no lock held: what is displayed may look at the world.
         let text = text.to_string();
         let mut core = self.0.world.lock();
-        let actor = core.nodes[self.0.id].actor;
+        let actor = core.processes[self.0.id].actor;
         core.trace.record(self.now(), actor, Record::Note { text: &text });
     }
 
@@ -290,7 +175,7 @@ impl Node {
     #[must_use]
     pub fn choose(&self, site: Site, n: u64) -> u64 {
         let mut core = self.0.world.lock();
-        let actor = core.nodes[self.0.id].actor;
+        let actor = core.processes[self.0.id].actor;
         core.choose(self.now(), actor, site, u64::from(self.0.id.0), n)
     }
 
@@ -319,7 +204,7 @@ impl Node {
 
     fn set_paused(&self, on: bool) {
         let mut core = self.0.world.lock();
-        let node = &mut core.nodes[self.0.id];
+        let node = &mut core.processes[self.0.id];
         if node.main.is_none() || node.paused == on {
             return;
         }
@@ -333,7 +218,7 @@ impl Node {
     /// Whether its main task is still to end.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.0.world.lock().nodes[self.0.id].main.is_some()
+        self.0.world.lock().processes[self.0.id].main.is_some()
     }
 
     /// The link between this node and a service.
@@ -344,7 +229,7 @@ impl Node {
     #[must_use]
     pub fn link<S: Service>(&self, service: &ServiceHandle<S>) -> Link {
         self.0.world.expect_same(service.world());
-        Link::between(self, service.id(), service.shared_name())
+        Link::between(&self.0.world, self.0.id, service.id(), service.shared_name())
     }
 
     /// Notes what the task being polled waits for; for futures that are not
@@ -376,7 +261,7 @@ impl<F: Future> Future for WaitingFor<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let poll = self.future.as_mut().poll(cx);
         if poll.is_pending() {
-            let what = super::task::Wait::Shared(Arc::clone(&self.what));
+            let what = Wait::Shared(Arc::clone(&self.what));
             self.world.lock().note_wait(what);
         }
         poll
@@ -416,11 +301,5 @@ impl Report for <fn() -> ! as Returns>::Type {
 impl<E: fmt::Display> Report for Result<(), E> {
     fn failure(self) -> Option<String> {
         self.err().map(|error| format!("{error:#}"))
-    }
-}
-
-impl Core {
-    pub(super) fn node_of(&mut self, task: TaskId) -> Option<NodeId> {
-        self.tasks.get(task).map(|t| t.node)
     }
 }

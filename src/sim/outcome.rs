@@ -1,6 +1,7 @@
 //! How a run ended, and what to do about it.
 
 use crate::time::Instant;
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -120,4 +121,11 @@ impl fmt::Display for Outcome {
             Outcome::Failed(problem) => problem.fmt(f),
         }
     }
+}
+
+/// What a panic said.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

@@ -4,7 +4,7 @@
 //! of zeros is the fifo schedule.
 
 use super::config::Strategy;
-use super::task::TaskId;
+use super::id::TaskId;
 use crate::choice::{Choices, Site};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -7,8 +7,7 @@
 //! the node until it is *abandoned*. A server that is down accepts none and has
 //! no timer.
 
-use super::link::LinkId;
-use super::node::NodeId;
+use super::id::{LinkId, NodeId};
 use super::service::{Disconnected, Service, Session, Shutdown, Waiter, Wakes};
 use super::task::WakeRef;
 use super::timer::TimerKey;
@@ -104,7 +103,7 @@ impl<S: Service> Server<S> {
             route: Route { service: self.id, connection: id, link, partitioned },
             node,
             node_name: Arc::clone(node_name),
-            actor: core.nodes[node].actor,
+            actor: core.processes[node].actor,
             phase: Phase::Connecting,
             accepted: false,
             abandoned: false,

@@ -5,29 +5,14 @@
 //! [`Sim`](super::Sim). A task is in the ready queue at most once; its id's
 //! generation keeps a late waker from waking the next task in its slot.
 
-use super::node::NodeId;
-use super::world::World;
+use super::id::{NodeId, TaskId};
 use crate::time::Instant;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-
-/// A task of the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct TaskId {
-    pub(super) slot: u32,
-    generation: u32,
-}
-
-impl TaskId {
-    /// One number for both halves: what traces and choices call the task.
-    pub(super) fn number(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.slot)
-    }
-}
+use std::sync::Arc;
+use std::task::Waker;
 
 /// Whom to wake. The common case, a future polled directly by one of the
 /// world's tasks, needs no reference count.
@@ -88,8 +73,12 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// Adds a task and makes its waker.
-    pub(super) fn add(&mut self, world: &Arc<World>, node: NodeId) -> (TaskId, Waker) {
+    /// Adds a task with the waker that is made for its id.
+    pub(super) fn add(
+        &mut self,
+        node: NodeId,
+        make_waker: impl FnOnce(TaskId) -> Waker,
+    ) -> (TaskId, Waker) {
         let slot = self.free.pop().unwrap_or_else(|| {
             let blank = Task {
                 generation: 0,
@@ -105,7 +94,7 @@ impl Tasks {
         });
         let task = &mut self.slots[slot as usize];
         let id = TaskId { slot, generation: task.generation };
-        let waker = Waker::from(Arc::new(TaskWaker { world: Arc::clone(world), id }));
+        let waker = make_waker(id);
         task.node = node;
         task.alive = true;
         task.queued = false;
@@ -169,99 +158,7 @@ impl Tasks {
     }
 }
 
-/// Wakes a task from anywhere, other threads included.
-struct TaskWaker {
-    world: Arc<World>,
-    id: TaskId,
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.world.lock().make_ready(self.id);
-    }
-}
-
 /// A future as the executor holds it.
 pub(super) type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
 /// A future on its way to the executor from a handle.
 pub(super) type SendFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A task that was dropped before it finished: its node was killed or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the task's node ended before the task did")]
-pub struct Killed;
-
-/// How far a spawned task is, as its handle sees it.
-#[derive(Debug)]
-enum Joint<T> {
-    Running(Option<Waker>),
-    Ended(Result<T, Killed>),
-    /// The handle has given the result.
-    Taken,
-}
-
-/// The result of a spawned task, to be awaited; dropping it lets the task run
-/// on. It panics if polled again after it gave the result.
-#[derive(Debug)]
-pub struct JoinHandle<T> {
-    joint: Arc<Mutex<Joint<T>>>,
-    world: Arc<World>,
-}
-
-/// The task's end of a [`JoinHandle`]: says `Killed` if dropped unused.
-struct Finish<T>(Arc<Mutex<Joint<T>>>);
-
-impl<T> Finish<T> {
-    fn set(&self, result: Result<T, Killed>) {
-        let mut joint = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Joint::Running(waker) = &mut *joint {
-            let waker = waker.take();
-            *joint = Joint::Ended(result);
-            drop(joint);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-}
-
-impl<T> Drop for Finish<T> {
-    fn drop(&mut self) {
-        self.set(Err(Killed));
-    }
-}
-
-/// Splits a future into one that keeps its result and the handle to that.
-pub(super) fn joinable<F: Future>(
-    world: &Arc<World>,
-    future: F,
-) -> (impl Future<Output = ()> + use<F>, JoinHandle<F::Output>) {
-    let joint = Arc::new(Mutex::new(Joint::Running(None)));
-    let finish = Finish(Arc::clone(&joint));
-    let run = async move {
-        let value = future.await;
-        finish.set(Ok(value));
-    };
-    (run, JoinHandle { joint, world: Arc::clone(world) })
-}
-
-impl<T> Future for JoinHandle<T> {
-    type Output = Result<T, Killed>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut joint = self.joint.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *joint, Joint::Taken) {
-            Joint::Ended(result) => Poll::Ready(result),
-            Joint::Running(_) => {
-                *joint = Joint::Running(Some(cx.waker().clone()));
-                self.world.lock().note_wait(Wait::Static("a task it spawned"));
-                Poll::Pending
-            }
-            Joint::Taken => panic!("a JoinHandle was polled after it had given its result"),
-        }
-    }
-}

@@ -7,7 +7,7 @@
 //! are items in flight and not stalled by a partition.
 
 use super::event::Target;
-use super::link::LinkId;
+use super::id::LinkId;
 use super::world::Core;
 use crate::time::Instant;
 use std::collections::VecDeque;

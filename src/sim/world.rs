@@ -7,11 +7,12 @@
 
 use super::config::Config;
 use super::event::{Agenda, Target};
-use super::link::{LinkId, Links};
-use super::node::{NodeId, Nodes};
+use super::id::{LinkId, NodeId, TaskId};
+use super::network::Links;
 use super::outcome::{Outcome, Problem, Waiting};
+use super::process::Processes;
 use super::schedule::{Next, ReadyQueue};
-use super::task::{SendFuture, Task, TaskId, Tasks, Wait, WakeRef};
+use super::task::{SendFuture, Task, Tasks, Wait, WakeRef};
 use super::timer::{TimerKey, Timers};
 use super::trace::{Actor, Record, Trace};
 use crate::choice::{Choices, Site};
@@ -20,7 +21,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
 
 /// What handles share with the [`Sim`](super::Sim).
 pub(super) struct World {
@@ -57,7 +58,7 @@ impl World {
     pub(super) fn fail(&self, node: Option<NodeId>, panicked: bool, message: String) {
         let mut core = self.lock();
         let (actor, name) = match node {
-            Some(id) => (core.nodes[id].actor, Arc::clone(&core.nodes[id].name)),
+            Some(id) => (core.processes[id].actor, Arc::clone(&core.processes[id].name)),
             None => (Actor::WORLD, Arc::from("world")),
         };
         core.trace.record(self.now(), actor, Record::Failed { message: &message });
@@ -85,6 +86,22 @@ impl World {
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+/// Wakes a task from anywhere, other threads included.
+struct TaskWaker {
+    world: Arc<World>,
+    id: TaskId,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.world.lock().make_ready(self.id);
     }
 }
 
@@ -126,7 +143,7 @@ pub(super) struct Core {
     pub(super) timers: Timers,
     pub(super) tasks: Tasks,
     ready: ReadyQueue,
-    pub(super) nodes: Nodes,
+    pub(super) processes: Processes,
     pub(super) links: Links,
     pub(super) choices: Choices,
     pub(super) trace: Trace,
@@ -160,7 +177,7 @@ impl Core {
             tasks: Tasks::default(),
             ties: !matches!(ready, ReadyQueue::Fifo(_)),
             ready,
-            nodes: Nodes::default(),
+            processes: Processes::default(),
             links: Links::default(),
             choices,
             trace: Trace::new(config.retention),
@@ -230,7 +247,7 @@ impl Core {
     fn begin_poll(&mut self, now: Instant, id: TaskId) -> Option<Turn> {
         let task = self.tasks.get(id)?;
         task.queued = false;
-        let node = &mut self.nodes[task.node];
+        let node = &mut self.processes[task.node];
         if node.paused {
             node.parked.push(id);
             task.queued = true;
@@ -295,14 +312,14 @@ impl Core {
         let waiting: Vec<Waiting> = self
             .tasks
             .iter()
-            .filter(|(_, task)| !self.nodes[task.node].daemon)
+            .filter(|(_, task)| !self.processes[task.node].daemon)
             .map(|(id, task)| self.describe_waiting(id, task))
             .collect();
         if waiting.is_empty() { Outcome::Done } else { Outcome::Stuck(waiting) }
     }
 
     fn describe_waiting(&self, id: TaskId, task: &Task) -> Waiting {
-        let node = &self.nodes[task.node];
+        let node = &self.processes[task.node];
         let mut what = self.tasks.waits(id);
         if node.paused {
             what = vec!["to be resumed".to_owned()];
@@ -314,7 +331,7 @@ impl Core {
 
     /// The node whose task was polled last.
     pub(super) fn last_polled(&self) -> Arc<str> {
-        self.last.map_or_else(|| Arc::from("world"), |node| Arc::clone(&self.nodes[node].name))
+        self.last.map_or_else(|| Arc::from("world"), |node| Arc::clone(&self.processes[node].name))
     }
 
     pub(super) fn cancel_timer(&mut self, key: TimerKey) {
@@ -337,6 +354,15 @@ impl Core {
         key
     }
 
+    /// Adds a task to a node's process, and makes its waker.
+    pub(super) fn add_task(&mut self, world: &Arc<World>, node: NodeId) -> (TaskId, Waker) {
+        self.tasks.add(node, |id| Waker::from(Arc::new(TaskWaker { world: Arc::clone(world), id })))
+    }
+
+    pub(super) fn node_of(&mut self, task: TaskId) -> Option<NodeId> {
+        self.tasks.get(task).map(|t| t.node)
+    }
+
     pub(super) fn end_task(&mut self, id: TaskId) {
         // Its waker's address may be used again from here on.
         self.current = self.current.filter(|current| *current != id);
@@ -348,7 +374,7 @@ impl Core {
 
     /// No process will run any more, nor take a task.
     pub(super) fn end_processes(&mut self) {
-        self.nodes.iter_mut().for_each(|node| node.main = None);
+        self.processes.iter_mut().for_each(|node| node.main = None);
     }
 
     /// A choice of the world, traced.

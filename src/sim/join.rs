@@ -1,0 +1,88 @@
+//! Joining: the result of a task, for whoever spawned it.
+//!
+//! The task's end and the handle share one cell, which goes from running to
+//! ended once, and from there to taken: a task that is dropped before it
+//! finished has ended as well, [`Killed`].
+
+use super::task::Wait;
+use super::world::World;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// A task that was dropped before it finished: its node was killed or ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the task's node ended before the task did")]
+pub struct Killed;
+
+/// How far a spawned task is, as its handle sees it.
+#[derive(Debug)]
+enum Joint<T> {
+    Running(Option<Waker>),
+    Ended(Result<T, Killed>),
+    /// The handle has given the result.
+    Taken,
+}
+
+/// The result of a spawned task, to be awaited; dropping it lets the task run
+/// on. It panics if polled again after it gave the result.
+#[derive(Debug)]
+pub struct JoinHandle<T> {
+    joint: Arc<Mutex<Joint<T>>>,
+    world: Arc<World>,
+}
+
+/// The task's end of a [`JoinHandle`]: says `Killed` if dropped unused.
+struct Finish<T>(Arc<Mutex<Joint<T>>>);
+
+impl<T> Finish<T> {
+    fn set(&self, result: Result<T, Killed>) {
+        let mut joint = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Joint::Running(waker) = &mut *joint {
+            let waker = waker.take();
+            *joint = Joint::Ended(result);
+            drop(joint);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl<T> Drop for Finish<T> {
+    fn drop(&mut self) {
+        self.set(Err(Killed));
+    }
+}
+
+/// Splits a future into one that keeps its result and the handle to that.
+pub(super) fn joinable<F: Future>(
+    world: &Arc<World>,
+    future: F,
+) -> (impl Future<Output = ()> + use<F>, JoinHandle<F::Output>) {
+    let joint = Arc::new(Mutex::new(Joint::Running(None)));
+    let finish = Finish(Arc::clone(&joint));
+    let run = async move {
+        let value = future.await;
+        finish.set(Ok(value));
+    };
+    (run, JoinHandle { joint, world: Arc::clone(world) })
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, Killed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut joint = self.joint.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *joint, Joint::Taken) {
+            Joint::Ended(result) => Poll::Ready(result),
+            Joint::Running(_) => {
+                *joint = Joint::Running(Some(cx.waker().clone()));
+                self.world.lock().note_wait(Wait::Static("a task it spawned"));
+                Poll::Pending
+            }
+            Joint::Taken => panic!("a JoinHandle was polled after it had given its result"),
+        }
+    }
+}
