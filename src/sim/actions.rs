@@ -1,7 +1,9 @@
 //! The test's actions that have not yet happened.
 //!
-//! Those for a moment are kept by a number that their event carries; those for
-//! a condition in the order they were given. Each is taken once.
+//! Those for a moment lie in slots, whose numbers their events carry. An action
+//! has one event, which is not cancelled, so its slot is free when that has
+//! come: there are never more slots than actions were pending at once. Those for
+//! a condition are kept in the order they were given. Each is taken once.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,16 +15,21 @@ type Action = Box<dyn FnOnce()>;
 #[derive(Default)]
 pub(super) struct Actions {
     scheduled: Vec<Option<Action>>,
+    free: Vec<u32>,
     conditional: Vec<(Condition, Action)>,
     /// Whether there are conditions that were never looked at.
     unseen: bool,
 }
 
 impl Actions {
-    /// Keeps an action for its moment; its number until then.
+    /// Keeps an action for its moment; its slot until then.
     pub(super) fn schedule(&mut self, action: Action) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.scheduled[slot as usize] = Some(action);
+            return slot;
+        }
         self.scheduled.push(Some(action));
-        u32::try_from(self.scheduled.len() - 1).expect("fewer than 2^32 actions")
+        u32::try_from(self.scheduled.len() - 1).expect("fewer than 2^32 actions pend at once")
     }
 
     /// Keeps an action until its condition holds.
@@ -32,8 +39,10 @@ impl Actions {
     }
 
     /// Takes the action whose moment has come.
-    pub(super) fn take(&mut self, action: u32) -> Option<Action> {
-        self.scheduled[action as usize].take()
+    pub(super) fn take(&mut self, slot: u32) -> Option<Action> {
+        let action = self.scheduled[slot as usize].take()?;
+        self.free.push(slot);
+        Some(action)
     }
 
     pub(super) fn has_conditions(&self) -> bool {
@@ -70,5 +79,24 @@ impl fmt::Debug for Actions {
             .field("scheduled", &self.scheduled.iter().flatten().count())
             .field("conditional", &self.conditional.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_bounded_by_the_actions_pending_at_once() {
+        let mut actions = Actions::default();
+        let mut pending = vec![actions.schedule(Box::new(|| {}))];
+        for _ in 0..1_000 {
+            pending.push(actions.schedule(Box::new(|| {})));
+            assert!(actions.take(pending.remove(0)).is_some());
+        }
+        assert_eq!(actions.scheduled.len(), 2);
+        assert!(actions.take(pending[0]).is_some());
+        assert!(actions.take(pending[0]).is_none(), "each is taken once");
+        assert_eq!(actions.free.len(), 2);
     }
 }
