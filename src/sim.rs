@@ -229,7 +229,7 @@ impl Sim {
             let main = factory(node);
             Box::pin(async move {
                 if let Some(message) = main.await.failure() {
-                    world.fail(Some(id), false, message);
+                    world.fail(actor, false, message);
                 }
             })
         });
@@ -387,10 +387,12 @@ impl Sim {
             match turn {
                 Turn::Poll(id) => self.poll(id),
                 Turn::Arrival { service, connection, up } => {
-                    self.ports[service as usize].arrive(&self.world, connection, up);
+                    self.at_port(service, |port, world| port.arrive(world, connection, up));
                 }
                 Turn::Wake(waker) => waker.wake(),
-                Turn::ServiceTimer(service) => self.ports[service as usize].timeout(&self.world),
+                Turn::ServiceTimer(service) => {
+                    self.at_port(service, |port, world| port.timeout(world));
+                }
                 Turn::Action(number) => {
                     if let Some(action) = self.actions.take(number) {
                         self.act(action);
@@ -417,7 +419,7 @@ impl Sim {
             Ok(Poll::Ready(())) => self.finish(id),
             Err(panic) => {
                 let node = self.world.lock().node_of(id);
-                self.blame(node, &*panic);
+                self.blame_node(node, &*panic);
                 if let Some(node) = node {
                     self.end_process(node, Record::Killed);
                 }
@@ -425,9 +427,27 @@ impl Sim {
         }
     }
 
-    /// Reports a panic of a node, or of the test itself.
-    fn blame(&self, node: Option<NodeId>, panic: &(dyn Any + Send)) {
-        self.world.fail(node, true, panic_message(panic));
+    /// Reports a panic of a node, a service, or the test itself.
+    fn blame(&self, who: Actor, panic: &(dyn Any + Send)) {
+        self.world.fail(who, true, panic_message(panic));
+    }
+
+    fn blame_node(&self, node: Option<NodeId>, panic: &(dyn Any + Send)) {
+        let actor = node.map_or(Actor::WORLD, |node| self.world.lock().processes[node].actor);
+        self.blame(actor, panic);
+    }
+
+    /// Lets a server do something. If its machine or a session of it panics,
+    /// the server is down from then on.
+    fn at_port(&self, service: u32, call: impl FnOnce(&dyn Port, &World)) {
+        let port = &*self.ports[service as usize];
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(port, &self.world))) {
+            self.blame(port.actor(), &*panic);
+            let killed = catch_unwind(AssertUnwindSafe(|| port.panicked(&self.world)));
+            if let Err(panic) = killed {
+                self.blame(port.actor(), &*panic);
+            }
+        }
     }
 
     /// A task has ended; where it was a node's main task, so has its process.
@@ -448,13 +468,13 @@ impl Sim {
     fn discard(&mut self, node: Option<NodeId>, id: TaskId) {
         let job = self.jobs.get_mut(id.slot as usize).and_then(Option::take);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
-            self.blame(node, &*panic);
+            self.blame_node(node, &*panic);
         }
     }
 
     fn act(&self, action: Box<dyn FnOnce()>) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(action)) {
-            self.blame(None, &*panic);
+            self.blame(Actor::WORLD, &*panic);
         }
     }
 
@@ -467,11 +487,11 @@ impl Sim {
             }
             Request::Heal(link) => {
                 let service = self.world.lock().links[link].service;
-                self.ports[service as usize].healed(&self.world, link);
+                self.at_port(service, |port, world| port.healed(world, link));
             }
             Request::Sever { link, before } => {
                 let service = self.world.lock().links[link].service;
-                self.ports[service as usize].severed(&self.world, link, before);
+                self.at_port(service, |port, world| port.severed(world, link, before));
             }
         }
     }
@@ -491,7 +511,7 @@ impl Sim {
         match catch_unwind(AssertUnwindSafe(|| (program.factory)(node))) {
             Ok(future) => self.put(task, Job { waker, future }),
             Err(panic) => {
-                self.blame(Some(id), &*panic);
+                self.blame_node(Some(id), &*panic);
                 self.end_process(id, Record::Killed);
             }
         }
@@ -514,7 +534,9 @@ impl Sim {
         theirs.iter().for_each(|task| core.end_task(*task));
         drop(core);
         theirs.into_iter().for_each(|task| self.discard(Some(id), task));
-        self.ports.iter().for_each(|port| port.node_died(&self.world, id));
+        for service in 0..self.ports.len() as u32 {
+            self.at_port(service, |port, world| port.node_died(world, id));
+        }
     }
 
     /// Takes over the futures that handles have spawned.

@@ -21,10 +21,11 @@ impl fmt::Display for Waiting {
     }
 }
 
-/// A node that panicked, or whose main task ended with an error.
+/// A node or service that panicked, or a node whose main task ended with an
+/// error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The node, or `world` for an action of the test.
+    /// The node or the service, or `world` for an action of the test.
     pub node: Arc<str>,
     /// The world's time.
     pub at: Instant,
@@ -71,7 +72,8 @@ pub enum Outcome {
         /// When that event is.
         next: Instant,
     },
-    /// A node panicked or failed. The world can be run on without it.
+    /// A node or a service panicked, or a node failed. The world can be run on
+    /// without it: its process is gone, as after a kill.
     Failed(Box<Problem>),
 }
 

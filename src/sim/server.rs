@@ -72,6 +72,9 @@ pub(super) trait Port {
     fn healed(&self, world: &World, link: LinkId);
     fn severed(&self, world: &World, link: LinkId, before: u32);
     fn recorded(&self) -> Vec<Choice>;
+    fn actor(&self) -> Actor;
+    /// A call of one of the above has panicked: the process is gone.
+    fn panicked(&self, world: &World);
 }
 
 impl<S: Service> Server<S> {
@@ -286,11 +289,17 @@ impl<S: Service> Server<S> {
         cell.running = how.is_none();
         self.settle(world, cell);
         if !cell.running {
-            let mut core = world.lock();
-            for conn in cell.connections.values_mut() {
-                if std::mem::take(&mut conn.accepted) {
-                    conn.down.send(&mut core, now, &conn.route, false, Down::Close);
-                }
+            Self::close_all(world, cell);
+        }
+    }
+
+    /// The server's end of every connection closes: the nodes hear of it after
+    /// what was sent.
+    fn close_all(world: &World, cell: &mut Cell<S>) {
+        let mut core = world.lock();
+        for conn in cell.connections.values_mut() {
+            if std::mem::take(&mut conn.accepted) {
+                conn.down.send(&mut core, world.now(), &conn.route, false, Down::Close);
             }
         }
     }
@@ -367,6 +376,30 @@ impl<S: Service> Port for Server<S> {
 
     fn recorded(&self) -> Vec<Choice> {
         self.lock().machine.recorded().to_vec()
+    }
+
+    fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// As a kill, but what it had not yet sent is not asked for; and the server
+    /// is down before the machine is told, since that may panic again.
+    fn panicked(&self, world: &World) {
+        let mut guard = self.lock();
+        let cell = &mut *guard;
+        if !std::mem::take(&mut cell.running) {
+            return;
+        }
+        let now = world.now();
+        Self::close_all(world, cell);
+        let mut core = world.lock();
+        if let Some((_, key)) = cell.timer.take() {
+            core.cancel_timer(key);
+        }
+        let how = Shutdown::Kill;
+        core.trace.record(now, self.actor, Record::Stopped { how: how.name() });
+        drop(core);
+        cell.machine.stop(now, how);
     }
 }
 

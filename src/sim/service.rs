@@ -37,6 +37,11 @@ impl Shutdown {
 ///
 /// Inputs come with the time; outputs are polled until there are none; the
 /// machine says when it next wants [`Service::handle_timeout`].
+///
+/// A panic in here, or in a [`Session`], that comes of an event of the world
+/// fails the run in the service's name; the server is then down, as after
+/// [`Shutdown::Kill`], until it is started again. One that comes of a call of a
+/// [`ServiceHandle`](super::ServiceHandle) is the caller's.
 pub trait Service: Send + 'static {
     /// What a client sends.
     type Input: Send + 'static;

@@ -73,7 +73,8 @@ pub enum What {
     Killed,
     /// A node's main task ended.
     Exited,
-    /// A node's main task ended with an error, or one of its tasks panicked.
+    /// A node's main task ended with an error, one of its tasks panicked, or a
+    /// service did.
     Failed(String),
     /// A node was paused.
     Paused,
@@ -200,6 +201,10 @@ impl Trace {
         Actor(u32::try_from(self.names.len() - 1).expect("fewer than 2^32 actors"))
     }
 
+    pub(super) fn name(&self, actor: Actor) -> &Arc<str> {
+        &self.names[actor.0 as usize]
+    }
+
     /// Whether events are looked at: where not, a message's fingerprint need
     /// not be made.
     pub(super) fn is_on(&self) -> bool {
@@ -220,7 +225,7 @@ impl Trace {
             self.kept.pop_front();
         }
         if room > 0 {
-            let who = Arc::clone(&self.names[who.0 as usize]);
+            let who = Arc::clone(self.name(who));
             self.kept.push_back(Event { at, who, what: record.what() });
         }
     }

@@ -54,17 +54,13 @@ impl World {
         assert!(Arc::ptr_eq(self, other), "a handle was used in another world than its own");
     }
 
-    /// Reports a failure of a node, or of the test itself.
-    pub(super) fn fail(&self, node: Option<NodeId>, panicked: bool, message: String) {
+    /// Reports a failure of a node, a service, or the test itself.
+    pub(super) fn fail(&self, who: Actor, panicked: bool, message: String) {
         let mut core = self.lock();
-        let (actor, name) = match node {
-            Some(id) => (core.processes[id].actor, Arc::clone(&core.processes[id].name)),
-            None => (Actor::WORLD, Arc::from("world")),
-        };
-        core.trace.record(self.now(), actor, Record::Failed { message: &message });
-        let problem =
-            Box::new(Problem { node: name, at: self.now(), seed: self.seed, panicked, message });
-        core.problems.push_back(problem);
+        core.trace.record(self.now(), who, Record::Failed { message: &message });
+        let node = Arc::clone(core.trace.name(who));
+        let problem = Problem { node, at: self.now(), seed: self.seed, panicked, message };
+        core.problems.push_back(Box::new(problem));
     }
 
     /// Wakes everyone on the list; with no lock of the core held.

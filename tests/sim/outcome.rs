@@ -1,9 +1,9 @@
 //! How runs end, and how well they say so.
 
-use crate::support::{Client, at_ms, counter, ms, secs};
+use crate::support::{Ask, Client, Tell, at_ms, counter, ms, secs};
 use std::time::Duration;
 use stunt_double::Instant;
-use stunt_double::sim::{Config, Disconnected, Outcome, Problem, Sim, Strategy};
+use stunt_double::sim::{Config, Disconnected, Latency, Outcome, Problem, Sim, Strategy};
 
 fn failed(sim: &mut Sim) -> Problem {
     match sim.run() {
@@ -201,6 +201,74 @@ fn a_factory_that_panics_fails_its_node() {
     let problem = failed(&mut sim);
     assert_eq!((&*problem.node, &*problem.message), ("a", "it cannot start again"));
     assert!(!node.is_alive());
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_panic_of_a_service_fails_the_run_and_takes_the_server_down() {
+    let mut sim = Sim::new(79);
+    let counter = counter(&mut sim);
+    let handle = counter.clone();
+    let node = sim.node("client", move |node| {
+        let counter = handle.clone();
+        async move {
+            let client = Client::open(&node, &counter).await?;
+            client.ask(Ask::Add(3)).await?;
+            client.ask(Ask::Save).await?;
+            client.ask(Ask::Add(4)).await?;
+            client.send(Ask::Ring(ms(5)))?;
+            client.ask(Ask::Panic).await.map(|_| ())
+        }
+    });
+    node.link(&counter).set_latency(Latency::Constant(ms(1)));
+    let problem = failed(&mut sim);
+    assert_eq!((&*problem.node, problem.at, problem.seed), ("counter", at_ms(9), 79));
+    assert!(problem.panicked);
+    let text = problem.to_string();
+    assert!(text.starts_with("counter panicked at 0.009s, seed 79: the counter lost count at 7\n"));
+    assert!(text.contains("\n  replay with: STUNT_DOUBLE_SEED=79 cargo test"), "{text}");
+    assert!(!counter.is_running());
+
+    let reset = failed(&mut sim);
+    assert_eq!((&*reset.node, reset.at), ("client", at_ms(10)), "its socket was closed");
+    assert_eq!(reset.message, Disconnected::Reset.to_string());
+    sim.run().expect_done();
+    assert_eq!(sim.now(), at_ms(11), "its close arrives, but no bell rings any more");
+
+    counter.start();
+    assert_eq!(counter.inspect(|machine| machine.total), 3, "as after a kill");
+    sim.node("another", move |node| {
+        let counter = counter.clone();
+        async move {
+            let told = Client::open(&node, &counter).await?.ask(Ask::Add(1)).await?;
+            assert_eq!(told, Tell::Total(4));
+            Ok::<(), Disconnected>(())
+        }
+    });
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_service_that_cannot_even_be_killed_is_down_all_the_same() {
+    let mut sim = Sim::new(1);
+    let counter = counter(&mut sim);
+    let handle = counter.clone();
+    sim.daemon("client", move |node| {
+        let counter = handle.clone();
+        async move {
+            let client = Client::open(&node, &counter).await?;
+            assert_eq!(client.ask(Ask::Ring(ms(3))).await, Err(Disconnected::Reset));
+            Client::open(&node, &counter).await.map(drop)
+        }
+    });
+    sim.advance_to(at_ms(1)).expect_reached();
+    counter.with(|machine, _| machine.broken = true);
+    let problems = [failed(&mut sim), failed(&mut sim)];
+    let told = problems.each_ref().map(|p| (&*p.node, p.at, &*p.message));
+    assert_eq!(told[0], ("counter", at_ms(3), "the counter cannot ring"));
+    assert_eq!(told[1], ("counter", at_ms(3), "the counter cannot stop"));
+    assert!(!counter.is_running());
+    assert_eq!(failed(&mut sim).message, Disconnected::Refused.to_string());
     sim.run().expect_done();
 }
 

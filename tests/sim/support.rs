@@ -29,6 +29,8 @@ pub(crate) enum Ask {
     Toss(u64),
     /// Tells [`Tell::Rang`] after this time.
     Ring(Duration),
+    /// Panics.
+    Panic,
 }
 
 /// What the counter tells a client.
@@ -47,6 +49,8 @@ pub(crate) enum Tell {
 pub(crate) struct Counter {
     pub(crate) total: u64,
     saved: u64,
+    /// Whether its timer and its end make it panic.
+    pub(crate) broken: bool,
     /// What reached it: `0.5s 0 Add(1)`.
     pub(crate) log: Vec<String>,
     clients: Vec<u64>,
@@ -60,6 +64,7 @@ impl Counter {
         Counter {
             total: 0,
             saved: 0,
+            broken: false,
             log: Vec::new(),
             clients: Vec::new(),
             bells: Vec::new(),
@@ -103,6 +108,7 @@ impl Service for Counter {
                 self.bells.push((now + delay, connection));
                 return;
             }
+            Ask::Panic => panic!("the counter lost count at {}", self.total),
         };
         self.outputs.push_back((connection, tell));
     }
@@ -123,12 +129,14 @@ impl Service for Counter {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        assert!(!self.broken, "the counter cannot ring");
         self.log.push(format!("{now} timeout"));
         let due = self.bells.extract_if(.., |(at, _)| *at <= now);
         self.outputs.extend(due.map(|(_, connection)| (connection, Tell::Rang)));
     }
 
     fn stop(&mut self, now: Instant, how: Shutdown) {
+        assert!(!self.broken, "the counter cannot stop");
         self.log.push(format!("{now} stop {how:?}"));
         if how == Shutdown::Clean {
             self.saved = self.total;
@@ -166,6 +174,7 @@ impl Service for Counter {
             Ask::Save => 2,
             Ask::Toss(n) => 8 * n + 3,
             Ask::Ring(delay) => 8 * (delay.as_nanos() as u64) + 4,
+            Ask::Panic => 5,
         }
     }
 
