@@ -129,4 +129,17 @@ impl Config {
         self.record = true;
         self
     }
+    /// What a replay needs beside the seed, in words: empty if that is enough.
+    pub(super) fn beside_the_seed(&self) -> String {
+        let strategy = match self.strategy {
+            Strategy::Fifo => None,
+            other => Some(format!("strategy {other:?}")),
+        };
+        let choices = match &self.tape {
+            _ if self.calm => Some("calm".to_owned()),
+            Some(_) => Some("replaying a tape".to_owned()),
+            None => None,
+        };
+        strategy.into_iter().chain(choices).collect::<Vec<_>>().join(", ")
+    }
 }

@@ -76,6 +76,9 @@ pub struct Sweep {
     pub wall_time: Duration,
     /// How to run the smallest failing seed again: a line for a shell.
     pub replay: Option<String>,
+    /// What else the worlds had in common that a replay needs, such as
+    /// `strategy Random`: empty if their settings were the default.
+    pub settings: String,
 }
 
 impl Sweep {
@@ -101,7 +104,11 @@ impl fmt::Display for Sweep {
         match self.failures.first() {
             None => write!(f, "{} seeds, none failed", self.ran),
             Some(failure) => {
-                write!(f, "seed {} failed: {}", failure.seed, failure.message)?;
+                write!(f, "seed {} failed", failure.seed)?;
+                if !self.settings.is_empty() {
+                    write!(f, " ({})", self.settings)?;
+                }
+                write!(f, ": {}", failure.message)?;
                 self.replay.iter().try_for_each(|line| write!(f, "\n  replay with: {line}"))
             }
         }
@@ -205,7 +212,14 @@ impl Seeds {
             failures.truncate(1);
         }
         let replay = failures.first().map(|failure| replay::command(failure.seed));
-        Sweep { ran: found.ran.into_inner(), failures, wall_time: began.elapsed(), replay }
+        let settings = self.config.beside_the_seed();
+        Sweep {
+            ran: found.ran.into_inner(),
+            failures,
+            wall_time: began.elapsed(),
+            replay,
+            settings,
+        }
     }
 
     /// Runs the next seed until there is none. Seeds are taken in rising

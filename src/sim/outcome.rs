@@ -31,6 +31,9 @@ pub struct Problem {
     pub at: Instant,
     /// The world's seed.
     pub seed: u64,
+    /// What else made the run what it was, such as `strategy Random`: empty if
+    /// the world's settings were the default as far as they matter to that.
+    pub settings: String,
     /// Whether it was a panic.
     pub panicked: bool,
     /// What the panic or the error said.
@@ -40,7 +43,11 @@ pub struct Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.panicked { "panicked" } else { "failed" };
-        write!(f, "{} {how} at {}, seed {}: {}", self.node, self.at, self.seed, self.message)?;
+        write!(f, "{} {how} at {}, seed {}", self.node, self.at, self.seed)?;
+        if !self.settings.is_empty() {
+            write!(f, ", {}", self.settings)?;
+        }
+        write!(f, ": {}", self.message)?;
         write!(f, "\n  replay with: {}", super::replay::command(self.seed))
     }
 }

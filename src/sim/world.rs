@@ -26,13 +26,20 @@ use std::task::{Context, Wake, Waker};
 /// What handles share with the [`Sim`](super::Sim).
 pub(super) struct World {
     seed: u64,
+    /// What a failure tells beside the seed.
+    settings: String,
     now: AtomicU64,
     core: Mutex<Core>,
 }
 
 impl World {
     pub(super) fn new(config: &Config) -> World {
-        World { seed: config.seed, now: AtomicU64::new(0), core: Mutex::new(Core::new(config)) }
+        World {
+            seed: config.seed,
+            settings: config.beside_the_seed(),
+            now: AtomicU64::new(0),
+            core: Mutex::new(Core::new(config)),
+        }
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -59,7 +66,8 @@ impl World {
         let mut core = self.lock();
         core.trace.record(self.now(), who, Record::Failed { message: &message });
         let node = Arc::clone(core.trace.name(who));
-        let problem = Problem { node, at: self.now(), seed: self.seed, panicked, message };
+        let (at, seed, settings) = (self.now(), self.seed, self.settings.clone());
+        let problem = Problem { node, at, seed, settings, panicked, message };
         core.problems.push_back(Box::new(problem));
     }
 

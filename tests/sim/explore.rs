@@ -56,6 +56,8 @@ fn a_failing_sweep_says_how_to_replay_it() {
     assert_eq!(sweep.replay.as_deref(), Some(&*replay));
     assert_eq!(sweep.to_string(), format!("seed 43 failed: too large\n  replay with: {replay}"));
     assert!(sweep.seeds_per_second() > 0.0);
+    let random = Seeds::new(7..9).strategy(Strategy::Random).run(|_| Err::<(), _>("no"));
+    assert!(random.to_string().starts_with("seed 7 failed (strategy Random): no\n"), "{random}");
 }
 
 #[test]

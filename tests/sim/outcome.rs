@@ -2,8 +2,8 @@
 
 use crate::support::{Ask, Client, Tell, at_ms, counter, ms, secs};
 use std::time::Duration;
-use stunt_double::Instant;
 use stunt_double::sim::{Config, Disconnected, Latency, Outcome, Problem, Sim, Strategy};
+use stunt_double::{Instant, Tape};
 
 fn failed(sim: &mut Sim) -> Problem {
     match sim.run() {
@@ -300,10 +300,23 @@ fn panics_of_a_process_that_is_being_dropped_are_all_told() {
 }
 
 #[test]
-fn a_failure_under_another_strategy_is_told_alike() {
-    for strategy in [Strategy::Random, Strategy::Pct { depth: 3, steps: 10 }] {
-        let mut sim = Sim::with_config(Config::new(4).strategy(strategy));
+fn a_failure_names_what_a_replay_needs_beside_the_seed() {
+    let pct = Strategy::Pct { depth: 3, steps: 10 };
+    let config = Config::new(4);
+    for (config, settings) in [
+        (config.clone().record(), ""),
+        (config.clone().strategy(Strategy::Random), ", strategy Random"),
+        (config.clone().strategy(pct), ", strategy Pct { depth: 3, steps: 10 }"),
+        (config.clone().calm(), ", calm"),
+        (config.clone().replay(Tape::default()), ", replaying a tape"),
+        (config.clone().replay(Tape::default()).calm(), ", calm"),
+        (config.strategy(Strategy::Random).calm(), ", strategy Random, calm"),
+    ] {
+        let mut sim = Sim::with_config(config);
         sim.node("a", async |_| Err::<(), _>("no"));
-        assert_eq!(failed(&mut sim).message, "no");
+        let problem = failed(&mut sim);
+        assert_eq!(problem.message, "no");
+        let text = problem.to_string();
+        assert!(text.starts_with(&format!("a failed at 0s, seed 4{settings}: no\n")), "{text}");
     }
 }
