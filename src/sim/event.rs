@@ -6,15 +6,17 @@
 //! Time never runs backwards, so the agenda is a *radix heap* (Ahuja, Mehlhorn,
 //! Orlin and Tarjan, 1990), a priority queue for monotone keys: an event lies
 //! in the bucket of the highest bit in which its time differs from a base
-//! time. When the nearest bucket's turn comes, it is spread over those below
-//! it, or simply sorted if it is small; what is sorted is the *run*, from which
-//! events are taken. So an event moves a few times, each time to the end of a
-//! list. With 100,000 timers set, that is faster than a binary heap, whose
-//! every step down is a cache miss.
+//! time. Below the buckets lies the *run*, a binary heap of the nearest events,
+//! from which they are taken. When the run is empty the nearest bucket becomes
+//! it, if that is small enough for a processor's cache, or else is spread over
+//! the buckets below. An agenda that is small as a whole is all run. So with
+//! 100 timers this is a binary heap, and with 100,000 it is several times
+//! faster than one, whose every step down is then a cache miss.
 
 use super::timer::{TimerKey, Timers};
 use crate::time::Instant;
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 /// What an event is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +30,12 @@ pub(super) enum Target {
     Action(u32),
 }
 
-/// A bucket of at most so many events is sorted, not spread.
-const SORT: usize = 32;
+/// A bucket, or an agenda, of at most so many events becomes the run.
+const SMALL: usize = 1_024;
 /// A run that grows beyond this is put back into buckets.
-const SPILL: usize = 64;
+const SPILL: usize = 2 * SMALL;
+/// The span of a run that has everything.
+const ALL: u32 = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Event {
@@ -39,6 +43,27 @@ struct Event {
     /// The tie in the upper 16 bits, the sequence in the lower 48.
     order: u64,
     target: Target,
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Event) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Event {}
+
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Event) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Reversed, since the heap gives the greatest first.
+impl Ord for Event {
+    fn cmp(&self, other: &Event) -> Ordering {
+        other.key().cmp(&self.key())
+    }
 }
 
 impl Event {
@@ -62,9 +87,9 @@ enum Next {
 /// Events not yet due, and those due now.
 #[derive(Debug)]
 pub(super) struct Agenda {
-    /// The nearest events, sorted: those whose time differs from `base` in the
-    /// lowest `span` bits at most.
-    run: VecDeque<Event>,
+    /// The nearest events: those whose time differs from `base` in the lowest
+    /// `span` bits at most.
+    run: BinaryHeap<Event>,
     span: u32,
     /// Bucket `i` has the events whose time differs from `base` in bit `i` and
     /// in none above. Those below `span` are empty.
@@ -83,7 +108,7 @@ pub(super) struct Agenda {
 impl Default for Agenda {
     fn default() -> Agenda {
         Agenda {
-            run: VecDeque::new(),
+            run: BinaryHeap::new(),
             span: 0,
             buckets: Vec::new(),
             filled: 0,
@@ -119,14 +144,8 @@ impl Agenda {
 
     fn place(&mut self, event: Event) {
         let differs = event.at ^ self.base;
-        if differs >> self.span == 0 {
-            match self.run.back() {
-                Some(last) if last.key() > event.key() => {
-                    let after = self.run.partition_point(|other| other.key() < event.key());
-                    self.run.insert(after, event);
-                }
-                Some(_) | None => self.run.push_back(event),
-            }
+        if differs.checked_shr(self.span).unwrap_or(0) == 0 {
+            self.run.push(event);
             return;
         }
         let bucket = differs.ilog2() as usize;
@@ -142,17 +161,17 @@ impl Agenda {
     fn rebase(&mut self, base: u64, span: u32) {
         self.base = base;
         self.span = span;
-        let mut run = std::mem::take(&mut self.run);
-        run.drain(..).for_each(|event| self.place(event));
+        let run = std::mem::take(&mut self.run);
+        run.into_iter().for_each(|event| self.place(event));
     }
 
     /// When the next event is due.
     pub(super) fn next_at(&mut self, timers: &Timers) -> Option<Instant> {
-        while let Some(first) = self.run.front() {
+        while let Some(first) = self.run.peek() {
             if !first.is_dead(timers) {
                 return Some(Instant::from_nanos(first.at));
             }
-            self.run.pop_front();
+            self.run.pop();
             self.forget(1);
         }
         let next = match self.next {
@@ -194,9 +213,9 @@ impl Agenda {
     pub(super) fn pop(&mut self, timers: &Timers, limit: Instant) -> Option<(Instant, Target)> {
         let at = self.next_at(timers).filter(|at| *at <= limit)?;
         if self.run.is_empty() {
-            self.open_bucket(at.as_nanos());
+            self.refill(at.as_nanos());
         }
-        let event = self.run.pop_front().expect("the next time has an event");
+        let event = self.run.pop().expect("the next time has an event");
         self.len -= 1;
         if self.run.is_empty() {
             self.next = Next::Unknown;
@@ -204,23 +223,28 @@ impl Agenda {
         Some((at, event.target))
     }
 
-    /// Makes a run of the lowest bucket, or of the part of it that is at its
-    /// least time, which is `at`, and has come.
-    fn open_bucket(&mut self, at: u64) {
-        let bucket = self.filled.trailing_zeros();
-        self.filled &= !(1 << bucket);
-        let mut events = std::mem::take(&mut self.buckets[bucket as usize]);
+    /// Fills the empty run from the buckets. `at` is the least time in them,
+    /// and has come.
+    fn refill(&mut self, at: u64) {
         self.base = at;
-        if events.len() <= SORT {
-            self.span = bucket;
-            events.sort_unstable_by_key(Event::key);
+        if self.len <= SMALL {
+            self.span = ALL;
+            self.filled = 0;
+            self.run.extend(self.buckets.iter_mut().flat_map(|bucket| bucket.drain(..)));
+            return;
+        }
+        let lowest = self.filled.trailing_zeros();
+        self.filled &= !(1 << lowest);
+        let mut events = std::mem::take(&mut self.buckets[lowest as usize]);
+        if events.len() <= SMALL {
+            self.span = lowest;
             self.run.extend(events.drain(..));
         } else {
             self.span = 0;
             events.drain(..).for_each(|event| self.place(event));
         }
         // Its room is kept for the next ones.
-        self.buckets[bucket as usize] = events;
+        self.buckets[lowest as usize] = events;
     }
 
     /// Tells that a timer in here was cancelled. Its event stays until half
@@ -313,8 +337,9 @@ mod tests {
         let mut draw = |n| choices.choose(crate::Site::new("test"), 0, n);
         let timers = Timers::default();
         let (mut agenda, mut list, mut now) = (Agenda::default(), Vec::new(), 0);
-        for n in 0..3_000_u32 {
-            if draw(5) < 3 {
+        for n in 0..12_000_u32 {
+            // Grows beyond what is small, and shrinks again.
+            if draw(5) < if n / 4_000 == 1 { 1 } else { 4 } {
                 let spread = 1 << draw(40);
                 let (at, tie) = (now + draw(spread), draw(3) as u16);
                 agenda.push(
