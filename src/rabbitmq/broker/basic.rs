@@ -127,9 +127,10 @@ impl Broker {
             let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
             };
-            let Some(Consumer { queue, .. }) = broker.consumers.remove(consumer) else {
+            let Some(Consumer { queue, tag, .. }) = broker.consumers.remove(consumer) else {
                 return Ok(());
             };
+            broker.channel_mut(key).remember_cancelled(consumer, tag);
             if broker.remove_dead_consumers(queue) {
                 broker.delete_queue(queue);
                 return Ok(());

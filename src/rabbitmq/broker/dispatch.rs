@@ -140,7 +140,9 @@ impl Broker {
         how: Settle,
     ) {
         let Unacked { queue, consumer, entry } = unacked;
-        if let Some(unblocked) = self.take_back(channel, queue, consumer, 1) {
+        if let Some(owner) = self.queues.get_mut(queue) {
+            owner.unacked -= 1;
+            let unblocked = self.refund(channel, queue, consumer, 1);
             match how {
                 Settle::Drop => self.leave(now, queue, entry),
                 Settle::Requeue => self.put_back(now, queue, vec![entry]),
@@ -152,7 +154,8 @@ impl Broker {
         self.below_limit(now, channel, usize::from(consumer.is_some()));
     }
 
-    /// Settles deliveries of a channel: queue by queue, consumer by consumer.
+    /// Settles deliveries of a channel: queue by queue, and there consumer tag
+    /// by consumer tag.
     pub(super) fn settle(
         &mut self,
         now: Instant,
@@ -161,70 +164,83 @@ impl Broker {
         how: Settle,
     ) {
         let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
-        self.sort_for_settling(&mut taken);
+        taken.sort_by(|a, b| {
+            let by_position = || a.entry.position().cmp(&b.entry.position());
+            self.settling_order(channel, a, b).then_with(by_position)
+        });
         let mut rest = taken.into_iter().peekable();
         while let Some(first) = rest.next() {
-            let (queue, consumer) = (first.queue, first.consumer);
-            let mut entries = vec![first.entry];
+            let mut group = vec![first];
             while let Some(next) =
-                rest.next_if(|next| (next.queue, next.consumer) == (queue, consumer))
+                rest.next_if(|next| self.settling_order(channel, &group[0], next).is_eq())
             {
-                entries.push(next.entry);
+                group.push(next);
             }
-            let Some(unblocked) = self.take_back(channel, queue, consumer, entries.len()) else {
-                continue;
-            };
-            match how {
-                Settle::Drop => {
-                    for entry in entries {
-                        self.leave(now, queue, entry);
-                    }
-                }
-                Settle::Requeue => self.put_back(now, queue, entries),
-            }
-            if unblocked || how == Settle::Requeue {
-                self.run_queue(now, queue);
-            }
+            self.settle_group(now, channel, group, how);
         }
         self.below_limit(now, channel, delivered);
     }
 
-    /// Brings deliveries into the order in which the server settles them:
-    /// queue by queue, there by the consumers' tags with fetched ones first,
-    /// and there by position.
-    fn sort_for_settling(&self, taken: &mut [Unacked]) {
+    /// The order in which the server settles deliveries of a channel: queue by
+    /// queue, and there by the consumers' tags, with fetched ones first. A
+    /// consumer that was cancelled counts with its tag.
+    fn settling_order(&self, channel: ChannelKey, a: &Unacked, b: &Unacked) -> Ordering {
         let tag = |unacked: &Unacked| {
-            let consumer = unacked.consumer.and_then(|key| self.consumers.get(key));
-            consumer.map(|consumer| consumer.tag.as_str())
+            let key = unacked.consumer?;
+            let live = self.consumers.get(key).map(|consumer| &*consumer.tag);
+            live.or_else(|| self.channels.get(channel)?.cancelled_tag(key))
         };
-        taken.sort_by(|a, b| {
-            let by_tag = || match a.consumer == b.consumer {
-                true => Ordering::Equal,
-                false => (tag(a), a.consumer).cmp(&(tag(b), b.consumer)),
-            };
-            let by_position = || a.entry.position().cmp(&b.entry.position());
-            a.queue.cmp(&b.queue).then_with(by_tag).then_with(by_position)
-        });
+        let by_tag = || match a.consumer == b.consumer {
+            true => Ordering::Equal,
+            false => tag(a).cmp(&tag(b)),
+        };
+        a.queue.cmp(&b.queue).then_with(by_tag)
+    }
+
+    /// Settles deliveries of one queue to the consumers of one tag, of which at
+    /// most one is not cancelled.
+    fn settle_group(
+        &mut self,
+        now: Instant,
+        channel: ChannelKey,
+        group: Vec<Unacked>,
+        how: Settle,
+    ) {
+        let queue = group[0].queue;
+        let is_live = |key: &ConsumerKey| self.consumers.get(*key).is_some();
+        let consumer = group.iter().find_map(|unacked| unacked.consumer.filter(is_live));
+        let its_own = group.iter().filter(|unacked| unacked.consumer == consumer).count();
+        let Some(owner) = self.queues.get_mut(queue) else {
+            return;
+        };
+        owner.unacked -= group.len();
+        let unblocked = self.refund(channel, queue, consumer, its_own);
+        let entries = group.into_iter().map(|unacked| unacked.entry);
+        match how {
+            Settle::Drop => entries.for_each(|entry| self.leave(now, queue, entry)),
+            Settle::Requeue => self.put_back(now, queue, entries.collect()),
+        }
+        if unblocked || how == Settle::Requeue {
+            self.run_queue(now, queue);
+        }
     }
 
     /// Deliveries of a consumer are no longer outstanding. Says whether that
-    /// may have let blocked consumers back into the ring; `None` if the queue
-    /// is gone.
-    fn take_back(
+    /// may have let blocked consumers back into the ring.
+    fn refund(
         &mut self,
         channel: ChannelKey,
         key: QueueKey,
         consumer: Option<ConsumerKey>,
         count: usize,
-    ) -> Option<bool> {
-        self.queues.get_mut(key)?.unacked -= count;
+    ) -> bool {
         let was_at_limit = consumer
             .and_then(|consumer| self.consumers.get_mut(consumer))
             .is_some_and(|consumer| consumer.refund(count));
         if was_at_limit {
             self.unblock(channel, key);
         }
-        Some(was_at_limit)
+        was_at_limit
     }
 
     /// Puts messages, in order of position, back to their places.
