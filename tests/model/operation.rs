@@ -67,6 +67,7 @@ pub(crate) enum Operation {
         queue: Option<usize>,
         persistent: bool,
         mandatory: bool,
+        expiration: Option<u64>,
     },
     Consume {
         on: usize,
@@ -150,30 +151,37 @@ fn operation() -> impl Strategy<Value = Operation> {
     ];
     let down = prop_oneof![Just(Down::Stop), Just(Down::Kill), Just(Down::PowerLoss)];
     let to = prop_oneof![3 => queue.clone().prop_map(Some), 1 => Just(None)];
+    let expiration = prop_oneof![
+        6 => Just(None),
+        1 => Just(Some(0)),
+        2 => Just(Some(100)),
+        1 => Just(Some(200)),
+    ];
     prop_oneof![
-        4 => queue.clone().prop_map(|queue| Declare { queue }),
-        1 => (queue.clone(), seldom(), seldom())
-            .prop_map(|(queue, if_unused, if_empty)| Delete { queue, if_unused, if_empty }),
-        1 => queue.clone().prop_map(|queue| Purge { queue }),
-        24 => (on.clone(), to, any::<bool>(), seldom()).prop_map(
-            |(on, queue, persistent, mandatory)| Publish { on, queue, persistent, mandatory }
-        ),
-        8 => (on.clone(), queue.clone(), tag.clone(), seldom())
-            .prop_map(|(on, queue, tag, no_ack)| Consume { on, queue, tag, no_ack }),
-        3 => (on.clone(), tag).prop_map(|(on, tag)| Cancel { on, tag }),
-        6 => (on.clone(), queue, seldom())
-            .prop_map(|(on, queue, no_ack)| Get { on, queue, no_ack }),
-        24 => (on.clone(), which, seldom(), how)
-            .prop_map(|(on, which, multiple, how)| Settle { on, which, multiple, how }),
-        2 => on.clone().prop_map(|on| Recover { on }),
-        6 => (on.clone(), 0..4_u16, any::<bool>())
-            .prop_map(|(on, count, global)| Qos { on, count, global }),
-        2 => on.clone().prop_map(|on| Confirm { on }),
-        2 => on.prop_map(|on| Close { on }),
-        1 => (0..2_usize).prop_map(|connection| Lose { connection }),
-        6 => prop_oneof![Just(0), Just(120), Just(250)].prop_map(|ms| Wait { ms }),
-        1 => down.prop_map(Restart),
-    ]
+           4 => queue.clone().prop_map(|queue| Declare { queue }),
+           1 => (queue.clone(), seldom(), seldom())
+               .prop_map(|(queue, if_unused, if_empty)| Delete { queue, if_unused, if_empty }),
+           1 => queue.clone().prop_map(|queue| Purge { queue }),
+           24 => (on.clone(), to, any::<bool>(), seldom(), expiration).prop_map(
+               |(on, queue, persistent, mandatory, expiration)| Publish {
+    on, queue, persistent, mandatory, expiration }
+           ),
+           8 => (on.clone(), queue.clone(), tag.clone(), seldom())
+               .prop_map(|(on, queue, tag, no_ack)| Consume { on, queue, tag, no_ack }),
+           3 => (on.clone(), tag).prop_map(|(on, tag)| Cancel { on, tag }),
+           6 => (on.clone(), queue, seldom())
+               .prop_map(|(on, queue, no_ack)| Get { on, queue, no_ack }),
+           24 => (on.clone(), which, seldom(), how)
+               .prop_map(|(on, which, multiple, how)| Settle { on, which, multiple, how }),
+           2 => on.clone().prop_map(|on| Recover { on }),
+           6 => (on.clone(), 0..4_u16, any::<bool>())
+               .prop_map(|(on, count, global)| Qos { on, count, global }),
+           2 => on.clone().prop_map(|on| Confirm { on }),
+           2 => on.prop_map(|on| Close { on }),
+           1 => (0..2_usize).prop_map(|connection| Lose { connection }),
+           6 => prop_oneof![Just(0), Just(120), Just(250)].prop_map(|ms| Wait { ms }),
+           1 => down.prop_map(Restart),
+       ]
 }
 
 /// What every case begins with: channels, the exchange, the queues.
@@ -223,11 +231,14 @@ impl Operation {
             Operation::Purge { queue } => {
                 method(0, Method::QueuePurge { queue: name(queue), no_wait: false })
             }
-            Operation::Publish { on, queue, persistent, mandatory } => {
+            Operation::Publish { on, queue, persistent, mandatory, expiration } => {
                 let body = format!("m{}", reference.published());
                 let mut properties = Properties::default();
                 if persistent {
                     properties = properties.persistent();
+                }
+                if let Some(ms) = expiration {
+                    properties = properties.with_expiration(ms.to_string());
                 }
                 let (exchange, key) = match queue {
                     Some(queue) => ("", QUEUES[queue]),

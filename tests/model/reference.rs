@@ -241,11 +241,14 @@ impl Reference {
             self.confirm(confirm);
         }
         self.say_confirms();
-        self.now += time;
-        let now = self.now;
-        for queue in self.places.iter_mut().flatten() {
-            if queue.last_operation + Duration::from_millis(200) <= now {
-                queue.on_disk = queue.log.len();
+        for _ in 0..time.as_millis() {
+            self.now += Duration::from_millis(1);
+            let now = self.now;
+            for queue in self.places.iter_mut().flatten() {
+                queue.expire(now);
+                if queue.last_operation + Duration::from_millis(200) <= now {
+                    queue.on_disk = queue.log.len();
+                }
             }
         }
     }
@@ -276,6 +279,7 @@ impl Reference {
                 Down::Stop => queue.stop(held.map(|unacked| unacked.message.clone())),
                 Down::Kill | Down::PowerLoss => queue.crash(),
             }
+            queue.expire(self.now);
             self.places[place] = Some(queue);
         }
     }

@@ -396,11 +396,18 @@ fn an_unknown_vhost_is_not_allowed() {
 
 #[test]
 fn an_expiration_must_be_a_number() {
-    let properties = Properties::default().with_expiration("abc");
-    assert_eq!(
-        alone(publish_with("", "q", "m", properties)),
-        "406 60/40 PRECONDITION_FAILED - invalid expiration 'abc': no_integer"
-    );
+    for (expiration, why) in [
+        ("abc", "no_integer"),
+        ("10s", "{leftover_string,\"s\"}"),
+        ("-1", "{value_negative,-1}"),
+        ("315360000001", "{value_too_large,315360000001}"),
+    ] {
+        let properties = Properties::default().with_expiration(expiration);
+        assert_eq!(
+            alone(publish_with("", "q", "m", properties)),
+            format!("406 60/40 PRECONDITION_FAILED - invalid expiration '{expiration}': {why}")
+        );
+    }
 }
 
 #[test]
@@ -427,7 +434,6 @@ fn what_is_not_modelled_is_refused_aloud() {
         with_argument("q", Some(("x-message-ttl", 1_000))),
         with_argument("q", Some(("x-max-length", 10))),
         Method::TxSelect,
-        publish_with("", "q", "m", Properties::default().with_expiration("1000")),
     ] {
         let said = alone(method);
         assert!(said.starts_with("CONN 540 "), "{said}");

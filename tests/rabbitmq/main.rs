@@ -11,6 +11,7 @@ mod dispatch;
 mod durability;
 mod errors;
 mod exchanges;
+mod expiration;
 mod faults;
 mod lifecycle;
 mod qos;

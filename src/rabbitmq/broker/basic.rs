@@ -165,11 +165,19 @@ impl Broker {
     ) -> Result<Option<GetOk>, AmqpError> {
         self.on_channel(now, ch, ids::BASIC_GET, |broker, channel| {
             let key = broker.named_queue(channel, ch, queue)?;
-            let queue = broker.queue_mut(key);
+            let mut queue = broker.queue_mut(key);
+            if queue.head_expires() {
+                broker.expire(now, key);
+                queue = broker.queue_mut(key);
+            }
             queue.touch(now);
             let Some(entry) = queue.ready.pop() else {
                 return Ok(None);
             };
+            if queue.head_expires() {
+                broker.expire(now, key);
+                queue = broker.queue_mut(key);
+            }
             let message_count = count(queue.ready.len());
             queue.unacked += usize::from(!no_ack);
             let channel = broker.channel_mut(channel);

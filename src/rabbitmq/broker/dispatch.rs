@@ -3,7 +3,7 @@
 //! The invariant that everything here keeps: when a method is done, a queue
 //! with ready messages has no consumer that could take one.
 
-use super::{Broker, arm};
+use super::{Broker, Timer, arm};
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::consumer::ConsumerKey;
@@ -12,7 +12,7 @@ use crate::rabbitmq::message::{Entry, Message};
 use crate::rabbitmq::method::{Event, Output};
 use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::unacked::Unacked;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 /// What becomes of unacknowledged messages.
@@ -25,12 +25,14 @@ pub(super) enum Settle {
 }
 
 impl Broker {
-    /// A queue takes a message that was routed to it.
+    /// A queue takes a message that was routed to it, and that may have a time
+    /// to expire at.
     pub(super) fn accept(
         &mut self,
         now: Instant,
         key: QueueKey,
         message: Arc<Message>,
+        expiry: Option<Instant>,
         mut confirm: Option<(ChannelKey, u64)>,
     ) {
         let taker = self.next_consumer(key);
@@ -46,10 +48,21 @@ impl Broker {
                 journal.touch(now);
             }
         }
-        let entry = Entry::new(message, position);
+        let mut entry = Entry::new(message, position);
+        if let Some(at) = expiry
+            && !is_done
+        {
+            entry = entry.expiring();
+            queue.more.expiries.insert(position, at);
+        }
         match taker {
             Some(consumer) => drop(self.give(consumer, entry)),
-            None => queue.ready.push(entry),
+            None => {
+                queue.ready.push(entry);
+                if expiry.is_some() {
+                    self.expire(now, key);
+                }
+            }
         }
         if let Some((channel, seqno)) = confirm {
             self.confirm(channel, seqno);
@@ -58,12 +71,40 @@ impl Broker {
 
     /// Hands out ready messages for as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
+        self.expire(now, key);
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
             && let Some(consumer) = self.next_consumer(key)
         {
             let queue = self.queue_mut(key);
             let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
+            let next_expires = queue.head_expires();
             if let Some(entry) = self.give(consumer, entry) {
+                self.leave(now, key, entry);
+            }
+            if next_expires {
+                self.expire(now, key);
+            }
+        }
+    }
+
+    /// Drops messages at the head of a queue whose time has come, and sees to
+    /// it that the next one goes in time. To be called whenever the queue may
+    /// have a new head, and before its ready messages are counted.
+    pub(super) fn expire(&mut self, now: Instant, key: QueueKey) {
+        while let Some(queue) = self.queues.get_mut(key)
+            && let Some(head) = queue.ready.front()
+            && head.expires()
+        {
+            let expiries = &mut queue.more.expiries;
+            let at = expiries.of(head).expect("a queue knows when its messages expire");
+            if at > now {
+                if expiries.armed.is_none_or(|armed| at < armed) {
+                    expiries.armed = Some(at);
+                    self.timers.push(Reverse((at, key, Timer::Expiry)));
+                }
+                return;
+            }
+            if let Some(entry) = queue.ready.pop() {
                 self.leave(now, key, entry);
             }
         }
@@ -121,9 +162,10 @@ impl Broker {
     /// A message has left its queue for good.
     pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
         let queue = self.queues.get_mut(key).expect("the queue was just looked at");
+        let expiry = if entry.expires() { queue.more.expiries.remove(&entry) } else { None };
         if let Some(journal) = &mut queue.journal {
             if entry.message.properties().is_persistent() {
-                journal.ack(now, entry);
+                journal.ack(now, entry, expiry);
                 arm(&mut self.timers, key, journal);
             } else {
                 journal.touch(now);

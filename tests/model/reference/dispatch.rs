@@ -104,15 +104,17 @@ impl Reference {
     }
 
     pub(super) fn run_queue(&mut self, id: u64) {
+        let now = self.now;
+        self.queue(id).unwrap().expire(now);
         while !self.queue(id).unwrap().ready.is_empty()
             && let Some(consumer) = self.next_consumer(id)
         {
-            let now = self.now;
             let queue = self.queue(id).unwrap();
             let message = queue.ready.remove(0);
             if consumer.no_ack {
                 queue.log_gone(now, &message);
             }
+            queue.expire(now);
             self.deliver(id, &consumer, message);
         }
     }

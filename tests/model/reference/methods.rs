@@ -4,6 +4,7 @@ use super::Reference;
 use super::channel::{Channel, Unacked};
 use super::queue::{Confirm, Consumer, Queue};
 use crate::operation::{FANOUT, QUEUES};
+use std::time::Duration;
 use stunt_double::rabbitmq::{
     ChannelId, ConsumeOptions, DeliveryTag, Method, Publish, QueueOptions,
 };
@@ -85,17 +86,22 @@ impl Reference {
         let (now, id) = (self.now, self.named(name).unwrap().id);
         let queue = self.queue(id).unwrap();
         queue.last_operation = now;
+        queue.expire(now);
         let (ready, consumers) = (queue.ready.len(), queue.consumers().count());
         self.say(ch, format!("declared {name} {ready} {consumers}"));
     }
 
     fn delete(&mut self, ch: ChannelId, name: &str, if_unused: bool, if_empty: bool) {
-        let Some(queue) = self.named(name) else {
+        let Some(id) = self.named(name).map(|queue| queue.id) else {
             return self.say(ch, "queue.delete-ok 0");
         };
-        let (id, ready) = (queue.id, queue.ready.len());
+        let now = self.now;
+        let queue = self.queue(id).unwrap();
+        queue.expire(now);
+        let ready = queue.ready.len();
         let what = format!("PRECONDITION_FAILED - queue '{name}' in vhost '/'");
-        if if_unused && queue.consumers().next().is_some() {
+        let is_used = queue.consumers().next().is_some();
+        if if_unused && is_used {
             return self.fail(ch, &format!("{what} in use"));
         }
         if if_empty && ready > 0 {
@@ -127,6 +133,7 @@ impl Reference {
         let now = self.now;
         let queue = self.queue(id).unwrap();
         queue.last_operation = now;
+        queue.expire(now);
         let purged = std::mem::take(&mut queue.ready);
         queue.dropped += purged.len();
         for message in &purged {
@@ -138,6 +145,9 @@ impl Reference {
     fn publish(&mut self, ch: ChannelId, publish: &Publish) {
         self.published += 1;
         let body = String::from_utf8_lossy(&publish.body).into_owned();
+        let expiration = publish.properties.expiration();
+        let time_to_live = expiration.map(|ms| Duration::from_millis(ms.parse().unwrap()));
+        let expires = time_to_live.map(|time| self.now + time);
         let is_target =
             |queue: &&Queue| publish.exchange == FANOUT || queue.name == publish.routing_key;
         let targets: Vec<u64> = self.live_queues().filter(is_target).map(|q| q.id).collect();
@@ -158,7 +168,7 @@ impl Reference {
             let taker = self.next_consumer(id);
             let now = self.now;
             let queue = self.queue(id).unwrap();
-            let message = queue.number(body.clone(), publish.properties.is_persistent());
+            let message = queue.number(body.clone(), publish.properties.is_persistent(), expires);
             queue.last_operation = now;
             let is_done = taker.as_ref().is_some_and(|consumer| consumer.no_ack);
             let on_disk = queue.durable && message.persistent && !is_done;
@@ -168,7 +178,10 @@ impl Reference {
             }
             match taker {
                 Some(consumer) => self.deliver(id, &consumer, message),
-                None => queue.ready.push(message),
+                None => {
+                    queue.ready.push(message);
+                    queue.expire(now);
+                }
             }
             if let Some(confirm) = confirm
                 && !on_disk
@@ -229,10 +242,12 @@ impl Reference {
         let now = self.now;
         let queue = self.queue(id).unwrap();
         queue.last_operation = now;
+        queue.expire(now);
         if queue.ready.is_empty() {
             return self.say(ch, "basic.get-empty");
         }
         let message = queue.ready.remove(0);
+        queue.expire(now);
         let left = queue.ready.len();
         if no_ack {
             queue.settled += 1;

@@ -10,6 +10,7 @@ pub(super) struct Message {
     pub(super) position: u64,
     pub(super) persistent: bool,
     pub(super) redelivered: bool,
+    pub(super) expires: Option<Instant>,
 }
 
 impl fmt::Display for Message {
@@ -62,7 +63,7 @@ pub(super) struct Queue {
     pub(super) published: usize,
     /// Acknowledged, rejected for good, or sent without a need for either.
     pub(super) settled: usize,
-    /// Purged.
+    /// Purged, or expired.
     pub(super) dropped: usize,
 }
 
@@ -100,16 +101,30 @@ impl Queue {
     }
 
     /// Makes a message of the queue.
-    pub(super) fn number(&mut self, body: String, persistent: bool) -> Message {
+    pub(super) fn number(
+        &mut self,
+        body: String,
+        persistent: bool,
+        expires: Option<Instant>,
+    ) -> Message {
         self.next_position += 1;
         self.published += 1;
-        Message { body, position: self.next_position, persistent, redelivered: false }
+        Message { body, position: self.next_position, persistent, redelivered: false, expires }
     }
 
     pub(super) fn put_back(&mut self, now: Instant, message: Message) {
         self.last_operation = now;
         self.ready.push(Message { redelivered: true, ..message });
         self.ready.sort_by_key(|message| message.position);
+    }
+
+    /// Drops what has expired at the head.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while self.ready.first().is_some_and(|head| head.expires.is_some_and(|at| at <= now)) {
+            let message = self.ready.remove(0);
+            self.dropped += 1;
+            self.log_gone(now, &message);
+        }
     }
 
     pub(super) fn log_published(&mut self, message: Message) {
