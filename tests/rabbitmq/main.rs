@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admin;
+mod arguments;
 mod client;
 mod confirms;
 mod dispatch;
