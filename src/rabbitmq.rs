@@ -17,7 +17,7 @@
 //! - A *channel* holds what was handed out until it is settled, and counts the
 //!   publishes it must confirm.
 //!
-//! What RabbitMQ can do and this model cannot yet (time to live, dead letters,
+//! What RabbitMQ can do and this model cannot yet (dead letters, length limits,
 //! priorities, …) is refused with 540 `NOT_IMPLEMENTED`, never ignored.
 
 mod admin;
@@ -31,6 +31,7 @@ mod consumer;
 mod describe;
 mod error;
 mod exchange;
+mod expiry;
 mod id;
 mod journal;
 mod message;

@@ -32,6 +32,16 @@ impl Backlog {
         self.line.push_back(entry);
     }
 
+    /// The oldest message.
+    pub(crate) fn front(&self) -> Option<&Entry> {
+        let front = self.line.front();
+        let Some((position, first)) = self.returned.as_ref().and_then(|r| r.first_key_value())
+        else {
+            return front;
+        };
+        front.filter(|front| front.position() < *position).or(Some(first))
+    }
+
     /// Takes the oldest message.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         if let Some(returned) = &mut self.returned
@@ -122,8 +132,10 @@ mod tests {
         backlog.push(entry(10));
         backlog.restore(odd);
         backlog.restore(even);
-        let order: Vec<u64> =
-            std::iter::from_fn(|| backlog.pop()).map(|e| e.position().0).collect();
-        assert_eq!(order, (0..=10).collect::<Vec<_>>());
+        for position in (0..=10).map(Position) {
+            assert_eq!(backlog.front().map(Entry::position), Some(position));
+            assert_eq!(backlog.pop().map(|entry| entry.position()), Some(position));
+        }
+        assert!(backlog.front().is_none());
     }
 }

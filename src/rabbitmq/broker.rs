@@ -74,6 +74,16 @@ struct Connection {
     exclusive_queues: BTreeSet<QueueKey>,
 }
 
+/// What a queue waits for; in the order in which they fire if it waits for both
+/// at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// The message at its head expires.
+    Expiry,
+    /// Its journal writes or syncs.
+    Journal,
+}
+
 /// What a channel number stands for.
 #[derive(Debug)]
 enum Session {
@@ -108,7 +118,8 @@ enum Session {
 ///   present moment is to be fired when the inputs of that moment are done.
 ///
 /// Timers of one moment fire in the order of their queues' slots, which is the
-/// order of declaration as long as no queue was deleted.
+/// order of declaration as long as no queue was deleted; and of one queue,
+/// messages expire before it writes to disk.
 ///
 /// ```
 /// use stunt_double::rabbitmq::{
@@ -151,8 +162,8 @@ pub struct Broker {
     outputs: VecDeque<Output>,
     /// Channels with confirms ready to send, in the order they got ready.
     confirming: Vec<ChannelKey>,
-    /// A queue may be in here several times; only its `armed` time counts.
-    timers: BinaryHeap<Reverse<(Instant, QueueKey)>>,
+    /// A queue may be in here several times; only its `armed` times count.
+    timers: BinaryHeap<Reverse<(Instant, QueueKey, Timer)>>,
 
     /// Scratch: where the message being published goes.
     routed: Vec<QueueKey>,
@@ -216,25 +227,35 @@ impl Broker {
     /// When to call [`Broker::handle_timeout`] next. It may be in the past.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        self.timers.peek().map(|Reverse((at, ..))| *at)
     }
 
-    /// Fires the timers that are due by `now`: queues write to disk, and the
-    /// confirms that waited for it become ready.
+    /// Fires the timers that are due by `now`: messages expire, queues write to
+    /// disk, and the confirms that waited for it become ready.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&Reverse((at, key))) = self.timers.peek()
+        while let Some(&Reverse((at, key, timer))) = self.timers.peek()
             && at <= now
         {
             self.timers.pop();
             let Some(queue) = self.queues.get_mut(key) else {
                 continue;
             };
-            if let Some(journal) = &mut queue.journal
-                && journal.armed == Some(at)
-            {
-                journal.armed = None;
-                journal.fire(now, self.options.sync_time, &mut self.synced);
-                arm(&mut self.timers, key, journal);
+            match timer {
+                Timer::Expiry => {
+                    if queue.more.expiries.armed == Some(at) {
+                        queue.more.expiries.armed = None;
+                        self.expire(now, key);
+                    }
+                }
+                Timer::Journal => {
+                    if let Some(journal) = &mut queue.journal
+                        && journal.armed == Some(at)
+                    {
+                        journal.armed = None;
+                        journal.fire(now, self.options.sync_time, &mut self.synced);
+                        arm(&mut self.timers, key, journal);
+                    }
+                }
             }
         }
         let mut synced = std::mem::take(&mut self.synced);
@@ -349,7 +370,7 @@ impl Broker {
 
 /// Sets the timer of a queue's journal, unless it is set for earlier.
 fn arm(
-    timers: &mut BinaryHeap<Reverse<(Instant, QueueKey)>>,
+    timers: &mut BinaryHeap<Reverse<(Instant, QueueKey, Timer)>>,
     key: QueueKey,
     journal: &mut Journal,
 ) {
@@ -357,7 +378,7 @@ fn arm(
         && journal.armed.is_none_or(|armed| due < armed)
     {
         journal.armed = Some(due);
-        timers.push(Reverse((due, key)));
+        timers.push(Reverse((due, key, Timer::Journal)));
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Channel {
     /// The prefetch count of consumers to come.
     pub(crate) prefetch: u16,
     pub(crate) consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
+    /// Consumers that were cancelled and may have left something unacknowledged.
+    cancelled: Vec<(ConsumerKey, SmolStr)>,
     /// Set by `confirm.select`.
     pub(crate) confirms: Option<Confirms>,
     /// What an empty queue name stands for.
@@ -38,6 +40,7 @@ impl Channel {
             limiter: Limiter::default(),
             prefetch: 0,
             consumers: IndexMap::default(),
+            cancelled: Vec::new(),
             confirms: None,
             last_queue: None,
         }
@@ -46,6 +49,24 @@ impl Channel {
     pub(crate) fn next_tag(&mut self) -> u64 {
         self.last_tag += 1;
         self.last_tag
+    }
+
+    /// Keeps the tag of a cancelled consumer for as long as it may be asked for.
+    pub(crate) fn remember_cancelled(&mut self, consumer: ConsumerKey, tag: SmolStr) {
+        if self.cancelled.len() >= self.unacked.len() {
+            let unacked = &self.unacked;
+            self.cancelled.retain(|(cancelled, _)| unacked.holds_any_of(*cancelled));
+        }
+        if self.unacked.holds_any_of(consumer) {
+            self.cancelled.push((consumer, tag));
+        }
+    }
+
+    /// The tag of a consumer that was cancelled and left something
+    /// unacknowledged.
+    pub(crate) fn cancelled_tag(&self, consumer: ConsumerKey) -> Option<&str> {
+        let found = self.cancelled.iter().find(|(cancelled, _)| *cancelled == consumer);
+        found.map(|(_, tag)| tag.as_str())
     }
 }
 

@@ -35,17 +35,10 @@ pub enum ReplyCode {
     /// 406: the request does not fit the state of things: other properties,
     /// an unknown delivery tag, a queue in use.
     PreconditionFailed,
-    /// 501: a frame could not be decoded. This code and the next, and
-    /// [`ReplyCode::UnexpectedFrame`], are for whoever reads frames.
-    FrameError,
-    /// 502: a frame held an illegal value.
-    SyntaxError,
     /// 503: the request makes no sense, such as an unknown exchange type.
     CommandInvalid,
     /// 504: the channel is not open, or opened twice.
     ChannelError,
-    /// 505: a frame came out of order.
-    UnexpectedFrame,
     /// 530: not allowed at all: an unknown vhost, a consumer tag used twice.
     NotAllowed,
     /// 540: not implemented, by RabbitMQ or by this broker.
@@ -63,11 +56,8 @@ impl ReplyCode {
             ReplyCode::NotFound => 404,
             ReplyCode::ResourceLocked => 405,
             ReplyCode::PreconditionFailed => 406,
-            ReplyCode::FrameError => 501,
-            ReplyCode::SyntaxError => 502,
             ReplyCode::CommandInvalid => 503,
             ReplyCode::ChannelError => 504,
-            ReplyCode::UnexpectedFrame => 505,
             ReplyCode::NotAllowed => 530,
             ReplyCode::NotImplemented => 540,
         }
@@ -83,11 +73,8 @@ impl ReplyCode {
             ReplyCode::NotFound => "NOT_FOUND",
             ReplyCode::ResourceLocked => "RESOURCE_LOCKED",
             ReplyCode::PreconditionFailed => "PRECONDITION_FAILED",
-            ReplyCode::FrameError => "FRAME_ERROR",
-            ReplyCode::SyntaxError => "SYNTAX_ERROR",
             ReplyCode::CommandInvalid => "COMMAND_INVALID",
             ReplyCode::ChannelError => "CHANNEL_ERROR",
-            ReplyCode::UnexpectedFrame => "UNEXPECTED_FRAME",
             ReplyCode::NotAllowed => "NOT_ALLOWED",
             ReplyCode::NotImplemented => "NOT_IMPLEMENTED",
         }
@@ -103,11 +90,8 @@ impl ReplyCode {
             | ReplyCode::ResourceLocked
             | ReplyCode::PreconditionFailed => Scope::Channel,
             ReplyCode::ConnectionForced
-            | ReplyCode::FrameError
-            | ReplyCode::SyntaxError
             | ReplyCode::CommandInvalid
             | ReplyCode::ChannelError
-            | ReplyCode::UnexpectedFrame
             | ReplyCode::NotAllowed
             | ReplyCode::NotImplemented => Scope::Connection,
         }

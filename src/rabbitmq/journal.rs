@@ -26,6 +26,7 @@
 //! [`BrokerOptions::sync_time`]: super::BrokerOptions::sync_time
 
 use super::channel::ChannelKey;
+use super::expiry::Expiries;
 use super::message::{Entry, Position};
 use crate::Instant;
 use std::collections::VecDeque;
@@ -74,6 +75,8 @@ pub(crate) struct Journal {
     unwritten: u32,
     /// Acknowledged messages from `synced.acked` on.
     acks: VecDeque<Entry>,
+    /// When those of them that expire do.
+    expiries: Expiries,
     /// In order of position.
     waiting: VecDeque<Waiting>,
     /// Since when a sync is wanted without waiting for idleness.
@@ -95,6 +98,7 @@ impl Journal {
             syncing: None,
             unwritten: 0,
             acks: VecDeque::new(),
+            expiries: Expiries::default(),
             waiting: VecDeque::new(),
             urgent: None,
             last_operation: Instant::ZERO,
@@ -117,9 +121,13 @@ impl Journal {
         self.count(now);
     }
 
-    /// A persistent message was acknowledged, or otherwise left the queue.
-    pub(crate) fn ack(&mut self, now: Instant, entry: Entry) {
+    /// A persistent message was acknowledged, or otherwise left the queue;
+    /// perhaps it had a time to expire at.
+    pub(crate) fn ack(&mut self, now: Instant, entry: Entry, expiry: Option<Instant>) {
         if entry.position() < self.written.published {
+            if let Some(at) = expiry {
+                self.expiries.insert(entry.position(), at);
+            }
             self.acks.push_back(entry);
             self.head.acked += 1;
         }
@@ -180,7 +188,9 @@ impl Journal {
     }
 
     fn finish(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
-        self.acks.drain(..(mark.acked - self.synced.acked) as usize);
+        for entry in self.acks.drain(..(mark.acked - self.synced.acked) as usize) {
+            self.expiries.remove(&entry);
+        }
         self.synced = mark;
         while let Some(first) = self.waiting.front()
             && first.position < mark.published
@@ -193,6 +203,11 @@ impl Journal {
     /// The publishes whose confirms wait, in order.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (ChannelKey, u64)> {
         self.waiting.iter().map(|w| (w.channel, w.seqno))
+    }
+
+    /// The times of messages that a crash may bring back.
+    pub(crate) fn take_expiries(&mut self) -> Expiries {
+        std::mem::take(&mut self.expiries)
     }
 
     /// What a crash leaves of a queue that held `contents`, its persistent
@@ -274,7 +289,7 @@ mod tests {
     #[test]
     fn an_unsynced_ack_is_undone() {
         let mut journal = Journal::new(Position(3));
-        journal.ack(at(0), entry(1));
+        journal.ack(at(0), entry(1), None);
         assert_eq!(left(&journal, Crash::Kill, &[0, 2]), [0, 1, 2]);
         fire(&mut journal, at(200), Duration::ZERO);
         assert_eq!(left(&journal, Crash::Kill, &[0, 2]), [0, 2]);
@@ -287,7 +302,7 @@ mod tests {
         let mut journal = Journal::new(Position(0));
         journal.publish(at(0), Position(0), None);
         fire(&mut journal, at(200), sync);
-        journal.ack(at(201), entry(0));
+        journal.ack(at(201), entry(0), None);
         fire(&mut journal, at(205), sync);
         assert_eq!(left(&journal, Crash::PowerLoss, &[]), [0]);
         fire(&mut journal, at(401), sync);
@@ -314,7 +329,7 @@ mod tests {
         let mut journal = Journal::new(Position(0));
         for i in 0..1_000_000 {
             journal.publish(at(0), Position(i), None);
-            journal.ack(at(0), entry(i));
+            journal.ack(at(0), entry(i), None);
         }
         assert!(journal.acks.len() < 100, "{}", journal.acks.len());
     }

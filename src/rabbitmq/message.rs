@@ -3,7 +3,7 @@
 //! The broker holds each message once, behind an `Arc`: queues, unacknowledged
 //! tables, the journal and deliveries all point at it. A queue's own knowledge
 //! of a message is an [`Entry`]: the pointer, the message's *position* in that
-//! queue, and whether it was delivered before. Positions rise with every
+//! queue, whether it was delivered before, and whether it expires. Positions rise with every
 //! message a queue takes and are never given out twice, which is what lets a
 //! requeued message find its original place.
 
@@ -76,26 +76,42 @@ pub(crate) struct Position(pub(crate) u64);
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) message: Arc<Message>,
-    /// The position times two, plus one if it was delivered before.
+    /// The position times four, plus the two marks.
     packed: u64,
 }
 
+/// Mark of an entry: it was delivered before.
+const REDELIVERED: u64 = 1;
+
+/// Mark of an entry: its queue knows when it expires.
+const EXPIRES: u64 = 2;
+
 impl Entry {
     pub(crate) fn new(message: Arc<Message>, position: Position) -> Entry {
-        Entry { message, packed: position.0 << 1 }
+        Entry { message, packed: position.0 << 2 }
     }
 
     pub(crate) fn position(&self) -> Position {
-        Position(self.packed >> 1)
+        Position(self.packed >> 2)
     }
 
     pub(crate) fn redelivered(&self) -> bool {
-        self.packed & 1 == 1
+        self.packed & REDELIVERED != 0
+    }
+
+    pub(crate) fn expires(&self) -> bool {
+        self.packed & EXPIRES != 0
     }
 
     /// The same, marked as delivered before.
     pub(crate) fn again(mut self) -> Entry {
-        self.packed |= 1;
+        self.packed |= REDELIVERED;
+        self
+    }
+
+    /// The same, marked as one that expires.
+    pub(crate) fn expiring(mut self) -> Entry {
+        self.packed |= EXPIRES;
         self
     }
 }

@@ -127,7 +127,9 @@ impl Properties {
         self
     }
 
-    /// `expiration`: the message's time to live, milliseconds in decimal.
+    /// `expiration`: the message's time to live, milliseconds in decimal. When
+    /// it is over, the message is dropped as soon as it is at the head of its
+    /// queue; a requeue does not start it anew.
     #[must_use]
     pub fn with_expiration(mut self, value: impl Into<SmolStr>) -> Properties {
         self.more_mut().expiration = Some(value.into());

@@ -17,9 +17,10 @@ use super::backlog::Backlog;
 use super::consumer::ConsumerKey;
 use super::error::{Fault, ReplyCode, queue_in_vhost};
 use super::exchange::Binding;
+use super::expiry::Expiries;
 use super::id::ConnectionId;
 use super::journal::Journal;
-use super::message::Position;
+use super::message::{Entry, Position};
 use super::method::QueueOptions;
 use super::table::{FieldTable, FieldValue, check_same_argument};
 use super::unmodelled::{self, Place};
@@ -90,6 +91,8 @@ pub(crate) struct More {
     /// Consumers that left the ring, in that order.
     pub(crate) blocked: Vec<ConsumerKey>,
     pub(crate) exclusive_consumer: Option<ConsumerKey>,
+    /// Of messages that expire, whether ready or not.
+    pub(crate) expiries: Expiries,
 }
 
 /// The consumers that take turns.
@@ -153,6 +156,7 @@ impl Queue {
             bindings: IndexSet::default(),
             blocked: Vec::new(),
             exclusive_consumer: None,
+            expiries: Expiries::default(),
         };
         Queue {
             ready: Backlog::default(),
@@ -175,6 +179,11 @@ impl Queue {
     /// All its consumers, those in the ring first.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
         self.ring.iter().chain(self.more.blocked.iter().copied())
+    }
+
+    /// Whether the next message is one that expires.
+    pub(crate) fn head_expires(&self) -> bool {
+        self.ready.front().is_some_and(Entry::expires)
     }
 
     pub(crate) fn take_position(&mut self) -> Position {

@@ -35,6 +35,12 @@ impl UnackedTable {
         self.live
     }
 
+    /// Whether a delivery to this consumer is outstanding.
+    pub(crate) fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
+        let mut live = self.slots.iter().filter_map(|(_, unacked)| unacked.as_ref());
+        live.any(|unacked| unacked.consumer == Some(consumer))
+    }
+
     /// Appends a delivery, whose tag is higher than all before.
     pub(crate) fn push(&mut self, tag: u64, unacked: Unacked) {
         debug_assert!(self.slots.back().is_none_or(|(last, _)| *last < tag), "tags rise");

@@ -396,11 +396,18 @@ fn an_unknown_vhost_is_not_allowed() {
 
 #[test]
 fn an_expiration_must_be_a_number() {
-    let properties = Properties::default().with_expiration("abc");
-    assert_eq!(
-        alone(publish_with("", "q", "m", properties)),
-        "406 60/40 PRECONDITION_FAILED - invalid expiration 'abc': no_integer"
-    );
+    for (expiration, why) in [
+        ("abc", "no_integer"),
+        ("10s", "{leftover_string,\"s\"}"),
+        ("-1", "{value_negative,-1}"),
+        ("315360000001", "{value_too_large,315360000001}"),
+    ] {
+        let properties = Properties::default().with_expiration(expiration);
+        assert_eq!(
+            alone(publish_with("", "q", "m", properties)),
+            format!("406 60/40 PRECONDITION_FAILED - invalid expiration '{expiration}': {why}")
+        );
+    }
 }
 
 #[test]
@@ -419,20 +426,6 @@ fn an_empty_queue_name_needs_a_queue_declared_before() {
 fn a_passive_declare_changes_the_last_declared_queue_too() {
     let before = vec![queue("a"), queue("b"), publish("", "a", "from a"), passive("a")];
     assert_eq!(after(before, get("")), ["get from a 0"]);
-}
-
-#[test]
-fn what_is_not_modelled_is_refused_aloud() {
-    for method in [
-        with_argument("q", Some(("x-message-ttl", 1_000))),
-        with_argument("q", Some(("x-max-length", 10))),
-        Method::TxSelect,
-        publish_with("", "q", "m", Properties::default().with_expiration("1000")),
-    ] {
-        let said = alone(method);
-        assert!(said.starts_with("CONN 540 "), "{said}");
-        assert!(said.contains("NOT_IMPLEMENTED - "), "{said}");
-    }
 }
 
 #[test]
@@ -457,4 +450,102 @@ fn typed_methods_give_typed_errors() {
     );
     let later = server.broker.queue_purge(server.now, CH, "nope").unwrap_err();
     assert_eq!(later.code.number(), 504, "the channel is closed: {later}");
+}
+
+#[test]
+fn a_header_that_is_not_modelled_is_refused_aloud() {
+    let properties = Properties::default().with_headers(FieldTable::new().with("CC", "x"));
+    assert_eq!(
+        alone(publish_with("", "q", "m", properties)),
+        "CONN 540 60/40 NOT_IMPLEMENTED - the message header 'CC' is not modelled by stunt-double \
+         yet"
+    );
+}
+
+#[test]
+fn a_user_id_must_be_the_users_own() {
+    let properties = |user: &str| Properties::default().with_user_id(user);
+    assert_eq!(
+        alone(publish_with("", "q", "m", properties("bob"))),
+        "406 60/40 PRECONDITION_FAILED - user_id property set to 'bob' but authenticated user was \
+         'guest'"
+    );
+    assert_eq!(alone(publish_with("", "q", "m", properties("guest"))), "");
+}
+
+#[test]
+fn a_body_has_at_most_128_mib() {
+    let body = vec![0; 134_217_729];
+    assert_eq!(
+        alone(Method::BasicPublish(Publish::new("", "q", body))),
+        "406 60/40 PRECONDITION_FAILED - message size 134217729 is larger than configured max size \
+         134217728"
+    );
+}
+
+#[test]
+fn a_channel_is_not_transactional_and_a_confirming_one_cannot_be() {
+    assert_eq!(
+        after(vec![confirm_select()], Method::TxSelect),
+        ["406 90/10 PRECONDITION_FAILED - cannot switch from confirm to tx mode"]
+    );
+    let text = "PRECONDITION_FAILED - channel is not transactional";
+    assert_eq!(alone(Method::TxCommit), format!("406 90/20 {text}"));
+    assert_eq!(alone(Method::TxRollback), format!("406 90/30 {text}"));
+}
+
+#[test]
+fn channel_0_is_the_connections_own() {
+    let text = "CHANNEL_ERROR - unexpected method in connection state running";
+    for (method, id) in [(get("q"), "60/70"), (Method::ChannelOpen, "20/10")] {
+        let said = Server::new().send(ChannelId::new(1, 0), method);
+        assert_eq!(said, [format!("CONN 504 {id} {text}")]);
+    }
+}
+
+#[test]
+fn a_connection_has_at_most_2047_channels() {
+    let mut server = Server::new();
+    let open = |number| ChannelId::new(2, number);
+    for number in 2..=2_047 {
+        assert_eq!(server.send(open(number), Method::ChannelOpen).len(), 1);
+    }
+    assert_eq!(
+        server.send(open(2_048), Method::ChannelOpen),
+        ["2/0 CONN 530 0/0 NOT_ALLOWED - number of channels opened (2047) has reached the \
+          negotiated channel_max (2047)"]
+    );
+}
+
+#[test]
+fn a_connection_is_opened_once() {
+    let options = Box::new(ConnectionOptions::default());
+    assert_eq!(
+        Server::new().send(ChannelId::new(1, 0), Method::ConnectionOpen(options)),
+        ["CONN 503 10/40 COMMAND_INVALID - connection 1 is open already"]
+    );
+}
+
+#[test]
+fn typed_methods_say_what_is_not_open() {
+    let mut server = Server::new();
+    let (now, stranger) = (server.now, ChannelId::new(9, 1));
+    let not_open = "CONNECTION_FORCED - connection 9 is not open";
+    let broker = &mut server.broker;
+    assert_eq!(broker.connection_close(now, stranger.connection).unwrap_err().text, not_open);
+    assert_eq!(broker.channel_open(now, stranger).unwrap_err().text, not_open);
+    assert_eq!(broker.queue_purge(now, stranger, "q").unwrap_err().text, not_open);
+
+    broker.queue_purge(now, CH, "nope").unwrap_err();
+    assert_eq!(
+        broker.queue_purge(now, CH, "nope").unwrap_err().text,
+        "CHANNEL_ERROR - channel 1/1 was closed by the broker: NOT_FOUND - no queue 'nope' in \
+         vhost '/'"
+    );
+
+    broker.stop(now);
+    let down = "CONNECTION_FORCED - the broker is not running";
+    let opened = broker.connection_open(now, stranger.connection, Default::default());
+    assert_eq!(opened.unwrap_err().text, down);
+    assert_eq!(broker.queue_purge(now, CH, "q").unwrap_err().text, down);
 }

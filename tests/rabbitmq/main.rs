@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admin;
+mod arguments;
 mod client;
 mod confirms;
 mod dispatch;
 mod durability;
 mod errors;
 mod exchanges;
+mod expiration;
 mod faults;
 mod lifecycle;
 mod qos;

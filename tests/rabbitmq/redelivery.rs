@@ -93,6 +93,31 @@ fn nack_multiple_returns_everything_in_order() {
 }
 
 #[test]
+fn nack_multiple_goes_by_consumer_tags_those_of_cancelled_consumers_included() {
+    for (cancelled, live, expected) in
+        [("a", "z", ["z<-0R", "z<-1R", "z<-2R"]), ("z", "a", ["a<-2R", "a<-0R", "a<-1R"])]
+    {
+        let mut server = filled(2);
+        server.consume(CH, "q", cancelled);
+        server.send(CH, cancel(cancelled));
+        server.consume(CH, "q", live);
+        server.publish("q", "2");
+        assert_eq!(server.send(CH, nack(0, true, true)), expected);
+    }
+}
+
+#[test]
+fn a_tag_used_again_is_settled_together_with_its_former_holder() {
+    let mut server = filled(2);
+    server.consume(CH, "q", "a");
+    server.send(CH, cancel("a"));
+    server.consume(CH, "q", "a");
+    server.publish("q", "2");
+    assert_eq!(server.nack(CH, 1), ["a<-0R"]);
+    assert_eq!(server.send(CH, nack(0, true, true)), ["a<-0R", "a<-1R", "a<-2R"]);
+}
+
+#[test]
 fn what_is_rejected_without_requeue_is_gone() {
     let mut server = filled(3);
     (0..3).for_each(|_| drop(server.send(CH, get("q"))));

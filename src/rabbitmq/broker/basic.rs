@@ -127,9 +127,10 @@ impl Broker {
             let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
             };
-            let Some(Consumer { queue, .. }) = broker.consumers.remove(consumer) else {
+            let Some(Consumer { queue, tag, .. }) = broker.consumers.remove(consumer) else {
                 return Ok(());
             };
+            broker.channel_mut(key).remember_cancelled(consumer, tag);
             if broker.remove_dead_consumers(queue) {
                 broker.delete_queue(queue);
                 return Ok(());
@@ -164,11 +165,19 @@ impl Broker {
     ) -> Result<Option<GetOk>, AmqpError> {
         self.on_channel(now, ch, ids::BASIC_GET, |broker, channel| {
             let key = broker.named_queue(channel, ch, queue)?;
-            let queue = broker.queue_mut(key);
+            let mut queue = broker.queue_mut(key);
+            if queue.head_expires() {
+                broker.expire(now, key);
+                queue = broker.queue_mut(key);
+            }
             queue.touch(now);
             let Some(entry) = queue.ready.pop() else {
                 return Ok(None);
             };
+            if queue.head_expires() {
+                broker.expire(now, key);
+                queue = broker.queue_mut(key);
+            }
             let message_count = count(queue.ready.len());
             queue.unacked += usize::from(!no_ack);
             let channel = broker.channel_mut(channel);

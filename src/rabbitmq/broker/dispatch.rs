@@ -3,7 +3,7 @@
 //! The invariant that everything here keeps: when a method is done, a queue
 //! with ready messages has no consumer that could take one.
 
-use super::{Broker, arm};
+use super::{Broker, Timer, arm};
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::consumer::ConsumerKey;
@@ -12,7 +12,7 @@ use crate::rabbitmq::message::{Entry, Message};
 use crate::rabbitmq::method::{Event, Output};
 use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::unacked::Unacked;
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 /// What becomes of unacknowledged messages.
@@ -25,12 +25,14 @@ pub(super) enum Settle {
 }
 
 impl Broker {
-    /// A queue takes a message that was routed to it.
+    /// A queue takes a message that was routed to it, and that may have a time
+    /// to expire at.
     pub(super) fn accept(
         &mut self,
         now: Instant,
         key: QueueKey,
         message: Arc<Message>,
+        expiry: Option<Instant>,
         mut confirm: Option<(ChannelKey, u64)>,
     ) {
         let taker = self.next_consumer(key);
@@ -46,10 +48,21 @@ impl Broker {
                 journal.touch(now);
             }
         }
-        let entry = Entry::new(message, position);
+        let mut entry = Entry::new(message, position);
+        if let Some(at) = expiry
+            && !is_done
+        {
+            entry = entry.expiring();
+            queue.more.expiries.insert(position, at);
+        }
         match taker {
             Some(consumer) => drop(self.give(consumer, entry)),
-            None => queue.ready.push(entry),
+            None => {
+                queue.ready.push(entry);
+                if expiry.is_some() {
+                    self.expire(now, key);
+                }
+            }
         }
         if let Some((channel, seqno)) = confirm {
             self.confirm(channel, seqno);
@@ -58,12 +71,40 @@ impl Broker {
 
     /// Hands out ready messages for as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
+        self.expire(now, key);
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
             && let Some(consumer) = self.next_consumer(key)
         {
             let queue = self.queue_mut(key);
             let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
+            let next_expires = queue.head_expires();
             if let Some(entry) = self.give(consumer, entry) {
+                self.leave(now, key, entry);
+            }
+            if next_expires {
+                self.expire(now, key);
+            }
+        }
+    }
+
+    /// Drops messages at the head of a queue whose time has come, and sees to
+    /// it that the next one goes in time. To be called whenever the queue may
+    /// have a new head, and before its ready messages are counted.
+    pub(super) fn expire(&mut self, now: Instant, key: QueueKey) {
+        while let Some(queue) = self.queues.get_mut(key)
+            && let Some(head) = queue.ready.front()
+            && head.expires()
+        {
+            let expiries = &mut queue.more.expiries;
+            let at = expiries.of(head).expect("a queue knows when its messages expire");
+            if at > now {
+                if expiries.armed.is_none_or(|armed| at < armed) {
+                    expiries.armed = Some(at);
+                    self.timers.push(Reverse((at, key, Timer::Expiry)));
+                }
+                return;
+            }
+            if let Some(entry) = queue.ready.pop() {
                 self.leave(now, key, entry);
             }
         }
@@ -121,9 +162,10 @@ impl Broker {
     /// A message has left its queue for good.
     pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
         let queue = self.queues.get_mut(key).expect("the queue was just looked at");
+        let expiry = if entry.expires() { queue.more.expiries.remove(&entry) } else { None };
         if let Some(journal) = &mut queue.journal {
             if entry.message.properties().is_persistent() {
-                journal.ack(now, entry);
+                journal.ack(now, entry, expiry);
                 arm(&mut self.timers, key, journal);
             } else {
                 journal.touch(now);
@@ -140,7 +182,9 @@ impl Broker {
         how: Settle,
     ) {
         let Unacked { queue, consumer, entry } = unacked;
-        if let Some(unblocked) = self.take_back(channel, queue, consumer, 1) {
+        if let Some(owner) = self.queues.get_mut(queue) {
+            owner.unacked -= 1;
+            let unblocked = self.refund(channel, queue, consumer, 1);
             match how {
                 Settle::Drop => self.leave(now, queue, entry),
                 Settle::Requeue => self.put_back(now, queue, vec![entry]),
@@ -152,7 +196,8 @@ impl Broker {
         self.below_limit(now, channel, usize::from(consumer.is_some()));
     }
 
-    /// Settles deliveries of a channel: queue by queue, consumer by consumer.
+    /// Settles deliveries of a channel: queue by queue, and there consumer tag
+    /// by consumer tag.
     pub(super) fn settle(
         &mut self,
         now: Instant,
@@ -161,70 +206,83 @@ impl Broker {
         how: Settle,
     ) {
         let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
-        self.sort_for_settling(&mut taken);
+        taken.sort_by(|a, b| {
+            let by_position = || a.entry.position().cmp(&b.entry.position());
+            self.settling_order(channel, a, b).then_with(by_position)
+        });
         let mut rest = taken.into_iter().peekable();
         while let Some(first) = rest.next() {
-            let (queue, consumer) = (first.queue, first.consumer);
-            let mut entries = vec![first.entry];
+            let mut group = vec![first];
             while let Some(next) =
-                rest.next_if(|next| (next.queue, next.consumer) == (queue, consumer))
+                rest.next_if(|next| self.settling_order(channel, &group[0], next).is_eq())
             {
-                entries.push(next.entry);
+                group.push(next);
             }
-            let Some(unblocked) = self.take_back(channel, queue, consumer, entries.len()) else {
-                continue;
-            };
-            match how {
-                Settle::Drop => {
-                    for entry in entries {
-                        self.leave(now, queue, entry);
-                    }
-                }
-                Settle::Requeue => self.put_back(now, queue, entries),
-            }
-            if unblocked || how == Settle::Requeue {
-                self.run_queue(now, queue);
-            }
+            self.settle_group(now, channel, group, how);
         }
         self.below_limit(now, channel, delivered);
     }
 
-    /// Brings deliveries into the order in which the server settles them:
-    /// queue by queue, there by the consumers' tags with fetched ones first,
-    /// and there by position.
-    fn sort_for_settling(&self, taken: &mut [Unacked]) {
+    /// The order in which the server settles deliveries of a channel: queue by
+    /// queue, and there by the consumers' tags, with fetched ones first. A
+    /// consumer that was cancelled counts with its tag.
+    fn settling_order(&self, channel: ChannelKey, a: &Unacked, b: &Unacked) -> Ordering {
         let tag = |unacked: &Unacked| {
-            let consumer = unacked.consumer.and_then(|key| self.consumers.get(key));
-            consumer.map(|consumer| consumer.tag.as_str())
+            let key = unacked.consumer?;
+            let live = self.consumers.get(key).map(|consumer| &*consumer.tag);
+            live.or_else(|| self.channels.get(channel)?.cancelled_tag(key))
         };
-        taken.sort_by(|a, b| {
-            let by_tag = || match a.consumer == b.consumer {
-                true => Ordering::Equal,
-                false => (tag(a), a.consumer).cmp(&(tag(b), b.consumer)),
-            };
-            let by_position = || a.entry.position().cmp(&b.entry.position());
-            a.queue.cmp(&b.queue).then_with(by_tag).then_with(by_position)
-        });
+        let by_tag = || match a.consumer == b.consumer {
+            true => Ordering::Equal,
+            false => tag(a).cmp(&tag(b)),
+        };
+        a.queue.cmp(&b.queue).then_with(by_tag)
+    }
+
+    /// Settles deliveries of one queue to the consumers of one tag, of which at
+    /// most one is not cancelled.
+    fn settle_group(
+        &mut self,
+        now: Instant,
+        channel: ChannelKey,
+        group: Vec<Unacked>,
+        how: Settle,
+    ) {
+        let queue = group[0].queue;
+        let is_live = |key: &ConsumerKey| self.consumers.get(*key).is_some();
+        let consumer = group.iter().find_map(|unacked| unacked.consumer.filter(is_live));
+        let its_own = group.iter().filter(|unacked| unacked.consumer == consumer).count();
+        let Some(owner) = self.queues.get_mut(queue) else {
+            return;
+        };
+        owner.unacked -= group.len();
+        let unblocked = self.refund(channel, queue, consumer, its_own);
+        let entries = group.into_iter().map(|unacked| unacked.entry);
+        match how {
+            Settle::Drop => entries.for_each(|entry| self.leave(now, queue, entry)),
+            Settle::Requeue => self.put_back(now, queue, entries.collect()),
+        }
+        if unblocked || how == Settle::Requeue {
+            self.run_queue(now, queue);
+        }
     }
 
     /// Deliveries of a consumer are no longer outstanding. Says whether that
-    /// may have let blocked consumers back into the ring; `None` if the queue
-    /// is gone.
-    fn take_back(
+    /// may have let blocked consumers back into the ring.
+    fn refund(
         &mut self,
         channel: ChannelKey,
         key: QueueKey,
         consumer: Option<ConsumerKey>,
         count: usize,
-    ) -> Option<bool> {
-        self.queues.get_mut(key)?.unacked -= count;
+    ) -> bool {
         let was_at_limit = consumer
             .and_then(|consumer| self.consumers.get_mut(consumer))
             .is_some_and(|consumer| consumer.refund(count));
         if was_at_limit {
             self.unblock(channel, key);
         }
-        Some(was_at_limit)
+        was_at_limit
     }
 
     /// Puts messages, in order of position, back to their places.

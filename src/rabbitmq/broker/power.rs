@@ -6,7 +6,8 @@
 //! messages, a clean stop keeps all, a kill those that were written, and a
 //! power loss those that were synced (see [`journal`](crate::rabbitmq::journal)).
 //! After a clean stop, a message counts as delivered before if it was; after
-//! the others, every one does.
+//! the others, every one does. Time goes on while the broker is down: a message
+//! that expires meanwhile is gone when it starts.
 //!
 //! Source: <https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed>,
 //! and stopping and killing the server.
@@ -57,9 +58,13 @@ impl Broker {
         }
     }
 
-    /// Starts a broker that is down, with what it has on disk.
-    pub fn start(&mut self, _now: Instant) {
+    /// Starts a broker that is down, with what it has on disk and what of that
+    /// has not expired since.
+    pub fn start(&mut self, now: Instant) {
         self.running = true;
+        for key in self.queues.keys() {
+            self.expire(now, key);
+        }
     }
 
     /// Kills the broker, if it is running, and wipes its disk. It stays down;
@@ -121,9 +126,11 @@ impl Broker {
         contents.sort_by_key(Entry::position);
         let fresh = Box::new(Journal::new(queue.next_position));
         let journal = queue.journal.replace(fresh);
-        if let (Some(crash), Some(journal)) = (crash, journal) {
+        if let (Some(crash), Some(mut journal)) = (crash, journal) {
             contents = journal.survivors(crash, contents);
+            queue.more.expiries.append(journal.take_expiries());
         }
+        queue.more.expiries.keep_only(&contents);
         queue.ready.restore(contents);
     }
 }

@@ -11,12 +11,13 @@ use crate::rabbitmq::method::{Event, Publish, ids};
 use crate::rabbitmq::properties::Properties;
 use crate::rabbitmq::unmodelled::{self, Place};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The largest body the server takes, by its default configuration.
 const MAX_MESSAGE_SIZE: usize = 134_217_728;
 
-/// The longest time to live in milliseconds.
-const MAX_EXPIRATION: i128 = u32::MAX as i128;
+/// The longest time to live in milliseconds: ten years of 365 days.
+const MAX_EXPIRATION: u64 = 315_360_000_000;
 
 impl Broker {
     /// Publishes a message (`basic.publish`). In confirm mode its number is
@@ -61,9 +62,10 @@ impl Broker {
             let what = exchange_in_vhost(&exchange);
             return Err(Fault::refused(format!("cannot publish to internal {what}")));
         }
+        let mut expiry = None;
         if properties.has_more() {
             let user = self.connections.get(&ch.connection).map(|c| c.options.user.as_str());
-            check_properties(&properties, user)?;
+            expiry = check_properties(&properties, user)?.map(|time_to_live| now + time_to_live);
         }
         let mut routed = std::mem::take(&mut self.routed);
         let name = if exchange.is_empty() {
@@ -84,9 +86,9 @@ impl Broker {
             Some(last) => {
                 // In declaration order; the last one needs no copy.
                 for queue in routed.drain(..) {
-                    self.accept(now, queue, Arc::clone(&message), confirm);
+                    self.accept(now, queue, Arc::clone(&message), expiry, confirm);
                 }
-                self.accept(now, last, message, confirm);
+                self.accept(now, last, message, expiry, confirm);
             }
         }
         self.routed = routed;
@@ -111,8 +113,12 @@ impl Broker {
     }
 }
 
-/// Refuses properties the server refuses, or that are not modelled.
-fn check_properties(properties: &Properties, user: Option<&str>) -> Result<(), Fault> {
+/// Refuses properties the server refuses, or that are not modelled. Gives the
+/// message's time to live, if it has one.
+fn check_properties(
+    properties: &Properties,
+    user: Option<&str>,
+) -> Result<Option<Duration>, Fault> {
     if let Some(reply_to) = properties.reply_to() {
         unmodelled::check(Place::ReplyTo, reply_to)?;
     }
@@ -123,21 +129,19 @@ fn check_properties(properties: &Properties, user: Option<&str>) -> Result<(), F
             "user_id property set to '{claimed}' but authenticated user was '{user}'"
         )));
     }
-    if let Some(expiration) = properties.expiration() {
-        if let Err(why) = check_expiration(expiration) {
-            let reason = format!("invalid expiration '{expiration}': {why}");
-            return Err(Fault::precondition(reason));
-        }
-        unmodelled::check(Place::Property, "expiration")?;
+    let time_to_live = properties.expiration().map(|expiration| {
+        parse_expiration(expiration)
+            .map_err(|why| Fault::precondition(format!("invalid expiration '{expiration}': {why}")))
+    });
+    let time_to_live = time_to_live.transpose()?;
+    if let Some(headers) = properties.headers() {
+        unmodelled::check_table(Place::Header, headers)?;
     }
-    match properties.headers() {
-        Some(headers) => unmodelled::check_table(Place::Header, headers),
-        None => Ok(()),
-    }
+    Ok(time_to_live)
 }
 
-/// Whether a text is an `expiration`, and what the server says if not.
-fn check_expiration(text: &str) -> Result<(), String> {
+/// What an `expiration` means, or what the server says if it means nothing.
+fn parse_expiration(text: &str) -> Result<Duration, String> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let digits = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     if digits == 0 {
@@ -147,10 +151,12 @@ fn check_expiration(text: &str) -> Result<(), String> {
     if !rest.is_empty() {
         return Err(format!("{{leftover_string,\"{rest}\"}}"));
     }
-    match number.parse::<i128>() {
-        Ok(n) if n < 0 => Err(format!("{{value_negative,{n}}}")),
-        Ok(0..=MAX_EXPIRATION) => Ok(()),
-        Ok(_) | Err(_) => Err(format!("{{value_too_big,{}}}", number.trim_start_matches('+'))),
+    let magnitude = number.trim_start_matches(['-', '+']).trim_start_matches('0');
+    match magnitude.parse::<u64>() {
+        _ if magnitude.is_empty() => Ok(Duration::ZERO),
+        _ if number.starts_with('-') => Err(format!("{{value_negative,-{magnitude}}}")),
+        Ok(ms) if ms <= MAX_EXPIRATION => Ok(Duration::from_millis(ms)),
+        Ok(_) | Err(_) => Err(format!("{{value_too_large,{magnitude}}}")),
     }
 }
 
@@ -160,11 +166,23 @@ mod tests {
 
     #[test]
     fn expirations_are_read_as_the_server_reads_them() {
-        assert_eq!(check_expiration("60000"), Ok(()));
-        assert_eq!(check_expiration("abc").unwrap_err(), "no_integer");
-        assert_eq!(check_expiration("").unwrap_err(), "no_integer");
-        assert_eq!(check_expiration("-1").unwrap_err(), "{value_negative,-1}");
-        assert_eq!(check_expiration("10s").unwrap_err(), "{leftover_string,\"s\"}");
-        assert_eq!(check_expiration("5000000000").unwrap_err(), "{value_too_big,5000000000}");
+        for (text, ms) in
+            [("60000", 60_000), ("+5", 5), ("00", 0), ("-0", 0), ("315360000000", 315_360_000_000)]
+        {
+            assert_eq!(parse_expiration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for (text, why) in [
+            ("abc", "no_integer"),
+            ("", "no_integer"),
+            (" 5", "no_integer"),
+            ("-1", "{value_negative,-1}"),
+            ("10s", "{leftover_string,\"s\"}"),
+            ("1.5", "{leftover_string,\".5\"}"),
+            ("5 ", "{leftover_string,\" \"}"),
+            ("315360000001", "{value_too_large,315360000001}"),
+            ("123456789012345678901234567890", "{value_too_large,123456789012345678901234567890}"),
+        ] {
+            assert_eq!(parse_expiration(text).unwrap_err(), why, "{text}");
+        }
     }
 }

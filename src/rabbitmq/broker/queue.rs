@@ -42,6 +42,7 @@ impl Broker {
             } else {
                 broker.declare_queue(ch.connection, name, options)?
             };
+            broker.expire(now, key);
             let queue = broker.queue_mut(key);
             queue.touch(now);
             let declared = QueueDeclareOk {
@@ -160,6 +161,7 @@ impl Broker {
     ) -> Result<u32, AmqpError> {
         self.on_channel(now, ch, ids::QUEUE_PURGE, |broker, channel| {
             let key = broker.named_queue(channel, ch, name)?;
+            broker.expire(now, key);
             let queue = broker.queue_mut(key);
             queue.touch(now);
             let purged = queue.ready.take_all();
@@ -193,8 +195,9 @@ impl Broker {
             let Some(&key) = broker.queue_names.get(&name) else {
                 return Ok(0);
             };
+            broker.queue_mut(key).check_access(ch.connection)?;
+            broker.expire(now, key);
             let queue = broker.queue_mut(key);
-            queue.check_access(ch.connection)?;
             let what = || queue_in_vhost(&name);
             if if_unused && queue.consumer_count() > 0 {
                 return Err(Fault::precondition(format!("{} in use", what())));

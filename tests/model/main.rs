@@ -1,0 +1,115 @@
+//! The broker beside a naive reference of it, under random operations.
+//!
+//! A case is a list of [`Operation`]s on few connections, channels and queues,
+//! so that they get in each other's way. Each is turned into [`Step`]s, which
+//! the [`Broker`](stunt_double::rabbitmq::Broker) and the [`Reference`] both
+//! take. After every step they must have said the same on every channel, list
+//! the same queues and consumers, and keep the invariants of
+//! [`Reference::check`]. At the end the queues are emptied, in order.
+//!
+//! A failure is shrunk and prints its operations. The cases are the same in
+//! every run; `PROPTEST_CASES` sets how many there are (20,000 take seconds in
+//! release), `PROPTEST_RNG_SEED` makes others.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod operation;
+mod reference;
+mod system;
+
+use operation::{Operation, Step, operations};
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use reference::Reference;
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use system::System;
+
+/// Cases without `PROPTEST_CASES`: a few seconds in debug.
+const CASES: u32 = 400;
+
+/// Runs operations on both and compares.
+fn run(operations: &[Operation]) -> Result<(), String> {
+    let (mut system, mut reference) = (System::new(), Reference::new());
+    let mut take = |reference: &mut Reference, step: &Step| {
+        let said = reference.take(step);
+        agree("what was said", step, &system.take(step), &said)?;
+        agree("the queues", step, &system.queues(), &reference.queues())?;
+        agree("the consumers", step, &system.consumers(), &reference.consumers())?;
+        reference.check().map_err(|what| format!("after {step:?}: {what}"))
+    };
+    for step in operation::beginning() {
+        take(&mut reference, &step)?;
+    }
+    for operation in operations {
+        for step in operation.steps(&reference) {
+            take(&mut reference, &step)?;
+        }
+        while let Some(step) = reference.repair() {
+            take(&mut reference, &step)?;
+        }
+    }
+    while let Some(step) = reference.empty_a_queue() {
+        take(&mut reference, &step)?;
+    }
+    Ok(())
+}
+
+fn agree<T: Debug + PartialEq>(
+    what: &str,
+    after: &Step,
+    broker: &T,
+    reference: &T,
+) -> Result<(), String> {
+    if broker == reference {
+        return Ok(());
+    }
+    Err(format!("{what} after {after:?}\n   broker: {broker:?}\nreference: {reference:?}"))
+}
+
+/// Leaves out what the failure does not need. (Shrinking leaves some of it,
+/// for it tries each operation once.)
+fn without_the_needless(mut operations: Vec<Operation>) -> Vec<Operation> {
+    let fails = |operations: &[Operation]| {
+        !catch_unwind(AssertUnwindSafe(|| run(operations))).is_ok_and(|run| run.is_ok())
+    };
+    loop {
+        let before = operations.len();
+        for index in (0..before).rev() {
+            let mut fewer = operations.clone();
+            fewer.remove(index);
+            if fails(&fewer) {
+                operations = fewer;
+            }
+        }
+        if operations.len() == before {
+            return operations;
+        }
+    }
+}
+
+#[test]
+fn the_broker_does_what_the_reference_does() {
+    let asked = Config::default();
+    let config = Config {
+        cases: std::env::var("PROPTEST_CASES").map_or(CASES, |_| asked.cases),
+        rng_seed: match asked.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            seed @ RngSeed::Fixed(_) => seed,
+        },
+        failure_persistence: None,
+        max_shrink_iters: 50_000,
+        ..asked
+    };
+    let tried = TestRunner::new(config)
+        .run(&operations(), |operations| run(&operations).map_err(TestCaseError::fail));
+    match tried {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, operations)) => {
+            let operations = without_the_needless(operations);
+            let reason = run(&operations).err().unwrap_or_else(|| reason.to_string());
+            let lines: String = operations.iter().map(|op| format!("    {op:?},\n")).collect();
+            panic!("{reason}\nthe operations:\n[\n{lines}]");
+        }
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}

@@ -1,0 +1,52 @@
+//! A channel of the reference: what it has outstanding, and its limits.
+
+use super::queue::{Consumer, Message};
+
+/// A delivery that is not settled.
+#[derive(Clone)]
+pub(super) struct Unacked {
+    pub(super) delivery_tag: u64,
+    pub(super) queue: u64,
+    /// None for what was fetched.
+    pub(super) consumer: Option<Consumer>,
+    pub(super) message: Message,
+}
+
+impl Unacked {
+    pub(super) fn tag(&self) -> Option<String> {
+        self.consumer.as_ref().map(|consumer| consumer.tag.clone())
+    }
+}
+
+/// A publish to be confirmed: how many queues it waits for.
+type Unconfirmed = usize;
+
+#[derive(Default)]
+pub(super) struct Channel {
+    /// Another one opened with the same number has another.
+    pub(super) id: u64,
+    pub(super) has_failed: bool,
+    pub(super) last_tag: u64,
+    pub(super) unacked: Vec<Unacked>,
+    /// For consumers to come.
+    pub(super) prefetch: u16,
+    /// For the whole channel; 0 is none.
+    pub(super) limit: usize,
+    /// What counts for it.
+    pub(super) volume: usize,
+    /// Queues it has refused.
+    pub(super) suspended: Vec<u64>,
+    pub(super) publishes: Option<Vec<Unconfirmed>>,
+    pub(super) confirmed: Vec<usize>,
+}
+
+impl Channel {
+    pub(super) fn is_full(&self) -> bool {
+        self.limit > 0 && self.volume >= self.limit
+    }
+
+    pub(super) fn has_credit(&self, consumer: &Consumer) -> bool {
+        let held = self.unacked.iter().filter(|u| u.consumer.as_ref() == Some(consumer)).count();
+        consumer.prefetch == 0 || consumer.no_ack || held < usize::from(consumer.prefetch)
+    }
+}
