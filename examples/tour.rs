@@ -112,7 +112,7 @@ fn main() {
     let (_, _, results) = set_up(&mut sim, 1_000, &["worker-1", "worker-2"], false);
     sim.run().expect_done();
     assert_eq!(results.lock().expect("one thread").len(), 1_000);
-    println!("done at {}, {}", sim.now(), sim.digest());
+    println!("done at {}; the digest of the run is {}", sim.now(), sim.digest());
     simulated += sim.now() - Instant::ZERO;
 
     common::heading("2. worker-1 dies at 0.5 s: its task comes again, to worker-2");
@@ -128,7 +128,9 @@ fn main() {
     let mut sim = Sim::new(common::seed());
     let (rabbit, _, _) = set_up(&mut sim, 3, &[], false);
     sim.run().expect_done();
+    println!("before: {} messages ready", rabbit.messages_ready("tasks").unwrap_or(0));
     rabbit.restart();
+    println!("after, as rabbitmqctl lists them:");
     let listing = rabbit.rabbitmqctl("list_queues name messages_ready");
     print!("{}", listing.expect("it knows these columns"));
     assert_eq!(rabbit.messages_ready("tasks"), Some(3));

@@ -5,7 +5,7 @@
 //! A test starts a [broker](rabbitmq) inside a [world](sim): nodes run the
 //! code under test as async tasks, links between them have latency and fail,
 //! time is virtual, and everything that may differ between two runs is drawn
-//! from one seed. There is no socket, no clock, no thread and no container; an
+//! from one seed. There is no socket, no clock, no thread inside a world and no container; an
 //! hour of waiting takes microseconds, and a failure found once can be had
 //! again from its seed.
 //!

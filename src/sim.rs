@@ -292,7 +292,10 @@ impl Sim {
         self.config.seed
     }
 
-    /// A choice of the test's own: a number in `0..n`, 0 being calm.
+    /// A choice of the test's own: a number in `0..n`, such as the nanosecond
+    /// at which to kill somebody. `site` names the decision and `entity` which
+    /// of several it is for, 0 where there is one; each pair has draws of its
+    /// own. 0 is the calm choice.
     pub fn choose(&mut self, site: Site, entity: u64, n: u64) -> u64 {
         self.world.lock().choose(self.now(), Actor::WORLD, site, entity, n)
     }
@@ -326,13 +329,13 @@ impl Sim {
     }
 
     /// Runs for `duration` of virtual time, and then it is that time, whether
-    /// anything happened or not.
+    /// anything happened or not: [`Outcome::Reached`].
     pub fn run_for(&mut self, duration: Duration) -> Outcome {
         self.advance_to(self.now() + duration)
     }
 
-    /// Runs until `condition` holds; it is looked at before the first and
-    /// after every step.
+    /// Runs until `condition` holds, which is [`Outcome::Reached`]; it is looked
+    /// at before the first and after every step.
     pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> Outcome {
         self.run_while(self.config.max_time, |_| !condition())
     }

@@ -7,7 +7,10 @@ use stunt_double::sim::seed_or;
 pub(crate) fn seed() -> u64 {
     let mut arguments = std::env::args().skip_while(|argument| argument != "--seed").skip(1);
     match arguments.next() {
-        Some(number) => number.parse().expect("--seed takes a number"),
+        Some(number) => number.parse().unwrap_or_else(|_| {
+            eprintln!("--seed takes a number, not '{number}'");
+            std::process::exit(2)
+        }),
         None => seed_or(1),
     }
 }

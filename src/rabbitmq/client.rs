@@ -108,7 +108,15 @@ impl ServiceHandle<Broker> {
         self.inspect(|broker| broker.rabbitmqctl(command))
     }
 
-    /// Messages ready in the queue of this name; `None` if there is no such
+    /// Messages delivered from the queue of this name and not yet acknowledged;
+    /// `None` if there is no such queue.
+    #[must_use]
+    pub fn messages_unacknowledged(&self, queue: &str) -> Option<usize> {
+        let rows = self.list_queues();
+        rows.iter().find(|row| row.name == queue).map(|row| row.messages_unacknowledged)
+    }
+
+    /// Messages ready in the queue of this name, unacknowledged ones excluded; `None` if there is no such
     /// queue.
     #[must_use]
     pub fn messages_ready(&self, queue: &str) -> Option<usize> {

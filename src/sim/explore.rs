@@ -245,10 +245,16 @@ impl Seeds {
                     found.end.fetch_min(index, SeqCst);
                 }
                 let mut failures = found.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                failures.push(Failure { seed, message });
+                failures.push(Failure { seed, message: without_replay(&message) });
             }
         }
     }
+}
+
+/// A world's own line about replaying it says what the sweep's will.
+fn without_replay(message: &str) -> String {
+    let lines = message.lines().filter(|line| !line.starts_with("  replay with: "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 struct Found {

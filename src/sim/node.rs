@@ -11,6 +11,7 @@ use super::handle::ServiceHandle;
 use super::id::NodeId;
 use super::join::{JoinHandle, joinable};
 use super::link::Link;
+use super::outcome::Outcome;
 use super::service::Service;
 use super::sleep::{Sleep, Timeout};
 use super::task::Wait;
@@ -295,6 +296,17 @@ impl<T> Returns for fn() -> T {
 impl Report for <fn() -> ! as Returns>::Type {
     fn failure(self) -> Option<String> {
         self
+    }
+}
+
+/// A run that is neither done nor has reached what was asked for is a failure:
+/// a scenario may end with `sim.run()`.
+impl Report for Outcome {
+    fn failure(self) -> Option<String> {
+        match self {
+            Outcome::Done | Outcome::Reached => None,
+            other => Some(other.to_string()),
+        }
     }
 }
 

@@ -116,7 +116,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Outcome::Done => f.write_str("done"),
-            Outcome::Reached => f.write_str("reached"),
+            Outcome::Reached => {
+                f.write_str("reached what was asked for, which is not to say that all is done")
+            }
             Outcome::Stuck(waiting) => {
                 f.write_str("stuck: nothing can happen any more, and these still wait:")?;
                 waiting.iter().try_for_each(|w| write!(f, "\n  {w}"))

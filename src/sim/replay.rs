@@ -9,15 +9,26 @@ use std::path::Path;
 /// [`Seeds`](super::Seeds) then runs it alone, and [`seed_or`] gives it.
 pub const SEED_VARIABLE: &str = "STUNT_DOUBLE_SEED";
 
-/// The seed named by [`SEED_VARIABLE`], or `default` where it is not set or
-/// not a number.
+/// The seed named by [`SEED_VARIABLE`], or `default` where it is not set: what
+/// a test builds a single world with, so that the line a failure prints can
+/// replay any seed.
+///
+/// # Panics
+///
+/// If it is set to something that is not a number: a slip of the pen must not
+/// look like a failure that does not reproduce.
 #[must_use]
 pub fn seed_or(default: u64) -> u64 {
     forced_seed().unwrap_or(default)
 }
 
 pub(super) fn forced_seed() -> Option<u64> {
-    std::env::var(SEED_VARIABLE).ok()?.parse().ok()
+    let seed = std::env::var(SEED_VARIABLE).ok()?;
+    Some(parse(&seed).unwrap_or_else(|problem| panic!("{problem}")))
+}
+
+fn parse(seed: &str) -> Result<u64, String> {
+    seed.parse().map_err(|_| format!("{SEED_VARIABLE}={seed:?} is not a seed, a number below 2^64"))
 }
 
 /// The line that runs this program or this test again with `seed`.
@@ -33,7 +44,7 @@ fn command_for(program: &Path, thread: &str, seed: u64) -> String {
     let release = program.parent().and_then(folder).is_some_and(|f| f == "release");
     let profile = if release { " --release" } else { "" };
     let run = match folder(program).as_deref() {
-        Some("deps") if thread != "main" => format!("cargo test{profile} {thread}"),
+        Some("deps") if thread != "main" => format!("cargo test{profile} {thread} -- --exact"),
         Some("deps") => format!("cargo test{profile}"),
         Some("examples") => format!("cargo run{profile} --example {stem}"),
         _ => stem.to_owned(),
@@ -46,11 +57,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_seed_that_is_no_number_is_refused() {
+        assert_eq!(parse("18446744073709551615"), Ok(u64::MAX));
+        for bad in ["5x", "", "-1"] {
+            let problem = parse(bad).unwrap_err();
+            assert!(problem.starts_with(&format!("STUNT_DOUBLE_SEED={bad:?} is not")), "{problem}");
+        }
+    }
+
+    #[test]
     fn the_command_runs_what_is_running() {
         let line = |program: &str, thread| command_for(Path::new(program), thread, 7);
         assert_eq!(
             line("target/debug/deps/sim-0af3", "outbox::never_loses"),
-            "STUNT_DOUBLE_SEED=7 cargo test outbox::never_loses"
+            "STUNT_DOUBLE_SEED=7 cargo test outbox::never_loses -- --exact"
         );
         assert_eq!(
             line("target/release/examples/tour", "main"),

@@ -51,7 +51,7 @@ fn a_failing_sweep_says_how_to_replay_it() {
         43.. => Err("too large"),
         _ => Ok(()),
     });
-    let name = "explore::a_failing_sweep_says_how_to_replay_it";
+    let name = "explore::a_failing_sweep_says_how_to_replay_it -- --exact";
     let replay = format!("STUNT_DOUBLE_SEED=43 cargo test {name}");
     assert_eq!(sweep.replay.as_deref(), Some(&*replay));
     assert_eq!(sweep.to_string(), format!("seed 43 failed: too large\n  replay with: {replay}"));

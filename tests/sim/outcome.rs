@@ -157,7 +157,7 @@ fn an_error_of_a_main_task_fails_the_run_with_all_there_is_to_know() {
         "worker failed at 1.5s, seed 77: connection refused: the server is not running"
     );
     assert!(second.starts_with("STUNT_DOUBLE_SEED=77 cargo test"), "{second}");
-    assert!(second.ends_with("an_error_of_a_main_task_fails_the_run_with_all_there_is_to_know"));
+    assert!(second.ends_with("with_all_there_is_to_know -- --exact"));
     assert!(!node.is_alive());
     sim.run().expect_done();
 }
