@@ -36,15 +36,28 @@ pub struct Site {
 }
 
 impl Site {
-    /// The site of this name. Meant for constants:
+    /// The site of this name, which is one word, so that a tape can be written
+    /// down and read back. Meant for constants, where another name is an error
+    /// of the compiler's:
     ///
     /// ```
     /// use stunt_double::Site;
     /// const LOSE_POWER: Site = Site::new("outbox.lose-power");
     /// assert_eq!(LOSE_POWER.name(), "outbox.lose-power");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the name is empty or has white space in it.
     #[must_use]
     pub const fn new(name: &'static str) -> Site {
+        let bytes = name.as_bytes();
+        let mut i = 0;
+        while i < bytes.len() {
+            assert!(!bytes[i].is_ascii_whitespace(), "a site's name is one word");
+            i += 1;
+        }
+        assert!(!name.is_empty(), "a site has a name");
         Site { name, key: site_key(name.as_bytes()) }
     }
 
@@ -231,7 +244,7 @@ impl Choices {
     }
 
     /// Whether a fault of probability `numerator / denominator` happens; calm
-    /// is `false`.
+    /// is `false`, unless it is certain. A denominator of 0 is taken as 1.
     pub fn chance(&mut self, site: Site, entity: u64, numerator: u64, denominator: u64) -> bool {
         let value = self.choose(site, entity, denominator);
         value >= denominator.saturating_sub(numerator) && numerator > 0
@@ -292,6 +305,12 @@ mod tests {
         [2_755_603_950_672_541_809, 2_400_891_222_646_438_653, 11_385_668_913_599_982_820];
     const GOLDEN_2: [u64; 3] =
         [12_356_479_348_412_865_540, 8_753_261_819_207_233_790, 11_975_586_810_897_339_164];
+
+    #[test]
+    #[should_panic(expected = "a site's name is one word")]
+    fn a_site_with_a_space_in_its_name_could_not_be_written_down() {
+        let _ = Site::new("kill worker");
+    }
 
     #[test]
     fn a_draw_elsewhere_does_not_shift_this_one() {

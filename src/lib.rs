@@ -1,4 +1,5 @@
-//! Deterministic, in-process stand-ins for RabbitMQ and Redis.
+//! Deterministic, in-process stand-ins for servers: RabbitMQ, and Redis to
+//! follow.
 //!
 //! *RabbitMQ and Redis take the fall, so production doesn't have to.*
 //!

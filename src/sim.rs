@@ -368,8 +368,8 @@ impl Sim {
         self.world.lock().next_event(self.now())
     }
 
-    /// Takes one step: polls one task, or handles one event and what it leads
-    /// to at once. `Reached` if there was one to take.
+    /// Takes one step: serves one request of a handle (a kill, a heal), polls
+    /// one task, or handles one event and what it leads to at once. `Reached` if there was one to take.
     pub fn step(&mut self) -> Outcome {
         let mut first = true;
         self.run_while(self.config.max_time, |_| std::mem::take(&mut first))
@@ -386,7 +386,14 @@ impl Sim {
             if !go_on(self) {
                 return Outcome::Reached;
             }
-            let turn = self.world.lock().turn(&self.world, limit);
+            // Taking over what was spawned is no step.
+            let turn = loop {
+                let turn = self.world.lock().turn(&self.world, limit);
+                match turn {
+                    Turn::Adopt(spawned) => self.adopt(spawned),
+                    turn => break turn,
+                }
+            };
             match turn {
                 Turn::Poll(id) => self.poll(id),
                 Turn::Arrival { service, connection, up } => {
@@ -401,7 +408,7 @@ impl Sim {
                         self.act(action);
                     }
                 }
-                Turn::Adopt(spawned) => self.adopt(spawned),
+                Turn::Adopt(_) => unreachable!("it was dealt with above"),
                 Turn::Request(request) => self.serve(request),
                 Turn::Problem(problem) => return Outcome::Failed(problem),
                 Turn::StepBudget => return self.step_budget(),

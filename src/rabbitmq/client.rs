@@ -205,7 +205,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::NoFreeChannel`] if 65,535 are open.
+    /// [`Error::NoFreeChannel`] if 2,047 are open, as many as RabbitMQ allows.
     pub async fn channel(&self) -> Result<Channel, Error> {
         let number = self.send(|session| session.new_channel())?;
         let channel = Channel::new(self.clone(), number);

@@ -10,6 +10,7 @@ use super::table::FieldTable;
 use crate::Instant;
 use smol_str::SmolStr;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The properties of a message; made by chaining setters.
 ///
@@ -49,6 +50,13 @@ struct More {
 impl Properties {
     fn more_mut(&mut self) -> &mut More {
         Arc::make_mut(self.more.get_or_insert_default())
+    }
+
+    /// A number that differs where two sets of properties do.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let inline = [self.delivery_mode, self.priority].map(|part| part.map_or(256, u64::from));
+        let more = self.more.as_ref().map_or(0, |more| xxh3_64(format!("{more:?}").as_bytes()));
+        more ^ (inline[0] << 16 | inline[1])
     }
 
     fn more<'a, T: ?Sized>(

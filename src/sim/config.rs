@@ -31,7 +31,8 @@ pub enum Strategy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retention {
-    /// Every event, polls and choices included, and the digest.
+    /// Every event, with the polls and the choices of nodes and of the test, and
+    /// the digest. Other choices are on the tape; see [`Config::record`].
     All,
     /// The digest, and the last `n` events other than polls and choices.
     Last(usize),
@@ -129,6 +130,7 @@ impl Config {
         self.record = true;
         self
     }
+
     /// What a replay needs beside the seed, in words: empty if that is enough.
     pub(super) fn beside_the_seed(&self) -> String {
         let strategy = match self.strategy {

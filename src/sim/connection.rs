@@ -65,7 +65,7 @@ impl<S: Service> Connection<S> {
                 core.note_wait(Wait::Shared(
                     format!("a connection to {}", self.server.name).into(),
                 ));
-                conn.opener.0 = Some(core.wake_ref(cx));
+                conn.opener.register(core.wake_ref(cx));
                 Poll::Pending
             }
         }
@@ -119,7 +119,7 @@ impl<S: Service> Connection<S> {
             (Err(waiter), Phase::Connecting | Phase::Open) => {
                 let mut core = self.world.lock();
                 core.note_wait(waiting_for());
-                waiter.0 = Some(core.wake_ref(cx));
+                waiter.register(core.wake_ref(cx));
                 Poll::Pending
             }
         }

@@ -1,7 +1,7 @@
 //! Replaying one seed: the environment variable, and the command that sets it.
 //!
-//! This is the one place that looks at the process it runs in. Nothing here
-//! reaches a world, except as the seed a test chooses to build it with.
+//! This is the only code that reads environment variables or the program's
+//! path. Nothing here reaches a world, except as the seed a test chooses to build it with.
 
 use std::path::Path;
 

@@ -105,18 +105,38 @@ pub trait Session<Output>: Default + Send + 'static {
     fn disconnected(&mut self, wakes: &mut Wakes<'_>);
 }
 
-/// One future that waits for something in a [`Session`].
+/// Those who wait for one thing in a [`Session`]: mostly one future, and that
+/// needs no allocation.
 #[derive(Debug, Default)]
-pub struct Waiter(pub(super) Option<WakeRef>);
+pub struct Waiter {
+    first: Option<WakeRef>,
+    more: Vec<WakeRef>,
+}
+
+impl Waiter {
+    /// Adds whom to wake, unless it is there already.
+    pub(super) fn register(&mut self, wake: WakeRef) {
+        match &self.first {
+            None => self.first = Some(wake),
+            Some(first) if first.same(&wake) => {}
+            Some(_) => {
+                if !self.more.iter().any(|other| other.same(&wake)) {
+                    self.more.push(wake);
+                }
+            }
+        }
+    }
+}
 
 /// Those to be woken when a session has been looked at.
 #[derive(Debug)]
 pub struct Wakes<'a>(pub(super) &'a mut Vec<WakeRef>);
 
 impl Wakes<'_> {
-    /// Wakes whoever waits there, if anyone does.
+    /// Wakes everyone who waits there.
     pub fn wake(&mut self, waiter: &mut Waiter) {
-        self.0.extend(waiter.0.take());
+        self.0.extend(waiter.first.take());
+        self.0.append(&mut waiter.more);
     }
 }
 

@@ -26,6 +26,17 @@ pub(super) enum WakeRef {
     Nobody,
 }
 
+impl WakeRef {
+    /// Whether both wake the same; a `false` may be wrong.
+    pub(super) fn same(&self, other: &WakeRef) -> bool {
+        match (self, other) {
+            (WakeRef::Task(a), WakeRef::Task(b)) => a == b,
+            (WakeRef::Waker(a), WakeRef::Waker(b)) => a.will_wake(b),
+            _ => false,
+        }
+    }
+}
+
 /// What a task waits for, as it is told in an [`Outcome`](super::Outcome).
 #[derive(Clone, Debug)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@ use stunt_double::rabbitmq::{
     self, BrokerOptions, Channel, Confirmation, Connection, ConsumeOptions, Error, ExchangeOptions,
     Properties, Publish, QueueOptions, RabbitMq, ReplyCode,
 };
-use stunt_double::sim::{Disconnected, Node, Outcome, Sim};
+use stunt_double::sim::{Disconnected, Latency, Node, Outcome, Shutdown, Sim};
 
 /// Runs one client against a fresh broker, to the end.
 fn run<F>(client: impl FnMut(Node, RabbitMq) -> F + 'static)
@@ -271,13 +271,100 @@ fn two_tasks_may_call_on_one_channel() {
 }
 
 #[test]
+fn confirms_are_counted_from_the_moment_they_are_asked_for() {
+    run(async |node, rabbit| {
+        let channel = open(&node, &rabbit).await?;
+        channel.queue_declare("q", QueueOptions::default()).await?;
+        node.link(&rabbit).set_latency(Latency::Constant(Duration::from_millis(10)));
+        let early = channel.clone();
+        let early = node.spawn(async move {
+            early.publish_and_confirm(Publish::new("", "q", "while select is under way")).await
+        });
+        channel.confirm_select().await?;
+        let late = channel.publish_and_confirm(Publish::new("", "q", "after")).await?;
+        assert!(late.is_ack() && early.await.expect("not killed")?.is_ack());
+        assert_eq!(channel.unconfirmed(), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_tag_used_again_belongs_to_the_new_consumer() {
+    run(async |node, rabbit| {
+        let channel = open(&node, &rabbit).await?;
+        channel.queue_declare("q", QueueOptions::default()).await?;
+        let options = || ConsumeOptions { consumer_tag: "me".into(), ..Default::default() };
+        let mut consumer = channel.basic_consume("q", options()).await?;
+        consumer.cancel().await?;
+        // The old handle is dropped when the new one is there already.
+        consumer = channel.basic_consume("q", options()).await?;
+        channel.basic_publish("", "q", Properties::default(), "m")?;
+        assert_eq!(consumer.next().await.expect("it goes on")?.text(), "m");
+        Ok(())
+    });
+}
+
+#[test]
+fn several_tasks_may_wait_for_one_thing() {
+    let (mut sim, rabbit) = world(async |node, rabbit| {
+        let connection = Connection::open(&node, &rabbit).await?;
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let connection = connection.clone();
+                node.spawn(async move { connection.closed().await })
+            })
+            .collect();
+        for task in waiting {
+            assert_eq!(task.await.expect("not killed").amqp().unwrap().code.number(), 320);
+        }
+        Ok(())
+    });
+    sim.after(Duration::from_secs(1), move || rabbit.stop(Shutdown::Clean));
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_connection_has_at_most_2047_channels() {
+    run(async |node, rabbit| {
+        let connection = Connection::open(&node, &rabbit).await?;
+        let mut channels = Vec::new();
+        for _ in 0..2_047 {
+            channels.push(connection.channel().await?);
+        }
+        assert_eq!(connection.channel().await.unwrap_err(), Error::NoFreeChannel);
+        channels.pop();
+        node.yield_now().await;
+        node.sleep(Duration::from_millis(1)).await;
+        assert_eq!(connection.channel().await?.number().0, 2_047);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_consume_given_up_leaves_no_one_to_be_fed() {
+    let (mut sim, rabbit) = world(async |node, rabbit| {
+        let channel = open(&node, &rabbit).await?;
+        channel.queue_declare("q", QueueOptions::default()).await?;
+        channel.basic_publish("", "q", Properties::default(), "m")?;
+        let link = node.link(&rabbit);
+        link.partition();
+        let consume = channel.basic_consume("q", ConsumeOptions::default());
+        assert!(node.timeout(Duration::from_secs(1), consume).await.is_err());
+        link.heal();
+        channel.close().await
+    });
+    sim.run().expect_done();
+    assert_eq!(rabbit.messages_ready("q"), Some(1), "the close returned it");
+}
+
+#[test]
 fn no_broker_no_connection() {
     let (mut sim, rabbit) = world(async |node, rabbit| {
         let error = Connection::open(&node, &rabbit).await.unwrap_err();
         assert_eq!(error, Error::Disconnected(Disconnected::Refused));
         Ok(())
     });
-    rabbit.stop(stunt_double::sim::Shutdown::Clean);
+    rabbit.stop(Shutdown::Clean);
     sim.run().expect_done();
 }
 

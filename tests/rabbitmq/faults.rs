@@ -212,6 +212,23 @@ fn a_whole_run_is_the_same_each_time() {
 }
 
 #[test]
+fn the_digest_tells_messages_apart_that_differ_in_a_property_only() {
+    let digest = |id: &'static str| {
+        let mut sim = Sim::new(1);
+        let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+        sim.node_with("a", (rabbit, id), async |node, (rabbit, id)| {
+            let channel = open(&node, &rabbit).await?;
+            channel.basic_publish("", "tasks", Properties::default().with_message_id(id), "m")?;
+            channel.close().await
+        });
+        sim.run().expect_done();
+        sim.digest()
+    };
+    assert_eq!(digest("one"), digest("one"));
+    assert_ne!(digest("one"), digest("two"));
+}
+
+#[test]
 fn another_seed_is_another_schedule_under_the_random_strategy_only() {
     let digest = |seed, strategy| {
         let mut sim = Sim::with_config(Config::new(seed).strategy(strategy));

@@ -2,7 +2,7 @@
 
 use super::confirm::Confirm;
 use super::consumer::{Consumer, Delivery};
-use super::inbox::{Inbound, Returned};
+use super::inbox::{Inbound, Inbox, Returned};
 use super::session::ChannelState;
 use super::unconfirmed::Confirmation;
 use super::{Connection, Error};
@@ -235,6 +235,10 @@ impl Channel {
 
     /// Consumes from a queue.
     ///
+    /// If this is given up before the broker's answer, by a time-out say, the
+    /// broker may yet make the consumer: what it is sent is held until the
+    /// channel closes.
+    ///
     /// # Errors
     ///
     /// `NOT_FOUND` if there is no such queue; `ACCESS_REFUSED` if it has an
@@ -249,7 +253,11 @@ impl Channel {
         let method = Method::BasicConsume { queue: queue.into(), options, no_wait: false };
         match self.call("basic.consume-ok", method).await? {
             Event::BasicConsumeOk { consumer_tag } => {
-                Ok(Consumer::new(self.clone(), queue, consumer_tag))
+                let inbox = |state: &mut ChannelState| {
+                    state.consumers.get(&consumer_tag).map_or(0, Inbox::serial)
+                };
+                let serial = self.with_state(inbox).unwrap_or(0);
+                Ok(Consumer::new(self.clone(), queue, consumer_tag, serial))
             }
             other => unreachable!("answers come in order, but this was {other:?}"),
         }
@@ -342,7 +350,14 @@ impl Channel {
     ///
     /// Those of a channel that is closed.
     pub async fn confirm_select(&self) -> Result<(), Error> {
-        self.call("confirm.select-ok", Method::ConfirmSelect { no_wait: false }).await.map(drop)
+        let (connection, number) = (&self.inner.connection, self.inner.number);
+        let call = connection.send(|session| {
+            let call = session.begin_call(number)?;
+            // The broker counts from here on, not from its answer.
+            session.state(number).confirms.select();
+            Ok((Some((number, Method::ConfirmSelect { no_wait: false })), call))
+        })?;
+        connection.answer(number, "confirm.select-ok", call).await.map(drop)
     }
 
     /// Waits until every publish is answered. Gives the numbers of those that
@@ -477,10 +492,10 @@ impl Channel {
     }
 
     /// A consumer's handle is gone.
-    pub(super) fn drop_consumer(&self, tag: &SmolStr) {
+    pub(super) fn drop_consumer(&self, tag: &SmolStr, serial: u64) {
         let number = self.inner.number;
         let _ = self.inner.connection.send(|session| {
-            let cancel = session.open_channel(number)?.drop_consumer(tag);
+            let cancel = session.open_channel(number)?.drop_consumer(tag, serial);
             let method = Method::BasicCancel { consumer_tag: tag.clone(), no_wait: true };
             Ok((cancel.then_some((number, method)), ()))
         });

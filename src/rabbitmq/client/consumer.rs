@@ -120,15 +120,17 @@ impl Delivery {
 pub struct Consumer {
     channel: Channel,
     tag: SmolStr,
+    /// Tells it from an earlier or later consumer of the same tag.
+    serial: u64,
     waiting_for: Arc<str>,
     /// Its error was given: the stream is over.
     failed: bool,
 }
 
 impl Consumer {
-    pub(super) fn new(channel: Channel, queue: &str, tag: SmolStr) -> Consumer {
+    pub(super) fn new(channel: Channel, queue: &str, tag: SmolStr, serial: u64) -> Consumer {
         let waiting_for = format!("a delivery from {queue}").into();
-        Consumer { channel, tag, waiting_for, failed: false }
+        Consumer { channel, tag, serial, waiting_for, failed: false }
     }
 
     /// Its tag.
@@ -160,8 +162,8 @@ impl Consumer {
             cx,
             || Wait::Shared(Arc::clone(&self.waiting_for)),
             |state| match state.consumers.get_mut(&self.tag) {
-                Some(inbox) => inbox.take(),
-                None => Ok(None),
+                Some(inbox) if inbox.serial() == self.serial => inbox.take(),
+                Some(_) | None => Ok(None),
             },
         );
         polled.map(|arrived| match arrived {
@@ -185,6 +187,6 @@ impl Stream for Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.channel.drop_consumer(&self.tag);
+        self.channel.drop_consumer(&self.tag, self.serial);
     }
 }

@@ -72,7 +72,10 @@ impl Service for Broker {
         let channel = u64::from(input.0.0);
         match &input.1 {
             Method::BasicPublish(publish) => {
-                let seed = mix(channel, xxh3_64(publish.routing_key.as_bytes()));
+                let flags = u64::from(publish.mandatory) << 1 | u64::from(publish.immediate);
+                let exchange = xxh3_64_with_seed(publish.exchange.as_bytes(), flags);
+                let key = xxh3_64_with_seed(publish.routing_key.as_bytes(), exchange);
+                let seed = mix(mix(channel, key), publish.properties.fingerprint());
                 xxh3_64_with_seed(&publish.body, seed)
             }
             Method::BasicAck { delivery_tag, multiple } => {
@@ -98,7 +101,10 @@ impl Service for Broker {
 }
 
 fn fingerprint_message(message: &Message, seed: u64) -> u64 {
-    xxh3_64_with_seed(message.body(), mix(seed, xxh3_64(message.routing_key().as_bytes())))
+    let exchange = xxh3_64(message.exchange().as_bytes());
+    let key = xxh3_64_with_seed(message.routing_key().as_bytes(), exchange);
+    let seed = mix(mix(seed, key), message.properties().fingerprint());
+    xxh3_64_with_seed(message.body(), seed)
 }
 
 /// Two numbers made one, such that neither cancels the other.

@@ -19,12 +19,22 @@ pub(super) struct Inbound {
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     arrived: VecDeque<Inbound>,
+    /// Which of the channel's consumers it is for: a tag may be used again.
+    serial: u64,
     /// It was cancelled, by either end.
     ended: bool,
     waiter: Waiter,
 }
 
 impl Inbox {
+    pub(super) fn new(serial: u64) -> Inbox {
+        Inbox { serial, ..Inbox::default() }
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
     pub(super) fn push(&mut self, inbound: Inbound, wakes: &mut Wakes<'_>) {
         self.arrived.push_back(inbound);
         wakes.wake(&mut self.waiter);

@@ -18,6 +18,9 @@ use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 
+/// The most channels a connection may have, as RabbitMQ negotiates it.
+const CHANNEL_MAX: u16 = 2_047;
+
 /// A call on a channel, to be answered in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Call(u64);
@@ -36,6 +39,7 @@ pub(super) struct ChannelState {
     calls: VecDeque<(Call, Slot)>,
     next_call: u64,
     pub(super) consumers: IndexMap<SmolStr, Inbox, FxBuildHasher>,
+    last_inbox: u64,
     pub(super) confirms: Confirms,
     pub(super) returned: VecDeque<Returned>,
     pub(super) return_waiter: Waiter,
@@ -51,7 +55,11 @@ pub(super) struct ChannelState {
 
 impl ChannelState {
     /// A consumer's handle is gone; gives whether the broker is to be told.
-    pub(super) fn drop_consumer(&mut self, tag: &str) -> bool {
+    pub(super) fn drop_consumer(&mut self, tag: &str, serial: u64) -> bool {
+        // Its tag may have been taken by another consumer since.
+        if self.consumers.get(tag).is_none_or(|inbox| inbox.serial() != serial) {
+            return false;
+        }
         self.consumers.swap_remove(tag).is_some_and(|inbox| !inbox.has_ended())
     }
 
@@ -65,6 +73,13 @@ impl ChannelState {
         self.consumers.values_mut().for_each(|inbox| inbox.wake(wakes));
         self.confirms.wake_all(wakes);
         wakes.wake(&mut self.return_waiter);
+    }
+
+    /// Whether nobody waits for the next answer.
+    fn next_is_forgotten(&self) -> bool {
+        let mut slots = self.calls.iter().map(|(_, slot)| slot);
+        let next = slots.find(|slot| !matches!(slot, Slot::Answered(_)));
+        matches!(next, Some(Slot::Forgotten))
     }
 
     /// The answer to the oldest call that has none.
@@ -106,7 +121,11 @@ impl ChannelState {
             }
             Event::BasicConsumeOk { consumer_tag } => {
                 // Deliveries follow at once, before the caller has run.
-                self.consumers.insert(consumer_tag.clone(), Inbox::default());
+                // Where the caller has given up there is nobody to read them.
+                if !self.next_is_forgotten() {
+                    self.last_inbox += 1;
+                    self.consumers.insert(consumer_tag.clone(), Inbox::new(self.last_inbox));
+                }
                 self.answer(Event::BasicConsumeOk { consumer_tag }, wakes);
             }
             Event::BasicCancelOk { consumer_tag } => {
@@ -114,10 +133,6 @@ impl ChannelState {
                     inbox.end(wakes);
                 }
                 self.answer(Event::BasicCancelOk { consumer_tag }, wakes);
-            }
-            Event::ConfirmSelectOk => {
-                self.confirms.select();
-                self.answer(Event::ConfirmSelectOk, wakes);
             }
             Event::ChannelClose(error) => {
                 self.closed = Some(*error);
@@ -170,7 +185,8 @@ impl ClientSession {
         if self.channels.is_empty() {
             self.channels.push(ChannelState::default());
         }
-        let number = u16::try_from(self.channels.len()).map_err(|_| Error::NoFreeChannel)?;
+        let next = u16::try_from(self.channels.len()).ok().filter(|next| *next <= CHANNEL_MAX);
+        let number = next.ok_or(Error::NoFreeChannel)?;
         self.channels.push(ChannelState::default());
         Ok((None, ChannelNumber(number)))
     }
