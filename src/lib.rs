@@ -55,6 +55,7 @@
 
 pub mod choice;
 pub mod rabbitmq;
+pub mod redis;
 pub mod sim;
 pub mod time;
 

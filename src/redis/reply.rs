@@ -1,0 +1,247 @@
+//! Replies: what a command answers, before it is bytes.
+//!
+//! A [`Reply`] says what kind of answer this is; how it looks on the wire
+//! depends on the protocol the client speaks. What RESP3 has and RESP2 has not
+//! (maps, sets, doubles, booleans, pushes, one null) is written in RESP2 the way
+//! Redis does it: [`Reply::in_protocol`] is that rule, and the only place that
+//! has it.
+//!
+//! Source: <https://redis.io/docs/reference/protocol-spec/>, and Redis 7.0's
+//! `networking.c` for what becomes what.
+
+use super::number;
+use bytes::Bytes;
+use smol_str::SmolStr;
+use std::fmt;
+
+/// The version of RESP a client speaks: 2 until it says `HELLO 3`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// RESP2, every client's first.
+    #[default]
+    Resp2,
+    /// RESP3.
+    Resp3,
+}
+
+/// An error reply, as on the wire without the leading minus:
+/// `WRONGTYPE Operation against a key holding the wrong kind of value`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{0}")]
+pub struct ErrorReply(pub SmolStr);
+
+impl ErrorReply {
+    /// Its first word, by which programs tell errors apart: `ERR`,
+    /// `WRONGTYPE`, `EXECABORT`, …
+    #[must_use]
+    pub fn code(&self) -> &str {
+        self.0.split(' ').next().unwrap_or_default()
+    }
+}
+
+/// An answer of the server; see the [module](self).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// A status such as `OK`.
+    Simple(SmolStr),
+    /// An error.
+    Error(ErrorReply),
+    /// An integer.
+    Integer(i64),
+    /// A string of any bytes.
+    Bulk(Bytes),
+    /// No string: `$-1` in RESP2.
+    Nil,
+    /// No array: `*-1` in RESP2. RESP3 has only one null.
+    NilArray,
+    /// An array.
+    Array(Vec<Reply>),
+    /// Keys with values: in RESP2 an array of twice the length.
+    Map(Vec<(Reply, Reply)>),
+    /// Things in no order, none twice: in RESP2 an array.
+    Set(Vec<Reply>),
+    /// Members with scores, or fields with values: in RESP3 an array of arrays
+    /// of two, in RESP2 one array of twice the length.
+    Pairs(Vec<(Reply, Reply)>),
+    /// A floating-point number: in RESP2 its text as a string.
+    Double(f64),
+    /// Yes or no: in RESP2 the integer 1 or 0.
+    Boolean(bool),
+    /// An integer of any size, as its digits.
+    BigNumber(SmolStr),
+    /// Text for people, with a format of three letters: in RESP2 a string.
+    Verbatim(SmolStr, Bytes),
+    /// What the server says without being asked: in RESP2 an array.
+    Push(Vec<Reply>),
+}
+
+impl Reply {
+    /// `+OK`.
+    pub const OK: Reply = Reply::Simple(SmolStr::new_static("OK"));
+    /// `+QUEUED`.
+    pub(crate) const QUEUED: Reply = Reply::Simple(SmolStr::new_static("QUEUED"));
+
+    /// A string.
+    #[must_use]
+    pub fn bulk(bytes: &[u8]) -> Reply {
+        Reply::Bulk(Bytes::copy_from_slice(bytes))
+    }
+
+    /// A string, or none.
+    #[must_use]
+    pub fn bulk_or_nil(bytes: Option<&[u8]>) -> Reply {
+        bytes.map_or(Reply::Nil, Reply::bulk)
+    }
+
+    /// A status.
+    #[must_use]
+    pub const fn status(text: &'static str) -> Reply {
+        Reply::Simple(SmolStr::new_static(text))
+    }
+
+    /// An array of strings.
+    pub fn bulks<T: AsRef<[u8]>>(strings: impl IntoIterator<Item = T>) -> Reply {
+        Reply::Array(strings.into_iter().map(|s| Reply::bulk(s.as_ref())).collect())
+    }
+
+    /// The integer 1 or 0, which is how most commands say yes or no in either
+    /// protocol.
+    #[must_use]
+    pub const fn flag(yes: bool) -> Reply {
+        Reply::Integer(yes as i64)
+    }
+
+    /// A length or a count.
+    #[must_use]
+    pub fn count(n: usize) -> Reply {
+        Reply::Integer(i64::try_from(n).unwrap_or(i64::MAX))
+    }
+
+    /// Whether it is an error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        matches!(self, Reply::Error(_))
+    }
+
+    /// The integer, if it is one.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i64> {
+        match self {
+            Reply::Integer(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string or a status.
+    #[must_use]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Reply::Bulk(bytes) | Reply::Verbatim(_, bytes) => Some(bytes),
+            Reply::Simple(text) => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// The text of a string or a status; `None` too if it is no UTF-8.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    /// The elements of an array, a set or a push.
+    #[must_use]
+    pub fn as_array(&self) -> Option<&[Reply]> {
+        match self {
+            Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Whether it is either null.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Reply::Nil | Reply::NilArray)
+    }
+
+    /// The reply as a client of that protocol sees it: with only such kinds as
+    /// the protocol has. Doing it twice changes nothing more.
+    #[must_use]
+    pub fn in_protocol(self, protocol: Protocol) -> Reply {
+        let all = |items: Vec<Reply>| -> Vec<Reply> {
+            items.into_iter().map(|item| item.in_protocol(protocol)).collect()
+        };
+        let flat = |pairs: Vec<(Reply, Reply)>| {
+            all(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())
+        };
+        match (protocol, self) {
+            (Protocol::Resp2, Reply::Map(pairs) | Reply::Pairs(pairs)) => {
+                Reply::Array(flat(pairs))
+            }
+            (Protocol::Resp2, Reply::Set(items) | Reply::Push(items)) => Reply::Array(all(items)),
+            (Protocol::Resp2, Reply::Double(x)) => Reply::Bulk(number::format_double(x).into()),
+            (Protocol::Resp2, Reply::Boolean(yes)) => Reply::flag(yes),
+            (Protocol::Resp2, Reply::BigNumber(digits)) => Reply::bulk(digits.as_bytes()),
+            (Protocol::Resp2, Reply::Verbatim(_, text)) => Reply::Bulk(text),
+            (Protocol::Resp3, Reply::NilArray) => Reply::Nil,
+            (Protocol::Resp3, Reply::Pairs(pairs)) => Reply::Array(
+                pairs.into_iter().map(|(a, b)| Reply::Array(all(vec![a, b]))).collect(),
+            ),
+            (Protocol::Resp3, Reply::Map(pairs)) => Reply::Map(
+                pairs
+                    .into_iter()
+                    .map(|(a, b)| (a.in_protocol(protocol), b.in_protocol(protocol)))
+                    .collect(),
+            ),
+            (Protocol::Resp3, Reply::Set(items)) => Reply::Set(all(items)),
+            (Protocol::Resp3, Reply::Push(items)) => Reply::Push(all(items)),
+            (_, Reply::Array(items)) => Reply::Array(all(items)),
+            (_, reply) => reply,
+        }
+    }
+}
+
+impl From<ErrorReply> for Reply {
+    fn from(error: ErrorReply) -> Reply {
+        Reply::Error(error)
+    }
+}
+
+/// As `redis-cli` prints it.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_indented(self, f, 0)
+    }
+}
+
+fn write_indented(reply: &Reply, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+    let list = |f: &mut fmt::Formatter<'_>, items: &mut dyn Iterator<Item = &Reply>, empty| {
+        let mut first = true;
+        for (i, item) in items.enumerate() {
+            if !first {
+                write!(f, "\n{:indent$}", "", indent = depth)?;
+            }
+            first = false;
+            let number = format!("{}) ", i + 1);
+            f.write_str(&number)?;
+            write_indented(item, f, depth + number.len())?;
+        }
+        if first { f.write_str(empty) } else { Ok(()) }
+    };
+    match reply {
+        Reply::Simple(text) | Reply::BigNumber(text) => f.write_str(text),
+        Reply::Error(error) => write!(f, "(error) {error}"),
+        Reply::Integer(n) => write!(f, "(integer) {n}"),
+        Reply::Bulk(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+        Reply::Verbatim(_, bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
+        Reply::Nil | Reply::NilArray => f.write_str("(nil)"),
+        Reply::Double(x) => write!(f, "(double) {}", number::format_double(*x)),
+        Reply::Boolean(yes) => f.write_str(if *yes { "(true)" } else { "(false)" }),
+        Reply::Array(items) | Reply::Push(items) => list(f, &mut items.iter(), "(empty array)"),
+        Reply::Set(items) => list(f, &mut items.iter(), "(empty set)"),
+        Reply::Map(pairs) | Reply::Pairs(pairs) => {
+            let mut flat = pairs.iter().flat_map(|(key, value)| [key, value]);
+            list(f, &mut flat, "(empty array)")
+        }
+    }
+}

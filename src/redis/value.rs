@@ -1,0 +1,1 @@
+//! The data structures behind the keys, each public in its own right.
