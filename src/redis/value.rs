@@ -1,1 +1,168 @@
-//! The data structures behind the keys, each public in its own right.
+//! Values: what a key holds, one of five types, each a data structure of its
+//! own that can be used and measured without a server.
+//!
+//! | type | structure | `OBJECT ENCODING` |
+//! |---|---|---|
+//! | string | [`StringValue`] | `int`, `embstr`, `raw` |
+//! | list | [`List`] | `quicklist` |
+//! | hash | [`Hash`] | `listpack`, `hashtable` |
+//! | set | [`Set`] | `intset`, `hashtable` |
+//! | sorted set | [`SortedSet`] | `listpack`, `skiplist` |
+//!
+//! An encoding is kept where a client can tell: by `OBJECT ENCODING`, and by the
+//! order of what it lists. The compact ones list in a fixed order; the others in
+//! an order that Redis leaves open and that is deterministic here. A value never
+//! goes back to a compact encoding, as there.
+
+pub mod bitmap;
+mod hash;
+mod list;
+mod set;
+mod string;
+
+pub use hash::{Hash, HashEncoding};
+pub use list::{End, List};
+pub use set::{Set, SetEncoding};
+pub use string::{StringEncoding, StringValue};
+
+/// Up to which size a hash or a sorted set stays a `listpack`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListpackLimits {
+    /// Entries (`hash-max-listpack-entries`, `zset-max-listpack-entries`).
+    pub max_entries: usize,
+    /// Bytes of each field, value or member (`…-max-listpack-value`).
+    pub max_value: usize,
+}
+
+/// The value of a key.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// Bytes, also used as a number or as bits.
+    String(StringValue),
+    /// A list.
+    List(Box<List>),
+    /// A hash.
+    Hash(Box<Hash>),
+    /// A set.
+    Set(Box<Set>),
+}
+
+impl Value {
+    /// The type, as `TYPE` answers it.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::String(_) => "string",
+            Value::List(_) => "list",
+            Value::Hash(_) => "hash",
+            Value::Set(_) => "set",
+        }
+    }
+
+    /// The encoding, as `OBJECT ENCODING` answers it.
+    #[must_use]
+    pub fn encoding_name(&self) -> &'static str {
+        match self {
+            Value::String(string) => string.encoding().name(),
+            Value::List(_) => "quicklist",
+            Value::Hash(hash) => hash.encoding().name(),
+            Value::Set(set) => set.encoding().name(),
+        }
+    }
+}
+
+/// A type of value, so that the keyspace can look one up and check it in one
+/// place.
+pub(crate) trait Kind: Sized {
+    /// The value, if it is of this type.
+    fn of(value: &Value) -> Option<&Self>;
+    /// The value, if it is of this type.
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    /// A value of this type.
+    fn wrap(self) -> Value;
+    /// Whether its key must go: an empty list, hash or set is no value.
+    fn is_gone(&self) -> bool;
+}
+
+impl Kind for StringValue {
+    fn of(value: &Value) -> Option<&StringValue> {
+        if let Value::String(string) = value { Some(string) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut StringValue> {
+        if let Value::String(string) = value { Some(string) } else { None }
+    }
+
+    fn wrap(self) -> Value {
+        Value::String(self)
+    }
+
+    /// An empty string is a value.
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+impl Kind for List {
+    fn of(value: &Value) -> Option<&List> {
+        if let Value::List(list) = value { Some(list) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut List> {
+        if let Value::List(list) = value { Some(list) } else { None }
+    }
+
+    fn wrap(self) -> Value {
+        Value::List(Box::new(self))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Kind for Hash {
+    fn of(value: &Value) -> Option<&Hash> {
+        if let Value::Hash(hash) = value { Some(hash) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut Hash> {
+        if let Value::Hash(hash) = value { Some(hash) } else { None }
+    }
+
+    fn wrap(self) -> Value {
+        Value::Hash(Box::new(self))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Kind for Set {
+    fn of(value: &Value) -> Option<&Set> {
+        if let Value::Set(set) = value { Some(set) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut Set> {
+        if let Value::Set(set) = value { Some(set) } else { None }
+    }
+
+    fn wrap(self) -> Value {
+        Value::Set(Box::new(self))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_no_larger_than_a_short_string() {
+        assert_eq!(size_of::<Value>(), 24);
+    }
+}

@@ -1,0 +1,265 @@
+//! Blocking: clients that wait for a key to have something.
+//!
+//! A blocked client stands in the queue of each key it named. When a key it
+//! waits for comes to be, the database says so, and at the end of the command or
+//! `EXEC` that did it the clients in that key's queue are served in order, each
+//! by making its [`Attempt`] again, on that key alone; those who wait for
+//! another type are passed over. What a client is served may feed another key
+//! (`BLMOVE`), whose queue is then served in the same step.
+//!
+//! A client is in the queues of exactly the keys it waits for, and leaves all
+//! of them at once: served, timed out, unblocked or gone.
+//!
+//! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
+
+use super::database::Database;
+use super::error::Error;
+use super::reply::Reply;
+use super::sds::Sds;
+use super::server::{ClientId, Server};
+use super::value::End;
+use crate::time::Instant;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::collections::BTreeSet;
+
+/// What a blocking command tries on each of its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    /// `BLPOP`, `BRPOP`.
+    Pop(End),
+    /// `BLMPOP`: up to so many.
+    PopMany(End, usize),
+    /// `BLMOVE`, `BRPOPLPUSH`: to that key.
+    Move { from: End, to: End, destination: Sds },
+    /// `BZPOPMIN` (from the left), `BZPOPMAX`.
+    PopScored(End),
+    /// `BZMPOP`.
+    PopManyScored(End, usize),
+}
+
+impl Attempt {
+    /// Tries it on one key; `None` if there is nothing to be had.
+    pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, Error> {
+        match self {
+            Attempt::Pop(end) => {
+                let popped = db.pop(key, *end)?;
+                Ok(popped.map(|element| Reply::bulks([key, element.as_slice()])))
+            }
+            Attempt::PopMany(end, count) => {
+                let popped = db.pop_many(key, *end, *count)?;
+                Ok(popped.filter(|elements| !elements.is_empty()).map(|elements| {
+                    Reply::Array(vec![Reply::bulk(key), Reply::bulks(elements)])
+                }))
+            }
+            Attempt::Move { from, to, destination } => {
+                let moved = db.lmove(key, destination, *from, *to)?;
+                Ok(moved.map(|element| Reply::bulk(&element)))
+            }
+            Attempt::PopScored(end) => {
+                let popped = db.zpop(key, *end, 1)?;
+                Ok(popped.into_iter().next().map(|(member, score)| {
+                    Reply::Array(vec![
+                        Reply::bulk(key),
+                        Reply::bulk(&member),
+                        Reply::Double(score),
+                    ])
+                }))
+            }
+            Attempt::PopManyScored(end, count) => {
+                let popped = db.zpop(key, *end, *count)?;
+                if popped.is_empty() {
+                    return Ok(None);
+                }
+                let pairs = popped.into_iter().map(|(member, score)| {
+                    Reply::Array(vec![Reply::bulk(&member), Reply::Double(score)])
+                });
+                Ok(Some(Reply::Array(vec![Reply::bulk(key), Reply::Array(pairs.collect())])))
+            }
+        }
+    }
+
+    /// What the client is told when it waited in vain.
+    pub(crate) fn nothing(&self) -> Reply {
+        match self {
+            Attempt::Move { .. } => Reply::Nil,
+            Attempt::Pop(_)
+            | Attempt::PopMany(..)
+            | Attempt::PopScored(_)
+            | Attempt::PopManyScored(..) => Reply::NilArray,
+        }
+    }
+
+    /// The type it waits for.
+    fn awaits(&self) -> &'static str {
+        match self {
+            Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",
+            Attempt::PopScored(_) | Attempt::PopManyScored(..) => "zset",
+        }
+    }
+}
+
+/// A client that waits.
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    attempt: Attempt,
+    database: usize,
+    /// Each once, in the order given.
+    keys: Vec<Sds>,
+    deadline: Option<Instant>,
+}
+
+/// Every client that waits.
+#[derive(Debug, Default)]
+pub(crate) struct Blocking {
+    clients: IndexMap<ClientId, Blocked, FxBuildHasher>,
+    deadlines: BTreeSet<(Instant, ClientId)>,
+}
+
+impl Blocking {
+    pub(crate) fn is_blocked(&self, client: ClientId) -> bool {
+        !self.clients.is_empty() && self.clients.contains_key(&client)
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Those whose time is up, in order of their deadlines.
+    pub(crate) fn due(&self, now: Instant) -> Vec<ClientId> {
+        self.deadlines.range(..=(now, ClientId(u64::MAX))).map(|(_, client)| *client).collect()
+    }
+
+    /// A client begins to wait.
+    pub(crate) fn insert(
+        &mut self,
+        client: ClientId,
+        blocked: Blocked,
+        databases: &mut [Database],
+    ) {
+        for key in &blocked.keys {
+            let awaited = &mut databases[blocked.database].observers.awaited;
+            awaited.entry(key.clone()).or_default().push_back(client);
+        }
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.insert((deadline, client));
+        }
+        self.clients.insert(client, blocked);
+    }
+
+    /// A client waits no more; whether it did.
+    pub(crate) fn remove(
+        &mut self,
+        client: ClientId,
+        databases: &mut [Database],
+    ) -> Option<Attempt> {
+        if self.clients.is_empty() {
+            return None;
+        }
+        let blocked = self.clients.swap_remove(&client)?;
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.remove(&(deadline, client));
+        }
+        let awaited = &mut databases[blocked.database].observers.awaited;
+        for key in &blocked.keys {
+            if let Some(queue) = awaited.get_mut(key) {
+                queue.retain(|other| *other != client);
+                if queue.is_empty() {
+                    awaited.swap_remove(key);
+                }
+            }
+        }
+        Some(blocked.attempt)
+    }
+}
+
+impl Server {
+    /// Makes a blocking command's attempt on each of its keys in turn; if none
+    /// has anything, the client waits. `None`: it does.
+    ///
+    /// Within `EXEC` nobody waits: the answer is that of a time-out.
+    pub(crate) fn attempt_or_block(
+        &mut self,
+        client: ClientId,
+        database: usize,
+        keys: &[&[u8]],
+        attempt: Attempt,
+        timeout: Option<Instant>,
+        in_exec: bool,
+    ) -> Result<Option<Reply>, Error> {
+        for key in keys {
+            if let Some(reply) = attempt.on(&mut self.databases[database], key)? {
+                return Ok(Some(reply));
+            }
+        }
+        if in_exec {
+            return Ok(Some(attempt.nothing()));
+        }
+        let mut waits_for: Vec<Sds> = Vec::with_capacity(keys.len());
+        for key in keys {
+            if !waits_for.iter().any(|known| known.as_slice() == *key) {
+                waits_for.push(Sds::new(key));
+            }
+        }
+        let blocked = Blocked { attempt, database, keys: waits_for, deadline: timeout };
+        self.blocking.insert(client, blocked, &mut self.databases);
+        Ok(None)
+    }
+
+    /// Serves the clients that wait for a key that has come to be; whether there
+    /// was such a key.
+    pub(crate) fn serve_ready(&mut self) -> bool {
+        let ready = |db: &Database| !db.observers.ready.is_empty();
+        let Some(database) = self.databases.iter().position(ready) else { return false };
+        for key in std::mem::take(&mut self.databases[database].observers.ready) {
+            self.serve_key(database, &key);
+        }
+        true
+    }
+
+    fn serve_key(&mut self, database: usize, key: &Sds) {
+        let Some(queue) = self.databases[database].observers.awaited.get(key) else { return };
+        // Whoever begins to wait meanwhile has its own turn.
+        let queue: Vec<ClientId> = queue.iter().copied().collect();
+        for client in queue {
+            let db = &mut self.databases[database];
+            let Some(entry) = db.peek(key) else { return };
+            let kind = entry.value.type_name();
+            let Some(blocked) = self.blocking.clients.get(&client) else { continue };
+            if blocked.attempt.awaits() != kind {
+                continue;
+            }
+            let reply = match blocked.attempt.on(db, key) {
+                Ok(None) => continue,
+                Ok(Some(reply)) => reply,
+                // Such as a destination of the wrong type: it waits no longer.
+                Err(error) => error.into(),
+            };
+            self.unblock(client, reply);
+            self.publish_events();
+        }
+    }
+
+    /// A blocked client gets its answer and goes on; whether it was blocked.
+    pub(crate) fn unblock(&mut self, client: ClientId, reply: Reply) -> bool {
+        if self.blocking.remove(client, &mut self.databases).is_none() {
+            return false;
+        }
+        self.reply(client, reply);
+        self.release(client);
+        true
+    }
+
+    /// A blocked client has waited in vain; whether it was blocked.
+    pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
+        let Some(attempt) = self.blocking.remove(client, &mut self.databases) else { return false };
+        self.reply(client, attempt.nothing());
+        self.release(client);
+        true
+    }
+}

@@ -1,0 +1,70 @@
+//! What the commands' parsers have in common: words, numbers, times.
+
+use super::super::error::Error;
+use super::super::number;
+use super::Args;
+
+/// Whether an argument is this word, in any case.
+pub(super) fn is(arg: &[u8], word: &str) -> bool {
+    arg.eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// An argument that is an integer.
+pub(super) fn integer(arg: &[u8]) -> Result<i64, Error> {
+    number::parse_i64(arg).ok_or(Error::NotAnInteger)
+}
+
+/// An argument that is a number.
+pub(super) fn float(arg: &[u8]) -> Result<f64, Error> {
+    number::parse_double(arg).ok_or(Error::NotAFloat)
+}
+
+/// An argument that is a count of 0 or more.
+pub(super) fn count(arg: &[u8]) -> Result<usize, Error> {
+    let n = number::parse_i64(arg).ok_or(Error::NotPositive)?;
+    usize::try_from(n).map_err(|_| Error::NotPositive)
+}
+
+/// The unit of a time to live, and what it counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    pub(super) seconds: bool,
+    /// It is a time of the Unix epoch, not counted from now.
+    pub(super) absolute: bool,
+}
+
+/// The time, in milliseconds since the Unix epoch, that an argument of `SET`,
+/// `GETEX` and their like tells. It must be positive, and fit.
+pub(super) fn expire_time(
+    arg: &[u8],
+    unit: Unit,
+    now: i64,
+    command: &'static str,
+) -> Result<i64, Error> {
+    let n = integer(arg)?;
+    let invalid = Error::InvalidExpire(command);
+    if n <= 0 {
+        return Err(invalid);
+    }
+    let millis = if unit.seconds { n.checked_mul(1_000) } else { Some(n) };
+    let at = millis.and_then(|ms| if unit.absolute { Some(ms) } else { ms.checked_add(now) });
+    at.ok_or(invalid)
+}
+
+/// The unit that this word names, if it is one of `EX`, `PX`, `EXAT`, `PXAT`.
+pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
+    let units = [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
+    let (_, seconds, absolute) = units.into_iter().find(|(name, ..)| is(word, name))?;
+    Some(Unit { seconds, absolute })
+}
+
+/// A number of keys and the keys, from `at` on; and where what follows begins.
+pub(super) fn numbered_keys<'a>(
+    args: Args<'a>,
+    at: usize,
+) -> Result<(Args<'a>, usize), Error> {
+    let n = number::parse_i64(args[at]).filter(|n| *n > 0).ok_or(Error::NumKeys)?;
+    let end = usize::try_from(n).ok().and_then(|n| n.checked_add(at + 1));
+    let end = end.filter(|end| *end <= args.len()).ok_or(Error::Syntax)?;
+    Ok((&args[at + 1..end], end))
+}

@@ -1,0 +1,405 @@
+//! A database: keys with typed values, and every operation on them as a plain
+//! method.
+//!
+//! [`Database`] is what the commands call, and what a test or a benchmark may
+//! call directly. This file has what all operations have in common; the
+//! operations are in one file for each type under `database/`.
+//!
+//! # Time
+//!
+//! A database is told the time ([`Database::advance_to`]) and keeps it until it
+//! is told again. A key whose time has come is gone: removed when the time is
+//! told, with its `expired` event, whether anybody looks or not. Times to live
+//! are milliseconds of the Unix epoch, as in Redis, counted from
+//! [`WORLD_EPOCH`](crate::WORLD_EPOCH).
+//!
+//! # Rules that every operation keeps
+//!
+//! - A value is looked up through one of three doors: `peek` leaves no trace,
+//!   `read` counts as a use (`OBJECT IDLETIME`) and as a hit or a miss, `write` is a
+//!   use that may change it.
+//! - Who has changed a key says so once, through `changed`: that is what `WATCH`,
+//!   the events and the count of changes for save points hear of.
+//! - A collection that becomes empty goes, with a `del` event after that of the
+//!   operation (`remove_if_empty`).
+
+mod bitmap;
+mod expiry;
+mod hash;
+mod key;
+mod list;
+mod set;
+mod string;
+
+pub use expiry::{ExpireCondition, Ttl};
+pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
+
+use super::error::Error;
+use super::keyspace::{Entry, Keyspace, NEVER, Slot};
+use super::notify::{EventClasses, KeyEvent};
+use super::persist::Undo;
+use super::sds::Sds;
+use super::server::ClientId;
+use super::value::{Kind, ListpackLimits, Value};
+use crate::time::Instant;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::collections::VecDeque;
+
+/// Up to which sizes values keep their compact encodings, and how long a string
+/// may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `hash-max-listpack-entries` and `-value`.
+    pub hash: ListpackLimits,
+    /// `zset-max-listpack-entries` and `-value`.
+    pub sorted_set: ListpackLimits,
+    /// `set-max-intset-entries`.
+    pub intset: usize,
+    /// `proto-max-bulk-len`: bytes of a string.
+    pub string: u64,
+}
+
+/// Redis's defaults.
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            hash: ListpackLimits { max_entries: 512, max_value: 64 },
+            sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
+            intset: 512,
+            string: 512 << 20,
+        }
+    }
+}
+
+/// What a server counts of its databases for `INFO`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys whose time ran out.
+    pub expired: u64,
+    /// Changes, as save points count them.
+    pub changes: u64,
+}
+
+/// Whom the changes of a database concern beside the caller. Empty, and free,
+/// as long as nobody has asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observers {
+    /// Which events to collect.
+    pub(crate) classes: EventClasses,
+    /// Those that came, in order.
+    pub(crate) events: Vec<KeyEvent>,
+    /// Keys under `WATCH`: how often each was changed since it is watched, and
+    /// by how many clients it is.
+    pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
+    /// Keys that blocked clients wait for, and who does, in order.
+    pub(crate) awaited: IndexMap<Sds, VecDeque<ClientId>, FxBuildHasher>,
+    /// Awaited keys that have come to be, in order, each once.
+    pub(crate) ready: Vec<Sds>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Watched {
+    pub(crate) version: u64,
+    pub(crate) watchers: usize,
+}
+
+/// A database; see the [module](self).
+///
+/// ```
+/// use std::time::Duration;
+/// use stunt_double::Instant;
+/// use stunt_double::redis::{Database, SetOptions};
+///
+/// let mut db = Database::new();
+/// db.set(b"letters", b"foo", SetOptions::default())?;
+/// db.set_bit(b"letters", 7, true)?;
+/// assert_eq!(db.get(b"letters")?, Some(&b"goo"[..]));
+///
+/// db.pexpire(b"letters", 1_500);
+/// db.advance_to(Instant::ZERO + Duration::from_millis(1_500));
+/// assert_eq!(db.get(b"letters")?, None);
+/// # Ok::<(), stunt_double::redis::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub(crate) keyspace: Keyspace,
+    /// Milliseconds since the Unix epoch.
+    now: i64,
+    pub(crate) limits: Limits,
+    pub(crate) usage: Usage,
+    pub(crate) observers: Observers,
+    /// What a crash would undo, while it would not lose everything.
+    pub(crate) undo: Undo,
+    /// Off: what has expired is removed only when it is looked up
+    /// (`DEBUG SET-ACTIVE-EXPIRE 0`).
+    pub(crate) active_expire: bool,
+}
+
+impl Default for Database {
+    fn default() -> Database {
+        Database::new()
+    }
+}
+
+impl Database {
+    /// An empty database at the beginning of the world.
+    #[must_use]
+    pub fn new() -> Database {
+        Database {
+            keyspace: Keyspace::default(),
+            now: unix_ms(Instant::ZERO),
+            limits: Limits::default(),
+            usage: Usage::default(),
+            observers: Observers::default(),
+            undo: Undo::default(),
+            active_expire: true,
+        }
+    }
+
+    /// Tells the database the time: keys that have expired by then are removed,
+    /// in order of their times. Each is O(log n).
+    pub fn advance_to(&mut self, now: Instant) {
+        self.now = self.now.max(unix_ms(now));
+        while self.active_expire
+            && let Some((at, slot)) = self.keyspace.next_expiry()
+            && at <= self.now
+        {
+            self.expire_slot(slot);
+        }
+    }
+
+    /// The time it was last told, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.now
+    }
+
+    /// When the next key expires, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_expiry_ms(&self) -> Option<i64> {
+        let next = self.keyspace.next_expiry().map(|(at, _)| at);
+        next.filter(|_| self.active_expire)
+    }
+
+    /// How many keys there are (`DBSIZE`).
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keyspace.len()
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets the sizes up to which values keep their compact encodings. Values
+    /// that are there keep theirs.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    fn now_secs(&self) -> u32 {
+        u32::try_from(self.now / 1_000).unwrap_or(u32::MAX)
+    }
+
+    /// The time of the key in this slot has come.
+    fn expire_slot(&mut self, slot: Slot) {
+        let entry = self.remove_slot(slot);
+        self.usage.expired += 1;
+        self.touch(&entry.key);
+        self.notify(EventClasses::EXPIRED, "expired", &entry.key);
+    }
+
+    /// Where a key lies that has not expired.
+    fn find(&mut self, key: &[u8]) -> Option<Slot> {
+        let slot = self.keyspace.find(key)?;
+        if self.keyspace.entry(slot).expires_at() <= self.now {
+            self.expire_slot(slot);
+            return None;
+        }
+        Some(slot)
+    }
+
+    /// Looks at a value without leaving a trace.
+    pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        let slot = self.find(key)?;
+        Some(self.keyspace.entry(slot))
+    }
+
+    /// Looks a value up to be read.
+    pub(crate) fn read_any(&mut self, key: &[u8]) -> Option<&Value> {
+        let accessed = self.now_secs();
+        match self.find(key) {
+            Some(slot) => {
+                self.usage.hits += 1;
+                let entry = self.keyspace.entry_mut(slot);
+                entry.accessed = accessed;
+                Some(&entry.value)
+            }
+            None => {
+                self.usage.misses += 1;
+                self.notify(EventClasses::KEY_MISS, "keymiss", key);
+                None
+            }
+        }
+    }
+
+    /// Looks a value of a type up to be read.
+    pub(crate) fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, Error> {
+        match self.read_any(key) {
+            Some(value) => T::of(value).map(Some).ok_or(Error::WrongType),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks a value of a type up to be changed.
+    pub(crate) fn write<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Error> {
+        let accessed = self.now_secs();
+        let Some(slot) = self.find(key) else { return Ok(None) };
+        self.undo.remember(self.keyspace.entry(slot));
+        let entry = self.keyspace.entry_mut(slot);
+        entry.accessed = accessed;
+        T::of_mut(&mut entry.value).map(Some).ok_or(Error::WrongType)
+    }
+
+    /// As [`Database::write`], but where there is no such key it comes to be,
+    /// with an empty value, which must not stay so.
+    pub(crate) fn write_or_insert<T: Kind + Default>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<&mut T, Error> {
+        let slot = match self.find(key) {
+            Some(slot) => {
+                self.undo.remember(self.keyspace.entry(slot));
+                slot
+            }
+            None => self.insert(key, T::default().wrap()),
+        };
+        let accessed = self.now_secs();
+        let entry = self.keyspace.entry_mut(slot);
+        entry.accessed = accessed;
+        T::of_mut(&mut entry.value).ok_or(Error::WrongType)
+    }
+
+    /// Adds a key that is not there.
+    pub(crate) fn insert(&mut self, key: &[u8], value: Value) -> Slot {
+        self.undo.remember_absent(key);
+        let feeds_blocked = matches!(value, Value::List(_) | Value::SortedSet(_));
+        let slot = self.keyspace.insert(key, value, self.now_secs());
+        self.notify(EventClasses::NEW, "new", key);
+        if feeds_blocked {
+            self.signal_ready(key);
+        }
+        slot
+    }
+
+    /// Sets a key whatever it held, without a time to live.
+    pub(crate) fn put(&mut self, key: &[u8], value: Value) {
+        self.put_keeping(key, value, NEVER);
+    }
+
+    /// Sets a key whatever it held, with this time to live.
+    pub(crate) fn put_keeping(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        let slot = match self.find(key) {
+            Some(slot) => {
+                self.undo.remember(self.keyspace.entry(slot));
+                let accessed = self.now_secs();
+                let entry = self.keyspace.entry_mut(slot);
+                entry.value = value;
+                entry.accessed = accessed;
+                slot
+            }
+            None => self.insert(key, value),
+        };
+        self.keyspace.set_expiry(slot, expires_at);
+    }
+
+    /// Sets a key's time to live; it must be there.
+    pub(crate) fn put_expiry(&mut self, key: &[u8], expires_at: i64) {
+        if let Some(slot) = self.keyspace.find(key) {
+            self.undo.remember(self.keyspace.entry(slot));
+            self.keyspace.set_expiry(slot, expires_at);
+        }
+    }
+
+    /// Removes a key, without an event.
+    pub(crate) fn take(&mut self, key: &[u8]) -> Option<Entry> {
+        let slot = self.find(key)?;
+        Some(self.remove_slot(slot))
+    }
+
+    fn remove_slot(&mut self, slot: Slot) -> Entry {
+        let entry = self.keyspace.remove(slot);
+        self.undo.remember(&entry);
+        entry
+    }
+
+    /// Removes a key that was emptied, with its `del` event; whether it was.
+    pub(crate) fn remove_if_empty<T: Kind>(&mut self, key: &[u8]) -> bool {
+        let slot = self.keyspace.find(key);
+        let gone = slot.filter(|s| T::of(&self.keyspace.entry(*s).value).is_some_and(T::is_gone));
+        if let Some(slot) = gone {
+            self.remove_slot(slot);
+            self.notify(EventClasses::GENERIC, "del", key);
+        }
+        gone.is_some()
+    }
+
+    /// A key was changed, in so many ways: `WATCH`, save points and those who
+    /// listen for this event hear of it.
+    pub(crate) fn changed(
+        &mut self,
+        key: &[u8],
+        class: EventClasses,
+        event: &'static str,
+        changes: u64,
+    ) {
+        self.touch(key);
+        self.notify(class, event, key);
+        self.usage.changes += changes;
+    }
+
+    /// For `WATCH`, a key was changed.
+    pub(crate) fn touch(&mut self, key: &[u8]) {
+        if !self.observers.watched.is_empty()
+            && let Some(watched) = self.observers.watched.get_mut(key)
+        {
+            watched.version += 1;
+        }
+    }
+
+    /// Raises an event.
+    pub(crate) fn notify(&mut self, class: EventClasses, event: &'static str, key: &[u8]) {
+        if self.observers.classes.intersects(class) {
+            self.observers.events.push(KeyEvent { event, key: Sds::new(key) });
+        }
+    }
+
+    /// Blocked clients may be served from a key.
+    pub(crate) fn signal_ready(&mut self, key: &[u8]) {
+        if !self.observers.awaited.is_empty()
+            && self.observers.awaited.contains_key(key)
+            && !self.observers.ready.iter().any(|ready| ready.as_slice() == key)
+        {
+            self.observers.ready.push(Sds::new(key));
+        }
+    }
+}
+
+/// A moment as Redis counts time: milliseconds since the Unix epoch.
+pub(crate) fn unix_ms(now: Instant) -> i64 {
+    i64::try_from(now.since_unix_epoch().as_millis()).unwrap_or(NEVER - 1)
+}
+
+/// The moment at which a time of Redis's begins; the beginning of the world for
+/// one before it.
+pub(crate) fn instant_of_ms(ms: i64) -> Instant {
+    let since_start = i128::from(ms) * 1_000_000 - crate::WORLD_EPOCH.as_nanos() as i128;
+    Instant::from_nanos(u64::try_from(since_start.max(0)).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,329 @@
+//! Operations on strings.
+//!
+//! Source: <https://redis.io/commands/?group=string>, `t_string.c`.
+
+use super::super::error::Error;
+use super::super::keyspace::NEVER;
+use super::super::long_double::LongDouble;
+use super::super::notify::EventClasses;
+use super::super::number;
+use super::super::value::{StringValue, Value};
+use super::Database;
+
+/// When `SET` does anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetCondition {
+    /// `NX`: only if the key is not there.
+    IfAbsent,
+    /// `XX`: only if it is.
+    IfPresent,
+}
+
+/// What becomes of a key's time to live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// It has none any more.
+    #[default]
+    Clear,
+    /// `KEEPTTL`: as before.
+    Keep,
+    /// The key is gone at this time, in milliseconds since the Unix epoch.
+    At(i64),
+}
+
+/// The options of `SET`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SetOptions {
+    /// `NX` or `XX`.
+    pub condition: Option<SetCondition>,
+    /// `EX`, `PX`, `EXAT`, `PXAT` or `KEEPTTL`.
+    pub expiry: Expiry,
+    /// `GET`: the former value is wanted, which must be a string.
+    pub get: bool,
+}
+
+/// What `SET` did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SetOutcome {
+    /// Whether the condition held.
+    pub set: bool,
+    /// With [`SetOptions::get`], what the key held before.
+    pub former: Option<Vec<u8>>,
+}
+
+impl Database {
+    /// `GET`: the value of a string.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+        Ok(self.read::<StringValue>(key)?.map(StringValue::as_slice))
+    }
+
+    /// `SET`: sets a key to a string, whatever it held.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] with [`SetOptions::get`] and another type there.
+    pub fn set(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        options: SetOptions,
+    ) -> Result<SetOutcome, Error> {
+        let mut outcome = SetOutcome::default();
+        if options.get {
+            outcome.former = self.get(key)?.map(<[u8]>::to_vec);
+        }
+        let exists = match options.condition {
+            Some(_) => self.peek(key).is_some(),
+            None => false,
+        };
+        match options.condition {
+            Some(SetCondition::IfAbsent) if exists => return Ok(outcome),
+            Some(SetCondition::IfPresent) if !exists => return Ok(outcome),
+            Some(_) | None => {}
+        }
+        let expires_at = match options.expiry {
+            Expiry::Clear => NEVER,
+            Expiry::At(at) => at,
+            Expiry::Keep => self.peek(key).map_or(NEVER, |entry| entry.expires_at()),
+        };
+        self.put_keeping(key, Value::String(StringValue::new(value)), expires_at);
+        self.changed(key, EventClasses::STRING, "set", 1);
+        if let Expiry::At(_) = options.expiry {
+            self.notify(EventClasses::GENERIC, "expire", key);
+        }
+        outcome.set = true;
+        Ok(outcome)
+    }
+
+    /// `GETSET`: sets a string and gives back the former one; its time to live
+    /// is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn getset(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let options = SetOptions { get: true, ..SetOptions::default() };
+        Ok(self.set(key, value, options)?.former)
+    }
+
+    /// `GETDEL`: removes a string and gives it back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn getdel(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let value = self.get(key)?.map(<[u8]>::to_vec);
+        if value.is_some() {
+            self.take(key);
+            self.changed(key, EventClasses::GENERIC, "del", 1);
+        }
+        Ok(value)
+    }
+
+    /// `GETEX`: the value of a string, whose time to live is changed. One that is
+    /// past already removes the key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn getex(&mut self, key: &[u8], expiry: Expiry) -> Result<Option<Vec<u8>>, Error> {
+        let Some(value) = self.get(key)?.map(<[u8]>::to_vec) else { return Ok(None) };
+        match expiry {
+            Expiry::Keep => {}
+            Expiry::Clear => {
+                self.persist(key);
+            }
+            Expiry::At(at) if at <= self.now_ms() => {
+                self.take(key);
+                self.changed(key, EventClasses::GENERIC, "del", 1);
+            }
+            Expiry::At(at) => {
+                self.put_expiry(key, at);
+                self.changed(key, EventClasses::GENERIC, "expire", 1);
+            }
+        }
+        Ok(Some(value))
+    }
+
+    /// `MSET`: sets several strings.
+    pub fn mset<'a>(&mut self, pairs: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) {
+        for (key, value) in pairs {
+            self.put(key, Value::String(StringValue::new(value)));
+            self.changed(key, EventClasses::STRING, "set", 1);
+        }
+    }
+
+    /// `MSETNX`: sets several strings, but none if one of the keys is there;
+    /// whether it did.
+    pub fn msetnx(&mut self, pairs: &[(&[u8], &[u8])]) -> bool {
+        if pairs.iter().any(|(key, _)| self.peek(key).is_some()) {
+            return false;
+        }
+        self.mset(pairs.iter().copied());
+        true
+    }
+
+    /// `STRLEN`: the length of a string; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn strlen(&mut self, key: &[u8]) -> Result<usize, Error> {
+        Ok(self.get(key)?.map_or(0, <[u8]>::len))
+    }
+
+    /// `APPEND`: adds bytes to the end of a string; its new length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::StringTooLong`].
+    pub fn append(&mut self, key: &[u8], bytes: &[u8]) -> Result<usize, Error> {
+        let limit = self.limits.string;
+        let len = match self.write::<StringValue>(key)? {
+            Some(string) => {
+                check_length(limit, string.len() as u64, bytes.len() as u64)?;
+                let string = string.make_raw();
+                string.extend_from_slice(bytes);
+                string.len()
+            }
+            None => {
+                self.insert(key, Value::String(StringValue::new(bytes)));
+                bytes.len()
+            }
+        };
+        self.changed(key, EventClasses::STRING, "append", 1);
+        Ok(len)
+    }
+
+    /// `GETRANGE`: the bytes from `start` to `end`, both included; negative
+    /// counts from the end, -1 being the last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn getrange(&mut self, key: &[u8], start: i64, end: i64) -> Result<&[u8], Error> {
+        let Some(string) = self.get(key)? else { return Ok(&[]) };
+        let len = string.len() as i64;
+        if start < 0 && end < 0 && start > end {
+            return Ok(&[]);
+        }
+        let from_end = |at: i64| if at < 0 { (len + at.max(-len)).max(0) } else { at };
+        let (start, end) = (from_end(start), from_end(end).min(len - 1));
+        if start > end || len == 0 {
+            return Ok(&[]);
+        }
+        Ok(&string[start as usize..=end as usize])
+    }
+
+    /// `SETRANGE`: overwrites bytes from `offset` on, zeros filling a gap; the new
+    /// length. No bytes change nothing, and make no key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::StringTooLong`].
+    pub fn setrange(&mut self, key: &[u8], offset: u64, bytes: &[u8]) -> Result<usize, Error> {
+        let limit = self.limits.string;
+        if bytes.is_empty() {
+            return self.strlen_unread(key);
+        }
+        match self.peek(key).map(|entry| &entry.value) {
+            Some(Value::String(_)) | None => check_length(limit, offset, bytes.len() as u64)?,
+            Some(_) => return Err(Error::WrongType),
+        }
+        let string = match self.write::<StringValue>(key)? {
+            Some(string) => string,
+            None => {
+                self.insert(key, Value::String(StringValue::raw(Vec::new())));
+                self.write::<StringValue>(key)?.expect("it was just added")
+            }
+        };
+        let string = string.make_raw();
+        let offset = offset as usize;
+        let end = offset + bytes.len();
+        if string.len() < end {
+            string.resize(end, 0);
+        }
+        string[offset..end].copy_from_slice(bytes);
+        let len = string.len();
+        self.changed(key, EventClasses::STRING, "setrange", 1);
+        Ok(len)
+    }
+
+    /// The length of a string that is not read.
+    fn strlen_unread(&mut self, key: &[u8]) -> Result<usize, Error> {
+        match self.peek(key).map(|entry| &entry.value) {
+            Some(Value::String(string)) => Ok(string.len()),
+            Some(_) => Err(Error::WrongType),
+            None => Ok(0),
+        }
+    }
+
+    /// `INCRBY`: adds to an integer, 0 if there is none; the sum.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::NotAnInteger`], [`Error::Overflow`].
+    pub fn incrby(&mut self, key: &[u8], by: i64) -> Result<i64, Error> {
+        let event = "incrby";
+        match self.write::<StringValue>(key)? {
+            Some(string) => {
+                let n = number::parse_i64(string).ok_or(Error::NotAnInteger)?;
+                let sum = n.checked_add(by).ok_or(Error::Overflow)?;
+                *string = StringValue::from_i64(sum);
+                self.changed(key, EventClasses::STRING, event, 1);
+                Ok(sum)
+            }
+            None => {
+                self.insert(key, Value::String(StringValue::from_i64(by)));
+                self.changed(key, EventClasses::STRING, event, 1);
+                Ok(by)
+            }
+        }
+    }
+
+    /// `INCRBYFLOAT`: adds to a number, in the server's 80-bit arithmetic; the
+    /// sum's text. `by` is a number's text too, so that none of its digits is
+    /// lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::NotAFloat`], [`Error::NotFinite`].
+    pub fn incrbyfloat(&mut self, key: &[u8], by: &[u8]) -> Result<String, Error> {
+        let text = match self.write::<StringValue>(key)? {
+            Some(string) => {
+                let n = LongDouble::parse(string).ok_or(Error::NotAFloat)?;
+                let by = LongDouble::parse(by).ok_or(Error::NotAFloat)?;
+                let sum = n.add(by);
+                if sum.is_nan_or_infinite() {
+                    return Err(Error::NotFinite);
+                }
+                let text = sum.format_human();
+                *string = StringValue::plain(text.as_bytes());
+                text
+            }
+            None => {
+                let by = LongDouble::parse(by).ok_or(Error::NotAFloat)?;
+                if by.is_nan_or_infinite() {
+                    return Err(Error::NotFinite);
+                }
+                let text = by.format_human();
+                self.insert(key, Value::String(StringValue::plain(text.as_bytes())));
+                text
+            }
+        };
+        self.changed(key, EventClasses::STRING, "incrbyfloat", 1);
+        Ok(text)
+    }
+}
+
+/// Whether a string of `offset + len` bytes may be.
+pub(super) fn check_length(limit: u64, offset: u64, len: u64) -> Result<(), Error> {
+    match offset.checked_add(len) {
+        Some(total) if total <= limit => Ok(()),
+        Some(_) | None => Err(Error::StringTooLong),
+    }
+}

@@ -1,0 +1,400 @@
+//! The server: databases, sessions and what is shared between them, as one
+//! owned value, and the contract for driving it.
+//!
+//! This file has the state and the contract; under `server/` a request's way
+//! through the checks that Redis makes is in `dispatch`, what the server knows
+//! of a client in `session`, how it stops and starts in `lifecycle`.
+//!
+//! # Order within a step
+//!
+//! An input, or a timer, is handled in this order: keys whose time has come
+//! expire; the command, or the whole `EXEC`, runs; its events are published, as
+//! each of its commands ends; blocked clients are served from the keys it fed,
+//! first come first served, until none can be; clients that were so released
+//! go on with the requests they had sent meanwhile. Nothing of another client
+//! comes between.
+
+mod dispatch;
+mod lifecycle;
+mod session;
+
+pub(crate) use dispatch::Call;
+pub(crate) use session::{Multi, Replies, Session};
+
+use super::blocking::Blocking;
+use super::command::Table;
+use super::config::{Config, ServerOptions};
+use super::database::{Database, instant_of_ms};
+use super::persist::Persistence;
+use super::pubsub::PubSub;
+use super::reply::{Protocol, Reply};
+use super::sds::Sds;
+use crate::choice::{Choice, Stream};
+use crate::time::Instant;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::collections::VecDeque;
+use std::fmt;
+
+/// A client's connection, as whoever drives the server numbers it. A number is
+/// not used for a second connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u64);
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Something for a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A reply, or a push, in order; to be written in this protocol.
+    Reply {
+        /// To whom.
+        client: ClientId,
+        /// The protocol the client spoke when it was made.
+        protocol: Protocol,
+        /// What.
+        reply: Reply,
+    },
+    /// The connection is to be closed when what came before is sent. The server
+    /// knows the client no more.
+    Close {
+        /// Whose.
+        client: ClientId,
+    },
+}
+
+/// A request that waits for its turn.
+pub(crate) type Request = Vec<Sds>;
+
+/// What `INFO` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stats {
+    pub(crate) connections: u64,
+    pub(crate) commands: u64,
+    pub(crate) errors: u64,
+}
+
+/// A Redis server as a value.
+///
+/// # Driving it
+///
+/// It reads no clock and starts nothing: time comes in with every call, and
+/// must not go backwards.
+///
+/// 1. [`connected`](Server::connected), then any number of
+///    [`handle_input`](Server::handle_input) for a client, then
+///    [`disconnected`](Server::disconnected).
+/// 2. After any of them, [`poll_output`](Server::poll_output) until it is
+///    `None`. Outputs queue, so several inputs in a row are legal.
+/// 3. [`poll_timeout`](Server::poll_timeout) says when
+///    [`handle_timeout`](Server::handle_timeout) is wanted next: keys expire,
+///    blocked clients give up, the append-only file is synced. Timers of one moment
+///    fire in that order, and of two clients the one that connected first is
+///    first.
+///
+/// The databases can be used directly as well, before, between and after:
+/// [`database`](Server::database).
+///
+/// ```
+/// use stunt_double::redis::{ClientId, Output, Reply, Server, ServerOptions};
+/// use stunt_double::{Instant, Site, Stream};
+///
+/// let now = Instant::ZERO;
+/// let mut server = Server::new(ServerOptions::default(), Stream::calm(Site::new("redis"), 0));
+/// let client = ClientId(1);
+/// server.connected(now, client, "a test");
+/// server.handle_input(now, client, &[b"INCRBY", b"counter", b"5"]);
+/// let Some(Output::Reply { reply, .. }) = server.poll_output() else { panic!("it answers") };
+/// assert_eq!(reply, Reply::Integer(5));
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    pub(crate) options: ServerOptions,
+    pub(crate) config: Config,
+    pub(crate) table: Table,
+    pub(crate) now: Instant,
+    pub(crate) started: Instant,
+    pub(crate) databases: Vec<Database>,
+    pub(crate) sessions: IndexMap<ClientId, Session, FxBuildHasher>,
+    next_id: u64,
+    pub(crate) random: Stream,
+    pub(crate) pubsub: PubSub,
+    pub(crate) blocking: Blocking,
+    pub(crate) persistence: Persistence,
+    pub(crate) stats: Stats,
+    pub(crate) running: bool,
+    outputs: VecDeque<Output>,
+    /// Clients that were released and may have requests waiting.
+    released: VecDeque<ClientId>,
+    /// `DEBUG SLEEP`: until when nobody is served, and who is answered then.
+    asleep: Option<(Instant, ClientId)>,
+    /// Requests that came meanwhile.
+    backlog: VecDeque<(ClientId, Request)>,
+    /// `CLIENT PAUSE`: until when, and whether only writes wait.
+    pub(crate) paused: Option<Pause>,
+}
+
+/// `CLIENT PAUSE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pause {
+    pub(crate) until: Instant,
+    pub(crate) writes_only: bool,
+}
+
+impl Server {
+    /// A server that is running and has no keys. `random` is where `SPOP`,
+    /// `RANDOMKEY` and their like draw from.
+    #[must_use]
+    pub fn new(options: ServerOptions, random: Stream) -> Server {
+        let config = Config::new(&options);
+        let mut server = Server {
+            table: Table::new(),
+            now: Instant::ZERO,
+            started: Instant::ZERO,
+            databases: vec![Database::new(); options.databases()],
+            sessions: IndexMap::default(),
+            next_id: 1,
+            random,
+            pubsub: PubSub::default(),
+            blocking: Blocking::default(),
+            persistence: Persistence::default(),
+            stats: Stats::default(),
+            running: true,
+            outputs: VecDeque::new(),
+            released: VecDeque::new(),
+            asleep: None,
+            backlog: VecDeque::new(),
+            paused: None,
+            options,
+            config,
+        };
+        server.apply_config();
+        server
+    }
+
+    /// Whether the server is up; see [`Server::stop`].
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// A database, to look into or to work on directly. What is changed so is
+    /// seen by `WATCH` at once, and by blocked clients with the next input.
+    /// `None` if there is none of this number.
+    pub fn database(&mut self, index: usize) -> Option<&mut Database> {
+        self.databases.get_mut(index)
+    }
+
+    /// The choices that were made, if they are recorded.
+    pub(crate) fn recorded_choices(&self) -> &[Choice] {
+        self.random.recorded()
+    }
+
+    /// A client has connected, from a peer of this name, which `CLIENT LIST`
+    /// shows as its address.
+    pub fn connected(&mut self, now: Instant, client: ClientId, peer: &str) {
+        self.advance(now);
+        if !self.running {
+            return;
+        }
+        let id = self.next_id;
+        self.next_id += 1;
+        self.stats.connections += 1;
+        let authenticated = self.config.password().is_none();
+        self.sessions.insert(client, Session::new(id, peer, now, authenticated));
+    }
+
+    /// A client's request has arrived: a command's name and its arguments. An
+    /// empty one is nothing, and one of a client that is not connected is
+    /// ignored.
+    pub fn handle_input(&mut self, now: Instant, client: ClientId, request: &[&[u8]]) {
+        self.advance(now);
+        if request.is_empty() {
+            return;
+        }
+        if self.asleep.is_some() {
+            self.backlog.push_back((client, request.iter().map(|arg| Sds::new(arg)).collect()));
+            return;
+        }
+        self.receive(client, request);
+        self.settle();
+    }
+
+    /// A client's connection has ended: what it had begun (a transaction, a
+    /// wait, its subscriptions) is gone.
+    pub fn disconnected(&mut self, now: Instant, client: ClientId) {
+        self.advance(now);
+        self.forget(client);
+        self.settle();
+    }
+
+    /// The next thing to send, if there is one.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Server::handle_timeout`] next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if !self.running {
+            return None;
+        }
+        if let Some((until, _)) = self.asleep {
+            return Some(until);
+        }
+        let expiry = self.databases.iter().filter_map(Database::next_expiry_ms).min();
+        [
+            expiry.map(instant_of_ms),
+            self.blocking.next_timeout(),
+            self.paused.map(|pause| pause.until),
+            self.persistence.next_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Fires the timers that are due by `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        if let Some((until, client)) = self.asleep {
+            if until > now {
+                return;
+            }
+            self.asleep = None;
+            self.reply(client, Reply::OK);
+            while self.asleep.is_none()
+                && let Some((client, request)) = self.backlog.pop_front()
+            {
+                let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
+                self.receive(client, &request);
+                self.settle();
+            }
+        }
+        if self.paused.is_some_and(|pause| pause.until <= now) {
+            self.unpause();
+        }
+        for client in self.blocking.due(now) {
+            self.time_out(client);
+        }
+        self.settle();
+        self.persist_due();
+    }
+
+    /// Time goes on: what expires is gone before anything else happens.
+    fn advance(&mut self, now: Instant) {
+        if now > self.now {
+            self.now = now;
+            for database in &mut self.databases {
+                database.advance_to(now);
+            }
+            self.publish_events();
+        }
+    }
+
+    /// Nobody is served for a while.
+    pub(crate) fn sleep(&mut self, client: ClientId, until: Instant) {
+        self.asleep = Some((until, client));
+    }
+
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.is_some()
+    }
+
+    /// `CLIENT UNPAUSE`, or the pause is over: who waited goes on.
+    pub(crate) fn unpause(&mut self) {
+        self.paused = None;
+        let waiting = self.sessions.iter_mut().filter(|(_, session)| session.postponed);
+        for (client, session) in waiting {
+            session.postponed = false;
+            self.released.push_back(*client);
+        }
+    }
+
+    /// Sends a reply, in the client's protocol, unless it wants none.
+    pub(crate) fn reply(&mut self, client: ClientId, reply: Reply) {
+        if let Some(session) = self.sessions.get_mut(&client) {
+            if reply.is_error() {
+                self.stats.errors += 1;
+            }
+            if session.wants_reply() {
+                let protocol = session.protocol;
+                self.outputs.push_back(Output::Reply { client, protocol, reply });
+            }
+        }
+    }
+
+    /// Sends what was not asked for, whatever the client says of replies.
+    pub(crate) fn push(&mut self, client: ClientId, items: Vec<Reply>) {
+        if let Some(session) = self.sessions.get(&client) {
+            let protocol = session.protocol;
+            let reply = Reply::Push(items);
+            self.outputs.push_back(Output::Reply { client, protocol, reply });
+        }
+    }
+
+    /// Closes a client's connection once what came before is sent.
+    pub(crate) fn close(&mut self, client: ClientId) {
+        if self.sessions.contains_key(&client) {
+            self.forget(client);
+            self.outputs.push_back(Output::Close { client });
+        }
+    }
+
+    /// Everything a client had is gone.
+    fn forget(&mut self, client: ClientId) {
+        self.unwatch(client);
+        self.blocking.remove(client, &mut self.databases);
+        self.pubsub.remove_client(client);
+        self.sessions.shift_remove(&client);
+    }
+
+    /// Puts a released client in line to go on with its requests.
+    pub(crate) fn release(&mut self, client: ClientId) {
+        self.released.push_back(client);
+    }
+
+    /// After a step: feeds the blocked, lets the released go on, until nothing
+    /// is left to do.
+    fn settle(&mut self) {
+        loop {
+            self.publish_events();
+            if self.serve_ready() {
+                continue;
+            }
+            let Some(client) = self.released.pop_front() else { return };
+            self.resume(client);
+        }
+    }
+
+    /// Sends the databases' events to whom they concern.
+    pub(crate) fn publish_events(&mut self) {
+        if self.config.events.is_silent() {
+            return;
+        }
+        for index in 0..self.databases.len() {
+            if self.databases[index].observers.events.is_empty() {
+                continue;
+            }
+            for event in std::mem::take(&mut self.databases[index].observers.events) {
+                self.publish_key_event(index, &event);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_can_be_sent_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Server>();
+    }
+}

@@ -1,0 +1,188 @@
+//! A request's way through the server: the checks in the order in which Redis
+//! makes them, the queue of a transaction, the call.
+//!
+//! Source: `server.c` (`processCommand`).
+
+use super::super::command::{Args, Command, Run, flag};
+use super::super::database::Database;
+use super::super::error::Error;
+use super::super::reply::{Protocol, Reply};
+use super::super::sds::Sds;
+use super::{ClientId, Request, Server, Session};
+use crate::choice::Stream;
+use crate::time::Instant;
+
+/// A command that is being run: for whom, and on which database.
+pub(crate) struct Call<'a> {
+    pub(crate) server: &'a mut Server,
+    pub(crate) client: ClientId,
+    /// It runs within `EXEC`, where nothing blocks.
+    pub(crate) in_exec: bool,
+    pub(crate) database: usize,
+}
+
+impl Call<'_> {
+    /// The selected database.
+    pub(crate) fn db(&mut self) -> &mut Database {
+        &mut self.server.databases[self.database]
+    }
+
+    /// The selected database, and where to draw from.
+    pub(crate) fn db_and_random(&mut self) -> (&mut Database, &mut Stream) {
+        (&mut self.server.databases[self.database], &mut self.server.random)
+    }
+
+    pub(crate) fn session(&mut self) -> &mut Session {
+        self.server.sessions.get_mut(&self.client).expect("who calls is connected")
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.server.now
+    }
+}
+
+impl Server {
+    /// A client's request is run now, or waits until the client is released.
+    pub(super) fn receive(&mut self, client: ClientId, request: Args<'_>) {
+        let Some(session) = self.sessions.get_mut(&client) else { return };
+        let waits = session.postponed || !session.pending.is_empty();
+        if waits || self.blocking.is_blocked(client) {
+            session.pending.push_back(request.iter().map(|arg| Sds::new(arg)).collect());
+            return;
+        }
+        self.process(client, request);
+    }
+
+    /// A released client goes on with what it had sent.
+    pub(super) fn resume(&mut self, client: ClientId) {
+        while !self.blocking.is_blocked(client)
+            && let Some(session) = self.sessions.get_mut(&client)
+            && !session.postponed
+            && let Some(request) = session.pending.pop_front()
+        {
+            let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
+            self.process(client, &request);
+            self.publish_events();
+            while self.serve_ready() {}
+        }
+    }
+
+    fn process(&mut self, client: ClientId, args: Args<'_>) {
+        match self.admit(client, args) {
+            Ok(Some(command)) => self.run(client, command, args),
+            Ok(None) => {}
+            Err(error) => {
+                // A command that is refused before it runs spoils a transaction.
+                if let Some(multi) = self.sessions.get_mut(&client).and_then(|s| s.multi.as_mut()) {
+                    multi.failed = true;
+                }
+                self.reply(client, error.into());
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(&client) {
+            session.command_done();
+        }
+    }
+
+    /// The command to run now; or `None` if it was queued, or waits.
+    fn admit(
+        &mut self,
+        client: ClientId,
+        args: Args<'_>,
+    ) -> Result<Option<&'static Command>, Error> {
+        let command = self.table.resolve(args)?;
+        let session = self.sessions.get_mut(&client).expect("who calls is connected");
+        if !session.authenticated && !command.has(flag::NO_AUTH) {
+            return Err(Error::text("NOAUTH Authentication required."));
+        }
+        session.last_used = self.now;
+        session.last_command = command.name;
+        if session.multi.is_some() && command.has(flag::NO_MULTI) {
+            return Err(Error::text("ERR Command not allowed inside a transaction"));
+        }
+        if session.protocol == Protocol::Resp2
+            && self.pubsub.is_subscriber(client)
+            && !ALLOWED_WHEN_SUBSCRIBED.contains(&command.name)
+        {
+            return Err(Error::format(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+                 RESET are allowed in this context",
+                command.name
+            )));
+        }
+        if self.must_wait(command, client) {
+            let session = self.sessions.get_mut(&client).expect("who calls is connected");
+            session.postponed = true;
+            session.pending.push_front(args.iter().map(|arg| Sds::new(arg)).collect());
+            return Ok(None);
+        }
+        let session = self.sessions.get_mut(&client).expect("who calls is connected");
+        if let Some(multi) = &mut session.multi
+            && !RUN_WITHIN_MULTI.contains(&command.name)
+        {
+            let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
+            multi.queued.push((command, request));
+            self.reply(client, Reply::QUEUED);
+            return Ok(None);
+        }
+        Ok(Some(command))
+    }
+
+    /// Whether a `CLIENT PAUSE` holds the command up.
+    fn must_wait(&self, command: &Command, client: ClientId) -> bool {
+        let Some(pause) = self.paused else { return false };
+        if !pause.writes_only {
+            return true;
+        }
+        let queued = self.sessions.get(&client).and_then(|s| s.multi.as_ref());
+        let writes = |command: &Command| {
+            command.has(flag::WRITE) || matches!(command.name, "publish" | "spublish")
+        };
+        writes(command)
+            || (command.name == "exec" && queued.is_some_and(|m| m.queued.iter().any(|q| writes(q.0))))
+    }
+
+    fn run(&mut self, client: ClientId, command: &'static Command, args: Args<'_>) {
+        if let Some(reply) = self.call(client, command, args, false) {
+            self.reply(client, reply);
+        }
+        if command.name == "quit" {
+            self.close(client);
+        }
+    }
+
+    /// Runs a command; its reply, unless it answers by itself.
+    pub(crate) fn call(
+        &mut self,
+        client: ClientId,
+        command: &'static Command,
+        args: Args<'_>,
+        in_exec: bool,
+    ) -> Option<Reply> {
+        self.stats.commands += 1;
+        let database = self.sessions.get(&client).map_or(0, |session| session.database);
+        let mut call = Call { server: self, client, in_exec, database };
+        let answer = match command.run {
+            Run::Now(run) => run(&mut call, args).map(Some),
+            Run::Flow(run) => run(&mut call, args),
+            Run::Container(_) => Err(command.arity_error()),
+        };
+        answer.unwrap_or_else(|error| Some(error.into()))
+    }
+}
+
+/// What a subscriber may say in RESP2.
+const ALLOWED_WHEN_SUBSCRIBED: [&str; 9] = [
+    "ping",
+    "subscribe",
+    "ssubscribe",
+    "sunsubscribe",
+    "unsubscribe",
+    "psubscribe",
+    "punsubscribe",
+    "quit",
+    "reset",
+];
+
+/// What is not queued by `MULTI`.
+const RUN_WITHIN_MULTI: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];

@@ -1,0 +1,95 @@
+//! What the server knows of a client.
+
+use super::super::command::Command;
+use super::super::reply::Protocol;
+use super::super::sds::Sds;
+use super::Request;
+use crate::time::Instant;
+use std::collections::VecDeque;
+
+/// `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Replies {
+    #[default]
+    On,
+    Off,
+    /// Not to the command that said so; then not to one more.
+    SkipNext,
+    /// Not to the command that runs now.
+    Skip,
+}
+
+/// A transaction that is being put together.
+#[derive(Debug, Default)]
+pub(crate) struct Multi {
+    pub(crate) queued: Vec<(&'static Command, Request)>,
+    /// A command was refused: `EXEC` will be, too.
+    pub(crate) failed: bool,
+}
+
+/// A key under `WATCH`, and its version then.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) database: usize,
+    pub(crate) key: Sds,
+    pub(crate) version: u64,
+    /// It had expired by then, and nobody had noticed.
+    pub(crate) expired: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// As `CLIENT ID` tells it.
+    pub(crate) id: u64,
+    pub(crate) peer: String,
+    pub(crate) name: Sds,
+    pub(crate) created: Instant,
+    pub(crate) last_used: Instant,
+    pub(crate) last_command: &'static str,
+    pub(crate) protocol: Protocol,
+    pub(crate) database: usize,
+    pub(crate) authenticated: bool,
+    pub(crate) multi: Option<Multi>,
+    pub(crate) watches: Vec<Watch>,
+    pub(crate) replies: Replies,
+    pub(crate) no_evict: bool,
+    /// Requests that wait until it is released.
+    pub(crate) pending: VecDeque<Request>,
+    /// It waits for the end of a `CLIENT PAUSE`.
+    pub(crate) postponed: bool,
+}
+
+impl Session {
+    pub(super) fn new(id: u64, peer: &str, now: Instant, authenticated: bool) -> Session {
+        Session {
+            id,
+            peer: peer.to_owned(),
+            name: Sds::default(),
+            created: now,
+            last_used: now,
+            last_command: "NULL",
+            protocol: Protocol::default(),
+            database: 0,
+            authenticated,
+            multi: None,
+            watches: Vec::new(),
+            replies: Replies::default(),
+            no_evict: false,
+            pending: VecDeque::new(),
+            postponed: false,
+        }
+    }
+
+    pub(super) fn wants_reply(&self) -> bool {
+        self.replies == Replies::On || self.replies == Replies::SkipNext
+    }
+
+    /// The command that runs now is done.
+    pub(super) fn command_done(&mut self) {
+        self.replies = match self.replies {
+            Replies::SkipNext => Replies::Skip,
+            Replies::Skip => Replies::On,
+            replies @ (Replies::On | Replies::Off) => replies,
+        };
+    }
+}

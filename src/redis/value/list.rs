@@ -1,0 +1,169 @@
+//! The list: elements in order, quick at both ends and by index.
+//!
+//! A ring buffer of [`Sds`]: pushing and popping at either end and looking at an
+//! index are O(1), inserting or removing in the middle is O(n). Redis's own
+//! structure is a linked list of small arrays, whose `LINDEX` is O(n); what a
+//! client sees is the same.
+
+use super::super::sds::Sds;
+use std::collections::VecDeque;
+use std::collections::vec_deque;
+
+/// An end of a list: the head is the left one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The head.
+    Left,
+    /// The tail.
+    Right,
+}
+
+impl End {
+    /// The other end.
+    #[must_use]
+    pub fn other(self) -> End {
+        match self {
+            End::Left => End::Right,
+            End::Right => End::Left,
+        }
+    }
+}
+
+/// A list; see the module. Indices count from the head.
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    elements: VecDeque<Sds>,
+}
+
+impl List {
+    /// How many elements it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// Adds an element at an end. O(1), amortised.
+    pub fn push(&mut self, end: End, element: impl Into<Sds>) {
+        match end {
+            End::Left => self.elements.push_front(element.into()),
+            End::Right => self.elements.push_back(element.into()),
+        }
+    }
+
+    /// Takes the element at an end. O(1).
+    pub fn pop(&mut self, end: End) -> Option<Sds> {
+        match end {
+            End::Left => self.elements.pop_front(),
+            End::Right => self.elements.pop_back(),
+        }
+    }
+
+    /// The element at `index`. O(1).
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&Sds> {
+        self.elements.get(index)
+    }
+
+    /// Replaces the element at `index`; whether there is one. O(1).
+    pub fn set(&mut self, index: usize, element: impl Into<Sds>) -> bool {
+        match self.elements.get_mut(index) {
+            Some(slot) => {
+                *slot = element.into();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Inserts before `index`, or at the tail if there is no such index. O(n).
+    pub fn insert(&mut self, index: usize, element: impl Into<Sds>) {
+        self.elements.insert(index.min(self.len()), element.into());
+    }
+
+    /// The elements from head to tail.
+    pub fn iter(&self) -> vec_deque::Iter<'_, Sds> {
+        self.elements.iter()
+    }
+
+    /// The elements of these indices, which must lie within the list.
+    ///
+    /// # Panics
+    ///
+    /// If the range ends beyond the list.
+    pub fn range(&self, range: std::ops::Range<usize>) -> vec_deque::Iter<'_, Sds> {
+        self.elements.range(range)
+    }
+
+    /// Keeps only the elements of these indices, as far as there are any. O(n)
+    /// in those that go.
+    pub fn trim(&mut self, keep: std::ops::Range<usize>) {
+        self.elements.truncate(keep.end);
+        self.elements.drain(..keep.start.min(self.elements.len()));
+    }
+
+    /// Removes up to `limit` elements equal to `element`, from this end on; how
+    /// many there were. O(n).
+    pub fn remove(&mut self, element: &[u8], from: End, limit: usize) -> usize {
+        let matching = self.elements.iter().filter(|e| e.as_slice() == element).count();
+        let removed = matching.min(limit);
+        // From the right, the first of them stay.
+        let mut skip = if from == End::Right { matching - removed } else { 0 };
+        let mut left = removed;
+        self.elements.retain(|e| {
+            if left == 0 || e.as_slice() != element {
+                return true;
+            }
+            if skip > 0 {
+                skip -= 1;
+                return true;
+            }
+            left -= 1;
+            false
+        });
+        removed
+    }
+}
+
+impl FromIterator<Sds> for List {
+    fn from_iter<I: IntoIterator<Item = Sds>>(elements: I) -> List {
+        List { elements: elements.into_iter().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> List {
+        text.split_whitespace().map(Sds::from).collect()
+    }
+
+    fn text(list: &List) -> String {
+        list.iter().map(Sds::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn removing_from_the_right_leaves_the_first_ones() {
+        let mut l = list("a b a c a");
+        assert_eq!(l.remove(b"a", End::Right, 2), 2);
+        assert_eq!(text(&l), "a b c");
+        let mut l = list("a b a c a");
+        assert_eq!(l.remove(b"a", End::Left, 2), 2);
+        assert_eq!(text(&l), "b c a");
+    }
+
+    #[test]
+    fn trimming_beyond_the_ends_is_no_error() {
+        let mut l = list("a b c d");
+        l.trim(1..9);
+        assert_eq!(text(&l), "b c d");
+        l.trim(5..9);
+        assert!(l.is_empty());
+    }
+}
