@@ -2,6 +2,8 @@
 //!
 //! The model is Redis 7.0.15, down to error texts.
 
+mod glob;
+mod long_double;
 mod number;
 mod reply;
 mod sds;

@@ -175,11 +175,9 @@ impl Reply {
             all(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())
         };
         match (protocol, self) {
-            (Protocol::Resp2, Reply::Map(pairs) | Reply::Pairs(pairs)) => {
-                Reply::Array(flat(pairs))
-            }
+            (Protocol::Resp2, Reply::Map(pairs) | Reply::Pairs(pairs)) => Reply::Array(flat(pairs)),
             (Protocol::Resp2, Reply::Set(items) | Reply::Push(items)) => Reply::Array(all(items)),
-            (Protocol::Resp2, Reply::Double(x)) => Reply::Bulk(number::format_double(x).into()),
+            (Protocol::Resp2, Reply::Double(x)) => Reply::bulk(&number::format_double(x)),
             (Protocol::Resp2, Reply::Boolean(yes)) => Reply::flag(yes),
             (Protocol::Resp2, Reply::BigNumber(digits)) => Reply::bulk(digits.as_bytes()),
             (Protocol::Resp2, Reply::Verbatim(_, text)) => Reply::Bulk(text),
@@ -235,7 +233,7 @@ fn write_indented(reply: &Reply, f: &mut fmt::Formatter<'_>, depth: usize) -> fm
         Reply::Bulk(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
         Reply::Verbatim(_, bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
         Reply::Nil | Reply::NilArray => f.write_str("(nil)"),
-        Reply::Double(x) => write!(f, "(double) {}", number::format_double(*x)),
+        Reply::Double(x) => write!(f, "(double) {}", number::format_double(*x).as_str()),
         Reply::Boolean(yes) => f.write_str(if *yes { "(true)" } else { "(false)" }),
         Reply::Array(items) | Reply::Push(items) => list(f, &mut items.iter(), "(empty array)"),
         Reply::Set(items) => list(f, &mut items.iter(), "(empty set)"),
