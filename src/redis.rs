@@ -2,12 +2,30 @@
 //!
 //! The model is Redis 7.0.15, down to error texts.
 
+mod blocking;
+mod command;
+mod config;
+mod database;
+mod error;
 mod glob;
+mod keyspace;
 mod long_double;
+mod notify;
 mod number;
+mod persist;
+mod pubsub;
 mod reply;
 mod sds;
+mod server;
+mod transaction;
 pub mod value;
 
+pub use config::{AppendFsync, SavePoint, ServerOptions};
+pub use database::{
+    Database, ExpireCondition, Expiry, Limits, SetCondition, SetOptions, SetOutcome, Ttl, Usage,
+};
+pub use error::Error;
+pub use notify::{EventClasses, KeyEvent};
 pub use reply::{ErrorReply, Protocol, Reply};
 pub use sds::Sds;
+pub use server::{ClientId, Output, Server};

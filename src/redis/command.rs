@@ -19,6 +19,7 @@ mod describe;
 mod expiry;
 mod hash;
 mod key;
+mod lcs;
 mod list;
 mod options;
 mod pubsub;
@@ -26,10 +27,11 @@ mod scan;
 mod server;
 mod set;
 mod sort;
+mod sorted_set;
 mod string;
 mod transaction;
 
-pub(crate) use key_spec::{Find, KeySpec};
+pub(crate) use key_spec::KeySpec;
 
 use super::error::Error;
 use super::reply::Reply;
@@ -191,12 +193,13 @@ impl std::fmt::Debug for Command {
 }
 
 /// Every group's rows.
-const GROUPS: [&[Command]; 13] = [
+const GROUPS: [&[Command]; 16] = [
     string::COMMANDS,
     bitmap::COMMANDS,
     hash::COMMANDS,
     list::COMMANDS,
     set::COMMANDS,
+    sorted_set::COMMANDS,
     key::COMMANDS,
     expiry::COMMANDS,
     scan::COMMANDS,
@@ -205,6 +208,8 @@ const GROUPS: [&[Command]; 13] = [
     pubsub::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
+    config::COMMANDS,
+    describe::COMMANDS,
 ];
 
 /// Every command by its name.

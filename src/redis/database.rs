@@ -29,6 +29,7 @@ mod hash;
 mod key;
 mod list;
 mod set;
+mod sorted_set;
 mod string;
 
 pub use expiry::{ExpireCondition, Ttl};
@@ -224,6 +225,12 @@ impl Database {
             return None;
         }
         Some(slot)
+    }
+
+    /// Whether a key is still there although its time has come: only without
+    /// active expiry.
+    pub(crate) fn is_expired_unnoticed(&self, key: &[u8]) -> bool {
+        self.keyspace.get(key).is_some_and(|entry| entry.expires_at() <= self.now)
     }
 
     /// Looks at a value without leaving a trace.

@@ -16,8 +16,7 @@
 //! Source: <https://redis.io/docs/management/persistence/>, and killing the
 //! server.
 
-use super::database::Database;
-use super::keyspace::{Entry, NEVER};
+use super::keyspace::Entry;
 use super::sds::Sds;
 use super::value::Value;
 use crate::time::Instant;
@@ -59,5 +58,15 @@ impl Undo {
         if self.keeping && !self.before.contains_key(key) {
             self.before.insert(Sds::new(key), None);
         }
+    }
+}
+
+/// What is on disk, and when more of it will be.
+#[derive(Debug, Default)]
+pub(crate) struct Persistence {}
+
+impl Persistence {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        None
     }
 }

@@ -19,7 +19,7 @@ mod lifecycle;
 mod session;
 
 pub(crate) use dispatch::Call;
-pub(crate) use session::{Multi, Replies, Session};
+pub(crate) use session::{Multi, Replies, Session, Watch};
 
 use super::blocking::Blocking;
 use super::command::Table;

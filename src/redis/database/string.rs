@@ -297,7 +297,7 @@ impl Database {
             Some(string) => {
                 let n = LongDouble::parse(string).ok_or(Error::NotAFloat)?;
                 let by = LongDouble::parse(by).ok_or(Error::NotAFloat)?;
-                let sum = n.add(by);
+                let sum = n + by;
                 if sum.is_nan_or_infinite() {
                     return Err(Error::NotFinite);
                 }

@@ -1,0 +1,5 @@
+//! The commands on commands.
+
+use super::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

@@ -1,0 +1,5 @@
+//! The commands on times to live.
+
+use super::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

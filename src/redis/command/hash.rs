@@ -1,0 +1,5 @@
+//! The commands on hashes.
+
+use super::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

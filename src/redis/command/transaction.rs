@@ -1,0 +1,5 @@
+//! The commands on transactions.
+
+use super::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

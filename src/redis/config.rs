@@ -1,0 +1,133 @@
+//! Configuration: how a server is set up, and what `CONFIG SET` changes.
+//!
+//! [`ServerOptions`] is what a server is started with, and comes back to when it
+//! is started again, as from a configuration file. [`Config`] is what holds now.
+
+use super::database::Limits;
+use super::notify::EventClasses;
+use super::sds::Sds;
+use std::time::Duration;
+
+/// When the append-only file is synced to the disk (`appendfsync`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AppendFsync {
+    /// Before a command is answered: a crash loses nothing.
+    Always,
+    /// Once a second: a loss of power loses up to a second.
+    #[default]
+    EverySec,
+    /// When the operating system does, which is taken to be every 30 seconds.
+    No,
+}
+
+/// A save point: the keys are saved when so many changes are at least so old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavePoint {
+    /// Since the last save.
+    pub after: Duration,
+    /// At least.
+    pub changes: u64,
+}
+
+/// How a server is set up. The default is Redis's own: no password, 16
+/// databases, the save points `3600 1 300 100 60 10000`, no append-only file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerOptions {
+    databases: usize,
+    password: Option<Sds>,
+    save_points: Vec<SavePoint>,
+    append_only: Option<AppendFsync>,
+    events: EventClasses,
+    limits: Limits,
+}
+
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        let point = |secs, changes| SavePoint { after: Duration::from_secs(secs), changes };
+        ServerOptions {
+            databases: 16,
+            password: None,
+            save_points: vec![point(3_600, 1), point(300, 100), point(60, 10_000)],
+            append_only: None,
+            events: EventClasses::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// How many databases `SELECT` can choose from; at least 1.
+    #[must_use]
+    pub fn with_databases(mut self, databases: usize) -> ServerOptions {
+        self.databases = databases.max(1);
+        self
+    }
+
+    /// Clients must `AUTH` with this password first (`requirepass`).
+    #[must_use]
+    pub fn with_password(mut self, password: impl Into<Sds>) -> ServerOptions {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// When the keys are saved (`save`). With none, a server without an
+    /// append-only file keeps nothing over a restart.
+    #[must_use]
+    pub fn with_save_points(mut self, points: impl IntoIterator<Item = SavePoint>) -> ServerOptions {
+        self.save_points = points.into_iter().collect();
+        self
+    }
+
+    /// Keeps an append-only file, synced so (`appendonly yes`).
+    #[must_use]
+    pub fn with_append_only(mut self, fsync: AppendFsync) -> ServerOptions {
+        self.append_only = Some(fsync);
+        self
+    }
+
+    /// Which keyspace notifications are sent (`notify-keyspace-events`).
+    #[must_use]
+    pub fn with_notifications(mut self, events: EventClasses) -> ServerOptions {
+        self.events = events;
+        self
+    }
+
+    /// Up to which sizes values keep their compact encodings.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> ServerOptions {
+        self.limits = limits;
+        self
+    }
+
+    pub(crate) fn databases(&self) -> usize {
+        self.databases
+    }
+}
+
+/// What holds now.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) password: Option<Sds>,
+    pub(crate) save_points: Vec<SavePoint>,
+    pub(crate) append_only: bool,
+    pub(crate) fsync: AppendFsync,
+    pub(crate) events: EventClasses,
+    pub(crate) limits: Limits,
+}
+
+impl Config {
+    pub(crate) fn new(options: &ServerOptions) -> Config {
+        Config {
+            password: options.password.clone(),
+            save_points: options.save_points.clone(),
+            append_only: options.append_only.is_some(),
+            fsync: options.append_only.unwrap_or_default(),
+            events: options.events,
+            limits: options.limits,
+        }
+    }
+
+    pub(crate) fn password(&self) -> Option<&Sds> {
+        self.password.as_ref()
+    }
+}
