@@ -175,9 +175,7 @@ impl Reply {
             all(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())
         };
         match (protocol, self) {
-            (Protocol::Resp2, Reply::Map(pairs) | Reply::Pairs(pairs)) => {
-                Reply::Array(flat(pairs))
-            }
+            (Protocol::Resp2, Reply::Map(pairs) | Reply::Pairs(pairs)) => Reply::Array(flat(pairs)),
             (Protocol::Resp2, Reply::Set(items) | Reply::Push(items)) => Reply::Array(all(items)),
             (Protocol::Resp2, Reply::Double(x)) => Reply::Bulk(number::format_double(x).into()),
             (Protocol::Resp2, Reply::Boolean(yes)) => Reply::flag(yes),
