@@ -17,12 +17,15 @@
 pub mod bitmap;
 mod hash;
 mod list;
+mod rank_tree;
 mod set;
+mod sorted_set;
 mod string;
 
 pub use hash::{Hash, HashEncoding};
 pub use list::{End, List};
 pub use set::{Set, SetEncoding};
+pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
 pub use string::{StringEncoding, StringValue};
 
 /// Up to which size a hash or a sorted set stays a `listpack`.
@@ -45,6 +48,8 @@ pub enum Value {
     Hash(Box<Hash>),
     /// A set.
     Set(Box<Set>),
+    /// A sorted set.
+    SortedSet(Box<SortedSet>),
 }
 
 impl Value {
@@ -56,6 +61,7 @@ impl Value {
             Value::List(_) => "list",
             Value::Hash(_) => "hash",
             Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
         }
     }
 
@@ -67,6 +73,7 @@ impl Value {
             Value::List(_) => "quicklist",
             Value::Hash(hash) => hash.encoding().name(),
             Value::Set(set) => set.encoding().name(),
+            Value::SortedSet(set) => set.encoding().name(),
         }
     }
 }
@@ -150,6 +157,24 @@ impl Kind for Set {
 
     fn wrap(self) -> Value {
         Value::Set(Box::new(self))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Kind for SortedSet {
+    fn of(value: &Value) -> Option<&SortedSet> {
+        if let Value::SortedSet(set) = value { Some(set) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut SortedSet> {
+        if let Value::SortedSet(set) = value { Some(set) } else { None }
+    }
+
+    fn wrap(self) -> Value {
+        Value::SortedSet(Box::new(self))
     }
 
     fn is_gone(&self) -> bool {
