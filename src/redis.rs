@@ -6,6 +6,7 @@ mod blocking;
 mod command;
 mod config;
 mod database;
+mod draw;
 mod error;
 mod glob;
 mod keyspace;

@@ -15,9 +15,9 @@
 //!
 //! # Rules that every operation keeps
 //!
-//! - A value is looked up through one of three doors: `peek` leaves no trace,
-//!   `read` counts as a use (`OBJECT IDLETIME`) and as a hit or a miss, `write` is a
-//!   use that may change it.
+//! - A value is looked up through one of four doors: `peek` leaves no trace,
+//!   `look` counts as a hit or a miss, `read` also as a use (`OBJECT IDLETIME`), and
+//!   `write` is a use that may change it.
 //! - Who has changed a key says so once, through `changed`: that is what `WATCH`,
 //!   the events and the count of changes for save points hear of.
 //! - A collection that becomes empty goes, with a `del` event after that of the
@@ -239,6 +239,25 @@ impl Database {
         Some(self.keyspace.entry(slot))
     }
 
+    /// Looks at an entry: a hit or a miss, but no use.
+    pub(crate) fn look(&mut self, key: &[u8]) -> Option<&Entry> {
+        match self.find(key) {
+            Some(slot) => {
+                self.usage.hits += 1;
+                Some(self.keyspace.entry(slot))
+            }
+            None => {
+                self.missed(key);
+                None
+            }
+        }
+    }
+
+    fn missed(&mut self, key: &[u8]) {
+        self.usage.misses += 1;
+        self.notify(EventClasses::KEY_MISS, "keymiss", key);
+    }
+
     /// Looks a value up to be read.
     pub(crate) fn read_any(&mut self, key: &[u8]) -> Option<&Value> {
         let accessed = self.now_secs();
@@ -250,8 +269,7 @@ impl Database {
                 Some(&entry.value)
             }
             None => {
-                self.usage.misses += 1;
-                self.notify(EventClasses::KEY_MISS, "keymiss", key);
+                self.missed(key);
                 None
             }
         }

@@ -116,10 +116,13 @@ impl Keyspace {
         slot
     }
 
-    /// Removes an entry; the last one takes its slot.
+    /// Removes an entry, which still tells when it would have expired; the last
+    /// one takes its slot.
     pub(crate) fn remove(&mut self, slot: Slot) -> Entry {
-        self.set_expiry(slot, NEVER);
-        let hash = self.entry(slot).hash;
+        let Entry { hash, expires_at, .. } = *self.entry(slot);
+        if expires_at != NEVER {
+            self.expires.remove(&(expires_at, slot));
+        }
         if let Ok(found) = self.table.find_entry(spread(hash), |other| *other == slot) {
             found.remove();
         }

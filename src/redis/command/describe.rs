@@ -1,5 +1,234 @@
-//! The commands on commands.
+//! The commands that tell about commands: `COMMAND`, and every container's
+//! `HELP`, both from the one table.
 
-use super::Command;
+use super::super::error::Error;
+use super::super::glob;
+use super::super::reply::Reply;
+use super::super::server::Call;
+use super::flag::*;
+use super::key_spec::{Find, KeySpec, usage};
+use super::options::is;
+use super::{Answer, Args, Command, container, flag, now};
+use smol_str::SmolStr;
 
-pub(super) const COMMANDS: &[Command] = &[];
+#[rustfmt::skip]
+const COMMAND_SUBCOMMANDS: &[Command] = &[
+    now("command|count", 2, LOADING | STALE, &["connection"], &[], "Get total number of Redis commands", command_count),
+    now("command|getkeys", -4, LOADING | STALE, &["connection"], &[], "Extract keys given a full Redis command", command_getkeys),
+    now("command|getkeysandflags", -4, LOADING | STALE, &["connection"], &[], "Extract keys and access flags given a full Redis command", command_getkeysandflags),
+    now("command|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands", command_help),
+    now("command|info", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command details, or all when no argument is given", command_info).tips(&["nondeterministic_output_order"]),
+    now("command|list", -2, LOADING | STALE, &["connection"], &[], "Get an array of Redis command names", command_list).tips(&["nondeterministic_output_order"]),
+];
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Command] = &[
+    container("command", -1, LOADING | STALE, &["connection"], "Get array of Redis command details", COMMAND_SUBCOMMANDS).tips(&["nondeterministic_output_order"]),
+];
+
+/// The categories of access control, in the order in which they are listed.
+const CATEGORIES: [&str; 21] = [
+    "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap",
+    "hyperloglog", "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous",
+    "connection", "transaction", "scripting",
+];
+
+fn statuses(names: impl Iterator<Item = &'static str>) -> Vec<Reply> {
+    names.map(Reply::status).collect()
+}
+
+fn categories(command: &Command) -> Vec<Reply> {
+    let follows = |category: &str| match category {
+        "write" => command.has(WRITE),
+        "read" => command.has(READONLY),
+        "admin" => command.has(ADMIN),
+        "dangerous" => command.has(ADMIN),
+        "pubsub" => command.has(PUBSUB),
+        "fast" => command.has(FAST),
+        "slow" => !command.has(FAST),
+        "blocking" => command.has(BLOCKING),
+        _ => false,
+    };
+    let has = |category: &&str| follows(category) || command.categories.contains(category);
+    CATEGORIES
+        .iter()
+        .filter(|category| has(category))
+        .map(|category| Reply::Simple(SmolStr::new(format!("@{category}"))))
+        .collect()
+}
+
+/// What `COMMAND INFO` says of one command.
+fn info(command: &Command) -> Reply {
+    let (first, last, step) = legacy_range(command);
+    Reply::Array(vec![
+        Reply::bulk(command.name.as_bytes()),
+        Reply::Integer(command.arity),
+        Reply::Set(statuses(flag::NAMES.iter().filter(|f| command.has(f.0)).map(|f| f.1))),
+        Reply::Integer(first),
+        Reply::Integer(last),
+        Reply::Integer(step),
+        Reply::Set(categories(command)),
+        Reply::Set(command.tips.iter().map(|tip| Reply::bulk(tip.as_bytes())).collect()),
+        Reply::Set(command.keys.iter().map(key_spec).collect()),
+        Reply::Array(command.subcommands().iter().map(info).collect()),
+    ])
+}
+
+/// First key, last key and step as older clients want them: the ranges in one.
+fn legacy_range(command: &Command) -> (i64, i64, i64) {
+    let mut ranges = command.keys.iter().filter_map(|spec| match spec.find {
+        Find::Range { last, step } => {
+            let begin = spec.begin as i64;
+            Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
+        }
+        Find::Number | Find::Unknown => None,
+    });
+    let Some(first) = ranges.next() else { return (0, 0, 0) };
+    let joined = |a: (i64, i64, i64), b: (i64, i64, i64)| {
+        let adjoins = a.2 == 1 && b.2 == 1 && a.1 >= 0 && b.0 == a.1 + 1;
+        if adjoins { (a.0, b.1, 1) } else { a }
+    };
+    ranges.fold(first, joined)
+}
+
+fn key_spec(spec: &KeySpec) -> Reply {
+    let text = |text: &str| Reply::bulk(text.as_bytes());
+    let used = usage::NAMES.iter().filter(|u| spec.usage & u.0 != 0).map(|u| u.1);
+    let number = |name: &str, n: i64| (text(name), Reply::Integer(n));
+    let search = |kind: &str, spec: Vec<(Reply, Reply)>| {
+        Reply::Map(vec![(text("type"), text(kind)), (text("spec"), Reply::Map(spec))])
+    };
+    let begin = search("index", vec![number("index", spec.begin as i64)]);
+    let (begin, find) = match spec.find {
+        Find::Range { last, step } => {
+            let step = step as i64;
+            let range = vec![number("lastkey", last), number("keystep", step), number("limit", 0)];
+            (begin, search("range", range))
+        }
+        Find::Number => {
+            let rule = vec![number("keynumidx", 0), number("firstkey", 1), number("keystep", 1)];
+            (begin, search("keynum", rule))
+        }
+        Find::Unknown => (search("unknown", Vec::new()), search("unknown", Vec::new())),
+    };
+    let mut entries = Vec::new();
+    if !spec.notes.is_empty() {
+        entries.push((text("notes"), text(spec.notes)));
+    }
+    entries.push((text("flags"), Reply::Set(statuses(used))));
+    entries.push((text("begin_search"), begin));
+    entries.push((text("find_keys"), find));
+    Reply::Map(entries)
+}
+
+pub(super) fn command(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
+    Ok(Reply::Array(call.server.table.iter().map(info).collect()))
+}
+
+fn command_count(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
+    Ok(Reply::count(call.server.table.len()))
+}
+
+/// `container|subcommand` names a subcommand.
+fn find(call: &Call<'_>, name: &[u8]) -> Option<&'static Command> {
+    let mut parts = name.splitn(2, |byte| *byte == b'|');
+    let command = call.server.table.get(parts.next()?)?;
+    let Some(sub) = parts.next() else { return Some(command) };
+    let same = |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(sub);
+    command.subcommands().iter().find(same)
+}
+
+fn command_info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    if args.len() == 2 {
+        return command(call, args);
+    }
+    let about = |name: &&[u8]| find(call, name).map_or(Reply::NilArray, info);
+    Ok(Reply::Array(args[2..].iter().map(about).collect()))
+}
+
+/// `[FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`.
+fn command_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let all = call.server.table.iter().flat_map(|c| std::iter::once(c).chain(c.subcommands()));
+    let chosen: Vec<&Command> = match args {
+        [_, _] => all.collect(),
+        [_, _, by, what, value] if is(by, "filterby") => {
+            if is(what, "module") {
+                Vec::new()
+            } else if is(what, "aclcat") {
+                let named = |reply: &Reply| {
+                    let name = reply.as_bytes().unwrap_or_default();
+                    name[1..].eq_ignore_ascii_case(value)
+                };
+                all.filter(|c| categories(c).iter().any(named)).collect()
+            } else if is(what, "pattern") {
+                all.filter(|c| glob::matches(value, c.name.as_bytes(), true)).collect()
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        _ => return Err(Error::Syntax),
+    };
+    Ok(Reply::Set(chosen.iter().map(|c| Reply::bulk(c.name.as_bytes())).collect()))
+}
+
+/// The keys of a request, with what is done with each.
+fn keys_of<'a>(call: &Call<'_>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
+    let request = &args[2..];
+    let command = call.server.table.get(request[0]);
+    let command = command.and_then(|command| {
+        let sub = request.get(1).filter(|_| !command.subcommands().is_empty());
+        let Some(sub) = sub else { return Some(command) };
+        let same = |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(sub);
+        command.subcommands().iter().find(same)
+    });
+    let command = command.ok_or(Error::text("ERR Invalid command specified"))?;
+    let mut specs = command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0).peekable();
+    if specs.peek().is_none() {
+        return Err(Error::text("ERR The command has no key arguments"));
+    }
+    if !command.accepts(request.len()) {
+        return Err(Error::text("ERR Invalid number of arguments specified for command"));
+    }
+    let invalid = Error::text("ERR Invalid arguments specified for command");
+    let mut keys = Vec::new();
+    for spec in specs {
+        let Some(positions) = spec.positions(request) else { return Err(invalid) };
+        keys.extend(positions.into_iter().map(|at| (request[at], spec.usage)));
+    }
+    if command.name == "sort" {
+        // Only SORT itself knows where its STORE is; the last one counts.
+        let store = request.windows(2).skip(2).filter(|words| is(words[0], "store")).last();
+        keys.extend(store.map(|words| (words[1], usage::OW | usage::UPDATE)));
+    }
+    Ok(keys)
+}
+
+fn command_getkeys(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::bulks(keys_of(call, args)?.into_iter().map(|(key, _)| key)))
+}
+
+fn command_getkeysandflags(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let keys = keys_of(call, args)?.into_iter().map(|(key, used)| {
+        let names = usage::NAMES.iter().filter(|u| used & u.0 != 0).map(|u| u.1);
+        Reply::Array(vec![Reply::bulk(key), Reply::Set(statuses(names))])
+    });
+    Ok(Reply::Array(keys.collect()))
+}
+
+fn command_help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    help(call, args)
+}
+
+/// The `HELP` of the container that is called.
+pub(super) fn help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let Some(container) = call.server.table.get(args[0]) else { return Err(Error::Syntax) };
+    let name = container.name.to_uppercase();
+    let mut lines =
+        vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
+    for row in container.subcommands() {
+        lines.push(row.short_name().to_uppercase());
+        lines.push(format!("    {}.", row.summary));
+    }
+    let line = |line: String| Reply::Simple(SmolStr::new(line));
+    Ok(Reply::Array(lines.into_iter().map(line).collect()))
+}

@@ -1,5 +1,109 @@
 //! The commands on times to live.
 
-use super::Command;
+use super::super::database::{ExpireCondition, Ttl};
+use super::super::error::Error;
+use super::super::reply::Reply;
+use super::super::server::Call;
+use super::flag::*;
+use super::key_spec::key;
+use super::key_spec::usage::*;
+use super::options::{Unit, integer, is};
+use super::{Answer, Args, Command, now};
 
-pub(super) const COMMANDS: &[Command] = &[];
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Command] = &[
+    now("expire", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set a key's time to live in seconds", expire),
+    now("expireat", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set the expiration for a key as a UNIX timestamp", expireat),
+    now("expiretime", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the expiration Unix timestamp for a key", expiretime),
+    now("persist", 2, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Remove the expiration from a key", persist),
+    now("pexpire", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set a key's time to live in milliseconds", pexpire),
+    now("pexpireat", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set the expiration for a key as a UNIX timestamp specified in milliseconds", pexpireat),
+    now("pexpiretime", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the expiration Unix timestamp for a key in milliseconds", pexpiretime),
+    now("pttl", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the time to live for a key in milliseconds", pttl).tips(&["nondeterministic_output"]),
+    now("ttl", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the time to live for a key in seconds", ttl).tips(&["nondeterministic_output"]),
+];
+
+fn expire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    expire_in(call, args, Unit { seconds: true, absolute: false }, "expire")
+}
+
+fn pexpire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    expire_in(call, args, Unit { seconds: false, absolute: false }, "pexpire")
+}
+
+fn expireat(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    expire_in(call, args, Unit { seconds: true, absolute: true }, "expireat")
+}
+
+fn pexpireat(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    expire_in(call, args, Unit { seconds: false, absolute: true }, "pexpireat")
+}
+
+/// `key time [NX | XX | GT | LT]`. Unlike that of `SET`, the time may be past.
+fn expire_in(call: &mut Call<'_>, args: Args<'_>, unit: Unit, command: &'static str) -> Answer {
+    let condition = condition(&args[3..])?;
+    let n = integer(args[2])?;
+    let base = if unit.absolute { 0 } else { call.db().now_ms() };
+    let millis = if unit.seconds { n.checked_mul(1_000) } else { Some(n) };
+    let at = millis.and_then(|ms| ms.checked_add(base)).ok_or(Error::InvalidExpire(command))?;
+    Ok(Reply::flag(call.db().pexpireat(args[1], at, condition)))
+}
+
+fn condition(words: Args<'_>) -> Result<ExpireCondition, Error> {
+    let mut condition = ExpireCondition::default();
+    for word in words {
+        if is(word, "nx") {
+            condition.if_none = true;
+        } else if is(word, "xx") {
+            condition.if_some = true;
+        } else if is(word, "gt") {
+            condition.if_later = true;
+        } else if is(word, "lt") {
+            condition.if_sooner = true;
+        } else {
+            let word = String::from_utf8_lossy(word);
+            return Err(Error::format(format!("ERR Unsupported option {word}")));
+        }
+    }
+    let ExpireCondition { if_none, if_some, if_later, if_sooner } = condition;
+    if if_none && (if_some || if_later || if_sooner) {
+        return Err(Error::text(
+            "ERR NX and XX, GT or LT options at the same time are not compatible",
+        ));
+    }
+    if if_later && if_sooner {
+        return Err(Error::text("ERR GT and LT options at the same time are not compatible"));
+    }
+    Ok(condition)
+}
+
+fn persist(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::flag(call.db().persist(args[1])))
+}
+
+/// -2 without a key, -1 without a time to live.
+fn ttl_as(call: &mut Call<'_>, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i64) -> Answer {
+    let db = call.db();
+    Ok(Reply::Integer(match db.ttl(args[1]) {
+        Ttl::NoKey => -2,
+        Ttl::Persistent => -1,
+        Ttl::At(at) => tell(at, db.now_ms()),
+    }))
+}
+
+/// Rounded to the nearest second, as the server does.
+fn ttl(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    ttl_as(call, args, |at, now| (at - now + 500) / 1_000)
+}
+
+fn pttl(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    ttl_as(call, args, |at, now| at - now)
+}
+
+fn expiretime(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    ttl_as(call, args, |at, _| at.saturating_add(500) / 1_000)
+}
+
+fn pexpiretime(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    ttl_as(call, args, |at, _| at)
+}

@@ -1,5 +1,129 @@
 //! The commands on hashes.
 
-use super::Command;
+use super::super::draw;
+use super::super::error::Error;
+use super::super::reply::Reply;
+use super::super::server::Call;
+use super::flag::*;
+use super::key_spec::key;
+use super::key_spec::usage::*;
+use super::options::{integer, is};
+use super::{Answer, Args, Command, now};
 
-pub(super) const COMMANDS: &[Command] = &[];
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Command] = &[
+    now("hdel", -3, WRITE | FAST, &["hash"], &[key(RW | DELETE, 1)], "Delete one or more hash fields", hdel),
+    now("hexists", 3, READONLY | FAST, &["hash"], &[key(RO, 1)], "Determine if a hash field exists", hexists),
+    now("hget", 3, READONLY | FAST, &["hash"], &[key(RO | ACCESS, 1)], "Get the value of a hash field", hget),
+    now("hgetall", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the fields and values in a hash", hgetall).tips(&["nondeterministic_output_order"]),
+    now("hincrby", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a hash field by the given number", hincrby),
+    now("hincrbyfloat", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the float value of a hash field by the given amount", hincrbyfloat),
+    now("hkeys", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the fields in a hash", hkeys).tips(&["nondeterministic_output_order"]),
+    now("hlen", 2, READONLY | FAST, &["hash"], &[key(RO, 1)], "Get the number of fields in a hash", hlen),
+    now("hmget", -3, READONLY | FAST, &["hash"], &[key(RO | ACCESS, 1)], "Get the values of all the given hash fields", hmget),
+    now("hmset", -4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | UPDATE, 1)], "Set multiple hash fields to multiple values", hmset),
+    now("hrandfield", -2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get one or multiple random fields from a hash", hrandfield).tips(&["nondeterministic_output"]),
+    now("hset", -4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | UPDATE, 1)], "Set the string value of a hash field", hset),
+    now("hsetnx", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | INSERT, 1)], "Set the value of a hash field, only if the field does not exist", hsetnx),
+    now("hstrlen", 3, READONLY | FAST, &["hash"], &[key(RO, 1)], "Get the length of the value of a hash field", hstrlen),
+    now("hvals", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the values in a hash", hvals).tips(&["nondeterministic_output_order"]),
+];
+
+/// Fields with their values, from the third word on.
+fn pairs<'a>(args: Args<'a>, command: &'static str) -> Result<Vec<(&'a [u8], &'a [u8])>, Error> {
+    if args.len() % 2 == 1 {
+        return Err(Error::Arity(command.into()));
+    }
+    Ok(args[2..].chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+}
+
+fn hset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let pairs = pairs(args, "hset")?;
+    Ok(Reply::count(call.db().hset(args[1], &pairs)?))
+}
+
+fn hmset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let pairs = pairs(args, "hmset")?;
+    call.db().hset(args[1], &pairs)?;
+    Ok(Reply::OK)
+}
+
+fn hsetnx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::flag(call.db().hsetnx(args[1], args[2], args[3])?))
+}
+
+fn hget(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk_or_nil(call.db().hget(args[1], args[2])?))
+}
+
+fn hmget(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let Some(hash) = call.db().hash(args[1])? else {
+        return Ok(Reply::Array(vec![Reply::Nil; args.len() - 2]));
+    };
+    let value = |field: &&[u8]| Reply::bulk_or_nil(hash.get(field).map(|v| v.as_slice()));
+    Ok(Reply::Array(args[2..].iter().map(value).collect()))
+}
+
+fn hdel(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::count(call.db().hdel(args[1], &args[2..])?))
+}
+
+fn hlen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::count(call.db().hash(args[1])?.map_or(0, |hash| hash.len())))
+}
+
+fn hstrlen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::count(call.db().hget(args[1], args[2])?.map_or(0, <[u8]>::len)))
+}
+
+fn hexists(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::flag(call.db().hget(args[1], args[2])?.is_some()))
+}
+
+fn hkeys(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let hash = call.db().hash(args[1])?;
+    Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.iter()).map(|(field, _)| field)))
+}
+
+fn hvals(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let hash = call.db().hash(args[1])?;
+    Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.iter()).map(|(_, value)| value)))
+}
+
+fn hgetall(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let hash = call.db().hash(args[1])?;
+    let fields = hash.into_iter().flat_map(|hash| hash.iter());
+    Ok(Reply::Map(fields.map(|(f, v)| (Reply::bulk(f), Reply::bulk(v))).collect()))
+}
+
+fn hincrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let by = integer(args[3])?;
+    Ok(Reply::Integer(call.db().hincrby(args[1], args[2], by)?))
+}
+
+fn hincrbyfloat(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk(call.db().hincrbyfloat(args[1], args[2], args[3])?.as_bytes()))
+}
+
+/// `key [count [WITHVALUES]]`. A negative count may name a field several times.
+fn hrandfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let (db, random) = call.db_and_random();
+    if args.len() < 3 {
+        let drawn = db.hrandfield(args[1], 1, random)?;
+        return Ok(drawn.first().map_or(Reply::Nil, |(field, _)| Reply::bulk(field)));
+    }
+    let count = integer(args[2])?;
+    let with_values = match args.get(3) {
+        None => false,
+        Some(word) if is(word, "withvalues") && args.len() == 4 => true,
+        Some(_) => return Err(Error::Syntax),
+    };
+    if count < -draw::MOST {
+        return Err(Error::OutOfRange);
+    }
+    let drawn = db.hrandfield(args[1], count, random)?;
+    if !with_values {
+        return Ok(Reply::bulks(drawn.into_iter().map(|(field, _)| field)));
+    }
+    Ok(Reply::Pairs(drawn.iter().map(|(f, v)| (Reply::bulk(f), Reply::bulk(v))).collect()))
+}

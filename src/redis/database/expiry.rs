@@ -49,7 +49,7 @@ impl Database {
             self.take(key);
             self.changed(key, EventClasses::GENERIC, "del", 1);
         } else {
-            self.put_expiry(key, at);
+            self.put_expiry(key, at.min(NEVER - 1));
             self.changed(key, EventClasses::GENERIC, "expire", 1);
         }
         true
@@ -74,7 +74,7 @@ impl Database {
 
     /// A key's time to live, for `TTL` and its like.
     pub fn ttl(&mut self, key: &[u8]) -> Ttl {
-        match self.peek(key).map(|entry| entry.expiry()) {
+        match self.look(key).map(|entry| entry.expiry()) {
             None => Ttl::NoKey,
             Some(None) => Ttl::Persistent,
             Some(Some(at)) => Ttl::At(at),

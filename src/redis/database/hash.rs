@@ -1,1 +1,155 @@
 //! Operations on hashes.
+//!
+//! Source: <https://redis.io/commands/?group=hash>, `t_hash.c`.
+
+use super::super::draw;
+use super::super::error::Error;
+use super::super::long_double::LongDouble;
+use super::super::notify::EventClasses;
+use super::super::number;
+use super::super::sds::Sds;
+use super::super::value::Hash;
+use super::Database;
+use crate::choice::Stream;
+
+impl Database {
+    /// A hash, to be read; `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn hash(&mut self, key: &[u8]) -> Result<Option<&Hash>, Error> {
+        self.read::<Hash>(key)
+    }
+
+    /// `HGET`: the value of a field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn hget(&mut self, key: &[u8], field: &[u8]) -> Result<Option<&[u8]>, Error> {
+        Ok(self.hash(key)?.and_then(|hash| hash.get(field)).map(Sds::as_slice))
+    }
+
+    /// `HSET`: sets fields; how many of them are new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn hset(&mut self, key: &[u8], fields: &[(&[u8], &[u8])]) -> Result<usize, Error> {
+        let limits = self.limits.hash;
+        let hash = self.write_or_insert::<Hash>(key)?;
+        for (field, value) in fields {
+            hash.limit_value(field.len().max(value.len()), limits);
+        }
+        let mut new = 0;
+        for (field, value) in fields {
+            new += usize::from(hash.insert(*field, *value).is_none());
+            hash.limit_entries(limits);
+        }
+        self.changed(key, EventClasses::HASH, "hset", fields.len() as u64);
+        Ok(new)
+    }
+
+    /// `HSETNX`: sets a field that is not there; whether it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn hsetnx(&mut self, key: &[u8], field: &[u8], value: &[u8]) -> Result<bool, Error> {
+        if self.write::<Hash>(key)?.is_some_and(|hash| hash.contains(field)) {
+            return Ok(false);
+        }
+        self.hset(key, &[(field, value)])?;
+        Ok(true)
+    }
+
+    /// `HDEL`: removes fields; how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn hdel(&mut self, key: &[u8], fields: &[&[u8]]) -> Result<usize, Error> {
+        let Some(hash) = self.write::<Hash>(key)? else { return Ok(0) };
+        let removed = fields.iter().filter(|field| hash.remove(field).is_some()).count();
+        if removed > 0 {
+            self.changed(key, EventClasses::HASH, "hdel", removed as u64);
+            self.remove_if_empty::<Hash>(key);
+        }
+        Ok(removed)
+    }
+
+    /// `HINCRBY`: adds to a field's integer, 0 if there is none; the sum.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::HashNotAnInteger`], [`Error::Overflow`].
+    pub fn hincrby(&mut self, key: &[u8], field: &[u8], by: i64) -> Result<i64, Error> {
+        let n = match self.write::<Hash>(key)?.and_then(|hash| hash.get(field)) {
+            Some(value) => number::parse_i64(value).ok_or(Error::HashNotAnInteger)?,
+            None => 0,
+        };
+        let sum = n.checked_add(by).ok_or(Error::Overflow)?;
+        self.hset_as(key, field, &number::format_i64(sum), "hincrby")?;
+        Ok(sum)
+    }
+
+    /// `HINCRBYFLOAT`: adds to a field's number, in the server's 80-bit
+    /// arithmetic; the sum's text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::NotAFloat`], [`Error::HashNotAFloat`],
+    /// [`Error::NotFinite`].
+    pub fn hincrbyfloat(&mut self, key: &[u8], field: &[u8], by: &[u8]) -> Result<String, Error> {
+        let by = LongDouble::parse(by).ok_or(Error::NotAFloat)?;
+        if by.is_nan_or_infinite() {
+            return Err(Error::text("ERR value is NaN or Infinity"));
+        }
+        let sum = match self.write::<Hash>(key)?.and_then(|hash| hash.get(field)) {
+            Some(value) => LongDouble::parse(value).ok_or(Error::HashNotAFloat)? + by,
+            None => by,
+        };
+        if sum.is_nan_or_infinite() {
+            return Err(Error::NotFinite);
+        }
+        let text = sum.format_human();
+        self.hset_as(key, field, text.as_bytes(), "hincrbyfloat")?;
+        Ok(text)
+    }
+
+    /// Sets a field to what was computed from it.
+    fn hset_as(
+        &mut self,
+        key: &[u8],
+        field: &[u8],
+        value: &[u8],
+        event: &'static str,
+    ) -> Result<(), Error> {
+        let limits = self.limits.hash;
+        let hash = self.write_or_insert::<Hash>(key)?;
+        hash.limit_value(field.len().max(value.len()), limits);
+        hash.insert(field, value);
+        hash.limit_entries(limits);
+        self.changed(key, EventClasses::HASH, event, 1);
+        Ok(())
+    }
+
+    /// `HRANDFIELD`: fields drawn at random, with their values: up to `count`
+    /// different ones, or exactly `-count` that may repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn hrandfield(
+        &mut self,
+        key: &[u8],
+        count: i64,
+        random: &mut Stream,
+    ) -> Result<Vec<(Sds, Sds)>, Error> {
+        let Some(hash) = self.hash(key)? else { return Ok(Vec::new()) };
+        let drawn = draw::by_count(random, hash.len(), count).into_iter();
+        let fields = drawn.filter_map(|index| hash.get_index(index));
+        Ok(fields.map(|(field, value)| (field.clone(), value.clone())).collect())
+    }
+}

@@ -1,1 +1,217 @@
 //! Operations on keys of any type.
+//!
+//! Source: <https://redis.io/commands/?group=generic>, `db.c`.
+
+use super::super::draw;
+use super::super::error::Error;
+use super::super::glob;
+use super::super::keyspace::{Entry, Keyspace, NEVER};
+use super::super::notify::EventClasses;
+use super::super::sds::Sds;
+use super::super::value::Value;
+use super::Database;
+use crate::choice::Stream;
+use std::time::Duration;
+
+impl Database {
+    /// `EXISTS`: whether a key is there.
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.look(key).is_some()
+    }
+
+    /// `TYPE`: a key's type, such as `string` or `zset`.
+    pub fn type_of(&mut self, key: &[u8]) -> Option<&'static str> {
+        self.look(key).map(|entry| entry.value.type_name())
+    }
+
+    /// `TOUCH`: counts as a use; whether the key is there.
+    pub fn touch_key(&mut self, key: &[u8]) -> bool {
+        self.read_any(key).is_some()
+    }
+
+    /// The value of a key, to be looked at without leaving a trace.
+    pub fn value(&mut self, key: &[u8]) -> Option<&Value> {
+        self.peek(key).map(|entry| &entry.value)
+    }
+
+    /// `OBJECT ENCODING`: how Redis would keep a key's value.
+    pub fn object_encoding(&mut self, key: &[u8]) -> Option<&'static str> {
+        self.value(key).map(Value::encoding_name)
+    }
+
+    /// `OBJECT IDLETIME`: how long a key was not used, in whole seconds.
+    pub fn object_idletime(&mut self, key: &[u8]) -> Option<Duration> {
+        let now = self.now_secs();
+        let idle = self.peek(key).map(|entry| now.saturating_sub(entry.accessed));
+        idle.map(|secs| Duration::from_secs(secs.into()))
+    }
+
+    /// `DEL`, `UNLINK`: removes a key; whether it was there.
+    pub fn del(&mut self, key: &[u8]) -> bool {
+        let deleted = self.take(key).is_some();
+        if deleted {
+            self.changed(key, EventClasses::GENERIC, "del", 1);
+        }
+        deleted
+    }
+
+    /// `KEYS`: the keys that match a pattern. O(n).
+    pub fn keys(&mut self, pattern: &[u8]) -> Vec<Sds> {
+        let now = self.now_ms();
+        let matching = |entry: &&Entry| {
+            entry.expires_at() > now && glob::matches(pattern, &entry.key, false)
+        };
+        self.keyspace.iter().filter(matching).map(|entry| entry.key.clone()).collect()
+    }
+
+    /// `RANDOMKEY`: some key.
+    pub fn random_key(&mut self, random: &mut Stream) -> Option<Sds> {
+        while !self.is_empty() {
+            let slot = draw::one(random, self.len());
+            let key = self.keyspace.entry(slot as u32).key.clone();
+            if self.peek(&key).is_some() {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// `RENAME`: gives a key another name; what had that name is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchKey`].
+    pub fn rename(&mut self, key: &[u8], to: &[u8]) -> Result<(), Error> {
+        self.rename_if(key, to, true).map(|_| ())
+    }
+
+    /// `RENAMENX`: gives a key another name, unless there is a key of that name;
+    /// whether it did.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchKey`].
+    pub fn renamenx(&mut self, key: &[u8], to: &[u8]) -> Result<bool, Error> {
+        self.rename_if(key, to, false)
+    }
+
+    fn rename_if(&mut self, key: &[u8], to: &[u8], replace: bool) -> Result<bool, Error> {
+        if self.peek(key).is_none() {
+            return Err(Error::NoSuchKey);
+        }
+        if key == to {
+            return Ok(replace);
+        }
+        if !replace && self.peek(to).is_some() {
+            return Ok(false);
+        }
+        self.take(to);
+        let entry = self.take(key).ok_or(Error::NoSuchKey)?;
+        let expires_at = entry.expires_at();
+        self.add(to, entry.value, expires_at);
+        self.touch(key);
+        self.notify(EventClasses::GENERIC, "rename_from", key);
+        self.changed(to, EventClasses::GENERIC, "rename_to", 1);
+        Ok(true)
+    }
+
+    /// Adds a key that is not there, with its time to live.
+    fn add(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        let slot = self.insert(key, value);
+        self.keyspace.set_expiry(slot, expires_at);
+    }
+
+    /// `COPY` within a database.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SameObject`].
+    pub fn copy(&mut self, key: &[u8], to: &[u8], replace: bool) -> Result<bool, Error> {
+        if key == to {
+            return Err(Error::SameObject);
+        }
+        let Some((value, expires_at)) = self.copied(key) else { return Ok(false) };
+        Ok(self.paste(to, value, expires_at, replace))
+    }
+
+    /// What `COPY` takes with it.
+    pub(crate) fn copied(&mut self, key: &[u8]) -> Option<(Value, i64)> {
+        let value = self.read_any(key)?.clone();
+        let expires_at = self.peek(key).map_or(NEVER, Entry::expires_at);
+        Some((value, expires_at))
+    }
+
+    /// Puts a copy there; whether it could.
+    pub(crate) fn paste(
+        &mut self,
+        to: &[u8],
+        value: Value,
+        expires_at: i64,
+        replace: bool,
+    ) -> bool {
+        if self.peek(to).is_some() {
+            if !replace {
+                return false;
+            }
+            self.take(to);
+        }
+        self.add(to, value, expires_at);
+        self.changed(to, EventClasses::GENERIC, "copy_to", 1);
+        true
+    }
+
+    /// `MOVE`: moves a key to another database, unless there is one of that name;
+    /// whether it did.
+    pub fn move_to(&mut self, key: &[u8], other: &mut Database) -> bool {
+        if self.peek(key).is_none() || other.peek(key).is_some() {
+            return false;
+        }
+        let Some(entry) = self.take(key) else { return false };
+        let expires_at = entry.expires_at();
+        other.add(key, entry.value, expires_at);
+        self.touch(key);
+        self.notify(EventClasses::GENERIC, "move_from", key);
+        other.changed(key, EventClasses::GENERIC, "move_to", 1);
+        true
+    }
+
+    /// `FLUSHDB`: removes every key, without an event for each; how many there
+    /// were.
+    pub fn flush(&mut self) -> usize {
+        let gone = std::mem::take(&mut self.keyspace);
+        for entry in gone.iter() {
+            self.undo.remember(entry);
+            self.touch(&entry.key);
+        }
+        self.usage.changes += gone.len() as u64;
+        gone.len()
+    }
+
+    /// `SWAPDB`: changes keys with another database. Who watches or waits for a
+    /// key by its name and database goes on doing so.
+    pub fn swap(&mut self, other: &mut Database) {
+        std::mem::swap(&mut self.keyspace, &mut other.keyspace);
+        std::mem::swap(&mut self.undo, &mut other.undo);
+        self.swapped(&other.keyspace);
+        other.swapped(&self.keyspace);
+        self.usage.changes += 1;
+    }
+
+    /// This database has other keys than before, which are now there.
+    fn swapped(&mut self, before: &Keyspace) {
+        let Database { keyspace, observers, .. } = self;
+        for (key, watched) in &mut observers.watched {
+            if keyspace.find(key).is_some() || before.find(key).is_some() {
+                watched.version += 1;
+            }
+        }
+        let fed = |key: &&Sds| {
+            let entry = keyspace.get(key);
+            entry.is_some_and(|e| matches!(e.value, Value::List(_) | Value::SortedSet(_)))
+        };
+        let ready: Vec<Sds> = observers.awaited.keys().filter(fed).cloned().collect();
+        for key in ready {
+            self.signal_ready(&key);
+        }
+    }
+}

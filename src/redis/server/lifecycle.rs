@@ -14,4 +14,7 @@ impl Server {
 
     /// Saves and syncs what is due.
     pub(super) fn persist_due(&mut self) {}
+
+    /// Saves the keys if there are save points, as `FLUSHALL` does.
+    pub(crate) fn save_if_configured(&mut self) {}
 }
