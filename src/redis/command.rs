@@ -13,6 +13,7 @@
 //! the error that is the reply.
 
 mod bitmap;
+mod client;
 mod config;
 mod connection;
 mod describe;

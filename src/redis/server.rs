@@ -338,6 +338,21 @@ impl Server {
         }
     }
 
+    /// Takes back the last messages that are on their way to a client, to be part
+    /// of another reply.
+    pub(crate) fn take_pushes(&mut self, client: ClientId) -> Vec<Reply> {
+        let mut taken = Vec::new();
+        while let Some(Output::Reply { client: to, reply: Reply::Push(_), .. }) =
+            self.outputs.back()
+            && *to == client
+            && let Some(Output::Reply { reply, .. }) = self.outputs.pop_back()
+        {
+            taken.push(reply);
+        }
+        taken.reverse();
+        taken
+    }
+
     /// Closes a client's connection once what came before is sent.
     pub(crate) fn close(&mut self, client: ClientId) {
         if self.sessions.contains_key(&client) {

@@ -72,16 +72,29 @@ impl Server {
             Ok(Some(command)) => self.run(client, command, args),
             Ok(None) => {}
             Err(error) => {
-                // A command that is refused before it runs spoils a transaction.
-                if let Some(multi) = self.sessions.get_mut(&client).and_then(|s| s.multi.as_mut()) {
-                    multi.failed = true;
-                }
+                let error = self.refuse(client, args, error);
                 self.reply(client, error.into());
             }
         }
         if let Some(session) = self.sessions.get_mut(&client) {
             session.command_done();
         }
+    }
+
+    /// A command that is refused before it runs spoils a transaction; if it is
+    /// `EXEC` itself, ends it.
+    fn refuse(&mut self, client: ClientId, args: Args<'_>, error: Error) -> Error {
+        let Some(session) = self.sessions.get_mut(&client) else { return error };
+        let Some(multi) = &mut session.multi else { return error };
+        multi.failed = true;
+        if !args[0].eq_ignore_ascii_case(b"exec") {
+            return error;
+        }
+        session.multi = None;
+        self.unwatch(client);
+        let reason = error.to_string();
+        let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
+        Error::format(format!("EXECABORT Transaction discarded because of: {reason}"))
     }
 
     /// The command to run now; or `None` if it was queued, or waits.
@@ -146,7 +159,7 @@ impl Server {
         if let Some(reply) = self.call(client, command, args, false) {
             self.reply(client, reply);
         }
-        if command.name == "quit" {
+        if self.sessions.get(&client).is_some_and(|session| session.closing) {
             self.close(client);
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Session {
     pub(crate) pending: VecDeque<Request>,
     /// It waits for the end of a `CLIENT PAUSE`.
     pub(crate) postponed: bool,
+    /// Its connection closes when the command that runs now is answered.
+    pub(crate) closing: bool,
 }
 
 impl Session {
@@ -77,6 +79,7 @@ impl Session {
             no_evict: false,
             pending: VecDeque::new(),
             postponed: false,
+            closing: false,
         }
     }
 
