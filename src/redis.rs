@@ -6,6 +6,7 @@ mod glob;
 mod long_double;
 mod number;
 mod reply;
+pub mod resp;
 mod sds;
 pub mod value;
 
