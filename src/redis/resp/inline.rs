@@ -101,7 +101,8 @@ mod tests {
     /// As a 7.0.15 server took them.
     #[test]
     fn quotes_and_escapes() {
-        let table: &[(&[u8], Option<&[&[u8]]>)] = &[
+        type Row<'a> = (&'a [u8], Option<&'a [&'a [u8]]>);
+        let table: &[Row<'_>] = &[
             (b"", Some(&[])),
             (b"  ping   ", Some(&[b"ping"])),
             (

@@ -31,7 +31,7 @@ pub enum MalformedReply {
     TooDeep,
 }
 
-/// Takes a server's bytes and gives its replies; see the [module](super).
+/// Takes a server's bytes and gives its replies; see [`resp`](crate::redis::resp).
 #[derive(Clone, Debug, Default)]
 pub struct ReplyParser {
     buffer: Vec<u8>,

@@ -117,7 +117,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Takes a client's bytes and gives its requests; see the [module](super).
+/// Takes a client's bytes and gives its requests; see [`resp`](crate::redis::resp).
 #[derive(Clone, Debug)]
 pub struct RequestParser {
     buffer: Vec<u8>,

@@ -28,7 +28,7 @@ fn any_reply() -> impl Strategy<Value = Reply> {
         any::<f64>().prop_filter("NaN equals nothing", |x| !x.is_nan()).prop_map(Reply::Double),
         any::<bool>().prop_map(Reply::Boolean),
         "-?[1-9][0-9]{0,40}".prop_map(|digits| Reply::BigNumber(digits.into())),
-        ("[a-z]{3}", any::<Vec<u8>>())
+        ("(txt|mkd)", any::<Vec<u8>>())
             .prop_map(|(format, bytes)| Reply::Verbatim(format.into(), bytes.into())),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
@@ -141,4 +141,77 @@ fn depth_is_bounded_and_lengths_are_not_believed() {
     parser.feed(b"$9223372036854775807\r\n");
     assert_eq!(parser.next_reply(), Ok(None));
     assert!(parser.buffer.capacity() < 100);
+}
+
+/// Another implementation of RESP, `redis-protocol`, reads what we write.
+mod oracle {
+    use super::*;
+    use redis_protocol::{resp2, resp3};
+    use resp2::types::{OwnedFrame as Frame, Resp2Frame};
+
+    /// RESP2 has two nulls, the other implementation one.
+    fn one_null(reply: Reply) -> Reply {
+        match reply {
+            Reply::NilArray => Reply::Nil,
+            Reply::Array(items) => Reply::Array(items.into_iter().map(one_null).collect()),
+            other => other,
+        }
+    }
+
+    fn reply(frame: Frame) -> Reply {
+        match frame {
+            Frame::SimpleString(bytes) => Reply::Simple(text(&bytes)),
+            Frame::Error(error) => Reply::Error(ErrorReply(error.into())),
+            Frame::Integer(n) => Reply::Integer(n),
+            Frame::BulkString(bytes) => Reply::Bulk(bytes.into()),
+            Frame::Array(frames) => Reply::Array(frames.into_iter().map(reply).collect()),
+            Frame::Null => Reply::Nil,
+        }
+    }
+
+    /// The other implementation has hash keys only of these kinds.
+    fn key(reply: Reply) -> Reply {
+        match reply {
+            Reply::Bulk(_) | Reply::Integer(_) => reply,
+            _ => Reply::Integer(0),
+        }
+    }
+
+    fn with_such_keys(reply: Reply) -> Reply {
+        let each = |items: Vec<Reply>| items.into_iter().map(with_such_keys).collect();
+        match reply {
+            // It knows pushes at the top only.
+            Reply::Array(items) | Reply::Push(items) => Reply::Array(each(items)),
+            Reply::Set(items) => Reply::Set(items.into_iter().map(key).collect()),
+            Reply::Map(pairs) => Reply::Map(
+                pairs.into_iter().map(|(k, value)| (key(k), with_such_keys(value))).collect(),
+            ),
+            other => other,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn resp2_there_and_back(ours in any_reply()) {
+            let ours = one_null(ours.in_protocol(Protocol::Resp2));
+            let mut bytes = Vec::new();
+            encode(&ours, Protocol::Resp2, &mut bytes);
+            let (frame, length) = resp2::decode::decode(&bytes).unwrap().unwrap();
+            prop_assert_eq!(length, bytes.len());
+
+            let mut theirs = vec![0; frame.encode_len(false)];
+            resp2::encode::encode(&mut theirs, &frame, false).unwrap();
+            prop_assert_eq!(&theirs, &bytes);
+            prop_assert_eq!(reply(frame), ours);
+        }
+
+        #[test]
+        fn resp3_is_read_to_its_end(ours in any_reply()) {
+            let ours = with_such_keys(ours.in_protocol(Protocol::Resp3));
+            let mut bytes = Vec::new();
+            encode(&ours, Protocol::Resp3, &mut bytes);
+            let read = resp3::decode::complete::decode_range(&bytes);
+            prop_assert!(matches!(read, Ok(Some((_, length))) if length == bytes.len()), "{read:?}");
+        }
+    }
 }
