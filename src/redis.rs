@@ -16,6 +16,7 @@ mod number;
 mod persist;
 mod pubsub;
 mod reply;
+pub mod resp;
 mod sds;
 mod server;
 mod transaction;

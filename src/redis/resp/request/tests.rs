@@ -1,0 +1,222 @@
+//! Requests against what a 7.0.15 server made of the same bytes, in pieces, and
+//! from any bytes.
+
+use super::*;
+use proptest::prelude::*;
+
+type Args = Vec<Vec<u8>>;
+
+/// Feeds the bytes in pieces; the requests, and how it ended.
+fn run(
+    parser: &mut RequestParser,
+    bytes: &[u8],
+    piece: usize,
+) -> (Vec<Args>, Option<ProtocolError>) {
+    let mut requests = Vec::new();
+    for piece in bytes.chunks(piece.max(1)) {
+        parser.feed(piece);
+        loop {
+            match parser.next_request() {
+                Ok(Some(request)) => requests.push(request.iter().map(<[u8]>::to_vec).collect()),
+                Ok(None) => break,
+                Err(error) => return (requests, Some(error)),
+            }
+        }
+    }
+    (requests, None)
+}
+
+fn requests(bytes: &[u8]) -> Vec<Args> {
+    let (requests, error) = run(&mut RequestParser::new(), bytes, usize::MAX);
+    assert_eq!(error, None, "{}", bytes.escape_ascii());
+    requests
+}
+
+/// What is answered to the bytes, apart from the requests in them.
+fn answer(parser: &mut RequestParser, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let (_, Some(error)) = run(parser, bytes, usize::MAX) {
+        error.encode(&mut out);
+    }
+    out
+}
+
+/// The server's answers, byte for byte; the empty one is that it waits.
+#[test]
+fn errors_are_the_servers() {
+    let long = |head: &[u8], n: usize| [head, &b"1".repeat(n)].concat();
+    let table: &[(&[u8], &str)] = &[
+        (b"*abc\r\n", "invalid multibulk length"),
+        (b"*\r\n", "invalid multibulk length"),
+        (b"*2147483648\r\n", "invalid multibulk length"),
+        (b"*2147483647\r\n", ""),
+        (b"*1048577\r\n", ""),
+        (b"*01\r\n", "invalid multibulk length"),
+        (b"*+1\r\n", "invalid multibulk length"),
+        (b"*1\n$4\r\nPING\r\n", "invalid multibulk length"),
+        (b"*x\r", ""),
+        (b"*x\rq", "invalid multibulk length"),
+        (b"*1\0\r\n", ""),
+        (b"*1\r\n$-1\r\n", "invalid bulk length"),
+        (b"*1\r\n$abc\r\n", "invalid bulk length"),
+        (b"*1\r\n$536870913\r\n", "invalid bulk length"),
+        (b"*1\r\n$536870912\r\n", ""),
+        (b"*1\r\n$4294967297\r\n", "invalid bulk length"),
+        (b"*1\r\n:3\r\n", "expected '$', got ':'"),
+        (b"*1\r\n:\r", ""),
+        (b"*1\r\n:\rz", "expected '$', got ':'"),
+        (b"*1\r\n\r\n", "expected '$', got ' '"),
+        (b"*1\r\n\n\r\n", "expected '$', got ' '"),
+        (b"*1\r\n$4\0\r\nPING\r\n", ""),
+        (&long(b"*", 65_535), ""),
+        (&long(b"*", 65_536), "too big mbulk count string"),
+        (&long(b"*1\r\n$", 65_535), ""),
+        (&long(b"*1\r\n$", 65_536), "too big bulk count string"),
+        (&long(b"", 65_536), ""),
+        (&long(b"", 65_537), "too big inline request"),
+        (b"ping \"a\r\n", "unbalanced quotes in request"),
+        (b"ping 'a'b\r\n", "unbalanced quotes in request"),
+    ];
+    for (bytes, text) in table {
+        let expected = match *text {
+            "" => Vec::new(),
+            text => format!("-ERR Protocol error: {text}\r\n").into_bytes(),
+        };
+        let found = answer(&mut RequestParser::new(), bytes);
+        assert_eq!(found, expected, "{}", bytes[..bytes.len().min(60)].escape_ascii());
+    }
+    let found = answer(&mut RequestParser::new(), b"*1\r\n\xe9\r\n");
+    assert_eq!(found, b"-ERR Protocol error: expected '$', got '\xe9'\r\n");
+}
+
+#[test]
+fn before_authentication_requests_are_small() {
+    for (bytes, text) in [
+        (&b"*11\r\n"[..], "-ERR Protocol error: unauthenticated multibulk length\r\n"),
+        (b"*10\r\n$4\r\n", ""),
+        (b"*1\r\n$16385\r\n", "-ERR Protocol error: unauthenticated bulk length\r\n"),
+        (b"*1\r\n$16384\r\n", ""),
+        (b"*2147483648\r\n", "-ERR Protocol error: invalid multibulk length\r\n"),
+        (b"*1\r\n$999999999999\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+        (b"ping a a a a a a a a a a a a a a\r\n", ""),
+    ] {
+        let mut parser = RequestParser::new();
+        parser.set_authenticated(false);
+        assert_eq!(answer(&mut parser, bytes), text.as_bytes());
+    }
+    // A request behind the one that authenticates is judged after it.
+    let mut parser = RequestParser::new();
+    parser.set_authenticated(false);
+    parser.feed(b"*2\r\n$4\r\nauth\r\n$2\r\npw\r\n*11\r\n");
+    assert!(matches!(parser.next_request(), Ok(Some(request)) if request.get(1) == b"pw"));
+    parser.set_authenticated(true);
+    assert!(matches!(parser.next_request(), Ok(None)));
+}
+
+#[test]
+fn lax_where_the_server_is() {
+    let ping = || vec![b"PING".to_vec()];
+    for bytes in [
+        &b"*0\r\n*1\r\n$4\r\nPING\r\n"[..],
+        b"*-1\r\n*-99\r\n*1\r\n$4\r\nPING\r\n",
+        b"*1\rX$4\rYPINGZZ",
+        b"PING\r\n",
+        b"PING\n",
+        b"\r\n\n   \r\n\r\r\nPING\r\r\n",
+        b"\"PING\"\r\n",
+    ] {
+        assert_eq!(requests(bytes), [ping()], "{}", bytes.escape_ascii());
+    }
+    assert_eq!(requests(b"PING\r\n*1\r\n$4\r\nPINGxxPING\r\n"), [ping(), ping(), ping()]);
+    assert_eq!(requests(b"$4\r\nPING\r\n"), [vec![b"$4".to_vec()], ping()]);
+    assert_eq!(requests(b"PING\0a\r\nPING\r\n"), [] as [Args; 0]);
+    let long = [b"PING ".to_vec(), b"a".repeat(70_000), b"\r\n".to_vec()].concat();
+    assert_eq!(requests(&long)[0][1].len(), 70_000);
+}
+
+#[test]
+fn it_stays_failed_and_keeps_nothing() {
+    let mut parser = RequestParser::new();
+    parser.feed(b"*x\r\nPING\r\n");
+    assert_eq!(parser.next_request().err(), Some(ProtocolError::InvalidMultibulkLength));
+    parser.feed(b"PING\r\n");
+    assert_eq!(parser.next_request().err(), Some(ProtocolError::InvalidMultibulkLength));
+    assert_eq!(parser.buffered(), 0);
+}
+
+#[test]
+fn an_unfinished_request_is_limited_and_a_pipeline_is_not() {
+    let mut parser = RequestParser::new();
+    parser.set_query_buffer_limit(100);
+    parser.set_max_bulk_len(1000);
+    let (requests, error) = run(&mut parser, &b"*1\r\n$4\r\nPING\r\n".repeat(50), usize::MAX);
+    assert_eq!((requests.len(), error), (50, None));
+    let (_, error) = run(&mut parser, &[&b"*1\r\n$1000\r\n"[..], &[b'x'; 90]].concat(), 10);
+    assert_eq!(error, Some(ProtocolError::QueryBufferLimit));
+    assert_eq!(error.and_then(|error| error.reply()), None);
+}
+
+#[test]
+fn lengths_are_not_believed() {
+    let mut parser = RequestParser::new();
+    parser.feed(b"*2147483647\r\n$536870912\r\n");
+    assert!(matches!(parser.next_request(), Ok(None)));
+    assert!(parser.args.capacity() + parser.buffer.capacity() < 100);
+}
+
+/// Were it quadratic, this would take minutes.
+#[test]
+fn a_bulk_in_pieces_of_one_byte() {
+    let n = 3_000_000;
+    let mut parser = RequestParser::new();
+    parser.feed(format!("*1\r\n${n}\r\n").as_bytes());
+    for _ in 0..n + 1 {
+        parser.feed(b"\r");
+        assert!(matches!(parser.next_request(), Ok(None)));
+    }
+    parser.feed(b"\n");
+    assert!(matches!(parser.next_request(), Ok(Some(request)) if request.get(0).len() == n));
+}
+
+proptest! {
+    #[test]
+    fn pieces_do_not_matter(
+        expected in proptest::collection::vec(
+            (any::<bool>(), proptest::collection::vec(any::<Vec<u8>>(), 1..5)), 0..8),
+        piece in 1usize..50,
+    ) {
+        let mut bytes = Vec::new();
+        for (inline, args) in &expected {
+            if *inline {
+                for arg in args {
+                    let hex: String = arg.iter().map(|b| format!("\\x{b:02x}")).collect();
+                    bytes.extend_from_slice(format!("\"{hex}\" ").as_bytes());
+                }
+                bytes.extend_from_slice(b"\r\n");
+            } else {
+                bytes.extend_from_slice(format!("*{}\r\n", args.len()).as_bytes());
+                for arg in args {
+                    bytes.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+                    bytes.extend_from_slice(arg);
+                    bytes.extend_from_slice(b"\r\n");
+                }
+            }
+        }
+        let expected: Vec<Args> = expected.into_iter().map(|(_, args)| args).collect();
+        let mut parser = RequestParser::new();
+        prop_assert_eq!(run(&mut parser, &bytes, piece), (expected, None));
+        prop_assert_eq!(parser.buffered(), 0);
+    }
+
+    #[test]
+    fn any_bytes_end_alike_in_any_pieces(
+        bytes in prop_oneof![
+            any::<Vec<u8>>(),
+            "([*$][0-9]{0,2}\r\n?|[a\"' \0]{0,3}\n?){0,20}".prop_map(String::into_bytes),
+        ],
+        piece in 1usize..9,
+    ) {
+        let whole = run(&mut RequestParser::new(), &bytes, usize::MAX);
+        prop_assert_eq!(run(&mut RequestParser::new(), &bytes, piece), whole);
+    }
+}
