@@ -28,11 +28,15 @@ mod expiry;
 mod hash;
 mod key;
 mod list;
+mod scan;
 mod set;
+mod sort;
 mod sorted_set;
 mod string;
 
 pub use expiry::{ExpireCondition, Ttl};
+pub use scan::Page;
+pub use sort::{By, Sort};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use super::error::Error;
@@ -280,6 +284,14 @@ impl Database {
         match self.read_any(key) {
             Some(value) => T::of(value).map(Some).ok_or(Error::WrongType),
             None => Ok(None),
+        }
+    }
+
+    /// Whether a key, if it is there, is of this type.
+    pub(crate) fn check_type<T: Kind>(&mut self, key: &[u8]) -> Result<(), Error> {
+        match self.peek(key) {
+            Some(entry) if T::of(&entry.value).is_none() => Err(Error::WrongType),
+            Some(_) | None => Ok(()),
         }
     }
 

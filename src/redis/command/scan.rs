@@ -1,5 +1,127 @@
-//! The commands on scanning.
+//! `SCAN` and its like.
 
-use super::Command;
+use super::super::error::Error;
+use super::super::glob;
+use super::super::number;
+use super::super::reply::Reply;
+use super::super::server::Call;
+use super::super::value::{Hash, Set, SortedSet};
+use super::flag::*;
+use super::key_spec::key;
+use super::key_spec::usage::*;
+use super::options::{integer, is};
+use super::{Answer, Args, Command, now};
 
-pub(super) const COMMANDS: &[Command] = &[];
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Command] = &[
+    now("scan", -2, READONLY, &["keyspace"], &[], "Incrementally iterate the keys space", scan).tips(&["nondeterministic_output", "request_policy:special"]),
+    now("hscan", -3, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Incrementally iterate hash fields and associated values", hscan).tips(&["nondeterministic_output"]),
+    now("sscan", -3, READONLY, &["set"], &[key(RO | ACCESS, 1)], "Incrementally iterate Set elements", sscan).tips(&["nondeterministic_output"]),
+    now("zscan", -3, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Incrementally iterate sorted sets elements and associated scores", zscan).tips(&["nondeterministic_output"]),
+];
+
+/// `[MATCH pattern] [COUNT n] [TYPE type]`, the last for `SCAN` only.
+struct Options<'a> {
+    pattern: Option<&'a [u8]>,
+    count: usize,
+    kind: Option<&'a [u8]>,
+}
+
+impl<'a> Options<'a> {
+    fn parse(words: Args<'a>, may_name_type: bool) -> Result<Options<'a>, Error> {
+        let mut options = Options { pattern: None, count: 10, kind: None };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or(Error::Syntax)?;
+            if is(word, "count") {
+                let count = usize::try_from(integer(value)?).unwrap_or(0);
+                options.count = Some(count).filter(|n| *n > 0).ok_or(Error::Syntax)?;
+            } else if is(word, "match") {
+                options.pattern = Some(value);
+            } else if is(word, "type") && may_name_type {
+                options.kind = Some(value);
+            } else {
+                return Err(Error::Syntax);
+            }
+        }
+        Ok(options)
+    }
+
+    /// `*` alone lets everything pass, even what is empty.
+    fn passes(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|p| p == b"*" || glob::matches(p, name, false))
+    }
+}
+
+/// A number as C's `strtoul` reads it: a negative one wraps.
+fn cursor(arg: &[u8]) -> Result<u64, Error> {
+    let text = std::str::from_utf8(arg).map_err(|_| Error::Cursor)?;
+    match text.strip_prefix('-') {
+        Some(digits) => digits.parse().map(u64::wrapping_neg),
+        None => text.parse(),
+    }
+    .map_err(|_| Error::Cursor)
+}
+
+fn page(cursor: u64, items: Vec<Reply>) -> Reply {
+    Reply::Array(vec![Reply::bulk(cursor.to_string().as_bytes()), Reply::Array(items)])
+}
+
+fn scan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let cursor = cursor(args[1])?;
+    let options = Options::parse(&args[2..], true)?;
+    let db = call.db();
+    let found = db.scan(cursor, options.count);
+    let mut items = Vec::new();
+    for name in &found.items {
+        let kind = options.kind;
+        let of_type = kind.is_none_or(|kind| {
+            let value = db.value(name);
+            value.is_some_and(|v| v.type_name().as_bytes().eq_ignore_ascii_case(kind))
+        });
+        if of_type && options.passes(name) {
+            items.push(Reply::bulk(name));
+        }
+    }
+    Ok(page(found.cursor, items))
+}
+
+/// A missing key ends the scan before the options are looked at.
+fn options_of<'a>(call: &mut Call<'_>, args: Args<'a>) -> Result<Option<Options<'a>>, Error> {
+    if call.db().value(args[1]).is_none() {
+        return Ok(None);
+    }
+    Options::parse(&args[3..], false).map(Some)
+}
+
+fn hscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let cursor = cursor(args[2])?;
+    call.db().check_type::<Hash>(args[1])?;
+    let Some(options) = options_of(call, args)? else { return Ok(page(0, Vec::new())) };
+    let found = call.db().hscan(args[1], cursor, options.count)?;
+    let passing = found.items.iter().filter(|(field, _)| options.passes(field));
+    let items = passing.flat_map(|(field, value)| [Reply::bulk(field), Reply::bulk(value)]);
+    Ok(page(found.cursor, items.collect()))
+}
+
+fn sscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let cursor = cursor(args[2])?;
+    call.db().check_type::<Set>(args[1])?;
+    let Some(options) = options_of(call, args)? else { return Ok(page(0, Vec::new())) };
+    let found = call.db().sscan(args[1], cursor, options.count)?;
+    let passing = found.items.iter().filter(|member| options.passes(member));
+    Ok(page(found.cursor, passing.map(|member| Reply::bulk(member)).collect()))
+}
+
+/// Scores are texts, in either protocol.
+fn zscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let cursor = cursor(args[2])?;
+    call.db().check_type::<SortedSet>(args[1])?;
+    let Some(options) = options_of(call, args)? else { return Ok(page(0, Vec::new())) };
+    let found = call.db().zscan(args[1], cursor, options.count)?;
+    let passing = found.items.iter().filter(|(member, _)| options.passes(member));
+    let items = passing.flat_map(|(member, score)| {
+        [Reply::bulk(member), Reply::bulk(&number::format_double(*score))]
+    });
+    Ok(page(found.cursor, items.collect()))
+}

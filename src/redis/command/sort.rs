@@ -1,5 +1,78 @@
-//! The commands on sorting.
+//! `SORT` and `SORT_RO`.
 
-use super::Command;
+use super::super::database::{By, Sort};
+use super::super::error::Error;
+use super::super::reply::Reply;
+use super::super::sds::Sds;
+use super::super::server::Call;
+use super::flag::*;
+use super::key_spec::usage::*;
+use super::key_spec::{key, unknown};
+use super::options::{integer, is};
+use super::{Answer, Args, Command, now};
 
-pub(super) const COMMANDS: &[Command] = &[];
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Command] = &[
+    now("sort", -2, WRITE | DENYOOM | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"), unknown(OW | UPDATE, "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array")], "Sort the elements in a list, set or sorted set", sort),
+    now("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT", sort_ro),
+];
+
+/// `[BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA]
+/// [STORE destination]`.
+fn parse<'a>(args: Args<'a>, read_only: bool) -> Result<(Sort, Option<&'a [u8]>), Error> {
+    let mut sort = Sort::default();
+    let mut store = None;
+    let mut rest = &args[2..];
+    while let [word, after @ ..] = rest {
+        rest = match after {
+            after if is(word, "asc") => {
+                sort.descending = false;
+                after
+            }
+            after if is(word, "desc") => {
+                sort.descending = true;
+                after
+            }
+            after if is(word, "alpha") => {
+                sort.alpha = true;
+                after
+            }
+            [offset, count, after @ ..] if is(word, "limit") => {
+                sort.limit = Some((integer(offset)?, integer(count)?));
+                after
+            }
+            [pattern, after @ ..] if is(word, "by") => {
+                let varies = pattern.contains(&b'*');
+                sort.by = if varies { By::Pattern(Sds::new(pattern)) } else { By::Nothing };
+                after
+            }
+            [pattern, after @ ..] if is(word, "get") => {
+                sort.get.push(Sds::new(pattern));
+                after
+            }
+            [destination, after @ ..] if is(word, "store") && !read_only => {
+                store = Some(*destination);
+                after
+            }
+            _ => return Err(Error::Syntax),
+        };
+    }
+    Ok((sort, store))
+}
+
+fn run(call: &mut Call<'_>, args: Args<'_>, read_only: bool) -> Answer {
+    let (sort, store) = parse(args, read_only)?;
+    if let Some(destination) = store {
+        return Ok(Reply::count(call.db().sort_store(args[1], &sort, destination)?));
+    }
+    let sorted = call.db().sort(args[1], &sort)?;
+    Ok(Reply::Array(sorted.iter().map(|item| Reply::bulk_or_nil(item.as_deref())).collect()))
+}
+
+fn sort(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    run(call, args, false)
+}
+
+fn sort_ro(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    run(call, args, true)
+}

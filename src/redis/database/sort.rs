@@ -1,0 +1,183 @@
+//! Sorting: `SORT` and `SORT_RO`.
+//!
+//! The elements of a list, a set or a sorted set are ordered by a weight: the
+//! element itself, or what a pattern finds for it. What is returned is the
+//! element, or again what patterns find. Weights that are equal leave the order
+//! to the elements' bytes, as the server does to be deterministic.
+//!
+//! Source: <https://redis.io/commands/sort/>, `sort.c`.
+
+use super::super::error::Error;
+use super::super::notify::EventClasses;
+use super::super::number;
+use super::super::sds::Sds;
+use super::super::value::{Kind, List, Value};
+use super::Database;
+use std::cmp::Ordering;
+
+/// What elements are ordered by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// Themselves.
+    #[default]
+    Element,
+    /// What this pattern finds: a key with the element in place of `*`, or with
+    /// `->` behind it a field of a hash.
+    Pattern(Sds),
+    /// Nothing: a pattern without `*`.
+    Nothing,
+}
+
+/// The options of `SORT`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sort {
+    /// `BY`.
+    pub by: By,
+    /// `LIMIT`: an offset and a count, negative for all.
+    pub limit: Option<(i64, i64)>,
+    /// `GET`: what is returned for each element; `#` is itself.
+    pub get: Vec<Sds>,
+    /// `DESC`.
+    pub descending: bool,
+    /// `ALPHA`: weights are bytes, not numbers.
+    pub alpha: bool,
+}
+
+/// An element's weight.
+enum Weight {
+    Number(f64),
+    Text(Option<Sds>),
+}
+
+impl Database {
+    /// `SORT`: the elements of a list, a set or a sorted set in order, or what
+    /// [`Sort::get`] asks for of each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`]; a weight that is no number.
+    pub fn sort(&mut self, key: &[u8], options: &Sort) -> Result<Vec<Option<Sds>>, Error> {
+        self.sort_for(key, options, false)
+    }
+
+    /// `SORT … STORE`: puts the result into a list, and removes that if there is
+    /// none; how many there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::sort`].
+    pub fn sort_store(
+        &mut self,
+        key: &[u8],
+        options: &Sort,
+        destination: &[u8],
+    ) -> Result<usize, Error> {
+        let sorted = self.sort_for(key, options, true)?;
+        let list: List = sorted.into_iter().map(Option::unwrap_or_default).collect();
+        let len = list.len();
+        if len > 0 {
+            self.put(destination, list.wrap());
+            self.changed(destination, EventClasses::LIST, "sortstore", len as u64);
+        } else {
+            self.del(destination);
+        }
+        Ok(len)
+    }
+
+    fn sort_for(
+        &mut self,
+        key: &[u8],
+        options: &Sort,
+        store: bool,
+    ) -> Result<Vec<Option<Sds>>, Error> {
+        let (mut elements, in_order) = match self.read_any(key) {
+            None => return Ok(Vec::new()),
+            Some(Value::List(list)) => (list.iter().cloned().collect::<Vec<_>>(), true),
+            Some(Value::Set(set)) => (set.iter().map(|m| m.into_owned()).collect(), false),
+            Some(Value::SortedSet(set)) => (set.iter().map(|(m, _)| m.clone()).collect(), true),
+            Some(Value::String(_) | Value::Hash(_)) => return Err(Error::WrongType),
+        };
+        match &options.by {
+            By::Nothing if !in_order && store => {
+                // A set has no order, and what is stored must have one.
+                elements.sort_unstable();
+            }
+            By::Nothing if in_order && options.descending => elements.reverse(),
+            By::Nothing => {}
+            By::Element | By::Pattern(_) => elements = self.sorted(elements, options)?,
+        }
+        let chosen = limited(elements.len(), options.limit);
+        let mut result = Vec::new();
+        for element in elements.drain(chosen) {
+            if options.get.is_empty() {
+                result.push(Some(element));
+                continue;
+            }
+            for pattern in &options.get {
+                result.push(self.by_pattern(pattern, &element));
+            }
+        }
+        Ok(result)
+    }
+
+    fn sorted(&mut self, elements: Vec<Sds>, options: &Sort) -> Result<Vec<Sds>, Error> {
+        let mut weighted = Vec::with_capacity(elements.len());
+        for element in elements {
+            let text = match &options.by {
+                By::Pattern(pattern) => self.by_pattern(pattern, &element),
+                By::Element | By::Nothing => Some(element.clone()),
+            };
+            let weight = match text {
+                text if options.alpha => Weight::Text(text),
+                None => Weight::Number(0.0),
+                Some(text) => Weight::Number(number::parse_double(&text).ok_or(Error::text(
+                    "ERR One or more scores can't be converted into double",
+                ))?),
+            };
+            weighted.push((weight, element));
+        }
+        weighted.sort_by(|a, b| {
+            let order = match (&a.0, &b.0) {
+                (Weight::Number(x), Weight::Number(y)) => {
+                    let order = x.partial_cmp(y).unwrap_or(Ordering::Equal);
+                    order.then_with(|| a.1.cmp(&b.1))
+                }
+                (Weight::Text(x), Weight::Text(y)) => x.cmp(y),
+                (Weight::Number(_), Weight::Text(_)) => Ordering::Less,
+                (Weight::Text(_), Weight::Number(_)) => Ordering::Greater,
+            };
+            if options.descending { order.reverse() } else { order }
+        });
+        Ok(weighted.into_iter().map(|(_, element)| element).collect())
+    }
+
+    /// What a pattern finds for an element: a string, or a field of a hash.
+    fn by_pattern(&mut self, pattern: &[u8], element: &Sds) -> Option<Sds> {
+        if pattern == b"#" {
+            return Some(element.clone());
+        }
+        let star = pattern.iter().position(|byte| *byte == b'*')?;
+        let (before, after) = (&pattern[..star], &pattern[star + 1..]);
+        // An arrow names a field only if something follows it.
+        let arrow = after.windows(2).position(|two| two == b"->");
+        let field = arrow.map(|at| &after[at + 2..]).filter(|field| !field.is_empty());
+        let after = match (arrow, field) {
+            (Some(at), Some(_)) => &after[..at],
+            _ => after,
+        };
+        let key = [before, element, after].concat();
+        match (self.read_any(&key)?, field) {
+            (Value::String(string), None) => Some(Sds::new(string)),
+            (Value::Hash(hash), Some(field)) => hash.get(field).cloned(),
+            _ => None,
+        }
+    }
+}
+
+/// The places that `LIMIT` leaves.
+fn limited(len: usize, limit: Option<(i64, i64)>) -> std::ops::Range<usize> {
+    let Some((offset, count)) = limit else { return 0..len };
+    let start = usize::try_from(offset).unwrap_or(0).min(len);
+    let count = usize::try_from(count).unwrap_or(len);
+    start..start.saturating_add(count).min(len)
+}
