@@ -11,6 +11,7 @@ mod error;
 mod glob;
 mod keyspace;
 mod long_double;
+mod memory;
 mod notify;
 mod number;
 mod persist;
@@ -24,10 +25,12 @@ pub mod value;
 
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
-    Database, ExpireCondition, Expiry, Limits, SetCondition, SetOptions, SetOutcome, Ttl, Usage,
+    By, Database, ExpireCondition, Expiry, Limits, Page, SetCondition, SetOptions, SetOutcome,
+    Sort, Ttl, Usage,
 };
 pub use error::Error;
 pub use notify::{EventClasses, KeyEvent};
+pub use persist::Losses;
 pub use reply::{ErrorReply, Protocol, Reply};
 pub use sds::Sds;
 pub use server::{ClientId, Output, Server};

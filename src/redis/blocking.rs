@@ -48,9 +48,9 @@ impl Attempt {
             }
             Attempt::PopMany(end, count) => {
                 let popped = db.pop_many(key, *end, *count)?;
-                Ok(popped.filter(|elements| !elements.is_empty()).map(|elements| {
-                    Reply::Array(vec![Reply::bulk(key), Reply::bulks(elements)])
-                }))
+                Ok(popped
+                    .filter(|elements| !elements.is_empty())
+                    .map(|elements| Reply::Array(vec![Reply::bulk(key), Reply::bulks(elements)])))
             }
             Attempt::Move { from, to, destination } => {
                 let moved = db.lmove(key, destination, *from, *to)?;
@@ -59,11 +59,7 @@ impl Attempt {
             Attempt::PopScored(end) => {
                 let popped = db.zpop(key, *end, 1)?;
                 Ok(popped.into_iter().next().map(|(member, score)| {
-                    Reply::Array(vec![
-                        Reply::bulk(key),
-                        Reply::bulk(&member),
-                        Reply::Double(score),
-                    ])
+                    Reply::Array(vec![Reply::bulk(key), Reply::bulk(&member), Reply::Double(score)])
                 }))
             }
             Attempt::PopManyScored(end, count) => {

@@ -16,9 +16,11 @@ mod bitmap;
 mod client;
 mod config;
 mod connection;
+mod debug;
 mod describe;
 mod expiry;
 mod hash;
+mod info;
 mod key;
 mod lcs;
 mod list;
@@ -241,7 +243,8 @@ impl Table {
         let Some(command) = self.get(args[0]) else { return Err(unknown_command(args)) };
         let found = match command.run {
             Run::Container(rows) if args.len() > 1 => {
-                let name = |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(args[1]);
+                let name =
+                    |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(args[1]);
                 rows.iter().find(name).ok_or_else(|| unknown_subcommand(args))?
             }
             Run::Container(_) | Run::Now(_) | Run::Flow(_) => command,

@@ -6,6 +6,8 @@
 use super::database::Limits;
 use super::notify::EventClasses;
 use super::sds::Sds;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use std::time::Duration;
 
 /// When the append-only file is synced to the disk (`appendfsync`).
@@ -73,7 +75,10 @@ impl ServerOptions {
     /// When the keys are saved (`save`). With none, a server without an
     /// append-only file keeps nothing over a restart.
     #[must_use]
-    pub fn with_save_points(mut self, points: impl IntoIterator<Item = SavePoint>) -> ServerOptions {
+    pub fn with_save_points(
+        mut self,
+        points: impl IntoIterator<Item = SavePoint>,
+    ) -> ServerOptions {
         self.save_points = points.into_iter().collect();
         self
     }
@@ -113,6 +118,10 @@ pub(crate) struct Config {
     pub(crate) fsync: AppendFsync,
     pub(crate) events: EventClasses,
     pub(crate) limits: Limits,
+    /// Bytes that a client may send ahead (`client-query-buffer-limit`).
+    pub(crate) query_buffer_limit: u64,
+    /// What was set that has no effect.
+    pub(crate) inert: IndexMap<Sds, Sds, FxBuildHasher>,
 }
 
 impl Config {
@@ -124,6 +133,8 @@ impl Config {
             fsync: options.append_only.unwrap_or_default(),
             events: options.events,
             limits: options.limits,
+            query_buffer_limit: 1 << 30,
+            inert: IndexMap::default(),
         }
     }
 

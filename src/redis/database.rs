@@ -35,6 +35,7 @@ mod sorted_set;
 mod string;
 
 pub use expiry::{ExpireCondition, Ttl};
+
 pub use scan::Page;
 pub use sort::{By, Sort};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
@@ -229,6 +230,19 @@ impl Database {
             return None;
         }
         Some(slot)
+    }
+
+    /// The keys are read from disk by a new process: what has expired by now is
+    /// not there, and was not noticed to go.
+    pub(crate) fn reload(&mut self, now: Instant) {
+        self.now = self.now.max(unix_ms(now));
+        self.usage = Usage { changes: self.usage.changes, ..Usage::default() };
+        self.active_expire = true;
+        while let Some((at, slot)) = self.keyspace.next_expiry()
+            && at <= self.now
+        {
+            self.keyspace.remove(slot);
+        }
     }
 
     /// Whether a key is still there although its time has come: only without

@@ -1,27 +1,38 @@
 //! Durability: what a crash leaves.
 //!
 //! A server has its keys in memory and, depending on how it is set up, on disk:
-//! as of the last save point (RDB), or up to what of the append-only file has
-//! reached it. The disk itself is not modelled, only what would be lost: an
-//! [`Undo`] of each database holds, for every key that was changed since what is on
-//! disk, what it was before. A crash puts that back.
+//! as of the last save (RDB), or up to what of the append-only file has reached
+//! it. The disk itself is not modelled, only what would be lost: an [`Undo`] of each
+//! database holds, for every key that was changed since what is on disk, what it was
+//! before. A crash puts that back.
 //!
-//! - Without save points and without the append-only file, and until the first
-//!   save, everything would be lost: nothing is kept for that.
-//! - `appendfsync always` loses nothing that was answered.
-//! - The file is *written* before a command is answered, and *synced* when
-//!   `appendfsync` says: the death of the process loses what is not written,
-//!   which is nothing that was answered; the loss of power what is not synced.
+//! - Without an append-only file the disk has the last save: the one a save point
+//!   asked for, `SAVE`, or none. Until the first, everything would be lost, and
+//!   nothing is kept for that.
+//! - With one, a command is *written* to it before it is answered, and *synced* when
+//!   `appendfsync` says. The death of the process loses what is not written: nothing
+//!   that was answered. The loss of power loses what is not synced.
+//!
+//! Saves and syncs happen at their time, but are found to have happened only when
+//! the server is next told the time: nothing changes in between, so nobody can
+//! tell, and an idle server needs no timer.
 //!
 //! Source: <https://redis.io/docs/management/persistence/>, and killing the
-//! server.
+//! server. A real save takes a while, and the operating system writes when it
+//! likes where `appendfsync` is `no`; here a save takes no time, and that is
+//! after 30 seconds.
 
-use super::keyspace::Entry;
+use super::config::AppendFsync;
+use super::database::Database;
+use super::keyspace::{Entry, Keyspace, NEVER};
 use super::sds::Sds;
+use super::server::Server;
 use super::value::Value;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use std::fmt;
+use std::time::Duration;
 
 /// A key as it was.
 #[derive(Clone, Debug)]
@@ -30,21 +41,18 @@ struct Before {
     expires_at: i64,
 }
 
-/// What a crash would undo in one database.
+/// What a crash would undo of the keys of one database.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Undo {
     keeping: bool,
+    /// The number of the database that had these keys when they were saved: they
+    /// may have been swapped since.
+    home: usize,
     /// Keys changed since what is on disk; `None` for one that was not there.
     before: IndexMap<Sds, Option<Before>, FxBuildHasher>,
 }
 
 impl Undo {
-    /// From here on, what is there is on disk: a crash comes back to it.
-    pub(crate) fn restart(&mut self, keeping: bool) {
-        self.keeping = keeping;
-        self.before = IndexMap::default();
-    }
-
     /// An entry is about to be changed or was just removed.
     pub(crate) fn remember(&mut self, entry: &Entry) {
         if self.keeping && !self.before.contains_key(&entry.key) {
@@ -59,14 +67,256 @@ impl Undo {
             self.before.insert(Sds::new(key), None);
         }
     }
+
+    /// Makes the keys what they were; which of them were changed.
+    fn restore(&mut self, keyspace: &mut Keyspace) -> Vec<Sds> {
+        let mut changed = Vec::with_capacity(self.before.len());
+        for (key, before) in std::mem::take(&mut self.before) {
+            let mut accessed = 0;
+            if let Some(slot) = keyspace.find(&key) {
+                accessed = keyspace.remove(slot).accessed;
+            }
+            if let Some(before) = before {
+                let slot = keyspace.insert(&key, before.value, accessed);
+                if before.expires_at != NEVER {
+                    keyspace.set_expiry(slot, before.expires_at);
+                }
+            }
+            changed.push(key);
+        }
+        changed
+    }
 }
 
-/// What is on disk, and when more of it will be.
-#[derive(Debug, Default)]
-pub(crate) struct Persistence {}
+/// What a server lost when it last stopped: the changes of these keys since what
+/// was on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Each key with the number of its database, in order of their first change.
+    pub keys: Vec<(usize, Sds)>,
+}
 
-impl Persistence {
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        None
+/// Named up to this many.
+const NAMED: usize = 20;
+
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lost the last changes of {} keys", self.keys.len())?;
+        for (i, (database, key)) in self.keys.iter().take(NAMED).enumerate() {
+            f.write_str(if i == 0 { ": " } else { ", " })?;
+            write!(f, "{key}")?;
+            if *database != 0 {
+                write!(f, " of database {database}")?;
+            }
+        }
+        if self.keys.len() > NAMED { f.write_str(", …") } else { Ok(()) }
+    }
+}
+
+/// What is on disk.
+#[derive(Debug, Default)]
+pub(crate) struct Persistence {
+    /// When the keys were last saved, or the server was started.
+    pub(crate) last_save: Instant,
+    /// How many changes there were by then.
+    saved_changes: u64,
+    /// How many saves there were.
+    pub(crate) saves: u64,
+    /// There is something on disk that a crash comes back to.
+    on_disk: bool,
+    /// The first change since the last sync was seen at this time.
+    unsynced: Option<Instant>,
+    synced_changes: u64,
+    /// What the last stop lost.
+    losses: Losses,
+}
+
+/// How a server process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Clean,
+    Killed,
+    PowerLost,
+}
+
+impl Server {
+    fn total_changes(&self) -> u64 {
+        self.databases.iter().map(|database| database.usage.changes).sum()
+    }
+
+    /// Changes since the last save.
+    pub(crate) fn unsaved_changes(&self) -> u64 {
+        self.total_changes() - self.persistence.saved_changes
+    }
+
+    /// What is in memory now is on disk, too.
+    fn all_on_disk(&mut self) {
+        self.persistence.on_disk = true;
+        let keeping = !(self.config.append_only && self.config.fsync == AppendFsync::Always);
+        for (home, database) in self.databases.iter_mut().enumerate() {
+            let before = IndexMap::default();
+            database.undo = Undo { keeping, home, before };
+        }
+    }
+
+    /// The configuration of the append-only file has changed, or holds from the
+    /// start: it is written anew, or the keys are saved in its place.
+    pub(crate) fn restart_append_only(&mut self) {
+        self.all_on_disk();
+        self.persistence.unsynced = None;
+        self.persistence.synced_changes = self.total_changes();
+    }
+
+    /// `SAVE`, `BGSAVE`: the keys are saved.
+    pub(crate) fn save(&mut self) {
+        self.saved_at(self.now);
+    }
+
+    fn saved_at(&mut self, at: Instant) {
+        self.persistence.last_save = at;
+        self.persistence.saves += 1;
+        self.persistence.saved_changes = self.total_changes();
+        if !self.config.append_only {
+            self.all_on_disk();
+        }
+    }
+
+    /// What `FLUSHALL` does at its end.
+    pub(crate) fn save_if_configured(&mut self) {
+        if !self.config.save_points.is_empty() {
+            self.save();
+        }
+    }
+
+    /// Finds out which saves and syncs have happened by `now`, before anything
+    /// happens then.
+    pub(crate) fn persist_until(&mut self, now: Instant) {
+        if self.config.append_only {
+            self.sync_until(now);
+        }
+        let unsaved = self.unsaved_changes();
+        if unsaved == 0 {
+            return;
+        }
+        let since = self.persistence.last_save;
+        let points = self.config.save_points.iter();
+        let due = points.filter(|point| unsaved >= point.changes).map(|point| since + point.after);
+        // The server looks only when something has changed, so not before now.
+        if let Some(at) = due.min().map(|at| at.max(self.now)).filter(|at| *at <= now) {
+            self.saved_at(at);
+        }
+    }
+
+    fn sync_until(&mut self, now: Instant) {
+        let changes = self.total_changes();
+        if changes == self.persistence.synced_changes {
+            return;
+        }
+        let first = *self.persistence.unsynced.get_or_insert(self.now);
+        let due = match self.config.fsync {
+            AppendFsync::Always => return,
+            AppendFsync::EverySec => {
+                let second = first.as_nanos() / 1_000_000_000 + 1;
+                Instant::ZERO + Duration::from_secs(second)
+            }
+            AppendFsync::No => first + Duration::from_secs(30),
+        };
+        if due <= now {
+            self.restart_append_only();
+        }
+    }
+
+    /// Stops in good order: with an append-only file or save points nothing is
+    /// lost, otherwise what was not saved by a command.
+    pub fn stop(&mut self, now: Instant) {
+        self.end(now, End::Clean);
+    }
+
+    /// The process is killed.
+    pub fn kill(&mut self, now: Instant) {
+        self.end(now, End::Killed);
+    }
+
+    /// The machine loses power.
+    pub fn power_loss(&mut self, now: Instant) {
+        self.end(now, End::PowerLost);
+    }
+
+    /// What the last stop lost, however it came.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.persistence.losses
+    }
+
+    fn end(&mut self, now: Instant, how: End) {
+        if !self.running {
+            return;
+        }
+        self.advance(now);
+        self.drop_clients();
+        self.running = false;
+        let keeps_all = match how {
+            End::Clean => self.config.append_only || !self.config.save_points.is_empty(),
+            End::Killed => self.config.append_only,
+            End::PowerLost => self.config.append_only && self.config.fsync == AppendFsync::Always,
+        };
+        let keys = if keeps_all { Vec::new() } else { self.lose() };
+        self.persistence.losses = Losses { keys };
+    }
+
+    /// Comes back to what is on disk.
+    fn lose(&mut self) -> Vec<(usize, Sds)> {
+        let mut lost = Vec::new();
+        let mut homes = Vec::new();
+        for (number, database) in self.databases.iter_mut().enumerate() {
+            let mut keyspace = std::mem::take(&mut database.keyspace);
+            let mut undo = std::mem::take(&mut database.undo);
+            if self.persistence.on_disk {
+                lost.extend(undo.restore(&mut keyspace).into_iter().map(|key| (undo.home, key)));
+                homes.push((undo.home, keyspace));
+            } else {
+                lost.extend(keyspace.iter().map(|entry| (number, entry.key.clone())));
+            }
+        }
+        for (home, keyspace) in homes {
+            self.databases[home].keyspace = keyspace;
+        }
+        lost
+    }
+
+    /// Starts again with what is on disk, and as it was set up at first: what
+    /// `CONFIG SET` said is forgotten. Keys whose time has come meanwhile are gone.
+    pub fn start(&mut self, now: Instant) {
+        if self.running {
+            return;
+        }
+        self.running = true;
+        self.restart_process(now);
+        for database in &mut self.databases {
+            database.reload(now);
+        }
+        self.persistence.last_save = now;
+        self.persistence.saved_changes = self.total_changes();
+        if self.persistence.on_disk || self.config.append_only || !self.databases_are_empty() {
+            self.restart_append_only();
+        }
+    }
+
+    fn databases_are_empty(&self) -> bool {
+        self.databases.iter().all(Database::is_empty)
+    }
+
+    /// Everything is gone, on disk too.
+    pub fn wipe(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        for database in &mut self.databases {
+            database.keyspace = Keyspace::default();
+            database.undo = Undo::default();
+        }
+        self.persistence = Persistence { last_save: now, ..Persistence::default() };
+        self.persistence.saved_changes = self.total_changes();
+        if self.config.append_only {
+            self.restart_append_only();
+        }
     }
 }

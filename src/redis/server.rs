@@ -92,7 +92,7 @@ pub(crate) struct Stats {
 ///    `None`. Outputs queue, so several inputs in a row are legal.
 /// 3. [`poll_timeout`](Server::poll_timeout) says when
 ///    [`handle_timeout`](Server::handle_timeout) is wanted next: keys expire,
-///    blocked clients give up, the append-only file is synced. Timers of one moment
+///    blocked clients give up. Timers of one moment
 ///    fire in that order, and of two clients the one that connected first is
 ///    first.
 ///
@@ -173,6 +173,9 @@ impl Server {
             config,
         };
         server.apply_config();
+        if server.config.append_only {
+            server.restart_append_only();
+        }
         server
     }
 
@@ -252,7 +255,6 @@ impl Server {
             expiry.map(instant_of_ms),
             self.blocking.next_timeout(),
             self.paused.map(|pause| pause.until),
-            self.persistence.next_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -283,12 +285,12 @@ impl Server {
             self.time_out(client);
         }
         self.settle();
-        self.persist_due();
     }
 
     /// Time goes on: what expires is gone before anything else happens.
-    fn advance(&mut self, now: Instant) {
+    pub(crate) fn advance(&mut self, now: Instant) {
         if now > self.now {
+            self.persist_until(now);
             self.now = now;
             for database in &mut self.databases {
                 database.advance_to(now);

@@ -111,7 +111,9 @@ fn copy(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     if target == call.database {
         return Ok(Reply::flag(call.db().copy(args[1], args[2], replace)?));
     }
-    let Some((value, expires_at)) = call.db().copied(args[1]) else { return Ok(Reply::flag(false)) };
+    let Some((value, expires_at)) = call.db().copied(args[1]) else {
+        return Ok(Reply::flag(false));
+    };
     let target = &mut call.server.databases[target];
     Ok(Reply::flag(target.paste(args[2], value, expires_at, replace)))
 }
@@ -119,11 +121,8 @@ fn copy(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn move_key(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let target = database_index(call, args[2])?;
     let source = call.database;
-    let [source, target] = call
-        .server
-        .databases
-        .get_disjoint_mut([source, target])
-        .map_err(|_| Error::SameObject)?;
+    let [source, target] =
+        call.server.databases.get_disjoint_mut([source, target]).map_err(|_| Error::SameObject)?;
     Ok(Reply::flag(source.move_to(args[1], target)))
 }
 

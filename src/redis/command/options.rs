@@ -53,16 +53,14 @@ pub(super) fn expire_time(
 
 /// The unit that this word names, if it is one of `EX`, `PX`, `EXAT`, `PXAT`.
 pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
-    let units = [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
+    let units =
+        [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
     let (_, seconds, absolute) = units.into_iter().find(|(name, ..)| is(word, name))?;
     Some(Unit { seconds, absolute })
 }
 
 /// A number of keys and the keys, from `at` on; and where what follows begins.
-pub(super) fn numbered_keys<'a>(
-    args: Args<'a>,
-    at: usize,
-) -> Result<(Args<'a>, usize), Error> {
+pub(super) fn numbered_keys<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, usize), Error> {
     let n = number::parse_i64(args[at]).filter(|n| *n > 0).ok_or(Error::NumKeys)?;
     let end = usize::try_from(n).ok().and_then(|n| n.checked_add(at + 1));
     let end = end.filter(|end| *end <= args.len()).ok_or(Error::Syntax)?;

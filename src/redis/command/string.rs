@@ -7,9 +7,9 @@ use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
+use super::lcs::lcs;
 use super::options::{Unit, expire_time, expire_unit, integer, is};
 use super::{Answer, Args, Command, now};
-use super::lcs::lcs;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

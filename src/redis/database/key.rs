@@ -58,9 +58,8 @@ impl Database {
     /// `KEYS`: the keys that match a pattern. O(n).
     pub fn keys(&mut self, pattern: &[u8]) -> Vec<Sds> {
         let now = self.now_ms();
-        let matching = |entry: &&Entry| {
-            entry.expires_at() > now && glob::matches(pattern, &entry.key, false)
-        };
+        let matching =
+            |entry: &&Entry| entry.expires_at() > now && glob::matches(pattern, &entry.key, false);
         self.keyspace.iter().filter(matching).map(|entry| entry.key.clone()).collect()
     }
 
@@ -74,6 +73,21 @@ impl Database {
             }
         }
         None
+    }
+
+    /// How many keys have a time to live.
+    #[must_use]
+    pub fn expiring(&self) -> usize {
+        self.keyspace.expiring()
+    }
+
+    /// What the keys that have a time to live have left of it on average, in
+    /// milliseconds. O(n).
+    #[must_use]
+    pub fn average_ttl_ms(&self) -> i64 {
+        let left = self.keyspace.iter().filter_map(Entry::expiry).map(|at| at - self.now_ms());
+        let (sum, count) = left.fold((0_i128, 0), |(sum, n), ms| (sum + i128::from(ms), n + 1));
+        if count == 0 { 0 } else { (sum / count) as i64 }
     }
 
     /// `RENAME`: gives a key another name; what had that name is gone.

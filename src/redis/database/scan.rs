@@ -14,9 +14,7 @@
 
 use super::super::error::Error;
 use super::super::sds::Sds;
-use super::super::value::{
-    Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding,
-};
+use super::super::value::{Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding};
 use super::Database;
 
 /// A piece of a scan: the cursor to go on with, 0 at the end, and what was found.
@@ -103,5 +101,4 @@ impl Database {
         let (places, cursor) = places(cursor, set.len(), count);
         Ok(Page { cursor, items: places.filter_map(|i| set.get_index(i)).map(copy).collect() })
     }
-
 }

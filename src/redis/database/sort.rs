@@ -127,13 +127,14 @@ impl Database {
                 By::Pattern(pattern) => self.by_pattern(pattern, &element),
                 By::Element | By::Nothing => Some(element.clone()),
             };
-            let weight = match text {
-                text if options.alpha => Weight::Text(text),
-                None => Weight::Number(0.0),
-                Some(text) => Weight::Number(number::parse_double(&text).ok_or(Error::text(
-                    "ERR One or more scores can't be converted into double",
-                ))?),
-            };
+            let weight =
+                match text {
+                    text if options.alpha => Weight::Text(text),
+                    None => Weight::Number(0.0),
+                    Some(text) => Weight::Number(number::parse_double(&text).ok_or(
+                        Error::text("ERR One or more scores can't be converted into double"),
+                    )?),
+                };
             weighted.push((weight, element));
         }
         weighted.sort_by(|a, b| {

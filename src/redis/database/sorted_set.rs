@@ -14,12 +14,7 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::WrongType`].
-    pub fn zpop(
-        &mut self,
-        key: &[u8],
-        end: End,
-        count: usize,
-    ) -> Result<Vec<(Sds, f64)>, Error> {
+    pub fn zpop(&mut self, key: &[u8], end: End, count: usize) -> Result<Vec<(Sds, f64)>, Error> {
         todo!("{key:?} {end:?} {count}")
     }
 }

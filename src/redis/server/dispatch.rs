@@ -152,7 +152,8 @@ impl Server {
             command.has(flag::WRITE) || matches!(command.name, "publish" | "spublish")
         };
         writes(command)
-            || (command.name == "exec" && queued.is_some_and(|m| m.queued.iter().any(|q| writes(q.0))))
+            || (command.name == "exec"
+                && queued.is_some_and(|m| m.queued.iter().any(|q| writes(q.0))))
     }
 
     fn run(&mut self, client: ClientId, command: &'static Command, args: Args<'_>) {
