@@ -22,12 +22,11 @@ const MANY: usize = 1_000_000;
 /// Members of 16 bytes with scores that are all different, or all equal.
 fn members(count: usize, equal: bool) -> Vec<(Sds, f64)> {
     let mut draws = Stream::seeded(1, Site::new("bench.members"), 0);
-    let mut draw = |bound: u64| draws.below(bound);
     (0..count)
         .map(|n| {
-            // Multiplying by an odd number keeps them unique.
-            let name = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20 << 20 | n as u64;
-            let score = if equal { 0.0 } else { draw(1 << 53) as f64 };
+            // Scattered above, unique by the number below.
+            let name = draws.choose(1 << 40) << 20 | n as u64;
+            let score = if equal { 0.0 } else { draws.choose(1 << 53) as f64 };
             (Sds::from(format!("{name:016x}")), score)
         })
         .collect()
@@ -115,6 +114,10 @@ fn read(c: &mut Criterion) {
         let members = members(MANY, equal);
         let set: SortedSet = members.iter().cloned().collect();
         let mut place = places(MANY);
+        // What of the next is the map's and the cold members' share.
+        group.bench_function(format!("{name} score"), |b| {
+            b.iter(|| set.score(&members[place()].0));
+        });
         group.bench_function(format!("{name} rank"), |b| {
             b.iter(|| set.rank(&members[place()].0));
         });

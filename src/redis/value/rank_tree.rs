@@ -17,7 +17,19 @@
 //! equally deep. Nodes lie in two arenas and are named by their index there; what
 //! kind an id names follows from the height.
 //!
-//! @MEASURED@
+//! Measured beside it, with a million members each also put into a map, was a flat
+//! list of chunks of up to 256 entries with a Fenwick tree over their lengths. In
+//! the median of the runs, in nanoseconds, list and tree: insertion 950 and 890
+//! (1350 and 1070 where all scores are equal), rank 600 and 630 (825 and 790),
+//! the lowest popped and put back higher 250 and 165, a hundred entries from a
+//! rank 490 and 1100. The list reads ranges faster, but every split in it costs
+//! O(n / 256); the tree inserts as the bare `BTreeSet` does (805, and 1030).
+//! Leaves of 32 to 128 entries and fanouts of 32 and 64 differed by less than the
+//! noise. `benches/redis_sorted_set.rs` keeps the comparison with the `BTreeSet`.
+//!
+//! An entry owns its member, a second copy beside the map's. An index into the map
+//! would be smaller, but an order by members alone would then miss the cache at
+//! every comparison, and every removal would have to mend the index of another.
 
 use super::super::Sds;
 use std::cmp::Ordering;
@@ -48,7 +60,7 @@ impl Entry {
         } else if self.score > score {
             Ordering::Greater
         } else {
-            self.member.as_slice().cmp(member)
+            compare(&self.member, member)
         }
     }
 }
@@ -105,21 +117,17 @@ impl RankTree {
         RankTree { leaves, inners: Arena::new(), root, height: 0, len: 0 }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     /// How many entries lead the order for which this holds; it must hold for all
     /// before some place and for none after. O(log n).
     pub(super) fn partition_point(&self, holds: impl Fn(&Entry) -> bool) -> usize {
         let (mut node, mut rank) = (self.root, 0);
         for _ in 0..self.height {
             let inner = self.inners.at(node);
-            let child = inner.separators.partition_point(&holds);
+            let child = leading(&inner.separators, &holds);
             rank += count(&inner.children[..child]);
             node = inner.children[child].id;
         }
-        rank + self.leaves.at(node).entries.partition_point(holds)
+        rank + leading(&self.leaves.at(node).entries, holds)
     }
 
     /// The entry at this rank, which must exist. O(log n).
@@ -264,8 +272,8 @@ impl RankTree {
     }
 
     /// Joins the children at `left` and `left + 1`, and parts them evenly if that
-    /// were too many. A joined node keeps a quarter free, lest the next insertion
-    /// split it again.
+    /// is too many. A joined node keeps a quarter free, lest a few insertions split
+    /// it again.
     fn refill(&mut self, node: u32, height: u32, left: usize) {
         let inner = self.inners.at_mut(node);
         let separator = inner.separators.remove(left);
@@ -327,14 +335,14 @@ impl Leaf {
 
     /// Where this is, or would go.
     fn position(&self, score: f64, member: &[u8]) -> usize {
-        self.entries.partition_point(|entry| entry.order(score, member) == Ordering::Less)
+        leading(&self.entries, |entry| entry.order(score, member) == Ordering::Less)
     }
 }
 
 impl Inner {
     /// Below which child this is, or would go.
     fn child_of_key(&self, score: f64, member: &[u8]) -> usize {
-        self.separators.partition_point(|entry| entry.order(score, member) != Ordering::Greater)
+        leading(&self.separators, |entry| entry.order(score, member) != Ordering::Greater)
     }
 
     /// Below which child this rank is; leaves in it the rank among that child's.
@@ -354,6 +362,35 @@ impl Inner {
         self.children.insert(at + 1, right);
         self.separators.insert(at, separator);
     }
+}
+
+/// As `memcmp`, but mostly decided by the first word without calling it.
+fn compare(one: &[u8], other: &[u8]) -> Ordering {
+    if let (Some(a), Some(b)) = (one.first_chunk(), other.first_chunk()) {
+        let (a, b) = (u64::from_be_bytes(*a), u64::from_be_bytes(*b));
+        if a != b {
+            return a.cmp(&b);
+        }
+    }
+    one.cmp(other)
+}
+
+/// How many entries lead for which this holds.
+///
+/// The standard `partition_point` waits for every probe before it chooses the
+/// next. A node is seldom in the cache; branches let the processor guess and load
+/// ahead, which made finding a rank among a million a fifth to a third faster.
+fn leading(entries: &[Entry], holds: impl Fn(&Entry) -> bool) -> usize {
+    let (mut low, mut high) = (0, entries.len());
+    while low < high {
+        let middle = usize::midpoint(low, high);
+        if holds(&entries[middle]) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 fn count(children: &[Child]) -> usize {
@@ -526,7 +563,7 @@ mod tests {
         let mut tree = RankTree::new();
         for (step, n) in numbers.enumerate() {
             tree.insert(entry(n));
-            if step % 501 == 0 {
+            if step.is_multiple_of(501) {
                 tree.check();
             }
         }
@@ -540,7 +577,7 @@ mod tests {
     }
 
     fn assert_holds(tree: &RankTree, numbers: Range<usize>) {
-        let members = tree.range(0..tree.len()).map(|entry| entry.member.to_string());
+        let members = tree.range(0..tree.len).map(|entry| entry.member.to_string());
         assert!(members.eq(numbers.map(|n| format!("{n:08}"))));
     }
 
@@ -566,15 +603,15 @@ mod tests {
     #[test]
     fn it_shrinks_from_any_side() {
         let full = tree_of(scattered());
-        let at_the_end = |tree: &RankTree| tree.len() - 1;
-        let amid = |tree: &RankTree| tree.len() / 2;
+        let at_the_end = |tree: &RankTree| tree.len - 1;
+        let amid = |tree: &RankTree| tree.len / 2;
         for rank in [|_: &RankTree| 0, at_the_end, amid] {
             let mut tree = full.clone();
-            while tree.len() > 0 {
+            while tree.len > 0 {
                 let rank = rank(&tree);
                 let expected = tree.select(rank).member.clone();
                 assert_eq!(tree.remove_at(rank).member, expected);
-                if tree.len() % 501 == 0 || tree.len() < 70 {
+                if tree.len.is_multiple_of(501) || tree.len < 70 {
                     tree.check();
                 }
             }
@@ -589,7 +626,7 @@ mod tests {
         for n in scattered().take(MANY - 5) {
             let Entry { score, member } = entry(n);
             assert_eq!(tree.remove(score, &member).member, member);
-            if n % 301 == 0 {
+            if n.is_multiple_of(301) {
                 tree.check();
             }
         }
