@@ -1,6 +1,7 @@
 //! RESP, Redis's wire protocol, as bytes in and bytes out: no socket.
 //!
-//! Three parts, each usable alone:
+//! Three parts, each usable alone, and [`ByteServer`], which joins them with a
+//! server:
 //!
 //! - [`RequestParser`]: what a client sends, in any pieces, becomes
 //!   [`Request`]s: arguments that lie where they arrived, without a copy;
@@ -30,11 +31,13 @@
 //! # Ok::<(), stunt_double::redis::resp::ProtocolError>(())
 //! ```
 
+mod byte_server;
 mod encode;
 mod inline;
 mod parse;
 mod request;
 
+pub use byte_server::{ByteOutput, ByteServer};
 pub use encode::encode;
 pub use parse::{MalformedReply, ReplyParser};
 pub use request::{ProtocolError, Request, RequestParser};

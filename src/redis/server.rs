@@ -220,7 +220,10 @@ impl Server {
             return;
         }
         if self.asleep.is_some() {
-            self.backlog.push_back((client, request.iter().map(|arg| Sds::new(arg)).collect()));
+            if self.may_wait(client, request) {
+                let request = request.iter().map(|arg| Sds::new(arg)).collect();
+                self.backlog.push_back((client, request));
+            }
             return;
         }
         self.receive(client, request);
@@ -297,6 +300,42 @@ impl Server {
             }
             self.publish_events();
         }
+    }
+
+    /// Whether a client's next request would have to wait.
+    pub(crate) fn is_held_up(&self, client: ClientId) -> bool {
+        self.asleep.is_some()
+            || self.blocking.is_blocked(client)
+            || (self.paused.is_some() && self.sessions.get(&client).is_some_and(|s| s.postponed))
+    }
+
+    /// Whether a client needs no password, or has given it.
+    pub(crate) fn is_authenticated(&self, client: ClientId) -> bool {
+        self.config.password().is_none()
+            || self.sessions.get(&client).is_some_and(|session| session.authenticated)
+    }
+
+    /// How many bytes a client may send ahead.
+    pub(crate) fn query_buffer_limit(&self) -> usize {
+        usize::try_from(self.config.query_buffer_limit).unwrap_or(usize::MAX)
+    }
+
+    /// How long an argument may be.
+    pub(crate) fn max_bulk_len(&self) -> usize {
+        usize::try_from(self.config.limits.string).unwrap_or(usize::MAX)
+    }
+
+    /// Whether one more request of a client's may wait for its turn: the client is
+    /// closed when it sends more than the limit ahead.
+    pub(crate) fn may_wait(&mut self, client: ClientId, request: &[&[u8]]) -> bool {
+        let limit = self.query_buffer_limit();
+        let Some(session) = self.sessions.get_mut(&client) else { return false };
+        session.waiting_bytes += request.iter().map(|arg| arg.len() + size_of::<Sds>()).sum::<usize>();
+        let may = session.waiting_bytes <= limit;
+        if !may {
+            self.close(client);
+        }
+        may
     }
 
     /// Nobody is served for a while.

@@ -47,9 +47,14 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&client) else { return };
         let waits = session.postponed || !session.pending.is_empty();
         if waits || self.blocking.is_blocked(client) {
-            session.pending.push_back(request.iter().map(|arg| Sds::new(arg)).collect());
+            if self.may_wait(client, request)
+                && let Some(session) = self.sessions.get_mut(&client)
+            {
+                session.pending.push_back(request.iter().map(|arg| Sds::new(arg)).collect());
+            }
             return;
         }
+        session.waiting_bytes = 0;
         self.process(client, request);
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct Session {
     pub(crate) no_evict: bool,
     /// Requests that wait until it is released.
     pub(crate) pending: VecDeque<Request>,
+    /// How many bytes it has sent ahead since it last had nothing waiting.
+    pub(crate) waiting_bytes: usize,
     /// It waits for the end of a `CLIENT PAUSE`.
     pub(crate) postponed: bool,
     /// Its connection closes when the command that runs now is answered.
@@ -78,6 +80,7 @@ impl Session {
             replies: Replies::default(),
             no_evict: false,
             pending: VecDeque::new(),
+            waiting_bytes: 0,
             postponed: false,
             closing: false,
         }
