@@ -3,6 +3,7 @@
 //! The model is Redis 7.0.15, down to error texts.
 
 mod blocking;
+mod client;
 mod command;
 mod config;
 mod database;
@@ -23,6 +24,10 @@ mod server;
 mod transaction;
 pub mod value;
 
+pub use client::{
+    Client, ClientError, ClientOptions, ClientSession, Message, Pipeline, Redis, Response,
+    Subscription, start, start_named,
+};
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
     By, Database, ExpireCondition, Expiry, Limits, Page, SetCondition, SetOptions, SetOutcome,

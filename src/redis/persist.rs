@@ -129,6 +129,8 @@ pub(crate) struct Persistence {
     synced_changes: u64,
     /// What the last stop lost.
     losses: Losses,
+    /// It was not told of yet.
+    untold: bool,
 }
 
 /// How a server process ends.
@@ -248,6 +250,12 @@ impl Server {
         &self.persistence.losses
     }
 
+    /// What the last stop lost, in words, once.
+    pub(crate) fn take_loss_note(&mut self) -> Option<String> {
+        let untold = std::mem::take(&mut self.persistence.untold);
+        untold.then(|| self.persistence.losses.to_string())
+    }
+
     fn end(&mut self, now: Instant, how: End) {
         if !self.running {
             return;
@@ -261,6 +269,7 @@ impl Server {
             End::PowerLost => self.config.append_only && self.config.fsync == AppendFsync::Always,
         };
         let keys = if keeps_all { Vec::new() } else { self.lose() };
+        self.persistence.untold = !keys.is_empty();
         self.persistence.losses = Losses { keys };
     }
 

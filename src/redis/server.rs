@@ -25,6 +25,7 @@ use super::blocking::Blocking;
 use super::command::Table;
 use super::config::{Config, ServerOptions};
 use super::database::{Database, instant_of_ms};
+use super::error::Error;
 use super::persist::Persistence;
 use super::pubsub::PubSub;
 use super::reply::{Protocol, Reply};
@@ -238,6 +239,22 @@ impl Server {
         self.settle();
     }
 
+    /// Runs one command for a client that exists only for it.
+    pub(crate) fn operate(&mut self, now: Instant, client: ClientId, words: &[&[u8]]) -> Reply {
+        self.advance(now);
+        if !self.running || words.is_empty() {
+            return Error::text("ERR the server is not running").into();
+        }
+        self.sessions.insert(client, Session::new(0, "operator", now, true));
+        let reply = match self.table.resolve(words) {
+            Ok(command) => self.call(client, command, words, true),
+            Err(error) => Some(error.into()),
+        };
+        self.forget(client);
+        self.settle();
+        reply.unwrap_or(Reply::Nil)
+    }
+
     /// The next thing to send, if there is one.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
@@ -330,7 +347,8 @@ impl Server {
     pub(crate) fn may_wait(&mut self, client: ClientId, request: &[&[u8]]) -> bool {
         let limit = self.query_buffer_limit();
         let Some(session) = self.sessions.get_mut(&client) else { return false };
-        session.waiting_bytes += request.iter().map(|arg| arg.len() + size_of::<Sds>()).sum::<usize>();
+        session.waiting_bytes +=
+            request.iter().map(|arg| arg.len() + size_of::<Sds>()).sum::<usize>();
         let may = session.waiting_bytes <= limit;
         if !may {
             self.close(client);

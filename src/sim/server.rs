@@ -278,7 +278,11 @@ impl<S: Service> Server<S> {
             Some(how) if cell.running => {
                 cell.machine.stop(now, how);
                 let record = Record::Stopped { how: how.name() };
-                world.lock().trace.record(now, self.actor, record);
+                let mut core = world.lock();
+                core.trace.record(now, self.actor, record);
+                while let Some(text) = cell.machine.poll_note() {
+                    core.trace.record(now, self.actor, Record::Note { text: &text });
+                }
             }
             None if !cell.running => {
                 cell.machine.start(now);

@@ -78,6 +78,12 @@ pub trait Service: Send + 'static {
     /// Everything it has is gone, on disk too. Called while it is stopped.
     fn wipe(&mut self, now: Instant);
 
+    /// Something to be noted in the trace in the server's name, such as what it
+    /// lost; asked for when it has stopped, until there is no more.
+    fn poll_note(&mut self) -> Option<String> {
+        None
+    }
+
     /// The choices its stream has recorded.
     fn recorded(&self) -> &[Choice] {
         &[]

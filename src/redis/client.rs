@@ -1,0 +1,317 @@
+//! The client: Redis as a node of the world uses it.
+//!
+//! [`start`] puts a [`Server`] into a world; a node opens a [`Client`], which is
+//! one connection, and calls commands on it. Everything goes through the node's
+//! link, so latency, partitions and the node's death apply; the order within a
+//! connection never breaks. What a node had begun when it dies (a blocked call, a
+//! transaction, a subscription) leaves nothing behind on the server.
+//!
+//! ```
+//! use stunt_double::redis::{self, Client, ServerOptions};
+//! use stunt_double::sim::Sim;
+//!
+//! let mut sim = Sim::new(1);
+//! let redis = redis::start(&mut sim, ServerOptions::default());
+//! sim.node_with("counter", redis, async |node, redis| {
+//!     let client = Client::connect(&node, &redis).await?;
+//!     client.call(["SET", "visits", "41"]).await?;
+//!     let visits = client.call(["INCR", "visits"]).await?;
+//!     assert_eq!(visits.as_integer(), Some(42));
+//!     Ok::<(), redis::ClientError>(())
+//! });
+//! sim.run().expect_done();
+//! ```
+
+mod glue;
+mod pipeline;
+mod session;
+mod subscription;
+
+pub use glue::Response;
+pub use pipeline::Pipeline;
+pub use session::ClientSession;
+pub use subscription::{Message, Subscription};
+
+use super::config::ServerOptions;
+use super::database::Database;
+use super::persist::Losses;
+use super::reply::{ErrorReply, Protocol, Reply};
+use super::sds::Sds;
+use super::server::{ClientId, Server};
+use crate::choice::Site;
+use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
+use bytes::Bytes;
+use session::Ticket;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+/// Where `SPOP`, `RANDOMKEY` and their like draw.
+const DRAWS: Site = Site::new("redis.draws");
+
+/// A server in a world.
+pub type Redis = ServiceHandle<Server>;
+
+/// Starts a server named `redis` in the world.
+///
+/// For several, or another name, see [`start_named`].
+pub fn start(sim: &mut Sim, options: ServerOptions) -> Redis {
+    start_named(sim, "redis", options)
+}
+
+/// Starts a server of this name in the world.
+pub fn start_named(sim: &mut Sim, name: &str, options: ServerOptions) -> Redis {
+    sim.service(name, DRAWS, |random| Server::new(options, random))
+}
+
+/// What a test asks a server in a world, at the server itself.
+impl ServiceHandle<Server> {
+    /// Works on a database directly, at the world's time; `None` if there is none of
+    /// this number. `work` must not use a handle of the same service.
+    pub fn database<R>(&self, index: usize, work: impl FnOnce(&mut Database) -> R) -> Option<R> {
+        self.with(|server, now| {
+            server.handle_timeout(now);
+            server.database(index).map(|database| {
+                database.advance_to(now);
+                work(database)
+            })
+        })
+    }
+
+    /// Runs a command at once and gives its reply, as from `redis-cli` on the
+    /// server's own machine: no link, no latency. One that would block gets the
+    /// answer of a time-out.
+    pub fn command<I>(&self, command: I) -> Reply
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let words: Vec<Sds> = command.into_iter().map(|word| Sds::new(word.as_ref())).collect();
+        let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
+        self.with(|server, now| server.execute(now, &words))
+    }
+
+    /// What the server lost when it last stopped.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.inspect(|server| server.losses().clone())
+    }
+}
+
+/// Why a call of the client failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The server answered with an error; [`ErrorReply::code`] tells which kind.
+    #[error("{0}")]
+    Reply(ErrorReply),
+    /// There is no connection any more: connect again. Whether the command was run
+    /// is not known.
+    #[error(transparent)]
+    Disconnected(#[from] Disconnected),
+    /// A call has no words.
+    #[error("an empty command")]
+    EmptyCommand,
+    /// The command is answered by messages, not by a reply; see [`Subscription`].
+    #[error("a subscription is made with Subscription, not with a call")]
+    NotACall,
+}
+
+impl ClientError {
+    /// What the server said, if it was the server.
+    #[must_use]
+    pub fn reply(&self) -> Option<&ErrorReply> {
+        match self {
+            ClientError::Reply(error) => Some(error),
+            ClientError::Disconnected(_) | ClientError::EmptyCommand | ClientError::NotACall => {
+                None
+            }
+        }
+    }
+}
+
+/// How a client connects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientOptions {
+    /// The version of the protocol, which decides what kinds of replies come.
+    pub protocol: Protocol,
+    /// `AUTH` with this password.
+    pub password: Option<Sds>,
+    /// `SELECT` this database.
+    pub database: usize,
+}
+
+/// A connection of a node to a server. `Clone`: all clones are one connection,
+/// whose socket closes when the last of them goes.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<sim::Connection<Server>>,
+}
+
+impl Client {
+    /// Connects: RESP2, database 0, no password.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Disconnected`] if the server is not running.
+    pub async fn connect(node: &Node, redis: &Redis) -> Result<Client, ClientError> {
+        Client::connect_with(node, redis, ClientOptions::default()).await
+    }
+
+    /// Connects with these options.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Disconnected`] if the server is not running;
+    /// [`ClientError::Reply`] if it refuses the password or the database.
+    pub async fn connect_with(
+        node: &Node,
+        redis: &Redis,
+        options: ClientOptions,
+    ) -> Result<Client, ClientError> {
+        let inner = Arc::new(sim::Connection::open(node, redis).await?);
+        let client = Client { inner };
+        if let Some(password) = &options.password {
+            client.call([b"AUTH", password.as_slice()]).await?;
+        }
+        if options.protocol == Protocol::Resp3 {
+            client.call(["HELLO", "3"]).await?;
+        }
+        if options.database != 0 {
+            client.call(["SELECT", &options.database.to_string()]).await?;
+        }
+        Ok(client)
+    }
+
+    /// Calls a command and waits for its reply.
+    ///
+    /// ```no_run
+    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::ClientError> {
+    /// client.call(["SET", "greeting", "hello", "EX", "10"]).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// If this is dropped before the reply is there, the command may still be run,
+    /// and its reply is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Reply`] if the reply is an error.
+    pub async fn call<I>(&self, command: I) -> Result<Reply, ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let request = request(command)?;
+        let name = String::from_utf8_lossy(&request[0]).to_uppercase();
+        let ticket = self.send(request)?;
+        match self.answer(ticket, &name).await? {
+            Reply::Error(error) => Err(ClientError::Reply(error)),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Sends several commands in one go and waits for their replies, errors among
+    /// them. Between two of them other clients' commands may be run.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Disconnected`] if not every reply came.
+    pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Reply>, ClientError> {
+        let mut tickets = Vec::with_capacity(pipeline.requests().len());
+        for request in pipeline.requests() {
+            tickets.push(self.send(request.clone()?)?);
+        }
+        let mut replies = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            replies.push(self.answer(ticket, "a pipeline").await?);
+        }
+        Ok(replies)
+    }
+
+    /// Runs several commands as a transaction, in one go between `MULTI` and
+    /// `EXEC`; `None` if a watched key was changed, and nothing was run.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Reply`] if a command was refused, and nothing was run. An
+    /// error of a command that was run is among the replies.
+    pub async fn transaction(
+        &self,
+        pipeline: &Pipeline,
+    ) -> Result<Option<Vec<Reply>>, ClientError> {
+        let framed = pipeline.framed();
+        let mut replies = self.pipeline(&framed).await?;
+        match replies.pop() {
+            Some(Reply::Array(replies)) => Ok(Some(replies)),
+            Some(Reply::Error(error)) => Err(ClientError::Reply(error)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Closes the connection; what was sent is still run.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    fn send(&self, request: Request) -> Result<Ticket, ClientError> {
+        self.inner.send_with(|session| {
+            session.check_open()?;
+            Ok((Some(request), session.expect_reply()))
+        })
+    }
+
+    async fn answer(&self, ticket: Ticket, name: &str) -> Result<Reply, ClientError> {
+        let waiting = Waiting { client: self, ticket };
+        let reply = poll_fn(|cx| {
+            let why = || Wait::Shared(format!("the reply to {name}").into());
+            self.inner.poll_session(cx, why, |session| session.take_reply(ticket))
+        });
+        let reply = reply.await;
+        drop(waiting);
+        reply?
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// A call that was made; dropping it forgets its reply.
+struct Waiting<'a> {
+    client: &'a Client,
+    ticket: Ticket,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let _ = self.client.inner.session(|session| session.forget(self.ticket));
+    }
+}
+
+/// A command with its arguments, on its way.
+pub(crate) type Request = Vec<Bytes>;
+
+/// The words of a command, which must be one that is answered by a reply.
+fn request<I>(command: I) -> Result<Request, ClientError>
+where
+    I: IntoIterator,
+    I::Item: AsRef<[u8]>,
+{
+    let words: Request =
+        command.into_iter().map(|word| Bytes::copy_from_slice(word.as_ref())).collect();
+    let name = words.first().ok_or(ClientError::EmptyCommand)?.to_ascii_lowercase();
+    let by_messages = name.ends_with(b"subscribe");
+    if by_messages { Err(ClientError::NotACall) } else { Ok(words) }
+}
+
+impl Server {
+    /// Runs a command for nobody in particular.
+    fn execute(&mut self, now: crate::time::Instant, words: &[&[u8]]) -> Reply {
+        /// No connection of a world has this number.
+        const OPERATOR: ClientId = ClientId(u64::MAX);
+        self.operate(now, OPERATOR, words)
+    }
+}

@@ -1,0 +1,113 @@
+//! The server as a service of the world.
+
+use super::Request;
+use super::session::ClientSession;
+use crate::choice::Choice;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::resp::encode;
+use crate::redis::server::{ClientId, Output, Server};
+use crate::sim::{Service, Shutdown};
+use crate::time::Instant;
+use bytes::Bytes;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+/// What travels from a server to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    /// A reply or a message, as a client of its protocol sees it.
+    Reply(Reply),
+    /// The server has closed the connection.
+    Closed,
+}
+
+impl Service for Server {
+    type Input = Vec<Bytes>;
+    type Output = Response;
+    type Session = ClientSession;
+
+    fn connected(&mut self, now: Instant, connection: u64, client: &str) {
+        Server::connected(self, now, ClientId(connection), client);
+    }
+
+    fn handle_input(&mut self, now: Instant, connection: u64, input: Request) {
+        let words: Vec<&[u8]> = input.iter().map(Bytes::as_ref).collect();
+        Server::handle_input(self, now, ClientId(connection), &words);
+    }
+
+    fn disconnected(&mut self, now: Instant, connection: u64) {
+        Server::disconnected(self, now, ClientId(connection));
+    }
+
+    fn poll_output(&mut self) -> Option<(u64, Response)> {
+        Some(match Server::poll_output(self)? {
+            // A message must be told from a reply, also where RESP2 has one kind.
+            Output::Reply { client, protocol, reply: Reply::Push(items) } => {
+                let items = items.into_iter().map(|item| item.in_protocol(protocol)).collect();
+                (client.0, Response::Reply(Reply::Push(items)))
+            }
+            Output::Reply { client, protocol, reply } => {
+                (client.0, Response::Reply(reply.in_protocol(protocol)))
+            }
+            Output::Close { client } => (client.0, Response::Closed),
+        })
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Server::poll_timeout(self)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        Server::handle_timeout(self, now);
+    }
+
+    fn stop(&mut self, now: Instant, how: Shutdown) {
+        match how {
+            Shutdown::Clean => Server::stop(self, now),
+            Shutdown::Kill => self.kill(now),
+            Shutdown::PowerLoss => self.power_loss(now),
+        }
+    }
+
+    fn start(&mut self, now: Instant) {
+        Server::start(self, now);
+    }
+
+    fn wipe(&mut self, now: Instant) {
+        Server::wipe(self, now);
+    }
+
+    fn poll_note(&mut self) -> Option<String> {
+        self.take_loss_note()
+    }
+
+    fn recorded(&self) -> &[Choice] {
+        self.recorded_choices()
+    }
+
+    fn describe_input(input: &Request) -> String {
+        let words = input.iter().map(|word| word.escape_ascii().to_string());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    fn describe_output(output: &Response) -> String {
+        match output {
+            Response::Reply(reply) => reply.to_string().replace('\n', " "),
+            Response::Closed => "closed".to_owned(),
+        }
+    }
+
+    fn fingerprint_input(input: &Request) -> u64 {
+        input.iter().fold(input.len() as u64, |seed, word| xxh3_64_with_seed(word, seed))
+    }
+
+    fn fingerprint_output(output: &Response) -> u64 {
+        match output {
+            Response::Reply(reply) => {
+                let mut bytes = Vec::new();
+                encode(reply, Protocol::Resp3, &mut bytes);
+                xxh3_64(&bytes)
+            }
+            Response::Closed => 0,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! A pipeline: commands to be sent in one go.
+
+use super::{ClientError, Request, request};
+
+/// Commands to be sent in one go, plainly ([`Client::pipeline`]) or as a transaction
+/// ([`Client::transaction`]).
+///
+/// ```
+/// use stunt_double::redis::Pipeline;
+///
+/// let pipeline = Pipeline::new().command(["SET", "name", "foo"]).command(["GET", "name"]);
+/// assert_eq!(pipeline.len(), 2);
+/// ```
+///
+/// [`Client::pipeline`]: super::Client::pipeline
+/// [`Client::transaction`]: super::Client::transaction
+#[derive(Clone, Debug, Default)]
+pub struct Pipeline {
+    requests: Vec<Result<Request, ClientError>>,
+}
+
+impl Pipeline {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Pipeline {
+        Pipeline::default()
+    }
+
+    /// Adds a command. One that is empty, or a subscription, is refused when the
+    /// pipeline is sent.
+    #[must_use]
+    pub fn command<I>(mut self, command: I) -> Pipeline
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.requests.push(request(command));
+        self
+    }
+
+    /// How many commands it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    pub(super) fn requests(&self) -> &[Result<Request, ClientError>] {
+        &self.requests
+    }
+
+    /// The same between `MULTI` and `EXEC`.
+    pub(super) fn framed(&self) -> Pipeline {
+        let mut requests = vec![request(["MULTI"])];
+        requests.extend(self.requests.iter().cloned());
+        requests.push(request(["EXEC"]));
+        Pipeline { requests }
+    }
+}

@@ -1,0 +1,150 @@
+//! The client's side of a connection: replies in the order of their calls, and
+//! messages.
+
+use super::glue::Response;
+use super::{ClientError, Message};
+use crate::redis::reply::Reply;
+use crate::sim::{Disconnected, Session, Waiter, Wakes};
+use std::collections::VecDeque;
+
+/// A reply that is to come: the how-manieth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+#[derive(Debug, Default)]
+struct Slot {
+    reply: Option<Reply>,
+    waiter: Waiter,
+    /// Taken, or nobody waits for it any more.
+    done: bool,
+}
+
+/// The client's side of a connection to a [`Server`](crate::redis::Server).
+#[derive(Debug, Default)]
+pub struct ClientSession {
+    /// Calls from the oldest that is not done.
+    slots: VecDeque<Slot>,
+    /// The ticket of the first of them.
+    first: u64,
+    /// How many replies have come.
+    answered: u64,
+    messages: VecDeque<Message>,
+    /// Subscriptions and their ends that the server has told of.
+    confirmed: u64,
+    listener: Waiter,
+    /// The server has closed the connection.
+    closed: bool,
+}
+
+impl ClientSession {
+    pub(super) fn check_open(&self) -> Result<(), ClientError> {
+        if self.closed { Err(Disconnected::Reset.into()) } else { Ok(()) }
+    }
+
+    /// A call is sent.
+    pub(super) fn expect_reply(&mut self) -> Ticket {
+        self.slots.push_back(Slot::default());
+        Ticket(self.first + self.slots.len() as u64 - 1)
+    }
+
+    fn slot(&mut self, number: u64) -> Option<&mut Slot> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.slots.get_mut(index)
+    }
+
+    pub(super) fn take_reply(
+        &mut self,
+        ticket: Ticket,
+    ) -> Result<Result<Reply, ClientError>, &mut Waiter> {
+        let closed = self.closed;
+        let slot = self.slot(ticket.0).expect("a ticket's slot is there until it is done");
+        match slot.reply.take() {
+            Some(reply) => Ok(Ok(reply)),
+            None if closed => Ok(Err(Disconnected::Reset.into())),
+            None => Err(&mut slot.waiter),
+        }
+    }
+
+    /// Nobody waits for this reply any more.
+    pub(super) fn forget(&mut self, ticket: Ticket) {
+        if let Some(slot) = self.slot(ticket.0) {
+            slot.done = true;
+            slot.reply = None;
+        }
+        self.clear_done();
+    }
+
+    /// Drops what is done, as far as its reply has come.
+    fn clear_done(&mut self) {
+        while self.first < self.answered && self.slots.front().is_some_and(|slot| slot.done) {
+            self.slots.pop_front();
+            self.first += 1;
+        }
+    }
+
+    pub(super) fn take_message(&mut self) -> Result<Result<Message, ClientError>, &mut Waiter> {
+        match self.messages.pop_front() {
+            Some(message) => Ok(Ok(message)),
+            None if self.closed => Ok(Err(Disconnected::Reset.into())),
+            None => Err(&mut self.listener),
+        }
+    }
+
+    /// How many subscriptions and their ends the server has told of.
+    pub(super) fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    pub(super) fn wait_confirmed(
+        &mut self,
+        count: u64,
+    ) -> Result<Result<(), ClientError>, &mut Waiter> {
+        if self.confirmed >= count {
+            return Ok(Ok(()));
+        }
+        if self.closed {
+            return Ok(Err(Disconnected::Reset.into()));
+        }
+        Err(&mut self.listener)
+    }
+
+    fn end(&mut self, wakes: &mut Wakes<'_>) {
+        wakes.wake(&mut self.listener);
+        for slot in &mut self.slots {
+            wakes.wake(&mut slot.waiter);
+        }
+    }
+}
+
+impl Session<Response> for ClientSession {
+    fn deliver(&mut self, response: Response, wakes: &mut Wakes<'_>) {
+        match response {
+            Response::Reply(Reply::Push(items)) => {
+                match Message::from_push(items) {
+                    Some(message) => self.messages.push_back(message),
+                    None => self.confirmed += 1,
+                }
+                wakes.wake(&mut self.listener);
+            }
+            Response::Reply(reply) => {
+                let number = self.answered;
+                self.answered += 1;
+                if let Some(slot) = self.slot(number) {
+                    if !slot.done {
+                        slot.reply = Some(reply);
+                    }
+                    wakes.wake(&mut slot.waiter);
+                }
+                self.clear_done();
+            }
+            Response::Closed => {
+                self.closed = true;
+                self.end(wakes);
+            }
+        }
+    }
+
+    fn disconnected(&mut self, wakes: &mut Wakes<'_>) {
+        self.end(wakes);
+    }
+}

@@ -1,0 +1,199 @@
+//! Subscriptions: a connection that listens.
+
+use super::{Client, ClientError, Redis, Request};
+use crate::redis::reply::Reply;
+use crate::sim::{Node, Wait};
+use bytes::Bytes;
+use futures_core::Stream;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// On which channel.
+    pub channel: Bytes,
+    /// Through which pattern it came, if through one.
+    pub pattern: Option<Bytes>,
+    /// What.
+    pub payload: Bytes,
+}
+
+impl Message {
+    /// A push that is a message; `None` if it tells of a subscription.
+    pub(super) fn from_push(items: Vec<Reply>) -> Option<Message> {
+        let mut items = items.into_iter().map(|item| match item {
+            Reply::Bulk(bytes) => bytes,
+            _ => Bytes::new(),
+        });
+        let kind = items.next()?;
+        let pattern = match kind.as_ref() {
+            b"message" | b"smessage" => None,
+            b"pmessage" => Some(items.next()?),
+            _ => return None,
+        };
+        Some(Message { pattern, channel: items.next()?, payload: items.next()? })
+    }
+
+    /// The payload as text; bytes that are no UTF-8 are replaced.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.payload).into_owned()
+    }
+}
+
+/// A connection that listens to channels. Also a [`Stream`] of messages.
+///
+/// ```
+/// use stunt_double::redis::{self, Client, ClientError, ServerOptions, Subscription};
+/// use stunt_double::sim::Sim;
+///
+/// let mut sim = Sim::new(1);
+/// let redis = redis::start(&mut sim, ServerOptions::default());
+/// sim.node_with("listener", redis.clone(), async |node, redis| {
+///     let mut news = Subscription::open(&node, &redis).await?;
+///     news.subscribe(["news"]).await?;
+///     assert_eq!(news.next().await?.text(), "hello");
+///     Ok::<(), ClientError>(())
+/// });
+/// sim.node_with("speaker", redis, async |node, redis| {
+///     let client = Client::connect(&node, &redis).await?;
+///     while client.call(["PUBLISH", "news", "hello"]).await?.as_integer() == Some(0) {}
+///     Ok::<(), ClientError>(())
+/// });
+/// sim.run().expect_done();
+/// ```
+#[derive(Debug)]
+pub struct Subscription {
+    client: Client,
+}
+
+impl Subscription {
+    /// Connects, without listening to anything yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Disconnected`] if the server is not running.
+    pub async fn open(node: &Node, redis: &Redis) -> Result<Subscription, ClientError> {
+        Ok(Subscription { client: Client::connect(node, redis).await? })
+    }
+
+    /// Listens on a connection that was made before, such as one with a password.
+    /// The client must have no other clone that calls commands: in RESP2 a
+    /// subscriber may not.
+    #[must_use]
+    pub fn on(client: Client) -> Subscription {
+        Subscription { client }
+    }
+
+    /// Listens to channels, from when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Disconnected`] if the connection ends meanwhile.
+    pub async fn subscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.tell("SUBSCRIBE", channels).await
+    }
+
+    /// Listens to every channel that matches a pattern.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subscription::subscribe`].
+    pub async fn psubscribe<I>(&self, patterns: I) -> Result<(), ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.tell("PSUBSCRIBE", patterns).await
+    }
+
+    /// Listens to shard channels.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subscription::subscribe`].
+    pub async fn ssubscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.tell("SSUBSCRIBE", channels).await
+    }
+
+    /// Listens to these channels no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subscription::subscribe`].
+    pub async fn unsubscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.tell("UNSUBSCRIBE", channels).await
+    }
+
+    /// Listens to these patterns no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subscription::subscribe`].
+    pub async fn punsubscribe<I>(&self, patterns: I) -> Result<(), ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.tell("PUNSUBSCRIBE", patterns).await
+    }
+
+    /// Each target is confirmed by itself. None is no request.
+    async fn tell<I>(&self, command: &str, targets: I) -> Result<(), ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        let mut request: Request = vec![Bytes::copy_from_slice(command.as_bytes())];
+        request.extend(targets.into_iter().map(|t| Bytes::copy_from_slice(t.as_ref())));
+        let count = request.len() as u64 - 1;
+        if count == 0 {
+            return Ok(());
+        }
+        let target = self.client.inner.send_with(|session| {
+            session.check_open()?;
+            Ok::<_, ClientError>((Some(request), session.confirmed() + count))
+        })?;
+        let why = || Wait::Static("a subscription to be confirmed");
+        poll_fn(|cx| self.client.inner.poll_session(cx, why, |s| s.wait_confirmed(target))).await?
+    }
+
+    /// The next message.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Disconnected`] when the connection has ended and every message
+    /// that came before was taken.
+    pub async fn next(&mut self) -> Result<Message, ClientError> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    fn poll_message(&self, cx: &Context<'_>) -> Poll<Result<Message, ClientError>> {
+        let why = || Wait::Static("a message");
+        let polled = self.client.inner.poll_session(cx, why, |s| s.take_message());
+        polled.map(|message| message.map_err(ClientError::from)?)
+    }
+}
+
+/// Ends when the connection does.
+impl Stream for Subscription {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.poll_message(cx).map(Result::ok)
+    }
+}
