@@ -1,0 +1,239 @@
+//! What Redis costs, each number beside a bare structure's in the same run: the
+//! typed operations, the commands above them, and bytes in to bytes out.
+//!
+//! `cargo bench --bench redis`
+
+#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
+
+use bytes::Bytes;
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::time::Duration;
+use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::value::{End, bitmap};
+use stunt_double::redis::{ClientId, Database, Output, Server, ServerOptions, SetOptions};
+use stunt_double::{Instant, Site, Stream};
+
+const NOW: Instant = Instant::ZERO;
+const CLIENT: ClientId = ClientId(1);
+
+/// Operations in one measured run.
+const OPERATIONS: usize = 10_000;
+
+/// Keys of 10 bytes, as `redis-benchmark` would draw them with as many keys.
+fn keys(count: usize) -> Vec<Vec<u8>> {
+    (0..count).map(|i| format!("key:{i:06}").into_bytes()).collect()
+}
+
+/// The keys in the order in which a run asks for them: scattered.
+fn scattered(keys: &[Vec<u8>]) -> Vec<&[u8]> {
+    let mut at = 0;
+    (0..OPERATIONS)
+        .map(|_| {
+            at = (at + 618_033_989) % keys.len();
+            keys[at].as_slice()
+        })
+        .collect()
+}
+
+fn filled(keys: &[Vec<u8>]) -> Database {
+    let mut db = Database::new();
+    for key in keys {
+        db.set(key, b"value:00", SetOptions::default()).expect("nothing is there");
+    }
+    db
+}
+
+fn server(keys: &[Vec<u8>]) -> Server {
+    let options = ServerOptions::default().with_save_points([]);
+    let mut server = Server::new(options, Stream::calm(Site::new("bench.redis"), 0));
+    *server.database(0).expect("there are 16") = filled(keys);
+    server.connected(NOW, CLIENT, "bench");
+    server
+}
+
+type Bare = IndexMap<Bytes, Bytes, FxBuildHasher>;
+
+fn bare(keys: &[Vec<u8>]) -> Bare {
+    let value = Bytes::from_static(b"value:00");
+    keys.iter().map(|key| (Bytes::copy_from_slice(key), value.clone())).collect()
+}
+
+/// GET and SET at a million keys: typed, through the command table, and a bare map.
+fn get_and_set(c: &mut Criterion) {
+    let keys = keys(1_000_000);
+    let asked = scattered(&keys);
+    let mut group = c.benchmark_group("a million keys");
+    group.throughput(Throughput::Elements(OPERATIONS as u64));
+
+    let mut map = bare(&keys);
+    group.bench_function("bare get", |b| {
+        b.iter(|| asked.iter().for_each(|key| _ = black_box(map.get(*key))));
+    });
+    let value = Bytes::from_static(b"value:01");
+    group.bench_function("bare insert", |b| {
+        b.iter(|| {
+            for key in &asked {
+                map.insert(Bytes::copy_from_slice(key), value.clone());
+            }
+        });
+    });
+    drop(map);
+
+    let mut db = filled(&keys);
+    group.bench_function("typed GET", |b| {
+        b.iter(|| asked.iter().for_each(|key| _ = black_box(db.get(key))));
+    });
+    group.bench_function("typed SET", |b| {
+        b.iter(|| {
+            for key in &asked {
+                black_box(db.set(key, b"value:01", SetOptions::default())).expect("a string");
+            }
+        });
+    });
+    drop(db);
+
+    let mut server = server(&keys);
+    let mut call = |server: &mut Server, request: &[&[u8]]| {
+        server.handle_input(NOW, CLIENT, request);
+        let Some(Output::Reply { reply, .. }) = server.poll_output() else {
+            unreachable!("a command is answered")
+        };
+        black_box(reply);
+    };
+    group.bench_function("command GET", |b| {
+        b.iter(|| asked.iter().for_each(|key| call(&mut server, &[b"GET", key])));
+    });
+    group.bench_function("command SET", |b| {
+        b.iter(|| asked.iter().for_each(|key| call(&mut server, &[b"SET", key, b"value:01"])));
+    });
+    group.finish();
+}
+
+/// The cost of GET with ever more other keys.
+fn other_keys(c: &mut Criterion) {
+    let mut group = c.benchmark_group("GET of 1,000 keys among");
+    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    for count in [1_000, 100_000, 10_000_000] {
+        let keys = keys(count);
+        let hot: Vec<Vec<u8>> = keys.iter().step_by(count / 1_000).cloned().collect();
+        let asked = scattered(&hot);
+        let mut db = filled(&keys);
+        drop(keys);
+        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+            b.iter(|| asked.iter().for_each(|key| _ = black_box(db.get(key))));
+        });
+    }
+    group.finish();
+}
+
+fn write_request(words: &[&[u8]], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+    for word in words {
+        out.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Requests as bytes, 64 in a pipeline, as `redis-benchmark -P 64` sends them.
+fn pipelines(requests: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+    let requests: Vec<Vec<u8>> = requests.collect();
+    requests.chunks(64).map(<[Vec<u8>]>::concat).collect()
+}
+
+/// Bytes in to bytes out, pipelined, over a million keys.
+fn resp(c: &mut Criterion) {
+    let mut group = c.benchmark_group("RESP");
+    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    for count in [1, 1_000_000] {
+        let keys = keys(count);
+        let asked = scattered(&keys);
+        let request = |words: &[&[u8]]| {
+            let mut bytes = Vec::new();
+            write_request(words, &mut bytes);
+            bytes
+        };
+        let members: Vec<String> = (0..OPERATIONS).map(|i| format!("element:{:06}", i % count)).collect();
+        let scores: Vec<String> = (0..OPERATIONS).map(|i| format!("{}", i * 7_919 % 10_007)).collect();
+        let kinds: [(&str, Vec<Vec<u8>>); 3] = [
+            ("GET", pipelines(asked.iter().map(|key| request(&[b"GET", key])))),
+            ("SET", pipelines(asked.iter().map(|key| request(&[b"SET", key, b"value:01"])))),
+            ("ZADD", pipelines(members.iter().zip(&scores).map(|(member, score)| {
+                request(&[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()])
+            }))),
+        ];
+        for (name, pipelines) in kinds {
+            let mut server = ByteServer::new(server(&keys));
+            server.connected(NOW, CLIENT, "bench");
+            let mut out = Vec::new();
+            group.bench_function(BenchmarkId::new(name, format!("{count} keys")), |b| {
+                b.iter(|| {
+                    for pipeline in &pipelines {
+                        server.receive(NOW, CLIENT, pipeline);
+                        out.clear();
+                        black_box(server.drain_output(CLIENT, &mut out));
+                    }
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// A scan of a million keys, and the expiry of as many; a bare walk beside.
+fn whole_keyspace(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a whole keyspace of");
+    group.sample_size(10);
+    for count in [10_000, 1_000_000] {
+        let keys = keys(count);
+        group.throughput(Throughput::Elements(count as u64));
+        let mut db = filled(&keys);
+        group.bench_function(BenchmarkId::new("SCAN COUNT 100", count), |b| {
+            b.iter(|| {
+                let mut cursor = 0;
+                loop {
+                    let page = db.scan(cursor, 100);
+                    black_box(page.items);
+                    cursor = page.cursor;
+                    if cursor == 0 {
+                        break;
+                    }
+                }
+            });
+        });
+        let map = bare(&keys);
+        group.bench_function(BenchmarkId::new("bare walk with copies", count), |b| {
+            b.iter(|| map.keys().for_each(|key| _ = black_box(Bytes::copy_from_slice(key))));
+        });
+        group.bench_function(BenchmarkId::new("all expire, at different times", count), |b| {
+            let set_up = || {
+                let mut db = filled(&keys);
+                for (i, key) in keys.iter().enumerate() {
+                    db.pexpire(key, 1 + (i * 7_919 % count) as i64);
+                }
+                db
+            };
+            let expire = |mut db: Database| {
+                db.advance_to(NOW + Duration::from_secs(86_400));
+                assert!(db.is_empty());
+                db
+            };
+            b.iter_batched(set_up, expire, BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(20);
+    targets = get_and_set, resp
+}
+criterion_main!(benches);
