@@ -379,8 +379,8 @@ fn compare(one: &[u8], other: &[u8]) -> Ordering {
 ///
 /// The standard `partition_point` waits for every probe before it chooses the
 /// next. A node is seldom in the cache; branches let the processor guess and load
-/// ahead, which made finding a rank among a million a quarter faster, a third where all scores
-/// are equal.
+/// ahead, which made finding a rank among a million a quarter faster, and a third
+/// where all scores are equal.
 fn leading(entries: &[Entry], holds: impl Fn(&Entry) -> bool) -> usize {
     let (mut low, mut high) = (0, entries.len());
     while low < high {
