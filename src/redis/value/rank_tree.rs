@@ -19,13 +19,13 @@
 //!
 //! Measured beside it, with a million members each also put into a map, was a flat
 //! list of chunks of up to 256 entries with a Fenwick tree over their lengths. In
-//! the median of the runs, in nanoseconds, list and tree: insertion 950 and 890
+//! the mean of two runs, in nanoseconds, list and tree: insertion 950 and 890
 //! (1350 and 1070 where all scores are equal), rank 600 and 630 (825 and 790),
 //! the lowest popped and put back higher 250 and 165, a hundred entries from a
 //! rank 490 and 1100. The list reads ranges faster, but every split in it costs
 //! O(n / 256); the tree inserts as the bare `BTreeSet` does (805, and 1030).
-//! Leaves of 32 to 128 entries and fanouts of 32 and 64 differed by less than the
-//! noise. `benches/redis_sorted_set.rs` keeps the comparison with the `BTreeSet`.
+//! Leaves of 32 entries read ranges some two fifths slower and those of 128 some
+//! quarter faster; insertion differed by little more than the noise. `benches/redis_sorted_set.rs` keeps the comparison with the `BTreeSet`.
 //!
 //! An entry owns its member, a second copy beside the map's. An index into the map
 //! would be smaller, but an order by members alone would then miss the cache at
@@ -379,7 +379,8 @@ fn compare(one: &[u8], other: &[u8]) -> Ordering {
 ///
 /// The standard `partition_point` waits for every probe before it chooses the
 /// next. A node is seldom in the cache; branches let the processor guess and load
-/// ahead, which made finding a rank among a million a fifth to a third faster.
+/// ahead, which made finding a rank among a million a quarter faster, and a third
+/// where all scores are equal.
 fn leading(entries: &[Entry], holds: impl Fn(&Entry) -> bool) -> usize {
     let (mut low, mut high) = (0, entries.len());
     while low < high {
