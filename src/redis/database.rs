@@ -32,12 +32,17 @@ mod scan;
 mod set;
 mod sort;
 mod sorted_set;
+mod sorted_set_algebra;
 mod string;
 
 pub use expiry::{ExpireCondition, Ttl};
 
 pub use scan::Page;
 pub use sort::{By, Sort};
+pub use sorted_set::{
+    ZRange, ZRangeOptions, ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
+};
+pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use super::error::Error;

@@ -4,13 +4,30 @@
 //! What is drawn is an index, a choice of the server's own stream, so that the
 //! calm world draws the first.
 
+use super::error::Error;
 use crate::choice::Stream;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
 /// More elements than this are not drawn with repetitions in one go: they would
 /// not fit into memory.
-pub(crate) const MOST: i64 = 1 << 24;
+const MOST: i64 = 1 << 24;
+
+/// A count, whose negation must be one, too.
+pub(crate) fn count(n: i64) -> Result<i64, Error> {
+    if n == i64::MIN {
+        let most = i64::MAX;
+        return Err(Error::format(format!(
+            "ERR value is out of range, value must between -{most} and {most}"
+        )));
+    }
+    Ok(n)
+}
+
+/// A count that does not ask for more elements than fit into memory.
+pub(crate) fn affordable(n: i64) -> Result<i64, Error> {
+    if n < -MOST { Err(Error::OutOfRange) } else { Ok(n) }
+}
 
 /// An index below `len`, which is not 0.
 pub(crate) fn one(random: &mut Stream, len: usize) -> usize {
