@@ -157,14 +157,19 @@ fn resp(c: &mut Criterion) {
             write_request(words, &mut bytes);
             bytes
         };
-        let members: Vec<String> = (0..OPERATIONS).map(|i| format!("element:{:06}", i % count)).collect();
-        let scores: Vec<String> = (0..OPERATIONS).map(|i| format!("{}", i * 7_919 % 10_007)).collect();
+        let members: Vec<String> =
+            (0..OPERATIONS).map(|i| format!("element:{:06}", i % count)).collect();
+        let scores: Vec<String> =
+            (0..OPERATIONS).map(|i| format!("{}", i * 7_919 % 10_007)).collect();
         let kinds: [(&str, Vec<Vec<u8>>); 3] = [
             ("GET", pipelines(asked.iter().map(|key| request(&[b"GET", key])))),
             ("SET", pipelines(asked.iter().map(|key| request(&[b"SET", key, b"value:01"])))),
-            ("ZADD", pipelines(members.iter().zip(&scores).map(|(member, score)| {
-                request(&[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()])
-            }))),
+            (
+                "ZADD",
+                pipelines(members.iter().zip(&scores).map(|(member, score)| {
+                    request(&[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()])
+                })),
+            ),
         ];
         for (name, pipelines) in kinds {
             let mut server = ByteServer::new(server(&keys));

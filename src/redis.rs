@@ -30,8 +30,8 @@ pub use client::{
 };
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
-    By, Database, ExpireCondition, Expiry, Limits, Page, SetCondition, SetOptions, SetOutcome,
-    Sort, Ttl, Usage,
+    By, Database, ExpireCondition, Expiry, Inserted, Limits, LposOptions, Page, SetCondition,
+    SetOptions, SetOutcome, Sort, Ttl, Usage,
 };
 pub use error::Error;
 pub use notify::{EventClasses, KeyEvent};

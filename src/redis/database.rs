@@ -35,6 +35,7 @@ mod sorted_set;
 mod string;
 
 pub use expiry::{ExpireCondition, Ttl};
+pub use list::{Inserted, LposOptions};
 
 pub use scan::Page;
 pub use sort::{By, Sort};
