@@ -30,9 +30,9 @@ pub use client::{
 };
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
-    Aggregate, By, Combination, Database, ExpireCondition, Expiry, Limits, Page, SetCondition,
-    SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions, ZSources, ZaddComparison,
-    ZaddCondition, ZaddOptions, ZaddOutcome,
+    Aggregate, By, Combination, Database, ExpireCondition, Expiry, Inserted, Limits, LposOptions,
+    Page, SetCondition, SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions, ZSources,
+    ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use error::Error;
 pub use notify::{EventClasses, KeyEvent};

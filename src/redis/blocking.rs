@@ -75,8 +75,9 @@ impl Attempt {
         }
     }
 
-    /// What the client is told when it waited in vain.
-    pub(crate) fn nothing(&self) -> Reply {
+    /// What the client is told within `EXEC`, where it cannot wait. (One that
+    /// waited in vain is told that there is no array, even by `BLMOVE`.)
+    fn nothing(&self) -> Reply {
         match self {
             Attempt::Move { .. } => Reply::Nil,
             Attempt::Pop(_)
@@ -84,6 +85,12 @@ impl Attempt {
             | Attempt::PopScored(_)
             | Attempt::PopManyScored(..) => Reply::NilArray,
         }
+    }
+
+    /// Whether save points count what a client is served that waited for it:
+    /// those of one list element are made by who fed the list.
+    fn counts_when_served(&self) -> bool {
+        !matches!(self, Attempt::Pop(_) | Attempt::Move { .. })
     }
 
     /// The type it waits for.
@@ -149,15 +156,11 @@ impl Blocking {
     }
 
     /// A client waits no more; whether it did.
-    pub(crate) fn remove(
-        &mut self,
-        client: ClientId,
-        databases: &mut [Database],
-    ) -> Option<Attempt> {
+    pub(crate) fn remove(&mut self, client: ClientId, databases: &mut [Database]) -> bool {
         if self.clients.is_empty() {
-            return None;
+            return false;
         }
-        let blocked = self.clients.swap_remove(&client)?;
+        let Some(blocked) = self.clients.swap_remove(&client) else { return false };
         if let Some(deadline) = blocked.deadline {
             self.deadlines.remove(&(deadline, client));
         }
@@ -170,7 +173,7 @@ impl Blocking {
                 }
             }
         }
-        Some(blocked.attempt)
+        true
     }
 }
 
@@ -178,7 +181,7 @@ impl Server {
     /// Makes a blocking command's attempt on each of its keys in turn; if none
     /// has anything, the client waits. `None`: it does.
     ///
-    /// Within `EXEC` nobody waits: the answer is that of a time-out.
+    /// Within `EXEC` nobody waits: there is nothing to be had then.
     pub(crate) fn attempt_or_block(
         &mut self,
         client: ClientId,
@@ -233,7 +236,12 @@ impl Server {
             if blocked.attempt.awaits() != kind {
                 continue;
             }
-            let reply = match blocked.attempt.on(db, key) {
+            let changes = db.usage.changes;
+            let served = blocked.attempt.on(db, key);
+            if !blocked.attempt.counts_when_served() {
+                db.usage.changes = changes;
+            }
+            let reply = match served {
                 Ok(None) => continue,
                 Ok(Some(reply)) => reply,
                 // Such as a destination of the wrong type: it waits no longer.
@@ -246,7 +254,7 @@ impl Server {
 
     /// A blocked client gets its answer and goes on; whether it was blocked.
     pub(crate) fn unblock(&mut self, client: ClientId, reply: Reply) -> bool {
-        if self.blocking.remove(client, &mut self.databases).is_none() {
+        if !self.blocking.remove(client, &mut self.databases) {
             return false;
         }
         self.reply(client, reply);
@@ -256,9 +264,6 @@ impl Server {
 
     /// A blocked client has waited in vain; whether it was blocked.
     pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
-        let Some(attempt) = self.blocking.remove(client, &mut self.databases) else { return false };
-        self.reply(client, attempt.nothing());
-        self.release(client);
-        true
+        self.unblock(client, Reply::NilArray)
     }
 }

@@ -13,6 +13,7 @@
 //! the error that is the reply.
 
 mod bitmap;
+mod blocking_list;
 mod client;
 mod config;
 mod connection;

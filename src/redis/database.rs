@@ -36,6 +36,7 @@ mod sorted_set_algebra;
 mod string;
 
 pub use expiry::{ExpireCondition, Ttl};
+pub use list::{Inserted, LposOptions};
 
 pub use scan::Page;
 pub use sort::{By, Sort};

@@ -10,8 +10,8 @@
 //! and perhaps the point, at its end; never an exponent.
 
 use super::number::Literal;
-use rustc_apfloat::Float;
 use rustc_apfloat::ieee::X87DoubleExtended;
+use rustc_apfloat::{Float, Round, Status};
 use std::ops::Add;
 
 /// An 80-bit floating-point number; see the [module](self).
@@ -59,6 +59,18 @@ impl LongDouble {
     /// Whether it is not a number or an infinity, which no command stores.
     pub(crate) fn is_nan_or_infinite(self) -> bool {
         !self.0.is_finite()
+    }
+
+    /// So many seconds in milliseconds, rounded up as `ceill` does; what does
+    /// not fit is `i64::MIN`, as a cast on x86 has it. The product is rounded
+    /// before that, so that 0.501 becomes 502.
+    pub(crate) fn ceil_millis(self) -> i64 {
+        let thousand = X87DoubleExtended::from_u128(1_000).value;
+        let millis = (self.0 * thousand).value.to_i128_r(64, Round::TowardPositive, &mut false);
+        if millis.status.contains(Status::INVALID_OP) {
+            return i64::MIN;
+        }
+        i64::try_from(millis.value).unwrap_or(i64::MIN)
     }
 
     /// Its human text. Zero is `0` even if negative, and so is what has no

@@ -1,5 +1,8 @@
 //! Operations on lists.
 //!
+//! Positions count from the head, the first being 0; negative ones from the
+//! tail, the last being -1.
+//!
 //! Source: <https://redis.io/commands/?group=list>, `t_list.c`.
 
 use super::super::error::Error;
@@ -7,8 +10,95 @@ use super::super::notify::EventClasses;
 use super::super::sds::Sds;
 use super::super::value::{End, List};
 use super::Database;
+use std::collections::vec_deque;
+use std::ops::Range;
+
+/// What `LINSERT` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inserted {
+    /// It inserted; the list's length now.
+    Length(usize),
+    /// There is no such key.
+    NoKey,
+    /// The list has no element like the pivot.
+    NoPivot,
+}
+
+/// The options of `LPOS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LposOptions {
+    /// `RANK`: the first match that counts; negative searches from the tail.
+    /// Not 0.
+    pub rank: i64,
+    /// `COUNT`: how many matches are wanted at most; 0 for all.
+    pub count: usize,
+    /// `MAXLEN`: how many elements to compare at most; 0 for all.
+    pub max_len: usize,
+}
+
+/// The first match.
+impl Default for LposOptions {
+    fn default() -> LposOptions {
+        LposOptions { rank: 1, count: 1, max_len: 0 }
+    }
+}
 
 impl Database {
+    /// A list, to be read; `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn list(&mut self, key: &[u8]) -> Result<Option<&List>, Error> {
+        self.read::<List>(key)
+    }
+
+    /// `LPUSH`, `RPUSH`: adds elements at an end, one after the other; the new
+    /// length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn push(&mut self, key: &[u8], end: End, elements: &[&[u8]]) -> Result<usize, Error> {
+        if elements.is_empty() {
+            return Ok(self.write::<List>(key)?.map_or(0, |list| list.len()));
+        }
+        let list = self.write_or_insert::<List>(key)?;
+        for element in elements {
+            list.push(end, *element);
+        }
+        let len = list.len();
+        self.pushed(key, end, elements.len());
+        Ok(len)
+    }
+
+    /// `LPUSHX`, `RPUSHX`: as [`Database::push`], but only if the list is there;
+    /// 0 if it is not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn push_existing(
+        &mut self,
+        key: &[u8],
+        end: End,
+        elements: &[&[u8]],
+    ) -> Result<usize, Error> {
+        match self.write::<List>(key)? {
+            Some(_) => self.push(key, end, elements),
+            None => Ok(0),
+        }
+    }
+
+    /// So many elements were added at an end.
+    fn pushed(&mut self, key: &[u8], end: End, count: usize) {
+        let event = match end {
+            End::Left => "lpush",
+            End::Right => "rpush",
+        };
+        self.changed(key, EventClasses::LIST, event, count as u64);
+    }
+
     /// `LPOP`, `RPOP`: takes the element at an end.
     ///
     /// # Errors
@@ -17,7 +107,8 @@ impl Database {
     pub fn pop(&mut self, key: &[u8], end: End) -> Result<Option<Sds>, Error> {
         let Some(list) = self.write::<List>(key)? else { return Ok(None) };
         let element = list.pop(end);
-        self.popped(key, end, 1);
+        let emptied = list.is_empty();
+        self.popped(key, end, 1, emptied);
         Ok(element)
     }
 
@@ -36,20 +127,23 @@ impl Database {
         let Some(list) = self.write::<List>(key)? else { return Ok(None) };
         let count = count.min(list.len());
         let elements: Vec<Sds> = (0..count).filter_map(|_| list.pop(end)).collect();
+        let emptied = list.is_empty();
         if count > 0 {
-            self.popped(key, end, count);
+            self.popped(key, end, count, emptied);
         }
         Ok(Some(elements))
     }
 
     /// So many elements were taken off an end.
-    fn popped(&mut self, key: &[u8], end: End, count: usize) {
+    fn popped(&mut self, key: &[u8], end: End, count: usize, emptied: bool) {
         let event = match end {
             End::Left => "lpop",
             End::Right => "rpop",
         };
         self.changed(key, EventClasses::LIST, event, count as u64);
-        self.remove_if_empty::<List>(key);
+        if emptied {
+            self.remove_if_empty::<List>(key);
+        }
     }
 
     /// `LMOVE`: moves the element at an end of one list to an end of another,
@@ -66,6 +160,221 @@ impl Database {
         from: End,
         to: End,
     ) -> Result<Option<Sds>, Error> {
-        todo!("{source:?} {destination:?} {from:?} {to:?}")
+        if self.write::<List>(source)?.is_none() {
+            return Ok(None);
+        }
+        self.write::<List>(destination)?;
+        let list = self.write::<List>(source)?.expect("it was just there");
+        let Some(element) = list.pop(from) else { return Ok(None) };
+        // The push is told before the pop, and the two count as one change.
+        self.write_or_insert::<List>(destination)?.push(to, element.clone());
+        self.pushed(destination, to, 0);
+        let emptied = self.write::<List>(source)?.is_some_and(|list| list.is_empty());
+        self.popped(source, from, 1, emptied);
+        Ok(Some(element))
+    }
+
+    /// `LMPOP`: takes up to so many elements at an end of the first of these
+    /// lists that is there; its position among them, and the elements.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], of a key before that list.
+    pub fn lmpop(
+        &mut self,
+        keys: &[&[u8]],
+        end: End,
+        count: usize,
+    ) -> Result<Option<(usize, Vec<Sds>)>, Error> {
+        for (index, key) in keys.iter().enumerate() {
+            if let Some(elements) = self.pop_many(key, end, count)? {
+                return Ok(Some((index, elements)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// `LLEN`: how many elements a list has; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn llen(&mut self, key: &[u8]) -> Result<usize, Error> {
+        Ok(self.list(key)?.map_or(0, List::len))
+    }
+
+    /// `LINDEX`: the element at a position. O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn lindex(&mut self, key: &[u8], index: i64) -> Result<Option<&Sds>, Error> {
+        let Some(list) = self.list(key)? else { return Ok(None) };
+        Ok(position(index, list.len()).and_then(|index| list.get(index)))
+    }
+
+    /// `LRANGE`: the elements from `start` to `stop`, both included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn lrange(
+        &mut self,
+        key: &[u8],
+        start: i64,
+        stop: i64,
+    ) -> Result<vec_deque::Iter<'_, Sds>, Error> {
+        let list = self.list(key)?;
+        Ok(list.map(|list| list.range(span(start, stop, list.len()))).unwrap_or_default())
+    }
+
+    /// `LSET`: replaces the element at a position. O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchKey`], [`Error::WrongType`], [`Error::IndexOutOfRange`].
+    pub fn lset(&mut self, key: &[u8], index: i64, element: &[u8]) -> Result<(), Error> {
+        let list = self.write::<List>(key)?.ok_or(Error::NoSuchKey)?;
+        let at = position(index, list.len()).ok_or(Error::IndexOutOfRange)?;
+        list.set(at, element);
+        self.changed(key, EventClasses::LIST, "lset", 1);
+        Ok(())
+    }
+
+    /// `LINSERT`: inserts an element before or after the first one that equals
+    /// `pivot`. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn linsert(
+        &mut self,
+        key: &[u8],
+        before: bool,
+        pivot: &[u8],
+        element: &[u8],
+    ) -> Result<Inserted, Error> {
+        let Some(list) = self.write::<List>(key)? else { return Ok(Inserted::NoKey) };
+        let Some(at) = list.iter().position(|element| **element == *pivot) else {
+            return Ok(Inserted::NoPivot);
+        };
+        list.insert(if before { at } else { at + 1 }, element);
+        let len = list.len();
+        self.changed(key, EventClasses::LIST, "linsert", 1);
+        Ok(Inserted::Length(len))
+    }
+
+    /// `LREM`: removes elements that equal this one: all of them if `count` is 0,
+    /// otherwise up to so many, from the tail on if it is negative; how many. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn lrem(&mut self, key: &[u8], count: i64, element: &[u8]) -> Result<usize, Error> {
+        let Some(list) = self.write::<List>(key)? else { return Ok(0) };
+        let from = if count < 0 { End::Right } else { End::Left };
+        let limit = match count.unsigned_abs() {
+            0 => usize::MAX,
+            count => usize::try_from(count).unwrap_or(usize::MAX),
+        };
+        let removed = list.remove(element, from, limit);
+        if removed > 0 {
+            let emptied = list.is_empty();
+            self.changed(key, EventClasses::LIST, "lrem", removed as u64);
+            if emptied {
+                self.remove_if_empty::<List>(key);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// `LTRIM`: keeps only the elements from `start` to `stop`, both included.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn ltrim(&mut self, key: &[u8], start: i64, stop: i64) -> Result<(), Error> {
+        let Some(list) = self.write::<List>(key)? else { return Ok(()) };
+        let len = list.len();
+        list.trim(span(start, stop, len));
+        let removed = len - list.len();
+        // Even one that keeps everything is told, though it counts as no change.
+        self.changed(key, EventClasses::LIST, "ltrim", removed as u64);
+        if removed == len {
+            self.remove_if_empty::<List>(key);
+        }
+        Ok(())
+    }
+
+    /// `LPOS`: the positions of elements that equal this one, in the order in
+    /// which they are found. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn lpos(
+        &mut self,
+        key: &[u8],
+        element: &[u8],
+        options: LposOptions,
+    ) -> Result<Vec<usize>, Error> {
+        let Some(list) = self.list(key)? else { return Ok(Vec::new()) };
+        let unless_0 = |n: usize| if n == 0 { usize::MAX } else { n };
+        let rank = usize::try_from(options.rank.unsigned_abs()).unwrap_or(usize::MAX);
+        let (skip, take) = (rank.saturating_sub(1), unless_0(options.count));
+        let compare = unless_0(options.max_len);
+        let equal = |(_, other): &(usize, &Sds)| ***other == *element;
+        let all = list.iter().enumerate();
+        let found = |(index, _)| index;
+        Ok(if options.rank < 0 {
+            all.rev().take(compare).filter(equal).skip(skip).take(take).map(found).collect()
+        } else {
+            all.take(compare).filter(equal).skip(skip).take(take).map(found).collect()
+        })
+    }
+}
+
+/// Where a position is, if it is within the list.
+fn position(index: i64, len: usize) -> Option<usize> {
+    let index = if index < 0 { index.checked_add(len as i64)? } else { index };
+    usize::try_from(index).ok().filter(|index| *index < len)
+}
+
+/// The positions from `start` to `stop`, both included, as far as they are
+/// within so many.
+fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
+    let from_end = |at: i64| if at < 0 { at.saturating_add(len as i64) } else { at };
+    let (start, stop) = (from_end(start).max(0), from_end(stop).min(len as i64 - 1));
+    if start > stop { 0..0 } else { start as usize..stop as usize + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_stay_within_the_list() {
+        assert_eq!(span(0, -1, 4), 0..4);
+        assert_eq!(span(-3, -2, 4), 1..3);
+        assert_eq!(span(-100, 100, 4), 0..4);
+        assert_eq!(span(i64::MIN, i64::MAX, 4), 0..4);
+        assert_eq!(span(2, 1, 4), 0..0);
+        assert_eq!(span(4, 9, 4), 0..0);
+        assert_eq!(span(0, i64::MIN, 4), 0..0);
+        assert_eq!(span(0, -1, 0), 0..0);
+        assert_eq!((position(-4, 4), position(-5, 4), position(4, 4)), (Some(0), None, None));
+        assert_eq!((position(i64::MIN, 4), position(i64::MAX, 4)), (None, None));
+    }
+
+    #[test]
+    fn an_element_moved_within_its_list_is_one_change() -> Result<(), Error> {
+        let mut db = Database::new();
+        db.push(b"l", End::Right, &[b"a", b"b", b"c"])?;
+        let before = db.usage.changes;
+        assert_eq!(db.lmove(b"l", b"l", End::Left, End::Right)?, Some("a".into()));
+        assert_eq!(db.usage.changes - before, 1);
+        let left: Vec<String> = db.lrange(b"l", 0, -1)?.map(ToString::to_string).collect();
+        assert_eq!(left, ["b", "c", "a"]);
+        Ok(())
     }
 }
