@@ -1,1 +1,350 @@
 //! Operations on sets.
+//!
+//! What is computed from sets is a set of its own: an `intset`, and so listed in
+//! ascending order, if all its members are integers and few, whatever the sets
+//! were that it comes from.
+//!
+//! Source: <https://redis.io/commands/?group=set>, `t_set.c`.
+
+use super::super::draw;
+use super::super::error::Error;
+use super::super::notify::EventClasses;
+use super::super::sds::Sds;
+use super::super::value::{Set, Value};
+use super::Database;
+use crate::choice::Stream;
+
+impl Database {
+    /// A set, to be read (`SMEMBERS`); `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn members(&mut self, key: &[u8]) -> Result<Option<&Set>, Error> {
+        self.read::<Set>(key)
+    }
+
+    /// `SCARD`: how many members a set has; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn scard(&mut self, key: &[u8]) -> Result<usize, Error> {
+        Ok(self.members(key)?.map_or(0, Set::len))
+    }
+
+    /// `SISMEMBER`: whether a set has a member.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sismember(&mut self, key: &[u8], member: &[u8]) -> Result<bool, Error> {
+        Ok(self.members(key)?.is_some_and(|set| set.contains(member)))
+    }
+
+    /// `SADD`: adds members; how many of them are new.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sadd(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
+        if members.is_empty() {
+            return self.write::<Set>(key).map(|_| 0);
+        }
+        let max_intset = self.limits.intset;
+        let set = self.write_or_insert::<Set>(key)?;
+        let added = members.iter().filter(|member| set.insert(member, max_intset)).count();
+        if added > 0 {
+            self.changed(key, EventClasses::SET, "sadd", added as u64);
+        }
+        Ok(added)
+    }
+
+    /// `SREM`: removes members; how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn srem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
+        let Some(set) = self.write::<Set>(key)? else { return Ok(0) };
+        let removed = members.iter().filter(|member| set.remove(member)).count();
+        let emptied = set.is_empty();
+        if removed > 0 {
+            self.changed(key, EventClasses::SET, "srem", removed as u64);
+            self.remove_if(emptied, key);
+        }
+        Ok(removed)
+    }
+
+    fn remove_if(&mut self, emptied: bool, key: &[u8]) {
+        if emptied {
+            self.remove_if_empty::<Set>(key);
+        }
+    }
+
+    /// `SMOVE`: moves a member from one set to another; whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`]. A missing source is not an error, whatever the
+    /// destination is.
+    pub fn smove(
+        &mut self,
+        source: &[u8],
+        destination: &[u8],
+        member: &[u8],
+    ) -> Result<bool, Error> {
+        if self.write::<Set>(source)?.is_none() {
+            return Ok(false);
+        }
+        self.write::<Set>(destination)?;
+        let max_intset = self.limits.intset;
+        let from = self.write::<Set>(source)?.expect("it was just there");
+        if source == destination {
+            return Ok(from.contains(member));
+        }
+        if !from.remove(member) {
+            return Ok(false);
+        }
+        let emptied = from.is_empty();
+        self.changed(source, EventClasses::SET, "srem", 1);
+        self.remove_if(emptied, source);
+        if self.write_or_insert::<Set>(destination)?.insert(member, max_intset) {
+            self.changed(destination, EventClasses::SET, "sadd", 1);
+        }
+        Ok(true)
+    }
+
+    /// `SPOP`: removes members drawn at random, up to so many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn spop(
+        &mut self,
+        key: &[u8],
+        count: usize,
+        random: &mut Stream,
+    ) -> Result<Vec<Sds>, Error> {
+        let Some(set) = self.write::<Set>(key)? else { return Ok(Vec::new()) };
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let drawn = draw::distinct(random, set.len(), count).into_iter();
+        let members: Vec<Sds> =
+            drawn.filter_map(|index| set.get_index(index)).map(|m| m.into_owned()).collect();
+        if members.len() == set.len() {
+            *set = Set::default();
+        }
+        for member in &members {
+            set.remove(member);
+        }
+        let emptied = set.is_empty();
+        self.changed(key, EventClasses::SET, "spop", members.len() as u64);
+        self.remove_if(emptied, key);
+        Ok(members)
+    }
+
+    /// `SRANDMEMBER`: members drawn at random: up to `count` different ones, or
+    /// exactly `-count` that may repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// would fit into memory.
+    pub fn srandmember(
+        &mut self,
+        key: &[u8],
+        count: i64,
+        random: &mut Stream,
+    ) -> Result<Vec<Sds>, Error> {
+        let Some(set) = self.members(key)? else { return Ok(Vec::new()) };
+        if count < -draw::MOST {
+            return Err(Error::OutOfRange);
+        }
+        let drawn = draw::by_count(random, set.len(), count).into_iter();
+        Ok(drawn.filter_map(|index| set.get_index(index)).map(|m| m.into_owned()).collect())
+    }
+
+    /// `SINTER`: the members that all of these sets have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sinter(&mut self, keys: &[&[u8]]) -> Result<Set, Error> {
+        let max_intset = self.limits.intset;
+        Ok(Intersection::of(&self.sets(keys)?).collect(max_intset))
+    }
+
+    /// `SINTERCARD`: how many members all of these sets have; counts no further
+    /// than `limit`, unless that is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sintercard(&mut self, keys: &[&[u8]], limit: usize) -> Result<usize, Error> {
+        let sets = self.sets(keys)?;
+        let limit = if limit == 0 { usize::MAX } else { limit };
+        Ok(Intersection::of(&sets).members().take(limit).count())
+    }
+
+    /// `SUNION`: the members that any of these sets has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sunion(&mut self, keys: &[&[u8]]) -> Result<Set, Error> {
+        let max_intset = self.limits.intset;
+        let mut union = Set::default();
+        for set in self.sets(keys)?.into_iter().flatten() {
+            for member in set.iter() {
+                union.insert(&member, max_intset);
+            }
+        }
+        Ok(union)
+    }
+
+    /// `SDIFF`: the members that the first of these sets has and no other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sdiff(&mut self, keys: &[&[u8]]) -> Result<Set, Error> {
+        let max_intset = self.limits.intset;
+        let mut difference = Set::default();
+        let sets = self.sets(keys)?;
+        let Some((Some(first), others)) = sets.split_first() else { return Ok(difference) };
+        for member in first.iter() {
+            if !others.iter().flatten().any(|other| other.contains(&member)) {
+                difference.insert(&member, max_intset);
+            }
+        }
+        Ok(difference)
+    }
+
+    /// `SINTERSTORE`: as [`Database::sinter`], into a key; how many members.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sinterstore(&mut self, destination: &[u8], keys: &[&[u8]]) -> Result<usize, Error> {
+        let set = self.sinter(keys)?;
+        Ok(self.store_set(destination, set, "sinterstore"))
+    }
+
+    /// `SUNIONSTORE`: as [`Database::sunion`], into a key; how many members.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sunionstore(&mut self, destination: &[u8], keys: &[&[u8]]) -> Result<usize, Error> {
+        let set = self.sunion(keys)?;
+        Ok(self.store_set(destination, set, "sunionstore"))
+    }
+
+    /// `SDIFFSTORE`: as [`Database::sdiff`], into a key; how many members.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sdiffstore(&mut self, destination: &[u8], keys: &[&[u8]]) -> Result<usize, Error> {
+        let set = self.sdiff(keys)?;
+        Ok(self.store_set(destination, set, "sdiffstore"))
+    }
+
+    /// Sets a key to a computed set, whatever it held; to an empty one by
+    /// deleting it.
+    fn store_set(&mut self, destination: &[u8], set: Set, event: &'static str) -> usize {
+        let len = set.len();
+        if len == 0 {
+            self.del(destination);
+        } else {
+            self.put(destination, Value::Set(Box::new(set)));
+            self.changed(destination, EventClasses::SET, event, 1);
+        }
+        len
+    }
+
+    /// Sets to be read together; `None` for a key that is not there.
+    fn sets(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<&Set>>, Error> {
+        for key in keys {
+            self.members(key)?;
+        }
+        let set = |key: &&[u8]| match self.keyspace.get(key).map(|entry| &entry.value) {
+            Some(Value::Set(set)) => Some(&**set),
+            Some(_) | None => None,
+        };
+        Ok(keys.iter().map(set).collect())
+    }
+}
+
+/// What several sets have in common: found by asking the others for the members
+/// of the smallest.
+struct Intersection<'a> {
+    smallest: Option<&'a Set>,
+    others: Vec<&'a Set>,
+}
+
+impl<'a> Intersection<'a> {
+    /// Empty if one of the sets is not there.
+    fn of(sets: &[Option<&'a Set>]) -> Intersection<'a> {
+        let Some(mut sets) = sets.iter().copied().collect::<Option<Vec<&Set>>>() else {
+            return Intersection { smallest: None, others: Vec::new() };
+        };
+        sets.sort_by_key(|set| set.len());
+        let mut sets = sets.into_iter();
+        Intersection { smallest: sets.next(), others: sets.collect() }
+    }
+
+    fn members(&self) -> impl Iterator<Item = std::borrow::Cow<'a, Sds>> {
+        let all = self.smallest.into_iter().flat_map(|set| set.iter());
+        all.filter(|member| self.others.iter().all(|other| other.contains(member)))
+    }
+
+    fn collect(&self, max_intset: usize) -> Set {
+        let mut common = Set::default();
+        for member in self.members() {
+            common.insert(&member, max_intset);
+        }
+        common
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn members(set: &Set) -> BTreeSet<Vec<u8>> {
+        set.iter().map(|member| member.to_vec()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn sets_are_combined_as_sets_are(
+            model in prop::collection::vec(prop::collection::btree_set("[a-f]|[0-9]", 0..8), 1..4)
+        ) {
+            let mut db = Database::new();
+            let keys: Vec<String> = (0..model.len()).map(|n| format!("set {n}")).collect();
+            let keys: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+            for (key, set) in keys.iter().zip(&model) {
+                let set: Vec<&[u8]> = set.iter().map(|member| member.as_bytes()).collect();
+                db.sadd(key, &set)?;
+            }
+            let model: Vec<BTreeSet<Vec<u8>>> =
+                model.into_iter().map(|s| s.into_iter().map(String::into_bytes).collect()).collect();
+            let first = model[0].clone();
+            let union = model.iter().flatten().cloned().collect::<BTreeSet<_>>();
+            let inter = model.iter().skip(1).fold(first.clone(), |a, b| &a & b);
+            let diff = model.iter().skip(1).fold(first, |a, b| &a - b);
+            prop_assert_eq!(members(&db.sunion(&keys)?), union);
+            prop_assert_eq!(members(&db.sinter(&keys)?), inter.clone());
+            prop_assert_eq!(members(&db.sdiff(&keys)?), diff);
+            prop_assert_eq!(db.sintercard(&keys, 0)?, inter.len());
+            prop_assert_eq!(db.sintercard(&keys, 2)?, inter.len().min(2));
+            prop_assert_eq!(db.sinterstore(keys[0], &keys)?, inter.len());
+            prop_assert_eq!(db.exists(keys[0]), !inter.is_empty());
+        }
+    }
+}
