@@ -140,6 +140,8 @@ pub(crate) struct Watched {
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(crate) keyspace: Keyspace,
+    /// Its number.
+    pub(crate) index: usize,
     /// Milliseconds since the Unix epoch.
     now: i64,
     pub(crate) limits: Limits,
@@ -164,6 +166,7 @@ impl Database {
     pub fn new() -> Database {
         Database {
             keyspace: Keyspace::default(),
+            index: 0,
             now: unix_ms(Instant::ZERO),
             limits: Limits::default(),
             usage: Usage::default(),
@@ -171,6 +174,11 @@ impl Database {
             undo: Undo::default(),
             active_expire: true,
         }
+    }
+
+    /// An empty database of this number.
+    pub(crate) fn numbered(index: usize) -> Database {
+        Database { index, ..Database::new() }
     }
 
     /// Tells the database the time: keys that have expired by then are removed,
@@ -434,7 +442,8 @@ impl Database {
     /// Raises an event.
     pub(crate) fn notify(&mut self, class: EventClasses, event: &'static str, key: &[u8]) {
         if self.observers.classes.intersects(class) {
-            self.observers.events.push(KeyEvent { event, key: Sds::new(key) });
+            let database = self.index;
+            self.observers.events.push(KeyEvent { event, key: Sds::new(key), database });
         }
     }
 

@@ -156,7 +156,7 @@ impl Server {
             table: Table::new(),
             now: Instant::ZERO,
             started: Instant::ZERO,
-            databases: vec![Database::new(); options.databases()],
+            databases: (0..options.databases()).map(Database::numbered).collect(),
             sessions: IndexMap::default(),
             next_id: 1,
             random,
@@ -361,10 +361,6 @@ impl Server {
         self.asleep = Some((until, client));
     }
 
-    pub(crate) fn is_asleep(&self) -> bool {
-        self.asleep.is_some()
-    }
-
     /// `CLIENT UNPAUSE`, or the pause is over: who waited goes on.
     pub(crate) fn unpause(&mut self) {
         self.paused = None;
@@ -456,7 +452,7 @@ impl Server {
                 continue;
             }
             for event in std::mem::take(&mut self.databases[index].observers.events) {
-                self.publish_key_event(index, &event);
+                self.publish_key_event(&event);
             }
         }
     }

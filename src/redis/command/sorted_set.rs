@@ -259,6 +259,5 @@ fn zrandmember(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         Some(word) if is(word, "withscores") && args.len() == 4 => true,
         Some(_) => return Err(Error::Syntax),
     };
-    let count = draw::affordable(count)?;
     Ok(scored(&db.zrandmember(args[1], count, random)?, with_scores))
 }

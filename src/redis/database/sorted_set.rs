@@ -373,7 +373,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// would fit into memory.
     pub fn zrandmember(
         &mut self,
         key: &[u8],
@@ -381,7 +382,7 @@ impl Database {
         random: &mut Stream,
     ) -> Result<Vec<(Sds, f64)>, Error> {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
-        let drawn = draw::by_count(random, set.len(), count).into_iter();
+        let drawn = draw::by_count(random, set.len(), count)?.into_iter();
         let members = drawn.filter_map(|index| set.get_index(index));
         Ok(members.map(|(member, score)| (member.clone(), score)).collect())
     }
