@@ -30,7 +30,8 @@ pub use client::{
 };
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
-    By, Database, ExpireCondition, Expiry, Inserted, Limits, LposOptions, Page, SetCondition,
+    BitRange, BitUnit, By, Database, ExpireCondition, Expiry, FieldAction, FieldOperation,
+    FieldType, Inserted, Lcs, LcsMatch, Limits, LposOptions, Overflow, Page, SetCondition,
     SetOptions, SetOutcome, Sort, Ttl, Usage,
 };
 pub use error::Error;
