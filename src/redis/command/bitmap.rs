@@ -56,25 +56,29 @@ fn unit(word: &[u8]) -> Result<BitUnit, Error> {
     }
 }
 
-/// `key [start end [BYTE | BIT]]`, looked at only if there is a string, and the
-/// unit only if there can be anything between the two.
+/// `key [start end [BYTE | BIT]]`, looked at only if there is a string.
 fn bitcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    if call.db().get(args[1])?.is_none() {
-        return Ok(Reply::Integer(0));
-    }
-    let range = match args[2..] {
-        [] => BitRange::default(),
-        [start, end, ref rest @ ..] if rest.len() < 2 => {
-            let (start, end) = (integer(start)?, integer(end)?);
-            if start < 0 && end < 0 && start > end {
-                return Ok(Reply::Integer(0));
-            }
-            let unit = rest.first().map_or(Ok(BitUnit::Byte), |word| unit(word))?;
-            BitRange { start, end: Some(end), unit }
-        }
+    let count = match count_range(&args[2..]) {
+        Ok(range) => call.db().bitcount(args[1], range)?,
+        Err(_) if call.db().get(args[1])?.is_none() => 0,
+        Err(error) => return Err(error),
+    };
+    Ok(Reply::Integer(count as i64))
+}
+
+/// The unit is looked at only if there can be anything between the two.
+fn count_range(args: Args<'_>) -> Result<BitRange, Error> {
+    let (start, end, rest) = match args {
+        [] => return Ok(BitRange::default()),
+        [start, end, rest @ ..] if rest.len() < 2 => (integer(start)?, integer(end)?, rest),
         _ => return Err(Error::Syntax),
     };
-    Ok(Reply::Integer(call.db().bitcount(args[1], range)? as i64))
+    let range = BitRange { start, end: Some(end), unit: BitUnit::Byte };
+    if start < 0 && end < 0 && start > end {
+        return Ok(range);
+    }
+    let unit = rest.first().map_or(Ok(BitUnit::Byte), |word| unit(word))?;
+    Ok(BitRange { unit, ..range })
 }
 
 /// `key bit [start [end [BYTE | BIT]]]`; where, is looked at only if there is a
@@ -85,17 +89,30 @@ fn bitpos(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         1 => true,
         _ => return Err(Error::text("ERR The bit argument must be 1 or 0.")),
     };
-    let mut range = BitRange::default();
-    if args.len() > 3 && call.db().get(args[1])?.is_some() {
-        if args.len() > 6 {
-            return Err(Error::Syntax);
-        }
-        range.start = integer(args[3])?;
-        range.unit = args.get(5).map_or(Ok(BitUnit::Byte), |word| unit(word))?;
-        range.end = args.get(4).map(|end| integer(end)).transpose()?;
-    }
-    let found = call.db().bitpos(args[1], bit, range)?;
+    let found = match search_range(&args[3..]) {
+        Ok(range) => call.db().bitpos(args[1], bit, range)?,
+        Err(_) if call.db().get(args[1])?.is_none() => (!bit).then_some(0),
+        Err(error) => return Err(error),
+    };
     Ok(found.map_or(Reply::Integer(-1), |at| Reply::Integer(at as i64)))
+}
+
+/// The unit is looked at before the end.
+fn search_range(args: Args<'_>) -> Result<BitRange, Error> {
+    let mut range = BitRange::default();
+    if args.len() > 3 {
+        return Err(Error::Syntax);
+    }
+    if let Some(start) = args.first() {
+        range.start = integer(start)?;
+    }
+    if let Some(word) = args.get(2) {
+        range.unit = unit(word)?;
+    }
+    if let Some(end) = args.get(1) {
+        range.end = Some(integer(end)?);
+    }
+    Ok(range)
 }
 
 /// `AND | OR | XOR | NOT destination source …`.

@@ -74,15 +74,6 @@ impl FieldType {
         self.bits
     }
 
-    fn range(self) -> (i128, i128) {
-        if self.signed {
-            let half = 1 << (self.bits - 1);
-            (-half, half - 1)
-        } else {
-            (0, (1 << self.bits) - 1)
-        }
-    }
-
     /// The number that these bits are.
     fn read(self, field: u64) -> i64 {
         if self.signed {
@@ -92,17 +83,39 @@ impl FieldType {
         }
     }
 
-    /// A value as one of this type; `None` if it must not be so.
-    fn fit(self, value: i128, overflow: Overflow) -> Option<i64> {
-        let (min, max) = self.range();
-        if (min..=max).contains(&value) {
-            return Some(value as i64);
-        }
+    /// Adds to a number, which need not be of this type, so that the sum is;
+    /// `None` if it is not and must not be made so. An unsigned number is given
+    /// by its bits.
+    fn add(self, number: i64, by: i64, overflow: Overflow) -> Option<i64> {
+        let Some(nearest) = self.beyond(number, by) else { return Some(number.wrapping_add(by)) };
         match overflow {
-            Overflow::Wrap => Some(self.read(value as u64 & (u64::MAX >> (64 - self.bits)))),
-            Overflow::Saturate => Some(value.clamp(min, max) as i64),
+            Overflow::Wrap => {
+                let mask = u64::MAX >> (64 - self.bits);
+                Some(self.read(number.wrapping_add(by) as u64 & mask))
+            }
+            Overflow::Saturate => Some(nearest),
             Overflow::Fail => None,
         }
+    }
+
+    /// If a sum is not of this type, the nearest number that is.
+    fn beyond(self, number: i64, by: i64) -> Option<i64> {
+        if !self.signed {
+            let max = (1 << self.bits) - 1;
+            let sum = i128::from(number as u64) + i128::from(by);
+            return (!(0..=max).contains(&sum)).then(|| sum.clamp(0, max) as i64);
+        }
+        let max = i64::MAX >> (64 - self.bits);
+        let min = -max - 1;
+        // These overflow for a number far below the type's least, which Redis
+        // then takes for one above its greatest.
+        let (up, down) = (max.wrapping_sub(number), min.wrapping_sub(number));
+        let narrow = self.bits < 64;
+        if number > max || (narrow && by > up) || (number >= 0 && by > 0 && by > up) {
+            return Some(max);
+        }
+        let below = number < min || (narrow && by < down) || (number < 0 && by < 0 && by < down);
+        below.then_some(min)
     }
 }
 
@@ -147,18 +160,12 @@ impl FieldOperation {
 
     /// Does it; the answer, and whether anything was written, and changed.
     fn apply(&self, bytes: &mut [u8]) -> (Option<i64>, bool, bool) {
-        let FieldType { signed, bits } = self.field;
+        let bits = self.field.bits;
         let before = self.field.read(bitmap::field(bytes, self.offset, bits));
         let after = match self.action {
             FieldAction::Get => return (Some(before), false, false),
-            // To an unsigned number, a negative one is very large.
-            FieldAction::Set(value, overflow) if !signed => {
-                self.field.fit(i128::from(value as u64), overflow)
-            }
-            FieldAction::Set(value, overflow) => self.field.fit(value.into(), overflow),
-            FieldAction::IncrBy(by, overflow) => {
-                self.field.fit(i128::from(before) + i128::from(by), overflow)
-            }
+            FieldAction::Set(value, overflow) => self.field.add(value, 0, overflow),
+            FieldAction::IncrBy(by, overflow) => self.field.add(before, by, overflow),
         };
         let Some(after) = after else { return (None, false, false) };
         bitmap::set_field(bytes, self.offset, bits, after as u64);
@@ -349,10 +356,17 @@ mod tests {
     #[test]
     fn numbers_that_do_not_fit_wrap_saturate_or_fail() {
         let i8_ = FieldType::new(true, 8).expect("it exists");
-        assert_eq!(i8_.fit(128, Overflow::Wrap), Some(-128));
-        assert_eq!(i8_.fit(128, Overflow::Saturate), Some(127));
-        assert_eq!(i8_.fit(-129, Overflow::Saturate), Some(-128));
-        assert_eq!(i8_.fit(128, Overflow::Fail), None);
+        assert_eq!(i8_.add(100, 28, Overflow::Wrap), Some(-128));
+        assert_eq!(i8_.add(128, 0, Overflow::Saturate), Some(127));
+        assert_eq!(i8_.add(-100, -100, Overflow::Saturate), Some(-128));
+        assert_eq!(i8_.add(i64::MIN, 0, Overflow::Saturate), Some(127));
+        assert_eq!(i8_.add(100, 28, Overflow::Fail), None);
+        let i64_ = FieldType::new(true, 64).expect("it exists");
+        assert_eq!(i64_.add(i64::MAX, 1, Overflow::Wrap), Some(i64::MIN));
+        assert_eq!(i64_.add(i64::MIN, -1, Overflow::Saturate), Some(i64::MIN));
+        let u8_ = FieldType::new(false, 8).expect("it exists");
+        assert_eq!(u8_.add(-1, 0, Overflow::Saturate), Some(255));
+        assert_eq!(u8_.add(5, -6, Overflow::Saturate), Some(0));
         assert_eq!(FieldType::new(false, 64), None);
         assert_eq!(FieldType::new(true, 0), None);
     }
