@@ -1,6 +1,6 @@
 //! The main job in a minute of reading: a work queue in virtual time, a worker
-//! that dies, a broker that restarts, and a planted bug hunted over a thousand
-//! seeds.
+//! that dies, a broker that restarts, a planted bug hunted over a thousand seeds;
+//! then Redis: what a loss of power takes, and a lease that runs out.
 //!
 //! `cargo run --release --example tour -- --seed 1`
 
@@ -12,11 +12,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Error};
 use stunt_double::rabbitmq::{Properties, QueueOptions, RabbitMq};
-use stunt_double::sim::{Node, Seeds, Sim, What};
+use stunt_double::redis::{self, AppendFsync, Client, ClientError, Redis, ServerOptions};
+use stunt_double::sim::{Node, Outcome, Seeds, Sim, What};
 use stunt_double::{Instant, Site};
 
 /// When the worker is killed.
 const KILL: Site = Site::new("tour.kill");
+
+/// When the holder of a lock is paused.
+const PAUSE: Site = Site::new("tour.pause");
 
 /// The tasks whose results were written.
 type Results = Arc<Mutex<BTreeSet<String>>>;
@@ -102,6 +106,57 @@ fn every_task_has_its_result(sim: &mut Sim) -> Result<(), String> {
     }
 }
 
+/// An order every 0.4 s, each answered before the next.
+async fn shop(node: Node, redis: Redis) -> Result<(), ClientError> {
+    let client = Client::connect(&node, &redis).await?;
+    for i in 1..=5 {
+        client.call(["SET", &format!("order:{i}"), "paid"]).await?;
+        node.sleep(Duration::from_millis(400)).await;
+    }
+    Ok(())
+}
+
+/// Takes a lock with a lease of a second three times, and works half a second
+/// inside. `inside` counts who is.
+async fn holder(node: Node, redis: Redis, inside: Arc<AtomicU64>) -> Result<(), String> {
+    let redis_error = |error: ClientError| error.to_string();
+    let client = Client::connect(&node, &redis).await.map_err(redis_error)?;
+    for _ in 0..3 {
+        let take = ["SET", "lock", node.name(), "NX", "PX", "1000"];
+        while client.call(take).await.map_err(redis_error)?.is_nil() {
+            node.sleep(Duration::from_millis(100)).await;
+        }
+        if inside.fetch_add(1, Relaxed) > 0 {
+            return Err("two are inside".to_owned());
+        }
+        node.sleep(Duration::from_millis(500)).await;
+        inside.fetch_sub(1, Relaxed);
+        client.call(["DEL", "lock"]).await.map_err(redis_error)?;
+    }
+    Ok(())
+}
+
+/// Two who want the lock, one of them paused for two seconds at a random moment.
+fn one_at_a_time(sim: &mut Sim) -> Result<(), String> {
+    let redis = redis::start(sim, ServerOptions::default());
+    let inside = Arc::new(AtomicU64::new(0));
+    let nodes = ["ann", "bob"].map(|name| {
+        let with = (redis.clone(), Arc::clone(&inside));
+        sim.node_with(name, with, |node, (redis, inside)| holder(node, redis, inside))
+    });
+    let moment = Duration::from_millis(sim.choose(PAUSE, 0, 3_000));
+    let (paused, resumed) = (nodes[0].clone(), nodes[0].clone());
+    sim.after(moment, move || paused.pause());
+    sim.after(moment + Duration::from_secs(2), move || resumed.resume());
+    match sim.run() {
+        Outcome::Failed(problem) => Err(problem.to_string()),
+        outcome => {
+            outcome.expect_done();
+            Ok(())
+        }
+    }
+}
+
 fn main() {
     #[expect(clippy::disallowed_methods, reason = "the last line compares virtual with wall time")]
     let began = std::time::Instant::now();
@@ -161,6 +216,31 @@ fn main() {
     for event in trace.events().take(until_kill).skip(until_kill.saturating_sub(5)) {
         println!("{event}");
     }
+
+    common::heading("5. redis with appendfsync everysec loses power at 1.7 s");
+    let mut sim = Sim::new(common::seed());
+    let options = ServerOptions::default().with_append_only(AppendFsync::EverySec);
+    let redis = redis::start(&mut sim, options);
+    sim.node_with("shop", redis.clone(), shop);
+    let power = redis.clone();
+    sim.after(Duration::from_millis(1_700), move || power.lose_power());
+    sim.run().expect_done();
+    println!("{}", redis.losses());
+    println!("left: {}", redis.command(["DBSIZE"]));
+    assert_eq!((redis.losses().keys.len(), redis.command(["DBSIZE"]).as_integer()), (2, Some(3)));
+    simulated += sim.now() - Instant::ZERO;
+
+    common::heading("6. a lock with a lease of 1 s, a holder that pauses for 2 s, 1000 seeds");
+    let sweep = Seeds::new(0..1_000).collect_all().run(one_at_a_time);
+    let failure = sweep.failures.first().expect("a thousand seeds find it");
+    println!(
+        "{} of {} seeds let two in; seed {}: {}",
+        sweep.failures.len(),
+        sweep.ran,
+        failure.seed,
+        failure.message
+    );
+    println!("(the example `lock` closes it with a fencing token)");
 
     println!("\nwall time: {:.1?} for {} virtual seconds", began.elapsed(), simulated.as_secs());
 }

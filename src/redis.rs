@@ -30,9 +30,10 @@ pub use client::{
 };
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
-    BitRange, BitUnit, By, Database, ExpireCondition, Expiry, FieldAction, FieldOperation,
-    FieldType, Inserted, Lcs, LcsMatch, Limits, LposOptions, Overflow, Page, SetCondition,
-    SetOptions, SetOutcome, Sort, Ttl, Usage,
+    Aggregate, BitRange, BitUnit, By, Combination, Database, ExpireCondition, Expiry, FieldAction,
+    FieldOperation, FieldType, Inserted, Lcs, LcsMatch, Limits, LposOptions, Overflow, Page,
+    SetCondition, SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions, ZSources,
+    ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use error::Error;
 pub use notify::{EventClasses, KeyEvent};

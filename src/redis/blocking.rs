@@ -213,6 +213,9 @@ impl Server {
     /// Serves the clients that wait for a key that has come to be; whether there
     /// was such a key.
     pub(crate) fn serve_ready(&mut self) -> bool {
+        if self.blocking.clients.is_empty() {
+            return false;
+        }
         let ready = |db: &Database| !db.observers.ready.is_empty();
         let Some(database) = self.databases.iter().position(ready) else { return false };
         for key in std::mem::take(&mut self.databases[database].observers.ready) {

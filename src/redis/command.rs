@@ -32,6 +32,8 @@ mod server;
 mod set;
 mod sort;
 mod sorted_set;
+mod sorted_set_algebra;
+mod sorted_set_range;
 mod string;
 mod transaction;
 

@@ -33,6 +33,7 @@ mod scan;
 mod set;
 mod sort;
 mod sorted_set;
+mod sorted_set_algebra;
 mod string;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
@@ -42,6 +43,10 @@ pub use list::{Inserted, LposOptions};
 
 pub use scan::Page;
 pub use sort::{By, Sort};
+pub use sorted_set::{
+    ZRange, ZRangeOptions, ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
+};
+pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use super::error::Error;
@@ -138,6 +143,8 @@ pub(crate) struct Watched {
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(crate) keyspace: Keyspace,
+    /// Its number.
+    pub(crate) index: usize,
     /// Milliseconds since the Unix epoch.
     now: i64,
     pub(crate) limits: Limits,
@@ -162,6 +169,7 @@ impl Database {
     pub fn new() -> Database {
         Database {
             keyspace: Keyspace::default(),
+            index: 0,
             now: unix_ms(Instant::ZERO),
             limits: Limits::default(),
             usage: Usage::default(),
@@ -169,6 +177,11 @@ impl Database {
             undo: Undo::default(),
             active_expire: true,
         }
+    }
+
+    /// An empty database of this number.
+    pub(crate) fn numbered(index: usize) -> Database {
+        Database { index, ..Database::new() }
     }
 
     /// Tells the database the time: keys that have expired by then are removed,
@@ -432,7 +445,8 @@ impl Database {
     /// Raises an event.
     pub(crate) fn notify(&mut self, class: EventClasses, event: &'static str, key: &[u8]) {
         if self.observers.classes.intersects(class) {
-            self.observers.events.push(KeyEvent { event, key: Sds::new(key) });
+            let database = self.index;
+            self.observers.events.push(KeyEvent { event, key: Sds::new(key), database });
         }
     }
 

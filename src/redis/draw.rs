@@ -4,13 +4,25 @@
 //! What is drawn is an index, a choice of the server's own stream, so that the
 //! calm world draws the first.
 
+use super::error::Error;
 use crate::choice::Stream;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
 /// More elements than this are not drawn with repetitions in one go: they would
 /// not fit into memory.
-pub(crate) const MOST: i64 = 1 << 24;
+const MOST: i64 = 1 << 24;
+
+/// A count, whose negation must be one, too.
+pub(crate) fn count(n: i64) -> Result<i64, Error> {
+    if n == i64::MIN {
+        let most = i64::MAX;
+        return Err(Error::format(format!(
+            "ERR value is out of range, value must between -{most} and {most}"
+        )));
+    }
+    Ok(n)
+}
 
 /// An index below `len`, which is not 0.
 pub(crate) fn one(random: &mut Stream, len: usize) -> usize {
@@ -34,16 +46,18 @@ pub(crate) fn distinct(random: &mut Stream, len: usize, count: usize) -> Vec<usi
 }
 
 /// Indices as a command's count asks for them: a positive one for different
-/// ones, a negative one for so many that may repeat.
-pub(crate) fn by_count(random: &mut Stream, len: usize, count: i64) -> Vec<usize> {
+/// ones, a negative one for so many that may repeat, which must fit into memory.
+pub(crate) fn by_count(random: &mut Stream, len: usize, count: i64) -> Result<Vec<usize>, Error> {
+    if count < -MOST {
+        return Err(Error::OutOfRange);
+    }
     if len == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     if count >= 0 {
-        return distinct(random, len, usize::try_from(count).unwrap_or(usize::MAX));
+        return Ok(distinct(random, len, usize::try_from(count).unwrap_or(usize::MAX)));
     }
-    let times = count.saturating_neg().min(MOST);
-    (0..times).map(|_| one(random, len)).collect()
+    Ok((0..-count).map(|_| one(random, len)).collect())
 }
 
 #[cfg(test)]
@@ -64,6 +78,6 @@ mod tests {
         }
         assert_eq!(seen, [true; 10]);
         assert_eq!(distinct(&mut random, 3, 9), [0, 1, 2]);
-        assert_eq!(by_count(&mut random, 3, -7).len(), 7);
+        assert_eq!(by_count(&mut random, 3, -7).unwrap().len(), 7);
     }
 }

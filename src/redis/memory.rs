@@ -67,8 +67,8 @@ fn packed(element: &[u8]) -> usize {
     }
 }
 
-fn listpack<'a>(elements: impl Iterator<Item = &'a [u8]>) -> usize {
-    allocated(7 + elements.map(packed).sum::<usize>())
+fn listpack(elements: impl Iterator<Item = usize>) -> usize {
+    allocated(7 + elements.sum::<usize>())
 }
 
 fn table_of(len: usize) -> usize {
@@ -78,7 +78,7 @@ fn table_of(len: usize) -> usize {
 fn hash(hash: &Hash) -> usize {
     match hash.encoding() {
         HashEncoding::Listpack => {
-            OBJECT + listpack(hash.iter().flat_map(|(f, v)| [f.as_slice(), v.as_slice()]))
+            OBJECT + listpack(hash.iter().map(|(f, v)| packed(f) + packed(v)))
         }
         HashEncoding::Hashtable => {
             let fields = hash.iter().map(|(f, v)| ENTRY + sds(f.len(), true) + sds(v.len(), true));
@@ -111,7 +111,7 @@ fn sorted_set(set: &SortedSet) -> usize {
             let sizes = set
                 .iter()
                 .map(|(member, score)| packed(member) + packed(&number::format_double(score)));
-            OBJECT + allocated(7 + sizes.sum::<usize>())
+            OBJECT + listpack(sizes)
         }
         // A node has a score, a member, a way back and 1.33 levels on average.
         SortedSetEncoding::Skiplist => {

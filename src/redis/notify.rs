@@ -124,6 +124,8 @@ pub struct KeyEvent {
     pub event: &'static str,
     /// To which key.
     pub key: Sds,
+    /// In the database of this number.
+    pub database: usize,
 }
 
 #[cfg(test)]

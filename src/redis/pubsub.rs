@@ -164,7 +164,8 @@ impl Server {
     }
 
     /// Publishes what happened to a key.
-    pub(crate) fn publish_key_event(&mut self, database: usize, event: &KeyEvent) {
+    pub(crate) fn publish_key_event(&mut self, event: &KeyEvent) {
+        let database = event.database;
         let classes = self.config.events;
         if classes.intersects(EventClasses::KEYSPACE) {
             let mut channel = format!("__keyspace@{database}__:").into_bytes();

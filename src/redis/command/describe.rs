@@ -8,7 +8,7 @@ use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::{Find, KeySpec, usage};
 use super::options::is;
-use super::{Answer, Args, Command, container, flag, now};
+use super::{Answer, Args, Command, container, now};
 use smol_str::SmolStr;
 
 #[rustfmt::skip]
@@ -81,7 +81,7 @@ fn info(command: &Command) -> Reply {
     Reply::Array(vec![
         Reply::bulk(command.name.as_bytes()),
         Reply::Integer(command.arity),
-        Reply::Set(statuses(flag::NAMES.iter().filter(|f| command.has(f.0)).map(|f| f.1))),
+        Reply::Set(statuses(NAMES.iter().filter(|f| command.has(f.0)).map(|f| f.1))),
         Reply::Integer(first),
         Reply::Integer(last),
         Reply::Integer(step),

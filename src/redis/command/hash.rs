@@ -112,15 +112,12 @@ fn hrandfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         let drawn = db.hrandfield(args[1], 1, random)?;
         return Ok(drawn.first().map_or(Reply::Nil, |(field, _)| Reply::bulk(field)));
     }
-    let count = integer(args[2])?;
+    let count = draw::count(integer(args[2])?)?;
     let with_values = match args.get(3) {
         None => false,
         Some(word) if is(word, "withvalues") && args.len() == 4 => true,
         Some(_) => return Err(Error::Syntax),
     };
-    if count < -draw::MOST {
-        return Err(Error::OutOfRange);
-    }
     let drawn = db.hrandfield(args[1], count, random)?;
     if !with_values {
         return Ok(Reply::bulks(drawn.into_iter().map(|(field, _)| field)));

@@ -2,7 +2,10 @@
 
 use super::super::error::Error;
 use super::super::number;
+use super::super::server::Call;
 use super::Args;
+use crate::time::Instant;
+use std::time::Duration;
 
 /// Whether an argument is this word, in any case.
 pub(super) fn is(arg: &[u8], word: &str) -> bool {
@@ -57,6 +60,20 @@ pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
         [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
     let (_, seconds, absolute) = units.into_iter().find(|(name, ..)| is(word, name))?;
     Some(Unit { seconds, absolute })
+}
+
+/// How long to wait, in seconds; 0 is for ever.
+pub(super) fn timeout(call: &Call<'_>, arg: &[u8]) -> Result<Option<Instant>, Error> {
+    let seconds = number::parse_double(arg)
+        .ok_or(Error::text("ERR timeout is not a float or out of range"))?;
+    // Redis counts whole milliseconds, the last begun one too; what does not fit
+    // overflows to less than nothing there.
+    let millis = (seconds * 1_000.0).ceil();
+    if millis < 0.0 || millis > i64::MAX as f64 {
+        return Err(Error::text("ERR timeout is negative"));
+    }
+    let millis = millis as u64;
+    Ok((millis > 0).then(|| call.now() + Duration::from_millis(millis)))
 }
 
 /// A number of keys and the keys, from `at` on; and where what follows begins.

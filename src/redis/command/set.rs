@@ -1,5 +1,6 @@
 //! The commands on sets, but for `SSCAN`.
 
+use super::super::draw;
 use super::super::error::Error;
 use super::super::number;
 use super::super::reply::Reply;
@@ -91,18 +92,12 @@ fn srandmember(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             Ok(drawn.first().map_or(Reply::Nil, |member| Reply::bulk(member)))
         }
         [_, key, n] => {
-            let n = integer(n)?;
-            if n == i64::MIN {
-                return Err(Error::text(NOT_NEGATABLE));
-            }
+            let n = draw::count(integer(n)?)?;
             Ok(Reply::bulks(db.srandmember(key, n, random)?))
         }
         _ => Err(Error::Syntax),
     }
 }
-
-const NOT_NEGATABLE: &str = "ERR value is out of range, value must between -9223372036854775807 \
-                             and 9223372036854775807";
 
 fn sinter(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(listed(&call.db().sinter(&args[1..])?))

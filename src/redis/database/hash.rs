@@ -140,7 +140,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// would fit into memory.
     pub fn hrandfield(
         &mut self,
         key: &[u8],
@@ -148,7 +149,7 @@ impl Database {
         random: &mut Stream,
     ) -> Result<Vec<(Sds, Sds)>, Error> {
         let Some(hash) = self.hash(key)? else { return Ok(Vec::new()) };
-        let drawn = draw::by_count(random, hash.len(), count).into_iter();
+        let drawn = draw::by_count(random, hash.len(), count)?.into_iter();
         let fields = drawn.filter_map(|index| hash.get_index(index));
         Ok(fields.map(|(field, value)| (field.clone(), value.clone())).collect())
     }

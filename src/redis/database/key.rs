@@ -183,9 +183,11 @@ impl Database {
         let Some(entry) = self.take(key) else { return false };
         let expires_at = entry.expires_at();
         other.add(key, entry.value, expires_at);
+        self.observers.events.append(&mut other.observers.events);
         self.touch(key);
         self.notify(EventClasses::GENERIC, "move_from", key);
         other.changed(key, EventClasses::GENERIC, "move_to", 1);
+        self.observers.events.append(&mut other.observers.events);
         true
     }
 

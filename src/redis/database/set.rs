@@ -159,10 +159,7 @@ impl Database {
         random: &mut Stream,
     ) -> Result<Vec<Sds>, Error> {
         let Some(set) = self.members(key)? else { return Ok(Vec::new()) };
-        if count < -draw::MOST {
-            return Err(Error::OutOfRange);
-        }
-        let drawn = draw::by_count(random, set.len(), count).into_iter();
+        let drawn = draw::by_count(random, set.len(), count)?.into_iter();
         Ok(drawn.filter_map(|index| set.get_index(index)).map(|m| m.into_owned()).collect())
     }
 

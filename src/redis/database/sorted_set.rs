@@ -1,13 +1,348 @@
-//! Operations on sorted sets.
+//! Operations on sorted sets. Combining several is in `sorted_set_algebra`.
 //!
 //! Source: <https://redis.io/commands/?group=sorted-set>, `t_zset.c`.
 
+use super::super::draw;
 use super::super::error::Error;
+use super::super::notify::EventClasses;
 use super::super::sds::Sds;
-use super::super::value::End;
+use super::super::value::{End, Kind, LexBound, ListpackLimits, SortedSet, SortedSetEncoding};
 use super::Database;
+use crate::choice::Stream;
+use std::ops::{Bound, Range};
+
+/// Which members `ZADD` touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZaddCondition {
+    /// `NX`: only new ones.
+    IfAbsent,
+    /// `XX`: only those that are there.
+    IfPresent,
+}
+
+/// Which changes of a score `ZADD` makes; new members come in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ZaddComparison {
+    /// `GT`: only to a greater one.
+    IfGreater,
+    /// `LT`: only to a lesser one.
+    IfLess,
+}
+
+/// The options of `ZADD`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZaddOptions {
+    /// `NX` or `XX`.
+    pub condition: Option<ZaddCondition>,
+    /// `GT` or `LT`, which `NX` excludes.
+    pub comparison: Option<ZaddComparison>,
+}
+
+/// What `ZADD` did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZaddOutcome {
+    /// Members that came.
+    pub added: usize,
+    /// Members whose score was changed.
+    pub updated: usize,
+}
+
+/// Which members a range has, and from which end it is read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ZRange {
+    /// From one rank to another, both included; negative counts from the end.
+    Ranks(i64, i64),
+    /// By score.
+    Scores(Bound<f64>, Bound<f64>),
+    /// By member, where all scores are equal.
+    Lex(LexBound, LexBound),
+}
+
+impl ZRange {
+    /// The ranks, from the lowest, that the range has; of a range of ranks that is
+    /// read from the other end, those.
+    fn ranks(&self, set: &SortedSet, reverse: bool) -> Range<usize> {
+        match self {
+            ZRange::Scores(min, max) => set.rank_range_by_score(*min, *max),
+            ZRange::Lex(min, max) => set.rank_range_by_lex(min, max),
+            ZRange::Ranks(start, end) => {
+                let len = set.len() as i64;
+                let at = |rank: i64| if rank < 0 { rank.saturating_add(len) } else { rank };
+                let (start, end) = (at(*start).max(0), at(*end).min(len - 1));
+                if start > end {
+                    return 0..0;
+                }
+                let (start, end) =
+                    if reverse { (len - 1 - end, len - 1 - start) } else { (start, end) };
+                start as usize..end as usize + 1
+            }
+        }
+    }
+}
+
+/// How a range is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ZRangeOptions {
+    /// `REV`: from the highest down.
+    pub reverse: bool,
+    /// `LIMIT`: an offset, negative for an empty range, and a count, negative for
+    /// all.
+    pub limit: Option<(i64, i64)>,
+}
+
+/// Puts a member into a set of these limits; the score it had.
+pub(super) fn insert(
+    set: &mut SortedSet,
+    member: &[u8],
+    score: f64,
+    limits: ListpackLimits,
+) -> Option<f64> {
+    let is_new = set.score(member).is_none();
+    let full = is_new && set.len() >= limits.max_entries;
+    if full || (is_new && member.len() > limits.max_value) {
+        set.force_skiplist();
+    }
+    // A listpack keeps a whole number as an integer, which has no negative zero.
+    let listpack = set.encoding() == SortedSetEncoding::Listpack;
+    let score = if listpack && score == 0.0 { 0.0 } else { score };
+    set.insert(member, score)
+}
 
 impl Database {
+    /// A sorted set, to be read; `None` if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn sorted_set(&mut self, key: &[u8]) -> Result<Option<&SortedSet>, Error> {
+        self.read::<SortedSet>(key)
+    }
+
+    /// `ZADD`: gives members scores.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`]; [`Error::NotAFloat`] for a score that is not a
+    /// number.
+    pub fn zadd(
+        &mut self,
+        key: &[u8],
+        members: &[(f64, &[u8])],
+        options: ZaddOptions,
+    ) -> Result<ZaddOutcome, Error> {
+        if members.iter().any(|(score, _)| score.is_nan()) {
+            return Err(Error::NotAFloat);
+        }
+        let Some(set) = self.set_for_zadd(key, options)? else { return Ok(ZaddOutcome::default()) };
+        let (set, limits) = set;
+        let mut outcome = ZaddOutcome::default();
+        for (score, member) in members {
+            match put(set, member, *score, options, limits) {
+                Some(Put::Added) => outcome.added += 1,
+                Some(Put::Updated) => outcome.updated += 1,
+                Some(Put::Same) | None => {}
+            }
+        }
+        let changes = outcome.added + outcome.updated;
+        if changes > 0 {
+            self.changed(key, EventClasses::SORTED_SET, "zadd", changes as u64);
+        }
+        Ok(outcome)
+    }
+
+    /// `ZINCRBY`, `ZADD … INCR`: adds to a member's score, 0 if there is none; the sum,
+    /// or `None` if a condition does not hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::NotAFloat`], [`Error::ScoreNaN`].
+    pub fn zincrby(
+        &mut self,
+        key: &[u8],
+        by: f64,
+        member: &[u8],
+        options: ZaddOptions,
+    ) -> Result<Option<f64>, Error> {
+        if by.is_nan() {
+            return Err(Error::NotAFloat);
+        }
+        let Some((set, limits)) = self.set_for_zadd(key, options)? else { return Ok(None) };
+        let before = set.score(member);
+        if before.is_some() && options.condition == Some(ZaddCondition::IfAbsent) {
+            return Ok(None);
+        }
+        // Not 0 + by, which would turn a negative zero.
+        let sum = before.map_or(by, |score| score + by);
+        if sum.is_nan() {
+            return Err(Error::ScoreNaN);
+        }
+        let put = put(set, member, sum, options, limits);
+        if matches!(put, Some(Put::Added | Put::Updated)) {
+            self.changed(key, EventClasses::SORTED_SET, "zincr", 1);
+        }
+        Ok(put.map(|_| sum))
+    }
+
+    /// The set that `ZADD` works on; `None` if it is not there and must be.
+    fn set_for_zadd(
+        &mut self,
+        key: &[u8],
+        options: ZaddOptions,
+    ) -> Result<Option<(&mut SortedSet, ListpackLimits)>, Error> {
+        let limits = self.limits.sorted_set;
+        if options.condition == Some(ZaddCondition::IfPresent) {
+            return Ok(self.write::<SortedSet>(key)?.map(|set| (set, limits)));
+        }
+        Ok(Some((self.write_or_insert::<SortedSet>(key)?, limits)))
+    }
+
+    /// `ZREM`: removes members; how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zrem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
+        let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
+        let removed = members.iter().filter(|member| set.remove(member).is_some()).count();
+        if removed > 0 {
+            self.changed(key, EventClasses::SORTED_SET, "zrem", removed as u64);
+            self.remove_if_empty::<SortedSet>(key);
+        }
+        Ok(removed)
+    }
+
+    /// `ZREMRANGEBYRANK`, `ZREMRANGEBYSCORE`, `ZREMRANGEBYLEX`: removes a range; how many
+    /// there were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zremrange(&mut self, key: &[u8], range: &ZRange) -> Result<usize, Error> {
+        let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
+        let removed = set.drain_range(range.ranks(set, false));
+        if removed > 0 {
+            let event = match range {
+                ZRange::Ranks(..) => "zremrangebyrank",
+                ZRange::Scores(..) => "zremrangebyscore",
+                ZRange::Lex(..) => "zremrangebylex",
+            };
+            self.changed(key, EventClasses::SORTED_SET, event, removed as u64);
+            self.remove_if_empty::<SortedSet>(key);
+        }
+        Ok(removed)
+    }
+
+    /// `ZSCORE`: a member's score.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zscore(&mut self, key: &[u8], member: &[u8]) -> Result<Option<f64>, Error> {
+        Ok(self.sorted_set(key)?.and_then(|set| set.score(member)))
+    }
+
+    /// `ZRANK`, `ZREVRANK`: how many members come before this one, from either end.
+    /// O(log n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zrank(
+        &mut self,
+        key: &[u8],
+        member: &[u8],
+        reverse: bool,
+    ) -> Result<Option<usize>, Error> {
+        let Some(set) = self.sorted_set(key)? else { return Ok(None) };
+        let rank = set.rank(member);
+        Ok(rank.map(|rank| if reverse { set.len() - 1 - rank } else { rank }))
+    }
+
+    /// `ZCARD`: how many members there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zcard(&mut self, key: &[u8]) -> Result<usize, Error> {
+        Ok(self.sorted_set(key)?.map_or(0, SortedSet::len))
+    }
+
+    /// `ZCOUNT`, `ZLEXCOUNT`: how many members a range has. O(log n).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zcount(&mut self, key: &[u8], range: &ZRange) -> Result<usize, Error> {
+        Ok(self.sorted_set(key)?.map_or(0, |set| range.ranks(set, false).len()))
+    }
+
+    /// `ZRANGE`: the members of a range with their scores. O(log n + m).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zrange(
+        &mut self,
+        key: &[u8],
+        range: &ZRange,
+        options: ZRangeOptions,
+    ) -> Result<Vec<(Sds, f64)>, Error> {
+        let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
+        let ranks = range.ranks(set, options.reverse);
+        let (offset, count) = options.limit.unwrap_or((0, -1));
+        // A negative offset is behind everything.
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(ranks.len());
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(ranks.len() - offset);
+        let copy = |(member, score): (&Sds, f64)| (member.clone(), score);
+        Ok(if options.reverse {
+            let end = ranks.end - offset;
+            set.range(end - count..end).rev().map(copy).collect()
+        } else {
+            let start = ranks.start + offset;
+            set.range(start..start + count).map(copy).collect()
+        })
+    }
+
+    /// `ZRANGESTORE`: puts a range into another key, which is gone if there is none;
+    /// how many members it has.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`].
+    pub fn zrangestore(
+        &mut self,
+        destination: &[u8],
+        source: &[u8],
+        range: &ZRange,
+        options: ZRangeOptions,
+    ) -> Result<usize, Error> {
+        let members = self.zrange(source, range, options)?;
+        Ok(self.store_sorted_set(destination, members, "zrangestore"))
+    }
+
+    /// Sets a key to a sorted set of these members, or removes it without any; how
+    /// many there are.
+    pub(super) fn store_sorted_set(
+        &mut self,
+        destination: &[u8],
+        members: Vec<(Sds, f64)>,
+        event: &'static str,
+    ) -> usize {
+        let limits = self.limits.sorted_set;
+        let mut set = SortedSet::new();
+        for (member, score) in members {
+            insert(&mut set, &member, score, limits);
+        }
+        let len = set.len();
+        if len == 0 {
+            self.del(destination);
+            return 0;
+        }
+        self.put(destination, set.wrap());
+        self.changed(destination, EventClasses::SORTED_SET, event, 1);
+        len
+    }
+
     /// `ZPOPMIN` (from the left), `ZPOPMAX`: takes up to so many members off an
     /// end, in the order they come off.
     ///
@@ -15,6 +350,82 @@ impl Database {
     ///
     /// [`Error::WrongType`].
     pub fn zpop(&mut self, key: &[u8], end: End, count: usize) -> Result<Vec<(Sds, f64)>, Error> {
-        todo!("{key:?} {end:?} {count}")
+        let Some(set) = self.write::<SortedSet>(key)? else { return Ok(Vec::new()) };
+        let pop = |set: &mut SortedSet| match end {
+            End::Left => set.pop_first(),
+            End::Right => set.pop_last(),
+        };
+        let count = count.min(set.len());
+        let popped: Vec<(Sds, f64)> = (0..count).filter_map(|_| pop(set)).collect();
+        if !popped.is_empty() {
+            let event = match end {
+                End::Left => "zpopmin",
+                End::Right => "zpopmax",
+            };
+            self.changed(key, EventClasses::SORTED_SET, event, popped.len() as u64);
+            self.remove_if_empty::<SortedSet>(key);
+        }
+        Ok(popped)
     }
+
+    /// `ZRANDMEMBER`: members drawn at random, with their scores: up to `count`
+    /// different ones, or exactly `-count` that may repeat.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// would fit into memory.
+    pub fn zrandmember(
+        &mut self,
+        key: &[u8],
+        count: i64,
+        random: &mut Stream,
+    ) -> Result<Vec<(Sds, f64)>, Error> {
+        let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
+        let drawn = draw::by_count(random, set.len(), count)?.into_iter();
+        let members = drawn.filter_map(|index| set.get_index(index));
+        Ok(members.map(|(member, score)| (member.clone(), score)).collect())
+    }
+}
+
+/// What putting a member came to.
+enum Put {
+    Added,
+    Updated,
+    Same,
+}
+
+/// Puts a member; `None` if a condition does not hold.
+fn put(
+    set: &mut SortedSet,
+    member: &[u8],
+    score: f64,
+    options: ZaddOptions,
+    limits: ListpackLimits,
+) -> Option<Put> {
+    let before = set.score(member);
+    let holds = match (before, options.condition) {
+        (Some(_), Some(ZaddCondition::IfAbsent)) => false,
+        (None, Some(ZaddCondition::IfPresent)) => false,
+        (None, _) => true,
+        (Some(before), _) => match options.comparison {
+            Some(ZaddComparison::IfGreater) => score > before,
+            Some(ZaddComparison::IfLess) => score < before,
+            None => true,
+        },
+    };
+    if !holds {
+        return None;
+    }
+    Some(match before {
+        None => {
+            insert(set, member, score, limits);
+            Put::Added
+        }
+        Some(before) if before != score => {
+            insert(set, member, score, limits);
+            Put::Updated
+        }
+        Some(_) => Put::Same,
+    })
 }

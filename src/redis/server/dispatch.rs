@@ -3,6 +3,7 @@
 //!
 //! Source: `server.c` (`processCommand`).
 
+use super::super::blocking::Attempt;
 use super::super::command::{Args, Command, Run, flag};
 use super::super::database::Database;
 use super::super::error::Error;
@@ -34,6 +35,17 @@ impl Call<'_> {
 
     pub(crate) fn session(&mut self) -> &mut Session {
         self.server.sessions.get_mut(&self.client).expect("who calls is connected")
+    }
+
+    /// See [`Server::attempt_or_block`].
+    pub(crate) fn attempt_or_block(
+        &mut self,
+        keys: &[&[u8]],
+        attempt: Attempt,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Reply>, Error> {
+        let Call { client, in_exec, database, .. } = *self;
+        self.server.attempt_or_block(client, database, keys, attempt, deadline, in_exec)
     }
 
     pub(crate) fn now(&self) -> Instant {

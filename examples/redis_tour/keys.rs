@@ -1,0 +1,47 @@
+//! Patterns, lives and names.
+
+use super::Story;
+
+/// What is said, and what Redis answers.
+#[rustfmt::skip]
+pub(crate) const STORY: Story = &[
+    ("MSET hello 1 hallo 2 hillo 3 hxllo 4 hllo 5 heello 6", "OK"),
+    ("DBSIZE", "6"),
+    ("SCAN 0 MATCH h?llo COUNT 100", r#"["0", ["hello", "hillo", "hallo", "hxllo"]]"#),
+    ("TYPE hello", "string"),
+    ("EXISTS hello nothing hello", "2"),
+    ("EXPIRE hello 10", "1"),
+    ("EXPIRE hello 20 LT", "0"),
+    ("TTL hello", "10"),
+    ("PERSIST hello", "1"),
+    ("EXPIREAT hello 4102444800", "1"),
+    ("EXPIRETIME hello", "4102444800"),
+    ("PEXPIREAT hello 4102444900000", "1"),
+    ("PEXPIRETIME hello", "4102444900000"),
+    ("PEXPIRE hello 100000 NX", "0"),
+    ("RENAME hello greetings", "OK"),
+    ("TTL greetings", "2306933344"),
+    ("RENAMENX hallo hillo", "0"),
+    ("COPY hillo copy", "1"),
+    ("COPY hillo copy REPLACE", "1"),
+    ("MOVE copy 1", "1"),
+    ("SELECT 1", "OK"),
+    ("GET copy", r#""3""#),
+    ("SWAPDB 0 1", "OK"),
+    ("GET copy", "(nil)"),
+    ("SELECT 0", "OK"),
+    ("SWAPDB 0 1", "OK"),
+    ("TOUCH hillo nothing", "1"),
+    ("OBJECT REFCOUNT greetings", "2147483647"),
+    ("DEL hillo", "1"),
+    ("UNLINK hxllo hllo", "2"),
+    ("RPUSH unsorted 3 1 2", "3"),
+    ("SORT unsorted DESC LIMIT 0 2", r#"["3", "2"]"#),
+    ("SORT unsorted BY nosort GET # STORE sorted", "3"),
+    ("SORT_RO sorted ALPHA", r#"["1", "2", "3"]"#),
+    ("FLUSHDB", "OK"),
+    ("SET only 1", "OK"),
+    ("RANDOMKEY", r#""only""#),
+    ("FLUSHALL", "OK"),
+    ("RANDOMKEY", "(nil)"),
+];

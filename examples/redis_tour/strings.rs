@@ -1,0 +1,48 @@
+//! A greeting, a counter and a price.
+
+use super::Story;
+
+/// What is said, and what Redis answers.
+#[rustfmt::skip]
+pub(crate) const STORY: Story = &[
+    (r#"SET greeting "Hello World" NX"#, "OK"),
+    (r#"SET greeting "not twice" NX"#, "(nil)"),
+    ("SET greeting hi XX GET", r#""Hello World""#),
+    ("GET greeting", r#""hi""#),
+    ("STRLEN greeting", "2"),
+    (r#"APPEND greeting " there""#, "8"),
+    ("GETRANGE greeting 0 1", r#""hi""#),
+    ("SUBSTR greeting -5 -1", r#""there""#),
+    ("SETRANGE greeting 3 folks", "8"),
+    ("GET greeting", r#""hi folks""#),
+    ("SETNX greeting no", "0"),
+    ("GETSET greeting bye", r#""hi folks""#),
+    ("GETDEL greeting", r#""bye""#),
+    ("MSET one 1 two 2", "OK"),
+    ("MSETNX two 22 three 3", "0"),
+    ("MGET one two three", r#"["1", "2", (nil)]"#),
+    ("INCR one", "2"),
+    ("INCRBY one 40", "42"),
+    ("DECR one", "41"),
+    ("DECRBY one 20", "21"),
+    ("GET one", r#""21""#),
+    ("SET price 10.50", "OK"),
+    ("INCRBYFLOAT price 0.1", r#""10.6""#),
+    ("INCRBYFLOAT price -5.6", r#""5""#),
+    ("SETEX soon 10 gone", "OK"),
+    ("PSETEX sooner 1500 gone", "OK"),
+    ("TTL soon", "10"),
+    ("PTTL sooner", "1500"),
+    ("GETEX soon PERSIST", r#""gone""#),
+    ("TTL soon", "-1"),
+    ("SET kept v EX 100", "OK"),
+    ("SET kept w KEEPTTL", "OK"),
+    ("TTL kept", "100"),
+    ("SET past v EX 0", "(error) ERR invalid expire time in 'set' command"),
+    ("MSET key1 ohmytext key2 mynewtext", "OK"),
+    ("LCS key1 key2", r#""mytext""#),
+    ("LCS key1 key2 LEN", "6"),
+    ("LCS key1 key2 IDX MINMATCHLEN 4 WITHMATCHLEN", r#"["matches", [[[4, 7], [5, 8], 4]], "len", 6]"#),
+    ("OBJECT ENCODING one", r#""int""#),
+    ("OBJECT ENCODING greeting", "(nil)"),
+];

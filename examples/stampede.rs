@@ -1,0 +1,109 @@
+//! A cache stampede: a popular key expires, and everybody who misses it computes
+//! it again. Then the same with a lock: one computes, the others wait for it.
+//!
+//! `cargo run --release --example stampede -- --seed 1`
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use stunt_double::Site;
+use stunt_double::redis::{self, Client, ClientError, Redis, ServerOptions};
+use stunt_double::sim::{Node, Sim};
+
+/// When each client asks.
+const ASK: Site = Site::new("stampede.ask");
+
+const CLIENTS: u64 = 50;
+const ASKS: u64 = 20;
+
+/// How often the page was computed, which takes the database a second.
+type Computed = Arc<AtomicU64>;
+
+async fn compute(node: &Node, computed: &Computed) -> String {
+    computed.fetch_add(1, Relaxed);
+    node.sleep(Duration::from_secs(1)).await;
+    "a page".to_owned()
+}
+
+/// From the cache, or computed and cached for ten seconds.
+async fn page(node: &Node, client: &Client, computed: &Computed) -> Result<(), ClientError> {
+    if client.call(["GET", "page"]).await?.is_nil() {
+        let page = compute(node, computed).await;
+        client.call(["SET", "page", &page, "EX", "10"]).await?;
+    }
+    Ok(())
+}
+
+/// The same, but who misses takes a lock first; who does not get it waits.
+async fn page_with_lock(
+    node: &Node,
+    client: &Client,
+    computed: &Computed,
+) -> Result<(), ClientError> {
+    while client.call(["GET", "page"]).await?.is_nil() {
+        let lock = client.call(["SET", "page:lock", node.name(), "NX", "PX", "3000"]).await?;
+        if lock.is_nil() {
+            node.sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        // Somebody may have computed it between the GET and the lock.
+        if client.call(["GET", "page"]).await?.is_nil() {
+            let page = compute(node, computed).await;
+            client.call(["SET", "page", &page, "EX", "10"]).await?;
+        }
+        client.call(["DEL", "page:lock"]).await?;
+    }
+    Ok(())
+}
+
+async fn client(node: Node, with: With) -> Result<(), ClientError> {
+    let client = Client::connect(&node, &with.redis).await?;
+    for pause in with.pauses {
+        node.sleep(pause).await;
+        if with.locked {
+            page_with_lock(&node, &client, &with.computed).await?;
+        } else {
+            page(&node, &client, &with.computed).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a client is given.
+#[derive(Clone)]
+struct With {
+    redis: Redis,
+    computed: Computed,
+    /// How long it waits before each time it asks.
+    pauses: Vec<Duration>,
+    locked: bool,
+}
+
+/// Clients that ask again and again for a hundred seconds; how often the page was
+/// computed.
+fn run(locked: bool) -> u64 {
+    let mut sim = Sim::new(common::seed());
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    let computed = Computed::default();
+    for i in 0..CLIENTS {
+        let pauses = (0..ASKS).map(|_| Duration::from_millis(sim.choose(ASK, i, 10_000))).collect();
+        let (redis, computed) = (redis.clone(), Arc::clone(&computed));
+        let with = With { redis, computed, pauses, locked };
+        sim.node_with(&format!("client-{i}"), with, client);
+    }
+    sim.run().expect_done();
+    let (asked, times) = (CLIENTS * ASKS, computed.load(Relaxed));
+    println!("asked {asked} times by {}, computed {times} times", sim.now());
+    times
+}
+
+fn main() {
+    common::heading("everybody who misses computes");
+    let stampede = run(false);
+    common::heading("who misses takes a lock");
+    let locked = run(true);
+    assert!(locked * 2 < stampede, "{locked} is not much less than {stampede}");
+    assert!(locked <= 15, "about once in ten seconds: {locked}");
+}

@@ -1,0 +1,144 @@
+//! `ZUNION`, `ZINTER`, `ZDIFF` and their like.
+
+use super::super::database::{Aggregate, Combination};
+use super::super::error::Error;
+use super::super::number;
+use super::super::reply::Reply;
+use super::super::sds::Sds;
+use super::super::server::Call;
+use super::options::{integer, is};
+use super::sorted_set::scored;
+use super::{Answer, Args};
+
+/// The keys, whose number is at `at`, and where what follows begins.
+fn keys<'a>(args: Args<'a>, at: usize, command: &'static str) -> Result<(Args<'a>, usize), Error> {
+    let n = integer(args[at])?;
+    if n < 1 {
+        return Err(Error::NoInputKeys(command));
+    }
+    let end = usize::try_from(n).ok().and_then(|n| n.checked_add(at + 1));
+    let end = end.filter(|end| *end <= args.len()).ok_or(Error::Syntax)?;
+    Ok((&args[at + 1..end], end))
+}
+
+/// What follows the keys.
+struct Options {
+    weights: Vec<f64>,
+    aggregate: Aggregate,
+    with_scores: bool,
+}
+
+impl Options {
+    /// `[WEIGHTS weight …] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]`; a difference
+    /// has neither of the first two, and what is stored not the last.
+    fn parse(
+        mut rest: Args<'_>,
+        keys: usize,
+        combination: Combination,
+        store: bool,
+    ) -> Result<Options, Error> {
+        let mut options =
+            Options { weights: Vec::new(), aggregate: Aggregate::Sum, with_scores: false };
+        let weighted = combination != Combination::Difference;
+        while let [word, after @ ..] = rest {
+            rest = match after {
+                after if weighted && after.len() >= keys && is(word, "weights") => {
+                    let not_a_weight = Error::text("ERR weight value is not a float");
+                    let weights = after[..keys].iter().map(|w| number::parse_double(w));
+                    options.weights = weights.collect::<Option<_>>().ok_or(not_a_weight)?;
+                    &after[keys..]
+                }
+                [how, after @ ..] if weighted && is(word, "aggregate") => {
+                    options.aggregate = match () {
+                        () if is(how, "sum") => Aggregate::Sum,
+                        () if is(how, "min") => Aggregate::Min,
+                        () if is(how, "max") => Aggregate::Max,
+                        () => return Err(Error::Syntax),
+                    };
+                    after
+                }
+                after if !store && is(word, "withscores") => {
+                    options.with_scores = true;
+                    after
+                }
+                _ => return Err(Error::Syntax),
+            };
+        }
+        Ok(options)
+    }
+}
+
+/// The members of a combination whose number of keys is at `at`.
+fn combined(
+    call: &mut Call<'_>,
+    args: Args<'_>,
+    at: usize,
+    combination: Combination,
+    command: &'static str,
+) -> Result<(Vec<(Sds, f64)>, bool), Error> {
+    let (keys, after) = keys(args, at, command)?;
+    let sources = call.db().zsources(keys)?;
+    let options = Options::parse(&args[after..], keys.len(), combination, at == 2)?;
+    let members = sources.combine(combination, &options.weights, options.aggregate);
+    Ok((members, options.with_scores))
+}
+
+fn answer(
+    call: &mut Call<'_>,
+    args: Args<'_>,
+    combination: Combination,
+    command: &'static str,
+) -> Answer {
+    let (members, with_scores) = combined(call, args, 1, combination, command)?;
+    Ok(scored(&members, with_scores))
+}
+
+fn store(
+    call: &mut Call<'_>,
+    args: Args<'_>,
+    combination: Combination,
+    command: &'static str,
+) -> Answer {
+    let (members, _) = combined(call, args, 2, combination, command)?;
+    Ok(Reply::count(call.db().zstore(args[1], combination, members)))
+}
+
+pub(super) fn zunion(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Combination::Union, "zunion")
+}
+
+pub(super) fn zinter(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Combination::Intersection, "zinter")
+}
+
+pub(super) fn zdiff(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Combination::Difference, "zdiff")
+}
+
+pub(super) fn zunionstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    store(call, args, Combination::Union, "zunionstore")
+}
+
+pub(super) fn zinterstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    store(call, args, Combination::Intersection, "zinterstore")
+}
+
+pub(super) fn zdiffstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    store(call, args, Combination::Difference, "zdiffstore")
+}
+
+/// `numkeys key … [LIMIT limit]`; a limit of 0 is none.
+pub(super) fn zintercard(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let (keys, after) = keys(args, 1, "zintercard")?;
+    let sources = call.db().zsources(keys)?;
+    let limit = match &args[after..] {
+        [] => 0,
+        [word, limit] if is(word, "limit") => {
+            let limit = number::parse_i64(limit).and_then(|n| usize::try_from(n).ok());
+            limit.ok_or(Error::text("ERR LIMIT can't be negative"))?
+        }
+        _ => return Err(Error::Syntax),
+    };
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    Ok(Reply::count(sources.intersection_len(limit)))
+}

@@ -1,0 +1,184 @@
+//! Ranges of sorted sets: `ZRANGE`, its older forms, and what counts or removes a
+//! range.
+
+use super::super::database::{ZRange, ZRangeOptions};
+use super::super::error::Error;
+use super::super::number;
+use super::super::reply::Reply;
+use super::super::sds::Sds;
+use super::super::server::Call;
+use super::super::value::LexBound;
+use super::options::{integer, is};
+use super::sorted_set::scored;
+use super::{Answer, Args};
+use std::ops::Bound;
+
+/// What a range is by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Rank,
+    Score,
+    Lex,
+}
+
+/// A score, or `(` and a score that is excluded itself.
+fn score_bound(arg: &[u8]) -> Result<Bound<f64>, Error> {
+    let (score, exclusive) = number::parse_score_bound(arg).ok_or(Error::ScoreBound)?;
+    Ok(if exclusive { Bound::Excluded(score) } else { Bound::Included(score) })
+}
+
+/// `-`, `+`, `[` and a member, or `(` and one that is excluded itself.
+fn lex_bound(arg: &[u8]) -> Result<LexBound, Error> {
+    match arg {
+        b"-" => Ok(LexBound::NegInf),
+        b"+" => Ok(LexBound::PosInf),
+        [b'[', member @ ..] => Ok(LexBound::Included(Sds::new(member))),
+        [b'(', member @ ..] => Ok(LexBound::Excluded(Sds::new(member))),
+        _ => Err(Error::LexBound),
+    }
+}
+
+fn parse_range(by: By, min: &[u8], max: &[u8]) -> Result<ZRange, Error> {
+    Ok(match by {
+        By::Rank => ZRange::Ranks(integer(min)?, integer(max)?),
+        By::Score => ZRange::Scores(score_bound(min)?, score_bound(max)?),
+        By::Lex => ZRange::Lex(lex_bound(min)?, lex_bound(max)?),
+    })
+}
+
+/// A range that is asked for.
+struct Asked {
+    range: ZRange,
+    options: ZRangeOptions,
+    with_scores: bool,
+}
+
+impl Asked {
+    /// `min max` and options from `at` on. A command may fix what the range is by
+    /// and its direction, which are then no options; `store` has no scores.
+    fn parse(
+        args: Args<'_>,
+        at: usize,
+        by: Option<By>,
+        reverse: Option<bool>,
+        store: bool,
+    ) -> Result<Asked, Error> {
+        let (mut chosen, mut rev) = (by, reverse);
+        let (mut limit, mut with_scores) = (None, false);
+        let mut rest = &args[at + 2..];
+        while let [word, after @ ..] = rest {
+            rest = match after {
+                after if !store && is(word, "withscores") => {
+                    with_scores = true;
+                    after
+                }
+                [offset, count, after @ ..] if is(word, "limit") => {
+                    limit = Some((integer(offset)?, integer(count)?));
+                    after
+                }
+                after if rev.is_none() && is(word, "rev") => {
+                    rev = Some(true);
+                    after
+                }
+                after if chosen.is_none() && is(word, "bylex") => {
+                    chosen = Some(By::Lex);
+                    after
+                }
+                after if chosen.is_none() && is(word, "byscore") => {
+                    chosen = Some(By::Score);
+                    after
+                }
+                _ => return Err(Error::Syntax),
+            };
+        }
+        let by = chosen.unwrap_or(By::Rank);
+        let reverse = rev.unwrap_or(false);
+        if by == By::Rank && limit.is_some_and(|(_, count)| count != -1) {
+            return Err(Error::text(
+                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or \
+                 BYLEX",
+            ));
+        }
+        if by == By::Lex && with_scores {
+            return Err(Error::text(
+                "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+            ));
+        }
+        // Read from the top, the greater bound is written first.
+        let (min, max) = match (by, reverse) {
+            (By::Score | By::Lex, true) => (args[at + 1], args[at]),
+            (By::Rank, _) | (_, false) => (args[at], args[at + 1]),
+        };
+        let limit = limit.filter(|_| by != By::Rank);
+        let range = parse_range(by, min, max)?;
+        Ok(Asked { range, options: ZRangeOptions { reverse, limit }, with_scores })
+    }
+}
+
+fn answer(call: &mut Call<'_>, args: Args<'_>, by: Option<By>, reverse: Option<bool>) -> Answer {
+    let asked = Asked::parse(args, 2, by, reverse, false)?;
+    let members = call.db().zrange(args[1], &asked.range, asked.options)?;
+    Ok(scored(&members, asked.with_scores))
+}
+
+/// `key min max [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`.
+pub(super) fn zrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, None, None)
+}
+
+pub(super) fn zrevrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Some(By::Rank), Some(true))
+}
+
+pub(super) fn zrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Some(By::Score), Some(false))
+}
+
+pub(super) fn zrevrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Some(By::Score), Some(true))
+}
+
+pub(super) fn zrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Some(By::Lex), Some(false))
+}
+
+pub(super) fn zrevrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    answer(call, args, Some(By::Lex), Some(true))
+}
+
+/// `destination source` and the rest of a `ZRANGE`.
+pub(super) fn zrangestore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let asked = Asked::parse(args, 3, None, None, true)?;
+    let stored = call.db().zrangestore(args[1], args[2], &asked.range, asked.options)?;
+    Ok(Reply::count(stored))
+}
+
+fn count(call: &mut Call<'_>, args: Args<'_>, by: By) -> Answer {
+    let range = parse_range(by, args[2], args[3])?;
+    Ok(Reply::count(call.db().zcount(args[1], &range)?))
+}
+
+pub(super) fn zcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    count(call, args, By::Score)
+}
+
+pub(super) fn zlexcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    count(call, args, By::Lex)
+}
+
+fn remove(call: &mut Call<'_>, args: Args<'_>, by: By) -> Answer {
+    let range = parse_range(by, args[2], args[3])?;
+    Ok(Reply::count(call.db().zremrange(args[1], &range)?))
+}
+
+pub(super) fn zremrangebyrank(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    remove(call, args, By::Rank)
+}
+
+pub(super) fn zremrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    remove(call, args, By::Score)
+}
+
+pub(super) fn zremrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    remove(call, args, By::Lex)
+}

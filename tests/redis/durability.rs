@@ -1,0 +1,242 @@
+//! What a server has after it was stopped, killed or without power.
+
+use crate::support::Rig;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use stunt_double::redis::{AppendFsync, SavePoint, ServerOptions};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Clean,
+    Kill,
+    PowerLoss,
+}
+
+const ENDS: [End; 3] = [End::Clean, End::Kill, End::PowerLoss];
+
+/// Ends the process and starts another; the keys that were lost.
+fn end(rig: &mut Rig, how: End) -> Vec<String> {
+    match how {
+        End::Clean => rig.server.stop(rig.now),
+        End::Kill => rig.server.kill(rig.now),
+        End::PowerLoss => rig.server.power_loss(rig.now),
+    }
+    let lost = rig.server.losses().keys.iter().map(|(_, key)| key.to_string()).collect();
+    rig.server.start(rig.now);
+    lost
+}
+
+fn none() -> ServerOptions {
+    ServerOptions::default().with_save_points([])
+}
+
+#[test]
+fn without_persistence_everything_is_lost() {
+    for how in ENDS {
+        let mut rig = Rig::with(none());
+        rig.script(1, &[("SET a 1", "OK"), ("SET b 1", "OK")]);
+        assert_eq!(end(&mut rig, how), ["a", "b"], "{how:?}");
+        rig.script(2, &[("DBSIZE", "0")]);
+    }
+}
+
+#[test]
+fn a_clean_stop_with_save_points_loses_nothing_and_a_crash_what_was_not_saved() {
+    for how in ENDS {
+        let mut rig = Rig::new();
+        rig.script(1, &[("SET a 1", "OK"), ("SAVE", "OK"), ("SET b 1", "OK"), ("APPEND a 2", "2")]);
+        let lost = end(&mut rig, how);
+        if how == End::Clean {
+            assert_eq!(lost, [""; 0]);
+            rig.script(2, &[("GET a", "\"12\""), ("GET b", "\"1\"")]);
+        } else {
+            assert_eq!(lost, ["b", "a"], "in order of their first change");
+            rig.script(2, &[("GET a", "\"1\""), ("GET b", "nil")]);
+        }
+    }
+}
+
+#[test]
+fn a_save_point_saves_when_its_time_comes() {
+    let point = SavePoint { after: Duration::from_secs(60), changes: 2 };
+    let mut rig = Rig::with(none().with_save_points([point]));
+    rig.script(1, &[("SET a 1", "OK"), ("SET b 1", "OK")]);
+    rig.pass(Duration::from_secs(59));
+    rig.script(1, &[("SET c 1", "OK")]);
+    rig.pass(Duration::from_secs(2));
+    rig.script(1, &[("LASTSAVE", "1735689660"), ("SET d 1", "OK")]);
+    rig.pass(Duration::from_secs(600));
+    assert_eq!(end(&mut rig, End::Kill), ["d"], "one change is not enough");
+    rig.script(2, &[("DBSIZE", "3")]);
+}
+
+#[test]
+fn an_append_only_file_loses_nothing_to_the_death_of_the_process() {
+    for fsync in [AppendFsync::Always, AppendFsync::EverySec, AppendFsync::No] {
+        let mut rig = Rig::with(none().with_append_only(fsync));
+        rig.script(1, &[("SET a 1", "OK")]);
+        assert_eq!(end(&mut rig, End::Kill), [""; 0]);
+        rig.script(2, &[("GET a", "\"1\"")]);
+    }
+}
+
+#[test]
+fn a_loss_of_power_takes_what_was_not_synced() {
+    for (fsync, lost) in [
+        (AppendFsync::Always, &[][..]),
+        (AppendFsync::EverySec, &["late"][..]),
+        (AppendFsync::No, &["early", "late"]),
+    ] {
+        let mut rig = Rig::with(none().with_append_only(fsync));
+        rig.script(1, &[("SET early 1", "OK")]);
+        rig.pass_ms(1_200);
+        rig.script(1, &[("SET late 1", "OK")]);
+        rig.pass_ms(100);
+        assert_eq!(end(&mut rig, End::PowerLoss), lost, "{fsync:?}");
+    }
+}
+
+#[test]
+fn what_is_lost_comes_back_as_it_was() {
+    let mut rig = Rig::new();
+    for line in [
+        "RPUSH l a b",
+        "HSET h f v",
+        "SADD s 1 2",
+        "ZADD z 1 a 2 b",
+        "SET t v EX 1000",
+        "SAVE",
+        "LPOP l",
+        "HDEL h f",
+        "SADD s x",
+        "ZINCRBY z 5 a",
+        "PERSIST t",
+        "RENAME t u",
+        "SET new 1",
+        "SWAPDB 0 3",
+    ] {
+        rig.send(1, line);
+    }
+    end(&mut rig, End::Kill);
+    rig.script(
+        2,
+        &[
+            ("LRANGE l 0 -1", r#"["a", "b"]"#),
+            ("HGETALL h", r#"["f", "v"]"#),
+            ("SMEMBERS s", r#"["1", "2"]"#),
+            ("OBJECT ENCODING s", "\"intset\""),
+            ("ZRANGE z 0 -1 WITHSCORES", r#"["a", "1", "b", "2"]"#),
+            ("TTL t", "1000"),
+            ("DBSIZE", "5"),
+        ],
+    );
+}
+
+#[test]
+fn keys_that_expired_while_the_server_was_down_are_not_there() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("SET k v EX 10", "OK"), ("SET l v EX 100", "OK")]);
+    rig.server.stop(rig.now);
+    assert_eq!(rig.server.poll_timeout(), None, "a server that is down does nothing");
+    rig.now += Duration::from_secs(10);
+    rig.server.start(rig.now);
+    rig.script(2, &[("KEYS *", r#"["l"]"#), ("TTL l", "90")]);
+}
+
+#[test]
+fn a_new_process_has_its_first_configuration_and_no_clients() {
+    let mut rig = Rig::new();
+    rig.send(1, "CONFIG SET notify-keyspace-events KEA");
+    rig.send(1, "BLPOP l 0");
+    rig.send(2, "SUBSCRIBE news");
+    end(&mut rig, End::Clean);
+    rig.script(
+        3,
+        &[
+            ("CONFIG GET notify-keyspace-events", r#"["notify-keyspace-events", ""]"#),
+            ("PUBLISH news x", "0"),
+            ("RPUSH l a", "1"),
+            ("LLEN l", "1"),
+        ],
+    );
+}
+
+#[test]
+fn wiping_takes_everything() {
+    let mut rig = Rig::with(none().with_append_only(AppendFsync::Always));
+    rig.script(1, &[("SET a 1", "OK"), ("SAVE", "OK")]);
+    rig.server.kill(rig.now);
+    rig.server.wipe(rig.now);
+    rig.server.start(rig.now);
+    rig.script(2, &[("DBSIZE", "0")]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Do(usize, u8),
+    Pass(u64),
+}
+
+const LINES: [&str; 5] =
+    ["SET {} x", "APPEND {} y", "DEL {}", "RENAME {} k0", "COPY {} k1 REPLACE"];
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0..LINES.len(), 0..5_u8).prop_map(|(line, key)| Step::Do(line, key)),
+        1 => (0..900_u64).prop_map(Step::Pass),
+    ]
+}
+
+/// All keys with their values.
+fn dump(rig: &mut Rig) -> BTreeMap<String, String> {
+    let db = rig.server.database(0).unwrap();
+    let keys = db.keys(b"*");
+    let value = |key: &[u8], db: &mut stunt_double::redis::Database| {
+        String::from_utf8_lossy(db.get(key).unwrap().unwrap()).into_owned()
+    };
+    keys.iter().map(|key| (key.to_string(), value(key, db))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// With `everysec` a loss of power comes back to how things were when the last
+    /// second in which there was anything to sync was full; and it names the keys.
+    #[test]
+    fn a_loss_of_power_comes_back_to_the_last_sync(
+        steps in proptest::collection::vec(step(), 0..40),
+    ) {
+        let mut rig = Rig::with(none().with_append_only(AppendFsync::EverySec));
+        let (mut synced, mut first_unsynced): (_, Option<u64>) = (BTreeMap::new(), None);
+        for step in &steps {
+            match step {
+                Step::Do(line, key) => {
+                    let before = dump(&mut rig);
+                    rig.send(1, &LINES[*line].replace("{}", &format!("k{key}")));
+                    let changes = dump(&mut rig) != before || *line < 2;
+                    if changes && first_unsynced.is_none() {
+                        first_unsynced = Some(rig.now.as_nanos() / 1_000_000_000);
+                    }
+                }
+                Step::Pass(ms) => {
+                    rig.pass_ms(*ms);
+                    let second = rig.now.as_nanos() / 1_000_000_000;
+                    if first_unsynced.is_some_and(|first| second > first) {
+                        first_unsynced = None;
+                        synced = dump(&mut rig);
+                    }
+                }
+            }
+        }
+        let before = dump(&mut rig);
+        let lost = end(&mut rig, End::PowerLoss);
+        let after = dump(&mut rig);
+        prop_assert_eq!(&after, &synced);
+        for key in before.keys().chain(after.keys()) {
+            if before.get(key) != after.get(key) {
+                prop_assert!(lost.contains(key), "{} is not among {:?}", key, lost);
+            }
+        }
+    }
+}

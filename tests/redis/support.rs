@@ -1,0 +1,146 @@
+//! A server with a hand-held clock, spoken to in lines.
+//!
+//! `rig.say(1, "SET k v")` sends a line as client 1, which connects by that, and
+//! gives the answer in short: strings in quotes, integers bare, `nil`, errors
+//! after `!`. Quotes in a line keep spaces, `\x00` is a byte.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+use stunt_double::redis::{ClientId, Output, Reply, Server, ServerOptions};
+use stunt_double::{Instant, Site, Stream};
+
+pub(crate) struct Rig {
+    pub(crate) server: Server,
+    pub(crate) now: Instant,
+    replies: BTreeMap<u64, VecDeque<Reply>>,
+    closed: BTreeSet<u64>,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Rig {
+        Rig::with(ServerOptions::default())
+    }
+
+    pub(crate) fn with(options: ServerOptions) -> Rig {
+        let random = Stream::seeded(7, Site::new("test.redis"), 0);
+        let server = Server::new(options, random);
+        let (replies, closed) = Default::default();
+        Rig { server, now: Instant::ZERO, replies, closed }
+    }
+
+    /// Sends a line; what comes of it is kept.
+    pub(crate) fn send(&mut self, client: u64, line: &str) {
+        if let std::collections::btree_map::Entry::Vacant(entry) = self.replies.entry(client) {
+            entry.insert(VecDeque::new());
+            self.server.connected(self.now, ClientId(client), &format!("client-{client}"));
+        }
+        let words = words(line);
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.server.handle_input(self.now, ClientId(client), &words);
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(output) = self.server.poll_output() {
+            match output {
+                Output::Reply { client, protocol, reply } => {
+                    let reply = reply.in_protocol(protocol);
+                    self.replies.entry(client.0).or_default().push_back(reply);
+                }
+                Output::Close { client } => {
+                    self.closed.insert(client.0);
+                }
+            }
+        }
+    }
+
+    /// Sends a line and gives its answer, which must be the only thing that the
+    /// client is told.
+    pub(crate) fn say(&mut self, client: u64, line: &str) -> String {
+        self.send(client, line);
+        let mut told = self.told(client);
+        assert_eq!(told.len(), 1, "client {client}, {line}: {told:?}");
+        told.remove(0)
+    }
+
+    /// Everything that a client was told since it was last asked.
+    pub(crate) fn told(&mut self, client: u64) -> Vec<String> {
+        let replies = self.replies.entry(client).or_default();
+        replies.drain(..).map(|reply| short(&reply)).collect()
+    }
+
+    /// Asserts the answers of one client to several lines.
+    #[track_caller]
+    pub(crate) fn script(&mut self, client: u64, lines: &[(&str, &str)]) {
+        for (line, answer) in lines {
+            assert_eq!(self.say(client, line), *answer, "{line}");
+        }
+    }
+
+    pub(crate) fn is_closed(&self, client: u64) -> bool {
+        self.closed.contains(&client)
+    }
+
+    pub(crate) fn disconnect(&mut self, client: u64) {
+        self.server.disconnected(self.now, ClientId(client));
+        self.replies.remove(&client);
+        self.collect();
+    }
+
+    /// Time passes, timer by timer.
+    pub(crate) fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(at) = self.server.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.server.handle_timeout(self.now);
+            self.collect();
+        }
+        self.now = end;
+        self.server.handle_timeout(end);
+        self.collect();
+    }
+
+    pub(crate) fn pass_ms(&mut self, millis: u64) {
+        self.pass(Duration::from_millis(millis));
+    }
+}
+
+/// A line's words.
+pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    for (i, part) in line.split('"').enumerate() {
+        if i % 2 == 1 {
+            words.push(bytes(part));
+        } else {
+            words.extend(part.split_whitespace().map(bytes));
+        }
+    }
+    words
+}
+
+fn bytes(word: &str) -> Vec<u8> {
+    let mut parts = word.split("\\x");
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    bytes
+}
+
+/// A reply in short.
+pub(crate) fn short(reply: &Reply) -> String {
+    let list = |items: &[Reply]| items.iter().map(short).collect::<Vec<_>>().join(", ");
+    match reply {
+        Reply::Simple(text) => text.to_string(),
+        Reply::Error(error) => format!("!{error}"),
+        Reply::Integer(n) => n.to_string(),
+        Reply::Bulk(bytes) => format!("\"{}\"", bytes.escape_ascii()),
+        Reply::Nil => "nil".to_owned(),
+        Reply::NilArray => "nil array".to_owned(),
+        Reply::Array(items) => format!("[{}]", list(items)),
+        Reply::Set(items) => format!("{{{}}}", list(items)),
+        Reply::Push(items) => format!(">[{}]", list(items)),
+        other => other.to_string(),
+    }
+}

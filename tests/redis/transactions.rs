@@ -1,0 +1,215 @@
+//! `MULTI`, `EXEC` and `WATCH`.
+
+use crate::support::Rig;
+use proptest::prelude::*;
+
+const ABORTED: &str = "!EXECABORT Transaction discarded because of previous errors.";
+
+#[test]
+fn a_transaction_runs_at_exec_and_not_before() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("MULTI", "OK"), ("SET k 1", "QUEUED"), ("INCR k", "QUEUED")]);
+    assert_eq!(rig.say(2, "GET k"), "nil");
+    assert_eq!(rig.say(1, "EXEC"), "[OK, 2]");
+    assert_eq!(rig.say(2, "GET k"), "\"2\"");
+}
+
+#[test]
+fn an_error_while_queueing_aborts_the_transaction() {
+    for bad in ["NOSUCH x", "GET", "CLIENT NOSUCH"] {
+        let mut rig = Rig::new();
+        rig.script(1, &[("MULTI", "OK"), ("SET k 1", "QUEUED")]);
+        assert!(rig.say(1, bad).starts_with('!'), "{bad}");
+        rig.script(1, &[("EXEC", ABORTED), ("GET k", "nil"), ("EXEC", "!ERR EXEC without MULTI")]);
+    }
+}
+
+#[test]
+fn an_error_while_running_undoes_nothing_and_stops_nothing() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("MULTI", "OK"), ("SET k text", "QUEUED"), ("INCR k", "QUEUED")]);
+    rig.script(
+        1,
+        &[
+            ("APPEND k !", "QUEUED"),
+            ("EXEC", "[OK, !ERR value is not an integer or out of range, 5]"),
+        ],
+    );
+}
+
+#[test]
+fn a_nested_multi_and_a_watch_inside_are_errors_that_do_not_abort() {
+    let mut rig = Rig::new();
+    rig.script(
+        1,
+        &[
+            ("MULTI", "OK"),
+            ("MULTI", "!ERR MULTI calls can not be nested"),
+            ("WATCH k", "!ERR WATCH inside MULTI is not allowed"),
+            ("SET k 1", "QUEUED"),
+            ("EXEC", "[OK]"),
+            ("DISCARD", "!ERR DISCARD without MULTI"),
+        ],
+    );
+}
+
+#[test]
+fn exec_with_arguments_ends_the_transaction() {
+    let mut rig = Rig::new();
+    rig.script(
+        1,
+        &[
+            ("MULTI", "OK"),
+            (
+                "EXEC now",
+                "!EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' \
+             command",
+            ),
+            ("DISCARD", "!ERR DISCARD without MULTI"),
+        ],
+    );
+}
+
+/// What happens between `WATCH` and `EXEC`, after what came before.
+fn exec_after(before: &[&str], between: &[&str]) -> String {
+    let mut rig = Rig::new();
+    for line in before {
+        rig.send(2, line);
+    }
+    rig.script(1, &[("WATCH k", "OK")]);
+    for line in between {
+        rig.send(2, line);
+    }
+    rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED")]);
+    rig.say(1, "EXEC")
+}
+
+#[test]
+fn a_watched_key_that_was_touched_stops_exec() {
+    let set = ["SET k v"];
+    for (before, between) in [
+        (&set[..], &["SET k v"][..]),
+        (&set, &["EXPIRE k 100"]),
+        (&set, &["DEL k"]),
+        (&[], &["SET k v", "DEL k"]),
+        (&set, &["SWAPDB 0 1"]),
+        (&set, &["FLUSHALL"]),
+        (&set, &["RENAME k other"]),
+        (&["SET other v"], &["RENAME other k"]),
+        (&set, &["MOVE k 1"]),
+        (&set, &["SET k v PXAT 1"]),
+    ] {
+        assert_eq!(exec_after(before, between), "nil array", "{before:?} {between:?}");
+    }
+}
+
+#[test]
+fn what_changes_nothing_does_not_stop_exec() {
+    for (before, between) in [
+        (&["SADD k a"][..], &["SADD k a"][..]),
+        (&["SET k v"], &["PERSIST k"]),
+        (&["SET k v"], &["GET k", "TTL k", "TOUCH k"]),
+        (&[], &["FLUSHALL"]),
+        (&["SET k v"], &["SET other v", "SELECT 1", "SET k v"]),
+        (&["SET k v"], &["SETNX k w", "SET k w NX"]),
+        (&["ZADD k 1 a"], &["ZADD k 1 a", "ZREM k b", "ZADD k XX GT 0 a"]),
+        (&["HSET k f v"], &["HDEL k g", "HSETNX k f w"]),
+    ] {
+        assert_eq!(exec_after(before, between), "[PONG]", "{before:?} {between:?}");
+    }
+}
+
+#[test]
+fn a_watched_key_that_expires_stops_exec() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("SET k v PX 100", "OK"), ("WATCH k", "OK")]);
+    rig.pass_ms(100);
+    rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "nil array")]);
+}
+
+#[test]
+fn a_key_that_had_expired_when_it_was_watched_does_not() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET k v PX 100", "OK")]);
+    rig.pass_ms(100);
+    rig.script(1, &[("WATCH k", "OK"), ("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "[PONG]")]);
+}
+
+#[test]
+fn a_watch_that_expires_unnoticed_stops_exec() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET k v PX 100", "OK")]);
+    rig.script(1, &[("WATCH k", "OK")]);
+    rig.pass_ms(100);
+    rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "nil array")]);
+}
+
+#[test]
+fn exec_discard_and_unwatch_end_a_watch() {
+    for end in ["EXEC", "DISCARD"] {
+        let mut rig = Rig::new();
+        rig.script(1, &[("WATCH k", "OK"), ("MULTI", "OK")]);
+        rig.send(1, end);
+        rig.told(1);
+        rig.script(2, &[("SET k v", "OK")]);
+        rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "[PONG]")]);
+    }
+    let mut rig = Rig::new();
+    rig.script(1, &[("WATCH k", "OK"), ("UNWATCH", "OK")]);
+    rig.script(2, &[("SET k v", "OK")]);
+    rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", "[PONG]")]);
+}
+
+#[test]
+fn a_client_that_dies_in_multi_leaves_nothing_behind() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("WATCH k", "OK"), ("MULTI", "OK"), ("SET k v", "QUEUED")]);
+    rig.disconnect(1);
+    assert_eq!(rig.say(2, "EXISTS k"), "0");
+    assert!(rig.say(2, "INFO clients").contains("connected_clients:1"));
+}
+
+/// Each with what it does to `k`, given whether that is there and has a time to
+/// live: whether it touches it, and what it leaves.
+type Effect = fn(there: bool, ttl: bool) -> (bool, bool, bool);
+
+const EFFECTS: [(&str, Effect); 9] = [
+    ("SET k v", |_, _| (true, true, false)),
+    ("SET k v KEEPTTL", |there, ttl| (true, true, there && ttl)),
+    ("SET k v EX 100", |_, _| (true, true, true)),
+    ("SETNX k v", |there, ttl| (!there, true, there && ttl)),
+    ("APPEND k v", |there, ttl| (true, true, there && ttl)),
+    ("DEL k", |there, _| (there, false, false)),
+    ("EXPIRE k 100", |there, _| (there, there, there)),
+    ("PERSIST k", |there, ttl| (there && ttl, there, false)),
+    ("STRLEN k", |there, ttl| (false, there, ttl)),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// `EXEC` goes ahead if and only if nothing touched the key since `WATCH`.
+    #[test]
+    fn exec_goes_ahead_exactly_if_the_watched_key_was_not_touched(
+        before in proptest::collection::vec(0..EFFECTS.len(), 0..4),
+        between in proptest::collection::vec(0..EFFECTS.len(), 0..4),
+    ) {
+        let mut rig = Rig::new();
+        let (mut there, mut ttl, mut touched) = (false, false, false);
+        for (lines, counts) in [(before, false), (between, true)] {
+            if counts {
+                rig.script(1, &[("WATCH k", "OK")]);
+            }
+            for effect in lines {
+                let (line, effect) = EFFECTS[effect];
+                rig.send(2, line);
+                let touches;
+                (touches, there, ttl) = effect(there, ttl);
+                touched |= touches && counts;
+            }
+        }
+        rig.script(1, &[("MULTI", "OK"), ("EXISTS k", "QUEUED")]);
+        let answer = if touched { "nil array" } else if there { "[1]" } else { "[0]" };
+        prop_assert_eq!(rig.say(1, "EXEC"), answer);
+    }
+}
