@@ -31,8 +31,9 @@ pub use client::{
 };
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
-    Aggregate, By, Combination, Database, ExpireCondition, Expiry, Inserted, Limits, LposOptions,
-    Page, SetCondition, SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions, ZSources,
+    Aggregate, BitRange, BitUnit, By, Combination, Database, ExpireCondition, Expiry, FieldAction,
+    FieldOperation, FieldType, Inserted, Lcs, LcsMatch, Limits, LposOptions, Overflow, Page,
+    SetCondition, SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions, ZSources,
     ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use error::Error;

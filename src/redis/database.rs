@@ -27,6 +27,7 @@ mod bitmap;
 mod expiry;
 mod hash;
 mod key;
+mod lcs;
 mod list;
 mod scan;
 mod set;
@@ -35,7 +36,9 @@ mod sorted_set;
 mod sorted_set_algebra;
 mod string;
 
+pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
 pub use expiry::{ExpireCondition, Ttl};
+pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
 
 pub use scan::Page;

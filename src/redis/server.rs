@@ -131,6 +131,9 @@ pub struct Server {
     outputs: VecDeque<Output>,
     /// Clients that were released and may have requests waiting.
     released: VecDeque<ClientId>,
+    /// Those that have gone on, for whoever keeps further requests of theirs and
+    /// asked to be told.
+    resumed: Option<VecDeque<ClientId>>,
     /// `DEBUG SLEEP`: until when nobody is served, and who is answered then.
     asleep: Option<(Instant, ClientId)>,
     /// Requests that came meanwhile.
@@ -167,6 +170,7 @@ impl Server {
             running: true,
             outputs: VecDeque::new(),
             released: VecDeque::new(),
+            resumed: None,
             asleep: None,
             backlog: VecDeque::new(),
             paused: None,
@@ -439,7 +443,20 @@ impl Server {
             }
             let Some(client) = self.released.pop_front() else { return };
             self.resume(client);
+            if let Some(resumed) = &mut self.resumed {
+                resumed.push_back(client);
+            }
         }
+    }
+
+    /// From now on, [`Server::poll_resumed`] is asked after every input.
+    pub(crate) fn report_resumed(&mut self) {
+        self.resumed = Some(VecDeque::new());
+    }
+
+    /// The next client that waited and has gone on, in order.
+    pub(crate) fn poll_resumed(&mut self) -> Option<ClientId> {
+        self.resumed.as_mut()?.pop_front()
     }
 
     /// Sends the databases' events to whom they concern.

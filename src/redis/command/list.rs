@@ -5,7 +5,7 @@ use super::super::error::Error;
 use super::super::reply::Reply;
 use super::super::sds::Sds;
 use super::super::server::Call;
-use super::super::value::End;
+use super::super::value::{End, List};
 use super::blocking_list::{blmove, blmpop, blpop, brpop, brpoplpush};
 use super::flag::*;
 use super::key_spec::usage::*;
@@ -114,8 +114,8 @@ fn lset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let index = match integer(args[2]) {
         Ok(index) => index,
         Err(error) => {
-            let missing = call.db().list(args[1])?.is_none();
-            return Err(if missing { Error::NoSuchKey } else { error });
+            let list = call.db().write::<List>(args[1])?;
+            return Err(if list.is_some() { error } else { Error::NoSuchKey });
         }
     };
     call.db().lset(args[1], index, args[3])?;

@@ -65,7 +65,8 @@ pub struct ByteServer {
 impl ByteServer {
     /// Speaks for this server.
     #[must_use]
-    pub fn new(server: Server) -> ByteServer {
+    pub fn new(mut server: Server) -> ByteServer {
+        server.report_resumed();
         ByteServer {
             server,
             connections: IndexMap::default(),
@@ -190,10 +191,21 @@ impl ByteServer {
     /// Lets those go on that were held up and are not any more.
     fn settle(&mut self, now: Instant) {
         self.encode_outputs();
-        for _ in 0..self.stalled.len() {
-            let Some(client) = self.stalled.pop_front() else { return };
+        while let Some(client) = self.next_to_go_on() {
             self.go_on(now, client);
         }
+    }
+
+    /// Those that waited for others go on in the order in which they were
+    /// released; after a pause of the whole server, in that of their requests.
+    fn next_to_go_on(&mut self) -> Option<ClientId> {
+        while let Some(client) = self.server.poll_resumed() {
+            if let Some(at) = self.stalled.iter().position(|stalled| *stalled == client) {
+                return self.stalled.remove(at);
+            }
+        }
+        let at = self.stalled.iter().position(|stalled| !self.server.is_held_up(*stalled))?;
+        self.stalled.remove(at)
     }
 
     fn encode_outputs(&mut self) {

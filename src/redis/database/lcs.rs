@@ -1,0 +1,152 @@
+//! `LCS`: the longest common subsequence of two strings.
+//!
+//! Of several that are equally long, the one that is found walking back through
+//! the table of dynamic programming, turning towards the beginning of the second
+//! string where there is a choice.
+//!
+//! Source: <https://redis.io/commands/lcs/>, `t_string.c`.
+
+use super::super::error::Error;
+use super::super::value::{StringValue, Value};
+use super::Database;
+use std::ops::Range;
+
+/// What two strings have in common, in order though not in one piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lcs {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The pieces it is made of, the last one first.
+    pub matches: Vec<LcsMatch>,
+}
+
+/// A piece that two strings have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LcsMatch {
+    /// Where it is in the first string.
+    pub a: Range<usize>,
+    /// Where it is in the second string.
+    pub b: Range<usize>,
+}
+
+impl Database {
+    /// `LCS`: the longest common subsequence of two strings; a missing one is
+    /// empty. Takes O(n × m) time, and memory.
+    ///
+    /// # Errors
+    ///
+    /// Its own, where one of the values is no string, or where the table would be
+    /// larger than a string may be.
+    pub fn lcs(&mut self, a: &[u8], b: &[u8]) -> Result<Lcs, Error> {
+        let limit = self.limits.string;
+        let (a, b) = self.lcs_strings(a, b)?;
+        let table = Table::of(a, b, limit)?;
+        Ok(table.walk_back(a, b))
+    }
+
+    /// `LCS … LEN`: only its length.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::lcs`].
+    pub fn lcs_len(&mut self, a: &[u8], b: &[u8]) -> Result<usize, Error> {
+        let limit = self.limits.string;
+        let (a, b) = self.lcs_strings(a, b)?;
+        Ok(Table::of(a, b, limit)?.at(a.len(), b.len()) as usize)
+    }
+
+    /// The strings to compare.
+    pub(crate) fn lcs_strings(&mut self, a: &[u8], b: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+        const NOT_STRINGS: Error = Error::text("ERR The specified keys must contain string values");
+        let first = self.read::<StringValue>(a).is_ok();
+        let second = self.read::<StringValue>(b).is_ok();
+        if !first || !second {
+            return Err(NOT_STRINGS);
+        }
+        let bytes = |key: &[u8]| match self.keyspace.get(key).map(|entry| &entry.value) {
+            Some(Value::String(string)) => string.as_slice(),
+            Some(_) | None => &[],
+        };
+        Ok((bytes(a), bytes(b)))
+    }
+}
+
+/// For each pair of beginnings of the two strings, how long their longest common
+/// subsequence is.
+struct Table {
+    lengths: Vec<u32>,
+    width: usize,
+}
+
+impl Table {
+    fn of(a: &[u8], b: &[u8], limit: u64) -> Result<Table, Error> {
+        const TOO_LARGE: &str =
+            "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+        const NO_MEMORY: &str =
+            "ERR Insufficient memory, failed allocating transient memory for LCS";
+        let width = b.len() + 1;
+        let size = (a.len() as u128 + 1) * width as u128;
+        if size * size_of::<u32>() as u128 > limit.into() {
+            return Err(Error::text(TOO_LARGE));
+        }
+        let size = size as usize;
+        let mut lengths = Vec::new();
+        lengths.try_reserve_exact(size).map_err(|_| Error::text(NO_MEMORY))?;
+        lengths.resize(size, 0);
+        for (i, byte) in a.iter().enumerate() {
+            let (above, row) = lengths[i * width..(i + 2) * width].split_at_mut(width);
+            for (j, other) in b.iter().enumerate() {
+                row[j + 1] = if byte == other { above[j] + 1 } else { above[j + 1].max(row[j]) };
+            }
+        }
+        Ok(Table { lengths, width })
+    }
+
+    fn at(&self, i: usize, j: usize) -> u32 {
+        self.lengths[i * self.width + j]
+    }
+
+    fn walk_back(&self, a: &[u8], b: &[u8]) -> Lcs {
+        let mut found = Lcs::default();
+        let (mut i, mut j) = (a.len(), b.len());
+        let mut open: Option<LcsMatch> = None;
+        while i > 0 && j > 0 {
+            if a[i - 1] == b[j - 1] {
+                found.bytes.push(a[i - 1]);
+                let piece = open.get_or_insert(LcsMatch { a: i..i, b: j..j });
+                (i, j) = (i - 1, j - 1);
+                (piece.a.start, piece.b.start) = (i, j);
+                continue;
+            }
+            found.matches.extend(open.take());
+            if self.at(i - 1, j) > self.at(i, j - 1) {
+                i -= 1;
+            } else {
+                j -= 1;
+            }
+        }
+        found.matches.extend(open);
+        found.bytes.reverse();
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SetOptions;
+    use super::*;
+
+    #[test]
+    fn the_pieces_come_last_one_first() -> Result<(), Error> {
+        let mut db = Database::new();
+        db.set(b"a", b"ohmytext", SetOptions::default())?;
+        db.set(b"b", b"mynewtext", SetOptions::default())?;
+        let lcs = db.lcs(b"a", b"b")?;
+        assert_eq!(lcs.bytes, b"mytext");
+        let pieces = [LcsMatch { a: 4..8, b: 5..9 }, LcsMatch { a: 2..4, b: 0..2 }];
+        assert_eq!(lcs.matches, pieces);
+        assert_eq!(db.lcs_len(b"a", b"b")?, 6);
+        assert_eq!(db.lcs(b"a", b"missing")?, Lcs::default());
+        Ok(())
+    }
+}
