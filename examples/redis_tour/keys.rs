@@ -20,7 +20,7 @@ pub(crate) const STORY: Story = &[
     ("PEXPIRETIME hello", "4102444900000"),
     ("PEXPIRE hello 100000 NX", "0"),
     ("RENAME hello greetings", "OK"),
-    ("TTL greetings", "2306932132"),
+    ("PEXPIRETIME greetings", "4102444900000"),
     ("RENAMENX hallo hillo", "0"),
     ("COPY hillo copy", "1"),
     ("COPY hillo copy REPLACE", "1"),
