@@ -17,6 +17,7 @@ pub(crate) const STORY: Story = &[
     ("GETRANGE name 0 2", r#""\xe6\xad\xa6""#),
     ("BITCOUNT name", "41"),
     ("GETBIT name 0", "1"),
+    ("BITFIELD_RO name GET u8 #0 GET u8 #1 GET u8 #2", "[230, 173, 166]"),
     ("BITPOS name 0", "3"),
     ("BITPOS name 1 1", "8"),
     ("BITPOS name 1 9 -1 BIT", "10"),

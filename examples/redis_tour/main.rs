@@ -11,19 +11,23 @@ mod bitmaps;
 mod hashes;
 mod keys;
 mod lists;
+mod server;
 mod sets;
 mod sorted_sets;
 mod strings;
+mod transactions;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
-use stunt_double::redis::{self, Client, ClientError, Pipeline, Redis, Reply, ServerOptions};
+use stunt_double::redis::{
+    self, Client, ClientError, Pipeline, Redis, Reply, ServerOptions, Subscription,
+};
 use stunt_double::sim::{Node, Sim};
 
 /// Commands with their answers.
 type Story = &'static [(&'static str, &'static str)];
 
-const STORIES: [(&str, Story); 7] = [
+const STORIES: [(&str, Story); 9] = [
     ("strings: a greeting, a counter and a price", strings::STORY),
     ("bitmaps: one bit turns foo into goo", bitmaps::STORY),
     ("hashes: a user", hashes::STORY),
@@ -31,6 +35,8 @@ const STORIES: [(&str, Story); 7] = [
     ("sets: who likes what", sets::STORY),
     ("sorted sets: a high-score table", sorted_sets::STORY),
     ("keys: patterns, lives and names", keys::STORY),
+    ("transactions: all or nothing, if nobody was there first", transactions::STORY),
+    ("the connection, and the server behind it", server::STORY),
 ];
 
 /// A reply on one line, strings in quotes.
@@ -167,6 +173,39 @@ async fn expiry(node: &Node, client: &Client) -> Result<(), ClientError> {
     Ok(())
 }
 
+/// What the clock decides, on the world's clock.
+async fn clocks(client: &Client) -> Result<(), ClientError> {
+    common::heading("the server's clock is the world's");
+    for line in ["TIME", "LASTSAVE", "BGSAVE", "BGREWRITEAOF", "CLIENT ID", "COMMAND COUNT"] {
+        println!("{line} => {}", say(client, line).await?);
+    }
+    let info = client.call(["INFO", "server"]).await?;
+    let uptime = info.as_text().and_then(|text| text.lines().find(|l| l.starts_with("uptime")));
+    println!("INFO => {}", uptime.expect("it has been up for a while"));
+    Ok(())
+}
+
+async fn messages(node: &Node, redis: &Redis, client: &Client) -> Result<(), ClientError> {
+    common::heading("publish and subscribe, and what happens to a key");
+    client.call(["CONFIG", "SET", "notify-keyspace-events", "Ex"]).await?;
+    let mut news = Subscription::open(node, redis).await?;
+    news.subscribe(["news"]).await?;
+    news.psubscribe(["__keyevent@*"]).await?;
+    news.ssubscribe(["shard"]).await?;
+    client.call(["PUBLISH", "news", "hello"]).await?;
+    client.call(["SPUBLISH", "shard", "here"]).await?;
+    client.call(["SET", "session", "alice", "PX", "1500"]).await?;
+    for expected in ["hello", "here", "session"] {
+        let message = news.next().await?;
+        println!("{}: {} on {:?}", node.now(), message.text(), message.channel);
+        assert_eq!(message.text(), expected);
+    }
+    news.unsubscribe(["news"]).await?;
+    news.punsubscribe(["__keyevent@*"]).await?;
+    assert_eq!(client.call(["PUBLISH", "news", "gone"]).await?.as_integer(), Some(0));
+    Ok(())
+}
+
 /// The same commands in one go, first plainly and then as a transaction. Only the
 /// transaction keeps other clients from between them.
 async fn pipelines(client: &Client) -> Result<(), ClientError> {
@@ -193,6 +232,8 @@ async fn tour(node: Node, redis: Redis) -> Result<(), ClientError> {
     scans(&client).await?;
     patterns(&client).await?;
     expiry(&node, &client).await?;
+    messages(&node, &redis, &client).await?;
+    clocks(&client).await?;
     pipelines(&client).await
 }
 

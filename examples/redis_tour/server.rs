@@ -1,0 +1,45 @@
+//! The connection, and the server behind it.
+
+use super::Story;
+
+/// What is said, and what Redis answers.
+#[rustfmt::skip]
+pub(crate) const STORY: Story = &[
+    ("PING", "PONG"),
+    ("PING hello", r#""hello""#),
+    ("ECHO hello", r#""hello""#),
+    ("CLIENT SETNAME tour", "OK"),
+    ("CLIENT GETNAME", r#""tour""#),
+    ("CLIENT NO-EVICT off", "OK"),
+    ("CLIENT REPLY ON", "OK"),
+    ("CLIENT PAUSE 0", "OK"),
+    ("CLIENT UNPAUSE", "OK"),
+    ("CLIENT KILL ID 99999", "0"),
+    ("CLIENT UNBLOCK 99999", "0"),
+    ("AUTH default anything", "OK"),
+    ("AUTH secret", "(error) ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"),
+    ("HELLO 9", "(error) NOPROTO unsupported protocol version"),
+    ("CONFIG SET hash-max-listpack-entries 1", "OK"),
+    ("HSET two a 1 b 2", "2"),
+    ("OBJECT ENCODING two", r#""hashtable""#),
+    ("CONFIG GET hash-max-listpack-entries", r#"["hash-max-listpack-entries", "1"]"#),
+    ("CONFIG SET hash-max-listpack-entries 512", "OK"),
+    ("CONFIG RESETSTAT", "OK"),
+    ("COMMAND GETKEYS MSET a 1 b 2", r#"["a", "b"]"#),
+    ("COMMAND INFO PING", r#"[["ping", -1, [fast], 0, 0, 0, [@fast, @connection], ["request_policy:all_shards", "response_policy:all_succeeded"], [], []]]"#),
+    ("SET small value", "OK"),
+    ("MEMORY USAGE small", "64"),
+    ("SAVE", "OK"),
+    ("PUBLISH nobody listens", "0"),
+    ("SPUBLISH nobody listens", "0"),
+    ("PUBSUB CHANNELS", "[]"),
+    ("PUBSUB NUMSUB nobody", r#"["nobody", 0]"#),
+    ("PUBSUB NUMPAT", "0"),
+    ("PUBSUB SHARDCHANNELS", "[]"),
+    ("PUBSUB SHARDNUMSUB nobody", r#"["nobody", 0]"#),
+    ("DEBUG SET-ACTIVE-EXPIRE 1", "OK"),
+    ("DEBUG SLEEP 0", "OK"),
+    ("DEBUG OBJECT missing", "(error) ERR no such key"),
+    ("Unknown command", "(error) ERR unknown command 'Unknown', with args beginning with: 'command' "),
+    ("RESET", "RESET"),
+];
