@@ -306,7 +306,8 @@ proptest! {
         for step in steps {
             match step {
                 Step::Push(key, n) => {
-                    let elements: Vec<String> = (pushed..pushed + n).map(|n| n.to_string()).collect();
+                    let new = pushed..pushed + n;
+                    let elements: Vec<String> = new.map(|n| n.to_string()).collect();
                     pushed += n;
                     rig.say(9, &format!("RPUSH k{key} {}", elements.join(" ")));
                     model.lists.entry(key).or_default().extend(elements);
@@ -320,7 +321,8 @@ proptest! {
                     let command = if left { "BLPOP" } else { "BRPOP" };
                     rig.send(client, &format!("{command} {} 0", names.join(" ")));
                     let answer = model.pop(&keys, left);
-                    prop_assert_eq!(rig.told(client), answer.clone().into_iter().collect::<Vec<_>>());
+                    let expected: Vec<String> = answer.iter().cloned().collect();
+                    prop_assert_eq!(rig.told(client), expected);
                     if answer.is_none() {
                         model.waiting.push((client, keys, left));
                     }

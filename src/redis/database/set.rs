@@ -329,8 +329,8 @@ mod tests {
                 let set: Vec<&[u8]> = set.iter().map(|member| member.as_bytes()).collect();
                 db.sadd(key, &set)?;
             }
-            let model: Vec<BTreeSet<Vec<u8>>> =
-                model.into_iter().map(|s| s.into_iter().map(String::into_bytes).collect()).collect();
+            let bytes = |set: BTreeSet<String>| set.into_iter().map(String::into_bytes).collect();
+            let model: Vec<BTreeSet<Vec<u8>>> = model.into_iter().map(bytes).collect();
             let first = model[0].clone();
             let union = model.iter().flatten().cloned().collect::<BTreeSet<_>>();
             let inter = model.iter().skip(1).fold(first.clone(), |a, b| &a & b);
