@@ -13,28 +13,29 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
 use stunt_double::redis::resp::ByteServer;
-use stunt_double::redis::value::{End, bitmap};
+use stunt_double::redis::value::End;
 use stunt_double::redis::{ClientId, Database, Output, Server, ServerOptions, SetOptions};
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
 const CLIENT: ClientId = ClientId(1);
 
-/// Operations in one measured run.
+/// Operations in one measured run of what has no million of anything.
 const OPERATIONS: usize = 10_000;
 
-/// Keys of 10 bytes, as `redis-benchmark` would draw them with as many keys.
+/// Keys of 10 bytes, such as `key:000042`.
 fn keys(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|i| format!("key:{i:06}").into_bytes()).collect()
 }
 
-/// The keys in the order in which a run asks for them: scattered.
-fn scattered(keys: &[Vec<u8>]) -> Vec<&[u8]> {
+/// Every key once, in an order that jumps about; they lie in the order in which
+/// they are asked for, as requests do that arrive.
+fn scattered(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut at = 0;
-    (0..OPERATIONS)
+    (0..keys.len())
         .map(|_| {
             at = (at + 618_033_989) % keys.len();
-            keys[at].as_slice()
+            keys[at].clone()
         })
         .collect()
 }
@@ -67,11 +68,12 @@ fn get_and_set(c: &mut Criterion) {
     let keys = keys(1_000_000);
     let asked = scattered(&keys);
     let mut group = c.benchmark_group("a million keys");
-    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    group.throughput(Throughput::Elements(asked.len() as u64));
+    group.sample_size(10);
 
     let mut map = bare(&keys);
     group.bench_function("bare get", |b| {
-        b.iter(|| asked.iter().for_each(|key| _ = black_box(map.get(*key))));
+        b.iter(|| asked.iter().for_each(|key| _ = black_box(map.get(key.as_slice()))));
     });
     let value = Bytes::from_static(b"value:01");
     group.bench_function("bare insert", |b| {
@@ -97,7 +99,7 @@ fn get_and_set(c: &mut Criterion) {
     drop(db);
 
     let mut server = server(&keys);
-    let mut call = |server: &mut Server, request: &[&[u8]]| {
+    let call = |server: &mut Server, request: &[&[u8]]| {
         server.handle_input(NOW, CLIENT, request);
         let Some(Output::Reply { reply, .. }) = server.poll_output() else {
             unreachable!("a command is answered")
@@ -116,7 +118,7 @@ fn get_and_set(c: &mut Criterion) {
 /// The cost of GET with ever more other keys.
 fn other_keys(c: &mut Criterion) {
     let mut group = c.benchmark_group("GET of 1,000 keys among");
-    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    group.throughput(Throughput::Elements(1_000));
     for count in [1_000, 100_000, 10_000_000] {
         let keys = keys(count);
         let hot: Vec<Vec<u8>> = keys.iter().step_by(count / 1_000).cloned().collect();
@@ -148,29 +150,31 @@ fn pipelines(requests: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
 /// Bytes in to bytes out, pipelined, over a million keys.
 fn resp(c: &mut Criterion) {
     let mut group = c.benchmark_group("RESP");
-    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    group.sample_size(10);
     for count in [1, 1_000_000] {
         let keys = keys(count);
-        let asked = scattered(&keys);
+        // One key is asked for again and again.
+        let asked = if count == 1 { vec![keys[0].clone(); OPERATIONS] } else { scattered(&keys) };
+        group.throughput(Throughput::Elements(asked.len() as u64));
         let request = |words: &[&[u8]]| {
             let mut bytes = Vec::new();
             write_request(words, &mut bytes);
             bytes
         };
-        let members: Vec<String> =
-            (0..OPERATIONS).map(|i| format!("element:{:06}", i % count)).collect();
         let scores: Vec<String> =
-            (0..OPERATIONS).map(|i| format!("{}", i * 7_919 % 10_007)).collect();
-        let kinds: [(&str, Vec<Vec<u8>>); 3] = [
-            ("GET", pipelines(asked.iter().map(|key| request(&[b"GET", key])))),
-            ("SET", pipelines(asked.iter().map(|key| request(&[b"SET", key, b"value:01"])))),
-            (
-                "ZADD",
-                pipelines(members.iter().zip(&scores).map(|(member, score)| {
-                    request(&[b"ZADD", b"zset", score.as_bytes(), member.as_bytes()])
-                })),
-            ),
-        ];
+            (0..asked.len()).map(|i| format!("{}", i * 7_919 % 1_000_003)).collect();
+        let kinds: [(&str, Vec<Vec<u8>>); 3] =
+            [
+                ("GET", pipelines(asked.iter().map(|key| request(&[b"GET", key])))),
+                ("SET", pipelines(asked.iter().map(|key| request(&[b"SET", key, b"value:01"])))),
+                // The same million members, each time with other scores.
+                (
+                    "ZADD",
+                    pipelines(asked.iter().zip(&scores).map(|(member, score)| {
+                        request(&[b"ZADD", b"zset", score.as_bytes(), member])
+                    })),
+                ),
+            ];
         for (name, pipelines) in kinds {
             let mut server = ByteServer::new(server(&keys));
             server.connected(NOW, CLIENT, "bench");
@@ -185,6 +189,53 @@ fn resp(c: &mut Criterion) {
                 });
             });
         }
+    }
+    group.finish();
+}
+
+fn lists(c: &mut Criterion) {
+    let mut group = c.benchmark_group("lists");
+    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    let element = Bytes::from_static(b"element:0000");
+    group.bench_function("bare VecDeque: push and pop", |b| {
+        let mut deque: VecDeque<Bytes> = (0..1_000).map(|_| element.clone()).collect();
+        b.iter(|| {
+            for _ in 0..OPERATIONS {
+                deque.push_front(Bytes::copy_from_slice(black_box(&element)));
+                black_box(deque.pop_back());
+            }
+        });
+    });
+    group.bench_function("List: push and pop", |b| {
+        let mut list: stunt_double::redis::value::List =
+            (0..1_000).map(|_| element.as_ref().into()).collect();
+        b.iter(|| {
+            for _ in 0..OPERATIONS {
+                list.push(End::Left, black_box(element.as_ref()));
+                black_box(list.pop(End::Right));
+            }
+        });
+    });
+    for len in [1_000, 1_000_000] {
+        let mut db = Database::new();
+        for _ in 0..len {
+            db.push(b"list", End::Right, &[&element]).expect("a list");
+        }
+        group.bench_function(BenchmarkId::new("typed LPUSH and RPOP at", len), |b| {
+            b.iter(|| {
+                for _ in 0..OPERATIONS {
+                    db.push(b"list", End::Left, &[&element]).expect("a list");
+                    black_box(db.pop(b"list", End::Right)).expect("a list");
+                }
+            });
+        });
+        group.bench_function(BenchmarkId::new("LINDEX in the middle of", len), |b| {
+            b.iter(|| {
+                for _ in 0..OPERATIONS {
+                    black_box(db.lindex(b"list", len / 2)).expect("a list");
+                }
+            });
+        });
     }
     group.finish();
 }
@@ -239,6 +290,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .sample_size(20);
-    targets = get_and_set, resp
+    targets = get_and_set, other_keys, resp, lists, whole_keyspace
 }
 criterion_main!(benches);

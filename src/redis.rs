@@ -21,6 +21,7 @@ mod reply;
 pub mod resp;
 mod sds;
 mod server;
+mod slot_table;
 mod transaction;
 pub mod value;
 

@@ -21,7 +21,7 @@
 //! - Who has changed a key says so once, through `changed`: that is what `WATCH`,
 //!   the events and the count of changes for save points hear of.
 //! - A collection that becomes empty goes, with a `del` event after that of the
-//!   operation (`remove_if_empty`).
+//!   operation (`remove_emptied`).
 
 mod bitmap;
 mod expiry;
@@ -414,15 +414,11 @@ impl Database {
         entry
     }
 
-    /// Removes a key that was emptied, with its `del` event; whether it was.
-    pub(crate) fn remove_if_empty<T: Kind>(&mut self, key: &[u8]) -> bool {
-        let slot = self.keyspace.find(key);
-        let gone = slot.filter(|s| T::of(&self.keyspace.entry(*s).value).is_some_and(T::is_gone));
-        if let Some(slot) = gone {
-            self.remove_slot(slot);
+    /// Removes a key whose collection was emptied, if it was, with its `del` event.
+    pub(crate) fn remove_emptied(&mut self, emptied: bool, key: &[u8]) {
+        if emptied && self.take(key).is_some() {
             self.notify(EventClasses::GENERIC, "del", key);
         }
-        gone.is_some()
     }
 
     /// A key was changed, in so many ways: `WATCH`, save points and those who

@@ -1,6 +1,6 @@
 //! The keyspace: one database's keys, their values and their times to live.
 //!
-//! Entries lie densely in slots `0..len`, found through a hash table of slot
+//! Entries lie densely in slots `0..len`, found through a table of slot
 //! numbers. A removal moves the last entry into the gap. So an entry is only
 //! ever moved to a lower slot, from the end: a scan that walks the slots
 //! downwards therefore returns every key that is present from its start to its
@@ -12,8 +12,9 @@
 //! the entries whose `expires_at` is not [`NEVER`].
 
 use super::sds::Sds;
+pub(crate) use super::slot_table::Slot;
+use super::slot_table::SlotTable;
 use super::value::Value;
-use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -22,10 +23,11 @@ use std::hash::BuildHasher;
 pub(crate) const NEVER: i64 = i64::MAX;
 
 /// Entries in a chunk.
-const CHUNK: usize = 512;
+const CHUNK: usize = 32_768;
 
 /// A key with what it holds. One cache line.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Entry {
     pub(crate) key: Sds,
     pub(crate) value: Value,
@@ -46,20 +48,12 @@ impl Entry {
     }
 }
 
-/// Where an entry lies now.
-pub(crate) type Slot = u32;
-
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Keyspace {
-    table: HashTable<Slot>,
+    table: SlotTable,
     chunks: Vec<Vec<Entry>>,
     len: usize,
     expires: BTreeSet<(i64, Slot)>,
-}
-
-/// The table's hash of an entry's: 32 bits are kept, spread over 64 here.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn hash_of(key: &[u8]) -> u32 {
@@ -78,12 +72,7 @@ impl Keyspace {
 
     pub(crate) fn find(&self, key: &[u8]) -> Option<Slot> {
         let chunks = &self.chunks;
-        let hash = hash_of(key);
-        let same = |slot: &Slot| {
-            let entry = at(chunks, *slot);
-            entry.hash == hash && entry.key.as_slice() == key
-        };
-        self.table.find(spread(hash), same).copied()
+        self.table.find(hash_of(key), |slot| at(chunks, slot).key.as_slice() == key)
     }
 
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {
@@ -111,8 +100,7 @@ impl Keyspace {
         let entry = Entry { key: Sds::new(key), value, expires_at: NEVER, accessed, hash };
         self.chunks.last_mut().expect("one was just made").push(entry);
         self.len += 1;
-        let chunks = &self.chunks;
-        self.table.insert_unique(spread(hash), slot, |slot| spread(at(chunks, *slot).hash));
+        self.table.insert(hash, slot);
         slot
     }
 
@@ -123,9 +111,7 @@ impl Keyspace {
         if expires_at != NEVER {
             self.expires.remove(&(expires_at, slot));
         }
-        if let Ok(found) = self.table.find_entry(spread(hash), |other| *other == slot) {
-            found.remove();
-        }
+        self.table.remove(hash, slot);
         let last = self.chunks.last_mut().and_then(Vec::pop).expect("an entry is in a slot");
         if self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
@@ -135,9 +121,7 @@ impl Keyspace {
         if from == slot {
             return last;
         }
-        if let Some(place) = self.table.find_mut(spread(last.hash), |other| *other == from) {
-            *place = slot;
-        }
+        self.table.moved(last.hash, from, slot);
         if last.expires_at != NEVER {
             self.expires.remove(&(last.expires_at, from));
             self.expires.insert((last.expires_at, slot));

@@ -87,8 +87,6 @@ pub(crate) trait Kind: Sized {
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
     /// A value of this type.
     fn wrap(self) -> Value;
-    /// Whether its key must go: an empty list, hash or set is no value.
-    fn is_gone(&self) -> bool;
 }
 
 impl Kind for StringValue {
@@ -102,11 +100,6 @@ impl Kind for StringValue {
 
     fn wrap(self) -> Value {
         Value::String(self)
-    }
-
-    /// An empty string is a value.
-    fn is_gone(&self) -> bool {
-        false
     }
 }
 
@@ -122,10 +115,6 @@ impl Kind for List {
     fn wrap(self) -> Value {
         Value::List(Box::new(self))
     }
-
-    fn is_gone(&self) -> bool {
-        self.is_empty()
-    }
 }
 
 impl Kind for Hash {
@@ -139,10 +128,6 @@ impl Kind for Hash {
 
     fn wrap(self) -> Value {
         Value::Hash(Box::new(self))
-    }
-
-    fn is_gone(&self) -> bool {
-        self.is_empty()
     }
 }
 
@@ -158,10 +143,6 @@ impl Kind for Set {
     fn wrap(self) -> Value {
         Value::Set(Box::new(self))
     }
-
-    fn is_gone(&self) -> bool {
-        self.is_empty()
-    }
 }
 
 impl Kind for SortedSet {
@@ -175,10 +156,6 @@ impl Kind for SortedSet {
 
     fn wrap(self) -> Value {
         Value::SortedSet(Box::new(self))
-    }
-
-    fn is_gone(&self) -> bool {
-        self.is_empty()
     }
 }
 

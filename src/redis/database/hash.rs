@@ -72,9 +72,10 @@ impl Database {
     pub fn hdel(&mut self, key: &[u8], fields: &[&[u8]]) -> Result<usize, Error> {
         let Some(hash) = self.write::<Hash>(key)? else { return Ok(0) };
         let removed = fields.iter().filter(|field| hash.remove(field).is_some()).count();
+        let emptied = hash.is_empty();
         if removed > 0 {
             self.changed(key, EventClasses::HASH, "hdel", removed as u64);
-            self.remove_if_empty::<Hash>(key);
+            self.remove_emptied(emptied, key);
         }
         Ok(removed)
     }

@@ -141,9 +141,7 @@ impl Database {
             End::Right => "rpop",
         };
         self.changed(key, EventClasses::LIST, event, count as u64);
-        if emptied {
-            self.remove_if_empty::<List>(key);
-        }
+        self.remove_emptied(emptied, key);
     }
 
     /// `LMOVE`: moves the element at an end of one list to an end of another,
@@ -281,9 +279,7 @@ impl Database {
         if removed > 0 {
             let emptied = list.is_empty();
             self.changed(key, EventClasses::LIST, "lrem", removed as u64);
-            if emptied {
-                self.remove_if_empty::<List>(key);
-            }
+            self.remove_emptied(emptied, key);
         }
         Ok(removed)
     }
@@ -300,9 +296,7 @@ impl Database {
         let removed = len - list.len();
         // Even one that keeps everything is told, though it counts as no change.
         self.changed(key, EventClasses::LIST, "ltrim", removed as u64);
-        if removed == len {
-            self.remove_if_empty::<List>(key);
-        }
+        self.remove_emptied(removed == len, key);
         Ok(())
     }
 

@@ -71,15 +71,9 @@ impl Database {
         let emptied = set.is_empty();
         if removed > 0 {
             self.changed(key, EventClasses::SET, "srem", removed as u64);
-            self.remove_if(emptied, key);
+            self.remove_emptied(emptied, key);
         }
         Ok(removed)
-    }
-
-    fn remove_if(&mut self, emptied: bool, key: &[u8]) {
-        if emptied {
-            self.remove_if_empty::<Set>(key);
-        }
     }
 
     /// `SMOVE`: moves a member from one set to another; whether it was there.
@@ -108,7 +102,7 @@ impl Database {
         }
         let emptied = from.is_empty();
         self.changed(source, EventClasses::SET, "srem", 1);
-        self.remove_if(emptied, source);
+        self.remove_emptied(emptied, source);
         if self.write_or_insert::<Set>(destination)?.insert(member, max_intset) {
             self.changed(destination, EventClasses::SET, "sadd", 1);
         }
@@ -141,7 +135,7 @@ impl Database {
         }
         let emptied = set.is_empty();
         self.changed(key, EventClasses::SET, "spop", members.len() as u64);
-        self.remove_if(emptied, key);
+        self.remove_emptied(emptied, key);
         Ok(members)
     }
 

@@ -204,9 +204,10 @@ impl Database {
     pub fn zrem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
         let removed = members.iter().filter(|member| set.remove(member).is_some()).count();
+        let emptied = set.is_empty();
         if removed > 0 {
             self.changed(key, EventClasses::SORTED_SET, "zrem", removed as u64);
-            self.remove_if_empty::<SortedSet>(key);
+            self.remove_emptied(emptied, key);
         }
         Ok(removed)
     }
@@ -220,6 +221,7 @@ impl Database {
     pub fn zremrange(&mut self, key: &[u8], range: &ZRange) -> Result<usize, Error> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
         let removed = set.drain_range(range.ranks(set, false));
+        let emptied = set.is_empty();
         if removed > 0 {
             let event = match range {
                 ZRange::Ranks(..) => "zremrangebyrank",
@@ -227,7 +229,7 @@ impl Database {
                 ZRange::Lex(..) => "zremrangebylex",
             };
             self.changed(key, EventClasses::SORTED_SET, event, removed as u64);
-            self.remove_if_empty::<SortedSet>(key);
+            self.remove_emptied(emptied, key);
         }
         Ok(removed)
     }
@@ -357,13 +359,14 @@ impl Database {
         };
         let count = count.min(set.len());
         let popped: Vec<(Sds, f64)> = (0..count).filter_map(|_| pop(set)).collect();
+        let emptied = set.is_empty();
         if !popped.is_empty() {
             let event = match end {
                 End::Left => "zpopmin",
                 End::Right => "zpopmax",
             };
             self.changed(key, EventClasses::SORTED_SET, event, popped.len() as u64);
-            self.remove_if_empty::<SortedSet>(key);
+            self.remove_emptied(emptied, key);
         }
         Ok(popped)
     }

@@ -1,0 +1,30 @@
+//! What a small string key costs in memory, by a counting allocator. One test,
+//! alone in its process, so that nobody else allocates meanwhile.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use stunt_double::redis::{Database, SetOptions};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Just past seven eighths of a power of two: the table's room is never slacker
+/// than this.
+const KEYS: usize = 917_505;
+
+#[test]
+fn a_small_string_key_is_small() {
+    let region = Region::new(ALLOCATOR);
+    let mut db = Database::new();
+    for i in 0..KEYS {
+        let (key, value) = (format!("k{i:07}"), format!("v{i:07}"));
+        db.set(key.as_bytes(), value.as_bytes(), SetOptions::default()).unwrap();
+    }
+    let used = region.change();
+    assert_eq!(db.len(), KEYS);
+    let bytes = (used.bytes_allocated - used.bytes_deallocated) / KEYS;
+    println!("{bytes} bytes for each key of 8 bytes with a value of 8 bytes");
+    assert!(bytes <= 100, "{bytes} bytes");
+}
