@@ -221,6 +221,12 @@ impl Database {
         self.len() == 0
     }
 
+    /// What it has counted so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
     /// Sets the sizes up to which values keep their compact encodings. Values
     /// that are there keep theirs.
     pub fn set_limits(&mut self, limits: Limits) {

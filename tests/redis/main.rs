@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod bitmaps;
+mod blocking;
 mod connection;
 mod durability;
 mod expiry;
+mod lists;
 mod pubsub;
 mod scan;
+mod sets;
+mod strings;
 mod support;
 mod transactions;
 mod world;

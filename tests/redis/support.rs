@@ -65,8 +65,8 @@ impl Rig {
 
     /// Everything that a client was told since it was last asked.
     pub(crate) fn told(&mut self, client: u64) -> Vec<String> {
-        let replies = self.replies.entry(client).or_default();
-        replies.drain(..).map(|reply| short(&reply)).collect()
+        let replies = self.replies.get_mut(&client).into_iter();
+        replies.flat_map(|replies| replies.drain(..)).map(|reply| short(&reply)).collect()
     }
 
     /// Asserts the answers of one client to several lines.

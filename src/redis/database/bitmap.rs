@@ -347,7 +347,7 @@ mod tests {
         let bits = |start, end, unit| BitRange { start, end, unit }.bits(3);
         assert_eq!(bits(0, None, BitUnit::Byte), Some(0..24));
         assert_eq!(bits(1, Some(1), BitUnit::Byte), Some(8..16));
-        assert_eq!(bits(-9, Some(99), BitUnit::Bit), Some(0..24));
+        assert_eq!(bits(-9, Some(99), BitUnit::Bit), Some(15..24));
         assert_eq!(bits(i64::MIN, Some(i64::MAX), BitUnit::Byte), Some(0..24));
         assert_eq!(bits(3, None, BitUnit::Byte), None);
         assert_eq!(BitRange::default().bits(0), None);

@@ -206,7 +206,8 @@ mod tests {
             let range = start..start + len;
             let model = bits(&bytes);
             let within = || model.iter().enumerate().filter(|(i, _)| range.contains(&(*i as u64)));
-            prop_assert_eq!(count_range(&bytes, range.clone()), within().filter(|b| *b.1).count() as u64);
+            let ones = within().filter(|b| *b.1).count() as u64;
+            prop_assert_eq!(count_range(&bytes, range.clone()), ones);
             let first = within().find(|b| *b.1 == bit).map(|b| b.0 as u64);
             prop_assert_eq!(position(&bytes, bit, range.clone()), first);
             prop_assert_eq!(count(&bytes), model.iter().filter(|b| **b).count() as u64);
@@ -218,8 +219,10 @@ mod tests {
             let padded = |source: &Vec<u8>| { let mut s = source.clone(); s.resize(len, 0); s };
             let slices: Vec<&[u8]> = sources.iter().map(Vec::as_slice).collect();
             let fold = |with: fn(u8, u8) -> u8| {
-                let combine = |a: Vec<u8>, b: Vec<u8>| a.iter().zip(b).map(|(a, b)| with(*a, b)).collect();
-                sources.iter().map(padded).reduce(combine).unwrap_or_default()
+                let both = |a: Vec<u8>, b: Vec<u8>| {
+                    a.iter().zip(b).map(|(a, b)| with(*a, b)).collect()
+                };
+                sources.iter().map(padded).reduce(both).unwrap_or_default()
             };
             prop_assert_eq!(combine(Operator::And, &slices), fold(|a, b| a & b));
             prop_assert_eq!(combine(Operator::Or, &slices), fold(|a, b| a | b));
