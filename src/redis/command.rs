@@ -61,8 +61,8 @@ pub(crate) enum Run {
     Now(fn(&mut Call<'_>, Args<'_>) -> Answer),
     /// It may answer later, or has answered by itself: `None`.
     Flow(fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>),
-    /// Its first argument says which of these it is.
-    Container(&'static [Command]),
+    /// Alone it is nothing: only its subcommands are.
+    Nothing,
 }
 
 /// What a command does, as bits; the names are those of `COMMAND INFO`.
@@ -118,6 +118,8 @@ pub(crate) struct Command {
     pub(crate) tips: &'static [&'static str],
     pub(crate) keys: &'static [KeySpec],
     pub(crate) summary: &'static str,
+    /// Where its first argument says which of these it is.
+    pub(crate) subcommands: &'static [Command],
     pub(crate) run: Run,
 }
 
@@ -131,7 +133,8 @@ pub(crate) const fn now(
     summary: &'static str,
     run: fn(&mut Call<'_>, Args<'_>) -> Answer,
 ) -> Command {
-    Command { name, arity, flags, categories, tips: &[], keys, summary, run: Run::Now(run) }
+    let (tips, subcommands, run): (_, &[Command], _) = (&[], &[], Run::Now(run));
+    Command { name, arity, flags, categories, tips, keys, summary, subcommands, run }
 }
 
 /// A row that may answer later.
@@ -144,7 +147,8 @@ pub(crate) const fn flow(
     summary: &'static str,
     run: fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>,
 ) -> Command {
-    Command { name, arity, flags, categories, tips: &[], keys, summary, run: Run::Flow(run) }
+    let (tips, subcommands, run): (_, &[Command], _) = (&[], &[], Run::Flow(run));
+    Command { name, arity, flags, categories, tips, keys, summary, subcommands, run }
 }
 
 /// A row with subcommands.
@@ -154,15 +158,19 @@ pub(crate) const fn container(
     flags: u32,
     categories: &'static [&'static str],
     summary: &'static str,
-    rows: &'static [Command],
+    subcommands: &'static [Command],
 ) -> Command {
-    let run = Run::Container(rows);
-    Command { name, arity, flags, categories, tips: &[], keys: &[], summary, run }
+    let run = Run::Nothing;
+    Command { name, arity, flags, categories, tips: &[], keys: &[], summary, subcommands, run }
 }
 
 impl Command {
     pub(crate) const fn tips(self, tips: &'static [&'static str]) -> Command {
         Command { tips, ..self }
+    }
+
+    pub(crate) const fn with(self, subcommands: &'static [Command]) -> Command {
+        Command { subcommands, ..self }
     }
 
     pub(crate) fn has(&self, flag: u32) -> bool {
@@ -174,11 +182,10 @@ impl Command {
         self.name.split_once('|').map_or(self.name, |(_, name)| name)
     }
 
-    pub(crate) fn subcommands(&self) -> &'static [Command] {
-        match self.run {
-            Run::Container(rows) => rows,
-            Run::Now(_) | Run::Flow(_) => &[],
-        }
+    /// Its subcommand of this name, in any case.
+    pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
+        let same = |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(name);
+        self.subcommands.iter().find(same)
     }
 
     /// Whether so many words are a call.
@@ -244,13 +251,11 @@ impl Table {
     /// Redis answers if it is of none.
     pub(crate) fn resolve(&self, args: Args<'_>) -> Result<&'static Command, Error> {
         let Some(command) = self.get(args[0]) else { return Err(unknown_command(args)) };
-        let found = match command.run {
-            Run::Container(rows) if args.len() > 1 => {
-                let name =
-                    |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(args[1]);
-                rows.iter().find(name).ok_or_else(|| unknown_subcommand(args))?
+        let found = match args.get(1) {
+            Some(name) if !command.subcommands.is_empty() => {
+                command.subcommand(name).ok_or_else(|| unknown_subcommand(args))?
             }
-            Run::Container(_) | Run::Now(_) | Run::Flow(_) => command,
+            Some(_) | None => command,
         };
         if !found.accepts(args.len()) {
             return Err(found.arity_error());
@@ -267,8 +272,9 @@ impl Table {
     }
 }
 
-/// The first bytes of a word, as text for an error.
+/// The first bytes of a word, as text for an error, where a NUL ends it.
 fn preview(word: &[u8], most: usize) -> String {
+    let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(&word[..word.len().min(most)]).into_owned()
 }
 

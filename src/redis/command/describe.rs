@@ -8,7 +8,7 @@ use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::{Find, KeySpec, usage};
 use super::options::is;
-use super::{Answer, Args, Command, container, now};
+use super::{Answer, Args, Command, now};
 use smol_str::SmolStr;
 
 #[rustfmt::skip]
@@ -23,7 +23,7 @@ const COMMAND_SUBCOMMANDS: &[Command] = &[
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    container("command", -1, LOADING | STALE, &["connection"], "Get array of Redis command details", COMMAND_SUBCOMMANDS).tips(&["nondeterministic_output_order"]),
+    now("command", -1, LOADING | STALE, &["connection"], &[], "Get array of Redis command details", command).with(COMMAND_SUBCOMMANDS).tips(&["nondeterministic_output_order"]),
 ];
 
 /// The categories of access control, in the order in which they are listed.
@@ -88,7 +88,7 @@ fn info(command: &Command) -> Reply {
         Reply::Set(categories(command)),
         Reply::Set(command.tips.iter().map(|tip| Reply::bulk(tip.as_bytes())).collect()),
         Reply::Set(command.keys.iter().map(key_spec).collect()),
-        Reply::Array(command.subcommands().iter().map(info).collect()),
+        Reply::Array(command.subcommands.iter().map(info).collect()),
     ])
 }
 
@@ -152,8 +152,7 @@ fn find(call: &Call<'_>, name: &[u8]) -> Option<&'static Command> {
     let mut parts = name.splitn(2, |byte| *byte == b'|');
     let command = call.server.table.get(parts.next()?)?;
     let Some(sub) = parts.next() else { return Some(command) };
-    let same = |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(sub);
-    command.subcommands().iter().find(same)
+    command.subcommand(sub)
 }
 
 fn command_info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
@@ -166,7 +165,7 @@ fn command_info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// `[FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`.
 fn command_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let all = call.server.table.iter().flat_map(|c| std::iter::once(c).chain(c.subcommands()));
+    let all = call.server.table.iter().flat_map(|c| std::iter::once(c).chain(c.subcommands));
     let chosen: Vec<&Command> = match args {
         [_, _] => all.collect(),
         [_, _, by, what, value] if is(by, "filterby") => {
@@ -194,10 +193,8 @@ fn keys_of<'a>(call: &Call<'_>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, 
     let request = &args[2..];
     let command = call.server.table.get(request[0]);
     let command = command.and_then(|command| {
-        let sub = request.get(1).filter(|_| !command.subcommands().is_empty());
-        let Some(sub) = sub else { return Some(command) };
-        let same = |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(sub);
-        command.subcommands().iter().find(same)
+        let sub = request.get(1).filter(|_| !command.subcommands.is_empty());
+        sub.map_or(Some(command), |sub| command.subcommand(sub))
     });
     let command = command.ok_or(Error::text("ERR Invalid command specified"))?;
     let mut specs = command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0).peekable();
@@ -243,7 +240,7 @@ pub(super) fn help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let name = container.name.to_uppercase();
     let mut lines =
         vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
-    for row in container.subcommands() {
+    for row in container.subcommands {
         lines.push(row.short_name().to_uppercase());
         lines.push(format!("    {}.", row.summary));
     }

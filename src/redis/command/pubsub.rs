@@ -51,6 +51,9 @@ fn psubscribe(call: &mut Call<'_>, args: Args<'_>) -> Told {
 }
 
 fn ssubscribe(call: &mut Call<'_>, args: Args<'_>) -> Told {
+    if call.in_exec {
+        return Err(Error::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+    }
     subscribe_to(call, args, Kind::Shard)
 }
 

@@ -50,7 +50,8 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
     if broken {
         return Ok(Some(Reply::NilArray));
     }
-    let mut replies = Vec::with_capacity(multi.queued.len());
+    let announced = multi.queued.len();
+    let mut replies = Vec::with_capacity(announced);
     for (command, request) in multi.queued {
         let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
         match call.server.call(client, command, &request, true) {
@@ -60,7 +61,14 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
         }
         call.server.publish_events();
     }
-    Ok(Some(Reply::Array(replies)))
+    // Of a subscription to several channels the server announces one message: the
+    // last of all replies are then behind the array.
+    let beyond = replies.split_off(announced.min(replies.len()));
+    call.server.reply(client, Reply::Array(replies));
+    for reply in beyond {
+        call.server.reply(client, reply);
+    }
+    Ok(None)
 }
 
 fn watch(call: &mut Call<'_>, args: Args<'_>) -> Answer {

@@ -141,9 +141,9 @@ impl Database {
                 match text {
                     text if options.alpha => Weight::Text(text),
                     None => Weight::Number(0.0),
-                    Some(text) => Weight::Number(number::parse_double(&text).ok_or(
-                        Error::text("ERR One or more scores can't be converted into double"),
-                    )?),
+                    Some(text) => Weight::Number(weight(&text).ok_or(Error::text(
+                        "ERR One or more scores can't be converted into double",
+                    ))?),
                 };
             weighted.push((weight, element));
         }
@@ -183,6 +183,17 @@ impl Database {
             _ => None,
         }
     }
+}
+
+/// A weight as C's `strtod` reads it: up to a NUL, after white space, and nothing
+/// is 0.
+fn weight(text: &[u8]) -> Option<f64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let start = text.iter().position(|byte| !number::is_space(*byte))?;
+    number::parse_double(&text[start..])
 }
 
 /// The places that `LIMIT` leaves.

@@ -98,13 +98,14 @@ impl Server {
         }
     }
 
-    /// A command that is refused before it runs spoils a transaction; if it is
-    /// `EXEC` itself, ends it.
+    /// A command that is refused before it runs spoils a transaction; `EXEC` itself
+    /// ends it, and says so even where there is none.
     fn refuse(&mut self, client: ClientId, args: Args<'_>, error: Error) -> Error {
         let Some(session) = self.sessions.get_mut(&client) else { return error };
-        let Some(multi) = &mut session.multi else { return error };
-        multi.failed = true;
         if !args[0].eq_ignore_ascii_case(b"exec") {
+            if let Some(multi) = &mut session.multi {
+                multi.failed = true;
+            }
             return error;
         }
         session.multi = None;
@@ -196,7 +197,7 @@ impl Server {
         let answer = match command.run {
             Run::Now(run) => run(&mut call, args).map(Some),
             Run::Flow(run) => run(&mut call, args),
-            Run::Container(_) => Err(command.arity_error()),
+            Run::Nothing => Err(command.arity_error()),
         };
         answer.unwrap_or_else(|error| Some(error.into()))
     }

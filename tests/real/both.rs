@@ -1,0 +1,120 @@
+//! The real server and ours side by side: the same bytes in, the same bytes out.
+//!
+//! After each step both are quiet. For the real one that takes two barriers on a
+//! connection of their own: the first reply says that what was sent before it was
+//! read, the second that what was said to that was written.
+
+use crate::server::{RealServer, RealSocket, request};
+use std::collections::BTreeMap;
+use stunt_double::redis::resp::{ByteOutput, ByteServer, ReplyParser};
+use stunt_double::redis::{ClientId, Reply, Server, ServerOptions};
+use stunt_double::{Instant, Site, Stream};
+
+const NOW: Instant = Instant::ZERO;
+
+pub(crate) struct Both<'a> {
+    real: &'a RealServer,
+    ours: ByteServer,
+    barrier: RealSocket,
+    sockets: BTreeMap<u64, RealSocket>,
+}
+
+/// What a client was told by either since it was last asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) closed: bool,
+}
+
+impl<'a> Both<'a> {
+    /// Both empty, with the events of `notify-keyspace-events`.
+    pub(crate) fn new(real: &'a RealServer, events: &str) -> Both<'a> {
+        let random = Stream::seeded(1, Site::new("test.real"), 0);
+        let server = Server::new(ServerOptions::default().with_save_points([]), random);
+        let (ours, sockets) = (ByteServer::new(server), BTreeMap::new());
+        let mut both = Both { real, ours, barrier: real.connect(), sockets };
+        both.barrier.request(&[b"FLUSHALL"]);
+        both.barrier.request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]);
+        both.send(0, &request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]));
+        both.told();
+        both
+    }
+
+    /// Sends bytes to both as a client, which connects by that.
+    pub(crate) fn send(&mut self, client: u64, bytes: &[u8]) {
+        if !self.sockets.contains_key(&client) {
+            self.sockets.insert(client, self.real.connect());
+            self.ours.connected(NOW, ClientId(client), "127.0.0.1:1");
+        }
+        self.sockets.get_mut(&client).expect("it was just put there").send(bytes);
+        self.ours.receive(NOW, ClientId(client), bytes);
+    }
+
+    /// What each client was told, by the real server and by ours.
+    pub(crate) fn told(&mut self) -> BTreeMap<u64, (Told, Told)> {
+        for _ in 0..2 {
+            self.barrier.request(&[b"PING"]);
+        }
+        let mut told: BTreeMap<u64, (Told, Told)> = BTreeMap::new();
+        for (client, socket) in &mut self.sockets {
+            let (bytes, closed) = socket.available();
+            told.insert(*client, (Told { bytes, closed }, Told::default()));
+        }
+        self.ours.handle_timeout(NOW);
+        while let Some((client, output)) = self.ours.poll_output() {
+            let ours = &mut told.entry(client.0).or_default().1;
+            match output {
+                ByteOutput::Data(bytes) => ours.bytes.extend_from_slice(&bytes),
+                ByteOutput::Close => ours.closed = true,
+            }
+        }
+        for (client, (real, _)) in &told {
+            if real.closed {
+                self.sockets.remove(client);
+            }
+        }
+        told
+    }
+
+    /// One client's answers to one request, by either.
+    pub(crate) fn ask(&mut self, client: u64, words: &[&[u8]]) -> (Told, Told) {
+        self.send(client, &request(words));
+        self.told().remove(&client).expect("who sends is listed")
+    }
+
+    /// A client that is gone, for both.
+    pub(crate) fn disconnect(&mut self, client: u64) {
+        if self.sockets.remove(&client).is_some() {
+            self.ours.disconnected(NOW, ClientId(client));
+        }
+    }
+}
+
+/// Bytes as replies, with every array sorted: for what Redis leaves unordered.
+pub(crate) fn unordered(bytes: &[u8]) -> Vec<String> {
+    fn text(reply: &Reply) -> String {
+        let sorted = |items: &[Reply]| {
+            let mut items: Vec<String> = items.iter().map(text).collect();
+            items.sort();
+            items.join(" ")
+        };
+        match reply {
+            Reply::Array(items) => format!("*{}", sorted(items)),
+            Reply::Set(items) => format!("~{}", sorted(items)),
+            Reply::Push(items) => format!(">{}", sorted(items)),
+            Reply::Map(pairs) => {
+                let pairs: Vec<Reply> =
+                    pairs.iter().map(|(a, b)| Reply::Array(vec![a.clone(), b.clone()])).collect();
+                format!("%{}", sorted(&pairs))
+            }
+            other => other.to_string(),
+        }
+    }
+    let mut parser = ReplyParser::new();
+    parser.feed(bytes);
+    let mut replies = Vec::new();
+    while let Ok(Some(reply)) = parser.next_reply() {
+        replies.push(text(&reply));
+    }
+    replies
+}

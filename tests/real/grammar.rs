@@ -1,0 +1,318 @@
+//! Commands to compare with, as a table of patterns.
+//!
+//! In a pattern a word in lower case is a pool that one of is drawn from, a word in
+//! upper case stands for itself, `a|b` is a choice, `( … )` a group, `?` after
+//! either makes it optional and `+` repeats it up to three times. Pools are small,
+//! so that keys and members meet again and again, and have what no command takes.
+
+/// Where decisions come from: numbers, and zeros when they run out, so that a
+/// shrunk case is a plain one.
+pub(crate) struct Picks<'a>(pub(crate) &'a [u16]);
+
+impl Picks<'_> {
+    pub(crate) fn pick(&mut self, n: usize) -> usize {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        usize::from(*first) % n
+    }
+}
+
+const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+
+/// What a word in lower case stands for.
+fn pool(name: &str) -> &'static [&'static str] {
+    match name {
+        "key" => &["k1", "k2", "k3", "k4"],
+        "val" => &[
+            "a",
+            "b",
+            "1",
+            "10",
+            "-5",
+            "3.5",
+            "0.1",
+            "",
+            "007",
+            "-0",
+            "inf",
+            "-inf",
+            "nan",
+            "1e3",
+            LONG,
+            "\0z",
+            " 1",
+            "3.0e2",
+            "0x10",
+            "1e400",
+            "9223372036854775807",
+        ],
+        "mem" => &["a", "b", "c", "1", "2", "", "3", "ab", LONG],
+        "score" => &["0", "1", "2", "-1", "2.5", "inf", "-inf", "-0", "1e17", "0.1", "x"],
+        "bound" => &["0", "1", "(1", "(2", "-inf", "+inf", "2.5", "x", "(inf"],
+        "lex" => &["-", "+", "[a", "(b", "[c", "(", "[", "x", "[1"],
+        "idx" => &[
+            "0",
+            "1",
+            "2",
+            "-1",
+            "-2",
+            "3",
+            "-3",
+            "100",
+            "-100",
+            "x",
+            "9223372036854775807",
+            "-9223372036854775808",
+        ],
+        "bit" => &["0", "7", "8", "1", "100", "-1", "x", "4294967296"],
+        "off" => &["0", "1", "5", "-1", "x", "536870912"],
+        "kind" => &["u8", "i8", "i5", "u2", "u63", "i64", "u64", "x"],
+        "field" => &["0", "#1", "5", "#2", "-1", "x"],
+        "at" => &["4102444800", "1", "4102444900", "x", "-1", "9223372036854775807"],
+        "ms" => &["4102444800000", "1", "4102444900000", "x", "0"],
+        "secs" => &["10000", "20000", "0", "-1", "x", "9223372036854775807"],
+        "num" => &["1", "2", "2", "0", "3", "x"],
+        "glob" => &["*", "k*", "k?", "k[12]", "[^k]*", "k[1", "\\k1"],
+        "chan" => &["c1", "c2", "d"],
+        "opt" => &["X", "NX", "LIMIT"],
+        other => panic!("no pool {other}"),
+    }
+}
+
+/// All with every option; what cannot be compared is left out: random picks of a
+/// part, relative times where they would be asked for, waiting for a time.
+pub(crate) const PATTERNS: &[&str] = &[
+    "SET key val NX? XX? GET? (EX secs|PX secs|EXAT at|PXAT ms|KEEPTTL|EX)?",
+    "GET key",
+    "APPEND key val",
+    "STRLEN key",
+    "GETRANGE key idx idx",
+    "SUBSTR key idx idx",
+    "SETRANGE key off val",
+    "INCR key",
+    "DECR key",
+    "INCRBY key val",
+    "DECRBY key val",
+    "INCRBYFLOAT key val",
+    "GETSET key val",
+    "GETDEL key",
+    "GETEX key (EX secs|PXAT ms|EXAT at|PERSIST|KEEPTTL)?",
+    "MGET key+",
+    "MSET (key val)+ key?",
+    "MSETNX (key val)+",
+    "SETNX key val",
+    "SETEX key secs val",
+    "PSETEX key (0|x|9999999) val",
+    "LCS key key LEN? IDX? WITHMATCHLEN? (MINMATCHLEN idx)?",
+    "SETBIT key bit (0|1|2|x)",
+    "GETBIT key bit",
+    "BITCOUNT key (idx|idx idx|idx idx BIT|idx idx BYTE)?",
+    "BITPOS key (0|1|2|x) (idx|idx idx|idx idx BIT|idx idx BYTE)?",
+    "BITOP (AND|OR|XOR|NOT|X) key key+",
+    "BITFIELD key ((GET kind field|SET kind field val|INCRBY kind field idx|OVERFLOW (WRAP|SAT|FAIL|X)))+",
+    "BITFIELD_RO key (GET kind field)+",
+    "HSET key (mem val)+ mem?",
+    "HMSET key (mem val)+",
+    "HSETNX key mem val",
+    "HGET key mem",
+    "HMGET key mem+",
+    "HGETALL key",
+    "HKEYS key",
+    "HVALS key",
+    "HLEN key",
+    "HSTRLEN key mem",
+    "HEXISTS key mem",
+    "HDEL key mem+",
+    "HINCRBY key mem val",
+    "HINCRBYFLOAT key mem val",
+    "HRANDFIELD key (0|100|x|100 WITHVALUES|1 X)",
+    "HSCAN key (0|x) (COUNT 1000|MATCH glob|COUNT 0|X)?",
+    "LPUSH key val+",
+    "RPUSH key val+",
+    "LPUSHX key val+",
+    "RPUSHX key val+",
+    "LPOP key idx?",
+    "RPOP key idx?",
+    "LLEN key",
+    "LINDEX key idx",
+    "LRANGE key idx idx",
+    "LTRIM key idx idx",
+    "LSET key idx val",
+    "LREM key idx val",
+    "LINSERT key (BEFORE|AFTER|X) val val",
+    "LPOS key val (RANK idx)? (COUNT idx)? (MAXLEN idx)?",
+    "LMOVE key key (LEFT|RIGHT|X) (LEFT|RIGHT)",
+    "RPOPLPUSH key key",
+    "LMPOP num key key? (LEFT|RIGHT|X) (COUNT idx)?",
+    "BLPOP key+ 0",
+    "BRPOP key+ (0|x|-1)",
+    "BLMOVE key key (LEFT|RIGHT) (LEFT|RIGHT) 0",
+    "BRPOPLPUSH key key 0",
+    "BLMPOP 0 num key key? (LEFT|RIGHT) (COUNT idx)?",
+    "BZPOPMIN key+ 0",
+    "BZPOPMAX key+ (0|x)",
+    "BZMPOP 0 num key key? (MIN|MAX) (COUNT idx)?",
+    "SADD key mem+",
+    "SREM key mem+",
+    "SCARD key",
+    "SISMEMBER key mem",
+    "SMISMEMBER key mem+",
+    "SMEMBERS key",
+    "SINTER key+",
+    "SUNION key+",
+    "SDIFF key+",
+    "SINTERSTORE key key+",
+    "SUNIONSTORE key key+",
+    "SDIFFSTORE key key+",
+    "SINTERCARD num key key? (LIMIT idx)?",
+    "SMOVE key key mem",
+    "SPOP key (100|0|x|-1)",
+    "SRANDMEMBER key (0|100|x)",
+    "SSCAN key 0 (COUNT 1000|COUNT 0|X)?",
+    "ZADD key NX? XX? GT? LT? CH? INCR? (score mem)+",
+    "ZINCRBY key score mem",
+    "ZREM key mem+",
+    "ZCARD key",
+    "ZSCORE key mem",
+    "ZMSCORE key mem+",
+    "ZRANK key mem",
+    "ZREVRANK key mem",
+    "ZRANGE key idx idx REV? (LIMIT idx idx)? WITHSCORES?",
+    "ZRANGE key bound bound BYSCORE REV? (LIMIT idx idx)? WITHSCORES?",
+    "ZRANGE key lex lex BYLEX REV? (LIMIT idx idx)? WITHSCORES?",
+    "ZRANGESTORE key key idx idx (BYSCORE|BYLEX)? REV? (LIMIT idx idx)?",
+    "ZRANGEBYSCORE key bound bound WITHSCORES? (LIMIT idx idx)?",
+    "ZREVRANGEBYSCORE key bound bound WITHSCORES? (LIMIT idx idx)?",
+    "ZRANGEBYLEX key lex lex (LIMIT idx idx)?",
+    "ZREVRANGEBYLEX key lex lex (LIMIT idx idx)?",
+    "ZREVRANGE key idx idx WITHSCORES?",
+    "ZCOUNT key bound bound",
+    "ZLEXCOUNT key lex lex",
+    "ZREMRANGEBYRANK key idx idx",
+    "ZREMRANGEBYSCORE key bound bound",
+    "ZREMRANGEBYLEX key lex lex",
+    "ZPOPMIN key idx?",
+    "ZPOPMAX key idx?",
+    "ZMPOP num key key? (MIN|MAX|X) (COUNT idx)?",
+    "ZRANDMEMBER key (0|100|x|100 WITHSCORES)",
+    "ZSCAN key 0 (COUNT 1000|COUNT 0)?",
+    "(ZUNION|ZINTER|ZDIFF) num key key? (WEIGHTS score score)? (AGGREGATE (SUM|MIN|MAX|X))? WITHSCORES?",
+    "(ZUNIONSTORE|ZINTERSTORE|ZDIFFSTORE) key num key key? (WEIGHTS score score)? (AGGREGATE (SUM|MIN|MAX))?",
+    "ZINTERCARD num key key? (LIMIT idx)?",
+    "DEL key+",
+    "UNLINK key+",
+    "EXISTS key+",
+    "TOUCH key+",
+    "TYPE key",
+    "RENAME key key",
+    "RENAMENX key key",
+    "COPY key key (DB (0|1|99|x))? REPLACE?",
+    "MOVE key (1|0|99|x)",
+    "EXPIREAT key at NX? XX? GT? LT?",
+    "PEXPIREAT key ms NX? XX? GT? LT?",
+    "EXPIRE key secs (NX|XX|X)?",
+    "PERSIST key",
+    "TTL none",
+    "OBJECT (ENCODING|REFCOUNT|FREQ|X) key",
+    "RANDOMKEY X",
+    "SCAN 0 COUNT 1000 (MATCH glob)? (TYPE (string|list|x))?",
+    "KEYS glob",
+    "DBSIZE",
+    "SELECT (0|0|0|1|99|x)",
+    "SWAPDB 0 1",
+    "FLUSHDB",
+    "FLUSHALL",
+    "SORT key ALPHA? DESC? (LIMIT idx idx)? (BY (nosort|w_*|k*->a))? (GET (#|k*|k*->a|z))? (STORE key)?",
+    "SORT_RO key ALPHA? (GET k*)? (STORE key)?",
+    "MULTI",
+    "MULTI",
+    "MULTI",
+    "EXEC",
+    "EXEC",
+    "EXEC",
+    "DISCARD",
+    "WATCH key+",
+    "UNWATCH",
+    "SUBSCRIBE chan+",
+    "UNSUBSCRIBE chan+",
+    "PSUBSCRIBE glob",
+    "PUNSUBSCRIBE glob",
+    "SSUBSCRIBE chan",
+    "SUNSUBSCRIBE chan",
+    "PUBLISH chan val",
+    "SPUBLISH chan val",
+    "PUBSUB (CHANNELS|NUMPAT)",
+    "PUBSUB NUMSUB chan+",
+    "PING val?",
+    "ECHO val",
+    "HELLO (2|3|4)",
+    "CLIENT (GETNAME|X)",
+    "CLIENT SETNAME (a|b)",
+    "RESET",
+    "COMMAND GETKEYS (GET key|MSET key val|SORT key STORE key|PING X)",
+    "MEMORY USAGE none",
+    "NOSUCH key val",
+    "GET",
+    "opt",
+];
+
+/// A pattern's words.
+pub(crate) fn build(pattern: &str, picks: &mut Picks<'_>) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut rest = pattern;
+    while !rest.trim_start().is_empty() {
+        rest = element(rest.trim_start(), picks, &mut words);
+    }
+    words
+}
+
+/// Reads one element, and what it comes to unless it is skipped; the rest.
+fn element<'p>(text: &'p str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) -> &'p str {
+    let (body, after) = if let Some(inner) = text.strip_prefix('(') {
+        let mut depth = 1;
+        let end = inner.find(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            depth == 0
+        });
+        let end = end.expect("a group is closed");
+        (&inner[..end], &inner[end + 1..])
+    } else {
+        let end = text.find([' ', '?', '+']).unwrap_or(text.len());
+        (&text[..end], &text[end..])
+    };
+    let (times, after) = match after.as_bytes().first() {
+        Some(b'?') => (usize::from(picks.pick(3) == 1), &after[1..]),
+        Some(b'+') => (1 + picks.pick(3), &after[1..]),
+        _ => (1, after),
+    };
+    for _ in 0..times {
+        choose(body, picks, out);
+    }
+    after
+}
+
+/// One of the alternatives of a group or a word.
+fn choose(body: &str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) {
+    let mut depth = 0;
+    let alternatives: Vec<&str> = body
+        .split(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            c == '|' && depth == 0
+        })
+        .collect();
+    let chosen =
+        alternatives[if alternatives.len() == 1 { 0 } else { picks.pick(alternatives.len()) }];
+    let is_word = !chosen.contains([' ', '(', '?', '+']);
+    let is_pool = is_word && chosen.chars().all(|c| c.is_ascii_lowercase());
+    if is_pool && !["x", "string", "list", "nosort", "z", "none", "a", "b"].contains(&chosen) {
+        let pool = pool(chosen);
+        out.push(pool[picks.pick(pool.len())].as_bytes().to_vec());
+    } else if is_word {
+        out.push(chosen.as_bytes().to_vec());
+    } else {
+        let mut rest = chosen;
+        while !rest.trim_start().is_empty() {
+            rest = element(rest.trim_start(), picks, out);
+        }
+    }
+}

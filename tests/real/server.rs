@@ -1,0 +1,159 @@
+//! A private `redis-server`: in a folder of its own, on a unix socket, gone with
+//! the value.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// How often a socket is tried before the server counts as not starting; each
+/// try waits for the child a moment.
+const TRIES: u32 = 2_000;
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) struct RealServer {
+    child: Child,
+    folder: PathBuf,
+    options: Vec<String>,
+}
+
+impl RealServer {
+    /// Starts one with these further options; `None`, having said why, where there
+    /// is no server of version 7.0 to start.
+    pub(crate) fn start(options: &[&str]) -> Option<RealServer> {
+        match RealServer::try_start(options) {
+            Ok(server) => Some(server),
+            Err(why) => {
+                println!("SKIPPED: {why}");
+                None
+            }
+        }
+    }
+
+    fn try_start(options: &[&str]) -> Result<RealServer, String> {
+        let version = Command::new("redis-server").arg("--version").output();
+        let version =
+            version.map_err(|error| format!("no redis-server to compare with: {error}"))?;
+        let version = String::from_utf8_lossy(&version.stdout).into_owned();
+        if !version.contains("v=7.0.") {
+            return Err(format!("redis-server is not 7.0: {}", version.trim()));
+        }
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let name = format!("stunt-double-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).map_err(|e| format!("no folder for a server: {e}"))?;
+        let options = options.iter().map(|o| (*o).to_owned()).collect();
+        let child = spawn(&folder, &options)?;
+        let mut server = RealServer { child, folder, options };
+        server.wait_until_it_answers()?;
+        Ok(server)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<(), String> {
+        for _ in 0..TRIES {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("redis-server ended at once: {status}"));
+            }
+            if let Some(mut socket) = self.try_connect()
+                && socket.request(&[b"PING"]).starts_with(b"+PONG")
+            {
+                return Ok(());
+            }
+            std::thread::yield_now();
+            let _ = Command::new("sleep").arg("0.005").status();
+        }
+        Err("redis-server did not answer".to_owned())
+    }
+
+    fn try_connect(&self) -> Option<RealSocket> {
+        let stream = UnixStream::connect(self.folder.join("redis.sock")).ok()?;
+        Some(RealSocket { stream })
+    }
+
+    pub(crate) fn connect(&self) -> RealSocket {
+        self.try_connect().expect("a server that answers takes connections")
+    }
+
+    /// Kills the process and starts another in the same folder.
+    pub(crate) fn kill_and_restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(self.folder.join("redis.sock"));
+        self.child = spawn(&self.folder, &self.options).expect("it could be started before");
+        self.wait_until_it_answers().expect("it could be started before");
+    }
+}
+
+fn spawn(folder: &PathBuf, options: &Vec<String>) -> Result<Child, String> {
+    Command::new("redis-server")
+        .args(["--port", "0", "--unixsocket"])
+        .arg(folder.join("redis.sock"))
+        .arg("--dir")
+        .arg(folder)
+        .args(["--enable-debug-command", "yes", "--daemonize", "no", "--loglevel", "warning"])
+        .args(options)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("redis-server does not start: {error}"))
+}
+
+impl Drop for RealServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A connection to a real server.
+pub(crate) struct RealSocket {
+    stream: UnixStream,
+}
+
+impl RealSocket {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        // A server that has closed the connection is told by what is read.
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Sends a request and waits for the first bytes of its answer.
+    pub(crate) fn request(&mut self, words: &[&[u8]]) -> Vec<u8> {
+        self.send(&request(words));
+        let mut buffer = vec![0; 1 << 16];
+        let read = self.stream.read(&mut buffer).unwrap_or(0);
+        buffer.truncate(read);
+        buffer
+    }
+
+    /// What has arrived, and whether the server has closed the connection.
+    pub(crate) fn available(&mut self) -> (Vec<u8>, bool) {
+        let mut all = Vec::new();
+        let mut buffer = vec![0; 1 << 16];
+        self.stream.set_nonblocking(true).unwrap();
+        let closed = loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break true,
+                Ok(read) => all.extend_from_slice(&buffer[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break false,
+                Err(_) => break true,
+            }
+        };
+        self.stream.set_nonblocking(false).unwrap();
+        (all, closed)
+    }
+}
+
+/// A request as bytes.
+pub(crate) fn request(words: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
