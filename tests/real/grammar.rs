@@ -222,7 +222,9 @@ pub(crate) const PATTERNS: &[&str] = &[
     "SWAPDB 0 1",
     "FLUSHDB",
     "FLUSHALL",
-    "SORT key ALPHA? DESC? (LIMIT idx idx)? (BY (nosort|w_*|k*->a))? (GET (#|k*|k*->a|z))? (STORE key)?",
+    // Neither where equal weights, or none, leave the order open.
+    "SORT key DESC? (LIMIT idx idx)? (BY (w_*|k*->a))? (GET (#|k*|k*->a|z))? (STORE key)?",
+    "SORT key ALPHA DESC? (LIMIT idx idx)? (GET (#|k*|k*->a|z))? (STORE key)?",
     "SORT_RO key ALPHA? (GET k*)? (STORE key)?",
     "MULTI",
     "MULTI",

@@ -212,7 +212,7 @@ fn keys_of<'a>(call: &Call<'_>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, 
     }
     if command.name == "sort" {
         // Only SORT itself knows where its STORE is; the last one counts.
-        let store = request.windows(2).skip(2).filter(|words| is(words[0], "store")).last();
+        let store = request.windows(2).skip(2).rfind(|words| is(words[0], "store"));
         keys.extend(store.map(|words| (words[1], usage::OW | usage::UPDATE)));
     }
     Ok(keys)

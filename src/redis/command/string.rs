@@ -8,7 +8,7 @@ use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::lcs::lcs;
-use super::options::{Unit, expire_time, expire_unit, integer, is};
+use super::options::{Unit, expire_time, expire_unit, integer, is, pairs};
 use super::{Answer, Args, Command, now};
 
 #[rustfmt::skip]
@@ -145,20 +145,13 @@ fn mget(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::Array(values.collect()))
 }
 
-fn pairs<'a>(args: Args<'a>, command: &'static str) -> Result<Vec<(&'a [u8], &'a [u8])>, Error> {
-    if args.len() % 2 == 0 {
-        return Err(Error::Arity(command.into()));
-    }
-    Ok(args[1..].chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
 fn mset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    call.db().mset(pairs(args, "mset")?);
+    call.db().mset(pairs(args, 1, "mset")?);
     Ok(Reply::OK)
 }
 
 fn msetnx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let pairs = pairs(args, "msetnx")?;
+    let pairs = pairs(args, 1, "msetnx")?;
     Ok(Reply::flag(call.db().msetnx(&pairs)))
 }
 
