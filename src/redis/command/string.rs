@@ -4,6 +4,7 @@ use super::super::database::{Expiry, SetCondition, SetOptions};
 use super::super::error::Error;
 use super::super::reply::Reply;
 use super::super::server::Call;
+use super::super::value::StringValue;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
@@ -129,10 +130,10 @@ fn getex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             return Err(Error::Syntax);
         }
     }
-    if call.db().get(args[1])?.is_none() {
-        return Ok(Reply::Nil);
-    }
-    if let Some((arg, unit)) = expire {
+    let db = call.db();
+    db.check_type::<StringValue>(args[1])?;
+    // Without a key the time is not looked at.
+    if let Some((arg, unit)) = expire.filter(|_| db.value(args[1]).is_some()) {
         expiry = Expiry::At(expire_time(arg, unit, call.db().now_ms(), "getex")?);
     }
     Ok(Reply::bulk_or_nil(call.db().getex(args[1], expiry)?.as_deref()))
