@@ -31,7 +31,10 @@ struct Step {
 impl Step {
     fn words(&self) -> Vec<Vec<u8>> {
         let mut words = build(PATTERNS[self.pattern], &mut Picks(&self.picks));
-        words.truncate(self.cut.max(1));
+        // Without a count these draw one, and not the same.
+        let draws = ["SPOP", "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"];
+        let least = if draws.iter().any(|name| words[0] == name.as_bytes()) { 3 } else { 1 };
+        words.truncate(self.cut.max(least));
         // Alone it lists commands that are not modelled, too.
         if words == [b"COMMAND"] {
             words.push(b"COUNTS".to_vec());

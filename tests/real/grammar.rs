@@ -214,7 +214,6 @@ pub(crate) const PATTERNS: &[&str] = &[
     "PERSIST key",
     "TTL none",
     "OBJECT (ENCODING|REFCOUNT|FREQ|X) key",
-    "RANDOMKEY X",
     "SCAN 0 COUNT 1000 (MATCH glob)? (TYPE (string|list|x))?",
     "KEYS glob",
     "DBSIZE",
