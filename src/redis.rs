@@ -43,6 +43,7 @@ mod database;
 mod draw;
 mod error;
 mod glob;
+mod id;
 mod keyspace;
 mod long_double;
 mod memory;
@@ -56,6 +57,7 @@ mod sds;
 mod server;
 mod slot_table;
 mod transaction;
+mod undo;
 pub mod value;
 
 pub use client::{
@@ -70,8 +72,9 @@ pub use database::{
     ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use error::Error;
+pub use id::ClientId;
 pub use notify::{EventClasses, KeyEvent};
 pub use persist::Losses;
 pub use reply::{ErrorReply, Protocol, Reply};
 pub use sds::Sds;
-pub use server::{ClientId, Output, Server};
+pub use server::{Output, Server};

@@ -50,11 +50,11 @@ pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use super::error::Error;
+use super::id::ClientId;
 use super::keyspace::{Entry, Keyspace, NEVER, Slot};
 use super::notify::{EventClasses, KeyEvent};
-use super::persist::Undo;
 use super::sds::Sds;
-use super::server::ClientId;
+use super::undo::Undo;
 use super::value::{Kind, ListpackLimits, Value};
 use crate::time::Instant;
 use indexmap::IndexMap;

@@ -26,6 +26,7 @@ use super::command::Table;
 use super::config::{Config, ServerOptions};
 use super::database::{Database, instant_of_ms};
 use super::error::Error;
+pub(crate) use super::id::ClientId;
 use super::persist::Persistence;
 use super::pubsub::PubSub;
 use super::reply::{Protocol, Reply};
@@ -35,18 +36,6 @@ use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
-use std::fmt;
-
-/// A client's connection, as whoever drives the server numbers it. A number is
-/// not used for a second connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub u64);
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Something for a client.
 #[derive(Clone, Debug, PartialEq)]
