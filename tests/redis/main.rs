@@ -14,4 +14,5 @@ mod sets;
 mod strings;
 mod support;
 mod transactions;
+mod traps;
 mod world;
