@@ -6,15 +6,15 @@
 
 use crate::server::{RealServer, RealSocket, request};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use stunt_double::redis::resp::{ByteOutput, ByteServer, ReplyParser};
 use stunt_double::redis::{ClientId, Reply, Server, ServerOptions};
 use stunt_double::{Instant, Site, Stream};
 
-const NOW: Instant = Instant::ZERO;
-
 pub(crate) struct Both<'a> {
     real: &'a RealServer,
     ours: ByteServer,
+    now: Instant,
     barrier: RealSocket,
     sockets: BTreeMap<u64, RealSocket>,
 }
@@ -32,7 +32,7 @@ impl<'a> Both<'a> {
         let random = Stream::seeded(1, Site::new("test.real"), 0);
         let server = Server::new(ServerOptions::default().with_save_points([]), random);
         let (ours, sockets) = (ByteServer::new(server), BTreeMap::new());
-        let mut both = Both { real, ours, barrier: real.connect(), sockets };
+        let mut both = Both { real, ours, now: Instant::ZERO, barrier: real.connect(), sockets };
         both.barrier.request(&[b"FLUSHALL"]);
         both.barrier.request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]);
         both.send(0, &request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]));
@@ -44,10 +44,22 @@ impl<'a> Both<'a> {
     pub(crate) fn send(&mut self, client: u64, bytes: &[u8]) {
         if !self.sockets.contains_key(&client) {
             self.sockets.insert(client, self.real.connect());
-            self.ours.connected(NOW, ClientId(client), "127.0.0.1:1");
+            self.ours.connected(self.now, ClientId(client), "127.0.0.1:1");
         }
         self.sockets.get_mut(&client).expect("it was just put there").send(bytes);
-        self.ours.receive(NOW, ClientId(client), bytes);
+        self.ours.receive(self.now, ClientId(client), bytes);
+    }
+
+    /// Time passes for both; for the real server by waiting for nothing for so long.
+    pub(crate) fn pass_ms(&mut self, millis: u64) {
+        let seconds = format!("{}.{:03}", millis / 1_000, millis % 1_000);
+        self.barrier.request(&[b"BLPOP", b"no such key", seconds.as_bytes()]);
+        let end = self.now + Duration::from_millis(millis);
+        while let Some(at) = self.ours.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.ours.handle_timeout(self.now);
+        }
+        self.now = end;
     }
 
     /// What each client was told, by the real server and by ours.
@@ -60,7 +72,7 @@ impl<'a> Both<'a> {
             let (bytes, closed) = socket.available();
             told.insert(*client, (Told { bytes, closed }, Told::default()));
         }
-        self.ours.handle_timeout(NOW);
+        self.ours.handle_timeout(self.now);
         while let Some((client, output)) = self.ours.poll_output() {
             let ours = &mut told.entry(client.0).or_default().1;
             match output {
@@ -85,7 +97,7 @@ impl<'a> Both<'a> {
     /// A client that is gone, for both.
     pub(crate) fn disconnect(&mut self, client: u64) {
         if self.sockets.remove(&client).is_some() {
-            self.ours.disconnected(NOW, ClientId(client));
+            self.ours.disconnected(self.now, ClientId(client));
         }
     }
 }

@@ -8,3 +8,4 @@ mod both;
 mod differential;
 mod grammar;
 mod server;
+mod traps;

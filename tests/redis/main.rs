@@ -15,4 +15,5 @@ mod sets;
 mod strings;
 mod support;
 mod transactions;
+mod traps;
 mod world;

@@ -314,7 +314,10 @@ impl Database {
     ) -> Result<Vec<usize>, Error> {
         let Some(list) = self.list(key)? else { return Ok(Vec::new()) };
         let unless_0 = |n: usize| if n == 0 { usize::MAX } else { n };
-        let rank = usize::try_from(options.rank.unsigned_abs()).unwrap_or(usize::MAX);
+        // The server negates it: the least integer stays negative, and each match
+        // is beyond that.
+        let rank = options.rank.checked_abs().unwrap_or(1);
+        let rank = usize::try_from(rank).unwrap_or(usize::MAX);
         let (skip, take) = (rank.saturating_sub(1), unless_0(options.count));
         let compare = unless_0(options.max_len);
         let equal = |(_, other): &(usize, &Sds)| ***other == *element;

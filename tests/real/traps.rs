@@ -1,0 +1,49 @@
+//! The table of traps, played to both: the real server answers what the table
+//! says, and so does ours.
+
+#[path = "../traps/mod.rs"]
+mod table;
+
+use crate::both::Both;
+use crate::server::{RealServer, request};
+use table::{FAMILIES, Player, play};
+
+/// One side of both.
+struct Side<'a> {
+    both: Both<'a>,
+    real: bool,
+}
+
+impl Player for Side<'_> {
+    fn send(&mut self, client: u64, words: &[Vec<u8>]) {
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.both.send(client, &request(&words));
+    }
+
+    fn pass_ms(&mut self, millis: u64) {
+        self.both.pass_ms(millis);
+    }
+
+    fn told(&mut self) -> Vec<(u64, Vec<u8>)> {
+        let told = self.both.told().into_iter();
+        told.map(|(client, (real, ours))| (client, if self.real { real.bytes } else { ours.bytes }))
+            .collect()
+    }
+}
+
+#[test]
+fn both_answer_what_the_table_says() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut failures = Vec::new();
+    let mut traps = 0;
+    for trap in FAMILIES.iter().flat_map(|(_, traps)| *traps) {
+        traps += 1;
+        for (name, side) in [("the real server", true), ("ours", false)] {
+            let mut side = Side { both: Both::new(&real, ""), real: side };
+            let differences = play(trap, &mut side).into_iter();
+            failures.extend(differences.map(|difference| format!("{name}: {difference}")));
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    println!("{traps} traps: the real server and ours answer what the table says");
+}

@@ -1,0 +1,216 @@
+//! Transactions, and what touches a watched key.
+
+use super::TIME;
+use super::Trap;
+
+pub(crate) const TRAPS: &[Trap] = &[
+    Trap {
+        name: "an_error_while_queueing_aborts",
+        script: &[
+            (1, "MULTI", "+OK\r\n"),
+            (1, "SET k v", "+QUEUED\r\n"),
+            (1, "NOSUCH", "-ERR unknown command 'NOSUCH', with args beginning with: \r\n"),
+            (1, "SET k", "-ERR wrong number of arguments for 'set' command\r\n"),
+            (1, "SET k w", "+QUEUED\r\n"),
+            (1, "EXEC", "-EXECABORT Transaction discarded because of previous errors.\r\n"),
+            (1, "GET k", "$-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "an_error_while_running_does_not",
+        script: &[
+            (1, "MULTI", "+OK\r\n"),
+            (1, "SET k v", "+QUEUED\r\n"),
+            (1, "INCR k", "+QUEUED\r\n"),
+            (1, "LPUSH k a", "+QUEUED\r\n"),
+            (1, "SET k w", "+QUEUED\r\n"),
+            (
+                1,
+                "EXEC",
+                "*4\r\n+OK\r\n-ERR value is not an integer or out of range\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n+OK\r\n",
+            ),
+            (1, "GET k", "$1\r\nw\r\n"),
+        ],
+    },
+    Trap {
+        name: "multi_and_watch_inside_multi_do_not_abort",
+        script: &[
+            (1, "MULTI", "+OK\r\n"),
+            (1, "MULTI", "-ERR MULTI calls can not be nested\r\n"),
+            (1, "WATCH k", "-ERR WATCH inside MULTI is not allowed\r\n"),
+            (1, "SET k v", "+QUEUED\r\n"),
+            (1, "EXEC", "*1\r\n+OK\r\n"),
+            (1, "GET k", "$1\r\nv\r\n"),
+        ],
+    },
+    Trap {
+        name: "transactions_that_have_not_begun",
+        script: &[
+            (1, "EXEC", "-ERR EXEC without MULTI\r\n"),
+            (1, "DISCARD", "-ERR DISCARD without MULTI\r\n"),
+            (1, "UNWATCH", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "DISCARD", "+OK\r\n"),
+            (1, "EXEC", "-ERR EXEC without MULTI\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "EXEC", "*0\r\n"),
+        ],
+    },
+    Trap {
+        name: "commands_that_block_do_not_in_a_transaction",
+        script: &[
+            (1, "MULTI", "+OK\r\n"),
+            (1, "BLPOP l 0", "+QUEUED\r\n"),
+            (1, "BRPOPLPUSH l m 0", "+QUEUED\r\n"),
+            (1, "BLMOVE l m LEFT LEFT 0", "+QUEUED\r\n"),
+            (1, "BZPOPMIN z 0", "+QUEUED\r\n"),
+            (1, "BLMPOP 0 1 l LEFT", "+QUEUED\r\n"),
+            (1, "BZMPOP 0 1 z MIN", "+QUEUED\r\n"),
+            (1, "EXEC", "*6\r\n*-1\r\n$-1\r\n$-1\r\n*-1\r\n*-1\r\n*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "a_watched_key_that_expires",
+        script: &[
+            (1, "SET k v PX 100", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (TIME, "200", ""),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "a_key_that_had_expired_when_it_was_watched",
+        script: &[
+            (2, "DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n"),
+            (1, "SET k v PX 5", "+OK\r\n"),
+            (TIME, "30", ""),
+            (1, "WATCH k", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*1\r\n+PONG\r\n"),
+            (2, "DEBUG SET-ACTIVE-EXPIRE 1", "+OK\r\n"),
+        ],
+    },
+    Trap {
+        name: "a_watched_key_set_to_the_same",
+        script: &[
+            (1, "SET k v", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (2, "SET k v", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "a_watched_key_given_a_time",
+        script: &[
+            (1, "SET k v", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (2, "EXPIRE k 100", ":1\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "a_watched_key_set_and_deleted",
+        script: &[
+            (1, "WATCH k", "+OK\r\n"),
+            (2, "SET k v", "+OK\r\n"),
+            (2, "DEL k", ":1\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "watched_keys_and_swapdb",
+        script: &[
+            (2, "SELECT 1", "+OK\r\n"),
+            (2, "SET k v", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (2, "SWAPDB 0 1", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "what_changes_nothing_touches_no_watched_key",
+        script: &[
+            (1, "SADD s a", ":1\r\n"),
+            (1, "SET k v", "+OK\r\n"),
+            (1, "WATCH s k none", "+OK\r\n"),
+            (2, "SADD s a", ":0\r\n"),
+            (2, "PERSIST k", ":0\r\n"),
+            (2, "SREM s none", ":0\r\n"),
+            (2, "DEL none", ":0\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*1\r\n+PONG\r\n"),
+        ],
+    },
+    Trap {
+        name: "appending_nothing_touches_a_watched_key",
+        script: &[
+            (1, "SET k v", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (2, "APPEND k \"\"", ":1\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "flushall_of_a_missing_watched_key",
+        script: &[
+            (1, "WATCH none", "+OK\r\n"),
+            (2, "SET other v", "+OK\r\n"),
+            (2, "FLUSHALL", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*1\r\n+PONG\r\n"),
+        ],
+    },
+    Trap {
+        name: "flushall_of_a_watched_key",
+        script: &[
+            (1, "SET k v", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (2, "FLUSHALL", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+        ],
+    },
+    Trap {
+        name: "what_one_changes_itself_counts",
+        script: &[
+            (1, "SET k v", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (1, "SET k w", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*-1\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*1\r\n+PONG\r\n"),
+        ],
+    },
+    Trap {
+        name: "discard_forgets_what_was_watched",
+        script: &[
+            (1, "SET k v", "+OK\r\n"),
+            (1, "WATCH k", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "DISCARD", "+OK\r\n"),
+            (2, "SET k w", "+OK\r\n"),
+            (1, "MULTI", "+OK\r\n"),
+            (1, "PING", "+QUEUED\r\n"),
+            (1, "EXEC", "*1\r\n+PONG\r\n"),
+        ],
+    },
+];
