@@ -64,6 +64,9 @@ impl ZRange {
     fn ranks(&self, set: &SortedSet, reverse: bool) -> Range<usize> {
         match self {
             ZRange::Scores(min, max) => set.rank_range_by_score(*min, *max),
+            ZRange::Lex(min, max) if set.encoding() == SortedSetEncoding::Listpack => {
+                lex_in_listpack(set, min, max, reverse)
+            }
             ZRange::Lex(min, max) => set.rank_range_by_lex(min, max),
             ZRange::Ranks(start, end) => {
                 let len = set.len() as i64;
@@ -77,6 +80,47 @@ impl ZRange {
                 start as usize..end as usize + 1
             }
         }
+    }
+}
+
+/// The ranks of a range by member, found as the server finds them in a listpack,
+/// which tells where scores differ and the range is not what it says: one end is
+/// looked for, and then it goes on as long as members are within the other.
+fn lex_in_listpack(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: bool) -> Range<usize> {
+    let above = |member: &Sds| match min {
+        LexBound::NegInf => true,
+        LexBound::PosInf => false,
+        LexBound::Included(bound) => member >= bound,
+        LexBound::Excluded(bound) => member > bound,
+    };
+    let below = |member: &Sds| match max {
+        LexBound::NegInf => false,
+        LexBound::PosInf => true,
+        LexBound::Included(bound) => member <= bound,
+        LexBound::Excluded(bound) => member < bound,
+    };
+    let crossed = match (min, max) {
+        (LexBound::Included(min), LexBound::Included(max)) => min > max,
+        (
+            LexBound::Included(min) | LexBound::Excluded(min),
+            LexBound::Included(max) | LexBound::Excluded(max),
+        ) => min >= max,
+        _ => false,
+    };
+    let ends = set.get_by_rank(0).zip(set.len().checked_sub(1).and_then(|l| set.get_by_rank(l)));
+    let reaches = ends.is_some_and(|((first, _), (last, _))| above(last) && below(first));
+    if crossed || !reaches {
+        return 0..0;
+    }
+    let mut members = set.iter().map(|(member, _)| member);
+    if reverse {
+        let Some(end) = members.rposition(below) else { return 0..0 };
+        let within = set.range(0..end + 1).rev().take_while(|(member, _)| above(member)).count();
+        end + 1 - within..end + 1
+    } else {
+        let Some(start) = members.position(above) else { return 0..0 };
+        let within = set.range(start..set.len()).take_while(|(member, _)| below(member)).count();
+        start..start + within
     }
 }
 
