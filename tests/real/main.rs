@@ -7,6 +7,7 @@
 mod both;
 mod commands;
 mod differential;
+mod durability;
 mod grammar;
 mod protocol;
 mod server;

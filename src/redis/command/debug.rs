@@ -81,6 +81,9 @@ fn set_active_expire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 /// Everything is written and read again.
 fn reload(call: &mut Call<'_>) -> Reply {
     call.server.save();
+    for database in &mut call.server.databases {
+        database.reencode();
+    }
     Reply::OK
 }
 
