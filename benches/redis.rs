@@ -14,6 +14,7 @@ use std::hint::black_box;
 use std::time::Duration;
 use stunt_double::redis::resp::ByteServer;
 use stunt_double::redis::value::End;
+use stunt_double::redis::value::bitmap::{self, Operator};
 use stunt_double::redis::{ClientId, Database, Output, Server, ServerOptions, SetOptions};
 use stunt_double::{Instant, Site, Stream};
 
@@ -115,17 +116,22 @@ fn get_and_set(c: &mut Criterion) {
     group.finish();
 }
 
-/// The cost of GET with ever more other keys.
+/// The cost of a thousand GETs with ever more other keys, and of a bare map's.
 fn other_keys(c: &mut Criterion) {
-    let mut group = c.benchmark_group("GET of 1,000 keys among");
+    let mut group = c.benchmark_group("1,000 keys among");
     group.throughput(Throughput::Elements(1_000));
     for count in [1_000, 100_000, 10_000_000] {
         let keys = keys(count);
         let hot: Vec<Vec<u8>> = keys.iter().step_by(count / 1_000).cloned().collect();
         let asked = scattered(&hot);
+        let map = bare(&keys);
+        group.bench_function(BenchmarkId::new("bare get", count), |b| {
+            b.iter(|| asked.iter().for_each(|key| _ = black_box(map.get(key.as_slice()))));
+        });
+        drop(map);
         let mut db = filled(&keys);
         drop(keys);
-        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+        group.bench_function(BenchmarkId::new("typed GET", count), |b| {
             b.iter(|| asked.iter().for_each(|key| _ = black_box(db.get(key))));
         });
     }
@@ -206,6 +212,19 @@ fn lists(c: &mut Criterion) {
             }
         });
     });
+    group.bench_function("bare map of VecDeque: push and pop", |b| {
+        let deque: VecDeque<Bytes> = (0..1_000).map(|_| element.clone()).collect();
+        let mut map: IndexMap<Bytes, VecDeque<Bytes>, FxBuildHasher> = IndexMap::default();
+        map.insert(Bytes::from_static(b"list"), deque);
+        b.iter(|| {
+            for _ in 0..OPERATIONS {
+                let deque = map.get_mut(black_box(&b"list"[..])).expect("it is there");
+                deque.push_front(Bytes::copy_from_slice(black_box(&element)));
+                let deque = map.get_mut(black_box(&b"list"[..])).expect("it is there");
+                black_box(deque.pop_back());
+            }
+        });
+    });
     group.bench_function("List: push and pop", |b| {
         let mut list: stunt_double::redis::value::List =
             (0..1_000).map(|_| element.as_ref().into()).collect();
@@ -237,6 +256,21 @@ fn lists(c: &mut Criterion) {
             });
         });
     }
+    group.finish();
+}
+
+/// A mebibyte, against a plain copy of it.
+fn bitmaps(c: &mut Criterion) {
+    const MIB: usize = 1 << 20;
+    let mut group = c.benchmark_group("a mebibyte of bits");
+    group.throughput(Throughput::Bytes(MIB as u64));
+    let one: Vec<u8> = (0..MIB).map(|i| (i * 31) as u8).collect();
+    let other: Vec<u8> = (0..MIB).map(|i| (i * 17) as u8).collect();
+    group.bench_function("bare copy", |b| b.iter(|| black_box(one.clone())));
+    group.bench_function("BITCOUNT", |b| b.iter(|| black_box(bitmap::count(&one))));
+    group.bench_function("BITOP AND", |b| {
+        b.iter(|| black_box(bitmap::combine(Operator::And, &[black_box(&one), black_box(&other)])));
+    });
     group.finish();
 }
 
@@ -290,6 +324,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2))
         .sample_size(20);
-    targets = get_and_set, other_keys, resp, lists, whole_keyspace
+    targets = get_and_set, other_keys, resp, lists, bitmaps, whole_keyspace
 }
 criterion_main!(benches);

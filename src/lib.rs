@@ -1,9 +1,8 @@
-//! Deterministic, in-process stand-ins for servers: RabbitMQ, and Redis to
-//! follow.
+//! Deterministic, in-process stand-ins for servers: RabbitMQ and Redis.
 //!
 //! *RabbitMQ and Redis take the fall, so production doesn't have to.*
 //!
-//! A test starts a [broker](rabbitmq) inside a [world](sim): nodes run the
+//! A test starts a [broker](rabbitmq) or a [Redis](redis) inside a [world](sim): nodes run the
 //! code under test as async tasks, links between them have latency and fail,
 //! time is virtual, and everything that may differ between two runs is drawn
 //! from one seed. There is no socket, no clock, no thread inside a world and no container; an
@@ -47,9 +46,11 @@
 //! - [`sim`]: the world. Nodes, links, services, faults, traces, exploration.
 //! - [`rabbitmq`]: the broker as a value ([`rabbitmq::Broker`]) that needs no
 //!   world, and its async client, which does.
-//! - [`choice`] and [`time`]: what both share.
+//! - [`redis`]: the databases and the server as values, RESP as bytes, and the
+//!   async client; the data structures by themselves in [`redis::value`].
+//! - [`choice`] and [`time`]: what all share.
 //!
-//! The broker is modelled on RabbitMQ 3.10.8, down to reply codes and texts.
+//! The models are RabbitMQ 3.10.8 and Redis 7.0.15, down to reply codes and texts.
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -242,4 +242,5 @@ fn main() {
     let redis = redis::start(&mut sim, ServerOptions::default());
     sim.node_with("tour", redis, tour);
     sim.run().expect_done();
+    println!("\ndone at {}; the digest of the run is {}", sim.now(), sim.digest());
 }

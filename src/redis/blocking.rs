@@ -14,9 +14,10 @@
 
 use super::database::Database;
 use super::error::Error;
+use super::id::ClientId;
 use super::reply::Reply;
 use super::sds::Sds;
-use super::server::{ClientId, Server};
+use super::server::Server;
 use super::value::End;
 use crate::time::Instant;
 use indexmap::IndexMap;

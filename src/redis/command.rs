@@ -12,6 +12,8 @@
 //! that a caller of the typed operations would miss. It returns the reply, or
 //! the error that is the reply.
 
+#![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
+
 mod bitmap;
 mod blocking_list;
 mod client;

@@ -50,11 +50,11 @@ pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use super::error::Error;
+use super::id::ClientId;
 use super::keyspace::{Entry, Keyspace, NEVER, Slot};
 use super::notify::{EventClasses, KeyEvent};
-use super::persist::Undo;
 use super::sds::Sds;
-use super::server::ClientId;
+use super::undo::Undo;
 use super::value::{Kind, ListpackLimits, Value};
 use crate::time::Instant;
 use indexmap::IndexMap;
@@ -123,7 +123,13 @@ pub(crate) struct Watched {
     pub(crate) watchers: usize,
 }
 
-/// A database; see the [module](self).
+/// A database: keys with typed values, and every operation on them as a plain
+/// method, named after its command.
+///
+/// It is told the time ([`Database::advance_to`]) and keeps it until it is told
+/// again. A key whose time has come is gone, whether anybody looks or not. Times to
+/// live are milliseconds of the Unix epoch, as in Redis, counted from
+/// [`WORLD_EPOCH`](crate::WORLD_EPOCH).
 ///
 /// ```
 /// use std::time::Duration;

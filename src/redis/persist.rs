@@ -24,69 +24,13 @@
 
 use super::config::AppendFsync;
 use super::database::Database;
-use super::keyspace::{Entry, Keyspace, NEVER};
+use super::keyspace::Keyspace;
 use super::sds::Sds;
 use super::server::Server;
-use super::value::Value;
+use super::undo::Undo;
 use crate::time::Instant;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use std::fmt;
 use std::time::Duration;
-
-/// A key as it was.
-#[derive(Clone, Debug)]
-struct Before {
-    value: Value,
-    expires_at: i64,
-}
-
-/// What a crash would undo of the keys of one database.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Undo {
-    keeping: bool,
-    /// The number of the database that had these keys when they were saved: they
-    /// may have been swapped since.
-    home: usize,
-    /// Keys changed since what is on disk; `None` for one that was not there.
-    before: IndexMap<Sds, Option<Before>, FxBuildHasher>,
-}
-
-impl Undo {
-    /// An entry is about to be changed or was just removed.
-    pub(crate) fn remember(&mut self, entry: &Entry) {
-        if self.keeping && !self.before.contains_key(&entry.key) {
-            let before = Before { value: entry.value.clone(), expires_at: entry.expires_at() };
-            self.before.insert(entry.key.clone(), Some(before));
-        }
-    }
-
-    /// A key is about to be added.
-    pub(crate) fn remember_absent(&mut self, key: &[u8]) {
-        if self.keeping && !self.before.contains_key(key) {
-            self.before.insert(Sds::new(key), None);
-        }
-    }
-
-    /// Makes the keys what they were; which of them were changed.
-    fn restore(&mut self, keyspace: &mut Keyspace) -> Vec<Sds> {
-        let mut changed = Vec::with_capacity(self.before.len());
-        for (key, before) in std::mem::take(&mut self.before) {
-            let mut accessed = 0;
-            if let Some(slot) = keyspace.find(&key) {
-                accessed = keyspace.remove(slot).accessed;
-            }
-            if let Some(before) = before {
-                let slot = keyspace.insert(&key, before.value, accessed);
-                if before.expires_at != NEVER {
-                    keyspace.set_expiry(slot, before.expires_at);
-                }
-            }
-            changed.push(key);
-        }
-        changed
-    }
-}
 
 /// What a server lost when it last stopped: the changes of these keys since what
 /// was on disk.
@@ -156,8 +100,7 @@ impl Server {
         self.persistence.on_disk = true;
         let keeping = !(self.config.append_only && self.config.fsync == AppendFsync::Always);
         for (home, database) in self.databases.iter_mut().enumerate() {
-            let before = IndexMap::default();
-            database.undo = Undo { keeping, home, before };
+            database.undo = Undo::new(keeping, home);
         }
     }
 
@@ -281,8 +224,9 @@ impl Server {
             let mut keyspace = std::mem::take(&mut database.keyspace);
             let mut undo = std::mem::take(&mut database.undo);
             if self.persistence.on_disk {
-                lost.extend(undo.restore(&mut keyspace).into_iter().map(|key| (undo.home, key)));
-                homes.push((undo.home, keyspace));
+                let home = undo.home();
+                lost.extend(undo.restore(&mut keyspace).into_iter().map(|key| (home, key)));
+                homes.push((home, keyspace));
             } else {
                 lost.extend(keyspace.iter().map(|entry| (number, entry.key.clone())));
             }

@@ -9,10 +9,11 @@
 //! Source: <https://redis.io/docs/manual/pubsub/>, `pubsub.c`.
 
 use super::glob;
+use super::id::ClientId;
 use super::notify::{EventClasses, KeyEvent};
 use super::reply::Reply;
 use super::sds::Sds;
-use super::server::{ClientId, Server};
+use super::server::Server;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 

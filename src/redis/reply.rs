@@ -39,7 +39,8 @@ impl ErrorReply {
     }
 }
 
-/// An answer of the server; see the [module](self).
+/// An answer of the server, before it is bytes. What RESP3 has and RESP2 has not is
+/// written in RESP2 as [`Reply::in_protocol`] says.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reply {

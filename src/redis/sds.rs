@@ -183,7 +183,8 @@ mod tests {
     #[test]
     fn bytes_decide_equality_and_order() {
         let long = "x".repeat(40);
-        assert_eq!(Sds::from(long.as_str()), Sds::from(long.clone().into_bytes()));
+        let other = Sds::from(long.as_str());
+        assert_eq!(other, Sds::from(long.into_bytes()));
         let ordered: BTreeSet<Sds> = ["b", "a", "ab", ""].into_iter().map(Sds::from).collect();
         let ordered: Vec<String> = ordered.iter().map(Sds::to_string).collect();
         assert_eq!(ordered, ["", "a", "ab", "b"]);

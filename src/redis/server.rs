@@ -26,6 +26,7 @@ use super::command::Table;
 use super::config::{Config, ServerOptions};
 use super::database::{Database, instant_of_ms};
 use super::error::Error;
+pub(crate) use super::id::ClientId;
 use super::persist::Persistence;
 use super::pubsub::PubSub;
 use super::reply::{Protocol, Reply};
@@ -35,18 +36,6 @@ use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
-use std::fmt;
-
-/// A client's connection, as whoever drives the server numbers it. A number is
-/// not used for a second connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub u64);
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Something for a client.
 #[derive(Clone, Debug, PartialEq)]
@@ -409,18 +398,24 @@ impl Server {
         }
     }
 
-    /// Takes back the last messages that are on their way to a client, to be part
+    /// How much is on its way; see [`Server::take_pushes`].
+    pub(crate) fn outputs_len(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// Takes back the messages to a client that came after so much else, to be part
     /// of another reply.
-    pub(crate) fn take_pushes(&mut self, client: ClientId) -> Vec<Reply> {
+    pub(crate) fn take_pushes(&mut self, client: ClientId, after: usize) -> Vec<Reply> {
         let mut taken = Vec::new();
-        while let Some(Output::Reply { client: to, reply: Reply::Push(_), .. }) =
-            self.outputs.back()
-            && *to == client
-            && let Some(Output::Reply { reply, .. }) = self.outputs.pop_back()
-        {
-            taken.push(reply);
+        let later = self.outputs.split_off(after.min(self.outputs.len()));
+        for output in later {
+            match output {
+                Output::Reply { client: to, reply: reply @ Reply::Push(_), .. } if to == client => {
+                    taken.push(reply);
+                }
+                other => self.outputs.push_back(other),
+            }
         }
-        taken.reverse();
         taken
     }
 

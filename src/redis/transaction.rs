@@ -8,8 +8,9 @@
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 
+use super::id::ClientId;
 use super::sds::Sds;
-use super::server::{ClientId, Server, Watch};
+use super::server::{Server, Watch};
 
 impl Server {
     /// `WATCH`: a client watches a key from now on.

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | string | [`StringValue`] | `int`, `embstr`, `raw` |
 //! | list | [`List`] | `quicklist` |
-//! | hash | [`Hash`] | `listpack`, `hashtable` |
+//! | hash | [`Hash`](struct@Hash) | `listpack`, `hashtable` |
 //! | set | [`Set`] | `intset`, `hashtable` |
 //! | sorted set | [`SortedSet`] | `listpack`, `skiplist` |
 //!

@@ -282,7 +282,7 @@ fn a_snapshot_is_read_in_compact_encodings() {
             end(&mut rig, End::Kill);
         }
         check(&mut rig, 2, true);
-        assert_eq!(rig.say(2, "SMEMBERS s"), "{\"1\", \"2\", \"3\"}");
+        assert_eq!(rig.say(2, "SMEMBERS s"), "[\"1\", \"2\", \"3\"]");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod bitmaps;
 mod blocking;
+mod bytes;
 mod connection;
 mod durability;
 mod expiry;

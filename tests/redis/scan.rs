@@ -194,3 +194,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_star_lists_the_empty_key_too() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("SET \"\" v", "OK"), ("KEYS *", r#"[""]"#), ("SCAN 0", r#"["0", [""]]"#)]);
+}

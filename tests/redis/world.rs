@@ -160,8 +160,7 @@ fn sees_a_half(strategy: Strategy, seed: u64, atomic: bool) -> bool {
         }
     });
     sim.run().expect_done();
-    let saw = *seen.lock().unwrap();
-    saw
+    *seen.lock().unwrap()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::options::{integer, is};
+use super::options::{integer, is, pairs};
 use super::{Answer, Args, Command, now};
 
 #[rustfmt::skip]
@@ -29,21 +29,13 @@ pub(super) const COMMANDS: &[Command] = &[
     now("hvals", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the values in a hash", hvals).tips(&["nondeterministic_output_order"]),
 ];
 
-/// Fields with their values, from the third word on.
-fn pairs<'a>(args: Args<'a>, command: &'static str) -> Result<Vec<(&'a [u8], &'a [u8])>, Error> {
-    if args.len() % 2 == 1 {
-        return Err(Error::Arity(command.into()));
-    }
-    Ok(args[2..].chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
 fn hset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let pairs = pairs(args, "hset")?;
+    let pairs = pairs(args, 2, "hset")?;
     Ok(Reply::count(call.db().hset(args[1], &pairs)?))
 }
 
 fn hmset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let pairs = pairs(args, "hmset")?;
+    let pairs = pairs(args, 2, "hmset")?;
     call.db().hset(args[1], &pairs)?;
     Ok(Reply::OK)
 }

@@ -10,8 +10,10 @@ use super::server::VERSION;
 use super::{Answer, Args};
 use std::fmt::Write;
 
+type Section = fn(&Server) -> String;
+
 /// Sections by name, in order.
-const SECTIONS: [(&str, fn(&Server) -> String); 7] = [
+const SECTIONS: [(&str, Section); 7] = [
     ("Server", server),
     ("Clients", clients),
     ("Persistence", persistence),

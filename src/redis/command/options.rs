@@ -7,6 +7,22 @@ use super::Args;
 use crate::time::Instant;
 use std::time::Duration;
 
+/// Two words, and two words, and so on.
+pub(super) type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+
+/// The pairs of words from `at` on.
+pub(super) fn pairs<'a>(
+    args: Args<'a>,
+    at: usize,
+    command: &'static str,
+) -> Result<Pairs<'a>, Error> {
+    let pairs = args[at..].chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return Err(Error::Arity(command.into()));
+    }
+    Ok(pairs.map(|pair| (pair[0], pair[1])).collect())
+}
+
 /// Whether an argument is this word, in any case.
 pub(super) fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())

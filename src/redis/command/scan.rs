@@ -5,7 +5,7 @@ use super::super::glob;
 use super::super::number;
 use super::super::reply::Reply;
 use super::super::server::Call;
-use super::super::value::{Hash, Set, SortedSet};
+use super::super::value::{Hash, Set, SortedSet, SortedSetEncoding};
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
@@ -118,10 +118,22 @@ fn zscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
     call.db().check_type::<SortedSet>(args[1])?;
     let Some(options) = options_of(call, args)? else { return Ok(page(0, Vec::new())) };
+    let encoding = call.db().object_encoding(args[1]);
+    let packed = encoding == Some(SortedSetEncoding::Listpack.name());
     let found = call.db().zscan(args[1], cursor, options.count)?;
     let passing = found.items.iter().filter(|(member, _)| options.passes(member));
     let items = passing.flat_map(|(member, score)| {
-        [Reply::bulk(member), Reply::bulk(&number::format_double(*score))]
+        [Reply::bulk(member), Reply::bulk(&score_text(*score, packed))]
     });
     Ok(page(found.cursor, items.collect()))
+}
+
+/// As it is kept: a listpack has whole numbers as integers, with all their digits.
+fn score_text(score: f64, packed: bool) -> number::Text {
+    const MOST: f64 = (i64::MAX / 2) as f64;
+    if packed && score.abs() <= MOST && score.fract() == 0.0 {
+        number::format_i64(score as i64)
+    } else {
+        number::format_double(score)
+    }
 }

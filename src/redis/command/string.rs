@@ -4,11 +4,12 @@ use super::super::database::{Expiry, SetCondition, SetOptions};
 use super::super::error::Error;
 use super::super::reply::Reply;
 use super::super::server::Call;
+use super::super::value::StringValue;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::lcs::lcs;
-use super::options::{Unit, expire_time, expire_unit, integer, is};
+use super::options::{Unit, expire_time, expire_unit, integer, is, pairs};
 use super::{Answer, Args, Command, now};
 
 #[rustfmt::skip]
@@ -129,10 +130,10 @@ fn getex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             return Err(Error::Syntax);
         }
     }
-    if call.db().get(args[1])?.is_none() {
-        return Ok(Reply::Nil);
-    }
-    if let Some((arg, unit)) = expire {
+    let db = call.db();
+    db.check_type::<StringValue>(args[1])?;
+    // Without a key the time is not looked at.
+    if let Some((arg, unit)) = expire.filter(|_| db.value(args[1]).is_some()) {
         expiry = Expiry::At(expire_time(arg, unit, call.db().now_ms(), "getex")?);
     }
     Ok(Reply::bulk_or_nil(call.db().getex(args[1], expiry)?.as_deref()))
@@ -145,20 +146,13 @@ fn mget(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::Array(values.collect()))
 }
 
-fn pairs<'a>(args: Args<'a>, command: &'static str) -> Result<Vec<(&'a [u8], &'a [u8])>, Error> {
-    if args.len() % 2 == 0 {
-        return Err(Error::Arity(command.into()));
-    }
-    Ok(args[1..].chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
-}
-
 fn mset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    call.db().mset(pairs(args, "mset")?);
+    call.db().mset(pairs(args, 1, "mset")?);
     Ok(Reply::OK)
 }
 
 fn msetnx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let pairs = pairs(args, "msetnx")?;
+    let pairs = pairs(args, 1, "msetnx")?;
     Ok(Reply::flag(call.db().msetnx(&pairs)))
 }
 

@@ -54,15 +54,16 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
     let mut replies = Vec::with_capacity(announced);
     for (command, request) in multi.queued {
         let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
-        match call.server.call(client, command, &request, true) {
-            Some(reply) => replies.push(reply),
-            // A subscription answers with messages, which take its place.
-            None => replies.extend(call.server.take_pushes(client)),
-        }
+        let before = call.server.outputs_len();
+        let reply = call.server.call(client, command, &request, true);
         call.server.publish_events();
+        // Messages to the client itself lie between its replies: that is how a
+        // subscription answers.
+        replies.extend(call.server.take_pushes(client, before));
+        replies.extend(reply);
     }
-    // Of a subscription to several channels the server announces one message: the
-    // last of all replies are then behind the array.
+    // The server announces as many as there are commands: with messages among them,
+    // the last replies are then behind the array.
     let beyond = replies.split_off(announced.min(replies.len()));
     call.server.reply(client, Reply::Array(replies));
     for reply in beyond {

@@ -58,8 +58,9 @@ impl Database {
     /// `KEYS`: the keys that match a pattern. O(n).
     pub fn keys(&mut self, pattern: &[u8]) -> Vec<Sds> {
         let now = self.now_ms();
-        let matching =
-            |entry: &&Entry| entry.expires_at() > now && glob::matches(pattern, &entry.key, false);
+        // A star alone lets the empty key pass, too.
+        let passes = |key: &[u8]| pattern == b"*" || glob::matches(pattern, key, false);
+        let matching = |entry: &&Entry| entry.expires_at() > now && passes(&entry.key);
         self.keyspace.iter().filter(matching).map(|entry| entry.key.clone()).collect()
     }
 

@@ -114,6 +114,7 @@ impl Hash {
     }
 
     /// The fields with their values, in the order they are kept in.
+    #[must_use]
     pub fn iter(&self) -> indexmap::map::Iter<'_, Sds, Sds> {
         self.fields.iter()
     }

@@ -87,6 +87,7 @@ impl List {
     }
 
     /// The elements from head to tail.
+    #[must_use]
     pub fn iter(&self) -> vec_deque::Iter<'_, Sds> {
         self.elements.iter()
     }
@@ -96,6 +97,7 @@ impl List {
     /// # Panics
     ///
     /// If the range ends beyond the list.
+    #[must_use]
     pub fn range(&self, range: std::ops::Range<usize>) -> vec_deque::Iter<'_, Sds> {
         self.elements.range(range)
     }

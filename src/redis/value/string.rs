@@ -45,6 +45,7 @@ impl StringEncoding {
 pub struct StringValue(Repr);
 
 #[derive(Clone)]
+#[expect(clippy::box_collection, reason = "a bare Vec would make every value larger")]
 enum Repr {
     Int { len: u8, bytes: [u8; INLINE] },
     Inline { len: u8, bytes: [u8; INLINE] },

@@ -1,0 +1,120 @@
+//! A server at the level of bytes: pieces of any size, and bytes that are nothing.
+
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use stunt_double::redis::resp::{ByteOutput, ByteServer};
+use stunt_double::redis::{ClientId, Server, ServerOptions};
+use stunt_double::{Instant, Site, Stream};
+
+const NOW: Instant = Instant::ZERO;
+
+fn server() -> ByteServer {
+    let random = Stream::seeded(1, Site::new("test.bytes"), 0);
+    ByteServer::new(Server::new(ServerOptions::default(), random))
+}
+
+/// What each client was told, and whether its connection was closed.
+fn drain(server: &mut ByteServer, told: &mut BTreeMap<u64, (Vec<u8>, bool)>) {
+    while let Some((client, output)) = server.poll_output() {
+        let told = told.entry(client.0).or_default();
+        match output {
+            ByteOutput::Data(bytes) => told.0.extend_from_slice(&bytes),
+            ByteOutput::Close => told.1 = true,
+        }
+    }
+}
+
+/// Requests that go well together, some blocking, some refused, one no request.
+const REQUESTS: [&[u8]; 12] = [
+    b"SET k v\r\n",
+    b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
+    b"*3\r\n$5\r\nRPUSH\r\n$1\r\nl\r\n$3\r\nabc\r\n",
+    b"*3\r\n$5\r\nBLPOP\r\n$1\r\nl\r\n$1\r\n0\r\n",
+    b"MULTI\r\n",
+    b"EXEC\r\n",
+    b"*1\r\n$4\r\nNOPE\r\n",
+    b"HELLO 3\r\n",
+    b"HGETALL none\r\n",
+    b"\r\n",
+    b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$5\r\n\r\n\0\xff*\r\n",
+    b"APPEND \"a b\" 'c\\'d'\r\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// How requests are cut into pieces makes no difference.
+    #[test]
+    fn requests_in_any_pieces_have_the_same_answers(
+        requests in proptest::collection::vec(0..REQUESTS.len(), 0..30),
+        cuts in proptest::collection::vec(1..9_usize, 1..40),
+    ) {
+        let bytes: Vec<u8> = requests.iter().flat_map(|i| REQUESTS[*i]).copied().collect();
+        let mut told = [BTreeMap::new(), BTreeMap::new()];
+        for (told, in_pieces) in told.iter_mut().zip([false, true]) {
+            let mut server = server();
+            server.connected(NOW, ClientId(1), "one");
+            let mut cuts = cuts.iter().cycle();
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let len = if in_pieces { *cuts.next().unwrap() } else { rest.len() };
+                let (piece, after) = rest.split_at(len.min(rest.len()));
+                server.receive(NOW, ClientId(1), piece);
+                rest = after;
+            }
+            drain(&mut server, told);
+            // Whoever waits is fed, and goes on with what it had sent.
+            server.connected(NOW, ClientId(2), "two");
+            for _ in 0..30 {
+                server.receive(NOW, ClientId(2), b"RPUSH l fed\r\n");
+            }
+            drain(&mut server, told);
+        }
+        prop_assert_eq!(&told[0], &told[1]);
+    }
+
+    /// Nothing makes it panic; what is no request is told and closes.
+    #[test]
+    fn any_bytes_are_taken(
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..40),
+                (0..REQUESTS.len()).prop_map(|i| REQUESTS[i].to_vec()),
+                Just(b"*-1\r\n".to_vec()),
+                Just(b"*2\r\n$999999999999\r\n".to_vec()),
+                Just(b"*1\r\n$-5\r\n".to_vec()),
+                Just(b"*1\r\n:5\r\n".to_vec()),
+            ],
+            0..20,
+        ),
+    ) {
+        let mut server = server();
+        server.connected(NOW, ClientId(1), "one");
+        let mut told = BTreeMap::new();
+        for piece in &pieces {
+            server.receive(NOW, ClientId(1), piece);
+            drain(&mut server, &mut told);
+        }
+        if let Some((bytes, true)) = told.get(&1) {
+            let text = String::from_utf8_lossy(bytes);
+            prop_assert!(text.contains("-ERR Protocol error: "), "{}", text);
+        }
+        server.connected(NOW, ClientId(2), "two");
+        server.receive(NOW, ClientId(2), b"PING\r\n");
+        drain(&mut server, &mut told);
+        prop_assert_eq!(&told[&2].0[..], b"+PONG\r\n");
+    }
+}
+
+#[test]
+fn a_client_that_is_gone_leaves_no_connection() {
+    let mut server = server();
+    server.connected(NOW, ClientId(1), "one");
+    server.receive(NOW, ClientId(1), b"QUIT\r\nSET k v\r\n");
+    let mut told = BTreeMap::new();
+    drain(&mut server, &mut told);
+    assert_eq!(told[&1], (b"+OK\r\n".to_vec(), true));
+    server.receive(NOW, ClientId(1), b"SET k v\r\n");
+    assert!(server.poll_output().is_none());
+    assert!(server.server().database(0).unwrap().is_empty());
+}
