@@ -274,6 +274,18 @@ impl Database {
         }
     }
 
+    /// The values are read from a snapshot.
+    pub(crate) fn reencode(&mut self) {
+        for value in self.keyspace.values_mut() {
+            value.reencode(&self.limits);
+        }
+    }
+
+    /// The values come of the commands of an append-only file.
+    pub(crate) fn replay(&mut self) {
+        self.keyspace.values_mut().for_each(Value::replay);
+    }
+
     /// Whether a key is still there although its time has come: only without
     /// active expiry.
     pub(crate) fn is_expired_unnoticed(&self, key: &[u8]) -> bool {

@@ -152,6 +152,10 @@ impl Keyspace {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.chunks.iter().flatten()
     }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.chunks.iter_mut().flatten().map(|entry| &mut entry.value)
+    }
 }
 
 fn at(chunks: &[Vec<Entry>], slot: Slot) -> &Entry {

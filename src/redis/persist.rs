@@ -247,6 +247,11 @@ impl Server {
         self.restart_process(now);
         for database in &mut self.databases {
             database.reload(now);
+            if self.config.append_only {
+                database.replay();
+            } else {
+                database.reencode();
+            }
         }
         self.persistence.last_save = now;
         self.persistence.saved_changes = self.total_changes();

@@ -325,6 +325,11 @@ impl Server {
             || self.sessions.get(&client).is_some_and(|session| session.authenticated)
     }
 
+    /// Whether a client is told what is said to it now.
+    pub(crate) fn wants_reply(&self, client: ClientId) -> bool {
+        self.sessions.get(&client).is_some_and(Session::wants_reply)
+    }
+
     /// How many bytes a client may send ahead.
     pub(crate) fn query_buffer_limit(&self) -> usize {
         usize::try_from(self.config.query_buffer_limit).unwrap_or(usize::MAX)
@@ -380,6 +385,13 @@ impl Server {
     /// Sends what was not asked for, whatever the client says of replies.
     pub(crate) fn push(&mut self, client: ClientId, items: Vec<Reply>) {
         if let Some(session) = self.sessions.get(&client) {
+            if session.closing {
+                // One that waits only for something to be said to it, to be closed.
+                if !session.wants_reply() {
+                    self.close(client);
+                }
+                return;
+            }
             let protocol = session.protocol;
             let reply = Reply::Push(items);
             self.outputs.push_back(Output::Reply { client, protocol, reply });

@@ -12,7 +12,7 @@
 //! An encoding is kept where a client can tell: by `OBJECT ENCODING`, and by the
 //! order of what it lists. The compact ones list in a fixed order; the others in
 //! an order that Redis leaves open and that is deterministic here. A value never
-//! goes back to a compact encoding, as there.
+//! goes back to a compact encoding, as there, until it is read from a snapshot.
 
 pub mod bitmap;
 mod hash;
@@ -22,6 +22,7 @@ mod set;
 mod sorted_set;
 mod string;
 
+use super::database::Limits;
 pub use hash::{Hash, HashEncoding};
 pub use list::{End, List};
 pub use set::{Set, SetEncoding};
@@ -74,6 +75,28 @@ impl Value {
             Value::Hash(hash) => hash.encoding().name(),
             Value::Set(set) => set.encoding().name(),
             Value::SortedSet(set) => set.encoding().name(),
+        }
+    }
+
+    /// What a new process makes of it that reads a snapshot: each type has the most
+    /// compact encoding that it may have. This is the one way back to one.
+    pub(crate) fn reencode(&mut self, limits: &Limits) {
+        match self {
+            Value::String(string) => *string = StringValue::new(string),
+            Value::List(_) => {}
+            Value::Hash(hash) => hash.reencode(limits.hash),
+            Value::Set(set) => set.reencode(limits.intset),
+            Value::SortedSet(set) => set.reencode(limits.sorted_set),
+        }
+    }
+
+    /// What a new process makes of it that runs the commands of an append-only file
+    /// again: the same, but a text that was computed is set there as it is.
+    pub(crate) fn replay(&mut self) {
+        if let Value::String(string) = self
+            && string.encoding() == StringEncoding::Embstr
+        {
+            *string = StringValue::new(string);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The real server and ours side by side: the same bytes in, the same bytes out.
 //!
-//! After each step both are quiet. For the real one that takes two barriers on a
-//! connection of their own: the first reply says that what was sent before it was
-//! read, the second that what was said to that was written.
+//! After each step both are quiet. For the real one that takes three barriers on a
+//! connection of their own: the first reply says that a new connection was taken,
+//! the second that what was sent before it was read, the third that what was said
+//! to that was written.
 
 use crate::server::{RealServer, RealSocket, request};
 use std::collections::BTreeMap;
@@ -29,15 +30,25 @@ pub(crate) struct Told {
 impl<'a> Both<'a> {
     /// Both empty, with the events of `notify-keyspace-events`.
     pub(crate) fn new(real: &'a RealServer, events: &str) -> Both<'a> {
-        let random = Stream::seeded(1, Site::new("test.real"), 0);
-        let server = Server::new(ServerOptions::default().with_save_points([]), random);
-        let (ours, sockets) = (ByteServer::new(server), BTreeMap::new());
-        let mut both = Both { real, ours, now: Instant::ZERO, barrier: real.connect(), sockets };
+        let mut both = Both::with(real, ServerOptions::default().with_save_points([]));
         both.barrier.request(&[b"FLUSHALL"]);
         both.barrier.request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]);
         both.send(0, &request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]));
         both.told();
         both
+    }
+
+    /// Both as they are, ours with these options.
+    pub(crate) fn with(real: &'a RealServer, options: ServerOptions) -> Both<'a> {
+        let random = Stream::seeded(1, Site::new("test.real"), 0);
+        let server = Server::new(options, random);
+        let (ours, sockets) = (ByteServer::new(server), BTreeMap::new());
+        Both { real, ours, now: Instant::ZERO, barrier: real.connect(), sockets }
+    }
+
+    /// Says who asks where a password is wanted, so that waiting works.
+    pub(crate) fn authenticate_barrier(&mut self, password: &str) {
+        self.barrier.request(&[b"AUTH", password.as_bytes()]);
     }
 
     /// Sends bytes to both as a client, which connects by that.
@@ -64,7 +75,7 @@ impl<'a> Both<'a> {
 
     /// What each client was told, by the real server and by ours.
     pub(crate) fn told(&mut self) -> BTreeMap<u64, (Told, Told)> {
-        for _ in 0..2 {
+        for _ in 0..3 {
             self.barrier.request(&[b"PING"]);
         }
         let mut told: BTreeMap<u64, (Told, Told)> = BTreeMap::new();

@@ -81,7 +81,7 @@ fn shown(words: &[Vec<u8>]) -> String {
 }
 
 /// The answer to `HELLO` has the number of the connection.
-fn without_ids(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn without_ids(bytes: &[u8]) -> Vec<u8> {
     const BEFORE: &[u8] = b"$2\r\nid\r\n:";
     let mut rest = bytes;
     let mut without = Vec::new();

@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod both;
+mod commands;
 mod differential;
+mod durability;
 mod grammar;
+mod protocol;
 mod server;
 mod traps;

@@ -240,3 +240,65 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_snapshot_is_read_in_compact_encodings() {
+    let values = [
+        ("HSET h f v", "hashtable", "listpack"),
+        ("SADD s 3 1 2", "hashtable", "intset"),
+        ("ZADD z 1 m", "skiplist", "listpack"),
+        ("APPEND raw 1", "raw", "int"),
+        ("INCRBYFLOAT float 3", "embstr", "int"),
+    ];
+    let long = "x".repeat(65);
+    let grow = [
+        format!("HSET h long {long}"),
+        "HDEL h long".to_owned(),
+        "SADD s x".to_owned(),
+        "SREM s x".to_owned(),
+        format!("ZADD z 1 {long}"),
+        format!("ZREM z {long}"),
+        "APPEND raw 2".to_owned(),
+    ];
+    let check = |rig: &mut Rig, client: u64, after: bool| {
+        for (line, before, then) in values {
+            let key = line.split(' ').nth(1).unwrap();
+            let encoding = if after { then } else { before };
+            let answer = rig.say(client, &format!("OBJECT ENCODING {key}"));
+            assert_eq!(answer, format!("\"{encoding}\""), "{key}");
+        }
+    };
+    for reload in [true, false] {
+        let mut rig = Rig::with(none());
+        for line in values.iter().map(|(line, ..)| *line).chain(grow.iter().map(String::as_str)) {
+            rig.send(1, line);
+        }
+        rig.told(1);
+        check(&mut rig, 1, false);
+        if reload {
+            rig.script(1, &[("DEBUG RELOAD", "OK")]);
+        } else {
+            rig.script(1, &[("SAVE", "OK")]);
+            end(&mut rig, End::Kill);
+        }
+        check(&mut rig, 2, true);
+        assert_eq!(rig.say(2, "SMEMBERS s"), "[\"1\", \"2\", \"3\"]");
+    }
+}
+
+#[test]
+fn an_append_only_file_is_read_command_by_command() {
+    let mut rig = Rig::with(none().with_append_only(AppendFsync::Always));
+    for line in ["SADD s 1 x", "SREM s x", "APPEND raw 1", "APPEND raw 2", "INCRBYFLOAT f 3"] {
+        rig.send(1, line);
+    }
+    end(&mut rig, End::Kill);
+    rig.script(
+        2,
+        &[
+            ("OBJECT ENCODING s", "\"hashtable\""),
+            ("OBJECT ENCODING raw", "\"raw\""),
+            ("OBJECT ENCODING f", "\"int\""),
+        ],
+    );
+}

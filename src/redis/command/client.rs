@@ -230,12 +230,21 @@ fn client_kill(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     }
 }
 
+/// A subcommand with more arguments than it has any use for.
+fn too_many(args: Args<'_>) -> Error {
+    let name = String::from_utf8_lossy(args[1]);
+    Error::format(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
+    ))
+}
+
 /// `id [TIMEOUT | ERROR]`.
 fn client_unblock(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let error = match &args[3..] {
         [] => false,
         [word] if is(word, "timeout") => false,
         [word] if is(word, "error") => true,
+        [_, _, ..] => return Err(too_many(args)),
         _ => return Err(Error::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
     let id = integer(args[2])?;
@@ -267,6 +276,7 @@ fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Er
         [] => false,
         [word] if is(word, "all") => false,
         [word] if is(word, "write") => true,
+        [_, _, ..] => return Err(too_many(args)),
         _ => return Err(Error::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
     let millis = number::parse_i64(args[2])

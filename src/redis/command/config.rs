@@ -3,7 +3,7 @@
 //! A parameter of Redis's is one of three kinds here. Those that change what a
 //! client can observe are read and set through [`PARAMETERS`]. Those that tune what
 //! is not modelled (threads, defragmentation, the log) are in [`INERT`]: they have
-//! Redis's default, may be set to anything, and do nothing. Those that would
+//! Redis's default, may be set to anything of its kind, and do nothing. Those that would
 //! matter but cannot be followed, such as `maxmemory`, are in [`FIXED`]: they have
 //! Redis's default and may only be set to it.
 //!
@@ -119,6 +119,20 @@ const FIXED: &[(&str, &str)] = &[
     ("timeout", "0"),
 ];
 
+/// Of these, those whose value is a memory size.
+const MEMORY: [&str; 3] = ["auto-aof-rewrite-min-size", "maxmemory", "stream-node-max-bytes"];
+
+const POLICIES: [&str; 8] = [
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+];
+
 const FSYNC: [&str; 3] = ["always", "everysec", "no"];
 
 fn yes_or_no(yes: bool) -> String {
@@ -139,10 +153,18 @@ fn size(value: &str) -> Result<usize, String> {
     usize::try_from(n).map_err(|_| format!("argument must be between 0 and {} inclusive", i64::MAX))
 }
 
-/// A memory size, with a unit such as `mb` (of 1,024) or `m` (of 1,000), of at
-/// least a megabyte.
+/// A memory size of at least a megabyte.
 fn bytes(value: &str) -> Result<u64, String> {
     const MIN: u64 = 1 << 20;
+    let total = memory(value)?;
+    if total < MIN {
+        return Err(format!("argument must be between {MIN} and {} inclusive", i64::MAX));
+    }
+    Ok(total)
+}
+
+/// A memory size, with a unit such as `mb` (of 1,024) or `m` (of 1,000).
+fn memory(value: &str) -> Result<u64, String> {
     let value = value.to_ascii_lowercase();
     let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: Option<u64> = match &value[digits.len()..] {
@@ -156,13 +178,27 @@ fn bytes(value: &str) -> Result<u64, String> {
         _ => None,
     };
     let total = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
-    match total.filter(|total| i64::try_from(*total).is_ok()) {
-        None => Err("argument must be a memory value".to_owned()),
-        Some(total) if total < MIN => {
-            Err(format!("argument must be between {MIN} and {} inclusive", i64::MAX))
+    total
+        .filter(|total| i64::try_from(*total).is_ok())
+        .ok_or_else(|| "argument must be a memory value".to_owned())
+}
+
+/// Whether a parameter without effect could have a value, going by its default.
+fn check(name: &str, default: &str, value: &str) -> Result<(), String> {
+    if name == "maxmemory-policy" {
+        if !POLICIES.contains(&value.to_ascii_lowercase().as_str()) {
+            let names = POLICIES.join(", ");
+            return Err(format!("argument(s) must be one of the following: {names}"));
         }
-        Some(total) => Ok(total),
+    } else if ["yes", "no"].contains(&default) {
+        flag(value)?;
+    } else if MEMORY.contains(&name) {
+        memory(value)?;
+    } else if number::parse_i64(default.as_bytes()).is_some() {
+        number::parse_i64(value.as_bytes())
+            .ok_or_else(|| "argument couldn't be parsed into an integer".to_owned())?;
     }
+    Ok(())
 }
 
 fn set_fsync(config: &mut Config, value: &str) -> Result<(), String> {
@@ -255,13 +291,17 @@ fn set_one(config: &mut Config, name: &str, value: &str) -> Result<(), Error> {
     if let Some(parameter) = PARAMETERS.iter().find(|p| p.name == lower) {
         return (parameter.set)(config, value).map_err(|why| failed(name, &why));
     }
-    if let Some((name, _)) = INERT.iter().find(|(inert, _)| *inert == lower) {
+    if let Some((name, default)) = INERT.iter().find(|(inert, _)| *inert == lower) {
+        check(name, default, value).map_err(|why| failed(name, &why))?;
         config.inert.insert(Sds::from(*name), Sds::from(value));
         return Ok(());
     }
     match FIXED.iter().find(|(fixed, _)| *fixed == lower) {
         Some((_, default)) if *default == value => Ok(()),
-        Some(_) => Err(failed(name, "not modelled, only its default is")),
+        Some((name, default)) => {
+            let why = check(name, default, value).err();
+            Err(failed(name, why.as_deref().unwrap_or("not modelled, only its default is")))
+        }
         None => Err(failed(name, "can't set immutable config")),
     }
 }

@@ -2,7 +2,7 @@
 //! of another version.
 
 use super::super::error::Error;
-use super::super::reply::Reply;
+use super::super::reply::{Protocol, Reply};
 use super::super::server::Call;
 use super::super::value::{StringValue, Value};
 use super::options::{integer, is};
@@ -20,7 +20,7 @@ const SUBCOMMANDS: [(&str, usize, usize, Debug); 10] = [
     ("error", 1, 1, |_, args| Err(Error::format(String::from_utf8_lossy(args[2])))),
     ("reload", 0, 3, |call, _| Ok(Some(reload(call)))),
     ("populate", 1, 3, |call, args| populate(call, args).map(Some)),
-    ("protocol", 1, 1, |_, args| protocol(args).map(Some)),
+    ("protocol", 1, 1, |call, args| protocol(call, args).map(Some)),
     ("log", 1, 1, |_, _| Ok(Some(Reply::OK))),
     ("change-repl-id", 0, 0, |_, _| Ok(Some(Reply::OK))),
     ("quicklist-packed-threshold", 1, 1, |_, _| Ok(Some(Reply::OK))),
@@ -81,6 +81,9 @@ fn set_active_expire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 /// Everything is written and read again.
 fn reload(call: &mut Call<'_>) -> Reply {
     call.server.save();
+    for database in &mut call.server.databases {
+        database.reencode();
+    }
     Reply::OK
 }
 
@@ -106,7 +109,7 @@ fn populate(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 type Example = fn() -> Reply;
 
 /// A value of each kind that the protocol has.
-fn protocol(args: Args<'_>) -> Answer {
+fn protocol(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let three = || (0..3).map(Reply::Integer).collect::<Vec<_>>();
     let kinds: [(&str, Example); 8] = [
         ("string", || Reply::bulk(b"Hello World")),
@@ -129,11 +132,16 @@ fn protocol(args: Args<'_>) -> Answer {
         let pair = |n: i64| (Reply::Integer(n), Reply::Boolean(n == 1));
         Ok(Reply::Map((0..3).map(pair).collect()))
     } else if is(args[2], "push") {
-        Ok(Reply::Push(vec![Reply::bulk(b"server-cpu-usage"), Reply::Integer(42)]))
+        if call.session().protocol == Protocol::Resp2 {
+            return Err(Error::text("ERR RESP2 is not supported by this command"));
+        }
+        let items = vec![Reply::bulk(b"server-cpu-usage"), Reply::Integer(42)];
+        call.server.push(call.client, items);
+        Ok(Reply::bulk(b"Some real reply following the push reply"))
     } else {
         Err(Error::text(
             "ERR Wrong protocol type name. Please use one of the following: \
-             string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+             string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
         ))
     }
 }

@@ -159,7 +159,7 @@ fn command_info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     if args.len() == 2 {
         return command(call, args);
     }
-    let about = |name: &&[u8]| find(call, name).map_or(Reply::NilArray, info);
+    let about = |name: &&[u8]| find(call, name).map_or(Reply::Nil, info);
     Ok(Reply::Array(args[2..].iter().map(about).collect()))
 }
 
@@ -208,14 +208,58 @@ fn keys_of<'a>(call: &Call<'_>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, 
     let mut keys = Vec::new();
     for spec in specs {
         let Some(positions) = spec.positions(request) else { return Err(invalid) };
-        keys.extend(positions.into_iter().map(|at| (request[at], spec.usage)));
+        let used = match command.name {
+            "set" => set_usage(request),
+            "bitfield" => bitfield_usage(request),
+            _ => spec.usage,
+        };
+        keys.extend(positions.into_iter().map(|at| (request[at], used)));
     }
     if command.name == "sort" {
-        // Only SORT itself knows where its STORE is; the last one counts.
-        let store = request.windows(2).skip(2).rfind(|words| is(words[0], "store"));
-        keys.extend(store.map(|words| (words[1], usage::OW | usage::UPDATE)));
+        keys.extend(sort_store(request).map(|key| (key, usage::OW | usage::UPDATE)));
     }
     Ok(keys)
+}
+
+/// What `SET` does with its key depends on whether the old value is asked for.
+fn set_usage(request: Args<'_>) -> u16 {
+    if request[3..].iter().any(|word| is(word, "get")) {
+        usage::RW | usage::ACCESS | usage::UPDATE
+    } else {
+        usage::OW | usage::UPDATE
+    }
+}
+
+/// `BITFIELD` only reads if it only has `GET`s.
+fn bitfield_usage(request: Args<'_>) -> u16 {
+    let mut rest = &request[2..];
+    while let [word, more @ ..] = rest {
+        let skip = match more.len() {
+            2.. if is(word, "get") => 2,
+            1.. if is(word, "overflow") => 1,
+            _ => return usage::RW | usage::ACCESS | usage::UPDATE,
+        };
+        rest = &more[skip..];
+    }
+    usage::RO | usage::ACCESS
+}
+
+/// Only `SORT` itself knows where its `STORE` is; the last one counts.
+fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
+    let mut store = None;
+    let mut rest = &request[2..];
+    while let [word, more @ ..] = rest {
+        let arguments = if is(word, "limit") {
+            2
+        } else {
+            usize::from(is(word, "get") || is(word, "by") || is(word, "store"))
+        };
+        if is(word, "store") && !more.is_empty() {
+            store = Some(more[0]);
+        }
+        rest = more.get(arguments..).unwrap_or_default();
+    }
+    store
 }
 
 fn command_getkeys(call: &mut Call<'_>, args: Args<'_>) -> Answer {

@@ -180,8 +180,14 @@ impl ByteServer {
                 Ok(None) => return,
                 Err(error) => {
                     connection.failed = true;
-                    error.encode(&mut connection.out);
-                    self.server.close(client);
+                    // It is closed after its answer: one that wants none stays, deaf.
+                    let answered = self.server.wants_reply(client);
+                    if answered {
+                        error.encode(&mut connection.out);
+                    }
+                    if answered || error.reply().is_none() {
+                        self.server.close(client);
+                    }
                 }
             }
             self.encode_outputs();

@@ -85,6 +85,9 @@ impl Server {
     }
 
     fn process(&mut self, client: ClientId, args: Args<'_>) {
+        if self.sessions.get(&client).is_some_and(|session| session.closing) {
+            return;
+        }
         match self.admit(client, args) {
             Ok(Some(command)) => self.run(client, command, args),
             Ok(None) => {}
@@ -178,7 +181,8 @@ impl Server {
         if let Some(reply) = self.call(client, command, args, false) {
             self.reply(client, reply);
         }
-        if self.sessions.get(&client).is_some_and(|session| session.closing) {
+        // It is closed after its answer: one that wants none stays, deaf.
+        if self.sessions.get(&client).is_some_and(|s| s.closing && s.wants_reply()) {
             self.close(client);
         }
     }

@@ -89,6 +89,16 @@ impl Hash {
         }
     }
 
+    /// The encoding it has when it is read from a snapshot: a listpack where it may
+    /// be one, and what was one is asked only for its fields.
+    pub(crate) fn reencode(&mut self, limits: ListpackLimits) {
+        let short = |text: &Sds| text.len() <= limits.max_value;
+        let may = self.len() <= limits.max_entries
+            && (self.encoding == HashEncoding::Listpack
+                || self.fields.iter().all(|(field, value)| short(field) && short(value)));
+        self.encoding = if may { HashEncoding::Listpack } else { HashEncoding::Hashtable };
+    }
+
     /// Removes a field; its value.
     pub fn remove(&mut self, field: &[u8]) -> Option<Sds> {
         match self.encoding {

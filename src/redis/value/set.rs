@@ -112,6 +112,21 @@ impl Set {
         }
     }
 
+    /// The encoding it has when it is read from a snapshot: an intset where it may
+    /// be one.
+    pub(crate) fn reencode(&mut self, max_intset: usize) {
+        if self.len() > max_intset {
+            self.make_hashtable();
+        } else if let Repr::Hashtable(members) = &self.0 {
+            let numbers: Option<Vec<i64>> =
+                members.iter().map(|member| number::parse_i64(member)).collect();
+            if let Some(mut numbers) = numbers {
+                numbers.sort_unstable();
+                self.0 = Repr::Intset(numbers);
+            }
+        }
+    }
+
     /// Removes a member; whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {

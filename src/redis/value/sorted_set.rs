@@ -250,6 +250,15 @@ impl SortedSet {
         self.encoding = SortedSetEncoding::Skiplist;
     }
 
+    /// The encoding it has when it is read from a snapshot: a listpack where it may
+    /// be one, and what was one is asked only for its members' number. O(n).
+    pub(crate) fn reencode(&mut self, limits: ListpackLimits) {
+        let may = self.len() <= limits.max_entries
+            && (self.encoding == SortedSetEncoding::Listpack
+                || self.iter().all(|(member, _)| member.len() <= limits.max_value));
+        self.encoding = if may { SortedSetEncoding::Listpack } else { SortedSetEncoding::Skiplist };
+    }
+
     /// Takes out the member at this rank, which must exist.
     fn remove_at(&mut self, rank: usize) -> (Sds, f64) {
         let Entry { member, score } = self.order.remove_at(rank);
