@@ -118,7 +118,7 @@ fn reading(kind: &[u8], key: &[u8]) -> Option<Vec<Vec<u8>>> {
 /// Compares what both have, key by key.
 fn compare_keyspaces(both: &mut Both<'_>) -> Result<(), TestCaseError> {
     for (observer, _) in OBSERVERS {
-        for key in [b"k1", b"k2", b"k3", b"k4"] {
+        for key in [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2"] {
             let (kind, ours) = both.ask(observer, &[b"TYPE", key]);
             prop_assert_eq!(&kind, &ours, "the type of {}", key.escape_ascii());
             let Some(reading) = reading(&kind.bytes, key) else { continue };

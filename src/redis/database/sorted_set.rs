@@ -64,10 +64,7 @@ impl ZRange {
     fn ranks(&self, set: &SortedSet, reverse: bool) -> Range<usize> {
         match self {
             ZRange::Scores(min, max) => set.rank_range_by_score(*min, *max),
-            ZRange::Lex(min, max) if set.encoding() == SortedSetEncoding::Listpack => {
-                lex_in_listpack(set, min, max, reverse)
-            }
-            ZRange::Lex(min, max) => set.rank_range_by_lex(min, max),
+            ZRange::Lex(min, max) => lex_ranks(set, min, max, reverse),
             ZRange::Ranks(start, end) => {
                 let len = set.len() as i64;
                 let at = |rank: i64| if rank < 0 { rank.saturating_add(len) } else { rank };
@@ -83,10 +80,11 @@ impl ZRange {
     }
 }
 
-/// The ranks of a range by member, found as the server finds them in a listpack,
-/// which tells where scores differ and the range is not what it says: one end is
-/// looked for, and then it goes on as long as members are within the other.
-fn lex_in_listpack(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: bool) -> Range<usize> {
+/// The ranks of a range by member, found as the server finds them, which tells
+/// where scores differ and the range is not what it says: if either end of the set
+/// is beyond it there is nothing; in a listpack one end is looked for, and then it
+/// goes on as long as members are within the other.
+fn lex_ranks(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: bool) -> Range<usize> {
     let above = |member: &Sds| match min {
         LexBound::NegInf => true,
         LexBound::PosInf => false,
@@ -111,6 +109,9 @@ fn lex_in_listpack(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: boo
     let reaches = ends.is_some_and(|((first, _), (last, _))| above(last) && below(first));
     if crossed || !reaches {
         return 0..0;
+    }
+    if set.encoding() == SortedSetEncoding::Skiplist {
+        return set.rank_range_by_lex(min, max);
     }
     let mut members = set.iter().map(|(member, _)| member);
     if reverse {
