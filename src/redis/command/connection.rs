@@ -82,7 +82,7 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     if !call.session().authenticated {
         return Err(Error::text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             HELLO AUTH <user> <pass> option can be used to authenticate the client and \
              select the RESP protocol version at the same time",
         ));
     }
