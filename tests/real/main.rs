@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod both;
+mod clients;
 mod commands;
 mod differential;
 mod durability;
