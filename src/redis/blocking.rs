@@ -22,7 +22,7 @@ use super::value::End;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// What a blocking command tries on each of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +168,10 @@ impl Blocking {
         let awaited = &mut databases[blocked.database].observers.awaited;
         for key in &blocked.keys {
             if let Some(queue) = awaited.get_mut(key) {
-                queue.retain(|other| *other != client);
+                // Who is served is at the front, mostly.
+                if let Some(at) = queue.iter().position(|other| *other == client) {
+                    queue.remove(at);
+                }
                 if queue.is_empty() {
                     awaited.swap_remove(key);
                 }
@@ -226,15 +229,22 @@ impl Server {
     }
 
     fn serve_key(&mut self, database: usize, key: &Sds) {
-        let Some(queue) = self.databases[database].observers.awaited.get(key) else { return };
         // Whoever begins to wait meanwhile has its own turn.
-        let queue: Vec<ClientId> = queue.iter().copied().collect();
-        for client in queue {
+        let queue = self.databases[database].observers.awaited.get(key);
+        let mut left = queue.map_or(0, VecDeque::len);
+        let mut passed_over = 0;
+        while left > 0 {
+            left -= 1;
             let db = &mut self.databases[database];
             let Some(entry) = db.peek(key) else { return };
             let kind = entry.value.type_name();
-            let Some(blocked) = self.blocking.clients.get(&client) else { continue };
+            let queue = db.observers.awaited.get(key);
+            let Some(client) = queue.and_then(|queue| queue.get(passed_over)).copied() else {
+                return;
+            };
+            let blocked = self.blocking.clients.get(&client).expect("who is in a queue is blocked");
             if blocked.attempt.awaits() != kind {
+                passed_over += 1;
                 continue;
             }
             let changes = db.usage.changes;
@@ -243,7 +253,10 @@ impl Server {
                 db.usage.changes = changes;
             }
             let reply = match served {
-                Ok(None) => continue,
+                Ok(None) => {
+                    passed_over += 1;
+                    continue;
+                }
                 Ok(Some(reply)) => reply,
                 // Such as a destination of the wrong type: it waits no longer.
                 Err(error) => error.into(),
