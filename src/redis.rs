@@ -26,7 +26,27 @@
 //! # Ok::<(), stunt_double::redis::Error>(())
 //! ```
 //!
-//! Inside:
+//! # Where it differs from the real server
+//!
+//! - *Time*: a key is gone at the very millisecond at which it expires, looked at or
+//!   not; the real server may keep it for one more, and until it looks. A blocked client
+//!   gives up at its deadline exactly. A save, a rewrite and `BGSAVE` take no time.
+//! - *Order*: what Redis leaves open (hash tables, `SCAN`'s cursors, equal weights in
+//!   `SORT`, members of different scores in `ZRANGEBYLEX`) has one deterministic
+//!   answer; `SPOP` and its like draw from the seed.
+//! - *Figures*: `INFO` has the lines that mean something here, `CLIENT LIST` zeros for
+//!   sizes of buffers, `MEMORY USAGE` the real number for strings and one near it for
+//!   collections. `OBJECT IDLETIME` of small integers is their own, where Redis shares
+//!   the objects.
+//! - *Texts*: errors are text, so that bytes which are no UTF-8 are shown in them as
+//!   U+FFFD. `HELP` is made from the table of commands.
+//! - *Configuration*: parameters that tune what is not modelled are taken and do
+//!   nothing; those that would matter, such as `maxmemory`, may only be set to their
+//!   defaults. `CONFIG SET` is forgotten when the server starts again.
+//! - `CLIENT REPLY` inside a transaction leaves a well-formed answer, which Redis's is
+//!   not; `DEBUG` knows what tests use.
+//!
+//! # Inside
 //!
 //! ```text
 //!  bytes ─▶ resp ─▶ Server ─▶ command ─▶ Database ─▶ value
