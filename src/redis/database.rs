@@ -153,6 +153,8 @@ pub struct Database {
     pub(crate) index: usize,
     /// Milliseconds since the Unix epoch.
     now: i64,
+    /// The same in seconds, which every use of a key notes.
+    now_secs: u32,
     pub(crate) limits: Limits,
     pub(crate) usage: Usage,
     pub(crate) observers: Observers,
@@ -177,6 +179,7 @@ impl Database {
             keyspace: Keyspace::default(),
             index: 0,
             now: unix_ms(Instant::ZERO),
+            now_secs: in_seconds(unix_ms(Instant::ZERO)),
             limits: Limits::default(),
             usage: Usage::default(),
             observers: Observers::default(),
@@ -193,7 +196,7 @@ impl Database {
     /// Tells the database the time: keys that have expired by then are removed,
     /// in order of their times. Each is O(log n).
     pub fn advance_to(&mut self, now: Instant) {
-        self.now = self.now.max(unix_ms(now));
+        self.tell(now);
         while self.active_expire
             && let Some((at, slot)) = self.keyspace.next_expiry()
             && at <= self.now
@@ -240,7 +243,12 @@ impl Database {
     }
 
     fn now_secs(&self) -> u32 {
-        u32::try_from(self.now / 1_000).unwrap_or(u32::MAX)
+        self.now_secs
+    }
+
+    fn tell(&mut self, now: Instant) {
+        self.now = self.now.max(unix_ms(now));
+        self.now_secs = in_seconds(self.now);
     }
 
     /// The time of the key in this slot has come.
@@ -264,7 +272,7 @@ impl Database {
     /// The keys are read from disk by a new process: what has expired by now is
     /// not there, and was not noticed to go.
     pub(crate) fn reload(&mut self, now: Instant) {
-        self.now = self.now.max(unix_ms(now));
+        self.tell(now);
         self.usage = Usage { changes: self.usage.changes, ..Usage::default() };
         self.active_expire = true;
         while let Some((at, slot)) = self.keyspace.next_expiry()
@@ -479,6 +487,10 @@ impl Database {
             self.observers.ready.push(Sds::new(key));
         }
     }
+}
+
+fn in_seconds(ms: i64) -> u32 {
+    u32::try_from(ms / 1_000).unwrap_or(u32::MAX)
 }
 
 /// A moment as Redis counts time: milliseconds since the Unix epoch.
