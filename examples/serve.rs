@@ -11,12 +11,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stunt_double::redis::resp::{ByteOutput, ByteServer};
 use stunt_double::redis::{ClientId, Server, ServerOptions};
-use stunt_double::{Instant, Site, Stream};
+use stunt_double::{Instant, Site, Stream, WORLD_EPOCH};
 
 /// What the threads of the sockets tell the one that has the server.
 enum Happened {
@@ -25,27 +26,30 @@ enum Happened {
     Ended(ClientId),
 }
 
-/// The arguments: where to listen.
-fn address() -> Result<SocketAddr, String> {
+const USAGE: &str = "usage: serve --redis 127.0.0.1:PORT [--allow-any-address]";
+
+/// The arguments: where to listen, if they say so.
+fn address() -> Result<Option<SocketAddr>, String> {
     let mut address = None;
     let mut any = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--redis" => address = arguments.next(),
+            "--redis" => address = Some(arguments.next().ok_or(USAGE)?),
             "--allow-any-address" => any = true,
-            // For a run that only shows that it starts.
+            "--help" => return Ok(None),
+            // All examples take one; nothing here depends on it.
             "--seed" => drop(arguments.next()),
-            other => return Err(format!("unknown argument '{other}'")),
+            other => return Err(format!("unknown argument '{other}'; {USAGE}")),
         }
     }
-    let address = address.ok_or("usage: serve --redis 127.0.0.1:PORT [--allow-any-address]")?;
+    let Some(address) = address else { return Ok(None) };
     let parsed: SocketAddr =
-        address.parse().map_err(|_| format!("'{address}' is not an address with a port"))?;
+        address.parse().map_err(|_| format!("'{address}' is not an IP address with a port"))?;
     if !parsed.ip().is_loopback() && !any {
         return Err(format!("{parsed} is not loopback; --allow-any-address permits it"));
     }
-    Ok(parsed)
+    Ok(Some(parsed))
 }
 
 /// Takes connections; each gets a thread that reads.
@@ -72,15 +76,21 @@ fn accept(listener: &TcpListener, events: &Sender<Happened>) {
 }
 
 /// Drives the server: what happened goes in, bytes and timers come out.
-fn serve(server: Server, events: &Receiver<Happened>) {
+fn serve(mut server: Server, events: &Receiver<Happened>) {
+    // The calendar is the machine's, so that EXPIREAT and TIME mean what they say.
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(WORLD_EPOCH);
+    let start = Instant::ZERO + since_epoch.saturating_sub(WORLD_EPOCH);
     let began = std::time::Instant::now();
+    // Its process begins now, not at the beginning of the world.
+    server.stop(start);
+    server.start(start);
     let mut server = ByteServer::new(server);
     let mut sockets = std::collections::BTreeMap::new();
     loop {
-        let now = Instant::ZERO + began.elapsed();
+        let now = start + began.elapsed();
         let wait = server.poll_timeout().map_or(Duration::from_secs(3_600), |at| at - now);
         let event = events.recv_timeout(wait);
-        let now = Instant::ZERO + began.elapsed();
+        let now = start + began.elapsed();
         match event {
             Ok(Happened::Connected(client, socket)) => {
                 let peer = socket.peer_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string());
@@ -109,19 +119,27 @@ fn serve(server: Server, events: &Receiver<Happened>) {
     }
 }
 
-fn main() -> Result<(), String> {
-    let address = match address() {
-        Ok(address) => address,
-        Err(usage) => {
-            println!("{usage}");
-            return Ok(());
-        }
+fn run() -> Result<(), String> {
+    let Some(address) = address()? else {
+        println!("{USAGE}");
+        return Ok(());
     };
     let listener = TcpListener::bind(address).map_err(|e| format!("cannot listen: {e}"))?;
-    println!("a simulated Redis listens at {address}; try redis-cli -p {}", address.port());
+    let (host, port) = (address.ip(), address.port());
+    println!("a simulated Redis listens at {address}; try redis-cli -h {host} -p {port}");
     let (sender, receiver) = channel();
     thread::spawn(move || accept(&listener, &sender));
     let random = Stream::seeded(1, Site::new("serve.random"), 0);
     serve(Server::new(ServerOptions::default(), random), &receiver);
     Ok(())
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

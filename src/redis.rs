@@ -26,6 +26,17 @@
 //! # Ok::<(), stunt_double::redis::Error>(())
 //! ```
 //!
+//! # Restart, kill, loss of power
+//!
+//! What a server keeps is in its [`ServerOptions`]: save points, as Redis has them by
+//! default, or [`with_append_only`](ServerOptions::with_append_only). In a world,
+//! [`restart`](crate::sim::ServiceHandle::restart) stops it in good order,
+//! [`crash`](crate::sim::ServiceHandle::crash) kills its process and
+//! [`lose_power`](crate::sim::ServiceHandle::lose_power) takes what was not synced, too; all
+//! three start it again at once. For an outage that lasts,
+//! [`stop`](crate::sim::ServiceHandle::stop) it and [`start`](crate::sim::ServiceHandle::start) it
+//! later. What was lost is in `losses()` and in the trace.
+//!
 //! # Where it differs from the real server
 //!
 //! - *Time*: a key is gone at the very millisecond at which it expires, looked at or

@@ -197,7 +197,8 @@ async fn messages(node: &Node, redis: &Redis, client: &Client) -> Result<(), Cli
     client.call(["SET", "session", "alice", "PX", "1500"]).await?;
     for expected in ["hello", "here", "session"] {
         let message = news.next().await?;
-        println!("{}: {} on {:?}", node.now(), message.text(), message.channel);
+        let channel = String::from_utf8_lossy(&message.channel);
+        println!("{}: {} on {channel}", node.now(), message.text());
         assert_eq!(message.text(), expected);
     }
     news.unsubscribe(["news"]).await?;

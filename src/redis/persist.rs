@@ -45,7 +45,8 @@ const NAMED: usize = 20;
 
 impl fmt::Display for Losses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "lost the last changes of {} keys", self.keys.len())?;
+        let plural = if self.keys.len() == 1 { "" } else { "s" };
+        write!(f, "lost the last changes of {} key{plural}", self.keys.len())?;
         for (i, (database, key)) in self.keys.iter().take(NAMED).enumerate() {
             f.write_str(if i == 0 { ": " } else { ", " })?;
             write!(f, "{key}")?;

@@ -216,12 +216,14 @@ impl fmt::Display for Reply {
 fn write_indented(reply: &Reply, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
     let list = |f: &mut fmt::Formatter<'_>, items: &mut dyn Iterator<Item = &Reply>, empty| {
         let mut first = true;
-        for (i, item) in items.enumerate() {
+        let items: Vec<&Reply> = items.collect();
+        let width = items.len().to_string().len();
+        for (i, item) in items.into_iter().enumerate() {
             if !first {
                 write!(f, "\n{:indent$}", "", indent = depth)?;
             }
             first = false;
-            let number = format!("{}) ", i + 1);
+            let number = format!("{:>width$}) ", i + 1);
             f.write_str(&number)?;
             write_indented(item, f, depth + number.len())?;
         }

@@ -268,7 +268,7 @@ fn the_trace_says_which_keys_a_crash_took() {
             |event| if let What::Note(text) = &event.what { Some(text.clone()) } else { None },
         )
         .collect();
-    assert_eq!(notes, ["lost the last changes of 1 keys: later"]);
+    assert_eq!(notes, ["lost the last changes of 1 key: later"]);
     redis.wipe();
     assert_eq!(redis.command(["DBSIZE"]), Reply::Integer(0));
 }
