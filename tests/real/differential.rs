@@ -3,15 +3,18 @@
 //!
 //! `STUNT_DOUBLE_REAL_CASES` says how many cases, `STUNT_DOUBLE_REAL_SEED` where
 //! they begin. Clients may block, be in a transaction, listen, speak RESP3; one
-//! more listens to the keyspace's events. What Redis leaves unordered is compared
-//! sorted.
+//! more listens to the keyspace's events. What Redis leaves open, as `open` knows, is
+//! compared as such.
 
-use crate::both::{Both, Told, unordered};
-use crate::grammar::{PATTERNS, Picks, build};
+use crate::both::Both;
+use crate::grammar::{PATTERNS, Picks, build, mutate};
+use crate::open::{Askers, Hashed, Words, replies, same_answers};
 use crate::server::{RealServer, request};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use std::collections::BTreeSet;
+use proptest::test_runner::{
+    Config, Reason, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
+};
+use stunt_double::redis::Reply;
 
 const CLIENTS: u64 = 3;
 /// Listens to events.
@@ -24,57 +27,34 @@ struct Step {
     client: u64,
     pattern: usize,
     picks: Vec<u16>,
-    /// The words are cut after so many, if that is fewer.
-    cut: usize,
+    /// What is done to the words in the end.
+    mutation: Option<(u16, u16, u16)>,
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    limits: usize,
+    steps: Vec<Step>,
 }
 
 impl Step {
-    fn words(&self) -> Vec<Vec<u8>> {
+    fn words(&self) -> Words {
         let mut words = build(PATTERNS[self.pattern], &mut Picks(&self.picks));
-        // Without a count these draw one, and not the same.
-        let draws = ["SPOP", "SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"];
-        let least = if draws.iter().any(|name| words[0] == name.as_bytes()) { 3 } else { 1 };
-        words.truncate(self.cut.max(least));
-        // Alone it lists commands that are not modelled, too.
-        if words == [b"COMMAND"] {
-            words.push(b"COUNTS".to_vec());
+        if let Some((how, at, what)) = self.mutation {
+            mutate(&mut words, how, usize::from(at), usize::from(what));
         }
         words
     }
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let cut = prop_oneof![30 => Just(usize::MAX), 1 => 1..4_usize];
+fn case() -> impl Strategy<Value = Case> {
+    let mutation = proptest::option::weighted(0.06, any::<(u16, u16, u16)>());
     let picks = proptest::collection::vec(any::<u16>(), 14);
-    (0..CLIENTS, 0..PATTERNS.len(), picks, cut).prop_map(|(client, pattern, picks, cut)| Step {
-        client,
-        pattern,
-        picks,
-        cut,
-    })
+    let step = (0..CLIENTS, 0..PATTERNS.len(), picks, mutation)
+        .prop_map(|(client, pattern, picks, mutation)| Step { client, pattern, picks, mutation });
+    let steps = proptest::collection::vec(step, 1..60);
+    (0..LIMITS.len(), steps).prop_map(|(limits, steps)| Case { limits, steps })
 }
-
-/// Commands whose answers have no order.
-const UNORDERED: [&str; 18] = [
-    "SMEMBERS",
-    "SINTER",
-    "SUNION",
-    "SDIFF",
-    "HGETALL",
-    "HKEYS",
-    "HVALS",
-    "KEYS",
-    "SCAN",
-    "SSCAN",
-    "HSCAN",
-    "SPOP",
-    "EXEC",
-    "SRANDMEMBER",
-    "HRANDFIELD",
-    "ZRANDMEMBER",
-    "PUBSUB",
-    "ZSCAN",
-];
 
 fn shown(words: &[Vec<u8>]) -> String {
     words.iter().map(|w| w.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
@@ -94,97 +74,142 @@ pub(crate) fn without_ids(bytes: &[u8]) -> Vec<u8> {
     without
 }
 
-/// What is the same, but for an order that Redis leaves open.
-fn same(real: &Told, ours: &Told, ordered: bool) -> bool {
-    real == ours
-        || (!ordered
-            && real.closed == ours.closed
-            && unordered(&real.bytes) == unordered(&ours.bytes))
-}
+/// The keys that commands name.
+const KEYS: [&[u8]; 6] = [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2"];
 
-/// What a reader of the type sees of a key.
-fn reading(kind: &[u8], key: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let words: &[&[u8]] = match kind {
-        b"+string\r\n" => &[b"GET", key],
-        b"+list\r\n" => &[b"LRANGE", key, b"0", b"-1"],
-        b"+hash\r\n" => &[b"HGETALL", key],
-        b"+set\r\n" => &[b"SMEMBERS", key],
-        b"+zset\r\n" => &[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
-        _ => return None,
+/// All there is to know of a database, as requests; most are of the wrong type.
+fn questions() -> Vec<Words> {
+    let of_all: [&[&[u8]]; 2] = [&[b"DBSIZE"], &[b"KEYS", b"*"]];
+    let of_each = |key| -> [Vec<&'static [u8]>; 8] {
+        [
+            vec![b"TYPE", key],
+            vec![b"OBJECT", b"ENCODING", key],
+            vec![b"PEXPIRETIME", key],
+            vec![b"GET", key],
+            vec![b"LRANGE", key, b"0", b"-1"],
+            vec![b"HGETALL", key],
+            vec![b"SMEMBERS", key],
+            vec![b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
+        ]
     };
-    Some(words.iter().map(|word| word.to_vec()).collect())
+    let of_all = of_all.iter().map(|words| words.to_vec());
+    let of_each = KEYS.iter().flat_map(|key| of_each(*key));
+    of_all.chain(of_each).map(|words| words.iter().map(|word| word.to_vec()).collect()).collect()
 }
 
-/// Compares what both have, key by key.
-fn compare_keyspaces(both: &mut Both<'_>) -> Result<(), TestCaseError> {
+/// The keys that have a hash table, as the answers to all the questions say.
+fn hash_tables(questions: &[Words], answers: &[u8]) -> Hashed {
+    let is = |reply: &Reply| matches!(reply.as_bytes(), Some(b"hashtable" | b"skiplist"));
+    let answers = replies(answers);
+    let asked = questions.iter().zip(&answers).filter(|(words, _)| words[0] == b"OBJECT");
+    asked.filter(|(_, reply)| is(reply)).map(|(words, _)| words[2].clone()).collect()
+}
+
+/// Compares all that both have; the keys that have a hash table.
+fn compare_keyspaces(both: &mut Both<'_>, questions: &[Words]) -> Result<Hashed, TestCaseError> {
+    let pipeline: Vec<u8> = questions.iter().flat_map(|words| bytes(words)).collect();
     for (observer, _) in OBSERVERS {
-        for key in [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2"] {
-            let (kind, ours) = both.ask(observer, &[b"TYPE", key]);
-            prop_assert_eq!(&kind, &ours, "the type of {}", key.escape_ascii());
-            let Some(reading) = reading(&kind.bytes, key) else { continue };
-            let reading: Vec<&[u8]> = reading.iter().map(Vec::as_slice).collect();
-            let questions: [&[&[u8]]; 2] = [&reading, &[b"OBJECT", b"ENCODING", key]];
-            for question in questions {
-                let (real, ours) = both.ask(observer, question);
-                let words: Vec<Vec<u8>> = question.iter().map(|w| w.to_vec()).collect();
-                prop_assert!(
-                    same(&real, &ours, false),
-                    "{}: real {:?} ours {:?}",
-                    shown(&words),
-                    real.bytes.escape_ascii().to_string(),
-                    ours.bytes.escape_ascii().to_string()
-                );
-            }
-            // Relative times were counted from other moments.
-            let (real, ours) = both.ask(observer, &[b"PEXPIRETIME", key]);
-            let some = |told: &Told| told.bytes != b":-1\r\n";
-            prop_assert_eq!(some(&real), some(&ours), "whether {} expires", key.escape_ascii());
-        }
+        both.send(observer, &pipeline);
     }
-    Ok(())
+    let mut told = both.told();
+    let mut all = Hashed::new();
+    for (observer, database) in OBSERVERS {
+        let (real, ours) = told.remove(&observer).unwrap_or_default();
+        let hashed = hash_tables(questions, &real.bytes);
+        prop_assert!(
+            same_answers(questions, &real.bytes, &ours.bytes, &hashed),
+            "in database {database}:\n{}",
+            differences(questions, &real.bytes, &ours.bytes)
+        );
+        all.extend(hashed);
+    }
+    let quiet = told.values().all(|(real, ours)| real.bytes.is_empty() && ours.bytes.is_empty());
+    prop_assert!(quiet, "somebody was told something late: {told:?}");
+    Ok(all)
 }
 
-fn run(server: &RealServer, steps: &[Step]) -> Result<(), TestCaseError> {
+fn differences(questions: &[Words], real: &[u8], ours: &[u8]) -> String {
+    let (real, ours) = (replies(real), replies(ours));
+    let all = questions.iter().zip(real.iter().zip(&ours)).filter(|(_, (real, ours))| real != ours);
+    all.map(|(words, (real, ours))| format!("{}\n  real {real:?}\n  ours {ours:?}\n", shown(words)))
+        .collect()
+}
+
+fn bytes(words: &Words) -> Vec<u8> {
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    request(&words)
+}
+
+/// Sizes up to which values stay compact: what is set, small ones, none.
+const LIMITS: [[&str; 5]; 3] =
+    [["512", "64", "128", "64", "512"], ["3", "5", "3", "5", "3"], ["0", "0", "0", "0", "0"]];
+
+fn begin<'a>(server: &'a RealServer, case: &Case) -> Both<'a> {
     let mut both = Both::new(server, "KEA");
+    both.tell_time();
+    let limits = LIMITS[case.limits];
+    let line = format!(
+        "CONFIG SET hash-max-listpack-entries {} hash-max-listpack-value {} \
+         zset-max-listpack-entries {} zset-max-listpack-value {} set-max-intset-entries {}",
+        limits[0], limits[1], limits[2], limits[3], limits[4]
+    );
+    let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+    both.send(0, &request(&words));
     both.send(LISTENER, &request(&[b"PSUBSCRIBE", b"__key*"]));
     for (observer, database) in OBSERVERS {
         both.send(observer, &request(&[b"SELECT", database.as_bytes()]));
     }
     both.told();
-    let mut log: Vec<String> = Vec::new();
-    let mut unordered_asked = BTreeSet::new();
-    for step in steps {
+    both
+}
+
+fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), TestCaseError> {
+    let mut both = begin(server, case);
+    let mut log = vec![format!("limits {:?}", LIMITS[case.limits])];
+    let mut askers = Askers::default();
+    let mut hashed = Hashed::new();
+    for step in &case.steps {
         let words = step.words();
-        let borrowed: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         log.push(format!("{}: {}", step.client, shown(&words)));
-        both.send(step.client, &request(&borrowed));
-        let name = String::from_utf8_lossy(&words[0]).to_uppercase();
-        if UNORDERED.contains(&name.as_str()) {
-            unordered_asked.insert(step.client);
-        }
+        both.send(step.client, &bytes(&words));
+        askers.ask(step.client, &words);
         for (client, (mut real, mut ours)) in both.told() {
             real.bytes = without_ids(&real.bytes);
             ours.bytes = without_ids(&ours.bytes);
-            // Who was blocked is answered only now what it asked before.
-            let ordered = !unordered_asked.contains(&client);
-            if !real.bytes.is_empty() {
-                unordered_asked.remove(&client);
-            }
             prop_assert!(
-                same(&real, &ours, ordered),
+                askers.told_the_same(client, &real, &ours, &hashed),
                 "client {client} was told\n  real {}\n  ours {}\nafter\n{}",
                 real.bytes.escape_ascii(),
                 ours.bytes.escape_ascii(),
                 log.join("\n")
             );
         }
-        compare_keyspaces(&mut both)
+        hashed = compare_keyspaces(&mut both, questions)
             .map_err(|e| TestCaseError::fail(format!("{e}\nafter\n{}", log.join("\n"))))?;
     }
-    for client in 0..CLIENTS {
-        both.disconnect(client);
-    }
     Ok(())
+}
+
+/// What is wrong, with the steps left out that it does not need.
+fn without_the_needless(
+    server: &RealServer,
+    questions: &[Words],
+    mut case: Case,
+) -> Option<Reason> {
+    let mut reason = None;
+    loop {
+        let before = case.steps.len();
+        for index in (0..before).rev() {
+            let mut fewer = case.clone();
+            fewer.steps.remove(index);
+            if let Err(TestCaseError::Fail(why)) = run(server, questions, &fewer) {
+                (case, reason) = (fewer, Some(why));
+            }
+        }
+        if case.steps.len() == before {
+            return reason;
+        }
+    }
 }
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -206,9 +231,14 @@ fn random_commands_of_several_clients() {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let steps = proptest::collection::vec(step(), 1..60);
-    if let Err(error) = runner.run(&steps, |steps| run(&server, &steps)) {
-        panic!("seed {seed}: {error}");
+    let questions = questions();
+    match runner.run(&case(), |case| run(&server, &questions, &case)) {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, case)) => {
+            let reason = without_the_needless(&server, &questions, case).unwrap_or(reason);
+            panic!("seed {seed}: {reason}");
+        }
+        Err(TestError::Abort(reason)) => panic!("seed {seed}: {reason}"),
     }
     println!("{cases} cases from seed {seed} without a difference");
 }

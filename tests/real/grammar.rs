@@ -82,7 +82,7 @@ fn pool(name: &str) -> &'static [&'static str] {
 }
 
 /// All with every option; what cannot be compared is left out: random picks of a
-/// part, relative times where they would be asked for, waiting for a time.
+/// part, waiting for a time.
 pub(crate) const PATTERNS: &[&str] = &[
     "SET key val NX? XX? GET? (EX secs|PX secs|EXAT at|PXAT ms|KEEPTTL|EX)?",
     "GET key",
@@ -218,7 +218,11 @@ pub(crate) const PATTERNS: &[&str] = &[
     "PEXPIREAT key ms NX? XX? GT? LT?",
     "EXPIRE key secs (NX|XX|X)?",
     "PERSIST key",
-    "TTL none",
+    "TTL key",
+    "PTTL key",
+    "EXPIRETIME key",
+    "PEXPIRETIME key",
+    "PEXPIRE key (9999999|x|-1) (NX|XX|X)?",
     "OBJECT (ENCODING|REFCOUNT|FREQ|X) key",
     "SCAN 0 COUNT 1000 (MATCH glob)? (TYPE (string|list|x))?",
     "KEYS glob",
@@ -256,12 +260,89 @@ pub(crate) const PATTERNS: &[&str] = &[
     "CLIENT (GETNAME|X)",
     "CLIENT SETNAME (a|b)",
     "RESET",
+    "QUIT",
+    "AUTH val",
     "COMMAND GETKEYS (GET key|MSET key val|SORT key STORE key|PING X)",
     "MEMORY USAGE none",
     "NOSUCH key val",
     "GET",
     "opt",
 ];
+
+/// Words where they do not belong.
+const STRAY: &[&str] = &[
+    "",
+    "x",
+    "-1",
+    "0",
+    "3",
+    "1.5",
+    "nan",
+    "inf",
+    "k1",
+    "COUNT",
+    "LIMIT",
+    "GET",
+    "STORE",
+    "BY",
+    "WITHSCORES",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "18446744073709551616",
+    "NX",
+];
+
+/// Damages a request: a word is left out, said twice, another, or one too many, the
+/// name in other letters. Not where that would make a draw, a time or a part of
+/// what has no order.
+pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize) {
+    const NEVER: [&str; 11] = [
+        "SPOP",
+        "SRANDMEMBER",
+        "HRANDFIELD",
+        "ZRANDMEMBER",
+        "SCAN",
+        "SSCAN",
+        "HSCAN",
+        "ZSCAN",
+        "MEMORY",
+        "SORT",
+        "SORT_RO",
+    ];
+    // A stray number would be a time that comes.
+    const TIMED: [&str; 14] = [
+        "SET",
+        "SETEX",
+        "PSETEX",
+        "GETEX",
+        "EXPIRE",
+        "PEXPIRE",
+        "BLPOP",
+        "BRPOP",
+        "BLMOVE",
+        "BRPOPLPUSH",
+        "BLMPOP",
+        "BZPOPMIN",
+        "BZPOPMAX",
+        "BZMPOP",
+    ];
+    let is_of = |names: &[&str]| names.iter().any(|name| words[0] == name.as_bytes());
+    if is_of(&NEVER) || (words[0] == b"COMMAND" && how % 5 != 4) {
+        return;
+    }
+    let kinds = if is_of(&TIMED) { 2 } else { 4 };
+    let stray = STRAY[what % STRAY.len()].as_bytes().to_vec();
+    let at = at % words.len();
+    match how % (kinds + 1) {
+        0 if at > 0 => {
+            words.remove(at);
+        }
+        1 if at > 0 => words.insert(at, words[at].clone()),
+        2 if at > 0 && kinds > 2 => words[at] = stray,
+        3 => words.insert(at + 1, stray),
+        _ => words[0].make_ascii_lowercase(),
+    }
+}
 
 /// A pattern's words.
 pub(crate) fn build(pattern: &str, picks: &mut Picks<'_>) -> Vec<Vec<u8>> {

@@ -10,6 +10,7 @@ mod commands;
 mod differential;
 mod durability;
 mod grammar;
+mod open;
 mod protocol;
 mod server;
 mod traps;

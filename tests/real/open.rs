@@ -1,0 +1,262 @@
+//! What Redis leaves open, and no more: which answers may come in another order,
+//! and which tell of a moment.
+//!
+//! That depends on the question, so who has asked what is kept here, also what
+//! lies in a transaction, and on how a value is encoded: a set of integers, a
+//! listpack and a list have one order, a hash table has none.
+
+use crate::both::{Told, unordered};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use stunt_double::redis::Reply;
+use stunt_double::redis::resp::ReplyParser;
+
+/// A request's words.
+pub(crate) type Words = Vec<Vec<u8>>;
+
+/// Keys that are hash tables, or have one, in any database.
+pub(crate) type Hashed = BTreeSet<Vec<u8>>;
+
+/// What of an answer is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settled {
+    All,
+    /// Not the order of the items.
+    Items,
+    /// Not the order of the items, each of which is two.
+    Pairs,
+    /// Not the order of what stands behind the cursor.
+    Page,
+    PageOfPairs,
+    /// Not the last so many units.
+    About(i64),
+}
+
+/// What is settled of the answer to a request, given whether a key is a hash table.
+fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
+    let name = String::from_utf8_lossy(&words[0]).to_uppercase();
+    let first = words.get(1).is_some_and(|key| hashed(key));
+    let any = words[1..].iter().any(|key| hashed(key));
+    match name.as_str() {
+        "KEYS" | "PUBSUB" => Settled::Items,
+        "SCAN" => Settled::Page,
+        "TTL" | "EXPIRETIME" => Settled::About(3),
+        "PTTL" | "PEXPIRETIME" => Settled::About(3_000),
+        "SMEMBERS" | "HKEYS" | "HVALS" | "SRANDMEMBER" | "SPOP" if first => Settled::Items,
+        "SINTER" | "SUNION" | "SDIFF" if any => Settled::Items,
+        "HGETALL" if first => Settled::Pairs,
+        "HRANDFIELD" if first && words.len() > 3 => Settled::Pairs,
+        "HRANDFIELD" if first => Settled::Items,
+        "SSCAN" if first => Settled::Page,
+        "HSCAN" | "ZSCAN" if first => Settled::PageOfPairs,
+        _ => Settled::All,
+    }
+}
+
+fn sorted(items: &[Reply], at_once: usize) -> Vec<String> {
+    let mut texts: Vec<String> = items.chunks(at_once).map(|chunk| format!("{chunk:?}")).collect();
+    texts.sort();
+    texts
+}
+
+/// Whether two answers are the same in all that is settled.
+fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
+    let page = |at_once| match (real, ours) {
+        (Reply::Array(real), Reply::Array(ours)) if real.len() == 2 && ours.len() == 2 => {
+            let items = |page: &[Reply]| page[1].as_array().map(|items| sorted(items, at_once));
+            real[0] == ours[0] && items(real) == items(ours)
+        }
+        _ => real == ours,
+    };
+    match (settled, real, ours) {
+        (Settled::About(most), Reply::Integer(real), Reply::Integer(ours)) => {
+            real == ours || (*real > 0 && *ours > 0 && (real - ours).abs() <= most)
+        }
+        (Settled::Items, Reply::Array(real), Reply::Array(ours))
+        | (Settled::Items, Reply::Set(real), Reply::Set(ours)) => {
+            sorted(real, 1) == sorted(ours, 1)
+        }
+        (Settled::Pairs, Reply::Array(real), Reply::Array(ours)) => {
+            // In RESP3 each item is a pair by itself.
+            let at_once = if real.iter().any(|item| item.as_array().is_some()) { 1 } else { 2 };
+            sorted(real, at_once) == sorted(ours, at_once)
+        }
+        (Settled::Pairs, Reply::Map(real), Reply::Map(ours)) => {
+            let pairs = |pairs: &[(Reply, Reply)]| {
+                let mut texts: Vec<String> = pairs.iter().map(|p| format!("{p:?}")).collect();
+                texts.sort();
+                texts
+            };
+            pairs(real) == pairs(ours)
+        }
+        (Settled::Page, ..) => page(1),
+        (Settled::PageOfPairs, ..) => page(2),
+        _ => format!("{real:?}") == format!("{ours:?}"),
+    }
+}
+
+/// All replies in these bytes, and whether that is all there is.
+pub(crate) fn replies(bytes: &[u8]) -> Vec<Reply> {
+    let mut parser = ReplyParser::new();
+    parser.feed(bytes);
+    let mut replies = Vec::new();
+    while let Ok(Some(reply)) = parser.next_reply() {
+        replies.push(reply);
+    }
+    replies
+}
+
+/// Whether the answers to requests that were sent together are the same.
+pub(crate) fn same_answers(asked: &[Words], real: &[u8], ours: &[u8], hashed: &Hashed) -> bool {
+    if real == ours {
+        return true;
+    }
+    let (real, ours) = (replies(real), replies(ours));
+    let is_hashed = |key: &[u8]| hashed.contains(key);
+    real.len() == asked.len()
+        && ours.len() == asked.len()
+        && asked
+            .iter()
+            .zip(real.iter().zip(&ours))
+            .all(|(words, (real, ours))| alike(settled(words, &is_hashed), real, ours))
+}
+
+/// A request that was answered.
+enum Asked {
+    One(Words),
+    Transaction(Vec<Words>),
+}
+
+/// What one client has asked and was not answered yet.
+#[derive(Debug, Default)]
+struct Asker {
+    waiting: VecDeque<(usize, Words)>,
+    queued: Option<Vec<Words>>,
+}
+
+const SUBSCRIBES: [&[u8]; 6] =
+    [b"SUBSCRIBE", b"UNSUBSCRIBE", b"PSUBSCRIBE", b"PUNSUBSCRIBE", b"SSUBSCRIBE", b"SUNSUBSCRIBE"];
+
+fn subscribes(words: &Words) -> bool {
+    SUBSCRIBES.iter().any(|name| words[0].eq_ignore_ascii_case(name))
+}
+
+fn kind(reply: &Reply) -> Option<&[u8]> {
+    match reply {
+        Reply::Push(items) | Reply::Array(items) => items.first().and_then(Reply::as_bytes),
+        _ => None,
+    }
+}
+
+fn is_message(reply: &Reply) -> bool {
+    matches!(kind(reply), Some(b"message" | b"pmessage" | b"smessage"))
+}
+
+/// Whether a reply was not asked for, or is one of those to a subscription.
+fn is_push(reply: &Reply) -> bool {
+    let is_name = |kind: &[u8]| SUBSCRIBES.iter().any(|name| name.to_ascii_lowercase() == kind);
+    is_message(reply) || kind(reply).is_some_and(is_name)
+}
+
+impl Asker {
+    /// The request that a reply of the real server answers, and when it was made.
+    fn answered(&mut self, reply: &Reply) -> Option<(usize, Asked)> {
+        if is_push(reply) {
+            // The first confirmation of several; the others find another request.
+            let confirmed = !is_message(reply);
+            if confirmed && self.waiting.front().is_some_and(|(_, words)| subscribes(words)) {
+                self.waiting.pop_front();
+            }
+            return None;
+        }
+        let (when, words) = self.waiting.pop_front()?;
+        let is = |name: &[u8]| words[0].eq_ignore_ascii_case(name);
+        if *reply == Reply::Simple("QUEUED".into())
+            && let Some(queued) = &mut self.queued
+        {
+            queued.push(words);
+            return None;
+        }
+        if is(b"MULTI") && !reply.is_error() {
+            self.queued = Some(Vec::new());
+        } else if is(b"EXEC") {
+            return Some((when, Asked::Transaction(self.queued.take().unwrap_or_default())));
+        } else if is(b"RESET") || (is(b"DISCARD") && !reply.is_error()) {
+            self.queued = None;
+        }
+        Some((when, Asked::One(words)))
+    }
+}
+
+/// Who has asked what.
+#[derive(Debug, Default)]
+pub(crate) struct Askers {
+    step: usize,
+    clients: BTreeMap<u64, Asker>,
+}
+
+impl Askers {
+    pub(crate) fn ask(&mut self, client: u64, words: &Words) {
+        self.step += 1;
+        let asker = self.clients.entry(client).or_default();
+        asker.waiting.push_back((self.step, words.clone()));
+    }
+
+    /// Whether a client was told the same, but for what is open.
+    pub(crate) fn told_the_same(
+        &mut self,
+        client: u64,
+        real: &Told,
+        ours: &Told,
+        hashed: &Hashed,
+    ) -> bool {
+        let asker = self.clients.entry(client).or_default();
+        let said = replies(&real.bytes);
+        let mut asked = Vec::new();
+        let mut mixed = false;
+        for reply in &said {
+            // What follows lies in the transaction.
+            let answered = if mixed { None } else { asker.answered(reply) };
+            mixed |= matches!(&answered, Some((_, Asked::Transaction(all))) if has_messages(all));
+            asked.push(answered);
+        }
+        if real.closed {
+            self.clients.remove(&client);
+        }
+        if real == ours {
+            return true;
+        }
+        if mixed {
+            return real.closed == ours.closed && unordered(&real.bytes) == unordered(&ours.bytes);
+        }
+        let ours_said = replies(&ours.bytes);
+        if real.closed != ours.closed || said.len() != ours_said.len() {
+            return false;
+        }
+        let both = said.iter().zip(&ours_said);
+        let step = self.step;
+        asked.iter().zip(both).all(|(asked, (real, ours))| match asked {
+            None => format!("{real:?}") == format!("{ours:?}"),
+            // Later, the keyspace was another.
+            Some((when, Asked::One(words))) => {
+                let is_hashed = |key: &[u8]| *when != step || hashed.contains(key);
+                alike(settled(words, &is_hashed), real, ours)
+            }
+            Some((_, Asked::Transaction(queued))) => transaction(queued, real, ours),
+        })
+    }
+}
+
+fn transaction(queued: &[Words], real: &Reply, ours: &Reply) -> bool {
+    let (Reply::Array(real), Reply::Array(ours)) = (real, ours) else { return real == ours };
+    real.len() == queued.len()
+        && ours.len() == queued.len()
+        && queued
+            .iter()
+            .zip(real.iter().zip(ours))
+            .all(|(words, (real, ours))| alike(settled(words, &|_| true), real, ours))
+}
+
+/// Whether messages to the client itself may lie among the replies to these.
+fn has_messages(queued: &[Words]) -> bool {
+    queued.iter().any(|words| subscribes(words) || words[0].eq_ignore_ascii_case(b"publish"))
+}
