@@ -85,9 +85,15 @@ fn renamenx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::flag(call.db().renamenx(args[1], args[2])?))
 }
 
-/// A database's number.
+/// A database's number, of 32 bits.
 fn database_index(call: &Call<'_>, arg: &[u8]) -> Result<usize, Error> {
-    in_range(call, integer(arg)?)
+    let index = integer(arg)?;
+    if i32::try_from(index).is_err() {
+        return Err(Error::text(
+            "ERR value is out of range, value must between -2147483648 and 2147483647",
+        ));
+    }
+    in_range(call, index)
 }
 
 fn in_range(call: &Call<'_>, index: i64) -> Result<usize, Error> {
@@ -133,8 +139,9 @@ fn select(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 fn swapdb(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let first = number::parse_i64(args[1]).ok_or(Error::text("ERR invalid first DB index"))?;
-    let second = number::parse_i64(args[2]).ok_or(Error::text("ERR invalid second DB index"))?;
+    let index = |arg| number::parse_i64(arg).filter(|n| i32::try_from(*n).is_ok());
+    let first = index(args[1]).ok_or(Error::text("ERR invalid first DB index"))?;
+    let second = index(args[2]).ok_or(Error::text("ERR invalid second DB index"))?;
     let (first, second) = (in_range(call, first)?, in_range(call, second)?);
     if let Ok([one, other]) = call.server.databases.get_disjoint_mut([first, second]) {
         one.swap(other);
