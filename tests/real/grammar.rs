@@ -296,7 +296,11 @@ const STRAY: &[&str] = &[
 /// name in other letters. Not where that would make a draw, a time or a part of
 /// what has no order.
 pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize) {
-    const NEVER: [&str; 11] = [
+    const NEVER: [&str; 15] = [
+        "SELECT",
+        "SWAPDB",
+        "COPY",
+        "MOVE",
         "SPOP",
         "SRANDMEMBER",
         "HRANDFIELD",
