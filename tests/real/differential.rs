@@ -8,7 +8,7 @@
 
 use crate::both::{Both, Told};
 use crate::grammar::{PATTERNS, Picks, build, mutate};
-use crate::open::{Askers, Hashed, Words, replies, same_answers};
+use crate::open::{Askers, Hashed, Words, first_difference, replies};
 use crate::server::{RealServer, request};
 use proptest::prelude::*;
 use proptest::test_runner::{
@@ -57,7 +57,7 @@ fn case() -> impl Strategy<Value = Case> {
     (0..LIMITS.len(), steps).prop_map(|(limits, steps)| Case { limits, steps })
 }
 
-fn shown(words: &[Vec<u8>]) -> String {
+pub(crate) fn shown(words: &[Vec<u8>]) -> String {
     words.iter().map(|w| w.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
 }
 
@@ -130,21 +130,17 @@ fn compare_keyspaces(
     for (observer, database) in OBSERVERS {
         let (real, ours) = &told[&observer];
         let hashed = hash_tables(questions, &real.bytes);
-        prop_assert!(
-            same_answers(questions, &real.bytes, &ours.bytes, &hashed),
-            "in database {database}:\n{}",
-            differences(questions, &real.bytes, &ours.bytes)
-        );
+        if let Some(first) = first_difference(questions, &real.bytes, &ours.bytes, &hashed) {
+            let (real, ours) = (replies(&real.bytes), replies(&ours.bytes));
+            let (real, ours) = (real.get(first), ours.get(first));
+            let question = shown(&questions[first]);
+            return Err(TestCaseError::fail(format!(
+                "{question} in database {database}\n  real {real:?}\n  ours {ours:?}"
+            )));
+        }
         all.extend(hashed);
     }
     Ok(all)
-}
-
-fn differences(questions: &[Words], real: &[u8], ours: &[u8]) -> String {
-    let (real, ours) = (replies(real), replies(ours));
-    let all = questions.iter().zip(real.iter().zip(&ours)).filter(|(_, (real, ours))| real != ours);
-    all.map(|(words, (real, ours))| format!("{}\n  real {real:?}\n  ours {ours:?}\n", shown(words)))
-        .collect()
 }
 
 fn bytes(words: &Words) -> Vec<u8> {
@@ -229,7 +225,7 @@ fn without_the_needless(
     }
 }
 
-fn number(variable: &str, default: u64) -> u64 {
+pub(crate) fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 

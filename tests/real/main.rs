@@ -13,4 +13,5 @@ mod grammar;
 mod open;
 mod protocol;
 mod server;
+mod texts;
 mod traps;

@@ -37,7 +37,7 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
     let first = words.get(1).is_some_and(|key| hashed(key));
     let any = words[1..].iter().any(|key| hashed(key));
     match name.as_str() {
-        "KEYS" | "PUBSUB" => Settled::Items,
+        "KEYS" | "PUBSUB" | "COMMAND" => Settled::Items,
         "SCAN" => Settled::Page,
         "TTL" | "EXPIRETIME" => Settled::About(3),
         "PTTL" | "PEXPIRETIME" => Settled::About(3_000),
@@ -105,19 +105,25 @@ pub(crate) fn replies(bytes: &[u8]) -> Vec<Reply> {
     replies
 }
 
-/// Whether the answers to requests that were sent together are the same.
-pub(crate) fn same_answers(asked: &[Words], real: &[u8], ours: &[u8], hashed: &Hashed) -> bool {
+/// Where the answers to requests that were sent together differ first.
+pub(crate) fn first_difference(
+    asked: &[Words],
+    real: &[u8],
+    ours: &[u8],
+    hashed: &Hashed,
+) -> Option<usize> {
     if real == ours {
-        return true;
+        return None;
     }
     let (real, ours) = (replies(real), replies(ours));
     let is_hashed = |key: &[u8]| hashed.contains(key);
-    real.len() == asked.len()
-        && ours.len() == asked.len()
-        && asked
-            .iter()
-            .zip(real.iter().zip(&ours))
-            .all(|(words, (real, ours))| alike(settled(words, &is_hashed), real, ours))
+    let differs =
+        asked.iter().enumerate().position(|(i, words)| match (real.get(i), ours.get(i)) {
+            (Some(real), Some(ours)) => !alike(settled(words, &is_hashed), real, ours),
+            (real, ours) => real.is_some() || ours.is_some(),
+        });
+    // More answers than requests.
+    differs.or((real.len().max(ours.len()) > asked.len()).then_some(asked.len() - 1))
 }
 
 /// A request that was answered.

@@ -54,20 +54,20 @@ const fn parameter(
 const PARAMETERS: &[Parameter] = &[
     parameter("appendfsync", |c| FSYNC[c.fsync as usize].to_owned(), set_fsync),
     parameter("appendonly", |c| yes_or_no(c.append_only), |c, v| { c.append_only = flag(v)?; Ok(()) }),
-    parameter("client-query-buffer-limit", |c| c.query_buffer_limit.to_string(), |c, v| { c.query_buffer_limit = bytes(v)?; Ok(()) }),
+    parameter("client-query-buffer-limit", |c| c.query_buffer_limit.to_string(), |c, v| { c.query_buffer_limit = bytes(v, 1 << 20)?; Ok(()) }),
     parameter("hash-max-listpack-entries", |c| c.limits.hash.max_entries.to_string(), |c, v| { c.limits.hash.max_entries = size(v)?; Ok(()) }),
-    parameter("hash-max-listpack-value", |c| c.limits.hash.max_value.to_string(), |c, v| { c.limits.hash.max_value = size(v)?; Ok(()) }),
+    parameter("hash-max-listpack-value", |c| c.limits.hash.max_value.to_string(), |c, v| { c.limits.hash.max_value = value_size(v)?; Ok(()) }),
     parameter("hash-max-ziplist-entries", |c| c.limits.hash.max_entries.to_string(), |c, v| { c.limits.hash.max_entries = size(v)?; Ok(()) }),
-    parameter("hash-max-ziplist-value", |c| c.limits.hash.max_value.to_string(), |c, v| { c.limits.hash.max_value = size(v)?; Ok(()) }),
+    parameter("hash-max-ziplist-value", |c| c.limits.hash.max_value.to_string(), |c, v| { c.limits.hash.max_value = value_size(v)?; Ok(()) }),
     parameter("notify-keyspace-events", |c| c.events.to_string(), set_events),
-    parameter("proto-max-bulk-len", |c| c.limits.string.to_string(), |c, v| { c.limits.string = bytes(v)?; Ok(()) }),
+    parameter("proto-max-bulk-len", |c| c.limits.string.to_string(), |c, v| { c.limits.string = bytes(v, 1 << 20)?; Ok(()) }),
     parameter("requirepass", |c| c.password().map_or_else(String::new, Sds::to_string), set_password),
     parameter("save", |c| save_text(&c.save_points), set_save),
     parameter("set-max-intset-entries", |c| c.limits.intset.to_string(), |c, v| { c.limits.intset = size(v)?; Ok(()) }),
     parameter("zset-max-listpack-entries", |c| c.limits.sorted_set.max_entries.to_string(), |c, v| { c.limits.sorted_set.max_entries = size(v)?; Ok(()) }),
-    parameter("zset-max-listpack-value", |c| c.limits.sorted_set.max_value.to_string(), |c, v| { c.limits.sorted_set.max_value = size(v)?; Ok(()) }),
+    parameter("zset-max-listpack-value", |c| c.limits.sorted_set.max_value.to_string(), |c, v| { c.limits.sorted_set.max_value = value_size(v)?; Ok(()) }),
     parameter("zset-max-ziplist-entries", |c| c.limits.sorted_set.max_entries.to_string(), |c, v| { c.limits.sorted_set.max_entries = size(v)?; Ok(()) }),
-    parameter("zset-max-ziplist-value", |c| c.limits.sorted_set.max_value.to_string(), |c, v| { c.limits.sorted_set.max_value = size(v)?; Ok(()) }),
+    parameter("zset-max-ziplist-value", |c| c.limits.sorted_set.max_value.to_string(), |c, v| { c.limits.sorted_set.max_value = value_size(v)?; Ok(()) }),
 ];
 
 /// What does nothing here.
@@ -153,21 +153,28 @@ fn size(value: &str) -> Result<usize, String> {
     usize::try_from(n).map_err(|_| format!("argument must be between 0 and {} inclusive", i64::MAX))
 }
 
-/// A memory size of at least a megabyte.
-fn bytes(value: &str) -> Result<u64, String> {
-    const MIN: u64 = 1 << 20;
+/// A memory size of at least so much.
+fn bytes(value: &str, least: u64) -> Result<u64, String> {
     let total = memory(value)?;
-    if total < MIN {
-        return Err(format!("argument must be between {MIN} and {} inclusive", i64::MAX));
+    if total < least || i64::try_from(total).is_err() {
+        return Err(format!("argument must be between {least} and {} inclusive", i64::MAX));
     }
     Ok(total)
 }
 
-/// A memory size, with a unit such as `mb` (of 1,024) or `m` (of 1,000).
+/// The size of a value that still has its compact encoding.
+fn value_size(value: &str) -> Result<usize, String> {
+    bytes(value, 0).map(|total| usize::try_from(total).unwrap_or(usize::MAX))
+}
+
+/// A memory size, with a unit such as `mb` (of 1,024) or `m` (of 1,000). As in Redis
+/// no digits are 0, and what does not fit is as much as does before the unit, and
+/// wraps with it.
 fn memory(value: &str) -> Result<u64, String> {
-    let value = value.to_ascii_lowercase();
-    let digits = value.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit: Option<u64> = match &value[digits.len()..] {
+    let value = value.split('\0').next().unwrap_or_default().to_ascii_lowercase();
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = &value[..value.len() - unit.len()];
+    let unit: Option<u64> = match unit {
         "" | "b" => Some(1),
         "k" => Some(1_000),
         "kb" => Some(1 << 10),
@@ -177,10 +184,11 @@ fn memory(value: &str) -> Result<u64, String> {
         "gb" => Some(1 << 30),
         _ => None,
     };
-    let total = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
-    total
-        .filter(|total| i64::try_from(*total).is_ok())
-        .ok_or_else(|| "argument must be a memory value".to_owned())
+    let most = |digits: &str| if digits.is_empty() { 0 } else { u64::MAX };
+    let total = unit
+        .filter(|_| digits.len() < 128)
+        .map(|unit| digits.parse().unwrap_or_else(|_| most(digits)).wrapping_mul(unit));
+    total.ok_or_else(|| "argument must be a memory value".to_owned())
 }
 
 /// Whether a parameter without effect could have a value, going by its default.

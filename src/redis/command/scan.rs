@@ -53,14 +53,24 @@ impl<'a> Options<'a> {
     }
 }
 
-/// A number as C's `strtoul` reads it: a negative one wraps.
+/// A number as C's `strtoul` reads it, up to a NUL: nothing is 0, and a negative one
+/// wraps. Redis takes no spaces before it.
 fn cursor(arg: &[u8]) -> Result<u64, Error> {
-    let text = std::str::from_utf8(arg).map_err(|_| Error::Cursor)?;
-    match text.strip_prefix('-') {
-        Some(digits) => digits.parse().map(u64::wrapping_neg),
-        None => text.parse(),
+    let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(0);
     }
-    .map_err(|_| Error::Cursor)
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Error::Cursor);
+    }
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+    let number = number.ok_or(Error::Cursor)?;
+    Ok(if negative { number.wrapping_neg() } else { number })
 }
 
 fn page(cursor: u64, items: Vec<Reply>) -> Reply {

@@ -27,11 +27,12 @@ fn score_bound(arg: &[u8]) -> Result<Bound<f64>, Error> {
     Ok(if exclusive { Bound::Excluded(score) } else { Bound::Included(score) })
 }
 
-/// `-`, `+`, `[` and a member, or `(` and one that is excluded itself.
+/// `-`, `+`, `[` and a member, or `(` and one that is excluded itself. What follows a
+/// NUL after a sign is not looked at.
 fn lex_bound(arg: &[u8]) -> Result<LexBound, Error> {
     match arg {
-        b"-" => Ok(LexBound::NegInf),
-        b"+" => Ok(LexBound::PosInf),
+        [b'-'] | [b'-', 0, ..] => Ok(LexBound::NegInf),
+        [b'+'] | [b'+', 0, ..] => Ok(LexBound::PosInf),
         [b'[', member @ ..] => Ok(LexBound::Included(Sds::new(member))),
         [b'(', member @ ..] => Ok(LexBound::Excluded(Sds::new(member))),
         _ => Err(Error::LexBound),
