@@ -163,6 +163,9 @@ fn begin<'a>(server: &'a RealServer, case: &Case) -> Both<'a> {
     );
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     both.send(0, &request(&words));
+    // One speaks RESP3 until it is reset; none changes that within a transaction,
+    // where Redis mixes both.
+    both.send(1, &request(&[b"HELLO", b"3"]));
     both.send(LISTENER, &request(&[b"PSUBSCRIBE", b"__key*"]));
     for (observer, database) in OBSERVERS {
         both.send(observer, &request(&[b"SELECT", database.as_bytes()]));

@@ -205,14 +205,21 @@ fn pop_many<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, Attempt), Error>
         Some(word) if is(word, "max") => End::Right,
         Some(_) | None => return Err(Error::Syntax),
     };
-    let most = match &args[after + 1..] {
-        [] => 1,
-        [word, most] if is(word, "count") => {
-            let most = number::parse_i64(most).and_then(|n| usize::try_from(n).ok());
-            most.filter(|n| *n > 0).ok_or(Error::text("ERR count should be greater than 0"))?
+    let mut most = None;
+    let mut rest = &args[after + 1..];
+    while let [word, count, after @ ..] = rest {
+        if most.is_some() || !is(word, "count") {
+            return Err(Error::Syntax);
         }
-        _ => return Err(Error::Syntax),
-    };
+        let count = number::parse_i64(count).and_then(|n| usize::try_from(n).ok());
+        let count = count.filter(|n| *n > 0);
+        most = Some(count.ok_or(Error::text("ERR count should be greater than 0"))?);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        return Err(Error::Syntax);
+    }
+    let most = most.unwrap_or(1);
     Ok((keys, Attempt::PopManyScored(end, most)))
 }
 
