@@ -81,8 +81,8 @@ fn pool(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// All with every option; what cannot be compared is left out: random picks of a
-/// part, waiting for a time.
+/// All with every option; what cannot be compared is left out: removing some at
+/// random, waiting for a time.
 pub(crate) const PATTERNS: &[&str] = &[
     "SET key val NX? XX? GET? (EX secs|PX secs|EXAT at|PXAT ms|KEEPTTL|EX)?",
     "GET key",
@@ -127,8 +127,9 @@ pub(crate) const PATTERNS: &[&str] = &[
     "HDEL key mem+",
     "HINCRBY key mem val",
     "HINCRBYFLOAT key mem val",
-    "HRANDFIELD key (0|100|x|100 WITHVALUES|1 X)",
-    "HSCAN key (0|x) (COUNT 1000|MATCH glob|COUNT 0|X)?",
+    "HRANDFIELD key (0|100|x|100 WITHVALUES|1 X)?",
+    "HRANDFIELD key idx WITHVALUES?",
+    "HSCAN key (0|x) (COUNT 1000)? (MATCH (glob|mem))? (COUNT 0|X|COUNT 1)?",
     "LPUSH key val+",
     "RPUSH key val+",
     "LPUSHX key val+",
@@ -169,8 +170,8 @@ pub(crate) const PATTERNS: &[&str] = &[
     "SINTERCARD num key key? (LIMIT idx)?",
     "SMOVE key key mem",
     "SPOP key (100|0|x|-1)",
-    "SRANDMEMBER key (0|100|x)",
-    "SSCAN key 0 (COUNT 1000|COUNT 0|X)?",
+    "SRANDMEMBER key (0|100|x|idx)?",
+    "SSCAN key 0 (COUNT 1000)? (MATCH (glob|mem))? (COUNT 0|X|COUNT 1)?",
     "ZADD key NX? XX? GT? LT? CH? INCR? (score mem)+",
     "ZINCRBY key score mem",
     "ZREM key mem+",
@@ -200,8 +201,10 @@ pub(crate) const PATTERNS: &[&str] = &[
     "ZPOPMIN key idx?",
     "ZPOPMAX key idx?",
     "ZMPOP num key key? (MIN|MAX|X) (COUNT idx)?",
-    "ZRANDMEMBER key (0|100|x|100 WITHSCORES)",
-    "ZSCAN key 0 (COUNT 1000|COUNT 0)?",
+    "ZRANDMEMBER key (0|100|x|100 WITHSCORES)?",
+    "ZRANDMEMBER key idx WITHSCORES?",
+    "RANDOMKEY",
+    "ZSCAN key 0 (COUNT 1000)? (MATCH (glob|mem))? (COUNT 0|X|COUNT 1)?",
     "(ZUNION|ZINTER|ZDIFF) num key key? (WEIGHTS score score)? (AGGREGATE (SUM|MIN|MAX|X))? WITHSCORES?",
     "(ZUNIONSTORE|ZINTERSTORE|ZDIFFSTORE) key num key key? (WEIGHTS score score)? (AGGREGATE (SUM|MIN|MAX))?",
     "ZINTERCARD num key key? (LIMIT idx)?",
@@ -248,6 +251,9 @@ pub(crate) const PATTERNS: &[&str] = &[
     "UNSUBSCRIBE chan+",
     "PSUBSCRIBE c*",
     "PUNSUBSCRIBE c*",
+    "(LPUSH|RPUSH|SADD) key (mem|val)+",
+    "HSET key mem val",
+    "ZADD key (0|1|2) mem (0|1|2) mem",
     "SSUBSCRIBE chan",
     "SUNSUBSCRIBE chan",
     "PUBLISH chan val",

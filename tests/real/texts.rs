@@ -145,7 +145,7 @@ const KINDS: &[Kind] = &[
             "SCAN 0 COUNT 10000 MATCH @",
             "COMMAND LIST FILTERBY PATTERN set@",
             "CONFIG GET hash-max-listpack-@",
-            "DEL @",
+            "FLUSHALL",
         ],
     },
     Kind {

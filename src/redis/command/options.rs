@@ -1,6 +1,7 @@
 //! What the commands' parsers have in common: words, numbers, times.
 
 use super::super::error::Error;
+use super::super::long_double::LongDouble;
 use super::super::number;
 use super::super::server::Call;
 use super::Args;
@@ -78,17 +79,13 @@ pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
     Some(Unit { seconds, absolute })
 }
 
-/// How long to wait, in seconds; 0 is for ever.
-pub(super) fn timeout(call: &Call<'_>, arg: &[u8]) -> Result<Option<Instant>, Error> {
-    let seconds = number::parse_double(arg)
+/// When a client gives up that waits for so many seconds from now on; `None` for 0:
+/// never. Redis counts in milliseconds, rounded up; what does not fit is negative.
+pub(super) fn timeout(call: &Call<'_>, seconds: &[u8]) -> Result<Option<Instant>, Error> {
+    let seconds = LongDouble::parse(seconds)
         .ok_or(Error::text("ERR timeout is not a float or out of range"))?;
-    // Redis counts whole milliseconds, the last begun one too; what does not fit
-    // overflows to less than nothing there.
-    let millis = (seconds * 1_000.0).ceil();
-    if millis < 0.0 || millis > i64::MAX as f64 {
-        return Err(Error::text("ERR timeout is negative"));
-    }
-    let millis = millis as u64;
+    let millis =
+        u64::try_from(seconds.ceil_millis()).map_err(|_| Error::text("ERR timeout is negative"))?;
     Ok((millis > 0).then(|| call.now() + Duration::from_millis(millis)))
 }
 
