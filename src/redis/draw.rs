@@ -24,6 +24,12 @@ pub(crate) fn count(n: i64) -> Result<i64, Error> {
     Ok(n)
 }
 
+/// A count of pairs, of which there are two replies to each.
+pub(crate) fn count_of_pairs(n: i64) -> Result<i64, Error> {
+    const MOST: i64 = i64::MAX / 2;
+    if (-MOST..=MOST).contains(&n) { Ok(n) } else { Err(Error::text("ERR value is out of range")) }
+}
+
 /// An index below `len`, which is not 0.
 pub(crate) fn one(random: &mut Stream, len: usize) -> usize {
     random.choose(len as u64) as usize

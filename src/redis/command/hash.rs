@@ -110,6 +110,7 @@ fn hrandfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         Some(word) if is(word, "withvalues") && args.len() == 4 => true,
         Some(_) => return Err(Error::Syntax),
     };
+    let count = if with_values { draw::count_of_pairs(count)? } else { count };
     let drawn = db.hrandfield(args[1], count, random)?;
     if !with_values {
         return Ok(Reply::bulks(drawn.into_iter().map(|(field, _)| field)));

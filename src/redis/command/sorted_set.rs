@@ -266,5 +266,6 @@ fn zrandmember(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         Some(word) if is(word, "withscores") && args.len() == 4 => true,
         Some(_) => return Err(Error::Syntax),
     };
+    let count = if with_scores { draw::count_of_pairs(count)? } else { count };
     Ok(scored(&db.zrandmember(args[1], count, random)?, with_scores))
 }
