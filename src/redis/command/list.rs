@@ -10,7 +10,7 @@ use super::blocking_list::{blmove, blmpop, blpop, brpop, brpoplpush};
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered, range};
-use super::options::{count, integer, is, numbered_keys};
+use super::options::{count, integer, is, numbered_keys, pop_count};
 use super::{Answer, Args, Command, flow, now};
 
 #[rustfmt::skip]
@@ -204,13 +204,6 @@ fn lmpop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 pub(super) fn several<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, End, usize), Error> {
     let (keys, at) = numbered_keys(args, at)?;
     let from = end(args.get(at).ok_or(Error::Syntax)?)?;
-    let n = match &args[at + 1..] {
-        [] => 1,
-        [word, n] if is(word, "count") => count(n)
-            .ok()
-            .filter(|n| *n > 0)
-            .ok_or(Error::text("ERR count should be greater than 0"))?,
-        _ => return Err(Error::Syntax),
-    };
+    let n = pop_count(&args[at + 1..])?;
     Ok((keys, from, n))
 }

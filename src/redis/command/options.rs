@@ -45,6 +45,23 @@ pub(super) fn count(arg: &[u8]) -> Result<usize, Error> {
     usize::try_from(n).map_err(|_| Error::NotPositive)
 }
 
+/// `[COUNT count]` of a command that pops from several keys; 1 without. It is read
+/// before what follows it is found to be too much.
+pub(super) fn pop_count(words: Args<'_>) -> Result<usize, Error> {
+    let mut most = None;
+    let mut rest = words;
+    while let [word, count, after @ ..] = rest {
+        if most.is_some() || !is(word, "count") {
+            return Err(Error::Syntax);
+        }
+        let count = number::parse_i64(count).and_then(|n| usize::try_from(n).ok());
+        let count = count.filter(|n| *n > 0);
+        most = Some(count.ok_or(Error::text("ERR count should be greater than 0"))?);
+        rest = after;
+    }
+    if rest.is_empty() { Ok(most.unwrap_or(1)) } else { Err(Error::Syntax) }
+}
+
 /// The unit of a time to live, and what it counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unit {

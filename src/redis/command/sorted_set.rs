@@ -5,7 +5,6 @@ use super::super::blocking::Attempt;
 use super::super::database::{ZaddComparison, ZaddCondition, ZaddOptions};
 use super::super::draw;
 use super::super::error::Error;
-use super::super::number;
 use super::super::reply::Reply;
 use super::super::sds::Sds;
 use super::super::server::Call;
@@ -13,7 +12,7 @@ use super::super::value::End;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered, range};
-use super::options::{count, float, integer, is, numbered_keys, timeout};
+use super::options::{count, float, integer, is, numbered_keys, pop_count, timeout};
 use super::sorted_set_algebra::{
     zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore,
 };
@@ -205,21 +204,7 @@ fn pop_many<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, Attempt), Error>
         Some(word) if is(word, "max") => End::Right,
         Some(_) | None => return Err(Error::Syntax),
     };
-    let mut most = None;
-    let mut rest = &args[after + 1..];
-    while let [word, count, after @ ..] = rest {
-        if most.is_some() || !is(word, "count") {
-            return Err(Error::Syntax);
-        }
-        let count = number::parse_i64(count).and_then(|n| usize::try_from(n).ok());
-        let count = count.filter(|n| *n > 0);
-        most = Some(count.ok_or(Error::text("ERR count should be greater than 0"))?);
-        rest = after;
-    }
-    if !rest.is_empty() {
-        return Err(Error::Syntax);
-    }
-    let most = most.unwrap_or(1);
+    let most = pop_count(&args[after + 1..])?;
     Ok((keys, Attempt::PopManyScored(end, most)))
 }
 
