@@ -430,9 +430,13 @@ impl Database {
         random: &mut Stream,
     ) -> Result<Vec<(Sds, f64)>, Error> {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
+        let copy = |(member, score): (&Sds, f64)| (member.clone(), score);
+        if usize::try_from(count).is_ok_and(|count| count >= set.len()) {
+            // All of them, as the server lists them then: from the highest.
+            return Ok(set.iter().rev().map(copy).collect());
+        }
         let drawn = draw::by_count(random, set.len(), count)?.into_iter();
-        let members = drawn.filter_map(|index| set.get_index(index));
-        Ok(members.map(|(member, score)| (member.clone(), score)).collect())
+        Ok(drawn.filter_map(|index| set.get_index(index)).map(copy).collect())
     }
 }
 
