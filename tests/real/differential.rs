@@ -49,7 +49,7 @@ impl Step {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let mutation = proptest::option::weighted(0.06, any::<(u16, u16, u16)>());
+    let mutation = proptest::option::weighted(0.15, any::<(u16, u16, u16)>());
     let picks = proptest::collection::vec(any::<u16>(), 14);
     let step = (0..CLIENTS, 0..PATTERNS.len(), picks, mutation)
         .prop_map(|(client, pattern, picks, mutation)| Step { client, pattern, picks, mutation });

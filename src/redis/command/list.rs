@@ -204,6 +204,5 @@ fn lmpop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 pub(super) fn several<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, End, usize), Error> {
     let (keys, at) = numbered_keys(args, at)?;
     let from = end(args.get(at).ok_or(Error::Syntax)?)?;
-    let n = pop_count(&args[at + 1..])?;
-    Ok((keys, from, n))
+    Ok((keys, from, pop_count(&args[at + 1..])?))
 }

@@ -45,23 +45,6 @@ pub(super) fn count(arg: &[u8]) -> Result<usize, Error> {
     usize::try_from(n).map_err(|_| Error::NotPositive)
 }
 
-/// `[COUNT count]` of a command that pops from several keys; 1 without. It is read
-/// before what follows it is found to be too much.
-pub(super) fn pop_count(words: Args<'_>) -> Result<usize, Error> {
-    let mut most = None;
-    let mut rest = words;
-    while let [word, count, after @ ..] = rest {
-        if most.is_some() || !is(word, "count") {
-            return Err(Error::Syntax);
-        }
-        let count = number::parse_i64(count).and_then(|n| usize::try_from(n).ok());
-        let count = count.filter(|n| *n > 0);
-        most = Some(count.ok_or(Error::text("ERR count should be greater than 0"))?);
-        rest = after;
-    }
-    if rest.is_empty() { Ok(most.unwrap_or(1)) } else { Err(Error::Syntax) }
-}
-
 /// The unit of a time to live, and what it counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
@@ -112,4 +95,32 @@ pub(super) fn numbered_keys<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, 
     let end = usize::try_from(n).ok().and_then(|n| n.checked_add(at + 1));
     let end = end.filter(|end| *end <= args.len()).ok_or(Error::Syntax)?;
     Ok((&args[at + 1..end], end))
+}
+
+/// `[COUNT count]` of what pops several: a bad count is told before what is too much.
+pub(super) fn pop_count(words: Args<'_>) -> Result<usize, Error> {
+    match words {
+        [] => Ok(1),
+        [word, n, rest @ ..] if is(word, "count") => {
+            let n = count(n).ok().filter(|n| *n > 0);
+            let n = n.ok_or(Error::text("ERR count should be greater than 0"))?;
+            if rest.is_empty() { Ok(n) } else { Err(Error::Syntax) }
+        }
+        _ => Err(Error::Syntax),
+    }
+}
+
+/// `[LIMIT limit]` of what counts members in common, the last if there are several;
+/// 0 is none.
+pub(super) fn limit(words: Args<'_>) -> Result<usize, Error> {
+    let mut limit = 0;
+    for option in words.chunks(2) {
+        match option {
+            [word, n] if is(word, "limit") => {
+                limit = count(n).map_err(|_| Error::text("ERR LIMIT can't be negative"))?;
+            }
+            _ => return Err(Error::Syntax),
+        }
+    }
+    Ok(limit)
 }

@@ -9,7 +9,7 @@ use super::super::value::Set;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered, range};
-use super::options::{count, integer, is};
+use super::options::{count, integer, limit};
 use super::{Answer, Args, Command, now};
 
 #[rustfmt::skip]
@@ -130,14 +130,6 @@ fn sintercard(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let Some((keys, options)) = args[2..].split_at_checked(n) else {
         return Err(Error::text("ERR Number of keys can't be greater than number of args"));
     };
-    let mut limit = 0;
-    for option in options.chunks(2) {
-        match option {
-            [word, n] if is(word, "limit") => {
-                limit = count(n).map_err(|_| Error::text("ERR LIMIT can't be negative"))?;
-            }
-            _ => return Err(Error::Syntax),
-        }
-    }
+    let limit = limit(options)?;
     Ok(Reply::count(call.db().sintercard(keys, limit)?))
 }

@@ -6,7 +6,7 @@ use super::super::number;
 use super::super::reply::Reply;
 use super::super::sds::Sds;
 use super::super::server::Call;
-use super::options::{integer, is};
+use super::options::{integer, is, limit};
 use super::sorted_set::scored;
 use super::{Answer, Args};
 
@@ -131,14 +131,7 @@ pub(super) fn zdiffstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 pub(super) fn zintercard(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let (keys, after) = keys(args, 1, "zintercard")?;
     let sources = call.db().zsources(keys)?;
-    let limit = match &args[after..] {
-        [] => 0,
-        [word, limit] if is(word, "limit") => {
-            let limit = number::parse_i64(limit).and_then(|n| usize::try_from(n).ok());
-            limit.ok_or(Error::text("ERR LIMIT can't be negative"))?
-        }
-        _ => return Err(Error::Syntax),
-    };
+    let limit = limit(&args[after..])?;
     let limit = if limit == 0 { usize::MAX } else { limit };
     Ok(Reply::count(sources.intersection_len(limit)))
 }
