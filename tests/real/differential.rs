@@ -44,6 +44,10 @@ impl Step {
         if let Some((how, at, what)) = self.mutation {
             mutate(&mut words, how, usize::from(at), usize::from(what));
         }
+        // From everything at once, the order is open, and the counts go with it.
+        if words.len() == 1 && words[0].ends_with(b"UNSUBSCRIBE") {
+            words.push(b"c1".to_vec());
+        }
         words
     }
 }

@@ -137,6 +137,10 @@ fn zadd(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 fn zincrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    // It is parsed as `ZADD`, whose options leave half a pair here.
+    if ["nx", "xx", "gt", "lt", "ch", "incr"].iter().any(|option| is(args[2], option)) {
+        return Err(Error::Syntax);
+    }
     let by = float(args[2])?;
     let score = call.db().zincrby(args[1], by, args[3], ZaddOptions::default())?;
     Ok(score.map_or(Reply::Nil, Reply::Double))
