@@ -185,6 +185,10 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
     let mut hashed = Hashed::new();
     for step in &case.steps {
         let words = step.words();
+        // Differs: replies before it are in the former protocol there.
+        if words[0].eq_ignore_ascii_case(b"HELLO") && askers.may_queue(step.client) {
+            continue;
+        }
         log.push(format!("{}: {}", step.client, shown(&words)));
         both.send(step.client, &bytes(&words));
         askers.ask(step.client, &words);

@@ -229,6 +229,14 @@ impl Askers {
         asker.waiting.push_back((self.step, words.clone()));
     }
 
+    /// Whether what a client asks next may be queued.
+    pub(crate) fn may_queue(&self, client: u64) -> bool {
+        self.clients.get(&client).is_some_and(|asker| {
+            let begins = |words: &Words| words[0].eq_ignore_ascii_case(b"MULTI");
+            asker.queued.is_some() || asker.waiting.iter().any(|(_, words)| begins(words))
+        })
+    }
+
     /// Whether a client was told the same, but for what is open.
     pub(crate) fn told_the_same(
         &mut self,

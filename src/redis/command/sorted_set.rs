@@ -223,8 +223,9 @@ fn zmpop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 fn bzmpop(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
-    let deadline = timeout(call, args[1])?;
+    // The time is read last.
     let (keys, attempt) = pop_many(args, 2)?;
+    let deadline = timeout(call, args[1])?;
     call.attempt_or_block(keys, attempt, deadline)
 }
 
