@@ -71,10 +71,13 @@ impl ServiceHandle<Server> {
     pub fn database<R>(&self, index: usize, work: impl FnOnce(&mut Database) -> R) -> Option<R> {
         self.with(|server, now| {
             server.handle_timeout(now);
-            server.database(index).map(|database| {
+            let result = server.database(index).map(|database| {
                 database.advance_to(now);
                 work(database)
-            })
+            });
+            // Who waits for what was done hears of it.
+            server.handle_timeout(now);
+            result
         })
     }
 
@@ -204,8 +207,8 @@ impl Client {
     {
         let request = request(command)?;
         let name = String::from_utf8_lossy(&request[0]).to_uppercase();
-        let ticket = self.send(request)?;
-        match self.answer(ticket, &name).await? {
+        let waiting = Waiting { client: self, ticket: self.send(request)? };
+        match self.answer(waiting, &name).await? {
             Reply::Error(error) => Err(ClientError::Reply(error)),
             reply => Ok(reply),
         }
@@ -218,13 +221,16 @@ impl Client {
     ///
     /// [`ClientError::Disconnected`] if not every reply came.
     pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Reply>, ClientError> {
-        let mut tickets = Vec::with_capacity(pipeline.requests().len());
-        for request in pipeline.requests() {
-            tickets.push(self.send(request.clone()?)?);
+        // All of it is looked at before any of it is sent.
+        let requests: Vec<Request> =
+            pipeline.requests().iter().cloned().collect::<Result<_, ClientError>>()?;
+        let mut sent = Vec::with_capacity(requests.len());
+        for request in requests {
+            sent.push(Waiting { client: self, ticket: self.send(request)? });
         }
-        let mut replies = Vec::with_capacity(tickets.len());
-        for ticket in tickets {
-            replies.push(self.answer(ticket, "a pipeline").await?);
+        let mut replies = Vec::with_capacity(sent.len());
+        for waiting in sent {
+            replies.push(self.answer(waiting, "a pipeline").await?);
         }
         Ok(replies)
     }
@@ -261,8 +267,8 @@ impl Client {
         })
     }
 
-    async fn answer(&self, ticket: Ticket, name: &str) -> Result<Reply, ClientError> {
-        let waiting = Waiting { client: self, ticket };
+    async fn answer(&self, waiting: Waiting<'_>, name: &str) -> Result<Reply, ClientError> {
+        let ticket = waiting.ticket;
         let reply = poll_fn(|cx| {
             let why = || Wait::Shared(format!("the reply to {name}").into());
             self.inner.poll_session(cx, why, |session| session.take_reply(ticket))

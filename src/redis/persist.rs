@@ -93,7 +93,7 @@ impl Server {
 
     /// Changes since the last save.
     pub(crate) fn unsaved_changes(&self) -> u64 {
-        self.total_changes() - self.persistence.saved_changes
+        self.total_changes().saturating_sub(self.persistence.saved_changes)
     }
 
     /// What is in memory now is on disk, too.

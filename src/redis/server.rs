@@ -198,6 +198,7 @@ impl Server {
         if !self.running {
             return;
         }
+        self.forget(client);
         let id = self.next_id;
         self.next_id += 1;
         self.stats.connections += 1;
@@ -277,6 +278,11 @@ impl Server {
     /// Fires the timers that are due by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.advance(now);
+        // A key may have been set whose time was past already.
+        for database in &mut self.databases {
+            database.advance_to(now);
+        }
+        self.publish_events();
         if let Some((until, client)) = self.asleep {
             if until > now {
                 return;

@@ -45,6 +45,15 @@ fn time_to_live_is_rounded_as_the_server_rounds_it() {
 }
 
 #[test]
+fn a_key_that_is_set_with_a_past_time_is_gone_at_the_next_timer() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("SET k v PXAT 1", "OK")]);
+    rig.pass_ms(0);
+    assert_eq!(rig.server.poll_timeout(), None);
+    rig.script(1, &[("DBSIZE", "0")]);
+}
+
+#[test]
 fn conditions_take_no_time_to_live_as_for_ever() {
     let mut rig = Rig::new();
     rig.script(

@@ -3,7 +3,7 @@
 
 use super::glue::Response;
 use super::{ClientError, Message};
-use crate::redis::reply::Reply;
+use crate::redis::reply::{ErrorReply, Reply};
 use crate::sim::{Disconnected, Session, Waiter, Wakes};
 use std::collections::VecDeque;
 
@@ -32,6 +32,8 @@ pub struct ClientSession {
     /// Subscriptions and their ends that the server has told of.
     confirmed: u64,
     listener: Waiter,
+    /// A subscription was refused.
+    refused: Option<ErrorReply>,
     /// The server has closed the connection.
     closed: bool,
 }
@@ -102,6 +104,9 @@ impl ClientSession {
         if self.confirmed >= count {
             return Ok(Ok(()));
         }
+        if let Some(error) = self.refused.take() {
+            return Ok(Err(ClientError::Reply(error)));
+        }
         if self.closed {
             return Ok(Err(Disconnected::Reset.into()));
         }
@@ -124,6 +129,11 @@ impl Session<Response> for ClientSession {
                     Some(message) => self.messages.push_back(message),
                     None => self.confirmed += 1,
                 }
+                wakes.wake(&mut self.listener);
+            }
+            // Nothing was called: it is a subscription that is refused.
+            Response::Reply(Reply::Error(error)) if self.slot(self.answered).is_none() => {
+                self.refused = Some(error);
                 wakes.wake(&mut self.listener);
             }
             Response::Reply(reply) => {

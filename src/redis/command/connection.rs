@@ -138,7 +138,6 @@ fn reset(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
     session.protocol = Protocol::Resp2;
     session.replies = Replies::On;
     session.name = Sds::default();
-    session.no_evict = false;
     session.authenticated = authenticated;
     Ok(Reply::status("RESET"))
 }

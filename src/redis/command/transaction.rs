@@ -53,6 +53,10 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
     let announced = multi.queued.len();
     let mut replies = Vec::with_capacity(announced);
     for (command, request) in multi.queued {
+        // It may have been closed by one of its own commands.
+        if !call.server.sessions.contains_key(&client) {
+            return Ok(None);
+        }
         let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
         let before = call.server.outputs_len();
         let reply = call.server.call(client, command, &request, true);

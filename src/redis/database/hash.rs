@@ -37,6 +37,9 @@ impl Database {
     ///
     /// [`Error::WrongType`].
     pub fn hset(&mut self, key: &[u8], fields: &[(&[u8], &[u8])]) -> Result<usize, Error> {
+        if fields.is_empty() {
+            return self.check_type::<Hash>(key).map(|()| 0);
+        }
         let limits = self.limits.hash;
         let hash = self.write_or_insert::<Hash>(key)?;
         for (field, value) in fields {

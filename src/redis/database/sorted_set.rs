@@ -178,6 +178,9 @@ impl Database {
         if members.iter().any(|(score, _)| score.is_nan()) {
             return Err(Error::NotAFloat);
         }
+        if members.is_empty() {
+            return self.check_type::<SortedSet>(key).map(|()| ZaddOutcome::default());
+        }
         let Some(set) = self.set_for_zadd(key, options)? else { return Ok(ZaddOutcome::default()) };
         let (set, limits) = set;
         let mut outcome = ZaddOutcome::default();

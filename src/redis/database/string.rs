@@ -87,7 +87,7 @@ impl Database {
         }
         let expires_at = match options.expiry {
             Expiry::Clear => NEVER,
-            Expiry::At(at) => at,
+            Expiry::At(at) => at.min(NEVER - 1),
             Expiry::Keep => self.peek(key).map_or(NEVER, |entry| entry.expires_at()),
         };
         self.put_keeping(key, Value::String(StringValue::new(value)), expires_at);
