@@ -120,10 +120,9 @@ impl Database {
         if !replace && self.peek(to).is_some() {
             return Ok(false);
         }
-        self.take(to);
         let entry = self.take(key).ok_or(Error::NoSuchKey)?;
         let expires_at = entry.expires_at();
-        self.add(to, entry.value, expires_at);
+        self.add_or_replace(to, entry.value, expires_at);
         self.touch(key);
         self.notify(EventClasses::GENERIC, "rename_from", key);
         self.changed(to, EventClasses::GENERIC, "rename_to", 1);
@@ -134,6 +133,20 @@ impl Database {
     fn add(&mut self, key: &[u8], value: Value, expires_at: i64) {
         let slot = self.insert(key, value);
         self.keyspace.set_expiry(slot, expires_at);
+    }
+
+    /// Adds a key as new, whatever was there. What was keeps its slot, so that a scan
+    /// does not miss a key that is overwritten.
+    fn add_or_replace(&mut self, key: &[u8], value: Value, expires_at: i64) {
+        if self.peek(key).is_none() {
+            return self.add(key, value, expires_at);
+        }
+        let feeds_blocked = matches!(value, Value::List(_) | Value::SortedSet(_));
+        self.put_keeping(key, value, expires_at);
+        self.notify(EventClasses::NEW, "new", key);
+        if feeds_blocked {
+            self.signal_ready(key);
+        }
     }
 
     /// `COPY` within a database.
@@ -164,13 +177,10 @@ impl Database {
         expires_at: i64,
         replace: bool,
     ) -> bool {
-        if self.peek(to).is_some() {
-            if !replace {
-                return false;
-            }
-            self.take(to);
+        if !replace && self.peek(to).is_some() {
+            return false;
         }
-        self.add(to, value, expires_at);
+        self.add_or_replace(to, value, expires_at);
         self.changed(to, EventClasses::GENERIC, "copy_to", 1);
         true
     }
