@@ -45,8 +45,9 @@
 //! - *Order*: what Redis leaves open (hash tables, `SCAN`'s cursors, equal weights in
 //!   `SORT`, members of different scores in `ZRANGEBYLEX`) has one deterministic
 //!   answer; `SPOP` and its like draw from the seed.
-//! - *Protocol*: a transaction that says `HELLO` is answered in the protocol it ends
-//!   with; the real server writes each reply in the one it has by then.
+//! - *Transactions*: one that says `HELLO` is answered in the protocol it ends with,
+//!   where the real server writes each reply in the one it has by then; and a queued
+//!   request does not hold a value of its own that `OBJECT REFCOUNT` would count.
 //! - *Figures*: `INFO` has the lines that mean something here, `CLIENT LIST` zeros for
 //!   sizes of buffers, `MEMORY USAGE` the real number for strings and one near it for
 //!   collections. `OBJECT IDLETIME` of small integers is their own, where Redis shares

@@ -36,6 +36,11 @@ impl<'a> Both<'a> {
     /// Both empty, with the events of `notify-keyspace-events`.
     pub(crate) fn new(real: &'a RealServer, events: &str) -> Both<'a> {
         let mut both = Both::with(real, ServerOptions::default().with_save_points([]));
+        // The real one may not have noticed yet that the clients of an earlier case are
+        // gone: one that is blocked would still be served.
+        for kind in [&b"normal"[..], b"pubsub"] {
+            both.barrier.request(&[b"CLIENT", b"KILL", b"TYPE", kind, b"SKIPME", b"yes"]);
+        }
         both.barrier.request(&[b"FLUSHALL"]);
         both.barrier.request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]);
         both.send(0, &request(&[b"CONFIG", b"SET", b"notify-keyspace-events", events.as_bytes()]));

@@ -169,8 +169,7 @@ fn begin<'a>(server: &'a RealServer, case: &Case) -> Both<'a> {
     both.send(0, &request(&words));
     // When what has expired is found by itself is a matter of luck there.
     both.send(0, &request(&[b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"]));
-    // One speaks RESP3 until it is reset; none changes that within a transaction,
-    // where Redis mixes both.
+    // One speaks RESP3 from the first.
     both.send(1, &request(&[b"HELLO", b"3"]));
     both.send(LISTENER, &request(&[b"PSUBSCRIBE", b"__key*"]));
     for (observer, database) in OBSERVERS {

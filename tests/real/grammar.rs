@@ -262,7 +262,7 @@ pub(crate) const PATTERNS: &[&str] = &[
     "PUBSUB NUMSUB chan+",
     "PING val?",
     "ECHO val",
-    "HELLO (4|x)",
+    "HELLO (2|3|4|x)",
     "CLIENT (GETNAME|X)",
     "CLIENT SETNAME (a|b)",
     "RESET",
