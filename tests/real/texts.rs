@@ -192,7 +192,7 @@ const KINDS: &[Kind] = &[
             "OBJECT @",
             "CLIENT @",
             "CONFIG @",
-            "@ a",
+            "_@ a", // no command, modelled or not
         ],
     },
     Kind {
