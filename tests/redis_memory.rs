@@ -10,9 +10,9 @@ use stunt_double::redis::{Database, SetOptions};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Just past seven eighths of a power of two: the table's room is never slacker
+/// Just past three quarters of a power of two: the table's room is never slacker
 /// than this.
-const KEYS: usize = 917_505;
+const KEYS: usize = 786_433;
 
 #[test]
 fn a_small_string_key_is_small() {

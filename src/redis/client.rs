@@ -82,8 +82,8 @@ impl ServiceHandle<Server> {
     }
 
     /// Runs a command at once and gives its reply, as from `redis-cli` on the
-    /// server's own machine: no link, no latency. One that would block gets the
-    /// answer of a time-out.
+    /// server's own machine: no link, no latency, and neither a `CLIENT PAUSE` nor a
+    /// `DEBUG SLEEP` holds it up. One that would block is answered as within `EXEC`.
     pub fn command<I>(&self, command: I) -> Reply
     where
         I: IntoIterator,

@@ -3,9 +3,9 @@
 //!
 //! A [`Command`] is a row: name, arity, flags, where its keys are, a summary and
 //! a function. Everything that needs to know about commands reads these rows:
-//! dispatch, arity errors, `MULTI`, `COMMAND`, `CLIENT NO-EVICT` and the rest.
+//! dispatch, arity errors, `MULTI`, `CLIENT PAUSE`, `COMMAND` and every `HELP`.
 //! The rows stand with the functions they name, in one file for each group;
-//! [`lookup`](Table::get) finds one by name in any case.
+//! [`Table`] finds one by name in any case.
 //!
 //! A function parses its arguments and calls an operation of the
 //! [`Database`](super::Database), or of the server: it has no logic of its own
@@ -135,8 +135,7 @@ pub(crate) const fn now(
     summary: &'static str,
     run: fn(&mut Call<'_>, Args<'_>) -> Answer,
 ) -> Command {
-    let (tips, subcommands, run): (_, &[Command], _) = (&[], &[], Run::Now(run));
-    Command { name, arity, flags, categories, tips, keys, summary, subcommands, run }
+    row(name, arity, flags, categories, keys, summary, Run::Now(run))
 }
 
 /// A row that may answer later.
@@ -149,8 +148,7 @@ pub(crate) const fn flow(
     summary: &'static str,
     run: fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>,
 ) -> Command {
-    let (tips, subcommands, run): (_, &[Command], _) = (&[], &[], Run::Flow(run));
-    Command { name, arity, flags, categories, tips, keys, summary, subcommands, run }
+    row(name, arity, flags, categories, keys, summary, Run::Flow(run))
 }
 
 /// A row with subcommands.
@@ -162,8 +160,20 @@ pub(crate) const fn container(
     summary: &'static str,
     subcommands: &'static [Command],
 ) -> Command {
-    let run = Run::Nothing;
-    Command { name, arity, flags, categories, tips: &[], keys: &[], summary, subcommands, run }
+    row(name, arity, flags, categories, &[], summary, Run::Nothing).with(subcommands)
+}
+
+const fn row(
+    name: &'static str,
+    arity: i64,
+    flags: u32,
+    categories: &'static [&'static str],
+    keys: &'static [KeySpec],
+    summary: &'static str,
+    run: Run,
+) -> Command {
+    let (tips, subcommands): (_, &[Command]) = (&[], &[]);
+    Command { name, arity, flags, categories, tips, keys, summary, subcommands, run }
 }
 
 impl Command {

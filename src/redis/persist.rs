@@ -23,8 +23,6 @@
 //! after 30 seconds.
 
 use super::config::AppendFsync;
-use super::database::Database;
-use super::keyspace::Keyspace;
 use super::sds::Sds;
 use super::server::Server;
 use super::undo::Undo;
@@ -80,7 +78,7 @@ pub(crate) struct Persistence {
 
 /// How a server process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     Clean,
     Killed,
     PowerLost,
@@ -172,22 +170,6 @@ impl Server {
         }
     }
 
-    /// Stops in good order: with an append-only file or save points nothing is
-    /// lost, otherwise what was not saved by a command.
-    pub fn stop(&mut self, now: Instant) {
-        self.end(now, End::Clean);
-    }
-
-    /// The process is killed.
-    pub fn kill(&mut self, now: Instant) {
-        self.end(now, End::Killed);
-    }
-
-    /// The machine loses power.
-    pub fn power_loss(&mut self, now: Instant) {
-        self.end(now, End::PowerLost);
-    }
-
     /// What the last stop lost, however it came.
     #[must_use]
     pub fn losses(&self) -> &Losses {
@@ -200,21 +182,44 @@ impl Server {
         untold.then(|| self.persistence.losses.to_string())
     }
 
-    fn end(&mut self, now: Instant, how: End) {
-        if !self.running {
-            return;
-        }
-        self.advance(now);
-        self.drop_clients();
-        self.running = false;
+    /// A process ends: it leaves what is on disk, and is known for what it lost.
+    pub(crate) fn leave_what_is_on_disk(&mut self, how: End) {
         let keeps_all = match how {
             End::Clean => self.config.append_only || !self.config.save_points.is_empty(),
             End::Killed => self.config.append_only,
             End::PowerLost => self.config.append_only && self.config.fsync == AppendFsync::Always,
         };
+        self.persistence.on_disk |= keeps_all;
         let keys = if keeps_all { Vec::new() } else { self.lose() };
         self.persistence.untold = !keys.is_empty();
         self.persistence.losses = Losses { keys };
+    }
+
+    /// A process begins with what is on disk, without the keys whose time has come
+    /// meanwhile.
+    pub(crate) fn load(&mut self, now: Instant) {
+        for database in &mut self.databases {
+            database.reload(now);
+            if self.config.append_only {
+                database.replay();
+            } else {
+                database.reencode();
+            }
+        }
+        self.persistence.last_save = now;
+        self.persistence.saved_changes = self.total_changes();
+        if self.persistence.on_disk || self.config.append_only {
+            self.restart_append_only();
+        }
+    }
+
+    /// The disk is empty.
+    pub(crate) fn wipe_disk(&mut self, now: Instant) {
+        self.persistence = Persistence { last_save: now, ..Persistence::default() };
+        self.persistence.saved_changes = self.total_changes();
+        if self.config.append_only {
+            self.restart_append_only();
+        }
     }
 
     /// Comes back to what is on disk.
@@ -236,46 +241,5 @@ impl Server {
             self.databases[home].keyspace = keyspace;
         }
         lost
-    }
-
-    /// Starts again with what is on disk, and as it was set up at first: what
-    /// `CONFIG SET` said is forgotten. Keys whose time has come meanwhile are gone.
-    pub fn start(&mut self, now: Instant) {
-        if self.running {
-            return;
-        }
-        self.running = true;
-        self.restart_process(now);
-        for database in &mut self.databases {
-            database.reload(now);
-            if self.config.append_only {
-                database.replay();
-            } else {
-                database.reencode();
-            }
-        }
-        self.persistence.last_save = now;
-        self.persistence.saved_changes = self.total_changes();
-        if self.persistence.on_disk || self.config.append_only || !self.databases_are_empty() {
-            self.restart_append_only();
-        }
-    }
-
-    fn databases_are_empty(&self) -> bool {
-        self.databases.iter().all(Database::is_empty)
-    }
-
-    /// Everything is gone, on disk too.
-    pub fn wipe(&mut self, now: Instant) {
-        self.now = self.now.max(now);
-        for database in &mut self.databases {
-            database.keyspace = Keyspace::default();
-            database.undo = Undo::default();
-        }
-        self.persistence = Persistence { last_save: now, ..Persistence::default() };
-        self.persistence.saved_changes = self.total_changes();
-        if self.config.append_only {
-            self.restart_append_only();
-        }
     }
 }

@@ -81,10 +81,9 @@ pub(crate) struct Stats {
 /// 2. After any of them, [`poll_output`](Server::poll_output) until it is
 ///    `None`. Outputs queue, so several inputs in a row are legal.
 /// 3. [`poll_timeout`](Server::poll_timeout) says when
-///    [`handle_timeout`](Server::handle_timeout) is wanted next: keys expire,
-///    blocked clients give up. Timers of one moment
-///    fire in that order, and of two clients the one that connected first is
-///    first.
+///    [`handle_timeout`](Server::handle_timeout) is wanted next. Timers of one moment
+///    fire in this order: keys expire, a `DEBUG SLEEP` ends, a `CLIENT PAUSE` ends,
+///    blocked clients give up, the one with the lowest [`ClientId`] first.
 ///
 /// The databases can be used directly as well, before, between and after:
 /// [`database`](Server::database).

@@ -241,6 +241,14 @@ pub(crate) fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
+/// The line that does it again.
+fn replay(seed: u64, cases: u64) -> String {
+    format!(
+        "replay with: STUNT_DOUBLE_REAL_SEED={seed} STUNT_DOUBLE_REAL_CASES={cases} \
+         cargo test --test real random_commands_of_several_clients"
+    )
+}
+
 #[test]
 fn random_commands_of_several_clients() {
     let Some(server) = RealServer::start(&["--save", "", "--appendonly", "no"]) else { return };
@@ -261,9 +269,9 @@ fn random_commands_of_several_clients() {
         Ok(()) => {}
         Err(TestError::Fail(reason, case)) => {
             let reason = without_the_needless(&server, &questions, case).unwrap_or(reason);
-            panic!("seed {seed}: {reason}");
+            panic!("{reason}\n{}", replay(seed, cases));
         }
-        Err(TestError::Abort(reason)) => panic!("seed {seed}: {reason}"),
+        Err(TestError::Abort(reason)) => panic!("{reason}\n{}", replay(seed, cases)),
     }
     println!("{cases} cases from seed {seed} without a difference");
 }

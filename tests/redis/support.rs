@@ -4,6 +4,7 @@
 //! gives the answer in short: strings in quotes, integers bare, `nil`, errors
 //! after `!`. Quotes in a line keep spaces, `\x00` is a byte.
 
+use crate::traps::table::words;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use stunt_double::redis::{ClientId, Output, Reply, Server, ServerOptions};
@@ -103,29 +104,6 @@ impl Rig {
     pub(crate) fn pass_ms(&mut self, millis: u64) {
         self.pass(Duration::from_millis(millis));
     }
-}
-
-/// A line's words.
-pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
-    let mut words = Vec::new();
-    for (i, part) in line.split('"').enumerate() {
-        if i % 2 == 1 {
-            words.push(bytes(part));
-        } else {
-            words.extend(part.split_whitespace().map(bytes));
-        }
-    }
-    words
-}
-
-fn bytes(word: &str) -> Vec<u8> {
-    let mut parts = word.split("\\x");
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    bytes
 }
 
 /// A reply in short.

@@ -1,7 +1,7 @@
 //! The table of traps, played to our server: no other is needed.
 
 #[path = "../traps/mod.rs"]
-mod table;
+pub(crate) mod table;
 
 use std::time::Duration;
 use stunt_double::redis::resp::{ByteOutput, ByteServer};

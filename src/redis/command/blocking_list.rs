@@ -9,23 +9,8 @@ use super::super::value::End;
 use super::Args;
 use super::list::{end, several};
 use super::options::timeout;
-use crate::time::Instant;
 
 type Flow = Result<Option<Reply>, Error>;
-
-impl Call<'_> {
-    /// Makes an attempt on each of these keys, or waits; see
-    /// [`Server::attempt_or_block`](crate::redis::Server::attempt_or_block).
-    pub(super) fn attempt(
-        &mut self,
-        keys: Args<'_>,
-        attempt: Attempt,
-        until: Option<Instant>,
-    ) -> Flow {
-        let (client, database, in_exec) = (self.client, self.database, self.in_exec);
-        self.server.attempt_or_block(client, database, keys, attempt, until, in_exec)
-    }
-}
 
 pub(super) fn blpop(call: &mut Call<'_>, args: Args<'_>) -> Flow {
     pop(call, args, End::Left)
@@ -39,7 +24,7 @@ pub(super) fn brpop(call: &mut Call<'_>, args: Args<'_>) -> Flow {
 fn pop(call: &mut Call<'_>, args: Args<'_>, end: End) -> Flow {
     let last = args.len() - 1;
     let until = timeout(call, args[last])?;
-    call.attempt(&args[1..last], Attempt::Pop(end), until)
+    call.attempt_or_block(&args[1..last], Attempt::Pop(end), until)
 }
 
 /// `timeout numkeys key … LEFT | RIGHT [COUNT count]`; the timeout is looked at
@@ -47,7 +32,7 @@ fn pop(call: &mut Call<'_>, args: Args<'_>, end: End) -> Flow {
 pub(super) fn blmpop(call: &mut Call<'_>, args: Args<'_>) -> Flow {
     let (keys, from, count) = several(args, 2)?;
     let until = timeout(call, args[1])?;
-    call.attempt(keys, Attempt::PopMany(from, count), until)
+    call.attempt_or_block(keys, Attempt::PopMany(from, count), until)
 }
 
 /// `source destination LEFT | RIGHT LEFT | RIGHT timeout`.
@@ -55,12 +40,12 @@ pub(super) fn blmove(call: &mut Call<'_>, args: Args<'_>) -> Flow {
     let (from, to) = (end(args[3])?, end(args[4])?);
     let until = timeout(call, args[5])?;
     let destination = Sds::new(args[2]);
-    call.attempt(&args[1..2], Attempt::Move { from, to, destination }, until)
+    call.attempt_or_block(&args[1..2], Attempt::Move { from, to, destination }, until)
 }
 
 /// `source destination timeout`.
 pub(super) fn brpoplpush(call: &mut Call<'_>, args: Args<'_>) -> Flow {
     let until = timeout(call, args[3])?;
     let (from, to, destination) = (End::Right, End::Left, Sds::new(args[2]));
-    call.attempt(&args[1..2], Attempt::Move { from, to, destination }, until)
+    call.attempt_or_block(&args[1..2], Attempt::Move { from, to, destination }, until)
 }

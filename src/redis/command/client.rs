@@ -21,7 +21,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     now("client|kill", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Kill the connection of a client", client_kill),
     now("client|list", -2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the list of client connections", client_list).tips(&["nondeterministic_output"]),
     now("client|no-evict", 3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set client eviction mode for the current connection", client_no_evict),
-    flow("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Stop processing commands from clients for some time", client_pause),
+    now("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Stop processing commands from clients for some time", client_pause),
     flow("client|reply", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Instruct the server whether to reply to commands", client_reply),
     now("client|setname", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set the current connection name", client_setname),
     now("client|unblock", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Unblock a client blocked in a blocking command from a different connection", client_unblock),
@@ -271,7 +271,7 @@ fn client_no_evict(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// `milliseconds [WRITE | ALL]`. Of two pauses, the later end and the stricter
 /// one hold.
-fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let writes_only = match &args[3..] {
         [] => false,
         [word] if is(word, "all") => false,
@@ -289,7 +289,7 @@ fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Er
         writes_only: former.writes_only && writes_only,
     });
     call.server.paused = Some(both);
-    Ok(Some(Reply::OK))
+    Ok(Reply::OK)
 }
 
 fn client_unpause(call: &mut Call<'_>, _args: Args<'_>) -> Answer {

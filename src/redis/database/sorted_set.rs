@@ -135,24 +135,6 @@ pub struct ZRangeOptions {
     pub limit: Option<(i64, i64)>,
 }
 
-/// Puts a member into a set of these limits; the score it had.
-pub(super) fn insert(
-    set: &mut SortedSet,
-    member: &[u8],
-    score: f64,
-    limits: ListpackLimits,
-) -> Option<f64> {
-    let is_new = set.score(member).is_none();
-    let full = is_new && set.len() >= limits.max_entries;
-    if full || (is_new && member.len() > limits.max_value) {
-        set.force_skiplist();
-    }
-    // A listpack keeps a whole number as an integer, which has no negative zero.
-    let listpack = set.encoding() == SortedSetEncoding::Listpack;
-    let score = if listpack && score == 0.0 { 0.0 } else { score };
-    set.insert(member, score)
-}
-
 impl Database {
     /// A sorted set, to be read; `None` if there is no such key.
     ///
@@ -381,7 +363,7 @@ impl Database {
         let limits = self.limits.sorted_set;
         let mut set = SortedSet::new();
         for (member, score) in members {
-            insert(&mut set, &member, score, limits);
+            set.insert_within(&member, score, limits);
         }
         let len = set.len();
         if len == 0 {
@@ -474,11 +456,11 @@ fn put(
     }
     Some(match before {
         None => {
-            insert(set, member, score, limits);
+            set.insert_within(member, score, limits);
             Put::Added
         }
         Some(before) if before != score => {
-            insert(set, member, score, limits);
+            set.insert_within(member, score, limits);
             Put::Updated
         }
         Some(_) => Put::Same,

@@ -1,10 +1,16 @@
-//! A process's life: what it comes to when it starts, and what it leaves when it
-//! ends. What it keeps on disk is in `persist`.
+//! A process's life: how it starts, is configured and ends. What is on disk
+//! meanwhile is in `persist`.
+//!
+//! A process that ends takes every connection with it, and one that starts knows
+//! only what is on disk and how it was set up at first.
 
 use super::super::blocking::Blocking;
 use super::super::config::Config;
 use super::super::database::{Observers, Usage};
+use super::super::keyspace::Keyspace;
+use super::super::persist::End;
 use super::super::pubsub::PubSub;
+use super::super::undo::Undo;
 use super::{Server, Stats};
 use crate::time::Instant;
 
@@ -58,12 +64,54 @@ impl Server {
         }
     }
 
-    /// A new process begins, with the configuration it was set up with.
-    pub(crate) fn restart_process(&mut self, now: Instant) {
+    /// Stops in good order: with an append-only file or save points nothing is
+    /// lost, otherwise what was not saved by a command.
+    pub fn stop(&mut self, now: Instant) {
+        self.end(now, End::Clean);
+    }
+
+    /// The process is killed.
+    pub fn kill(&mut self, now: Instant) {
+        self.end(now, End::Killed);
+    }
+
+    /// The machine loses power.
+    pub fn power_loss(&mut self, now: Instant) {
+        self.end(now, End::PowerLost);
+    }
+
+    fn end(&mut self, now: Instant, how: End) {
+        if !self.running {
+            return;
+        }
+        self.advance(now);
+        self.drop_clients();
+        self.running = false;
+        self.leave_what_is_on_disk(how);
+    }
+
+    /// Starts again with what is on disk, and as it was set up at first: what
+    /// `CONFIG SET` said is forgotten. Keys whose time has come meanwhile are gone.
+    pub fn start(&mut self, now: Instant) {
+        if self.running {
+            return;
+        }
+        self.running = true;
         self.now = self.now.max(now);
         self.started = self.now;
         self.stats = Stats::default();
         self.config = Config::new(&self.options);
         self.apply_config();
+        self.load(now);
+    }
+
+    /// Everything is gone, on disk too.
+    pub fn wipe(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        for database in &mut self.databases {
+            database.keyspace = Keyspace::default();
+            database.undo = Undo::default();
+        }
+        self.wipe_disk(now);
     }
 }

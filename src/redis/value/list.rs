@@ -18,17 +18,6 @@ pub enum End {
     Right,
 }
 
-impl End {
-    /// The other end.
-    #[must_use]
-    pub fn other(self) -> End {
-        match self {
-            End::Left => End::Right,
-            End::Right => End::Left,
-        }
-    }
-}
-
 /// A list; see the module. Indices count from the head.
 #[derive(Clone, Debug, Default)]
 pub struct List {

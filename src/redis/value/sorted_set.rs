@@ -178,8 +178,7 @@ impl SortedSet {
 
     /// Gives the member this score, and tells the one it had. O(log n).
     ///
-    /// The encoding stays; a new member is to be followed by
-    /// [`convert_if_beyond`](SortedSet::convert_if_beyond).
+    /// The encoding stays; see [`insert_within`](SortedSet::insert_within).
     ///
     /// # Panics
     ///
@@ -202,6 +201,27 @@ impl SortedSet {
                 Some(old)
             }
         }
+    }
+
+    /// As [`insert`](SortedSet::insert), but it becomes a skiplist first where a new
+    /// member makes it more, or is itself longer, than a listpack may have. A listpack
+    /// keeps a whole number as an integer, and so no negative zero. O(log n).
+    ///
+    /// # Panics
+    ///
+    /// If the score is NaN.
+    pub fn insert_within(
+        &mut self,
+        member: &[u8],
+        score: f64,
+        limits: ListpackLimits,
+    ) -> Option<f64> {
+        let beyond = self.len() >= limits.max_entries || member.len() > limits.max_value;
+        if beyond && self.score(member).is_none() {
+            self.force_skiplist();
+        }
+        let listpack = self.encoding == SortedSetEncoding::Listpack;
+        self.insert(member, if listpack && score == 0.0 { 0.0 } else { score })
     }
 
     /// Takes a member out, and tells the score it had. O(log n).
@@ -234,15 +254,6 @@ impl SortedSet {
             }
         }
         ranks.len()
-    }
-
-    /// Makes it a skiplist if it has more members than a listpack may, or if the
-    /// one last inserted, of `inserted` bytes, is longer than a listpack's may
-    /// be. Redis looks at no other member, so neither does this. O(1).
-    pub fn convert_if_beyond(&mut self, limits: ListpackLimits, inserted: usize) {
-        if self.len() > limits.max_entries || inserted > limits.max_value {
-            self.force_skiplist();
-        }
     }
 
     /// Makes it a skiplist, whatever its size. O(1).
@@ -536,16 +547,19 @@ mod tests {
     #[test]
     fn the_encoding_turns_once() {
         let limits = ListpackLimits { max_entries: 2, max_value: 3 };
-        let mut set: SortedSet = [("a", 1.0), ("abc", 2.0)].into_iter().collect();
-        set.convert_if_beyond(limits, 3);
+        let mut set = SortedSet::new();
+        set.insert_within(b"a", 1.0, limits);
+        set.insert_within(b"abc", -0.0, limits);
+        set.insert_within(b"a", 3.0, limits);
         assert_eq!(set.encoding(), SortedSetEncoding::Listpack);
-        let mut longer = set.clone();
-        longer.convert_if_beyond(limits, 4);
+        assert!(set.score(b"abc").expect("it is there").is_sign_positive());
+        let mut longer = SortedSet::new();
+        longer.insert_within(b"abcd", -0.0, limits);
         assert_eq!(longer.encoding(), SortedSetEncoding::Skiplist);
-        set.insert("b", 1.0);
-        set.convert_if_beyond(limits, 1);
+        assert!(longer.score(b"abcd").expect("it is there").is_sign_negative());
+        set.insert_within(b"b", 1.0, limits);
         set.drain_range(0..2);
-        set.convert_if_beyond(limits, 1);
+        set.insert_within(b"a", 1.0, limits);
         assert_eq!(set.encoding(), SortedSetEncoding::Skiplist);
     }
 
