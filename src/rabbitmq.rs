@@ -53,8 +53,8 @@ pub use error::{AmqpError, ReplyCode, Scope};
 pub use id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
 pub use message::Message;
 pub use method::{
-    BindOptions, ConnectionOptions, ConsumeOptions, Event, ExchangeOptions, GetOk, Method, Output,
-    Publish, QueueDeclareOk, QueueOptions,
+    BindOptions, ConnectionOptions, ConsumeOptions, Event, ExchangeBindOptions, ExchangeOptions,
+    GetOk, Method, Output, Publish, QueueDeclareOk, QueueOptions,
 };
 pub use properties::Properties;
 pub use table::{FieldTable, FieldValue};

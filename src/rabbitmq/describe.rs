@@ -3,7 +3,7 @@
 //! A message is shown by its routing key and the beginning of its body, so
 //! that a transcript reads like a conversation.
 
-use super::method::{Event, Method};
+use super::method::{Event, ExchangeBindOptions, Method};
 use super::properties::Properties;
 use std::fmt;
 
@@ -46,6 +46,10 @@ impl fmt::Display for Method {
             }
             Method::ConnectionClose => f.write_str("connection.close"),
             Method::ConnectionCloseOk => f.write_str("connection.close-ok"),
+            Method::ConnectionUpdateSecret { .. } => f.write_str("connection.update-secret"),
+            Method::Heartbeat => f.write_str("heartbeat"),
+            Method::AccessRequest => f.write_str("access.request"),
+            Method::ChannelFlowOk { active } => write!(f, "channel.flow-ok {active}"),
             Method::ChannelOpen => f.write_str("channel.open"),
             Method::ChannelFlow { active } => write!(f, "channel.flow {active}"),
             Method::ChannelClose => f.write_str("channel.close"),
@@ -54,8 +58,14 @@ impl fmt::Display for Method {
                 write!(f, "exchange.declare {exchange} {}", options.kind)
             }
             Method::ExchangeDelete { exchange, .. } => write!(f, "exchange.delete {exchange}"),
-            Method::ExchangeBind => f.write_str("exchange.bind"),
-            Method::ExchangeUnbind => f.write_str("exchange.unbind"),
+            Method::ExchangeBind { binding, .. } => {
+                let ExchangeBindOptions { destination, source, routing_key, .. } = &**binding;
+                write!(f, "exchange.bind '{destination}' to {source} key '{routing_key}'")
+            }
+            Method::ExchangeUnbind { binding, .. } => {
+                let ExchangeBindOptions { destination, source, routing_key, .. } = &**binding;
+                write!(f, "exchange.unbind '{destination}' from {source} key '{routing_key}'")
+            }
             Method::QueueDeclare { queue, .. } => write!(f, "queue.declare '{queue}'"),
             Method::QueueBind { binding, .. } => {
                 let (queue, key) = (&binding.queue, &binding.routing_key);
@@ -111,12 +121,23 @@ impl fmt::Display for Event {
             Event::ConnectionOpenOk => f.write_str("connection.open-ok"),
             Event::ConnectionCloseOk => f.write_str("connection.close-ok"),
             Event::ConnectionClose(error) => write!(f, "connection.close {error}"),
+            Event::ConnectionBlocked { reason } => write!(f, "connection.blocked {reason}"),
+            Event::ConnectionUnblocked => f.write_str("connection.unblocked"),
+            Event::ConnectionUpdateSecretOk => f.write_str("connection.update-secret-ok"),
+            Event::Heartbeat => f.write_str("heartbeat"),
+            Event::ConnectionLost => f.write_str("connection lost: no heartbeat"),
+            Event::AccessRequestOk => f.write_str("access.request-ok"),
             Event::ChannelOpenOk => f.write_str("channel.open-ok"),
             Event::ChannelFlowOk { active } => write!(f, "channel.flow-ok {active}"),
             Event::ChannelCloseOk => f.write_str("channel.close-ok"),
             Event::ChannelClose(error) => write!(f, "channel.close {error}"),
             Event::ExchangeDeclareOk => f.write_str("exchange.declare-ok"),
             Event::ExchangeDeleteOk => f.write_str("exchange.delete-ok"),
+            Event::ExchangeBindOk => f.write_str("exchange.bind-ok"),
+            Event::ExchangeUnbindOk => f.write_str("exchange.unbind-ok"),
+            Event::TxSelectOk => f.write_str("tx.select-ok"),
+            Event::TxCommitOk => f.write_str("tx.commit-ok"),
+            Event::TxRollbackOk => f.write_str("tx.rollback-ok"),
             Event::QueueDeclareOk(ok) => write!(
                 f,
                 "queue.declare-ok {} with {} messages, {} consumers",

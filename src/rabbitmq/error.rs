@@ -35,14 +35,22 @@ pub enum ReplyCode {
     /// 406: the request does not fit the state of things: other properties,
     /// an unknown delivery tag, a queue in use.
     PreconditionFailed,
+    /// 501: a frame is malformed.
+    FrameError,
+    /// 502: a method or a property cannot be read.
+    SyntaxError,
     /// 503: the request makes no sense, such as an unknown exchange type.
     CommandInvalid,
     /// 504: the channel is not open, or opened twice.
     ChannelError,
+    /// 505: a frame that does not belong here.
+    UnexpectedFrame,
     /// 530: not allowed at all: an unknown vhost, a consumer tag used twice.
     NotAllowed,
     /// 540: not implemented, by RabbitMQ or by this broker.
     NotImplemented,
+    /// 541: the broker broke down over the request.
+    InternalError,
 }
 
 impl ReplyCode {
@@ -56,10 +64,14 @@ impl ReplyCode {
             ReplyCode::NotFound => 404,
             ReplyCode::ResourceLocked => 405,
             ReplyCode::PreconditionFailed => 406,
+            ReplyCode::FrameError => 501,
+            ReplyCode::SyntaxError => 502,
             ReplyCode::CommandInvalid => 503,
             ReplyCode::ChannelError => 504,
+            ReplyCode::UnexpectedFrame => 505,
             ReplyCode::NotAllowed => 530,
             ReplyCode::NotImplemented => 540,
+            ReplyCode::InternalError => 541,
         }
     }
 
@@ -73,10 +85,14 @@ impl ReplyCode {
             ReplyCode::NotFound => "NOT_FOUND",
             ReplyCode::ResourceLocked => "RESOURCE_LOCKED",
             ReplyCode::PreconditionFailed => "PRECONDITION_FAILED",
+            ReplyCode::FrameError => "FRAME_ERROR",
+            ReplyCode::SyntaxError => "SYNTAX_ERROR",
             ReplyCode::CommandInvalid => "COMMAND_INVALID",
             ReplyCode::ChannelError => "CHANNEL_ERROR",
+            ReplyCode::UnexpectedFrame => "UNEXPECTED_FRAME",
             ReplyCode::NotAllowed => "NOT_ALLOWED",
             ReplyCode::NotImplemented => "NOT_IMPLEMENTED",
+            ReplyCode::InternalError => "INTERNAL_ERROR",
         }
     }
 
@@ -90,10 +106,14 @@ impl ReplyCode {
             | ReplyCode::ResourceLocked
             | ReplyCode::PreconditionFailed => Scope::Channel,
             ReplyCode::ConnectionForced
+            | ReplyCode::FrameError
+            | ReplyCode::SyntaxError
             | ReplyCode::CommandInvalid
             | ReplyCode::ChannelError
+            | ReplyCode::UnexpectedFrame
             | ReplyCode::NotAllowed
-            | ReplyCode::NotImplemented => Scope::Connection,
+            | ReplyCode::NotImplemented
+            | ReplyCode::InternalError => Scope::Connection,
         }
     }
 }

@@ -17,22 +17,40 @@ use std::sync::Arc;
 /// How to open a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionOptions {
-    /// The vhost; only `/` exists.
+    /// The vhost.
     pub virtual_host: SmolStr,
-    /// The user, against which a message's `user-id` is checked.
+    /// The user, whose permissions apply and against whom a message's
+    /// `user-id` is checked.
     pub user: SmolStr,
+    /// The user's password.
+    pub password: SmolStr,
     /// The client's capability `consumer_cancel_notify`: it wants to be told
     /// when a queue it consumes from is deleted. Most clients do.
     pub consumer_cancel_notify: bool,
+    /// The client's capability `connection.blocked`: it wants to be told when
+    /// the broker stops reading from it because of an alarm. Most clients do.
+    pub connection_blocked: bool,
+    /// How many channels there may be; 0 leaves it to the server, whose limit
+    /// is 2,047.
+    pub channel_max: u16,
+    /// The heartbeat timeout in whole seconds; 0, the default here, is none. A
+    /// side that hears nothing from the other for two of them takes the
+    /// connection for dead.
+    pub heartbeat: u16,
 }
 
-/// Vhost `/`, user `guest`, consumer cancel notification.
+/// Vhost `/`, user `guest` with password `guest`, both notifications, no
+/// heartbeats.
 impl Default for ConnectionOptions {
     fn default() -> ConnectionOptions {
         ConnectionOptions {
             virtual_host: SmolStr::new_static("/"),
             user: SmolStr::new_static("guest"),
+            password: SmolStr::new_static("guest"),
             consumer_cancel_notify: true,
+            connection_blocked: true,
+            channel_max: 0,
+            heartbeat: 0,
         }
     }
 }
@@ -172,6 +190,37 @@ impl BindOptions {
     }
 }
 
+/// The two ends of a binding between exchanges (`exchange.bind`, an extension
+/// of RabbitMQ's).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeBindOptions {
+    /// The exchange messages go to.
+    pub destination: SmolStr,
+    /// The exchange messages come from.
+    pub source: SmolStr,
+    /// The routing key or pattern.
+    pub routing_key: SmolStr,
+    /// What a headers exchange matches. Part of the binding's identity.
+    pub arguments: FieldTable,
+}
+
+impl ExchangeBindOptions {
+    /// A binding without arguments.
+    #[must_use]
+    pub fn new(
+        destination: impl Into<SmolStr>,
+        source: impl Into<SmolStr>,
+        routing_key: impl Into<SmolStr>,
+    ) -> ExchangeBindOptions {
+        ExchangeBindOptions {
+            destination: destination.into(),
+            source: source.into(),
+            routing_key: routing_key.into(),
+            arguments: FieldTable::new(),
+        }
+    }
+}
+
 /// The answer to `queue.declare`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueDeclareOk {
@@ -208,10 +257,19 @@ pub enum Method {
     ConnectionClose,
     /// `connection.close-ok`, the answer to the broker's close.
     ConnectionCloseOk,
+    /// `connection.update-secret`, an extension of RabbitMQ's: a new password
+    /// or token, which is taken without a look.
+    ConnectionUpdateSecret { new_secret: Bytes, reason: SmolStr },
+    /// A heartbeat frame; channel 0.
+    Heartbeat,
     /// `channel.open`.
     ChannelOpen,
     /// `channel.flow`.
     ChannelFlow { active: bool },
+    /// `channel.flow-ok`: ignored, for the broker never asks.
+    ChannelFlowOk { active: bool },
+    /// `access.request`, of AMQP 0-8: granted, and ignored.
+    AccessRequest,
     /// `channel.close`.
     ChannelClose,
     /// `channel.close-ok`, the answer to the broker's close: the number can be
@@ -221,10 +279,10 @@ pub enum Method {
     ExchangeDeclare { exchange: SmolStr, options: Box<ExchangeOptions>, no_wait: bool },
     /// `exchange.delete`.
     ExchangeDelete { exchange: SmolStr, if_unused: bool, no_wait: bool },
-    /// `exchange.bind`: not modelled yet.
-    ExchangeBind,
-    /// `exchange.unbind`: not modelled yet.
-    ExchangeUnbind,
+    /// `exchange.bind`, an extension of RabbitMQ's.
+    ExchangeBind { binding: Box<ExchangeBindOptions>, no_wait: bool },
+    /// `exchange.unbind`, an extension of RabbitMQ's.
+    ExchangeUnbind { binding: Box<ExchangeBindOptions>, no_wait: bool },
     /// `queue.declare`.
     QueueDeclare { queue: SmolStr, options: QueueOptions, no_wait: bool },
     /// `queue.bind`.
@@ -257,7 +315,7 @@ pub enum Method {
     BasicRecoverAsync { requeue: bool },
     /// `confirm.select`, an extension of RabbitMQ's.
     ConfirmSelect { no_wait: bool },
-    /// `tx.select`: not modelled yet.
+    /// `tx.select`.
     TxSelect,
     /// `tx.commit`.
     TxCommit,
@@ -272,14 +330,18 @@ impl Method {
             Method::ConnectionOpen(_) => ids::CONNECTION_OPEN,
             Method::ConnectionClose => MethodId::new(10, 50),
             Method::ConnectionCloseOk => MethodId::new(10, 51),
+            Method::ConnectionUpdateSecret { .. } => MethodId::new(10, 70),
+            Method::Heartbeat => MethodId::NONE,
             Method::ChannelOpen => ids::CHANNEL_OPEN,
             Method::ChannelFlow { .. } => ids::CHANNEL_FLOW,
+            Method::ChannelFlowOk { .. } => MethodId::new(20, 21),
+            Method::AccessRequest => MethodId::new(30, 10),
             Method::ChannelClose => ids::CHANNEL_CLOSE,
             Method::ChannelCloseOk => ids::CHANNEL_CLOSE_OK,
             Method::ExchangeDeclare { .. } => ids::EXCHANGE_DECLARE,
             Method::ExchangeDelete { .. } => ids::EXCHANGE_DELETE,
-            Method::ExchangeBind => MethodId::new(40, 30),
-            Method::ExchangeUnbind => MethodId::new(40, 40),
+            Method::ExchangeBind { .. } => ids::EXCHANGE_BIND,
+            Method::ExchangeUnbind { .. } => ids::EXCHANGE_UNBIND,
             Method::QueueDeclare { .. } => ids::QUEUE_DECLARE,
             Method::QueueBind { .. } => ids::QUEUE_BIND,
             Method::QueueUnbind { .. } => ids::QUEUE_UNBIND,
@@ -296,9 +358,9 @@ impl Method {
             Method::BasicRecover { .. } => ids::BASIC_RECOVER,
             Method::BasicRecoverAsync { .. } => ids::BASIC_RECOVER_ASYNC,
             Method::ConfirmSelect { .. } => ids::CONFIRM_SELECT,
-            Method::TxSelect => MethodId::new(90, 10),
-            Method::TxCommit => MethodId::new(90, 20),
-            Method::TxRollback => MethodId::new(90, 30),
+            Method::TxSelect => ids::TX_SELECT,
+            Method::TxCommit => ids::TX_COMMIT,
+            Method::TxRollback => ids::TX_ROLLBACK,
         }
     }
 }
@@ -314,6 +376,8 @@ pub(crate) mod ids {
     pub(crate) const CHANNEL_CLOSE_OK: MethodId = MethodId::new(20, 41);
     pub(crate) const EXCHANGE_DECLARE: MethodId = MethodId::new(40, 10);
     pub(crate) const EXCHANGE_DELETE: MethodId = MethodId::new(40, 20);
+    pub(crate) const EXCHANGE_BIND: MethodId = MethodId::new(40, 30);
+    pub(crate) const EXCHANGE_UNBIND: MethodId = MethodId::new(40, 40);
     pub(crate) const QUEUE_DECLARE: MethodId = MethodId::new(50, 10);
     pub(crate) const QUEUE_BIND: MethodId = MethodId::new(50, 20);
     pub(crate) const QUEUE_PURGE: MethodId = MethodId::new(50, 30);
@@ -330,6 +394,9 @@ pub(crate) mod ids {
     pub(crate) const BASIC_RECOVER: MethodId = MethodId::new(60, 110);
     pub(crate) const BASIC_NACK: MethodId = MethodId::new(60, 120);
     pub(crate) const CONFIRM_SELECT: MethodId = MethodId::new(85, 10);
+    pub(crate) const TX_SELECT: MethodId = MethodId::new(90, 10);
+    pub(crate) const TX_COMMIT: MethodId = MethodId::new(90, 20);
+    pub(crate) const TX_ROLLBACK: MethodId = MethodId::new(90, 30);
 }
 
 /// Something the broker sends to a client.
@@ -352,6 +419,23 @@ pub enum Event {
     ConnectionCloseOk,
     /// The broker has closed the connection.
     ConnectionClose(Box<AmqpError>),
+    /// The broker reads no more from this connection, until the alarm that is
+    /// its reason clears: `low on memory`, `low on disk`.
+    ConnectionBlocked {
+        /// Which alarms are on.
+        reason: SmolStr,
+    },
+    /// The broker reads from this connection again.
+    ConnectionUnblocked,
+    /// The new secret was taken.
+    ConnectionUpdateSecretOk,
+    /// A heartbeat frame.
+    Heartbeat,
+    /// The connection is dead to the broker, which heard nothing for two
+    /// heartbeats: the socket closes, without a word.
+    ConnectionLost,
+    /// The answer to `access.request`.
+    AccessRequestOk,
     /// The channel is open.
     ChannelOpenOk,
     /// The answer to `channel.flow`.
@@ -367,6 +451,10 @@ pub enum Event {
     ExchangeDeclareOk,
     /// The exchange is gone.
     ExchangeDeleteOk,
+    /// The binding between exchanges exists.
+    ExchangeBindOk,
+    /// The binding between exchanges is gone.
+    ExchangeUnbindOk,
     /// The queue exists as declared.
     QueueDeclareOk(QueueDeclareOk),
     /// The binding exists.
@@ -441,6 +529,12 @@ pub enum Event {
     },
     /// Publishes on this channel are confirmed from now on.
     ConfirmSelectOk,
+    /// The channel is transactional from now on.
+    TxSelectOk,
+    /// The transaction is done, and the next one begun.
+    TxCommitOk,
+    /// The transaction is undone, and the next one begun.
+    TxRollbackOk,
 }
 
 #[cfg(test)]

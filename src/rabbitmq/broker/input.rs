@@ -83,8 +83,13 @@ impl Broker {
                 };
                 self.on_channel(now, ch, id, flow)
             }
-            Method::ExchangeBind => self.unmodelled(now, ch, id, "exchange.bind"),
-            Method::ExchangeUnbind => self.unmodelled(now, ch, id, "exchange.unbind"),
+            Method::ExchangeBind { .. } => self.unmodelled(now, ch, id, "exchange.bind"),
+            Method::ExchangeUnbind { .. } => self.unmodelled(now, ch, id, "exchange.unbind"),
+            Method::ConnectionUpdateSecret { .. } => Ok(Some(Event::ConnectionUpdateSecretOk)),
+            Method::AccessRequest => {
+                self.on_channel(now, ch, id, |_, _| Ok(Some(Event::AccessRequestOk)))
+            }
+            Method::Heartbeat | Method::ChannelFlowOk { .. } => Ok(None),
             Method::TxSelect => self.on_channel(now, ch, id, |broker, channel| {
                 if broker.channel_mut(channel).confirms.is_some() {
                     return Err(Fault::precondition("cannot switch from confirm to tx mode"));
