@@ -42,6 +42,7 @@ mod queue;
 mod table;
 mod unacked;
 mod unmodelled;
+pub mod wire;
 
 pub use admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
 pub use broker::{Broker, BrokerOptions};
