@@ -52,6 +52,7 @@ mod transaction;
 mod unacked;
 mod user;
 mod vhost;
+pub mod wire;
 
 pub use admin::{AdminError, BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
 pub use broker::{Alarm, Broker};

@@ -5,9 +5,9 @@ use super::{Broker, Connection, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Entry;
-use crate::rabbitmq::method::{ConnectionOptions, ids};
+use crate::rabbitmq::method::{ConnectionOptions, Event, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,6 +151,30 @@ impl Broker {
             connection.channels.remove(&id.number);
         }
         Ok(())
+    }
+
+    /// Refuses what a client sent before it could become a method, as if that
+    /// method had failed: with `error` on an open channel, for that it is not open
+    /// on one that is not, and not at all on one the broker has closed.
+    pub(crate) fn refuse(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        method: MethodId,
+        error: AmqpError,
+    ) {
+        let mark = self.outputs.len();
+        let error = match self.sessions.get(&id) {
+            _ if !self.connections.contains_key(&id.connection) => return,
+            Some(Session::Failed(_)) => return,
+            Some(Session::Open(..)) => self.fail(now, id, error),
+            None => self.not_open(now, id, method),
+        };
+        let (channel, event) = match error.scope {
+            Scope::Channel => (id.number, Event::ChannelClose(Box::new(error))),
+            Scope::Connection => (ChannelNumber(0), Event::ConnectionClose(Box::new(error))),
+        };
+        self.outputs.insert(mark, Output { connection: id.connection, channel, event });
     }
 
     /// Takes a connection and all that is its own away.

@@ -36,7 +36,7 @@ impl Broker {
                 return self.append(now, key, &message, confirm);
             }
             if let Some(overflow) = queue.refuses(&message) {
-                return self.refuse(key, message, overflow, confirm);
+                return self.refuse_publish(key, message, overflow, confirm);
             }
             if let Some(ttl) = queue.more.settings.message_ttl {
                 let at = now.saturating_add(ttl);
@@ -91,7 +91,7 @@ impl Broker {
     }
 
     /// A queue at its limit refuses a message.
-    fn refuse(
+    fn refuse_publish(
         &mut self,
         key: QueueKey,
         message: Arc<Message>,
