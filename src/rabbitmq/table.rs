@@ -341,6 +341,12 @@ impl FieldTable {
         }
     }
 
+    /// Takes a field out, and gives its value.
+    pub fn remove(&mut self, name: &str) -> Option<FieldValue> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&FieldValue> {
