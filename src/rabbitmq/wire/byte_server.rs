@@ -139,12 +139,10 @@ impl ByteServer {
     /// which the server does not listen any more, are dropped.
     pub fn handle_bytes(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {
         self.now = now;
+        self.broker.heard(id);
         let mut input = bytes;
         while let Some(session) = self.sessions.get_mut(&id) {
-            let Some(demand) = session.read(&mut self.broker, now, id, &mut input) else {
-                session.has_been_heard(&mut self.broker, now, id);
-                break;
-            };
+            let Some(demand) = session.read(&mut self.broker, now, id, &mut input) else { break };
             self.pump();
             self.meet(id, demand);
             self.mark(id);
