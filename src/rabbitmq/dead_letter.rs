@@ -67,6 +67,7 @@ impl DeadLetter {
     }
 
     fn record_death(&self, now: Instant, headers: &mut FieldTable) {
+        let is_first = !matches!(headers.get("x-death"), Some(FieldValue::Array(_)));
         let mut deaths = match headers.remove("x-death") {
             Some(FieldValue::Array(deaths)) => deaths,
             _ => {
@@ -87,7 +88,8 @@ impl DeadLetter {
                 death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
                 death.sorted()
             }
-            _ => self.first_of_its_kind(now),
+            _ if is_first => self.first_of_its_kind(now),
+            _ => self.first_of_its_kind(now).sorted(),
         };
         deaths.insert(0, FieldValue::Table(death));
         headers.insert("x-death", deaths);
