@@ -1,11 +1,11 @@
-//! Lends a simulated server to a loopback socket, so that `redis-cli` and clients in
-//! any language can talk to it. The only place with a socket, and with the wall
-//! clock as the time.
+//! Lends a simulated server to a loopback socket, so that `redis-cli`, AMQP clients
+//! and clients in any language can talk to it. The only place with a socket, and
+//! with the wall clock as the time.
 //!
-//! `cargo run --release --example serve -- --redis 127.0.0.1:6380`
+//! `cargo run --release --example serve -- --redis 127.0.0.1:6380 --amqp 127.0.0.1:5673`
 //!
-//! `--allow-any-address` lets it listen beyond loopback, where anybody may
-//! connect.
+//! Either may be left out. `--allow-any-address` lets it listen beyond loopback,
+//! where anybody may connect.
 
 #![expect(clippy::disallowed_methods, reason = "a real socket wants the real clock and threads")]
 
@@ -15,49 +15,128 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stunt_double::redis::resp::{ByteOutput, ByteServer};
-use stunt_double::redis::{ClientId, Server, ServerOptions};
+use stunt_double::rabbitmq::{Broker, BrokerOptions, ConnectionId, wire};
+use stunt_double::redis::{ClientId, Server, ServerOptions, resp};
 use stunt_double::{Instant, Site, Stream, WORLD_EPOCH};
+
+/// A server at the level of bytes, whichever it is.
+trait ByteServer {
+    fn connected(&mut self, now: Instant, client: u64, peer: &str);
+    fn received(&mut self, now: Instant, client: u64, bytes: &[u8]);
+    fn ended(&mut self, now: Instant, client: u64);
+    fn poll_timeout(&self) -> Option<Instant>;
+    fn handle_timeout(&mut self, now: Instant);
+    /// What to send to a client; none is to close its connection.
+    fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)>;
+}
+
+impl ByteServer for resp::ByteServer {
+    fn connected(&mut self, now: Instant, client: u64, peer: &str) {
+        self.connected(now, ClientId(client), peer);
+    }
+
+    fn received(&mut self, now: Instant, client: u64, bytes: &[u8]) {
+        self.receive(now, ClientId(client), bytes);
+    }
+
+    fn ended(&mut self, now: Instant, client: u64) {
+        self.disconnected(now, ClientId(client));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.handle_timeout(now);
+    }
+
+    fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)> {
+        self.poll_output().map(|(client, output)| match output {
+            resp::ByteOutput::Data(bytes) => (client.0, Some(bytes)),
+            resp::ByteOutput::Close => (client.0, None),
+        })
+    }
+}
+
+impl ByteServer for wire::ByteServer {
+    fn connected(&mut self, now: Instant, client: u64, _peer: &str) {
+        self.connect(now, ConnectionId(client));
+    }
+
+    fn received(&mut self, now: Instant, client: u64, bytes: &[u8]) {
+        self.handle_bytes(now, ConnectionId(client), bytes);
+    }
+
+    fn ended(&mut self, now: Instant, client: u64) {
+        self.disconnected(now, ConnectionId(client));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.handle_timeout(now);
+    }
+
+    fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)> {
+        self.poll_output().map(|(client, output)| match output {
+            wire::Output::Bytes(bytes) => (client.0, Some(bytes)),
+            wire::Output::Close => (client.0, None),
+        })
+    }
+}
 
 /// What the threads of the sockets tell the one that has the server.
 enum Happened {
-    Connected(ClientId, TcpStream),
-    Received(ClientId, Vec<u8>),
-    Ended(ClientId),
+    Connected(u64, TcpStream),
+    Received(u64, Vec<u8>),
+    Ended(u64),
 }
 
-const USAGE: &str = "usage: serve --redis 127.0.0.1:PORT [--allow-any-address]";
+const USAGE: &str =
+    "usage: serve [--redis 127.0.0.1:PORT] [--amqp 127.0.0.1:PORT] [--allow-any-address]";
 
-/// The arguments: where to listen, if they say so.
-fn address() -> Result<Option<SocketAddr>, String> {
-    let mut address = None;
+/// The arguments: where to listen, for whom.
+#[derive(Default)]
+struct Addresses {
+    redis: Option<SocketAddr>,
+    amqp: Option<SocketAddr>,
+}
+
+fn addresses() -> Result<Addresses, String> {
+    let mut addresses = Addresses::default();
     let mut any = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
+        let mut address = || {
+            let address = arguments.next().ok_or(USAGE)?;
+            let parsed = address.parse();
+            parsed.map_err(|_| format!("'{address}' is not an IP address with a port"))
+        };
         match argument.as_str() {
-            "--redis" => address = Some(arguments.next().ok_or(USAGE)?),
+            "--redis" => addresses.redis = Some(address()?),
+            "--amqp" => addresses.amqp = Some(address()?),
             "--allow-any-address" => any = true,
-            "--help" => return Ok(None),
+            "--help" => return Ok(Addresses::default()),
             // All examples take one; nothing here depends on it.
             "--seed" => drop(arguments.next()),
             other => return Err(format!("unknown argument '{other}'; {USAGE}")),
         }
     }
-    let Some(address) = address else { return Ok(None) };
-    let parsed: SocketAddr =
-        address.parse().map_err(|_| format!("'{address}' is not an IP address with a port"))?;
-    if !parsed.ip().is_loopback() && !any {
-        return Err(format!("{parsed} is not loopback; --allow-any-address permits it"));
+    let beyond = |address: &SocketAddr| !address.ip().is_loopback() && !any;
+    match [addresses.redis, addresses.amqp].into_iter().flatten().find(beyond) {
+        Some(address) => Err(format!("{address} is not loopback; --allow-any-address permits it")),
+        None => Ok(addresses),
     }
-    Ok(Some(parsed))
 }
 
 /// Takes connections; each gets a thread that reads.
 fn accept(listener: &TcpListener, events: &Sender<Happened>) {
-    for (number, stream) in (1..).zip(listener.incoming()) {
+    for (client, stream) in (1..).zip(listener.incoming()) {
         let Ok(stream) = stream else { continue };
         let _ = stream.set_nodelay(true);
-        let client = ClientId(number);
         let Ok(mut reader) = stream.try_clone() else { continue };
         if events.send(Happened::Connected(client, stream)).is_err() {
             return;
@@ -75,32 +154,23 @@ fn accept(listener: &TcpListener, events: &Sender<Happened>) {
     }
 }
 
-/// Drives the server: what happened goes in, bytes and timers come out.
-fn serve(mut server: Server, events: &Receiver<Happened>) {
-    // The calendar is the machine's, so that EXPIREAT and TIME mean what they say.
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(WORLD_EPOCH);
-    let start = Instant::ZERO + since_epoch.saturating_sub(WORLD_EPOCH);
-    let began = std::time::Instant::now();
-    // Its process begins now, not at the beginning of the world.
-    server.stop(start);
-    server.start(start);
-    let mut server = ByteServer::new(server);
+/// Drives a server: what happened goes in, bytes and timers come out.
+fn serve(mut server: impl ByteServer, clock: Clock, events: &Receiver<Happened>) {
     let mut sockets = std::collections::BTreeMap::new();
     loop {
-        let now = start + began.elapsed();
-        let wait = server.poll_timeout().map_or(Duration::from_secs(3_600), |at| at - now);
+        let wait = server.poll_timeout().map_or(Duration::from_secs(3_600), |at| at - clock.now());
         let event = events.recv_timeout(wait);
-        let now = start + began.elapsed();
+        let now = clock.now();
         match event {
             Ok(Happened::Connected(client, socket)) => {
                 let peer = socket.peer_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string());
                 server.connected(now, client, &peer);
                 sockets.insert(client, socket);
             }
-            Ok(Happened::Received(client, bytes)) => server.receive(now, client, &bytes),
+            Ok(Happened::Received(client, bytes)) => server.received(now, client, &bytes),
             Ok(Happened::Ended(client)) => {
                 sockets.remove(&client);
-                server.disconnected(now, client);
+                server.ended(now, client);
             }
             Err(RecvTimeoutError::Timeout) => server.handle_timeout(now),
             Err(RecvTimeoutError::Disconnected) => return,
@@ -108,29 +178,75 @@ fn serve(mut server: Server, events: &Receiver<Happened>) {
         while let Some((client, output)) = server.poll_output() {
             let Some(socket) = sockets.get_mut(&client) else { continue };
             let sent = match output {
-                ByteOutput::Data(bytes) => socket.write_all(&bytes),
-                ByteOutput::Close => socket.shutdown(Shutdown::Both),
+                Some(bytes) => socket.write_all(&bytes),
+                None => socket.shutdown(Shutdown::Both),
             };
             if sent.is_err() {
                 sockets.remove(&client);
-                server.disconnected(now, client);
+                server.ended(now, client);
             }
         }
     }
 }
 
-fn run() -> Result<(), String> {
-    let Some(address) = address()? else {
-        println!("{USAGE}");
-        return Ok(());
-    };
+/// The time of a world that began when the machine's calendar had a certain day.
+#[derive(Clone, Copy)]
+struct Clock {
+    start: Instant,
+    began: std::time::Instant,
+}
+
+impl Clock {
+    /// The calendar is the machine's, so that EXPIREAT and TIME mean what they say.
+    fn new() -> Clock {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(WORLD_EPOCH);
+        let start = Instant::ZERO + since_epoch.saturating_sub(WORLD_EPOCH);
+        Clock { start, began: std::time::Instant::now() }
+    }
+
+    fn now(self) -> Instant {
+        self.start + self.began.elapsed()
+    }
+}
+
+/// Listens, and lets a thread of its own serve.
+fn listen(
+    address: SocketAddr,
+    clock: Clock,
+    server: impl ByteServer + Send + 'static,
+) -> Result<thread::JoinHandle<()>, String> {
     let listener = TcpListener::bind(address).map_err(|e| format!("cannot listen: {e}"))?;
-    let (host, port) = (address.ip(), address.port());
-    println!("a simulated Redis listens at {address}; try redis-cli -h {host} -p {port}");
     let (sender, receiver) = channel();
     thread::spawn(move || accept(&listener, &sender));
-    let random = Stream::seeded(1, Site::new("serve.random"), 0);
-    serve(Server::new(ServerOptions::default(), random), &receiver);
+    Ok(thread::spawn(move || serve(server, clock, &receiver)))
+}
+
+fn run() -> Result<(), String> {
+    let addresses = addresses()?;
+    let clock = Clock::new();
+    let mut threads = Vec::new();
+    if let Some(address) = addresses.redis {
+        let mut server =
+            Server::new(ServerOptions::default(), Stream::seeded(1, Site::new("serve.random"), 0));
+        // Its process begins now, not at the beginning of the world.
+        server.stop(clock.start);
+        server.start(clock.start);
+        threads.push(listen(address, clock, resp::ByteServer::new(server))?);
+        let (host, port) = (address.ip(), address.port());
+        println!("a simulated Redis listens at {address}; try redis-cli -h {host} -p {port}");
+    }
+    if let Some(address) = addresses.amqp {
+        let names = Stream::seeded(1, Site::new("serve.names"), 0);
+        let broker = Broker::new(BrokerOptions::default(), names);
+        threads.push(listen(address, clock, wire::ByteServer::new(broker))?);
+        println!("a simulated RabbitMQ listens at {address}; amqp://guest:guest@{address}/");
+    }
+    if threads.is_empty() {
+        println!("{USAGE}");
+    }
+    for thread in threads {
+        thread.join().map_err(|_| "a server has panicked".to_owned())?;
+    }
     Ok(())
 }
 

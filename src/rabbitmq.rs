@@ -28,6 +28,7 @@ mod channel;
 mod client;
 mod confirm;
 mod consumer;
+mod dead_letter;
 mod describe;
 mod error;
 mod exchange;
@@ -37,14 +38,24 @@ mod journal;
 mod message;
 mod method;
 mod names;
+mod options;
+mod pattern;
+mod policy;
 mod properties;
 mod queue;
+mod quorum;
+mod reply_to;
+mod settings;
+mod stream;
 mod table;
+mod transaction;
 mod unacked;
-mod unmodelled;
+mod user;
+mod vhost;
+pub mod wire;
 
-pub use admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
-pub use broker::{Broker, BrokerOptions};
+pub use admin::{AdminError, BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
+pub use broker::{Alarm, Broker};
 pub use client::{
     Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
     Returned, start, start_named,
@@ -56,5 +67,11 @@ pub use method::{
     BindOptions, ConnectionOptions, ConsumeOptions, Event, ExchangeBindOptions, ExchangeOptions,
     GetOk, Method, Output, Publish, QueueDeclareOk, QueueOptions,
 };
+pub use options::{BrokerOptions, Version};
+pub use pattern::InvalidPattern;
+pub use policy::{ApplyTo, Policy};
 pub use properties::Properties;
+pub use settings::QueueType;
 pub use table::{FieldTable, FieldValue};
+pub use user::{Permissions, UserLimits};
+pub use vhost::VHostLimits;

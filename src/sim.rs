@@ -90,7 +90,7 @@ use std::task::Waker;
 use std::time::Duration;
 use task::LocalFuture;
 use trace::{Actor, Record};
-use world::World;
+use world::{Housekeeping, World};
 
 /// A node's factory: makes its main task, each time it starts.
 type Factory = Box<dyn FnMut(Node) -> LocalFuture>;
@@ -323,7 +323,7 @@ impl Sim {
 
     /// Runs until nothing is left to happen.
     pub fn run(&mut self) -> Outcome {
-        self.run_while(self.config.max_time, |_| true)
+        self.run_while(self.config.max_time, Housekeeping::WhileAwaited, |_| true)
     }
 
     /// Runs for `duration` of virtual time, and then it is that time, whether
@@ -335,7 +335,7 @@ impl Sim {
     /// Runs until `condition` holds, which is [`Outcome::Reached`]; it is looked
     /// at before the first and after every step.
     pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> Outcome {
-        self.run_while(self.config.max_time, |_| !condition())
+        self.run_while(self.config.max_time, Housekeeping::Always, |_| !condition())
     }
 
     /// Does everything up to and including `at`, and then it is that time;
@@ -344,7 +344,7 @@ impl Sim {
     pub fn advance_to(&mut self, at: Instant) -> Outcome {
         let at = at.max(self.now());
         let limit = at.min(self.config.max_time);
-        match self.run_while(limit, |_| true) {
+        match self.run_while(limit, Housekeeping::Always, |_| true) {
             Outcome::Done | Outcome::Stuck(_) | Outcome::TimeBudget { .. } => {
                 self.world.set_now(limit);
                 if limit < at {
@@ -370,7 +370,7 @@ impl Sim {
     /// one task, or handles one event and what it leads to at once. `Reached` if there was one to take.
     pub fn step(&mut self) -> Outcome {
         let mut first = true;
-        self.run_while(self.config.max_time, |_| std::mem::take(&mut first))
+        self.run_while(self.config.max_time, Housekeeping::Always, |_| std::mem::take(&mut first))
     }
 }
 

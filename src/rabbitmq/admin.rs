@@ -9,6 +9,7 @@
 
 use super::broker::Broker;
 use super::id::ChannelId;
+use super::pattern::InvalidPattern;
 use super::table::{FieldTable, FieldValue};
 use smol_str::SmolStr;
 use std::fmt::{self, Write as _};
@@ -102,6 +103,24 @@ pub enum CtlError {
     UnknownColumn(String),
 }
 
+/// An operation of an administrator that cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// There is no user of this name.
+    #[error("User {0:?} does not exist")]
+    NoSuchUser(String),
+    /// There is no vhost of this name.
+    #[error("Virtual host {0:?} does not exist")]
+    NoSuchVHost(String),
+    /// There is no policy of this name.
+    #[error("Policy {0:?} does not exist")]
+    NoSuchPolicy(String),
+    /// A pattern is no regular expression.
+    #[error(transparent)]
+    InvalidPattern(#[from] InvalidPattern),
+}
+
 impl Broker {
     /// The queues, by name.
     #[must_use]
@@ -115,8 +134,8 @@ impl Broker {
                 auto_delete: queue.more.auto_delete,
                 exclusive: queue.more.owner.is_some(),
                 arguments: queue.more.arguments.clone(),
-                messages_ready: queue.ready.len(),
-                messages_unacknowledged: queue.unacked,
+                messages_ready: queue.ready_count() as usize,
+                messages_unacknowledged: queue.unacked as usize,
                 consumers: queue.consumer_count(),
             })
             .collect();
@@ -129,8 +148,8 @@ impl Broker {
     pub fn list_exchanges(&self) -> Vec<ExchangeRow> {
         let mut rows: Vec<ExchangeRow> = self
             .exchanges
-            .values()
-            .map(|exchange| ExchangeRow {
+            .iter()
+            .map(|(_, exchange)| ExchangeRow {
                 name: SmolStr::clone(&exchange.name),
                 kind: exchange.kind.name(),
                 durable: exchange.durable,
@@ -157,7 +176,8 @@ impl Broker {
             };
             rows.push(row("", &queue.more.name, &FieldTable::new()));
             for (source, binding) in &queue.more.bindings {
-                rows.push(row(source, &binding.routing_key, &binding.arguments));
+                let source = self.exchanges.get(*source).expect("a binding's source exists");
+                rows.push(row(&source.name, &binding.routing_key, &binding.arguments));
             }
         }
         rows.sort_by_cached_key(|row| {

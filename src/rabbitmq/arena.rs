@@ -10,11 +10,13 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::num::NonZeroU32;
 
 /// A place in an [`Arena`] of `T`.
 pub(crate) struct Key<T> {
     slot: u32,
-    generation: u32,
+    /// From 1, so that a key that may be missing takes no more room.
+    generation: NonZeroU32,
     of: PhantomData<fn() -> T>,
 }
 
@@ -60,7 +62,7 @@ impl<T> fmt::Debug for Key<T> {
 
 impl<T> Key<T> {
     fn packed(self) -> u64 {
-        u64::from(self.slot) << 32 | u64::from(self.generation)
+        u64::from(self.slot) << 32 | u64::from(self.generation.get())
     }
 }
 
@@ -68,7 +70,7 @@ impl<T> Key<T> {
 #[derive(Debug)]
 #[repr(align(64))]
 struct Slot<T> {
-    generation: u32,
+    generation: NonZeroU32,
     value: Option<T>,
 }
 
@@ -93,8 +95,9 @@ impl<T> Arena<T> {
             return Key { slot, generation: place.generation, of: PhantomData };
         }
         let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 live values");
-        self.slots.push(Slot { generation: 0, value: Some(value) });
-        Key { slot, generation: 0, of: PhantomData }
+        let generation = NonZeroU32::MIN;
+        self.slots.push(Slot { generation, value: Some(value) });
+        Key { slot, generation, of: PhantomData }
     }
 
     pub(crate) fn remove(&mut self, key: Key<T>) -> Option<T> {

@@ -10,89 +10,88 @@
 //! something that is gone finds nothing, which is how the acknowledgement of a
 //! message whose queue was deleted comes to do nothing.
 
+mod access;
+mod alarm;
 mod basic;
 mod connection;
+mod dead_letter;
 mod dispatch;
 mod exchange;
+mod heartbeat;
 mod input;
+mod policy;
 mod power;
 mod publish;
 mod queue;
+mod route;
+mod settle;
+mod stream;
+mod timer;
+mod tx;
+mod vhost;
 
 use super::arena::Arena;
 use super::channel::{Channel, ChannelKey};
+use super::confirm::Verdict;
 use super::consumer::Consumer;
+use super::dead_letter::DeadLetter;
 use super::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use super::exchange::Exchange;
+use super::exchange::{Destination, Exchange};
 use super::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
-use super::journal::Journal;
 use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
+use super::options::BrokerOptions;
 use super::queue::{Queue, QueueKey};
+use super::user::User;
+use super::vhost::{VHost, VHostKey};
 use crate::{Choice, Instant, Stream};
+pub use alarm::Alarm;
+use alarm::Alarms;
+use heartbeat::Heartbeats;
 use indexmap::IndexMap;
+use route::Delayed;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How a broker is set up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BrokerOptions {
-    sync_time: Duration,
-}
-
-impl BrokerOptions {
-    /// How long a sync to disk takes: the time between what a process's death
-    /// leaves and what a power loss leaves, and so the least delay of a
-    /// persistent message's confirm. The default is no time at all.
-    #[must_use]
-    pub fn with_sync_time(mut self, sync_time: Duration) -> BrokerOptions {
-        self.sync_time = sync_time;
-        self
-    }
-
-    /// See [`BrokerOptions::with_sync_time`].
-    #[must_use]
-    pub fn sync_time(&self) -> Duration {
-        self.sync_time
-    }
-}
+use timer::Timers;
 
 /// Channel 0 is the connection's own; no other method belongs there.
 const NOT_ON_CHANNEL_0: &str = "unexpected method in connection state running";
 
 /// A connection, open.
 #[derive(Debug)]
-struct Connection {
-    options: ConnectionOptions,
+pub(super) struct Connection {
+    pub(super) options: ConnectionOptions,
+    vhost: VHostKey,
+    /// How many channels it may have.
+    channel_max: u16,
+    heartbeats: Option<Heartbeats>,
+    /// Whether it is to be, or is, blocked by an alarm.
+    block: alarm::Block,
     /// Every number in use, failed channels included.
-    channels: BTreeSet<ChannelNumber>,
+    pub(super) channels: BTreeSet<ChannelNumber>,
     /// They go with the connection, in this order.
     exclusive_queues: BTreeSet<QueueKey>,
-}
-
-/// What a queue waits for; in the order in which they fire if it waits for both
-/// at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// The message at its head expires.
-    Expiry,
-    /// Its journal writes or syncs.
-    Journal,
 }
 
 /// What a channel number stands for.
 #[derive(Debug)]
 enum Session {
-    Open(ChannelKey),
+    Open(ChannelKey, VHostKey),
     /// The broker has closed the channel; the client has not answered yet.
     Failed(Box<AmqpError>),
 }
 
-/// A RabbitMQ broker with one vhost, `/`, as a value.
+/// Who calls a method: a channel that is open.
+#[derive(Clone, Copy, Debug)]
+struct Caller {
+    id: ChannelId,
+    channel: ChannelKey,
+    vhost: VHostKey,
+}
+
+/// A RabbitMQ broker as a value.
 ///
 /// # Driving it
 ///
@@ -117,9 +116,10 @@ enum Session {
 ///   that is not past yet may turn out to have nothing to do. A timer for the
 ///   present moment is to be fired when the inputs of that moment are done.
 ///
-/// Timers of one moment fire in the order of their queues' slots, which is the
-/// order of declaration as long as no queue was deleted; and of one queue,
-/// messages expire before it writes to disk.
+/// Timers of one moment fire in this order: those of queues, by their slots,
+/// which is the order of declaration as long as no queue was deleted, and of one
+/// queue messages expire, then it writes to disk, then it expires itself; then
+/// those of channels, of connections, and delayed messages.
 ///
 /// ```
 /// use stunt_double::rabbitmq::{
@@ -148,53 +148,74 @@ pub struct Broker {
     options: BrokerOptions,
     names: Names,
     running: bool,
+    alarms: Alarms,
 
-    connections: IndexMap<ConnectionId, Connection, FxBuildHasher>,
+    pub(super) users: IndexMap<SmolStr, User, FxBuildHasher>,
+    pub(super) vhosts: Arena<VHost>,
+    pub(super) vhost_names: IndexMap<SmolStr, VHostKey, FxBuildHasher>,
+    pub(super) connections: IndexMap<ConnectionId, Connection, FxBuildHasher>,
     sessions: IndexMap<ChannelId, Session, FxBuildHasher>,
-    channels: Arena<Channel>,
-    pub(super) exchanges: IndexMap<SmolStr, Exchange, FxBuildHasher>,
+    pub(super) channels: Arena<Channel>,
+    pub(super) exchanges: Arena<Exchange>,
     /// The default exchange's name, which is empty.
     nameless: Arc<SmolStr>,
-    queue_names: IndexMap<SmolStr, QueueKey, FxBuildHasher>,
     pub(super) queues: Arena<Queue>,
-    consumers: Arena<Consumer>,
+    pub(super) consumers: Arena<Consumer>,
+    /// Whether any connection has had heartbeats.
+    has_heartbeats: bool,
+    /// The channels that direct replies go to, by the names of their consumers.
+    reply_names: IndexMap<SmolStr, ChannelKey, FxBuildHasher>,
+    /// Messages of delayed exchanges whose time has not come.
+    delayed: Delayed,
+    /// Messages that died and were not published again yet.
+    dead_letters: VecDeque<DeadLetter>,
 
     outputs: VecDeque<Output>,
     /// Channels with confirms ready to send, in the order they got ready.
     confirming: Vec<ChannelKey>,
-    /// A queue may be in here several times; only its `armed` times count.
-    timers: BinaryHeap<Reverse<(Instant, QueueKey, Timer)>>,
+    timers: Timers,
 
     /// Scratch: where the message being published goes.
     routed: Vec<QueueKey>,
+    /// Scratch: what an exchange answered.
+    destinations: Vec<Destination>,
     /// Scratch: publishes just synced.
     synced: Vec<(ChannelKey, u64)>,
 }
 
 impl Broker {
     /// A broker that is running and has nothing but the exchanges every vhost
-    /// has. `names` makes the names it gives to queues and consumers.
+    /// has, vhost `/` and the user `guest`. From `names` it draws the names it
+    /// gives to queues and consumers, and what an `x-random` exchange picks.
     #[must_use]
     pub fn new(options: BrokerOptions, names: Stream) -> Broker {
         let mut broker = Broker {
             options,
             names: Names::new(names),
             running: true,
+            alarms: Alarms::default(),
+            users: IndexMap::default(),
+            vhosts: Arena::default(),
+            vhost_names: IndexMap::default(),
             connections: IndexMap::default(),
             sessions: IndexMap::default(),
             channels: Arena::default(),
-            exchanges: IndexMap::default(),
+            exchanges: Arena::default(),
             nameless: Arc::default(),
-            queue_names: IndexMap::default(),
             queues: Arena::default(),
             consumers: Arena::default(),
+            has_heartbeats: false,
+            reply_names: IndexMap::default(),
+            delayed: Delayed::default(),
+            dead_letters: VecDeque::new(),
             outputs: VecDeque::new(),
             confirming: Vec::new(),
-            timers: BinaryHeap::new(),
+            timers: Timers::default(),
             routed: Vec::new(),
+            destinations: Vec::new(),
             synced: Vec::new(),
         };
-        broker.declare_system_exchanges();
+        broker.make_defaults();
         broker
     }
 
@@ -221,48 +242,11 @@ impl Broker {
         if self.outputs.is_empty() && !self.confirming.is_empty() {
             self.send_confirms();
         }
-        self.outputs.pop_front()
-    }
-
-    /// When to call [`Broker::handle_timeout`] next. It may be in the past.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, ..))| *at)
-    }
-
-    /// Fires the timers that are due by `now`: messages expire, queues write to
-    /// disk, and the confirms that waited for it become ready.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&Reverse((at, key, timer))) = self.timers.peek()
-            && at <= now
-        {
-            self.timers.pop();
-            let Some(queue) = self.queues.get_mut(key) else {
-                continue;
-            };
-            match timer {
-                Timer::Expiry => {
-                    if queue.more.expiries.armed == Some(at) {
-                        queue.more.expiries.armed = None;
-                        self.expire(now, key);
-                    }
-                }
-                Timer::Journal => {
-                    if let Some(journal) = &mut queue.journal
-                        && journal.armed == Some(at)
-                    {
-                        journal.armed = None;
-                        journal.fire(now, self.options.sync_time, &mut self.synced);
-                        arm(&mut self.timers, key, journal);
-                    }
-                }
-            }
+        let output = self.outputs.pop_front()?;
+        if self.has_heartbeats {
+            self.sent(output.connection);
         }
-        let mut synced = std::mem::take(&mut self.synced);
-        for (channel, seqno) in synced.drain(..) {
-            self.confirm(channel, seqno);
-        }
-        self.synced = synced;
+        Some(output)
     }
 
     /// Runs a method on an open channel; closes what its failure closes.
@@ -271,13 +255,15 @@ impl Broker {
         now: Instant,
         id: ChannelId,
         method: MethodId,
-        run: impl FnOnce(&mut Broker, ChannelKey) -> Result<T, Fault>,
+        run: impl FnOnce(&mut Broker, Caller) -> Result<T, Fault>,
     ) -> Result<T, AmqpError> {
-        let channel = match self.sessions.get(&id) {
-            Some(Session::Open(channel)) => *channel,
+        let caller = match self.sessions.get(&id) {
+            Some(&Session::Open(channel, vhost)) => Caller { id, channel, vhost },
             Some(Session::Failed(_)) | None => return Err(self.not_open(now, id, method)),
         };
-        run(self, channel).map_err(|fault| self.fail(now, id, fault.of(method)))
+        let result = run(self, caller).map_err(|fault| self.fail(now, id, fault.of(method)));
+        self.publish_dead_letters(now);
+        result
     }
 
     /// What a method on a channel that is not open gets.
@@ -316,7 +302,7 @@ impl Broker {
         match error.scope {
             Scope::Channel => {
                 let failed = Session::Failed(Box::new(error.clone()));
-                if let Some(Session::Open(channel)) = self.sessions.insert(id, failed) {
+                if let Some(Session::Open(channel, _)) = self.sessions.insert(id, failed) {
                     self.close_channels(now, &[channel]);
                 }
             }
@@ -334,22 +320,47 @@ impl Broker {
         })
     }
 
+    /// A vhost that is known to exist.
+    pub(super) fn vhost(&self, key: VHostKey) -> &VHost {
+        self.vhosts.get(key).expect("what is in a vhost goes with it")
+    }
+
+    fn vhost_mut(&mut self, key: VHostKey) -> &mut VHost {
+        self.vhosts.get_mut(key).expect("what is in a vhost goes with it")
+    }
+
     fn push(&mut self, id: ChannelId, event: Event) {
         let ChannelId { connection, number } = id;
         self.outputs.push_back(Output { connection, channel: number, event });
     }
 
-    /// A queue has taken responsibility for a publish.
-    fn confirm(&mut self, key: ChannelKey, seqno: u64) {
-        if let Some(channel) = self.channels.get_mut(key)
-            && let Some(confirms) = &mut channel.confirms
-        {
+    /// A queue has taken responsibility for a publish, or refused it.
+    fn settle_publish(&mut self, key: ChannelKey, seqno: u64, verdict: Verdict) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        if let Some(transaction) = &mut channel.transaction {
+            if let Some(confirms) = &mut transaction.committing {
+                match verdict {
+                    Verdict::Ack => confirms.confirm(seqno),
+                    Verdict::Nack => confirms.reject(seqno),
+                }
+            }
+            self.answer_commit(key);
+            return;
+        }
+        if let Some(confirms) = &mut channel.confirms {
             let was_ready = confirms.has_ready();
-            confirms.confirm(seqno);
+            match verdict {
+                Verdict::Ack => confirms.confirm(seqno),
+                Verdict::Nack => confirms.reject(seqno),
+            }
             if confirms.has_ready() && !was_ready {
                 self.confirming.push(key);
             }
         }
+    }
+
+    fn confirm(&mut self, key: ChannelKey, seqno: u64) {
+        self.settle_publish(key, seqno, Verdict::Ack);
     }
 
     fn send_confirms(&mut self) {
@@ -359,26 +370,16 @@ impl Broker {
             };
             let ChannelId { connection, number } = channel.id;
             if let Some(confirms) = &mut channel.confirms {
-                confirms.send(|seqno, multiple| {
-                    let event = Event::Ack { delivery_tag: DeliveryTag(seqno), multiple };
+                confirms.send(|verdict, seqno, multiple| {
+                    let delivery_tag = DeliveryTag(seqno);
+                    let event = match verdict {
+                        Verdict::Ack => Event::Ack { delivery_tag, multiple },
+                        Verdict::Nack => Event::Nack { delivery_tag, multiple },
+                    };
                     self.outputs.push_back(Output { connection, channel: number, event });
                 });
             }
         }
-    }
-}
-
-/// Sets the timer of a queue's journal, unless it is set for earlier.
-fn arm(
-    timers: &mut BinaryHeap<Reverse<(Instant, QueueKey, Timer)>>,
-    key: QueueKey,
-    journal: &mut Journal,
-) {
-    if let Some(due) = journal.due()
-        && journal.armed.is_none_or(|armed| due < armed)
-    {
-        journal.armed = Some(due);
-        timers.push(Reverse((due, key, Timer::Journal)));
     }
 }
 

@@ -6,7 +6,10 @@ use super::confirm::Confirms;
 use super::consumer::ConsumerKey;
 use super::id::ChannelId;
 use super::queue::QueueKey;
+use super::reply_to::ReplyConsumer;
+use super::transaction::Transaction;
 use super::unacked::UnackedTable;
+use crate::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -27,6 +30,14 @@ pub(crate) struct Channel {
     cancelled: Vec<(ConsumerKey, SmolStr)>,
     /// Set by `confirm.select`.
     pub(crate) confirms: Option<Confirms>,
+    /// Set by `tx.select`.
+    pub(crate) transaction: Option<Box<Transaction>>,
+    /// The consumer of direct replies.
+    pub(crate) reply_consumer: Option<ReplyConsumer>,
+    /// Whether its user may do everything in its vhost.
+    pub(crate) is_unrestricted: bool,
+    /// When the broker's timer for unacknowledged deliveries fires next.
+    pub(crate) timeout_armed: Option<Instant>,
     /// What an empty queue name stands for.
     pub(crate) last_queue: Option<SmolStr>,
 }
@@ -42,8 +53,18 @@ impl Channel {
             consumers: IndexMap::default(),
             cancelled: Vec::new(),
             confirms: None,
+            transaction: None,
+            reply_consumer: None,
+            is_unrestricted: false,
+            timeout_armed: None,
             last_queue: None,
         }
+    }
+
+    /// Whether it has a consumer of this tag, one of direct replies included.
+    pub(crate) fn has_consumer(&self, tag: &str) -> bool {
+        let replies = self.reply_consumer.as_ref();
+        self.consumers.contains_key(tag) || replies.is_some_and(|consumer| consumer.tag == tag)
     }
 
     pub(crate) fn next_tag(&mut self) -> u64 {
@@ -139,6 +160,11 @@ impl Limiter {
     /// The channel has no consumer at this queue any more.
     pub(crate) fn forget(&mut self, queue: QueueKey) {
         self.suspended.retain(|&suspended| suspended != queue);
+    }
+
+    /// Whether there is a shared limit.
+    pub(crate) fn is_on(&self) -> bool {
+        self.limit > 0
     }
 
     fn is_reached(&self) -> bool {

@@ -43,10 +43,11 @@ pub use session::ClientSession;
 pub use unconfirmed::Confirmation;
 
 use super::admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
-use super::broker::{Broker, BrokerOptions};
+use super::broker::Broker;
 use super::error::AmqpError;
 use super::id::ChannelNumber;
 use super::method::{ConnectionOptions, Event, Method};
+use super::options::BrokerOptions;
 use crate::choice::Site;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
 use session::Call;

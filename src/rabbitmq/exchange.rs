@@ -9,26 +9,40 @@
 //!
 //! Source: AMQP 0-9-1, section 3.1.3; <https://www.rabbitmq.com/tutorials/amqp-concepts>.
 
+mod consistent_hash;
 mod direct;
+mod erlang;
 mod fanout;
 mod headers;
+mod random;
 mod topic;
 
+use super::arena::Key;
 use super::error::{Fault, ReplyCode, exchange_in_vhost};
 use super::method::ExchangeOptions;
+use super::properties::Properties;
 use super::queue::QueueKey;
 use super::table::FieldTable;
-use super::unmodelled::{self, Place};
-use indexmap::IndexMap;
+use super::vhost::VHostKey;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) type ExchangeKey = Key<Exchange>;
+
+/// Where a binding leads. Queues come before exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Destination {
+    Queue(QueueKey),
+    Exchange(ExchangeKey),
+}
+
 /// A binding of one exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Binding {
-    pub(crate) queue: QueueKey,
+    pub(crate) destination: Destination,
     pub(crate) routing_key: SmolStr,
     /// In the order of their names.
     pub(crate) arguments: FieldTable,
@@ -36,8 +50,8 @@ pub(crate) struct Binding {
 
 /// What every exchange type can do.
 trait Router: fmt::Debug + Send {
-    /// Refuses a binding whose arguments make no sense to this type.
-    fn check(&self, _arguments: &FieldTable) -> Result<(), Fault> {
+    /// Refuses a binding that makes no sense to this type.
+    fn check(&self, _routing_key: &str, _arguments: &FieldTable) -> Result<(), Fault> {
         Ok(())
     }
 
@@ -47,8 +61,8 @@ trait Router: fmt::Debug + Send {
     /// Drops a binding it has.
     fn unbind(&mut self, binding: &Binding);
 
-    /// Appends the queues that match.
-    fn route(&mut self, routing_key: &str, headers: Option<&FieldTable>, into: &mut Vec<QueueKey>);
+    /// Appends the destinations that match.
+    fn route(&mut self, routing_key: &str, properties: &Properties, into: &mut Vec<Destination>);
 }
 
 /// An exchange type of AMQP 0-9-1.
@@ -58,6 +72,9 @@ pub(crate) enum Kind {
     Fanout,
     Headers,
     Topic,
+    ConsistentHash,
+    Random,
+    Delayed,
 }
 
 impl Kind {
@@ -67,47 +84,91 @@ impl Kind {
             Kind::Fanout => "fanout",
             Kind::Headers => "headers",
             Kind::Topic => "topic",
+            Kind::ConsistentHash => "x-consistent-hash",
+            Kind::Random => "x-random",
+            Kind::Delayed => "x-delayed-message",
+        }
+    }
+
+    const ALL: [Kind; 7] = [
+        Kind::Direct,
+        Kind::Fanout,
+        Kind::Headers,
+        Kind::Topic,
+        Kind::ConsistentHash,
+        Kind::Random,
+        Kind::Delayed,
+    ];
+
+    fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether a message with several routing keys is to be asked for each.
+    pub(crate) fn looks_at_keys(self) -> bool {
+        matches!(self, Kind::Direct | Kind::Topic | Kind::Delayed)
+    }
+
+    /// The arguments that a redeclaration must repeat.
+    fn compared(self) -> &'static [&'static str] {
+        match self {
+            Kind::Delayed => &["alternate-exchange", "x-delayed-type"],
+            _ => &["alternate-exchange"],
+        }
+    }
+
+    /// Refuses arguments an exchange of this type cannot have.
+    pub(crate) fn check_arguments(self, arguments: &FieldTable) -> Result<(), Fault> {
+        match self {
+            Kind::ConsistentHash => consistent_hash::check_arguments(arguments),
+            Kind::Delayed => delayed_type(arguments).map(drop).ok_or_else(|| {
+                let reason = "Invalid argument, 'x-delayed-type' must be an existing exchange type";
+                Fault::precondition(reason)
+            }),
+            _ => Ok(()),
         }
     }
 
     pub(crate) fn parse(name: &str) -> Result<Kind, Fault> {
-        match name {
-            "direct" => Ok(Kind::Direct),
-            "fanout" => Ok(Kind::Fanout),
-            "headers" => Ok(Kind::Headers),
-            "topic" => Ok(Kind::Topic),
-            _ => {
-                unmodelled::check(Place::ExchangeType, name)?;
-                let reason = format!("invalid exchange type '{name}'");
-                Err(Fault::new(ReplyCode::CommandInvalid, reason))
-            }
-        }
+        Kind::named(name).ok_or_else(|| {
+            let reason = format!("invalid exchange type '{name}'");
+            Fault::new(ReplyCode::CommandInvalid, reason)
+        })
     }
 
-    fn router(self) -> Box<dyn Router> {
+    fn router(self, arguments: &FieldTable) -> Box<dyn Router> {
         match self {
             Kind::Direct => Box::new(direct::Direct::default()),
             Kind::Fanout => Box::new(fanout::Fanout::default()),
             Kind::Headers => Box::new(headers::Headers::default()),
             Kind::Topic => Box::new(topic::Topic::default()),
+            Kind::ConsistentHash => Box::new(consistent_hash::ConsistentHash::new(arguments)),
+            Kind::Random => Box::new(random::Random::default()),
+            Kind::Delayed => delayed_type(arguments).unwrap_or(Kind::Direct).router(arguments),
         }
     }
 }
 
-/// Counts how many bindings lead to a queue, for routers that merge them.
-type Targets = IndexMap<QueueKey, u32, FxBuildHasher>;
-
-/// One binding more leads to `queue`.
-fn add_target(targets: &mut Targets, queue: QueueKey) {
-    *targets.entry(queue).or_default() += 1;
+/// The type by which a delayed exchange routes in the end.
+fn delayed_type(arguments: &FieldTable) -> Option<Kind> {
+    let name = arguments.get("x-delayed-type")?.as_str()?;
+    Kind::named(name).filter(|kind| *kind != Kind::Delayed)
 }
 
-/// One binding fewer leads to `queue`. Says whether no target is left.
-fn remove_target(targets: &mut Targets, queue: QueueKey) -> bool {
-    if let Some(count) = targets.get_mut(&queue) {
+/// Counts how many bindings lead to a destination, for routers that merge them.
+type Targets = IndexMap<Destination, u32, FxBuildHasher>;
+
+/// One binding more leads to `destination`.
+fn add_target(targets: &mut Targets, destination: Destination) {
+    *targets.entry(destination).or_default() += 1;
+}
+
+/// One binding fewer leads to `destination`. Says whether no target is left.
+fn remove_target(targets: &mut Targets, destination: Destination) -> bool {
+    if let Some(count) = targets.get_mut(&destination) {
         *count -= 1;
         if *count == 0 {
-            targets.swap_remove(&queue);
+            targets.swap_remove(&destination);
         }
     }
     targets.is_empty()
@@ -116,26 +177,44 @@ fn remove_target(targets: &mut Targets, queue: QueueKey) -> bool {
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) name: Arc<SmolStr>,
+    pub(crate) vhost: VHostKey,
+    /// The vhost's name, for texts.
+    pub(crate) vhost_name: SmolStr,
     pub(crate) kind: Kind,
     pub(crate) durable: bool,
     pub(crate) auto_delete: bool,
     pub(crate) internal: bool,
     pub(crate) arguments: FieldTable,
-    bindings: IndexMap<Binding, (), FxBuildHasher>,
+    /// Bindings of which it is the source.
+    bindings: IndexSet<Binding, FxBuildHasher>,
+    /// Bindings of which it is the destination, with their sources.
+    pub(crate) incoming: IndexSet<(ExchangeKey, Binding), FxBuildHasher>,
+    /// Where to look when nothing matches: argument or policy.
+    pub(crate) alternate: Option<SmolStr>,
     router: Box<dyn Router>,
 }
 
 impl Exchange {
-    pub(crate) fn new(name: SmolStr, kind: Kind, options: ExchangeOptions) -> Exchange {
+    /// An exchange without bindings; its arguments were checked.
+    pub(crate) fn new(
+        (vhost, vhost_name): (VHostKey, SmolStr),
+        name: SmolStr,
+        kind: Kind,
+        options: ExchangeOptions,
+    ) -> Exchange {
         Exchange {
             name: Arc::new(name),
+            vhost,
+            vhost_name,
             kind,
             durable: options.durable,
             auto_delete: options.auto_delete,
             internal: options.internal,
+            router: kind.router(&options.arguments),
             arguments: options.arguments,
-            bindings: IndexMap::default(),
-            router: kind.router(),
+            bindings: IndexSet::default(),
+            incoming: IndexSet::default(),
+            alternate: None,
         }
     }
 
@@ -145,7 +224,7 @@ impl Exchange {
         kind: Kind,
         options: &ExchangeOptions,
     ) -> Result<(), Fault> {
-        let what = exchange_in_vhost(&self.name);
+        let what = self.what();
         let unequal = |argument: &str, received: &str, current: &str| {
             Fault::precondition(format!(
                 "inequivalent arg '{argument}' for {what}: \
@@ -164,27 +243,37 @@ impl Exchange {
                 return Err(unequal(argument, &received.to_string(), &current.to_string()));
             }
         }
-        let key = "alternate-exchange";
-        super::table::check_same_argument(key, &what, &options.arguments, &self.arguments)
+        self.kind.compared().iter().try_for_each(|key| {
+            super::table::check_same_argument(key, &what, &options.arguments, &self.arguments)
+        })
     }
 
-    pub(crate) fn check_binding(&self, arguments: &FieldTable) -> Result<(), Fault> {
-        self.router.check(arguments)
+    pub(crate) fn check_binding(
+        &self,
+        routing_key: &str,
+        arguments: &FieldTable,
+    ) -> Result<(), Fault> {
+        self.router.check(routing_key, arguments)
+    }
+
+    /// The exchange as the server's texts name it.
+    pub(crate) fn what(&self) -> String {
+        exchange_in_vhost(&self.vhost_name, &self.name)
     }
 
     /// Adds a binding; says whether it is new.
     pub(crate) fn bind(&mut self, binding: Binding) -> bool {
-        let is_new = !self.bindings.contains_key(&binding);
+        let is_new = !self.bindings.contains(&binding);
         if is_new {
             self.router.bind(&binding);
-            self.bindings.insert(binding, ());
+            self.bindings.insert(binding);
         }
         is_new
     }
 
     /// Removes a binding; says whether there was one.
     pub(crate) fn unbind(&mut self, binding: &Binding) -> bool {
-        let was_there = self.bindings.swap_remove(binding).is_some();
+        let was_there = self.bindings.swap_remove(binding);
         if was_there {
             self.router.unbind(binding);
         }
@@ -192,7 +281,7 @@ impl Exchange {
     }
 
     pub(crate) fn has(&self, binding: &Binding) -> bool {
-        self.bindings.contains_key(binding)
+        self.bindings.contains(binding)
     }
 
     pub(crate) fn is_unused(&self) -> bool {
@@ -201,22 +290,16 @@ impl Exchange {
 
     /// The bindings, in no particular but a reproducible order.
     pub(crate) fn bindings(&self) -> impl Iterator<Item = &Binding> {
-        self.bindings.keys()
+        self.bindings.iter()
     }
 
-    /// Puts the queues a message goes to into `into`, each once and in the
-    /// order of their slots, which is that of declaration as long as none was
-    /// deleted.
+    /// Appends where a message goes; a destination may come several times.
     pub(crate) fn route(
         &mut self,
         routing_key: &str,
-        headers: Option<&FieldTable>,
-        into: &mut Vec<QueueKey>,
+        properties: &Properties,
+        into: &mut Vec<Destination>,
     ) {
-        self.router.route(routing_key, headers, into);
-        if into.len() > 1 {
-            into.sort_unstable();
-            into.dedup();
-        }
+        self.router.route(routing_key, properties, into);
     }
 }

@@ -169,6 +169,7 @@ impl Journal {
         &mut self,
         now: Instant,
         sync_time: Duration,
+        confirm_on_write: bool,
         confirmed: &mut Vec<(ChannelKey, u64)>,
     ) {
         while self.due().is_some_and(|due| due <= now) {
@@ -177,6 +178,9 @@ impl Journal {
                 None => {
                     self.write();
                     self.urgent = None;
+                    if confirm_on_write {
+                        self.confirm(self.written, confirmed);
+                    }
                     if sync_time.is_zero() {
                         self.finish(self.written, confirmed);
                     } else {
@@ -192,6 +196,11 @@ impl Journal {
             self.expiries.remove(&entry);
         }
         self.synced = mark;
+        self.confirm(mark, confirmed);
+    }
+
+    /// Hands over the publishes up to a mark whose confirms wait.
+    fn confirm(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
         while let Some(first) = self.waiting.front()
             && first.position < mark.published
         {
@@ -208,6 +217,14 @@ impl Journal {
     /// The times of messages that a crash may bring back.
     pub(crate) fn take_expiries(&mut self) -> Expiries {
         std::mem::take(&mut self.expiries)
+    }
+
+    /// The first position that a crash would not leave.
+    pub(crate) fn kept(&self, crash: Crash) -> Position {
+        match crash {
+            Crash::Kill => self.written.published,
+            Crash::PowerLoss => self.synced.published,
+        }
     }
 
     /// What a crash leaves of a queue that held `contents`, its persistent
@@ -250,7 +267,7 @@ mod tests {
     }
 
     fn fire(journal: &mut Journal, now: Instant, sync_time: Duration) {
-        journal.fire(now, sync_time, &mut Vec::new());
+        journal.fire(now, sync_time, false, &mut Vec::new());
     }
 
     fn left(journal: &Journal, crash: Crash, contents: &[u64]) -> Vec<u64> {

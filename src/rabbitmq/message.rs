@@ -8,6 +8,7 @@
 //! requeued message find its original place.
 
 use super::properties::Properties;
+use super::table::FieldValue;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;
@@ -38,6 +39,10 @@ impl Message {
         &self.exchange
     }
 
+    pub(crate) fn exchange_name(&self) -> &Arc<SmolStr> {
+        &self.exchange
+    }
+
     /// The routing key it was published with.
     #[must_use]
     pub fn routing_key(&self) -> &SmolStr {
@@ -54,6 +59,21 @@ impl Message {
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// The routing keys in its header `CC` or `BCC`.
+    pub(crate) fn carbon_copies(&self, header: &str) -> impl Iterator<Item = &str> {
+        let copies = self.properties.headers().and_then(|headers| headers.get(header));
+        let keys: &[FieldValue] = match copies {
+            Some(FieldValue::Array(keys)) => keys,
+            _ => &[],
+        };
+        keys.iter().filter_map(FieldValue::as_str)
+    }
+
+    /// The same message with other properties.
+    pub(crate) fn with_properties(&self, properties: Properties) -> Message {
+        Message { properties, ..self.clone() }
     }
 }
 
@@ -101,6 +121,17 @@ impl Entry {
 
     pub(crate) fn expires(&self) -> bool {
         self.packed & EXPIRES != 0
+    }
+
+    /// Its message's priority, by default 0.
+    pub(crate) fn priority(&self) -> u8 {
+        self.message.properties().priority().unwrap_or(0)
+    }
+
+    /// The same at another place, as one that was never there.
+    pub(crate) fn moved(mut self, position: Position) -> Entry {
+        self.packed = self.packed & (REDELIVERED | EXPIRES) | position.0 << 2;
+        self
     }
 
     /// The same, marked as delivered before.

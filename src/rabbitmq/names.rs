@@ -34,6 +34,16 @@ impl Names {
         self.name("amq.ctag-")
     }
 
+    /// The name that one channel's direct replies are published to.
+    pub(crate) fn reply_to(&mut self) -> SmolStr {
+        self.name("amq.rabbitmq.reply-to.")
+    }
+
+    /// One of so many, when the server would roll dice.
+    pub(crate) fn draw(&mut self, among: u64) -> u64 {
+        self.stream.choose(among)
+    }
+
     fn name(&mut self, prefix: &str) -> SmolStr {
         self.serial += 1;
         let drawn = self.stream.choose(u64::MAX);

@@ -45,9 +45,16 @@ struct More {
     user_id: Option<SmolStr>,
     app_id: Option<SmolStr>,
     cluster_id: Option<SmolStr>,
+    /// The routing keys of a `BCC` header that was taken away.
+    bcc: Vec<SmolStr>,
 }
 
 impl Properties {
+    /// With no other properties than these.
+    pub(crate) fn common(delivery_mode: Option<u8>, priority: Option<u8>) -> Properties {
+        Properties { delivery_mode, priority, more: None }
+    }
+
     fn more_mut(&mut self) -> &mut More {
         Arc::make_mut(self.more.get_or_insert_default())
     }
@@ -267,6 +274,28 @@ impl Properties {
     #[must_use]
     pub fn cluster_id(&self) -> Option<&str> {
         self.more(|more| more.cluster_id.as_deref())
+    }
+
+    /// The same without `expiration`, and with other headers.
+    pub(crate) fn dead(mut self, headers: FieldTable) -> Properties {
+        let more = self.more_mut();
+        more.expiration = None;
+        more.headers = Some(headers);
+        self
+    }
+
+    /// Takes the header `BCC` away and keeps the routing keys it held.
+    pub(crate) fn hide_bcc(&mut self, keys: Vec<SmolStr>) {
+        let more = self.more_mut();
+        more.bcc = keys;
+        if let Some(headers) = &mut more.headers {
+            headers.remove("BCC");
+        }
+    }
+
+    /// The routing keys of a `BCC` header that was taken away.
+    pub(crate) fn bcc(&self) -> &[SmolStr] {
+        self.more.as_deref().map_or(&[], |more| &more.bcc)
     }
 
     /// Whether any property but the delivery mode and the priority is set.

@@ -8,7 +8,9 @@
 //! The head of the ring is asked first and goes to its tail when served. One
 //! that cannot take a message when asked leaves the ring, and is *blocked*
 //! until its channel can take more; it then joins at the tail. One that reached
-//! its limit but was not asked keeps its place.
+//! its limit but was not asked keeps its place. Where consumers have priorities,
+//! those of the highest in the ring take turns. With a *single active consumer*
+//! the others stand by.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
 
@@ -16,53 +18,27 @@ use super::arena::Key;
 use super::backlog::Backlog;
 use super::consumer::ConsumerKey;
 use super::error::{Fault, ReplyCode, queue_in_vhost};
-use super::exchange::Binding;
+use super::exchange::{Binding, ExchangeKey};
 use super::expiry::Expiries;
 use super::id::ConnectionId;
 use super::journal::Journal;
-use super::message::{Entry, Position};
+use super::message::{Entry, Message, Position};
 use super::method::QueueOptions;
+use super::quorum::DeliveryCounts;
+use super::settings::{self, Overflow, QueueType, Settings};
+use super::stream::Stream;
 use super::table::{FieldTable, FieldValue, check_same_argument};
-use super::unmodelled::{self, Place};
+use super::vhost::VHostKey;
 use crate::Instant;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 pub(crate) type QueueKey = Key<Queue>;
 
-/// The arguments of a classic queue, which a redeclaration must repeat; in the
-/// order in which the server compares them.
-const ARGUMENTS: &[&str] = &[
-    "x-expires",
-    "x-message-ttl",
-    "x-dead-letter-exchange",
-    "x-dead-letter-routing-key",
-    "x-max-length",
-    "x-max-length-bytes",
-    "x-max-priority",
-    "x-overflow",
-    "x-queue-mode",
-    "x-queue-version",
-    "x-single-active-consumer",
-    "x-queue-type",
-    "x-queue-master-locator",
-];
-
-/// The arguments of other queue types, which a classic queue refuses.
-const FOREIGN_ARGUMENTS: &[&str] = &[
-    "x-delivery-limit",
-    "x-dead-letter-strategy",
-    "x-initial-cluster-size",
-    "x-max-age",
-    "x-max-in-memory-bytes",
-    "x-max-in-memory-length",
-    "x-queue-leader-locator",
-    "x-quorum-initial-group-size",
-    "x-stream-max-segment-size-bytes",
-];
+/// The first place in a quorum queue: what comes back goes before it.
+const QUORUM_FIRST: Position = Position(1 << 40);
 
 /// What every message touches comes first, in two cache lines with its slot;
 /// the rest is kept apart, so that many queues stay quick to go through.
@@ -72,7 +48,10 @@ pub(crate) struct Queue {
     pub(crate) ring: Ring,
     pub(crate) next_position: Position,
     /// Messages handed out and not settled.
-    pub(crate) unacked: usize,
+    pub(crate) unacked: u32,
+    /// Whether it is a classic queue with nothing set: what most queues are,
+    /// and what is asked first, so that they need not be asked more.
+    pub(crate) is_plain: bool,
     /// Set if the queue is durable.
     pub(crate) journal: Option<Box<Journal>>,
     pub(crate) more: Box<More>,
@@ -82,17 +61,52 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 pub(crate) struct More {
     pub(crate) name: SmolStr,
+    pub(crate) vhost: VHostKey,
+    /// The vhost's name, for texts.
+    pub(crate) vhost_name: SmolStr,
+    pub(crate) kind: QueueType,
     pub(crate) auto_delete: bool,
     /// Set if the queue is exclusive.
     pub(crate) owner: Option<ConnectionId>,
     pub(crate) arguments: FieldTable,
-    /// Its bindings, with the names of their exchanges.
-    pub(crate) bindings: IndexSet<(Arc<SmolStr>, Binding), FxBuildHasher>,
+    /// What follows from the arguments and the policies that match.
+    pub(crate) settings: Settings,
+    /// The policy and the operator policy that count, by name.
+    pub(crate) policies: [Option<SmolStr>; 2],
+    /// Its bindings, with their exchanges.
+    pub(crate) bindings: IndexSet<(ExchangeKey, Binding), FxBuildHasher>,
     /// Consumers that left the ring, in that order.
     pub(crate) blocked: Vec<ConsumerKey>,
     pub(crate) exclusive_consumer: Option<ConsumerKey>,
+    /// Whether only one consumer at a time gets messages.
+    pub(crate) single_active: bool,
+    /// The one that does.
+    pub(crate) active: Option<ConsumerKey>,
+    /// Since when it has had no consumer and was not used otherwise.
+    pub(crate) unused_since: Instant,
+    /// When the broker's timer for its own expiry fires next.
+    pub(crate) unused_armed: Option<Instant>,
+    /// Set for a quorum queue.
+    pub(crate) delivery_counts: DeliveryCounts,
+    /// Set for a stream.
+    pub(crate) stream: Option<Box<Stream>>,
+    /// Of a quorum queue: the last place given to a message that came back.
+    next_front: u64,
+    pub(crate) counters: Counters,
     /// Of messages that expire, whether ready or not.
     pub(crate) expiries: Expiries,
+}
+
+/// What happened to a queue so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) publish: u64,
+    pub(crate) deliver: u64,
+    pub(crate) deliver_no_ack: u64,
+    pub(crate) get: u64,
+    pub(crate) get_no_ack: u64,
+    pub(crate) redeliver: u64,
+    pub(crate) ack: u64,
 }
 
 /// The consumers that take turns.
@@ -115,11 +129,23 @@ impl Ring {
         self.head.iter().chain(&self.tail).copied()
     }
 
-    /// Adds a consumer at the tail.
-    pub(crate) fn push(&mut self, consumer: ConsumerKey) {
+    /// Adds a consumer behind those that have its priority or a higher one.
+    pub(crate) fn insert(
+        &mut self,
+        consumer: ConsumerKey,
+        priority: i64,
+        priority_of: impl Fn(ConsumerKey) -> i64,
+    ) {
+        let lower = |other: &ConsumerKey| priority_of(*other) < priority;
+        if self.head.as_ref().is_some_and(lower) {
+            self.tail.extend(self.head.replace(consumer));
+            self.tail.rotate_right(1);
+            return;
+        }
+        let behind = self.tail.iter().rev().take_while(|other| lower(other)).count();
         match self.head {
-            Some(_) => self.tail.push_back(consumer),
             None => self.head = Some(consumer),
+            Some(_) => self.tail.insert(self.tail.len() - behind, consumer),
         }
     }
 
@@ -128,11 +154,12 @@ impl Ring {
         std::mem::replace(&mut self.head, self.tail.pop_front())
     }
 
-    /// Moves the head to the tail.
-    pub(crate) fn rotate(&mut self) {
-        if !self.tail.is_empty() {
-            self.tail.extend(self.head);
-            self.head = self.tail.pop_front();
+    /// Moves the head behind the others of its priority.
+    pub(crate) fn rotate(&mut self, priority_of: impl Fn(ConsumerKey) -> i64) {
+        if !self.tail.is_empty()
+            && let Some(head) = self.pop()
+        {
+            self.insert(head, priority_of(head), priority_of);
         }
     }
 
@@ -146,26 +173,88 @@ impl Ring {
 }
 
 impl Queue {
-    pub(crate) fn new(name: SmolStr, options: QueueOptions, owner: ConnectionId) -> Queue {
+    /// A queue without messages; its arguments were checked.
+    pub(crate) fn new(
+        now: Instant,
+        (vhost, vhost_name): (VHostKey, SmolStr),
+        name: SmolStr,
+        options: QueueOptions,
+        owner: ConnectionId,
+    ) -> Queue {
         let durable = options.durable && !options.exclusive;
+        let kind = QueueType::of(&options.arguments);
+        let single_active = options.arguments.get("x-single-active-consumer");
+        let levels = options.arguments.get("x-max-priority").and_then(FieldValue::as_integer);
+        let levels = levels.and_then(|levels| u8::try_from(levels).ok()).unwrap_or(0);
         let more = More {
             name,
+            vhost,
+            vhost_name,
+            kind,
             auto_delete: options.auto_delete,
             owner: options.exclusive.then_some(owner),
+            single_active: single_active == Some(&FieldValue::Bool(true)),
             arguments: options.arguments,
+            settings: Settings::default(),
+            policies: [None, None],
             bindings: IndexSet::default(),
             blocked: Vec::new(),
             exclusive_consumer: None,
+            active: None,
+            unused_since: now,
+            unused_armed: None,
             expiries: Expiries::default(),
+            delivery_counts: DeliveryCounts::default(),
+            stream: (kind == QueueType::Stream).then(Box::default),
+            next_front: 0,
+            counters: Counters::default(),
         };
-        Queue {
-            ready: Backlog::default(),
+        let first = if kind == QueueType::Quorum { QUORUM_FIRST } else { Position(0) };
+        let mut queue = Queue {
+            ready: Backlog::with_levels(levels),
             ring: Ring::default(),
-            next_position: Position(0),
+            next_position: first,
             unacked: 0,
-            journal: durable.then(|| Box::new(Journal::new(Position(0)))),
+            is_plain: false,
+            journal: durable.then(|| Box::new(Journal::new(first))),
             more: Box::new(more),
-        }
+        };
+        queue.set(Settings::new(&queue.more.arguments, None, None));
+        queue
+    }
+
+    /// Gives it other settings.
+    pub(crate) fn set(&mut self, settings: Settings) {
+        self.is_plain = self.more.kind == QueueType::Classic && settings.is_plain();
+        self.more.settings = settings;
+    }
+
+    /// The queue as the server's texts name it.
+    pub(crate) fn what(&self) -> String {
+        queue_in_vhost(&self.more.vhost_name, &self.more.name)
+    }
+
+    /// Whether a message would be kept over a restart.
+    pub(crate) fn keeps(&self, message: &Message) -> bool {
+        message.properties().is_persistent() || self.more.kind == QueueType::Quorum
+    }
+
+    /// Whether a message that comes now is refused, and for what.
+    pub(crate) fn refuses(&self, message: &Message) -> Option<Overflow> {
+        let settings = &self.more.settings;
+        let length = self.ready.len() as u64 + 1;
+        let bytes = self.ready.bytes() + message.body().len() as u64;
+        let overflows = settings.max_length.is_some_and(|max| length > max)
+            || settings.max_length_bytes.is_some_and(|max| bytes > max);
+        (overflows && settings.overflow != Overflow::DropHead).then_some(settings.overflow)
+    }
+
+    /// Whether its oldest messages are to go.
+    pub(crate) fn is_too_long(&self) -> bool {
+        let settings = &self.more.settings;
+        settings.overflow == Overflow::DropHead
+            && (settings.max_length.is_some_and(|max| self.ready.len() as u64 > max)
+                || settings.max_length_bytes.is_some_and(|max| self.ready.bytes() > max))
     }
 
     pub(crate) fn durable(&self) -> bool {
@@ -173,12 +262,14 @@ impl Queue {
     }
 
     pub(crate) fn consumer_count(&self) -> usize {
-        self.ring.len() + self.more.blocked.len()
+        let readers = self.more.stream.as_ref().map_or(0, |stream| stream.readers());
+        self.ring.len() + self.more.blocked.len() + readers
     }
 
     /// All its consumers, those in the ring first.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
-        self.ring.iter().chain(self.more.blocked.iter().copied())
+        let readers = self.more.stream.iter().flat_map(|stream| stream.consumers());
+        self.ring.iter().chain(self.more.blocked.iter().copied()).chain(readers)
     }
 
     /// Whether the next message is one that expires.
@@ -186,10 +277,22 @@ impl Queue {
         self.ready.front().is_some_and(Entry::expires)
     }
 
+    /// Messages ready, as AMQP counts them.
+    pub(crate) fn ready_count(&self) -> u32 {
+        let streamed = self.more.stream.as_ref().map_or(0, |stream| stream.log.len());
+        u32::try_from(self.ready.len() as u64 + streamed).unwrap_or(u32::MAX)
+    }
+
     pub(crate) fn take_position(&mut self) -> Position {
         let position = self.next_position;
         self.next_position = Position(position.0 + 1);
         position
+    }
+
+    /// A place before all messages that never came back, behind those that did.
+    pub(crate) fn take_front(&mut self) -> Position {
+        self.more.next_front += 1;
+        Position(self.more.next_front)
     }
 
     /// Something happened to the queue that is no publish or acknowledgement.
@@ -216,7 +319,7 @@ impl Queue {
         if self.more.owner != options.exclusive.then_some(connection) {
             return Err(self.locked());
         }
-        let what = queue_in_vhost(&self.more.name);
+        let what = self.what();
         for (argument, received, current) in [
             ("durable", options.durable && !options.exclusive, self.durable()),
             ("auto_delete", options.auto_delete, self.more.auto_delete),
@@ -228,7 +331,7 @@ impl Queue {
                 )));
             }
         }
-        ARGUMENTS.iter().try_for_each(|key| {
+        settings::compared().try_for_each(|key| {
             check_same_argument(key, &what, &options.arguments, &self.more.arguments)
         })
     }
@@ -238,57 +341,9 @@ impl Queue {
             "cannot obtain exclusive access to locked {}. It could be originally declared on \
              another connection or the exclusive property value does not match that of the \
              original declaration.",
-            queue_in_vhost(&self.more.name)
+            self.what()
         );
         Fault::new(ReplyCode::ResourceLocked, reason)
-    }
-}
-
-/// Refuses arguments a new classic queue cannot have.
-pub(crate) fn check_arguments(name: &str, arguments: &FieldTable) -> Result<(), Fault> {
-    let invalid = |argument: &str, why: &str| {
-        let what = queue_in_vhost(name);
-        Fault::precondition(format!("invalid arg '{argument}' for {what}{why}"))
-    };
-    let unacceptable = |argument: &str, value: &FieldValue| {
-        invalid(argument, &format!(": {{unacceptable_type,{}}}", value.type_name()))
-    };
-    if let Some(value) = arguments.get("x-queue-type") {
-        match (value, value.as_str()) {
-            (FieldValue::String(_), Some("classic")) => {}
-            (FieldValue::String(_), kind) => {
-                unmodelled::check(Place::QueueType, kind.unwrap_or_default())?;
-                let why = format!(": \"unsupported queue type '{value}'\"");
-                return Err(invalid("x-queue-type", &why));
-            }
-            _ => return Err(unacceptable("x-queue-type", value)),
-        }
-    }
-    unmodelled::check_table(Place::QueueArgument, arguments)?;
-    if let Some(value) = arguments.get("x-queue-mode") {
-        match (value, value.as_str()) {
-            (FieldValue::String(_), Some("default" | "lazy")) => {}
-            (FieldValue::String(_), _) => {
-                let why = format!(": \"unsupported queue mode '{value}'\"");
-                return Err(invalid("x-queue-mode", &why));
-            }
-            _ => return Err(unacceptable("x-queue-mode", value)),
-        }
-    }
-    if let Some(value) = arguments.get("x-queue-version") {
-        let why = match value.as_integer() {
-            Some(1 | 2) => None,
-            Some(v) if v < 0 => Some(format!(": {{value_negative,{v}}}")),
-            Some(v) => Some(format!(": \"unsupported queue version '{v}'\"")),
-            None => Some(format!(": \"expected integer, got {}\"", value.type_name())),
-        };
-        if let Some(why) = why {
-            return Err(invalid("x-queue-version", &why));
-        }
-    }
-    match arguments.iter().find(|(argument, _)| FOREIGN_ARGUMENTS.contains(argument)) {
-        Some((argument, _)) => Err(invalid(argument, " of queue type rabbit_classic_queue")),
-        None => Ok(()),
     }
 }
 
@@ -299,7 +354,11 @@ pub(crate) mod tests {
 
     /// A queue for the tests of what only needs its key.
     pub(crate) fn any_queue() -> Queue {
-        Queue::new(SmolStr::default(), QueueOptions::default(), ConnectionId(0))
+        let vhost = crate::rabbitmq::vhost::VHost::new(SmolStr::default());
+        let vhost = crate::rabbitmq::arena::Arena::default().insert(vhost);
+        let options = QueueOptions::default();
+        let (name, owner) = (SmolStr::default(), ConnectionId(0));
+        Queue::new(Instant::ZERO, (vhost, SmolStr::default()), name, options, owner)
     }
 
     #[test]
@@ -307,65 +366,47 @@ pub(crate) mod tests {
         assert!(size_of::<Queue>() <= 120, "{}", size_of::<Queue>());
     }
 
+    fn three_consumers(
+        consumers: &mut crate::rabbitmq::arena::Arena<Consumer>,
+    ) -> [ConsumerKey; 3] {
+        let queue = crate::rabbitmq::arena::Arena::default().insert(any_queue());
+        let channel = crate::rabbitmq::channel::Channel::new(crate::rabbitmq::ChannelId::new(1, 1));
+        let channel = crate::rabbitmq::arena::Arena::default().insert(channel);
+        std::array::from_fn(|_| {
+            let (tag, arguments) = (SmolStr::default(), FieldTable::new());
+            consumers.insert(Consumer::new(tag, queue, channel, true, 0, arguments))
+        })
+    }
+
     #[test]
     fn the_ring_takes_turns() {
-        let mut arena = crate::rabbitmq::arena::Arena::default();
-        let queue = arena.insert(any_queue());
-        let mut consumers = crate::rabbitmq::arena::Arena::default();
-        let channel = crate::rabbitmq::arena::Arena::default()
-            .insert(crate::rabbitmq::channel::Channel::new(crate::rabbitmq::ChannelId::new(1, 1)));
-        let mut consumer = || {
-            let tag = SmolStr::default();
-            consumers.insert(Consumer::new(tag, queue, channel, true, 0, FieldTable::new()))
-        };
-        let (a, b, c) = (consumer(), consumer(), consumer());
+        let [a, b, c] = three_consumers(&mut crate::rabbitmq::arena::Arena::default());
         let mut ring = Ring::default();
         for consumer in [a, b, c] {
-            ring.push(consumer);
+            ring.insert(consumer, 0, |_| 0);
         }
-        ring.rotate();
+        ring.rotate(|_| 0);
         assert_eq!(ring.iter().collect::<Vec<_>>(), [b, c, a]);
         ring.retain(|consumer| consumer != b);
         assert_eq!(ring.iter().collect::<Vec<_>>(), [c, a]);
         assert_eq!((ring.pop(), ring.pop(), ring.pop()), (Some(c), Some(a), None));
-        ring.push(b);
-        ring.rotate();
+        ring.insert(b, 0, |_| 0);
+        ring.rotate(|_| 0);
         assert_eq!((ring.head(), ring.len()), (Some(b), 1));
     }
 
-    fn check(argument: &str, value: impl Into<FieldValue>) -> String {
-        let arguments = FieldTable::new().with(argument, value);
-        check_arguments("bad", &arguments).map_or_else(|fault| fault.reason, |()| "ok".into())
-    }
-
     #[test]
-    fn arguments_are_checked_as_the_server_does() {
-        let invalid = |what: &str| format!("invalid arg '{what}");
-        assert_eq!(check("x-queue-mode", "lazy"), "ok");
-        assert_eq!(check("x-queue-type", "classic"), "ok");
-        assert_eq!(check("x-queue-version", 2), "ok");
-        assert_eq!(check("x-whatever", 2), "ok");
-        assert_eq!(
-            check("x-queue-type", "foo"),
-            invalid("x-queue-type' for queue 'bad' in vhost '/': \"unsupported queue type 'foo'\"")
-        );
-        assert_eq!(
-            check("x-queue-mode", 5),
-            invalid("x-queue-mode' for queue 'bad' in vhost '/': {unacceptable_type,signedint}")
-        );
-        assert_eq!(
-            check("x-queue-version", 3),
-            invalid(
-                "x-queue-version' for queue 'bad' in vhost '/': \"unsupported queue version '3'\""
-            )
-        );
-        assert_eq!(
-            check("x-delivery-limit", 3),
-            invalid(
-                "x-delivery-limit' for queue 'bad' in vhost '/' of queue type rabbit_classic_queue"
-            )
-        );
-        assert!(check("x-queue-type", "quorum").contains("not modelled"));
-        assert!(check("x-expires", 1).contains("not modelled"));
+    fn the_highest_priority_goes_first_and_takes_turns() {
+        let mut arena = crate::rabbitmq::arena::Arena::default();
+        let keys = three_consumers(&mut arena);
+        let [a, b, c] = keys;
+        let priority_of = |key| if key == c { 0 } else { 5 };
+        let mut ring = Ring::default();
+        for key in [c, a, b] {
+            ring.insert(key, priority_of(key), priority_of);
+        }
+        assert_eq!(ring.iter().collect::<Vec<_>>(), [a, b, c]);
+        ring.rotate(priority_of);
+        assert_eq!(ring.iter().collect::<Vec<_>>(), [b, a, c]);
     }
 }

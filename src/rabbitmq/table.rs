@@ -11,6 +11,8 @@
 use super::error::Fault;
 use crate::Instant;
 use bytes::Bytes;
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -339,6 +341,12 @@ impl FieldTable {
         }
     }
 
+    /// Takes a field out, and gives its value.
+    pub fn remove(&mut self, name: &str) -> Option<FieldValue> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&FieldValue> {
@@ -361,6 +369,18 @@ impl FieldTable {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// A table of fields as they came from the wire. Of several of one name the
+    /// first counts, which is the one the server finds.
+    pub(crate) fn from_fields(mut fields: Vec<(SmolStr, FieldValue)>) -> FieldTable {
+        let mut seen = IndexSet::<SmolStr, FxBuildHasher>::default();
+        let few = fields.len() <= 8;
+        if few && (1..fields.len()).all(|i| fields[..i].iter().all(|(n, _)| *n != fields[i].0)) {
+            return FieldTable(fields);
+        }
+        fields.retain(|(name, _)| seen.insert(name.clone()));
+        FieldTable(fields)
     }
 
     /// The fields in the order of their names, which is how the server keeps

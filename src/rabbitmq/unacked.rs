@@ -9,6 +9,7 @@
 use super::consumer::ConsumerKey;
 use super::message::Entry;
 use super::queue::QueueKey;
+use crate::Instant;
 use std::collections::VecDeque;
 
 /// Holes below this number are not worth a compaction.
@@ -27,6 +28,8 @@ pub(crate) struct Unacked {
 pub(crate) struct UnackedTable {
     slots: VecDeque<(u64, Option<Unacked>)>,
     live: usize,
+    /// From which tag on deliveries were handed out at which time, or later.
+    times: VecDeque<(u64, Instant)>,
 }
 
 impl UnackedTable {
@@ -42,10 +45,32 @@ impl UnackedTable {
     }
 
     /// Appends a delivery, whose tag is higher than all before.
-    pub(crate) fn push(&mut self, tag: u64, unacked: Unacked) {
+    pub(crate) fn push(&mut self, now: Instant, tag: u64, unacked: Unacked) {
+        if self.times.back().is_none_or(|(_, at)| *at != now) {
+            self.forget_times();
+            self.times.push_back((tag, now));
+        }
         debug_assert!(self.slots.back().is_none_or(|(last, _)| *last < tag), "tags rise");
         self.slots.push_back((tag, Some(unacked)));
         self.live += 1;
+    }
+
+    /// When the oldest delivery outstanding was handed out.
+    pub(crate) fn oldest(&mut self) -> Option<Instant> {
+        self.forget_times();
+        if self.live == 0 { None } else { self.times.front().map(|(_, at)| *at) }
+    }
+
+    /// Forgets when deliveries were handed out that are settled.
+    fn forget_times(&mut self) {
+        let first = self.slots.front().map(|(tag, _)| *tag);
+        let is_past = |next: &(u64, Instant)| first.is_none_or(|first| next.0 <= first);
+        while self.times.get(1).is_some_and(is_past) {
+            self.times.pop_front();
+        }
+        if first.is_none() {
+            self.times.clear();
+        }
     }
 
     fn find(&self, tag: u64) -> Option<usize> {
@@ -78,10 +103,10 @@ impl UnackedTable {
 
     /// Takes out all up to and including this tag, in order; `None` if the
     /// tag is not outstanding, and then nothing is taken.
-    pub(crate) fn remove_through(&mut self, tag: u64) -> Option<Vec<Unacked>> {
+    pub(crate) fn remove_through(&mut self, tag: u64) -> Option<Vec<(u64, Unacked)>> {
         let index = self.find(tag)?;
-        let taken: Vec<Unacked> =
-            self.slots.drain(..=index).filter_map(|(_, unacked)| unacked).collect();
+        let drained = self.slots.drain(..=index);
+        let taken: Vec<_> = drained.filter_map(|(tag, unacked)| Some((tag, unacked?))).collect();
         self.live -= taken.len();
         while matches!(self.slots.front(), Some((_, None))) {
             self.slots.pop_front();
@@ -90,9 +115,18 @@ impl UnackedTable {
     }
 
     /// Takes out everything, in order.
-    pub(crate) fn remove_all(&mut self) -> Vec<Unacked> {
+    pub(crate) fn remove_all(&mut self) -> Vec<(u64, Unacked)> {
         self.live = 0;
-        self.slots.drain(..).filter_map(|(_, unacked)| unacked).collect()
+        self.slots.drain(..).filter_map(|(tag, unacked)| Some((tag, unacked?))).collect()
+    }
+
+    /// Puts deliveries back that were taken out, in any order.
+    pub(crate) fn restore(&mut self, taken: Vec<(u64, Unacked)>) {
+        self.live += taken.len();
+        let kept = std::mem::take(&mut self.slots).into_iter().filter(|(_, u)| u.is_some());
+        let mut all: Vec<_> = kept.chain(taken.into_iter().map(|(t, u)| (t, Some(u)))).collect();
+        all.sort_by_key(|(tag, _)| *tag);
+        self.slots = all.into();
     }
 }
 
@@ -117,13 +151,13 @@ mod tests {
     fn table(tags: impl IntoIterator<Item = u64>) -> UnackedTable {
         let mut table = UnackedTable::default();
         for tag in tags {
-            table.push(tag, unacked(tag));
+            table.push(Instant::ZERO, tag, unacked(tag));
         }
         table
     }
 
-    fn positions(taken: &[Unacked]) -> Vec<u64> {
-        taken.iter().map(|u| u.entry.position().0).collect()
+    fn positions(taken: &[(u64, Unacked)]) -> Vec<u64> {
+        taken.iter().map(|(_, u)| u.entry.position().0).collect()
     }
 
     #[test]
@@ -156,7 +190,7 @@ mod tests {
     fn a_tag_held_for_ever_does_not_make_the_table_grow() {
         let mut table = table([1]);
         for tag in 2..100_000 {
-            table.push(tag, unacked(tag));
+            table.push(Instant::ZERO, tag, unacked(tag));
             if tag > 10 {
                 table.remove(tag - 5);
             }

@@ -11,7 +11,7 @@ use super::outcome::panic_message;
 use super::server::Port;
 use super::task::SendFuture;
 use super::trace::{Actor, Record};
-use super::world::{Request, Turn, World};
+use super::world::{Housekeeping, Request, Turn, World};
 use super::{Job, Outcome, Sim};
 use crate::time::Instant;
 use std::any::Any;
@@ -23,6 +23,7 @@ impl Sim {
     pub(super) fn run_while(
         &mut self,
         limit: Instant,
+        housekeeping: Housekeeping,
         mut go_on: impl FnMut(&Sim) -> bool,
     ) -> Outcome {
         loop {
@@ -36,7 +37,7 @@ impl Sim {
             }
             // Taking over what was spawned is no step.
             let turn = loop {
-                let turn = self.world.lock().turn(&self.world, limit);
+                let turn = self.world.lock().turn(&self.world, limit, housekeeping);
                 match turn {
                     Turn::Adopt(spawned) => self.adopt(spawned),
                     turn => break turn,

@@ -53,6 +53,8 @@ pub(super) struct Cell<S: Service> {
     pub(super) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
     next_connection: u32,
     timer: Option<(Instant, TimerKey)>,
+    /// When it wants to do its housekeeping, as the world was told.
+    housekeeping: Option<Instant>,
     wakes: Vec<WakeRef>,
 }
 
@@ -85,6 +87,7 @@ impl<S: Service> Server<S> {
             connections: IndexMap::default(),
             next_connection: 0,
             timer: None,
+            housekeeping: None,
             wakes: Vec::new(),
         };
         Server { id, name, actor, cell: Mutex::new(cell) }
@@ -132,6 +135,11 @@ impl<S: Service> Server<S> {
                 let core = core.get_or_insert_with(|| world.lock());
                 conn.down.send(core, now, &conn.route, false, Down::Data(output));
             }
+        }
+        let idle = if cell.running { cell.machine.poll_housekeeping() } else { None };
+        if idle != cell.housekeeping {
+            cell.housekeeping = idle;
+            core.get_or_insert_with(|| world.lock()).set_housekeeping(self.id, idle);
         }
         // A server that is down does nothing by itself.
         let wanted = if cell.running { cell.machine.poll_timeout() } else { None };
@@ -322,9 +330,11 @@ impl<S: Service> Port for Server<S> {
 
     fn timeout(&self, world: &World) {
         let mut cell = self.lock();
-        cell.timer = None;
         let now = world.now();
-        if cell.machine.poll_timeout().is_some_and(|at| at <= now) {
+        cell.timer.take_if(|(at, _)| *at <= now);
+        cell.housekeeping.take_if(|at| *at <= now);
+        let due = [cell.machine.poll_timeout(), cell.machine.poll_housekeeping()];
+        if due.into_iter().flatten().any(|at| at <= now) {
             cell.machine.handle_timeout(now);
         }
         self.settle(world, &mut cell);
@@ -400,6 +410,8 @@ impl<S: Service> Port for Server<S> {
         if let Some((_, key)) = cell.timer.take() {
             core.cancel_timer(key);
         }
+        cell.housekeeping = None;
+        core.set_housekeeping(self.id, None);
         let how = Shutdown::Kill;
         core.trace.record(now, self.actor, Record::Stopped { how: how.name() });
         drop(core);

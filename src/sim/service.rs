@@ -65,7 +65,16 @@ pub trait Service: Send + 'static {
     /// When [`Service::handle_timeout`] is to be called, if at all.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// The time of [`Service::poll_timeout`] has come.
+    /// As [`Service::poll_timeout`], for what is housekeeping: a watch over
+    /// clients, say. It comes in its time like the other, but is no reason for
+    /// [`Sim::run`](super::Sim::run) to go on when no node is waiting for
+    /// anything any more.
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`Service::poll_timeout`] or of
+    /// [`Service::poll_housekeeping`] has come.
     fn handle_timeout(&mut self, now: Instant);
 
     /// The server stops. What it says to its clients before a clean stop is

@@ -122,6 +122,15 @@ pub(super) enum Request {
     },
 }
 
+/// When services do their housekeeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Housekeeping {
+    /// Whenever it is due.
+    Always,
+    /// Only as long as something else is to come, or a node waits for it.
+    WhileAwaited,
+}
+
 /// What the run loop is to do next.
 pub(super) enum Turn {
     Poll(TaskId),
@@ -154,6 +163,8 @@ pub(super) struct Core {
     /// Futures that handles spawned and the `Sim` has not yet taken over.
     pub(super) spawned: Vec<(TaskId, Waker, SendFuture)>,
     pub(super) requests: VecDeque<Request>,
+    /// When services want to do their housekeeping.
+    housekeeping: Vec<(Instant, u32)>,
     /// Failures still to be told.
     problems: VecDeque<Box<Problem>>,
     /// The task being polled.
@@ -187,6 +198,7 @@ impl Core {
             trace: Trace::new(config.retention),
             spawned: Vec::new(),
             requests: VecDeque::new(),
+            housekeeping: Vec::new(),
             problems: VecDeque::new(),
             current: None,
             last: None,
@@ -197,7 +209,12 @@ impl Core {
 
     /// Decides what happens next, up to and including `limit`. Timers that
     /// wake one of our own tasks are dealt with here, without another look.
-    pub(super) fn turn(&mut self, world: &World, limit: Instant) -> Turn {
+    pub(super) fn turn(
+        &mut self,
+        world: &World,
+        limit: Instant,
+        housekeeping: Housekeeping,
+    ) -> Turn {
         self.current = None;
         loop {
             if let Some(problem) = self.problems.pop_front() {
@@ -223,6 +240,15 @@ impl Core {
                     continue;
                 }
                 Some(Next::Event) | None => {}
+            }
+            if let Some((at, service)) = self.next_housekeeping(housekeeping) {
+                if at > limit {
+                    return Turn::Idle(Some(at));
+                }
+                self.steps += 1;
+                self.housekeeping.retain(|(_, other)| *other != service);
+                world.set_now(at.max(now));
+                return Turn::ServiceTimer(service);
             }
             let Some((at, target)) = self.agenda.pop(&self.timers, limit) else {
                 return Turn::Idle(self.agenda.next_at(&self.timers));
@@ -308,7 +334,12 @@ impl Core {
     /// When something is next to happen.
     pub(super) fn next_event(&mut self, now: Instant) -> Option<Instant> {
         let busy = !self.ready.is_empty() || !self.requests.is_empty() || !self.problems.is_empty();
-        if busy { Some(now) } else { self.agenda.next_at(&self.timers) }
+        if busy {
+            return Some(now);
+        }
+        let housekeeping = self.housekeeping.iter().map(|(at, _)| *at).min();
+        let next = self.agenda.next_at(&self.timers);
+        next.into_iter().chain(housekeeping).min()
     }
 
     /// How a run ended in which nothing can happen any more.
@@ -342,6 +373,27 @@ impl Core {
         if self.timers.cancel(key).is_some() {
             self.agenda.note_cancelled(&self.timers);
         }
+    }
+
+    /// The service whose housekeeping comes before the next event.
+    fn next_housekeeping(&mut self, housekeeping: Housekeeping) -> Option<(Instant, u32)> {
+        let first = *self.housekeeping.iter().min()?;
+        match self.agenda.next_at(&self.timers) {
+            Some(next) => (first.0 < next).then_some(first),
+            None if housekeeping == Housekeeping::Always || self.is_awaited() => Some(first),
+            None => None,
+        }
+    }
+
+    /// Whether a node waits that is no daemon.
+    fn is_awaited(&self) -> bool {
+        self.tasks.iter().any(|(_, task)| !self.processes[task.node].daemon)
+    }
+
+    /// Sets when a service's housekeeping is due.
+    pub(super) fn set_housekeeping(&mut self, service: u32, at: Option<Instant>) {
+        self.housekeeping.retain(|(_, other)| *other != service);
+        self.housekeeping.extend(at.map(|at| (at, service)));
     }
 
     /// Sets a timer that runs a service.

@@ -110,32 +110,3 @@ fn an_alternate_exchange_is_named_by_a_string() {
          exchange 'u' in vhost '/'"
     );
 }
-
-#[test]
-fn what_is_not_modelled_is_refused_by_name() {
-    let consuming = ConsumeOptions { arguments: with("x-priority", 1), ..Default::default() };
-    let alternate = ExchangeOptions {
-        arguments: with("alternate-exchange", "amq.fanout"),
-        ..Default::default()
-    };
-    for (method, id, what) in [
-        (queue("n", with("x-message-ttl", 1_000)), "50/10", "the queue argument 'x-message-ttl'"),
-        (queue("n", with("x-queue-type", "quorum")), "50/10", "the queue type 'quorum'"),
-        (exchange_with("n", alternate), "40/10", "the exchange argument 'alternate-exchange'"),
-        (exchange("n", "x-random"), "40/10", "the exchange type 'x-random'"),
-        (consume_with("q", consuming), "60/20", "the consumer argument 'x-priority'"),
-        (
-            consume("amq.rabbitmq.reply-to", "a"),
-            "60/20",
-            "the pseudo-queue 'amq.rabbitmq.reply-to'",
-        ),
-        (Method::TxSelect, "90/10", "the method 'tx.select'"),
-        (Method::ExchangeBind, "40/30", "the method 'exchange.bind'"),
-        (Method::ExchangeUnbind, "40/40", "the method 'exchange.unbind'"),
-    ] {
-        assert_eq!(
-            answer(FieldTable::new(), method),
-            format!("CONN 540 {id} NOT_IMPLEMENTED - {what} is not modelled by stunt-double yet")
-        );
-    }
-}

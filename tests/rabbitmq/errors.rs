@@ -453,12 +453,12 @@ fn typed_methods_give_typed_errors() {
 }
 
 #[test]
-fn a_header_that_is_not_modelled_is_refused_aloud() {
+fn copies_go_to_routing_keys_in_an_array() {
     let properties = Properties::default().with_headers(FieldTable::new().with("CC", "x"));
     assert_eq!(
         alone(publish_with("", "q", "m", properties)),
-        "CONN 540 60/40 NOT_IMPLEMENTED - the message header 'CC' is not modelled by stunt-double \
-         yet"
+        "406 60/40 PRECONDITION_FAILED - invalid message: \
+         {unacceptable_type_in_header,\"CC\",longstr}"
     );
 }
 

@@ -1,21 +1,25 @@
-//! The methods of class basic but publishing, and `confirm.select`.
+//! The methods of class basic but publishing.
 
-use super::Broker;
-use super::dispatch::Settle;
 use super::queue::count;
+use super::timer::Timer;
+use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::confirm::Confirms;
 use crate::rabbitmq::consumer::Consumer;
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, queue_in_vhost};
+use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
 use crate::rabbitmq::id::{ChannelId, DeliveryTag};
-use crate::rabbitmq::method::{ConsumeOptions, GetOk, ids};
+use crate::rabbitmq::method::{ConsumeOptions, Event, GetOk, ids};
+use crate::rabbitmq::options::Version;
 use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::quorum::UNLIMITED_PREFETCH;
+use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
+use crate::rabbitmq::settings::QueueType;
+use crate::rabbitmq::stream::Start;
 use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::transaction::Settle;
 use crate::rabbitmq::unacked::Unacked;
-use crate::rabbitmq::unmodelled::{self, Place};
+use crate::rabbitmq::user::Access;
 use smol_str::SmolStr;
-use std::sync::Arc;
 
 impl Broker {
     /// Limits how many deliveries may be unacknowledged (`basic.qos`): for each
@@ -36,10 +40,16 @@ impl Broker {
         prefetch_count: u16,
         global: bool,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::BASIC_QOS, |broker, key| {
+        self.on_channel(now, ch, ids::BASIC_QOS, |broker, caller| {
+            let key = caller.channel;
             if prefetch_size != 0 {
                 let reason = format!("prefetch_size!=0 ({prefetch_size})");
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
+            }
+            if global && broker.options.version() == Version::V4 {
+                let reason = "Feature `global_qos` is deprecated.\n\
+                              By default, this feature is not permitted anymore.";
+                return Err(Fault::new(ReplyCode::InternalError, reason));
             }
             let channel = broker.channel_mut(key);
             let limit = if global {
@@ -70,17 +80,37 @@ impl Broker {
         queue: &str,
         options: ConsumeOptions,
     ) -> Result<SmolStr, AmqpError> {
-        self.on_channel(now, ch, ids::BASIC_CONSUME, |broker, channel| {
-            unmodelled::check(Place::ReplyTo, queue)?;
-            let queue = broker.expand_name(channel, queue)?;
-            if broker.channel_mut(channel).consumers.contains_key(&options.consumer_tag) {
-                let tag = &options.consumer_tag;
+        self.on_channel(now, ch, ids::BASIC_CONSUME, |broker, caller| {
+            let tag = &options.consumer_tag;
+            if broker.channel_mut(caller.channel).has_consumer(tag) {
                 let reason = format!("attempt to reuse consumer tag '{tag}'");
                 return Err(Fault::new(ReplyCode::NotAllowed, reason));
             }
-            let key = broker.named_queue(channel, ch, &queue)?;
-            broker.consume(now, channel, key, options)
+            if queue == REPLY_TO {
+                return broker.consume_replies(caller, options);
+            }
+            let name = broker.expand_name(caller.channel, queue)?;
+            broker.check_queue_access(caller, Access::Read, &name)?;
+            let key = broker.named_queue(caller, &name)?;
+            broker.consume(now, caller.channel, key, options)
         })
+    }
+
+    /// The consumer of a channel's direct replies.
+    fn consume_replies(
+        &mut self,
+        caller: Caller,
+        options: ConsumeOptions,
+    ) -> Result<SmolStr, Fault> {
+        let ConsumeOptions { consumer_tag, no_ack, .. } = options;
+        let has_one = self.channel_mut(caller.channel).reply_consumer.is_some();
+        reply_to::check_consumer(no_ack, has_one)?;
+        let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
+        let name = self.names.reply_to();
+        self.reply_names.insert(name.clone(), caller.channel);
+        let consumer = ReplyConsumer { tag: tag.clone(), name };
+        self.channel_mut(caller.channel).reply_consumer = Some(consumer);
+        Ok(tag)
     }
 
     fn consume(
@@ -91,21 +121,42 @@ impl Broker {
         options: ConsumeOptions,
     ) -> Result<SmolStr, Fault> {
         let ConsumeOptions { consumer_tag, no_ack, exclusive, arguments } = options;
+        let channel = self.channel_mut(channel_key);
+        let (mut prefetch, is_shared) = (channel.prefetch, channel.limiter.is_on());
         let queue = self.queue_mut(key);
-        let what = queue_in_vhost(&queue.more.name);
-        check_consume_arguments(&what, &arguments)?;
-        if queue.more.exclusive_consumer.is_some() || exclusive && queue.consumer_count() > 0 {
+        let what = queue.what();
+        check_consume_arguments(queue.more.kind, &what, &arguments)?;
+        if queue.more.kind != QueueType::Classic && is_shared {
+            let reason = format!("{what} does not support global qos");
+            return Err(Fault::new(ReplyCode::NotImplemented, reason));
+        }
+        let start = match queue.more.kind {
+            QueueType::Stream => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
+            QueueType::Quorum | QueueType::Classic => None,
+        };
+        let is_taken = exclusive && (queue.consumer_count() > 0 || queue.more.single_active);
+        if queue.more.exclusive_consumer.is_some() || is_taken {
             return Err(Fault::refused(format!("{what} in exclusive use")));
         }
         queue.touch(now);
+        if queue.more.kind == QueueType::Quorum && prefetch == 0 {
+            prefetch = UNLIMITED_PREFETCH;
+        }
         let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
-        let prefetch = self.channel_mut(channel_key).prefetch;
         let consumer = Consumer::new(tag.clone(), key, channel_key, !no_ack, prefetch, arguments);
+        let priority = consumer.priority;
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
-        let queue = self.queue_mut(key);
-        queue.ring.push(consumer);
+        let Broker { queues, consumers, .. } = self;
+        let queue = queues.get_mut(key).expect("the queue was just looked up");
         queue.more.exclusive_consumer = exclusive.then_some(consumer);
+        match (start, &mut queue.more.stream) {
+            (Some(start), Some(stream)) => stream.attach(consumer, start),
+            _ => {
+                let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
+                queue.ring.insert(consumer, priority, priority_of);
+            }
+        }
         self.run_queue(now, key);
         Ok(tag)
     }
@@ -122,7 +173,9 @@ impl Broker {
         ch: ChannelId,
         consumer_tag: &str,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::BASIC_CANCEL, |broker, key| {
+        self.on_channel(now, ch, ids::BASIC_CANCEL, |broker, caller| {
+            let key = caller.channel;
+            broker.forget_reply_consumer(key, consumer_tag);
             let channel = broker.channel_mut(key);
             let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
@@ -131,11 +184,12 @@ impl Broker {
                 return Ok(());
             };
             broker.channel_mut(key).remember_cancelled(consumer, tag);
-            if broker.remove_dead_consumers(queue) {
+            if broker.remove_dead_consumers(now, queue) {
                 broker.delete_queue(queue);
                 return Ok(());
             }
             broker.queue_mut(queue).touch(now);
+            broker.run_queue(now, queue);
             let Broker { channels, consumers, .. } = broker;
             if let Some(Channel { limiter, consumers: own, .. }) = channels.get_mut(key)
                 && limiter.is_suspended(queue)
@@ -155,7 +209,7 @@ impl Broker {
     /// # Errors
     ///
     /// `NOT_FOUND`, or `RESOURCE_LOCKED` for another connection's exclusive
-    /// queue.
+    /// queue; `NOT_IMPLEMENTED` for a stream, which closes the connection.
     pub fn basic_get(
         &mut self,
         now: Instant,
@@ -163,38 +217,57 @@ impl Broker {
         queue: &str,
         no_ack: bool,
     ) -> Result<Option<GetOk>, AmqpError> {
-        self.on_channel(now, ch, ids::BASIC_GET, |broker, channel| {
-            let key = broker.named_queue(channel, ch, queue)?;
-            let mut queue = broker.queue_mut(key);
-            if queue.head_expires() {
-                broker.expire(now, key);
-                queue = broker.queue_mut(key);
-            }
-            queue.touch(now);
-            let Some(entry) = queue.ready.pop() else {
-                return Ok(None);
-            };
-            if queue.head_expires() {
-                broker.expire(now, key);
-                queue = broker.queue_mut(key);
-            }
-            let message_count = count(queue.ready.len());
-            queue.unacked += usize::from(!no_ack);
-            let channel = broker.channel_mut(channel);
-            let tag = channel.next_tag();
-            let got = GetOk {
-                delivery_tag: DeliveryTag(tag),
-                redelivered: entry.redelivered(),
-                message_count,
-                message: Arc::clone(&entry.message),
-            };
-            if no_ack {
-                broker.leave(now, key, entry);
-            } else {
-                channel.unacked.push(tag, Unacked { queue: key, consumer: None, entry });
-            }
-            Ok(Some(got))
+        self.on_channel(now, ch, ids::BASIC_GET, |broker, caller| {
+            let name = broker.expand_name(caller.channel, queue)?;
+            broker.check_queue_access(caller, Access::Read, &name)?;
+            let key = broker.named_queue(caller, &name)?;
+            broker.get(now, caller.channel, key, no_ack)
         })
+    }
+
+    fn get(
+        &mut self,
+        now: Instant,
+        channel: ChannelKey,
+        key: QueueKey,
+        no_ack: bool,
+    ) -> Result<Option<GetOk>, Fault> {
+        let mut queue = self.queue_mut(key);
+        if queue.more.stream.is_some() {
+            let reason = format!("basic.get not supported by stream queues {}", queue.what());
+            return Err(Fault::new(ReplyCode::NotImplemented, reason));
+        }
+        if queue.more.settings.expires.is_some() {
+            self.touch_unused(now, key);
+            queue = self.queue_mut(key);
+        }
+        if queue.head_expires() {
+            self.expire(now, key);
+            queue = self.queue_mut(key);
+        }
+        queue.touch(now);
+        let Some(entry) = queue.ready.pop() else {
+            return Ok(None);
+        };
+        if queue.head_expires() {
+            self.expire(now, key);
+            queue = self.queue_mut(key);
+        }
+        let message_count = count(queue.ready.len());
+        let counters = &mut queue.more.counters;
+        counters.get += u64::from(!no_ack);
+        counters.get_no_ack += u64::from(no_ack);
+        counters.redeliver += u64::from(entry.redelivered());
+        queue.unacked += u32::from(!no_ack);
+        let message = queue.more.delivery_counts.shown(&entry);
+        let tag = self.channel_mut(channel).next_tag();
+        let redelivered = entry.redelivered();
+        if no_ack {
+            self.leave(now, key, entry);
+        } else {
+            self.hold(now, channel, tag, Unacked { queue: key, consumer: None, entry });
+        }
+        Ok(Some(GetOk { delivery_tag: DeliveryTag(tag), redelivered, message_count, message }))
     }
 
     /// Acknowledges a delivery, or with `multiple` all up to it (`basic.ack`).
@@ -210,7 +283,7 @@ impl Broker {
         delivery_tag: DeliveryTag,
         multiple: bool,
     ) -> Result<(), AmqpError> {
-        self.settle_tags(now, ch, ids::BASIC_ACK, delivery_tag, multiple, Settle::Drop)
+        self.settle_tags(now, ch, ids::BASIC_ACK, delivery_tag, multiple, Settle::Ack)
     }
 
     /// Refuses a delivery, or with `multiple` all up to it (`basic.nack`): they
@@ -227,7 +300,7 @@ impl Broker {
         multiple: bool,
         requeue: bool,
     ) -> Result<(), AmqpError> {
-        let how = if requeue { Settle::Requeue } else { Settle::Drop };
+        let how = if requeue { Settle::Requeue } else { Settle::Reject };
         self.settle_tags(now, ch, ids::BASIC_NACK, delivery_tag, multiple, how)
     }
 
@@ -243,7 +316,7 @@ impl Broker {
         delivery_tag: DeliveryTag,
         requeue: bool,
     ) -> Result<(), AmqpError> {
-        let how = if requeue { Settle::Requeue } else { Settle::Drop };
+        let how = if requeue { Settle::Requeue } else { Settle::Reject };
         self.settle_tags(now, ch, ids::BASIC_REJECT, delivery_tag, false, how)
     }
 
@@ -256,20 +329,26 @@ impl Broker {
         multiple: bool,
         how: Settle,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, method, |broker, channel| {
-            let unacked = &mut broker.channel_mut(channel).unacked;
+        self.on_channel(now, ch, method, |broker, Caller { channel: key, .. }| {
+            let channel = broker.channel_mut(key);
             let unknown = || Fault::precondition(format!("unknown delivery tag {tag}"));
             if !multiple {
-                let unacked = unacked.remove(tag).ok_or_else(unknown)?;
-                broker.settle_one(now, channel, unacked, how);
+                let unacked = channel.unacked.remove(tag).ok_or_else(unknown)?;
+                match &mut channel.transaction {
+                    Some(waiting) => waiting.settled.push((how, vec![(tag, unacked)])),
+                    None => broker.settle_one(now, key, unacked, how),
+                }
                 return Ok(());
             }
             let taken = if tag == 0 {
-                unacked.remove_all()
+                channel.unacked.remove_all()
             } else {
-                unacked.remove_through(tag).ok_or_else(unknown)?
+                channel.unacked.remove_through(tag).ok_or_else(unknown)?
             };
-            broker.settle(now, channel, taken, how);
+            match &mut channel.transaction {
+                Some(waiting) => waiting.settled.push((how, taken)),
+                None => broker.settle(now, key, taken, how),
+            }
             Ok(())
         })
     }
@@ -295,7 +374,7 @@ impl Broker {
         method: MethodId,
         requeue: bool,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, method, |broker, channel| {
+        self.on_channel(now, ch, method, |broker, Caller { channel, .. }| {
             if !requeue {
                 return Err(Fault::new(ReplyCode::NotImplemented, "requeue=false"));
             }
@@ -305,17 +384,40 @@ impl Broker {
         })
     }
 
-    /// Puts the channel into confirm mode (`confirm.select`): publishes are
-    /// numbered from 1, and confirmed. Once is enough.
-    ///
-    /// # Errors
-    ///
-    /// Only those of a channel that is not open.
-    pub fn confirm_select(&mut self, now: Instant, ch: ChannelId) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::CONFIRM_SELECT, |broker, channel| {
-            broker.channel_mut(channel).confirms.get_or_insert_with(Confirms::new);
-            Ok(())
-        })
+    /// The consumer of direct replies goes, if this is its tag.
+    fn forget_reply_consumer(&mut self, key: ChannelKey, tag: &str) {
+        let channel = self.channel_mut(key);
+        if let Some(gone) = channel.reply_consumer.take_if(|consumer| consumer.tag == tag) {
+            self.reply_names.swap_remove(&gone.name);
+        }
+    }
+
+    /// Closes a channel that has held a delivery for too long.
+    pub(super) fn check_consumer_timeout(&mut self, now: Instant, at: Instant, key: ChannelKey) {
+        let Some(timeout) = self.options.consumer_timeout() else { return };
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        if channel.timeout_armed != Some(at) {
+            return;
+        }
+        channel.timeout_armed = None;
+        let Some(due) = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout))
+        else {
+            return;
+        };
+        let id = channel.id;
+        if due > now {
+            channel.timeout_armed = Some(due);
+            self.timers.set(due, Timer::Channel(key));
+            return;
+        }
+        let reason = format!(
+            "delivery acknowledgement on channel {} timed out. Timeout value used: {} ms. This \
+             timeout value can be configured, see consumers doc guide to learn more",
+            id.number,
+            timeout.as_millis()
+        );
+        let error = self.fail(now, id, Fault::precondition(reason).of(MethodId::NONE));
+        self.push(id, Event::ChannelClose(Box::new(error)));
     }
 
     /// A channel that is known to be open.
@@ -324,8 +426,12 @@ impl Broker {
     }
 }
 
-/// Refuses what a consumer of a classic queue cannot have.
-fn check_consume_arguments(what: &str, arguments: &FieldTable) -> Result<(), Fault> {
+/// Refuses what a consumer of a queue of this type cannot have.
+fn check_consume_arguments(
+    kind: QueueType,
+    what: &str,
+    arguments: &FieldTable,
+) -> Result<(), Fault> {
     if let Some(value) = arguments.get("x-priority")
         && value.as_integer().is_none()
     {
@@ -334,13 +440,32 @@ fn check_consume_arguments(what: &str, arguments: &FieldTable) -> Result<(), Fau
             value.type_name()
         )));
     }
-    unmodelled::check_table(Place::ConsumerArgument, arguments)?;
-    if arguments.get("x-stream-offset").is_some() {
+    if arguments.get("x-stream-offset").is_some() && kind != QueueType::Stream {
         return Err(Fault::precondition(format!(
-            "invalid arg 'x-stream-offset' for {what} of queue type rabbit_classic_queue"
+            "invalid arg 'x-stream-offset' for {what} of queue type {}",
+            kind.module()
         )));
     }
     Ok(())
+}
+
+/// Where a consumer of a stream begins, which must have a prefetch count.
+fn stream_start(
+    now: Instant,
+    what: &str,
+    no_ack: bool,
+    prefetch: u16,
+    arguments: &FieldTable,
+) -> Result<Start, Fault> {
+    if no_ack {
+        let reason = format!("automatic acknowledgement not supported by stream queues {what}");
+        return Err(Fault::new(ReplyCode::NotImplemented, reason));
+    }
+    if prefetch == 0 {
+        let reason = format!("consumer prefetch count is not set for '{what}'");
+        return Err(Fault::precondition(reason));
+    }
+    Start::parse(now, what, arguments.get("x-stream-offset"))
 }
 
 #[cfg(test)]
@@ -351,13 +476,14 @@ mod tests {
     #[test]
     fn consumer_arguments_are_checked() {
         let check = |name: &str, value: FieldValue| {
-            check_consume_arguments("queue 'q' in vhost '/'", &FieldTable::new().with(name, value))
+            let arguments = FieldTable::new().with(name, value);
+            check_consume_arguments(QueueType::Classic, "queue 'q' in vhost '/'", &arguments)
         };
         assert_eq!(
             check("x-priority", "a".into()).unwrap_err().reason,
             "invalid arg 'x-priority' for queue 'q' in vhost '/': \"expected integer, got longstr\""
         );
-        assert_eq!(check("x-priority", 1.into()).unwrap_err().code, ReplyCode::NotImplemented);
+        assert!(check("x-priority", 1.into()).is_ok());
         assert!(check("x-cancel-on-ha-failover", true.into()).is_ok());
     }
 }

@@ -1,25 +1,28 @@
 //! Connections and channels: opening, closing, and what goes with them.
 
+use super::alarm::Block;
 use super::{Broker, Connection, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Entry;
-use crate::rabbitmq::method::{ConnectionOptions, ids};
+use crate::rabbitmq::method::{ConnectionOptions, Event, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many channels a connection may have, by the server's default.
-const CHANNEL_MAX: usize = 2_047;
+const CHANNEL_MAX: u16 = 2_047;
 
 impl Broker {
     /// Opens a connection (`connection.open`).
     ///
     /// # Errors
     ///
-    /// `NOT_ALLOWED` for a vhost other than `/`, `CONNECTION_FORCED` while the
-    /// broker is down, `COMMAND_INVALID` if it is open already.
+    /// `ACCESS_REFUSED` for an unknown user or a wrong password, `NOT_ALLOWED`
+    /// for a vhost that does not exist or that the user has no permissions in, or
+    /// at a limit, `CONNECTION_FORCED` while the broker is down,
+    /// `COMMAND_INVALID` if it is open already. Each closes the connection.
     pub fn connection_open(
         &mut self,
         now: Instant,
@@ -29,23 +32,37 @@ impl Broker {
         if !self.running {
             return Err(self.not_connected(id, ids::CONNECTION_OPEN));
         }
-        let fault = if self.connections.contains_key(&id) {
+        let opened = if self.connections.contains_key(&id) {
             let reason = format!("connection {id} is open already");
-            Fault::new(ReplyCode::CommandInvalid, reason)
-        } else if options.virtual_host != "/" {
-            let reason = format!("vhost {} not found", options.virtual_host);
-            Fault::new(ReplyCode::NotAllowed, reason)
+            Err(Fault::new(ReplyCode::CommandInvalid, reason))
+        } else if !self.authenticate(&options.user, &options.password) {
+            let reason = "Login was refused using authentication mechanism PLAIN. For details see \
+                          the broker logfile.";
+            Err(Fault::refused(reason))
         } else {
-            let connection = Connection {
-                options,
-                channels: BTreeSet::new(),
-                exclusive_queues: BTreeSet::new(),
-            };
-            self.connections.insert(id, connection);
-            return Ok(());
+            self.opened_vhost(&options)
         };
-        self.drop_connection(now, id);
-        Err(fault.of(ids::CONNECTION_OPEN))
+        let vhost = match opened {
+            Ok(vhost) => vhost,
+            Err(fault) => {
+                self.drop_connection(now, id);
+                let error = fault.of(ids::CONNECTION_OPEN);
+                return Err(AmqpError { scope: Scope::Connection, ..error });
+            }
+        };
+        let wanted = options.channel_max;
+        let connection = Connection {
+            options,
+            vhost,
+            channel_max: if wanted == 0 { CHANNEL_MAX } else { wanted.min(CHANNEL_MAX) },
+            heartbeats: None,
+            block: Block::None,
+            channels: BTreeSet::new(),
+            exclusive_queues: BTreeSet::new(),
+        };
+        self.connections.insert(id, connection);
+        self.start_heartbeats(now, id);
+        Ok(())
     }
 
     /// Closes a connection as its client asks (`connection.close`): its
@@ -79,10 +96,10 @@ impl Broker {
     /// `NOT_ALLOWED` if the connection has 2,047 channels. Both close the
     /// connection.
     pub fn channel_open(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
-        let Some(connection) = self.connections.get_mut(&id.connection) else {
+        let Some(connection) = self.connections.get(&id.connection) else {
             return Err(self.not_connected(id.connection, ids::CHANNEL_OPEN));
         };
-        if let Some(Session::Open(_)) = self.sessions.get(&id) {
+        if let Some(Session::Open(..)) = self.sessions.get(&id) {
             let fault = Fault::new(ReplyCode::ChannelError, "second 'channel.open' seen");
             return Err(self.fail(now, id, fault.of(ids::CHANNEL_OPEN)));
         }
@@ -90,18 +107,27 @@ impl Broker {
             let fault = Fault::new(ReplyCode::ChannelError, NOT_ON_CHANNEL_0);
             return Err(self.fail(now, id, fault.of(ids::CHANNEL_OPEN)));
         }
-        let open = connection.channels.len();
-        if open >= CHANNEL_MAX && !connection.channels.contains(&id.number) {
-            let reason = format!(
-                "number of channels opened ({open}) has reached the negotiated channel_max \
-                 ({CHANNEL_MAX})"
-            );
-            let fault = Fault::new(ReplyCode::NotAllowed, reason);
-            return Err(self.fail(now, id, fault.of(MethodId::NONE)));
+        let (open, max) = (connection.channels.len(), connection.channel_max);
+        let vhost = connection.vhost;
+        if !connection.channels.contains(&id.number) {
+            if open >= usize::from(max) {
+                let reason = format!(
+                    "number of channels opened ({open}) has reached the negotiated channel_max \
+                     ({max})"
+                );
+                let fault = Fault::new(ReplyCode::NotAllowed, reason);
+                return Err(self.fail(now, id, fault.of(MethodId::NONE)));
+            }
+            self.check_channel_limit(id.connection)
+                .map_err(|fault| self.fail(now, id, fault.of(MethodId::NONE)))?;
         }
-        connection.channels.insert(id.number);
-        let channel = self.channels.insert(Channel::new(id));
-        self.sessions.insert(id, Session::Open(channel));
+        if let Some(connection) = self.connections.get_mut(&id.connection) {
+            connection.channels.insert(id.number);
+        }
+        let mut channel = Channel::new(id);
+        channel.is_unrestricted = self.is_unrestricted(id);
+        let channel = self.channels.insert(channel);
+        self.sessions.insert(id, Session::Open(channel, vhost));
         Ok(())
     }
 
@@ -114,7 +140,10 @@ impl Broker {
     /// `CHANNEL_ERROR` if it is not open; this closes the connection.
     pub fn channel_close(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
         match self.sessions.swap_remove(&id) {
-            Some(Session::Open(channel)) => self.close_channels(now, &[channel]),
+            Some(Session::Open(channel, _)) => {
+                self.close_channels(now, &[channel]);
+                self.publish_dead_letters(now);
+            }
             Some(Session::Failed(_)) => {}
             None => return Err(self.not_open(now, id, ids::CHANNEL_CLOSE)),
         }
@@ -122,6 +151,30 @@ impl Broker {
             connection.channels.remove(&id.number);
         }
         Ok(())
+    }
+
+    /// Refuses what a client sent before it could become a method, as if that
+    /// method had failed: with `error` on an open channel, for that it is not open
+    /// on one that is not, and not at all on one the broker has closed.
+    pub(crate) fn refuse(
+        &mut self,
+        now: Instant,
+        id: ChannelId,
+        method: MethodId,
+        error: AmqpError,
+    ) {
+        let mark = self.outputs.len();
+        let error = match self.sessions.get(&id) {
+            _ if !self.connections.contains_key(&id.connection) => return,
+            Some(Session::Failed(_)) => return,
+            Some(Session::Open(..)) => self.fail(now, id, error),
+            None => self.not_open(now, id, method),
+        };
+        let (channel, event) = match error.scope {
+            Scope::Channel => (id.number, Event::ChannelClose(Box::new(error))),
+            Scope::Connection => (ChannelNumber(0), Event::ConnectionClose(Box::new(error))),
+        };
+        self.outputs.insert(mark, Output { connection: id.connection, channel, event });
     }
 
     /// Takes a connection and all that is its own away.
@@ -132,7 +185,7 @@ impl Broker {
         let mut channels = Vec::new();
         for number in connection.channels {
             let id = ChannelId { connection: id, number };
-            if let Some(Session::Open(channel)) = self.sessions.swap_remove(&id) {
+            if let Some(Session::Open(channel, _)) = self.sessions.swap_remove(&id) {
                 channels.push(channel);
             }
         }
@@ -140,6 +193,7 @@ impl Broker {
         for queue in connection.exclusive_queues {
             self.delete_queue(queue);
         }
+        self.publish_dead_letters(now);
     }
 
     /// Takes channels of one connection away, all at once: none of them gets
@@ -154,12 +208,17 @@ impl Broker {
             for (_, consumer) in channel.consumers.drain(..) {
                 left.extend(self.consumers.remove(consumer).map(|consumer| consumer.queue));
             }
-            for unacked in channel.unacked.remove_all() {
+            if let Some(consumer) = channel.reply_consumer.take() {
+                self.reply_names.swap_remove(&consumer.name);
+            }
+            let transaction = channel.transaction.take().map(|transaction| transaction.settled);
+            let settled = transaction.into_iter().flatten().flat_map(|(_, taken)| taken);
+            for (_, unacked) in channel.unacked.remove_all().into_iter().chain(settled) {
                 returned.entry(unacked.queue).or_default().push(unacked.entry);
             }
         }
         for &key in &left {
-            if self.remove_dead_consumers(key) {
+            if self.remove_dead_consumers(now, key) {
                 self.delete_queue(key);
             }
         }
@@ -171,15 +230,17 @@ impl Broker {
             };
             let mut entries = returned.remove(&key).unwrap_or_default();
             entries.sort_by_key(Entry::position);
-            queue.unacked -= entries.len();
-            self.put_back(now, key, entries);
+            queue.unacked -= entries.len() as u32;
+            if queue.more.stream.is_none() {
+                self.put_back(now, key, entries);
+            }
             self.run_queue(now, key);
         }
     }
 
     /// Drops consumers that are gone from a queue. Says whether the queue is
     /// to go after them.
-    pub(super) fn remove_dead_consumers(&mut self, key: QueueKey) -> bool {
+    pub(super) fn remove_dead_consumers(&mut self, now: Instant, key: QueueKey) -> bool {
         let consumers = &self.consumers;
         let Some(queue) = self.queues.get_mut(key) else {
             return false;
@@ -187,6 +248,15 @@ impl Broker {
         queue.ring.retain(|consumer| consumers.get(consumer).is_some());
         queue.more.blocked.retain(|&consumer| consumers.get(consumer).is_some());
         queue.more.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
-        queue.more.auto_delete && queue.consumer_count() == 0
+        queue.more.active.take_if(|consumer| consumers.get(*consumer).is_none());
+        if let Some(stream) = &mut queue.more.stream {
+            stream.retain(|consumer| consumers.get(consumer).is_some());
+        }
+        if queue.consumer_count() > 0 {
+            return false;
+        }
+        let is_over = queue.more.auto_delete;
+        self.touch_unused(now, key);
+        is_over
     }
 }

@@ -1,33 +1,52 @@
-//! Handing out messages: who gets the next one, and what comes back.
+//! Handing out messages: what a queue takes in, and who gets the next one.
 //!
 //! The invariant that everything here keeps: when a method is done, a queue
 //! with ready messages has no consumer that could take one.
 
-use super::{Broker, Timer, arm};
+use super::Broker;
+use super::timer::{OfQueue, Timer};
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::consumer::ConsumerKey;
+use crate::rabbitmq::confirm::Verdict;
+use crate::rabbitmq::consumer::{Consumer, ConsumerKey};
+use crate::rabbitmq::dead_letter::Reason;
 use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::{Entry, Message};
 use crate::rabbitmq::method::{Event, Output};
 use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::settings::{Overflow, QueueType};
 use crate::rabbitmq::unacked::Unacked;
-use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
-
-/// What becomes of unacknowledged messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settle {
-    /// They leave the queue.
-    Drop,
-    /// They go back to their places.
-    Requeue,
-}
 
 impl Broker {
     /// A queue takes a message that was routed to it, and that may have a time
-    /// to expire at.
+    /// to expire at; or it refuses it.
     pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        message: Arc<Message>,
+        mut expiry: Option<Instant>,
+        confirm: Option<(ChannelKey, u64)>,
+    ) {
+        let queue = self.queues.get_mut(key).expect("only live queues are routed to");
+        queue.more.counters.publish += 1;
+        if !queue.is_plain {
+            if queue.more.stream.is_some() {
+                return self.append(now, key, &message, confirm);
+            }
+            if let Some(overflow) = queue.refuses(&message) {
+                return self.refuse_publish(key, message, overflow, confirm);
+            }
+            if let Some(ttl) = queue.more.settings.message_ttl {
+                let at = now.saturating_add(ttl);
+                expiry = Some(expiry.map_or(at, |own| own.min(at)));
+            }
+        }
+        self.enqueue(now, key, message, expiry, confirm);
+    }
+
+    fn enqueue(
         &mut self,
         now: Instant,
         key: QueueKey,
@@ -39,11 +58,12 @@ impl Broker {
         let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
         let queue = self.queues.get_mut(key).expect("only live queues are routed to");
         let position = queue.take_position();
+        let keeps = queue.keeps(&message);
         if let Some(journal) = &mut queue.journal {
             // What an auto-acknowledging consumer takes at once needs no disk.
-            if message.properties().is_persistent() && !is_done {
+            if keeps && !is_done {
                 journal.publish(now, position, confirm.take());
-                arm(&mut self.timers, key, journal);
+                self.timers.arm_journal(key, journal);
             } else {
                 journal.touch(now);
             }
@@ -56,10 +76,11 @@ impl Broker {
             queue.more.expiries.insert(position, at);
         }
         match taker {
-            Some(consumer) => drop(self.give(consumer, entry)),
+            Some(consumer) => drop(self.give(now, consumer, entry)),
             None => {
                 queue.ready.push(entry);
-                if expiry.is_some() {
+                let has_dropped = !queue.is_plain && self.drop_head(now, key);
+                if expiry.is_some() || has_dropped {
                     self.expire(now, key);
                 }
             }
@@ -69,16 +90,49 @@ impl Broker {
         }
     }
 
+    /// A queue at its limit refuses a message.
+    fn refuse_publish(
+        &mut self,
+        key: QueueKey,
+        message: Arc<Message>,
+        overflow: Overflow,
+        confirm: Option<(ChannelKey, u64)>,
+    ) {
+        if overflow == Overflow::RejectPublishDlx {
+            self.bury(key, message, Reason::MaxLength);
+        }
+        if let Some((channel, seqno)) = confirm {
+            self.settle_publish(channel, seqno, Verdict::Nack);
+        }
+    }
+
+    /// Drops messages at the head of a queue that is longer than it may be.
+    /// Says whether there were any.
+    pub(super) fn drop_head(&mut self, now: Instant, key: QueueKey) -> bool {
+        let mut has_dropped = false;
+        while let Some(queue) = self.queues.get_mut(key)
+            && queue.is_too_long()
+            && let Some(entry) = queue.ready.pop()
+        {
+            has_dropped = true;
+            self.die(now, key, entry, Reason::MaxLength);
+        }
+        has_dropped
+    }
+
     /// Hands out ready messages for as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
         self.expire(now, key);
+        if self.queues.get(key).is_some_and(|queue| queue.more.stream.is_some()) {
+            return self.run_stream(now, key);
+        }
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
             && let Some(consumer) = self.next_consumer(key)
         {
             let queue = self.queue_mut(key);
             let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
             let next_expires = queue.head_expires();
-            if let Some(entry) = self.give(consumer, entry) {
+            if let Some(entry) = self.give(now, consumer, entry) {
                 self.leave(now, key, entry);
             }
             if next_expires {
@@ -100,12 +154,12 @@ impl Broker {
             if at > now {
                 if expiries.armed.is_none_or(|armed| at < armed) {
                     expiries.armed = Some(at);
-                    self.timers.push(Reverse((at, key, Timer::Expiry)));
+                    self.timers.set(at, Timer::Queue(key, OfQueue::Head));
                 }
                 return;
             }
             if let Some(entry) = queue.ready.pop() {
-                self.leave(now, key, entry);
+                self.die(now, key, entry, Reason::Expired);
             }
         }
     }
@@ -114,6 +168,9 @@ impl Broker {
     /// the head that cannot take a message leave the ring on the way.
     fn next_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
+        if queue.more.single_active {
+            return self.active_consumer(key);
+        }
         while let Some(head) = queue.ring.head() {
             let consumer = self.consumers.get(head).expect("a ring holds live consumers");
             let channel =
@@ -122,7 +179,8 @@ impl Broker {
                 && consumer.has_credit()
                 && channel.limiter.admits(key)
             {
-                queue.ring.rotate();
+                let consumers = &self.consumers;
+                queue.ring.rotate(|c| consumers.get(c).map_or(0, |c| c.priority));
                 return Some(head);
             }
             queue.ring.pop();
@@ -131,10 +189,32 @@ impl Broker {
         None
     }
 
+    /// The one consumer that gets messages, if it can take one.
+    fn active_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
+        let queue = self.queues.get_mut(key)?;
+        let active = *queue.more.active.get_or_insert(queue.ring.head()?);
+        let consumer = self.consumers.get(active).expect("an active consumer is alive");
+        let channel =
+            self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
+        let can_take = !channel.limiter.is_suspended(key)
+            && consumer.has_credit()
+            && channel.limiter.admits(key);
+        can_take.then_some(active)
+    }
+
     /// Sends a message to a consumer. Gives it back if it needs no
     /// acknowledgement: it is done with.
-    fn give(&mut self, key: ConsumerKey, entry: Entry) -> Option<Entry> {
+    fn give(&mut self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
         let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
+        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        let message = match queue.is_plain {
+            true => Arc::clone(&entry.message),
+            false => queue.more.delivery_counts.shown(&entry),
+        };
+        let counters = &mut queue.more.counters;
+        counters.redeliver += u64::from(entry.redelivered());
+        counters.deliver += u64::from(consumer.ack_required);
+        counters.deliver_no_ack += u64::from(!consumer.ack_required);
         let channel =
             self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
         let tag = channel.next_tag();
@@ -145,7 +225,7 @@ impl Broker {
                 consumer_tag: consumer.tag.clone(),
                 delivery_tag: DeliveryTag(tag),
                 redelivered: entry.redelivered(),
-                message: Arc::clone(&entry.message),
+                message,
             },
         });
         if !consumer.ack_required {
@@ -153,144 +233,52 @@ impl Broker {
         }
         consumer.spend();
         channel.limiter.sent();
-        let queue = consumer.queue;
-        channel.unacked.push(tag, Unacked { queue, consumer: Some(key), entry });
-        self.queue_mut(queue).unacked += 1;
+        queue.unacked += 1;
+        if !consumer.has_credit() && queue.more.kind == QueueType::Quorum {
+            // A quorum queue looks at credit before it asks.
+            queue.ring.retain(|other| other != key);
+            queue.more.blocked.push(key);
+        }
+        let (owner, channel_key) = (consumer.queue, consumer.channel);
+        self.hold(now, channel_key, tag, Unacked { queue: owner, consumer: Some(key), entry });
         None
+    }
+
+    /// A channel holds a delivery until it is settled.
+    pub(super) fn hold(&mut self, now: Instant, key: ChannelKey, tag: u64, unacked: Unacked) {
+        let channel = self.channels.get_mut(key).expect("who is given a message is there");
+        channel.unacked.push(now, tag, unacked);
+        if channel.timeout_armed.is_none()
+            && let Some(timeout) = self.options.consumer_timeout()
+        {
+            let at = now.saturating_add(timeout);
+            channel.timeout_armed = Some(at);
+            self.timers.set(at, Timer::Channel(key));
+        }
     }
 
     /// A message has left its queue for good.
     pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
         let queue = self.queues.get_mut(key).expect("the queue was just looked at");
         let expiry = if entry.expires() { queue.more.expiries.remove(&entry) } else { None };
+        let keeps = queue.keeps(&entry.message);
+        if !queue.is_plain {
+            queue.more.delivery_counts.remove(entry.position());
+        }
         if let Some(journal) = &mut queue.journal {
-            if entry.message.properties().is_persistent() {
+            if keeps {
                 journal.ack(now, entry, expiry);
-                arm(&mut self.timers, key, journal);
+                self.timers.arm_journal(key, journal);
             } else {
                 journal.touch(now);
             }
         }
     }
 
-    /// Settles one delivery of a channel.
-    pub(super) fn settle_one(
-        &mut self,
-        now: Instant,
-        channel: ChannelKey,
-        unacked: Unacked,
-        how: Settle,
-    ) {
-        let Unacked { queue, consumer, entry } = unacked;
-        if let Some(owner) = self.queues.get_mut(queue) {
-            owner.unacked -= 1;
-            let unblocked = self.refund(channel, queue, consumer, 1);
-            match how {
-                Settle::Drop => self.leave(now, queue, entry),
-                Settle::Requeue => self.put_back(now, queue, vec![entry]),
-            }
-            if unblocked || how == Settle::Requeue {
-                self.run_queue(now, queue);
-            }
-        }
-        self.below_limit(now, channel, usize::from(consumer.is_some()));
-    }
-
-    /// Settles deliveries of a channel: queue by queue, and there consumer tag
-    /// by consumer tag.
-    pub(super) fn settle(
-        &mut self,
-        now: Instant,
-        channel: ChannelKey,
-        mut taken: Vec<Unacked>,
-        how: Settle,
-    ) {
-        let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
-        taken.sort_by(|a, b| {
-            let by_position = || a.entry.position().cmp(&b.entry.position());
-            self.settling_order(channel, a, b).then_with(by_position)
-        });
-        let mut rest = taken.into_iter().peekable();
-        while let Some(first) = rest.next() {
-            let mut group = vec![first];
-            while let Some(next) =
-                rest.next_if(|next| self.settling_order(channel, &group[0], next).is_eq())
-            {
-                group.push(next);
-            }
-            self.settle_group(now, channel, group, how);
-        }
-        self.below_limit(now, channel, delivered);
-    }
-
-    /// The order in which the server settles deliveries of a channel: queue by
-    /// queue, and there by the consumers' tags, with fetched ones first. A
-    /// consumer that was cancelled counts with its tag.
-    fn settling_order(&self, channel: ChannelKey, a: &Unacked, b: &Unacked) -> Ordering {
-        let tag = |unacked: &Unacked| {
-            let key = unacked.consumer?;
-            let live = self.consumers.get(key).map(|consumer| &*consumer.tag);
-            live.or_else(|| self.channels.get(channel)?.cancelled_tag(key))
-        };
-        let by_tag = || match a.consumer == b.consumer {
-            true => Ordering::Equal,
-            false => tag(a).cmp(&tag(b)),
-        };
-        a.queue.cmp(&b.queue).then_with(by_tag)
-    }
-
-    /// Settles deliveries of one queue to the consumers of one tag, of which at
-    /// most one is not cancelled.
-    fn settle_group(
-        &mut self,
-        now: Instant,
-        channel: ChannelKey,
-        group: Vec<Unacked>,
-        how: Settle,
-    ) {
-        let queue = group[0].queue;
-        let is_live = |key: &ConsumerKey| self.consumers.get(*key).is_some();
-        let consumer = group.iter().find_map(|unacked| unacked.consumer.filter(is_live));
-        let its_own = group.iter().filter(|unacked| unacked.consumer == consumer).count();
-        let Some(owner) = self.queues.get_mut(queue) else {
-            return;
-        };
-        owner.unacked -= group.len();
-        let unblocked = self.refund(channel, queue, consumer, its_own);
-        let entries = group.into_iter().map(|unacked| unacked.entry);
-        match how {
-            Settle::Drop => entries.for_each(|entry| self.leave(now, queue, entry)),
-            Settle::Requeue => self.put_back(now, queue, entries.collect()),
-        }
-        if unblocked || how == Settle::Requeue {
-            self.run_queue(now, queue);
-        }
-    }
-
-    /// Deliveries of a consumer are no longer outstanding. Says whether that
-    /// may have let blocked consumers back into the ring.
-    fn refund(
-        &mut self,
-        channel: ChannelKey,
-        key: QueueKey,
-        consumer: Option<ConsumerKey>,
-        count: usize,
-    ) -> bool {
-        let was_at_limit = consumer
-            .and_then(|consumer| self.consumers.get_mut(consumer))
-            .is_some_and(|consumer| consumer.refund(count));
-        if was_at_limit {
-            self.unblock(channel, key);
-        }
-        was_at_limit
-    }
-
-    /// Puts messages, in order of position, back to their places.
-    pub(super) fn put_back(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
-        entries = entries.into_iter().map(Entry::again).collect();
-        let queue = self.queue_mut(key);
-        queue.touch(now);
-        queue.ready.restore(entries);
+    /// A message leaves its queue, which gives it up.
+    pub(super) fn die(&mut self, now: Instant, key: QueueKey, entry: Entry, reason: Reason) {
+        self.bury(key, Arc::clone(&entry.message), reason);
+        self.leave(now, key, entry);
     }
 
     /// The channel's blocked consumers of a queue that have credit again join
@@ -304,18 +292,11 @@ impl Broker {
             let consumer = consumers.get(blocked).expect("a queue holds live consumers");
             let stays = consumer.channel != channel || !consumer.has_credit();
             if !stays {
-                ring.push(blocked);
+                let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
+                ring.insert(blocked, consumer.priority, priority_of);
             }
             stays
         });
-    }
-
-    /// Deliveries that count for the channel's shared limit were settled.
-    fn below_limit(&mut self, now: Instant, key: ChannelKey, settled: usize) {
-        if let Some(channel) = self.channels.get_mut(key) {
-            let resumed = channel.limiter.settled(settled);
-            self.resume(now, key, resumed);
-        }
     }
 
     /// Queues may send to this channel again; they do, in the order in which
@@ -327,7 +308,7 @@ impl Broker {
         }
     }
 
-    fn consumer(&self, key: ConsumerKey) -> &crate::rabbitmq::consumer::Consumer {
+    pub(super) fn consumer(&self, key: ConsumerKey) -> &Consumer {
         self.consumers.get(key).expect("the consumer was just chosen")
     }
 

@@ -1,15 +1,15 @@
 //! The methods of class exchange.
 
-use super::Broker;
+use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::error::{AmqpError, Fault, exchange_in_vhost};
-use crate::rabbitmq::exchange::{Exchange, Kind};
+use crate::rabbitmq::exchange::{Binding, Destination, Exchange, ExchangeKey, Kind};
 use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{ExchangeOptions, ids};
+use crate::rabbitmq::method::{ExchangeBindOptions, ExchangeOptions, ids};
 use crate::rabbitmq::table::FieldValue;
-use crate::rabbitmq::unmodelled::{self, Place};
+use crate::rabbitmq::user::Access;
+use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
-use std::sync::Arc;
 
 /// The exchanges every vhost has.
 const SYSTEM: &[(&str, Kind)] = &[
@@ -26,7 +26,7 @@ const SYSTEM: &[(&str, Kind)] = &[
 const TRACE: &str = "amq.rabbitmq.trace";
 
 impl Broker {
-    pub(super) fn declare_system_exchanges(&mut self) {
+    pub(super) fn declare_system_exchanges(&mut self, vhost: VHostKey) {
         for &(name, kind) in SYSTEM {
             let options = ExchangeOptions {
                 kind: kind.name().into(),
@@ -34,9 +34,24 @@ impl Broker {
                 internal: name == TRACE,
                 ..ExchangeOptions::default()
             };
-            let name = SmolStr::new_static(name);
-            self.exchanges.insert(name.clone(), Exchange::new(name, kind, options));
+            self.insert_exchange(vhost, SmolStr::new_static(name), kind, options);
         }
+    }
+
+    /// Makes an exchange.
+    pub(super) fn insert_exchange(
+        &mut self,
+        vhost: VHostKey,
+        name: SmolStr,
+        kind: Kind,
+        options: ExchangeOptions,
+    ) -> ExchangeKey {
+        let vhost_name = self.vhost(vhost).name.clone();
+        let exchange = Exchange::new((vhost, vhost_name), name.clone(), kind, options);
+        let key = self.exchanges.insert(exchange);
+        self.vhost_mut(vhost).exchanges.insert(name, key);
+        self.apply_policies_to_exchange(key);
+        key
     }
 
     /// Declares an exchange (`exchange.declare`): makes it, or makes sure that
@@ -55,20 +70,26 @@ impl Broker {
         name: &str,
         options: ExchangeOptions,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::EXCHANGE_DECLARE, |broker, _| {
-            broker.declare_exchange(name, options)
+        self.on_channel(now, ch, ids::EXCHANGE_DECLARE, |broker, caller| {
+            broker.declare_exchange(caller, name, options)
         })
     }
 
-    fn declare_exchange(&mut self, name: &str, options: ExchangeOptions) -> Result<(), Fault> {
+    fn declare_exchange(
+        &mut self,
+        caller: Caller,
+        name: &str,
+        options: ExchangeOptions,
+    ) -> Result<(), Fault> {
         let name = without_line_ends(name);
         if options.passive {
             check_not_default(&name)?;
-            return self.exchange(&name).map(drop);
+            return self.exchange_key(caller.vhost, &name).map(drop);
         }
         let kind = Kind::parse(&options.kind)?;
         check_not_default(&name)?;
-        if let Some(exchange) = self.exchanges.get(&name) {
+        self.check_exchange_access(caller, Access::Configure, &name)?;
+        if let Ok((_, exchange)) = self.named_exchange(caller, &name) {
             return exchange.check_equivalent(kind, &options);
         }
         if name.starts_with("amq.") {
@@ -76,17 +97,21 @@ impl Broker {
                 "exchange name '{name}' contains reserved prefix 'amq.*'"
             )));
         }
-        if let Some(value) = options.arguments.get("alternate-exchange")
-            && !matches!(value, FieldValue::String(_))
-        {
-            return Err(Fault::precondition(format!(
-                "invalid type '{}' for arg 'alternate-exchange' in {}",
-                value.type_name(),
-                exchange_in_vhost(&name)
-            )));
+        let what = || exchange_in_vhost(&self.vhost(caller.vhost).name, &name);
+        if let Some(value) = options.arguments.get("alternate-exchange") {
+            let FieldValue::String(_) = value else {
+                return Err(Fault::precondition(format!(
+                    "invalid type '{}' for arg 'alternate-exchange' in {}",
+                    value.type_name(),
+                    what()
+                )));
+            };
+            let alternate = value.as_str().unwrap_or_default();
+            self.check_exchange_access(caller, Access::Read, &name)?;
+            self.check_exchange_access(caller, Access::Write, alternate)?;
         }
-        unmodelled::check_table(Place::ExchangeArgument, &options.arguments)?;
-        self.exchanges.insert(name.clone(), Exchange::new(name, kind, options));
+        kind.check_arguments(&options.arguments)?;
+        self.insert_exchange(caller.vhost, name, kind, options);
         Ok(())
     }
 
@@ -104,47 +129,160 @@ impl Broker {
         name: &str,
         if_unused: bool,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::EXCHANGE_DELETE, |broker, _| {
+        self.on_channel(now, ch, ids::EXCHANGE_DELETE, |broker, caller| {
             let name = without_line_ends(name);
             check_not_default(&name)?;
             if name.starts_with("amq.") {
-                let what = exchange_in_vhost(&name);
+                let what = exchange_in_vhost(&broker.vhost(caller.vhost).name, &name);
                 return Err(Fault::refused(format!("deletion of system {what} not allowed")));
             }
-            if let Some(exchange) = broker.exchanges.get(&name)
-                && if_unused
-                && !exchange.is_unused()
-            {
-                let what = exchange_in_vhost(&name);
+            broker.check_exchange_access(caller, Access::Configure, &name)?;
+            let Ok((key, exchange)) = broker.named_exchange(caller, &name) else {
+                return Ok(());
+            };
+            if if_unused && !exchange.is_unused() {
+                let what = exchange.what();
                 return Err(Fault::precondition(format!("{what} in use")));
             }
-            broker.remove_exchange(&name);
+            broker.remove_exchange(key);
             Ok(())
         })
     }
 
-    /// The exchange of this name.
-    pub(super) fn exchange(&mut self, name: &str) -> Result<&mut Exchange, Fault> {
-        self.exchanges.get_mut(name).ok_or_else(|| Fault::no_exchange(name))
+    /// Binds an exchange to another (`exchange.bind`, an extension of
+    /// RabbitMQ's): what the source routes there goes on through the
+    /// destination. A binding that exists is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if either does not exist, `ACCESS_REFUSED` for the default
+    /// exchange, `PRECONDITION_FAILED` for a senseless `x-match`.
+    pub fn exchange_bind(
+        &mut self,
+        now: Instant,
+        ch: ChannelId,
+        binding: ExchangeBindOptions,
+    ) -> Result<(), AmqpError> {
+        self.on_channel(now, ch, ids::EXCHANGE_BIND, |broker, caller| {
+            let (source, binding) = broker.exchange_binding(caller, binding)?;
+            let exchange = broker.exchanges.get_mut(source).expect("it was just looked up");
+            exchange.check_binding(&binding.routing_key, &binding.arguments)?;
+            broker.insert_binding(source, binding);
+            Ok(())
+        })
     }
 
-    /// Removes an exchange, if it exists, and its bindings.
-    pub(super) fn remove_exchange(&mut self, name: &str) {
-        let Some(exchange) = self.exchanges.swap_remove(name) else {
+    /// Removes a binding between exchanges (`exchange.unbind`); the arguments
+    /// must be the same. Removing one that does not exist is fine.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if either exchange does not exist, `ACCESS_REFUSED` for the
+    /// default exchange.
+    pub fn exchange_unbind(
+        &mut self,
+        now: Instant,
+        ch: ChannelId,
+        binding: ExchangeBindOptions,
+    ) -> Result<(), AmqpError> {
+        self.on_channel(now, ch, ids::EXCHANGE_UNBIND, |broker, caller| {
+            let found = broker.exchange_binding(caller, binding);
+            if let Ok((source, binding)) = found {
+                broker.remove_binding(source, &binding);
+                return Ok(());
+            }
+            found.map(drop).or_else(|fault| match fault.code {
+                crate::rabbitmq::ReplyCode::NotFound => Ok(()),
+                _ => Err(fault),
+            })
+        })
+    }
+
+    /// The source and the binding that options between exchanges mean.
+    fn exchange_binding(
+        &mut self,
+        caller: Caller,
+        options: ExchangeBindOptions,
+    ) -> Result<(ExchangeKey, Binding), Fault> {
+        let ExchangeBindOptions { destination, source, routing_key, arguments } = options;
+        let (destination, source) = (without_line_ends(&destination), without_line_ends(&source));
+        check_not_default(&destination)?;
+        check_not_default(&source)?;
+        self.check_exchange_access(caller, Access::Write, &destination)?;
+        self.check_exchange_access(caller, Access::Read, &source)?;
+        let source = self.exchange_key(caller.vhost, &source)?;
+        let destination = self.exchange_key(caller.vhost, &destination)?;
+        let destination = Destination::Exchange(destination);
+        Ok((source, Binding { destination, routing_key, arguments: arguments.sorted() }))
+    }
+
+    /// Makes a binding, unless there is one like it.
+    pub(super) fn insert_binding(&mut self, source: ExchangeKey, binding: Binding) {
+        let exchange = self.exchanges.get_mut(source).expect("a binding's source exists");
+        if !exchange.bind(binding.clone()) {
+            return;
+        }
+        match binding.destination {
+            Destination::Queue(queue) => {
+                self.queue_mut(queue).more.bindings.insert((source, binding));
+            }
+            Destination::Exchange(exchange) => {
+                let exchange = self.exchanges.get_mut(exchange).expect("a binding leads somewhere");
+                exchange.incoming.insert((source, binding));
+            }
+        }
+    }
+
+    /// Removes a binding, if there is one like it; and its source, if that goes
+    /// with its last.
+    pub(super) fn remove_binding(&mut self, source: ExchangeKey, binding: &Binding) {
+        let Some(exchange) = self.exchanges.get_mut(source) else { return };
+        if !exchange.unbind(binding) {
+            return;
+        }
+        self.forget_binding(source, binding);
+        self.auto_delete_exchange(source);
+    }
+
+    /// A binding is gone: its destination knows of it no more.
+    fn forget_binding(&mut self, source: ExchangeKey, binding: &Binding) {
+        match binding.destination {
+            Destination::Queue(queue) => {
+                if let Some(queue) = self.queues.get_mut(queue) {
+                    queue.more.bindings.swap_remove(&(source, binding.clone()));
+                }
+            }
+            Destination::Exchange(exchange) => {
+                if let Some(exchange) = self.exchanges.get_mut(exchange) {
+                    exchange.incoming.swap_remove(&(source, binding.clone()));
+                }
+            }
+        }
+    }
+
+    /// Removes an exchange and its bindings.
+    pub(super) fn remove_exchange(&mut self, key: ExchangeKey) {
+        let Some(exchange) = self.exchanges.remove(key) else {
             return;
         };
+        self.vhost_mut(exchange.vhost).exchanges.swap_remove(exchange.name.as_str());
+        self.delayed.forget(key);
         for binding in exchange.bindings() {
-            if let Some(queue) = self.queues.get_mut(binding.queue) {
-                queue.more.bindings.swap_remove(&(Arc::clone(&exchange.name), binding.clone()));
+            self.forget_binding(key, binding);
+        }
+        for (source, binding) in &exchange.incoming {
+            if let Some(source) = self.exchanges.get_mut(*source) {
+                source.unbind(binding);
             }
+            self.auto_delete_exchange(*source);
         }
     }
 
     /// An exchange has lost a binding: if it deletes itself after its last, it
     /// may be gone now.
-    pub(super) fn auto_delete_exchange(&mut self, name: &str) {
-        if self.exchanges.get(name).is_some_and(|e| e.auto_delete && e.is_unused()) {
-            self.remove_exchange(name);
+    pub(super) fn auto_delete_exchange(&mut self, key: ExchangeKey) {
+        if self.exchanges.get(key).is_some_and(|e| e.auto_delete && e.is_unused()) {
+            self.remove_exchange(key);
         }
     }
 }

@@ -7,10 +7,9 @@
 
 use super::{Broker, Session};
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode, Scope};
 use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::method::{Event, Method, Output, ids};
-use crate::rabbitmq::unmodelled::{self, Place};
 
 /// What a method is answered with: nothing if it has no answer, or none was
 /// wanted.
@@ -30,6 +29,8 @@ impl Broker {
         channel: ChannelNumber,
         method: Method,
     ) {
+        self.heard(connection);
+        let Some(method) = self.read(connection, channel, method) else { return };
         let ch = ChannelId { connection, number: channel };
         let is_open = self.has_connection(connection);
         if !is_open && !matches!(method, Method::ConnectionOpen(_)) {
@@ -73,7 +74,7 @@ impl Broker {
             },
             Method::ChannelCloseOk => match self.sessions.get(&ch) {
                 Some(Session::Failed(_)) => self.channel_close(now, ch).map(|()| None),
-                Some(Session::Open(_)) => Ok(None),
+                Some(Session::Open(..)) => Ok(None),
                 None => Err(self.not_open(now, ch, ids::CHANNEL_CLOSE_OK)),
             },
             Method::ChannelFlow { active } => {
@@ -83,25 +84,18 @@ impl Broker {
                 };
                 self.on_channel(now, ch, id, flow)
             }
-            Method::ExchangeBind { .. } => self.unmodelled(now, ch, id, "exchange.bind"),
-            Method::ExchangeUnbind { .. } => self.unmodelled(now, ch, id, "exchange.unbind"),
             Method::ConnectionUpdateSecret { .. } => Ok(Some(Event::ConnectionUpdateSecretOk)),
             Method::AccessRequest => {
                 self.on_channel(now, ch, id, |_, _| Ok(Some(Event::AccessRequestOk)))
             }
             Method::Heartbeat | Method::ChannelFlowOk { .. } => Ok(None),
-            Method::TxSelect => self.on_channel(now, ch, id, |broker, channel| {
-                if broker.channel_mut(channel).confirms.is_some() {
-                    return Err(Fault::precondition("cannot switch from confirm to tx mode"));
-                }
-                unmodelled::check(Place::Method, "tx.select").map(|()| None)
-            }),
-            Method::TxCommit | Method::TxRollback => {
-                let none = Fault::precondition("channel is not transactional");
-                self.on_channel(now, ch, id, |_, _| Err(none))
-            }
+            Method::TxSelect => self.tx_select(now, ch).map(|()| Some(Event::TxSelectOk)),
+            Method::TxCommit => self.tx_commit(now, ch).map(|()| None),
+            Method::TxRollback => self.tx_rollback(now, ch).map(|()| Some(Event::TxRollbackOk)),
             declaration @ (Method::ExchangeDeclare { .. }
             | Method::ExchangeDelete { .. }
+            | Method::ExchangeBind { .. }
+            | Method::ExchangeUnbind { .. }
             | Method::QueueDeclare { .. }
             | Method::QueueBind { .. }
             | Method::QueueUnbind { .. }
@@ -121,6 +115,14 @@ impl Broker {
             Method::ExchangeDelete { exchange, if_unused, no_wait } => {
                 self.exchange_delete(now, ch, &exchange, if_unused)?;
                 (Event::ExchangeDeleteOk, no_wait)
+            }
+            Method::ExchangeBind { binding, no_wait } => {
+                self.exchange_bind(now, ch, *binding)?;
+                (Event::ExchangeBindOk, no_wait)
+            }
+            Method::ExchangeUnbind { binding, no_wait } => {
+                self.exchange_unbind(now, ch, *binding)?;
+                (Event::ExchangeUnbindOk, no_wait)
             }
             Method::QueueDeclare { queue, options, no_wait } => {
                 let declared = self.queue_declare(now, ch, &queue, options)?;
@@ -192,9 +194,5 @@ impl Broker {
             _ => None,
         };
         Ok(event)
-    }
-
-    fn unmodelled(&mut self, now: Instant, ch: ChannelId, id: MethodId, name: &str) -> Answer {
-        self.on_channel(now, ch, id, |_, _| unmodelled::check(Place::Method, name).map(|()| None))
     }
 }

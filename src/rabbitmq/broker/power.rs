@@ -12,13 +12,16 @@
 //! Source: <https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed>,
 //! and stopping and killing the server.
 
+use super::route::Delayed;
+use super::timer::Timer;
 use super::{Broker, Fault, MethodId, ReplyCode};
 use crate::Instant;
 use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::journal::{Crash, Journal};
-use crate::rabbitmq::message::Entry;
+use crate::rabbitmq::message::{Entry, Position};
 use crate::rabbitmq::method::{Event, Output};
-use crate::rabbitmq::queue::{QueueKey, Ring};
+use crate::rabbitmq::queue::{Queue, QueueKey, Ring};
+use crate::rabbitmq::settings::QueueType;
 use std::collections::BTreeMap;
 
 impl Broker {
@@ -64,7 +67,12 @@ impl Broker {
         self.running = true;
         for key in self.queues.keys() {
             self.expire(now, key);
+            self.touch_unused(now, key);
         }
+        if let Some(at) = self.delayed.next() {
+            self.timers.set(at, Timer::Delayed);
+        }
+        self.publish_dead_letters(now);
     }
 
     /// Kills the broker, if it is running, and wipes its disk. It stays down;
@@ -74,9 +82,16 @@ impl Broker {
         for key in self.queues.keys() {
             self.queues.remove(key);
         }
-        self.queue_names.clear();
-        self.exchanges.clear();
-        self.declare_system_exchanges();
+        for key in self.exchanges.keys() {
+            self.exchanges.remove(key);
+        }
+        for key in self.vhosts.keys() {
+            self.vhosts.remove(key);
+        }
+        self.vhost_names.clear();
+        self.users.clear();
+        self.delayed = Delayed::default();
+        self.make_defaults();
     }
 
     /// Leaves what is on disk. A clean stop has put everything durable there.
@@ -87,7 +102,9 @@ impl Broker {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
-            for unacked in channel.unacked.remove_all() {
+            let transaction = channel.transaction.take().map(|transaction| transaction.settled);
+            let settled = transaction.into_iter().flatten().flat_map(|(_, taken)| taken);
+            for (_, unacked) in channel.unacked.remove_all().into_iter().chain(settled) {
                 returned.entry(unacked.queue).or_default().push(unacked.entry.again());
             }
         }
@@ -97,6 +114,8 @@ impl Broker {
         self.connections.clear();
         self.sessions.clear();
         self.confirming.clear();
+        self.reply_names.clear();
+        self.alarms.clear();
         self.timers.clear();
         self.synced.clear();
 
@@ -108,9 +127,9 @@ impl Broker {
             }
         }
         let transient = self.exchanges.iter().filter(|(_, exchange)| !exchange.durable);
-        let transient: Vec<_> = transient.map(|(name, _)| name.clone()).collect();
-        for name in transient {
-            self.remove_exchange(&name);
+        let transient: Vec<_> = transient.map(|(key, _)| key).collect();
+        for key in transient {
+            self.remove_exchange(key);
         }
     }
 
@@ -119,10 +138,17 @@ impl Broker {
         queue.ring = Ring::default();
         queue.more.blocked.clear();
         queue.more.exclusive_consumer = None;
+        queue.more.active = None;
+        queue.more.unused_armed = None;
         queue.unacked = 0;
+        if queue.more.stream.is_some() {
+            return bring_down_stream(queue, crash);
+        }
         let mut contents = queue.ready.take_all();
         contents.extend(returned);
-        contents.retain(|entry| entry.message.properties().is_persistent());
+        if queue.more.kind == QueueType::Classic {
+            contents.retain(|entry| entry.message.properties().is_persistent());
+        }
         contents.sort_by_key(Entry::position);
         let fresh = Box::new(Journal::new(queue.next_position));
         let journal = queue.journal.replace(fresh);
@@ -133,4 +159,14 @@ impl Broker {
         queue.more.expiries.keep_only(&contents);
         queue.ready.restore(contents);
     }
+}
+
+/// A stream keeps what its journal says, without a word about deliveries.
+fn bring_down_stream(queue: &mut Queue, crash: Option<Crash>) {
+    let Some(stream) = &mut queue.more.stream else { return };
+    stream.retain(|_| false);
+    if let (Some(crash), Some(journal)) = (crash, &queue.journal) {
+        stream.log.truncate(journal.kept(crash).0);
+    }
+    queue.journal = Some(Box::new(Journal::new(Position(stream.log.next_offset()))));
 }

@@ -1,15 +1,18 @@
 //! Publishing: from the exchange to the queues, or back.
 
-use super::Broker;
 use super::queue::count;
+use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode, exchange_in_vhost};
+use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{Event, Publish, ids};
 use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::unmodelled::{self, Place};
+use crate::rabbitmq::reply_to::{REPLY_TO, is_pseudo_queue, no_reply_consumer};
+use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::transaction::Pending;
+use crate::rabbitmq::user::Access;
+use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,19 +39,18 @@ impl Broker {
         ch: ChannelId,
         publish: Publish,
     ) -> Result<Option<DeliveryTag>, AmqpError> {
-        self.on_channel(now, ch, ids::BASIC_PUBLISH, |broker, channel| {
-            broker.publish(now, ch, channel, publish)
+        self.on_channel(now, ch, ids::BASIC_PUBLISH, |broker, caller| {
+            broker.publish(now, caller, publish)
         })
     }
 
     fn publish(
         &mut self,
         now: Instant,
-        ch: ChannelId,
-        channel: ChannelKey,
+        caller: Caller,
         publish: Publish,
     ) -> Result<Option<DeliveryTag>, Fault> {
-        let Publish { exchange, routing_key, mandatory, immediate, properties, body } = publish;
+        let Publish { exchange, routing_key, mandatory, immediate, mut properties, body } = publish;
         if immediate {
             return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
         }
@@ -58,31 +60,40 @@ impl Broker {
                 body.len()
             )));
         }
-        if !exchange.is_empty() && self.exchange(&exchange)?.internal {
-            let what = exchange_in_vhost(&exchange);
+        self.check_exchange_access(caller, Access::Write, &exchange)?;
+        let source = self.source(caller.vhost, &exchange)?;
+        if let Some(exchange) = source.and_then(|key| self.exchanges.get(key))
+            && exchange.internal
+        {
+            let what = exchange.what();
             return Err(Fault::refused(format!("cannot publish to internal {what}")));
         }
         let mut expiry = None;
         if properties.has_more() {
-            let user = self.connections.get(&ch.connection).map(|c| c.options.user.as_str());
-            expiry = check_properties(&properties, user)?.map(|time_to_live| now + time_to_live);
+            self.set_reply_to(caller, &mut properties)?;
+            let user = self.connections.get(&caller.id.connection);
+            let user = user.map(|connection| connection.options.user.as_str());
+            expiry = check_properties(&mut properties, user)?;
+        }
+        let expiry = expiry.map(|time_to_live| now.saturating_add(time_to_live));
+        let name = self.source_name(source);
+        let message = Arc::new(Message::new(name, routing_key, properties, body));
+        if source.is_none() && is_pseudo_queue(message.routing_key()) {
+            return Ok(self.publish_reply(caller, message, mandatory));
         }
         let mut routed = std::mem::take(&mut self.routed);
-        let name = if exchange.is_empty() {
-            routed.extend(self.queue_names.get(&routing_key));
-            Arc::clone(&self.nameless)
-        } else {
-            let source = self.exchange(&exchange)?;
-            source.route(&routing_key, properties.headers(), &mut routed);
-            Arc::clone(&source.name)
-        };
-        let message = Arc::new(Message::new(name, routing_key, properties, body));
-        let confirms = self.channels.get_mut(channel).and_then(|c| c.confirms.as_mut());
-        let seqno = confirms.map(|confirms| confirms.publish(count(routed.len())));
+        self.route(now, caller.vhost, source, &message, &mut routed);
+        let channel = self.channel_mut(caller.channel);
+        if let Some(transaction) = &mut channel.transaction {
+            let queues = std::mem::take(&mut routed);
+            transaction.publishes.push(Pending { message, expiry, mandatory, queues });
+            return Ok(None);
+        }
+        let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
         let delivery_tag = seqno.map(DeliveryTag);
-        let confirm = seqno.map(|seqno| (channel, seqno));
+        let confirm = seqno.map(|seqno| (caller.channel, seqno));
         match routed.pop() {
-            None => self.unroutable(ch, message, mandatory, delivery_tag),
+            None => self.unroutable(caller.id, message, mandatory, delivery_tag),
             Some(last) => {
                 // In declaration order; the last one needs no copy.
                 for queue in routed.drain(..) {
@@ -97,7 +108,7 @@ impl Broker {
 
     /// A message that no queue takes: returned if it is mandatory, and in any
     /// case confirmed, at once and on its own.
-    fn unroutable(
+    pub(super) fn unroutable(
         &mut self,
         ch: ChannelId,
         message: Arc<Message>,
@@ -111,17 +122,49 @@ impl Broker {
             self.push(ch, Event::Ack { delivery_tag, multiple: false });
         }
     }
+
+    /// Replaces a `reply-to` that asks for direct replies by the channel's own
+    /// name.
+    fn set_reply_to(&mut self, caller: Caller, properties: &mut Properties) -> Result<(), Fault> {
+        if properties.reply_to() == Some(REPLY_TO) {
+            let consumer = self.channel_mut(caller.channel).reply_consumer.as_ref();
+            let name = consumer.ok_or_else(no_reply_consumer)?.name.clone();
+            *properties = std::mem::take(properties).with_reply_to(name);
+        }
+        Ok(())
+    }
+
+    /// A direct reply: to the consumer of that name, or in silence nowhere.
+    fn publish_reply(
+        &mut self,
+        caller: Caller,
+        message: Arc<Message>,
+        mandatory: bool,
+    ) -> Option<DeliveryTag> {
+        let channel = self.reply_names.get(message.routing_key()).copied();
+        let channel = channel.and_then(|key| self.channels.get_mut(key));
+        if let Some(channel) = channel
+            && let Some(consumer) = &channel.reply_consumer
+        {
+            let consumer_tag = consumer.tag.clone();
+            let (id, tag) = (channel.id, channel.next_tag());
+            let (delivery_tag, message) = (DeliveryTag(tag), Arc::clone(&message));
+            let event = Event::Deliver { consumer_tag, delivery_tag, redelivered: false, message };
+            self.push(id, event);
+        }
+        let confirms = self.channel_mut(caller.channel).confirms.as_mut();
+        let delivery_tag = confirms.map(|confirms| DeliveryTag(confirms.publish(0)));
+        self.unroutable(caller.id, message, mandatory, delivery_tag);
+        delivery_tag
+    }
 }
 
-/// Refuses properties the server refuses, or that are not modelled. Gives the
-/// message's time to live, if it has one.
+/// Refuses properties the server refuses, and takes the header `BCC` away.
+/// Gives the message's time to live, if it has one.
 fn check_properties(
-    properties: &Properties,
+    properties: &mut Properties,
     user: Option<&str>,
 ) -> Result<Option<Duration>, Fault> {
-    if let Some(reply_to) = properties.reply_to() {
-        unmodelled::check(Place::ReplyTo, reply_to)?;
-    }
     if let (Some(claimed), Some(user)) = (properties.user_id(), user)
         && claimed != user
     {
@@ -135,9 +178,32 @@ fn check_properties(
     });
     let time_to_live = time_to_live.transpose()?;
     if let Some(headers) = properties.headers() {
-        unmodelled::check_table(Place::Header, headers)?;
+        copies(headers, "CC")?;
+        let hidden = copies(headers, "BCC")?;
+        if headers.get("BCC").is_some() {
+            properties.hide_bcc(hidden);
+        }
     }
     Ok(time_to_live)
+}
+
+/// The routing keys in a header that holds some.
+fn copies(headers: &FieldTable, name: &str) -> Result<Vec<SmolStr>, Fault> {
+    let invalid = |kind: &str| {
+        Fault::precondition(format!(
+            "invalid message: {{unacceptable_type_in_header,\"{name}\",{kind}}}"
+        ))
+    };
+    let keys = match headers.get(name) {
+        None => return Ok(Vec::new()),
+        Some(FieldValue::Array(keys)) => keys,
+        Some(other) => return Err(invalid(other.type_name())),
+    };
+    let text = keys.iter().map(|key| match key {
+        FieldValue::String(_) => Ok(key.as_str().unwrap_or_default().into()),
+        other => Err(invalid(other.type_name())),
+    });
+    text.collect()
 }
 
 /// What an `expiration` means, or what the server says if it means nothing.

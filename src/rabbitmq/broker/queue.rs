@@ -1,17 +1,22 @@
 //! The methods of class queue.
 
-use super::Broker;
 use super::exchange::{check_not_default, without_line_ends};
+use super::timer::{OfQueue, Timer};
+use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::error::{AmqpError, Fault, queue_in_vhost};
-use crate::rabbitmq::exchange::Binding;
+use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode};
+use crate::rabbitmq::exchange::{Binding, Destination, ExchangeKey};
 use crate::rabbitmq::id::{ChannelId, ConnectionId};
 use crate::rabbitmq::method::{BindOptions, Event, QueueDeclareOk, QueueOptions, ids};
-use crate::rabbitmq::queue::{Queue, QueueKey, check_arguments};
-use crate::rabbitmq::unmodelled::{self, Place};
+use crate::rabbitmq::options::Version;
+use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::reply_to::{self, REPLY_TO, is_pseudo_queue};
+use crate::rabbitmq::settings::{QueueType, check_arguments};
+use crate::rabbitmq::table::FieldValue;
+use crate::rabbitmq::user::Access;
+use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
-use std::sync::Arc;
 
 impl Broker {
     /// Declares a queue (`queue.declare`): makes it, or makes sure that the one
@@ -32,52 +37,97 @@ impl Broker {
         name: &str,
         options: QueueOptions,
     ) -> Result<QueueDeclareOk, AmqpError> {
-        self.on_channel(now, ch, ids::QUEUE_DECLARE, |broker, channel| {
+        self.on_channel(now, ch, ids::QUEUE_DECLARE, |broker, caller| {
             let name = without_line_ends(name);
-            unmodelled::check(Place::ReplyTo, &name)?;
+            if is_pseudo_queue(&name) {
+                return broker.declare_reply_to(caller, name);
+            }
             let key = if options.passive {
-                let key = broker.queue_key(&name)?;
+                let name = broker.expand_name(caller.channel, &name)?;
+                let key = broker.queue_key(caller.vhost, &name)?;
                 broker.queue_mut(key).check_access(ch.connection)?;
                 key
             } else {
-                broker.declare_queue(ch.connection, name, options)?
+                broker.declare_queue(now, caller, name, options)?
             };
             broker.expire(now, key);
+            broker.touch_unused(now, key);
             let queue = broker.queue_mut(key);
             queue.touch(now);
             let declared = QueueDeclareOk {
                 queue: queue.more.name.clone(),
-                message_count: count(queue.ready.len()),
+                message_count: queue.ready_count(),
                 consumer_count: count(queue.consumer_count()),
             };
-            broker.channel_mut(channel).last_queue = Some(declared.queue.clone());
+            broker.channel_mut(caller.channel).last_queue = Some(declared.queue.clone());
             Ok(declared)
         })
     }
 
+    /// A declaration of the pseudo-queue of direct replies asks whether whom it
+    /// names is there.
+    fn declare_reply_to(&mut self, caller: Caller, name: SmolStr) -> Result<QueueDeclareOk, Fault> {
+        if name != REPLY_TO && !self.reply_names.contains_key(&name) {
+            return Err(reply_to::not_found(&self.vhost(caller.vhost).name, &name));
+        }
+        Ok(QueueDeclareOk { queue: name, message_count: 0, consumer_count: 1 })
+    }
+
     fn declare_queue(
         &mut self,
-        connection: ConnectionId,
+        now: Instant,
+        caller: Caller,
         name: SmolStr,
         options: QueueOptions,
     ) -> Result<QueueKey, Fault> {
+        let connection = caller.id.connection;
         if name.starts_with("amq.") {
             let reason = format!("queue name '{name}' contains reserved prefix 'amq.*'");
             return Err(Fault::refused(reason));
         }
-        if let Some(&key) = self.queue_names.get(&name) {
+        let name = if name.is_empty() { self.names.queue() } else { name };
+        self.check_queue_access(caller, Access::Configure, &name)?;
+        if let Ok(key) = self.queue_key(caller.vhost, &name) {
             self.queue_mut(key).check_equivalent(&options, connection)?;
             return Ok(key);
         }
-        let name = if name.is_empty() { self.names.queue() } else { name };
-        check_arguments(&name, &options.arguments)?;
+        let vhost_name = self.vhost(caller.vhost).name.clone();
+        let kind = check_arguments(&vhost_name, &name, &options.arguments)?;
+        if let Some(exchange) = options.arguments.get("x-dead-letter-exchange") {
+            self.check_queue_access(caller, Access::Read, &name)?;
+            let exchange = exchange.as_str().unwrap_or_default();
+            self.check_exchange_access(caller, Access::Write, exchange)?;
+        }
+        self.check_queue_limit(caller.vhost)?;
+        check_properties_of_type(&vhost_name, &name, kind, &options)?;
+        if self.options.version() == Version::V4 && !options.durable && !options.exclusive {
+            let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
+                          By default, this feature is not permitted anymore.";
+            return Err(Fault::new(ReplyCode::InternalError, reason));
+        }
         let exclusive = options.exclusive;
-        let key = self.queues.insert(Queue::new(name.clone(), options, connection));
-        self.queue_names.insert(name, key);
+        let key = self.insert_queue(now, caller.vhost, name, options, connection);
         if exclusive && let Some(owner) = self.connections.get_mut(&connection) {
             owner.exclusive_queues.insert(key);
         }
         Ok(key)
+    }
+
+    /// Makes a queue whose arguments were checked.
+    pub(super) fn insert_queue(
+        &mut self,
+        now: Instant,
+        vhost: VHostKey,
+        name: SmolStr,
+        options: QueueOptions,
+        owner: ConnectionId,
+    ) -> QueueKey {
+        let vhost_name = self.vhost(vhost).name.clone();
+        let queue = Queue::new(now, (vhost, vhost_name), name.clone(), options, owner);
+        let key = self.queues.insert(queue);
+        self.vhost_mut(vhost).queues.insert(name, key);
+        self.apply_policies_to_queue(now, key);
+        key
     }
 
     /// Binds a queue to an exchange (`queue.bind`). A binding that exists is
@@ -95,20 +145,17 @@ impl Broker {
         ch: ChannelId,
         binding: BindOptions,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::QUEUE_BIND, |broker, channel| {
-            let BindOptions { queue, exchange, routing_key, arguments } =
-                broker.expand_binding(channel, binding)?;
-            check_not_default(&exchange)?;
-            broker.exchange(&exchange)?;
-            let key = broker.queue_key(&queue)?;
-            let source = broker.exchange(&exchange)?;
-            source.check_binding(&arguments)?;
-            let source = Arc::clone(&source.name);
+        self.on_channel(now, ch, ids::QUEUE_BIND, |broker, caller| {
+            let binding = broker.expand_binding(caller.channel, binding)?;
+            let source = broker.bound_exchange(caller, &binding)?;
+            let key = broker.queue_key(caller.vhost, &binding.queue)?;
+            let BindOptions { routing_key, arguments, .. } = binding;
+            let exchange = broker.exchanges.get(source).expect("it was just looked up");
+            exchange.check_binding(&routing_key, &arguments)?;
             broker.queue_mut(key).check_access(ch.connection)?;
-            let binding = Binding { queue: key, routing_key, arguments: arguments.sorted() };
-            if broker.exchange(&exchange)?.bind(binding.clone()) {
-                broker.queue_mut(key).more.bindings.insert((source, binding));
-            }
+            let destination = Destination::Queue(key);
+            let arguments = arguments.sorted();
+            broker.insert_binding(source, Binding { destination, routing_key, arguments });
             Ok(())
         })
     }
@@ -126,24 +173,36 @@ impl Broker {
         ch: ChannelId,
         binding: BindOptions,
     ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::QUEUE_UNBIND, |broker, channel| {
-            let BindOptions { queue, exchange, routing_key, arguments } =
-                broker.expand_binding(channel, binding)?;
-            check_not_default(&exchange)?;
-            let Some(&key) = broker.queue_names.get(&queue) else {
+        self.on_channel(now, ch, ids::QUEUE_UNBIND, |broker, caller| {
+            let binding = broker.expand_binding(caller.channel, binding)?;
+            let source = match broker.bound_exchange(caller, &binding) {
+                Err(fault) if fault.code == ReplyCode::NotFound => return Ok(()),
+                source => source?,
+            };
+            let Ok(key) = broker.queue_key(caller.vhost, &binding.queue) else {
                 return Ok(());
             };
-            let binding = Binding { queue: key, routing_key, arguments: arguments.sorted() };
-            let Some(source) = broker.exchanges.get(&exchange).filter(|e| e.has(&binding)) else {
-                return Ok(());
-            };
-            let source = Arc::clone(&source.name);
-            broker.queue_mut(key).check_access(ch.connection)?;
-            broker.exchange(&exchange)?.unbind(&binding);
-            broker.queue_mut(key).more.bindings.swap_remove(&(source, binding));
-            broker.auto_delete_exchange(&exchange);
+            let BindOptions { routing_key, arguments, .. } = binding;
+            let destination = Destination::Queue(key);
+            let binding = Binding { destination, routing_key, arguments: arguments.sorted() };
+            if broker.exchanges.get(source).is_some_and(|exchange| exchange.has(&binding)) {
+                broker.queue_mut(key).check_access(ch.connection)?;
+                broker.remove_binding(source, &binding);
+            }
             Ok(())
         })
+    }
+
+    /// The exchange of a queue's binding, which the caller may bind.
+    fn bound_exchange(
+        &mut self,
+        caller: Caller,
+        binding: &BindOptions,
+    ) -> Result<ExchangeKey, Fault> {
+        check_not_default(&binding.exchange)?;
+        self.check_queue_access(caller, Access::Write, &binding.queue)?;
+        self.check_exchange_access(caller, Access::Read, &binding.exchange)?;
+        self.exchange_key(caller.vhost, &binding.exchange)
     }
 
     /// Drops the ready messages of a queue (`queue.purge`) and says how many
@@ -159,10 +218,16 @@ impl Broker {
         ch: ChannelId,
         name: &str,
     ) -> Result<u32, AmqpError> {
-        self.on_channel(now, ch, ids::QUEUE_PURGE, |broker, channel| {
-            let key = broker.named_queue(channel, ch, name)?;
+        self.on_channel(now, ch, ids::QUEUE_PURGE, |broker, caller| {
+            let name = broker.expand_name(caller.channel, name)?;
+            broker.check_queue_access(caller, Access::Read, &name)?;
+            let key = broker.named_queue(caller, &name)?;
             broker.expire(now, key);
             let queue = broker.queue_mut(key);
+            if queue.more.stream.is_some() {
+                let reason = format!("queue.purge not supported by stream queues {}", queue.what());
+                return Err(Fault::new(ReplyCode::NotImplemented, reason));
+            }
             queue.touch(now);
             let purged = queue.ready.take_all();
             let message_count = count(purged.len());
@@ -190,22 +255,22 @@ impl Broker {
         if_unused: bool,
         if_empty: bool,
     ) -> Result<u32, AmqpError> {
-        self.on_channel(now, ch, ids::QUEUE_DELETE, |broker, channel| {
-            let name = broker.expand_name(channel, &without_line_ends(name))?;
-            let Some(&key) = broker.queue_names.get(&name) else {
+        self.on_channel(now, ch, ids::QUEUE_DELETE, |broker, caller| {
+            let name = broker.expand_name(caller.channel, &without_line_ends(name))?;
+            broker.check_queue_access(caller, Access::Configure, &name)?;
+            let Ok(key) = broker.queue_key(caller.vhost, &name) else {
                 return Ok(0);
             };
             broker.queue_mut(key).check_access(ch.connection)?;
             broker.expire(now, key);
             let queue = broker.queue_mut(key);
-            let what = || queue_in_vhost(&name);
             if if_unused && queue.consumer_count() > 0 {
-                return Err(Fault::precondition(format!("{} in use", what())));
+                return Err(Fault::precondition(format!("{} in use", queue.what())));
             }
-            if if_empty && !queue.ready.is_empty() {
-                return Err(Fault::precondition(format!("{} not empty", what())));
+            if if_empty && queue.ready_count() > 0 {
+                return Err(Fault::precondition(format!("{} not empty", queue.what())));
             }
-            let message_count = count(queue.ready.len());
+            let message_count = queue.ready_count();
             broker.delete_queue(key);
             Ok(message_count)
         })
@@ -217,17 +282,17 @@ impl Broker {
         let Some(queue) = self.queues.remove(key) else {
             return;
         };
-        self.queue_names.swap_remove(&queue.more.name);
+        self.vhost_mut(queue.more.vhost).queues.swap_remove(&queue.more.name);
         if let Some(owner) = queue.more.owner
             && let Some(connection) = self.connections.get_mut(&owner)
         {
             connection.exclusive_queues.remove(&key);
         }
         for (exchange, binding) in &queue.more.bindings {
-            if let Some(exchange) = self.exchanges.get_mut(exchange.as_str()) {
+            if let Some(exchange) = self.exchanges.get_mut(*exchange) {
                 exchange.unbind(binding);
             }
-            self.auto_delete_exchange(exchange);
+            self.auto_delete_exchange(*exchange);
         }
         self.cancel_consumers(&queue);
         for (channel, seqno) in queue.journal.iter().flat_map(|journal| journal.waiting()) {
@@ -266,7 +331,7 @@ impl Broker {
             return Ok(name.into());
         }
         let last = self.channel_mut(channel).last_queue.clone();
-        last.ok_or_else(|| Fault::new(super::ReplyCode::NotFound, "no previously declared queue"))
+        last.ok_or_else(|| Fault::new(ReplyCode::NotFound, "no previously declared queue"))
     }
 
     fn expand_binding(
@@ -281,22 +346,83 @@ impl Broker {
         Ok(BindOptions { queue, exchange, routing_key, ..binding })
     }
 
-    pub(super) fn queue_key(&self, name: &str) -> Result<QueueKey, Fault> {
-        self.queue_names.get(name).copied().ok_or_else(|| Fault::no_queue(name))
+    pub(super) fn queue_key(&self, vhost: VHostKey, name: &str) -> Result<QueueKey, Fault> {
+        let vhost = self.vhost(vhost);
+        vhost.queues.get(name).copied().ok_or_else(|| Fault::no_queue(&vhost.name, name))
     }
 
-    /// The queue a method names, which its connection must have access to.
-    pub(super) fn named_queue(
-        &mut self,
-        channel: ChannelKey,
-        ch: ChannelId,
-        name: &str,
-    ) -> Result<QueueKey, Fault> {
-        let name = self.expand_name(channel, name)?;
-        let key = self.queue_key(&name)?;
-        self.queue_mut(key).check_access(ch.connection)?;
+    /// The queue of this name, which the caller's connection must have access
+    /// to.
+    pub(super) fn named_queue(&mut self, caller: Caller, name: &str) -> Result<QueueKey, Fault> {
+        let key = self.queue_key(caller.vhost, name)?;
+        self.queue_mut(key).check_access(caller.id.connection)?;
         Ok(key)
     }
+
+    /// A queue was used: if it expires, the time starts anew.
+    pub(super) fn touch_unused(&mut self, now: Instant, key: QueueKey) {
+        let queue = self.queue_mut(key);
+        queue.more.unused_since = now;
+        self.arm_unused(key);
+    }
+
+    /// Sees to it that a queue without consumers expires in time.
+    pub(super) fn arm_unused(&mut self, key: QueueKey) {
+        let queue = self.queues.get_mut(key).expect("the queue was just looked up");
+        if let Some(expires) = queue.more.settings.expires
+            && queue.consumer_count() == 0
+        {
+            let at = queue.more.unused_since.saturating_add(expires);
+            if queue.more.unused_armed.is_none_or(|armed| at < armed) {
+                queue.more.unused_armed = Some(at);
+                self.timers.set(at, Timer::Queue(key, OfQueue::Unused));
+            }
+        }
+    }
+
+    /// Deletes a queue that was not used for too long.
+    pub(super) fn expire_unused(&mut self, now: Instant, key: QueueKey) {
+        let Some(queue) = self.queues.get(key) else { return };
+        let more = &queue.more;
+        let due = more.settings.expires.map(|expires| more.unused_since.saturating_add(expires));
+        if queue.consumer_count() == 0 && due.is_some_and(|due| due <= now) {
+            self.delete_queue(key);
+        } else {
+            self.arm_unused(key);
+        }
+    }
+}
+
+/// Refuses what a queue of this type cannot be.
+fn check_properties_of_type(
+    vhost: &str,
+    name: &str,
+    kind: QueueType,
+    options: &QueueOptions,
+) -> Result<(), Fault> {
+    if kind == QueueType::Classic {
+        return Ok(());
+    }
+    let what = crate::rabbitmq::error::queue_in_vhost(vhost, name);
+    let invalid = |property: &str| {
+        Err(Fault::precondition(format!("invalid property '{property}' for {what}")))
+    };
+    if !options.durable {
+        return invalid("non-durable");
+    }
+    if options.auto_delete {
+        return invalid("auto-delete");
+    }
+    if options.exclusive {
+        return invalid("exclusive-owner");
+    }
+    let has = |key: &str| options.arguments.get(key).and_then(FieldValue::as_str);
+    if kind == QueueType::Quorum && has("x-overflow") == Some("reject-publish-dlx") {
+        return Err(Fault::precondition(format!(
+            "invalid arg 'x-overflow' for {what} of queue type rabbit_quorum_queue"
+        )));
+    }
+    Ok(())
 }
 
 /// A count as AMQP carries it.

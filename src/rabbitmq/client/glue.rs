@@ -33,7 +33,11 @@ impl Service for Broker {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        Broker::poll_timeout(self)
+        self.poll_work()
+    }
+
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        Broker::poll_housekeeping(self)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

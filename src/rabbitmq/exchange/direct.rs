@@ -1,8 +1,7 @@
 //! Direct exchanges: the binding's key is the message's.
 
-use super::{Binding, Router, Targets, add_target, remove_target};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::table::FieldTable;
+use super::{Binding, Destination, Router, Targets, add_target, remove_target};
+use crate::rabbitmq::properties::Properties;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -16,18 +15,18 @@ pub(super) struct Direct {
 impl Router for Direct {
     fn bind(&mut self, binding: &Binding) {
         let targets = self.by_key.entry(binding.routing_key.clone()).or_default();
-        add_target(targets, binding.queue);
+        add_target(targets, binding.destination);
     }
 
     fn unbind(&mut self, binding: &Binding) {
         if let Some(targets) = self.by_key.get_mut(&binding.routing_key)
-            && remove_target(targets, binding.queue)
+            && remove_target(targets, binding.destination)
         {
             self.by_key.swap_remove(&binding.routing_key);
         }
     }
 
-    fn route(&mut self, routing_key: &str, _: Option<&FieldTable>, into: &mut Vec<QueueKey>) {
+    fn route(&mut self, routing_key: &str, _: &Properties, into: &mut Vec<Destination>) {
         if let Some(targets) = self.by_key.get(routing_key) {
             into.extend(targets.keys());
         }

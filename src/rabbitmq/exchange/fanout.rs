@@ -1,8 +1,7 @@
 //! Fanout exchanges: every message to every queue bound.
 
-use super::{Binding, Router, Targets, add_target, remove_target};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::table::FieldTable;
+use super::{Binding, Destination, Router, Targets, add_target, remove_target};
+use crate::rabbitmq::properties::Properties;
 
 /// The queues bound, whatever their keys.
 #[derive(Debug, Default)]
@@ -12,14 +11,14 @@ pub(super) struct Fanout {
 
 impl Router for Fanout {
     fn bind(&mut self, binding: &Binding) {
-        add_target(&mut self.targets, binding.queue);
+        add_target(&mut self.targets, binding.destination);
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        remove_target(&mut self.targets, binding.queue);
+        remove_target(&mut self.targets, binding.destination);
     }
 
-    fn route(&mut self, _: &str, _: Option<&FieldTable>, into: &mut Vec<QueueKey>) {
+    fn route(&mut self, _: &str, _: &Properties, into: &mut Vec<Destination>) {
         into.extend(self.targets.keys());
     }
 }

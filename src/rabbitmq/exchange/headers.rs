@@ -11,9 +11,9 @@
 //! Source: <https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-headers>
 //! and the server's behaviour.
 
-use super::{Binding, Router};
+use super::{Binding, Destination, Router};
 use crate::rabbitmq::error::Fault;
-use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::properties::Properties;
 use crate::rabbitmq::table::{FieldTable, FieldValue};
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
@@ -26,7 +26,7 @@ pub(super) struct Headers {
 }
 
 impl Router for Headers {
-    fn check(&self, arguments: &FieldTable) -> Result<(), Fault> {
+    fn check(&self, _: &str, arguments: &FieldTable) -> Result<(), Fault> {
         let Some(value) = arguments.get(X_MATCH) else {
             return Ok(());
         };
@@ -53,11 +53,11 @@ impl Router for Headers {
         self.bindings.swap_remove(binding);
     }
 
-    fn route(&mut self, _: &str, headers: Option<&FieldTable>, into: &mut Vec<QueueKey>) {
+    fn route(&mut self, _: &str, properties: &Properties, into: &mut Vec<Destination>) {
         const NONE: &FieldTable = &FieldTable::new();
-        let headers = headers.unwrap_or(NONE);
+        let headers = properties.headers().unwrap_or(NONE);
         let matching = self.bindings.iter().filter(|b| matches(&b.arguments, headers));
-        into.extend(matching.map(|binding| binding.queue));
+        into.extend(matching.map(|binding| binding.destination));
     }
 }
 
@@ -124,12 +124,12 @@ mod tests {
     fn a_senseless_mode_is_refused() {
         let router = Headers::default();
         assert_eq!(
-            router.check(&table("x-match=some")).unwrap_err().reason,
+            router.check("", &table("x-match=some")).unwrap_err().reason,
             "Invalid x-match field value <<\"some\">>; expected all, any, all-with-x, or any-with-x"
         );
         let five = FieldTable::new().with(X_MATCH, 5);
         assert_eq!(
-            router.check(&five).unwrap_err().reason,
+            router.check("", &five).unwrap_err().reason,
             "Invalid x-match field type signedint (value 5); expected longstr"
         );
     }

@@ -13,9 +13,8 @@
 //! Source: <https://www.rabbitmq.com/tutorials/tutorial-five-python>; the empty
 //! key has no word, and `a.` has two, the second empty, as in the server.
 
-use super::{Binding, Router, Targets, add_target, remove_target};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::table::FieldTable;
+use super::{Binding, Destination, Router, Targets, add_target, remove_target};
+use crate::rabbitmq::properties::Properties;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -150,7 +149,7 @@ impl Router for Topic {
         for word in words(&binding.routing_key) {
             node = self.child_or_new(node, word);
         }
-        add_target(&mut self.nodes[node].targets, binding.queue);
+        add_target(&mut self.nodes[node].targets, binding.destination);
     }
 
     fn unbind(&mut self, binding: &Binding) {
@@ -161,12 +160,12 @@ impl Router for Topic {
                 None => return,
             }
         }
-        if remove_target(&mut self.nodes[node].targets, binding.queue) {
+        if remove_target(&mut self.nodes[node].targets, binding.destination) {
             self.prune(node);
         }
     }
 
-    fn route(&mut self, routing_key: &str, _: Option<&FieldTable>, into: &mut Vec<QueueKey>) {
+    fn route(&mut self, routing_key: &str, _: &Properties, into: &mut Vec<Destination>) {
         self.next.clear();
         self.step += 1;
         self.enter(ROOT);
@@ -197,6 +196,7 @@ impl Router for Topic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rabbitmq::FieldTable;
     use crate::rabbitmq::arena::Arena;
 
     /// What the words of a pattern mean, said naively.
@@ -232,7 +232,9 @@ mod tests {
         let bindings: Vec<Binding> = patterns
             .iter()
             .map(|pattern| Binding {
-                queue: queues.insert(crate::rabbitmq::queue::tests::any_queue()),
+                destination: Destination::Queue(
+                    queues.insert(crate::rabbitmq::queue::tests::any_queue()),
+                ),
                 routing_key: pattern.into(),
                 arguments: FieldTable::new(),
             })
@@ -244,9 +246,9 @@ mod tests {
         }
         for key in &keys {
             let mut routed = Vec::new();
-            topic.route(key, None, &mut routed);
+            topic.route(key, &Properties::default(), &mut routed);
             routed.sort_unstable();
-            let expected: Vec<QueueKey> = bindings
+            let expected: Vec<Destination> = bindings
                 .iter()
                 .step_by(2)
                 .filter(|b| {
@@ -255,7 +257,7 @@ mod tests {
                         &words(key).collect::<Vec<_>>(),
                     )
                 })
-                .map(|b| b.queue)
+                .map(|b| b.destination)
                 .collect();
             assert_eq!(routed, expected, "{key}");
         }
@@ -268,14 +270,19 @@ mod tests {
     #[test]
     fn many_hashes_do_not_multiply() {
         let mut queues = Arena::default();
-        let queue = queues.insert(crate::rabbitmq::queue::tests::any_queue());
+        let destination =
+            Destination::Queue(queues.insert(crate::rabbitmq::queue::tests::any_queue()));
         let mut topic = Topic::default();
         let pattern = ["#.a"; 12].join(".");
-        topic.bind(&Binding { queue, routing_key: pattern.into(), arguments: FieldTable::new() });
+        topic.bind(&Binding {
+            destination,
+            routing_key: pattern.into(),
+            arguments: FieldTable::new(),
+        });
         let mut routed = Vec::new();
         let key = ["a"; 40].join(".");
-        topic.route(&key, None, &mut routed);
-        assert_eq!(routed, [queue]);
+        topic.route(&key, &Properties::default(), &mut routed);
+        assert_eq!(routed, [destination]);
         assert!(topic.step < 100);
     }
 

@@ -1,0 +1,155 @@
+//! Users and their permissions: `rabbitmqctl add_user`, `set_permissions` and
+//! their like, and the checks every method makes.
+
+use super::{Broker, Caller};
+use crate::rabbitmq::admin::AdminError;
+use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::error::{Fault, exchange_in_vhost, queue_in_vhost};
+use crate::rabbitmq::id::ChannelId;
+use crate::rabbitmq::user::{Access, Grant, Permissions, User, UserLimits};
+use smol_str::SmolStr;
+
+impl Broker {
+    /// Whether there is such a user with such a password.
+    #[must_use]
+    pub fn authenticate(&self, user: &str, password: &str) -> bool {
+        self.users.get(user).is_some_and(|user| user.password == password)
+    }
+
+    /// Adds a user, or gives one a new password (`add_user`,
+    /// `change_password`). A new one has no permissions.
+    pub fn add_user(&mut self, name: impl Into<SmolStr>, password: impl Into<SmolStr>) {
+        let (name, password) = (name.into(), password.into());
+        match self.users.get_mut(&name) {
+            Some(user) => user.password = password,
+            None => drop(self.users.insert(name, User::new(password))),
+        }
+    }
+
+    /// Removes a user (`delete_user`). Its connections stay.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`].
+    pub fn delete_user(&mut self, name: &str) -> Result<(), AdminError> {
+        self.users.shift_remove(name).ok_or_else(|| AdminError::NoSuchUser(name.into()))?;
+        self.refresh_access();
+        Ok(())
+    }
+
+    /// Sets a user's tags (`set_user_tags`), which only the management plugin
+    /// looks at.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`].
+    pub fn set_user_tags(&mut self, name: &str, tags: &[&str]) -> Result<(), AdminError> {
+        self.user_mut(name)?.tags = tags.iter().map(SmolStr::new).collect();
+        Ok(())
+    }
+
+    /// Sets what a user may have at most (`set_user_limits`).
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`].
+    pub fn set_user_limits(&mut self, name: &str, limits: UserLimits) -> Result<(), AdminError> {
+        self.user_mut(name)?.limits = limits;
+        Ok(())
+    }
+
+    /// Sets a user's permissions in a vhost (`set_permissions`).
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`], [`AdminError::NoSuchVHost`],
+    /// [`AdminError::InvalidPattern`].
+    pub fn set_permissions(
+        &mut self,
+        vhost: &str,
+        user: &str,
+        permissions: Permissions,
+    ) -> Result<(), AdminError> {
+        if !self.vhost_names.contains_key(vhost) {
+            return Err(AdminError::NoSuchVHost(vhost.into()));
+        }
+        let grant = Grant::new(permissions)?;
+        self.user_mut(user)?.grants.insert(vhost.into(), grant);
+        self.refresh_access();
+        Ok(())
+    }
+
+    /// Takes a user's permissions in a vhost away (`clear_permissions`): it can
+    /// no longer connect there.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`].
+    pub fn clear_permissions(&mut self, vhost: &str, user: &str) -> Result<(), AdminError> {
+        self.user_mut(user)?.grants.shift_remove(vhost);
+        self.refresh_access();
+        Ok(())
+    }
+
+    fn user_mut(&mut self, name: &str) -> Result<&mut User, AdminError> {
+        self.users.get_mut(name).ok_or_else(|| AdminError::NoSuchUser(name.into()))
+    }
+
+    /// What a connection's user may do in its vhost.
+    fn grant(&self, id: ChannelId) -> Option<&Grant> {
+        let options = &self.connections.get(&id.connection)?.options;
+        self.users.get(&options.user)?.grants.get(&options.virtual_host)
+    }
+
+    /// Whether a channel's user may do everything in its vhost.
+    pub(super) fn is_unrestricted(&self, id: ChannelId) -> bool {
+        self.grant(id).is_some_and(Grant::is_unrestricted)
+    }
+
+    /// Permissions have changed: channels that are open learn of it.
+    pub(super) fn refresh_access(&mut self) {
+        for key in self.channels.keys() {
+            let Some(id) = self.channels.get(key).map(|channel| channel.id) else { continue };
+            let is_unrestricted = self.is_unrestricted(id);
+            self.channel_mut(key).is_unrestricted = is_unrestricted;
+        }
+    }
+
+    fn is_allowed(&self, channel: ChannelKey, access: Access, name: &str) -> bool {
+        let channel = self.channels.get(channel).expect("a caller's channel is open");
+        let grant = || self.grant(channel.id);
+        channel.is_unrestricted || grant().is_some_and(|grant| grant.allows(access, name))
+    }
+
+    #[cold]
+    fn refused(&self, caller: Caller, what: &str) -> Fault {
+        let connection = self.connections.get(&caller.id.connection);
+        let user = connection.map_or("", |connection| connection.options.user.as_str());
+        Fault::refused(format!("access to {what} refused for user '{user}'"))
+    }
+
+    pub(super) fn check_queue_access(
+        &self,
+        caller: Caller,
+        access: Access,
+        name: &str,
+    ) -> Result<(), Fault> {
+        if self.is_allowed(caller.channel, access, name) {
+            return Ok(());
+        }
+        Err(self.refused(caller, &queue_in_vhost(&self.vhost(caller.vhost).name, name)))
+    }
+
+    pub(super) fn check_exchange_access(
+        &self,
+        caller: Caller,
+        access: Access,
+        name: &str,
+    ) -> Result<(), Fault> {
+        if self.is_allowed(caller.channel, access, name) {
+            return Ok(());
+        }
+        let name = if name.is_empty() { "amq.default" } else { name };
+        Err(self.refused(caller, &exchange_in_vhost(&self.vhost(caller.vhost).name, name)))
+    }
+}

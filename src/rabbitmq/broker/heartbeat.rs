@@ -1,0 +1,108 @@
+//! Heartbeats: telling a silent connection from a dead one.
+//!
+//! With a timeout of T, the broker looks every T/2 whether it has sent
+//! something, and sends a heartbeat if it has not; and every T whether it has
+//! heard something. When it has heard nothing at two such looks in a row, the
+//! connection is dead, between two and three T after its last sign.
+//!
+//! Source: <https://www.rabbitmq.com/docs/heartbeats>, and the server's module
+//! `rabbit_heartbeat`.
+
+use super::Broker;
+use super::timer::Timer;
+use crate::Instant;
+use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::method::{Event, Output};
+use std::time::Duration;
+
+#[derive(Debug)]
+pub(super) struct Heartbeats {
+    timeout: Duration,
+    /// When it looks next whether something was sent, and whether something was
+    /// heard.
+    next_send: Instant,
+    next_check: Instant,
+    /// Since the last look.
+    has_sent: bool,
+    has_heard: bool,
+    /// Looks in a row at which nothing had been heard.
+    silent: u32,
+}
+
+impl Heartbeats {
+    fn new(now: Instant, timeout: Duration) -> Heartbeats {
+        Heartbeats {
+            timeout,
+            next_send: now.saturating_add(timeout / 2),
+            next_check: now.saturating_add(timeout),
+            has_sent: false,
+            has_heard: false,
+            silent: 0,
+        }
+    }
+
+    fn next(&self) -> Instant {
+        self.next_send.min(self.next_check)
+    }
+}
+
+impl Broker {
+    /// The heartbeats of a connection begin, if it wants any.
+    pub(super) fn start_heartbeats(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let seconds = connection.options.heartbeat;
+        if seconds > 0 {
+            let heartbeats = Heartbeats::new(now, Duration::from_secs(seconds.into()));
+            self.timers.set(heartbeats.next(), Timer::Connection(id));
+            connection.heartbeats = Some(heartbeats);
+            self.has_heartbeats = true;
+        }
+    }
+
+    /// Bytes of a connection have arrived, though perhaps no whole method: it is
+    /// alive. [`Broker::handle_input`] says so itself.
+    pub fn heard(&mut self, connection: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&connection)
+            && let Some(heartbeats) = &mut connection.heartbeats
+        {
+            heartbeats.has_heard = true;
+        }
+    }
+
+    /// Something goes out to a connection.
+    pub(super) fn sent(&mut self, connection: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&connection)
+            && let Some(heartbeats) = &mut connection.heartbeats
+        {
+            heartbeats.has_sent = true;
+        }
+    }
+
+    pub(super) fn check_heartbeats(&mut self, now: Instant, at: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(heartbeats) = connection.heartbeats.as_mut().filter(|h| h.next() == at) else {
+            return;
+        };
+        let mut is_due = false;
+        if heartbeats.next_send <= now {
+            is_due = !std::mem::take(&mut heartbeats.has_sent);
+            // The heartbeat itself counts as sent at the next look.
+            heartbeats.has_sent = is_due;
+            heartbeats.next_send = heartbeats.next_send.saturating_add(heartbeats.timeout / 2);
+        }
+        if heartbeats.next_check <= now {
+            let has_heard = std::mem::take(&mut heartbeats.has_heard);
+            heartbeats.silent = if has_heard { 0 } else { heartbeats.silent + 1 };
+            heartbeats.next_check = heartbeats.next_check.saturating_add(heartbeats.timeout);
+        }
+        let is_dead = heartbeats.silent >= 2;
+        self.timers.set(heartbeats.next(), Timer::Connection(id));
+        let say = |event| Output { connection: id, channel: ChannelNumber(0), event };
+        if is_dead {
+            self.connection_lost(now, id);
+            self.outputs.push_back(say(Event::ConnectionLost));
+        } else if is_due {
+            self.outputs.push_back(say(Event::Heartbeat));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Policies: `rabbitmqctl set_policy` and its like, and what they do to queues
+//! and exchanges that exist.
+
+use super::Broker;
+use super::stream::retention;
+use crate::Instant;
+use crate::rabbitmq::admin::AdminError;
+use crate::rabbitmq::exchange::ExchangeKey;
+use crate::rabbitmq::options::Version;
+use crate::rabbitmq::pattern::Pattern;
+use crate::rabbitmq::policy::{ApplyTo, Policy, effective};
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::settings::{QueueType, Settings};
+use crate::rabbitmq::table::FieldValue;
+use crate::rabbitmq::vhost::VHostKey;
+
+/// The delivery limit of a quorum queue that sets none, in RabbitMQ 4.
+const DEFAULT_DELIVERY_LIMIT: u64 = 20;
+
+impl Broker {
+    /// Sets a policy (`set_policy`), or replaces the one of its name. It counts
+    /// at once, for queues and exchanges that exist too.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`], [`AdminError::InvalidPattern`].
+    pub fn set_policy(
+        &mut self,
+        now: Instant,
+        vhost: &str,
+        policy: Policy,
+    ) -> Result<(), AdminError> {
+        let key = self.vhost_key(vhost)?;
+        let pattern = Pattern::new(&policy.pattern)?;
+        self.vhost_mut(key).policies.set(policy, pattern);
+        self.apply_policies(now, key);
+        Ok(())
+    }
+
+    /// Sets an operator policy (`set_operator_policy`), or replaces the one of
+    /// its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broker::set_policy`].
+    pub fn set_operator_policy(
+        &mut self,
+        now: Instant,
+        vhost: &str,
+        policy: Policy,
+    ) -> Result<(), AdminError> {
+        let key = self.vhost_key(vhost)?;
+        let pattern = Pattern::new(&policy.pattern)?;
+        self.vhost_mut(key).operator_policies.set(policy, pattern);
+        self.apply_policies(now, key);
+        Ok(())
+    }
+
+    /// Removes a policy (`clear_policy`).
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`], [`AdminError::NoSuchPolicy`].
+    pub fn clear_policy(
+        &mut self,
+        now: Instant,
+        vhost: &str,
+        name: &str,
+    ) -> Result<(), AdminError> {
+        let key = self.vhost_key(vhost)?;
+        if !self.vhost_mut(key).policies.clear(name) {
+            return Err(AdminError::NoSuchPolicy(name.into()));
+        }
+        self.apply_policies(now, key);
+        Ok(())
+    }
+
+    /// Removes an operator policy (`clear_operator_policy`).
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`], [`AdminError::NoSuchPolicy`].
+    pub fn clear_operator_policy(
+        &mut self,
+        now: Instant,
+        vhost: &str,
+        name: &str,
+    ) -> Result<(), AdminError> {
+        let key = self.vhost_key(vhost)?;
+        if !self.vhost_mut(key).operator_policies.clear(name) {
+            return Err(AdminError::NoSuchPolicy(name.into()));
+        }
+        self.apply_policies(now, key);
+        Ok(())
+    }
+
+    /// Policies have changed: everything in the vhost looks again.
+    fn apply_policies(&mut self, now: Instant, key: VHostKey) {
+        let exchanges: Vec<_> = self.vhost(key).exchanges.values().copied().collect();
+        exchanges.into_iter().for_each(|exchange| self.apply_policies_to_exchange(exchange));
+        let queues: Vec<_> = self.vhost(key).queues.values().copied().collect();
+        queues.into_iter().for_each(|queue| self.apply_policies_to_queue(now, queue));
+        self.publish_dead_letters(now);
+    }
+
+    pub(super) fn apply_policies_to_exchange(&mut self, key: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(key) else { return };
+        let vhost = self.vhost(exchange.vhost);
+        let policy = vhost.policies.matching(ApplyTo::Exchanges, &exchange.name);
+        let argument = exchange.arguments.get("alternate-exchange");
+        let alternate = effective("alternate-exchange", argument, policy, None);
+        let alternate = alternate.and_then(FieldValue::as_str).map(Into::into);
+        if let Some(exchange) = self.exchanges.get_mut(key) {
+            exchange.alternate = alternate;
+        }
+    }
+
+    pub(super) fn apply_policies_to_queue(&mut self, now: Instant, key: QueueKey) {
+        let Some(queue) = self.queues.get(key) else { return };
+        let vhost = self.vhost(queue.more.vhost);
+        let (kind, name) = (queue.more.kind, queue.more.name.as_str());
+        let policy = vhost.policies.matching(ApplyTo::Queues, name);
+        let operator = vhost.operator_policies.matching(ApplyTo::Queues, name);
+        let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
+        let mut settings = Settings::new(&queue.more.arguments, policy, operator);
+        if kind == QueueType::Quorum && self.options.version() == Version::V4 {
+            settings.delivery_limit.get_or_insert(DEFAULT_DELIVERY_LIMIT);
+        }
+        let queue = self.queue_mut(key);
+        queue.more.policies = names;
+        if queue.more.settings == settings {
+            return self.arm_unused(key);
+        }
+        queue.set(settings);
+        let retention = retention(queue);
+        if let Some(stream) = &mut queue.more.stream {
+            stream.log.retain(now, retention);
+        }
+        self.drop_head(now, key);
+        self.touch_unused(now, key);
+    }
+}

@@ -1,0 +1,235 @@
+//! Routing: from an exchange to the queues, over bindings between exchanges and
+//! alternate exchanges; and messages that wait at a delayed exchange.
+//!
+//! A message goes to a queue once, however many ways lead there; and through an
+//! exchange once, so that circles of bindings end. Where nothing of an exchange
+//! matches, its alternate exchange is asked.
+
+use super::timer::Timer;
+use super::{Broker, Caller};
+use crate::Instant;
+use crate::rabbitmq::error::Fault;
+use crate::rabbitmq::exchange::{Destination, Exchange, ExchangeKey, Kind};
+use crate::rabbitmq::message::Message;
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::table::FieldValue;
+use crate::rabbitmq::vhost::VHostKey;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest delay of an `x-delayed-message` exchange, in milliseconds.
+const MAX_DELAY: i128 = (1 << 32) - 1;
+
+/// Messages that wait at delayed exchanges: by time, then in the order in which
+/// they came.
+#[derive(Debug, Default)]
+pub(super) struct Delayed {
+    waiting: BTreeMap<(Instant, u64), (ExchangeKey, Arc<Message>)>,
+    serial: u64,
+}
+
+impl Delayed {
+    /// How many messages wait at an exchange.
+    pub(super) fn count(&self, exchange: ExchangeKey) -> usize {
+        self.waiting.values().filter(|(at, _)| *at == exchange).count()
+    }
+
+    /// Forgets the messages that wait at an exchange.
+    pub(super) fn forget(&mut self, exchange: ExchangeKey) {
+        self.waiting.retain(|_, (at, _)| *at != exchange);
+    }
+
+    /// When the first one is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+}
+
+impl Broker {
+    /// The exchange that a name stands for; none is the default exchange.
+    pub(super) fn source(&self, vhost: VHostKey, name: &str) -> Result<Option<ExchangeKey>, Fault> {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        self.exchange_key(vhost, name).map(Some)
+    }
+
+    /// The name of an exchange, as messages carry it.
+    pub(super) fn source_name(&self, source: Option<ExchangeKey>) -> Arc<SmolStr> {
+        let exchange = source.and_then(|key| self.exchanges.get(key));
+        Arc::clone(exchange.map_or(&self.nameless, |exchange| &exchange.name))
+    }
+
+    /// Puts the queues a message goes to into `into`, each once and in the
+    /// order of their slots, which is that of declaration as long as none was
+    /// deleted.
+    pub(super) fn route(
+        &mut self,
+        now: Instant,
+        vhost: VHostKey,
+        source: Option<ExchangeKey>,
+        message: &Arc<Message>,
+        into: &mut Vec<QueueKey>,
+    ) {
+        match source {
+            None => self.route_by_name(vhost, message, into),
+            Some(source) => self.route_from(now, vhost, source, message, into),
+        }
+        if into.len() > 1 {
+            into.sort_unstable();
+            into.dedup();
+        }
+    }
+
+    /// The default exchange: to the queues its routing keys name.
+    fn route_by_name(&mut self, vhost: VHostKey, message: &Message, into: &mut Vec<QueueKey>) {
+        let queues = &self.vhost(vhost).queues;
+        into.extend(queues.get(message.routing_key()));
+        if message.properties().has_more() {
+            into.extend(further_keys(message).filter_map(|key| queues.get(key)));
+        }
+    }
+
+    fn route_from(
+        &mut self,
+        now: Instant,
+        vhost: VHostKey,
+        source: ExchangeKey,
+        message: &Arc<Message>,
+        into: &mut Vec<QueueKey>,
+    ) {
+        let mut destinations = std::mem::take(&mut self.destinations);
+        let mut seen = vec![source];
+        let mut next = 0;
+        while let Some(&key) = seen.get(next) {
+            next += 1;
+            destinations.clear();
+            self.match_bindings(now, key, message, &mut destinations);
+            if destinations.is_empty() {
+                let alternate = self.exchanges.get(key).and_then(|e| e.alternate.as_ref());
+                let alternate = alternate.and_then(|name| self.vhost(vhost).exchanges.get(name));
+                destinations.extend(alternate.map(|key| Destination::Exchange(*key)));
+            }
+            for destination in &destinations {
+                match destination {
+                    Destination::Queue(queue) => into.push(*queue),
+                    Destination::Exchange(exchange) if !seen.contains(exchange) => {
+                        seen.push(*exchange);
+                    }
+                    Destination::Exchange(_) => {}
+                }
+            }
+        }
+        self.destinations = destinations;
+    }
+
+    /// What the bindings of one exchange answer.
+    fn match_bindings(
+        &mut self,
+        now: Instant,
+        key: ExchangeKey,
+        message: &Arc<Message>,
+        destinations: &mut Vec<Destination>,
+    ) {
+        let Some(exchange) = self.exchanges.get_mut(key) else { return };
+        if exchange.kind == Kind::Delayed
+            && let Some(delay) = delay_of(message)
+        {
+            return self.hold_back(now, key, message, delay);
+        }
+        let properties = message.properties();
+        exchange.route(message.routing_key(), properties, destinations);
+        if properties.has_more() && exchange.kind.looks_at_keys() {
+            for further in further_keys(message) {
+                exchange.route(further, properties, destinations);
+            }
+        }
+        if exchange.kind == Kind::Random && destinations.len() > 1 {
+            let drawn = self.names.draw(destinations.len() as u64);
+            destinations.swap(0, usize::try_from(drawn).unwrap_or(0));
+            destinations.truncate(1);
+        }
+    }
+
+    /// Keeps a message at a delayed exchange until its time has come.
+    fn hold_back(&mut self, now: Instant, key: ExchangeKey, message: &Arc<Message>, ms: i128) {
+        let delay = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        let at = now.saturating_add(delay);
+        self.delayed.serial += 1;
+        let serial = self.delayed.serial;
+        self.delayed.waiting.insert((at, serial), (key, Arc::clone(message)));
+        self.timers.set(at, Timer::Delayed);
+    }
+
+    /// Routes the delayed messages whose time has come. Their header `x-delay`
+    /// tells the delay they had, as a negative number.
+    pub(super) fn route_delayed(&mut self, now: Instant) {
+        while let Some(entry) = self.delayed.waiting.first_entry()
+            && entry.key().0 <= now
+        {
+            let (key, message) = entry.remove();
+            let Some(exchange) = self.exchanges.get(key) else { continue };
+            let vhost = exchange.vhost;
+            let message = Arc::new(delivered_late(&message));
+            let mut routed = Vec::new();
+            self.route(now, vhost, Some(key), &message, &mut routed);
+            let own = time_to_live(&message).map(|ttl| now.saturating_add(ttl));
+            for queue in routed {
+                self.accept(now, queue, Arc::clone(&message), own, None);
+            }
+        }
+    }
+
+    /// The exchange of this name.
+    pub(super) fn exchange_key(&self, vhost: VHostKey, name: &str) -> Result<ExchangeKey, Fault> {
+        let vhost = self.vhost(vhost);
+        let found = vhost.exchanges.get(name).copied();
+        found.ok_or_else(|| Fault::no_exchange(&vhost.name, name))
+    }
+
+    /// The exchange of this name, for a caller.
+    pub(super) fn named_exchange(
+        &mut self,
+        caller: Caller,
+        name: &str,
+    ) -> Result<(ExchangeKey, &mut Exchange), Fault> {
+        let key = self.exchange_key(caller.vhost, name)?;
+        let exchange = self.exchanges.get_mut(key).expect("a name is that of a live exchange");
+        Ok((key, exchange))
+    }
+}
+
+/// The routing keys of a message beyond its first: those of `CC` and `BCC`.
+fn further_keys(message: &Message) -> impl Iterator<Item = &str> {
+    let hidden = message.properties().bcc().iter().map(SmolStr::as_str);
+    message.carbon_copies("CC").chain(hidden)
+}
+
+/// How long a message asks a delayed exchange to wait, in milliseconds.
+fn delay_of(message: &Message) -> Option<i128> {
+    let delay = message.properties().headers()?.get("x-delay")?;
+    let text = || delay.as_str().and_then(|text| text.parse().ok());
+    let delay = delay.as_integer().or_else(text)?;
+    (0 < delay && delay <= MAX_DELAY).then_some(delay)
+}
+
+fn delivered_late(message: &Message) -> Message {
+    let mut headers = message.properties().headers().cloned().unwrap_or_default();
+    let delay = match headers.get("x-delay") {
+        Some(FieldValue::I32(ms)) => FieldValue::I32(-ms),
+        Some(value) => {
+            let ms = value.as_integer().unwrap_or(0);
+            FieldValue::I64(i64::try_from(-ms).unwrap_or(i64::MIN))
+        }
+        None => return message.clone(),
+    };
+    headers.insert("x-delay", delay);
+    message.with_properties(message.properties().clone().with_headers(headers))
+}
+
+/// A message's own time to live, which was checked when it was published.
+fn time_to_live(message: &Message) -> Option<Duration> {
+    message.properties().expiration()?.parse().ok().map(Duration::from_millis)
+}

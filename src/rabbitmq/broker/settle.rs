@@ -1,0 +1,199 @@
+//! Settling deliveries: acknowledged, rejected, or back to their queues.
+//!
+//! A method that settles several does so queue by queue, and there by the tags
+//! of their consumers, as the server does.
+
+use super::Broker;
+use crate::Instant;
+use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::consumer::ConsumerKey;
+use crate::rabbitmq::dead_letter::Reason;
+use crate::rabbitmq::message::Entry;
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::settings::QueueType;
+use crate::rabbitmq::transaction::Settle;
+use crate::rabbitmq::unacked::Unacked;
+use std::cmp::Ordering;
+
+impl Broker {
+    /// Settles one delivery of a channel.
+    pub(super) fn settle_one(
+        &mut self,
+        now: Instant,
+        channel: ChannelKey,
+        unacked: Unacked,
+        how: Settle,
+    ) {
+        let Unacked { queue, consumer, entry } = unacked;
+        if let Some(owner) = self.queues.get_mut(queue) {
+            owner.unacked -= 1;
+            let is_stream = owner.more.stream.is_some();
+            let unblocked = self.refund(channel, queue, consumer, 1);
+            if !is_stream {
+                match how {
+                    Settle::Ack => self.acknowledged(now, queue, entry),
+                    Settle::Reject => self.die(now, queue, entry, Reason::Rejected),
+                    Settle::Requeue => self.put_back(now, queue, vec![entry]),
+                }
+            }
+            if unblocked || is_stream || how == Settle::Requeue {
+                self.run_queue(now, queue);
+            }
+        }
+        self.below_limit(now, channel, usize::from(consumer.is_some()));
+    }
+
+    fn acknowledged(&mut self, now: Instant, key: QueueKey, entry: Entry) {
+        self.queue_mut(key).more.counters.ack += 1;
+        self.leave(now, key, entry);
+    }
+
+    /// Settles deliveries of a channel: queue by queue, and there consumer tag
+    /// by consumer tag.
+    pub(super) fn settle(
+        &mut self,
+        now: Instant,
+        channel: ChannelKey,
+        taken: Vec<(u64, Unacked)>,
+        how: Settle,
+    ) {
+        let mut taken: Vec<Unacked> = taken.into_iter().map(|(_, unacked)| unacked).collect();
+        let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
+        taken.sort_by(|a, b| {
+            let by_position = || a.entry.position().cmp(&b.entry.position());
+            self.settling_order(channel, a, b).then_with(by_position)
+        });
+        let mut rest = taken.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let mut group = vec![first];
+            while let Some(next) =
+                rest.next_if(|next| self.settling_order(channel, &group[0], next).is_eq())
+            {
+                group.push(next);
+            }
+            self.settle_group(now, channel, group, how);
+        }
+        self.below_limit(now, channel, delivered);
+    }
+
+    /// The order in which the server settles deliveries of a channel: queue by
+    /// queue, and there by the consumers' tags, with fetched ones first. A
+    /// consumer that was cancelled counts with its tag.
+    fn settling_order(&self, channel: ChannelKey, a: &Unacked, b: &Unacked) -> Ordering {
+        let tag = |unacked: &Unacked| {
+            let key = unacked.consumer?;
+            let live = self.consumers.get(key).map(|consumer| &*consumer.tag);
+            live.or_else(|| self.channels.get(channel)?.cancelled_tag(key))
+        };
+        let by_tag = || match a.consumer == b.consumer {
+            true => Ordering::Equal,
+            false => tag(a).cmp(&tag(b)),
+        };
+        a.queue.cmp(&b.queue).then_with(by_tag)
+    }
+
+    /// Settles deliveries of one queue to the consumers of one tag, of which at
+    /// most one is not cancelled.
+    fn settle_group(
+        &mut self,
+        now: Instant,
+        channel: ChannelKey,
+        group: Vec<Unacked>,
+        how: Settle,
+    ) {
+        let queue = group[0].queue;
+        let is_live = |key: &ConsumerKey| self.consumers.get(*key).is_some();
+        let consumer = group.iter().find_map(|unacked| unacked.consumer.filter(is_live));
+        let its_own = group.iter().filter(|unacked| unacked.consumer == consumer).count();
+        let Some(owner) = self.queues.get_mut(queue) else {
+            return;
+        };
+        owner.unacked -= group.len() as u32;
+        let is_stream = owner.more.stream.is_some();
+        let unblocked = self.refund(channel, queue, consumer, its_own);
+        let entries = group.into_iter().map(|unacked| unacked.entry);
+        match how {
+            _ if is_stream => {}
+            Settle::Ack => entries.for_each(|entry| self.acknowledged(now, queue, entry)),
+            Settle::Reject => {
+                entries.for_each(|entry| self.die(now, queue, entry, Reason::Rejected));
+            }
+            Settle::Requeue => self.put_back(now, queue, entries.collect()),
+        }
+        if unblocked || is_stream || how == Settle::Requeue {
+            self.run_queue(now, queue);
+        }
+    }
+
+    /// Deliveries of a consumer are no longer outstanding. Says whether that
+    /// may have let blocked consumers back into the ring.
+    fn refund(
+        &mut self,
+        channel: ChannelKey,
+        key: QueueKey,
+        consumer: Option<ConsumerKey>,
+        count: usize,
+    ) -> bool {
+        let was_at_limit = consumer
+            .and_then(|consumer| self.consumers.get_mut(consumer))
+            .is_some_and(|consumer| consumer.refund(count));
+        if was_at_limit {
+            self.unblock(channel, key);
+        }
+        was_at_limit
+    }
+
+    /// Puts messages, in order of position, back to their places.
+    pub(super) fn put_back(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
+        entries = entries.into_iter().map(Entry::again).collect();
+        let queue = self.queue_mut(key);
+        queue.touch(now);
+        if queue.more.kind == QueueType::Quorum {
+            return self.put_back_quorum(now, key, entries);
+        }
+        queue.ready.restore(entries);
+        if !queue.is_plain {
+            self.drop_head(now, key);
+        }
+    }
+
+    /// A quorum queue counts what comes back, gives up what came back too often,
+    /// and puts the rest to the front if it has a delivery limit, else to the
+    /// end.
+    fn put_back_quorum(&mut self, now: Instant, key: QueueKey, entries: Vec<Entry>) {
+        for entry in entries {
+            let queue = self.queues.get_mut(key).expect("the queue was just looked up");
+            let count = queue.more.delivery_counts.came_back(entry.position());
+            let limit = queue.more.settings.delivery_limit;
+            if limit.is_some_and(|limit| count > limit) {
+                self.die(now, key, entry, Reason::DeliveryLimit);
+                continue;
+            }
+            let old = entry.position();
+            let position = if limit.is_some() { queue.take_front() } else { queue.take_position() };
+            let expiry = queue.more.expiries.remove(&entry);
+            if let Some(at) = expiry {
+                queue.more.expiries.insert(position, at);
+            }
+            queue.more.delivery_counts.moved(old, position);
+            if limit.is_none()
+                && let Some(journal) = &mut queue.journal
+            {
+                // To the disk it is gone and came anew.
+                journal.publish(now, position, None);
+                journal.ack(now, entry.clone(), expiry);
+                self.timers.arm_journal(key, journal);
+            }
+            queue.ready.restore(vec![entry.moved(position)]);
+        }
+        self.drop_head(now, key);
+    }
+
+    /// Deliveries that count for the channel's shared limit were settled.
+    fn below_limit(&mut self, now: Instant, key: ChannelKey, settled: usize) {
+        if let Some(channel) = self.channels.get_mut(key) {
+            let resumed = channel.limiter.settled(settled);
+            self.resume(now, key, resumed);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Streams: appending, and reading along.
+
+use super::Broker;
+use crate::Instant;
+use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::consumer::ConsumerKey;
+use crate::rabbitmq::id::DeliveryTag;
+use crate::rabbitmq::message::{Entry, Message, Position};
+use crate::rabbitmq::method::Event;
+use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::stream::Retention;
+use crate::rabbitmq::unacked::Unacked;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// How a stream is cut.
+pub(super) fn retention(queue: &Queue) -> Retention {
+    let settings = &queue.more.settings;
+    Retention {
+        max_bytes: settings.max_length_bytes,
+        max_age: settings.max_age,
+        segment_bytes: settings.max_segment_bytes,
+    }
+}
+
+impl Broker {
+    /// A stream takes a message, and whoever has read up to there gets it.
+    pub(super) fn append(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        message: &Message,
+        confirm: Option<(ChannelKey, u64)>,
+    ) {
+        let queue = self.queues.get_mut(key).expect("the queue was just looked up");
+        let retention = retention(queue);
+        let Some(stream) = &mut queue.more.stream else { return };
+        let offset = stream.log.append(now, message, retention);
+        if let Some(journal) = &mut queue.journal {
+            journal.publish(now, Position(offset), confirm);
+            self.timers.arm_journal(key, journal);
+        }
+        self.run_stream(now, key);
+    }
+
+    /// Hands to every reader of a stream what it has credit for, to one after
+    /// the other.
+    pub(super) fn run_stream(&mut self, now: Instant, key: QueueKey) {
+        let Some(stream) = self.queues.get(key).and_then(|q| q.more.stream.as_ref()) else {
+            return;
+        };
+        // One reader, as there mostly is, takes no list on the heap.
+        let readers: SmallVec<[ConsumerKey; 2]> = stream.consumers().collect();
+        for reader in readers {
+            self.read_on(now, key, reader);
+        }
+    }
+
+    fn read_on(&mut self, now: Instant, key: QueueKey, reader: ConsumerKey) {
+        while let Some(consumer) = self.consumers.get_mut(reader)
+            && consumer.has_credit()
+            && let Some(queue) = self.queues.get_mut(key)
+            && let Some(stream) = &mut queue.more.stream
+            && let Some(offset) = stream.next_for(reader)
+            && let Some(message) = stream.log.read(offset)
+        {
+            stream.advance(reader);
+            let message = Arc::new(with_offset(&message, offset));
+            consumer.spend();
+            let (channel_key, consumer_tag) = (consumer.channel, consumer.tag.clone());
+            let ack_required = consumer.ack_required;
+            let counters = &mut queue.more.counters;
+            counters.deliver += u64::from(ack_required);
+            counters.deliver_no_ack += u64::from(!ack_required);
+            queue.unacked += u32::from(ack_required);
+            let channel = self.channel_mut(channel_key);
+            let (id, tag) = (channel.id, channel.next_tag());
+            let shown = Arc::clone(&message);
+            let delivery_tag = DeliveryTag(tag);
+            let redelivered = false;
+            self.push(id, Event::Deliver { consumer_tag, delivery_tag, redelivered, message });
+            if ack_required {
+                let entry = Entry::new(shown, Position(offset));
+                self.hold(
+                    now,
+                    channel_key,
+                    tag,
+                    Unacked { queue: key, consumer: Some(reader), entry },
+                );
+            }
+        }
+    }
+}
+
+/// The message with its offset in the header `x-stream-offset`.
+fn with_offset(message: &Message, offset: u64) -> Message {
+    let mut headers = message.properties().headers().cloned().unwrap_or_default();
+    headers.insert("x-stream-offset", i64::try_from(offset).unwrap_or(i64::MAX));
+    message.with_properties(message.properties().clone().with_headers(headers))
+}

@@ -1,0 +1,162 @@
+//! What the broker waits for.
+//!
+//! One heap holds all timers. An entry in it may be out of date: what it is for
+//! says itself when it is next due (its `armed` time), and only an entry of that
+//! time counts.
+//!
+//! What watches over clients is kept apart, as *housekeeping*: a world that has
+//! nothing else to do need not wait for it.
+
+use super::Broker;
+use crate::Instant;
+use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::id::ConnectionId;
+use crate::rabbitmq::journal::Journal;
+use crate::rabbitmq::options::Version;
+use crate::rabbitmq::queue::QueueKey;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// What a queue waits for, in the order in which it happens if several are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum OfQueue {
+    /// The message at its head expires.
+    Head,
+    /// Its journal writes or syncs.
+    Journal,
+    /// It expires itself.
+    Unused,
+}
+
+/// What the broker waits for, in the order in which it happens if several are
+/// due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    Queue(QueueKey, OfQueue),
+    /// The oldest unacknowledged delivery is too old.
+    Channel(ChannelKey),
+    /// A heartbeat is to be sent, or missed.
+    Connection(ConnectionId),
+    /// A delayed message's time has come.
+    Delayed,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    work: BinaryHeap<Reverse<(Instant, Timer)>>,
+    housekeeping: BinaryHeap<Reverse<(Instant, Timer)>>,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Instant, timer: Timer) {
+        let heap = match timer {
+            Timer::Queue(..) | Timer::Delayed => &mut self.work,
+            Timer::Channel(_) | Timer::Connection(_) => &mut self.housekeeping,
+        };
+        heap.push(Reverse((at, timer)));
+    }
+
+    /// Sets the timer of a queue's journal, unless it is set for earlier.
+    pub(super) fn arm_journal(&mut self, key: QueueKey, journal: &mut Journal) {
+        if let Some(due) = journal.due()
+            && journal.armed.is_none_or(|armed| due < armed)
+        {
+            journal.armed = Some(due);
+            self.set(due, Timer::Queue(key, OfQueue::Journal));
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.work.clear();
+        self.housekeeping.clear();
+    }
+
+    fn pop_due(&mut self, now: Instant) -> Option<(Instant, Timer)> {
+        let first = |heap: &BinaryHeap<Reverse<(Instant, Timer)>>| {
+            heap.peek().map(|Reverse(first)| *first).filter(|(at, _)| *at <= now)
+        };
+        match (first(&self.work), first(&self.housekeeping)) {
+            (None, None) => None,
+            (Some(work), Some(watch)) if watch < work => self.housekeeping.pop(),
+            (None, Some(_)) => self.housekeeping.pop(),
+            (Some(_), _) => self.work.pop(),
+        }
+        .map(|Reverse(due)| due)
+    }
+}
+
+fn next(heap: &BinaryHeap<Reverse<(Instant, Timer)>>) -> Option<Instant> {
+    heap.peek().map(|Reverse((at, _))| *at)
+}
+
+impl Broker {
+    /// When to call [`Broker::handle_timeout`] next. It may be in the past.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.poll_work().into_iter().chain(self.poll_housekeeping()).min()
+    }
+
+    /// The next timer that does something to messages, queues or journals.
+    pub(crate) fn poll_work(&self) -> Option<Instant> {
+        next(&self.timers.work)
+    }
+
+    /// The next timer that only watches over clients.
+    pub(crate) fn poll_housekeeping(&self) -> Option<Instant> {
+        next(&self.timers.housekeeping)
+    }
+
+    /// Fires the timers that are due by `now`: messages and queues expire,
+    /// queues write to disk and the confirms that waited for it become ready,
+    /// channels and connections time out, delayed messages are routed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, timer)) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Queue(key, what) => self.queue_timer(now, at, key, what),
+                Timer::Channel(key) => self.check_consumer_timeout(now, at, key),
+                Timer::Connection(id) => self.check_heartbeats(now, at, id),
+                Timer::Delayed => self.route_delayed(now),
+            }
+            self.publish_dead_letters(now);
+        }
+        self.confirm_synced();
+    }
+
+    fn queue_timer(&mut self, now: Instant, at: Instant, key: QueueKey, what: OfQueue) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        match what {
+            OfQueue::Head => {
+                if queue.more.expiries.armed == Some(at) {
+                    queue.more.expiries.armed = None;
+                    self.expire(now, key);
+                }
+            }
+            OfQueue::Journal => {
+                if let Some(journal) = &mut queue.journal
+                    && journal.armed == Some(at)
+                {
+                    journal.armed = None;
+                    let confirm_on_write = self.options.version() == Version::V4;
+                    let sync_time = self.options.sync_time();
+                    journal.fire(now, sync_time, confirm_on_write, &mut self.synced);
+                    self.timers.arm_journal(key, journal);
+                }
+            }
+            OfQueue::Unused => {
+                if queue.more.unused_armed == Some(at) {
+                    queue.more.unused_armed = None;
+                    self.expire_unused(now, key);
+                }
+            }
+        }
+    }
+
+    /// Confirms the publishes that have just been synced.
+    fn confirm_synced(&mut self) {
+        let mut synced = std::mem::take(&mut self.synced);
+        for (channel, seqno) in synced.drain(..) {
+            self.confirm(channel, seqno);
+        }
+        self.synced = synced;
+    }
+}

@@ -1,0 +1,123 @@
+//! The methods of class tx, and of class confirm: the two modes of a channel.
+
+use super::{Broker, Caller};
+use crate::Instant;
+use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::confirm::Confirms;
+use crate::rabbitmq::error::{AmqpError, Fault};
+use crate::rabbitmq::id::ChannelId;
+use crate::rabbitmq::method::{Event, ids};
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::transaction::{Pending, Transaction};
+use std::sync::Arc;
+
+impl Broker {
+    /// Puts the channel into confirm mode (`confirm.select`): publishes are
+    /// numbered from 1, and confirmed. Once is enough.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if the channel is transactional.
+    pub fn confirm_select(&mut self, now: Instant, ch: ChannelId) -> Result<(), AmqpError> {
+        self.on_channel(now, ch, ids::CONFIRM_SELECT, |broker, caller| {
+            let channel = broker.channel_mut(caller.channel);
+            if channel.transaction.is_some() {
+                return Err(Fault::precondition("cannot switch from tx to confirm mode"));
+            }
+            channel.confirms.get_or_insert_with(Confirms::new);
+            Ok(())
+        })
+    }
+
+    /// Makes the channel transactional (`tx.select`): publishes and
+    /// acknowledgements wait for a commit. Once is enough.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if the channel is in confirm mode.
+    pub fn tx_select(&mut self, now: Instant, ch: ChannelId) -> Result<(), AmqpError> {
+        self.on_channel(now, ch, ids::TX_SELECT, |broker, caller| {
+            let channel = broker.channel_mut(caller.channel);
+            if channel.confirms.is_some() {
+                return Err(Fault::precondition("cannot switch from confirm to tx mode"));
+            }
+            channel.transaction.get_or_insert_with(|| Box::new(Transaction::new()));
+            Ok(())
+        })
+    }
+
+    /// Does what the transaction holds and begins the next (`tx.commit`). The
+    /// answer, [`Event::TxCommitOk`], is an output: it follows when every publish
+    /// is safe.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if the channel is not transactional.
+    pub fn tx_commit(&mut self, now: Instant, ch: ChannelId) -> Result<(), AmqpError> {
+        self.on_channel(now, ch, ids::TX_COMMIT, |broker, caller| {
+            let transaction = transaction_of(broker.channel_mut(caller.channel))?;
+            let publishes = std::mem::take(&mut transaction.publishes);
+            let settled = std::mem::take(&mut transaction.settled);
+            transaction.committing = Some(Confirms::new());
+            for pending in publishes {
+                broker.publish_pending(now, caller, pending);
+            }
+            for (how, taken) in settled {
+                broker.settle(now, caller.channel, taken, how);
+            }
+            broker.answer_commit(caller.channel);
+            Ok(())
+        })
+    }
+
+    fn publish_pending(&mut self, now: Instant, caller: Caller, pending: Pending) {
+        let Pending { message, expiry, mandatory, queues } = pending;
+        let is_there = |queue: &QueueKey| self.queues.get(*queue).is_some();
+        let queues: Vec<QueueKey> = queues.into_iter().filter(is_there).collect();
+        if queues.is_empty() {
+            return self.unroutable(caller.id, message, mandatory, None);
+        }
+        let transaction = self.channel_mut(caller.channel).transaction.as_mut();
+        let confirms = transaction.and_then(|transaction| transaction.committing.as_mut());
+        let count = super::queue::count(queues.len());
+        let seqno = confirms.map(|confirms| confirms.publish(count));
+        for queue in queues {
+            let confirm = seqno.map(|seqno| (caller.channel, seqno));
+            self.accept(now, queue, Arc::clone(&message), expiry, confirm);
+        }
+    }
+
+    /// Answers a commit whose publishes are all safe.
+    pub(super) fn answer_commit(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        let id = channel.id;
+        if let Some(transaction) = &mut channel.transaction
+            && transaction.committing.take_if(|confirms| confirms.is_settled()).is_some()
+        {
+            self.push(id, Event::TxCommitOk);
+        }
+    }
+
+    /// Forgets what the transaction holds and begins the next (`tx.rollback`).
+    /// Deliveries it had settled are outstanding again.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if the channel is not transactional.
+    pub fn tx_rollback(&mut self, now: Instant, ch: ChannelId) -> Result<(), AmqpError> {
+        self.on_channel(now, ch, ids::TX_ROLLBACK, |broker, caller| {
+            let channel = broker.channel_mut(caller.channel);
+            let transaction = transaction_of(channel)?;
+            transaction.publishes.clear();
+            let settled = std::mem::take(&mut transaction.settled);
+            let taken = settled.into_iter().flat_map(|(_, taken)| taken).collect();
+            channel.unacked.restore(taken);
+            Ok(())
+        })
+    }
+}
+
+fn transaction_of(channel: &mut Channel) -> Result<&mut Transaction, Fault> {
+    let transaction = channel.transaction.as_deref_mut();
+    transaction.ok_or_else(|| Fault::precondition("channel is not transactional"))
+}

@@ -1,0 +1,143 @@
+//! Vhosts: `rabbitmqctl add_vhost` and its like, and their limits.
+
+use super::Broker;
+use crate::Instant;
+use crate::rabbitmq::admin::AdminError;
+use crate::rabbitmq::error::{Fault, ReplyCode};
+use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::method::{ConnectionOptions, Event, Output};
+use crate::rabbitmq::user::Permissions;
+use crate::rabbitmq::vhost::{VHost, VHostKey, VHostLimits};
+use smol_str::SmolStr;
+
+impl Broker {
+    /// What a new server has: vhost `/`, and the user `guest`, who may do
+    /// everything there.
+    pub(super) fn make_defaults(&mut self) {
+        self.add_vhost("/");
+        self.add_user("guest", "guest");
+        let tags = self.set_user_tags("guest", &["administrator"]);
+        let granted = self.set_permissions("/", "guest", Permissions::all());
+        tags.and(granted).expect("user and vhost were just made");
+    }
+
+    /// Adds a vhost with the exchanges every vhost has (`add_vhost`); harmless if
+    /// there is one of this name. Nobody has permissions in it.
+    pub fn add_vhost(&mut self, name: impl Into<SmolStr>) {
+        let name = name.into();
+        if !self.vhost_names.contains_key(&name) {
+            let key = self.vhosts.insert(VHost::new(name.clone()));
+            self.vhost_names.insert(name, key);
+            self.declare_system_exchanges(key);
+        }
+    }
+
+    /// Removes a vhost and all that is in it (`delete_vhost`). Connections to it
+    /// are closed.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`].
+    pub fn delete_vhost(&mut self, now: Instant, name: &str) -> Result<(), AdminError> {
+        let key = self.vhost_key(name)?;
+        let mut closed: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        closed.retain(|id| self.connections.get(id).is_some_and(|c| c.vhost == key));
+        closed.sort_unstable();
+        for id in closed {
+            self.drop_connection(now, id);
+            let fault =
+                Fault::new(ReplyCode::ConnectionForced, format!("vhost '{name}' is deleted"));
+            let error = Box::new(fault.of(super::MethodId::NONE));
+            let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));
+            self.outputs.push_back(Output { connection: id, channel, event });
+        }
+        let queues: Vec<_> = self.vhost(key).queues.values().copied().collect();
+        queues.into_iter().for_each(|queue| self.delete_queue(queue));
+        let exchanges: Vec<_> = self.vhost(key).exchanges.values().copied().collect();
+        exchanges.into_iter().for_each(|exchange| self.remove_exchange(exchange));
+        self.vhosts.remove(key);
+        self.vhost_names.shift_remove(name);
+        for user in self.users.values_mut() {
+            user.grants.shift_remove(name);
+        }
+        Ok(())
+    }
+
+    /// Sets what a vhost may have at most (`set_vhost_limits`).
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`].
+    pub fn set_vhost_limits(&mut self, name: &str, limits: VHostLimits) -> Result<(), AdminError> {
+        let key = self.vhost_key(name)?;
+        self.vhost_mut(key).limits = limits;
+        Ok(())
+    }
+
+    pub(crate) fn vhost_key(&self, name: &str) -> Result<VHostKey, AdminError> {
+        let key = self.vhost_names.get(name).copied();
+        key.ok_or_else(|| AdminError::NoSuchVHost(name.into()))
+    }
+
+    /// The vhost a connection opens, which its user must have access to.
+    pub(super) fn opened_vhost(&self, options: &ConnectionOptions) -> Result<VHostKey, Fault> {
+        let ConnectionOptions { virtual_host: vhost, user, .. } = options;
+        let refuse = |reason: String| Err(Fault::new(ReplyCode::NotAllowed, reason));
+        let Some(&key) = self.vhost_names.get(vhost) else {
+            return refuse(format!("vhost {vhost} not found"));
+        };
+        let account = self.users.get(user);
+        if !account.is_some_and(|account| account.grants.contains_key(vhost)) {
+            return refuse(format!("access to vhost '{vhost}' refused for user '{user}'"));
+        }
+        let open = self.connections.values().filter(|connection| connection.vhost == key).count();
+        if let Some(max) = self.vhost(key).limits.max_connections
+            && open >= max as usize
+        {
+            return refuse(format!(
+                "access to vhost '{vhost}' refused for user '{user}': connection limit ({max}) is \
+                 reached"
+            ));
+        }
+        let limits = account.map(|account| account.limits).unwrap_or_default();
+        let own = self.connections.values().filter(|c| c.options.user == *user).count();
+        if let Some(max) = limits.max_connections
+            && own >= max as usize
+        {
+            return refuse(format!(
+                "Connection refused for user '{user}': user connection limit ({max}) is reached"
+            ));
+        }
+        Ok(key)
+    }
+
+    /// Refuses a channel more than a connection's user may have.
+    pub(super) fn check_channel_limit(&self, id: ConnectionId) -> Result<(), Fault> {
+        let Some(user) = self.connections.get(&id).map(|c| &c.options.user) else { return Ok(()) };
+        let Some(max) = self.users.get(user).and_then(|user| user.limits.max_channels) else {
+            return Ok(());
+        };
+        let own = self.connections.values().filter(|connection| connection.options.user == *user);
+        let open: usize = own.map(|connection| connection.channels.len()).sum();
+        if open < max as usize {
+            return Ok(());
+        }
+        let reason = format!(
+            "number of channels opened for user '{user}' has reached the maximum allowed user \
+             limit of ({max})"
+        );
+        Err(Fault::new(ReplyCode::NotAllowed, reason))
+    }
+
+    /// Refuses a queue more than a vhost may have.
+    pub(super) fn check_queue_limit(&self, key: VHostKey) -> Result<(), Fault> {
+        let vhost = self.vhost(key);
+        match vhost.limits.max_queues {
+            Some(max) if vhost.queues.len() >= max as usize => Err(Fault::precondition(format!(
+                "cannot declare queue in vhost '{}': queue limit in vhost '{}' is reached",
+                vhost.name, vhost.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Dead letters: what becomes of a message that its queue gives up.
+//!
+//! A message dies *rejected* (by a consumer), *expired*, by *maxlen* (a length
+//! limit) or by *`delivery_limit`*. If its queue has a dead-letter exchange, it
+//! is published there again, without its `expiration` and with its history: the
+//! header `x-death`, an array with a table for each queue and reason, the most
+//! recent first, and its first death in `x-first-death-…`.
+//!
+//! A message that comes back to a queue it died in before is dropped, unless a
+//! consumer's rejection was on the way: so nothing goes round for ever by
+//! itself.
+//!
+//! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
+
+use super::message::Message;
+use super::table::{FieldTable, FieldValue};
+use super::vhost::VHostKey;
+use crate::Instant;
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// Why a message died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Rejected,
+    Expired,
+    MaxLength,
+    DeliveryLimit,
+}
+
+impl Reason {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Reason::Rejected => "rejected",
+            Reason::Expired => "expired",
+            Reason::MaxLength => "maxlen",
+            Reason::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+/// A message that died, and what its queue has set for it.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    pub(crate) message: Arc<Message>,
+    pub(crate) reason: Reason,
+    pub(crate) vhost: VHostKey,
+    /// The queue it died in.
+    pub(crate) queue: SmolStr,
+    pub(crate) exchange: SmolStr,
+    pub(crate) routing_key: Option<SmolStr>,
+}
+
+impl DeadLetter {
+    /// The message as it is published again, to an exchange of this name.
+    pub(crate) fn published(&self, now: Instant, exchange: Arc<SmolStr>) -> Message {
+        let mut headers = self.message.properties().headers().cloned().unwrap_or_default();
+        self.record_death(now, &mut headers);
+        let mut properties = self.message.properties().clone();
+        if self.routing_key.is_some() {
+            headers.remove("CC");
+            properties.hide_bcc(Vec::new());
+        }
+        let routing_key = self.routing_key.as_ref().unwrap_or(self.message.routing_key());
+        let properties = properties.dead(headers.sorted());
+        Message::new(exchange, routing_key.clone(), properties, self.message.body().clone())
+    }
+
+    fn record_death(&self, now: Instant, headers: &mut FieldTable) {
+        let mut deaths = match headers.remove("x-death") {
+            Some(FieldValue::Array(deaths)) => deaths,
+            _ => {
+                headers.insert("x-first-death-reason", self.reason.name());
+                headers.insert("x-first-death-queue", self.queue.as_str());
+                headers.insert("x-first-death-exchange", self.message.exchange().as_str());
+                Vec::new()
+            }
+        };
+        let is_same = |death: &FieldValue| {
+            let FieldValue::Table(death) = death else { return false };
+            let text = |name: &str| death.get(name).and_then(FieldValue::as_str);
+            text("queue") == Some(&self.queue) && text("reason") == Some(self.reason.name())
+        };
+        let death = match deaths.iter().position(is_same).map(|at| deaths.remove(at)) {
+            Some(FieldValue::Table(mut death)) => {
+                let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
+                death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
+                death.sorted()
+            }
+            _ => self.first_of_its_kind(now),
+        };
+        deaths.insert(0, FieldValue::Table(death));
+        headers.insert("x-death", deaths);
+    }
+
+    /// The entry of `x-death` for the first death in this queue for this reason.
+    fn first_of_its_kind(&self, now: Instant) -> FieldTable {
+        let keys: Vec<FieldValue> = std::iter::once(self.message.routing_key().as_str())
+            .chain(self.message.carbon_copies("CC"))
+            .map(FieldValue::from)
+            .collect();
+        let mut death = FieldTable::new()
+            .with("count", 1_i64)
+            .with("reason", self.reason.name())
+            .with("queue", self.queue.as_str())
+            .with("time", now)
+            .with("exchange", self.message.exchange().as_str())
+            .with("routing-keys", keys);
+        if let Some(expiration) = self.message.properties().expiration() {
+            death.insert("original-expiration", expiration);
+        }
+        death
+    }
+}
+
+/// Whether a message with these headers, published as a dead letter, has gone
+/// round to this queue by itself.
+pub(crate) fn is_cycle(headers: Option<&FieldTable>, queue: &str) -> bool {
+    let Some(FieldValue::Array(deaths)) = headers.and_then(|headers| headers.get("x-death")) else {
+        return false;
+    };
+    let text = |death: &FieldValue, name: &str| match death {
+        FieldValue::Table(death) => death.get(name).and_then(FieldValue::as_str).map(SmolStr::from),
+        _ => None,
+    };
+    let Some(last) = deaths.iter().position(|d| text(d, "queue").as_deref() == Some(queue)) else {
+        return false;
+    };
+    deaths[..=last].iter().all(|death| text(death, "reason").as_deref() != Some("rejected"))
+}

@@ -1,0 +1,148 @@
+//! Consistent-hash exchanges (`x-consistent-hash`): each message to one queue,
+//! by a hash of its routing key, of a header or of a property.
+//!
+//! A binding's routing key is its *weight*: how many buckets of the ring its
+//! queue gets. The hash of a message falls into a bucket by jump consistent
+//! hashing, so that few messages move when a queue comes or goes.
+//!
+//! Source: the plugin `rabbitmq_consistent_hash_exchange`.
+
+use super::erlang::{Exs1024, TermHash};
+use super::{Binding, Destination, Router};
+use crate::rabbitmq::error::Fault;
+use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::table::{FieldTable, FieldValue};
+use smol_str::SmolStr;
+
+/// What of a message is hashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum HashOn {
+    RoutingKey,
+    Header(SmolStr),
+    CorrelationId,
+    MessageId,
+    Timestamp,
+}
+
+#[derive(Debug)]
+pub(super) struct ConsistentHash {
+    hash_on: HashOn,
+    /// Whose each bucket is.
+    buckets: Vec<Destination>,
+}
+
+impl ConsistentHash {
+    /// A ring without buckets; the arguments were checked.
+    pub(super) fn new(arguments: &FieldTable) -> ConsistentHash {
+        let text = |name: &str| arguments.get(name).and_then(FieldValue::as_str);
+        let hash_on = match (text("hash-header"), text("hash-property")) {
+            (Some(header), _) if !header.is_empty() => HashOn::Header(header.into()),
+            (_, Some("correlation_id")) => HashOn::CorrelationId,
+            (_, Some("message_id")) => HashOn::MessageId,
+            (_, Some("timestamp")) => HashOn::Timestamp,
+            _ => HashOn::RoutingKey,
+        };
+        ConsistentHash { hash_on, buckets: Vec::new() }
+    }
+
+    /// The number that places a message.
+    fn key(&self, routing_key: &str, properties: &Properties) -> u64 {
+        let hash = TermHash::default();
+        let text = |text: Option<&str>| match text {
+            Some(text) => hash.binary(text.as_bytes()).finish(),
+            None => hash.atom("undefined").finish(),
+        };
+        match &self.hash_on {
+            HashOn::RoutingKey => text(Some(routing_key)),
+            HashOn::CorrelationId => text(properties.correlation_id()),
+            HashOn::MessageId => text(properties.message_id()),
+            HashOn::Timestamp => properties.timestamp().unwrap_or_else(|| text(None)),
+            HashOn::Header(name) => match properties.headers().and_then(|h| h.get(name)) {
+                None => text(None),
+                Some(value) => hash_field(value),
+            },
+        }
+    }
+}
+
+/// The hash of a header's type and value, which is what the server hashes.
+fn hash_field(value: &FieldValue) -> u64 {
+    let hash = TermHash::default().tuple(2).atom(value.type_name());
+    let small = value.as_integer().and_then(|n| i32::try_from(n).ok());
+    let hash = match (value, small) {
+        (FieldValue::String(bytes) | FieldValue::Bytes(bytes), _) => hash.binary(bytes),
+        (FieldValue::Bool(value), _) => hash.atom(if *value { "true" } else { "false" }),
+        (_, Some(number)) if number.unsigned_abs() < 1 << 27 => hash.integer(number),
+        // Of other terms the server's hash is not reproduced.
+        _ => hash.binary(value.to_string().as_bytes()),
+    };
+    hash.finish()
+}
+
+/// The bucket of a key among so many.
+fn jump(key: u64, buckets: usize) -> usize {
+    if buckets == 1 {
+        return 0;
+    }
+    let mut generator = Exs1024::seed(key);
+    let (mut bucket, mut next) = (0_u64, 0_u64);
+    while next < buckets as u64 {
+        bucket = next;
+        // Exact on every machine: a division of two doubles, cut off.
+        next = ((bucket + 1) as f64 / generator.uniform()) as u64;
+    }
+    bucket as usize
+}
+
+/// A binding's weight.
+fn weight(routing_key: &str) -> Option<usize> {
+    routing_key.parse().ok().filter(|weight| *weight > 0)
+}
+
+impl Router for ConsistentHash {
+    fn check(&self, routing_key: &str, _: &FieldTable) -> Result<(), Fault> {
+        match weight(routing_key) {
+            Some(_) => Ok(()),
+            None => Err(Fault::precondition(format!(
+                "Binding key must be a positive integer. Got: {routing_key}"
+            ))),
+        }
+    }
+
+    fn bind(&mut self, binding: &Binding) {
+        // One that is bound already keeps its buckets.
+        if !self.buckets.contains(&binding.destination) {
+            let weight = weight(&binding.routing_key).unwrap_or(0);
+            self.buckets.extend(std::iter::repeat_n(binding.destination, weight));
+        }
+    }
+
+    fn unbind(&mut self, binding: &Binding) {
+        self.buckets.retain(|bucket| *bucket != binding.destination);
+    }
+
+    fn route(&mut self, routing_key: &str, properties: &Properties, into: &mut Vec<Destination>) {
+        if !self.buckets.is_empty() {
+            let bucket = jump(self.key(routing_key, properties), self.buckets.len());
+            into.push(self.buckets[bucket]);
+        }
+    }
+}
+
+/// Refuses arguments that say twice, or wrongly, what to hash.
+pub(super) fn check_arguments(arguments: &FieldTable) -> Result<(), Fault> {
+    let (header, property) = (arguments.get("hash-header"), arguments.get("hash-property"));
+    if header.is_some() && property.is_some() {
+        return Err(Fault::precondition(
+            "Attempted to declare an exchange with both 'hash-header' and 'hash-property' \
+             arguments. Only one of them can be used."
+                .to_owned(),
+        ));
+    }
+    match property.map(|property| property.as_str().unwrap_or_default()) {
+        None | Some("correlation_id" | "message_id" | "timestamp") => Ok(()),
+        Some(other) => {
+            Err(Fault::precondition(format!("Unsupported property {other} for hashing")))
+        }
+    }
+}

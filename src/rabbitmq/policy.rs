@@ -1,0 +1,175 @@
+//! Policies: settings for all queues and exchanges whose names match a pattern.
+//!
+//! Of the policies that match an object and apply to its kind, the one with
+//! the highest *priority* counts, alone; of several with the same, the first by
+//! name here (the server takes any). An *operator policy* counts beside it, and
+//! is meant for limits: where both and the object's arguments set a number, the
+//! smallest wins; for anything else an argument wins over a policy, and an
+//! operator's value over a user's.
+//!
+//! Source: <https://www.rabbitmq.com/docs/parameters#policies>.
+
+use super::pattern::Pattern;
+use super::table::{FieldTable, FieldValue};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
+use std::cmp::Reverse;
+
+/// What a policy applies to (`apply-to`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ApplyTo {
+    /// Queues and exchanges: `all`.
+    #[default]
+    All,
+    /// `queues`, streams among them.
+    Queues,
+    /// `exchanges`.
+    Exchanges,
+}
+
+impl ApplyTo {
+    /// Its name: `all`, `queues` or `exchanges`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ApplyTo::All => "all",
+            ApplyTo::Queues => "queues",
+            ApplyTo::Exchanges => "exchanges",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<ApplyTo> {
+        [ApplyTo::All, ApplyTo::Queues, ApplyTo::Exchanges].into_iter().find(|a| a.name() == name)
+    }
+
+    fn covers(self, kind: ApplyTo) -> bool {
+        self == ApplyTo::All || self == kind
+    }
+}
+
+/// A policy, as `rabbitmqctl set_policy` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Its name, unique in its vhost.
+    pub name: SmolStr,
+    /// Which names it matches: a regular expression, anywhere in the name
+    /// unless anchored.
+    pub pattern: SmolStr,
+    /// What it applies to.
+    pub apply_to: ApplyTo,
+    /// The highest counts.
+    pub priority: i64,
+    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`.
+    pub definition: FieldTable,
+}
+
+impl Policy {
+    /// A policy of priority 0 for queues and exchanges.
+    #[must_use]
+    pub fn new(
+        name: impl Into<SmolStr>,
+        pattern: impl Into<SmolStr>,
+        definition: FieldTable,
+    ) -> Policy {
+        let (name, pattern) = (name.into(), pattern.into());
+        Policy { name, pattern, apply_to: ApplyTo::All, priority: 0, definition }
+    }
+}
+
+/// The policies of one kind of a vhost.
+#[derive(Debug, Default)]
+pub(crate) struct Policies {
+    by_name: IndexMap<SmolStr, (Policy, Pattern), FxBuildHasher>,
+}
+
+impl Policies {
+    pub(crate) fn set(&mut self, policy: Policy, pattern: Pattern) {
+        self.by_name.insert(policy.name.clone(), (policy, pattern));
+    }
+
+    pub(crate) fn clear(&mut self, name: &str) -> bool {
+        self.by_name.swap_remove(name).is_some()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Policy> {
+        self.by_name.values().map(|(policy, _)| policy)
+    }
+
+    /// The policy that counts for an object of this kind and name.
+    pub(crate) fn matching(&self, kind: ApplyTo, name: &str) -> Option<&Policy> {
+        let all = self.by_name.values();
+        let matching = all.filter(|(p, pattern)| p.apply_to.covers(kind) && pattern.matches(name));
+        let best = matching.min_by_key(|(policy, _)| (Reverse(policy.priority), &policy.name));
+        best.map(|(policy, _)| policy)
+    }
+}
+
+/// The keys of which the smallest value wins.
+const SMALLEST_WINS: &[&str] = &[
+    "message-ttl",
+    "expires",
+    "max-length",
+    "max-length-bytes",
+    "max-in-memory-length",
+    "max-in-memory-bytes",
+    "delivery-limit",
+    "max-age",
+];
+
+/// What counts for a key, of an object's argument `x-key` and the policies that
+/// match it.
+pub(crate) fn effective<'a>(
+    key: &str,
+    argument: Option<&'a FieldValue>,
+    policy: Option<&'a Policy>,
+    operator: Option<&'a Policy>,
+) -> Option<&'a FieldValue> {
+    let policy = policy.and_then(|policy| policy.definition.get(key));
+    let operator = operator.and_then(|policy| policy.definition.get(key));
+    if SMALLEST_WINS.contains(&key) {
+        let set = [argument, operator, policy].into_iter().flatten();
+        return set.min_by_key(|value| value.as_integer().unwrap_or(i128::MAX));
+    }
+    argument.or(operator).or(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(name: &str, pattern: &str, priority: i64) -> (Policy, Pattern) {
+        let compiled = Pattern::new(pattern).unwrap();
+        (Policy { priority, ..Policy::new(name, pattern, FieldTable::new()) }, compiled)
+    }
+
+    #[test]
+    fn the_highest_priority_counts_and_of_equals_the_first_by_name() {
+        let mut policies = Policies::default();
+        for (name, pattern, priority) in
+            [("c", "^q", 1), ("b", ".*", 1), ("low", "q", 0), ("other", "^x", 9)]
+        {
+            let (policy, compiled) = policy(name, pattern, priority);
+            policies.set(policy, compiled);
+        }
+        let name = |queue: &str| policies.matching(ApplyTo::Queues, queue).map(|p| p.name.as_str());
+        assert_eq!((name("q1"), name("zq"), name("x")), (Some("b"), Some("b"), Some("other")));
+    }
+
+    #[test]
+    fn the_smallest_limit_wins_and_otherwise_the_argument() {
+        let with =
+            |key: &str, value: FieldValue| Policy::new("p", "", FieldTable::new().with(key, value));
+        let (ten, five, seven) = (FieldValue::from(10), FieldValue::from(5), FieldValue::from(7));
+        let (policy, operator) = (with("max-length", ten), with("max-length", five.clone()));
+        assert_eq!(
+            effective("max-length", Some(&seven), Some(&policy), Some(&operator)),
+            Some(&five)
+        );
+        let (a, b) = (FieldValue::from("a"), FieldValue::from("b"));
+        let policy = with("dead-letter-exchange", b);
+        assert_eq!(effective("dead-letter-exchange", Some(&a), Some(&policy), None), Some(&a));
+    }
+}

@@ -1,0 +1,58 @@
+//! What a quorum queue knows of its messages beyond a classic one: how often
+//! each was handed out and came back.
+//!
+//! A message that came back carries its count in the header
+//! `x-delivery-count`; with a delivery limit, one that came back more often than
+//! that dies. It goes back to the front of the queue if there is a limit and to
+//! the end if there is none.
+//!
+//! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's
+//! behaviour.
+
+use super::message::{Entry, Message, Position};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How many deliveries a consumer of a quorum queue may hold that set no
+/// prefetch count.
+pub(crate) const UNLIMITED_PREFETCH: u16 = 2_000;
+
+/// How often messages came back, those not ready included; 0 for those that
+/// are not in here.
+#[derive(Debug, Default)]
+pub(crate) struct DeliveryCounts {
+    by_position: BTreeMap<Position, u64>,
+}
+
+impl DeliveryCounts {
+    /// A message came back: how often so far.
+    pub(crate) fn came_back(&mut self, position: Position) -> u64 {
+        let count = self.by_position.entry(position).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// A message has left the queue.
+    pub(crate) fn remove(&mut self, position: Position) {
+        self.by_position.remove(&position);
+    }
+
+    /// A message has another place.
+    pub(crate) fn moved(&mut self, from: Position, to: Position) {
+        if let Some(count) = self.by_position.remove(&from) {
+            self.by_position.insert(to, count);
+        }
+    }
+
+    /// The message as it is handed out: with its count, if it came back before.
+    pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
+        let Some(&count) = self.by_position.get(&entry.position()) else {
+            return Arc::clone(&entry.message);
+        };
+        let properties = entry.message.properties();
+        let mut headers = properties.headers().cloned().unwrap_or_default();
+        headers.insert("x-delivery-count", i64::try_from(count).unwrap_or(i64::MAX));
+        let properties = properties.clone().with_headers(headers);
+        Arc::new(entry.message.with_properties(properties))
+    }
+}

@@ -1,0 +1,311 @@
+//! What is set for a queue: the arguments it was declared with, checked as the
+//! server checks them, and the settings that follow from them and from the
+//! policies that match.
+//!
+//! Each argument is a row of one table: its name, which types of queue take it,
+//! and what values it may have.
+//!
+//! Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>, and the
+//! server's refusals.
+
+use super::error::{Fault, queue_in_vhost};
+use super::policy::{Policy, effective};
+use super::table::{FieldTable, FieldValue};
+use smol_str::SmolStr;
+use std::time::Duration;
+
+/// The longest time a queue or a message may be given, in milliseconds: ten
+/// years of 365 days.
+pub(crate) const MAX_EXPIRY: i128 = 315_360_000_000;
+
+/// The type of a queue (`x-queue-type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueueType {
+    /// A classic queue.
+    #[default]
+    Classic,
+    /// A quorum queue, here of one node.
+    Quorum,
+    /// A stream: messages stay when they are consumed.
+    Stream,
+}
+
+impl QueueType {
+    /// Its name: `classic`, `quorum` or `stream`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            QueueType::Classic => "classic",
+            QueueType::Quorum => "quorum",
+            QueueType::Stream => "stream",
+        }
+    }
+
+    /// The server's module for it, as its texts name it.
+    pub(crate) const fn module(self) -> &'static str {
+        match self {
+            QueueType::Classic => "rabbit_classic_queue",
+            QueueType::Quorum => "rabbit_quorum_queue",
+            QueueType::Stream => "rabbit_stream_queue",
+        }
+    }
+
+    /// The type that arguments ask for, which were checked.
+    pub(crate) fn of(arguments: &FieldTable) -> QueueType {
+        match arguments.get("x-queue-type").and_then(FieldValue::as_str) {
+            Some("quorum") => QueueType::Quorum,
+            Some("stream") => QueueType::Stream,
+            _ => QueueType::Classic,
+        }
+    }
+}
+
+/// What happens at a queue's length limit (`x-overflow`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Overflow {
+    /// The oldest messages go.
+    #[default]
+    DropHead,
+    /// New messages are refused.
+    RejectPublish,
+    /// New messages are refused, and dead-lettered.
+    RejectPublishDlx,
+}
+
+/// What is set for a queue, from all sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) message_ttl: Option<Duration>,
+    pub(crate) expires: Option<Duration>,
+    pub(crate) max_length: Option<u64>,
+    pub(crate) max_length_bytes: Option<u64>,
+    pub(crate) overflow: Overflow,
+    pub(crate) dead_letter_exchange: Option<SmolStr>,
+    pub(crate) dead_letter_routing_key: Option<SmolStr>,
+    pub(crate) delivery_limit: Option<u64>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_segment_bytes: Option<u64>,
+}
+
+impl Settings {
+    /// What follows from arguments and policies.
+    pub(crate) fn new(
+        arguments: &FieldTable,
+        policy: Option<&Policy>,
+        operator: Option<&Policy>,
+    ) -> Settings {
+        let get = |key: &str| {
+            let argument = arguments.get(&format!("x-{key}"));
+            effective(key, argument, policy, operator)
+        };
+        let integer = |key: &str| get(key)?.as_integer().and_then(|n| u64::try_from(n).ok());
+        let time = |key: &str| integer(key).map(Duration::from_millis);
+        let text = |key: &str| get(key)?.as_str().map(SmolStr::from);
+        Settings {
+            message_ttl: time("message-ttl"),
+            expires: time("expires"),
+            max_length: integer("max-length"),
+            max_length_bytes: integer("max-length-bytes"),
+            overflow: match get("overflow").and_then(FieldValue::as_str) {
+                Some("reject-publish") => Overflow::RejectPublish,
+                Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
+                _ => Overflow::DropHead,
+            },
+            dead_letter_exchange: text("dead-letter-exchange"),
+            dead_letter_routing_key: text("dead-letter-routing-key"),
+            delivery_limit: integer("delivery-limit"),
+            max_age: get("max-age").and_then(FieldValue::as_str).and_then(parse_age),
+            max_segment_bytes: integer("stream-max-segment-size-bytes"),
+        }
+    }
+
+    /// Whether nothing is set that a publish or an acknowledgement would have
+    /// to look at.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Settings { expires: self.expires, ..Settings::default() }
+    }
+}
+
+/// An age such as `7D`: a number and one of `Y M D h m s`.
+pub(crate) fn parse_age(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().ok()?;
+    let seconds = match unit {
+        'Y' => 365 * 86_400,
+        'M' => 30 * 86_400,
+        'D' => 86_400,
+        'h' => 3_600,
+        'm' => 60,
+        's' => 1,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
+}
+
+/// What values an argument may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    /// A number of milliseconds.
+    Expiry {
+        zero: bool,
+    },
+    NonNegative,
+    Positive,
+    Priority,
+    Text,
+    RoutingKey,
+    Bool,
+    OneOf(&'static [&'static str], &'static str),
+    Version,
+    Age,
+    Strategy,
+    Locator,
+}
+
+const CLASSIC: u8 = 1;
+const QUORUM: u8 = 2;
+const STREAM: u8 = 4;
+
+/// The arguments of queues, in the order in which the server compares and
+/// checks them; which types take them; what values they may have.
+const ARGUMENTS: &[(&str, u8, Check)] = &[
+    ("x-expires", CLASSIC | QUORUM, Check::Expiry { zero: false }),
+    ("x-message-ttl", CLASSIC | QUORUM, Check::Expiry { zero: true }),
+    ("x-dead-letter-exchange", CLASSIC | QUORUM, Check::Text),
+    ("x-dead-letter-routing-key", CLASSIC | QUORUM, Check::RoutingKey),
+    ("x-dead-letter-strategy", QUORUM, Check::Strategy),
+    ("x-max-length", CLASSIC | QUORUM, Check::NonNegative),
+    ("x-max-length-bytes", CLASSIC | QUORUM | STREAM, Check::NonNegative),
+    ("x-max-in-memory-length", QUORUM, Check::NonNegative),
+    ("x-max-in-memory-bytes", QUORUM, Check::NonNegative),
+    ("x-max-priority", CLASSIC, Check::Priority),
+    (
+        "x-overflow",
+        CLASSIC | QUORUM,
+        Check::OneOf(&["drop-head", "reject-publish", "reject-publish-dlx"], "overflow"),
+    ),
+    ("x-queue-mode", CLASSIC, Check::OneOf(&["default", "lazy"], "queue mode")),
+    ("x-queue-version", CLASSIC, Check::Version),
+    ("x-single-active-consumer", CLASSIC | QUORUM, Check::Bool),
+    ("x-queue-type", CLASSIC | QUORUM | STREAM, Check::Text),
+    ("x-quorum-initial-group-size", QUORUM, Check::Positive),
+    ("x-max-age", STREAM, Check::Age),
+    ("x-stream-max-segment-size-bytes", STREAM, Check::NonNegative),
+    ("x-initial-cluster-size", STREAM, Check::Positive),
+    ("x-queue-leader-locator", QUORUM | STREAM, Check::Locator),
+    ("x-delivery-limit", QUORUM, Check::NonNegative),
+    ("x-queue-master-locator", CLASSIC, Check::Text),
+];
+
+/// The names of arguments that a redeclaration must repeat, in the order in
+/// which they are compared.
+pub(crate) fn compared() -> impl Iterator<Item = &'static str> {
+    ARGUMENTS.iter().map(|(name, ..)| *name)
+}
+
+/// Refuses arguments that a new queue cannot have, and gives its type.
+pub(crate) fn check_arguments(
+    vhost: &str,
+    name: &str,
+    arguments: &FieldTable,
+) -> Result<QueueType, Fault> {
+    let invalid = |argument: &str, why: &str| {
+        let what = queue_in_vhost(vhost, name);
+        Fault::precondition(format!("invalid arg '{argument}' for {what}{why}"))
+    };
+    let kind = match arguments.get("x-queue-type") {
+        None => QueueType::Classic,
+        Some(value @ FieldValue::String(_)) => {
+            let types = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
+            let asked = value.as_str().unwrap_or_default();
+            types.into_iter().find(|kind| kind.name() == asked).ok_or_else(|| {
+                invalid("x-queue-type", &format!(": \"unsupported queue type '{value}'\""))
+            })?
+        }
+        Some(value) => {
+            let why = format!(": {{unacceptable_type,{}}}", value.type_name());
+            return Err(invalid("x-queue-type", &why));
+        }
+    };
+    let bit = match kind {
+        QueueType::Classic => CLASSIC,
+        QueueType::Quorum => QUORUM,
+        QueueType::Stream => STREAM,
+    };
+    for (argument, types, check) in ARGUMENTS {
+        let Some(value) = arguments.get(argument) else { continue };
+        check_value(*check, value, arguments)
+            .map_err(|why| invalid(argument, &format!(": {why}")))?;
+        if types & bit == 0 {
+            return Err(invalid(argument, &format!(" of queue type {}", kind.module())));
+        }
+    }
+    Ok(kind)
+}
+
+/// What the server says of a value that does not do.
+fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(), String> {
+    let unacceptable = || format!("{{unacceptable_type,{}}}", value.type_name());
+    let integer = || value.as_integer().ok_or_else(unacceptable);
+    let text = || match value {
+        FieldValue::String(_) => Ok(value.as_str().unwrap_or_default()),
+        _ => Err(unacceptable()),
+    };
+    match check {
+        Check::Expiry { zero } => match integer()? {
+            n if n > MAX_EXPIRY => Err(format!("{{value_too_large,{n}}}")),
+            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
+            0 if !zero => Err("{value_zero,0}".to_owned()),
+            _ => Ok(()),
+        },
+        Check::NonNegative => match integer()? {
+            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
+            _ => Ok(()),
+        },
+        Check::Positive => match integer()? {
+            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
+            0 => Err("{value_zero,0}".to_owned()),
+            _ => Ok(()),
+        },
+        Check::Priority => match integer()? {
+            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
+            n if n > 255 => Err(format!("{{max_value_exceeded,{n}}}")),
+            _ => Ok(()),
+        },
+        Check::Text => text().map(drop),
+        Check::RoutingKey => {
+            text()?;
+            match arguments.get("x-dead-letter-exchange") {
+                Some(_) => Ok(()),
+                None => Err("routing_key_but_no_dlx_defined".to_owned()),
+            }
+        }
+        Check::Bool => match value {
+            FieldValue::Bool(_) => Ok(()),
+            _ => Err(unacceptable()),
+        },
+        Check::OneOf(allowed, what) => match text()? {
+            asked if allowed.contains(&asked) => Ok(()),
+            asked if what == "overflow" => Err(format!("{{invalid_overflow,<<\"{asked}\">>}}")),
+            asked => Err(format!("\"unsupported {what} '{asked}'\"")),
+        },
+        Check::Version => match value.as_integer() {
+            Some(1 | 2) => Ok(()),
+            Some(v) if v < 0 => Err(format!("{{value_negative,{v}}}")),
+            Some(v) => Err(format!("\"unsupported queue version '{v}'\"")),
+            None => Err(format!("\"expected integer, got {}\"", value.type_name())),
+        },
+        Check::Age => match parse_age(text()?) {
+            Some(_) => Ok(()),
+            None => Err("{error,invalid_max_age}".to_owned()),
+        },
+        Check::Strategy => match text()? {
+            "at-most-once" | "at-least-once" => Ok(()),
+            asked => Err(format!("{{invalid_dlx_strategy,<<\"{asked}\">>}}")),
+        },
+        Check::Locator => match text()? {
+            "client-local" | "balanced" | "random" | "least-leaders" => Ok(()),
+            asked => Err(format!("{{invalid_queue_locator_arg,<<\"{asked}\">>}}")),
+        },
+    }
+}

@@ -1,0 +1,130 @@
+//! A stream: messages that stay when they are consumed, and the consumers that
+//! read along them.
+//!
+//! Every message has an *offset*, counted from 0. A consumer is a *reader*: it
+//! has the offset it reads next, and credit for as many deliveries as its
+//! prefetch count says; an acknowledgement gives one back, and takes nothing
+//! away. Readers neither share messages nor wait for each other.
+//!
+//! What goes is the oldest *segment*, whole, when a new one begins: while the
+//! stream is longer than it may be, or the segment is older than it may be.
+//!
+//! Source: <https://www.rabbitmq.com/docs/streams>, and the server's behaviour.
+
+mod log;
+
+use super::consumer::ConsumerKey;
+use super::error::Fault;
+use super::settings::parse_age;
+use super::table::FieldValue;
+use crate::Instant;
+use indexmap::IndexMap;
+pub(crate) use log::{Log, Retention};
+use rustc_hash::FxBuildHasher;
+use std::time::Duration;
+
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) log: Log,
+    /// In the order in which they came; the offset each reads next.
+    readers: IndexMap<ConsumerKey, u64, FxBuildHasher>,
+}
+
+/// Where a consumer begins to read (`x-stream-offset`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    First,
+    /// With what was written last.
+    Last,
+    /// With what comes from now on.
+    Next,
+    Offset(u64),
+    /// With what was written at this time or later.
+    Since(Instant),
+}
+
+impl Start {
+    /// The start that an argument means.
+    ///
+    /// # Errors
+    ///
+    /// What the server says of one that means none.
+    pub(crate) fn parse(
+        now: Instant,
+        what: &str,
+        argument: Option<&FieldValue>,
+    ) -> Result<Start, Fault> {
+        let Some(value) = argument else { return Ok(Start::Next) };
+        let invalid = || {
+            let shown = match value {
+                FieldValue::String(_) => format!("<<\"{value}\">>"),
+                _ => value.to_string(),
+            };
+            Fault::precondition(format!(
+                "invalid arg 'x-stream-offset' for {what}: {{invalid_offset_arg,\
+                 {{<<\"x-stream-offset\">>,{},{shown}}}}}",
+                value.type_name()
+            ))
+        };
+        if let FieldValue::Timestamp(seconds) = value {
+            let since = Duration::from_secs(*seconds);
+            let since = since.saturating_sub(Instant::ZERO.since_unix_epoch());
+            return Ok(Start::Since(Instant::ZERO.saturating_add(since)));
+        }
+        if let Some(offset) = value.as_integer() {
+            return u64::try_from(offset).map(Start::Offset).map_err(|_| invalid());
+        }
+        match value.as_str() {
+            Some("first") => Ok(Start::First),
+            Some("last") => Ok(Start::Last),
+            Some("next") => Ok(Start::Next),
+            Some(age) => match parse_age(age) {
+                Some(age) => Ok(Start::Since(now.checked_sub(age).unwrap_or(Instant::ZERO))),
+                None => Err(invalid()),
+            },
+            None => Err(invalid()),
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) fn readers(&self) -> usize {
+        self.readers.len()
+    }
+
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
+        self.readers.keys().copied()
+    }
+
+    /// A consumer begins to read.
+    pub(crate) fn attach(&mut self, consumer: ConsumerKey, start: Start) {
+        let (first, next) = (self.log.first_offset(), self.log.next_offset());
+        let offset = match start {
+            Start::First => first,
+            Start::Last => self.log.last_chunk(),
+            Start::Next => next,
+            Start::Offset(offset) => offset.clamp(first, next.max(first)),
+            Start::Since(at) => self.log.first_since(at),
+        };
+        self.readers.insert(consumer, offset);
+    }
+
+    /// Forgets the consumers that do not pass.
+    pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
+        self.readers.retain(|&consumer, _| stays(consumer));
+    }
+
+    /// The offset a consumer reads next, if there is a message there.
+    pub(crate) fn next_for(&mut self, consumer: ConsumerKey) -> Option<u64> {
+        let next = self.readers.get_mut(&consumer)?;
+        *next = (*next).max(self.log.first_offset());
+        (*next < self.log.next_offset()).then_some(*next)
+    }
+
+    /// A consumer has read on.
+    pub(crate) fn advance(&mut self, consumer: ConsumerKey) {
+        if let Some(next) = self.readers.get_mut(&consumer) {
+            *next += 1;
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! What a stream holds: records one after the other in segments.
+//!
+//! A record is the message in a few bytes before its body; what is said of
+//! every message anew (the exchange) or seldom (most properties) is kept apart
+//! and pointed at. So a message costs little more than its body, and a read
+//! makes the message again.
+
+use crate::Instant;
+use crate::rabbitmq::message::Message;
+use crate::rabbitmq::properties::Properties;
+use bytes::Bytes;
+use smol_str::SmolStr;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The size of a segment, unless it is set.
+const SEGMENT_BYTES: u64 = 500_000_000;
+
+/// A record's place is 32 bits, so a segment ends before that.
+const MAX_SEGMENT_BYTES: u64 = 1 << 31;
+
+/// The mark of a record whose properties are kept apart.
+const APART: u8 = 0xff;
+
+/// How much is kept, and how it is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) segment_bytes: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    segments: VecDeque<Segment>,
+    next_offset: u64,
+    bytes: u64,
+    /// The exchanges that messages came through.
+    exchanges: Vec<Arc<SmolStr>>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    first_offset: u64,
+    records: Vec<u8>,
+    /// Where each record begins.
+    starts: Vec<u32>,
+    /// The first offset of each chunk and when it was written; what is written
+    /// at one instant is one chunk.
+    chunks: Vec<(u64, Instant)>,
+    /// Properties of messages that have more than the common ones.
+    properties: Vec<Properties>,
+}
+
+impl Log {
+    /// The oldest offset there is, or the next one if there is none.
+    pub(crate) fn first_offset(&self) -> u64 {
+        self.segments.front().map_or(self.next_offset, |segment| segment.first_offset)
+    }
+
+    pub(crate) fn next_offset(&self) -> u64 {
+        self.next_offset
+    }
+
+    /// How many messages there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.next_offset - self.first_offset()
+    }
+
+    /// The bytes of all records.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Where the chunk that was written last begins.
+    pub(crate) fn last_chunk(&self) -> u64 {
+        let last = self.segments.back().and_then(|segment| segment.chunks.last());
+        last.map_or(self.next_offset, |(offset, _)| *offset)
+    }
+
+    /// Where the first chunk begins that was written at this time or later.
+    pub(crate) fn first_since(&self, at: Instant) -> u64 {
+        let chunks = self.segments.iter().flat_map(|segment| &segment.chunks);
+        chunks.into_iter().find(|(_, written)| *written >= at).map_or(self.next_offset, |c| c.0)
+    }
+
+    /// Appends a message and gives its offset. May drop the oldest segments.
+    pub(crate) fn append(&mut self, now: Instant, message: &Message, retention: Retention) -> u64 {
+        let limit = retention.segment_bytes.unwrap_or(SEGMENT_BYTES).min(MAX_SEGMENT_BYTES);
+        let is_full = |segment: &Segment| segment.records.len() as u64 >= limit;
+        if self.segments.back().is_none_or(is_full) {
+            self.segments.push_back(Segment {
+                first_offset: self.next_offset,
+                records: Vec::new(),
+                starts: Vec::new(),
+                chunks: Vec::new(),
+                properties: Vec::new(),
+            });
+            self.retain(now, retention);
+        }
+        let exchange = self.exchange_index(message.exchange_name());
+        let offset = self.next_offset;
+        self.next_offset += 1;
+        let segment = self.segments.back_mut().expect("a segment was just made sure of");
+        if segment.chunks.last().is_none_or(|(_, at)| *at != now) {
+            segment.chunks.push((offset, now));
+        }
+        let before = segment.records.len();
+        segment.write(exchange, message);
+        self.bytes += (segment.records.len() - before) as u64;
+        offset
+    }
+
+    fn exchange_index(&mut self, name: &Arc<SmolStr>) -> u32 {
+        let known = self.exchanges.iter().rposition(|known| known == name);
+        let index = known.unwrap_or_else(|| {
+            self.exchanges.push(Arc::clone(name));
+            self.exchanges.len() - 1
+        });
+        u32::try_from(index).expect("a stream has fewer than 2^32 exchanges")
+    }
+
+    /// Drops the oldest segments that are too much or too old; never the last.
+    pub(crate) fn retain(&mut self, now: Instant, retention: Retention) {
+        while self.segments.len() > 1 {
+            let newest = self.segments[0].chunks.last().map(|(_, at)| *at);
+            let is_old =
+                retention.max_age.is_some_and(|age| newest.is_some_and(|at| at + age < now));
+            let is_much = retention.max_bytes.is_some_and(|max| self.bytes > max);
+            if !is_old && !is_much {
+                break;
+            }
+            if let Some(segment) = self.segments.pop_front() {
+                self.bytes -= segment.records.len() as u64;
+            }
+        }
+    }
+
+    /// Forgets what comes after this offset, as a crash does.
+    pub(crate) fn truncate(&mut self, next: u64) {
+        while let Some(last) = self.segments.back_mut()
+            && self.next_offset > next
+        {
+            let kept = next.saturating_sub(last.first_offset) as usize;
+            let end = last.starts.get(kept).map_or(last.records.len(), |start| *start as usize);
+            self.bytes -= (last.records.len() - end) as u64;
+            last.records.truncate(end);
+            last.starts.truncate(kept);
+            last.chunks.retain(|(offset, _)| *offset < next);
+            self.next_offset = next.max(last.first_offset);
+            if kept == 0 {
+                self.segments.pop_back();
+            }
+        }
+    }
+
+    /// The message at an offset.
+    pub(crate) fn read(&self, offset: u64) -> Option<Message> {
+        let after = self.segments.partition_point(|segment| segment.first_offset <= offset);
+        let segment = self.segments.get(after.checked_sub(1)?)?;
+        let index = usize::try_from(offset - segment.first_offset).ok()?;
+        let start = *segment.starts.get(index)? as usize;
+        let mut record = Record { bytes: &segment.records[start..] };
+        let exchange = &self.exchanges[record.number() as usize];
+        let properties = match record.byte() {
+            APART => segment.properties[record.number() as usize].clone(),
+            mode => Properties::common(optional(mode), optional(record.byte())),
+        };
+        let key_length = usize::from(record.byte());
+        let routing_key = std::str::from_utf8(record.take(key_length)).unwrap_or_default().into();
+        let body_length = record.number() as usize;
+        let body = Bytes::copy_from_slice(record.take(body_length));
+        Some(Message::new(Arc::clone(exchange), routing_key, properties, body))
+    }
+}
+
+/// A small property that may be missing, as a byte below `APART`.
+fn packed(value: Option<u8>) -> Option<u8> {
+    match value {
+        None => Some(0),
+        Some(value) => value.checked_add(1).filter(|packed| *packed != APART),
+    }
+}
+
+fn optional(packed: u8) -> Option<u8> {
+    packed.checked_sub(1)
+}
+
+impl Segment {
+    fn write(&mut self, exchange: u32, message: &Message) {
+        let start = u32::try_from(self.records.len()).expect("a segment ends before 2^32 bytes");
+        self.starts.push(start);
+        let properties = message.properties();
+        let small = (packed(properties.delivery_mode()), packed(properties.priority()));
+        self.records.extend_from_slice(&exchange.to_le_bytes());
+        match small {
+            (Some(mode), Some(priority)) if !properties.has_more() => {
+                self.records.extend_from_slice(&[mode, priority]);
+            }
+            _ => {
+                let index = u32::try_from(self.properties.len()).expect("a record takes bytes");
+                self.properties.push(properties.clone());
+                self.records.push(APART);
+                self.records.extend_from_slice(&index.to_le_bytes());
+            }
+        }
+        let key = message.routing_key().as_bytes();
+        let key = &key[..key.len().min(255)];
+        self.records.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
+        self.records.extend_from_slice(key);
+        let length = u32::try_from(message.body().len()).unwrap_or(u32::MAX);
+        self.records.extend_from_slice(&length.to_le_bytes());
+        self.records.extend_from_slice(message.body());
+    }
+}
+
+/// What is left of a record that is being read.
+struct Record<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn take(&mut self, n: usize) -> &'a [u8] {
+        let (taken, rest) = self.bytes.split_at(n);
+        self.bytes = rest;
+        taken
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.take(1)[0]
+    }
+
+    fn number(&mut self) -> u32 {
+        u32::from_le_bytes(self.take(4).try_into().expect("four bytes were taken"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(body: &str) -> Message {
+        let properties = Properties::default().persistent();
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        Message::new(Arc::new("x".into()), "key".into(), properties, body)
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        let mut log = Log::default();
+        let rich = Properties::default().with_message_id("m").with_priority(254);
+        let messages = [message("a"), message("").with_properties(rich), message("ccc")];
+        for (offset, message) in messages.iter().enumerate() {
+            let given = log.append(at(offset as u64), message, Retention::default());
+            assert_eq!(given, offset as u64);
+        }
+        for (offset, message) in messages.iter().enumerate() {
+            assert_eq!(log.read(offset as u64).as_ref(), Some(message));
+        }
+        assert_eq!(log.read(3), None);
+        assert_eq!((log.first_since(at(1)), log.last_chunk(), log.first_since(at(9))), (1, 2, 3));
+    }
+
+    #[test]
+    fn the_oldest_segments_go_by_size_and_by_age() {
+        let segment_bytes = Some(100);
+        let by_size = Retention { max_bytes: Some(300), segment_bytes, max_age: None };
+        let mut log = Log::default();
+        for i in 0..100 {
+            log.append(at(i), &message("0123456789"), by_size);
+        }
+        assert!(log.bytes() <= 400 && log.first_offset() > 80, "{log:?}");
+        assert_eq!(log.read(log.first_offset() - 1), None);
+
+        let max_age = Some(Duration::from_secs(10));
+        let by_age = Retention { max_age, segment_bytes, max_bytes: None };
+        let mut log = Log::default();
+        for i in 0..100 {
+            log.append(at(i), &message("0123456789"), by_age);
+        }
+        assert!((80..90).contains(&log.first_offset()), "{}", log.first_offset());
+        assert_eq!(log.len(), 100 - log.first_offset());
+    }
+
+    #[test]
+    fn a_truncated_log_goes_on_where_it_was_cut() {
+        let mut log = Log::default();
+        let retention = Retention { segment_bytes: Some(50), ..Retention::default() };
+        for _ in 0..10 {
+            log.append(at(0), &message("0123456789"), retention);
+        }
+        let bytes = log.bytes();
+        log.truncate(4);
+        assert_eq!((log.next_offset(), log.len(), log.bytes()), (4, 4, bytes * 4 / 10));
+        assert_eq!(log.append(at(1), &message("new"), retention), 4);
+        assert_eq!(log.read(4), Some(message("new")));
+    }
+}

@@ -1,0 +1,52 @@
+//! A channel's transaction (class tx): publishes and acknowledgements that wait
+//! for its commit.
+//!
+//! A publish is checked and routed when it comes and enqueued at the commit;
+//! a delivery is no longer outstanding when it is settled, and is again if the
+//! transaction is rolled back. `tx.commit-ok` follows when the queues have taken
+//! responsibility for every publish, as a confirm would.
+//!
+//! Source: AMQP 0-9-1, section 1.9; <https://www.rabbitmq.com/docs/semantics#tx>.
+
+use super::confirm::Confirms;
+use super::message::Message;
+use super::queue::QueueKey;
+use super::unacked::Unacked;
+use crate::Instant;
+use std::sync::Arc;
+
+/// What becomes of unacknowledged messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settle {
+    /// They were done, and leave the queue.
+    Ack,
+    /// They are refused: they leave the queue, perhaps as dead letters.
+    Reject,
+    /// They go back to their places.
+    Requeue,
+}
+
+/// A publish that waits for the commit.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) message: Arc<Message>,
+    pub(crate) expiry: Option<Instant>,
+    pub(crate) mandatory: bool,
+    /// Where it goes.
+    pub(crate) queues: Vec<QueueKey>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    pub(crate) publishes: Vec<Pending>,
+    /// Deliveries settled by one method each, with their tags.
+    pub(crate) settled: Vec<(Settle, Vec<(u64, Unacked)>)>,
+    /// Publishes of a commit that is not answered yet.
+    pub(crate) committing: Option<Confirms>,
+}
+
+impl Transaction {
+    pub(crate) fn new() -> Transaction {
+        Transaction { publishes: Vec::new(), settled: Vec::new(), committing: None }
+    }
+}

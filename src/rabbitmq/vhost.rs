@@ -1,0 +1,50 @@
+//! A virtual host: a namespace of exchanges and queues, with its policies and
+//! its limits.
+//!
+//! Names are unique within a vhost only; a connection speaks to the one it
+//! opened. Policies and limits are the vhost's own too.
+//!
+//! Source: <https://www.rabbitmq.com/docs/vhosts>.
+
+use super::arena::Key;
+use super::exchange::ExchangeKey;
+use super::policy::Policies;
+use super::queue::QueueKey;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
+
+pub(crate) type VHostKey = Key<VHost>;
+
+/// What a vhost may have at most (`rabbitmqctl set_vhost_limits`); `None` is
+/// no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VHostLimits {
+    /// `max-connections`: how many connections may be open.
+    pub max_connections: Option<u32>,
+    /// `max-queues`: how many queues there may be.
+    pub max_queues: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct VHost {
+    pub(crate) name: SmolStr,
+    pub(crate) exchanges: IndexMap<SmolStr, ExchangeKey, FxBuildHasher>,
+    pub(crate) queues: IndexMap<SmolStr, QueueKey, FxBuildHasher>,
+    pub(crate) policies: Policies,
+    pub(crate) operator_policies: Policies,
+    pub(crate) limits: VHostLimits,
+}
+
+impl VHost {
+    pub(crate) fn new(name: SmolStr) -> VHost {
+        VHost {
+            name,
+            exchanges: IndexMap::default(),
+            queues: IndexMap::default(),
+            policies: Policies::default(),
+            operator_policies: Policies::default(),
+            limits: VHostLimits::default(),
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! AMQP 0-9-1 as RabbitMQ speaks it: bytes in and bytes out, no socket.
+//!
+//! A [`ByteServer`] is a [`Broker`](super::Broker) with a session for each
+//! connection. Whoever has the bytes (a socket, a simulated stream, a test)
+//! hands them in and sends what comes out.
+//!
+//! ```text
+//!  bytes ─▶ session ─▶ decode ─▶ Broker ─▶ encode ─▶ bytes
+//!           (frames,   (methods,           (events,
+//!            contents)  tables)             contents)
+//! ```
+//!
+//! What breaks the protocol is answered as the server answers it, in its words,
+//! and that includes where it says nothing: during the handshake most faults
+//! make it wait three seconds and hang up, and a method that does not exist or
+//! a table that cannot be read makes it hang up at once, because the process
+//! that reads the socket crashes over it.
+//!
+//! Lengths that are announced are not trusted: memory grows with bytes that
+//! came, up to a frame for each connection and, as on the server, 128 MiB for
+//! each content that is not complete.
+//!
+//! What differs from the real server, knowingly:
+//!
+//! - AMQP 0-8, whose clients it also serves, is refused like any other unknown
+//!   protocol;
+//! - names, keys and properties are text here: bytes that are no UTF-8 come out
+//!   as U+FFFD, where the server passes them on;
+//! - a table holds a name once (its first value, the one the server looks at)
+//!   and nests 64 deep; `L` comes back as `l`;
+//! - it reads on while an alarm blocks a connection;
+//! - `basic.credit`, which clients of AMQP 0-9-1 do not use, is refused.
+//!
+//! Source: AMQP 0-9-1, sections 2.2, 2.3 and 4.2; every text, number and delay
+//! observed on RabbitMQ 3.10.8.
+
+mod byte_server;
+mod content;
+mod decode;
+mod encode;
+mod erlang;
+mod fault;
+mod foreign;
+mod login;
+mod properties;
+mod reader;
+mod session;
+mod start;
+mod table;
+
+pub use byte_server::{ByteServer, Output};

@@ -1,0 +1,364 @@
+//! One connection: its bytes become frames, and frames become methods for the
+//! broker.
+//!
+//! Frames are read where they lie; only one that is not complete is copied, so
+//! that what waits here is never more than a frame. What concerns the whole
+//! connection is a [`Demand`], which the [`ByteServer`](super::ByteServer)
+//! meets, for it may have to say something to others.
+//!
+//! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.3; RabbitMQ 3.10.8, observed.
+
+use super::content::{Contents, Header, Part, Whole, unexpected, unimplemented_method};
+use super::decode::{ConnectionMethod, Incoming, Malformed, decode};
+use super::encode::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD};
+use super::fault::WireFault;
+use super::foreign::is_known;
+use super::start::is_served;
+use crate::Instant;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::error::MethodId;
+use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::method::{ConnectionOptions, Method};
+
+/// The longest frame before the two sides have agreed on one.
+const INITIAL_FRAME_MAX: u32 = 4_096;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The protocol header is awaited.
+    Header,
+    /// `connection.start` was sent.
+    Starting,
+    /// `connection.tune` was sent.
+    Tuning,
+    /// `connection.tune-ok` has come.
+    Opening,
+    /// The broker knows it.
+    Running,
+    /// A close was sent, or answered: the socket is all that is left.
+    Closed,
+}
+
+/// What a connection's bytes ask for that concerns all of it.
+#[derive(Debug)]
+pub(super) enum Demand {
+    /// They begin as those of this protocol do.
+    Start,
+    /// They are of another protocol.
+    Refuse,
+    Connection(MethodId, ConnectionMethod),
+    /// A method on channel 0 that does not belong there.
+    Misplaced(MethodId),
+    /// A method on channel 0 whose arguments cannot be read.
+    Unreadable,
+    Fault(WireFault),
+    /// The server's reader crashes: it does not know this method, or cannot read
+    /// its table.
+    Crash {
+        channel: u16,
+    },
+}
+
+/// A connection as seen from its bytes.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) phase: Phase,
+    /// It hears no more.
+    pub(super) deaf: bool,
+    /// When the socket is closed, whatever the client says.
+    pub(super) deadline: Option<Instant>,
+    /// The socket is to be closed.
+    pub(super) hung_up: bool,
+    /// What is still to be sent.
+    pub(super) out: Vec<u8>,
+    /// It is in the queue of those that have output.
+    pub(super) queued: bool,
+    pub(super) frame_max: u32,
+    /// How it is to be opened; what was agreed on so far.
+    pub(super) options: Box<ConnectionOptions>,
+    contents: Contents,
+    /// A frame that is not complete.
+    front: Vec<u8>,
+    /// The broker has heard of the client since bytes came.
+    heard: bool,
+}
+
+/// A frame, complete.
+#[derive(Clone, Copy, Debug)]
+struct Frame<'a> {
+    kind: u8,
+    channel: u16,
+    payload: &'a [u8],
+}
+
+/// What the beginning of some bytes is.
+enum Cut<'a> {
+    /// A frame, and how long it is with all that is around it.
+    Frame(Frame<'a>, usize),
+    /// So many bytes more are needed.
+    Missing(usize),
+    Broken(WireFault),
+}
+
+fn cut(bytes: &[u8], frame_max: u32) -> Cut<'_> {
+    let Some(&[kind, c, d, l, m, n, o]) = bytes.first_chunk() else {
+        return Cut::Missing(7 - bytes.len());
+    };
+    let length = u32::from_be_bytes([l, m, n, o]);
+    if length > frame_max {
+        return Cut::Broken(WireFault::too_large(kind, length, frame_max));
+    }
+    let end = 7 + length as usize;
+    match bytes.get(end) {
+        None => Cut::Missing(end + 1 - bytes.len()),
+        Some(&FRAME_END) => {
+            let channel = u16::from_be_bytes([c, d]);
+            Cut::Frame(Frame { kind, channel, payload: &bytes[7..end] }, end + 1)
+        }
+        Some(marker) => Cut::Broken(WireFault::end_marker(kind, &bytes[7..end], *marker)),
+    }
+}
+
+/// A frame's payload, taken for what its type says.
+enum Payload<'a> {
+    Method(MethodId, &'a [u8]),
+    Header(Header<'a>),
+    Body(&'a [u8]),
+    Heartbeat,
+    Unknown,
+}
+
+fn analyze<'a>(frame: &Frame<'a>) -> Payload<'a> {
+    match (frame.kind, frame.payload) {
+        (FRAME_METHOD, [c, d, m, n, arguments @ ..]) => {
+            let (class, method) = (u16::from_be_bytes([*c, *d]), u16::from_be_bytes([*m, *n]));
+            Payload::Method(MethodId::new(class, method), arguments)
+        }
+        (FRAME_HEADER, payload) => Header::read(payload).map_or(Payload::Unknown, Payload::Header),
+        (FRAME_BODY, payload) => Payload::Body(payload),
+        (FRAME_HEARTBEAT, []) => Payload::Heartbeat,
+        _ => Payload::Unknown,
+    }
+}
+
+impl Session {
+    pub(super) fn new() -> Session {
+        Session {
+            phase: Phase::Header,
+            deaf: false,
+            deadline: None,
+            hung_up: false,
+            out: Vec::new(),
+            queued: false,
+            frame_max: INITIAL_FRAME_MAX,
+            options: Box::default(),
+            contents: Contents::default(),
+            front: Vec::new(),
+            heard: false,
+        }
+    }
+
+    /// Its memory of contents is no more of use.
+    pub(super) fn closed(&mut self) {
+        self.phase = Phase::Closed;
+        self.contents.clear();
+    }
+
+    /// Reads on until something concerns the whole connection, or there is
+    /// nothing more to read.
+    pub(super) fn read(
+        &mut self,
+        broker: &mut Broker,
+        now: Instant,
+        id: ConnectionId,
+        input: &mut &[u8],
+    ) -> Option<Demand> {
+        while !self.deaf && !self.hung_up {
+            if self.phase == Phase::Header {
+                return self.read_header(input);
+            }
+            if !self.front.is_empty() {
+                if !self.complete_front(input) {
+                    return None;
+                }
+                let front = std::mem::take(&mut self.front);
+                let demand = match cut(&front, self.frame_max) {
+                    Cut::Frame(frame, _) => self.take_frame(broker, now, id, &frame),
+                    Cut::Broken(fault) => Some(Demand::Fault(fault)),
+                    Cut::Missing(_) => None,
+                };
+                self.front = front;
+                self.front.clear();
+                if demand.is_some() {
+                    return demand;
+                }
+            }
+            match cut(input, self.frame_max) {
+                Cut::Frame(frame, length) => {
+                    *input = &input[length..];
+                    let demand = self.take_frame(broker, now, id, &frame);
+                    if demand.is_some() {
+                        return demand;
+                    }
+                }
+                Cut::Missing(_) => {
+                    self.front.extend_from_slice(std::mem::take(input));
+                    return None;
+                }
+                Cut::Broken(fault) => return Some(Demand::Fault(fault)),
+            }
+        }
+        None
+    }
+
+    /// Tells the broker that the client is alive, if nothing else has.
+    pub(super) fn has_been_heard(&mut self, broker: &mut Broker, now: Instant, id: ConnectionId) {
+        let heard = std::mem::take(&mut self.heard);
+        if !heard && self.phase == Phase::Running && self.options.heartbeat > 0 {
+            broker.handle_input(now, id, ChannelNumber(0), Method::Heartbeat);
+        }
+    }
+
+    fn read_header(&mut self, input: &mut &[u8]) -> Option<Demand> {
+        let (head, rest) = input.split_at(input.len().min(8 - self.front.len()));
+        self.front.extend_from_slice(head);
+        *input = rest;
+        let header: [u8; 8] = self.front[..].try_into().ok()?;
+        self.front.clear();
+        Some(match is_served(header) {
+            true => Demand::Start,
+            false => Demand::Refuse,
+        })
+    }
+
+    /// Completes the frame that waits for more; says whether it is complete, or
+    /// broken.
+    fn complete_front(&mut self, input: &mut &[u8]) -> bool {
+        while let Cut::Missing(missing) = cut(&self.front, self.frame_max) {
+            let Some((head, rest)) = input.split_at_checked(missing) else {
+                self.front.extend_from_slice(std::mem::take(input));
+                return false;
+            };
+            self.front.extend_from_slice(head);
+            *input = rest;
+        }
+        true
+    }
+
+    fn take_frame(
+        &mut self,
+        broker: &mut Broker,
+        now: Instant,
+        id: ConnectionId,
+        frame: &Frame<'_>,
+    ) -> Option<Demand> {
+        match (self.phase, frame.channel) {
+            (Phase::Closed, 0) => on_channel_0_when_closed(frame),
+            (Phase::Closed, _) => None,
+            (_, 0) => on_channel_0(frame),
+            (Phase::Running, channel) => self
+                .on_channel(
+                    broker,
+                    now,
+                    ChannelId { connection: id, number: ChannelNumber(channel) },
+                    frame,
+                )
+                .err(),
+            _ => Some(Demand::Fault(WireFault::unexpected_frame(frame.kind, frame.payload))),
+        }
+    }
+
+    /// A frame on a channel of a connection that is open.
+    fn on_channel(
+        &mut self,
+        broker: &mut Broker,
+        now: Instant,
+        ch: ChannelId,
+        frame: &Frame<'_>,
+    ) -> Result<(), Demand> {
+        let channel = frame.channel;
+        let payload = analyze(frame);
+        let part = match payload {
+            Payload::Method(..) => Part::Method,
+            Payload::Header(header) => Part::Header(header),
+            Payload::Body(octets) => Part::Body(octets),
+            Payload::Heartbeat => {
+                return Err(Demand::Fault(WireFault::unexpected_frame(frame.kind, frame.payload)));
+            }
+            Payload::Unknown => {
+                return Err(Demand::Fault(WireFault::unknown_frame(frame.kind, frame.payload)));
+            }
+        };
+        if let Some(at) = self.contents.position(channel) {
+            if let Payload::Method(id, _) = payload
+                && !is_known(id)
+            {
+                return Err(Demand::Crash { channel });
+            }
+            match self.contents.go_on(at, part).map_err(Demand::Fault)? {
+                None => {}
+                Some(Whole::Publish(publish)) => {
+                    self.heard = true;
+                    let method = Method::BasicPublish(publish);
+                    broker.handle_input(now, ch.connection, ch.number, method);
+                }
+                Some(Whole::Refused(id, error)) => broker.refuse(now, ch, id, error),
+            }
+            return Ok(());
+        }
+        let Payload::Method(id, arguments) = payload else {
+            let reason = "expected method frame, got non method frame instead";
+            return Err(Demand::Fault(unexpected(reason, MethodId::NONE)));
+        };
+        match decode(id, arguments) {
+            Ok(Incoming::Method(method)) => {
+                self.heard = true;
+                broker.handle_input(now, ch.connection, ch.number, method);
+            }
+            Ok(Incoming::Publish(publish)) => self.contents.begin(channel, id, Some(publish)),
+            Ok(Incoming::Foreign { content: true }) => self.contents.begin(channel, id, None),
+            Ok(Incoming::Foreign { .. } | Incoming::Connection(_)) => {
+                broker.refuse(now, ch, id, unimplemented_method(id));
+            }
+            Err(Malformed::Shape) => {
+                return Err(Demand::Fault(WireFault::undecodable(id, arguments)));
+            }
+            Err(Malformed::Utf8) => {
+                return Err(Demand::Fault(WireFault::malformed_utf8(MethodId::NONE)));
+            }
+            Err(Malformed::Unknown | Malformed::Table) => return Err(Demand::Crash { channel }),
+        }
+        Ok(())
+    }
+}
+
+/// A frame on channel 0, at any time before the close.
+fn on_channel_0(frame: &Frame<'_>) -> Option<Demand> {
+    Some(match analyze(frame) {
+        Payload::Method(id, arguments) => match decode(id, arguments) {
+            Ok(Incoming::Connection(method)) => Demand::Connection(id, method),
+            Ok(_) => Demand::Misplaced(id),
+            Err(Malformed::Utf8) => Demand::Fault(WireFault::malformed_utf8(id)),
+            Err(Malformed::Unknown) => Demand::Crash { channel: 0 },
+            Err(Malformed::Shape | Malformed::Table) => Demand::Unreadable,
+        },
+        // Any bytes are a sign of life; nobody needs to be told of these.
+        Payload::Heartbeat => return None,
+        Payload::Unknown => Demand::Fault(WireFault::unknown_frame(frame.kind, frame.payload)),
+        Payload::Header(_) | Payload::Body(_) => {
+            Demand::Fault(WireFault::unexpected_frame(frame.kind, frame.payload))
+        }
+    })
+}
+
+/// The same after it: only the closing handshake is still of interest, though a
+/// method that does not exist is too much even now.
+fn on_channel_0_when_closed(frame: &Frame<'_>) -> Option<Demand> {
+    let Payload::Method(id, arguments) = analyze(frame) else { return None };
+    match decode(id, arguments) {
+        Ok(Incoming::Connection(method)) => Some(Demand::Connection(id, method)),
+        Err(Malformed::Unknown) => Some(Demand::Crash { channel: 0 }),
+        _ => None,
+    }
+}
