@@ -4,6 +4,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../support/amqp/mod.rs"]
+mod amqp;
+#[path = "../support/scenario.rs"]
+mod scenario;
+
 mod admin;
 mod arguments;
 mod client;
@@ -16,5 +21,6 @@ mod expiration;
 mod faults;
 mod lifecycle;
 mod qos;
+mod recorded;
 mod redelivery;
 mod support;

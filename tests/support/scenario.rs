@@ -1,0 +1,504 @@
+//! Recorded conversations with RabbitMQ, and how one is played to a broker.
+//!
+//! ```text
+//! # What this shows.
+//! = connect a
+//! > a.1 channel.open
+//! < a.1 channel.open-ok
+//! > a.1 basic.publish routing-key=q | body "0"
+//! > a.1 basic.get queue=q
+//! < a.1 basic.get-ok delivery-tag=1 routing-key=q | body "0"
+//! ```
+//!
+//! `>` is what a client sends on channel 1 of its connection `a`, `<` what it was
+//! answered. Lines that follow each other on one channel are sent together; then
+//! all that is said until the broker is silent is put behind, by connections and
+//! channels, and each channel's in order. `< a closed` is the end of a socket.
+//! Then there is what happens (`=`):
+//!
+//! - `connect a user=eve password=x vhost=v channel-max=2 capabilities=`: the whole
+//!   handshake, of which only a refusal is written down
+//! - `socket a`: no handshake
+//! - `lose a`: the socket dies
+//! - `wait 300ms`: time passes
+//! - `settle`: what was sent before is not sent together with what follows
+//! - `quiet 8ms`: how long a real server is listened to before it counts as silent
+//! - `restart`, `kill`: the broker stops, cleanly or not, and starts again
+//! - `ctl …`: a command of `rabbitmqctl`, its words in single quotes if need be
+//!
+//! Names that are made up are numbered in the order they appear, times in `x-death`
+//! are 0, the node is `rabbit@localhost`.
+
+use crate::amqp::{Decoder, encode};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+type Result<T> = std::result::Result<T, String>;
+
+/// What is heard of a socket.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Bytes(Vec<u8>),
+    Closed,
+}
+
+/// A broker to play to.
+pub(crate) trait Side {
+    /// Opens a socket.
+    fn connect(&mut self, name: &str);
+    fn send(&mut self, name: &str, bytes: &[u8]);
+    /// The client's socket dies.
+    fn lose(&mut self, name: &str);
+    /// All that has arrived. A side that is not `at_once` waits a little if that is
+    /// nothing.
+    fn hear(&mut self) -> Vec<(String, Heard)>;
+    fn pass(&mut self, time: Duration);
+    fn stop_and_start(&mut self, cleanly: bool);
+    fn control(&mut self, words: &[String]) -> Result<()>;
+    /// Whether all answers are there when `send` returns.
+    fn at_once(&self) -> bool;
+}
+
+/// How many times a side that waits is heard in vain before it counts as silent.
+const SILENCE: u32 = 15;
+
+/// That, where several processes and a disk take part in an answer.
+const LONG_SILENCE: u32 = 60;
+
+/// The length of one such time.
+pub(crate) const MOMENT: Duration = Duration::from_millis(2);
+
+/// For so many a question that changes nothing is waited for.
+const PATIENCE: u32 = 500;
+
+/// For so many the answer to a handshake is.
+const HANDSHAKE: u32 = 1_000;
+
+const PROBE: &str = "~probe";
+
+/// A client's connection.
+#[derive(Debug, Default)]
+struct Connection {
+    decoder: Decoder,
+    said: Vec<(u16, String)>,
+    closed: bool,
+    /// Channels that can be asked something.
+    open: BTreeSet<u16>,
+    /// Nothing is answered any more, or nothing now.
+    deaf: bool,
+    probes: usize,
+}
+
+impl Connection {
+    fn hear(&mut self, heard: &Heard) -> Result<()> {
+        let Heard::Bytes(bytes) = heard else {
+            self.closed = true;
+            return Ok(());
+        };
+        for (channel, line) in self.decoder.feed(bytes)? {
+            match line.split(' ').next().unwrap_or_default() {
+                "channel.open-ok" => drop(self.open.insert(channel)),
+                "channel.close" | "channel.close-ok" => drop(self.open.remove(&channel)),
+                "connection.close" | "connection.close-ok" => self.open.clear(),
+                "connection.blocked" => self.deaf = true,
+                "connection.unblocked" => self.deaf = false,
+                "basic.cancel-ok" if line.contains(PROBE) => {
+                    self.probes = self.probes.saturating_sub(1);
+                    continue;
+                }
+                _ => {}
+            }
+            self.said.push((channel, line));
+        }
+        Ok(())
+    }
+
+    /// What sending a line means for what can be asked.
+    fn sends(&mut self, channel: u16, line: &str) {
+        let name = line.split(' ').next().unwrap_or_default();
+        let breaks = matches!(name, "channel.close" | "header" | "body" | "frame" | "raw");
+        if breaks || (name == "basic.publish" && !line.contains(" | body ")) {
+            self.open.remove(&channel);
+        } else if name == "connection.close" {
+            self.open.clear();
+        }
+    }
+}
+
+/// Plays a scenario, and gives it with the answers of this side.
+pub(crate) fn play(scenario: &str, side: &mut dyn Side) -> Result<String> {
+    let mut player = Player::new(scenario, side);
+    player.lines(scenario)?;
+    player.clean_up()?;
+    Ok(player.written.join("\n") + "\n")
+}
+
+struct Player<'a> {
+    side: &'a mut dyn Side,
+    connections: BTreeMap<String, Connection>,
+    names: Names,
+    silence: u32,
+    written: Vec<String>,
+    /// What was declared, in the words that delete it.
+    made: BTreeSet<String>,
+}
+
+impl<'a> Player<'a> {
+    fn new(scenario: &str, side: &'a mut dyn Side) -> Player<'a> {
+        let slow = ["x-queue-type:S=quorum", "x-queue-type:S=stream"];
+        let slow = slow.iter().any(|kind| scenario.contains(kind));
+        let silence = if slow { LONG_SILENCE } else { SILENCE };
+        let (connections, names) = (BTreeMap::new(), Names::default());
+        Player { side, connections, names, silence, written: Vec::new(), made: BTreeSet::new() }
+    }
+
+    fn lines(&mut self, scenario: &str) -> Result<()> {
+        let mut sent: Option<&str> = None;
+        for line in scenario.lines() {
+            let target = line.strip_prefix("> ").and_then(|line| line.split(' ').next());
+            if sent.is_some() && target != sent {
+                self.settle()?;
+                self.write_answers();
+            }
+            sent = target;
+            if line.starts_with("< ") {
+                continue;
+            }
+            self.written.push(line.to_owned());
+            let done = if let Some(line) = line.strip_prefix("> ") {
+                self.send(line)
+            } else if let Some(line) = line.strip_prefix("= ") {
+                let done = self.happen(line);
+                self.write_answers();
+                done
+            } else {
+                Ok(())
+            };
+            done.map_err(|why| format!("{why}, in {line}"))?;
+        }
+        self.settle()?;
+        self.write_answers();
+        Ok(())
+    }
+
+    fn send(&mut self, line: &str) -> Result<()> {
+        let (target, line) = line.split_once(' ').ok_or("no method")?;
+        let (name, channel) = target.split_once('.').unwrap_or((target, "0"));
+        let channel: u16 = channel.parse().map_err(|_| "no channel")?;
+        let connection = self.connections.get_mut(name).ok_or("no such connection")?;
+        connection.sends(channel, line);
+        let bytes = encode(channel, &self.names.real(line))?;
+        self.side.send(name, &bytes);
+        for class in ["queue", "exchange"] {
+            if let Some(fields) = line.strip_prefix(&format!("{class}.declare "))
+                && let Some(name) = field(fields, class)
+                && !name.starts_with("amq.")
+            {
+                self.made.insert(format!("{class}.delete {class}={name} no-wait=true"));
+            }
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, line: &str) -> Result<()> {
+        let words = split(line);
+        let argument = words.get(1).cloned().unwrap_or_default();
+        match words[0].as_str() {
+            "connect" => self.handshake(&argument, &words[2..])?,
+            "socket" => self.socket(&argument),
+            "lose" => {
+                self.connections.remove(&argument).ok_or("no such connection")?;
+                self.side.lose(&argument);
+                // It takes the real one a moment to see it.
+                self.side.pass(MOMENT * 25 * u32::from(!self.side.at_once()));
+                self.settle()?;
+            }
+            "wait" => {
+                let time = duration(&argument)?;
+                self.side.pass(time);
+                self.settle()?;
+            }
+            "settle" => {}
+            "quiet" => {
+                let time = duration(&argument)?;
+                self.silence = (time.as_millis() / MOMENT.as_millis()) as u32;
+            }
+            "restart" | "kill" => {
+                self.side.stop_and_start(words[0] == "restart");
+                self.settle()?;
+            }
+            "ctl" => {
+                self.side.control(&words[1..])?;
+                self.settle()?;
+            }
+            other => return Err(format!("no directive {other}")),
+        }
+        Ok(())
+    }
+
+    fn socket(&mut self, name: &str) {
+        if self.connections.insert(name.to_owned(), Connection::default()).is_some() {
+            self.side.lose(name);
+        }
+        self.side.connect(name);
+    }
+
+    fn handshake(&mut self, name: &str, options: &[String]) -> Result<()> {
+        let option = |key: &str, default: &str| {
+            let given = options.iter().find_map(|o| o.strip_prefix(key)?.strip_prefix('='));
+            given.unwrap_or(default).to_owned()
+        };
+        let usual = "publisher_confirms,exchange_exchange_bindings,basic.nack,\
+                     consumer_cancel_notify,connection.blocked,authentication_failure_close";
+        let capabilities = option("capabilities", usual);
+        let capabilities: Vec<String> = capabilities
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("{name}:t=true"))
+            .collect();
+        let (user, password) = (option("user", "guest"), option("password", "guest"));
+        self.socket(name);
+        self.side.send(name, b"AMQP\0\0\x09\x01");
+        let start_ok = format!(
+            "connection.start-ok client-properties={{capabilities:F={{{}}}}} mechanism=PLAIN \
+             response=\"\\x00{user}\\x00{password}\" locale=en_US",
+            capabilities.join(",")
+        );
+        let tune_ok = format!(
+            "connection.tune-ok channel-max={} frame-max=131072 heartbeat={}",
+            option("channel-max", "2047"),
+            option("heartbeat", "0")
+        );
+        let open = format!("connection.open virtual-host=\"{}\"", option("vhost", "/"));
+        for (asked, answers) in [
+            ("connection.start", vec![start_ok]),
+            ("connection.tune", vec![tune_ok, open]),
+            ("connection.open-ok", Vec::new()),
+        ] {
+            if !self.is_told(name, asked)? {
+                return Ok(());
+            }
+            for answer in answers {
+                let bytes = encode(0, &answer)?;
+                self.side.send(name, &bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for this method, which is then done with; false if it is another, or none.
+    fn is_told(&mut self, name: &str, method: &str) -> Result<bool> {
+        for _ in 0..HANDSHAKE {
+            let connection = self.connections.get_mut(name).ok_or("no such connection")?;
+            if let [(0, first), ..] = &connection.said[..] {
+                let is_it = first.split(' ').next() == Some(method);
+                if is_it {
+                    connection.said.remove(0);
+                }
+                return Ok(is_it);
+            }
+            if connection.closed || (!self.listen()? && self.side.at_once()) {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether anything was heard.
+    fn listen(&mut self) -> Result<bool> {
+        let heard = self.side.hear();
+        for (name, heard) in &heard {
+            if let Some(connection) = self.connections.get_mut(name) {
+                connection.hear(heard)?;
+            }
+        }
+        Ok(!heard.is_empty())
+    }
+
+    /// Until all is silent. That a real server is cannot be known; so each channel is
+    /// asked something that changes nothing, twice, and then it is listened to.
+    fn settle(&mut self) -> Result<()> {
+        if self.side.at_once() {
+            while self.listen()? {}
+            return Ok(());
+        }
+        self.listen_until_silent(self.silence / 2)?;
+        for _ in 0..2 {
+            let probe = format!("basic.cancel consumer-tag=\"{PROBE}\"");
+            for (name, connection) in &mut self.connections {
+                if connection.closed || connection.deaf {
+                    continue;
+                }
+                for channel in &connection.open {
+                    connection.probes += 1;
+                    self.side.send(name, &encode(*channel, &probe)?);
+                }
+            }
+            self.listen_until_silent(self.silence)?;
+            self.connections.values_mut().for_each(|connection| connection.probes = 0);
+        }
+        Ok(())
+    }
+
+    fn listen_until_silent(&mut self, silence: u32) -> Result<()> {
+        let mut silent = 0;
+        loop {
+            silent = if self.listen()? { 0 } else { silent + 1 };
+            let mut live = self.connections.values().filter(|c| !c.closed && !c.deaf);
+            let waited = live.all(|c| c.probes == 0) || silent > PATIENCE;
+            if silent >= silence && waited {
+                return Ok(());
+            }
+        }
+    }
+
+    fn write_answers(&mut self) {
+        for (name, connection) in &mut self.connections {
+            let mut said = std::mem::take(&mut connection.said);
+            said.sort_by_key(|(channel, _)| *channel);
+            for (channel, line) in said {
+                let line = self.names.normal(&line);
+                self.written.push(format!("< {name}.{channel} {line}"));
+            }
+            if connection.closed {
+                self.written.push(format!("< {name} closed"));
+            }
+        }
+        self.connections.retain(|_, connection| !connection.closed);
+    }
+
+    /// Deletes what the scenario made, for the next one.
+    fn clean_up(&mut self) -> Result<()> {
+        for name in std::mem::take(&mut self.connections).keys() {
+            self.side.lose(name);
+        }
+        self.side.pass(MOMENT * 10 * u32::from(!self.side.at_once()));
+        self.handshake("clean-up", &[])?;
+        self.silence = self.silence.max(SILENCE);
+        let made = std::mem::take(&mut self.made);
+        let generated = self.names.queues().map(|q| format!("queue.delete queue={q} no-wait=true"));
+        let lines: Vec<String> = made.iter().cloned().chain(generated).collect();
+        for line in std::iter::once("channel.open".to_owned()).chain(lines) {
+            let bytes = encode(1, &self.names.real(&line))?;
+            self.side.send("clean-up", &bytes);
+        }
+        self.settle()?;
+        self.side.lose("clean-up");
+        self.side.pass(MOMENT * 10 * u32::from(!self.side.at_once()));
+        Ok(())
+    }
+}
+
+/// The value of a field in a line, as it stands there.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let at = format!(" {line}").find(&format!(" {name}="))?;
+    let value = &line[at + name.len() + 1..];
+    if let Some(quoted) = value.strip_prefix('"') {
+        let mut escaped = false;
+        let end = quoted.find(|c| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        })?;
+        return Some(&value[..end + 2]);
+    }
+    Some(value.split(' ').next().unwrap_or(value))
+}
+
+/// Words, some in single quotes.
+fn split(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            c => words.last_mut().expect("there is one").push(c),
+        }
+    }
+    words
+}
+
+fn duration(text: &str) -> Result<Duration> {
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, Duration::from_millis(1)),
+        None => (text.strip_suffix('s').unwrap_or(text), Duration::from_secs(1)),
+    };
+    Ok(unit * number.parse().map_err(|_| format!("no duration {text}"))?)
+}
+
+/// What a real server's names are called here, in the order they appeared.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<(String, String)>);
+
+/// How names begin that are made up, and what follows.
+const MADE_UP: [(&str, Option<usize>); 3] =
+    [("amq.gen-", Some(22)), ("amq.ctag-", Some(22)), ("amq.rabbitmq.reply-to.", None)];
+
+impl Names {
+    /// With the names as they are written down, and without moments.
+    pub(crate) fn normal(&mut self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (prefix, length) in MADE_UP {
+            let mut from = 0;
+            while let Some(at) = line[from..].find(prefix).map(|at| at + from) {
+                let rest = &line[at + prefix.len()..];
+                let is_part = |c: char| c.is_ascii_alphanumeric() || "-_+/=.".contains(c);
+                let part = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+                from = at + prefix.len() + part;
+                if length.is_some_and(|length| length != part) || part < 3 {
+                    continue;
+                }
+                let name = self.name(prefix, &line[at..from]);
+                // With signs that call for quotation marks.
+                let quoted = line[..at].ends_with('"') && line[from..].starts_with('"');
+                let quotes = usize::from(quoted);
+                line.replace_range(at - quotes..from + quotes, &name);
+                from = at - quotes + name.len();
+            }
+        }
+        line = replace_word(&line, "time:T=", "0", |c| c.is_ascii_digit());
+        replace_word(&line, "cluster_name:S=", "rabbit@localhost", |c| c != ',')
+    }
+
+    fn name(&mut self, prefix: &str, real: &str) -> String {
+        if let Some((name, _)) = self.0.iter().find(|(_, known)| known == real) {
+            return name.clone();
+        }
+        let number = self.0.iter().filter(|(name, _)| name.starts_with(prefix)).count() + 1;
+        self.0.push((format!("{prefix}{number}"), real.to_owned()));
+        format!("{prefix}{number}")
+    }
+
+    /// With the real names.
+    pub(crate) fn real(&self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (name, real) in &self.0 {
+            let mut from = 0;
+            while let Some(at) = line[from..].find(name).map(|at| at + from) {
+                from = at + name.len();
+                if line[from..].starts_with(|c: char| c.is_ascii_alphanumeric()) {
+                    continue;
+                }
+                line.replace_range(at..from, &format!("\"{real}\""));
+                from = at + real.len() + 2;
+            }
+        }
+        line
+    }
+
+    fn queues(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with(MADE_UP[0].0))
+    }
+}
+
+/// With another text behind each place where it says `before`.
+fn replace_word(line: &str, before: &str, by: &str, is_part: impl Fn(char) -> bool) -> String {
+    let mut parts = line.split(before);
+    let mut replaced = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c| !is_part(c)).unwrap_or(part.len());
+        replaced.extend([before, by, &part[end..]]);
+    }
+    replaced
+}
