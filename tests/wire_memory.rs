@@ -59,11 +59,14 @@ fn held(parts: &[Vec<u8>], times: usize) -> usize {
     used.bytes_allocated.saturating_sub(used.bytes_deallocated)
 }
 
+/// A name, what comes first, what comes then and how often, and what may be held.
+type Case = (&'static str, Vec<u8>, Vec<u8>, usize, usize);
+
 #[test]
 fn what_is_announced_takes_no_room_and_what_is_no_use_is_dropped() {
     let body = frame(3, 1, &vec![b'x'; FRAME_MAX - 8]);
     let cut = body[..body.len() - 1].to_vec();
-    let table: [(&str, Vec<u8>, Vec<u8>, usize, usize); 6] = [
+    let table: [Case; 6] = [
         ("a body that is announced", announced(100 << 20), vec![], 1, 4_096),
         ("one that is impossible", announced(u64::MAX), body.clone(), 100, 4_096),
         ("one that outgrows its header", announced(5), body.clone(), 100, 4_096),

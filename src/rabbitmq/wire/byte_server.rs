@@ -366,6 +366,8 @@ impl ByteServer {
         {
             session.phase = Phase::Running;
             self.set_deadline(id, None);
+            // The handshake is a sign of life too.
+            self.broker.heard(id);
         }
     }
 
