@@ -91,6 +91,8 @@ struct Failure {
     /// Deliveries from queues that the channel did not consume from: those hear
     /// of its end only when the client has answered.
     held: Vec<Unacked>,
+    /// The client has sent a close of its own, which crossed ours.
+    has_crossed: bool,
 }
 
 /// Who calls a method: a channel that is open.
@@ -313,9 +315,9 @@ impl Broker {
             Scope::Channel => {
                 if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {
                     let held = self.hold_back_fetched(channel);
-                    let failure = Failure { cause: error.clone(), held };
+                    let failure = Failure { cause: error.clone(), held, has_crossed: false };
                     self.sessions.insert(id, Session::Failed(Box::new(failure)));
-                    self.close_channels(now, &[channel]);
+                    self.close_channels(now, &[channel], Vec::new());
                 }
             }
             Scope::Connection => self.drop_connection(now, id.connection),

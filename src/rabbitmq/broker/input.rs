@@ -37,7 +37,10 @@ impl Broker {
             return;
         }
         let is_close = matches!(method, Method::ChannelClose | Method::ChannelCloseOk);
-        if matches!(self.sessions.get(&ch), Some(Session::Failed(_))) && !is_close {
+        if let Some(Session::Failed(failure)) = self.sessions.get(&ch)
+            && !is_close
+            && !(failure.has_crossed && matches!(method, Method::ChannelOpen))
+        {
             return;
         }
         let mark = self.outputs.len();
@@ -66,10 +69,13 @@ impl Broker {
             }
             Method::ConnectionCloseOk => Ok(None),
             Method::ChannelOpen => self.channel_open(now, ch).map(|()| Some(Event::ChannelOpenOk)),
-            Method::ChannelClose => match self.sessions.get(&ch) {
+            Method::ChannelClose => match self.sessions.get_mut(&ch) {
                 // The two closes have crossed: the client's answer to ours is
                 // still to come, and frees the number.
-                Some(Session::Failed(_)) => Ok(Some(Event::ChannelCloseOk)),
+                Some(Session::Failed(failure)) => {
+                    failure.has_crossed = true;
+                    Ok(Some(Event::ChannelCloseOk))
+                }
                 _ => self.channel_close(now, ch).map(|()| Some(Event::ChannelCloseOk)),
             },
             Method::ChannelCloseOk => match self.sessions.get(&ch) {

@@ -212,6 +212,11 @@ impl ByteServer {
         while let Some(output) = self.broker.poll_output() {
             let id = output.connection;
             let Some(session) = self.sessions.get_mut(&id) else { continue };
+            if output.event == Event::ConnectionLost {
+                // Said to a client that was told to close, too.
+                self.hang_up(id);
+                continue;
+            }
             if session.phase == Phase::Closed || session.hung_up {
                 continue;
             }
@@ -222,7 +227,6 @@ impl ByteServer {
             }
             match output.event {
                 Event::ConnectionClose(_) | Event::ConnectionCloseOk => self.closed(id),
-                Event::ConnectionLost => self.hang_up(id),
                 _ => {}
             }
         }
