@@ -1,9 +1,8 @@
 //! What the real server answered, played to ours: every file in `recorded` is a
 //! conversation with RabbitMQ 3.10.8, written down by `tests/real/rabbitmq`.
 
-use crate::scenario::{Heard, Side, play};
+use crate::scenario::{Heard, Side, difference, files, play};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 use stunt_double::rabbitmq::wire::{ByteServer, Output};
 use stunt_double::rabbitmq::{
@@ -103,8 +102,8 @@ impl Side for Ours {
         control(self, words)
     }
 
-    fn at_once(&self) -> bool {
-        true
+    fn silence(&self) -> Option<u32> {
+        None
     }
 }
 
@@ -230,35 +229,10 @@ fn definition(json: &str) -> Result<FieldTable, String> {
     Ok(table)
 }
 
-/// The first lines that differ.
-fn difference(recorded: &str, ours: &str) -> String {
-    let (recorded, ours): (Vec<_>, Vec<_>) = (recorded.lines().collect(), ours.lines().collect());
-    let at = recorded.iter().zip(&ours).take_while(|(a, b)| a == b).count();
-    let asked = recorded[..at.min(recorded.len())].iter().rposition(|line| !line.starts_with('<'));
-    let asked = asked.map_or("", |asked| recorded[asked]);
-    let line = |lines: &[&str]| (*lines.get(at).unwrap_or(&"nothing")).to_owned();
-    format!(
-        "line {}\n  {asked}\n  RabbitMQ: {}\n  ours:     {}",
-        at + 1,
-        line(&recorded),
-        line(&ours)
-    )
-}
-
 #[test]
 fn ours_answers_what_rabbitmq_answered() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/rabbitmq/recorded");
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let only = option_env!("STUNT_DOUBLE_SCENARIO");
     let (mut same, mut differ) = (0, Vec::new());
-    for file in files {
-        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if only.is_some_and(|only| !name.contains(only)) {
-            continue;
-        }
-        let recorded = std::fs::read_to_string(&file).unwrap();
+    for (name, _, recorded) in files() {
         match play(&recorded, &mut Ours::new()) {
             Ok(ours) if ours == recorded => same += 1,
             Ok(ours) => differ.push(format!("{name}: {}", difference(&recorded, &ours))),

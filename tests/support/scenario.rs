@@ -31,6 +31,7 @@
 
 use crate::amqp::{Decoder, encode};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 type Result<T> = std::result::Result<T, String>;
@@ -49,23 +50,21 @@ pub(crate) trait Side {
     fn send(&mut self, name: &str, bytes: &[u8]);
     /// The client's socket dies.
     fn lose(&mut self, name: &str);
-    /// All that has arrived. A side that is not `at_once` waits a little if that is
-    /// nothing.
+    /// All that has arrived. A side that does not answer at once waits a little if that
+    /// is nothing.
     fn hear(&mut self) -> Vec<(String, Heard)>;
     fn pass(&mut self, time: Duration);
     fn stop_and_start(&mut self, cleanly: bool);
     fn control(&mut self, words: &[String]) -> Result<()>;
-    /// Whether all answers are there when `send` returns.
-    fn at_once(&self) -> bool;
+    /// How many times it is heard in vain before it counts as silent; `None` if all
+    /// answers are there at once.
+    fn silence(&self) -> Option<u32>;
 }
 
-/// How many times a side that waits is heard in vain before it counts as silent.
-const SILENCE: u32 = 15;
+/// So many times as long, where several processes and a disk take part in an answer.
+const LONGER: u32 = 4;
 
-/// That, where several processes and a disk take part in an answer.
-const LONG_SILENCE: u32 = 60;
-
-/// The length of one such time.
+/// How long a side that waits does so when it is heard in vain.
 pub(crate) const MOMENT: Duration = Duration::from_millis(2);
 
 /// For so many a question that changes nothing is waited for.
@@ -147,9 +146,13 @@ impl<'a> Player<'a> {
     fn new(scenario: &str, side: &'a mut dyn Side) -> Player<'a> {
         let slow = ["x-queue-type:S=quorum", "x-queue-type:S=stream"];
         let slow = slow.iter().any(|kind| scenario.contains(kind));
-        let silence = if slow { LONG_SILENCE } else { SILENCE };
+        let silence = side.silence().unwrap_or(0) * if slow { LONGER } else { 1 };
         let (connections, names) = (BTreeMap::new(), Names::default());
         Player { side, connections, names, silence, written: Vec::new(), made: BTreeSet::new() }
+    }
+
+    fn at_once(&self) -> bool {
+        self.side.silence().is_none()
     }
 
     fn lines(&mut self, scenario: &str) -> Result<()> {
@@ -210,7 +213,7 @@ impl<'a> Player<'a> {
                 self.connections.remove(&argument).ok_or("no such connection")?;
                 self.side.lose(&argument);
                 // It takes the real one a moment to see it.
-                self.side.pass(MOMENT * 25 * u32::from(!self.side.at_once()));
+                self.side.pass(MOMENT * 25 * u32::from(!self.at_once()));
                 self.settle()?;
             }
             "wait" => {
@@ -297,7 +300,7 @@ impl<'a> Player<'a> {
                 }
                 return Ok(is_it);
             }
-            if connection.closed || (!self.listen()? && self.side.at_once()) {
+            if connection.closed || (!self.listen()? && self.at_once()) {
                 break;
             }
         }
@@ -318,7 +321,7 @@ impl<'a> Player<'a> {
     /// Until all is silent. That a real server is cannot be known; so each channel is
     /// asked something that changes nothing, twice, and then it is listened to.
     fn settle(&mut self) -> Result<()> {
-        if self.side.at_once() {
+        if self.at_once() {
             while self.listen()? {}
             return Ok(());
         }
@@ -372,9 +375,8 @@ impl<'a> Player<'a> {
         for name in std::mem::take(&mut self.connections).keys() {
             self.side.lose(name);
         }
-        self.side.pass(MOMENT * 10 * u32::from(!self.side.at_once()));
+        self.side.pass(MOMENT * 10 * u32::from(!self.at_once()));
         self.handshake("clean-up", &[])?;
-        self.silence = self.silence.max(SILENCE);
         let made = std::mem::take(&mut self.made);
         let generated = self.names.queues().map(|q| format!("queue.delete queue={q} no-wait=true"));
         let lines: Vec<String> = made.iter().cloned().chain(generated).collect();
@@ -384,7 +386,7 @@ impl<'a> Player<'a> {
         }
         self.settle()?;
         self.side.lose("clean-up");
-        self.side.pass(MOMENT * 10 * u32::from(!self.side.at_once()));
+        self.side.pass(MOMENT * 10 * u32::from(!self.at_once()));
         Ok(())
     }
 }
@@ -501,4 +503,33 @@ fn replace_word(line: &str, before: &str, by: &str, is_part: impl Fn(char) -> bo
         replaced.extend([before, by, &part[end..]]);
     }
     replaced
+}
+
+/// All recordings, or those in whose names `STUNT_DOUBLE_SCENARIO` occurs: their
+/// names, where they are, and what they say.
+pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rabbitmq/recorded");
+    let only = std::env::var("STUNT_DOUBLE_SCENARIO").unwrap_or_default();
+    let entries = std::fs::read_dir(folder).expect("the recordings are there");
+    let mut files: Vec<(String, PathBuf, String)> = entries
+        .map(|entry| entry.expect("the recordings are there").path())
+        .filter_map(|file| {
+            let name = file.file_stem()?.to_str()?.to_owned();
+            let text = std::fs::read_to_string(&file).ok()?;
+            name.contains(&only).then_some((name, file, text))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The first lines that differ, and what was said before.
+pub(crate) fn difference(recorded: &str, played: &str) -> String {
+    let (recorded, played): (Vec<_>, Vec<_>) =
+        (recorded.lines().collect(), played.lines().collect());
+    let at = recorded.iter().zip(&played).take_while(|(a, b)| a == b).count();
+    let asked = recorded[..at].iter().rfind(|line| !line.starts_with('<')).unwrap_or(&"");
+    let line = |lines: &[&str]| (*lines.get(at).unwrap_or(&"nothing")).to_owned();
+    let (recorded, played) = (line(&recorded), line(&played));
+    format!("line {}\n  {asked}\n  recorded: {recorded}\n  played:   {played}", at + 1)
 }
