@@ -42,6 +42,7 @@ use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
 use super::options::BrokerOptions;
 use super::queue::{Queue, QueueKey};
+use super::unacked::Unacked;
 use super::user::User;
 use super::vhost::{VHost, VHostKey};
 use crate::{Choice, Instant, Stream};
@@ -80,7 +81,16 @@ pub(super) struct Connection {
 enum Session {
     Open(ChannelKey, VHostKey),
     /// The broker has closed the channel; the client has not answered yet.
-    Failed(Box<AmqpError>),
+    Failed(Box<Failure>),
+}
+
+/// Why the broker has closed a channel, and what of it is still to come back.
+#[derive(Debug)]
+struct Failure {
+    cause: AmqpError,
+    /// Deliveries from queues that the channel did not consume from: those hear
+    /// of its end only when the client has answered.
+    held: Vec<Unacked>,
 }
 
 /// Who calls a method: a channel that is open.
@@ -269,10 +279,10 @@ impl Broker {
     /// What a method on a channel that is not open gets.
     #[cold]
     fn not_open(&mut self, now: Instant, id: ChannelId, method: MethodId) -> AmqpError {
-        if let Some(Session::Failed(cause)) = self.sessions.get(&id) {
+        if let Some(Session::Failed(failure)) = self.sessions.get(&id) {
             // On the wire there is no answer; a caller of the typed methods,
             // who was told before, gets it again.
-            let reason = format!("channel {id} was closed by the broker: {}", cause.text);
+            let reason = format!("channel {id} was closed by the broker: {}", failure.cause.text);
             let error = Fault::new(ReplyCode::ChannelError, reason).of(method);
             return AmqpError { scope: Scope::Channel, ..error };
         }
@@ -301,8 +311,10 @@ impl Broker {
     fn fail(&mut self, now: Instant, id: ChannelId, error: AmqpError) -> AmqpError {
         match error.scope {
             Scope::Channel => {
-                let failed = Session::Failed(Box::new(error.clone()));
-                if let Some(Session::Open(channel, _)) = self.sessions.insert(id, failed) {
+                if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {
+                    let held = self.hold_back_fetched(channel);
+                    let failure = Failure { cause: error.clone(), held };
+                    self.sessions.insert(id, Session::Failed(Box::new(failure)));
                     self.close_channels(now, &[channel]);
                 }
             }

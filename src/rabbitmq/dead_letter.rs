@@ -66,31 +66,47 @@ impl DeadLetter {
         Message::new(exchange, routing_key.clone(), properties, self.message.body().clone())
     }
 
-    fn record_death(&self, now: Instant, headers: &mut FieldTable) {
-        let mut deaths = match headers.remove("x-death") {
-            Some(FieldValue::Array(deaths)) => deaths,
-            _ => {
-                headers.insert("x-first-death-reason", self.reason.name());
-                headers.insert("x-first-death-queue", self.queue.as_str());
-                headers.insert("x-first-death-exchange", self.message.exchange().as_str());
-                Vec::new()
+    /// Whether a client has made up a history that cannot be gone on with: a count
+    /// that is no number.
+    pub(crate) fn has_senseless_history(&self) -> bool {
+        let headers = self.message.properties().headers();
+        let Some(FieldValue::Array(deaths)) = headers.and_then(|h| h.get("x-death")) else {
+            return false;
+        };
+        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
+        deaths.iter().any(|death| match death {
+            FieldValue::Table(death) if key(death) == own => {
+                death.get("count").is_some_and(|count| count.as_integer().is_none())
             }
+            _ => false,
+        })
+    }
+
+    fn record_death(&self, now: Instant, headers: &mut FieldTable) {
+        let history = headers.remove("x-death");
+        if history.is_none() {
+            headers.insert("x-first-death-reason", self.reason.name());
+            headers.insert("x-first-death-queue", self.queue.as_str());
+            headers.insert("x-first-death-exchange", self.message.exchange().as_str());
+        }
+        let is_first = !matches!(history, Some(FieldValue::Array(_)));
+        let mut deaths = match history {
+            Some(FieldValue::Array(deaths)) => grouped(deaths),
+            _ => Vec::new(),
         };
-        let is_same = |death: &FieldValue| {
-            let FieldValue::Table(death) = death else { return false };
-            let text = |name: &str| death.get(name).and_then(FieldValue::as_str);
-            text("queue") == Some(&self.queue) && text("reason") == Some(self.reason.name())
-        };
-        let death = match deaths.iter().position(is_same).map(|at| deaths.remove(at)) {
-            Some(FieldValue::Table(mut death)) => {
+        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
+        let death = match deaths.iter().position(|death| key(death) == own) {
+            Some(at) => {
+                let mut death = deaths.remove(at);
                 let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
                 death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
                 death.sorted()
             }
-            _ => self.first_of_its_kind(now),
+            None if is_first => self.first_of_its_kind(now),
+            None => self.first_of_its_kind(now).sorted(),
         };
-        deaths.insert(0, FieldValue::Table(death));
-        headers.insert("x-death", deaths);
+        deaths.insert(0, death);
+        headers.insert("x-death", deaths.into_iter().map(FieldValue::Table).collect::<Vec<_>>());
     }
 
     /// The entry of `x-death` for the first death in this queue for this reason.
@@ -111,6 +127,38 @@ impl DeadLetter {
         }
         death
     }
+}
+
+/// The queue and the reason of a death.
+fn key(death: &FieldTable) -> (Option<&str>, Option<&str>) {
+    let text = |name: &str| death.get(name).and_then(FieldValue::as_str);
+    (text("queue"), text("reason"))
+}
+
+/// A history as the server reads it: of several entries, one for each queue and
+/// reason, with a count, and the order turned round.
+fn grouped(deaths: Vec<FieldValue>) -> Vec<FieldTable> {
+    let tables = deaths.into_iter().filter_map(|death| match death {
+        FieldValue::Table(death) => Some(death),
+        _ => None,
+    });
+    let all: Vec<FieldTable> = tables.collect();
+    if all.len() < 2 {
+        return all;
+    }
+    let mut groups: Vec<FieldTable> = Vec::new();
+    for death in &all {
+        if groups.iter().any(|group| key(group) == key(death)) {
+            continue;
+        }
+        let mut group = death.clone();
+        if group.get("count").is_none() {
+            let of_its_kind = all.iter().filter(|other| key(other) == key(death)).count();
+            group = FieldTable::new().with("count", of_its_kind as i64).followed_by(group);
+        }
+        groups.insert(0, group);
+    }
+    groups
 }
 
 /// Whether a message with these headers, published as a dead letter, has gone

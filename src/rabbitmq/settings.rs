@@ -152,6 +152,7 @@ enum Check {
     NonNegative,
     Positive,
     Priority,
+    Any,
     Text,
     RoutingKey,
     Bool,
@@ -171,7 +172,7 @@ const STREAM: u8 = 4;
 const ARGUMENTS: &[(&str, u8, Check)] = &[
     ("x-expires", CLASSIC | QUORUM, Check::Expiry { zero: false }),
     ("x-message-ttl", CLASSIC | QUORUM, Check::Expiry { zero: true }),
-    ("x-dead-letter-exchange", CLASSIC | QUORUM, Check::Text),
+    ("x-dead-letter-exchange", CLASSIC | QUORUM, Check::Any),
     ("x-dead-letter-routing-key", CLASSIC | QUORUM, Check::RoutingKey),
     ("x-dead-letter-strategy", QUORUM, Check::Strategy),
     ("x-max-length", CLASSIC | QUORUM, Check::NonNegative),
@@ -194,7 +195,7 @@ const ARGUMENTS: &[(&str, u8, Check)] = &[
     ("x-initial-cluster-size", STREAM, Check::Positive),
     ("x-queue-leader-locator", QUORUM | STREAM, Check::Locator),
     ("x-delivery-limit", QUORUM, Check::NonNegative),
-    ("x-queue-master-locator", CLASSIC, Check::Text),
+    ("x-queue-master-locator", CLASSIC, Check::Any),
 ];
 
 /// The names of arguments that a redeclaration must repeat, in the order in
@@ -209,21 +210,29 @@ pub(crate) fn check_arguments(
     name: &str,
     arguments: &FieldTable,
 ) -> Result<QueueType, Fault> {
+    let what = queue_in_vhost(vhost, name);
     let invalid = |argument: &str, why: &str| {
-        let what = queue_in_vhost(vhost, name);
-        Fault::precondition(format!("invalid arg '{argument}' for {what}{why}"))
+        Fault::precondition(format!("invalid arg '{argument}' for {what}: {why}"))
     };
+    if let Some(value) = arguments.get("x-dead-letter-exchange")
+        && !matches!(value, FieldValue::String(_))
+    {
+        let kind = value.type_name();
+        return Err(Fault::precondition(format!(
+            "invalid type '{kind}' for arg 'x-dead-letter-exchange' in {what}"
+        )));
+    }
     let kind = match arguments.get("x-queue-type") {
         None => QueueType::Classic,
         Some(value @ FieldValue::String(_)) => {
             let types = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
             let asked = value.as_str().unwrap_or_default();
             types.into_iter().find(|kind| kind.name() == asked).ok_or_else(|| {
-                invalid("x-queue-type", &format!(": \"unsupported queue type '{value}'\""))
+                invalid("x-queue-type", &format!("\"unsupported queue type '{value}'\""))
             })?
         }
         Some(value) => {
-            let why = format!(": {{unacceptable_type,{}}}", value.type_name());
+            let why = format!("{{unacceptable_type,{}}}", value.type_name());
             return Err(invalid("x-queue-type", &why));
         }
     };
@@ -232,21 +241,32 @@ pub(crate) fn check_arguments(
         QueueType::Quorum => QUORUM,
         QueueType::Stream => STREAM,
     };
-    for (argument, types, check) in ARGUMENTS {
-        let Some(value) = arguments.get(argument) else { continue };
-        check_value(*check, value, arguments)
-            .map_err(|why| invalid(argument, &format!(": {why}")))?;
+    let given = ARGUMENTS.iter().filter_map(|row| Some((row, arguments.get(row.0)?)));
+    for ((argument, types, _), _) in given.clone() {
         if types & bit == 0 {
-            return Err(invalid(argument, &format!(" of queue type {}", kind.module())));
+            return Err(Fault::precondition(format!(
+                "invalid arg '{argument}' for {what} of queue type {}",
+                kind.module()
+            )));
         }
     }
-    Ok(kind)
+    for ((argument, _, check), value) in given {
+        check_value(*check, value, arguments).map_err(|why| invalid(argument, &why))?;
+    }
+    match arguments.get("x-queue-master-locator").map(FieldValue::as_str) {
+        None | Some(Some("client-local" | "min-masters" | "random")) => Ok(kind),
+        // The server breaks down over a locator that it does not know.
+        Some(_) => Err(Fault::internal()),
+    }
 }
 
 /// What the server says of a value that does not do.
 fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(), String> {
     let unacceptable = || format!("{{unacceptable_type,{}}}", value.type_name());
-    let integer = || value.as_integer().ok_or_else(unacceptable);
+    let integer = || {
+        let wrong = || format!("\"expected integer, got {}\"", value.type_name());
+        value.as_integer().ok_or_else(wrong)
+    };
     let text = || match value {
         FieldValue::String(_) => Ok(value.as_str().unwrap_or_default()),
         _ => Err(unacceptable()),
@@ -272,6 +292,7 @@ fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Resu
             n if n > 255 => Err(format!("{{max_value_exceeded,{n}}}")),
             _ => Ok(()),
         },
+        Check::Any => Ok(()),
         Check::Text => text().map(drop),
         Check::RoutingKey => {
             text()?;
@@ -286,14 +307,13 @@ fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Resu
         },
         Check::OneOf(allowed, what) => match text()? {
             asked if allowed.contains(&asked) => Ok(()),
-            asked if what == "overflow" => Err(format!("{{invalid_overflow,<<\"{asked}\">>}}")),
+            _ if what == "overflow" => Err("invalid_overflow".to_owned()),
             asked => Err(format!("\"unsupported {what} '{asked}'\"")),
         },
-        Check::Version => match value.as_integer() {
-            Some(1 | 2) => Ok(()),
-            Some(v) if v < 0 => Err(format!("{{value_negative,{v}}}")),
-            Some(v) => Err(format!("\"unsupported queue version '{v}'\"")),
-            None => Err(format!("\"expected integer, got {}\"", value.type_name())),
+        Check::Version => match integer()? {
+            1 | 2 => Ok(()),
+            v if v < 0 => Err(format!("{{value_negative,{v}}}")),
+            v => Err(format!("\"unsupported queue version '{v}'\"")),
         },
         Check::Age => match parse_age(text()?) {
             Some(_) => Ok(()),

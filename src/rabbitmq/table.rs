@@ -347,6 +347,12 @@ impl FieldTable {
         Some(self.0.remove(at).1)
     }
 
+    /// This table's fields, then those of another.
+    pub(crate) fn followed_by(mut self, other: FieldTable) -> FieldTable {
+        self.0.extend(other.0);
+        self
+    }
+
     /// The value of a field.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&FieldValue> {

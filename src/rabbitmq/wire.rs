@@ -42,6 +42,8 @@ mod erlang;
 mod fault;
 mod foreign;
 mod login;
+#[cfg(test)]
+mod oracle;
 mod properties;
 mod reader;
 mod session;

@@ -79,6 +79,7 @@ fn multiple_settles_across_queues_up_to_its_tag() {
     }
     assert!(server.send(CH, ack(3, true)).is_empty());
     assert_eq!(server.ack(CH, 2), ["406 60/80 PRECONDITION_FAILED - unknown delivery tag 2"]);
+    server.send(CH, Method::ChannelCloseOk);
     assert_eq!((server.contents("q").len(), server.contents("p")), (0, vec!["1R".to_owned()]));
 }
 

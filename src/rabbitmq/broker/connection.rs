@@ -9,6 +9,7 @@ use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Entry;
 use crate::rabbitmq::method::{ConnectionOptions, Event, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::unacked::Unacked;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many channels a connection may have, by the server's default.
@@ -144,7 +145,10 @@ impl Broker {
                 self.close_channels(now, &[channel]);
                 self.publish_dead_letters(now);
             }
-            Some(Session::Failed(_)) => {}
+            Some(Session::Failed(failure)) => {
+                self.give_back(now, failure.held);
+                self.publish_dead_letters(now);
+            }
             None => return Err(self.not_open(now, id, ids::CHANNEL_CLOSE)),
         }
         if let Some(connection) = self.connections.get_mut(&id.connection) {
@@ -182,18 +186,58 @@ impl Broker {
         let Some(connection) = self.connections.swap_remove(&id) else {
             return;
         };
-        let mut channels = Vec::new();
+        let (mut channels, mut held) = (Vec::new(), Vec::new());
         for number in connection.channels {
             let id = ChannelId { connection: id, number };
-            if let Some(Session::Open(channel, _)) = self.sessions.swap_remove(&id) {
-                channels.push(channel);
+            match self.sessions.swap_remove(&id) {
+                Some(Session::Open(channel, _)) => channels.push(channel),
+                Some(Session::Failed(failure)) => held.extend(failure.held),
+                None => {}
             }
         }
         self.close_channels(now, &channels);
+        self.give_back(now, held);
         for queue in connection.exclusive_queues {
             self.delete_queue(queue);
         }
         self.publish_dead_letters(now);
+    }
+
+    /// Takes out what a failing channel holds from queues that it has no consumer
+    /// at.
+    pub(super) fn hold_back_fetched(&mut self, key: ChannelKey) -> Vec<Unacked> {
+        let Some(channel) = self.channels.get_mut(key) else { return Vec::new() };
+        let consumers = channel.consumers.values().filter_map(|c| self.consumers.get(*c));
+        let consumed: BTreeSet<QueueKey> = consumers.map(|consumer| consumer.queue).collect();
+        let (stays, held) = channel
+            .unacked
+            .remove_all()
+            .into_iter()
+            .partition(|(_, unacked)| consumed.contains(&unacked.queue));
+        channel.unacked.restore(stays);
+        held.into_iter().map(|(_, unacked): (u64, Unacked)| unacked).collect()
+    }
+
+    /// Deliveries come back to their queues.
+    fn give_back(&mut self, now: Instant, held: Vec<Unacked>) {
+        let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
+        for unacked in held {
+            returned.entry(unacked.queue).or_default().push(unacked.entry);
+        }
+        for (key, entries) in returned {
+            self.return_entries(now, key, entries);
+        }
+    }
+
+    /// Entries that were handed out come back to their queue, if it still exists.
+    fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        entries.sort_by_key(Entry::position);
+        queue.unacked -= entries.len() as u32;
+        if queue.more.stream.is_none() {
+            self.put_back(now, key, entries);
+        }
+        self.run_queue(now, key);
     }
 
     /// Takes channels of one connection away, all at once: none of them gets
@@ -225,16 +269,8 @@ impl Broker {
         let touched: BTreeSet<QueueKey> =
             left.into_iter().chain(returned.keys().copied()).collect();
         for key in touched {
-            let Some(queue) = self.queues.get_mut(key) else {
-                continue;
-            };
-            let mut entries = returned.remove(&key).unwrap_or_default();
-            entries.sort_by_key(Entry::position);
-            queue.unacked -= entries.len() as u32;
-            if queue.more.stream.is_none() {
-                self.put_back(now, key, entries);
-            }
-            self.run_queue(now, key);
+            let entries = returned.remove(&key).unwrap_or_default();
+            self.return_entries(now, key, entries);
         }
     }
 

@@ -14,7 +14,7 @@
 
 use super::route::Delayed;
 use super::timer::Timer;
-use super::{Broker, Fault, MethodId, ReplyCode};
+use super::{Broker, Fault, MethodId, ReplyCode, Session};
 use crate::Instant;
 use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::journal::{Crash, Journal};
@@ -108,11 +108,17 @@ impl Broker {
                 returned.entry(unacked.queue).or_default().push(unacked.entry.again());
             }
         }
+        for (_, session) in self.sessions.drain(..) {
+            if let Session::Failed(failure) = session {
+                for unacked in failure.held {
+                    returned.entry(unacked.queue).or_default().push(unacked.entry.again());
+                }
+            }
+        }
         for key in self.consumers.keys() {
             self.consumers.remove(key);
         }
         self.connections.clear();
-        self.sessions.clear();
         self.confirming.clear();
         self.reply_names.clear();
         self.alarms.clear();

@@ -173,8 +173,9 @@ fn check_properties(
         )));
     }
     let time_to_live = properties.expiration().map(|expiration| {
-        parse_expiration(expiration)
-            .map_err(|why| Fault::precondition(format!("invalid expiration '{expiration}': {why}")))
+        parse_expiration(expiration).map_err(|why| {
+            Fault::precondition_term(format!("invalid expiration '{expiration}': "), &why)
+        })
     });
     let time_to_live = time_to_live.transpose()?;
     if let Some(headers) = properties.headers() {

@@ -43,7 +43,6 @@ impl Broker {
                 return broker.declare_reply_to(caller, name);
             }
             let key = if options.passive {
-                let name = broker.expand_name(caller.channel, &name)?;
                 let key = broker.queue_key(caller.vhost, &name)?;
                 broker.queue_mut(key).check_access(ch.connection)?;
                 key
@@ -264,11 +263,11 @@ impl Broker {
             broker.queue_mut(key).check_access(ch.connection)?;
             broker.expire(now, key);
             let queue = broker.queue_mut(key);
-            if if_unused && queue.consumer_count() > 0 {
-                return Err(Fault::precondition(format!("{} in use", queue.what())));
-            }
             if if_empty && queue.ready_count() > 0 {
                 return Err(Fault::precondition(format!("{} not empty", queue.what())));
+            }
+            if if_unused && queue.consumer_count() > 0 {
+                return Err(Fault::precondition(format!("{} in use", queue.what())));
             }
             let message_count = queue.ready_count();
             broker.delete_queue(key);

@@ -137,7 +137,8 @@ fn rarer(event: &Event, channel: u16, out: &mut Vec<u8>) {
         Event::GetEmpty => short("", out),
         Event::Nack { delivery_tag, multiple } => {
             out.extend_from_slice(&delivery_tag.0.to_be_bytes());
-            out.push(u8::from(*multiple));
+            // The server always sets `requeue`, which means nothing here.
+            out.push(u8::from(*multiple) | 2);
         }
         _ => {}
     });

@@ -1,0 +1,17 @@
+//! AMQP 0-9-1 at the level of bytes: conversations with a `wire::ByteServer`.
+//!
+//! The tables hold what a RabbitMQ 3.10.8 said and when it hung up. They can be
+//! played to a real one, whose address is in `STUNT_DOUBLE_REAL_RABBITMQ`, to
+//! see that this is so.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bytes;
+mod codec;
+mod fuzz;
+mod messages;
+mod play;
+mod table_channel;
+mod table_closing;
+mod table_connection;
+mod table_handshake;
