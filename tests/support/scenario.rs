@@ -10,18 +10,18 @@
 //! < a.1 basic.get-ok delivery-tag=1 routing-key=q | body "0"
 //! ```
 //!
-//! `>` is what a client sends on channel 1 of its connection `a`, `<` what it was
-//! answered. Lines that follow each other on one channel are sent together; then
-//! all that is said until the broker is silent is put behind, by connections and
-//! channels, and each channel's in order. `< a closed` is the end of a socket.
-//! Then there is what happens (`=`):
+//! `>` is what a client sends on channel 1 of its connection `a`. All that is said
+//! until the broker is silent again follows (`<`), by connections and channels, and
+//! each channel's in order. `< a closed` is the end of a socket. Then there is what
+//! happens (`=`):
 //!
 //! - `connect a user=eve password=x vhost=v channel-max=2 capabilities=`: the whole
 //!   handshake, of which only a refusal is written down
 //! - `socket a`: no handshake
 //! - `lose a`: the socket dies
 //! - `wait 300ms`: time passes
-//! - `settle`: what was sent before is not sent together with what follows
+//! - `together`: what follows, until the next of these, is sent without waiting
+//! - `settle`: that ends
 //! - `quiet 8ms`: how long a real server is listened to before it counts as silent
 //! - `restart`, `kill`: the broker stops, cleanly or not, and starts again
 //! - `ctl …`: a command of `rabbitmqctl`, its words in single quotes if need be
@@ -156,31 +156,21 @@ impl<'a> Player<'a> {
     }
 
     fn lines(&mut self, scenario: &str) -> Result<()> {
-        let mut sent: Option<&str> = None;
-        for line in scenario.lines() {
-            let target = line.strip_prefix("> ").and_then(|line| line.split(' ').next());
-            if sent.is_some() && target != sent {
-                self.settle()?;
-                self.write_answers();
-            }
-            sent = target;
-            if line.starts_with("< ") {
-                continue;
-            }
+        let mut together = false;
+        for line in scenario.lines().filter(|line| !line.starts_with("< ")) {
             self.written.push(line.to_owned());
             let done = if let Some(line) = line.strip_prefix("> ") {
                 self.send(line)
             } else if let Some(line) = line.strip_prefix("= ") {
-                let done = self.happen(line);
-                self.write_answers();
-                done
+                together = line == "together";
+                self.happen(line)
             } else {
-                Ok(())
+                continue;
             };
+            let done = if together { done } else { done.and_then(|()| self.settle()) };
             done.map_err(|why| format!("{why}, in {line}"))?;
+            self.write_answers();
         }
-        self.settle()?;
-        self.write_answers();
         Ok(())
     }
 
@@ -214,26 +204,20 @@ impl<'a> Player<'a> {
                 self.side.lose(&argument);
                 // It takes the real one a moment to see it.
                 self.side.pass(MOMENT * 25 * u32::from(!self.at_once()));
-                self.settle()?;
             }
             "wait" => {
                 let time = duration(&argument)?;
                 self.side.pass(time);
-                self.settle()?;
             }
-            "settle" => {}
+            "settle" | "together" => {}
             "quiet" => {
                 let time = duration(&argument)?;
                 self.silence = (time.as_millis() / MOMENT.as_millis()) as u32;
             }
             "restart" | "kill" => {
                 self.side.stop_and_start(words[0] == "restart");
-                self.settle()?;
             }
-            "ctl" => {
-                self.side.control(&words[1..])?;
-                self.settle()?;
-            }
+            "ctl" => self.side.control(&words[1..])?,
             other => return Err(format!("no directive {other}")),
         }
         Ok(())

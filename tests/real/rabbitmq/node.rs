@@ -7,6 +7,7 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How often a socket is tried before the node counts as not starting.
@@ -18,6 +19,8 @@ const BETWEEN: Duration = Duration::from_millis(100);
 /// Where Debian has the scripts themselves: those on the `PATH` want to be run by a
 /// user of their own.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct Node {
     beam: Child,
@@ -47,14 +50,16 @@ impl Node {
     }
 
     fn try_start() -> Result<Node, String> {
-        let folder = std::env::temp_dir().join(format!("stunt-double-amqp-{}", std::process::id()));
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("stunt-double-amqp-{}-{number}", std::process::id()));
         let ports: Vec<TcpListener> = (0..3)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .collect::<Result<_, _>>()
             .map_err(|why| format!("no free ports: {why}"))?;
         let port = |at: usize| ports[at].local_addr().map_or(0, |address| address.port());
         let setting = Setting {
-            name: format!("stunt{}@localhost", std::process::id()),
+            name: format!("stunt{}-{number}@localhost", std::process::id()),
             port: port(0),
             distribution_port: port(1),
             epmd_port: port(2),
