@@ -70,7 +70,8 @@ impl Backlog {
         &mut rest.levels[level - 1]
     }
 
-    fn has_levels(&self) -> bool {
+    /// Whether messages go by priority.
+    pub(crate) fn has_levels(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| !rest.levels.is_empty())
     }
 

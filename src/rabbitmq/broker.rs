@@ -91,6 +91,8 @@ struct Failure {
     /// Deliveries from queues that the channel did not consume from: those hear
     /// of its end only when the client has answered.
     held: Vec<Unacked>,
+    /// The client has sent a close of its own, which crossed ours.
+    has_crossed: bool,
 }
 
 /// Who calls a method: a channel that is open.
@@ -183,6 +185,8 @@ pub struct Broker {
     outputs: VecDeque<Output>,
     /// Channels with confirms ready to send, in the order they got ready.
     confirming: Vec<ChannelKey>,
+    /// Channels whose commits were answered late.
+    committed: Vec<ChannelKey>,
     timers: Timers,
 
     /// Scratch: where the message being published goes.
@@ -220,6 +224,7 @@ impl Broker {
             dead_letters: VecDeque::new(),
             outputs: VecDeque::new(),
             confirming: Vec::new(),
+            committed: Vec::new(),
             timers: Timers::default(),
             routed: Vec::new(),
             destinations: Vec::new(),
@@ -253,7 +258,8 @@ impl Broker {
             self.send_confirms();
         }
         let output = self.outputs.pop_front()?;
-        if self.has_heartbeats {
+        // A heartbeat is no reason to leave out the next.
+        if self.has_heartbeats && output.event != Event::Heartbeat {
             self.sent(output.connection);
         }
         Some(output)
@@ -313,9 +319,9 @@ impl Broker {
             Scope::Channel => {
                 if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {
                     let held = self.hold_back_fetched(channel);
-                    let failure = Failure { cause: error.clone(), held };
+                    let failure = Failure { cause: error.clone(), held, has_crossed: false };
                     self.sessions.insert(id, Session::Failed(Box::new(failure)));
-                    self.close_channels(now, &[channel]);
+                    self.close_channels(now, &[channel], Vec::new());
                 }
             }
             Scope::Connection => self.drop_connection(now, id.connection),

@@ -84,6 +84,11 @@ impl Confirms {
         !self.ready.is_empty() || !self.rejected.is_empty()
     }
 
+    /// Whether a rejection is still to be said.
+    pub(crate) fn has_rejected(&self) -> bool {
+        !self.rejected.is_empty()
+    }
+
     /// Whether every publish was confirmed or rejected.
     pub(crate) fn is_settled(&self) -> bool {
         self.open.is_empty()

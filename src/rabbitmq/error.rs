@@ -240,6 +240,8 @@ impl Fault {
 
     /// The error of `method`.
     pub(crate) fn of(self, method: MethodId) -> AmqpError {
+        // A break-down is no method's fault.
+        let method = if self.reason.is_empty() { MethodId::NONE } else { method };
         AmqpError {
             scope: self.code.scope(),
             code: self.code,

@@ -167,6 +167,7 @@ const ATOMS: &[&str] = &[
     "none",
     "other",
     "queue",
+    "random",
     "test",
     "type",
     "unknown",

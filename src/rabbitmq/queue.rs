@@ -90,6 +90,8 @@ pub(crate) struct More {
     pub(crate) delivery_counts: DeliveryCounts,
     /// Set for a stream.
     pub(crate) stream: Option<Box<Stream>>,
+    /// Of a quorum queue at its limit: whether it refuses new messages.
+    refuses_publishes: bool,
     /// Of a quorum queue: the last place given to a message that came back.
     next_front: u64,
     pub(crate) counters: Counters,
@@ -206,6 +208,7 @@ impl Queue {
             expiries: Expiries::default(),
             delivery_counts: DeliveryCounts::default(),
             stream: (kind == QueueType::Stream).then(Box::default),
+            refuses_publishes: false,
             next_front: 0,
             counters: Counters::default(),
         };
@@ -244,9 +247,27 @@ impl Queue {
         let settings = &self.more.settings;
         let length = self.ready.len() as u64 + 1;
         let bytes = self.ready.bytes() + message.body().len() as u64;
+        if self.more.kind == QueueType::Quorum {
+            let refuses = settings.overflow != Overflow::DropHead && self.more.refuses_publishes;
+            return refuses.then_some(settings.overflow);
+        }
         let overflows = settings.max_length.is_some_and(|max| length > max)
             || settings.max_length_bytes.is_some_and(|max| bytes > max);
         (overflows && settings.overflow != Overflow::DropHead).then_some(settings.overflow)
+    }
+
+    /// A quorum queue refuses publishes from when it is too long until it is well
+    /// below its limit again.
+    pub(crate) fn look_at_length(&mut self) {
+        let settings = &self.more.settings;
+        let (length, bytes) = (self.ready.len() as u64, self.ready.bytes());
+        let both = [(settings.max_length, length), (settings.max_length_bytes, bytes)];
+        let mut set = both.into_iter().filter_map(|(max, is)| Some((max?, is)));
+        let is_over = set.clone().any(|(max, is)| is > max);
+        let is_below = set.all(|(max, is)| is <= max.saturating_mul(4) / 5);
+        if is_over || is_below {
+            self.more.refuses_publishes = is_over;
+        }
     }
 
     /// Whether its oldest messages are to go.

@@ -44,11 +44,18 @@ impl DeliveryCounts {
         }
     }
 
-    /// The message as it is handed out: with its count, if it came back before.
+    /// The message as it is handed to a consumer: with its count, if it came back
+    /// before.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
-        let Some(&count) = self.by_position.get(&entry.position()) else {
-            return Arc::clone(&entry.message);
-        };
+        match self.by_position.get(&entry.position()) {
+            Some(_) => self.counted(entry),
+            None => Arc::clone(&entry.message),
+        }
+    }
+
+    /// The message as it is fetched: with its count, in any case.
+    pub(crate) fn counted(&self, entry: &Entry) -> Arc<Message> {
+        let count = self.by_position.get(&entry.position()).copied().unwrap_or(0);
         let properties = entry.message.properties();
         let mut headers = properties.headers().cloned().unwrap_or_default();
         headers.insert("x-delivery-count", i64::try_from(count).unwrap_or(i64::MAX));

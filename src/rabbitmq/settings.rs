@@ -114,7 +114,12 @@ impl Settings {
             dead_letter_exchange: text("dead-letter-exchange"),
             dead_letter_routing_key: text("dead-letter-routing-key"),
             delivery_limit: integer("delivery-limit"),
-            max_age: get("max-age").and_then(FieldValue::as_str).and_then(parse_age),
+            max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
+                match Age::parse(age) {
+                    Age::Valid(age) => Some(age),
+                    Age::UnknownUnit | Age::Nonsense => None,
+                }
+            }),
             max_segment_bytes: integer("stream-max-segment-size-bytes"),
         }
     }
@@ -126,20 +131,32 @@ impl Settings {
     }
 }
 
-/// An age such as `7D`: a number and one of `Y M D h m s`.
-pub(crate) fn parse_age(text: &str) -> Option<Duration> {
-    let unit = text.chars().last()?;
-    let number: u64 = text[..text.len() - unit.len_utf8()].parse().ok()?;
-    let seconds = match unit {
-        'Y' => 365 * 86_400,
-        'M' => 30 * 86_400,
-        'D' => 86_400,
-        'h' => 3_600,
-        'm' => 60,
-        's' => 1,
-        _ => return None,
-    };
-    Some(Duration::from_secs(number.checked_mul(seconds)?))
+/// An age as streams are told: a number and one of `Y M D h m s`, such as `7D`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    Valid(Duration),
+    /// A number and something else.
+    UnknownUnit,
+    /// Not even that: the server breaks down over it.
+    Nonsense,
+}
+
+impl Age {
+    pub(crate) fn parse(text: &str) -> Age {
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, unit) = text.split_at(digits);
+        let Ok(number) = number.parse::<u64>() else { return Age::Nonsense };
+        let seconds = match unit {
+            "Y" => 365 * 86_400,
+            "M" => 30 * 86_400,
+            "D" => 86_400,
+            "h" => 3_600,
+            "m" => 60,
+            "s" => 1,
+            _ => return Age::UnknownUnit,
+        };
+        Age::Valid(Duration::from_secs(number.saturating_mul(seconds)))
+    }
 }
 
 /// What values an argument may have.
@@ -162,6 +179,9 @@ enum Check {
     Strategy,
     Locator,
 }
+
+/// What is said of a value that the server breaks down over.
+const BREAKS: &str = "";
 
 const CLASSIC: u8 = 1;
 const QUORUM: u8 = 2;
@@ -194,7 +214,7 @@ const ARGUMENTS: &[(&str, u8, Check)] = &[
     ("x-stream-max-segment-size-bytes", STREAM, Check::NonNegative),
     ("x-initial-cluster-size", STREAM, Check::Positive),
     ("x-queue-leader-locator", QUORUM | STREAM, Check::Locator),
-    ("x-delivery-limit", QUORUM, Check::NonNegative),
+    ("x-delivery-limit", QUORUM, Check::Any),
     ("x-queue-master-locator", CLASSIC, Check::Any),
 ];
 
@@ -251,7 +271,10 @@ pub(crate) fn check_arguments(
         }
     }
     for ((argument, _, check), value) in given {
-        check_value(*check, value, arguments).map_err(|why| invalid(argument, &why))?;
+        check_value(*check, value, arguments).map_err(|why| match why.as_str() {
+            BREAKS => Fault::internal(),
+            why => invalid(argument, why),
+        })?;
     }
     match arguments.get("x-queue-master-locator").map(FieldValue::as_str) {
         None | Some(Some("client-local" | "min-masters" | "random")) => Ok(kind),
@@ -315,17 +338,18 @@ fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Resu
             v if v < 0 => Err(format!("{{value_negative,{v}}}")),
             v => Err(format!("\"unsupported queue version '{v}'\"")),
         },
-        Check::Age => match parse_age(text()?) {
-            Some(_) => Ok(()),
-            None => Err("{error,invalid_max_age}".to_owned()),
+        Check::Age => match Age::parse(text()?) {
+            Age::Valid(_) => Ok(()),
+            Age::UnknownUnit => Err("invalid_max_age".to_owned()),
+            Age::Nonsense => Err(BREAKS.to_owned()),
         },
         Check::Strategy => match text()? {
             "at-most-once" | "at-least-once" => Ok(()),
-            asked => Err(format!("{{invalid_dlx_strategy,<<\"{asked}\">>}}")),
+            _ => Err("invalid_dlx_strategy".to_owned()),
         },
         Check::Locator => match text()? {
             "client-local" | "balanced" | "random" | "least-leaders" => Ok(()),
-            asked => Err(format!("{{invalid_queue_locator_arg,<<\"{asked}\">>}}")),
+            _ => Err("invalid_queue_locator_arg".to_owned()),
         },
     }
 }

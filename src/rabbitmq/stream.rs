@@ -15,7 +15,7 @@ mod log;
 
 use super::consumer::ConsumerKey;
 use super::error::Fault;
-use super::settings::parse_age;
+use super::settings::Age;
 use super::table::FieldValue;
 use crate::Instant;
 use indexmap::IndexMap;
@@ -55,34 +55,27 @@ impl Start {
         argument: Option<&FieldValue>,
     ) -> Result<Start, Fault> {
         let Some(value) = argument else { return Ok(Start::Next) };
-        let invalid = || {
-            let shown = match value {
-                FieldValue::String(_) => format!("<<\"{value}\">>"),
-                _ => value.to_string(),
-            };
-            Fault::precondition(format!(
-                "invalid arg 'x-stream-offset' for {what}: {{invalid_offset_arg,\
-                 {{<<\"x-stream-offset\">>,{},{shown}}}}}",
-                value.type_name()
-            ))
-        };
         if let FieldValue::Timestamp(seconds) = value {
             let since = Duration::from_secs(*seconds);
             let since = since.saturating_sub(Instant::ZERO.since_unix_epoch());
             return Ok(Start::Since(Instant::ZERO.saturating_add(since)));
         }
         if let Some(offset) = value.as_integer() {
-            return u64::try_from(offset).map(Start::Offset).map_err(|_| invalid());
+            return Ok(Start::Offset(u64::try_from(offset).unwrap_or(0)));
         }
         match value.as_str() {
             Some("first") => Ok(Start::First),
             Some("last") => Ok(Start::Last),
             Some("next") => Ok(Start::Next),
-            Some(age) => match parse_age(age) {
-                Some(age) => Ok(Start::Since(now.checked_sub(age).unwrap_or(Instant::ZERO))),
-                None => Err(invalid()),
+            Some(text) => match Age::parse(text) {
+                Age::Valid(age) => Ok(Start::Since(now.checked_sub(age).unwrap_or(Instant::ZERO))),
+                Age::UnknownUnit => Err(Fault::precondition(format!(
+                    "invalid arg 'x-stream-offset' for {what}: \
+                     {{invalid_stream_offset_arg,{{longstr,<<\"{text}\">>}}}}"
+                ))),
+                Age::Nonsense => Err(Fault::internal()),
             },
-            None => Err(invalid()),
+            None => Err(Fault::internal()),
         }
     }
 }
@@ -103,7 +96,8 @@ impl Stream {
             Start::First => first,
             Start::Last => self.log.last_chunk(),
             Start::Next => next,
-            Start::Offset(offset) => offset.clamp(first, next.max(first)),
+            // One that is still to come is waited for.
+            Start::Offset(offset) => offset.max(first),
             Start::Since(at) => self.log.first_since(at),
         };
         self.readers.insert(consumer, offset);

@@ -10,9 +10,11 @@
 
 use super::confirm::Confirms;
 use super::message::Message;
-use super::queue::QueueKey;
+use super::method::Method;
 use super::unacked::Unacked;
 use crate::Instant;
+use smol_str::SmolStr;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What becomes of unacknowledged messages.
@@ -32,8 +34,8 @@ pub(crate) struct Pending {
     pub(crate) message: Arc<Message>,
     pub(crate) expiry: Option<Instant>,
     pub(crate) mandatory: bool,
-    /// Where it goes.
-    pub(crate) queues: Vec<QueueKey>,
+    /// The names of the queues it goes to, which may be others by the commit.
+    pub(crate) queues: Vec<SmolStr>,
 }
 
 #[derive(Debug)]
@@ -43,10 +45,20 @@ pub(crate) struct Transaction {
     pub(crate) settled: Vec<(Settle, Vec<(u64, Unacked)>)>,
     /// Publishes of a commit that is not answered yet.
     pub(crate) committing: Option<Confirms>,
+    /// Whether the commit has done all there is to do but wait.
+    pub(crate) is_waiting: bool,
+    /// What the client sends meanwhile, so that answers come in order.
+    pub(crate) later: VecDeque<Method>,
 }
 
 impl Transaction {
     pub(crate) fn new() -> Transaction {
-        Transaction { publishes: Vec::new(), settled: Vec::new(), committing: None }
+        Transaction {
+            publishes: Vec::new(),
+            settled: Vec::new(),
+            committing: None,
+            is_waiting: false,
+            later: VecDeque::new(),
+        }
     }
 }

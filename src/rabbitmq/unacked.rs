@@ -73,6 +73,16 @@ impl UnackedTable {
         }
     }
 
+    /// The deliveries outstanding, in order, with their tags.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Unacked)> {
+        self.slots.iter().filter_map(|(tag, unacked)| Some((*tag, unacked.as_ref()?)))
+    }
+
+    /// The delivery with this tag.
+    pub(crate) fn get(&self, tag: u64) -> Option<&Unacked> {
+        self.slots[self.find(tag)?].1.as_ref()
+    }
+
     fn find(&self, tag: u64) -> Option<usize> {
         let (first, _) = self.slots.front()?;
         // Every slot has a tag of its own, so a tag is at this place or before.

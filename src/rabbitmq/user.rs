@@ -100,11 +100,13 @@ pub(crate) struct User {
     pub(crate) limits: UserLimits,
     /// By vhost.
     pub(crate) grants: IndexMap<SmolStr, Grant, FxBuildHasher>,
+    /// By vhost and topic exchange.
+    pub(crate) topics: IndexMap<(SmolStr, SmolStr), Grant, FxBuildHasher>,
 }
 
 impl User {
     pub(crate) fn new(password: SmolStr) -> User {
         let (tags, limits) = (Vec::new(), UserLimits::default());
-        User { password, tags, limits, grants: IndexMap::default() }
+        User { password, tags, limits, grants: IndexMap::default(), topics: IndexMap::default() }
     }
 }

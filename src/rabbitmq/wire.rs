@@ -28,7 +28,8 @@
 //!   as U+FFFD, where the server passes them on;
 //! - a table holds a name once (its first value, the one the server looks at)
 //!   and nests 64 deep; `L` comes back as `l`;
-//! - it reads on while an alarm blocks a connection;
+//! - of a connection that an alarm blocks it reads on, and what it reads waits in
+//!   the broker;
 //! - `basic.credit`, which clients of AMQP 0-9-1 do not use, is refused.
 //!
 //! Source: AMQP 0-9-1, sections 2.2, 2.3 and 4.2; every text, number and delay

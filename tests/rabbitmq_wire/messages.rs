@@ -161,3 +161,48 @@ fn what_changes_the_broker_directly_is_sent_too() {
     assert_eq!(server.poll_output(), None);
     assert!(server.broker().is_running());
 }
+
+/// The server's clock, moved on to whenever it wants to be called, up to a time.
+fn pass(server: &mut ByteServer, until: Instant, all: &mut Vec<u8>) -> Option<Instant> {
+    while let Some(at) = server.poll_timeout().filter(|at| *at <= until) {
+        server.handle_timeout(at);
+        if take(server, all) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_client_that_is_silent_for_three_heartbeats_is_hung_up_on() {
+    let mut server = server();
+    let mut steps = After::Tune.bytes();
+    steps.extend([tune_ok_with(2_047, 131_072, 2), open(), channel_open(1)]);
+    connect(&mut server, CLIENT, &steps);
+    let mut all = Vec::new();
+    let closed = pass(&mut server, NOW + Duration::from_secs(60), &mut all);
+    // Looked at after 2, 4 and 6 seconds; at the first it had just opened.
+    assert_eq!(closed, Some(NOW + Duration::from_secs(6)));
+    assert!(describe(&all).iter().all(|line| line.trim() == "0: type 8"), "{:?}", describe(&all));
+}
+
+#[test]
+fn any_bytes_are_a_sign_of_life() {
+    for bytes in [frame(8, 0, b""), b"\x03".to_vec()] {
+        let mut server = server();
+        let mut steps = After::Tune.bytes();
+        steps.extend([tune_ok_with(2_047, 131_072, 2), open(), channel_open(1)]);
+        connect(&mut server, CLIENT, &steps);
+        let mut all = Vec::new();
+        // The second is a body's frame, byte by byte, which is no method.
+        let mut rest = [&announced(3, 1, 4_096)[1..], &[0; 9]].concat().into_iter();
+        server.handle_bytes(NOW, CLIENT, &bytes);
+        for second in 1..10 {
+            let now = NOW + Duration::from_secs(second);
+            assert_eq!(pass(&mut server, now, &mut all), None);
+            let next = if bytes.len() == 1 { vec![rest.next().unwrap()] } else { bytes.clone() };
+            server.handle_bytes(now, CLIENT, &next);
+        }
+        assert!(!all.is_empty());
+    }
+}

@@ -129,7 +129,7 @@ fn control(ours: &mut Ours, words: &[String]) -> Result<(), String> {
             broker.add_user(*name, *password);
             Ok(())
         }
-        ["delete_user", name] => broker.delete_user(name),
+        ["delete_user", name] => broker.delete_user(now, name),
         ["set_permissions", user, configure, write, read] => {
             let permissions = Permissions {
                 configure: (*configure).into(),
@@ -137,6 +137,9 @@ fn control(ours: &mut Ours, words: &[String]) -> Result<(), String> {
                 read: (*read).into(),
             };
             broker.set_permissions(&vhost, user, permissions)
+        }
+        ["set_topic_permissions", user, exchange, write, read] => {
+            broker.set_topic_permissions(&vhost, user, exchange, write, read)
         }
         ["clear_permissions", user] => broker.clear_permissions(&vhost, user),
         ["add_vhost", name] => {

@@ -1,10 +1,12 @@
 //! Users and their permissions: `rabbitmqctl add_user`, `set_permissions` and
 //! their like, and the checks every method makes.
 
-use super::{Broker, Caller};
+use super::{Broker, Caller, Connection};
+use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::error::{Fault, exchange_in_vhost, queue_in_vhost};
+use crate::rabbitmq::exchange::{ExchangeKey, Kind};
 use crate::rabbitmq::id::ChannelId;
 use crate::rabbitmq::user::{Access, Grant, Permissions, User, UserLimits};
 use smol_str::SmolStr;
@@ -26,14 +28,15 @@ impl Broker {
         }
     }
 
-    /// Removes a user (`delete_user`). Its connections stay.
+    /// Removes a user (`delete_user`). Its connections are closed.
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchUser`].
-    pub fn delete_user(&mut self, name: &str) -> Result<(), AdminError> {
+    pub fn delete_user(&mut self, now: Instant, name: &str) -> Result<(), AdminError> {
         self.users.shift_remove(name).ok_or_else(|| AdminError::NoSuchUser(name.into()))?;
-        self.refresh_access();
+        let of_user = |connection: &Connection| connection.options.user == name;
+        self.force_closed(now, of_user, &format!("user '{name}' is deleted"));
         Ok(())
     }
 
@@ -77,6 +80,49 @@ impl Broker {
         self.user_mut(user)?.grants.insert(vhost.into(), grant);
         self.refresh_access();
         Ok(())
+    }
+
+    /// Sets which routing keys a user may publish with to a topic exchange, and bind
+    /// from it (`set_topic_permissions`); where nothing is set, all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Broker::set_permissions`].
+    pub fn set_topic_permissions(
+        &mut self,
+        vhost: &str,
+        user: &str,
+        exchange: &str,
+        write: &str,
+        read: &str,
+    ) -> Result<(), AdminError> {
+        self.vhost_key(vhost)?;
+        let grant = Grant::new(Permissions::new("", write, read))?;
+        self.user_mut(user)?.topics.insert((vhost.into(), exchange.into()), grant);
+        Ok(())
+    }
+
+    /// Refuses a routing key that a user may not use at a topic exchange.
+    pub(super) fn check_topic_access(
+        &self,
+        caller: Caller,
+        access: Access,
+        exchange: ExchangeKey,
+        routing_key: &str,
+    ) -> Result<(), Fault> {
+        let Some(exchange) = self.exchanges.get(exchange).filter(|e| e.kind == Kind::Topic) else {
+            return Ok(());
+        };
+        let options = self.connections.get(&caller.id.connection).map(|c| &c.options);
+        let user = options.and_then(|options| self.users.get(&options.user));
+        let Some(user) = user.filter(|user| !user.topics.is_empty()) else { return Ok(()) };
+        let place = (exchange.vhost_name.clone(), SmolStr::clone(&exchange.name));
+        match user.topics.get(&place) {
+            Some(grant) if !grant.allows(access, routing_key) => {
+                Err(self.refused(caller, &format!("topic '{routing_key}' in {}", exchange.what())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes a user's permissions in a vhost away (`clear_permissions`): it can

@@ -85,7 +85,7 @@ impl Broker {
         if self.alarms.is_empty() {
             return Some(method);
         }
-        let connection = self.connections.get_mut(&id)?;
+        let Some(connection) = self.connections.get_mut(&id) else { return Some(method) };
         if let Block::Blocked(waiting) = &mut connection.block {
             waiting.push_back((channel, method));
             return None;

@@ -10,7 +10,7 @@ use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
 use crate::rabbitmq::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::method::{ConsumeOptions, Event, GetOk, ids};
 use crate::rabbitmq::options::Version;
-use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::quorum::UNLIMITED_PREFETCH;
 use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
 use crate::rabbitmq::settings::QueueType;
@@ -20,6 +20,7 @@ use crate::rabbitmq::transaction::Settle;
 use crate::rabbitmq::unacked::Unacked;
 use crate::rabbitmq::user::Access;
 use smol_str::SmolStr;
+use std::sync::Arc;
 
 impl Broker {
     /// Limits how many deliveries may be unacknowledged (`basic.qos`): for each
@@ -126,14 +127,16 @@ impl Broker {
         let queue = self.queue_mut(key);
         let what = queue.what();
         check_consume_arguments(queue.more.kind, &what, &arguments)?;
-        if queue.more.kind != QueueType::Classic && is_shared {
-            let reason = format!("{what} does not support global qos");
-            return Err(Fault::new(ReplyCode::NotImplemented, reason));
-        }
         let start = match queue.more.kind {
             QueueType::Stream => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
             QueueType::Quorum | QueueType::Classic => None,
         };
+        if queue.more.kind != QueueType::Classic && is_shared {
+            let reason = format!("{what} does not support global qos");
+            return Err(Fault::new(ReplyCode::NotImplemented, reason));
+        }
+        // Other types take no notice of the wish.
+        let exclusive = exclusive && queue.more.kind == QueueType::Classic;
         let is_taken = exclusive && (queue.consumer_count() > 0 || queue.more.single_active);
         if queue.more.exclusive_consumer.is_some() || is_taken {
             return Err(Fault::refused(format!("{what} in exclusive use")));
@@ -155,6 +158,10 @@ impl Broker {
             _ => {
                 let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
                 queue.ring.insert(consumer, priority, priority_of);
+                if queue.more.single_active {
+                    // Who comes later does not take the place.
+                    queue.more.active.get_or_insert(consumer);
+                }
             }
         }
         self.run_queue(now, key);
@@ -242,7 +249,7 @@ impl Broker {
             queue = self.queue_mut(key);
         }
         if queue.head_expires() {
-            self.expire(now, key);
+            self.notice_expired(now, key);
             queue = self.queue_mut(key);
         }
         queue.touch(now);
@@ -259,7 +266,10 @@ impl Broker {
         counters.get_no_ack += u64::from(no_ack);
         counters.redeliver += u64::from(entry.redelivered());
         queue.unacked += u32::from(!no_ack);
-        let message = queue.more.delivery_counts.shown(&entry);
+        let message = match queue.more.kind {
+            QueueType::Quorum => queue.more.delivery_counts.counted(&entry),
+            QueueType::Classic | QueueType::Stream => Arc::clone(&entry.message),
+        };
         let tag = self.channel_mut(channel).next_tag();
         let redelivered = entry.redelivered();
         if no_ack {
@@ -330,6 +340,9 @@ impl Broker {
         how: Settle,
     ) -> Result<(), AmqpError> {
         self.on_channel(now, ch, method, |broker, Caller { channel: key, .. }| {
+            if method != ids::BASIC_ACK {
+                broker.check_rejects(key, tag, multiple)?;
+            }
             let channel = broker.channel_mut(key);
             let unknown = || Fault::precondition(format!("unknown delivery tag {tag}"));
             if !multiple {
@@ -378,10 +391,49 @@ impl Broker {
             if !requeue {
                 return Err(Fault::new(ReplyCode::NotImplemented, "requeue=false"));
             }
+            if broker.holds_of_a_stream(channel) {
+                // The server breaks down over it.
+                return Err(Fault::internal());
+            }
             let taken = broker.channel_mut(channel).unacked.remove_all();
             broker.settle(now, channel, taken, Settle::Requeue);
             Ok(())
         })
+    }
+
+    /// Whether a channel holds a delivery from a stream.
+    fn holds_of_a_stream(&self, channel: ChannelKey) -> bool {
+        let unacked = self.channels.get(channel).map(|channel| channel.unacked.iter());
+        let is_stream = |queue: &Queue| queue.more.stream.is_some();
+        let mut unacked = unacked.into_iter().flatten();
+        unacked.any(|(_, unacked)| self.queues.get(unacked.queue).is_some_and(is_stream))
+    }
+
+    /// Refuses to reject what came from a stream.
+    fn check_rejects(&self, channel: ChannelKey, tag: u64, multiple: bool) -> Result<(), Fault> {
+        let Some(unacked) = self.channels.get(channel).map(|channel| &channel.unacked) else {
+            return Ok(());
+        };
+        let queue = |unacked: &Unacked| {
+            let queue = self.queues.get(unacked.queue)?;
+            queue.more.stream.is_some().then_some(queue)
+        };
+        let of_a_stream = match multiple {
+            false => unacked.get(tag).and_then(queue),
+            true => {
+                unacked.iter().filter(|(t, _)| tag == 0 || *t <= tag).find_map(|(_, u)| queue(u))
+            }
+        };
+        match of_a_stream {
+            None => Ok(()),
+            Some(queue) => Err(Fault::new(
+                ReplyCode::NotImplemented,
+                format!(
+                    "basic.nack and basic.reject not supported by stream queues {}",
+                    queue.what()
+                ),
+            )),
+        }
     }
 
     /// The consumer of direct replies goes, if this is its tag.
@@ -438,6 +490,12 @@ fn check_consume_arguments(
         return Err(Fault::precondition(format!(
             "invalid arg 'x-priority' for {what}: \"expected integer, got {}\"",
             value.type_name()
+        )));
+    }
+    if kind == QueueType::Stream && arguments.get("x-priority").is_some() {
+        return Err(Fault::precondition(format!(
+            "invalid arg 'x-priority' for {what} of queue type {}",
+            kind.module()
         )));
     }
     if arguments.get("x-stream-offset").is_some() && kind != QueueType::Stream {

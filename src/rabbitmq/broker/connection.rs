@@ -1,6 +1,7 @@
 //! Connections and channels: opening, closing, and what goes with them.
 
 use super::alarm::Block;
+use super::settle::Return;
 use super::{Broker, Connection, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
@@ -9,6 +10,7 @@ use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Entry;
 use crate::rabbitmq::method::{ConnectionOptions, Event, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::unacked::Unacked;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,7 +102,12 @@ impl Broker {
         let Some(connection) = self.connections.get(&id.connection) else {
             return Err(self.not_connected(id.connection, ids::CHANNEL_OPEN));
         };
-        if let Some(Session::Open(..)) = self.sessions.get(&id) {
+        let is_taken = match self.sessions.get(&id) {
+            Some(Session::Open(..)) => true,
+            Some(Session::Failed(failure)) => failure.has_crossed,
+            None => false,
+        };
+        if is_taken {
             let fault = Fault::new(ReplyCode::ChannelError, "second 'channel.open' seen");
             return Err(self.fail(now, id, fault.of(ids::CHANNEL_OPEN)));
         }
@@ -142,11 +149,11 @@ impl Broker {
     pub fn channel_close(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
         match self.sessions.swap_remove(&id) {
             Some(Session::Open(channel, _)) => {
-                self.close_channels(now, &[channel]);
+                self.close_channels(now, &[channel], Vec::new());
                 self.publish_dead_letters(now);
             }
             Some(Session::Failed(failure)) => {
-                self.give_back(now, failure.held);
+                self.close_channels(now, &[], failure.held);
                 self.publish_dead_letters(now);
             }
             None => return Err(self.not_open(now, id, ids::CHANNEL_CLOSE)),
@@ -195,8 +202,7 @@ impl Broker {
                 None => {}
             }
         }
-        self.close_channels(now, &channels);
-        self.give_back(now, held);
+        self.close_channels(now, &channels, held);
         for queue in connection.exclusive_queues {
             self.delete_queue(queue);
         }
@@ -218,34 +224,30 @@ impl Broker {
         held.into_iter().map(|(_, unacked): (u64, Unacked)| unacked).collect()
     }
 
-    /// Deliveries come back to their queues.
-    fn give_back(&mut self, now: Instant, held: Vec<Unacked>) {
-        let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
-        for unacked in held {
-            returned.entry(unacked.queue).or_default().push(unacked.entry);
-        }
-        for (key, entries) in returned {
-            self.return_entries(now, key, entries);
-        }
-    }
-
     /// Entries that were handed out come back to their queue, if it still exists.
     fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
         let Some(queue) = self.queues.get_mut(key) else { return };
-        entries.sort_by_key(Entry::position);
         queue.unacked -= entries.len() as u32;
+        if queue.more.kind == QueueType::Classic {
+            entries.sort_by_key(Entry::position);
+        }
         if queue.more.stream.is_none() {
-            self.put_back(now, key, entries);
+            self.put_back(now, key, entries, Return::Lost);
         }
         self.run_queue(now, key);
     }
 
     /// Takes channels of one connection away, all at once: none of them gets
     /// what another had to give back.
-    pub(super) fn close_channels(&mut self, now: Instant, keys: &[ChannelKey]) {
+    /// With them comes back what was `held` for channels that had failed.
+    pub(super) fn close_channels(&mut self, now: Instant, keys: &[ChannelKey], held: Vec<Unacked>) {
         let mut left: BTreeSet<QueueKey> = BTreeSet::new();
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
-        for &key in keys {
+        for unacked in held {
+            returned.entry(unacked.queue).or_default().push(unacked.entry);
+        }
+        // The server asks a quorum queue for one after the other; from the last, say.
+        for &key in keys.iter().rev() {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };

@@ -35,6 +35,9 @@ impl Broker {
             if queue.more.stream.is_some() {
                 return self.append(now, key, &message, confirm);
             }
+            if queue.more.kind == QueueType::Quorum {
+                queue.look_at_length();
+            }
             if let Some(overflow) = queue.refuses(&message) {
                 return self.refuse_publish(key, message, overflow, confirm);
             }
@@ -79,8 +82,11 @@ impl Broker {
             Some(consumer) => drop(self.give(now, consumer, entry)),
             None => {
                 queue.ready.push(entry);
+                let (queue_len, is_in_line) = (queue.ready.len(), !queue.ready.has_levels());
                 let has_dropped = !queue.is_plain && self.drop_head(now, key);
-                if expiry.is_some() || has_dropped {
+                // Behind others, it is not looked at.
+                let is_alone = queue_len == 1;
+                if expiry.is_some() && (is_alone || is_in_line) || has_dropped {
                     self.expire(now, key);
                 }
             }
@@ -120,9 +126,17 @@ impl Broker {
         has_dropped
     }
 
+    /// As [`Broker::expire`], for a moment at which nothing has changed: in a queue
+    /// with priorities, a message that has gone ahead of others is not noticed then.
+    pub(super) fn notice_expired(&mut self, now: Instant, key: QueueKey) {
+        if self.queues.get(key).is_some_and(|queue| !queue.ready.has_levels()) {
+            self.expire(now, key);
+        }
+    }
+
     /// Hands out ready messages for as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
-        self.expire(now, key);
+        self.notice_expired(now, key);
         if self.queues.get(key).is_some_and(|queue| queue.more.stream.is_some()) {
             return self.run_stream(now, key);
         }

@@ -165,6 +165,7 @@ impl Broker {
     ) -> Result<(), AmqpError> {
         self.on_channel(now, ch, ids::EXCHANGE_BIND, |broker, caller| {
             let (source, binding) = broker.exchange_binding(caller, binding)?;
+            broker.check_topic_access(caller, Access::Read, source, &binding.routing_key)?;
             let exchange = broker.exchanges.get_mut(source).expect("it was just looked up");
             exchange.check_binding(&binding.routing_key, &binding.arguments)?;
             broker.insert_binding(source, binding);

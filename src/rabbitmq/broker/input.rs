@@ -37,9 +37,13 @@ impl Broker {
             return;
         }
         let is_close = matches!(method, Method::ChannelClose | Method::ChannelCloseOk);
-        if matches!(self.sessions.get(&ch), Some(Session::Failed(_))) && !is_close {
+        if let Some(Session::Failed(failure)) = self.sessions.get(&ch)
+            && !is_close
+            && !(failure.has_crossed && matches!(method, Method::ChannelOpen))
+        {
             return;
         }
+        let Some(method) = self.after_commit(ch, method) else { return };
         let mark = self.outputs.len();
         let answer = self.answer(now, ch, method);
         let (channel, event) = match answer {
@@ -66,15 +70,22 @@ impl Broker {
             }
             Method::ConnectionCloseOk => Ok(None),
             Method::ChannelOpen => self.channel_open(now, ch).map(|()| Some(Event::ChannelOpenOk)),
-            Method::ChannelClose => match self.sessions.get(&ch) {
+            Method::ChannelClose => match self.sessions.get_mut(&ch) {
                 // The two closes have crossed: the client's answer to ours is
                 // still to come, and frees the number.
-                Some(Session::Failed(_)) => Ok(Some(Event::ChannelCloseOk)),
+                Some(Session::Failed(failure)) => {
+                    failure.has_crossed = true;
+                    Ok(Some(Event::ChannelCloseOk))
+                }
                 _ => self.channel_close(now, ch).map(|()| Some(Event::ChannelCloseOk)),
             },
             Method::ChannelCloseOk => match self.sessions.get(&ch) {
                 Some(Session::Failed(_)) => self.channel_close(now, ch).map(|()| None),
-                Some(Session::Open(..)) => Ok(None),
+                Some(Session::Open(..)) => {
+                    self.on_channel(now, ch, ids::CHANNEL_CLOSE_OK, |_, _| {
+                        Err(Fault::new(ReplyCode::CommandInvalid, "unimplemented method"))
+                    })
+                }
                 None => Err(self.not_open(now, ch, ids::CHANNEL_CLOSE_OK)),
             },
             Method::ChannelFlow { active } => {

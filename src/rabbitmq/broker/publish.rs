@@ -1,9 +1,11 @@
 //! Publishing: from the exchange to the queues, or back.
 
 use super::queue::count;
+use super::route::further_keys;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode};
+use crate::rabbitmq::exchange::ExchangeKey;
 use crate::rabbitmq::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{Event, Publish, ids};
@@ -68,6 +70,9 @@ impl Broker {
             let what = exchange.what();
             return Err(Fault::refused(format!("cannot publish to internal {what}")));
         }
+        if let Some(exchange) = source {
+            self.check_topic_access(caller, Access::Write, exchange, &routing_key)?;
+        }
         let mut expiry = None;
         if properties.has_more() {
             self.set_reply_to(caller, &mut properties)?;
@@ -81,14 +86,16 @@ impl Broker {
         if source.is_none() && is_pseudo_queue(message.routing_key()) {
             return Ok(self.publish_reply(caller, message, mandatory));
         }
+        if self.channel_mut(caller.channel).transaction.is_some() {
+            let queues = self.routed_names(now, caller, source, &message);
+            let pending = Pending { message, expiry, mandatory, queues };
+            let transaction = self.channel_mut(caller.channel).transaction.as_mut();
+            transaction.expect("it was just looked at").publishes.push(pending);
+            return Ok(None);
+        }
         let mut routed = std::mem::take(&mut self.routed);
         self.route(now, caller.vhost, source, &message, &mut routed);
         let channel = self.channel_mut(caller.channel);
-        if let Some(transaction) = &mut channel.transaction {
-            let queues = std::mem::take(&mut routed);
-            transaction.publishes.push(Pending { message, expiry, mandatory, queues });
-            return Ok(None);
-        }
         let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
         let delivery_tag = seqno.map(DeliveryTag);
         let confirm = seqno.map(|seqno| (caller.channel, seqno));
@@ -104,6 +111,30 @@ impl Broker {
         }
         self.routed = routed;
         Ok(delivery_tag)
+    }
+
+    /// The names of the queues that a message in a transaction goes to: those the
+    /// bindings lead to now; of the default exchange, those the keys name, whether
+    /// there are such queues yet or not.
+    fn routed_names(
+        &mut self,
+        now: Instant,
+        caller: Caller,
+        source: Option<ExchangeKey>,
+        message: &Arc<Message>,
+    ) -> Vec<SmolStr> {
+        if source.is_none() {
+            let further = further_keys(message).map(SmolStr::from);
+            let mut names: Vec<SmolStr> =
+                std::iter::once(message.routing_key().clone()).chain(further).collect();
+            names.sort_unstable();
+            names.dedup();
+            return names;
+        }
+        let mut routed = Vec::new();
+        self.route(now, caller.vhost, source, message, &mut routed);
+        let names = routed.iter().filter_map(|key| self.queues.get(*key));
+        names.map(|queue| queue.more.name.clone()).collect()
     }
 
     /// A message that no queue takes: returned if it is mandatory, and in any
@@ -142,12 +173,13 @@ impl Broker {
         mandatory: bool,
     ) -> Option<DeliveryTag> {
         let channel = self.reply_names.get(message.routing_key()).copied();
-        let channel = channel.and_then(|key| self.channels.get_mut(key));
+        let channel = channel.and_then(|key| self.channels.get(key));
         if let Some(channel) = channel
             && let Some(consumer) = &channel.reply_consumer
         {
             let consumer_tag = consumer.tag.clone();
-            let (id, tag) = (channel.id, channel.next_tag());
+            // The number is not used up.
+            let (id, tag) = (channel.id, channel.last_tag + 1);
             let (delivery_tag, message) = (DeliveryTag(tag), Arc::clone(&message));
             let event = Event::Deliver { consumer_tag, delivery_tag, redelivered: false, message };
             self.push(id, event);
@@ -200,11 +232,8 @@ fn copies(headers: &FieldTable, name: &str) -> Result<Vec<SmolStr>, Fault> {
         Some(FieldValue::Array(keys)) => keys,
         Some(other) => return Err(invalid(other.type_name())),
     };
-    let text = keys.iter().map(|key| match key {
-        FieldValue::String(_) => Ok(key.as_str().unwrap_or_default().into()),
-        other => Err(invalid(other.type_name())),
-    });
-    text.collect()
+    // What is no text among them means nothing.
+    Ok(keys.iter().filter_map(FieldValue::as_str).map(SmolStr::from).collect())
 }
 
 /// What an `expiration` means, or what the server says if it means nothing.

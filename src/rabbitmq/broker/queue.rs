@@ -17,6 +17,7 @@ use crate::rabbitmq::table::FieldValue;
 use crate::rabbitmq::user::Access;
 use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 
 impl Broker {
     /// Declares a queue (`queue.declare`): makes it, or makes sure that the one
@@ -49,14 +50,15 @@ impl Broker {
             } else {
                 broker.declare_queue(now, caller, name, options)?
             };
-            broker.expire(now, key);
+            broker.notice_expired(now, key);
             broker.touch_unused(now, key);
+            let consumer_count = count(broker.counted_consumers(key));
             let queue = broker.queue_mut(key);
             queue.touch(now);
             let declared = QueueDeclareOk {
                 queue: queue.more.name.clone(),
                 message_count: queue.ready_count(),
-                consumer_count: count(queue.consumer_count()),
+                consumer_count,
             };
             broker.channel_mut(caller.channel).last_queue = Some(declared.queue.clone());
             Ok(declared)
@@ -84,6 +86,13 @@ impl Broker {
             let reason = format!("queue name '{name}' contains reserved prefix 'amq.*'");
             return Err(Fault::refused(reason));
         }
+        let asked = options.arguments.get("x-queue-type").and_then(FieldValue::as_str);
+        if name.is_empty() && matches!(asked, Some("quorum" | "stream")) {
+            let module = QueueType::of(&options.arguments).module();
+            return Err(Fault::precondition(format!(
+                "Cannot declare a server-named queue for type {module}"
+            )));
+        }
         let name = if name.is_empty() { self.names.queue() } else { name };
         self.check_queue_access(caller, Access::Configure, &name)?;
         if let Ok(key) = self.queue_key(caller.vhost, &name) {
@@ -97,7 +106,7 @@ impl Broker {
             let exchange = exchange.as_str().unwrap_or_default();
             self.check_exchange_access(caller, Access::Write, exchange)?;
         }
-        self.check_queue_limit(caller.vhost)?;
+        self.check_queue_limit(caller.vhost, &name)?;
         check_properties_of_type(&vhost_name, &name, kind, &options)?;
         if self.options.version() == Version::V4 && !options.durable && !options.exclusive {
             let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
@@ -149,6 +158,7 @@ impl Broker {
             let source = broker.bound_exchange(caller, &binding)?;
             let key = broker.queue_key(caller.vhost, &binding.queue)?;
             let BindOptions { routing_key, arguments, .. } = binding;
+            broker.check_topic_access(caller, Access::Read, source, &routing_key)?;
             let exchange = broker.exchanges.get(source).expect("it was just looked up");
             exchange.check_binding(&routing_key, &arguments)?;
             broker.queue_mut(key).check_access(ch.connection)?;
@@ -221,7 +231,7 @@ impl Broker {
             let name = broker.expand_name(caller.channel, name)?;
             broker.check_queue_access(caller, Access::Read, &name)?;
             let key = broker.named_queue(caller, &name)?;
-            broker.expire(now, key);
+            broker.notice_expired(now, key);
             let queue = broker.queue_mut(key);
             if queue.more.stream.is_some() {
                 let reason = format!("queue.purge not supported by stream queues {}", queue.what());
@@ -256,20 +266,28 @@ impl Broker {
     ) -> Result<u32, AmqpError> {
         self.on_channel(now, ch, ids::QUEUE_DELETE, |broker, caller| {
             let name = broker.expand_name(caller.channel, &without_line_ends(name))?;
+            if is_pseudo_queue(&name) {
+                return Ok(0);
+            }
             broker.check_queue_access(caller, Access::Configure, &name)?;
             let Ok(key) = broker.queue_key(caller.vhost, &name) else {
                 return Ok(0);
             };
             broker.queue_mut(key).check_access(ch.connection)?;
-            broker.expire(now, key);
+            broker.notice_expired(now, key);
             let queue = broker.queue_mut(key);
+            check_delete(queue, if_unused, if_empty)?;
+            let (if_unused, if_empty) = match queue.more.kind {
+                QueueType::Classic => (if_unused, if_empty),
+                QueueType::Quorum | QueueType::Stream => (false, false),
+            };
             if if_empty && queue.ready_count() > 0 {
                 return Err(Fault::precondition(format!("{} not empty", queue.what())));
             }
             if if_unused && queue.consumer_count() > 0 {
                 return Err(Fault::precondition(format!("{} in use", queue.what())));
             }
-            let message_count = queue.ready_count();
+            let message_count = if queue.more.stream.is_some() { 0 } else { queue.ready_count() };
             broker.delete_queue(key);
             Ok(message_count)
         })
@@ -358,6 +376,33 @@ impl Broker {
         Ok(key)
     }
 
+    /// The consumers of a queue, as a declaration counts them: of a stream none;
+    /// of a quorum queue also those that are cancelled, and fetches, for as long
+    /// as something of theirs is unacknowledged.
+    fn counted_consumers(&self, key: QueueKey) -> usize {
+        let Some(queue) = self.queues.get(key) else { return 0 };
+        match queue.more.kind {
+            QueueType::Classic => queue.consumer_count(),
+            QueueType::Stream => 0,
+            QueueType::Quorum => {
+                let channels = self.channels.iter().map(|(_, channel)| channel);
+                let held = channels.flat_map(|channel| channel.unacked.iter());
+                let held = held.filter(|(_, unacked)| unacked.queue == key);
+                let (mut fetched, mut cancelled) = (0, BTreeSet::new());
+                for (_, unacked) in held {
+                    match unacked.consumer {
+                        None => fetched += 1,
+                        Some(consumer) if self.consumers.get(consumer).is_none() => {
+                            cancelled.insert(consumer);
+                        }
+                        Some(_) => {}
+                    }
+                }
+                queue.consumer_count() + fetched + cancelled.len()
+            }
+        }
+    }
+
     /// A queue was used: if it expires, the time starts anew.
     pub(super) fn touch_unused(&mut self, now: Instant, key: QueueKey) {
         let queue = self.queue_mut(key);
@@ -392,6 +437,20 @@ impl Broker {
     }
 }
 
+/// Refuses conditions that a quorum queue does not know.
+fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fault> {
+    if queue.more.kind != QueueType::Quorum || !(if_unused || if_empty) {
+        return Ok(());
+    }
+    let flag = if if_unused { "if-unused" } else { "if-empty" };
+    let reason = format!(
+        "cannot delete {}. queue.delete operations with {flag} flag set are not supported by \
+         quorum queues",
+        queue.what()
+    );
+    Err(Fault::new(ReplyCode::NotImplemented, reason))
+}
+
 /// Refuses what a queue of this type cannot be.
 fn check_properties_of_type(
     vhost: &str,
@@ -414,12 +473,6 @@ fn check_properties_of_type(
     }
     if options.exclusive {
         return invalid("exclusive-owner");
-    }
-    let has = |key: &str| options.arguments.get(key).and_then(FieldValue::as_str);
-    if kind == QueueType::Quorum && has("x-overflow") == Some("reject-publish-dlx") {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-overflow' for {what} of queue type rabbit_quorum_queue"
-        )));
     }
     Ok(())
 }

@@ -202,7 +202,7 @@ impl Broker {
 }
 
 /// The routing keys of a message beyond its first: those of `CC` and `BCC`.
-fn further_keys(message: &Message) -> impl Iterator<Item = &str> {
+pub(super) fn further_keys(message: &Message) -> impl Iterator<Item = &str> {
     let hidden = message.properties().bcc().iter().map(SmolStr::as_str);
     message.carbon_copies("CC").chain(hidden)
 }

@@ -15,6 +15,15 @@ use crate::rabbitmq::transaction::Settle;
 use crate::rabbitmq::unacked::Unacked;
 use std::cmp::Ordering;
 
+/// Why messages come back to their queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Return {
+    /// A consumer wants them requeued.
+    Rejected,
+    /// Who held them is gone.
+    Lost,
+}
+
 impl Broker {
     /// Settles one delivery of a channel.
     pub(super) fn settle_one(
@@ -33,7 +42,10 @@ impl Broker {
                 match how {
                     Settle::Ack => self.acknowledged(now, queue, entry),
                     Settle::Reject => self.die(now, queue, entry, Reason::Rejected),
-                    Settle::Requeue => self.put_back(now, queue, vec![entry]),
+                    Settle::Requeue => {
+                        let died = self.put_back(now, queue, vec![entry], Return::Rejected);
+                        self.refund(channel, queue, consumer, died);
+                    }
                 }
             }
             if unblocked || is_stream || how == Settle::Requeue {
@@ -60,7 +72,11 @@ impl Broker {
         let mut taken: Vec<Unacked> = taken.into_iter().map(|(_, unacked)| unacked).collect();
         let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
         taken.sort_by(|a, b| {
-            let by_position = || a.entry.position().cmp(&b.entry.position());
+            let by_position = || match self.queues.get(a.queue).map(|queue| queue.more.kind) {
+                Some(QueueType::Classic) => a.entry.position().cmp(&b.entry.position()),
+                // Others keep the order of the tags.
+                _ => Ordering::Equal,
+            };
             self.settling_order(channel, a, b).then_with(by_position)
         });
         let mut rest = taken.into_iter().peekable();
@@ -118,7 +134,10 @@ impl Broker {
             Settle::Reject => {
                 entries.for_each(|entry| self.die(now, queue, entry, Reason::Rejected));
             }
-            Settle::Requeue => self.put_back(now, queue, entries.collect()),
+            Settle::Requeue => {
+                let died = self.put_back(now, queue, entries.collect(), Return::Rejected);
+                self.refund(channel, queue, consumer, died);
+            }
         }
         if unblocked || is_stream || how == Settle::Requeue {
             self.run_queue(now, queue);
@@ -143,42 +162,57 @@ impl Broker {
         was_at_limit
     }
 
-    /// Puts messages, in order of position, back to their places.
-    pub(super) fn put_back(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
+    /// Puts messages back to their places; those of a classic queue come in order
+    /// of position. Gives how many died of it.
+    pub(super) fn put_back(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        mut entries: Vec<Entry>,
+        why: Return,
+    ) -> usize {
         entries = entries.into_iter().map(Entry::again).collect();
         let queue = self.queue_mut(key);
         queue.touch(now);
         if queue.more.kind == QueueType::Quorum {
-            return self.put_back_quorum(now, key, entries);
+            return self.put_back_quorum(now, key, entries, why);
         }
         queue.ready.restore(entries);
         if !queue.is_plain {
             self.drop_head(now, key);
         }
+        0
     }
 
-    /// A quorum queue counts what comes back, gives up what came back too often,
-    /// and puts the rest to the front if it has a delivery limit, else to the
-    /// end.
-    fn put_back_quorum(&mut self, now: Instant, key: QueueKey, entries: Vec<Entry>) {
+    /// A quorum queue counts what comes back, and gives up what came back too
+    /// often. Of the rest, what a consumer rejected goes to the end if there is
+    /// no delivery limit; all else goes to the front.
+    fn put_back_quorum(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        entries: Vec<Entry>,
+        why: Return,
+    ) -> usize {
+        let mut died = 0;
         for entry in entries {
             let queue = self.queues.get_mut(key).expect("the queue was just looked up");
             let count = queue.more.delivery_counts.came_back(entry.position());
             let limit = queue.more.settings.delivery_limit;
             if limit.is_some_and(|limit| count > limit) {
                 self.die(now, key, entry, Reason::DeliveryLimit);
+                died += 1;
                 continue;
             }
             let old = entry.position();
-            let position = if limit.is_some() { queue.take_front() } else { queue.take_position() };
+            let to_front = limit.is_some() || why == Return::Lost;
+            let position = if to_front { queue.take_front() } else { queue.take_position() };
             let expiry = queue.more.expiries.remove(&entry);
             if let Some(at) = expiry {
                 queue.more.expiries.insert(position, at);
             }
             queue.more.delivery_counts.moved(old, position);
-            if limit.is_none()
-                && let Some(journal) = &mut queue.journal
-            {
+            if !to_front && let Some(journal) = &mut queue.journal {
                 // To the disk it is gone and came anew.
                 journal.publish(now, position, None);
                 journal.ack(now, entry.clone(), expiry);
@@ -187,6 +221,7 @@ impl Broker {
             queue.ready.restore(vec![entry.moved(position)]);
         }
         self.drop_head(now, key);
+        died
     }
 
     /// Deliveries that count for the channel's shared limit were settled.

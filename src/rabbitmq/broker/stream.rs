@@ -95,6 +95,7 @@ impl Broker {
 /// The message with its offset in the header `x-stream-offset`.
 fn with_offset(message: &Message, offset: u64) -> Message {
     let mut headers = message.properties().headers().cloned().unwrap_or_default();
+    headers.remove("CC");
     headers.insert("x-stream-offset", i64::try_from(offset).unwrap_or(i64::MAX));
     message.with_properties(message.properties().clone().with_headers(headers))
 }

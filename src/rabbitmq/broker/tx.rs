@@ -1,12 +1,12 @@
 //! The methods of class tx, and of class confirm: the two modes of a channel.
 
-use super::{Broker, Caller};
+use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::confirm::Confirms;
 use crate::rabbitmq::error::{AmqpError, Fault};
 use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{Event, ids};
+use crate::rabbitmq::method::{Event, Method, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::transaction::{Pending, Transaction};
 use std::sync::Arc;
@@ -59,21 +59,48 @@ impl Broker {
             let publishes = std::mem::take(&mut transaction.publishes);
             let settled = std::mem::take(&mut transaction.settled);
             transaction.committing = Some(Confirms::new());
+            let mark = broker.outputs.len();
             for pending in publishes {
                 broker.publish_pending(now, caller, pending);
             }
             for (how, taken) in settled {
                 broker.settle(now, caller.channel, taken, how);
             }
-            broker.answer_commit(caller.channel);
+            let transaction = transaction_of(broker.channel_mut(caller.channel))?;
+            let confirms = transaction.committing.as_ref();
+            if confirms.is_some_and(Confirms::has_rejected) {
+                return Err(Fault::precondition("partial tx completion"));
+            }
+            transaction.is_waiting = true;
+            let returns = broker.returns_first(mark, caller.id);
+            if let Some(answer) = broker.commit_answer(caller.channel) {
+                // Before what the commit has caused elsewhere.
+                broker.outputs.insert(returns, answer);
+            }
             Ok(())
         })
     }
 
+    /// Puts the returns to a channel before all else that was said since a mark.
+    /// Gives the place behind them.
+    fn returns_first(&mut self, mark: usize, id: ChannelId) -> usize {
+        let said: Vec<Output> = self.outputs.drain(mark..).collect();
+        let is_return = |output: &Output| {
+            let to = ChannelId { connection: output.connection, number: output.channel };
+            to == id && matches!(output.event, Event::Return { .. })
+        };
+        let (returns, rest): (Vec<Output>, Vec<Output>) = said.into_iter().partition(is_return);
+        self.outputs.extend(returns);
+        let behind = self.outputs.len();
+        self.outputs.extend(rest);
+        behind
+    }
+
     fn publish_pending(&mut self, now: Instant, caller: Caller, pending: Pending) {
         let Pending { message, expiry, mandatory, queues } = pending;
-        let is_there = |queue: &QueueKey| self.queues.get(*queue).is_some();
-        let queues: Vec<QueueKey> = queues.into_iter().filter(is_there).collect();
+        let vhost = self.vhost(caller.vhost);
+        let found = queues.iter().filter_map(|name| vhost.queues.get(name).copied());
+        let queues: Vec<QueueKey> = found.collect();
         if queues.is_empty() {
             return self.unroutable(caller.id, message, mandatory, None);
         }
@@ -87,15 +114,47 @@ impl Broker {
         }
     }
 
-    /// Answers a commit whose publishes are all safe.
+    /// Answers a commit whose publishes have become safe.
     pub(super) fn answer_commit(&mut self, key: ChannelKey) {
-        let Some(channel) = self.channels.get_mut(key) else { return };
-        let id = channel.id;
-        if let Some(transaction) = &mut channel.transaction
-            && transaction.committing.take_if(|confirms| confirms.is_settled()).is_some()
-        {
-            self.push(id, Event::TxCommitOk);
+        if let Some(answer) = self.commit_answer(key) {
+            self.outputs.push_back(answer);
+            self.committed.push(key);
         }
+    }
+
+    /// What a client sends while its commit is under way waits for it: `None` if
+    /// this method does.
+    pub(super) fn after_commit(&mut self, ch: ChannelId, method: Method) -> Option<Method> {
+        if let Some(&Session::Open(key, _)) = self.sessions.get(&ch)
+            && let Some(channel) = self.channels.get_mut(key)
+            && let Some(transaction) = channel.transaction.as_mut().filter(|t| t.is_waiting)
+        {
+            transaction.later.push_back(method);
+            return None;
+        }
+        Some(method)
+    }
+
+    /// Does what clients have sent while a commit was under way that is done now.
+    pub(super) fn go_on_after_commits(&mut self, now: Instant) {
+        while let Some(key) = self.committed.pop() {
+            while let Some(channel) = self.channels.get_mut(key)
+                && let Some(transaction) = channel.transaction.as_mut().filter(|t| !t.is_waiting)
+                && let Some(method) = transaction.later.pop_front()
+            {
+                let ChannelId { connection, number } = channel.id;
+                self.handle_input(now, connection, number, method);
+            }
+        }
+    }
+
+    fn commit_answer(&mut self, key: ChannelKey) -> Option<Output> {
+        let channel = self.channels.get_mut(key)?;
+        let ChannelId { connection, number } = channel.id;
+        let transaction = channel.transaction.as_mut().filter(|t| t.is_waiting)?;
+        transaction.committing.take_if(|confirms| confirms.is_settled())?;
+        transaction.is_waiting = false;
+        Some(Output { connection, channel: number, event: Event::TxCommitOk })
     }
 
     /// Forgets what the transaction holds and begins the next (`tx.rollback`).

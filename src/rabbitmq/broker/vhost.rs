@@ -1,6 +1,6 @@
 //! Vhosts: `rabbitmqctl add_vhost` and its like, and their limits.
 
-use super::Broker;
+use super::{Broker, Connection};
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::error::{Fault, ReplyCode};
@@ -40,19 +40,14 @@ impl Broker {
     /// [`AdminError::NoSuchVHost`].
     pub fn delete_vhost(&mut self, now: Instant, name: &str) -> Result<(), AdminError> {
         let key = self.vhost_key(name)?;
-        let mut closed: Vec<ConnectionId> = self.connections.keys().copied().collect();
-        closed.retain(|id| self.connections.get(id).is_some_and(|c| c.vhost == key));
-        closed.sort_unstable();
-        for id in closed {
-            self.drop_connection(now, id);
-            let fault =
-                Fault::new(ReplyCode::ConnectionForced, format!("vhost '{name}' is deleted"));
-            let error = Box::new(fault.of(super::MethodId::NONE));
-            let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));
-            self.outputs.push_back(Output { connection: id, channel, event });
-        }
         let queues: Vec<_> = self.vhost(key).queues.values().copied().collect();
         queues.into_iter().for_each(|queue| self.delete_queue(queue));
+        let to_vhost = |connection: &Connection| connection.vhost == key;
+        // The server waits for no answer.
+        for id in self.force_closed(now, to_vhost, &format!("vhost '{name}' is deleted")) {
+            let (channel, event) = (ChannelNumber(0), Event::ConnectionLost);
+            self.outputs.push_back(Output { connection: id, channel, event });
+        }
         let exchanges: Vec<_> = self.vhost(key).exchanges.values().copied().collect();
         exchanges.into_iter().for_each(|exchange| self.remove_exchange(exchange));
         self.vhosts.remove(key);
@@ -61,6 +56,26 @@ impl Broker {
             user.grants.shift_remove(name);
         }
         Ok(())
+    }
+
+    /// Closes the connections that pass, and tells them why. Gives which.
+    pub(super) fn force_closed(
+        &mut self,
+        now: Instant,
+        passes: impl Fn(&Connection) -> bool,
+        why: &str,
+    ) -> Vec<ConnectionId> {
+        let passing = self.connections.iter().filter(|(_, connection)| passes(connection));
+        let mut closed: Vec<ConnectionId> = passing.map(|(id, _)| *id).collect();
+        closed.sort_unstable();
+        for &id in &closed {
+            self.drop_connection(now, id);
+            let fault = Fault::new(ReplyCode::ConnectionForced, why);
+            let error = Box::new(fault.of(super::MethodId::NONE));
+            let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));
+            self.outputs.push_back(Output { connection: id, channel, event });
+        }
+        closed
     }
 
     /// Sets what a vhost may have at most (`set_vhost_limits`).
@@ -105,7 +120,7 @@ impl Broker {
             && own >= max as usize
         {
             return refuse(format!(
-                "Connection refused for user '{user}': user connection limit ({max}) is reached"
+                "connection refused for user '{user}': user connection limit ({max}) is reached"
             ));
         }
         Ok(key)
@@ -130,12 +145,12 @@ impl Broker {
     }
 
     /// Refuses a queue more than a vhost may have.
-    pub(super) fn check_queue_limit(&self, key: VHostKey) -> Result<(), Fault> {
+    pub(super) fn check_queue_limit(&self, key: VHostKey, name: &str) -> Result<(), Fault> {
         let vhost = self.vhost(key);
         match vhost.limits.max_queues {
             Some(max) if vhost.queues.len() >= max as usize => Err(Fault::precondition(format!(
-                "cannot declare queue in vhost '{}': queue limit in vhost '{}' is reached",
-                vhost.name, vhost.name
+                "cannot declare queue '{name}': queue limit in vhost '{}' ({max}) is reached",
+                vhost.name
             ))),
             _ => Ok(()),
         }

@@ -56,7 +56,9 @@ impl ConsistentHash {
             HashOn::RoutingKey => text(Some(routing_key)),
             HashOn::CorrelationId => text(properties.correlation_id()),
             HashOn::MessageId => text(properties.message_id()),
-            HashOn::Timestamp => properties.timestamp().unwrap_or_else(|| text(None)),
+            HashOn::Timestamp => {
+                text(properties.timestamp().map(|seconds| seconds.to_string()).as_deref())
+            }
             HashOn::Header(name) => match properties.headers().and_then(|h| h.get(name)) {
                 None => text(None),
                 Some(value) => hash_field(value),
@@ -68,11 +70,17 @@ impl ConsistentHash {
 /// The hash of a header's type and value, which is what the server hashes.
 fn hash_field(value: &FieldValue) -> u64 {
     let hash = TermHash::default().tuple(2).atom(value.type_name());
-    let small = value.as_integer().and_then(|n| i32::try_from(n).ok());
-    let hash = match (value, small) {
+    let whole = match value {
+        FieldValue::Timestamp(seconds) => i64::try_from(*seconds).ok(),
+        _ => value.as_integer().and_then(|n| i64::try_from(n).ok()),
+    };
+    let hash = match (value, whole) {
         (FieldValue::String(bytes) | FieldValue::Bytes(bytes), _) => hash.binary(bytes),
         (FieldValue::Bool(value), _) => hash.atom(if *value { "true" } else { "false" }),
-        (_, Some(number)) if number.unsigned_abs() < 1 << 27 => hash.integer(number),
+        (FieldValue::Void, _) => hash.atom("undefined"),
+        (FieldValue::F32(number), _) => hash.float((*number).into()),
+        (FieldValue::F64(number), _) => hash.float(*number),
+        (_, Some(number)) => hash.integer(number),
         // Of other terms the server's hash is not reproduced.
         _ => hash.binary(value.to_string().as_bytes()),
     };
@@ -94,17 +102,21 @@ fn jump(key: u64, buckets: usize) -> usize {
     bucket as usize
 }
 
-/// A binding's weight.
-fn weight(routing_key: &str) -> Option<usize> {
-    routing_key.parse().ok().filter(|weight| *weight > 0)
+/// A binding's weight, as the server reads a number.
+fn weight(routing_key: &str) -> Option<i64> {
+    routing_key.parse().ok()
 }
 
 impl Router for ConsistentHash {
     fn check(&self, routing_key: &str, _: &FieldTable) -> Result<(), Fault> {
         match weight(routing_key) {
-            Some(_) => Ok(()),
+            Some(weight) if weight > 0 => Ok(()),
+            Some(_) => Err(Fault::precondition("The binding key must be greater than 0")),
+            None if routing_key.is_empty() => {
+                Err(Fault::precondition("The binding key must be an integer: <<>>"))
+            }
             None => Err(Fault::precondition(format!(
-                "Binding key must be a positive integer. Got: {routing_key}"
+                "The binding key must be an integer: <<\"{routing_key}\">>"
             ))),
         }
     }
@@ -113,6 +125,7 @@ impl Router for ConsistentHash {
         // One that is bound already keeps its buckets.
         if !self.buckets.contains(&binding.destination) {
             let weight = weight(&binding.routing_key).unwrap_or(0);
+            let weight = usize::try_from(weight).unwrap_or(0);
             self.buckets.extend(std::iter::repeat_n(binding.destination, weight));
         }
     }
@@ -133,16 +146,16 @@ impl Router for ConsistentHash {
 pub(super) fn check_arguments(arguments: &FieldTable) -> Result<(), Fault> {
     let (header, property) = (arguments.get("hash-header"), arguments.get("hash-property"));
     if header.is_some() && property.is_some() {
-        return Err(Fault::precondition(
-            "Attempted to declare an exchange with both 'hash-header' and 'hash-property' \
-             arguments. Only one of them can be used."
-                .to_owned(),
-        ));
+        let reason = "hash-header and hash-property are mutually exclusive";
+        return Err(Fault::precondition(reason));
+    }
+    let is_text = |value: &FieldValue| matches!(value, FieldValue::String(_));
+    if !header.into_iter().chain(property).all(is_text) {
+        // The server breaks down over another type.
+        return Err(Fault::internal());
     }
     match property.map(|property| property.as_str().unwrap_or_default()) {
         None | Some("correlation_id" | "message_id" | "timestamp") => Ok(()),
-        Some(other) => {
-            Err(Fault::precondition(format!("Unsupported property {other} for hashing")))
-        }
+        Some(other) => Err(Fault::precondition(format!("Unsupported property: {other}"))),
     }
 }

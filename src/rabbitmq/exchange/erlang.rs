@@ -1,5 +1,5 @@
 //! The two functions of Erlang's that place a message in a consistent-hash
-//! exchange: `erlang:phash2`, and the generator `exs1024s` of module `rand`.
+//! exchange: `erlang:phash2`, and the generator `exs1024` of module `rand`.
 //!
 //! They are part of the behaviour, for which queue gets which key depends on
 //! them; so they are the very functions, for the terms that are hashed there.
@@ -23,8 +23,13 @@ fn mix(a: &mut u32, b: &mut u32, c: &mut u32) {
 
 impl TermHash {
     fn number(self, number: u32, multiple: u32) -> TermHash {
+        self.numbers(number, 0, multiple)
+    }
+
+    fn numbers(self, first: u32, second: u32, multiple: u32) -> TermHash {
         let constant = GOLDEN.wrapping_mul(multiple);
-        let (mut a, mut b, mut hash) = (constant.wrapping_add(number), constant, self.0);
+        let (mut a, mut b) = (constant.wrapping_add(first), constant.wrapping_add(second));
+        let mut hash = self.0;
         mix(&mut a, &mut b, &mut hash);
         TermHash(hash)
     }
@@ -70,13 +75,21 @@ impl TermHash {
         TermHash(c)
     }
 
-    /// An integer of at most 28 bits.
-    pub(super) fn integer(self, number: i32) -> TermHash {
-        let negative = match number < 0 {
-            true => self.number(number.unsigned_abs(), 1),
-            false => self,
-        };
+    /// An integer; those of more than 28 bits count as big ones.
+    pub(super) fn integer(self, number: i64) -> TermHash {
+        let magnitude = number.unsigned_abs();
+        if !(-(1 << 27)..1 << 27).contains(&number) {
+            let multiple = if number < 0 { 10 } else { 11 };
+            return self.numbers(magnitude as u32, (magnitude >> 32) as u32, multiple);
+        }
+        let negative = if number < 0 { self.number(magnitude as u32, 1) } else { self };
         negative.number(number as u32, 1)
+    }
+
+    pub(super) fn float(self, number: f64) -> TermHash {
+        // Both zeros are one.
+        let bits = if number == 0.0 { 0 } else { number.to_bits() };
+        self.numbers((bits >> 32) as u32, bits as u32, 12)
     }
 
     /// The hash, of 27 bits.
@@ -85,7 +98,7 @@ impl TermHash {
     }
 }
 
-/// The generator `exs1024s` (xorshift1024*).
+/// The generator `exs1024` (xorshift1024*).
 #[derive(Clone, Debug)]
 pub(super) struct Exs1024 {
     state: [u64; 16],
@@ -93,7 +106,7 @@ pub(super) struct Exs1024 {
 }
 
 impl Exs1024 {
-    /// The one that `rand:seed_s(exs1024s, {Key, Key, Key})` gives.
+    /// The one that `rand:seed_s(exs1024, {Key, Key, Key})` gives.
     pub(super) fn seed(key: u64) -> Exs1024 {
         const MASK: u64 = (1 << 21) - 1;
         let part = |factor: u64| ((key & MASK) + 1).wrapping_mul(factor) & MASK;
@@ -120,11 +133,11 @@ impl Exs1024 {
         next.wrapping_mul(1_181_783_497_276_652_981)
     }
 
-    /// A number from 0 to 1, the latter excluded, as `rand:uniform_s` gives it:
-    /// 53 bits, so that every step of it is exact everywhere.
+    /// A number from 0 to 1, as `rand:uniform_s` gives it: a conversion and a
+    /// multiplication by a power of two, which are the same everywhere.
     pub(super) fn uniform(&mut self) -> f64 {
-        const STEP: f64 = 1.0 / (1_u64 << 53) as f64;
-        (self.next() >> 11) as f64 * STEP
+        const STEP: f64 = 1.0 / 18_446_744_073_709_551_616.0;
+        self.next() as f64 * STEP
     }
 }
 
@@ -142,16 +155,20 @@ mod tests {
         assert_eq!(hash.tuple(2).atom("longstr").binary(b"abc").finish(), 101716503);
         assert_eq!(hash.tuple(2).atom("signedint").integer(-7).finish(), 44902276);
         assert_eq!(hash.tuple(2).atom("signedint").integer(7).finish(), 119448178);
+        let long = hash.tuple(2).atom("long");
+        assert_eq!(long.integer(1_700_000_000_000).finish(), 7400643);
+        assert_eq!(long.integer(-1_700_000_000_000).finish(), 48777424);
+        assert_eq!(hash.tuple(2).atom("double").float(1.5).finish(), 115320697);
     }
 
     #[test]
     fn the_generator_is_erlangs() {
         let mut generator = Exs1024::seed(5);
-        assert_eq!(generator.uniform(), 0.352_440_983_626_264_1);
+        assert_eq!(generator.uniform(), 0.3524409836262642);
         let mut last = 0.0;
         for _ in 0..40 {
             last = generator.uniform();
         }
-        assert_eq!(last, 0.38492004837777394);
+        assert_eq!(last, 0.384920048377774);
     }
 }

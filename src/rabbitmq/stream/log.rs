@@ -46,9 +46,8 @@ struct Segment {
     records: Vec<u8>,
     /// Where each record begins.
     starts: Vec<u32>,
-    /// The first offset of each chunk and when it was written; what is written
-    /// at one instant is one chunk.
-    chunks: Vec<(u64, Instant)>,
+    /// From which offset on messages were written at which time.
+    times: Vec<(u64, Instant)>,
     /// Properties of messages that have more than the common ones.
     properties: Vec<Properties>,
 }
@@ -73,16 +72,15 @@ impl Log {
         self.bytes
     }
 
-    /// Where the chunk that was written last begins.
+    /// Where the last chunk begins: here every message is one.
     pub(crate) fn last_chunk(&self) -> u64 {
-        let last = self.segments.back().and_then(|segment| segment.chunks.last());
-        last.map_or(self.next_offset, |(offset, _)| *offset)
+        if self.len() == 0 { self.next_offset } else { self.next_offset - 1 }
     }
 
-    /// Where the first chunk begins that was written at this time or later.
+    /// The first message that was written at this time or later.
     pub(crate) fn first_since(&self, at: Instant) -> u64 {
-        let chunks = self.segments.iter().flat_map(|segment| &segment.chunks);
-        chunks.into_iter().find(|(_, written)| *written >= at).map_or(self.next_offset, |c| c.0)
+        let times = self.segments.iter().flat_map(|segment| &segment.times);
+        times.into_iter().find(|(_, written)| *written >= at).map_or(self.next_offset, |c| c.0)
     }
 
     /// Appends a message and gives its offset. May drop the oldest segments.
@@ -94,7 +92,7 @@ impl Log {
                 first_offset: self.next_offset,
                 records: Vec::new(),
                 starts: Vec::new(),
-                chunks: Vec::new(),
+                times: Vec::new(),
                 properties: Vec::new(),
             });
             self.retain(now, retention);
@@ -103,8 +101,8 @@ impl Log {
         let offset = self.next_offset;
         self.next_offset += 1;
         let segment = self.segments.back_mut().expect("a segment was just made sure of");
-        if segment.chunks.last().is_none_or(|(_, at)| *at != now) {
-            segment.chunks.push((offset, now));
+        if segment.times.last().is_none_or(|(_, at)| *at != now) {
+            segment.times.push((offset, now));
         }
         let before = segment.records.len();
         segment.write(exchange, message);
@@ -124,7 +122,7 @@ impl Log {
     /// Drops the oldest segments that are too much or too old; never the last.
     pub(crate) fn retain(&mut self, now: Instant, retention: Retention) {
         while self.segments.len() > 1 {
-            let newest = self.segments[0].chunks.last().map(|(_, at)| *at);
+            let newest = self.segments[0].times.last().map(|(_, at)| *at);
             let is_old =
                 retention.max_age.is_some_and(|age| newest.is_some_and(|at| at + age < now));
             let is_much = retention.max_bytes.is_some_and(|max| self.bytes > max);
@@ -147,7 +145,7 @@ impl Log {
             self.bytes -= (last.records.len() - end) as u64;
             last.records.truncate(end);
             last.starts.truncate(kept);
-            last.chunks.retain(|(offset, _)| *offset < next);
+            last.times.retain(|(offset, _)| *offset < next);
             self.next_offset = next.max(last.first_offset);
             if kept == 0 {
                 self.segments.pop_back();

@@ -139,12 +139,10 @@ impl ByteServer {
     /// which the server does not listen any more, are dropped.
     pub fn handle_bytes(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {
         self.now = now;
+        self.broker.heard(id);
         let mut input = bytes;
         while let Some(session) = self.sessions.get_mut(&id) {
-            let Some(demand) = session.read(&mut self.broker, now, id, &mut input) else {
-                session.has_been_heard(&mut self.broker, now, id);
-                break;
-            };
+            let Some(demand) = session.read(&mut self.broker, now, id, &mut input) else { break };
             self.pump();
             self.meet(id, demand);
             self.mark(id);
@@ -214,6 +212,11 @@ impl ByteServer {
         while let Some(output) = self.broker.poll_output() {
             let id = output.connection;
             let Some(session) = self.sessions.get_mut(&id) else { continue };
+            if output.event == Event::ConnectionLost {
+                // Said to a client that was told to close, too.
+                self.hang_up(id);
+                continue;
+            }
             if session.phase == Phase::Closed || session.hung_up {
                 continue;
             }
@@ -224,7 +227,6 @@ impl ByteServer {
             }
             match output.event {
                 Event::ConnectionClose(_) | Event::ConnectionCloseOk => self.closed(id),
-                Event::ConnectionLost => self.hang_up(id),
                 _ => {}
             }
         }
@@ -368,6 +370,8 @@ impl ByteServer {
         {
             session.phase = Phase::Running;
             self.set_deadline(id, None);
+            // The handshake is a sign of life too.
+            self.broker.heard(id);
         }
     }
 

@@ -80,8 +80,6 @@ pub(super) struct Session {
     contents: Contents,
     /// A frame that is not complete.
     front: Vec<u8>,
-    /// The broker has heard of the client since bytes came.
-    heard: bool,
 }
 
 /// A frame, complete.
@@ -155,7 +153,6 @@ impl Session {
             options: Box::default(),
             contents: Contents::default(),
             front: Vec::new(),
-            heard: false,
         }
     }
 
@@ -210,14 +207,6 @@ impl Session {
             }
         }
         None
-    }
-
-    /// Tells the broker that the client is alive, if nothing else has.
-    pub(super) fn has_been_heard(&mut self, broker: &mut Broker, now: Instant, id: ConnectionId) {
-        let heard = std::mem::take(&mut self.heard);
-        if !heard && self.phase == Phase::Running && self.options.heartbeat > 0 {
-            broker.handle_input(now, id, ChannelNumber(0), Method::Heartbeat);
-        }
     }
 
     fn read_header(&mut self, input: &mut &[u8]) -> Option<Demand> {
@@ -299,7 +288,6 @@ impl Session {
             match self.contents.go_on(at, part).map_err(Demand::Fault)? {
                 None => {}
                 Some(Whole::Publish(publish)) => {
-                    self.heard = true;
                     let method = Method::BasicPublish(publish);
                     broker.handle_input(now, ch.connection, ch.number, method);
                 }
@@ -313,7 +301,6 @@ impl Session {
         };
         match decode(id, arguments) {
             Ok(Incoming::Method(method)) => {
-                self.heard = true;
                 broker.handle_input(now, ch.connection, ch.number, method);
             }
             Ok(Incoming::Publish(publish)) => self.contents.begin(channel, id, Some(publish)),

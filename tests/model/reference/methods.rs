@@ -26,7 +26,7 @@ impl Reference {
                 self.close_channels(&[ch]);
                 self.say(ch, "channel.close-ok");
             }
-            Method::ChannelCloseOk => drop(self.channels.remove(&ch)),
+            Method::ChannelCloseOk => self.close_channels(&[ch]),
             Method::ExchangeDeclare { .. } => self.say(ch, "exchange.declare-ok"),
             Method::QueueDeclare { queue, options, .. } => self.declare(ch, queue, options),
             Method::QueueBind { .. } => self.say(ch, "queue.bind-ok"),
@@ -66,8 +66,19 @@ impl Reference {
     /// The channel has made a mistake.
     fn fail(&mut self, ch: ChannelId, text: &str) {
         self.say(ch, text);
+        // What was fetched from queues it has no consumer at comes back later.
+        let consumed: Vec<u64> = self
+            .live_queues()
+            .filter(|queue| queue.consumers().any(|consumer| consumer.channel == ch))
+            .map(|queue| queue.id)
+            .collect();
+        let all = std::mem::take(&mut self.channel(ch).unacked);
+        let (back, unacked) = all.into_iter().partition(|u| consumed.contains(&u.queue));
+        self.channel(ch).unacked = back;
+        let last_tag = self.channel(ch).last_tag;
         self.close_channels(&[ch]);
-        self.channels.insert(ch, Channel { has_failed: true, ..Channel::default() });
+        self.channels
+            .insert(ch, Channel { has_failed: true, last_tag, unacked, ..Channel::default() });
     }
 
     fn no_queue(&mut self, ch: ChannelId, name: &str) {
@@ -101,11 +112,11 @@ impl Reference {
         let ready = queue.ready.len();
         let what = format!("PRECONDITION_FAILED - queue '{name}' in vhost '/'");
         let is_used = queue.consumers().next().is_some();
-        if if_unused && is_used {
-            return self.fail(ch, &format!("{what} in use"));
-        }
         if if_empty && ready > 0 {
             return self.fail(ch, &format!("{what} not empty"));
+        }
+        if if_unused && is_used {
+            return self.fail(ch, &format!("{what} in use"));
         }
         self.say(ch, format!("queue.delete-ok {ready}"));
         self.delete_queue(id);
