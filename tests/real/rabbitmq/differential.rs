@@ -231,10 +231,9 @@ fn lines(step: &Step, number: usize, known: &Known) -> String {
     let mut pick = |from: usize| picks.next().unwrap_or(0) % from.max(1);
     // Now and then what makes no sense is said all the same.
     let sensible = pick(24) > 0;
-    if template.starts_with("tx.c") || template.starts_with("tx.r") {
-        if sensible && !(state == State::Open && known.is_transactional(&channel)) {
-            return lines;
-        }
+    let transactional = state == State::Open && known.is_transactional(&channel);
+    if ["tx.commit", "tx.rollback"].contains(&template) && sensible && !transactional {
+        return lines;
     }
     if state == State::Failed {
         lines += &format!("> {channel} channel.close-ok\n");
