@@ -15,6 +15,7 @@ mod log;
 
 use super::consumer::ConsumerKey;
 use super::error::Fault;
+use super::message::Message;
 use super::settings::Age;
 use super::table::FieldValue;
 use crate::Instant;
@@ -78,6 +79,15 @@ impl Start {
             None => Err(Fault::internal()),
         }
     }
+}
+
+/// The message as it is delivered, with its offset in the header
+/// `x-stream-offset`.
+pub(crate) fn with_offset(message: &Message, offset: u64) -> Message {
+    let mut headers = message.properties().headers().cloned().unwrap_or_default();
+    headers.remove("CC");
+    headers.insert("x-stream-offset", i64::try_from(offset).unwrap_or(i64::MAX));
+    message.with_properties(message.properties().clone().with_headers(headers))
 }
 
 impl Stream {

@@ -8,7 +8,7 @@ use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::{Entry, Message, Position};
 use crate::rabbitmq::method::Event;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::stream::Retention;
+use crate::rabbitmq::stream::{Retention, with_offset};
 use crate::rabbitmq::unacked::Unacked;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -90,12 +90,4 @@ impl Broker {
             }
         }
     }
-}
-
-/// The message with its offset in the header `x-stream-offset`.
-fn with_offset(message: &Message, offset: u64) -> Message {
-    let mut headers = message.properties().headers().cloned().unwrap_or_default();
-    headers.remove("CC");
-    headers.insert("x-stream-offset", i64::try_from(offset).unwrap_or(i64::MAX));
-    message.with_properties(message.properties().clone().with_headers(headers))
 }
