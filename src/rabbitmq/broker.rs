@@ -188,6 +188,8 @@ pub struct Broker {
     outputs: VecDeque<Output>,
     /// Channels with confirms ready to send, in the order they got ready.
     confirming: Vec<ChannelKey>,
+    /// Channels whose commits were answered late.
+    committed: Vec<ChannelKey>,
     timers: Timers,
 
     /// Scratch: where the message being published goes.
@@ -226,6 +228,7 @@ impl Broker {
             dead_letters: VecDeque::new(),
             outputs: VecDeque::new(),
             confirming: Vec::new(),
+            committed: Vec::new(),
             timers: Timers::default(),
             routed: Vec::new(),
             destinations: Vec::new(),
@@ -259,7 +262,8 @@ impl Broker {
             self.send_confirms();
         }
         let output = self.outputs.pop_front()?;
-        if self.has_heartbeats {
+        // A heartbeat is no reason to leave out the next.
+        if self.has_heartbeats && output.event != Event::Heartbeat {
             self.sent(output.connection);
         }
         Some(output)

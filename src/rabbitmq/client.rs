@@ -51,7 +51,9 @@ use super::method::{ConnectionOptions, Event, Method};
 use super::options::BrokerOptions;
 use crate::choice::Site;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
+use bytes::Bytes;
 use session::Call;
+use smol_str::SmolStr;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -208,7 +210,7 @@ impl Connection {
     ///
     /// [`Error::NoFreeChannel`] if 2,047 are open, as many as RabbitMQ allows.
     pub async fn channel(&self) -> Result<Channel, Error> {
-        let number = self.send(|session| session.new_channel())?;
+        let number = self.send(|session| session.new_channel().map(|number| (None, number)))?;
         let channel = Channel::new(self.clone(), number);
         self.call(number, "channel.open-ok", Method::ChannelOpen).await?;
         Ok(channel)
@@ -223,6 +225,53 @@ impl Connection {
         self.call(ChannelNumber(0), "connection.close-ok", Method::ConnectionClose).await?;
         self.inner.close();
         Ok(())
+    }
+
+    /// Gives the broker a new password or token (`connection.update-secret`),
+    /// which it takes without a look.
+    ///
+    /// # Errors
+    ///
+    /// Those of a connection that is gone.
+    pub async fn update_secret(
+        &self,
+        new_secret: impl Into<Bytes>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let (new_secret, reason) = (new_secret.into(), reason.into());
+        let method = Method::ConnectionUpdateSecret { new_secret, reason };
+        self.call(ChannelNumber(0), "connection.update-secret-ok", method).await.map(drop)
+    }
+
+    /// Why the broker does not read from this connection, if it has said so
+    /// (`connection.blocked`): what is published now waits there.
+    #[must_use]
+    pub fn blocked_reason(&self) -> Option<SmolStr> {
+        self.inner.session(|session| session.blocked().cloned()).flatten()
+    }
+
+    /// Waits until the broker blocks the connection, and says for what. It does
+    /// when an alarm is on and the connection publishes.
+    ///
+    /// # Errors
+    ///
+    /// Those of a connection that is gone.
+    pub async fn blocked(&self) -> Result<SmolStr, Error> {
+        let wait = || Wait::Static("connection.blocked");
+        let looked = poll_fn(|cx| self.inner.poll_session(cx, wait, |s| s.wait_blocked(true)));
+        looked.await?.map(Option::unwrap_or_default)
+    }
+
+    /// Waits until the broker reads from the connection again, which is at once
+    /// if it has not stopped.
+    ///
+    /// # Errors
+    ///
+    /// Those of a connection that is gone.
+    pub async fn unblocked(&self) -> Result<(), Error> {
+        let wait = || Wait::Static("connection.unblocked");
+        let looked = poll_fn(|cx| self.inner.poll_session(cx, wait, |s| s.wait_blocked(false)));
+        looked.await?.map(drop)
     }
 
     /// Why the broker closed the connection, if it has.

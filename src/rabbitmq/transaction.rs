@@ -10,9 +10,11 @@
 
 use super::confirm::Confirms;
 use super::message::Message;
+use super::method::Method;
 use super::unacked::Unacked;
 use crate::Instant;
 use smol_str::SmolStr;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What becomes of unacknowledged messages.
@@ -45,6 +47,8 @@ pub(crate) struct Transaction {
     pub(crate) committing: Option<Confirms>,
     /// Whether the commit has done all there is to do but wait.
     pub(crate) is_waiting: bool,
+    /// What the client sends meanwhile, so that answers come in order.
+    pub(crate) later: VecDeque<Method>,
 }
 
 impl Transaction {
@@ -54,6 +58,7 @@ impl Transaction {
             settled: Vec::new(),
             committing: None,
             is_waiting: false,
+            later: VecDeque::new(),
         }
     }
 }

@@ -230,8 +230,13 @@ impl<S: Service> Server<S> {
                     let record = Record::Response { from: &self.name, print, text };
                     core.trace.record(world.now(), conn.actor, record);
                 }
+                let is_paused = core.processes[conn.node].paused;
                 drop(core);
                 conn.session.deliver(output, &mut wakes);
+                while !is_paused && let Some(input) = conn.session.answer() {
+                    let now = world.now();
+                    conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Data(input));
+                }
             }
             Down::Close => self.end_at_node(world, conn, &mut wakes),
         }

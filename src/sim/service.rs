@@ -48,7 +48,7 @@ pub trait Service: Send + 'static {
     /// What the machine sends.
     type Output: Send + 'static;
     /// The client's side of a connection.
-    type Session: Session<Self::Output>;
+    type Session: Session<Self::Input, Self::Output>;
 
     /// A client has connected; `connection` is never used again.
     fn connected(&mut self, now: Instant, connection: u64, client: &str);
@@ -112,9 +112,16 @@ pub trait Service: Send + 'static {
 }
 
 /// The client's side of a connection: what has arrived, and who waits for it.
-pub trait Session<Output>: Default + Send + 'static {
+pub trait Session<Input, Output>: Default + Send + 'static {
     /// A message from the machine has arrived.
     fn deliver(&mut self, output: Output, wakes: &mut Wakes<'_>);
+
+    /// What the client's side answers by itself to what has arrived, such as a
+    /// sign of life; asked for after each delivery, until there is no more. A
+    /// node that is paused answers when something arrives after that.
+    fn answer(&mut self) -> Option<Input> {
+        None
+    }
 
     /// The connection has ended; wake everyone.
     fn disconnected(&mut self, wakes: &mut Wakes<'_>);

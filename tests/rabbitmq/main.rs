@@ -6,6 +6,8 @@
 
 #[path = "../support/amqp/mod.rs"]
 mod amqp;
+#[path = "../support/ours.rs"]
+mod ours;
 #[path = "../support/scenario.rs"]
 mod scenario;
 

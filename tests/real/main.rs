@@ -1,8 +1,15 @@
-//! Ours against the real `redis-server`, where there is one on the `PATH`; else
-//! each test says that it was skipped, and why.
+//! Ours against the real `redis-server` and RabbitMQ, where they are on the `PATH`;
+//! else each test says that it was skipped, and why.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../support/amqp/mod.rs"]
+mod amqp;
+#[path = "../support/ours.rs"]
+mod ours;
+#[path = "../support/scenario.rs"]
+mod scenario;
 
 mod both;
 mod clients;
@@ -12,6 +19,7 @@ mod durability;
 mod grammar;
 mod open;
 mod protocol;
+mod rabbitmq;
 mod server;
 mod texts;
 mod traps;

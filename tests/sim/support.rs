@@ -197,7 +197,7 @@ pub(crate) struct Inbox {
     ended: bool,
 }
 
-impl Session<Tell> for Inbox {
+impl Session<Ask, Tell> for Inbox {
     fn deliver(&mut self, output: Tell, wakes: &mut Wakes<'_>) {
         assert!(!self.ended, "nothing is delivered on a connection that has ended");
         self.told.push_back(output);

@@ -10,18 +10,18 @@
 //! < a.1 basic.get-ok delivery-tag=1 routing-key=q | body "0"
 //! ```
 //!
-//! `>` is what a client sends on channel 1 of its connection `a`, `<` what it was
-//! answered. Lines that follow each other on one channel are sent together; then
-//! all that is said until the broker is silent is put behind, by connections and
-//! channels, and each channel's in order. `< a closed` is the end of a socket.
-//! Then there is what happens (`=`):
+//! `>` is what a client sends on channel 1 of its connection `a`. All that is said
+//! until the broker is silent again follows (`<`), by connections and channels, and
+//! each channel's in order. `< a closed` is the end of a socket. Then there is what
+//! happens (`=`):
 //!
 //! - `connect a user=eve password=x vhost=v channel-max=2 capabilities=`: the whole
 //!   handshake, of which only a refusal is written down
 //! - `socket a`: no handshake
 //! - `lose a`: the socket dies
 //! - `wait 300ms`: time passes
-//! - `settle`: what was sent before is not sent together with what follows
+//! - `together`: what follows, until the next of these, is sent without waiting
+//! - `settle`: that ends
 //! - `quiet 8ms`: how long a real server is listened to before it counts as silent
 //! - `restart`, `kill`: the broker stops, cleanly or not, and starts again
 //! - `ctl …`: a command of `rabbitmqctl`, its words in single quotes if need be
@@ -31,6 +31,7 @@
 
 use crate::amqp::{Decoder, encode};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 type Result<T> = std::result::Result<T, String>;
@@ -49,23 +50,21 @@ pub(crate) trait Side {
     fn send(&mut self, name: &str, bytes: &[u8]);
     /// The client's socket dies.
     fn lose(&mut self, name: &str);
-    /// All that has arrived. A side that is not `at_once` waits a little if that is
-    /// nothing.
+    /// All that has arrived. A side that does not answer at once waits a little if that
+    /// is nothing.
     fn hear(&mut self) -> Vec<(String, Heard)>;
     fn pass(&mut self, time: Duration);
     fn stop_and_start(&mut self, cleanly: bool);
     fn control(&mut self, words: &[String]) -> Result<()>;
-    /// Whether all answers are there when `send` returns.
-    fn at_once(&self) -> bool;
+    /// How many times it is heard in vain before it counts as silent; `None` if all
+    /// answers are there at once.
+    fn silence(&self) -> Option<u32>;
 }
 
-/// How many times a side that waits is heard in vain before it counts as silent.
-const SILENCE: u32 = 15;
+/// So many times as long, where several processes and a disk take part in an answer.
+const LONGER: u32 = 4;
 
-/// That, where several processes and a disk take part in an answer.
-const LONG_SILENCE: u32 = 60;
-
-/// The length of one such time.
+/// How long a side that waits does so when it is heard in vain.
 pub(crate) const MOMENT: Duration = Duration::from_millis(2);
 
 /// For so many a question that changes nothing is waited for.
@@ -147,37 +146,31 @@ impl<'a> Player<'a> {
     fn new(scenario: &str, side: &'a mut dyn Side) -> Player<'a> {
         let slow = ["x-queue-type:S=quorum", "x-queue-type:S=stream"];
         let slow = slow.iter().any(|kind| scenario.contains(kind));
-        let silence = if slow { LONG_SILENCE } else { SILENCE };
+        let silence = side.silence().unwrap_or(0) * if slow { LONGER } else { 1 };
         let (connections, names) = (BTreeMap::new(), Names::default());
         Player { side, connections, names, silence, written: Vec::new(), made: BTreeSet::new() }
     }
 
+    fn at_once(&self) -> bool {
+        self.side.silence().is_none()
+    }
+
     fn lines(&mut self, scenario: &str) -> Result<()> {
-        let mut sent: Option<&str> = None;
-        for line in scenario.lines() {
-            let target = line.strip_prefix("> ").and_then(|line| line.split(' ').next());
-            if sent.is_some() && target != sent {
-                self.settle()?;
-                self.write_answers();
-            }
-            sent = target;
-            if line.starts_with("< ") {
-                continue;
-            }
+        let mut together = false;
+        for line in scenario.lines().filter(|line| !line.starts_with("< ")) {
             self.written.push(line.to_owned());
             let done = if let Some(line) = line.strip_prefix("> ") {
                 self.send(line)
             } else if let Some(line) = line.strip_prefix("= ") {
-                let done = self.happen(line);
-                self.write_answers();
-                done
+                together = line == "together";
+                self.happen(line)
             } else {
-                Ok(())
+                continue;
             };
+            let done = if together { done } else { done.and_then(|()| self.settle()) };
             done.map_err(|why| format!("{why}, in {line}"))?;
+            self.write_answers();
         }
-        self.settle()?;
-        self.write_answers();
         Ok(())
     }
 
@@ -210,27 +203,21 @@ impl<'a> Player<'a> {
                 self.connections.remove(&argument).ok_or("no such connection")?;
                 self.side.lose(&argument);
                 // It takes the real one a moment to see it.
-                self.side.pass(MOMENT * 25 * u32::from(!self.side.at_once()));
-                self.settle()?;
+                self.side.pass(MOMENT * 25 * u32::from(!self.at_once()));
             }
             "wait" => {
                 let time = duration(&argument)?;
                 self.side.pass(time);
-                self.settle()?;
             }
-            "settle" => {}
+            "settle" | "together" => {}
             "quiet" => {
                 let time = duration(&argument)?;
                 self.silence = (time.as_millis() / MOMENT.as_millis()) as u32;
             }
             "restart" | "kill" => {
                 self.side.stop_and_start(words[0] == "restart");
-                self.settle()?;
             }
-            "ctl" => {
-                self.side.control(&words[1..])?;
-                self.settle()?;
-            }
+            "ctl" => self.side.control(&words[1..])?,
             other => return Err(format!("no directive {other}")),
         }
         Ok(())
@@ -297,7 +284,7 @@ impl<'a> Player<'a> {
                 }
                 return Ok(is_it);
             }
-            if connection.closed || (!self.listen()? && self.side.at_once()) {
+            if connection.closed || (!self.listen()? && self.at_once()) {
                 break;
             }
         }
@@ -318,7 +305,7 @@ impl<'a> Player<'a> {
     /// Until all is silent. That a real server is cannot be known; so each channel is
     /// asked something that changes nothing, twice, and then it is listened to.
     fn settle(&mut self) -> Result<()> {
-        if self.side.at_once() {
+        if self.at_once() {
             while self.listen()? {}
             return Ok(());
         }
@@ -372,9 +359,8 @@ impl<'a> Player<'a> {
         for name in std::mem::take(&mut self.connections).keys() {
             self.side.lose(name);
         }
-        self.side.pass(MOMENT * 10 * u32::from(!self.side.at_once()));
+        self.side.pass(MOMENT * 10 * u32::from(!self.at_once()));
         self.handshake("clean-up", &[])?;
-        self.silence = self.silence.max(SILENCE);
         let made = std::mem::take(&mut self.made);
         let generated = self.names.queues().map(|q| format!("queue.delete queue={q} no-wait=true"));
         let lines: Vec<String> = made.iter().cloned().chain(generated).collect();
@@ -384,7 +370,7 @@ impl<'a> Player<'a> {
         }
         self.settle()?;
         self.side.lose("clean-up");
-        self.side.pass(MOMENT * 10 * u32::from(!self.side.at_once()));
+        self.side.pass(MOMENT * 10 * u32::from(!self.at_once()));
         Ok(())
     }
 }
@@ -501,4 +487,33 @@ fn replace_word(line: &str, before: &str, by: &str, is_part: impl Fn(char) -> bo
         replaced.extend([before, by, &part[end..]]);
     }
     replaced
+}
+
+/// All recordings, or those in whose names `STUNT_DOUBLE_SCENARIO` occurs: their
+/// names, where they are, and what they say.
+pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rabbitmq/recorded");
+    let only = std::env::var("STUNT_DOUBLE_SCENARIO").unwrap_or_default();
+    let entries = std::fs::read_dir(folder).expect("the recordings are there");
+    let mut files: Vec<(String, PathBuf, String)> = entries
+        .map(|entry| entry.expect("the recordings are there").path())
+        .filter_map(|file| {
+            let name = file.file_stem()?.to_str()?.to_owned();
+            let text = std::fs::read_to_string(&file).ok()?;
+            name.contains(&only).then_some((name, file, text))
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The first lines that differ, and what was said before.
+pub(crate) fn difference(recorded: &str, played: &str) -> String {
+    let (recorded, played): (Vec<_>, Vec<_>) =
+        (recorded.lines().collect(), played.lines().collect());
+    let at = recorded.iter().zip(&played).take_while(|(a, b)| a == b).count();
+    let asked = recorded[..at].iter().rfind(|line| !line.starts_with('<')).unwrap_or(&"");
+    let line = |lines: &[&str]| (*lines.get(at).unwrap_or(&"nothing")).to_owned();
+    let (recorded, played) = (line(&recorded), line(&played));
+    format!("line {}\n  {asked}\n  recorded: {recorded}\n  played:   {played}", at + 1)
 }

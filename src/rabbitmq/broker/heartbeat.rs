@@ -86,8 +86,6 @@ impl Broker {
         let mut is_due = false;
         if heartbeats.next_send <= now {
             is_due = !std::mem::take(&mut heartbeats.has_sent);
-            // The heartbeat itself counts as sent at the next look.
-            heartbeats.has_sent = is_due;
             heartbeats.next_send = heartbeats.next_send.saturating_add(heartbeats.timeout / 2);
         }
         if heartbeats.next_check <= now {

@@ -43,6 +43,7 @@ impl Broker {
         {
             return;
         }
+        let Some(method) = self.after_commit(ch, method) else { return };
         let mark = self.outputs.len();
         let answer = self.answer(now, ch, method);
         let (channel, event) = match answer {
@@ -80,7 +81,11 @@ impl Broker {
             },
             Method::ChannelCloseOk => match self.sessions.get(&ch) {
                 Some(Session::Failed(_)) => self.channel_close(now, ch).map(|()| None),
-                Some(Session::Open(..)) => Ok(None),
+                Some(Session::Open(..)) => {
+                    self.on_channel(now, ch, ids::CHANNEL_CLOSE_OK, |_, _| {
+                        Err(Fault::new(ReplyCode::CommandInvalid, "unimplemented method"))
+                    })
+                }
                 None => Err(self.not_open(now, ch, ids::CHANNEL_CLOSE_OK)),
             },
             Method::ChannelFlow { active } => {

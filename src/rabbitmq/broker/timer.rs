@@ -120,6 +120,7 @@ impl Broker {
             self.publish_dead_letters(now);
         }
         self.confirm_synced();
+        self.go_on_after_commits(now);
     }
 
     fn queue_timer(&mut self, now: Instant, at: Instant, key: QueueKey, what: OfQueue) {

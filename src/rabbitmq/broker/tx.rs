@@ -1,12 +1,12 @@
 //! The methods of class tx, and of class confirm: the two modes of a channel.
 
-use super::{Broker, Caller};
+use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::confirm::Confirms;
 use crate::rabbitmq::error::{AmqpError, Fault};
 use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{Event, Output, ids};
+use crate::rabbitmq::method::{Event, Method, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::transaction::{Pending, Transaction};
 use std::sync::Arc;
@@ -117,8 +117,36 @@ impl Broker {
 
     /// Answers a commit whose publishes have become safe.
     pub(super) fn answer_commit(&mut self, key: ChannelKey) {
-        let answer = self.commit_answer(key);
-        self.outputs.extend(answer);
+        if let Some(answer) = self.commit_answer(key) {
+            self.outputs.push_back(answer);
+            self.committed.push(key);
+        }
+    }
+
+    /// What a client sends while its commit is under way waits for it: `None` if
+    /// this method does.
+    pub(super) fn after_commit(&mut self, ch: ChannelId, method: Method) -> Option<Method> {
+        if let Some(&Session::Open(key, _)) = self.sessions.get(&ch)
+            && let Some(channel) = self.channels.get_mut(key)
+            && let Some(transaction) = channel.transaction.as_mut().filter(|t| t.is_waiting)
+        {
+            transaction.later.push_back(method);
+            return None;
+        }
+        Some(method)
+    }
+
+    /// Does what clients have sent while a commit was under way that is done now.
+    pub(super) fn go_on_after_commits(&mut self, now: Instant) {
+        while let Some(key) = self.committed.pop() {
+            while let Some(channel) = self.channels.get_mut(key)
+                && let Some(transaction) = channel.transaction.as_mut().filter(|t| !t.is_waiting)
+                && let Some(method) = transaction.later.pop_front()
+            {
+                let ChannelId { connection, number } = channel.id;
+                self.handle_input(now, connection, number, method);
+            }
+        }
     }
 
     fn commit_answer(&mut self, key: ChannelKey) -> Option<Output> {

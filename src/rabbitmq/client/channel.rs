@@ -9,8 +9,8 @@ use super::{Connection, Error};
 use crate::rabbitmq::error::AmqpError;
 use crate::rabbitmq::id::{ChannelNumber, DeliveryTag};
 use crate::rabbitmq::method::{
-    BindOptions, ConsumeOptions, Event, ExchangeOptions, Method, Publish, QueueDeclareOk,
-    QueueOptions,
+    BindOptions, ConsumeOptions, Event, ExchangeBindOptions, ExchangeOptions, Method, Publish,
+    QueueDeclareOk, QueueOptions,
 };
 use crate::rabbitmq::properties::Properties;
 use crate::sim::{Wait, Waiter};
@@ -116,6 +116,56 @@ impl Channel {
         let method =
             Method::ExchangeDelete { exchange: exchange.into(), if_unused, no_wait: false };
         self.call("exchange.delete-ok", method).await.map(drop)
+    }
+
+    /// Binds an exchange to another: what `source` routes there goes on through
+    /// `destination`.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if there is no such exchange; `ACCESS_REFUSED` for the default
+    /// one.
+    pub async fn exchange_bind(
+        &self,
+        destination: &str,
+        source: &str,
+        routing_key: &str,
+    ) -> Result<(), Error> {
+        self.exchange_bind_with(ExchangeBindOptions::new(destination, source, routing_key)).await
+    }
+
+    /// Binds an exchange to another with arguments.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::exchange_bind`].
+    pub async fn exchange_bind_with(&self, binding: ExchangeBindOptions) -> Result<(), Error> {
+        let method = Method::ExchangeBind { binding: Box::new(binding), no_wait: false };
+        self.call("exchange.bind-ok", method).await.map(drop)
+    }
+
+    /// Removes a binding between exchanges; fine if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `ACCESS_REFUSED` for the default exchange.
+    pub async fn exchange_unbind(
+        &self,
+        destination: &str,
+        source: &str,
+        routing_key: &str,
+    ) -> Result<(), Error> {
+        self.exchange_unbind_with(ExchangeBindOptions::new(destination, source, routing_key)).await
+    }
+
+    /// Removes a binding between exchanges with arguments; fine if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Channel::exchange_unbind`].
+    pub async fn exchange_unbind_with(&self, binding: ExchangeBindOptions) -> Result<(), Error> {
+        let method = Method::ExchangeUnbind { binding: Box::new(binding), no_wait: false };
+        self.call("exchange.unbind-ok", method).await.map(drop)
     }
 
     /// Declares a queue, or asks for it if [`QueueOptions::passive`]. With an
@@ -447,6 +497,47 @@ impl Channel {
     /// `NOT_IMPLEMENTED` without `requeue`, which closes the connection.
     pub async fn basic_recover(&self, requeue: bool) -> Result<(), Error> {
         self.call("basic.recover-ok", Method::BasicRecover { requeue }).await.map(drop)
+    }
+
+    /// Makes the channel transactional: what is published and acknowledged waits
+    /// for [`Channel::tx_commit`].
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if the channel is in confirm mode.
+    pub async fn tx_select(&self) -> Result<(), Error> {
+        self.call("tx.select-ok", Method::TxSelect).await.map(drop)
+    }
+
+    /// Does what the transaction holds, and begins the next. When this returns,
+    /// persistent messages are on disk.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if the channel is not transactional, or if a queue
+    /// refuses a message.
+    pub async fn tx_commit(&self) -> Result<(), Error> {
+        self.call("tx.commit-ok", Method::TxCommit).await.map(drop)
+    }
+
+    /// Forgets what the transaction holds, and begins the next; what it has
+    /// settled is outstanding again.
+    ///
+    /// # Errors
+    ///
+    /// `PRECONDITION_FAILED` if the channel is not transactional.
+    pub async fn tx_rollback(&self) -> Result<(), Error> {
+        self.call("tx.rollback-ok", Method::TxRollback).await.map(drop)
+    }
+
+    /// Asks the broker to go on sending (`channel.flow`), which it always does.
+    /// RabbitMQ does not implement `active = false`.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_IMPLEMENTED` unless `active`, which closes the connection.
+    pub async fn flow(&self, active: bool) -> Result<(), Error> {
+        self.call("channel.flow-ok", Method::ChannelFlow { active }).await.map(drop)
     }
 
     async fn call(&self, awaiting: &'static str, method: Method) -> Result<Event, Error> {

@@ -2,9 +2,9 @@
 //!
 //! Answers are matched to calls by order, as AMQP has it on a channel;
 //! deliveries go to their consumers and confirms to their publishes as they
-//! arrive, so that a waiting future only has to look. A channel the broker has
-//! closed keeps the reason, and its number is free for a new one, whose opening
-//! first sends the `close-ok` that is owed.
+//! arrive, so that a waiting future only has to look. What the protocol wants
+//! answered at once is: a channel's close, and a heartbeat. A channel the broker
+//! has closed keeps the reason, and its number is free for a new one.
 
 use super::Error;
 use super::inbox::{Inbound, Inbox, Returned};
@@ -12,7 +12,7 @@ use super::unconfirmed::Confirms;
 use crate::rabbitmq::error::{AmqpError, Scope};
 use crate::rabbitmq::id::ChannelNumber;
 use crate::rabbitmq::method::{Event, Method};
-use crate::sim::{Session, Waiter, Wakes};
+use crate::sim::{Disconnected, Session, Waiter, Wakes};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -153,10 +153,17 @@ impl ChannelState {
 pub struct ClientSession {
     /// By number; 0 stands for the connection itself.
     channels: Vec<ChannelState>,
-    /// Numbers that may be used again, and whether a close-ok is owed.
-    free: VecDeque<(u16, bool)>,
+    /// Numbers that may be used again.
+    free: VecDeque<u16>,
     closed: Option<AmqpError>,
     close_waiter: Waiter,
+    /// The broker took the connection for dead.
+    is_lost: bool,
+    /// Why the broker does not read from the connection.
+    blocked: Option<SmolStr>,
+    block_waiter: Waiter,
+    /// What is to be said without being asked.
+    answers: VecDeque<(ChannelNumber, Method)>,
 }
 
 impl ClientSession {
@@ -169,18 +176,41 @@ impl ClientSession {
         self.closed.clone().ok_or(&mut self.close_waiter)
     }
 
-    /// A number for a new channel, and the close-ok to be sent for its former
-    /// user.
-    pub(super) fn new_channel(
+    /// Why the broker does not read from the connection, if so.
+    pub(super) fn blocked(&self) -> Option<&SmolStr> {
+        self.blocked.as_ref()
+    }
+
+    /// Waits until the connection is blocked, or until it is not.
+    pub(super) fn wait_blocked(
         &mut self,
-    ) -> Result<(Option<(ChannelNumber, Method)>, ChannelNumber), Error> {
-        if let Some(error) = &self.closed {
-            return Err(Error::AlreadyClosed(error.clone()));
+        wanted: bool,
+    ) -> Result<Result<Option<SmolStr>, Error>, &mut Waiter> {
+        if let Some(error) = self.ended() {
+            return Ok(Err(error));
         }
-        if let Some((number, owed)) = self.free.pop_front() {
+        match self.blocked.is_some() == wanted {
+            true => Ok(Ok(self.blocked.clone())),
+            false => Err(&mut self.block_waiter),
+        }
+    }
+
+    /// Why the connection can no longer be used, if the broker has said so.
+    fn ended(&self) -> Option<Error> {
+        match &self.closed {
+            Some(error) => Some(Error::AlreadyClosed(error.clone())),
+            None => self.is_lost.then_some(Error::Disconnected(Disconnected::Reset)),
+        }
+    }
+
+    /// A number for a new channel.
+    pub(super) fn new_channel(&mut self) -> Result<ChannelNumber, Error> {
+        if let Some(error) = self.ended() {
+            return Err(error);
+        }
+        if let Some(number) = self.free.pop_front() {
             self.channels[usize::from(number)] = ChannelState::default();
-            let number = ChannelNumber(number);
-            return Ok((owed.then_some((number, Method::ChannelCloseOk)), number));
+            return Ok(ChannelNumber(number));
         }
         if self.channels.is_empty() {
             self.channels.push(ChannelState::default());
@@ -188,7 +218,7 @@ impl ClientSession {
         let next = u16::try_from(self.channels.len()).ok().filter(|next| *next <= CHANNEL_MAX);
         let number = next.ok_or(Error::NoFreeChannel)?;
         self.channels.push(ChannelState::default());
-        Ok((None, ChannelNumber(number)))
+        Ok(ChannelNumber(number))
     }
 
     /// This end closes a channel and waits for the answer.
@@ -205,7 +235,7 @@ impl ClientSession {
         let state = self.channel_mut(number);
         let by_broker = state.closed.is_some();
         if state.closed_here || (by_broker && !state.closing) {
-            self.free.push_back((number.0, by_broker));
+            self.free.push_back(number.0);
             return false;
         }
         state.released = true;
@@ -221,8 +251,8 @@ impl ClientSession {
         &mut self,
         number: ChannelNumber,
     ) -> Result<&mut ChannelState, Error> {
-        if let Some(error) = &self.closed {
-            return Err(Error::AlreadyClosed(error.clone()));
+        if let Some(error) = self.ended() {
+            return Err(error);
         }
         if self.channels.is_empty() {
             self.channels.push(ChannelState::default());
@@ -245,6 +275,7 @@ impl ClientSession {
         let error = state.closed.as_ref().or(self.closed.as_ref());
         match error {
             Some(error) => Some(Error::Amqp(error.clone())),
+            None if self.is_lost => Some(Error::Disconnected(Disconnected::Reset)),
             None => state.closed_here.then_some(Error::ChannelClosed),
         }
     }
@@ -299,26 +330,56 @@ impl ClientSession {
     fn end(&mut self, wakes: &mut Wakes<'_>) {
         self.channels.iter_mut().for_each(|state| state.end(wakes));
         wakes.wake(&mut self.close_waiter);
+        wakes.wake(&mut self.block_waiter);
     }
 }
 
-impl Session<(ChannelNumber, Event)> for ClientSession {
+impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession {
     fn deliver(&mut self, output: (ChannelNumber, Event), wakes: &mut Wakes<'_>) {
         let (number, event) = output;
-        if let Event::ConnectionClose(error) = event {
-            debug_assert_eq!(error.scope, Scope::Connection);
-            self.closed = Some(*error);
-            self.end(wakes);
-        } else if let Some(state) = self.channels.get_mut(usize::from(number.0)) {
-            let freed = event == Event::ChannelCloseOk && state.released;
-            state.deliver(event, wakes);
-            if freed {
-                self.free.push_back((number.0, state.closed.is_some()));
+        match event {
+            Event::ConnectionClose(error) => {
+                debug_assert_eq!(error.scope, Scope::Connection);
+                self.closed = Some(*error);
+                self.end(wakes);
             }
+            Event::ConnectionLost => {
+                self.is_lost = true;
+                self.end(wakes);
+            }
+            Event::ConnectionBlocked { reason } => {
+                self.blocked = Some(reason);
+                wakes.wake(&mut self.block_waiter);
+            }
+            Event::ConnectionUnblocked => {
+                self.blocked = None;
+                wakes.wake(&mut self.block_waiter);
+            }
+            Event::Heartbeat => self.answers.push_back((number, Method::Heartbeat)),
+            event => self.deliver_to_channel(number, event, wakes),
         }
+    }
+
+    fn answer(&mut self) -> Option<(ChannelNumber, Method)> {
+        self.answers.pop_front()
     }
 
     fn disconnected(&mut self, wakes: &mut Wakes<'_>) {
         self.end(wakes);
+    }
+}
+
+impl ClientSession {
+    fn deliver_to_channel(&mut self, number: ChannelNumber, event: Event, wakes: &mut Wakes<'_>) {
+        if matches!(event, Event::ChannelClose(_)) {
+            self.answers.push_back((number, Method::ChannelCloseOk));
+        }
+        if let Some(state) = self.channels.get_mut(usize::from(number.0)) {
+            let freed = event == Event::ChannelCloseOk && state.released;
+            state.deliver(event, wakes);
+            if freed {
+                self.free.push_back(number.0);
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use super::glue::Response;
 use super::{ClientError, Message};
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::sim::{Disconnected, Session, Waiter, Wakes};
+use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// A reply that is to come: the how-manieth.
@@ -121,7 +122,7 @@ impl ClientSession {
     }
 }
 
-impl Session<Response> for ClientSession {
+impl Session<Vec<Bytes>, Response> for ClientSession {
     fn deliver(&mut self, response: Response, wakes: &mut Wakes<'_>) {
         match response {
             Response::Reply(Reply::Push(items)) => {

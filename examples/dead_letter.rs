@@ -1,0 +1,148 @@
+//! Retries with back-off, and a poison message parked: what fails waits in a
+//! queue whose messages expire, ever longer, and comes back as a dead letter; a
+//! message that has failed too often is rejected for good and lands in the
+//! parking queue with its whole history.
+//!
+//! ```text
+//!  orders ──▶ worker ──fails──▶ retry ──▶ wait.1s · wait.5s · wait.25s ──expired──▶ orders
+//!                └──fails too often──▶ rejected ──▶ parked
+//! ```
+//!
+//! `cargo run --example dead_letter -- --seed 1`
+
+mod common;
+
+use std::time::Duration;
+use stunt_double::rabbitmq::{self, BrokerOptions, Channel, Connection, ConsumeOptions, Error};
+use stunt_double::rabbitmq::{Delivery, ExchangeOptions, FieldTable, FieldValue};
+use stunt_double::rabbitmq::{Properties, Publish, QueueOptions, RabbitMq};
+use stunt_double::sim::{Node, Sim};
+
+/// How long a message waits before its second, third and fourth try, in
+/// milliseconds.
+const WAITS: [i32; 3] = [1_000, 5_000, 25_000];
+
+fn durable(arguments: FieldTable) -> QueueOptions {
+    QueueOptions { durable: true, arguments, ..Default::default() }
+}
+
+async fn declare(channel: &Channel) -> Result<(), Error> {
+    channel.exchange_declare("retry", ExchangeOptions::default()).await?;
+    for (tries, wait) in WAITS.iter().enumerate() {
+        let queue = format!("wait.{}s", wait / 1_000);
+        let arguments = FieldTable::new()
+            .with("x-message-ttl", *wait)
+            .with("x-dead-letter-exchange", "")
+            .with("x-dead-letter-routing-key", "orders");
+        channel.queue_declare(&queue, durable(arguments)).await?;
+        channel.queue_bind(&queue, "retry", &tries.to_string()).await?;
+    }
+    let arguments = FieldTable::new()
+        .with("x-dead-letter-exchange", "")
+        .with("x-dead-letter-routing-key", "parked");
+    channel.queue_declare("orders", durable(arguments)).await?;
+    channel.queue_declare("parked", durable(FieldTable::new())).await.map(drop)
+}
+
+/// The entries of the header `x-death`, the most recent first.
+fn deaths(properties: &Properties) -> Vec<FieldTable> {
+    let history = properties.headers().and_then(|headers| headers.get("x-death"));
+    let Some(FieldValue::Array(deaths)) = history else { return Vec::new() };
+    let table = |death: &FieldValue| match death {
+        FieldValue::Table(death) => Some(death.clone()),
+        _ => None,
+    };
+    deaths.iter().filter_map(table).collect()
+}
+
+fn text<'a>(death: &'a FieldTable, name: &str) -> &'a str {
+    death.get(name).and_then(FieldValue::as_str).unwrap_or_default()
+}
+
+/// How often a message has waited, which is how often it has failed.
+fn failures(delivery: &Delivery) -> usize {
+    let expired = deaths(delivery.properties());
+    expired.iter().filter(|death| text(death, "reason") == "expired").count()
+}
+
+/// Sends an order to wait for its next try, and only then lets go of it.
+async fn wait(channel: &Channel, order: &Delivery, failures: usize) -> Result<(), Error> {
+    let publish = Publish {
+        properties: order.properties().clone(),
+        ..Publish::new("retry", failures.to_string(), order.body().clone())
+    };
+    channel.publish_and_confirm(publish).await?;
+    order.ack()
+}
+
+async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    declare(&channel).await?;
+    channel.confirm_select().await?;
+    channel.basic_qos(1, false).await?;
+    let mut orders = channel.basic_consume("orders", ConsumeOptions::default()).await?;
+    while let Some(order) = orders.next().await {
+        let order = order?;
+        let failures = failures(&order);
+        let works = match order.text().as_str() {
+            "fine" => true,
+            "flaky" => failures == 2,
+            _ => false,
+        };
+        if works {
+            node.note(format!("{} is done after {failures} failures", order.text()));
+            order.ack()?;
+        } else if failures < WAITS.len() {
+            node.note(format!("{} fails and waits {} ms", order.text(), WAITS[failures]));
+            wait(&channel, &order, failures).await?;
+        } else {
+            node.note(format!("{} fails for good", order.text()));
+            order.reject(false)?;
+        }
+    }
+    Ok(())
+}
+
+async fn shop(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    declare(&channel).await?;
+    for order in ["fine", "flaky", "poison"] {
+        channel.basic_publish("", "orders", Properties::default().persistent(), order)?;
+    }
+    channel.close().await
+}
+
+/// Looks at what was parked, and at its history.
+async fn operator(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    node.sleep(Duration::from_secs(60)).await;
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let parked = channel.basic_get("parked", true).await?.expect("one was given up");
+    node.note(format!("parked: {}", parked.text()));
+    assert_eq!(parked.text(), "poison");
+    let history = deaths(parked.properties());
+    for death in &history {
+        let (queue, reason) = (text(death, "queue"), text(death, "reason"));
+        let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
+        node.note(format!("  died in {queue}: {reason}, {count} time"));
+    }
+    let queues: Vec<&str> = history.iter().map(|death| text(death, "queue")).collect();
+    assert_eq!(queues.len(), 4, "each wait, and the rejection");
+    assert_eq!(queues[0], "orders", "the most recent comes first");
+    let headers = parked.properties().headers().expect("a dead letter has headers");
+    assert_eq!(headers.get("x-first-death-queue"), Some(&FieldValue::from("wait.1s")));
+    assert!(channel.basic_get("parked", true).await?.is_none(), "and nothing else");
+    Ok(())
+}
+
+fn main() {
+    common::heading("retries with back-off, and a poison message");
+    let mut sim = Sim::new(common::seed());
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.daemon_with("worker", rabbit.clone(), worker);
+    sim.node_with("shop", rabbit.clone(), shop);
+    sim.node_with("operator", rabbit.clone(), operator);
+    sim.run().expect_done();
+    print!("{}", sim.trace().notes());
+    assert_eq!(rabbit.messages_ready("orders"), Some(0));
+    println!("a minute of waits, in no time");
+}

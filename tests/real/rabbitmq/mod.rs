@@ -1,0 +1,7 @@
+//! The real RabbitMQ, where there is one of version 3.10 on the `PATH`; else each
+//! test says that it was skipped, and why.
+
+mod differential;
+mod node;
+mod recorded;
+mod side;

@@ -1,0 +1,229 @@
+//! A private RabbitMQ: a node with a name, ports and a folder of its own, on
+//! loopback, gone with the value.
+//!
+//! It has an `epmd` of its own, too, so that nobody else's is asked or left behind.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+/// How often a socket is tried before the node counts as not starting.
+const TRIES: u32 = 600;
+
+/// The time between two of them.
+const BETWEEN: Duration = Duration::from_millis(100);
+
+/// Where Debian has the scripts themselves: those on the `PATH` want to be run by a
+/// user of their own.
+const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) struct Node {
+    beam: Child,
+    epmd: Child,
+    setting: Setting,
+}
+
+/// What a node, and who talks to it, is started with.
+struct Setting {
+    folder: PathBuf,
+    name: String,
+    port: u16,
+    distribution_port: u16,
+    epmd_port: u16,
+}
+
+impl Node {
+    /// Starts one; `None`, having said why, where there is no RabbitMQ 3.10 to start.
+    pub(crate) fn start() -> Option<Node> {
+        match Node::try_start() {
+            Ok(node) => Some(node),
+            Err(why) => {
+                println!("SKIPPED: {why}");
+                None
+            }
+        }
+    }
+
+    fn try_start() -> Result<Node, String> {
+        let number = NUMBER.fetch_add(1, Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("stunt-double-amqp-{}-{number}", std::process::id()));
+        let ports: Vec<TcpListener> = (0..3)
+            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .collect::<Result<_, _>>()
+            .map_err(|why| format!("no free ports: {why}"))?;
+        let port = |at: usize| ports[at].local_addr().map_or(0, |address| address.port());
+        let setting = Setting {
+            name: format!("stunt{}-{number}@localhost", std::process::id()),
+            port: port(0),
+            distribution_port: port(1),
+            epmd_port: port(2),
+            folder,
+        };
+        drop(ports);
+        setting.prepare().map_err(|why| format!("no folder for a node: {why}"))?;
+        // First, or the others start one that nobody ends.
+        let mut epmd = setting.spawn_epmd()?;
+        let beam = match setting.check_version().and_then(|()| setting.spawn_beam()) {
+            Ok(beam) => beam,
+            Err(why) => {
+                end(&mut epmd);
+                return Err(why);
+            }
+        };
+        let mut node = Node { beam, epmd, setting };
+        node.wait_until_it_listens()?;
+        Ok(node)
+    }
+
+    fn wait_until_it_listens(&mut self) -> Result<(), String> {
+        for _ in 0..TRIES {
+            if let Ok(Some(status)) = self.beam.try_wait() {
+                return Err(format!("rabbitmq-server ended at once: {status}"));
+            }
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.setting.port)).is_ok() {
+                return Ok(());
+            }
+            nap(BETWEEN);
+        }
+        Err("rabbitmq-server does not listen".to_owned())
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.setting.port));
+        let stream = stream.expect("a node that listens takes connections");
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream
+    }
+
+    /// Runs a command of `rabbitmqctl`.
+    pub(crate) fn control(&self, words: &[String]) -> Result<(), String> {
+        let mut command = self.setting.script("rabbitmqctl");
+        let output = command.arg("--quiet").args(words).output().map_err(|why| why.to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    }
+
+    /// Kills the process and starts another in the same folder.
+    pub(crate) fn kill_and_restart(&mut self) {
+        end(&mut self.beam);
+        self.beam = self.setting.spawn_beam().expect("it could be started before");
+        self.wait_until_it_listens().expect("it could be started before");
+    }
+}
+
+impl Setting {
+    fn prepare(&self) -> std::io::Result<()> {
+        for folder in ["home", "mnesia", "log"] {
+            std::fs::create_dir_all(self.folder.join(folder))?;
+        }
+        let plugins = "[rabbitmq_consistent_hash_exchange,rabbitmq_random_exchange].\n";
+        std::fs::write(self.folder.join("enabled_plugins"), plugins)?;
+        // No alarm is on by itself.
+        let settings = format!(
+            "listeners.tcp.default = 127.0.0.1:{}\n\
+             vm_memory_high_watermark.absolute = 4GB\n\
+             disk_free_limit.absolute = 1MB\n\
+             loopback_users = none\n",
+            self.port
+        );
+        std::fs::write(self.folder.join("rabbitmq.conf"), settings)
+    }
+
+    /// A command that knows the node and nothing of any other.
+    fn script(&self, name: &str) -> Command {
+        let script = Path::new(SCRIPTS).join(name);
+        let mut command = Command::new(if script.exists() { script } else { name.into() });
+        self.surround(&mut command);
+        command
+    }
+
+    fn surround(&self, command: &mut Command) {
+        let path = |name: &str| self.folder.join(name);
+        command
+            .env("HOME", path("home"))
+            .env("RABBITMQ_NODENAME", &self.name)
+            .env("RABBITMQ_NODE_PORT", self.port.to_string())
+            .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
+            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_MNESIA_BASE", path("mnesia"))
+            .env("RABBITMQ_LOG_BASE", path("log"))
+            .env("RABBITMQ_PID_FILE", path("pid"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins"))
+            .env("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf"))
+            .env("RABBITMQ_CONF_ENV_FILE", path("none"))
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                "-kernel inet_dist_use_interface {127,0,0,1}",
+            )
+            .stdin(Stdio::null());
+    }
+
+    fn check_version(&self) -> Result<(), String> {
+        let version = self.script("rabbitmqctl").args(["--silent", "version"]).output();
+        let version =
+            version.map_err(|why| format!("no rabbitmq-server to compare with: {why}"))?;
+        let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+        if version.starts_with("3.10.") {
+            return Ok(());
+        }
+        Err(format!("rabbitmq-server is not 3.10: {version}"))
+    }
+
+    fn spawn_epmd(&self) -> Result<Child, String> {
+        let mut command = Command::new("epmd");
+        self.surround(&mut command);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map_err(|why| format!("epmd does not start: {why}"))
+    }
+
+    /// The script becomes the process itself if it may be typed to, which it then is
+    /// told not to expect.
+    fn spawn_beam(&self) -> Result<Child, String> {
+        let mut command = self.script("rabbitmq-server");
+        command.env("RABBITMQ_ALLOW_INPUT", "1").arg("-noinput");
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map_err(|why| format!("rabbitmq-server does not start: {why}"))
+    }
+}
+
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        end(&mut self.beam);
+        end(&mut self.epmd);
+        let _ = std::fs::remove_dir_all(&self.setting.folder);
+    }
+}
+
+/// What has arrived, and whether the server has closed the socket.
+pub(crate) fn available(stream: &mut TcpStream) -> (Vec<u8>, bool) {
+    let mut all = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return (all, true),
+            Ok(read) => all.extend_from_slice(&buffer[..read]),
+            Err(why) if why.kind() == std::io::ErrorKind::WouldBlock => return (all, false),
+            Err(_) => return (all, true),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the real server's time is that of the world")]
+pub(crate) fn nap(time: Duration) {
+    std::thread::sleep(time);
+}

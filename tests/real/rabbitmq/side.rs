@@ -1,0 +1,92 @@
+//! The real server as one to play scenarios to.
+
+use super::node::{Node, available, nap};
+use crate::scenario::{Heard, MOMENT, Side};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A little longer than asked for: what is due then has happened.
+const SLACK: Duration = Duration::from_millis(60);
+
+pub(crate) struct Real<'a> {
+    node: &'a mut Node,
+    sockets: BTreeMap<String, TcpStream>,
+    silence: u32,
+}
+
+impl<'a> Real<'a> {
+    /// Listened to for long, so that what is heard is all there is.
+    pub(crate) fn new(node: &'a mut Node) -> Real<'a> {
+        Real { node, sockets: BTreeMap::new(), silence: 15 }
+    }
+
+    /// Listened to for so long that it is all unless the machine is busy.
+    pub(crate) fn in_a_hurry(node: &'a mut Node) -> Real<'a> {
+        Real { silence: 4, ..Real::new(node) }
+    }
+}
+
+impl Side for Real<'_> {
+    fn connect(&mut self, name: &str) {
+        self.sockets.insert(name.to_owned(), self.node.connect());
+    }
+
+    fn send(&mut self, name: &str, bytes: &[u8]) {
+        let Some(socket) = self.sockets.get_mut(name) else { return };
+        // A server that has closed the connection is told by what is read; one that
+        // does not read for now has room for what a scenario sends.
+        let _ = socket.write_all(bytes);
+    }
+
+    fn lose(&mut self, name: &str) {
+        self.sockets.remove(name);
+    }
+
+    fn hear(&mut self) -> Vec<(String, Heard)> {
+        let mut heard = Vec::new();
+        let mut ended = Vec::new();
+        for (name, socket) in &mut self.sockets {
+            let (bytes, closed) = available(socket);
+            if !bytes.is_empty() {
+                heard.push((name.clone(), Heard::Bytes(bytes)));
+            }
+            if closed {
+                heard.push((name.clone(), Heard::Closed));
+                ended.push(name.clone());
+            }
+        }
+        for name in ended {
+            self.sockets.remove(&name);
+        }
+        if heard.is_empty() {
+            nap(MOMENT);
+        }
+        heard
+    }
+
+    fn pass(&mut self, time: Duration) {
+        if !time.is_zero() {
+            nap(time + SLACK);
+        }
+    }
+
+    fn stop_and_start(&mut self, cleanly: bool) {
+        if cleanly {
+            for command in ["stop_app", "start_app"] {
+                self.node.control(&[command.to_owned()]).expect("a node can be restarted");
+            }
+        } else {
+            self.node.kill_and_restart();
+        }
+    }
+
+    fn control(&mut self, words: &[String]) -> Result<(), String> {
+        self.node.control(words)
+    }
+
+    fn silence(&self) -> Option<u32> {
+        Some(self.silence)
+    }
+}

@@ -1,0 +1,232 @@
+//! Our broker as one to play scenarios to.
+
+use crate::scenario::{Heard, Side};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use stunt_double::rabbitmq::wire::{ByteServer, Output};
+use stunt_double::rabbitmq::{
+    Alarm, ApplyTo, Broker, BrokerOptions, ConnectionId, FieldTable, Permissions, Policy,
+    UserLimits, VHostLimits,
+};
+use stunt_double::{Instant, Site, Stream};
+
+/// Ours, with a clock that only moves when a scenario waits.
+pub(crate) struct Ours {
+    server: ByteServer,
+    now: Instant,
+    next: u64,
+    sockets: BTreeMap<String, ConnectionId>,
+    /// What was said while it stopped.
+    last_words: Vec<(String, Heard)>,
+}
+
+fn server(options: BrokerOptions) -> ByteServer {
+    ByteServer::new(Broker::new(options, Stream::seeded(1, Site::new("test.recorded"), 0)))
+}
+
+impl Ours {
+    pub(crate) fn new() -> Ours {
+        let server = server(BrokerOptions::default());
+        let (sockets, last_words) = (BTreeMap::new(), Vec::new());
+        Ours { server, now: Instant::ZERO, next: 1, sockets, last_words }
+    }
+}
+
+impl Side for Ours {
+    fn connect(&mut self, name: &str) {
+        let id = ConnectionId(self.next);
+        self.next += 1;
+        self.sockets.insert(name.to_owned(), id);
+        self.server.connect(self.now, id);
+    }
+
+    fn send(&mut self, name: &str, bytes: &[u8]) {
+        if let Some(id) = self.sockets.get(name) {
+            self.server.handle_bytes(self.now, *id, bytes);
+        }
+    }
+
+    fn lose(&mut self, name: &str) {
+        if let Some(id) = self.sockets.remove(name) {
+            self.server.disconnected(self.now, id);
+        }
+    }
+
+    fn hear(&mut self) -> Vec<(String, Heard)> {
+        let mut heard = std::mem::take(&mut self.last_words);
+        loop {
+            while let Some((id, output)) = self.server.poll_output() {
+                let name = self.sockets.iter().find(|(_, known)| **known == id);
+                let Some((name, _)) = name else { continue };
+                heard.push((
+                    name.clone(),
+                    match output {
+                        Output::Bytes(bytes) => Heard::Bytes(bytes),
+                        Output::Close => Heard::Closed,
+                    },
+                ));
+            }
+            // A timer for the present moment is due when all is done.
+            match self.server.poll_timeout() {
+                Some(at) if at <= self.now => self.server.handle_timeout(self.now),
+                _ => return heard,
+            }
+            if heard.len() > 10_000 {
+                return heard;
+            }
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.server.poll_timeout().filter(|at| *at <= end) {
+            self.now = self.now.max(at);
+            self.server.handle_timeout(self.now);
+        }
+        self.now = end;
+    }
+
+    fn stop_and_start(&mut self, cleanly: bool) {
+        let broker = self.server.broker_mut();
+        if cleanly {
+            broker.stop(self.now);
+        } else {
+            broker.kill(self.now);
+        }
+        self.last_words = self.hear();
+        self.server.broker_mut().start(self.now);
+    }
+
+    fn control(&mut self, words: &[String]) -> Result<(), String> {
+        control(self, words)
+    }
+
+    fn silence(&self) -> Option<u32> {
+        None
+    }
+}
+
+/// What `rabbitmqctl` is asked for in the recordings.
+fn control(ours: &mut Ours, words: &[String]) -> Result<(), String> {
+    let now = ours.now;
+    let option = |name: &str| {
+        let at = words.iter().position(|word| word == name);
+        at.and_then(|at| words.get(at + 1)).map(String::as_str)
+    };
+    let vhost = option("-p").unwrap_or("/").to_owned();
+    let mut plain = Vec::new();
+    let mut rest = words.iter().map(String::as_str);
+    while let Some(word) = rest.next() {
+        if word.starts_with('-') && word.len() > 1 {
+            rest.next();
+        } else {
+            plain.push(word);
+        }
+    }
+    let broker = ours.server.broker_mut();
+    let done = match &plain[..] {
+        ["add_user", name, password] => {
+            broker.add_user(*name, *password);
+            Ok(())
+        }
+        ["delete_user", name] => broker.delete_user(now, name),
+        ["set_permissions", user, configure, write, read] => {
+            let permissions = Permissions {
+                configure: (*configure).into(),
+                write: (*write).into(),
+                read: (*read).into(),
+            };
+            broker.set_permissions(&vhost, user, permissions)
+        }
+        ["set_topic_permissions", user, exchange, write, read] => {
+            broker.set_topic_permissions(&vhost, user, exchange, write, read)
+        }
+        ["clear_permissions", user] => broker.clear_permissions(&vhost, user),
+        ["add_vhost", name] => {
+            broker.add_vhost(*name);
+            Ok(())
+        }
+        ["delete_vhost", name] => broker.delete_vhost(now, name),
+        ["set_vhost_limits", json] => {
+            let limit = |name: &str| number(json, name);
+            let limits = VHostLimits {
+                max_connections: limit("max-connections"),
+                max_queues: limit("max-queues"),
+            };
+            broker.set_vhost_limits(&vhost, limits)
+        }
+        ["set_user_limits", user, json] => {
+            let limit = |name: &str| number(json, name);
+            let limits = UserLimits {
+                max_connections: limit("max-connections"),
+                max_channels: limit("max-channels"),
+            };
+            broker.set_user_limits(user, limits)
+        }
+        [command @ ("set_policy" | "set_operator_policy"), name, pattern, json] => {
+            let mut policy = Policy::new(*name, *pattern, definition(json)?);
+            policy.priority = option("--priority").map_or(0, |text| text.parse().unwrap());
+            policy.apply_to = match option("--apply-to") {
+                Some("queues") => ApplyTo::Queues,
+                Some("exchanges") => ApplyTo::Exchanges,
+                _ => ApplyTo::All,
+            };
+            if *command == "set_policy" {
+                broker.set_policy(now, &vhost, policy)
+            } else {
+                broker.set_operator_policy(now, &vhost, policy)
+            }
+        }
+        ["clear_policy", name] => broker.clear_policy(now, &vhost, name),
+        ["clear_operator_policy", name] => broker.clear_operator_policy(now, &vhost, name),
+        ["set_vm_memory_high_watermark", "absolute", bytes] => {
+            broker.set_alarm(now, Alarm::Memory, *bytes == "1");
+            Ok(())
+        }
+        ["eval", code] => return eval(ours, code),
+        _ => return Err(format!("no command {plain:?}")),
+    };
+    done.map_err(|why| why.to_string())
+}
+
+/// The settings of a server that are changed while it runs; ours is made with them.
+fn eval(ours: &mut Ours, code: &str) -> Result<(), String> {
+    let setting = code.strip_prefix("application:set_env(rabbit,");
+    let setting = setting.and_then(|setting| setting.strip_suffix(").")?.split_once(','));
+    match setting {
+        // It looks at the very moment.
+        Some(("channel_tick_interval", _)) => Ok(()),
+        Some(("consumer_timeout", millis)) => {
+            if ours.next == 1 {
+                let time = Duration::from_millis(millis.parse().unwrap());
+                ours.server = server(BrokerOptions::default().with_consumer_timeout(Some(time)));
+            }
+            Ok(())
+        }
+        _ => Err(format!("{code} cannot be done")),
+    }
+}
+
+/// The members of a flat object of JSON.
+fn members(json: &str) -> impl Iterator<Item = (&str, &str)> {
+    let inside = json.trim_start_matches('{').trim_end_matches('}');
+    inside.split(',').filter_map(|member| {
+        let (name, value) = member.split_once(':')?;
+        Some((name.trim_matches('"'), value))
+    })
+}
+
+fn number(json: &str, name: &str) -> Option<u32> {
+    members(json).find(|member| member.0 == name)?.1.parse().ok()
+}
+
+fn definition(json: &str) -> Result<FieldTable, String> {
+    let mut table = FieldTable::new();
+    for (name, value) in members(json) {
+        match value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) {
+            Some(text) => table.insert(name, text),
+            None => table.insert(name, value.parse::<i64>().map_err(|why| why.to_string())?),
+        };
+    }
+    Ok(table)
+}
