@@ -13,6 +13,7 @@
 //! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
 
 use super::message::Message;
+use super::queue::QueueKey;
 use super::table::{FieldTable, FieldValue};
 use super::vhost::VHostKey;
 use crate::Instant;
@@ -49,6 +50,8 @@ pub(crate) struct DeadLetter {
     pub(crate) queue: SmolStr,
     pub(crate) exchange: SmolStr,
     pub(crate) routing_key: Option<SmolStr>,
+    /// Set if the queue keeps it until it finds a queue.
+    pub(crate) keeper: Option<QueueKey>,
 }
 
 impl DeadLetter {
