@@ -14,6 +14,7 @@ mod access;
 mod alarm;
 mod basic;
 mod connection;
+mod consume;
 mod dead_letter;
 mod dispatch;
 mod exchange;
