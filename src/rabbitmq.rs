@@ -46,6 +46,7 @@ mod queue;
 mod quorum;
 mod reply_to;
 mod settings;
+mod stats;
 mod stream;
 mod table;
 mod transaction;
@@ -54,7 +55,12 @@ mod user;
 mod vhost;
 pub mod wire;
 
-pub use admin::{AdminError, BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
+pub use admin::{
+    ActivityStatus, AdminError, BindingRow, ChannelRow, ConnectionRow, ConnectionState,
+    ConsumerRow, CtlError, DestinationKind, ExchangeRow, ObjectTotals, Overview, PeekedMessage,
+    PermissionRow, PolicyRow, QueueContents, QueueRow, QueueTotals, TopicPermissionRow, UserRow,
+    VHostRow,
+};
 pub use broker::{Alarm, Broker};
 pub use client::{
     Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
@@ -72,6 +78,7 @@ pub use pattern::InvalidPattern;
 pub use policy::{ApplyTo, Policy};
 pub use properties::Properties;
 pub use settings::QueueType;
+pub use stats::{MessageRates, MessageStats};
 pub use table::{FieldTable, FieldValue};
 pub use user::{Permissions, UserLimits};
 pub use vhost::VHostLimits;

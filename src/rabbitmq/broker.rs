@@ -42,6 +42,7 @@ use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
 use super::options::BrokerOptions;
 use super::queue::{Queue, QueueKey};
+use super::stats::MessageStats;
 use super::unacked::Unacked;
 use super::user::User;
 use super::vhost::{VHost, VHostKey};
@@ -66,7 +67,7 @@ pub(super) struct Connection {
     pub(super) options: ConnectionOptions,
     vhost: VHostKey,
     /// How many channels it may have.
-    channel_max: u16,
+    pub(super) channel_max: u16,
     heartbeats: Option<Heartbeats>,
     /// Whether it is to be, or is, blocked by an alarm.
     block: alarm::Block,
@@ -173,6 +174,8 @@ pub struct Broker {
     nameless: Arc<SmolStr>,
     pub(super) queues: Arena<Queue>,
     pub(super) consumers: Arena<Consumer>,
+    /// What was counted that no queue or exchange counts, or one that is gone.
+    pub(super) tally: MessageStats,
     /// Whether any connection has had heartbeats.
     has_heartbeats: bool,
     /// The channels that direct replies go to, by the names of their consumers.
@@ -218,6 +221,7 @@ impl Broker {
             nameless: Arc::default(),
             queues: Arena::default(),
             consumers: Arena::default(),
+            tally: MessageStats::default(),
             has_heartbeats: false,
             reply_names: IndexMap::default(),
             delayed: Delayed::default(),
@@ -329,13 +333,20 @@ impl Broker {
         error
     }
 
-    /// The consumers, each with the name of its queue and its channel.
-    pub(super) fn live_consumers(&self) -> impl Iterator<Item = (&SmolStr, ChannelId, &Consumer)> {
-        self.consumers.iter().filter_map(|(_, consumer)| {
-            let queue = self.queues.get(consumer.queue)?;
-            let channel = self.channels.get(consumer.channel)?;
-            Some((&queue.more.name, channel.id, consumer))
-        })
+    /// What clients hold unacknowledged, settled in a transaction or left behind
+    /// by a channel that failed.
+    pub(super) fn held_by_clients(&self) -> impl Iterator<Item = &Unacked> {
+        let open = self.channels.iter().flat_map(|(_, channel)| {
+            let transaction = channel.transaction.iter();
+            let settled = transaction.flat_map(|transaction| &transaction.settled);
+            let settled = settled.flat_map(|(_, taken)| taken).map(|(_, unacked)| unacked);
+            channel.unacked.iter().map(|(_, unacked)| unacked).chain(settled)
+        });
+        let failed = self.sessions.values().flat_map(|session| match session {
+            Session::Failed(failure) => failure.held.as_slice(),
+            Session::Open(..) => &[],
+        });
+        open.chain(failed)
     }
 
     /// A vhost that is known to exist.
@@ -388,6 +399,7 @@ impl Broker {
             };
             let ChannelId { connection, number } = channel.id;
             if let Some(confirms) = &mut channel.confirms {
+                self.tally.confirm += confirms.ready() as u64;
                 confirms.send(|verdict, seqno, multiple| {
                     let delivery_tag = DeliveryTag(seqno);
                     let event = match verdict {

@@ -162,6 +162,11 @@ impl Limiter {
         self.suspended.retain(|&suspended| suspended != queue);
     }
 
+    /// The shared limit; 0 is none.
+    pub(crate) fn limit(&self) -> u16 {
+        self.limit
+    }
+
     /// Whether there is a shared limit.
     pub(crate) fn is_on(&self) -> bool {
         self.limit > 0

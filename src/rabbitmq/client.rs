@@ -27,6 +27,7 @@
 //! sim.run().expect_done();
 //! ```
 
+mod admin;
 mod channel;
 mod confirm;
 mod consumer;
@@ -77,25 +78,25 @@ pub fn start_named(sim: &mut Sim, name: &str, options: BrokerOptions) -> RabbitM
 
 /// The listings of `rabbitmqctl`, of a broker in a world.
 impl ServiceHandle<Broker> {
-    /// `rabbitmqctl list_queues`, as rows sorted by name.
+    /// `rabbitmqctl list_queues` of all vhosts, as rows sorted by vhost and name.
     #[must_use]
     pub fn list_queues(&self) -> Vec<QueueRow> {
         self.inspect(Broker::list_queues)
     }
 
-    /// `rabbitmqctl list_exchanges`, as rows sorted by name.
+    /// `rabbitmqctl list_exchanges` of all vhosts, as rows sorted by vhost and name.
     #[must_use]
     pub fn list_exchanges(&self) -> Vec<ExchangeRow> {
         self.inspect(Broker::list_exchanges)
     }
 
-    /// `rabbitmqctl list_bindings`, as rows.
+    /// `rabbitmqctl list_bindings` of all vhosts, as rows.
     #[must_use]
     pub fn list_bindings(&self) -> Vec<BindingRow> {
         self.inspect(Broker::list_bindings)
     }
 
-    /// `rabbitmqctl list_consumers`, as rows.
+    /// `rabbitmqctl list_consumers` of all vhosts, as rows.
     #[must_use]
     pub fn list_consumers(&self) -> Vec<ConsumerRow> {
         self.inspect(Broker::list_consumers)
@@ -112,18 +113,17 @@ impl ServiceHandle<Broker> {
     }
 
     /// Messages delivered from the queue of this name and not yet acknowledged;
-    /// `None` if there is no such queue.
+    /// `None` if there is no such queue. Of several, that of the oldest vhost.
     #[must_use]
     pub fn messages_unacknowledged(&self, queue: &str) -> Option<usize> {
-        let rows = self.list_queues();
-        rows.iter().find(|row| row.name == queue).map(|row| row.messages_unacknowledged)
+        self.inspect(|broker| Some(broker.message_counts(queue)?.1))
     }
 
-    /// Messages ready in the queue of this name, unacknowledged ones excluded; `None` if there is no such
-    /// queue.
+    /// Messages ready in the queue of this name, unacknowledged ones excluded;
+    /// `None` if there is no such queue. Of several, that of the oldest vhost.
     #[must_use]
     pub fn messages_ready(&self, queue: &str) -> Option<usize> {
-        self.list_queues().iter().find(|row| row.name == queue).map(|row| row.messages_ready)
+        self.inspect(|broker| Some(broker.message_counts(queue)?.0))
     }
 }
 

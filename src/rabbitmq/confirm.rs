@@ -84,6 +84,17 @@ impl Confirms {
         !self.ready.is_empty() || !self.rejected.is_empty()
     }
 
+    /// How many confirms are ready, rejections not among them.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// How many publishes the client does not know to be confirmed or rejected.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        let waiting = self.open.iter().filter(|open| **open > 0).count();
+        waiting + self.ready.len() + self.rejected.len()
+    }
+
     /// Whether a rejection is still to be said.
     pub(crate) fn has_rejected(&self) -> bool {
         !self.rejected.is_empty()

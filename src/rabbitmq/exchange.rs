@@ -22,6 +22,7 @@ use super::error::{Fault, ReplyCode, exchange_in_vhost};
 use super::method::ExchangeOptions;
 use super::properties::Properties;
 use super::queue::QueueKey;
+use super::stats::Published;
 use super::table::FieldTable;
 use super::vhost::VHostKey;
 use indexmap::{IndexMap, IndexSet};
@@ -216,6 +217,10 @@ pub(crate) struct Exchange {
     pub(crate) incoming: IndexSet<(ExchangeKey, Binding), FxBuildHasher>,
     /// Where to look when nothing matches: argument or policy.
     pub(crate) alternate: Option<SmolStr>,
+    /// The policy that counts, by name.
+    pub(crate) policy: Option<SmolStr>,
+    /// What clients published to it; of the default exchange, its vhost knows.
+    pub(crate) published: Published,
     router: Box<dyn Router>,
 }
 
@@ -240,6 +245,8 @@ impl Exchange {
             bindings: IndexSet::default(),
             incoming: IndexSet::default(),
             alternate: None,
+            policy: None,
+            published: Published::default(),
         }
     }
 

@@ -15,6 +15,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// What a policy applies to (`apply-to`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,6 +95,11 @@ impl Policies {
         self.by_name.swap_remove(name).is_some()
     }
 
+    /// The policy of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Policy> {
+        self.by_name.get(name).map(|(policy, _)| policy)
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Policy> {
         self.by_name.values().map(|(policy, _)| policy)
     }
@@ -134,6 +140,14 @@ pub(crate) fn effective<'a>(
         return set.min_by_key(|value| value.as_integer().unwrap_or(i128::MAX));
     }
     argument.or(operator).or(policy)
+}
+
+/// What a policy and an operator policy set together, in the order of the keys.
+pub(crate) fn merged(policy: Option<&Policy>, operator: Option<&Policy>) -> FieldTable {
+    let keys = [policy, operator].into_iter().flatten().flat_map(|p| p.definition.iter());
+    let keys: BTreeSet<&str> = keys.map(|(key, _)| key).collect();
+    let value = |key: &str| effective(key, None, policy, operator).cloned();
+    keys.into_iter().filter_map(|key| Some((key, value(key)?))).collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use super::message::{Entry, Message, Position};
 use super::method::QueueOptions;
 use super::quorum::DeliveryCounts;
 use super::settings::{self, Overflow, QueueType, Settings};
+use super::stats::MessageStats;
 use super::stream::Stream;
 use super::table::{FieldTable, FieldValue, check_same_argument};
 use super::vhost::VHostKey;
@@ -107,8 +108,27 @@ pub(crate) struct Counters {
     pub(crate) deliver_no_ack: u64,
     pub(crate) get: u64,
     pub(crate) get_no_ack: u64,
+    pub(crate) get_empty: u64,
     pub(crate) redeliver: u64,
     pub(crate) ack: u64,
+}
+
+impl Counters {
+    pub(crate) fn stats(self) -> MessageStats {
+        let Counters { publish, deliver, deliver_no_ack, get, get_no_ack, .. } = self;
+        let Counters { get_empty, redeliver, ack, .. } = self;
+        MessageStats {
+            publish,
+            deliver,
+            deliver_no_ack,
+            get,
+            get_no_ack,
+            get_empty,
+            redeliver,
+            ack,
+            ..MessageStats::default()
+        }
+    }
 }
 
 /// The consumers that take turns.
@@ -291,6 +311,13 @@ impl Queue {
     pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
         let readers = self.more.stream.iter().flat_map(|stream| stream.consumers());
         self.ring.iter().chain(self.more.blocked.iter().copied()).chain(readers)
+    }
+
+    /// The consumer that gets the next message, of a queue with a single active
+    /// one.
+    pub(crate) fn single_active(&self) -> Option<ConsumerKey> {
+        let next = || self.ring.head();
+        if self.more.single_active { self.more.active.or_else(next) } else { None }
     }
 
     /// Whether the next message is one that expires.

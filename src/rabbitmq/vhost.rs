@@ -10,6 +10,7 @@ use super::arena::Key;
 use super::exchange::ExchangeKey;
 use super::policy::Policies;
 use super::queue::QueueKey;
+use super::stats::Published;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -34,6 +35,10 @@ pub(crate) struct VHost {
     pub(crate) policies: Policies,
     pub(crate) operator_policies: Policies,
     pub(crate) limits: VHostLimits,
+    /// What clients published to its default exchange.
+    pub(crate) published: Published,
+    pub(crate) description: SmolStr,
+    pub(crate) tags: Vec<SmolStr>,
 }
 
 impl VHost {
@@ -45,6 +50,9 @@ impl VHost {
             policies: Policies::default(),
             operator_policies: Policies::default(),
             limits: VHostLimits::default(),
+            published: Published::default(),
+            description: SmolStr::default(),
+            tags: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::error::{Fault, exchange_in_vhost, queue_in_vhost};
 use crate::rabbitmq::exchange::{ExchangeKey, Kind};
-use crate::rabbitmq::id::ChannelId;
+use crate::rabbitmq::id::{ChannelId, ConnectionId};
 use crate::rabbitmq::user::{Access, Grant, Permissions, User, UserLimits};
 use smol_str::SmolStr;
 
@@ -99,6 +99,37 @@ impl Broker {
         self.vhost_key(vhost)?;
         let grant = Grant::new(Permissions::new("", write, read))?;
         self.user_mut(user)?.topics.insert((vhost.into(), exchange.into()), grant);
+        Ok(())
+    }
+
+    /// Lifts a user's restrictions at all topic exchanges of a vhost
+    /// (`clear_topic_permissions`).
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`].
+    pub fn clear_topic_permissions(&mut self, vhost: &str, user: &str) -> Result<(), AdminError> {
+        self.user_mut(user)?.topics.retain(|(of, _), _| of != vhost);
+        Ok(())
+    }
+
+    /// Closes a connection with `CONNECTION_FORCED` and this reason
+    /// (`close_connection`).
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchConnection`].
+    pub fn close_connection(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        why: &str,
+    ) -> Result<(), AdminError> {
+        if !self.has_connection(id) {
+            return Err(AdminError::NoSuchConnection(id));
+        }
+        self.drop_connection(now, id);
+        self.say_closed(id, why);
         Ok(())
     }
 

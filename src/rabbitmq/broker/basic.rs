@@ -254,6 +254,7 @@ impl Broker {
         }
         queue.touch(now);
         let Some(entry) = queue.ready.pop() else {
+            queue.more.counters.get_empty += 1;
             return Ok(None);
         };
         if queue.head_expires() {

@@ -268,6 +268,7 @@ impl Broker {
         };
         self.vhost_mut(exchange.vhost).exchanges.swap_remove(exchange.name.as_str());
         self.delayed.forget(key);
+        self.tally += exchange.published.stats();
         for binding in exchange.bindings() {
             self.forget_binding(key, binding);
         }

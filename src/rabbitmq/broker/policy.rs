@@ -110,8 +110,9 @@ impl Broker {
         let argument = exchange.arguments.get("alternate-exchange");
         let alternate = effective("alternate-exchange", argument, policy, None);
         let alternate = alternate.and_then(FieldValue::as_str).map(Into::into);
+        let policy = policy.map(|policy| policy.name.clone());
         if let Some(exchange) = self.exchanges.get_mut(key) {
-            exchange.alternate = alternate;
+            (exchange.alternate, exchange.policy) = (alternate, policy);
         }
     }
 

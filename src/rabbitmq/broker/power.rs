@@ -20,8 +20,9 @@ use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::journal::{Crash, Journal};
 use crate::rabbitmq::message::{Entry, Position};
 use crate::rabbitmq::method::{Event, Output};
-use crate::rabbitmq::queue::{Queue, QueueKey, Ring};
+use crate::rabbitmq::queue::{Counters, Queue, QueueKey, Ring};
 use crate::rabbitmq::settings::QueueType;
+use crate::rabbitmq::stats::{MessageStats, Published};
 use std::collections::BTreeMap;
 
 impl Broker {
@@ -124,6 +125,7 @@ impl Broker {
         self.alarms.clear();
         self.timers.clear();
         self.synced.clear();
+        self.forget_counts();
 
         for key in self.queues.keys() {
             if self.queue_mut(key).durable() {
@@ -136,6 +138,22 @@ impl Broker {
         let transient: Vec<_> = transient.map(|(key, _)| key).collect();
         for key in transient {
             self.remove_exchange(key);
+        }
+    }
+
+    /// What was counted is not on disk.
+    fn forget_counts(&mut self) {
+        self.tally = MessageStats::default();
+        for key in self.queues.keys() {
+            self.queue_mut(key).more.counters = Counters::default();
+        }
+        for key in self.exchanges.keys() {
+            if let Some(exchange) = self.exchanges.get_mut(key) {
+                exchange.published = Published::default();
+            }
+        }
+        for key in self.vhosts.keys() {
+            self.vhost_mut(key).published = Published::default();
         }
     }
 
@@ -172,7 +190,7 @@ fn bring_down_stream(queue: &mut Queue, crash: Option<Crash>) {
     let Some(stream) = &mut queue.more.stream else { return };
     stream.retain(|_| false);
     if let (Some(crash), Some(journal)) = (crash, &queue.journal) {
-        stream.log.truncate(journal.kept(crash).0);
+        stream.truncate(journal.kept(crash).0);
     }
     queue.journal = Some(Box::new(Journal::new(Position(stream.log.next_offset()))));
 }

@@ -14,6 +14,7 @@ use crate::rabbitmq::reply_to::{REPLY_TO, is_pseudo_queue, no_reply_consumer};
 use crate::rabbitmq::table::{FieldTable, FieldValue};
 use crate::rabbitmq::transaction::Pending;
 use crate::rabbitmq::user::Access;
+use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +96,7 @@ impl Broker {
         }
         let mut routed = std::mem::take(&mut self.routed);
         self.route(now, caller.vhost, source, &message, &mut routed);
+        self.count_publish(caller.vhost, source, routed.len());
         let channel = self.channel_mut(caller.channel);
         let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
         let delivery_tag = seqno.map(DeliveryTag);
@@ -111,6 +113,26 @@ impl Broker {
         }
         self.routed = routed;
         Ok(delivery_tag)
+    }
+
+    /// A message was published that goes to this many queues.
+    fn count_publish(&mut self, vhost: VHostKey, source: Option<ExchangeKey>, queues: usize) {
+        // Both were just looked at to route it.
+        match source {
+            None => self.vhost_mut(vhost).published.count(queues),
+            Some(source) => {
+                if let Some(exchange) = self.exchanges.get_mut(source) {
+                    exchange.published.count(queues);
+                }
+            }
+        }
+    }
+
+    /// A message of a transaction is published at its commit.
+    pub(super) fn count_pending(&mut self, vhost: VHostKey, message: &Message, queues: usize) {
+        if let Ok(source) = self.source(vhost, message.exchange()) {
+            self.count_publish(vhost, source, queues);
+        }
     }
 
     /// The names of the queues that a message in a transaction goes to: those the
@@ -146,6 +168,10 @@ impl Broker {
         mandatory: bool,
         confirm: Option<DeliveryTag>,
     ) {
+        let tally = &mut self.tally;
+        tally.return_unroutable += u64::from(mandatory);
+        tally.drop_unroutable += u64::from(!mandatory);
+        tally.confirm += u64::from(confirm.is_some());
         if mandatory {
             self.push(ch, Event::Return { code: ReplyCode::NoRoute, message });
         }
@@ -184,6 +210,7 @@ impl Broker {
             let event = Event::Deliver { consumer_tag, delivery_tag, redelivered: false, message };
             self.push(id, event);
         }
+        self.count_publish(caller.vhost, None, 0);
         let confirms = self.channel_mut(caller.channel).confirms.as_mut();
         let delivery_tag = confirms.map(|confirms| DeliveryTag(confirms.publish(0)));
         self.unroutable(caller.id, message, mandatory, delivery_tag);

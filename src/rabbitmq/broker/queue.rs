@@ -13,6 +13,7 @@ use crate::rabbitmq::options::Version;
 use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::reply_to::{self, REPLY_TO, is_pseudo_queue};
 use crate::rabbitmq::settings::{QueueType, check_arguments};
+use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::table::FieldValue;
 use crate::rabbitmq::user::Access;
 use crate::rabbitmq::vhost::VHostKey;
@@ -300,6 +301,7 @@ impl Broker {
             return;
         };
         self.vhost_mut(queue.more.vhost).queues.swap_remove(&queue.more.name);
+        self.tally += MessageStats { publish: 0, ..queue.more.counters.stats() };
         if let Some(owner) = queue.more.owner
             && let Some(connection) = self.connections.get_mut(&owner)
         {

@@ -48,6 +48,11 @@ impl Delayed {
 }
 
 impl Broker {
+    /// How many messages wait at a delayed exchange.
+    pub(in crate::rabbitmq) fn messages_delayed(&self, exchange: ExchangeKey) -> usize {
+        self.delayed.count(exchange)
+    }
+
     /// The exchange that a name stands for; none is the default exchange.
     pub(super) fn source(&self, vhost: VHostKey, name: &str) -> Result<Option<ExchangeKey>, Fault> {
         if name.is_empty() {

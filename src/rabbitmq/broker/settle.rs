@@ -37,6 +37,7 @@ impl Broker {
         if let Some(owner) = self.queues.get_mut(queue) {
             owner.unacked -= 1;
             let is_stream = owner.more.stream.is_some();
+            owner.more.counters.ack += u64::from(is_stream && how == Settle::Ack);
             let unblocked = self.refund(channel, queue, consumer, 1);
             if !is_stream {
                 match how {
@@ -126,6 +127,9 @@ impl Broker {
         };
         owner.unacked -= group.len() as u32;
         let is_stream = owner.more.stream.is_some();
+        if is_stream && how == Settle::Ack {
+            owner.more.counters.ack += group.len() as u64;
+        }
         let unblocked = self.refund(channel, queue, consumer, its_own);
         let entries = group.into_iter().map(|unacked| unacked.entry);
         match how {

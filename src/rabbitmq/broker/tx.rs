@@ -101,6 +101,7 @@ impl Broker {
         let vhost = self.vhost(caller.vhost);
         let found = queues.iter().filter_map(|name| vhost.queues.get(name).copied());
         let queues: Vec<QueueKey> = found.collect();
+        self.count_pending(caller.vhost, &message, queues.len());
         if queues.is_empty() {
             return self.unroutable(caller.id, message, mandatory, None);
         }

@@ -32,6 +32,25 @@ impl Broker {
         }
     }
 
+    /// Says what a vhost is for, and tags it (`add_vhost --description --tags`).
+    /// Only listings and definitions show it.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`].
+    pub fn describe_vhost(
+        &mut self,
+        name: &str,
+        description: &str,
+        tags: &[&str],
+    ) -> Result<(), AdminError> {
+        let key = self.vhost_key(name)?;
+        let vhost = self.vhost_mut(key);
+        vhost.description = description.into();
+        vhost.tags = tags.iter().map(SmolStr::new).collect();
+        Ok(())
+    }
+
     /// Removes a vhost and all that is in it (`delete_vhost`). Connections to it
     /// are closed.
     ///
@@ -50,7 +69,9 @@ impl Broker {
         }
         let exchanges: Vec<_> = self.vhost(key).exchanges.values().copied().collect();
         exchanges.into_iter().for_each(|exchange| self.remove_exchange(exchange));
-        self.vhosts.remove(key);
+        if let Some(vhost) = self.vhosts.remove(key) {
+            self.tally += vhost.published.stats();
+        }
         self.vhost_names.shift_remove(name);
         for user in self.users.values_mut() {
             user.grants.shift_remove(name);
@@ -70,12 +91,17 @@ impl Broker {
         closed.sort_unstable();
         for &id in &closed {
             self.drop_connection(now, id);
-            let fault = Fault::new(ReplyCode::ConnectionForced, why);
-            let error = Box::new(fault.of(super::MethodId::NONE));
-            let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));
-            self.outputs.push_back(Output { connection: id, channel, event });
+            self.say_closed(id, why);
         }
         closed
+    }
+
+    /// Tells a connection why it was closed.
+    pub(super) fn say_closed(&mut self, id: ConnectionId, why: &str) {
+        let fault = Fault::new(ReplyCode::ConnectionForced, why);
+        let error = Box::new(fault.of(super::MethodId::NONE));
+        let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));
+        self.outputs.push_back(Output { connection: id, channel, event });
     }
 
     /// Sets what a vhost may have at most (`set_vhost_limits`).

@@ -1,0 +1,109 @@
+//! `list_bindings`: from exchanges to queues and to other exchanges.
+
+use super::ctl::Column;
+use super::text::Arguments;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::exchange::ExchangeKey;
+use crate::rabbitmq::table::FieldTable;
+use smol_str::SmolStr;
+
+/// What a binding leads to. Queues come before exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DestinationKind {
+    /// A queue.
+    Queue,
+    /// Another exchange, which routes further.
+    Exchange,
+}
+
+impl DestinationKind {
+    /// Its name: `queue` or `exchange`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            DestinationKind::Queue => "queue",
+            DestinationKind::Exchange => "exchange",
+        }
+    }
+}
+
+/// A binding, as `list_bindings` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BindingRow {
+    /// The vhost both ends are in.
+    pub vhost: SmolStr,
+    /// The exchange messages come from; empty for the default exchange.
+    pub source: SmolStr,
+    /// The queue or exchange they go to.
+    pub destination: SmolStr,
+    /// Which of the two the destination is.
+    pub destination_kind: DestinationKind,
+    /// The routing key or pattern.
+    pub routing_key: SmolStr,
+    /// The arguments, in the order of their names.
+    pub arguments: FieldTable,
+}
+
+impl Broker {
+    /// The bindings of all vhosts: in each, first those every queue has to the
+    /// default exchange, then the others by source, routing key, destination and
+    /// arguments.
+    #[must_use]
+    pub fn list_bindings(&self) -> Vec<BindingRow> {
+        let name_of = |source: ExchangeKey| {
+            let exchange = self.exchanges.get(source).expect("a binding's source exists");
+            SmolStr::clone(&exchange.name)
+        };
+        let mut rows = Vec::new();
+        for (_, queue) in self.queues.iter() {
+            let more = &queue.more;
+            let row = |source, routing_key: &SmolStr, arguments: &FieldTable| BindingRow {
+                vhost: more.vhost_name.clone(),
+                source,
+                destination: more.name.clone(),
+                destination_kind: DestinationKind::Queue,
+                routing_key: routing_key.clone(),
+                arguments: arguments.clone(),
+            };
+            rows.push(row(SmolStr::default(), &more.name, &FieldTable::new()));
+            rows.extend(more.bindings.iter().map(|(source, binding)| {
+                row(name_of(*source), &binding.routing_key, &binding.arguments)
+            }));
+        }
+        for (_, exchange) in self.exchanges.iter() {
+            rows.extend(exchange.incoming.iter().map(|(source, binding)| BindingRow {
+                vhost: exchange.vhost_name.clone(),
+                source: name_of(*source),
+                destination: SmolStr::clone(&exchange.name),
+                destination_kind: DestinationKind::Exchange,
+                routing_key: binding.routing_key.clone(),
+                arguments: binding.arguments.clone(),
+            }));
+        }
+        rows.sort_by_cached_key(|row| {
+            let BindingRow { vhost, source, destination, destination_kind, .. } = row.clone();
+            let arguments = row.arguments.to_string();
+            (vhost, source, row.routing_key.clone(), destination, destination_kind, arguments)
+        });
+        rows
+    }
+}
+
+pub(super) const USUAL: &[&str] = &[
+    "source_name",
+    "source_kind",
+    "destination_name",
+    "destination_kind",
+    "routing_key",
+    "arguments",
+];
+
+pub(super) const COLUMNS: &[Column<BindingRow>] = &[
+    ("source_name", |row| row.source.to_string()),
+    ("source_kind", |_| "exchange".to_owned()),
+    ("destination_name", |row| row.destination.to_string()),
+    ("destination_kind", |row| row.destination_kind.name().to_owned()),
+    ("routing_key", |row| row.routing_key.to_string()),
+    ("arguments", |row| Arguments(&row.arguments).to_string()),
+];

@@ -1,0 +1,87 @@
+//! `list_channels`.
+
+use super::ctl::Column;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::confirm::Confirms;
+use crate::rabbitmq::id::ChannelId;
+use smol_str::SmolStr;
+
+/// A channel that is open, as `list_channels` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelRow {
+    /// Which it is.
+    pub id: ChannelId,
+    /// The user of its connection.
+    pub user: SmolStr,
+    /// The vhost of its connection.
+    pub vhost: SmolStr,
+    /// Whether it is transactional (`tx.select`).
+    pub transactional: bool,
+    /// Whether its publishes are confirmed (`confirm.select`).
+    pub confirm: bool,
+    /// Its consumers, one of direct replies included.
+    pub consumer_count: usize,
+    /// Deliveries and fetches that it has not settled.
+    pub messages_unacknowledged: usize,
+    /// Publishes that wait for a commit.
+    pub messages_uncommitted: usize,
+    /// Acknowledgements and rejections that wait for a commit.
+    pub acks_uncommitted: usize,
+    /// Publishes that were not confirmed yet.
+    pub messages_unconfirmed: usize,
+    /// The prefetch count of consumers to come; 0 is no limit.
+    pub prefetch_count: u16,
+    /// The limit of all its consumers together; 0 is no limit.
+    pub global_prefetch_count: u16,
+}
+
+impl Broker {
+    /// The channels that are open, by connection and number.
+    #[must_use]
+    pub fn list_channels(&self) -> Vec<ChannelRow> {
+        let mut rows: Vec<ChannelRow> =
+            self.channels.iter().filter_map(|(_, channel)| self.channel_row(channel)).collect();
+        rows.sort_unstable_by_key(|row| row.id);
+        rows
+    }
+
+    fn channel_row(&self, channel: &Channel) -> Option<ChannelRow> {
+        let options = &self.connections.get(&channel.id.connection)?.options;
+        let transaction = channel.transaction.as_ref();
+        let settled = transaction.into_iter().flat_map(|transaction| &transaction.settled);
+        Some(ChannelRow {
+            id: channel.id,
+            user: options.user.clone(),
+            vhost: options.virtual_host.clone(),
+            transactional: transaction.is_some(),
+            confirm: channel.confirms.is_some(),
+            consumer_count: channel.consumers.len() + usize::from(channel.reply_consumer.is_some()),
+            messages_unacknowledged: channel.unacked.len(),
+            messages_uncommitted: transaction.map_or(0, |t| t.publishes.len()),
+            acks_uncommitted: settled.map(|(_, taken)| taken.len()).sum(),
+            messages_unconfirmed: channel.confirms.as_ref().map_or(0, Confirms::unconfirmed),
+            prefetch_count: channel.prefetch,
+            global_prefetch_count: channel.limiter.limit(),
+        })
+    }
+}
+
+pub(super) const COLUMNS: &[Column<ChannelRow>] = &[
+    ("pid", |row| row.id.to_string()),
+    ("name", |row| row.id.to_string()),
+    ("connection", |row| row.id.connection.to_string()),
+    ("number", |row| row.id.number.to_string()),
+    ("user", |row| row.user.to_string()),
+    ("vhost", |row| row.vhost.to_string()),
+    ("transactional", |row| row.transactional.to_string()),
+    ("confirm", |row| row.confirm.to_string()),
+    ("consumer_count", |row| row.consumer_count.to_string()),
+    ("messages_unacknowledged", |row| row.messages_unacknowledged.to_string()),
+    ("messages_uncommitted", |row| row.messages_uncommitted.to_string()),
+    ("acks_uncommitted", |row| row.acks_uncommitted.to_string()),
+    ("messages_unconfirmed", |row| row.messages_unconfirmed.to_string()),
+    ("prefetch_count", |row| row.prefetch_count.to_string()),
+    ("global_prefetch_count", |row| row.global_prefetch_count.to_string()),
+];

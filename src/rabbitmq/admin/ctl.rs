@@ -1,0 +1,267 @@
+//! `rabbitmqctl -q list_…`: a command as text in, a table as text out.
+//!
+//! A listing is a table of [`Column`]s, each a name and how its cell is made;
+//! what is printed is decided by that table alone. A column the real command has
+//! and a model cannot know (`memory`, `pid`) is unknown here.
+
+use crate::rabbitmq::broker::Broker;
+
+/// A column of a listing: its name, and the text of its cell.
+pub(super) type Column<R> = (&'static str, fn(&R) -> String);
+
+/// A `rabbitmqctl` command that cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CtlError {
+    /// No such command, or not one of the listings that are modelled.
+    #[error(
+        "rabbitmqctl {0}: only the listings are modelled: list_queues, list_exchanges, \
+         list_bindings, list_consumers, list_connections, list_channels, list_policies, \
+         list_operator_policies, list_vhosts, list_users, list_permissions, \
+         list_user_permissions and list_topic_permissions"
+    )]
+    UnknownCommand(String),
+    /// No such column.
+    #[error("Error (argument validation): Info key(s) {0} are not supported")]
+    UnknownColumn(String),
+    /// An option that the listing does not take, or one without its value.
+    #[error("Error (argument validation): Invalid options for this command:\n{0}")]
+    UnknownOption(String),
+    /// More words than the command takes.
+    #[error("Error (argument validation): too many arguments.")]
+    TooManyArguments,
+    /// Fewer words than the command takes.
+    #[error("Error (argument validation): not enough arguments.")]
+    NotEnoughArguments,
+    /// There is no vhost of this name.
+    #[error("Virtual host '{0}' does not exist")]
+    NoSuchVHost(String),
+    /// There is no user of this name.
+    #[error("Error:\n{{:no_such_user, {0:?}}}")]
+    NoSuchUser(String),
+}
+
+/// A command, taken apart.
+struct Command<'a> {
+    name: &'a str,
+    vhost: &'a str,
+    /// Whether the first line names the columns.
+    has_headers: bool,
+    arguments: Vec<&'a str>,
+}
+
+impl<'a> Command<'a> {
+    fn parse(text: &'a str) -> Result<Command<'a>, CtlError> {
+        let mut command =
+            Command { name: "", vhost: "/", has_headers: true, arguments: Vec::new() };
+        let mut words = text.split_whitespace();
+        while let Some(word) = words.next() {
+            match word {
+                "-q" | "--quiet" => {}
+                "-s" | "--silent" | "--no-table-headers" => command.has_headers = false,
+                "-p" | "--vhost" => {
+                    let missing = || CtlError::UnknownOption(format!("{word} : "));
+                    command.vhost = words.next().ok_or_else(missing)?;
+                }
+                _ => match word.strip_prefix("--vhost=") {
+                    Some(vhost) => command.vhost = vhost,
+                    None if word.starts_with('-') => {
+                        return Err(CtlError::UnknownOption(format!("{word} : ")));
+                    }
+                    None if command.name.is_empty() => command.name = word,
+                    None => command.arguments.extend(word.split(',').filter(|w| !w.is_empty())),
+                },
+            }
+        }
+        Ok(command)
+    }
+
+    /// The listing of these rows, with the columns asked for or else the usual
+    /// ones.
+    fn list<R>(&self, rows: &[R], known: &[Column<R>], usual: &[&str]) -> Result<String, CtlError> {
+        let asked = if self.arguments.is_empty() { usual } else { &self.arguments };
+        Ok(self.table(rows, &columns(asked, known)?))
+    }
+
+    /// The listing of a command that takes no columns.
+    fn list_all<R>(&self, rows: &[R], columns: &[Column<R>]) -> Result<String, CtlError> {
+        match self.arguments.is_empty() {
+            true => Ok(self.table(rows, columns)),
+            false => Err(CtlError::TooManyArguments),
+        }
+    }
+
+    fn table<R>(&self, rows: &[R], columns: &[Column<R>]) -> String {
+        if rows.is_empty() {
+            return String::new();
+        }
+        let header: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let cells = |row: &R| columns.iter().map(|(_, cell)| cell(row)).collect::<Vec<String>>();
+        let header = self.has_headers.then_some(header);
+        let lines = header.into_iter().chain(rows.iter().map(cells));
+        lines.map(|cells| cells.join("\t") + "\n").collect()
+    }
+}
+
+/// The columns of these names, each once; all must be known.
+fn columns<R>(asked: &[&str], known: &[Column<R>]) -> Result<Vec<Column<R>>, CtlError> {
+    let mut found: Vec<Column<R>> = Vec::new();
+    let mut unknown = Vec::new();
+    for name in asked {
+        match known.iter().find(|(known, _)| known == name) {
+            None => unknown.push(*name),
+            Some(_) if found.iter().any(|(found, _)| found == name) => {}
+            Some(column) => found.push(*column),
+        }
+    }
+    if unknown.is_empty() { Ok(found) } else { Err(CtlError::UnknownColumn(unknown.join(","))) }
+}
+
+impl Broker {
+    /// What `rabbitmqctl -q` prints for a listing: a line with the columns'
+    /// names, then the rows, with tabs between; nothing at all if there are no
+    /// rows. `list_queues`, `list_exchanges`, `list_bindings`, `list_consumers`,
+    /// `list_connections`, `list_channels` and `list_vhosts` take columns; the
+    /// others are `list_policies`, `list_operator_policies`, `list_users`,
+    /// `list_permissions`, `list_user_permissions USER` and
+    /// `list_topic_permissions`.
+    ///
+    /// Of what belongs to a vhost, those of `/` are shown, or of the one that
+    /// `-p` or `--vhost` names. `-s` and `--no-table-headers` leave the first line
+    /// out. Where the real server prints process identifiers, here stand
+    /// [`ConnectionId`](super::super::ConnectionId)s and
+    /// [`ChannelId`](super::super::ChannelId)s.
+    ///
+    /// ```
+    /// # use stunt_double::rabbitmq::{Broker, BrokerOptions};
+    /// # use stunt_double::{Site, Stream};
+    /// # let mut broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));
+    /// assert_eq!(broker.rabbitmqctl("list_queues name messages_ready")?, "");
+    /// assert!(broker.rabbitmqctl("list_exchanges")?.starts_with("name\ttype\n\tdirect\n"));
+    /// broker.add_vhost("shop");
+    /// assert_eq!(broker.rabbitmqctl("list_vhosts")?, "name\n/\nshop\n");
+    /// assert!(broker.rabbitmqctl("list_exchanges -p shop name")?.contains("\namq.topic\n"));
+    /// # Ok::<(), stunt_double::rabbitmq::CtlError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`CtlError`]. As in the real command, a vhost that does not exist has
+    /// no queues, exchanges, bindings and consumers; for policies and
+    /// permissions it is an error.
+    pub fn rabbitmqctl(&self, command: &str) -> Result<String, CtlError> {
+        let parsed = Command::parse(command)?;
+        let vhost = parsed.vhost;
+        match parsed.name {
+            "list_queues" => {
+                let rows = self.list_queues().into_iter().filter(|row| row.vhost == vhost);
+                let views: Vec<_> = rows.map(|row| super::queue::View::new(self, row)).collect();
+                parsed.list(&views, &super::queue::columns(), &["name", "messages"])
+            }
+            "list_exchanges" => {
+                let mut rows = self.list_exchanges();
+                rows.retain(|row| row.vhost == vhost);
+                parsed.list(&rows, super::exchange::COLUMNS, &["name", "type"])
+            }
+            "list_bindings" => {
+                let mut rows = self.list_bindings();
+                rows.retain(|row| row.vhost == vhost);
+                parsed.list(&rows, super::binding::COLUMNS, super::binding::USUAL)
+            }
+            "list_consumers" => {
+                let mut rows = self.list_consumers();
+                rows.retain(|row| row.vhost == vhost);
+                parsed.list(&rows, super::consumer::COLUMNS, super::consumer::USUAL)
+            }
+            "list_connections" => {
+                let usual = &["pid", "user", "vhost", "state"];
+                parsed.list(&self.list_connections(), super::connection::COLUMNS, usual)
+            }
+            "list_channels" => {
+                let usual = &["pid", "user", "consumer_count", "messages_unacknowledged"];
+                parsed.list(&self.list_channels(), super::channel::COLUMNS, usual)
+            }
+            "list_vhosts" => parsed.list(&self.list_vhosts(), super::vhost::COLUMNS, &["name"]),
+            _ => self.list_without_columns(&parsed, command),
+        }
+    }
+
+    fn list_without_columns(
+        &self,
+        parsed: &Command<'_>,
+        command: &str,
+    ) -> Result<String, CtlError> {
+        let existing = || match self.vhost_key(parsed.vhost) {
+            Ok(_) => Ok(parsed.vhost),
+            Err(_) => Err(CtlError::NoSuchVHost(parsed.vhost.to_owned())),
+        };
+        match parsed.name {
+            "list_policies" | "list_operator_policies" => {
+                let vhost = existing()?;
+                let mut rows = match parsed.name {
+                    "list_policies" => self.list_policies(),
+                    _ => self.list_operator_policies(),
+                };
+                rows.retain(|row| row.vhost == vhost);
+                parsed.list_all(&rows, super::policy::COLUMNS)
+            }
+            "list_users" => parsed.list_all(&self.list_users(), super::user::COLUMNS),
+            "list_permissions" => {
+                let vhost = existing()?;
+                let mut rows = self.list_permissions();
+                rows.retain(|row| row.vhost == vhost);
+                parsed.list_all(&rows, super::user::PERMISSION_COLUMNS)
+            }
+            "list_topic_permissions" => {
+                let vhost = existing()?;
+                let mut rows = self.list_topic_permissions();
+                rows.retain(|row| row.vhost == vhost);
+                parsed.list_all(&rows, super::user::TOPIC_COLUMNS)
+            }
+            "list_user_permissions" => match parsed.arguments[..] {
+                [] => Err(CtlError::NotEnoughArguments),
+                [user] if !self.users.contains_key(user) => {
+                    Err(CtlError::NoSuchUser(user.to_owned()))
+                }
+                [user] => {
+                    let mut rows = self.list_permissions();
+                    rows.retain(|row| row.user == user);
+                    Ok(parsed.table(&rows, super::user::PERMISSIONS_OF_USER_COLUMNS))
+                }
+                _ => Err(CtlError::TooManyArguments),
+            },
+            _ => Err(CtlError::UnknownCommand(command.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: &[Column<u32>] =
+        &[("name", |row| format!("n{row}")), ("type", |_| "direct".to_owned())];
+
+    #[test]
+    fn columns_must_be_known_and_come_once() {
+        let names = |asked: &[&str]| {
+            columns(asked, KNOWN).map(|found| found.iter().map(|c| c.0).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["type", "name", "type"]).unwrap(), ["type", "name"]);
+        assert_eq!(
+            names(&["type", "nonsense", "other"]).unwrap_err().to_string(),
+            "Error (argument validation): Info key(s) nonsense,other are not supported"
+        );
+    }
+
+    #[test]
+    fn options_may_stand_anywhere_and_columns_be_joined_by_commas() {
+        let list = |text| Command::parse(text).unwrap().list(&[1, 2], KNOWN, &["name"]).unwrap();
+        assert_eq!(list("list_x"), "name\nn1\nn2\n");
+        assert_eq!(list("-q list_x name,type -p v"), "name\ttype\nn1\tdirect\nn2\tdirect\n");
+        assert_eq!(list("list_x --no-table-headers type"), "direct\ndirect\n");
+        assert_eq!(Command::parse("list_x --vhost=v").unwrap().vhost, "v");
+        assert!(Command::parse("list_x -p").is_err());
+        assert!(Command::parse("list_x --offline").is_err());
+    }
+}

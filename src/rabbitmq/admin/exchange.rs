@@ -1,0 +1,79 @@
+//! `list_exchanges`.
+
+use super::ctl::Column;
+use super::text::Arguments;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::exchange::{Exchange, ExchangeKey, Kind};
+use crate::rabbitmq::stats::MessageStats;
+use crate::rabbitmq::table::FieldTable;
+use smol_str::SmolStr;
+
+/// An exchange, as `list_exchanges` and the management API's `/api/exchanges`
+/// show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExchangeRow {
+    /// The vhost it is in.
+    pub vhost: SmolStr,
+    /// Its name; empty for the default exchange.
+    pub name: SmolStr,
+    /// Its type.
+    pub kind: &'static str,
+    /// Whether it survives a restart.
+    pub durable: bool,
+    /// Whether it goes when its last binding does.
+    pub auto_delete: bool,
+    /// Whether clients may not publish to it.
+    pub internal: bool,
+    /// Its arguments.
+    pub arguments: FieldTable,
+    /// The policy that counts for it, by name.
+    pub policy: Option<SmolStr>,
+    /// Of a delayed exchange: messages whose time has not come.
+    pub messages_delayed: usize,
+    /// What was published to it so far: `publish_in` and `publish_out`.
+    pub message_stats: MessageStats,
+}
+
+impl Broker {
+    /// The exchanges of all vhosts, by vhost and name.
+    #[must_use]
+    pub fn list_exchanges(&self) -> Vec<ExchangeRow> {
+        let mut rows: Vec<ExchangeRow> =
+            self.exchanges.iter().map(|(key, exchange)| self.exchange_row(key, exchange)).collect();
+        rows.sort_unstable_by(|a, b| (&a.vhost, &a.name).cmp(&(&b.vhost, &b.name)));
+        rows
+    }
+
+    fn exchange_row(&self, key: ExchangeKey, exchange: &Exchange) -> ExchangeRow {
+        let published = match exchange.name.as_str() {
+            "" => self.vhost(exchange.vhost).published,
+            _ => exchange.published,
+        };
+        ExchangeRow {
+            vhost: exchange.vhost_name.clone(),
+            name: SmolStr::clone(&exchange.name),
+            kind: exchange.kind.name(),
+            durable: exchange.durable,
+            auto_delete: exchange.auto_delete,
+            internal: exchange.internal,
+            arguments: exchange.arguments.clone(),
+            policy: exchange.policy.clone(),
+            messages_delayed: match exchange.kind {
+                Kind::Delayed => self.messages_delayed(key),
+                _ => 0,
+            },
+            message_stats: published.stats(),
+        }
+    }
+}
+
+pub(super) const COLUMNS: &[Column<ExchangeRow>] = &[
+    ("name", |row| row.name.to_string()),
+    ("type", |row| row.kind.to_owned()),
+    ("durable", |row| row.durable.to_string()),
+    ("auto_delete", |row| row.auto_delete.to_string()),
+    ("internal", |row| row.internal.to_string()),
+    ("arguments", |row| Arguments(&row.arguments).to_string()),
+    ("policy", |row| row.policy.clone().unwrap_or_default().to_string()),
+];

@@ -1,0 +1,57 @@
+//! Looking at messages without touching them.
+//!
+//! The real server has nothing like it: its management UI gets messages and
+//! puts them back, which marks them as redelivered. A peek marks nothing, takes
+//! nothing, and is no use of the queue.
+
+use super::AdminError;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::message::Message;
+use crate::rabbitmq::stream::with_offset;
+use std::sync::Arc;
+
+/// A message that is ready in a queue, as a delivery would show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeekedMessage {
+    /// Its place in the queue: 0 is the next to be delivered. Of a stream, its
+    /// offset.
+    pub position: u64,
+    /// Whether a delivery would be flagged as redelivered.
+    pub redelivered: bool,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+impl Broker {
+    /// The next `n` messages that are ready in a queue, in the order in which
+    /// they would be delivered; fewer if there are fewer. Of a stream, its
+    /// oldest. Nothing changes by it.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`], [`AdminError::NoSuchQueue`].
+    pub fn peek(
+        &self,
+        vhost: &str,
+        queue: &str,
+        n: usize,
+    ) -> Result<Vec<PeekedMessage>, AdminError> {
+        let key = self.existing_queue(vhost, queue)?;
+        let queue = self.queues.get(key).expect("a name is that of a live queue");
+        if let Some(stream) = &queue.more.stream {
+            let offsets = stream.log.first_offset()..stream.log.next_offset();
+            let peeked = offsets.take(n).filter_map(|offset| {
+                let message = Arc::new(with_offset(&stream.log.read(offset)?, offset));
+                Some(PeekedMessage { position: offset, redelivered: false, message })
+            });
+            return Ok(peeked.collect());
+        }
+        let peeked = queue.ready.iter().take(n).zip(0..).map(|(entry, position)| PeekedMessage {
+            position,
+            redelivered: entry.redelivered(),
+            message: queue.more.delivery_counts.shown(entry),
+        });
+        Ok(peeked.collect())
+    }
+}

@@ -1,0 +1,270 @@
+//! `list_queues`.
+//!
+//! What costs nothing to know stands in a [`QueueRow`]; what takes a walk over
+//! all messages of the queue, and over those that clients hold, in
+//! [`QueueContents`], which is made only when it is asked for.
+
+use super::AdminError;
+use super::ctl::Column;
+use super::text::Arguments;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::message::Message;
+use crate::rabbitmq::policy::merged;
+use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::settings::QueueType;
+use crate::rabbitmq::stats::MessageStats;
+use crate::rabbitmq::table::FieldTable;
+use smol_str::SmolStr;
+use std::cell::OnceCell;
+
+/// A queue, as `list_queues` and the management API's `/api/queues` show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueRow {
+    /// The vhost it is in.
+    pub vhost: SmolStr,
+    /// Its name.
+    pub name: SmolStr,
+    /// Its type.
+    pub queue_type: QueueType,
+    /// Whether it survives a restart.
+    pub durable: bool,
+    /// Whether it goes when its last consumer does.
+    pub auto_delete: bool,
+    /// Whether it belongs to one connection.
+    pub exclusive: bool,
+    /// The connection it belongs to, if it is exclusive.
+    pub owner: Option<ConnectionId>,
+    /// Its arguments.
+    pub arguments: FieldTable,
+    /// The policy that counts for it, by name.
+    pub policy: Option<SmolStr>,
+    /// The operator policy that counts for it, by name.
+    pub operator_policy: Option<SmolStr>,
+    /// What the two policies set together; its arguments are not looked at.
+    pub effective_policy_definition: FieldTable,
+    /// The channel and the tag of its exclusive consumer.
+    pub exclusive_consumer: Option<(ChannelId, SmolStr)>,
+    /// The channel and the tag of the consumer that gets the messages, of a
+    /// queue with a single active consumer.
+    pub single_active_consumer: Option<(ChannelId, SmolStr)>,
+    /// Messages ready for delivery.
+    pub messages_ready: usize,
+    /// Messages delivered and not acknowledged.
+    pub messages_unacknowledged: usize,
+    /// Bytes of the bodies of ready messages; of a stream, of its records.
+    pub message_bytes_ready: u64,
+    /// Its consumers.
+    pub consumers: usize,
+    /// What happened to its messages so far.
+    pub message_stats: MessageStats,
+}
+
+impl QueueRow {
+    /// All its messages, ready or not.
+    #[must_use]
+    pub fn messages(&self) -> usize {
+        self.messages_ready + self.messages_unacknowledged
+    }
+}
+
+/// What the messages of a queue amount to, those that clients hold included.
+/// Of a stream, whose messages nobody takes away, those that clients hold count
+/// for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueContents {
+    /// Messages that would survive a restart: persistent ones in a durable
+    /// queue.
+    pub messages_persistent: usize,
+    /// Bytes of all bodies.
+    pub message_bytes: u64,
+    /// Bytes of the bodies of ready messages.
+    pub message_bytes_ready: u64,
+    /// Bytes of the bodies of unacknowledged messages.
+    pub message_bytes_unacknowledged: u64,
+    /// Bytes of the bodies of messages that would survive a restart.
+    pub message_bytes_persistent: u64,
+    /// The `timestamp` of its oldest message, ready or not, in seconds since
+    /// the Unix epoch, if that has one.
+    pub head_message_timestamp: Option<u64>,
+}
+
+impl Broker {
+    /// The queues of all vhosts, by vhost and name.
+    #[must_use]
+    pub fn list_queues(&self) -> Vec<QueueRow> {
+        let mut rows: Vec<QueueRow> =
+            self.queues.iter().map(|(_, queue)| self.queue_row(queue)).collect();
+        rows.sort_unstable_by(|a, b| (&a.vhost, &a.name).cmp(&(&b.vhost, &b.name)));
+        rows
+    }
+
+    fn queue_row(&self, queue: &Queue) -> QueueRow {
+        let more = &queue.more;
+        let [policy, operator_policy] = more.policies.clone();
+        let consumer = |key: Option<_>| {
+            let consumer = self.consumers.get(key?)?;
+            Some((self.channels.get(consumer.channel)?.id, consumer.tag.clone()))
+        };
+        let vhost = self.vhost(more.vhost);
+        let defined = |name: &Option<SmolStr>, operator: bool| {
+            let of = if operator { &vhost.operator_policies } else { &vhost.policies };
+            of.get(name.as_ref()?)
+        };
+        let streamed = more.stream.as_ref().map_or(0, |stream| stream.log.bytes());
+        QueueRow {
+            vhost: more.vhost_name.clone(),
+            name: more.name.clone(),
+            queue_type: more.kind,
+            durable: queue.durable(),
+            auto_delete: more.auto_delete,
+            exclusive: more.owner.is_some(),
+            owner: more.owner,
+            arguments: more.arguments.clone(),
+            effective_policy_definition: merged(
+                defined(&policy, false),
+                defined(&operator_policy, true),
+            ),
+            policy,
+            operator_policy,
+            exclusive_consumer: consumer(more.exclusive_consumer),
+            single_active_consumer: consumer(queue.single_active()),
+            messages_ready: queue.ready_count() as usize,
+            messages_unacknowledged: queue.unacked as usize,
+            message_bytes_ready: queue.ready.bytes() + streamed,
+            consumers: queue.consumer_count(),
+            message_stats: more.counters.stats(),
+        }
+    }
+
+    /// What the messages of a queue amount to. Looks at every message.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`], [`AdminError::NoSuchQueue`].
+    pub fn queue_contents(&self, vhost: &str, queue: &str) -> Result<QueueContents, AdminError> {
+        let key = self.existing_queue(vhost, queue)?;
+        Ok(self.contents(key))
+    }
+
+    /// The queue of this name.
+    pub(super) fn existing_queue(&self, vhost: &str, queue: &str) -> Result<QueueKey, AdminError> {
+        let found = self.vhost(self.vhost_key(vhost)?).queues.get(queue).copied();
+        let (vhost, queue) = (vhost.to_owned(), queue.to_owned());
+        found.ok_or(AdminError::NoSuchQueue { vhost, queue })
+    }
+
+    /// The messages ready and unacknowledged of the queue of this name, in the
+    /// oldest vhost that has one.
+    pub(crate) fn message_counts(&self, queue: &str) -> Option<(usize, usize)> {
+        let named = |key: &_| self.vhost(*key).queues.get(queue);
+        let queue = self.queues.get(*self.vhost_names.values().find_map(named)?)?;
+        Some((queue.ready_count() as usize, queue.unacked as usize))
+    }
+
+    fn contents(&self, key: QueueKey) -> QueueContents {
+        let mut contents = QueueContents::default();
+        let Some(queue) = self.queues.get(key) else { return contents };
+        let mut oldest = None;
+        let mut look = |message: &Message, position| {
+            let bytes = message.body().len() as u64;
+            contents.message_bytes += bytes;
+            if queue.durable() && queue.keeps(message) {
+                contents.messages_persistent += 1;
+                contents.message_bytes_persistent += bytes;
+            }
+            if oldest.is_none_or(|oldest| position < oldest) {
+                oldest = Some(position);
+                contents.head_message_timestamp = message.properties().timestamp();
+            }
+            bytes
+        };
+        let (mut ready, mut unacknowledged) = (0, 0);
+        for entry in queue.ready.iter() {
+            ready += look(&entry.message, entry.position().0);
+        }
+        match &queue.more.stream {
+            Some(stream) => {
+                let offsets = stream.log.first_offset()..stream.log.next_offset();
+                for (offset, message) in offsets.filter_map(|o| Some((o, stream.log.read(o)?))) {
+                    ready += look(&message, offset);
+                }
+            }
+            None => {
+                for unacked in self.held_by_clients().filter(|unacked| unacked.queue == key) {
+                    unacknowledged += look(&unacked.entry.message, unacked.entry.position().0);
+                }
+            }
+        }
+        contents.message_bytes_ready = ready;
+        contents.message_bytes_unacknowledged = unacknowledged;
+        contents
+    }
+}
+
+/// A queue as its cells are made from it.
+pub(super) struct View<'a> {
+    broker: &'a Broker,
+    row: QueueRow,
+    contents: OnceCell<QueueContents>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(broker: &'a Broker, row: QueueRow) -> View<'a> {
+        View { broker, row, contents: OnceCell::new() }
+    }
+
+    fn contents(&self) -> &QueueContents {
+        let QueueRow { vhost, name, .. } = &self.row;
+        self.contents.get_or_init(|| {
+            self.broker.queue_contents(vhost, name).expect("a row is that of a queue that exists")
+        })
+    }
+
+    /// A cell that only classic queues fill.
+    fn of_contents(&self, part: impl FnOnce(&QueueContents) -> u64) -> String {
+        match self.row.queue_type {
+            QueueType::Classic => part(self.contents()).to_string(),
+            QueueType::Quorum | QueueType::Stream => String::new(),
+        }
+    }
+}
+
+/// The text of what may be missing.
+fn optional(cell: Option<impl ToString>) -> String {
+    cell.map_or_else(String::new, |cell| cell.to_string())
+}
+
+pub(super) fn columns<'a>() -> [Column<View<'a>>; 21] {
+    [
+        ("name", |v| v.row.name.to_string()),
+        ("durable", |v| v.row.durable.to_string()),
+        ("auto_delete", |v| v.row.auto_delete.to_string()),
+        ("arguments", |v| Arguments(&v.row.arguments).to_string()),
+        ("policy", |v| optional(v.row.policy.as_ref())),
+        ("exclusive", |v| match v.row.queue_type {
+            QueueType::Classic => v.row.exclusive.to_string(),
+            QueueType::Quorum | QueueType::Stream => String::new(),
+        }),
+        ("owner_pid", |v| optional(v.row.owner)),
+        ("exclusive_consumer_pid", |v| optional(v.row.exclusive_consumer.as_ref().map(|c| c.0))),
+        ("exclusive_consumer_tag", |v| optional(v.row.exclusive_consumer.as_ref().map(|c| &c.1))),
+        ("messages_ready", |v| v.row.messages_ready.to_string()),
+        ("messages_unacknowledged", |v| v.row.messages_unacknowledged.to_string()),
+        ("messages", |v| v.row.messages().to_string()),
+        ("messages_persistent", |v| v.of_contents(|c| c.messages_persistent as u64)),
+        ("message_bytes", |v| v.of_contents(|c| c.message_bytes)),
+        ("message_bytes_ready", |v| v.of_contents(|c| c.message_bytes_ready)),
+        ("message_bytes_unacknowledged", |v| v.of_contents(|c| c.message_bytes_unacknowledged)),
+        ("message_bytes_persistent", |v| v.of_contents(|c| c.message_bytes_persistent)),
+        ("head_message_timestamp", |v| match v.row.queue_type {
+            QueueType::Classic => optional(v.contents().head_message_timestamp),
+            QueueType::Quorum | QueueType::Stream => String::new(),
+        }),
+        ("consumers", |v| v.row.consumers.to_string()),
+        ("state", |_| "running".to_owned()),
+        ("type", |v| v.row.queue_type.name().to_owned()),
+    ]
+}

@@ -1,0 +1,125 @@
+//! `list_users`, and who may do what: `list_permissions`,
+//! `list_user_permissions`, `list_topic_permissions`.
+
+use super::ctl::Column;
+use super::text::tags;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::user::{Permissions, UserLimits};
+use smol_str::SmolStr;
+
+/// A user, as `list_users` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserRow {
+    /// Its name.
+    pub name: SmolStr,
+    /// Its tags, such as `administrator`.
+    pub tags: Vec<SmolStr>,
+    /// What it may have at most.
+    pub limits: UserLimits,
+}
+
+/// What a user may touch in a vhost, as `list_permissions` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PermissionRow {
+    /// The vhost.
+    pub vhost: SmolStr,
+    /// The user.
+    pub user: SmolStr,
+    /// Which names it may touch.
+    pub permissions: Permissions,
+}
+
+/// Which routing keys a user may use at a topic exchange, as
+/// `list_topic_permissions` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopicPermissionRow {
+    /// The vhost.
+    pub vhost: SmolStr,
+    /// The user.
+    pub user: SmolStr,
+    /// The exchange.
+    pub exchange: SmolStr,
+    /// Routing keys it may publish with.
+    pub write: SmolStr,
+    /// Routing keys it may bind with.
+    pub read: SmolStr,
+}
+
+impl Broker {
+    /// The users, by name.
+    #[must_use]
+    pub fn list_users(&self) -> Vec<UserRow> {
+        let mut rows: Vec<UserRow> = self
+            .users
+            .iter()
+            .map(|(name, user)| UserRow {
+                name: name.clone(),
+                tags: user.tags.clone(),
+                limits: user.limits,
+            })
+            .collect();
+        rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        rows
+    }
+
+    /// The permissions in all vhosts, by vhost and user.
+    #[must_use]
+    pub fn list_permissions(&self) -> Vec<PermissionRow> {
+        let mut rows = Vec::new();
+        for (name, user) in &self.users {
+            rows.extend(user.grants.iter().map(|(vhost, grant)| PermissionRow {
+                vhost: vhost.clone(),
+                user: name.clone(),
+                permissions: grant.permissions.clone(),
+            }));
+        }
+        rows.sort_unstable_by(|a, b| (&a.vhost, &a.user).cmp(&(&b.vhost, &b.user)));
+        rows
+    }
+
+    /// The topic permissions in all vhosts, by vhost, user and exchange.
+    #[must_use]
+    pub fn list_topic_permissions(&self) -> Vec<TopicPermissionRow> {
+        let mut rows = Vec::new();
+        for (name, user) in &self.users {
+            rows.extend(user.topics.iter().map(|((vhost, exchange), grant)| TopicPermissionRow {
+                vhost: vhost.clone(),
+                user: name.clone(),
+                exchange: exchange.clone(),
+                write: grant.permissions.write.clone(),
+                read: grant.permissions.read.clone(),
+            }));
+        }
+        rows.sort_unstable_by(|a, b| {
+            (&a.vhost, &a.user, &a.exchange).cmp(&(&b.vhost, &b.user, &b.exchange))
+        });
+        rows
+    }
+}
+
+pub(super) const COLUMNS: &[Column<UserRow>] =
+    &[("user", |row| row.name.to_string()), ("tags", |row| tags(&row.tags))];
+
+pub(super) const PERMISSION_COLUMNS: &[Column<PermissionRow>] = &[
+    ("user", |row| row.user.to_string()),
+    ("configure", |row| row.permissions.configure.to_string()),
+    ("write", |row| row.permissions.write.to_string()),
+    ("read", |row| row.permissions.read.to_string()),
+];
+
+pub(super) const PERMISSIONS_OF_USER_COLUMNS: &[Column<PermissionRow>] = &[
+    ("vhost", |row| row.vhost.to_string()),
+    ("configure", |row| row.permissions.configure.to_string()),
+    ("write", |row| row.permissions.write.to_string()),
+    ("read", |row| row.permissions.read.to_string()),
+];
+
+pub(super) const TOPIC_COLUMNS: &[Column<TopicPermissionRow>] = &[
+    ("user", |row| row.user.to_string()),
+    ("exchange", |row| row.exchange.to_string()),
+    ("write", |row| row.write.to_string()),
+    ("read", |row| row.read.to_string()),
+];

@@ -1,0 +1,48 @@
+//! `list_vhosts`.
+
+use super::ctl::Column;
+use super::text::tags;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::vhost::VHostLimits;
+use smol_str::SmolStr;
+
+/// A vhost, as `list_vhosts` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VHostRow {
+    /// Its name.
+    pub name: SmolStr,
+    /// What it is for; mostly empty.
+    pub description: SmolStr,
+    /// Its tags; mostly none.
+    pub tags: Vec<SmolStr>,
+    /// What it may have at most.
+    pub limits: VHostLimits,
+}
+
+impl Broker {
+    /// The vhosts, by name.
+    #[must_use]
+    pub fn list_vhosts(&self) -> Vec<VHostRow> {
+        let mut rows: Vec<VHostRow> = self
+            .vhosts
+            .iter()
+            .map(|(_, vhost)| VHostRow {
+                name: vhost.name.clone(),
+                description: vhost.description.clone(),
+                tags: vhost.tags.clone(),
+                limits: vhost.limits,
+            })
+            .collect();
+        rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        rows
+    }
+}
+
+pub(super) const COLUMNS: &[Column<VHostRow>] = &[
+    ("name", |row| row.name.to_string()),
+    ("description", |row| row.description.to_string()),
+    ("tags", |row| tags(&row.tags)),
+    ("tracing", |_| "false".to_owned()),
+    ("default_queue_type", |_| "undefined".to_owned()),
+];
