@@ -84,15 +84,6 @@ impl Start {
     }
 }
 
-/// The message as it is delivered, with its offset in the header
-/// `x-stream-offset`.
-pub(crate) fn with_offset(message: &Message, offset: u64) -> Message {
-    let mut headers = message.properties().headers().cloned().unwrap_or_default();
-    headers.remove("CC");
-    headers.insert("x-stream-offset", i64::try_from(offset).unwrap_or(i64::MAX));
-    message.with_properties(message.properties().clone().with_headers(headers))
-}
-
 impl Stream {
     pub(crate) fn readers(&self) -> usize {
         self.readers.len()

@@ -15,7 +15,7 @@ use crate::rabbitmq::quorum::UNLIMITED_PREFETCH;
 use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::stream::Start;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::table::{FieldTable, FieldValue};
 use crate::rabbitmq::transaction::Settle;
 use crate::rabbitmq::unacked::Unacked;
 use crate::rabbitmq::user::Access;
@@ -493,19 +493,26 @@ fn check_consume_arguments(
             value.type_name()
         )));
     }
-    if kind == QueueType::Stream && arguments.get("x-priority").is_some() {
+    if let Some(value) = arguments.get("x-cancel-on-ha-failover")
+        && !matches!(value, FieldValue::Bool(_))
+    {
         return Err(Fault::precondition(format!(
-            "invalid arg 'x-priority' for {what} of queue type {}",
-            kind.module()
+            "invalid arg 'x-cancel-on-ha-failover' for {what}: {{unacceptable_type,{}}}",
+            value.type_name()
         )));
     }
-    if arguments.get("x-stream-offset").is_some() && kind != QueueType::Stream {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-stream-offset' for {what} of queue type {}",
+    let foreign: &[&str] = match kind {
+        QueueType::Classic => &["x-stream-offset"],
+        QueueType::Quorum => &["x-cancel-on-ha-failover", "x-stream-offset"],
+        QueueType::Stream => &["x-cancel-on-ha-failover", "x-priority"],
+    };
+    match foreign.iter().find(|name| arguments.get(name).is_some()) {
+        None => Ok(()),
+        Some(name) => Err(Fault::precondition(format!(
+            "invalid arg '{name}' for {what} of queue type {}",
             kind.module()
-        )));
+        ))),
     }
-    Ok(())
 }
 
 /// Where a consumer of a stream begins, which must have a prefetch count.

@@ -70,6 +70,7 @@ impl Broker {
             self.expire(now, key);
             self.touch_unused(now, key);
         }
+        self.retry_kept_letters(now);
         if let Some(at) = self.delayed.next() {
             self.timers.set(at, Timer::Delayed);
         }

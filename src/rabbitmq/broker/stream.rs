@@ -8,7 +8,7 @@ use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::{Entry, Message, Position};
 use crate::rabbitmq::method::Event;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::stream::{Retention, with_offset};
+use crate::rabbitmq::stream::Retention;
 use crate::rabbitmq::unacked::Unacked;
 use smallvec::SmallVec;
 use std::sync::Arc;
