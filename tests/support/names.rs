@@ -35,6 +35,8 @@ impl Names {
         if line.starts_with("connection.close ") {
             line = line.replace("' is down\"", "' is deleted\"");
         }
+        // The order of a table of processes.
+        line = line.replace("\"AMQPLAIN PLAIN\"", "\"PLAIN AMQPLAIN\"");
         replace_word(&line, "cluster_name:S=", "rabbit@localhost", |c| c != ',')
     }
 

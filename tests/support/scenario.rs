@@ -468,7 +468,7 @@ pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
     let mut files: Vec<(String, PathBuf, String)> = entries
         .map(|entry| entry.expect("the recordings are there").path())
         .filter_map(|file| {
-            let name = file.file_stem()?.to_str()?.to_owned();
+            let name = file.file_name()?.to_str()?.strip_suffix(".txt")?.to_owned();
             let text = std::fs::read_to_string(&file).ok()?;
             name.contains(&only).then_some((name, file, text))
         })
