@@ -101,3 +101,23 @@ fn a_process_that_stands_still_is_dead_to_the_broker() {
     sim.run_for(Duration::from_secs(31)).expect_reached();
     assert_eq!(rabbit.messages_ready("tasks"), Some(1));
 }
+
+#[test]
+fn a_node_that_never_acknowledges_hears_of_it_after_half_an_hour() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("forgetful", rabbit.clone(), async |node, rabbit| {
+        let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+        channel.queue_declare("tasks", QueueOptions::default()).await?;
+        channel.basic_publish("", "tasks", Properties::default(), "forgotten")?;
+        let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
+        let _task = tasks.next().await.unwrap()?;
+        // It waits for the next, which is not to come: nothing else happens.
+        let error = tasks.next().await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("delivery acknowledgement on channel 1 timed out"));
+        assert_eq!(node.now().since_start(), Duration::from_secs(30 * 60));
+        Ok::<(), Error>(())
+    });
+    sim.run().expect_done();
+    assert_eq!(rabbit.messages_ready("tasks"), Some(1));
+}
