@@ -31,6 +31,8 @@ mod admin;
 mod channel;
 mod confirm;
 mod consumer;
+#[cfg(feature = "definitions")]
+mod definitions;
 mod glue;
 mod inbox;
 mod session;
