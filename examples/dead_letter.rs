@@ -71,8 +71,10 @@ async fn wait(channel: &Channel, order: &Delivery, failures: usize) -> Result<()
         properties: order.properties().clone(),
         ..Publish::new("retry", failures.to_string(), order.body().clone())
     };
-    channel.publish_and_confirm(publish).await?;
-    order.ack()
+    match channel.publish_and_confirm(publish).await?.is_ack() {
+        true => order.ack(),
+        false => order.nack(true),
+    }
 }
 
 async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {

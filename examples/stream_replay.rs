@@ -38,7 +38,7 @@ async fn bank(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
             properties: Properties::default().with_timestamp_at(node.now()),
             ..Publish::new("", "payments", payment.to_string())
         };
-        channel.publish_and_confirm(publish).await?;
+        assert!(channel.publish_and_confirm(publish).await?.is_ack());
         node.sleep(Duration::from_secs(60)).await;
     }
     Ok(())

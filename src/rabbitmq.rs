@@ -1,24 +1,71 @@
 //! RabbitMQ, as a value: a broker for AMQP 0-9-1 that opens no socket and reads
 //! no clock.
 //!
-//! The model is RabbitMQ 3.10.8 with one vhost and classic queues, down to
-//! reply codes and texts. [`Broker`] tells how it is driven. Inside:
+//! The model is RabbitMQ 3.10.8, down to reply codes and texts. There are three
+//! ways in, each made of the next:
+//!
+//! - in a [world](crate::sim): [`start`] a broker, and a node opens a [`Connection`]
+//!   to it, with latency, partitions and deaths;
+//! - as bytes: [`wire::ByteServer`] speaks AMQP 0-9-1;
+//! - as a machine: [`Broker`] has every method of AMQP as a typed one, and is told
+//!   the time.
+//!
+//! Inside:
 //!
 //! ```text
 //!  publish ─▶ exchange ─▶ queue ──────────────▶ channel ─▶ deliver
 //!             (bindings)  (backlog, ring of     (unacked table,
-//!                          consumers, journal)   limits, confirms)
+//!                   ▲      consumers, journal)   limits, confirms)
+//!                   └──────── dead letters
 //! ```
 //!
-//! - An *exchange* answers which queues a message goes to.
-//! - A *queue* keeps messages in order of position and hands each to the next
-//!   consumer in its ring; a durable one has a *journal*, which knows what a
-//!   crash would leave.
+//! - An *exchange* answers where a message goes: to queues, and on to exchanges.
+//! - A *queue* keeps messages in order and hands each to the next consumer in its
+//!   ring; a durable one has a *journal*, which knows what a crash would leave. A
+//!   *quorum* queue counts how often a message came back; a *stream* keeps what was
+//!   consumed. Arguments and [policies](Policy) say how long messages live, how many
+//!   there may be and where they go when they die.
 //! - A *channel* holds what was handed out until it is settled, and counts the
-//!   publishes it must confirm.
+//!   publishes it must confirm, or keeps them in a transaction.
+//! - *Vhosts*, *users*, limits, alarms and listings are an administrator's: methods
+//!   of [`Broker`], which a test in a world reaches through
+//!   [`ServiceHandle::with`](crate::sim::ServiceHandle::with).
 //!
-//! What RabbitMQ can do and this model cannot yet (dead letters, length limits,
-//! priorities, …) is refused with 540 `NOT_IMPLEMENTED`, never ignored.
+//! # Restart, kill, loss of power
+//!
+//! In a world, [`restart`](crate::sim::ServiceHandle::restart) stops a broker in good
+//! order, [`crash`](crate::sim::ServiceHandle::crash) kills its process and
+//! [`lose_power`](crate::sim::ServiceHandle::lose_power) takes what was not synced, too.
+//! Durable queues keep their persistent messages: all, those that were written,
+//! those that were synced. A confirm of 3.10 follows the sync; [`Version`] tells
+//! what is otherwise in 4.
+//!
+//! # Where it differs from the real server
+//!
+//! - *Time*: messages and queues expire, and consumers time out, at the very
+//!   moment; the server looks a little later, for consumers once a minute. An
+//!   idle connection's heartbeats are counted from its opening.
+//! - *Order*: what is a race on the server has one deterministic answer. A burst
+//!   that arrives at one instant is confirmed in one; a message goes to several
+//!   queues in the order in which they were declared; queues that a channel's
+//!   shared limit held up go on in the order in which they were refused; of several
+//!   channels that die together, a quorum queue hears of the last one first.
+//!   Listings are sorted. Every message of a stream is a chunk of its own.
+//! - *Single active consumer*: where 3.10.8 crashes (the active one leaves with a
+//!   backlog), the next takes over, as later versions do.
+//! - *Quorum queues and streams* are those of one node: replication, membership and
+//!   leader locators are accepted and mean nothing. A quorum queue that refuses
+//!   publishes notices at once that it is short enough again.
+//! - *Plugins*: `x-consistent-hash`, `x-random` and `x-delayed-message` exchanges are
+//!   there without being enabled. The hash of a header that is an array or a table
+//!   is not the server's. `x-delayed-message` follows the plugin's documentation.
+//! - *Texts*: an exchange type that does not exist is `unknown`, or `invalid` if its
+//!   name is a word that the server knows from elsewhere; only the likely ones are in
+//!   the list. Patterns are regular expressions without look-around.
+//! - *Alarms* are set by the test; nothing raises them by itself.
+//! - *Users* are checked by their passwords alone; there are no other mechanisms than
+//!   `PLAIN` and `AMQPLAIN`, and no OAuth.
+//! - The [wire] has a list of its own.
 
 mod admin;
 mod arena;

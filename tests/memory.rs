@@ -6,9 +6,10 @@
 use bytes::Bytes;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
+use std::time::Duration;
 use stunt_double::rabbitmq::{
-    BindOptions, Broker, BrokerOptions, ChannelId, ConnectionOptions, ExchangeOptions, Properties,
-    Publish, QueueOptions,
+    BindOptions, Broker, BrokerOptions, ChannelId, ConnectionOptions, ExchangeOptions, FieldTable,
+    Properties, Publish, QueueOptions,
 };
 use stunt_double::{Instant, Site, Stream};
 
@@ -46,6 +47,29 @@ fn bytes_per_message(queues: usize) -> usize {
     (used.bytes_allocated - used.bytes_deallocated) / MESSAGES
 }
 
+/// Bytes in use for each message of a stream.
+fn bytes_per_message_of_a_stream() -> usize {
+    let names = Stream::calm(Site::new("test.names"), 0);
+    let mut broker = Broker::new(BrokerOptions::default(), names);
+    broker.connection_open(NOW, CHANNEL.connection, ConnectionOptions::default()).unwrap();
+    broker.channel_open(NOW, CHANNEL).unwrap();
+    let arguments = FieldTable::new().with("x-queue-type", "stream");
+    let options = QueueOptions { durable: true, arguments, ..Default::default() };
+    broker.queue_declare(NOW, CHANNEL, "stream", options).unwrap();
+    let region = Region::new(ALLOCATOR);
+    for i in 0..MESSAGES as u64 {
+        let properties = Properties::default().persistent();
+        let body = Bytes::from(vec![7; BODY]);
+        let publish = Publish { properties, ..Publish::new("", "stream", body) };
+        // A thousand a second.
+        let now = NOW + Duration::from_millis(i);
+        broker.basic_publish(now, CHANNEL, publish).unwrap();
+    }
+    let used = region.change();
+    drop(broker);
+    (used.bytes_allocated - used.bytes_deallocated) / MESSAGES
+}
+
 #[test]
 fn a_queued_message_is_small_and_fanout_shares_it() {
     let one = bytes_per_message(1);
@@ -54,5 +78,8 @@ fn a_queued_message_is_small_and_fanout_shares_it() {
     let further_queue = (eleven - one) / 10;
     println!("{beyond_body} bytes beyond the body, {further_queue} for each further queue");
     assert!(beyond_body <= 128, "{beyond_body} bytes beyond the body");
+    let streamed = bytes_per_message_of_a_stream() - BODY;
+    println!("{streamed} bytes beyond the body in a stream");
+    assert!(streamed <= 64, "{streamed} bytes beyond the body in a stream");
     assert!(further_queue <= 48, "{further_queue} bytes for each further queue");
 }

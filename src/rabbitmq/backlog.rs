@@ -28,7 +28,100 @@ struct Rest {
     /// Requeued messages that belong inside the line.
     returned: BTreeMap<Position, Entry>,
     /// The levels above 0, from 1 on.
-    levels: Vec<Backlog>,
+    levels: Vec<Level>,
+    /// Which of them hold something, a bit each.
+    filled: [u64; 4],
+    /// How many messages they hold together.
+    len: usize,
+}
+
+/// The messages of one priority.
+#[derive(Debug, Default)]
+struct Level {
+    line: VecDeque<Entry>,
+    returned: BTreeMap<Position, Entry>,
+}
+
+impl Rest {
+    /// The highest level that holds something, as an index of `levels`.
+    fn highest(&self) -> Option<usize> {
+        if self.len == 0 {
+            return None;
+        }
+        let word = self.filled.iter().rposition(|word| *word != 0)?;
+        Some(word * 64 + self.filled[word].ilog2() as usize)
+    }
+
+    /// The level of a message of this priority, as an index of `levels`: what is
+    /// above the highest counts as the highest. None is the lowest.
+    fn level_of(&self, entry: &Entry) -> Option<usize> {
+        usize::from(entry.priority()).min(self.levels.len()).checked_sub(1)
+    }
+
+    /// A level that gets a message.
+    fn fill(&mut self, level: usize) -> &mut Level {
+        self.filled[level / 64] |= 1 << (level % 64);
+        self.len += 1;
+        &mut self.levels[level]
+    }
+
+    fn pop(&mut self, level: usize) -> Option<Entry> {
+        let place = &mut self.levels[level];
+        let entry = pop(&mut place.line, &mut place.returned);
+        self.len -= 1;
+        if place.line.is_empty() && place.returned.is_empty() {
+            self.filled[level / 64] &= !(1 << (level % 64));
+        }
+        entry
+    }
+}
+
+/// The older of two heads.
+fn front<'a>(
+    line: &'a VecDeque<Entry>,
+    returned: &'a BTreeMap<Position, Entry>,
+) -> Option<&'a Entry> {
+    let front = line.front();
+    let Some((position, first)) = returned.first_key_value() else { return front };
+    front.filter(|front| front.position() < *position).or(Some(first))
+}
+
+/// Takes the older of two heads.
+fn pop(line: &mut VecDeque<Entry>, returned: &mut BTreeMap<Position, Entry>) -> Option<Entry> {
+    if let Some(first) = returned.first_entry()
+        && line.front().is_none_or(|front| *first.key() < front.position())
+    {
+        return Some(first.remove());
+    }
+    line.pop_front()
+}
+
+/// Puts an entry where it was: at an end of the line, or else among the
+/// returned, which it is given back for.
+fn put_back(line: &mut VecDeque<Entry>, entry: Entry) -> Option<Entry> {
+    let position = entry.position();
+    if line.front().is_none_or(|front| position < front.position()) {
+        line.push_front(entry);
+    } else if line.back().is_none_or(|back| position > back.position()) {
+        line.push_back(entry);
+    } else {
+        return Some(entry);
+    }
+    None
+}
+
+/// Both in order of position.
+fn merged<'a>(
+    line: &'a VecDeque<Entry>,
+    returned: Option<&'a BTreeMap<Position, Entry>>,
+) -> impl Iterator<Item = &'a Entry> {
+    let mut line = line.iter().peekable();
+    let mut returned = returned.into_iter().flat_map(BTreeMap::values).peekable();
+    std::iter::from_fn(move || match (line.peek(), returned.peek()) {
+        (Some(a), Some(b)) if b.position() < a.position() => returned.next(),
+        (None, _) => returned.next(),
+        _ => line.next(),
+    })
 }
 
 impl Backlog {
@@ -36,38 +129,24 @@ impl Backlog {
     pub(crate) fn with_levels(levels: u8) -> Backlog {
         let mut backlog = Backlog::default();
         if levels > 0 {
-            let levels = (0..levels).map(|_| Backlog::default()).collect();
-            backlog.rest = Some(Box::new(Rest { returned: BTreeMap::new(), levels }));
+            let levels = (0..levels).map(|_| Level::default()).collect();
+            backlog.rest = Some(Box::new(Rest { levels, ..Rest::default() }));
         }
         backlog
     }
 
     pub(crate) fn len(&self) -> usize {
-        let rest = self.rest.as_ref().map_or(0, |rest| {
-            rest.returned.len() + rest.levels.iter().map(Backlog::len).sum::<usize>()
-        });
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.returned.len() + rest.len);
         self.line.len() + rest
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.line.is_empty() && self.rest.as_ref().is_none_or(|_| self.len() == 0)
+        self.len() == 0
     }
 
     /// The bytes of all bodies together.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    /// The level a message of this priority belongs to: what is above the
-    /// highest counts as the highest.
-    fn level_mut(&mut self, priority: u8) -> &mut Backlog {
-        let levels = self.rest.as_ref().map_or(0, |rest| rest.levels.len());
-        let level = usize::from(priority).min(levels);
-        if level == 0 {
-            return self;
-        }
-        let rest = self.rest.as_mut().expect("what has levels has a rest");
-        &mut rest.levels[level - 1]
     }
 
     /// Whether messages go by priority.
@@ -78,60 +157,41 @@ impl Backlog {
     /// Adds a message whose position is higher than any before.
     pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += entry.message.body().len() as u64;
-        match self.has_levels() {
-            true => self.level_mut(entry.priority()).line.push_back(entry),
-            false => self.line.push_back(entry),
+        if let Some(rest) = &mut self.rest
+            && let Some(level) = rest.level_of(&entry)
+        {
+            rest.fill(level).line.push_back(entry);
+        } else {
+            self.line.push_back(entry);
         }
-    }
-
-    /// The level whose turn it is.
-    fn highest(&self) -> &Backlog {
-        let Some(rest) = &self.rest else { return self };
-        rest.levels.iter().rev().find(|level| !level.is_empty()).unwrap_or(self)
     }
 
     /// The next message.
     pub(crate) fn front(&self) -> Option<&Entry> {
-        self.highest().front_of_level()
-    }
-
-    fn front_of_level(&self) -> Option<&Entry> {
-        let front = self.line.front();
-        let Some((position, first)) = self.rest.as_ref().and_then(|r| r.returned.first_key_value())
-        else {
-            return front;
-        };
-        front.filter(|front| front.position() < *position).or(Some(first))
+        let Some(rest) = &self.rest else { return self.line.front() };
+        match rest.highest() {
+            Some(level) => front(&rest.levels[level].line, &rest.levels[level].returned),
+            None => front(&self.line, &rest.returned),
+        }
     }
 
     /// Takes the next message out.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
-        let entry = self.pop_highest()?;
+        let entry = match &mut self.rest {
+            None => self.line.pop_front(),
+            Some(rest) => match rest.highest() {
+                Some(level) => rest.pop(level),
+                None => {
+                    let entry = pop(&mut self.line, &mut rest.returned);
+                    if rest.returned.is_empty() && rest.levels.is_empty() {
+                        self.rest = None;
+                    }
+                    entry
+                }
+            },
+        }?;
         self.bytes -= entry.message.body().len() as u64;
         Some(entry)
-    }
-
-    fn pop_highest(&mut self) -> Option<Entry> {
-        let Some(rest) = &mut self.rest else { return self.line.pop_front() };
-        match rest.levels.iter_mut().rev().find(|level| !level.is_empty()) {
-            Some(level) => level.pop_of_level(),
-            None => self.pop_of_level(),
-        }
-    }
-
-    fn pop_of_level(&mut self) -> Option<Entry> {
-        let front = self.line.front().map(Entry::position);
-        if let Some(rest) = &mut self.rest
-            && let Some(first) = rest.returned.first_entry()
-            && front.is_none_or(|front| *first.key() < front)
-        {
-            let entry = first.remove();
-            if rest.returned.is_empty() && rest.levels.is_empty() {
-                self.rest = None;
-            }
-            return Some(entry);
-        }
-        self.line.pop_front()
     }
 
     /// Puts messages back where they were. They come in order of position.
@@ -139,22 +199,18 @@ impl Backlog {
         // From the youngest to the oldest, each is likely to be a new front.
         for entry in entries.into_iter().rev() {
             self.bytes += entry.message.body().len() as u64;
-            let level = match self.has_levels() {
-                true => self.level_mut(entry.priority()),
-                false => &mut *self,
-            };
-            level.restore_in_level(entry);
-        }
-    }
-
-    fn restore_in_level(&mut self, entry: Entry) {
-        let position = entry.position();
-        if self.line.front().is_none_or(|front| position < front.position()) {
-            self.line.push_front(entry);
-        } else if self.line.back().is_none_or(|back| position > back.position()) {
-            self.line.push_back(entry);
-        } else {
-            self.rest.get_or_insert_default().returned.insert(position, entry);
+            let level = self.rest.as_ref().and_then(|rest| rest.level_of(&entry));
+            if let Some(rest) = &mut self.rest
+                && let Some(level) = level
+            {
+                let level = rest.fill(level);
+                if let Some(entry) = put_back(&mut level.line, entry) {
+                    level.returned.insert(entry.position(), entry);
+                }
+            } else if let Some(entry) = put_back(&mut self.line, entry) {
+                let rest = self.rest.get_or_insert_default();
+                rest.returned.insert(entry.position(), entry);
+            }
         }
     }
 
@@ -171,18 +227,10 @@ impl Backlog {
 
     /// The messages, in the order in which they go out.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        let levels = self.rest.iter().flat_map(|rest| rest.levels.iter().rev());
-        levels.chain(std::iter::once(self)).flat_map(Backlog::iter_level)
-    }
-
-    fn iter_level(&self) -> impl Iterator<Item = &Entry> {
-        let mut line = self.line.iter().peekable();
-        let mut returned = self.rest.iter().flat_map(|rest| rest.returned.values()).peekable();
-        std::iter::from_fn(move || match (line.peek(), returned.peek()) {
-            (Some(a), Some(b)) if b.position() < a.position() => returned.next(),
-            (None, _) => returned.next(),
-            _ => line.next(),
-        })
+        let rest = self.rest.as_deref();
+        let levels = rest.into_iter().flat_map(|rest| rest.levels.iter().rev());
+        let above = levels.flat_map(|level| merged(&level.line, Some(&level.returned)));
+        above.chain(merged(&self.line, rest.map(|rest| &rest.returned)))
     }
 }
 

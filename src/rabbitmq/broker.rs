@@ -14,6 +14,7 @@ mod access;
 mod alarm;
 mod basic;
 mod connection;
+mod consume;
 mod dead_letter;
 #[cfg(feature = "definitions")]
 mod definitions;
@@ -134,7 +135,8 @@ struct Caller {
 /// Timers of one moment fire in this order: those of queues, by their slots,
 /// which is the order of declaration as long as no queue was deleted, and of one
 /// queue messages expire, then it writes to disk, then it expires itself; then
-/// those of channels, of connections, and delayed messages.
+/// those of channels, of connections, delayed messages, and dead letters that
+/// are tried again.
 ///
 /// ```
 /// use stunt_double::rabbitmq::{
@@ -189,6 +191,8 @@ pub struct Broker {
     delayed: Delayed,
     /// Messages that died and were not published again yet.
     dead_letters: VecDeque<DeadLetter>,
+    /// Those that found no queue and whose own keep them.
+    kept_letters: Vec<DeadLetter>,
 
     outputs: VecDeque<Output>,
     /// Channels with confirms ready to send, in the order they got ready.
@@ -233,6 +237,7 @@ impl Broker {
             reply_names: IndexMap::default(),
             delayed: Delayed::default(),
             dead_letters: VecDeque::new(),
+            kept_letters: Vec::new(),
             outputs: VecDeque::new(),
             confirming: Vec::new(),
             committed: Vec::new(),

@@ -31,6 +31,7 @@ mod admin;
 mod channel;
 mod confirm;
 mod consumer;
+mod declare;
 #[cfg(feature = "definitions")]
 mod definitions;
 mod glue;

@@ -13,6 +13,8 @@
 //! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
 
 use super::message::Message;
+use super::options::Version;
+use super::queue::QueueKey;
 use super::table::{FieldTable, FieldValue};
 use super::vhost::VHostKey;
 use crate::Instant;
@@ -49,13 +51,25 @@ pub(crate) struct DeadLetter {
     pub(crate) queue: SmolStr,
     pub(crate) exchange: SmolStr,
     pub(crate) routing_key: Option<SmolStr>,
+    /// Set if the queue keeps it until it finds a queue.
+    pub(crate) keeper: Option<QueueKey>,
 }
 
 impl DeadLetter {
     /// The message as it is published again, to an exchange of this name.
-    pub(crate) fn published(&self, now: Instant, exchange: Arc<SmolStr>) -> Message {
+    pub(crate) fn published(
+        &self,
+        now: Instant,
+        exchange: Arc<SmolStr>,
+        version: Version,
+    ) -> Message {
         let mut headers = self.message.properties().headers().cloned().unwrap_or_default();
         self.record_death(now, &mut headers);
+        if version == Version::V4 {
+            headers.insert("x-last-death-reason", self.reason.name());
+            headers.insert("x-last-death-queue", self.queue.as_str());
+            headers.insert("x-last-death-exchange", self.message.exchange().as_str());
+        }
         let mut properties = self.message.properties().clone();
         if self.routing_key.is_some() {
             headers.remove("CC");

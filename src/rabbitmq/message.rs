@@ -73,7 +73,12 @@ impl Message {
 
     /// The same message with other properties.
     pub(crate) fn with_properties(&self, properties: Properties) -> Message {
-        Message { properties, ..self.clone() }
+        Message {
+            exchange: Arc::clone(&self.exchange),
+            routing_key: self.routing_key.clone(),
+            properties,
+            body: self.body.clone(),
+        }
     }
 }
 

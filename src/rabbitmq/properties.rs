@@ -6,11 +6,14 @@
 //!
 //! Source: AMQP 0-9-1, section 1.8 (class basic).
 
-use super::table::FieldTable;
+use super::table::{FieldTable, FieldValue};
 use crate::Instant;
 use smol_str::SmolStr;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
+
+/// The header that says where in a stream a message is.
+const OFFSET: SmolStr = SmolStr::new_static("x-stream-offset");
 
 /// The properties of a message; made by chaining setters.
 ///
@@ -34,6 +37,12 @@ pub struct Properties {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct More {
     headers: Option<FieldTable>,
+    /// Kept apart again, since headers often come alone.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rest {
     timestamp: Option<u64>,
     content_type: Option<SmolStr>,
     content_encoding: Option<SmolStr>,
@@ -59,6 +68,10 @@ impl Properties {
         Arc::make_mut(self.more.get_or_insert_default())
     }
 
+    fn rest_mut(&mut self) -> &mut Rest {
+        self.more_mut().rest.get_or_insert_default()
+    }
+
     /// A number that differs where two sets of properties do.
     pub(crate) fn fingerprint(&self) -> u64 {
         let inline = [self.delivery_mode, self.priority].map(|part| part.map_or(256, u64::from));
@@ -71,6 +84,13 @@ impl Properties {
         part: impl FnOnce(&'a More) -> Option<&'a T>,
     ) -> Option<&'a T> {
         self.more.as_deref().and_then(part)
+    }
+
+    fn rest<'a, T: ?Sized>(
+        &'a self,
+        part: impl FnOnce(&'a Rest) -> Option<&'a T>,
+    ) -> Option<&'a T> {
+        self.more.as_deref().and_then(|more| more.rest.as_deref()).and_then(part)
     }
 
     /// `delivery-mode` 2: in a durable queue the message survives a restart.
@@ -104,7 +124,7 @@ impl Properties {
     /// `timestamp`: seconds since the Unix epoch.
     #[must_use]
     pub fn with_timestamp(mut self, seconds: u64) -> Properties {
-        self.more_mut().timestamp = Some(seconds);
+        self.rest_mut().timestamp = Some(seconds);
         self
     }
 
@@ -117,28 +137,28 @@ impl Properties {
     /// `content-type`: a MIME type.
     #[must_use]
     pub fn with_content_type(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().content_type = Some(value.into());
+        self.rest_mut().content_type = Some(value.into());
         self
     }
 
     /// `content-encoding`: a MIME encoding.
     #[must_use]
     pub fn with_content_encoding(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().content_encoding = Some(value.into());
+        self.rest_mut().content_encoding = Some(value.into());
         self
     }
 
     /// `correlation-id`: which request this answers.
     #[must_use]
     pub fn with_correlation_id(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().correlation_id = Some(value.into());
+        self.rest_mut().correlation_id = Some(value.into());
         self
     }
 
     /// `reply-to`: the queue an answer is wanted in.
     #[must_use]
     pub fn with_reply_to(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().reply_to = Some(value.into());
+        self.rest_mut().reply_to = Some(value.into());
         self
     }
 
@@ -147,42 +167,42 @@ impl Properties {
     /// queue; a requeue does not start it anew.
     #[must_use]
     pub fn with_expiration(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().expiration = Some(value.into());
+        self.rest_mut().expiration = Some(value.into());
         self
     }
 
     /// `message-id`: the application's name for the message.
     #[must_use]
     pub fn with_message_id(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().message_id = Some(value.into());
+        self.rest_mut().message_id = Some(value.into());
         self
     }
 
     /// `type`: the application's name for what kind of message it is.
     #[must_use]
     pub fn with_type(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().kind = Some(value.into());
+        self.rest_mut().kind = Some(value.into());
         self
     }
 
     /// `user-id`: checked against the connection's user on publish.
     #[must_use]
     pub fn with_user_id(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().user_id = Some(value.into());
+        self.rest_mut().user_id = Some(value.into());
         self
     }
 
     /// `app-id`: the publishing application.
     #[must_use]
     pub fn with_app_id(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().app_id = Some(value.into());
+        self.rest_mut().app_id = Some(value.into());
         self
     }
 
     /// `cluster-id`: deprecated by AMQP, carried along.
     #[must_use]
     pub fn with_cluster_id(mut self, value: impl Into<SmolStr>) -> Properties {
-        self.more_mut().cluster_id = Some(value.into());
+        self.rest_mut().cluster_id = Some(value.into());
         self
     }
 
@@ -213,81 +233,99 @@ impl Properties {
     /// See [`Properties::with_timestamp`].
     #[must_use]
     pub fn timestamp(&self) -> Option<u64> {
-        self.more(|more| more.timestamp.as_ref()).copied()
+        self.rest(|rest| rest.timestamp.as_ref()).copied()
     }
 
     /// See [`Properties::with_content_type`].
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
-        self.more(|more| more.content_type.as_deref())
+        self.rest(|rest| rest.content_type.as_deref())
     }
 
     /// See [`Properties::with_content_encoding`].
     #[must_use]
     pub fn content_encoding(&self) -> Option<&str> {
-        self.more(|more| more.content_encoding.as_deref())
+        self.rest(|rest| rest.content_encoding.as_deref())
     }
 
     /// See [`Properties::with_correlation_id`].
     #[must_use]
     pub fn correlation_id(&self) -> Option<&str> {
-        self.more(|more| more.correlation_id.as_deref())
+        self.rest(|rest| rest.correlation_id.as_deref())
     }
 
     /// See [`Properties::with_reply_to`].
     #[must_use]
     pub fn reply_to(&self) -> Option<&str> {
-        self.more(|more| more.reply_to.as_deref())
+        self.rest(|rest| rest.reply_to.as_deref())
     }
 
     /// See [`Properties::with_expiration`].
     #[must_use]
     pub fn expiration(&self) -> Option<&str> {
-        self.more(|more| more.expiration.as_deref())
+        self.rest(|rest| rest.expiration.as_deref())
     }
 
     /// See [`Properties::with_message_id`].
     #[must_use]
     pub fn message_id(&self) -> Option<&str> {
-        self.more(|more| more.message_id.as_deref())
+        self.rest(|rest| rest.message_id.as_deref())
     }
 
     /// The property `type`; see [`Properties::with_type`].
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
-        self.more(|more| more.kind.as_deref())
+        self.rest(|rest| rest.kind.as_deref())
     }
 
     /// See [`Properties::with_user_id`].
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
-        self.more(|more| more.user_id.as_deref())
+        self.rest(|rest| rest.user_id.as_deref())
     }
 
     /// See [`Properties::with_app_id`].
     #[must_use]
     pub fn app_id(&self) -> Option<&str> {
-        self.more(|more| more.app_id.as_deref())
+        self.rest(|rest| rest.app_id.as_deref())
     }
 
     /// See [`Properties::with_cluster_id`].
     #[must_use]
     pub fn cluster_id(&self) -> Option<&str> {
-        self.more(|more| more.cluster_id.as_deref())
+        self.rest(|rest| rest.cluster_id.as_deref())
     }
 
     /// The same without `expiration`, and with other headers.
     pub(crate) fn dead(mut self, headers: FieldTable) -> Properties {
         let more = self.more_mut();
-        more.expiration = None;
         more.headers = Some(headers);
+        if let Some(rest) = &mut more.rest {
+            rest.expiration = None;
+        }
+        self
+    }
+
+    /// The same with an offset in the header `x-stream-offset`, and without the
+    /// header `CC`.
+    pub(crate) fn streamed(mut self, offset: u64) -> Properties {
+        let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
+        match self.more_mut().headers.as_mut() {
+            None => self.more_mut().headers = Some(FieldTable::single(OFFSET, offset)),
+            Some(headers) => {
+                headers.remove("CC");
+                headers.insert(OFFSET, offset);
+            }
+        }
         self
     }
 
     /// Takes the header `BCC` away and keeps the routing keys it held.
     pub(crate) fn hide_bcc(&mut self, keys: Vec<SmolStr>) {
         let more = self.more_mut();
-        more.bcc = keys;
+        if !keys.is_empty() || more.rest.is_some() {
+            more.rest.get_or_insert_default().bcc = keys;
+        }
         if let Some(headers) = &mut more.headers {
             headers.remove("BCC");
         }
@@ -295,7 +333,7 @@ impl Properties {
 
     /// The routing keys of a `BCC` header that was taken away.
     pub(crate) fn bcc(&self) -> &[SmolStr] {
-        self.more.as_deref().map_or(&[], |more| &more.bcc)
+        self.rest(|rest| Some(rest.bcc.as_slice())).unwrap_or_default()
     }
 
     /// Whether any property but the delivery mode and the priority is set.

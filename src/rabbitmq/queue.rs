@@ -91,6 +91,8 @@ pub(crate) struct More {
     pub(crate) delivery_counts: DeliveryCounts,
     /// Set for a stream.
     pub(crate) stream: Option<Box<Stream>>,
+    /// Of a quorum queue: dead letters it keeps until they find a queue.
+    pub(crate) kept_dead_letters: u64,
     /// Of a quorum queue at its limit: whether it refuses new messages.
     refuses_publishes: bool,
     /// Of a quorum queue: the last place given to a message that came back.
@@ -228,6 +230,7 @@ impl Queue {
             expiries: Expiries::default(),
             delivery_counts: DeliveryCounts::default(),
             stream: (kind == QueueType::Stream).then(Box::default),
+            kept_dead_letters: 0,
             refuses_publishes: false,
             next_front: 0,
             counters: Counters::default(),
@@ -280,7 +283,8 @@ impl Queue {
     /// below its limit again.
     pub(crate) fn look_at_length(&mut self) {
         let settings = &self.more.settings;
-        let (length, bytes) = (self.ready.len() as u64, self.ready.bytes());
+        let length = self.ready.len() as u64 + self.more.kept_dead_letters;
+        let bytes = self.ready.bytes();
         let both = [(settings.max_length, length), (settings.max_length_bytes, bytes)];
         let mut set = both.into_iter().filter_map(|(max, is)| Some((max?, is)));
         let is_over = set.clone().any(|(max, is)| is > max);

@@ -82,6 +82,8 @@ pub(crate) struct Settings {
     pub(crate) overflow: Overflow,
     pub(crate) dead_letter_exchange: Option<SmolStr>,
     pub(crate) dead_letter_routing_key: Option<SmolStr>,
+    /// Whether a dead letter that finds no queue is kept (`at-least-once`).
+    pub(crate) keeps_dead_letters: bool,
     pub(crate) delivery_limit: Option<u64>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
@@ -101,16 +103,22 @@ impl Settings {
         let integer = |key: &str| get(key)?.as_integer().and_then(|n| u64::try_from(n).ok());
         let time = |key: &str| integer(key).map(Duration::from_millis);
         let text = |key: &str| get(key)?.as_str().map(SmolStr::from);
+        let overflow = match get("overflow").and_then(FieldValue::as_str) {
+            Some("reject-publish") => Overflow::RejectPublish,
+            Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
+            _ => Overflow::DropHead,
+        };
+        // The strategy asks for this overflow, or is no different.
+        let strategy = text("dead-letter-strategy");
+        let keeps_dead_letters =
+            strategy.as_deref() == Some("at-least-once") && overflow == Overflow::RejectPublish;
         Settings {
+            keeps_dead_letters,
             message_ttl: time("message-ttl"),
             expires: time("expires"),
             max_length: integer("max-length"),
             max_length_bytes: integer("max-length-bytes"),
-            overflow: match get("overflow").and_then(FieldValue::as_str) {
-                Some("reject-publish") => Overflow::RejectPublish,
-                Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
-                _ => Overflow::DropHead,
-            },
+            overflow,
             dead_letter_exchange: text("dead-letter-exchange"),
             dead_letter_routing_key: text("dead-letter-routing-key"),
             delivery_limit: integer("delivery-limit"),

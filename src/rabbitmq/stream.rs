@@ -22,11 +22,14 @@ use crate::Instant;
 use indexmap::IndexMap;
 pub(crate) use log::{Log, Retention};
 use rustc_hash::FxBuildHasher;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     pub(crate) log: Log,
+    /// The message that was appended last: who reads along needs no log.
+    newest: Option<(u64, Arc<Message>)>,
     /// In the order in which they came; the offset each reads next.
     readers: IndexMap<ConsumerKey, u64, FxBuildHasher>,
 }
@@ -81,15 +84,6 @@ impl Start {
     }
 }
 
-/// The message as it is delivered, with its offset in the header
-/// `x-stream-offset`.
-pub(crate) fn with_offset(message: &Message, offset: u64) -> Message {
-    let mut headers = message.properties().headers().cloned().unwrap_or_default();
-    headers.remove("CC");
-    headers.insert("x-stream-offset", i64::try_from(offset).unwrap_or(i64::MAX));
-    message.with_properties(message.properties().clone().with_headers(headers))
-}
-
 impl Stream {
     pub(crate) fn readers(&self) -> usize {
         self.readers.len()
@@ -118,17 +112,39 @@ impl Stream {
         self.readers.retain(|&consumer, _| stays(consumer));
     }
 
-    /// The offset a consumer reads next, if there is a message there.
-    pub(crate) fn next_for(&mut self, consumer: ConsumerKey) -> Option<u64> {
+    /// The message a consumer reads next, if there is one; it has read on then.
+    pub(crate) fn read_next(&mut self, consumer: ConsumerKey) -> Option<(u64, Message)> {
         let next = self.readers.get_mut(&consumer)?;
-        *next = (*next).max(self.log.first_offset());
-        (*next < self.log.next_offset()).then_some(*next)
+        if *next >= self.log.next_offset() {
+            return None;
+        }
+        let offset = (*next).max(self.log.first_offset());
+        let message = match &self.newest {
+            Some((newest, message)) if *newest == offset => {
+                let properties = message.properties().clone().streamed(offset);
+                message.with_properties(properties)
+            }
+            _ => self.log.read(offset)?,
+        };
+        *next = offset + 1;
+        Some((offset, message))
     }
 
-    /// A consumer has read on.
-    pub(crate) fn advance(&mut self, consumer: ConsumerKey) {
-        if let Some(next) = self.readers.get_mut(&consumer) {
-            *next += 1;
-        }
+    /// A message comes in; gives its offset. The oldest segments may go.
+    pub(crate) fn append(
+        &mut self,
+        now: Instant,
+        message: &Arc<Message>,
+        retention: Retention,
+    ) -> u64 {
+        let offset = self.log.append(now, message, retention);
+        self.newest = Some((offset, Arc::clone(message)));
+        offset
+    }
+
+    /// Forgets what comes after this offset, as a crash does.
+    pub(crate) fn truncate(&mut self, next: u64) {
+        self.newest = None;
+        self.log.truncate(next);
     }
 }

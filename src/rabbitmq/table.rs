@@ -324,6 +324,11 @@ impl FieldTable {
         FieldTable(Vec::new())
     }
 
+    /// A table with one field, and no room for more.
+    pub(crate) fn single(name: SmolStr, value: FieldValue) -> FieldTable {
+        FieldTable(vec![(name, value)])
+    }
+
     /// The table with a field more, or with a new value for it.
     #[must_use]
     pub fn with(mut self, name: impl Into<SmolStr>, value: impl Into<FieldValue>) -> FieldTable {

@@ -1,6 +1,7 @@
 //! What the real server answered, played to ours: every file in `recorded` is a
 //! conversation with RabbitMQ 3.10.8, written down by `tests/real/rabbitmq`.
 
+use crate::amqp::{Decoder, encode};
 use crate::ours::Ours;
 use crate::scenario::{difference, files, play};
 
@@ -16,4 +17,29 @@ fn ours_answers_what_rabbitmq_answered() {
     }
     let all = same + differ.len();
     assert!(differ.is_empty(), "{} of {all} differ:\n{}", differ.len(), differ.join("\n"));
+}
+
+#[test]
+fn a_line_is_the_same_after_a_journey_through_bytes() {
+    let mut lines = 0;
+    for (name, _, recorded) in files() {
+        for line in recorded.lines().filter(|line| line.starts_with(['>', '<'])) {
+            let is_sent = line.starts_with('>');
+            let Some((target, line)) = line[2..].split_once(' ') else { continue };
+            let channel = target.split_once('.').map_or(0, |(_, channel)| channel.parse().unwrap());
+            let whole = !line.starts_with("basic.publish") || line.contains(" | body ");
+            let is_raw = ["raw", "frame", "header", "body"].iter().any(|raw| line.starts_with(raw));
+            if line == "closed" || is_raw || !whole {
+                continue;
+            }
+            let bytes = encode(channel, line).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let decoded = Decoder::default().feed(&bytes).unwrap();
+            let [(on, again)] = &decoded[..] else { panic!("{name}: {line}: {decoded:?}") };
+            assert_eq!(encode(*on, again).unwrap(), bytes, "{name}: {line}");
+            // A client's line may say it otherwise.
+            assert!(is_sent || again == line, "{name}: {line}, and then {again}");
+            lines += 1;
+        }
+    }
+    assert!(lines > 0);
 }

@@ -26,10 +26,17 @@
 //! - `restart`, `kill`: the broker stops, cleanly or not, and starts again
 //! - `ctl …`: a command of `rabbitmqctl`, its words in single quotes if need be
 //!
+//! Before it is recorded, a line may begin with `!` for `>`: if it closes the channel or
+//! the connection, lines follow that open it again.
+//!
 //! Names that are made up are numbered in the order they appear, times in `x-death`
 //! are 0, the node is `rabbit@localhost`.
 
+#[path = "names.rs"]
+mod names;
+
 use crate::amqp::{Decoder, encode};
+use names::Names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -137,6 +144,8 @@ struct Player<'a> {
     connections: BTreeMap<String, Connection>,
     names: Names,
     silence: u32,
+    /// Answers are not waited for.
+    together: bool,
     written: Vec<String>,
     /// What was declared, in the words that delete it.
     made: BTreeSet<String>,
@@ -148,7 +157,8 @@ impl<'a> Player<'a> {
         let slow = slow.iter().any(|kind| scenario.contains(kind));
         let silence = side.silence().unwrap_or(0) * if slow { LONGER } else { 1 };
         let (connections, names) = (BTreeMap::new(), Names::default());
-        Player { side, connections, names, silence, written: Vec::new(), made: BTreeSet::new() }
+        let (written, made) = (Vec::new(), BTreeSet::new());
+        Player { side, connections, names, silence, together: false, written, made }
     }
 
     fn at_once(&self) -> bool {
@@ -156,20 +166,56 @@ impl<'a> Player<'a> {
     }
 
     fn lines(&mut self, scenario: &str) -> Result<()> {
-        let mut together = false;
         for line in scenario.lines().filter(|line| !line.starts_with("< ")) {
-            self.written.push(line.to_owned());
-            let done = if let Some(line) = line.strip_prefix("> ") {
-                self.send(line)
-            } else if let Some(line) = line.strip_prefix("= ") {
-                together = line == "together";
-                self.happen(line)
-            } else {
-                continue;
+            let played = match line.strip_prefix("! ") {
+                Some(line) => self.send_and_reopen(line),
+                None => self.line(line),
             };
-            let done = if together { done } else { done.and_then(|()| self.settle()) };
-            done.map_err(|why| format!("{why}, in {line}"))?;
+            played.map_err(|why| format!("{why}, in {line}"))?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &str) -> Result<()> {
+        self.written.push(line.to_owned());
+        if let Some(line) = line.strip_prefix("> ") {
+            self.send(line)?;
+        } else if let Some(line) = line.strip_prefix("= ") {
+            self.together = line == "together";
+            self.happen(line)?;
+        } else {
+            return Ok(());
+        }
+        if !self.together {
+            self.settle()?;
             self.write_answers();
+        }
+        Ok(())
+    }
+
+    /// What a `!` stands for.
+    fn send_and_reopen(&mut self, line: &str) -> Result<()> {
+        let target = line.split(' ').next().unwrap_or_default();
+        let name = target.split('.').next().unwrap_or_default();
+        let before = self.connections.get(name).map(|c| c.open.clone()).unwrap_or_default();
+        let first = self.written.len();
+        self.line(&format!("> {line}"))?;
+        let answered = |what: &str| self.written[first..].iter().any(|l| l.starts_with(what));
+        let (failed, broken) = (
+            answered(&format!("< {target} channel.close ")),
+            answered(&format!("< {name}.0 connection.close ")),
+        );
+        if failed {
+            self.line(&format!("> {target} channel.close-ok"))?;
+            self.line(&format!("> {target} channel.open"))?;
+        } else if broken || !self.connections.contains_key(name) {
+            if self.connections.contains_key(name) {
+                self.line(&format!("> {name}.0 connection.close-ok"))?;
+            }
+            self.line(&format!("= connect {name}"))?;
+            for channel in before {
+                self.line(&format!("> {name}.{channel} channel.open"))?;
+            }
         }
         Ok(())
     }
@@ -413,82 +459,6 @@ fn duration(text: &str) -> Result<Duration> {
     Ok(unit * number.parse().map_err(|_| format!("no duration {text}"))?)
 }
 
-/// What a real server's names are called here, in the order they appeared.
-#[derive(Debug, Default)]
-pub(crate) struct Names(Vec<(String, String)>);
-
-/// How names begin that are made up, and what follows.
-const MADE_UP: [(&str, Option<usize>); 3] =
-    [("amq.gen-", Some(22)), ("amq.ctag-", Some(22)), ("amq.rabbitmq.reply-to.", None)];
-
-impl Names {
-    /// With the names as they are written down, and without moments.
-    pub(crate) fn normal(&mut self, line: &str) -> String {
-        let mut line = line.to_owned();
-        for (prefix, length) in MADE_UP {
-            let mut from = 0;
-            while let Some(at) = line[from..].find(prefix).map(|at| at + from) {
-                let rest = &line[at + prefix.len()..];
-                let is_part = |c: char| c.is_ascii_alphanumeric() || "-_+/=.".contains(c);
-                let part = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-                from = at + prefix.len() + part;
-                if length.is_some_and(|length| length != part) || part < 3 {
-                    continue;
-                }
-                let name = self.name(prefix, &line[at..from]);
-                // With signs that call for quotation marks.
-                let quoted = line[..at].ends_with('"') && line[from..].starts_with('"');
-                let quotes = usize::from(quoted);
-                line.replace_range(at - quotes..from + quotes, &name);
-                from = at - quotes + name.len();
-            }
-        }
-        line = replace_word(&line, "time:T=", "0", |c| c.is_ascii_digit());
-        replace_word(&line, "cluster_name:S=", "rabbit@localhost", |c| c != ',')
-    }
-
-    fn name(&mut self, prefix: &str, real: &str) -> String {
-        if let Some((name, _)) = self.0.iter().find(|(_, known)| known == real) {
-            return name.clone();
-        }
-        let number = self.0.iter().filter(|(name, _)| name.starts_with(prefix)).count() + 1;
-        self.0.push((format!("{prefix}{number}"), real.to_owned()));
-        format!("{prefix}{number}")
-    }
-
-    /// With the real names.
-    pub(crate) fn real(&self, line: &str) -> String {
-        let mut line = line.to_owned();
-        for (name, real) in &self.0 {
-            let mut from = 0;
-            while let Some(at) = line[from..].find(name).map(|at| at + from) {
-                from = at + name.len();
-                if line[from..].starts_with(|c: char| c.is_ascii_alphanumeric()) {
-                    continue;
-                }
-                line.replace_range(at..from, &format!("\"{real}\""));
-                from = at + real.len() + 2;
-            }
-        }
-        line
-    }
-
-    fn queues(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with(MADE_UP[0].0))
-    }
-}
-
-/// With another text behind each place where it says `before`.
-fn replace_word(line: &str, before: &str, by: &str, is_part: impl Fn(char) -> bool) -> String {
-    let mut parts = line.split(before);
-    let mut replaced = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|c| !is_part(c)).unwrap_or(part.len());
-        replaced.extend([before, by, &part[end..]]);
-    }
-    replaced
-}
-
 /// All recordings, or those in whose names `STUNT_DOUBLE_SCENARIO` occurs: their
 /// names, where they are, and what they say.
 pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
@@ -498,7 +468,7 @@ pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
     let mut files: Vec<(String, PathBuf, String)> = entries
         .map(|entry| entry.expect("the recordings are there").path())
         .filter_map(|file| {
-            let name = file.file_stem()?.to_str()?.to_owned();
+            let name = file.file_name()?.to_str()?.strip_suffix(".txt")?.to_owned();
             let text = std::fs::read_to_string(&file).ok()?;
             name.contains(&only).then_some((name, file, text))
         })

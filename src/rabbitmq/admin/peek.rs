@@ -7,7 +7,6 @@
 use super::AdminError;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::message::Message;
-use crate::rabbitmq::stream::with_offset;
 use std::sync::Arc;
 
 /// A message that is ready in a queue, as a delivery would show it.
@@ -42,7 +41,7 @@ impl Broker {
         if let Some(stream) = &queue.more.stream {
             let offsets = stream.log.first_offset()..stream.log.next_offset();
             let peeked = offsets.take(n).filter_map(|offset| {
-                let message = Arc::new(with_offset(&stream.log.read(offset)?, offset));
+                let message = Arc::new(stream.log.read(offset)?);
                 Some(PeekedMessage { position: offset, redelivered: false, message })
             });
             return Ok(peeked.collect());

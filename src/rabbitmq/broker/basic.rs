@@ -1,25 +1,19 @@
-//! The methods of class basic but publishing.
+//! The methods of class basic that fetch and settle; publishing and consuming
+//! have files of their own.
 
 use super::queue::count;
-use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::consumer::Consumer;
 use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
 use crate::rabbitmq::id::{ChannelId, DeliveryTag};
-use crate::rabbitmq::method::{ConsumeOptions, Event, GetOk, ids};
+use crate::rabbitmq::method::{GetOk, ids};
 use crate::rabbitmq::options::Version;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::quorum::UNLIMITED_PREFETCH;
-use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
 use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::stream::Start;
-use crate::rabbitmq::table::FieldTable;
 use crate::rabbitmq::transaction::Settle;
 use crate::rabbitmq::unacked::Unacked;
 use crate::rabbitmq::user::Access;
-use smol_str::SmolStr;
 use std::sync::Arc;
 
 impl Broker {
@@ -61,151 +55,6 @@ impl Broker {
             };
             let resumed = channel.limiter.set_limit(limit, channel.unacked.len());
             broker.resume(now, key, resumed);
-            Ok(())
-        })
-    }
-
-    /// Starts a consumer (`basic.consume`) and returns its tag. What is ready
-    /// is delivered at once; the deliveries are outputs.
-    ///
-    /// # Errors
-    ///
-    /// `NOT_ALLOWED` if the channel has a consumer of this tag (this closes the
-    /// connection), `NOT_FOUND`, `ACCESS_REFUSED` if the queue has an exclusive
-    /// consumer or this one wants to be and has company, `RESOURCE_LOCKED` for
-    /// another connection's exclusive queue.
-    pub fn basic_consume(
-        &mut self,
-        now: Instant,
-        ch: ChannelId,
-        queue: &str,
-        options: ConsumeOptions,
-    ) -> Result<SmolStr, AmqpError> {
-        self.on_channel(now, ch, ids::BASIC_CONSUME, |broker, caller| {
-            let tag = &options.consumer_tag;
-            if broker.channel_mut(caller.channel).has_consumer(tag) {
-                let reason = format!("attempt to reuse consumer tag '{tag}'");
-                return Err(Fault::new(ReplyCode::NotAllowed, reason));
-            }
-            if queue == REPLY_TO {
-                return broker.consume_replies(caller, options);
-            }
-            let name = broker.expand_name(caller.channel, queue)?;
-            broker.check_queue_access(caller, Access::Read, &name)?;
-            let key = broker.named_queue(caller, &name)?;
-            broker.consume(now, caller.channel, key, options)
-        })
-    }
-
-    /// The consumer of a channel's direct replies.
-    fn consume_replies(
-        &mut self,
-        caller: Caller,
-        options: ConsumeOptions,
-    ) -> Result<SmolStr, Fault> {
-        let ConsumeOptions { consumer_tag, no_ack, .. } = options;
-        let has_one = self.channel_mut(caller.channel).reply_consumer.is_some();
-        reply_to::check_consumer(no_ack, has_one)?;
-        let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
-        let name = self.names.reply_to();
-        self.reply_names.insert(name.clone(), caller.channel);
-        let consumer = ReplyConsumer { tag: tag.clone(), name };
-        self.channel_mut(caller.channel).reply_consumer = Some(consumer);
-        Ok(tag)
-    }
-
-    fn consume(
-        &mut self,
-        now: Instant,
-        channel_key: ChannelKey,
-        key: QueueKey,
-        options: ConsumeOptions,
-    ) -> Result<SmolStr, Fault> {
-        let ConsumeOptions { consumer_tag, no_ack, exclusive, arguments } = options;
-        let channel = self.channel_mut(channel_key);
-        let (mut prefetch, is_shared) = (channel.prefetch, channel.limiter.is_on());
-        let queue = self.queue_mut(key);
-        let what = queue.what();
-        check_consume_arguments(queue.more.kind, &what, &arguments)?;
-        let start = match queue.more.kind {
-            QueueType::Stream => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
-            QueueType::Quorum | QueueType::Classic => None,
-        };
-        if queue.more.kind != QueueType::Classic && is_shared {
-            let reason = format!("{what} does not support global qos");
-            return Err(Fault::new(ReplyCode::NotImplemented, reason));
-        }
-        // Other types take no notice of the wish.
-        let exclusive = exclusive && queue.more.kind == QueueType::Classic;
-        let is_taken = exclusive && (queue.consumer_count() > 0 || queue.more.single_active);
-        if queue.more.exclusive_consumer.is_some() || is_taken {
-            return Err(Fault::refused(format!("{what} in exclusive use")));
-        }
-        queue.touch(now);
-        if queue.more.kind == QueueType::Quorum && prefetch == 0 {
-            prefetch = UNLIMITED_PREFETCH;
-        }
-        let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
-        let consumer = Consumer::new(tag.clone(), key, channel_key, !no_ack, prefetch, arguments);
-        let priority = consumer.priority;
-        let consumer = self.consumers.insert(consumer);
-        self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
-        let Broker { queues, consumers, .. } = self;
-        let queue = queues.get_mut(key).expect("the queue was just looked up");
-        queue.more.exclusive_consumer = exclusive.then_some(consumer);
-        match (start, &mut queue.more.stream) {
-            (Some(start), Some(stream)) => stream.attach(consumer, start),
-            _ => {
-                let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
-                queue.ring.insert(consumer, priority, priority_of);
-                if queue.more.single_active {
-                    // Who comes later does not take the place.
-                    queue.more.active.get_or_insert(consumer);
-                }
-            }
-        }
-        self.run_queue(now, key);
-        Ok(tag)
-    }
-
-    /// Ends a consumer (`basic.cancel`). What it holds unacknowledged it keeps.
-    /// Cancelling one that does not exist is fine.
-    ///
-    /// # Errors
-    ///
-    /// Only those of a channel that is not open.
-    pub fn basic_cancel(
-        &mut self,
-        now: Instant,
-        ch: ChannelId,
-        consumer_tag: &str,
-    ) -> Result<(), AmqpError> {
-        self.on_channel(now, ch, ids::BASIC_CANCEL, |broker, caller| {
-            let key = caller.channel;
-            broker.forget_reply_consumer(key, consumer_tag);
-            let channel = broker.channel_mut(key);
-            let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
-                return Ok(());
-            };
-            let Some(Consumer { queue, tag, .. }) = broker.consumers.remove(consumer) else {
-                return Ok(());
-            };
-            broker.channel_mut(key).remember_cancelled(consumer, tag);
-            if broker.remove_dead_consumers(now, queue) {
-                broker.delete_queue(queue);
-                return Ok(());
-            }
-            broker.queue_mut(queue).touch(now);
-            broker.run_queue(now, queue);
-            let Broker { channels, consumers, .. } = broker;
-            if let Some(Channel { limiter, consumers: own, .. }) = channels.get_mut(key)
-                && limiter.is_suspended(queue)
-            {
-                let still_there = |c| consumers.get(c).is_some_and(|c| c.queue == queue);
-                if !own.values().any(|&c| still_there(c)) {
-                    limiter.forget(queue);
-                }
-            }
             Ok(())
         })
     }
@@ -437,112 +286,8 @@ impl Broker {
         }
     }
 
-    /// The consumer of direct replies goes, if this is its tag.
-    fn forget_reply_consumer(&mut self, key: ChannelKey, tag: &str) {
-        let channel = self.channel_mut(key);
-        if let Some(gone) = channel.reply_consumer.take_if(|consumer| consumer.tag == tag) {
-            self.reply_names.swap_remove(&gone.name);
-        }
-    }
-
-    /// Closes a channel that has held a delivery for too long.
-    pub(super) fn check_consumer_timeout(&mut self, now: Instant, at: Instant, key: ChannelKey) {
-        let Some(timeout) = self.options.consumer_timeout() else { return };
-        let Some(channel) = self.channels.get_mut(key) else { return };
-        if channel.timeout_armed != Some(at) {
-            return;
-        }
-        channel.timeout_armed = None;
-        let Some(due) = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout))
-        else {
-            return;
-        };
-        let id = channel.id;
-        if due > now {
-            channel.timeout_armed = Some(due);
-            self.timers.set(due, Timer::Channel(key));
-            return;
-        }
-        let reason = format!(
-            "delivery acknowledgement on channel {} timed out. Timeout value used: {} ms. This \
-             timeout value can be configured, see consumers doc guide to learn more",
-            id.number,
-            timeout.as_millis()
-        );
-        let error = self.fail(now, id, Fault::precondition(reason).of(MethodId::NONE));
-        self.push(id, Event::ChannelClose(Box::new(error)));
-    }
-
     /// A channel that is known to be open.
     pub(super) fn channel_mut(&mut self, key: ChannelKey) -> &mut Channel {
         self.channels.get_mut(key).expect("the channel was just looked up")
-    }
-}
-
-/// Refuses what a consumer of a queue of this type cannot have.
-fn check_consume_arguments(
-    kind: QueueType,
-    what: &str,
-    arguments: &FieldTable,
-) -> Result<(), Fault> {
-    if let Some(value) = arguments.get("x-priority")
-        && value.as_integer().is_none()
-    {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-priority' for {what}: \"expected integer, got {}\"",
-            value.type_name()
-        )));
-    }
-    if kind == QueueType::Stream && arguments.get("x-priority").is_some() {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-priority' for {what} of queue type {}",
-            kind.module()
-        )));
-    }
-    if arguments.get("x-stream-offset").is_some() && kind != QueueType::Stream {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-stream-offset' for {what} of queue type {}",
-            kind.module()
-        )));
-    }
-    Ok(())
-}
-
-/// Where a consumer of a stream begins, which must have a prefetch count.
-fn stream_start(
-    now: Instant,
-    what: &str,
-    no_ack: bool,
-    prefetch: u16,
-    arguments: &FieldTable,
-) -> Result<Start, Fault> {
-    if no_ack {
-        let reason = format!("automatic acknowledgement not supported by stream queues {what}");
-        return Err(Fault::new(ReplyCode::NotImplemented, reason));
-    }
-    if prefetch == 0 {
-        let reason = format!("consumer prefetch count is not set for '{what}'");
-        return Err(Fault::precondition(reason));
-    }
-    Start::parse(now, what, arguments.get("x-stream-offset"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rabbitmq::table::FieldValue;
-
-    #[test]
-    fn consumer_arguments_are_checked() {
-        let check = |name: &str, value: FieldValue| {
-            let arguments = FieldTable::new().with(name, value);
-            check_consume_arguments(QueueType::Classic, "queue 'q' in vhost '/'", &arguments)
-        };
-        assert_eq!(
-            check("x-priority", "a".into()).unwrap_err().reason,
-            "invalid arg 'x-priority' for queue 'q' in vhost '/': \"expected integer, got longstr\""
-        );
-        assert!(check("x-priority", 1.into()).is_ok());
-        assert!(check("x-cancel-on-ha-failover", true.into()).is_ok());
     }
 }

@@ -5,11 +5,16 @@
 //! turn.
 
 use super::Broker;
+use super::timer::Timer;
 use crate::Instant;
 use crate::rabbitmq::dead_letter::{DeadLetter, Reason, is_cycle};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::queue::QueueKey;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the server waits before it tries a dead letter that it keeps again.
+const RETRY: Duration = Duration::from_secs(180);
 
 impl Broker {
     /// A queue gives a message up: if it has a dead-letter exchange, the message
@@ -28,6 +33,7 @@ impl Broker {
                 queue: more.name.clone(),
                 exchange: exchange.clone(),
                 routing_key: more.settings.dead_letter_routing_key.clone(),
+                keeper: more.settings.keeps_dead_letters.then_some(key),
             });
         }
     }
@@ -35,18 +41,48 @@ impl Broker {
     /// Publishes what died, in that order.
     pub(super) fn publish_dead_letters(&mut self, now: Instant) {
         while let Some(letter) = self.dead_letters.pop_front() {
-            self.publish_dead_letter(now, &letter);
+            if !self.publish_dead_letter(now, &letter) && letter.keeper.is_some() {
+                self.keep_dead_letter(now, letter);
+            }
         }
     }
 
-    fn publish_dead_letter(&mut self, now: Instant, letter: &DeadLetter) {
-        let Ok(source) = self.source(letter.vhost, &letter.exchange) else { return };
+    /// A dead letter has found no queue, and its own keeps it for now.
+    fn keep_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
+        let keeper = letter.keeper.and_then(|key| self.queues.get_mut(key));
+        let Some(queue) = keeper else { return };
+        queue.more.kept_dead_letters += 1;
+        if self.kept_letters.is_empty() {
+            self.timers.set(now.saturating_add(RETRY), Timer::KeptLetters);
+        }
+        self.kept_letters.push(letter);
+    }
+
+    /// Tries again to publish the dead letters that were kept.
+    pub(super) fn retry_kept_letters(&mut self, now: Instant) {
+        let kept = std::mem::take(&mut self.kept_letters);
+        for letter in &kept {
+            if let Some(queue) = letter.keeper.and_then(|key| self.queues.get_mut(key)) {
+                queue.more.kept_dead_letters -= 1;
+            }
+        }
+        let alive = kept
+            .into_iter()
+            .filter(|letter| letter.keeper.is_some_and(|key| self.queues.get(key).is_some()));
+        let alive: Vec<DeadLetter> = alive.collect();
+        self.dead_letters.extend(alive);
+        self.publish_dead_letters(now);
+    }
+
+    /// Says whether it went to any queue, or is done with otherwise.
+    fn publish_dead_letter(&mut self, now: Instant, letter: &DeadLetter) -> bool {
+        let Ok(source) = self.source(letter.vhost, &letter.exchange) else { return false };
         if letter.has_senseless_history() {
             // The server's queue breaks down over it.
-            return;
+            return true;
         }
         let name = self.source_name(source);
-        let message = Arc::new(letter.published(now, name));
+        let message = Arc::new(letter.published(now, name, self.options.version()));
         let mut routed = Vec::new();
         self.route(now, letter.vhost, source, &message, &mut routed);
         if letter.reason != Reason::Rejected {
@@ -56,8 +92,10 @@ impl Broker {
                 queue.is_some_and(|queue| !is_cycle(headers, &queue.more.name))
             });
         }
+        let is_routed = !routed.is_empty();
         for queue in routed {
             self.accept(now, queue, Arc::clone(&message), None, None);
         }
+        is_routed
     }
 }

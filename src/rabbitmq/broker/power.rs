@@ -70,6 +70,7 @@ impl Broker {
             self.expire(now, key);
             self.touch_unused(now, key);
         }
+        self.retry_kept_letters(now);
         if let Some(at) = self.delayed.next() {
             self.timers.set(at, Timer::Delayed);
         }
@@ -192,7 +193,7 @@ fn bring_down_stream(queue: &mut Queue, crash: Option<Crash>) {
     let Some(stream) = &mut queue.more.stream else { return };
     stream.retain(|_| false);
     if let (Some(crash), Some(journal)) = (crash, &queue.journal) {
-        stream.log.truncate(journal.kept(crash).0);
+        stream.truncate(journal.kept(crash).0);
     }
     queue.journal = Some(Box::new(Journal::new(Position(stream.log.next_offset()))));
 }

@@ -53,27 +53,8 @@ impl Broker {
         caller: Caller,
         publish: Publish,
     ) -> Result<Option<DeliveryTag>, Fault> {
-        let Publish { exchange, routing_key, mandatory, immediate, mut properties, body } = publish;
-        if immediate {
-            return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
-        }
-        if body.len() > MAX_MESSAGE_SIZE {
-            return Err(Fault::precondition(format!(
-                "message size {} is larger than configured max size {MAX_MESSAGE_SIZE}",
-                body.len()
-            )));
-        }
-        self.check_exchange_access(caller, Access::Write, &exchange)?;
-        let source = self.source(caller.vhost, &exchange)?;
-        if let Some(exchange) = source.and_then(|key| self.exchanges.get(key))
-            && exchange.internal
-        {
-            let what = exchange.what();
-            return Err(Fault::refused(format!("cannot publish to internal {what}")));
-        }
-        if let Some(exchange) = source {
-            self.check_topic_access(caller, Access::Write, exchange, &routing_key)?;
-        }
+        let source = self.check_publish(caller, &publish)?;
+        let Publish { routing_key, mandatory, mut properties, body, .. } = publish;
         let mut expiry = None;
         if properties.has_more() {
             self.set_reply_to(caller, &mut properties)?;
@@ -133,6 +114,33 @@ impl Broker {
         if let Ok(source) = self.source(vhost, message.exchange()) {
             self.count_publish(vhost, source, queues);
         }
+    }
+
+    /// Refuses what may not be published there; gives the exchange.
+    fn check_publish(
+        &self,
+        caller: Caller,
+        publish: &Publish,
+    ) -> Result<Option<ExchangeKey>, Fault> {
+        if publish.immediate {
+            return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
+        }
+        let size = publish.body.len();
+        if size > MAX_MESSAGE_SIZE {
+            return Err(Fault::precondition(format!(
+                "message size {size} is larger than configured max size {MAX_MESSAGE_SIZE}"
+            )));
+        }
+        self.check_exchange_access(caller, Access::Write, &publish.exchange)?;
+        let source = self.source(caller.vhost, &publish.exchange)?;
+        if let Some(key) = source {
+            let exchange = self.exchanges.get(key).filter(|exchange| exchange.internal);
+            if let Some(what) = exchange.map(|exchange| exchange.what()) {
+                return Err(Fault::refused(format!("cannot publish to internal {what}")));
+            }
+            self.check_topic_access(caller, Access::Write, key, &publish.routing_key)?;
+        }
+        Ok(source)
     }
 
     /// The names of the queues that a message in a transaction goes to: those the

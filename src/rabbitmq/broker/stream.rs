@@ -8,7 +8,7 @@ use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::{Entry, Message, Position};
 use crate::rabbitmq::method::Event;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::stream::{Retention, with_offset};
+use crate::rabbitmq::stream::Retention;
 use crate::rabbitmq::unacked::Unacked;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -29,13 +29,13 @@ impl Broker {
         &mut self,
         now: Instant,
         key: QueueKey,
-        message: &Message,
+        message: &Arc<Message>,
         confirm: Option<(ChannelKey, u64)>,
     ) {
         let queue = self.queues.get_mut(key).expect("the queue was just looked up");
         let retention = retention(queue);
         let Some(stream) = &mut queue.more.stream else { return };
-        let offset = stream.log.append(now, message, retention);
+        let offset = stream.append(now, message, retention);
         if let Some(journal) = &mut queue.journal {
             journal.publish(now, Position(offset), confirm);
             self.timers.arm_journal(key, journal);
@@ -61,33 +61,19 @@ impl Broker {
             && consumer.has_credit()
             && let Some(queue) = self.queues.get_mut(key)
             && let Some(stream) = &mut queue.more.stream
-            && let Some(offset) = stream.next_for(reader)
-            && let Some(message) = stream.log.read(offset)
+            && let Some((offset, message)) = stream.read_next(reader)
         {
-            stream.advance(reader);
-            let message = Arc::new(with_offset(&message, offset));
             consumer.spend();
+            queue.more.counters.deliver += 1;
+            queue.unacked += 1;
+            let message = Arc::new(message);
             let (channel_key, consumer_tag) = (consumer.channel, consumer.tag.clone());
-            let ack_required = consumer.ack_required;
-            let counters = &mut queue.more.counters;
-            counters.deliver += u64::from(ack_required);
-            counters.deliver_no_ack += u64::from(!ack_required);
-            queue.unacked += u32::from(ack_required);
-            let channel = self.channel_mut(channel_key);
+            let entry = Entry::new(Arc::clone(&message), Position(offset));
+            let channel = self.channels.get_mut(channel_key).expect("a consumer's channel is open");
             let (id, tag) = (channel.id, channel.next_tag());
-            let shown = Arc::clone(&message);
-            let delivery_tag = DeliveryTag(tag);
-            let redelivered = false;
+            let (delivery_tag, redelivered) = (DeliveryTag(tag), false);
             self.push(id, Event::Deliver { consumer_tag, delivery_tag, redelivered, message });
-            if ack_required {
-                let entry = Entry::new(shown, Position(offset));
-                self.hold(
-                    now,
-                    channel_key,
-                    tag,
-                    Unacked { queue: key, consumer: Some(reader), entry },
-                );
-            }
+            self.hold(now, channel_key, tag, Unacked { queue: key, consumer: Some(reader), entry });
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) enum Timer {
     Connection(ConnectionId),
     /// A delayed message's time has come.
     Delayed,
+    /// Dead letters that found no queue are tried again.
+    KeptLetters,
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +53,7 @@ impl Timers {
     pub(super) fn set(&mut self, at: Instant, timer: Timer) {
         let heap = match timer {
             Timer::Queue(..) | Timer::Delayed => &mut self.work,
-            Timer::Channel(_) | Timer::Connection(_) => &mut self.housekeeping,
+            Timer::Channel(_) | Timer::Connection(_) | Timer::KeptLetters => &mut self.housekeeping,
         };
         heap.push(Reverse((at, timer)));
     }
@@ -116,6 +118,7 @@ impl Broker {
                 Timer::Channel(key) => self.check_consumer_timeout(now, at, key),
                 Timer::Connection(id) => self.check_heartbeats(now, at, id),
                 Timer::Delayed => self.route_delayed(now),
+                Timer::KeptLetters => self.retry_kept_letters(now),
             }
             self.publish_dead_letters(now);
         }

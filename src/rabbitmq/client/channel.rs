@@ -8,10 +8,7 @@ use super::unconfirmed::Confirmation;
 use super::{Connection, Error};
 use crate::rabbitmq::error::AmqpError;
 use crate::rabbitmq::id::{ChannelNumber, DeliveryTag};
-use crate::rabbitmq::method::{
-    BindOptions, ConsumeOptions, Event, ExchangeBindOptions, ExchangeOptions, Method, Publish,
-    QueueDeclareOk, QueueOptions,
-};
+use crate::rabbitmq::method::{ConsumeOptions, Event, Method, Publish};
 use crate::rabbitmq::properties::Properties;
 use crate::sim::{Wait, Waiter};
 use bytes::Bytes;
@@ -87,189 +84,6 @@ impl Channel {
             Ok((Some((number, Method::ChannelClose)), call))
         })?;
         connection.answer(number, "channel.close-ok", call).await.map(drop)
-    }
-
-    /// Declares an exchange, or asks for it if [`ExchangeOptions::passive`].
-    ///
-    /// # Errors
-    ///
-    /// `PRECONDITION_FAILED` if it exists with other properties; `NOT_FOUND`
-    /// if it was only asked for; `COMMAND_INVALID` for an unknown type, which
-    /// closes the connection; `ACCESS_REFUSED` for a name that begins with
-    /// `amq.`.
-    pub async fn exchange_declare(
-        &self,
-        exchange: &str,
-        options: ExchangeOptions,
-    ) -> Result<(), Error> {
-        let options = Box::new(options);
-        let method = Method::ExchangeDeclare { exchange: exchange.into(), options, no_wait: false };
-        self.call("exchange.declare-ok", method).await.map(drop)
-    }
-
-    /// Deletes an exchange; fine if there is none.
-    ///
-    /// # Errors
-    ///
-    /// `PRECONDITION_FAILED` if `if_unused` and it has bindings.
-    pub async fn exchange_delete(&self, exchange: &str, if_unused: bool) -> Result<(), Error> {
-        let method =
-            Method::ExchangeDelete { exchange: exchange.into(), if_unused, no_wait: false };
-        self.call("exchange.delete-ok", method).await.map(drop)
-    }
-
-    /// Binds an exchange to another: what `source` routes there goes on through
-    /// `destination`.
-    ///
-    /// # Errors
-    ///
-    /// `NOT_FOUND` if there is no such exchange; `ACCESS_REFUSED` for the default
-    /// one.
-    pub async fn exchange_bind(
-        &self,
-        destination: &str,
-        source: &str,
-        routing_key: &str,
-    ) -> Result<(), Error> {
-        self.exchange_bind_with(ExchangeBindOptions::new(destination, source, routing_key)).await
-    }
-
-    /// Binds an exchange to another with arguments.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::exchange_bind`].
-    pub async fn exchange_bind_with(&self, binding: ExchangeBindOptions) -> Result<(), Error> {
-        let method = Method::ExchangeBind { binding: Box::new(binding), no_wait: false };
-        self.call("exchange.bind-ok", method).await.map(drop)
-    }
-
-    /// Removes a binding between exchanges; fine if there is none.
-    ///
-    /// # Errors
-    ///
-    /// `ACCESS_REFUSED` for the default exchange.
-    pub async fn exchange_unbind(
-        &self,
-        destination: &str,
-        source: &str,
-        routing_key: &str,
-    ) -> Result<(), Error> {
-        self.exchange_unbind_with(ExchangeBindOptions::new(destination, source, routing_key)).await
-    }
-
-    /// Removes a binding between exchanges with arguments; fine if there is none.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::exchange_unbind`].
-    pub async fn exchange_unbind_with(&self, binding: ExchangeBindOptions) -> Result<(), Error> {
-        let method = Method::ExchangeUnbind { binding: Box::new(binding), no_wait: false };
-        self.call("exchange.unbind-ok", method).await.map(drop)
-    }
-
-    /// Declares a queue, or asks for it if [`QueueOptions::passive`]. With an
-    /// empty name the broker makes one, `amq.gen-…`.
-    ///
-    /// # Errors
-    ///
-    /// `PRECONDITION_FAILED` if it exists with other properties;
-    /// `RESOURCE_LOCKED` if it is exclusive to another connection; `NOT_FOUND`
-    /// if it was only asked for.
-    pub async fn queue_declare(
-        &self,
-        queue: &str,
-        options: QueueOptions,
-    ) -> Result<QueueDeclareOk, Error> {
-        let method = Method::QueueDeclare { queue: queue.into(), options, no_wait: false };
-        match self.call("queue.declare-ok", method).await? {
-            Event::QueueDeclareOk(ok) => Ok(ok),
-            other => unreachable!("answers come in order, but this was {other:?}"),
-        }
-    }
-
-    /// Binds a queue to an exchange. An empty queue name is the one last
-    /// declared on this channel.
-    ///
-    /// # Errors
-    ///
-    /// `NOT_FOUND` if there is no such exchange or queue.
-    pub async fn queue_bind(
-        &self,
-        queue: &str,
-        exchange: &str,
-        routing_key: &str,
-    ) -> Result<(), Error> {
-        self.queue_bind_with(BindOptions::new(queue, exchange, routing_key)).await
-    }
-
-    /// Binds a queue to an exchange with arguments, as a headers exchange
-    /// wants them.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::queue_bind`].
-    pub async fn queue_bind_with(&self, binding: BindOptions) -> Result<(), Error> {
-        let method = Method::QueueBind { binding: Box::new(binding), no_wait: false };
-        self.call("queue.bind-ok", method).await.map(drop)
-    }
-
-    /// Removes a binding; fine if there is none.
-    ///
-    /// # Errors
-    ///
-    /// `ACCESS_REFUSED` for the default exchange.
-    pub async fn queue_unbind(
-        &self,
-        queue: &str,
-        exchange: &str,
-        routing_key: &str,
-    ) -> Result<(), Error> {
-        self.queue_unbind_with(BindOptions::new(queue, exchange, routing_key)).await
-    }
-
-    /// Removes a binding with arguments; fine if there is none.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::queue_unbind`].
-    pub async fn queue_unbind_with(&self, binding: BindOptions) -> Result<(), Error> {
-        let method = Method::QueueUnbind { binding: Box::new(binding) };
-        self.call("queue.unbind-ok", method).await.map(drop)
-    }
-
-    /// Drops the ready messages of a queue, and says how many there were.
-    ///
-    /// # Errors
-    ///
-    /// `NOT_FOUND` if there is no such queue.
-    pub async fn queue_purge(&self, queue: &str) -> Result<u32, Error> {
-        let method = Method::QueuePurge { queue: queue.into(), no_wait: false };
-        match self.call("queue.purge-ok", method).await? {
-            Event::QueuePurgeOk { message_count } => Ok(message_count),
-            other => unreachable!("answers come in order, but this was {other:?}"),
-        }
-    }
-
-    /// Deletes a queue, and says how many ready messages went with it; fine if
-    /// there is none.
-    ///
-    /// # Errors
-    ///
-    /// `PRECONDITION_FAILED` if `if_unused` and it has consumers, or
-    /// `if_empty` and it has messages.
-    pub async fn queue_delete(
-        &self,
-        queue: &str,
-        if_unused: bool,
-        if_empty: bool,
-    ) -> Result<u32, Error> {
-        let method =
-            Method::QueueDelete { queue: queue.into(), if_unused, if_empty, no_wait: false };
-        match self.call("queue.delete-ok", method).await? {
-            Event::QueueDeleteOk { message_count } => Ok(message_count),
-            other => unreachable!("answers come in order, but this was {other:?}"),
-        }
     }
 
     /// Limits the unacknowledged deliveries: to each consumer begun after
@@ -540,7 +354,11 @@ impl Channel {
         self.call("channel.flow-ok", Method::ChannelFlow { active }).await.map(drop)
     }
 
-    async fn call(&self, awaiting: &'static str, method: Method) -> Result<Event, Error> {
+    pub(super) async fn call(
+        &self,
+        awaiting: &'static str,
+        method: Method,
+    ) -> Result<Event, Error> {
         self.inner.connection.call(self.inner.number, awaiting, method).await
     }
 

@@ -17,8 +17,12 @@ use std::time::Duration;
 /// The size of a segment, unless it is set.
 const SEGMENT_BYTES: u64 = 500_000_000;
 
-/// A record's place is 32 bits, so a segment ends before that.
-const MAX_SEGMENT_BYTES: u64 = 1 << 31;
+/// Records lie in pages of this size, so that little room is kept for more. A
+/// larger record has a page of its own.
+const PAGE_BYTES: usize = 1 << 16;
+
+/// A record's place is a page and a place in it, 16 bits each.
+const MAX_PAGES: usize = 1 << 16;
 
 /// The mark of a record whose properties are kept apart.
 const APART: u8 = 0xff;
@@ -43,13 +47,21 @@ pub(crate) struct Log {
 #[derive(Debug)]
 struct Segment {
     first_offset: u64,
-    records: Vec<u8>,
+    pages: Vec<Vec<u8>>,
+    bytes: u64,
     /// Where each record begins.
-    starts: Vec<u32>,
+    starts: Vec<Place>,
     /// From which offset on messages were written at which time.
     times: Vec<(u64, Instant)>,
     /// Properties of messages that have more than the common ones.
     properties: Vec<Properties>,
+}
+
+/// A page, and a place in it.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    page: u16,
+    at: u16,
 }
 
 impl Log {
@@ -85,12 +97,14 @@ impl Log {
 
     /// Appends a message and gives its offset. May drop the oldest segments.
     pub(crate) fn append(&mut self, now: Instant, message: &Message, retention: Retention) -> u64 {
-        let limit = retention.segment_bytes.unwrap_or(SEGMENT_BYTES).min(MAX_SEGMENT_BYTES);
-        let is_full = |segment: &Segment| segment.records.len() as u64 >= limit;
+        let limit = retention.segment_bytes.unwrap_or(SEGMENT_BYTES);
+        let is_full =
+            |segment: &Segment| segment.bytes >= limit || segment.pages.len() == MAX_PAGES;
         if self.segments.back().is_none_or(is_full) {
             self.segments.push_back(Segment {
                 first_offset: self.next_offset,
-                records: Vec::new(),
+                pages: Vec::new(),
+                bytes: 0,
                 starts: Vec::new(),
                 times: Vec::new(),
                 properties: Vec::new(),
@@ -104,9 +118,7 @@ impl Log {
         if segment.times.last().is_none_or(|(_, at)| *at != now) {
             segment.times.push((offset, now));
         }
-        let before = segment.records.len();
-        segment.write(exchange, message);
-        self.bytes += (segment.records.len() - before) as u64;
+        self.bytes += segment.write(exchange, message);
         offset
     }
 
@@ -130,7 +142,7 @@ impl Log {
                 break;
             }
             if let Some(segment) = self.segments.pop_front() {
-                self.bytes -= segment.records.len() as u64;
+                self.bytes -= segment.bytes;
             }
         }
     }
@@ -141,9 +153,13 @@ impl Log {
             && self.next_offset > next
         {
             let kept = next.saturating_sub(last.first_offset) as usize;
-            let end = last.starts.get(kept).map_or(last.records.len(), |start| *start as usize);
-            self.bytes -= (last.records.len() - end) as u64;
-            last.records.truncate(end);
+            self.bytes -= last.bytes;
+            if let Some(end) = last.starts.get(kept).copied() {
+                last.pages.truncate(usize::from(end.page) + 1);
+                last.pages[usize::from(end.page)].truncate(end.at.into());
+            }
+            last.bytes = last.pages.iter().map(|page| page.len() as u64).sum();
+            self.bytes += last.bytes;
             last.starts.truncate(kept);
             last.times.retain(|(offset, _)| *offset < next);
             self.next_offset = next.max(last.first_offset);
@@ -153,13 +169,14 @@ impl Log {
         }
     }
 
-    /// The message at an offset.
+    /// The message at an offset, with its offset in the header `x-stream-offset`
+    /// and without the header `CC`.
     pub(crate) fn read(&self, offset: u64) -> Option<Message> {
         let after = self.segments.partition_point(|segment| segment.first_offset <= offset);
         let segment = self.segments.get(after.checked_sub(1)?)?;
         let index = usize::try_from(offset - segment.first_offset).ok()?;
-        let start = *segment.starts.get(index)? as usize;
-        let mut record = Record { bytes: &segment.records[start..] };
+        let Place { page, at } = *segment.starts.get(index)?;
+        let mut record = Record { bytes: &segment.pages[usize::from(page)][at.into()..] };
         let exchange = &self.exchanges[record.number() as usize];
         let properties = match record.byte() {
             APART => segment.properties[record.number() as usize].clone(),
@@ -169,6 +186,7 @@ impl Log {
         let routing_key = std::str::from_utf8(record.take(key_length)).unwrap_or_default().into();
         let body_length = record.number() as usize;
         let body = Bytes::copy_from_slice(record.take(body_length));
+        let properties = properties.streamed(offset);
         Some(Message::new(Arc::clone(exchange), routing_key, properties, body))
     }
 }
@@ -186,30 +204,47 @@ fn optional(packed: u8) -> Option<u8> {
 }
 
 impl Segment {
-    fn write(&mut self, exchange: u32, message: &Message) {
-        let start = u32::try_from(self.records.len()).expect("a segment ends before 2^32 bytes");
-        self.starts.push(start);
+    /// Appends a record and gives its length.
+    fn write(&mut self, exchange: u32, message: &Message) -> u64 {
         let properties = message.properties();
-        let small = (packed(properties.delivery_mode()), packed(properties.priority()));
-        self.records.extend_from_slice(&exchange.to_le_bytes());
-        match small {
-            (Some(mode), Some(priority)) if !properties.has_more() => {
-                self.records.extend_from_slice(&[mode, priority]);
-            }
-            _ => {
-                let index = u32::try_from(self.properties.len()).expect("a record takes bytes");
-                self.properties.push(properties.clone());
-                self.records.push(APART);
-                self.records.extend_from_slice(&index.to_le_bytes());
-            }
-        }
+        let small = match (packed(properties.delivery_mode()), packed(properties.priority())) {
+            (Some(mode), Some(priority)) if !properties.has_more() => Some([mode, priority]),
+            _ => None,
+        };
         let key = message.routing_key().as_bytes();
         let key = &key[..key.len().min(255)];
-        self.records.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
-        self.records.extend_from_slice(key);
-        let length = u32::try_from(message.body().len()).unwrap_or(u32::MAX);
-        self.records.extend_from_slice(&length.to_le_bytes());
-        self.records.extend_from_slice(message.body());
+        let body = message.body();
+        let length = 4 + small.map_or(5, |_| 2) + 1 + key.len() + 4 + body.len();
+        self.make_room(length);
+        let page = self.pages.last_mut().expect("room was just made");
+        page.extend_from_slice(&exchange.to_le_bytes());
+        match small {
+            Some(small) => page.extend_from_slice(&small),
+            None => {
+                let index = u32::try_from(self.properties.len()).expect("a record takes bytes");
+                self.properties.push(properties.clone());
+                page.push(APART);
+                page.extend_from_slice(&index.to_le_bytes());
+            }
+        }
+        page.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
+        page.extend_from_slice(key);
+        page.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
+        page.extend_from_slice(body);
+        self.bytes += length as u64;
+        length as u64
+    }
+
+    /// Makes sure that a record of this length fits into the last page, and notes
+    /// where it begins.
+    fn make_room(&mut self, length: usize) {
+        let fits = |page: &Vec<u8>| page.len() + length <= PAGE_BYTES;
+        if !self.pages.last().is_some_and(fits) {
+            self.pages.push(Vec::with_capacity(PAGE_BYTES.max(length)));
+        }
+        let page = u16::try_from(self.pages.len() - 1).expect("a full segment takes no more");
+        let at = self.pages.last().map_or(0, Vec::len);
+        self.starts.push(Place { page, at: u16::try_from(at).expect("a record fits its page") });
     }
 }
 
@@ -258,7 +293,9 @@ mod tests {
             assert_eq!(given, offset as u64);
         }
         for (offset, message) in messages.iter().enumerate() {
-            assert_eq!(log.read(offset as u64).as_ref(), Some(message));
+            let properties = message.properties().clone().streamed(offset as u64);
+            let expected = message.with_properties(properties);
+            assert_eq!(log.read(offset as u64), Some(expected));
         }
         assert_eq!(log.read(3), None);
         assert_eq!((log.first_since(at(1)), log.last_chunk(), log.first_since(at(9))), (1, 2, 3));
@@ -296,6 +333,6 @@ mod tests {
         log.truncate(4);
         assert_eq!((log.next_offset(), log.len(), log.bytes()), (4, 4, bytes * 4 / 10));
         assert_eq!(log.append(at(1), &message("new"), retention), 4);
-        assert_eq!(log.read(4), Some(message("new")));
+        assert_eq!(log.read(4).map(|read| read.body().clone()), Some(Bytes::from("new")));
     }
 }

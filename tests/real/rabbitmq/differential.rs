@@ -16,62 +16,53 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::collections::BTreeMap;
 
-/// What clients do. A word in braces is one of a pool; a step that is here more
-/// often happens more often.
-const STEPS: &[&str] = &[
-    "basic.publish routing-key={queue} mandatory={bool}{props} | body \"{n}\"",
-    "basic.publish routing-key={queue}{props} | body \"{n}\"",
-    "basic.publish routing-key={any} | body \"{n}\"",
-    "basic.publish exchange={exchange} routing-key={key} mandatory={bool}{props} | body \"{n}\"",
-    "basic.consume queue={own} consumer-tag={consumer} no-ack={bool}",
-    "basic.consume queue={own} consumer-tag={consumer} arguments={x-priority:I=1}",
-    "basic.consume queue={own} consumer-tag={consumer} exclusive={bool}",
-    "basic.cancel consumer-tag={consumer}",
-    "basic.get queue={own} no-ack={bool}",
-    "basic.get queue={own}",
-    "basic.ack delivery-tag={tag}",
-    "basic.ack delivery-tag={tag} multiple={bool}",
-    "basic.nack delivery-tag={tag} requeue={bool}",
-    "basic.nack delivery-tag={tag} multiple={bool} requeue={bool}",
-    "basic.reject delivery-tag={tag} requeue={bool}",
-    "basic.recover requeue=true",
-    "basic.qos prefetch-count={small}",
-    "basic.qos prefetch-count={small} global={bool}",
-    "confirm.select",
-    "confirm.select",
-    "tx.select",
-    "tx.commit",
-    "tx.rollback",
-    "queue.declare queue=q1",
-    "queue.declare queue=q1 auto-delete={bool}",
-    "queue.declare queue=q2 arguments={arguments}",
-    "queue.declare queue=q2 arguments={arguments}",
-    "queue.declare queue=q2 durable={bool} arguments={arguments}",
-    "queue.declare queue={any} passive=true",
-    "queue.declare queue=dead",
-    "queue.declare queue=mine exclusive=true",
-    "queue.purge queue={any}",
-    "queue.delete queue={any} if-unused={bool} if-empty={bool}",
-    "queue.bind queue={any} exchange={exchange} routing-key={key}",
-    "queue.bind queue={any} exchange={exchange} routing-key={key}",
-    "queue.unbind queue={any} exchange={exchange} routing-key={key}",
-    "exchange.declare exchange=e type=direct auto-delete={bool}",
-    "exchange.declare exchange=f type=fanout",
-    "exchange.declare exchange=t type=topic arguments={alternate-exchange:S=f}",
-    "exchange.bind destination={exchange} source={exchange} routing-key={key}",
-    "exchange.unbind destination={exchange} source={exchange} routing-key={key}",
-    "exchange.delete exchange={exchange} if-unused={bool}",
-    "channel.close",
-    "lose",
+/// How often clients do what. A word in braces is one of a pool; a bit that is rarely
+/// set is mostly not there.
+const STEPS: &[(usize, &str)] = &[
+    (12, "basic.publish routing-key={queue} mandatory={bool}{props} | body \"{n}\""),
+    (2, "basic.publish routing-key={any} mandatory=true | body \"{n}\""),
+    (
+        6,
+        "basic.publish exchange={exchange} routing-key={key} mandatory={bool}{props} | body \"{n}\"",
+    ),
+    (6, "basic.consume queue={own} consumer-tag={consumer}{rarely no-ack}{priority}"),
+    (1, "basic.consume queue={own} consumer-tag={consumer} exclusive={bool}"),
+    (2, "basic.cancel consumer-tag={consumer}"),
+    (5, "basic.get queue={own}{rarely no-ack}"),
+    (8, "basic.ack delivery-tag={tag}{rarely multiple}"),
+    (8, "basic.nack delivery-tag={tag}{rarely multiple} requeue={bool}"),
+    (3, "basic.reject delivery-tag={tag} requeue={bool}"),
+    (1, "basic.recover requeue=true"),
+    (5, "basic.qos prefetch-count={small}{rarely global}"),
+    (3, "select"),
+    (4, "tx.commit"),
+    (2, "tx.rollback"),
+    (1, "queue.declare queue=q1{rarely auto-delete}"),
+    (1, "queue.declare queue=q2{rarely durable} arguments={arguments}"),
+    (2, "queue.declare queue={any} passive=true"),
+    (1, "queue.declare queue=dead"),
+    (1, "queue.declare queue=mine exclusive=true"),
+    (1, "queue.purge queue={any}"),
+    (1, "queue.delete queue={any} if-unused={bool} if-empty={bool}"),
+    (3, "queue.bind queue={any} exchange={exchange} routing-key={key}"),
+    (1, "queue.unbind queue={any} exchange={exchange} routing-key={key}"),
+    (1, "exchange.declare exchange=e type=direct{rarely auto-delete}"),
+    (1, "exchange.declare exchange=t type=topic arguments={alternate-exchange:S=f}"),
+    (1, "exchange.bind destination={exchange} source={exchange} routing-key={key}"),
+    (1, "exchange.unbind destination={exchange} source={exchange} routing-key={key}"),
+    (1, "exchange.delete exchange={exchange} if-unused={bool}"),
+    (2, "channel.close"),
+    (2, "lose"),
 ];
 
 /// The pools. Those of queues and exchanges begin with what is mostly there.
 const POOLS: &[(&str, &[&str])] = &[
     ("queue", &["q1", "q2"]),
-    ("any", &["q1", "q2", "q1", "q2", "dead", "mine", "nope"]),
-    ("exchange", &["e", "f", "t", "amq.topic", "amq.direct"]),
+    ("any", &["q1", "q2", "q1", "q2", "q1", "q2", "dead", "mine", "nope"]),
+    ("exchange", &["f", "t", "amq.topic", "f", "e"]),
     ("key", &["a.b", "a.*", "#", "q1", "a"]),
-    ("consumer", &["x", "y"]),
+    ("consumer", &["x", "y", "z"]),
+    ("priority", &["", "", " arguments={x-priority:I=1}"]),
     ("bool", &["false", "true"]),
     ("small", &["1", "2", "0", "3"]),
     ("props", &["", " | props delivery-mode=2", " | props priority=1", " | props priority=9"]),
@@ -87,30 +78,52 @@ const POOLS: &[(&str, &[&str])] = &[
     ),
 ];
 
-const CONNECTIONS: [&str; 3] = ["a", "b", "c"];
+const CONNECTIONS: [&str; 2] = ["a", "b"];
 
-/// What is there in the beginning.
-const BEGIN: &str = "= connect a\n= connect b\n= connect c\n> a.1 channel.open\n\
-                     > a.1 queue.declare queue=q1\n> a.1 exchange.declare exchange=f type=fanout\n";
+/// What is there in the beginning, when `q2` has these arguments.
+fn beginning(arguments: &str) -> String {
+    format!(
+        "= connect a\n= connect b\n> a.1 channel.open\n> a.1 queue.declare queue=q1\n\
+         > a.1 queue.declare queue=q2 arguments={arguments}\n> a.1 queue.declare queue=dead\n\
+         > a.1 exchange.declare exchange=f type=fanout\n\
+         > a.1 exchange.declare exchange=t type=topic arguments={{alternate-exchange:S=f}}\n\
+         > a.1 queue.bind queue=q2 exchange=f\n\
+         > a.1 queue.bind queue=q1 exchange=t routing-key=a.*\n"
+    )
+}
+
+fn pool(name: &str) -> Option<&'static [&'static str]> {
+    POOLS.iter().find(|pool| pool.0 == name).map(|pool| pool.1)
+}
 
 #[derive(Clone, Debug)]
 struct Step {
     connection: usize,
     channel: u16,
-    step: usize,
+    template: &'static str,
     picks: Vec<u8>,
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let picks = proptest::collection::vec(any::<u8>(), 6);
-    let step = (0..CONNECTIONS.len(), 1..=2_u16, 0..STEPS.len(), picks);
-    let step = step.prop_map(|(connection, channel, step, picks)| Step {
+#[derive(Clone, Debug)]
+struct Case {
+    arguments: &'static str,
+    steps: Vec<Step>,
+}
+
+fn conversations() -> impl Strategy<Value = Case> {
+    let picks = proptest::collection::vec(any::<u8>(), 8);
+    let template = STEPS.iter().flat_map(|(times, step)| std::iter::repeat_n(*step, *times));
+    let template = proptest::sample::select(template.collect::<Vec<_>>());
+    let step = (0..CONNECTIONS.len(), 1..=2_u16, template, picks);
+    let step = step.prop_map(|(connection, channel, template, picks)| Step {
         connection,
         channel,
-        step,
+        template,
         picks,
     });
-    proptest::collection::vec(step, 1..50)
+    let arguments = proptest::sample::select(pool("arguments").unwrap());
+    (arguments, proptest::collection::vec(step, 1..70))
+        .prop_map(|(arguments, steps)| Case { arguments, steps })
 }
 
 /// What a client knows of its channel.
@@ -127,7 +140,9 @@ enum State {
 #[derive(Debug, Default)]
 struct Known {
     channels: BTreeMap<String, State>,
-    tags: BTreeMap<String, Vec<String>>,
+    /// Those of deliveries that may not be settled.
+    tags: BTreeMap<String, Vec<u64>>,
+    transactional: BTreeMap<String, bool>,
     broken: BTreeMap<String, bool>,
 }
 
@@ -150,15 +165,22 @@ impl Known {
                 ("<", _, "channel.open-ok") => {
                     known.channels.insert(who.to_owned(), State::Open);
                     known.tags.remove(who);
+                    known.transactional.remove(who);
+                }
+                ("<", _, "tx.select-ok") => {
+                    known.transactional.insert(who.to_owned(), true);
                 }
                 ("<", _, "channel.close") => {
                     known.channels.insert(who.to_owned(), State::Failed);
                 }
                 ("<", _, "channel.close-ok") => drop(known.channels.remove(who)),
                 ("<", _, "basic.deliver" | "basic.get-ok") => {
-                    let tag = words.iter().find_map(|word| word.strip_prefix("delivery-tag="));
-                    let tags = known.tags.entry(who.to_owned()).or_default();
-                    tags.extend(tag.map(str::to_owned));
+                    known.tags.entry(who.to_owned()).or_default().extend(tag(&words));
+                }
+                (">", _, "basic.ack" | "basic.nack" | "basic.reject") => {
+                    let all = words.contains(&"multiple=true");
+                    let (tag, tags) = (tag(&words), known.tags.entry(who.to_owned()).or_default());
+                    tags.retain(|known| Some(*known) != tag && !(all && Some(*known) <= tag));
                 }
                 _ => {}
             }
@@ -166,9 +188,17 @@ impl Known {
         known
     }
 
+    fn is_transactional(&self, channel: &str) -> bool {
+        self.transactional.contains_key(channel)
+    }
+
     fn state(&self, channel: &str) -> State {
         self.channels.get(channel).copied().unwrap_or_default()
     }
+}
+
+fn tag(words: &[&str]) -> Option<u64> {
+    words.iter().find_map(|word| word.strip_prefix("delivery-tag=")?.parse().ok())
 }
 
 /// A step as lines, given what is known.
@@ -181,15 +211,29 @@ fn lines(step: &Step, number: usize, known: &Known) -> String {
         lines += &format!("> {connection}.0 connection.close-ok\n= connect {connection}\n");
         state = State::Unused;
     }
-    if STEPS[step.step] == "lose" {
-        let open = |channel: u16| {
-            let state = known.state(&format!("{connection}.{channel}"));
-            state == State::Open && lines.is_empty()
-        };
-        if open(1) && open(2) {
-            return format!("> {channel} channel.close\n");
+    let mut template = match step.template {
+        "lose" => {
+            let used = |channel: u16| {
+                let state = known.state(&format!("{connection}.{channel}"));
+                state != State::Unused && lines.is_empty()
+            };
+            return match (used(1), used(2)) {
+                (true, true) if state == State::Open => format!("> {channel} channel.close\n"),
+                (true, true) => lines,
+                _ => lines + &format!("= lose {connection}\n= connect {connection}\n"),
+            };
         }
-        return lines + &format!("= lose {connection}\n= connect {connection}\n");
+        "select" if step.channel == 1 => "confirm.select",
+        "select" => "tx.select",
+        template => template,
+    };
+    let mut picks = step.picks.iter().map(|pick| usize::from(*pick));
+    let mut pick = |from: usize| picks.next().unwrap_or(0) % from.max(1);
+    // Now and then what makes no sense is said all the same.
+    let sensible = pick(24) > 0;
+    let transactional = state == State::Open && known.is_transactional(&channel);
+    if ["tx.commit", "tx.rollback"].contains(&template) && sensible && !transactional {
+        return lines;
     }
     if state == State::Failed {
         lines += &format!("> {channel} channel.close-ok\n");
@@ -197,9 +241,6 @@ fn lines(step: &Step, number: usize, known: &Known) -> String {
     if state != State::Open {
         lines += &format!("> {channel} channel.open\n");
     }
-    let mut picks = step.picks.iter().map(|pick| usize::from(*pick));
-    let mut pick = |from: usize| picks.next().unwrap_or(0) % from.max(1);
-    let mut template = STEPS[step.step];
     let mut line = String::new();
     while let Some((before, rest)) = template.split_once('{') {
         line += before;
@@ -209,21 +250,21 @@ fn lines(step: &Step, number: usize, known: &Known) -> String {
             "n" => line += &number.to_string(),
             "own" => line += if step.channel == 1 { "q1" } else { "q2" },
             "tag" => {
-                let none = Vec::new();
                 let tags = known.tags.get(&channel).filter(|_| state == State::Open);
-                let tags = tags.unwrap_or(&none);
-                // The latest are the likeliest not to be settled; sometimes it is none.
-                let at = pick(8);
-                line += match tags.len().checked_sub(1 + at % 4) {
-                    Some(at) => &tags[at],
-                    None if at < 2 => "0",
-                    None => "99",
+                let tags = tags.map_or(&[][..], Vec::as_slice);
+                let number = match tags.get(pick(tags.len())) {
+                    Some(tag) if sensible => *tag,
+                    None if sensible => return lines,
+                    _ => [0, 1, 99][pick(3)],
                 };
+                line += &number.to_string();
             }
-            name => match POOLS.iter().find(|pool| pool.0 == name) {
-                Some((_, pool)) => line += pool[pick(pool.len())],
+            name => match (name.strip_prefix("rarely "), pool(name)) {
+                (Some(bit), _) if pick(5) == 0 => line += &format!(" {bit}=true"),
+                (Some(_), _) => {}
+                (_, Some(pool)) => line += pool[pick(pool.len())],
                 // A table.
-                None => line += &format!("{{{name}}}"),
+                _ => line += &format!("{{{name}}}"),
             },
         }
     }
@@ -231,17 +272,17 @@ fn lines(step: &Step, number: usize, known: &Known) -> String {
 }
 
 /// All steps as a scenario, and what ours says to it.
-fn scenario(steps: &[Step]) -> Result<String, String> {
-    let mut scenario = BEGIN.to_owned();
-    for (number, step) in steps.iter().enumerate() {
+fn scenario(case: &Case) -> Result<String, String> {
+    let mut scenario = beginning(case.arguments);
+    for (number, step) in case.steps.iter().enumerate() {
         let known = Known::from(&play(&scenario, &mut Ours::new())?);
         scenario += &lines(step, number, &known);
     }
     play(&scenario, &mut Ours::new()).map_err(|why| format!("{why}\n{scenario}"))
 }
 
-fn run(node: &mut Node, steps: &[Step]) -> Result<(), TestCaseError> {
-    let ours = scenario(steps).map_err(TestCaseError::fail)?;
+fn run(node: &mut Node, case: &Case) -> Result<(), TestCaseError> {
+    let ours = scenario(case).map_err(TestCaseError::fail)?;
     let mut real = play(&ours, &mut Real::in_a_hurry(node));
     if real.as_ref() != Ok(&ours) {
         real = play(&ours, &mut Real::new(node));
@@ -276,7 +317,7 @@ fn random_conversations() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let node = std::cell::RefCell::new(&mut node);
-    match runner.run(&steps(), |steps| run(&mut node.borrow_mut(), &steps)) {
+    match runner.run(&conversations(), |case| run(&mut node.borrow_mut(), &case)) {
         Ok(()) => println!("{cases} conversations from seed {seed} without a difference"),
         Err(TestError::Fail(reason, _)) => panic!("recorded is RabbitMQ, played is ours: {reason}"),
         Err(TestError::Abort(reason)) => panic!("{reason}"),

@@ -1,0 +1,103 @@
+//! Heartbeats in virtual time: who is silent for too long is dead to the other.
+
+use crate::support::*;
+use std::time::Duration;
+use stunt_double::rabbitmq::{
+    self, BrokerOptions, ChannelId, Connection, ConnectionId, ConnectionOptions, ConsumeOptions,
+    Error, Method, Properties, QueueOptions, RabbitMq,
+};
+use stunt_double::sim::{Node, Sim};
+
+const BEATING: ChannelId = ChannelId::new(7, 0);
+
+fn options() -> ConnectionOptions {
+    ConnectionOptions { heartbeat: 10, ..Default::default() }
+}
+
+fn server() -> Server {
+    let mut server = Server::new();
+    let said = server.send(BEATING, Method::ConnectionOpen(Box::new(options())));
+    assert_eq!(said, ["7/0 connection.open-ok"]);
+    server
+}
+
+#[test]
+fn an_idle_broker_sends_one_every_half_timeout_and_hangs_up_between_two_and_three() {
+    let mut server = server();
+    // At the first look, after five seconds, open-ok had just been sent.
+    assert!(server.wait(Duration::from_millis(9_999)).is_empty());
+    assert_eq!(server.wait(Duration::from_millis(1)), ["7/0 heartbeat"]);
+    let rest = server.wait(Duration::from_secs(25));
+    assert!(server.broker.has_connection(ConnectionId(1)), "others are not touched");
+    assert!(!server.broker.has_connection(BEATING.connection));
+    assert_eq!(rest.last().map(String::as_str), Some("7/0 connection lost: no heartbeat"));
+    assert!(rest.len() <= 5, "{rest:?}");
+}
+
+#[test]
+fn a_client_that_beats_lives() {
+    let mut server = server();
+    for _ in 0..20 {
+        server.wait(Duration::from_secs(10));
+        server.send(BEATING, Method::Heartbeat);
+    }
+    assert!(server.broker.has_connection(BEATING.connection));
+}
+
+async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    let connection = Connection::open_with(&node, &rabbit, options()).await?;
+    let channel = connection.channel().await?;
+    channel.queue_declare("tasks", QueueOptions::default()).await?;
+    let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
+    while let Some(task) = tasks.next().await {
+        let task = task?;
+        node.sleep(Duration::from_secs(600)).await;
+        task.ack()?;
+    }
+    Ok(())
+}
+
+async fn client(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    channel.queue_declare("tasks", QueueOptions::default()).await?;
+    channel.basic_publish("", "tasks", Properties::default(), "ten minutes of work")?;
+    channel.close().await
+}
+
+fn world() -> (Sim, RabbitMq, Node) {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("client", rabbit.clone(), client);
+    let worker = sim.daemon_with("worker", rabbit.clone(), worker);
+    (sim, rabbit, worker)
+}
+
+#[test]
+fn a_busy_client_of_the_world_answers_by_itself() {
+    let (mut sim, rabbit, _) = world();
+    sim.run_for(Duration::from_secs(601)).expect_reached();
+    assert_eq!(rabbit.messages_ready("tasks"), Some(0));
+    assert_eq!(rabbit.messages_unacknowledged("tasks"), Some(0), "it was acknowledged");
+    // Heartbeats go on for ever, but are no reason for the world to.
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_task_behind_a_partition_goes_to_the_next_when_the_heartbeats_are_missed() {
+    let (mut sim, rabbit, worker) = world();
+    sim.run_for(Duration::from_secs(60)).expect_reached();
+    worker.link(&rabbit).partition();
+    sim.run_for(Duration::from_secs(19)).expect_reached();
+    assert_eq!(rabbit.messages_unacknowledged("tasks"), Some(1));
+    sim.run_for(Duration::from_secs(12)).expect_reached();
+    assert_eq!(rabbit.messages_ready("tasks"), Some(1), "the broker has given it up");
+}
+
+#[test]
+fn a_process_that_stands_still_is_dead_to_the_broker() {
+    let (mut sim, rabbit, worker) = world();
+    sim.run_for(Duration::from_secs(60)).expect_reached();
+    worker.pause();
+    sim.run_for(Duration::from_secs(31)).expect_reached();
+    assert_eq!(rabbit.messages_ready("tasks"), Some(1));
+}
