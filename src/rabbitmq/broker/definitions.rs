@@ -148,11 +148,11 @@ impl Broker {
 
     fn import_vhost(&mut self, vhost: &VHostDefinition) -> Imported {
         self.add_vhost(vhost.name.as_str());
-        if let Some(metadata) = &vhost.metadata {
-            let tags: Vec<&str> = metadata.tags.iter().map(String::as_str).collect();
-            self.describe_vhost(&vhost.name, &metadata.description, &tags)
-                .expect("the vhost was just made sure of");
-        }
+        // One that says nothing of it takes the old description away.
+        let metadata = vhost.metadata.clone().unwrap_or_default();
+        let tags: Vec<&str> = metadata.tags.iter().map(String::as_str).collect();
+        self.describe_vhost(&vhost.name, &metadata.description, &tags)
+            .expect("the vhost was just made sure of");
         Ok(())
     }
 

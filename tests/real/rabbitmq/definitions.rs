@@ -46,6 +46,13 @@ fn comparable(text: &str) -> Value {
     file
 }
 
+fn assert_same(ours: &str, real: &str) {
+    let (ours, real) = (comparable(ours), comparable(real));
+    for (key, list) in real.as_object().unwrap() {
+        assert_eq!(&ours[key], list, "{key}");
+    }
+}
+
 #[test]
 fn definitions_come_out_of_both_alike() {
     let Some(node) = Node::start() else { return };
@@ -53,9 +60,9 @@ fn definitions_come_out_of_both_alike() {
     let mut broker = Broker::new(BrokerOptions::default(), names);
     let real = through_the_real_one(&node, TOPOLOGY);
     let ours = through_ours(&mut broker, TOPOLOGY);
-    assert_eq!(comparable(&ours), comparable(&real));
+    assert_same(&ours, &real);
     // Each takes the other's, and nothing changes by it.
-    assert_eq!(comparable(&through_the_real_one(&node, &ours)), comparable(&real));
+    assert_same(&through_the_real_one(&node, &ours), &real);
     assert_eq!(through_ours(&mut broker, &real), ours_after(&ours, &real));
 }
 
