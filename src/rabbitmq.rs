@@ -76,6 +76,8 @@ mod client;
 mod confirm;
 mod consumer;
 mod dead_letter;
+#[cfg(feature = "definitions")]
+mod definitions;
 mod describe;
 mod error;
 mod exchange;
@@ -113,6 +115,8 @@ pub use client::{
     Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
     Returned, start, start_named,
 };
+#[cfg(feature = "definitions")]
+pub use definitions::{Definitions, DefinitionsError};
 pub use error::{AmqpError, ReplyCode, Scope};
 pub use id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
 pub use message::Message;

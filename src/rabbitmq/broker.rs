@@ -16,6 +16,8 @@ mod basic;
 mod connection;
 mod consume;
 mod dead_letter;
+#[cfg(feature = "definitions")]
+mod definitions;
 mod dispatch;
 mod exchange;
 mod heartbeat;
@@ -166,6 +168,9 @@ pub struct Broker {
     alarms: Alarms,
 
     pub(super) users: IndexMap<SmolStr, User, FxBuildHasher>,
+    /// What definitions said of the whole cluster.
+    #[cfg(feature = "definitions")]
+    global_parameters: IndexMap<SmolStr, serde_json::Value, FxBuildHasher>,
     pub(super) vhosts: Arena<VHost>,
     pub(super) vhost_names: IndexMap<SmolStr, VHostKey, FxBuildHasher>,
     pub(super) connections: IndexMap<ConnectionId, Connection, FxBuildHasher>,
@@ -216,6 +221,8 @@ impl Broker {
             running: true,
             alarms: Alarms::default(),
             users: IndexMap::default(),
+            #[cfg(feature = "definitions")]
+            global_parameters: IndexMap::default(),
             vhosts: Arena::default(),
             vhost_names: IndexMap::default(),
             connections: IndexMap::default(),

@@ -32,6 +32,8 @@ mod channel;
 mod confirm;
 mod consumer;
 mod declare;
+#[cfg(feature = "definitions")]
+mod definitions;
 mod glue;
 mod inbox;
 mod session;

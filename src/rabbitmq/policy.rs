@@ -1,6 +1,7 @@
 //! Policies: settings for all queues and exchanges whose names match a pattern.
 //!
-//! Of the policies that match an object and apply to its kind, the one with
+//! Of the policies that match an object and suit its kind (and a queue's type: one
+//! with a key the type does not know is no policy for it), the one with
 //! the highest *priority* counts, alone; of several with the same, the first by
 //! name here (the server takes any). An *operator policy* counts beside it, and
 //! is meant for limits: where both and the object's arguments set a number, the
@@ -10,6 +11,7 @@
 //! Source: <https://www.rabbitmq.com/docs/parameters#policies>.
 
 use super::pattern::Pattern;
+use super::settings::QueueType;
 use super::table::{FieldTable, FieldValue};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -50,6 +52,69 @@ impl ApplyTo {
         self == ApplyTo::All || self == kind
     }
 }
+
+/// What a policy is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Object {
+    Exchange,
+    Queue(QueueType),
+}
+
+impl Object {
+    /// Whether a policy is meant for it. One with any key that a queue's type does
+    /// not know is not, as a whole.
+    fn takes(self, policy: &Policy) -> bool {
+        match self {
+            Object::Exchange => policy.apply_to.covers(ApplyTo::Exchanges),
+            Object::Queue(kind) => {
+                let unknown = |(key, _)| UNKNOWN.contains(&(kind, key));
+                policy.apply_to.covers(ApplyTo::Queues) && !policy.definition.iter().any(unknown)
+            }
+        }
+    }
+}
+
+/// The keys that a type of queue does not know. Others that mean nothing to it do
+/// no harm.
+const UNKNOWN: &[(QueueType, &str)] = &[
+    (QueueType::Classic, "max-age"),
+    (QueueType::Classic, "stream-max-segment-size-bytes"),
+    (QueueType::Classic, "queue-leader-locator"),
+    (QueueType::Classic, "initial-cluster-size"),
+    (QueueType::Classic, "delivery-limit"),
+    (QueueType::Classic, "dead-letter-strategy"),
+    (QueueType::Quorum, "max-priority"),
+    (QueueType::Quorum, "queue-mode"),
+    (QueueType::Quorum, "single-active-consumer"),
+    (QueueType::Quorum, "ha-mode"),
+    (QueueType::Quorum, "ha-params"),
+    (QueueType::Quorum, "ha-sync-mode"),
+    (QueueType::Quorum, "ha-promote-on-shutdown"),
+    (QueueType::Quorum, "ha-promote-on-failure"),
+    (QueueType::Quorum, "queue-master-locator"),
+    (QueueType::Quorum, "max-age"),
+    (QueueType::Quorum, "stream-max-segment-size-bytes"),
+    (QueueType::Quorum, "initial-cluster-size"),
+    (QueueType::Stream, "expires"),
+    (QueueType::Stream, "message-ttl"),
+    (QueueType::Stream, "dead-letter-exchange"),
+    (QueueType::Stream, "dead-letter-routing-key"),
+    (QueueType::Stream, "dead-letter-strategy"),
+    (QueueType::Stream, "max-length"),
+    (QueueType::Stream, "max-in-memory-length"),
+    (QueueType::Stream, "max-in-memory-bytes"),
+    (QueueType::Stream, "max-priority"),
+    (QueueType::Stream, "overflow"),
+    (QueueType::Stream, "queue-mode"),
+    (QueueType::Stream, "single-active-consumer"),
+    (QueueType::Stream, "delivery-limit"),
+    (QueueType::Stream, "ha-mode"),
+    (QueueType::Stream, "ha-params"),
+    (QueueType::Stream, "ha-sync-mode"),
+    (QueueType::Stream, "ha-promote-on-shutdown"),
+    (QueueType::Stream, "ha-promote-on-failure"),
+    (QueueType::Stream, "queue-master-locator"),
+];
 
 /// A policy, as `rabbitmqctl set_policy` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +170,9 @@ impl Policies {
     }
 
     /// The policy that counts for an object of this kind and name.
-    pub(crate) fn matching(&self, kind: ApplyTo, name: &str) -> Option<&Policy> {
+    pub(crate) fn matching(&self, object: Object, name: &str) -> Option<&Policy> {
         let all = self.by_name.values();
-        let matching = all.filter(|(p, pattern)| p.apply_to.covers(kind) && pattern.matches(name));
+        let matching = all.filter(|(p, pattern)| object.takes(p) && pattern.matches(name));
         let best = matching.min_by_key(|(policy, _)| (Reverse(policy.priority), &policy.name));
         best.map(|(policy, _)| policy)
     }
@@ -168,8 +233,23 @@ mod tests {
             let (policy, compiled) = policy(name, pattern, priority);
             policies.set(policy, compiled);
         }
-        let name = |queue: &str| policies.matching(ApplyTo::Queues, queue).map(|p| p.name.as_str());
+        let name = |queue: &str| {
+            policies.matching(Object::Queue(QueueType::Classic), queue).map(|p| p.name.as_str())
+        };
         assert_eq!((name("q1"), name("zq"), name("x")), (Some("b"), Some("b"), Some("other")));
+    }
+
+    #[test]
+    fn a_policy_with_a_key_that_a_type_does_not_know_is_none_for_it() {
+        let mut policies = Policies::default();
+        for (name, key, priority) in [("ttl", "message-ttl", 1), ("age", "max-age", 0)] {
+            let definition = FieldTable::new().with(key, 1).with("max-length-bytes", 1);
+            let policy = Policy { priority, ..Policy::new(name, "", definition) };
+            policies.set(policy, Pattern::new("").unwrap());
+        }
+        let name = |kind| policies.matching(Object::Queue(kind), "q").map(|p| p.name.as_str());
+        let types = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
+        assert_eq!(types.map(name), [Some("ttl"), Some("ttl"), Some("age")]);
     }
 
     #[test]

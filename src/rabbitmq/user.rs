@@ -6,6 +6,8 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/access-control>.
 
+#[cfg(feature = "definitions")]
+use super::definitions::password::PasswordHash;
 use super::pattern::{InvalidPattern, Pattern};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -93,9 +95,37 @@ impl Grant {
     }
 }
 
+/// What is known of a user's password.
+#[derive(Clone, Debug)]
+pub(crate) enum Password {
+    Plain(SmolStr),
+    /// Definitions have hashes only.
+    #[cfg(feature = "definitions")]
+    Hashed(PasswordHash),
+}
+
+impl Password {
+    pub(crate) fn matches(&self, password: &str) -> bool {
+        match self {
+            Password::Plain(own) => own == password,
+            #[cfg(feature = "definitions")]
+            Password::Hashed(hash) => hash.matches(password),
+        }
+    }
+
+    /// Its hash, of this user's password.
+    #[cfg(feature = "definitions")]
+    pub(crate) fn hash(&self, user: &str) -> PasswordHash {
+        match self {
+            Password::Plain(password) => PasswordHash::of(user, password),
+            Password::Hashed(hash) => hash.clone(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct User {
-    pub(crate) password: SmolStr,
+    pub(crate) password: Password,
     pub(crate) tags: Vec<SmolStr>,
     pub(crate) limits: UserLimits,
     /// By vhost.
@@ -107,6 +137,7 @@ pub(crate) struct User {
 impl User {
     pub(crate) fn new(password: SmolStr) -> User {
         let (tags, limits) = (Vec::new(), UserLimits::default());
+        let password = Password::Plain(password);
         User { password, tags, limits, grants: IndexMap::default(), topics: IndexMap::default() }
     }
 }

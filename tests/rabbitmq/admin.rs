@@ -316,7 +316,7 @@ fn vhosts_users_and_permissions_are_listed() {
     assert_eq!(
         ctl(&server, "list_vhosts name description tags tracing default_queue_type"),
         "name\tdescription\ttags\ttracing\tdefault_queue_type\n\
-         /\t\t[]\tfalse\tundefined\nshop\tThe shop\t[prod, eu]\tfalse\tundefined\n"
+         /\tDefault virtual host\t[]\tfalse\tundefined\nshop\tThe shop\t[prod, eu]\tfalse\tundefined\n"
     );
     assert_eq!(
         ctl(&server, "list_users"),

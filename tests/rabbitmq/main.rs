@@ -16,6 +16,8 @@ mod arguments;
 mod client;
 mod confirms;
 mod counters;
+#[cfg(feature = "definitions")]
+mod definitions;
 mod dispatch;
 mod durability;
 mod errors;

@@ -8,14 +8,14 @@ use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::error::{Fault, exchange_in_vhost, queue_in_vhost};
 use crate::rabbitmq::exchange::{ExchangeKey, Kind};
 use crate::rabbitmq::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::user::{Access, Grant, Permissions, User, UserLimits};
+use crate::rabbitmq::user::{Access, Grant, Password, Permissions, User, UserLimits};
 use smol_str::SmolStr;
 
 impl Broker {
     /// Whether there is such a user with such a password.
     #[must_use]
     pub fn authenticate(&self, user: &str, password: &str) -> bool {
-        self.users.get(user).is_some_and(|user| user.password == password)
+        self.users.get(user).is_some_and(|user| user.password.matches(password))
     }
 
     /// Adds a user, or gives one a new password (`add_user`,
@@ -23,7 +23,7 @@ impl Broker {
     pub fn add_user(&mut self, name: impl Into<SmolStr>, password: impl Into<SmolStr>) {
         let (name, password) = (name.into(), password.into());
         match self.users.get_mut(&name) {
-            Some(user) => user.password = password,
+            Some(user) => user.password = Password::Plain(password),
             None => drop(self.users.insert(name, User::new(password))),
         }
     }

@@ -8,7 +8,7 @@ use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::exchange::ExchangeKey;
 use crate::rabbitmq::options::Version;
 use crate::rabbitmq::pattern::Pattern;
-use crate::rabbitmq::policy::{ApplyTo, Policy, effective};
+use crate::rabbitmq::policy::{Object, Policy, effective};
 use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::settings::{QueueType, Settings};
 use crate::rabbitmq::table::FieldValue;
@@ -106,7 +106,7 @@ impl Broker {
     pub(super) fn apply_policies_to_exchange(&mut self, key: ExchangeKey) {
         let Some(exchange) = self.exchanges.get(key) else { return };
         let vhost = self.vhost(exchange.vhost);
-        let policy = vhost.policies.matching(ApplyTo::Exchanges, &exchange.name);
+        let policy = vhost.policies.matching(Object::Exchange, &exchange.name);
         let argument = exchange.arguments.get("alternate-exchange");
         let alternate = effective("alternate-exchange", argument, policy, None);
         let alternate = alternate.and_then(FieldValue::as_str).map(Into::into);
@@ -120,8 +120,8 @@ impl Broker {
         let Some(queue) = self.queues.get(key) else { return };
         let vhost = self.vhost(queue.more.vhost);
         let (kind, name) = (queue.more.kind, queue.more.name.as_str());
-        let policy = vhost.policies.matching(ApplyTo::Queues, name);
-        let operator = vhost.operator_policies.matching(ApplyTo::Queues, name);
+        let policy = vhost.policies.matching(Object::Queue(kind), name);
+        let operator = vhost.operator_policies.matching(Object::Queue(kind), name);
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
         let mut settings = Settings::new(&queue.more.arguments, policy, operator);
         if kind == QueueType::Quorum && self.options.version() == Version::V4 {

@@ -92,6 +92,8 @@ impl Broker {
         }
         self.vhost_names.clear();
         self.users.clear();
+        #[cfg(feature = "definitions")]
+        self.global_parameters.clear();
         self.delayed = Delayed::default();
         self.make_defaults();
     }

@@ -109,11 +109,7 @@ impl Broker {
         }
         self.check_queue_limit(caller.vhost, &name)?;
         check_properties_of_type(&vhost_name, &name, kind, &options)?;
-        if self.options.version() == Version::V4 && !options.durable && !options.exclusive {
-            let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
-                          By default, this feature is not permitted anymore.";
-            return Err(Fault::new(ReplyCode::InternalError, reason));
-        }
+        check_transient(self.options.version(), &options)?;
         let exclusive = options.exclusive;
         let key = self.insert_queue(now, caller.vhost, name, options, connection);
         if exclusive && let Some(owner) = self.connections.get_mut(&connection) {
@@ -453,8 +449,18 @@ fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fa
     Err(Fault::new(ReplyCode::NotImplemented, reason))
 }
 
+/// Refuses a queue that is neither durable nor exclusive where there are none.
+pub(super) fn check_transient(version: Version, options: &QueueOptions) -> Result<(), Fault> {
+    if version == Version::V4 && !options.durable && !options.exclusive {
+        let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
+                      By default, this feature is not permitted anymore.";
+        return Err(Fault::new(ReplyCode::InternalError, reason));
+    }
+    Ok(())
+}
+
 /// Refuses what a queue of this type cannot be.
-fn check_properties_of_type(
+pub(super) fn check_properties_of_type(
     vhost: &str,
     name: &str,
     kind: QueueType,

@@ -15,10 +15,11 @@ impl Broker {
     /// everything there.
     pub(super) fn make_defaults(&mut self) {
         self.add_vhost("/");
+        let described = self.describe_vhost("/", "Default virtual host", &[]);
         self.add_user("guest", "guest");
         let tags = self.set_user_tags("guest", &["administrator"]);
         let granted = self.set_permissions("/", "guest", Permissions::all());
-        tags.and(granted).expect("user and vhost were just made");
+        described.and(tags).and(granted).expect("user and vhost were just made");
     }
 
     /// Adds a vhost with the exchanges every vhost has (`add_vhost`); harmless if

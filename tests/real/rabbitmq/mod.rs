@@ -1,6 +1,8 @@
 //! The real RabbitMQ, where there is one of version 3.10 on the `PATH`; else each
 //! test says that it was skipped, and why.
 
+#[cfg(feature = "definitions")]
+mod definitions;
 mod differential;
 mod node;
 mod recorded;

@@ -94,6 +94,12 @@ impl Node {
         Err("rabbitmq-server does not listen".to_owned())
     }
 
+    /// Where it keeps its things; gone when it is.
+    #[cfg(feature = "definitions")]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.setting.folder
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.setting.port));
         let stream = stream.expect("a node that listens takes connections");

@@ -1,0 +1,78 @@
+//! Definitions: what the real server makes of a file, and ours; and what each
+//! makes of the other's export.
+
+use super::node::Node;
+use serde_json::Value;
+use stunt_double::rabbitmq::{Broker, BrokerOptions, Definitions};
+use stunt_double::{Instant, Site, Stream};
+
+const TOPOLOGY: &str = include_str!("../../../examples/definitions/topology.json");
+
+/// Imports into a real server, and gives what that exports then.
+fn through_the_real_one(node: &Node, text: &str) -> String {
+    let file = node.folder().join("definitions.json");
+    let path = file.to_str().unwrap().to_owned();
+    std::fs::write(&file, text).unwrap();
+    node.control(&["import_definitions".to_owned(), path.clone()]).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    node.control(&["export_definitions".to_owned(), path]).unwrap();
+    std::fs::read_to_string(&file).unwrap()
+}
+
+fn through_ours(broker: &mut Broker, text: &str) -> String {
+    let definitions = Definitions::from_json(text).unwrap();
+    broker.import_definitions(Instant::ZERO, &definitions).unwrap();
+    broker.export_definitions().to_json()
+}
+
+/// What both have to agree on: not what `rabbitmqctl` leaves out of its exports
+/// (internal exchanges) or has of its own, nor the guest's salt.
+fn comparable(text: &str) -> Value {
+    let mut file: Value = serde_json::from_str(text).unwrap();
+    let file_map = file.as_object_mut().unwrap();
+    file_map.retain(|_, list| list.is_array());
+    for list in file_map.values_mut() {
+        let list = list.as_array_mut().unwrap();
+        list.retain(|object| object["internal"] != true && object["name"] != "guest");
+        list.retain(|object| object["name"] != "internal_cluster_id");
+        for object in list.iter_mut().map(|object| object.as_object_mut().unwrap()) {
+            object.remove("internal");
+            if object.contains_key("durable") && object.contains_key("arguments") {
+                object.remove("type");
+            }
+        }
+        list.sort_by_key(Value::to_string);
+    }
+    file
+}
+
+fn assert_same(ours: &str, real: &str) {
+    let (ours, real) = (comparable(ours), comparable(real));
+    for (key, list) in real.as_object().unwrap() {
+        assert_eq!(&ours[key], list, "{key}");
+    }
+}
+
+#[test]
+fn definitions_come_out_of_both_alike() {
+    let Some(node) = Node::start() else { return };
+    let names = Stream::calm(Site::new("definitions.names"), 0);
+    let mut broker = Broker::new(BrokerOptions::default(), names);
+    let real = through_the_real_one(&node, TOPOLOGY);
+    let ours = through_ours(&mut broker, TOPOLOGY);
+    assert_same(&ours, &real);
+    // Each takes the other's, and nothing changes by it.
+    assert_same(&through_the_real_one(&node, &ours), &real);
+    assert_eq!(through_ours(&mut broker, &real), ours_after(&ours, &real));
+}
+
+/// Ours after the real one's file: the guest has the hash it has there.
+fn ours_after(ours: &str, real: &str) -> String {
+    let guest = |text: &str| {
+        let file: Value = serde_json::from_str(text).unwrap();
+        let users = file["users"].as_array().unwrap().clone();
+        let guest = users.into_iter().find(|user| user["name"] == "guest").unwrap();
+        guest["password_hash"].as_str().unwrap().to_owned()
+    };
+    ours.replace(&guest(ours), &guest(real))
+}
