@@ -67,6 +67,10 @@ pub enum AdminError {
     /// No such connection is open.
     #[error("Connection {0} does not exist")]
     NoSuchConnection(ConnectionId),
+    /// A policy's definition has a key that the server does not know, or a value
+    /// that the key cannot have.
+    #[error("Validation failed\n\n{0}\n")]
+    InvalidPolicy(String),
     /// A pattern is no regular expression.
     #[error(transparent)]
     InvalidPattern(#[from] InvalidPattern),

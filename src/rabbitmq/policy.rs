@@ -10,6 +10,11 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/parameters#policies>.
 
+pub(crate) mod definition;
+
+pub(crate) use definition::Whose;
+
+use super::admin::AdminError;
 use super::pattern::Pattern;
 use super::settings::QueueType;
 use super::table::{FieldTable, FieldValue};
@@ -156,8 +161,9 @@ impl Policies {
         self.by_name.insert(policy.name.clone(), (policy, pattern));
     }
 
-    pub(crate) fn clear(&mut self, name: &str) -> bool {
-        self.by_name.swap_remove(name).is_some()
+    pub(crate) fn clear(&mut self, name: &str) -> Result<(), AdminError> {
+        let was = self.by_name.swap_remove(name);
+        was.map(drop).ok_or_else(|| AdminError::NoSuchPolicy(name.into()))
     }
 
     /// The policy of this name.

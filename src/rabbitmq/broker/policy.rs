@@ -8,11 +8,11 @@ use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::exchange::ExchangeKey;
 use crate::rabbitmq::options::Version;
 use crate::rabbitmq::pattern::Pattern;
-use crate::rabbitmq::policy::{Object, Policy, effective};
+use crate::rabbitmq::policy::{Object, Policy, Whose, definition, effective};
 use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::settings::{QueueType, Settings};
 use crate::rabbitmq::table::FieldValue;
-use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::vhost::{VHost, VHostKey};
 
 /// The delivery limit of a quorum queue that sets none, in RabbitMQ 4.
 const DEFAULT_DELIVERY_LIMIT: u64 = 20;
@@ -23,18 +23,20 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`AdminError::NoSuchVHost`], [`AdminError::InvalidPattern`].
+    /// [`AdminError::NoSuchVHost`], [`AdminError::InvalidPattern`], and
+    /// [`AdminError::InvalidPolicy`] for a definition that the server does not know.
     pub fn set_policy(
         &mut self,
         now: Instant,
         vhost: &str,
         policy: Policy,
     ) -> Result<(), AdminError> {
-        let key = self.vhost_key(vhost)?;
         let pattern = Pattern::new(&policy.pattern)?;
-        self.vhost_mut(key).policies.set(policy, pattern);
-        self.apply_policies(now, key);
-        Ok(())
+        definition::check(&policy.definition, Whose::User)?;
+        self.change_policies(now, vhost, |vhost| {
+            vhost.policies.set(policy, pattern);
+            Ok(())
+        })
     }
 
     /// Sets an operator policy (`set_operator_policy`), or replaces the one of
@@ -49,11 +51,12 @@ impl Broker {
         vhost: &str,
         policy: Policy,
     ) -> Result<(), AdminError> {
-        let key = self.vhost_key(vhost)?;
         let pattern = Pattern::new(&policy.pattern)?;
-        self.vhost_mut(key).operator_policies.set(policy, pattern);
-        self.apply_policies(now, key);
-        Ok(())
+        definition::check(&policy.definition, Whose::Operator)?;
+        self.change_policies(now, vhost, |vhost| {
+            vhost.operator_policies.set(policy, pattern);
+            Ok(())
+        })
     }
 
     /// Removes a policy (`clear_policy`).
@@ -67,12 +70,7 @@ impl Broker {
         vhost: &str,
         name: &str,
     ) -> Result<(), AdminError> {
-        let key = self.vhost_key(vhost)?;
-        if !self.vhost_mut(key).policies.clear(name) {
-            return Err(AdminError::NoSuchPolicy(name.into()));
-        }
-        self.apply_policies(now, key);
-        Ok(())
+        self.change_policies(now, vhost, |vhost| vhost.policies.clear(name))
     }
 
     /// Removes an operator policy (`clear_operator_policy`).
@@ -86,10 +84,17 @@ impl Broker {
         vhost: &str,
         name: &str,
     ) -> Result<(), AdminError> {
+        self.change_policies(now, vhost, |vhost| vhost.operator_policies.clear(name))
+    }
+
+    fn change_policies(
+        &mut self,
+        now: Instant,
+        vhost: &str,
+        change: impl FnOnce(&mut VHost) -> Result<(), AdminError>,
+    ) -> Result<(), AdminError> {
         let key = self.vhost_key(vhost)?;
-        if !self.vhost_mut(key).operator_policies.clear(name) {
-            return Err(AdminError::NoSuchPolicy(name.into()));
-        }
+        change(self.vhost_mut(key))?;
         self.apply_policies(now, key);
         Ok(())
     }
