@@ -79,10 +79,10 @@ fn main() {
     sim.daemon_with("reader", rabbit.clone(), reader);
     let (on, off) = (rabbit.clone(), rabbit.clone());
     sim.after(Duration::from_millis(20_500), move || {
-        on.with(|broker, now| broker.set_alarm(now, Alarm::Memory, true));
+        on.set_alarm(Alarm::Memory, true);
     });
     sim.after(Duration::from_millis(50_500), move || {
-        off.with(|broker, now| broker.set_alarm(now, Alarm::Memory, false));
+        off.set_alarm(Alarm::Memory, false);
     });
     sim.run().expect_done();
     print!("{}", sim.trace().notes());

@@ -21,198 +21,258 @@ use smol_str::SmolStr;
 
 type Done = Result<(), AdminError>;
 
-/// Methods that only look.
-macro_rules! looking {
-    ($($(#[$doc:meta])+ $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)+) => {
-        /// What an administrator sees of a broker in a world.
-        impl ServiceHandle<Broker> {
-            $(
-                $(#[$doc])+
-                #[must_use = "it changes nothing"]
-                pub fn $name(&self, $($arg: $type),*) -> $result {
-                    self.inspect(|broker| broker.$name($($arg),*))
-                }
-            )+
-        }
-    };
-}
-
-/// Methods that change the broker, with the time and without.
-macro_rules! changing {
-    ($($(#[$doc:meta])+ $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)+) => {
-        /// What an administrator does to a broker in a world.
-        impl ServiceHandle<Broker> {
-            $(
-                $(#[$doc])+
-                pub fn $name(&self, $($arg: $type),*) -> $result {
-                    self.with(|broker, _now| broker.$name($($arg),*))
-                }
-            )+
-        }
-    };
-}
-
-macro_rules! changing_at_once {
-    ($($(#[$doc:meta])+ $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)+) => {
-        /// What an administrator does to a broker in a world, and clients may
-        /// hear of.
-        impl ServiceHandle<Broker> {
-            $(
-                $(#[$doc])+
-                pub fn $name(&self, $($arg: $type),*) -> $result {
-                    self.with(|broker, now| broker.$name(now, $($arg),*))
-                }
-            )+
-        }
-    };
-}
-
-looking! {
+/// What an administrator sees of a broker in a world.
+impl ServiceHandle<Broker> {
     /// `rabbitmqctl list_connections`, as rows sorted by id.
-    list_connections() -> Vec<ConnectionRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_connections(&self) -> Vec<ConnectionRow> {
+        self.inspect(|broker| broker.list_connections())
+    }
+
     /// `rabbitmqctl list_channels`, as rows sorted by connection and number.
-    list_channels() -> Vec<ChannelRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_channels(&self) -> Vec<ChannelRow> {
+        self.inspect(|broker| broker.list_channels())
+    }
+
     /// `rabbitmqctl list_policies` of all vhosts, as rows sorted by vhost and
     /// name.
-    list_policies() -> Vec<PolicyRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_policies(&self) -> Vec<PolicyRow> {
+        self.inspect(|broker| broker.list_policies())
+    }
+
     /// `rabbitmqctl list_operator_policies` of all vhosts, as rows sorted by
     /// vhost and name.
-    list_operator_policies() -> Vec<PolicyRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_operator_policies(&self) -> Vec<PolicyRow> {
+        self.inspect(|broker| broker.list_operator_policies())
+    }
+
     /// `rabbitmqctl list_vhosts`, as rows sorted by name.
-    list_vhosts() -> Vec<VHostRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_vhosts(&self) -> Vec<VHostRow> {
+        self.inspect(|broker| broker.list_vhosts())
+    }
+
     /// `rabbitmqctl list_users`, as rows sorted by name.
-    list_users() -> Vec<UserRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_users(&self) -> Vec<UserRow> {
+        self.inspect(|broker| broker.list_users())
+    }
+
     /// `rabbitmqctl list_permissions` of all vhosts, as rows sorted by vhost and
     /// user.
-    list_permissions() -> Vec<PermissionRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_permissions(&self) -> Vec<PermissionRow> {
+        self.inspect(|broker| broker.list_permissions())
+    }
+
     /// `rabbitmqctl list_topic_permissions` of all vhosts, as rows sorted by
     /// vhost, user and exchange.
-    list_topic_permissions() -> Vec<TopicPermissionRow>;
+    #[must_use = "it changes nothing"]
+    pub fn list_topic_permissions(&self) -> Vec<TopicPermissionRow> {
+        self.inspect(|broker| broker.list_topic_permissions())
+    }
+
     /// The next `n` messages that are ready in a queue, untouched:
     /// [`Broker::peek`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchVHost`], [`AdminError::NoSuchQueue`].
-    peek(vhost: &str, queue: &str, n: usize) -> Result<Vec<PeekedMessage>, AdminError>;
+    pub fn peek(
+        &self,
+        vhost: &str,
+        queue: &str,
+        n: usize,
+    ) -> Result<Vec<PeekedMessage>, AdminError> {
+        self.inspect(|broker| broker.peek(vhost, queue, n))
+    }
+
     /// What the messages of a queue amount to: [`Broker::queue_contents`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchVHost`], [`AdminError::NoSuchQueue`].
-    queue_contents(vhost: &str, queue: &str) -> Result<QueueContents, AdminError>;
+    pub fn queue_contents(&self, vhost: &str, queue: &str) -> Result<QueueContents, AdminError> {
+        self.inspect(|broker| broker.queue_contents(vhost, queue))
+    }
+
     /// The broker as a whole, with its counters: [`Broker::overview`].
-    overview() -> Overview;
+    #[must_use = "it changes nothing"]
+    pub fn overview(&self) -> Overview {
+        self.inspect(|broker| broker.overview())
+    }
+
     /// The alarms that are on: [`Broker::alarms`].
-    alarms() -> Vec<Alarm>;
+    #[must_use = "it changes nothing"]
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.inspect(|broker| broker.alarms())
+    }
 }
 
-changing! {
+/// What an administrator does to a broker in a world.
+impl ServiceHandle<Broker> {
     /// Adds a vhost: [`Broker::add_vhost`].
-    add_vhost(name: impl Into<SmolStr>) -> ();
+    pub fn add_vhost(&self, name: impl Into<SmolStr>) {
+        self.with(|broker, _| broker.add_vhost(name));
+    }
+
     /// Says what a vhost is for: [`Broker::describe_vhost`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchVHost`].
-    describe_vhost(name: &str, description: &str, tags: &[&str]) -> Done;
+    pub fn describe_vhost(&self, name: &str, description: &str, tags: &[&str]) -> Done {
+        self.with(|broker, _| broker.describe_vhost(name, description, tags))
+    }
+
     /// Limits a vhost: [`Broker::set_vhost_limits`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchVHost`].
-    set_vhost_limits(name: &str, limits: VHostLimits) -> Done;
+    pub fn set_vhost_limits(&self, name: &str, limits: VHostLimits) -> Done {
+        self.with(|broker, _| broker.set_vhost_limits(name, limits))
+    }
+
     /// Adds a user or changes its password: [`Broker::add_user`].
-    add_user(name: impl Into<SmolStr>, password: impl Into<SmolStr>) -> ();
+    pub fn add_user(&self, name: impl Into<SmolStr>, password: impl Into<SmolStr>) {
+        self.with(|broker, _| broker.add_user(name, password));
+    }
+
     /// Sets a user's tags: [`Broker::set_user_tags`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchUser`].
-    set_user_tags(name: &str, tags: &[&str]) -> Done;
+    pub fn set_user_tags(&self, name: &str, tags: &[&str]) -> Done {
+        self.with(|broker, _| broker.set_user_tags(name, tags))
+    }
+
     /// Limits a user: [`Broker::set_user_limits`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchUser`].
-    set_user_limits(name: &str, limits: UserLimits) -> Done;
+    pub fn set_user_limits(&self, name: &str, limits: UserLimits) -> Done {
+        self.with(|broker, _| broker.set_user_limits(name, limits))
+    }
+
     /// Sets a user's permissions in a vhost: [`Broker::set_permissions`].
     ///
     /// # Errors
     ///
     /// As [`Broker::set_permissions`].
-    set_permissions(vhost: &str, user: &str, permissions: Permissions) -> Done;
+    pub fn set_permissions(&self, vhost: &str, user: &str, permissions: Permissions) -> Done {
+        self.with(|broker, _| broker.set_permissions(vhost, user, permissions))
+    }
+
     /// Takes a user's permissions in a vhost away: [`Broker::clear_permissions`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchUser`].
-    clear_permissions(vhost: &str, user: &str) -> Done;
+    pub fn clear_permissions(&self, vhost: &str, user: &str) -> Done {
+        self.with(|broker, _| broker.clear_permissions(vhost, user))
+    }
+
     /// Sets a user's permissions at a topic exchange:
     /// [`Broker::set_topic_permissions`].
     ///
     /// # Errors
     ///
     /// As [`Broker::set_permissions`].
-    set_topic_permissions(
+    pub fn set_topic_permissions(
+        &self,
         vhost: &str,
         user: &str,
         exchange: &str,
         write: &str,
-        read: &str
-    ) -> Done;
+        read: &str,
+    ) -> Done {
+        self.with(|broker, _| broker.set_topic_permissions(vhost, user, exchange, write, read))
+    }
+
     /// Lifts a user's restrictions at the topic exchanges of a vhost:
     /// [`Broker::clear_topic_permissions`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchUser`].
-    clear_topic_permissions(vhost: &str, user: &str) -> Done;
+    pub fn clear_topic_permissions(&self, vhost: &str, user: &str) -> Done {
+        self.with(|broker, _| broker.clear_topic_permissions(vhost, user))
+    }
 }
 
-changing_at_once! {
+/// What an administrator does to a broker in a world, and clients may hear of.
+impl ServiceHandle<Broker> {
     /// Removes a vhost: [`Broker::delete_vhost`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchVHost`].
-    delete_vhost(name: &str) -> Done;
+    pub fn delete_vhost(&self, name: &str) -> Done {
+        self.with(|broker, now| broker.delete_vhost(now, name))
+    }
+
     /// Removes a user: [`Broker::delete_user`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchUser`].
-    delete_user(name: &str) -> Done;
+    pub fn delete_user(&self, name: &str) -> Done {
+        self.with(|broker, now| broker.delete_user(now, name))
+    }
+
     /// Sets a policy: [`Broker::set_policy`].
     ///
     /// # Errors
     ///
     /// As [`Broker::set_policy`].
-    set_policy(vhost: &str, policy: Policy) -> Done;
+    pub fn set_policy(&self, vhost: &str, policy: Policy) -> Done {
+        self.with(|broker, now| broker.set_policy(now, vhost, policy))
+    }
+
     /// Removes a policy: [`Broker::clear_policy`].
     ///
     /// # Errors
     ///
     /// As [`Broker::clear_policy`].
-    clear_policy(vhost: &str, name: &str) -> Done;
+    pub fn clear_policy(&self, vhost: &str, name: &str) -> Done {
+        self.with(|broker, now| broker.clear_policy(now, vhost, name))
+    }
+
     /// Sets an operator policy: [`Broker::set_operator_policy`].
     ///
     /// # Errors
     ///
     /// As [`Broker::set_policy`].
-    set_operator_policy(vhost: &str, policy: Policy) -> Done;
+    pub fn set_operator_policy(&self, vhost: &str, policy: Policy) -> Done {
+        self.with(|broker, now| broker.set_operator_policy(now, vhost, policy))
+    }
+
     /// Removes an operator policy: [`Broker::clear_operator_policy`].
     ///
     /// # Errors
     ///
     /// As [`Broker::clear_policy`].
-    clear_operator_policy(vhost: &str, name: &str) -> Done;
+    pub fn clear_operator_policy(&self, vhost: &str, name: &str) -> Done {
+        self.with(|broker, now| broker.clear_operator_policy(now, vhost, name))
+    }
+
     /// Sets a memory or disk alarm on or off: [`Broker::set_alarm`].
-    set_alarm(alarm: Alarm, on: bool) -> ();
+    pub fn set_alarm(&self, alarm: Alarm, on: bool) {
+        self.with(|broker, now| broker.set_alarm(now, alarm, on));
+    }
+
     /// Closes a connection: [`Broker::close_connection`].
     ///
     /// # Errors
     ///
     /// [`AdminError::NoSuchConnection`].
-    close_connection(id: ConnectionId, why: &str) -> Done;
+    pub fn close_connection(&self, id: ConnectionId, why: &str) -> Done {
+        self.with(|broker, now| broker.close_connection(now, id, why))
+    }
 }
