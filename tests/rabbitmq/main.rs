@@ -31,5 +31,6 @@ mod peek;
 mod qos;
 mod recorded;
 mod redelivery;
+mod storm;
 mod support;
 mod version;
