@@ -124,6 +124,7 @@ fn main() {
     let again = outbox.published.values().filter(|times| **times > 1).count();
     let twice = received.values().filter(|times| **times > 1).count();
     println!("{ORDERS} orders, {again} published again, {twice} received more than once");
+    println!("(an acknowledgement that was not synced is undone by a power loss, too)");
     assert!(outbox.waiting.is_empty());
     assert_eq!(received.len(), ORDERS, "nothing confirmed is lost");
     assert!(received.values().all(|times| *times <= 4), "each outage can double but once");

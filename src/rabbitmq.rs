@@ -27,16 +27,17 @@
 //!   there may be and where they go when they die.
 //! - A *channel* holds what was handed out until it is settled, and counts the
 //!   publishes it must confirm, or keeps them in a transaction.
-//! - *Vhosts*, *users*, limits, alarms and listings are an administrator's: methods
-//!   of [`Broker`], which a test in a world reaches through
-//!   [`ServiceHandle::with`](crate::sim::ServiceHandle::with).
+//! - *Vhosts*, *users*, limits, policies, alarms and listings are an
+//!   administrator's: methods of [`Broker`], which the handle of a broker in a
+//!   world, [`RabbitMq`], has as well.
 //!
 //! # Restart, kill, loss of power
 //!
 //! In a world, [`restart`](crate::sim::ServiceHandle::restart) stops a broker in good
 //! order, [`crash`](crate::sim::ServiceHandle::crash) kills its process and
-//! [`lose_power`](crate::sim::ServiceHandle::lose_power) takes what was not synced, too.
-//! Durable queues keep their persistent messages: all, those that were written,
+//! [`lose_power`](crate::sim::ServiceHandle::lose_power) takes what was not synced, too; for
+//! an outage that lasts, [`stop`](crate::sim::ServiceHandle::stop) it in one of these
+//! ways ([`Shutdown`](crate::sim::Shutdown)) and start it later. Durable queues keep their persistent messages: all, those that were written,
 //! those that were synced. A confirm of 3.10 follows the sync; [`Version`] tells
 //! what is otherwise in 4.
 //!
@@ -51,6 +52,7 @@
 //!   shared limit held up go on in the order in which they were refused; of several
 //!   channels that die together, a quorum queue hears of the last one first.
 //!   Listings are sorted. Every message of a stream is a chunk of its own.
+//! - *Streams*: a prefetch count is exact, where the server hands out a chunk whole.
 //! - *Single active consumer*: where 3.10.8 crashes (the active one leaves with a
 //!   backlog), the next takes over, as later versions do.
 //! - *Quorum queues and streams* are those of one node: replication, membership and

@@ -43,7 +43,7 @@ use super::exchange::{Destination, Exchange};
 use super::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
 use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
-use super::options::BrokerOptions;
+use super::options::{BrokerOptions, Version};
 use super::queue::{Queue, QueueKey};
 use super::stats::MessageStats;
 use super::unacked::Unacked;
@@ -198,7 +198,7 @@ pub struct Broker {
     /// Channels with confirms ready to send, in the order they got ready.
     confirming: Vec<ChannelKey>,
     /// Channels whose commits were answered late.
-    committed: Vec<ChannelKey>,
+    committed: VecDeque<ChannelKey>,
     timers: Timers,
 
     /// Scratch: where the message being published goes.
@@ -240,7 +240,7 @@ impl Broker {
             kept_letters: Vec::new(),
             outputs: VecDeque::new(),
             confirming: Vec::new(),
-            committed: Vec::new(),
+            committed: VecDeque::new(),
             timers: Timers::default(),
             routed: Vec::new(),
             destinations: Vec::new(),
@@ -248,6 +248,12 @@ impl Broker {
         };
         broker.make_defaults();
         broker
+    }
+
+    /// Which RabbitMQ it is like.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.options.version()
     }
 
     /// Whether the broker is up; see [`Broker::stop`] and [`Broker::start`].
@@ -351,7 +357,7 @@ impl Broker {
         let open = self.channels.iter().flat_map(|(_, channel)| {
             let transaction = channel.transaction.iter();
             let settled = transaction.flat_map(|transaction| &transaction.settled);
-            let settled = settled.flat_map(|(_, taken)| taken).map(|(_, unacked)| unacked);
+            let settled = settled.flat_map(|settled| &settled.taken).map(|(_, unacked)| unacked);
             channel.unacked.iter().map(|(_, unacked)| unacked).chain(settled)
         });
         let failed = self.sessions.values().flat_map(|session| match session {

@@ -201,6 +201,7 @@ impl Connection {
         options: ConnectionOptions,
     ) -> Result<Connection, Error> {
         let inner = Arc::new(sim::Connection::open(node, rabbit).await?);
+        inner.session(|session| session.limit_channels(options.channel_max));
         let connection = Connection { inner };
         let open = Method::ConnectionOpen(Box::new(options));
         connection.call(ChannelNumber(0), "connection.open-ok", open).await?;

@@ -3,8 +3,8 @@
 //!
 //! Publishes are numbered from 1 since `confirm.select`. One is confirmed when
 //! every queue it was routed to has taken responsibility for it, and rejected as
-//! soon as one of them refuses it. Confirms and rejections that are ready at the same time are sent together, and coalesced as the server
-//! does: a single one is an `ack` of its own; of several, all below the lowest
+//! soon as one of them refuses it. Confirms and rejections that are ready at the
+//! same time are sent together, and coalesced as the server does: a single one is an `ack` of its own; of several, all below the lowest
 //! publish still unconfirmed become one `ack` with `multiple`, for the highest
 //! of them, and the others follow one by one. Rejections are `nack`s by the same
 //! rule; neither kind speaks for the other with `multiple`.

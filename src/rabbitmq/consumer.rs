@@ -67,7 +67,7 @@ impl Consumer {
     pub(crate) fn refund(&mut self, count: usize) -> bool {
         let was_at_limit = self.credit == 0;
         if self.credit != UNLIMITED {
-            // Never more than was spent, which a prefetch count limits.
+            // Hardly more than was spent, which a prefetch count limits.
             self.credit += count as u32;
         }
         was_at_limit

@@ -29,7 +29,7 @@ use super::channel::ChannelKey;
 use super::expiry::Expiries;
 use super::message::{Entry, Position};
 use crate::Instant;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Idleness after which a queue syncs though nobody waits for it.
@@ -77,6 +77,9 @@ pub(crate) struct Journal {
     acks: VecDeque<Entry>,
     /// When those of them that expire do.
     expiries: Expiries,
+    /// The first places of messages that were moved to the front of their queue
+    /// before those were synced, by their places there.
+    moved: BTreeMap<Position, Position>,
     /// In order of position.
     waiting: VecDeque<Waiting>,
     /// Since when a sync is wanted without waiting for idleness.
@@ -99,6 +102,7 @@ impl Journal {
             unwritten: 0,
             acks: VecDeque::new(),
             expiries: Expiries::default(),
+            moved: BTreeMap::new(),
             waiting: VecDeque::new(),
             urgent: None,
             last_operation: Instant::ZERO,
@@ -132,6 +136,15 @@ impl Journal {
             self.head.acked += 1;
         }
         self.count(now);
+    }
+
+    /// A message has another place, before all that are to come: whether a crash
+    /// leaves it still depends on its first one.
+    pub(crate) fn moved_to_front(&mut self, from: Position, to: Position) {
+        let first = self.moved.remove(&from).unwrap_or(from);
+        if first >= self.synced.published {
+            self.moved.insert(to, first);
+        }
     }
 
     /// Something else happened to the queue: it is not idle.
@@ -196,6 +209,7 @@ impl Journal {
             self.expiries.remove(&entry);
         }
         self.synced = mark;
+        self.moved.retain(|_, first| *first >= mark.published);
         self.confirm(mark, confirmed);
     }
 
@@ -238,7 +252,10 @@ impl Journal {
         let mut left: Vec<Entry> = contents
             .into_iter()
             .chain(undone)
-            .filter(|entry| entry.position() < mark.published)
+            .filter(|entry| {
+                let position = entry.position();
+                *self.moved.get(&position).unwrap_or(&position) < mark.published
+            })
             .map(Entry::again)
             .collect();
         left.sort_by_key(Entry::position);

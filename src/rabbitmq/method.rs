@@ -60,7 +60,8 @@ impl Default for ConnectionOptions {
 /// How to declare an exchange (`exchange.declare`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeOptions {
-    /// Its type: `direct`, `fanout`, `topic` or `headers`.
+    /// Its type: `direct`, `fanout`, `topic`, `headers`; or `x-consistent-hash`,
+    /// `x-random`, `x-delayed-message` (with the argument `x-delayed-type`).
     pub kind: SmolStr,
     /// Only ask whether it exists; everything else is ignored.
     pub passive: bool,
@@ -70,7 +71,8 @@ pub struct ExchangeOptions {
     pub auto_delete: bool,
     /// Clients may not publish to it.
     pub internal: bool,
-    /// Further arguments.
+    /// Further arguments: `alternate-exchange`; and those of the types named
+    /// above, `hash-header`, `hash-property`, `x-delayed-type`.
     pub arguments: FieldTable,
 }
 
@@ -100,7 +102,26 @@ pub struct QueueOptions {
     pub exclusive: bool,
     /// It is deleted when the last of its consumers goes.
     pub auto_delete: bool,
-    /// Further arguments.
+    /// Further arguments. Unknown ones are ignored; a [`Policy`](super::Policy)
+    /// sets most of these too, by the same names without `x-`.
+    ///
+    /// | argument | value | for |
+    /// |---|---|---|
+    /// | `x-queue-type` | `classic`, `quorum`, `stream` | |
+    /// | `x-message-ttl` | milliseconds from publish to expiry | classic, quorum |
+    /// | `x-expires` | milliseconds without use after which the queue goes | classic, quorum |
+    /// | `x-max-length`, `x-max-length-bytes` | messages, bytes that are ready | classic, quorum; bytes for streams |
+    /// | `x-overflow` | `drop-head`, `reject-publish`, `reject-publish-dlx` | classic, quorum |
+    /// | `x-dead-letter-exchange`, `x-dead-letter-routing-key` | where dead letters go | classic, quorum |
+    /// | `x-dead-letter-strategy` | `at-most-once`, `at-least-once` | quorum |
+    /// | `x-max-priority` | levels above 0, at most 255 | classic |
+    /// | `x-single-active-consumer` | a truth value | classic, quorum |
+    /// | `x-delivery-limit` | how often a message may come back | quorum |
+    /// | `x-max-age` | an age such as `7D` | stream |
+    /// | `x-stream-max-segment-size-bytes` | bytes | stream |
+    /// | `x-queue-mode`, `x-queue-version`, `x-max-in-memory-length`, … | checked, and mean nothing here | |
+    ///
+    /// Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>.
     pub arguments: FieldTable,
 }
 
@@ -113,7 +134,9 @@ pub struct ConsumeOptions {
     pub no_ack: bool,
     /// There must be no other consumer.
     pub exclusive: bool,
-    /// Further arguments.
+    /// Further arguments: `x-priority`, of which the highest is served first; for
+    /// a stream `x-stream-offset`, where it begins: `first`, `last`, `next`, a
+    /// number, a timestamp, or an age such as `1h`.
     pub arguments: FieldTable,
 }
 

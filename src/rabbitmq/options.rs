@@ -11,6 +11,7 @@ use std::time::Duration;
 /// | delivery limit of a quorum queue that sets none | none | 20 |
 /// | transient queue that is not exclusive | fine | refused, 541 |
 /// | `basic.qos` with `global` | a limit of the channel | refused, 541 |
+/// | largest message | 128 MiB | 16 MiB |
 /// | a dead letter's history | `x-death`, `x-first-death-…` | also `x-last-death-…` |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -20,6 +21,26 @@ pub enum Version {
     V3_10,
     /// RabbitMQ 4, from its documentation and release notes.
     V4,
+}
+
+impl Version {
+    /// The number it gives itself: `3.10.8`, `4.0.0`.
+    #[must_use]
+    pub const fn number(self) -> &'static str {
+        match self {
+            Version::V3_10 => "3.10.8",
+            Version::V4 => "4.0.0",
+        }
+    }
+
+    /// The largest body it takes by default, in bytes.
+    #[must_use]
+    pub const fn max_message_size(self) -> usize {
+        match self {
+            Version::V3_10 => 134_217_728,
+            Version::V4 => 16_777_216,
+        }
+    }
 }
 
 /// How a broker is set up.

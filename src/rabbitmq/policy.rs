@@ -16,6 +16,7 @@ pub(crate) use definition::Whose;
 
 use super::admin::AdminError;
 use super::pattern::Pattern;
+use super::settings::Age;
 use super::settings::QueueType;
 use super::table::{FieldTable, FieldValue};
 use indexmap::IndexMap;
@@ -133,7 +134,9 @@ pub struct Policy {
     pub apply_to: ApplyTo,
     /// The highest counts.
     pub priority: i64,
-    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`.
+    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the
+    /// arguments of [`QueueOptions`](super::QueueOptions) without `x-`, and
+    /// `alternate-exchange`. Operator policies set limits only.
     pub definition: FieldTable,
 }
 
@@ -208,7 +211,11 @@ pub(crate) fn effective<'a>(
     let operator = operator.and_then(|policy| policy.definition.get(key));
     if SMALLEST_WINS.contains(&key) {
         let set = [argument, operator, policy].into_iter().flatten();
-        return set.min_by_key(|value| value.as_integer().unwrap_or(i128::MAX));
+        let size = |value: &&FieldValue| match value.as_str().map(Age::parse) {
+            Some(Age::Valid(age)) => i128::from(age.as_secs()),
+            _ => value.as_integer().unwrap_or(i128::MAX),
+        };
+        return set.min_by_key(size);
     }
     argument.or(operator).or(policy)
 }

@@ -37,6 +37,14 @@ impl DeliveryCounts {
         self.by_position.remove(&position);
     }
 
+    /// Forgets all but these messages.
+    pub(crate) fn keep_only(&mut self, entries: &[Entry]) {
+        let kept = entries.iter().map(Entry::position);
+        self.by_position = kept
+            .filter_map(|position| Some((position, *self.by_position.get(&position)?)))
+            .collect();
+    }
+
     /// A message has another place.
     pub(crate) fn moved(&mut self, from: Position, to: Position) {
         if let Some(count) = self.by_position.remove(&from) {

@@ -85,6 +85,8 @@ pub(crate) struct Settings {
     /// Whether a dead letter that finds no queue is kept (`at-least-once`).
     pub(crate) keeps_dead_letters: bool,
     pub(crate) delivery_limit: Option<u64>,
+    /// Whether a delivery limit is set at all; a negative one is none.
+    pub(crate) says_delivery_limit: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
 }
@@ -122,6 +124,7 @@ impl Settings {
             dead_letter_exchange: text("dead-letter-exchange"),
             dead_letter_routing_key: text("dead-letter-routing-key"),
             delivery_limit: integer("delivery-limit"),
+            says_delivery_limit: get("delivery-limit").is_some(),
             max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
                 match Age::parse(age) {
                     Age::Valid(age) => Some(age),

@@ -38,15 +38,23 @@ pub(crate) struct Pending {
     pub(crate) queues: Vec<SmolStr>,
 }
 
+/// Deliveries settled by one method, with their tags.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) how: Settle,
+    pub(crate) taken: Vec<(u64, Unacked)>,
+    /// When the oldest of them was handed out.
+    pub(crate) since: Instant,
+}
+
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) publishes: Vec<Pending>,
-    /// Deliveries settled by one method each, with their tags.
-    pub(crate) settled: Vec<(Settle, Vec<(u64, Unacked)>)>,
+    pub(crate) settled: Vec<Settled>,
     /// Publishes of a commit that is not answered yet.
     pub(crate) committing: Option<Confirms>,
-    /// Whether the commit has done all there is to do but wait.
-    pub(crate) is_waiting: bool,
+    /// How many commits have done all there is to do but wait.
+    pub(crate) waiting: usize,
     /// What the client sends meanwhile, so that answers come in order.
     pub(crate) later: VecDeque<Method>,
 }
@@ -57,7 +65,7 @@ impl Transaction {
             publishes: Vec::new(),
             settled: Vec::new(),
             committing: None,
-            is_waiting: false,
+            waiting: 0,
             later: VecDeque::new(),
         }
     }

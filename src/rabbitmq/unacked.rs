@@ -130,8 +130,21 @@ impl UnackedTable {
         self.slots.drain(..).filter_map(|(tag, unacked)| Some((tag, unacked?))).collect()
     }
 
-    /// Puts deliveries back that were taken out, in any order.
-    pub(crate) fn restore(&mut self, taken: Vec<(u64, Unacked)>) {
+    /// When a delivery was handed out.
+    pub(crate) fn time_of(&self, tag: u64) -> Option<Instant> {
+        let later = self.times.partition_point(|(from, _)| *from <= tag);
+        self.times.get(later.checked_sub(1)?).map(|(_, at)| *at)
+    }
+
+    /// Puts deliveries back that were taken out, in any order, and of which the
+    /// oldest was handed out then.
+    pub(crate) fn restore(&mut self, taken: Vec<(u64, Unacked)>, since: Instant) {
+        if let Some(lowest) = taken.iter().map(|(tag, _)| *tag).min() {
+            let later = self.times.partition_point(|(from, _)| *from < lowest);
+            if self.times.get(later).is_none_or(|(from, _)| *from > lowest) {
+                self.times.insert(later, (lowest, since));
+            }
+        }
         self.live += taken.len();
         let kept = std::mem::take(&mut self.slots).into_iter().filter(|(_, u)| u.is_some());
         let mut all: Vec<_> = kept.chain(taken.into_iter().map(|(t, u)| (t, Some(u)))).collect();

@@ -68,7 +68,7 @@ pub trait Service: Send + 'static {
     /// As [`Service::poll_timeout`], for what is housekeeping: a watch over
     /// clients, say. It comes in its time like the other, but is no reason for
     /// [`Sim::run`](super::Sim::run) to go on when no node is waiting for
-    /// anything any more.
+    /// anything any more, nor when none has stirred for a day.
     fn poll_housekeeping(&self) -> Option<Instant> {
         None
     }

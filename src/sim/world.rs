@@ -22,6 +22,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 /// What handles share with the [`Sim`](super::Sim).
 pub(super) struct World {
@@ -122,6 +123,10 @@ pub(super) enum Request {
     },
 }
 
+/// How long nodes that wait are given to hear of some housekeeping, such as a
+/// time-out at the server, before they count as stuck.
+const PATIENCE: Duration = Duration::from_secs(86_400);
+
 /// When services do their housekeeping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Housekeeping {
@@ -163,6 +168,8 @@ pub(super) struct Core {
     /// Futures that handles spawned and the `Sim` has not yet taken over.
     pub(super) spawned: Vec<(TaskId, Waker, SendFuture)>,
     pub(super) requests: VecDeque<Request>,
+    /// When a task was polled last.
+    last_poll: Instant,
     /// When services want to do their housekeeping.
     housekeeping: Vec<(Instant, u32)>,
     /// Failures still to be told.
@@ -198,6 +205,7 @@ impl Core {
             trace: Trace::new(config.retention),
             spawned: Vec::new(),
             requests: VecDeque::new(),
+            last_poll: Instant::ZERO,
             housekeeping: Vec::new(),
             problems: VecDeque::new(),
             current: None,
@@ -284,6 +292,7 @@ impl Core {
             return None;
         }
         self.steps += 1;
+        self.last_poll = now;
         self.current = Some(id);
         self.last = Some(task.node);
         self.tasks.clear_waits(id);
@@ -380,7 +389,11 @@ impl Core {
         let first = *self.housekeeping.iter().min()?;
         match self.agenda.next_at(&self.timers) {
             Some(next) => (first.0 < next).then_some(first),
-            None if housekeeping == Housekeeping::Always || self.is_awaited() => Some(first),
+            None if housekeeping == Housekeeping::Always => Some(first),
+            // What no task has stirred at for so long, nothing will come of.
+            None if first.0 <= self.last_poll.saturating_add(PATIENCE) && self.is_awaited() => {
+                Some(first)
+            }
             None => None,
         }
     }

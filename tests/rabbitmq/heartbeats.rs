@@ -121,3 +121,19 @@ fn a_node_that_never_acknowledges_hears_of_it_after_half_an_hour() {
     sim.run().expect_done();
     assert_eq!(rabbit.messages_ready("tasks"), Some(1));
 }
+
+#[test]
+fn a_node_that_waits_in_vain_is_stuck_though_its_connection_beats() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("patient", rabbit, async |node, rabbit| {
+        let connection = Connection::open_with(&node, &rabbit, options()).await?;
+        let channel = connection.channel().await?;
+        channel.queue_declare("empty", QueueOptions::default()).await?;
+        let mut tasks = channel.basic_consume("empty", ConsumeOptions::default()).await?;
+        tasks.next().await.transpose().map(drop)
+    });
+    let outcome = sim.run();
+    assert!(outcome.to_string().contains("patient"), "{outcome}");
+    assert!(sim.now().since_start() <= Duration::from_secs(86_400));
+}

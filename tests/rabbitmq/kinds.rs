@@ -50,6 +50,51 @@ fn a_killed_quorum_queue_keeps_what_was_confirmed_in_its_place() {
 }
 
 #[test]
+fn a_message_that_came_back_is_no_safer_than_before() {
+    let mut server = Server::new();
+    let arguments = FieldTable::new().with("x-queue-type", "quorum").with("x-delivery-limit", 5);
+    server.declare_with("q", QueueOptions { arguments, ..durable() });
+    server.publish("q", "never synced");
+    server.send(CH, get("q"));
+    server.nack(CH, 1);
+    server.broker.power_loss(server.now);
+    server.broker.start(server.now);
+    assert!(server.contents("q").is_empty());
+}
+
+#[test]
+fn a_rollback_does_not_start_the_time_of_a_delivery_anew() {
+    let timeout = Duration::from_secs(60);
+    let options = BrokerOptions::default().with_consumer_timeout(Some(timeout));
+    let mut server = Server::with_options(options);
+    server.declare("q");
+    server.fill("q", 1);
+    server.send(CH, Method::TxSelect);
+    server.send(CH, get("q"));
+    server.wait(30_000 * MS);
+    server.ack(CH, 1);
+    assert_eq!(server.wait(100_000 * MS), [""; 0], "it is settled, as far as the channel goes");
+    assert_eq!(server.send(CH, Method::TxRollback), ["tx.rollback-ok"]);
+    let said = server.settle();
+    assert!(said[0].contains("timed out"), "{said:?}");
+}
+
+#[test]
+fn a_weight_of_a_consistent_hash_costs_nothing() {
+    let mut server = Server::new();
+    server.exchange("x", "x-consistent-hash");
+    for (queue, weight) in [("a", "9223372036854775807"), ("b", "1000000000000")] {
+        server.declare(queue);
+        server.bind(queue, "x", weight, FieldTable::new());
+    }
+    for i in 0..100 {
+        server.send(CH, publish("x", &i.to_string(), "m"));
+    }
+    assert_eq!(server.contents("a").len() + server.contents("b").len(), 100);
+    assert!(server.contents("b").len() < 5);
+}
+
+#[test]
 fn a_stream_keeps_its_messages_and_goes_on_counting() {
     let mut server = Server::new();
     server.declare_with("q", of_type("stream"));

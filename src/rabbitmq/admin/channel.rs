@@ -60,7 +60,7 @@ impl Broker {
             consumer_count: channel.consumers.len() + usize::from(channel.reply_consumer.is_some()),
             messages_unacknowledged: channel.unacked.len(),
             messages_uncommitted: transaction.map_or(0, |t| t.publishes.len()),
-            acks_uncommitted: settled.map(|(_, taken)| taken.len()).sum(),
+            acks_uncommitted: settled.map(|settled| settled.taken.len()).sum(),
             messages_unconfirmed: channel.confirms.as_ref().map_or(0, Confirms::unconfirmed),
             prefetch_count: channel.prefetch,
             global_prefetch_count: channel.limiter.limit(),

@@ -11,7 +11,7 @@ use crate::rabbitmq::method::{GetOk, ids};
 use crate::rabbitmq::options::Version;
 use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::transaction::Settle;
+use crate::rabbitmq::transaction::{Settle, Settled};
 use crate::rabbitmq::unacked::Unacked;
 use crate::rabbitmq::user::Access;
 use std::sync::Arc;
@@ -196,20 +196,24 @@ impl Broker {
             let channel = broker.channel_mut(key);
             let unknown = || Fault::precondition(format!("unknown delivery tag {tag}"));
             if !multiple {
+                let since = channel.unacked.time_of(tag).unwrap_or(now);
                 let unacked = channel.unacked.remove(tag).ok_or_else(unknown)?;
                 match &mut channel.transaction {
-                    Some(waiting) => waiting.settled.push((how, vec![(tag, unacked)])),
+                    Some(waiting) => {
+                        waiting.settled.push(Settled { how, taken: vec![(tag, unacked)], since });
+                    }
                     None => broker.settle_one(now, key, unacked, how),
                 }
                 return Ok(());
             }
+            let since = channel.unacked.oldest().unwrap_or(now);
             let taken = if tag == 0 {
                 channel.unacked.remove_all()
             } else {
                 channel.unacked.remove_through(tag).ok_or_else(unknown)?
             };
             match &mut channel.transaction {
-                Some(waiting) => waiting.settled.push((how, taken)),
+                Some(waiting) => waiting.settled.push(Settled { how, taken, since }),
                 None => broker.settle(now, key, taken, how),
             }
             Ok(())

@@ -220,7 +220,7 @@ impl Broker {
             .remove_all()
             .into_iter()
             .partition(|(_, unacked)| consumed.contains(&unacked.queue));
-        channel.unacked.restore(stays);
+        channel.unacked.restore(stays, Instant::ZERO);
         held.into_iter().map(|(_, unacked): (u64, Unacked)| unacked).collect()
     }
 
@@ -258,7 +258,7 @@ impl Broker {
                 self.reply_names.swap_remove(&consumer.name);
             }
             let transaction = channel.transaction.take().map(|transaction| transaction.settled);
-            let settled = transaction.into_iter().flatten().flat_map(|(_, taken)| taken);
+            let settled = transaction.into_iter().flatten().flat_map(|settled| settled.taken);
             for (_, unacked) in channel.unacked.remove_all().into_iter().chain(settled) {
                 returned.entry(unacked.queue).or_default().push(unacked.entry);
             }

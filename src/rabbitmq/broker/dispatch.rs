@@ -262,10 +262,19 @@ impl Broker {
     pub(super) fn hold(&mut self, now: Instant, key: ChannelKey, tag: u64, unacked: Unacked) {
         let channel = self.channels.get_mut(key).expect("who is given a message is there");
         channel.unacked.push(now, tag, unacked);
-        if channel.timeout_armed.is_none()
-            && let Some(timeout) = self.options.consumer_timeout()
+        if channel.timeout_armed.is_none() {
+            self.watch_deliveries(key);
+        }
+    }
+
+    /// Sees to it that a channel is looked at when its oldest delivery is too old.
+    pub(super) fn watch_deliveries(&mut self, key: ChannelKey) {
+        let Some(timeout) = self.options.consumer_timeout() else { return };
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        let due = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout));
+        if let Some(at) = due
+            && channel.timeout_armed.is_none_or(|armed| at < armed)
         {
-            let at = now.saturating_add(timeout);
             channel.timeout_armed = Some(at);
             self.timers.set(at, Timer::Channel(key));
         }

@@ -30,8 +30,9 @@ impl Broker {
         method: Method,
     ) {
         self.heard(connection);
-        let Some(method) = self.read(connection, channel, method) else { return };
         let ch = ChannelId { connection, number: channel };
+        let Some(method) = self.after_commit(ch, method) else { return };
+        let Some(method) = self.read(connection, channel, method) else { return };
         let is_open = self.has_connection(connection);
         if !is_open && !matches!(method, Method::ConnectionOpen(_)) {
             return;
@@ -43,18 +44,20 @@ impl Broker {
         {
             return;
         }
-        let Some(method) = self.after_commit(ch, method) else { return };
         let mark = self.outputs.len();
-        let answer = self.answer(now, ch, method);
-        let (channel, event) = match answer {
-            Ok(None) => return,
-            Ok(Some(event)) => (channel, event),
-            Err(error) => match error.scope {
+        let answer = match self.answer(now, ch, method) {
+            Ok(event) => event.map(|event| (channel, event)),
+            Err(error) => Some(match error.scope {
                 Scope::Channel => (channel, Event::ChannelClose(Box::new(error))),
                 Scope::Connection => (ChannelNumber(0), Event::ConnectionClose(Box::new(error))),
-            },
+            }),
         };
-        self.outputs.insert(mark, Output { connection, channel, event });
+        if let Some((channel, event)) = answer {
+            self.outputs.insert(mark, Output { connection, channel, event });
+        }
+        if !self.committed.is_empty() {
+            self.go_on_after_commits(now);
+        }
     }
 
     fn answer(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {

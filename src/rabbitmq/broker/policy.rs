@@ -129,8 +129,9 @@ impl Broker {
         let operator = vhost.operator_policies.matching(Object::Queue(kind), name);
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
         let mut settings = Settings::new(&queue.more.arguments, policy, operator);
-        if kind == QueueType::Quorum && self.options.version() == Version::V4 {
-            settings.delivery_limit.get_or_insert(DEFAULT_DELIVERY_LIMIT);
+        let is_4 = self.options.version() == Version::V4;
+        if kind == QueueType::Quorum && is_4 && !settings.says_delivery_limit {
+            settings.delivery_limit = Some(DEFAULT_DELIVERY_LIMIT);
         }
         let queue = self.queue_mut(key);
         queue.more.policies = names;

@@ -107,7 +107,7 @@ impl Broker {
                 continue;
             };
             let transaction = channel.transaction.take().map(|transaction| transaction.settled);
-            let settled = transaction.into_iter().flatten().flat_map(|(_, taken)| taken);
+            let settled = transaction.into_iter().flatten().flat_map(|settled| settled.taken);
             for (_, unacked) in channel.unacked.remove_all().into_iter().chain(settled) {
                 returned.entry(unacked.queue).or_default().push(unacked.entry.again());
             }
@@ -184,6 +184,7 @@ impl Broker {
             queue.more.expiries.append(journal.take_expiries());
         }
         queue.more.expiries.keep_only(&contents);
+        queue.more.delivery_counts.keep_only(&contents);
         queue.ready.restore(contents);
     }
 }

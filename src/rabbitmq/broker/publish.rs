@@ -19,9 +19,6 @@ use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The largest body the server takes, by its default configuration.
-const MAX_MESSAGE_SIZE: usize = 134_217_728;
-
 /// The longest time to live in milliseconds: ten years of 365 days.
 const MAX_EXPIRATION: u64 = 315_360_000_000;
 
@@ -125,10 +122,10 @@ impl Broker {
         if publish.immediate {
             return Err(Fault::new(ReplyCode::NotImplemented, "immediate=true"));
         }
-        let size = publish.body.len();
-        if size > MAX_MESSAGE_SIZE {
+        let (size, max) = (publish.body.len(), self.version().max_message_size());
+        if size > max {
             return Err(Fault::precondition(format!(
-                "message size {size} is larger than configured max size {MAX_MESSAGE_SIZE}"
+                "message size {size} is larger than configured max size {max}"
             )));
         }
         self.check_exchange_access(caller, Access::Write, &publish.exchange)?;
@@ -272,7 +269,7 @@ fn copies(headers: &FieldTable, name: &str) -> Result<Vec<SmolStr>, Fault> {
 }
 
 /// What an `expiration` means, or what the server says if it means nothing.
-fn parse_expiration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_expiration(text: &str) -> Result<Duration, String> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let digits = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     if digits == 0 {

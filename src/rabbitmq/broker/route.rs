@@ -5,6 +5,7 @@
 //! exchange once, so that circles of bindings end. Where nothing of an exchange
 //! matches, its alternate exchange is asked.
 
+use super::publish::parse_expiration;
 use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
@@ -224,8 +225,8 @@ fn delivered_late(message: &Message) -> Message {
     let mut headers = message.properties().headers().cloned().unwrap_or_default();
     let delay = match headers.get("x-delay") {
         Some(FieldValue::I32(ms)) => FieldValue::I32(-ms),
-        Some(value) => {
-            let ms = value.as_integer().unwrap_or(0);
+        Some(_) => {
+            let ms = delay_of(message).unwrap_or(0);
             FieldValue::I64(i64::try_from(-ms).unwrap_or(i64::MIN))
         }
         None => return message.clone(),
@@ -236,5 +237,5 @@ fn delivered_late(message: &Message) -> Message {
 
 /// A message's own time to live, which was checked when it was published.
 fn time_to_live(message: &Message) -> Option<Duration> {
-    message.properties().expiration()?.parse().ok().map(Duration::from_millis)
+    parse_expiration(message.properties().expiration()?).ok()
 }

@@ -44,6 +44,7 @@ impl Broker {
                     Settle::Ack => self.acknowledged(now, queue, entry),
                     Settle::Reject => self.die(now, queue, entry, Reason::Rejected),
                     Settle::Requeue => {
+                        // As 3.10 does, credit comes back twice for one that dies.
                         let died = self.put_back(now, queue, vec![entry], Return::Rejected);
                         self.refund(channel, queue, consumer, died);
                     }
@@ -216,6 +217,9 @@ impl Broker {
                 queue.more.expiries.insert(position, at);
             }
             queue.more.delivery_counts.moved(old, position);
+            if to_front && let Some(journal) = &mut queue.journal {
+                journal.moved_to_front(old, position);
+            }
             if !to_front && let Some(journal) = &mut queue.journal {
                 // To the disk it is gone and came anew.
                 journal.publish(now, position, None);

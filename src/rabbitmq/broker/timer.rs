@@ -55,7 +55,10 @@ impl Timers {
             Timer::Queue(..) | Timer::Delayed => &mut self.work,
             Timer::Channel(_) | Timer::Connection(_) | Timer::KeptLetters => &mut self.housekeeping,
         };
-        heap.push(Reverse((at, timer)));
+        // The end of time never comes.
+        if at < Instant::MAX {
+            heap.push(Reverse((at, timer)));
+        }
     }
 
     /// Sets the timer of a queue's journal, unless it is set for earlier.

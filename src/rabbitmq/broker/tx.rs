@@ -8,7 +8,7 @@ use crate::rabbitmq::error::{AmqpError, Fault};
 use crate::rabbitmq::id::ChannelId;
 use crate::rabbitmq::method::{Event, Method, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::transaction::{Pending, Transaction};
+use crate::rabbitmq::transaction::{Pending, Settled, Transaction};
 use std::sync::Arc;
 
 impl Broker {
@@ -58,12 +58,12 @@ impl Broker {
             let transaction = transaction_of(broker.channel_mut(caller.channel))?;
             let publishes = std::mem::take(&mut transaction.publishes);
             let settled = std::mem::take(&mut transaction.settled);
-            transaction.committing = Some(Confirms::new());
+            transaction.committing.get_or_insert_with(Confirms::new);
             let mark = broker.outputs.len();
             for pending in publishes {
                 broker.publish_pending(now, caller, pending);
             }
-            for (how, taken) in settled {
+            for Settled { how, taken, .. } in settled {
                 broker.settle(now, caller.channel, taken, how);
             }
             let transaction = transaction_of(broker.channel_mut(caller.channel))?;
@@ -71,9 +71,9 @@ impl Broker {
             if confirms.is_some_and(Confirms::has_rejected) {
                 return Err(Fault::precondition("partial tx completion"));
             }
-            transaction.is_waiting = true;
+            transaction.waiting += 1;
             let returns = broker.returns_first(mark, caller.id);
-            if let Some(answer) = broker.commit_answer(caller.channel) {
+            for answer in broker.commit_answers(caller.channel) {
                 // Before what the commit has caused elsewhere.
                 broker.outputs.insert(returns, answer);
             }
@@ -115,12 +115,27 @@ impl Broker {
         }
     }
 
-    /// Answers a commit whose publishes have become safe.
+    /// Answers commits whose publishes have become safe.
     pub(super) fn answer_commit(&mut self, key: ChannelKey) {
-        if let Some(answer) = self.commit_answer(key) {
-            self.outputs.push_back(answer);
-            self.committed.push(key);
+        let answers = self.commit_answers(key);
+        if !answers.is_empty() {
+            self.outputs.extend(answers);
+            self.committed.push_back(key);
         }
+    }
+
+    /// The answers to all commits of a channel, if they are due.
+    fn commit_answers(&mut self, key: ChannelKey) -> Vec<Output> {
+        let Some(channel) = self.channels.get_mut(key) else { return Vec::new() };
+        let ChannelId { connection, number } = channel.id;
+        let transaction = channel.transaction.as_mut().filter(|t| t.waiting > 0);
+        let Some(transaction) = transaction else { return Vec::new() };
+        if transaction.committing.take_if(|confirms| confirms.is_settled()).is_none() {
+            return Vec::new();
+        }
+        let count = std::mem::take(&mut transaction.waiting);
+        let answer = Output { connection, channel: number, event: Event::TxCommitOk };
+        vec![answer; count]
     }
 
     /// What a client sends while its commit is under way waits for it: `None` if
@@ -128,7 +143,7 @@ impl Broker {
     pub(super) fn after_commit(&mut self, ch: ChannelId, method: Method) -> Option<Method> {
         if let Some(&Session::Open(key, _)) = self.sessions.get(&ch)
             && let Some(channel) = self.channels.get_mut(key)
-            && let Some(transaction) = channel.transaction.as_mut().filter(|t| t.is_waiting)
+            && let Some(transaction) = channel.transaction.as_mut().filter(|t| t.waiting > 0)
         {
             transaction.later.push_back(method);
             return None;
@@ -138,24 +153,15 @@ impl Broker {
 
     /// Does what clients have sent while a commit was under way that is done now.
     pub(super) fn go_on_after_commits(&mut self, now: Instant) {
-        while let Some(key) = self.committed.pop() {
+        while let Some(key) = self.committed.pop_front() {
             while let Some(channel) = self.channels.get_mut(key)
-                && let Some(transaction) = channel.transaction.as_mut().filter(|t| !t.is_waiting)
+                && let Some(transaction) = channel.transaction.as_mut().filter(|t| t.waiting == 0)
                 && let Some(method) = transaction.later.pop_front()
             {
                 let ChannelId { connection, number } = channel.id;
                 self.handle_input(now, connection, number, method);
             }
         }
-    }
-
-    fn commit_answer(&mut self, key: ChannelKey) -> Option<Output> {
-        let channel = self.channels.get_mut(key)?;
-        let ChannelId { connection, number } = channel.id;
-        let transaction = channel.transaction.as_mut().filter(|t| t.is_waiting)?;
-        transaction.committing.take_if(|confirms| confirms.is_settled())?;
-        transaction.is_waiting = false;
-        Some(Output { connection, channel: number, event: Event::TxCommitOk })
     }
 
     /// Forgets what the transaction holds and begins the next (`tx.rollback`).
@@ -170,8 +176,10 @@ impl Broker {
             let transaction = transaction_of(channel)?;
             transaction.publishes.clear();
             let settled = std::mem::take(&mut transaction.settled);
-            let taken = settled.into_iter().flat_map(|(_, taken)| taken).collect();
-            channel.unacked.restore(taken);
+            for Settled { taken, since, .. } in settled.into_iter().rev() {
+                channel.unacked.restore(taken, since);
+            }
+            broker.watch_deliveries(caller.channel);
             Ok(())
         })
     }

@@ -76,6 +76,7 @@ impl Broker {
         self.vhost_names.shift_remove(name);
         for user in self.users.values_mut() {
             user.grants.shift_remove(name);
+            user.topics.retain(|(vhost, _), _| vhost != name);
         }
         Ok(())
     }

@@ -153,6 +153,8 @@ impl ChannelState {
 pub struct ClientSession {
     /// By number; 0 stands for the connection itself.
     channels: Vec<ChannelState>,
+    /// The highest number there may be; 0 is the server's limit.
+    channel_max: u16,
     /// Numbers that may be used again.
     free: VecDeque<u16>,
     closed: Option<AmqpError>,
@@ -203,6 +205,11 @@ impl ClientSession {
         }
     }
 
+    /// Limits the channels; 0 leaves it to the server.
+    pub(super) fn limit_channels(&mut self, channel_max: u16) {
+        self.channel_max = channel_max;
+    }
+
     /// A number for a new channel.
     pub(super) fn new_channel(&mut self) -> Result<ChannelNumber, Error> {
         if let Some(error) = self.ended() {
@@ -215,7 +222,8 @@ impl ClientSession {
         if self.channels.is_empty() {
             self.channels.push(ChannelState::default());
         }
-        let next = u16::try_from(self.channels.len()).ok().filter(|next| *next <= CHANNEL_MAX);
+        let max = if self.channel_max == 0 { CHANNEL_MAX } else { self.channel_max };
+        let next = u16::try_from(self.channels.len()).ok().filter(|next| *next <= max);
         let number = next.ok_or(Error::NoFreeChannel)?;
         self.channels.push(ChannelState::default());
         Ok(ChannelNumber(number))

@@ -27,8 +27,8 @@ enum HashOn {
 #[derive(Debug)]
 pub(super) struct ConsistentHash {
     hash_on: HashOn,
-    /// Whose each bucket is.
-    buckets: Vec<Destination>,
+    /// Whose the buckets are: each destination with how many it has, in order.
+    runs: Vec<(Destination, u64)>,
 }
 
 impl ConsistentHash {
@@ -42,7 +42,7 @@ impl ConsistentHash {
             (_, Some("timestamp")) => HashOn::Timestamp,
             _ => HashOn::RoutingKey,
         };
-        ConsistentHash { hash_on, buckets: Vec::new() }
+        ConsistentHash { hash_on, runs: Vec::new() }
     }
 
     /// The number that places a message.
@@ -88,18 +88,18 @@ fn hash_field(value: &FieldValue) -> u64 {
 }
 
 /// The bucket of a key among so many.
-fn jump(key: u64, buckets: usize) -> usize {
+fn jump(key: u64, buckets: u64) -> u64 {
     if buckets == 1 {
         return 0;
     }
     let mut generator = Exs1024::seed(key);
     let (mut bucket, mut next) = (0_u64, 0_u64);
-    while next < buckets as u64 {
+    while next < buckets {
         bucket = next;
         // Exact on every machine: a division of two doubles, cut off.
         next = ((bucket + 1) as f64 / generator.uniform()) as u64;
     }
-    bucket as usize
+    bucket
 }
 
 /// A binding's weight, as the server reads a number.
@@ -123,21 +123,27 @@ impl Router for ConsistentHash {
 
     fn bind(&mut self, binding: &Binding) {
         // One that is bound already keeps its buckets.
-        if !self.buckets.contains(&binding.destination) {
+        if self.runs.iter().all(|(destination, _)| *destination != binding.destination) {
             let weight = weight(&binding.routing_key).unwrap_or(0);
-            let weight = usize::try_from(weight).unwrap_or(0);
-            self.buckets.extend(std::iter::repeat_n(binding.destination, weight));
+            self.runs.push((binding.destination, u64::try_from(weight).unwrap_or(0)));
         }
     }
 
     fn unbind(&mut self, binding: &Binding) {
-        self.buckets.retain(|bucket| *bucket != binding.destination);
+        self.runs.retain(|(destination, _)| *destination != binding.destination);
     }
 
     fn route(&mut self, routing_key: &str, properties: &Properties, into: &mut Vec<Destination>) {
-        if !self.buckets.is_empty() {
-            let bucket = jump(self.key(routing_key, properties), self.buckets.len());
-            into.push(self.buckets[bucket]);
+        let buckets = self.runs.iter().fold(0_u64, |sum, (_, weight)| sum.saturating_add(*weight));
+        if buckets == 0 {
+            return;
+        }
+        let mut bucket = jump(self.key(routing_key, properties), buckets);
+        for (destination, weight) in &self.runs {
+            match bucket.checked_sub(*weight) {
+                None => return into.push(*destination),
+                Some(rest) => bucket = rest,
+            }
         }
     }
 }

@@ -256,7 +256,7 @@ impl ByteServer {
         match demand {
             Demand::Start => {
                 session.phase = Phase::Starting;
-                start(&mut session.out);
+                start(self.broker.version(), &mut session.out);
             }
             Demand::Refuse => {
                 session.out.extend_from_slice(&PROTOCOL_HEADER);

@@ -6,6 +6,7 @@
 use super::encode::method;
 use super::table::{with_length, write_table};
 use crate::rabbitmq::error::MethodId;
+use crate::rabbitmq::options::Version;
 use crate::rabbitmq::table::FieldTable;
 
 /// How a client of AMQP 0-9-1 begins, and what any other is answered.
@@ -21,7 +22,7 @@ pub(super) fn is_served(header: [u8; 8]) -> bool {
     [PROTOCOL_HEADER, PROTOCOL_HEADER_0_9].contains(&header)
 }
 
-fn server_properties() -> FieldTable {
+fn server_properties(version: Version) -> FieldTable {
     let capabilities = [
         "publisher_confirms",
         "exchange_exchange_bindings",
@@ -43,14 +44,14 @@ fn server_properties() -> FieldTable {
         .with("information", "Licensed under the MPL 2.0. Website: https://rabbitmq.com")
         .with("platform", "Erlang/OTP 25.2.3")
         .with("product", "RabbitMQ")
-        .with("version", "3.10.8")
+        .with("version", version.number())
 }
 
 /// Writes `connection.start`.
-pub(super) fn start(out: &mut Vec<u8>) {
+pub(super) fn start(version: Version, out: &mut Vec<u8>) {
     method(0, MethodId::new(10, 10), out, |out| {
         out.extend_from_slice(&[0, 9]);
-        write_table(&server_properties(), out);
+        write_table(&server_properties(version), out);
         with_length(out, |out| out.extend_from_slice(MECHANISMS.join(" ").as_bytes()));
         with_length(out, |out| out.extend_from_slice(b"en_US"));
     });
