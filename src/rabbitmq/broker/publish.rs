@@ -34,7 +34,7 @@ impl Broker {
     ///
     /// `NOT_FOUND` for a missing exchange, `ACCESS_REFUSED` for an internal
     /// one, `PRECONDITION_FAILED` for a wrong `user-id`, a malformed
-    /// `expiration` or more than 128 MiB; `NOT_IMPLEMENTED` for `immediate`,
+    /// `expiration`, an unknown delivery mode or more than 128 MiB; `NOT_IMPLEMENTED` for `immediate`,
     /// which closes the connection.
     pub fn basic_publish(
         &mut self,
@@ -62,6 +62,7 @@ impl Broker {
             let user = user.map(|connection| connection.options.user.as_str());
             expiry = check_properties(&mut properties, user)?;
         }
+        check_delivery_mode(&properties)?;
         let expiry = expiry.map(|time_to_live| now.saturating_add(time_to_live));
         let name = self.source_name(source);
         let message = Arc::new(Message::new(name, routing_key, properties, body));
@@ -253,6 +254,16 @@ fn check_properties(
         }
     }
     Ok(time_to_live)
+}
+
+/// Refuses a delivery mode that is neither of the two there are.
+fn check_delivery_mode(properties: &Properties) -> Result<(), Fault> {
+    match properties.delivery_mode() {
+        None | Some(1 | 2) => Ok(()),
+        Some(other) => {
+            Err(Fault::precondition(format!("invalid message: {{delivery_mode_unknown,{other}}}")))
+        }
+    }
 }
 
 /// The routing keys in a header that holds some.

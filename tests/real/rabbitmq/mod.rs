@@ -1,7 +1,10 @@
 //! The real RabbitMQ, where there is one of version 3.10 on the `PATH`; else each
 //! test says that it was skipped, and why.
 
+mod conversation;
 mod differential;
 mod node;
 mod recorded;
 mod side;
+mod themes;
+mod wrong;
