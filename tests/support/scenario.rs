@@ -433,9 +433,12 @@ impl<'a> Player<'a> {
         let made = std::mem::take(&mut self.made);
         let generated = self.names.queues().map(|q| format!("queue.delete queue={q} no-wait=true"));
         let lines: Vec<String> = made.iter().cloned().chain(generated).collect();
-        for line in std::iter::once("channel.open".to_owned()).chain(lines) {
-            let bytes = encode(1, &self.names.real(&line))?;
-            self.side.send("clean-up", &bytes);
+        // On a channel each, for what cannot be deleted closes it.
+        for (channel, line) in (1..).zip(lines) {
+            for line in ["channel.open", &line] {
+                let bytes = encode(channel, &self.names.real(line))?;
+                self.side.send("clean-up", &bytes);
+            }
         }
         self.settle()?;
         self.side.lose("clean-up");

@@ -72,10 +72,13 @@ impl Broker {
                 return Err(Fault::precondition("partial tx completion"));
             }
             transaction.is_waiting = true;
+            let awaits_queues = confirms.is_some_and(|confirms| confirms.unconfirmed() > 0);
             let returns = broker.returns_first(mark, caller.id);
             if let Some(answer) = broker.commit_answer(caller.channel) {
-                // Before what the commit has caused elsewhere.
-                broker.outputs.insert(returns, answer);
+                // Without publishes, before what the commit has caused elsewhere. With
+                // some, the queues speak first, and what they deliver comes with it.
+                let at = if awaits_queues { broker.outputs.len() } else { returns };
+                broker.outputs.insert(at, answer);
             }
             Ok(())
         })

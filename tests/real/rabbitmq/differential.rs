@@ -34,7 +34,7 @@ const ONCE: usize = 1;
 enum Verdict {
     Same,
     /// As ours, but not each time.
-    Luck,
+    Luck(String),
     Different(String),
 }
 
@@ -54,10 +54,14 @@ impl Place<'_> {
         if real.as_ref() == Ok(&ours) {
             return Verdict::Same;
         }
+        let first = match &real {
+            Ok(real) => difference(real, &ours),
+            Err(why) => why.clone(),
+        };
         for _ in 0..again {
             real = compare(&ours, &mut Real::new(self.node).in_vhost(self.vhost));
             if real.as_ref() == Ok(&ours) {
-                return Verdict::Luck;
+                return Verdict::Luck(first);
             }
         }
         Verdict::Different(match real {
@@ -91,8 +95,8 @@ impl Place<'_> {
         let case = drawn(seed, theme);
         match self.compare(&case, AGAIN) {
             Verdict::Same => {}
-            Verdict::Luck => {
-                println!("luck decides seed {seed}, {case:?}");
+            Verdict::Luck(what) => {
+                println!("luck decides seed {seed}, {case:?}: {what}");
                 tally.luck.fetch_add(1, Relaxed);
             }
             Verdict::Different(why) => {
