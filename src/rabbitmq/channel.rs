@@ -63,8 +63,7 @@ impl Channel {
 
     /// Whether it has a consumer of this tag, one of direct replies included.
     pub(crate) fn has_consumer(&self, tag: &str) -> bool {
-        let replies = self.reply_consumer.as_ref();
-        self.consumers.contains_key(tag) || replies.is_some_and(|consumer| consumer.tag == tag)
+        self.consumers.contains_key(tag)
     }
 
     pub(crate) fn next_tag(&mut self) -> u64 {

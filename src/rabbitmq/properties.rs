@@ -99,8 +99,8 @@ impl Properties {
         self.with_delivery_mode(2)
     }
 
-    /// `delivery-mode`: 1 is transient, 2 persistent. Anything else is carried
-    /// along and counts as transient.
+    /// `delivery-mode`: 1 is transient, 2 persistent. With anything else a publish
+    /// is refused.
     #[must_use]
     pub fn with_delivery_mode(mut self, mode: u8) -> Properties {
         self.delivery_mode = Some(mode);

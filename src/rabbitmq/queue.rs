@@ -383,7 +383,7 @@ impl Queue {
                 )));
             }
         }
-        settings::compared().try_for_each(|key| {
+        settings::compared(self.more.kind).try_for_each(|key| {
             check_same_argument(key, &what, &options.arguments, &self.more.arguments)
         })
     }

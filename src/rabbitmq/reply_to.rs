@@ -33,8 +33,8 @@ pub(crate) fn no_reply_consumer() -> Fault {
 /// Refuses what a consumer of replies cannot be.
 pub(crate) fn check_consumer(no_ack: bool, has_one: bool) -> Result<(), Fault> {
     match (no_ack, has_one) {
-        (_, true) => Err(Fault::precondition("reply consumer already set")),
         (false, _) => Err(Fault::precondition("reply consumer cannot acknowledge")),
+        (_, true) => Err(Fault::precondition("reply consumer already set")),
         (true, false) => Ok(()),
     }
 }

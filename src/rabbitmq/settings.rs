@@ -31,6 +31,15 @@ pub enum QueueType {
 }
 
 impl QueueType {
+    /// What stands for it in a table of arguments.
+    fn bit(self) -> u8 {
+        match self {
+            QueueType::Classic => CLASSIC,
+            QueueType::Quorum => QUORUM,
+            QueueType::Stream => STREAM,
+        }
+    }
+
     /// Its name: `classic`, `quorum` or `stream`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -198,6 +207,25 @@ const CLASSIC: u8 = 1;
 const QUORUM: u8 = 2;
 const STREAM: u8 = 4;
 
+/// Quorum queues compare in an order of their own.
+const COMPARED_OF_QUORUM: &[&str] = &[
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-dead-letter-strategy",
+    "x-expires",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
+    "x-overflow",
+    "x-single-active-consumer",
+    "x-queue-type",
+    "x-quorum-initial-group-size",
+    "x-delivery-limit",
+    "x-message-ttl",
+    "x-queue-leader-locator",
+];
+
 /// The arguments of queues, in the order in which the server compares and
 /// checks them; which types take them; what values they may have.
 const ARGUMENTS: &[(&str, u8, Check)] = &[
@@ -230,9 +258,19 @@ const ARGUMENTS: &[(&str, u8, Check)] = &[
 ];
 
 /// The names of arguments that a redeclaration must repeat, in the order in
-/// which they are compared.
-pub(crate) fn compared() -> impl Iterator<Item = &'static str> {
-    ARGUMENTS.iter().map(|(name, ..)| *name)
+/// which they are compared: those that a queue of this type takes.
+pub(crate) fn compared(kind: QueueType) -> impl Iterator<Item = &'static str> {
+    let of_this_type = |(_, types, _): &&(&str, u8, Check)| types & kind.bit() != 0;
+    let names = ARGUMENTS.iter().filter(of_this_type).map(|(name, ..)| *name);
+    let mut names: Vec<&str> = names.collect();
+    if kind == QueueType::Quorum {
+        // Those that are not named come last, as they are.
+        let place = |name: &&str| {
+            COMPARED_OF_QUORUM.iter().position(|known| known == name).unwrap_or(usize::MAX)
+        };
+        names.sort_by_key(place);
+    }
+    names.into_iter()
 }
 
 /// Refuses arguments that a new queue cannot have, and gives its type.
@@ -267,11 +305,7 @@ pub(crate) fn check_arguments(
             return Err(invalid("x-queue-type", &why));
         }
     };
-    let bit = match kind {
-        QueueType::Classic => CLASSIC,
-        QueueType::Quorum => QUORUM,
-        QueueType::Stream => STREAM,
-    };
+    let bit = kind.bit();
     let given = ARGUMENTS.iter().filter_map(|row| Some((row, arguments.get(row.0)?)));
     for ((argument, types, _), _) in given.clone() {
         if types & bit == 0 {

@@ -91,9 +91,10 @@ fn table() -> impl Strategy<Value = FieldTable> {
 /// Any of the fourteen, but for those the server looks at.
 fn properties() -> impl Strategy<Value = AMQPProperties> {
     let octet = prop::option::of(any::<u8>());
+    let mode = prop::option::of(1..=2_u8);
     let texts = prop::collection::vec(prop::option::of(text()), 8);
     let timestamp = prop::option::of(any::<u64>());
-    (prop::option::of(table()), octet.clone(), octet, timestamp, texts).prop_map(
+    (prop::option::of(table()), mode, octet, timestamp, texts).prop_map(
         |(headers, mode, priority, timestamp, texts)| {
             let mut properties = AMQPProperties::default();
             if let Some(headers) = headers {

@@ -66,6 +66,10 @@ pub(crate) trait Side {
     /// How many times it is heard in vain before it counts as silent; `None` if all
     /// answers are there at once.
     fn silence(&self) -> Option<u32>;
+    /// The vhost that connections are to if a scenario says nothing else.
+    fn vhost(&self) -> &str {
+        "/"
+    }
 }
 
 /// So many times as long, where several processes and a disk take part in an answer.
@@ -139,6 +143,17 @@ pub(crate) fn play(scenario: &str, side: &mut dyn Side) -> Result<String> {
     Ok(player.written.join("\n") + "\n")
 }
 
+/// As [`play`], but no further than to where something else is said than in the
+/// scenario.
+#[allow(dead_code, reason = "only where there is something to compare with")]
+pub(crate) fn compare(scenario: &str, side: &mut dyn Side) -> Result<String> {
+    let mut player = Player::new(scenario, side);
+    player.stops = true;
+    player.lines(scenario)?;
+    player.clean_up()?;
+    Ok(player.written.join("\n") + "\n")
+}
+
 struct Player<'a> {
     side: &'a mut dyn Side,
     connections: BTreeMap<String, Connection>,
@@ -146,6 +161,8 @@ struct Player<'a> {
     silence: u32,
     /// Answers are not waited for.
     together: bool,
+    /// It ends where something else is said.
+    stops: bool,
     written: Vec<String>,
     /// What was declared, in the words that delete it.
     made: BTreeSet<String>,
@@ -158,7 +175,7 @@ impl<'a> Player<'a> {
         let silence = side.silence().unwrap_or(0) * if slow { LONGER } else { 1 };
         let (connections, names) = (BTreeMap::new(), Names::default());
         let (written, made) = (Vec::new(), BTreeSet::new());
-        Player { side, connections, names, silence, together: false, written, made }
+        Player { side, connections, names, silence, together: false, stops: false, written, made }
     }
 
     fn at_once(&self) -> bool {
@@ -172,6 +189,10 @@ impl<'a> Player<'a> {
                 None => self.line(line),
             };
             played.map_err(|why| format!("{why}, in {line}"))?;
+            let written = self.written.iter().map(String::as_str);
+            if self.stops && !scenario.lines().zip(written).all(|(said, written)| said == written) {
+                break;
+            }
         }
         Ok(())
     }
@@ -302,7 +323,8 @@ impl<'a> Player<'a> {
             option("channel-max", "2047"),
             option("heartbeat", "0")
         );
-        let open = format!("connection.open virtual-host=\"{}\"", option("vhost", "/"));
+        let open =
+            format!("connection.open virtual-host=\"{}\"", option("vhost", self.side.vhost()));
         for (asked, answers) in [
             ("connection.start", vec![start_ok]),
             ("connection.tune", vec![tune_ok, open]),
@@ -391,6 +413,7 @@ impl<'a> Player<'a> {
             said.sort_by_key(|(channel, _)| *channel);
             for (channel, line) in said {
                 let line = self.names.normal(&line);
+                let line = line.replace(&format!("vhost '{}'", self.side.vhost()), "vhost '/'");
                 self.written.push(format!("< {name}.{channel} {line}"));
             }
             if connection.closed {
@@ -410,9 +433,12 @@ impl<'a> Player<'a> {
         let made = std::mem::take(&mut self.made);
         let generated = self.names.queues().map(|q| format!("queue.delete queue={q} no-wait=true"));
         let lines: Vec<String> = made.iter().cloned().chain(generated).collect();
-        for line in std::iter::once("channel.open".to_owned()).chain(lines) {
-            let bytes = encode(1, &self.names.real(&line))?;
-            self.side.send("clean-up", &bytes);
+        // On a channel each, for what cannot be deleted closes it.
+        for (channel, line) in (1..).zip(lines) {
+            for line in ["channel.open", &line] {
+                let bytes = encode(channel, &self.names.real(line))?;
+                self.side.send("clean-up", &bytes);
+            }
         }
         self.settle()?;
         self.side.lose("clean-up");

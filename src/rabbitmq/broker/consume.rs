@@ -136,7 +136,10 @@ impl Broker {
     ) -> Result<(), AmqpError> {
         self.on_channel(now, ch, ids::BASIC_CANCEL, |broker, caller| {
             let key = caller.channel;
-            broker.forget_reply_consumer(key, consumer_tag);
+            if broker.forget_reply_consumer(key, consumer_tag) {
+                // One from a queue that has the same tag stays.
+                return Ok(());
+            }
             let channel = broker.channel_mut(key);
             let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
@@ -164,12 +167,11 @@ impl Broker {
         })
     }
 
-    /// The consumer of direct replies goes, if this is its tag.
-    fn forget_reply_consumer(&mut self, key: ChannelKey, tag: &str) {
+    /// The consumer of direct replies goes, if this is its tag. Says whether it is.
+    fn forget_reply_consumer(&mut self, key: ChannelKey, tag: &str) -> bool {
         let channel = self.channel_mut(key);
-        if let Some(gone) = channel.reply_consumer.take_if(|consumer| consumer.tag == tag) {
-            self.reply_names.swap_remove(&gone.name);
-        }
+        let gone = channel.reply_consumer.take_if(|consumer| consumer.tag == tag);
+        gone.map(|gone| self.reply_names.swap_remove(&gone.name)).is_some()
     }
 
     /// Closes a channel that has held a delivery for too long.

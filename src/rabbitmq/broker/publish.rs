@@ -16,6 +16,7 @@ use crate::rabbitmq::transaction::Pending;
 use crate::rabbitmq::user::Access;
 use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ impl Broker {
     ///
     /// `NOT_FOUND` for a missing exchange, `ACCESS_REFUSED` for an internal
     /// one, `PRECONDITION_FAILED` for a wrong `user-id`, a malformed
-    /// `expiration` or more than 128 MiB; `NOT_IMPLEMENTED` for `immediate`,
+    /// `expiration`, an unknown delivery mode or more than 128 MiB; `NOT_IMPLEMENTED` for `immediate`,
     /// which closes the connection.
     pub fn basic_publish(
         &mut self,
@@ -59,11 +60,12 @@ impl Broker {
             let user = user.map(|connection| connection.options.user.as_str());
             expiry = check_properties(&mut properties, user)?;
         }
+        check_delivery_mode(&properties)?;
         let expiry = expiry.map(|time_to_live| now.saturating_add(time_to_live));
         let name = self.source_name(source);
         let message = Arc::new(Message::new(name, routing_key, properties, body));
-        if source.is_none() && is_pseudo_queue(message.routing_key()) {
-            return Ok(self.publish_reply(caller, message, mandatory));
+        if source.is_none() {
+            self.deliver_replies(&message);
         }
         if self.channel_mut(caller.channel).transaction.is_some() {
             let queues = self.routed_names(now, caller, source, &message);
@@ -196,30 +198,28 @@ impl Broker {
         Ok(())
     }
 
-    /// A direct reply: to the consumer of that name, or in silence nowhere.
-    fn publish_reply(
-        &mut self,
-        caller: Caller,
-        message: Arc<Message>,
-        mandatory: bool,
-    ) -> Option<DeliveryTag> {
-        let channel = self.reply_names.get(message.routing_key()).copied();
-        let channel = channel.and_then(|key| self.channels.get(key));
-        if let Some(channel) = channel
-            && let Some(consumer) = &channel.reply_consumer
-        {
-            let consumer_tag = consumer.tag.clone();
-            // The number is not used up.
-            let (id, tag) = (channel.id, channel.last_tag + 1);
-            let (delivery_tag, message) = (DeliveryTag(tag), Arc::clone(&message));
-            let event = Event::Deliver { consumer_tag, delivery_tag, redelivered: false, message };
-            self.push(id, event);
+    /// Direct replies: to the consumers that the keys name, at once, also in a
+    /// transaction. For all else it is a message that goes to no queue.
+    fn deliver_replies(&mut self, message: &Arc<Message>) {
+        if self.reply_names.is_empty() {
+            return;
         }
-        self.count_publish(caller.vhost, None, 0);
-        let confirms = self.channel_mut(caller.channel).confirms.as_mut();
-        let delivery_tag = confirms.map(|confirms| DeliveryTag(confirms.publish(0)));
-        self.unroutable(caller.id, message, mandatory, delivery_tag);
-        delivery_tag
+        let further = further_keys(message).filter(|key| is_pseudo_queue(key));
+        let key = message.routing_key().as_str();
+        let keys: BTreeSet<&str> = further.chain(is_pseudo_queue(key).then_some(key)).collect();
+        for key in keys {
+            let channel = self.reply_names.get(key).copied();
+            if let Some(channel) = channel.and_then(|key| self.channels.get(key))
+                && let Some(consumer) = &channel.reply_consumer
+            {
+                let consumer_tag = consumer.tag.clone();
+                // The number is not used up.
+                let (id, tag) = (channel.id, channel.last_tag + 1);
+                let (delivery_tag, message) = (DeliveryTag(tag), Arc::clone(message));
+                let redelivered = false;
+                self.push(id, Event::Deliver { consumer_tag, delivery_tag, redelivered, message });
+            }
+        }
     }
 }
 
@@ -250,6 +250,16 @@ fn check_properties(
         }
     }
     Ok(time_to_live)
+}
+
+/// Refuses a delivery mode that is neither of the two there are.
+fn check_delivery_mode(properties: &Properties) -> Result<(), Fault> {
+    match properties.delivery_mode() {
+        None | Some(1 | 2) => Ok(()),
+        Some(other) => {
+            Err(Fault::precondition(format!("invalid message: {{delivery_mode_unknown,{other}}}")))
+        }
+    }
 }
 
 /// The routing keys in a header that holds some.

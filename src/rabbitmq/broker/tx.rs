@@ -71,11 +71,14 @@ impl Broker {
             if confirms.is_some_and(Confirms::has_rejected) {
                 return Err(Fault::precondition("partial tx completion"));
             }
+            let awaits_queues = confirms.is_some_and(|confirms| confirms.unconfirmed() > 0);
             transaction.waiting += 1;
             let returns = broker.returns_first(mark, caller.id);
             for answer in broker.commit_answers(caller.channel) {
-                // Before what the commit has caused elsewhere.
-                broker.outputs.insert(returns, answer);
+                // Without publishes, before what the commit has caused elsewhere. With
+                // some, the queues speak first, and what they deliver comes with it.
+                let at = if awaits_queues { broker.outputs.len() } else { returns };
+                broker.outputs.insert(at, answer);
             }
             Ok(())
         })

@@ -118,6 +118,19 @@ impl Node {
         Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     }
 
+    /// Makes vhosts in which `guest` may do everything.
+    pub(crate) fn add_vhosts(&self, names: &[String]) -> Result<(), String> {
+        let add = |name: &String| {
+            format!(
+                "rabbit_vhost:add(<<\"{name}\">>,<<\"guest\">>),\
+                 rabbit_auth_backend_internal:set_permissions(<<\"guest\">>,<<\"{name}\">>,\
+                 <<\".*\">>,<<\".*\">>,<<\".*\">>,<<\"guest\">>)"
+            )
+        };
+        let code: Vec<String> = names.iter().map(add).collect();
+        self.control(&["eval".to_owned(), code.join(",") + "."])
+    }
+
     /// Kills the process and starts another in the same folder.
     pub(crate) fn kill_and_restart(&mut self) {
         end(&mut self.beam);

@@ -8,10 +8,12 @@
 use super::node::Node;
 use super::side::Real;
 use crate::scenario::{difference, files, play};
+use std::sync::Mutex;
 
 #[test]
 fn the_recordings_are_what_rabbitmq_answers() {
-    let Some(mut node) = Node::start() else { return };
+    let Some(node) = Node::start() else { return };
+    let node = Mutex::new(node);
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let record = is_set("STUNT_DOUBLE_RECORD");
     let all = record || is_set("STUNT_DOUBLE_REAL_CASES") || is_set("STUNT_DOUBLE_SCENARIO");
@@ -21,13 +23,10 @@ fn the_recordings_are_what_rabbitmq_answers() {
         if !all && slow.iter().any(|slow| recorded.contains(slow)) {
             continue;
         }
-        let mut played = if record {
-            Err(String::new())
-        } else {
-            play(&recorded, &mut Real::in_a_hurry(&mut node))
-        };
+        let mut played =
+            if record { Err(String::new()) } else { play(&recorded, &mut Real::in_a_hurry(&node)) };
         if played.as_ref() != Ok(&recorded) {
-            played = play(&recorded, &mut Real::new(&mut node));
+            played = play(&recorded, &mut Real::new(&node));
         }
         match played {
             Ok(played) if played == recorded => {}

@@ -5,32 +5,42 @@ use crate::scenario::{Heard, MOMENT, Side};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// A little longer than asked for: what is due then has happened.
 const SLACK: Duration = Duration::from_millis(60);
 
 pub(crate) struct Real<'a> {
-    node: &'a mut Node,
+    node: &'a Mutex<Node>,
+    vhost: &'a str,
     sockets: BTreeMap<String, TcpStream>,
     silence: u32,
 }
 
 impl<'a> Real<'a> {
     /// Listened to for long, so that what is heard is all there is.
-    pub(crate) fn new(node: &'a mut Node) -> Real<'a> {
-        Real { node, sockets: BTreeMap::new(), silence: 15 }
+    pub(crate) fn new(node: &'a Mutex<Node>) -> Real<'a> {
+        Real { node, vhost: "/", sockets: BTreeMap::new(), silence: 15 }
     }
 
     /// Listened to for so long that it is all unless the machine is busy.
-    pub(crate) fn in_a_hurry(node: &'a mut Node) -> Real<'a> {
+    pub(crate) fn in_a_hurry(node: &'a Mutex<Node>) -> Real<'a> {
         Real { silence: 4, ..Real::new(node) }
+    }
+
+    pub(crate) fn in_vhost(self, vhost: &'a str) -> Real<'a> {
+        Real { vhost, ..self }
+    }
+
+    fn node(&self) -> MutexGuard<'a, Node> {
+        self.node.lock().expect("nobody panics with it")
     }
 }
 
 impl Side for Real<'_> {
     fn connect(&mut self, name: &str) {
-        self.sockets.insert(name.to_owned(), self.node.connect());
+        self.sockets.insert(name.to_owned(), self.node().connect());
     }
 
     fn send(&mut self, name: &str, bytes: &[u8]) {
@@ -75,18 +85,22 @@ impl Side for Real<'_> {
     fn stop_and_start(&mut self, cleanly: bool) {
         if cleanly {
             for command in ["stop_app", "start_app"] {
-                self.node.control(&[command.to_owned()]).expect("a node can be restarted");
+                self.node().control(&[command.to_owned()]).expect("a node can be restarted");
             }
         } else {
-            self.node.kill_and_restart();
+            self.node().kill_and_restart();
         }
     }
 
     fn control(&mut self, words: &[String]) -> Result<(), String> {
-        self.node.control(words)
+        self.node().control(words)
     }
 
     fn silence(&self) -> Option<u32> {
         Some(self.silence)
+    }
+
+    fn vhost(&self) -> &str {
+        self.vhost
     }
 }
