@@ -10,6 +10,9 @@ use super::side::Real;
 use crate::scenario::{difference, files, play};
 use std::sync::Mutex;
 
+/// So often a conversation is had again before it counts as different.
+const PATIENT_TRIES: usize = 3;
+
 #[test]
 fn the_recordings_are_what_rabbitmq_answers() {
     let Some(node) = Node::start() else { return };
@@ -25,7 +28,11 @@ fn the_recordings_are_what_rabbitmq_answers() {
         }
         let mut played =
             if record { Err(String::new()) } else { play(&recorded, &mut Real::in_a_hurry(&node)) };
-        if played.as_ref() != Ok(&recorded) {
+        // A busy machine makes the server slow: it is asked again, with more patience.
+        for _ in 0..PATIENT_TRIES {
+            if played.as_ref() == Ok(&recorded) || record && played.is_ok() {
+                break;
+            }
             played = play(&recorded, &mut Real::new(&node));
         }
         match played {
