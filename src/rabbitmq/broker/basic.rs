@@ -65,7 +65,8 @@ impl Broker {
     /// # Errors
     ///
     /// `NOT_FOUND`, or `RESOURCE_LOCKED` for another connection's exclusive
-    /// queue; `NOT_IMPLEMENTED` for a stream, which closes the connection.
+    /// queue, or for a quorum queue with a single active consumer;
+    /// `NOT_IMPLEMENTED` for a stream, which closes the connection.
     pub fn basic_get(
         &mut self,
         now: Instant,
@@ -92,6 +93,14 @@ impl Broker {
         if queue.more.stream.is_some() {
             let reason = format!("basic.get not supported by stream queues {}", queue.what());
             return Err(Fault::new(ReplyCode::NotImplemented, reason));
+        }
+        if queue.more.kind == QueueType::Quorum && queue.more.single_active {
+            let reason = format!(
+                "cannot obtain access to locked {}. basic.get operations are not supported by \
+                 quorum queues with single active consumer",
+                queue.what()
+            );
+            return Err(Fault::new(ReplyCode::ResourceLocked, reason));
         }
         if queue.more.settings.expires.is_some() {
             self.touch_unused(now, key);
