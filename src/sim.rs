@@ -321,7 +321,9 @@ impl Sim {
         tape
     }
 
-    /// Runs until nothing is left to happen.
+    /// Runs until nothing is left to happen. What servers do only to watch over
+    /// their clients (heartbeats, time-outs) is waited for while a node that is no
+    /// daemon waits, for at most a day in which nobody stirs.
     pub fn run(&mut self) -> Outcome {
         self.run_while(self.config.max_time, Housekeeping::WhileAwaited, |_| true)
     }
