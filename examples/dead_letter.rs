@@ -45,14 +45,10 @@ async fn declare(channel: &Channel) -> Result<(), Error> {
 }
 
 /// The entries of the header `x-death`, the most recent first.
-fn deaths(properties: &Properties) -> Vec<FieldTable> {
+fn deaths(properties: &Properties) -> Vec<&FieldTable> {
     let history = properties.headers().and_then(|headers| headers.get("x-death"));
-    let Some(FieldValue::Array(deaths)) = history else { return Vec::new() };
-    let table = |death: &FieldValue| match death {
-        FieldValue::Table(death) => Some(death.clone()),
-        _ => None,
-    };
-    deaths.iter().filter_map(table).collect()
+    let entries = history.and_then(FieldValue::as_array).unwrap_or_default();
+    entries.iter().filter_map(FieldValue::as_table).collect()
 }
 
 fn text<'a>(death: &'a FieldTable, name: &str) -> &'a str {

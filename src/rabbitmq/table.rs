@@ -119,6 +119,24 @@ impl FieldValue {
         }
     }
 
+    /// The values, if it is an array.
+    #[must_use]
+    pub fn as_array(&self) -> Option<&[FieldValue]> {
+        match self {
+            FieldValue::Array(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The fields, if it is a table.
+    #[must_use]
+    pub fn as_table(&self) -> Option<&FieldTable> {
+        match self {
+            FieldValue::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
     fn as_float(&self) -> Option<f64> {
         match *self {
             FieldValue::F32(v) => Some(v.into()),
