@@ -92,9 +92,13 @@ enum Session {
 #[derive(Debug)]
 struct Failure {
     cause: AmqpError,
-    /// Deliveries from queues that the channel did not consume from: those hear
-    /// of its end only when the client has answered.
+    /// Deliveries from queues that the channel did not consume from, or that are
+    /// quorum queues or streams: those hear of its end only when the client has
+    /// answered.
     held: Vec<Unacked>,
+    /// A channel for its consumers at quorum queues and streams, which go on until
+    /// then.
+    lingering: Option<ChannelKey>,
     /// The client has sent a close of its own, which crossed ours.
     has_crossed: bool,
 }
@@ -341,7 +345,9 @@ impl Broker {
             Scope::Channel => {
                 if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {
                     let held = self.hold_back_fetched(channel);
-                    let failure = Failure { cause: error.clone(), held, has_crossed: false };
+                    let lingering = self.let_linger(channel);
+                    let cause = error.clone();
+                    let failure = Failure { cause, held, lingering, has_crossed: false };
                     self.sessions.insert(id, Session::Failed(Box::new(failure)));
                     self.close_channels(now, &[channel], Vec::new());
                 }

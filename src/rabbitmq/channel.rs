@@ -61,7 +61,7 @@ impl Channel {
         }
     }
 
-    /// Whether it has a consumer of this tag, one of direct replies included.
+    /// Whether it has a consumer of this tag, other than that of direct replies.
     pub(crate) fn has_consumer(&self, tag: &str) -> bool {
         self.consumers.contains_key(tag)
     }

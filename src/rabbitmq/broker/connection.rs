@@ -5,11 +5,12 @@ use super::settle::Return;
 use super::{Broker, Connection, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::consumer::ConsumerKey;
 use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
 use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Entry;
 use crate::rabbitmq::method::{ConnectionOptions, Event, Output, ids};
-use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::unacked::Unacked;
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,7 +154,7 @@ impl Broker {
                 self.publish_dead_letters(now);
             }
             Some(Session::Failed(failure)) => {
-                self.close_channels(now, &[], failure.held);
+                self.close_channels(now, failure.lingering.as_slice(), failure.held);
                 self.publish_dead_letters(now);
             }
             None => return Err(self.not_open(now, id, ids::CHANNEL_CLOSE)),
@@ -198,7 +199,10 @@ impl Broker {
             let id = ChannelId { connection: id, number };
             match self.sessions.swap_remove(&id) {
                 Some(Session::Open(channel, _)) => channels.push(channel),
-                Some(Session::Failed(failure)) => held.extend(failure.held),
+                Some(Session::Failed(failure)) => {
+                    channels.extend(failure.lingering);
+                    held.extend(failure.held);
+                }
                 None => {}
             }
         }
@@ -210,11 +214,15 @@ impl Broker {
     }
 
     /// Takes out what a failing channel holds from queues that it has no consumer
-    /// at.
+    /// at, and from those that are not told that it fails.
     pub(super) fn hold_back_fetched(&mut self, key: ChannelKey) -> Vec<Unacked> {
         let Some(channel) = self.channels.get_mut(key) else { return Vec::new() };
         let consumers = channel.consumers.values().filter_map(|c| self.consumers.get(*c));
-        let consumed: BTreeSet<QueueKey> = consumers.map(|consumer| consumer.queue).collect();
+        let is_told = |key: &QueueKey| {
+            self.queues.get(*key).is_none_or(|queue| queue.more.kind == QueueType::Classic)
+        };
+        let consumed = consumers.map(|consumer| consumer.queue).filter(is_told);
+        let consumed: BTreeSet<QueueKey> = consumed.collect();
         let (stays, held) = channel
             .unacked
             .remove_all()
@@ -222,6 +230,37 @@ impl Broker {
             .partition(|(_, unacked)| consumed.contains(&unacked.queue));
         channel.unacked.restore(stays, Instant::ZERO);
         held.into_iter().map(|(_, unacked): (u64, Unacked)| unacked).collect()
+    }
+
+    /// Takes the consumers of a failing channel that are not at classic queues over
+    /// to a channel of their own: the server tells only those queues of its end, the
+    /// others see it when it is over.
+    pub(super) fn let_linger(&mut self, key: ChannelKey) -> Option<ChannelKey> {
+        let queues = &self.queues;
+        let is_told = |queue| {
+            queues.get(queue).is_none_or(|queue: &Queue| queue.more.kind == QueueType::Classic)
+        };
+        let failing = self.channels.get_mut(key)?;
+        let mut channel = Channel::new(failing.id);
+        channel.last_tag = failing.last_tag;
+        for (tag, consumer) in &failing.consumers {
+            let queue = self.consumers.get(*consumer).map(|consumer| consumer.queue);
+            if queue.is_some_and(|queue| !is_told(queue)) {
+                channel.consumers.insert(tag.clone(), *consumer);
+            }
+        }
+        if channel.consumers.is_empty() {
+            return None;
+        }
+        failing.consumers.retain(|tag, _| !channel.consumers.contains_key(tag));
+        let staying: Vec<ConsumerKey> = channel.consumers.values().copied().collect();
+        let lingering = self.channels.insert(channel);
+        for consumer in staying {
+            if let Some(consumer) = self.consumers.get_mut(consumer) {
+                consumer.channel = lingering;
+            }
+        }
+        Some(lingering)
     }
 
     /// Entries that were handed out come back to their queue, if it still exists.
