@@ -254,7 +254,7 @@ impl<'a> Player<'a> {
                 && let Some(name) = field(fields, class)
                 && !name.starts_with("amq.")
             {
-                self.made.insert(format!("{class}.delete {class}={name} no-wait=true"));
+                self.made.insert(format!("{class}.delete {class}={name}"));
             }
         }
         Ok(())
@@ -431,16 +431,27 @@ impl<'a> Player<'a> {
         self.side.pass(MOMENT * 10 * u32::from(!self.at_once()));
         self.handshake("clean-up", &[])?;
         let made = std::mem::take(&mut self.made);
-        let generated = self.names.queues().map(|q| format!("queue.delete queue={q} no-wait=true"));
+        let generated = self.names.queues().map(|q| format!("queue.delete queue={q}"));
         let lines: Vec<String> = made.iter().cloned().chain(generated).collect();
         // On a channel each, for what cannot be deleted closes it.
-        for (channel, line) in (1..).zip(lines) {
-            for line in ["channel.open", &line] {
+        for (channel, line) in (1..).zip(&lines) {
+            for line in ["channel.open", line] {
                 let bytes = encode(channel, &self.names.real(line))?;
                 self.side.send("clean-up", &bytes);
             }
         }
-        self.settle()?;
+        for _ in 0..HANDSHAKE {
+            self.listen()?;
+            let said = self.connections.get("clean-up").map(|connection| &connection.said);
+            let is_answer = |(_, line): &&(u16, String)| {
+                ["queue.delete-ok", "exchange.delete-ok", "channel.close "]
+                    .iter()
+                    .any(|answer| line.starts_with(answer))
+            };
+            if said.is_none_or(|said| said.iter().filter(is_answer).count() >= lines.len()) {
+                break;
+            }
+        }
         self.side.lose("clean-up");
         self.side.pass(MOMENT * 10 * u32::from(!self.at_once()));
         Ok(())

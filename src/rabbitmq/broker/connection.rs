@@ -326,6 +326,10 @@ impl Broker {
         queue.more.blocked.retain(|&consumer| consumers.get(consumer).is_some());
         queue.more.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
         queue.more.active.take_if(|consumer| consumers.get(*consumer).is_none());
+        if queue.more.single_active && queue.more.active.is_none() {
+            // At once: who comes later does not take the place.
+            queue.more.active = queue.ring.head();
+        }
         if let Some(stream) = &mut queue.more.stream {
             stream.retain(|consumer| consumers.get(consumer).is_some());
         }

@@ -44,13 +44,17 @@ impl Broker {
     }
 
     /// Hands to every reader of a stream what it has credit for, to one after
-    /// the other.
+    /// the other: the last in the order of their tags comes first.
     pub(super) fn run_stream(&mut self, now: Instant, key: QueueKey) {
         let Some(stream) = self.queues.get(key).and_then(|q| q.more.stream.as_ref()) else {
             return;
         };
         // One reader, as there mostly is, takes no list on the heap.
-        let readers: SmallVec<[ConsumerKey; 2]> = stream.consumers().collect();
+        let mut readers: SmallVec<[ConsumerKey; 2]> = stream.consumers().collect();
+        if readers.len() > 1 {
+            let tag = |reader: &ConsumerKey| self.consumers.get(*reader).map(|c| &c.tag);
+            readers.sort_by(|a, b| tag(b).cmp(&tag(a)));
+        }
         for reader in readers {
             self.read_on(now, key, reader);
         }
