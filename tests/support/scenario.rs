@@ -163,6 +163,7 @@ struct Player<'a> {
     together: bool,
     /// It ends where something else is said.
     stops: bool,
+    has_streams: bool,
     written: Vec<String>,
     /// What was declared, in the words that delete it.
     made: BTreeSet<String>,
@@ -175,7 +176,17 @@ impl<'a> Player<'a> {
         let silence = side.silence().unwrap_or(0) * if slow { LONGER } else { 1 };
         let (connections, names) = (BTreeMap::new(), Names::default());
         let (written, made) = (Vec::new(), BTreeSet::new());
-        Player { side, connections, names, silence, together: false, stops: false, written, made }
+        Player {
+            side,
+            connections,
+            names,
+            silence,
+            together: false,
+            stops: false,
+            has_streams: scenario.contains("x-queue-type:S=stream"),
+            written,
+            made,
+        }
     }
 
     fn at_once(&self) -> bool {
@@ -453,7 +464,9 @@ impl<'a> Player<'a> {
             }
         }
         self.side.lose("clean-up");
-        self.side.pass(MOMENT * 10 * u32::from(!self.at_once()));
+        // A stream is deleted a while after it was said to be.
+        let moments = if self.has_streams { 250 } else { 10 };
+        self.side.pass(MOMENT * moments * u32::from(!self.at_once()));
         Ok(())
     }
 }

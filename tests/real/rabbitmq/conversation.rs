@@ -33,8 +33,9 @@ impl std::fmt::Debug for Case {
 
 /// Conversations of any theme, or of the one of this name.
 pub(super) fn conversations(only: Option<&str>) -> BoxedStrategy<Case> {
-    let themes = THEMES.iter().filter(|theme| only.is_none_or(|only| only == theme.name));
-    let themes: Vec<_> = themes.map(|theme| (theme.weight, of_theme(theme))).collect();
+    let is_meant = |theme: &&Theme| only.map_or(theme.weight > 0, |only| only == theme.name);
+    let themes = THEMES.iter().filter(is_meant);
+    let themes: Vec<_> = themes.map(|theme| (theme.weight.max(1), of_theme(theme))).collect();
     assert!(!themes.is_empty(), "there is no theme {only:?}");
     proptest::strategy::Union::new_weighted(themes).boxed()
 }

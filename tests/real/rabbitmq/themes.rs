@@ -19,7 +19,7 @@
 
 pub(super) struct Theme {
     pub(super) name: &'static str,
-    /// How often it is taken.
+    /// How often it is taken; 0 if only when it is asked for.
     pub(super) weight: u32,
     /// What is there, beside two connections and a channel, as lines of channel `a.1`.
     /// `{1}` and `{2}` are what the case has drawn of `arguments`.
@@ -81,7 +81,9 @@ pub(super) const THEMES: &[Theme] = &[
     },
     Theme {
         name: "stream",
-        weight: 1,
+        // The server deletes a stream a while after it said so, and breaks down over one
+        // of the same name in between.
+        weight: 0,
         beginning: &[
             "queue.declare queue=q1 durable=true arguments={1}",
             "queue.declare queue=q2 durable=true arguments={2}",
@@ -217,11 +219,6 @@ const STREAMING: &[(usize, &str)] = &[
     (8, "2 basic.ack delivery-tag={tag}{rarely multiple}"),
     (5, "2 basic.qos prefetch-count={some}"),
     (1, "1 confirm.select"),
-    (
-        1,
-        "queue.delete queue=q2 ; queue.declare queue=q2 durable=true arguments={stream} ; \
-         queue.bind queue=q2 exchange=f",
-    ),
     (1, "channel.close"),
     (1, "lose"),
 ];
@@ -327,7 +324,6 @@ const POOLS: &[(&str, &[&str])] = &[
     ("first", FIRST),
     ("second", SECOND),
     ("second-quorum", SECOND_QUORUM),
-    ("stream", STREAM),
     ("queue", &["q1", "q2"]),
     ("dead", &["d1", "d2"]),
     ("any", &["q1", "q2", "q1", "q2", "q1", "q2", "d1", "d2", "mine", "nope"]),
