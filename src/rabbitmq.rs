@@ -52,7 +52,8 @@
 //!   shared limit held up go on in the order in which they were refused; of several
 //!   channels that die together, a quorum queue hears of the last one first.
 //!   Listings are sorted. Every message of a stream is a chunk of its own.
-//! - *Streams*: a prefetch count is exact, where the server hands out a chunk whole.
+//! - *Streams*: a prefetch count is exact, where the server hands out a chunk whole;
+//!   the count of messages is that of the moment, where the server's lags.
 //! - *Single active consumer*: where 3.10.8 crashes (the active one leaves with a
 //!   backlog), the next takes over, as later versions do.
 //! - *Quorum queues and streams* are those of one node: replication, membership and
