@@ -8,7 +8,7 @@
 
 use super::arena::Key;
 use super::exchange::ExchangeKey;
-use super::policy::Policies;
+use super::policy::{Policies, Whose};
 use super::queue::QueueKey;
 use super::stats::Published;
 use indexmap::IndexMap;
@@ -53,6 +53,13 @@ impl VHost {
             published: Published::default(),
             description: SmolStr::default(),
             tags: Vec::new(),
+        }
+    }
+
+    pub(crate) fn policies_mut(&mut self, whose: Whose) -> &mut Policies {
+        match whose {
+            Whose::User => &mut self.policies,
+            Whose::Operator => &mut self.operator_policies,
         }
     }
 }

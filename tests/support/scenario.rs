@@ -137,10 +137,7 @@ impl Connection {
 
 /// Plays a scenario, and gives it with the answers of this side.
 pub(crate) fn play(scenario: &str, side: &mut dyn Side) -> Result<String> {
-    let mut player = Player::new(scenario, side);
-    player.lines(scenario)?;
-    player.clean_up()?;
-    Ok(player.written.join("\n") + "\n")
+    Player::new(scenario, side).play(scenario)
 }
 
 /// As [`play`], but no further than to where something else is said than in the
@@ -149,9 +146,7 @@ pub(crate) fn play(scenario: &str, side: &mut dyn Side) -> Result<String> {
 pub(crate) fn compare(scenario: &str, side: &mut dyn Side) -> Result<String> {
     let mut player = Player::new(scenario, side);
     player.stops = true;
-    player.lines(scenario)?;
-    player.clean_up()?;
-    Ok(player.written.join("\n") + "\n")
+    player.play(scenario)
 }
 
 struct Player<'a> {
@@ -191,6 +186,15 @@ impl<'a> Player<'a> {
 
     fn at_once(&self) -> bool {
         self.side.silence().is_none()
+    }
+
+    /// What cannot be played to its end is cleaned up, too: the next one begins with
+    /// nothing.
+    fn play(mut self, scenario: &str) -> Result<String> {
+        let played = self.lines(scenario);
+        self.clean_up()?;
+        played?;
+        Ok(self.written.join("\n") + "\n")
     }
 
     fn lines(&mut self, scenario: &str) -> Result<()> {

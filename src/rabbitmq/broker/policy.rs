@@ -31,12 +31,7 @@ impl Broker {
         vhost: &str,
         policy: Policy,
     ) -> Result<(), AdminError> {
-        let pattern = Pattern::new(&policy.pattern)?;
-        definition::check(&policy.definition, Whose::User)?;
-        self.change_policies(now, vhost, |vhost| {
-            vhost.policies.set(policy, pattern);
-            Ok(())
-        })
+        self.put_policy(now, vhost, policy, Whose::User)
     }
 
     /// Sets an operator policy (`set_operator_policy`), or replaces the one of
@@ -51,12 +46,7 @@ impl Broker {
         vhost: &str,
         policy: Policy,
     ) -> Result<(), AdminError> {
-        let pattern = Pattern::new(&policy.pattern)?;
-        definition::check(&policy.definition, Whose::Operator)?;
-        self.change_policies(now, vhost, |vhost| {
-            vhost.operator_policies.set(policy, pattern);
-            Ok(())
-        })
+        self.put_policy(now, vhost, policy, Whose::Operator)
     }
 
     /// Removes a policy (`clear_policy`).
@@ -70,7 +60,7 @@ impl Broker {
         vhost: &str,
         name: &str,
     ) -> Result<(), AdminError> {
-        self.change_policies(now, vhost, |vhost| vhost.policies.clear(name))
+        self.change_policies(now, vhost, |vhost| vhost.policies_mut(Whose::User).clear(name))
     }
 
     /// Removes an operator policy (`clear_operator_policy`).
@@ -84,7 +74,22 @@ impl Broker {
         vhost: &str,
         name: &str,
     ) -> Result<(), AdminError> {
-        self.change_policies(now, vhost, |vhost| vhost.operator_policies.clear(name))
+        self.change_policies(now, vhost, |vhost| vhost.policies_mut(Whose::Operator).clear(name))
+    }
+
+    fn put_policy(
+        &mut self,
+        now: Instant,
+        vhost: &str,
+        policy: Policy,
+        whose: Whose,
+    ) -> Result<(), AdminError> {
+        let pattern = Pattern::new(&policy.pattern)?;
+        definition::check(&policy.definition, whose)?;
+        self.change_policies(now, vhost, |vhost| {
+            vhost.policies_mut(whose).set(policy, pattern);
+            Ok(())
+        })
     }
 
     fn change_policies(
