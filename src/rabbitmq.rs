@@ -58,7 +58,10 @@
 //!   backlog), the next takes over, as later versions do.
 //! - *Quorum queues and streams* are those of one node: replication, membership and
 //!   leader locators are accepted and mean nothing. A quorum queue that refuses
-//!   publishes notices at once that it is short enough again.
+//!   publishes notices at once that it is short enough again. A consumer that is
+//!   cancelled and comes again under its tag has the priority it then asks for; 3.10.8
+//!   serves it once more by the old one, or, if it left deliveries unsettled, ends the
+//!   connection with `INTERNAL_ERROR`.
 //! - *Plugins*: `x-consistent-hash`, `x-random` and `x-delayed-message` exchanges are
 //!   there without being enabled. The hash of a header that is an array or a table
 //!   is not the server's. `x-delayed-message` follows the plugin's documentation.

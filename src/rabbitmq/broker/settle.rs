@@ -186,6 +186,8 @@ impl Broker {
         if !queue.is_plain {
             self.drop_head(now, key);
         }
+        // With priorities, too, this is a moment at which the server looks.
+        self.expire(now, key);
         0
     }
 
