@@ -58,10 +58,10 @@
 //!   backlog), the next takes over, as later versions do.
 //! - *Quorum queues and streams* are those of one node: replication, membership and
 //!   leader locators are accepted and mean nothing. A quorum queue that refuses
-//!   publishes notices at once that it is short enough again. A consumer that is
-//!   cancelled and comes again under its tag has the priority it then asks for; 3.10.8
-//!   serves it once more by the old one, or, if it left deliveries unsettled, ends the
-//!   connection with `INTERNAL_ERROR`.
+//!   publishes notices at once that it is short enough again. Where 3.10.8 crashes and
+//!   ends the connection with `INTERNAL_ERROR` (a consumer that was cancelled, comes
+//!   again under its tag and is given a message before it has settled what it left),
+//!   the message is delivered.
 //! - *Plugins*: `x-consistent-hash`, `x-random` and `x-delayed-message` exchanges are
 //!   there without being enabled. The hash of a header that is an array or a table
 //!   is not the server's. `x-delayed-message` follows the plugin's documentation.
@@ -100,6 +100,7 @@ mod properties;
 mod queue;
 mod quorum;
 mod reply_to;
+mod ring;
 mod settings;
 mod stats;
 mod stream;

@@ -8,7 +8,7 @@ use super::id::ChannelId;
 use super::queue::QueueKey;
 use super::reply_to::ReplyConsumer;
 use super::transaction::Transaction;
-use super::unacked::UnackedTable;
+use super::unacked::{Unacked, UnackedTable};
 use crate::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -80,6 +80,20 @@ impl Channel {
         if self.unacked.holds_any_of(consumer) {
             self.cancelled.push((consumer, tag));
         }
+    }
+
+    /// A consumer takes over what those left unacknowledged that were cancelled and
+    /// had its tag on this queue. Says how many deliveries.
+    pub(crate) fn take_over(&mut self, queue: QueueKey, tag: &str, to: ConsumerKey) -> usize {
+        let cancelled = self.cancelled.iter().filter(|(_, cancelled)| cancelled == tag);
+        let former: Vec<ConsumerKey> = cancelled.map(|(consumer, _)| *consumer).collect();
+        if former.is_empty() {
+            return 0;
+        }
+        let is_of_former = |unacked: &Unacked| {
+            unacked.queue == queue && unacked.consumer.is_some_and(|c| former.contains(&c))
+        };
+        self.unacked.hand_over(is_of_former, to)
     }
 
     /// The tag of a consumer that was cancelled and left something

@@ -63,6 +63,13 @@ impl Consumer {
         }
     }
 
+    /// It holds so many deliveries from the beginning.
+    pub(crate) fn holds(&mut self, count: usize) {
+        if self.credit != UNLIMITED {
+            self.credit = self.credit.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+    }
+
     /// Deliveries of it were settled. Says whether it was at its limit.
     pub(crate) fn refund(&mut self, count: usize) -> bool {
         let was_at_limit = self.credit == 0;

@@ -5,12 +5,10 @@
 //! is ready, no consumer in the ring could take it: the broker hands out
 //! messages as soon as that changes.
 //!
-//! The head of the ring is asked first and goes to its tail when served. One
-//! that cannot take a message when asked leaves the ring, and is *blocked*
-//! until its channel can take more; it then joins at the tail. One that reached
-//! its limit but was not asked keeps its place. Where consumers have priorities,
-//! those of the highest in the ring take turns. With a *single active consumer*
-//! the others stand by.
+//! A consumer that cannot take a message when asked leaves the ring, and is
+//! *blocked* until its channel can take more; it then joins at the tail. One that
+//! reached its limit but was not asked keeps its place. With a *single active
+//! consumer* the others stand by.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
 
@@ -25,6 +23,7 @@ use super::journal::Journal;
 use super::message::{Entry, Message, Position};
 use super::method::QueueOptions;
 use super::quorum::DeliveryCounts;
+use super::ring::Ring;
 use super::settings::{self, Overflow, QueueType, Settings};
 use super::stats::MessageStats;
 use super::stream::Stream;
@@ -34,7 +33,6 @@ use crate::Instant;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
-use std::collections::VecDeque;
 
 pub(crate) type QueueKey = Key<Queue>;
 
@@ -129,69 +127,6 @@ impl Counters {
             redeliver,
             ack,
             ..MessageStats::default()
-        }
-    }
-}
-
-/// The consumers that take turns.
-#[derive(Debug, Default)]
-pub(crate) struct Ring {
-    head: Option<ConsumerKey>,
-    tail: VecDeque<ConsumerKey>,
-}
-
-impl Ring {
-    pub(crate) fn len(&self) -> usize {
-        usize::from(self.head.is_some()) + self.tail.len()
-    }
-
-    pub(crate) fn head(&self) -> Option<ConsumerKey> {
-        self.head
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = ConsumerKey> {
-        self.head.iter().chain(&self.tail).copied()
-    }
-
-    /// Adds a consumer behind those that have its priority or a higher one.
-    pub(crate) fn insert(
-        &mut self,
-        consumer: ConsumerKey,
-        priority: i64,
-        priority_of: impl Fn(ConsumerKey) -> i64,
-    ) {
-        let lower = |other: &ConsumerKey| priority_of(*other) < priority;
-        if self.head.as_ref().is_some_and(lower) {
-            self.tail.extend(self.head.replace(consumer));
-            self.tail.rotate_right(1);
-            return;
-        }
-        let behind = self.tail.iter().rev().take_while(|other| lower(other)).count();
-        match self.head {
-            None => self.head = Some(consumer),
-            Some(_) => self.tail.insert(self.tail.len() - behind, consumer),
-        }
-    }
-
-    /// Takes the head out.
-    pub(crate) fn pop(&mut self) -> Option<ConsumerKey> {
-        std::mem::replace(&mut self.head, self.tail.pop_front())
-    }
-
-    /// Moves the head behind the others of its priority.
-    pub(crate) fn rotate(&mut self, priority_of: impl Fn(ConsumerKey) -> i64) {
-        if !self.tail.is_empty()
-            && let Some(head) = self.pop()
-        {
-            self.insert(head, priority_of(head), priority_of);
-        }
-    }
-
-    /// Takes out all that do not pass.
-    pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
-        self.tail.retain(|&consumer| stays(consumer));
-        if self.head.is_some_and(|head| !stays(head)) {
-            self.pop();
         }
     }
 }
@@ -402,7 +337,6 @@ impl Queue {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::rabbitmq::consumer::Consumer;
 
     /// A queue for the tests of what only needs its key.
     pub(crate) fn any_queue() -> Queue {
@@ -416,49 +350,5 @@ pub(crate) mod tests {
     #[test]
     fn what_every_message_touches_is_small() {
         assert!(size_of::<Queue>() <= 120, "{}", size_of::<Queue>());
-    }
-
-    fn three_consumers(
-        consumers: &mut crate::rabbitmq::arena::Arena<Consumer>,
-    ) -> [ConsumerKey; 3] {
-        let queue = crate::rabbitmq::arena::Arena::default().insert(any_queue());
-        let channel = crate::rabbitmq::channel::Channel::new(crate::rabbitmq::ChannelId::new(1, 1));
-        let channel = crate::rabbitmq::arena::Arena::default().insert(channel);
-        std::array::from_fn(|_| {
-            let (tag, arguments) = (SmolStr::default(), FieldTable::new());
-            consumers.insert(Consumer::new(tag, queue, channel, true, 0, arguments))
-        })
-    }
-
-    #[test]
-    fn the_ring_takes_turns() {
-        let [a, b, c] = three_consumers(&mut crate::rabbitmq::arena::Arena::default());
-        let mut ring = Ring::default();
-        for consumer in [a, b, c] {
-            ring.insert(consumer, 0, |_| 0);
-        }
-        ring.rotate(|_| 0);
-        assert_eq!(ring.iter().collect::<Vec<_>>(), [b, c, a]);
-        ring.retain(|consumer| consumer != b);
-        assert_eq!(ring.iter().collect::<Vec<_>>(), [c, a]);
-        assert_eq!((ring.pop(), ring.pop(), ring.pop()), (Some(c), Some(a), None));
-        ring.insert(b, 0, |_| 0);
-        ring.rotate(|_| 0);
-        assert_eq!((ring.head(), ring.len()), (Some(b), 1));
-    }
-
-    #[test]
-    fn the_highest_priority_goes_first_and_takes_turns() {
-        let mut arena = crate::rabbitmq::arena::Arena::default();
-        let keys = three_consumers(&mut arena);
-        let [a, b, c] = keys;
-        let priority_of = |key| if key == c { 0 } else { 5 };
-        let mut ring = Ring::default();
-        for key in [c, a, b] {
-            ring.insert(key, priority_of(key), priority_of);
-        }
-        assert_eq!(ring.iter().collect::<Vec<_>>(), [a, b, c]);
-        ring.rotate(priority_of);
-        assert_eq!(ring.iter().collect::<Vec<_>>(), [b, a, c]);
     }
 }

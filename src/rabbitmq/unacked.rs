@@ -44,6 +44,16 @@ impl UnackedTable {
         live.any(|unacked| unacked.consumer == Some(consumer))
     }
 
+    /// Gives deliveries to another consumer. Says how many.
+    pub(crate) fn hand_over(
+        &mut self,
+        is_meant: impl Fn(&Unacked) -> bool,
+        to: ConsumerKey,
+    ) -> usize {
+        let live = self.slots.iter_mut().filter_map(|(_, unacked)| unacked.as_mut());
+        live.filter(|unacked| is_meant(unacked)).map(|unacked| unacked.consumer = Some(to)).count()
+    }
+
     /// Appends a delivery, whose tag is higher than all before.
     pub(crate) fn push(&mut self, now: Instant, tag: u64, unacked: Unacked) {
         if self.times.back().is_none_or(|(_, at)| *at != now) {

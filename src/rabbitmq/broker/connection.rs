@@ -318,11 +318,12 @@ impl Broker {
     /// Drops consumers that are gone from a queue. Says whether the queue is
     /// to go after them.
     pub(super) fn remove_dead_consumers(&mut self, now: Instant, key: QueueKey) -> bool {
-        let consumers = &self.consumers;
-        let Some(queue) = self.queues.get_mut(key) else {
+        let Broker { consumers, channels, queues, .. } = self;
+        let Some(queue) = queues.get_mut(key) else {
             return false;
         };
         queue.ring.retain(|consumer| consumers.get(consumer).is_some());
+        queue.ring.forget_channels(|channel| channels.get(channel).is_none());
         queue.more.blocked.retain(|&consumer| consumers.get(consumer).is_some());
         queue.more.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
         queue.more.active.take_if(|consumer| consumers.get(*consumer).is_none());

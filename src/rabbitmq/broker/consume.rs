@@ -5,7 +5,7 @@ use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::consumer::Consumer;
+use crate::rabbitmq::consumer::{Consumer, ConsumerKey};
 use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
 use crate::rabbitmq::id::ChannelId;
 use crate::rabbitmq::method::{ConsumeOptions, Event, ids};
@@ -101,25 +101,36 @@ impl Broker {
         }
         let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
         let consumer = Consumer::new(tag.clone(), key, channel_key, !no_ack, prefetch, arguments);
-        let priority = consumer.priority;
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
-        let Broker { queues, consumers, .. } = self;
-        let queue = queues.get_mut(key).expect("the queue was just looked up");
+        let queue = self.queue_mut(key);
         queue.more.exclusive_consumer = exclusive.then_some(consumer);
-        match (start, &mut queue.more.stream) {
-            (Some(start), Some(stream)) => stream.attach(consumer, start),
-            _ => {
-                let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
-                queue.ring.insert(consumer, priority, priority_of);
-                if queue.more.single_active {
-                    // Who comes later does not take the place.
-                    queue.more.active.get_or_insert(consumer);
-                }
+        if let (Some(start), Some(stream)) = (start, &mut queue.more.stream) {
+            stream.attach(consumer, start);
+            self.take_over(channel_key, consumer);
+        } else {
+            let is_active = !queue.more.single_active || queue.more.active.is_none();
+            if queue.more.single_active && is_active {
+                // Who comes later does not take the place.
+                queue.more.active = Some(consumer);
             }
+            if queue.more.kind == QueueType::Quorum && is_active {
+                let held = self.take_over(channel_key, consumer);
+                self.consumers.get_mut(consumer).expect("it has just come").holds(held);
+            }
+            self.join_ring(consumer);
         }
         self.run_queue(now, key);
         Ok(tag)
+    }
+
+    /// A quorum queue and a stream know a consumer by its channel and tag: to settle
+    /// what one left that was cancelled gives credit to one that comes again. Says how
+    /// many deliveries these are.
+    fn take_over(&mut self, channel: ChannelKey, key: ConsumerKey) -> usize {
+        let consumer = self.consumers.get(key).expect("it has just come");
+        let channel = self.channels.get_mut(channel).expect("a consumer's channel is open");
+        channel.take_over(consumer.queue, &consumer.tag, key)
     }
 
     /// Ends a consumer (`basic.cancel`). What it holds unacknowledged it keeps.
@@ -144,9 +155,14 @@ impl Broker {
             let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
             };
-            let Some(Consumer { queue, tag, .. }) = broker.consumers.remove(consumer) else {
+            let Some(Consumer { queue, tag, priority, .. }) = broker.consumers.remove(consumer)
+            else {
                 return Ok(());
             };
+            let of = broker.queue_mut(queue);
+            if of.more.kind == QueueType::Quorum && !of.more.single_active {
+                of.ring.vacate(consumer, key, tag.clone(), priority);
+            }
             broker.channel_mut(key).remember_cancelled(consumer, tag);
             if broker.remove_dead_consumers(now, queue) {
                 broker.delete_queue(queue);

@@ -6,6 +6,7 @@
 use super::Broker;
 use super::timer::{OfQueue, Timer};
 use crate::Instant;
+use crate::rabbitmq::arena::Arena;
 use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::confirm::Verdict;
 use crate::rabbitmq::consumer::{Consumer, ConsumerKey};
@@ -14,6 +15,7 @@ use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::{Entry, Message};
 use crate::rabbitmq::method::{Event, Output};
 use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::ring::Ring;
 use crate::rabbitmq::settings::{Overflow, QueueType};
 use crate::rabbitmq::unacked::Unacked;
 use std::sync::Arc;
@@ -315,11 +317,23 @@ impl Broker {
             let consumer = consumers.get(blocked).expect("a queue holds live consumers");
             let stays = consumer.channel != channel || !consumer.has_credit();
             if !stays {
-                let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
-                ring.insert(blocked, consumer.priority, priority_of);
+                join(ring, consumers, blocked);
             }
             stays
         });
+    }
+
+    /// A new consumer of a queue takes its turn with the others, if it may take
+    /// anything.
+    pub(super) fn join_ring(&mut self, key: ConsumerKey) {
+        let Broker { queues, consumers, .. } = self;
+        let consumer = consumers.get(key).expect("it has just come");
+        let queue = queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        if consumer.has_credit() {
+            join(&mut queue.ring, consumers, key);
+        } else {
+            queue.more.blocked.push(key);
+        }
     }
 
     /// Queues may send to this channel again; they do, in the order in which
@@ -338,5 +352,15 @@ impl Broker {
     /// A queue that is known to exist.
     pub(super) fn queue_mut(&mut self, key: QueueKey) -> &mut Queue {
         self.queues.get_mut(key).expect("the queue was just looked up")
+    }
+}
+
+/// A consumer joins a ring: at a place that was kept for it, or behind those of its
+/// priority.
+fn join(ring: &mut Ring, consumers: &Arena<Consumer>, key: ConsumerKey) {
+    let consumer = consumers.get(key).expect("a queue holds live consumers");
+    if !ring.come_again(key, consumer.channel, &consumer.tag) {
+        let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
+        ring.insert(key, consumer.priority, priority_of);
     }
 }

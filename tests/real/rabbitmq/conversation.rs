@@ -33,9 +33,9 @@ impl std::fmt::Debug for Case {
 
 /// Conversations of any theme, or of the one of this name.
 pub(super) fn conversations(only: Option<&str>) -> BoxedStrategy<Case> {
-    let is_meant = |theme: &&Theme| only.map_or(theme.weight > 0, |only| only == theme.name);
+    let is_meant = |theme: &&Theme| only.is_none_or(|only| only == theme.name);
     let themes = THEMES.iter().filter(is_meant);
-    let themes: Vec<_> = themes.map(|theme| (theme.weight.max(1), of_theme(theme))).collect();
+    let themes: Vec<_> = themes.map(|theme| (theme.weight, of_theme(theme))).collect();
     assert!(!themes.is_empty(), "there is no theme {only:?}");
     proptest::strategy::Union::new_weighted(themes).boxed()
 }
@@ -98,8 +98,9 @@ enum State {
 #[derive(Debug, Default)]
 struct Known {
     channels: BTreeMap<String, State>,
-    /// Those of deliveries that may not be settled.
-    tags: BTreeMap<String, Vec<u64>>,
+    /// The deliveries that may not be settled: their tags, and who was given them, if
+    /// they were not fetched.
+    unsettled: BTreeMap<String, Vec<(u64, Option<String>)>>,
     consumers: BTreeMap<String, Vec<String>>,
     transactional: BTreeMap<String, bool>,
     broken: BTreeMap<String, bool>,
@@ -135,12 +136,14 @@ impl Known {
                     of.or_default().retain(|known| Some(known) != gone.as_ref());
                 }
                 ("<", _, "basic.deliver" | "basic.get-ok") => {
-                    known.tags.entry(who.to_owned()).or_default().extend(tag(&words));
+                    let delivery = tag(&words).map(|tag| (tag, consumer(&words)));
+                    known.unsettled.entry(who.to_owned()).or_default().extend(delivery);
                 }
                 (">", _, "basic.ack" | "basic.nack" | "basic.reject") => {
                     let all = words.contains(&"multiple=true");
-                    let (tag, tags) = (tag(&words), known.tags.entry(who.to_owned()).or_default());
-                    tags.retain(|known| Some(*known) != tag && !(all && Some(*known) <= tag));
+                    let (tag, of) = (tag(&words), known.unsettled.entry(who.to_owned()));
+                    of.or_default()
+                        .retain(|(known, _)| Some(*known) != tag && !(all && Some(*known) <= tag));
                 }
                 _ => {}
             }
@@ -156,9 +159,14 @@ impl Known {
     /// Channels that are gone.
     fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
         self.channels.retain(|channel, _| !is_gone(channel));
-        self.tags.retain(|channel, _| !is_gone(channel));
+        self.unsettled.retain(|channel, _| !is_gone(channel));
         self.consumers.retain(|channel, _| !is_gone(channel));
         self.transactional.retain(|channel, _| !is_gone(channel));
+    }
+
+    fn unsettled(&self, channel: Option<&str>) -> &[(u64, Option<String>)] {
+        let unsettled = channel.and_then(|channel| self.unsettled.get(channel));
+        unsettled.map_or(&[], Vec::as_slice)
     }
 
     fn state(&self, channel: &str) -> State {
@@ -257,19 +265,16 @@ impl Line<'_> {
                 }
                 "own" => *line += if self.step.channel == 1 { "q1" } else { "q2" },
                 "tag" => {
-                    let tags = channel.and_then(|channel| self.known.tags.get(channel));
-                    let tags = tags.map_or(&[][..], Vec::as_slice);
-                    let number = match tags.get(picks.of(tags.len())) {
-                        Some(tag) if sensible => *tag,
+                    let unsettled = self.known.unsettled(channel);
+                    let number = match unsettled.get(picks.of(unsettled.len())) {
+                        Some((tag, _)) if sensible => *tag,
                         None if sensible => return None,
                         _ => [0, 1, 99][picks.of(3)],
                     };
                     *line += &number.to_string();
                 }
-                "mine" | "consumer" => {
-                    let mine = channel.and_then(|channel| self.known.consumers.get(channel));
-                    let mine = mine.map_or(&[][..], Vec::as_slice);
-                    *line += self.consumer(name, mine, picks, sensible)?;
+                "mine" | "consumer" | "settled consumer" => {
+                    *line += self.consumer(name, channel, picks, sensible)?;
                 }
                 name => match (name.strip_prefix("rarely "), pool(name)) {
                     (Some(bit), _) if picks.of(5) == 0 => *line += &format!(" {bit}=true"),
@@ -284,23 +289,30 @@ impl Line<'_> {
         Some(())
     }
 
-    /// The tag of a consumer of the channel, or one that is not used there.
-    fn consumer<'a>(
+    /// The tag of a consumer of the channel, or one that is not used there; a settled
+    /// one has not left anything unsettled either.
+    fn consumer(
         &self,
         name: &str,
-        mine: &'a [String],
+        channel: Option<&str>,
         picks: &mut Picks<'_>,
         sensible: bool,
-    ) -> Option<&'a str> {
+    ) -> Option<&str> {
         let pool = pool("consumer").expect("there is one");
         if !sensible {
             return Some(pool[picks.of(pool.len())]);
         }
+        let mine = channel.and_then(|channel| self.known.consumers.get(channel));
+        let mine = mine.map_or(&[][..], Vec::as_slice);
         if name == "mine" {
             return mine.get(picks.of(mine.len())).map(String::as_str);
         }
-        let is_mine = |tag: &&str| mine.iter().any(|known| known == tag);
-        let free: Vec<&str> = pool.iter().copied().filter(|tag| !is_mine(tag)).collect();
+        let is_free = |tag: &&str| {
+            let has_left = |(_, of): &(u64, Option<String>)| of.as_deref() == Some(*tag);
+            !mine.iter().any(|known| known == tag)
+                && (name == "consumer" || !self.known.unsettled(channel).iter().any(has_left))
+        };
+        let free: Vec<&str> = pool.iter().copied().filter(is_free).collect();
         free.get(picks.of(free.len())).copied()
     }
 }

@@ -13,6 +13,7 @@
 use super::conversation::{Case, conversations};
 use super::node::Node;
 use super::side::Real;
+use super::vhosts::VHosts;
 use crate::scenario::{compare, difference};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -38,10 +39,10 @@ enum Verdict {
     Different(String),
 }
 
-/// The real server, in a vhost that nobody else is in.
+/// The real server, in a vhost of its own each time.
 struct Place<'a> {
     node: &'a Mutex<Node>,
-    vhost: &'a str,
+    vhosts: VHosts<'a>,
 }
 
 impl Place<'_> {
@@ -50,7 +51,11 @@ impl Place<'_> {
             Ok(ours) => ours,
             Err(why) => return Verdict::Different(why),
         };
-        let mut real = compare(&ours, &mut Real::in_a_hurry(self.node).in_vhost(self.vhost));
+        let in_place = |real: Real<'_>| {
+            let vhost = self.vhosts.fresh();
+            compare(&ours, &mut real.in_vhost_of_its_own(&vhost.name))
+        };
+        let mut real = in_place(Real::in_a_hurry(self.node));
         if real.as_ref() == Ok(&ours) {
             return Verdict::Same;
         }
@@ -59,7 +64,7 @@ impl Place<'_> {
             Err(why) => why.clone(),
         };
         for _ in 0..again {
-            real = compare(&ours, &mut Real::new(self.node).in_vhost(self.vhost));
+            real = in_place(Real::new(self.node));
             if real.as_ref() == Ok(&ours) {
                 return Verdict::Luck(first);
             }
@@ -142,15 +147,13 @@ fn random_conversations() {
     let cases = number("STUNT_DOUBLE_REAL_CASES", 60);
     let first = number("STUNT_DOUBLE_REAL_SEED", 1);
     let theme = std::env::var("STUNT_DOUBLE_REAL_THEME").ok();
-    let vhosts: Vec<String> = (1..=number("STUNT_DOUBLE_REAL_WORKERS", 4))
-        .map(|number| format!("vhost{number}"))
-        .collect();
-    node.add_vhosts(&vhosts).expect("a vhost can be made");
+    let workers = number("STUNT_DOUBLE_REAL_WORKERS", 4);
     let (node, tally) = (Mutex::new(node), Tally::default());
+    let place = Place { node: &node, vhosts: VHosts::new(&node) };
     // Most of a conversation is waiting for silence.
     std::thread::scope(|scope| {
-        for vhost in &vhosts {
-            let (place, tally, theme) = (Place { node: &node, vhost }, &tally, theme.as_deref());
+        for _ in 0..workers {
+            let (place, tally, theme) = (&place, &tally, theme.as_deref());
             scope.spawn(move || {
                 while tally.different.load(Relaxed) < ENOUGH {
                     match tally.begun.fetch_add(1, Relaxed) {

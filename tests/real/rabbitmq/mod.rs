@@ -9,4 +9,5 @@ mod node;
 mod recorded;
 mod side;
 mod themes;
+mod vhosts;
 mod wrong;

@@ -110,25 +110,14 @@ impl Node {
 
     /// Runs a command of `rabbitmqctl`.
     pub(crate) fn control(&self, words: &[String]) -> Result<(), String> {
-        let mut command = self.setting.script("rabbitmqctl");
-        let output = command.arg("--quiet").args(words).output().map_err(|why| why.to_string())?;
-        if output.status.success() {
-            return Ok(());
-        }
-        Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        run(self.control_command(words))
     }
 
-    /// Makes vhosts in which `guest` may do everything.
-    pub(crate) fn add_vhosts(&self, names: &[String]) -> Result<(), String> {
-        let add = |name: &String| {
-            format!(
-                "rabbit_vhost:add(<<\"{name}\">>,<<\"guest\">>),\
-                 rabbit_auth_backend_internal:set_permissions(<<\"guest\">>,<<\"{name}\">>,\
-                 <<\".*\">>,<<\".*\">>,<<\".*\">>,<<\"guest\">>)"
-            )
-        };
-        let code: Vec<String> = names.iter().map(add).collect();
-        self.control(&["eval".to_owned(), code.join(",") + "."])
+    /// A command of `rabbitmqctl`, to be run.
+    pub(crate) fn control_command(&self, words: &[String]) -> Command {
+        let mut command = self.setting.script("rabbitmqctl");
+        command.arg("--quiet").args(words);
+        command
     }
 
     /// Kills the process and starts another in the same folder.
@@ -213,6 +202,15 @@ impl Setting {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().map_err(|why| format!("rabbitmq-server does not start: {why}"))
     }
+}
+
+/// Runs a command; what it says, if it fails.
+pub(crate) fn run(mut command: Command) -> Result<(), String> {
+    let output = command.output().map_err(|why| why.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
 fn end(child: &mut Child) {

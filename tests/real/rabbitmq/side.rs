@@ -14,6 +14,8 @@ const SLACK: Duration = Duration::from_millis(60);
 pub(crate) struct Real<'a> {
     node: &'a Mutex<Node>,
     vhost: &'a str,
+    /// The vhost goes when the conversation is over.
+    is_thrown_away: bool,
     sockets: BTreeMap<String, TcpStream>,
     silence: u32,
 }
@@ -21,7 +23,8 @@ pub(crate) struct Real<'a> {
 impl<'a> Real<'a> {
     /// Listened to for long, so that what is heard is all there is.
     pub(crate) fn new(node: &'a Mutex<Node>) -> Real<'a> {
-        Real { node, vhost: "/", sockets: BTreeMap::new(), silence: 15 }
+        let (vhost, is_thrown_away) = ("/", false);
+        Real { node, vhost, is_thrown_away, sockets: BTreeMap::new(), silence: 15 }
     }
 
     /// Listened to for so long that it is all unless the machine is busy.
@@ -29,8 +32,9 @@ impl<'a> Real<'a> {
         Real { silence: 4, ..Real::new(node) }
     }
 
-    pub(crate) fn in_vhost(self, vhost: &'a str) -> Real<'a> {
-        Real { vhost, ..self }
+    /// In a vhost that is for this conversation only.
+    pub(crate) fn in_vhost_of_its_own(self, vhost: &'a str) -> Real<'a> {
+        Real { vhost, is_thrown_away: true, ..self }
     }
 
     fn node(&self) -> MutexGuard<'a, Node> {
@@ -102,5 +106,9 @@ impl Side for Real<'_> {
 
     fn vhost(&self) -> &str {
         self.vhost
+    }
+
+    fn has_to_be_cleaned_up(&self) -> bool {
+        !self.is_thrown_away
     }
 }

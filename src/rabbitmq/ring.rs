@@ -1,0 +1,298 @@
+//! The consumers of a queue that take turns.
+//!
+//! The head of the ring is asked first and goes to its tail when served. Where
+//! consumers have priorities, those of the highest in the ring take turns.
+//!
+//! A quorum queue knows a consumer by its channel and tag, and leaves a place to one
+//! that is cancelled until it is that place's turn. Who comes again under the tag has
+//! the place, with the priority it had, for one turn.
+//!
+//! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
+
+use super::channel::ChannelKey;
+use super::consumer::ConsumerKey;
+use smol_str::SmolStr;
+use std::collections::VecDeque;
+
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    head: Option<ConsumerKey>,
+    tail: VecDeque<ConsumerKey>,
+    /// There hardly ever are any.
+    kept: Option<Box<KeptPlaces>>,
+}
+
+#[derive(Debug, Default)]
+struct KeptPlaces(Vec<KeptPlace>);
+
+/// A place of a consumer that was cancelled.
+#[derive(Debug)]
+struct KeptPlace {
+    /// Who is in the ring for it.
+    consumer: ConsumerKey,
+    channel: ChannelKey,
+    tag: SmolStr,
+    priority: i64,
+    /// Nobody has come again.
+    is_vacant: bool,
+}
+
+impl KeptPlaces {
+    fn of(&self, consumer: ConsumerKey) -> Option<&KeptPlace> {
+        self.0.iter().find(|place| place.consumer == consumer)
+    }
+}
+
+impl Ring {
+    /// How many consumers there are.
+    pub(crate) fn len(&self) -> usize {
+        let vacant = self.kept_places().filter(|place| place.is_vacant).count();
+        usize::from(self.head.is_some()) + self.tail.len() - vacant
+    }
+
+    pub(crate) fn head(&self) -> Option<ConsumerKey> {
+        self.head
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ConsumerKey> {
+        let all = self.head.iter().chain(&self.tail).copied();
+        all.filter(|consumer| !self.is_vacant(*consumer))
+    }
+
+    /// Adds a consumer behind those that have its priority or a higher one.
+    pub(crate) fn insert(
+        &mut self,
+        consumer: ConsumerKey,
+        priority: i64,
+        priority_of: impl Fn(ConsumerKey) -> i64,
+    ) {
+        let kept = &self.kept;
+        let lower = |other: &ConsumerKey| {
+            let place = kept.as_ref().and_then(|kept| kept.of(*other));
+            place.map_or_else(|| priority_of(*other), |place| place.priority) < priority
+        };
+        if self.head.as_ref().is_some_and(lower) {
+            self.tail.extend(self.head.replace(consumer));
+            self.tail.rotate_right(1);
+            return;
+        }
+        let behind = self.tail.iter().rev().take_while(|other| lower(other)).count();
+        match self.head {
+            None => self.head = Some(consumer),
+            Some(_) => self.tail.insert(self.tail.len() - behind, consumer),
+        }
+    }
+
+    /// Takes the head out.
+    pub(crate) fn pop(&mut self) -> Option<ConsumerKey> {
+        let popped = std::mem::replace(&mut self.head, self.tail.pop_front());
+        if self.kept.is_some() {
+            self.forget_places(|place| Some(place.consumer) == popped);
+            self.pass_over_vacant();
+        }
+        popped
+    }
+
+    /// Moves the head behind the others of its priority.
+    pub(crate) fn rotate(&mut self, priority_of: impl Fn(ConsumerKey) -> i64) {
+        if (!self.tail.is_empty() || self.kept.is_some())
+            && let Some(head) = self.pop()
+        {
+            self.insert(head, priority_of(head), priority_of);
+        }
+    }
+
+    /// Takes out all that do not pass.
+    pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
+        let kept = &self.kept;
+        let mut stays = |consumer| {
+            let is_vacant = |kept: &KeptPlaces| kept.of(consumer).is_some_and(|p| p.is_vacant);
+            kept.as_deref().is_some_and(is_vacant) || stays(consumer)
+        };
+        self.tail.retain(|&consumer| stays(consumer));
+        if self.head.is_some_and(|head| !stays(head)) {
+            self.head = self.tail.pop_front();
+        }
+        if self.kept.is_some() {
+            let all: Vec<ConsumerKey> = self.head.iter().chain(&self.tail).copied().collect();
+            self.forget_places(|place| !all.contains(&place.consumer));
+            self.pass_over_vacant();
+        }
+    }
+
+    /// A consumer that is cancelled leaves its place, if it has one, to who comes again
+    /// on its channel under its tag.
+    pub(crate) fn vacate(
+        &mut self,
+        consumer: ConsumerKey,
+        channel: ChannelKey,
+        tag: SmolStr,
+        priority: i64,
+    ) {
+        if self.head != Some(consumer) && !self.tail.contains(&consumer) {
+            return;
+        }
+        // One that came again and had no turn yet still has the former one's priority.
+        let priority = self.place_of(consumer).map_or(priority, |place| place.priority);
+        self.forget_places(|place| place.consumer == consumer);
+        let place = KeptPlace { consumer, channel, tag, priority, is_vacant: true };
+        self.kept.get_or_insert_default().0.push(place);
+        self.pass_over_vacant();
+    }
+
+    /// Who comes again is in the ring if a place was kept. Says whether one was.
+    pub(crate) fn come_again(
+        &mut self,
+        consumer: ConsumerKey,
+        channel: ChannelKey,
+        tag: &str,
+    ) -> bool {
+        let kept = self.kept.as_mut().map_or(&mut [][..], |kept| &mut kept.0);
+        let is_it = |p: &&mut KeptPlace| p.is_vacant && p.channel == channel && p.tag == tag;
+        let Some(place) = kept.iter_mut().find(is_it) else {
+            return false;
+        };
+        let former = std::mem::replace(&mut place.consumer, consumer);
+        place.is_vacant = false;
+        let mut ring = self.head.iter_mut().chain(&mut self.tail);
+        *ring.find(|there| **there == former).expect("a place that is kept is in the ring") =
+            consumer;
+        true
+    }
+
+    /// Nobody comes again on a channel that is gone.
+    pub(crate) fn forget_channels(&mut self, is_gone: impl Fn(ChannelKey) -> bool) {
+        let vacant = self.kept_places().filter(|place| place.is_vacant && is_gone(place.channel));
+        let gone: Vec<ConsumerKey> = vacant.map(|place| place.consumer).collect();
+        if !gone.is_empty() {
+            self.forget_places(|place| gone.contains(&place.consumer));
+            self.retain(|consumer| !gone.contains(&consumer));
+        }
+    }
+
+    /// A place whose turn it is does not wait for anybody.
+    fn pass_over_vacant(&mut self) {
+        while let Some(head) = self.head
+            && self.is_vacant(head)
+        {
+            self.forget_places(|place| place.consumer == head);
+            self.head = self.tail.pop_front();
+        }
+    }
+
+    fn kept_places(&self) -> impl Iterator<Item = &KeptPlace> {
+        self.kept.iter().flat_map(|kept| &kept.0)
+    }
+
+    fn place_of(&self, consumer: ConsumerKey) -> Option<&KeptPlace> {
+        self.kept.as_ref()?.of(consumer)
+    }
+
+    fn is_vacant(&self, consumer: ConsumerKey) -> bool {
+        self.place_of(consumer).is_some_and(|place| place.is_vacant)
+    }
+
+    fn forget_places(&mut self, is_over: impl Fn(&KeptPlace) -> bool) {
+        if let Some(kept) = &mut self.kept {
+            kept.0.retain(|place| !is_over(place));
+            if kept.0.is_empty() {
+                self.kept = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::ChannelId;
+    use crate::rabbitmq::arena::Arena;
+    use crate::rabbitmq::channel::Channel;
+    use crate::rabbitmq::consumer::Consumer;
+    use crate::rabbitmq::queue::tests::any_queue;
+    use crate::rabbitmq::table::FieldTable;
+
+    fn consumers() -> ([ConsumerKey; 4], ChannelKey) {
+        let queue = Arena::default().insert(any_queue());
+        let channel = Arena::default().insert(Channel::new(ChannelId::new(1, 1)));
+        let mut consumers = Arena::default();
+        let keys = std::array::from_fn(|_| {
+            let (tag, arguments) = (SmolStr::default(), FieldTable::new());
+            consumers.insert(Consumer::new(tag, queue, channel, true, 0, arguments))
+        });
+        (keys, channel)
+    }
+
+    fn all(ring: &Ring) -> Vec<ConsumerKey> {
+        ring.iter().collect()
+    }
+
+    #[test]
+    fn consumers_take_turns() {
+        let ([a, b, c, _], _) = consumers();
+        let mut ring = Ring::default();
+        for consumer in [a, b, c] {
+            ring.insert(consumer, 0, |_| 0);
+        }
+        ring.rotate(|_| 0);
+        assert_eq!(all(&ring), [b, c, a]);
+        ring.retain(|consumer| consumer != b);
+        assert_eq!(all(&ring), [c, a]);
+        assert_eq!((ring.pop(), ring.pop(), ring.pop()), (Some(c), Some(a), None));
+        ring.insert(b, 0, |_| 0);
+        ring.rotate(|_| 0);
+        assert_eq!((ring.head(), ring.len()), (Some(b), 1));
+    }
+
+    #[test]
+    fn the_highest_priority_goes_first_and_takes_turns() {
+        let ([a, b, c, _], _) = consumers();
+        let priority_of = |key| if key == c { 0 } else { 5 };
+        let mut ring = Ring::default();
+        for key in [c, a, b] {
+            ring.insert(key, priority_of(key), priority_of);
+        }
+        assert_eq!(all(&ring), [a, b, c]);
+        ring.rotate(priority_of);
+        assert_eq!(all(&ring), [b, a, c]);
+    }
+
+    #[test]
+    fn a_place_is_kept_for_one_turn() {
+        let ([a, b, c, again], channel) = consumers();
+        let priority_of = |key| if key == again { 7 } else { 0 };
+        let mut ring = Ring::default();
+        for consumer in [a, b, c] {
+            ring.insert(consumer, 0, priority_of);
+        }
+        ring.vacate(b, channel, "b".into(), 0);
+        ring.retain(|consumer| consumer != b);
+        assert_eq!((all(&ring), ring.len()), (vec![a, c], 2));
+        assert!(!ring.come_again(again, channel, "other"));
+        assert!(ring.come_again(again, channel, "b"));
+        assert!(!ring.come_again(again, channel, "b"), "once");
+        assert_eq!(all(&ring), [a, again, c]);
+        ring.rotate(priority_of);
+        ring.rotate(priority_of);
+        assert_eq!(all(&ring), [again, c, a], "its own priority after its turn");
+    }
+
+    #[test]
+    fn a_vacant_place_is_over_at_its_turn() {
+        let ([a, b, c, again], channel) = consumers();
+        let mut ring = Ring::default();
+        for consumer in [a, b, c] {
+            ring.insert(consumer, 0, |_| 0);
+        }
+        ring.vacate(b, channel, "b".into(), 0);
+        ring.rotate(|_| 0);
+        assert_eq!((all(&ring), ring.len()), (vec![c, a], 2));
+        assert!(!ring.come_again(again, channel, "b"));
+        ring.vacate(a, channel, "a".into(), 0);
+        ring.forget_channels(|gone| gone == channel);
+        assert_eq!((all(&ring), ring.len()), (vec![c], 1));
+        assert!(!ring.come_again(again, channel, "a"));
+        ring.vacate(c, channel, "c".into(), 0);
+        assert_eq!((ring.head(), ring.len()), (None, 0), "at its turn at once");
+    }
+}

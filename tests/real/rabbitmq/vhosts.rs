@@ -1,0 +1,76 @@
+//! Vhosts of a real node, each for one conversation: what one leaves behind, no
+//! other sees.
+
+use super::node::{Node, run};
+use std::sync::{Mutex, MutexGuard};
+
+/// So many are made at a time, for it takes a process to make any.
+const BATCH: u64 = 20;
+
+pub(super) struct VHosts<'a> {
+    node: &'a Mutex<Node>,
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    made: u64,
+    fresh: Vec<String>,
+    used: Vec<String>,
+}
+
+impl<'a> VHosts<'a> {
+    pub(super) fn new(node: &'a Mutex<Node>) -> VHosts<'a> {
+        VHosts { node, shelf: Mutex::default() }
+    }
+
+    /// One in which nobody was, and in which `guest` may do everything.
+    pub(super) fn fresh(&self) -> VHost<'_> {
+        let mut shelf = self.shelf();
+        if shelf.fresh.is_empty() {
+            self.fill(&mut shelf);
+        }
+        let name = shelf.fresh.pop().expect("some were made");
+        VHost { vhosts: self, name }
+    }
+
+    /// Makes some, and deletes the used ones.
+    fn fill(&self, shelf: &mut Shelf) {
+        let numbers = shelf.made..shelf.made + BATCH;
+        shelf.made += BATCH;
+        shelf.fresh.extend(numbers.map(|number| format!("vhost{number}")));
+        let delete =
+            |name: String| format!("catch rabbit_vhost:delete(<<\"{name}\">>,<<\"guest\">>)");
+        let add = |name: &String| {
+            format!(
+                "rabbit_vhost:add(<<\"{name}\">>,<<\"guest\">>),\
+                 rabbit_auth_backend_internal:set_permissions(<<\"guest\">>,<<\"{name}\">>,\
+                 <<\".*\">>,<<\".*\">>,<<\".*\">>,<<\"guest\">>)"
+            )
+        };
+        let deletions = shelf.used.drain(..).map(delete);
+        let code: Vec<String> = deletions.chain(shelf.fresh.iter().map(add)).collect();
+        let node = self.node.lock().expect("nobody panics with it");
+        let command = node.control_command(&["eval".to_owned(), code.join(",") + "."]);
+        // Others connect meanwhile.
+        drop(node);
+        run(command).expect("vhosts can be made");
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().expect("nobody panics with it")
+    }
+}
+
+/// A vhost that is deleted some time after it was used.
+pub(super) struct VHost<'a> {
+    vhosts: &'a VHosts<'a>,
+    pub(super) name: String,
+}
+
+impl Drop for VHost<'_> {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        self.vhosts.shelf().used.push(name);
+    }
+}
