@@ -155,6 +155,10 @@ impl Broker {
                 self.expire(now, key);
             }
         }
+        let is_quorum = |queue: &Queue| queue.more.kind == QueueType::Quorum;
+        if self.queues.get(key).is_some_and(is_quorum) && self.drop_head(now, key) {
+            self.expire(now, key);
+        }
     }
 
     /// Drops messages at the head of a queue whose time has come, and sees to

@@ -193,7 +193,8 @@ impl Broker {
 
     /// A quorum queue counts what comes back, and gives up what came back too
     /// often. Of the rest, what a consumer rejected goes to the end if there is
-    /// no delivery limit; all else goes to the front.
+    /// no delivery limit; all else goes to the front. Consumers may take it before the
+    /// queue is found to be too long.
     fn put_back_quorum(
         &mut self,
         now: Instant,
@@ -230,7 +231,6 @@ impl Broker {
             }
             queue.ready.restore(vec![entry.moved(position)]);
         }
-        self.drop_head(now, key);
         died
     }
 

@@ -107,6 +107,8 @@ impl Place<'_> {
             Verdict::Different(why) => {
                 let of = theme.map(|theme| format!("STUNT_DOUBLE_REAL_THEME={theme} "));
                 let name = format!("{case:?}");
+                // To make it smaller can take minutes.
+                println!("seed {seed} ({name}) differs: {why}\n");
                 println!(
                     "recorded is RabbitMQ, played is ours ({name}): {}\n\
                      again: {}STUNT_DOUBLE_REAL_SEED={seed} STUNT_DOUBLE_REAL_CASES=1 cargo test \
