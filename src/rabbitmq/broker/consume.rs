@@ -2,7 +2,7 @@
 //! and the time a consumer may take.
 
 use super::timer::Timer;
-use super::{Broker, Caller};
+use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::consumer::{Consumer, ConsumerKey};
@@ -15,8 +15,10 @@ use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::stream::Start;
 use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::unacked::Unacked;
 use crate::rabbitmq::user::Access;
 use smol_str::SmolStr;
+use std::collections::BTreeSet;
 
 impl Broker {
     /// Starts a consumer (`basic.consume`) and returns its tag. What is ready
@@ -180,6 +182,45 @@ impl Broker {
                 }
             }
             Ok(())
+        })
+    }
+
+    /// The consumers of a queue, as a declaration counts them: of a stream none;
+    /// of a quorum queue also those that are cancelled, and fetches, for as long
+    /// as something of theirs is unacknowledged, but not those that stand by.
+    pub(super) fn counted_consumers(&self, key: QueueKey) -> usize {
+        let Some(queue) = self.queues.get(key) else { return 0 };
+        match queue.more.kind {
+            QueueType::Classic => queue.consumer_count(),
+            QueueType::Stream => 0,
+            QueueType::Quorum => {
+                let channels = self.channels.iter().map(|(_, channel)| channel);
+                let held = channels.flat_map(|channel| channel.unacked.iter());
+                let held = held.map(|(_, unacked)| unacked).chain(self.held_by_failed());
+                let (mut fetched, mut cancelled) = (0, BTreeSet::new());
+                for unacked in held.filter(|unacked| unacked.queue == key) {
+                    match unacked.consumer {
+                        None => fetched += 1,
+                        Some(consumer) if self.consumers.get(consumer).is_none() => {
+                            cancelled.insert(consumer);
+                        }
+                        Some(_) => {}
+                    }
+                }
+                let served = match queue.more.single_active {
+                    true => usize::from(queue.more.active.is_some()),
+                    false => queue.consumer_count(),
+                };
+                served + fetched + cancelled.len()
+            }
+        }
+    }
+
+    /// Deliveries of channels that have failed and whose queues do not know yet.
+    fn held_by_failed(&self) -> impl Iterator<Item = &Unacked> {
+        self.sessions.values().flat_map(|session| match session {
+            Session::Failed(failure) => &failure.held[..],
+            Session::Open(..) => &[],
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::exchange::{check_not_default, without_line_ends};
 use super::timer::{OfQueue, Timer};
-use super::{Broker, Caller};
+use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode};
@@ -18,7 +18,6 @@ use crate::rabbitmq::table::FieldValue;
 use crate::rabbitmq::user::Access;
 use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
-use std::collections::BTreeSet;
 
 impl Broker {
     /// Declares a queue (`queue.declare`): makes it, or makes sure that the one
@@ -330,7 +329,8 @@ impl Broker {
         cancelled.sort_unstable();
         for (id, consumer_tag) in cancelled {
             let connection = self.connections.get(&id.connection);
-            if connection.is_some_and(|c| c.options.consumer_cancel_notify) {
+            let has_failed = matches!(self.sessions.get(&id), Some(Session::Failed(_)));
+            if connection.is_some_and(|c| c.options.consumer_cancel_notify) && !has_failed {
                 self.push(id, Event::Cancel { consumer_tag });
             }
         }
@@ -372,33 +372,6 @@ impl Broker {
         let key = self.queue_key(caller.vhost, name)?;
         self.queue_mut(key).check_access(caller.id.connection)?;
         Ok(key)
-    }
-
-    /// The consumers of a queue, as a declaration counts them: of a stream none;
-    /// of a quorum queue also those that are cancelled, and fetches, for as long
-    /// as something of theirs is unacknowledged.
-    fn counted_consumers(&self, key: QueueKey) -> usize {
-        let Some(queue) = self.queues.get(key) else { return 0 };
-        match queue.more.kind {
-            QueueType::Classic => queue.consumer_count(),
-            QueueType::Stream => 0,
-            QueueType::Quorum => {
-                let channels = self.channels.iter().map(|(_, channel)| channel);
-                let held = channels.flat_map(|channel| channel.unacked.iter());
-                let held = held.filter(|(_, unacked)| unacked.queue == key);
-                let (mut fetched, mut cancelled) = (0, BTreeSet::new());
-                for (_, unacked) in held {
-                    match unacked.consumer {
-                        None => fetched += 1,
-                        Some(consumer) if self.consumers.get(consumer).is_none() => {
-                            cancelled.insert(consumer);
-                        }
-                        Some(_) => {}
-                    }
-                }
-                queue.consumer_count() + fetched + cancelled.len()
-            }
-        }
     }
 
     /// A queue was used: if it expires, the time starts anew.
