@@ -92,12 +92,8 @@ enum Session {
 #[derive(Debug)]
 struct Failure {
     cause: AmqpError,
-    /// Deliveries from queues that the channel did not consume from, or that are
-    /// quorum queues or streams: those hear of its end only when the client has
-    /// answered.
-    held: Vec<Unacked>,
-    /// A channel for its consumers at quorum queues and streams, which go on until
-    /// then.
+    /// A channel for what goes on until the client has answered: consumers at quorum
+    /// queues and streams, and what is held of queues that do not hear of its end.
     lingering: Option<ChannelKey>,
     /// The client has sent a close of its own, which crossed ours.
     has_crossed: bool,
@@ -344,12 +340,10 @@ impl Broker {
         match error.scope {
             Scope::Channel => {
                 if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {
-                    let held = self.hold_back_fetched(channel);
-                    let lingering = self.let_linger(channel);
-                    let cause = error.clone();
-                    let failure = Failure { cause, held, lingering, has_crossed: false };
+                    let lingering = self.let_linger(now, channel);
+                    let failure = Failure { cause: error.clone(), lingering, has_crossed: false };
                     self.sessions.insert(id, Session::Failed(Box::new(failure)));
-                    self.close_channels(now, &[channel], Vec::new());
+                    self.close_channels(now, &[channel]);
                 }
             }
             Scope::Connection => self.drop_connection(now, id.connection),
@@ -357,20 +351,14 @@ impl Broker {
         error
     }
 
-    /// What clients hold unacknowledged, settled in a transaction or left behind
-    /// by a channel that failed.
+    /// What clients hold unacknowledged, or settled in a transaction.
     pub(super) fn held_by_clients(&self) -> impl Iterator<Item = &Unacked> {
-        let open = self.channels.iter().flat_map(|(_, channel)| {
+        self.channels.iter().flat_map(|(_, channel)| {
             let transaction = channel.transaction.iter();
             let settled = transaction.flat_map(|transaction| &transaction.settled);
             let settled = settled.flat_map(|settled| &settled.taken).map(|(_, unacked)| unacked);
             channel.unacked.iter().map(|(_, unacked)| unacked).chain(settled)
-        });
-        let failed = self.sessions.values().flat_map(|session| match session {
-            Session::Failed(failure) => failure.held.as_slice(),
-            Session::Open(..) => &[],
-        });
-        open.chain(failed)
+        })
     }
 
     /// A vhost that is known to exist.

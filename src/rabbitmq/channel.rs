@@ -13,6 +13,7 @@ use crate::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 
 pub(crate) type ChannelKey = Key<Channel>;
 
@@ -59,6 +60,31 @@ impl Channel {
             timeout_armed: None,
             last_queue: None,
         }
+    }
+
+    /// A channel that has these consumers and holds these deliveries from now on, if
+    /// there are any; it goes on where this one ends.
+    pub(crate) fn successor(
+        &self,
+        consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
+        held: Vec<(u64, Unacked)>,
+        now: Instant,
+    ) -> Option<Channel> {
+        if consumers.is_empty() && held.is_empty() {
+            return None;
+        }
+        let mut successor = Channel::new(self.id);
+        successor.last_tag = self.last_tag;
+        successor.cancelled.clone_from(&self.cancelled);
+        successor.consumers = consumers;
+        successor.unacked.restore(held, now);
+        Some(successor)
+    }
+
+    /// The tags of its consumers, and of the cancelled ones that are remembered.
+    pub(crate) fn consumer_tags(&self) -> BTreeMap<ConsumerKey, SmolStr> {
+        let consumers = self.consumers.iter().map(|(tag, consumer)| (*consumer, tag.clone()));
+        consumers.chain(self.cancelled.iter().cloned()).collect()
     }
 
     /// Whether it has a consumer of this tag, other than that of direct replies.

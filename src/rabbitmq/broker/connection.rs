@@ -10,9 +10,10 @@ use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
 use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Entry;
 use crate::rabbitmq::method::{ConnectionOptions, Event, Output, ids};
-use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::unacked::Unacked;
+use smol_str::format_smolstr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many channels a connection may have, by the server's default.
@@ -150,11 +151,11 @@ impl Broker {
     pub fn channel_close(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
         match self.sessions.swap_remove(&id) {
             Some(Session::Open(channel, _)) => {
-                self.close_channels(now, &[channel], Vec::new());
+                self.close_channels(now, &[channel]);
                 self.publish_dead_letters(now);
             }
             Some(Session::Failed(failure)) => {
-                self.close_channels(now, failure.lingering.as_slice(), failure.held);
+                self.close_channels(now, failure.lingering.as_slice());
                 self.publish_dead_letters(now);
             }
             None => return Err(self.not_open(now, id, ids::CHANNEL_CLOSE)),
@@ -194,69 +195,49 @@ impl Broker {
         let Some(connection) = self.connections.swap_remove(&id) else {
             return;
         };
-        let (mut channels, mut held) = (Vec::new(), Vec::new());
+        let mut channels = Vec::new();
         for number in connection.channels {
             let id = ChannelId { connection: id, number };
             match self.sessions.swap_remove(&id) {
                 Some(Session::Open(channel, _)) => channels.push(channel),
-                Some(Session::Failed(failure)) => {
-                    channels.extend(failure.lingering);
-                    held.extend(failure.held);
-                }
+                Some(Session::Failed(failure)) => channels.extend(failure.lingering),
                 None => {}
             }
         }
-        self.close_channels(now, &channels, held);
+        self.close_channels(now, &channels);
         for queue in connection.exclusive_queues {
             self.delete_queue(queue);
         }
         self.publish_dead_letters(now);
     }
 
-    /// Takes out what a failing channel holds from queues that it has no consumer
-    /// at, and from those that are not told that it fails.
-    pub(super) fn hold_back_fetched(&mut self, key: ChannelKey) -> Vec<Unacked> {
-        let Some(channel) = self.channels.get_mut(key) else { return Vec::new() };
-        let consumers = channel.consumers.values().filter_map(|c| self.consumers.get(*c));
-        let is_told = |key: &QueueKey| {
-            self.queues.get(*key).is_none_or(|queue| queue.more.kind == QueueType::Classic)
+    /// Takes what a failing channel has at queues that hear of its end only when the
+    /// client has answered over to a channel of its own: its consumers at queues that
+    /// are not classic, and what it holds of those and of queues that it does not
+    /// consume from.
+    pub(super) fn let_linger(&mut self, now: Instant, key: ChannelKey) -> Option<ChannelKey> {
+        let Broker { channels, consumers, queues, .. } = self;
+        let failing = channels.get_mut(key)?;
+        let hears = |queue: &QueueKey| {
+            queues.get(*queue).is_none_or(|queue| queue.more.kind == QueueType::Classic)
         };
-        let consumed = consumers.map(|consumer| consumer.queue).filter(is_told);
-        let consumed: BTreeSet<QueueKey> = consumed.collect();
-        let (stays, held) = channel
+        let queue_of = |consumer: ConsumerKey| consumers.get(consumer).map(|c| c.queue);
+        let (leaving, staying) = std::mem::take(&mut failing.consumers)
+            .into_iter()
+            .partition(|(_, consumer)| queue_of(*consumer).is_none_or(|queue| hears(&queue)));
+        failing.consumers = leaving;
+        let consumed: BTreeSet<QueueKey> =
+            failing.consumers.values().filter_map(|consumer| queue_of(*consumer)).collect();
+        let (returning, held): (Vec<_>, Vec<_>) = failing
             .unacked
             .remove_all()
             .into_iter()
             .partition(|(_, unacked)| consumed.contains(&unacked.queue));
-        channel.unacked.restore(stays, Instant::ZERO);
-        held.into_iter().map(|(_, unacked): (u64, Unacked)| unacked).collect()
-    }
-
-    /// Takes the consumers of a failing channel that are not at classic queues over
-    /// to a channel of their own: the server tells only those queues of its end, the
-    /// others see it when it is over.
-    pub(super) fn let_linger(&mut self, key: ChannelKey) -> Option<ChannelKey> {
-        let queues = &self.queues;
-        let is_told = |queue| {
-            queues.get(queue).is_none_or(|queue: &Queue| queue.more.kind == QueueType::Classic)
-        };
-        let failing = self.channels.get_mut(key)?;
-        let mut channel = Channel::new(failing.id);
-        channel.last_tag = failing.last_tag;
-        for (tag, consumer) in &failing.consumers {
-            let queue = self.consumers.get(*consumer).map(|consumer| consumer.queue);
-            if queue.is_some_and(|queue| !is_told(queue)) {
-                channel.consumers.insert(tag.clone(), *consumer);
-            }
-        }
-        if channel.consumers.is_empty() {
-            return None;
-        }
-        failing.consumers.retain(|tag, _| !channel.consumers.contains_key(tag));
-        let staying: Vec<ConsumerKey> = channel.consumers.values().copied().collect();
-        let lingering = self.channels.insert(channel);
-        for consumer in staying {
-            if let Some(consumer) = self.consumers.get_mut(consumer) {
+        failing.unacked.restore(returning, now);
+        let lingering = failing.successor(staying, held, now)?;
+        let lingering = channels.insert(lingering);
+        for consumer in channels.get(lingering)?.consumers.values() {
+            if let Some(consumer) = consumers.get_mut(*consumer) {
                 consumer.channel = lingering;
             }
         }
@@ -278,28 +259,22 @@ impl Broker {
 
     /// Takes channels of one connection away, all at once: none of them gets
     /// what another had to give back.
-    /// With them comes back what was `held` for channels that had failed.
-    pub(super) fn close_channels(&mut self, now: Instant, keys: &[ChannelKey], held: Vec<Unacked>) {
+    pub(super) fn close_channels(&mut self, now: Instant, keys: &[ChannelKey]) {
         let mut left: BTreeSet<QueueKey> = BTreeSet::new();
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
-        for unacked in held {
-            returned.entry(unacked.queue).or_default().push(unacked.entry);
-        }
         // The server asks a quorum queue for one after the other; from the last, say.
         for &key in keys.iter().rev() {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
+            for (_, unacked) in self.taken_back(&mut channel) {
+                returned.entry(unacked.queue).or_default().push(unacked.entry);
+            }
             for (_, consumer) in channel.consumers.drain(..) {
                 left.extend(self.consumers.remove(consumer).map(|consumer| consumer.queue));
             }
             if let Some(consumer) = channel.reply_consumer.take() {
                 self.reply_names.swap_remove(&consumer.name);
-            }
-            let transaction = channel.transaction.take().map(|transaction| transaction.settled);
-            let settled = transaction.into_iter().flatten().flat_map(|settled| settled.taken);
-            for (_, unacked) in channel.unacked.remove_all().into_iter().chain(settled) {
-                returned.entry(unacked.queue).or_default().push(unacked.entry);
             }
         }
         for &key in &left {
@@ -313,6 +288,26 @@ impl Broker {
             let entries = returned.remove(&key).unwrap_or_default();
             self.return_entries(now, key, entries);
         }
+    }
+
+    /// All that a channel holds, in the order in which it comes back to quorum queues:
+    /// by the tags of the consumers, where a fetch is one with the delivery's tag.
+    fn taken_back(&self, channel: &mut Channel) -> Vec<(u64, Unacked)> {
+        let transaction = channel.transaction.take().map(|transaction| transaction.settled);
+        let settled = transaction.into_iter().flatten().flat_map(|settled| settled.taken);
+        let mut taken = channel.unacked.remove_all();
+        taken.extend(settled);
+        let is_quorum = |unacked: &Unacked| {
+            self.queues.get(unacked.queue).is_some_and(|q| q.more.kind == QueueType::Quorum)
+        };
+        if taken.iter().any(|(_, unacked)| is_quorum(unacked)) {
+            let tags = channel.consumer_tags();
+            taken.sort_by_cached_key(|(tag, unacked)| match unacked.consumer {
+                Some(consumer) => tags.get(&consumer).cloned().unwrap_or_default(),
+                None => format_smolstr!("{tag}"),
+            });
+        }
+        taken
     }
 
     /// Drops consumers that are gone from a queue. Says whether the queue is

@@ -15,7 +15,6 @@ use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::stream::Start;
 use crate::rabbitmq::table::{FieldTable, FieldValue};
-use crate::rabbitmq::unacked::Unacked;
 use crate::rabbitmq::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -194,11 +193,8 @@ impl Broker {
             QueueType::Classic => queue.consumer_count(),
             QueueType::Stream => 0,
             QueueType::Quorum => {
-                let channels = self.channels.iter().map(|(_, channel)| channel);
-                let held = channels.flat_map(|channel| channel.unacked.iter());
-                let held = held.map(|(_, unacked)| unacked).chain(self.held_by_failed());
                 let (mut fetched, mut cancelled) = (0, BTreeSet::new());
-                for unacked in held.filter(|unacked| unacked.queue == key) {
+                for unacked in self.held_by_clients().filter(|unacked| unacked.queue == key) {
                     match unacked.consumer {
                         None => fetched += 1,
                         Some(consumer) if self.consumers.get(consumer).is_none() => {
@@ -216,14 +212,6 @@ impl Broker {
         }
     }
 
-    /// Deliveries of channels that have failed and whose queues do not know yet.
-    fn held_by_failed(&self) -> impl Iterator<Item = &Unacked> {
-        self.sessions.values().flat_map(|session| match session {
-            Session::Failed(failure) => &failure.held[..],
-            Session::Open(..) => &[],
-        })
-    }
-
     /// The consumer of direct replies goes, if this is its tag. Says whether it is.
     fn forget_reply_consumer(&mut self, key: ChannelKey, tag: &str) -> bool {
         let channel = self.channel_mut(key);
@@ -235,7 +223,9 @@ impl Broker {
     pub(super) fn check_consumer_timeout(&mut self, now: Instant, at: Instant, key: ChannelKey) {
         let Some(timeout) = self.options.consumer_timeout() else { return };
         let Some(channel) = self.channels.get_mut(key) else { return };
-        if channel.timeout_armed != Some(at) {
+        let is_open =
+            matches!(self.sessions.get(&channel.id), Some(Session::Open(open, _)) if *open == key);
+        if channel.timeout_armed != Some(at) || !is_open {
             return;
         }
         channel.timeout_armed = None;

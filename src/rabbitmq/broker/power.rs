@@ -14,7 +14,7 @@
 
 use super::route::Delayed;
 use super::timer::Timer;
-use super::{Broker, Fault, MethodId, ReplyCode, Session};
+use super::{Broker, Fault, MethodId, ReplyCode};
 use crate::Instant;
 use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::journal::{Crash, Journal};
@@ -113,13 +113,7 @@ impl Broker {
                 returned.entry(unacked.queue).or_default().push(unacked.entry.again());
             }
         }
-        for (_, session) in self.sessions.drain(..) {
-            if let Session::Failed(failure) = session {
-                for unacked in failure.held {
-                    returned.entry(unacked.queue).or_default().push(unacked.entry.again());
-                }
-            }
-        }
+        self.sessions.clear();
         for key in self.consumers.keys() {
             self.consumers.remove(key);
         }

@@ -256,7 +256,7 @@ const WRONG: &[(usize, &str)] = &[
     (4, "queue.declare queue=bad durable=true arguments={bad-stream} ; queue.delete queue=bad"),
     (4, "queue.declare queue=q2{rarely durable}{rarely auto-delete} arguments={second}"),
     (2, "queue.declare queue=q2{rarely exclusive}{rarely passive} arguments={bad}"),
-    (6, "basic.consume queue={queue} consumer-tag={consumer} arguments={bad-consumer}"),
+    (6, "basic.consume queue={own} consumer-tag={consumer} arguments={bad-consumer}"),
     (2, "basic.publish routing-key={queue} | body \"{body}\""),
     (6, "basic.publish routing-key={queue} mandatory=true{bad-props} | body \"{body}\""),
     (2, "basic.get queue={queue} no-ack=true"),
