@@ -1,8 +1,8 @@
 //! A consumer: where its deliveries go, and how many more it may have.
 //!
 //! A consumer with a prefetch limit has *credit* for so many deliveries; an
-//! acknowledgement gives one back. Auto-acknowledging consumers and those
-//! without a limit have it without end.
+//! acknowledgement gives one back. Auto-acknowledging consumers, except those of
+//! quorum queues, and those without a limit have it without end.
 
 use super::arena::Key;
 use super::channel::ChannelKey;
@@ -45,6 +45,12 @@ impl Consumer {
         let limited = ack_required && prefetch > 0;
         let credit = if limited { prefetch.into() } else { UNLIMITED };
         Consumer { tag, queue, channel, ack_required, prefetch, arguments, priority, credit }
+    }
+
+    /// Its prefetch count is a limit also if it acknowledges automatically: until the
+    /// queue hears of that.
+    pub(crate) fn limit_credit(&mut self) {
+        self.credit = self.prefetch.into();
     }
 
     pub(crate) fn arguments(&self) -> &FieldTable {

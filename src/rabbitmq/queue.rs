@@ -33,6 +33,7 @@ use crate::Instant;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
+use std::collections::VecDeque;
 
 pub(crate) type QueueKey = Key<Queue>;
 
@@ -89,6 +90,9 @@ pub(crate) struct More {
     pub(crate) delivery_counts: DeliveryCounts,
     /// Set for a stream.
     pub(crate) stream: Option<Box<Stream>>,
+    /// Of a quorum queue: consumers that have acknowledged automatically what they were
+    /// given since it looked last, and how many.
+    pub(crate) acknowledged: VecDeque<(ConsumerKey, usize)>,
     /// Of a quorum queue: dead letters it keeps until they find a queue.
     pub(crate) kept_dead_letters: u64,
     /// Of a quorum queue at its limit: whether it refuses new messages.
@@ -98,6 +102,16 @@ pub(crate) struct More {
     pub(crate) counters: Counters,
     /// Of messages that expire, whether ready or not.
     pub(crate) expiries: Expiries,
+}
+
+impl More {
+    /// A consumer has acknowledged automatically what it was just given.
+    pub(crate) fn acknowledges(&mut self, consumer: ConsumerKey) {
+        match self.acknowledged.iter_mut().find(|(other, _)| *other == consumer) {
+            Some((_, count)) => *count += 1,
+            None => self.acknowledged.push_back((consumer, 1)),
+        }
+    }
 }
 
 /// What happened to a queue so far.
@@ -158,6 +172,7 @@ impl Queue {
             policies: [None, None],
             bindings: IndexSet::default(),
             blocked: Vec::new(),
+            acknowledged: VecDeque::new(),
             exclusive_consumer: None,
             active: None,
             unused_since: now,

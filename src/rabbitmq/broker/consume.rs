@@ -97,11 +97,16 @@ impl Broker {
             return Err(Fault::refused(format!("{what} in exclusive use")));
         }
         queue.touch(now);
-        if queue.more.kind == QueueType::Quorum && prefetch == 0 {
+        let is_quorum = queue.more.kind == QueueType::Quorum;
+        if is_quorum && prefetch == 0 {
             prefetch = UNLIMITED_PREFETCH;
         }
         let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
-        let consumer = Consumer::new(tag.clone(), key, channel_key, !no_ack, prefetch, arguments);
+        let mut consumer =
+            Consumer::new(tag.clone(), key, channel_key, !no_ack, prefetch, arguments);
+        if is_quorum {
+            consumer.limit_credit();
+        }
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
         let queue = self.queue_mut(key);
@@ -115,7 +120,7 @@ impl Broker {
                 // Who comes later does not take the place.
                 queue.more.active = Some(consumer);
             }
-            if queue.more.kind == QueueType::Quorum && is_active {
+            if is_quorum && is_active {
                 let held = self.take_over(channel_key, consumer);
                 self.consumers.get_mut(consumer).expect("it has just come").holds(held);
             }

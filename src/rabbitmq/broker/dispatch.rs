@@ -96,6 +96,9 @@ impl Broker {
         if let Some((channel, seqno)) = confirm {
             self.confirm(channel, seqno);
         }
+        if is_done && !self.queue_mut(key).more.acknowledged.is_empty() {
+            self.run_queue(now, key);
+        }
     }
 
     /// A queue at its limit refuses a message.
@@ -139,9 +142,32 @@ impl Broker {
     /// Hands out ready messages for as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
         self.notice_expired(now, key);
-        if self.queues.get(key).is_some_and(|queue| queue.more.stream.is_some()) {
-            return self.run_stream(now, key);
+        match self.queues.get(key).map(|queue| queue.more.kind) {
+            Some(QueueType::Classic) => self.hand_out(now, key),
+            Some(QueueType::Quorum) => self.run_quorum(now, key),
+            Some(QueueType::Stream) => self.run_stream(now, key),
+            None => {}
         }
+    }
+
+    /// A quorum queue hands out what the consumers may take, then sees whether it is
+    /// too long, and then hears of what was acknowledged automatically.
+    fn run_quorum(&mut self, now: Instant, key: QueueKey) {
+        loop {
+            self.hand_out(now, key);
+            if self.drop_head(now, key) {
+                self.expire(now, key);
+            }
+            let Some((consumer, count)) = self.queue_mut(key).more.acknowledged.pop_front() else {
+                return;
+            };
+            if let Some(channel) = self.consumers.get(consumer).map(|consumer| consumer.channel) {
+                self.refund(channel, key, Some(consumer), count);
+            }
+        }
+    }
+
+    fn hand_out(&mut self, now: Instant, key: QueueKey) {
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
             && let Some(consumer) = self.next_consumer(key)
         {
@@ -154,10 +180,6 @@ impl Broker {
             if next_expires {
                 self.expire(now, key);
             }
-        }
-        let is_quorum = |queue: &Queue| queue.more.kind == QueueType::Quorum;
-        if self.queues.get(key).is_some_and(is_quorum) && self.drop_head(now, key) {
-            self.expire(now, key);
         }
     }
 
@@ -248,17 +270,22 @@ impl Broker {
                 message,
             },
         });
+        consumer.spend();
+        if queue.more.kind == QueueType::Quorum {
+            if !consumer.has_credit() {
+                // A quorum queue looks at credit before it asks.
+                queue.ring.retain(|other| other != key);
+                queue.more.blocked.push(key);
+            }
+            if !consumer.ack_required {
+                queue.more.acknowledges(key);
+            }
+        }
         if !consumer.ack_required {
             return Some(entry);
         }
-        consumer.spend();
         channel.limiter.sent();
         queue.unacked += 1;
-        if !consumer.has_credit() && queue.more.kind == QueueType::Quorum {
-            // A quorum queue looks at credit before it asks.
-            queue.ring.retain(|other| other != key);
-            queue.more.blocked.push(key);
-        }
         let (owner, channel_key) = (consumer.queue, consumer.channel);
         self.hold(now, channel_key, tag, Unacked { queue: owner, consumer: Some(key), entry });
         None

@@ -151,7 +151,7 @@ impl Broker {
 
     /// Deliveries of a consumer are no longer outstanding. Says whether that
     /// may have let blocked consumers back into the ring.
-    fn refund(
+    pub(super) fn refund(
         &mut self,
         channel: ChannelKey,
         key: QueueKey,
