@@ -35,6 +35,7 @@ mod declare;
 #[cfg(feature = "definitions")]
 mod definitions;
 mod glue;
+mod heartbeat;
 mod inbox;
 mod session;
 mod unconfirmed;
@@ -201,7 +202,7 @@ impl Connection {
         options: ConnectionOptions,
     ) -> Result<Connection, Error> {
         let inner = Arc::new(sim::Connection::open(node, rabbit).await?);
-        inner.session(|session| session.limit_channels(options.channel_max));
+        inner.session(|session| session.configure(&options));
         let connection = Connection { inner };
         let open = Method::ConnectionOpen(Box::new(options));
         connection.call(ChannelNumber(0), "connection.open-ok", open).await?;

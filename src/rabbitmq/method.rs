@@ -33,11 +33,11 @@ pub struct ConnectionOptions {
     /// How many channels there may be; 0 leaves it to the server, whose limit
     /// is 2,047.
     pub channel_max: u16,
-    /// The heartbeat timeout in whole seconds; 0, the default here, is none. The
-    /// broker takes a connection for dead from which it hears nothing for two of
-    /// them. A client in a world answers heartbeats by itself unless its node is
-    /// paused; it does not watch the broker, and hears that it is dead to it when
-    /// that can reach it.
+    /// The heartbeat timeout in whole seconds; 0, the default here, is none. Either
+    /// end takes the other for dead of which it hears nothing for two of them. A
+    /// client in a world answers heartbeats by itself unless its node is paused; when
+    /// it misses the broker's, its connection ends as
+    /// [`Disconnected::TimedOut`](crate::sim::Disconnected::TimedOut).
     pub heartbeat: u16,
 }
 

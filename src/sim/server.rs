@@ -18,6 +18,7 @@ use crate::choice::Choice;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,6 +46,8 @@ pub(super) struct Conn<S: Service> {
     down: Wire<Down<S::Output>>,
     pub(super) session: S::Session,
     pub(super) opener: Waiter,
+    /// When the session wants to look whether the server is still there.
+    watch: Option<Instant>,
 }
 
 pub(super) struct Cell<S: Service> {
@@ -53,8 +56,10 @@ pub(super) struct Cell<S: Service> {
     pub(super) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
     next_connection: u32,
     timer: Option<(Instant, TimerKey)>,
-    /// When it wants to do its housekeeping, as the world was told.
+    /// When it or a session wants to do its housekeeping, as the world was told.
     housekeeping: Option<Instant>,
+    /// The sessions that want to look, the first first.
+    watches: BTreeSet<(Instant, u32)>,
     wakes: Vec<WakeRef>,
 }
 
@@ -79,6 +84,33 @@ pub(super) trait Port {
     fn panicked(&self, world: &World);
 }
 
+impl<S: Service> Conn<S> {
+    fn wants_to_look(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Open => self.session.poll_housekeeping(),
+            Phase::Connecting | Phase::Ended(_) => None,
+        }
+    }
+}
+
+impl<S: Service> Cell<S> {
+    /// When the machine, if it runs, or a session wants to do its housekeeping.
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        let machine = if self.running { self.machine.poll_housekeeping() } else { None };
+        machine.into_iter().chain(self.watches.first().map(|(at, _)| *at)).min()
+    }
+
+    /// Sees when a session wants to look next.
+    fn watch(&mut self, connection: u32) {
+        let Some(conn) = self.connections.get_mut(&connection) else { return };
+        let wanted = conn.wants_to_look();
+        if let Some(at) = std::mem::replace(&mut conn.watch, wanted) {
+            self.watches.remove(&(at, connection));
+        }
+        self.watches.extend(wanted.map(|at| (at, connection)));
+    }
+}
+
 impl<S: Service> Server<S> {
     pub(super) fn new(id: u32, name: Arc<str>, actor: Actor, machine: S) -> Server<S> {
         let cell = Cell {
@@ -88,6 +120,7 @@ impl<S: Service> Server<S> {
             next_connection: 0,
             timer: None,
             housekeeping: None,
+            watches: BTreeSet::new(),
             wakes: Vec::new(),
         };
         Server { id, name, actor, cell: Mutex::new(cell) }
@@ -118,6 +151,7 @@ impl<S: Service> Server<S> {
             down: Wire::default(),
             session: S::Session::default(),
             opener: Waiter::default(),
+            watch: None,
         };
         conn.up.send(&mut core, world.now(), &conn.route, true, Up::Open);
         cell.connections.insert(id, conn);
@@ -136,7 +170,7 @@ impl<S: Service> Server<S> {
                 conn.down.send(core, now, &conn.route, false, Down::Data(output));
             }
         }
-        let idle = if cell.running { cell.machine.poll_housekeeping() } else { None };
+        let idle = cell.poll_housekeeping();
         if idle != cell.housekeeping {
             cell.housekeeping = idle;
             core.get_or_insert_with(|| world.lock()).set_housekeeping(self.id, idle);
@@ -199,8 +233,10 @@ impl<S: Service> Server<S> {
                     world.lock().trace.record(now, self.actor, record);
                     cell.machine.disconnected(now, u64::from(connection));
                 }
-                // The node closed its end before it sent this.
-                cell.connections.swap_remove(&connection);
+                // A node that has given up may still want to know why.
+                if conn.abandoned {
+                    cell.connections.swap_remove(&connection);
+                }
             }
         }
         self.settle(world, cell);
@@ -209,7 +245,7 @@ impl<S: Service> Server<S> {
     fn arrive_down(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
         let Some(item) = conn.down.arrive(&conn.route) else { return };
-        if conn.abandoned {
+        if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
             return;
         }
         let mut wakes = Wakes(&mut cell.wakes);
@@ -232,13 +268,17 @@ impl<S: Service> Server<S> {
                 }
                 let is_paused = core.processes[conn.node].paused;
                 drop(core);
-                conn.session.deliver(output, &mut wakes);
+                conn.session.deliver(world.now(), output, &mut wakes);
                 while !is_paused && let Some(input) = conn.session.answer() {
                     let now = world.now();
                     conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Data(input));
                 }
             }
-            Down::Close => self.end_at_node(world, conn, &mut wakes),
+            Down::Close => self.end_at_node(world, conn, Disconnected::Reset, &mut wakes),
+        }
+        if conn.wants_to_look() != conn.watch {
+            cell.watch(connection);
+            self.settle(world, cell);
         }
     }
 
@@ -255,11 +295,17 @@ impl<S: Service> Server<S> {
     }
 
     /// The node sees that the connection has ended.
-    fn end_at_node(&self, world: &World, conn: &mut Conn<S>, wakes: &mut Wakes<'_>) {
+    fn end_at_node(
+        &self,
+        world: &World,
+        conn: &mut Conn<S>,
+        why: Disconnected,
+        wakes: &mut Wakes<'_>,
+    ) {
         if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
             return;
         }
-        conn.phase = Phase::Ended(Disconnected::Reset);
+        conn.phase = Phase::Ended(why);
         let record = Record::Disconnected { peer: &self.name };
         world.lock().trace.record(world.now(), conn.actor, record);
         wakes.wake(&mut conn.opener);
@@ -281,6 +327,26 @@ impl<S: Service> Server<S> {
             conn.session.disconnected(&mut wakes);
         }
         conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
+        cell.watch(connection);
+    }
+
+    /// Asks the sessions whose time has come whether they give up.
+    fn look_after_sessions(&self, world: &World, cell: &mut Cell<S>) {
+        let now = world.now();
+        while let Some(&(at, connection)) = cell.watches.first()
+            && at <= now
+        {
+            cell.watches.pop_first();
+            let Some(conn) = cell.connections.get_mut(&connection) else { continue };
+            conn.watch = None;
+            if !conn.abandoned && conn.session.gives_up(now) {
+                let mut wakes = Wakes(&mut cell.wakes);
+                self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
+                conn.down.clear();
+                conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Close);
+            }
+            cell.watch(connection);
+        }
     }
 
     pub(super) fn set_running(&self, world: &World, how: Option<Shutdown>) {
@@ -339,10 +405,12 @@ impl<S: Service> Port for Server<S> {
         cell.timer.take_if(|(at, _)| *at <= now);
         cell.housekeeping.take_if(|at| *at <= now);
         let due = [cell.machine.poll_timeout(), cell.machine.poll_housekeeping()];
-        if due.into_iter().flatten().any(|at| at <= now) {
+        if cell.running && due.into_iter().flatten().any(|at| at <= now) {
             cell.machine.handle_timeout(now);
         }
+        self.look_after_sessions(world, &mut cell);
         self.settle(world, &mut cell);
+        self.wake(world, cell);
     }
 
     fn node_died(&self, world: &World, node: NodeId) {
@@ -378,13 +446,14 @@ impl<S: Service> Port for Server<S> {
             let conn = cell.connections.get_mut(&connection).expect("it was just listed");
             conn.up.clear();
             conn.down.clear();
-            self.end_at_node(world, conn, &mut Wakes(&mut cell.wakes));
+            self.end_at_node(world, conn, Disconnected::Reset, &mut Wakes(&mut cell.wakes));
             let abandoned = conn.abandoned;
             if std::mem::take(&mut conn.accepted) {
                 let record = Record::Disconnected { peer: &conn.node_name };
                 world.lock().trace.record(world.now(), self.actor, record);
                 cell.machine.disconnected(world.now(), u64::from(connection));
             }
+            cell.watch(connection);
             if abandoned {
                 cell.connections.swap_remove(&connection);
             }
@@ -415,8 +484,8 @@ impl<S: Service> Port for Server<S> {
         if let Some((_, key)) = cell.timer.take() {
             core.cancel_timer(key);
         }
-        cell.housekeeping = None;
-        core.set_housekeeping(self.id, None);
+        cell.housekeeping = cell.poll_housekeeping();
+        core.set_housekeeping(self.id, cell.housekeeping);
         let how = Shutdown::Kill;
         core.trace.record(now, self.actor, Record::Stopped { how: how.name() });
         drop(core);

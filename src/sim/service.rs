@@ -114,13 +114,27 @@ pub trait Service: Send + 'static {
 /// The client's side of a connection: what has arrived, and who waits for it.
 pub trait Session<Input, Output>: Default + Send + 'static {
     /// A message from the machine has arrived.
-    fn deliver(&mut self, output: Output, wakes: &mut Wakes<'_>);
+    fn deliver(&mut self, now: Instant, output: Output, wakes: &mut Wakes<'_>);
 
     /// What the client's side answers by itself to what has arrived, such as a
     /// sign of life; asked for after each delivery, until there is no more. A
     /// node that is paused answers when something arrives after that.
     fn answer(&mut self) -> Option<Input> {
         None
+    }
+
+    /// When [`Session::gives_up`] is to be asked next, if at all; looked at after each
+    /// delivery and after that. It is housekeeping, as
+    /// [`Service::poll_housekeeping`] is.
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`Session::poll_housekeeping`] has come: whether the client takes
+    /// the server for dead, and closes its end.
+    fn gives_up(&mut self, now: Instant) -> bool {
+        let _ = now;
+        false
     }
 
     /// The connection has ended; wake everyone.
@@ -175,4 +189,7 @@ pub enum Disconnected {
     /// This end has closed it.
     #[error("the connection was closed by this end")]
     Closed,
+    /// Nothing was heard of the other end for too long, and this end has closed it.
+    #[error("connection timed out: nothing was heard of the server for too long")]
+    TimedOut,
 }

@@ -6,7 +6,7 @@ use stunt_double::rabbitmq::{
     self, BrokerOptions, ChannelId, Connection, ConnectionId, ConnectionOptions, ConsumeOptions,
     Error, Method, Properties, QueueOptions, RabbitMq,
 };
-use stunt_double::sim::{Node, Sim};
+use stunt_double::sim::{Disconnected, Node, Sim};
 
 const BEATING: ChannelId = ChannelId::new(7, 0);
 
@@ -100,6 +100,69 @@ fn a_process_that_stands_still_is_dead_to_the_broker() {
     worker.pause();
     sim.run_for(Duration::from_secs(31)).expect_reached();
     assert_eq!(rabbit.messages_ready("tasks"), Some(1));
+}
+
+/// Waits for a task, and says when and why it waits no longer.
+async fn waiter(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
+    let connection = Connection::open_with(&node, &rabbit, options()).await?;
+    let channel = connection.channel().await?;
+    channel.queue_declare("tasks", QueueOptions::default()).await?;
+    let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
+    let error = tasks.next().await.expect("it ends with an error").unwrap_err();
+    assert_eq!(error, Error::Disconnected(Disconnected::TimedOut));
+    assert_eq!(connection.closed().await, error);
+    let publish = channel.basic_publish("", "tasks", Properties::default(), "");
+    assert_eq!(publish.unwrap_err(), error, "whoever uses it hears why");
+    node.note(format!("given up at {}", node.now()));
+    drop((tasks, channel, connection));
+    // As a robust client does, which waits for the link.
+    Connection::open_with(&node, &rabbit, options()).await?.close().await
+}
+
+#[test]
+fn a_client_that_misses_the_brokers_heartbeats_gives_up() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let node = sim.node_with("waiter", rabbit.clone(), waiter);
+    sim.run_for(Duration::from_secs(61)).expect_reached();
+    node.link(&rabbit).partition();
+    // The last heartbeat came after 60 seconds.
+    sim.run_for(Duration::from_secs(18)).expect_reached();
+    assert_eq!(rabbit.list_consumers().len(), 1);
+    assert!(!sim.trace().notes().contains("given up"));
+    sim.run_for(Duration::from_secs(60)).expect_reached();
+    assert!(sim.trace().notes().contains("given up at 80"), "{}", sim.trace().notes());
+    node.link(&rabbit).heal();
+    sim.run().expect_done();
+    assert_eq!(rabbit.list_consumers(), []);
+}
+
+#[test]
+fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let node = sim.node_with("waiter", rabbit.clone(), waiter);
+    sim.run_for(Duration::from_secs(61)).expect_reached();
+    node.link(&rabbit).partition();
+    rabbit.crash();
+    sim.run_for(Duration::from_secs(60)).expect_reached();
+    assert!(sim.trace().notes().contains("given up at 80"), "{}", sim.trace().notes());
+    rabbit.start();
+    node.link(&rabbit).heal();
+    sim.run().expect_done();
+}
+
+#[test]
+fn a_client_that_hears_something_does_not_give_up() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let node = sim.daemon_with("waiter", rabbit.clone(), waiter);
+    sim.run_for(Duration::from_secs(3_600)).expect_reached();
+    node.link(&rabbit).partition();
+    sim.run_for(Duration::from_secs(10)).expect_reached();
+    node.link(&rabbit).heal();
+    sim.run_for(Duration::from_secs(3_600)).expect_reached();
+    assert_eq!(rabbit.list_consumers().len(), 1);
 }
 
 #[test]

@@ -198,7 +198,7 @@ pub(crate) struct Inbox {
 }
 
 impl Session<Ask, Tell> for Inbox {
-    fn deliver(&mut self, output: Tell, wakes: &mut Wakes<'_>) {
+    fn deliver(&mut self, _now: Instant, output: Tell, wakes: &mut Wakes<'_>) {
         assert!(!self.ended, "nothing is delivered on a connection that has ended");
         self.told.push_back(output);
         wakes.wake(&mut self.waiter);

@@ -3,15 +3,18 @@
 //! Answers are matched to calls by order, as AMQP has it on a channel;
 //! deliveries go to their consumers and confirms to their publishes as they
 //! arrive, so that a waiting future only has to look. What the protocol wants
-//! answered at once is: a channel's close, and a heartbeat. A channel the broker
+//! answered at once is: a channel's close, and a heartbeat. A broker of which nothing
+//! is heard for two heartbeats is given up. A channel the broker
 //! has closed keeps the reason, and its number is free for a new one.
 
 use super::Error;
+use super::heartbeat::Heartbeats;
 use super::inbox::{Inbound, Inbox, Returned};
 use super::unconfirmed::Confirms;
+use crate::Instant;
 use crate::rabbitmq::error::{AmqpError, Scope};
 use crate::rabbitmq::id::ChannelNumber;
-use crate::rabbitmq::method::{Event, Method};
+use crate::rabbitmq::method::{ConnectionOptions, Event, Method};
 use crate::sim::{Disconnected, Session, Waiter, Wakes};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -164,6 +167,8 @@ pub struct ClientSession {
     /// Why the broker does not read from the connection.
     blocked: Option<SmolStr>,
     block_waiter: Waiter,
+    /// Set if it wants heartbeats.
+    heartbeats: Option<Heartbeats>,
     /// What is to be said without being asked.
     answers: VecDeque<(ChannelNumber, Method)>,
 }
@@ -205,9 +210,10 @@ impl ClientSession {
         }
     }
 
-    /// Limits the channels; 0 leaves it to the server.
-    pub(super) fn limit_channels(&mut self, channel_max: u16) {
-        self.channel_max = channel_max;
+    /// What the connection is opened with.
+    pub(super) fn configure(&mut self, options: &ConnectionOptions) {
+        self.channel_max = options.channel_max;
+        self.heartbeats = Heartbeats::new(options.heartbeat);
     }
 
     /// A number for a new channel.
@@ -343,8 +349,11 @@ impl ClientSession {
 }
 
 impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession {
-    fn deliver(&mut self, output: (ChannelNumber, Event), wakes: &mut Wakes<'_>) {
+    fn deliver(&mut self, now: Instant, output: (ChannelNumber, Event), wakes: &mut Wakes<'_>) {
         let (number, event) = output;
+        if let Some(heartbeats) = &mut self.heartbeats {
+            heartbeats.heard(now);
+        }
         match event {
             Event::ConnectionClose(error) => {
                 debug_assert_eq!(error.scope, Scope::Connection);
@@ -370,6 +379,14 @@ impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession 
 
     fn answer(&mut self) -> Option<(ChannelNumber, Method)> {
         self.answers.pop_front()
+    }
+
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        self.heartbeats.as_ref().and_then(Heartbeats::next_look)
+    }
+
+    fn gives_up(&mut self, now: Instant) -> bool {
+        self.heartbeats.as_mut().is_some_and(|heartbeats| heartbeats.is_missed(now))
     }
 
     fn disconnected(&mut self, wakes: &mut Wakes<'_>) {

@@ -3,6 +3,7 @@
 
 use super::glue::Response;
 use super::{ClientError, Message};
+use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::sim::{Disconnected, Session, Waiter, Wakes};
 use bytes::Bytes;
@@ -123,7 +124,7 @@ impl ClientSession {
 }
 
 impl Session<Vec<Bytes>, Response> for ClientSession {
-    fn deliver(&mut self, response: Response, wakes: &mut Wakes<'_>) {
+    fn deliver(&mut self, _now: Instant, response: Response, wakes: &mut Wakes<'_>) {
         match response {
             Response::Reply(Reply::Push(items)) => {
                 match Message::from_push(items) {
