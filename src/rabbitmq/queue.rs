@@ -105,6 +105,12 @@ pub(crate) struct More {
 }
 
 impl More {
+    /// Whether its consumers' priorities count: in a quorum queue with a single active
+    /// consumer the others stand by in the order in which they came.
+    pub(crate) fn has_priorities(&self) -> bool {
+        !(self.single_active && self.kind == QueueType::Quorum)
+    }
+
     /// A consumer has acknowledged automatically what it was just given.
     pub(crate) fn acknowledges(&mut self, consumer: ConsumerKey) {
         match self.acknowledged.iter_mut().find(|(other, _)| *other == consumer) {

@@ -14,16 +14,19 @@ use super::consumer::ConsumerKey;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 
+/// Most queues have one consumer or none: the others are kept apart.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     head: Option<ConsumerKey>,
-    tail: VecDeque<ConsumerKey>,
-    /// There hardly ever are any.
-    kept: Option<Box<KeptPlaces>>,
+    others: Option<Box<Others>>,
 }
 
 #[derive(Debug, Default)]
-struct KeptPlaces(Vec<KeptPlace>);
+struct Others {
+    tail: VecDeque<ConsumerKey>,
+    /// There hardly ever are any.
+    kept: Vec<KeptPlace>,
+}
 
 /// A place of a consumer that was cancelled.
 #[derive(Debug)]
@@ -37,17 +40,21 @@ struct KeptPlace {
     is_vacant: bool,
 }
 
-impl KeptPlaces {
-    fn of(&self, consumer: ConsumerKey) -> Option<&KeptPlace> {
-        self.0.iter().find(|place| place.consumer == consumer)
+impl Others {
+    fn place_of(&self, consumer: ConsumerKey) -> Option<&KeptPlace> {
+        self.kept.iter().find(|place| place.consumer == consumer)
+    }
+
+    fn is_vacant(&self, consumer: ConsumerKey) -> bool {
+        self.place_of(consumer).is_some_and(|place| place.is_vacant)
     }
 }
 
 impl Ring {
     /// How many consumers there are.
     pub(crate) fn len(&self) -> usize {
-        let vacant = self.kept_places().filter(|place| place.is_vacant).count();
-        usize::from(self.head.is_some()) + self.tail.len() - vacant
+        let vacant = self.others().flat_map(|others| &others.kept).filter(|place| place.is_vacant);
+        self.everyone().count() - vacant.count()
     }
 
     pub(crate) fn head(&self) -> Option<ConsumerKey> {
@@ -55,8 +62,7 @@ impl Ring {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = ConsumerKey> {
-        let all = self.head.iter().chain(&self.tail).copied();
-        all.filter(|consumer| !self.is_vacant(*consumer))
+        self.everyone().filter(|consumer| !self.is_vacant(*consumer))
     }
 
     /// Adds a consumer behind those that have its priority or a higher one.
@@ -66,27 +72,28 @@ impl Ring {
         priority: i64,
         priority_of: impl Fn(ConsumerKey) -> i64,
     ) {
-        let kept = &self.kept;
-        let lower = |other: &ConsumerKey| {
-            let place = kept.as_ref().and_then(|kept| kept.of(*other));
-            place.map_or_else(|| priority_of(*other), |place| place.priority) < priority
+        let Some(head) = self.head else {
+            self.head = Some(consumer);
+            return;
         };
-        if self.head.as_ref().is_some_and(lower) {
-            self.tail.extend(self.head.replace(consumer));
-            self.tail.rotate_right(1);
+        let Others { tail, kept } = &mut **self.others.get_or_insert_default();
+        let is_lower = |other: ConsumerKey| {
+            let place = kept.iter().find(|place| place.consumer == other);
+            place.map_or_else(|| priority_of(other), |place| place.priority) < priority
+        };
+        if is_lower(head) {
+            self.head = Some(consumer);
+            tail.push_front(head);
             return;
         }
-        let behind = self.tail.iter().rev().take_while(|other| lower(other)).count();
-        match self.head {
-            None => self.head = Some(consumer),
-            Some(_) => self.tail.insert(self.tail.len() - behind, consumer),
-        }
+        let behind = tail.iter().rev().take_while(|other| is_lower(**other)).count();
+        tail.insert(tail.len() - behind, consumer);
     }
 
     /// Takes the head out.
     pub(crate) fn pop(&mut self) -> Option<ConsumerKey> {
-        let popped = std::mem::replace(&mut self.head, self.tail.pop_front());
-        if self.kept.is_some() {
+        let popped = self.next_head();
+        if self.keeps_places() {
             self.forget_places(|place| Some(place.consumer) == popped);
             self.pass_over_vacant();
         }
@@ -95,7 +102,7 @@ impl Ring {
 
     /// Moves the head behind the others of its priority.
     pub(crate) fn rotate(&mut self, priority_of: impl Fn(ConsumerKey) -> i64) {
-        if (!self.tail.is_empty() || self.kept.is_some())
+        if self.others.is_some()
             && let Some(head) = self.pop()
         {
             self.insert(head, priority_of(head), priority_of);
@@ -104,17 +111,17 @@ impl Ring {
 
     /// Takes out all that do not pass.
     pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
-        let kept = &self.kept;
-        let mut stays = |consumer| {
-            let is_vacant = |kept: &KeptPlaces| kept.of(consumer).is_some_and(|p| p.is_vacant);
-            kept.as_deref().is_some_and(is_vacant) || stays(consumer)
-        };
-        self.tail.retain(|&consumer| stays(consumer));
-        if self.head.is_some_and(|head| !stays(head)) {
-            self.head = self.tail.pop_front();
+        let head_leaves = self.head.is_some_and(|head| !self.is_vacant(head) && !stays(head));
+        if let Some(others) = &mut self.others {
+            let Others { tail, kept } = &mut **others;
+            let is_vacant = |c| kept.iter().any(|place| place.is_vacant && place.consumer == c);
+            tail.retain(|&consumer| is_vacant(consumer) || stays(consumer));
         }
-        if self.kept.is_some() {
-            let all: Vec<ConsumerKey> = self.head.iter().chain(&self.tail).copied().collect();
+        if head_leaves {
+            self.next_head();
+        }
+        if self.keeps_places() {
+            let all: Vec<ConsumerKey> = self.everyone().collect();
             self.forget_places(|place| !all.contains(&place.consumer));
             self.pass_over_vacant();
         }
@@ -129,14 +136,14 @@ impl Ring {
         tag: SmolStr,
         priority: i64,
     ) {
-        if self.head != Some(consumer) && !self.tail.contains(&consumer) {
+        if !self.everyone().any(|other| other == consumer) {
             return;
         }
+        let others = self.others.get_or_insert_default();
         // One that came again and had no turn yet still has the former one's priority.
-        let priority = self.place_of(consumer).map_or(priority, |place| place.priority);
-        self.forget_places(|place| place.consumer == consumer);
-        let place = KeptPlace { consumer, channel, tag, priority, is_vacant: true };
-        self.kept.get_or_insert_default().0.push(place);
+        let priority = others.place_of(consumer).map_or(priority, |place| place.priority);
+        others.kept.retain(|place| place.consumer != consumer);
+        others.kept.push(KeptPlace { consumer, channel, tag, priority, is_vacant: true });
         self.pass_over_vacant();
     }
 
@@ -147,22 +154,23 @@ impl Ring {
         channel: ChannelKey,
         tag: &str,
     ) -> bool {
-        let kept = self.kept.as_mut().map_or(&mut [][..], |kept| &mut kept.0);
+        let Some(others) = &mut self.others else { return false };
         let is_it = |p: &&mut KeptPlace| p.is_vacant && p.channel == channel && p.tag == tag;
-        let Some(place) = kept.iter_mut().find(is_it) else {
+        let Some(place) = others.kept.iter_mut().find(is_it) else {
             return false;
         };
         let former = std::mem::replace(&mut place.consumer, consumer);
         place.is_vacant = false;
-        let mut ring = self.head.iter_mut().chain(&mut self.tail);
-        *ring.find(|there| **there == former).expect("a place that is kept is in the ring") =
-            consumer;
+        let mut places = self.head.iter_mut().chain(&mut others.tail);
+        let place = places.find(|there| **there == former);
+        *place.expect("a place that is kept is in the ring") = consumer;
         true
     }
 
     /// Nobody comes again on a channel that is gone.
     pub(crate) fn forget_channels(&mut self, is_gone: impl Fn(ChannelKey) -> bool) {
-        let vacant = self.kept_places().filter(|place| place.is_vacant && is_gone(place.channel));
+        let kept = self.others().flat_map(|others| &others.kept);
+        let vacant = kept.filter(|place| place.is_vacant && is_gone(place.channel));
         let gone: Vec<ConsumerKey> = vacant.map(|place| place.consumer).collect();
         if !gone.is_empty() {
             self.forget_places(|place| gone.contains(&place.consumer));
@@ -176,28 +184,35 @@ impl Ring {
             && self.is_vacant(head)
         {
             self.forget_places(|place| place.consumer == head);
-            self.head = self.tail.pop_front();
+            self.next_head();
         }
     }
 
-    fn kept_places(&self) -> impl Iterator<Item = &KeptPlace> {
-        self.kept.iter().flat_map(|kept| &kept.0)
+    /// The first of the others becomes the head.
+    fn next_head(&mut self) -> Option<ConsumerKey> {
+        let next = self.others.as_mut().and_then(|others| others.tail.pop_front());
+        std::mem::replace(&mut self.head, next)
     }
 
-    fn place_of(&self, consumer: ConsumerKey) -> Option<&KeptPlace> {
-        self.kept.as_ref()?.of(consumer)
+    fn others(&self) -> impl Iterator<Item = &Others> {
+        self.others.as_deref().into_iter()
+    }
+
+    fn everyone(&self) -> impl Iterator<Item = ConsumerKey> {
+        self.head.into_iter().chain(self.others().flat_map(|others| &others.tail).copied())
+    }
+
+    fn keeps_places(&self) -> bool {
+        self.others().any(|others| !others.kept.is_empty())
     }
 
     fn is_vacant(&self, consumer: ConsumerKey) -> bool {
-        self.place_of(consumer).is_some_and(|place| place.is_vacant)
+        self.others().any(|others| others.is_vacant(consumer))
     }
 
     fn forget_places(&mut self, is_over: impl Fn(&KeptPlace) -> bool) {
-        if let Some(kept) = &mut self.kept {
-            kept.0.retain(|place| !is_over(place));
-            if kept.0.is_empty() {
-                self.kept = None;
-            }
+        if let Some(others) = &mut self.others {
+            others.kept.retain(|place| !is_over(place));
         }
     }
 }

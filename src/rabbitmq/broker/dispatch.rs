@@ -344,11 +344,12 @@ impl Broker {
         let Some(Queue { more, ring, .. }) = self.queues.get_mut(key) else {
             return;
         };
+        let has_priorities = more.has_priorities();
         more.blocked.retain(|&blocked| {
             let consumer = consumers.get(blocked).expect("a queue holds live consumers");
             let stays = consumer.channel != channel || !consumer.has_credit();
             if !stays {
-                join(ring, consumers, blocked);
+                join(ring, consumers, blocked, has_priorities);
             }
             stays
         });
@@ -361,7 +362,8 @@ impl Broker {
         let consumer = consumers.get(key).expect("it has just come");
         let queue = queues.get_mut(consumer.queue).expect("a consumer's queue exists");
         if consumer.has_credit() {
-            join(&mut queue.ring, consumers, key);
+            let has_priorities = queue.more.has_priorities();
+            join(&mut queue.ring, consumers, key, has_priorities);
         } else {
             queue.more.blocked.push(key);
         }
@@ -388,10 +390,11 @@ impl Broker {
 
 /// A consumer joins a ring: at a place that was kept for it, or behind those of its
 /// priority.
-fn join(ring: &mut Ring, consumers: &Arena<Consumer>, key: ConsumerKey) {
+fn join(ring: &mut Ring, consumers: &Arena<Consumer>, key: ConsumerKey, has_priorities: bool) {
     let consumer = consumers.get(key).expect("a queue holds live consumers");
     if !ring.come_again(key, consumer.channel, &consumer.tag) {
-        let priority_of = |c| consumers.get(c).map_or(0, |c| c.priority);
-        ring.insert(key, consumer.priority, priority_of);
+        let priority_of = |c: &Consumer| if has_priorities { c.priority } else { 0 };
+        let priority = priority_of(consumer);
+        ring.insert(key, priority, |c| consumers.get(c).map_or(0, priority_of));
     }
 }

@@ -13,6 +13,8 @@
 //! - where one consumer is active, it does not leave while messages wait: 3.10.8
 //!   crashes over it;
 //! - a quorum queue does not refuse publishes, for it notices late that it need not;
+//! - who publishes with confirms does not consume within a shared limit, for what is
+//!   confirmed and what is delivered would race;
 //! - a consumer of a quorum queue that has left deliveries unsettled does not come
 //!   again under its tag: 3.10.8 crashes over the next one it is given;
 //! - who publishes to a stream waits for the confirm, for else several are one
@@ -144,7 +146,8 @@ const CLASSIC: &[(usize, &str)] = &[
     (8, "basic.nack delivery-tag={tag}{rarely multiple} requeue={bool}"),
     (3, "basic.reject delivery-tag={tag} requeue={bool}"),
     (1, "basic.recover requeue=true"),
-    (5, "basic.qos prefetch-count={small}{rarely global}"),
+    (4, "basic.qos prefetch-count={small}"),
+    (2, "2 basic.qos prefetch-count={small}{rarely global}"),
     (3, "select"),
     (4, "tx.commit"),
     (2, "tx.rollback"),
