@@ -44,13 +44,18 @@ impl Broker {
         {
             return;
         }
-        let mark = self.outputs.len();
+        let mut mark = self.outputs.len();
         let answer = match self.answer(now, ch, method) {
             Ok(event) => event.map(|event| (channel, event)),
-            Err(error) => Some(match error.scope {
-                Scope::Channel => (channel, Event::ChannelClose(Box::new(error))),
-                Scope::Connection => (ChannelNumber(0), Event::ConnectionClose(Box::new(error))),
-            }),
+            Err(error) => {
+                mark = self.behind_own_outputs(ch, mark);
+                Some(match error.scope {
+                    Scope::Channel => (channel, Event::ChannelClose(Box::new(error))),
+                    Scope::Connection => {
+                        (ChannelNumber(0), Event::ConnectionClose(Box::new(error)))
+                    }
+                })
+            }
         };
         if let Some((channel, event)) = answer {
             self.outputs.insert(mark, Output { connection, channel, event });
@@ -58,6 +63,14 @@ impl Broker {
         if !self.committed.is_empty() {
             self.go_on_after_commits(now);
         }
+    }
+
+    /// The place behind what a channel was given since a mark, before it failed.
+    fn behind_own_outputs(&self, ch: ChannelId, mark: usize) -> usize {
+        let is_own =
+            |output: &Output| output.connection == ch.connection && output.channel == ch.number;
+        let since = self.outputs.range(mark.min(self.outputs.len())..);
+        since.rev().position(is_own).map_or(mark, |from_end| self.outputs.len() - from_end)
     }
 
     fn answer(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {

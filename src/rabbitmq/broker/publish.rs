@@ -64,10 +64,8 @@ impl Broker {
         let expiry = expiry.map(|time_to_live| now.saturating_add(time_to_live));
         let name = self.source_name(source);
         let message = Arc::new(Message::new(name, routing_key, properties, body));
-        if source.is_none() {
-            self.deliver_replies(&message);
-        }
         if self.channel_mut(caller.channel).transaction.is_some() {
+            self.deliver_replies(source, &message);
             let queues = self.routed_names(now, caller, source, &message);
             let pending = Pending { message, expiry, mandatory, queues };
             let transaction = self.channel_mut(caller.channel).transaction.as_mut();
@@ -82,8 +80,13 @@ impl Broker {
         let delivery_tag = seqno.map(DeliveryTag);
         let confirm = seqno.map(|seqno| (caller.channel, seqno));
         match routed.pop() {
-            None => self.unroutable(caller.id, message, mandatory, delivery_tag),
+            None => {
+                self.unroutable(caller.id, Arc::clone(&message), mandatory, delivery_tag);
+                // A channel may reply to itself: it hears first that nobody else got it.
+                self.deliver_replies(source, &message);
+            }
             Some(last) => {
+                self.deliver_replies(source, &message);
                 // In declaration order; the last one needs no copy.
                 for queue in routed.drain(..) {
                     self.accept(now, queue, Arc::clone(&message), expiry, confirm);
@@ -200,8 +203,8 @@ impl Broker {
 
     /// Direct replies: to the consumers that the keys name, at once, also in a
     /// transaction. For all else it is a message that goes to no queue.
-    fn deliver_replies(&mut self, message: &Arc<Message>) {
-        if self.reply_names.is_empty() {
+    fn deliver_replies(&mut self, source: Option<ExchangeKey>, message: &Arc<Message>) {
+        if self.reply_names.is_empty() || source.is_some() {
             return;
         }
         let further = further_keys(message).filter(|key| is_pseudo_queue(key));
