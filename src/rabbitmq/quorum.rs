@@ -2,7 +2,7 @@
 //! each was handed out and came back.
 //!
 //! A message that came back carries its count in the header
-//! `x-delivery-count`; with a delivery limit, one that came back more often than
+//! `x-delivery-count`, among its others in alphabetical order; with a delivery limit, one that came back more often than
 //! that dies. It goes back to the front of the queue if there is a limit and to
 //! the end if there is none.
 //!
@@ -67,7 +67,7 @@ impl DeliveryCounts {
         let properties = entry.message.properties();
         let mut headers = properties.headers().cloned().unwrap_or_default();
         headers.insert("x-delivery-count", i64::try_from(count).unwrap_or(i64::MAX));
-        let properties = properties.clone().with_headers(headers);
+        let properties = properties.clone().with_headers(headers.sorted());
         Arc::new(entry.message.with_properties(properties))
     }
 }

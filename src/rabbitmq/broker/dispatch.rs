@@ -81,7 +81,10 @@ impl Broker {
             queue.more.expiries.insert(position, at);
         }
         match taker {
-            Some(consumer) => drop(self.give(now, consumer, entry)),
+            Some(consumer) => {
+                self.reserve(consumer);
+                drop(self.give(now, consumer, entry));
+            }
             None => {
                 queue.ready.push(entry);
                 let (queue_len, is_in_line) = (queue.ready.len(), !queue.ready.has_levels());
@@ -154,7 +157,7 @@ impl Broker {
     /// too long, and then hears of what was acknowledged automatically.
     fn run_quorum(&mut self, now: Instant, key: QueueKey) {
         loop {
-            self.hand_out(now, key);
+            self.hand_out_grouped(now, key);
             if self.drop_head(now, key) {
                 self.expire(now, key);
             }
@@ -174,12 +177,52 @@ impl Broker {
             let queue = self.queue_mut(key);
             let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
             let next_expires = queue.head_expires();
+            self.reserve(consumer);
             if let Some(entry) = self.give(now, consumer, entry) {
                 self.leave(now, key, entry);
             }
             if next_expires {
                 self.expire(now, key);
             }
+        }
+    }
+
+    /// As [`Broker::hand_out`], but each consumer is sent all it gets together, in the
+    /// order of their tags.
+    fn hand_out_grouped(&mut self, now: Instant, key: QueueKey) {
+        let mut taken = Vec::new();
+        while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
+            && let Some(consumer) = self.next_consumer(key)
+        {
+            let queue = self.queue_mut(key);
+            let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
+            let next_expires = queue.head_expires();
+            self.reserve(consumer);
+            taken.push((consumer, entry));
+            if next_expires {
+                self.expire(now, key);
+            }
+        }
+        taken.sort_by(|(a, _), (b, _)| self.consumer(*a).tag.cmp(&self.consumer(*b).tag));
+        for (consumer, entry) in taken {
+            if let Some(entry) = self.give(now, consumer, entry) {
+                self.leave(now, key, entry);
+            }
+        }
+    }
+
+    /// A consumer that is to be given a message has one credit less.
+    fn reserve(&mut self, key: ConsumerKey) {
+        let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
+        consumer.spend();
+        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        if queue.is_plain || queue.more.kind != QueueType::Quorum {
+            return;
+        }
+        if !consumer.has_credit() {
+            // A quorum queue looks at credit before it asks.
+            queue.ring.retain(|other| other != key);
+            queue.more.blocked.push(key);
         }
     }
 
@@ -270,18 +313,10 @@ impl Broker {
                 message,
             },
         });
-        consumer.spend();
-        if queue.more.kind == QueueType::Quorum {
-            if !consumer.has_credit() {
-                // A quorum queue looks at credit before it asks.
-                queue.ring.retain(|other| other != key);
-                queue.more.blocked.push(key);
-            }
-            if !consumer.ack_required {
+        if !consumer.ack_required {
+            if queue.more.kind == QueueType::Quorum {
                 queue.more.acknowledges(key);
             }
-        }
-        if !consumer.ack_required {
             return Some(entry);
         }
         channel.limiter.sent();
