@@ -103,9 +103,11 @@ impl Ring {
     /// Moves the head behind the others of its priority.
     pub(crate) fn rotate(&mut self, priority_of: impl Fn(ConsumerKey) -> i64) {
         if self.others.is_some()
-            && let Some(head) = self.pop()
+            && let Some(head) = self.next_head()
         {
+            self.forget_places(|place| place.consumer == head);
             self.insert(head, priority_of(head), priority_of);
+            self.pass_over_vacant();
         }
     }
 
@@ -290,6 +292,21 @@ mod tests {
         ring.rotate(priority_of);
         ring.rotate(priority_of);
         assert_eq!(all(&ring), [again, c, a], "its own priority after its turn");
+    }
+
+    #[test]
+    fn a_vacant_place_behind_a_higher_priority_is_kept() {
+        let ([a, b, again, _], channel) = consumers();
+        let priority_of = |key| if key == b { -1 } else { 0 };
+        let mut ring = Ring::default();
+        for consumer in [a, b] {
+            ring.insert(consumer, priority_of(consumer), priority_of);
+        }
+        ring.vacate(b, channel, "b".into(), -1);
+        ring.rotate(priority_of);
+        assert!(ring.come_again(again, channel, "b"));
+        ring.rotate(priority_of);
+        assert_eq!(all(&ring), [a, again]);
     }
 
     #[test]
