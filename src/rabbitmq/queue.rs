@@ -258,6 +258,12 @@ impl Queue {
                 || settings.max_length_bytes.is_some_and(|max| self.ready.bytes() > max))
     }
 
+    /// Whether what is requeued comes back one by one: to a quorum queue without a
+    /// delivery limit it is as if it came anew.
+    pub(crate) fn requeues_singly(&self) -> bool {
+        self.more.kind == QueueType::Quorum && self.more.settings.delivery_limit.is_none()
+    }
+
     pub(crate) fn durable(&self) -> bool {
         self.journal.is_some()
     }

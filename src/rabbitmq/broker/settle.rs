@@ -9,7 +9,7 @@ use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::consumer::ConsumerKey;
 use crate::rabbitmq::dead_letter::Reason;
 use crate::rabbitmq::message::Entry;
-use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::queue::{Queue, QueueKey};
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::transaction::Settle;
 use crate::rabbitmq::unacked::Unacked;
@@ -27,6 +27,18 @@ pub(super) enum Return {
 impl Broker {
     /// Settles one delivery of a channel.
     pub(super) fn settle_one(
+        &mut self,
+        now: Instant,
+        channel: ChannelKey,
+        unacked: Unacked,
+        how: Settle,
+    ) {
+        let is_delivery = unacked.consumer.is_some();
+        self.settle_at_queue(now, channel, unacked, how);
+        self.below_limit(now, channel, usize::from(is_delivery));
+    }
+
+    fn settle_at_queue(
         &mut self,
         now: Instant,
         channel: ChannelKey,
@@ -54,7 +66,6 @@ impl Broker {
                 self.run_queue(now, queue);
             }
         }
-        self.below_limit(now, channel, usize::from(consumer.is_some()));
     }
 
     fn acknowledged(&mut self, now: Instant, key: QueueKey, entry: Entry) {
@@ -120,6 +131,12 @@ impl Broker {
         how: Settle,
     ) {
         let queue = group[0].queue;
+        if how == Settle::Requeue && self.queues.get(queue).is_some_and(Queue::requeues_singly) {
+            for unacked in group {
+                self.settle_at_queue(now, channel, unacked, how);
+            }
+            return;
+        }
         let is_live = |key: &ConsumerKey| self.consumers.get(*key).is_some();
         let consumer = group.iter().find_map(|unacked| unacked.consumer.filter(is_live));
         let its_own = group.iter().filter(|unacked| unacked.consumer == consumer).count();

@@ -13,6 +13,8 @@
 //! - where one consumer is active, it does not leave while messages wait: 3.10.8
 //!   crashes over it;
 //! - a quorum queue does not refuse publishes, for it notices late that it need not;
+//! - who recovers does not consume within a shared limit: the queue may hear of the
+//!   limit sooner than of what comes back;
 //! - who publishes with confirms does not consume within a shared limit, for what is
 //!   confirmed and what is delivered would race;
 //! - a consumer of a quorum queue that has left deliveries unsettled does not come
@@ -145,7 +147,7 @@ const CLASSIC: &[(usize, &str)] = &[
     (8, "basic.ack delivery-tag={tag}{rarely multiple}"),
     (8, "basic.nack delivery-tag={tag}{rarely multiple} requeue={bool}"),
     (3, "basic.reject delivery-tag={tag} requeue={bool}"),
-    (1, "basic.recover requeue=true"),
+    (1, "1 basic.recover requeue=true"),
     (4, "basic.qos prefetch-count={small}"),
     (2, "2 basic.qos prefetch-count={small}{rarely global}"),
     (3, "select"),
@@ -186,8 +188,9 @@ const ONE_AT_A_TIME: &[(usize, &str)] = &[
     (1, "basic.get queue=d1 no-ack=true"),
     (8, "basic.ack delivery-tag={tag}{rarely multiple}"),
     (6, "basic.nack delivery-tag={tag}{rarely multiple} requeue={bool}"),
-    (1, "basic.recover requeue=true"),
-    (4, "basic.qos prefetch-count={small}{rarely global}"),
+    (1, "1 basic.recover requeue=true"),
+    (3, "basic.qos prefetch-count={small}"),
+    (1, "2 basic.qos prefetch-count={small}{rarely global}"),
     (2, "queue.declare queue={queue} passive=true"),
     (2, "queue.purge queue={own} ; channel.close"),
     (1, "queue.purge queue=q1 ; queue.purge queue=q2 ; lose"),
