@@ -2,9 +2,15 @@
 //! each was handed out and came back.
 //!
 //! A message that came back carries its count in the header
-//! `x-delivery-count`, among its others in alphabetical order; with a delivery limit, one that came back more often than
-//! that dies. It goes back to the front of the queue if there is a limit and to
-//! the end if there is none.
+//! `x-delivery-count`, among its others in alphabetical order; with a delivery
+//! limit, one that came back more often than that dies. It goes back to the front
+//! of the queue if there is a limit and to the end if there is none.
+//!
+//! A quorum queue also deals with consumers in its own way. It knows them by channel
+//! and tag, so that one that comes again has what it left (`ring.rs`, `channel.rs`);
+//! it holds those without acknowledgements to their prefetch count, too
+//! (`consumer.rs`); and it sends each together what it hands out at once, before it
+//! sees whether it is too long (`broker/dispatch.rs`).
 //!
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's
 //! behaviour.
