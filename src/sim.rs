@@ -59,6 +59,7 @@ mod sleep;
 mod task;
 mod timer;
 mod trace;
+mod watch;
 mod wire;
 mod world;
 

@@ -185,6 +185,8 @@ pub struct Broker {
     pub(super) tally: MessageStats,
     /// Whether any connection has had heartbeats.
     has_heartbeats: bool,
+    /// How many outputs there were when something failed last.
+    said_before_failure: usize,
     /// The channels that direct replies go to, by the names of their consumers.
     reply_names: IndexMap<SmolStr, ChannelKey, FxBuildHasher>,
     /// Messages of delayed exchanges whose time has not come.
@@ -234,6 +236,7 @@ impl Broker {
             consumers: Arena::default(),
             tally: MessageStats::default(),
             has_heartbeats: false,
+            said_before_failure: 0,
             reply_names: IndexMap::default(),
             delayed: Delayed::default(),
             dead_letters: VecDeque::new(),
@@ -337,6 +340,7 @@ impl Broker {
     /// Closes what `error` closes, and gives it back.
     #[cold]
     fn fail(&mut self, now: Instant, id: ChannelId, error: AmqpError) -> AmqpError {
+        self.said_before_failure = self.outputs.len();
         match error.scope {
             Scope::Channel => {
                 if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {

@@ -81,6 +81,22 @@ impl Channel {
         Some(successor)
     }
 
+    /// Takes out all it holds: what is unacknowledged, and what waits for a commit.
+    pub(crate) fn take_held(&mut self) -> Vec<(u64, Unacked)> {
+        let settled = self.transaction.as_mut().map(|t| std::mem::take(&mut t.settled));
+        let mut held = self.unacked.remove_all();
+        held.extend(settled.into_iter().flatten().flat_map(|settled| settled.taken));
+        held
+    }
+
+    /// Whether it holds something of a consumer, be it only until a commit.
+    fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
+        let settled = self.transaction.iter().flat_map(|transaction| &transaction.settled);
+        let mut settled = settled.flat_map(|settled| &settled.taken);
+        settled.any(|(_, unacked)| unacked.consumer == Some(consumer))
+            || self.unacked.holds_any_of(consumer)
+    }
+
     /// The tags of its consumers, and of the cancelled ones that are remembered.
     pub(crate) fn consumer_tags(&self) -> BTreeMap<ConsumerKey, SmolStr> {
         let consumers = self.consumers.iter().map(|(tag, consumer)| (*consumer, tag.clone()));
@@ -100,10 +116,11 @@ impl Channel {
     /// Keeps the tag of a cancelled consumer for as long as it may be asked for.
     pub(crate) fn remember_cancelled(&mut self, consumer: ConsumerKey, tag: SmolStr) {
         if self.cancelled.len() >= self.unacked.len() {
-            let unacked = &self.unacked;
-            self.cancelled.retain(|(cancelled, _)| unacked.holds_any_of(*cancelled));
+            let mut cancelled = std::mem::take(&mut self.cancelled);
+            cancelled.retain(|(cancelled, _)| self.holds_any_of(*cancelled));
+            self.cancelled = cancelled;
         }
-        if self.unacked.holds_any_of(consumer) {
+        if self.holds_any_of(consumer) {
             self.cancelled.push((consumer, tag));
         }
     }
@@ -119,7 +136,11 @@ impl Channel {
         let is_of_former = |unacked: &Unacked| {
             unacked.queue == queue && unacked.consumer.is_some_and(|c| former.contains(&c))
         };
-        self.unacked.hand_over(is_of_former, to)
+        let settled = self.transaction.iter_mut().flat_map(|t| &mut t.settled);
+        let settled = settled.flat_map(|settled| &mut settled.taken).map(|(_, unacked)| unacked);
+        let settled = settled.filter(|unacked| is_of_former(unacked));
+        let until_commit = settled.map(|unacked| unacked.consumer = Some(to)).count();
+        until_commit + self.unacked.hand_over(is_of_former, to)
     }
 
     /// The tag of a consumer that was cancelled and left something

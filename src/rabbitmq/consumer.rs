@@ -80,8 +80,10 @@ impl Consumer {
     pub(crate) fn refund(&mut self, count: usize) -> bool {
         let was_at_limit = self.credit == 0;
         if self.credit != UNLIMITED {
-            // Hardly more than was spent, which a prefetch count limits.
-            self.credit += count as u32;
+            // It may come to more than the prefetch count where it was given to hold
+            // more than that, as on the server; never to no limit at all.
+            let count = u32::try_from(count).unwrap_or(UNLIMITED);
+            self.credit = self.credit.saturating_add(count).min(UNLIMITED - 1);
         }
         was_at_limit
     }

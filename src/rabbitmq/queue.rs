@@ -5,9 +5,10 @@
 //! is ready, no consumer in the ring could take it: the broker hands out
 //! messages as soon as that changes.
 //!
-//! A consumer that cannot take a message when asked leaves the ring, and is
-//! *blocked* until its channel can take more; it then joins at the tail. One that
-//! reached its limit but was not asked keeps its place. With a *single active
+//! A consumer that cannot take a message when asked leaves the ring (`ring.rs`), and
+//! is *blocked* until its channel can take more; it then joins at the tail. One that
+//! reached its limit but was not asked keeps its place, except in a quorum queue
+//! (`quorum.rs`), which looks at limits before it asks. With a *single active
 //! consumer* the others stand by.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
@@ -75,7 +76,8 @@ pub(crate) struct More {
     pub(crate) policies: [Option<SmolStr>; 2],
     /// Its bindings, with their exchanges.
     pub(crate) bindings: IndexSet<(ExchangeKey, Binding), FxBuildHasher>,
-    /// Consumers that left the ring, in that order.
+    /// Consumers that cannot take a message, in the order in which they left the ring
+    /// or came.
     pub(crate) blocked: Vec<ConsumerKey>,
     pub(crate) exclusive_consumer: Option<ConsumerKey>,
     /// Whether only one consumer at a time gets messages.
@@ -113,9 +115,10 @@ impl More {
 
     /// A consumer has acknowledged automatically what it was just given.
     pub(crate) fn acknowledges(&mut self, consumer: ConsumerKey) {
-        match self.acknowledged.iter_mut().find(|(other, _)| *other == consumer) {
-            Some((_, count)) => *count += 1,
-            None => self.acknowledged.push_back((consumer, 1)),
+        match self.acknowledged.back_mut() {
+            // What one gets at once follows each other.
+            Some((last, count)) if *last == consumer => *count += 1,
+            _ => self.acknowledged.push_back((consumer, 1)),
         }
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! A quorum queue knows a consumer by its channel and tag, and leaves a place to one
 //! that is cancelled until it is that place's turn. Who comes again under the tag has
-//! the place, with the priority it had, for one turn.
+//! the place, with the priority it had, for one turn. As on the server, places behind
+//! an idle consumer are kept for as long as it has the turn.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
 
@@ -24,7 +25,7 @@ pub(crate) struct Ring {
 #[derive(Debug, Default)]
 struct Others {
     tail: VecDeque<ConsumerKey>,
-    /// There hardly ever are any.
+    /// There hardly ever are any, and then few: they are looked through.
     kept: Vec<KeptPlace>,
 }
 
@@ -169,7 +170,7 @@ impl Ring {
         true
     }
 
-    /// Nobody comes again on a channel that is gone.
+    /// Forgets the places for channels that are gone, on which nobody comes again.
     pub(crate) fn forget_channels(&mut self, is_gone: impl Fn(ChannelKey) -> bool) {
         let kept = self.others().flat_map(|others| &others.kept);
         let vacant = kept.filter(|place| place.is_vacant && is_gone(place.channel));

@@ -413,7 +413,7 @@ impl FieldTable {
     }
 
     /// The fields in the order of their names, which is how the server keeps
-    /// the arguments of a binding.
+    /// the arguments of a binding, and headers to which it has added some.
     pub(crate) fn sorted(mut self) -> FieldTable {
         self.0.sort_by(|a, b| a.0.cmp(&b.0));
         self

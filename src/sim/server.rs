@@ -4,7 +4,8 @@
 //! every kind of machine: after each input its outputs are drained onto the
 //! wires and its timer is set again. A connection is held from its begin until
 //! both ends have let go of it: the machine knows of it while it is *accepted*,
-//! the node until it is *abandoned*. A server that is down accepts none and has
+//! the node until it is *abandoned*; the node may also give it up (`watch.rs`) and
+//! still ask why. A server that is down accepts none and has
 //! no timer.
 
 use super::id::{LinkId, NodeId};
@@ -32,7 +33,7 @@ pub(super) enum Phase {
 
 pub(super) struct Conn<S: Service> {
     pub(super) route: Route,
-    node: NodeId,
+    pub(super) node: NodeId,
     node_name: Arc<str>,
     actor: Actor,
     pub(super) phase: Phase,
@@ -43,11 +44,11 @@ pub(super) struct Conn<S: Service> {
     /// How often the link had been severed when this began.
     era: u32,
     pub(super) up: Wire<Up<S::Input>>,
-    down: Wire<Down<S::Output>>,
+    pub(super) down: Wire<Down<S::Output>>,
     pub(super) session: S::Session,
     pub(super) opener: Waiter,
     /// When the session wants to look whether the server is still there.
-    watch: Option<Instant>,
+    pub(super) watch: Option<Instant>,
 }
 
 pub(super) struct Cell<S: Service> {
@@ -59,8 +60,8 @@ pub(super) struct Cell<S: Service> {
     /// When it or a session wants to do its housekeeping, as the world was told.
     housekeeping: Option<Instant>,
     /// The sessions that want to look, the first first.
-    watches: BTreeSet<(Instant, u32)>,
-    wakes: Vec<WakeRef>,
+    pub(super) watches: BTreeSet<(Instant, u32)>,
+    pub(super) wakes: Vec<WakeRef>,
 }
 
 /// A machine and its connections, as the world holds them.
@@ -82,33 +83,6 @@ pub(super) trait Port {
     fn actor(&self) -> Actor;
     /// A call of one of the above has panicked: the process is gone.
     fn panicked(&self, world: &World);
-}
-
-impl<S: Service> Conn<S> {
-    fn wants_to_look(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Open => self.session.poll_housekeeping(),
-            Phase::Connecting | Phase::Ended(_) => None,
-        }
-    }
-}
-
-impl<S: Service> Cell<S> {
-    /// When the machine, if it runs, or a session wants to do its housekeeping.
-    fn poll_housekeeping(&self) -> Option<Instant> {
-        let machine = if self.running { self.machine.poll_housekeeping() } else { None };
-        machine.into_iter().chain(self.watches.first().map(|(at, _)| *at)).min()
-    }
-
-    /// Sees when a session wants to look next.
-    fn watch(&mut self, connection: u32) {
-        let Some(conn) = self.connections.get_mut(&connection) else { return };
-        let wanted = conn.wants_to_look();
-        if let Some(at) = std::mem::replace(&mut conn.watch, wanted) {
-            self.watches.remove(&(at, connection));
-        }
-        self.watches.extend(wanted.map(|at| (at, connection)));
-    }
 }
 
 impl<S: Service> Server<S> {
@@ -295,7 +269,7 @@ impl<S: Service> Server<S> {
     }
 
     /// The node sees that the connection has ended.
-    fn end_at_node(
+    pub(super) fn end_at_node(
         &self,
         world: &World,
         conn: &mut Conn<S>,
@@ -328,25 +302,6 @@ impl<S: Service> Server<S> {
         }
         conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
         cell.watch(connection);
-    }
-
-    /// Asks the sessions whose time has come whether they give up.
-    fn look_after_sessions(&self, world: &World, cell: &mut Cell<S>) {
-        let now = world.now();
-        while let Some(&(at, connection)) = cell.watches.first()
-            && at <= now
-        {
-            cell.watches.pop_first();
-            let Some(conn) = cell.connections.get_mut(&connection) else { continue };
-            conn.watch = None;
-            if !conn.abandoned && conn.session.gives_up(now) {
-                let mut wakes = Wakes(&mut cell.wakes);
-                self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
-                conn.down.clear();
-                conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Close);
-            }
-            cell.watch(connection);
-        }
     }
 
     pub(super) fn set_running(&self, world: &World, how: Option<Shutdown>) {

@@ -153,6 +153,23 @@ fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
 }
 
 #[test]
+fn a_client_that_stands_still_gives_up_when_it_goes_on() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let node = sim.node_with("waiter", rabbit.clone(), waiter);
+    sim.run_for(Duration::from_secs(61)).expect_reached();
+    node.link(&rabbit).partition();
+    node.pause();
+    sim.run_for(Duration::from_secs(120)).expect_reached();
+    assert!(!sim.trace().notes().contains("given up"));
+    node.resume();
+    sim.run_for(Duration::from_secs(2)).expect_reached();
+    assert!(sim.trace().notes().contains("given up at 18"), "{}", sim.trace().notes());
+    node.link(&rabbit).heal();
+    sim.run().expect_done();
+}
+
+#[test]
 fn a_client_that_hears_something_does_not_give_up() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());

@@ -134,6 +134,12 @@ impl Broker {
         if let Some(connection) = self.connections.get_mut(&id.connection) {
             connection.channels.insert(id.number);
         }
+        if let Some(Session::Failed(failure)) = self.sessions.swap_remove(&id) {
+            // Opened again without an answer to the close, as only a caller of the
+            // typed methods can.
+            self.close_channels(now, failure.lingering.as_slice());
+            self.publish_dead_letters(now);
+        }
         let mut channel = Channel::new(id);
         channel.is_unrestricted = self.is_unrestricted(id);
         let channel = self.channels.insert(channel);
@@ -229,15 +235,16 @@ impl Broker {
         let consumed: BTreeSet<QueueKey> =
             failing.consumers.values().filter_map(|consumer| queue_of(*consumer)).collect();
         let (returning, held): (Vec<_>, Vec<_>) = failing
-            .unacked
-            .remove_all()
+            .take_held()
             .into_iter()
             .partition(|(_, unacked)| consumed.contains(&unacked.queue));
+        // Nobody asks again how long they have been held.
         failing.unacked.restore(returning, now);
+        let staying_keys: Vec<ConsumerKey> = staying.values().copied().collect();
         let lingering = failing.successor(staying, held, now)?;
         let lingering = channels.insert(lingering);
-        for consumer in channels.get(lingering)?.consumers.values() {
-            if let Some(consumer) = consumers.get_mut(*consumer) {
+        for consumer in staying_keys {
+            if let Some(consumer) = consumers.get_mut(consumer) {
                 consumer.channel = lingering;
             }
         }
@@ -293,18 +300,18 @@ impl Broker {
     /// All that a channel holds, in the order in which it comes back to quorum queues:
     /// by the tags of the consumers, where a fetch is one with the delivery's tag.
     fn taken_back(&self, channel: &mut Channel) -> Vec<(u64, Unacked)> {
-        let transaction = channel.transaction.take().map(|transaction| transaction.settled);
-        let settled = transaction.into_iter().flatten().flat_map(|settled| settled.taken);
-        let mut taken = channel.unacked.remove_all();
-        taken.extend(settled);
+        let mut taken = channel.take_held();
         let is_quorum = |unacked: &Unacked| {
             self.queues.get(unacked.queue).is_some_and(|q| q.more.kind == QueueType::Quorum)
         };
         if taken.iter().any(|(_, unacked)| is_quorum(unacked)) {
             let tags = channel.consumer_tags();
-            taken.sort_by_cached_key(|(tag, unacked)| match unacked.consumer {
-                Some(consumer) => tags.get(&consumer).cloned().unwrap_or_default(),
-                None => format_smolstr!("{tag}"),
+            taken.sort_by_cached_key(|(tag, unacked)| {
+                let by = match unacked.consumer {
+                    Some(consumer) => tags.get(&consumer).cloned().unwrap_or_default(),
+                    None => format_smolstr!("{tag}"),
+                };
+                (by, *tag)
             });
         }
         taken

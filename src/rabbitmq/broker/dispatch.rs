@@ -82,7 +82,9 @@ impl Broker {
         }
         match taker {
             Some(consumer) => {
-                self.reserve(consumer);
+                if queue.more.kind == QueueType::Quorum {
+                    self.reserve(consumer);
+                }
                 drop(self.give(now, consumer, entry));
             }
             None => {
@@ -99,7 +101,9 @@ impl Broker {
         if let Some((channel, seqno)) = confirm {
             self.confirm(channel, seqno);
         }
-        if is_done && !self.queue_mut(key).more.acknowledged.is_empty() {
+        let has_acknowledged =
+            |queue: &mut Queue| !queue.is_plain && !queue.more.acknowledged.is_empty();
+        if is_done && has_acknowledged(self.queue_mut(key)) {
             self.run_queue(now, key);
         }
     }
@@ -177,7 +181,6 @@ impl Broker {
             let queue = self.queue_mut(key);
             let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
             let next_expires = queue.head_expires();
-            self.reserve(consumer);
             if let Some(entry) = self.give(now, consumer, entry) {
                 self.leave(now, key, entry);
             }
@@ -188,7 +191,7 @@ impl Broker {
     }
 
     /// As [`Broker::hand_out`], but each consumer is sent all it gets together, in the
-    /// order of their tags.
+    /// order of their tags and then of their channels.
     fn hand_out_grouped(&mut self, now: Instant, key: QueueKey) {
         let mut taken = Vec::new();
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
@@ -203,7 +206,11 @@ impl Broker {
                 self.expire(now, key);
             }
         }
-        taken.sort_by(|(a, _), (b, _)| self.consumer(*a).tag.cmp(&self.consumer(*b).tag));
+        let place = |key: ConsumerKey| {
+            let consumer = self.consumer(key);
+            (&consumer.tag, consumer.channel)
+        };
+        taken.sort_by(|(a, _), (b, _)| place(*a).cmp(&place(*b)));
         for (consumer, entry) in taken {
             if let Some(entry) = self.give(now, consumer, entry) {
                 self.leave(now, key, entry);
@@ -211,14 +218,15 @@ impl Broker {
         }
     }
 
-    /// A consumer that is to be given a message has one credit less.
+    /// A consumer that is to be given a message of a quorum queue has one credit less.
     fn reserve(&mut self, key: ConsumerKey) {
         let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
         consumer.spend();
-        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
-        if queue.is_plain || queue.more.kind != QueueType::Quorum {
-            return;
+        if consumer.ack_required {
+            let channel = self.channels.get_mut(consumer.channel);
+            channel.expect("a consumer's channel is open").limiter.sent();
         }
+        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
         if !consumer.has_credit() {
             // A quorum queue looks at credit before it asks.
             queue.ring.retain(|other| other != key);
@@ -296,6 +304,8 @@ impl Broker {
             true => Arc::clone(&entry.message),
             false => queue.more.delivery_counts.shown(&entry),
         };
+        // Its consumers' credit is spent already.
+        let is_quorum = !queue.is_plain && queue.more.kind == QueueType::Quorum;
         let counters = &mut queue.more.counters;
         counters.redeliver += u64::from(entry.redelivered());
         counters.deliver += u64::from(consumer.ack_required);
@@ -314,12 +324,15 @@ impl Broker {
             },
         });
         if !consumer.ack_required {
-            if queue.more.kind == QueueType::Quorum {
+            if is_quorum {
                 queue.more.acknowledges(key);
             }
             return Some(entry);
         }
-        channel.limiter.sent();
+        if !is_quorum {
+            consumer.spend();
+            channel.limiter.sent();
+        }
         queue.unacked += 1;
         let (owner, channel_key) = (consumer.queue, consumer.channel);
         self.hold(now, channel_key, tag, Unacked { queue: owner, consumer: Some(key), entry });

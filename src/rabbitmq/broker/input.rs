@@ -69,8 +69,10 @@ impl Broker {
     fn behind_own_outputs(&self, ch: ChannelId, mark: usize) -> usize {
         let is_own =
             |output: &Output| output.connection == ch.connection && output.channel == ch.number;
-        let since = self.outputs.range(mark.min(self.outputs.len())..);
-        since.rev().position(is_own).map_or(mark, |from_end| self.outputs.len() - from_end)
+        // What the failure itself has caused comes after it.
+        let until = self.said_before_failure.min(self.outputs.len());
+        let said = self.outputs.range(mark.min(until)..until);
+        said.rev().position(is_own).map_or(mark, |from_end| until - from_end)
     }
 
     fn answer(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {

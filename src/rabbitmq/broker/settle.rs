@@ -38,6 +38,7 @@ impl Broker {
         self.below_limit(now, channel, usize::from(is_delivery));
     }
 
+    /// Settles one delivery, but for the channel's shared limit.
     fn settle_at_queue(
         &mut self,
         now: Instant,

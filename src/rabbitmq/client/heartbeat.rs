@@ -1,5 +1,5 @@
-//! A client's watch over the broker: of which nothing is heard for two heartbeats is
-//! dead.
+//! A client's watch over the broker, which it takes for dead when it has heard nothing
+//! of it for two heartbeats.
 //!
 //! Source: <https://www.rabbitmq.com/docs/heartbeats>.
 

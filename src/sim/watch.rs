@@ -1,0 +1,69 @@
+//! Watches: the sessions that look from time to time whether the server is still there.
+//!
+//! When a session wants to look is known for each connection, and in order for all of
+//! a server; the first is when the server's housekeeping is due, if that has none
+//! sooner.
+
+use super::server::{Cell, Conn, Phase, Server};
+use super::service::{Disconnected, Service, Session, Wakes};
+use super::wire::Up;
+use super::world::World;
+use crate::time::Instant;
+use std::time::Duration;
+
+/// A process that stands still looks when it goes on, at most so much later.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl<S: Service> Conn<S> {
+    pub(super) fn wants_to_look(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Open => self.session.poll_housekeeping(),
+            Phase::Connecting | Phase::Ended(_) => None,
+        }
+    }
+}
+
+impl<S: Service> Cell<S> {
+    /// When the machine, if it runs, or a session wants to do its housekeeping.
+    pub(super) fn poll_housekeeping(&self) -> Option<Instant> {
+        let machine = if self.running { self.machine.poll_housekeeping() } else { None };
+        machine.into_iter().chain(self.watches.first().map(|(at, _)| *at)).min()
+    }
+
+    /// Sees when a session wants to look next.
+    pub(super) fn watch(&mut self, connection: u32) {
+        let Some(conn) = self.connections.get_mut(&connection) else { return };
+        let wanted = conn.wants_to_look();
+        if let Some(at) = std::mem::replace(&mut conn.watch, wanted) {
+            self.watches.remove(&(at, connection));
+        }
+        self.watches.extend(wanted.map(|at| (at, connection)));
+    }
+}
+
+impl<S: Service> Server<S> {
+    /// Asks the sessions whose time has come whether they give up.
+    pub(super) fn look_after_sessions(&self, world: &World, cell: &mut Cell<S>) {
+        let now = world.now();
+        while let Some(&(at, connection)) = cell.watches.first()
+            && at <= now
+        {
+            cell.watches.pop_first();
+            let Some(conn) = cell.connections.get_mut(&connection) else { continue };
+            conn.watch = None;
+            if world.lock().processes[conn.node].paused {
+                let again = now.saturating_add(AGAIN);
+                conn.watch = Some(again);
+                cell.watches.insert((again, connection));
+                continue;
+            }
+            if !conn.abandoned && conn.session.gives_up(now) {
+                let mut wakes = Wakes(&mut cell.wakes);
+                self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
+                conn.down.clear();
+                conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Close);
+            }
+            cell.watch(connection);
+        }
+    }
+}
