@@ -52,7 +52,8 @@ fn a_failing_sweep_says_how_to_replay_it() {
         _ => Ok(()),
     });
     let name = "explore::a_failing_sweep_says_how_to_replay_it -- --exact";
-    let replay = format!("STUNT_DOUBLE_SEED=43 cargo test {name}");
+    let release = if cfg!(debug_assertions) { "" } else { "--release " };
+    let replay = format!("STUNT_DOUBLE_SEED=43 cargo test {release}{name}");
     assert_eq!(sweep.replay.as_deref(), Some(&*replay));
     assert_eq!(sweep.to_string(), format!("seed 43 failed: too large\n  replay with: {replay}"));
     assert!(sweep.seeds_per_second() > 0.0);
