@@ -44,7 +44,8 @@ async fn declare(channel: &Channel) -> Result<(), Error> {
     channel.queue_declare("parked", durable(FieldTable::new())).await.map(drop)
 }
 
-/// The entries of the header `x-death`, the most recent first.
+/// The entries of the header `x-death`, the most recent first; the others are in the
+/// order in which RabbitMQ 3.10 groups them.
 fn deaths(properties: &Properties) -> Vec<&FieldTable> {
     let history = properties.headers().and_then(|headers| headers.get("x-death"));
     let entries = history.and_then(FieldValue::as_array).unwrap_or_default();

@@ -1,5 +1,5 @@
 //! A transactional outbox: what is to be published is kept until the broker has
-//! confirmed it, and the broker is killed at random. Nothing that was confirmed
+//! confirmed it, and the broker loses power at random. Nothing that was confirmed
 //! is lost; what was not is published again, and so may come twice: the consumer
 //! tells duplicates by their ids.
 //!

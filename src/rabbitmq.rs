@@ -45,7 +45,9 @@
 //!
 //! - *Time*: messages and queues expire, and consumers time out, at the very
 //!   moment; the server looks a little later, for consumers once a minute. An
-//!   idle connection's heartbeats are counted from its opening.
+//!   idle connection's heartbeats are counted from its opening. A connection of the
+//!   client has none unless its [`ConnectionOptions`] ask for them, where most
+//!   clients do by themselves.
 //! - *Order*: what is a race on the server has one deterministic answer. A burst
 //!   that arrives at one instant is confirmed in one; a message goes to several
 //!   queues in the order in which they were declared; queues that a channel's

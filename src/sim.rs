@@ -142,7 +142,9 @@ impl Sim {
 
     /// Adds a node and starts it. `factory` makes its main task, now and at
     /// each [`Node::restart`]; when that ends the process exits. It may end
-    /// with `()` or with a `Result<(), E>`, whose error fails the run.
+    /// with `()` or with a `Result<(), E>`, whose error fails the run. A closure that
+    /// is `async` itself cannot capture anything: [`Sim::node_with`] gives it what it
+    /// needs.
     pub fn node<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
         F: Future<Output = R> + 'static,
@@ -152,7 +154,8 @@ impl Sim {
     }
 
     /// Adds a node whose job is to wait, such as a worker that consumes for
-    /// ever: it does not keep a run from being [`Outcome::Done`].
+    /// ever: it does not keep a run from being [`Outcome::Done`]. See
+    /// [`Sim::daemon_with`] for one that needs something of its own.
     pub fn daemon<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
         F: Future<Output = R> + 'static,

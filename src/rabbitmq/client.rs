@@ -181,7 +181,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects and opens vhost `/` as user `guest`.
+    /// Connects and opens vhost `/` as user `guest`, without heartbeats. Waits for as
+    /// long as the link is partitioned; [`Node::timeout`] limits that.
     ///
     /// # Errors
     ///
@@ -190,7 +191,8 @@ impl Connection {
         Connection::open_with(node, rabbit, ConnectionOptions::default()).await
     }
 
-    /// Connects with these options.
+    /// Connects with these options. Waits for as long as the link is partitioned, as
+    /// [`Connection::open`] does.
     ///
     /// # Errors
     ///

@@ -37,8 +37,9 @@ impl Link {
         self.world.lock().links[self.id].latency = latency;
     }
 
-    /// Stops everything on the link: what is in flight or sent waits, at
-    /// neither end does a connection close, until [`Link::heal`].
+    /// Stops everything on the link: what is in flight or sent waits, and neither
+    /// end hears that the other has closed a connection, until [`Link::heal`]. An end
+    /// that watches the other, as RabbitMQ's do with heartbeats, may give it up.
     pub fn partition(&self) {
         self.set_partitioned(true, Record::Partitioned { service: &self.service });
     }

@@ -2,8 +2,8 @@
 //! `STUNT_DOUBLE_RECORD=1` they are written down anew.
 //!
 //! Those in which time passes or somebody administers take minutes: they are played
-//! when `STUNT_DOUBLE_REAL_CASES` is set, too, or `STUNT_DOUBLE_SCENARIO`, which is a
-//! part of their names.
+//! only when `STUNT_DOUBLE_SCENARIO` is set, which is a part of their names (`_` is one
+//! of most).
 
 use super::node::Node;
 use super::side::Real;
@@ -19,7 +19,7 @@ fn the_recordings_are_what_rabbitmq_answers() {
     let node = Mutex::new(node);
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let record = is_set("STUNT_DOUBLE_RECORD");
-    let all = record || is_set("STUNT_DOUBLE_REAL_CASES") || is_set("STUNT_DOUBLE_SCENARIO");
+    let all = record || is_set("STUNT_DOUBLE_SCENARIO");
     let mut differ = Vec::new();
     for (name, file, recorded) in files() {
         let slow = ["= wait", "= ctl", "= restart", "= kill"];
