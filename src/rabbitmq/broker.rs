@@ -357,12 +357,7 @@ impl Broker {
 
     /// What clients hold unacknowledged, or settled in a transaction.
     pub(super) fn held_by_clients(&self) -> impl Iterator<Item = &Unacked> {
-        self.channels.iter().flat_map(|(_, channel)| {
-            let transaction = channel.transaction.iter();
-            let settled = transaction.flat_map(|transaction| &transaction.settled);
-            let settled = settled.flat_map(|settled| &settled.taken).map(|(_, unacked)| unacked);
-            channel.unacked.iter().map(|(_, unacked)| unacked).chain(settled)
-        })
+        self.channels.iter().flat_map(|(_, channel)| channel.held())
     }
 
     /// A vhost that is known to exist.

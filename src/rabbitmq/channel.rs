@@ -81,7 +81,7 @@ impl Channel {
         Some(successor)
     }
 
-    /// Takes out all it holds: what is unacknowledged, and what waits for a commit.
+    /// Takes out all it holds.
     pub(crate) fn take_held(&mut self) -> Vec<(u64, Unacked)> {
         let settled = self.transaction.as_mut().map(|t| std::mem::take(&mut t.settled));
         let mut held = self.unacked.remove_all();
@@ -89,12 +89,15 @@ impl Channel {
         held
     }
 
-    /// Whether it holds something of a consumer, be it only until a commit.
-    fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
+    /// All it holds: what is unacknowledged, and what waits for a commit.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Unacked> {
         let settled = self.transaction.iter().flat_map(|transaction| &transaction.settled);
-        let mut settled = settled.flat_map(|settled| &settled.taken);
-        settled.any(|(_, unacked)| unacked.consumer == Some(consumer))
-            || self.unacked.holds_any_of(consumer)
+        let settled = settled.flat_map(|settled| &settled.taken).map(|(_, unacked)| unacked);
+        self.unacked.iter().map(|(_, unacked)| unacked).chain(settled)
+    }
+
+    fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
+        self.held().any(|unacked| unacked.consumer == Some(consumer))
     }
 
     /// The tags of its consumers, and of the cancelled ones that are remembered.

@@ -38,12 +38,6 @@ impl UnackedTable {
         self.live
     }
 
-    /// Whether a delivery to this consumer is outstanding.
-    pub(crate) fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
-        let mut live = self.slots.iter().filter_map(|(_, unacked)| unacked.as_ref());
-        live.any(|unacked| unacked.consumer == Some(consumer))
-    }
-
     /// Gives deliveries to another consumer. Says how many.
     pub(crate) fn hand_over(
         &mut self,

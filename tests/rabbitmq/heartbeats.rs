@@ -119,14 +119,19 @@ async fn waiter(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     Connection::open_with(&node, &rabbit, options()).await?.close().await
 }
 
-#[test]
-fn a_client_that_misses_the_brokers_heartbeats_gives_up() {
+/// A waiter behind a partition, whose last heartbeat came after 60 seconds.
+fn partitioned_waiter() -> (Sim, RabbitMq, Node) {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let node = sim.node_with("waiter", rabbit.clone(), waiter);
     sim.run_for(Duration::from_secs(61)).expect_reached();
     node.link(&rabbit).partition();
-    // The last heartbeat came after 60 seconds.
+    (sim, rabbit, node)
+}
+
+#[test]
+fn a_client_that_misses_the_brokers_heartbeats_gives_up() {
+    let (mut sim, rabbit, node) = partitioned_waiter();
     sim.run_for(Duration::from_secs(18)).expect_reached();
     assert_eq!(rabbit.list_consumers().len(), 1);
     assert!(!sim.trace().notes().contains("given up"));
@@ -139,11 +144,7 @@ fn a_client_that_misses_the_brokers_heartbeats_gives_up() {
 
 #[test]
 fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
-    let mut sim = Sim::new(1);
-    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    let node = sim.node_with("waiter", rabbit.clone(), waiter);
-    sim.run_for(Duration::from_secs(61)).expect_reached();
-    node.link(&rabbit).partition();
+    let (mut sim, rabbit, node) = partitioned_waiter();
     rabbit.crash();
     sim.run_for(Duration::from_secs(60)).expect_reached();
     assert!(sim.trace().notes().contains("given up at 80"), "{}", sim.trace().notes());
@@ -154,11 +155,7 @@ fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
 
 #[test]
 fn a_client_that_stands_still_gives_up_when_it_goes_on() {
-    let mut sim = Sim::new(1);
-    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    let node = sim.node_with("waiter", rabbit.clone(), waiter);
-    sim.run_for(Duration::from_secs(61)).expect_reached();
-    node.link(&rabbit).partition();
+    let (mut sim, rabbit, node) = partitioned_waiter();
     node.pause();
     sim.run_for(Duration::from_secs(120)).expect_reached();
     assert!(!sim.trace().notes().contains("given up"));

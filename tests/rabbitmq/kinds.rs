@@ -4,8 +4,8 @@
 use crate::support::*;
 use std::time::Duration;
 use stunt_double::rabbitmq::{
-    BrokerOptions, ChannelId, ConsumeOptions, ExchangeOptions, FieldTable, Method, Properties,
-    Publish, QueueOptions,
+    BrokerOptions, ChannelId, ConsumeOptions, DeliveryTag, ExchangeOptions, FieldTable, Method,
+    Properties, Publish, QueueOptions,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -250,4 +250,18 @@ fn who_acknowledges_in_time_is_left_alone() {
         assert!(server.wait(timeout - MS).is_empty());
         assert!(server.ack(CH, i + 1).is_empty());
     }
+}
+
+#[test]
+fn a_channel_opened_again_after_it_failed_leaves_nothing_at_a_quorum_queue() {
+    let mut server = Server::new();
+    server.declare_with("q", of_type("quorum"));
+    server.fill("q", 1);
+    let (now, ch) = (server.now, CH);
+    server.broker.basic_consume(now, ch, "q", ConsumeOptions::default()).unwrap();
+    server.broker.basic_ack(now, ch, DeliveryTag(99), false).unwrap_err();
+    assert_eq!(server.broker.list_consumers().len(), 1, "the queue does not know yet");
+    server.broker.channel_open(now, ch).unwrap();
+    assert_eq!(server.broker.list_consumers(), []);
+    assert_eq!(server.broker.list_queues()[0].messages_ready, 1);
 }

@@ -107,9 +107,7 @@ impl Broker {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
-            let transaction = channel.transaction.take().map(|transaction| transaction.settled);
-            let settled = transaction.into_iter().flatten().flat_map(|settled| settled.taken);
-            for (_, unacked) in channel.unacked.remove_all().into_iter().chain(settled) {
+            for (_, unacked) in channel.take_held() {
                 returned.entry(unacked.queue).or_default().push(unacked.entry.again());
             }
         }

@@ -79,20 +79,17 @@ impl Broker {
         let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
         let delivery_tag = seqno.map(DeliveryTag);
         let confirm = seqno.map(|seqno| (caller.channel, seqno));
-        match routed.pop() {
-            None => {
-                self.unroutable(caller.id, Arc::clone(&message), mandatory, delivery_tag);
-                // A channel may reply to itself: it hears first that nobody else got it.
-                self.deliver_replies(source, &message);
+        if routed.is_empty() {
+            self.unroutable(caller.id, Arc::clone(&message), mandatory, delivery_tag);
+        }
+        // A channel may reply to itself: it hears first that nobody else got it.
+        self.deliver_replies(source, &message);
+        if let Some(last) = routed.pop() {
+            // In declaration order; the last one needs no copy.
+            for queue in routed.drain(..) {
+                self.accept(now, queue, Arc::clone(&message), expiry, confirm);
             }
-            Some(last) => {
-                self.deliver_replies(source, &message);
-                // In declaration order; the last one needs no copy.
-                for queue in routed.drain(..) {
-                    self.accept(now, queue, Arc::clone(&message), expiry, confirm);
-                }
-                self.accept(now, last, message, expiry, confirm);
-            }
+            self.accept(now, last, message, expiry, confirm);
         }
         self.routed = routed;
         Ok(delivery_tag)

@@ -2,8 +2,8 @@
 //! `STUNT_DOUBLE_RECORD=1` they are written down anew.
 //!
 //! Those in which time passes or somebody administers take minutes: they are played
-//! only when `STUNT_DOUBLE_SCENARIO` is set, which is a part of their names (`_` is one
-//! of most).
+//! only when `STUNT_DOUBLE_SCENARIO` is set, which is a part of their names; if it is
+//! empty, all are.
 
 use super::node::Node;
 use super::side::Real;
