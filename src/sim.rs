@@ -21,8 +21,8 @@
 //! });
 //! sim.node("waiter", async |node| node.sleep(Duration::MAX).await);
 //!
-//! let Outcome::Stuck(waiting) = sim.run() else { panic!("the waiter never ends") };
-//! assert_eq!(waiting[0].to_string(), "waiter: a time that never comes");
+//! let Outcome::Stuck(stuck) = sim.run() else { panic!("the waiter never ends") };
+//! assert_eq!(stuck.waiting[0].to_string(), "waiter: a time that never comes");
 //! assert_eq!(sim.trace().notes(), "86400.000s  sleeper      good morning\n");
 //! ```
 //!
@@ -37,6 +37,7 @@
 mod actions;
 mod clock;
 mod config;
+mod conn;
 mod connection;
 mod event;
 mod executor;
@@ -50,20 +51,23 @@ mod link;
 mod network;
 mod node;
 mod outcome;
+mod port;
 mod process;
+mod quiet;
 mod replay;
 mod schedule;
 mod server;
 mod service;
 mod sleep;
 mod task;
+mod tcp;
 mod timer;
 mod trace;
 mod watch;
 mod wire;
 mod world;
 
-pub use config::{Config, Retention, Strategy};
+pub use config::{Config, Panics, Retention, Strategy};
 pub use connection::Connection;
 pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};
 pub use handle::ServiceHandle;
@@ -71,21 +75,23 @@ pub use join::{JoinHandle, Killed};
 pub use latency::Latency;
 pub use link::Link;
 pub use node::{Node, Report};
-pub use outcome::{Outcome, Problem, Waiting};
+pub use outcome::{Endless, Outcome, Problem, Stuck, Waiting};
 pub use replay::{SEED_VARIABLE, seed_or};
-pub use service::{Disconnected, Service, Session, Shutdown, Waiter, Wakes};
+pub use service::{Disconnected, Hangup, Service, Session, Shutdown, Waiter, Wakes};
 pub use sleep::{Elapsed, Sleep, Timeout};
 pub use task::Wait;
+pub use tcp::Keepalive;
 pub use trace::{Difference, Digest, Event, Trace, What};
 
 use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
 use actions::Actions;
 use join::joinable;
-use server::{Port, Server};
+use port::Port;
+use server::Server;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -145,6 +151,7 @@ impl Sim {
     /// with `()` or with a `Result<(), E>`, whose error fails the run. A closure that
     /// is `async` itself cannot capture anything: [`Sim::node_with`] gives it what it
     /// needs.
+    #[track_caller]
     pub fn node<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
         F: Future<Output = R> + 'static,
@@ -156,6 +163,7 @@ impl Sim {
     /// Adds a node whose job is to wait, such as a worker that consumes for
     /// ever: it does not keep a run from being [`Outcome::Done`]. See
     /// [`Sim::daemon_with`] for one that needs something of its own.
+    #[track_caller]
     pub fn daemon<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
         F: Future<Output = R> + 'static,
@@ -180,6 +188,7 @@ impl Sim {
     /// sim.run().expect_done();
     /// assert_eq!(sim.now().to_string(), "5s");
     /// ```
+    #[track_caller]
     pub fn node_with<T, F, R>(
         &mut self,
         name: &str,
@@ -196,6 +205,7 @@ impl Sim {
 
     /// As [`Sim::daemon`], for a factory that needs something of its own; see
     /// [`Sim::node_with`].
+    #[track_caller]
     pub fn daemon_with<T, F, R>(
         &mut self,
         name: &str,
@@ -210,6 +220,7 @@ impl Sim {
         self.add_node(name, true, move |node| factory(node, with.clone()))
     }
 
+    #[track_caller]
     fn add_node<F, R>(
         &mut self,
         name: &str,
@@ -220,10 +231,10 @@ impl Sim {
         F: Future<Output = R> + 'static,
         R: Report,
     {
-        let name: Arc<str> = name.into();
+        let name = self.new_name(name);
         let mut core = self.world.lock();
         let actor = core.trace.actor(&name);
-        let id = core.processes.add(&name, actor, daemon);
+        let id = core.processes.add(&name, actor, daemon, Location::caller());
         drop(core);
         let node = Node::new(&self.world, id, name);
         let factory: Factory = Box::new(move |node| {
@@ -242,13 +253,14 @@ impl Sim {
 
     /// Adds a service. `make` makes the machine from the stream of its
     /// choices at `site`.
+    #[track_caller]
     pub fn service<S: Service>(
         &mut self,
         name: &str,
         site: Site,
         make: impl FnOnce(Stream) -> S,
     ) -> ServiceHandle<S> {
-        let name: Arc<str> = name.into();
+        let name = self.new_name(name);
         let id = u32::try_from(self.ports.len()).expect("fewer than 2^32 services");
         let mut core = self.world.lock();
         let actor = core.trace.actor(&name);
@@ -258,6 +270,18 @@ impl Sim {
         let server = Arc::new(Server::new(id, name, actor, make(stream)));
         self.ports.push(Arc::clone(&server) as Arc<dyn Port>);
         ServiceHandle::new(&self.world, &server)
+    }
+
+    /// A name that is not yet taken: traces and outcomes tell nodes and services by it.
+    #[track_caller]
+    fn new_name(&self, name: &str) -> Arc<str> {
+        let taken = self.world.lock().trace.has_actor(name);
+        assert!(
+            !taken,
+            "there is already a node or a service named {name:?} in this world: give each a name \
+             of its own, such as {name:?} with a number"
+        );
+        name.into()
     }
 
     /// Runs `future`, which need not be `Send`, beside the node's main task. If
@@ -339,9 +363,14 @@ impl Sim {
     }
 
     /// Runs until `condition` holds, which is [`Outcome::Reached`]; it is looked
-    /// at before the first and after every step.
+    /// at before the first and after every step. If nothing is left to happen before it holds,
+    /// that is [`Outcome::NotReached`].
     pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> Outcome {
-        self.run_while(self.config.max_time, Housekeeping::Always, |_| !condition())
+        let limit = self.config.max_time;
+        match self.run_while(limit, Housekeeping::Always, |_| !condition()) {
+            end @ (Outcome::Done | Outcome::Stuck(_)) => Outcome::NotReached(Box::new(end)),
+            other => other,
+        }
     }
 
     /// Does everything up to and including `at`, and then it is that time;
@@ -380,24 +409,22 @@ impl Sim {
     }
 }
 
-/// Processes are killed, so that what they own is dropped while the world is
-/// still there.
+/// The world ends: what its processes own is dropped while it is still there, and as after a
+/// kill nothing of that is part of the run; see [`Node`].
 impl Drop for Sim {
     fn drop(&mut self) {
+        quiet::world_dropped(self.config.seed, self.now());
         self.adopt_spawned();
-        self.world.lock().end_processes();
-        let jobs = std::mem::take(&mut self.jobs);
-        let drop_one = |job| catch_unwind(AssertUnwindSafe(|| drop(job))).err();
-        // Each is dropped, although one before it panics.
-        let panics: Vec<_> = jobs.into_iter().filter_map(drop_one).collect();
-        // A waker may lead back to the world, and so keep it for ever.
-        let wakes = self.world.lock().timers.clear();
-        drop(wakes);
-        if let Some(first) = panics.into_iter().next()
-            && !std::thread::panicking()
-        {
-            resume_unwind(first);
+        self.world.end();
+        for job in std::mem::take(&mut self.jobs) {
+            // Each is dropped, although one before it panics.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(job))));
         }
+        // A waker may lead back to the world, and so keep it for ever.
+        let mut core = self.world.lock();
+        let (timers, others) = (core.timers.clear(), std::mem::take(&mut core.afterwards));
+        drop(core);
+        drop((timers, others));
     }
 }
 

@@ -261,10 +261,7 @@ impl Client {
     }
 
     fn send(&self, request: Request) -> Result<Ticket, ClientError> {
-        self.inner.send_with(|session| {
-            session.check_open()?;
-            Ok((Some(request), session.expect_reply()))
-        })
+        self.inner.send_with(|session| Ok((Some(request), session.expect_reply())))
     }
 
     async fn answer(&self, waiting: Waiting<'_>, name: &str) -> Result<Reply, ClientError> {

@@ -1,4 +1,4 @@
-//! A node's clock, which may be ahead of the world's, behind it, or drift.
+//! A machine's clock, which may be ahead of the world's, behind it, or drift.
 //!
 //! It is the world's time and four numbers; it never goes backwards except by
 //! its offset, and a change of its drift leaves what it has counted as it is.
@@ -7,7 +7,7 @@ use crate::time::Instant;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// A node's clock: how it differs from the world's.
+/// The clock of a node or a server: how it differs from the world's.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     /// Nanoseconds it is ahead of the world's calendar.
@@ -41,6 +41,22 @@ impl Clock {
         let world = now - Instant::from_nanos(self.since.load(Relaxed));
         let local = nanos(world.as_nanos().saturating_mul(self.rate()) / MILLION);
         Duration::from_nanos(self.counted.load(Relaxed)).saturating_add(local)
+    }
+
+    /// What a monotonic clock of this rate shows: what a server's machine is given as the time.
+    pub(super) fn machine_time(&self, now: Instant) -> Instant {
+        if !self.skewed.load(Relaxed) {
+            return now;
+        }
+        Instant::ZERO + self.counted(now)
+    }
+
+    /// The world's time at which that clock shows `at`; now, if it already does.
+    pub(super) fn world_time(&self, now: Instant, at: Instant) -> Instant {
+        if !self.skewed.load(Relaxed) || at == Instant::MAX {
+            return at;
+        }
+        now + self.to_world(at - self.machine_time(now))
     }
 
     /// What its calendar shows, as the time since the Unix epoch.

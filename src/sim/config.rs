@@ -1,5 +1,6 @@
 //! What a world is told at its construction, as one value.
 
+use super::latency::Latency;
 use crate::choice::Tape;
 use crate::time::Instant;
 use std::time::Duration;
@@ -42,6 +43,22 @@ pub enum Retention {
     Off,
 }
 
+/// What a panic in a node's code does. Either way it ends the process and fails the run
+/// ([`Outcome::Failed`](super::Outcome)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Panics {
+    /// As in a program built with `panic = "abort"`: no destructor says anything. One that
+    /// runs while the panic unwinds, as it must in a test, can send nothing. If the
+    /// code catches the panic, which it could not in such a program, the run fails too.
+    #[default]
+    Abort,
+    /// As in a program built with `panic = "unwind"`: what the panic unwinds runs its
+    /// destructors while the process is still alive, and they may send. Code that catches
+    /// the panic goes on.
+    Unwind,
+}
+
 /// The settings of a [`Sim`](super::Sim).
 ///
 /// ```
@@ -59,11 +76,16 @@ pub struct Config {
     pub(super) tape: Option<Tape>,
     pub(super) record: bool,
     pub(super) calm: bool,
+    pub(super) latency: Latency,
+    pub(super) max_notes: usize,
+    pub(super) patience: u64,
+    pub(super) panics: Panics,
 }
 
 impl Config {
-    /// The default settings with this seed: [`Strategy::Fifo`], the last 1,000
-    /// events kept, at most 100,000,000 steps, no limit of time.
+    /// The default settings with this seed: [`Strategy::Fifo`], no latency, the last 1,000
+    /// events and 100,000 notes kept, at most 100,000,000 steps, 10,000,000 of them without
+    /// time passing, no limit of time.
     #[must_use]
     pub fn new(seed: u64) -> Config {
         Config {
@@ -75,7 +97,44 @@ impl Config {
             tape: None,
             record: false,
             calm: false,
+            latency: Latency::Constant(Duration::ZERO),
+            max_notes: 100_000,
+            patience: 10_000_000,
+            panics: Panics::Abort,
         }
+    }
+
+    /// How long messages take on every link, until
+    /// [`Link::set_latency`](super::Link::set_latency) says otherwise for one. Where
+    /// messages take no time, nothing can happen between two of them that follow each other
+    /// at once, such as the death of their sender.
+    #[must_use]
+    pub fn latency(mut self, latency: Latency) -> Config {
+        self.latency = latency;
+        self
+    }
+
+    /// How many notes are kept; see [`Trace::notes`](super::Trace::notes).
+    #[must_use]
+    pub fn max_notes(mut self, notes: usize) -> Config {
+        self.max_notes = notes;
+        self
+    }
+
+    /// How many steps may be taken without time passing, or with none but daemons alive, before
+    /// a run ends as [`Outcome::Endless`](super::Outcome). A tenth of them may be polls of tasks
+    /// alone: a task that only yields is soon caught.
+    #[must_use]
+    pub fn patience(mut self, steps: u64) -> Config {
+        self.patience = steps;
+        self
+    }
+
+    /// What a panic in a node's code does.
+    #[must_use]
+    pub fn panics(mut self, panics: Panics) -> Config {
+        self.panics = panics;
+        self
     }
 
     /// Which ready task runs next.

@@ -6,7 +6,8 @@
 
 use super::handle::ServiceHandle;
 use super::node::Node;
-use super::server::{Phase, Server};
+use super::conn::{Conn, Phase};
+use super::server::{Cell, Server};
 use super::service::{Disconnected, Service, Waiter};
 use super::task::Wait;
 use super::wire::Up;
@@ -21,7 +22,8 @@ use std::task::{Context, Poll};
 pub struct Connection<S: Service> {
     world: Arc<World>,
     server: Arc<Server<S>>,
-    id: u32,
+    /// `None` if it was begun by a process that does not run.
+    id: Option<u32>,
 }
 
 impl<S: Service> Connection<S> {
@@ -54,8 +56,8 @@ impl<S: Service> Connection<S> {
     fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<(), Disconnected>> {
         let mut cell = self.server.lock();
         // It may be gone although its handle is here: its node was killed.
-        let Some(conn) = cell.connections.get_mut(&self.id) else {
-            return Poll::Ready(Err(Disconnected::Closed));
+        let Some(conn) = self.find(&mut cell) else {
+            return Poll::Ready(Err(Disconnected::ClosedHere));
         };
         match conn.phase {
             Phase::Open => Poll::Ready(Ok(())),
@@ -71,9 +73,15 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    /// Looks at the session, may change it, and sends what it says to send.
-    /// Here as in the other methods, what looks must not use a handle of the
-    /// same service: that is locked meanwhile.
+    fn find<'a>(&self, cell: &'a mut Cell<S>) -> Option<&'a mut Conn<S>> {
+        // Nothing closes the sockets of a world that has ended; they are dead all the same.
+        let id = self.id.filter(|_| !self.world.is_over())?;
+        cell.connections.get_mut(&id)
+    }
+
+    /// Looks at the session, may change it, and sends what it says to send. Here as in the
+    /// other methods, the closure must not use a handle of the same service: the service is
+    /// locked while it runs.
     ///
     /// # Errors
     ///
@@ -84,11 +92,15 @@ impl<S: Service> Connection<S> {
         make: impl FnOnce(&mut S::Session) -> Result<(Option<S::Input>, R), E>,
     ) -> Result<R, E> {
         let mut cell = self.server.lock();
-        let Some(conn) = cell.connections.get_mut(&self.id).filter(|c| !c.abandoned) else {
-            return Err(Disconnected::Closed.into());
+        let Some(conn) = self.find(&mut cell).filter(|c| !c.abandoned) else {
+            return Err(Disconnected::ClosedHere.into());
         };
         if let Phase::Ended(why) = conn.phase {
             return Err(why.into());
+        }
+        // While a panic unwinds that will end the process, its destructors may say nothing.
+        if std::thread::panicking() && self.world.lock().withholds() {
+            return Err(Disconnected::ClosedHere.into());
         }
         let (input, result) = make(&mut conn.session)?;
         if let Some(input) = input {
@@ -110,8 +122,8 @@ impl<S: Service> Connection<S> {
         look: impl FnOnce(&mut S::Session) -> Result<T, &mut Waiter>,
     ) -> Poll<Result<T, Disconnected>> {
         let mut cell = self.server.lock();
-        let Some(conn) = cell.connections.get_mut(&self.id).filter(|c| !c.abandoned) else {
-            return Poll::Ready(Err(Disconnected::Closed));
+        let Some(conn) = self.find(&mut cell).filter(|c| !c.abandoned) else {
+            return Poll::Ready(Err(Disconnected::ClosedHere));
         };
         match (look(&mut conn.session), conn.phase) {
             (Ok(value), _) => Poll::Ready(Ok(value)),
@@ -128,14 +140,15 @@ impl<S: Service> Connection<S> {
     /// Looks at the session; `None` once this end is closed.
     pub fn session<R>(&self, look: impl FnOnce(&mut S::Session) -> R) -> Option<R> {
         let mut cell = self.server.lock();
-        let conn = cell.connections.get_mut(&self.id).filter(|c| !c.abandoned)?;
+        let conn = self.find(&mut cell).filter(|c| !c.abandoned)?;
         Some(look(&mut conn.session))
     }
 
     /// Closes the socket: the server hears of it after what was sent.
     pub fn close(&self) {
+        let Some(id) = self.id else { return };
         let mut cell = self.server.lock();
-        self.server.abandon(&self.world, &mut cell, self.id);
+        self.server.abandon(&self.world, &mut cell, id);
         self.server.wake(&self.world, cell);
     }
 

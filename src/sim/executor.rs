@@ -8,7 +8,7 @@
 
 use super::id::{NodeId, TaskId};
 use super::outcome::panic_message;
-use super::server::Port;
+use super::port::Port;
 use super::task::SendFuture;
 use super::trace::{Actor, Record};
 use super::world::{Housekeeping, Request, Turn, World};
@@ -17,6 +17,14 @@ use crate::time::Instant;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Exited,
+    Killed,
+    LostPower,
+}
 
 impl Sim {
     /// The run loop: steps up to `limit` while `go_on` says so.
@@ -61,8 +69,12 @@ impl Sim {
                 Turn::Request(request) => self.serve(request),
                 Turn::Problem(problem) => return Outcome::Failed(problem),
                 Turn::StepBudget => return self.step_budget(),
+                Turn::Endless(why) => {
+                    let task = self.world.lock().last_polled();
+                    return Outcome::Endless { why, at: self.now(), task };
+                }
                 Turn::Idle(Some(next)) => return Outcome::TimeBudget { next },
-                Turn::Idle(None) => return self.world.lock().at_rest(),
+                Turn::Idle(None) => return self.at_rest(),
             }
         }
     }
@@ -77,10 +89,13 @@ impl Sim {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => self.finish(id),
             Err(panic) => {
-                let node = self.world.lock().node_of(id);
+                let mut core = self.world.lock();
+                core.forget_withheld();
+                let node = core.node_of(id);
+                drop(core);
                 self.blame_node(node, &*panic);
                 if let Some(node) = node {
-                    self.end_process(node, Record::Killed);
+                    self.end_process(node, End::Killed);
                 }
             }
         }
@@ -118,7 +133,7 @@ impl Sim {
         drop(core);
         self.discard(node, id);
         if let Some(node) = exits {
-            self.end_process(node, Record::Exited);
+            self.end_process(node, End::Exited);
         }
     }
 
@@ -139,14 +154,28 @@ impl Sim {
 
     fn serve(&mut self, request: Request) {
         match request {
-            Request::Kill(node) => self.end_process(node, Record::Killed),
+            Request::Kill(node) => self.end_process(node, End::Killed),
             Request::Restart(node) => {
-                self.end_process(node, Record::Killed);
+                self.end_process(node, End::Killed);
                 self.start(node);
             }
-            Request::Heal(link) => {
+            Request::LosePower(node) => self.lose_power(node),
+            Request::Act(action) => {
+                if let Some(action) = self.actions.take(action) {
+                    self.act(action);
+                }
+            }
+            Request::Cut(link) => {
                 let service = self.world.lock().links[link].service;
-                self.at_port(service, |port, world| port.healed(world, link));
+                self.at_port(service, |port, world| port.cut(world, link));
+            }
+            Request::Heal { link, heal } => {
+                let service = self.world.lock().links[link].service;
+                self.at_port(service, |port, world| port.healed(world, link, heal));
+            }
+            Request::Forget { link, before } => {
+                let service = self.world.lock().links[link].service;
+                self.at_port(service, |port, world| port.forgotten(world, link, before));
             }
             Request::Sever { link, before } => {
                 let service = self.world.lock().links[link].service;
@@ -158,12 +187,15 @@ impl Sim {
     pub(super) fn start(&mut self, id: NodeId) {
         let mut core = self.world.lock();
         let (task, waker) = core.add_task(&self.world, id);
-        let node = &mut core.processes[id];
-        node.main = Some(task);
-        let actor = node.actor;
+        let reboots = core.processes[id].off;
+        core.begin_life(id, task);
+        let actor = core.processes[id].actor;
         core.trace.record(self.world.now(), actor, Record::Started);
         core.make_ready(task);
         drop(core);
+        if reboots {
+            self.tell_ports(|port, world| port.node_rebooted(world, id));
+        }
         // The process is alive by now: its factory may spawn.
         let program = &mut self.programs[id.0 as usize];
         let node = program.node.clone();
@@ -171,31 +203,66 @@ impl Sim {
             Ok(future) => self.put(task, Job { waker, future }),
             Err(panic) => {
                 self.blame_node(Some(id), &*panic);
-                self.end_process(id, Record::Killed);
+                self.world.lock().forget_withheld();
+                self.end_process(id, End::Killed);
             }
         }
     }
 
-    /// Drops a process's tasks and closes its sockets, if it is alive.
-    fn end_process(&mut self, id: NodeId, how: Record<'_>) {
+    /// Ends a process, if it is alive; see `node.rs` for what each way of it means.
+    fn end_process(&mut self, id: NodeId, how: End) {
         self.adopt_spawned();
         let mut core = self.world.lock();
-        let node = &mut core.processes[id];
-        if node.main.take().is_none() {
+        if !core.end_life(id) {
             return;
         }
-        node.paused = false;
-        node.parked.clear();
-        let actor = node.actor;
-        core.trace.record(self.world.now(), actor, how);
-        let theirs: Vec<TaskId> =
+        let actor = core.processes[id].actor;
+        let tasks: Vec<TaskId> =
             core.tasks.iter().filter(|(_, task)| task.node == id).map(|(id, _)| id).collect();
-        theirs.iter().for_each(|task| core.end_task(*task));
-        drop(core);
-        theirs.into_iter().for_each(|task| self.discard(Some(id), task));
-        for service in 0..self.ports.len() as u32 {
-            self.at_port(service, |port, world| port.node_died(world, id));
+        tasks.iter().for_each(|task| core.end_task(*task));
+        let now = self.world.now();
+        match how {
+            End::Exited => {
+                drop(core);
+                tasks.into_iter().for_each(|task| self.discard(Some(id), task));
+                self.world.lock().trace.record(now, actor, Record::Exited);
+                self.tell_ports(|port, world| port.node_died(world, id));
+            }
+            End::Killed => {
+                core.trace.record(now, actor, Record::Killed);
+                drop(core);
+                self.tell_ports(|port, world| port.node_died(world, id));
+                self.discard_silently(&tasks);
+            }
+            End::LostPower => {
+                core.trace.record(now, actor, Record::PowerLost);
+                core.processes[id].off = true;
+                drop(core);
+                self.tell_ports(|port, world| port.node_vanished(world, id));
+                self.discard_silently(&tasks);
+            }
         }
+    }
+
+    fn tell_ports(&self, mut call: impl FnMut(&dyn Port, &World)) {
+        for service in 0..self.ports.len() as u32 {
+            self.at_port(service, &mut call);
+        }
+    }
+
+    /// Drops the futures of a process that is no more. Nothing of it would run, so nothing that
+    /// this does is part of the run, panics among it.
+    fn discard_silently(&mut self, tasks: &[TaskId]) {
+        self.world.lock().set_silent(true);
+        for task in tasks {
+            let job = self.jobs.get_mut(task.slot as usize).and_then(Option::take);
+            drop(catch_unwind(AssertUnwindSafe(|| drop(job))));
+        }
+        let mut core = self.world.lock();
+        core.set_silent(false);
+        let afterwards = std::mem::take(&mut core.afterwards);
+        drop(core);
+        afterwards.into_iter().for_each(Waker::wake);
     }
 
     /// Takes over the futures that handles have spawned.
@@ -216,6 +283,35 @@ impl Sim {
             self.jobs.resize_with(slot + 1, || None);
         }
         self.jobs[slot] = Some(job);
+    }
+
+    /// A machine whose process has ended before may still hold sockets that are being closed.
+    fn lose_power(&mut self, id: NodeId) {
+        if self.world.lock().processes[id].main.is_some() {
+            return self.end_process(id, End::LostPower);
+        }
+        let mut core = self.world.lock();
+        if std::mem::replace(&mut core.processes[id].off, true) {
+            return;
+        }
+        let actor = core.processes[id].actor;
+        core.trace.record(self.world.now(), actor, Record::PowerLost);
+        drop(core);
+        self.tell_ports(|port, world| port.node_vanished(world, id));
+    }
+
+    /// Nothing can happen any more: what is known of why is told to those who wait.
+    fn at_rest(&self) -> Outcome {
+        let mut outcome = self.world.at_rest();
+        if let Outcome::Stuck(stuck) = &mut outcome {
+            for port in &self.ports {
+                for (node, why) in port.hindrances(&self.world) {
+                    let theirs = stuck.waiting.iter_mut().filter(|waiting| waiting.node == node);
+                    theirs.for_each(|waiting| waiting.because.push(why.clone()));
+                }
+            }
+        }
+        outcome
     }
 
     fn step_budget(&self) -> Outcome {

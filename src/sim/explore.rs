@@ -8,9 +8,12 @@ use super::Sim;
 use super::config::{Config, Retention, Strategy};
 use super::node::Report;
 use super::outcome::panic_message;
+use super::latency::Latency;
+use super::quiet::{self, Quiet};
 use super::replay;
 use super::trace::{Difference, Digest};
 
+use crate::time::Instant;
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,6 +64,22 @@ pub struct Failure {
     pub seed: u64,
     /// What the scenario's error or panic said.
     pub message: String,
+    /// Where it panicked, if it did: `tests/outbox.rs:12:5`.
+    pub place: Option<String>,
+    /// The time of its world when the scenario panicked, if it did.
+    pub at: Option<Instant>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        let place = self.place.iter().map(|place| format!("panicked at {place}"));
+        let at = self.at.iter().map(|at| format!("the world's time was {at}"));
+        match &*place.chain(at).collect::<Vec<_>>() {
+            [] => Ok(()),
+            more => write!(f, "\n  {}", more.join("; ")),
+        }
+    }
 }
 
 /// What came of a sweep over seeds.
@@ -108,7 +127,7 @@ impl fmt::Display for Sweep {
                 if !self.settings.is_empty() {
                     write!(f, " ({})", self.settings)?;
                 }
-                write!(f, ": {}", failure.message)?;
+                write!(f, ": {failure}")?;
                 self.replay.iter().try_for_each(|line| write!(f, "\n  replay with: {line}"))
             }
         }
@@ -141,14 +160,25 @@ pub struct Seeds {
 }
 
 impl Seeds {
-    /// A sweep over these seeds: the default [`Config`] for each, on every
-    /// core, until the first failure.
+    /// A sweep over these seeds, on every core, until the first failure: each world with the
+    /// default [`Config`], but links that take 0.1 to 2 ms, drawn for each message. So
+    /// something can happen between any two messages, such as the death of their
+    /// sender; without latency a sweep would never find what only shows then.
     pub fn new(range: Range<u64>) -> Seeds {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Seeds { range, config: Config::new(0), all: false, threads }
+        let latency =
+            Latency::Uniform { min: Duration::from_micros(100), max: Duration::from_millis(2) };
+        let config = Config::new(0).latency(latency);
+        Seeds { range, config, all: false, threads }
     }
 
-    /// The settings of each world; the seed in them is replaced.
+    /// The latency of each world's links: as [`Config::latency`].
+    pub fn latency(mut self, latency: Latency) -> Seeds {
+        self.config = self.config.latency(latency);
+        self
+    }
+
+    /// The settings of each world, latency among them; the seed in them is replaced.
     pub fn config(mut self, config: Config) -> Seeds {
         self.config = config;
         self
@@ -197,6 +227,7 @@ impl Seeds {
         let began = std::time::Instant::now();
         let current = std::thread::current();
         let name = current.name().unwrap_or("main");
+        let quiet = Quiet::begin();
         std::thread::scope(|scope| {
             for _ in 0..self.threads {
                 // The name is what a panic's message and the replay line tell.
@@ -206,6 +237,7 @@ impl Seeds {
                     .expect("the system can start a thread");
             }
         });
+        drop(quiet);
         let mut failures = found.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
         failures.sort_by_key(|failure| failure.seed);
         if !self.all {
@@ -226,6 +258,7 @@ impl Seeds {
     /// order, so once one has failed only smaller ones are still running, and
     /// the smallest failure is that of the whole range.
     fn run_some<R: Report>(&self, found: &Found, scenario: &(impl Fn(&mut Sim) -> R + Sync)) {
+        quiet::listen();
         loop {
             let index = found.next.fetch_add(1, SeqCst);
             if index >= found.end.load(SeqCst) {
@@ -240,12 +273,19 @@ impl Seeds {
                 scenario(&mut sim).failure()
             }));
             found.ran.fetch_add(1, SeqCst);
-            if let Some(message) = ended.unwrap_or_else(|panic| Some(panic_message(&*panic))) {
+            // What a world has told itself has been caught long since.
+            let seen = quiet::take();
+            let (failed, seen) = match ended {
+                Ok(failed) => (failed, quiet::Seen::default()),
+                Err(panic) => (Some(panic_message(&*panic)), seen),
+            };
+            if let Some(message) = failed {
                 if !self.all {
                     found.end.fetch_min(index, SeqCst);
                 }
                 let mut failures = found.failures.lock().unwrap_or_else(PoisonError::into_inner);
-                failures.push(Failure { seed, message: without_replay(&message) });
+                let (place, at) = (seen.place, seen.at);
+                failures.push(Failure { seed, message: without_replay(&message), place, at });
             }
         }
     }

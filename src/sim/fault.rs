@@ -1,4 +1,4 @@
-//! Actions of the test on the world: at a moment, or once something is so.
+//! Actions of the test on the world: at a moment, at a message, or once something is so.
 //!
 //! An action is a closure over handles ([`Node`](super::Node),
 //! [`Link`](super::Link), [`ServiceHandle`](super::ServiceHandle)): it kills,
@@ -8,6 +8,7 @@
 
 use super::Sim;
 use super::event::Target;
+use super::link::Link;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -38,6 +39,49 @@ impl Sim {
     /// Does `action` in `delay` from now.
     pub fn after(&mut self, delay: Duration, action: impl FnOnce() + 'static) {
         self.at(self.now() + delay, action);
+    }
+
+    /// Does `action` when the `n`-th message from now on has been sent on `link`, in either
+    /// direction, before anything else happens: the message is on its way, and its sender
+    /// has gone no further than to where it next waits. A connection attempt counts as a
+    /// message, and so does what answers it. 0 is taken as 1. So a test that draws `n`
+    /// reaches every place between two messages:
+    ///
+    /// ```
+    /// use stunt_double::Site;
+    /// use stunt_double::redis::{self, Client, ClientError, ServerOptions};
+    /// use stunt_double::sim::{Sim, seeds};
+    ///
+    /// const KILL: Site = Site::new("test.kill");
+    ///
+    /// let sweep = seeds(0..100, |sim: &mut Sim| {
+    ///     let redis = redis::start(sim, ServerOptions::default());
+    ///     let node = sim.node_with("limiter", redis.clone(), async |node, redis| {
+    ///         let client = Client::connect(&node, &redis).await?;
+    ///         client.call(["INCR", "visits"]).await?;
+    ///         client.call(["EXPIRE", "visits", "60"]).await?;
+    ///         Ok::<(), ClientError>(())
+    ///     });
+    ///     let link = node.link(&redis);
+    ///     let n = sim.choose(KILL, 0, 8);
+    ///     sim.at_message(&link, n, move || node.kill());
+    ///     sim.run().expect_done();
+    ///     let ttl = redis.command(["TTL", "visits"]).as_integer();
+    ///     assert_ne!(ttl, Some(-1), "a counter that never expires");
+    /// });
+    /// let failure = &sweep.failures[0];
+    /// assert!(failure.message.contains("a counter that never expires"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the link is of another world.
+    pub fn at_message(&mut self, link: &Link, n: u64, action: impl FnOnce() + 'static) {
+        self.world.expect_same(link.world());
+        let action = self.actions.schedule(Box::new(action));
+        let state = &mut self.world.lock().links[link.id()];
+        let at = state.sent.saturating_add(n.max(1));
+        state.triggers.push((at, action));
     }
 
     /// Does `action` once `condition` holds. It is looked at after every step

@@ -55,12 +55,12 @@ impl<S: Service> ServiceHandle<S> {
     /// Stops the server and closes every connection; nothing if it is not
     /// running. New connections are refused until [`ServiceHandle::start`].
     pub fn stop(&self, how: Shutdown) {
-        self.server.set_running(&self.world, Some(how));
+        self.server.set_running(&self.world, Some(how), false);
     }
 
     /// Starts the server with what it still has; nothing if it is running.
     pub fn start(&self) {
-        self.server.set_running(&self.world, None);
+        self.server.set_running(&self.world, None, false);
     }
 
     /// Stops the server in good order and starts it again.
@@ -81,14 +81,49 @@ impl<S: Service> ServiceHandle<S> {
         self.start();
     }
 
+    /// Cuts the server machine's power without a word: nothing closes its sockets, and its
+    /// clients hear nothing, whatever they wait for. What they send stays unacknowledged, and
+    /// they give up after 15 minutes, or sooner by heartbeats. [`ServiceHandle::start`] starts the
+    /// machine again, which then resets whatever comes for a connection it does not know.
+    /// Nothing if the server is not running. [`ServiceHandle::lose_power`] is the shorter
+    /// story: it is up again before anybody could notice, and its clients are reset at once.
+    pub fn vanish(&self) {
+        self.server.set_running(&self.world, Some(Shutdown::PowerLoss), true);
+    }
+
+    /// Sets the calendar clock of the server's machine: from now on it is this many nanoseconds
+    /// ahead of the world's, or behind it where that is negative. A jump makes
+    /// leases run out early or late: Redis expires keys by this clock. Monotonic clocks, and
+    /// so heartbeats and message timers, do not jump.
+    pub fn set_clock_offset(&self, nanos: i64) {
+        let now = self.world.now();
+        let ahead = Record::ClockSet { ahead: nanos };
+        self.server.set_clock(&self.world, ahead, |clock, machine| {
+            machine.clock_set(clock.machine_time(now), nanos);
+        });
+    }
+
+    /// Sets how fast the clocks of the server's machine run from now on, in parts per million
+    /// more than the world's: at 1,000,000 a lease of two seconds lasts one. Taken as at least
+    /// -999,999, which is a clock that nearly stands.
+    pub fn set_clock_drift(&self, ppm: i64) {
+        let now = self.world.now();
+        let drifts = Record::Drifts { ppm };
+        self.server.set_clock(&self.world, drifts, |clock, _| clock.set_drift(now, ppm));
+    }
+
     /// Takes everything from the server, its disk included. A running server
     /// is killed first and started again after.
     pub fn wipe(&self) {
+        if self.world.lock().silent {
+            return;
+        }
         let running = self.is_running();
         self.stop(Shutdown::Kill);
         let now = self.world.now();
         let mut cell = self.server.lock();
-        cell.machine.wipe(now);
+        let at = cell.clock.machine_time(now);
+        cell.machine.wipe(at);
         self.world.lock().trace.record(now, self.server.actor, Record::Wiped);
         drop(cell);
         if running {
@@ -96,18 +131,30 @@ impl<S: Service> ServiceHandle<S> {
         }
     }
 
-    /// Looks into the machine. `look` must not use a handle of the same
-    /// service: that is locked meanwhile.
+    /// Looks into the machine.
+    ///
+    /// # Panics
+    ///
+    /// If `look` uses a handle of the same service, which is locked while it runs.
     pub fn inspect<R>(&self, look: impl FnOnce(&S) -> R) -> R {
-        look(&self.server.lock().machine)
+        let cell = self.server.lock();
+        let _held = self.server.hold();
+        look(&cell.machine)
     }
 
     /// Calls the machine directly, as an administrator at the server itself
-    /// would; what it says to its clients is then sent to them. `call` must not
-    /// use a handle of the same service: that is locked meanwhile.
+    /// would; what it says to its clients is then sent to them. This is the test's hand, not a
+    /// node's: it works whoever calls it, also from a destructor of a killed process.
+    ///
+    /// # Panics
+    ///
+    /// If `call` uses a handle of the same service, which is locked while it runs.
     pub fn with<R>(&self, call: impl FnOnce(&mut S, Instant) -> R) -> R {
         let mut cell = self.server.lock();
-        let result = call(&mut cell.machine, self.world.now());
+        let held = self.server.hold();
+        let now = cell.clock.machine_time(self.world.now());
+        let result = call(&mut cell.machine, now);
+        drop(held);
         self.server.settle(&self.world, &mut cell);
         result
     }

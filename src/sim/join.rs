@@ -34,17 +34,21 @@ pub struct JoinHandle<T> {
 }
 
 /// The task's end of a [`JoinHandle`]: says `Killed` if dropped unused.
-struct Finish<T>(Arc<Mutex<Joint<T>>>);
+struct Finish<T> {
+    joint: Arc<Mutex<Joint<T>>>,
+    world: Arc<World>,
+}
 
 impl<T> Finish<T> {
     fn set(&self, result: Result<T, Killed>) {
-        let mut joint = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut joint = self.joint.lock().unwrap_or_else(PoisonError::into_inner);
         if let Joint::Running(waker) = &mut *joint {
             let waker = waker.take();
             *joint = Joint::Ended(result);
             drop(joint);
+            // The world itself tells that a killed task has ended: that is no destructor's word.
             if let Some(waker) = waker {
-                waker.wake();
+                self.world.wake_afterwards(waker);
             }
         }
     }
@@ -62,7 +66,7 @@ pub(super) fn joinable<F: Future>(
     future: F,
 ) -> (impl Future<Output = ()> + use<F>, JoinHandle<F::Output>) {
     let joint = Arc::new(Mutex::new(Joint::Running(None)));
-    let finish = Finish(Arc::clone(&joint));
+    let finish = Finish { joint: Arc::clone(&joint), world: Arc::clone(world) };
     let run = async move {
         let value = future.await;
         finish.set(Ok(value));

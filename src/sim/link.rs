@@ -1,16 +1,17 @@
 //! Links: what lies between a node and a service.
 //!
-//! A link delays what crosses it by its latency, never reorders the items of
-//! one connection (neither TCP nor AMQP nor RESP does), may be *partitioned*
-//! (what is sent waits until it heals, as TCP retransmits) and *severed* (its
-//! connections are reset, and what was in flight is lost).
+//! A link delays what crosses it by its latency and never reorders the items of
+//! one connection (neither TCP nor AMQP nor RESP does). It may be *partitioned* (what is sent
+//! waits until it heals) or a *black hole* (what is sent is retransmitted, and in the end given
+//! up); its connections may be *severed* (reset, and what was in flight is lost) or *forgotten*
+//! (cut for good, and neither end is told).
 
 use super::id::{LinkId, NodeId};
 use super::latency::Latency;
+use super::tcp::Path;
 use super::trace::Record;
-use super::world::{Request, World};
+use super::world::{Core, Request, World};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 /// The link between a node and a service; see
 /// [`Node::link`](super::Node::link).
@@ -38,45 +39,101 @@ impl Link {
     }
 
     /// Stops everything on the link: what is in flight or sent waits, and neither
-    /// end hears that the other has closed a connection, until [`Link::heal`]. An end
-    /// that watches the other, as RabbitMQ's do with heartbeats, may give it up.
+    /// end hears that the other has closed a connection, until [`Link::heal`], when it arrives
+    /// at once. An end
+    /// that watches the other, as RabbitMQ's do with heartbeats, may give it up; so do the
+    /// operating systems, as for [`Link::blackhole`].
     pub fn partition(&self) {
-        self.set_partitioned(true, Record::Partitioned { service: &self.service });
+        self.cut(Path::partition, Record::Partitioned { service: &self.service });
     }
 
-    /// Ends a partition: what waited arrives now, in order.
+    /// Drops every packet from now on, as a firewall or a dead route does: nothing crosses, in
+    /// either direction, and no close is delivered. What is sent is retransmitted, at growing
+    /// intervals: after [`Link::heal`] it arrives at the next attempt, unless its sender had
+    /// given up by then. A sender gives up after 924.6 s (127 s for a connection attempt,
+    /// 102.2 s for a socket whose process has closed it or died), as Linux does by default; an
+    /// end that sends nothing is told nothing, unless it uses keepalive, as Redis does, or
+    /// heartbeats, as RabbitMQ does if the client agrees. An end that gave up resets the
+    /// other when that gets through to it again.
+    pub fn blackhole(&self) {
+        self.cut(Path::blackhole, Record::Blackholed { service: &self.service });
+    }
+
+    /// Lets everything cross again.
     pub fn heal(&self) {
-        self.set_partitioned(false, Record::Healed { service: &self.service });
-        self.world.lock().requests.push_back(Request::Heal(self.id));
+        let mut core = self.world.lock();
+        if core.silent {
+            return;
+        }
+        if let Some(heal) = core.links[self.id].path.heal() {
+            self.trace(&mut core, Record::Healed { service: &self.service });
+            core.requests.push_back(Request::Heal { link: self.id, heal });
+        }
+    }
+
+    /// Makes what lies between forget the link's present connections, as a NAT or a firewall
+    /// does with idle ones or when it restarts: nothing crosses on them ever again, and
+    /// neither end is told. Each end notices as it would a [black hole](Link::blackhole). New
+    /// connections can be made at once.
+    pub fn forget(&self) {
+        let mut core = self.world.lock();
+        if core.silent {
+            return;
+        }
+        self.trace(&mut core, Record::Forgotten { service: &self.service });
+        let before = core.links[self.id].next_era();
+        core.requests.push_back(Request::Forget { link: self.id, before });
     }
 
     /// Whether the link is partitioned.
     #[must_use]
     pub fn is_partitioned(&self) -> bool {
-        self.world.lock().links[self.id].partitioned.load(Relaxed)
+        self.world.lock().links[self.id].path.is_partitioned()
+    }
+
+    /// Whether the link drops every packet.
+    #[must_use]
+    pub fn is_blackholed(&self) -> bool {
+        self.world.lock().links[self.id].path.is_blackholed()
+    }
+
+    /// How many messages were sent on the link so far, in either direction: connection attempts
+    /// and what answers and ends them among them. See [`Sim::at_message`](super::Sim::at_message).
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.world.lock().links[self.id].sent
     }
 
     /// Resets every connection on the link: both ends see it closed before
     /// anything else happens, and what was in flight is lost. New connections
     /// can be made at once.
     pub fn sever(&self) {
-        self.trace(Record::Severed { service: &self.service });
         let mut core = self.world.lock();
-        let state = &mut core.links[self.id];
-        state.era += 1;
-        let before = state.era;
+        if core.silent {
+            return;
+        }
+        self.trace(&mut core, Record::Severed { service: &self.service });
+        let before = core.links[self.id].next_era();
         core.requests.push_back(Request::Sever { link: self.id, before });
     }
 
-    fn set_partitioned(&self, on: bool, record: Record<'_>) {
-        let was = self.world.lock().links[self.id].partitioned.swap(on, Relaxed);
-        if was != on {
-            self.trace(record);
+    pub(super) fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    pub(super) fn id(&self) -> LinkId {
+        self.id
+    }
+
+    fn cut(&self, how: fn(&Path) -> bool, record: Record<'_>) {
+        let mut core = self.world.lock();
+        if !core.silent && how(&core.links[self.id].path) {
+            self.trace(&mut core, record);
+            core.requests.push_back(Request::Cut(self.id));
         }
     }
 
-    fn trace(&self, record: Record<'_>) {
-        let mut core = self.world.lock();
+    fn trace(&self, core: &mut Core, record: Record<'_>) {
         let actor = core.processes[core.links[self.id].node].actor;
         core.trace.record(self.world.now(), actor, record);
     }

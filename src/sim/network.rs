@@ -5,12 +5,11 @@
 
 use super::id::{LinkId, NodeId};
 use super::latency::Latency;
+use super::tcp::Path;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 /// What the world knows of a link.
 #[derive(Debug)]
@@ -18,13 +17,25 @@ pub(super) struct LinkState {
     pub(super) latency: Latency,
     pub(super) node: NodeId,
     pub(super) service: u32,
-    pub(super) partitioned: Arc<AtomicBool>,
-    /// How often it was severed: a connection belongs to the time before or
-    /// after each.
+    pub(super) path: Arc<Path>,
+    /// How often its connections were severed or forgotten: a connection belongs to the time
+    /// before or after each.
     pub(super) era: u32,
+    /// How many connections were begun on it.
+    pub(super) begun: u32,
+    /// How many messages were sent on it, in either direction.
+    pub(super) sent: u64,
+    /// What is to be done at which of them: the action's slot.
+    pub(super) triggers: Vec<(u64, u32)>,
 }
 
 impl LinkState {
+    /// Begins a new era; its number.
+    pub(super) fn next_era(&mut self) -> u32 {
+        self.era += 1;
+        self.era
+    }
+
     /// What choices call the link: by what it connects, so that the choices of
     /// one do not depend on which others are used.
     pub(super) fn entity(&self) -> u64 {
@@ -33,19 +44,31 @@ impl LinkState {
 }
 
 /// Every link that was used or asked for.
-#[derive(Debug, Default)]
-pub(super) struct Links(IndexMap<(NodeId, u32), LinkState, FxBuildHasher>);
+#[derive(Debug)]
+pub(super) struct Links {
+    links: IndexMap<(NodeId, u32), LinkState, FxBuildHasher>,
+    /// What a link's latency is until it is set.
+    latency: Latency,
+}
 
 impl Links {
+    pub(super) fn new(latency: Latency) -> Links {
+        Links { links: IndexMap::default(), latency }
+    }
+
     pub(super) fn between(&mut self, node: NodeId, service: u32) -> LinkId {
-        let entry = self.0.entry((node, service));
+        let latency = self.latency;
+        let entry = self.links.entry((node, service));
         let id = LinkId(u32::try_from(entry.index()).expect("fewer than 2^32 links"));
         entry.or_insert_with(|| LinkState {
-            latency: Latency::Constant(Duration::ZERO),
+            latency,
             node,
             service,
-            partitioned: Arc::default(),
+            path: Arc::default(),
             era: 0,
+            begun: 0,
+            sent: 0,
+            triggers: Vec::new(),
         });
         id
     }
@@ -55,12 +78,12 @@ impl Index<LinkId> for Links {
     type Output = LinkState;
 
     fn index(&self, id: LinkId) -> &LinkState {
-        &self.0[id.0 as usize]
+        &self.links[id.0 as usize]
     }
 }
 
 impl IndexMut<LinkId> for Links {
     fn index_mut(&mut self, id: LinkId) -> &mut LinkState {
-        &mut self.0[id.0 as usize]
+        &mut self.links[id.0 as usize]
     }
 }

@@ -1,10 +1,18 @@
 //! Nodes: named processes.
 //!
 //! A node is made by a factory, so that it can be restarted. It owns its
-//! tasks, its connections and a clock. When the future its factory made ends,
-//! the process exits; when it is killed, it dies: either way its other tasks
-//! are dropped and its sockets closed, as an operating system does, and what
-//! it had sent before still arrives.
+//! tasks, its connections and a clock. Its process ends in one of three ways, and what it had
+//! sent before still arrives in each:
+//!
+//! - It *exits* when the future its factory made ends. Its other tasks are dropped first, as a
+//!   runtime does that shuts down, and their destructors may still speak; then the operating
+//!   system closes its sockets.
+//! - It is *killed* (`SIGKILL`, or a panic). The operating system closes its sockets, and
+//!   nothing of it runs any more. Here its tasks must be dropped all the same, but what their
+//!   destructors do is no part of the run: they find every connection closed, their notes,
+//!   choices and wake-ups do not happen, and a panic of theirs is not told.
+//! - Its machine *loses power*: as if killed, but nothing closes its sockets either, and no
+//!   server hears of it.
 
 use super::clock::Clock;
 use super::handle::ServiceHandle;
@@ -148,7 +156,7 @@ impl Node {
     {
         let (run, handle) = joinable(&self.0.world, future);
         let mut core = self.0.world.lock();
-        if core.processes[self.0.id].main.is_none() {
+        if core.processes[self.0.id].main.is_none() || core.withholds() {
             // The future runs code of its own when dropped: no lock is held.
             drop(core);
             drop(run);
@@ -162,7 +170,7 @@ impl Node {
 
     /// Writes a line into the trace: what a transcript is made of.
     pub fn note(&self, text: impl fmt::Display) {
-        if !self.0.world.lock().trace.is_on() {
+        if self.0.world.lock().withholds() {
             return;
         }
         // With no lock held: what is displayed may look at the world.
@@ -180,15 +188,106 @@ impl Node {
         core.choose(self.now(), actor, site, u64::from(self.0.id.0), n)
     }
 
-    /// Kills the process before anything else happens: its tasks are dropped
-    /// where they stand, its sockets close. Nothing if it is not alive.
+    /// Kills the process (`SIGKILL`) before anything else happens: its sockets close, its tasks
+    /// go no further, and no destructor says anything. Nothing if it is not alive.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stunt_double::sim::{Node, Sim};
+    ///
+    /// struct Guard(Node);
+    ///
+    /// impl Drop for Guard {
+    ///     fn drop(&mut self) {
+    ///         self.0.note("released"); // a killed process gets to no such line
+    ///     }
+    /// }
+    ///
+    /// let mut sim = Sim::new(1);
+    /// let worker = sim.node("worker", async |node| {
+    ///     let _guard = Guard(node.clone());
+    ///     node.sleep(Duration::from_secs(60)).await;
+    /// });
+    /// sim.after(Duration::from_secs(1), move || worker.kill());
+    /// sim.run().expect_done();
+    /// assert_eq!(sim.trace().notes(), "");
+    /// ```
     pub fn kill(&self) {
-        self.0.world.lock().requests.push_back(Request::Kill(self.0.id));
+        self.0.world.lock().request(Request::Kill(self.0.id));
     }
 
-    /// Kills the process if it is alive, and starts it anew.
+    /// Kills the process if it is alive, and starts it anew: the machine too, if that had no
+    /// power.
     pub fn restart(&self) {
-        self.0.world.lock().requests.push_back(Request::Restart(self.0.id));
+        self.0.world.lock().request(Request::Restart(self.0.id));
+    }
+
+    /// Takes the power from the node's machine: the process is gone as after a
+    /// [kill](Node::kill), but nothing is left to close its sockets. Servers hear nothing: they
+    /// hold its connections, and what these hold (an exclusive queue, unacknowledged
+    /// messages, a blocked `BLPOP`), until heartbeats or keepalive find it out, or what they
+    /// send to it stays unacknowledged for 15 minutes. [`Node::restart`] starts the machine
+    /// again, which then resets whatever comes for a connection it does not know.
+    pub fn lose_power(&self) {
+        self.0.world.lock().request(Request::LosePower(self.0.id));
+    }
+
+    /// Asks the process to stop (`SIGTERM`), and kills it if it has not within 30 s, as
+    /// Kubernetes does by default; see [`Node::terminate_within`].
+    pub fn terminate(&self) {
+        self.terminate_within(Duration::from_secs(30));
+    }
+
+    /// Asks the process to stop (`SIGTERM`), and kills it if it is still alive after `grace` of
+    /// the world's time. A process hears of it by [`Node::terminated`]; one that has never
+    /// called that has no handler for the signal, and dies at once. Nothing if it is
+    /// not alive, or was asked before.
+    pub fn terminate_within(&self, grace: Duration) {
+        let now = self.now();
+        let mut core = self.0.world.lock();
+        let wakes = core.terminate(now, self.0.id, grace);
+        drop(core);
+        self.0.world.wake_all(&mut { wakes });
+    }
+
+    /// Waits until the process is asked to stop ([`Node::terminate`]). Calling this installs the
+    /// handler, for as long as this process lives: call it before the work begins, and
+    /// poll it beside that.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stunt_double::sim::Sim;
+    ///
+    /// let mut sim = Sim::new(1);
+    /// let worker = sim.node("worker", async |node| {
+    ///     node.terminated().await;
+    ///     node.sleep(Duration::from_secs(5)).await; // finishes what it has begun
+    ///     node.note("stopped in good order");
+    /// });
+    /// sim.after(Duration::from_secs(60), move || worker.terminate());
+    /// sim.run().expect_done();
+    /// assert!(sim.trace().notes().contains("65.000s  worker       stopped in good order"));
+    /// ```
+    pub fn terminated(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
+        let (world, id) = (Arc::clone(&self.0.world), self.0.id);
+        let mut core = world.lock();
+        let process = &mut core.processes[id];
+        process.handles_termination |= process.main.is_some();
+        let life = process.life;
+        drop(core);
+        std::future::poll_fn(move |cx| {
+            let mut core = world.lock();
+            let wake = core.wake_ref(cx);
+            let process = &mut core.processes[id];
+            if process.life == life && process.is_terminating {
+                return Poll::Ready(());
+            }
+            if process.life == life {
+                process.termination.register(wake);
+            }
+            core.note_wait(Wait::Static("to be asked to stop"));
+            Poll::Pending
+        })
     }
 
     /// Stops the process where it stands (`SIGSTOP`): none of its tasks run
@@ -205,8 +304,9 @@ impl Node {
 
     fn set_paused(&self, on: bool) {
         let mut core = self.0.world.lock();
+        let silent = core.silent;
         let node = &mut core.processes[self.0.id];
-        if node.main.is_none() || node.paused == on {
+        if silent || node.main.is_none() || node.paused == on {
             return;
         }
         node.paused = on;

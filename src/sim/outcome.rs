@@ -3,6 +3,7 @@
 use crate::time::Instant;
 use std::any::Any;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// A task that can no longer move.
@@ -10,15 +11,68 @@ use std::sync::Arc;
 pub struct Waiting {
     /// Its node.
     pub node: Arc<str>,
+    /// Where the test made that node.
+    pub made_at: &'static Location<'static>,
     /// What it waits for, in words; more than one where it waits for the
     /// first of several.
     pub what: Vec<String>,
+    /// What is known of why that does not come, in words: `partitioned from redis`.
+    pub because: Vec<String>,
 }
 
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.node, self.what.join(", or "))
+        write!(f, "{}: {}", self.node, self.what.join(", or "))?;
+        match &*self.because {
+            [] => Ok(()),
+            because => write!(f, " ({})", because.join("; ")),
+        }
     }
+}
+
+/// A run in which nothing can happen any more although tasks still wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stuck {
+    /// Those tasks; daemons' are not among them.
+    pub waiting: Vec<Waiting>,
+    /// The world's time.
+    pub at: Instant,
+    /// The world's seed.
+    pub seed: u64,
+    /// What else made the run what it was; see [`Problem::settings`].
+    pub settings: String,
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stuck at {}, seed {}", self.at, self.seed)?;
+        if !self.settings.is_empty() {
+            write!(f, ", {}", self.settings)?;
+        }
+        f.write_str(": nothing can happen any more, and these still wait:")?;
+        for waiting in &self.waiting {
+            write!(f, "\n  {waiting}, node made at {}", waiting.made_at)?;
+        }
+        write!(f, "\n  replay with: {}", super::replay::command(self.seed))
+    }
+}
+
+/// Why a run seems to have no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Endless {
+    /// So many steps were taken without time passing: a loop that never waits, or messages that
+    /// go round at zero latency.
+    NoTimePasses {
+        /// How many.
+        steps: u64,
+    },
+    /// So many steps were taken with none but daemons alive: one of them polls, say.
+    OnlyDaemons {
+        /// How many.
+        steps: u64,
+    },
 }
 
 /// A node or service that panicked, or a node whose main task ended with an
@@ -27,6 +81,8 @@ impl fmt::Display for Waiting {
 pub struct Problem {
     /// The node or the service, or `world` for an action of the test.
     pub node: Arc<str>,
+    /// Where the test made it, if it is a node.
+    pub made_at: Option<&'static Location<'static>>,
     /// The world's time.
     pub at: Instant,
     /// The world's seed.
@@ -48,6 +104,9 @@ impl fmt::Display for Problem {
             write!(f, ", {}", self.settings)?;
         }
         write!(f, ": {}", self.message)?;
+        if let Some(made_at) = self.made_at {
+            write!(f, "\n  node made at {made_at}")?;
+        }
         write!(f, "\n  replay with: {}", super::replay::command(self.seed))
     }
 }
@@ -62,15 +121,26 @@ pub enum Outcome {
     Done,
     /// The moment or the condition asked for was reached.
     Reached,
-    /// Nothing can happen any more, and these tasks still wait.
-    Stuck(Vec<Waiting>),
+    /// Nothing can happen any more, and tasks still wait.
+    Stuck(Box<Stuck>),
+    /// [`Sim::run_until`](super::Sim::run_until) ended otherwise than by its condition: how.
+    NotReached(Box<Outcome>),
+    /// The run seems to have no end; see [`Config::patience`](super::Config::patience).
+    Endless {
+        /// Why.
+        why: Endless,
+        /// The world's time.
+        at: Instant,
+        /// The task that ran last: `worker-1/main`.
+        task: Arc<str>,
+    },
     /// The world took as many steps as its
     /// [`Config::max_steps`](super::Config::max_steps) allows: it may be in a
     /// loop. Who ran last.
     StepBudget {
         /// The steps taken.
         steps: u64,
-        /// The node whose task ran last.
+        /// The task that ran last: `worker-1/main`.
         last: Arc<str>,
     },
     /// The next event lies beyond the world's
@@ -119,16 +189,26 @@ impl fmt::Display for Outcome {
             Outcome::Reached => {
                 f.write_str("reached what was asked for, which is not to say that all is done")
             }
-            Outcome::Stuck(waiting) => {
-                f.write_str("stuck: nothing can happen any more, and these still wait:")?;
-                waiting.iter().try_for_each(|w| write!(f, "\n  {w}"))
+            Outcome::Stuck(stuck) => stuck.fmt(f),
+            Outcome::NotReached(end) => write!(f, "the condition never held; the run ended: {end}"),
+            Outcome::Endless { why: Endless::NoTimePasses { steps }, at, task } => {
+                write!(f, "{steps} steps without time passing, at {at}, the last of task {task}: is it in a ")?;
+                f.write_str("loop that never waits? (Config::patience allows more steps)")
             }
-            Outcome::StepBudget { steps, last } => {
-                write!(f, "not done after {steps} steps (is {last} in a loop?)")
+            Outcome::Endless { why: Endless::OnlyDaemons { steps }, at, task } => {
+                write!(f, "{steps} steps, up to {at}, with none but daemons alive, the last of task {task}: ")?;
+                f.write_str("a daemon that polls never lets Sim::run end; use run_for or run_until")
             }
-            Outcome::TimeBudget { next } => {
-                write!(f, "not done within the time budget; the next event is at {next}")
-            }
+            Outcome::StepBudget { steps, last } => write!(
+                f,
+                "not done after {steps} steps, the last of task {last}: if it is to go on for \
+                 ever, use run_for or run_until; if it is a long run, raise Config::max_steps"
+            ),
+            Outcome::TimeBudget { next } => write!(
+                f,
+                "not done within the time budget; the next event is at {next} (use run_for or \
+                 run_until, or raise Config::max_time)"
+            ),
             Outcome::Failed(problem) => problem.fmt(f),
         }
     }

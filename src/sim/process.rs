@@ -4,8 +4,11 @@
 //! other task either, is not paused and has none parked.
 
 use super::id::{NodeId, TaskId};
+use super::service::Waiter;
+use super::timer::TimerKey;
 use super::trace::Actor;
 use std::ops::{Index, IndexMut};
+use std::panic::Location;
 use std::sync::Arc;
 
 /// What the world knows of a node's process.
@@ -19,6 +22,19 @@ pub(super) struct Process {
     /// Tasks that became ready while it was paused, in order.
     pub(super) parked: Vec<TaskId>,
     pub(super) main: Option<TaskId>,
+    /// Whether its machine has no power.
+    pub(super) off: bool,
+    /// How often it was started.
+    pub(super) life: u64,
+    /// Whether this life asks to be told of a termination, and whether it was asked to stop.
+    pub(super) handles_termination: bool,
+    pub(super) is_terminating: bool,
+    /// Who waits for that.
+    pub(super) termination: Waiter,
+    /// When its time to stop by itself is over.
+    pub(super) grace: Option<TimerKey>,
+    /// Where the test made it.
+    pub(super) made_at: &'static Location<'static>,
 }
 
 /// Every node's process.
@@ -26,7 +42,13 @@ pub(super) struct Process {
 pub(super) struct Processes(Vec<Process>);
 
 impl Processes {
-    pub(super) fn add(&mut self, name: &Arc<str>, actor: Actor, daemon: bool) -> NodeId {
+    pub(super) fn add(
+        &mut self,
+        name: &Arc<str>,
+        actor: Actor,
+        daemon: bool,
+        made_at: &'static Location<'static>,
+    ) -> NodeId {
         let id = NodeId(u32::try_from(self.0.len()).expect("fewer than 2^32 nodes"));
         self.0.push(Process {
             name: Arc::clone(name),
@@ -35,8 +57,19 @@ impl Processes {
             paused: false,
             parked: Vec::new(),
             main: None,
+            off: false,
+            life: 0,
+            handles_termination: false,
+            is_terminating: false,
+            termination: Waiter::default(),
+            grace: None,
+            made_at,
         });
         id
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Process> {
+        self.0.iter()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process> {

@@ -31,25 +31,62 @@ fn parse(seed: &str) -> Result<u64, String> {
     seed.parse().map_err(|_| format!("{SEED_VARIABLE}={seed:?} is not a seed, a number below 2^64"))
 }
 
-/// The line that runs this program or this test again with `seed`.
+/// The line that runs this program or this test again with `seed`, in the shell that is usual on
+/// this system.
 pub(super) fn command(seed: u64) -> String {
     let program = std::env::current_exe().unwrap_or_default();
     let thread = std::thread::current();
-    command_for(&program, thread.name().unwrap_or("main"), seed)
+    let package = std::env::var("CARGO_PKG_NAME").ok();
+    let running = Running {
+        program: &program,
+        thread: thread.name().unwrap_or("main"),
+        package: package.as_deref(),
+        nextest: std::env::var_os("NEXTEST").is_some(),
+        windows: cfg!(windows),
+    };
+    running.command(seed)
 }
 
-fn command_for(program: &Path, thread: &str, seed: u64) -> String {
-    let stem = program.file_stem().and_then(|s| s.to_str()).unwrap_or("program");
-    let folder = |path: &Path| Some(path.parent()?.file_name()?.to_str()?.to_owned());
-    let release = program.parent().and_then(folder).is_some_and(|f| f == "release");
-    let profile = if release { " --release" } else { "" };
-    let run = match folder(program).as_deref() {
-        Some("deps") if thread != "main" => format!("cargo test{profile} {thread} -- --exact"),
-        Some("deps") => format!("cargo test{profile}"),
-        Some("examples") => format!("cargo run{profile} --example {stem}"),
-        _ => stem.to_owned(),
-    };
-    format!("{SEED_VARIABLE}={seed} {run}")
+/// What is running, and how it was started.
+#[derive(Clone, Copy, Debug)]
+struct Running<'a> {
+    program: &'a Path,
+    /// The thread's name: a test's, under cargo's own runner and under nextest.
+    thread: &'a str,
+    /// The package that cargo runs.
+    package: Option<&'a str>,
+    nextest: bool,
+    windows: bool,
+}
+
+impl Running<'_> {
+    fn command(&self, seed: u64) -> String {
+        let run = self.run();
+        match self.windows {
+            true => format!("$env:{SEED_VARIABLE}={seed}; {run}"),
+            false => format!("{SEED_VARIABLE}={seed} {run}"),
+        }
+    }
+
+    fn run(&self) -> String {
+        let stem = self.program.file_stem().and_then(|s| s.to_str()).unwrap_or("program");
+        let folder = |path: &Path| Some(path.parent()?.file_name()?.to_str()?.to_owned());
+        let release = self.program.parent().and_then(folder).is_some_and(|f| f == "release");
+        let profile = if release { " --release" } else { "" };
+        // Within a workspace the package is needed; elsewhere it does no harm.
+        let package = self.package.map(|name| format!(" -p {name}")).unwrap_or_default();
+        let test = self.thread;
+        match folder(self.program).as_deref() {
+            Some("deps") if self.nextest => {
+                format!("cargo nextest run{package}{profile} -E 'test(={test})'")
+            }
+            // Under one thread a test runs on the main one, and its name is not known.
+            Some("deps") if test == "main" => format!("cargo test{package}{profile}"),
+            Some("deps") => format!("cargo test{package}{profile} {test} -- --exact"),
+            Some("examples") => format!("cargo run{package}{profile} --example {stem}"),
+            _ => stem.to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,15 +104,39 @@ mod tests {
 
     #[test]
     fn the_command_runs_what_is_running() {
-        let line = |program: &str, thread| command_for(Path::new(program), thread, 7);
+        let running = Running {
+            program: Path::new("target/debug/deps/sim-0af3"),
+            thread: "outbox::never_loses",
+            package: None,
+            nextest: false,
+            windows: false,
+        };
+        let line = |running: Running<'_>| running.command(7);
         assert_eq!(
-            line("target/debug/deps/sim-0af3", "outbox::never_loses"),
+            line(running),
             "STUNT_DOUBLE_SEED=7 cargo test outbox::never_loses -- --exact"
         );
         assert_eq!(
-            line("target/release/examples/tour", "main"),
+            line(Running { package: Some("orders"), ..running }),
+            "STUNT_DOUBLE_SEED=7 cargo test -p orders outbox::never_loses -- --exact"
+        );
+        assert_eq!(
+            line(Running { package: Some("orders"), nextest: true, ..running }),
+            "STUNT_DOUBLE_SEED=7 cargo nextest run -p orders -E 'test(=outbox::never_loses)'"
+        );
+        assert_eq!(
+            line(Running { windows: true, ..running }),
+            "$env:STUNT_DOUBLE_SEED=7; cargo test outbox::never_loses -- --exact"
+        );
+        let example = Path::new("target/release/examples/tour");
+        assert_eq!(
+            line(Running { program: example, thread: "main", ..running }),
             "STUNT_DOUBLE_SEED=7 cargo run --release --example tour"
         );
-        assert_eq!(line("/usr/bin/thing", "main"), "STUNT_DOUBLE_SEED=7 thing");
+        let other = Path::new("/usr/bin/thing");
+        assert_eq!(
+            line(Running { program: other, thread: "main", ..running }),
+            "STUNT_DOUBLE_SEED=7 thing"
+        );
     }
 }

@@ -3,64 +3,44 @@
 //! The machine's inputs, outputs and timer are all handled here, once for
 //! every kind of machine: after each input its outputs are drained onto the
 //! wires and its timer is set again. A connection is held from its begin until
-//! both ends have let go of it: the machine knows of it while it is *accepted*,
-//! the node until it is *abandoned*; the node may also give it up (`watch.rs`) and
-//! still ask why. A server that is down accepts none and has
+//! both ends have let go of it: the machine knows of it while its end is *open*,
+//! the node until it is *abandoned*. Either may also give it up (`watch.rs`, `tcp.rs`), and the
+//! node still ask why. A server that is down accepts none and has
 //! no timer.
 
-use super::id::{LinkId, NodeId};
-use super::service::{Disconnected, Service, Session, Shutdown, Waiter, Wakes};
+use super::conn::{Conn, Phase, ServerEnd};
+use super::id::NodeId;
+use super::service::{Disconnected, Hangup, Service, Session, Shutdown, Wakes};
+use super::clock::Clock;
 use super::task::WakeRef;
 use super::timer::TimerKey;
 use super::trace::{Actor, Record};
-use super::wire::{Down, Route, Up, Wire};
+use super::wire::{Down, Route, Up};
 use super::world::World;
-use crate::choice::Choice;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// How far a connection is, as the node sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Connecting,
-    Open,
-    Ended(Disconnected),
-}
-
-pub(super) struct Conn<S: Service> {
-    pub(super) route: Route,
-    pub(super) node: NodeId,
-    node_name: Arc<str>,
-    actor: Actor,
-    pub(super) phase: Phase,
-    /// Whether the machine knows of it.
-    accepted: bool,
-    /// Whether the node's end is closed: no handle is left, or the node died.
-    pub(super) abandoned: bool,
-    /// How often the link had been severed when this began.
-    era: u32,
-    pub(super) up: Wire<Up<S::Input>>,
-    pub(super) down: Wire<Down<S::Output>>,
-    pub(super) session: S::Session,
-    pub(super) opener: Waiter,
-    /// When the session wants to look whether the server is still there.
-    pub(super) watch: Option<Instant>,
-}
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::ThreadId;
 
 pub(super) struct Cell<S: Service> {
     pub(super) machine: S,
     pub(super) running: bool,
+    /// Whether its machine has no power.
+    pub(super) off: bool,
+    /// The machine's clock.
+    pub(super) clock: Clock,
     pub(super) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
     next_connection: u32,
-    timer: Option<(Instant, TimerKey)>,
+    pub(super) timer: Option<(Instant, TimerKey)>,
     /// When it or a session wants to do its housekeeping, as the world was told.
-    housekeeping: Option<Instant>,
+    pub(super) housekeeping: Option<Instant>,
     /// The sessions that want to look, the first first.
     pub(super) watches: BTreeSet<(Instant, u32)>,
+    /// When ends of connections give up, the first first.
+    pub(super) deadlines: BTreeSet<(Instant, u32)>,
     pub(super) wakes: Vec<WakeRef>,
 }
 
@@ -70,19 +50,17 @@ pub(super) struct Server<S: Service> {
     pub(super) name: Arc<str>,
     pub(super) actor: Actor,
     cell: Mutex<Cell<S>>,
+    /// The thread that runs a closure of the test's with the cell locked.
+    holder: Mutex<Option<ThreadId>>,
 }
 
-/// What the run loop needs of a service of any kind.
-pub(super) trait Port {
-    fn arrive(&self, world: &World, connection: u32, up: bool);
-    fn timeout(&self, world: &World);
-    fn node_died(&self, world: &World, node: NodeId);
-    fn healed(&self, world: &World, link: LinkId);
-    fn severed(&self, world: &World, link: LinkId, before: u32);
-    fn recorded(&self) -> Vec<Choice>;
-    fn actor(&self) -> Actor;
-    /// A call of one of the above has panicked: the process is gone.
-    fn panicked(&self, world: &World);
+/// While this lives, its thread runs a closure with the cell locked.
+pub(super) struct Held<'a>(&'a Mutex<Option<ThreadId>>);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl<S: Service> Server<S> {
@@ -90,46 +68,68 @@ impl<S: Service> Server<S> {
         let cell = Cell {
             machine,
             running: true,
+            off: false,
+            clock: Clock::default(),
             connections: IndexMap::default(),
             next_connection: 0,
             timer: None,
             housekeeping: None,
             watches: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
             wakes: Vec::new(),
         };
-        Server { id, name, actor, cell: Mutex::new(cell) }
+        Server { id, name, actor, cell: Mutex::new(cell), holder: Mutex::new(None) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Cell<S>> {
+        match self.cell.try_lock() {
+            Ok(cell) => cell,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => self.lock_later(),
+        }
+    }
+
+    /// Waits for another thread to let go of the cell; this one never would.
+    #[cold]
+    fn lock_later(&self) -> MutexGuard<'_, Cell<S>> {
+        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            holder != Some(std::thread::current().id()),
+            "a handle of the service {0:?} was used inside a closure that another of its methods \
+             runs: {0} is locked while that runs, so make the inner call before or after it",
+            self.name
+        );
         self.cell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A node begins to connect; the connection's number.
-    pub(super) fn connect(&self, world: &World, node: NodeId, node_name: &Arc<str>) -> u32 {
+    /// A closure of the test's is about to run, with the cell locked.
+    pub(super) fn hold(&self) -> Held<'_> {
+        let holder = Some(std::thread::current().id());
+        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = holder;
+        Held(&self.holder)
+    }
+
+    /// A node begins to connect; the connection's number, or `None` if its process does not
+    /// run (any more).
+    pub(super) fn connect(&self, world: &World, node: NodeId, name: &Arc<str>) -> Option<u32> {
         let mut cell = self.lock();
+        let mut core = world.lock();
+        if core.silent || core.processes[node].main.is_none() {
+            return None;
+        }
         let id = cell.next_connection;
         cell.next_connection += 1;
-        let mut core = world.lock();
         let link = core.links.between(node, self.id);
-        let partitioned = Arc::clone(&core.links[link].partitioned);
-        let mut conn = Conn {
-            route: Route { service: self.id, connection: id, link, partitioned },
-            node,
-            node_name: Arc::clone(node_name),
-            actor: core.processes[node].actor,
-            phase: Phase::Connecting,
-            accepted: false,
-            abandoned: false,
-            era: core.links[link].era,
-            up: Wire::default(),
-            down: Wire::default(),
-            session: S::Session::default(),
-            opener: Waiter::default(),
-            watch: None,
-        };
-        conn.up.send(&mut core, world.now(), &conn.route, true, Up::Open);
+        let state = &mut core.links[link];
+        state.begun += 1;
+        let (begun, era, path) = (state.begun, state.era, Arc::clone(&state.path));
+        let now = world.now();
+        let route = Route { service: self.id, connection: id, link, path };
+        let actor = core.processes[node].actor;
+        let mut conn = Conn::new(now, route, (node, name, actor), &self.name, (begun, era));
+        conn.up.send(&mut core, now, &conn.route, true, Up::Open);
         cell.connections.insert(id, conn);
-        id
+        Some(id)
     }
 
     /// Puts the machine's outputs and sets its timer.
@@ -139,18 +139,25 @@ impl<S: Service> Server<S> {
         while let Some((connection, output)) = cell.machine.poll_output() {
             let conn = u32::try_from(connection).ok().and_then(|c| cell.connections.get_mut(&c));
             // What is said to one who has gone is lost.
-            if let Some(conn) = conn.filter(|c| c.accepted && !c.abandoned) {
-                let core = core.get_or_insert_with(|| world.lock());
-                conn.down.send(core, now, &conn.route, false, Down::Data(output));
-            }
+            let Some(conn) = conn.filter(|c| c.server_end == ServerEnd::Open) else { continue };
+            let core = core.get_or_insert_with(|| world.lock());
+            let item = match S::hangup(&output) {
+                None => Down::Data(output),
+                Some(how) => {
+                    conn.server_end = ServerEnd::Closed;
+                    Down::Close(how)
+                }
+            };
+            conn.down.send(core, now, &conn.route, false, item);
         }
-        let idle = cell.poll_housekeeping();
+        let idle = cell.poll_housekeeping(now);
         if idle != cell.housekeeping {
             cell.housekeeping = idle;
             core.get_or_insert_with(|| world.lock()).set_housekeeping(self.id, idle);
         }
         // A server that is down does nothing by itself.
         let wanted = if cell.running { cell.machine.poll_timeout() } else { None };
+        let wanted = wanted.map(|at| cell.clock.world_time(now, at));
         let set = cell.timer.map(|(at, _)| at);
         // A timer that comes too early is set anew when it does.
         let keep = match (wanted, set) {
@@ -169,56 +176,72 @@ impl<S: Service> Server<S> {
         }
     }
 
-    fn arrive_up(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
-        let Some(conn) = cell.connections.get_mut(&connection) else { return };
-        let Some(item) = conn.up.arrive(&conn.route) else { return };
+    pub(super) fn arrive_up(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let now = world.now();
+        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        if !conn.up_is_open(cell.off) {
+            conn.up.stall(now);
+            cell.retime(connection, now);
+            return self.settle(world, cell);
+        }
+        let Some(item) = conn.up.arrive() else { return };
+        conn.heard = now;
         match item {
             Up::Open => {
                 let mut core = world.lock();
                 let (answer, record) = if cell.running {
-                    (Down::Accepted, Record::Connected { service: &self.name })
+                    (Down::Accepted, Record::Connected { service: &conn.server_label })
                 } else {
-                    (Down::Refused, Record::Refused { service: &self.name })
+                    (Down::Refused, Record::Refused { service: &conn.server_label })
                 };
                 core.trace.record(now, conn.actor, record);
                 conn.down.send(&mut core, now, &conn.route, false, answer);
                 drop(core);
-                conn.accepted = cell.running;
-                if conn.accepted {
-                    cell.machine.connected(now, u64::from(connection), &conn.node_name);
+                if cell.running {
+                    conn.server_end = ServerEnd::Open;
+                    let at = cell.clock.machine_time(now);
+                    cell.machine.connected(at, u64::from(connection), &conn.node_name);
                 }
             }
-            Up::Data(input) if conn.accepted => {
+            Up::Data(input) if conn.server_end == ServerEnd::Open => {
                 let mut core = world.lock();
-                if core.trace.is_on() {
+                if core.trace.is_on() && cell.machine.takes(u64::from(connection), &input) {
                     let print = S::fingerprint_input(&input);
                     let text = &Describe(|| S::describe_input(&input));
-                    let record = Record::Request { from: &conn.node_name, print, text };
+                    let record = Record::Request { from: &conn.node_label, print, text };
                     core.trace.record(now, self.actor, record);
                 }
                 drop(core);
-                cell.machine.handle_input(now, u64::from(connection), input);
+                let at = cell.clock.machine_time(now);
+                cell.machine.handle_input(at, u64::from(connection), input);
             }
+            Up::Data(_) if conn.server_end == ServerEnd::Dead => self.reset_by_server(world, conn),
             Up::Data(_) => {}
             Up::Close => {
-                if std::mem::take(&mut conn.accepted) {
-                    let record = Record::Disconnected { peer: &conn.node_name };
-                    world.lock().trace.record(now, self.actor, record);
-                    cell.machine.disconnected(now, u64::from(connection));
-                }
+                self.end_at_server(world, cell, connection);
                 // A node that has given up may still want to know why.
-                if conn.abandoned {
-                    cell.connections.swap_remove(&connection);
+                let conn = cell.connections.get(&connection);
+                if conn.is_some_and(|conn| conn.abandoned) {
+                    cell.forget(connection);
                 }
             }
         }
         self.settle(world, cell);
     }
 
-    fn arrive_down(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
+    pub(super) fn arrive_down(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
+        let now = world.now();
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
-        let Some(item) = conn.down.arrive(&conn.route) else { return };
+        if !conn.down_is_open() {
+            conn.down.stall(now);
+            cell.retime(connection, now);
+            return self.settle(world, cell);
+        }
+        let Some(item) = conn.down.arrive() else { return };
+        conn.heard = now;
+        if conn.gone || conn.gave_up {
+            return self.reset_by_node(world, conn);
+        }
         if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
             return;
         }
@@ -232,27 +255,34 @@ impl<S: Service> Server<S> {
                 conn.phase = Phase::Ended(Disconnected::Refused);
                 wakes.wake(&mut conn.opener);
             }
-            Down::Data(output) => {
-                let mut core = world.lock();
-                if core.trace.is_on() {
-                    let print = S::fingerprint_output(&output);
-                    let text = &Describe(|| S::describe_output(&output));
-                    let record = Record::Response { from: &self.name, print, text };
-                    core.trace.record(world.now(), conn.actor, record);
-                }
-                let is_paused = core.processes[conn.node].paused;
-                drop(core);
-                conn.session.deliver(world.now(), output, &mut wakes);
-                while !is_paused && let Some(input) = conn.session.answer() {
-                    let now = world.now();
-                    conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Data(input));
-                }
-            }
-            Down::Close => self.end_at_node(world, conn, Disconnected::Reset, &mut wakes),
+            Down::Data(output) => self.deliver(world, conn, output, &mut wakes),
+            Down::Close(how) => self.end_at_node(world, conn, how.into(), &mut wakes),
         }
         if conn.wants_to_look() != conn.watch {
             cell.watch(connection);
             self.settle(world, cell);
+        }
+    }
+
+    fn deliver(&self, world: &World, conn: &mut Conn<S>, output: S::Output, wakes: &mut Wakes<'_>) {
+        let now = world.now();
+        let mut core = world.lock();
+        let traced = core.trace.is_on();
+        if traced {
+            let print = S::fingerprint_output(&output);
+            let text = &Describe(|| S::describe_output(&output));
+            let record = Record::Response { from: &conn.server_label, print, text };
+            core.trace.record(now, conn.actor, record);
+        }
+        let is_paused = core.processes[conn.node].paused;
+        drop(core);
+        conn.session.deliver(now, output, wakes);
+        if traced && conn.session.was_unawaited() {
+            let record = Record::Unawaited { from: &conn.server_label };
+            world.lock().trace.record(now, conn.actor, record);
+        }
+        while !is_paused && let Some(input) = conn.session.answer() {
+            conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Data(input));
         }
     }
 
@@ -279,11 +309,31 @@ impl<S: Service> Server<S> {
         if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
             return;
         }
-        conn.phase = Phase::Ended(why);
-        let record = Record::Disconnected { peer: &self.name };
+        let record = Record::Disconnected { peer: &conn.server_label, why: Some(why) };
         world.lock().trace.record(world.now(), conn.actor, record);
+        self.end_session(conn, why, wakes);
+    }
+
+    /// Tells the session that the connection has ended, unless it knows.
+    pub(super) fn end_session(&self, conn: &mut Conn<S>, why: Disconnected, wakes: &mut Wakes<'_>) {
+        if matches!(conn.phase, Phase::Ended(_)) {
+            return;
+        }
+        conn.phase = Phase::Ended(why);
         wakes.wake(&mut conn.opener);
         conn.session.disconnected(wakes);
+    }
+
+    /// The machine sees that the connection has ended.
+    pub(super) fn end_at_server(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
+        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        let end = std::mem::replace(&mut conn.server_end, ServerEnd::Closed);
+        if end == ServerEnd::Open {
+            let record = Record::Disconnected { peer: &conn.node_label, why: None };
+            let now = world.now();
+            world.lock().trace.record(now, self.actor, record);
+            cell.machine.disconnected(cell.clock.machine_time(now), u64::from(connection));
+        }
     }
 
     /// The node's end closes: the machine hears of it after what was sent.
@@ -293,158 +343,117 @@ impl<S: Service> Server<S> {
             return;
         }
         conn.down.clear();
-        if !matches!(conn.phase, Phase::Ended(_)) {
-            // Other tasks than the one that closes it may wait.
-            conn.phase = Phase::Ended(Disconnected::Closed);
-            let mut wakes = Wakes(&mut cell.wakes);
-            wakes.wake(&mut conn.opener);
-            conn.session.disconnected(&mut wakes);
+        // Other tasks than the one that closes it may wait.
+        self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
+        if !conn.gave_up {
+            conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
         }
-        conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
         cell.watch(connection);
+        cell.retime(connection, world.now());
+        cell.reap(connection);
     }
 
-    pub(super) fn set_running(&self, world: &World, how: Option<Shutdown>) {
+    pub(super) fn set_running(&self, world: &World, how: Option<Shutdown>, vanishes: bool) {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let now = world.now();
+        if world.lock().silent {
+            return;
+        }
+        let at = cell.clock.machine_time(now);
         match how {
             Some(how) if cell.running => {
-                cell.machine.stop(now, how);
-                let record = Record::Stopped { how: how.name() };
+                cell.machine.stop(at, how);
+                let how = if vanishes { "vanished" } else { how.name() };
                 let mut core = world.lock();
-                core.trace.record(now, self.actor, record);
+                core.trace.record(now, self.actor, Record::Stopped { how });
                 while let Some(text) = cell.machine.poll_note() {
                     core.trace.record(now, self.actor, Record::Note { text: &text });
                 }
             }
             None if !cell.running => {
-                cell.machine.start(now);
+                cell.machine.start(at);
                 world.lock().trace.record(now, self.actor, Record::Started);
             }
             Some(_) | None => return,
         }
         cell.running = how.is_none();
-        self.settle(world, cell);
-        if !cell.running {
-            Self::close_all(world, cell);
+        match how {
+            Some(_) if vanishes => {
+                cell.off = true;
+                let ends = cell.connections.values_mut().map(|conn| &mut conn.server_end);
+                ends.filter(|end| **end == ServerEnd::Open).for_each(|end| *end = ServerEnd::Dead);
+            }
+            Some(how) => {
+                self.settle(world, cell);
+                Self::close_all(world, cell, how);
+            }
+            None if std::mem::take(&mut cell.off) => self.power_is_back(world, cell),
+            None => {}
         }
+        self.settle(world, cell);
     }
 
     /// The server's end of every connection closes: the nodes hear of it after
     /// what was sent.
-    fn close_all(world: &World, cell: &mut Cell<S>) {
+    pub(super) fn close_all(world: &World, cell: &mut Cell<S>, how: Shutdown) {
+        let how = match how {
+            // The operating system closes the sockets of a process that ends, however it does.
+            Shutdown::Clean | Shutdown::Kill => Hangup::Close,
+            Shutdown::PowerLoss => Hangup::Reset,
+        };
         let mut core = world.lock();
-        for conn in cell.connections.values_mut() {
-            if std::mem::take(&mut conn.accepted) {
-                conn.down.send(&mut core, world.now(), &conn.route, false, Down::Close);
-            }
+        for conn in cell.connections.values_mut().filter(|c| c.server_end == ServerEnd::Open) {
+            conn.server_end = ServerEnd::Closed;
+            conn.down.send(&mut core, world.now(), &conn.route, false, Down::Close(how));
         }
+    }
+
+    /// Sets the server's clock, and its timer by it.
+    pub(super) fn set_clock(
+        &self,
+        world: &World,
+        record: Record<'_>,
+        set: impl FnOnce(&Clock, &mut S),
+    ) {
+        let mut guard = self.lock();
+        let cell = &mut *guard;
+        let mut core = world.lock();
+        if core.silent {
+            return;
+        }
+        core.trace.record(world.now(), self.actor, record);
+        drop(core);
+        set(&cell.clock, &mut cell.machine);
+        // Its timer is for a moment of the clock as it was.
+        if let Some((_, key)) = cell.timer.take() {
+            world.lock().cancel_timer(key);
+        }
+        self.settle(world, cell);
     }
 }
 
-impl<S: Service> Port for Server<S> {
-    fn arrive(&self, world: &World, connection: u32, up: bool) {
-        let mut cell = self.lock();
-        if up {
-            self.arrive_up(world, &mut cell, connection);
-        } else {
-            self.arrive_down(world, &mut cell, connection);
-            self.wake(world, cell);
+impl<S: Service> Cell<S> {
+    /// Forgets a connection that neither end will hear of again.
+    pub(super) fn reap(&mut self, connection: u32) {
+        let over = |conn: &Conn<S>| {
+            let node_is_done = conn.abandoned && (conn.gone || conn.gave_up);
+            let sends = !conn.up.is_empty() || !conn.down.is_empty();
+            node_is_done && conn.server_end != ServerEnd::Open && !sends
+        };
+        if self.connections.get(&connection).is_some_and(over) {
+            self.forget(connection);
         }
     }
 
-    fn timeout(&self, world: &World) {
-        let mut cell = self.lock();
-        let now = world.now();
-        cell.timer.take_if(|(at, _)| *at <= now);
-        cell.housekeeping.take_if(|at| *at <= now);
-        let due = [cell.machine.poll_timeout(), cell.machine.poll_housekeeping()];
-        if cell.running && due.into_iter().flatten().any(|at| at <= now) {
-            cell.machine.handle_timeout(now);
+    pub(super) fn forget(&mut self, connection: u32) {
+        let Some(conn) = self.connections.swap_remove(&connection) else { return };
+        if let Some(at) = conn.watch {
+            self.watches.remove(&(at, connection));
         }
-        self.look_after_sessions(world, &mut cell);
-        self.settle(world, &mut cell);
-        self.wake(world, cell);
-    }
-
-    fn node_died(&self, world: &World, node: NodeId) {
-        let mut cell = self.lock();
-        let theirs: Vec<u32> =
-            cell.connections.iter().filter(|(_, c)| c.node == node).map(|(id, _)| *id).collect();
-        for connection in theirs {
-            self.abandon(world, &mut cell, connection);
+        if let Some(at) = conn.deadline {
+            self.deadlines.remove(&(at, connection));
         }
-        self.wake(world, cell);
-    }
-
-    fn healed(&self, world: &World, link: LinkId) {
-        let mut cell = self.lock();
-        let mut core = world.lock();
-        let now = world.now();
-        for conn in cell.connections.values_mut().filter(|c| c.route.link == link) {
-            conn.up.resume(&mut core, now, &conn.route, true);
-            conn.down.resume(&mut core, now, &conn.route, false);
-        }
-    }
-
-    fn severed(&self, world: &World, link: LinkId, before: u32) {
-        let mut guard = self.lock();
-        let cell = &mut *guard;
-        let cut: Vec<u32> = cell
-            .connections
-            .iter()
-            .filter(|(_, c)| c.route.link == link && c.era < before)
-            .map(|(id, _)| *id)
-            .collect();
-        for connection in cut {
-            let conn = cell.connections.get_mut(&connection).expect("it was just listed");
-            conn.up.clear();
-            conn.down.clear();
-            self.end_at_node(world, conn, Disconnected::Reset, &mut Wakes(&mut cell.wakes));
-            let abandoned = conn.abandoned;
-            if std::mem::take(&mut conn.accepted) {
-                let record = Record::Disconnected { peer: &conn.node_name };
-                world.lock().trace.record(world.now(), self.actor, record);
-                cell.machine.disconnected(world.now(), u64::from(connection));
-            }
-            cell.watch(connection);
-            if abandoned {
-                cell.connections.swap_remove(&connection);
-            }
-        }
-        self.settle(world, cell);
-        self.wake(world, guard);
-    }
-
-    fn recorded(&self) -> Vec<Choice> {
-        self.lock().machine.recorded().to_vec()
-    }
-
-    fn actor(&self) -> Actor {
-        self.actor
-    }
-
-    /// As a kill, but what it had not yet sent is not asked for; and the server
-    /// is down before the machine is told, since that may panic again.
-    fn panicked(&self, world: &World) {
-        let mut guard = self.lock();
-        let cell = &mut *guard;
-        if !std::mem::take(&mut cell.running) {
-            return;
-        }
-        let now = world.now();
-        Self::close_all(world, cell);
-        let mut core = world.lock();
-        if let Some((_, key)) = cell.timer.take() {
-            core.cancel_timer(key);
-        }
-        cell.housekeeping = cell.poll_housekeeping();
-        core.set_housekeeping(self.id, cell.housekeeping);
-        let how = Shutdown::Kill;
-        core.trace.record(now, self.actor, Record::Stopped { how: how.name() });
-        drop(core);
-        cell.machine.stop(now, how);
     }
 }
 

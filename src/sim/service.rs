@@ -7,6 +7,7 @@
 //! time, and never wake anyone themselves but name who is to be woken.
 
 use super::task::WakeRef;
+use super::tcp::Keepalive;
 use crate::choice::Choice;
 use crate::time::Instant;
 
@@ -53,6 +54,14 @@ pub trait Service: Send + 'static {
     /// A client has connected; `connection` is never used again.
     fn connected(&mut self, now: Instant, connection: u64, client: &str);
 
+    /// Whether the machine still takes this from a client whose socket is open. What it does not,
+    /// since it has given the client up, is not told in the trace as if it had been
+    /// received; [`Service::handle_input`] gets it all the same.
+    fn takes(&self, connection: u64, input: &Self::Input) -> bool {
+        let _ = (connection, input);
+        true
+    }
+
     /// A client's message has arrived.
     fn handle_input(&mut self, now: Instant, connection: u64, input: Self::Input);
 
@@ -61,6 +70,28 @@ pub trait Service: Send + 'static {
 
     /// The next message to send, and to whom.
     fn poll_output(&mut self) -> Option<(u64, Self::Output)>;
+
+    /// Whether an output is no message but the closing of that connection's socket by the
+    /// machine, and how. What it said before still arrives; nothing that arrives from then on
+    /// reaches the machine, which is not told that the connection is gone.
+    fn hangup(output: &Self::Output) -> Option<Hangup> {
+        let _ = output;
+        None
+    }
+
+    /// The keepalive of the server's end of its connections (`SO_KEEPALIVE`), if it has one.
+    /// The world probes for the machine, and calls [`Service::disconnected`] where the
+    /// probes go unanswered.
+    fn keepalive(&self) -> Option<Keepalive> {
+        None
+    }
+
+    /// Somebody has set the calendar clock of the server's machine: from now on it is `ahead`
+    /// nanoseconds ahead of the world's, or behind it where that is negative. The `now` that
+    /// the machine is given is a monotonic clock, which never jumps.
+    fn clock_set(&mut self, now: Instant, ahead: i64) {
+        let _ = (now, ahead);
+    }
 
     /// When [`Service::handle_timeout`] is to be called, if at all.
     fn poll_timeout(&self) -> Option<Instant>;
@@ -116,6 +147,18 @@ pub trait Session<Input, Output>: Default + Send + 'static {
     /// A message from the machine has arrived.
     fn deliver(&mut self, now: Instant, output: Output, wakes: &mut Wakes<'_>);
 
+    /// Whether what was delivered last was an answer that nobody waits for any more: its caller
+    /// gave up, or is gone. The trace tells it.
+    fn was_unawaited(&self) -> bool {
+        false
+    }
+
+    /// Why what this end waits for may not come, in words, if the protocol tells: that the
+    /// server does not read from it, say. It is told where a run is stuck.
+    fn hindrance(&self) -> Option<String> {
+        None
+    }
+
     /// What the client's side answers by itself to what has arrived, such as a
     /// sign of life; asked for after each delivery, until there is no more. A
     /// node that is paused answers when something arrives after that.
@@ -150,6 +193,13 @@ pub struct Waiter {
 }
 
 impl Waiter {
+    /// Everyone who waits, who then does not any more.
+    pub(super) fn take(&mut self) -> Vec<WakeRef> {
+        let mut wakes = std::mem::take(&mut self.more);
+        wakes.splice(..0, self.first.take());
+        wakes
+    }
+
     /// Adds whom to wake, unless it is there already.
     pub(super) fn register(&mut self, wake: WakeRef) {
         match &self.first {
@@ -176,20 +226,46 @@ impl Wakes<'_> {
     }
 }
 
+/// How an end of a connection closes it, as the peer's operating system sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hangup {
+    /// In good order (TCP's FIN): the peer reads what was sent, then the end of the stream.
+    Close,
+    /// Abruptly (TCP's RST): the peer's next read or write fails.
+    Reset,
+}
+
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Disconnected {
-    /// The server is not running: connection refused.
+    /// The server is not running: connection refused (`ECONNREFUSED`).
     #[error("connection refused: the server is not running")]
     Refused,
-    /// The connection was closed or reset by the other end, or severed.
+    /// The connection was reset (TCP's RST, `ECONNRESET`): the server hung up abruptly, its
+    /// machine does not know the connection any more, or the link was severed.
     #[error("connection reset: the server or the link went away")]
     Reset,
-    /// This end has closed it.
-    #[error("the connection was closed by this end")]
+    /// The server closed its end (TCP's FIN, the end of the stream): it said goodbye, stopped,
+    /// or its process was killed and the operating system closed its sockets.
+    #[error("connection closed: the server has closed its end")]
     Closed,
-    /// Nothing was heard of the other end for too long, and this end has closed it.
+    /// This end has closed it: the last handle was dropped, or the node's process has ended.
+    #[error("the connection was closed by this end")]
+    ClosedHere,
+    /// Nothing was heard of the other end for too long, and this end gave up: heartbeats were
+    /// missed, or TCP's retransmissions or its connection attempts went unanswered
+    /// (`ETIMEDOUT`).
     #[error("connection timed out: nothing was heard of the server for too long")]
     TimedOut,
+}
+
+impl From<Hangup> for Disconnected {
+    fn from(how: Hangup) -> Disconnected {
+        match how {
+            Hangup::Close => Disconnected::Closed,
+            Hangup::Reset => Disconnected::Reset,
+        }
+    }
 }

@@ -7,7 +7,7 @@
 
 use super::id::{NodeId, TaskId};
 use crate::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -22,6 +22,8 @@ pub(super) enum WakeRef {
     Waker(Waker),
     /// A service: its timer wakes no task.
     Service(u32),
+    /// A node whose time to stop by itself is over.
+    Kill(NodeId),
     #[cfg(test)]
     Nobody,
 }
@@ -81,6 +83,9 @@ pub(super) struct Tasks {
     /// What tasks wait for beside the first thing: kept apart, since a task's
     /// own state should fit into one line of the processor's cache.
     more_waits: BTreeMap<u32, Vec<Wait>>,
+    /// Tasks that only a destructor of a killed process has woken since they ran, which wakes
+    /// nobody.
+    lost_wakes: BTreeSet<TaskId>,
 }
 
 impl Tasks {
@@ -127,6 +132,17 @@ impl Tasks {
         }
     }
 
+    /// Remembers that a task would have been woken.
+    pub(super) fn note_lost_wake(&mut self, id: TaskId) {
+        if self.get(id).is_some() {
+            self.lost_wakes.insert(id);
+        }
+    }
+
+    pub(super) fn has_lost_wake(&self, id: TaskId) -> bool {
+        self.lost_wakes.contains(&id)
+    }
+
     /// Notes one more thing that a task waits for.
     pub(super) fn note_wait(&mut self, id: TaskId, wait: Wait) {
         let Some(task) = self.get(id) else { return };
@@ -144,6 +160,9 @@ impl Tasks {
         task.wait = None;
         if std::mem::take(&mut task.waits_for_more) {
             self.more_waits.remove(&id.slot);
+        }
+        if !self.lost_wakes.is_empty() {
+            self.lost_wakes.remove(&id);
         }
     }
 

@@ -7,8 +7,11 @@
 //! every platform.
 
 use super::config::Retention;
+use super::service::Disconnected;
 use crate::choice::Site;
 use crate::time::Instant;
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -37,9 +40,17 @@ pub(super) enum Record<'a> {
     Partitioned { service: &'a Arc<str> },
     Healed { service: &'a Arc<str> },
     Severed { service: &'a Arc<str> },
+    Blackholed { service: &'a Arc<str> },
+    Forgotten { service: &'a Arc<str> },
+    PowerLost,
+    Terminated,
+    GaveUp { peer: &'a Arc<str> },
+    Unawaited { from: &'a Arc<str> },
+    ClockSet { ahead: i64 },
+    Drifts { ppm: i64 },
     Connected { service: &'a Arc<str> },
     Refused { service: &'a Arc<str> },
-    Disconnected { peer: &'a Arc<str> },
+    Disconnected { peer: &'a Arc<str>, why: Option<Disconnected> },
     Request { from: &'a Arc<str>, print: u64, text: &'a dyn fmt::Display },
     Response { from: &'a Arc<str>, print: u64, text: &'a dyn fmt::Display },
     Stopped { how: &'static str },
@@ -86,12 +97,33 @@ pub enum What {
     Healed(Arc<str>),
     /// The node's link to this service was severed.
     Severed(Arc<str>),
+    /// The node's link to this service drops every packet.
+    Blackholed(Arc<str>),
+    /// The node's present connections to this service were forgotten by what lies between.
+    Forgotten(Arc<str>),
+    /// A node's machine lost its power.
+    PowerLost,
+    /// A node was asked to stop.
+    Terminated,
+    /// A service's operating system gave up a connection with this peer.
+    GaveUp(Arc<str>),
+    /// The answer that has just arrived from this service had nobody waiting for it.
+    Unawaited(Arc<str>),
+    /// A service's calendar clock was set: this many nanoseconds ahead of the world's.
+    ClockSet(i64),
+    /// A service's clock drifts: this many parts per million faster than the world's.
+    Drifts(i64),
     /// The node's connection to this service was accepted.
     Connected(Arc<str>),
     /// The node's connection to this service was refused.
     Refused(Arc<str>),
-    /// A service or node saw a connection with this peer end.
-    Disconnected(Arc<str>),
+    /// A service or node saw a connection with this peer end; a node also why.
+    Disconnected {
+        /// The other end.
+        peer: Arc<str>,
+        /// What a node's code is told.
+        why: Option<Disconnected>,
+    },
     /// A service received this from a node.
     Request {
         /// The node.
@@ -130,9 +162,21 @@ impl fmt::Display for What {
             What::Partitioned(service) => write!(f, "partitioned from {service}"),
             What::Healed(service) => write!(f, "link to {service} healed"),
             What::Severed(service) => write!(f, "link to {service} severed"),
+            What::Blackholed(service) => write!(f, "link to {service} drops everything"),
+            What::Forgotten(service) => write!(f, "connections to {service} forgotten"),
+            What::PowerLost => f.write_str("lost power"),
+            What::Terminated => f.write_str("asked to stop"),
+            What::GaveUp(peer) => write!(f, "gave up {peer}: it no longer answers"),
+            What::Unawaited(from) => write!(f, "nobody waited for that answer of {from}"),
+            What::ClockSet(ahead) => write!(f, "clock set to {ahead} ns ahead"),
+            What::Drifts(ppm) => write!(f, "clock drifts by {ppm} ppm"),
             What::Connected(service) => write!(f, "connected to {service}"),
             What::Refused(service) => write!(f, "refused by {service}"),
-            What::Disconnected(peer) => write!(f, "disconnected from {peer}"),
+            What::Disconnected { peer, why } => match why {
+                Some(Disconnected::Reset) => write!(f, "disconnected from {peer} (reset)"),
+                Some(Disconnected::TimedOut) => write!(f, "disconnected from {peer} (timed out)"),
+                _ => write!(f, "disconnected from {peer}"),
+            },
             What::Request { from, text } => write!(f, "<- {from}: {text}"),
             What::Response { from, text } => write!(f, "<- {from}: {text}"),
             What::Stopped(how) => write!(f, "stopped ({how})"),
@@ -178,27 +222,43 @@ impl fmt::Display for Digest {
 #[derive(Clone)]
 pub struct Trace {
     retention: Retention,
-    names: Vec<Arc<str>>,
+    names: IndexSet<Arc<str>, FxBuildHasher>,
     hasher: Option<Box<Xxh3>>,
     count: u64,
     kept: VecDeque<Event>,
+    /// Every note, apart from the rest, up to the limit.
+    notes: Vec<Event>,
+    max_notes: usize,
+    /// How many more notes there were.
+    dropped_notes: u64,
+    /// Whether what happens now is not part of the run: a dead process is being dropped.
+    pub(super) silent: bool,
 }
 
 impl Trace {
-    pub(super) fn new(retention: Retention) -> Trace {
+    pub(super) fn new(retention: Retention, max_notes: usize) -> Trace {
         let hasher = (retention != Retention::Off).then(|| Box::new(Xxh3::new()));
         Trace {
             retention,
-            names: vec![Arc::from("world")],
+            names: std::iter::once(Arc::from("world")).collect(),
             hasher,
             count: 0,
             kept: VecDeque::new(),
+            notes: Vec::new(),
+            max_notes,
+            dropped_notes: 0,
+            silent: false,
         }
     }
 
     pub(super) fn actor(&mut self, name: &Arc<str>) -> Actor {
-        self.names.push(Arc::clone(name));
+        self.names.insert(Arc::clone(name));
         Actor(u32::try_from(self.names.len() - 1).expect("fewer than 2^32 actors"))
+    }
+
+    /// Whether somebody is called this, the world itself included.
+    pub(super) fn has_actor(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     pub(super) fn name(&self, actor: Actor) -> &Arc<str> {
@@ -212,6 +272,12 @@ impl Trace {
     }
 
     pub(super) fn record(&mut self, at: Instant, who: Actor, record: Record<'_>) {
+        if self.silent {
+            return;
+        }
+        if let Record::Note { text } = record {
+            self.keep_note(at, who, text);
+        }
         let Some(hasher) = &mut self.hasher else { return };
         self.count += 1;
         record.digest(at, who, hasher);
@@ -230,6 +296,15 @@ impl Trace {
         }
     }
 
+    fn keep_note(&mut self, at: Instant, who: Actor, text: &str) {
+        if self.notes.len() < self.max_notes {
+            let (who, what) = (Arc::clone(self.name(who)), What::Note(text.to_owned()));
+            self.notes.push(Event { at, who, what });
+        } else {
+            self.dropped_notes += 1;
+        }
+    }
+
     /// The digest so far.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -243,10 +318,30 @@ impl Trace {
         self.kept.iter()
     }
 
-    /// The notes that were kept, one a line: `   1.500s  worker-1     done`.
+    /// Every note, one a line: `   1.500s  worker-1     done`. Notes are kept whatever the
+    /// [`Retention`], up to [`Config::max_notes`](super::Config::max_notes); where there were
+    /// more, the last line says how many, and [`Trace::dropped_notes`] too.
     #[must_use]
     pub fn notes(&self) -> String {
-        self.lines(|what| matches!(what, What::Note(_)))
+        let mut lines: String = self.notes.iter().map(|event| format!("{event}\n")).collect();
+        if self.dropped_notes > 0 {
+            let (kept, more) = (self.notes.len(), self.dropped_notes);
+            lines += &format!("({more} more notes were not kept: Config::max_notes is {kept})\n");
+        }
+        lines
+    }
+
+    /// Every note as an event, oldest first; see [`Trace::notes`].
+    #[must_use]
+    pub fn note_events(&self) -> impl DoubleEndedIterator<Item = &Event> + ExactSizeIterator {
+        self.notes.iter()
+    }
+
+    /// How many notes were not kept, since there were more than
+    /// [`Config::max_notes`](super::Config::max_notes).
+    #[must_use]
+    pub fn dropped_notes(&self) -> u64 {
+        self.dropped_notes
     }
 
     /// What was kept, one event a line, without polls and choices.
@@ -335,12 +430,22 @@ impl Record<'_> {
             Record::Severed { service } => (11, 0, 0, Some(service)),
             Record::Connected { service } => (12, 0, 0, Some(service)),
             Record::Refused { service } => (13, 0, 0, Some(service)),
-            Record::Disconnected { peer } => (14, 0, 0, Some(peer)),
+            Record::Disconnected { peer, why } => {
+                (14, why.map_or(0, |why| 1 + why as u64), 0, Some(peer))
+            }
             Record::Request { from, print, .. } => (15, print, 0, Some(from)),
             Record::Response { from, print, .. } => (16, print, 0, Some(from)),
             Record::Stopped { how } => (17, 0, 0, Some(how)),
             Record::Wiped => (18, 0, 0, None),
             Record::Note { text } => (19, text.len() as u64, 0, Some(text)),
+            Record::Blackholed { service } => (20, 0, 0, Some(service)),
+            Record::Forgotten { service } => (21, 0, 0, Some(service)),
+            Record::PowerLost => (22, 0, 0, None),
+            Record::Terminated => (23, 0, 0, None),
+            Record::GaveUp { peer } => (24, 0, 0, Some(peer)),
+            Record::Unawaited { from } => (25, 0, 0, Some(from)),
+            Record::ClockSet { ahead } => (26, ahead as u64, 0, None),
+            Record::Drifts { ppm } => (27, ppm as u64, 0, None),
         };
         hash(hasher, at, who, (kind, a, b), text);
     }
@@ -360,7 +465,17 @@ impl Record<'_> {
             Record::Severed { service } => What::Severed(Arc::clone(service)),
             Record::Connected { service } => What::Connected(Arc::clone(service)),
             Record::Refused { service } => What::Refused(Arc::clone(service)),
-            Record::Disconnected { peer } => What::Disconnected(Arc::clone(peer)),
+            Record::Disconnected { peer, why } => {
+                What::Disconnected { peer: Arc::clone(peer), why }
+            }
+            Record::Blackholed { service } => What::Blackholed(Arc::clone(service)),
+            Record::Forgotten { service } => What::Forgotten(Arc::clone(service)),
+            Record::PowerLost => What::PowerLost,
+            Record::Terminated => What::Terminated,
+            Record::GaveUp { peer } => What::GaveUp(Arc::clone(peer)),
+            Record::Unawaited { from } => What::Unawaited(Arc::clone(from)),
+            Record::ClockSet { ahead } => What::ClockSet(ahead),
+            Record::Drifts { ppm } => What::Drifts(ppm),
             Record::Request { from, text, .. } => {
                 What::Request { from: Arc::clone(from), text: text.to_string() }
             }
@@ -392,7 +507,7 @@ mod tests {
     use super::*;
 
     fn traced(retention: Retention, notes: &[&str]) -> Trace {
-        let mut trace = Trace::new(retention);
+        let mut trace = Trace::new(retention, 10);
         for (i, note) in notes.iter().enumerate() {
             trace.record(Instant::from_nanos(i as u64), Actor::WORLD, Record::Ran { task: 1 });
             trace.record(Instant::from_nanos(i as u64), Actor::WORLD, Record::Note { text: note });

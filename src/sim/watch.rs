@@ -4,11 +4,13 @@
 //! a server; the first is when the server's housekeeping is due, if that has none
 //! sooner.
 
-use super::server::{Cell, Conn, Phase, Server};
+use super::conn::{Conn, Phase};
+use super::server::{Cell, Server};
 use super::service::{Disconnected, Service, Session, Wakes};
 use super::wire::Up;
 use super::world::World;
 use crate::time::Instant;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A process that stands still looks when it goes on, at most so much later.
@@ -24,10 +26,14 @@ impl<S: Service> Conn<S> {
 }
 
 impl<S: Service> Cell<S> {
-    /// When the machine, if it runs, or a session wants to do its housekeeping.
-    pub(super) fn poll_housekeeping(&self) -> Option<Instant> {
+    /// When the machine, if it runs, or a session wants to do its housekeeping, or an end of a
+    /// connection gives up.
+    pub(super) fn poll_housekeeping(&self, now: Instant) -> Option<Instant> {
         let machine = if self.running { self.machine.poll_housekeeping() } else { None };
-        machine.into_iter().chain(self.watches.first().map(|(at, _)| *at)).min()
+        let machine = machine.map(|at| self.clock.world_time(now, at));
+        let first = |set: &BTreeSet<(Instant, u32)>| set.first().map(|(at, _)| *at);
+        let others = [first(&self.watches), first(&self.deadlines)];
+        machine.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Sees when a session wants to look next.

@@ -4,15 +4,17 @@
 //! an event. The event does not say which item arrives: it takes the front one,
 //! and no event is earlier than that of an item sent before, so the order
 //! within a connection cannot break. There are as many events to come as there
-//! are items in flight and not stalled by a partition.
+//! are items in flight and not stalled. An item stalls if its time comes while its path is cut:
+//! its sender goes on retransmitting it (see `tcp.rs`).
 
 use super::event::Target;
 use super::id::LinkId;
+use super::service::Hangup;
+use super::tcp::Path;
 use super::world::Core;
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 #[derive(Debug)]
 pub(super) enum Up<I> {
@@ -26,7 +28,7 @@ pub(super) enum Down<O> {
     Accepted,
     Refused,
     Data(O),
-    Close,
+    Close(Hangup),
 }
 
 /// One direction of a connection: what is in flight, in order.
@@ -35,13 +37,15 @@ pub(super) struct Wire<T> {
     in_flight: VecDeque<T>,
     /// When the last item arrives: none sent later arrives before it.
     last: (Instant, u16),
-    /// Items whose time came while the link was partitioned.
+    /// Items whose time came while the path was cut, and when the first of them did.
     stalled: u32,
+    since: Instant,
 }
 
 impl<T> Default for Wire<T> {
     fn default() -> Wire<T> {
-        Wire { in_flight: VecDeque::new(), last: (Instant::ZERO, 0), stalled: 0 }
+        let last = (Instant::ZERO, 0);
+        Wire { in_flight: VecDeque::new(), last, stalled: 0, since: Instant::ZERO }
     }
 }
 
@@ -51,7 +55,7 @@ pub(super) struct Route {
     pub(super) service: u32,
     pub(super) connection: u32,
     pub(super) link: LinkId,
-    pub(super) partitioned: Arc<AtomicBool>,
+    pub(super) path: Arc<Path>,
 }
 
 impl<T> Wire<T> {
@@ -66,20 +70,52 @@ impl<T> Wire<T> {
         core.agenda.push(now, at.0, at.1, target);
     }
 
-    /// Schedules what waited for the link to heal.
-    pub(super) fn resume(&mut self, core: &mut Core, now: Instant, route: &Route, up: bool) {
+    /// Schedules what has stalled for `at`.
+    pub(super) fn resume(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        at: Instant,
+        route: &Route,
+        up: bool,
+    ) {
+        self.last = self.last.max((at, 0));
         for _ in 0..std::mem::take(&mut self.stalled) {
-            self.schedule(core, now, (now, 0), route, up);
+            self.schedule(core, now, (at, 0), route, up);
         }
     }
 
-    /// The front item, whose time has come; `None` if it must wait.
-    pub(super) fn arrive(&mut self, route: &Route) -> Option<T> {
-        if route.partitioned.load(Relaxed) && !self.in_flight.is_empty() {
-            self.stalled += 1;
-            return None;
-        }
+    /// The front item, whose time has come.
+    pub(super) fn arrive(&mut self) -> Option<T> {
         self.in_flight.pop_front()
+    }
+
+    /// The front item's time has come, but the path is cut.
+    pub(super) fn stall(&mut self, now: Instant) {
+        if self.in_flight.is_empty() {
+            return;
+        }
+        if self.stalled == 0 {
+            self.since = now;
+        }
+        self.stalled += 1;
+    }
+
+    /// When the first item stalled of those that have.
+    pub(super) fn stalled_since(&self) -> Option<Instant> {
+        (self.stalled > 0).then_some(self.since)
+    }
+
+    /// The sender is gone: what has stalled is not sent again, and what was sent after it is
+    /// of no use to the other end without it.
+    pub(super) fn lose_stalled(&mut self) {
+        if self.stalled > 0 {
+            self.clear();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
     }
 
     pub(super) fn clear(&mut self) {

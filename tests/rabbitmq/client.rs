@@ -391,8 +391,8 @@ fn a_stuck_client_says_what_it_waits_for() {
         let _ = consumer.next().await;
         Ok(())
     });
-    let Outcome::Stuck(waiting) = sim.run() else { panic!("nothing is ever published") };
-    assert_eq!(waiting[0].to_string(), "client: a delivery from task_queue");
+    let Outcome::Stuck(stuck) = sim.run() else { panic!("nothing is ever published") };
+    assert_eq!(stuck.waiting[0].to_string(), "client: a delivery from task_queue");
 }
 
 #[test]

@@ -87,8 +87,8 @@ fn who_waits_for_what_is_told_when_a_run_is_stuck() {
         Client::connect(&node, &redis).await?.call(["BLPOP", "tasks", "0"]).await?;
         Ok(())
     });
-    let Outcome::Stuck(waiting) = sim.run() else { panic!("nobody pushes") };
-    assert_eq!(waiting[0].to_string(), "worker: the reply to BLPOP");
+    let Outcome::Stuck(stuck) = sim.run() else { panic!("nobody pushes") };
+    assert_eq!(stuck.waiting[0].to_string(), "worker: the reply to BLPOP");
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn a_clean_stop_says_goodbye_and_keeps_everything() {
     let stop = counter.clone();
     sim.at(at_ms(10), move || stop.stop(Shutdown::Clean));
     sim.run().expect_done();
-    assert_eq!(notes(&sim), ["0.004s a Total(5)", "0.011s a Goodbye", "0.011s a Err(Reset)"]);
+    assert_eq!(notes(&sim), ["0.004s a Total(5)", "0.011s a Goodbye", "0.011s a Err(Closed)"]);
     assert!(!counter.is_running());
     counter.start();
     assert!(counter.is_running());
@@ -144,7 +144,7 @@ fn a_clean_stop_says_goodbye_and_keeps_everything() {
 }
 
 #[test]
-fn a_crash_resets_every_connection_and_loses_what_was_not_saved() {
+fn a_crash_closes_every_connection_and_loses_what_was_not_saved() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
     let handle = counter.clone();
@@ -155,7 +155,7 @@ fn a_crash_resets_every_connection_and_loses_what_was_not_saved() {
             client.ask(Ask::Add(5)).await?;
             assert_eq!(client.ask(Ask::Save).await?, Tell::Saved);
             client.ask(Ask::Add(2)).await?;
-            assert_eq!(client.next().await, Err(Disconnected::Reset));
+            assert_eq!(client.next().await, Err(Disconnected::Closed));
             let again = Client::open(&node, &counter).await?;
             assert_eq!(again.ask(Ask::Add(0)).await?, Tell::Total(5));
             Ok::<_, Disconnected>(())

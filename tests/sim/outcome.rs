@@ -42,15 +42,26 @@ fn stuck_names_every_waiting_task_and_what_it_waits_for() {
     sim.node("foreign", async |_| std::future::pending::<()>().await);
     sim.node("fine", async |node| node.sleep(ms(1)).await);
     let outcome = sim.run();
+    let text = outcome.to_string();
+    let (first, waiting) = text.split_once('\n').expect("several lines");
     assert_eq!(
-        outcome.to_string(),
-        "stuck: nothing can happen any more, and these still wait:\n  \
-         client: the counter's answer\n  \
-         parent: a task it spawned\n  \
-         either: a gate, or a time that never comes\n  \
-         foreign: something this world does not know of\n  \
-         parent: the end of the world"
+        first,
+        "stuck at 0.001s, seed 1: nothing can happen any more, and these still wait:"
     );
+    let told: Vec<&str> = waiting.lines().map(|l| l.split(", node made at ").next().unwrap()).collect();
+    assert_eq!(
+        told[..5],
+        [
+            "  client: the counter's answer",
+            "  parent: a task it spawned",
+            "  either: a gate, or a time that never comes",
+            "  foreign: something outside this world, such as another thread, a channel, or a timer \
+             of another runtime (`tokio::time::sleep` needs tokio's own clock: use `Node::sleep`)",
+            "  parent: the end of the world"
+        ]
+    );
+    assert!(waiting.lines().next().unwrap().contains("outcome.rs:"), "where it was made: {text}");
+    assert!(told[5].starts_with("  replay with: STUNT_DOUBLE_SEED=1 cargo test"), "{text}");
 }
 
 #[test]
@@ -60,8 +71,8 @@ fn what_a_task_no_longer_waits_for_is_forgotten() {
         node.sleep(ms(1)).await;
         node.waiting_for("godot", std::future::pending::<()>()).await;
     });
-    let Outcome::Stuck(waiting) = sim.run() else { panic!("he never comes") };
-    assert_eq!(waiting[0].what, ["godot"]);
+    let Outcome::Stuck(stuck) = sim.run() else { panic!("he never comes") };
+    assert_eq!(stuck.waiting[0].what, ["godot"]);
 }
 
 #[test]
@@ -98,8 +109,11 @@ fn a_task_that_yields_for_ever_runs_out_of_steps_and_is_named() {
         }
     });
     let outcome = sim.run();
-    assert_eq!(outcome, Outcome::StepBudget { steps: 1_000, last: "spinner".into() });
-    assert_eq!(outcome.to_string(), "not done after 1000 steps (is spinner in a loop?)");
+    assert_eq!(outcome, Outcome::StepBudget { steps: 1_000, last: "spinner/main".into() });
+    assert!(
+        outcome.to_string().starts_with("not done after 1000 steps, the last of task spinner/main"),
+        "{outcome}"
+    );
     assert_eq!(sim.now(), Instant::ZERO);
     assert_eq!(sim.run(), outcome, "there are no more of them");
 }
@@ -107,17 +121,10 @@ fn a_task_that_yields_for_ever_runs_out_of_steps_and_is_named() {
 #[test]
 fn processes_that_only_restart_run_out_of_steps_too() {
     let mut sim = Sim::with_config(Config::new(1).max_steps(1_000));
-    struct Phoenix(stunt_double::sim::Node);
-    impl Drop for Phoenix {
-        fn drop(&mut self) {
-            self.0.restart();
-        }
-    }
-    let node = sim.node("phoenix", |node| {
-        let phoenix = Phoenix(node);
-        async move { phoenix.0.sleep(secs(1)).await }
+    sim.node("phoenix", async |node| {
+        node.restart();
+        node.sleep(secs(1)).await;
     });
-    node.kill();
     assert!(matches!(sim.run(), Outcome::StepBudget { steps: 1_000, .. }));
 }
 
@@ -131,7 +138,8 @@ fn the_time_budget_ends_a_run_before_the_event_beyond_it() {
     });
     let outcome = sim.run();
     assert_eq!(outcome, Outcome::TimeBudget { next: at_ms(12_000) });
-    assert_eq!(outcome.to_string(), "not done within the time budget; the next event is at 12s");
+    let text = outcome.to_string();
+    assert!(text.starts_with("not done within the time budget; the next event is at 12s"), "{text}");
     assert_eq!(sim.now(), at_ms(8_000));
     assert_eq!(sim.step(), outcome);
     sim.advance_to(at_ms(9_000)).expect_reached();
@@ -151,11 +159,13 @@ fn an_error_of_a_main_task_fails_the_run_with_all_there_is_to_know() {
     assert_eq!((&*problem.node, problem.at, problem.seed), ("worker", at_ms(1_500), 77));
     assert!(!problem.panicked);
     let text = problem.to_string();
-    let (first, second) = text.split_once("\n  replay with: ").expect("two lines");
+    let (first, second) = text.split_once("\n  replay with: ").expect("three lines");
+    let (first, made_at) = first.split_once("\n  node made at ").expect("three lines");
     assert_eq!(
         first,
         "worker failed at 1.5s, seed 77: connection refused: the server is not running"
     );
+    assert!(made_at.contains("outcome.rs:"), "{made_at}");
     assert!(second.starts_with("STUNT_DOUBLE_SEED=77 cargo test"), "{second}");
     assert!(second.ends_with("with_all_there_is_to_know -- --exact"));
     assert!(!node.is_alive());
@@ -229,9 +239,9 @@ fn a_panic_of_a_service_fails_the_run_and_takes_the_server_down() {
     assert!(text.contains("\n  replay with: STUNT_DOUBLE_SEED=79 cargo test"), "{text}");
     assert!(!counter.is_running());
 
-    let reset = failed(&mut sim);
-    assert_eq!((&*reset.node, reset.at), ("client", at_ms(10)), "its socket was closed");
-    assert_eq!(reset.message, Disconnected::Reset.to_string());
+    let closed = failed(&mut sim);
+    assert_eq!((&*closed.node, closed.at), ("client", at_ms(10)), "its socket was closed");
+    assert_eq!(closed.message, Disconnected::Closed.to_string());
     sim.run().expect_done();
     assert_eq!(sim.now(), at_ms(11), "its close arrives, but no bell rings any more");
 
@@ -257,7 +267,7 @@ fn a_service_that_cannot_even_be_killed_is_down_all_the_same() {
         let counter = handle.clone();
         async move {
             let client = Client::open(&node, &counter).await?;
-            assert_eq!(client.ask(Ask::Ring(ms(3))).await, Err(Disconnected::Reset));
+            assert_eq!(client.ask(Ask::Ring(ms(3))).await, Err(Disconnected::Closed));
             Client::open(&node, &counter).await.map(drop)
         }
     });
@@ -282,20 +292,26 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn panics_of_a_process_that_is_being_dropped_are_all_told() {
+fn panics_of_a_process_that_exits_are_all_told_and_those_of_a_killed_one_are_not() {
     let mut sim = Sim::new(1);
     let node = sim.node("a", async |node| {
         drop(node.spawn(async {
             let _bomb = Bomb("second");
             std::future::pending::<()>().await;
         }));
-        let _bomb = Bomb("first");
-        node.sleep(secs(1)).await;
+        drop(node.spawn(async {
+            let _bomb = Bomb("third");
+            std::future::pending::<()>().await;
+        }));
+        node.sleep(ms(2)).await;
     });
-    sim.at(at_ms(1), move || node.kill());
-    assert_eq!(failed(&mut sim).message, "the first bomb went off");
-    let second = failed(&mut sim);
-    assert_eq!((&*second.node, &*second.message), ("a", "the second bomb went off"));
+    let killed = node.clone();
+    sim.at(at_ms(1), move || killed.kill());
+    sim.run().expect_done();
+    node.restart();
+    let mut told = [failed(&mut sim), failed(&mut sim)].map(|problem| problem.message);
+    told.sort();
+    assert_eq!(told, ["the second bomb went off", "the third bomb went off"]);
     sim.run().expect_done();
 }
 

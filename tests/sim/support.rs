@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use stunt_double::choice::{Choice, Stream};
 use stunt_double::sim::{
-    Connection, Disconnected, Node, Service, ServiceHandle, Session, Shutdown, Sim, Wait, Waiter,
+    Connection, Disconnected, Keepalive, Node, Service, ServiceHandle, Session, Shutdown, Sim, Wait, Waiter,
     Wakes, What,
 };
 use stunt_double::{Instant, Site};
@@ -51,6 +51,8 @@ pub(crate) struct Counter {
     saved: u64,
     /// Whether its timer and its end make it panic.
     pub(crate) broken: bool,
+    /// How its system watches over silent clients.
+    pub(crate) keepalive: Option<Keepalive>,
     /// What reached it: `0.5s 0 Add(1)`.
     pub(crate) log: Vec<String>,
     clients: Vec<u64>,
@@ -65,6 +67,7 @@ impl Counter {
             total: 0,
             saved: 0,
             broken: false,
+            keepalive: None,
             log: Vec::new(),
             clients: Vec::new(),
             bells: Vec::new(),
@@ -122,6 +125,10 @@ impl Service for Counter {
 
     fn poll_output(&mut self) -> Option<(u64, Tell)> {
         self.outputs.pop_front()
+    }
+
+    fn keepalive(&self) -> Option<Keepalive> {
+        self.keepalive
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -262,7 +269,7 @@ pub(crate) fn log(counter: &ServiceHandle<Counter>) -> Vec<String> {
 pub(crate) fn notes(sim: &Sim) -> Vec<String> {
     let trace = sim.trace();
     trace
-        .events()
+        .note_events()
         .filter_map(|event| match &event.what {
             What::Note(text) => Some(format!("{} {} {text}", event.at, event.who)),
             _ => None,

@@ -6,7 +6,7 @@ use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{Event, Method};
-use crate::sim::{Service, Shutdown};
+use crate::sim::{Hangup, Service, Shutdown};
 use crate::time::Instant;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -17,6 +17,16 @@ impl Service for Broker {
 
     /// A socket is not yet an AMQP connection: `connection.open` makes one.
     fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {}
+
+    fn takes(&self, connection: u64, (_, method): &Self::Input) -> bool {
+        matches!(method, Method::ConnectionOpen(_))
+            || self.has_connection(ConnectionId(connection))
+    }
+
+    /// The real server resets a connection that it takes for dead, without a word.
+    fn hangup(output: &Self::Output) -> Option<Hangup> {
+        matches!(output.1, Event::ConnectionLost).then_some(Hangup::Reset)
+    }
 
     fn handle_input(&mut self, now: Instant, connection: u64, input: Self::Input) {
         let (channel, method) = input;

@@ -15,7 +15,7 @@ use crate::Instant;
 use crate::rabbitmq::error::{AmqpError, Scope};
 use crate::rabbitmq::id::ChannelNumber;
 use crate::rabbitmq::method::{ConnectionOptions, Event, Method};
-use crate::sim::{Disconnected, Session, Waiter, Wakes};
+use crate::sim::{Session, Waiter, Wakes};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -162,8 +162,8 @@ pub struct ClientSession {
     free: VecDeque<u16>,
     closed: Option<AmqpError>,
     close_waiter: Waiter,
-    /// The broker took the connection for dead.
-    is_lost: bool,
+    /// Nobody waited for the last answer.
+    was_unawaited: bool,
     /// Why the broker does not read from the connection.
     blocked: Option<SmolStr>,
     block_waiter: Waiter,
@@ -204,10 +204,7 @@ impl ClientSession {
 
     /// Why the connection can no longer be used, if the broker has said so.
     fn ended(&self) -> Option<Error> {
-        match &self.closed {
-            Some(error) => Some(Error::AlreadyClosed(error.clone())),
-            None => self.is_lost.then_some(Error::Disconnected(Disconnected::Reset)),
-        }
+        self.closed.clone().map(Error::AlreadyClosed)
     }
 
     /// What the connection is opened with.
@@ -289,7 +286,6 @@ impl ClientSession {
         let error = state.closed.as_ref().or(self.closed.as_ref());
         match error {
             Some(error) => Some(Error::Amqp(error.clone())),
-            None if self.is_lost => Some(Error::Disconnected(Disconnected::Reset)),
             None => state.closed_here.then_some(Error::ChannelClosed),
         }
     }
@@ -351,6 +347,7 @@ impl ClientSession {
 impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession {
     fn deliver(&mut self, now: Instant, output: (ChannelNumber, Event), wakes: &mut Wakes<'_>) {
         let (number, event) = output;
+        self.was_unawaited = false;
         if let Some(heartbeats) = &mut self.heartbeats {
             heartbeats.heard(now);
         }
@@ -360,10 +357,8 @@ impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession 
                 self.closed = Some(*error);
                 self.end(wakes);
             }
-            Event::ConnectionLost => {
-                self.is_lost = true;
-                self.end(wakes);
-            }
+            // The world closes the connection instead.
+            Event::ConnectionLost => {}
             Event::ConnectionBlocked { reason } => {
                 self.blocked = Some(reason);
                 wakes.wake(&mut self.block_waiter);
@@ -375,6 +370,14 @@ impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession 
             Event::Heartbeat => self.answers.push_back((number, Method::Heartbeat)),
             event => self.deliver_to_channel(number, event, wakes),
         }
+    }
+
+    fn was_unawaited(&self) -> bool {
+        self.was_unawaited
+    }
+
+    fn hindrance(&self) -> Option<String> {
+        self.blocked.as_ref().map(|reason| format!("the broker has blocked it: {reason}"))
     }
 
     fn answer(&mut self) -> Option<(ChannelNumber, Method)> {
@@ -401,7 +404,10 @@ impl ClientSession {
         }
         if let Some(state) = self.channels.get_mut(usize::from(number.0)) {
             let freed = event == Event::ChannelCloseOk && state.released;
+            let calls = state.calls.len();
             state.deliver(event, wakes);
+            // Only the answer to a call that was given up takes its place away at once.
+            self.was_unawaited = state.calls.len() < calls;
             if freed {
                 self.free.push_back(number.0);
             }

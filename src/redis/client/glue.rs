@@ -6,7 +6,7 @@ use crate::choice::Choice;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::resp::encode;
 use crate::redis::server::{ClientId, Output, Server};
-use crate::sim::{Service, Shutdown};
+use crate::sim::{Hangup, Service, Shutdown};
 use crate::time::Instant;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -50,6 +50,13 @@ impl Service for Server {
             }
             Output::Close { client } => (client.0, Response::Closed),
         })
+    }
+
+    fn hangup(output: &Response) -> Option<Hangup> {
+        match output {
+            Response::Reply(_) => None,
+            Response::Closed => Some(Hangup::Close),
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -5,7 +5,7 @@ use super::glue::Response;
 use super::{ClientError, Message};
 use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};
-use crate::sim::{Disconnected, Session, Waiter, Wakes};
+use crate::sim::{Session, Waiter, Wakes};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -36,15 +36,11 @@ pub struct ClientSession {
     listener: Waiter,
     /// A subscription was refused.
     refused: Option<ErrorReply>,
-    /// The server has closed the connection.
-    closed: bool,
+    /// Nobody waited for the last reply.
+    was_unawaited: bool,
 }
 
 impl ClientSession {
-    pub(super) fn check_open(&self) -> Result<(), ClientError> {
-        if self.closed { Err(Disconnected::Reset.into()) } else { Ok(()) }
-    }
-
     /// A call is sent.
     pub(super) fn expect_reply(&mut self) -> Ticket {
         self.slots.push_back(Slot::default());
@@ -60,11 +56,9 @@ impl ClientSession {
         &mut self,
         ticket: Ticket,
     ) -> Result<Result<Reply, ClientError>, &mut Waiter> {
-        let closed = self.closed;
         let slot = self.slot(ticket.0).expect("a ticket's slot is there until it is done");
         match slot.reply.take() {
             Some(reply) => Ok(Ok(reply)),
-            None if closed => Ok(Err(Disconnected::Reset.into())),
             None => Err(&mut slot.waiter),
         }
     }
@@ -89,7 +83,6 @@ impl ClientSession {
     pub(super) fn take_message(&mut self) -> Result<Result<Message, ClientError>, &mut Waiter> {
         match self.messages.pop_front() {
             Some(message) => Ok(Ok(message)),
-            None if self.closed => Ok(Err(Disconnected::Reset.into())),
             None => Err(&mut self.listener),
         }
     }
@@ -109,9 +102,6 @@ impl ClientSession {
         if let Some(error) = self.refused.take() {
             return Ok(Err(ClientError::Reply(error)));
         }
-        if self.closed {
-            return Ok(Err(Disconnected::Reset.into()));
-        }
         Err(&mut self.listener)
     }
 
@@ -125,6 +115,7 @@ impl ClientSession {
 
 impl Session<Vec<Bytes>, Response> for ClientSession {
     fn deliver(&mut self, _now: Instant, response: Response, wakes: &mut Wakes<'_>) {
+        self.was_unawaited = false;
         match response {
             Response::Reply(Reply::Push(items)) => {
                 match Message::from_push(items) {
@@ -141,6 +132,7 @@ impl Session<Vec<Bytes>, Response> for ClientSession {
             Response::Reply(reply) => {
                 let number = self.answered;
                 self.answered += 1;
+                self.was_unawaited = self.slot(number).is_none_or(|slot| slot.done);
                 if let Some(slot) = self.slot(number) {
                     if !slot.done {
                         slot.reply = Some(reply);
@@ -149,11 +141,13 @@ impl Session<Vec<Bytes>, Response> for ClientSession {
                 }
                 self.clear_done();
             }
-            Response::Closed => {
-                self.closed = true;
-                self.end(wakes);
-            }
+            // The world closes the connection instead.
+            Response::Closed => {}
         }
+    }
+
+    fn was_unawaited(&self) -> bool {
+        self.was_unawaited
     }
 
     fn disconnected(&mut self, wakes: &mut Wakes<'_>) {

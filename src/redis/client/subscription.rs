@@ -165,7 +165,6 @@ impl Subscription {
             return Ok(());
         }
         let target = self.client.inner.send_with(|session| {
-            session.check_open()?;
             Ok::<_, ClientError>((Some(request), session.confirmed() + count))
         })?;
         let why = || Wait::Static("a subscription to be confirmed");
