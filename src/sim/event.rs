@@ -173,6 +173,8 @@ impl Agenda {
             }
             self.run.pop();
             self.forget(1);
+            // What was known of the next time was known of the run, if that is empty now.
+            self.next = Next::Unknown;
         }
         let next = match self.next {
             Next::Known(next) => next,
@@ -315,6 +317,23 @@ mod tests {
         }
         assert!(agenda.len < 300, "{} events for 100 timers", agenda.len);
         assert_eq!(agenda.next_at(&timers), Some(Instant::from_nanos(10)));
+    }
+
+    #[test]
+    fn a_run_that_ends_in_cancelled_timers_is_not_taken_for_its_first_event() {
+        let mut agenda = Agenda::default();
+        let mut timers = Timers::default();
+        let at = |nanos| Instant::from_nanos(nanos);
+        // All of it lies in buckets when it is looked at first.
+        agenda.rebase(0, 0);
+        let key = timers.set(super::super::task::WakeRef::Nobody);
+        agenda.push(at(0), at(3_600), 0, Target::Timer(key));
+        agenda.push(at(0), at(1_000), 0, Target::Action(1));
+        timers.cancel(key);
+        agenda.note_cancelled(&timers);
+        assert_eq!(agenda.pop(&timers, at(9_999)), Some((at(1_000), Target::Action(1))));
+        assert_eq!(agenda.next_at(&timers), None);
+        assert_eq!(agenda.pop(&timers, at(9_999)), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod exchanges;
 mod expiration;
 mod faults;
 mod heartbeats;
+mod kills;
 mod kinds;
 mod lifecycle;
 mod peek;

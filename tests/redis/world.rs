@@ -227,7 +227,7 @@ fn a_subscription_is_a_stream_of_messages_until_the_server_goes() {
         news.punsubscribe(["n*"]).await?;
         node.note("only the channel is left");
         assert_eq!(news.next().await?.text(), "second");
-        assert_eq!(news.next().await, Err(ClientError::Disconnected(Disconnected::Reset)));
+        assert_eq!(news.next().await, Err(ClientError::Disconnected(Disconnected::Closed)));
         Ok(())
     });
     sim.node_with("speaker", redis.clone(), async |node: Node, redis| -> Done {
