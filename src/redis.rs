@@ -95,8 +95,8 @@ mod undo;
 pub mod value;
 
 pub use client::{
-    Client, ClientError, ClientOptions, ClientSession, Message, Pipeline, Redis, Response,
-    Subscription, start, start_named,
+    Client, ClientError, ClientOptions, ClientSession, ConvertError, FromReply, Message, Pipeline,
+    Redis, Response, Subscription, start, start_named,
 };
 pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{

@@ -22,11 +22,13 @@
 //! sim.run().expect_done();
 //! ```
 
+mod convert;
 mod glue;
 mod pipeline;
 mod session;
 mod subscription;
 
+pub use convert::{ConvertError, FromReply};
 pub use glue::Response;
 pub use pipeline::Pipeline;
 pub use session::ClientSession;
@@ -41,6 +43,7 @@ use super::server::{ClientId, Server};
 use crate::choice::Site;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
 use bytes::Bytes;
+use convert::Words;
 use session::Ticket;
 use std::fmt;
 use std::future::poll_fn;
@@ -102,7 +105,7 @@ impl ServiceHandle<Server> {
 }
 
 /// Why a call of the client failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
     /// The server answered with an error; [`ErrorReply::code`] tells which kind.
@@ -112,6 +115,30 @@ pub enum ClientError {
     /// is not known.
     #[error(transparent)]
     Disconnected(#[from] Disconnected),
+    /// A command of a transaction was refused when it was queued, so nothing was run
+    /// (`EXECABORT`).
+    #[error("nothing was run: command {index} of the transaction ({command}) was refused: {error}")]
+    Aborted {
+        /// Which of the transaction's commands: 0 is its first. The first of them, if several
+        /// were refused.
+        index: usize,
+        /// The command.
+        command: String,
+        /// What the server said of it.
+        error: ErrorReply,
+    },
+    /// The connection ended in the middle of a pipeline. Whether the other commands were run is
+    /// not known.
+    #[error("{why}, after {} of the pipeline's replies", .replies.len())]
+    PipelineCut {
+        /// The replies that came, in order.
+        replies: Vec<Reply>,
+        /// How it ended.
+        why: Disconnected,
+    },
+    /// The reply does not mean what its caller takes it for.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
     /// A call has no words.
     #[error("an empty command")]
     EmptyCommand,
@@ -125,10 +152,25 @@ impl ClientError {
     #[must_use]
     pub fn reply(&self) -> Option<&ErrorReply> {
         match self {
-            ClientError::Reply(error) => Some(error),
-            ClientError::Disconnected(_) | ClientError::EmptyCommand | ClientError::NotACall => {
-                None
-            }
+            ClientError::Reply(error) | ClientError::Aborted { error, .. } => Some(error),
+            ClientError::Disconnected(_)
+            | ClientError::PipelineCut { .. }
+            | ClientError::Convert(_)
+            | ClientError::EmptyCommand
+            | ClientError::NotACall => None,
+        }
+    }
+
+    /// How the connection ended, if it did.
+    #[must_use]
+    pub fn disconnected(&self) -> Option<Disconnected> {
+        match self {
+            ClientError::Disconnected(why) | ClientError::PipelineCut { why, .. } => Some(*why),
+            ClientError::Reply(_)
+            | ClientError::Aborted { .. }
+            | ClientError::Convert(_)
+            | ClientError::EmptyCommand
+            | ClientError::NotACall => None,
         }
     }
 }
@@ -206,12 +248,32 @@ impl Client {
         I::Item: AsRef<[u8]>,
     {
         let request = request(command)?;
-        let name = String::from_utf8_lossy(&request[0]).to_uppercase();
-        let waiting = Waiting { client: self, ticket: self.send(request)? };
-        match self.answer(waiting, &name).await? {
+        let waiting = Waiting { client: self, ticket: self.send(request.clone())? };
+        match self.answer(waiting, &Words(&request)).await? {
             Reply::Error(error) => Err(ClientError::Reply(error)),
             reply => Ok(reply),
         }
+    }
+
+    /// As [`Client::call`], with the reply read as a type; see [`FromReply`].
+    ///
+    /// ```no_run
+    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::ClientError> {
+    /// let visits: u64 = client.call_as(["INCR", "visits"]).await?;
+    /// let name: Option<String> = client.call_as(["GET", "name"]).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::call`], and [`ClientError::Convert`] if the reply means no such value; the
+    /// command was run then.
+    pub async fn call_as<T: FromReply, I>(&self, command: I) -> Result<T, ClientError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        Ok(T::from_reply(self.call(command).await?)?)
     }
 
     /// Sends several commands in one go and waits for their replies, errors among
@@ -219,18 +281,23 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Disconnected`] if not every reply came.
+    /// [`ClientError::PipelineCut`], with the replies that came, if not every one did;
+    /// [`ClientError::Disconnected`] if nothing was sent.
     pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Reply>, ClientError> {
         // All of it is looked at before any of it is sent.
         let requests: Vec<Request> =
             pipeline.requests().iter().cloned().collect::<Result<_, ClientError>>()?;
         let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            sent.push(Waiting { client: self, ticket: self.send(request)? });
+            let ticket = self.send(request.clone())?;
+            sent.push((Waiting { client: self, ticket }, request));
         }
         let mut replies = Vec::with_capacity(sent.len());
-        for waiting in sent {
-            replies.push(self.answer(waiting, "a pipeline").await?);
+        for (waiting, request) in sent {
+            match self.answer(waiting, &Words(&request)).await {
+                Ok(reply) => replies.push(reply),
+                Err(why) => return Err(ClientError::PipelineCut { replies, why }),
+            }
         }
         Ok(replies)
     }
@@ -240,7 +307,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Reply`] if a command was refused, and nothing was run. An
+    /// [`ClientError::Aborted`] if a command was refused, which it tells, and nothing was run;
+    /// [`ClientError::Reply`] if the transaction itself was. An
     /// error of a command that was run is among the replies.
     pub async fn transaction(
         &self,
@@ -250,7 +318,7 @@ impl Client {
         let mut replies = self.pipeline(&framed).await?;
         match replies.pop() {
             Some(Reply::Array(replies)) => Ok(Some(replies)),
-            Some(Reply::Error(error)) => Err(ClientError::Reply(error)),
+            Some(Reply::Error(error)) => Err(pipeline.refusal(replies, error)),
             _ => Ok(None),
         }
     }
@@ -264,15 +332,15 @@ impl Client {
         self.inner.send_with(|session| Ok((Some(request), session.expect_reply())))
     }
 
-    async fn answer(&self, waiting: Waiting<'_>, name: &str) -> Result<Reply, ClientError> {
+    async fn answer(&self, waiting: Waiting<'_>, to: &Words<'_>) -> Result<Reply, Disconnected> {
         let ticket = waiting.ticket;
         let reply = poll_fn(|cx| {
-            let why = || Wait::Shared(format!("the reply to {name}").into());
+            let why = || Wait::Shared(format!("the reply to {to}").into());
             self.inner.poll_session(cx, why, |session| session.take_reply(ticket))
         });
         let reply = reply.await;
         drop(waiting);
-        reply?
+        reply
     }
 }
 

@@ -4,9 +4,9 @@
 //! it, send, or wait for what is to come. They never lose an answer: a waiter is
 //! left in the session under the same lock under which it was found wanting.
 
+use super::conn::{Conn, Phase};
 use super::handle::ServiceHandle;
 use super::node::Node;
-use super::conn::{Conn, Phase};
 use super::server::{Cell, Server};
 use super::service::{Disconnected, Service, Waiter};
 use super::task::Wait;

@@ -6,9 +6,9 @@
 
 use super::Sim;
 use super::config::{Config, Retention, Strategy};
+use super::latency::Latency;
 use super::node::Report;
 use super::outcome::panic_message;
-use super::latency::Latency;
 use super::quiet::{self, Quiet};
 use super::replay;
 use super::trace::{Difference, Digest};

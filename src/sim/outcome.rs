@@ -192,11 +192,17 @@ impl fmt::Display for Outcome {
             Outcome::Stuck(stuck) => stuck.fmt(f),
             Outcome::NotReached(end) => write!(f, "the condition never held; the run ended: {end}"),
             Outcome::Endless { why: Endless::NoTimePasses { steps }, at, task } => {
-                write!(f, "{steps} steps without time passing, at {at}, the last of task {task}: is it in a ")?;
+                write!(
+                    f,
+                    "{steps} steps without time passing, at {at}, the last of task {task}: is it in a "
+                )?;
                 f.write_str("loop that never waits? (Config::patience allows more steps)")
             }
             Outcome::Endless { why: Endless::OnlyDaemons { steps }, at, task } => {
-                write!(f, "{steps} steps, up to {at}, with none but daemons alive, the last of task {task}: ")?;
+                write!(
+                    f,
+                    "{steps} steps, up to {at}, with none but daemons alive, the last of task {task}: "
+                )?;
                 f.write_str("a daemon that polls never lets Sim::run end; use run_for or run_until")
             }
             Outcome::StepBudget { steps, last } => write!(

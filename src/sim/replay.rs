@@ -112,10 +112,7 @@ mod tests {
             windows: false,
         };
         let line = |running: Running<'_>| running.command(7);
-        assert_eq!(
-            line(running),
-            "STUNT_DOUBLE_SEED=7 cargo test outbox::never_loses -- --exact"
-        );
+        assert_eq!(line(running), "STUNT_DOUBLE_SEED=7 cargo test outbox::never_loses -- --exact");
         assert_eq!(
             line(Running { package: Some("orders"), ..running }),
             "STUNT_DOUBLE_SEED=7 cargo test -p orders outbox::never_loses -- --exact"

@@ -8,10 +8,10 @@
 //! node still ask why. A server that is down accepts none and has
 //! no timer.
 
+use super::clock::Clock;
 use super::conn::{Conn, Phase, ServerEnd};
 use super::id::NodeId;
 use super::service::{Disconnected, Hangup, Service, Session, Shutdown, Wakes};
-use super::clock::Clock;
 use super::task::WakeRef;
 use super::timer::TimerKey;
 use super::trace::{Actor, Record};

@@ -13,8 +13,8 @@
 //!
 //! Source: RFC 9293, RFC 1122 section 4.2.3.6, and Linux's `tcp(7)` for the numbers.
 
-use super::id::{LinkId, NodeId};
 use super::conn::{Conn, Phase, ServerEnd};
+use super::id::{LinkId, NodeId};
 use super::server::{Cell, Server};
 use super::service::{Disconnected, Hangup, Service, Wakes};
 use super::trace::Record;

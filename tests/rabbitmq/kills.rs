@@ -94,9 +94,8 @@ async fn consumer(
 #[test]
 fn a_killed_single_active_consumer_hands_over_its_backlog_in_order() {
     for kind in ["classic", "quorum"] {
-        let arguments = FieldTable::new()
-            .with("x-queue-type", kind)
-            .with("x-single-active-consumer", true);
+        let arguments =
+            FieldTable::new().with("x-queue-type", kind).with("x-single-active-consumer", true);
         let mut sim = Sim::new(1);
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
         let first = (rabbit.clone(), arguments.clone(), true);
@@ -146,7 +145,11 @@ fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_f
     dead.lose_power();
     next.restart();
     sim.run_for(Duration::from_secs(15)).expect_reached();
-    assert!(sim.trace().notes().ends_with("next         405 RESOURCE_LOCKED\n"), "{}", sim.trace().notes());
+    assert!(
+        sim.trace().notes().ends_with("next         405 RESOURCE_LOCKED\n"),
+        "{}",
+        sim.trace().notes()
+    );
     // Between two and three intervals after its last sign.
     sim.run_for(Duration::from_secs(16)).expect_reached();
     next.restart();
@@ -176,10 +179,17 @@ fn a_rebooted_client_is_reset_at_the_brokers_next_heartbeat() {
     node.lose_power();
     node.restart();
     sim.run_for(ms(100)).expect_reached();
-    assert!(sim.trace().notes().ends_with("node         405 RESOURCE_LOCKED\n"), "by its earlier self");
+    assert!(
+        sim.trace().notes().ends_with("node         405 RESOURCE_LOCKED\n"),
+        "by its earlier self"
+    );
     assert_eq!(rabbit.list_connections().len(), 2);
     sim.run_for(Duration::from_secs(6)).expect_reached();
-    assert_eq!(rabbit.list_connections().len(), 1, "the broker's heartbeat was answered by a reset");
+    assert_eq!(
+        rabbit.list_connections().len(),
+        1,
+        "the broker's heartbeat was answered by a reset"
+    );
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl RealServer {
     }
 
     fn try_start(options: &[&str]) -> Result<RealServer, String> {
+        crate::wanted()?;
         let version = Command::new("redis-server").arg("--version").output();
         let version =
             version.map_err(|error| format!("no redis-server to compare with: {error}"))?;

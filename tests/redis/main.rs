@@ -5,6 +5,7 @@
 mod bitmaps;
 mod blocking;
 mod bytes;
+mod client;
 mod connection;
 mod durability;
 mod expiry;

@@ -118,10 +118,7 @@ fn stuck_tells_who_is_partitioned_from_whom() {
     let link = node.link(&counter);
     sim.after(secs(1), move || link.partition());
     let Outcome::Stuck(stuck) = sim.run() else { panic!("nothing comes") };
-    assert_eq!(
-        stuck.waiting[0].to_string(),
-        "a: the counter's answer (partitioned from counter)"
-    );
+    assert_eq!(stuck.waiting[0].to_string(), "a: the counter's answer (partitioned from counter)");
     assert_eq!((stuck.seed, stuck.at.to_string().as_str()), (1, "1s"));
 }
 

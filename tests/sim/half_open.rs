@@ -152,7 +152,10 @@ fn a_connection_attempt_that_nobody_answers_times_out() {
     let node = waiter(&mut sim, &counter, secs(1));
     node.link(&counter).blackhole();
     let Outcome::Failed(problem) = sim.run() else { panic!("it cannot connect") };
-    assert_eq!((problem.at.to_string(), problem.message), ("127s".to_owned(), Disconnected::TimedOut.to_string()));
+    assert_eq!(
+        (problem.at.to_string(), problem.message),
+        ("127s".to_owned(), Disconnected::TimedOut.to_string())
+    );
 }
 
 #[test]
@@ -273,7 +276,9 @@ fn the_same_cut_twice_is_one_and_the_trace_tells_it_once() {
     link.heal();
     link.forget();
     let transcript = sim.trace().transcript();
-    for line in ["drops everything", "partitioned from", "healed", "connections to counter forgotten"] {
+    for line in
+        ["drops everything", "partitioned from", "healed", "connections to counter forgotten"]
+    {
         assert_eq!(transcript.matches(line).count(), 1, "{line}: {transcript}");
     }
 }

@@ -48,7 +48,8 @@ fn stuck_names_every_waiting_task_and_what_it_waits_for() {
         first,
         "stuck at 0.001s, seed 1: nothing can happen any more, and these still wait:"
     );
-    let told: Vec<&str> = waiting.lines().map(|l| l.split(", node made at ").next().unwrap()).collect();
+    let told: Vec<&str> =
+        waiting.lines().map(|l| l.split(", node made at ").next().unwrap()).collect();
     assert_eq!(
         told[..5],
         [
@@ -139,7 +140,10 @@ fn the_time_budget_ends_a_run_before_the_event_beyond_it() {
     let outcome = sim.run();
     assert_eq!(outcome, Outcome::TimeBudget { next: at_ms(12_000) });
     let text = outcome.to_string();
-    assert!(text.starts_with("not done within the time budget; the next event is at 12s"), "{text}");
+    assert!(
+        text.starts_with("not done within the time budget; the next event is at 12s"),
+        "{text}"
+    );
     assert_eq!(sim.now(), at_ms(8_000));
     assert_eq!(sim.step(), outcome);
     sim.advance_to(at_ms(9_000)).expect_reached();

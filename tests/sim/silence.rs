@@ -32,7 +32,10 @@ impl Drop for Guard {
 type Heard = Rc<RefCell<Vec<Result<(), Disconnected>>>>;
 
 /// A node with a guard in its main task; `ending` is what that does next.
-fn guarded<F>(sim: &mut Sim, ending: impl Fn(Node) -> F + 'static) -> (ServiceHandle<Counter>, Node, Heard)
+fn guarded<F>(
+    sim: &mut Sim,
+    ending: impl Fn(Node) -> F + 'static,
+) -> (ServiceHandle<Counter>, Node, Heard)
 where
     F: Future<Output = ()> + 'static,
 {
@@ -69,7 +72,11 @@ fn a_guard_that_speaks_in_its_destructor_says_nothing_after_a_kill() {
                 node.pause();
                 sim.run_for(ms(1)).expect_reached();
             }
-            if restart { node.restart() } else { node.kill() }
+            if restart {
+                node.restart()
+            } else {
+                node.kill()
+            }
             sim.run_for(secs(1)).expect_reached();
             assert_eq!(heard.borrow()[0], Err(Disconnected::ClosedHere));
             assert_eq!(total(&counter), if restart { 2 } else { 1 });
@@ -306,7 +313,8 @@ impl Drop for Loud {
                 Deed::Choose => assert_eq!(self.node.choose(SITE, 99), 0),
                 Deed::Connect => {
                     for node in [&self.node, &self.other] {
-                        let opened = Box::pin(Client::open(node, &self.counter)).as_mut().poll(&mut cx);
+                        let opened =
+                            Box::pin(Client::open(node, &self.counter)).as_mut().poll(&mut cx);
                         assert!(matches!(opened, Poll::Ready(Err(Disconnected::ClosedHere))));
                     }
                 }

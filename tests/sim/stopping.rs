@@ -93,7 +93,15 @@ fn a_fault_at_a_message_comes_right_after_it() {
         (1, &["0.001s 0 connected a", "0.001s 0 disconnected"][..]),
         (2, &["0.001s 0 connected a", "0.002s 0 disconnected"]),
         (3, &["0.001s 0 connected a", "0.003s 0 Add(1)", "0.003s 0 disconnected"]),
-        (5, &["0.001s 0 connected a", "0.003s 0 Add(1)", "0.005s 0 Add(2)", "0.005s 0 disconnected"]),
+        (
+            5,
+            &[
+                "0.001s 0 connected a",
+                "0.003s 0 Add(1)",
+                "0.005s 0 Add(2)",
+                "0.005s 0 disconnected",
+            ],
+        ),
     ];
     for (n, reached) in expected {
         let mut sim = Sim::new(1);

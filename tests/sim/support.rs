@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use stunt_double::choice::{Choice, Stream};
 use stunt_double::sim::{
-    Connection, Disconnected, Keepalive, Node, Service, ServiceHandle, Session, Shutdown, Sim, Wait, Waiter,
-    Wakes, What,
+    Connection, Disconnected, Keepalive, Node, Service, ServiceHandle, Session, Shutdown, Sim,
+    Wait, Waiter, Wakes, What,
 };
 use stunt_double::{Instant, Site};
 

@@ -19,8 +19,7 @@ impl Service for Broker {
     fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {}
 
     fn takes(&self, connection: u64, (_, method): &Self::Input) -> bool {
-        matches!(method, Method::ConnectionOpen(_))
-            || self.has_connection(ConnectionId(connection))
+        matches!(method, Method::ConnectionOpen(_)) || self.has_connection(ConnectionId(connection))
     }
 
     /// The real server resets a connection that it takes for dead, without a word.

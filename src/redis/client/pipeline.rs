@@ -1,6 +1,8 @@
 //! A pipeline: commands to be sent in one go.
 
+use super::convert::Words;
 use super::{ClientError, Request, request};
+use crate::redis::reply::{ErrorReply, Reply};
 
 /// Commands to be sent in one go, plainly ([`Client::pipeline`]) or as a transaction
 /// ([`Client::transaction`]).
@@ -52,6 +54,26 @@ impl Pipeline {
 
     pub(super) fn requests(&self) -> &[Result<Request, ClientError>] {
         &self.requests
+    }
+
+    /// Why a transaction of these commands was not run, from the replies to `MULTI` and to each
+    /// of them, and `EXEC`'s error.
+    pub(super) fn refusal(&self, replies: Vec<Reply>, exec: ErrorReply) -> ClientError {
+        let queued = replies.into_iter().skip(1).enumerate();
+        let mut refused = queued.filter_map(|(index, reply)| match reply {
+            Reply::Error(error) => Some((index, error)),
+            _ => None,
+        });
+        match (refused.next(), exec.code()) {
+            (Some((index, error)), "EXECABORT") => {
+                let command = match &self.requests[index] {
+                    Ok(request) => Words(request).to_string(),
+                    Err(error) => error.to_string(),
+                };
+                ClientError::Aborted { index, command, error }
+            }
+            _ => ClientError::Reply(exec),
+        }
     }
 
     /// The same between `MULTI` and `EXEC`.

@@ -52,13 +52,10 @@ impl ClientSession {
         self.slots.get_mut(index)
     }
 
-    pub(super) fn take_reply(
-        &mut self,
-        ticket: Ticket,
-    ) -> Result<Result<Reply, ClientError>, &mut Waiter> {
+    pub(super) fn take_reply(&mut self, ticket: Ticket) -> Result<Reply, &mut Waiter> {
         let slot = self.slot(ticket.0).expect("a ticket's slot is there until it is done");
         match slot.reply.take() {
-            Some(reply) => Ok(Ok(reply)),
+            Some(reply) => Ok(reply),
             None => Err(&mut slot.waiter),
         }
     }
@@ -80,11 +77,8 @@ impl ClientSession {
         }
     }
 
-    pub(super) fn take_message(&mut self) -> Result<Result<Message, ClientError>, &mut Waiter> {
-        match self.messages.pop_front() {
-            Some(message) => Ok(Ok(message)),
-            None => Err(&mut self.listener),
-        }
+    pub(super) fn take_message(&mut self) -> Result<Message, &mut Waiter> {
+        self.messages.pop_front().ok_or(&mut self.listener)
     }
 
     /// How many subscriptions and their ends the server has told of.

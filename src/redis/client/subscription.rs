@@ -1,12 +1,15 @@
 //! Subscriptions: a connection that listens.
 
+use super::convert::Words;
 use super::{Client, ClientError, Redis, Request};
 use crate::redis::reply::Reply;
 use crate::sim::{Node, Wait};
 use bytes::Bytes;
 use futures_core::Stream;
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 /// What was published.
@@ -67,6 +70,32 @@ impl Message {
 #[derive(Debug)]
 pub struct Subscription {
     client: Client,
+    listening: Mutex<Listening>,
+}
+
+/// What a subscription listens to, as it is told where a run is stuck.
+#[derive(Debug, Default)]
+struct Listening {
+    targets: BTreeSet<String>,
+    text: Arc<str>,
+}
+
+impl Listening {
+    /// A command is sent: `SUBSCRIBE` and its like, or the end of one.
+    fn note(&mut self, command: &str, targets: &[Bytes]) {
+        let name = |target: &Bytes| target.escape_ascii().to_string();
+        match command {
+            "UNSUBSCRIBE" | "PUNSUBSCRIBE" => {
+                self.targets.retain(|known| targets.iter().all(|target| name(target) != *known));
+            }
+            _ => self.targets.extend(targets.iter().map(name)),
+        }
+        let targets: Vec<&str> = self.targets.iter().map(String::as_str).collect();
+        self.text = match &*targets {
+            [] => "a message, though it listens to nothing".into(),
+            targets => format!("a message on {}", targets.join(", ")).into(),
+        };
+    }
 }
 
 impl Subscription {
@@ -76,7 +105,7 @@ impl Subscription {
     ///
     /// [`ClientError::Disconnected`] if the server is not running.
     pub async fn open(node: &Node, redis: &Redis) -> Result<Subscription, ClientError> {
-        Ok(Subscription { client: Client::connect(node, redis).await? })
+        Client::connect(node, redis).await.map(Subscription::on)
     }
 
     /// Listens on a connection that was made before, such as one with a password.
@@ -84,7 +113,9 @@ impl Subscription {
     /// subscriber may not.
     #[must_use]
     pub fn on(client: Client) -> Subscription {
-        Subscription { client }
+        let mut listening = Listening::default();
+        listening.note("", &[]);
+        Subscription { client, listening: Mutex::new(listening) }
     }
 
     /// Listens to channels, from when this returns.
@@ -164,10 +195,14 @@ impl Subscription {
         if count == 0 {
             return Ok(());
         }
+        let text = Words(&request).to_string();
+        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        listening.note(command, &request[1..]);
+        drop(listening);
         let target = self.client.inner.send_with(|session| {
             Ok::<_, ClientError>((Some(request), session.confirmed() + count))
         })?;
-        let why = || Wait::Static("a subscription to be confirmed");
+        let why = || Wait::Shared(format!("{text} to be confirmed").into());
         poll_fn(|cx| self.client.inner.poll_session(cx, why, |s| s.wait_confirmed(target))).await?
     }
 
@@ -182,9 +217,10 @@ impl Subscription {
     }
 
     fn poll_message(&self, cx: &Context<'_>) -> Poll<Result<Message, ClientError>> {
-        let why = || Wait::Static("a message");
+        let listening = || self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = || Wait::Shared(Arc::clone(&listening().text));
         let polled = self.client.inner.poll_session(cx, why, |s| s.take_message());
-        polled.map(|message| message.map_err(ClientError::from)?)
+        polled.map_err(ClientError::from)
     }
 }
 

@@ -50,6 +50,7 @@ impl Node {
     }
 
     fn try_start() -> Result<Node, String> {
+        crate::wanted()?;
         let number = NUMBER.fetch_add(1, Relaxed);
         let folder =
             std::env::temp_dir().join(format!("stunt-double-amqp-{}-{number}", std::process::id()));

@@ -1,0 +1,331 @@
+//! Conversions: what a reply means as a type of the caller's.
+//!
+//! The rules are those that Rust programs know from the `redis` crate: numbers are read from
+//! integers, doubles and text; text from anything that has one; a null is `None`, an empty
+//! collection, or an error for anything else; pairs are read from maps and from flat arrays
+//! alike, since RESP2 has no maps. Nothing is cut or rounded silently: a number out of range is
+//! an error.
+
+use crate::redis::reply::Reply;
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::hash::{BuildHasher, Hash};
+
+/// A reply that does not mean what its caller takes it for.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the reply {reply} is not {wanted}")]
+pub struct ConvertError {
+    /// The reply, or the part of it that does not fit.
+    pub reply: Reply,
+    /// What it was to be: `an i64`.
+    pub wanted: &'static str,
+}
+
+impl ConvertError {
+    fn new(reply: Reply, wanted: &'static str) -> ConvertError {
+        ConvertError { reply, wanted }
+    }
+}
+
+/// A type that a reply can be read as; see [`Client::call_as`](super::Client::call_as).
+///
+/// It is implemented for `()`, integers, floats, `bool`, `String`, [`Bytes`], `Vec<u8>`,
+/// [`Reply`] itself, and `Option`, `Vec`, tuples, sets and maps of such.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use stunt_double::redis::{FromReply, Reply};
+///
+/// let reply = Reply::bulks(["ann", "10", "bob", "20"]);
+/// let scores = BTreeMap::<String, u32>::from_reply(reply)?;
+/// assert_eq!(scores["bob"], 20);
+/// # Ok::<(), stunt_double::redis::ConvertError>(())
+/// ```
+pub trait FromReply: Sized {
+    /// Reads a reply.
+    ///
+    /// # Errors
+    ///
+    /// [`ConvertError`] if it means no such value.
+    fn from_reply(reply: Reply) -> Result<Self, ConvertError>;
+
+    /// Reads a string's bytes as several of these, which only `u8` can do: so that `Vec<u8>` is
+    /// the bytes.
+    #[doc(hidden)]
+    fn from_bytes(bytes: &Bytes) -> Option<Vec<Self>> {
+        let _ = bytes;
+        None
+    }
+}
+
+impl FromReply for Reply {
+    fn from_reply(reply: Reply) -> Result<Reply, ConvertError> {
+        Ok(reply)
+    }
+}
+
+/// Any reply will do.
+impl FromReply for () {
+    fn from_reply(_: Reply) -> Result<(), ConvertError> {
+        Ok(())
+    }
+}
+
+/// The digits of a number, if the reply is text.
+fn digits(reply: &Reply) -> Option<&str> {
+    match reply {
+        Reply::BigNumber(digits) => Some(digits),
+        other => other.as_text(),
+    }
+}
+
+macro_rules! integers {
+    ($($type:ty, $wanted:literal;)*) => {$(
+        impl FromReply for $type {
+            fn from_reply(reply: Reply) -> Result<$type, ConvertError> {
+                let value = match &reply {
+                    Reply::Integer(n) => <$type>::try_from(*n).ok(),
+                    Reply::Boolean(yes) => Some(<$type>::from(*yes)),
+                    other => digits(other).and_then(|text| text.parse().ok()),
+                };
+                value.ok_or_else(|| ConvertError::new(reply, $wanted))
+            }
+        }
+
+        impl TryFrom<Reply> for $type {
+            type Error = ConvertError;
+
+            fn try_from(reply: Reply) -> Result<$type, ConvertError> {
+                <$type>::from_reply(reply)
+            }
+        }
+    )*};
+}
+
+integers! {
+    i8, "an i8";
+    i16, "an i16";
+    i32, "an i32";
+    i64, "an i64";
+    i128, "an i128";
+    isize, "an isize";
+    u16, "a u16";
+    u32, "a u32";
+    u64, "a u64";
+    u128, "a u128";
+    usize, "a usize";
+}
+
+impl FromReply for u8 {
+    fn from_reply(reply: Reply) -> Result<u8, ConvertError> {
+        let value = u64::from_reply(reply.clone()).ok();
+        value.and_then(|n| n.try_into().ok()).ok_or_else(|| ConvertError::new(reply, "a u8"))
+    }
+
+    fn from_bytes(bytes: &Bytes) -> Option<Vec<u8>> {
+        Some(bytes.to_vec())
+    }
+}
+
+impl FromReply for f64 {
+    fn from_reply(reply: Reply) -> Result<f64, ConvertError> {
+        let value = match &reply {
+            Reply::Double(x) => Some(*x),
+            #[expect(clippy::cast_precision_loss, reason = "as the integer's text would be read")]
+            Reply::Integer(n) => Some(*n as f64),
+            other => digits(other).and_then(|text| text.parse().ok()),
+        };
+        value.ok_or_else(|| ConvertError::new(reply, "a float"))
+    }
+}
+
+impl FromReply for f32 {
+    fn from_reply(reply: Reply) -> Result<f32, ConvertError> {
+        f64::from_reply(reply).map(|x| x as f32)
+    }
+}
+
+/// An integer is true if it is not 0; a null is false, and so is the text `0`; the texts `1` and
+/// `OK` are true.
+impl FromReply for bool {
+    fn from_reply(reply: Reply) -> Result<bool, ConvertError> {
+        match &reply {
+            Reply::Boolean(yes) => Ok(*yes),
+            Reply::Integer(n) => Ok(*n != 0),
+            Reply::Nil | Reply::NilArray => Ok(false),
+            other => match other.as_bytes() {
+                Some(b"1" | b"OK") => Ok(true),
+                Some(b"0") => Ok(false),
+                _ => Err(ConvertError::new(reply, "a bool")),
+            },
+        }
+    }
+}
+
+impl FromReply for Bytes {
+    fn from_reply(reply: Reply) -> Result<Bytes, ConvertError> {
+        match reply {
+            Reply::Bulk(bytes) | Reply::Verbatim(_, bytes) => Ok(bytes),
+            Reply::Simple(text) | Reply::BigNumber(text) => {
+                Ok(Bytes::copy_from_slice(text.as_bytes()))
+            }
+            Reply::Integer(n) => Ok(n.to_string().into()),
+            Reply::Double(x) => Ok(crate::redis::number::format_double(x).to_vec().into()),
+            other => Err(ConvertError::new(other, "a string")),
+        }
+    }
+}
+
+impl FromReply for String {
+    fn from_reply(reply: Reply) -> Result<String, ConvertError> {
+        let bytes = Bytes::from_reply(reply.clone())?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(ConvertError::new(reply, "UTF-8")),
+        }
+    }
+}
+
+macro_rules! try_from {
+    ($($type:ty),*) => {$(
+        impl TryFrom<Reply> for $type {
+            type Error = ConvertError;
+
+            fn try_from(reply: Reply) -> Result<$type, ConvertError> {
+                <$type>::from_reply(reply)
+            }
+        }
+    )*};
+}
+
+try_from!(u8, f64, f32, bool, Bytes, String);
+
+impl<T: FromReply> FromReply for Option<T> {
+    fn from_reply(reply: Reply) -> Result<Option<T>, ConvertError> {
+        if reply.is_nil() { Ok(None) } else { T::from_reply(reply).map(Some) }
+    }
+}
+
+/// The elements of anything that has some: pairs are arrays of two; a null has none.
+fn elements(reply: Reply, wanted: &'static str) -> Result<Vec<Reply>, ConvertError> {
+    match reply {
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => Ok(items),
+        Reply::Map(pairs) | Reply::Pairs(pairs) => {
+            Ok(pairs.into_iter().map(|(key, value)| Reply::Array(vec![key, value])).collect())
+        }
+        Reply::Nil | Reply::NilArray => Ok(Vec::new()),
+        other => Err(ConvertError::new(other, wanted)),
+    }
+}
+
+impl<T: FromReply> FromReply for Vec<T> {
+    fn from_reply(reply: Reply) -> Result<Vec<T>, ConvertError> {
+        if let Reply::Bulk(bytes) = &reply
+            && let Some(values) = T::from_bytes(bytes)
+        {
+            return Ok(values);
+        }
+        elements(reply, "an array")?.into_iter().map(T::from_reply).collect()
+    }
+}
+
+/// Pairs from a map, from an array of arrays of two, or from an array of twice the length.
+fn pairs<K: FromReply, V: FromReply>(reply: Reply) -> Result<Vec<(K, V)>, ConvertError> {
+    const WANTED: &str = "pairs";
+    let items = elements(reply, WANTED)?;
+    let is_pair = |item: &Reply| item.as_array().is_some_and(|pair| pair.len() == 2);
+    if items.iter().all(is_pair) {
+        return items.into_iter().map(<(K, V)>::from_reply).collect();
+    }
+    if items.len() % 2 != 0 {
+        return Err(ConvertError::new(Reply::Array(items), WANTED));
+    }
+    let mut items = items.into_iter();
+    let mut pairs = Vec::with_capacity(items.len() / 2);
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        pairs.push((K::from_reply(key)?, V::from_reply(value)?));
+    }
+    Ok(pairs)
+}
+
+impl<K: FromReply + Ord, V: FromReply> FromReply for BTreeMap<K, V> {
+    fn from_reply(reply: Reply) -> Result<BTreeMap<K, V>, ConvertError> {
+        Ok(pairs(reply)?.into_iter().collect())
+    }
+}
+
+impl<T: FromReply + Ord> FromReply for BTreeSet<T> {
+    fn from_reply(reply: Reply) -> Result<BTreeSet<T>, ConvertError> {
+        Ok(Vec::from_reply(reply)?.into_iter().collect())
+    }
+}
+
+#[expect(clippy::disallowed_types, reason = "the caller asks for it; nothing here walks it")]
+impl<K, V, S> FromReply for std::collections::HashMap<K, V, S>
+where
+    K: FromReply + Eq + Hash,
+    V: FromReply,
+    S: BuildHasher + Default,
+{
+    fn from_reply(reply: Reply) -> Result<Self, ConvertError> {
+        Ok(pairs(reply)?.into_iter().collect())
+    }
+}
+
+#[expect(clippy::disallowed_types, reason = "the caller asks for it; nothing here walks it")]
+impl<T, S> FromReply for std::collections::HashSet<T, S>
+where
+    T: FromReply + Eq + Hash,
+    S: BuildHasher + Default,
+{
+    fn from_reply(reply: Reply) -> Result<Self, ConvertError> {
+        Ok(Vec::from_reply(reply)?.into_iter().collect())
+    }
+}
+
+macro_rules! tuples {
+    ($($count:literal: $($name:ident)*;)*) => {$(
+        impl<$($name: FromReply),*> FromReply for ($($name,)*) {
+            fn from_reply(reply: Reply) -> Result<Self, ConvertError> {
+                const WANTED: &str = concat!("an array of ", $count);
+                let items = elements(reply, WANTED)?;
+                if items.len() != $count {
+                    return Err(ConvertError::new(Reply::Array(items), WANTED));
+                }
+                let mut items = items.into_iter();
+                Ok(($($name::from_reply(items.next().expect("its length was checked"))?,)*))
+            }
+        }
+    )*};
+}
+
+tuples! {
+    1: A;
+    2: A B;
+    3: A B C;
+    4: A B C D;
+    5: A B C D E;
+    6: A B C D E F;
+}
+
+/// A command as it is told to people: its words, cut where they grow long.
+pub(super) struct Words<'a>(pub(super) &'a [Bytes]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Enough for a command and a key.
+        const MOST: usize = 80;
+        let mut words = self.0.iter();
+        let mut text = String::from_utf8_lossy(words.next().map_or(&b""[..], |w| w)).to_uppercase();
+        for word in words {
+            if text.len() > MOST {
+                text.push_str(" …");
+                break;
+            }
+            text.push(' ');
+            text.extend(word.escape_ascii().take(MOST).map(char::from));
+        }
+        f.write_str(&text)
+    }
+}
