@@ -1,7 +1,7 @@
 //! What the world itself costs, each number beside a bare structure's in the
 //! same run.
 //!
-//! `cargo bench --bench kernel`
+//! `cargo bench -p stunt-double-benches --bench kernel`
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 

@@ -1,7 +1,7 @@
 //! What the broker costs, each number beside a bare structure's in the same
 //! run: by itself, and through the world with async clients.
 //!
-//! `cargo bench --bench rabbitmq`
+//! `cargo bench -p stunt-double-benches --bench rabbitmq`
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 

@@ -2,7 +2,7 @@
 //! priorities, streams, patterns and headers; each number beside a plain
 //! queue's or a bare structure's in the same run.
 //!
-//! `cargo bench --bench rabbitmq_queues`
+//! `cargo bench -p stunt-double-benches --bench rabbitmq_queues`
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 

@@ -1,7 +1,7 @@
 //! What AMQP's bytes cost: a broker driven by them, beside the broker alone and
 //! beside a copy of the same bytes.
 //!
-//! `cargo bench --bench rabbitmq_wire`
+//! `cargo bench -p stunt-double-benches --bench rabbitmq_wire`
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 

@@ -1,7 +1,7 @@
 //! What Redis costs, each number beside a bare structure's in the same run: the
 //! typed operations, the commands above them, and bytes in to bytes out.
 //!
-//! `cargo bench --bench redis`
+//! `cargo bench -p stunt-double-benches --bench redis`
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 

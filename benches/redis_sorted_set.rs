@@ -1,7 +1,7 @@
 //! What a sorted set costs, beside a bare ordered tree and a map of the same
 //! members in the same run (which can tell no rank).
 //!
-//! `cargo bench --bench redis_sorted_set`
+//! `cargo bench -p stunt-double-benches --bench redis_sorted_set`
 
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 

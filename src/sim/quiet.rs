@@ -99,9 +99,12 @@ pub(super) fn world_dropped(seed: u64, at: Instant) {
         true
     });
     if !in_sweep {
-        eprintln!(
-            "the test failed with its world of seed {seed} at {at}\n  replay with: {}",
-            replay::command(seed)
-        );
+        #[expect(clippy::print_stderr, reason = "beside the panic's own message, for its reader")]
+        {
+            eprintln!(
+                "the test failed with its world of seed {seed} at {at}\n  replay with: {}",
+                replay::command(seed)
+            );
+        }
     }
 }

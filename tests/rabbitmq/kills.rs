@@ -139,7 +139,7 @@ fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_f
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let dead = sim.daemon_with("dead", (rabbit.clone(), heartbeats()), owner);
-    let next = sim.daemon_with("next", (rabbit.clone(), heartbeats()), owner);
+    let next = sim.daemon_with("next", (rabbit, heartbeats()), owner);
     next.kill();
     sim.run_for(Duration::from_secs(60)).expect_reached();
     dead.lose_power();

@@ -11,6 +11,7 @@ mod durability;
 mod expiry;
 mod lists;
 mod pubsub;
+mod readme;
 mod scan;
 mod sets;
 mod strings;

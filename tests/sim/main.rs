@@ -1,6 +1,7 @@
 //! The world, tested from outside: what anyone who builds on it may rely on.
 
 mod chaos;
+mod clocks;
 mod deceptions;
 mod determinism;
 mod explore;

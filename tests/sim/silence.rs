@@ -73,9 +73,9 @@ fn a_guard_that_speaks_in_its_destructor_says_nothing_after_a_kill() {
                 sim.run_for(ms(1)).expect_reached();
             }
             if restart {
-                node.restart()
+                node.restart();
             } else {
-                node.kill()
+                node.kill();
             }
             sim.run_for(secs(1)).expect_reached();
             assert_eq!(heard.borrow()[0], Err(Disconnected::ClosedHere));
@@ -370,7 +370,7 @@ proptest! {
             let deeds = |which: &[usize]| -> Vec<Deed> {
                 which.iter().filter(|_| with_deeds).map(|i| DEEDS[*i]).collect()
             };
-            let with = (counter.clone(), other, deeds(&main), deeds(&task));
+            let with = (counter, other, deeds(&main), deeds(&task));
             let node = sim.daemon_with("loud", with, async |node, (counter, other, main, task)| {
                 let mut guards = Vec::new();
                 for deeds in [main, task] {

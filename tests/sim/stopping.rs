@@ -135,7 +135,7 @@ fn faults_at_messages_count_from_when_they_are_asked_for() {
     let link = node.link(&counter);
     sim.run_for(ms(500)).expect_reached();
     assert_eq!(link.messages(), 4);
-    let (first, zero) = (node.clone(), node.clone());
+    let (first, zero) = (node.clone(), node);
     sim.at_message(&link, 3, move || first.note("third"));
     sim.at_message(&link, 0, move || zero.note("next"));
     sim.run().expect_done();

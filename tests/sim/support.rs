@@ -131,6 +131,10 @@ impl Service for Counter {
         self.keepalive
     }
 
+    fn clock_set(&mut self, now: Instant, ahead: i64) {
+        self.log.push(format!("{now} clock set by {ahead} ns"));
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         self.bells.iter().map(|(at, _)| *at).min()
     }

@@ -9,7 +9,7 @@ use futures_core::Stream;
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 /// What was published.
@@ -183,6 +183,10 @@ impl Subscription {
         self.tell("PUNSUBSCRIBE", patterns).await
     }
 
+    fn listening(&self) -> MutexGuard<'_, Listening> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Each target is confirmed by itself. None is no request.
     async fn tell<I>(&self, command: &str, targets: I) -> Result<(), ClientError>
     where
@@ -196,9 +200,7 @@ impl Subscription {
             return Ok(());
         }
         let text = Words(&request).to_string();
-        let mut listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        listening.note(command, &request[1..]);
-        drop(listening);
+        self.listening().note(command, &request[1..]);
         let target = self.client.inner.send_with(|session| {
             Ok::<_, ClientError>((Some(request), session.confirmed() + count))
         })?;
@@ -217,8 +219,7 @@ impl Subscription {
     }
 
     fn poll_message(&self, cx: &Context<'_>) -> Poll<Result<Message, ClientError>> {
-        let listening = || self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        let why = || Wait::Shared(Arc::clone(&listening().text));
+        let why = || Wait::Shared(Arc::clone(&self.listening().text));
         let polled = self.client.inner.poll_session(cx, why, |s| s.take_message());
         polled.map_err(ClientError::from)
     }
