@@ -6,6 +6,7 @@ mod bitmaps;
 mod blocking;
 mod bytes;
 mod connection;
+mod debug;
 mod durability;
 mod expiry;
 mod lists;
