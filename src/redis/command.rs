@@ -275,6 +275,15 @@ impl Table {
         Ok(found)
     }
 
+    /// The command or subcommand that a request names, whatever its arguments.
+    pub(crate) fn named(&self, args: Args<'_>) -> Option<&'static Command> {
+        let command = self.get(args[0])?;
+        match args.get(1).filter(|_| !command.subcommands.is_empty()) {
+            Some(name) => command.subcommand(name),
+            None => Some(command),
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Command> {
         self.0.values().copied()
     }

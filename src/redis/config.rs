@@ -41,6 +41,7 @@ pub struct ServerOptions {
     append_only: Option<AppendFsync>,
     events: EventClasses,
     limits: Limits,
+    uneven_pages: bool,
 }
 
 impl Default for ServerOptions {
@@ -53,6 +54,7 @@ impl Default for ServerOptions {
             append_only: None,
             events: EventClasses::default(),
             limits: Limits::default(),
+            uneven_pages: false,
         }
     }
 }
@@ -104,8 +106,27 @@ impl ServerOptions {
         self
     }
 
+    /// Draws how many places a call of `SCAN`, `HSCAN`, `SSCAN` or `ZSCAN` looks at: from
+    /// none to twice its `COUNT`, where otherwise it is `COUNT`.
+    ///
+    /// A sweep over seeds then finds a client that takes a short page, or an empty one, for
+    /// the last. Each call is one more choice of the server's, and calm it is `COUNT`.
+    #[must_use]
+    pub fn with_uneven_pages(mut self) -> ServerOptions {
+        self.uneven_pages = true;
+        self
+    }
+
     pub(crate) fn databases(&self) -> usize {
         self.databases
+    }
+
+    pub(crate) fn append_only(&self) -> bool {
+        self.append_only.is_some()
+    }
+
+    pub(crate) fn uneven_pages(&self) -> bool {
+        self.uneven_pages
     }
 }
 

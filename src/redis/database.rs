@@ -15,9 +15,10 @@
 //!
 //! # Rules that every operation keeps
 //!
-//! - A value is looked up through one of four doors: `peek` leaves no trace,
-//!   `look` counts as a hit or a miss, `read` also as a use (`OBJECT IDLETIME`), and
-//!   `write` is a use that may change it.
+//! - A value is looked up through one of six doors: `stored` takes it even after its
+//!   time has come, `peek` leaves no trace, `inspect` counts as a hit or a miss,
+//!   `look` also raises the event of a miss, `read` is a use as well (`OBJECT
+//!   IDLETIME`), and `write` is a use that may change it.
 //! - Who has changed a key says so once, through `changed`: that is what `WATCH`,
 //!   the events and the count of changes for save points hear of.
 //! - A collection that becomes empty goes, with a `del` event after that of the
@@ -42,6 +43,7 @@ pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
 
 pub use scan::Page;
+pub(crate) use scan::{PageSize, hash_page, set_page, sorted_set_page};
 pub use sort::{By, Sort};
 pub use sorted_set::{
     ZRange, ZRangeOptions, ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
@@ -53,6 +55,7 @@ use super::error::Error;
 use super::id::ClientId;
 use super::keyspace::{Entry, Keyspace, NEVER, Slot};
 use super::notify::{EventClasses, KeyEvent};
+use super::persist::Loaded;
 use super::sds::Sds;
 use super::undo::Undo;
 use super::value::{Kind, ListpackLimits, Value};
@@ -108,8 +111,7 @@ pub(crate) struct Observers {
     pub(crate) classes: EventClasses,
     /// Those that came, in order.
     pub(crate) events: Vec<KeyEvent>,
-    /// Keys under `WATCH`: how often each was changed since it is watched, and
-    /// by how many clients it is.
+    /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, and who does, in order.
     pub(crate) awaited: IndexMap<Sds, VecDeque<ClientId>, FxBuildHasher>,
@@ -119,7 +121,15 @@ pub(crate) struct Observers {
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Watched {
+    /// How often it was changed.
     pub(crate) version: u64,
+    /// How often it was removed because its time had come. That changes nothing for a
+    /// client that began to watch it after its time.
+    pub(crate) expiries: u64,
+    /// What is there had expired when `SWAPDB` brought it to where nothing was: to those
+    /// who watch, there still is nothing.
+    pub(crate) brought_expired: bool,
+    /// How many clients watch it.
     pub(crate) watchers: usize,
 }
 
@@ -153,6 +163,10 @@ pub struct Database {
     pub(crate) index: usize,
     /// Milliseconds since the Unix epoch.
     now: i64,
+    /// Keys expire as of this time: `now`, but while a transaction sleeps, its start.
+    expired_by: i64,
+    /// When the first of the keys got a time to live that have one.
+    expiring_since: i64,
     /// The same in seconds, which every use of a key notes.
     now_secs: u32,
     pub(crate) limits: Limits,
@@ -162,7 +176,11 @@ pub struct Database {
     pub(crate) undo: Undo,
     /// Off: what has expired is removed only when it is looked up
     /// (`DEBUG SET-ACTIVE-EXPIRE 0`).
-    pub(crate) active_expire: bool,
+    active_expire: bool,
+    /// Off: nothing is removed by itself (`DEBUG PAUSE-CRON 1`).
+    cron: bool,
+    /// What has expired is not there, but stays until this ends (`CLIENT PAUSE`).
+    expiry_held: bool,
 }
 
 impl Default for Database {
@@ -179,12 +197,16 @@ impl Database {
             keyspace: Keyspace::default(),
             index: 0,
             now: unix_ms(Instant::ZERO),
+            expired_by: unix_ms(Instant::ZERO),
+            expiring_since: unix_ms(Instant::ZERO),
             now_secs: in_seconds(unix_ms(Instant::ZERO)),
             limits: Limits::default(),
             usage: Usage::default(),
             observers: Observers::default(),
             undo: Undo::default(),
             active_expire: true,
+            cron: true,
+            expiry_held: false,
         }
     }
 
@@ -197,12 +219,48 @@ impl Database {
     /// in order of their times. Each is O(log n).
     pub fn advance_to(&mut self, now: Instant) {
         self.tell(now);
-        while self.active_expire
+        self.expire_due();
+    }
+
+    /// Removes what has expired, unless it is to stay until it is looked up.
+    fn expire_due(&mut self) {
+        while self.expires_by_itself()
             && let Some((at, slot)) = self.keyspace.next_expiry()
-            && at <= self.now
+            && at <= self.expired_by
         {
             self.expire_slot(slot);
         }
+    }
+
+    /// Tells the database the time within a transaction, where keys expire as of its
+    /// start.
+    pub(crate) fn advance_within_transaction(&mut self, now: Instant) {
+        let expired_by = self.expired_by;
+        self.tell(now);
+        self.expired_by = expired_by;
+    }
+
+    /// Whether what has expired is removed though nobody looks it up.
+    pub(crate) fn set_active_expiry(&mut self, on: bool) {
+        self.active_expire = on;
+        self.expire_due();
+    }
+
+    /// Whether anything happens by itself.
+    pub(crate) fn set_cron(&mut self, runs: bool) {
+        self.cron = runs;
+        self.expire_due();
+    }
+
+    /// Whether what has expired is removed now.
+    fn expires_by_itself(&self) -> bool {
+        self.active_expire && self.cron && !self.expiry_held
+    }
+
+    /// Begins or ends to keep what has expired (`CLIENT PAUSE`).
+    pub(crate) fn hold_expiry(&mut self, held: bool) {
+        self.expiry_held = held;
+        self.expire_due();
     }
 
     /// The time it was last told, in milliseconds since the Unix epoch.
@@ -215,7 +273,7 @@ impl Database {
     #[must_use]
     pub fn next_expiry_ms(&self) -> Option<i64> {
         let next = self.keyspace.next_expiry().map(|(at, _)| at);
-        next.filter(|_| self.active_expire)
+        next.filter(|_| self.expires_by_itself())
     }
 
     /// How many keys there are (`DBSIZE`).
@@ -248,6 +306,7 @@ impl Database {
 
     fn tell(&mut self, now: Instant) {
         self.now = self.now.max(unix_ms(now));
+        self.expired_by = self.now;
         self.now_secs = in_seconds(self.now);
     }
 
@@ -255,31 +314,94 @@ impl Database {
     fn expire_slot(&mut self, slot: Slot) {
         let entry = self.remove_slot(slot);
         self.usage.expired += 1;
-        self.touch(&entry.key);
+        self.touch_expired(&entry.key);
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
     }
 
     /// Where a key lies that has not expired.
     fn find(&mut self, key: &[u8]) -> Option<Slot> {
         let slot = self.keyspace.find(key)?;
-        if self.keyspace.entry(slot).expires_at() <= self.now {
-            self.expire_slot(slot);
+        if self.keyspace.entry(slot).expires_at() <= self.expired_by {
+            if !self.expiry_held {
+                self.expire_slot(slot);
+            }
             return None;
         }
         Some(slot)
     }
 
+    /// Returns whether a key is there whose time has come, and removes it, unless that
+    /// is held up.
+    fn expire_if_needed(&mut self, key: &[u8]) -> bool {
+        self.keyspace.find(key).is_some() && self.find(key).is_none()
+    }
+
     /// The keys are read from disk by a new process: what has expired by now is
     /// not there, and was not noticed to go.
-    pub(crate) fn reload(&mut self, now: Instant) {
-        self.tell(now);
+    pub(crate) fn restart(&mut self, now: Instant) -> Loaded {
         self.usage = Usage { changes: self.usage.changes, ..Usage::default() };
         self.active_expire = true;
+        self.cron = true;
+        self.expiry_held = false;
+        let keyspace = std::mem::take(&mut self.keyspace);
+        self.load(keyspace, now)
+    }
+
+    /// Keys are read from disk in the place of those that are there: without those whose
+    /// time has come, and none has been used before.
+    pub(crate) fn load(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
+        self.tell(now);
+        self.replace_all(keyspace);
+        let mut loaded = Loaded::default();
         while let Some((at, slot)) = self.keyspace.next_expiry()
             && at <= self.now
         {
             self.keyspace.remove(slot);
+            loaded.expired += 1;
         }
+        loaded.kept = self.keyspace.len() as u64;
+        loaded
+    }
+
+    /// Nothing is there any more, but on disk.
+    pub(crate) fn drop_all(&mut self) {
+        for entry in self.keyspace.iter() {
+            self.undo.remember(entry);
+        }
+        self.replace_all(Keyspace::default());
+    }
+
+    /// Other keys are there, none of which has been used before.
+    pub(crate) fn replace_all(&mut self, keyspace: Keyspace) {
+        let before = std::mem::replace(&mut self.keyspace, keyspace);
+        for entry in before.iter() {
+            self.touch_flushed(entry);
+        }
+        let now_secs = self.now_secs;
+        self.keyspace.entries_mut().for_each(|entry| entry.accessed = now_secs);
+    }
+
+    /// Keys are read from disk beside those that are there, and replace those of their
+    /// names, which nobody is told of.
+    pub(crate) fn merge(&mut self, keyspace: &Keyspace) -> Loaded {
+        let mut loaded = Loaded::default();
+        for entry in keyspace.iter() {
+            if entry.expires_at() <= self.now {
+                loaded.expired += 1;
+                continue;
+            }
+            loaded.kept += 1;
+            match self.keyspace.find(&entry.key) {
+                Some(slot) => {
+                    self.undo.remember(self.keyspace.entry(slot));
+                    self.keyspace.remove(slot);
+                }
+                None => self.undo.remember_absent(&entry.key),
+            }
+            let slot = self.keyspace.insert(&entry.key, entry.value.clone(), self.now_secs);
+            self.set_expiry(slot, entry.expires_at());
+        }
+        loaded
     }
 
     /// The values are read from a snapshot.
@@ -297,13 +419,25 @@ impl Database {
     /// Whether a key is still there although its time has come: only without
     /// active expiry.
     pub(crate) fn is_expired_unnoticed(&self, key: &[u8]) -> bool {
-        self.keyspace.get(key).is_some_and(|entry| entry.expires_at() <= self.now)
+        self.stored(key).is_some_and(|entry| entry.expires_at() <= self.expired_by)
+    }
+
+    /// What is stored under a key, even if its time has come.
+    pub(crate) fn stored(&self, key: &[u8]) -> Option<&Entry> {
+        self.keyspace.get(key)
     }
 
     /// Looks at a value without leaving a trace.
     pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
         let slot = self.find(key)?;
         Some(self.keyspace.entry(slot))
+    }
+
+    /// Looks at an entry: a hit or a miss, but no use, and no event.
+    pub(crate) fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
+        let slot = self.find(key);
+        *if slot.is_some() { &mut self.usage.hits } else { &mut self.usage.misses } += 1;
+        slot.map(|slot| self.keyspace.entry(slot))
     }
 
     /// Looks at an entry: a hit or a miss, but no use.
@@ -389,6 +523,12 @@ impl Database {
 
     /// Adds a key that is not there.
     pub(crate) fn insert(&mut self, key: &[u8], value: Value) -> Slot {
+        // What stays although its time has come makes room.
+        if self.expiry_held
+            && let Some(slot) = self.keyspace.find(key)
+        {
+            self.expire_slot(slot);
+        }
         self.undo.remember_absent(key);
         let feeds_blocked = matches!(value, Value::List(_) | Value::SortedSet(_));
         let slot = self.keyspace.insert(key, value, self.now_secs());
@@ -417,6 +557,14 @@ impl Database {
             }
             None => self.insert(key, value),
         };
+        self.set_expiry(slot, expires_at);
+    }
+
+    /// Sets or, with [`NEVER`], takes away a time to live.
+    fn set_expiry(&mut self, slot: Slot, expires_at: i64) {
+        if self.keyspace.expiring() == 0 {
+            self.expiring_since = self.now;
+        }
         self.keyspace.set_expiry(slot, expires_at);
     }
 
@@ -424,7 +572,7 @@ impl Database {
     pub(crate) fn put_expiry(&mut self, key: &[u8], expires_at: i64) {
         if let Some(slot) = self.keyspace.find(key) {
             self.undo.remember(self.keyspace.entry(slot));
-            self.keyspace.set_expiry(slot, expires_at);
+            self.set_expiry(slot, expires_at);
         }
     }
 
@@ -467,6 +615,24 @@ impl Database {
             && let Some(watched) = self.observers.watched.get_mut(key)
         {
             watched.version += 1;
+        }
+    }
+
+    /// For `WATCH`, an entry was removed with everything else.
+    fn touch_flushed(&mut self, entry: &Entry) {
+        if entry.expires_at() <= self.expired_by {
+            self.touch_expired(&entry.key);
+        } else {
+            self.touch(&entry.key);
+        }
+    }
+
+    /// For `WATCH`, a key is gone whose time had come.
+    fn touch_expired(&mut self, key: &[u8]) {
+        if !self.observers.watched.is_empty()
+            && let Some(watched) = self.observers.watched.get_mut(key)
+        {
+            watched.expiries += u64::from(!std::mem::take(&mut watched.brought_expired));
         }
     }
 

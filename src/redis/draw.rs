@@ -10,7 +10,7 @@ use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
 /// More elements than this are not drawn with repetitions in one go: they would
-/// not fit into memory.
+/// not fit into memory. The real server tries, and the process ends when its memory does.
 const MOST: i64 = 1 << 24;
 
 /// A count, whose negation must be one, too.
@@ -85,5 +85,13 @@ mod tests {
         assert_eq!(seen, [true; 10]);
         assert_eq!(distinct(&mut random, 3, 9), [0, 1, 2]);
         assert_eq!(by_count(&mut random, 3, -7).unwrap().len(), 7);
+    }
+
+    #[test]
+    fn more_than_fits_into_memory_is_refused_whatever_there_is_to_draw_from() {
+        let mut random = Stream::calm(Site::new("test.draw"), 0);
+        for len in [0, 3] {
+            assert_eq!(by_count(&mut random, len, -MOST - 1), Err(Error::OutOfRange));
+        }
     }
 }

@@ -153,6 +153,10 @@ impl Keyspace {
         self.chunks.iter().flatten()
     }
 
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.chunks.iter_mut().flatten()
+    }
+
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         self.chunks.iter_mut().flatten().map(|entry| &mut entry.value)
     }

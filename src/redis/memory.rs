@@ -48,6 +48,18 @@ fn string(value: &StringValue) -> usize {
     }
 }
 
+/// What the texts of a key and of a string take, each with its header, for `DEBUG
+/// SDSLEN`; `None` for a value that is no text.
+pub(crate) fn texts(key: &[u8], value: &Value) -> Option<(usize, usize)> {
+    let Value::String(value) = value else { return None };
+    let text = match value.encoding() {
+        StringEncoding::Int => return None,
+        StringEncoding::Embstr => string(value) - OBJECT,
+        StringEncoding::Raw => raw(value.len()),
+    };
+    Some((sds(key.len(), true), text))
+}
+
 /// 255 bytes need the next larger header.
 fn raw(len: usize) -> usize {
     if len == 255 { allocated(5 + len + 1) } else { sds(len, false) }

@@ -273,6 +273,31 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
+/// A memory size, with a unit such as `mb` (of 1,024) or `m` (of 1,000), up to a NUL. As in
+/// Redis no digits are 0, and what does not fit is as much as does before the unit, and
+/// wraps with it.
+pub(crate) fn parse_memory(text: &[u8]) -> Option<u64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, unit) = text.split_at(digits);
+    let unit: u64 = match &*unit.to_ascii_lowercase() {
+        b"" | b"b" => 1,
+        b"k" => 1_000,
+        b"kb" => 1 << 10,
+        b"m" => 1_000_000,
+        b"mb" => 1 << 20,
+        b"g" => 1_000_000_000,
+        b"gb" => 1 << 30,
+        _ => return None,
+    };
+    if digits.len() >= 128 {
+        return None;
+    }
+    let add = |sum: u64, digit: &u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    let number = digits.iter().try_fold(0, add).unwrap_or(u64::MAX);
+    Some(number.wrapping_mul(unit))
+}
+
 /// A score or another double as text: `%.17g`, and `inf` or `-inf`. NaN is
 /// `-nan` whatever its sign, which is how x86 writes the result of an undefined
 /// operation.

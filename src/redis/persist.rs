@@ -2,7 +2,11 @@
 //!
 //! A server has its keys in memory and, depending on how it is set up, on disk:
 //! as of the last save (RDB), or up to what of the append-only file has reached
-//! it. The disk itself is not modelled, only what would be lost: an [`Undo`] of each
+//! it. Which of the two a new process reads is in what it is started with, like the
+//! configuration file of a real one: what `CONFIG SET appendonly` says holds until then
+//! and is forgotten. So a server that was set up without an append-only file comes back
+//! to its last save even if it has kept one meanwhile, and one that was set up with it
+//! comes back to where the file ends, even if it was switched off. The disk itself is not modelled, only what would be lost: an [`Undo`] of each
 //! database holds, for every key that was changed since what is on disk, what it was
 //! before. A crash puts that back.
 //!
@@ -23,11 +27,14 @@
 //! after 30 seconds.
 
 use super::config::AppendFsync;
+use super::database::unix_ms;
+use super::keyspace::Keyspace;
 use super::sds::Sds;
 use super::server::Server;
 use super::undo::Undo;
 use crate::time::Instant;
 use std::fmt;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 /// What a server lost when it last stopped: the changes of these keys since what
@@ -70,10 +77,28 @@ pub(crate) struct Persistence {
     /// The first change since the last sync was seen at this time.
     unsynced: Option<Instant>,
     synced_changes: u64,
+    /// How often the append-only file was written anew.
+    pub(crate) rewrites: u64,
+    /// What the last load found.
+    pub(crate) loaded: Loaded,
     /// What the last stop lost.
     losses: Losses,
     /// It was not told of yet.
     untold: bool,
+}
+
+/// The keys that a load has read, and those it left out because their time had come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) kept: u64,
+    pub(crate) expired: u64,
+}
+
+impl AddAssign for Loaded {
+    fn add_assign(&mut self, other: Loaded) {
+        self.kept += other.kept;
+        self.expired += other.expired;
+    }
 }
 
 /// How a server process ends.
@@ -94,19 +119,33 @@ impl Server {
         self.total_changes().saturating_sub(self.persistence.saved_changes)
     }
 
-    /// What is in memory now is on disk, too.
+    /// A new process reads the append-only file.
+    pub(crate) fn restarts_from_append_only(&self) -> bool {
+        self.options.append_only()
+    }
+
+    /// What is in memory now is what a new process reads.
     fn all_on_disk(&mut self) {
         self.persistence.on_disk = true;
-        let keeping = !(self.config.append_only && self.config.fsync == AppendFsync::Always);
+        let always = self.config.append_only && self.config.fsync == AppendFsync::Always;
+        let keeping = !(self.restarts_from_append_only() && always);
         for (home, database) in self.databases.iter_mut().enumerate() {
             database.undo = Undo::new(keeping, home);
         }
     }
 
-    /// The configuration of the append-only file has changed, or holds from the
-    /// start: it is written anew, or the keys are saved in its place.
-    pub(crate) fn restart_append_only(&mut self) {
-        self.all_on_disk();
+    /// The append-only file is written anew: its configuration has changed or holds from
+    /// the start, or somebody asked for it.
+    pub(crate) fn rewrite_append_only(&mut self) {
+        self.persistence.rewrites += 1;
+        self.append_only_is_synced();
+    }
+
+    /// All of the append-only file is on disk.
+    pub(crate) fn append_only_is_synced(&mut self) {
+        if self.restarts_from_append_only() {
+            self.all_on_disk();
+        }
         self.persistence.unsynced = None;
         self.persistence.synced_changes = self.total_changes();
     }
@@ -120,7 +159,7 @@ impl Server {
         self.persistence.last_save = at;
         self.persistence.saves += 1;
         self.persistence.saved_changes = self.total_changes();
-        if !self.config.append_only {
+        if !self.restarts_from_append_only() {
             self.all_on_disk();
         }
     }
@@ -139,7 +178,7 @@ impl Server {
             self.sync_until(now);
         }
         let unsaved = self.unsaved_changes();
-        if unsaved == 0 {
+        if unsaved == 0 || self.cron_paused {
             return;
         }
         let since = self.persistence.last_save;
@@ -166,7 +205,7 @@ impl Server {
             AppendFsync::No => first + Duration::from_secs(30),
         };
         if due <= now {
-            self.restart_append_only();
+            self.append_only_is_synced();
         }
     }
 
@@ -184,10 +223,11 @@ impl Server {
 
     /// A process ends: it leaves what is on disk, and is known for what it lost.
     pub(crate) fn leave_what_is_on_disk(&mut self, how: End) {
-        let keeps_all = match how {
-            End::Clean => self.config.append_only || !self.config.save_points.is_empty(),
-            End::Killed => self.config.append_only,
-            End::PowerLost => self.config.append_only && self.config.fsync == AppendFsync::Always,
+        let keeps_all = if self.restarts_from_append_only() {
+            let synced = how != End::PowerLost || self.config.fsync == AppendFsync::Always;
+            self.config.append_only && synced
+        } else {
+            how == End::Clean && !self.config.save_points.is_empty()
         };
         self.persistence.on_disk |= keeps_all;
         let keys = if keeps_all { Vec::new() } else { self.lose() };
@@ -198,18 +238,21 @@ impl Server {
     /// A process begins with what is on disk, without the keys whose time has come
     /// meanwhile.
     pub(crate) fn load(&mut self, now: Instant) {
+        let mut loaded = Loaded::default();
         for database in &mut self.databases {
-            database.reload(now);
+            loaded += database.restart(now);
             if self.config.append_only {
                 database.replay();
             } else {
                 database.reencode();
             }
         }
+        self.persistence.loaded = loaded;
         self.persistence.last_save = now;
         self.persistence.saved_changes = self.total_changes();
         if self.persistence.on_disk || self.config.append_only {
-            self.restart_append_only();
+            self.all_on_disk();
+            self.append_only_is_synced();
         }
     }
 
@@ -218,12 +261,14 @@ impl Server {
         self.persistence = Persistence { last_save: now, ..Persistence::default() };
         self.persistence.saved_changes = self.total_changes();
         if self.config.append_only {
-            self.restart_append_only();
+            self.append_only_is_synced();
         }
     }
 
-    /// Comes back to what is on disk.
+    /// Comes back to what is on disk. What is lost are the keys that are not what they were
+    /// then, but for those whose time came.
     fn lose(&mut self) -> Vec<(usize, Sds)> {
+        let now = unix_ms(self.now);
         let mut lost = Vec::new();
         let mut homes = Vec::new();
         for (number, database) in self.databases.iter_mut().enumerate() {
@@ -231,15 +276,66 @@ impl Server {
             let mut undo = std::mem::take(&mut database.undo);
             if self.persistence.on_disk {
                 let home = undo.home();
-                lost.extend(undo.restore(&mut keyspace).into_iter().map(|key| (home, key)));
+                lost.extend(undo.restore(&mut keyspace, now).into_iter().map(|key| (home, key)));
                 homes.push((home, keyspace));
             } else {
-                lost.extend(keyspace.iter().map(|entry| (number, entry.key.clone())));
+                let live = keyspace.iter().filter(|entry| entry.expires_at() > now);
+                lost.extend(live.map(|entry| (number, entry.key.clone())));
             }
         }
         for (home, keyspace) in homes {
             self.databases[home].keyspace = keyspace;
         }
         lost
+    }
+
+    /// What the last save has, database by database; `None` if there was none, or if it is
+    /// not known, since the server keeps account of its append-only file.
+    pub(crate) fn saved_keys(&self) -> Option<Vec<Keyspace>> {
+        if !self.persistence.on_disk || self.restarts_from_append_only() {
+            return None;
+        }
+        let mut saved = vec![Keyspace::default(); self.databases.len()];
+        for database in &self.databases {
+            let (mut keyspace, mut undo) = (database.keyspace.clone(), database.undo.clone());
+            undo.restore(&mut keyspace, i64::MIN);
+            saved[undo.home()] = keyspace;
+        }
+        Some(saved)
+    }
+
+    /// `DEBUG RELOAD`: what is there is dropped, and what was saved is read.
+    pub(crate) fn reload(&mut self, saved: Vec<Keyspace>) {
+        let now = self.now;
+        let mut loaded = Loaded::default();
+        for (database, keyspace) in self.databases.iter_mut().zip(saved) {
+            loaded += database.load(keyspace, now);
+            database.reencode();
+        }
+        self.persistence.loaded = loaded;
+        if !self.restarts_from_append_only() && self.persistence.on_disk {
+            self.all_on_disk();
+        }
+    }
+
+    /// `DEBUG RELOAD NOFLUSH MERGE`: what was saved is read beside what is there.
+    pub(crate) fn merge(&mut self, mut saved: Vec<Keyspace>) {
+        let mut loaded = Loaded::default();
+        for (database, keyspace) in self.databases.iter_mut().zip(&mut saved) {
+            let limits = database.limits;
+            keyspace.values_mut().for_each(|value| value.reencode(&limits));
+            loaded += database.merge(keyspace);
+        }
+        self.persistence.loaded = loaded;
+    }
+
+    /// `DEBUG LOADAOF`: what is there is dropped, and read from the append-only file.
+    pub(crate) fn reload_append_only(&mut self) {
+        for database in &mut self.databases {
+            let keyspace = database.keyspace.clone();
+            database.replace_all(keyspace);
+            database.replay();
+        }
+        self.persistence.saved_changes = self.total_changes();
     }
 }

@@ -75,6 +75,8 @@ pub enum Reply {
     Verbatim(SmolStr, Bytes),
     /// What the server says without being asked: in RESP2 an array.
     Push(Vec<Reply>),
+    /// A reply with something said about it: in RESP2 the reply alone.
+    Attributed(Vec<(Reply, Reply)>, Box<Reply>),
 }
 
 impl Reply {
@@ -194,6 +196,7 @@ impl Reply {
             ),
             (Protocol::Resp3, Reply::Set(items)) => Reply::Set(all(items)),
             (Protocol::Resp3, Reply::Push(items)) => Reply::Push(all(items)),
+            (Protocol::Resp2, Reply::Attributed(_, reply)) => reply.in_protocol(protocol),
             (_, Reply::Array(items)) => Reply::Array(all(items)),
             (_, reply) => reply,
         }
@@ -244,5 +247,6 @@ fn write_indented(reply: &Reply, f: &mut fmt::Formatter<'_>, depth: usize) -> fm
             let mut flat = pairs.iter().flat_map(|(key, value)| [key, value]);
             list(f, &mut flat, "(empty array)")
         }
+        Reply::Attributed(_, reply) => write_indented(reply, f, depth),
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! This file has the state and the contract; under `server/` a request's way
 //! through the checks that Redis makes is in `dispatch`, what the server knows
-//! of a client in `session`, how it stops and starts in `lifecycle`.
+//! of a client in `session`, how it sleeps in `sleep`, how it stops and starts in
+//! `lifecycle`.
 //!
 //! # Order within a step
 //!
@@ -17,9 +18,11 @@
 mod dispatch;
 mod lifecycle;
 mod session;
+mod sleep;
 
-pub(crate) use dispatch::Call;
+pub(crate) use dispatch::{Call, hangs_up_on};
 pub(crate) use session::{Multi, Replies, Session, Watch};
+pub(crate) use sleep::Sleep;
 
 use super::blocking::Blocking;
 use super::command::Table;
@@ -31,6 +34,7 @@ use super::persist::Persistence;
 use super::pubsub::PubSub;
 use super::reply::{Protocol, Reply};
 use super::sds::Sds;
+use super::transaction::Scheduled;
 use crate::choice::{Choice, Stream};
 use crate::time::Instant;
 use indexmap::IndexMap;
@@ -122,10 +126,14 @@ pub struct Server {
     /// Those that have gone on, for whoever keeps further requests of theirs and
     /// asked to be told.
     resumed: Option<VecDeque<ClientId>>,
-    /// `DEBUG SLEEP`: until when nobody is served, and who is answered then.
-    asleep: Option<(Instant, ClientId)>,
-    /// Requests that came meanwhile.
-    backlog: VecDeque<(ClientId, Request)>,
+    /// Nothing happens by itself (`DEBUG PAUSE-CRON`).
+    pub(crate) cron_paused: bool,
+    /// A transaction runs, or sleeps.
+    pub(crate) in_exec: bool,
+    /// What a transaction has put off until its end.
+    pub(crate) scheduled: Scheduled,
+    /// `DEBUG SLEEP`, and what came meanwhile.
+    pub(crate) sleep: Sleep,
     /// `CLIENT PAUSE`: until when, and whether only writes wait.
     pub(crate) paused: Option<Pause>,
 }
@@ -159,15 +167,17 @@ impl Server {
             outputs: VecDeque::new(),
             released: VecDeque::new(),
             resumed: None,
-            asleep: None,
-            backlog: VecDeque::new(),
+            cron_paused: false,
+            in_exec: false,
+            scheduled: Scheduled::default(),
+            sleep: Sleep::default(),
             paused: None,
             options,
             config,
         };
         server.apply_config();
         if server.config.append_only {
-            server.restart_append_only();
+            server.append_only_is_synced();
         }
         server
     }
@@ -213,13 +223,10 @@ impl Server {
         if request.is_empty() {
             return;
         }
-        if self.asleep.is_some() {
-            if self.may_wait(client, request) {
-                let request = request.iter().map(|arg| Sds::new(arg)).collect();
-                self.backlog.push_back((client, request));
-            }
-            return;
+        if self.is_asleep() {
+            return self.keep_request(now, client, request);
         }
+        self.sleep.read_at = now;
         self.receive(client, request);
         self.settle();
     }
@@ -228,6 +235,9 @@ impl Server {
     /// wait, its subscriptions) is gone.
     pub fn disconnected(&mut self, now: Instant, client: ClientId) {
         self.advance(now);
+        if self.is_asleep() {
+            return self.keep_disconnect(client);
+        }
         self.forget(client);
         self.settle();
     }
@@ -248,10 +258,11 @@ impl Server {
         reply.unwrap_or(Reply::Nil)
     }
 
-    /// The next thing to send, if there is one.
+    /// The next thing to send, if there is one. A server that sleeps sends nothing: what
+    /// it said before is written when it wakes.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        if self.is_asleep() { None } else { self.outputs.pop_front() }
     }
 
     /// When to call [`Server::handle_timeout`] next.
@@ -260,7 +271,7 @@ impl Server {
         if !self.running {
             return None;
         }
-        if let Some((until, _)) = self.asleep {
+        if let Some(until) = self.sleep.until() {
             return Some(until);
         }
         let expiry = self.databases.iter().filter_map(Database::next_expiry_ms).min();
@@ -276,26 +287,16 @@ impl Server {
 
     /// Fires the timers that are due by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.wake(now);
+        if self.is_asleep() {
+            return;
+        }
         self.advance(now);
         // A key may have been set whose time was past already.
         for database in &mut self.databases {
             database.advance_to(now);
         }
         self.publish_events();
-        if let Some((until, client)) = self.asleep {
-            if until > now {
-                return;
-            }
-            self.asleep = None;
-            self.reply(client, Reply::OK);
-            while self.asleep.is_none()
-                && let Some((client, request)) = self.backlog.pop_front()
-            {
-                let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
-                self.receive(client, &request);
-                self.settle();
-            }
-        }
         if self.paused.is_some_and(|pause| pause.until <= now) {
             self.unpause();
         }
@@ -303,11 +304,13 @@ impl Server {
             self.time_out(client);
         }
         self.settle();
+        self.read_what_came_meanwhile();
     }
 
-    /// Time goes on: what expires is gone before anything else happens.
+    /// Time goes on: what expires is gone before anything else happens. A server that
+    /// sleeps does not notice.
     pub(crate) fn advance(&mut self, now: Instant) {
-        if now > self.now {
+        if now > self.now && !self.is_asleep() {
             self.persist_until(now);
             self.now = now;
             for database in &mut self.databases {
@@ -319,9 +322,14 @@ impl Server {
 
     /// Whether a client's next request would have to wait.
     pub(crate) fn is_held_up(&self, client: ClientId) -> bool {
-        self.asleep.is_some()
+        self.is_asleep()
             || self.blocking.is_blocked(client)
             || (self.paused.is_some() && self.sessions.get(&client).is_some_and(|s| s.postponed))
+    }
+
+    /// How many clients wait, for a key or for the end of a pause.
+    pub(crate) fn blocked_clients(&self) -> usize {
+        self.blocking.len() + self.sessions.values().filter(|session| session.postponed).count()
     }
 
     /// Whether a client needs no password, or has given it.
@@ -359,14 +367,17 @@ impl Server {
         may
     }
 
-    /// Nobody is served for a while.
-    pub(crate) fn sleep(&mut self, client: ClientId, until: Instant) {
-        self.asleep = Some((until, client));
+    /// `CLIENT PAUSE`: clients wait, and what has expired stays until it is over.
+    pub(crate) fn pause(&mut self, pause: Pause) {
+        self.paused = Some(pause);
+        self.databases.iter_mut().for_each(|database| database.hold_expiry(true));
     }
 
     /// `CLIENT UNPAUSE`, or the pause is over: who waited goes on.
     pub(crate) fn unpause(&mut self) {
         self.paused = None;
+        self.databases.iter_mut().for_each(|database| database.hold_expiry(false));
+        self.publish_events();
         let waiting = self.sessions.iter_mut().filter(|(_, session)| session.postponed);
         for (client, session) in waiting {
             session.postponed = false;
@@ -432,6 +443,15 @@ impl Server {
         }
     }
 
+    /// Closes a client's connection, and drops what was said to it and not yet sent.
+    fn hang_up(&mut self, client: ClientId) {
+        self.forget(client);
+        let is_for_it =
+            |output: &Output| matches!(output, Output::Reply { client: to, .. } if *to == client);
+        self.outputs.retain(|output| !is_for_it(output));
+        self.outputs.push_back(Output::Close { client });
+    }
+
     /// Everything a client had is gone.
     fn forget(&mut self, client: ClientId) {
         self.unwatch(client);
@@ -448,7 +468,7 @@ impl Server {
     /// After a step: feeds the blocked, lets the released go on, until nothing
     /// is left to do.
     fn settle(&mut self) {
-        loop {
+        while !self.is_asleep() {
             self.publish_events();
             if self.serve_ready() {
                 continue;

@@ -1,18 +1,93 @@
-//! Transactions: what `WATCH` guards.
+//! Transactions: how `EXEC` runs one, and what `WATCH` guards.
 //!
-//! The queue of a transaction is in its client's session; this is the optimistic
-//! lock. A watched key has a version in its database, counted up by every change
+//! The queue of a transaction is in its client's session until it runs. `WATCH` is the
+//! optimistic lock: a watched key has a version in its database, counted up by every change
 //! of it while anybody watches; `EXEC` goes ahead only if no version has moved. A
-//! key that expires is changed by that; one that had expired when it was
-//! watched, though nobody had noticed, may go.
+//! key that expires is changed by that. One that had expired when it was
+//! watched, though it had not been removed, may be removed by anything.
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 
+use super::command::Command;
+use super::database::Watched;
 use super::id::ClientId;
+use super::reply::Reply;
 use super::sds::Sds;
-use super::server::{Server, Watch};
+use super::server::{Request, Server, Watch};
+
+/// A transaction that runs.
+#[derive(Debug)]
+pub(crate) struct Exec {
+    client: ClientId,
+    /// How many replies the array is announced to have.
+    announced: usize,
+    queued: std::vec::IntoIter<(&'static Command, Request)>,
+    replies: Vec<Reply>,
+}
+
+impl Exec {
+    pub(crate) fn new(client: ClientId, queued: Vec<(&'static Command, Request)>) -> Exec {
+        let announced = queued.len();
+        let replies = Vec::with_capacity(announced);
+        Exec { client, announced, queued: queued.into_iter(), replies }
+    }
+}
+
+/// What a transaction asked for and the server does when it is over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scheduled {
+    pub(crate) save: bool,
+    pub(crate) rewrite: bool,
+}
 
 impl Server {
+    /// Runs the commands of a transaction that are left, and answers, unless one of them
+    /// puts the server to sleep: then it goes on with the others when it wakes.
+    pub(crate) fn run_transaction(&mut self, mut exec: Exec) {
+        let client = exec.client;
+        self.in_exec = true;
+        // It may have been closed by one of its own commands.
+        while self.sessions.contains_key(&client)
+            && let Some((command, request)) = exec.queued.next()
+        {
+            let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
+            let before = self.outputs_len();
+            let reply = self.call(client, command, &request, true);
+            self.publish_events();
+            // Messages to the client itself lie between its replies: that is how a
+            // subscription answers.
+            exec.replies.extend(self.take_pushes(client, before));
+            exec.replies.extend(reply);
+            if self.is_asleep() {
+                return self.sleep_within(exec);
+            }
+        }
+        self.in_exec = false;
+        // The server announces as many as there are commands: with messages among them,
+        // the last replies are then behind the array.
+        let beyond = exec.replies.split_off(exec.announced.min(exec.replies.len()));
+        self.reply(client, Reply::Array(exec.replies));
+        for reply in beyond {
+            self.reply(client, reply);
+        }
+        self.end_transaction();
+    }
+
+    /// What had to wait for the end of a transaction.
+    fn end_transaction(&mut self) {
+        let now = self.now;
+        for database in &mut self.databases {
+            database.advance_to(now);
+        }
+        let scheduled = std::mem::take(&mut self.scheduled);
+        if scheduled.save {
+            self.save();
+        }
+        if scheduled.rewrite {
+            self.rewrite_append_only();
+        }
+    }
+
     /// `WATCH`: a client watches a key from now on.
     pub(crate) fn watch(&mut self, client: ClientId, database: usize, key: &[u8]) {
         let Some(session) = self.sessions.get_mut(&client) else { return };
@@ -24,8 +99,8 @@ impl Server {
         let expired = db.is_expired_unnoticed(key);
         let watched = db.observers.watched.entry(Sds::new(key)).or_default();
         watched.watchers += 1;
-        let watch = Watch { database, key: Sds::new(key), version: watched.version, expired };
-        session.watches.push(watch);
+        let Watched { version, expiries, .. } = *watched;
+        session.watches.push(Watch { database, key: Sds::new(key), version, expiries, expired });
     }
 
     /// `UNWATCH`: a client watches nothing any more.
@@ -48,8 +123,10 @@ impl Server {
         session.watches.iter().any(|watch| {
             let db = &self.databases[watch.database];
             let watched = db.observers.watched.get(&watch.key);
-            watched.is_none_or(|state| state.version != watch.version)
-                || (!watch.expired && db.is_expired_unnoticed(&watch.key))
+            let Some(state) = watched else { return true };
+            let expired = state.expiries != watch.expiries
+                || (!state.brought_expired && db.is_expired_unnoticed(&watch.key));
+            state.version != watch.version || (expired && !watch.expired)
         })
     }
 }

@@ -5,6 +5,7 @@
 //! would lose everything, or nothing. When its keys are on disk, a database gets a
 //! new one.
 
+use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
 use super::sds::Sds;
 use super::value::Value;
@@ -16,6 +17,18 @@ use rustc_hash::FxBuildHasher;
 struct Before {
     value: Value,
     expires_at: i64,
+}
+
+impl Before {
+    /// Whether the two are the same to a client.
+    fn is(&self, other: &Before) -> bool {
+        let digest = |state: &Before| {
+            let mut digest = digest::NONE;
+            digest::mix_value(&mut digest, &state.value, false);
+            digest
+        };
+        self.expires_at == other.expires_at && digest(self) == digest(other)
+    }
 }
 
 /// What a crash would undo of the keys of one database.
@@ -54,21 +67,29 @@ impl Undo {
         }
     }
 
-    /// Makes the keys what they were; which of them were changed.
-    pub(crate) fn restore(&mut self, keyspace: &mut Keyspace) -> Vec<Sds> {
+    /// Makes the keys what they were; which of them were something else, leaving aside
+    /// what has expired by `now`, in milliseconds since the Unix epoch.
+    pub(crate) fn restore(&mut self, keyspace: &mut Keyspace, now: i64) -> Vec<Sds> {
         let mut changed = Vec::with_capacity(self.before.len());
         for (key, before) in std::mem::take(&mut self.before) {
-            let mut accessed = 0;
-            if let Some(slot) = keyspace.find(&key) {
-                accessed = keyspace.remove(slot).accessed;
-            }
+            let found = keyspace.find(&key).map(|slot| keyspace.remove(slot));
+            let accessed = found.as_ref().map_or(0, |entry| entry.accessed);
+            let found = found.map(|e| Before { expires_at: e.expires_at(), value: e.value });
+            let live = |state: &&Before| state.expires_at > now;
+            let same = match (found.as_ref().filter(live), before.as_ref().filter(live)) {
+                (None, None) => true,
+                (Some(found), Some(before)) => found.is(before),
+                (Some(_), None) | (None, Some(_)) => false,
+            };
             if let Some(before) = before {
                 let slot = keyspace.insert(&key, before.value, accessed);
                 if before.expires_at != NEVER {
                     keyspace.set_expiry(slot, before.expires_at);
                 }
             }
-            changed.push(key);
+            if !same {
+                changed.push(key);
+            }
         }
         changed
     }

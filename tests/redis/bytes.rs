@@ -2,11 +2,13 @@
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use stunt_double::redis::resp::{ByteOutput, ByteServer};
 use stunt_double::redis::{ClientId, Server, ServerOptions};
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
+const CLIENT: ClientId = ClientId(1);
 
 fn server() -> ByteServer {
     let random = Stream::seeded(1, Site::new("test.bytes"), 0);
@@ -117,4 +119,35 @@ fn a_client_that_is_gone_leaves_no_connection() {
     server.receive(NOW, ClientId(1), b"SET k v\r\n");
     assert!(server.poll_output().is_none());
     assert!(server.server().database(0).unwrap().is_empty());
+}
+
+#[test]
+fn what_was_said_before_a_request_of_http_and_not_sent_is_lost() {
+    for bytes in [&b"PING\r\npOsT\r\nPING\r\n"[..], b"*1\r\n$4\r\nPING\r\n*1\r\n$5\r\nHost:\r\n"] {
+        let mut server = server();
+        server.connected(NOW, CLIENT, "client");
+        server.receive(NOW, CLIENT, bytes);
+        assert_eq!(server.poll_output(), Some((CLIENT, ByteOutput::Close)));
+        assert_eq!(server.poll_output(), None);
+    }
+}
+
+#[test]
+fn a_sleeping_server_reads_the_rest_of_what_it_had_read_before_it_times_out_others() {
+    let (sleeper, waiter) = (CLIENT, ClientId(99));
+    let at = |ms| NOW + Duration::from_millis(ms);
+    let mut server = server();
+    server.connected(at(0), sleeper, "sleeper");
+    server.connected(at(0), waiter, "waiter");
+    server.receive(at(0), waiter, b"BLPOP q 0.1\r\n");
+    server.receive(at(0), sleeper, b"PING\r\nDEBUG SLEEP 0.4\r\nRPUSH q x\r\n");
+    server.receive(at(50), sleeper, b"RPUSH q y\r\n");
+    assert_eq!(server.poll_output(), None, "nothing is sent meanwhile");
+    server.handle_timeout(at(400));
+    let mut told = BTreeMap::new();
+    while let Some((client, ByteOutput::Data(bytes))) = server.poll_output() {
+        told.entry(client).or_insert_with(Vec::new).extend(bytes);
+    }
+    assert_eq!(told[&sleeper], b"+PONG\r\n+OK\r\n:1\r\n:1\r\n");
+    assert_eq!(told[&waiter], b"*2\r\n$1\r\nq\r\n$1\r\nx\r\n");
 }

@@ -146,13 +146,92 @@ fn a_pause_ends_when_somebody_says_so() {
 fn a_sleeping_server_answers_nobody_and_then_everybody_in_order() {
     let mut rig = Rig::new();
     rig.send(1, "DEBUG SLEEP 1.5");
+    rig.pass_ms(1);
     rig.send(2, "INCR n");
     rig.send(1, "INCR n");
-    rig.pass_ms(1_499);
+    rig.pass_ms(1_498);
     assert_eq!((rig.told(1).len(), rig.told(2).len()), (0, 0));
     rig.pass_ms(1);
     assert_eq!(rig.told(1), ["OK", "2"]);
     assert_eq!(rig.told(2), ["1"]);
+}
+
+#[test]
+fn a_request_of_http_closes_without_a_word() {
+    for line in ["POST / HTTP/1.1", "host: x", "HOST:", "pOsT"] {
+        let mut rig = Rig::new();
+        rig.script(1, &[("MULTI", "OK")]);
+        rig.send(1, line);
+        assert_eq!((rig.told(1), rig.is_closed(1)), (vec![], true), "{line}");
+        rig.script(2, &[("SET k v", "OK")]);
+    }
+    for line in ["host", "host:x", "POSTX"] {
+        let mut rig = Rig::new();
+        assert!(rig.say(1, line).starts_with("!ERR unknown command"), "{line}");
+    }
+}
+
+#[test]
+fn client_list_shows_the_command_that_was_last_named() {
+    let mut rig = Rig::new();
+    for (line, name) in [
+        ("PING", "ping"),
+        ("nosuch", "NULL"),
+        ("GET", "get"),
+        ("CLIENT nosuch", "NULL"),
+        ("CLIENT", "client"),
+        ("CONFIG GET", "config|get"),
+    ] {
+        rig.say(1, line);
+        assert!(rig.say(2, "CLIENT LIST ID 1").contains(&format!(" cmd={name} ")), "{line}");
+    }
+}
+
+#[test]
+fn an_argument_in_an_error_ends_at_a_nul() {
+    rig_with_key().script(
+        1,
+        &[
+            ("EXPIRE k 10 a\x00b", "!ERR Unsupported option a"),
+            ("CLIENT LIST TYPE a\x00b", "!ERR Unknown client type 'a'"),
+            ("CLIENT KILL USER a\x00b", "!ERR No such user 'a'"),
+            (
+                "DEBUG a\x00b",
+                "!ERR unknown subcommand or wrong number of arguments for 'a'. Try DEBUG HELP.",
+            ),
+            ("DEBUG ERROR a\x00b", "!a"),
+        ],
+    );
+}
+
+fn rig_with_key() -> Rig {
+    let mut rig = Rig::new();
+    rig.script(1, &[("SET k v", "OK")]);
+    rig
+}
+
+#[test]
+fn a_save_within_a_transaction_is_scheduled_for_its_end() {
+    let mut rig = Rig::new();
+    rig.pass_ms(5_000);
+    rig.script(
+        1,
+        &[
+            ("MULTI", "OK"),
+            ("BGSAVE", "QUEUED"),
+            ("BGSAVE SCHEDULE", "QUEUED"),
+            ("BGREWRITEAOF", "QUEUED"),
+            ("LASTSAVE", "QUEUED"),
+            ("SET k v", "QUEUED"),
+            (
+                "EXEC",
+                "[Background saving scheduled, Background saving scheduled, \
+                 Background append only file rewriting scheduled, 1735689600, OK]",
+            ),
+            ("LASTSAVE", "1735689605"),
+        ],
+    );
+    assert!(rig.say(1, "INFO persistence").contains("rdb_changes_since_last_save:0"));
 }
 
 #[test]

@@ -134,6 +134,54 @@ fn what_is_lost_comes_back_as_it_was() {
 }
 
 #[test]
+fn what_only_expired_or_is_the_same_again_was_not_lost() {
+    let mut rig = Rig::new();
+    for line in ["SET gone v PX 50", "SET same v", "RPUSH l a", "SADD s a b", "SAVE"] {
+        rig.send(1, line);
+    }
+    rig.told(1);
+    for line in ["SREM s none", "RPUSH l b", "RPOP l", "SET same v", "SREM s b", "SADD s b"] {
+        rig.send(1, line);
+    }
+    rig.told(1);
+    rig.script(1, &[("SET brief v", "OK"), ("DEL brief", "1"), ("SET gone w PX 80", "OK")]);
+    rig.script(1, &[("SET other v", "OK"), ("SET timed v PX 10", "OK")]);
+    rig.pass_ms(100);
+    assert_eq!(end(&mut rig, End::Kill), ["other"]);
+    let mut rig = Rig::with(none());
+    rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET gone v PX 50", "OK")]);
+    rig.pass_ms(100);
+    assert_eq!(end(&mut rig, End::Kill), [""; 0]);
+}
+
+#[test]
+fn a_restart_reads_what_the_server_was_set_up_with_whatever_config_set_said() {
+    let mut rig = Rig::with(none());
+    rig.script(1, &[("SET a 1", "OK"), ("SAVE", "OK"), ("CONFIG SET appendonly yes", "OK")]);
+    rig.script(1, &[("SET b 1", "OK")]);
+    assert_eq!(end(&mut rig, End::Kill), ["b"], "it reads the last save");
+    rig.script(2, &[("CONFIG GET appendonly", r#"["appendonly", "no"]"#), ("DBSIZE", "1")]);
+
+    let mut rig = Rig::with(none().with_append_only(AppendFsync::Always));
+    rig.script(1, &[("SET a 1", "OK"), ("CONFIG SET appendonly no", "OK"), ("SET b 1", "OK")]);
+    rig.script(1, &[("SAVE", "OK")]);
+    assert_eq!(end(&mut rig, End::Clean), ["b"], "the file ends where it was switched off");
+    rig.script(2, &[("CONFIG GET appendonly", r#"["appendonly", "yes"]"#), ("DBSIZE", "1")]);
+}
+
+#[test]
+fn a_restart_forgets_when_keys_were_used() {
+    for options in [ServerOptions::default(), none().with_append_only(AppendFsync::Always)] {
+        let mut rig = Rig::with(options);
+        rig.script(1, &[("SET k v", "OK")]);
+        rig.pass_ms(9_000);
+        rig.script(1, &[("OBJECT IDLETIME k", "9")]);
+        end(&mut rig, End::Clean);
+        rig.script(2, &[("OBJECT IDLETIME k", "0")]);
+    }
+}
+
+#[test]
 fn keys_that_expired_while_the_server_was_down_are_not_there() {
     let mut rig = Rig::new();
     rig.script(1, &[("SET k v EX 10", "OK"), ("SET l v EX 100", "OK")]);

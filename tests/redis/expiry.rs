@@ -106,6 +106,16 @@ fn without_active_expiry_a_key_goes_when_it_is_looked_up() {
 }
 
 #[test]
+fn the_average_time_to_live_is_told_when_it_was_looked_at() {
+    let mut rig = Rig::new();
+    rig.pass_ms(50);
+    rig.script(1, &[("SET k v PX 1000", "OK")]);
+    assert!(rig.say(1, "INFO keyspace").contains("avg_ttl=0\\r"));
+    rig.pass_ms(50);
+    assert!(rig.say(1, "INFO keyspace").contains("avg_ttl=950\\r"));
+}
+
+#[test]
 fn idle_time_and_time_are_of_the_same_clock() {
     let mut rig = Rig::new();
     rig.script(1, &[("SET k v", "OK")]);

@@ -7,6 +7,7 @@ mod blocking;
 mod bytes;
 mod client;
 mod connection;
+mod debug;
 mod durability;
 mod expiry;
 mod lists;

@@ -3,7 +3,7 @@
 use crate::support::Rig;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use stunt_double::redis::{Database, Limits, Sds};
+use stunt_double::redis::{Database, Limits, Sds, ServerOptions};
 
 #[test]
 fn options_are_checked_as_the_server_checks_them() {
@@ -38,6 +38,57 @@ fn a_page_may_be_empty_though_the_scan_goes_on() {
     }
     assert!(rig.say(1, "SCAN 0 MATCH nothing COUNT 10").ends_with(", []]"));
     assert!(!rig.say(1, "SCAN 0 TYPE list COUNT 10").starts_with(r#"["0""#));
+}
+
+#[test]
+fn a_scan_removes_what_has_expired_among_the_names_that_match() {
+    let message = r#"["message", "__keyevent@0__:expired", "e"]"#;
+    for (line, page, reaps) in [
+        ("SCAN 0", r#"["0", []]"#, true),
+        ("SCAN 0 MATCH z*", r#"["0", []]"#, false),
+        ("SCAN 0 TYPE string", r#"["0", []]"#, true),
+        ("SCAN 0 TYPE none", r#"["0", ["e"]]"#, true),
+        ("TYPE e", "none", true),
+        ("KEYS *", "[]", false),
+    ] {
+        let mut rig = Rig::new();
+        rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET e v PX 5", "OK")]);
+        rig.script(1, &[("CONFIG SET notify-keyspace-events Ex", "OK")]);
+        rig.say(2, "SUBSCRIBE __keyevent@0__:expired");
+        rig.pass_ms(10);
+        assert_eq!(rig.say(1, line), page, "{line}");
+        let (told, left) = if reaps { (vec![message.to_owned()], "0") } else { (vec![], "1") };
+        assert_eq!((rig.told(2), rig.say(1, "DBSIZE")), (told, left.to_owned()), "{line}");
+    }
+}
+
+#[test]
+fn uneven_pages_are_drawn_and_still_return_everything() {
+    let mut lengths = BTreeSet::new();
+    for (fill, scan) in [("SET key:{} v", "SCAN"), ("SADD s m:{}", "SSCAN s")] {
+        let mut rig = Rig::with(ServerOptions::default().with_uneven_pages());
+        for i in 0..1_000 {
+            rig.say(1, &fill.replace("{}", &i.to_string()));
+        }
+        rig.say(1, "HSET small f v");
+        assert_eq!(rig.say(1, "HSCAN small 0"), r#"["0", ["f", "v"]]"#, "a compact one is whole");
+        let (mut cursor, mut seen) = ("0".to_owned(), BTreeSet::new());
+        loop {
+            let page = rig.say(1, &format!("{scan} {cursor}"));
+            let (next, items) = page[2..].split_once("\", [").unwrap();
+            let items: Vec<_> =
+                items.trim_end_matches(']').split(", ").filter(|i| !i.is_empty()).collect();
+            lengths.insert(items.len());
+            seen.extend(items.into_iter().map(str::to_owned));
+            assert_ne!(next, cursor, "no two cursors in a row are the same");
+            cursor = next.to_owned();
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert!(seen.len() >= 1_000);
+    }
+    assert!(lengths.contains(&0) && lengths.len() > 8, "{lengths:?}");
 }
 
 #[test]

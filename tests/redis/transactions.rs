@@ -136,6 +136,59 @@ fn a_key_that_had_expired_when_it_was_watched_does_not() {
 }
 
 #[test]
+fn what_had_expired_when_it_was_watched_may_be_removed_by_anything() {
+    let removed_by: [&[&str]; 12] = [
+        &["GET k"],
+        &["DEL k"],
+        &["FLUSHALL"],
+        &["FLUSHDB"],
+        &["SWAPDB 0 1"],
+        &["DEBUG RELOAD"],
+        &["SCAN 0"],
+        &["DEBUG SET-ACTIVE-EXPIRE 1"],
+        &["RENAME k q"],
+        &["EXPIRE k 100"],
+        &["SELECT 1", "SET k v PX 1", "SELECT 0", "DEBUG SLEEP 0.01", "SWAPDB 0 1"],
+        &["RANDOMKEY"],
+    ];
+    let set_by: [&[&str]; 4] = [
+        &["SET k x"],
+        &["SETEX k 100 x", "DEL k"],
+        &["SET x 1", "RENAME x k"],
+        &["SELECT 1", "SET k v", "SELECT 0", "SWAPDB 0 1"],
+    ];
+    let removed_by = removed_by.into_iter().map(|lines| (lines, "[PONG]"));
+    for (lines, answer) in removed_by.chain(set_by.into_iter().map(|lines| (lines, "nil array"))) {
+        let mut rig = Rig::new();
+        rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET k v PX 1", "OK")]);
+        rig.pass_ms(10);
+        rig.script(1, &[("WATCH k", "OK")]);
+        for line in lines {
+            rig.send(2, line);
+            rig.pass_ms(20);
+        }
+        rig.say(3, "GET k");
+        rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED")]);
+        assert_eq!(rig.say(1, "EXEC"), answer, "{lines:?}");
+    }
+}
+
+#[test]
+fn what_has_expired_and_is_swapped_in_is_nothing_where_there_was_nothing() {
+    for (before, answer) in [("PING", "[PONG]"), ("SET k v", "nil array")] {
+        let mut rig = Rig::new();
+        rig.script(2, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SELECT 1", "OK")]);
+        rig.script(2, &[("SET k v PX 1", "OK")]);
+        rig.say(1, before);
+        rig.script(1, &[("WATCH k", "OK")]);
+        rig.pass_ms(10);
+        rig.script(2, &[("SWAPDB 0 1", "OK")]);
+        rig.say(3, "GET k");
+        rig.script(1, &[("MULTI", "OK"), ("PING", "QUEUED"), ("EXEC", answer)]);
+    }
+}
+
+#[test]
 fn a_watch_that_expires_unnoticed_stops_exec() {
     let mut rig = Rig::new();
     rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET k v PX 100", "OK")]);

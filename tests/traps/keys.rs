@@ -133,6 +133,17 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
+        name: "the_end_of_time",
+        script: &[
+            (1, "SET k v PXAT 9223372036854775806", "+OK\r\n"),
+            (1, "PEXPIRETIME k", ":9223372036854775806\r\n"),
+            (1, "EXPIRETIME k", ":9223372036854776\r\n"),
+            (1, "PEXPIREAT k 9223372036854775300", ":1\r\n"),
+            (1, "EXPIRETIME k", ":9223372036854775\r\n"),
+            (1, "EXPIRE k 10 a\\x00b", "-ERR Unsupported option a\r\n"),
+        ],
+    },
+    Trap {
         name: "what_is_no_key_and_no_database",
         script: &[
             (1, "OBJECT ENCODING none", "$-1\r\n"),

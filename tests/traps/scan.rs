@@ -1,6 +1,6 @@
 //! Cursors.
 
-use super::Trap;
+use super::{TIME, Trap};
 
 pub(crate) const TRAPS: &[Trap] = &[
     Trap {
@@ -63,6 +63,36 @@ pub(crate) const TRAPS: &[Trap] = &[
             (1, "SCAN 0 MATCH none", "*2\r\n$1\r\n0\r\n*0\r\n"),
             (1, "SCAN 0 MATCH k TYPE string", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\nk\r\n"),
             (1, "SCAN 18446744073709551616", "-ERR invalid cursor\r\n"),
+        ],
+    },
+    Trap {
+        name: "what_has_expired_is_of_the_type_none",
+        script: &[
+            (1, "DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n"),
+            (1, "SET e v PX 5", "+OK\r\n"),
+            (TIME, "30", ""),
+            (1, "SCAN 0 MATCH z*", "*2\r\n$1\r\n0\r\n*0\r\n"),
+            (1, "DBSIZE", ":1\r\n"),
+            (1, "SCAN 0 TYPE none", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\ne\r\n"),
+            (1, "SCAN 0 TYPE none", "*2\r\n$1\r\n0\r\n*0\r\n"),
+            (1, "DBSIZE", ":0\r\n"),
+            (1, "DEBUG SET-ACTIVE-EXPIRE 1", "+OK\r\n"),
+        ],
+    },
+    Trap {
+        name: "a_scan_of_what_is_missing_is_a_miss",
+        script: &[
+            (9, "CONFIG SET notify-keyspace-events Em", "+OK\r\n"),
+            (
+                9,
+                "SUBSCRIBE __keyevent@0__:keymiss",
+                "*3\r\n$9\r\nsubscribe\r\n$22\r\n__keyevent@0__:keymiss\r\n:1\r\n",
+            ),
+            (1, "HSCAN none 0 COUNT 0", "*2\r\n$1\r\n0\r\n*0\r\n"),
+            (9, "", "*3\r\n$7\r\nmessage\r\n$22\r\n__keyevent@0__:keymiss\r\n$4\r\nnone\r\n"),
+            (1, "HSCAN none x", "-ERR invalid cursor\r\n"),
+            (1, "OBJECT ENCODING none", "$-1\r\n"),
+            (1, "MEMORY USAGE none", "$-1\r\n"),
         ],
     },
 ];

@@ -7,7 +7,7 @@ use super::super::reply::{Protocol, Reply};
 use super::super::sds::Sds;
 use super::super::server::{Call, ClientId, Pause, Replies, Server, Session};
 use super::flag::*;
-use super::options::{integer, is};
+use super::options::{integer, is, shown};
 use super::{Answer, Args, Command, describe, flow, now};
 use crate::time::Instant;
 use std::time::Duration;
@@ -120,7 +120,7 @@ impl ClientType {
         } else if ["master", "slave", "replica"].iter().any(|name| is(word, name)) {
             Ok(ClientType::Absent)
         } else {
-            let word = String::from_utf8_lossy(word);
+            let word = shown(word);
             Err(Error::format(format!("ERR Unknown client type '{word}'")))
         }
     }
@@ -182,7 +182,7 @@ impl<'a> Filter<'a> {
                 filter.laddr = Some(value);
             } else if is(word, "user") {
                 if value != b"default" {
-                    let name = String::from_utf8_lossy(value);
+                    let name = shown(value);
                     return Err(Error::format(format!("ERR No such user '{name}'")));
                 }
             } else if is(word, "skipme") && (is(value, "yes") || is(value, "no")) {
@@ -232,7 +232,7 @@ fn client_kill(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// A subcommand with more arguments than it has any use for.
 fn too_many(args: Args<'_>) -> Error {
-    let name = String::from_utf8_lossy(args[1]);
+    let name = shown(args[1]);
     Error::format(format!(
         "ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
     ))
@@ -288,7 +288,7 @@ fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         until: former.until.max(until),
         writes_only: former.writes_only && writes_only,
     });
-    call.server.paused = Some(both);
+    call.server.pause(both);
     Ok(Reply::OK)
 }
 

@@ -6,7 +6,7 @@ use super::super::reply::{Protocol, Reply};
 use super::super::sds::Sds;
 use super::super::server::{Call, Replies};
 use super::flag::*;
-use super::options::is;
+use super::options::{is, shown};
 use super::{Answer, Args, Command, client, container, flow, now};
 
 #[rustfmt::skip]
@@ -71,7 +71,7 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Answer {
                 after
             }
             _ => {
-                let word = String::from_utf8_lossy(word);
+                let word = shown(word);
                 return Err(Error::format(format!("ERR Syntax error in HELLO option '{word}'")));
             }
         };

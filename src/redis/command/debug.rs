@@ -1,43 +1,96 @@
 //! `DEBUG`: the subcommands that tests use. The others are unknown, as on a server
 //! of another version.
 
+use super::super::database::Database;
+use super::super::digest;
 use super::super::error::Error;
+use super::super::keyspace::Keyspace;
+use super::super::memory;
+use super::super::number;
 use super::super::reply::{Protocol, Reply};
 use super::super::server::Call;
 use super::super::value::{StringValue, Value};
-use super::options::{integer, is};
+use super::options::{integer, is, shown};
 use super::{Answer, Args};
 use smol_str::SmolStr;
 use std::time::Duration;
 
-type Debug = fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>;
+type Run = fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>;
 
-/// Name, how many arguments it has at least and at most, and what runs it.
-const SUBCOMMANDS: [(&str, usize, usize, Debug); 10] = [
-    ("sleep", 1, 1, sleep),
-    ("object", 1, 1, |call, args| object(call, args).map(Some)),
-    ("set-active-expire", 1, 1, |call, args| set_active_expire(call, args).map(Some)),
-    ("error", 1, 1, |_, args| Err(Error::format(String::from_utf8_lossy(args[2])))),
-    ("reload", 0, 3, |call, _| Ok(Some(reload(call)))),
-    ("populate", 1, 3, |call, args| populate(call, args).map(Some)),
-    ("protocol", 1, 1, |call, args| protocol(call, args).map(Some)),
-    ("log", 1, 1, |_, _| Ok(Some(Reply::OK))),
-    ("change-repl-id", 0, 0, |_, _| Ok(Some(Reply::OK))),
-    ("quicklist-packed-threshold", 1, 1, |_, _| Ok(Some(Reply::OK))),
+/// A subcommand: its name, how many arguments it has at least and at most, what it is
+/// called with and does, and what runs it.
+struct Debug {
+    name: &'static str,
+    arguments: (usize, usize),
+    usage: &'static str,
+    summary: &'static str,
+    run: Run,
+}
+
+const fn row(
+    name: &'static str,
+    arguments: (usize, usize),
+    usage: &'static str,
+    summary: &'static str,
+    run: Run,
+) -> Debug {
+    Debug { name, arguments, usage, summary, run }
+}
+
+const ANY: usize = usize::MAX;
+
+#[rustfmt::skip]
+const SUBCOMMANDS: &[Debug] = &[
+    row("change-repl-id", (0, 0), "", "Does nothing here", ok),
+    row("digest", (0, 0), "", "A digest of all keys and values, the real server's", |call, _| digest(call).map(Some)),
+    row("digest-value", (0, ANY), " <key> [<key> ...]", "A digest of each of these values, the real server's", |call, args| digest_value(call, args).map(Some)),
+    row("error", (1, 1), " <string>", "An error with this text", |_, args| Err(Error::format(shown(args[2])))),
+    row("help", (0, 0), "", "This text", |_, _| Ok(Some(help()))),
+    row("htstats", (1, 1), " <dbid>", "The hash tables of a database, as if each key had a slot to itself", |call, args| htstats(call, args).map(Some)),
+    row("loadaof", (0, 0), "", "Reads the append-only file again, where there is one", |call, _| loadaof(call).map(Some)),
+    row("log", (1, 1), " <message>", "Does nothing here", ok),
+    row("object", (1, 1), " <key>", "How a value is kept", |call, args| object(call, args).map(Some)),
+    row("pause-cron", (1, 1), " <0|1>", "Stops what happens by itself: expiry and save points", |call, args| pause_cron(call, args).map(Some)),
+    row("populate", (1, 3), " <count> [<prefix>] [<size>]", "Makes keys", |call, args| populate(call, args).map(Some)),
+    row("protocol", (1, 1), " <type>", "A value of this kind", |call, args| protocol(call, args).map(Some)),
+    row("quicklist-packed-threshold", (1, 1), " <size>", "Does nothing here", |_, args| packed_threshold(args).map(Some)),
+    row("reload", (0, ANY), " [MERGE] [NOFLUSH] [NOSAVE]", "Saves the keys and reads them again", |call, args| reload(call, args).map(Some)),
+    row("replybuffer", (2, 2), " PEAK-RESET-TIME|RESIZING <value>", "Does nothing here", replybuffer),
+    row("sdslen", (1, 1), " <key>", "What a key and its text take, without slack", |call, args| sdslen(call, args).map(Some)),
+    row("set-active-expire", (1, 1), " <0|1>", "Whether keys expire that nobody looks up", |call, args| set_active_expire(call, args).map(Some)),
+    row("sleep", (1, 1), " <seconds>", "Nobody is served meanwhile", sleep),
 ];
 
 pub(super) fn debug(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
     let arguments = args.len() - 2;
-    let found = SUBCOMMANDS
-        .iter()
-        .find(|(name, least, most, _)| is(args[1], name) && (*least..=*most).contains(&arguments));
-    let Some((.., run)) = found else {
-        let name = String::from_utf8_lossy(args[1]);
-        return Err(Error::format(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
-        )));
+    let called = |row: &&Debug| {
+        let (least, most) = row.arguments;
+        is(args[1], row.name) && (least..=most).contains(&arguments)
     };
-    run(call, args)
+    match SUBCOMMANDS.iter().find(called) {
+        Some(row) => (row.run)(call, args),
+        None => Err(unknown(args)),
+    }
+}
+
+fn unknown(args: Args<'_>) -> Error {
+    Error::format(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
+        shown(args[1])
+    ))
+}
+
+fn ok(_: &mut Call<'_>, _: Args<'_>) -> Result<Option<Reply>, Error> {
+    Ok(Some(Reply::OK))
+}
+
+fn help() -> Reply {
+    let title = "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:".to_owned();
+    let rows = SUBCOMMANDS.iter().flat_map(|row| {
+        [format!("{}{}", row.name.to_uppercase(), row.usage), format!("    {}.", row.summary)]
+    });
+    let line = |line: String| Reply::Simple(SmolStr::new(line));
+    Reply::Array(std::iter::once(title).chain(rows).map(line).collect())
 }
 
 /// Nobody is served for so many seconds; then this is answered.
@@ -46,45 +99,190 @@ fn sleep(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
     let seconds = std::str::from_utf8(args[2]).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|s| s.is_finite() && *s > 0.0).unwrap_or(0.0);
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-    if duration.is_zero() || call.in_exec {
+    // An operator's command is outside of time.
+    let operated = call.in_exec && !call.server.in_exec;
+    if duration.is_zero() || operated {
         return Ok(Some(Reply::OK));
     }
     let until = call.now() + duration;
-    let client = call.client;
-    call.server.sleep(client, until);
-    Ok(None)
+    call.server.fall_asleep(call.client, until);
+    // Within a transaction this is one of its replies.
+    Ok(call.in_exec.then_some(Reply::OK))
 }
 
+/// Of what is stored, even if its time has come.
 fn object(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let db = call.db();
-    let idle = db.object_idletime(args[2]).ok_or(Error::NoSuchKey)?.as_secs();
-    let accessed = (db.now_ms() / 1_000) as u64 - idle;
-    let encoding = db.object_encoding(args[2]).unwrap_or_default();
+    let now = (db.now_ms() / 1_000) as u64;
+    let entry = db.stored(args[2]).ok_or(Error::NoSuchKey)?;
+    let encoding = entry.value.encoding_name();
+    let idle = now.saturating_sub(entry.accessed.into());
     Ok(Reply::Simple(SmolStr::new(format!(
         "Value at:0x7f0000000000 refcount:1 encoding:{encoding} serializedlength:0 lru:{} \
          lru_seconds_idle:{idle}",
-        accessed & 0xff_ffff,
+        entry.accessed & 0xff_ffff,
     ))))
 }
 
-fn set_active_expire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    // As C's atoi: what is no number is 0.
-    let on = integer(args[2]).unwrap_or(0) != 0;
-    let now = call.now();
-    for database in &mut call.server.databases {
-        database.active_expire = on;
-        database.advance_to(now);
+fn sdslen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let entry = call.db().stored(args[2]).ok_or(Error::NoSuchKey)?;
+    let no_text = Error::text("ERR Not an sds encoded string.");
+    let (Value::String(value), Some((key_takes, value_takes))) =
+        (&entry.value, memory::texts(args[2], &entry.value))
+    else {
+        return Err(no_text);
+    };
+    Ok(Reply::Simple(SmolStr::new(format!(
+        "key_sds_len:{}, key_sds_avail:0, key_zmalloc: {key_takes}, val_sds_len:{}, \
+         val_sds_avail:0, val_zmalloc: {value_takes}",
+        args[2].len(),
+        value.len(),
+    ))))
+}
+
+fn digest(call: &mut Call<'_>) -> Answer {
+    let mut all = digest::NONE;
+    for (number, database) in call.server.databases.iter().enumerate() {
+        digest::mix_database(&mut all, number, &database.keyspace);
     }
+    Ok(Reply::Simple(SmolStr::new(digest::hex(&all))))
+}
+
+/// Of what is stored, even if its time has come.
+fn digest_value(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let of = |key: &&[u8]| {
+        let digest = call.db().stored(key).map_or(digest::NONE, digest::of_entry);
+        Reply::Simple(SmolStr::new(digest::hex(&digest)))
+    };
+    Ok(Reply::Array(args[2..].iter().map(of).collect()))
+}
+
+/// One table, as if no two keys had the same slot.
+fn table_stats(title: &str, len: usize) -> String {
+    let head = format!("[{title} HT]\nHash table 0 stats (main hash table):\n");
+    if len == 0 {
+        return head + "No stats available for empty dictionaries\n";
+    }
+    let size = len.next_power_of_two().max(4);
+    let share = |n: usize| n as f64 * 100.0 / size as f64;
+    let mut chains = String::new();
+    for (length, slots) in [(0, size - len), (1, len)] {
+        if slots > 0 {
+            chains += &format!("   {length}: {slots} ({:.02}%)\n", share(slots));
+        }
+    }
+    format!(
+        "{head} table size: {size}\n number of elements: {len}\n different slots: {len}\n \
+         max chain length: 1\n avg chain length (counted): 1.00\n \
+         avg chain length (computed): 1.00\n Chain length distribution:\n{chains}"
+    )
+}
+
+fn htstats(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let number = usize::try_from(integer(args[2])?).ok();
+    let database = number.and_then(|number| call.server.databases.get(number));
+    let database = database.ok_or(Error::text("ERR Out of range database"))?;
+    let keys = table_stats("Dictionary", database.len());
+    let text = keys + &table_stats("Expires", database.expiring());
+    Ok(Reply::Verbatim("txt".into(), text.into()))
+}
+
+/// A number as C's `atoi` has it: what is none is 0.
+fn is_on(arg: &[u8]) -> bool {
+    integer(arg).unwrap_or(0) != 0
+}
+
+fn set_active_expire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let on = is_on(args[2]);
+    call.server.databases.iter_mut().for_each(|database| database.set_active_expiry(on));
     Ok(Reply::OK)
 }
 
-/// Everything is written and read again.
-fn reload(call: &mut Call<'_>) -> Reply {
-    call.server.save();
-    for database in &mut call.server.databases {
-        database.reencode();
+fn pause_cron(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    call.server.cron_paused = is_on(args[2]);
+    let runs = !call.server.cron_paused;
+    call.server.databases.iter_mut().for_each(|database| database.set_cron(runs));
+    Ok(Reply::OK)
+}
+
+fn replybuffer(_: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+    let known = ["peak-reset-time", "resizing"];
+    if known.iter().any(|name| is(args[2], name)) {
+        Ok(Some(Reply::OK))
+    } else {
+        Err(unknown(args))
     }
-    Reply::OK
+}
+
+fn packed_threshold(args: Args<'_>) -> Answer {
+    let size = number::parse_memory(args[2]).filter(|size| *size <= 1 << 32);
+    size.map(|_| Reply::OK).ok_or(Error::text(
+        "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+    ))
+}
+
+/// What `RELOAD` is told.
+struct Reload {
+    save: bool,
+    flush: bool,
+    merge: bool,
+}
+
+/// Everything is written and read again: `[MERGE] [NOFLUSH] [NOSAVE]`.
+fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+    let mut how = Reload { save: true, flush: true, merge: false };
+    for word in &args[2..] {
+        if is(word, "merge") {
+            how.merge = true;
+        } else if is(word, "noflush") {
+            how.flush = false;
+        } else if is(word, "nosave") {
+            how.save = false;
+        } else {
+            return Err(Error::text(
+                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+            ));
+        }
+    }
+    let server = &mut *call.server;
+    if !how.save && server.restarts_from_append_only() {
+        return Err(Error::text("ERR stunt-double: NOSAVE is not modelled beside appendonly"));
+    }
+    let saved = if how.save {
+        server.save();
+        server.databases.iter().map(|database| database.keyspace.clone()).collect()
+    } else if let Some(saved) = server.saved_keys() {
+        saved
+    } else {
+        if how.flush {
+            server.databases.iter_mut().for_each(Database::drop_all);
+        }
+        return Err(Error::text("ERR Error trying to load the RDB dump"));
+    };
+    if how.flush {
+        server.reload(saved);
+        return Ok(Reply::OK);
+    }
+    let both = |(database, keys): (&Database, &Keyspace)| {
+        keys.iter().any(|entry| database.stored(&entry.key).is_some())
+    };
+    if !how.merge && server.databases.iter().zip(&saved).any(both) {
+        // The real server ends its process when it meets a key that is there already.
+        return Err(Error::text(
+            "ERR stunt-double: NOFLUSH needs MERGE where a saved key is there",
+        ));
+    }
+    server.merge(saved);
+    Ok(Reply::OK)
+}
+
+/// The real server ends its process where it keeps no append-only file.
+fn loadaof(call: &mut Call<'_>) -> Answer {
+    if !call.server.config.append_only {
+        return Err(Error::text("ERR stunt-double: LOADAOF needs an append-only file"));
+    }
+    call.server.reload_append_only();
+    Ok(Reply::OK)
 }
 
 /// `count [prefix [size]]`: keys `prefix:0` and on, with `value:0` and on, padded
@@ -97,7 +295,7 @@ fn populate(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let db = call.db();
     for i in 0..count {
         let key = [prefix, format!(":{i}").as_bytes()].concat();
-        if db.value(&key).is_none() {
+        if db.stored(&key).is_none() {
             let mut value = format!("value:{i}").into_bytes();
             value.resize(size.unwrap_or(value.len()), 0);
             db.insert(&key, Value::String(StringValue::plain(&value)));
@@ -131,6 +329,10 @@ fn protocol(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     } else if is(args[2], "map") {
         let pair = |n: i64| (Reply::Integer(n), Reply::Boolean(n == 1));
         Ok(Reply::Map((0..3).map(pair).collect()))
+    } else if is(args[2], "attrib") {
+        let popularity = Reply::Array(vec![Reply::bulk(b"key:123"), Reply::Integer(90)]);
+        let reply = Box::new(Reply::bulk(b"Some real reply following the attribute"));
+        Ok(Reply::Attributed(vec![(Reply::bulk(b"key-popularity"), popularity)], reply))
     } else if is(args[2], "push") {
         if call.session().protocol == Protocol::Resp2 {
             return Err(Error::text("ERR RESP2 is not supported by this command"));

@@ -88,7 +88,7 @@ fn info(command: &Command) -> Reply {
         Reply::Set(categories(command)),
         Reply::Set(command.tips.iter().map(|tip| Reply::bulk(tip.as_bytes())).collect()),
         Reply::Set(command.keys.iter().map(key_spec).collect()),
-        Reply::Array(command.subcommands.iter().map(info).collect()),
+        Reply::Set(command.subcommands.iter().map(info).collect()),
     ])
 }
 

@@ -7,7 +7,7 @@ use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::options::{Unit, integer, is};
+use super::options::{Unit, integer, is, shown};
 use super::{Answer, Args, Command, now};
 
 #[rustfmt::skip]
@@ -61,7 +61,7 @@ fn condition(words: Args<'_>) -> Result<ExpireCondition, Error> {
         } else if is(word, "lt") {
             condition.if_sooner = true;
         } else {
-            let word = String::from_utf8_lossy(word);
+            let word = shown(word);
             return Err(Error::format(format!("ERR Unsupported option {word}")));
         }
     }
@@ -87,7 +87,8 @@ fn ttl_as(call: &mut Call<'_>, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i6
     Ok(Reply::Integer(match db.ttl(args[1]) {
         Ttl::NoKey => -2,
         Ttl::Persistent => -1,
-        Ttl::At(at) => tell(at, db.now_ms()),
+        // Within a transaction that sleeps, a key may outlive its time.
+        Ttl::At(at) => tell(at, db.now_ms().min(at)),
     }))
 }
 
@@ -101,7 +102,7 @@ fn pttl(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 fn expiretime(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    ttl_as(call, args, |at, _| at.saturating_add(500) / 1_000)
+    ttl_as(call, args, |at, _| ((i128::from(at) + 500) / 1_000) as i64)
 }
 
 fn pexpiretime(call: &mut Call<'_>, args: Args<'_>) -> Answer {

@@ -37,18 +37,21 @@ fn clients(server: &Server) -> String {
     format!(
         "connected_clients:{}\r\nmaxclients:10000\r\nblocked_clients:{}\r\n",
         server.sessions.len(),
-        server.blocking.len(),
+        server.blocked_clients(),
     )
 }
 
 fn persistence(server: &Server) -> String {
     format!(
         "loading:0\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:0\r\n\
-         rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\nrdb_saves:{}\r\naof_enabled:{}\r\n\
+         rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\nrdb_saves:{}\r\nrdb_last_load_keys_expired:{}\r\n\
+         rdb_last_load_keys_loaded:{}\r\naof_enabled:{}\r\n\
          aof_rewrite_in_progress:0\r\n",
         server.unsaved_changes(),
         server.persistence.last_save.since_unix_epoch().as_secs(),
         server.persistence.saves,
+        server.persistence.loaded.expired,
+        server.persistence.loaded.kept,
         u8::from(server.config.append_only),
     )
 }

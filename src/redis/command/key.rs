@@ -190,8 +190,8 @@ fn object_idletime(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// Redis shares the small integers, whose count of references is the largest.
 fn object_refcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let Some(value) = call.db().value(args[2]) else { return Ok(Reply::Nil) };
-    let shared = match value {
+    let Some(entry) = call.db().inspect(args[2]) else { return Ok(Reply::Nil) };
+    let shared = match &entry.value {
         Value::String(string) if string.encoding() == StringEncoding::Int => {
             number::parse_i64(string).is_some_and(|n| (0..10_000).contains(&n))
         }
@@ -202,7 +202,7 @@ fn object_refcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// Frequencies are counted only under a policy of eviction, and there is none.
 fn object_freq(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    match call.db().value(args[2]) {
+    match call.db().inspect(args[2]) {
         None => Ok(Reply::Nil),
         Some(_) => Err(Error::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \

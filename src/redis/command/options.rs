@@ -29,6 +29,12 @@ pub(super) fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
 }
 
+/// An argument as an error shows it: as text, which a NUL ends.
+pub(super) fn shown(arg: &[u8]) -> String {
+    let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
+}
+
 /// An argument that is an integer.
 pub(super) fn integer(arg: &[u8]) -> Result<i64, Error> {
     number::parse_i64(arg).ok_or(Error::NotAnInteger)

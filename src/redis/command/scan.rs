@@ -1,5 +1,6 @@
 //! `SCAN` and its like.
 
+use super::super::database::{Database, PageSize, hash_page, set_page, sorted_set_page};
 use super::super::error::Error;
 use super::super::glob;
 use super::super::number;
@@ -11,6 +12,7 @@ use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{integer, is};
 use super::{Answer, Args, Command, now};
+use crate::choice::Stream;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
@@ -77,38 +79,29 @@ fn page(cursor: u64, items: Vec<Reply>) -> Reply {
     Reply::Array(vec![Reply::bulk(cursor.to_string().as_bytes()), Reply::Array(items)])
 }
 
+/// The selected database, and where the sizes of pages are drawn from, if they are.
+fn db_and_pages<'a>(call: &'a mut Call<'_>) -> (&'a mut Database, Option<&'a mut Stream>) {
+    let uneven = call.server.options.uneven_pages();
+    let (db, random) = call.db_and_random();
+    (db, uneven.then_some(random))
+}
+
 fn scan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let cursor = cursor(args[1])?;
     let options = Options::parse(&args[2..], true)?;
-    let db = call.db();
-    let found = db.scan(cursor, options.count);
-    let mut items = Vec::new();
-    for name in &found.items {
-        let kind = options.kind;
-        let of_type = kind.is_none_or(|kind| {
-            let value = db.value(name);
-            value.is_some_and(|v| v.type_name().as_bytes().eq_ignore_ascii_case(kind))
-        });
-        if of_type && options.passes(name) {
-            items.push(Reply::bulk(name));
-        }
-    }
-    Ok(page(found.cursor, items))
-}
-
-/// A missing key ends the scan before the options are looked at.
-fn options_of<'a>(call: &mut Call<'_>, args: Args<'a>) -> Result<Option<Options<'a>>, Error> {
-    if call.db().value(args[1]).is_none() {
-        return Ok(None);
-    }
-    Options::parse(&args[3..], false).map(Some)
+    let (db, random) = db_and_pages(call);
+    let size = PageSize { count: options.count, random };
+    let found = db.scan_matching(cursor, size, |name| options.passes(name), options.kind);
+    Ok(page(found.cursor, found.items.iter().map(|name| Reply::bulk(name)).collect()))
 }
 
 fn hscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
-    call.db().check_type::<Hash>(args[1])?;
-    let Some(options) = options_of(call, args)? else { return Ok(page(0, Vec::new())) };
-    let found = call.db().hscan(args[1], cursor, options.count)?;
+    let (db, random) = db_and_pages(call);
+    // A missing key ends the scan before the options are looked at.
+    let Some(hash) = db.read::<Hash>(args[1])? else { return Ok(page(0, Vec::new())) };
+    let options = Options::parse(&args[3..], false)?;
+    let found = hash_page(hash, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|(field, _)| options.passes(field));
     let items = passing.flat_map(|(field, value)| [Reply::bulk(field), Reply::bulk(value)]);
     Ok(page(found.cursor, items.collect()))
@@ -116,9 +109,10 @@ fn hscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 fn sscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
-    call.db().check_type::<Set>(args[1])?;
-    let Some(options) = options_of(call, args)? else { return Ok(page(0, Vec::new())) };
-    let found = call.db().sscan(args[1], cursor, options.count)?;
+    let (db, random) = db_and_pages(call);
+    let Some(set) = db.read::<Set>(args[1])? else { return Ok(page(0, Vec::new())) };
+    let options = Options::parse(&args[3..], false)?;
+    let found = set_page(set, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|member| options.passes(member));
     Ok(page(found.cursor, passing.map(|member| Reply::bulk(member)).collect()))
 }
@@ -126,11 +120,11 @@ fn sscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 /// Scores are texts, in either protocol.
 fn zscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
-    call.db().check_type::<SortedSet>(args[1])?;
-    let Some(options) = options_of(call, args)? else { return Ok(page(0, Vec::new())) };
-    let encoding = call.db().object_encoding(args[1]);
-    let packed = encoding == Some(SortedSetEncoding::Listpack.name());
-    let found = call.db().zscan(args[1], cursor, options.count)?;
+    let (db, random) = db_and_pages(call);
+    let Some(set) = db.read::<SortedSet>(args[1])? else { return Ok(page(0, Vec::new())) };
+    let options = Options::parse(&args[3..], false)?;
+    let packed = set.encoding() == SortedSetEncoding::Listpack;
+    let found = sorted_set_page(set, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|(member, _)| options.passes(member));
     let items = passing.flat_map(|(member, score)| {
         [Reply::bulk(member), Reply::bulk(&score_text(*score, packed))]

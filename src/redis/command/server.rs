@@ -48,21 +48,28 @@ fn save(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// `[SCHEDULE]`. A save takes no time, so one is never in progress.
+/// `[SCHEDULE]`. A save takes no time, so one is never in progress; it does not begin
+/// within a transaction.
 fn bgsave(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     match args {
         [_] => {}
         [_, word] if is(word, "schedule") => {}
         _ => return Err(Error::Syntax),
     }
+    if call.server.in_exec {
+        call.server.scheduled.save = true;
+        return Ok(Reply::status("Background saving scheduled"));
+    }
     call.server.save();
     Ok(Reply::status("Background saving started"))
 }
 
 fn bgrewriteaof(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    if call.server.config.append_only {
-        call.server.restart_append_only();
+    if call.server.in_exec {
+        call.server.scheduled.rewrite = true;
+        return Ok(Reply::status("Background append only file rewriting scheduled"));
     }
+    call.server.rewrite_append_only();
     Ok(Reply::status("Background append only file rewriting started"))
 }
 
@@ -80,7 +87,7 @@ fn memory_usage(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             _ => return Err(Error::Syntax),
         };
     }
-    let usage = call.db().value(args[2]).map(|value| memory::usage(args[2], value));
+    let usage = call.db().stored(args[2]).map(|entry| memory::usage(args[2], &entry.value));
     Ok(usage.map_or(Reply::Nil, Reply::count))
 }
 

@@ -2,8 +2,8 @@
 
 use super::super::error::Error;
 use super::super::reply::Reply;
-use super::super::sds::Sds;
 use super::super::server::{Call, Multi};
+use super::super::transaction::Exec;
 use super::flag::*;
 use super::key_spec::range;
 use super::key_spec::usage::*;
@@ -50,29 +50,7 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
     if broken {
         return Ok(Some(Reply::NilArray));
     }
-    let announced = multi.queued.len();
-    let mut replies = Vec::with_capacity(announced);
-    for (command, request) in multi.queued {
-        // It may have been closed by one of its own commands.
-        if !call.server.sessions.contains_key(&client) {
-            return Ok(None);
-        }
-        let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
-        let before = call.server.outputs_len();
-        let reply = call.server.call(client, command, &request, true);
-        call.server.publish_events();
-        // Messages to the client itself lie between its replies: that is how a
-        // subscription answers.
-        replies.extend(call.server.take_pushes(client, before));
-        replies.extend(reply);
-    }
-    // The server announces as many as there are commands: with messages among them,
-    // the last replies are then behind the array.
-    let beyond = replies.split_off(announced.min(replies.len()));
-    call.server.reply(client, Reply::Array(replies));
-    for reply in beyond {
-        call.server.reply(client, reply);
-    }
+    call.server.run_transaction(Exec::new(client, multi.queued));
     Ok(None)
 }
 

@@ -36,13 +36,13 @@ impl Database {
 
     /// `OBJECT ENCODING`: how Redis would keep a key's value.
     pub fn object_encoding(&mut self, key: &[u8]) -> Option<&'static str> {
-        self.value(key).map(Value::encoding_name)
+        self.inspect(key).map(|entry| entry.value.encoding_name())
     }
 
     /// `OBJECT IDLETIME`: how long a key was not used, in whole seconds.
     pub fn object_idletime(&mut self, key: &[u8]) -> Option<Duration> {
         let now = self.now_secs();
-        let idle = self.peek(key).map(|entry| now.saturating_sub(entry.accessed));
+        let idle = self.inspect(key).map(|entry| now.saturating_sub(entry.accessed));
         idle.map(|secs| Duration::from_secs(secs.into()))
     }
 
@@ -57,7 +57,7 @@ impl Database {
 
     /// `KEYS`: the keys that match a pattern. O(n).
     pub fn keys(&mut self, pattern: &[u8]) -> Vec<Sds> {
-        let now = self.now_ms();
+        let now = self.expired_by;
         // A star alone lets the empty key pass, too.
         let passes = |key: &[u8]| pattern == b"*" || glob::matches(pattern, key, false);
         let matching = |entry: &&Entry| entry.expires_at() > now && passes(&entry.key);
@@ -66,6 +66,13 @@ impl Database {
 
     /// `RANDOMKEY`: some key.
     pub fn random_key(&mut self, random: &mut Stream) -> Option<Sds> {
+        if self.expiry_held {
+            // What has expired stays: what has not may take long to be drawn.
+            let now = self.expired_by;
+            let live = self.keyspace.iter().filter(|entry| entry.expires_at() > now);
+            let live: Vec<&Sds> = live.map(|entry| &entry.key).collect();
+            return (!live.is_empty()).then(|| live[draw::one(random, live.len())].clone());
+        }
         while !self.is_empty() {
             let slot = draw::one(random, self.len());
             let key = self.keyspace.entry(slot as u32).key.clone();
@@ -83,9 +90,12 @@ impl Database {
     }
 
     /// What the keys that have a time to live have left of it on average, in
-    /// milliseconds. O(n).
+    /// milliseconds; 0 until ten times a second somebody looks. O(n).
     #[must_use]
     pub fn average_ttl_ms(&self) -> i64 {
+        if self.now_ms() / 100 == self.expiring_since / 100 {
+            return 0;
+        }
         let left = self.keyspace.iter().filter_map(Entry::expiry).map(|at| at - self.now_ms());
         let (sum, count) = left.fold((0_i128, 0), |(sum, n), ms| (sum + i128::from(ms), n + 1));
         if count == 0 { 0 } else { (sum / count) as i64 }
@@ -132,7 +142,7 @@ impl Database {
     /// Adds a key that is not there, with its time to live.
     fn add(&mut self, key: &[u8], value: Value, expires_at: i64) {
         let slot = self.insert(key, value);
-        self.keyspace.set_expiry(slot, expires_at);
+        self.set_expiry(slot, expires_at);
     }
 
     /// Adds a key as new, whatever was there. What was keeps its slot, so that a scan
@@ -208,7 +218,7 @@ impl Database {
         let gone = std::mem::take(&mut self.keyspace);
         for entry in gone.iter() {
             self.undo.remember(entry);
-            self.touch(&entry.key);
+            self.touch_flushed(entry);
         }
         self.usage.changes += gone.len() as u64;
         gone.len()
@@ -226,10 +236,18 @@ impl Database {
 
     /// This database has other keys than before, which are now there.
     fn swapped(&mut self, before: &Keyspace) {
-        let Database { keyspace, observers, .. } = self;
+        let Database { keyspace, observers, expired_by, .. } = self;
+        // Whether a key is there, and then whether it has expired.
+        let state =
+            |keys: &Keyspace, key: &Sds| keys.get(key).map(|e| e.expires_at() <= *expired_by);
         for (key, watched) in &mut observers.watched {
-            if keyspace.find(key).is_some() || before.find(key).is_some() {
-                watched.version += 1;
+            match (state(before, key), state(keyspace, key)) {
+                (None, None) | (Some(true), Some(true)) => {}
+                (None, Some(true)) => watched.brought_expired = true,
+                (Some(true), None) => {
+                    watched.expiries += u64::from(!std::mem::take(&mut watched.brought_expired));
+                }
+                (Some(false), _) | (_, Some(false)) => watched.version += 1,
             }
         }
         let fed = |key: &&Sds| {

@@ -6,7 +6,7 @@
 //! while a client is blocked, what it sends waits as bytes, as in Redis, up to
 //! `client-query-buffer-limit`.
 
-use super::super::server::{ClientId, Output, Server};
+use super::super::server::{ClientId, Output, Server, hangs_up_on};
 use super::encode::encode;
 use super::request::RequestParser;
 use crate::time::Instant;
@@ -33,6 +33,9 @@ struct Connection {
     /// It sent what is no request, and hears no more.
     failed: bool,
     closing: bool,
+    /// Bytes that came while the server slept: it reads them when what it had read before
+    /// is done.
+    unread: usize,
 }
 
 /// A server at the level of bytes; see the module.
@@ -101,13 +104,19 @@ impl ByteServer {
             return;
         }
         connection.parser.feed(bytes);
-        self.go_on(now, client);
+        if self.server.is_asleep() {
+            connection.unread += bytes.len();
+        }
+        self.go_on(now, client, 0);
         self.settle(now);
     }
 
     /// The next thing to do for a connection, if there is one.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<(ClientId, ByteOutput)> {
+        if self.server.is_asleep() {
+            return None;
+        }
         while let Some(client) = self.ready.front().copied() {
             if let Some(connection) = self.connections.get_mut(&client) {
                 if !connection.out.is_empty() {
@@ -132,6 +141,9 @@ impl ByteServer {
     /// connection, without an allocation.
     pub fn drain_output(&mut self, client: ClientId, out: &mut Vec<u8>) -> bool {
         let Some(connection) = self.connections.get_mut(&client) else { return true };
+        if self.server.is_asleep() {
+            return false;
+        }
         out.append(&mut connection.out);
         let closing = connection.closing;
         if closing {
@@ -148,12 +160,18 @@ impl ByteServer {
 
     /// Fires the timers that are due by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(client) = self.server.wake(now) {
+            self.encode_outputs();
+            let unread = self.connections.get(&client).map_or(0, |connection| connection.unread);
+            self.go_on(now, client, unread);
+        }
         self.server.handle_timeout(now);
         self.settle(now);
     }
 
-    /// Runs a client's requests as far as they are complete and it can go on.
-    fn go_on(&mut self, now: Instant, client: ClientId) {
+    /// Runs a client's requests as far as they are complete and it can go on, and leaves
+    /// so many of its bytes.
+    fn go_on(&mut self, now: Instant, client: ClientId, leave: usize) {
         let limit = self.server.query_buffer_limit();
         let Some(connection) = self.connections.get_mut(&client) else { return };
         connection.parser.set_query_buffer_limit(limit);
@@ -163,7 +181,8 @@ impl ByteServer {
             if connection.failed || connection.closing {
                 return;
             }
-            if self.server.is_held_up(client) {
+            let read = connection.parser.buffered() > leave;
+            if self.server.is_held_up(client) || !read {
                 if connection.parser.buffered() > limit {
                     self.server.close(client);
                 } else if connection.parser.buffered() > 0 && !self.stalled.contains(&client) {
@@ -175,7 +194,13 @@ impl ByteServer {
             match connection.parser.next_request() {
                 Ok(Some(request)) => {
                     let arguments: SmallVec<[&[u8]; 8]> = request.iter().collect();
+                    if hangs_up_on(arguments[0]) {
+                        connection.out.clear();
+                    }
                     self.server.handle_input(now, client, &arguments);
+                    if self.server.is_asleep() {
+                        connection.unread = leave;
+                    }
                 }
                 Ok(None) => return,
                 Err(error) => {
@@ -198,7 +223,7 @@ impl ByteServer {
     fn settle(&mut self, now: Instant) {
         self.encode_outputs();
         while let Some(client) = self.next_to_go_on() {
-            self.go_on(now, client);
+            self.go_on(now, client, 0);
         }
     }
 

@@ -45,6 +45,16 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
                 encode(second, protocol, out);
             }
         }
+        Reply::Attributed(attributes, reply) => {
+            if resp3 {
+                length(b'|', attributes.len(), out);
+                for (name, value) in attributes {
+                    encode(name, protocol, out);
+                    encode(value, protocol, out);
+                }
+            }
+            encode(reply, protocol, out);
+        }
         Reply::Double(x) if resp3 => line(b',', &number::format_double(*x), out),
         Reply::Double(x) => bulk(&number::format_double(*x), out),
         Reply::Boolean(yes) if resp3 => {

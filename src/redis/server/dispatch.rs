@@ -73,6 +73,7 @@ impl Server {
     /// A released client goes on with what it had sent.
     pub(super) fn resume(&mut self, client: ClientId) {
         while !self.blocking.is_blocked(client)
+            && !self.is_asleep()
             && let Some(session) = self.sessions.get_mut(&client)
             && !session.postponed
             && let Some(request) = session.pending.pop_front()
@@ -85,8 +86,10 @@ impl Server {
     }
 
     fn process(&mut self, client: ClientId, args: Args<'_>) {
-        if self.sessions.get(&client).is_some_and(|session| session.closing) {
-            return;
+        let Some(session) = self.sessions.get_mut(&client).filter(|s| !s.closing) else { return };
+        session.last_used = self.now;
+        if hangs_up_on(args[0]) {
+            return self.hang_up(client);
         }
         match self.admit(client, args) {
             Ok(Some(command)) => self.run(client, command, args),
@@ -95,6 +98,17 @@ impl Server {
                 let error = self.refuse(client, args, error);
                 self.reply(client, error.into());
             }
+        }
+        if !self.sleeps_for(client) {
+            self.command_ends(client);
+        }
+    }
+
+    /// A command has been answered. It may have closed its own connection: a client that
+    /// wants no answer stays, and is ignored.
+    pub(super) fn command_ends(&mut self, client: ClientId) {
+        if self.sessions.get(&client).is_some_and(|s| s.closing && s.wants_reply()) {
+            self.close(client);
         }
         if let Some(session) = self.sessions.get_mut(&client) {
             session.command_done();
@@ -124,13 +138,14 @@ impl Server {
         client: ClientId,
         args: Args<'_>,
     ) -> Result<Option<&'static Command>, Error> {
-        let command = self.table.resolve(args)?;
+        let resolved = self.table.resolve(args);
+        let named = resolved.as_ref().ok().copied().or_else(|| self.table.named(args));
         let session = self.sessions.get_mut(&client).expect("who calls is connected");
+        session.last_command = named.map_or("NULL", |command| command.name);
+        let command = resolved?;
         if !session.authenticated && !command.has(flag::NO_AUTH) {
             return Err(Error::text("NOAUTH Authentication required."));
         }
-        session.last_used = self.now;
-        session.last_command = command.name;
         if session.multi.is_some() && command.has(flag::NO_MULTI) {
             return Err(Error::text("ERR Command not allowed inside a transaction"));
         }
@@ -181,10 +196,6 @@ impl Server {
         if let Some(reply) = self.call(client, command, args, false) {
             self.reply(client, reply);
         }
-        // It is closed after its answer: one that wants none stays, deaf.
-        if self.sessions.get(&client).is_some_and(|s| s.closing && s.wants_reply()) {
-            self.close(client);
-        }
     }
 
     /// Runs a command; its reply, unless it answers by itself.
@@ -205,6 +216,12 @@ impl Server {
         };
         answer.unwrap_or_else(|error| Some(error.into()))
     }
+}
+
+/// Whether a request begins as one of HTTP does: that a browser was made to send it is an
+/// attack, and the server hangs up without a word.
+pub(crate) fn hangs_up_on(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 /// What a subscriber may say in RESP2.

@@ -10,8 +10,9 @@ use super::super::database::{Observers, Usage};
 use super::super::keyspace::Keyspace;
 use super::super::persist::End;
 use super::super::pubsub::PubSub;
+use super::super::transaction::Scheduled;
 use super::super::undo::Undo;
-use super::{Server, Stats};
+use super::{Server, Sleep, Stats};
 use crate::time::Instant;
 
 impl Server {
@@ -37,7 +38,7 @@ impl Server {
             }
         }
         if rewrite {
-            self.restart_append_only();
+            self.rewrite_append_only();
         }
     }
 
@@ -56,8 +57,10 @@ impl Server {
         self.blocking = Blocking::default();
         self.pubsub = PubSub::default();
         self.released.clear();
-        self.backlog.clear();
-        self.asleep = None;
+        self.sleep = Sleep::default();
+        self.in_exec = false;
+        self.cron_paused = false;
+        self.scheduled = Scheduled::default();
         self.paused = None;
         for database in &mut self.databases {
             database.observers = Observers::default();

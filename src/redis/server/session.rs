@@ -27,12 +27,13 @@ pub(crate) struct Multi {
     pub(crate) failed: bool,
 }
 
-/// A key under `WATCH`, and its version then.
+/// A key under `WATCH`, and what had happened to it by then.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) database: usize,
     pub(crate) key: Sds,
     pub(crate) version: u64,
+    pub(crate) expiries: u64,
     /// It had expired by then, and nobody had noticed.
     pub(crate) expired: bool,
 }
