@@ -70,6 +70,7 @@
 //! ```
 
 mod blocking;
+mod calendar;
 mod client;
 mod command;
 mod config;
@@ -86,6 +87,7 @@ mod notify;
 mod number;
 mod persist;
 mod pubsub;
+mod refusal;
 mod reply;
 pub mod resp;
 mod sds;
@@ -111,6 +113,7 @@ pub use error::Error;
 pub use id::ClientId;
 pub use notify::{EventClasses, KeyEvent};
 pub use persist::Losses;
+pub use refusal::Refusal;
 pub use reply::{ErrorReply, Protocol, Reply};
 pub use sds::Sds;
 pub use server::{Output, Server};

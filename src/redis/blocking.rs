@@ -139,6 +139,17 @@ impl Blocking {
         self.deadlines.range(..=(now, ClientId(u64::MAX))).map(|(_, client)| *client).collect()
     }
 
+    /// Moves every deadline: the clock by which they were set was set itself.
+    pub(crate) fn move_deadlines(&mut self, to: impl Fn(Instant) -> Instant) {
+        self.deadlines.clear();
+        for (client, blocked) in &mut self.clients {
+            if let Some(deadline) = &mut blocked.deadline {
+                *deadline = to(*deadline);
+                self.deadlines.insert((*deadline, *client));
+            }
+        }
+    }
+
     /// A client begins to wait.
     pub(crate) fn insert(
         &mut self,

@@ -37,6 +37,7 @@ pub use subscription::{Message, Subscription};
 use super::config::ServerOptions;
 use super::database::Database;
 use super::persist::Losses;
+use super::refusal::Refusal;
 use super::reply::{ErrorReply, Protocol, Reply};
 use super::sds::Sds;
 use super::server::{ClientId, Server};
@@ -95,6 +96,17 @@ impl ServiceHandle<Server> {
         let words: Vec<Sds> = command.into_iter().map(|word| Sds::new(word.as_ref())).collect();
         let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
         self.with(|server, now| server.execute(now, &words))
+    }
+
+    /// Answers commands of clients with errors from now on, instead of running them; see
+    /// [`Refusal`]. What a test does at the server itself is not refused.
+    pub fn refuse(&self, refusal: Refusal) {
+        self.with(|server, now| server.refuse(now, refusal));
+    }
+
+    /// Ends every refusal.
+    pub fn refuse_nothing(&self) {
+        self.with(|server, _| server.refuse_nothing());
     }
 
     /// What the server lost when it last stopped.

@@ -42,6 +42,8 @@ pub struct ServerOptions {
     events: EventClasses,
     limits: Limits,
     uneven_pages: bool,
+    loading_time: Duration,
+    tcp_keepalive: u32,
 }
 
 impl Default for ServerOptions {
@@ -55,6 +57,8 @@ impl Default for ServerOptions {
             events: EventClasses::default(),
             limits: Limits::default(),
             uneven_pages: false,
+            loading_time: Duration::ZERO,
+            tcp_keepalive: 300,
         }
     }
 }
@@ -115,6 +119,31 @@ impl ServerOptions {
     pub fn with_uneven_pages(mut self) -> ServerOptions {
         self.uneven_pages = true;
         self
+    }
+
+    /// How long the server loads its data set when it starts again with keys: meanwhile it
+    /// accepts connections and answers `LOADING` to most commands. By default it takes no time.
+    #[must_use]
+    pub fn with_loading_time(mut self, time: Duration) -> ServerOptions {
+        self.loading_time = time;
+        self
+    }
+
+    /// After how many seconds of silence the server's operating system probes a client
+    /// (`tcp-keepalive`); one that does not answer is dropped after about as long again. 0 is
+    /// never.
+    #[must_use]
+    pub fn with_tcp_keepalive(mut self, seconds: u32) -> ServerOptions {
+        self.tcp_keepalive = seconds;
+        self
+    }
+
+    pub(crate) fn tcp_keepalive(&self) -> u32 {
+        self.tcp_keepalive
+    }
+
+    pub(crate) fn loading_time(&self) -> Duration {
+        self.loading_time
     }
 
     pub(crate) fn databases(&self) -> usize {

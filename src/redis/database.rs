@@ -51,6 +51,7 @@ pub use sorted_set::{
 pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
+use super::calendar::calendar_ms;
 use super::error::Error;
 use super::id::ClientId;
 use super::keyspace::{Entry, Keyspace, NEVER, Slot};
@@ -161,7 +162,10 @@ pub struct Database {
     pub(crate) keyspace: Keyspace,
     /// Its number.
     pub(crate) index: usize,
-    /// Milliseconds since the Unix epoch.
+    /// The latest time that it was told, and how many nanoseconds the calendar is ahead of that.
+    told: Instant,
+    ahead: i64,
+    /// What the calendar shows, in milliseconds since the Unix epoch.
     now: i64,
     /// Keys expire as of this time: `now`, but while a transaction sleeps, its start.
     expired_by: i64,
@@ -196,6 +200,8 @@ impl Database {
         Database {
             keyspace: Keyspace::default(),
             index: 0,
+            told: Instant::ZERO,
+            ahead: 0,
             now: unix_ms(Instant::ZERO),
             expired_by: unix_ms(Instant::ZERO),
             expiring_since: unix_ms(Instant::ZERO),
@@ -220,6 +226,12 @@ impl Database {
     pub fn advance_to(&mut self, now: Instant) {
         self.tell(now);
         self.expire_due();
+    }
+
+    /// The calendar clock is set to be this many nanoseconds ahead of the world's.
+    pub(crate) fn set_ahead(&mut self, ahead: i64) {
+        self.ahead = ahead;
+        self.advance_to(self.told);
     }
 
     /// Removes what has expired, unless it is to stay until it is looked up.
@@ -305,7 +317,8 @@ impl Database {
     }
 
     fn tell(&mut self, now: Instant) {
-        self.now = self.now.max(unix_ms(now));
+        self.told = self.told.max(now);
+        self.now = calendar_ms(self.told, self.ahead);
         self.expired_by = self.now;
         self.now_secs = in_seconds(self.now);
     }
@@ -660,13 +673,6 @@ fn in_seconds(ms: i64) -> u32 {
 }
 
 /// A moment as Redis counts time: milliseconds since the Unix epoch.
-pub(crate) fn unix_ms(now: Instant) -> i64 {
-    i64::try_from(now.since_unix_epoch().as_millis()).unwrap_or(NEVER - 1)
-}
-
-/// The moment at which a time of Redis's begins; the beginning of the world for
-/// one before it.
-pub(crate) fn instant_of_ms(ms: i64) -> Instant {
-    let since_start = i128::from(ms) * 1_000_000 - crate::WORLD_EPOCH.as_nanos() as i128;
-    Instant::from_nanos(u64::try_from(since_start.max(0)).unwrap_or(u64::MAX))
+fn unix_ms(now: Instant) -> i64 {
+    calendar_ms(now, 0)
 }

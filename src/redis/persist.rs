@@ -27,7 +27,6 @@
 //! after 30 seconds.
 
 use super::config::AppendFsync;
-use super::database::unix_ms;
 use super::keyspace::Keyspace;
 use super::sds::Sds;
 use super::server::Server;
@@ -268,7 +267,7 @@ impl Server {
     /// Comes back to what is on disk. What is lost are the keys that are not what they were
     /// then, but for those whose time came.
     fn lose(&mut self) -> Vec<(usize, Sds)> {
-        let now = unix_ms(self.now);
+        let now = self.now_ms();
         let mut lost = Vec::new();
         let mut homes = Vec::new();
         for (number, database) in self.databases.iter_mut().enumerate() {

@@ -15,6 +15,7 @@
 //! go on with the requests they had sent meanwhile. Nothing of another client
 //! comes between.
 
+mod clock;
 mod dispatch;
 mod lifecycle;
 mod session;
@@ -25,13 +26,15 @@ pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 
 use super::blocking::Blocking;
+use super::calendar::instant_of_ms;
 use super::command::Table;
 use super::config::{Config, ServerOptions};
-use super::database::{Database, instant_of_ms};
+use super::database::Database;
 use super::error::Error;
 pub(crate) use super::id::ClientId;
 use super::persist::Persistence;
 use super::pubsub::PubSub;
+use super::refusal::{Refusal, Refusals};
 use super::reply::{Protocol, Reply};
 use super::sds::Sds;
 use super::transaction::Scheduled;
@@ -40,6 +43,7 @@ use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Something for a client.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,6 +122,10 @@ pub struct Server {
     pub(crate) pubsub: PubSub,
     pub(crate) blocking: Blocking,
     pub(crate) persistence: Persistence,
+    /// How many nanoseconds its calendar is ahead of the world's.
+    pub(crate) ahead: i64,
+    /// What it answers with errors.
+    pub(crate) refusals: Refusals,
     pub(crate) stats: Stats,
     pub(crate) running: bool,
     outputs: VecDeque<Output>,
@@ -162,6 +170,8 @@ impl Server {
             pubsub: PubSub::default(),
             blocking: Blocking::default(),
             persistence: Persistence::default(),
+            ahead: 0,
+            refusals: Refusals::default(),
             stats: Stats::default(),
             running: true,
             outputs: VecDeque::new(),
@@ -198,6 +208,26 @@ impl Server {
     /// The choices that were made, if they are recorded.
     pub(crate) fn recorded_choices(&self) -> &[Choice] {
         self.random.recorded()
+    }
+
+    /// Answers commands with errors from now on, instead of running them; see [`Refusal`].
+    /// [`Server::refuse_nothing`] ends it. It outlives a restart.
+    pub fn refuse(&mut self, now: Instant, refusal: Refusal) {
+        self.advance(now);
+        self.refusals.add(self.now.max(now), refusal);
+    }
+
+    /// After how long a silence the operating system probes a client that connects now; zero is
+    /// never.
+    pub(crate) fn tcp_keepalive(&self) -> Duration {
+        let set = self.config.inert.get(b"tcp-keepalive".as_slice());
+        let set = set.and_then(|text| std::str::from_utf8(text.as_slice()).ok()?.parse().ok());
+        Duration::from_secs(set.unwrap_or(u64::from(self.options.tcp_keepalive())))
+    }
+
+    /// Ends every refusal.
+    pub fn refuse_nothing(&mut self) {
+        self.refusals.clear();
     }
 
     /// A client has connected, from a peer of this name, which `CLIENT LIST`
@@ -276,7 +306,7 @@ impl Server {
         }
         let expiry = self.databases.iter().filter_map(Database::next_expiry_ms).min();
         [
-            expiry.map(instant_of_ms),
+            expiry.map(|ms| instant_of_ms(ms, self.ahead)),
             self.blocking.next_timeout(),
             self.paused.map(|pause| pause.until),
         ]

@@ -6,6 +6,7 @@
 
 use super::id::NodeId;
 use super::service::{Disconnected, Service, Waiter};
+use super::tcp::Keepalive;
 use super::trace::Actor;
 use super::wire::{Down, Route, Up, Wire};
 use crate::time::Instant;
@@ -57,6 +58,8 @@ pub(super) struct Conn<S: Service> {
     /// How often the link's connections had been severed or forgotten when this began.
     pub(super) era: u32,
     pub(super) began: Instant,
+    /// The server's end's, as it was when that was opened.
+    pub(super) keepalive: Option<Keepalive>,
     /// When anything arrived last, at either end.
     pub(super) heard: Instant,
     /// When an end gives it up; see `tcp.rs`.
@@ -100,6 +103,7 @@ impl<S: Service> Conn<S> {
             server_reset: false,
             era,
             began: now,
+            keepalive: None,
             heard: now,
             deadline: None,
             up: Wire::default(),

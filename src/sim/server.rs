@@ -199,6 +199,7 @@ impl<S: Service> Server<S> {
                 drop(core);
                 if cell.running {
                     conn.server_end = ServerEnd::Open;
+                    conn.keepalive = cell.machine.keepalive();
                     let at = cell.clock.machine_time(now);
                     cell.machine.connected(at, u64::from(connection), &conn.node_name);
                 }

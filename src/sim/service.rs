@@ -79,7 +79,7 @@ pub trait Service: Send + 'static {
         None
     }
 
-    /// The keepalive of the server's end of its connections (`SO_KEEPALIVE`), if it has one.
+    /// The keepalive that the server's end of a connection is opened with (`SO_KEEPALIVE`), if any.
     /// The world probes for the machine, and calls [`Service::disconnected`] where the
     /// probes go unanswered.
     fn keepalive(&self) -> Option<Keepalive> {

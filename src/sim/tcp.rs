@@ -155,12 +155,7 @@ impl<S: Service> Conn<S> {
     }
 
     /// When the server's end gives up.
-    fn server_deadline(
-        &self,
-        server_is_off: bool,
-        keepalive: Option<Keepalive>,
-        now: Instant,
-    ) -> Option<Instant> {
+    fn server_deadline(&self, server_is_off: bool, now: Instant) -> Option<Instant> {
         if server_is_off {
             return None;
         }
@@ -175,7 +170,7 @@ impl<S: Service> Conn<S> {
                 if let Some(since) = self.down.stalled_since() {
                     return Some(since + RETRANSMISSION);
                 }
-                let keepalive = keepalive?;
+                let keepalive = self.keepalive?;
                 // A machine that is up again answers the next probe with a reset.
                 let answers = self.gone && self.rebooted && self.down_is_open();
                 Some(match answers {
@@ -212,9 +207,8 @@ impl<S: Service> Conn<S> {
 impl<S: Service> Cell<S> {
     /// Sees when an end of a connection gives up.
     pub(super) fn retime(&mut self, connection: u32, now: Instant) {
-        let keepalive = self.machine.keepalive();
         let Some(conn) = self.connections.get_mut(&connection) else { return };
-        let ends = [conn.node_deadline(), conn.server_deadline(self.off, keepalive, now)];
+        let ends = [conn.node_deadline(), conn.server_deadline(self.off, now)];
         let wanted = ends.into_iter().flatten().min();
         if let Some(at) = std::mem::replace(&mut conn.deadline, wanted) {
             self.deadlines.remove(&(at, connection));
@@ -238,7 +232,6 @@ impl<S: Service> Server<S> {
             && at <= now
         {
             cell.deadlines.pop_first();
-            let keepalive = cell.machine.keepalive();
             let Some(conn) = cell.connections.get_mut(&connection) else { continue };
             conn.deadline = None;
             if conn.node_deadline().is_some_and(|at| at <= now) {
@@ -247,7 +240,7 @@ impl<S: Service> Server<S> {
                 let mut wakes = Wakes(&mut cell.wakes);
                 self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
             }
-            if conn.server_deadline(cell.off, keepalive, now).is_some_and(|at| at <= now) {
+            if conn.server_deadline(cell.off, now).is_some_and(|at| at <= now) {
                 conn.down.clear();
                 if std::mem::replace(&mut conn.server_end, ServerEnd::Dead) == ServerEnd::Open {
                     let record = Record::GaveUp { peer: &conn.node_label };

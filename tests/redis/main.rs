@@ -10,6 +10,7 @@ mod connection;
 mod debug;
 mod durability;
 mod expiry;
+mod faults;
 mod lists;
 mod pubsub;
 mod readme;

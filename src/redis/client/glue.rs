@@ -6,9 +6,10 @@ use crate::choice::Choice;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::resp::encode;
 use crate::redis::server::{ClientId, Output, Server};
-use crate::sim::{Hangup, Service, Shutdown};
+use crate::sim::{Hangup, Keepalive, Service, Shutdown};
 use crate::time::Instant;
 use bytes::Bytes;
+use std::time::Duration;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// What travels from a server to a client.
@@ -50,6 +51,17 @@ impl Service for Server {
             }
             Output::Close { client } => (client.0, Response::Closed),
         })
+    }
+
+    /// `tcp-keepalive`: Redis probes at a third of it, thrice (`anet.c`).
+    fn keepalive(&self) -> Option<Keepalive> {
+        let idle = self.tcp_keepalive();
+        let third = Duration::from_secs(idle.as_secs() / 3).max(Duration::from_secs(1));
+        (!idle.is_zero()).then_some(Keepalive { idle, interval: third, probes: 3 })
+    }
+
+    fn clock_set(&mut self, now: Instant, ahead: i64) {
+        self.set_clock_offset(now, ahead);
     }
 
     fn hangup(output: &Response) -> Option<Hangup> {

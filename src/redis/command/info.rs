@@ -28,7 +28,7 @@ fn server(server: &Server) -> String {
     format!(
         "redis_version:{VERSION}\r\nredis_mode:standalone\r\narch_bits:64\r\ntcp_port:6379\r\n\
          server_time_usec:{}\r\nuptime_in_seconds:{uptime}\r\nuptime_in_days:{}\r\n",
-        server.now.since_unix_epoch().as_micros(),
+        server.calendar(server.now).as_micros(),
         uptime / 86_400,
     )
 }
@@ -43,12 +43,13 @@ fn clients(server: &Server) -> String {
 
 fn persistence(server: &Server) -> String {
     format!(
-        "loading:0\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:0\r\n\
+        "loading:{}\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:0\r\n\
          rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\nrdb_saves:{}\r\nrdb_last_load_keys_expired:{}\r\n\
          rdb_last_load_keys_loaded:{}\r\naof_enabled:{}\r\n\
          aof_rewrite_in_progress:0\r\n",
+        u8::from(server.refusals.is_loading(server.now)),
         server.unsaved_changes(),
-        server.persistence.last_save.since_unix_epoch().as_secs(),
+        server.calendar(server.persistence.last_save).as_secs(),
         server.persistence.saves,
         server.persistence.loaded.expired,
         server.persistence.loaded.kept,

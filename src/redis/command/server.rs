@@ -33,13 +33,13 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// Seconds and microseconds since the Unix epoch.
 fn time(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    let now = call.now().since_unix_epoch();
+    let now = call.server.calendar(call.now());
     let parts = [now.as_secs().to_string(), now.subsec_micros().to_string()];
     Ok(Reply::bulks(parts))
 }
 
 fn lastsave(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    let saved = call.server.persistence.last_save.since_unix_epoch();
+    let saved = call.server.calendar(call.server.persistence.last_save);
     Ok(Reply::Integer(saved.as_secs() as i64))
 }
 

@@ -7,6 +7,7 @@ use super::super::blocking::Attempt;
 use super::super::command::{Args, Command, Run, flag};
 use super::super::database::Database;
 use super::super::error::Error;
+use super::super::refusal::Suspect;
 use super::super::reply::{Protocol, Reply};
 use super::super::sds::Sds;
 use super::{ClientId, Request, Server, Session};
@@ -95,7 +96,7 @@ impl Server {
             Ok(Some(command)) => self.run(client, command, args),
             Ok(None) => {}
             Err(error) => {
-                let error = self.refuse(client, args, error);
+                let error = self.spoil(client, args, error);
                 self.reply(client, error.into());
             }
         }
@@ -117,7 +118,7 @@ impl Server {
 
     /// A command that is refused before it runs spoils a transaction; `EXEC` itself
     /// ends it, and says so even where there is none.
-    fn refuse(&mut self, client: ClientId, args: Args<'_>, error: Error) -> Error {
+    fn spoil(&mut self, client: ClientId, args: Args<'_>, error: Error) -> Error {
         let Some(session) = self.sessions.get_mut(&client) else { return error };
         if !args[0].eq_ignore_ascii_case(b"exec") {
             if let Some(multi) = &mut session.multi {
@@ -149,6 +150,8 @@ impl Server {
         if session.multi.is_some() && command.has(flag::NO_MULTI) {
             return Err(Error::text("ERR Command not allowed inside a transaction"));
         }
+        self.check_refusals(client, command)?;
+        let session = self.sessions.get_mut(&client).expect("who calls is connected");
         if session.protocol == Protocol::Resp2
             && self.pubsub.is_subscriber(client)
             && !ALLOWED_WHEN_SUBSCRIBED.contains(&command.name)
@@ -175,6 +178,20 @@ impl Server {
             return Ok(None);
         }
         Ok(Some(command))
+    }
+
+    /// Whether a command is refused, as a server in a bad state would.
+    fn check_refusals(&mut self, client: ClientId, command: &'static Command) -> Result<(), Error> {
+        let session = self.sessions.get(&client).expect("who calls is connected");
+        let queued: &[_] = match (&session.multi, command.name) {
+            (Some(multi), "exec") => &multi.queued,
+            _ => &[],
+        };
+        let suspect = Suspect { command, queued };
+        match self.refusals.check(self.now, suspect, &mut self.random) {
+            Some(error) => Err(Error::format(error.0)),
+            None => Ok(()),
+        }
     }
 
     /// Whether a `CLIENT PAUSE` holds the command up.

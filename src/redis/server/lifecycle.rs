@@ -10,6 +10,7 @@ use super::super::database::{Observers, Usage};
 use super::super::keyspace::Keyspace;
 use super::super::persist::End;
 use super::super::pubsub::PubSub;
+use super::super::refusal::Refusal;
 use super::super::transaction::Scheduled;
 use super::super::undo::Undo;
 use super::{Server, Sleep, Stats};
@@ -106,6 +107,10 @@ impl Server {
         self.config = Config::new(&self.options);
         self.apply_config();
         self.load(now);
+        let loading = self.options.loading_time();
+        if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
+            self.refusals.add(self.now, Refusal::loading().lasting(loading));
+        }
     }
 
     /// Everything is gone, on disk too.

@@ -1,0 +1,57 @@
+//! The calendar clock of the server's machine, which somebody may set.
+//!
+//! Redis tells the time by it (`mstime`): when keys expire, when blocked clients give up and when a
+//! `CLIENT PAUSE` ends. The times of keys are kept as moments of the calendar, so a jump
+//! brings them nearer or farther; deadlines are kept as moments of the monotonic clock that the
+//! server is driven by, so a jump moves them by as much the other way. What is on disk and what
+//! sleeps does not follow the calendar.
+//!
+//! Source: Redis 7.0's `server.c` (`mstime`), `timeout.c`.
+
+use super::super::calendar::{calendar, calendar_ms, moved};
+use super::Server;
+use crate::time::Instant;
+use std::time::Duration;
+
+impl Server {
+    /// Sets the calendar clock of the server's machine: from now on it is this many nanoseconds
+    /// ahead of [`Instant::since_unix_epoch`], or behind it where that is negative. After a jump
+    /// ahead keys expire, blocked clients give up and a `CLIENT PAUSE` ends that much sooner,
+    /// after a jump back later, as with the real server.
+    ///
+    /// ```
+    /// use stunt_double::redis::{Server, ServerOptions};
+    /// use stunt_double::{Instant, Site, Stream};
+    ///
+    /// let mut server = Server::new(ServerOptions::default(), Stream::calm(Site::new("redis"), 0));
+    /// let leases = server.database(0).unwrap();
+    /// leases.set(b"lease", b"mine", Default::default())?;
+    /// leases.pexpire(b"lease", 30_000);
+    /// server.set_clock_offset(Instant::ZERO, 60_000_000_000);
+    /// assert!(!server.database(0).unwrap().exists(b"lease"));
+    /// # Ok::<(), stunt_double::redis::Error>(())
+    /// ```
+    pub fn set_clock_offset(&mut self, now: Instant, ahead: i64) {
+        self.advance(now);
+        let back = self.ahead.saturating_sub(ahead);
+        self.ahead = ahead;
+        self.blocking.move_deadlines(|at| moved(at, back));
+        if let Some(pause) = &mut self.paused {
+            pause.until = moved(pause.until, back);
+        }
+        for database in &mut self.databases {
+            database.set_ahead(ahead);
+        }
+        self.handle_timeout(now);
+    }
+
+    /// What the calendar shows.
+    pub(crate) fn calendar(&self, at: Instant) -> Duration {
+        calendar(at, self.ahead)
+    }
+
+    /// The same in milliseconds, now.
+    pub(crate) fn now_ms(&self) -> i64 {
+        calendar_ms(self.now, self.ahead)
+    }
+}
