@@ -37,6 +37,12 @@
 //! [`stop`](crate::sim::ServiceHandle::stop) it and [`start`](crate::sim::ServiceHandle::start) it
 //! later. What was lost is in `losses()` and in the trace.
 //!
+//! With `appendfsync everysec` the death of the process alone loses writes that were answered,
+//! if the disk is slow: the server postpones its writes while a sync runs.
+//! [`with_fsync_time`](ServerOptions::with_fsync_time) sets how long one takes.
+//! [`with_loading_time`](ServerOptions::with_loading_time) sets for how long a server that starts
+//! with data answers `LOADING`, and a [`Refusal`] makes one that is up answer with errors.
+//!
 //! # Where it differs from the real server
 //!
 //! - *Time*: a key is gone at the very millisecond at which it expires, looked at or
@@ -94,6 +100,7 @@ mod sds;
 mod server;
 mod sha1;
 mod slot_table;
+mod slow_disk;
 mod transaction;
 mod undo;
 pub mod value;

@@ -138,6 +138,8 @@ pub enum ClientError {
         command: String,
         /// What the server said of it.
         error: ErrorReply,
+        /// What it said to `EXEC`: `EXECABORT`.
+        exec: ErrorReply,
     },
     /// The connection ended in the middle of a pipeline. Whether the other commands were run is
     /// not known.
@@ -164,7 +166,7 @@ impl ClientError {
     #[must_use]
     pub fn reply(&self) -> Option<&ErrorReply> {
         match self {
-            ClientError::Reply(error) | ClientError::Aborted { error, .. } => Some(error),
+            ClientError::Reply(error) | ClientError::Aborted { exec: error, .. } => Some(error),
             ClientError::Disconnected(_)
             | ClientError::PipelineCut { .. }
             | ClientError::Convert(_)

@@ -15,7 +15,8 @@ use std::time::Duration;
 pub enum AppendFsync {
     /// Before a command is answered: a crash loses nothing.
     Always,
-    /// Once a second: a loss of power loses up to a second.
+    /// Once a second: a loss of power loses up to a second, and so may the death of the process
+    /// on a disk that takes its time ([`ServerOptions::with_fsync_time`]).
     #[default]
     EverySec,
     /// When the operating system does, which is taken to be every 30 seconds.
@@ -44,6 +45,7 @@ pub struct ServerOptions {
     uneven_pages: bool,
     loading_time: Duration,
     tcp_keepalive: u32,
+    fsync_time: Duration,
 }
 
 impl Default for ServerOptions {
@@ -59,6 +61,7 @@ impl Default for ServerOptions {
             uneven_pages: false,
             loading_time: Duration::ZERO,
             tcp_keepalive: 300,
+            fsync_time: Duration::ZERO,
         }
     }
 }
@@ -127,6 +130,21 @@ impl ServerOptions {
     pub fn with_loading_time(mut self, time: Duration) -> ServerOptions {
         self.loading_time = time;
         self
+    }
+
+    /// How long the disk takes for a sync of the append-only file, where that is synced once a
+    /// second ([`AppendFsync::EverySec`]). By default none, and then the death of the process
+    /// loses nothing that was answered. Otherwise it loses what was answered while a sync ran, as
+    /// the real server does: that postpones its writes meanwhile, for up to two seconds
+    /// (`aof.c`). 10 to 100 ms are usual, seconds when the disk is busy.
+    #[must_use]
+    pub fn with_fsync_time(mut self, time: Duration) -> ServerOptions {
+        self.fsync_time = time;
+        self
+    }
+
+    pub(crate) fn fsync_time(&self) -> Duration {
+        self.fsync_time
     }
 
     /// After how many seconds of silence the server's operating system probes a client

@@ -15,7 +15,8 @@
 //!   nothing is kept for that.
 //! - With one, a command is *written* to it before it is answered, and *synced* when
 //!   `appendfsync` says. The death of the process loses what is not written: nothing
-//!   that was answered. The loss of power loses what is not synced.
+//!   that was answered, but for what `slow_disk` tells. The loss of power loses what is not
+//!   synced.
 //!
 //! Saves and syncs happen at their time, but are found to have happened only when
 //! the server is next told the time: nothing changes in between, so nobody can
@@ -30,6 +31,7 @@ use super::config::AppendFsync;
 use super::keyspace::Keyspace;
 use super::sds::Sds;
 use super::server::Server;
+use super::slow_disk::SlowDisk;
 use super::undo::Undo;
 use crate::time::Instant;
 use std::fmt;
@@ -78,6 +80,8 @@ pub(crate) struct Persistence {
     synced_changes: u64,
     /// How often the append-only file was written anew.
     pub(crate) rewrites: u64,
+    /// How an append-only file stands that is synced once a second.
+    pub(crate) slow_disk: SlowDisk,
     /// What the last load found.
     pub(crate) loaded: Loaded,
     /// What the last stop lost.
@@ -109,7 +113,7 @@ pub(crate) enum End {
 }
 
 impl Server {
-    fn total_changes(&self) -> u64 {
+    pub(crate) fn total_changes(&self) -> u64 {
         self.databases.iter().map(|database| database.usage.changes).sum()
     }
 
@@ -147,6 +151,7 @@ impl Server {
         }
         self.persistence.unsynced = None;
         self.persistence.synced_changes = self.total_changes();
+        self.settle_slow_disk();
     }
 
     /// `SAVE`, `BGSAVE`: the keys are saved.
@@ -173,7 +178,9 @@ impl Server {
     /// Finds out which saves and syncs have happened by `now`, before anything
     /// happens then.
     pub(crate) fn persist_until(&mut self, now: Instant) {
-        if self.config.append_only {
+        if self.has_slow_disk() {
+            self.write_and_sync_until(now);
+        } else if self.config.append_only {
             self.sync_until(now);
         }
         let unsaved = self.unsaved_changes();
@@ -229,7 +236,11 @@ impl Server {
             how == End::Clean && !self.config.save_points.is_empty()
         };
         self.persistence.on_disk |= keeps_all;
-        let keys = if keeps_all { Vec::new() } else { self.lose() };
+        let keys = match how {
+            End::Killed if self.has_slow_disk() => self.lose_what_is_not_written(),
+            End::Clean | End::Killed | End::PowerLost if keeps_all => Vec::new(),
+            End::Clean | End::Killed | End::PowerLost => self.lose(),
+        };
         self.persistence.untold = !keys.is_empty();
         self.persistence.losses = Losses { keys };
     }
@@ -266,7 +277,7 @@ impl Server {
 
     /// Comes back to what is on disk. What is lost are the keys that are not what they were
     /// then, but for those whose time came.
-    fn lose(&mut self) -> Vec<(usize, Sds)> {
+    pub(crate) fn lose(&mut self) -> Vec<(usize, Sds)> {
         let now = self.now_ms();
         let mut lost = Vec::new();
         let mut homes = Vec::new();

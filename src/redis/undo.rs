@@ -31,47 +31,105 @@ impl Before {
     }
 }
 
-/// What a crash would undo of the keys of one database.
+/// The changes of the keys of one database since some moment.
+#[derive(Clone, Debug, Default)]
+struct Layer {
+    /// The number of the database that had these keys then: they may have been swapped since.
+    home: usize,
+    /// Keys changed since then; `None` for one that was not there.
+    before: IndexMap<Sds, Option<Before>, FxBuildHasher>,
+}
+
+impl Layer {
+    fn of(home: usize) -> Layer {
+        Layer { home, before: IndexMap::default() }
+    }
+
+    /// Takes in what has changed since a later moment.
+    fn absorb(&mut self, newer: Layer) {
+        for (key, before) in newer.before {
+            self.before.entry(key).or_insert(before);
+        }
+    }
+}
+
+/// What a crash would undo of the keys of one database: the changes since what is on disk, in
+/// the newest layer those since the last moment that matters (see `slow_disk.rs`).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Undo {
     keeping: bool,
-    /// The number of the database that had these keys when they were saved: they
-    /// may have been swapped since.
-    home: usize,
-    /// Keys changed since what is on disk; `None` for one that was not there.
-    before: IndexMap<Sds, Option<Before>, FxBuildHasher>,
+    /// Those since earlier moments, the oldest first.
+    older: Vec<Layer>,
+    newest: Layer,
 }
 
 impl Undo {
     /// From here on: the keys of a database of this number are on disk as they are.
     pub(crate) fn new(keeping: bool, home: usize) -> Undo {
-        Undo { keeping, home, before: IndexMap::default() }
+        Undo { keeping, older: Vec::new(), newest: Layer::of(home) }
     }
 
+    /// The number of the database that had these keys when they were on disk.
     pub(crate) fn home(&self) -> usize {
-        self.home
+        self.older.first().unwrap_or(&self.newest).home
+    }
+
+    /// From here on changes are told from those before, also if those are on disk one day. The
+    /// keys are those of the database of this number now.
+    pub(crate) fn begin_layer(&mut self, home: usize) {
+        self.older.push(std::mem::replace(&mut self.newest, Layer::of(home)));
+    }
+
+    /// The changes of the oldest of several layers are on disk.
+    pub(crate) fn forget_oldest(&mut self) {
+        if !self.older.is_empty() {
+            self.older.remove(0);
+        }
+    }
+
+    /// The two newest layers are one from here on, if there are two.
+    pub(crate) fn merge_newest(&mut self) {
+        if let Some(mut merged) = self.older.pop() {
+            merged.absorb(std::mem::take(&mut self.newest));
+            self.newest = merged;
+        }
+    }
+
+    /// The same, if there are three.
+    pub(crate) fn merge_newest_but_oldest(&mut self) {
+        if self.older.len() > 1 {
+            self.merge_newest();
+        }
+    }
+
+    /// Only the changes of the newest layer would be undone.
+    pub(crate) fn keep_newest(&mut self) {
+        self.older.clear();
     }
 
     /// An entry is about to be changed or was just removed.
     pub(crate) fn remember(&mut self, entry: &Entry) {
-        if self.keeping && !self.before.contains_key(&entry.key) {
+        if self.keeping && !self.newest.before.contains_key(&entry.key) {
             let before = Before { value: entry.value.clone(), expires_at: entry.expires_at() };
-            self.before.insert(entry.key.clone(), Some(before));
+            self.newest.before.insert(entry.key.clone(), Some(before));
         }
     }
 
     /// A key is about to be added.
     pub(crate) fn remember_absent(&mut self, key: &[u8]) {
-        if self.keeping && !self.before.contains_key(key) {
-            self.before.insert(Sds::new(key), None);
+        if self.keeping && !self.newest.before.contains_key(key) {
+            self.newest.before.insert(Sds::new(key), None);
         }
     }
 
     /// Makes the keys what they were; which of them were something else, leaving aside
     /// what has expired by `now`, in milliseconds since the Unix epoch.
     pub(crate) fn restore(&mut self, keyspace: &mut Keyspace, now: i64) -> Vec<Sds> {
-        let mut changed = Vec::with_capacity(self.before.len());
-        for (key, before) in std::mem::take(&mut self.before) {
+        while !self.older.is_empty() {
+            self.merge_newest();
+        }
+        let mut changed = Vec::with_capacity(self.newest.before.len());
+        for (key, before) in std::mem::take(&mut self.newest.before) {
             let found = keyspace.find(&key).map(|slot| keyspace.remove(slot));
             let accessed = found.as_ref().map_or(0, |entry| entry.accessed);
             let found = found.map(|e| Before { expires_at: e.expires_at(), value: e.value });

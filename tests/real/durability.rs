@@ -22,6 +22,24 @@ impl Mortal {
         Some(Mortal { real, ours, clients: 0 })
     }
 
+    /// On a busy disk the real server postpones what it writes to an append-only file while it
+    /// syncs that; ours has a disk that takes no time.
+    fn wait_until_all_is_written(&mut self) {
+        const TRIES: usize = 200;
+        let mut socket = self.real.connect();
+        for _ in 0..TRIES {
+            let info = socket.request(&[b"INFO", b"persistence"]);
+            let info = String::from_utf8_lossy(&info);
+            let postponed = info.contains("aof_enabled:1") && !info.contains("aof_buffer_length:0");
+            if !postponed {
+                return;
+            }
+            // The server's own way of waiting.
+            socket.request(&[b"BLPOP", b"no-such-key", b"0.05"]);
+        }
+        panic!("the append-only file is still not written");
+    }
+
     /// Says lines to both and gives the answers, which must be the same.
     fn say(&mut self, lines: &[String]) -> Vec<String> {
         self.clients += 1;
@@ -48,6 +66,7 @@ impl Mortal {
     }
 
     fn kill(&mut self) {
+        self.wait_until_all_is_written();
         self.real.kill_and_restart();
         self.ours.server().kill(NOW);
         self.ours.server().start(NOW);

@@ -25,7 +25,7 @@ fn a_transaction_says_which_command_was_refused_and_why() {
             .command(["LPUSH", "jobs"])
             .command(["NOSUCH", "x"]);
         let error = client.transaction(&pipeline).await.unwrap_err();
-        let ClientError::Aborted { index, command, error: why } = &error else {
+        let ClientError::Aborted { index, command, error: why, exec } = &error else {
             panic!("{error}");
         };
         assert_eq!((*index, &**command), (1, "LPUSH jobs"));
@@ -35,7 +35,7 @@ fn a_transaction_says_which_command_was_refused_and_why() {
             "nothing was run: command 1 of the transaction (LPUSH jobs) was refused: \
              ERR wrong number of arguments for 'lpush' command"
         );
-        assert_eq!(error.reply(), Some(why));
+        assert_eq!((error.reply(), exec.code()), (Some(exec), "EXECABORT"));
         Ok::<(), ClientError>(())
     });
     sim.run().expect_done();

@@ -88,7 +88,7 @@ fn who_waits_for_what_is_told_when_a_run_is_stuck() {
         Ok(())
     });
     let Outcome::Stuck(stuck) = sim.run() else { panic!("nobody pushes") };
-    assert_eq!(stuck.waiting[0].to_string(), "worker: the reply to BLPOP");
+    assert_eq!(stuck.waiting[0].to_string(), "worker: the reply to BLPOP tasks 0");
 }
 
 #[test]

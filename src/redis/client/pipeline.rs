@@ -70,7 +70,7 @@ impl Pipeline {
                     Ok(request) => Words(request).to_string(),
                     Err(error) => error.to_string(),
                 };
-                ClientError::Aborted { index, command, error }
+                ClientError::Aborted { index, command, error, exec }
             }
             _ => ClientError::Reply(exec),
         }
