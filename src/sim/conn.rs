@@ -5,8 +5,8 @@
 //! own timers (`tcp.rs`), never because the other end knows something.
 
 use super::id::NodeId;
+use super::path::Keepalive;
 use super::service::{Disconnected, Service, Waiter};
-use super::tcp::Keepalive;
 use super::trace::Actor;
 use super::wire::{Down, Route, Up, Wire};
 use crate::time::Instant;

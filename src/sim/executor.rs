@@ -9,9 +9,11 @@
 use super::id::{NodeId, TaskId};
 use super::outcome::panic_message;
 use super::port::Port;
+use super::record::Record;
 use super::task::SendFuture;
-use super::trace::{Actor, Record};
-use super::world::{Housekeeping, Request, Turn, World};
+use super::trace::Actor;
+use super::turn::{Housekeeping, Request, Turn};
+use super::world::World;
 use super::{Job, Outcome, Sim};
 use crate::time::Instant;
 use std::any::Any;
@@ -45,7 +47,7 @@ impl Sim {
             }
             // Taking over what was spawned is no step.
             let turn = loop {
-                let turn = self.world.lock().turn(&self.world, limit, housekeeping);
+                let turn = self.world.turn(limit, housekeeping);
                 match turn {
                     Turn::Adopt(spawned) => self.adopt(spawned),
                     turn => break turn,
@@ -186,7 +188,7 @@ impl Sim {
 
     pub(super) fn start(&mut self, id: NodeId) {
         let mut core = self.world.lock();
-        let (task, waker) = core.add_task(&self.world, id);
+        let (task, waker) = self.world.add_task(&mut core, id);
         let reboots = core.processes[id].off;
         core.begin_life(id, task);
         let actor = core.processes[id].actor;

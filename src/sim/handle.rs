@@ -4,9 +4,9 @@
 //! seen half-way through an input, and what a call makes it say is on its way
 //! to the clients when the call returns.
 
+use super::record::Record;
 use super::server::Server;
 use super::service::{Service, Shutdown};
-use super::trace::Record;
 use super::world::World;
 use crate::time::Instant;
 use std::fmt;

@@ -7,10 +7,12 @@
 //! (cut for good, and neither end is told).
 
 use super::id::{LinkId, NodeId};
+use super::kernel::Core;
 use super::latency::Latency;
-use super::tcp::Path;
-use super::trace::Record;
-use super::world::{Core, Request, World};
+use super::path::Path;
+use super::record::Record;
+use super::turn::Request;
+use super::world::World;
 use std::sync::Arc;
 
 /// The link between a node and a service; see

@@ -5,7 +5,7 @@
 
 use super::id::{LinkId, NodeId};
 use super::latency::Latency;
-use super::tcp::Path;
+use super::path::Path;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::ops::{Index, IndexMut};

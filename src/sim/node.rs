@@ -20,11 +20,12 @@ use super::id::NodeId;
 use super::join::{JoinHandle, joinable};
 use super::link::Link;
 use super::outcome::Outcome;
+use super::record::Record;
 use super::service::Service;
 use super::sleep::{Sleep, Timeout};
 use super::task::Wait;
-use super::trace::Record;
-use super::world::{Request, World};
+use super::turn::Request;
+use super::world::World;
 use crate::choice::Site;
 use crate::time::Instant;
 use std::fmt;
@@ -162,7 +163,7 @@ impl Node {
             drop(run);
             return handle;
         }
-        let (id, waker) = core.add_task(&self.0.world, self.0.id);
+        let (id, waker) = self.0.world.add_task(&mut core, self.0.id);
         core.spawned.push((id, waker, Box::pin(run)));
         core.make_ready(id);
         handle

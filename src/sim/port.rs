@@ -5,10 +5,11 @@
 
 use super::conn::Phase;
 use super::id::{LinkId, NodeId};
+use super::path::Heal;
+use super::record::Record;
 use super::server::Server;
 use super::service::{Disconnected, Service, Session, Shutdown, Wakes};
-use super::tcp::Heal;
-use super::trace::{Actor, Record};
+use super::trace::Actor;
 use super::world::World;
 use crate::choice::Choice;
 use std::sync::Arc;

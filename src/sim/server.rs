@@ -11,10 +11,11 @@
 use super::clock::Clock;
 use super::conn::{Conn, Phase, ServerEnd};
 use super::id::NodeId;
+use super::record::Record;
 use super::service::{Disconnected, Hangup, Service, Session, Shutdown, Wakes};
 use super::task::WakeRef;
 use super::timer::TimerKey;
-use super::trace::{Actor, Record};
+use super::trace::Actor;
 use super::wire::{Down, Route, Up};
 use super::world::World;
 use crate::time::Instant;

@@ -6,8 +6,8 @@
 //! futures only look at its result. Neither knows the world: they are told the
 //! time, and never wake anyone themselves but name who is to be woken.
 
+use super::path::Keepalive;
 use super::task::WakeRef;
-use super::tcp::Keepalive;
 use crate::choice::Choice;
 use crate::time::Instant;
 

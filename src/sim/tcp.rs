@@ -15,13 +15,14 @@
 
 use super::conn::{Conn, Phase, ServerEnd};
 use super::id::{LinkId, NodeId};
+use super::kernel::Core;
+use super::path::Heal;
+use super::record::Record;
 use super::server::{Cell, Server};
 use super::service::{Disconnected, Hangup, Service, Wakes};
-use super::trace::Record;
 use super::wire::{Down, Up};
-use super::world::{Core, World};
+use super::world::World;
 use crate::time::Instant;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 /// How long something sent is retransmitted before its sender gives up: Linux's
@@ -38,86 +39,6 @@ const FIRST_RETRANSMISSION: Duration = Duration::from_millis(200);
 const FIRST_ATTEMPT: Duration = Duration::from_secs(1);
 /// The longest time between two retransmissions.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
-
-/// The keepalive of one end of a connection: when its operating system probes a peer of which
-/// it has heard nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keepalive {
-    /// The silence before the first probe (`TCP_KEEPIDLE`).
-    pub idle: Duration,
-    /// The time between two probes (`TCP_KEEPINTVL`).
-    pub interval: Duration,
-    /// How many probes may go unanswered (`TCP_KEEPCNT`).
-    pub probes: u32,
-}
-
-impl Keepalive {
-    /// When a peer counts as dead that was last heard of at `heard`.
-    fn gives_up(&self, heard: Instant) -> Instant {
-        heard + self.idle.saturating_add(self.interval.saturating_mul(self.probes))
-    }
-
-    /// The first probe from `now` on.
-    fn next_probe(&self, heard: Instant, now: Instant) -> Instant {
-        let mut at = heard + self.idle;
-        for _ in 1..self.probes {
-            if at >= now {
-                break;
-            }
-            at += self.interval;
-        }
-        at.max(now)
-    }
-}
-
-/// Whether anything crosses a link.
-#[derive(Debug, Default)]
-pub(super) struct Path(AtomicU8);
-
-const PARTITIONED: u8 = 1;
-const BLACKHOLED: u8 = 2;
-
-/// How a link became whole again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heal {
-    /// From a partition: what waited arrives at once.
-    AtOnce,
-    /// From a black hole: what waited arrives when it is next retransmitted.
-    ByRetransmission,
-}
-
-impl Path {
-    pub(super) fn is_open(&self) -> bool {
-        self.0.load(Relaxed) == 0
-    }
-
-    pub(super) fn is_partitioned(&self) -> bool {
-        self.0.load(Relaxed) & PARTITIONED != 0
-    }
-
-    pub(super) fn is_blackholed(&self) -> bool {
-        self.0.load(Relaxed) & BLACKHOLED != 0
-    }
-
-    /// Returns whether this changed anything.
-    pub(super) fn partition(&self) -> bool {
-        self.0.fetch_or(PARTITIONED, Relaxed) & PARTITIONED == 0
-    }
-
-    /// Returns whether this changed anything.
-    pub(super) fn blackhole(&self) -> bool {
-        self.0.fetch_or(BLACKHOLED, Relaxed) & BLACKHOLED == 0
-    }
-
-    /// Returns what it healed from, if it was cut.
-    pub(super) fn heal(&self) -> Option<Heal> {
-        match self.0.swap(0, Relaxed) {
-            0 => None,
-            PARTITIONED => Some(Heal::AtOnce),
-            _ => Some(Heal::ByRetransmission),
-        }
-    }
-}
 
 /// The first retransmission from `now` on of what was first sent at `since`.
 fn next_retransmission(since: Instant, now: Instant, first: Duration) -> Instant {
@@ -353,6 +274,7 @@ impl<S: Service> Server<S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::path::Keepalive;
     use super::*;
 
     #[test]

@@ -9,9 +9,9 @@
 
 use super::event::Target;
 use super::id::LinkId;
+use super::kernel::Core;
+use super::path::Path;
 use super::service::Hangup;
-use super::tcp::Path;
-use super::world::Core;
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
