@@ -263,7 +263,7 @@ impl Client {
     {
         let request = request(command)?;
         let waiting = Waiting { client: self, ticket: self.send(request.clone())? };
-        match self.answer(waiting, &Words(&request)).await? {
+        match self.answer(waiting, request).await? {
             Reply::Error(error) => Err(ClientError::Reply(error)),
             reply => Ok(reply),
         }
@@ -308,7 +308,7 @@ impl Client {
         }
         let mut replies = Vec::with_capacity(sent.len());
         for (waiting, request) in sent {
-            match self.answer(waiting, &Words(&request)).await {
+            match self.answer(waiting, request).await {
                 Ok(reply) => replies.push(reply),
                 Err(why) => return Err(ClientError::PipelineCut { replies, why }),
             }
@@ -346,10 +346,11 @@ impl Client {
         self.inner.send_with(|session| Ok((Some(request), session.expect_reply())))
     }
 
-    async fn answer(&self, waiting: Waiting<'_>, to: &Words<'_>) -> Result<Reply, Disconnected> {
+    async fn answer(&self, waiting: Waiting<'_>, to: Request) -> Result<Reply, Disconnected> {
         let ticket = waiting.ticket;
+        let to = Arc::new(ReplyTo(to));
         let reply = poll_fn(|cx| {
-            let why = || Wait::Shared(format!("the reply to {to}").into());
+            let why = || Wait::Shown(Arc::clone(&to) as Arc<dyn fmt::Display + Send + Sync>);
             self.inner.poll_session(cx, why, |session| session.take_reply(ticket))
         });
         let reply = reply.await;
@@ -373,6 +374,15 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let _ = self.client.inner.session(|session| session.forget(self.ticket));
+    }
+}
+
+/// What a caller waits for, as it is told where a run is stuck.
+struct ReplyTo(Request);
+
+impl fmt::Display for ReplyTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the reply to {}", Words(&self.0))
     }
 }
 

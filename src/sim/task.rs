@@ -40,7 +40,7 @@ impl WakeRef {
 }
 
 /// What a task waits for, as it is told in an [`Outcome`](super::Outcome).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Wait {
     /// A moment of the world's time.
@@ -49,6 +49,14 @@ pub enum Wait {
     Static(&'static str),
     /// Something with a name of its own.
     Shared(Arc<str>),
+    /// Something whose name is made only if it is told.
+    Shown(Arc<dyn fmt::Display + Send + Sync>),
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wait({self})")
+    }
 }
 
 impl fmt::Display for Wait {
@@ -58,6 +66,7 @@ impl fmt::Display for Wait {
             Wait::Until(at) => write!(f, "{at}"),
             Wait::Static(what) => f.write_str(what),
             Wait::Shared(what) => f.write_str(what),
+            Wait::Shown(what) => what.fmt(f),
         }
     }
 }

@@ -20,6 +20,9 @@ use xxhash_rust::xxh3::Xxh3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Actor(pub(super) u32);
 
+/// Up to this many names are looked through one by one.
+const FEW: usize = 16;
+
 impl Actor {
     /// The world itself.
     pub(super) const WORLD: Actor = Actor(0);
@@ -61,7 +64,9 @@ impl fmt::Display for Digest {
 #[derive(Clone)]
 pub struct Trace {
     retention: Retention,
-    names: IndexSet<Arc<str>, FxBuildHasher>,
+    names: Vec<Arc<str>>,
+    /// The same, to look one up, once there are many.
+    known: IndexSet<Arc<str>, FxBuildHasher>,
     hasher: Option<Box<Xxh3>>,
     count: u64,
     kept: VecDeque<Event>,
@@ -79,7 +84,8 @@ impl Trace {
         let hasher = (retention != Retention::Off).then(|| Box::new(Xxh3::new()));
         Trace {
             retention,
-            names: std::iter::once(Arc::from("world")).collect(),
+            names: vec![Arc::from("world")],
+            known: IndexSet::default(),
             hasher,
             count: 0,
             kept: VecDeque::new(),
@@ -91,13 +97,20 @@ impl Trace {
     }
 
     pub(super) fn actor(&mut self, name: &Arc<str>) -> Actor {
-        self.names.insert(Arc::clone(name));
+        self.names.push(Arc::clone(name));
+        if self.names.len() > FEW {
+            let unknown = self.names[self.known.len()..].iter().cloned();
+            self.known.extend(unknown);
+        }
         Actor(u32::try_from(self.names.len() - 1).expect("fewer than 2^32 actors"))
     }
 
     /// Whether somebody is called this, the world itself included.
     pub(super) fn has_actor(&self, name: &str) -> bool {
-        self.names.contains(name)
+        match self.names.len() {
+            ..=FEW => self.names.iter().any(|other| &**other == name),
+            _ => self.known.contains(name),
+        }
     }
 
     pub(super) fn name(&self, actor: Actor) -> &Arc<str> {
