@@ -42,6 +42,7 @@ pub struct ServerOptions {
     events: EventClasses,
     limits: Limits,
     uneven_pages: bool,
+    port: u16,
 }
 
 impl Default for ServerOptions {
@@ -55,6 +56,7 @@ impl Default for ServerOptions {
             events: EventClasses::default(),
             limits: Limits::default(),
             uneven_pages: false,
+            port: 6_379,
         }
     }
 }
@@ -117,6 +119,14 @@ impl ServerOptions {
         self
     }
 
+    /// The port that the server says it listens on (`tcp_port`, `laddr`): 6379 unless told
+    /// otherwise. It listens on none.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> ServerOptions {
+        self.port = port;
+        self
+    }
+
     pub(crate) fn databases(&self) -> usize {
         self.databases
     }
@@ -142,7 +152,9 @@ pub(crate) struct Config {
     /// Bytes that a client may send ahead (`client-query-buffer-limit`).
     pub(crate) query_buffer_limit: u64,
     /// What was set that has no effect.
-    pub(crate) inert: IndexMap<Sds, Sds, FxBuildHasher>,
+    pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
+    pub(crate) databases: usize,
+    pub(crate) port: u16,
 }
 
 impl Config {
@@ -156,6 +168,8 @@ impl Config {
             limits: options.limits,
             query_buffer_limit: 1 << 30,
             inert: IndexMap::default(),
+            databases: options.databases,
+            port: options.port,
         }
     }
 
