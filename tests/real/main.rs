@@ -15,6 +15,7 @@ mod both;
 mod clients;
 mod commands;
 mod config;
+mod debug;
 mod differential;
 mod durability;
 mod grammar;
