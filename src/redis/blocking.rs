@@ -125,6 +125,11 @@ impl Blocking {
         !self.clients.is_empty() && self.clients.contains_key(&client)
     }
 
+    /// How many wait no longer than to some time.
+    pub(crate) fn with_deadline(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.clients.len()
@@ -281,6 +286,9 @@ impl Server {
     pub(crate) fn unblock(&mut self, client: ClientId, reply: Reply) -> bool {
         if !self.blocking.remove(client, &mut self.databases) {
             return false;
+        }
+        if let Reply::Error(error) = &reply {
+            self.stats.failed(error);
         }
         self.reply(client, reply);
         self.release(client);

@@ -46,6 +46,7 @@ pub struct ServerOptions {
     loading_time: Duration,
     tcp_keepalive: u32,
     fsync_time: Duration,
+    port: u16,
 }
 
 impl Default for ServerOptions {
@@ -62,6 +63,7 @@ impl Default for ServerOptions {
             loading_time: Duration::ZERO,
             tcp_keepalive: 300,
             fsync_time: Duration::ZERO,
+            port: 6_379,
         }
     }
 }
@@ -156,12 +158,16 @@ impl ServerOptions {
         self
     }
 
-    pub(crate) fn tcp_keepalive(&self) -> u32 {
-        self.tcp_keepalive
-    }
-
     pub(crate) fn loading_time(&self) -> Duration {
         self.loading_time
+    }
+
+    /// The port that the server says it listens on (`tcp_port`, `laddr`): 6379 unless told
+    /// otherwise. It listens on none.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> ServerOptions {
+        self.port = port;
+        self
     }
 
     pub(crate) fn databases(&self) -> usize {
@@ -189,7 +195,11 @@ pub(crate) struct Config {
     /// Bytes that a client may send ahead (`client-query-buffer-limit`).
     pub(crate) query_buffer_limit: u64,
     /// What was set that has no effect.
-    pub(crate) inert: IndexMap<Sds, Sds, FxBuildHasher>,
+    pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
+    pub(crate) databases: usize,
+    pub(crate) port: u16,
+    /// Seconds of silence before a client is probed; 0 is never.
+    pub(crate) tcp_keepalive: u32,
 }
 
 impl Config {
@@ -203,6 +213,9 @@ impl Config {
             limits: options.limits,
             query_buffer_limit: 1 << 30,
             inert: IndexMap::default(),
+            databases: options.databases,
+            port: options.port,
+            tcp_keepalive: options.tcp_keepalive,
         }
     }
 

@@ -71,7 +71,7 @@ pub(crate) struct Persistence {
     pub(crate) last_save: Instant,
     /// How many changes there were by then.
     saved_changes: u64,
-    /// How many saves there were.
+    /// How many saves in the background there were.
     pub(crate) saves: u64,
     /// There is something on disk that a crash comes back to.
     on_disk: bool,
@@ -154,14 +154,19 @@ impl Server {
         self.settle_slow_disk();
     }
 
-    /// `SAVE`, `BGSAVE`: the keys are saved.
+    /// `SAVE`: the keys are saved.
     pub(crate) fn save(&mut self) {
         self.saved_at(self.now);
     }
 
+    /// `BGSAVE`: the keys are saved by another process, which is counted.
+    pub(crate) fn save_in_background(&mut self) {
+        self.persistence.saves += 1;
+        self.save();
+    }
+
     fn saved_at(&mut self, at: Instant) {
         self.persistence.last_save = at;
-        self.persistence.saves += 1;
         self.persistence.saved_changes = self.total_changes();
         if !self.restarts_from_append_only() {
             self.all_on_disk();
@@ -192,6 +197,7 @@ impl Server {
         let due = points.filter(|point| unsaved >= point.changes).map(|point| since + point.after);
         // The server looks only when something has changed, so not before now.
         if let Some(at) = due.min().map(|at| at.max(self.now)).filter(|at| *at <= now) {
+            self.persistence.saves += 1;
             self.saved_at(at);
         }
     }

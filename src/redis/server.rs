@@ -27,7 +27,7 @@ pub(crate) use sleep::Sleep;
 
 use super::blocking::Blocking;
 use super::calendar::instant_of_ms;
-use super::command::Table;
+use super::command::{Command, Table};
 use super::config::{Config, ServerOptions};
 use super::database::Database;
 use super::error::Error;
@@ -35,13 +35,14 @@ pub(crate) use super::id::ClientId;
 use super::persist::Persistence;
 use super::pubsub::PubSub;
 use super::refusal::{Refusal, Refusals};
-use super::reply::{Protocol, Reply};
+use super::reply::{ErrorReply, Protocol, Reply};
 use super::sds::Sds;
 use super::transaction::Scheduled;
 use crate::choice::{Choice, Stream};
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -69,11 +70,35 @@ pub enum Output {
 pub(crate) type Request = Vec<Sds>;
 
 /// What `INFO` counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stats {
     pub(crate) connections: u64,
     pub(crate) commands: u64,
-    pub(crate) errors: u64,
+    /// Error replies by their first word.
+    pub(crate) errors: IndexMap<SmolStr, u64, FxBuildHasher>,
+    /// By the name of the command.
+    pub(crate) by_command: IndexMap<&'static str, CommandStats, FxBuildHasher>,
+}
+
+/// What `INFO commandstats` counts of a command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CommandStats {
+    pub(crate) calls: u64,
+    /// Calls that were refused before they ran.
+    pub(crate) rejected: u64,
+    /// Calls that were answered with an error.
+    pub(crate) failed: u64,
+}
+
+impl Stats {
+    pub(crate) fn of(&mut self, command: &Command) -> &mut CommandStats {
+        self.by_command.entry(command.name).or_default()
+    }
+
+    /// An error is answered.
+    pub(crate) fn failed(&mut self, error: &ErrorReply) {
+        *self.errors.entry(error.code().into()).or_default() += 1;
+    }
 }
 
 /// A Redis server as a value.
@@ -220,9 +245,7 @@ impl Server {
     /// After how long a silence the operating system probes a client that connects now; zero is
     /// never.
     pub(crate) fn tcp_keepalive(&self) -> Duration {
-        let set = self.config.inert.get(b"tcp-keepalive".as_slice());
-        let set = set.and_then(|text| std::str::from_utf8(text.as_slice()).ok()?.parse().ok());
-        Duration::from_secs(set.unwrap_or(u64::from(self.options.tcp_keepalive())))
+        Duration::from_secs(u64::from(self.config.tcp_keepalive))
     }
 
     /// Ends every refusal.
@@ -417,14 +440,9 @@ impl Server {
 
     /// Sends a reply, in the client's protocol, unless it wants none.
     pub(crate) fn reply(&mut self, client: ClientId, reply: Reply) {
-        if let Some(session) = self.sessions.get_mut(&client) {
-            if reply.is_error() {
-                self.stats.errors += 1;
-            }
-            if session.wants_reply() {
-                let protocol = session.protocol;
-                self.outputs.push_back(Output::Reply { client, protocol, reply });
-            }
+        if let Some(session) = self.sessions.get(&client).filter(|s| s.wants_reply()) {
+            let protocol = session.protocol;
+            self.outputs.push_back(Output::Reply { client, protocol, reply });
         }
     }
 
@@ -442,6 +460,11 @@ impl Server {
             let reply = Reply::Push(items);
             self.outputs.push_back(Output::Reply { client, protocol, reply });
         }
+    }
+
+    /// What a client sent is no request, and it is told so.
+    pub(crate) fn protocol_error(&mut self) {
+        *self.stats.errors.entry("ERR".into()).or_default() += 1;
     }
 
     /// How much is on its way; see [`Server::take_pushes`].

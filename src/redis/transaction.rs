@@ -81,7 +81,7 @@ impl Server {
         }
         let scheduled = std::mem::take(&mut self.scheduled);
         if scheduled.save {
-            self.save();
+            self.save_in_background();
         }
         if scheduled.rewrite {
             self.rewrite_append_only();

@@ -70,11 +70,12 @@ fn line(server: &Server, client: ClientId, session: &Session) -> String {
     }
     let since = |then: Instant| (server.now - then).as_secs();
     format!(
-        "id={} addr={} laddr=127.0.0.1:6379 fd={} name={} age={} idle={} flags={} db={} sub={} \
+        "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={} db={} sub={} \
          psub={} ssub={} multi={multi} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
          obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user=default redir=-1 resp={}\n",
         session.id,
         session.peer,
+        server.config.port,
         session.id + 7,
         session.name,
         since(session.created),
@@ -198,7 +199,9 @@ impl<'a> Filter<'a> {
         self.id.is_none_or(|id| session.id == id)
             && self.kind.is_none_or(|kind| ClientType::of(server, client) == kind)
             && self.addr.is_none_or(|addr| session.peer.as_bytes() == addr)
-            && self.laddr.is_none_or(|laddr| laddr == b"127.0.0.1:6379")
+            && self
+                .laddr
+                .is_none_or(|laddr| laddr == format!("127.0.0.1:{}", server.config.port).as_bytes())
     }
 }
 

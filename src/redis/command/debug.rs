@@ -44,7 +44,7 @@ const SUBCOMMANDS: &[Debug] = &[
     row("change-repl-id", (0, 0), "", "Does nothing here", ok),
     row("digest", (0, 0), "", "A digest of all keys and values, the real server's", |call, _| digest(call).map(Some)),
     row("digest-value", (0, ANY), " <key> [<key> ...]", "A digest of each of these values, the real server's", |call, args| digest_value(call, args).map(Some)),
-    row("error", (1, 1), " <string>", "An error with this text", |_, args| Err(Error::format(shown(args[2])))),
+    row("error", (1, 1), " <string>", "An error with this text", |_, args| Ok(Some(Error::format(shown(args[2])).into()))),
     row("help", (0, 0), "", "This text", |_, _| Ok(Some(help()))),
     row("htstats", (1, 1), " <dbid>", "The hash tables of a database, as if each key had a slot to itself", |call, args| htstats(call, args).map(Some)),
     row("loadaof", (0, 0), "", "Reads the append-only file again, where there is one", |call, _| loadaof(call).map(Some)),

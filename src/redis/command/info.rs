@@ -1,107 +1,69 @@
 //! `INFO`: the server in figures.
 //!
-//! The lines are Redis's, in its sections, as far as there is something to say:
-//! a line about processors, sockets or the allocator would be invented.
+//! Sections and fields are the real server's, in its order. A figure that a client can check
+//! against what it did (connections, commands, errors, hits, keys, saves) is true. One about
+//! what is not modelled has the value of a server that has not needed it: nothing was
+//! evicted or replicated, nothing is tracked, no time was used by commands and processors.
+//! Memory is the sum of what `MEMORY USAGE` says, beside what an empty server takes, and was
+//! never more; the process, its build and its machine are made up, the same everywhere. Bytes
+//! are not counted. `run_id` is another one after each start.
 
-use super::super::database::Usage;
+mod sections;
+
 use super::super::reply::Reply;
 use super::super::server::{Call, Server};
-use super::server::VERSION;
 use super::{Answer, Args};
-use std::fmt::Write;
+use sections::*;
 
-type Section = fn(&Server) -> String;
+/// What a section has, line by line.
+pub(super) type Lines = Vec<(String, String)>;
+
+type Section = (&'static str, fn(&Server) -> Lines);
 
 /// Sections by name, in order.
-const SECTIONS: [(&str, Section); 7] = [
+const SECTIONS: [Section; 13] = [
     ("Server", server),
     ("Clients", clients),
+    ("Memory", memory),
     ("Persistence", persistence),
     ("Stats", stats),
-    ("Replication", |_| "role:master\r\nconnected_slaves:0\r\n".to_owned()),
-    ("Cluster", |_| "cluster_enabled:0\r\n".to_owned()),
+    ("Replication", replication),
+    ("CPU", cpu),
+    ("Modules", |_| Vec::new()),
+    ("Commandstats", commandstats),
+    ("Errorstats", errorstats),
+    ("Latencystats", latencystats),
+    ("Cluster", cluster),
     ("Keyspace", keyspace),
 ];
 
-fn server(server: &Server) -> String {
-    let uptime = (server.now - server.started).as_secs();
-    format!(
-        "redis_version:{VERSION}\r\nredis_mode:standalone\r\narch_bits:64\r\ntcp_port:6379\r\n\
-         server_time_usec:{}\r\nuptime_in_seconds:{uptime}\r\nuptime_in_days:{}\r\n",
-        server.calendar(server.now).as_micros(),
-        uptime / 86_400,
-    )
+/// Only where they are asked for.
+const NOT_BY_DEFAULT: [&str; 2] = ["Commandstats", "Latencystats"];
+
+/// Whether a word of the request asks for a section.
+fn asks_for(word: &[u8], section: &str) -> bool {
+    let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
+    is(section)
+        || is("all")
+        || is("everything")
+        || (is("default") && !NOT_BY_DEFAULT.contains(&section))
 }
 
-fn clients(server: &Server) -> String {
-    format!(
-        "connected_clients:{}\r\nmaxclients:10000\r\nblocked_clients:{}\r\n",
-        server.sessions.len(),
-        server.blocked_clients(),
-    )
-}
-
-fn persistence(server: &Server) -> String {
-    format!(
-        "loading:{}\r\nrdb_changes_since_last_save:{}\r\nrdb_bgsave_in_progress:0\r\n\
-         rdb_last_save_time:{}\r\nrdb_last_bgsave_status:ok\r\nrdb_saves:{}\r\nrdb_last_load_keys_expired:{}\r\n\
-         rdb_last_load_keys_loaded:{}\r\naof_enabled:{}\r\n\
-         aof_rewrite_in_progress:0\r\n",
-        u8::from(server.refusals.is_loading(server.now)),
-        server.unsaved_changes(),
-        server.calendar(server.persistence.last_save).as_secs(),
-        server.persistence.saves,
-        server.persistence.loaded.expired,
-        server.persistence.loaded.kept,
-        u8::from(server.config.append_only),
-    )
-}
-
-fn stats(server: &Server) -> String {
-    let sum = |of: fn(&Usage) -> u64| server.databases.iter().map(|d| of(&d.usage)).sum::<u64>();
-    format!(
-        "total_connections_received:{}\r\ntotal_commands_processed:{}\r\nexpired_keys:{}\r\n\
-         evicted_keys:0\r\nkeyspace_hits:{}\r\nkeyspace_misses:{}\r\npubsub_channels:{}\r\n\
-         pubsub_patterns:{}\r\ntotal_error_replies:{}\r\n",
-        server.stats.connections,
-        server.stats.commands,
-        sum(|usage| usage.expired),
-        sum(|usage| usage.hits),
-        sum(|usage| usage.misses),
-        server.pubsub.active(super::super::pubsub::Kind::Channel, None).len(),
-        server.pubsub.patterns(),
-        server.stats.errors,
-    )
-}
-
-/// A database without keys has no line.
-fn keyspace(server: &Server) -> String {
-    let mut text = String::new();
-    for (number, db) in server.databases.iter().enumerate().filter(|(_, db)| !db.is_empty()) {
-        let ttl = db.average_ttl_ms();
-        let line =
-            format!("db{number}:keys={},expires={},avg_ttl={ttl}\r\n", db.len(), db.expiring());
-        text.push_str(&line);
-    }
-    text
-}
-
-/// `[section …]`; all without any.
+/// `[section …]`; the default ones without any.
 pub(super) fn info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let wanted = |name: &str| {
-        args.len() == 1
-            || args[1..].iter().any(|word| {
-                let all: [&str; 3] = ["all", "default", "everything"];
-                word.eq_ignore_ascii_case(name.as_bytes())
-                    || all.iter().any(|all| word.eq_ignore_ascii_case(all.as_bytes()))
-            })
-    };
+    let words = if args.len() == 1 { &[&b"default"[..]] } else { &args[1..] };
     let mut text = String::new();
-    for (name, section) in SECTIONS.iter().filter(|(name, _)| wanted(name)) {
+    for (name, section) in &SECTIONS {
+        if !words.iter().any(|word| asks_for(word, name)) {
+            continue;
+        }
         if !text.is_empty() {
             text.push_str("\r\n");
         }
-        let _ = write!(text, "# {name}\r\n{}", section(call.server));
+        text.push_str(&format!("# {name}\r\n"));
+        for (name, value) in section(call.server) {
+            text.push_str(&format!("{name}:{value}\r\n"));
+        }
     }
     Ok(Reply::Verbatim("txt".into(), text.into()))
 }

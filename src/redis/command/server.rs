@@ -60,7 +60,7 @@ fn bgsave(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         call.server.scheduled.save = true;
         return Ok(Reply::status("Background saving scheduled"));
     }
-    call.server.save();
+    call.server.save_in_background();
     Ok(Reply::status("Background saving started"))
 }
 

@@ -208,6 +208,7 @@ impl ByteServer {
                     // It is closed after its answer: one that wants none stays, deaf.
                     let answered = self.server.wants_reply(client);
                     if answered {
+                        self.server.protocol_error();
                         error.encode(&mut connection.out);
                     }
                     if answered || error.reply().is_none() {

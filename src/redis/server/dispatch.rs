@@ -8,7 +8,7 @@ use super::super::command::{Args, Command, Run, flag};
 use super::super::database::Database;
 use super::super::error::Error;
 use super::super::refusal::Suspect;
-use super::super::reply::{Protocol, Reply};
+use super::super::reply::{ErrorReply, Protocol, Reply};
 use super::super::sds::Sds;
 use super::{ClientId, Request, Server, Session};
 use crate::choice::Stream;
@@ -96,7 +96,11 @@ impl Server {
             Ok(Some(command)) => self.run(client, command, args),
             Ok(None) => {}
             Err(error) => {
-                let error = self.spoil(client, args, error);
+                let error = ErrorReply::from(self.spoil(client, args, error));
+                if let Some(command) = self.table.named(args) {
+                    self.stats.of(command).rejected += 1;
+                }
+                self.stats.failed(&error);
                 self.reply(client, error.into());
             }
         }
@@ -231,7 +235,14 @@ impl Server {
             Run::Flow(run) => run(&mut call, args),
             Run::Nothing => Err(command.arity_error()),
         };
-        answer.unwrap_or_else(|error| Some(error.into()))
+        self.stats.of(command).calls += 1;
+        // What `DEBUG ERROR` answers is none to the server.
+        answer.unwrap_or_else(|error| {
+            let error = ErrorReply::from(error);
+            self.stats.of(command).failed += 1;
+            self.stats.failed(&error);
+            Some(error.into())
+        })
     }
 }
 
