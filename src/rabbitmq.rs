@@ -139,6 +139,6 @@ pub use policy::{ApplyTo, Policy};
 pub use properties::Properties;
 pub use settings::QueueType;
 pub use stats::{MessageRates, MessageStats};
-pub use table::{FieldTable, FieldValue};
+pub use table::{FieldTable, FieldValue, FieldValueError};
 pub use user::{Permissions, UserLimits};
 pub use vhost::VHostLimits;

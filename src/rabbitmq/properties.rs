@@ -56,6 +56,9 @@ struct Rest {
     cluster_id: Option<SmolStr>,
     /// The routing keys of a `BCC` header that was taken away.
     bcc: Vec<SmolStr>,
+    /// The bytes these properties came in, if writing them anew would give others:
+    /// the server passes a header on as it came until it has to change it.
+    verbatim: Option<Box<[u8]>>,
 }
 
 impl Properties {
@@ -64,8 +67,33 @@ impl Properties {
         Properties { delivery_mode, priority, more: None }
     }
 
+    /// To change a property: what came is not what goes out any more.
     fn more_mut(&mut self) -> &mut More {
-        Arc::make_mut(self.more.get_or_insert_default())
+        let more = Arc::make_mut(self.more.get_or_insert_default());
+        if let Some(rest) = &mut more.rest {
+            rest.verbatim = None;
+        }
+        more
+    }
+
+    /// These properties as they came, where writing them anew would give other bytes.
+    pub(crate) fn came_as(mut self, bytes: &[u8]) -> Properties {
+        self.rest_mut().verbatim = Some(bytes.into());
+        self
+    }
+
+    /// The flags and properties as they came, if writing them anew would give other
+    /// bytes.
+    pub(crate) fn verbatim(&self) -> Option<&[u8]> {
+        self.rest(|rest| rest.verbatim.as_deref())
+    }
+
+    /// The same, to be written anew.
+    pub(crate) fn rewritten(mut self) -> Properties {
+        if self.verbatim().is_some() {
+            self.more_mut();
+        }
+        self
     }
 
     fn rest_mut(&mut self) -> &mut Rest {
@@ -102,16 +130,18 @@ impl Properties {
     /// `delivery-mode`: 1 is transient, 2 persistent. With anything else a publish
     /// is refused.
     #[must_use]
-    pub fn with_delivery_mode(mut self, mode: u8) -> Properties {
-        self.delivery_mode = Some(mode);
-        self
+    pub fn with_delivery_mode(self, mode: u8) -> Properties {
+        let mut changed = self.rewritten();
+        changed.delivery_mode = Some(mode);
+        changed
     }
 
     /// `priority`: only a queue declared with priorities looks at it.
     #[must_use]
-    pub fn with_priority(mut self, priority: u8) -> Properties {
-        self.priority = Some(priority);
-        self
+    pub fn with_priority(self, priority: u8) -> Properties {
+        let mut changed = self.rewritten();
+        changed.priority = Some(priority);
+        changed
     }
 
     /// `headers`: what a headers exchange matches.
@@ -180,7 +210,7 @@ impl Properties {
 
     /// `type`: the application's name for what kind of message it is.
     #[must_use]
-    pub fn with_type(mut self, value: impl Into<SmolStr>) -> Properties {
+    pub fn with_kind(mut self, value: impl Into<SmolStr>) -> Properties {
         self.rest_mut().kind = Some(value.into());
         self
     }
@@ -272,7 +302,7 @@ impl Properties {
         self.rest(|rest| rest.message_id.as_deref())
     }
 
-    /// The property `type`; see [`Properties::with_type`].
+    /// The property `type`; see [`Properties::with_kind`].
     #[must_use]
     pub fn kind(&self) -> Option<&str> {
         self.rest(|rest| rest.kind.as_deref())
@@ -306,17 +336,20 @@ impl Properties {
         self
     }
 
-    /// The same with an offset in the header `x-stream-offset`, and without the
-    /// header `CC`.
+    /// The same as a stream gives it back: with an offset in the header
+    /// `x-stream-offset`, headers in the order of their names and without arrays and
+    /// tables (`CC` too), and without `cluster-id`.
     pub(crate) fn streamed(mut self, offset: u64) -> Properties {
         let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
-        match self.more_mut().headers.as_mut() {
-            None => self.more_mut().headers = Some(FieldTable::single(OFFSET, offset)),
-            Some(headers) => {
-                headers.remove("CC");
-                headers.insert(OFFSET, offset);
-            }
+        let more = self.more_mut();
+        if let Some(rest) = &mut more.rest {
+            rest.cluster_id = None;
+            rest.timestamp = rest.timestamp.map(in_milliseconds);
         }
+        more.headers = Some(match more.headers.take() {
+            None => FieldTable::single(OFFSET, offset),
+            Some(headers) => headers.streamed().with(OFFSET, offset).sorted(),
+        });
         self
     }
 
@@ -342,6 +375,12 @@ impl Properties {
     }
 }
 
+/// What becomes of a timestamp that a stream keeps as a 64-bit number of
+/// milliseconds.
+pub(crate) fn in_milliseconds(seconds: u64) -> u64 {
+    (seconds.wrapping_mul(1_000).cast_signed() / 1_000).cast_unsigned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,8 +392,8 @@ mod tests {
 
     #[test]
     fn a_clone_does_not_see_later_changes() {
-        let a = Properties::default().with_type("order").with_app_id("shop");
-        let b = a.clone().with_type("bill").with_priority(3);
+        let a = Properties::default().with_kind("order").with_app_id("shop");
+        let b = a.clone().with_kind("bill").with_priority(3);
         assert_eq!((a.kind(), b.kind()), (Some("order"), Some("bill")));
         assert_eq!((b.app_id(), b.priority(), a.priority()), (Some("shop"), Some(3), None));
     }

@@ -26,6 +26,14 @@ pub(crate) fn is_pseudo_queue(name: &str) -> bool {
     name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Returns whether the server breaks down over a name: after the name of the
+/// pseudo-queue it has two words with dots between or around them, which should be
+/// a process and a key. A name of this broker is one word.
+pub(crate) fn is_malformed(name: &str) -> bool {
+    let words = |rest: &str| rest.split('.').filter(|word| !word.is_empty()).count();
+    name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.starts_with('.') && words(rest) == 2)
+}
+
 pub(crate) fn no_reply_consumer() -> Fault {
     Fault::precondition("fast reply consumer does not exist")
 }
@@ -42,4 +50,20 @@ pub(crate) fn check_consumer(no_ack: bool, has_one: bool) -> Result<(), Fault> {
 /// No name of a channel that is there.
 pub(crate) fn not_found(vhost: &str, name: &str) -> Fault {
     Fault { code: ReplyCode::NotFound, ..Fault::no_queue(vhost, name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_two_words_is_malformed() {
+        for name in ["x.y", "x..y", ".x.y", "x.y.", "..x.y..", "aGVsbG8=.y"] {
+            assert!(is_malformed(&format!("{REPLY_TO}.{name}")), "{name}");
+        }
+        for name in ["", ".", ".x", ".x.", ".x..", ".x.y.z", "x.y"] {
+            assert!(!is_malformed(&format!("{REPLY_TO}{name}")), "{name}");
+        }
+        assert!(!is_malformed("x.y"));
+    }
 }

@@ -18,6 +18,9 @@ use std::time::Duration;
 /// years of 365 days.
 pub(crate) const MAX_EXPIRY: i128 = 315_360_000_000;
 
+/// The largest segment of a stream that may be asked for.
+const MAX_SEGMENT_BYTES: i128 = 3_000_000_000;
+
 /// The type of a queue (`x-queue-type`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum QueueType {
@@ -94,8 +97,10 @@ pub(crate) struct Settings {
     /// Whether a dead letter that finds no queue is kept (`at-least-once`).
     pub(crate) keeps_dead_letters: bool,
     pub(crate) delivery_limit: Option<u64>,
-    /// Whether a delivery limit is set at all; a negative one is none.
+    /// Whether a delivery limit is set at all.
     pub(crate) says_delivery_limit: bool,
+    /// Whether that is below 0: to 3.10 any return is too many, to 4 it is no limit.
+    pub(crate) has_negative_delivery_limit: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
 }
@@ -134,6 +139,9 @@ impl Settings {
             dead_letter_routing_key: text("dead-letter-routing-key"),
             delivery_limit: integer("delivery-limit"),
             says_delivery_limit: get("delivery-limit").is_some(),
+            has_negative_delivery_limit: get("delivery-limit")
+                .and_then(FieldValue::as_integer)
+                .is_some_and(|limit| limit < 0),
             max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
                 match Age::parse(age) {
                     Age::Valid(age) => Some(age),
@@ -187,6 +195,7 @@ enum Check {
         zero: bool,
     },
     NonNegative,
+    SegmentSize,
     Positive,
     Priority,
     Any,
@@ -250,7 +259,7 @@ const ARGUMENTS: &[(&str, u8, Check)] = &[
     ("x-queue-type", CLASSIC | QUORUM | STREAM, Check::Text),
     ("x-quorum-initial-group-size", QUORUM, Check::Positive),
     ("x-max-age", STREAM, Check::Age),
-    ("x-stream-max-segment-size-bytes", STREAM, Check::NonNegative),
+    ("x-stream-max-segment-size-bytes", STREAM, Check::SegmentSize),
     ("x-initial-cluster-size", STREAM, Check::Positive),
     ("x-queue-leader-locator", QUORUM | STREAM, Check::Locator),
     ("x-delivery-limit", QUORUM, Check::Any),
@@ -315,7 +324,12 @@ pub(crate) fn check_arguments(
             )));
         }
     }
+    let size = arguments.get("x-stream-max-segment-size-bytes").and_then(FieldValue::as_integer);
     for ((argument, _, check), value) in given {
+        if *check == Check::SegmentSize && size.is_some_and(|size| size > MAX_SEGMENT_BYTES) {
+            let reason = format!("Exceeded max value for {argument}");
+            return Err(Fault::precondition(reason));
+        }
         check_value(*check, value, arguments).map_err(|why| match why.as_str() {
             BREAKS => Fault::internal(),
             why => invalid(argument, why),
@@ -346,7 +360,7 @@ fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Resu
             0 if !zero => Err("{value_zero,0}".to_owned()),
             _ => Ok(()),
         },
-        Check::NonNegative => match integer()? {
+        Check::NonNegative | Check::SegmentSize => match integer()? {
             n if n < 0 => Err(format!("{{value_negative,{n}}}")),
             _ => Ok(()),
         },

@@ -1,18 +1,21 @@
 //! AMQP field tables: the arguments of declarations and the headers of
 //! messages.
 //!
-//! A table keeps its fields in the order they were put in, and a name occurs
-//! once. Two tables are equal if they hold the same fields in the same order;
-//! floats compare by their bits, so a table always equals itself.
+//! A table keeps its fields in the order they were put in. A name occurs once,
+//! except in a table that a client sent with duplicates over the wire: there
+//! the first field of the name counts, as in the server. Two tables are equal
+//! if they hold the same fields in the same order; floats compare by their
+//! bits, so a table always equals itself.
 //!
 //! Source: AMQP 0-9-1, section 4.2.5.5, with the types RabbitMQ really uses
 //! ("AMQP 0-9-1 Errata", section 3).
 
+mod convert;
+
 use super::error::Fault;
-use crate::Instant;
+use super::properties::in_milliseconds;
 use bytes::Bytes;
-use indexmap::IndexSet;
-use rustc_hash::FxBuildHasher;
+pub use convert::FieldValueError;
 use smol_str::SmolStr;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -34,7 +37,7 @@ pub enum FieldValue {
     I32(i32),
     /// `i`: 32 bits, unsigned.
     U32(u32),
-    /// `l`: 64 bits, signed.
+    /// `l`, or `L`: 64 bits, signed.
     I64(i64),
     /// `f`: a 32-bit float.
     F32(f32),
@@ -59,6 +62,14 @@ pub enum FieldValue {
     Void,
     /// `x`: bytes.
     Bytes(Bytes),
+    /// `A` or `F`: an array or a table that a client nested more than 64 levels
+    /// deep. Its contents are carried along and not looked into.
+    Nested {
+        /// Whether it is a table (`F`) or an array (`A`).
+        is_table: bool,
+        /// The encoded contents, without the length before them.
+        octets: Bytes,
+    },
 }
 
 impl FieldValue {
@@ -78,9 +89,9 @@ impl FieldValue {
             FieldValue::F64(_) => "double",
             FieldValue::Decimal { .. } => "decimal",
             FieldValue::String(_) => "longstr",
-            FieldValue::Array(_) => "array",
+            FieldValue::Array(_) | FieldValue::Nested { is_table: false, .. } => "array",
             FieldValue::Timestamp(_) => "timestamp",
-            FieldValue::Table(_) => "table",
+            FieldValue::Table(_) | FieldValue::Nested { is_table: true, .. } => "table",
             FieldValue::Void => "void",
             FieldValue::Bytes(_) => "binary",
         }
@@ -106,7 +117,8 @@ impl FieldValue {
             | FieldValue::Timestamp(_)
             | FieldValue::Table(_)
             | FieldValue::Void
-            | FieldValue::Bytes(_) => None,
+            | FieldValue::Bytes(_)
+            | FieldValue::Nested { .. } => None,
         }
     }
 
@@ -200,6 +212,8 @@ impl PartialEq for FieldValue {
             | (FieldValue::Bytes(a), FieldValue::Bytes(b)) => a == b,
             (FieldValue::Array(a), FieldValue::Array(b)) => a == b,
             (FieldValue::Table(a), FieldValue::Table(b)) => a == b,
+            (FieldValue::Nested { octets: a, .. }, FieldValue::Nested { octets: b, .. }) => a == b,
+            (FieldValue::Nested { .. }, _) | (_, FieldValue::Nested { .. }) => false,
             _ => (self.as_integer(), self.bits()) == (other.as_integer(), other.bits()),
         }
     }
@@ -217,6 +231,7 @@ impl Hash for FieldValue {
             FieldValue::String(v) | FieldValue::Bytes(v) => v.hash(state),
             FieldValue::Array(v) => v.hash(state),
             FieldValue::Table(v) => v.hash(state),
+            FieldValue::Nested { octets, .. } => octets.hash(state),
             _ => (self.as_integer(), self.bits()).hash(state),
         }
     }
@@ -251,6 +266,7 @@ impl fmt::Display for FieldValue {
                 f.write_str("]")
             }
             FieldValue::Table(table) => table.fmt(f),
+            FieldValue::Nested { .. } => f.write_str("[...]"),
         }
     }
 }
@@ -264,62 +280,6 @@ impl fmt::Display for Quoted<'_> {
             FieldValue::String(_) | FieldValue::Bytes(_) => write!(f, "<<\"{}\">>", self.0),
             value => value.fmt(f),
         }
-    }
-}
-
-impl From<bool> for FieldValue {
-    fn from(v: bool) -> FieldValue {
-        FieldValue::Bool(v)
-    }
-}
-
-/// A 32-bit integer, `signedint`: what most clients send for a small integer.
-impl From<i32> for FieldValue {
-    fn from(v: i32) -> FieldValue {
-        FieldValue::I32(v)
-    }
-}
-
-impl From<i64> for FieldValue {
-    fn from(v: i64) -> FieldValue {
-        FieldValue::I64(v)
-    }
-}
-
-impl From<f64> for FieldValue {
-    fn from(v: f64) -> FieldValue {
-        FieldValue::F64(v)
-    }
-}
-
-impl From<&str> for FieldValue {
-    fn from(v: &str) -> FieldValue {
-        FieldValue::String(Bytes::copy_from_slice(v.as_bytes()))
-    }
-}
-
-impl From<String> for FieldValue {
-    fn from(v: String) -> FieldValue {
-        FieldValue::String(v.into())
-    }
-}
-
-impl From<FieldTable> for FieldValue {
-    fn from(v: FieldTable) -> FieldValue {
-        FieldValue::Table(v)
-    }
-}
-
-impl From<Vec<FieldValue>> for FieldValue {
-    fn from(v: Vec<FieldValue>) -> FieldValue {
-        FieldValue::Array(v)
-    }
-}
-
-/// The calendar second of a moment in virtual time, as a timestamp.
-impl From<Instant> for FieldValue {
-    fn from(v: Instant) -> FieldValue {
-        FieldValue::Timestamp(v.since_unix_epoch().as_secs())
     }
 }
 
@@ -400,16 +360,27 @@ impl FieldTable {
         self.0.is_empty()
     }
 
-    /// A table of fields as they came from the wire. Of several of one name the
-    /// first counts, which is the one the server finds.
-    pub(crate) fn from_fields(mut fields: Vec<(SmolStr, FieldValue)>) -> FieldTable {
-        let mut seen = IndexSet::<SmolStr, FxBuildHasher>::default();
-        let few = fields.len() <= 8;
-        if few && (1..fields.len()).all(|i| fields[..i].iter().all(|(n, _)| *n != fields[i].0)) {
-            return FieldTable(fields);
-        }
-        fields.retain(|(name, _)| seen.insert(name.clone()));
+    /// A table of fields as they came from the wire, where a name may come twice.
+    pub(crate) fn from_fields(fields: Vec<(SmolStr, FieldValue)>) -> FieldTable {
         FieldTable(fields)
+    }
+
+    /// The fields that a stream keeps: all but arrays and tables.
+    pub(crate) fn streamed(mut self) -> FieldTable {
+        self.0.retain_mut(|(_, value)| match value {
+            FieldValue::Array(_) | FieldValue::Table(_) | FieldValue::Nested { .. } => false,
+            FieldValue::Timestamp(seconds) => {
+                *seconds = in_milliseconds(*seconds);
+                true
+            }
+            _ => true,
+        });
+        self
+    }
+
+    /// Whether a stream breaks down over one of the fields: a decimal number.
+    pub(crate) fn breaks_a_stream(&self) -> bool {
+        self.0.iter().any(|(_, value)| matches!(value, FieldValue::Decimal { .. }))
     }
 
     /// The fields in the order of their names, which is how the server keeps

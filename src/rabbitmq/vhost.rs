@@ -10,6 +10,7 @@ use super::arena::Key;
 use super::exchange::ExchangeKey;
 use super::policy::{Policies, Whose};
 use super::queue::QueueKey;
+use super::settings::QueueType;
 use super::stats::Published;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -39,6 +40,8 @@ pub(crate) struct VHost {
     pub(crate) published: Published,
     pub(crate) description: SmolStr,
     pub(crate) tags: Vec<SmolStr>,
+    /// The type of durable queues that ask for none.
+    pub(crate) default_queue_type: Option<QueueType>,
 }
 
 impl VHost {
@@ -53,6 +56,7 @@ impl VHost {
             published: Published::default(),
             description: SmolStr::default(),
             tags: Vec::new(),
+            default_queue_type: None,
         }
     }
 

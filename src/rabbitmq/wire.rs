@@ -24,10 +24,10 @@
 //!
 //! - AMQP 0-8, whose clients it also serves, is refused like any other unknown
 //!   protocol;
-//! - names, keys and properties are text here: bytes that are no UTF-8 come out
-//!   as U+FFFD, where the server passes them on;
-//! - a table holds a name once (its first value, the one the server looks at)
-//!   and nests 64 deep; `L` comes back as `l`;
+//! - names, keys and properties are text here: an octet that is no UTF-8 is a
+//!   private character, U+10FF80 to U+10FFFF, and an octet again when it is sent;
+//! - a value nested deeper than 64 levels is carried along, but nobody looks into
+//!   it ([`FieldValue::Nested`](super::FieldValue::Nested));
 //! - of a connection that an alarm blocks it reads on, and what it reads waits in
 //!   the broker;
 //! - `basic.credit`, which clients of AMQP 0-9-1 do not use, is refused.
@@ -50,5 +50,6 @@ mod reader;
 mod session;
 mod start;
 mod table;
+mod text;
 
 pub use byte_server::{ByteServer, Output};

@@ -249,7 +249,7 @@ fn all_14_properties_arrive_as_they_were_sent() {
         .with_reply_to("r")
         .with_message_id("m")
         .with_timestamp(1_735_689_600)
-        .with_type("t")
+        .with_kind("t")
         .with_user_id("guest")
         .with_app_id("a")
         .with_cluster_id("cluster");

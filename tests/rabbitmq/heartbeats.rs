@@ -24,14 +24,26 @@ fn server() -> Server {
 #[test]
 fn an_idle_broker_sends_one_every_half_timeout_and_hangs_up_between_two_and_three() {
     let mut server = server();
-    // At the first look, after five seconds, open-ok had just been sent.
-    assert!(server.wait(Duration::from_millis(9_999)).is_empty());
+    assert!(server.wait(Duration::from_millis(4_999)).is_empty());
     assert_eq!(server.wait(Duration::from_millis(1)), ["7/0 heartbeat"]);
     let rest = server.wait(Duration::from_secs(25));
     assert!(server.broker.has_connection(ConnectionId(1)), "others are not touched");
     assert!(!server.broker.has_connection(BEATING.connection));
     assert_eq!(rest.last().map(String::as_str), Some("7/0 connection lost: no heartbeat"));
     assert!(rest.len() <= 5, "{rest:?}");
+}
+
+#[test]
+fn the_first_heartbeat_goes_out_at_half_the_timeout_whatever_was_sent_before() {
+    let channel = ChannelId::new(7, 1);
+    let mut server = server();
+    server.wait(Duration::from_secs(3));
+    assert_eq!(server.send(channel, Method::ChannelOpen), ["7/1 channel.open-ok"]);
+    assert_eq!(server.wait(Duration::from_secs(2)), ["7/0 heartbeat"]);
+    // After the first, what was sent since the last look replaces one.
+    server.send(channel, Method::ConfirmSelect { no_wait: false });
+    assert!(server.wait(Duration::from_secs(5)).is_empty());
+    assert_eq!(server.wait(Duration::from_secs(5)), ["7/0 heartbeat"]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl fmt::Display for JsonValue<'_> {
         match self.0 {
             FieldValue::String(_) | FieldValue::Bytes(_) => Quoted(&self.0.to_string()).fmt(f),
             FieldValue::Table(table) => Json(table).fmt(f),
-            FieldValue::Void => f.write_str("null"),
+            FieldValue::Void | FieldValue::Nested { .. } => f.write_str("null"),
             FieldValue::Array(values) => {
                 f.write_char('[')?;
                 for (i, value) in values.iter().enumerate() {

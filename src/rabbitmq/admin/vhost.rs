@@ -3,6 +3,7 @@
 use super::ctl::Column;
 use super::text::tags;
 use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;
 use smol_str::SmolStr;
 
@@ -18,6 +19,8 @@ pub struct VHostRow {
     pub tags: Vec<SmolStr>,
     /// What it may have at most.
     pub limits: VHostLimits,
+    /// The type of durable queues that ask for none, if it is set.
+    pub default_queue_type: Option<QueueType>,
 }
 
 impl Broker {
@@ -32,6 +35,7 @@ impl Broker {
                 description: vhost.description.clone(),
                 tags: vhost.tags.clone(),
                 limits: vhost.limits,
+                default_queue_type: vhost.default_queue_type,
             })
             .collect();
         rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));

@@ -174,8 +174,13 @@ impl Broker {
                 broker.delete_queue(queue);
                 return Ok(());
             }
-            broker.queue_mut(queue).touch(now);
-            broker.run_queue(now, queue);
+            let of = broker.queue_mut(queue);
+            of.touch(now);
+            // The next active consumer of a classic queue gets nothing before something
+            // else happens to the queue, such as the return of what this one holds.
+            if of.more.kind != QueueType::Classic {
+                broker.run_queue(now, queue);
+            }
             let Broker { channels, consumers, .. } = broker;
             if let Some(Channel { limiter, consumers: own, .. }) = channels.get_mut(key)
                 && limiter.is_suspended(queue)
@@ -299,15 +304,16 @@ fn stream_start(
     prefetch: u16,
     arguments: &FieldTable,
 ) -> Result<Start, Fault> {
-    if no_ack {
-        let reason = format!("automatic acknowledgement not supported by stream queues {what}");
-        return Err(Fault::new(ReplyCode::NotImplemented, reason));
-    }
+    let start = Start::parse(now, what, arguments.get("x-stream-offset"))?;
     if prefetch == 0 {
         let reason = format!("consumer prefetch count is not set for '{what}'");
         return Err(Fault::precondition(reason));
     }
-    Start::parse(now, what, arguments.get("x-stream-offset"))
+    if no_ack {
+        let reason = format!("automatic acknowledgement not supported by stream queues {what}");
+        return Err(Fault::new(ReplyCode::NotImplemented, reason));
+    }
+    Ok(start)
 }
 
 #[cfg(test)]

@@ -93,6 +93,13 @@ impl Broker {
             });
         }
         let is_routed = !routed.is_empty();
+        if letter.keeper.is_none() {
+            // Published at most once, a dead letter never reaches a stream.
+            let streams = |key: &QueueKey| {
+                self.queues.get(*key).is_some_and(|queue| queue.more.stream.is_some())
+            };
+            routed.retain(|key| !streams(key));
+        }
         for queue in routed {
             self.accept(now, queue, Arc::clone(&message), None, None);
         }

@@ -1,7 +1,9 @@
 //! Handing out messages: what a queue takes in, and who gets the next one.
 //!
 //! The invariant that everything here keeps: when a method is done, a queue
-//! with ready messages has no consumer that could take one.
+//! with ready messages has no consumer that could take one. There is one
+//! exception, as in the server: when the single active consumer of a classic queue
+//! is cancelled, its successor waits until something else happens to the queue.
 
 use super::Broker;
 use super::timer::{OfQueue, Timer};
@@ -27,7 +29,7 @@ impl Broker {
         &mut self,
         now: Instant,
         key: QueueKey,
-        message: Arc<Message>,
+        mut message: Arc<Message>,
         mut expiry: Option<Instant>,
         confirm: Option<(ChannelKey, u64)>,
     ) {
@@ -39,6 +41,10 @@ impl Broker {
             }
             if queue.more.kind == QueueType::Quorum {
                 queue.look_at_length();
+                if message.properties().verbatim().is_some() {
+                    let properties = message.properties().clone().rewritten();
+                    message = Arc::new(message.with_properties(properties));
+                }
             }
             if let Some(overflow) = queue.refuses(&message) {
                 return self.refuse_publish(key, message, overflow, confirm);
@@ -59,6 +65,10 @@ impl Broker {
         expiry: Option<Instant>,
         mut confirm: Option<(ChannelKey, u64)>,
     ) {
+        if self.queues.get(key).is_some_and(|q| q.more.single_active && !q.ready.is_empty()) {
+            // A successor that has not been given the backlog yet is given it first.
+            self.run_queue(now, key);
+        }
         let taker = self.next_consumer(key);
         let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
         let queue = self.queues.get_mut(key).expect("only live queues are routed to");

@@ -1,8 +1,8 @@
 //! Heartbeats: telling a silent connection from a dead one.
 //!
 //! With a timeout of T, the broker looks every T/2 whether it has sent
-//! something, and sends a heartbeat if it has not; and every T whether it has
-//! heard something. When it has heard nothing at two such looks in a row, the
+//! something, and sends a heartbeat if it has not; at its first look it sends
+//! one in any case. Every T it looks whether it has heard something. When it has heard nothing at two such looks in a row, the
 //! connection is dead, between two and three T after its last sign.
 //!
 //! Source: <https://www.rabbitmq.com/docs/heartbeats>, and the server's module
@@ -25,6 +25,8 @@ pub(super) struct Heartbeats {
     /// Since the last look.
     has_sent: bool,
     has_heard: bool,
+    /// It has looked at least once whether it has sent something.
+    has_looked: bool,
     /// Looks in a row at which nothing had been heard.
     silent: u32,
 }
@@ -37,6 +39,7 @@ impl Heartbeats {
             next_check: now.saturating_add(timeout),
             has_sent: false,
             has_heard: false,
+            has_looked: false,
             silent: 0,
         }
     }
@@ -85,7 +88,8 @@ impl Broker {
         };
         let mut is_due = false;
         if heartbeats.next_send <= now {
-            is_due = !std::mem::take(&mut heartbeats.has_sent);
+            let has_looked = std::mem::replace(&mut heartbeats.has_looked, true);
+            is_due = !std::mem::take(&mut heartbeats.has_sent) || !has_looked;
             heartbeats.next_send = heartbeats.next_send.saturating_add(heartbeats.timeout / 2);
         }
         if heartbeats.next_check <= now {

@@ -138,6 +138,9 @@ impl Broker {
         if kind == QueueType::Quorum && is_4 && !settings.says_delivery_limit {
             settings.delivery_limit = Some(DEFAULT_DELIVERY_LIMIT);
         }
+        if settings.has_negative_delivery_limit && !is_4 {
+            settings.delivery_limit = Some(0);
+        }
         let queue = self.queue_mut(key);
         queue.more.policies = names;
         if queue.more.settings == settings {

@@ -10,7 +10,8 @@ use crate::rabbitmq::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{Event, Publish, ids};
 use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::reply_to::{REPLY_TO, is_pseudo_queue, no_reply_consumer};
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::reply_to::{REPLY_TO, is_malformed, is_pseudo_queue, no_reply_consumer};
 use crate::rabbitmq::table::{FieldTable, FieldValue};
 use crate::rabbitmq::transaction::Pending;
 use crate::rabbitmq::user::Access;
@@ -64,6 +65,7 @@ impl Broker {
         let expiry = expiry.map(|time_to_live| now.saturating_add(time_to_live));
         let name = self.source_name(source);
         let message = Arc::new(Message::new(name, routing_key, properties, body));
+        check_reply_keys(source, &message)?;
         if self.channel_mut(caller.channel).transaction.is_some() {
             self.deliver_replies(source, &message);
             let queues = self.routed_names(now, caller, source, &message);
@@ -74,6 +76,10 @@ impl Broker {
         }
         let mut routed = std::mem::take(&mut self.routed);
         self.route(now, caller.vhost, source, &message, &mut routed);
+        let breaks = self.breaks_a_stream(&routed, &message);
+        if breaks {
+            routed.retain(|queue| !self.is_stream(*queue));
+        }
         self.count_publish(caller.vhost, source, routed.len());
         let channel = self.channel_mut(caller.channel);
         let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
@@ -92,7 +98,17 @@ impl Broker {
             self.accept(now, last, message, expiry, confirm);
         }
         self.routed = routed;
-        Ok(delivery_tag)
+        if breaks { Err(Fault::internal()) } else { Ok(delivery_tag) }
+    }
+
+    fn is_stream(&self, queue: QueueKey) -> bool {
+        self.queues.get(queue).is_some_and(|queue| queue.more.stream.is_some())
+    }
+
+    /// Returns whether a stream among these queues would break down over a header.
+    pub(super) fn breaks_a_stream(&self, routed: &[QueueKey], message: &Message) -> bool {
+        message.properties().headers().is_some_and(FieldTable::breaks_a_stream)
+            && routed.iter().any(|queue| self.is_stream(*queue))
     }
 
     /// A message was published that goes to this many queues.
@@ -221,6 +237,20 @@ impl Broker {
             }
         }
     }
+}
+
+/// Refuses a message to a direct reply-to name over which the server breaks down.
+fn check_reply_keys(source: Option<ExchangeKey>, message: &Message) -> Result<(), Fault> {
+    if source.is_none() {
+        let malformed = match message.properties().has_more() {
+            false => is_malformed(message.routing_key()),
+            true => is_malformed(message.routing_key()) || further_keys(message).any(is_malformed),
+        };
+        if malformed {
+            return Err(Fault::internal());
+        }
+    }
+    Ok(())
 }
 
 /// Refuses properties the server refuses, and takes the header `BCC` away.

@@ -66,8 +66,12 @@ impl Broker {
     }
 
     /// A declaration of the pseudo-queue of direct replies asks whether whom it
-    /// names is there.
+    /// names is there. A channel that asks for itself breaks down.
     fn declare_reply_to(&mut self, caller: Caller, name: SmolStr) -> Result<QueueDeclareOk, Fault> {
+        let is_own = self.reply_names.get(&name) == Some(&caller.channel);
+        if is_own || reply_to::is_malformed(&name) {
+            return Err(Fault::internal());
+        }
         if name != REPLY_TO && !self.reply_names.contains_key(&name) {
             return Err(reply_to::not_found(&self.vhost(caller.vhost).name, &name));
         }
@@ -79,9 +83,16 @@ impl Broker {
         now: Instant,
         caller: Caller,
         name: SmolStr,
-        options: QueueOptions,
+        mut options: QueueOptions,
     ) -> Result<QueueKey, Fault> {
         let connection = caller.id.connection;
+        let is_lasting = options.durable && !options.exclusive && !options.auto_delete;
+        if is_lasting
+            && options.arguments.get("x-queue-type").is_none()
+            && let Some(default) = self.vhost(caller.vhost).default_queue_type
+        {
+            options.arguments.insert("x-queue-type", default.name());
+        }
         if name.starts_with("amq.") {
             let reason = format!("queue name '{name}' contains reserved prefix 'amq.*'");
             return Err(Fault::refused(reason));
@@ -446,14 +457,14 @@ pub(super) fn check_properties_of_type(
     let invalid = |property: &str| {
         Err(Fault::precondition(format!("invalid property '{property}' for {what}")))
     };
-    if !options.durable {
-        return invalid("non-durable");
-    }
     if options.auto_delete {
         return invalid("auto-delete");
     }
     if options.exclusive {
         return invalid("exclusive-owner");
+    }
+    if !options.durable {
+        return invalid("non-durable");
     }
     Ok(())
 }

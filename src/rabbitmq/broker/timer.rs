@@ -143,7 +143,8 @@ impl Broker {
                     && journal.armed == Some(at)
                 {
                     journal.armed = None;
-                    let confirm_on_write = self.options.version() == Version::V4;
+                    let is_stream = queue.more.stream.is_some();
+                    let confirm_on_write = is_stream || self.options.version() == Version::V4;
                     let sync_time = self.options.sync_time();
                     journal.fire(now, sync_time, confirm_on_write, &mut self.synced);
                     self.timers.arm_journal(key, journal);

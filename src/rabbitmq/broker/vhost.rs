@@ -6,6 +6,7 @@ use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::error::{Fault, ReplyCode};
 use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::method::{ConnectionOptions, Event, Output};
+use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::user::Permissions;
 use crate::rabbitmq::vhost::{VHost, VHostKey, VHostLimits};
 use smol_str::SmolStr;
@@ -49,6 +50,24 @@ impl Broker {
         let vhost = self.vhost_mut(key);
         vhost.description = description.into();
         vhost.tags = tags.iter().map(SmolStr::new).collect();
+        Ok(())
+    }
+
+    /// Sets the type of the queues that are declared from now on in a vhost and ask
+    /// for none (`add_vhost --default-queue-type`). As in the server this concerns
+    /// durable queues that are neither exclusive nor auto-delete: they get the
+    /// argument `x-queue-type`. `None`, the default, leaves them classic.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`].
+    pub fn set_default_queue_type(
+        &mut self,
+        vhost: &str,
+        queue_type: Option<QueueType>,
+    ) -> Result<(), AdminError> {
+        let key = self.vhost_key(vhost)?;
+        self.vhost_mut(key).default_queue_type = queue_type;
         Ok(())
     }
 

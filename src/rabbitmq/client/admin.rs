@@ -14,6 +14,7 @@ use crate::rabbitmq::admin::{
 use crate::rabbitmq::broker::{Alarm, Broker};
 use crate::rabbitmq::id::ConnectionId;
 use crate::rabbitmq::policy::Policy;
+use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::user::{Permissions, UserLimits};
 use crate::rabbitmq::vhost::VHostLimits;
 use crate::sim::ServiceHandle;
@@ -126,6 +127,16 @@ impl ServiceHandle<Broker> {
     /// [`AdminError::NoSuchVHost`].
     pub fn describe_vhost(&self, name: &str, description: &str, tags: &[&str]) -> Done {
         self.with(|broker, _| broker.describe_vhost(name, description, tags))
+    }
+
+    /// Sets the type of a vhost's queues that ask for none:
+    /// [`Broker::set_default_queue_type`].
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`].
+    pub fn set_default_queue_type(&self, vhost: &str, queue_type: Option<QueueType>) -> Done {
+        self.with(|broker, _| broker.set_default_queue_type(vhost, queue_type))
     }
 
     /// Limits a vhost: [`Broker::set_vhost_limits`].

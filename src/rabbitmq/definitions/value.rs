@@ -46,7 +46,7 @@ fn from_value(value: &FieldValue) -> Value {
         FieldValue::Timestamp(seconds) => (*seconds).into(),
         FieldValue::Array(values) => values.iter().map(from_value).collect(),
         FieldValue::Table(table) => Value::Object(from_table(table)),
-        FieldValue::Void => Value::Null,
+        FieldValue::Void | FieldValue::Nested { .. } => Value::Null,
         FieldValue::String(_) | FieldValue::Bytes(_) | FieldValue::Decimal { .. } => {
             Value::String(value.to_string())
         }

@@ -8,7 +8,8 @@
 
 use super::foreign;
 use super::reader::{Reader, TooShort};
-use super::table::{lossy, read_table};
+use super::table::read_table;
+use super::text::text;
 use crate::rabbitmq::error::MethodId;
 use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::method::{
@@ -87,7 +88,7 @@ fn end(reader: &Reader<'_>) -> Result<(), Malformed> {
 
 /// A name, which must be UTF-8.
 pub(super) fn name(bytes: &[u8]) -> Result<SmolStr, Malformed> {
-    std::str::from_utf8(bytes).map(SmolStr::new).map_err(|_| Malformed::Utf8)
+    std::str::from_utf8(bytes).map(|_| text(bytes)).map_err(|_| Malformed::Utf8)
 }
 
 fn table(fields: &[u8]) -> Result<FieldTable, Malformed> {
@@ -130,8 +131,8 @@ fn publish(r: &mut Reader<'_>) -> Result<Publish, Malformed> {
     end(r)?;
     Ok(Publish {
         // Of these two the server does not ask that they be UTF-8.
-        exchange: lossy(exchange),
-        routing_key: lossy(routing_key),
+        exchange: text(exchange),
+        routing_key: text(routing_key),
         mandatory: bit(bits, 0),
         immediate: bit(bits, 1),
         ..Publish::default()

@@ -8,6 +8,7 @@
 
 use super::properties::write_properties;
 use super::table::with_length;
+use super::text::octets;
 use crate::rabbitmq::error::{AmqpError, MethodId};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{Event, GetOk, QueueDeclareOk};
@@ -27,11 +28,15 @@ const CLOSE: u16 = 50;
 
 /// Writes a short string, cut between characters to the 255 octets it may have.
 pub(super) fn short(text: &str, out: &mut Vec<u8>) {
-    let mut end = text.len().min(255);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let octets = octets(text);
+    let is_inside = |at: usize| octets.get(at).is_some_and(|octet| octet & 0xc0 == 0x80);
+    let mut end = octets.len().min(255);
+    if octets.len() > 255 {
+        while end > 252 && is_inside(end) {
+            end -= 1;
+        }
     }
-    short_octets(&text.as_bytes()[..end], out);
+    short_octets(&octets[..end], out);
 }
 
 /// Writes octets as a short string; there must be 255 at most.
@@ -110,8 +115,8 @@ fn rarer(event: &Event, channel: u16, out: &mut Vec<u8>) {
     let id = id(event);
     method(channel, id, out, |out| match event {
         Event::ConnectionClose(error) | Event::ChannelClose(error) => {
-            let text = error.text.as_bytes();
-            close_arguments(error.code.number(), text, blamed(error), out);
+            let text = octets(&error.text);
+            close_arguments(error.code.number(), &text, blamed(error), out);
         }
         Event::ConnectionOpenOk => short("", out),
         Event::ConnectionBlocked { reason } => short(reason, out),

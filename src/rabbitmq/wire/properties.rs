@@ -9,7 +9,8 @@
 
 use super::encode::short;
 use super::reader::{Reader, TooShort};
-use super::table::{BadTable, lossy, read_table, write_table};
+use super::table::{BadTable, read_exactly, write_table};
+use super::text::text as kept;
 use crate::rabbitmq::properties::Properties;
 
 const CONTENT_TYPE: u16 = 1 << 15;
@@ -26,6 +27,9 @@ const TYPE: u16 = 1 << 5;
 const USER_ID: u16 = 1 << 4;
 const APP_ID: u16 = 1 << 3;
 const CLUSTER_ID: u16 = 1 << 2;
+
+/// The bits that stand for no property.
+const IGNORED: u16 = 3;
 
 /// All that follow the priority.
 const RARER: u16 = PRIORITY - CLUSTER_ID;
@@ -51,15 +55,18 @@ impl From<BadTable> for BadProperties {
 pub(super) fn read_properties(bytes: &[u8]) -> Result<Properties, BadProperties> {
     let mut reader = Reader::new(bytes);
     let flags = reader.u16()?;
+    let mut is_exact = flags & IGNORED == 0;
     let mut properties = Properties::default();
     if flags & CONTENT_TYPE != 0 {
-        properties = properties.with_content_type(lossy(reader.short()?));
+        properties = properties.with_content_type(kept(reader.short()?));
     }
     if flags & CONTENT_ENCODING != 0 {
-        properties = properties.with_content_encoding(lossy(reader.short()?));
+        properties = properties.with_content_encoding(kept(reader.short()?));
     }
     if flags & HEADERS != 0 {
-        properties = properties.with_headers(read_table(reader.long()?)?);
+        let (headers, is_read_exactly) = read_exactly(reader.long()?)?;
+        is_exact &= is_read_exactly;
+        properties = properties.with_headers(headers);
     }
     if flags & DELIVERY_MODE != 0 {
         properties = properties.with_delivery_mode(reader.u8()?);
@@ -71,7 +78,11 @@ pub(super) fn read_properties(bytes: &[u8]) -> Result<Properties, BadProperties>
     if flags & RARER != 0 {
         properties = read_rarer(flags, properties, &mut reader)?;
     }
-    if reader.is_empty() { Ok(properties) } else { Err(BadProperties) }
+    match reader.is_empty() {
+        false => Err(BadProperties),
+        true if is_exact => Ok(properties),
+        true => Ok(properties.came_as(bytes)),
+    }
 }
 
 fn read_rarer(
@@ -80,37 +91,41 @@ fn read_rarer(
     reader: &mut Reader<'_>,
 ) -> Result<Properties, BadProperties> {
     if flags & CORRELATION_ID != 0 {
-        properties = properties.with_correlation_id(lossy(reader.short()?));
+        properties = properties.with_correlation_id(kept(reader.short()?));
     }
     if flags & REPLY_TO != 0 {
-        properties = properties.with_reply_to(lossy(reader.short()?));
+        properties = properties.with_reply_to(kept(reader.short()?));
     }
     if flags & EXPIRATION != 0 {
-        properties = properties.with_expiration(lossy(reader.short()?));
+        properties = properties.with_expiration(kept(reader.short()?));
     }
     if flags & MESSAGE_ID != 0 {
-        properties = properties.with_message_id(lossy(reader.short()?));
+        properties = properties.with_message_id(kept(reader.short()?));
     }
     if flags & TIMESTAMP != 0 {
         properties = properties.with_timestamp(reader.u64()?);
     }
     if flags & TYPE != 0 {
-        properties = properties.with_type(lossy(reader.short()?));
+        properties = properties.with_kind(kept(reader.short()?));
     }
     if flags & USER_ID != 0 {
-        properties = properties.with_user_id(lossy(reader.short()?));
+        properties = properties.with_user_id(kept(reader.short()?));
     }
     if flags & APP_ID != 0 {
-        properties = properties.with_app_id(lossy(reader.short()?));
+        properties = properties.with_app_id(kept(reader.short()?));
     }
     if flags & CLUSTER_ID != 0 {
-        properties = properties.with_cluster_id(lossy(reader.short()?));
+        properties = properties.with_cluster_id(kept(reader.short()?));
     }
     Ok(properties)
 }
 
-/// Writes the flags and the properties that are there.
+/// Writes the flags and the properties that are there; as they came, if they are
+/// what a client sent.
 pub(super) fn write_properties(properties: &Properties, out: &mut Vec<u8>) {
+    if let Some(verbatim) = properties.verbatim() {
+        return out.extend_from_slice(verbatim);
+    }
     let at = out.len();
     let mut flags = 0;
     out.extend_from_slice(&[0; 2]);
@@ -176,8 +191,12 @@ mod tests {
 
     #[test]
     fn the_two_lowest_flags_are_ignored() {
-        assert_eq!(read_properties(b"\0\x03"), Ok(Properties::default()));
+        let flagged = read_properties(b"\0\x03").unwrap();
+        assert_eq!(flagged.headers(), None);
+        let mut out = Vec::new();
+        write_properties(&flagged, &mut out);
+        assert_eq!(out, b"\0\x03", "and passed on");
         let persistent = Properties::default().persistent().with_priority(7);
-        assert_eq!(read_properties(b"\x18\x01\x02\x07"), Ok(persistent));
+        assert_eq!(read_properties(b"\x18\0\x02\x07"), Ok(persistent));
     }
 }

@@ -4,17 +4,20 @@
 //! unreadable, as do a length that does not fit and a float that is not finite,
 //! which Erlang has no value for.
 //!
+//! The server takes any nesting that fits into a frame. Here values are walked
+//! by recursion, so what lies deeper than [`MAX_DEPTH`] is checked in a loop and
+//! carried along unread.
+//!
 //! Source: AMQP 0-9-1, section 4.2.5.5, with the type letters of "AMQP 0-9-1
 //! Errata", section 3, as RabbitMQ reads them.
 
 use super::encode::short;
 use super::reader::{Reader, TooShort};
+use super::text::text;
 use crate::rabbitmq::table::{FieldTable, FieldValue};
 use bytes::Bytes;
-use smol_str::SmolStr;
 
-/// Tables and arrays may lie so deep in one another. The server has no limit;
-/// here they are walked by recursion.
+/// Tables and arrays within one another are read up to this depth.
 const MAX_DEPTH: u32 = 64;
 
 /// The bytes are no table.
@@ -27,61 +30,119 @@ impl From<TooShort> for BadTable {
     }
 }
 
-/// Text as it is kept here; see the module `wire` for what becomes of other
-/// bytes.
-pub(super) fn lossy(bytes: &[u8]) -> SmolStr {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => SmolStr::new(text),
-        Err(_) => SmolStr::from(String::from_utf8_lossy(bytes)),
-    }
-}
-
 /// Reads a table's fields, without the length before them.
 pub(super) fn read_table(fields: &[u8]) -> Result<FieldTable, BadTable> {
-    read_fields(fields, MAX_DEPTH)
+    read_exactly(fields).map(|(table, _)| table)
 }
 
-fn read_fields(fields: &[u8], depth: u32) -> Result<FieldTable, BadTable> {
-    let mut reader = Reader::new(fields);
-    let mut read = Vec::new();
-    while !reader.is_empty() {
-        let name = lossy(reader.short()?);
-        read.push((name, read_value(&mut reader, depth)?));
+/// As [`read_table`]; also returns whether writing the table gives the same bytes.
+pub(super) fn read_exactly(fields: &[u8]) -> Result<(FieldTable, bool), BadTable> {
+    let mut reading = Reading { depth: MAX_DEPTH, is_exact: true };
+    let table = reading.fields(fields)?;
+    Ok((table, reading.is_exact))
+}
+
+/// The reading of one table.
+#[derive(Debug)]
+struct Reading {
+    /// How much deeper it may go.
+    depth: u32,
+    /// Everything so far is written as it was read.
+    is_exact: bool,
+}
+
+impl Reading {
+    fn fields(&mut self, fields: &[u8]) -> Result<FieldTable, BadTable> {
+        let mut reader = Reader::new(fields);
+        let mut read = Vec::new();
+        while !reader.is_empty() {
+            let name = text(reader.short()?);
+            read.push((name, self.value(&mut reader)?));
+        }
+        Ok(FieldTable::from_fields(read))
     }
-    Ok(FieldTable::from_fields(read))
-}
 
-fn read_array(values: &[u8], depth: u32) -> Result<Vec<FieldValue>, BadTable> {
-    let mut reader = Reader::new(values);
-    let mut read = Vec::new();
-    while !reader.is_empty() {
-        read.push(read_value(&mut reader, depth)?);
+    fn array(&mut self, values: &[u8]) -> Result<Vec<FieldValue>, BadTable> {
+        let mut reader = Reader::new(values);
+        let mut read = Vec::new();
+        while !reader.is_empty() {
+            read.push(self.value(&mut reader)?);
+        }
+        Ok(read)
     }
-    Ok(read)
+
+    fn nested(&mut self, is_table: bool, octets: &[u8]) -> Result<FieldValue, BadTable> {
+        let Some(deeper) = self.depth.checked_sub(1) else {
+            check_nested(is_table, octets)?;
+            return Ok(FieldValue::Nested { is_table, octets: Bytes::copy_from_slice(octets) });
+        };
+        self.depth = deeper;
+        let value = match is_table {
+            true => FieldValue::Table(self.fields(octets)?),
+            false => FieldValue::Array(self.array(octets)?),
+        };
+        self.depth += 1;
+        Ok(value)
+    }
+
+    fn value(&mut self, reader: &mut Reader<'_>) -> Result<FieldValue, BadTable> {
+        Ok(match reader.u8()? {
+            b't' => {
+                let octet = reader.u8()?;
+                self.is_exact &= octet < 2;
+                FieldValue::Bool(octet != 0)
+            }
+            b'b' => FieldValue::I8(reader.u8()?.cast_signed()),
+            b'B' => FieldValue::U8(reader.u8()?),
+            b's' => FieldValue::I16(reader.u16()?.cast_signed()),
+            b'u' => FieldValue::U16(reader.u16()?),
+            b'I' => FieldValue::I32(reader.u32()?.cast_signed()),
+            b'i' => FieldValue::U32(reader.u32()?),
+            kind @ (b'l' | b'L') => {
+                self.is_exact &= kind == b'l';
+                FieldValue::I64(reader.u64()?.cast_signed())
+            }
+            b'f' => FieldValue::F32(finite(f32::from_bits(reader.u32()?), f32::is_finite)?),
+            b'd' => FieldValue::F64(finite(f64::from_bits(reader.u64()?), f64::is_finite)?),
+            b'D' => FieldValue::Decimal { scale: reader.u8()?, value: reader.u32()? },
+            b'S' => FieldValue::String(Bytes::copy_from_slice(reader.long()?)),
+            b'A' => self.nested(false, reader.long()?)?,
+            b'T' => FieldValue::Timestamp(reader.u64()?),
+            b'F' => self.nested(true, reader.long()?)?,
+            b'V' => FieldValue::Void,
+            b'x' => FieldValue::Bytes(Bytes::copy_from_slice(reader.long()?)),
+            _ => return Err(BadTable),
+        })
+    }
 }
 
-fn read_value(reader: &mut Reader<'_>, depth: u32) -> Result<FieldValue, BadTable> {
-    let deeper = |depth: u32| depth.checked_sub(1).ok_or(BadTable);
-    Ok(match reader.u8()? {
-        b't' => FieldValue::Bool(reader.u8()? != 0),
-        b'b' => FieldValue::I8(reader.u8()?.cast_signed()),
-        b'B' => FieldValue::U8(reader.u8()?),
-        b's' => FieldValue::I16(reader.u16()?.cast_signed()),
-        b'u' => FieldValue::U16(reader.u16()?),
-        b'I' => FieldValue::I32(reader.u32()?.cast_signed()),
-        b'i' => FieldValue::U32(reader.u32()?),
-        b'l' | b'L' => FieldValue::I64(reader.u64()?.cast_signed()),
-        b'f' => FieldValue::F32(finite(f32::from_bits(reader.u32()?), f32::is_finite)?),
-        b'd' => FieldValue::F64(finite(f64::from_bits(reader.u64()?), f64::is_finite)?),
-        b'D' => FieldValue::Decimal { scale: reader.u8()?, value: reader.u32()? },
-        b'S' => FieldValue::String(Bytes::copy_from_slice(reader.long()?)),
-        b'A' => FieldValue::Array(read_array(reader.long()?, deeper(depth)?)?),
-        b'T' => FieldValue::Timestamp(reader.u64()?),
-        b'F' => FieldValue::Table(read_fields(reader.long()?, deeper(depth)?)?),
-        b'V' => FieldValue::Void,
-        b'x' => FieldValue::Bytes(Bytes::copy_from_slice(reader.long()?)),
-        _ => return Err(BadTable),
-    })
+/// Refuses what is no table or array, without recursion: what lies within another
+/// is looked at after the one around it.
+fn check_nested(is_table: bool, octets: &[u8]) -> Result<(), BadTable> {
+    let mut left = vec![(is_table, octets)];
+    while let Some((is_table, octets)) = left.pop() {
+        let mut reader = Reader::new(octets);
+        while !reader.is_empty() {
+            if is_table {
+                reader.short()?;
+            }
+            match reader.u8()? {
+                b't' | b'b' | b'B' => drop(reader.u8()?),
+                b's' | b'u' => drop(reader.u16()?),
+                b'I' | b'i' => drop(reader.u32()?),
+                b'l' | b'L' | b'T' => drop(reader.u64()?),
+                b'f' => drop(finite(f32::from_bits(reader.u32()?), f32::is_finite)?),
+                b'd' => drop(finite(f64::from_bits(reader.u64()?), f64::is_finite)?),
+                b'D' => drop(reader.take(5)?),
+                b'S' | b'x' => drop(reader.long()?),
+                b'A' => left.push((false, reader.long()?)),
+                b'F' => left.push((true, reader.long()?)),
+                b'V' => {}
+                _ => return Err(BadTable),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn finite<T: Copy>(value: T, is_finite: impl Fn(T) -> bool) -> Result<T, BadTable> {
@@ -132,6 +193,10 @@ fn write_value(value: &FieldValue, out: &mut Vec<u8>) {
             out.push(b'x');
             with_length(out, |out| out.extend_from_slice(v));
         }
+        FieldValue::Nested { is_table, octets } => {
+            out.push(if *is_table { b'F' } else { b'A' });
+            with_length(out, |out| out.extend_from_slice(octets));
+        }
     }
 }
 
@@ -174,28 +239,64 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nesting_has_an_end() {
-        let nested = |depth: u32| {
-            let mut value = FieldValue::Void;
-            for _ in 0..depth {
-                value = FieldValue::Array(vec![value]);
-            }
-            let mut out = Vec::new();
-            write_table(&FieldTable::new().with("a", value), &mut out);
-            read_table(&out[4..])
-        };
-        assert!(nested(MAX_DEPTH).is_ok());
-        assert_eq!(nested(MAX_DEPTH + 1), Err(BadTable));
+    /// A table with an array, or a table, nested so deep.
+    fn nested(kind: u8, depth: usize) -> Vec<u8> {
+        let mut value = vec![b'V'];
+        for _ in 0..depth {
+            let name: &[u8] = if kind == b'F' { b"\x01k" } else { b"" };
+            let length = u32::try_from(name.len() + value.len()).unwrap();
+            value = [&[kind], &length.to_be_bytes()[..], name, &value].concat();
+        }
+        [b"\x01d", &value[..]].concat()
     }
 
     #[test]
-    fn the_first_of_a_name_counts_however_many_there_are() {
+    fn nesting_ends_with_the_frame_and_comes_out_as_it_went_in() {
+        for (kind, depth) in [(b'A', 1), (b'A', 64), (b'A', 65), (b'A', 25_000), (b'F', 18_000)] {
+            let bytes = nested(kind, depth);
+            let (table, is_exact) = read_exactly(&bytes).unwrap();
+            assert!(is_exact);
+            let mut out = Vec::new();
+            write_table(&table, &mut out);
+            assert_eq!(out[4..], bytes, "{depth}");
+            assert_eq!(table.clone(), table);
+            assert!(table.to_string().len() < 2_000);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_deep_inside_is_found() {
+        for kind in [b'A', b'F'] {
+            let mut bytes = nested(kind, 10_000);
+            *bytes.last_mut().unwrap() = b'?';
+            assert_eq!(read_table(&bytes), Err(BadTable));
+        }
+    }
+
+    #[test]
+    fn the_first_of_a_name_counts_and_all_of_them_are_passed_on() {
         for count in [2, 300] {
             let fields = |i: u32| [&[1, b'a', b'i'], &i.to_be_bytes()[..]].concat();
             let bytes: Vec<u8> = (1..=count).flat_map(fields).collect();
             let table = read_table(&bytes).unwrap();
-            assert_eq!((table.len(), table.get("a")), (1, Some(&FieldValue::U32(1))));
+            assert_eq!(table.get("a"), Some(&FieldValue::U32(1)));
+            let mut out = Vec::new();
+            write_table(&table, &mut out);
+            assert_eq!(out[4..], bytes);
+        }
+    }
+
+    #[test]
+    fn some_values_are_not_written_as_they_were_read() {
+        for (bytes, exact) in [
+            (&b"\x01al\0\0\0\0\0\0\0\x05"[..], true),
+            (b"\x01aL\0\0\0\0\0\0\0\x05", false),
+            (b"\x01at\x01", true),
+            (b"\x01at\x07", false),
+            (b"\x01aA\0\0\0\x09L\0\0\0\0\0\0\0\x05", false),
+            (b"\x02\xff\xfeV", true),
+        ] {
+            assert_eq!(read_exactly(bytes).unwrap().1, exact, "{}", bytes.escape_ascii());
         }
     }
 }
