@@ -56,8 +56,8 @@
 //!   value of a server that has not needed it: commands and processors take no time, bytes
 //!   are not counted. `avg_ttl` is the exact average, once a tenth of a second has passed.
 //!   `CLIENT LIST` has zeros for sizes of buffers, `MEMORY USAGE` the real number for strings
-//!   and one near it for collections. `OBJECT IDLETIME` of small integers is their own, where Redis shares
-//!   the objects.
+//!   and one near it for collections. `OBJECT IDLETIME` of small integers is their own, where
+//!   Redis shares the objects.
 //! - *Texts*: errors are text, so that bytes which are no UTF-8 are shown in them as
 //!   U+FFFD. `HELP` is made from the table of commands.
 //! - *Configuration*: all parameters of 7.0.15 are known, with its defaults, and values are
