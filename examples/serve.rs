@@ -226,8 +226,8 @@ fn run() -> Result<(), String> {
     let clock = Clock::new();
     let mut threads = Vec::new();
     if let Some(address) = addresses.redis {
-        let mut server =
-            Server::new(ServerOptions::default(), Stream::seeded(1, Site::new("serve.random"), 0));
+        let options = ServerOptions::default().with_port(address.port());
+        let mut server = Server::new(options, Stream::seeded(1, Site::new("serve.random"), 0));
         // Its process begins now, not at the beginning of the world.
         server.stop(clock.start);
         server.start(clock.start);

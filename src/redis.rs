@@ -47,24 +47,38 @@
 //!
 //! - *Time*: a key is gone at the very millisecond at which it expires, looked at or
 //!   not; the real server may keep it for one more, and until it looks. A blocked client
-//!   gives up at its deadline exactly. A save, a rewrite and `BGSAVE` take no time.
+//!   gives up at its deadline exactly. A save, a rewrite and `BGSAVE` take no time. A key
+//!   that is to expire in the very last millisecond of time does so in the one before.
 //! - *Order*: what Redis leaves open (hash tables, `SCAN`'s cursors, equal weights in
 //!   `SORT`, members of different scores in `ZRANGEBYLEX`) has one deterministic
 //!   answer; `SPOP` and its like draw from the seed.
 //! - *Transactions*: one that says `HELLO` is answered in the protocol it ends with,
 //!   where the real server writes each reply in the one it has by then; and a queued
-//!   request does not hold a value of its own that `OBJECT REFCOUNT` would count.
-//! - *Figures*: `INFO` has the lines that mean something here, `CLIENT LIST` zeros for
-//!   sizes of buffers, `MEMORY USAGE` the real number for strings and one near it for
-//!   collections. `OBJECT IDLETIME` of small integers is their own, where Redis shares
-//!   the objects.
+//!   request does not hold a value of its own that `OBJECT REFCOUNT` would count. A kill
+//!   while one sleeps (`DEBUG SLEEP`) keeps what it has done so far where there is an
+//!   append-only file.
+//! - *Figures*: `INFO` has the real server's fields; what a client can check is true in them
+//!   (connections, commands, errors, hits, keys, saves), and what is not modelled has the
+//!   value of a server that has not needed it: commands and processors take no time, bytes
+//!   are not counted. `avg_ttl` is the exact average, once a tenth of a second has passed.
+//!   `CLIENT LIST` has zeros for sizes of buffers, `MEMORY USAGE` the real number for strings
+//!   and one near it for collections. `OBJECT IDLETIME` of small integers is their own, where
+//!   Redis shares the objects.
 //! - *Texts*: errors are text, so that bytes which are no UTF-8 are shown in them as
 //!   U+FFFD. `HELP` is made from the table of commands.
-//! - *Configuration*: parameters that tune what is not modelled are taken and do
-//!   nothing; those that would matter, such as `maxmemory`, may only be set to their
-//!   defaults. `CONFIG SET` is forgotten when the server starts again.
+//! - *Configuration*: all parameters of 7.0.15 are known, with its defaults, and values are
+//!   checked and read back as there. Those that tune what is not modelled (threads, memory,
+//!   replicas, clusters, TLS, the log) do nothing. Those that would matter may only be set to
+//!   their defaults: `maxmemory`, `maxmemory-policy`, `maxmemory-clients`, `maxclients`,
+//!   `timeout`, `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no file:
+//!   `CONFIG SET` is forgotten when the server starts again, and with it an append-only file
+//!   that it switched on.
+//! - *Scans*: a page has as many places as `COUNT` says, where the real one's has about so
+//!   many, few or none; [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws them.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed answer, which Redis's is
-//!   not; `DEBUG` knows what tests use.
+//!   not; `DEBUG` knows what tests use, and `DEBUG DIGEST` is the real server's. Where `DEBUG
+//!   RELOAD NOFLUSH` finds a key twice, and where `DEBUG LOADAOF` has no file, the real
+//!   process ends; here it is an error, as is `DEBUG RELOAD NOSAVE` beside an append-only file.
 //!
 //! # Inside
 //!

@@ -25,6 +25,8 @@
 //!   operation (`remove_emptied`).
 
 mod bitmap;
+mod clock;
+mod disk;
 mod expiry;
 mod hash;
 mod key;
@@ -56,7 +58,6 @@ use super::error::Error;
 use super::id::ClientId;
 use super::keyspace::{Entry, Keyspace, NEVER, Slot};
 use super::notify::{EventClasses, KeyEvent};
-use super::persist::Loaded;
 use super::sds::Sds;
 use super::undo::Undo;
 use super::value::{Kind, ListpackLimits, Value};
@@ -221,73 +222,6 @@ impl Database {
         Database { index, ..Database::new() }
     }
 
-    /// Tells the database the time: keys that have expired by then are removed,
-    /// in order of their times. Each is O(log n).
-    pub fn advance_to(&mut self, now: Instant) {
-        self.tell(now);
-        self.expire_due();
-    }
-
-    /// The calendar clock is set to be this many nanoseconds ahead of the world's.
-    pub(crate) fn set_ahead(&mut self, ahead: i64) {
-        self.ahead = ahead;
-        self.advance_to(self.told);
-    }
-
-    /// Removes what has expired, unless it is to stay until it is looked up.
-    fn expire_due(&mut self) {
-        while self.expires_by_itself()
-            && let Some((at, slot)) = self.keyspace.next_expiry()
-            && at <= self.expired_by
-        {
-            self.expire_slot(slot);
-        }
-    }
-
-    /// Tells the database the time within a transaction, where keys expire as of its
-    /// start.
-    pub(crate) fn advance_within_transaction(&mut self, now: Instant) {
-        let expired_by = self.expired_by;
-        self.tell(now);
-        self.expired_by = expired_by;
-    }
-
-    /// Whether what has expired is removed though nobody looks it up.
-    pub(crate) fn set_active_expiry(&mut self, on: bool) {
-        self.active_expire = on;
-        self.expire_due();
-    }
-
-    /// Whether anything happens by itself.
-    pub(crate) fn set_cron(&mut self, runs: bool) {
-        self.cron = runs;
-        self.expire_due();
-    }
-
-    /// Whether what has expired is removed now.
-    fn expires_by_itself(&self) -> bool {
-        self.active_expire && self.cron && !self.expiry_held
-    }
-
-    /// Begins or ends to keep what has expired (`CLIENT PAUSE`).
-    pub(crate) fn hold_expiry(&mut self, held: bool) {
-        self.expiry_held = held;
-        self.expire_due();
-    }
-
-    /// The time it was last told, in milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn now_ms(&self) -> i64 {
-        self.now
-    }
-
-    /// When the next key expires, in milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn next_expiry_ms(&self) -> Option<i64> {
-        let next = self.keyspace.next_expiry().map(|(at, _)| at);
-        next.filter(|_| self.expires_by_itself())
-    }
-
     /// How many keys there are (`DBSIZE`).
     #[must_use]
     pub fn len(&self) -> usize {
@@ -312,25 +246,6 @@ impl Database {
         self.limits = limits;
     }
 
-    fn now_secs(&self) -> u32 {
-        self.now_secs
-    }
-
-    fn tell(&mut self, now: Instant) {
-        self.told = self.told.max(now);
-        self.now = calendar_ms(self.told, self.ahead);
-        self.expired_by = self.now;
-        self.now_secs = in_seconds(self.now);
-    }
-
-    /// The time of the key in this slot has come.
-    fn expire_slot(&mut self, slot: Slot) {
-        let entry = self.remove_slot(slot);
-        self.usage.expired += 1;
-        self.touch_expired(&entry.key);
-        self.notify(EventClasses::EXPIRED, "expired", &entry.key);
-    }
-
     /// Where a key lies that has not expired.
     fn find(&mut self, key: &[u8]) -> Option<Slot> {
         let slot = self.keyspace.find(key)?;
@@ -341,98 +256,6 @@ impl Database {
             return None;
         }
         Some(slot)
-    }
-
-    /// Returns whether a key is there whose time has come, and removes it, unless that
-    /// is held up.
-    fn expire_if_needed(&mut self, key: &[u8]) -> bool {
-        self.keyspace.find(key).is_some() && self.find(key).is_none()
-    }
-
-    /// The keys are read from disk by a new process: what has expired by now is
-    /// not there, and was not noticed to go.
-    pub(crate) fn restart(&mut self, now: Instant) -> Loaded {
-        self.usage = Usage { changes: self.usage.changes, ..Usage::default() };
-        self.active_expire = true;
-        self.cron = true;
-        self.expiry_held = false;
-        let keyspace = std::mem::take(&mut self.keyspace);
-        self.load(keyspace, now)
-    }
-
-    /// Keys are read from disk in the place of those that are there: without those whose
-    /// time has come, and none has been used before.
-    pub(crate) fn load(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
-        self.tell(now);
-        self.replace_all(keyspace);
-        let mut loaded = Loaded::default();
-        while let Some((at, slot)) = self.keyspace.next_expiry()
-            && at <= self.now
-        {
-            self.keyspace.remove(slot);
-            loaded.expired += 1;
-        }
-        loaded.kept = self.keyspace.len() as u64;
-        loaded
-    }
-
-    /// Nothing is there any more, but on disk.
-    pub(crate) fn drop_all(&mut self) {
-        for entry in self.keyspace.iter() {
-            self.undo.remember(entry);
-        }
-        self.replace_all(Keyspace::default());
-    }
-
-    /// Other keys are there, none of which has been used before.
-    pub(crate) fn replace_all(&mut self, keyspace: Keyspace) {
-        let before = std::mem::replace(&mut self.keyspace, keyspace);
-        for entry in before.iter() {
-            self.touch_flushed(entry);
-        }
-        let now_secs = self.now_secs;
-        self.keyspace.entries_mut().for_each(|entry| entry.accessed = now_secs);
-    }
-
-    /// Keys are read from disk beside those that are there, and replace those of their
-    /// names, which nobody is told of.
-    pub(crate) fn merge(&mut self, keyspace: &Keyspace) -> Loaded {
-        let mut loaded = Loaded::default();
-        for entry in keyspace.iter() {
-            if entry.expires_at() <= self.now {
-                loaded.expired += 1;
-                continue;
-            }
-            loaded.kept += 1;
-            match self.keyspace.find(&entry.key) {
-                Some(slot) => {
-                    self.undo.remember(self.keyspace.entry(slot));
-                    self.keyspace.remove(slot);
-                }
-                None => self.undo.remember_absent(&entry.key),
-            }
-            let slot = self.keyspace.insert(&entry.key, entry.value.clone(), self.now_secs);
-            self.set_expiry(slot, entry.expires_at());
-        }
-        loaded
-    }
-
-    /// The values are read from a snapshot.
-    pub(crate) fn reencode(&mut self) {
-        for value in self.keyspace.values_mut() {
-            value.reencode(&self.limits);
-        }
-    }
-
-    /// The values come of the commands of an append-only file.
-    pub(crate) fn replay(&mut self) {
-        self.keyspace.values_mut().for_each(Value::replay);
-    }
-
-    /// Whether a key is still there although its time has come: only without
-    /// active expiry.
-    pub(crate) fn is_expired_unnoticed(&self, key: &[u8]) -> bool {
-        self.stored(key).is_some_and(|entry| entry.expires_at() <= self.expired_by)
     }
 
     /// What is stored under a key, even if its time has come.
@@ -628,24 +451,6 @@ impl Database {
             && let Some(watched) = self.observers.watched.get_mut(key)
         {
             watched.version += 1;
-        }
-    }
-
-    /// For `WATCH`, an entry was removed with everything else.
-    fn touch_flushed(&mut self, entry: &Entry) {
-        if entry.expires_at() <= self.expired_by {
-            self.touch_expired(&entry.key);
-        } else {
-            self.touch(&entry.key);
-        }
-    }
-
-    /// For `WATCH`, a key is gone whose time had come.
-    fn touch_expired(&mut self, key: &[u8]) {
-        if !self.observers.watched.is_empty()
-            && let Some(watched) = self.observers.watched.get_mut(key)
-        {
-            watched.expiries += u64::from(!std::mem::take(&mut watched.brought_expired));
         }
     }
 

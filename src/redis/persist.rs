@@ -6,9 +6,10 @@
 //! configuration file of a real one: what `CONFIG SET appendonly` says holds until then
 //! and is forgotten. So a server that was set up without an append-only file comes back
 //! to its last save even if it has kept one meanwhile, and one that was set up with it
-//! comes back to where the file ends, even if it was switched off. The disk itself is not modelled, only what would be lost: an [`Undo`] of each
-//! database holds, for every key that was changed since what is on disk, what it was
-//! before. A crash puts that back.
+//! comes back to where the file ends, even if it was switched off. The disk itself is
+//! not modelled, only what would be lost: an [`Undo`] of each database holds, for every
+//! key that was changed since what is on disk, what it was before. A crash puts that
+//! back.
 //!
 //! - Without an append-only file the disk has the last save: the one a save point
 //!   asked for, `SAVE`, or none. Until the first, everything would be lost, and

@@ -20,14 +20,16 @@ mod dispatch;
 mod lifecycle;
 mod session;
 mod sleep;
+mod stats;
 
 pub(crate) use dispatch::{Call, hangs_up_on};
 pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
+pub(crate) use stats::Stats;
 
 use super::blocking::Blocking;
 use super::calendar::instant_of_ms;
-use super::command::{Command, Table};
+use super::command::Table;
 use super::config::{Config, ServerOptions};
 use super::database::Database;
 use super::error::Error;
@@ -35,14 +37,13 @@ pub(crate) use super::id::ClientId;
 use super::persist::Persistence;
 use super::pubsub::PubSub;
 use super::refusal::{Refusal, Refusals};
-use super::reply::{ErrorReply, Protocol, Reply};
+use super::reply::{Protocol, Reply};
 use super::sds::Sds;
 use super::transaction::Scheduled;
 use crate::choice::{Choice, Stream};
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
-use smol_str::SmolStr;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -68,38 +69,6 @@ pub enum Output {
 
 /// A request that waits for its turn.
 pub(crate) type Request = Vec<Sds>;
-
-/// What `INFO` counts.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Stats {
-    pub(crate) connections: u64,
-    pub(crate) commands: u64,
-    /// Error replies by their first word.
-    pub(crate) errors: IndexMap<SmolStr, u64, FxBuildHasher>,
-    /// By the name of the command.
-    pub(crate) by_command: IndexMap<&'static str, CommandStats, FxBuildHasher>,
-}
-
-/// What `INFO commandstats` counts of a command.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CommandStats {
-    pub(crate) calls: u64,
-    /// Calls that were refused before they ran.
-    pub(crate) rejected: u64,
-    /// Calls that were answered with an error.
-    pub(crate) failed: u64,
-}
-
-impl Stats {
-    pub(crate) fn of(&mut self, command: &Command) -> &mut CommandStats {
-        self.by_command.entry(command.name).or_default()
-    }
-
-    /// An error is answered.
-    pub(crate) fn failed(&mut self, error: &ErrorReply) {
-        *self.errors.entry(error.code().into()).or_default() += 1;
-    }
-}
 
 /// A Redis server as a value.
 ///

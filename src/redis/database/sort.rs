@@ -13,6 +13,7 @@ use super::super::number;
 use super::super::sds::Sds;
 use super::super::value::{Kind, List, Value};
 use super::Database;
+use ordered_float::OrderedFloat;
 use std::cmp::Ordering;
 
 /// What elements are ordered by.
@@ -45,7 +46,7 @@ pub struct Sort {
 
 /// An element's weight.
 enum Weight {
-    Number(f64),
+    Number(OrderedFloat<f64>),
     Text(Option<Sds>),
 }
 
@@ -137,22 +138,18 @@ impl Database {
                 By::Pattern(pattern) => self.by_pattern(pattern, &element),
                 By::Element | By::Nothing => Some(element.clone()),
             };
-            let weight =
-                match text {
-                    text if options.alpha => Weight::Text(text),
-                    None => Weight::Number(0.0),
-                    Some(text) => Weight::Number(weight(&text).ok_or(Error::text(
-                        "ERR One or more scores can't be converted into double",
-                    ))?),
-                };
+            let weight = match text {
+                text if options.alpha => Weight::Text(text),
+                None => Weight::Number(OrderedFloat(0.0)),
+                Some(text) => Weight::Number(OrderedFloat(weight(&text).ok_or(Error::text(
+                    "ERR One or more scores can't be converted into double",
+                ))?)),
+            };
             weighted.push((weight, element));
         }
         weighted.sort_by(|a, b| {
             let order = match (&a.0, &b.0) {
-                (Weight::Number(x), Weight::Number(y)) => {
-                    let order = x.partial_cmp(y).unwrap_or(Ordering::Equal);
-                    order.then_with(|| a.1.cmp(&b.1))
-                }
+                (Weight::Number(x), Weight::Number(y)) => x.cmp(y).then_with(|| a.1.cmp(&b.1)),
                 (Weight::Text(x), Weight::Text(y)) => x.cmp(y),
                 (Weight::Number(_), Weight::Text(_)) => Ordering::Less,
                 (Weight::Text(_), Weight::Number(_)) => Ordering::Greater,

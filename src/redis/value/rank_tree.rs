@@ -32,6 +32,7 @@
 //! every comparison, and every removal would have to mend the index of another.
 
 use super::super::Sds;
+use ordered_float::NotNan;
 use std::cmp::Ordering;
 use std::fmt;
 use std::iter::FusedIterator;
@@ -45,23 +46,20 @@ const FANOUT_MIN: usize = FANOUT_MAX / 4;
 /// The id of no leaf.
 const NONE: u32 = u32::MAX;
 
+/// A score, in the order of numbers: -0.0 equals 0.0.
+pub(super) type Score = NotNan<f64>;
+
 /// A member beside its score.
 #[derive(Clone)]
 pub(super) struct Entry {
-    pub(super) score: f64,
+    pub(super) score: Score,
     pub(super) member: Sds,
 }
 
 impl Entry {
-    /// Where this lies as seen from there. Scores are never NaN.
-    pub(super) fn order(&self, score: f64, member: &[u8]) -> Ordering {
-        if self.score < score {
-            Ordering::Less
-        } else if self.score > score {
-            Ordering::Greater
-        } else {
-            compare(&self.member, member)
-        }
+    /// Where this lies as seen from there.
+    pub(super) fn order(&self, score: Score, member: &[u8]) -> Ordering {
+        self.score.cmp(&score).then_with(|| compare(&self.member, member))
     }
 }
 
@@ -105,7 +103,7 @@ struct Split {
 /// What is looked for: a known entry, or the one at a rank.
 #[derive(Clone, Copy)]
 enum Target<'a> {
-    Key(f64, &'a [u8]),
+    Key(Score, &'a [u8]),
     Rank(usize),
 }
 
@@ -155,7 +153,7 @@ impl RankTree {
     }
 
     /// Takes out an entry that is here. O(log n).
-    pub(super) fn remove(&mut self, score: f64, member: &[u8]) -> Entry {
+    pub(super) fn remove(&mut self, score: Score, member: &[u8]) -> Entry {
         self.remove_target(Target::Key(score, member))
     }
 
@@ -334,14 +332,14 @@ impl Leaf {
     }
 
     /// Where this is, or would go.
-    fn position(&self, score: f64, member: &[u8]) -> usize {
+    fn position(&self, score: Score, member: &[u8]) -> usize {
         leading(&self.entries, |entry| entry.order(score, member) == Ordering::Less)
     }
 }
 
 impl Inner {
     /// Below which child this is, or would go.
-    fn child_of_key(&self, score: f64, member: &[u8]) -> usize {
+    fn child_of_key(&self, score: Score, member: &[u8]) -> usize {
         leading(&self.separators, |entry| entry.order(score, member) != Ordering::Greater)
     }
 
@@ -557,7 +555,7 @@ mod tests {
 
     fn entry(n: usize) -> Entry {
         // Three to a score, so that members decide too.
-        Entry { score: (n / 3) as f64, member: Sds::from(format!("{n:08}")) }
+        Entry { score: Score::from((n / 3) as u32), member: Sds::from(format!("{n:08}")) }
     }
 
     fn tree_of(numbers: impl Iterator<Item = usize>) -> RankTree {

@@ -17,7 +17,7 @@
 
 use super::super::Sds;
 use super::ListpackLimits;
-use super::rank_tree::{Entries, Entry, RankTree};
+use super::rank_tree::{Entries, Entry, RankTree, Score};
 use indexmap::IndexMap;
 use indexmap::map;
 use rustc_hash::FxBuildHasher;
@@ -30,7 +30,7 @@ use std::ops::{Bound, Range};
 /// Ranks that do not exist are left out of ranges, and `None` by themselves.
 #[derive(Clone)]
 pub struct SortedSet {
-    scores: IndexMap<Sds, f64, FxBuildHasher>,
+    scores: IndexMap<Sds, Score, FxBuildHasher>,
     order: RankTree,
     encoding: SortedSetEncoding,
 }
@@ -94,13 +94,13 @@ impl SortedSet {
     /// A member's score. O(1).
     #[must_use]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        self.scores.get(member).copied()
+        self.scores.get(member).map(|score| score.into_inner())
     }
 
     /// How many members come before this one. O(log n).
     #[must_use]
     pub fn rank(&self, member: &[u8]) -> Option<usize> {
-        let score = self.score(member)?;
+        let score = *self.scores.get(member)?;
         Some(self.order.partition_point(|entry| entry.order(score, member).is_lt()))
     }
 
@@ -113,7 +113,7 @@ impl SortedSet {
     /// The member at this index, not rank; see the module. O(1).
     #[must_use]
     pub fn get_index(&self, index: usize) -> Option<(&Sds, f64)> {
-        self.scores.get_index(index).map(|(member, &score)| (member, score))
+        self.scores.get_index(index).map(|(member, score)| (member, score.into_inner()))
     }
 
     /// All members in order.
@@ -133,8 +133,8 @@ impl SortedSet {
     /// none does, or if the bounds are crossed. O(log n).
     #[must_use]
     pub fn rank_range_by_score(&self, min: Bound<f64>, max: Bound<f64>) -> Range<usize> {
-        let below = |score: f64| self.order.partition_point(|entry| entry.score < score);
-        let up_to = |score: f64| self.order.partition_point(|entry| entry.score <= score);
+        let below = |score: f64| self.order.partition_point(|entry| *entry.score < score);
+        let up_to = |score: f64| self.order.partition_point(|entry| *entry.score <= score);
         let start = match min {
             Bound::Unbounded => 0,
             Bound::Included(score) => below(score),
@@ -184,7 +184,7 @@ impl SortedSet {
     ///
     /// If the score is NaN.
     pub fn insert(&mut self, member: impl Into<Sds>, score: f64) -> Option<f64> {
-        assert!(!score.is_nan(), "a score is a number");
+        let score = Score::new(score).expect("a score is a number");
         match self.scores.entry(member.into()) {
             map::Entry::Vacant(vacant) => {
                 self.order.insert(Entry { score, member: vacant.key().clone() });
@@ -198,7 +198,7 @@ impl SortedSet {
                     self.order.insert(Entry { score, ..entry });
                     occupied.insert(score);
                 }
-                Some(old)
+                Some(old.into_inner())
             }
         }
     }
@@ -228,7 +228,7 @@ impl SortedSet {
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         let score = self.scores.swap_remove(member)?;
         self.order.remove(score, member);
-        Some(score)
+        Some(score.into_inner())
     }
 
     /// Takes out the member with the lowest rank. O(log n).
@@ -274,7 +274,7 @@ impl SortedSet {
     fn remove_at(&mut self, rank: usize) -> (Sds, f64) {
         let Entry { member, score } = self.order.remove_at(rank);
         self.scores.swap_remove(&member).expect("both hold the same members");
-        (member, score)
+        (member, score.into_inner())
     }
 
     fn existing(&self, ranks: Range<usize>) -> Range<usize> {
@@ -348,7 +348,7 @@ impl fmt::Debug for SortedSetIter<'_> {
 }
 
 fn pair(entry: &Entry) -> (&Sds, f64) {
-    (&entry.member, entry.score)
+    (&entry.member, entry.score.into_inner())
 }
 
 #[cfg(test)]

@@ -1,0 +1,91 @@
+//! What a database reads from disk, when its process starts or somebody asks for it.
+//!
+//! Source: `rdb.c`, `aof.c`, `debug.c`.
+
+use super::super::keyspace::Keyspace;
+use super::super::persist::Loaded;
+use super::super::value::Value;
+use super::{Database, Usage};
+use crate::time::Instant;
+
+impl Database {
+    /// The keys are read from disk by a new process: what has expired by now is
+    /// not there, and was not noticed to go.
+    pub(crate) fn restart(&mut self, now: Instant) -> Loaded {
+        self.usage = Usage { changes: self.usage.changes, ..Usage::default() };
+        self.active_expire = true;
+        self.cron = true;
+        self.expiry_held = false;
+        let keyspace = std::mem::take(&mut self.keyspace);
+        self.load(keyspace, now)
+    }
+
+    /// Keys are read from disk in the place of those that are there: without those whose
+    /// time has come, and none has been used before.
+    pub(crate) fn load(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
+        self.tell(now);
+        self.replace_all(keyspace);
+        let mut loaded = Loaded::default();
+        while let Some((at, slot)) = self.keyspace.next_expiry()
+            && at <= self.now
+        {
+            self.keyspace.remove(slot);
+            loaded.expired += 1;
+        }
+        loaded.kept = self.keyspace.len() as u64;
+        loaded
+    }
+
+    /// Nothing is there any more, but on disk.
+    pub(crate) fn drop_all(&mut self) {
+        for entry in self.keyspace.iter() {
+            self.undo.remember(entry);
+        }
+        self.replace_all(Keyspace::default());
+    }
+
+    /// Other keys are there, none of which has been used before.
+    pub(crate) fn replace_all(&mut self, keyspace: Keyspace) {
+        let before = std::mem::replace(&mut self.keyspace, keyspace);
+        for entry in before.iter() {
+            self.touch_flushed(entry);
+        }
+        let now_secs = self.now_secs;
+        self.keyspace.entries_mut().for_each(|entry| entry.accessed = now_secs);
+    }
+
+    /// Keys are read from disk beside those that are there, and replace those of their
+    /// names, which nobody is told of.
+    pub(crate) fn merge(&mut self, keyspace: &Keyspace) -> Loaded {
+        let mut loaded = Loaded::default();
+        for entry in keyspace.iter() {
+            if entry.expires_at() <= self.now {
+                loaded.expired += 1;
+                continue;
+            }
+            loaded.kept += 1;
+            match self.keyspace.find(&entry.key) {
+                Some(slot) => {
+                    self.undo.remember(self.keyspace.entry(slot));
+                    self.keyspace.remove(slot);
+                }
+                None => self.undo.remember_absent(&entry.key),
+            }
+            let slot = self.keyspace.insert(&entry.key, entry.value.clone(), self.now_secs);
+            self.set_expiry(slot, entry.expires_at());
+        }
+        loaded
+    }
+
+    /// The values are read from a snapshot.
+    pub(crate) fn reencode(&mut self) {
+        for value in self.keyspace.values_mut() {
+            value.reencode(&self.limits);
+        }
+    }
+
+    /// The values come of the commands of an append-only file.
+    pub(crate) fn replay(&mut self) {
+        self.keyspace.values_mut().for_each(Value::replay);
+    }
+}
