@@ -6,7 +6,7 @@ use std::time::Duration;
 use stunt_double::rabbitmq::wire::{ByteServer, Output};
 use stunt_double::rabbitmq::{
     Alarm, ApplyTo, Broker, BrokerOptions, ConnectionId, FieldTable, Permissions, Policy,
-    UserLimits, VHostLimits,
+    QueueType, UserLimits, VHostLimits,
 };
 use stunt_double::{Instant, Site, Stream};
 
@@ -144,7 +144,10 @@ fn control(ours: &mut Ours, words: &[String]) -> Result<(), String> {
         ["clear_permissions", user] => broker.clear_permissions(&vhost, user),
         ["add_vhost", name] => {
             broker.add_vhost(*name);
-            Ok(())
+            let kinds = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
+            let kind = option("--default-queue-type");
+            let kind = kind.and_then(|kind| kinds.into_iter().find(|known| known.name() == kind));
+            broker.set_default_queue_type(name, kind)
         }
         ["delete_vhost", name] => broker.delete_vhost(now, name),
         ["set_vhost_limits", json] => {
