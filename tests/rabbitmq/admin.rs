@@ -414,3 +414,67 @@ fn a_connection_that_is_closed_by_hand_is_told_why() {
     let error = server.broker.close_connection(server.now, CH.connection, "again").unwrap_err();
     assert_eq!(error.to_string(), "Connection 1 does not exist");
 }
+
+#[test]
+fn listings_print_as_json_too_typed_as_the_real_command_has_them() {
+    let mut server = Server::new();
+    let ctl = |server: &Server, command: &str| server.broker.rabbitmqctl(command).unwrap();
+    assert_eq!(ctl(&server, "list_policies --formatter json"), "[]\n");
+    assert_eq!(ctl(&server, "--formatter=json list_queues"), "[]\n");
+    let arguments =
+        FieldTable::new().with("x-max-length", 10).with("x-dead-letter-exchange", "dlx");
+    server.declare_with("q2", QueueOptions { durable: true, arguments, ..Default::default() });
+    server.declare_with("mine", QueueOptions { exclusive: true, ..Default::default() });
+    server.exchange("e1", "topic");
+    let arguments = FieldTable::new().with("k", 1).with("s", "x").with("t", true);
+    server.bind("q2", "e1", "a.#", arguments);
+    server.publish("q2", "hi");
+    assert_eq!(
+        ctl(&server, "list_queues --formatter json"),
+        "[\n{\"name\":\"mine\",\"messages\":0}\n,{\"name\":\"q2\",\"messages\":1}\n]\n"
+    );
+    assert_eq!(
+        ctl(
+            &server,
+            "list_queues name arguments exclusive policy message_bytes state --formatter json"
+        ),
+        "[\n{\"name\":\"mine\",\"arguments\":[],\"exclusive\":true,\"policy\":\"\",\
+         \"message_bytes\":0,\"state\":\"running\"}\n,{\"name\":\"q2\",\"arguments\":\
+         [[\"x-max-length\",\"signedint\",10],[\"x-dead-letter-exchange\",\"longstr\",\"dlx\"]],\
+         \"exclusive\":false,\"policy\":\"\",\"message_bytes\":2,\"state\":\"running\"}\n]\n"
+    );
+    let bindings = ctl(&server, "list_bindings --formatter json");
+    assert!(
+        bindings.contains(
+            "{\"source_name\":\"e1\",\"source_kind\":\"exchange\",\"destination_name\":\"q2\",\
+         \"destination_kind\":\"queue\",\"routing_key\":\"a.#\",\"arguments\":\
+         [[\"k\",\"signedint\",1],[\"s\",\"longstr\",\"x\"],[\"t\",\"bool\",true]]}"
+        ),
+        "{bindings}"
+    );
+    assert_eq!(
+        ctl(&server, "list_users --formatter json"),
+        "[\n{\"user\":\"guest\",\"tags\":[\"administrator\"]}\n]\n"
+    );
+    assert_eq!(
+        ctl(&server, "list_vhosts name tags tracing --formatter json"),
+        "[\n{\"name\":\"/\",\"tags\":[],\"tracing\":false}\n]\n"
+    );
+    assert!(server.broker.rabbitmqctl("list_queues --formatter csv").is_err());
+}
+
+#[test]
+fn list_connections_shows_who_connects_from_where() {
+    let server = Server::new();
+    let list = |command: &str| server.broker.rabbitmqctl(command).unwrap();
+    assert_eq!(
+        list("list_connections"),
+        "user\tpeer_host\tpeer_port\tstate\n\
+         guest\t127.0.0.1\t32769\trunning\nguest\t127.0.0.1\t32770\trunning\n"
+    );
+    assert_eq!(
+        list("list_connections peer_host protocol peer_port --formatter json"),
+        "[\n{\"peer_host\":[127,0,0,1],\"protocol\":[0,9,1],\"peer_port\":32769}\n\
+         ,{\"peer_host\":[127,0,0,1],\"protocol\":[0,9,1],\"peer_port\":32770}\n]\n"
+    );
+}

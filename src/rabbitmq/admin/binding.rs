@@ -1,7 +1,7 @@
 //! `list_bindings`: from exchanges to queues and to other exchanges.
 
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::Arguments;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::exchange::ExchangeKey;
 use crate::rabbitmq::table::FieldTable;
@@ -100,10 +100,10 @@ pub(super) const USUAL: &[&str] = &[
 ];
 
 pub(super) const COLUMNS: &[Column<BindingRow>] = &[
-    ("source_name", |row| row.source.to_string()),
-    ("source_kind", |_| "exchange".to_owned()),
-    ("destination_name", |row| row.destination.to_string()),
-    ("destination_kind", |row| row.destination_kind.name().to_owned()),
-    ("routing_key", |row| row.routing_key.to_string()),
-    ("arguments", |row| Arguments(&row.arguments).to_string()),
+    ("source_name", |row| Cell::text(&row.source)),
+    ("source_kind", |_| Cell::text("exchange")),
+    ("destination_name", |row| Cell::text(&row.destination)),
+    ("destination_kind", |row| Cell::text(row.destination_kind.name())),
+    ("routing_key", |row| Cell::text(&row.routing_key)),
+    ("arguments", |row| Cell::Arguments(row.arguments.clone())),
 ];

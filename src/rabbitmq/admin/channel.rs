@@ -1,5 +1,6 @@
 //! `list_channels`.
 
+use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::channel::Channel;
@@ -69,19 +70,19 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<ChannelRow>] = &[
-    ("pid", |row| row.id.to_string()),
-    ("name", |row| row.id.to_string()),
-    ("connection", |row| row.id.connection.to_string()),
-    ("number", |row| row.id.number.to_string()),
-    ("user", |row| row.user.to_string()),
-    ("vhost", |row| row.vhost.to_string()),
-    ("transactional", |row| row.transactional.to_string()),
-    ("confirm", |row| row.confirm.to_string()),
-    ("consumer_count", |row| row.consumer_count.to_string()),
-    ("messages_unacknowledged", |row| row.messages_unacknowledged.to_string()),
-    ("messages_uncommitted", |row| row.messages_uncommitted.to_string()),
-    ("acks_uncommitted", |row| row.acks_uncommitted.to_string()),
-    ("messages_unconfirmed", |row| row.messages_unconfirmed.to_string()),
-    ("prefetch_count", |row| row.prefetch_count.to_string()),
-    ("global_prefetch_count", |row| row.global_prefetch_count.to_string()),
+    ("pid", |row| Cell::text(&row.id)),
+    ("name", |row| Cell::text(&row.id)),
+    ("connection", |row| Cell::text(&row.id.connection)),
+    ("number", |row| Cell::number(row.id.number.0)),
+    ("user", |row| Cell::text(&row.user)),
+    ("vhost", |row| Cell::text(&row.vhost)),
+    ("transactional", |row| Cell::Bool(row.transactional)),
+    ("confirm", |row| Cell::Bool(row.confirm)),
+    ("consumer_count", |row| Cell::number(row.consumer_count)),
+    ("messages_unacknowledged", |row| Cell::number(row.messages_unacknowledged)),
+    ("messages_uncommitted", |row| Cell::number(row.messages_uncommitted)),
+    ("acks_uncommitted", |row| Cell::number(row.acks_uncommitted)),
+    ("messages_unconfirmed", |row| Cell::number(row.messages_unconfirmed)),
+    ("prefetch_count", |row| Cell::number(row.prefetch_count)),
+    ("global_prefetch_count", |row| Cell::number(row.global_prefetch_count)),
 ];

@@ -1,5 +1,6 @@
 //! `list_connections`.
 
+use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::ConnectionId;
@@ -78,16 +79,28 @@ impl Broker {
     }
 }
 
-/// What the real command knows of sockets, nobody knows here. A connection's
-/// `name` is its id.
+impl ConnectionRow {
+    /// The port of its client's end. There are no sockets here: every client is on 127.0.0.1, and
+    /// has a port of its own in the range that Linux gives to clients.
+    #[must_use]
+    pub fn peer_port(&self) -> u16 {
+        const FIRST: u64 = 32_768;
+        const COUNT: u64 = 28_232;
+        u16::try_from(FIRST + self.id.0 % COUNT).expect("the range ends below 2^16")
+    }
+}
+
+/// A connection's `name` is its id.
 pub(super) const COLUMNS: &[Column<ConnectionRow>] = &[
-    ("pid", |row| row.id.to_string()),
-    ("name", |row| row.id.to_string()),
-    ("user", |row| row.user.to_string()),
-    ("vhost", |row| row.vhost.to_string()),
-    ("channels", |row| row.channels.to_string()),
-    ("channel_max", |row| row.channel_max.to_string()),
-    ("timeout", |row| row.timeout.to_string()),
-    ("protocol", |_| "{0,9,1}".to_owned()),
-    ("state", |row| row.state.name().to_owned()),
+    ("pid", |row| Cell::text(&row.id)),
+    ("name", |row| Cell::text(&row.id)),
+    ("user", |row| Cell::text(&row.user)),
+    ("vhost", |row| Cell::text(&row.vhost)),
+    ("channels", |row| Cell::number(row.channels)),
+    ("channel_max", |row| Cell::number(row.channel_max)),
+    ("timeout", |row| Cell::number(row.timeout)),
+    ("protocol", |_| Cell::Numbers("{0,9,1}", &[0, 9, 1])),
+    ("peer_host", |_| Cell::Numbers("127.0.0.1", &[127, 0, 0, 1])),
+    ("peer_port", |row| Cell::number(row.peer_port())),
+    ("state", |row| Cell::text(row.state.name())),
 ];

@@ -1,7 +1,7 @@
 //! `list_consumers`.
 
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::Arguments;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::ChannelId;
 use crate::rabbitmq::table::FieldTable;
@@ -109,12 +109,12 @@ pub(super) const USUAL: &[&str] = &[
 ];
 
 pub(super) const COLUMNS: &[Column<ConsumerRow>] = &[
-    ("queue_name", |row| row.queue.to_string()),
-    ("channel_pid", |row| row.channel.to_string()),
-    ("consumer_tag", |row| row.consumer_tag.to_string()),
-    ("ack_required", |row| row.ack_required.to_string()),
-    ("prefetch_count", |row| row.prefetch_count.to_string()),
-    ("active", |row| row.active().to_string()),
-    ("activity_status", |row| row.activity_status.name().to_owned()),
-    ("arguments", |row| Arguments(&row.arguments).to_string()),
+    ("queue_name", |row| Cell::text(&row.queue)),
+    ("channel_pid", |row| Cell::text(&row.channel)),
+    ("consumer_tag", |row| Cell::text(&row.consumer_tag)),
+    ("ack_required", |row| Cell::Bool(row.ack_required)),
+    ("prefetch_count", |row| Cell::number(row.prefetch_count)),
+    ("active", |row| Cell::Bool(row.active())),
+    ("activity_status", |row| Cell::text(row.activity_status.name())),
+    ("arguments", |row| Cell::Arguments(row.arguments.clone())),
 ];

@@ -4,10 +4,11 @@
 //! what is printed is decided by that table alone. A column the real command has
 //! and a model cannot know (`memory`, `pid`) is unknown here.
 
+use super::cell::{Cell, json_table};
 use crate::rabbitmq::broker::Broker;
 
-/// A column of a listing: its name, and the text of its cell.
-pub(super) type Column<R> = (&'static str, fn(&R) -> String);
+/// A column of a listing: its name, and how its cell is made.
+pub(super) type Column<R> = (&'static str, fn(&R) -> Cell);
 
 /// A `rabbitmqctl` command that cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum CtlError {
     /// An option that the listing does not take, or one without its value.
     #[error("Error (argument validation): Invalid options for this command:\n{0}")]
     UnknownOption(String),
+    /// A formatter that is not modelled: only `table` and `json` are.
+    #[error("rabbitmqctl --formatter {0}: only table and json are modelled")]
+    UnknownFormatter(String),
     /// More words than the command takes.
     #[error("Error (argument validation): too many arguments.")]
     TooManyArguments,
@@ -47,13 +51,20 @@ struct Command<'a> {
     vhost: &'a str,
     /// Whether the first line names the columns.
     has_headers: bool,
+    /// Whether JSON is printed instead of a table.
+    is_json: bool,
     arguments: Vec<&'a str>,
 }
 
 impl<'a> Command<'a> {
     fn parse(text: &'a str) -> Result<Command<'a>, CtlError> {
-        let mut command =
-            Command { name: "", vhost: "/", has_headers: true, arguments: Vec::new() };
+        let mut command = Command {
+            name: "",
+            vhost: "/",
+            has_headers: true,
+            is_json: false,
+            arguments: Vec::new(),
+        };
         let mut words = text.split_whitespace();
         while let Some(word) = words.next() {
             match word {
@@ -63,17 +74,31 @@ impl<'a> Command<'a> {
                     let missing = || CtlError::UnknownOption(format!("{word} : "));
                     command.vhost = words.next().ok_or_else(missing)?;
                 }
-                _ => match word.strip_prefix("--vhost=") {
-                    Some(vhost) => command.vhost = vhost,
-                    None if word.starts_with('-') => {
+                "--formatter" => {
+                    let missing = || CtlError::UnknownOption(format!("{word} : "));
+                    command.format(words.next().ok_or_else(missing)?)?;
+                }
+                _ => match word.split_once('=') {
+                    Some(("--vhost", vhost)) => command.vhost = vhost,
+                    Some(("--formatter", formatter)) => command.format(formatter)?,
+                    _ if word.starts_with('-') => {
                         return Err(CtlError::UnknownOption(format!("{word} : ")));
                     }
-                    None if command.name.is_empty() => command.name = word,
-                    None => command.arguments.extend(word.split(',').filter(|w| !w.is_empty())),
+                    _ if command.name.is_empty() => command.name = word,
+                    _ => command.arguments.extend(word.split(',').filter(|w| !w.is_empty())),
                 },
             }
         }
         Ok(command)
+    }
+
+    fn format(&mut self, formatter: &str) -> Result<(), CtlError> {
+        self.is_json = match formatter {
+            "json" => true,
+            "table" => false,
+            other => return Err(CtlError::UnknownFormatter(other.to_owned())),
+        };
+        Ok(())
     }
 
     /// The listing of these rows, with the columns asked for or else the usual
@@ -92,11 +117,17 @@ impl<'a> Command<'a> {
     }
 
     fn table<R>(&self, rows: &[R], columns: &[Column<R>]) -> String {
+        if self.is_json {
+            let named = |row: &R| columns.iter().map(|(name, cell)| (*name, cell(row))).collect();
+            return json_table(rows.iter().map(named));
+        }
         if rows.is_empty() {
             return String::new();
         }
         let header: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let cells = |row: &R| columns.iter().map(|(_, cell)| cell(row)).collect::<Vec<String>>();
+        let cells = |row: &R| {
+            columns.iter().map(|(_, cell)| cell(row).to_string()).collect::<Vec<String>>()
+        };
         let header = self.has_headers.then_some(header);
         let lines = header.into_iter().chain(rows.iter().map(cells));
         lines.map(|cells| cells.join("\t") + "\n").collect()
@@ -128,7 +159,8 @@ impl Broker {
     ///
     /// Of what belongs to a vhost, those of `/` are shown, or of the one that
     /// `-p` or `--vhost` names. `-s` and `--no-table-headers` leave the first line
-    /// out. Where the real server prints process identifiers, here stand
+    /// out. `--formatter json` prints the same as JSON, typed as the real command does: numbers
+    /// and booleans as such, arguments as `["name","type",value]`. Where the real server prints process identifiers, here stand
     /// [`ConnectionId`](super::super::ConnectionId)s and
     /// [`ChannelId`](super::super::ChannelId)s.
     ///
@@ -174,7 +206,7 @@ impl Broker {
                 parsed.list(&rows, super::consumer::COLUMNS, super::consumer::USUAL)
             }
             "list_connections" => {
-                let usual = &["pid", "user", "vhost", "state"];
+                let usual = &["user", "peer_host", "peer_port", "state"];
                 parsed.list(&self.list_connections(), super::connection::COLUMNS, usual)
             }
             "list_channels" => {
@@ -240,7 +272,7 @@ mod tests {
     use super::*;
 
     const KNOWN: &[Column<u32>] =
-        &[("name", |row| format!("n{row}")), ("type", |_| "direct".to_owned())];
+        &[("name", |row| Cell::text(format!("n{row}"))), ("type", |_| Cell::text("direct"))];
 
     #[test]
     fn columns_must_be_known_and_come_once() {

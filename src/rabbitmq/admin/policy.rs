@@ -1,5 +1,6 @@
 //! `list_policies` and `list_operator_policies`.
 
+use super::cell::Cell;
 use super::ctl::Column;
 use super::text::Json;
 use crate::rabbitmq::broker::Broker;
@@ -43,10 +44,10 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<PolicyRow>] = &[
-    ("vhost", |row| row.vhost.to_string()),
-    ("name", |row| row.policy.name.to_string()),
-    ("pattern", |row| row.policy.pattern.to_string()),
-    ("apply-to", |row| row.policy.apply_to.name().to_owned()),
-    ("definition", |row| Json(&row.policy.definition).to_string()),
-    ("priority", |row| row.policy.priority.to_string()),
+    ("vhost", |row| Cell::text(&row.vhost)),
+    ("name", |row| Cell::text(&row.policy.name)),
+    ("pattern", |row| Cell::text(&row.policy.pattern)),
+    ("apply-to", |row| Cell::text(row.policy.apply_to.name())),
+    ("definition", |row| Cell::text(Json(&row.policy.definition))),
+    ("priority", |row| Cell::number(row.policy.priority)),
 ];

@@ -1,8 +1,8 @@
 //! `list_users`, and who may do what: `list_permissions`,
 //! `list_user_permissions`, `list_topic_permissions`.
 
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::tags;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::user::{Permissions, UserLimits};
 use smol_str::SmolStr;
@@ -100,26 +100,28 @@ impl Broker {
     }
 }
 
-pub(super) const COLUMNS: &[Column<UserRow>] =
-    &[("user", |row| row.name.to_string()), ("tags", |row| tags(&row.tags))];
+pub(super) const COLUMNS: &[Column<UserRow>] = &[
+    ("user", |row| Cell::text(&row.name)),
+    ("tags", |row| Cell::List(row.tags.iter().map(ToString::to_string).collect())),
+];
 
 pub(super) const PERMISSION_COLUMNS: &[Column<PermissionRow>] = &[
-    ("user", |row| row.user.to_string()),
-    ("configure", |row| row.permissions.configure.to_string()),
-    ("write", |row| row.permissions.write.to_string()),
-    ("read", |row| row.permissions.read.to_string()),
+    ("user", |row| Cell::text(&row.user)),
+    ("configure", |row| Cell::text(&row.permissions.configure)),
+    ("write", |row| Cell::text(&row.permissions.write)),
+    ("read", |row| Cell::text(&row.permissions.read)),
 ];
 
 pub(super) const PERMISSIONS_OF_USER_COLUMNS: &[Column<PermissionRow>] = &[
-    ("vhost", |row| row.vhost.to_string()),
-    ("configure", |row| row.permissions.configure.to_string()),
-    ("write", |row| row.permissions.write.to_string()),
-    ("read", |row| row.permissions.read.to_string()),
+    ("vhost", |row| Cell::text(&row.vhost)),
+    ("configure", |row| Cell::text(&row.permissions.configure)),
+    ("write", |row| Cell::text(&row.permissions.write)),
+    ("read", |row| Cell::text(&row.permissions.read)),
 ];
 
 pub(super) const TOPIC_COLUMNS: &[Column<TopicPermissionRow>] = &[
-    ("user", |row| row.user.to_string()),
-    ("exchange", |row| row.exchange.to_string()),
-    ("write", |row| row.write.to_string()),
-    ("read", |row| row.read.to_string()),
+    ("user", |row| Cell::text(&row.user)),
+    ("exchange", |row| Cell::text(&row.exchange)),
+    ("write", |row| Cell::text(&row.write)),
+    ("read", |row| Cell::text(&row.read)),
 ];

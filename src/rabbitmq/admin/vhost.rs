@@ -1,7 +1,7 @@
 //! `list_vhosts`.
 
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::tags;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;
@@ -44,9 +44,9 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<VHostRow>] = &[
-    ("name", |row| row.name.to_string()),
-    ("description", |row| row.description.to_string()),
-    ("tags", |row| tags(&row.tags)),
-    ("tracing", |_| "false".to_owned()),
-    ("default_queue_type", |_| "undefined".to_owned()),
+    ("name", |row| Cell::text(&row.name)),
+    ("description", |row| Cell::text(&row.description)),
+    ("tags", |row| Cell::List(row.tags.iter().map(ToString::to_string).collect())),
+    ("tracing", |_| Cell::Bool(false)),
+    ("default_queue_type", |_| Cell::text("undefined")),
 ];
