@@ -45,7 +45,6 @@ use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
 use super::options::{BrokerOptions, Version};
 use super::queue::{Queue, QueueKey};
-use super::refusal::{Refusal, RefusalError, Refusals};
 use super::stats::MessageStats;
 use super::unacked::Unacked;
 use super::user::User;
@@ -165,8 +164,6 @@ struct Caller {
 pub struct Broker {
     options: BrokerOptions,
     names: Names,
-    /// What is closed though nothing is wrong with it.
-    refusals: Refusals,
     running: bool,
     alarms: Alarms,
 
@@ -223,7 +220,6 @@ impl Broker {
         let mut broker = Broker {
             options,
             names: Names::new(names),
-            refusals: Refusals::default(),
             running: true,
             alarms: Alarms::default(),
             users: IndexMap::default(),
@@ -269,25 +265,9 @@ impl Broker {
         self.running
     }
 
-    /// The choices that it has drawn, if they are recorded.
+    /// The choices that its names were made from, if they are recorded.
     pub(crate) fn recorded_choices(&self) -> &[Choice] {
         self.names.recorded()
-    }
-
-    /// Answers methods with closes from now on, instead of serving them; see [`Refusal`]. It
-    /// concerns what clients send ([`Broker::handle_input`]), not the typed methods, and outlives a
-    /// restart. [`Broker::refuse_nothing`] ends it.
-    ///
-    /// # Errors
-    ///
-    /// [`RefusalError`] if it could never match.
-    pub fn refuse(&mut self, now: Instant, refusal: Refusal) -> Result<(), RefusalError> {
-        self.refusals.add(now, refusal)
-    }
-
-    /// Ends every refusal.
-    pub fn refuse_nothing(&mut self) {
-        self.refusals.clear();
     }
 
     /// Whether a connection is open.

@@ -123,21 +123,6 @@ impl ServiceHandle<Broker> {
         self.inspect(|broker| Some(broker.message_counts(queue)?.1))
     }
 
-    /// Answers methods of clients with closes from now on, instead of serving them; see
-    /// [`Refusal`](super::Refusal).
-    ///
-    /// # Errors
-    ///
-    /// [`RefusalError`](super::RefusalError) if it could never match.
-    pub fn refuse(&self, refusal: super::Refusal) -> Result<(), super::RefusalError> {
-        self.with(|broker, now| broker.refuse(now, refusal))
-    }
-
-    /// Ends every refusal.
-    pub fn refuse_nothing(&self) {
-        self.with(|broker, _| broker.refuse_nothing());
-    }
-
     /// Messages ready in the queue of this name, unacknowledged ones excluded;
     /// `None` if there is no such queue. Of several, that of the oldest vhost.
     #[must_use]

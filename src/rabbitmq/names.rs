@@ -26,11 +26,6 @@ impl Names {
         self.stream.recorded()
     }
 
-    /// Where whatever else is left to chance is drawn.
-    pub(crate) fn stream(&mut self) -> &mut Stream {
-        &mut self.stream
-    }
-
     pub(crate) fn queue(&mut self) -> SmolStr {
         self.name("amq.gen-")
     }

@@ -32,7 +32,6 @@ mod peek;
 mod qos;
 mod recorded;
 mod redelivery;
-mod refusals;
 mod storm;
 mod support;
 mod version;

@@ -175,7 +175,7 @@ impl Broker {
     /// Refuses what a client sent before it could become a method, as if that
     /// method had failed: with `error` on an open channel, for that it is not open
     /// on one that is not, and not at all on one the broker has closed.
-    pub(crate) fn reject_method(
+    pub(crate) fn refuse(
         &mut self,
         now: Instant,
         id: ChannelId,

@@ -7,7 +7,7 @@
 
 use super::{Broker, Session};
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode, Scope};
 use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::method::{Event, Method, Output, ids};
 
@@ -77,11 +77,6 @@ impl Broker {
 
     fn answer(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {
         let id = method.id();
-        if !self.refusals.is_empty()
-            && let Some(fault) = self.refusals.check(now, &method, self.names.stream())
-        {
-            return self.answer_with(now, ch, id, fault);
-        }
         match method {
             Method::ConnectionOpen(options) => {
                 let opened = self.connection_open(now, ch.connection, *options);
@@ -137,21 +132,6 @@ impl Broker {
             | Method::QueueDelete { .. }) => self.answer_declaration(now, ch, declaration),
             _ => self.answer_basic(now, ch, method),
         }
-    }
-
-    /// A method is refused though nothing is wrong with it.
-    fn answer_with(&mut self, now: Instant, ch: ChannelId, id: MethodId, fault: Fault) -> Answer {
-        if id == ids::CONNECTION_OPEN {
-            return Err(AmqpError { scope: Scope::Connection, ..fault.of(id) });
-        }
-        if id == ids::CHANNEL_OPEN {
-            self.channel_open(now, ch)?;
-        }
-        if ch.number == ChannelNumber(0) {
-            self.drop_connection(now, ch.connection);
-            return Err(AmqpError { scope: Scope::Connection, ..fault.of(id) });
-        }
-        self.on_channel(now, ch, id, |_, _| Err(fault))
     }
 
     /// Classes exchange and queue.
