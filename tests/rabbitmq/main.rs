@@ -31,6 +31,7 @@ mod peek;
 mod qos;
 mod recorded;
 mod redelivery;
+mod refusals;
 mod storm;
 mod support;
 mod version;
