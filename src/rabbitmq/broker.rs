@@ -45,6 +45,7 @@ use super::method::{ConnectionOptions, Event, Output};
 use super::names::Names;
 use super::options::{BrokerOptions, Version};
 use super::queue::{Queue, QueueKey};
+use super::refusal::Refusals;
 use super::stats::MessageStats;
 use super::unacked::Unacked;
 use super::user::User;
@@ -166,6 +167,7 @@ pub struct Broker {
     names: Names,
     running: bool,
     alarms: Alarms,
+    refusals: Refusals,
 
     pub(super) users: IndexMap<SmolStr, User, FxBuildHasher>,
     /// What definitions said of the whole cluster.
@@ -222,6 +224,7 @@ impl Broker {
             names: Names::new(names),
             running: true,
             alarms: Alarms::default(),
+            refusals: Refusals::default(),
             users: IndexMap::default(),
             #[cfg(feature = "definitions")]
             global_parameters: IndexMap::default(),

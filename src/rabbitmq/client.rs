@@ -38,6 +38,7 @@ mod glue;
 mod heartbeat;
 mod inbox;
 mod session;
+mod short_strings;
 mod unconfirmed;
 
 pub use channel::Channel;
@@ -157,6 +158,15 @@ pub enum Error {
     /// All channel numbers of the connection are in use.
     #[error("no channel number is free")]
     NoFreeChannel,
+    /// A name, a key, a property or the name of a header is longer than the 255 bytes
+    /// that AMQP can carry. Nothing was sent.
+    #[error("{what} is {length} bytes long, and AMQP carries at most 255")]
+    ShortStringTooLong {
+        /// What it is.
+        what: &'static str,
+        /// Its length in bytes.
+        length: usize,
+    },
 }
 
 impl Error {
@@ -168,7 +178,8 @@ impl Error {
             Error::ChannelClosed
             | Error::Disconnected(_)
             | Error::NotInConfirmMode
-            | Error::NoFreeChannel => None,
+            | Error::NoFreeChannel
+            | Error::ShortStringTooLong { .. } => None,
         }
     }
 }
@@ -203,6 +214,7 @@ impl Connection {
         rabbit: &RabbitMq,
         options: ConnectionOptions,
     ) -> Result<Connection, Error> {
+        short_strings::check_options(&options)?;
         let inner = Arc::new(sim::Connection::open(node, rabbit).await?);
         inner.session(|session| session.configure(&options));
         let connection = Connection { inner };
@@ -314,6 +326,7 @@ impl Connection {
         awaiting: &'static str,
         method: Method,
     ) -> Result<Event, Error> {
+        short_strings::check(&method)?;
         let call = self.send(|session| {
             let call = session.begin_call(channel)?;
             Ok((Some((channel, method)), call))

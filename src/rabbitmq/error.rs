@@ -45,6 +45,9 @@ pub enum ReplyCode {
     ChannelError,
     /// 505: a frame that does not belong here.
     UnexpectedFrame,
+    /// 506: the broker has run out of something. Only ever by a
+    /// [`Refusal`](super::Refusal).
+    ResourceError,
     /// 530: not allowed at all: an unknown vhost, a consumer tag used twice.
     NotAllowed,
     /// 540: not implemented, by RabbitMQ or by this broker.
@@ -69,6 +72,7 @@ impl ReplyCode {
             ReplyCode::CommandInvalid => 503,
             ReplyCode::ChannelError => 504,
             ReplyCode::UnexpectedFrame => 505,
+            ReplyCode::ResourceError => 506,
             ReplyCode::NotAllowed => 530,
             ReplyCode::NotImplemented => 540,
             ReplyCode::InternalError => 541,
@@ -90,6 +94,7 @@ impl ReplyCode {
             ReplyCode::CommandInvalid => "COMMAND_INVALID",
             ReplyCode::ChannelError => "CHANNEL_ERROR",
             ReplyCode::UnexpectedFrame => "UNEXPECTED_FRAME",
+            ReplyCode::ResourceError => "RESOURCE_ERROR",
             ReplyCode::NotAllowed => "NOT_ALLOWED",
             ReplyCode::NotImplemented => "NOT_IMPLEMENTED",
             ReplyCode::InternalError => "INTERNAL_ERROR",
@@ -111,6 +116,7 @@ impl ReplyCode {
             | ReplyCode::CommandInvalid
             | ReplyCode::ChannelError
             | ReplyCode::UnexpectedFrame
+            | ReplyCode::ResourceError
             | ReplyCode::NotAllowed
             | ReplyCode::NotImplemented
             | ReplyCode::InternalError => Scope::Connection,

@@ -349,6 +349,47 @@ pub enum Method {
 }
 
 impl Method {
+    /// Its name in AMQP: `basic.publish`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Method::ConnectionOpen(_) => "connection.open",
+            Method::ConnectionClose => "connection.close",
+            Method::ConnectionCloseOk => "connection.close-ok",
+            Method::ConnectionUpdateSecret { .. } => "connection.update-secret",
+            Method::Heartbeat => "heartbeat",
+            Method::ChannelOpen => "channel.open",
+            Method::ChannelFlow { .. } => "channel.flow",
+            Method::ChannelFlowOk { .. } => "channel.flow-ok",
+            Method::AccessRequest => "access.request",
+            Method::ChannelClose => "channel.close",
+            Method::ChannelCloseOk => "channel.close-ok",
+            Method::ExchangeDeclare { .. } => "exchange.declare",
+            Method::ExchangeDelete { .. } => "exchange.delete",
+            Method::ExchangeBind { .. } => "exchange.bind",
+            Method::ExchangeUnbind { .. } => "exchange.unbind",
+            Method::QueueDeclare { .. } => "queue.declare",
+            Method::QueueBind { .. } => "queue.bind",
+            Method::QueueUnbind { .. } => "queue.unbind",
+            Method::QueuePurge { .. } => "queue.purge",
+            Method::QueueDelete { .. } => "queue.delete",
+            Method::BasicQos { .. } => "basic.qos",
+            Method::BasicConsume { .. } => "basic.consume",
+            Method::BasicCancel { .. } => "basic.cancel",
+            Method::BasicPublish(_) => "basic.publish",
+            Method::BasicGet { .. } => "basic.get",
+            Method::BasicAck { .. } => "basic.ack",
+            Method::BasicNack { .. } => "basic.nack",
+            Method::BasicReject { .. } => "basic.reject",
+            Method::BasicRecover { .. } => "basic.recover",
+            Method::BasicRecoverAsync { .. } => "basic.recover-async",
+            Method::ConfirmSelect { .. } => "confirm.select",
+            Method::TxSelect => "tx.select",
+            Method::TxCommit => "tx.commit",
+            Method::TxRollback => "tx.rollback",
+        }
+    }
+
     /// The numbers of its class and of itself.
     pub(crate) const fn id(&self) -> MethodId {
         match self {

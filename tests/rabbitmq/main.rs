@@ -32,6 +32,8 @@ mod peek;
 mod qos;
 mod recorded;
 mod redelivery;
+mod refusals;
+mod short_strings;
 mod storm;
 mod support;
 mod version;

@@ -2,7 +2,7 @@
 
 use super::alarm::Block;
 use super::settle::Return;
-use super::{Broker, Connection, NOT_ON_CHANNEL_0, Session};
+use super::{Broker, Connection, Failure, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::consumer::ConsumerKey;
@@ -147,6 +147,15 @@ impl Broker {
         Ok(())
     }
 
+    /// A channel that is refused is there until its client has answered the close.
+    pub(super) fn open_as_failed(&mut self, id: ChannelId, cause: AmqpError) {
+        if let Some(connection) = self.connections.get_mut(&id.connection) {
+            connection.channels.insert(id.number);
+            let failure = Failure { cause, lingering: None, has_crossed: false };
+            self.sessions.insert(id, Session::Failed(Box::new(failure)));
+        }
+    }
+
     /// Closes a channel as its client asks (`channel.close`): its consumers go,
     /// and its unacknowledged messages return to their queues. Also answers the
     /// broker's own close.
@@ -175,7 +184,7 @@ impl Broker {
     /// Refuses what a client sent before it could become a method, as if that
     /// method had failed: with `error` on an open channel, for that it is not open
     /// on one that is not, and not at all on one the broker has closed.
-    pub(crate) fn refuse(
+    pub(crate) fn refuse_content(
         &mut self,
         now: Instant,
         id: ChannelId,

@@ -10,6 +10,7 @@ use crate::Instant;
 use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode, Scope};
 use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::method::{Event, Method, Output, ids};
+use crate::rabbitmq::refusal::{Refusal, RefusalError};
 
 /// What a method is answered with: nothing if it has no answer, or none was
 /// wanted.
@@ -45,7 +46,11 @@ impl Broker {
             return;
         }
         let mut mark = self.outputs.len();
-        let answer = match self.answer(now, ch, method) {
+        let answered = match self.refusal_of(now, ch, &method) {
+            Some(error) => Err(error),
+            None => self.answer(now, ch, method),
+        };
+        let answer = match answered {
             Ok(event) => event.map(|event| (channel, event)),
             Err(error) => {
                 mark = self.behind_own_outputs(ch, mark);
@@ -63,6 +68,47 @@ impl Broker {
         if !self.committed.is_empty() {
             self.go_on_after_commits(now);
         }
+    }
+
+    /// Refuses methods of clients from now on, instead of doing them; see [`Refusal`].
+    /// It outlasts a restart of the broker.
+    ///
+    /// # Errors
+    ///
+    /// Those of a refusal that could never refuse anything.
+    pub fn refuse(&mut self, now: Instant, refusal: Refusal) -> Result<(), RefusalError> {
+        self.refusals.add(now, refusal)
+    }
+
+    /// Ends every refusal.
+    pub fn refuse_nothing(&mut self) {
+        self.refusals.clear();
+    }
+
+    /// What a method is refused with, if it is: closed is what that closes.
+    fn refusal_of(&mut self, now: Instant, ch: ChannelId, method: &Method) -> Option<AmqpError> {
+        if self.refusals.is_empty() {
+            return None;
+        }
+        let opens = match method {
+            Method::ConnectionOpen(_) => self.running && !self.has_connection(ch.connection),
+            Method::ChannelOpen => ch.number.0 > 0 && !self.sessions.contains_key(&ch),
+            _ => matches!(self.sessions.get(&ch), Some(Session::Open(..))),
+        };
+        if !opens {
+            // It fails by itself.
+            return None;
+        }
+        let fault = self.refusals.refuse(now, method, &mut self.names)?;
+        let mut error = fault.of(method.id());
+        match method {
+            Method::ConnectionOpen(_) => error.scope = Scope::Connection,
+            Method::ChannelOpen if error.scope == Scope::Channel => {
+                self.open_as_failed(ch, error.clone());
+            }
+            _ => {}
+        }
+        Some(self.fail(now, ch, error))
     }
 
     /// The place behind what a channel was given since a mark, before it failed.

@@ -14,6 +14,7 @@ use crate::rabbitmq::admin::{
 use crate::rabbitmq::broker::{Alarm, Broker};
 use crate::rabbitmq::id::ConnectionId;
 use crate::rabbitmq::policy::Policy;
+use crate::rabbitmq::refusal::{Refusal, RefusalError};
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::user::{Permissions, UserLimits};
 use crate::rabbitmq::vhost::VHostLimits;
@@ -285,5 +286,19 @@ impl ServiceHandle<Broker> {
     /// [`AdminError::NoSuchConnection`].
     pub fn close_connection(&self, id: ConnectionId, why: &str) -> Done {
         self.with(|broker, now| broker.close_connection(now, id, why))
+    }
+
+    /// Refuses methods of clients from now on: [`Broker::refuse`].
+    ///
+    /// # Errors
+    ///
+    /// Those of a refusal that could never refuse anything.
+    pub fn refuse(&self, refusal: Refusal) -> Result<(), RefusalError> {
+        self.with(|broker, now| broker.refuse(now, refusal))
+    }
+
+    /// Ends every refusal: [`Broker::refuse_nothing`].
+    pub fn refuse_nothing(&self) {
+        self.with(|broker, _| broker.refuse_nothing());
     }
 }

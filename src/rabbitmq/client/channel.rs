@@ -5,7 +5,7 @@ use super::consumer::{Consumer, Delivery};
 use super::inbox::{Inbound, Inbox, Returned};
 use super::session::ChannelState;
 use super::unconfirmed::Confirmation;
-use super::{Connection, Error};
+use super::{Connection, Error, short_strings};
 use crate::rabbitmq::error::AmqpError;
 use crate::rabbitmq::id::{ChannelNumber, DeliveryTag};
 use crate::rabbitmq::method::{ConsumeOptions, Event, Method, Publish};
@@ -23,7 +23,8 @@ use std::task::{Context, Poll};
 ///
 /// Methods are those of AMQP 0-9-1 with RabbitMQ's extensions, under their
 /// names; see <https://www.rabbitmq.com/amqp-0-9-1-reference.html>. All of them
-/// fail with [`Error::Amqp`] where the broker refuses, and with
+/// fail with [`Error::Amqp`] where the broker refuses, with
+/// [`Error::ShortStringTooLong`] for a name that AMQP cannot carry, and with
 /// [`Error::AlreadyClosed`] or another once the channel is closed.
 #[derive(Clone)]
 pub struct Channel {
@@ -368,6 +369,7 @@ impl Channel {
         method: Method,
         note: impl FnOnce(&mut ChannelState) -> Result<R, Error>,
     ) -> Result<R, Error> {
+        short_strings::check(&method)?;
         let number = self.inner.number;
         self.inner.connection.send(|session| {
             let result = note(session.open_channel(number)?)?;

@@ -291,7 +291,7 @@ impl Session {
                     let method = Method::BasicPublish(publish);
                     broker.handle_input(now, ch.connection, ch.number, method);
                 }
-                Some(Whole::Refused(id, error)) => broker.refuse(now, ch, id, error),
+                Some(Whole::Refused(id, error)) => broker.refuse_content(now, ch, id, error),
             }
             return Ok(());
         }
@@ -306,7 +306,7 @@ impl Session {
             Ok(Incoming::Publish(publish)) => self.contents.begin(channel, id, Some(publish)),
             Ok(Incoming::Foreign { content: true }) => self.contents.begin(channel, id, None),
             Ok(Incoming::Foreign { .. } | Incoming::Connection(_)) => {
-                broker.refuse(now, ch, id, unimplemented_method(id));
+                broker.refuse_content(now, ch, id, unimplemented_method(id));
             }
             Err(Malformed::Shape) => {
                 return Err(Demand::Fault(WireFault::undecodable(id, arguments)));
