@@ -70,9 +70,9 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<ChannelRow>] = &[
-    ("pid", |row| Cell::text(&row.id)),
-    ("name", |row| Cell::text(&row.id)),
-    ("connection", |row| Cell::text(&row.id.connection)),
+    ("pid", |row| Cell::text(row.id)),
+    ("name", |row| Cell::text(row.id)),
+    ("connection", |row| Cell::text(row.id.connection)),
     ("number", |row| Cell::number(row.id.number.0)),
     ("user", |row| Cell::text(&row.user)),
     ("vhost", |row| Cell::text(&row.vhost)),

@@ -92,8 +92,8 @@ impl ConnectionRow {
 
 /// A connection's `name` is its id.
 pub(super) const COLUMNS: &[Column<ConnectionRow>] = &[
-    ("pid", |row| Cell::text(&row.id)),
-    ("name", |row| Cell::text(&row.id)),
+    ("pid", |row| Cell::text(row.id)),
+    ("name", |row| Cell::text(row.id)),
     ("user", |row| Cell::text(&row.user)),
     ("vhost", |row| Cell::text(&row.vhost)),
     ("channels", |row| Cell::number(row.channels)),

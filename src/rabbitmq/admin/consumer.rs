@@ -110,7 +110,7 @@ pub(super) const USUAL: &[&str] = &[
 
 pub(super) const COLUMNS: &[Column<ConsumerRow>] = &[
     ("queue_name", |row| Cell::text(&row.queue)),
-    ("channel_pid", |row| Cell::text(&row.channel)),
+    ("channel_pid", |row| Cell::text(row.channel)),
     ("consumer_tag", |row| Cell::text(&row.consumer_tag)),
     ("ack_required", |row| Cell::Bool(row.ack_required)),
     ("prefetch_count", |row| Cell::number(row.prefetch_count)),
