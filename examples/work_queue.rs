@@ -154,13 +154,14 @@ fn main() {
     let forgetful = Habits { forgets_to_ack: true, ..Habits::default() };
     let mut story = Story::new("workers that forget to acknowledge", forgetful, &five);
     let mut unacknowledged = 0;
-    for _ in 0..2 {
+    for round in 2..4 {
         story.sim.run_for(Duration::from_secs(9)).expect_reached();
         let listing = story.rabbit.rabbitmqctl(LISTING).expect("it knows these columns");
         print!("at {}:\n{listing}", story.sim.now());
         let now = story.rabbit.list_queues()[0].messages_unacknowledged;
         assert!(now > unacknowledged, "it grows");
         unacknowledged = now;
-        story.sim.node_with("new_task", (story.rabbit.clone(), five.clone()), publish);
+        let name = format!("new_task-{round}");
+        story.sim.node_with(&name, (story.rabbit.clone(), five.clone()), publish);
     }
 }
