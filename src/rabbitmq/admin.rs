@@ -14,6 +14,7 @@
 //! Source: `rabbitmqctl` 3.10.8, <https://www.rabbitmq.com/docs/man/rabbitmqctl.8>.
 
 mod binding;
+mod cell;
 mod channel;
 mod connection;
 mod consumer;

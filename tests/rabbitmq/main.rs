@@ -27,6 +27,7 @@ mod faults;
 mod heartbeats;
 mod kinds;
 mod lifecycle;
+mod listings;
 mod peek;
 mod qos;
 mod recorded;

@@ -1,7 +1,6 @@
 //! `list_bindings`: from exchanges to queues and to other exchanges.
 
 use super::ctl::Column;
-use super::text::Arguments;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::exchange::ExchangeKey;
 use crate::rabbitmq::table::FieldTable;
@@ -100,10 +99,10 @@ pub(super) const USUAL: &[&str] = &[
 ];
 
 pub(super) const COLUMNS: &[Column<BindingRow>] = &[
-    ("source_name", |row| row.source.to_string()),
-    ("source_kind", |_| "exchange".to_owned()),
-    ("destination_name", |row| row.destination.to_string()),
-    ("destination_kind", |row| row.destination_kind.name().to_owned()),
-    ("routing_key", |row| row.routing_key.to_string()),
-    ("arguments", |row| Arguments(&row.arguments).to_string()),
+    ("source_name", |row| (&row.source).into()),
+    ("source_kind", |_| "exchange".into()),
+    ("destination_name", |row| (&row.destination).into()),
+    ("destination_kind", |row| row.destination_kind.name().into()),
+    ("routing_key", |row| (&row.routing_key).into()),
+    ("arguments", |row| (&row.arguments).into()),
 ];

@@ -1,5 +1,6 @@
 //! `list_connections`.
 
+use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::ConnectionId;
@@ -79,15 +80,17 @@ impl Broker {
 }
 
 /// What the real command knows of sockets, nobody knows here. A connection's
-/// `name` is its id.
+/// `name` is its id, which is also the port that it comes from, on loopback.
 pub(super) const COLUMNS: &[Column<ConnectionRow>] = &[
-    ("pid", |row| row.id.to_string()),
-    ("name", |row| row.id.to_string()),
-    ("user", |row| row.user.to_string()),
-    ("vhost", |row| row.vhost.to_string()),
-    ("channels", |row| row.channels.to_string()),
-    ("channel_max", |row| row.channel_max.to_string()),
-    ("timeout", |row| row.timeout.to_string()),
-    ("protocol", |_| "{0,9,1}".to_owned()),
-    ("state", |row| row.state.name().to_owned()),
+    ("pid", |row| row.id.into()),
+    ("name", |row| row.id.into()),
+    ("user", |row| (&row.user).into()),
+    ("vhost", |row| (&row.vhost).into()),
+    ("channels", |row| row.channels.into()),
+    ("channel_max", |row| row.channel_max.into()),
+    ("timeout", |row| row.timeout.into()),
+    ("protocol", |_| Cell::Tuple(&[0, 9, 1])),
+    ("peer_host", |_| Cell::Address([127, 0, 0, 1])),
+    ("peer_port", |row| row.id.0.into()),
+    ("state", |row| row.state.name().into()),
 ];

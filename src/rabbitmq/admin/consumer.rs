@@ -1,7 +1,6 @@
 //! `list_consumers`.
 
 use super::ctl::Column;
-use super::text::Arguments;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::ChannelId;
 use crate::rabbitmq::table::FieldTable;
@@ -109,12 +108,12 @@ pub(super) const USUAL: &[&str] = &[
 ];
 
 pub(super) const COLUMNS: &[Column<ConsumerRow>] = &[
-    ("queue_name", |row| row.queue.to_string()),
-    ("channel_pid", |row| row.channel.to_string()),
-    ("consumer_tag", |row| row.consumer_tag.to_string()),
-    ("ack_required", |row| row.ack_required.to_string()),
-    ("prefetch_count", |row| row.prefetch_count.to_string()),
-    ("active", |row| row.active().to_string()),
-    ("activity_status", |row| row.activity_status.name().to_owned()),
-    ("arguments", |row| Arguments(&row.arguments).to_string()),
+    ("queue_name", |row| (&row.queue).into()),
+    ("channel_pid", |row| row.channel.into()),
+    ("consumer_tag", |row| (&row.consumer_tag).into()),
+    ("ack_required", |row| row.ack_required.into()),
+    ("prefetch_count", |row| row.prefetch_count.into()),
+    ("active", |row| row.active().into()),
+    ("activity_status", |row| row.activity_status.name().into()),
+    ("arguments", |row| (&row.arguments).into()),
 ];

@@ -1,7 +1,7 @@
 //! `list_exchanges`.
 
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::Arguments;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::exchange::{Exchange, ExchangeKey, Kind};
 use crate::rabbitmq::stats::MessageStats;
@@ -69,11 +69,11 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<ExchangeRow>] = &[
-    ("name", |row| row.name.to_string()),
-    ("type", |row| row.kind.to_owned()),
-    ("durable", |row| row.durable.to_string()),
-    ("auto_delete", |row| row.auto_delete.to_string()),
-    ("internal", |row| row.internal.to_string()),
-    ("arguments", |row| Arguments(&row.arguments).to_string()),
-    ("policy", |row| row.policy.clone().unwrap_or_default().to_string()),
+    ("name", |row| (&row.name).into()),
+    ("type", |row| row.kind.into()),
+    ("durable", |row| row.durable.into()),
+    ("auto_delete", |row| row.auto_delete.into()),
+    ("internal", |row| row.internal.into()),
+    ("arguments", |row| (&row.arguments).into()),
+    ("policy", |row| Cell::of(row.policy.as_ref())),
 ];

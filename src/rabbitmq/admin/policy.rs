@@ -43,10 +43,10 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<PolicyRow>] = &[
-    ("vhost", |row| row.vhost.to_string()),
-    ("name", |row| row.policy.name.to_string()),
-    ("pattern", |row| row.policy.pattern.to_string()),
-    ("apply-to", |row| row.policy.apply_to.name().to_owned()),
-    ("definition", |row| Json(&row.policy.definition).to_string()),
-    ("priority", |row| row.policy.priority.to_string()),
+    ("vhost", |row| (&row.vhost).into()),
+    ("name", |row| (&row.policy.name).into()),
+    ("pattern", |row| (&row.policy.pattern).into()),
+    ("apply-to", |row| row.policy.apply_to.name().into()),
+    ("definition", |row| Json(&row.policy.definition).to_string().into()),
+    ("priority", |row| row.policy.priority.into()),
 ];

@@ -5,8 +5,8 @@
 //! [`QueueContents`], which is made only when it is asked for.
 
 use super::AdminError;
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::Arguments;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::{ChannelId, ConnectionId};
 use crate::rabbitmq::message::Message;
@@ -224,47 +224,42 @@ impl<'a> View<'a> {
     }
 
     /// A cell that only classic queues fill.
-    fn of_contents(&self, part: impl FnOnce(&QueueContents) -> u64) -> String {
+    fn of_contents(&self, part: impl FnOnce(&QueueContents) -> u64) -> Cell {
         match self.row.queue_type {
-            QueueType::Classic => part(self.contents()).to_string(),
-            QueueType::Quorum | QueueType::Stream => String::new(),
+            QueueType::Classic => part(self.contents()).into(),
+            QueueType::Quorum | QueueType::Stream => Cell::Missing,
         }
     }
 }
 
-/// The text of what may be missing.
-fn optional(cell: Option<impl ToString>) -> String {
-    cell.map_or_else(String::new, |cell| cell.to_string())
-}
-
 pub(super) fn columns<'a>() -> [Column<View<'a>>; 21] {
     [
-        ("name", |v| v.row.name.to_string()),
-        ("durable", |v| v.row.durable.to_string()),
-        ("auto_delete", |v| v.row.auto_delete.to_string()),
-        ("arguments", |v| Arguments(&v.row.arguments).to_string()),
-        ("policy", |v| optional(v.row.policy.as_ref())),
+        ("name", |v| (&v.row.name).into()),
+        ("durable", |v| v.row.durable.into()),
+        ("auto_delete", |v| v.row.auto_delete.into()),
+        ("arguments", |v| (&v.row.arguments).into()),
+        ("policy", |v| Cell::of(v.row.policy.as_ref())),
         ("exclusive", |v| match v.row.queue_type {
-            QueueType::Classic => v.row.exclusive.to_string(),
-            QueueType::Quorum | QueueType::Stream => String::new(),
+            QueueType::Classic => v.row.exclusive.into(),
+            QueueType::Quorum | QueueType::Stream => Cell::Missing,
         }),
-        ("owner_pid", |v| optional(v.row.owner)),
-        ("exclusive_consumer_pid", |v| optional(v.row.exclusive_consumer.as_ref().map(|c| c.0))),
-        ("exclusive_consumer_tag", |v| optional(v.row.exclusive_consumer.as_ref().map(|c| &c.1))),
-        ("messages_ready", |v| v.row.messages_ready.to_string()),
-        ("messages_unacknowledged", |v| v.row.messages_unacknowledged.to_string()),
-        ("messages", |v| v.row.messages().to_string()),
+        ("owner_pid", |v| Cell::of(v.row.owner)),
+        ("exclusive_consumer_pid", |v| Cell::of(v.row.exclusive_consumer.as_ref().map(|c| c.0))),
+        ("exclusive_consumer_tag", |v| Cell::of(v.row.exclusive_consumer.as_ref().map(|c| &c.1))),
+        ("messages_ready", |v| v.row.messages_ready.into()),
+        ("messages_unacknowledged", |v| v.row.messages_unacknowledged.into()),
+        ("messages", |v| v.row.messages().into()),
         ("messages_persistent", |v| v.of_contents(|c| c.messages_persistent as u64)),
         ("message_bytes", |v| v.of_contents(|c| c.message_bytes)),
         ("message_bytes_ready", |v| v.of_contents(|c| c.message_bytes_ready)),
         ("message_bytes_unacknowledged", |v| v.of_contents(|c| c.message_bytes_unacknowledged)),
         ("message_bytes_persistent", |v| v.of_contents(|c| c.message_bytes_persistent)),
         ("head_message_timestamp", |v| match v.row.queue_type {
-            QueueType::Classic => optional(v.contents().head_message_timestamp),
-            QueueType::Quorum | QueueType::Stream => String::new(),
+            QueueType::Classic => Cell::of(v.contents().head_message_timestamp),
+            QueueType::Quorum | QueueType::Stream => Cell::Missing,
         }),
-        ("consumers", |v| v.row.consumers.to_string()),
-        ("state", |_| "running".to_owned()),
-        ("type", |v| v.row.queue_type.name().to_owned()),
+        ("consumers", |v| v.row.consumers.into()),
+        ("state", |_| "running".into()),
+        ("type", |v| v.row.queue_type.name().into()),
     ]
 }

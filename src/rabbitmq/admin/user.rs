@@ -1,8 +1,8 @@
 //! `list_users`, and who may do what: `list_permissions`,
 //! `list_user_permissions`, `list_topic_permissions`.
 
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::tags;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::user::{Permissions, UserLimits};
 use smol_str::SmolStr;
@@ -101,25 +101,25 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<UserRow>] =
-    &[("user", |row| row.name.to_string()), ("tags", |row| tags(&row.tags))];
+    &[("user", |row| (&row.name).into()), ("tags", |row| Cell::Tags(row.tags.clone()))];
 
 pub(super) const PERMISSION_COLUMNS: &[Column<PermissionRow>] = &[
-    ("user", |row| row.user.to_string()),
-    ("configure", |row| row.permissions.configure.to_string()),
-    ("write", |row| row.permissions.write.to_string()),
-    ("read", |row| row.permissions.read.to_string()),
+    ("user", |row| (&row.user).into()),
+    ("configure", |row| (&row.permissions.configure).into()),
+    ("write", |row| (&row.permissions.write).into()),
+    ("read", |row| (&row.permissions.read).into()),
 ];
 
 pub(super) const PERMISSIONS_OF_USER_COLUMNS: &[Column<PermissionRow>] = &[
-    ("vhost", |row| row.vhost.to_string()),
-    ("configure", |row| row.permissions.configure.to_string()),
-    ("write", |row| row.permissions.write.to_string()),
-    ("read", |row| row.permissions.read.to_string()),
+    ("vhost", |row| (&row.vhost).into()),
+    ("configure", |row| (&row.permissions.configure).into()),
+    ("write", |row| (&row.permissions.write).into()),
+    ("read", |row| (&row.permissions.read).into()),
 ];
 
 pub(super) const TOPIC_COLUMNS: &[Column<TopicPermissionRow>] = &[
-    ("user", |row| row.user.to_string()),
-    ("exchange", |row| row.exchange.to_string()),
-    ("write", |row| row.write.to_string()),
-    ("read", |row| row.read.to_string()),
+    ("user", |row| (&row.user).into()),
+    ("exchange", |row| (&row.exchange).into()),
+    ("write", |row| (&row.write).into()),
+    ("read", |row| (&row.read).into()),
 ];

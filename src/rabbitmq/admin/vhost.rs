@@ -1,7 +1,7 @@
 //! `list_vhosts`.
 
+use super::cell::Cell;
 use super::ctl::Column;
-use super::text::tags;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;
@@ -44,9 +44,15 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<VHostRow>] = &[
-    ("name", |row| row.name.to_string()),
-    ("description", |row| row.description.to_string()),
-    ("tags", |row| tags(&row.tags)),
-    ("tracing", |_| "false".to_owned()),
-    ("default_queue_type", |_| "undefined".to_owned()),
+    ("name", |row| (&row.name).into()),
+    ("description", |row| (&row.description).into()),
+    ("tags", |row| match row.tags[..] {
+        // One that was never described has none, not even an empty list.
+        [] if row.description.is_empty() => Cell::Missing,
+        _ => Cell::Tags(row.tags.clone()),
+    }),
+    ("tracing", |_| false.into()),
+    ("default_queue_type", |row| {
+        row.default_queue_type.map_or("undefined", |kind| kind.name()).into()
+    }),
 ];
