@@ -9,6 +9,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a real socket wants the real clock and threads")]
 
+use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ trait ByteServer {
     fn handle_timeout(&mut self, now: Instant);
     /// What to send to a client; none is to close its connection.
     fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)>;
+    /// Whether its connections end with a reset, as RabbitMQ's do, or else as usual.
+    fn resets(&self) -> bool;
 }
 
 impl ByteServer for resp::ByteServer {
@@ -57,6 +60,10 @@ impl ByteServer for resp::ByteServer {
             resp::ByteOutput::Close => (client.0, None),
         })
     }
+
+    fn resets(&self) -> bool {
+        false
+    }
 }
 
 impl ByteServer for wire::ByteServer {
@@ -83,8 +90,12 @@ impl ByteServer for wire::ByteServer {
     fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)> {
         self.poll_output().map(|(client, output)| match output {
             wire::Output::Bytes(bytes) => (client.0, Some(bytes)),
-            wire::Output::Close => (client.0, None),
+            wire::Output::Reset => (client.0, None),
         })
+    }
+
+    fn resets(&self) -> bool {
+        true
     }
 }
 
@@ -165,6 +176,10 @@ fn serve(mut server: impl ByteServer, clock: Clock, events: &Receiver<Happened>)
             Ok(Happened::Connected(client, socket)) => {
                 let peer = socket.peer_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string());
                 server.connected(now, client, &peer);
+                if server.resets() {
+                    // A socket that lingers for no time is reset when it is closed.
+                    let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+                }
                 sockets.insert(client, socket);
             }
             Ok(Happened::Received(client, bytes)) => server.received(now, client, &bytes),
@@ -177,11 +192,16 @@ fn serve(mut server: impl ByteServer, clock: Clock, events: &Receiver<Happened>)
         }
         while let Some((client, output)) = server.poll_output() {
             let Some(socket) = sockets.get_mut(&client) else { continue };
+            let is_over = output.is_none();
             let sent = match output {
                 Some(bytes) => socket.write_all(&bytes),
+                // The thread that reads has the socket, too, and lets it go then.
+                None if server.resets() => socket.shutdown(Shutdown::Read),
                 None => socket.shutdown(Shutdown::Both),
             };
-            if sent.is_err() {
+            if is_over {
+                sockets.remove(&client);
+            } else if sent.is_err() {
                 sockets.remove(&client);
                 server.ended(now, client);
             }

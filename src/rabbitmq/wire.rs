@@ -22,8 +22,9 @@
 //!
 //! What differs from the real server, knowingly:
 //!
-//! - AMQP 0-8, whose clients it also serves, is refused like any other unknown
-//!   protocol;
+//! - of AMQP 0-8 there are the methods that are also in 0-9-1: of its classes
+//!   `file`, `stream`, `dtx` and `tunnel`, which the server reads and does not do,
+//!   no method exists;
 //! - names, keys and properties are text here: an octet that is no UTF-8 is a
 //!   private character, U+10FF80 to U+10FFFF, and an octet again when it is sent;
 //! - a value nested deeper than 64 levels is carried along, but nobody looks into

@@ -28,6 +28,7 @@ mod heartbeats;
 mod kills;
 mod kinds;
 mod lifecycle;
+mod listings;
 mod peek;
 mod qos;
 mod recorded;

@@ -159,7 +159,7 @@ fn describe_frame(kind: u8, channel: u16, payload: &[u8]) -> String {
     }
     let word = |at: usize| u16::from_be_bytes([payload[at], payload[at + 1]]);
     let (class, method, arguments) = (word(0), word(2), &payload[4..]);
-    if [(10, 50), (20, 40)].contains(&(class, method)) {
+    if [(10, 50), (10, 60), (20, 40)].contains(&(class, method)) && !arguments.is_empty() {
         let end = 7 + usize::from(payload[6]);
         let text =
             payload[7..end].escape_ascii().to_string().replace(r"\'", "'").replace(r#"\""#, "\"");

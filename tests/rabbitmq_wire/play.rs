@@ -41,7 +41,8 @@ impl After {
 
 /// A name, what was before, what the client sends one after the other, and what
 /// the server says to it, frames separated by ` | `, up to how it ends: `open`,
-/// or `closed at once`, or `closed after N s`.
+/// or `reset at once`, or `reset after N s`; a real server may say `closed` for `reset`
+/// to tell that it has ended the connection otherwise than by a reset.
 pub(crate) type Case = (&'static str, After, Vec<Vec<u8>>, &'static str);
 
 /// Compares all of a table, and then says what is different.
@@ -55,7 +56,7 @@ pub(crate) fn check(table: Vec<Case>) {
         };
         // Nobody waits half a minute for a real server.
         let expected = if real.is_some() {
-            expected.replace("closed after 30 s", "open")
+            expected.replace("reset after 30 s", "open")
         } else {
             expected.to_owned()
         };
@@ -87,12 +88,12 @@ fn play(after: After, steps: &[Vec<u8>]) -> String {
         closed |= take(&mut server, &mut all);
     }
     if closed {
-        return transcript(&all, "closed at once".to_owned());
+        return transcript(&all, "reset at once".to_owned());
     }
     while let Some(at) = server.poll_timeout() {
         server.handle_timeout(at);
         if take(&mut server, &mut all) {
-            return transcript(&all, format!("closed after {} s", (at - start).as_secs()));
+            return transcript(&all, format!("reset after {} s", (at - start).as_secs()));
         }
     }
     transcript(&all, "open".to_owned())
@@ -103,7 +104,7 @@ pub(crate) fn take(server: &mut ByteServer, all: &mut Vec<u8>) -> bool {
     while let Some((_, output)) = server.poll_output() {
         match output {
             Output::Bytes(bytes) => all.extend(bytes),
-            Output::Close => return true,
+            Output::Reset => return true,
         }
     }
     false
@@ -128,28 +129,28 @@ fn play_to_real(address: &str, after: After, steps: &[Vec<u8>]) -> String {
     // Beyond what a server that hangs up after three seconds needs.
     let waits = waits.or_else(|| listen(&mut socket, 30, &mut all));
     let end = match waits {
-        Some(0..5) => "closed at once".to_owned(),
-        Some(waits) => {
-            format!("closed after {} s", ((waits + 1) * 120 + 500) / 1_000)
+        Some((how, 0..5)) => format!("{how} at once"),
+        Some((how, waits)) => {
+            format!("{how} after {} s", ((waits + 1) * 120 + 500) / 1_000)
         }
         None => "open".to_owned(),
     };
     transcript(&all, end)
 }
 
-/// Reads until the server was silent so often; says how often it was if it has
-/// hung up.
-fn listen(socket: &mut TcpStream, silences: u64, all: &mut Vec<u8>) -> Option<u64> {
+/// Reads until the server was silent so often; returns how it has hung up, if it has,
+/// and how often it was silent before.
+fn listen(socket: &mut TcpStream, silences: u64, all: &mut Vec<u8>) -> Option<(&'static str, u64)> {
     let mut buffer = [0; 65_536];
     let mut silent = 0;
     while silent < silences {
         match socket.read(&mut buffer) {
-            Ok(0) => return Some(silent),
+            Ok(0) => return Some(("closed", silent)),
             Ok(read) => all.extend_from_slice(&buffer[..read]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 silent += 1;
             }
-            Err(_) => return Some(silent),
+            Err(_) => return Some(("reset", silent)),
         }
     }
     None

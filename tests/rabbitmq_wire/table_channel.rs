@@ -5,7 +5,7 @@ use crate::play::After::Channel;
 use crate::play::{Case, check};
 
 fn closes(what: &str) -> &'static str {
-    format!("0: 10.50 {what} | closed after 30 s").leak()
+    format!("0: 10.50 {what} | reset after 30 s").leak()
 }
 
 fn closes_channel(what: &str) -> &'static str {
@@ -52,11 +52,7 @@ fn contents_that_are_out_of_order() {
             &[&publish(), &header(1, 5), &body(1, b"hello world"), &body(1, b"x"), &declare("pq")],
             no_body,
         ),
-        one(
-            "no such method for a header",
-            &[&publish(), &method(1, 50, 60, b"")],
-            "closed at once",
-        ),
+        one("no such method for a header", &[&publish(), &method(1, 50, 60, b"")], "reset at once"),
     ]);
 }
 
@@ -142,11 +138,11 @@ fn methods_that_cannot_be_read() {
             &[&declare_with(b"\xff\xfe", 0, b"")],
             closes("501 FRAME_ERROR - Malformed UTF-8 in shortstr 0.0"),
         ),
-        one("no table", &[&declare_with(b"", 8, b"\xff\xff")], "closed at once"),
-        one("a type that does not exist", &[&declare_with(b"", 8, b"\x01aZ\0")], "closed at once"),
-        one("a method that does not exist", &[&method(1, 50, 60, b"")], "closed at once"),
-        one("a class that does not exist", &[&method(1, 70, 10, b"")], "closed at once"),
-        one("41, which is not unbind-ok", &[&method(1, 40, 41, b"")], "closed at once"),
+        one("no table", &[&declare_with(b"", 8, b"\xff\xff")], "reset at once"),
+        one("a type that does not exist", &[&declare_with(b"", 8, b"\x01aZ\0")], "reset at once"),
+        one("a method that does not exist", &[&method(1, 50, 60, b"")], "reset at once"),
+        one("a class that does not exist", &[&method(1, 70, 10, b"")], "reset at once"),
+        one("41, which is not unbind-ok", &[&method(1, 40, 41, b"")], "reset at once"),
     ]);
 }
 
@@ -230,7 +226,7 @@ fn answers() {
 fn a_channel_the_server_has_closed_hears_nothing_but_its_close() {
     let gone = "1: 20.40 404 NOT_FOUND - no queue 'nope' in vhost '/' 50.10";
     let and = |what: &str| -> &'static str { format!("{gone} | {what}").leak() };
-    let closed = |what: &str| and(&format!("0: 10.50 {what} | closed after 30 s"));
+    let closed = |what: &str| and(&format!("0: 10.50 {what} | reset after 30 s"));
     check(vec![
         one(
             "methods",

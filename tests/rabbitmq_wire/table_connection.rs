@@ -7,12 +7,12 @@ use crate::play::{Case, check};
 
 /// The server closes the connection, and waits for the answer.
 fn closes(what: &str) -> &'static str {
-    format!("0: 10.50 {what} | closed after 30 s").leak()
+    format!("0: 10.50 {what} | reset after 30 s").leak()
 }
 
 /// The server closes the connection, and hangs up whatever the answer is.
 fn gives_up(what: &str) -> &'static str {
-    format!("0: 10.50 501 FRAME_ERROR - {what} 0.0 | closed after 3 s").leak()
+    format!("0: 10.50 501 FRAME_ERROR - {what} 0.0 | reset after 3 s").leak()
 }
 
 fn one(name: &'static str, bytes: Vec<u8>, expected: &'static str) -> Case {
@@ -42,7 +42,7 @@ fn methods_that_do_not_belong_on_channel_0() {
 fn methods_on_channel_0_that_cannot_be_read() {
     let internal = closes("541 INTERNAL_ERROR 0.0");
     check(vec![
-        one("no such method", method(0, 99, 99, b""), "closed at once"),
+        one("no such method", method(0, 99, 99, b""), "reset at once"),
         one("another shape", method(0, 10, 40, b"\x05ab"), internal),
         one("no table", method(0, 50, 10, b"\0\0\0\0\0\0\0\x02\xff\xff"), internal),
         one(
@@ -188,6 +188,6 @@ fn what_is_answered_on_channel_0() {
     check(vec![
         one("a new secret", method(0, 10, 70, b"\0\0\0\x01s\x01r"), "0: 10.71 | open"),
         one("a heartbeat", frame(8, 0, b""), "open"),
-        one("a close", close(), "0: 10.51 | closed after 30 s"),
+        one("a close", close(), "0: 10.51 | reset after 30 s"),
     ]);
 }

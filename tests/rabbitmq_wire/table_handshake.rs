@@ -2,29 +2,82 @@
 
 use crate::bytes::*;
 use crate::play::After::{Nothing, Start, Tune, TuneOk};
-use crate::play::{After, CLIENT, Case, check, server};
+use crate::play::{After, CLIENT, Case, check, server, take};
 use std::time::Duration;
 use stunt_double::Instant;
 use stunt_double::rabbitmq::wire::Output;
 
 const REFUSED: &str = "0: 10.50 403 ACCESS_REFUSED - Login was refused using authentication \
-                       mechanism PLAIN. For details see the broker logfile. 0.0 | closed after 3 s";
+                       mechanism PLAIN. For details see the broker logfile. 0.0 | reset after 3 s";
 
 #[test]
 fn a_protocol_is_spoken_or_refused() {
-    let refused = "header 414d515000000901 | closed at once";
+    let refused = "header 414d515000000901 | reset at once";
     let table: Vec<Case> = vec![
         ("HTTP", Nothing, vec![b"GET / HTTP/1.0\r\n\r\n".to_vec()], refused),
         ("HTTP, just enough of it", Nothing, vec![b"GET / HT".to_vec()], refused),
-        ("a beginning", Nothing, vec![b"GET".to_vec()], "closed after 10 s"),
+        ("a beginning", Nothing, vec![b"GET".to_vec()], "reset after 10 s"),
         ("another version", Nothing, vec![b"AMQP\0\0\x09\x02".to_vec()], refused),
         ("1.0", Nothing, vec![b"AMQP\0\x01\0\0".to_vec()], refused),
         ("1.0 with SASL", Nothing, vec![b"AMQP\x03\x01\0\0".to_vec()], refused),
-        ("silence", Nothing, vec![], "closed after 10 s"),
+        ("silence", Nothing, vec![], "reset after 10 s"),
     ];
     // A real server is waited for only half as long.
     let real = std::env::var("STUNT_DOUBLE_REAL_RABBITMQ").is_ok();
     check(table.into_iter().filter(|row| !real || !row.3.contains("10 s")).collect());
+}
+
+const HEADER_0_8: &[u8] = b"AMQP\x01\x01\x08\0";
+
+#[test]
+fn amqp_0_8_is_answered_in_its_own_language() {
+    let opened = || vec![HEADER_0_8.to_vec(), start_ok(), tune_ok(), open(), channel_open(1)];
+    let welcome = "0: 10.30 07ff00020000003c | 0: 10.41 00 | 1: 20.11";
+    let consume =
+        |rest: &[u8]| method(1, 60, 20, &cat(&[&[0, 0], &short("pq"), &short("t"), rest]));
+    let close = |number| method(0, 10, number, b"\0\xc8\x03bye\0\0\0\0");
+    let after_start = |steps: Vec<Vec<u8>>, said: &str| {
+        let mut server = server();
+        server.connect(Instant::ZERO, CLIENT);
+        server.handle_bytes(Instant::ZERO, CLIENT, HEADER_0_8);
+        let mut all = Vec::new();
+        assert!(!take(&mut server, &mut all));
+        assert_eq!(all[11..13], [8, 0], "the version");
+        let start = all.escape_ascii().to_string();
+        assert!(start.contains("capabilitiesF\\x00\\x00\\x00\\x00\\x0ccluster_name"), "{start}");
+        all.clear();
+        let mut is_reset = false;
+        for step in steps.into_iter().skip(1) {
+            server.handle_bytes(Instant::ZERO, CLIENT, &step);
+            is_reset |= take(&mut server, &mut all);
+        }
+        let end = if is_reset { "reset" } else { "open" };
+        assert_eq!(
+            format!("{} | {end}", describe(&all).join(" | ")),
+            format!("{welcome} | {said}")
+        );
+    };
+    let then = |steps: &[Vec<u8>]| opened().into_iter().chain(steps.iter().cloned()).collect();
+    after_start(then(&[]), "open");
+    let declared = "1: 50.11 0270710000000000000000";
+    after_start(
+        then(&[declare("pq"), consume(&[0])]),
+        &format!("{declared} | 1: 60.21 0174 | open"),
+    );
+    after_start(then(&[close(60)]), "0: 10.61 | open");
+    after_start(then(&[close(60), method(0, 10, 61, b"")]), "0: 10.61 | reset");
+    let frame_error = "0: 10.60 501 FRAME_ERROR - cannot decode \
+                       <<0,0,2,112,113,1,116,0,0,0,0,0>> 60.20 | open";
+    after_start(then(&[consume(&[0; 5])]), frame_error);
+    // What is no method of 0-8 breaks the reader down.
+    for (class, number) in [(85, 10), (60, 120), (40, 30)] {
+        after_start(then(&[method(1, class, number, b"\0")]), "reset");
+    }
+    let mut server = server();
+    server.connect(Instant::ZERO, CLIENT);
+    server.handle_bytes(Instant::ZERO, CLIENT, b"AMQP\x01\x01\x09\x01");
+    let Some((_, Output::Bytes(start))) = server.poll_output() else { panic!("it is served") };
+    assert_eq!(start[11..13], [8, 0]);
 }
 
 #[test]
@@ -39,7 +92,7 @@ fn who_takes_too_long_is_hung_up_on() {
         let at = Instant::ZERO + Duration::from_secs(10);
         assert_eq!(server.poll_timeout(), Some(at), "{after:?}");
         server.handle_timeout(at);
-        assert_eq!(server.poll_output(), Some((CLIENT, Output::Close)), "{after:?}");
+        assert_eq!(server.poll_output(), Some((CLIENT, Output::Reset)), "{after:?}");
     }
 }
 
@@ -53,8 +106,8 @@ fn logging_in() {
     };
     let table_response = b"\x05LOGINS\0\0\0\x05guest\x08PASSWORDS\0\0\0\x05guest";
     let tune = "0: 10.30 07ff00020000003c | open";
-    let silent = "closed after 3 s";
-    let refused_at_once = &REFUSED.replace("closed after 3 s", "closed at once");
+    let silent = "reset after 3 s";
+    let refused_at_once = &REFUSED.replace("reset after 3 s", "reset at once");
     let refused_amqplain = &REFUSED.replace("PLAIN", "AMQPLAIN");
     let leak = |text: &str| -> &'static str { text.to_owned().leak() };
     let mut table: Vec<Case> = vec![
@@ -86,7 +139,7 @@ fn logging_in() {
         ("a close", Start, vec![close()], silent),
         ("a frame that is too large", Start, vec![announced(1, 0, 4_097)], silent),
         ("a frame without its end", Start, vec![frame_with_end(1, 0, b"\0\x0a\0\x0b", 0)], silent),
-        ("a method that does not exist", Start, vec![method(0, 99, 99, b"")], "closed at once"),
+        ("a method that does not exist", Start, vec![method(0, 99, 99, b"")], "reset at once"),
     ];
     // Those that get on are waited for in vain by the clock of this process.
     let welcome: Vec<Case> = vec![
@@ -102,8 +155,7 @@ fn logging_in() {
 fn within_the_handshake(table: Vec<Case>) -> Vec<Case> {
     let real = std::env::var("STUNT_DOUBLE_REAL_RABBITMQ").is_ok();
     let end = |expected: &str| -> &'static str {
-        if real { expected.to_owned() } else { expected.replace("open", "closed after 10 s") }
-            .leak()
+        if real { expected.to_owned() } else { expected.replace("open", "reset after 10 s") }.leak()
     };
     table.into_iter().map(|(name, after, steps, said)| (name, after, steps, end(said))).collect()
 }
@@ -111,7 +163,7 @@ fn within_the_handshake(table: Vec<Case>) -> Vec<Case> {
 #[test]
 fn limits_are_agreed_on_or_the_server_hangs_up_in_silence() {
     let tune = |channels, frames| vec![tune_ok_with(channels, frames, 0)];
-    let silent = "closed after 3 s";
+    let silent = "reset after 3 s";
     let mut table: Vec<Case> = vec![
         ("frames too short", Tune, tune(2_047, 4_095), silent),
         ("frames too long", Tune, tune(2_047, 131_073), silent),
@@ -129,7 +181,7 @@ fn limits_are_agreed_on_or_the_server_hangs_up_in_silence() {
 #[test]
 fn opening() {
     let after_30 =
-        |what: &str| -> &'static str { format!("0: 10.50 {what} | closed after 30 s").leak() };
+        |what: &str| -> &'static str { format!("0: 10.50 {what} | reset after 30 s").leak() };
     check(vec![
         ("open", TuneOk, vec![open()], "0: 10.41 00 | open"),
         (
@@ -174,14 +226,14 @@ fn opening() {
             "arguments that cannot be read",
             TuneOk,
             vec![method(0, 10, 40, b"\x05ab")],
-            "closed after 3 s",
+            "reset after 3 s",
         ),
         (
             "a frame without its end",
             TuneOk,
             vec![frame_with_end(1, 0, b"\0\x0a\0\x0b", 0)],
             "0: 10.50 501 FRAME_ERROR - type 1, all octets = <<0,10,0,11>>: \
-             {invalid_frame_end_marker,0} 0.0 | closed after 3 s",
+             {invalid_frame_end_marker,0} 0.0 | reset after 3 s",
         ),
     ]);
 }
@@ -233,5 +285,5 @@ fn a_broker_that_is_down_takes_no_connection() {
     while server.poll_output().is_some() {}
     let late = stunt_double::rabbitmq::ConnectionId(2);
     server.connect(Instant::ZERO, late);
-    assert_eq!(server.poll_output(), Some((late, Output::Close)));
+    assert_eq!(server.poll_output(), Some((late, Output::Reset)));
 }

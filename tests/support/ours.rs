@@ -62,7 +62,7 @@ impl Side for Ours {
                     name.clone(),
                     match output {
                         Output::Bytes(bytes) => Heard::Bytes(bytes),
-                        Output::Close => Heard::Closed,
+                        Output::Reset => Heard::Closed,
                     },
                 ));
             }

@@ -1,6 +1,5 @@
 //! `list_bindings`: from exchanges to queues and to other exchanges.
 
-use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::exchange::ExchangeKey;
@@ -100,10 +99,10 @@ pub(super) const USUAL: &[&str] = &[
 ];
 
 pub(super) const COLUMNS: &[Column<BindingRow>] = &[
-    ("source_name", |row| Cell::text(&row.source)),
-    ("source_kind", |_| Cell::text("exchange")),
-    ("destination_name", |row| Cell::text(&row.destination)),
-    ("destination_kind", |row| Cell::text(row.destination_kind.name())),
-    ("routing_key", |row| Cell::text(&row.routing_key)),
-    ("arguments", |row| Cell::Arguments(row.arguments.clone())),
+    ("source_name", |row| (&row.source).into()),
+    ("source_kind", |_| "exchange".into()),
+    ("destination_name", |row| (&row.destination).into()),
+    ("destination_kind", |row| row.destination_kind.name().into()),
+    ("routing_key", |row| (&row.routing_key).into()),
+    ("arguments", |row| (&row.arguments).into()),
 ];

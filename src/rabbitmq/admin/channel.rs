@@ -1,6 +1,5 @@
 //! `list_channels`.
 
-use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::channel::Channel;
@@ -70,19 +69,19 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<ChannelRow>] = &[
-    ("pid", |row| Cell::text(row.id)),
-    ("name", |row| Cell::text(row.id)),
-    ("connection", |row| Cell::text(row.id.connection)),
-    ("number", |row| Cell::number(row.id.number.0)),
-    ("user", |row| Cell::text(&row.user)),
-    ("vhost", |row| Cell::text(&row.vhost)),
-    ("transactional", |row| Cell::Bool(row.transactional)),
-    ("confirm", |row| Cell::Bool(row.confirm)),
-    ("consumer_count", |row| Cell::number(row.consumer_count)),
-    ("messages_unacknowledged", |row| Cell::number(row.messages_unacknowledged)),
-    ("messages_uncommitted", |row| Cell::number(row.messages_uncommitted)),
-    ("acks_uncommitted", |row| Cell::number(row.acks_uncommitted)),
-    ("messages_unconfirmed", |row| Cell::number(row.messages_unconfirmed)),
-    ("prefetch_count", |row| Cell::number(row.prefetch_count)),
-    ("global_prefetch_count", |row| Cell::number(row.global_prefetch_count)),
+    ("pid", |row| row.id.into()),
+    ("name", |row| row.id.into()),
+    ("connection", |row| row.id.connection.into()),
+    ("number", |row| row.id.number.0.into()),
+    ("user", |row| (&row.user).into()),
+    ("vhost", |row| (&row.vhost).into()),
+    ("transactional", |row| row.transactional.into()),
+    ("confirm", |row| row.confirm.into()),
+    ("consumer_count", |row| row.consumer_count.into()),
+    ("messages_unacknowledged", |row| row.messages_unacknowledged.into()),
+    ("messages_uncommitted", |row| row.messages_uncommitted.into()),
+    ("acks_uncommitted", |row| row.acks_uncommitted.into()),
+    ("messages_unconfirmed", |row| row.messages_unconfirmed.into()),
+    ("prefetch_count", |row| row.prefetch_count.into()),
+    ("global_prefetch_count", |row| row.global_prefetch_count.into()),
 ];

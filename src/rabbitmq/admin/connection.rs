@@ -79,28 +79,18 @@ impl Broker {
     }
 }
 
-impl ConnectionRow {
-    /// The port of its client's end. There are no sockets here: every client is on 127.0.0.1, and
-    /// has a port of its own in the range that Linux gives to clients.
-    #[must_use]
-    pub fn peer_port(&self) -> u16 {
-        const FIRST: u64 = 32_768;
-        const COUNT: u64 = 28_232;
-        u16::try_from(FIRST + self.id.0 % COUNT).expect("the range ends below 2^16")
-    }
-}
-
-/// A connection's `name` is its id.
+/// What the real command knows of sockets, nobody knows here. A connection's
+/// `name` is its id, which is also the port that it comes from, on loopback.
 pub(super) const COLUMNS: &[Column<ConnectionRow>] = &[
-    ("pid", |row| Cell::text(row.id)),
-    ("name", |row| Cell::text(row.id)),
-    ("user", |row| Cell::text(&row.user)),
-    ("vhost", |row| Cell::text(&row.vhost)),
-    ("channels", |row| Cell::number(row.channels)),
-    ("channel_max", |row| Cell::number(row.channel_max)),
-    ("timeout", |row| Cell::number(row.timeout)),
-    ("protocol", |_| Cell::Numbers("{0,9,1}", &[0, 9, 1])),
-    ("peer_host", |_| Cell::Numbers("127.0.0.1", &[127, 0, 0, 1])),
-    ("peer_port", |row| Cell::number(row.peer_port())),
-    ("state", |row| Cell::text(row.state.name())),
+    ("pid", |row| row.id.into()),
+    ("name", |row| row.id.into()),
+    ("user", |row| (&row.user).into()),
+    ("vhost", |row| (&row.vhost).into()),
+    ("channels", |row| row.channels.into()),
+    ("channel_max", |row| row.channel_max.into()),
+    ("timeout", |row| row.timeout.into()),
+    ("protocol", |_| Cell::Tuple(&[0, 9, 1])),
+    ("peer_host", |_| Cell::Address([127, 0, 0, 1])),
+    ("peer_port", |row| row.id.0.into()),
+    ("state", |row| row.state.name().into()),
 ];

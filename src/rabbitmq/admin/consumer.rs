@@ -1,6 +1,5 @@
 //! `list_consumers`.
 
-use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::ChannelId;
@@ -109,12 +108,12 @@ pub(super) const USUAL: &[&str] = &[
 ];
 
 pub(super) const COLUMNS: &[Column<ConsumerRow>] = &[
-    ("queue_name", |row| Cell::text(&row.queue)),
-    ("channel_pid", |row| Cell::text(row.channel)),
-    ("consumer_tag", |row| Cell::text(&row.consumer_tag)),
-    ("ack_required", |row| Cell::Bool(row.ack_required)),
-    ("prefetch_count", |row| Cell::number(row.prefetch_count)),
-    ("active", |row| Cell::Bool(row.active())),
-    ("activity_status", |row| Cell::text(row.activity_status.name())),
-    ("arguments", |row| Cell::Arguments(row.arguments.clone())),
+    ("queue_name", |row| (&row.queue).into()),
+    ("channel_pid", |row| row.channel.into()),
+    ("consumer_tag", |row| (&row.consumer_tag).into()),
+    ("ack_required", |row| row.ack_required.into()),
+    ("prefetch_count", |row| row.prefetch_count.into()),
+    ("active", |row| row.active().into()),
+    ("activity_status", |row| row.activity_status.name().into()),
+    ("arguments", |row| (&row.arguments).into()),
 ];

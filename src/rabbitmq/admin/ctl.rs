@@ -4,10 +4,10 @@
 //! what is printed is decided by that table alone. A column the real command has
 //! and a model cannot know (`memory`, `pid`) is unknown here.
 
-use super::cell::{Cell, json_table};
+use super::cell::{Cell, Json, Quoted};
 use crate::rabbitmq::broker::Broker;
 
-/// A column of a listing: its name, and how its cell is made.
+/// A column of a listing: its name, and its cell.
 pub(super) type Column<R> = (&'static str, fn(&R) -> Cell);
 
 /// A `rabbitmqctl` command that cannot be done.
@@ -28,7 +28,7 @@ pub enum CtlError {
     /// An option that the listing does not take, or one without its value.
     #[error("Error (argument validation): Invalid options for this command:\n{0}")]
     UnknownOption(String),
-    /// A formatter that is not modelled: only `table` and `json` are.
+    /// A formatter that is not modelled.
     #[error("rabbitmqctl --formatter {0}: only table and json are modelled")]
     UnknownFormatter(String),
     /// More words than the command takes.
@@ -45,82 +45,85 @@ pub enum CtlError {
     NoSuchUser(String),
 }
 
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Formatter {
+    Table,
+    Json,
+}
+
 /// A command, taken apart.
 struct Command<'a> {
     name: &'a str,
     vhost: &'a str,
     /// Whether the first line names the columns.
     has_headers: bool,
-    /// Whether JSON is printed instead of a table.
-    is_json: bool,
+    formatter: Formatter,
     arguments: Vec<&'a str>,
 }
 
 impl<'a> Command<'a> {
     fn parse(text: &'a str) -> Result<Command<'a>, CtlError> {
-        let mut command = Command {
-            name: "",
-            vhost: "/",
-            has_headers: true,
-            is_json: false,
-            arguments: Vec::new(),
-        };
+        let (has_headers, formatter) = (true, Formatter::Table);
+        let mut command =
+            Command { name: "", vhost: "/", has_headers, formatter, arguments: Vec::new() };
+        let mut formatter = None;
+        let mut has_table_option = false;
         let mut words = text.split_whitespace();
         while let Some(word) = words.next() {
+            let missing = || CtlError::UnknownOption(format!("{word} : "));
             match word {
                 "-q" | "--quiet" => {}
-                "-s" | "--silent" | "--no-table-headers" => command.has_headers = false,
-                "-p" | "--vhost" => {
-                    let missing = || CtlError::UnknownOption(format!("{word} : "));
-                    command.vhost = words.next().ok_or_else(missing)?;
-                }
-                "--formatter" => {
-                    let missing = || CtlError::UnknownOption(format!("{word} : "));
-                    command.format(words.next().ok_or_else(missing)?)?;
-                }
-                _ => match word.split_once('=') {
-                    Some(("--vhost", vhost)) => command.vhost = vhost,
-                    Some(("--formatter", formatter)) => command.format(formatter)?,
-                    _ if word.starts_with('-') => {
-                        return Err(CtlError::UnknownOption(format!("{word} : ")));
-                    }
+                "-s" | "--silent" => command.has_headers = false,
+                "--no-table-headers" => has_table_option = true,
+                "-p" | "--vhost" => command.vhost = words.next().ok_or_else(missing)?,
+                "--formatter" => formatter = Some(words.next().ok_or_else(missing)?),
+                _ => match (word.strip_prefix("--vhost="), word.strip_prefix("--formatter=")) {
+                    (Some(vhost), _) => command.vhost = vhost,
+                    (_, Some(name)) => formatter = Some(name),
+                    _ if word.starts_with('-') => return Err(missing()),
                     _ if command.name.is_empty() => command.name = word,
                     _ => command.arguments.extend(word.split(',').filter(|w| !w.is_empty())),
                 },
             }
         }
-        Ok(command)
-    }
-
-    fn format(&mut self, formatter: &str) -> Result<(), CtlError> {
-        self.is_json = match formatter {
-            "json" => true,
-            "table" => false,
-            other => return Err(CtlError::UnknownFormatter(other.to_owned())),
+        command.formatter = match formatter {
+            None | Some("table") => Formatter::Table,
+            Some("json") if has_table_option => {
+                return Err(CtlError::UnknownOption("--no-table-headers : ".to_owned()));
+            }
+            Some("json") => Formatter::Json,
+            Some(other) => return Err(CtlError::UnknownFormatter(other.to_owned())),
         };
-        Ok(())
+        command.has_headers &= !has_table_option;
+        Ok(command)
     }
 
     /// The listing of these rows, with the columns asked for or else the usual
     /// ones.
     fn list<R>(&self, rows: &[R], known: &[Column<R>], usual: &[&str]) -> Result<String, CtlError> {
         let asked = if self.arguments.is_empty() { usual } else { &self.arguments };
-        Ok(self.table(rows, &columns(asked, known)?))
+        Ok(self.print(rows, &columns(asked, known)?, "[\n]\n"))
     }
 
     /// The listing of a command that takes no columns.
     fn list_all<R>(&self, rows: &[R], columns: &[Column<R>]) -> Result<String, CtlError> {
         match self.arguments.is_empty() {
-            true => Ok(self.table(rows, columns)),
+            true => Ok(self.print(rows, columns, "[]\n")),
             false => Err(CtlError::TooManyArguments),
         }
     }
 
-    fn table<R>(&self, rows: &[R], columns: &[Column<R>]) -> String {
-        if self.is_json {
-            let named = |row: &R| columns.iter().map(|(name, cell)| (*name, cell(row))).collect();
-            return json_table(rows.iter().map(named));
+    /// Prints rows; as JSON, no rows at all are `empty`.
+    fn print<R>(&self, rows: &[R], columns: &[Column<R>], empty: &str) -> String {
+        match self.formatter {
+            Formatter::Table => self.table(rows, columns),
+            Formatter::Json if rows.is_empty() => empty.to_owned(),
+            Formatter::Json => json(rows, columns),
         }
+    }
+
+    fn table<R>(&self, rows: &[R], columns: &[Column<R>]) -> String {
         if rows.is_empty() {
             return String::new();
         }
@@ -132,6 +135,16 @@ impl<'a> Command<'a> {
         let lines = header.into_iter().chain(rows.iter().map(cells));
         lines.map(|cells| cells.join("\t") + "\n").collect()
     }
+}
+
+/// Rows as JSON: an object a line.
+fn json<R>(rows: &[R], columns: &[Column<R>]) -> String {
+    let object = |row: &R| {
+        let pairs =
+            columns.iter().map(|(name, cell)| format!("{}:{}", Quoted(name), Json(&cell(row))));
+        format!("{{{}}}\n", pairs.collect::<Vec<_>>().join(","))
+    };
+    format!("[\n{}]\n", rows.iter().map(object).collect::<Vec<_>>().join(","))
 }
 
 /// The columns of these names, each once; all must be known.
@@ -159,8 +172,8 @@ impl Broker {
     ///
     /// Of what belongs to a vhost, those of `/` are shown, or of the one that
     /// `-p` or `--vhost` names. `-s` and `--no-table-headers` leave the first line
-    /// out. `--formatter json` prints the same as JSON, typed as the real command does: numbers
-    /// and booleans as such, arguments as `["name","type",value]`. Where the real server prints process identifiers, here stand
+    /// out. `--formatter json` prints an array of objects instead, byte for byte as
+    /// the real command. Where the real server prints process identifiers, here stand
     /// [`ConnectionId`](super::super::ConnectionId)s and
     /// [`ChannelId`](super::super::ChannelId)s.
     ///
@@ -172,6 +185,8 @@ impl Broker {
     /// assert!(broker.rabbitmqctl("list_exchanges")?.starts_with("name\ttype\n\tdirect\n"));
     /// broker.add_vhost("shop");
     /// assert_eq!(broker.rabbitmqctl("list_vhosts")?, "name\n/\nshop\n");
+    /// let json = broker.rabbitmqctl("list_vhosts --formatter json")?;
+    /// assert_eq!(json, "[\n{\"name\":\"/\"}\n,{\"name\":\"shop\"}\n]\n");
     /// assert!(broker.rabbitmqctl("list_exchanges -p shop name")?.contains("\namq.topic\n"));
     /// # Ok::<(), stunt_double::rabbitmq::CtlError>(())
     /// ```
@@ -258,7 +273,7 @@ impl Broker {
                 [user] => {
                     let mut rows = self.list_permissions();
                     rows.retain(|row| row.user == user);
-                    Ok(parsed.table(&rows, super::user::PERMISSIONS_OF_USER_COLUMNS))
+                    Ok(parsed.print(&rows, super::user::PERMISSIONS_OF_USER_COLUMNS, "[]\n"))
                 }
                 _ => Err(CtlError::TooManyArguments),
             },
@@ -272,7 +287,7 @@ mod tests {
     use super::*;
 
     const KNOWN: &[Column<u32>] =
-        &[("name", |row| Cell::text(format!("n{row}"))), ("type", |_| Cell::text("direct"))];
+        &[("name", |row| format!("n{row}").into()), ("type", |_| "direct".into())];
 
     #[test]
     fn columns_must_be_known_and_come_once() {
@@ -295,5 +310,23 @@ mod tests {
         assert_eq!(Command::parse("list_x --vhost=v").unwrap().vhost, "v");
         assert!(Command::parse("list_x -p").is_err());
         assert!(Command::parse("list_x --offline").is_err());
+    }
+
+    #[test]
+    fn json_is_an_object_a_line_and_takes_no_table_headers() {
+        let list = |text| Command::parse(text).unwrap().list(&[1, 2], KNOWN, &["name"]).unwrap();
+        let expected = "[\n{\"name\":\"n1\"}\n,{\"name\":\"n2\"}\n]\n";
+        assert_eq!(list("list_x --formatter json"), expected);
+        assert_eq!(list("-s list_x --formatter=json"), expected);
+        assert_eq!(list("list_x --formatter table"), "name\nn1\nn2\n");
+        for (text, why) in [
+            ("list_x --formatter json --no-table-headers", "--no-table-headers : "),
+            ("list_x --formatter", "--formatter : "),
+        ] {
+            let error = Command::parse(text).map(drop).unwrap_err();
+            assert_eq!(error, CtlError::UnknownOption(why.to_owned()));
+        }
+        let error = Command::parse("list_x --formatter csv").map(drop).unwrap_err();
+        assert_eq!(error, CtlError::UnknownFormatter("csv".to_owned()));
     }
 }

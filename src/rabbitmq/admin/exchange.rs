@@ -69,11 +69,11 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<ExchangeRow>] = &[
-    ("name", |row| Cell::text(&row.name)),
-    ("type", |row| Cell::text(row.kind)),
-    ("durable", |row| Cell::Bool(row.durable)),
-    ("auto_delete", |row| Cell::Bool(row.auto_delete)),
-    ("internal", |row| Cell::Bool(row.internal)),
-    ("arguments", |row| Cell::Arguments(row.arguments.clone())),
-    ("policy", |row| Cell::text(row.policy.clone().unwrap_or_default())),
+    ("name", |row| (&row.name).into()),
+    ("type", |row| row.kind.into()),
+    ("durable", |row| row.durable.into()),
+    ("auto_delete", |row| row.auto_delete.into()),
+    ("internal", |row| row.internal.into()),
+    ("arguments", |row| (&row.arguments).into()),
+    ("policy", |row| Cell::of(row.policy.as_ref())),
 ];

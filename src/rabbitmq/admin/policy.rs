@@ -1,6 +1,5 @@
 //! `list_policies` and `list_operator_policies`.
 
-use super::cell::Cell;
 use super::ctl::Column;
 use super::text::Json;
 use crate::rabbitmq::broker::Broker;
@@ -44,10 +43,10 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<PolicyRow>] = &[
-    ("vhost", |row| Cell::text(&row.vhost)),
-    ("name", |row| Cell::text(&row.policy.name)),
-    ("pattern", |row| Cell::text(&row.policy.pattern)),
-    ("apply-to", |row| Cell::text(row.policy.apply_to.name())),
-    ("definition", |row| Cell::text(Json(&row.policy.definition))),
-    ("priority", |row| Cell::number(row.policy.priority)),
+    ("vhost", |row| (&row.vhost).into()),
+    ("name", |row| (&row.policy.name).into()),
+    ("pattern", |row| (&row.policy.pattern).into()),
+    ("apply-to", |row| row.policy.apply_to.name().into()),
+    ("definition", |row| Json(&row.policy.definition).to_string().into()),
+    ("priority", |row| row.policy.priority.into()),
 ];

@@ -226,47 +226,40 @@ impl<'a> View<'a> {
     /// A cell that only classic queues fill.
     fn of_contents(&self, part: impl FnOnce(&QueueContents) -> u64) -> Cell {
         match self.row.queue_type {
-            QueueType::Classic => Cell::number(part(self.contents())),
-            QueueType::Quorum | QueueType::Stream => Cell::text(""),
+            QueueType::Classic => part(self.contents()).into(),
+            QueueType::Quorum | QueueType::Stream => Cell::Missing,
         }
     }
 }
 
 pub(super) fn columns<'a>() -> [Column<View<'a>>; 21] {
     [
-        ("name", |v| Cell::text(&v.row.name)),
-        ("durable", |v| Cell::Bool(v.row.durable)),
-        ("auto_delete", |v| Cell::Bool(v.row.auto_delete)),
-        ("arguments", |v| Cell::Arguments(v.row.arguments.clone())),
-        ("policy", |v| Cell::optional(v.row.policy.as_ref())),
+        ("name", |v| (&v.row.name).into()),
+        ("durable", |v| v.row.durable.into()),
+        ("auto_delete", |v| v.row.auto_delete.into()),
+        ("arguments", |v| (&v.row.arguments).into()),
+        ("policy", |v| Cell::of(v.row.policy.as_ref())),
         ("exclusive", |v| match v.row.queue_type {
-            QueueType::Classic => Cell::Bool(v.row.exclusive),
-            QueueType::Quorum | QueueType::Stream => Cell::text(""),
+            QueueType::Classic => v.row.exclusive.into(),
+            QueueType::Quorum | QueueType::Stream => Cell::Missing,
         }),
-        ("owner_pid", |v| Cell::optional(v.row.owner)),
-        ("exclusive_consumer_pid", |v| {
-            Cell::optional(v.row.exclusive_consumer.as_ref().map(|c| c.0))
-        }),
-        ("exclusive_consumer_tag", |v| {
-            Cell::optional(v.row.exclusive_consumer.as_ref().map(|c| &c.1))
-        }),
-        ("messages_ready", |v| Cell::number(v.row.messages_ready)),
-        ("messages_unacknowledged", |v| Cell::number(v.row.messages_unacknowledged)),
-        ("messages", |v| Cell::number(v.row.messages())),
+        ("owner_pid", |v| Cell::of(v.row.owner)),
+        ("exclusive_consumer_pid", |v| Cell::of(v.row.exclusive_consumer.as_ref().map(|c| c.0))),
+        ("exclusive_consumer_tag", |v| Cell::of(v.row.exclusive_consumer.as_ref().map(|c| &c.1))),
+        ("messages_ready", |v| v.row.messages_ready.into()),
+        ("messages_unacknowledged", |v| v.row.messages_unacknowledged.into()),
+        ("messages", |v| v.row.messages().into()),
         ("messages_persistent", |v| v.of_contents(|c| c.messages_persistent as u64)),
         ("message_bytes", |v| v.of_contents(|c| c.message_bytes)),
         ("message_bytes_ready", |v| v.of_contents(|c| c.message_bytes_ready)),
         ("message_bytes_unacknowledged", |v| v.of_contents(|c| c.message_bytes_unacknowledged)),
         ("message_bytes_persistent", |v| v.of_contents(|c| c.message_bytes_persistent)),
         ("head_message_timestamp", |v| match v.row.queue_type {
-            QueueType::Classic => match v.contents().head_message_timestamp {
-                Some(seconds) => Cell::number(seconds),
-                None => Cell::text(""),
-            },
-            QueueType::Quorum | QueueType::Stream => Cell::text(""),
+            QueueType::Classic => Cell::of(v.contents().head_message_timestamp),
+            QueueType::Quorum | QueueType::Stream => Cell::Missing,
         }),
-        ("consumers", |v| Cell::number(v.row.consumers)),
-        ("state", |_| Cell::text("running")),
-        ("type", |v| Cell::text(v.row.queue_type.name())),
+        ("consumers", |v| v.row.consumers.into()),
+        ("state", |_| "running".into()),
+        ("type", |v| v.row.queue_type.name().into()),
     ]
 }

@@ -52,7 +52,7 @@ impl fmt::Display for Json<'_> {
     }
 }
 
-pub(super) struct JsonValue<'a>(pub(super) &'a FieldValue);
+struct JsonValue<'a>(&'a FieldValue);
 
 impl fmt::Display for JsonValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +74,7 @@ impl fmt::Display for JsonValue<'_> {
 }
 
 /// A string of JSON.
-pub(super) struct Quoted<'a>(pub(super) &'a str);
+struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,6 +91,11 @@ impl fmt::Display for Quoted<'_> {
         }
         f.write_char('"')
     }
+}
+
+/// Tags: `[monitoring, policymaker]`.
+pub(super) fn tags(tags: &[smol_str::SmolStr]) -> String {
+    format!("[{}]", tags.join(", "))
 }
 
 #[cfg(test)]

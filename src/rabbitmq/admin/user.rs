@@ -100,28 +100,26 @@ impl Broker {
     }
 }
 
-pub(super) const COLUMNS: &[Column<UserRow>] = &[
-    ("user", |row| Cell::text(&row.name)),
-    ("tags", |row| Cell::List(row.tags.iter().map(ToString::to_string).collect())),
-];
+pub(super) const COLUMNS: &[Column<UserRow>] =
+    &[("user", |row| (&row.name).into()), ("tags", |row| Cell::Tags(row.tags.clone()))];
 
 pub(super) const PERMISSION_COLUMNS: &[Column<PermissionRow>] = &[
-    ("user", |row| Cell::text(&row.user)),
-    ("configure", |row| Cell::text(&row.permissions.configure)),
-    ("write", |row| Cell::text(&row.permissions.write)),
-    ("read", |row| Cell::text(&row.permissions.read)),
+    ("user", |row| (&row.user).into()),
+    ("configure", |row| (&row.permissions.configure).into()),
+    ("write", |row| (&row.permissions.write).into()),
+    ("read", |row| (&row.permissions.read).into()),
 ];
 
 pub(super) const PERMISSIONS_OF_USER_COLUMNS: &[Column<PermissionRow>] = &[
-    ("vhost", |row| Cell::text(&row.vhost)),
-    ("configure", |row| Cell::text(&row.permissions.configure)),
-    ("write", |row| Cell::text(&row.permissions.write)),
-    ("read", |row| Cell::text(&row.permissions.read)),
+    ("vhost", |row| (&row.vhost).into()),
+    ("configure", |row| (&row.permissions.configure).into()),
+    ("write", |row| (&row.permissions.write).into()),
+    ("read", |row| (&row.permissions.read).into()),
 ];
 
 pub(super) const TOPIC_COLUMNS: &[Column<TopicPermissionRow>] = &[
-    ("user", |row| Cell::text(&row.user)),
-    ("exchange", |row| Cell::text(&row.exchange)),
-    ("write", |row| Cell::text(&row.write)),
-    ("read", |row| Cell::text(&row.read)),
+    ("user", |row| (&row.user).into()),
+    ("exchange", |row| (&row.exchange).into()),
+    ("write", |row| (&row.write).into()),
+    ("read", |row| (&row.read).into()),
 ];

@@ -44,9 +44,15 @@ impl Broker {
 }
 
 pub(super) const COLUMNS: &[Column<VHostRow>] = &[
-    ("name", |row| Cell::text(&row.name)),
-    ("description", |row| Cell::text(&row.description)),
-    ("tags", |row| Cell::List(row.tags.iter().map(ToString::to_string).collect())),
-    ("tracing", |_| Cell::Bool(false)),
-    ("default_queue_type", |_| Cell::text("undefined")),
+    ("name", |row| (&row.name).into()),
+    ("description", |row| (&row.description).into()),
+    ("tags", |row| match row.tags[..] {
+        // One that was never described has none, not even an empty list.
+        [] if row.description.is_empty() => Cell::Missing,
+        _ => Cell::Tags(row.tags.clone()),
+    }),
+    ("tracing", |_| false.into()),
+    ("default_queue_type", |row| {
+        row.default_queue_type.map_or("undefined", |kind| kind.name()).into()
+    }),
 ];

@@ -9,7 +9,7 @@
 //! Source: AMQP 0-9-1, section 2.2.4; RabbitMQ 3.10.8, observed.
 
 use super::decode::ConnectionMethod;
-use super::encode::{connection_close, encode, method};
+use super::encode::{To, connection_close, encode, method};
 use super::fault::WireFault;
 use super::login;
 use super::session::{Demand, Phase, Session};
@@ -47,8 +47,11 @@ const FRAME_MIN: u32 = 4_096;
 pub enum Output {
     /// Send these bytes.
     Bytes(Vec<u8>),
-    /// Close it; nothing follows.
-    Close,
+    /// Close its socket with a reset (RST), once what was sent is out; nothing
+    /// follows. However a connection ends, RabbitMQ resets it: its sockets have
+    /// `SO_LINGER` set to no time. A client that closes its own socket first, as one
+    /// should after `connection.close-ok`, ends it with a FIN.
+    Reset,
 }
 
 /// A broker at the level of bytes; see [`wire`](super).
@@ -164,7 +167,7 @@ impl ByteServer {
                 self.ready.pop_front();
                 if session.hung_up {
                     self.sessions.swap_remove(&id);
-                    return Some((id, Output::Close));
+                    return Some((id, Output::Reset));
                 }
             } else {
                 self.ready.pop_front();
@@ -173,8 +176,8 @@ impl ByteServer {
         None
     }
 
-    /// Appends what is to be sent to a client to `out`, and says whether its
-    /// connection is to be closed then; an alternative to
+    /// Appends what is to be sent to a client to `out`, and returns whether its
+    /// connection is to be reset then; an alternative to
     /// [`ByteServer::poll_output`] for one connection, without an allocation.
     pub fn drain_output(&mut self, id: ConnectionId, out: &mut Vec<u8>) -> bool {
         self.pump();
@@ -220,7 +223,8 @@ impl ByteServer {
             if session.phase == Phase::Closed || session.hung_up {
                 continue;
             }
-            encode(&output.event, output.channel.0, session.frame_max, &mut session.out);
+            let said = To { channel: output.channel.0, ..session.to() };
+            encode(&output.event, said, &mut session.out);
             if !session.queued {
                 session.queued = true;
                 self.ready.push_back(id);
@@ -254,9 +258,10 @@ impl ByteServer {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let phase = session.phase;
         match demand {
-            Demand::Start => {
+            Demand::Start(dialect) => {
                 session.phase = Phase::Starting;
-                start(self.broker.version(), &mut session.out);
+                session.dialect = dialect;
+                start(dialect, self.broker.version(), &mut session.out);
             }
             Demand::Refuse => {
                 session.out.extend_from_slice(&PROTOCOL_HEADER);
@@ -302,7 +307,7 @@ impl ByteServer {
                 self.broker.handle_input(now, id, zero, method);
             }
             (Phase::Closed, ConnectionMethod::Close) => {
-                encode(&Event::ConnectionCloseOk, 0, session.frame_max, &mut session.out);
+                encode(&Event::ConnectionCloseOk, session.to(), &mut session.out);
             }
             (Phase::Closed, ConnectionMethod::CloseOk) => self.hang_up(id),
             _ => self.misplaced(id, method_id),
@@ -338,7 +343,8 @@ impl ByteServer {
                  the broker logfile."
             );
             let fault = WireFault::new(ReplyCode::AccessRefused, &reason, MethodId::NONE);
-            connection_close(fault.code.number(), &fault.text, fault.method, &mut session.out);
+            let close = (fault.code.number(), &fault.text[..], fault.method);
+            connection_close(session.dialect, close, &mut session.out);
         }
         session.closed();
         self.set_deadline(id, Some(self.now + PENALTY));
@@ -404,7 +410,8 @@ impl ByteServer {
         // That it is not open yet is no error here.
         let _ = self.broker.connection_close(self.now, id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        connection_close(fault.code.number(), &fault.text, fault.method, &mut session.out);
+        let close = (fault.code.number(), &fault.text[..], fault.method);
+        connection_close(session.dialect, close, &mut session.out);
         self.closed(id);
         if fault.fatal {
             self.give_up(id);

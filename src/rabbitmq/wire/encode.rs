@@ -7,6 +7,7 @@
 //! Source: AMQP 0-9-1, section 4.2, and RabbitMQ 3.10.8, observed.
 
 use super::properties::write_properties;
+use super::start::Dialect;
 use super::table::with_length;
 use super::text::octets;
 use crate::rabbitmq::error::{AmqpError, MethodId};
@@ -62,8 +63,18 @@ pub(super) fn method(
     out.push(FRAME_END);
 }
 
-/// Writes the frames of an event. A body is cut into frames of `frame_max`.
-pub(super) fn encode(event: &Event, channel: u16, frame_max: u32, out: &mut Vec<u8>) {
+/// Where an event goes, and how it is written there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct To {
+    pub(super) channel: u16,
+    /// A body is cut into frames of this length.
+    pub(super) frame_max: u32,
+    pub(super) dialect: Dialect,
+}
+
+/// Writes the frames of an event.
+pub(super) fn encode(event: &Event, to: To, out: &mut Vec<u8>) {
+    let To { channel, frame_max, dialect } = to;
     match event {
         Event::Deliver { consumer_tag, delivery_tag, redelivered, message } => {
             out.reserve(message.body().len() + 256);
@@ -95,7 +106,7 @@ pub(super) fn encode(event: &Event, channel: u16, frame_max: u32, out: &mut Vec<
         Event::Heartbeat => out.extend_from_slice(&[FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END]),
         // The socket closes without a word.
         Event::ConnectionLost => {}
-        event => rarer(event, channel, out),
+        event => rarer(event, channel, dialect, out),
     }
 }
 
@@ -111,8 +122,8 @@ fn get_ok(got: &GetOk, channel: u16, frame_max: u32, out: &mut Vec<u8>) {
 }
 
 /// Everything that is not sent once for each message.
-fn rarer(event: &Event, channel: u16, out: &mut Vec<u8>) {
-    let id = id(event);
+fn rarer(event: &Event, channel: u16, dialect: Dialect, out: &mut Vec<u8>) {
+    let id = dialect.write(id(event));
     method(channel, id, out, |out| match event {
         Event::ConnectionClose(error) | Event::ChannelClose(error) => {
             let text = octets(&error.text);
@@ -121,6 +132,7 @@ fn rarer(event: &Event, channel: u16, out: &mut Vec<u8>) {
         Event::ConnectionOpenOk => short("", out),
         Event::ConnectionBlocked { reason } => short(reason, out),
         Event::AccessRequestOk => out.extend_from_slice(&1_u16.to_be_bytes()),
+        Event::ChannelOpenOk if dialect == Dialect::V0_8 => {}
         Event::ChannelOpenOk => with_length(out, |_| {}),
         Event::ChannelFlowOk { active } => out.push(u8::from(*active)),
         Event::QueueDeclareOk(QueueDeclareOk { queue, message_count, consumer_count }) => {
@@ -198,8 +210,12 @@ fn blamed(error: &AmqpError) -> MethodId {
 }
 
 /// Writes `connection.close` with a text of any length.
-pub(super) fn connection_close(code: u16, text: &[u8], blamed: MethodId, out: &mut Vec<u8>) {
-    let id = MethodId::new(10, CLOSE);
+pub(super) fn connection_close(
+    dialect: Dialect,
+    (code, text, blamed): (u16, &[u8], MethodId),
+    out: &mut Vec<u8>,
+) {
+    let id = dialect.write(MethodId::new(10, CLOSE));
     method(0, id, out, |out| close_arguments(code, text, blamed, out));
 }
 
@@ -245,7 +261,8 @@ mod tests {
     /// A close whose text is this.
     fn text_of_close(text: &str) -> String {
         let mut out = Vec::new();
-        connection_close(ReplyCode::NotFound.number(), text.as_bytes(), MethodId::NONE, &mut out);
+        let close = (ReplyCode::NotFound.number(), text.as_bytes(), MethodId::NONE);
+        connection_close(Dialect::V0_9_1, close, &mut out);
         let length = usize::from(out[13]);
         assert_eq!(out.len(), 14 + length + 4 + 1);
         out[14..14 + length].escape_ascii().to_string()
@@ -273,9 +290,10 @@ mod tests {
     #[test]
     fn frames_as_the_server_sends_them() {
         let mut out = Vec::new();
-        encode(&Event::ChannelOpenOk, 1, 4096, &mut out);
-        encode(&Event::ConnectionOpenOk, 0, 4096, &mut out);
-        encode(&Event::Heartbeat, 0, 4096, &mut out);
+        let to = |channel| To { channel, frame_max: 4_096, dialect: Dialect::V0_9_1 };
+        encode(&Event::ChannelOpenOk, to(1), &mut out);
+        encode(&Event::ConnectionOpenOk, to(0), &mut out);
+        encode(&Event::Heartbeat, to(0), &mut out);
         let expected = "\\x01\\x00\\x01\\x00\\x00\\x00\\x08\\x00\\x14\\x00\\x0b\\x00\\x00\\x00\\x00\\xce\
                         \\x01\\x00\\x00\\x00\\x00\\x00\\x05\\x00\\n\\x00)\\x00\\xce\
                         \\x08\\x00\\x00\\x00\\x00\\x00\\x00\\xce";

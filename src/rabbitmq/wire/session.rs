@@ -10,15 +10,15 @@
 
 use super::content::{Contents, Header, Part, Whole, unexpected, unimplemented_method};
 use super::decode::{ConnectionMethod, Incoming, Malformed, decode};
-use super::encode::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD};
+use super::encode::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, To};
 use super::fault::WireFault;
 use super::foreign::is_known;
-use super::start::is_served;
+use super::start::{Dialect, dialect};
 use crate::Instant;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::error::MethodId;
 use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{ConnectionOptions, Method};
+use crate::rabbitmq::method::{ConnectionOptions, Method, ids};
 
 /// The longest frame before the two sides have agreed on one.
 const INITIAL_FRAME_MAX: u32 = 4_096;
@@ -44,7 +44,7 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) enum Demand {
     /// They begin as those of this protocol do.
-    Start,
+    Start(Dialect),
     /// They are of another protocol.
     Refuse,
     Connection(MethodId, ConnectionMethod),
@@ -75,6 +75,7 @@ pub(super) struct Session {
     /// It is in the queue of those that have output.
     pub(super) queued: bool,
     pub(super) frame_max: u32,
+    pub(super) dialect: Dialect,
     /// How it is to be opened; what was agreed on so far.
     pub(super) options: Box<ConnectionOptions>,
     contents: Contents,
@@ -150,10 +151,16 @@ impl Session {
             out: Vec::new(),
             queued: false,
             frame_max: INITIAL_FRAME_MAX,
+            dialect: Dialect::V0_9_1,
             options: Box::default(),
             contents: Contents::default(),
             front: Vec::new(),
         }
+    }
+
+    /// How what is said to it is written, on channel 0.
+    pub(super) fn to(&self) -> To {
+        To { channel: 0, frame_max: self.frame_max, dialect: self.dialect }
     }
 
     /// Its memory of contents is no more of use.
@@ -215,10 +222,7 @@ impl Session {
         *input = rest;
         let header: [u8; 8] = self.front[..].try_into().ok()?;
         self.front.clear();
-        Some(match is_served(header) {
-            true => Demand::Start,
-            false => Demand::Refuse,
-        })
+        Some(dialect(header).map_or(Demand::Refuse, Demand::Start))
     }
 
     /// Completes the frame that waits for more; says whether it is complete, or
@@ -243,9 +247,9 @@ impl Session {
         frame: &Frame<'_>,
     ) -> Option<Demand> {
         match (self.phase, frame.channel) {
-            (Phase::Closed, 0) => on_channel_0_when_closed(frame),
+            (Phase::Closed, 0) => on_channel_0_when_closed(frame, self.dialect),
             (Phase::Closed, _) => None,
-            (_, 0) => on_channel_0(frame),
+            (_, 0) => on_channel_0(frame, self.dialect),
             (Phase::Running, channel) => self
                 .on_channel(
                     broker,
@@ -281,7 +285,7 @@ impl Session {
         };
         if let Some(at) = self.contents.position(channel) {
             if let Payload::Method(id, _) = payload
-                && !is_known(id)
+                && !self.dialect.read(id).is_some_and(is_known)
             {
                 return Err(Demand::Crash { channel });
             }
@@ -299,7 +303,7 @@ impl Session {
             let reason = "expected method frame, got non method frame instead";
             return Err(Demand::Fault(unexpected(reason, MethodId::NONE)));
         };
-        match decode(id, arguments) {
+        match decode_in(self.dialect, id, arguments) {
             Ok(Incoming::Method(method)) => {
                 broker.handle_input(now, ch.connection, ch.number, method);
             }
@@ -320,10 +324,23 @@ impl Session {
     }
 }
 
+/// Reads a method's arguments in a client's dialect.
+fn decode_in(dialect: Dialect, id: MethodId, arguments: &[u8]) -> Result<Incoming, Malformed> {
+    let id = dialect.read(id).ok_or(Malformed::Unknown)?;
+    if dialect == Dialect::V0_8 && id == ids::BASIC_CONSUME {
+        // It has no table of arguments: no octets of one are its end.
+        return match decode(id, arguments) {
+            Ok(_) => Err(Malformed::Shape),
+            Err(_) => decode(id, &[arguments, &[0; 4]].concat()),
+        };
+    }
+    decode(id, arguments)
+}
+
 /// A frame on channel 0, at any time before the close.
-fn on_channel_0(frame: &Frame<'_>) -> Option<Demand> {
+fn on_channel_0(frame: &Frame<'_>, dialect: Dialect) -> Option<Demand> {
     Some(match analyze(frame) {
-        Payload::Method(id, arguments) => match decode(id, arguments) {
+        Payload::Method(id, arguments) => match decode_in(dialect, id, arguments) {
             Ok(Incoming::Connection(method)) => Demand::Connection(id, method),
             Ok(_) => Demand::Misplaced(id),
             Err(Malformed::Utf8) => Demand::Fault(WireFault::malformed_utf8(id)),
@@ -341,9 +358,9 @@ fn on_channel_0(frame: &Frame<'_>) -> Option<Demand> {
 
 /// The same after it: only the closing handshake is still of interest, though a
 /// method that does not exist is too much even now.
-fn on_channel_0_when_closed(frame: &Frame<'_>) -> Option<Demand> {
+fn on_channel_0_when_closed(frame: &Frame<'_>, dialect: Dialect) -> Option<Demand> {
     let Payload::Method(id, arguments) = analyze(frame) else { return None };
-    match decode(id, arguments) {
+    match decode_in(dialect, id, arguments) {
         Ok(Incoming::Connection(method)) => Some(Demand::Connection(id, method)),
         Err(Malformed::Unknown) => Some(Demand::Crash { channel: 0 }),
         _ => None,

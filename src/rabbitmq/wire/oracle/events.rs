@@ -6,7 +6,8 @@ use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{Event, GetOk, QueueDeclareOk};
 use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::wire::encode::encode;
+use crate::rabbitmq::wire::encode::{To, encode};
+use crate::rabbitmq::wire::start::Dialect;
 use amq_protocol::frame::{AMQPFrame, parse_frame};
 use amq_protocol::protocol::{
     AMQPClass, access, basic, channel, confirm, connection, exchange, queue, tx,
@@ -18,7 +19,8 @@ use std::sync::Arc;
 /// The first frame of an event, as the other implementation reads it.
 fn written(event: &Event) -> AMQPClass {
     let mut out = Vec::new();
-    encode(event, 5, 4_096, &mut out);
+    let to = To { channel: 5, frame_max: 4_096, dialect: Dialect::V0_9_1 };
+    encode(event, to, &mut out);
     match parse_frame(&out[..]) {
         Ok((_, AMQPFrame::Method(5, class))) => class,
         other => panic!("{event:?}: {other:?}"),
