@@ -44,8 +44,9 @@
 //! # Where it differs from the real server
 //!
 //! - *Time*: messages and queues expire, and consumers time out, at the very
-//!   moment; the server looks a little later, for consumers once a minute. An
-//!   idle connection's heartbeats are counted from its opening. A connection of the
+//!   moment; the server looks a little later, for consumers once a minute. A
+//!   connection's heartbeats are counted from its opening, and end with its close,
+//!   where the server goes on until the socket is gone. A connection of the
 //!   client has none unless its [`ConnectionOptions`] ask for them, where most
 //!   clients do by themselves.
 //! - *Order*: what is a race on the server has one deterministic answer. A burst
@@ -56,8 +57,9 @@
 //!   Listings are sorted. Every message of a stream is a chunk of its own.
 //! - *Streams*: a prefetch count is exact, where the server hands out a chunk whole;
 //!   the count of messages is that of the moment, where the server's lags.
-//! - *Single active consumer*: where 3.10.8 crashes (the active one leaves with a
-//!   backlog), the next takes over, as later versions do.
+//! - *Single active consumer*: where the process of a classic queue crashes (the
+//!   active one is cancelled with a backlog, and a message comes before its channel is
+//!   closed), the next is given the backlog and then the message.
 //! - *Quorum queues and streams* are those of one node: replication, membership and
 //!   leader locators are accepted and mean nothing. A quorum queue that refuses
 //!   publishes notices at once that it is short enough again. Where 3.10.8 crashes and

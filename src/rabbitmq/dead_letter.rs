@@ -80,8 +80,9 @@ impl DeadLetter {
         Message::new(exchange, routing_key.clone(), properties, self.message.body().clone())
     }
 
-    /// Whether a client has made up a history that cannot be gone on with: a count
-    /// that is no number.
+    /// Returns whether a client sent an `x-death` header whose `count`, of the death
+    /// that is to be counted, is not an integer: the process of the server's queue
+    /// crashes over it.
     pub(crate) fn has_senseless_history(&self) -> bool {
         let headers = self.message.properties().headers();
         let Some(FieldValue::Array(deaths)) = headers.and_then(|h| h.get("x-death")) else {

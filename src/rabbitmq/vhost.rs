@@ -40,6 +40,8 @@ pub(crate) struct VHost {
     pub(crate) published: Published,
     pub(crate) description: SmolStr,
     pub(crate) tags: Vec<SmolStr>,
+    /// Whether it was ever described, be it with nothing.
+    pub(crate) is_described: bool,
     /// The type of durable queues that ask for none.
     pub(crate) default_queue_type: Option<QueueType>,
 }
@@ -56,6 +58,7 @@ impl VHost {
             published: Published::default(),
             description: SmolStr::default(),
             tags: Vec::new(),
+            is_described: false,
             default_queue_type: None,
         }
     }

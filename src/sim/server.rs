@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::conn::{Conn, Phase, ServerEnd};
 use super::id::NodeId;
 use super::record::Record;
-use super::service::{Disconnected, Hangup, Service, Session, Shutdown, Wakes};
+use super::service::{Disconnected, Service, Session, Shutdown, Wakes};
 use super::task::WakeRef;
 use super::timer::TimerKey;
 use super::trace::Actor;
@@ -399,11 +399,7 @@ impl<S: Service> Server<S> {
     /// The server's end of every connection closes: the nodes hear of it after
     /// what was sent.
     pub(super) fn close_all(world: &World, cell: &mut Cell<S>, how: Shutdown) {
-        let how = match how {
-            // The operating system closes the sockets of a process that ends, however it does.
-            Shutdown::Clean | Shutdown::Kill => Hangup::Close,
-            Shutdown::PowerLoss => Hangup::Reset,
-        };
+        let how = S::closes_sockets(how);
         let mut core = world.lock();
         for conn in cell.connections.values_mut().filter(|c| c.server_end == ServerEnd::Open) {
             conn.server_end = ServerEnd::Closed;

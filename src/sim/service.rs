@@ -79,6 +79,15 @@ pub trait Service: Send + 'static {
         None
     }
 
+    /// How the operating system closes the sockets of a server that stops: in good order, unless
+    /// the server set them up otherwise, or the machine loses its power and is up again.
+    fn closes_sockets(how: Shutdown) -> Hangup {
+        match how {
+            Shutdown::Clean | Shutdown::Kill => Hangup::Close,
+            Shutdown::PowerLoss => Hangup::Reset,
+        }
+    }
+
     /// The keepalive that the server's end of a connection is opened with (`SO_KEEPALIVE`), if any.
     /// The world probes for the machine, and calls [`Service::disconnected`] where the
     /// probes go unanswered.

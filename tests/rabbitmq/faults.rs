@@ -191,7 +191,7 @@ fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
         let heard = heard.lock().unwrap().take().expect("it ended");
         match how {
             Shutdown::Clean => assert_eq!(heard.amqp().unwrap().code.number(), 320),
-            _ => assert_eq!(heard, Error::Disconnected(Disconnected::Closed)),
+            _ => assert_eq!(heard, Error::Disconnected(Disconnected::Reset)),
         }
     }
 }

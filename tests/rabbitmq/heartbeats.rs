@@ -47,6 +47,24 @@ fn the_first_heartbeat_goes_out_at_half_the_timeout_whatever_was_sent_before() {
 }
 
 #[test]
+fn what_comes_after_the_broker_has_given_up_is_not_taken() {
+    let ch = ChannelId::new(7, 1);
+    let takes =
+        |server: &Server, method: &Method| server.broker.takes(ch.connection, ch.number, method);
+    let mut server = server();
+    server.send(ch, Method::ChannelOpen);
+    assert!(takes(&server, &Method::TxSelect));
+    // The broker closes the channel: only the answer counts.
+    let purge = Method::QueuePurge { queue: "none".into(), no_wait: false };
+    assert_eq!(server.send(ch, purge).len(), 1);
+    assert!(!takes(&server, &Method::TxSelect));
+    assert!(takes(&server, &Method::ChannelCloseOk));
+    server.wait(Duration::from_secs(60));
+    assert!(!takes(&server, &Method::ChannelCloseOk), "the connection is given up");
+    assert!(takes(&server, &Method::ConnectionOpen(Box::default())));
+}
+
+#[test]
 fn a_client_that_beats_lives() {
     let mut server = server();
     for _ in 0..20 {

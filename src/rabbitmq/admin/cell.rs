@@ -151,13 +151,19 @@ macro_rules! numbers {
     ($($type:ty)*) => {$(
         impl From<$type> for Cell {
             fn from(number: $type) -> Cell {
-                Cell::Number(number as i128)
+                Cell::Number(number.into())
             }
         }
     )*};
 }
 
-numbers! { u8 u16 u32 u64 usize i32 i64 }
+numbers! { u8 u16 u32 u64 i32 i64 }
+
+impl From<usize> for Cell {
+    fn from(number: usize) -> Cell {
+        Cell::Number(number as i128)
+    }
+}
 
 impl From<bool> for Cell {
     fn from(truth: bool) -> Cell {

@@ -15,6 +15,8 @@ pub struct VHostRow {
     pub name: SmolStr,
     /// What it is for; mostly empty.
     pub description: SmolStr,
+    /// Whether it was ever described, be it with nothing.
+    pub is_described: bool,
     /// Its tags; mostly none.
     pub tags: Vec<SmolStr>,
     /// What it may have at most.
@@ -33,6 +35,7 @@ impl Broker {
             .map(|(_, vhost)| VHostRow {
                 name: vhost.name.clone(),
                 description: vhost.description.clone(),
+                is_described: vhost.is_described,
                 tags: vhost.tags.clone(),
                 limits: vhost.limits,
                 default_queue_type: vhost.default_queue_type,
@@ -46,11 +49,8 @@ impl Broker {
 pub(super) const COLUMNS: &[Column<VHostRow>] = &[
     ("name", |row| (&row.name).into()),
     ("description", |row| (&row.description).into()),
-    ("tags", |row| match row.tags[..] {
-        // One that was never described has none, not even an empty list.
-        [] if row.description.is_empty() => Cell::Missing,
-        _ => Cell::Tags(row.tags.clone()),
-    }),
+    // One that was never described has none, not even an empty list.
+    ("tags", |row| Cell::of(row.is_described.then(|| Cell::Tags(row.tags.clone())))),
     ("tracing", |_| false.into()),
     ("default_queue_type", |row| {
         row.default_queue_type.map_or("undefined", |kind| kind.name()).into()

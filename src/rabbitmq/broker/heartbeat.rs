@@ -2,8 +2,9 @@
 //!
 //! With a timeout of T, the broker looks every T/2 whether it has sent
 //! something, and sends a heartbeat if it has not; at its first look it sends
-//! one in any case. Every T it looks whether it has heard something. When it has heard nothing at two such looks in a row, the
-//! connection is dead, between two and three T after its last sign.
+//! one in any case. Every T it looks whether it has heard something. When it
+//! has heard nothing at two such looks in a row, the connection is dead,
+//! between two and three T after its last sign.
 //!
 //! Source: <https://www.rabbitmq.com/docs/heartbeats>, and the server's module
 //! `rabbit_heartbeat`.

@@ -34,15 +34,7 @@ impl Broker {
         let ch = ChannelId { connection, number: channel };
         let Some(method) = self.after_commit(ch, method) else { return };
         let Some(method) = self.read(connection, channel, method) else { return };
-        let is_open = self.has_connection(connection);
-        if !is_open && !matches!(method, Method::ConnectionOpen(_)) {
-            return;
-        }
-        let is_close = matches!(method, Method::ChannelClose | Method::ChannelCloseOk);
-        if let Some(Session::Failed(failure)) = self.sessions.get(&ch)
-            && !is_close
-            && !(failure.has_crossed && matches!(method, Method::ChannelOpen))
-        {
+        if !self.takes(connection, channel, &method) {
             return;
         }
         let mut mark = self.outputs.len();
@@ -67,6 +59,23 @@ impl Broker {
         }
         if !self.committed.is_empty() {
             self.go_on_after_commits(now);
+        }
+    }
+
+    /// Returns whether the broker would act on a method of a client: not if it has
+    /// given the connection up, or has closed the channel and awaits the answer.
+    #[must_use]
+    pub fn takes(&self, connection: ConnectionId, channel: ChannelNumber, method: &Method) -> bool {
+        if !self.has_connection(connection) {
+            return matches!(method, Method::ConnectionOpen(_));
+        }
+        match self.sessions.get(&ChannelId { connection, number: channel }) {
+            Some(Session::Failed(failure)) => match method {
+                Method::ChannelClose | Method::ChannelCloseOk => true,
+                Method::ChannelOpen => failure.has_crossed,
+                _ => false,
+            },
+            Some(Session::Open(..)) | None => true,
         }
     }
 

@@ -48,6 +48,7 @@ impl Broker {
     ) -> Result<(), AdminError> {
         let key = self.vhost_key(name)?;
         let vhost = self.vhost_mut(key);
+        vhost.is_described = true;
         vhost.description = description.into();
         vhost.tags = tags.iter().map(SmolStr::new).collect();
         Ok(())

@@ -18,8 +18,13 @@ impl Service for Broker {
     /// A socket is not yet an AMQP connection: `connection.open` makes one.
     fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {}
 
-    fn takes(&self, connection: u64, (_, method): &Self::Input) -> bool {
-        matches!(method, Method::ConnectionOpen(_)) || self.has_connection(ConnectionId(connection))
+    fn takes(&self, connection: u64, (channel, method): &Self::Input) -> bool {
+        Broker::takes(self, ConnectionId(connection), *channel, method)
+    }
+
+    /// RabbitMQ's sockets linger for no time, so that whatever closes them resets them.
+    fn closes_sockets(_how: Shutdown) -> Hangup {
+        Hangup::Reset
     }
 
     /// The real server resets a connection that it takes for dead, without a word.
