@@ -81,6 +81,7 @@ pub trait Service: Send + 'static {
 
     /// How the operating system closes the sockets of a server that stops: in good order, unless
     /// the server set them up otherwise, or the machine loses its power and is up again.
+    #[must_use]
     fn closes_sockets(how: Shutdown) -> Hangup {
         match how {
             Shutdown::Clean | Shutdown::Kill => Hangup::Close,
