@@ -62,7 +62,8 @@ impl Core {
         process.is_terminating = true;
         let wakes = process.termination.take();
         self.trace.record(now, process.actor, Record::Terminated);
-        if process.handles_termination {
+        // A process that stands still gets no signal but SIGKILL before it goes on.
+        if process.handles_termination || process.paused {
             let key = self.timers.set(WakeRef::Kill(id));
             process.grace = Some(key);
             self.agenda.push(now, now + grace, 0, Target::Timer(key));

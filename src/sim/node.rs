@@ -241,8 +241,8 @@ impl Node {
 
     /// Asks the process to stop (`SIGTERM`), and kills it if it is still alive after `grace` of
     /// the world's time. A process hears of it by [`Node::terminated`]; one that has never
-    /// called that has no handler for the signal, and dies at once. Nothing if it is
-    /// not alive, or was asked before.
+    /// called that has no handler for the signal, and dies at once, or if it is
+    /// [paused](Node::pause), when it goes on. Nothing if it is not alive, or was asked before.
     pub fn terminate_within(&self, grace: Duration) {
         let now = self.now();
         let mut core = self.0.world.lock();
@@ -311,6 +311,10 @@ impl Node {
             return;
         }
         node.paused = on;
+        if !on && node.is_terminating && !node.handles_termination {
+            core.requests.push_back(Request::Kill(self.0.id));
+            return;
+        }
         let actor = node.actor;
         let parked = std::mem::take(&mut node.parked);
         core.trace.record(self.now(), actor, if on { Record::Paused } else { Record::Resumed });

@@ -52,6 +52,29 @@ fn a_node_that_does_not_handle_the_signal_dies_of_it() {
 }
 
 #[test]
+fn a_paused_node_without_a_handler_dies_of_the_signal_when_it_goes_on() {
+    let mut sim = Sim::new(1);
+    let node = sim.node("a", async |node| node.sleep(secs(60)).await);
+    let (stop, resume) = (node.clone(), node.clone());
+    sim.run_for(secs(1)).expect_reached();
+    node.pause();
+    stop.terminate_within(secs(20));
+    sim.after(secs(5), move || resume.resume());
+    sim.run().expect_done();
+    assert_eq!(
+        what_happened(&sim, "a"),
+        ["0s started", "1s paused", "1s asked to stop", "6s killed"]
+    );
+    // One that never goes on is killed when its time is over.
+    let node = sim.node("b", async |node| node.sleep(secs(60)).await);
+    sim.run_for(secs(1)).expect_reached();
+    node.pause();
+    node.terminate_within(secs(20));
+    sim.run().expect_done();
+    assert_eq!(what_happened(&sim, "b").last().map(String::as_str), Some("27s killed"));
+}
+
+#[test]
 fn the_next_life_of_a_node_was_not_asked_to_stop() {
     let mut sim = Sim::new(1);
     let node = sim.node_with("a", 5, graceful);
