@@ -378,8 +378,8 @@ impl Sim {
     pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> Outcome {
         let limit = self.config.max_time;
         match self.run_while(limit, Housekeeping::Always, |_| !condition()) {
-            end @ (Outcome::Done | Outcome::Stuck(_)) => Outcome::NotReached(Box::new(end)),
-            other => other,
+            end @ (Outcome::Reached | Outcome::Failed(_) | Outcome::NotReached(_)) => end,
+            end => Outcome::NotReached(Box::new(end)),
         }
     }
 

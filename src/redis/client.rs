@@ -322,7 +322,8 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError::Aborted`] if a command was refused, which it tells, and nothing was run;
-    /// [`ClientError::Reply`] if the transaction itself was. An
+    /// [`ClientError::Reply`] if the transaction itself was: if that was its `MULTI`, the commands
+    /// were run one by one. An
     /// error of a command that was run is among the replies.
     pub async fn transaction(
         &self,

@@ -29,6 +29,8 @@ enum Matches {
     },
     /// Those that have not this flag.
     Unflagged(u32),
+    /// Those that may need memory: also whatever is queued in a transaction.
+    NeedingMemory,
     /// Those that name a key.
     Keyed,
     /// These, in lower case, with their subcommands.
@@ -73,9 +75,16 @@ pub struct Refusal {
 
 impl Refusal {
     /// Answers every command with this error, such as `ERR try again`: its first word is the code.
+    /// Line ends in it become spaces, as an error is one line; without any text it is `ERR`.
     pub fn new(error: impl Into<SmolStr>) -> Refusal {
+        let error: SmolStr = error.into();
+        let error = match error.trim() {
+            "" => SmolStr::new_static("ERR"),
+            _ if error.contains(['\r', '\n']) => error.replace(['\r', '\n'], " ").into(),
+            _ => error,
+        };
         Refusal {
-            error: ErrorReply(error.into()),
+            error: ErrorReply(error),
             matches: Matches::Every,
             left: None,
             lasting: None,
@@ -97,7 +106,7 @@ impl Refusal {
     /// `OOM`, for commands that may need memory: `maxmemory` is reached.
     pub fn out_of_memory() -> Refusal {
         const TEXT: &str = "OOM command not allowed when used memory > 'maxmemory'.";
-        Refusal::of(TEXT, Matches::Flagged { flag: flag::DENYOOM, ping: false })
+        Refusal::of(TEXT, Matches::NeedingMemory)
     }
 
     /// `MISCONF`, for commands that write and for `PING`: the last snapshot could not be saved.
@@ -130,8 +139,8 @@ impl Refusal {
         Refusal::of("CLUSTERDOWN The cluster is down", Matches::Keyed)
     }
 
-    /// Only these commands, by their names in any case; a container such as `CONFIG` stands for
-    /// all its subcommands.
+    /// These commands, instead of those that it was for, by their names in any case; a container
+    /// such as `CONFIG` stands for all its subcommands.
     pub fn commands<I>(mut self, names: I) -> Refusal
     where
         I: IntoIterator,
@@ -178,11 +187,17 @@ pub(crate) struct Suspect<'a> {
     pub(crate) command: &'static Command,
     /// The commands it stands for: for `EXEC`, those that are queued.
     pub(crate) queued: &'a [(&'static Command, Request)],
+    /// It is within a transaction.
+    pub(crate) in_multi: bool,
 }
 
 impl Suspect<'_> {
+    fn any(&self, is: impl Fn(&Command) -> bool) -> bool {
+        is(self.command) || self.queued.iter().any(|(command, _)| is(command))
+    }
+
     fn has(&self, flag: u32) -> bool {
-        self.command.has(flag) || self.queued.iter().any(|(command, _)| command.has(flag))
+        self.any(|command| command.has(flag))
     }
 }
 
@@ -192,8 +207,12 @@ impl Matches {
         match self {
             Matches::Every => true,
             Matches::Flagged { flag, ping } => suspect.has(*flag) || (*ping && name == "ping"),
-            Matches::Unflagged(flag) => !suspect.command.has(*flag),
-            Matches::Keyed => !suspect.command.keys.is_empty(),
+            Matches::NeedingMemory => {
+                let ends_it = ["exec", "discard", "quit", "reset"].contains(&name);
+                suspect.has(flag::DENYOOM) || (suspect.in_multi && !ends_it)
+            }
+            Matches::Unflagged(flag) => suspect.any(|command| !command.has(*flag)),
+            Matches::Keyed => suspect.any(|command| !command.keys.is_empty()),
             Matches::Named(names) => {
                 let container = name.split('|').next().unwrap_or(name);
                 names.iter().any(|wanted| wanted == name || wanted == container)

@@ -49,8 +49,9 @@ pub enum Retention {
 #[non_exhaustive]
 pub enum Panics {
     /// As in a program built with `panic = "abort"`: no destructor says anything. One that
-    /// runs while the panic unwinds, as it must in a test, can send nothing. If the
-    /// code catches the panic, which it could not in such a program, the run fails too.
+    /// runs while the panic unwinds, as it must in a test, can do nothing. If the
+    /// code catches the panic, which it could not in such a program, and a destructor had tried
+    /// to do something meanwhile, the run fails too; without that it cannot be noticed.
     #[default]
     Abort,
     /// As in a program built with `panic = "unwind"`: what the panic unwinds runs its
@@ -122,8 +123,8 @@ impl Config {
     }
 
     /// How many steps may be taken without time passing, or with none but daemons alive, before
-    /// a run ends as [`Outcome::Endless`](super::Outcome). A tenth of them may be polls of tasks
-    /// alone: a task that only yields is soon caught.
+    /// a run ends as [`Outcome::Endless`](super::Outcome); taken as at least 10. A tenth of them
+    /// may be polls of tasks alone: a task that only yields is soon caught.
     #[must_use]
     pub fn patience(mut self, steps: u64) -> Config {
         self.patience = steps;

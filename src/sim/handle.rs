@@ -93,7 +93,7 @@ impl<S: Service> ServiceHandle<S> {
 
     /// Sets the calendar clock of the server's machine: from now on it is this many nanoseconds
     /// ahead of the world's, or behind it where that is negative. A jump makes
-    /// leases run out early or late: Redis expires keys by this clock. Monotonic clocks, and
+    /// leases run out early or late: Redis expires keys and ends waits by this clock. Monotonic clocks, and
     /// so heartbeats and message timers, do not jump.
     pub fn set_clock_offset(&self, nanos: i64) {
         let now = self.world.now();
@@ -115,7 +115,7 @@ impl<S: Service> ServiceHandle<S> {
     /// Takes everything from the server, its disk included. A running server
     /// is killed first and started again after.
     pub fn wipe(&self) {
-        if self.world.lock().silent {
+        if self.world.lock().withholds() {
             return;
         }
         let running = self.is_running();

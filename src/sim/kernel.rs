@@ -199,7 +199,7 @@ impl Core {
     }
 
     pub(super) fn make_ready(&mut self, id: TaskId) {
-        if self.silent {
+        if self.silent || self.is_aborting() {
             return self.tasks.note_lost_wake(id);
         }
         if let Some(task) = self.tasks.get(id)
@@ -319,7 +319,7 @@ impl Core {
         entity: u64,
         n: u64,
     ) -> u64 {
-        if self.silent {
+        if self.withholds() {
             return 0;
         }
         let value = self.choices.choose(site, entity, n);

@@ -27,12 +27,14 @@ impl Core {
     /// Whether what a node's code does now is to have no effect: it is a destructor of a
     /// process that has been killed, or one that is run by a panic which aborts it.
     pub(super) fn withholds(&mut self) -> bool {
-        if self.silent {
-            return true;
-        }
-        let aborting = self.current.is_some() && self.aborts && std::thread::panicking();
+        let aborting = self.is_aborting();
         self.withheld += u32::from(aborting);
-        aborting
+        self.silent || aborting
+    }
+
+    /// Whether a panic unwinds that will end the process whose task is being polled.
+    pub(super) fn is_aborting(&self) -> bool {
+        self.aborts && std::thread::panicking() && self.current.is_some()
     }
 
     /// The panic that was withheld for has ended its process.
@@ -54,9 +56,9 @@ impl Core {
 
     /// Asks a process to stop; whom to wake for that.
     pub(super) fn terminate(&mut self, now: Instant, id: NodeId, grace: Duration) -> Vec<WakeRef> {
-        let silent = self.silent;
+        let withheld = self.withholds();
         let process = &mut self.processes[id];
-        if silent || process.main.is_none() || process.is_terminating {
+        if withheld || process.main.is_none() || process.is_terminating {
             return Vec::new();
         }
         process.is_terminating = true;
@@ -104,7 +106,7 @@ impl Core {
 
     /// A handle asks for something, unless it does so from the grave.
     pub(super) fn request(&mut self, request: Request) {
-        if !self.silent {
+        if !self.withholds() {
             self.requests.push_back(request);
         }
     }

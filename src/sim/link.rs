@@ -37,7 +37,10 @@ impl Link {
 
     /// Sets how long messages sent from now on take, in either direction.
     pub fn set_latency(&self, latency: Latency) {
-        self.world.lock().links[self.id].latency = latency;
+        let mut core = self.world.lock();
+        if !core.withholds() {
+            core.links[self.id].latency = latency;
+        }
     }
 
     /// Stops everything on the link: what is in flight or sent waits, and neither
@@ -64,7 +67,7 @@ impl Link {
     /// Lets everything cross again.
     pub fn heal(&self) {
         let mut core = self.world.lock();
-        if core.silent {
+        if core.withholds() {
             return;
         }
         if let Some(heal) = core.links[self.id].path.heal() {
@@ -79,7 +82,7 @@ impl Link {
     /// connections can be made at once.
     pub fn forget(&self) {
         let mut core = self.world.lock();
-        if core.silent {
+        if core.withholds() {
             return;
         }
         self.trace(&mut core, Record::Forgotten { service: &self.service });
@@ -111,7 +114,7 @@ impl Link {
     /// can be made at once.
     pub fn sever(&self) {
         let mut core = self.world.lock();
-        if core.silent {
+        if core.withholds() {
             return;
         }
         self.trace(&mut core, Record::Severed { service: &self.service });
@@ -129,7 +132,7 @@ impl Link {
 
     fn cut(&self, how: fn(&Path) -> bool, record: Record<'_>) {
         let mut core = self.world.lock();
-        if !core.silent && how(&core.links[self.id].path) {
+        if !core.withholds() && how(&core.links[self.id].path) {
             self.trace(&mut core, record);
             core.requests.push_back(Request::Cut(self.id));
         }

@@ -10,7 +10,8 @@
 //! - It is *killed* (`SIGKILL`, or a panic). The operating system closes its sockets, and
 //!   nothing of it runs any more. Here its tasks must be dropped all the same, but what their
 //!   destructors do is no part of the run: they find every connection closed, their notes,
-//!   choices and wake-ups do not happen, and a panic of theirs is not told.
+//!   choices and wake-ups do not happen, and a panic of theirs does not fail the run (Rust's own
+//!   panic hook still prints it).
 //! - Its machine *loses power*: as if killed, but nothing closes its sockets either, and no
 //!   server hears of it.
 
@@ -102,7 +103,9 @@ impl Node {
     /// Sets how far the node's calendar clock is ahead of the world's, in
     /// nanoseconds; negative is behind.
     pub fn set_clock_offset(&self, nanos: i64) {
-        self.0.clock.set_offset(nanos);
+        if !self.0.world.lock().withholds() {
+            self.0.clock.set_offset(nanos);
+        }
     }
 
     /// Sets how fast the node's clock runs from now on, in parts per million more than the
@@ -110,7 +113,9 @@ impl Node {
     /// least -999,999, which is a clock that nearly stands. Sleeps already
     /// begun keep their end.
     pub fn set_clock_drift(&self, ppm: i64) {
-        self.0.clock.set_drift(self.now(), ppm);
+        if !self.0.world.lock().withholds() {
+            self.0.clock.set_drift(self.now(), ppm);
+        }
     }
 
     /// Waits for `duration` of the node's clock.
@@ -305,9 +310,9 @@ impl Node {
 
     fn set_paused(&self, on: bool) {
         let mut core = self.0.world.lock();
-        let silent = core.silent;
+        let withheld = core.withholds();
         let node = &mut core.processes[self.0.id];
-        if silent || node.main.is_none() || node.paused == on {
+        if withheld || node.main.is_none() || node.paused == on {
             return;
         }
         node.paused = on;

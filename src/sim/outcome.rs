@@ -196,7 +196,7 @@ impl fmt::Display for Outcome {
                     f,
                     "{steps} steps without time passing, at {at}, the last of task {task}: is it in a "
                 )?;
-                f.write_str("loop that never waits? (Config::patience allows more steps)")
+                f.write_str("loop that never waits? (Config::patience allows more, and of polls alone a tenth)")
             }
             Outcome::Endless { why: Endless::OnlyDaemons { steps }, at, task } => {
                 write!(
@@ -208,7 +208,8 @@ impl fmt::Display for Outcome {
             Outcome::StepBudget { steps, last } => write!(
                 f,
                 "not done after {steps} steps, the last of task {last}: if it is to go on for \
-                 ever, use run_for or run_until; if it is a long run, raise Config::max_steps"
+                 ever, use run_for, or run_until with a condition that comes to hold; if it is \
+                 a long run, raise Config::max_steps"
             ),
             Outcome::TimeBudget { next } => write!(
                 f,

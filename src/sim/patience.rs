@@ -23,7 +23,7 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new(limit: u64) -> Patience {
-        Patience { limit, still: 0, polls: 0, idle: 0, awaited: 0 }
+        Patience { limit: limit.max(10), still: 0, polls: 0, idle: 0, awaited: 0 }
     }
 
     /// A task is polled.

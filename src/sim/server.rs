@@ -115,7 +115,7 @@ impl<S: Service> Server<S> {
     pub(super) fn connect(&self, world: &World, node: NodeId, name: &Arc<str>) -> Option<u32> {
         let mut cell = self.lock();
         let mut core = world.lock();
-        if core.silent || core.processes[node].main.is_none() {
+        if core.withholds() || core.processes[node].main.is_none() {
             return None;
         }
         let id = cell.next_connection;
@@ -359,7 +359,7 @@ impl<S: Service> Server<S> {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let now = world.now();
-        if world.lock().silent {
+        if world.lock().withholds() {
             return;
         }
         let at = cell.clock.machine_time(now);
@@ -417,7 +417,7 @@ impl<S: Service> Server<S> {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let mut core = world.lock();
-        if core.silent {
+        if core.withholds() {
             return;
         }
         core.trace.record(world.now(), self.actor, record);

@@ -113,7 +113,7 @@ impl World {
     /// Wakes this when no dead process is being dropped any more: now, if none is.
     pub(super) fn wake_afterwards(&self, waker: Waker) {
         let mut core = self.lock();
-        if core.silent {
+        if core.silent || core.is_aborting() {
             core.afterwards.push(waker);
         } else {
             drop(core);

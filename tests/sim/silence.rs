@@ -267,11 +267,13 @@ enum Deed {
     StopServer,
     WipeServer,
     SetClock,
+    Latency,
+    NodeClocks,
     Wake,
     Panic,
 }
 
-const DEEDS: [Deed; 18] = [
+const DEEDS: [Deed; 20] = [
     Deed::Send,
     Deed::Note,
     Deed::Choose,
@@ -288,6 +290,8 @@ const DEEDS: [Deed; 18] = [
     Deed::StopServer,
     Deed::WipeServer,
     Deed::SetClock,
+    Deed::Latency,
+    Deed::NodeClocks,
     Deed::Wake,
     Deed::Panic,
 ];
@@ -334,6 +338,15 @@ impl Drop for Loud {
                 Deed::StopServer => self.counter.stop(Shutdown::Clean),
                 Deed::WipeServer => self.counter.wipe(),
                 Deed::SetClock => self.counter.set_clock_drift(500),
+                Deed::Latency => {
+                    self.other.link(&self.counter).set_latency(Latency::Constant(secs(1)));
+                }
+                Deed::NodeClocks => {
+                    for node in [&self.node, &self.other] {
+                        node.set_clock_drift(1_000_000);
+                        node.set_clock_offset(5_000_000);
+                    }
+                }
                 Deed::Wake => self.waker.wake_by_ref(),
                 Deed::Panic => panic!("a destructor's own panic"),
             }
@@ -352,7 +365,7 @@ proptest! {
         random: bool,
         main in proptest::collection::vec(0..DEEDS.len(), 0..6),
         task in proptest::collection::vec(0..DEEDS.len(), 0..6),
-        ending in 0..3_u8,
+        ending in 0..4_u8,
     ) {
         let run = |with_deeds: bool| {
             let strategy = if random { Strategy::Random } else { Strategy::Fifo };
@@ -368,10 +381,13 @@ proptest! {
                 Ok::<_, Disconnected>(())
             });
             let deeds = |which: &[usize]| -> Vec<Deed> {
-                which.iter().filter(|_| with_deeds).map(|i| DEEDS[*i]).collect()
+                let done = which.iter().filter(|_| with_deeds).map(|i| DEEDS[*i]);
+                // A panic while another unwinds ends the test's own process.
+                done.filter(|deed| ending < 3 || !matches!(deed, Deed::Panic)).collect()
             };
-            let with = (counter, other, deeds(&main), deeds(&task));
-            let node = sim.daemon_with("loud", with, async |node, (counter, other, main, task)| {
+            let moment = if ending == 3 { ms(15) } else { Duration::MAX };
+            let with = (counter, other, deeds(&main), deeds(&task), moment);
+            let node = sim.daemon_with("loud", with, async |node, (counter, other, main, task, moment)| {
                 let mut guards = Vec::new();
                 for deeds in [main, task] {
                     let client = Client::open(&node, &counter).await?;
@@ -384,16 +400,18 @@ proptest! {
                     let _in_task = in_task;
                     std::future::pending::<()>().await;
                 }));
-                node.sleep(Duration::MAX).await;
+                node.sleep(moment).await;
+                assert!(moment > ms(15), "it panics");
                 drop(guards);
                 Ok::<_, Disconnected>(())
             });
             sim.at(at_ms(15), move || match ending {
                 0 => node.kill(),
                 1 => node.restart(),
-                _ => node.lose_power(),
+                2 => node.lose_power(),
+                _ => {}
             });
-            sim.run_for(secs(1)).expect_reached();
+            while sim.run_for(secs(1)) != Outcome::Reached {}
             (sim.digest(), sim.trace().transcript())
         };
         let (loud, silent) = (run(true), run(false));

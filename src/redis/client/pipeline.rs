@@ -59,7 +59,12 @@ impl Pipeline {
     /// Why a transaction of these commands was not run, from the replies to `MULTI` and to each
     /// of them, and `EXEC`'s error.
     pub(super) fn refusal(&self, replies: Vec<Reply>, exec: ErrorReply) -> ClientError {
-        let queued = replies.into_iter().skip(1).enumerate();
+        let mut replies = replies.into_iter();
+        // Without its MULTI the commands were run one by one.
+        if let Some(Reply::Error(error)) = replies.next() {
+            return ClientError::Reply(error);
+        }
+        let queued = replies.enumerate();
         let mut refused = queued.filter_map(|(index, reply)| match reply {
             Reply::Error(error) => Some((index, error)),
             _ => None,

@@ -191,7 +191,7 @@ impl Server {
             (Some(multi), "exec") => &multi.queued,
             _ => &[],
         };
-        let suspect = Suspect { command, queued };
+        let suspect = Suspect { command, queued, in_multi: session.multi.is_some() };
         match self.refusals.check(self.now, suspect, &mut self.random) {
             Some(error) => Err(Error::format(error.0)),
             None => Ok(()),
