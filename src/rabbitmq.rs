@@ -48,7 +48,8 @@
 //!   connection's heartbeats are counted from its opening, and end with its close,
 //!   where the server goes on until the socket is gone. A connection of the
 //!   client has none unless its [`ConnectionOptions`] ask for them, where most
-//!   clients do by themselves.
+//!   clients do by themselves. Times to live follow the monotonic clock, so that
+//!   setting the calendar of the broker's machine moves nothing.
 //! - *Order*: what is a race on the server has one deterministic answer. A burst
 //!   that arrives at one instant is confirmed in one; a message goes to several
 //!   queues in the order in which they were declared; queues that a channel's

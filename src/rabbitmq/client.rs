@@ -162,7 +162,7 @@ pub enum Error {
     /// that AMQP can carry. Nothing was sent.
     #[error("{what} is {length} bytes long, and AMQP carries at most 255")]
     ShortStringTooLong {
-        /// What it is.
+        /// The part that is too long: `a queue name`.
         what: &'static str,
         /// Its length in bytes.
         length: usize,

@@ -18,7 +18,7 @@ use crate::Instant;
 use smol_str::SmolStr;
 use std::time::Duration;
 
-/// What a refusal is for.
+/// The requests that a refusal matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Target {
     Connections,
@@ -204,7 +204,7 @@ const METHODS: &[(&str, bool)] = &[
     ("tx.rollback", false),
 ];
 
-/// What a method names: a vhost, or a queue and an exchange.
+/// Names in a method: a vhost, or a queue and an exchange.
 fn named(method: &Method) -> [Option<&SmolStr>; 2] {
     match method {
         Method::ConnectionOpen(options) => [Some(&options.virtual_host), None],
@@ -272,7 +272,7 @@ impl Refusals {
         self.0.clear();
     }
 
-    /// What a method is refused with, if it is.
+    /// Returns the close that a method is answered with, if it is refused.
     pub(crate) fn refuse(
         &mut self,
         now: Instant,

@@ -1,9 +1,9 @@
 //! The append-only file with `appendfsync everysec` on a disk whose syncs take time.
 //!
 //! Redis syncs in the background, at most once a second. While a sync runs it does not write
-//! to the file either, since that could block: it goes on answering, and postpones the write until the
-//! sync has ended, or for two seconds (`flushAppendOnlyFile` in `aof.c`). So the death of the
-//! process loses what it had answered meanwhile, and not only a loss of power does.
+//! to the file either, since that could block: it goes on answering, and postpones the write
+//! until the sync has ended, or for two seconds (`flushAppendOnlyFile` in `aof.c`). So the
+//! death of the process loses what it had answered meanwhile, and not only a loss of power does.
 //!
 //! The databases' undo logs are in layers for this, the oldest first: what was written before
 //! the sync that runs began, what was written since, and what is not written yet. While a

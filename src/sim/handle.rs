@@ -92,9 +92,9 @@ impl<S: Service> ServiceHandle<S> {
     }
 
     /// Sets the calendar clock of the server's machine: from now on it is this many nanoseconds
-    /// ahead of the world's, or behind it where that is negative. A jump makes
-    /// leases run out early or late: Redis expires keys and ends waits by this clock. Monotonic clocks, and
-    /// so heartbeats and message timers, do not jump.
+    /// ahead of the world's, or behind it where that is negative. A jump makes leases run out
+    /// early or late: Redis expires keys and ends waits by this clock. Monotonic clocks do not
+    /// jump, and so heartbeats and RabbitMQ's times to live do not either.
     pub fn set_clock_offset(&self, nanos: i64) {
         let now = self.world.now();
         let ahead = Record::ClockSet { ahead: nanos };

@@ -11,7 +11,7 @@ use crate::rabbitmq::table::{FieldTable, FieldValue};
 use smol_str::SmolStr;
 use std::fmt::{self, Write as _};
 
-/// What a column says of a row.
+/// The value in one column of one row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cell {
     Text(String),

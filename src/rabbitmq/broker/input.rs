@@ -94,7 +94,7 @@ impl Broker {
         self.refusals.clear();
     }
 
-    /// What a method is refused with, if it is: closed is what that closes.
+    /// Closes what a refused method closes, and returns the error, if it is refused.
     fn refusal_of(&mut self, now: Instant, ch: ChannelId, method: &Method) -> Option<AmqpError> {
         if self.refusals.is_empty() {
             return None;

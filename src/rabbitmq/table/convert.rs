@@ -17,7 +17,7 @@ pub enum FieldValueError {
     /// The value has another type.
     #[error("the field is a {found}, not {wanted}")]
     WrongType {
-        /// What was asked for, as its AMQP types are called.
+        /// The type asked for, by the name that AMQP has for it.
         wanted: &'static str,
         /// The name of the value's type; see [`FieldValue::type_name`].
         found: &'static str,
