@@ -170,6 +170,10 @@ impl Refusal {
         self
     }
 
+    pub(crate) fn fits(&self, suspect: Suspect<'_>) -> bool {
+        self.matches.fits(suspect)
+    }
+
     /// The error that it answers with.
     #[must_use]
     pub fn error(&self) -> &ErrorReply {
@@ -202,6 +206,11 @@ impl Suspect<'_> {
 }
 
 impl Matches {
+    /// Whether the server looks at this state only after it knows that a subscriber may say it.
+    fn is_late(&self) -> bool {
+        matches!(self, Matches::Unflagged(_))
+    }
+
     fn fits(&self, suspect: Suspect<'_>) -> bool {
         let name = suspect.command.name;
         match self {
@@ -242,6 +251,7 @@ impl Refusals {
         &mut self,
         now: Instant,
         suspect: Suspect<'_>,
+        late: bool,
         random: &mut Stream,
     ) -> Option<ErrorReply> {
         if self.0.is_empty() {
@@ -249,7 +259,7 @@ impl Refusals {
         }
         self.0.retain(|r| r.left != Some(0) && r.until.is_none_or(|until| until > now));
         for refusal in &mut self.0 {
-            if !refusal.matches.fits(suspect) {
+            if refusal.matches.is_late() != late || !refusal.fits(suspect) {
                 continue;
             }
             // The last of several is the unlucky one, so that 0 is calm.

@@ -120,6 +120,8 @@ pub struct Server {
     pub(crate) ahead: i64,
     /// What it answers with errors.
     pub(crate) refusals: Refusals,
+    /// Until when it reads its data set.
+    pub(crate) loading_until: Option<Instant>,
     pub(crate) stats: Stats,
     pub(crate) running: bool,
     outputs: VecDeque<Output>,
@@ -166,6 +168,7 @@ impl Server {
             persistence: Persistence::default(),
             ahead: 0,
             refusals: Refusals::default(),
+            loading_until: None,
             stats: Stats::default(),
             running: true,
             outputs: VecDeque::new(),
@@ -217,7 +220,13 @@ impl Server {
         Duration::from_secs(u64::from(self.config.tcp_keepalive))
     }
 
-    /// Ends every refusal.
+    /// Whether it reads its data set, or says so ([`Refusal::loading`]).
+    pub(crate) fn is_loading(&self) -> bool {
+        self.loading_until.is_some_and(|until| until > self.now)
+            || self.refusals.is_loading(self.now)
+    }
+
+    /// Ends every refusal, but not the loading of a data set.
     pub fn refuse_nothing(&mut self) {
         self.refusals.clear();
     }

@@ -77,7 +77,8 @@ pub struct Config {
     pub(super) tape: Option<Tape>,
     pub(super) record: bool,
     pub(super) calm: bool,
-    pub(super) latency: Latency,
+    /// Of links; `None` where nobody has said.
+    pub(super) latency: Option<Latency>,
     pub(super) max_notes: usize,
     pub(super) patience: u64,
     pub(super) panics: Panics,
@@ -98,7 +99,7 @@ impl Config {
             tape: None,
             record: false,
             calm: false,
-            latency: Latency::Constant(Duration::ZERO),
+            latency: None,
             max_notes: 100_000,
             patience: 10_000_000,
             panics: Panics::Abort,
@@ -111,7 +112,7 @@ impl Config {
     /// at once, such as the death of their sender.
     #[must_use]
     pub fn latency(mut self, latency: Latency) -> Config {
-        self.latency = latency;
+        self.latency = Some(latency);
         self
     }
 

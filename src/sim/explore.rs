@@ -82,6 +82,10 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What messages take in the worlds of a sweep by default.
+const LATENCY: Latency =
+    Latency::Uniform { min: Duration::from_micros(100), max: Duration::from_millis(2) };
+
 /// What came of a sweep over seeds.
 #[derive(Clone, Debug)]
 #[must_use = "failures are only told here; see `Sweep::expect_none`"]
@@ -166,10 +170,7 @@ impl Seeds {
     /// sender; without latency a sweep would never find what only shows then.
     pub fn new(range: Range<u64>) -> Seeds {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let latency =
-            Latency::Uniform { min: Duration::from_micros(100), max: Duration::from_millis(2) };
-        let config = Config::new(0).latency(latency);
-        Seeds { range, config, all: false, threads }
+        Seeds { range, config: Config::new(0), all: false, threads }
     }
 
     /// The latency of each world's links: as [`Config::latency`].
@@ -178,7 +179,8 @@ impl Seeds {
         self
     }
 
-    /// The settings of each world, latency among them; the seed in them is replaced.
+    /// The settings of each world; the seed in them is replaced. Where they do not set a
+    /// latency, a sweep's default holds.
     pub fn config(mut self, config: Config) -> Seeds {
         self.config = config;
         self
@@ -267,6 +269,7 @@ impl Seeds {
             let seed = found.first + index;
             let mut config = self.config.clone();
             config.seed = seed;
+            config.latency.get_or_insert(LATENCY);
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 // Dropped in here: its tasks may panic when they are.
                 let mut sim = Sim::with_config(config);

@@ -63,7 +63,8 @@ impl Running<'_> {
     fn command(&self, seed: u64) -> String {
         let run = self.run();
         match self.windows {
-            true => format!("$env:{SEED_VARIABLE}={seed}; {run}"),
+            // It would stay set in that shell.
+            true => format!("$env:{SEED_VARIABLE}={seed}; {run}; Remove-Item Env:{SEED_VARIABLE}"),
             false => format!("{SEED_VARIABLE}={seed} {run}"),
         }
     }
@@ -123,7 +124,8 @@ mod tests {
         );
         assert_eq!(
             line(Running { windows: true, ..running }),
-            "$env:STUNT_DOUBLE_SEED=7; cargo test outbox::never_loses -- --exact"
+            "$env:STUNT_DOUBLE_SEED=7; cargo test outbox::never_loses -- --exact; \
+             Remove-Item Env:STUNT_DOUBLE_SEED"
         );
         let example = Path::new("target/release/examples/tour");
         assert_eq!(

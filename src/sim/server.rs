@@ -181,8 +181,14 @@ impl<S: Service> Server<S> {
         let now = world.now();
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
         if !conn.up_is_open(cell.off) {
-            conn.up.stall(now);
+            // A machine without power sends nothing again.
+            if conn.gone {
+                conn.up.clear();
+            } else {
+                conn.up.stall(now);
+            }
             cell.retime(connection, now);
+            cell.reap(connection);
             return self.settle(world, cell);
         }
         let Some(item) = conn.up.arrive() else { return };
@@ -235,14 +241,20 @@ impl<S: Service> Server<S> {
         let now = world.now();
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
         if !conn.down_is_open() {
-            conn.down.stall(now);
+            if cell.off {
+                conn.down.clear();
+            } else {
+                conn.down.stall(now);
+            }
             cell.retime(connection, now);
+            cell.reap(connection);
             return self.settle(world, cell);
         }
         let Some(item) = conn.down.arrive() else { return };
         conn.heard = now;
         if conn.gone || conn.gave_up {
-            return self.reset_by_node(world, conn);
+            self.reset_by_node(world, conn);
+            return cell.reap(connection);
         }
         if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
             return;
@@ -383,8 +395,13 @@ impl<S: Service> Server<S> {
         match how {
             Some(_) if vanishes => {
                 cell.off = true;
-                let ends = cell.connections.values_mut().map(|conn| &mut conn.server_end);
-                ends.filter(|end| **end == ServerEnd::Open).for_each(|end| *end = ServerEnd::Dead);
+                for conn in cell.connections.values_mut() {
+                    conn.down.lose_stalled();
+                    if conn.server_end == ServerEnd::Open {
+                        conn.server_end = ServerEnd::Dead;
+                    }
+                }
+                cell.retime_all(now, |_| true);
             }
             Some(how) => {
                 self.settle(world, cell);

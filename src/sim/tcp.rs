@@ -102,6 +102,20 @@ impl<S: Service> Conn<S> {
         }
     }
 
+    /// The peer goes out of reach: until now it has answered every keepalive probe.
+    fn loses_reach(&mut self, now: Instant) {
+        // One that was out of reach before has a deadline.
+        if self.deadline.is_some() {
+            return;
+        }
+        if let Some(idle) = self.keepalive.map(|keepalive| keepalive.idle.as_nanos())
+            && idle > 0
+        {
+            let answered = (now - self.heard).as_nanos() / idle * idle;
+            self.heard += Duration::from_nanos(u64::try_from(answered).unwrap_or(u64::MAX));
+        }
+    }
+
     /// What waits on either wire is sent again.
     fn resume(&mut self, core: &mut Core, now: Instant, heal: Heal, off: bool) {
         let first = match self.phase {
@@ -138,7 +152,7 @@ impl<S: Service> Cell<S> {
     }
 
     /// Sees for all connections which `concerned` names when an end of them gives up.
-    fn retime_all(&mut self, now: Instant, concerned: impl Fn(&Conn<S>) -> bool) {
+    pub(super) fn retime_all(&mut self, now: Instant, concerned: impl Fn(&Conn<S>) -> bool) {
         let theirs = self.connections.iter().filter(|(_, conn)| concerned(conn));
         let theirs: Vec<u32> = theirs.map(|(id, _)| *id).collect();
         theirs.into_iter().for_each(|connection| self.retime(connection, now));
@@ -197,7 +211,10 @@ impl<S: Service> Server<S> {
     /// The link of these connections has been cut: their ends' timers run.
     pub(super) fn cut(&self, world: &World, link: LinkId) {
         let mut cell = self.lock();
-        cell.retime_all(world.now(), |conn| conn.route.link == link);
+        let now = world.now();
+        let theirs = cell.connections.values_mut().filter(|c| c.route.link == link);
+        theirs.for_each(|conn| conn.loses_reach(now));
+        cell.retime_all(now, |conn| conn.route.link == link);
         self.settle(world, &mut cell);
     }
 
@@ -207,7 +224,9 @@ impl<S: Service> Server<S> {
         let cell = &mut *guard;
         let (now, off) = (world.now(), cell.off);
         for conn in cell.connections.values_mut().filter(|c| c.route.link == link && !c.lost) {
-            conn.heard = now;
+            if !conn.gone && !off {
+                conn.heard = now;
+            }
             conn.resume(&mut world.lock(), now, heal, off);
         }
         cell.retime_all(now, |conn| conn.route.link == link);
@@ -218,7 +237,10 @@ impl<S: Service> Server<S> {
     pub(super) fn forgotten(&self, world: &World, link: LinkId, before: u32) {
         let mut cell = self.lock();
         for conn in cell.connections.values_mut() {
-            conn.lost |= conn.route.link == link && conn.era < before;
+            if conn.route.link == link && conn.era < before {
+                conn.loses_reach(world.now());
+                conn.lost = true;
+            }
         }
         cell.retime_all(world.now(), |conn| conn.lost);
         self.settle(world, &mut cell);
@@ -233,6 +255,7 @@ impl<S: Service> Server<S> {
         let theirs: Vec<u32> = theirs.map(|(id, _)| *id).collect();
         for connection in theirs {
             let conn = cell.connections.get_mut(&connection).expect("it was just listed");
+            conn.loses_reach(now);
             conn.gone = true;
             if !std::mem::replace(&mut conn.abandoned, true) {
                 self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));

@@ -282,3 +282,35 @@ fn the_same_cut_twice_is_one_and_the_trace_tells_it_once() {
         assert_eq!(transcript.matches(line).count(), 1, "{line}: {transcript}");
     }
 }
+
+#[test]
+fn keepalive_counts_from_the_last_probe_that_was_answered() {
+    let mut sim = Sim::new(1);
+    let counter = counter(&mut sim);
+    let keepalive = Keepalive { idle: secs(300), interval: secs(100), probes: 3 };
+    counter.with(|machine, _| machine.keepalive = Some(keepalive));
+    let node = waiter(&mut sim, &counter, secs(86_000));
+    sim.at(at_ms(3_700_000), move || node.lose_power());
+    sim.run_for(secs(5_000)).expect_reached();
+    assert_eq!(last(&counter), "4200s 0 disconnected", "answered at 3600 s, and never again");
+}
+
+#[test]
+fn a_machine_without_power_sends_nothing_again() {
+    let mut sim = Sim::with_config(Config::new(1).latency(Latency::Constant(ms(5))));
+    let counter = counter(&mut sim);
+    let node = sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        node.sleep(ms(90)).await;
+        client.ask(Ask::Add(1)).await.map(drop)
+    });
+    let link = node.link(&counter);
+    let (cut, heal) = (link.clone(), link);
+    sim.at(at_ms(102), move || {
+        cut.blackhole();
+        node.lose_power();
+    });
+    sim.at(at_ms(10_000), move || heal.heal());
+    sim.run_for(secs(100)).expect_reached();
+    assert_eq!(counter.inspect(|machine| machine.total), 0, "what was in flight is lost");
+}

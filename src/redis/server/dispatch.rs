@@ -7,7 +7,7 @@ use super::super::blocking::Attempt;
 use super::super::command::{Args, Command, Run, flag};
 use super::super::database::Database;
 use super::super::error::Error;
-use super::super::refusal::Suspect;
+use super::super::refusal::{Refusal, Suspect};
 use super::super::reply::{ErrorReply, Protocol, Reply};
 use super::super::sds::Sds;
 use super::{ClientId, Request, Server, Session};
@@ -154,7 +154,7 @@ impl Server {
         if session.multi.is_some() && command.has(flag::NO_MULTI) {
             return Err(Error::text("ERR Command not allowed inside a transaction"));
         }
-        self.check_refusals(client, command)?;
+        self.check_refusals(client, command, false)?;
         let session = self.sessions.get_mut(&client).expect("who calls is connected");
         if session.protocol == Protocol::Resp2
             && self.pubsub.is_subscriber(client)
@@ -166,6 +166,7 @@ impl Server {
                 command.name
             )));
         }
+        self.check_refusals(client, command, true)?;
         if self.must_wait(command, client) {
             let session = self.sessions.get_mut(&client).expect("who calls is connected");
             session.postponed = true;
@@ -185,14 +186,26 @@ impl Server {
     }
 
     /// Whether a command is refused, as a server in a bad state would.
-    fn check_refusals(&mut self, client: ClientId, command: &'static Command) -> Result<(), Error> {
-        let session = self.sessions.get(&client).expect("who calls is connected");
+    /// `late` are the states that Redis looks at after it knows that a subscriber may say this.
+    fn check_refusals(
+        &mut self,
+        client: ClientId,
+        command: &'static Command,
+        late: bool,
+    ) -> Result<(), Error> {
+        let session = self.sessions.get(&client).expect("the caller has a session");
         let queued: &[_] = match (&session.multi, command.name) {
             (Some(multi), "exec") => &multi.queued,
             _ => &[],
         };
         let suspect = Suspect { command, queued, in_multi: session.multi.is_some() };
-        match self.refusals.check(self.now, suspect, &mut self.random) {
+        if late && self.loading_until.is_some_and(|until| until > self.now) {
+            let loading = Refusal::loading();
+            if loading.fits(suspect) {
+                return Err(Error::format(&loading.error().0));
+            }
+        }
+        match self.refusals.check(self.now, suspect, late, &mut self.random) {
             Some(error) => Err(Error::format(error.0)),
             None => Ok(()),
         }

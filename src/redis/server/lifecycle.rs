@@ -10,7 +10,6 @@ use super::super::database::{Observers, Usage};
 use super::super::keyspace::Keyspace;
 use super::super::persist::End;
 use super::super::pubsub::PubSub;
-use super::super::refusal::Refusal;
 use super::super::transaction::Scheduled;
 use super::super::undo::Undo;
 use super::{Server, Sleep, Stats};
@@ -90,6 +89,7 @@ impl Server {
         }
         self.advance(now);
         self.drop_clients();
+        self.loading_until = None;
         self.running = false;
         self.leave_what_is_on_disk(how);
     }
@@ -109,7 +109,7 @@ impl Server {
         self.load(now);
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
-            self.refusals.add(self.now, Refusal::loading().lasting(loading));
+            self.loading_until = Some(self.now + loading);
         }
     }
 

@@ -168,7 +168,7 @@ pub(super) fn memory(server: &Server) -> Lines {
 pub(super) fn persistence(server: &Server) -> Lines {
     let disk = &server.persistence;
     let took = |times: u64| if times > 0 { 0 } else { -1 };
-    let loading = u8::from(server.refusals.is_loading(server.now));
+    let loading = u8::from(server.is_loading());
     let mut lines = vec![line("loading", loading)];
     lines.extend(constant(&[
         ("async_loading", "0"),
