@@ -35,6 +35,7 @@
 //! under [`Strategy::Random`] events may also come before ready tasks.
 
 mod actions;
+mod bytes;
 mod clock;
 mod config;
 mod conn;
@@ -74,6 +75,7 @@ mod watch;
 mod wire;
 mod world;
 
+pub use bytes::{ByteOutput, ByteService};
 pub use config::{Config, Panics, Retention, Strategy};
 pub use connection::Connection;
 pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};

@@ -6,6 +6,7 @@
 //! futures only look at its result. Neither knows the world: they are told the
 //! time, and never wake anyone themselves but name who is to be woken.
 
+use super::bytes::ByteService;
 use super::path::Keepalive;
 use super::task::WakeRef;
 use crate::choice::Choice;
@@ -67,6 +68,13 @@ pub trait Service: Send + 'static {
 
     /// A client's socket was closed, by the client or its death.
     fn disconnected(&mut self, now: Instant, connection: u64);
+
+    /// Returns the machine as a server of bytes, if it also serves clients that speak its wire
+    /// protocol. Their connections are numbered together with those of typed clients. A machine
+    /// that returns `None` refuses a [`ByteConnection`](super::ByteConnection).
+    fn bytes(&mut self) -> Option<&mut dyn ByteService> {
+        None
+    }
 
     /// The next message to send, and to whom.
     fn poll_output(&mut self) -> Option<(u64, Self::Output)>;
