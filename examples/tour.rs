@@ -13,7 +13,7 @@ use std::time::Duration;
 use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Error};
 use stunt_double::rabbitmq::{Properties, QueueOptions, RabbitMq};
 use stunt_double::redis::{self, AppendFsync, Client, ClientError, Redis, ServerOptions};
-use stunt_double::sim::{Failure, Node, Outcome, Seeds, Sim, Sweep, What};
+use stunt_double::sim::{EventKind, Failure, Node, Outcome, Seeds, Sim, Sweep};
 use stunt_double::{Instant, Site};
 
 /// When the worker is killed.
@@ -171,7 +171,7 @@ fn tell_loss(sweep: &Sweep, failure: &Failure) {
     let mut sim = Sim::new(failure.seed);
     let _ = every_task_has_its_result(&mut sim);
     let trace = sim.trace();
-    let until_kill = trace.events().take_while(|event| event.what != What::Killed).count() + 1;
+    let until_kill = trace.events().take_while(|event| event.what != EventKind::Killed).count() + 1;
     for event in trace.events().take(until_kill).skip(until_kill.saturating_sub(5)) {
         println!("{event}");
     }

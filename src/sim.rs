@@ -35,81 +35,55 @@
 //! under [`Strategy::Random`] events may also come before ready tasks.
 
 mod actions;
-mod bytes;
-mod clock;
 mod config;
-mod conn;
-mod connection;
-mod event;
-mod executor;
 mod explore;
-mod fault;
 mod handle;
-mod id;
 mod join;
 mod kernel;
-mod latency;
-mod life;
-mod link;
-mod network;
+mod net;
 mod node;
 mod outcome;
-mod path;
-mod patience;
-mod port;
-mod process;
-mod quiet;
-mod record;
-mod replay;
-mod rest;
-mod schedule;
-mod server;
 mod service;
 mod sleep;
-mod task;
-mod tcp;
-mod timer;
 mod trace;
-mod turn;
-mod watch;
-mod wire;
-mod world;
 
-pub use bytes::{ByteOutput, ByteService};
 pub use config::{Config, Panics, Retention, Strategy};
-pub use connection::Connection;
+pub use explore::replay::{SEED_VARIABLE, seed_or};
 pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};
 pub use handle::ServiceHandle;
 pub use join::{JoinHandle, Killed};
-pub use latency::Latency;
-pub use link::Link;
+pub use kernel::task::Wait;
+pub use net::bytes::ByteConnection;
+pub use net::connection::Connection;
+pub use net::latency::Latency;
+pub use net::link::Link;
+pub use net::path::Keepalive;
 pub use node::{Node, Report};
 pub use outcome::{Endless, Outcome, Problem, Stuck, Waiting};
-pub use path::Keepalive;
-pub use record::What;
-pub use replay::{SEED_VARIABLE, seed_or};
+pub use service::bytes::{ByteOutput, ByteService};
 pub use service::{Disconnected, Hangup, Service, Session, Shutdown, Waiter, Wakes};
 pub use sleep::{Elapsed, Sleep, Timeout};
-pub use task::Wait;
+pub use trace::event::EventKind;
 pub use trace::{Difference, Digest, Event, Trace};
 
 use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
-use actions::Actions;
+use actions::pending::Actions;
 use join::joinable;
-use port::Port;
-use record::Record;
-use server::Server;
+use kernel::quiet;
+use kernel::task::LocalFuture;
+use kernel::turn::Housekeeping;
+use kernel::world::World;
+use net::port::Port;
+use net::server::Server;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
-use task::LocalFuture;
 use trace::Actor;
-use turn::Housekeeping;
-use world::World;
+use trace::event::Record;
 
 /// A node's factory: makes its main task, each time it starts.
 type Factory = Box<dyn FnMut(Node) -> LocalFuture>;
@@ -120,7 +94,7 @@ struct Program {
 }
 
 /// A task's future and the waker it is polled with.
-struct Job {
+pub(crate) struct Job {
     waker: Waker,
     future: LocalFuture,
 }

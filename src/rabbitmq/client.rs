@@ -215,7 +215,7 @@ impl Connection {
         options: ConnectionOptions,
     ) -> Result<Connection, Error> {
         short_strings::check_options(&options)?;
-        let inner = Arc::new(sim::Connection::open(node, rabbit).await?);
+        let inner = Arc::new(sim::Connection::connect(node, rabbit).await?);
         inner.session(|session| session.configure(&options));
         let connection = Connection { inner };
         let open = Method::ConnectionOpen(Box::new(options));

@@ -228,7 +228,7 @@ impl Client {
         redis: &Redis,
         options: ClientOptions,
     ) -> Result<Client, ClientError> {
-        let inner = Arc::new(sim::Connection::open(node, redis).await?);
+        let inner = Arc::new(sim::Connection::connect(node, redis).await?);
         let client = Client { inner };
         if let Some(password) = &options.password {
             client.call([b"AUTH", password.as_slice()]).await?;

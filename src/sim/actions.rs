@@ -1,102 +1,98 @@
-//! The test's actions that have not yet happened.
+//! Actions of the test on the world: at a moment, at a message, or once something is so.
 //!
-//! Those for a moment lie in slots, whose numbers their events carry. An action
-//! has one event, which is not cancelled, so its slot is free when that has
-//! come: there are never more slots than actions were pending at once. Those for
-//! a condition are kept in the order they were given. Each is taken once.
+//! An action is a closure over handles ([`Node`](crate::sim::Node),
+//! [`Link`](crate::sim::Link), [`ServiceHandle`](crate::sim::ServiceHandle)): it kills,
+//! partitions, restarts, or looks. Those for a moment are events like any
+//! other; conditions are looked at after every step, in the order they were
+//! given, and each acts once.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+pub(super) mod pending;
 
-type Condition = Box<dyn FnMut() -> bool>;
-type Action = Box<dyn FnOnce()>;
+use crate::sim::Sim;
+use crate::sim::kernel::agenda::Target;
+use crate::sim::net::link::Link;
+use crate::time::Instant;
+use std::time::Duration;
 
-/// The actions that have not yet happened.
-#[derive(Default)]
-pub(super) struct Actions {
-    scheduled: Vec<Option<Action>>,
-    free: Vec<u32>,
-    conditional: Vec<(Condition, Action)>,
-    /// Whether there are conditions that were never looked at.
-    unseen: bool,
-}
-
-impl Actions {
-    /// Keeps an action for its moment; its slot until then.
-    pub(super) fn schedule(&mut self, action: Action) -> u32 {
-        if let Some(slot) = self.free.pop() {
-            self.scheduled[slot as usize] = Some(action);
-            return slot;
-        }
-        self.scheduled.push(Some(action));
-        u32::try_from(self.scheduled.len() - 1).expect("fewer than 2^32 actions pend at once")
+impl Sim {
+    /// Does `action` at a moment of the world's time; at once, but not before
+    /// the run goes on, if that is past.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stunt_double::{Instant, sim::Sim};
+    ///
+    /// let mut sim = Sim::new(1);
+    /// let worker = sim.daemon("worker", async |node| {
+    ///     node.sleep(Duration::MAX).await;
+    /// });
+    /// let victim = worker.clone();
+    /// sim.at(Instant::ZERO + Duration::from_millis(500), move || victim.kill());
+    /// sim.run().expect_done();
+    /// assert!(!worker.is_alive());
+    /// assert_eq!(sim.now().to_string(), "0.5s");
+    /// ```
+    pub fn at(&mut self, at: Instant, action: impl FnOnce() + 'static) {
+        let number = self.actions.schedule(Box::new(action));
+        let now = self.now();
+        self.world.lock().agenda.push(now, at, 0, Target::Action(number));
     }
 
-    /// Keeps an action until its condition holds.
-    pub(super) fn when(&mut self, condition: Condition, action: Action) {
-        self.conditional.push((condition, action));
-        self.unseen = true;
+    /// Does `action` in `delay` from now.
+    pub fn after(&mut self, delay: Duration, action: impl FnOnce() + 'static) {
+        self.at(self.now() + delay, action);
     }
 
-    /// Takes the action whose moment has come.
-    pub(super) fn take(&mut self, slot: u32) -> Option<Action> {
-        let action = self.scheduled[slot as usize].take()?;
-        self.free.push(slot);
-        Some(action)
+    /// Does `action` when the `n`-th message from now on has been sent on `link`, in either
+    /// direction, before anything else happens: the message is on its way, and its sender
+    /// has gone no further than to where it next waits. A connection attempt counts as a
+    /// message, and so does what answers it. 0 is taken as 1. So a test that draws `n`
+    /// reaches every place between two messages:
+    ///
+    /// ```
+    /// use stunt_double::Site;
+    /// use stunt_double::redis::{self, Client, ClientError, ServerOptions};
+    /// use stunt_double::sim::{Sim, seeds};
+    ///
+    /// const KILL: Site = Site::new("test.kill");
+    ///
+    /// let sweep = seeds(0..100, |sim: &mut Sim| {
+    ///     let redis = redis::start(sim, ServerOptions::default());
+    ///     let node = sim.node_with("limiter", redis.clone(), async |node, redis| {
+    ///         let client = Client::connect(&node, &redis).await?;
+    ///         client.call(["INCR", "visits"]).await?;
+    ///         client.call(["EXPIRE", "visits", "60"]).await?;
+    ///         Ok::<(), ClientError>(())
+    ///     });
+    ///     let link = node.link(&redis);
+    ///     let n = sim.choose(KILL, 0, 8);
+    ///     sim.at_message(&link, n, move || node.kill());
+    ///     sim.run().expect_done();
+    ///     let ttl = redis.command(["TTL", "visits"]).as_integer();
+    ///     assert_ne!(ttl, Some(-1), "a counter that never expires");
+    /// });
+    /// let failure = &sweep.failures[0];
+    /// assert!(failure.message.contains("a counter that never expires"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the link is of another world.
+    pub fn at_message(&mut self, link: &Link, n: u64, action: impl FnOnce() + 'static) {
+        self.world.expect_same(link.world());
+        let action = self.actions.schedule(Box::new(action));
+        let state = &mut self.world.lock().links[link.id()];
+        let at = state.sent.saturating_add(n.max(1));
+        state.triggers.push((at, action));
     }
 
-    pub(super) fn has_conditions(&self) -> bool {
-        !self.conditional.is_empty()
-    }
-
-    pub(super) fn has_unseen_conditions(&self) -> bool {
-        self.unseen
-    }
-
-    /// The actions whose conditions hold now. In the place of one whose
-    /// condition panics comes that panic.
-    pub(super) fn fulfilled(&mut self) -> Vec<Action> {
-        self.unseen = false;
-        let mut actions: Vec<Action> = Vec::new();
-        let mut i = 0;
-        while i < self.conditional.len() {
-            match catch_unwind(AssertUnwindSafe(&mut self.conditional[i].0)) {
-                Ok(false) => i += 1,
-                Ok(true) => actions.push(self.conditional.remove(i).1),
-                Err(panic) => {
-                    drop(self.conditional.remove(i));
-                    actions.push(Box::new(|| resume_unwind(panic)));
-                }
-            }
-        }
-        actions
-    }
-}
-
-impl fmt::Debug for Actions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Actions")
-            .field("scheduled", &self.scheduled.iter().flatten().count())
-            .field("conditional", &self.conditional.len())
-            .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_are_bounded_by_the_actions_pending_at_once() {
-        let mut actions = Actions::default();
-        let mut pending = vec![actions.schedule(Box::new(|| {}))];
-        for _ in 0..1_000 {
-            pending.push(actions.schedule(Box::new(|| {})));
-            assert!(actions.take(pending.remove(0)).is_some());
-        }
-        assert_eq!(actions.scheduled.len(), 2);
-        assert!(actions.take(pending[0]).is_some());
-        assert!(actions.take(pending[0]).is_none(), "each is taken once");
-        assert_eq!(actions.free.len(), 2);
+    /// Does `action` once `condition` holds. It is looked at after every step
+    /// of the world, so let it be cheap.
+    pub fn when(
+        &mut self,
+        condition: impl FnMut() -> bool + 'static,
+        action: impl FnOnce() + 'static,
+    ) {
+        self.actions.when(Box::new(condition), Box::new(action));
     }
 }

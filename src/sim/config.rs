@@ -1,7 +1,7 @@
 //! What a world is told at its construction, as one value.
 
-use super::latency::Latency;
 use crate::choice::Tape;
+use crate::sim::net::latency::Latency;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -69,19 +69,19 @@ pub enum Panics {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    pub(super) seed: u64,
-    pub(super) strategy: Strategy,
-    pub(super) retention: Retention,
-    pub(super) max_steps: u64,
-    pub(super) max_time: Instant,
-    pub(super) tape: Option<Tape>,
-    pub(super) record: bool,
-    pub(super) calm: bool,
+    pub(crate) seed: u64,
+    pub(crate) strategy: Strategy,
+    pub(crate) retention: Retention,
+    pub(crate) max_steps: u64,
+    pub(crate) max_time: Instant,
+    pub(crate) tape: Option<Tape>,
+    pub(crate) record: bool,
+    pub(crate) calm: bool,
     /// Of links; `None` where nobody has said.
-    pub(super) latency: Option<Latency>,
-    pub(super) max_notes: usize,
-    pub(super) patience: u64,
-    pub(super) panics: Panics,
+    pub(crate) latency: Option<Latency>,
+    pub(crate) max_notes: usize,
+    pub(crate) patience: u64,
+    pub(crate) panics: Panics,
 }
 
 impl Config {
@@ -193,7 +193,7 @@ impl Config {
     }
 
     /// What a replay needs beside the seed, in words: empty if that is enough.
-    pub(super) fn beside_the_seed(&self) -> String {
+    pub(crate) fn beside_the_seed(&self) -> String {
         let strategy = match self.strategy {
             Strategy::Fifo => None,
             other => Some(format!("strategy {other:?}")),

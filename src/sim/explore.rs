@@ -4,14 +4,15 @@
 //! gives the seeds to as many threads as there are cores. Which thread runs
 //! which seed, and how long it takes, reaches no world.
 
+pub(super) mod replay;
+
 use super::Sim;
 use super::config::{Config, Retention, Strategy};
-use super::latency::Latency;
 use super::node::Report;
 use super::outcome::panic_message;
-use super::quiet::{self, Quiet};
-use super::replay;
 use super::trace::{Difference, Digest};
+use crate::sim::kernel::quiet::{self, Quiet};
+use crate::sim::net::latency::Latency;
 
 use crate::time::Instant;
 use std::fmt;

@@ -4,10 +4,10 @@
 //! seen half-way through an input, and what a call makes it say is on its way
 //! to the clients when the call returns.
 
-use super::record::Record;
-use super::server::Server;
 use super::service::{Service, Shutdown};
-use super::world::World;
+use crate::sim::kernel::world::World;
+use crate::sim::net::server::Server;
+use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;
@@ -20,23 +20,23 @@ pub struct ServiceHandle<S: Service> {
 }
 
 impl<S: Service> ServiceHandle<S> {
-    pub(super) fn new(world: &Arc<World>, server: &Arc<Server<S>>) -> ServiceHandle<S> {
+    pub(crate) fn new(world: &Arc<World>, server: &Arc<Server<S>>) -> ServiceHandle<S> {
         ServiceHandle { world: Arc::clone(world), server: Arc::clone(server) }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.server.id
     }
 
-    pub(super) fn world(&self) -> &Arc<World> {
+    pub(crate) fn world(&self) -> &Arc<World> {
         &self.world
     }
 
-    pub(super) fn server(&self) -> &Arc<Server<S>> {
+    pub(crate) fn server(&self) -> &Arc<Server<S>> {
         &self.server
     }
 
-    pub(super) fn shared_name(&self) -> &Arc<str> {
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.server.name
     }
 

@@ -4,8 +4,8 @@
 //! ended once, and from there to taken: a task that is dropped before it
 //! finished has ended as well, [`Killed`].
 
-use super::task::Wait;
-use super::world::World;
+use crate::sim::kernel::task::Wait;
+use crate::sim::kernel::world::World;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,7 +61,7 @@ impl<T> Drop for Finish<T> {
 }
 
 /// Splits a future into one that keeps its result and the handle to that.
-pub(super) fn joinable<F: Future>(
+pub(crate) fn joinable<F: Future>(
     world: &Arc<World>,
     future: F,
 ) -> (impl Future<Output = ()> + use<F>, JoinHandle<F::Output>) {

@@ -15,19 +15,19 @@
 //! - Its machine *loses power*: as if killed, but nothing closes its sockets either, and no
 //!   server hears of it.
 
-use super::clock::Clock;
 use super::handle::ServiceHandle;
-use super::id::NodeId;
 use super::join::{JoinHandle, joinable};
-use super::link::Link;
 use super::outcome::Outcome;
-use super::record::Record;
 use super::service::Service;
 use super::sleep::{Sleep, Timeout};
-use super::task::Wait;
-use super::turn::Request;
-use super::world::World;
 use crate::choice::Site;
+use crate::sim::kernel::clock::Clock;
+use crate::sim::kernel::id::NodeId;
+use crate::sim::kernel::task::Wait;
+use crate::sim::kernel::turn::Request;
+use crate::sim::kernel::world::World;
+use crate::sim::net::link::Link;
+use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::fmt;
 use std::future::Future;
@@ -64,19 +64,19 @@ struct Inner {
 }
 
 impl Node {
-    pub(super) fn new(world: &Arc<World>, id: NodeId, name: Arc<str>) -> Node {
+    pub(crate) fn new(world: &Arc<World>, id: NodeId, name: Arc<str>) -> Node {
         Node(Arc::new(Inner { world: Arc::clone(world), id, name, clock: Clock::default() }))
     }
 
-    pub(super) fn world(&self) -> &Arc<World> {
+    pub(crate) fn world(&self) -> &Arc<World> {
         &self.0.world
     }
 
-    pub(super) fn id(&self) -> NodeId {
+    pub(crate) fn id(&self) -> NodeId {
         self.0.id
     }
 
-    pub(super) fn shared_name(&self) -> &Arc<str> {
+    pub(crate) fn shared_name(&self) -> &Arc<str> {
         &self.0.name
     }
 

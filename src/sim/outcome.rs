@@ -54,7 +54,7 @@ impl fmt::Display for Stuck {
         for waiting in &self.waiting {
             write!(f, "\n  {waiting}, node made at {}", waiting.made_at)?;
         }
-        write!(f, "\n  replay with: {}", super::replay::command(self.seed))
+        write!(f, "\n  replay with: {}", crate::sim::explore::replay::command(self.seed))
     }
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Problem {
         if let Some(made_at) = self.made_at {
             write!(f, "\n  node made at {made_at}")?;
         }
-        write!(f, "\n  replay with: {}", super::replay::command(self.seed))
+        write!(f, "\n  replay with: {}", crate::sim::explore::replay::command(self.seed))
     }
 }
 
@@ -222,7 +222,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What a panic said.
-pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".to_owned())

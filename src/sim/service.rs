@@ -6,11 +6,13 @@
 //! futures only look at its result. Neither knows the world: they are told the
 //! time, and never wake anyone themselves but name who is to be woken.
 
-use super::bytes::ByteService;
-use super::path::Keepalive;
-use super::task::WakeRef;
+pub(super) mod bytes;
+
 use crate::choice::Choice;
+use crate::sim::kernel::task::WakeRef;
+use crate::sim::net::path::Keepalive;
 use crate::time::Instant;
+use bytes::ByteService;
 
 /// How a server process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +28,7 @@ pub enum Shutdown {
 }
 
 impl Shutdown {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Shutdown::Clean => "clean",
             Shutdown::Kill => "killed",
@@ -212,14 +214,14 @@ pub struct Waiter {
 
 impl Waiter {
     /// Everyone who waits, who then does not any more.
-    pub(super) fn take(&mut self) -> Vec<WakeRef> {
+    pub(crate) fn take(&mut self) -> Vec<WakeRef> {
         let mut wakes = std::mem::take(&mut self.more);
         wakes.splice(..0, self.first.take());
         wakes
     }
 
     /// Adds whom to wake, unless it is there already.
-    pub(super) fn register(&mut self, wake: WakeRef) {
+    pub(crate) fn register(&mut self, wake: WakeRef) {
         match &self.first {
             None => self.first = Some(wake),
             Some(first) if first.same(&wake) => {}
@@ -234,7 +236,7 @@ impl Waiter {
 
 /// Those to be woken when a session has been looked at.
 #[derive(Debug)]
-pub struct Wakes<'a>(pub(super) &'a mut Vec<WakeRef>);
+pub struct Wakes<'a>(pub(crate) &'a mut Vec<WakeRef>);
 
 impl Wakes<'_> {
     /// Wakes everyone who waits there.

@@ -3,10 +3,10 @@
 //! A sleep sets its timer when it is first polled, and has at most that one. It
 //! ends at its deadline or, if that is [`Instant::MAX`], never.
 
-use super::event::Target;
-use super::task::Wait;
-use super::timer::TimerKey;
-use super::world::World;
+use crate::sim::kernel::agenda::Target;
+use crate::sim::kernel::task::Wait;
+use crate::sim::kernel::timer::TimerKey;
+use crate::sim::kernel::world::World;
 use crate::time::Instant;
 use std::fmt;
 use std::future::Future;
@@ -24,7 +24,7 @@ pub struct Sleep {
 }
 
 impl Sleep {
-    pub(super) fn until(world: &Arc<World>, deadline: Instant) -> Sleep {
+    pub(crate) fn until(world: &Arc<World>, deadline: Instant) -> Sleep {
         Sleep { world: Arc::clone(world), deadline, timer: None }
     }
 
@@ -102,7 +102,7 @@ pub struct Timeout<F> {
 }
 
 impl<F: Future> Timeout<F> {
-    pub(super) fn new(sleep: Sleep, future: F) -> Timeout<F> {
+    pub(crate) fn new(sleep: Sleep, future: F) -> Timeout<F> {
         Timeout { sleep, future: Box::pin(future) }
     }
 }

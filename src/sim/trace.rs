@@ -6,8 +6,10 @@
 //! and notes, as fixed little-endian words through XXH3, and is the same on
 //! every platform.
 
+pub(super) mod event;
+
 use super::config::Retention;
-use super::record::{Record, What};
+use crate::sim::trace::event::{EventKind, Record};
 use crate::time::Instant;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
@@ -18,14 +20,14 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// Who an event is about: an index into the trace's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Actor(pub(super) u32);
+pub(crate) struct Actor(pub(crate) u32);
 
 /// Up to this many names are looked through one by one.
 const FEW: usize = 16;
 
 impl Actor {
     /// The world itself.
-    pub(super) const WORLD: Actor = Actor(0);
+    pub(crate) const WORLD: Actor = Actor(0);
 }
 
 /// An event that was kept.
@@ -36,7 +38,7 @@ pub struct Event {
     /// The node or service, or `world`.
     pub who: Arc<str>,
     /// What happened to it.
-    pub what: What,
+    pub what: EventKind,
 }
 
 impl fmt::Display for Event {
@@ -76,11 +78,11 @@ pub struct Trace {
     /// How many more notes there were.
     dropped_notes: u64,
     /// Whether what happens now is not part of the run: a dead process is being dropped.
-    pub(super) silent: bool,
+    pub(crate) silent: bool,
 }
 
 impl Trace {
-    pub(super) fn new(retention: Retention, max_notes: usize) -> Trace {
+    pub(crate) fn new(retention: Retention, max_notes: usize) -> Trace {
         let hasher = (retention != Retention::Off).then(|| Box::new(Xxh3::new()));
         Trace {
             retention,
@@ -96,7 +98,7 @@ impl Trace {
         }
     }
 
-    pub(super) fn actor(&mut self, name: &Arc<str>) -> Actor {
+    pub(crate) fn actor(&mut self, name: &Arc<str>) -> Actor {
         self.names.push(Arc::clone(name));
         if self.names.len() > FEW {
             let unknown = self.names[self.known.len()..].iter().cloned();
@@ -106,24 +108,24 @@ impl Trace {
     }
 
     /// Whether somebody is called this, the world itself included.
-    pub(super) fn has_actor(&self, name: &str) -> bool {
+    pub(crate) fn has_actor(&self, name: &str) -> bool {
         match self.names.len() {
             ..=FEW => self.names.iter().any(|other| &**other == name),
             _ => self.known.contains(name),
         }
     }
 
-    pub(super) fn name(&self, actor: Actor) -> &Arc<str> {
+    pub(crate) fn name(&self, actor: Actor) -> &Arc<str> {
         &self.names[actor.0 as usize]
     }
 
     /// Whether events are looked at: where not, a message's fingerprint need
     /// not be made.
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.hasher.is_some()
     }
 
-    pub(super) fn record(&mut self, at: Instant, who: Actor, record: Record<'_>) {
+    pub(crate) fn record(&mut self, at: Instant, who: Actor, record: Record<'_>) {
         if self.silent {
             return;
         }
@@ -150,7 +152,7 @@ impl Trace {
 
     fn keep_note(&mut self, at: Instant, who: Actor, text: &str) {
         if self.notes.len() < self.max_notes {
-            let (who, what) = (Arc::clone(self.name(who)), What::Note(text.to_owned()));
+            let (who, what) = (Arc::clone(self.name(who)), EventKind::Note(text.to_owned()));
             self.notes.push(Event { at, who, what });
         } else {
             self.dropped_notes += 1;
@@ -199,10 +201,10 @@ impl Trace {
     /// What was kept, one event a line, without polls and choices.
     #[must_use]
     pub fn transcript(&self) -> String {
-        self.lines(|what| !matches!(what, What::Ran { .. } | What::Choice { .. }))
+        self.lines(|what| !matches!(what, EventKind::Ran { .. } | EventKind::Choice { .. }))
     }
 
-    fn lines(&self, wanted: impl Fn(&What) -> bool) -> String {
+    fn lines(&self, wanted: impl Fn(&EventKind) -> bool) -> String {
         self.kept.iter().filter(|e| wanted(&e.what)).map(|e| format!("{e}\n")).collect()
     }
 

@@ -7,7 +7,7 @@ use stunt_double::redis::{
     ServerOptions, Subscription,
 };
 use stunt_double::sim::{
-    Config, Disconnected, Latency, Node, Outcome, Sim, Strategy, What, check_determinism,
+    Config, Disconnected, EventKind, Latency, Node, Outcome, Sim, Strategy, check_determinism,
 };
 
 type Done = Result<(), ClientError>;
@@ -265,7 +265,7 @@ fn the_trace_says_which_keys_a_crash_took() {
         .trace()
         .events()
         .filter_map(
-            |event| if let What::Note(text) = &event.what { Some(text.clone()) } else { None },
+            |event| if let EventKind::Note(text) = &event.what { Some(text.clone()) } else { None },
         )
         .collect();
     assert_eq!(notes, ["lost the last changes of 1 key: later"]);

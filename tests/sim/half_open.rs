@@ -3,7 +3,8 @@
 use crate::support::{Ask, Client, Counter, Tell, at_ms, counter, log, ms, notes, secs};
 use std::time::Duration;
 use stunt_double::sim::{
-    Config, Disconnected, Keepalive, Latency, Node, Outcome, ServiceHandle, Shutdown, Sim, What,
+    Config, Disconnected, EventKind, Keepalive, Latency, Node, Outcome, ServiceHandle, Shutdown,
+    Sim,
 };
 
 /// A node that connects, asks for a ring after `delay`, and notes what it hears.
@@ -256,7 +257,7 @@ fn each_end_learns_how_the_other_hung_up() {
         sim.at(at_ms(1), move || stop.stop(how));
         sim.run().expect_done();
         let told = sim.trace().events().find_map(|event| match &event.what {
-            What::Disconnected { why: Some(why), .. } => Some(*why),
+            EventKind::Disconnected { why: Some(why), .. } => Some(*why),
             _ => None,
         });
         assert_eq!(told, Some(expected), "{how:?}");

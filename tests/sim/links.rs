@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 use stunt_double::Instant;
 use stunt_double::sim::{
-    Config, Disconnected, Latency, Node, Outcome, ServiceHandle, Sim, Strategy, What,
+    Config, Disconnected, EventKind, Latency, Node, Outcome, ServiceHandle, Sim, Strategy,
 };
 
 /// A node that sends `asks`, one every millisecond, and notes what it is told.
@@ -358,7 +358,12 @@ fn the_trace_tells_of_every_fault_once() {
     let told: Vec<_> = sim
         .trace()
         .events()
-        .filter(|e| matches!(e.what, What::Partitioned(_) | What::Healed(_) | What::Severed(_)))
+        .filter(|e| {
+            matches!(
+                e.what,
+                EventKind::Partitioned(_) | EventKind::Healed(_) | EventKind::Severed(_)
+            )
+        })
         .map(|e| format!("{} {}", e.who, e.what))
         .collect();
     assert_eq!(

@@ -2,12 +2,12 @@
 
 use crate::support::{Ask, Client, Tell, at_ms, counter, log, ms, notes, secs};
 use stunt_double::Site;
-use stunt_double::sim::{Disconnected, Latency, Node, Seeds, Sim, Strategy, What, seeds};
+use stunt_double::sim::{Disconnected, EventKind, Latency, Node, Seeds, Sim, Strategy, seeds};
 
 /// What the trace says of a node, without polls.
 fn what_happened(sim: &Sim, to: &str) -> Vec<String> {
     let trace = sim.trace();
-    let kept = trace.events().filter(|e| &*e.who == to && !matches!(e.what, What::Ran { .. }));
+    let kept = trace.events().filter(|e| &*e.who == to && !matches!(e.what, EventKind::Ran { .. }));
     kept.map(|e| format!("{} {}", e.at, e.what)).collect()
 }
 

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use stunt_double::choice::{Choice, Stream};
 use stunt_double::sim::{
-    Connection, Disconnected, Keepalive, Node, Service, ServiceHandle, Session, Shutdown, Sim,
-    Wait, Waiter, Wakes, What,
+    Connection, Disconnected, EventKind, Keepalive, Node, Service, ServiceHandle, Session,
+    Shutdown, Sim, Wait, Waiter, Wakes,
 };
 use stunt_double::{Instant, Site};
 
@@ -230,7 +230,7 @@ impl Client {
         node: &Node,
         counter: &ServiceHandle<Counter>,
     ) -> Result<Client, Disconnected> {
-        Connection::open(node, counter).await.map(Client)
+        Connection::connect(node, counter).await.map(Client)
     }
 
     /// Sends without waiting for an answer.
@@ -275,7 +275,7 @@ pub(crate) fn notes(sim: &Sim) -> Vec<String> {
     trace
         .note_events()
         .filter_map(|event| match &event.what {
-            What::Note(text) => Some(format!("{} {} {text}", event.at, event.who)),
+            EventKind::Note(text) => Some(format!("{} {} {text}", event.at, event.who)),
             _ => None,
         })
         .collect()

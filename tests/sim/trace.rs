@@ -3,7 +3,7 @@
 use crate::support::{Ask, Client, counter, ms};
 use stunt_double::Site;
 use stunt_double::sim::{
-    Config, Difference, Disconnected, Latency, Retention, Sim, Strategy, Trace, What,
+    Config, Difference, Disconnected, EventKind, Latency, Retention, Sim, Strategy, Trace,
 };
 
 const COIN: Site = Site::new("test.coin");
@@ -53,7 +53,7 @@ fn what_is_kept_is_what_was_asked_for() {
     let kept = |retention| {
         let trace = run(Config::new(2).retention(retention), 5).trace();
         let details = |e: &&stunt_double::sim::Event| {
-            matches!(e.what, What::Ran { .. } | What::Choice { .. })
+            matches!(e.what, EventKind::Ran { .. } | EventKind::Choice { .. })
         };
         (trace.events().len(), trace.events().filter(details).count())
     };
@@ -136,7 +136,7 @@ fn the_first_difference_shows_both_sides_and_what_led_there() {
          first      0.000s  a            three\n  \
          second     0.000s  a            drei"
     );
-    assert_eq!(difference.left.map(|e| e.what), Some(What::Note("three".to_owned())));
+    assert_eq!(difference.left.map(|e| e.what), Some(EventKind::Note("three".to_owned())));
 }
 
 #[test]

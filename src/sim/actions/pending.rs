@@ -1,0 +1,102 @@
+//! The test's actions that have not yet happened.
+//!
+//! Those for a moment lie in slots, whose numbers their events carry. An action
+//! has one event, which is not cancelled, so its slot is free when that has
+//! come: there are never more slots than actions were pending at once. Those for
+//! a condition are kept in the order they were given. Each is taken once.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+type Condition = Box<dyn FnMut() -> bool>;
+type Action = Box<dyn FnOnce()>;
+
+/// The actions that have not yet happened.
+#[derive(Default)]
+pub(crate) struct Actions {
+    scheduled: Vec<Option<Action>>,
+    free: Vec<u32>,
+    conditional: Vec<(Condition, Action)>,
+    /// Whether there are conditions that were never looked at.
+    unseen: bool,
+}
+
+impl Actions {
+    /// Keeps an action for its moment; its slot until then.
+    pub(crate) fn schedule(&mut self, action: Action) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.scheduled[slot as usize] = Some(action);
+            return slot;
+        }
+        self.scheduled.push(Some(action));
+        u32::try_from(self.scheduled.len() - 1).expect("fewer than 2^32 actions pend at once")
+    }
+
+    /// Keeps an action until its condition holds.
+    pub(crate) fn when(&mut self, condition: Condition, action: Action) {
+        self.conditional.push((condition, action));
+        self.unseen = true;
+    }
+
+    /// Takes the action whose moment has come.
+    pub(crate) fn take(&mut self, slot: u32) -> Option<Action> {
+        let action = self.scheduled[slot as usize].take()?;
+        self.free.push(slot);
+        Some(action)
+    }
+
+    pub(crate) fn has_conditions(&self) -> bool {
+        !self.conditional.is_empty()
+    }
+
+    pub(crate) fn has_unseen_conditions(&self) -> bool {
+        self.unseen
+    }
+
+    /// The actions whose conditions hold now. In the place of one whose
+    /// condition panics comes that panic.
+    pub(crate) fn fulfilled(&mut self) -> Vec<Action> {
+        self.unseen = false;
+        let mut actions: Vec<Action> = Vec::new();
+        let mut i = 0;
+        while i < self.conditional.len() {
+            match catch_unwind(AssertUnwindSafe(&mut self.conditional[i].0)) {
+                Ok(false) => i += 1,
+                Ok(true) => actions.push(self.conditional.remove(i).1),
+                Err(panic) => {
+                    drop(self.conditional.remove(i));
+                    actions.push(Box::new(|| resume_unwind(panic)));
+                }
+            }
+        }
+        actions
+    }
+}
+
+impl fmt::Debug for Actions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Actions")
+            .field("scheduled", &self.scheduled.iter().flatten().count())
+            .field("conditional", &self.conditional.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_bounded_by_the_actions_pending_at_once() {
+        let mut actions = Actions::default();
+        let mut pending = vec![actions.schedule(Box::new(|| {}))];
+        for _ in 0..1_000 {
+            pending.push(actions.schedule(Box::new(|| {})));
+            assert!(actions.take(pending.remove(0)).is_some());
+        }
+        assert_eq!(actions.scheduled.len(), 2);
+        assert!(actions.take(pending[0]).is_some());
+        assert!(actions.take(pending[0]).is_none(), "each is taken once");
+        assert_eq!(actions.free.len(), 2);
+    }
+}

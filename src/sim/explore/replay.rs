@@ -1,0 +1,141 @@
+//! Replaying one seed: the environment variable, and the command that sets it.
+//!
+//! This is the only code that reads environment variables or the program's
+//! path. Nothing here reaches a world, except as the seed a test chooses to build it with.
+
+use std::path::Path;
+
+/// The environment variable that names a seed to run:
+/// [`Seeds`](crate::sim::Seeds) then runs it alone, and [`seed_or`] gives it.
+pub const SEED_VARIABLE: &str = "STUNT_DOUBLE_SEED";
+
+/// The seed named by [`SEED_VARIABLE`], or `default` where it is not set: what
+/// a test builds a single world with, so that the line a failure prints can
+/// replay any seed.
+///
+/// # Panics
+///
+/// If it is set to something that is not a number: a slip of the pen must not
+/// look like a failure that does not reproduce.
+#[must_use]
+pub fn seed_or(default: u64) -> u64 {
+    forced_seed().unwrap_or(default)
+}
+
+pub(crate) fn forced_seed() -> Option<u64> {
+    let seed = std::env::var(SEED_VARIABLE).ok()?;
+    Some(parse(&seed).unwrap_or_else(|problem| panic!("{problem}")))
+}
+
+fn parse(seed: &str) -> Result<u64, String> {
+    seed.parse().map_err(|_| format!("{SEED_VARIABLE}={seed:?} is not a seed, a number below 2^64"))
+}
+
+/// The line that runs this program or this test again with `seed`, in the shell that is usual on
+/// this system.
+pub(crate) fn command(seed: u64) -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let thread = std::thread::current();
+    let package = std::env::var("CARGO_PKG_NAME").ok();
+    let running = Running {
+        program: &program,
+        thread: thread.name().unwrap_or("main"),
+        package: package.as_deref(),
+        nextest: std::env::var_os("NEXTEST").is_some(),
+        windows: cfg!(windows),
+    };
+    running.command(seed)
+}
+
+/// What is running, and how it was started.
+#[derive(Clone, Copy, Debug)]
+struct Running<'a> {
+    program: &'a Path,
+    /// The thread's name: a test's, under cargo's own runner and under nextest.
+    thread: &'a str,
+    /// The package that cargo runs.
+    package: Option<&'a str>,
+    nextest: bool,
+    windows: bool,
+}
+
+impl Running<'_> {
+    fn command(&self, seed: u64) -> String {
+        let run = self.run();
+        match self.windows {
+            // It would stay set in that shell.
+            true => format!("$env:{SEED_VARIABLE}={seed}; {run}; Remove-Item Env:{SEED_VARIABLE}"),
+            false => format!("{SEED_VARIABLE}={seed} {run}"),
+        }
+    }
+
+    fn run(&self) -> String {
+        let stem = self.program.file_stem().and_then(|s| s.to_str()).unwrap_or("program");
+        let folder = |path: &Path| Some(path.parent()?.file_name()?.to_str()?.to_owned());
+        let release = self.program.parent().and_then(folder).is_some_and(|f| f == "release");
+        let profile = if release { " --release" } else { "" };
+        // Within a workspace the package is needed; elsewhere it does no harm.
+        let package = self.package.map(|name| format!(" -p {name}")).unwrap_or_default();
+        let test = self.thread;
+        match folder(self.program).as_deref() {
+            Some("deps") if self.nextest => {
+                format!("cargo nextest run{package}{profile} -E 'test(={test})'")
+            }
+            // Under one thread a test runs on the main one, and its name is not known.
+            Some("deps") if test == "main" => format!("cargo test{package}{profile}"),
+            Some("deps") => format!("cargo test{package}{profile} {test} -- --exact"),
+            Some("examples") => format!("cargo run{package}{profile} --example {stem}"),
+            _ => stem.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_that_is_no_number_is_refused() {
+        assert_eq!(parse("18446744073709551615"), Ok(u64::MAX));
+        for bad in ["5x", "", "-1"] {
+            let problem = parse(bad).unwrap_err();
+            assert!(problem.starts_with(&format!("STUNT_DOUBLE_SEED={bad:?} is not")), "{problem}");
+        }
+    }
+
+    #[test]
+    fn the_command_runs_what_is_running() {
+        let running = Running {
+            program: Path::new("target/debug/deps/sim-0af3"),
+            thread: "outbox::never_loses",
+            package: None,
+            nextest: false,
+            windows: false,
+        };
+        let line = |running: Running<'_>| running.command(7);
+        assert_eq!(line(running), "STUNT_DOUBLE_SEED=7 cargo test outbox::never_loses -- --exact");
+        assert_eq!(
+            line(Running { package: Some("orders"), ..running }),
+            "STUNT_DOUBLE_SEED=7 cargo test -p orders outbox::never_loses -- --exact"
+        );
+        assert_eq!(
+            line(Running { package: Some("orders"), nextest: true, ..running }),
+            "STUNT_DOUBLE_SEED=7 cargo nextest run -p orders -E 'test(=outbox::never_loses)'"
+        );
+        assert_eq!(
+            line(Running { windows: true, ..running }),
+            "$env:STUNT_DOUBLE_SEED=7; cargo test outbox::never_loses -- --exact; \
+             Remove-Item Env:STUNT_DOUBLE_SEED"
+        );
+        let example = Path::new("target/release/examples/tour");
+        assert_eq!(
+            line(Running { program: example, thread: "main", ..running }),
+            "STUNT_DOUBLE_SEED=7 cargo run --release --example tour"
+        );
+        let other = Path::new("/usr/bin/thing");
+        assert_eq!(
+            line(Running { program: other, thread: "main", ..running }),
+            "STUNT_DOUBLE_SEED=7 thing"
+        );
+    }
+}

@@ -1,0 +1,379 @@
+//! The agenda: what will happen, and when.
+//!
+//! Events are ordered by `(time, tie, sequence)`: those of one instant by
+//! their tie (a choice; 0 is calm), then in the order they were put in.
+//!
+//! Time never runs backwards, so the agenda is a *radix heap* (Ahuja, Mehlhorn,
+//! Orlin and Tarjan, 1990), a priority queue for monotone keys: an event lies
+//! in the bucket of the highest bit in which its time differs from a base
+//! time. Below the buckets lies the *run*, a binary heap of the nearest events,
+//! from which they are taken. When the run is empty the nearest bucket becomes
+//! it, if that is small enough for a processor's cache, or else is spread over
+//! the buckets below. An agenda that is small as a whole is all run. So with
+//! 100 timers this is a binary heap, and with 100,000 it is several times
+//! faster than one, whose every step down is then a cache miss.
+
+use crate::sim::kernel::timer::{TimerKey, Timers};
+use crate::time::Instant;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+/// What an event is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A timer of a task or a service.
+    Timer(TimerKey),
+    /// The front item of a connection's wire arrives, at the service (`up`)
+    /// or at the node.
+    Arrival { service: u32, connection: u32, up: bool },
+    /// A scheduled action of the test.
+    Action(u32),
+}
+
+/// A bucket, or an agenda, of at most so many events becomes the run.
+const SMALL: usize = 1_024;
+/// A run that grows beyond this is put back into buckets.
+const SPILL: usize = 2 * SMALL;
+/// The span of a run that has everything.
+const ALL: u32 = 64;
+
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    at: u64,
+    /// The tie in the upper 16 bits, the sequence in the lower 48.
+    order: u64,
+    target: Target,
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Event) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Event {}
+
+impl PartialOrd for Event {
+    fn partial_cmp(&self, other: &Event) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Reversed, since the heap gives the greatest first.
+impl Ord for Event {
+    fn cmp(&self, other: &Event) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl Event {
+    fn key(&self) -> (u64, u64) {
+        (self.at, self.order)
+    }
+
+    fn is_dead(&self, timers: &Timers) -> bool {
+        matches!(self.target, Target::Timer(key) if !timers.is_set(key))
+    }
+}
+
+/// The next time at which something is due, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+enum Next {
+    #[default]
+    Unknown,
+    Known(Option<u64>),
+}
+
+/// Events not yet due, and those due now.
+#[derive(Debug)]
+pub(crate) struct Agenda {
+    /// The nearest events: those whose time differs from `base` in the lowest
+    /// `span` bits at most.
+    run: BinaryHeap<Event>,
+    span: u32,
+    /// Bucket `i` has the events whose time differs from `base` in bit `i` and
+    /// in none above. Those below `span` are empty.
+    buckets: Vec<Vec<Event>>,
+    /// Which buckets have events, a bit each.
+    filled: u64,
+    /// At most the present time.
+    base: u64,
+    next: Next,
+    sequence: u64,
+    len: usize,
+    /// Timers in here that were cancelled, at most.
+    cancelled: usize,
+}
+
+impl Default for Agenda {
+    fn default() -> Agenda {
+        Agenda {
+            run: BinaryHeap::new(),
+            span: 0,
+            buckets: Vec::new(),
+            filled: 0,
+            base: 0,
+            next: Next::Known(None),
+            sequence: 0,
+            len: 0,
+            cancelled: 0,
+        }
+    }
+}
+
+impl Agenda {
+    /// Puts in an event; one for the past is due `now`. One for
+    /// [`Instant::MAX`] never comes, and is not kept.
+    pub(crate) fn push(&mut self, now: Instant, at: Instant, tie: u16, target: Target) {
+        let at = at.max(now);
+        if at == Instant::MAX {
+            return;
+        }
+        let at = at.as_nanos();
+        self.sequence += 1;
+        self.len += 1;
+        let event = Event { at, order: u64::from(tie) << 48 | self.sequence, target };
+        if let Next::Known(next) = &mut self.next {
+            *next = Some(next.map_or(at, |next| next.min(at)));
+        }
+        self.place(event);
+        if self.run.len() > SPILL && self.span > 0 {
+            self.rebase(now.as_nanos(), 0);
+        }
+    }
+
+    fn place(&mut self, event: Event) {
+        let differs = event.at ^ self.base;
+        if differs.checked_shr(self.span).unwrap_or(0) == 0 {
+            self.run.push(event);
+            return;
+        }
+        let bucket = differs.ilog2() as usize;
+        if self.buckets.len() <= bucket {
+            self.buckets.resize_with(bucket + 1, Vec::new);
+        }
+        self.buckets[bucket].push(event);
+        self.filled |= 1 << bucket;
+    }
+
+    /// Gives the run another base and span; what no longer belongs in it goes
+    /// to buckets. The base must agree with the old one above the old span.
+    fn rebase(&mut self, base: u64, span: u32) {
+        self.base = base;
+        self.span = span;
+        let run = std::mem::take(&mut self.run);
+        run.into_iter().for_each(|event| self.place(event));
+    }
+
+    /// When the next event is due.
+    pub(crate) fn next_at(&mut self, timers: &Timers) -> Option<Instant> {
+        while let Some(first) = self.run.peek() {
+            if !first.is_dead(timers) {
+                return Some(Instant::from_nanos(first.at));
+            }
+            self.run.pop();
+            self.forget(1);
+            // What was known of the next time was known of the run, if that is empty now.
+            self.next = Next::Unknown;
+        }
+        let next = match self.next {
+            Next::Known(next) => next,
+            Next::Unknown => self.search(timers),
+        };
+        self.next = Next::Known(next);
+        next.map(Instant::from_nanos)
+    }
+
+    /// The least time in the lowest bucket that has live events; the dead ones
+    /// it meets are dropped.
+    fn search(&mut self, timers: &Timers) -> Option<u64> {
+        while self.filled != 0 {
+            let bucket = self.filled.trailing_zeros() as usize;
+            let events = &mut self.buckets[bucket];
+            let mut dropped = 0;
+            if self.cancelled > 0 {
+                let before = events.len();
+                events.retain(|event| !event.is_dead(timers));
+                dropped = before - events.len();
+            }
+            let least = events.iter().map(|event| event.at).min();
+            self.forget(dropped);
+            if least.is_some() {
+                return least;
+            }
+            self.filled &= !(1 << bucket);
+        }
+        None
+    }
+
+    fn forget(&mut self, dropped: usize) {
+        self.len -= dropped;
+        self.cancelled = self.cancelled.saturating_sub(dropped);
+    }
+
+    /// Takes the next event, unless it is after `limit`.
+    pub(crate) fn pop(&mut self, timers: &Timers, limit: Instant) -> Option<(Instant, Target)> {
+        let at = self.next_at(timers).filter(|at| *at <= limit)?;
+        if self.run.is_empty() {
+            self.refill(at.as_nanos());
+        }
+        let event = self.run.pop().expect("the next time has an event");
+        self.len -= 1;
+        if self.run.is_empty() {
+            self.next = Next::Unknown;
+        }
+        Some((at, event.target))
+    }
+
+    /// Fills the empty run from the buckets. `at` is the least time in them,
+    /// and has come.
+    fn refill(&mut self, at: u64) {
+        self.base = at;
+        if self.len <= SMALL {
+            self.span = ALL;
+            self.filled = 0;
+            self.run.extend(self.buckets.iter_mut().flat_map(|bucket| bucket.drain(..)));
+            return;
+        }
+        let lowest = self.filled.trailing_zeros();
+        self.filled &= !(1 << lowest);
+        let mut events = std::mem::take(&mut self.buckets[lowest as usize]);
+        if events.len() <= SMALL {
+            self.span = lowest;
+            self.run.extend(events.drain(..));
+        } else {
+            self.span = 0;
+            events.drain(..).for_each(|event| self.place(event));
+        }
+        // Its room is kept for the next ones.
+        self.buckets[lowest as usize] = events;
+    }
+
+    /// Tells that a timer in here was cancelled. Its event stays until half
+    /// of the agenda is such, so that a cancellation costs O(1) on average and
+    /// cancelled time-outs take no more memory than live ones.
+    pub(crate) fn note_cancelled(&mut self, timers: &Timers) {
+        self.cancelled += 1;
+        self.next = Next::Unknown;
+        if self.cancelled > 64 && self.cancelled * 2 > self.len {
+            self.run.retain(|event| !event.is_dead(timers));
+            for bucket in &mut self.buckets {
+                bucket.retain(|event| !event.is_dead(timers));
+            }
+            self.len = self.run.len() + self.buckets.iter().map(Vec::len).sum::<usize>();
+            self.cancelled = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(agenda: &mut Agenda) -> Vec<u32> {
+        let timers = Timers::default();
+        let mut seen = Vec::new();
+        while let Some((_, target)) = agenda.pop(&timers, Instant::MAX) {
+            match target {
+                Target::Action(n) => seen.push(n),
+                other => panic!("{other:?}"),
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn events_come_by_time_then_tie_then_sequence() {
+        let (now, later) = (Instant::ZERO, Instant::from_nanos(5));
+        let mut agenda = Agenda::default();
+        for (n, (at, tie)) in [(later, 1), (later, 0), (now, 0), (now, 1), (now, 0), (later, 0)]
+            .into_iter()
+            .enumerate()
+        {
+            agenda.push(now, at, tie, Target::Action(n as u32));
+        }
+        assert_eq!(order(&mut agenda), [2, 4, 3, 1, 5, 0]);
+    }
+
+    #[test]
+    fn an_event_for_the_past_is_due_now() {
+        let mut agenda = Agenda::default();
+        let now = Instant::from_nanos(9);
+        agenda.push(now, Instant::ZERO, 0, Target::Action(1));
+        assert_eq!(agenda.next_at(&Timers::default()), Some(now));
+    }
+
+    #[test]
+    fn cancelled_timers_are_never_seen_and_take_no_room() {
+        let mut agenda = Agenda::default();
+        let mut timers = Timers::default();
+        for n in 1..=1_000 {
+            let key = timers.set(crate::sim::kernel::task::WakeRef::Nobody);
+            agenda.push(Instant::ZERO, Instant::from_nanos(n), 0, Target::Timer(key));
+            if n % 10 != 0 {
+                timers.cancel(key);
+                agenda.note_cancelled(&timers);
+            }
+        }
+        assert!(agenda.len < 300, "{} events for 100 timers", agenda.len);
+        assert_eq!(agenda.next_at(&timers), Some(Instant::from_nanos(10)));
+    }
+
+    #[test]
+    fn a_run_that_ends_in_cancelled_timers_is_not_taken_for_its_first_event() {
+        let mut agenda = Agenda::default();
+        let mut timers = Timers::default();
+        let at = |nanos| Instant::from_nanos(nanos);
+        // All of it lies in buckets when it is looked at first.
+        agenda.rebase(0, 0);
+        let key = timers.set(crate::sim::kernel::task::WakeRef::Nobody);
+        agenda.push(at(0), at(3_600), 0, Target::Timer(key));
+        agenda.push(at(0), at(1_000), 0, Target::Action(1));
+        timers.cancel(key);
+        agenda.note_cancelled(&timers);
+        assert_eq!(agenda.pop(&timers, at(9_999)), Some((at(1_000), Target::Action(1))));
+        assert_eq!(agenda.next_at(&timers), None);
+        assert_eq!(agenda.pop(&timers, at(9_999)), None);
+    }
+
+    #[test]
+    fn looking_ahead_does_not_keep_earlier_events_out() {
+        let timers = Timers::default();
+        let at = |nanos| Instant::from_nanos(nanos);
+        let mut agenda = Agenda::default();
+        agenda.push(at(0), at(1_000), 0, Target::Action(1));
+        assert_eq!(agenda.next_at(&timers), Some(at(1_000)));
+        assert_eq!(agenda.pop(&timers, at(999)), None);
+        agenda.push(at(500), at(600), 0, Target::Action(2));
+        agenda.push(at(500), at(500), 0, Target::Action(3));
+        assert_eq!(agenda.next_at(&timers), Some(at(500)));
+        assert_eq!(order(&mut agenda), [3, 2, 1]);
+    }
+
+    #[test]
+    fn the_order_is_that_of_a_sorted_list() {
+        let mut choices = crate::Choices::seeded(1);
+        let mut draw = |n| choices.choose(crate::Site::new("test"), 0, n);
+        let timers = Timers::default();
+        let (mut agenda, mut list, mut now) = (Agenda::default(), Vec::new(), 0);
+        for n in 0..12_000_u32 {
+            // Grows beyond what is small, and shrinks again.
+            if draw(5) < if n / 4_000 == 1 { 1 } else { 4 } {
+                let spread = 1 << draw(40);
+                let (at, tie) = (now + draw(spread), draw(3) as u16);
+                agenda.push(
+                    Instant::from_nanos(now),
+                    Instant::from_nanos(at),
+                    tie,
+                    Target::Action(n),
+                );
+                list.push((at, tie, n));
+            } else if let Some((at, target)) = agenda.pop(&timers, Instant::MAX) {
+                list.sort_unstable();
+                let (expected, _, n) = list.remove(0);
+                assert_eq!((at.as_nanos(), target), (expected, Target::Action(n)));
+                now = expected;
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A machine's clock, which may be ahead of the world's, behind it, or drift.
+//!
+//! It is the world's time and four numbers; it never goes backwards except by
+//! its offset, and a change of its drift leaves what it has counted as it is.
+
+use crate::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// The clock of a node or a server: how it differs from the world's.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    /// Nanoseconds it is ahead of the world's calendar.
+    offset: AtomicI64,
+    /// Parts per million it runs fast; at least -999,999.
+    drift: AtomicI64,
+    /// The world's time at which it began to drift like this, and how many
+    /// nanoseconds it had counted by then.
+    since: AtomicU64,
+    counted: AtomicU64,
+    /// Whether it ever ran at another rate: keeps the common case to one look.
+    skewed: AtomicBool,
+}
+
+impl Clock {
+    /// The time a span of the node's clock takes in the world. Rounded up: a
+    /// process that sleeps and looks at its clock must not find it too early.
+    pub(crate) fn to_world(&self, local: Duration) -> Duration {
+        if !self.skewed.load(Relaxed) {
+            return local;
+        }
+        let over = self.rate();
+        nanos(local.as_nanos().saturating_mul(MILLION).saturating_add(over - 1) / over)
+    }
+
+    /// The time it has counted since the world began.
+    fn counted(&self, now: Instant) -> Duration {
+        if !self.skewed.load(Relaxed) {
+            return now.since_start();
+        }
+        let world = now - Instant::from_nanos(self.since.load(Relaxed));
+        let local = nanos(world.as_nanos().saturating_mul(self.rate()) / MILLION);
+        Duration::from_nanos(self.counted.load(Relaxed)).saturating_add(local)
+    }
+
+    /// What a monotonic clock of this rate shows: what a server's machine is given as the time.
+    pub(crate) fn machine_time(&self, now: Instant) -> Instant {
+        if !self.skewed.load(Relaxed) {
+            return now;
+        }
+        Instant::ZERO + self.counted(now)
+    }
+
+    /// The world's time at which that clock shows `at`; now, if it already does.
+    pub(crate) fn world_time(&self, now: Instant, at: Instant) -> Instant {
+        if !self.skewed.load(Relaxed) || at == Instant::MAX {
+            return at;
+        }
+        now + self.to_world(at - self.machine_time(now))
+    }
+
+    /// What its calendar shows, as the time since the Unix epoch.
+    pub(crate) fn calendar(&self, now: Instant) -> Duration {
+        let epoch = crate::time::WORLD_EPOCH.saturating_add(self.counted(now));
+        let offset = self.offset.load(Relaxed);
+        let by = Duration::from_nanos(offset.unsigned_abs());
+        if offset < 0 { epoch.saturating_sub(by) } else { epoch.saturating_add(by) }
+    }
+
+    pub(crate) fn set_offset(&self, nanos: i64) {
+        self.offset.store(nanos, Relaxed);
+    }
+
+    /// Its ticks in a million of the world's.
+    fn rate(&self) -> u128 {
+        let rate = i128::from(self.drift.load(Relaxed)) + MILLION as i128;
+        u128::try_from(rate).expect("a drift is above -1,000,000")
+    }
+
+    pub(crate) fn set_drift(&self, now: Instant, ppm: i64) {
+        let counted = u64::try_from(self.counted(now).as_nanos()).unwrap_or(u64::MAX);
+        self.counted.store(counted, Relaxed);
+        self.since.store(now.as_nanos(), Relaxed);
+        self.drift.store(ppm.max(-999_999), Relaxed);
+        self.skewed.store(true, Relaxed);
+    }
+}
+
+const MILLION: u128 = 1_000_000;
+
+fn nanos(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}

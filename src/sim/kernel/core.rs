@@ -1,0 +1,362 @@
+//! The kernel: what a world's handles and its run loop share, and what comes next.
+//!
+//! The tables of what there is (processes, tasks, timers, links), the agenda of what will
+//! happen, the choices and the trace, as one value behind the world's lock. Nothing happens but
+//! by [`Core::turn`], which takes the next thing in the documented order.
+
+use crate::choice::{Choices, Site};
+use crate::sim::config::{Config, Panics};
+use crate::sim::kernel::agenda::{Agenda, Target};
+use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
+use crate::sim::kernel::patience::Patience;
+use crate::sim::kernel::process::Processes;
+use crate::sim::kernel::schedule::{Next, ReadyQueue};
+use crate::sim::kernel::task::{SendFuture, Tasks, Wait, WakeRef};
+use crate::sim::kernel::timer::{TimerKey, Timers};
+use crate::sim::kernel::turn::{Housekeeping, Now, Request, Turn};
+use crate::sim::net::latency::Latency;
+use crate::sim::net::network::Links;
+use crate::sim::outcome::Problem;
+use crate::sim::trace::event::Record;
+use crate::sim::trace::{Actor, Trace};
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+/// How long nodes that wait are given to hear of some housekeeping, such as a
+/// time-out at the server, before they count as stuck.
+const PATIENCE: Duration = Duration::from_secs(86_400);
+
+pub(crate) struct Core {
+    pub(crate) agenda: Agenda,
+    pub(crate) timers: Timers,
+    pub(crate) tasks: Tasks,
+    ready: ReadyQueue,
+    pub(crate) processes: Processes,
+    pub(crate) links: Links,
+    pub(crate) choices: Choices,
+    pub(crate) trace: Trace,
+    /// Futures that handles spawned and the `Sim` has not yet taken over.
+    pub(crate) spawned: Vec<(TaskId, Waker, SendFuture)>,
+    pub(crate) requests: VecDeque<Request>,
+    /// When a task was polled last.
+    last_poll: Instant,
+    /// When services want to do their housekeeping.
+    housekeeping: Vec<(Instant, u32)>,
+    /// Failures still to be told.
+    pub(crate) problems: VecDeque<Box<Problem>>,
+    /// The task being polled.
+    pub(crate) current: Option<TaskId>,
+    /// The task that was polled last, and its node.
+    pub(crate) last: Option<(NodeId, TaskId)>,
+    steps: u64,
+    max_steps: u64,
+    pub(crate) patience: Patience,
+    /// Whether what happens now is not part of the run: a dead process is being dropped, which
+    /// runs code that no killed process would run.
+    pub(crate) silent: bool,
+    /// Whom to wake when that is over.
+    pub(crate) afterwards: Vec<Waker>,
+    /// Whether a panic aborts its process; what was withheld while one unwinds.
+    pub(crate) aborts: bool,
+    pub(crate) withheld: u32,
+    /// Whether events of one instant may change places.
+    ties: bool,
+}
+
+impl Core {
+    pub(crate) fn new(config: &Config) -> Core {
+        let choices = match &config.tape {
+            _ if config.calm => Choices::calm(),
+            Some(tape) => Choices::replaying(tape),
+            None => Choices::seeded(config.seed),
+        };
+        let mut choices = if config.record { choices.recording() } else { choices };
+        let ready = ReadyQueue::new(config.strategy, &mut choices);
+        Core {
+            agenda: Agenda::default(),
+            timers: Timers::default(),
+            tasks: Tasks::default(),
+            ties: !matches!(ready, ReadyQueue::Fifo(_)),
+            ready,
+            processes: Processes::default(),
+            links: Links::new(config.latency.unwrap_or(Latency::Constant(Duration::ZERO))),
+            choices,
+            trace: Trace::new(config.retention, config.max_notes),
+            spawned: Vec::new(),
+            requests: VecDeque::new(),
+            last_poll: Instant::ZERO,
+            housekeeping: Vec::new(),
+            problems: VecDeque::new(),
+            current: None,
+            last: None,
+            steps: 0,
+            max_steps: config.max_steps,
+            patience: Patience::new(config.patience),
+            silent: false,
+            afterwards: Vec::new(),
+            aborts: config.panics == Panics::Abort,
+            withheld: 0,
+        }
+    }
+
+    /// Decides what happens next, up to and including `limit`. Timers that
+    /// wake one of our own tasks are dealt with here, without another look.
+    pub(crate) fn turn(&mut self, clock: &Now, limit: Instant, housekeeping: Housekeeping) -> Turn {
+        self.current = None;
+        loop {
+            if let Some(problem) = self.problems.pop_front() {
+                return Turn::Problem(problem);
+            }
+            if !self.spawned.is_empty() {
+                return Turn::Adopt(std::mem::take(&mut self.spawned));
+            }
+            if self.steps >= self.max_steps {
+                return Turn::StepBudget;
+            }
+            if let Some(why) = self.patience.run_out(housekeeping == Housekeeping::WhileAwaited) {
+                return Turn::Endless(why);
+            }
+            if let Some(request) = self.requests.pop_front() {
+                self.count_step();
+                return Turn::Request(request);
+            }
+            let now = clock.get();
+            let event_due = self.ties && self.agenda.next_at(&self.timers) == Some(now);
+            match self.ready.pop(&mut self.choices, event_due) {
+                Some(Next::Task(id)) => {
+                    if let Some(turn) = self.begin_poll(now, id) {
+                        return turn;
+                    }
+                    continue;
+                }
+                Some(Next::Event) | None => {}
+            }
+            if let Some((at, service)) = self.next_housekeeping(housekeeping) {
+                if at > limit {
+                    return Turn::Idle(Some(at));
+                }
+                self.count_step();
+                self.housekeeping.retain(|(_, other)| *other != service);
+                self.pass_time(clock, at.max(now));
+                return Turn::ServiceTimer(service);
+            }
+            let Some((at, target)) = self.agenda.pop(&self.timers, limit) else {
+                return Turn::Idle(self.agenda.next_at(&self.timers));
+            };
+            self.count_step();
+            self.pass_time(clock, at);
+            match target {
+                Target::Arrival { service, connection, up } => {
+                    return Turn::Arrival { service, connection, up };
+                }
+                Target::Action(action) => return Turn::Action(action),
+                Target::Timer(key) => match self.timers.cancel(key) {
+                    Some(WakeRef::Task(id)) => self.make_ready(id),
+                    Some(WakeRef::Waker(waker)) => return Turn::Wake(waker),
+                    Some(WakeRef::Service(service)) => return Turn::ServiceTimer(service),
+                    Some(WakeRef::Kill(node)) => return Turn::Request(Request::Kill(node)),
+                    #[cfg(test)]
+                    Some(WakeRef::Nobody) => {}
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// Counts a step that is no poll.
+    fn count_step(&mut self) {
+        self.steps += 1;
+        self.patience.count_event();
+    }
+
+    fn pass_time(&mut self, clock: &Now, at: Instant) {
+        if at > clock.get() {
+            self.patience.time_passes();
+            clock.set(at);
+        }
+    }
+
+    /// A ready task's turn has come; `None` if it has ended or its node is
+    /// paused meanwhile.
+    fn begin_poll(&mut self, now: Instant, id: TaskId) -> Option<Turn> {
+        let task = self.tasks.get(id)?;
+        task.queued = false;
+        let node = &mut self.processes[task.node];
+        if node.paused {
+            node.parked.push(id);
+            task.queued = true;
+            return None;
+        }
+        self.steps += 1;
+        self.patience.count_poll();
+        self.last_poll = now;
+        self.current = Some(id);
+        self.last = Some((task.node, id));
+        self.tasks.clear_waits(id);
+        self.trace.record(now, node.actor, Record::Ran { task: id.number() });
+        Some(Turn::Poll(id))
+    }
+
+    pub(crate) fn make_ready(&mut self, id: TaskId) {
+        if self.silent || self.is_aborting() {
+            return self.tasks.note_lost_wake(id);
+        }
+        if let Some(task) = self.tasks.get(id)
+            && !task.queued
+        {
+            task.queued = true;
+            self.ready.push(id, &mut self.choices);
+        }
+    }
+
+    /// Puts back a task that was parked while its node was paused.
+    pub(crate) fn unpark(&mut self, id: TaskId) {
+        if let Some(task) = self.tasks.get(id) {
+            task.queued = false;
+        }
+        self.make_ready(id);
+    }
+
+    /// Wakes whoever this is, unless it is a foreign waker, which must not be
+    /// woken under the lock.
+    pub(crate) fn wake(&mut self, wake: &WakeRef) {
+        if let WakeRef::Task(id) = wake {
+            self.make_ready(*id);
+        }
+    }
+
+    /// Whom to wake for the future that is being polled with `cx`.
+    pub(crate) fn wake_ref(&self, cx: &Context<'_>) -> WakeRef {
+        match self.current {
+            Some(id) if self.tasks.owns_waker(id, cx.waker()) => WakeRef::Task(id),
+            _ => WakeRef::Waker(cx.waker().clone()),
+        }
+    }
+
+    /// Notes what the task being polled waits for.
+    pub(crate) fn note_wait(&mut self, wait: Wait) {
+        if let Some(id) = self.current {
+            self.tasks.note_wait(id, wait);
+        }
+    }
+
+    /// When something is next to happen.
+    pub(crate) fn next_event(&mut self, now: Instant) -> Option<Instant> {
+        let busy = !self.ready.is_empty() || !self.requests.is_empty() || !self.problems.is_empty();
+        if busy {
+            return Some(now);
+        }
+        let housekeeping = self.housekeeping.iter().map(|(at, _)| *at).min();
+        let next = self.agenda.next_at(&self.timers);
+        next.into_iter().chain(housekeeping).min()
+    }
+
+    pub(crate) fn cancel_timer(&mut self, key: TimerKey) {
+        if self.timers.cancel(key).is_some() {
+            self.agenda.note_cancelled(&self.timers);
+        }
+    }
+
+    /// The service whose housekeeping comes before the next event.
+    fn next_housekeeping(&mut self, housekeeping: Housekeeping) -> Option<(Instant, u32)> {
+        let first = *self.housekeeping.iter().min()?;
+        match self.agenda.next_at(&self.timers) {
+            Some(next) => (first.0 < next).then_some(first),
+            None if housekeeping == Housekeeping::Always => Some(first),
+            // No task has run for `PATIENCE`, so more housekeeping would not unblock anyone.
+            None if first.0 <= self.last_poll.saturating_add(PATIENCE) && self.is_awaited() => {
+                Some(first)
+            }
+            None => None,
+        }
+    }
+
+    /// Whether a node waits that is no daemon.
+    fn is_awaited(&self) -> bool {
+        self.tasks.iter().any(|(_, task)| !self.processes[task.node].daemon)
+    }
+
+    /// Sets when a service's housekeeping is due.
+    pub(crate) fn set_housekeeping(&mut self, service: u32, at: Option<Instant>) {
+        self.housekeeping.retain(|(_, other)| *other != service);
+        self.housekeeping.extend(at.map(|at| (at, service)));
+    }
+
+    /// Sets a timer that runs a service.
+    pub(crate) fn set_service_timer(
+        &mut self,
+        now: Instant,
+        at: Instant,
+        service: u32,
+    ) -> TimerKey {
+        const TIE: Site = Site::new("event.tie.timer");
+        let key = self.timers.set(WakeRef::Service(service));
+        let tie = self.tie(TIE, u64::from(service));
+        self.agenda.push(now, at, tie, Target::Timer(key));
+        key
+    }
+
+    pub(crate) fn node_of(&mut self, task: TaskId) -> Option<NodeId> {
+        self.tasks.get(task).map(|t| t.node)
+    }
+
+    pub(crate) fn end_task(&mut self, id: TaskId) {
+        // Its waker's address may be used again from here on.
+        self.current = self.current.filter(|current| *current != id);
+        self.tasks.remove(id);
+        if let ReadyQueue::Pct(pct) = &mut self.ready {
+            pct.forget(id);
+        }
+    }
+
+    /// A choice of the world, traced.
+    pub(crate) fn choose(
+        &mut self,
+        now: Instant,
+        who: Actor,
+        site: Site,
+        entity: u64,
+        n: u64,
+    ) -> u64 {
+        if self.withholds() {
+            return 0;
+        }
+        let value = self.choices.choose(site, entity, n);
+        self.trace.record(now, who, Record::Choice { site, entity, n, value });
+        value
+    }
+
+    /// The time and tie at which an item sent now on `link` arrives, not
+    /// before `last`, the arrival of the one sent before it.
+    pub(crate) fn arrival(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        last: (Instant, u16),
+    ) -> (Instant, u16) {
+        const TIE: Site = Site::new("event.tie");
+        // What the test's hand does from the grave draws nothing, and is no message of a fault.
+        if self.silent {
+            let latency = self.links[link].latency.draw(&mut Choices::calm(), 0);
+            return (now + latency, 0).max(last);
+        }
+        let state = &mut self.links[link];
+        state.sent += 1;
+        if !state.triggers.is_empty() {
+            let sent = state.sent;
+            let due = state.triggers.extract_if(.., |(at, _)| *at <= sent);
+            self.requests.extend(due.map(|(_, action)| Request::Act(action)));
+        }
+        let state = &self.links[link];
+        let entity = state.entity();
+        let latency = state.latency.draw(&mut self.choices, entity);
+        (now + latency, self.tie(TIE, entity)).max(last)
+    }
+
+    /// The place of an event among those of its instant.
+    fn tie(&mut self, site: Site, entity: u64) -> u16 {
+        if self.ties { self.choices.choose(site, entity, 4) as u16 } else { 0 }
+    }
+}

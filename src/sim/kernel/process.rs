@@ -1,0 +1,92 @@
+//! Processes: whether each node's is alive, paused, or waiting by profession.
+//!
+//! A process is alive as long as it has a main task. One that is not has no
+//! other task either, is not paused and has none parked.
+
+use crate::sim::kernel::id::{NodeId, TaskId};
+use crate::sim::kernel::timer::TimerKey;
+use crate::sim::service::Waiter;
+use crate::sim::trace::Actor;
+use std::ops::{Index, IndexMut};
+use std::panic::Location;
+use std::sync::Arc;
+
+/// What the world knows of a node's process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) name: Arc<str>,
+    pub(crate) actor: Actor,
+    /// Waiting is its job: it does not keep a run from being done.
+    pub(crate) daemon: bool,
+    pub(crate) paused: bool,
+    /// Tasks that became ready while it was paused, in order.
+    pub(crate) parked: Vec<TaskId>,
+    pub(crate) main: Option<TaskId>,
+    /// Whether its machine has no power.
+    pub(crate) off: bool,
+    /// How often it was started.
+    pub(crate) life: u64,
+    /// Whether this life asks to be told of a termination, and whether it was asked to stop.
+    pub(crate) handles_termination: bool,
+    pub(crate) is_terminating: bool,
+    /// Who waits for that.
+    pub(crate) termination: Waiter,
+    /// When its time to stop by itself is over.
+    pub(crate) grace: Option<TimerKey>,
+    /// Where the test made it.
+    pub(crate) made_at: &'static Location<'static>,
+}
+
+/// Every node's process.
+#[derive(Debug, Default)]
+pub(crate) struct Processes(Vec<Process>);
+
+impl Processes {
+    pub(crate) fn add(
+        &mut self,
+        name: &Arc<str>,
+        actor: Actor,
+        daemon: bool,
+        made_at: &'static Location<'static>,
+    ) -> NodeId {
+        let id = NodeId(u32::try_from(self.0.len()).expect("fewer than 2^32 nodes"));
+        self.0.push(Process {
+            name: Arc::clone(name),
+            actor,
+            daemon,
+            paused: false,
+            parked: Vec::new(),
+            main: None,
+            off: false,
+            life: 0,
+            handles_termination: false,
+            is_terminating: false,
+            termination: Waiter::default(),
+            grace: None,
+            made_at,
+        });
+        id
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Process> {
+        self.0.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process> {
+        self.0.iter_mut()
+    }
+}
+
+impl Index<NodeId> for Processes {
+    type Output = Process;
+
+    fn index(&self, id: NodeId) -> &Process {
+        &self.0[id.0 as usize]
+    }
+}
+
+impl IndexMut<NodeId> for Processes {
+    fn index_mut(&mut self, id: NodeId) -> &mut Process {
+        &mut self.0[id.0 as usize]
+    }
+}

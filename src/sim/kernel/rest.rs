@@ -1,0 +1,51 @@
+//! At rest: who still waits when nothing can happen any more, and for what.
+
+use crate::sim::kernel::core::Core;
+use crate::sim::kernel::id::TaskId;
+use crate::sim::kernel::task::Task;
+use crate::sim::outcome::Waiting;
+use std::sync::Arc;
+
+/// What a task waits for that has noted nothing.
+const FOREIGN: &str = "something outside this world, such as another thread, a channel, or a \
+                       timer of another runtime (`tokio::time::sleep` needs tokio's own clock: \
+                       use `Node::sleep`)";
+
+impl Core {
+    /// The tasks that still wait, daemons' left out.
+    pub(crate) fn waiting(&self) -> Vec<Waiting> {
+        let tasks = self.tasks.iter().filter(|(_, task)| !self.processes[task.node].daemon);
+        tasks.map(|(id, task)| self.describe_waiting(id, task)).collect()
+    }
+
+    fn describe_waiting(&self, id: TaskId, task: &Task) -> Waiting {
+        let node = &self.processes[task.node];
+        let mut what = self.tasks.waits(id);
+        if node.paused {
+            what = vec!["to be resumed".to_owned()];
+        } else if what.is_empty() {
+            what.push(FOREIGN.to_owned());
+        }
+        let mut because = Vec::new();
+        if self.tasks.has_lost_wake(id) {
+            because.push(
+                "a destructor of a killed process would have woken it; a real kill runs none"
+                    .to_owned(),
+            );
+        }
+        let (name, made_at) = (Arc::clone(&node.name), node.made_at);
+        Waiting { node: name, made_at, what, because }
+    }
+
+    /// The task that was polled last: its node's name, and which of its tasks.
+    pub(crate) fn last_polled(&self) -> Arc<str> {
+        let Some((node, task)) = self.last else { return Arc::from("world") };
+        let process = &self.processes[node];
+        let name = &process.name;
+        // The main task of a process that has ended is not known as such any more.
+        match process.main {
+            Some(main) if main != task => format!("{name}/task {}", task.number()).into(),
+            _ => format!("{name}/main").into(),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Tasks: who is ready, who waits, and for what.
+//!
+//! The table here is the shared half of the executor: it may be reached from
+//! any handle. The futures themselves may not be `Send`, so they live in the
+//! [`Sim`](crate::sim::Sim). A task is in the ready queue at most once; its id's
+//! generation keeps a late waker from waking the next task in its slot.
+
+use crate::sim::kernel::id::{NodeId, TaskId};
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+/// Whom to wake. The common case, a future polled directly by one of the
+/// world's tasks, needs no reference count.
+#[derive(Debug)]
+pub(crate) enum WakeRef {
+    Task(TaskId),
+    Waker(Waker),
+    /// A service: its timer wakes no task.
+    Service(u32),
+    /// A node whose time to stop by itself is over.
+    Kill(NodeId),
+    #[cfg(test)]
+    Nobody,
+}
+
+impl WakeRef {
+    /// Whether both wake the same; a `false` may be wrong.
+    pub(crate) fn same(&self, other: &WakeRef) -> bool {
+        match (self, other) {
+            (WakeRef::Task(a), WakeRef::Task(b)) => a == b,
+            (WakeRef::Waker(a), WakeRef::Waker(b)) => a.will_wake(b),
+            _ => false,
+        }
+    }
+}
+
+/// What a task waits for, as it is told in an [`Outcome`](crate::sim::Outcome).
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Wait {
+    /// A moment of the world's time.
+    Until(Instant),
+    /// Something with a fixed name.
+    Static(&'static str),
+    /// Something with a name of its own.
+    Shared(Arc<str>),
+    /// Something whose name is made only if it is told.
+    Shown(Arc<dyn fmt::Display + Send + Sync>),
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wait({self})")
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Until(at) if *at == Instant::MAX => f.write_str("a time that never comes"),
+            Wait::Until(at) => write!(f, "{at}"),
+            Wait::Static(what) => f.write_str(what),
+            Wait::Shared(what) => f.write_str(what),
+            Wait::Shown(what) => what.fmt(f),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Task {
+    generation: u32,
+    pub(crate) node: NodeId,
+    pub(crate) alive: bool,
+    pub(crate) queued: bool,
+    /// The address behind the task's own waker; compared for equality only.
+    waker: usize,
+    /// What it waits for, and whether there is more of that in the table.
+    wait: Option<Wait>,
+    waits_for_more: bool,
+}
+
+/// Every task's state.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    slots: Vec<Task>,
+    free: Vec<u32>,
+    /// What tasks wait for beside the first thing: kept apart, since a task's
+    /// own state should fit into one line of the processor's cache.
+    more_waits: BTreeMap<u32, Vec<Wait>>,
+    /// Tasks that only a destructor of a killed process has woken since they ran, which wakes
+    /// nobody.
+    lost_wakes: BTreeSet<TaskId>,
+}
+
+impl Tasks {
+    /// Adds a task with the waker that is made for its id.
+    pub(crate) fn add(
+        &mut self,
+        node: NodeId,
+        make_waker: impl FnOnce(TaskId) -> Waker,
+    ) -> (TaskId, Waker) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            let blank = Task {
+                generation: 0,
+                node,
+                alive: false,
+                queued: false,
+                waker: 0,
+                wait: None,
+                waits_for_more: false,
+            };
+            self.slots.push(blank);
+            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks live at once")
+        });
+        let task = &mut self.slots[slot as usize];
+        let id = TaskId { slot, generation: task.generation };
+        let waker = make_waker(id);
+        task.node = node;
+        task.alive = true;
+        task.queued = false;
+        task.waker = waker.data() as usize;
+        (id, waker)
+    }
+
+    pub(crate) fn get(&mut self, id: TaskId) -> Option<&mut Task> {
+        let task = &mut self.slots[id.slot as usize];
+        (task.alive && task.generation == id.generation).then_some(task)
+    }
+
+    pub(crate) fn remove(&mut self, id: TaskId) {
+        self.clear_waits(id);
+        if let Some(task) = self.get(id) {
+            task.alive = false;
+            task.generation = task.generation.wrapping_add(1);
+            self.free.push(id.slot);
+        }
+    }
+
+    /// Remembers that a task would have been woken.
+    pub(crate) fn note_lost_wake(&mut self, id: TaskId) {
+        if self.get(id).is_some() {
+            self.lost_wakes.insert(id);
+        }
+    }
+
+    pub(crate) fn has_lost_wake(&self, id: TaskId) -> bool {
+        self.lost_wakes.contains(&id)
+    }
+
+    /// Notes one more thing that a task waits for.
+    pub(crate) fn note_wait(&mut self, id: TaskId, wait: Wait) {
+        let Some(task) = self.get(id) else { return };
+        if task.wait.is_none() {
+            task.wait = Some(wait);
+        } else {
+            task.waits_for_more = true;
+            self.more_waits.entry(id.slot).or_default().push(wait);
+        }
+    }
+
+    /// Forgets what a task waited for.
+    pub(crate) fn clear_waits(&mut self, id: TaskId) {
+        let Some(task) = self.get(id) else { return };
+        task.wait = None;
+        if std::mem::take(&mut task.waits_for_more) {
+            self.more_waits.remove(&id.slot);
+        }
+        if !self.lost_wakes.is_empty() {
+            self.lost_wakes.remove(&id);
+        }
+    }
+
+    /// What a task waits for, in words.
+    pub(crate) fn waits(&self, id: TaskId) -> Vec<String> {
+        let more = self.more_waits.get(&id.slot);
+        let first = self.slots[id.slot as usize].wait.iter();
+        first.chain(more.into_iter().flatten()).map(ToString::to_string).collect()
+    }
+
+    /// The live tasks, in the order of their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &Task)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, t)| t.alive)
+            .map(|(slot, t)| (TaskId { slot: slot as u32, generation: t.generation }, t))
+    }
+
+    /// Whether `waker` is the own waker of task `id`.
+    pub(crate) fn owns_waker(&self, id: TaskId, waker: &Waker) -> bool {
+        self.slots[id.slot as usize].waker == waker.data() as usize
+    }
+}
+
+/// A future as the executor holds it.
+pub(crate) type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
+/// A future on its way to the executor from a handle.
+pub(crate) type SendFuture = Pin<Box<dyn Future<Output = ()> + Send>>;

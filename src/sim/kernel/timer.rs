@@ -1,0 +1,76 @@
+//! Timers: whom to wake when a moment has come.
+//!
+//! A timer is a slot that says whom to wake; the agenda holds its time. A slot
+//! is freed when its timer fires or is cancelled, and its generation keeps a
+//! late event from waking the slot's next user.
+
+use crate::sim::kernel::task::WakeRef;
+
+/// A timer that is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimerKey {
+    slot: u32,
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    wake: Option<WakeRef>,
+}
+
+/// The timers that are set.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, wake: WakeRef) -> TimerKey {
+        if let Some(slot) = self.free.pop() {
+            let entry = &mut self.slots[slot as usize];
+            entry.wake = Some(wake);
+            return TimerKey { slot, generation: entry.generation };
+        }
+        let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 timers are set at once");
+        self.slots.push(Slot { generation: 0, wake: Some(wake) });
+        TimerKey { slot, generation: 0 }
+    }
+
+    pub(crate) fn is_set(&self, key: TimerKey) -> bool {
+        let slot = &self.slots[key.slot as usize];
+        slot.generation == key.generation && slot.wake.is_some()
+    }
+
+    /// Changes whom a timer wakes.
+    pub(crate) fn rewire(&mut self, key: TimerKey, wake: WakeRef) {
+        if self.is_set(key) {
+            self.slots[key.slot as usize].wake = Some(wake);
+        }
+    }
+
+    /// Frees every timer; whom they were to wake, to be dropped with no lock
+    /// held.
+    pub(crate) fn clear(&mut self) -> Vec<WakeRef> {
+        let set = self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.wake.is_some());
+        let freed = set.map(|(index, slot)| {
+            slot.generation = slot.generation.wrapping_add(1);
+            self.free.push(index as u32);
+            slot.wake.take()
+        });
+        freed.flatten().collect()
+    }
+
+    /// Frees the timer and says whom it was to wake; `None` if it is not set.
+    pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<WakeRef> {
+        let slot = &mut self.slots[key.slot as usize];
+        if slot.generation != key.generation {
+            return None;
+        }
+        let wake = slot.wake.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(key.slot);
+        Some(wake)
+    }
+}

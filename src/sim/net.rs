@@ -1,0 +1,38 @@
+//! The network: links between nodes and services, and the TCP connections on them.
+//!
+//! Start with [`server`]: it holds a service's machine and every connection to it, feeds the
+//! machine what arrives and puts what the machine says on the wires. [`connection`] and [`bytes`]
+//! are the node's ends.
+//!
+//! What always holds:
+//!
+//! - What one end sends arrives at the other in order, exactly once, or never.
+//! - Each end learns of a failure only by what arrives, by a call on its own side or by a timer of
+//!   its own machine. Neither end knows anything because the other does.
+//! - A partition and a black hole hold what is in flight; a severed connection drops it.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `bytes` | the node's end of a connection of bytes |
+//! | `conn` | both ends of a connection, as the world holds them |
+//! | `connection` | the node's end of a connection of typed messages |
+//! | `latency` | how long a message travels |
+//! | `link`, `path`, `network` | a link's handle, its state, and all links of a world |
+//! | `port` | what the run loop needs of a server, whatever its machine |
+//! | `server` | a machine at work, and its connections |
+//! | `tcp` | retransmission, keepalive and time-outs |
+//! | `watch` | when sessions check that their server is still there |
+//! | `wire` | one direction of a connection, with what is in flight |
+
+pub(super) mod bytes;
+pub(super) mod conn;
+pub(super) mod connection;
+pub(super) mod latency;
+pub(super) mod link;
+pub(super) mod network;
+pub(super) mod path;
+pub(super) mod port;
+pub(super) mod server;
+pub(super) mod tcp;
+pub(super) mod watch;
+pub(super) mod wire;

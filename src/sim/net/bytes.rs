@@ -1,0 +1,165 @@
+//! Connections of bytes: the node's end of one, for client libraries that speak a wire protocol.
+//!
+//! Such a client shares a machine with typed clients; see [`ByteService`]. What a client writes in
+//! one call arrives in one piece, in order with everything else on the connection. What has arrived
+//! is read in pieces of any size.
+//!
+//! [`ByteService`]: crate::sim::ByteService
+
+use super::conn::Phase;
+use super::connection::Connection;
+use super::wire::Up;
+use crate::sim::handle::ServiceHandle;
+use crate::sim::kernel::task::Wait;
+use crate::sim::node::Node;
+use crate::sim::service::{Disconnected, Service};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A node's end of a connection that carries bytes, as a TCP socket does.
+///
+/// Dropping it closes the socket. A `ByteConnection` is `Send` and `Sync`, and its methods take
+/// `&self`, so that one task can read while another writes.
+///
+/// ```
+/// use stunt_double::redis::{self, ServerOptions};
+/// use stunt_double::sim::{ByteConnection, Disconnected, Sim};
+///
+/// let mut sim = Sim::new(1);
+/// let redis = redis::start(&mut sim, ServerOptions::default());
+/// sim.node_with("client", redis, async |node, redis| {
+///     let socket = ByteConnection::connect(&node, &redis).await?;
+///     socket.write(b"PING\r\n")?;
+///     let mut reply = [0; 16];
+///     let read = socket.read(&mut reply).await?;
+///     assert_eq!(&reply[..read], b"+PONG\r\n");
+///     Ok::<(), Disconnected>(())
+/// });
+/// sim.run().expect_done();
+/// ```
+pub struct ByteConnection {
+    end: Arc<dyn End>,
+}
+
+/// The node's end of a connection of bytes, whatever the machine.
+trait End: Send + Sync {
+    fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Disconnected>>;
+    fn write(&self, bytes: &[u8]) -> Result<(), Disconnected>;
+    fn close(&self);
+}
+
+impl ByteConnection {
+    /// Connects `node` to `service`, and waits until the server has accepted the connection or
+    /// refused it.
+    ///
+    /// # Errors
+    ///
+    /// - [`Disconnected::Refused`] if the server is not running, or does not serve bytes
+    ///   ([`Service::bytes`]).
+    /// - [`Disconnected::TimedOut`] if nothing answers for 127 seconds, as on a partitioned link.
+    /// - [`Disconnected::ClosedHere`] if the node's process has ended.
+    ///
+    /// # Panics
+    ///
+    /// If the node and the service are in different worlds.
+    pub async fn connect<S: Service>(
+        node: &Node,
+        service: &ServiceHandle<S>,
+    ) -> Result<ByteConnection, Disconnected> {
+        let connection = Connection::begin(node, service, true);
+        poll_fn(|cx| connection.poll_open(cx)).await?;
+        Ok(ByteConnection { end: Arc::new(connection) })
+    }
+
+    /// Reads at least one byte into `buffer`, and returns how many. Returns 0 once the server has
+    /// closed its end in good order and everything before that was read, or if `buffer` is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] if the connection ended in any other way.
+    pub async fn read(&self, buffer: &mut [u8]) -> Result<usize, Disconnected> {
+        poll_fn(|cx| self.poll_read(cx, buffer)).await
+    }
+
+    /// Polls for bytes; see [`ByteConnection::read`]. The last task that polled is woken when
+    /// there are more, as is every other task that still waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`ByteConnection::read`].
+    pub fn poll_read(
+        &self,
+        cx: &Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<usize, Disconnected>> {
+        self.end.poll_read(cx, buffer)
+    }
+
+    /// Sends all of `bytes`. They are buffered without a limit, so this never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] if the connection has ended.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), Disconnected> {
+        self.end.write(bytes)
+    }
+
+    /// Closes the socket. The server learns of it after everything that was sent.
+    pub fn close(&self) {
+        self.end.close();
+    }
+}
+
+impl fmt::Debug for ByteConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ByteConnection").finish_non_exhaustive()
+    }
+}
+
+impl<S: Service> End for Connection<S> {
+    fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Disconnected>> {
+        let mut cell = self.server().lock();
+        let Some(conn) = self.find(&mut cell).filter(|conn| !conn.abandoned) else {
+            return Poll::Ready(Err(Disconnected::ClosedHere));
+        };
+        let received = conn.bytes.as_mut().expect("a connection of bytes has a buffer for them");
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if !received.unread.is_empty() {
+            let count = buffer.len().min(received.unread.len());
+            for (to, from) in buffer.iter_mut().zip(received.unread.drain(..count)) {
+                *to = from;
+            }
+            return Poll::Ready(Ok(count));
+        }
+        match conn.phase {
+            Phase::Ended(Disconnected::Closed) => Poll::Ready(Ok(0)),
+            Phase::Ended(why) => Poll::Ready(Err(why)),
+            Phase::Connecting | Phase::Open => {
+                let mut core = self.world().lock();
+                let wait = format!("bytes from {}", self.server().name);
+                core.note_wait(Wait::Shared(wait.into()));
+                received.reader.register(core.wake_ref(cx));
+                Poll::Pending
+            }
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), Disconnected> {
+        let mut cell = self.server().lock();
+        let conn = self.open_end(&mut cell)?;
+        if !bytes.is_empty() {
+            let mut core = self.world().lock();
+            let now = self.world().now();
+            conn.up.send(&mut core, now, &conn.route, true, Up::Bytes(bytes.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn close(&self) {
+        Connection::close(self);
+    }
+}

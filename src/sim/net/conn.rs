@@ -1,0 +1,127 @@
+//! A connection as the world holds it: both ends, and what is in flight between them.
+//!
+//! The two ends know different things. The node's has a [`Phase`], the server's a [`ServerEnd`];
+//! each changes only by what arrives there, by a call on that side, or by that machine's
+//! own timers (`tcp.rs`), never because the other end knows something.
+
+use crate::sim::kernel::id::NodeId;
+use crate::sim::net::path::Keepalive;
+use crate::sim::net::wire::{Down, Route, Up, Wire};
+use crate::sim::service::{Disconnected, Service, Waiter};
+use crate::sim::trace::Actor;
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Bytes that have arrived at a node's end and that nobody has read yet.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) unread: VecDeque<u8>,
+    pub(crate) reader: Waiter,
+}
+
+/// How far a connection is, as the node sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Connecting,
+    Open,
+    Ended(Disconnected),
+}
+
+/// How a connection stands at the server's machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ServerEnd {
+    /// It has not yet heard of it, or has refused it.
+    None,
+    /// The machine knows of it.
+    Open,
+    /// Closed by either end, as each of them knows or will hear.
+    Closed,
+    /// Gone without a word: what still arrives for it is answered with a reset.
+    Dead,
+}
+
+pub(crate) struct Conn<S: Service> {
+    pub(crate) route: Route,
+    pub(crate) node: NodeId,
+    pub(crate) node_name: Arc<str>,
+    /// What the trace calls either end: its name, and which connection it is of several.
+    pub(crate) node_label: Arc<str>,
+    pub(crate) server_label: Arc<str>,
+    pub(crate) actor: Actor,
+    pub(crate) phase: Phase,
+    pub(crate) server_end: ServerEnd,
+    /// Whether the node's end is closed: no handle is left, or the node died.
+    pub(crate) abandoned: bool,
+    /// Whether the node's machine lost its power while it had it, and is up again.
+    pub(crate) gone: bool,
+    pub(crate) rebooted: bool,
+    /// Whether the node's operating system has given it up.
+    pub(crate) gave_up: bool,
+    /// Whether what lies between has forgotten it.
+    pub(crate) lost: bool,
+    /// Whether either machine has answered with a reset.
+    pub(crate) node_reset: bool,
+    pub(crate) server_reset: bool,
+    /// How often the link's connections had been severed or forgotten when this began.
+    pub(crate) era: u32,
+    pub(crate) began: Instant,
+    /// The server's end's, as it was when that was opened.
+    pub(crate) keepalive: Option<Keepalive>,
+    /// When anything arrived last, at either end.
+    pub(crate) heard: Instant,
+    /// When an end gives it up; see `tcp.rs`.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) up: Wire<Up<S::Input>>,
+    pub(crate) down: Wire<Down<S::Output>>,
+    pub(crate) session: S::Session,
+    /// What the node's end has received, if this is a connection of bytes.
+    pub(crate) bytes: Option<Box<Received>>,
+    pub(crate) opener: Waiter,
+    /// When the session wants to look whether the server is still there.
+    pub(crate) watch: Option<Instant>,
+}
+
+impl<S: Service> Conn<S> {
+    /// One that `node` begins to a server of this name: the `begun`-th on its link, in this era.
+    pub(crate) fn new(
+        now: Instant,
+        route: Route,
+        (node, name, actor): (NodeId, &Arc<str>, Actor),
+        server: &Arc<str>,
+        (begun, era): (u32, u32),
+    ) -> Conn<S> {
+        let label = |name: &Arc<str>| match begun {
+            1 => Arc::clone(name),
+            n => format!("{name}#{n}").into(),
+        };
+        Conn {
+            route,
+            node,
+            node_name: Arc::clone(name),
+            node_label: label(name),
+            server_label: label(server),
+            actor,
+            phase: Phase::Connecting,
+            server_end: ServerEnd::None,
+            abandoned: false,
+            gone: false,
+            rebooted: false,
+            gave_up: false,
+            lost: false,
+            node_reset: false,
+            server_reset: false,
+            era,
+            began: now,
+            keepalive: None,
+            heard: now,
+            deadline: None,
+            up: Wire::default(),
+            down: Wire::default(),
+            session: S::Session::default(),
+            bytes: None,
+            opener: Waiter::default(),
+            watch: None,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Paths: whether anything crosses a link, and how ends watch over a path that carries nothing.
+
+use crate::time::Instant;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Whether anything crosses a link.
+#[derive(Debug, Default)]
+pub(crate) struct Path(AtomicU8);
+
+const PARTITIONED: u8 = 1;
+const BLACKHOLED: u8 = 2;
+
+/// How a link became whole again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heal {
+    /// From a partition: what waited arrives at once.
+    AtOnce,
+    /// From a black hole: what waited arrives when it is next retransmitted.
+    ByRetransmission,
+}
+
+impl Path {
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.load(Relaxed) == 0
+    }
+
+    pub(crate) fn is_partitioned(&self) -> bool {
+        self.0.load(Relaxed) & PARTITIONED != 0
+    }
+
+    pub(crate) fn is_blackholed(&self) -> bool {
+        self.0.load(Relaxed) & BLACKHOLED != 0
+    }
+
+    /// Returns whether this changed anything.
+    pub(crate) fn partition(&self) -> bool {
+        self.0.fetch_or(PARTITIONED, Relaxed) & PARTITIONED == 0
+    }
+
+    /// Returns whether this changed anything.
+    pub(crate) fn blackhole(&self) -> bool {
+        self.0.fetch_or(BLACKHOLED, Relaxed) & BLACKHOLED == 0
+    }
+
+    /// Returns what it healed from, if it was cut.
+    pub(crate) fn heal(&self) -> Option<Heal> {
+        match self.0.swap(0, Relaxed) {
+            0 => None,
+            PARTITIONED => Some(Heal::AtOnce),
+            _ => Some(Heal::ByRetransmission),
+        }
+    }
+}
+
+/// The keepalive of one end of a connection: when its operating system probes a peer of which
+/// it has heard nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// The silence before the first probe (`TCP_KEEPIDLE`).
+    pub idle: Duration,
+    /// The time between two probes (`TCP_KEEPINTVL`).
+    pub interval: Duration,
+    /// How many probes may go unanswered (`TCP_KEEPCNT`).
+    pub probes: u32,
+}
+
+impl Keepalive {
+    /// When a peer counts as dead that was last heard of at `heard`.
+    pub(crate) fn gives_up(&self, heard: Instant) -> Instant {
+        heard + self.idle.saturating_add(self.interval.saturating_mul(self.probes))
+    }
+
+    /// The first probe from `now` on.
+    pub(crate) fn next_probe(&self, heard: Instant, now: Instant) -> Instant {
+        let mut at = heard + self.idle;
+        for _ in 1..self.probes {
+            if at >= now {
+                break;
+            }
+            at += self.interval;
+        }
+        at.max(now)
+    }
+}

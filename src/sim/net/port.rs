@@ -1,0 +1,172 @@
+//! Ports: what the run loop needs of a server, whatever its machine.
+//!
+//! The world's events and the requests of its handles come in here; each locks the server once,
+//! and leaves it settled: outputs on the wires, timers set.
+
+use crate::choice::Choice;
+use crate::sim::kernel::id::{LinkId, NodeId};
+use crate::sim::kernel::world::World;
+use crate::sim::net::conn::Phase;
+use crate::sim::net::path::Heal;
+use crate::sim::net::server::Server;
+use crate::sim::service::{Disconnected, Service, Session, Shutdown, Wakes};
+use crate::sim::trace::Actor;
+use crate::sim::trace::event::Record;
+use std::sync::Arc;
+
+/// What the run loop needs of a service of any kind.
+pub(crate) trait Port {
+    fn arrive(&self, world: &World, connection: u32, up: bool);
+    fn timeout(&self, world: &World);
+    fn node_died(&self, world: &World, node: NodeId);
+    fn node_vanished(&self, world: &World, node: NodeId);
+    fn node_rebooted(&self, world: &World, node: NodeId);
+    fn cut(&self, world: &World, link: LinkId);
+    fn healed(&self, world: &World, link: LinkId, heal: Heal);
+    fn severed(&self, world: &World, link: LinkId, before: u32);
+    fn forgotten(&self, world: &World, link: LinkId, before: u32);
+    fn recorded(&self) -> Vec<Choice>;
+    /// Why nodes that wait for this server may wait in vain: the node, and what is known.
+    fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)>;
+    fn actor(&self) -> Actor;
+    /// A call of one of the above has panicked: the process is gone.
+    fn panicked(&self, world: &World);
+}
+
+impl<S: Service> Port for Server<S> {
+    fn arrive(&self, world: &World, connection: u32, up: bool) {
+        let mut cell = self.lock();
+        if up {
+            self.arrive_up(world, &mut cell, connection);
+        } else {
+            self.arrive_down(world, &mut cell, connection);
+            self.wake(world, cell);
+        }
+    }
+
+    fn timeout(&self, world: &World) {
+        let mut cell = self.lock();
+        let now = world.now();
+        cell.timer.take_if(|(at, _)| *at <= now);
+        cell.housekeeping.take_if(|at| *at <= now);
+        let at = cell.clock.machine_time(now);
+        let due = [cell.machine.poll_timeout(), cell.machine.poll_housekeeping()];
+        if cell.running && due.into_iter().flatten().any(|due| due <= at) {
+            cell.machine.handle_timeout(at);
+        }
+        self.look_after_sessions(world, &mut cell);
+        self.give_up_the_silent(world, &mut cell);
+        self.settle(world, &mut cell);
+        self.wake(world, cell);
+    }
+
+    fn node_died(&self, world: &World, node: NodeId) {
+        let mut cell = self.lock();
+        let theirs: Vec<u32> =
+            cell.connections.iter().filter(|(_, c)| c.node == node).map(|(id, _)| *id).collect();
+        for connection in theirs {
+            self.abandon(world, &mut cell, connection);
+        }
+        self.wake(world, cell);
+    }
+
+    fn node_vanished(&self, world: &World, node: NodeId) {
+        Server::node_vanished(self, world, node);
+    }
+
+    fn node_rebooted(&self, world: &World, node: NodeId) {
+        Server::node_rebooted(self, world, node);
+    }
+
+    fn cut(&self, world: &World, link: LinkId) {
+        Server::cut(self, world, link);
+    }
+
+    fn healed(&self, world: &World, link: LinkId, heal: Heal) {
+        Server::healed(self, world, link, heal);
+    }
+
+    fn forgotten(&self, world: &World, link: LinkId, before: u32) {
+        Server::forgotten(self, world, link, before);
+    }
+
+    fn severed(&self, world: &World, link: LinkId, before: u32) {
+        let mut guard = self.lock();
+        let cell = &mut *guard;
+        let cut: Vec<u32> = cell
+            .connections
+            .iter()
+            .filter(|(_, c)| c.route.link == link && c.era < before)
+            .map(|(id, _)| *id)
+            .collect();
+        for connection in cut {
+            let conn = cell.connections.get_mut(&connection).expect("it was just listed");
+            conn.up.clear();
+            conn.down.clear();
+            self.end_at_node(world, conn, Disconnected::Reset, &mut Wakes(&mut cell.wakes));
+            let abandoned = conn.abandoned;
+            self.end_at_server(world, cell, connection);
+            cell.watch(connection);
+            cell.retime(connection, world.now());
+            if abandoned {
+                cell.forget(connection);
+            }
+        }
+        self.settle(world, cell);
+        self.wake(world, guard);
+    }
+
+    fn recorded(&self) -> Vec<Choice> {
+        self.lock().machine.recorded().to_vec()
+    }
+
+    fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)> {
+        let cell = self.lock();
+        let mut found: Vec<(Arc<str>, String)> = Vec::new();
+        for conn in cell.connections.values().filter(|conn| !conn.abandoned) {
+            let name = &self.name;
+            let why = match &*conn.route.path {
+                path if path.is_blackholed() => format!("its link to {name} drops everything"),
+                path if path.is_partitioned() => format!("partitioned from {name}"),
+                _ if conn.lost => format!("its connection to {name} was forgotten on the way"),
+                _ if cell.off => format!("{name} has no power"),
+                _ if matches!(conn.phase, Phase::Ended(_)) => continue,
+                _ => match conn.session.hindrance() {
+                    Some(why) => why,
+                    None => continue,
+                },
+            };
+            let entry = (Arc::clone(&conn.node_name), why);
+            if !found.contains(&entry) && !world.lock().processes[conn.node].paused {
+                found.push(entry);
+            }
+        }
+        found
+    }
+
+    fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// As a kill, but what it had not yet sent is not asked for; and the server
+    /// is down before the machine is told, since that may panic again.
+    fn panicked(&self, world: &World) {
+        let mut guard = self.lock();
+        let cell = &mut *guard;
+        if !std::mem::take(&mut cell.running) {
+            return;
+        }
+        let now = world.now();
+        Self::close_all(world, cell, Shutdown::Kill);
+        let mut core = world.lock();
+        if let Some((_, key)) = cell.timer.take() {
+            core.cancel_timer(key);
+        }
+        cell.housekeeping = cell.poll_housekeeping(now);
+        core.set_housekeeping(self.id, cell.housekeeping);
+        let how = Shutdown::Kill;
+        core.trace.record(now, self.actor, Record::Stopped { how: how.name() });
+        drop(core);
+        cell.machine.stop(cell.clock.machine_time(now), how);
+    }
+}

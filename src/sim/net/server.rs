@@ -1,0 +1,557 @@
+//! Servers: a service's machine at work in the world, and its connections.
+//!
+//! The machine's inputs, outputs and timer are all handled here, once for
+//! every kind of machine: after each input its outputs are drained onto the
+//! wires and its timer is set again. A connection is held from its begin until
+//! both ends have let go of it: the machine knows of it while its end is *open*,
+//! the node until it is *abandoned*. Either may also give it up (`watch.rs`, `tcp.rs`), and the
+//! node still ask why. A server that is down accepts none and has
+//! no timer.
+
+use crate::sim::kernel::clock::Clock;
+use crate::sim::kernel::id::NodeId;
+use crate::sim::kernel::task::WakeRef;
+use crate::sim::kernel::timer::TimerKey;
+use crate::sim::kernel::world::World;
+use crate::sim::net::conn::{Conn, Phase, ServerEnd};
+use crate::sim::net::wire::{Down, Route, Up};
+use crate::sim::service::bytes::{ByteOutput, ByteService};
+use crate::sim::service::{Disconnected, Service, Session, Shutdown, Wakes};
+use crate::sim::trace::Actor;
+use crate::sim::trace::event::Record;
+use crate::time::Instant;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::ThreadId;
+use xxhash_rust::xxh3::xxh3_64;
+
+pub(crate) struct Cell<S: Service> {
+    pub(crate) machine: S,
+    pub(crate) running: bool,
+    /// Whether its machine has no power.
+    pub(crate) off: bool,
+    /// The machine's clock.
+    pub(crate) clock: Clock,
+    pub(crate) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
+    next_connection: u32,
+    pub(crate) timer: Option<(Instant, TimerKey)>,
+    /// When it or a session wants to do its housekeeping, as the world was told.
+    pub(crate) housekeeping: Option<Instant>,
+    /// The sessions that want to look, the first first.
+    pub(crate) watches: BTreeSet<(Instant, u32)>,
+    /// When ends of connections give up, the first first.
+    pub(crate) deadlines: BTreeSet<(Instant, u32)>,
+    pub(crate) wakes: Vec<WakeRef>,
+}
+
+/// A machine and its connections, as the world holds them.
+pub(crate) struct Server<S: Service> {
+    pub(crate) id: u32,
+    pub(crate) name: Arc<str>,
+    pub(crate) actor: Actor,
+    cell: Mutex<Cell<S>>,
+    /// The thread that runs a closure of the test's with the cell locked.
+    holder: Mutex<Option<ThreadId>>,
+}
+
+/// While this lives, its thread runs a closure with the cell locked.
+pub(crate) struct Held<'a>(&'a Mutex<Option<ThreadId>>);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl<S: Service> Server<S> {
+    pub(crate) fn new(id: u32, name: Arc<str>, actor: Actor, machine: S) -> Server<S> {
+        let cell = Cell {
+            machine,
+            running: true,
+            off: false,
+            clock: Clock::default(),
+            connections: IndexMap::default(),
+            next_connection: 0,
+            timer: None,
+            housekeeping: None,
+            watches: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            wakes: Vec::new(),
+        };
+        Server { id, name, actor, cell: Mutex::new(cell), holder: Mutex::new(None) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Cell<S>> {
+        match self.cell.try_lock() {
+            Ok(cell) => cell,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => self.lock_later(),
+        }
+    }
+
+    /// Waits for another thread to let go of the cell; this one never would.
+    #[cold]
+    fn lock_later(&self) -> MutexGuard<'_, Cell<S>> {
+        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            holder != Some(std::thread::current().id()),
+            "a handle of the service {0:?} was used inside a closure that another of its methods \
+             runs: {0} is locked while that runs, so make the inner call before or after it",
+            self.name
+        );
+        self.cell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A closure of the test's is about to run, with the cell locked.
+    pub(crate) fn hold(&self) -> Held<'_> {
+        let holder = Some(std::thread::current().id());
+        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = holder;
+        Held(&self.holder)
+    }
+
+    /// A node begins to connect; the connection's number, or `None` if its process does not
+    /// run (any more).
+    pub(crate) fn connect(
+        &self,
+        world: &World,
+        node: NodeId,
+        name: &Arc<str>,
+        of_bytes: bool,
+    ) -> Option<u32> {
+        let mut cell = self.lock();
+        let mut core = world.lock();
+        if core.withholds() || core.processes[node].main.is_none() {
+            return None;
+        }
+        let id = cell.next_connection;
+        cell.next_connection += 1;
+        let link = core.links.between(node, self.id);
+        let state = &mut core.links[link];
+        state.begun += 1;
+        let (begun, era, path) = (state.begun, state.era, Arc::clone(&state.path));
+        let now = world.now();
+        let route = Route { service: self.id, connection: id, link, path };
+        let actor = core.processes[node].actor;
+        let mut conn = Conn::new(now, route, (node, name, actor), &self.name, (begun, era));
+        conn.bytes = of_bytes.then(Box::default);
+        conn.up.send(&mut core, now, &conn.route, true, Up::Open);
+        cell.connections.insert(id, conn);
+        Some(id)
+    }
+
+    /// Puts the machine's outputs and sets its timer.
+    pub(crate) fn settle(&self, world: &World, cell: &mut Cell<S>) {
+        let now = world.now();
+        let mut core = None;
+        loop {
+            let (connection, item) = if let Some((connection, output)) = cell.machine.poll_output()
+            {
+                let item = match S::hangup(&output) {
+                    None => Down::Data(output),
+                    Some(how) => Down::Close(how),
+                };
+                (connection, item)
+            } else if let Some((connection, output)) =
+                cell.machine.bytes().and_then(ByteService::poll_output)
+            {
+                let item = match output {
+                    ByteOutput::Data(bytes) => Down::Bytes(bytes),
+                    ByteOutput::Close(how) => Down::Close(how),
+                };
+                (connection, item)
+            } else {
+                break;
+            };
+            let conn = u32::try_from(connection).ok().and_then(|c| cell.connections.get_mut(&c));
+            // What the machine sends to a client that has gone is lost.
+            let Some(conn) = conn.filter(|c| c.server_end == ServerEnd::Open) else { continue };
+            if matches!(item, Down::Close(_)) {
+                conn.server_end = ServerEnd::Closed;
+            }
+            let core = core.get_or_insert_with(|| world.lock());
+            conn.down.send(core, now, &conn.route, false, item);
+        }
+        let idle = cell.poll_housekeeping(now);
+        if idle != cell.housekeeping {
+            cell.housekeeping = idle;
+            core.get_or_insert_with(|| world.lock()).set_housekeeping(self.id, idle);
+        }
+        // A server that is down does nothing by itself.
+        let wanted = if cell.running { cell.machine.poll_timeout() } else { None };
+        let wanted = wanted.map(|at| cell.clock.world_time(now, at));
+        let set = cell.timer.map(|(at, _)| at);
+        // A timer that comes too early is set anew when it does.
+        let keep = match (wanted, set) {
+            (None, None) => true,
+            (Some(wanted), Some(set)) => set <= wanted,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        if !keep {
+            let core = core.get_or_insert_with(|| world.lock());
+            if let Some((_, key)) = cell.timer.take() {
+                core.cancel_timer(key);
+            }
+            if let Some(at) = wanted.filter(|at| *at < Instant::MAX) {
+                cell.timer = Some((at, core.set_service_timer(now, at, self.id)));
+            }
+        }
+    }
+
+    pub(crate) fn arrive_up(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
+        let now = world.now();
+        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        if !conn.up_is_open(cell.off) {
+            // A machine without power sends nothing again.
+            if conn.gone {
+                conn.up.clear();
+            } else {
+                conn.up.stall(now);
+            }
+            cell.retime(connection, now);
+            cell.reap(connection);
+            return self.settle(world, cell);
+        }
+        let Some(item) = conn.up.arrive() else { return };
+        conn.heard = now;
+        match item {
+            Up::Open => {
+                let of_bytes = conn.bytes.is_some();
+                let accepted = cell.running && (!of_bytes || cell.machine.bytes().is_some());
+                let mut core = world.lock();
+                let (answer, record) = if accepted {
+                    (Down::Accepted, Record::Connected { service: &conn.server_label })
+                } else {
+                    (Down::Refused, Record::Refused { service: &conn.server_label })
+                };
+                core.trace.record(now, conn.actor, record);
+                conn.down.send(&mut core, now, &conn.route, false, answer);
+                drop(core);
+                if accepted {
+                    conn.server_end = ServerEnd::Open;
+                    conn.keepalive = cell.machine.keepalive();
+                    let at = cell.clock.machine_time(now);
+                    match cell.machine.bytes().filter(|_| of_bytes) {
+                        Some(bytes) => {
+                            bytes.connected(at, u64::from(connection), &conn.node_name);
+                        }
+                        None => {
+                            cell.machine.connected(at, u64::from(connection), &conn.node_name);
+                        }
+                    }
+                }
+            }
+            Up::Data(input) if conn.server_end == ServerEnd::Open => {
+                let mut core = world.lock();
+                if core.trace.is_on() && cell.machine.takes(u64::from(connection), &input) {
+                    let print = S::fingerprint_input(&input);
+                    let text = &Describe(|| S::describe_input(&input));
+                    let record = Record::Request { from: &conn.node_label, print, text };
+                    core.trace.record(now, self.actor, record);
+                }
+                drop(core);
+                let at = cell.clock.machine_time(now);
+                cell.machine.handle_input(at, u64::from(connection), input);
+            }
+            Up::Bytes(bytes) if conn.server_end == ServerEnd::Open => {
+                let print = xxh3_64(&bytes);
+                let text = &Describe(|| describe_bytes(&bytes));
+                let record = Record::Request { from: &conn.node_label, print, text };
+                world.lock().trace.record(now, self.actor, record);
+                let at = cell.clock.machine_time(now);
+                if let Some(machine) = cell.machine.bytes() {
+                    machine.receive(at, u64::from(connection), &bytes);
+                }
+            }
+            Up::Data(_) | Up::Bytes(_) if conn.server_end == ServerEnd::Dead => {
+                self.reset_by_server(world, conn);
+            }
+            Up::Data(_) | Up::Bytes(_) => {}
+            Up::Close => {
+                self.end_at_server(world, cell, connection);
+                // A node that has given up may still want to know why.
+                let conn = cell.connections.get(&connection);
+                if conn.is_some_and(|conn| conn.abandoned) {
+                    cell.forget(connection);
+                }
+            }
+        }
+        self.settle(world, cell);
+    }
+
+    pub(crate) fn arrive_down(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
+        let now = world.now();
+        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        if !conn.down_is_open() {
+            if cell.off {
+                conn.down.clear();
+            } else {
+                conn.down.stall(now);
+            }
+            cell.retime(connection, now);
+            cell.reap(connection);
+            return self.settle(world, cell);
+        }
+        let Some(item) = conn.down.arrive() else { return };
+        conn.heard = now;
+        if conn.gone || conn.gave_up {
+            self.reset_by_node(world, conn);
+            return cell.reap(connection);
+        }
+        if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
+            return;
+        }
+        let mut wakes = Wakes(&mut cell.wakes);
+        match item {
+            Down::Accepted => {
+                conn.phase = Phase::Open;
+                wakes.wake(&mut conn.opener);
+            }
+            Down::Refused => {
+                conn.phase = Phase::Ended(Disconnected::Refused);
+                wakes.wake(&mut conn.opener);
+            }
+            Down::Data(output) => self.deliver(world, conn, output, &mut wakes),
+            Down::Bytes(bytes) => {
+                let (print, text) = (xxh3_64(&bytes), &Describe(|| describe_bytes(&bytes)));
+                let record = Record::Response { from: &conn.server_label, print, text };
+                world.lock().trace.record(now, conn.actor, record);
+                if let Some(received) = &mut conn.bytes {
+                    received.unread.extend(bytes);
+                    wakes.wake(&mut received.reader);
+                }
+            }
+            Down::Close(how) => self.end_at_node(world, conn, how.into(), &mut wakes),
+        }
+        if conn.wants_to_look() != conn.watch {
+            cell.watch(connection);
+            self.settle(world, cell);
+        }
+    }
+
+    fn deliver(&self, world: &World, conn: &mut Conn<S>, output: S::Output, wakes: &mut Wakes<'_>) {
+        let now = world.now();
+        let mut core = world.lock();
+        let traced = core.trace.is_on();
+        if traced {
+            let print = S::fingerprint_output(&output);
+            let text = &Describe(|| S::describe_output(&output));
+            let record = Record::Response { from: &conn.server_label, print, text };
+            core.trace.record(now, conn.actor, record);
+        }
+        let is_paused = core.processes[conn.node].paused;
+        drop(core);
+        conn.session.deliver(now, output, wakes);
+        if traced && conn.session.was_unawaited() {
+            let record = Record::Unawaited { from: &conn.server_label };
+            world.lock().trace.record(now, conn.actor, record);
+        }
+        while !is_paused && let Some(input) = conn.session.answer() {
+            conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Data(input));
+        }
+    }
+
+    /// Wakes those on the list. A waker that is not the world's may do anything,
+    /// such as coming back here: it is woken with nothing locked.
+    pub(crate) fn wake(&self, world: &World, mut cell: MutexGuard<'_, Cell<S>>) {
+        if cell.wakes.iter().any(|wake| matches!(wake, WakeRef::Waker(_))) {
+            let mut wakes = std::mem::take(&mut cell.wakes);
+            drop(cell);
+            world.wake_all(&mut wakes);
+        } else {
+            world.wake_all(&mut cell.wakes);
+        }
+    }
+
+    /// The node sees that the connection has ended.
+    pub(crate) fn end_at_node(
+        &self,
+        world: &World,
+        conn: &mut Conn<S>,
+        why: Disconnected,
+        wakes: &mut Wakes<'_>,
+    ) {
+        if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
+            return;
+        }
+        let record = Record::Disconnected { peer: &conn.server_label, why: Some(why) };
+        world.lock().trace.record(world.now(), conn.actor, record);
+        self.end_session(conn, why, wakes);
+    }
+
+    /// Tells the session that the connection has ended, unless it knows.
+    pub(crate) fn end_session(&self, conn: &mut Conn<S>, why: Disconnected, wakes: &mut Wakes<'_>) {
+        if matches!(conn.phase, Phase::Ended(_)) {
+            return;
+        }
+        conn.phase = Phase::Ended(why);
+        wakes.wake(&mut conn.opener);
+        conn.session.disconnected(wakes);
+        if let Some(received) = &mut conn.bytes {
+            wakes.wake(&mut received.reader);
+        }
+    }
+
+    /// The machine sees that the connection has ended.
+    pub(crate) fn end_at_server(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
+        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        let end = std::mem::replace(&mut conn.server_end, ServerEnd::Closed);
+        if end == ServerEnd::Open {
+            let record = Record::Disconnected { peer: &conn.node_label, why: None };
+            let now = world.now();
+            world.lock().trace.record(now, self.actor, record);
+            cell.disconnect(now, connection);
+        }
+    }
+
+    /// The node's end closes: the machine hears of it after what was sent.
+    pub(crate) fn abandon(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
+        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        if std::mem::replace(&mut conn.abandoned, true) {
+            return;
+        }
+        conn.down.clear();
+        // Other tasks than the one that closes it may wait.
+        self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
+        if !conn.gave_up {
+            conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
+        }
+        cell.watch(connection);
+        cell.retime(connection, world.now());
+        cell.reap(connection);
+    }
+
+    pub(crate) fn set_running(&self, world: &World, how: Option<Shutdown>, vanishes: bool) {
+        let mut guard = self.lock();
+        let cell = &mut *guard;
+        let now = world.now();
+        if world.lock().withholds() {
+            return;
+        }
+        let at = cell.clock.machine_time(now);
+        match how {
+            Some(how) if cell.running => {
+                cell.machine.stop(at, how);
+                let how = if vanishes { "vanished" } else { how.name() };
+                let mut core = world.lock();
+                core.trace.record(now, self.actor, Record::Stopped { how });
+                while let Some(text) = cell.machine.poll_note() {
+                    core.trace.record(now, self.actor, Record::Note { text: &text });
+                }
+            }
+            None if !cell.running => {
+                cell.machine.start(at);
+                world.lock().trace.record(now, self.actor, Record::Started);
+            }
+            Some(_) | None => return,
+        }
+        cell.running = how.is_none();
+        match how {
+            Some(_) if vanishes => {
+                cell.off = true;
+                for conn in cell.connections.values_mut() {
+                    conn.down.lose_stalled();
+                    if conn.server_end == ServerEnd::Open {
+                        conn.server_end = ServerEnd::Dead;
+                    }
+                }
+                cell.retime_all(now, |_| true);
+            }
+            Some(how) => {
+                self.settle(world, cell);
+                Self::close_all(world, cell, how);
+            }
+            None if std::mem::take(&mut cell.off) => self.power_is_back(world, cell),
+            None => {}
+        }
+        self.settle(world, cell);
+    }
+
+    /// The server's end of every connection closes: the nodes hear of it after
+    /// what was sent.
+    pub(crate) fn close_all(world: &World, cell: &mut Cell<S>, how: Shutdown) {
+        let how = S::closes_sockets(how);
+        let mut core = world.lock();
+        for conn in cell.connections.values_mut().filter(|c| c.server_end == ServerEnd::Open) {
+            conn.server_end = ServerEnd::Closed;
+            conn.down.send(&mut core, world.now(), &conn.route, false, Down::Close(how));
+        }
+    }
+
+    /// Sets the server's clock, and its timer by it.
+    pub(crate) fn set_clock(
+        &self,
+        world: &World,
+        record: Record<'_>,
+        set: impl FnOnce(&Clock, &mut S),
+    ) {
+        let mut guard = self.lock();
+        let cell = &mut *guard;
+        let mut core = world.lock();
+        if core.withholds() {
+            return;
+        }
+        core.trace.record(world.now(), self.actor, record);
+        drop(core);
+        set(&cell.clock, &mut cell.machine);
+        // Its timer is for a moment of the clock as it was.
+        if let Some((_, key)) = cell.timer.take() {
+            world.lock().cancel_timer(key);
+        }
+        self.settle(world, cell);
+    }
+}
+
+impl<S: Service> Cell<S> {
+    /// Tells the machine that a connection has ended.
+    pub(crate) fn disconnect(&mut self, now: Instant, connection: u32) {
+        let at = self.clock.machine_time(now);
+        let of_bytes = self.connections.get(&connection).is_some_and(|conn| conn.bytes.is_some());
+        match self.machine.bytes().filter(|_| of_bytes) {
+            Some(bytes) => bytes.disconnected(at, u64::from(connection)),
+            None => self.machine.disconnected(at, u64::from(connection)),
+        }
+    }
+
+    /// Forgets a connection that neither end will hear of again.
+    pub(crate) fn reap(&mut self, connection: u32) {
+        let over = |conn: &Conn<S>| {
+            let node_is_done = conn.abandoned && (conn.gone || conn.gave_up);
+            let sends = !conn.up.is_empty() || !conn.down.is_empty();
+            node_is_done && conn.server_end != ServerEnd::Open && !sends
+        };
+        if self.connections.get(&connection).is_some_and(over) {
+            self.forget(connection);
+        }
+    }
+
+    pub(crate) fn forget(&mut self, connection: u32) {
+        let Some(conn) = self.connections.swap_remove(&connection) else { return };
+        if let Some(at) = conn.watch {
+            self.watches.remove(&(at, connection));
+        }
+        if let Some(at) = conn.deadline {
+            self.deadlines.remove(&(at, connection));
+        }
+    }
+}
+
+/// How many bytes of a message the transcript shows.
+const SHOWN_BYTES: usize = 48;
+
+fn describe_bytes(bytes: &[u8]) -> String {
+    let shown = bytes[..bytes.len().min(SHOWN_BYTES)].escape_ascii();
+    let rest = if bytes.len() > SHOWN_BYTES { " …" } else { "" };
+    format!("{} bytes: {shown}{rest}", bytes.len())
+}
+
+/// Formats by calling a function: only if somebody looks.
+struct Describe<F>(F);
+
+impl<F: Fn() -> String> fmt::Display for Describe<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&(self.0)())
+    }
+}

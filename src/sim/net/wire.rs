@@ -1,0 +1,127 @@
+//! Wires: one direction of a connection, and what is in flight on it.
+//!
+//! An item put on a wire arrives after the link's latency, and its arrival is
+//! an event. The event does not say which item arrives: it takes the front one,
+//! and no event is earlier than that of an item sent before, so the order
+//! within a connection cannot break. There are as many events to come as there
+//! are items in flight and not stalled. An item stalls if its time comes while its path is cut:
+//! its sender goes on retransmitting it (see `tcp.rs`).
+
+use crate::sim::kernel::agenda::Target;
+use crate::sim::kernel::core::Core;
+use crate::sim::kernel::id::LinkId;
+use crate::sim::net::path::Path;
+use crate::sim::service::Hangup;
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(crate) enum Up<I> {
+    Open,
+    Data(I),
+    Bytes(Vec<u8>),
+    Close,
+}
+
+#[derive(Debug)]
+pub(crate) enum Down<O> {
+    Accepted,
+    Refused,
+    Data(O),
+    Bytes(Vec<u8>),
+    Close(Hangup),
+}
+
+/// One direction of a connection: what is in flight, in order.
+#[derive(Debug)]
+pub(crate) struct Wire<T> {
+    in_flight: VecDeque<T>,
+    /// When the last item arrives: none sent later arrives before it.
+    last: (Instant, u16),
+    /// Items whose time came while the path was cut, and when the first of them did.
+    stalled: u32,
+    since: Instant,
+}
+
+impl<T> Default for Wire<T> {
+    fn default() -> Wire<T> {
+        let last = (Instant::ZERO, 0);
+        Wire { in_flight: VecDeque::new(), last, stalled: 0, since: Instant::ZERO }
+    }
+}
+
+/// Where the wires of a connection lead.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) service: u32,
+    pub(crate) connection: u32,
+    pub(crate) link: LinkId,
+    pub(crate) path: Arc<Path>,
+}
+
+impl<T> Wire<T> {
+    pub(crate) fn send(&mut self, core: &mut Core, now: Instant, route: &Route, up: bool, item: T) {
+        self.last = core.arrival(now, route.link, self.last);
+        self.in_flight.push_back(item);
+        self.schedule(core, now, self.last, route, up);
+    }
+
+    fn schedule(&self, core: &mut Core, now: Instant, at: (Instant, u16), route: &Route, up: bool) {
+        let target = Target::Arrival { service: route.service, connection: route.connection, up };
+        core.agenda.push(now, at.0, at.1, target);
+    }
+
+    /// Schedules what has stalled for `at`.
+    pub(crate) fn resume(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        at: Instant,
+        route: &Route,
+        up: bool,
+    ) {
+        self.last = self.last.max((at, 0));
+        for _ in 0..std::mem::take(&mut self.stalled) {
+            self.schedule(core, now, (at, 0), route, up);
+        }
+    }
+
+    /// The front item, whose time has come.
+    pub(crate) fn arrive(&mut self) -> Option<T> {
+        self.in_flight.pop_front()
+    }
+
+    /// The front item's time has come, but the path is cut.
+    pub(crate) fn stall(&mut self, now: Instant) {
+        if self.in_flight.is_empty() {
+            return;
+        }
+        if self.stalled == 0 {
+            self.since = now;
+        }
+        self.stalled += 1;
+    }
+
+    /// When the first item stalled of those that have.
+    pub(crate) fn stalled_since(&self) -> Option<Instant> {
+        (self.stalled > 0).then_some(self.since)
+    }
+
+    /// The sender is gone: what has stalled is not sent again, and what was sent after it is
+    /// of no use to the other end without it.
+    pub(crate) fn lose_stalled(&mut self) {
+        if self.stalled > 0 {
+            self.clear();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.in_flight.clear();
+        self.stalled = 0;
+    }
+}
