@@ -22,7 +22,8 @@ fn period(i: u64) -> Duration {
 
 /// A world in which `tasks` tasks sleep over and over.
 fn sleepers(tasks: u64, retention: Retention) -> Sim {
-    let mut sim = Sim::with_config(Config::new(1).retention(retention).max_steps(u64::MAX));
+    let mut sim =
+        Sim::with_config(Config::new(1).with_retention(retention).with_max_steps(u64::MAX));
     sim.daemon("sleepers", move |node| async move {
         for i in 0..tasks {
             let sleeper = node.clone();

@@ -246,7 +246,7 @@ async fn consumer(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
 
 /// A world in which a node publishes and another consumes.
 fn world(messages: usize) -> Outcome {
-    let config = Config::new(1).retention(Retention::Digest);
+    let config = Config::new(1).with_retention(Retention::Digest);
     let mut sim = Sim::with_config(config);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.daemon_with("consumer", rabbit.clone(), consumer);
@@ -280,7 +280,7 @@ fn idle(c: &mut Criterion) {
     group.sample_size(20);
     group.throughput(Throughput::Elements(SECONDS));
     group.bench_function("100", |b| {
-        let config = Config::new(1).retention(Retention::Digest).max_steps(u64::MAX);
+        let config = Config::new(1).with_retention(Retention::Digest).with_max_steps(u64::MAX);
         let mut sim = Sim::with_config(config);
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
         for i in 0..100 {

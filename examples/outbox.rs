@@ -10,10 +10,11 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::Site;
 use stunt_double::rabbitmq::{self, BrokerOptions, Channel, Confirmation, Connection};
 use stunt_double::rabbitmq::{ConsumeOptions, Error, Properties, Publish, QueueOptions, RabbitMq};
-use stunt_double::sim::{Latency, Node, Shutdown, Sim};
+use stunt_double::sim::{Latency, Node, Sim};
 
 /// When the broker loses power.
 const LOSE_POWER: Site = Site::new("outbox.lose-power");

@@ -95,7 +95,7 @@ fn story(title: &str, numbers: &'static [u64], kill: bool) -> Vec<String> {
     print!("{}", sim.trace().notes());
     let trace = sim.trace();
     let client = trace.events().filter(|event| &*event.who == "client");
-    client.map(|event| event.what.to_string()).collect()
+    client.map(|event| event.kind.to_string()).collect()
 }
 
 fn main() {

@@ -13,7 +13,8 @@ use std::time::Duration;
 use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Error};
 use stunt_double::rabbitmq::{Properties, QueueOptions, RabbitMq};
 use stunt_double::redis::{self, AppendFsync, Client, ClientError, Redis, ServerOptions};
-use stunt_double::sim::{EventKind, Failure, Node, Outcome, Seeds, Sim, Sweep};
+use stunt_double::sim::trace::EventKind;
+use stunt_double::sim::{Failure, Node, Outcome, Seeds, Sim, Sweep};
 use stunt_double::{Instant, Site};
 
 /// When the worker is killed.
@@ -171,7 +172,7 @@ fn tell_loss(sweep: &Sweep, failure: &Failure) {
     let mut sim = Sim::new(failure.seed);
     let _ = every_task_has_its_result(&mut sim);
     let trace = sim.trace();
-    let until_kill = trace.events().take_while(|event| event.what != EventKind::Killed).count() + 1;
+    let until_kill = trace.events().take_while(|event| event.kind != EventKind::Killed).count() + 1;
     for event in trace.events().take(until_kill).skip(until_kill.saturating_sub(5)) {
         println!("{event}");
     }
@@ -213,7 +214,7 @@ fn main() {
 
     common::heading("4. a worker that acknowledges 5 ms too early, killed at random, 1000 seeds");
     let virtual_nanos = AtomicU64::new(0);
-    let sweep = Seeds::new(0..1_000).collect_all().run(|sim| {
+    let sweep = Seeds::new(0..1_000).with_all_failures().run(|sim| {
         let ended = every_task_has_its_result(sim);
         virtual_nanos.fetch_add(sim.now().as_nanos(), Relaxed);
         ended
@@ -238,7 +239,7 @@ fn main() {
     simulated += sim.now() - Instant::ZERO;
 
     common::heading("6. a lock with a lease of 1 s, a holder that pauses for 2 s, 1000 seeds");
-    let sweep = Seeds::new(0..1_000).collect_all().run(one_at_a_time);
+    let sweep = Seeds::new(0..1_000).with_all_failures().run(one_at_a_time);
     println!("{} of {} seeds let two in", sweep.failures.len(), sweep.ran);
     // A replay of one seed, such as that of act 4, may be one that lets nobody in.
     if let Some(failure) = sweep.failures.first() {

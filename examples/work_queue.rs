@@ -95,7 +95,7 @@ impl Story {
             .trace()
             .events()
             .rev()
-            .find_map(|event| event.what.to_string().starts_with("done").then_some(event.at));
+            .find_map(|event| event.kind.to_string().starts_with("done").then_some(event.at));
         let done = self.log.lock().expect("one thread").clone();
         (done, last.unwrap_or_default())
     }

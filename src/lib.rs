@@ -57,10 +57,12 @@
 pub mod choice;
 pub mod rabbitmq;
 pub mod redis;
+mod shutdown;
 pub mod sim;
 pub mod time;
 
 pub use choice::{Choice, Choices, ParseTapeError, Site, Stream, Tape};
+pub use shutdown::Shutdown;
 pub use time::{Instant, WORLD_EPOCH};
 
 /// The README's code is compiled with the documentation's.

@@ -37,7 +37,7 @@
 //! order, [`crash`](crate::sim::ServiceHandle::crash) kills its process and
 //! [`lose_power`](crate::sim::ServiceHandle::lose_power) takes what was not synced, too; for
 //! an outage that lasts, [`stop`](crate::sim::ServiceHandle::stop) it in one of these
-//! ways ([`Shutdown`](crate::sim::Shutdown)) and start it later. Durable queues keep their persistent messages: all, those that were written,
+//! ways ([`Shutdown`](crate::Shutdown)) and start it later. Durable queues keep their persistent messages: all, those that were written,
 //! those that were synced. A confirm of 3.10 follows the sync; [`Version`] tells
 //! what is otherwise in 4.
 //!

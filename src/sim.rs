@@ -42,29 +42,25 @@ mod join;
 mod kernel;
 mod net;
 mod node;
-mod outcome;
-mod service;
+pub mod outcome;
+pub mod service;
 mod sleep;
-mod trace;
+pub mod trace;
 
 pub use config::{Config, Panics, Retention, Strategy};
 pub use explore::replay::{SEED_VARIABLE, seed_or};
 pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};
 pub use handle::ServiceHandle;
 pub use join::{JoinHandle, Killed};
-pub use kernel::task::Wait;
 pub use net::bytes::ByteConnection;
-pub use net::connection::Connection;
 pub use net::latency::Latency;
 pub use net::link::Link;
-pub use net::path::Keepalive;
 pub use node::{Node, Report};
-pub use outcome::{Endless, Outcome, Problem, Stuck, Waiting};
-pub use service::bytes::{ByteOutput, ByteService};
-pub use service::{Disconnected, Hangup, Service, Session, Shutdown, Waiter, Wakes};
+pub use outcome::Outcome;
+pub use service::Disconnected;
+use service::Service;
 pub use sleep::{Elapsed, Sleep, Timeout};
-pub use trace::event::EventKind;
-pub use trace::{Difference, Digest, Event, Trace};
+use trace::{Digest, Trace};
 
 use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
@@ -325,7 +321,7 @@ impl Sim {
     }
 
     /// Every choice so far, those of the services last; empty unless the
-    /// world was made with [`Config::record`].
+    /// world was made with [`Config::with_recording`].
     #[must_use]
     pub fn tape(&self) -> Tape {
         let mut tape = self.world.lock().choices.tape();
@@ -360,7 +356,7 @@ impl Sim {
     }
 
     /// Does everything up to and including `at`, and then it is that time;
-    /// or, where that lies beyond it, the last that [`Config::max_time`] allows.
+    /// or, where that lies beyond it, the last that [`Config::with_max_time`] allows.
     /// With [`Sim::next_event`] this lets another clock drive the world.
     pub fn advance_to(&mut self, at: Instant) -> Outcome {
         let at = at.max(self.now());

@@ -55,7 +55,8 @@ use super::id::ChannelNumber;
 use super::method::{ConnectionOptions, Event, Method};
 use super::options::BrokerOptions;
 use crate::choice::Site;
-use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
+use crate::sim::service::Wait;
+use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim};
 use bytes::Bytes;
 use session::Call;
 use smol_str::SmolStr;
@@ -188,7 +189,7 @@ impl Error {
 /// whose socket closes when the last of them and of its channels goes.
 #[derive(Clone)]
 pub struct Connection {
-    inner: Arc<sim::Connection<Broker>>,
+    inner: Arc<sim::service::Connection<Broker>>,
 }
 
 impl Connection {
@@ -215,7 +216,7 @@ impl Connection {
         options: ConnectionOptions,
     ) -> Result<Connection, Error> {
         short_strings::check_options(&options)?;
-        let inner = Arc::new(sim::Connection::connect(node, rabbit).await?);
+        let inner = Arc::new(sim::service::Connection::connect(node, rabbit).await?);
         inner.session(|session| session.configure(&options));
         let connection = Connection { inner };
         let open = Method::ConnectionOpen(Box::new(options));

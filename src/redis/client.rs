@@ -42,7 +42,8 @@ use super::reply::{ErrorReply, Protocol, Reply};
 use super::sds::Sds;
 use super::server::{ClientId, Server};
 use crate::choice::Site;
-use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
+use crate::sim::service::Wait;
+use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim};
 use bytes::Bytes;
 use convert::Words;
 use session::Ticket;
@@ -204,7 +205,7 @@ pub struct ClientOptions {
 /// whose socket closes when the last of them goes.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<sim::Connection<Server>>,
+    inner: Arc<sim::service::Connection<Server>>,
 }
 
 impl Client {
@@ -228,7 +229,7 @@ impl Client {
         redis: &Redis,
         options: ClientOptions,
     ) -> Result<Client, ClientError> {
-        let inner = Arc::new(sim::Connection::connect(node, redis).await?);
+        let inner = Arc::new(sim::service::Connection::connect(node, redis).await?);
         let client = Client { inner };
         if let Some(password) = &options.password {
             client.call([b"AUTH", password.as_slice()]).await?;

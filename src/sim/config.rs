@@ -33,7 +33,7 @@ pub enum Strategy {
 #[non_exhaustive]
 pub enum Retention {
     /// Every event, with the polls and the choices of nodes and of the test, and
-    /// the digest. Other choices are on the tape; see [`Config::record`].
+    /// the digest. Other choices are on the tape; see [`Config::with_recording`].
     All,
     /// The digest, and the last `n` events other than polls and choices.
     Last(usize),
@@ -64,7 +64,7 @@ pub enum Panics {
 ///
 /// ```
 /// use stunt_double::sim::{Config, Sim, Strategy};
-/// let sim = Sim::with_config(Config::new(42).strategy(Strategy::Random));
+/// let sim = Sim::with_config(Config::new(42).with_strategy(Strategy::Random));
 /// assert_eq!(sim.seed(), 42);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,14 +111,14 @@ impl Config {
     /// messages take no time, nothing can happen between two of them that follow each other
     /// at once, such as the death of their sender.
     #[must_use]
-    pub fn latency(mut self, latency: Latency) -> Config {
+    pub fn with_latency(mut self, latency: Latency) -> Config {
         self.latency = Some(latency);
         self
     }
 
     /// How many notes are kept; see [`Trace::notes`](super::Trace::notes).
     #[must_use]
-    pub fn max_notes(mut self, notes: usize) -> Config {
+    pub fn with_max_notes(mut self, notes: usize) -> Config {
         self.max_notes = notes;
         self
     }
@@ -127,28 +127,28 @@ impl Config {
     /// a run ends as [`Outcome::Endless`](super::Outcome); taken as at least 10. A tenth of them
     /// may be polls of tasks alone: a task that only yields is soon caught.
     #[must_use]
-    pub fn patience(mut self, steps: u64) -> Config {
+    pub fn with_patience(mut self, steps: u64) -> Config {
         self.patience = steps;
         self
     }
 
     /// What a panic in a node's code does.
     #[must_use]
-    pub fn panics(mut self, panics: Panics) -> Config {
+    pub fn with_panics(mut self, panics: Panics) -> Config {
         self.panics = panics;
         self
     }
 
     /// Which ready task runs next.
     #[must_use]
-    pub fn strategy(mut self, strategy: Strategy) -> Config {
+    pub fn with_strategy(mut self, strategy: Strategy) -> Config {
         self.strategy = strategy;
         self
     }
 
     /// How much of the trace is kept.
     #[must_use]
-    pub fn retention(mut self, retention: Retention) -> Config {
+    pub fn with_retention(mut self, retention: Retention) -> Config {
         self.retention = retention;
         self
     }
@@ -157,7 +157,7 @@ impl Config {
     /// the world may take in all.
     /// A run that reaches it ends as [`Outcome::StepBudget`](super::Outcome).
     #[must_use]
-    pub fn max_steps(mut self, steps: u64) -> Config {
+    pub fn with_max_steps(mut self, steps: u64) -> Config {
         self.max_steps = steps;
         self
     }
@@ -165,7 +165,7 @@ impl Config {
     /// How far virtual time may go. A run whose next event lies beyond ends as
     /// [`Outcome::TimeBudget`](super::Outcome).
     #[must_use]
-    pub fn max_time(mut self, time: Duration) -> Config {
+    pub fn with_max_time(mut self, time: Duration) -> Config {
         self.max_time = Instant::ZERO + time;
         self
     }
@@ -173,21 +173,21 @@ impl Config {
     /// Takes every choice from `tape` instead of the seed; calm where the tape
     /// has no more.
     #[must_use]
-    pub fn replay(mut self, tape: Tape) -> Config {
+    pub fn with_tape(mut self, tape: Tape) -> Config {
         self.tape = Some(tape);
         self
     }
 
     /// Makes every choice 0, whatever the seed.
     #[must_use]
-    pub fn calm(mut self) -> Config {
+    pub fn with_calm_choices(mut self) -> Config {
         self.calm = true;
         self
     }
 
     /// Keeps every choice, for [`Sim::tape`](super::Sim::tape).
     #[must_use]
-    pub fn record(mut self) -> Config {
+    pub fn with_recording(mut self) -> Config {
         self.record = true;
         self
     }

@@ -45,7 +45,7 @@ pub fn check_determinism(
     config: Config,
     mut scenario: impl FnMut(&mut Sim),
 ) -> Result<Digest, Box<Difference>> {
-    let config = config.retention(Retention::All);
+    let config = config.with_retention(Retention::All);
     let mut run = || {
         let mut sim = Sim::with_config(config.clone());
         scenario(&mut sim);
@@ -146,7 +146,7 @@ impl fmt::Display for Sweep {
 /// use stunt_double::Site;
 ///
 /// const DIE: Site = Site::new("example.die");
-/// let sweep = Seeds::new(0..100).strategy(Strategy::Random).run(|sim| {
+/// let sweep = Seeds::new(0..100).with_strategy(Strategy::Random).run(|sim| {
 ///     match sim.choose(DIE, 0, 6) {
 ///         5 => Err("a six"),
 ///         _ => Ok(()),
@@ -174,34 +174,34 @@ impl Seeds {
         Seeds { range, config: Config::new(0), all: false, threads }
     }
 
-    /// The latency of each world's links: as [`Config::latency`].
-    pub fn latency(mut self, latency: Latency) -> Seeds {
-        self.config = self.config.latency(latency);
+    /// The latency of each world's links: as [`Config::with_latency`].
+    pub fn with_latency(mut self, latency: Latency) -> Seeds {
+        self.config = self.config.with_latency(latency);
         self
     }
 
     /// The settings of each world; the seed in them is replaced. Where they do not set a
     /// latency, a sweep's default holds.
-    pub fn config(mut self, config: Config) -> Seeds {
+    pub fn with_config(mut self, config: Config) -> Seeds {
         self.config = config;
         self
     }
 
     /// The schedule of each world.
-    pub fn strategy(mut self, strategy: Strategy) -> Seeds {
-        self.config = self.config.strategy(strategy);
+    pub fn with_strategy(mut self, strategy: Strategy) -> Seeds {
+        self.config = self.config.with_strategy(strategy);
         self
     }
 
     /// Runs every seed and collects all failures, instead of stopping at the
     /// first.
-    pub fn collect_all(mut self) -> Seeds {
+    pub fn with_all_failures(mut self) -> Seeds {
         self.all = true;
         self
     }
 
     /// How many threads run worlds; at least one.
-    pub fn threads(mut self, threads: usize) -> Seeds {
+    pub fn with_threads(mut self, threads: usize) -> Seeds {
         self.threads = threads.max(1);
         self
     }

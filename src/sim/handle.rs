@@ -4,6 +4,7 @@
 //! seen half-way through an input, and what a call makes it say is on its way
 //! to the clients when the call returns.
 
+use super::kernel::clock::offset;
 use super::service::{Service, Shutdown};
 use crate::sim::kernel::world::World;
 use crate::sim::net::server::Server;
@@ -11,6 +12,7 @@ use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A service of the world, as a test holds it: to stop, start and look into
 /// the machine. `Clone`, `Send` and `Sync`.
@@ -91,11 +93,21 @@ impl<S: Service> ServiceHandle<S> {
         self.server.set_running(&self.world, Some(Shutdown::PowerLoss), true);
     }
 
-    /// Sets the calendar clock of the server's machine: from now on it is this many nanoseconds
-    /// ahead of the world's, or behind it where that is negative. A jump makes leases run out
-    /// early or late: Redis expires keys and ends waits by this clock. Monotonic clocks do not
-    /// jump, and so heartbeats and RabbitMQ's times to live do not either.
-    pub fn set_clock_offset(&self, nanos: i64) {
+    /// Sets the calendar clock of the server's machine ahead of the world's by this much from now
+    /// on. Redis expires keys and ends waits by this clock, so a jump makes leases expire early or
+    /// late. Monotonic clocks do not jump: a jump changes neither heartbeats nor the times to live
+    /// of RabbitMQ.
+    pub fn set_clock_ahead(&self, by: Duration) {
+        self.set_clock_offset(offset(by));
+    }
+
+    /// Sets the calendar clock of the server's machine behind the world's by this much from now
+    /// on; see [`ServiceHandle::set_clock_ahead`].
+    pub fn set_clock_behind(&self, by: Duration) {
+        self.set_clock_offset(-offset(by));
+    }
+
+    fn set_clock_offset(&self, nanos: i64) {
         let now = self.world.now();
         let ahead = Record::ClockSet { ahead: nanos };
         self.server.set_clock(&self.world, ahead, |clock, machine| {

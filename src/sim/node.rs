@@ -21,7 +21,7 @@ use super::outcome::Outcome;
 use super::service::Service;
 use super::sleep::{Sleep, Timeout};
 use crate::choice::Site;
-use crate::sim::kernel::clock::Clock;
+use crate::sim::kernel::clock::{Clock, offset};
 use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::turn::Request;
@@ -100,9 +100,19 @@ impl Node {
         self.0.clock.calendar(self.now())
     }
 
-    /// Sets how far the node's calendar clock is ahead of the world's, in
-    /// nanoseconds; negative is behind.
-    pub fn set_clock_offset(&self, nanos: i64) {
+    /// Sets the node's calendar clock ahead of the world's by this much from now on. At most 292
+    /// years are possible.
+    pub fn set_clock_ahead(&self, by: Duration) {
+        self.set_clock_offset(offset(by));
+    }
+
+    /// Sets the node's calendar clock behind the world's by this much from now on. It never shows
+    /// a time before the Unix epoch.
+    pub fn set_clock_behind(&self, by: Duration) {
+        self.set_clock_offset(-offset(by));
+    }
+
+    fn set_clock_offset(&self, nanos: i64) {
         if !self.0.world.lock().withholds() {
             self.0.clock.set_offset(nanos);
         }

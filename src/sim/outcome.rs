@@ -125,7 +125,7 @@ pub enum Outcome {
     Stuck(Box<Stuck>),
     /// [`Sim::run_until`](super::Sim::run_until) ended otherwise than by its condition: how.
     NotReached(Box<Outcome>),
-    /// The run seems to have no end; see [`Config::patience`](super::Config::patience).
+    /// The run seems to have no end; see [`Config::with_patience`](super::Config::with_patience).
     Endless {
         /// Why.
         why: Endless,
@@ -135,7 +135,7 @@ pub enum Outcome {
         task: Arc<str>,
     },
     /// The world took as many steps as its
-    /// [`Config::max_steps`](super::Config::max_steps) allows: it may be in a
+    /// [`Config::with_max_steps`](super::Config::with_max_steps) allows: it may be in a
     /// loop. Who ran last.
     StepBudget {
         /// The steps taken.
@@ -144,7 +144,7 @@ pub enum Outcome {
         last: Arc<str>,
     },
     /// The next event lies beyond the world's
-    /// [`Config::max_time`](super::Config::max_time).
+    /// [`Config::with_max_time`](super::Config::with_max_time).
     TimeBudget {
         /// When that event is.
         next: Instant,
@@ -196,7 +196,7 @@ impl fmt::Display for Outcome {
                     f,
                     "{steps} steps without time passing, at {at}, the last of task {task}: is it in a "
                 )?;
-                f.write_str("loop that never waits? (Config::patience allows more, and of polls alone a tenth)")
+                f.write_str("loop that never waits? (Config::with_patience allows more, and of polls alone a tenth)")
             }
             Outcome::Endless { why: Endless::OnlyDaemons { steps }, at, task } => {
                 write!(
@@ -209,12 +209,12 @@ impl fmt::Display for Outcome {
                 f,
                 "not done after {steps} steps, the last of task {last}: if it is to go on for \
                  ever, use run_for, or run_until with a condition that comes to hold; if it is \
-                 a long run, raise Config::max_steps"
+                 a long run, raise Config::with_max_steps"
             ),
             Outcome::TimeBudget { next } => write!(
                 f,
                 "not done within the time budget; the next event is at {next} (use run_for or \
-                 run_until, or raise Config::max_time)"
+                 run_until, or raise Config::with_max_time)"
             ),
             Outcome::Failed(problem) => problem.fmt(f),
         }

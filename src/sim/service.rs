@@ -6,36 +6,17 @@
 //! futures only look at its result. Neither knows the world: they are told the
 //! time, and never wake anyone themselves but name who is to be woken.
 
-pub(super) mod bytes;
+mod bytes;
+
+pub use super::kernel::task::Wait;
+pub use super::net::connection::Connection;
+pub use super::net::path::Keepalive;
+pub use crate::shutdown::Shutdown;
+pub use bytes::{ByteOutput, ByteService};
 
 use crate::choice::Choice;
 use crate::sim::kernel::task::WakeRef;
-use crate::sim::net::path::Keepalive;
 use crate::time::Instant;
-use bytes::ByteService;
-
-/// How a server process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Shutdown {
-    /// It is asked to stop, and does so in good order.
-    Clean,
-    /// The process is killed: what it had not yet handed to the operating
-    /// system is lost.
-    Kill,
-    /// The machine loses power: what was not yet synced to the disk is lost.
-    PowerLoss,
-}
-
-impl Shutdown {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Shutdown::Clean => "clean",
-            Shutdown::Kill => "killed",
-            Shutdown::PowerLoss => "power lost",
-        }
-    }
-}
 
 /// A machine that can be a server in the world.
 ///

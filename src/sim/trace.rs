@@ -6,11 +6,13 @@
 //! and notes, as fixed little-endian words through XXH3, and is the same on
 //! every platform.
 
-pub(super) mod event;
+pub(crate) mod event;
+
+pub use event::EventKind;
 
 use super::config::Retention;
-use crate::sim::trace::event::{EventKind, Record};
 use crate::time::Instant;
+use event::Record;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
@@ -38,12 +40,12 @@ pub struct Event {
     /// The node or service, or `world`.
     pub who: Arc<str>,
     /// What happened to it.
-    pub what: EventKind,
+    pub kind: EventKind,
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>10.3}  {:<12} {}", self.at, self.who, self.what)
+        write!(f, "{:>10.3}  {:<12} {}", self.at, self.who, self.kind)
     }
 }
 
@@ -146,14 +148,14 @@ impl Trace {
         }
         if room > 0 {
             let who = Arc::clone(self.name(who));
-            self.kept.push_back(Event { at, who, what: record.what() });
+            self.kept.push_back(Event { at, who, kind: record.kind() });
         }
     }
 
     fn keep_note(&mut self, at: Instant, who: Actor, text: &str) {
         if self.notes.len() < self.max_notes {
-            let (who, what) = (Arc::clone(self.name(who)), EventKind::Note(text.to_owned()));
-            self.notes.push(Event { at, who, what });
+            let (who, kind) = (Arc::clone(self.name(who)), EventKind::Note(text.to_owned()));
+            self.notes.push(Event { at, who, kind });
         } else {
             self.dropped_notes += 1;
         }
@@ -173,14 +175,15 @@ impl Trace {
     }
 
     /// Every note, one a line: `   1.500s  worker-1     done`. Notes are kept whatever the
-    /// [`Retention`], up to [`Config::max_notes`](super::Config::max_notes); where there were
+    /// [`Retention`], up to [`Config::with_max_notes`](super::Config::with_max_notes); where there were
     /// more, the last line says how many, and [`Trace::dropped_notes`] too.
     #[must_use]
     pub fn notes(&self) -> String {
         let mut lines: String = self.notes.iter().map(|event| format!("{event}\n")).collect();
         if self.dropped_notes > 0 {
             let (kept, more) = (self.notes.len(), self.dropped_notes);
-            lines += &format!("({more} more notes were not kept: Config::max_notes is {kept})\n");
+            lines +=
+                &format!("({more} more notes were not kept: Config::with_max_notes is {kept})\n");
         }
         lines
     }
@@ -192,7 +195,7 @@ impl Trace {
     }
 
     /// How many notes were not kept, since there were more than
-    /// [`Config::max_notes`](super::Config::max_notes).
+    /// [`Config::with_max_notes`](super::Config::with_max_notes).
     #[must_use]
     pub fn dropped_notes(&self) -> u64 {
         self.dropped_notes
@@ -205,7 +208,7 @@ impl Trace {
     }
 
     fn lines(&self, wanted: impl Fn(&EventKind) -> bool) -> String {
-        self.kept.iter().filter(|e| wanted(&e.what)).map(|e| format!("{e}\n")).collect()
+        self.kept.iter().filter(|e| wanted(&e.kind)).map(|e| format!("{e}\n")).collect()
     }
 
     /// Where two traces first differ; `None` if they are equal. Both should
@@ -300,7 +303,7 @@ mod tests {
     #[test]
     fn the_last_n_are_the_last_without_polls() {
         let trace = traced(Retention::Last(2), &["a", "b", "c"]);
-        let kept: Vec<_> = trace.events().map(|e| e.what.to_string()).collect();
+        let kept: Vec<_> = trace.events().map(|e| e.kind.to_string()).collect();
         assert_eq!(kept, ["b", "c"]);
         assert_eq!(traced(Retention::Last(0), &["a"]).events().len(), 0);
     }

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::rabbitmq::{
     self, BrokerOptions, Channel, Confirmation, Connection, ConsumeOptions, Error, ExchangeOptions,
     Properties, Publish, QueueOptions, RabbitMq, ReplyCode,
 };
-use stunt_double::sim::{Disconnected, Latency, Node, Outcome, Shutdown, Sim};
+use stunt_double::sim::{Disconnected, Latency, Node, Outcome, Sim};
 
 /// Runs one client against a fresh broker, to the end.
 fn run<F>(client: impl FnMut(Node, RabbitMq) -> F + 'static)

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::rabbitmq::{
     self, BrokerOptions, Channel, Connection, ConsumeOptions, Error, Properties, Publish,
     QueueOptions, RabbitMq,
 };
 use stunt_double::sim::{
-    Config, Disconnected, Latency, Node, Seeds, Shutdown, Sim, Strategy, check_determinism,
+    Config, Disconnected, Latency, Node, Seeds, Sim, Strategy, check_determinism,
 };
 use stunt_double::{Instant, Site};
 
@@ -69,7 +70,7 @@ fn shop(sim: &mut Sim, workers: &[&str]) -> Shop {
 
 #[test]
 fn no_task_is_lost_whenever_workers_die() {
-    let sweep = Seeds::new(0..200).strategy(Strategy::Random).run(|sim| {
+    let sweep = Seeds::new(0..200).with_strategy(Strategy::Random).run(|sim| {
         let shop = shop(sim, &["worker-1", "worker-2"]);
         for (i, worker) in shop.workers.iter().enumerate() {
             let moment = Duration::from_nanos(sim.choose(WHEN, i as u64, 6_000_000_000));
@@ -199,7 +200,7 @@ fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
 #[test]
 fn a_whole_run_is_the_same_each_time() {
     for strategy in [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 500 }] {
-        let config = Config::new(7).strategy(strategy);
+        let config = Config::new(7).with_strategy(strategy);
         let ran = check_determinism(config, |sim| {
             let shop = shop(sim, &["worker-1", "worker-2"]);
             let victim = shop.workers[0].clone();
@@ -231,7 +232,7 @@ fn the_digest_tells_messages_apart_that_differ_in_a_property_only() {
 #[test]
 fn another_seed_is_another_schedule_under_the_random_strategy_only() {
     let digest = |seed, strategy| {
-        let mut sim = Sim::with_config(Config::new(seed).strategy(strategy));
+        let mut sim = Sim::with_config(Config::new(seed).with_strategy(strategy));
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
         for name in ["a", "b", "c"] {
             let server = rabbit.clone();
@@ -255,8 +256,8 @@ fn a_recorded_run_replays_from_its_tape() {
         sim.run().expect_done();
         (sim.digest(), sim.tape())
     };
-    let (digest, tape) = run(Config::new(5).strategy(Strategy::Random).record());
+    let (digest, tape) = run(Config::new(5).with_strategy(Strategy::Random).with_recording());
     assert!(tape.len() > 20);
-    let (again, _) = run(Config::new(99).strategy(Strategy::Random).replay(tape));
+    let (again, _) = run(Config::new(99).with_strategy(Strategy::Random).with_tape(tape));
     assert_eq!(digest, again, "the tape decides, not the seed");
 }

@@ -114,7 +114,7 @@ fn a_killed_single_active_consumer_hands_over_its_backlog_in_order() {
         sim.run().expect_done();
         let trace = sim.trace();
         let second = trace.note_events().filter(|event| &*event.who == "second");
-        let heard: Vec<String> = second.map(|event| event.what.to_string()).collect();
+        let heard: Vec<String> = second.map(|event| event.kind.to_string()).collect();
         assert_eq!(heard.join(" "), "0r 1r 2r 3r 4r 5 6 7", "{kind}");
     }
 }

@@ -120,7 +120,7 @@ fn told(sim: &mut Sim, name: &str, redis: &Redis, commands: &[&'static str]) -> 
     sim.run().expect_done();
     let trace = sim.trace();
     let theirs = trace.note_events().filter(|event| &*event.who == name);
-    theirs.map(|event| event.what.to_string()).collect()
+    theirs.map(|event| event.kind.to_string()).collect()
 }
 
 #[test]
@@ -221,8 +221,8 @@ fn a_sweep_draws_which_commands_are_refused_and_calm_none_is() {
     };
     let sweep = Seeds::new(0..500).run(scenario);
     assert!(!sweep.failures.is_empty(), "it is found");
-    let calm = stunt_double::sim::Config::new(1).calm();
-    Seeds::new(0..50).config(calm).run(scenario).expect_none();
+    let calm = stunt_double::sim::Config::new(1).with_calm_choices();
+    Seeds::new(0..50).with_config(calm).run(scenario).expect_none();
 }
 
 #[test]
@@ -251,7 +251,11 @@ fn a_clock_that_jumps_ahead_ends_leases_and_waits_and_one_that_jumps_back_prolon
             Ok::<(), ClientError>(())
         });
         sim.run_for(secs(1)).expect_reached();
-        redis.set_clock_offset(jump * 1_000_000_000);
+        let by = Duration::from_secs(i64::unsigned_abs(jump));
+        match jump {
+            0.. => redis.set_clock_ahead(by),
+            _ => redis.set_clock_behind(by),
+        }
         let expected = 1_735_689_601 + jump;
         let time = redis.command(["TIME"]);
         assert_eq!(time.as_array().unwrap()[0], Reply::bulk(expected.to_string().as_bytes()));
@@ -275,7 +279,7 @@ fn a_jump_of_the_clock_tells_of_the_keys_that_it_ends() {
         Ok::<(), ClientError>(())
     });
     sim.run_for(secs(1)).expect_reached();
-    redis.set_clock_offset(60_000_000_000);
+    redis.set_clock_ahead(Duration::from_secs(60));
     sim.run().expect_done();
     assert_eq!(sim.trace().notes(), "    1.000s  listener     lease\n");
 }

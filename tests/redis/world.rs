@@ -6,8 +6,9 @@ use stunt_double::redis::{
     self, AppendFsync, Client, ClientError, ClientOptions, Pipeline, Protocol, Redis, Reply,
     ServerOptions, Subscription,
 };
+use stunt_double::sim::trace::EventKind;
 use stunt_double::sim::{
-    Config, Disconnected, EventKind, Latency, Node, Outcome, Sim, Strategy, check_determinism,
+    Config, Disconnected, Latency, Node, Outcome, Sim, Strategy, check_determinism,
 };
 
 type Done = Result<(), ClientError>;
@@ -130,7 +131,7 @@ fn a_partition_holds_bytes_up_and_a_severed_link_resets() {
 /// Sets two keys to one number again and again, in one go, while another reads
 /// both; whether it ever saw them differ.
 fn sees_a_half(strategy: Strategy, seed: u64, atomic: bool) -> bool {
-    let mut sim = Sim::with_config(Config::new(seed).strategy(strategy));
+    let mut sim = Sim::with_config(Config::new(seed).with_strategy(strategy));
     let redis = redis::start(&mut sim, ServerOptions::default());
     let seen = Arc::new(Mutex::new(false));
     sim.node_with("writer", redis.clone(), move |node, redis| async move {
@@ -265,7 +266,7 @@ fn the_trace_says_which_keys_a_crash_took() {
         .trace()
         .events()
         .filter_map(
-            |event| if let EventKind::Note(text) = &event.what { Some(text.clone()) } else { None },
+            |event| if let EventKind::Note(text) = &event.kind { Some(text.clone()) } else { None },
         )
         .collect();
     assert_eq!(notes, ["lost the last changes of 1 key: later"]);
@@ -277,7 +278,7 @@ fn the_trace_says_which_keys_a_crash_took() {
 fn a_server_that_is_down_refuses_and_then_has_what_it_kept() {
     let (mut sim, redis) = start(1);
     redis.command(["SET", "k", "v"]);
-    redis.stop(stunt_double::sim::Shutdown::Clean);
+    redis.stop(stunt_double::Shutdown::Clean);
     sim.node_with("client", redis.clone(), async |node: Node, redis| -> Done {
         let refused = Client::connect(&node, &redis).await.unwrap_err();
         assert_eq!(refused, ClientError::Disconnected(Disconnected::Refused));
@@ -312,7 +313,7 @@ fn the_same_seed_gives_the_same_run_and_draws() {
         }
         sim.run().expect_done();
     };
-    check_determinism(Config::new(7).strategy(Strategy::Random), scenario).unwrap();
+    check_determinism(Config::new(7).with_strategy(Strategy::Random), scenario).unwrap();
 }
 
 #[test]
@@ -327,8 +328,8 @@ fn random_commands_draw_from_the_seed_and_replay_from_a_tape() {
             (0..10).map(|_| redis.command(["SPOP", "set"]).to_string()).collect();
         (drawn, sim.tape())
     };
-    let (drawn, tape) = run(Config::new(3).record());
+    let (drawn, tape) = run(Config::new(3).with_recording());
     assert_eq!(run(Config::new(3)).0, drawn);
     assert_ne!(run(Config::new(4)).0, drawn);
-    assert_eq!(run(Config::new(99).replay(tape)).0, drawn);
+    assert_eq!(run(Config::new(99).with_tape(tape)).0, drawn);
 }

@@ -3,9 +3,9 @@
 use crate::support::{Ask, Client, Counter, at_ms, counter, log, ms};
 use proptest::prelude::*;
 use std::time::Duration;
-use stunt_double::sim::{
-    Config, Keepalive, Latency, Node, Outcome, ServiceHandle, Shutdown, Sim, Strategy,
-};
+use stunt_double::Shutdown;
+use stunt_double::sim::service::Keepalive;
+use stunt_double::sim::{Config, Latency, Node, Outcome, ServiceHandle, Sim, Strategy};
 use stunt_double::{Instant, Site};
 
 const PAUSE: Site = Site::new("test.pause");
@@ -165,7 +165,7 @@ proptest! {
             (0_u64..200, proptest::sample::select(FAULTS.to_vec()), 0_usize..3), 0..25,
         ),
     ) {
-        let config = Config::new(seed).strategy(strategy).record();
+        let config = Config::new(seed).with_strategy(strategy).with_recording();
         let (mut sim, counter) = stricken(config.clone(), &faults);
         sim.run_for(LONG).expect_reached();
         prop_assert_eq!(&sim.run(), &Outcome::Done);
@@ -177,7 +177,7 @@ proptest! {
         }
         driven.advance_to(Instant::ZERO + LONG).expect_reached();
         prop_assert_eq!(driven.digest(), sim.digest());
-        let (mut replayed, _) = stricken(config.replay(sim.tape()), &faults);
+        let (mut replayed, _) = stricken(config.with_tape(sim.tape()), &faults);
         replayed.run_for(LONG).expect_reached();
         prop_assert_eq!(replayed.digest(), sim.digest());
     }

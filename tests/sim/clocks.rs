@@ -51,7 +51,7 @@ fn a_machine_hears_of_its_clock_being_set_and_its_timers_do_not_move() {
         assert_eq!(node.now().to_string(), "10s");
         Ok::<_, Disconnected>(())
     });
-    sim.after(ms(500), move || handle.set_clock_offset(-3_600_000_000_000));
+    sim.after(ms(500), move || handle.set_clock_behind(secs(3_600)));
     sim.run().expect_done();
     assert!(log(&counter).contains(&"0.5s clock set by -3600000000000 ns".to_owned()));
     let transcript = sim.trace().transcript();

@@ -2,14 +2,13 @@
 
 use crate::support::{Ask, Client, counter, ms, notes, secs};
 use std::time::Duration;
-use stunt_double::sim::{
-    Config, Disconnected, Endless, Outcome, Report, Retention, Seeds, Sim, seeds,
-};
+use stunt_double::sim::outcome::Endless;
+use stunt_double::sim::{Config, Disconnected, Outcome, Report, Retention, Seeds, Sim, seeds};
 
 #[test]
 fn every_note_is_kept_whatever_the_retention() {
     for retention in [Retention::All, Retention::Last(10), Retention::Digest, Retention::Off] {
-        let mut sim = Sim::with_config(Config::new(1).retention(retention));
+        let mut sim = Sim::with_config(Config::new(1).with_retention(retention));
         let counter = counter(&mut sim);
         sim.node_with("a", counter, async |node, counter| {
             node.note("the first");
@@ -26,7 +25,7 @@ fn every_note_is_kept_whatever_the_retention() {
 
 #[test]
 fn notes_beyond_the_limit_are_told_of() {
-    let mut sim = Sim::with_config(Config::new(1).max_notes(2));
+    let mut sim = Sim::with_config(Config::new(1).with_max_notes(2));
     sim.node("a", async |node| {
         for n in 0..5 {
             node.note(n);
@@ -36,12 +35,15 @@ fn notes_beyond_the_limit_are_told_of() {
     assert_eq!(notes(&sim), ["0s a 0", "0s a 1"]);
     assert_eq!(sim.trace().dropped_notes(), 3);
     let text = sim.trace().notes();
-    assert!(text.ends_with("(3 more notes were not kept: Config::max_notes is 2)\n"), "{text}");
+    assert!(
+        text.ends_with("(3 more notes were not kept: Config::with_max_notes is 2)\n"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_loop_that_only_yields_is_caught_early_and_named() {
-    let mut sim = Sim::with_config(Config::new(1).patience(100_000));
+    let mut sim = Sim::with_config(Config::new(1).with_patience(100_000));
     sim.node("patient", async |node| node.sleep(secs(1)).await);
     sim.node("worker-1", async |node| {
         node.sleep(ms(1)).await;
@@ -62,7 +64,7 @@ fn a_loop_that_only_yields_is_caught_early_and_named() {
 
 #[test]
 fn messages_that_go_round_without_time_passing_are_caught_too() {
-    let mut sim = Sim::with_config(Config::new(1).patience(100_000));
+    let mut sim = Sim::with_config(Config::new(1).with_patience(100_000));
     let counter = counter(&mut sim);
     sim.node_with("a", counter, async |node, counter| {
         let client = Client::open(&node, &counter).await?;
@@ -77,7 +79,7 @@ fn messages_that_go_round_without_time_passing_are_caught_too() {
 
 #[test]
 fn a_daemon_that_polls_lets_a_run_end_and_the_outcome_names_what_to_use() {
-    let mut sim = Sim::with_config(Config::new(1).patience(10_000));
+    let mut sim = Sim::with_config(Config::new(1).with_patience(10_000));
     sim.node("client", async |node| node.sleep(secs(5)).await);
     sim.daemon("poller", async |node| {
         loop {
@@ -178,7 +180,7 @@ fn a_sweep_tells_where_and_when_the_failing_scenario_panicked() {
 fn panics_of_other_threads_are_still_told_while_a_sweep_runs() {
     // What a thread that is no sweep's sees of its own panic goes the usual way: it is caught
     // by the test harness, and here by the thread's own join.
-    let sweep = Seeds::new(0..8).collect_all().threads(2).run(|sim| {
+    let sweep = Seeds::new(0..8).with_all_failures().with_threads(2).run(|sim| {
         let other = std::thread::scope(|scope| scope.spawn(|| panic!("elsewhere")).join());
         assert!(other.is_err());
         if sim.seed() == 3 { Err("three") } else { Ok(()) }

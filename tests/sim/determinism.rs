@@ -4,9 +4,11 @@ use crate::support::{Ask, Client, Counter, counter, ms, secs};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use stunt_double::Site;
+use stunt_double::sim::service::Connection;
+use stunt_double::sim::trace::Trace;
 use stunt_double::sim::{
-    Config, Connection, Disconnected, JoinHandle, Latency, Link, Node, ServiceHandle, Sim,
-    Strategy, Trace, check_determinism,
+    Config, Disconnected, JoinHandle, Latency, Link, Node, ServiceHandle, Sim, Strategy,
+    check_determinism,
 };
 
 const PAUSE: Site = Site::new("test.pause");
@@ -56,7 +58,7 @@ async fn talk(node: &Node, counter: &ServiceHandle<Counter>) -> Result<(), Disco
 fn a_busy_world_is_the_same_twice() {
     for strategy in [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 4, steps: 2_000 }] {
         for seed in 0..5 {
-            let checked = check_determinism(Config::new(seed).strategy(strategy), busy);
+            let checked = check_determinism(Config::new(seed).with_strategy(strategy), busy);
             match checked {
                 Ok(digest) => assert!(digest.count > 1_000, "{digest}"),
                 Err(difference) => panic!("{strategy:?}, seed {seed}: {difference}"),
@@ -94,7 +96,7 @@ const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
 fn two_processes_agree_on_every_digest() {
     let digests: Vec<String> = (0..3)
         .map(|seed| {
-            let mut sim = Sim::with_config(Config::new(seed).strategy(Strategy::Random));
+            let mut sim = Sim::with_config(Config::new(seed).with_strategy(Strategy::Random));
             busy(&mut sim);
             format!("digest {}", sim.digest())
         })

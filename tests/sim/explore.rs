@@ -2,9 +2,8 @@
 
 use crate::support::{Ask, Client, Tell, counter, ms};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use stunt_double::sim::{
-    Config, Digest, Disconnected, Latency, Outcome, Seeds, Sim, Strategy, seeds,
-};
+use stunt_double::sim::trace::Digest;
+use stunt_double::sim::{Config, Disconnected, Latency, Outcome, Seeds, Sim, Strategy, seeds};
 use stunt_double::{Site, Tape};
 
 const DICE: Site = Site::new("test.dice");
@@ -19,16 +18,16 @@ fn dice(sim: &mut Sim) -> Result<(), String> {
 
 #[test]
 fn the_smallest_failing_seed_is_found_whatever_the_threads() {
-    let all = Seeds::new(0..200).collect_all().threads(1).run(dice);
+    let all = Seeds::new(0..200).with_all_failures().with_threads(1).run(dice);
     assert_eq!(all.ran, 200);
     let failing: Vec<u64> = all.failures.iter().map(|f| f.seed).collect();
     assert!(failing.is_sorted() && (20..50).contains(&failing.len()), "{failing:?}");
     assert_eq!(all.failures[0].message, format!("seed {} threw a six", failing[0]));
     for threads in [1, 2, 7] {
-        let first = Seeds::new(0..200).threads(threads).run(dice);
+        let first = Seeds::new(0..200).with_threads(threads).run(dice);
         assert_eq!(first.failures, all.failures[..1], "{threads} threads");
         assert!(first.ran < 200, "it stopped");
-        let every = Seeds::new(0..200).collect_all().threads(threads).run(dice);
+        let every = Seeds::new(0..200).with_all_failures().with_threads(threads).run(dice);
         assert_eq!((every.failures, every.ran), (all.failures.clone(), 200), "{threads} threads");
     }
 }
@@ -36,7 +35,7 @@ fn the_smallest_failing_seed_is_found_whatever_the_threads() {
 #[test]
 fn every_seed_of_a_range_runs_once_even_the_last_ones() {
     let sum = AtomicU64::new(0);
-    let sweep = Seeds::new(u64::MAX - 3..u64::MAX).threads(4).run(|sim| {
+    let sweep = Seeds::new(u64::MAX - 3..u64::MAX).with_threads(4).run(|sim| {
         sum.fetch_add(u64::MAX - sim.seed(), SeqCst);
     });
     assert_eq!((sweep.ran, sum.into_inner()), (3, 1 + 2 + 3));
@@ -57,13 +56,13 @@ fn a_failing_sweep_says_how_to_replay_it() {
     assert_eq!(sweep.replay.as_deref(), Some(&*replay));
     assert_eq!(sweep.to_string(), format!("seed 43 failed: too large\n  replay with: {replay}"));
     assert!(sweep.seeds_per_second() > 0.0);
-    let random = Seeds::new(7..9).strategy(Strategy::Random).run(|_| Err::<(), _>("no"));
+    let random = Seeds::new(7..9).with_strategy(Strategy::Random).run(|_| Err::<(), _>("no"));
     assert!(random.to_string().starts_with("seed 7 failed (strategy Random): no\n"), "{random}");
 }
 
 #[test]
 fn a_sweep_catches_panics_and_its_worlds_failures() {
-    let sweep = Seeds::new(0..3).collect_all().threads(2).run(|sim| {
+    let sweep = Seeds::new(0..3).with_all_failures().with_threads(2).run(|sim| {
         sim.node("a", async |node| {
             node.sleep(ms(1)).await;
             Err::<(), _>("inside")
@@ -88,7 +87,7 @@ fn a_panic_of_a_destructor_at_the_worlds_end_fails_no_seed() {
             panic!("dropped");
         }
     }
-    let sweep = Seeds::new(0..2).collect_all().threads(1).run(|sim| {
+    let sweep = Seeds::new(0..2).with_all_failures().with_threads(1).run(|sim| {
         for name in ["a", "b"] {
             sim.node(name, async |_| {
                 let _bomb = Bomb;
@@ -103,7 +102,7 @@ fn a_panic_of_a_destructor_at_the_worlds_end_fails_no_seed() {
 #[test]
 fn a_sweep_over_a_sound_program_finds_nothing() {
     let strategy = Strategy::Pct { depth: 3, steps: 20 };
-    let sweep = Seeds::new(0..50).strategy(strategy).run(|sim| exchange(sim).map(|_| ()));
+    let sweep = Seeds::new(0..50).with_strategy(strategy).run(|sim| exchange(sim).map(|_| ()));
     assert_eq!(sweep.to_string(), "50 seeds, none failed");
     sweep.expect_none();
 }
@@ -139,13 +138,13 @@ fn exchange(sim: &mut Sim) -> Result<Digest, Outcome> {
 }
 
 fn recorded(config: &Config) -> (Digest, Tape) {
-    let mut sim = Sim::with_config(config.clone().record());
+    let mut sim = Sim::with_config(config.clone().with_recording());
     let digest = exchange(&mut sim).expect("it is sound");
     (digest, sim.tape())
 }
 
 fn replayed(config: &Config, tape: &Tape) -> Digest {
-    let mut sim = Sim::with_config(config.clone().replay(tape.clone()));
+    let mut sim = Sim::with_config(config.clone().with_tape(tape.clone()));
     exchange(&mut sim).expect("it is sound")
 }
 
@@ -155,9 +154,9 @@ const STRATEGIES: [Strategy; 3] =
 #[test]
 fn a_recorded_run_replays_under_any_seed_through_text_too() {
     for strategy in STRATEGIES {
-        let (digest, tape) = recorded(&Config::new(6).strategy(strategy));
+        let (digest, tape) = recorded(&Config::new(6).with_strategy(strategy));
         assert!(tape.choices().iter().any(|c| c.site == "test.counter"), "the service's are in it");
-        let other_seed = Config::new(999).strategy(strategy);
+        let other_seed = Config::new(999).with_strategy(strategy);
         assert_eq!(replayed(&other_seed, &tape), digest, "{strategy:?}");
         let text = tape.to_string();
         let read = text.parse().expect("it was just written");
@@ -174,7 +173,7 @@ fn a_tape_is_recorded_only_on_request() {
 
 #[test]
 fn recording_changes_nothing() {
-    let config = Config::new(6).strategy(Strategy::Random);
+    let config = Config::new(6).with_strategy(Strategy::Random);
     let mut sim = Sim::with_config(config.clone());
     assert_eq!(exchange(&mut sim).ok(), Some(recorded(&config).0));
 }
@@ -182,7 +181,7 @@ fn recording_changes_nothing() {
 #[test]
 fn a_tape_still_runs_when_any_one_choice_is_made_calm() {
     for strategy in STRATEGIES {
-        let config = Config::new(6).strategy(strategy);
+        let config = Config::new(6).with_strategy(strategy);
         let (digest, tape) = recorded(&config);
         let mut changed = 0;
         for i in tape.unquiet() {
@@ -197,7 +196,7 @@ fn a_tape_still_runs_when_any_one_choice_is_made_calm() {
 /// Fails only if the coin of site `DICE` comes up for entity 3: the rest of
 /// what it draws is noise.
 fn needle(config: &Config) -> (bool, Tape) {
-    let mut sim = Sim::with_config(config.clone().record());
+    let mut sim = Sim::with_config(config.clone().with_recording());
     let thrown: Vec<u64> = (0..8).map(|entity| sim.choose(DICE, entity, 6)).collect();
     exchange(&mut sim).expect("it is sound");
     (thrown[3] >= 4, sim.tape())
@@ -205,9 +204,9 @@ fn needle(config: &Config) -> (bool, Tape) {
 
 #[test]
 fn a_failing_tape_shrinks_to_the_one_choice_that_matters() {
-    let config = Config::new(0).strategy(Strategy::Random);
+    let config = Config::new(0).with_strategy(Strategy::Random);
     let (_, mut smallest) = (0..100)
-        .map(|seed| needle(&Config::new(seed).strategy(Strategy::Random)))
+        .map(|seed| needle(&Config::new(seed).with_strategy(Strategy::Random)))
         .find(|(failed, _)| *failed)
         .expect("one throw in three fails");
     assert!(smallest.unquiet().count() > 20);
@@ -219,7 +218,7 @@ fn a_failing_tape_shrinks_to_the_one_choice_that_matters() {
         let Some(i) = smallest.unquiet().find(|i| *i >= from) else { break };
         let mut candidate = smallest.clone();
         candidate.set(i, 0);
-        match needle(&config.clone().replay(candidate)) {
+        match needle(&config.clone().with_tape(candidate)) {
             (true, ran) => smallest = ran,
             (false, _) => from = i + 1,
         }

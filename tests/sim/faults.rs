@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use stunt_double::Instant;
-use stunt_double::sim::{Disconnected, Latency, Outcome, Shutdown, Sim};
+use stunt_double::Shutdown;
+use stunt_double::sim::{Disconnected, Latency, Outcome, Sim};
 
 #[test]
 fn actions_come_at_their_moment_and_in_the_order_given() {
@@ -271,7 +272,7 @@ fn what_an_administrator_does_reaches_the_clients() {
     });
     let admin = counter;
     sim.at(at_ms(4), move || {
-        use stunt_double::sim::Service;
+        use stunt_double::sim::service::Service;
         admin.with(|machine, now| machine.handle_input(now, 0, Ask::Add(9)));
     });
     sim.run().expect_done();

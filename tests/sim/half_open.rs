@@ -2,10 +2,10 @@
 
 use crate::support::{Ask, Client, Counter, Tell, at_ms, counter, log, ms, notes, secs};
 use std::time::Duration;
-use stunt_double::sim::{
-    Config, Disconnected, EventKind, Keepalive, Latency, Node, Outcome, ServiceHandle, Shutdown,
-    Sim,
-};
+use stunt_double::Shutdown;
+use stunt_double::sim::service::Keepalive;
+use stunt_double::sim::trace::EventKind;
+use stunt_double::sim::{Config, Disconnected, Latency, Node, Outcome, ServiceHandle, Sim};
 
 /// A node that connects, asks for a ring after `delay`, and notes what it hears.
 fn waiter(sim: &mut Sim, counter: &ServiceHandle<Counter>, delay: Duration) -> Node {
@@ -30,7 +30,7 @@ fn last(counter: &ServiceHandle<Counter>) -> String {
 
 #[test]
 fn a_machine_without_power_tells_nobody_and_what_it_had_sent_arrives() {
-    let mut sim = Sim::with_config(Config::new(1).latency(Latency::Constant(ms(10))));
+    let mut sim = Sim::with_config(Config::new(1).with_latency(Latency::Constant(ms(10))));
     let counter = counter(&mut sim);
     let node = waiter(&mut sim, &counter, secs(3_600));
     let victim = node.clone();
@@ -47,7 +47,7 @@ fn a_machine_without_power_tells_nobody_and_what_it_had_sent_arrives() {
 
 #[test]
 fn a_machine_that_is_up_again_resets_what_comes_for_its_earlier_connections() {
-    let mut sim = Sim::with_config(Config::new(1).latency(Latency::Constant(ms(10))));
+    let mut sim = Sim::with_config(Config::new(1).with_latency(Latency::Constant(ms(10))));
     let counter = counter(&mut sim);
     let node = waiter(&mut sim, &counter, secs(60));
     let (off, on) = (node.clone(), node);
@@ -256,7 +256,7 @@ fn each_end_learns_how_the_other_hung_up() {
         let stop = counter.clone();
         sim.at(at_ms(1), move || stop.stop(how));
         sim.run().expect_done();
-        let told = sim.trace().events().find_map(|event| match &event.what {
+        let told = sim.trace().events().find_map(|event| match &event.kind {
             EventKind::Disconnected { why: Some(why), .. } => Some(*why),
             _ => None,
         });
@@ -298,7 +298,7 @@ fn keepalive_counts_from_the_last_probe_that_was_answered() {
 
 #[test]
 fn a_machine_without_power_sends_nothing_again() {
-    let mut sim = Sim::with_config(Config::new(1).latency(Latency::Constant(ms(5))));
+    let mut sim = Sim::with_config(Config::new(1).with_latency(Latency::Constant(ms(5))));
     let counter = counter(&mut sim);
     let node = sim.node_with("a", counter.clone(), async |node, counter| {
         let client = Client::open(&node, &counter).await?;

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::Site;
-use stunt_double::sim::{Disconnected, Latency, Node, Shutdown, Sim};
+use stunt_double::sim::{Disconnected, Latency, Node, Sim};
 
 /// Moved into every part of a world, to see whether all of them are freed.
 #[derive(Clone, Default)]

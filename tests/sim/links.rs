@@ -4,8 +4,9 @@ use crate::support::{Ask, Client, Counter, Tell, at_ms, counter, log, ms, notes,
 use proptest::prelude::*;
 use std::time::Duration;
 use stunt_double::Instant;
+use stunt_double::sim::trace::EventKind;
 use stunt_double::sim::{
-    Config, Disconnected, EventKind, Latency, Node, Outcome, ServiceHandle, Sim, Strategy,
+    Config, Disconnected, Latency, Node, Outcome, ServiceHandle, Sim, Strategy,
 };
 
 /// A node that sends `asks`, one every millisecond, and notes what it is told.
@@ -100,7 +101,7 @@ proptest! {
         sever in proptest::option::of(0_u64..40),
     ) {
         let strategy = if random { Strategy::Random } else { Strategy::Fifo };
-        let mut sim = Sim::with_config(Config::new(seed).strategy(strategy));
+        let mut sim = Sim::with_config(Config::new(seed).with_strategy(strategy));
         let counter = counter(&mut sim);
         let handle = counter.clone();
         let sends = pauses.clone();
@@ -360,11 +361,11 @@ fn the_trace_tells_of_every_fault_once() {
         .events()
         .filter(|e| {
             matches!(
-                e.what,
+                e.kind,
                 EventKind::Partitioned(_) | EventKind::Healed(_) | EventKind::Severed(_)
             )
         })
-        .map(|e| format!("{} {}", e.who, e.what))
+        .map(|e| format!("{} {}", e.who, e.kind))
         .collect();
     assert_eq!(
         told,

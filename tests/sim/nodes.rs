@@ -4,7 +4,8 @@ use crate::support::{Ask, Client, Tell, at_ms, counter, log, ms, notes, secs};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
-use stunt_double::sim::{Disconnected, EventKind, Killed, Latency, Node, Outcome, Sim};
+use stunt_double::sim::trace::EventKind;
+use stunt_double::sim::{Disconnected, Killed, Latency, Node, Outcome, Sim};
 
 /// Notes when it is dropped.
 struct Mourner(Node, &'static str);
@@ -17,8 +18,8 @@ impl Drop for Mourner {
 
 fn what_happened(sim: &Sim, to: &str) -> Vec<String> {
     let trace = sim.trace();
-    let kept = trace.events().filter(|e| &*e.who == to && !matches!(e.what, EventKind::Ran { .. }));
-    kept.map(|e| format!("{} {}", e.at, e.what)).collect()
+    let kept = trace.events().filter(|e| &*e.who == to && !matches!(e.kind, EventKind::Ran { .. }));
+    kept.map(|e| format!("{} {}", e.at, e.kind)).collect()
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn a_paused_node_runs_nothing_and_its_messages_keep_arriving() {
     sim.run_for(ms(700)).expect_reached();
     assert_eq!(notes(&sim).len(), 0);
     let responses =
-        sim.trace().events().filter(|e| matches!(e.what, EventKind::Response { .. })).count();
+        sim.trace().events().filter(|e| matches!(e.kind, EventKind::Response { .. })).count();
     assert_eq!(responses, 3, "the operating system takes them in");
     assert!(node.is_alive());
     sim.run().expect_done();

@@ -2,7 +2,8 @@
 
 use crate::support::{Ask, Client, Tell, at_ms, counter, ms, secs};
 use std::time::Duration;
-use stunt_double::sim::{Config, Disconnected, Latency, Outcome, Problem, Sim, Strategy};
+use stunt_double::sim::outcome::Problem;
+use stunt_double::sim::{Config, Disconnected, Latency, Outcome, Sim, Strategy};
 use stunt_double::{Instant, Tape};
 
 fn failed(sim: &mut Sim) -> Problem {
@@ -102,7 +103,7 @@ fn expecting_a_moment_of_a_run_that_ended_says_how_it_ended() {
 
 #[test]
 fn a_task_that_yields_for_ever_runs_out_of_steps_and_is_named() {
-    let mut sim = Sim::with_config(Config::new(1).max_steps(1_000));
+    let mut sim = Sim::with_config(Config::new(1).with_max_steps(1_000));
     sim.node("patient", async |node| node.sleep(secs(1)).await);
     sim.node("spinner", async |node| {
         loop {
@@ -121,7 +122,7 @@ fn a_task_that_yields_for_ever_runs_out_of_steps_and_is_named() {
 
 #[test]
 fn processes_that_only_restart_run_out_of_steps_too() {
-    let mut sim = Sim::with_config(Config::new(1).max_steps(1_000));
+    let mut sim = Sim::with_config(Config::new(1).with_max_steps(1_000));
     sim.node("phoenix", async |node| {
         node.restart();
         node.sleep(secs(1)).await;
@@ -131,7 +132,7 @@ fn processes_that_only_restart_run_out_of_steps_too() {
 
 #[test]
 fn the_time_budget_ends_a_run_before_the_event_beyond_it() {
-    let mut sim = Sim::with_config(Config::new(1).max_time(secs(10)));
+    let mut sim = Sim::with_config(Config::new(1).with_max_time(secs(10)));
     sim.node("a", async |node| {
         loop {
             node.sleep(secs(4)).await;
@@ -324,13 +325,13 @@ fn a_failure_names_what_a_replay_needs_beside_the_seed() {
     let pct = Strategy::Pct { depth: 3, steps: 10 };
     let config = Config::new(4);
     for (config, settings) in [
-        (config.clone().record(), ""),
-        (config.clone().strategy(Strategy::Random), ", strategy Random"),
-        (config.clone().strategy(pct), ", strategy Pct { depth: 3, steps: 10 }"),
-        (config.clone().calm(), ", calm"),
-        (config.clone().replay(Tape::default()), ", replaying a tape"),
-        (config.clone().replay(Tape::default()).calm(), ", calm"),
-        (config.strategy(Strategy::Random).calm(), ", strategy Random, calm"),
+        (config.clone().with_recording(), ""),
+        (config.clone().with_strategy(Strategy::Random), ", strategy Random"),
+        (config.clone().with_strategy(pct), ", strategy Pct { depth: 3, steps: 10 }"),
+        (config.clone().with_calm_choices(), ", calm"),
+        (config.clone().with_tape(Tape::default()), ", replaying a tape"),
+        (config.clone().with_tape(Tape::default()).with_calm_choices(), ", calm"),
+        (config.with_strategy(Strategy::Random).with_calm_choices(), ", strategy Random, calm"),
     ] {
         let mut sim = Sim::with_config(config);
         sim.node("a", async |_| Err::<(), _>("no"));

@@ -5,8 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 use stunt_double::Instant;
+use stunt_double::sim::trace::Digest;
 use stunt_double::sim::{
-    Config, Digest, JoinHandle, Killed, Latency, Outcome, Retention, Seeds, Sim, Strategy,
+    Config, JoinHandle, Killed, Latency, Outcome, Retention, Seeds, Sim, Strategy,
 };
 
 const PCT: Strategy = Strategy::Pct { depth: 2, steps: 10 };
@@ -147,7 +148,7 @@ fn digest_of_run(config: Config) -> Digest {
 #[test]
 fn however_a_world_is_driven_it_goes_the_same_way() {
     for strategy in [Strategy::Fifo, Strategy::Random, PCT] {
-        let config = Config::new(3).strategy(strategy);
+        let config = Config::new(3).with_strategy(strategy);
         let whole = digest_of_run(config.clone());
 
         let mut stepped = chatter(config.clone());
@@ -264,10 +265,12 @@ fn fifo_is_the_same_for_every_seed_and_never_shows_the_race() {
 
 #[test]
 fn random_differs_between_seeds_and_shows_the_race() {
-    let sweep =
-        Seeds::new(0..50).strategy(Strategy::Random).collect_all().run(forgotten_dependency);
+    let sweep = Seeds::new(0..50)
+        .with_strategy(Strategy::Random)
+        .with_all_failures()
+        .run(forgotten_dependency);
     assert!((10..40).contains(&sweep.failures.len()), "{} of 50", sweep.failures.len());
-    let digest = |seed| digest_of_run(Config::new(seed).strategy(Strategy::Random));
+    let digest = |seed| digest_of_run(Config::new(seed).with_strategy(Strategy::Random));
     assert_ne!(digest(1), digest(2));
     assert_eq!(digest(1), digest(1));
 }
@@ -302,7 +305,12 @@ fn torn_write(sim: &mut Sim) -> Result<(), String> {
 fn pct_finds_a_bug_of_its_depth_and_none_deeper() {
     let failures = |depth| {
         let strategy = Strategy::Pct { depth, steps: 5 };
-        Seeds::new(0..200).strategy(strategy).collect_all().run(torn_write).failures.len()
+        Seeds::new(0..200)
+            .with_strategy(strategy)
+            .with_all_failures()
+            .run(torn_write)
+            .failures
+            .len()
     };
     assert_eq!(failures(1), 0, "without a preemption the write is never seen half done");
     // The bound promises 200 / (2 * (5 + 1)), give or take.
@@ -311,10 +319,14 @@ fn pct_finds_a_bug_of_its_depth_and_none_deeper() {
 
 #[test]
 fn a_calm_world_is_the_fifo_schedule_whatever_the_strategy() {
-    let fifo = digest_of_run(Config::new(0).calm());
+    let fifo = digest_of_run(Config::new(0).with_calm_choices());
     for strategy in [Strategy::Random, PCT] {
-        assert_eq!(digest_of_run(Config::new(9).strategy(strategy).calm()), fifo, "{strategy:?}");
-        let empty = Config::new(9).strategy(strategy).replay("".parse().expect("no lines"));
+        assert_eq!(
+            digest_of_run(Config::new(9).with_strategy(strategy).with_calm_choices()),
+            fifo,
+            "{strategy:?}"
+        );
+        let empty = Config::new(9).with_strategy(strategy).with_tape("".parse().expect("no lines"));
         assert_eq!(digest_of_run(empty), fifo, "an exhausted tape, {strategy:?}");
     }
 }
@@ -322,7 +334,7 @@ fn a_calm_world_is_the_fifo_schedule_whatever_the_strategy() {
 /// Whether the counter's bell rang before a message that came at the same
 /// instant was counted.
 fn bell_before_message(seed: u64, strategy: Strategy) -> bool {
-    let mut sim = Sim::with_config(Config::new(seed).strategy(strategy));
+    let mut sim = Sim::with_config(Config::new(seed).with_strategy(strategy));
     let counter = counter(&mut sim);
     let handle = counter.clone();
     sim.node("a", move |node| {
@@ -356,7 +368,8 @@ fn a_servers_timer_and_a_message_of_one_instant_may_change_places() {
 fn every_strategy_bears_tasks_that_die_while_they_are_ready() {
     for strategy in [Strategy::Fifo, Strategy::Random, PCT] {
         for seed in 0..20 {
-            let config = Config::new(seed).strategy(strategy).retention(Retention::Digest);
+            let config =
+                Config::new(seed).with_strategy(strategy).with_retention(Retention::Digest);
             let mut sim = Sim::with_config(config);
             let victim = sim.node("victim", async |node| {
                 for _ in 0..3 {

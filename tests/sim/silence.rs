@@ -8,9 +8,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::Site;
 use stunt_double::sim::{
-    Config, Disconnected, Latency, Node, Outcome, Panics, ServiceHandle, Shutdown, Sim, Strategy,
+    Config, Disconnected, Latency, Node, Outcome, Panics, ServiceHandle, Sim, Strategy,
 };
 
 const SITE: Site = Site::new("test.drop");
@@ -147,7 +148,7 @@ fn a_panic_ends_a_process_as_if_it_aborted() {
 
 #[test]
 fn a_panic_that_unwinds_runs_its_own_destructors_while_the_process_lives() {
-    let mut sim = Sim::with_config(Config::new(1).panics(Panics::Unwind));
+    let mut sim = Sim::with_config(Config::new(1).with_panics(Panics::Unwind));
     let (counter, _, heard) = guarded(&mut sim, async |node| {
         node.sleep(secs(1)).await;
         panic!("lost");
@@ -161,7 +162,7 @@ fn a_panic_that_unwinds_runs_its_own_destructors_while_the_process_lives() {
 #[test]
 fn catching_a_panic_needs_a_process_that_unwinds() {
     for (panics, goes_on) in [(Panics::Abort, false), (Panics::Unwind, true)] {
-        let mut sim = Sim::with_config(Config::new(1).panics(panics));
+        let mut sim = Sim::with_config(Config::new(1).with_panics(panics));
         let counter = counter(&mut sim);
         let heard = Heard::default();
         let told = Rc::clone(&heard);
@@ -183,7 +184,10 @@ fn catching_a_panic_needs_a_process_that_unwinds() {
             Outcome::Done => assert!(goes_on),
             Outcome::Failed(problem) => {
                 assert!(!goes_on);
-                assert!(problem.message.contains("Config::panics(Panics::Unwind)"), "{problem}");
+                assert!(
+                    problem.message.contains("Config::with_panics(Panics::Unwind)"),
+                    "{problem}"
+                );
             }
             other => panic!("{other}"),
         }
@@ -344,7 +348,7 @@ impl Drop for Loud {
                 Deed::NodeClocks => {
                     for node in [&self.node, &self.other] {
                         node.set_clock_drift(1_000_000);
-                        node.set_clock_offset(5_000_000);
+                        node.set_clock_ahead(Duration::from_millis(5));
                     }
                 }
                 Deed::Wake => self.waker.wake_by_ref(),
@@ -369,7 +373,7 @@ proptest! {
     ) {
         let run = |with_deeds: bool| {
             let strategy = if random { Strategy::Random } else { Strategy::Fifo };
-            let config = Config::new(seed).strategy(strategy).latency(Latency::Constant(ms(1)));
+            let config = Config::new(seed).with_strategy(strategy).with_latency(Latency::Constant(ms(1)));
             let mut sim = Sim::with_config(config);
             let counter = counter(&mut sim);
             let other = sim.node_with("other", counter.clone(), async |node, counter| {

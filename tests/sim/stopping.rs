@@ -2,13 +2,14 @@
 
 use crate::support::{Ask, Client, Tell, at_ms, counter, log, ms, notes, secs};
 use stunt_double::Site;
-use stunt_double::sim::{Disconnected, EventKind, Latency, Node, Seeds, Sim, Strategy, seeds};
+use stunt_double::sim::trace::EventKind;
+use stunt_double::sim::{Disconnected, Latency, Node, Seeds, Sim, Strategy, seeds};
 
 /// What the trace says of a node, without polls.
 fn what_happened(sim: &Sim, to: &str) -> Vec<String> {
     let trace = sim.trace();
-    let kept = trace.events().filter(|e| &*e.who == to && !matches!(e.what, EventKind::Ran { .. }));
-    kept.map(|e| format!("{} {}", e.at, e.what)).collect()
+    let kept = trace.events().filter(|e| &*e.who == to && !matches!(e.kind, EventKind::Ran { .. }));
+    kept.map(|e| format!("{} {}", e.at, e.kind)).collect()
 }
 
 async fn graceful(node: Node, takes: u64) {
@@ -185,10 +186,14 @@ fn half_done(sim: &mut Sim) {
 #[test]
 fn a_default_sweep_finds_a_death_between_two_calls_and_one_without_latency_cannot() {
     for strategy in [Strategy::Fifo, Strategy::Random] {
-        let sweep = Seeds::new(0..200).strategy(strategy).run(half_done);
+        let sweep = Seeds::new(0..200).with_strategy(strategy).run(half_done);
         assert!(!sweep.failures.is_empty(), "{strategy:?}");
         let none = Latency::Constant(std::time::Duration::ZERO);
-        Seeds::new(0..2_000).strategy(strategy).latency(none).run(half_done).expect_none();
+        Seeds::new(0..2_000)
+            .with_strategy(strategy)
+            .with_latency(none)
+            .run(half_done)
+            .expect_none();
     }
     let failures = seeds(0..200, half_done).failures;
     assert!(failures[0].message.contains("half of it was done"));

@@ -6,11 +6,11 @@
 
 use std::collections::VecDeque;
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::choice::{Choice, Stream};
-use stunt_double::sim::{
-    Connection, Disconnected, EventKind, Keepalive, Node, Service, ServiceHandle, Session,
-    Shutdown, Sim, Wait, Waiter, Wakes,
-};
+use stunt_double::sim::service::{Connection, Keepalive, Service, Session, Wait, Waiter, Wakes};
+use stunt_double::sim::trace::EventKind;
+use stunt_double::sim::{Disconnected, Node, ServiceHandle, Sim};
 use stunt_double::{Instant, Site};
 
 /// The site of the counter's own choices.
@@ -274,7 +274,7 @@ pub(crate) fn notes(sim: &Sim) -> Vec<String> {
     let trace = sim.trace();
     trace
         .note_events()
-        .filter_map(|event| match &event.what {
+        .filter_map(|event| match &event.kind {
             EventKind::Note(text) => Some(format!("{} {} {text}", event.at, event.who)),
             _ => None,
         })

@@ -146,8 +146,8 @@ fn an_offset_moves_the_wall_clock_and_nothing_else() {
     let mut sim = Sim::new(1);
     let ahead = sim.node("ahead", async |node| node.sleep(secs(5)).await);
     let behind = sim.node("behind", async |node| node.sleep(secs(5)).await);
-    ahead.set_clock_offset(60_000_000_000);
-    behind.set_clock_offset(i64::MIN);
+    ahead.set_clock_ahead(Duration::from_secs(60));
+    behind.set_clock_behind(Duration::MAX);
     sim.run().expect_done();
     assert_eq!(sim.now(), at_ms(5_000), "sleeping takes as long as ever");
     assert_eq!(ahead.wall_clock(), WORLD_EPOCH + secs(65));

@@ -2,9 +2,8 @@
 
 use crate::support::{Ask, Client, counter, ms};
 use stunt_double::Site;
-use stunt_double::sim::{
-    Config, Difference, Disconnected, EventKind, Latency, Retention, Sim, Strategy, Trace,
-};
+use stunt_double::sim::trace::{Difference, EventKind, Trace};
+use stunt_double::sim::{Config, Disconnected, Latency, Retention, Sim, Strategy};
 
 const COIN: Site = Site::new("test.coin");
 
@@ -30,7 +29,7 @@ fn run(config: Config, asks: u64) -> Sim {
 
 #[test]
 fn the_digest_is_the_same_however_much_is_kept() {
-    let of = |retention| run(Config::new(2).retention(retention), 5).digest();
+    let of = |retention| run(Config::new(2).with_retention(retention), 5).digest();
     let all = of(Retention::All);
     assert!(all.count > 20);
     assert_eq!(of(Retention::Last(3)), all);
@@ -51,9 +50,9 @@ fn the_digest_tells_messages_and_choices_apart() {
 #[test]
 fn what_is_kept_is_what_was_asked_for() {
     let kept = |retention| {
-        let trace = run(Config::new(2).retention(retention), 5).trace();
-        let details = |e: &&stunt_double::sim::Event| {
-            matches!(e.what, EventKind::Ran { .. } | EventKind::Choice { .. })
+        let trace = run(Config::new(2).with_retention(retention), 5).trace();
+        let details = |e: &&stunt_double::sim::trace::Event| {
+            matches!(e.kind, EventKind::Ran { .. } | EventKind::Choice { .. })
         };
         (trace.events().len(), trace.events().filter(details).count())
     };
@@ -67,7 +66,7 @@ fn what_is_kept_is_what_was_asked_for() {
 
 #[test]
 fn a_transcript_tells_the_story_and_notes_tell_their_own() {
-    let sim = run(Config::new(2).calm(), 2);
+    let sim = run(Config::new(2).with_calm_choices(), 2);
     let trace = sim.trace();
     assert_eq!(
         trace.transcript(),
@@ -89,7 +88,9 @@ fn a_transcript_tells_the_story_and_notes_tell_their_own() {
          0.006s  client       Total(1), tossed 0\n"
     );
     assert_eq!(
-        run(Config::new(2).calm().retention(Retention::All), 2).trace().transcript(),
+        run(Config::new(2).with_calm_choices().with_retention(Retention::All), 2)
+            .trace()
+            .transcript(),
         trace.transcript()
     );
 }
@@ -115,7 +116,7 @@ fn differing(left: &Trace, right: &Trace) -> Difference {
 #[test]
 fn the_first_difference_shows_both_sides_and_what_led_there() {
     let trace = |third: &'static str| {
-        let mut sim = Sim::with_config(Config::new(1).retention(Retention::All));
+        let mut sim = Sim::with_config(Config::new(1).with_retention(Retention::All));
         sim.node("a", move |node| async move {
             for word in ["one", "two", third, "four"] {
                 node.note(word);
@@ -136,12 +137,17 @@ fn the_first_difference_shows_both_sides_and_what_led_there() {
          first      0.000s  a            three\n  \
          second     0.000s  a            drei"
     );
-    assert_eq!(difference.left.map(|e| e.what), Some(EventKind::Note("three".to_owned())));
+    assert_eq!(difference.left.map(|e| e.kind), Some(EventKind::Note("three".to_owned())));
 }
 
 #[test]
 fn a_run_that_ends_early_differs_from_one_that_goes_on() {
-    let config = || Config::new(2).retention(Retention::All).strategy(Strategy::Fifo).calm();
+    let config = || {
+        Config::new(2)
+            .with_retention(Retention::All)
+            .with_strategy(Strategy::Fifo)
+            .with_calm_choices()
+    };
     let (short, long) = (run(config(), 1).trace(), run(config(), 2).trace());
     let difference = differing(&short, &long);
     assert!(difference.left.is_some() && difference.right.is_some());

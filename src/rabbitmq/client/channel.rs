@@ -10,7 +10,7 @@ use crate::rabbitmq::error::AmqpError;
 use crate::rabbitmq::id::{ChannelNumber, DeliveryTag};
 use crate::rabbitmq::method::{ConsumeOptions, Event, Method, Publish};
 use crate::rabbitmq::properties::Properties;
-use crate::sim::{Wait, Waiter};
+use crate::sim::service::{Wait, Waiter};
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;

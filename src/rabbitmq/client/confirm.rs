@@ -4,7 +4,7 @@ use super::Error;
 use super::channel::Channel;
 use super::unconfirmed::Confirmation;
 use crate::rabbitmq::id::DeliveryTag;
-use crate::sim::Wait;
+use crate::sim::service::Wait;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -6,7 +6,7 @@ use super::inbox::Inbound;
 use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::properties::Properties;
-use crate::sim::Wait;
+use crate::sim::service::Wait;
 use bytes::Bytes;
 use futures_core::Stream;
 use smol_str::SmolStr;

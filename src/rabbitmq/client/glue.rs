@@ -1,12 +1,13 @@
 //! The broker as a service of the world.
 
 use super::session::ClientSession;
+use crate::Shutdown;
 use crate::choice::Choice;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::method::{Event, Method};
-use crate::sim::{Hangup, Service, Shutdown};
+use crate::sim::service::{Hangup, Service};
 use crate::time::Instant;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 

@@ -3,7 +3,7 @@
 use crate::rabbitmq::error::ReplyCode;
 use crate::rabbitmq::id::DeliveryTag;
 use crate::rabbitmq::message::Message;
-use crate::sim::{Waiter, Wakes};
+use crate::sim::service::{Waiter, Wakes};
 use std::collections::VecDeque;
 use std::sync::Arc;
 

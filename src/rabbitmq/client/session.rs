@@ -15,7 +15,7 @@ use crate::Instant;
 use crate::rabbitmq::error::{AmqpError, Scope};
 use crate::rabbitmq::id::ChannelNumber;
 use crate::rabbitmq::method::{ConnectionOptions, Event, Method};
-use crate::sim::{Session, Waiter, Wakes};
+use crate::sim::service::{Session, Waiter, Wakes};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;

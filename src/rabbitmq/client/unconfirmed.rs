@@ -7,7 +7,7 @@
 //! Source: RabbitMQ, "Consumer Acknowledgements and Publisher Confirms".
 
 use crate::rabbitmq::id::DeliveryTag;
-use crate::sim::{Waiter, Wakes};
+use crate::sim::service::{Waiter, Wakes};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the broker said of a publish.

@@ -2,11 +2,12 @@
 
 use super::Request;
 use super::session::ClientSession;
+use crate::Shutdown;
 use crate::choice::Choice;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::resp::encode;
 use crate::redis::server::{ClientId, Output, Server};
-use crate::sim::{Hangup, Keepalive, Service, Shutdown};
+use crate::sim::service::{Hangup, Keepalive, Service};
 use crate::time::Instant;
 use bytes::Bytes;
 use std::time::Duration;

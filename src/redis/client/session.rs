@@ -5,7 +5,7 @@ use super::glue::Response;
 use super::{ClientError, Message};
 use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};
-use crate::sim::{Session, Waiter, Wakes};
+use crate::sim::service::{Session, Waiter, Wakes};
 use bytes::Bytes;
 use std::collections::VecDeque;
 

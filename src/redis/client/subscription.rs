@@ -3,7 +3,8 @@
 use super::convert::Words;
 use super::{Client, ClientError, Redis, Request};
 use crate::redis::reply::Reply;
-use crate::sim::{Node, Wait};
+use crate::sim::Node;
+use crate::sim::service::Wait;
 use bytes::Bytes;
 use futures_core::Stream;
 use std::collections::BTreeSet;

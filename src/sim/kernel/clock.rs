@@ -22,6 +22,11 @@ pub(crate) struct Clock {
     skewed: AtomicBool,
 }
 
+/// Returns a length of time as an offset in nanoseconds: about 292 years at most.
+pub(crate) fn offset(by: Duration) -> i64 {
+    i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)
+}
+
 impl Clock {
     /// The time a span of the node's clock takes in the world. Rounded up: a
     /// process that sleeps and looks at its clock must not find it too early.

@@ -50,7 +50,7 @@ impl Core {
         let (node, _) = self.last?;
         self.requests.push_back(Request::Kill(node));
         let message = "it caught a panic, and destructors that the panic ran could send nothing, \
-                       as with panic = \"abort\": set Config::panics(Panics::Unwind)";
+                       as with panic = \"abort\": set Config::with_panics(Panics::Unwind)";
         Some((self.processes[node].actor, message.to_owned()))
     }
 

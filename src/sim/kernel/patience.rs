@@ -3,7 +3,7 @@
 //! A world that takes very many steps without time passing is in a loop; one in which only daemons
 //! still run would let [`Sim::run`](crate::sim::Sim::run) go on for as long as they do. Both are told
 //! with the task that ran last, long before the budget of steps is used up. See
-//! [`Config::patience`](crate::sim::Config::patience).
+//! [`Config::with_patience`](crate::sim::Config::with_patience).
 
 use crate::sim::outcome::Endless;
 

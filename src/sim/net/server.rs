@@ -15,7 +15,7 @@ use crate::sim::kernel::timer::TimerKey;
 use crate::sim::kernel::world::World;
 use crate::sim::net::conn::{Conn, Phase, ServerEnd};
 use crate::sim::net::wire::{Down, Route, Up};
-use crate::sim::service::bytes::{ByteOutput, ByteService};
+use crate::sim::service::{ByteOutput, ByteService};
 use crate::sim::service::{Disconnected, Service, Session, Shutdown, Wakes};
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;

@@ -211,7 +211,7 @@ impl Record<'_> {
         hash(hasher, at, who, (kind, a, b), text);
     }
 
-    pub(crate) fn what(self) -> EventKind {
+    pub(crate) fn kind(self) -> EventKind {
         match self {
             Record::Ran { task } => EventKind::Ran { task },
             Record::Choice { site, entity, n, value } => {
