@@ -20,8 +20,8 @@ mod tape;
 pub use tape::{Choice, ParseTapeError, Tape};
 
 use indexmap::IndexMap;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::fmt;
@@ -86,11 +86,25 @@ const fn site_key(name: &[u8]) -> u64 {
 }
 
 /// Where a stream's answers come from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Source {
     Calm,
     Seed(Box<ChaCha8Rng>),
     Tape(VecDeque<u64>),
+}
+
+/// A clone draws what the original would have drawn next.
+impl Clone for Source {
+    fn clone(&self) -> Source {
+        match self {
+            Source::Calm => Source::Calm,
+            Source::Seed(rng) => {
+                let state = rng.serialize_state();
+                Source::Seed(Box::new(ChaCha8Rng::deserialize_state(&state)))
+            }
+            Source::Tape(values) => Source::Tape(values.clone()),
+        }
+    }
 }
 
 /// The choices of one entity at one site: an owned, sequential stream.

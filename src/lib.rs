@@ -55,7 +55,9 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod choice;
+#[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+#[cfg(feature = "redis")]
 pub mod redis;
 mod shutdown;
 pub mod sim;
@@ -66,6 +68,6 @@ pub use shutdown::Shutdown;
 pub use time::{Instant, WORLD_EPOCH};
 
 /// The README's code is compiled with the documentation's.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "rabbitmq", feature = "redis"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
