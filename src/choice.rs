@@ -1,34 +1,31 @@
 //! Randomness, as one tape of choices.
 //!
-//! Everything that may differ between two runs of one program is a *choice*: a
-//! number in `0..n`, asked for at a [`Site`] (what kind of decision) on behalf
-//! of an *entity* (which task, link or queue). **0 is calm**: first in, first
-//! out, the least latency, no fault.
+//! Everything that may differ between two runs of one program is a *choice*: a number in `0..n`,
+//! drawn at a [`Site`] (the kind of decision) for an *entity* (a task, a link, a queue). **0 is
+//! calm**: first in, first out; the least latency; no fault.
 //!
-//! Draw `i` at a site for an entity is a function of `(seed, site, entity, i)`
-//! and of nothing else, so a draw added in one place does not shift the draws
-//! of another. The function is `ChaCha8` keyed with the first three and read at
-//! position `i`; golden vectors in the tests pin it, so a seed means the same
-//! thing for ever.
+//! Draw `i` at a site for an entity depends on `(seed, site, entity, i)` and on nothing else, so a
+//! draw added in one place does not shift the draws of another. The draw is `ChaCha8`, keyed with
+//! the first three and read at position `i`. Golden vectors in the tests pin it: a seed means the
+//! same forever.
 //!
-//! A [`Choices`] takes its answers from a seed, from a recorded [`Tape`] (calm
-//! once that is exhausted), or from nowhere (always calm). A machine gets one
-//! [`Stream`], an owned value, at its construction.
+//! A [`Choices`] takes its answers from a seed, from a recorded [`Tape`] (calm once the tape is
+//! exhausted), or is always calm. A machine owns one [`Stream`], given to it at construction.
 
 mod tape;
 
 pub use tape::{Choice, ParseTapeError, Tape};
 
-use indexmap::IndexMap;
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
+use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::fmt;
 
-/// What kind of decision a choice is about: a name such as `"link.latency"`.
+/// The kind of decision that a choice is about: a name such as `"link.latency"`.
 ///
-/// Two sites are the same if their names are.
+/// Two sites are equal if their names are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Site {
     name: &'static str,
@@ -36,9 +33,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// The site of this name, which is one word, so that a tape can be written
-    /// down and read back. Meant for constants, where another name is an error
-    /// of the compiler's:
+    /// Returns the site with this name. The name is one word, so that a tape can be written to text
+    /// and read back. Use it for constants, where the compiler reports an invalid name:
     ///
     /// ```
     /// use stunt_double::Site;
@@ -48,7 +44,7 @@ impl Site {
     ///
     /// # Panics
     ///
-    /// If the name is empty or has white space in it.
+    /// If the name is empty or contains white space.
     #[must_use]
     pub const fn new(name: &'static str) -> Site {
         let bytes = name.as_bytes();
@@ -61,7 +57,7 @@ impl Site {
         Site { name, key: site_key(name.as_bytes()) }
     }
 
-    /// The site's name.
+    /// Returns the site's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.name
@@ -74,7 +70,7 @@ impl fmt::Debug for Site {
     }
 }
 
-/// FNV-1a, 64 bits: what a site's name contributes to the key of its draws.
+/// FNV-1a, 64 bits: a site's part of the key of its draws.
 const fn site_key(name: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut i = 0;
@@ -109,7 +105,7 @@ impl Clone for Source {
 
 /// The choices of one entity at one site: an owned, sequential stream.
 ///
-/// This is the form in which a machine holds its randomness.
+/// A machine holds its randomness in this form.
 #[derive(Clone, Debug)]
 pub struct Stream {
     site: Site,
@@ -119,13 +115,13 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A stream that always answers 0.
+    /// Returns a stream that always answers 0.
     #[must_use]
     pub fn calm(site: Site, entity: u64) -> Stream {
         Stream { site, entity, source: Source::Calm, recorded: None }
     }
 
-    /// The stream of this seed, site and entity.
+    /// Returns the stream of this seed, site and entity.
     #[must_use]
     pub fn seeded(seed: u64, site: Site, entity: u64) -> Stream {
         let mut key = [0; 32];
@@ -137,8 +133,8 @@ impl Stream {
         Stream { site, entity, source, recorded: None }
     }
 
-    /// The next choice, in `0..n`. Where `n` is 0 or 1 there is nothing to
-    /// choose: the answer is 0, and nothing is drawn or recorded.
+    /// Returns the next choice, in `0..n`. If `n` is 0 or 1 there is nothing to choose: the answer
+    /// is 0, and nothing is drawn or recorded.
     pub fn choose(&mut self, n: u64) -> u64 {
         if n <= 1 {
             return 0;
@@ -146,8 +142,8 @@ impl Stream {
         let value = match &mut self.source {
             Source::Calm => 0,
             Source::Seed(rng) => scale(rng.next_u64(), n),
-            // A tape made by another program may hold a value this choice
-            // does not offer: the nearest it does offer is taken.
+            // A tape from another program may hold a value outside `0..n`: the largest valid one is
+            // used.
             Source::Tape(values) => values.pop_front().unwrap_or(0).min(n - 1),
         };
         if let Some(recorded) = &mut self.recorded {
@@ -156,16 +152,16 @@ impl Stream {
         value
     }
 
-    /// What was chosen so far, where the stream was made by a recording
-    /// [`Choices`].
+    /// Returns the choices so far, if the stream was made by a recording [`Choices`]; otherwise
+    /// nothing.
     #[must_use]
     pub fn recorded(&self) -> &[Choice] {
         self.recorded.as_deref().unwrap_or_default()
     }
 }
 
-/// A 64-bit draw scaled to `0..n`. One draw makes one choice, whatever `n` is,
-/// so that the i-th choice is at position i; the bias is below n / 2^64.
+/// Scales a 64-bit draw to `0..n`. One draw makes one choice for every `n`, so choice `i` is at
+/// position `i`. The bias is below n / 2^64.
 fn scale(draw: u64, n: u64) -> u64 {
     ((u128::from(draw) * u128::from(n)) >> 64) as u64
 }
@@ -201,19 +197,19 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// Choices that are always 0.
+    /// Returns choices that are always 0.
     #[must_use]
     pub fn calm() -> Choices {
         Choices::with_mode(Mode::Calm)
     }
 
-    /// Choices drawn from `seed`.
+    /// Returns choices drawn from `seed`.
     #[must_use]
     pub fn seeded(seed: u64) -> Choices {
         Choices::with_mode(Mode::Seed(seed))
     }
 
-    /// Choices read from a tape; calm where it has no more for a site and
+    /// Returns choices read from a tape. They are calm once the tape has no more for a site and
     /// entity.
     #[must_use]
     pub fn replaying(tape: &Tape) -> Choices {
@@ -229,15 +225,15 @@ impl Choices {
         Choices { mode, streams: IndexMap::default(), recorded: None }
     }
 
-    /// The same choices, recorded from now on; see [`Choices::tape`].
+    /// Records every choice from now on; see [`Choices::tape`].
     #[must_use]
     pub fn recording(mut self) -> Choices {
         self.recorded = Some(Vec::new());
         self
     }
 
-    /// The next choice at `site` for `entity`, in `0..n`. Where `n` is 0 or 1
-    /// the answer is 0 and nothing is drawn.
+    /// Returns the next choice at `site` for `entity`, in `0..n`. If `n` is 0 or 1 the answer is 0,
+    /// and nothing is drawn.
     pub fn choose(&mut self, site: Site, entity: u64, n: u64) -> u64 {
         if n <= 1 {
             return 0;
@@ -257,16 +253,16 @@ impl Choices {
         value
     }
 
-    /// Whether a fault of probability `numerator / denominator` happens; calm
-    /// is `false`, unless it is certain. A denominator of 0 is taken as 1.
+    /// Returns whether a fault of probability `numerator / denominator` happens. Calm is `false`,
+    /// unless the fault is certain. A denominator of 0 counts as 1.
     pub fn chance(&mut self, site: Site, entity: u64, numerator: u64, denominator: u64) -> bool {
         let value = self.choose(site, entity, denominator);
         value >= denominator.saturating_sub(numerator) && numerator > 0
     }
 
-    /// Hands out the choices at `site` for `entity` as an owned stream, for a
-    /// machine to keep. It is recorded if these choices are; asking here for
-    /// the same site and entity as well would repeat its draws.
+    /// Returns the choices at `site` for `entity` as an owned stream, for a machine to keep. The
+    /// stream is recorded if these choices are. Do not ask here for the same site and entity as
+    /// well: that would repeat the stream's draws.
     #[must_use]
     pub fn stream(&mut self, site: Site, entity: u64) -> Stream {
         let mut stream = self.source_of(site, entity);
@@ -285,8 +281,8 @@ impl Choices {
         }
     }
 
-    /// What was chosen since [`Choices::recording`], in order; empty without.
-    /// Streams that were handed out hold their own part.
+    /// Returns the choices since [`Choices::recording`], in order; empty without recording. Streams
+    /// that were handed out hold their own part.
     #[must_use]
     pub fn tape(&self) -> Tape {
         self.recorded.iter().flatten().cloned().collect()
@@ -304,7 +300,7 @@ mod tests {
         (0..count).map(|_| choices.choose(site, entity, n)).collect()
     }
 
-    /// These numbers must never change: they are what a seed means.
+    /// These numbers define the meaning of a seed. They must never change.
     #[test]
     fn golden_vectors() {
         let mut c = Choices::seeded(0);

@@ -1,14 +1,12 @@
 //! The world: nodes and services in virtual time, from one seed.
 //!
-//! A [`Sim`] is a discrete-event simulation on one thread. *Nodes* are named
-//! processes that run async code; *services* are sans-IO machines they connect
-//! to; *links* lie between the two. Time stands still while anything is ready
-//! to run, then jumps to the next event. Everything that may differ between
-//! two runs is a [choice](crate::choice), so a seed replays a run exactly: the
-//! [`Digest`] of its trace is the same on every machine.
+//! A [`Sim`] is a discrete-event simulation on one thread. *Nodes* are named processes that run
+//! async code. *Services* are sans-IO machines that nodes connect to. *Links* lie between the two.
+//! Time stands still while anything is ready to run, then jumps to the next event. Everything that
+//! may differ between two runs is a [choice](crate::choice), so a seed replays a run exactly: the
+//! [digest](Sim::digest) of its trace is the same on every machine.
 //!
-//! The world knows no broker and no Redis: they are services like any other,
-//! see [`Service`].
+//! The world knows neither RabbitMQ nor Redis. Each is a service like any other; see [`service`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -28,11 +26,13 @@
 //!
 //! # Order within one instant
 //!
-//! Requests of handles (kill, restart, heal, sever) come first; then every
-//! ready task, as the [`Strategy`] has it; then the next event, by its tie and
-//! its sequence. Under a strategy other than fifo, messages and the timers of
-//! services may change places within an instant, never within one connection;
-//! under [`Strategy::Random`] events may also come before ready tasks.
+//! 1. Requests of handles: kill, restart, heal, sever.
+//! 2. Every ready task, in the order of the [`Strategy`].
+//! 3. The next event, by its tie and its sequence.
+//!
+//! Under any strategy but FIFO, messages and the timers of services may change places within an
+//! instant, but never within one connection. Under [`Strategy::Random`] an event may also come
+//! before a ready task.
 
 mod actions;
 mod config;
@@ -81,7 +81,7 @@ use std::time::Duration;
 use trace::Actor;
 use trace::event::Record;
 
-/// A node's factory: makes its main task, each time it starts.
+/// A node's factory: it makes the main task each time the node starts.
 type Factory = Box<dyn FnMut(Node) -> LocalFuture>;
 
 struct Program {
@@ -97,8 +97,7 @@ pub(crate) struct Job {
 
 /// A simulated world; see the [module](self).
 ///
-/// It is not `Send`: a world lives on one thread. The handles it gives out
-/// are.
+/// A world lives on one thread: it is not `Send`. Its handles are.
 pub struct Sim {
     world: Arc<World>,
     config: Config,
@@ -109,13 +108,13 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A world of this seed with the default [`Config`].
+    /// Returns a world with this seed and the default [`Config`].
     #[must_use]
     pub fn new(seed: u64) -> Sim {
         Sim::with_config(Config::new(seed))
     }
 
-    /// A world of these settings.
+    /// Returns a world with these settings.
     #[must_use]
     pub fn with_config(config: Config) -> Sim {
         Sim {
@@ -128,11 +127,14 @@ impl Sim {
         }
     }
 
-    /// Adds a node and starts it. `factory` makes its main task, now and at
-    /// each [`Node::restart`]; when that ends the process exits. It may end
-    /// with `()` or with a `Result<(), E>`, whose error fails the run. A closure that
-    /// is `async` itself cannot capture anything: [`Sim::node_with`] gives it what it
-    /// needs.
+    /// Adds a node and starts it. `factory` makes its main task, now and at each [`Node::restart`];
+    /// when the main task ends, the process exits. The main task may return `()` or a `Result<(),
+    /// E>`, whose error fails the run. An `async` closure cannot capture anything:
+    /// [`Sim::node_with`] passes it what it needs.
+    ///
+    /// # Panics
+    ///
+    /// If a node or a service has this name already.
     #[track_caller]
     pub fn node<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
@@ -142,9 +144,12 @@ impl Sim {
         self.add_node(name, false, factory)
     }
 
-    /// Adds a node whose job is to wait, such as a worker that consumes for
-    /// ever: it does not keep a run from being [`Outcome::Done`]. See
-    /// [`Sim::daemon_with`] for one that needs something of its own.
+    /// Adds a node whose job is to wait, such as a worker that consumes forever. It does not keep a
+    /// run from being [`Outcome::Done`]. See [`Sim::daemon_with`] for one that needs handles.
+    ///
+    /// # Panics
+    ///
+    /// If a node or a service has this name already.
     #[track_caller]
     pub fn daemon<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
@@ -154,8 +159,8 @@ impl Sim {
         self.add_node(name, true, factory)
     }
 
-    /// As [`Sim::node`], for a factory that needs something of its own at each
-    /// start: handles of services, mostly. `with` is cloned for each.
+    /// Adds a node, as [`Sim::node`] does, whose factory needs something at each start, such as the
+    /// handles of services. `with` is cloned for each start.
     ///
     /// ```
     /// use std::time::Duration;
@@ -170,6 +175,10 @@ impl Sim {
     /// sim.run().expect_done();
     /// assert_eq!(sim.now().to_string(), "5s");
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a node or a service has this name already.
     #[track_caller]
     pub fn node_with<T, F, R>(
         &mut self,
@@ -185,8 +194,12 @@ impl Sim {
         self.add_node(name, false, move |node| factory(node, with.clone()))
     }
 
-    /// As [`Sim::daemon`], for a factory that needs something of its own; see
+    /// Adds a daemon, as [`Sim::daemon`] does, whose factory needs something at each start; see
     /// [`Sim::node_with`].
+    ///
+    /// # Panics
+    ///
+    /// If a node or a service has this name already.
     #[track_caller]
     pub fn daemon_with<T, F, R>(
         &mut self,
@@ -233,8 +246,12 @@ impl Sim {
         node
     }
 
-    /// Adds a service. `make` makes the machine from the stream of its
-    /// choices at `site`.
+    /// Adds a service. `make` makes its machine; the stream it is given holds the machine's
+    /// choices, drawn at `site`.
+    ///
+    /// # Panics
+    ///
+    /// If a node or a service has this name already.
     #[track_caller]
     pub fn service<S: Service>(
         &mut self,
@@ -254,7 +271,7 @@ impl Sim {
         ServiceHandle::new(&self.world, &server)
     }
 
-    /// A name that is not yet taken: traces and outcomes tell nodes and services by it.
+    /// Returns `name`, unless it is taken: traces and outcomes identify nodes and services by name.
     #[track_caller]
     fn new_name(&self, name: &str) -> Arc<str> {
         let taken = self.world.lock().trace.has_actor(name);
@@ -266,12 +283,12 @@ impl Sim {
         name.into()
     }
 
-    /// Runs `future`, which need not be `Send`, beside the node's main task. If
-    /// the node is not alive, `future` is dropped unpolled.
+    /// Runs `future`, which need not be `Send`, beside the node's main task. If the node is not
+    /// alive, `future` is dropped unpolled.
     ///
     /// # Panics
     ///
-    /// If the node is of another world.
+    /// If the node belongs to another world.
     pub fn spawn<F: Future + 'static>(&mut self, node: &Node, future: F) -> JoinHandle<F::Output> {
         self.world.expect_same(node.world());
         let (run, handle) = joinable(&self.world, future);
@@ -288,40 +305,39 @@ impl Sim {
         handle
     }
 
-    /// The world's time.
+    /// Returns the world's time.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.world.now()
     }
 
-    /// The seed it was made from.
+    /// Returns the seed of this world.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.config.seed
     }
 
-    /// A choice of the test's own: a number in `0..n`, such as the nanosecond
-    /// at which to kill somebody. `site` names the decision and `entity` which
-    /// of several it is for, 0 where there is one; each pair has draws of its
-    /// own. 0 is the calm choice.
+    /// Returns a choice of the test's own: a number in `0..n`, such as the nanosecond of a kill.
+    /// `site` names the decision. `entity` tells several uses of one site apart; it is 0 if there
+    /// is one. Each pair of site and entity has its own draws. 0 is calm.
     pub fn choose(&mut self, site: Site, entity: u64, n: u64) -> u64 {
         self.world.lock().choose(self.now(), Actor::WORLD, site, entity, n)
     }
 
-    /// The trace so far.
+    /// Returns the trace so far.
     #[must_use]
     pub fn trace(&self) -> Trace {
         self.world.lock().trace.clone()
     }
 
-    /// The digest so far.
+    /// Returns the digest so far.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.world.lock().trace.digest()
     }
 
-    /// Every choice so far, those of the services last; empty unless the
-    /// world was made with [`Config::with_recording`].
+    /// Returns every choice so far, with those of services at the end. Empty unless the world was
+    /// made with [`Config::with_recording`].
     #[must_use]
     pub fn tape(&self) -> Tape {
         let mut tape = self.world.lock().choices.tape();
@@ -331,22 +347,22 @@ impl Sim {
         tape
     }
 
-    /// Runs until nothing is left to happen. What servers do only to watch over
-    /// their clients (heartbeats, time-outs) is waited for while a node that is no
-    /// daemon waits, for at most a day in which nobody stirs.
+    /// Runs until nothing is left to happen. Background timers (heartbeats, consumer time-outs)
+    /// keep the run going only while a node that is no daemon is blocked, and for at most 24
+    /// virtual hours without any task running.
     pub fn run(&mut self) -> Outcome {
         self.run_while(self.config.max_time, Housekeeping::WhileAwaited, |_| true)
     }
 
-    /// Runs for `duration` of virtual time, and then it is that time, whether
-    /// anything happened or not: [`Outcome::Reached`].
+    /// Runs for `duration` of virtual time, and sets the time to its end even if nothing happened.
+    /// Returns [`Outcome::Reached`], unless the run ended earlier.
     pub fn run_for(&mut self, duration: Duration) -> Outcome {
         self.advance_to(self.now() + duration)
     }
 
-    /// Runs until `condition` holds, which is [`Outcome::Reached`]; it is looked
-    /// at before the first and after every step. If nothing is left to happen before it holds,
-    /// that is [`Outcome::NotReached`].
+    /// Runs until `condition` holds, and returns [`Outcome::Reached`]. The condition is checked
+    /// before the first step and after every step. If nothing is left to happen before it holds,
+    /// returns [`Outcome::NotReached`].
     pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> Outcome {
         let limit = self.config.max_time;
         match self.run_while(limit, Housekeeping::Always, |_| !condition()) {
@@ -355,9 +371,9 @@ impl Sim {
         }
     }
 
-    /// Does everything up to and including `at`, and then it is that time;
-    /// or, where that lies beyond it, the last that [`Config::with_max_time`] allows.
-    /// With [`Sim::next_event`] this lets another clock drive the world.
+    /// Runs everything up to and including `at`, and sets the time to `at`, or to the limit of
+    /// [`Config::with_max_time`] if that is earlier. With [`Sim::next_event`] this lets another
+    /// clock drive the world.
     pub fn advance_to(&mut self, at: Instant) -> Outcome {
         let at = at.max(self.now());
         let limit = at.min(self.config.max_time);
@@ -373,8 +389,8 @@ impl Sim {
         }
     }
 
-    /// When something is next to happen: now, if a task is ready or something
-    /// was asked for; `None` if nothing is.
+    /// Returns when something happens next: now, if a task is ready or a handle has asked for
+    /// something; `None` if nothing will.
     #[must_use]
     pub fn next_event(&self) -> Option<Instant> {
         if self.actions.has_unseen_conditions() {
@@ -383,26 +399,27 @@ impl Sim {
         self.world.lock().next_event(self.now())
     }
 
-    /// Takes one step: serves one request of a handle (a kill, a heal), polls
-    /// one task, or handles one event and what it leads to at once. `Reached` if there was one to take.
+    /// Takes one step: serves one request of a handle (a kill, a heal), polls one task, or handles
+    /// one event with its immediate consequences. Returns [`Outcome::Reached`] if there was a step
+    /// to take.
     pub fn step(&mut self) -> Outcome {
         let mut first = true;
         self.run_while(self.config.max_time, Housekeeping::Always, |_| std::mem::take(&mut first))
     }
 }
 
-/// The world ends: what its processes own is dropped while it is still there, and as after a
-/// kill nothing of that is part of the run; see [`Node`].
+/// Ends the world. Everything that its processes own is dropped while the world still exists. As
+/// after a kill, nothing that this does is part of the run; see [`Node`].
 impl Drop for Sim {
     fn drop(&mut self) {
         quiet::world_dropped(self.config.seed, self.now());
         self.adopt_spawned();
         self.world.end();
         for job in std::mem::take(&mut self.jobs) {
-            // Each is dropped, although one before it panics.
+            // Every job is dropped, even if the one before it panics.
             drop(catch_unwind(AssertUnwindSafe(|| drop(job))));
         }
-        // A waker may lead back to the world, and so keep it for ever.
+        // A waker may hold a reference to the world and would then leak it.
         let mut core = self.world.lock();
         let (timers, others) = (core.timers.clear(), std::mem::take(&mut core.afterwards));
         drop(core);

@@ -1,20 +1,18 @@
 //! Virtual time.
 //!
-//! An [`Instant`] is a count of nanoseconds since the world began, at
-//! [`Instant::ZERO`]. It is handed to every machine as an argument; nothing in
-//! this crate reads a clock. Arithmetic never wraps: it is checked, or it
-//! saturates at [`Instant::MAX`], 584 years on, which stands for "never".
+//! An [`Instant`] is a number of nanoseconds since the world began, at [`Instant::ZERO`]. Every
+//! machine is given it as an argument; nothing in this crate reads a clock. Arithmetic never wraps:
+//! it is checked, or it saturates at [`Instant::MAX`], 584 years after the beginning, which stands
+//! for "never".
 //!
-//! Questions about the calendar (`TIME`, a message's `timestamp`) are answered
-//! from [`WORLD_EPOCH`]: the same moment in every world, so that a transcript
-//! does not depend on the day it was made.
+//! Calendar questions (`TIME`, a message's `timestamp`) are answered from [`WORLD_EPOCH`], which is
+//! the same moment in every world. A transcript therefore does not depend on the day it was made.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// The calendar time of [`Instant::ZERO`], as the time since the Unix epoch:
-/// 2025-01-01T00:00:00Z.
+/// The calendar time of [`Instant::ZERO`], as the time since the Unix epoch: 2025-01-01T00:00:00Z.
 pub const WORLD_EPOCH: Duration = Duration::from_secs(1_735_689_600);
 
 /// A point in virtual time, in nanoseconds since the world began.
@@ -34,61 +32,60 @@ pub struct Instant(u64);
 impl Instant {
     /// The beginning of the world.
     pub const ZERO: Instant = Instant(0);
-    /// The last representable moment; a timer set for it never fires.
+    /// The last representable moment. A timer set for it never fires.
     pub const MAX: Instant = Instant(u64::MAX);
 
-    /// The moment `nanos` nanoseconds after the beginning.
+    /// Returns the moment `nanos` nanoseconds after the beginning.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Instant {
         Instant(nanos)
     }
 
-    /// Nanoseconds since the beginning.
+    /// Returns the nanoseconds since the beginning.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// The time since the beginning.
+    /// Returns the time since the beginning.
     #[must_use]
     pub const fn since_start(self) -> Duration {
         Duration::from_nanos(self.0)
     }
 
-    /// The calendar time as the time since the Unix epoch, counting from
-    /// [`WORLD_EPOCH`].
+    /// Returns the calendar time, as the time since the Unix epoch, counted from [`WORLD_EPOCH`].
     #[must_use]
     pub fn since_unix_epoch(self) -> Duration {
         WORLD_EPOCH.saturating_add(self.since_start())
     }
 
-    /// `self + d`, or `None` past [`Instant::MAX`].
+    /// Returns `self + d`, or `None` past [`Instant::MAX`].
     #[must_use]
     pub fn checked_add(self, d: Duration) -> Option<Instant> {
         let nanos = u64::try_from(d.as_nanos()).ok()?;
         self.0.checked_add(nanos).map(Instant)
     }
 
-    /// `self - d`, or `None` before [`Instant::ZERO`].
+    /// Returns `self - d`, or `None` before [`Instant::ZERO`].
     #[must_use]
     pub fn checked_sub(self, d: Duration) -> Option<Instant> {
         let nanos = u64::try_from(d.as_nanos()).ok()?;
         self.0.checked_sub(nanos).map(Instant)
     }
 
-    /// `self + d`, or [`Instant::MAX`] where that is past it.
+    /// Returns `self + d`, or [`Instant::MAX`] if that is past it.
     #[must_use]
     pub fn saturating_add(self, d: Duration) -> Instant {
         self.checked_add(d).unwrap_or(Instant::MAX)
     }
 
-    /// The time from `earlier` to `self`, or `None` if `earlier` is later.
+    /// Returns the time from `earlier` to `self`, or `None` if `earlier` is later.
     #[must_use]
     pub fn checked_duration_since(self, earlier: Instant) -> Option<Duration> {
         self.0.checked_sub(earlier.0).map(Duration::from_nanos)
     }
 
-    /// The time from `earlier` to `self`, or zero if `earlier` is later.
+    /// Returns the time from `earlier` to `self`, or zero if `earlier` is later.
     #[must_use]
     pub fn saturating_duration_since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -120,8 +117,8 @@ impl Sub for Instant {
     }
 }
 
-/// Seconds with as many decimals as are needed: `9s`, `0.25s`. A width pads on
-/// the left and a precision fixes the decimals, as for numbers.
+/// Seconds with as many decimals as needed: `9s`, `0.25s`. A width pads on the left and a precision
+/// fixes the decimals, as for numbers.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (secs, nanos) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);

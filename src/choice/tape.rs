@@ -1,21 +1,20 @@
-//! A recorded run's choices: kept, edited, written down and read back.
+//! A recorded run's choices: kept, edited, written to text and read back.
 //!
-//! A tape is a list in the order the choices were made. Its text form is one
-//! choice a line, `site entity n value`, so that a failing run can be saved
-//! beside the test that replays it.
+//! A tape is a list in the order in which the choices were made. Its text form has one choice per
+//! line, `site entity n value`, so a failing run can be saved beside the test that replays it.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// One choice that was made.
+/// A choice that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// The name of the [`Site`](super::Site).
     pub site: Cow<'static, str>,
-    /// On whose behalf.
+    /// The entity for which it was made.
     pub entity: u64,
-    /// How many answers there were: the value was in `0..n`.
+    /// The number of possible answers: the value was in `0..n`.
     pub n: u64,
     /// The answer; 0 is calm.
     pub value: u64,
@@ -38,31 +37,31 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// The choices, in the order they were made.
+    /// Returns the choices, in the order in which they were made.
     #[must_use]
     pub fn choices(&self) -> &[Choice] {
         &self.choices
     }
 
-    /// How many choices were made.
+    /// Returns the number of choices.
     #[must_use]
     pub fn len(&self) -> usize {
         self.choices.len()
     }
 
-    /// Whether no choice was made.
+    /// Returns whether there are no choices.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.choices.is_empty()
     }
 
-    /// The positions of the choices that were not calm: what a minimiser
-    /// tries to set to 0.
+    /// Returns the positions of the choices that are not calm: the ones that a minimizer tries to
+    /// set to 0.
     pub fn unquiet(&self) -> impl Iterator<Item = usize> + '_ {
         self.choices.iter().enumerate().filter(|(_, c)| c.value != 0).map(|(i, _)| i)
     }
 
-    /// Changes the choice at `index`; `false` if there is none.
+    /// Changes the choice at `index`. Returns `false` if there is none.
     pub fn set(&mut self, index: usize, value: u64) -> bool {
         match self.choices.get_mut(index) {
             Some(choice) => {

@@ -1,10 +1,9 @@
-//! Actions of the test on the world: at a moment, at a message, or once something is so.
+//! Actions of the test on the world: at a moment, at a message, or once a condition holds.
 //!
-//! An action is a closure over handles ([`Node`](crate::sim::Node),
-//! [`Link`](crate::sim::Link), [`ServiceHandle`](crate::sim::ServiceHandle)): it kills,
-//! partitions, restarts, or looks. Those for a moment are events like any
-//! other; conditions are looked at after every step, in the order they were
-//! given, and each acts once.
+//! An action is a closure over handles ([`Node`](crate::sim::Node), [`Link`](crate::sim::Link),
+//! [`ServiceHandle`](crate::sim::ServiceHandle)): it kills, partitions, restarts or inspects. An
+//! action for a moment is an event like any other. Conditions are checked after every step, in the
+//! order in which they were added, and each acts once.
 
 pub(super) mod pending;
 
@@ -15,8 +14,8 @@ use crate::time::Instant;
 use std::time::Duration;
 
 impl Sim {
-    /// Does `action` at a moment of the world's time; at once, but not before
-    /// the run goes on, if that is past.
+    /// Runs `action` at a moment of the world's time. If the moment has passed, the action runs at
+    /// once when the run goes on.
     ///
     /// ```
     /// use std::time::Duration;
@@ -38,7 +37,7 @@ impl Sim {
         self.world.lock().agenda.push(now, at, 0, Target::Action(number));
     }
 
-    /// Does `action` in `delay` from now.
+    /// Runs `action` after `delay` from now.
     pub fn after(&mut self, delay: Duration, action: impl FnOnce() + 'static) {
         self.at(self.now() + delay, action);
     }
@@ -86,8 +85,8 @@ impl Sim {
         state.triggers.push((at, action));
     }
 
-    /// Does `action` once `condition` holds. It is looked at after every step
-    /// of the world, so let it be cheap.
+    /// Runs `action` once `condition` holds. The condition is checked after every step of the
+    /// world, so it should be cheap.
     pub fn when(
         &mut self,
         condition: impl FnMut() -> bool + 'static,

@@ -1,8 +1,8 @@
-//! Exploration: many seeds, and the proof that one means one thing.
+//! Exploration: running many seeds, and proving that a seed determines its run.
 //!
-//! Each seed's world lives on one thread, from its making to its end; a sweep
-//! gives the seeds to as many threads as there are cores. Which thread runs
-//! which seed, and how long it takes, reaches no world.
+//! Each seed's world lives on one thread, from start to end. A sweep distributes the seeds over as
+//! many threads as there are cores. No world can observe which thread runs it, or how long that
+//! takes.
 
 pub(super) mod replay;
 
@@ -23,13 +23,12 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-/// Runs `scenario` twice in worlds of these settings and compares their whole
-/// traces.
+/// Runs `scenario` twice in worlds with these settings, and compares their complete traces.
 ///
 /// # Errors
 ///
-/// The first difference: something in the scenario does not come from the
-/// world, such as a real clock or a hash map's order.
+/// The first difference. It means that something in the scenario comes from outside the world, such
+/// as a real clock or the iteration order of a `HashMap`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,11 +62,11 @@ pub fn check_determinism(
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// What the scenario's error or panic said.
+    /// The message of the scenario's error or panic.
     pub message: String,
     /// Where it panicked, if it did: `tests/outbox.rs:12:5`.
     pub place: Option<String>,
-    /// The time of its world when the scenario panicked, if it did.
+    /// The world's time when the scenario panicked, if it did.
     pub at: Option<Instant>,
 }
 
@@ -83,30 +82,30 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What messages take in the worlds of a sweep by default.
+/// The default latency of messages in a sweep.
 const LATENCY: Latency =
     Latency::Uniform { min: Duration::from_micros(100), max: Duration::from_millis(2) };
 
-/// What came of a sweep over seeds.
+/// The result of a sweep over seeds.
 #[derive(Clone, Debug)]
 #[must_use = "failures are only told here; see `Sweep::expect_none`"]
 pub struct Sweep {
-    /// How many seeds ran.
+    /// The number of seeds that ran.
     pub ran: u64,
-    /// The failures, by rising seed: the smallest failing seed of the range
-    /// is the first. Only that one, unless all were asked for.
+    /// The failures, by rising seed. The first is the smallest failing seed of the range. There is
+    /// only that one, unless [`Seeds::with_all_failures`] asked for all.
     pub failures: Vec<Failure>,
-    /// The wall time it took.
+    /// The wall time of the sweep.
     pub wall_time: Duration,
-    /// How to run the smallest failing seed again: a line for a shell.
+    /// The shell command that runs the smallest failing seed again.
     pub replay: Option<String>,
-    /// What else the worlds had in common that a replay needs, such as
-    /// `strategy Random`: empty if their settings were the default.
+    /// The settings that a replay needs besides the seed, such as `strategy Random`; empty if the
+    /// defaults suffice.
     pub settings: String,
 }
 
 impl Sweep {
-    /// Seeds run for each second of wall time.
+    /// Returns the number of seeds that ran per second of wall time.
     #[must_use]
     pub fn seeds_per_second(&self) -> f64 {
         self.ran as f64 / self.wall_time.as_secs_f64().max(1e-9)
@@ -116,7 +115,7 @@ impl Sweep {
     ///
     /// # Panics
     ///
-    /// If one did, with its message and the line that replays it.
+    /// If one did. The message includes the failure and the command that replays it.
     #[track_caller]
     pub fn expect_none(self) {
         assert!(self.failures.is_empty(), "{self}");
@@ -165,51 +164,50 @@ pub struct Seeds {
 }
 
 impl Seeds {
-    /// A sweep over these seeds, on every core, until the first failure: each world with the
-    /// default [`Config`], but links that take 0.1 to 2 ms, drawn for each message. So
-    /// something can happen between any two messages, such as the death of their
-    /// sender; without latency a sweep would never find what only shows then.
+    /// Returns a sweep over these seeds, on every core, that stops at the first failure. Each world
+    /// has the default [`Config`], except that every message takes 0.1 to 2 ms, drawn from the
+    /// seed. Something can therefore happen between any two messages, such as the death of their
+    /// sender; without latency a sweep would never find a bug that shows only then.
     pub fn new(range: Range<u64>) -> Seeds {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Seeds { range, config: Config::new(0), all: false, threads }
     }
 
-    /// The latency of each world's links: as [`Config::with_latency`].
+    /// Sets the latency of each world's links, as [`Config::with_latency`] does.
     pub fn with_latency(mut self, latency: Latency) -> Seeds {
         self.config = self.config.with_latency(latency);
         self
     }
 
-    /// The settings of each world; the seed in them is replaced. Where they do not set a
-    /// latency, a sweep's default holds.
+    /// Sets the settings of each world. Their seed is replaced. If they set no latency, the sweep's
+    /// default applies.
     pub fn with_config(mut self, config: Config) -> Seeds {
         self.config = config;
         self
     }
 
-    /// The schedule of each world.
+    /// Sets the schedule of each world.
     pub fn with_strategy(mut self, strategy: Strategy) -> Seeds {
         self.config = self.config.with_strategy(strategy);
         self
     }
 
-    /// Runs every seed and collects all failures, instead of stopping at the
-    /// first.
+    /// Runs every seed and collects all failures, instead of stopping at the first.
     pub fn with_all_failures(mut self) -> Seeds {
         self.all = true;
         self
     }
 
-    /// How many threads run worlds; at least one.
+    /// Sets how many threads run worlds; at least one.
     pub fn with_threads(mut self, threads: usize) -> Seeds {
         self.threads = threads.max(1);
         self
     }
 
-    /// Runs `scenario` once for each seed. It fails by an error or a panic.
+    /// Runs `scenario` once for each seed. A scenario fails by returning an error or by panicking.
     ///
-    /// Where [`SEED_VARIABLE`](super::SEED_VARIABLE) names a seed, that one
-    /// runs alone, in the range or not.
+    /// If [`SEED_VARIABLE`](super::SEED_VARIABLE) is set, only that seed runs, even if it lies
+    /// outside the range.
     pub fn run<R: Report>(self, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
         let Range { start, end } = self.range;
         let (first, count) = match replay::forced_seed() {
@@ -233,7 +231,7 @@ impl Seeds {
         let quiet = Quiet::begin();
         std::thread::scope(|scope| {
             for _ in 0..self.threads {
-                // The name is what a panic's message and the replay line tell.
+                // The message of a panic and the replay command both use the thread's name.
                 let thread = std::thread::Builder::new().name(name.to_owned());
                 thread
                     .spawn_scoped(scope, || self.run_some(&found, &scenario))
@@ -257,9 +255,9 @@ impl Seeds {
         }
     }
 
-    /// Runs the next seed until there is none. Seeds are taken in rising
-    /// order, so once one has failed only smaller ones are still running, and
-    /// the smallest failure is that of the whole range.
+    /// Runs seeds until none is left. Seeds are taken in rising order, so when one has failed only
+    /// smaller ones are still running. The smallest failure found is therefore the smallest in the
+    /// range.
     fn run_some<R: Report>(&self, found: &Found, scenario: &(impl Fn(&mut Sim) -> R + Sync)) {
         quiet::listen();
         loop {
@@ -272,12 +270,14 @@ impl Seeds {
             config.seed = seed;
             config.latency.get_or_insert(LATENCY);
             let ended = catch_unwind(AssertUnwindSafe(|| {
-                // Dropped in here: its tasks may panic when they are.
+                // The world is dropped inside `catch_unwind`, since its tasks may panic while they
+                // are dropped.
                 let mut sim = Sim::with_config(config);
                 scenario(&mut sim).failure()
             }));
             found.ran.fetch_add(1, SeqCst);
-            // What a world has told itself has been caught long since.
+            // Whatever this thread saw concerns the scenario: panics inside the world were caught
+            // earlier.
             let seen = quiet::take();
             let (failed, seen) = match ended {
                 Ok(failed) => (failed, quiet::Seen::default()),
@@ -295,25 +295,25 @@ impl Seeds {
     }
 }
 
-/// A world's own line about replaying it says what the sweep's will.
+/// Removes a world's own replay line from a message: the sweep prints one.
 fn without_replay(message: &str) -> String {
     let lines = message.lines().filter(|line| !line.starts_with("  replay with: "));
     lines.collect::<Vec<_>>().join("\n")
 }
 
 struct Found {
-    /// The first seed; the others are counted from it, so that the end of the
-    /// numbers is not overrun.
+    /// The first seed. The others are counted from it, so that the range may end at the largest
+    /// `u64`.
     first: u64,
     next: AtomicU64,
-    /// Seeds from here on need not run.
+    /// Seeds from this one on need not run.
     end: AtomicU64,
     failures: Mutex<Vec<Failure>>,
     ran: AtomicU64,
 }
 
-/// Runs `scenario` for each seed on every core, until the first failure; see
-/// [`Seeds`] for more say.
+/// Runs `scenario` for each seed on every core, until the first failure. [`Seeds`] has more
+/// settings.
 pub fn seeds<R: Report>(range: Range<u64>, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
     Seeds::new(range).run(scenario)
 }

@@ -1,8 +1,8 @@
-//! A service's handle: how a test stops, starts and looks into a server.
+//! A service's handle: how a test stops, starts and inspects a server.
 //!
-//! A call takes effect at once, under the server's lock: the machine is never
-//! seen half-way through an input, and what a call makes it say is on its way
-//! to the clients when the call returns.
+//! A call takes effect at once, under the server's lock. The machine is never seen in the middle of
+//! an input. Whatever a call makes the machine say is on its way to the clients when the call
+//! returns.
 
 use super::kernel::clock::offset;
 use super::service::{Service, Shutdown};
@@ -14,8 +14,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A service of the world, as a test holds it: to stop, start and look into
-/// the machine. `Clone`, `Send` and `Sync`.
+/// A service of the world, as a test holds it: stops, starts and inspects the machine. `Clone`,
+/// `Send` and `Sync`.
 pub struct ServiceHandle<S: Service> {
     world: Arc<World>,
     server: Arc<Server<S>>,
@@ -42,25 +42,25 @@ impl<S: Service> ServiceHandle<S> {
         &self.server.name
     }
 
-    /// Its name.
+    /// Returns the service's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.server.name
     }
 
-    /// Whether it is running.
+    /// Returns whether the server is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.server.lock().running
     }
 
-    /// Stops the server and closes every connection; nothing if it is not
-    /// running. New connections are refused until [`ServiceHandle::start`].
+    /// Stops the server and closes every connection. New connections are refused until
+    /// [`ServiceHandle::start`]. A no-op if the server is not running.
     pub fn stop(&self, how: Shutdown) {
         self.server.set_running(&self.world, Some(how), false);
     }
 
-    /// Starts the server with what it still has; nothing if it is running.
+    /// Starts the server with the data that it still has. A no-op if it is running.
     pub fn start(&self) {
         self.server.set_running(&self.world, None, false);
     }
@@ -77,32 +77,34 @@ impl<S: Service> ServiceHandle<S> {
         self.start();
     }
 
-    /// Cuts the server machine's power, and starts it again.
+    /// Cuts the power of the server's machine, and starts it again.
     pub fn lose_power(&self) {
         self.stop(Shutdown::PowerLoss);
         self.start();
     }
 
-    /// Cuts the server machine's power without a word: nothing closes its sockets, and its
-    /// clients hear nothing, whatever they wait for. What they send stays unacknowledged, and
-    /// they give up after 15 minutes, or sooner by heartbeats. [`ServiceHandle::start`] starts the
-    /// machine again, which then resets whatever comes for a connection it does not know.
-    /// Nothing if the server is not running. [`ServiceHandle::lose_power`] is the shorter
-    /// story: it is up again before anybody could notice, and its clients are reset at once.
+    /// Cuts the power of the server's machine silently: nothing closes its sockets, and its clients
+    /// hear nothing. What they send stays unacknowledged. They give up after 15 minutes, or earlier
+    /// through heartbeats. [`ServiceHandle::start`] starts the machine again. From then on it
+    /// resets whatever arrives for a connection that it does not know. A no-op if the server is not
+    /// running.
+    ///
+    /// [`ServiceHandle::lose_power`] models a shorter outage: the machine is up again before anyone
+    /// could notice, and its clients are reset at once.
     pub fn vanish(&self) {
         self.server.set_running(&self.world, Some(Shutdown::PowerLoss), true);
     }
 
-    /// Sets the calendar clock of the server's machine ahead of the world's by this much from now
-    /// on. Redis expires keys and ends waits by this clock, so a jump makes leases expire early or
+    /// Sets the calendar clock of the server's machine ahead of the world's by `by` from now on.
+    /// Redis expires keys and ends waits by this clock, so a jump makes leases expire early or
     /// late. Monotonic clocks do not jump: a jump changes neither heartbeats nor the times to live
     /// of RabbitMQ.
     pub fn set_clock_ahead(&self, by: Duration) {
         self.set_clock_offset(offset(by));
     }
 
-    /// Sets the calendar clock of the server's machine behind the world's by this much from now
-    /// on; see [`ServiceHandle::set_clock_ahead`].
+    /// Sets the calendar clock of the server's machine behind the world's by `by` from now on; see
+    /// [`ServiceHandle::set_clock_ahead`].
     pub fn set_clock_behind(&self, by: Duration) {
         self.set_clock_offset(-offset(by));
     }
@@ -115,17 +117,17 @@ impl<S: Service> ServiceHandle<S> {
         });
     }
 
-    /// Sets how fast the clocks of the server's machine run from now on, in parts per million
-    /// more than the world's: at 1,000,000 a lease of two seconds lasts one. Taken as at least
-    /// -999,999, which is a clock that nearly stands.
+    /// Sets how fast the clocks of the server's machine run from now on, in parts per million more
+    /// than the world's: at 1,000,000 a lease of two seconds lasts one second. Values below
+    /// -999,999 count as -999,999, a clock that almost stands still.
     pub fn set_clock_drift(&self, ppm: i64) {
         let now = self.world.now();
         let drifts = Record::Drifts { ppm };
         self.server.set_clock(&self.world, drifts, |clock, _| clock.set_drift(now, ppm));
     }
 
-    /// Takes everything from the server, its disk included. A running server
-    /// is killed first and started again after.
+    /// Takes everything from the server, including its disk. A running server is killed first and
+    /// started again afterwards.
     pub fn wipe(&self) {
         if self.world.lock().withholds() {
             return;
@@ -143,7 +145,7 @@ impl<S: Service> ServiceHandle<S> {
         }
     }
 
-    /// Looks into the machine.
+    /// Inspects the machine.
     ///
     /// # Panics
     ///
@@ -154,9 +156,9 @@ impl<S: Service> ServiceHandle<S> {
         look(&cell.machine)
     }
 
-    /// Calls the machine directly, as an administrator at the server itself
-    /// would; what it says to its clients is then sent to them. This is the test's hand, not a
-    /// node's: it works whoever calls it, also from a destructor of a killed process.
+    /// Calls the machine directly, as an administrator on the server itself would. Whatever the
+    /// machine then says to its clients is sent to them. The call is the test's own, not a node's:
+    /// it works for any caller, even in a destructor of a killed process.
     ///
     /// # Panics
     ///

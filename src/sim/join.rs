@@ -1,8 +1,7 @@
-//! Joining: the result of a task, for whoever spawned it.
+//! Joining: the result of a spawned task.
 //!
-//! The task's end and the handle share one cell, which goes from running to
-//! ended once, and from there to taken: a task that is dropped before it
-//! finished has ended as well, [`Killed`].
+//! The end of the task and the handle share one cell. It goes from running to ended once, and from
+//! there to taken. A task that is dropped before it has finished ends as [`Killed`].
 
 use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::world::World;
@@ -11,29 +10,32 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// A task that was dropped before it finished: its node was killed or ended.
+/// The task was dropped before it finished, because its node was killed or ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the task's node ended before the task did")]
 pub struct Killed;
 
-/// How far a spawned task is, as its handle sees it.
+/// The state of a spawned task, as its handle sees it.
 #[derive(Debug)]
 enum Joint<T> {
     Running(Option<Waker>),
     Ended(Result<T, Killed>),
-    /// The handle has given the result.
+    /// The handle has returned the result.
     Taken,
 }
 
-/// The result of a spawned task, to be awaited; dropping it lets the task run
-/// on. It panics if polled again after it gave the result.
+/// The result of a spawned task, to be awaited. Dropping the handle lets the task run on.
+///
+/// # Panics
+///
+/// Polling it again after it has returned the result panics.
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     joint: Arc<Mutex<Joint<T>>>,
     world: Arc<World>,
 }
 
-/// The task's end of a [`JoinHandle`]: says `Killed` if dropped unused.
+/// The task's end of a [`JoinHandle`]. Dropping it unused ends the task as `Killed`.
 struct Finish<T> {
     joint: Arc<Mutex<Joint<T>>>,
     world: Arc<World>,
@@ -46,7 +48,7 @@ impl<T> Finish<T> {
             let waker = waker.take();
             *joint = Joint::Ended(result);
             drop(joint);
-            // The world itself tells that a killed task has ended: that is no destructor's word.
+            // The world itself reports that a killed task has ended, so this is not withheld.
             if let Some(waker) = waker {
                 self.world.wake_afterwards(waker);
             }
@@ -60,7 +62,7 @@ impl<T> Drop for Finish<T> {
     }
 }
 
-/// Splits a future into one that keeps its result and the handle to that.
+/// Splits a future into one that stores its result, and the handle to that result.
 pub(crate) fn joinable<F: Future>(
     world: &Arc<World>,
     future: F,

@@ -1,18 +1,16 @@
 //! Nodes: named processes.
 //!
-//! A node is made by a factory, so that it can be restarted. It owns its
-//! tasks, its connections and a clock. Its process ends in one of three ways, and what it had
-//! sent before still arrives in each:
+//! A factory makes a node's main task, so that the node can be restarted. A node owns its tasks,
+//! its connections and a clock. Its process ends in one of three ways. Everything that it sent
+//! before still arrives.
 //!
-//! - It *exits* when the future its factory made ends. Its other tasks are dropped first, as a
-//!   runtime does that shuts down, and their destructors may still speak; then the operating
-//!   system closes its sockets.
-//! - It is *killed* (`SIGKILL`, or a panic). The operating system closes its sockets, and
-//!   nothing of it runs any more. Here its tasks must be dropped all the same, but what their
-//!   destructors do is no part of the run: they find every connection closed, their notes,
-//!   choices and wake-ups do not happen, and a panic of theirs does not fail the run (Rust's own
-//!   panic hook still prints it).
-//! - Its machine *loses power*: as if killed, but nothing closes its sockets either, and no
+//! - It *exits* when the main task ends. Its other tasks are dropped first, as at the shutdown of a
+//!   runtime, and their destructors may still send. Then the operating system closes its sockets.
+//! - It is *killed* (`SIGKILL`, or a panic). The operating system closes its sockets, and its code
+//!   never runs again. Its tasks must still be dropped, but nothing that their destructors do is
+//!   part of the run: they find every connection closed; their notes, choices and wake-ups do not
+//!   happen; and a panic of theirs does not fail the run (Rust's own panic hook still prints it).
+//! - Its machine *loses power*. This is a kill, except that nothing closes the sockets and no
 //!   server hears of it.
 
 use super::handle::ServiceHandle;
@@ -36,8 +34,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// A node of the world: the handle its own code runs with, and by which a test
-/// kills, restarts or pauses it. `Clone`, `Send` and `Sync`.
+/// A node of the world: the handle that its own code runs with, and with which a test kills,
+/// restarts or pauses it. `Clone`, `Send` and `Sync`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -55,7 +53,7 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Node(Arc<Inner>);
 
-/// Behind one pointer, since futures hold it in numbers.
+/// Kept behind one pointer, because many futures hold it.
 struct Inner {
     world: Arc<World>,
     id: NodeId,
@@ -80,33 +78,33 @@ impl Node {
         &self.0.name
     }
 
-    /// Its name.
+    /// Returns the node's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The world's time. A real process cannot see it: code under test that
-    /// is to notice a bad clock asks for [`Node::wall_clock`].
+    /// Returns the world's time. A real process cannot see it. Code under test that should notice a
+    /// wrong clock uses [`Node::wall_clock`].
     #[must_use]
     pub fn now(&self) -> Instant {
         self.0.world.now()
     }
 
-    /// What the node's own calendar clock shows, as the time since the Unix
-    /// epoch: the world's, with this node's drift and offset.
+    /// Returns the time on the node's own calendar clock, as the time since the Unix epoch: the
+    /// world's time with the drift and offset of this node.
     #[must_use]
     pub fn wall_clock(&self) -> Duration {
         self.0.clock.calendar(self.now())
     }
 
-    /// Sets the node's calendar clock ahead of the world's by this much from now on. At most 292
-    /// years are possible.
+    /// Sets the node's calendar clock ahead of the world's by `by` from now on, by 292 years at
+    /// most.
     pub fn set_clock_ahead(&self, by: Duration) {
         self.set_clock_offset(offset(by));
     }
 
-    /// Sets the node's calendar clock behind the world's by this much from now on. It never shows
+    /// Sets the node's calendar clock behind the world's by `by` from now on. The clock never shows
     /// a time before the Unix epoch.
     pub fn set_clock_behind(&self, by: Duration) {
         self.set_clock_offset(-offset(by));
@@ -118,17 +116,16 @@ impl Node {
         }
     }
 
-    /// Sets how fast the node's clock runs from now on, in parts per million more than the
-    /// world's: at 1,000,000 a sleep of two seconds takes one. Taken as at
-    /// least -999,999, which is a clock that nearly stands. Sleeps already
-    /// begun keep their end.
+    /// Sets how fast the node's clock runs from now on, in parts per million more than the world's:
+    /// at 1,000,000 a sleep of two seconds takes one second. Values below -999,999 count as
+    /// -999,999, a clock that almost stands still. Sleeps that have begun keep their end.
     pub fn set_clock_drift(&self, ppm: i64) {
         if !self.0.world.lock().withholds() {
             self.0.clock.set_drift(self.now(), ppm);
         }
     }
 
-    /// Waits for `duration` of the node's clock.
+    /// Waits for `duration` by the node's clock.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         let deadline = self.now() + self.0.clock.to_world(duration);
         Sleep::until(&self.0.world, deadline)
@@ -139,11 +136,11 @@ impl Node {
         Sleep::until(&self.0.world, deadline)
     }
 
-    /// Gives `future` at most `duration` of the node's clock to finish.
+    /// Runs `future` for at most `duration` by the node's clock.
     ///
     /// # Errors
     ///
-    /// [`Elapsed`](super::Elapsed) if it did not.
+    /// [`Elapsed`](super::Elapsed) if it did not finish in time.
     pub fn timeout<F: Future>(&self, duration: Duration, future: F) -> Timeout<F> {
         Timeout::new(self.sleep(duration), future)
     }
@@ -162,9 +159,9 @@ impl Node {
         .await;
     }
 
-    /// Runs `future` beside the node's main task, to be dropped with the node.
-    /// For one that is not `Send`, see [`Sim::spawn`](super::Sim::spawn). If
-    /// the node is not alive, `future` is dropped unpolled.
+    /// Runs `future` beside the node's main task, and drops it with the node.
+    /// [`Sim::spawn`](super::Sim::spawn) takes a future that is not `Send`. If the node is not
+    /// alive, `future` is dropped unpolled.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -173,7 +170,7 @@ impl Node {
         let (run, handle) = joinable(&self.0.world, future);
         let mut core = self.0.world.lock();
         if core.processes[self.0.id].main.is_none() || core.withholds() {
-            // The future runs code of its own when dropped: no lock is held.
+            // A future's destructor runs foreign code, so no lock may be held.
             drop(core);
             drop(run);
             return handle;
@@ -184,19 +181,19 @@ impl Node {
         handle
     }
 
-    /// Writes a line into the trace: what a transcript is made of.
+    /// Writes a line to the trace. Notes are the material of a transcript.
     pub fn note(&self, text: impl fmt::Display) {
         if self.0.world.lock().withholds() {
             return;
         }
-        // With no lock held: what is displayed may look at the world.
+        // Formatted without a lock: a `Display` implementation may use the world.
         let text = text.to_string();
         let mut core = self.0.world.lock();
         let actor = core.processes[self.0.id].actor;
         core.trace.record(self.now(), actor, Record::Note { text: &text });
     }
 
-    /// A choice of this node's: a number in `0..n`, 0 being calm.
+    /// Returns a choice of this node: a number in `0..n`, where 0 is calm.
     #[must_use]
     pub fn choose(&self, site: Site, n: u64) -> u64 {
         let mut core = self.0.world.lock();
@@ -205,7 +202,7 @@ impl Node {
     }
 
     /// Kills the process (`SIGKILL`) before anything else happens: its sockets close, its tasks
-    /// go no further, and no destructor says anything. Nothing if it is not alive.
+    /// stop, and no destructor has an effect. A no-op if it is not alive.
     ///
     /// ```
     /// use std::time::Duration;
@@ -215,7 +212,7 @@ impl Node {
     ///
     /// impl Drop for Guard {
     ///     fn drop(&mut self) {
-    ///         self.0.note("released"); // a killed process gets to no such line
+    ///         self.0.note("released"); // a killed process never reaches such a line
     ///     }
     /// }
     ///
@@ -232,32 +229,32 @@ impl Node {
         self.0.world.lock().request(Request::Kill(self.0.id));
     }
 
-    /// Kills the process if it is alive, and starts it anew: the machine too, if that had no
-    /// power.
+    /// Kills the process if it is alive, and starts it anew. If the machine has no power, it is
+    /// switched on first.
     pub fn restart(&self) {
         self.0.world.lock().request(Request::Restart(self.0.id));
     }
 
-    /// Takes the power from the node's machine: the process is gone as after a
-    /// [kill](Node::kill), but nothing is left to close its sockets. Servers hear nothing: they
-    /// hold its connections, and what these hold (an exclusive queue, unacknowledged
-    /// messages, a blocked `BLPOP`), until heartbeats or keepalive find it out, or what they
-    /// send to it stays unacknowledged for 15 minutes. [`Node::restart`] starts the machine
-    /// again, which then resets whatever comes for a connection it does not know.
+    /// Cuts the power of the node's machine. The process is gone as after a [kill](Node::kill), but
+    /// nothing closes its sockets, and servers hear nothing. They keep its connections and what
+    /// these hold (an exclusive queue, unacknowledged messages, a blocked `BLPOP`) until heartbeats
+    /// or keepalive detect the loss, or until what they send has been unacknowledged for 15
+    /// minutes. [`Node::restart`] switches the machine on again. From then on it resets whatever
+    /// arrives for a connection that it does not know.
     pub fn lose_power(&self) {
         self.0.world.lock().request(Request::LosePower(self.0.id));
     }
 
-    /// Asks the process to stop (`SIGTERM`), and kills it if it has not within 30 s, as
+    /// Asks the process to stop (`SIGTERM`), and kills it if it is still alive after 30 s, as
     /// Kubernetes does by default; see [`Node::terminate_within`].
     pub fn terminate(&self) {
         self.terminate_within(Duration::from_secs(30));
     }
 
-    /// Asks the process to stop (`SIGTERM`), and kills it if it is still alive after `grace` of
-    /// the world's time. A process hears of it by [`Node::terminated`]; one that has never
-    /// called that has no handler for the signal, and dies at once, or if it is
-    /// [paused](Node::pause), when it goes on. Nothing if it is not alive, or was asked before.
+    /// Asks the process to stop (`SIGTERM`), and kills it if it is still alive after `grace` of the
+    /// world's time. A process learns of it through [`Node::terminated`]. A process that has never
+    /// called that has no handler for the signal and dies at once; if it is [paused](Node::pause),
+    /// it dies when it is resumed. A no-op if the process is not alive or was asked before.
     pub fn terminate_within(&self, grace: Duration) {
         let now = self.now();
         let mut core = self.0.world.lock();
@@ -266,9 +263,9 @@ impl Node {
         self.0.world.wake_all(&mut { wakes });
     }
 
-    /// Waits until the process is asked to stop ([`Node::terminate`]). Calling this installs the
-    /// handler, for as long as this process lives: call it before the work begins, and
-    /// poll it beside that.
+    /// Waits until the process is asked to stop ([`Node::terminate`]). The call installs the
+    /// handler for the rest of this process: call it before the work begins, and poll it beside the
+    /// work.
     ///
     /// ```
     /// use std::time::Duration;
@@ -306,14 +303,13 @@ impl Node {
         })
     }
 
-    /// Stops the process where it stands (`SIGSTOP`): none of its tasks run
-    /// until [`Node::resume`]; its sockets stay open and its clock goes on.
-    /// Nothing if it is not alive.
+    /// Pauses the process (`SIGSTOP`): none of its tasks run until [`Node::resume`]. Its sockets
+    /// stay open and its clock goes on. A no-op if it is not alive.
     pub fn pause(&self) {
         self.set_paused(true);
     }
 
-    /// Lets a paused process go on.
+    /// Resumes a paused process.
     pub fn resume(&self) {
         self.set_paused(false);
     }
@@ -336,25 +332,25 @@ impl Node {
         parked.into_iter().for_each(|id| core.unpark(id));
     }
 
-    /// Whether its main task is still to end.
+    /// Returns whether the main task has not ended yet.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.0.world.lock().processes[self.0.id].main.is_some()
     }
 
-    /// The link between this node and a service.
+    /// Returns the link between this node and a service.
     ///
     /// # Panics
     ///
-    /// If they are of different worlds.
+    /// If they belong to different worlds.
     #[must_use]
     pub fn link<S: Service>(&self, service: &ServiceHandle<S>) -> Link {
         self.0.world.expect_same(service.world());
         Link::between(&self.0.world, self.0.id, service.id(), service.shared_name())
     }
 
-    /// Notes what the task being polled waits for; for futures that are not
-    /// of this crate, so that an [`Outcome`](super::Outcome) can name it.
+    /// Names what `future` waits for. Use it for futures of other crates, so that an
+    /// [`Outcome`](super::Outcome) can report it.
     pub fn waiting_for<F: Future>(
         &self,
         what: &str,
@@ -389,10 +385,9 @@ impl<F: Future> Future for WaitingFor<F> {
     }
 }
 
-/// What a node's main task may end with: nothing, or a `Result` whose error
-/// fails the run.
+/// What a node's main task may return: nothing, or a `Result` whose error fails the run.
 pub trait Report {
-    /// What went wrong, in words.
+    /// Returns what went wrong, in words.
     fn failure(self) -> Option<String>;
 }
 
@@ -402,7 +397,7 @@ impl Report for () {
     }
 }
 
-/// Names the type of what never returns, which has no stable name of its own.
+/// Names the type `!`, which has no stable name of its own.
 trait Returns {
     type Type;
 }
@@ -411,7 +406,7 @@ impl<T> Returns for fn() -> T {
     type Type = T;
 }
 
-/// For a main task that loops for ever: its type is not `()` but never.
+/// For a main task that loops forever: its type is `!`, not `()`.
 #[expect(private_interfaces, reason = "the type is never's, whatever it is called by")]
 impl Report for <fn() -> ! as Returns>::Type {
     fn failure(self) -> Option<String> {
@@ -419,8 +414,8 @@ impl Report for <fn() -> ! as Returns>::Type {
     }
 }
 
-/// A run that is neither done nor has reached what was asked for is a failure:
-/// a scenario may end with `sim.run()`.
+/// A run that is neither done nor has reached its goal is a failure, so a scenario may end with
+/// `sim.run()`.
 impl Report for Outcome {
     fn failure(self) -> Option<String> {
         match self {

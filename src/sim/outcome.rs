@@ -1,4 +1,4 @@
-//! How a run ended, and what to do about it.
+//! How a run ended, and how to reproduce it.
 
 use crate::time::Instant;
 use std::any::Any;
@@ -6,17 +6,16 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// A task that can no longer move.
+/// A task that can no longer run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Its node.
     pub node: Arc<str>,
     /// Where the test made that node.
     pub made_at: &'static Location<'static>,
-    /// What it waits for, in words; more than one where it waits for the
-    /// first of several.
+    /// What it waits for, in words. More than one entry if it waits for the first of several.
     pub what: Vec<String>,
-    /// What is known of why that does not come, in words: `partitioned from redis`.
+    /// Why that may never come, as far as it is known, in words: `partitioned from redis`.
     pub because: Vec<String>,
 }
 
@@ -34,13 +33,13 @@ impl fmt::Display for Waiting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stuck {
-    /// Those tasks; daemons' are not among them.
+    /// Those tasks, without the tasks of daemons.
     pub waiting: Vec<Waiting>,
     /// The world's time.
     pub at: Instant,
     /// The world's seed.
     pub seed: u64,
-    /// What else made the run what it was; see [`Problem::settings`].
+    /// The settings that the replay needs besides the seed; see [`Problem::settings`].
     pub settings: String,
 }
 
@@ -62,24 +61,23 @@ impl fmt::Display for Stuck {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endless {
-    /// So many steps were taken without time passing: a loop that never waits, or messages that
-    /// go round at zero latency.
+    /// This many steps were taken without time passing: a loop that never waits, or messages that
+    /// circulate at zero latency.
     NoTimePasses {
-        /// How many.
+        /// The number of steps.
         steps: u64,
     },
-    /// So many steps were taken with none but daemons alive: one of them polls, say.
+    /// This many steps were taken while only daemons were alive. One of them may poll in a loop.
     OnlyDaemons {
-        /// How many.
+        /// The number of steps.
         steps: u64,
     },
 }
 
-/// A node or service that panicked, or a node whose main task ended with an
-/// error.
+/// A node or a service that panicked, or a node whose main task returned an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The node or the service, or `world` for an action of the test.
+    /// The node or the service; `world` for an action of the test.
     pub node: Arc<str>,
     /// Where the test made it, if it is a node.
     pub made_at: Option<&'static Location<'static>>,
@@ -87,12 +85,12 @@ pub struct Problem {
     pub at: Instant,
     /// The world's seed.
     pub seed: u64,
-    /// What else made the run what it was, such as `strategy Random`: empty if
-    /// the world's settings were the default as far as they matter to that.
+    /// The settings that the replay needs besides the seed, such as `strategy Random`. Empty if the
+    /// defaults suffice.
     pub settings: String,
     /// Whether it was a panic.
     pub panicked: bool,
-    /// What the panic or the error said.
+    /// The message of the panic or the error.
     pub message: String,
 }
 
@@ -116,14 +114,14 @@ impl fmt::Display for Problem {
 #[non_exhaustive]
 #[must_use = "a run that got stuck or failed says so only here; see `Outcome::expect_done`"]
 pub enum Outcome {
-    /// Every task has ended, except those of daemons; nothing is left to
-    /// happen.
+    /// Every task has ended, except those of daemons, and nothing is left to happen.
     Done,
-    /// The moment or the condition asked for was reached.
+    /// The requested moment or condition was reached.
     Reached,
-    /// Nothing can happen any more, and tasks still wait.
+    /// Nothing can happen any more, but tasks still wait.
     Stuck(Box<Stuck>),
-    /// [`Sim::run_until`](super::Sim::run_until) ended otherwise than by its condition: how.
+    /// [`Sim::run_until`](super::Sim::run_until) ended before its condition held; the value says
+    /// how.
     NotReached(Box<Outcome>),
     /// The run seems to have no end; see [`Config::with_patience`](super::Config::with_patience).
     Endless {
@@ -134,28 +132,26 @@ pub enum Outcome {
         /// The task that ran last: `worker-1/main`.
         task: Arc<str>,
     },
-    /// The world took as many steps as its
-    /// [`Config::with_max_steps`](super::Config::with_max_steps) allows: it may be in a
-    /// loop. Who ran last.
+    /// The world took as many steps as [`Config::with_max_steps`](super::Config::with_max_steps)
+    /// allows. It may be in a loop.
     StepBudget {
         /// The steps taken.
         steps: u64,
         /// The task that ran last: `worker-1/main`.
         last: Arc<str>,
     },
-    /// The next event lies beyond the world's
-    /// [`Config::with_max_time`](super::Config::with_max_time).
+    /// The next event lies beyond [`Config::with_max_time`](super::Config::with_max_time).
     TimeBudget {
-        /// When that event is.
+        /// The time of that event.
         next: Instant,
     },
-    /// A node or a service panicked, or a node failed. The world can be run on
-    /// without it: its process is gone, as after a kill.
+    /// A node or a service panicked, or a node returned an error. The world can go on without it:
+    /// its process is gone, as after a kill.
     Failed(Box<Problem>),
 }
 
 impl Outcome {
-    /// Whether it is [`Outcome::Done`].
+    /// Returns whether this is [`Outcome::Done`].
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self, Outcome::Done)
@@ -165,17 +161,17 @@ impl Outcome {
     ///
     /// # Panics
     ///
-    /// If it is not, saying how it ended instead.
+    /// If it is not. The message says how the run ended.
     #[track_caller]
     pub fn expect_done(self) {
         assert!(self.is_done(), "{self}");
     }
 
-    /// Asserts that the moment or the condition asked for was reached.
+    /// Asserts that the requested moment or condition was reached.
     ///
     /// # Panics
     ///
-    /// If it was not, saying how the run ended instead.
+    /// If it was not. The message says how the run ended.
     #[track_caller]
     pub fn expect_reached(self) {
         assert!(matches!(self, Outcome::Reached), "{self}");
@@ -221,7 +217,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())

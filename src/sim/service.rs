@@ -1,10 +1,12 @@
 //! Services: what a sans-IO machine must offer to be a server in the world.
 //!
-//! A [`Service`] is given to [`Sim::service`](super::Sim::service) and reached
-//! from nodes through connections. On the node's side a [`Session`], another
-//! sans-IO value, takes what arrives apart at once, so that the awaiting
-//! futures only look at its result. Neither knows the world: they are told the
-//! time, and never wake anyone themselves but name who is to be woken.
+//! [`Sim::service`](super::Sim::service) takes a [`Service`], and nodes reach it through
+//! connections. On the node's side a [`Session`], another sans-IO value, sorts what arrives at
+//! once, so that awaiting futures only look at its result. Neither knows the world: each is given
+//! the time, and names the waiters to wake instead of waking them.
+//!
+//! A machine that also serves clients of its wire protocol implements [`ByteService`], and returns
+//! itself from [`Service::bytes`].
 
 mod bytes;
 
@@ -20,36 +22,36 @@ use crate::time::Instant;
 
 /// A machine that can be a server in the world.
 ///
-/// Inputs come with the time; outputs are polled until there are none; the
-/// machine says when it next wants [`Service::handle_timeout`].
+/// Every input comes with the time. Outputs are polled until there are none. The machine says when
+/// it next needs [`Service::handle_timeout`].
 ///
-/// A panic in here, or in a [`Session`], that comes of an event of the world
-/// fails the run in the service's name; the server is then down, as after
-/// [`Shutdown::Kill`], until it is started again. One that comes of a call of a
-/// [`ServiceHandle`](super::ServiceHandle) is the caller's.
+/// A panic in the machine or in a [`Session`] fails the run in the service's name, if an event of
+/// the world caused it. The server is then down, as after [`Shutdown::Kill`], until it is started
+/// again. If a call of a [`ServiceHandle`](super::ServiceHandle) caused it, the panic reaches the
+/// caller.
 pub trait Service: Send + 'static {
-    /// What a client sends.
+    /// A message from a client.
     type Input: Send + 'static;
-    /// What the machine sends.
+    /// A message to a client.
     type Output: Send + 'static;
     /// The client's side of a connection.
     type Session: Session<Self::Input, Self::Output>;
 
-    /// A client has connected; `connection` is never used again.
+    /// A client has connected. `connection` is never used again.
     fn connected(&mut self, now: Instant, connection: u64, client: &str);
 
-    /// Whether the machine still takes this from a client whose socket is open. What it does not,
-    /// since it has given the client up, is not told in the trace as if it had been
-    /// received; [`Service::handle_input`] gets it all the same.
+    /// Returns whether the machine still accepts this message from a client whose socket is open.
+    /// If it has given up the client, the trace does not show the message as received.
+    /// [`Service::handle_input`] is called in either case.
     fn takes(&self, connection: u64, input: &Self::Input) -> bool {
         let _ = (connection, input);
         true
     }
 
-    /// A client's message has arrived.
+    /// A message from a client has arrived.
     fn handle_input(&mut self, now: Instant, connection: u64, input: Self::Input);
 
-    /// A client's socket was closed, by the client or its death.
+    /// A client's socket was closed, by the client or by its death.
     fn disconnected(&mut self, now: Instant, connection: u64);
 
     /// Returns the machine as a server of bytes, if it also serves clients that speak its wire
@@ -59,19 +61,19 @@ pub trait Service: Send + 'static {
         None
     }
 
-    /// The next message to send, and to whom.
+    /// Returns the next message to send, and its connection.
     fn poll_output(&mut self) -> Option<(u64, Self::Output)>;
 
-    /// Whether an output is no message but the closing of that connection's socket by the
-    /// machine, and how. What it said before still arrives; nothing that arrives from then on
-    /// reaches the machine, which is not told that the connection is gone.
+    /// Returns whether and how an output closes the connection's socket, if it is not a message but
+    /// the end of the connection. What the machine sent before still arrives. Nothing that arrives
+    /// afterwards reaches the machine, and it is not told that the connection has ended.
     fn hangup(output: &Self::Output) -> Option<Hangup> {
         let _ = output;
         None
     }
 
-    /// How the operating system closes the sockets of a server that stops: in good order, unless
-    /// the server set them up otherwise, or the machine loses its power and is up again.
+    /// Returns how the operating system closes the sockets of a server that stops. The default is
+    /// in good order, except after a loss of power, when the machine that is up again resets them.
     #[must_use]
     fn closes_sockets(how: Shutdown) -> Hangup {
         match how {
@@ -80,113 +82,111 @@ pub trait Service: Send + 'static {
         }
     }
 
-    /// The keepalive that the server's end of a connection is opened with (`SO_KEEPALIVE`), if any.
-    /// The world probes for the machine, and calls [`Service::disconnected`] where the
-    /// probes go unanswered.
+    /// Returns the keepalive with which the server opens its end of a connection (`SO_KEEPALIVE`),
+    /// if any. The world sends the probes, and calls [`Service::disconnected`] if they stay
+    /// unanswered.
     fn keepalive(&self) -> Option<Keepalive> {
         None
     }
 
-    /// Somebody has set the calendar clock of the server's machine: from now on it is `ahead`
-    /// nanoseconds ahead of the world's, or behind it where that is negative. The `now` that
-    /// the machine is given is a monotonic clock, which never jumps.
+    /// The calendar clock of the server's machine was set. From now on it is `ahead` nanoseconds
+    /// ahead of the world's, or behind it if that is negative. The `now` that the machine is given
+    /// is a monotonic clock, which never jumps.
     fn clock_set(&mut self, now: Instant, ahead: i64) {
         let _ = (now, ahead);
     }
 
-    /// When [`Service::handle_timeout`] is to be called, if at all.
+    /// Returns when [`Service::handle_timeout`] is due, if at all.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// As [`Service::poll_timeout`], for what is housekeeping: a watch over
-    /// clients, say. It comes in its time like the other, but is no reason for
-    /// [`Sim::run`](super::Sim::run) to go on when no node is waiting for
-    /// anything any more, nor when none has stirred for a day.
+    /// Returns when [`Service::handle_timeout`] is due for a background timer, such as one that
+    /// watches clients. It fires like any other, but it keeps [`Sim::run`](super::Sim::run) going
+    /// only while a node that is no daemon is blocked, and for at most 24 virtual hours without any
+    /// task running.
     fn poll_housekeeping(&self) -> Option<Instant> {
         None
     }
 
-    /// The time of [`Service::poll_timeout`] or of
-    /// [`Service::poll_housekeeping`] has come.
+    /// The time of [`Service::poll_timeout`] or [`Service::poll_housekeeping`] has come.
     fn handle_timeout(&mut self, now: Instant);
 
-    /// The server stops. What it says to its clients before a clean stop is
-    /// polled after this; then every connection is closed.
+    /// The server stops. Before a clean stop its last messages are polled; then every connection is
+    /// closed.
     fn stop(&mut self, now: Instant, how: Shutdown);
 
-    /// The server starts again with what it still has.
+    /// The server starts again with the data that it still has.
     fn start(&mut self, now: Instant);
 
-    /// Everything it has is gone, on disk too. Called while it is stopped.
+    /// Removes all data, including the disk. Called while the server is stopped.
     fn wipe(&mut self, now: Instant);
 
-    /// Something to be noted in the trace in the server's name, such as what it
-    /// lost; asked for when it has stopped, until there is no more.
+    /// Returns the next line that the trace should show in the server's name, such as the data it
+    /// lost. Called after a stop, until it returns `None`.
     fn poll_note(&mut self) -> Option<String> {
         None
     }
 
-    /// The choices its stream has recorded.
+    /// Returns the choices that its stream has recorded.
     fn recorded(&self) -> &[Choice] {
         &[]
     }
 
-    /// A message in a few words, for the transcript.
+    /// Describes a message in a few words, for the transcript.
     fn describe_input(input: &Self::Input) -> String;
 
-    /// A message in a few words, for the transcript.
+    /// Describes a message in a few words, for the transcript.
     fn describe_output(output: &Self::Output) -> String;
 
-    /// A number that differs where two messages do, for the digest.
+    /// Returns a hash of the message, for the digest.
     fn fingerprint_input(input: &Self::Input) -> u64;
 
-    /// A number that differs where two messages do, for the digest.
+    /// Returns a hash of the message, for the digest.
     fn fingerprint_output(output: &Self::Output) -> u64;
 }
 
-/// The client's side of a connection: what has arrived, and who waits for it.
+/// The client's side of a connection: what has arrived, and which futures wait for it.
 pub trait Session<Input, Output>: Default + Send + 'static {
     /// A message from the machine has arrived.
     fn deliver(&mut self, now: Instant, output: Output, wakes: &mut Wakes<'_>);
 
-    /// Whether what was delivered last was an answer that nobody waits for any more: its caller
-    /// gave up, or is gone. The trace tells it.
+    /// Returns whether the last delivery was an answer whose caller gave up or is gone. The trace
+    /// reports it.
     fn was_unawaited(&self) -> bool {
         false
     }
 
-    /// Why what this end waits for may not come, in words, if the protocol tells: that the
-    /// server does not read from it, say. It is told where a run is stuck.
+    /// Returns why this end may wait in vain, in words, if the protocol tells: for example that the
+    /// server has stopped reading. The report of a stuck run shows it.
     fn hindrance(&self) -> Option<String> {
         None
     }
 
-    /// What the client's side answers by itself to what has arrived, such as a
-    /// sign of life; asked for after each delivery, until there is no more. A
-    /// node that is paused answers when something arrives after that.
+    /// Returns the next message that the client's side sends by itself, such as a heartbeat. Called
+    /// after each delivery, until it returns `None`. A paused node answers at the first delivery
+    /// after it was resumed.
     fn answer(&mut self) -> Option<Input> {
         None
     }
 
-    /// When [`Session::gives_up`] is to be asked next, if at all; looked at after each
-    /// delivery and after that. It is housekeeping, as
-    /// [`Service::poll_housekeeping`] is.
+    /// Returns when [`Session::gives_up`] is due next, if at all. Read after each delivery and
+    /// after each call of it. It is a background timer, as [`Service::poll_housekeeping`] is.
     fn poll_housekeeping(&self) -> Option<Instant> {
         None
     }
 
-    /// The time of [`Session::poll_housekeeping`] has come: whether the client takes
-    /// the server for dead, and closes its end.
+    /// The time of [`Session::poll_housekeeping`] has come. Returns whether the client considers
+    /// the server dead and closes its end.
     fn gives_up(&mut self, now: Instant) -> bool {
         let _ = now;
         false
     }
 
-    /// The connection has ended; wake everyone.
+    /// The connection has ended. Wakes every waiter.
     fn disconnected(&mut self, wakes: &mut Wakes<'_>);
 }
 
-/// Those who wait for one thing in a [`Session`]: mostly one future, and that
-/// needs no allocation.
+/// The futures that wait for one thing in a [`Session`]. It is mostly one, which needs no
+/// allocation.
 #[derive(Debug, Default)]
 pub struct Waiter {
     first: Option<WakeRef>,
@@ -194,14 +194,14 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Everyone who waits, who then does not any more.
+    /// Removes and returns all waiters.
     pub(crate) fn take(&mut self) -> Vec<WakeRef> {
         let mut wakes = std::mem::take(&mut self.more);
         wakes.splice(..0, self.first.take());
         wakes
     }
 
-    /// Adds whom to wake, unless it is there already.
+    /// Adds a waiter, unless it is there already.
     pub(crate) fn register(&mut self, wake: WakeRef) {
         match &self.first {
             None => self.first = Some(wake),
@@ -215,7 +215,7 @@ impl Waiter {
     }
 }
 
-/// Those to be woken when a session has been looked at.
+/// The waiters to wake once a session has handled a delivery.
 #[derive(Debug)]
 pub struct Wakes<'a>(pub(crate) &'a mut Vec<WakeRef>);
 
@@ -227,7 +227,7 @@ impl Wakes<'_> {
     }
 }
 
-/// How an end of a connection closes it, as the peer's operating system sees it.
+/// How one end of a connection closes it, as the peer's operating system sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hangup {
@@ -244,20 +244,19 @@ pub enum Disconnected {
     /// The server is not running: connection refused (`ECONNREFUSED`).
     #[error("connection refused: the server is not running")]
     Refused,
-    /// The connection was reset (TCP's RST, `ECONNRESET`): the server hung up abruptly, its
-    /// machine does not know the connection any more, or the link was severed.
+    /// The connection was reset (TCP's RST, `ECONNRESET`): the server hung up abruptly, its machine
+    /// no longer knows the connection, or the link was severed.
     #[error("connection reset: the server or the link went away")]
     Reset,
-    /// The server closed its end (TCP's FIN, the end of the stream): it said goodbye, stopped,
-    /// or its process was killed and the operating system closed its sockets.
+    /// The server closed its end (TCP's FIN, the end of the stream): it closed the connection or
+    /// stopped, or its process was killed and the operating system closed its sockets.
     #[error("connection closed: the server has closed its end")]
     Closed,
-    /// This end has closed it: the last handle was dropped, or the node's process has ended.
+    /// This end closed it: the last handle was dropped, or the node's process has ended.
     #[error("the connection was closed by this end")]
     ClosedHere,
-    /// Nothing was heard of the other end for too long, and this end gave up: heartbeats were
-    /// missed, or TCP's retransmissions or its connection attempts went unanswered
-    /// (`ETIMEDOUT`).
+    /// This end gave up because it heard nothing from the server for too long: heartbeats were
+    /// missed, or TCP's retransmissions or connection attempts stayed unanswered (`ETIMEDOUT`).
     #[error("connection timed out: nothing was heard of the server for too long")]
     TimedOut,
 }

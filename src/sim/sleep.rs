@@ -1,7 +1,7 @@
 //! Sleeping, and giving up on a future after a while.
 //!
-//! A sleep sets its timer when it is first polled, and has at most that one. It
-//! ends at its deadline or, if that is [`Instant::MAX`], never.
+//! A sleep sets its timer at its first poll, and never has more than one. It ends at its deadline,
+//! or never if the deadline is [`Instant::MAX`].
 
 use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::task::Wait;
@@ -28,7 +28,7 @@ impl Sleep {
         Sleep { world: Arc::clone(world), deadline, timer: None }
     }
 
-    /// When it ends, in the world's time.
+    /// Returns when it ends, in the world's time.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         self.deadline
@@ -45,8 +45,8 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // The end of time never comes, even when it is that time: else a loop
-        // around a sleep would never end then.
+        // `Instant::MAX` never comes, even when it is that time: otherwise a loop around a sleep
+        // would spin forever.
         if self.world.now() >= self.deadline && self.deadline < Instant::MAX {
             return Poll::Ready(());
         }
@@ -72,8 +72,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        // A timer that is due is left to fire: it wakes its task once for
-        // nothing at most, and this saves the look-up on the common path.
+        // A timer that is due is left to fire. It causes one spurious wake at most, and saves a
+        // look-up on the hot path.
         if let Some(key) = self.timer
             && self.world.now() < self.deadline
         {
@@ -82,18 +82,17 @@ impl Drop for Sleep {
     }
 }
 
-/// A future that did not finish in time.
+/// A future did not finish in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the deadline of {deadline} passed")]
 pub struct Elapsed {
-    /// The world's time at which it gave up.
+    /// The world's time at the deadline.
     pub deadline: Instant,
 }
 
 /// A future with a deadline; made by [`Node::timeout`](super::Node::timeout).
 ///
-/// Where the future and the deadline come at one instant, the future wins if
-/// it is ready when polled.
+/// If the future is ready at the instant of the deadline, the future wins.
 #[derive(Debug)]
 #[must_use = "a time-out does nothing unless awaited"]
 pub struct Timeout<F> {

@@ -1,10 +1,9 @@
-//! The trace: what happened, when and to whom.
+//! The trace: what happened, when, and to which node or service.
 //!
-//! Every event goes into a running 128-bit digest, so that two runs can be
-//! compared without keeping either; how many are kept as well is the world's
-//! [`Retention`]. The digest covers times, actors, polls, choices, messages
-//! and notes, as fixed little-endian words through XXH3, and is the same on
-//! every platform.
+//! Every event goes into a running 128-bit digest, so two runs can be compared without storing
+//! either. [`Retention`] says how many events are kept as well. The digest covers times, actors,
+//! polls, choices, messages and notes, as little-endian words through XXH3. It is the same on every
+//! platform.
 
 pub(crate) mod event;
 
@@ -20,11 +19,11 @@ use std::fmt;
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Who an event is about: an index into the trace's names.
+/// The subject of an event: an index into the trace's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Actor(pub(crate) u32);
 
-/// Up to this many names are looked through one by one.
+/// Up to this many names are searched linearly.
 const FEW: usize = 16;
 
 impl Actor {
@@ -37,7 +36,7 @@ impl Actor {
 pub struct Event {
     /// The world's time.
     pub at: Instant,
-    /// The node or service, or `world`.
+    /// The node or service it happened to, or `world`.
     pub who: Arc<str>,
     /// What happened to it.
     pub kind: EventKind,
@@ -54,7 +53,7 @@ impl fmt::Display for Event {
 pub struct Digest {
     /// A hash of every event.
     pub hash: u128,
-    /// How many events there were.
+    /// The number of events.
     pub count: u64,
 }
 
@@ -69,17 +68,17 @@ impl fmt::Display for Digest {
 pub struct Trace {
     retention: Retention,
     names: Vec<Arc<str>>,
-    /// The same, to look one up, once there are many.
+    /// The same names, as a set, once there are many.
     known: IndexSet<Arc<str>, FxBuildHasher>,
     hasher: Option<Box<Xxh3>>,
     count: u64,
     kept: VecDeque<Event>,
-    /// Every note, apart from the rest, up to the limit.
+    /// Every note up to the limit, apart from the other events.
     notes: Vec<Event>,
     max_notes: usize,
-    /// How many more notes there were.
+    /// The number of notes beyond the limit.
     dropped_notes: u64,
-    /// Whether what happens now is not part of the run: a dead process is being dropped.
+    /// Whether a dead process is being dropped, so that what happens now is not part of the run.
     pub(crate) silent: bool,
 }
 
@@ -109,7 +108,7 @@ impl Trace {
         Actor(u32::try_from(self.names.len() - 1).expect("fewer than 2^32 actors"))
     }
 
-    /// Whether somebody is called this, the world itself included.
+    /// Returns whether a node, a service or the world itself has this name.
     pub(crate) fn has_actor(&self, name: &str) -> bool {
         match self.names.len() {
             ..=FEW => self.names.iter().any(|other| &**other == name),
@@ -121,8 +120,7 @@ impl Trace {
         &self.names[actor.0 as usize]
     }
 
-    /// Whether events are looked at: where not, a message's fingerprint need
-    /// not be made.
+    /// Returns whether events are recorded. If not, no message needs a fingerprint.
     pub(crate) fn is_on(&self) -> bool {
         self.hasher.is_some()
     }
@@ -161,22 +159,22 @@ impl Trace {
         }
     }
 
-    /// The digest so far.
+    /// Returns the digest so far.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let hash = self.hasher.as_ref().map_or(0, |hasher| hasher.digest128());
         Digest { hash, count: self.count }
     }
 
-    /// The events that were kept, oldest first.
+    /// Returns the events that were kept, oldest first.
     #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> + ExactSizeIterator {
         self.kept.iter()
     }
 
-    /// Every note, one a line: `   1.500s  worker-1     done`. Notes are kept whatever the
-    /// [`Retention`], up to [`Config::with_max_notes`](super::Config::with_max_notes); where there were
-    /// more, the last line says how many, and [`Trace::dropped_notes`] too.
+    /// Returns every note, one per line: `   1.500s  worker-1     done`. Notes are kept at any
+    /// [`Retention`], up to [`Config::with_max_notes`](super::Config::with_max_notes). If there
+    /// were more, the last line and [`Trace::dropped_notes`] tell how many.
     #[must_use]
     pub fn notes(&self) -> String {
         let mut lines: String = self.notes.iter().map(|event| format!("{event}\n")).collect();
@@ -188,20 +186,20 @@ impl Trace {
         lines
     }
 
-    /// Every note as an event, oldest first; see [`Trace::notes`].
+    /// Returns every note as an event, oldest first; see [`Trace::notes`].
     #[must_use]
     pub fn note_events(&self) -> impl DoubleEndedIterator<Item = &Event> + ExactSizeIterator {
         self.notes.iter()
     }
 
-    /// How many notes were not kept, since there were more than
-    /// [`Config::with_max_notes`](super::Config::with_max_notes).
+    /// Returns the number of notes that exceeded
+    /// [`Config::with_max_notes`](super::Config::with_max_notes) and were not kept.
     #[must_use]
     pub fn dropped_notes(&self) -> u64 {
         self.dropped_notes
     }
 
-    /// What was kept, one event a line, without polls and choices.
+    /// Returns the kept events, one per line, without polls and choices.
     #[must_use]
     pub fn transcript(&self) -> String {
         self.lines(|what| !matches!(what, EventKind::Ran { .. } | EventKind::Choice { .. }))
@@ -211,8 +209,8 @@ impl Trace {
         self.kept.iter().filter(|e| wanted(&e.kind)).map(|e| format!("{e}\n")).collect()
     }
 
-    /// Where two traces first differ; `None` if they are equal. Both should
-    /// have been kept whole ([`Retention::All`]).
+    /// Returns where two traces first differ; `None` if they are equal. Both should contain every
+    /// event ([`Retention::All`]).
     #[must_use]
     pub fn first_difference(&self, other: &Trace) -> Option<Difference> {
         let (a, b) = (&self.kept, &other.kept);
@@ -243,13 +241,13 @@ impl fmt::Debug for Trace {
 /// The first difference between two traces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// How many kept events were equal before it.
+    /// The number of kept events that are equal before it.
     pub index: usize,
-    /// The last few of those.
+    /// The last few of the equal events.
     pub before: Vec<Event>,
-    /// What the first trace has there; `None` if it ended.
+    /// The event of the first trace; `None` if that ended.
     pub left: Option<Event>,
-    /// What the second trace has there; `None` if it ended.
+    /// The event of the second trace; `None` if that ended.
     pub right: Option<Event>,
 }
 
@@ -294,7 +292,7 @@ mod tests {
 
     const GOLDEN: &str = "ee970aef93bfb3ca4f85b5c884473034 of 4 events";
 
-    /// A digest printed today must be comparable with one of another machine.
+    /// Digests must be comparable between machines and releases.
     #[test]
     fn golden_digest() {
         assert_eq!(traced(Retention::Digest, &["a", "b"]).digest().to_string(), GOLDEN);

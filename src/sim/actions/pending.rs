@@ -1,9 +1,9 @@
-//! The test's actions that have not yet happened.
+//! The test's actions that have not happened yet.
 //!
-//! Those for a moment lie in slots, whose numbers their events carry. An action
-//! has one event, which is not cancelled, so its slot is free when that has
-//! come: there are never more slots than actions were pending at once. Those for
-//! a condition are kept in the order they were given. Each is taken once.
+//! An action for a moment lies in a slot, and its event carries the slot's number. The event cannot
+//! be cancelled, so the slot becomes free when the event comes: there are never more slots than
+//! actions that were pending at once. Actions for a condition are kept in the order in which they
+//! were added. Each action is taken once.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,18 +11,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 type Condition = Box<dyn FnMut() -> bool>;
 type Action = Box<dyn FnOnce()>;
 
-/// The actions that have not yet happened.
+/// The actions that have not happened yet.
 #[derive(Default)]
 pub(crate) struct Actions {
     scheduled: Vec<Option<Action>>,
     free: Vec<u32>,
     conditional: Vec<(Condition, Action)>,
-    /// Whether there are conditions that were never looked at.
+    /// Whether some condition was never checked.
     unseen: bool,
 }
 
 impl Actions {
-    /// Keeps an action for its moment; its slot until then.
+    /// Stores an action until its moment, and returns its slot.
     pub(crate) fn schedule(&mut self, action: Action) -> u32 {
         if let Some(slot) = self.free.pop() {
             self.scheduled[slot as usize] = Some(action);
@@ -32,7 +32,7 @@ impl Actions {
         u32::try_from(self.scheduled.len() - 1).expect("fewer than 2^32 actions pend at once")
     }
 
-    /// Keeps an action until its condition holds.
+    /// Stores an action until its condition holds.
     pub(crate) fn when(&mut self, condition: Condition, action: Action) {
         self.conditional.push((condition, action));
         self.unseen = true;
@@ -53,8 +53,8 @@ impl Actions {
         self.unseen
     }
 
-    /// The actions whose conditions hold now. In the place of one whose
-    /// condition panics comes that panic.
+    /// Returns the actions whose conditions hold now. A condition that panics is replaced by an
+    /// action that resumes the panic.
     pub(crate) fn fulfilled(&mut self) -> Vec<Action> {
         self.unseen = false;
         let mut actions: Vec<Action> = Vec::new();

@@ -1,22 +1,21 @@
 //! Replaying one seed: the environment variable, and the command that sets it.
 //!
-//! This is the only code that reads environment variables or the program's
-//! path. Nothing here reaches a world, except as the seed a test chooses to build it with.
+//! Only this code reads environment variables or the program's path. Nothing here reaches a world,
+//! except as the seed that a test passes to it.
 
 use std::path::Path;
 
-/// The environment variable that names a seed to run:
-/// [`Seeds`](crate::sim::Seeds) then runs it alone, and [`seed_or`] gives it.
+/// The environment variable that names a seed to run. [`Seeds`](crate::sim::Seeds) then runs only
+/// that seed, and [`seed_or`] returns it.
 pub const SEED_VARIABLE: &str = "STUNT_DOUBLE_SEED";
 
-/// The seed named by [`SEED_VARIABLE`], or `default` where it is not set: what
-/// a test builds a single world with, so that the line a failure prints can
-/// replay any seed.
+/// Returns the seed named by [`SEED_VARIABLE`], or `default` if it is not set. A test builds a
+/// single world with it, so that the command printed by a failure can replay any seed.
 ///
 /// # Panics
 ///
-/// If it is set to something that is not a number: a slip of the pen must not
-/// look like a failure that does not reproduce.
+/// If the variable is not a number: a typing error must not look like a failure that does not
+/// reproduce.
 #[must_use]
 pub fn seed_or(default: u64) -> u64 {
     forced_seed().unwrap_or(default)
@@ -31,7 +30,7 @@ fn parse(seed: &str) -> Result<u64, String> {
     seed.parse().map_err(|_| format!("{SEED_VARIABLE}={seed:?} is not a seed, a number below 2^64"))
 }
 
-/// The line that runs this program or this test again with `seed`, in the shell that is usual on
+/// Returns the command that runs this program or this test again with `seed`, in the usual shell of
 /// this system.
 pub(crate) fn command(seed: u64) -> String {
     let program = std::env::current_exe().unwrap_or_default();
@@ -51,7 +50,7 @@ pub(crate) fn command(seed: u64) -> String {
 #[derive(Clone, Copy, Debug)]
 struct Running<'a> {
     program: &'a Path,
-    /// The thread's name: a test's, under cargo's own runner and under nextest.
+    /// The thread's name. Cargo's own runner and nextest use the test's name.
     thread: &'a str,
     /// The package that cargo runs.
     package: Option<&'a str>,
@@ -63,7 +62,7 @@ impl Running<'_> {
     fn command(&self, seed: u64) -> String {
         let run = self.run();
         match self.windows {
-            // It would stay set in that shell.
+            // PowerShell would keep the variable set.
             true => format!("$env:{SEED_VARIABLE}={seed}; {run}; Remove-Item Env:{SEED_VARIABLE}"),
             false => format!("{SEED_VARIABLE}={seed} {run}"),
         }
@@ -74,14 +73,14 @@ impl Running<'_> {
         let folder = |path: &Path| Some(path.parent()?.file_name()?.to_str()?.to_owned());
         let release = self.program.parent().and_then(folder).is_some_and(|f| f == "release");
         let profile = if release { " --release" } else { "" };
-        // Within a workspace the package is needed; elsewhere it does no harm.
+        // A workspace needs the package's name; elsewhere it does no harm.
         let package = self.package.map(|name| format!(" -p {name}")).unwrap_or_default();
         let test = self.thread;
         match folder(self.program).as_deref() {
             Some("deps") if self.nextest => {
                 format!("cargo nextest run{package}{profile} -E 'test(={test})'")
             }
-            // Under one thread a test runs on the main one, and its name is not known.
+            // With a single test thread a test runs on the main thread, and its name is unknown.
             Some("deps") if test == "main" => format!("cargo test{package}{profile}"),
             Some("deps") => format!("cargo test{package}{profile} {test} -- --exact"),
             Some("examples") => format!("cargo run{package}{profile} --example {stem}"),

@@ -1,40 +1,37 @@
-//! The agenda: what will happen, and when.
+//! The agenda: the future events, in order.
 //!
-//! Events are ordered by `(time, tie, sequence)`: those of one instant by
-//! their tie (a choice; 0 is calm), then in the order they were put in.
+//! Events are ordered by `(time, tie, sequence)`: events of one instant by their tie (a choice; 0
+//! is calm), then by insertion.
 //!
-//! Time never runs backwards, so the agenda is a *radix heap* (Ahuja, Mehlhorn,
-//! Orlin and Tarjan, 1990), a priority queue for monotone keys: an event lies
-//! in the bucket of the highest bit in which its time differs from a base
-//! time. Below the buckets lies the *run*, a binary heap of the nearest events,
-//! from which they are taken. When the run is empty the nearest bucket becomes
-//! it, if that is small enough for a processor's cache, or else is spread over
-//! the buckets below. An agenda that is small as a whole is all run. So with
-//! 100 timers this is a binary heap, and with 100,000 it is several times
-//! faster than one, whose every step down is then a cache miss.
+//! Time never runs backwards, so the agenda is a *radix heap* (Ahuja, Mehlhorn, Orlin and Tarjan,
+//! 1990), a priority queue for monotone keys. An event lies in the bucket of the highest bit in
+//! which its time differs from a base time. Below the buckets lies the *run*, a binary heap of the
+//! nearest events; events are taken from it. When the run is empty, the nearest bucket becomes the
+//! run if it fits into the processor's cache; otherwise it is spread over the buckets below. A
+//! small agenda is all run. With 100 timers this is a binary heap. With 100,000 it is several times
+//! faster than one, in which every step down would be a cache miss.
 
 use crate::sim::kernel::timer::{TimerKey, Timers};
 use crate::time::Instant;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// What an event is for.
+/// What happens when an event is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// A timer of a task or a service.
+    /// A timer of a task or a service fires.
     Timer(TimerKey),
-    /// The front item of a connection's wire arrives, at the service (`up`)
-    /// or at the node.
+    /// The front item of a connection's wire arrives, at the service (`up`) or at the node.
     Arrival { service: u32, connection: u32, up: bool },
-    /// A scheduled action of the test.
+    /// A scheduled action of the test runs.
     Action(u32),
 }
 
-/// A bucket, or an agenda, of at most so many events becomes the run.
+/// A bucket or an agenda with at most this many events becomes the run.
 const SMALL: usize = 1_024;
-/// A run that grows beyond this is put back into buckets.
+/// A run that grows beyond this is distributed to buckets.
 const SPILL: usize = 2 * SMALL;
-/// The span of a run that has everything.
+/// The span of a run that contains every event.
 const ALL: u32 = 64;
 
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +56,7 @@ impl PartialOrd for Event {
     }
 }
 
-/// Reversed, since the heap gives the greatest first.
+/// Reversed, because the heap returns the greatest first.
 impl Ord for Event {
     fn cmp(&self, other: &Event) -> Ordering {
         other.key().cmp(&self.key())
@@ -76,7 +73,7 @@ impl Event {
     }
 }
 
-/// The next time at which something is due, as far as it is known.
+/// The time of the next event, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
 enum Next {
     #[default]
@@ -84,24 +81,23 @@ enum Next {
     Known(Option<u64>),
 }
 
-/// Events not yet due, and those due now.
+/// The future events.
 #[derive(Debug)]
 pub(crate) struct Agenda {
-    /// The nearest events: those whose time differs from `base` in the lowest
-    /// `span` bits at most.
+    /// The nearest events: their time differs from `base` in the lowest `span` bits at most.
     run: BinaryHeap<Event>,
     span: u32,
-    /// Bucket `i` has the events whose time differs from `base` in bit `i` and
-    /// in none above. Those below `span` are empty.
+    /// Bucket `i` holds the events whose time differs from `base` in bit `i` and in no higher bit.
+    /// Buckets below `span` are empty.
     buckets: Vec<Vec<Event>>,
-    /// Which buckets have events, a bit each.
+    /// The buckets that have events, one bit each.
     filled: u64,
-    /// At most the present time.
+    /// Never later than the present time.
     base: u64,
     next: Next,
     sequence: u64,
     len: usize,
-    /// Timers in here that were cancelled, at most.
+    /// An upper bound for the number of cancelled timers in here.
     cancelled: usize,
 }
 
@@ -122,8 +118,8 @@ impl Default for Agenda {
 }
 
 impl Agenda {
-    /// Puts in an event; one for the past is due `now`. One for
-    /// [`Instant::MAX`] never comes, and is not kept.
+    /// Inserts an event. An event for the past is due `now`. An event for [`Instant::MAX`] never
+    /// comes and is not stored.
     pub(crate) fn push(&mut self, now: Instant, at: Instant, tie: u16, target: Target) {
         let at = at.max(now);
         if at == Instant::MAX {
@@ -156,8 +152,8 @@ impl Agenda {
         self.filled |= 1 << bucket;
     }
 
-    /// Gives the run another base and span; what no longer belongs in it goes
-    /// to buckets. The base must agree with the old one above the old span.
+    /// Changes the base and the span of the run. Events that no longer belong in it move to
+    /// buckets. The new base must equal the old one above the old span.
     fn rebase(&mut self, base: u64, span: u32) {
         self.base = base;
         self.span = span;
@@ -165,7 +161,7 @@ impl Agenda {
         run.into_iter().for_each(|event| self.place(event));
     }
 
-    /// When the next event is due.
+    /// Returns when the next event is due.
     pub(crate) fn next_at(&mut self, timers: &Timers) -> Option<Instant> {
         while let Some(first) = self.run.peek() {
             if !first.is_dead(timers) {
@@ -173,7 +169,7 @@ impl Agenda {
             }
             self.run.pop();
             self.forget(1);
-            // What was known of the next time was known of the run, if that is empty now.
+            // If the run is empty now, the known next time was its time.
             self.next = Next::Unknown;
         }
         let next = match self.next {
@@ -184,8 +180,8 @@ impl Agenda {
         next.map(Instant::from_nanos)
     }
 
-    /// The least time in the lowest bucket that has live events; the dead ones
-    /// it meets are dropped.
+    /// Returns the least time in the lowest bucket that has live events, and drops the dead events
+    /// on the way.
     fn search(&mut self, timers: &Timers) -> Option<u64> {
         while self.filled != 0 {
             let bucket = self.filled.trailing_zeros() as usize;
@@ -211,7 +207,7 @@ impl Agenda {
         self.cancelled = self.cancelled.saturating_sub(dropped);
     }
 
-    /// Takes the next event, unless it is after `limit`.
+    /// Removes and returns the next event, unless it is after `limit`.
     pub(crate) fn pop(&mut self, timers: &Timers, limit: Instant) -> Option<(Instant, Target)> {
         let at = self.next_at(timers).filter(|at| *at <= limit)?;
         if self.run.is_empty() {
@@ -225,8 +221,7 @@ impl Agenda {
         Some((at, event.target))
     }
 
-    /// Fills the empty run from the buckets. `at` is the least time in them,
-    /// and has come.
+    /// Fills the empty run from the buckets. `at` is the least time in them, and it has come.
     fn refill(&mut self, at: u64) {
         self.base = at;
         if self.len <= SMALL {
@@ -245,13 +240,12 @@ impl Agenda {
             self.span = 0;
             events.drain(..).for_each(|event| self.place(event));
         }
-        // Its room is kept for the next ones.
+        // Keeps the bucket's capacity.
         self.buckets[lowest as usize] = events;
     }
 
-    /// Tells that a timer in here was cancelled. Its event stays until half
-    /// of the agenda is such, so that a cancellation costs O(1) on average and
-    /// cancelled time-outs take no more memory than live ones.
+    /// Counts a cancelled timer. Its event stays until half of the agenda is dead, so a
+    /// cancellation is O(1) on average and cancelled time-outs take no more memory than live ones.
     pub(crate) fn note_cancelled(&mut self, timers: &Timers) {
         self.cancelled += 1;
         self.next = Next::Unknown;
@@ -324,7 +318,7 @@ mod tests {
         let mut agenda = Agenda::default();
         let mut timers = Timers::default();
         let at = |nanos| Instant::from_nanos(nanos);
-        // All of it lies in buckets when it is looked at first.
+        // At first everything lies in buckets.
         agenda.rebase(0, 0);
         let key = timers.set(crate::sim::kernel::task::WakeRef::Nobody);
         agenda.push(at(0), at(3_600), 0, Target::Timer(key));
@@ -357,7 +351,7 @@ mod tests {
         let timers = Timers::default();
         let (mut agenda, mut list, mut now) = (Agenda::default(), Vec::new(), 0);
         for n in 0..12_000_u32 {
-            // Grows beyond what is small, and shrinks again.
+            // The agenda grows beyond `SMALL`, and shrinks again.
             if draw(5) < if n / 4_000 == 1 { 1 } else { 4 } {
                 let spread = 1 << draw(40);
                 let (at, tie) = (now + draw(spread), draw(3) as u16);

@@ -1,35 +1,34 @@
-//! A machine's clock, which may be ahead of the world's, behind it, or drift.
+//! A machine's clock, which may be ahead of the world's, be behind it, or drift.
 //!
-//! It is the world's time and four numbers; it never goes backwards except by
-//! its offset, and a change of its drift leaves what it has counted as it is.
+//! It consists of the world's time and four numbers. It never goes backwards except by its offset,
+//! and a change of the drift keeps the time counted so far.
 
 use crate::time::Instant;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The clock of a node or a server: how it differs from the world's.
+/// How the clock of a node or a server differs from the world's.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
-    /// Nanoseconds it is ahead of the world's calendar.
+    /// Nanoseconds ahead of the world's calendar.
     offset: AtomicI64,
-    /// Parts per million it runs fast; at least -999,999.
+    /// Parts per million that it runs fast; at least -999,999.
     drift: AtomicI64,
-    /// The world's time at which it began to drift like this, and how many
-    /// nanoseconds it had counted by then.
+    /// The world's time at which the present drift began, and the nanoseconds counted by then.
     since: AtomicU64,
     counted: AtomicU64,
-    /// Whether it ever ran at another rate: keeps the common case to one look.
+    /// Whether it ever ran at another rate. Keeps the hot path to one read.
     skewed: AtomicBool,
 }
 
-/// Returns a length of time as an offset in nanoseconds: about 292 years at most.
+/// Returns a duration as an offset in nanoseconds, capped at about 292 years.
 pub(crate) fn offset(by: Duration) -> i64 {
     i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)
 }
 
 impl Clock {
-    /// The time a span of the node's clock takes in the world. Rounded up: a
-    /// process that sleeps and looks at its clock must not find it too early.
+    /// Returns the world's duration of a duration by this clock. Rounded up: a process that sleeps
+    /// and then reads its clock must not find it too early.
     pub(crate) fn to_world(&self, local: Duration) -> Duration {
         if !self.skewed.load(Relaxed) {
             return local;
@@ -38,7 +37,7 @@ impl Clock {
         nanos(local.as_nanos().saturating_mul(MILLION).saturating_add(over - 1) / over)
     }
 
-    /// The time it has counted since the world began.
+    /// Returns the time that it has counted since the world began.
     fn counted(&self, now: Instant) -> Duration {
         if !self.skewed.load(Relaxed) {
             return now.since_start();
@@ -48,7 +47,8 @@ impl Clock {
         Duration::from_nanos(self.counted.load(Relaxed)).saturating_add(local)
     }
 
-    /// What a monotonic clock of this rate shows: what a server's machine is given as the time.
+    /// Returns the time on a monotonic clock of this rate. A server's machine is given this as the
+    /// time.
     pub(crate) fn machine_time(&self, now: Instant) -> Instant {
         if !self.skewed.load(Relaxed) {
             return now;
@@ -56,7 +56,7 @@ impl Clock {
         Instant::ZERO + self.counted(now)
     }
 
-    /// The world's time at which that clock shows `at`; now, if it already does.
+    /// Returns the world's time at which that clock shows `at`, or now if it already does.
     pub(crate) fn world_time(&self, now: Instant, at: Instant) -> Instant {
         if !self.skewed.load(Relaxed) || at == Instant::MAX {
             return at;
@@ -64,7 +64,7 @@ impl Clock {
         now + self.to_world(at - self.machine_time(now))
     }
 
-    /// What its calendar shows, as the time since the Unix epoch.
+    /// Returns the time on its calendar, as the time since the Unix epoch.
     pub(crate) fn calendar(&self, now: Instant) -> Duration {
         let epoch = crate::time::WORLD_EPOCH.saturating_add(self.counted(now));
         let offset = self.offset.load(Relaxed);
@@ -76,7 +76,7 @@ impl Clock {
         self.offset.store(nanos, Relaxed);
     }
 
-    /// Its ticks in a million of the world's.
+    /// Returns its ticks per million of the world's.
     fn rate(&self) -> u128 {
         let rate = i128::from(self.drift.load(Relaxed)) + MILLION as i128;
         u128::try_from(rate).expect("a drift is above -1,000,000")

@@ -1,8 +1,8 @@
-//! The kernel: what a world's handles and its run loop share, and what comes next.
+//! The core: all tables of a world, and what happens next.
 //!
-//! The tables of what there is (processes, tasks, timers, links), the agenda of what will
-//! happen, the choices and the trace, as one value behind the world's lock. Nothing happens but
-//! by [`Core::turn`], which takes the next thing in the documented order.
+//! Processes, tasks, timers, links, the agenda, the choices and the trace are one value behind the
+//! world's lock. Nothing happens except through [`Core::turn`], which returns the next thing in the
+//! documented order.
 
 use crate::choice::{Choices, Site};
 use crate::sim::config::{Config, Panics};
@@ -24,8 +24,8 @@ use std::collections::VecDeque;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-/// How long nodes that wait are given to hear of some housekeeping, such as a
-/// time-out at the server, before they count as stuck.
+/// How long blocked nodes may wait for a background timer, such as a time-out at the server, before
+/// they count as stuck.
 const PATIENCE: Duration = Duration::from_secs(86_400);
 
 pub(crate) struct Core {
@@ -37,28 +37,28 @@ pub(crate) struct Core {
     pub(crate) links: Links,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
-    /// Futures that handles spawned and the `Sim` has not yet taken over.
+    /// Futures that handles have spawned and the `Sim` has not taken over yet.
     pub(crate) spawned: Vec<(TaskId, Waker, SendFuture)>,
     pub(crate) requests: VecDeque<Request>,
-    /// When a task was polled last.
+    /// When a task was last polled.
     last_poll: Instant,
-    /// When services want to do their housekeeping.
+    /// When the background timers of services are due.
     housekeeping: Vec<(Instant, u32)>,
-    /// Failures still to be told.
+    /// Failures that have not been reported yet.
     pub(crate) problems: VecDeque<Box<Problem>>,
     /// The task being polled.
     pub(crate) current: Option<TaskId>,
-    /// The task that was polled last, and its node.
+    /// The task that was last polled, and its node.
     pub(crate) last: Option<(NodeId, TaskId)>,
     steps: u64,
     max_steps: u64,
     pub(crate) patience: Patience,
-    /// Whether what happens now is not part of the run: a dead process is being dropped, which
-    /// runs code that no killed process would run.
+    /// Whether a dead process is being dropped. Its destructors, which would not run in a killed
+    /// process, must not become part of the run.
     pub(crate) silent: bool,
-    /// Whom to wake when that is over.
+    /// The wakers to wake when that is over.
     pub(crate) afterwards: Vec<Waker>,
-    /// Whether a panic aborts its process; what was withheld while one unwinds.
+    /// Whether a panic aborts its process, and what was withheld while one unwinds.
     pub(crate) aborts: bool,
     pub(crate) withheld: u32,
     /// Whether events of one instant may change places.
@@ -101,8 +101,8 @@ impl Core {
         }
     }
 
-    /// Decides what happens next, up to and including `limit`. Timers that
-    /// wake one of our own tasks are dealt with here, without another look.
+    /// Decides what happens next, up to and including `limit`. Timers that wake one of the world's
+    /// own tasks are handled here, without another turn.
     pub(crate) fn turn(&mut self, clock: &Now, limit: Instant, housekeeping: Housekeeping) -> Turn {
         self.current = None;
         loop {
@@ -165,7 +165,7 @@ impl Core {
         }
     }
 
-    /// Counts a step that is no poll.
+    /// Counts a step that is not a poll.
     fn count_step(&mut self) {
         self.steps += 1;
         self.patience.count_event();
@@ -178,8 +178,8 @@ impl Core {
         }
     }
 
-    /// A ready task's turn has come; `None` if it has ended or its node is
-    /// paused meanwhile.
+    /// Begins the poll of a ready task. Returns `None` if it has ended or its node was paused in
+    /// the meantime.
     fn begin_poll(&mut self, now: Instant, id: TaskId) -> Option<Turn> {
         let task = self.tasks.get(id)?;
         task.queued = false;
@@ -211,7 +211,7 @@ impl Core {
         }
     }
 
-    /// Puts back a task that was parked while its node was paused.
+    /// Makes a task ready that was parked while its node was paused.
     pub(crate) fn unpark(&mut self, id: TaskId) {
         if let Some(task) = self.tasks.get(id) {
             task.queued = false;
@@ -219,15 +219,14 @@ impl Core {
         self.make_ready(id);
     }
 
-    /// Wakes whoever this is, unless it is a foreign waker, which must not be
-    /// woken under the lock.
+    /// Wakes a waiter, unless it is a foreign waker, which must not be woken under the lock.
     pub(crate) fn wake(&mut self, wake: &WakeRef) {
         if let WakeRef::Task(id) = wake {
             self.make_ready(*id);
         }
     }
 
-    /// Whom to wake for the future that is being polled with `cx`.
+    /// Returns the waiter for the future that is being polled with `cx`.
     pub(crate) fn wake_ref(&self, cx: &Context<'_>) -> WakeRef {
         match self.current {
             Some(id) if self.tasks.owns_waker(id, cx.waker()) => WakeRef::Task(id),
@@ -235,14 +234,14 @@ impl Core {
         }
     }
 
-    /// Notes what the task being polled waits for.
+    /// Records what the task being polled waits for.
     pub(crate) fn note_wait(&mut self, wait: Wait) {
         if let Some(id) = self.current {
             self.tasks.note_wait(id, wait);
         }
     }
 
-    /// When something is next to happen.
+    /// Returns when something happens next.
     pub(crate) fn next_event(&mut self, now: Instant) -> Option<Instant> {
         let busy = !self.ready.is_empty() || !self.requests.is_empty() || !self.problems.is_empty();
         if busy {
@@ -259,7 +258,7 @@ impl Core {
         }
     }
 
-    /// The service whose housekeeping comes before the next event.
+    /// Returns the service whose background timer is due before the next event.
     fn next_housekeeping(&mut self, housekeeping: Housekeeping) -> Option<(Instant, u32)> {
         let first = *self.housekeeping.iter().min()?;
         match self.agenda.next_at(&self.timers) {
@@ -273,12 +272,12 @@ impl Core {
         }
     }
 
-    /// Whether a node waits that is no daemon.
+    /// Returns whether a node that is no daemon is blocked.
     fn is_awaited(&self) -> bool {
         self.tasks.iter().any(|(_, task)| !self.processes[task.node].daemon)
     }
 
-    /// Sets when a service's housekeeping is due.
+    /// Sets when a service's background timer is due.
     pub(crate) fn set_housekeeping(&mut self, service: u32, at: Option<Instant>) {
         self.housekeeping.retain(|(_, other)| *other != service);
         self.housekeeping.extend(at.map(|at| (at, service)));
@@ -303,7 +302,7 @@ impl Core {
     }
 
     pub(crate) fn end_task(&mut self, id: TaskId) {
-        // Its waker's address may be used again from here on.
+        // The address of its waker may be reused from here on.
         self.current = self.current.filter(|current| *current != id);
         self.tasks.remove(id);
         if let ReadyQueue::Pct(pct) = &mut self.ready {
@@ -311,7 +310,7 @@ impl Core {
         }
     }
 
-    /// A choice of the world, traced.
+    /// Draws a choice of the world, and traces it.
     pub(crate) fn choose(
         &mut self,
         now: Instant,
@@ -328,8 +327,8 @@ impl Core {
         value
     }
 
-    /// The time and tie at which an item sent now on `link` arrives, not
-    /// before `last`, the arrival of the one sent before it.
+    /// Returns the time and tie at which an item sent now on `link` arrives: not before `last`, the
+    /// arrival of the previous item.
     pub(crate) fn arrival(
         &mut self,
         now: Instant,
@@ -337,7 +336,8 @@ impl Core {
         last: (Instant, u16),
     ) -> (Instant, u16) {
         const TIE: Site = Site::new("event.tie");
-        // What the test's hand does from the grave draws nothing, and is no message of a fault.
+        // What destructors of a dead process make a handle send draws nothing, and does not count
+        // as a message for a fault.
         if self.silent {
             let latency = self.links[link].latency.draw(&mut Choices::calm(), 0);
             return (now + latency, 0).max(last);
@@ -355,7 +355,7 @@ impl Core {
         (now + latency, self.tie(TIE, entity)).max(last)
     }
 
-    /// The place of an event among those of its instant.
+    /// Draws the place of an event among the events of its instant.
     fn tie(&mut self, site: Site, entity: u64) -> u16 {
         if self.ties { self.choices.choose(site, entity, 4) as u16 } else { 0 }
     }

@@ -1,10 +1,9 @@
 //! The executor: the owned half of a world, which runs it.
 //!
-//! The shared half decides what comes next (a [`Turn`]); here it is done, with
-//! what need not be `Send`: a task is polled, a request of a handle served, a
-//! process started or ended. Code under test runs in here only, each time under
-//! `catch_unwind` and with no lock held, so that its panics become failures of
-//! the run.
+//! The shared half decides what happens next (a [`Turn`]). The executor does it, with everything
+//! that need not be `Send`: it polls a task, serves a request of a handle, starts or ends a
+//! process. Code under test runs only here, always under `catch_unwind` and without a lock, so its
+//! panics become failures of the run.
 
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::task::SendFuture;
@@ -29,7 +28,7 @@ enum End {
 }
 
 impl Sim {
-    /// The run loop: steps up to `limit` while `go_on` says so.
+    /// The run loop: takes steps up to `limit` while `go_on` returns true.
     pub(crate) fn run_while(
         &mut self,
         limit: Instant,
@@ -45,7 +44,7 @@ impl Sim {
             if !go_on(self) {
                 return Outcome::Reached;
             }
-            // Taking over what was spawned is no step.
+            // Adopting spawned tasks does not count as a step.
             let turn = loop {
                 let turn = self.world.turn(limit, housekeeping);
                 match turn {
@@ -113,8 +112,8 @@ impl Sim {
         self.blame(actor, panic);
     }
 
-    /// Lets a server do something. If its machine or a session of it panics,
-    /// the server is down from then on.
+    /// Runs a server. If its machine or one of its sessions panics, the server is down from then
+    /// on.
     fn at_port(&self, service: u32, call: impl FnOnce(&dyn Port, &World)) {
         let port = &*self.ports[service as usize];
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(port, &self.world))) {
@@ -126,7 +125,7 @@ impl Sim {
         }
     }
 
-    /// A task has ended; where it was a node's main task, so has its process.
+    /// Ends a task. If it was the main task of a node, the process ends too.
     fn finish(&mut self, id: TaskId) {
         let mut core = self.world.lock();
         let node = core.node_of(id);
@@ -139,8 +138,8 @@ impl Sim {
         }
     }
 
-    /// Drops the future of a task that has ended, which runs code of its own:
-    /// no lock is held.
+    /// Drops the future of a task that has ended. Its destructors run foreign code, so no lock is
+    /// held.
     fn discard(&mut self, node: Option<NodeId>, id: TaskId) {
         let job = self.jobs.get_mut(id.slot as usize).and_then(Option::take);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(job))) {
@@ -198,7 +197,7 @@ impl Sim {
         if reboots {
             self.tell_ports(|port, world| port.node_rebooted(world, id));
         }
-        // The process is alive by now: its factory may spawn.
+        // The process is already alive, so its factory may spawn.
         let program = &mut self.programs[id.0 as usize];
         let node = program.node.clone();
         match catch_unwind(AssertUnwindSafe(|| (program.factory)(node))) {
@@ -211,7 +210,7 @@ impl Sim {
         }
     }
 
-    /// Ends a process, if it is alive; see `node.rs` for what each way of it means.
+    /// Ends a process, if it is alive; `node.rs` documents each way to end.
     fn end_process(&mut self, id: NodeId, how: End) {
         self.adopt_spawned();
         let mut core = self.world.lock();
@@ -252,8 +251,8 @@ impl Sim {
         }
     }
 
-    /// Drops the futures of a process that is no more. Nothing of it would run, so nothing that
-    /// this does is part of the run, panics among it.
+    /// Drops the futures of a dead process. None of them would run, so nothing that this does is
+    /// part of the run, including panics.
     fn discard_silently(&mut self, tasks: &[TaskId]) {
         self.world.lock().set_silent(true);
         for task in tasks {
@@ -287,7 +286,7 @@ impl Sim {
         self.jobs[slot] = Some(job);
     }
 
-    /// A machine whose process has ended before may still hold sockets that are being closed.
+    /// A machine whose process has already ended may still hold sockets that are being closed.
     fn lose_power(&mut self, id: NodeId) {
         if self.world.lock().processes[id].main.is_some() {
             return self.end_process(id, End::LostPower);
@@ -302,7 +301,7 @@ impl Sim {
         self.tell_ports(|port, world| port.node_vanished(world, id));
     }
 
-    /// Nothing can happen any more: what is known of why is told to those who wait.
+    /// Nothing can happen any more. Adds to each waiting task why it may wait in vain.
     fn at_rest(&self) -> Outcome {
         let mut outcome = self.world.at_rest();
         if let Outcome::Stuck(stuck) = &mut outcome {

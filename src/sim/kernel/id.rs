@@ -1,7 +1,7 @@
-//! Ids: the numbers by which the world's tables speak of each other's entries.
+//! Ids: the numbers with which the world's tables refer to each other's entries.
 //!
-//! Each kind has its own type, and only the table that gives out a kind makes
-//! one. An id means nothing in another world.
+//! Each kind has its own type, and only the table of that kind creates ids. An id has no meaning in
+//! another world.
 
 /// The number of a node, in order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,8 +11,7 @@ pub(crate) struct NodeId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LinkId(pub(crate) u32);
 
-/// A task of the world. The generation tells it from the others that had its
-/// slot before.
+/// A task of the world. The generation distinguishes it from earlier tasks in the same slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TaskId {
     pub(crate) slot: u32,
@@ -20,7 +19,7 @@ pub(crate) struct TaskId {
 }
 
 impl TaskId {
-    /// One number for both halves: what traces and choices call the task.
+    /// Returns both halves as one number: the task's name in traces and choices.
     pub(crate) fn number(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot)
     }

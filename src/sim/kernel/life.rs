@@ -1,10 +1,9 @@
-//! Lives: how processes begin and end in the kernel's tables, and what a dead one may still do,
-//! which is nothing.
+//! Lives: how processes begin and end in the kernel's tables, and why a dead one has no effect.
 //!
-//! While a process that was killed is being dropped the kernel is *silent*: its destructors, which
-//! no killed process would run, ask for what they like, and nothing of it happens. While a panic
-//! unwinds that will end its process, and [`Panics::Abort`](crate::sim::Panics::Abort) holds, what
-//! its destructors send is *withheld*.
+//! While a killed process is being dropped, the kernel is *silent*: the destructors would not run
+//! in a killed process, so nothing that they ask for happens. While a panic unwinds that will end
+//! its process under [`Panics::Abort`](crate::sim::Panics::Abort), everything that destructors send
+//! is *withheld*.
 
 use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
@@ -17,32 +16,33 @@ use crate::time::Instant;
 use std::time::Duration;
 
 impl Core {
-    /// A node has become alive, or is so no more.
+    /// Counts a node that has become alive, or has ended.
     fn count_awaited(&mut self, node: NodeId, alive: bool) {
         if !self.processes[node].daemon {
             self.patience.count_awaited(alive);
         }
     }
 
-    /// Whether what a node's code does now is to have no effect: it is a destructor of a
-    /// process that has been killed, or one that is run by a panic which aborts it.
+    /// Returns whether calls of a node's code must have no effect now: a destructor is running for
+    /// a killed process, or during a panic that aborts its process.
     pub(crate) fn withholds(&mut self) -> bool {
         let aborting = self.is_aborting();
         self.withheld += u32::from(aborting);
         self.silent || aborting
     }
 
-    /// Whether a panic unwinds that will end the process whose task is being polled.
+    /// Returns whether a panic unwinds that will end the process of the task being polled.
     pub(crate) fn is_aborting(&self) -> bool {
         self.aborts && std::thread::panicking() && self.current.is_some()
     }
 
-    /// The panic that was withheld for has ended its process.
+    /// The panic has ended its process, so what was withheld needs no report.
     pub(crate) fn forget_withheld(&mut self) {
         self.withheld = 0;
     }
 
-    /// Something was withheld, but the process goes on: it is told of and killed.
+    /// Something was withheld, but the process goes on: the code has caught the panic. Returns the
+    /// process and the message with which it is killed.
     pub(crate) fn caught_a_panic(&mut self) -> Option<(Actor, String)> {
         if std::mem::take(&mut self.withheld) == 0 {
             return None;
@@ -54,7 +54,7 @@ impl Core {
         Some((self.processes[node].actor, message.to_owned()))
     }
 
-    /// Asks a process to stop; whom to wake for that.
+    /// Asks a process to stop, and returns the tasks to wake.
     pub(crate) fn terminate(&mut self, now: Instant, id: NodeId, grace: Duration) -> Vec<WakeRef> {
         let withheld = self.withholds();
         let process = &mut self.processes[id];
@@ -64,7 +64,7 @@ impl Core {
         process.is_terminating = true;
         let wakes = process.termination.take();
         self.trace.record(now, process.actor, Record::Terminated);
-        // A process that stands still gets no signal but SIGKILL before it goes on.
+        // A paused process receives no signal but SIGKILL until it is resumed.
         if process.handles_termination || process.paused {
             let key = self.timers.set(WakeRef::Kill(id));
             process.grace = Some(key);
@@ -75,7 +75,7 @@ impl Core {
         wakes
     }
 
-    /// A process starts: its next life.
+    /// Begins the next life of a process.
     pub(crate) fn begin_life(&mut self, id: NodeId, main: TaskId) {
         let process = &mut self.processes[id];
         process.main = Some(main);
@@ -86,7 +86,7 @@ impl Core {
         self.count_awaited(id, true);
     }
 
-    /// A process ends, if it is alive: returns whether it was.
+    /// Ends a process. Returns whether it was alive.
     pub(crate) fn end_life(&mut self, id: NodeId) -> bool {
         let process = &mut self.processes[id];
         if process.main.take().is_none() {
@@ -94,7 +94,7 @@ impl Core {
         }
         process.paused = false;
         process.parked.clear();
-        // Whoever waits there is of this process, and is dropped with it.
+        // The waiting tasks belong to this process, and are dropped with it.
         drop(process.termination.take());
         let grace = process.grace.take();
         if let Some(key) = grace {
@@ -104,20 +104,20 @@ impl Core {
         true
     }
 
-    /// A handle asks for something, unless it does so from the grave.
+    /// Queues a request of a handle, unless a destructor of a dead process makes it.
     pub(crate) fn request(&mut self, request: Request) {
         if !self.withholds() {
             self.requests.push_back(request);
         }
     }
 
-    /// From now on, or no longer, what happens is not part of the run.
+    /// Sets whether a dead process is being dropped, so that nothing is part of the run.
     pub(crate) fn set_silent(&mut self, silent: bool) {
         self.silent = silent;
         self.trace.silent = silent;
     }
 
-    /// No process will run any more, nor take a task.
+    /// Ends every process for good. None takes a task any more.
     pub(crate) fn end_processes(&mut self) {
         self.processes.iter_mut().for_each(|node| node.main = None);
     }

@@ -1,23 +1,23 @@
-//! Patience: telling a run that goes on from one that has no end.
+//! Patience: detecting a run without an end.
 //!
-//! A world that takes very many steps without time passing is in a loop; one in which only daemons
-//! still run would let [`Sim::run`](crate::sim::Sim::run) go on for as long as they do. Both are told
-//! with the task that ran last, long before the budget of steps is used up. See
+//! A world that takes very many steps without time passing is in a loop. A world in which only
+//! daemons still run would keep [`Sim::run`](crate::sim::Sim::run) going forever. Both are reported
+//! with the task that ran last, long before the limit of steps is reached; see
 //! [`Config::with_patience`](crate::sim::Config::with_patience).
 
 use crate::sim::outcome::Endless;
 
-/// The steps that may have come to nothing.
+/// Counts steps that may lead nowhere.
 #[derive(Debug)]
 pub(crate) struct Patience {
     limit: u64,
-    /// Since time passed.
+    /// Steps since time last passed.
     still: u64,
-    /// Of these, the polls since anything but a task ran.
+    /// Polls among them since anything else ran.
     polls: u64,
-    /// Since a node was alive that is no daemon.
+    /// Steps since a node was alive that is no daemon.
     idle: u64,
-    /// How many such nodes are alive.
+    /// The number of such nodes that are alive.
     awaited: usize,
 }
 
@@ -26,14 +26,14 @@ impl Patience {
         Patience { limit: limit.max(10), still: 0, polls: 0, idle: 0, awaited: 0 }
     }
 
-    /// A task is polled.
+    /// Counts a poll.
     pub(crate) fn count_poll(&mut self) {
         self.still += 1;
         self.polls += 1;
         self.idle += u64::from(self.awaited == 0);
     }
 
-    /// Anything else happens.
+    /// Counts anything that is not a poll.
     pub(crate) fn count_event(&mut self) {
         self.still += 1;
         self.polls = 0;
@@ -45,14 +45,15 @@ impl Patience {
         self.polls = 0;
     }
 
-    /// A node that is no daemon has become alive, or is so no more.
+    /// A node that is no daemon has become alive, or has ended.
     pub(crate) fn count_awaited(&mut self, alive: bool) {
         self.awaited = if alive { self.awaited + 1 } else { self.awaited - 1 };
         self.idle = 0;
     }
 
-    /// Why the run seems to have no end, if it does. `until_rest` says that it goes on for as
-    /// long as anything happens. Whoever runs it on after that has as many steps again.
+    /// Returns why the run seems to have no end, if it does. `until_rest` says that the run goes on
+    /// for as long as anything happens. The counts restart, so a caller that runs on has the same
+    /// number of steps again.
     pub(crate) fn run_out(&mut self, until_rest: bool) -> Option<Endless> {
         let endless = if self.still >= self.limit || self.polls >= self.limit / 10 {
             Endless::NoTimePasses { steps: self.still }

@@ -1,7 +1,7 @@
-//! Processes: whether each node's is alive, paused, or waiting by profession.
+//! Processes: whether each node's process is alive, paused, or a daemon.
 //!
-//! A process is alive as long as it has a main task. One that is not has no
-//! other task either, is not paused and has none parked.
+//! A process is alive as long as it has a main task. A process that is not alive has no other task,
+//! is not paused, and has no parked task.
 
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::timer::TimerKey;
@@ -16,22 +16,22 @@ use std::sync::Arc;
 pub(crate) struct Process {
     pub(crate) name: Arc<str>,
     pub(crate) actor: Actor,
-    /// Waiting is its job: it does not keep a run from being done.
+    /// Whether it is a daemon, which does not keep a run from being done.
     pub(crate) daemon: bool,
     pub(crate) paused: bool,
     /// Tasks that became ready while it was paused, in order.
     pub(crate) parked: Vec<TaskId>,
     pub(crate) main: Option<TaskId>,
-    /// Whether its machine has no power.
+    /// Whether its machine is without power.
     pub(crate) off: bool,
-    /// How often it was started.
+    /// The number of times it was started.
     pub(crate) life: u64,
-    /// Whether this life asks to be told of a termination, and whether it was asked to stop.
+    /// Whether this life handles termination, and whether it was asked to stop.
     pub(crate) handles_termination: bool,
     pub(crate) is_terminating: bool,
-    /// Who waits for that.
+    /// The tasks that wait for termination.
     pub(crate) termination: Waiter,
-    /// When its time to stop by itself is over.
+    /// The timer of its grace period.
     pub(crate) grace: Option<TimerKey>,
     /// Where the test made it.
     pub(crate) made_at: &'static Location<'static>,

@@ -1,11 +1,10 @@
-//! Quiet panics: a sweep's worlds fail without each printing its panic.
+//! Quiet panics: a sweep reports one failure instead of printing every panic.
 //!
-//! While at least one sweep runs, the process's panic hook is one that keeps a panic of a
-//! sweep's thread, with its place, instead of printing it; those of other threads go to the hook
-//! that was there before. When the last sweep ends, that one is put back. So a sweep tells only of
-//! the failure that it reports.
+//! While at least one sweep runs, the panic hook of the process stores a panic of a sweep's thread,
+//! with its place, instead of printing it. Panics of other threads go to the previous hook. When
+//! the last sweep ends, the previous hook is restored.
 //!
-//! What a thread keeps is the only thread-local of this crate. No world sees it.
+//! The stored panic is the only thread-local of this crate. No world reads it.
 
 use crate::sim::explore::replay;
 use crate::time::Instant;
@@ -15,15 +14,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Hook = Arc<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
-/// How many sweeps run, and the hook that was there before the first of them.
+/// The number of running sweeps, and the hook that was installed before the first of them.
 static SWEEPS: Mutex<(usize, Option<Hook>)> = Mutex::new((0, None));
 
-/// What a thread of a sweep has seen of the seed it runs.
+/// What a thread of a sweep has seen of its present seed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    /// Where it panicked last.
+    /// The place of the last panic.
     pub(crate) place: Option<String>,
-    /// The time of the world that was dropped while it did.
+    /// The time of the world that was dropped during the panic.
     pub(crate) at: Option<Instant>,
 }
 
@@ -32,7 +31,7 @@ thread_local! {
     static SEEN: RefCell<Option<Seen>> = const { RefCell::new(None) };
 }
 
-/// As long as one lives, panics of threads that [`listen`] are not printed.
+/// While one exists, panics of threads that [`listen`] are not printed.
 #[derive(Debug)]
 pub(crate) struct Quiet(());
 
@@ -57,8 +56,8 @@ impl Drop for Quiet {
     fn drop(&mut self) {
         let mut sweeps = SWEEPS.lock().unwrap_or_else(PoisonError::into_inner);
         sweeps.0 -= 1;
-        // A hook cannot be changed by a thread that panics; then it stays, which is harmless:
-        // it is silent only for threads of sweeps.
+        // A panicking thread cannot change the hook. The hook then stays installed, which is
+        // harmless: it is silent only for threads of sweeps.
         if sweeps.0 == 0
             && !std::thread::panicking()
             && let Some(before) = sweeps.1.take()
@@ -68,7 +67,7 @@ impl Drop for Quiet {
     }
 }
 
-/// Keeps where a thread of a sweep panicked; returns whether it is one.
+/// Stores where a thread of a sweep panicked. Returns whether this is such a thread.
 fn note(info: &PanicHookInfo<'_>) -> bool {
     SEEN.with_borrow_mut(|seen| {
         let Some(seen) = seen else { return false };
@@ -77,18 +76,18 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
     })
 }
 
-/// From now on this thread runs seeds of a sweep.
+/// Marks this thread as one of a sweep.
 pub(crate) fn listen() {
     SEEN.set(Some(Seen::default()));
 }
 
-/// What this thread has seen since the last call.
+/// Removes and returns what this thread has seen.
 pub(crate) fn take() -> Seen {
     SEEN.with_borrow_mut(|seen| seen.as_mut().map(std::mem::take).unwrap_or_default())
 }
 
-/// A world is dropped. If that is because its test panics, the reader needs its seed and its
-/// time; a sweep tells them itself.
+/// Prints the seed and the time of a world that is dropped because its test panics. A sweep prints
+/// them itself.
 pub(crate) fn world_dropped(seed: u64, at: Instant) {
     if !std::thread::panicking() {
         return;

@@ -1,4 +1,4 @@
-//! At rest: who still waits when nothing can happen any more, and for what.
+//! At rest: which tasks still wait when nothing can happen any more, and for what.
 
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::TaskId;
@@ -6,13 +6,13 @@ use crate::sim::kernel::task::Task;
 use crate::sim::outcome::Waiting;
 use std::sync::Arc;
 
-/// What a task waits for that has noted nothing.
+/// What a task waits for if it has recorded nothing.
 const FOREIGN: &str = "something outside this world, such as another thread, a channel, or a \
                        timer of another runtime (`tokio::time::sleep` needs tokio's own clock: \
                        use `Node::sleep`)";
 
 impl Core {
-    /// The tasks that still wait, daemons' left out.
+    /// Returns the tasks that still wait, except those of daemons.
     pub(crate) fn waiting(&self) -> Vec<Waiting> {
         let tasks = self.tasks.iter().filter(|(_, task)| !self.processes[task.node].daemon);
         tasks.map(|(id, task)| self.describe_waiting(id, task)).collect()
@@ -37,12 +37,12 @@ impl Core {
         Waiting { node: name, made_at, what, because }
     }
 
-    /// The task that was polled last: its node's name, and which of its tasks.
+    /// Returns the task that was last polled: its node's name, and which of its tasks.
     pub(crate) fn last_polled(&self) -> Arc<str> {
         let Some((node, task)) = self.last else { return Arc::from("world") };
         let process = &self.processes[node];
         let name = &process.name;
-        // The main task of a process that has ended is not known as such any more.
+        // A process that has ended no longer has a main task.
         match process.main {
             Some(main) if main != task => format!("{name}/task {}", task.number()).into(),
             _ => format!("{name}/main").into(),

@@ -1,7 +1,7 @@
 //! Which ready task runs next: one queue per [`Strategy`].
 //!
-//! Every strategy is first-in-first-out where its choices are calm, so a tape
-//! of zeros is the fifo schedule.
+//! Every strategy is first in, first out where its choices are calm, so a tape of zeros is the FIFO
+//! schedule.
 
 use crate::choice::{Choices, Site};
 use crate::sim::config::Strategy;
@@ -53,8 +53,8 @@ impl ReadyQueue {
         }
     }
 
-    /// Takes what runs next; `None` if no task is ready. `event_due` tells
-    /// whether there is an event at the present instant to choose as well.
+    /// Returns what runs next, or `None` if no task is ready. `event_due` says whether an event of
+    /// the present instant may be chosen instead.
     pub(crate) fn pop(&mut self, choices: &mut Choices, event_due: bool) -> Option<Next> {
         match self {
             ReadyQueue::Fifo(queue) => queue.pop_front().map(Next::Task),
@@ -74,16 +74,16 @@ impl ReadyQueue {
     }
 }
 
-/// A probabilistic-concurrency-testing schedule. Greater priorities run first,
-/// equal ones in the order in which they became ready.
+/// A schedule of probabilistic concurrency testing. Higher priorities run first, equal ones in the
+/// order in which they became ready.
 #[derive(Debug)]
 pub(crate) struct Pct {
     /// `(inverted priority, sequence, task)`: the first is the next to run.
     ready: BTreeSet<(u64, u64, TaskId)>,
     priorities: BTreeMap<TaskId, u64>,
-    /// The polls at which the running task is lowered, and to what.
+    /// The polls at which the running task is lowered, and its new priority.
     changes: BTreeMap<u64, u64>,
-    /// Initial priorities lie above the ones that changes lower to.
+    /// Initial priorities lie above every lowered one.
     base: u64,
     polls: u64,
     sequence: u64,
@@ -118,7 +118,7 @@ impl Pct {
     fn pop(&mut self) -> Option<TaskId> {
         loop {
             let (_, sequence, task) = self.ready.pop_first()?;
-            // One that is forgotten has ended while it was ready.
+            // A task without a priority has ended while it was ready.
             let Some(priority) = self.priorities.get_mut(&task) else { continue };
             let Some(lowered) = self.changes.remove(&(self.polls + 1)) else {
                 self.polls += 1;

@@ -1,9 +1,8 @@
-//! Tasks: who is ready, who waits, and for what.
+//! Tasks: which are ready, which wait, and for what.
 //!
-//! The table here is the shared half of the executor: it may be reached from
-//! any handle. The futures themselves may not be `Send`, so they live in the
-//! [`Sim`](crate::sim::Sim). A task is in the ready queue at most once; its id's
-//! generation keeps a late waker from waking the next task in its slot.
+//! This table is the shared half of the executor: every handle reaches it. Futures need not be
+//! `Send`, so they live in the [`Sim`](crate::sim::Sim). A task is in the ready queue at most once.
+//! The generation of its id keeps a late waker from waking the next task in its slot.
 
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::time::Instant;
@@ -14,22 +13,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-/// Whom to wake. The common case, a future polled directly by one of the
-/// world's tasks, needs no reference count.
+/// A waiter. The common case, a future polled directly by one of the world's tasks, needs no
+/// reference count.
 #[derive(Debug)]
 pub(crate) enum WakeRef {
     Task(TaskId),
     Waker(Waker),
     /// A service: its timer wakes no task.
     Service(u32),
-    /// A node whose time to stop by itself is over.
+    /// A node whose grace period is over.
     Kill(NodeId),
     #[cfg(test)]
     Nobody,
 }
 
 impl WakeRef {
-    /// Whether both wake the same; a `false` may be wrong.
+    /// Returns whether both wake the same task. `false` may be wrong.
     pub(crate) fn same(&self, other: &WakeRef) -> bool {
         match (self, other) {
             (WakeRef::Task(a), WakeRef::Task(b)) => a == b,
@@ -39,7 +38,7 @@ impl WakeRef {
     }
 }
 
-/// What a task waits for, as it is told in an [`Outcome`](crate::sim::Outcome).
+/// What a task waits for, as an [`Outcome`](crate::sim::Outcome) reports it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Wait {
@@ -49,7 +48,7 @@ pub enum Wait {
     Static(&'static str),
     /// Something with a name of its own.
     Shared(Arc<str>),
-    /// Something whose name is made only if it is told.
+    /// Something whose name is formatted only when it is reported.
     Shown(Arc<dyn fmt::Display + Send + Sync>),
 }
 
@@ -77,9 +76,9 @@ pub(crate) struct Task {
     pub(crate) node: NodeId,
     pub(crate) alive: bool,
     pub(crate) queued: bool,
-    /// The address behind the task's own waker; compared for equality only.
+    /// The address behind the task's own waker, compared only for equality.
     waker: usize,
-    /// What it waits for, and whether there is more of that in the table.
+    /// The first thing that it waits for, and whether the table holds more.
     wait: Option<Wait>,
     waits_for_more: bool,
 }
@@ -89,16 +88,16 @@ pub(crate) struct Task {
 pub(crate) struct Tasks {
     slots: Vec<Task>,
     free: Vec<u32>,
-    /// What tasks wait for beside the first thing: kept apart, since a task's
-    /// own state should fit into one line of the processor's cache.
+    /// The further things that tasks wait for. Kept apart, because a task's state should fit into
+    /// one cache line.
     more_waits: BTreeMap<u32, Vec<Wait>>,
-    /// Tasks that only a destructor of a killed process has woken since they ran, which wakes
-    /// nobody.
+    /// Tasks that were woken only by a destructor of a killed process since they last ran. Such a
+    /// wake is lost.
     lost_wakes: BTreeSet<TaskId>,
 }
 
 impl Tasks {
-    /// Adds a task with the waker that is made for its id.
+    /// Adds a task. `make` returns the waker for its id.
     pub(crate) fn add(
         &mut self,
         node: NodeId,
@@ -141,7 +140,7 @@ impl Tasks {
         }
     }
 
-    /// Remembers that a task would have been woken.
+    /// Records that a wake of this task was lost.
     pub(crate) fn note_lost_wake(&mut self, id: TaskId) {
         if self.get(id).is_some() {
             self.lost_wakes.insert(id);
@@ -152,7 +151,7 @@ impl Tasks {
         self.lost_wakes.contains(&id)
     }
 
-    /// Notes one more thing that a task waits for.
+    /// Records one more thing that a task waits for.
     pub(crate) fn note_wait(&mut self, id: TaskId, wait: Wait) {
         let Some(task) = self.get(id) else { return };
         if task.wait.is_none() {
@@ -175,14 +174,14 @@ impl Tasks {
         }
     }
 
-    /// What a task waits for, in words.
+    /// Returns what a task waits for, in words.
     pub(crate) fn waits(&self, id: TaskId) -> Vec<String> {
         let more = self.more_waits.get(&id.slot);
         let first = self.slots[id.slot as usize].wait.iter();
         first.chain(more.into_iter().flatten()).map(ToString::to_string).collect()
     }
 
-    /// The live tasks, in the order of their slots.
+    /// Returns the live tasks, in the order of their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TaskId, &Task)> {
         self.slots
             .iter()
@@ -191,7 +190,7 @@ impl Tasks {
             .map(|(slot, t)| (TaskId { slot: slot as u32, generation: t.generation }, t))
     }
 
-    /// Whether `waker` is the own waker of task `id`.
+    /// Returns whether `waker` is the own waker of task `id`.
     pub(crate) fn owns_waker(&self, id: TaskId, waker: &Waker) -> bool {
         self.slots[id.slot as usize].waker == waker.data() as usize
     }

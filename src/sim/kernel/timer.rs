@@ -1,8 +1,7 @@
-//! Timers: whom to wake when a moment has come.
+//! Timers: which task or service to wake when a moment has come.
 //!
-//! A timer is a slot that says whom to wake; the agenda holds its time. A slot
-//! is freed when its timer fires or is cancelled, and its generation keeps a
-//! late event from waking the slot's next user.
+//! A timer is a slot with a waiter; the agenda holds its time. The slot becomes free when the timer
+//! fires or is cancelled. Its generation keeps a late event from waking the slot's next user.
 
 use crate::sim::kernel::task::WakeRef;
 
@@ -43,15 +42,14 @@ impl Timers {
         slot.generation == key.generation && slot.wake.is_some()
     }
 
-    /// Changes whom a timer wakes.
+    /// Changes the waiter of a timer.
     pub(crate) fn rewire(&mut self, key: TimerKey, wake: WakeRef) {
         if self.is_set(key) {
             self.slots[key.slot as usize].wake = Some(wake);
         }
     }
 
-    /// Frees every timer; whom they were to wake, to be dropped with no lock
-    /// held.
+    /// Frees every timer. Returns the waiters, which must be dropped without a lock.
     pub(crate) fn clear(&mut self) -> Vec<WakeRef> {
         let set = self.slots.iter_mut().enumerate().filter(|(_, slot)| slot.wake.is_some());
         let freed = set.map(|(index, slot)| {
@@ -62,7 +60,7 @@ impl Timers {
         freed.flatten().collect()
     }
 
-    /// Frees the timer and says whom it was to wake; `None` if it is not set.
+    /// Frees the timer and returns its waiter; `None` if it is not set.
     pub(crate) fn cancel(&mut self, key: TimerKey) -> Option<WakeRef> {
         let slot = &mut self.slots[key.slot as usize];
         if slot.generation != key.generation {

@@ -1,4 +1,4 @@
-//! Turns: what the run loop is told to do next, and what handles ask of it.
+//! Turns: what the run loop does next, and what handles ask of it.
 
 use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
 use crate::sim::kernel::task::SendFuture;
@@ -22,13 +22,13 @@ impl Now {
     }
 }
 
-/// What a handle asked of the [`Sim`](crate::sim::Sim), which owns the futures.
+/// A handle's request to the [`Sim`](crate::sim::Sim), which owns the futures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Request {
     Kill(NodeId),
     Restart(NodeId),
     LosePower(NodeId),
-    /// An action of the test whose message was sent.
+    /// Runs an action of the test, because its message was sent.
     Act(u32),
     Cut(LinkId),
     Heal {
@@ -37,26 +37,26 @@ pub(crate) enum Request {
     },
     Forget {
         link: LinkId,
-        /// The connections of earlier eras.
+        /// Affects the connections of earlier eras.
         before: u32,
     },
     Sever {
         link: LinkId,
-        /// The connections of earlier eras.
+        /// Affects the connections of earlier eras.
         before: u32,
     },
 }
 
-/// When services do their housekeeping.
+/// When background timers of services fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Housekeeping {
-    /// Whenever it is due.
+    /// Always, when they are due.
     Always,
-    /// Only as long as something else is to come, or a node waits for it.
+    /// Only while something else is to come, or a node waits for it.
     WhileAwaited,
 }
 
-/// What the run loop is to do next.
+/// What the run loop does next.
 pub(crate) enum Turn {
     Poll(TaskId),
     Wake(Waker),
@@ -67,12 +67,12 @@ pub(crate) enum Turn {
     },
     ServiceTimer(u32),
     Action(u32),
-    /// Handles have spawned tasks.
+    /// Adopts the tasks that handles have spawned.
     Adopt(Vec<(TaskId, Waker, SendFuture)>),
     Request(Request),
     Problem(Box<Problem>),
     StepBudget,
     Endless(Endless),
-    /// Nothing is left before the limit; when the next event is, if any.
+    /// Nothing is left before the limit; the time of the next event, if any.
     Idle(Option<Instant>),
 }

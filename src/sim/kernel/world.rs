@@ -1,9 +1,8 @@
 //! The shared half of a world: what handles reach.
 //!
-//! One mutex guards all of it. A world runs on one thread, so the lock is
-//! never contended; it is there so that handles are `Send + Sync`, which real
-//! client crates demand. Locks are taken in one order, a service's before the
-//! core's, and none is held while a task is polled or dropped.
+//! One mutex guards all of it. A world runs on one thread, so the lock is never contended. It
+//! exists so that handles are `Send + Sync`, as real client crates require. Locks are taken in one
+//! order, a service's before the core's, and none is held while a task is polled or dropped.
 
 use crate::sim::config::Config;
 use crate::sim::kernel::core::Core;
@@ -22,10 +21,10 @@ use std::task::{Wake, Waker};
 /// What handles share with the [`Sim`](crate::sim::Sim).
 pub(crate) struct World {
     seed: u64,
-    /// What a failure tells beside the seed.
+    /// The settings that a failure reports besides the seed.
     settings: String,
     now: Now,
-    /// Whether its [`Sim`](crate::sim::Sim) is gone.
+    /// Whether its [`Sim`](crate::sim::Sim) was dropped.
     is_over: AtomicBool,
     core: Mutex<Core>,
 }
@@ -54,12 +53,12 @@ impl World {
         core.turn(&self.now, limit, housekeeping)
     }
 
-    /// Adds a task to a node's process, and makes its waker.
+    /// Adds a task to a node's process, and returns it with its waker.
     pub(crate) fn add_task(self: &Arc<World>, core: &mut Core, node: NodeId) -> (TaskId, Waker) {
         core.tasks.add(node, |id| Waker::from(Arc::new(TaskWaker { world: Arc::clone(self), id })))
     }
 
-    /// Whether its [`Sim`](crate::sim::Sim) is gone: nothing happens any more.
+    /// Returns whether its [`Sim`](crate::sim::Sim) was dropped. Nothing happens any more then.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Relaxed)
     }
@@ -79,8 +78,8 @@ impl World {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asserts that a handle is of this world: the numbers of one mean nothing,
-    /// or something else, in another.
+    /// Asserts that a handle belongs to this world. In another world its ids mean nothing, or
+    /// something else.
     #[track_caller]
     pub(crate) fn expect_same(self: &Arc<World>, other: &Arc<World>) {
         assert!(Arc::ptr_eq(self, other), "a handle was used in another world than its own");
@@ -100,7 +99,7 @@ impl World {
         core.problems.push_back(Box::new(problem));
     }
 
-    /// How a run ended in which nothing can happen any more.
+    /// Returns the outcome of a run in which nothing can happen any more.
     pub(crate) fn at_rest(&self) -> Outcome {
         let waiting = self.lock().waiting();
         if waiting.is_empty() {
@@ -110,7 +109,7 @@ impl World {
         Outcome::Stuck(Box::new(Stuck { waiting, at, seed, settings }))
     }
 
-    /// Wakes this when no dead process is being dropped any more: now, if none is.
+    /// Wakes `waker` once no dead process is being dropped: now, if none is.
     pub(crate) fn wake_afterwards(&self, waker: Waker) {
         let mut core = self.lock();
         if core.silent || core.is_aborting() {
@@ -121,7 +120,7 @@ impl World {
         }
     }
 
-    /// Wakes everyone on the list; with no lock of the core held.
+    /// Wakes all waiters on the list. The caller must not hold the core's lock.
     pub(crate) fn wake_all(&self, wakes: &mut Vec<WakeRef>) {
         if wakes.iter().any(|wake| matches!(wake, WakeRef::Waker(_))) {
             for wake in wakes.drain(..) {
@@ -143,7 +142,7 @@ impl fmt::Debug for World {
     }
 }
 
-/// Wakes a task from anywhere, other threads included.
+/// Wakes a task from anywhere, including other threads.
 struct TaskWaker {
     world: Arc<World>,
     id: TaskId,

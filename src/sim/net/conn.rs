@@ -1,8 +1,8 @@
 //! A connection as the world holds it: both ends, and what is in flight between them.
 //!
-//! The two ends know different things. The node's has a [`Phase`], the server's a [`ServerEnd`];
-//! each changes only by what arrives there, by a call on that side, or by that machine's
-//! own timers (`tcp.rs`), never because the other end knows something.
+//! The two ends know different things. The node's end has a [`Phase`], the server's a
+//! [`ServerEnd`]. Each changes only by what arrives there, by a call on that side, or by a timer of
+//! that machine (`tcp.rs`); never because the other end knows something.
 
 use crate::sim::kernel::id::NodeId;
 use crate::sim::net::path::Keepalive;
@@ -13,14 +13,14 @@ use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Bytes that have arrived at a node's end and that nobody has read yet.
+/// Bytes that have arrived at a node's end and have not been read yet.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     pub(crate) unread: VecDeque<u8>,
     pub(crate) reader: Waiter,
 }
 
-/// How far a connection is, as the node sees it.
+/// The state of a connection, as the node sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Connecting,
@@ -28,16 +28,16 @@ pub(crate) enum Phase {
     Ended(Disconnected),
 }
 
-/// How a connection stands at the server's machine.
+/// The state of a connection at the server's machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServerEnd {
-    /// It has not yet heard of it, or has refused it.
+    /// The machine has not heard of it yet, or has refused it.
     None,
-    /// The machine knows of it.
+    /// The machine knows it.
     Open,
-    /// Closed by either end, as each of them knows or will hear.
+    /// One end closed it, and the other knows or will hear of it.
     Closed,
-    /// Gone without a word: what still arrives for it is answered with a reset.
+    /// Gone silently. Whatever still arrives for it is answered with a reset.
     Dead,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Conn<S: Service> {
     pub(crate) route: Route,
     pub(crate) node: NodeId,
     pub(crate) node_name: Arc<str>,
-    /// What the trace calls either end: its name, and which connection it is of several.
+    /// The names of both ends in the trace, with the connection's number if there are several.
     pub(crate) node_label: Arc<str>,
     pub(crate) server_label: Arc<str>,
     pub(crate) actor: Actor,
@@ -53,24 +53,24 @@ pub(crate) struct Conn<S: Service> {
     pub(crate) server_end: ServerEnd,
     /// Whether the node's end is closed: no handle is left, or the node died.
     pub(crate) abandoned: bool,
-    /// Whether the node's machine lost its power while it had it, and is up again.
+    /// Whether the node's machine lost its power during the connection, and whether it is up again.
     pub(crate) gone: bool,
     pub(crate) rebooted: bool,
     /// Whether the node's operating system has given it up.
     pub(crate) gave_up: bool,
-    /// Whether what lies between has forgotten it.
+    /// Whether something on the way, such as a NAT, has forgotten it.
     pub(crate) lost: bool,
     /// Whether either machine has answered with a reset.
     pub(crate) node_reset: bool,
     pub(crate) server_reset: bool,
-    /// How often the link's connections had been severed or forgotten when this began.
+    /// How many times the link's connections had been severed or forgotten when this one began.
     pub(crate) era: u32,
     pub(crate) began: Instant,
-    /// The server's end's, as it was when that was opened.
+    /// The keepalive of the server's end, fixed when that end was opened.
     pub(crate) keepalive: Option<Keepalive>,
-    /// When anything arrived last, at either end.
+    /// When anything last arrived, at either end.
     pub(crate) heard: Instant,
-    /// When an end gives it up; see `tcp.rs`.
+    /// When one of the ends gives it up; see `tcp.rs`.
     pub(crate) deadline: Option<Instant>,
     pub(crate) up: Wire<Up<S::Input>>,
     pub(crate) down: Wire<Down<S::Output>>,
@@ -78,12 +78,13 @@ pub(crate) struct Conn<S: Service> {
     /// What the node's end has received, if this is a connection of bytes.
     pub(crate) bytes: Option<Box<Received>>,
     pub(crate) opener: Waiter,
-    /// When the session wants to look whether the server is still there.
+    /// When the session checks next whether the server is still there.
     pub(crate) watch: Option<Instant>,
 }
 
 impl<S: Service> Conn<S> {
-    /// One that `node` begins to a server of this name: the `begun`-th on its link, in this era.
+    /// Returns a connection that `node` begins to the server of this name: number `begun` on its
+    /// link, in this era.
     pub(crate) fn new(
         now: Instant,
         route: Route,

@@ -1,8 +1,8 @@
-//! Connections: the node's end of one, which a client library is built on.
+//! Connections of typed messages: the node's end, on which a client library is built.
 //!
-//! What has arrived lies in the connection's session; the methods here look at
-//! it, send, or wait for what is to come. They never lose an answer: a waiter is
-//! left in the session under the same lock under which it was found wanting.
+//! What has arrived lies in the connection's session. The methods here look at it, send, or wait
+//! for more. They never lose an answer: a waiter is registered in the session under the same lock
+//! under which the answer was missing.
 
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::task::Wait;
@@ -17,26 +17,28 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-/// A node's end of a connection to a service: what a client library is built
-/// on. Dropping it closes the socket.
+/// A node's end of a connection to a service, on which a client library is built. Dropping it
+/// closes the socket.
 pub struct Connection<S: Service> {
     world: Arc<World>,
     server: Arc<Server<S>>,
-    /// `None` if it was begun by a process that does not run.
+    /// `None` if its process was not running when it began.
     id: Option<u32>,
 }
 
 impl<S: Service> Connection<S> {
-    /// Connects `node` to `service`. Waits as long as the link is
-    /// partitioned.
+    /// Connects `node` to `service`, and waits until the server has accepted the connection or
+    /// refused it.
     ///
     /// # Errors
     ///
-    /// [`Disconnected::Refused`] if the server is not running.
+    /// - [`Disconnected::Refused`] if the server is not running.
+    /// - [`Disconnected::TimedOut`] if nothing answers for 127 seconds, as on a partitioned link.
+    /// - [`Disconnected::ClosedHere`] if the node's process has ended.
     ///
     /// # Panics
     ///
-    /// If the node and the service are of different worlds.
+    /// If the node and the service belong to different worlds.
     pub async fn connect(
         node: &Node,
         service: &ServiceHandle<S>,
@@ -55,7 +57,7 @@ impl<S: Service> Connection<S> {
 
     pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<(), Disconnected>> {
         let mut cell = self.server.lock();
-        // It may be gone although its handle is here: its node was killed.
+        // The connection is gone although its handle exists if its node was killed.
         let Some(conn) = self.find(&mut cell) else {
             return Poll::Ready(Err(Disconnected::ClosedHere));
         };
@@ -82,7 +84,7 @@ impl<S: Service> Connection<S> {
     }
 
     pub(super) fn find<'a>(&self, cell: &'a mut Cell<S>) -> Option<&'a mut Conn<S>> {
-        // Nothing closes the sockets of a world that has ended; they are dead all the same.
+        // Nothing closes the sockets of a world that has ended, but they are dead.
         let id = self.id.filter(|_| !self.world.is_over())?;
         cell.connections.get_mut(&id)
     }
@@ -104,14 +106,14 @@ impl<S: Service> Connection<S> {
         Ok(conn)
     }
 
-    /// Looks at the session, may change it, and sends what it says to send. Here as in the
-    /// other methods, the closure must not use a handle of the same service: the service is
-    /// locked while it runs.
+    /// Runs `make` on the session, and sends the message that it returns, if any. The closure must
+    /// not use a handle of the same service: the service is locked while it runs. This applies to
+    /// the other methods too.
     ///
     /// # Errors
     ///
-    /// [`Disconnected`] if the connection has ended, before anything is looked
-    /// at; or the error of `make`, and then nothing is sent.
+    /// [`Disconnected`] if the connection has ended; then `make` does not run. The error of `make`;
+    /// then nothing is sent.
     pub fn send_with<R, E: From<Disconnected>>(
         &self,
         make: impl FnOnce(&mut S::Session) -> Result<(Option<S::Input>, R), E>,
@@ -126,11 +128,11 @@ impl<S: Service> Connection<S> {
         Ok(result)
     }
 
-    /// Polls for something in the session. `look` gives it, or the waiter to
-    /// be woken when it may be there.
+    /// Polls for something in the session. `look` returns it, or the waiter to wake when it may be
+    /// there.
     ///
-    /// Once the connection has ended this still looks, so that what arrived
-    /// before can be had: `look` must not wait in vain then.
+    /// After the end of the connection this still calls `look`, so that what arrived before can be
+    /// read. If `look` then returns a waiter, the result is the reason for the end.
     pub fn poll_session<T>(
         &self,
         cx: &Context<'_>,
@@ -153,14 +155,14 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    /// Looks at the session; `None` once this end is closed.
+    /// Runs `look` on the session. Returns `None` once this end is closed.
     pub fn session<R>(&self, look: impl FnOnce(&mut S::Session) -> R) -> Option<R> {
         let mut cell = self.server.lock();
         let conn = self.find(&mut cell).filter(|c| !c.abandoned)?;
         Some(look(&mut conn.session))
     }
 
-    /// Closes the socket: the server hears of it after what was sent.
+    /// Closes the socket. The server learns of it after everything that was sent.
     pub fn close(&self) {
         let Some(id) = self.id else { return };
         let mut cell = self.server.lock();
@@ -168,7 +170,7 @@ impl<S: Service> Connection<S> {
         self.server.wake(&self.world, cell);
     }
 
-    /// The world's time.
+    /// Returns the world's time.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.world.now()

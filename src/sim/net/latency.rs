@@ -1,7 +1,7 @@
-//! Latency: how long a message is on its way, as a distribution.
+//! Latency: the distribution of a message's travel time.
 //!
-//! Drawn in whole numbers from the tape of choices, so that every platform
-//! agrees on every bit, and a tape of zeros gives the least.
+//! Latencies are drawn in whole numbers from the tape of choices, so every platform agrees on every
+//! bit, and a tape of zeros means the smallest latency.
 
 use crate::choice::{Choices, Site};
 use std::time::Duration;
@@ -10,7 +10,7 @@ const LATENCY: Site = Site::new("link.latency");
 
 /// How long a message takes from one end of a link to the other.
 ///
-/// The calm choice is the least latency.
+/// The calm choice is the smallest latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Latency {
@@ -18,17 +18,17 @@ pub enum Latency {
     Constant(Duration),
     /// Any whole number of nanoseconds from `min` to `max`, equally likely.
     Uniform {
-        /// The least.
+        /// The smallest latency.
         min: Duration,
-        /// The greatest; taken as `min` if it is less.
+        /// The greatest latency; `min` if it is less than that.
         max: Duration,
     },
-    /// `min` and an exponentially distributed rest of this mean: mostly near
-    /// `min`, seldom much longer, never more than 23 means longer.
+    /// `min` plus an exponentially distributed part with this mean: mostly close to `min`, seldom
+    /// much longer, never more than 23 means longer.
     Exponential {
-        /// The least.
+        /// The smallest latency.
         min: Duration,
-        /// The mean of what is added to it.
+        /// The mean of the part beyond `min`.
         mean: Duration,
     },
 }
@@ -54,9 +54,9 @@ fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// -ln(1 - v / 2^32) with 32 binary places, for v in 0..2^32: the inverse of
-/// the exponential distribution, by the shift-and-square binary logarithm, so
-/// that every platform agrees on every bit.
+/// Returns -ln(1 - v / 2^32) with 32 binary places, for v in 0..2^32: the inverse of the
+/// exponential distribution. Computed by the shift-and-square binary logarithm, so that every
+/// platform agrees on every bit.
 fn minus_ln(v: u64) -> u64 {
     const LN_2: u128 = 2_977_044_472; // ln 2 * 2^32
     let x = (1_u64 << 32) - v.min((1 << 32) - 1);

@@ -1,10 +1,15 @@
-//! Links: what lies between a node and a service.
+//! Links: the network between a node and a service.
 //!
-//! A link delays what crosses it by its latency and never reorders the items of
-//! one connection (neither TCP nor AMQP nor RESP does). It may be *partitioned* (what is sent
-//! waits until it heals) or a *black hole* (what is sent is retransmitted, and in the end given
-//! up); its connections may be *severed* (reset, and what was in flight is lost) or *forgotten*
-//! (cut for good, and neither end is told).
+//! A link delays every message by its latency and never reorders the messages of one connection
+//! (neither TCP nor AMQP nor RESP does). A link can be
+//!
+//! - *partitioned*: what is sent waits until the link heals;
+//! - a *black hole*: what is sent is retransmitted, and in the end given up.
+//!
+//! Its connections can be
+//!
+//! - *severed*: reset, and what was in flight is lost;
+//! - *forgotten*: cut forever, and neither end is told.
 
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::{LinkId, NodeId};
@@ -35,7 +40,7 @@ impl Link {
         Link { world: Arc::clone(world), id, service: Arc::clone(service_name) }
     }
 
-    /// Sets how long messages sent from now on take, in either direction.
+    /// Sets the latency of messages that are sent from now on, in either direction.
     pub fn set_latency(&self, latency: Latency) {
         let mut core = self.world.lock();
         if !core.withholds() {
@@ -43,28 +48,27 @@ impl Link {
         }
     }
 
-    /// Stops everything on the link: what is in flight or sent waits, and neither
-    /// end hears that the other has closed a connection, until [`Link::heal`], when it arrives
-    /// at once. An end
-    /// that watches the other, as RabbitMQ's do with heartbeats, may give it up; so do the
-    /// operating systems, as for [`Link::blackhole`].
+    /// Stops everything on the link. What is in flight or is sent waits, including the news that an
+    /// end has closed a connection. After [`Link::heal`] it all arrives at once. An end that
+    /// watches the other, as RabbitMQ does with heartbeats, may give it up in the meantime; so may
+    /// the operating systems, as for [`Link::blackhole`].
     pub fn partition(&self) {
         self.cut(Path::partition, Record::Partitioned { service: &self.service });
     }
 
-    /// Drops every packet from now on, as a firewall or a dead route does: nothing crosses, in
-    /// either direction, and no close is delivered. What is sent is retransmitted, at growing
-    /// intervals: after [`Link::heal`] it arrives at the next attempt, unless its sender had
-    /// given up by then. A sender gives up after 924.6 s (127 s for a connection attempt,
-    /// 102.2 s for a socket whose process has closed it or died), as Linux does by default; an
-    /// end that sends nothing is told nothing, unless it uses keepalive, as Redis does, or
-    /// heartbeats, as RabbitMQ does if the client agrees. An end that gave up resets the
-    /// other when that gets through to it again.
+    /// Drops every packet from now on, in either direction, as a firewall or a dead route does. Not
+    /// even a close is delivered. What is sent is retransmitted at growing intervals: after
+    /// [`Link::heal`] it arrives at the next attempt, unless its sender has given up.
+    ///
+    /// As Linux does by default, a sender gives up after 924.6 s, a connection attempt after 127 s,
+    /// and a socket whose process has closed it or died after 102.2 s. An end that sends nothing is
+    /// told nothing, unless it uses keepalive, as Redis does, or heartbeats, as RabbitMQ does if
+    /// the client agrees. An end that gave up resets the other when that gets through to it again.
     pub fn blackhole(&self) {
         self.cut(Path::blackhole, Record::Blackholed { service: &self.service });
     }
 
-    /// Lets everything cross again.
+    /// Lets everything through again.
     pub fn heal(&self) {
         let mut core = self.world.lock();
         if core.withholds() {
@@ -76,10 +80,10 @@ impl Link {
         }
     }
 
-    /// Makes what lies between forget the link's present connections, as a NAT or a firewall
-    /// does with idle ones or when it restarts: nothing crosses on them ever again, and
-    /// neither end is told. Each end notices as it would a [black hole](Link::blackhole). New
-    /// connections can be made at once.
+    /// Makes the network forget the link's present connections, as a NAT or a firewall does with
+    /// idle ones or when it restarts. Nothing ever crosses on them again, and neither end is told.
+    /// Each end notices as it would notice a [black hole](Link::blackhole). New connections are
+    /// possible at once.
     pub fn forget(&self) {
         let mut core = self.world.lock();
         if core.withholds() {
@@ -90,28 +94,28 @@ impl Link {
         core.requests.push_back(Request::Forget { link: self.id, before });
     }
 
-    /// Whether the link is partitioned.
+    /// Returns whether the link is partitioned.
     #[must_use]
     pub fn is_partitioned(&self) -> bool {
         self.world.lock().links[self.id].path.is_partitioned()
     }
 
-    /// Whether the link drops every packet.
+    /// Returns whether the link drops every packet.
     #[must_use]
     pub fn is_blackholed(&self) -> bool {
         self.world.lock().links[self.id].path.is_blackholed()
     }
 
-    /// How many messages were sent on the link so far, in either direction: connection attempts
-    /// and what answers and ends them among them. See [`Sim::at_message`](crate::sim::Sim::at_message).
+    /// Returns the number of messages sent on the link so far, in either direction, including
+    /// connection attempts, their answers and the ends of connections. See
+    /// [`Sim::at_message`](crate::sim::Sim::at_message).
     #[must_use]
     pub fn messages(&self) -> u64 {
         self.world.lock().links[self.id].sent
     }
 
-    /// Resets every connection on the link: both ends see it closed before
-    /// anything else happens, and what was in flight is lost. New connections
-    /// can be made at once.
+    /// Resets every connection on the link. Both ends see the reset before anything else happens,
+    /// and what was in flight is lost. New connections are possible at once.
     pub fn sever(&self) {
         let mut core = self.world.lock();
         if core.withholds() {

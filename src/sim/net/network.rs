@@ -1,7 +1,7 @@
 //! The network: the state of every link between a node and a service.
 //!
-//! A link comes to be when it is first used or asked for, and stays. What is in
-//! flight on it lies with the connections; here is only how it treats them.
+//! A link is created when it is first used or asked for, and stays. What is in flight on it belongs
+//! to the connections; the state here only says how the link treats it.
 
 use crate::sim::kernel::id::{LinkId, NodeId};
 use crate::sim::net::latency::Latency;
@@ -11,33 +11,33 @@ use rustc_hash::FxBuildHasher;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
-/// What the world knows of a link.
+/// The state of a link.
 #[derive(Debug)]
 pub(crate) struct LinkState {
     pub(crate) latency: Latency,
     pub(crate) node: NodeId,
     pub(crate) service: u32,
     pub(crate) path: Arc<Path>,
-    /// How often its connections were severed or forgotten: a connection belongs to the time
-    /// before or after each.
+    /// How many times its connections were severed or forgotten. A connection belongs to the era in
+    /// which it began.
     pub(crate) era: u32,
-    /// How many connections were begun on it.
+    /// The number of connections begun on it.
     pub(crate) begun: u32,
-    /// How many messages were sent on it, in either direction.
+    /// The number of messages sent on it, in either direction.
     pub(crate) sent: u64,
-    /// What is to be done at which of them: the action's slot.
+    /// The actions to run at a message: its number, and the action's slot.
     pub(crate) triggers: Vec<(u64, u32)>,
 }
 
 impl LinkState {
-    /// Begins a new era; its number.
+    /// Begins a new era, and returns its number.
     pub(crate) fn next_era(&mut self) -> u32 {
         self.era += 1;
         self.era
     }
 
-    /// What choices call the link: by what it connects, so that the choices of
-    /// one do not depend on which others are used.
+    /// Returns the link's entity in choices. It is made from the two ends, so a link's choices do
+    /// not depend on which other links are used.
     pub(crate) fn entity(&self) -> u64 {
         u64::from(self.node.0) << 32 | u64::from(self.service)
     }
@@ -47,7 +47,7 @@ impl LinkState {
 #[derive(Debug)]
 pub(crate) struct Links {
     links: IndexMap<(NodeId, u32), LinkState, FxBuildHasher>,
-    /// What a link's latency is until it is set.
+    /// The latency of a link until it is set.
     latency: Latency,
 }
 

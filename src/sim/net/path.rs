@@ -1,4 +1,4 @@
-//! Paths: whether anything crosses a link, and how ends watch over a path that carries nothing.
+//! Paths: whether anything crosses a link, and keepalive, which notices that nothing does.
 
 use crate::time::Instant;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
@@ -11,12 +11,12 @@ pub(crate) struct Path(AtomicU8);
 const PARTITIONED: u8 = 1;
 const BLACKHOLED: u8 = 2;
 
-/// How a link became whole again.
+/// How a link started to work again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heal {
-    /// From a partition: what waited arrives at once.
+    /// After a partition: what waited arrives at once.
     AtOnce,
-    /// From a black hole: what waited arrives when it is next retransmitted.
+    /// After a black hole: what waited arrives with its next retransmission.
     ByRetransmission,
 }
 
@@ -43,7 +43,7 @@ impl Path {
         self.0.fetch_or(BLACKHOLED, Relaxed) & BLACKHOLED == 0
     }
 
-    /// Returns what it healed from, if it was cut.
+    /// Heals the link. Returns how, or `None` if it was not cut.
     pub(crate) fn heal(&self) -> Option<Heal> {
         match self.0.swap(0, Relaxed) {
             0 => None,
@@ -53,25 +53,24 @@ impl Path {
     }
 }
 
-/// The keepalive of one end of a connection: when its operating system probes a peer of which
-/// it has heard nothing.
+/// The keepalive of one end of a connection: when its operating system probes a silent peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
     /// The silence before the first probe (`TCP_KEEPIDLE`).
     pub idle: Duration,
     /// The time between two probes (`TCP_KEEPINTVL`).
     pub interval: Duration,
-    /// How many probes may go unanswered (`TCP_KEEPCNT`).
+    /// The number of probes that may stay unanswered (`TCP_KEEPCNT`).
     pub probes: u32,
 }
 
 impl Keepalive {
-    /// When a peer counts as dead that was last heard of at `heard`.
+    /// Returns when a peer that was last heard at `heard` counts as dead.
     pub(crate) fn gives_up(&self, heard: Instant) -> Instant {
         heard + self.idle.saturating_add(self.interval.saturating_mul(self.probes))
     }
 
-    /// The first probe from `now` on.
+    /// Returns the first probe from `now` on.
     pub(crate) fn next_probe(&self, heard: Instant, now: Instant) -> Instant {
         let mut at = heard + self.idle;
         for _ in 1..self.probes {

@@ -1,6 +1,6 @@
 //! Ports: what the run loop needs of a server, whatever its machine.
 //!
-//! The world's events and the requests of its handles come in here; each locks the server once,
+//! The world's events and the requests of its handles arrive here. Each call locks the server once
 //! and leaves it settled: outputs on the wires, timers set.
 
 use crate::choice::Choice;
@@ -26,10 +26,10 @@ pub(crate) trait Port {
     fn severed(&self, world: &World, link: LinkId, before: u32);
     fn forgotten(&self, world: &World, link: LinkId, before: u32);
     fn recorded(&self) -> Vec<Choice>;
-    /// Why nodes that wait for this server may wait in vain: the node, and what is known.
+    /// Returns why nodes may wait in vain for this server: the node, and the reason.
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)>;
     fn actor(&self) -> Actor;
-    /// A call of one of the above has panicked: the process is gone.
+    /// One of the calls above has panicked: the process is gone.
     fn panicked(&self, world: &World);
 }
 
@@ -148,8 +148,8 @@ impl<S: Service> Port for Server<S> {
         self.actor
     }
 
-    /// As a kill, but what it had not yet sent is not asked for; and the server
-    /// is down before the machine is told, since that may panic again.
+    /// Kills the server without asking for the output that it has not sent yet. The server is
+    /// marked as down before the machine is told, because the machine may panic again.
     fn panicked(&self, world: &World) {
         let mut guard = self.lock();
         let cell = &mut *guard;

@@ -1,12 +1,10 @@
 //! Servers: a service's machine at work in the world, and its connections.
 //!
-//! The machine's inputs, outputs and timer are all handled here, once for
-//! every kind of machine: after each input its outputs are drained onto the
-//! wires and its timer is set again. A connection is held from its begin until
-//! both ends have let go of it: the machine knows of it while its end is *open*,
-//! the node until it is *abandoned*. Either may also give it up (`watch.rs`, `tcp.rs`), and the
-//! node still ask why. A server that is down accepts none and has
-//! no timer.
+//! Inputs, outputs and timers are handled here, once for every kind of machine. After each input
+//! the outputs are moved to the wires and the timer is set again. A connection is kept from its
+//! beginning until both ends have released it: the machine knows it while its end is *open*, the
+//! node until it has *abandoned* it. Either end may also give it up (`watch.rs`, `tcp.rs`), and the
+//! node may still ask why. A server that is down accepts no connections and has no timer.
 
 use crate::sim::kernel::clock::Clock;
 use crate::sim::kernel::id::NodeId;
@@ -31,18 +29,18 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) struct Cell<S: Service> {
     pub(crate) machine: S,
     pub(crate) running: bool,
-    /// Whether its machine has no power.
+    /// Whether its machine is without power.
     pub(crate) off: bool,
     /// The machine's clock.
     pub(crate) clock: Clock,
     pub(crate) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
     next_connection: u32,
     pub(crate) timer: Option<(Instant, TimerKey)>,
-    /// When it or a session wants to do its housekeeping, as the world was told.
+    /// When a background timer is due, as the world was told.
     pub(crate) housekeeping: Option<Instant>,
-    /// The sessions that want to look, the first first.
+    /// When sessions check their server, in order.
     pub(crate) watches: BTreeSet<(Instant, u32)>,
-    /// When ends of connections give up, the first first.
+    /// When ends of connections give up, in order.
     pub(crate) deadlines: BTreeSet<(Instant, u32)>,
     pub(crate) wakes: Vec<WakeRef>,
 }
@@ -53,11 +51,11 @@ pub(crate) struct Server<S: Service> {
     pub(crate) name: Arc<str>,
     pub(crate) actor: Actor,
     cell: Mutex<Cell<S>>,
-    /// The thread that runs a closure of the test's with the cell locked.
+    /// The thread that runs a closure of the test while the cell is locked.
     holder: Mutex<Option<ThreadId>>,
 }
 
-/// While this lives, its thread runs a closure with the cell locked.
+/// While this lives, its thread runs a closure while the cell is locked.
 pub(crate) struct Held<'a>(&'a Mutex<Option<ThreadId>>);
 
 impl Drop for Held<'_> {
@@ -92,7 +90,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// Waits for another thread to let go of the cell; this one never would.
+    /// Waits until another thread releases the cell. Panics if this thread holds it.
     #[cold]
     fn lock_later(&self) -> MutexGuard<'_, Cell<S>> {
         let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,15 +103,14 @@ impl<S: Service> Server<S> {
         self.cell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A closure of the test's is about to run, with the cell locked.
+    /// Marks that a closure of the test is about to run while the cell is locked.
     pub(crate) fn hold(&self) -> Held<'_> {
         let holder = Some(std::thread::current().id());
         *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = holder;
         Held(&self.holder)
     }
 
-    /// A node begins to connect; the connection's number, or `None` if its process does not
-    /// run (any more).
+    /// Begins a connection of a node. Returns its number, or `None` if the process is not running.
     pub(crate) fn connect(
         &self,
         world: &World,
@@ -142,7 +139,7 @@ impl<S: Service> Server<S> {
         Some(id)
     }
 
-    /// Puts the machine's outputs and sets its timer.
+    /// Moves the machine's outputs to the wires, and sets its timer.
     pub(crate) fn settle(&self, world: &World, cell: &mut Cell<S>) {
         let now = world.now();
         let mut core = None;
@@ -183,7 +180,7 @@ impl<S: Service> Server<S> {
         let wanted = if cell.running { cell.machine.poll_timeout() } else { None };
         let wanted = wanted.map(|at| cell.clock.world_time(now, at));
         let set = cell.timer.map(|(at, _)| at);
-        // A timer that comes too early is set anew when it does.
+        // A timer that fires too early is set again then.
         let keep = match (wanted, set) {
             (None, None) => true,
             (Some(wanted), Some(set)) => set <= wanted,
@@ -204,7 +201,7 @@ impl<S: Service> Server<S> {
         let now = world.now();
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
         if !conn.up_is_open(cell.off) {
-            // A machine without power sends nothing again.
+            // A machine without power retransmits nothing.
             if conn.gone {
                 conn.up.clear();
             } else {
@@ -271,7 +268,7 @@ impl<S: Service> Server<S> {
             Up::Data(_) | Up::Bytes(_) => {}
             Up::Close => {
                 self.end_at_server(world, cell, connection);
-                // A node that has given up may still want to know why.
+                // The node may still ask why, unless it has closed its end.
                 let conn = cell.connections.get(&connection);
                 if conn.is_some_and(|conn| conn.abandoned) {
                     cell.forget(connection);
@@ -353,8 +350,8 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// Wakes those on the list. A waker that is not the world's may do anything,
-    /// such as coming back here: it is woken with nothing locked.
+    /// Wakes all waiters on the list. A foreign waker may do anything, even call back into this
+    /// server, so it is woken without a lock.
     pub(crate) fn wake(&self, world: &World, mut cell: MutexGuard<'_, Cell<S>>) {
         if cell.wakes.iter().any(|wake| matches!(wake, WakeRef::Waker(_))) {
             let mut wakes = std::mem::take(&mut cell.wakes);
@@ -365,7 +362,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// The node sees that the connection has ended.
+    /// Ends the connection at the node.
     pub(crate) fn end_at_node(
         &self,
         world: &World,
@@ -394,7 +391,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// The machine sees that the connection has ended.
+    /// Ends the connection at the machine.
     pub(crate) fn end_at_server(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
         let end = std::mem::replace(&mut conn.server_end, ServerEnd::Closed);
@@ -406,14 +403,14 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// The node's end closes: the machine hears of it after what was sent.
+    /// Closes the node's end. The machine learns of it after everything that was sent.
     pub(crate) fn abandon(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
         if std::mem::replace(&mut conn.abandoned, true) {
             return;
         }
         conn.down.clear();
-        // Other tasks than the one that closes it may wait.
+        // Other tasks may wait on this connection.
         self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
         if !conn.gave_up {
             conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
@@ -469,8 +466,8 @@ impl<S: Service> Server<S> {
         self.settle(world, cell);
     }
 
-    /// The server's end of every connection closes: the nodes hear of it after
-    /// what was sent.
+    /// Closes the server's end of every connection. The nodes learn of it after everything that was
+    /// sent.
     pub(crate) fn close_all(world: &World, cell: &mut Cell<S>, how: Shutdown) {
         let how = S::closes_sockets(how);
         let mut core = world.lock();
@@ -480,7 +477,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// Sets the server's clock, and its timer by it.
+    /// Sets the server's clock, and its timer accordingly.
     pub(crate) fn set_clock(
         &self,
         world: &World,
@@ -496,7 +493,7 @@ impl<S: Service> Server<S> {
         core.trace.record(world.now(), self.actor, record);
         drop(core);
         set(&cell.clock, &mut cell.machine);
-        // Its timer is for a moment of the clock as it was.
+        // The timer was set by the old clock.
         if let Some((_, key)) = cell.timer.take() {
             world.lock().cancel_timer(key);
         }
@@ -515,7 +512,7 @@ impl<S: Service> Cell<S> {
         }
     }
 
-    /// Forgets a connection that neither end will hear of again.
+    /// Removes a connection of which neither end will hear again.
     pub(crate) fn reap(&mut self, connection: u32) {
         let over = |conn: &Conn<S>| {
             let node_is_done = conn.abandoned && (conn.gone || conn.gave_up);
@@ -538,7 +535,7 @@ impl<S: Service> Cell<S> {
     }
 }
 
-/// How many bytes of a message the transcript shows.
+/// The number of bytes of a message that the transcript shows.
 const SHOWN_BYTES: usize = 48;
 
 fn describe_bytes(bytes: &[u8]) -> String {
@@ -547,7 +544,7 @@ fn describe_bytes(bytes: &[u8]) -> String {
     format!("{} bytes: {shown}{rest}", bytes.len())
 }
 
-/// Formats by calling a function: only if somebody looks.
+/// Formats by calling a function, only when the text is needed.
 struct Describe<F>(F);
 
 impl<F: Fn() -> String> fmt::Display for Describe<F> {

@@ -1,15 +1,15 @@
-//! TCP: what its timers do to a connection whose other end no longer answers.
+//! TCP: its timers, which end a connection whose peer no longer answers.
 //!
 //! A connection whose path is cut (a partition, a black hole, a NAT that forgot it, a machine
-//! without power) hears nothing, and its ends are told nothing. An end notices only by a timer
-//! of its own operating system: a connection attempt that nobody answers, something sent that
-//! is retransmitted in vain, or keepalive probes, if its program asked for them. An end that
-//! gives up says nothing either; the other end, if it ever gets something through again, is
-//! answered with a reset.
+//! without power) hears nothing, and its ends are told nothing. An end notices only through a timer
+//! of its own operating system: a connection attempt without an answer, something sent that is
+//! retransmitted in vain, or keepalive probes if its program asked for them. An end that gives up
+//! sends nothing either. If the other end ever gets something through again, it is answered with a
+//! reset.
 //!
-//! An end has a deadline only while its peer is out of reach, so an intact connection costs
-//! nothing here. Deadlines are housekeeping: they come in their time, but are no reason for a
-//! run to go on when nobody waits.
+//! An end has a deadline only while its peer is out of reach, so an intact connection costs nothing
+//! here. Deadlines are background timers: they fire when they are due, but do not keep a run going
+//! when no node waits.
 //!
 //! Source: RFC 9293, RFC 1122 section 4.2.3.6, and Linux's `tcp(7)` for the numbers.
 
@@ -25,22 +25,22 @@ use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::time::Duration;
 
-/// How long something sent is retransmitted before its sender gives up: Linux's
-/// `tcp_retries2` of 15, at the least round-trip time.
+/// How long data is retransmitted before its sender gives up: Linux's `tcp_retries2` of 15, at the
+/// smallest round-trip time.
 const RETRANSMISSION: Duration = Duration::from_millis(924_600);
-/// The same for a socket that its process has closed, or left behind when it died: eight
+/// The same for a socket that its process has closed, or left behind at its death: eight
 /// retransmissions (`tcp_orphan_retries`).
 const ORPHAN: Duration = Duration::from_millis(102_200);
 /// How long a connection attempt waits for an answer: Linux's `tcp_syn_retries` of 6.
 const CONNECT: Duration = Duration::from_secs(127);
-/// The first retransmission follows after this; the time to the next doubles.
+/// The time to the first retransmission. It doubles for each further one.
 const FIRST_RETRANSMISSION: Duration = Duration::from_millis(200);
 /// The same for a connection attempt.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(1);
 /// The longest time between two retransmissions.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
-/// The first retransmission from `now` on of what was first sent at `since`.
+/// Returns the first retransmission from `now` on of what was first sent at `since`.
 fn next_retransmission(since: Instant, now: Instant, first: Duration) -> Instant {
     let (mut at, mut pause) = (since + first, first);
     while at < now {
@@ -51,17 +51,17 @@ fn next_retransmission(since: Instant, now: Instant, first: Duration) -> Instant
 }
 
 impl<S: Service> Conn<S> {
-    /// Whether what the node sends reaches the server's machine.
+    /// Returns whether what the node sends reaches the server's machine.
     pub(crate) fn up_is_open(&self, server_is_off: bool) -> bool {
         self.route.path.is_open() && !self.lost && !server_is_off
     }
 
-    /// Whether what the server sends reaches the node's machine.
+    /// Returns whether what the server sends reaches the node's machine.
     pub(crate) fn down_is_open(&self) -> bool {
         self.route.path.is_open() && !self.lost && (!self.gone || self.rebooted)
     }
 
-    /// When the node's end gives up.
+    /// Returns when the node's end gives up.
     fn node_deadline(&self) -> Option<Instant> {
         if self.gone || self.gave_up {
             return None;
@@ -75,7 +75,7 @@ impl<S: Service> Conn<S> {
         self.up.stalled_since().map(|since| since + patience)
     }
 
-    /// When the server's end gives up.
+    /// Returns when the server's end gives up.
     fn server_deadline(&self, server_is_off: bool, now: Instant) -> Option<Instant> {
         if server_is_off {
             return None;
@@ -102,9 +102,9 @@ impl<S: Service> Conn<S> {
         }
     }
 
-    /// The peer goes out of reach: until now it has answered every keepalive probe.
+    /// The peer goes out of reach. Until now it has answered every keepalive probe.
     fn loses_reach(&mut self, now: Instant) {
-        // One that was out of reach before has a deadline.
+        // A connection that was already out of reach has a deadline.
         if self.deadline.is_some() {
             return;
         }
@@ -116,7 +116,7 @@ impl<S: Service> Conn<S> {
         }
     }
 
-    /// What waits on either wire is sent again.
+    /// Retransmits what waits on either wire.
     fn resume(&mut self, core: &mut Core, now: Instant, heal: Heal, off: bool) {
         let first = match self.phase {
             Phase::Connecting => FIRST_ATTEMPT,
@@ -140,7 +140,7 @@ impl<S: Service> Conn<S> {
 }
 
 impl<S: Service> Cell<S> {
-    /// Sees when an end of a connection gives up.
+    /// Recomputes when an end of a connection gives up.
     pub(crate) fn retime(&mut self, connection: u32, now: Instant) {
         let Some(conn) = self.connections.get_mut(&connection) else { return };
         let ends = [conn.node_deadline(), conn.server_deadline(self.off, now)];
@@ -151,7 +151,7 @@ impl<S: Service> Cell<S> {
         self.deadlines.extend(wanted.map(|at| (at, connection)));
     }
 
-    /// Sees for all connections which `concerned` names when an end of them gives up.
+    /// Recomputes, for all connections selected by `concerned`, when an end gives up.
     pub(crate) fn retime_all(&mut self, now: Instant, concerned: impl Fn(&Conn<S>) -> bool) {
         let theirs = self.connections.iter().filter(|(_, conn)| concerned(conn));
         let theirs: Vec<u32> = theirs.map(|(id, _)| *id).collect();
@@ -160,7 +160,7 @@ impl<S: Service> Cell<S> {
 }
 
 impl<S: Service> Server<S> {
-    /// Ends what nothing was heard of for too long.
+    /// Ends the connections whose peers were silent for too long.
     pub(crate) fn give_up_the_silent(&self, world: &World, cell: &mut Cell<S>) {
         let now = world.now();
         while let Some(&(at, connection)) = cell.deadlines.first()
@@ -189,8 +189,8 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// Something has arrived at a node's machine for a connection that it does not know (any
-    /// more): it answers with a reset.
+    /// Something arrived at a node's machine for a connection that it does not know (any more). The
+    /// machine answers with a reset.
     pub(crate) fn reset_by_node(&self, world: &World, conn: &mut Conn<S>) {
         if conn.server_end == ServerEnd::Open && !std::mem::replace(&mut conn.node_reset, true) {
             conn.down.clear();
@@ -198,8 +198,8 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// Something has arrived at the server's machine for a connection that it does not know
-    /// (any more): it answers with a reset.
+    /// Something arrived at the server's machine for a connection that it does not know (any more).
+    /// The machine answers with a reset.
     pub(crate) fn reset_by_server(&self, world: &World, conn: &mut Conn<S>) {
         if !std::mem::replace(&mut conn.server_reset, true) {
             let reset = Down::Close(Hangup::Reset);
@@ -207,7 +207,7 @@ impl<S: Service> Server<S> {
         }
     }
 
-    /// The link of these connections has been cut: their ends' timers run.
+    /// The link of these connections was cut. The timers of their ends start.
     pub(crate) fn cut(&self, world: &World, link: LinkId) {
         let mut cell = self.lock();
         let now = world.now();
@@ -217,7 +217,7 @@ impl<S: Service> Server<S> {
         self.settle(world, &mut cell);
     }
 
-    /// The link is whole again.
+    /// The link works again.
     pub(crate) fn healed(&self, world: &World, link: LinkId, heal: Heal) {
         let mut guard = self.lock();
         let cell = &mut *guard;
@@ -245,7 +245,7 @@ impl<S: Service> Server<S> {
         self.settle(world, &mut cell);
     }
 
-    /// A node's machine has lost its power: nothing of it says so.
+    /// A node's machine has lost its power. Nothing it owns reports that.
     pub(crate) fn node_vanished(&self, world: &World, node: NodeId) {
         let mut guard = self.lock();
         let cell = &mut *guard;
@@ -259,7 +259,7 @@ impl<S: Service> Server<S> {
             if !std::mem::replace(&mut conn.abandoned, true) {
                 self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
             }
-            // What had left the machine still arrives; what waits to be sent again does not.
+            // What had left the machine still arrives. What waits to be retransmitted does not.
             conn.up.lose_stalled();
             cell.watch(connection);
             cell.retime(connection, now);
@@ -269,7 +269,7 @@ impl<S: Service> Server<S> {
         self.wake(world, guard);
     }
 
-    /// A node's machine is up again: it resets what comes for connections it had before.
+    /// A node's machine is up again. It resets what arrives for its earlier connections.
     pub(crate) fn node_rebooted(&self, world: &World, node: NodeId) {
         let mut guard = self.lock();
         let cell = &mut *guard;
@@ -283,8 +283,8 @@ impl<S: Service> Server<S> {
         self.settle(world, cell);
     }
 
-    /// The server's machine has its power again: what was sent to it meanwhile comes when it is
-    /// next retransmitted.
+    /// The server's machine has power again. What was sent to it in the meantime arrives with the
+    /// next retransmission.
     pub(crate) fn power_is_back(&self, world: &World, cell: &mut Cell<S>) {
         let now = world.now();
         for conn in cell.connections.values_mut() {

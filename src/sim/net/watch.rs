@@ -1,8 +1,8 @@
-//! Watches: the sessions that look from time to time whether the server is still there.
+//! Watches: when sessions check that their server is still there.
 //!
-//! When a session wants to look is known for each connection, and in order for all of
-//! a server; the first is when the server's housekeeping is due, if that has none
-//! sooner.
+//! Each connection knows when its session checks next, and the server keeps these times in order.
+//! The first of them is when the server's background timer is due, unless the machine's own is
+//! earlier.
 
 use crate::sim::kernel::world::World;
 use crate::sim::net::conn::{Conn, Phase};
@@ -13,7 +13,7 @@ use crate::time::Instant;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A process that stands still looks when it goes on, at most so much later.
+/// A paused process checks at most this long after it was resumed.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl<S: Service> Conn<S> {
@@ -26,8 +26,8 @@ impl<S: Service> Conn<S> {
 }
 
 impl<S: Service> Cell<S> {
-    /// When the machine, if it runs, or a session wants to do its housekeeping, or an end of a
-    /// connection gives up.
+    /// Returns when the next background timer is due: of the machine if it runs, of a session, or
+    /// of an end that gives up.
     pub(crate) fn poll_housekeeping(&self, now: Instant) -> Option<Instant> {
         let machine = if self.running { self.machine.poll_housekeeping() } else { None };
         let machine = machine.map(|at| self.clock.world_time(now, at));
@@ -36,7 +36,7 @@ impl<S: Service> Cell<S> {
         machine.into_iter().chain(others.into_iter().flatten()).min()
     }
 
-    /// Sees when a session wants to look next.
+    /// Recomputes when a session checks next.
     pub(crate) fn watch(&mut self, connection: u32) {
         let Some(conn) = self.connections.get_mut(&connection) else { return };
         let wanted = conn.wants_to_look();
@@ -48,7 +48,7 @@ impl<S: Service> Cell<S> {
 }
 
 impl<S: Service> Server<S> {
-    /// Asks the sessions whose time has come whether they give up.
+    /// Asks the sessions that are due whether they give up.
     pub(crate) fn look_after_sessions(&self, world: &World, cell: &mut Cell<S>) {
         let now = world.now();
         while let Some(&(at, connection)) = cell.watches.first()

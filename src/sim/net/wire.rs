@@ -1,11 +1,10 @@
 //! Wires: one direction of a connection, and what is in flight on it.
 //!
-//! An item put on a wire arrives after the link's latency, and its arrival is
-//! an event. The event does not say which item arrives: it takes the front one,
-//! and no event is earlier than that of an item sent before, so the order
-//! within a connection cannot break. There are as many events to come as there
-//! are items in flight and not stalled. An item stalls if its time comes while its path is cut:
-//! its sender goes on retransmitting it (see `tcp.rs`).
+//! An item put on a wire arrives after the link's latency, and its arrival is an event. The event
+//! does not say which item arrives: it takes the front one. No event is earlier than that of a
+//! previous item, so the order within a connection cannot break. There are as many events to come
+//! as there are items in flight that have not stalled. An item stalls if its time comes while its
+//! path is cut: its sender goes on retransmitting it (see `tcp.rs`).
 
 use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
@@ -37,9 +36,10 @@ pub(crate) enum Down<O> {
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
     in_flight: VecDeque<T>,
-    /// When the last item arrives: none sent later arrives before it.
+    /// When the last item arrives. No later item arrives before it.
     last: (Instant, u16),
-    /// Items whose time came while the path was cut, and when the first of them did.
+    /// The number of items whose time came while the path was cut, and the time of the first of
+    /// them.
     stalled: u32,
     since: Instant,
 }
@@ -72,7 +72,7 @@ impl<T> Wire<T> {
         core.agenda.push(now, at.0, at.1, target);
     }
 
-    /// Schedules what has stalled for `at`.
+    /// Schedules the stalled items for `at`.
     pub(crate) fn resume(
         &mut self,
         core: &mut Core,
@@ -87,12 +87,12 @@ impl<T> Wire<T> {
         }
     }
 
-    /// The front item, whose time has come.
+    /// Removes and returns the front item, whose time has come.
     pub(crate) fn arrive(&mut self) -> Option<T> {
         self.in_flight.pop_front()
     }
 
-    /// The front item's time has come, but the path is cut.
+    /// Stalls the front item: its time has come, but the path is cut.
     pub(crate) fn stall(&mut self, now: Instant) {
         if self.in_flight.is_empty() {
             return;
@@ -103,13 +103,13 @@ impl<T> Wire<T> {
         self.stalled += 1;
     }
 
-    /// When the first item stalled of those that have.
+    /// Returns when the first of the stalled items stalled.
     pub(crate) fn stalled_since(&self) -> Option<Instant> {
         (self.stalled > 0).then_some(self.since)
     }
 
-    /// The sender is gone: what has stalled is not sent again, and what was sent after it is
-    /// of no use to the other end without it.
+    /// Drops everything if something has stalled. The sender is gone, so stalled items are not
+    /// retransmitted, and later items are useless to the other end without them.
     pub(crate) fn lose_stalled(&mut self) {
         if self.stalled > 0 {
             self.clear();

@@ -1,8 +1,7 @@
-//! What a trace is made of: each kind of event, on its way in and as it is kept.
+//! The kinds of events: on their way into a trace, and as a trace keeps them.
 //!
-//! A [`Record`] is what happens, told by reference, so that texts are made only if they are kept;
-//! a [`EventKind`] is the same, kept. Each kind has a number of its own in the digest, which never
-//! changes.
+//! A [`Record`] borrows, so that texts are made only if they are kept. An [`EventKind`] is the
+//! same, owned. Each kind has its own number in the digest, which never changes.
 
 use crate::choice::Site;
 use crate::sim::service::Disconnected;
@@ -12,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
-/// An event on its way into the trace; texts are made only if they are kept.
+/// An event on its way into the trace.
 #[derive(Clone, Copy)]
 pub(crate) enum Record<'a> {
     Ran { task: u64 },
@@ -55,23 +54,22 @@ pub enum EventKind {
     },
     /// A choice was made.
     Choice {
-        /// At which site.
+        /// The kind of decision.
         site: Site,
-        /// For whom.
+        /// The entity for which it was made.
         entity: u64,
-        /// Among how many.
+        /// The number of possible answers.
         n: u64,
-        /// Which.
+        /// The answer.
         value: u64,
     },
-    /// A node or service started.
+    /// A node or a service started.
     Started,
     /// A node was killed.
     Killed,
     /// A node's main task ended.
     Exited,
-    /// A node's main task ended with an error, one of its tasks panicked, or a
-    /// service did.
+    /// A node's main task returned an error, one of its tasks panicked, or a service panicked.
     Failed(String),
     /// A node was paused.
     Paused,
@@ -85,7 +83,7 @@ pub enum EventKind {
     Severed(Arc<str>),
     /// The node's link to this service drops every packet.
     Blackholed(Arc<str>),
-    /// The node's present connections to this service were forgotten by what lies between.
+    /// Something on the way, such as a NAT, forgot the node's present connections to this service.
     Forgotten(Arc<str>),
     /// A node's machine lost its power.
     PowerLost,
@@ -93,7 +91,7 @@ pub enum EventKind {
     Terminated,
     /// A service's operating system gave up a connection with this peer.
     GaveUp(Arc<str>),
-    /// The answer that has just arrived from this service had nobody waiting for it.
+    /// No caller was waiting for the answer that has just arrived from this service.
     Unawaited(Arc<str>),
     /// A service's calendar clock was set: this many nanoseconds ahead of the world's.
     ClockSet(i64),
@@ -103,30 +101,30 @@ pub enum EventKind {
     Connected(Arc<str>),
     /// The node's connection to this service was refused.
     Refused(Arc<str>),
-    /// A service or node saw a connection with this peer end; a node also why.
+    /// A service or a node saw a connection with this peer end. For a node, `why` says how.
     Disconnected {
         /// The other end.
         peer: Arc<str>,
-        /// What a node's code is told.
+        /// The error that the node's code receives.
         why: Option<Disconnected>,
     },
-    /// A service received this from a node.
+    /// A service received a message from a node.
     Request {
         /// The node.
         from: Arc<str>,
-        /// What it said.
+        /// The message, in a few words.
         text: String,
     },
-    /// A node received this from a service.
+    /// A node received a message from a service.
     Response {
         /// The service.
         from: Arc<str>,
-        /// What it said.
+        /// The message, in a few words.
         text: String,
     },
-    /// A service stopped: how.
+    /// A service stopped, in this way.
     Stopped(&'static str),
-    /// A service lost all it had.
+    /// A service lost all its data.
     Wiped,
     /// A line written by the code under test.
     Note(String),
