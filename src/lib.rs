@@ -1,15 +1,15 @@
-//! Deterministic, in-process stand-ins for servers: RabbitMQ and Redis.
+//! Deterministic, in-process stand-ins for RabbitMQ and Redis.
 //!
 //! *RabbitMQ and Redis take the fall, so production doesn't have to.*
 //!
-//! A test starts a [broker](rabbitmq) or a [Redis](redis) inside a [world](sim): nodes run the
-//! code under test as async tasks, links between them have latency and fail,
-//! time is virtual, and everything that may differ between two runs is drawn
-//! from one seed. There is no socket, no clock, no thread inside a world and no container; an
-//! hour of waiting takes microseconds, and a failure found once can be had
-//! again from its seed.
+//! A test runs the code under test inside a simulated world, against a broker and a Redis that
+//! behave like the real ones down to their error texts. Nodes run async tasks. Links between them
+//! have latency and fail. Time is virtual. Everything that may differ between two runs is drawn
+//! from one seed. A world has no sockets, no clock, no threads and no containers: an hour of waiting
+//! takes microseconds, and a failure found once can be replayed from its seed.
 //!
-//! ```
+#![cfg_attr(feature = "rabbitmq", doc = "```")]
+#![cfg_attr(not(feature = "rabbitmq"), doc = "```ignore")]
 //! use std::time::Duration;
 //! use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Properties};
 //! use stunt_double::rabbitmq::{Error, QueueOptions, RabbitMq};
@@ -41,16 +41,28 @@
 //! assert_eq!(rabbit.messages_ready("tasks"), Some(1));
 //! ```
 //!
-//! # Where things are
+//! # Modules
 //!
 //! - [`sim`]: the world. Nodes, links, services, faults, traces, exploration.
-//! - [`rabbitmq`]: the broker as a value ([`rabbitmq::Broker`]) that needs no
-//!   world, and its async client, which does.
-//! - [`redis`]: the databases and the server as values, RESP as bytes, and the
-//!   async client; the data structures by themselves in [`redis::value`].
-//! - [`choice`] and [`time`]: what all share.
+#![cfg_attr(
+    feature = "rabbitmq",
+    doc = "- [`rabbitmq`]: RabbitMQ 3.10.8 as a service of a world, as a machine, and as bytes \
+           (AMQP 0-9-1)."
+)]
+#![cfg_attr(
+    feature = "redis",
+    doc = "- [`redis`]: Redis 7.0.15 as a service of a world, as a machine, as bytes (RESP), and its \
+           data structures alone."
+)]
+//! - [`choice`] and [`time`]: randomness and time, which everything shares.
 //!
-//! The models are RabbitMQ 3.10.8 and Redis 7.0.15, down to reply codes and texts.
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `rabbitmq` | yes | the module `rabbitmq` |
+//! | `redis` | yes | the module `redis` |
+//! | `definitions` | no | import and export of RabbitMQ's definitions files |
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

@@ -48,7 +48,8 @@ impl Sim {
     /// message, and so does what answers it. 0 is taken as 1. So a test that draws `n`
     /// reaches every place between two messages:
     ///
-    /// ```
+    #[cfg_attr(feature = "redis", doc = "```")]
+    #[cfg_attr(not(feature = "redis"), doc = "```ignore")]
     /// use stunt_double::Site;
     /// use stunt_double::redis::{self, Client, ClientError, ServerOptions};
     /// use stunt_double::sim::{Sim, seeds};

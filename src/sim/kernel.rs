@@ -17,6 +17,7 @@
 //! | `core` | the tables, and `turn` |
 //! | `executor` | the run loop |
 //! | `id` | ids of nodes, links and tasks |
+//! | `invariants` | what always holds, checked |
 //! | `life` | how processes begin and end |
 //! | `patience` | detects runs without an end |
 //! | `process`, `task`, `timer` | the tables |
@@ -31,6 +32,7 @@ pub(super) mod clock;
 pub(super) mod core;
 pub(super) mod executor;
 pub(super) mod id;
+pub(super) mod invariants;
 pub(super) mod life;
 pub(super) mod patience;
 pub(super) mod process;

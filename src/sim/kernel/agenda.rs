@@ -11,6 +11,7 @@
 //! small agenda is all run. With 100 timers this is a binary heap. With 100,000 it is several times
 //! faster than one, in which every step down would be a cache miss.
 
+use crate::sim::kernel::invariants::ensure;
 use crate::sim::kernel::timer::{TimerKey, Timers};
 use crate::time::Instant;
 use std::cmp::Ordering;
@@ -242,6 +243,31 @@ impl Agenda {
         }
         // Keeps the bucket's capacity.
         self.buckets[lowest as usize] = events;
+    }
+
+    /// Returns what every event is for, in no particular order.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = Target> + '_ {
+        self.run.iter().chain(self.buckets.iter().flatten()).map(|event| event.target)
+    }
+
+    /// Every event is in the place of its time, none is in the past, and the count is right.
+    pub(crate) fn check_invariants(&self, now: Instant) -> Result<(), String> {
+        let bucketed: usize = self.buckets.iter().map(Vec::len).sum();
+        let len = self.run.len() + bucketed;
+        ensure(self.len == len, || format!("the agenda counts {} events of {len}", self.len))?;
+        ensure(self.base <= now.as_nanos(), || format!("the base is {}, now {now}", self.base))?;
+        let place = |event: &Event| (event.at ^ self.base).checked_ilog2();
+        for event in &self.run {
+            let fits = place(event).is_none_or(|bit| bit < self.span);
+            ensure(fits, || format!("the run of span {} has {event:?}", self.span))?;
+        }
+        for (bit, bucket) in (0_u32..).zip(&self.buckets) {
+            let marked = bucket.is_empty() || self.filled >> bit & 1 == 1;
+            ensure(marked, || format!("bucket {bit} is not marked as filled"))?;
+            let fits = |event| place(event) == Some(bit);
+            ensure(bucket.iter().all(fits), || format!("bucket {bit} has another's event"))?;
+        }
+        Ok(())
     }
 
     /// Counts a cancelled timer. Its event stays until half of the agenda is dead, so a

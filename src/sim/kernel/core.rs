@@ -32,7 +32,7 @@ pub(crate) struct Core {
     pub(crate) agenda: Agenda,
     pub(crate) timers: Timers,
     pub(crate) tasks: Tasks,
-    ready: ReadyQueue,
+    pub(crate) ready: ReadyQueue,
     pub(crate) processes: Processes,
     pub(crate) links: Links,
     pub(crate) choices: Choices,

@@ -46,6 +46,14 @@ impl ReadyQueue {
         }
     }
 
+    /// Returns the ready tasks, in no particular order.
+    pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = TaskId> + '_> {
+        match self {
+            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue) => Box::new(queue.iter().copied()),
+            ReadyQueue::Pct(pct) => Box::new(pct.ready.iter().map(|(_, _, task)| *task)),
+        }
+    }
+
     pub(crate) fn push(&mut self, task: TaskId, choices: &mut Choices) {
         match self {
             ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue) => queue.push_back(task),

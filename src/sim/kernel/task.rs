@@ -5,6 +5,7 @@
 //! The generation of its id keeps a late waker from waking the next task in its slot.
 
 use crate::sim::kernel::id::{NodeId, TaskId};
+use crate::sim::kernel::invariants::ensure;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -188,6 +189,23 @@ impl Tasks {
             .enumerate()
             .filter(|(_, t)| t.alive)
             .map(|(slot, t)| (TaskId { slot: slot as u32, generation: t.generation }, t))
+    }
+
+    /// The free list names exactly the dead slots, and every further wait has a task.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        let mut free = self.free.clone();
+        free.sort_unstable();
+        let dead = (0_u32..).zip(&self.slots).filter(|(_, task)| !task.alive);
+        let dead: Vec<u32> = dead.map(|(slot, _)| slot).collect();
+        ensure(free == dead, || format!("free tasks {free:?} are not the dead ones {dead:?}"))?;
+        for (slot, waits) in &self.more_waits {
+            let task = &self.slots[*slot as usize];
+            let belongs = task.alive && task.waits_for_more && task.wait.is_some();
+            ensure(belongs && !waits.is_empty(), || {
+                format!("slot {slot} has waits without a task")
+            })?;
+        }
+        Ok(())
     }
 
     /// Returns whether `waker` is the own waker of task `id`.

@@ -3,10 +3,11 @@
 //! A timer is a slot with a waiter; the agenda holds its time. The slot becomes free when the timer
 //! fires or is cancelled. Its generation keeps a late event from waking the slot's next user.
 
+use crate::sim::kernel::invariants::ensure;
 use crate::sim::kernel::task::WakeRef;
 
 /// A timer that is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TimerKey {
     slot: u32,
     generation: u32,
@@ -58,6 +59,15 @@ impl Timers {
             slot.wake.take()
         });
         freed.flatten().collect()
+    }
+
+    /// The free list names exactly the slots without a waiter.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        let mut free = self.free.clone();
+        free.sort_unstable();
+        let blank = (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.wake.is_none());
+        let blank: Vec<u32> = blank.map(|(index, _)| index).collect();
+        ensure(free == blank, || format!("free timers {free:?} are not the blank ones {blank:?}"))
     }
 
     /// Frees the timer and returns its waiter; `None` if it is not set.

@@ -23,7 +23,8 @@ use std::task::{Context, Poll};
 /// Dropping it closes the socket. A `ByteConnection` is `Send` and `Sync`, and its methods take
 /// `&self`, so that one task can read while another writes.
 ///
-/// ```
+#[cfg_attr(feature = "redis", doc = "```")]
+#[cfg_attr(not(feature = "redis"), doc = "```ignore")]
 /// use stunt_double::redis::{self, ServerOptions};
 /// use stunt_double::sim::{ByteConnection, Disconnected, Sim};
 ///

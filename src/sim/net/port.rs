@@ -5,13 +5,16 @@
 
 use crate::choice::Choice;
 use crate::sim::kernel::id::{LinkId, NodeId};
+use crate::sim::kernel::invariants::{Arrivals, ensure};
 use crate::sim::kernel::world::World;
-use crate::sim::net::conn::Phase;
+use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::path::Heal;
 use crate::sim::net::server::Server;
 use crate::sim::service::{Disconnected, Service, Session, Shutdown, Wakes};
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
+use crate::time::Instant;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the run loop needs of a service of any kind.
@@ -29,6 +32,7 @@ pub(crate) trait Port {
     /// Returns why nodes may wait in vain for this server: the node, and the reason.
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)>;
     fn actor(&self) -> Actor;
+    fn check_invariants(&self, arrivals: &Arrivals) -> Result<(), String>;
     /// One of the calls above has panicked: the process is gone.
     fn panicked(&self, world: &World);
 }
@@ -146,6 +150,24 @@ impl<S: Service> Port for Server<S> {
 
     fn actor(&self) -> Actor {
         self.actor
+    }
+
+    fn check_invariants(&self, arrivals: &Arrivals) -> Result<(), String> {
+        let cell = self.lock();
+        for (id, conn) in &cell.connections {
+            let coming = |up| arrivals.get(&(self.id, *id, up)).copied().unwrap_or(0);
+            conn.up.check_invariants(coming(true))?;
+            conn.down.check_invariants(coming(false))?;
+        }
+        let times = |time: fn(&Conn<S>) -> Option<Instant>| -> BTreeSet<(Instant, u32)> {
+            cell.connections.iter().filter_map(|(id, conn)| Some((time(conn)?, *id))).collect()
+        };
+        let watched = times(|conn| conn.watch) == cell.watches;
+        ensure(watched, || format!("{}: watches are not those of its connections", self.name))?;
+        let timed = times(|conn| conn.deadline) == cell.deadlines;
+        ensure(timed, || format!("{}: deadlines are not those of its connections", self.name))?;
+        let idle = cell.running || cell.timer.is_none();
+        ensure(idle, || format!("{} is down, but has a timer", self.name))
     }
 
     /// Kills the server without asking for the output that it has not sent yet. The server is

@@ -200,6 +200,9 @@ impl<S: Service> Server<S> {
     pub(crate) fn arrive_up(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let now = world.now();
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        if conn.up.take_stale() {
+            return;
+        }
         if !conn.up_is_open(cell.off) {
             // A machine without power retransmits nothing.
             if conn.gone {
@@ -281,6 +284,9 @@ impl<S: Service> Server<S> {
     pub(crate) fn arrive_down(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let now = world.now();
         let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        if conn.down.take_stale() {
+            return;
+        }
         if !conn.down_is_open() {
             if cell.off {
                 conn.down.clear();

@@ -3,12 +3,14 @@
 //! An item put on a wire arrives after the link's latency, and its arrival is an event. The event
 //! does not say which item arrives: it takes the front one. No event is earlier than that of a
 //! previous item, so the order within a connection cannot break. There are as many events to come
-//! as there are items in flight that have not stalled. An item stalls if its time comes while its
-//! path is cut: its sender goes on retransmitting it (see `tcp.rs`).
+//! as there are items in flight that have not stalled, besides those of dropped items, which come
+//! first. An item stalls if its time comes while its path is cut: its sender goes on retransmitting
+//! it (see `tcp.rs`).
 
 use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::LinkId;
+use crate::sim::kernel::invariants::ensure;
 use crate::sim::net::path::Path;
 use crate::sim::service::Hangup;
 use crate::time::Instant;
@@ -42,12 +44,15 @@ pub(crate) struct Wire<T> {
     /// them.
     stalled: u32,
     since: Instant,
+    /// The number of arrivals to come for items that were dropped in flight. They come before those
+    /// of any later item.
+    stale: u32,
 }
 
 impl<T> Default for Wire<T> {
     fn default() -> Wire<T> {
         let last = (Instant::ZERO, 0);
-        Wire { in_flight: VecDeque::new(), last, stalled: 0, since: Instant::ZERO }
+        Wire { in_flight: VecDeque::new(), last, stalled: 0, since: Instant::ZERO, stale: 0 }
     }
 }
 
@@ -87,6 +92,13 @@ impl<T> Wire<T> {
         }
     }
 
+    /// Returns whether an arrival is that of an item that was dropped, and counts it.
+    pub(crate) fn take_stale(&mut self) -> bool {
+        let is_stale = self.stale > 0;
+        self.stale -= u32::from(is_stale);
+        is_stale
+    }
+
     /// Removes and returns the front item, whose time has come.
     pub(crate) fn arrive(&mut self) -> Option<T> {
         self.in_flight.pop_front()
@@ -116,11 +128,27 @@ impl<T> Wire<T> {
         }
     }
 
+    /// Every item in flight either has an arrival to come or has stalled. `coming` is the number of
+    /// arrivals in the agenda.
+    pub(crate) fn check_invariants(&self, coming: usize) -> Result<(), String> {
+        let (flying, stalled) = (self.in_flight.len(), self.stalled as usize);
+        let stale = self.stale as usize;
+        ensure(stalled <= flying && flying + stale == coming + stalled, || {
+            format!(
+                "a wire has {flying} items, {stalled} stalled, {stale} dropped, {coming} to come"
+            )
+        })
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.in_flight.is_empty()
     }
 
+    /// Drops everything in flight.
     pub(crate) fn clear(&mut self) {
+        let count = u32::try_from(self.in_flight.len());
+        let flying = count.expect("fewer than 2^32 items are in flight on one wire");
+        self.stale += flying - self.stalled;
         self.in_flight.clear();
         self.stalled = 0;
     }
