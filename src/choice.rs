@@ -81,7 +81,7 @@ const fn site_key(name: &[u8]) -> u64 {
     hash
 }
 
-/// Where a stream's answers come from.
+/// The origin of a stream's answers.
 #[derive(Debug)]
 enum Source {
     Calm,

@@ -67,6 +67,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod choice;
+mod invariant;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 #[cfg(feature = "redis")]

@@ -42,7 +42,7 @@ pub enum Retention {
     Off,
 }
 
-/// What a panic in a node's code does. In either mode it ends the process and fails the run
+/// The effect of a panic in a node's code. In either mode it ends the process and fails the run
 /// ([`Outcome::Failed`](super::Outcome)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -64,7 +64,7 @@ pub struct Failure {
     pub seed: u64,
     /// The message of the scenario's error or panic.
     pub message: String,
-    /// Where it panicked, if it did: `tests/outbox.rs:12:5`.
+    /// The place of the panic, if it panicked: `tests/outbox.rs:12:5`.
     pub place: Option<String>,
     /// The world's time when the scenario panicked, if it did.
     pub at: Option<Instant>,

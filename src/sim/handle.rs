@@ -5,9 +5,10 @@
 //! returns.
 
 use super::kernel::clock::offset;
-use super::service::{Service, Shutdown};
+use crate::Shutdown;
 use crate::sim::kernel::world::World;
 use crate::sim::net::server::Server;
+use crate::sim::service::contract::Service;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::fmt;

@@ -16,7 +16,6 @@
 use super::handle::ServiceHandle;
 use super::join::{JoinHandle, joinable};
 use super::outcome::Outcome;
-use super::service::Service;
 use super::sleep::{Sleep, Timeout};
 use crate::choice::Site;
 use crate::sim::kernel::clock::{Clock, offset};
@@ -25,6 +24,7 @@ use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::turn::Request;
 use crate::sim::kernel::world::World;
 use crate::sim::net::link::Link;
+use crate::sim::service::contract::Service;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::fmt;
@@ -385,7 +385,7 @@ impl<F: Future> Future for WaitingFor<F> {
     }
 }
 
-/// What a node's main task may return: nothing, or a `Result` whose error fails the run.
+/// The return value of a node's main task: nothing, or a `Result` whose error fails the run.
 pub trait Report {
     /// Returns what went wrong, in words.
     fn failure(self) -> Option<String>;

@@ -11,9 +11,9 @@ use std::sync::Arc;
 pub struct Waiting {
     /// Its node.
     pub node: Arc<str>,
-    /// Where the test made that node.
+    /// The place in the test that made the node.
     pub made_at: &'static Location<'static>,
-    /// What it waits for, in words. More than one entry if it waits for the first of several.
+    /// The things that it waits for, in words. More than one if it waits for the first of several.
     pub what: Vec<String>,
     /// Why that may never come, as far as it is known, in words: `partitioned from redis`.
     pub because: Vec<String>,
@@ -79,7 +79,7 @@ pub enum Endless {
 pub struct Problem {
     /// The node or the service; `world` for an action of the test.
     pub node: Arc<str>,
-    /// Where the test made it, if it is a node.
+    /// The place in the test that made it, if it is a node.
     pub made_at: Option<&'static Location<'static>>,
     /// The world's time.
     pub at: Instant,

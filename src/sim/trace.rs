@@ -38,7 +38,7 @@ pub struct Event {
     pub at: Instant,
     /// The node or service it happened to, or `world`.
     pub who: Arc<str>,
-    /// What happened to it.
+    /// The kind of the event, with its details.
     pub kind: EventKind,
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn command(seed: u64) -> String {
     running.command(seed)
 }
 
-/// What is running, and how it was started.
+/// The running program, and how it was started.
 #[derive(Clone, Copy, Debug)]
 struct Running<'a> {
     program: &'a Path,

@@ -11,13 +11,13 @@
 //! small agenda is all run. With 100 timers this is a binary heap. With 100,000 it is several times
 //! faster than one, in which every step down would be a cache miss.
 
-use crate::sim::kernel::invariants::ensure;
+use crate::invariant::ensure;
 use crate::sim::kernel::timer::{TimerKey, Timers};
 use crate::time::Instant;
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
-/// What happens when an event is due.
+/// The effect of an event when it is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// A timer of a task or a service fires.
@@ -27,6 +27,9 @@ pub(crate) enum Target {
     /// A scheduled action of the test runs.
     Action(u32),
 }
+
+/// The arrivals to come: by service, connection and direction.
+pub(crate) type Arrivals = BTreeMap<(u32, u32, bool), usize>;
 
 /// A bucket or an agenda with at most this many events becomes the run.
 const SMALL: usize = 1_024;

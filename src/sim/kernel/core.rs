@@ -336,8 +336,8 @@ impl Core {
         last: (Instant, u16),
     ) -> (Instant, u16) {
         const TIE: Site = Site::new("event.tie");
-        // What destructors of a dead process make a handle send draws nothing, and does not count
-        // as a message for a fault.
+        // A message that destructors of a dead process make a handle send draws nothing, and does
+        // not count as a message for a fault.
         if self.silent {
             let latency = self.links[link].latency.draw(&mut Choices::calm(), 0);
             return (now + latency, 0).max(last);

@@ -1,20 +1,12 @@
-//! What always holds between two steps of a world, checked table by table.
+//! The invariants of a world between two steps, checked table by table.
 //!
 //! Each table checks itself in its own file. This file calls them and checks what several tables
 //! must agree on. See [`Sim::check_invariants`].
 
+use crate::invariant::ensure;
 use crate::sim::Sim;
-use crate::sim::kernel::agenda::Target;
+use crate::sim::kernel::agenda::{Arrivals, Target};
 use crate::sim::kernel::core::Core;
-use std::collections::BTreeMap;
-
-/// The arrivals on their way: by service, connection and direction.
-pub(crate) type Arrivals = BTreeMap<(u32, u32, bool), usize>;
-
-/// Returns `Err` with the broken invariant, unless it holds.
-pub(crate) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(broken()) }
-}
 
 impl Sim {
     /// Checks that the world's tables agree with each other: every timer that is set has its event,

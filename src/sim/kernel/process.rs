@@ -5,13 +5,13 @@
 
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::timer::TimerKey;
-use crate::sim::service::Waiter;
+use crate::sim::service::contract::Waiter;
 use crate::sim::trace::Actor;
 use std::ops::{Index, IndexMut};
 use std::panic::Location;
 use std::sync::Arc;
 
-/// What the world knows of a node's process.
+/// The world's knowledge of a node's process.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) name: Arc<str>,
@@ -33,7 +33,7 @@ pub(crate) struct Process {
     pub(crate) termination: Waiter,
     /// The timer of its grace period.
     pub(crate) grace: Option<TimerKey>,
-    /// Where the test made it.
+    /// The place in the test that made it.
     pub(crate) made_at: &'static Location<'static>,
 }
 

@@ -6,7 +6,7 @@ use crate::sim::kernel::task::Task;
 use crate::sim::outcome::Waiting;
 use std::sync::Arc;
 
-/// What a task waits for if it has recorded nothing.
+/// The reported wait of a task that has recorded nothing.
 const FOREIGN: &str = "something outside this world, such as another thread, a channel, or a \
                        timer of another runtime (`tokio::time::sleep` needs tokio's own clock: \
                        use `Node::sleep`)";

@@ -12,7 +12,7 @@ const READY: Site = Site::new("schedule.ready");
 const PRIORITY: Site = Site::new("schedule.pct.priority");
 const CHANGE: Site = Site::new("schedule.pct.change");
 
-/// What runs next.
+/// The next thing to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Task(TaskId),

@@ -4,8 +4,8 @@
 //! `Send`, so they live in the [`Sim`](crate::sim::Sim). A task is in the ready queue at most once.
 //! The generation of its id keeps a late waker from waking the next task in its slot.
 
+use crate::invariant::ensure;
 use crate::sim::kernel::id::{NodeId, TaskId};
-use crate::sim::kernel::invariants::ensure;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -39,7 +39,7 @@ impl WakeRef {
     }
 }
 
-/// What a task waits for, as an [`Outcome`](crate::sim::Outcome) reports it.
+/// The thing that a task waits for, as an [`Outcome`](crate::sim::Outcome) reports it.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Wait {

@@ -3,7 +3,7 @@
 //! A timer is a slot with a waiter; the agenda holds its time. The slot becomes free when the timer
 //! fires or is cancelled. Its generation keeps a late event from waking the slot's next user.
 
-use crate::sim::kernel::invariants::ensure;
+use crate::invariant::ensure;
 use crate::sim::kernel::task::WakeRef;
 
 /// A timer that is set.

@@ -56,7 +56,7 @@ pub(crate) enum Housekeeping {
     WhileAwaited,
 }
 
-/// What the run loop does next.
+/// The next thing that the run loop does.
 pub(crate) enum Turn {
     Poll(TaskId),
     Wake(Waker),

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
-/// What handles share with the [`Sim`](crate::sim::Sim).
+/// The part of a world that handles share with the [`Sim`](crate::sim::Sim).
 pub(crate) struct World {
     seed: u64,
     /// The settings that a failure reports besides the seed.

@@ -7,7 +7,8 @@
 use crate::sim::kernel::id::NodeId;
 use crate::sim::net::path::Keepalive;
 use crate::sim::net::wire::{Down, Route, Up, Wire};
-use crate::sim::service::{Disconnected, Service, Waiter};
+use crate::sim::service::contract::{Service, Waiter};
+use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
 use crate::time::Instant;
 use std::collections::VecDeque;
@@ -75,7 +76,7 @@ pub(crate) struct Conn<S: Service> {
     pub(crate) up: Wire<Up<S::Input>>,
     pub(crate) down: Wire<Down<S::Output>>,
     pub(crate) session: S::Session,
-    /// What the node's end has received, if this is a connection of bytes.
+    /// The bytes received by the node's end, if this is a connection of bytes.
     pub(crate) bytes: Option<Box<Received>>,
     pub(crate) opener: Waiter,
     /// When the session checks next whether the server is still there.

@@ -1,8 +1,8 @@
 //! Connections of typed messages: the node's end, on which a client library is built.
 //!
-//! What has arrived lies in the connection's session. The methods here look at it, send, or wait
-//! for more. They never lose an answer: a waiter is registered in the session under the same lock
-//! under which the answer was missing.
+//! Messages that have arrived lie in the connection's session. The methods here look at it, send,
+//! or wait for more. They never lose an answer: a waiter is registered in the session under the
+//! same lock under which the answer was missing.
 
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::task::Wait;
@@ -11,7 +11,8 @@ use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::server::{Cell, Server};
 use crate::sim::net::wire::Up;
 use crate::sim::node::Node;
-use crate::sim::service::{Disconnected, Service, Waiter};
+use crate::sim::service::contract::{Service, Waiter};
+use crate::sim::service::hangup::Disconnected;
 use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;

@@ -3,21 +3,24 @@
 //! The world's events and the requests of its handles arrive here. Each call locks the server once
 //! and leaves it settled: outputs on the wires, timers set.
 
+use crate::Shutdown;
 use crate::choice::Choice;
+use crate::invariant::ensure;
+use crate::sim::kernel::agenda::Arrivals;
 use crate::sim::kernel::id::{LinkId, NodeId};
-use crate::sim::kernel::invariants::{Arrivals, ensure};
 use crate::sim::kernel::world::World;
 use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::path::Heal;
 use crate::sim::net::server::Server;
-use crate::sim::service::{Disconnected, Service, Session, Shutdown, Wakes};
+use crate::sim::service::contract::{Service, Session, Wakes};
+use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What the run loop needs of a service of any kind.
+/// The run loop's view of a service of any kind.
 pub(crate) trait Port {
     fn arrive(&self, world: &World, connection: u32, up: bool);
     fn timeout(&self, world: &World);

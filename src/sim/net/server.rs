@@ -6,6 +6,7 @@
 //! node until it has *abandoned* it. Either end may also give it up (`watch.rs`, `tcp.rs`), and the
 //! node may still ask why. A server that is down accepts no connections and has no timer.
 
+use crate::Shutdown;
 use crate::sim::kernel::clock::Clock;
 use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::WakeRef;
@@ -13,8 +14,9 @@ use crate::sim::kernel::timer::TimerKey;
 use crate::sim::kernel::world::World;
 use crate::sim::net::conn::{Conn, Phase, ServerEnd};
 use crate::sim::net::wire::{Down, Route, Up};
-use crate::sim::service::{ByteOutput, ByteService};
-use crate::sim::service::{Disconnected, Service, Session, Shutdown, Wakes};
+use crate::sim::service::bytes::{ByteOutput, ByteService};
+use crate::sim::service::contract::{Service, Session, Wakes};
+use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
@@ -163,7 +165,7 @@ impl<S: Service> Server<S> {
                 break;
             };
             let conn = u32::try_from(connection).ok().and_then(|c| cell.connections.get_mut(&c));
-            // What the machine sends to a client that has gone is lost.
+            // A message to a client that has gone is lost.
             let Some(conn) = conn.filter(|c| c.server_end == ServerEnd::Open) else { continue };
             if matches!(item, Down::Close(_)) {
                 conn.server_end = ServerEnd::Closed;

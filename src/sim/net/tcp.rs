@@ -20,7 +20,8 @@ use crate::sim::net::conn::{Conn, Phase, ServerEnd};
 use crate::sim::net::path::Heal;
 use crate::sim::net::server::{Cell, Server};
 use crate::sim::net::wire::{Down, Up};
-use crate::sim::service::{Disconnected, Hangup, Service, Wakes};
+use crate::sim::service::contract::{Service, Wakes};
+use crate::sim::service::hangup::{Disconnected, Hangup};
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::time::Duration;
@@ -259,7 +260,8 @@ impl<S: Service> Server<S> {
             if !std::mem::replace(&mut conn.abandoned, true) {
                 self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
             }
-            // What had left the machine still arrives. What waits to be retransmitted does not.
+            // Data that had left the machine still arrives. Data that awaits retransmission does
+            // not.
             conn.up.lose_stalled();
             cell.watch(connection);
             cell.retime(connection, now);

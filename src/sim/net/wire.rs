@@ -7,12 +7,12 @@
 //! first. An item stalls if its time comes while its path is cut: its sender goes on retransmitting
 //! it (see `tcp.rs`).
 
+use crate::invariant::ensure;
 use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::LinkId;
-use crate::sim::kernel::invariants::ensure;
 use crate::sim::net::path::Path;
-use crate::sim::service::Hangup;
+use crate::sim::service::hangup::Hangup;
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ impl<T> Default for Wire<T> {
     }
 }
 
-/// Where the wires of a connection lead.
+/// The two ends of a connection's wires.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) service: u32,

@@ -1,4 +1,4 @@
-//! The byte contract: what a machine must offer to serve clients that speak its wire protocol.
+//! The byte contract, for a machine that serves clients of its wire protocol.
 //!
 //! A [`ByteService`] takes the bytes that a socket received and hands out the bytes to send. It
 //! reads no clock and opens no socket, so a simulated connection, a loopback socket and a test
@@ -6,10 +6,10 @@
 //! every other call, and calls [`ByteService::handle_timeout`] when [`ByteService::poll_timeout`]
 //! is due.
 
-use super::Hangup;
+use super::hangup::Hangup;
 use crate::time::Instant;
 
-/// What a machine tells a socket to do.
+/// A machine's instruction to a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ByteOutput {

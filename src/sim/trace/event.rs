@@ -4,7 +4,7 @@
 //! same, owned. Each kind has its own number in the digest, which never changes.
 
 use crate::choice::Site;
-use crate::sim::service::Disconnected;
+use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
 use crate::time::Instant;
 use std::fmt;
@@ -43,7 +43,7 @@ pub(crate) enum Record<'a> {
     Note { text: &'a str },
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {

@@ -1,0 +1,224 @@
+//! Services: what a sans-IO machine must offer to be a server in the world.
+//!
+//! [`Sim::service`](crate::sim::Sim::service) takes a [`Service`], and nodes reach it through
+//! connections. On the node's side a [`Session`], another sans-IO value, sorts what arrives at
+//! once, so that awaiting futures only look at its result. Neither knows the world: each is given
+//! the time, and names the waiters to wake instead of waking them.
+//!
+//! A machine that also serves clients of its wire protocol implements [`ByteService`], and returns
+//! itself from [`Service::bytes`].
+
+use super::bytes::ByteService;
+use super::hangup::Hangup;
+use crate::Shutdown;
+use crate::choice::Choice;
+use crate::sim::kernel::task::WakeRef;
+use crate::sim::net::path::Keepalive;
+use crate::time::Instant;
+
+/// A machine that can be a server in the world.
+///
+/// Every input comes with the time. Outputs are polled until there are none. The machine says when
+/// it next needs [`Service::handle_timeout`].
+///
+/// A panic in the machine or in a [`Session`] fails the run in the service's name, if an event of
+/// the world caused it. The server is then down, as after [`Shutdown::Kill`], until it is started
+/// again. If a call of a [`ServiceHandle`](crate::sim::ServiceHandle) caused it, the panic reaches
+/// the caller.
+pub trait Service: Send + 'static {
+    /// A message from a client.
+    type Input: Send + 'static;
+    /// A message to a client.
+    type Output: Send + 'static;
+    /// The client's side of a connection.
+    type Session: Session<Self::Input, Self::Output>;
+
+    /// A client has connected. `connection` is never used again.
+    fn connected(&mut self, now: Instant, connection: u64, client: &str);
+
+    /// Returns whether the machine still accepts this message from a client whose socket is open.
+    /// If it has given up the client, the trace does not show the message as received.
+    /// [`Service::handle_input`] is called in either case.
+    fn takes(&self, connection: u64, input: &Self::Input) -> bool {
+        let _ = (connection, input);
+        true
+    }
+
+    /// A message from a client has arrived.
+    fn handle_input(&mut self, now: Instant, connection: u64, input: Self::Input);
+
+    /// A client's socket was closed, by the client or by its death.
+    fn disconnected(&mut self, now: Instant, connection: u64);
+
+    /// Returns the machine as a server of bytes, if it also serves clients that speak its wire
+    /// protocol. Their connections are numbered together with those of typed clients. A machine
+    /// that returns `None` refuses a [`ByteConnection`](crate::sim::ByteConnection).
+    fn bytes(&mut self) -> Option<&mut dyn ByteService> {
+        None
+    }
+
+    /// Returns the next message to send, and its connection.
+    fn poll_output(&mut self) -> Option<(u64, Self::Output)>;
+
+    /// Returns whether and how an output closes the connection's socket, if it is not a message but
+    /// the end of the connection. What the machine sent before still arrives. Nothing that arrives
+    /// afterwards reaches the machine, and it is not told that the connection has ended.
+    fn hangup(output: &Self::Output) -> Option<Hangup> {
+        let _ = output;
+        None
+    }
+
+    /// Returns how the operating system closes the sockets of a server that stops. The default is
+    /// in good order, except after a loss of power, when the machine that is up again resets them.
+    #[must_use]
+    fn closes_sockets(how: Shutdown) -> Hangup {
+        match how {
+            Shutdown::Clean | Shutdown::Kill => Hangup::Close,
+            Shutdown::PowerLoss => Hangup::Reset,
+        }
+    }
+
+    /// Returns the keepalive with which the server opens its end of a connection (`SO_KEEPALIVE`),
+    /// if any. The world sends the probes, and calls [`Service::disconnected`] if they stay
+    /// unanswered.
+    fn keepalive(&self) -> Option<Keepalive> {
+        None
+    }
+
+    /// The calendar clock of the server's machine was set. From now on it is `ahead` nanoseconds
+    /// ahead of the world's, or behind it if that is negative. The `now` that the machine is given
+    /// is a monotonic clock, which never jumps.
+    fn clock_set(&mut self, now: Instant, ahead: i64) {
+        let _ = (now, ahead);
+    }
+
+    /// Returns when [`Service::handle_timeout`] is due, if at all.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Returns when [`Service::handle_timeout`] is due for a background timer, such as one that
+    /// watches clients. It fires like any other, but it keeps [`Sim::run`](crate::sim::Sim::run)
+    /// going only while a node that is no daemon is blocked, and for at most 24 virtual hours
+    /// without any task running.
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`Service::poll_timeout`] or [`Service::poll_housekeeping`] has come.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// The server stops. Before a clean stop its last messages are polled; then every connection is
+    /// closed.
+    fn stop(&mut self, now: Instant, how: Shutdown);
+
+    /// The server starts again with the data that it still has.
+    fn start(&mut self, now: Instant);
+
+    /// Removes all data, including the disk. Called while the server is stopped.
+    fn wipe(&mut self, now: Instant);
+
+    /// Returns the next line that the trace should show in the server's name, such as the data it
+    /// lost. Called after a stop, until it returns `None`.
+    fn poll_note(&mut self) -> Option<String> {
+        None
+    }
+
+    /// Returns the choices that its stream has recorded.
+    fn recorded(&self) -> &[Choice] {
+        &[]
+    }
+
+    /// Describes a message in a few words, for the transcript.
+    fn describe_input(input: &Self::Input) -> String;
+
+    /// Describes a message in a few words, for the transcript.
+    fn describe_output(output: &Self::Output) -> String;
+
+    /// Returns a hash of the message, for the digest.
+    fn fingerprint_input(input: &Self::Input) -> u64;
+
+    /// Returns a hash of the message, for the digest.
+    fn fingerprint_output(output: &Self::Output) -> u64;
+}
+
+/// The client's side of a connection: what has arrived, and which futures wait for it.
+pub trait Session<Input, Output>: Default + Send + 'static {
+    /// A message from the machine has arrived.
+    fn deliver(&mut self, now: Instant, output: Output, wakes: &mut Wakes<'_>);
+
+    /// Returns whether the last delivery was an answer whose caller gave up or is gone. The trace
+    /// reports it.
+    fn was_unawaited(&self) -> bool {
+        false
+    }
+
+    /// Returns why this end may wait in vain, in words, if the protocol tells: for example that the
+    /// server has stopped reading. The report of a stuck run shows it.
+    fn hindrance(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns the next message that the client's side sends by itself, such as a heartbeat. Called
+    /// after each delivery, until it returns `None`. A paused node answers at the first delivery
+    /// after it was resumed.
+    fn answer(&mut self) -> Option<Input> {
+        None
+    }
+
+    /// Returns when [`Session::gives_up`] is due next, if at all. Read after each delivery and
+    /// after each call of it. It is a background timer, as [`Service::poll_housekeeping`] is.
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`Session::poll_housekeeping`] has come. Returns whether the client considers
+    /// the server dead and closes its end.
+    fn gives_up(&mut self, now: Instant) -> bool {
+        let _ = now;
+        false
+    }
+
+    /// The connection has ended. Wakes every waiter.
+    fn disconnected(&mut self, wakes: &mut Wakes<'_>);
+}
+
+/// The futures that wait for one thing in a [`Session`]. It is mostly one, which needs no
+/// allocation.
+#[derive(Debug, Default)]
+pub struct Waiter {
+    first: Option<WakeRef>,
+    more: Vec<WakeRef>,
+}
+
+impl Waiter {
+    /// Removes and returns all waiters.
+    pub(crate) fn take(&mut self) -> Vec<WakeRef> {
+        let mut wakes = std::mem::take(&mut self.more);
+        wakes.splice(..0, self.first.take());
+        wakes
+    }
+
+    /// Adds a waiter, unless it is there already.
+    pub(crate) fn register(&mut self, wake: WakeRef) {
+        match &self.first {
+            None => self.first = Some(wake),
+            Some(first) if first.same(&wake) => {}
+            Some(_) => {
+                if !self.more.iter().any(|other| other.same(&wake)) {
+                    self.more.push(wake);
+                }
+            }
+        }
+    }
+}
+
+/// The waiters to wake once a session has handled a delivery.
+#[derive(Debug)]
+pub struct Wakes<'a>(pub(crate) &'a mut Vec<WakeRef>);
+
+impl Wakes<'_> {
+    /// Wakes everyone who waits there.
+    pub fn wake(&mut self, waiter: &mut Waiter) {
+        self.0.extend(waiter.first.take());
+        self.0.append(&mut waiter.more);
+    }
+}
