@@ -41,8 +41,8 @@ pub use queue::{QueueContents, QueueRow};
 pub use user::{PermissionRow, TopicPermissionRow, UserRow};
 pub use vhost::VHostRow;
 
-use super::id::ConnectionId;
-use super::pattern::InvalidPattern;
+use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::rabbitmq::vhost::pattern::InvalidPattern;
 
 /// An operation of an administrator that cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

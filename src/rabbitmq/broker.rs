@@ -16,16 +16,16 @@ mod basic;
 mod connection;
 mod consume;
 mod dead_letter;
-#[cfg(feature = "definitions")]
-mod definitions;
 mod dispatch;
 mod exchange;
 mod heartbeat;
 mod input;
+pub(crate) mod options;
 mod policy;
 mod power;
 mod publish;
-mod queue;
+pub(crate) mod queue;
+pub(crate) mod refusal;
 mod route;
 mod settle;
 mod stream;
@@ -33,23 +33,24 @@ mod timer;
 mod tx;
 mod vhost;
 
-use super::arena::Arena;
-use super::channel::{Channel, ChannelKey};
-use super::confirm::Verdict;
-use super::consumer::Consumer;
-use super::dead_letter::DeadLetter;
-use super::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use super::exchange::{Destination, Exchange};
-use super::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
-use super::method::{ConnectionOptions, Event, Output};
-use super::names::Names;
-use super::options::{BrokerOptions, Version};
-use super::queue::{Queue, QueueKey};
-use super::refusal::Refusals;
-use super::stats::MessageStats;
-use super::unacked::Unacked;
-use super::user::User;
-use super::vhost::{VHost, VHostKey};
+use crate::rabbitmq::broker::options::BrokerOptions;
+use crate::rabbitmq::broker::refusal::Refusals;
+use crate::rabbitmq::channel::confirm::Verdict;
+use crate::rabbitmq::channel::consumer::Consumer;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::exchange::{Destination, Exchange};
+use crate::rabbitmq::key::Arena;
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
+use crate::rabbitmq::protocol::names::Names;
+use crate::rabbitmq::queue::dead_letter::DeadLetter;
+use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::stats::MessageStats;
+use crate::rabbitmq::version::Version;
+use crate::rabbitmq::vhost::user::User;
+use crate::rabbitmq::vhost::{VHost, VHostKey};
 use crate::{Choice, Instant, Stream};
 pub use alarm::Alarm;
 use alarm::Alarms;
@@ -118,7 +119,7 @@ struct Caller {
 /// - the **typed methods** (`queue_declare`, `basic_publish`, …) do one AMQP
 ///   method and return its answer. An `Err` says which channel or connection
 ///   the broker *has* closed because of it;
-/// - [`handle_input`](Broker::handle_input) takes a [`Method`](super::Method) as a client sent it,
+/// - [`handle_input`](Broker::handle_input) takes a [`Method`](crate::rabbitmq::Method) as a client sent it,
 ///   calls the typed one, and puts the answer, or the close, among the outputs.
 ///
 /// After any of them:
@@ -163,7 +164,7 @@ struct Caller {
 /// ```
 #[derive(Debug)]
 pub struct Broker {
-    options: BrokerOptions,
+    pub(super) options: BrokerOptions,
     names: Names,
     running: bool,
     alarms: Alarms,
@@ -172,7 +173,7 @@ pub struct Broker {
     pub(super) users: IndexMap<SmolStr, User, FxBuildHasher>,
     /// What definitions said of the whole cluster.
     #[cfg(feature = "definitions")]
-    global_parameters: IndexMap<SmolStr, serde_json::Value, FxBuildHasher>,
+    pub(super) global_parameters: IndexMap<SmolStr, serde_json::Value, FxBuildHasher>,
     pub(super) vhosts: Arena<VHost>,
     pub(super) vhost_names: IndexMap<SmolStr, VHostKey, FxBuildHasher>,
     pub(super) connections: IndexMap<ConnectionId, Connection, FxBuildHasher>,

@@ -1,15 +1,21 @@
 //! A channel: its consumers, its unacknowledged deliveries, its limits and its
 //! confirms.
 
-use super::arena::Key;
-use super::confirm::Confirms;
-use super::consumer::ConsumerKey;
-use super::id::ChannelId;
-use super::queue::QueueKey;
-use super::reply_to::ReplyConsumer;
-use super::transaction::Transaction;
-use super::unacked::{Unacked, UnackedTable};
+pub(crate) mod confirm;
+pub(crate) mod consumer;
+pub(crate) mod reply_to;
+pub(crate) mod transaction;
+pub(crate) mod unacked;
+
 use crate::Instant;
+use crate::rabbitmq::channel::confirm::Confirms;
+use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::channel::reply_to::ReplyConsumer;
+use crate::rabbitmq::channel::transaction::Transaction;
+use crate::rabbitmq::channel::unacked::{Unacked, UnackedTable};
+use crate::rabbitmq::key::Key;
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::queue::QueueKey;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -251,7 +257,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::arena::Arena;
+    use crate::rabbitmq::key::Arena;
     use crate::rabbitmq::queue::tests::any_queue;
 
     #[test]

@@ -17,14 +17,14 @@ mod headers;
 mod random;
 mod topic;
 
-use super::arena::Key;
-use super::error::{Fault, ReplyCode, exchange_in_vhost};
-use super::method::ExchangeOptions;
-use super::properties::Properties;
-use super::queue::QueueKey;
-use super::stats::Published;
-use super::table::FieldTable;
-use super::vhost::VHostKey;
+use crate::rabbitmq::key::Key;
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode, exchange_in_vhost};
+use crate::rabbitmq::protocol::method::ExchangeOptions;
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::protocol::table::FieldTable;
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::stats::Published;
+use crate::rabbitmq::vhost::VHostKey;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -276,7 +276,12 @@ impl Exchange {
             }
         }
         self.kind.compared().iter().try_for_each(|key| {
-            super::table::check_same_argument(key, &what, &options.arguments, &self.arguments)
+            crate::rabbitmq::protocol::table::check_same_argument(
+                key,
+                &what,
+                &options.arguments,
+                &self.arguments,
+            )
         })
     }
 

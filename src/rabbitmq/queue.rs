@@ -13,24 +13,34 @@
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
 
-use super::arena::Key;
-use super::backlog::Backlog;
-use super::consumer::ConsumerKey;
-use super::error::{Fault, ReplyCode, queue_in_vhost};
-use super::exchange::{Binding, ExchangeKey};
-use super::expiry::Expiries;
-use super::id::ConnectionId;
-use super::journal::Journal;
-use super::message::{Entry, Message, Position};
-use super::method::QueueOptions;
-use super::quorum::DeliveryCounts;
-use super::ring::Ring;
-use super::settings::{self, Overflow, QueueType, Settings};
-use super::stats::MessageStats;
-use super::stream::Stream;
-use super::table::{FieldTable, FieldValue, check_same_argument};
-use super::vhost::VHostKey;
+pub(crate) mod backlog;
+pub(crate) mod dead_letter;
+pub(crate) mod expiry;
+pub(crate) mod journal;
+pub(crate) mod quorum;
+pub(crate) mod ring;
+pub(crate) mod settings;
+pub(crate) mod stream;
+
 use crate::Instant;
+use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::exchange::{Binding, ExchangeKey};
+use crate::rabbitmq::key::Key;
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode, queue_in_vhost};
+use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::protocol::method::QueueOptions;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue, check_same_argument};
+use crate::rabbitmq::queue::backlog::Backlog;
+use crate::rabbitmq::queue::expiry::Expiries;
+use crate::rabbitmq::queue::journal::Journal;
+use crate::rabbitmq::queue::quorum::DeliveryCounts;
+use crate::rabbitmq::queue::ring::Ring;
+use crate::rabbitmq::queue::settings::{Overflow, Settings};
+use crate::rabbitmq::queue::stream::Stream;
+use crate::rabbitmq::stats::MessageStats;
+use crate::rabbitmq::vhost::VHostKey;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -371,7 +381,7 @@ pub(crate) mod tests {
     /// A queue for the tests of what only needs its key.
     pub(crate) fn any_queue() -> Queue {
         let vhost = crate::rabbitmq::vhost::VHost::new(SmolStr::default());
-        let vhost = crate::rabbitmq::arena::Arena::default().insert(vhost);
+        let vhost = crate::rabbitmq::key::Arena::default().insert(vhost);
         let options = QueueOptions::default();
         let (name, owner) = (SmolStr::default(), ConnectionId(0));
         Queue::new(Instant::ZERO, (vhost, SmolStr::default()), name, options, owner)

@@ -6,12 +6,18 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/vhosts>.
 
-use super::arena::Key;
-use super::exchange::ExchangeKey;
-use super::policy::{Policies, Whose};
-use super::queue::QueueKey;
-use super::settings::QueueType;
-use super::stats::Published;
+#[cfg(feature = "definitions")]
+pub(crate) mod password;
+pub(crate) mod pattern;
+pub(crate) mod policy;
+pub(crate) mod user;
+
+use crate::rabbitmq::exchange::ExchangeKey;
+use crate::rabbitmq::key::Key;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::stats::Published;
+use crate::rabbitmq::vhost::policy::{Policies, Whose};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;

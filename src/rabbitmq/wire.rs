@@ -1,6 +1,6 @@
 //! AMQP 0-9-1 as RabbitMQ speaks it: bytes in and bytes out, no socket.
 //!
-//! A [`ByteServer`] is a [`Broker`](super::Broker) with a session for each
+//! A [`ByteServer`] is a [`Broker`](crate::rabbitmq::Broker) with a session for each
 //! connection. Whoever has the bytes (a socket, a simulated stream, a test)
 //! hands them in and sends what comes out.
 //!
@@ -28,7 +28,7 @@
 //! - names, keys and properties are text here: an octet that is no UTF-8 is a
 //!   private character, U+10FF80 to U+10FFFF, and an octet again when it is sent;
 //! - a value nested deeper than 64 levels is carried along, but nobody looks into
-//!   it ([`FieldValue::Nested`](super::FieldValue::Nested));
+//!   it ([`FieldValue::Nested`](crate::rabbitmq::FieldValue::Nested));
 //! - of a connection that an alarm blocks it reads on, and what it reads waits in
 //!   the broker;
 //! - `basic.credit`, which clients of AMQP 0-9-1 do not use, is refused.

@@ -3,7 +3,7 @@
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::exchange::ExchangeKey;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 
 /// What a binding leads to. Queues come before exchanges.

@@ -6,8 +6,8 @@
 //! what is missing as an empty string.
 
 use super::text::{Arguments, tags};
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use smol_str::SmolStr;
 use std::fmt::{self, Write as _};
 

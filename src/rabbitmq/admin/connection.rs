@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::id::ConnectionId;
+use crate::rabbitmq::protocol::id::ConnectionId;
 use smol_str::SmolStr;
 
 /// What a connection is at.

@@ -2,8 +2,8 @@
 
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 
 /// Whether a consumer takes part in the deliveries (`activity_status`).

@@ -4,8 +4,8 @@ use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::exchange::{Exchange, ExchangeKey, Kind};
+use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::table::FieldTable;
 use smol_str::SmolStr;
 
 /// An exchange, as `list_exchanges` and the management API's `/api/exchanges`

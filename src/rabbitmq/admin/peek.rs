@@ -6,7 +6,7 @@
 
 use super::AdminError;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::message::Message;
+use crate::rabbitmq::protocol::message::Message;
 use std::sync::Arc;
 
 /// A message that is ready in a queue, as a delivery would show it.

@@ -3,8 +3,8 @@
 use super::ctl::Column;
 use super::text::Json;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::policy::{Policies, Policy};
 use crate::rabbitmq::vhost::VHost;
+use crate::rabbitmq::vhost::policy::{Policies, Policy};
 use smol_str::SmolStr;
 
 /// A policy, as `list_policies` shows it.

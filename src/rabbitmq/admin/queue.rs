@@ -8,13 +8,13 @@ use super::AdminError;
 use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::policy::merged;
+use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::vhost::policy::merged;
 use smol_str::SmolStr;
 use std::cell::OnceCell;
 

@@ -4,7 +4,7 @@
 use super::cell::Cell;
 use super::ctl::Column;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::user::{Permissions, UserLimits};
+use crate::rabbitmq::vhost::user::{Permissions, UserLimits};
 use smol_str::SmolStr;
 
 /// A user, as `list_users` shows it.

@@ -9,8 +9,8 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{Event, Method, Output};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{Event, Method, Output};
 use smol_str::SmolStr;
 use std::collections::{BTreeSet, VecDeque};
 

@@ -4,16 +4,16 @@
 use super::queue::count;
 use super::{Broker, Caller};
 use crate::Instant;
+use crate::rabbitmq::channel::transaction::{Settle, Settled};
+use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
-use crate::rabbitmq::id::{ChannelId, DeliveryTag};
-use crate::rabbitmq::method::{GetOk, ids};
-use crate::rabbitmq::options::Version;
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
+use crate::rabbitmq::protocol::method::{GetOk, ids};
+use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::transaction::{Settle, Settled};
-use crate::rabbitmq::unacked::Unacked;
-use crate::rabbitmq::user::Access;
+use crate::rabbitmq::version::Version;
+use crate::rabbitmq::vhost::user::Access;
 use std::sync::Arc;
 
 impl Broker {

@@ -4,18 +4,18 @@
 use super::timer::Timer;
 use super::{Broker, Caller, Session};
 use crate::Instant;
+use crate::rabbitmq::channel::consumer::{Consumer, ConsumerKey};
+use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, ReplyConsumer};
 use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::consumer::{Consumer, ConsumerKey};
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
-use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{ConsumeOptions, Event, ids};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::method::{ConsumeOptions, Event, ids};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::quorum::UNLIMITED_PREFETCH;
-use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::stream::Start;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
-use crate::rabbitmq::user::Access;
+use crate::rabbitmq::queue::quorum::UNLIMITED_PREFETCH;
+use crate::rabbitmq::queue::stream::Start;
+use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 
@@ -319,7 +319,7 @@ fn stream_start(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::table::FieldValue;
+    use crate::rabbitmq::protocol::table::FieldValue;
 
     #[test]
     fn consumer_arguments_are_checked() {

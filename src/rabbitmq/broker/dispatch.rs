@@ -8,18 +8,19 @@
 use super::Broker;
 use super::timer::{OfQueue, Timer};
 use crate::Instant;
-use crate::rabbitmq::arena::Arena;
 use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::confirm::Verdict;
-use crate::rabbitmq::consumer::{Consumer, ConsumerKey};
-use crate::rabbitmq::dead_letter::Reason;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::message::{Entry, Message};
-use crate::rabbitmq::method::{Event, Output};
+use crate::rabbitmq::channel::confirm::Verdict;
+use crate::rabbitmq::channel::consumer::{Consumer, ConsumerKey};
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::Arena;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::{Entry, Message};
+use crate::rabbitmq::protocol::method::{Event, Output};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::queue::dead_letter::Reason;
+use crate::rabbitmq::queue::ring::Ring;
+use crate::rabbitmq::queue::settings::Overflow;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::ring::Ring;
-use crate::rabbitmq::settings::{Overflow, QueueType};
-use crate::rabbitmq::unacked::Unacked;
 use std::sync::Arc;
 
 impl Broker {
@@ -441,7 +442,7 @@ impl Broker {
     }
 
     /// A queue that is known to exist.
-    pub(super) fn queue_mut(&mut self, key: QueueKey) -> &mut Queue {
+    pub(crate) fn queue_mut(&mut self, key: QueueKey) -> &mut Queue {
         self.queues.get_mut(key).expect("the queue was just looked up")
     }
 }

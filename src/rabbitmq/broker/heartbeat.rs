@@ -12,8 +12,8 @@
 use super::Broker;
 use super::timer::Timer;
 use crate::Instant;
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{Event, Output};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{Event, Output};
 use std::time::Duration;
 
 #[derive(Debug)]

@@ -5,12 +5,12 @@
 //! the first delivery, `delete-ok` before the consumers are told. The server
 //! has that order because a channel does one method at a time.
 
+use super::refusal::{Refusal, RefusalError};
 use super::{Broker, Session};
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode, Scope};
-use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{Event, Method, Output, ids};
-use crate::rabbitmq::refusal::{Refusal, RefusalError};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode, Scope};
+use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 
 /// What a method is answered with: nothing if it has no answer, or none was
 /// wanted.

@@ -6,12 +6,13 @@ use super::stream::retention;
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::exchange::ExchangeKey;
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::pattern::Pattern;
-use crate::rabbitmq::policy::{Object, Policy, Whose, definition, effective};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::settings::{QueueType, Settings};
-use crate::rabbitmq::table::FieldValue;
+use crate::rabbitmq::queue::settings::Settings;
+use crate::rabbitmq::version::Version;
+use crate::rabbitmq::vhost::pattern::Pattern;
+use crate::rabbitmq::vhost::policy::{Object, Policy, Whose, definition, effective};
 use crate::rabbitmq::vhost::{VHost, VHostKey};
 
 /// The delivery limit of a quorum queue that sets none, in RabbitMQ 4.

@@ -4,7 +4,7 @@
 //! queues with their bindings, exclusive queues among them; transient messages,
 //! even confirmed ones in durable queues. Of a durable queue's persistent
 //! messages, a clean stop keeps all, a kill those that were written, and a
-//! power loss those that were synced (see [`journal`](crate::rabbitmq::journal)).
+//! power loss those that were synced (see [`journal`](crate::rabbitmq::queue::journal)).
 //! After a clean stop, a message counts as delivered before if it was; after
 //! the others, every one does. Time goes on while the broker is down: a message
 //! that expires meanwhile is gone when it starts.
@@ -16,13 +16,13 @@ use super::route::Delayed;
 use super::timer::Timer;
 use super::{Broker, Fault, MethodId, ReplyCode};
 use crate::Instant;
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::journal::{Crash, Journal};
-use crate::rabbitmq::message::{Entry, Position};
-use crate::rabbitmq::method::{Event, Output};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::message::{Entry, Position};
+use crate::rabbitmq::protocol::method::{Event, Output};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::queue::journal::{Crash, Journal};
+use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::{Counters, Queue, QueueKey};
-use crate::rabbitmq::ring::Ring;
-use crate::rabbitmq::settings::QueueType;
 use crate::rabbitmq::stats::{MessageStats, Published};
 use std::collections::BTreeMap;
 

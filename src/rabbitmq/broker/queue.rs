@@ -5,18 +5,19 @@ use super::timer::{OfQueue, Timer};
 use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode};
+use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, is_pseudo_queue};
 use crate::rabbitmq::exchange::{Binding, Destination, ExchangeKey};
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::method::{BindOptions, Event, QueueDeclareOk, QueueOptions, ids};
-use crate::rabbitmq::options::Version;
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::protocol::method::{BindOptions, Event, QueueDeclareOk, QueueOptions, ids};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldValue;
+use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::reply_to::{self, REPLY_TO, is_pseudo_queue};
-use crate::rabbitmq::settings::{QueueType, check_arguments};
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::table::FieldValue;
-use crate::rabbitmq::user::Access;
+use crate::rabbitmq::version::Version;
 use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 
 impl Broker {
@@ -129,7 +130,7 @@ impl Broker {
     }
 
     /// Makes a queue whose arguments were checked.
-    pub(super) fn insert_queue(
+    pub(crate) fn insert_queue(
         &mut self,
         now: Instant,
         vhost: VHostKey,
@@ -372,7 +373,7 @@ impl Broker {
         Ok(BindOptions { queue, exchange, routing_key, ..binding })
     }
 
-    pub(super) fn queue_key(&self, vhost: VHostKey, name: &str) -> Result<QueueKey, Fault> {
+    pub(crate) fn queue_key(&self, vhost: VHostKey, name: &str) -> Result<QueueKey, Fault> {
         let vhost = self.vhost(vhost);
         vhost.queues.get(name).copied().ok_or_else(|| Fault::no_queue(&vhost.name, name))
     }
@@ -434,7 +435,7 @@ fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fa
 }
 
 /// Refuses a queue that is neither durable nor exclusive where there are none.
-pub(super) fn check_transient(version: Version, options: &QueueOptions) -> Result<(), Fault> {
+pub(crate) fn check_transient(version: Version, options: &QueueOptions) -> Result<(), Fault> {
     if version == Version::V4 && !options.durable && !options.exclusive {
         let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
                       By default, this feature is not permitted anymore.";
@@ -444,7 +445,7 @@ pub(super) fn check_transient(version: Version, options: &QueueOptions) -> Resul
 }
 
 /// Refuses what a queue of this type cannot be.
-pub(super) fn check_properties_of_type(
+pub(crate) fn check_properties_of_type(
     vhost: &str,
     name: &str,
     kind: QueueType,
@@ -453,7 +454,7 @@ pub(super) fn check_properties_of_type(
     if kind == QueueType::Classic {
         return Ok(());
     }
-    let what = crate::rabbitmq::error::queue_in_vhost(vhost, name);
+    let what = crate::rabbitmq::protocol::error::queue_in_vhost(vhost, name);
     let invalid = |property: &str| {
         Err(Fault::precondition(format!("invalid property '{property}' for {what}")))
     };

@@ -9,11 +9,11 @@ use super::publish::parse_expiration;
 use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::error::Fault;
 use crate::rabbitmq::exchange::{Destination, Exchange, ExchangeKey, Kind};
-use crate::rabbitmq::message::Message;
+use crate::rabbitmq::protocol::error::Fault;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::table::FieldValue;
 use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -189,7 +189,7 @@ impl Broker {
     }
 
     /// The exchange of this name.
-    pub(super) fn exchange_key(&self, vhost: VHostKey, name: &str) -> Result<ExchangeKey, Fault> {
+    pub(crate) fn exchange_key(&self, vhost: VHostKey, name: &str) -> Result<ExchangeKey, Fault> {
         let vhost = self.vhost(vhost);
         let found = vhost.exchanges.get(name).copied();
         found.ok_or_else(|| Fault::no_exchange(&vhost.name, name))

@@ -6,13 +6,13 @@
 use super::Broker;
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::consumer::ConsumerKey;
-use crate::rabbitmq::dead_letter::Reason;
-use crate::rabbitmq::message::Entry;
+use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::channel::transaction::Settle;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::protocol::message::Entry;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::transaction::Settle;
-use crate::rabbitmq::unacked::Unacked;
 use std::cmp::Ordering;
 
 /// Why messages come back to their queue.

@@ -3,13 +3,13 @@
 use super::Broker;
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::consumer::ConsumerKey;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::message::{Entry, Message, Position};
-use crate::rabbitmq::method::Event;
+use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::protocol::method::Event;
+use crate::rabbitmq::queue::stream::Retention;
 use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::stream::Retention;
-use crate::rabbitmq::unacked::Unacked;
 use smallvec::SmallVec;
 use std::sync::Arc;
 

@@ -10,10 +10,10 @@
 use super::Broker;
 use crate::Instant;
 use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::id::ConnectionId;
-use crate::rabbitmq::journal::Journal;
-use crate::rabbitmq::options::Version;
+use crate::rabbitmq::protocol::id::ConnectionId;
 use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::queue::journal::Journal;
+use crate::rabbitmq::version::Version;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

@@ -2,13 +2,13 @@
 
 use super::{Broker, Caller, Session};
 use crate::Instant;
+use crate::rabbitmq::channel::confirm::Confirms;
+use crate::rabbitmq::channel::transaction::{Pending, Settled, Transaction};
 use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::confirm::Confirms;
-use crate::rabbitmq::error::{AmqpError, Fault};
-use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{Event, Method, Output, ids};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault};
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::transaction::{Pending, Settled, Transaction};
 use std::sync::Arc;
 
 impl Broker {

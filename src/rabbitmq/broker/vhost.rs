@@ -3,11 +3,11 @@
 use super::{Broker, Connection};
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
-use crate::rabbitmq::error::{Fault, ReplyCode};
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{ConnectionOptions, Event, Output};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::user::Permissions;
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::vhost::user::Permissions;
 use crate::rabbitmq::vhost::{VHost, VHostKey, VHostLimits};
 use smol_str::SmolStr;
 

@@ -11,13 +11,13 @@ use crate::rabbitmq::admin::{
     AdminError, ChannelRow, ConnectionRow, Overview, PeekedMessage, PermissionRow, PolicyRow,
     QueueContents, TopicPermissionRow, UserRow, VHostRow,
 };
+use crate::rabbitmq::broker::refusal::{Refusal, RefusalError};
 use crate::rabbitmq::broker::{Alarm, Broker};
-use crate::rabbitmq::id::ConnectionId;
-use crate::rabbitmq::policy::Policy;
-use crate::rabbitmq::refusal::{Refusal, RefusalError};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::user::{Permissions, UserLimits};
+use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;
+use crate::rabbitmq::vhost::policy::Policy;
+use crate::rabbitmq::vhost::user::{Permissions, UserLimits};
 use crate::sim::ServiceHandle;
 use smol_str::SmolStr;
 

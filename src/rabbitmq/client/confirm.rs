@@ -3,7 +3,7 @@
 use super::Error;
 use super::channel::Channel;
 use super::unconfirmed::Confirmation;
-use crate::rabbitmq::id::DeliveryTag;
+use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::sim::Wait;
 use std::future::Future;
 use std::pin::Pin;

@@ -3,9 +3,9 @@
 use super::Error;
 use super::channel::Channel;
 use super::inbox::Inbound;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::properties::Properties;
 use crate::sim::Wait;
 use bytes::Bytes;
 use futures_core::Stream;

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::channel::Channel;
-use crate::rabbitmq::method::{
+use crate::rabbitmq::protocol::method::{
     BindOptions, Event, ExchangeBindOptions, ExchangeOptions, Method, QueueDeclareOk, QueueOptions,
 };
 

@@ -7,9 +7,9 @@
 //! Source: AMQP 0-9-1, section 4.2.5.3.
 
 use super::Error;
-use crate::rabbitmq::method::{ConnectionOptions, Method, Publish};
-use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Method, Publish};
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 
 /// The longest short string, in bytes.
 const MAX: usize = 255;

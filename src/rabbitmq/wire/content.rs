@@ -10,9 +10,9 @@
 use super::fault::WireFault;
 use super::properties::{BadProperties, read_properties};
 use super::reader::Reader;
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use crate::rabbitmq::method::Publish;
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::protocol::method::Publish;
+use crate::rabbitmq::protocol::properties::Properties;
 use bytes::Bytes;
 
 /// How long a body may be, by the server's default.

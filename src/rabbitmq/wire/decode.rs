@@ -10,13 +10,13 @@ use super::foreign;
 use super::reader::{Reader, TooShort};
 use super::table::read_table;
 use super::text::text;
-use crate::rabbitmq::error::MethodId;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::method::{
+use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::method::{
     BindOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions, Method, Publish,
     QueueOptions,
 };
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::table::FieldTable;
 use bytes::Bytes;
 use smol_str::SmolStr;
 

@@ -10,9 +10,9 @@ use super::properties::write_properties;
 use super::start::Dialect;
 use super::table::with_length;
 use super::text::octets;
-use crate::rabbitmq::error::{AmqpError, MethodId};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::method::{Event, GetOk, QueueDeclareOk};
+use crate::rabbitmq::protocol::error::{AmqpError, MethodId};
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::{Event, GetOk, QueueDeclareOk};
 
 pub(super) const FRAME_METHOD: u8 = 1;
 pub(super) const FRAME_HEADER: u8 = 2;
@@ -256,7 +256,7 @@ fn content(message: &Message, channel: u16, frame_max: u32, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::error::ReplyCode;
+    use crate::rabbitmq::protocol::error::ReplyCode;
 
     /// A close whose text is this.
     fn text_of_close(text: &str) -> String {

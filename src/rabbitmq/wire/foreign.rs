@@ -9,7 +9,7 @@
 use super::decode::{Incoming, Malformed, name};
 use super::reader::Reader;
 use super::table::read_table;
-use crate::rabbitmq::error::MethodId;
+use crate::rabbitmq::protocol::error::MethodId;
 
 /// Of one argument. Flags are an octet, whatever their number.
 #[derive(Clone, Copy, Debug)]

@@ -16,9 +16,9 @@ use super::foreign::is_known;
 use super::start::{Dialect, dialect};
 use crate::Instant;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::error::MethodId;
-use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{ConnectionOptions, Method, ids};
+use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Method, ids};
 
 /// The longest frame before the two sides have agreed on one.
 const INITIAL_FRAME_MAX: u32 = 4_096;

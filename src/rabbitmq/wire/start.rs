@@ -5,9 +5,9 @@
 
 use super::encode::method;
 use super::table::{with_length, write_table};
-use crate::rabbitmq::error::MethodId;
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::table::FieldTable;
+use crate::rabbitmq::version::Version;
 
 /// How a client of AMQP 0-9-1 begins, and what any other is answered.
 pub(super) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";

@@ -14,7 +14,7 @@
 use super::encode::short;
 use super::reader::{Reader, TooShort};
 use super::text::text;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use bytes::Bytes;
 
 /// Tables and arrays within one another are read up to this depth.

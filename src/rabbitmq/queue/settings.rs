@@ -8,9 +8,10 @@
 //! Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>, and the
 //! server's refusals.
 
-use super::error::{Fault, queue_in_vhost};
-use super::policy::{Policy, effective};
-use super::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::error::{Fault, queue_in_vhost};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::vhost::policy::{Policy, effective};
 use smol_str::SmolStr;
 use std::time::Duration;
 
@@ -21,54 +22,12 @@ pub(crate) const MAX_EXPIRY: i128 = 315_360_000_000;
 /// The largest segment of a stream that may be asked for.
 const MAX_SEGMENT_BYTES: i128 = 3_000_000_000;
 
-/// The type of a queue (`x-queue-type`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum QueueType {
-    /// A classic queue.
-    #[default]
-    Classic,
-    /// A quorum queue, here of one node.
-    Quorum,
-    /// A stream: messages stay when they are consumed.
-    Stream,
-}
-
-impl QueueType {
-    /// What stands for it in a table of arguments.
-    fn bit(self) -> u8 {
-        match self {
-            QueueType::Classic => CLASSIC,
-            QueueType::Quorum => QUORUM,
-            QueueType::Stream => STREAM,
-        }
-    }
-
-    /// Its name: `classic`, `quorum` or `stream`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            QueueType::Classic => "classic",
-            QueueType::Quorum => "quorum",
-            QueueType::Stream => "stream",
-        }
-    }
-
-    /// The server's module for it, as its texts name it.
-    pub(crate) const fn module(self) -> &'static str {
-        match self {
-            QueueType::Classic => "rabbit_classic_queue",
-            QueueType::Quorum => "rabbit_quorum_queue",
-            QueueType::Stream => "rabbit_stream_queue",
-        }
-    }
-
-    /// The type that arguments ask for, which were checked.
-    pub(crate) fn of(arguments: &FieldTable) -> QueueType {
-        match arguments.get("x-queue-type").and_then(FieldValue::as_str) {
-            Some("quorum") => QueueType::Quorum,
-            Some("stream") => QueueType::Stream,
-            _ => QueueType::Classic,
-        }
+/// What stands for a type in a table of arguments.
+fn bit(queue_type: QueueType) -> u8 {
+    match queue_type {
+        QueueType::Classic => CLASSIC,
+        QueueType::Quorum => QUORUM,
+        QueueType::Stream => STREAM,
     }
 }
 
@@ -269,7 +228,7 @@ const ARGUMENTS: &[(&str, u8, Check)] = &[
 /// The names of arguments that a redeclaration must repeat, in the order in
 /// which they are compared: those that a queue of this type takes.
 pub(crate) fn compared(kind: QueueType) -> impl Iterator<Item = &'static str> {
-    let of_this_type = |(_, types, _): &&(&str, u8, Check)| types & kind.bit() != 0;
+    let of_this_type = |(_, types, _): &&(&str, u8, Check)| types & bit(kind) != 0;
     let names = ARGUMENTS.iter().filter(of_this_type).map(|(name, ..)| *name);
     let mut names: Vec<&str> = names.collect();
     if kind == QueueType::Quorum {
@@ -314,7 +273,7 @@ pub(crate) fn check_arguments(
             return Err(invalid("x-queue-type", &why));
         }
     };
-    let bit = kind.bit();
+    let bit = bit(kind);
     let given = ARGUMENTS.iter().filter_map(|row| Some((row, arguments.get(row.0)?)));
     for ((argument, types, _), _) in given.clone() {
         if types & bit == 0 {

@@ -7,7 +7,7 @@
 //! Source: <https://www.rabbitmq.com/docs/access-control>.
 
 #[cfg(feature = "definitions")]
-use super::definitions::password::PasswordHash;
+use super::password::PasswordHash;
 use super::pattern::{InvalidPattern, Pattern};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;

@@ -3,7 +3,7 @@
 //! Source: AMQP 0-9-1, section 1, and RabbitMQ's extensions.
 
 use super::Method;
-use crate::rabbitmq::error::MethodId;
+use crate::rabbitmq::protocol::error::MethodId;
 
 impl Method {
     /// Its name in AMQP: `basic.publish`.

@@ -6,8 +6,8 @@
 //! makes the message again.
 
 use crate::Instant;
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::properties::Properties;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::collections::VecDeque;

@@ -3,9 +3,9 @@
 use super::session::ClientSession;
 use crate::choice::Choice;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::method::{Event, Method};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::{Event, Method};
 use crate::sim::{Hangup, Service, Shutdown};
 use crate::time::Instant;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};

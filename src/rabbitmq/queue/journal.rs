@@ -25,10 +25,10 @@
 //!
 //! [`BrokerOptions::sync_time`]: super::BrokerOptions::sync_time
 
-use super::channel::ChannelKey;
 use super::expiry::Expiries;
-use super::message::{Entry, Position};
 use crate::Instant;
+use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -266,8 +266,8 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::message::Message;
-    use crate::rabbitmq::properties::Properties;
+    use crate::rabbitmq::protocol::message::Message;
+    use crate::rabbitmq::protocol::properties::Properties;
     use bytes::Bytes;
     use smol_str::SmolStr;
     use std::sync::Arc;

@@ -46,7 +46,7 @@ pub enum ReplyCode {
     /// 505: a frame that does not belong here.
     UnexpectedFrame,
     /// 506: the broker has run out of something. Only ever by a
-    /// [`Refusal`](super::Refusal).
+    /// [`Refusal`](crate::rabbitmq::Refusal).
     ResourceError,
     /// 530: not allowed at all: an unknown vhost, a consumer tag used twice.
     NotAllowed,

@@ -14,11 +14,11 @@ pub(crate) mod definition;
 
 pub(crate) use definition::Whose;
 
-use super::admin::AdminError;
 use super::pattern::Pattern;
-use super::settings::Age;
-use super::settings::QueueType;
-use super::table::{FieldTable, FieldValue};
+use crate::rabbitmq::admin::AdminError;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::queue::settings::Age;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -135,7 +135,7 @@ pub struct Policy {
     /// The highest counts.
     pub priority: i64,
     /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the
-    /// arguments of [`QueueOptions`](super::QueueOptions) without `x-`, and
+    /// arguments of [`QueueOptions`](crate::rabbitmq::QueueOptions) without `x-`, and
     /// `alternate-exchange`. Operator policies set limits only.
     pub definition: FieldTable,
 }

@@ -1,15 +1,16 @@
 //! Exporting definitions: everything but what clients make for themselves, which
 //! are exclusive queues, and what every vhost has.
 
-use super::super::Broker;
-use crate::rabbitmq::admin::{AdminError, BindingRow, DestinationKind, ExchangeRow, QueueRow};
-use crate::rabbitmq::definitions::{
+use super::format::{
     BindingDefinition, Definitions, DestinationType, ExchangeDefinition, GlobalParameterDefinition,
     Metadata, ParameterDefinition, PermissionDefinition, PolicyDefinition, PolicyRule,
-    QueueDefinition, TopicPermissionDefinition, UserDefinition, VHostDefinition, limits, value,
+    QueueDefinition, TopicPermissionDefinition, UserDefinition, VHostDefinition,
 };
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::policy::Policy;
+use super::{limits, value};
+use crate::rabbitmq::admin::{AdminError, BindingRow, DestinationKind, ExchangeRow, QueueRow};
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::version::Version;
+use crate::rabbitmq::vhost::policy::Policy;
 use serde_json::Value;
 
 impl Broker {

@@ -10,7 +10,7 @@
 //! A queue with priorities has a *level* for each, and the highest that is not
 //! empty goes first; a message returns to its own level.
 
-use super::message::{Entry, Position};
+use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Debug, Default)]
@@ -237,8 +237,8 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::message::Message;
-    use crate::rabbitmq::properties::Properties;
+    use crate::rabbitmq::protocol::message::Message;
+    use crate::rabbitmq::protocol::properties::Properties;
     use bytes::Bytes;
     use smol_str::SmolStr;
     use std::sync::Arc;

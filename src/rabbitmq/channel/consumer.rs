@@ -4,10 +4,10 @@
 //! acknowledgement gives one back. Auto-acknowledging consumers, except those of
 //! quorum queues, and those without a limit have it without end.
 
-use super::arena::Key;
-use super::channel::ChannelKey;
-use super::queue::QueueKey;
-use super::table::{FieldTable, FieldValue};
+use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::key::Key;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::queue::QueueKey;
 use smol_str::SmolStr;
 
 pub(crate) type ConsumerKey = Key<Consumer>;

@@ -9,10 +9,10 @@
 //! Source: AMQP 0-9-1, section 1.9; <https://www.rabbitmq.com/docs/semantics#tx>.
 
 use super::confirm::Confirms;
-use super::message::Message;
-use super::method::Method;
 use super::unacked::Unacked;
 use crate::Instant;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::Method;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 use std::sync::Arc;

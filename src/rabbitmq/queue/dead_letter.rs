@@ -12,12 +12,12 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
 
-use super::message::Message;
-use super::options::Version;
-use super::queue::QueueKey;
-use super::table::{FieldTable, FieldValue};
-use super::vhost::VHostKey;
 use crate::Instant;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::version::Version;
+use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's
 //! behaviour.
 
-use super::message::{Entry, Message, Position};
+use crate::rabbitmq::protocol::message::{Entry, Message, Position};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -10,27 +10,26 @@
 //! Source: the server's behaviour on `rabbitmqctl import_definitions` and
 //! `export_definitions`.
 
-mod export;
-
-use super::Broker;
-use super::queue::{check_properties_of_type, check_transient};
-use crate::Instant;
-use crate::rabbitmq::admin::AdminError;
-use crate::rabbitmq::definitions::password::PasswordHash;
-use crate::rabbitmq::definitions::{
+use super::format::{
     BindingDefinition, Definitions, DefinitionsError, DestinationType, ExchangeDefinition,
     ParameterDefinition, PolicyDefinition, PolicyRule, QueueDefinition, UserDefinition,
-    VHostDefinition, limits, value,
+    VHostDefinition,
 };
-use crate::rabbitmq::error::{Fault, exchange_in_vhost, queue_in_vhost};
+use super::{limits, value};
+use crate::Instant;
+use crate::rabbitmq::admin::AdminError;
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::broker::queue::{check_properties_of_type, check_transient};
 use crate::rabbitmq::exchange::{Binding, Destination, Kind};
-use crate::rabbitmq::id::ConnectionId;
-use crate::rabbitmq::method::{ExchangeOptions, QueueOptions};
-use crate::rabbitmq::policy::{ApplyTo, Policy};
-use crate::rabbitmq::settings::check_arguments;
-use crate::rabbitmq::table::FieldTable;
-use crate::rabbitmq::user::{Password, Permissions, User};
+use crate::rabbitmq::protocol::error::{Fault, exchange_in_vhost, queue_in_vhost};
+use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::rabbitmq::protocol::method::{ExchangeOptions, QueueOptions};
+use crate::rabbitmq::protocol::table::FieldTable;
+use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::vhost::password::PasswordHash;
+use crate::rabbitmq::vhost::policy::{ApplyTo, Policy};
+use crate::rabbitmq::vhost::user::{Password, Permissions, User};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde_json::{Map, Value};

@@ -105,7 +105,7 @@ pub struct QueueOptions {
     pub exclusive: bool,
     /// It is deleted when the last of its consumers goes.
     pub auto_delete: bool,
-    /// Further arguments. Unknown ones are ignored; a [`Policy`](super::Policy)
+    /// Further arguments. Unknown ones are ignored; a [`Policy`](crate::rabbitmq::Policy)
     /// sets most of these too, by the same names without `x-`.
     ///
     /// | argument | value | for |

@@ -10,8 +10,8 @@
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
 
-use super::channel::ChannelKey;
-use super::consumer::ConsumerKey;
+use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::channel::consumer::ConsumerKey;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 
@@ -224,11 +224,11 @@ impl Ring {
 mod tests {
     use super::*;
     use crate::rabbitmq::ChannelId;
-    use crate::rabbitmq::arena::Arena;
     use crate::rabbitmq::channel::Channel;
-    use crate::rabbitmq::consumer::Consumer;
+    use crate::rabbitmq::channel::consumer::Consumer;
+    use crate::rabbitmq::key::Arena;
+    use crate::rabbitmq::protocol::table::FieldTable;
     use crate::rabbitmq::queue::tests::any_queue;
-    use crate::rabbitmq::table::FieldTable;
 
     fn consumers() -> ([ConsumerKey; 4], ChannelKey) {
         let queue = Arena::default().insert(any_queue());

@@ -7,9 +7,9 @@
 //! what is outstanding, even if one tag is held for ever.
 
 use super::consumer::ConsumerKey;
-use super::message::Entry;
-use super::queue::QueueKey;
 use crate::Instant;
+use crate::rabbitmq::protocol::message::Entry;
+use crate::rabbitmq::queue::QueueKey;
 use std::collections::VecDeque;
 
 /// Holes below this number are not worth a compaction.
@@ -160,9 +160,9 @@ impl UnackedTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::arena::Arena;
-    use crate::rabbitmq::message::{Message, Position};
-    use crate::rabbitmq::properties::Properties;
+    use crate::rabbitmq::key::Arena;
+    use crate::rabbitmq::protocol::message::{Message, Position};
+    use crate::rabbitmq::protocol::properties::Properties;
     use bytes::Bytes;
     use smol_str::SmolStr;
     use std::sync::Arc;

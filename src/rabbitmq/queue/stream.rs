@@ -13,12 +13,12 @@
 
 mod log;
 
-use super::consumer::ConsumerKey;
-use super::error::Fault;
-use super::message::Message;
 use super::settings::Age;
-use super::table::FieldValue;
 use crate::Instant;
+use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::protocol::error::Fault;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::table::FieldValue;
 use indexmap::IndexMap;
 pub(crate) use log::{Log, Retention};
 use rustc_hash::FxBuildHasher;

@@ -11,10 +11,10 @@
 //! connection. A connection that is refused is closed whatever the code, as the
 //! server does.
 
-use super::error::{Fault, ReplyCode};
-use super::method::Method;
-use super::names::Names;
 use crate::Instant;
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
+use crate::rabbitmq::protocol::method::Method;
+use crate::rabbitmq::protocol::names::Names;
 use smol_str::SmolStr;
 use std::time::Duration;
 

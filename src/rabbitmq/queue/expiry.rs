@@ -8,8 +8,8 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/ttl>, and the server's behaviour.
 
-use super::message::{Entry, Position};
 use crate::Instant;
+use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::BTreeMap;
 
 /// Times of messages, those not ready included.

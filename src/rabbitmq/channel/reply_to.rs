@@ -7,7 +7,7 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/direct-reply-to>.
 
-use super::error::{Fault, ReplyCode};
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use smol_str::SmolStr;
 
 /// The pseudo-queue.
