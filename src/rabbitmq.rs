@@ -78,12 +78,12 @@
 //!   `PLAIN` and `AMQPLAIN`, and no OAuth.
 //! - The [wire] has a list of its own.
 
-mod admin;
-mod broker;
+pub mod admin;
+pub mod broker;
 mod channel;
 mod client;
 #[cfg(feature = "definitions")]
-mod definitions;
+pub mod definitions;
 mod exchange;
 mod key;
 mod protocol;
@@ -93,34 +93,19 @@ mod version;
 mod vhost;
 pub mod wire;
 
-pub use admin::{
-    ActivityStatus, AdminError, BindingRow, ChannelRow, ConnectionRow, ConnectionState,
-    ConsumerRow, CtlError, DestinationKind, ExchangeRow, ObjectTotals, Overview, PeekedMessage,
-    PermissionRow, PolicyRow, QueueContents, QueueRow, QueueTotals, TopicPermissionRow, UserRow,
-    VHostRow,
-};
 pub use broker::options::BrokerOptions;
-pub use broker::refusal::{Refusal, RefusalError};
-pub use broker::{Alarm, Broker};
 pub use client::{
     Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
     Returned, start, start_named,
 };
-#[cfg(feature = "definitions")]
-pub use definitions::{Definitions, DefinitionsError};
 pub use protocol::error::{AmqpError, ReplyCode, Scope};
-pub use protocol::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
+pub use protocol::id::DeliveryTag;
 pub use protocol::message::Message;
 pub use protocol::method::{
-    BindOptions, ConnectionOptions, ConsumeOptions, Event, ExchangeBindOptions, ExchangeOptions,
-    GetOk, Method, Output, Publish, QueueDeclareOk, QueueOptions,
+    BindOptions, ConnectionOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions, Publish,
+    QueueDeclareOk, QueueOptions,
 };
 pub use protocol::properties::Properties;
 pub use protocol::queue_type::QueueType;
 pub use protocol::table::{FieldTable, FieldValue, FieldValueError};
-pub use stats::{MessageRates, MessageStats};
 pub use version::Version;
-pub use vhost::VHostLimits;
-pub use vhost::pattern::InvalidPattern;
-pub use vhost::policy::{ApplyTo, Policy};
-pub use vhost::user::{Permissions, UserLimits};

@@ -11,7 +11,7 @@
 //! message whose queue was deleted comes to do nothing.
 
 mod access;
-mod alarm;
+pub(crate) mod alarm;
 mod basic;
 mod connection;
 mod consume;
@@ -42,8 +42,10 @@ use crate::rabbitmq::channel::{Channel, ChannelKey};
 use crate::rabbitmq::exchange::{Destination, Exchange};
 use crate::rabbitmq::key::Arena;
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
-use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
+use crate::rabbitmq::protocol::id::DeliveryTag;
+pub use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::ConnectionOptions;
+pub use crate::rabbitmq::protocol::method::{Event, GetOk, Method, Output};
 use crate::rabbitmq::protocol::names::Names;
 use crate::rabbitmq::queue::dead_letter::DeadLetter;
 use crate::rabbitmq::queue::{Queue, QueueKey};
@@ -52,7 +54,6 @@ use crate::rabbitmq::version::Version;
 use crate::rabbitmq::vhost::user::User;
 use crate::rabbitmq::vhost::{VHost, VHostKey};
 use crate::{Choice, Instant, Stream};
-pub use alarm::Alarm;
 use alarm::Alarms;
 use heartbeat::Heartbeats;
 use indexmap::IndexMap;
@@ -119,7 +120,7 @@ struct Caller {
 /// - the **typed methods** (`queue_declare`, `basic_publish`, …) do one AMQP
 ///   method and return its answer. An `Err` says which channel or connection
 ///   the broker *has* closed because of it;
-/// - [`handle_input`](Broker::handle_input) takes a [`Method`](crate::rabbitmq::Method) as a client sent it,
+/// - [`handle_input`](Broker::handle_input) takes a [`Method`](crate::rabbitmq::broker::Method) as a client sent it,
 ///   calls the typed one, and puts the answer, or the close, among the outputs.
 ///
 /// After any of them:
@@ -141,9 +142,8 @@ struct Caller {
 /// are tried again.
 ///
 /// ```
-/// use stunt_double::rabbitmq::{
-///     Broker, BrokerOptions, ChannelId, ConsumeOptions, Event, Publish, QueueOptions,
-/// };
+/// use stunt_double::rabbitmq::{BrokerOptions, ConsumeOptions, Publish, QueueOptions};
+/// use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
 /// use stunt_double::{Instant, Site, Stream};
 ///
 /// let now = Instant::ZERO;

@@ -1,6 +1,6 @@
 //! AMQP 0-9-1 as RabbitMQ speaks it: bytes in and bytes out, no socket.
 //!
-//! A [`ByteServer`] is a [`Broker`](crate::rabbitmq::Broker) with a session for each
+//! A [`ByteServer`] is a [`Broker`](crate::rabbitmq::broker::Broker) with a session for each
 //! connection. Whoever has the bytes (a socket, a simulated stream, a test)
 //! hands them in and sends what comes out.
 //!
@@ -43,6 +43,7 @@ mod encode;
 mod erlang;
 mod fault;
 mod foreign;
+mod handshake;
 mod login;
 #[cfg(test)]
 mod oracle;
@@ -53,4 +54,4 @@ mod start;
 mod table;
 mod text;
 
-pub use byte_server::{ByteServer, Output};
+pub use byte_server::ByteServer;

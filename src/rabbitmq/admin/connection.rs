@@ -68,7 +68,7 @@ impl Broker {
                 vhost: connection.options.virtual_host.clone(),
                 channels: connection.channels.len(),
                 channel_max: connection.channel_max,
-                timeout: connection.options.heartbeat,
+                timeout: connection.options.heartbeat_seconds(),
                 state,
             })
         };

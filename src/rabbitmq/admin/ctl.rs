@@ -188,7 +188,7 @@ impl Broker {
     /// let json = broker.rabbitmqctl("list_vhosts --formatter json")?;
     /// assert_eq!(json, "[\n{\"name\":\"/\"}\n,{\"name\":\"shop\"}\n]\n");
     /// assert!(broker.rabbitmqctl("list_exchanges -p shop name")?.contains("\namq.topic\n"));
-    /// # Ok::<(), stunt_double::rabbitmq::CtlError>(())
+    /// # Ok::<(), stunt_double::rabbitmq::admin::CtlError>(())
     /// ```
     ///
     /// # Errors

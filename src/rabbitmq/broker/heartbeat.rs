@@ -54,7 +54,7 @@ impl Broker {
     /// The heartbeats of a connection begin, if it wants any.
     pub(super) fn start_heartbeats(&mut self, now: Instant, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let seconds = connection.options.heartbeat;
+        let seconds = connection.options.heartbeat_seconds();
         if seconds > 0 {
             let heartbeats = Heartbeats::new(now, Duration::from_secs(seconds.into()));
             self.timers.set(heartbeats.next(), Timer::Connection(id));

@@ -30,7 +30,8 @@ enum Target {
 ///
 /// ```
 /// use std::time::Duration;
-/// use stunt_double::rabbitmq::{self, BrokerOptions, Connection, Error, Refusal, ReplyCode};
+/// use stunt_double::rabbitmq::{self, BrokerOptions, Connection, Error, ReplyCode};
+/// use stunt_double::rabbitmq::admin::Refusal;
 /// use stunt_double::sim::Sim;
 ///
 /// let mut sim = Sim::new(1);
@@ -38,7 +39,7 @@ enum Target {
 /// let full = Refusal::connections(ReplyCode::NotAllowed, "connection limit (100) is reached");
 /// rabbit.refuse(full.lasting(Duration::from_secs(30)))?;
 /// sim.node_with("worker", rabbit, async |node, rabbit| {
-///     while let Err(error) = Connection::open(&node, &rabbit).await {
+///     while let Err(error) = Connection::connect(&node, &rabbit).await {
 ///         assert_eq!(error.amqp().map(|amqp| amqp.code), Some(ReplyCode::NotAllowed));
 ///         node.sleep(Duration::from_secs(7)).await;
 ///     }
@@ -46,7 +47,7 @@ enum Target {
 ///     Ok::<(), Error>(())
 /// });
 /// sim.run().expect_done();
-/// # Ok::<(), rabbitmq::RefusalError>(())
+/// # Ok::<(), rabbitmq::admin::RefusalError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a refusal does nothing until it is given to a broker"]

@@ -4,7 +4,6 @@ use super::confirm::Confirm;
 use super::consumer::{Consumer, Delivery};
 use super::inbox::{Inbound, Inbox, Returned};
 use super::session::ChannelState;
-use super::unconfirmed::Confirmation;
 use super::{Connection, Error, short_strings};
 use crate::rabbitmq::protocol::error::AmqpError;
 use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};
@@ -157,11 +156,15 @@ impl Channel {
         }
     }
 
-    /// Publishes a message, not mandatory; see [`Channel::publish`].
+    /// Publishes a message that is not mandatory, and does not wait for the broker
+    /// (`basic.publish`). Returns the publish's number if the channel is in confirm mode.
+    ///
+    /// [`Channel::basic_publish_with`] takes every option; [`Channel::publish`] returns the
+    /// broker's confirm.
     ///
     /// # Errors
     ///
-    /// As for [`Channel::publish`].
+    /// As for [`Channel::basic_publish_with`].
     pub fn basic_publish(
         &self,
         exchange: &str,
@@ -169,44 +172,36 @@ impl Channel {
         properties: Properties,
         body: impl Into<Bytes>,
     ) -> Result<Option<DeliveryTag>, Error> {
-        self.publish(Publish { properties, ..Publish::new(exchange, routing_key, body) })
+        let publish = Publish { properties, ..Publish::new(exchange, routing_key, body) };
+        self.basic_publish_with(publish)
     }
 
-    /// Publishes a message: sends it, and returns its number if the channel is
-    /// in confirm mode.
+    /// Publishes a message with every option, and does not wait for the broker (`basic.publish`).
+    /// Returns the publish's number if the channel is in confirm mode.
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed. That there is no such exchange
-    /// closes the channel, later.
-    pub fn publish(&self, publish: Publish) -> Result<Option<DeliveryTag>, Error> {
+    /// Those of a closed channel. A missing exchange closes the channel later: the next call
+    /// fails.
+    pub fn basic_publish_with(&self, publish: Publish) -> Result<Option<DeliveryTag>, Error> {
         self.send(Method::BasicPublish(publish), |state| Ok(state.confirms.published()))
     }
 
-    /// Publishes a message on a channel in confirm mode, and gives the
-    /// broker's answer to be awaited.
+    /// Publishes a message on a channel in confirm mode, and returns the broker's confirm:
+    /// `channel.publish(message)?.await?` waits for it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotInConfirmMode`], and as for [`Channel::publish`].
-    pub fn publish_confirmed(&self, publish: Publish) -> Result<Confirm, Error> {
+    /// [`Error::NotInConfirmMode`], and as for [`Channel::basic_publish_with`]. The confirm itself
+    /// fails if the channel ends before the broker has answered; the broker may or may not have
+    /// taken the message then.
+    pub fn publish(&self, publish: Publish) -> Result<Confirm, Error> {
         let tag = self.send(Method::BasicPublish(publish), |state| {
             let tag = state.confirms.published().ok_or(Error::NotInConfirmMode)?;
             state.confirms.watch(tag);
             Ok(tag)
         })?;
         Ok(Confirm::new(self.clone(), tag))
-    }
-
-    /// Publishes a message on a channel in confirm mode, and waits for the
-    /// broker's answer.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::publish_confirmed`]; also when the channel ends before
-    /// the answer, and then the message may or may not have been taken.
-    pub async fn publish_and_confirm(&self, publish: Publish) -> Result<Confirmation, Error> {
-        self.publish_confirmed(publish)?.await
     }
 
     /// Has the broker confirm every publish from now on (`confirm.select`).
@@ -226,7 +221,7 @@ impl Channel {
     }
 
     /// Waits until every publish is answered. Gives the numbers of those that
-    /// were nacked and that nobody awaits by [`Channel::publish_confirmed`].
+    /// were nacked and that nobody awaits by [`Channel::publish`].
     ///
     /// # Errors
     ///

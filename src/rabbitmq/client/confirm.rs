@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// The broker's answer to one publish, to be awaited; made by
-/// [`Channel::publish_confirmed`].
+/// [`Channel::publish`].
 ///
 /// It fails as the channel does: what was not confirmed until then may or may
 /// not have been taken.

@@ -1,81 +1,85 @@
-//! The broker as a service of the world.
+//! The broker as a service of the world: typed clients and clients that speak bytes share one
+//! [`ByteServer`], and so one broker.
 
 use super::session::ClientSession;
 use crate::choice::Choice;
-use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::method::{Event, Method};
-use crate::sim::{Hangup, Service, Shutdown};
+use crate::rabbitmq::wire::ByteServer;
+use crate::sim::{ByteService, Hangup, Service, Shutdown};
 use crate::time::Instant;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-impl Service for Broker {
+impl Service for ByteServer {
     type Input = (ChannelNumber, Method);
     type Output = (ChannelNumber, Event);
     type Session = ClientSession;
 
     /// A socket is not yet an AMQP connection: `connection.open` makes one.
-    fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {}
-
-    fn takes(&self, connection: u64, (channel, method): &Self::Input) -> bool {
-        Broker::takes(self, ConnectionId(connection), *channel, method)
+    fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {
+        self.typed_connected();
     }
 
-    /// RabbitMQ's sockets linger for no time, so that whatever closes them resets them.
+    fn takes(&self, connection: u64, (channel, method): &Self::Input) -> bool {
+        self.machine().takes(ConnectionId(connection), *channel, method)
+    }
+
+    /// RabbitMQ's sockets have `SO_LINGER` set to 0, so whatever closes them resets them.
     fn closes_sockets(_how: Shutdown) -> Hangup {
         Hangup::Reset
     }
 
-    /// The real server resets a connection that it takes for dead, without a word.
+    /// The real server resets a connection that it considers dead, without a message.
     fn hangup(output: &Self::Output) -> Option<Hangup> {
         matches!(output.1, Event::ConnectionLost).then_some(Hangup::Reset)
     }
 
     fn handle_input(&mut self, now: Instant, connection: u64, input: Self::Input) {
         let (channel, method) = input;
-        Broker::handle_input(self, now, ConnectionId(connection), channel, method);
+        self.broker_mut().handle_input(now, ConnectionId(connection), channel, method);
     }
 
     fn disconnected(&mut self, now: Instant, connection: u64) {
-        self.connection_lost(now, ConnectionId(connection));
+        self.broker_mut().connection_lost(now, ConnectionId(connection));
+    }
+
+    fn bytes(&mut self) -> Option<&mut dyn ByteService> {
+        Some(self)
     }
 
     fn poll_output(&mut self) -> Option<(u64, Self::Output)> {
-        let output = Broker::poll_output(self)?;
+        let output = self.poll_typed()?;
         Some((output.connection.0, (output.channel, output.event)))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_work()
+        self.machine().poll_work()
     }
 
+    /// Handshakes and heartbeats of clients; see [`ByteServer`].
     fn poll_housekeeping(&self) -> Option<Instant> {
-        Broker::poll_housekeeping(self)
+        self.poll_watch()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        Broker::handle_timeout(self, now);
+        self.fire(now);
     }
 
     fn stop(&mut self, now: Instant, how: Shutdown) {
-        match how {
-            Shutdown::Clean => Broker::stop(self, now),
-            Shutdown::Kill => self.kill(now),
-            Shutdown::PowerLoss => self.power_loss(now),
-        }
+        ByteServer::stop(self, now, how);
     }
 
     fn start(&mut self, now: Instant) {
-        Broker::start(self, now);
+        ByteServer::start(self, now);
     }
 
     fn wipe(&mut self, now: Instant) {
-        Broker::wipe(self, now);
+        ByteServer::wipe(self, now);
     }
 
     fn recorded(&self) -> &[Choice] {
-        self.recorded_choices()
+        self.machine().recorded_choices()
     }
 
     fn describe_input(input: &Self::Input) -> String {

@@ -151,7 +151,7 @@ impl ChannelState {
     }
 }
 
-/// The client's side of a connection to a [`Broker`](crate::rabbitmq::Broker).
+/// The client's side of a connection to a [`Broker`](crate::rabbitmq::broker::Broker).
 #[derive(Debug, Default)]
 pub struct ClientSession {
     /// By number; 0 stands for the connection itself.
@@ -210,7 +210,7 @@ impl ClientSession {
     /// What the connection is opened with.
     pub(super) fn configure(&mut self, options: &ConnectionOptions) {
         self.channel_max = options.channel_max;
-        self.heartbeats = Heartbeats::new(options.heartbeat);
+        self.heartbeats = Heartbeats::new(options.heartbeat_seconds());
     }
 
     /// A number for a new channel.

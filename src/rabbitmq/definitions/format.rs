@@ -10,7 +10,9 @@ use std::str::FromStr;
 /// What a definitions file says.
 ///
 /// ```
-/// use stunt_double::rabbitmq::{Broker, BrokerOptions, Definitions};
+/// use stunt_double::rabbitmq::BrokerOptions;
+/// use stunt_double::rabbitmq::broker::Broker;
+/// use stunt_double::rabbitmq::definitions::Definitions;
 /// # use stunt_double::{Instant, Site, Stream};
 /// # let mut broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));
 /// let definitions = Definitions::from_json(
@@ -27,7 +29,7 @@ use std::str::FromStr;
 ///
 /// let whole = broker.export_definitions();
 /// assert_eq!(Definitions::from_json(&whole.to_json())?, whole);
-/// # Ok::<(), stunt_double::rabbitmq::DefinitionsError>(())
+/// # Ok::<(), stunt_double::rabbitmq::definitions::DefinitionsError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Definitions {

@@ -46,7 +46,7 @@ pub enum ReplyCode {
     /// 505: a frame that does not belong here.
     UnexpectedFrame,
     /// 506: the broker has run out of something. Only ever by a
-    /// [`Refusal`](crate::rabbitmq::Refusal).
+    /// [`Refusal`](crate::rabbitmq::admin::Refusal).
     ResourceError,
     /// 530: not allowed at all: an unknown vhost, a consumer tag used twice.
     NotAllowed,
@@ -152,7 +152,8 @@ impl MethodId {
 /// holds what `channel.close` or `connection.close` carry on the wire.
 ///
 /// ```
-/// use stunt_double::rabbitmq::{Broker, BrokerOptions, ChannelId, ReplyCode, Scope};
+/// use stunt_double::rabbitmq::{BrokerOptions, ReplyCode, Scope};
+/// use stunt_double::rabbitmq::broker::{Broker, ChannelId};
 /// # use stunt_double::{Instant, Site, Stream};
 /// # let now = Instant::ZERO;
 /// # let mut broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));

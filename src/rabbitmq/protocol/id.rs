@@ -28,7 +28,7 @@ impl ChannelId {
     /// Channel `number` of `connection`.
     ///
     /// ```
-    /// use stunt_double::rabbitmq::ChannelId;
+    /// use stunt_double::rabbitmq::broker::ChannelId;
     /// assert_eq!(ChannelId::new(7, 1).to_string(), "7/1");
     /// ```
     #[must_use]

@@ -16,6 +16,7 @@ use bytes::Bytes;
 pub(crate) use number::ids;
 use smol_str::SmolStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How to open a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,12 +37,12 @@ pub struct ConnectionOptions {
     /// How many channels there may be; 0 leaves it to the server, whose limit
     /// is 2,047.
     pub channel_max: u16,
-    /// The heartbeat timeout in whole seconds; 0, the default here, is none. Either
-    /// end takes the other for dead of which it hears nothing for two of them. A
-    /// client in a world answers heartbeats by itself unless its node is paused; when
-    /// it misses the broker's, its connection ends as
+    /// The heartbeat timeout; zero, the default here, turns heartbeats off. AMQP carries whole
+    /// seconds, so a fraction is rounded up. Either end considers the other dead after two
+    /// heartbeat intervals without traffic. A client in a world answers heartbeats by itself unless
+    /// its node is paused; when it misses the broker's, its connection ends as
     /// [`Disconnected::TimedOut`](crate::sim::Disconnected::TimedOut).
-    pub heartbeat: u16,
+    pub heartbeat: Duration,
 }
 
 /// Vhost `/`, user `guest` with password `guest`, both notifications, no
@@ -55,8 +56,17 @@ impl Default for ConnectionOptions {
             consumer_cancel_notify: true,
             connection_blocked: true,
             channel_max: 0,
-            heartbeat: 0,
+            heartbeat: Duration::ZERO,
         }
+    }
+}
+
+impl ConnectionOptions {
+    /// The heartbeat timeout as AMQP carries it.
+    pub(crate) fn heartbeat_seconds(&self) -> u16 {
+        let fraction = u64::from(self.heartbeat.subsec_nanos() > 0);
+        let seconds = self.heartbeat.as_secs().saturating_add(fraction);
+        u16::try_from(seconds).unwrap_or(u16::MAX)
     }
 }
 
@@ -105,7 +115,7 @@ pub struct QueueOptions {
     pub exclusive: bool,
     /// It is deleted when the last of its consumers goes.
     pub auto_delete: bool,
-    /// Further arguments. Unknown ones are ignored; a [`Policy`](crate::rabbitmq::Policy)
+    /// Further arguments. Unknown ones are ignored; a [`Policy`](crate::rabbitmq::admin::Policy)
     /// sets most of these too, by the same names without `x-`.
     ///
     /// | argument | value | for |

@@ -223,7 +223,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::ChannelId;
+    use crate::rabbitmq::broker::ChannelId;
     use crate::rabbitmq::channel::Channel;
     use crate::rabbitmq::channel::consumer::Consumer;
     use crate::rabbitmq::key::Arena;
