@@ -9,19 +9,15 @@ pub(crate) mod unacked;
 
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Confirms;
-use crate::rabbitmq::channel::consumer::ConsumerKey;
 use crate::rabbitmq::channel::reply_to::ReplyConsumer;
 use crate::rabbitmq::channel::transaction::Transaction;
 use crate::rabbitmq::channel::unacked::{Unacked, UnackedTable};
-use crate::rabbitmq::key::Key;
+use crate::rabbitmq::key::{ConsumerKey, QueueKey, Stored, marker};
 use crate::rabbitmq::protocol::id::ChannelId;
-use crate::rabbitmq::queue::QueueKey;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-
-pub(crate) type ChannelKey = Key<Channel>;
 
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -47,6 +43,10 @@ pub(crate) struct Channel {
     pub(crate) timeout_armed: Option<Instant>,
     /// What an empty queue name stands for.
     pub(crate) last_queue: Option<SmolStr>,
+}
+
+impl Stored for Channel {
+    type Marker = marker::Channel;
 }
 
 impl Channel {

@@ -29,6 +29,7 @@
 
 mod admin;
 mod channel;
+mod channel_handle;
 mod confirm;
 mod consumer;
 mod declare;

@@ -17,21 +17,17 @@ mod headers;
 mod random;
 mod topic;
 
-use crate::rabbitmq::key::Key;
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, Stored, VHostKey, marker};
 use crate::rabbitmq::protocol::error::{Fault, ReplyCode, exchange_in_vhost};
 use crate::rabbitmq::protocol::method::ExchangeOptions;
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::FieldTable;
-use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::stats::Published;
-use crate::rabbitmq::vhost::VHostKey;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
-
-pub(crate) type ExchangeKey = Key<Exchange>;
 
 /// Where a binding leads. Queues come before exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -222,6 +218,10 @@ pub(crate) struct Exchange {
     /// What clients published to it; of the default exchange, its vhost knows.
     pub(crate) published: Published,
     router: Box<dyn Router>,
+}
+
+impl Stored for Exchange {
+    type Marker = marker::Exchange;
 }
 
 impl Exchange {

@@ -10,6 +10,7 @@
 //! (the kinds of queue a client can ask for) and `describe` (methods and events as text for
 //! transcripts).
 
+pub(crate) mod age;
 pub(crate) mod describe;
 pub(crate) mod error;
 pub(crate) mod id;

@@ -23,9 +23,8 @@ pub(crate) mod settings;
 pub(crate) mod stream;
 
 use crate::Instant;
-use crate::rabbitmq::channel::consumer::ConsumerKey;
-use crate::rabbitmq::exchange::{Binding, ExchangeKey};
-use crate::rabbitmq::key::Key;
+use crate::rabbitmq::exchange::Binding;
+use crate::rabbitmq::key::{ConsumerKey, ExchangeKey, Stored, VHostKey, marker};
 use crate::rabbitmq::protocol::error::{Fault, ReplyCode, queue_in_vhost};
 use crate::rabbitmq::protocol::id::ConnectionId;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
@@ -40,13 +39,10 @@ use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::settings::{Overflow, Settings};
 use crate::rabbitmq::queue::stream::Stream;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::vhost::VHostKey;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
-
-pub(crate) type QueueKey = Key<Queue>;
 
 /// The first place in a quorum queue: what comes back goes before it.
 const QUORUM_FIRST: Position = Position(1 << 40);
@@ -162,6 +158,10 @@ impl Counters {
             ..MessageStats::default()
         }
     }
+}
+
+impl Stored for Queue {
+    type Marker = marker::Queue;
 }
 
 impl Queue {

@@ -39,12 +39,14 @@
 mod byte_server;
 mod content;
 mod decode;
+mod dialect;
 mod encode;
 mod erlang;
 mod fault;
 mod foreign;
 mod handshake;
 mod login;
+mod malformed;
 #[cfg(test)]
 mod oracle;
 mod properties;
@@ -53,5 +55,6 @@ mod session;
 mod start;
 mod table;
 mod text;
+mod writer;
 
 pub use byte_server::ByteServer;

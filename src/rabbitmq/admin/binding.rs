@@ -1,8 +1,8 @@
 //! `list_bindings`: from exchanges to queues and to other exchanges.
 
-use super::ctl::Column;
+use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::exchange::ExchangeKey;
+use crate::rabbitmq::key::ExchangeKey;
 use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 

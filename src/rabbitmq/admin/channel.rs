@@ -1,6 +1,6 @@
 //! `list_channels`.
 
-use super::ctl::Column;
+use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::confirm::Confirms;

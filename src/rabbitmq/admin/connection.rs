@@ -1,7 +1,6 @@
 //! `list_connections`.
 
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::id::ConnectionId;
 use smol_str::SmolStr;

@@ -1,6 +1,6 @@
 //! `list_consumers`.
 
-use super::ctl::Column;
+use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::table::FieldTable;

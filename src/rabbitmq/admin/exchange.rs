@@ -1,9 +1,9 @@
 //! `list_exchanges`.
 
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::exchange::{Exchange, ExchangeKey, Kind};
+use crate::rabbitmq::exchange::{Exchange, Kind};
+use crate::rabbitmq::key::ExchangeKey;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::MessageStats;
 use smol_str::SmolStr;

@@ -1,6 +1,6 @@
 //! `list_policies` and `list_operator_policies`.
 
-use super::ctl::Column;
+use super::cell::Column;
 use super::text::Json;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::vhost::VHost;

@@ -5,14 +5,14 @@
 //! [`QueueContents`], which is made only when it is asked for.
 
 use super::AdminError;
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldTable;
-use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::vhost::policy::merged;
 use smol_str::SmolStr;

@@ -1,7 +1,6 @@
 //! `list_vhosts`.
 
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;

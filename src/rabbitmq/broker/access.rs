@@ -4,8 +4,8 @@
 use super::{Broker, Caller, Connection};
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::exchange::{ExchangeKey, Kind};
+use crate::rabbitmq::exchange::Kind;
+use crate::rabbitmq::key::{ChannelKey, ExchangeKey};
 use crate::rabbitmq::protocol::error::{Fault, exchange_in_vhost, queue_in_vhost};
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
 use crate::rabbitmq::vhost::user::{Access, Grant, Password, Permissions, User, UserLimits};

@@ -4,14 +4,15 @@
 use super::queue::count;
 use super::{Broker, Caller};
 use crate::Instant;
+use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::transaction::{Settle, Settled};
 use crate::rabbitmq::channel::unacked::Unacked;
-use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::protocol::method::{GetOk, ids};
 use crate::rabbitmq::protocol::queue_type::QueueType;
-use crate::rabbitmq::queue::{Queue, QueueKey};
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::version::Version;
 use crate::rabbitmq::vhost::user::Access;
 use std::sync::Arc;

@@ -4,15 +4,14 @@ use super::alarm::Block;
 use super::settle::Return;
 use super::{Broker, Connection, Failure, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
-use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::unacked::Unacked;
-use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
 use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
 use crate::rabbitmq::protocol::queue_type::QueueType;
-use crate::rabbitmq::queue::QueueKey;
 use smol_str::format_smolstr;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,15 +4,15 @@
 use super::timer::Timer;
 use super::{Broker, Caller, Session};
 use crate::Instant;
-use crate::rabbitmq::channel::consumer::{Consumer, ConsumerKey};
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, ReplyConsumer};
-use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{ConsumeOptions, Event, ids};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
-use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::queue::quorum::UNLIMITED_PREFETCH;
 use crate::rabbitmq::queue::stream::Start;
 use crate::rabbitmq::vhost::user::Access;

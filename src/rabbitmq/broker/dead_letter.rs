@@ -7,8 +7,8 @@
 use super::Broker;
 use super::timer::Timer;
 use crate::Instant;
+use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::message::Message;
-use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::queue::dead_letter::{DeadLetter, Reason, is_cycle};
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,19 +8,18 @@
 use super::Broker;
 use super::timer::{OfQueue, Timer};
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
 use crate::rabbitmq::channel::confirm::Verdict;
-use crate::rabbitmq::channel::consumer::{Consumer, ConsumerKey};
+use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::unacked::Unacked;
-use crate::rabbitmq::key::Arena;
+use crate::rabbitmq::key::{Arena, ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::rabbitmq::protocol::message::{Entry, Message};
 use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::settings::Overflow;
-use crate::rabbitmq::queue::{Queue, QueueKey};
 use std::sync::Arc;
 
 impl Broker {

@@ -2,12 +2,12 @@
 
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::exchange::{Binding, Destination, Exchange, ExchangeKey, Kind};
+use crate::rabbitmq::exchange::{Binding, Destination, Exchange, Kind};
+use crate::rabbitmq::key::{ExchangeKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, exchange_in_vhost};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{ExchangeBindOptions, ExchangeOptions, ids};
 use crate::rabbitmq::protocol::table::FieldValue;
-use crate::rabbitmq::vhost::VHostKey;
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 

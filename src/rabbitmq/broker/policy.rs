@@ -5,15 +5,14 @@ use super::Broker;
 use super::stream::retention;
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
-use crate::rabbitmq::exchange::ExchangeKey;
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
-use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::queue::settings::Settings;
 use crate::rabbitmq::version::Version;
+use crate::rabbitmq::vhost::VHost;
 use crate::rabbitmq::vhost::pattern::Pattern;
 use crate::rabbitmq::vhost::policy::{Object, Policy, Whose, definition, effective};
-use crate::rabbitmq::vhost::{VHost, VHostKey};
 
 /// The delivery limit of a quorum queue that sets none, in RabbitMQ 4.
 const DEFAULT_DELIVERY_LIMIT: u64 = 20;

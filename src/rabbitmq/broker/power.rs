@@ -16,13 +16,14 @@ use super::route::Delayed;
 use super::timer::Timer;
 use super::{Broker, Fault, MethodId, ReplyCode};
 use crate::Instant;
+use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::queue::journal::{Crash, Journal};
 use crate::rabbitmq::queue::ring::Ring;
-use crate::rabbitmq::queue::{Counters, Queue, QueueKey};
+use crate::rabbitmq::queue::{Counters, Queue};
 use crate::rabbitmq::stats::{MessageStats, Published};
 use std::collections::BTreeMap;
 

@@ -8,23 +8,19 @@ use crate::rabbitmq::channel::reply_to::{
     REPLY_TO, is_malformed, is_pseudo_queue, no_reply_consumer,
 };
 use crate::rabbitmq::channel::transaction::Pending;
-use crate::rabbitmq::exchange::ExchangeKey;
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::method::{Event, Publish, ids};
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::queue::expiry::parse_expiration;
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The longest time to live in milliseconds: ten years of 365 days.
-const MAX_EXPIRATION: u64 = 315_360_000_000;
 
 impl Broker {
     /// Publishes a message (`basic.publish`). In confirm mode its number is
@@ -308,51 +304,4 @@ fn copies(headers: &FieldTable, name: &str) -> Result<Vec<SmolStr>, Fault> {
     };
     // What is no text among them means nothing.
     Ok(keys.iter().filter_map(FieldValue::as_str).map(SmolStr::from).collect())
-}
-
-/// What an `expiration` means, or what the server says if it means nothing.
-pub(super) fn parse_expiration(text: &str) -> Result<Duration, String> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let digits = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    if digits == 0 {
-        return Err("no_integer".to_owned());
-    }
-    let (number, rest) = text.split_at(text.len() - unsigned.len() + digits);
-    if !rest.is_empty() {
-        return Err(format!("{{leftover_string,\"{rest}\"}}"));
-    }
-    let magnitude = number.trim_start_matches(['-', '+']).trim_start_matches('0');
-    match magnitude.parse::<u64>() {
-        _ if magnitude.is_empty() => Ok(Duration::ZERO),
-        _ if number.starts_with('-') => Err(format!("{{value_negative,-{magnitude}}}")),
-        Ok(ms) if ms <= MAX_EXPIRATION => Ok(Duration::from_millis(ms)),
-        Ok(_) | Err(_) => Err(format!("{{value_too_large,{magnitude}}}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expirations_are_read_as_the_server_reads_them() {
-        for (text, ms) in
-            [("60000", 60_000), ("+5", 5), ("00", 0), ("-0", 0), ("315360000000", 315_360_000_000)]
-        {
-            assert_eq!(parse_expiration(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
-        for (text, why) in [
-            ("abc", "no_integer"),
-            ("", "no_integer"),
-            (" 5", "no_integer"),
-            ("-1", "{value_negative,-1}"),
-            ("10s", "{leftover_string,\"s\"}"),
-            ("1.5", "{leftover_string,\".5\"}"),
-            ("5 ", "{leftover_string,\" \"}"),
-            ("315360000001", "{value_too_large,315360000001}"),
-            ("123456789012345678901234567890", "{value_too_large,123456789012345678901234567890}"),
-        ] {
-            assert_eq!(parse_expiration(text).unwrap_err(), why, "{text}");
-        }
-    }
 }

@@ -5,16 +5,15 @@
 //! exchange once, so that circles of bindings end. Where nothing of an exchange
 //! matches, its alternate exchange is asked.
 
-use super::publish::parse_expiration;
 use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::exchange::{Destination, Exchange, ExchangeKey, Kind};
+use crate::rabbitmq::exchange::{Destination, Exchange, Kind};
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::Fault;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::table::FieldValue;
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::queue::expiry::parse_expiration;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -5,14 +5,13 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::channel::consumer::ConsumerKey;
 use crate::rabbitmq::channel::transaction::Settle;
 use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::dead_letter::Reason;
-use crate::rabbitmq::queue::{Queue, QueueKey};
 use std::cmp::Ordering;
 
 /// Why messages come back to their queue.

@@ -2,14 +2,13 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::channel::consumer::ConsumerKey;
 use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
 use crate::rabbitmq::protocol::method::Event;
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::stream::Retention;
-use crate::rabbitmq::queue::{Queue, QueueKey};
 use smallvec::SmallVec;
 use std::sync::Arc;
 

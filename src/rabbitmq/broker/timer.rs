@@ -9,9 +9,8 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::id::ConnectionId;
-use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::queue::journal::Journal;
 use crate::rabbitmq::version::Version;
 use std::cmp::Reverse;

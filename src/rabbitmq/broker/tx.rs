@@ -2,13 +2,13 @@
 
 use super::{Broker, Caller, Session};
 use crate::Instant;
+use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::confirm::Confirms;
 use crate::rabbitmq::channel::transaction::{Pending, Settled, Transaction};
-use crate::rabbitmq::channel::{Channel, ChannelKey};
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
-use crate::rabbitmq::queue::QueueKey;
 use std::sync::Arc;
 
 impl Broker {

@@ -4,13 +4,9 @@
 //! acknowledgement gives one back. Auto-acknowledging consumers, except those of
 //! quorum queues, and those without a limit have it without end.
 
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::key::Key;
+use crate::rabbitmq::key::{ChannelKey, QueueKey, Stored, marker};
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
-use crate::rabbitmq::queue::QueueKey;
 use smol_str::SmolStr;
-
-pub(crate) type ConsumerKey = Key<Consumer>;
 
 /// The credit of a consumer without a limit.
 const UNLIMITED: u32 = u32::MAX;
@@ -28,6 +24,10 @@ pub(crate) struct Consumer {
     pub(crate) priority: i64,
     /// Kept apart, for there are hardly ever any.
     arguments: Option<Box<FieldTable>>,
+}
+
+impl Stored for Consumer {
+    type Marker = marker::Consumer;
 }
 
 impl Consumer {

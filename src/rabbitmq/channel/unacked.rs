@@ -6,10 +6,9 @@
 //! others when they outnumber the rest; so the table stays in proportion to
 //! what is outstanding, even if one tag is held for ever.
 
-use super::consumer::ConsumerKey;
 use crate::Instant;
+use crate::rabbitmq::key::{ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
-use crate::rabbitmq::queue::QueueKey;
 use std::collections::VecDeque;
 
 /// Holes below this number are not worth a compaction.

@@ -6,7 +6,7 @@
 //!
 //! Source: AMQP 0-9-1, section 1.8 (class basic).
 
-use super::table::{FieldTable, FieldValue};
+use super::table::{FieldTable, FieldValue, in_milliseconds};
 use crate::Instant;
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -373,12 +373,6 @@ impl Properties {
     pub(crate) fn has_more(&self) -> bool {
         self.more.is_some()
     }
-}
-
-/// What becomes of a timestamp that a stream keeps as a 64-bit number of
-/// milliseconds.
-pub(crate) fn in_milliseconds(seconds: u64) -> u64 {
-    (seconds.wrapping_mul(1_000).cast_signed() / 1_000).cast_unsigned()
 }
 
 #[cfg(test)]

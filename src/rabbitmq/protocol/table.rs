@@ -14,7 +14,6 @@ mod convert;
 mod float;
 
 use super::error::Fault;
-use super::properties::in_milliseconds;
 use bytes::Bytes;
 pub use convert::FieldValueError;
 use float::float;
@@ -443,6 +442,12 @@ pub(crate) fn check_same_argument(
     Err(Fault::precondition(format!(
         "inequivalent arg '{name}' for {what}: received {received} but current is {current}"
     )))
+}
+
+/// What becomes of a timestamp that a stream keeps as a 64-bit number of
+/// milliseconds.
+pub(crate) fn in_milliseconds(seconds: u64) -> u64 {
+    (seconds.wrapping_mul(1_000).cast_signed() / 1_000).cast_unsigned()
 }
 
 #[cfg(test)]

@@ -13,11 +13,10 @@
 //! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
 
 use crate::Instant;
+use crate::rabbitmq::key::{QueueKey, VHostKey};
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
-use crate::rabbitmq::queue::QueueKey;
 use crate::rabbitmq::version::Version;
-use crate::rabbitmq::vhost::VHostKey;
 use smol_str::SmolStr;
 use std::sync::Arc;
 

@@ -27,7 +27,7 @@
 
 use super::expiry::Expiries;
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
+use crate::rabbitmq::key::ChannelKey;
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

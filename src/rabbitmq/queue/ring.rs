@@ -10,8 +10,7 @@
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
 
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey};
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 

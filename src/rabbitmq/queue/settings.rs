@@ -8,16 +8,14 @@
 //! Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>, and the
 //! server's refusals.
 
+use super::expiry::MAX_EXPIRY;
+use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::error::{Fault, queue_in_vhost};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::vhost::policy::{Policy, effective};
 use smol_str::SmolStr;
 use std::time::Duration;
-
-/// The longest time a queue or a message may be given, in milliseconds: ten
-/// years of 365 days.
-pub(crate) const MAX_EXPIRY: i128 = 315_360_000_000;
 
 /// The largest segment of a stream that may be asked for.
 const MAX_SEGMENT_BYTES: i128 = 3_000_000_000;
@@ -115,34 +113,6 @@ impl Settings {
     /// to look at.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Settings { expires: self.expires, ..Settings::default() }
-    }
-}
-
-/// An age as streams are told: a number and one of `Y M D h m s`, such as `7D`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Age {
-    Valid(Duration),
-    /// A number and something else.
-    UnknownUnit,
-    /// Not even that: the server breaks down over it.
-    Nonsense,
-}
-
-impl Age {
-    pub(crate) fn parse(text: &str) -> Age {
-        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, unit) = text.split_at(digits);
-        let Ok(number) = number.parse::<u64>() else { return Age::Nonsense };
-        let seconds = match unit {
-            "Y" => 365 * 86_400,
-            "M" => 30 * 86_400,
-            "D" => 86_400,
-            "h" => 3_600,
-            "m" => 60,
-            "s" => 1,
-            _ => return Age::UnknownUnit,
-        };
-        Age::Valid(Duration::from_secs(number.saturating_mul(seconds)))
     }
 }
 

@@ -13,9 +13,9 @@
 
 mod log;
 
-use super::settings::Age;
 use crate::Instant;
-use crate::rabbitmq::channel::consumer::ConsumerKey;
+use crate::rabbitmq::key::ConsumerKey;
+use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::error::Fault;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::table::FieldValue;

@@ -9,10 +9,11 @@
 //! Source: AMQP 0-9-1, section 2.2.4; RabbitMQ 3.10.8, observed.
 
 use super::decode::ConnectionMethod;
+use super::dialect::PROTOCOL_HEADER;
 use super::encode::{To, connection_close, encode};
 use super::fault::WireFault;
 use super::session::{Demand, Phase, Session};
-use super::start::{PROTOCOL_HEADER, start};
+use super::start::start;
 use crate::Instant;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::error::{MethodId, ReplyCode};

@@ -6,10 +6,10 @@
 //!
 //! Source: AMQP 0-9-1, section 4.2, and RabbitMQ 3.10.8, observed.
 
+use super::dialect::Dialect;
 use super::properties::write_properties;
-use super::start::Dialect;
-use super::table::with_length;
 use super::text::octets;
+use super::writer::{short, short_octets, with_length};
 use crate::rabbitmq::protocol::error::{AmqpError, MethodId};
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::method::{Event, GetOk, QueueDeclareOk};
@@ -26,25 +26,6 @@ pub(super) const FRAME_END: u8 = 0xCE;
 pub(super) const FRAME_OVERHEAD: usize = 8;
 
 const CLOSE: u16 = 50;
-
-/// Writes a short string, cut between characters to the 255 octets it may have.
-pub(super) fn short(text: &str, out: &mut Vec<u8>) {
-    let octets = octets(text);
-    let is_inside = |at: usize| octets.get(at).is_some_and(|octet| octet & 0xc0 == 0x80);
-    let mut end = octets.len().min(255);
-    if octets.len() > 255 {
-        while end > 252 && is_inside(end) {
-            end -= 1;
-        }
-    }
-    short_octets(&octets[..end], out);
-}
-
-/// Writes octets as a short string; there must be 255 at most.
-fn short_octets(octets: &[u8], out: &mut Vec<u8>) {
-    out.push(u8::try_from(octets.len()).expect("it was cut to what fits"));
-    out.extend_from_slice(octets);
-}
 
 /// Writes a method's frame: `arguments` writes what follows its number.
 pub(super) fn method(
@@ -275,16 +256,6 @@ mod tests {
         assert_eq!(text_of_close(&"x".repeat(256)), "x".repeat(252) + "...");
         let umlauts = format!("x{}", "\u{e4}".repeat(200));
         assert!(text_of_close(&umlauts).ends_with("\\xa4\\xc3..."));
-    }
-
-    #[test]
-    fn a_short_string_is_cut_between_characters() {
-        let mut out = Vec::new();
-        short(&"\u{20ac}".repeat(100), &mut out);
-        assert_eq!((out[0], out.len()), (255, 256));
-        out.clear();
-        short(&format!("a{}", "\u{20ac}".repeat(100)), &mut out);
-        assert_eq!((out[0], out.len()), (253, 254));
     }
 
     #[test]

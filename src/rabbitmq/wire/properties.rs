@@ -7,10 +7,10 @@
 //!
 //! Source: AMQP 0-9-1, section 4.2.6.1.
 
-use super::encode::short;
 use super::reader::{Reader, TooShort};
 use super::table::{BadTable, read_exactly, write_table};
 use super::text::text as kept;
+use super::writer::short;
 use crate::rabbitmq::protocol::properties::Properties;
 
 const CONTENT_TYPE: u16 = 1 << 15;

@@ -9,11 +9,11 @@
 //! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.3; RabbitMQ 3.10.8, observed.
 
 use super::content::{Contents, Header, Part, Whole, unexpected, unimplemented_method};
-use super::decode::{ConnectionMethod, Incoming, Malformed, decode};
+use super::decode::{ConnectionMethod, Incoming, decode, is_known};
+use super::dialect::{Dialect, dialect};
 use super::encode::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, To};
 use super::fault::WireFault;
-use super::foreign::is_known;
-use super::start::{Dialect, dialect};
+use super::malformed::Malformed;
 use crate::Instant;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::error::MethodId;

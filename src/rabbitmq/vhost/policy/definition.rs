@@ -4,8 +4,8 @@
 //! Source: `rabbitmqctl set_policy` and `set_operator_policy` of 3.10.8.
 
 use crate::rabbitmq::admin::AdminError;
+use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
-use crate::rabbitmq::queue::settings::Age;
 
 /// Whose policy it is: operators may set limits only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
