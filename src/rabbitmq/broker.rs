@@ -10,14 +10,16 @@
 //! something that is gone finds nothing, which is how the acknowledgement of a
 //! message whose queue was deleted comes to do nothing.
 
+mod accept;
 mod access;
 pub(crate) mod alarm;
 mod basic;
 mod connection;
 mod consume;
 mod dead_letter;
-mod dispatch;
+mod deliver;
 mod exchange;
+mod expire;
 mod heartbeat;
 mod input;
 pub(crate) mod options;
@@ -371,6 +373,11 @@ impl Broker {
 
     fn vhost_mut(&mut self, key: VHostKey) -> &mut VHost {
         self.vhosts.get_mut(key).expect("what is in a vhost goes with it")
+    }
+
+    /// A queue that is known to exist.
+    pub(crate) fn queue_mut(&mut self, key: QueueKey) -> &mut Queue {
+        self.queues.get_mut(key).expect("the queue was just looked up")
     }
 
     fn push(&mut self, id: ChannelId, event: Event) {

@@ -71,7 +71,7 @@ impl Broker {
         let live = self.consumers.iter().filter_map(|(key, consumer)| {
             let queue = self.queues.get(consumer.queue)?;
             let is_active = queue.single_active() == Some(key);
-            let queue = &queue.more;
+            let queue = &queue.cold;
             let activity_status = match (queue.single_active, is_active) {
                 (false, _) => ActivityStatus::Up,
                 (true, true) => ActivityStatus::SingleActive,

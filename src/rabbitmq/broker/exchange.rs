@@ -225,7 +225,7 @@ impl Broker {
         }
         match binding.destination {
             Destination::Queue(queue) => {
-                self.queue_mut(queue).more.bindings.insert((source, binding));
+                self.queue_mut(queue).cold.bindings.insert((source, binding));
             }
             Destination::Exchange(exchange) => {
                 let exchange = self.exchanges.get_mut(exchange).expect("a binding leads somewhere");
@@ -250,7 +250,7 @@ impl Broker {
         match binding.destination {
             Destination::Queue(queue) => {
                 if let Some(queue) = self.queues.get_mut(queue) {
-                    queue.more.bindings.swap_remove(&(source, binding.clone()));
+                    queue.cold.bindings.swap_remove(&(source, binding.clone()));
                 }
             }
             Destination::Exchange(exchange) => {

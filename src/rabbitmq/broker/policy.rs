@@ -128,12 +128,12 @@ impl Broker {
 
     pub(super) fn apply_policies_to_queue(&mut self, now: Instant, key: QueueKey) {
         let Some(queue) = self.queues.get(key) else { return };
-        let vhost = self.vhost(queue.more.vhost);
-        let (kind, name) = (queue.more.kind, queue.more.name.as_str());
+        let vhost = self.vhost(queue.cold.vhost);
+        let (kind, name) = (queue.cold.kind.queue_type(), queue.cold.name.as_str());
         let policy = vhost.policies.matching(Object::Queue(kind), name);
         let operator = vhost.operator_policies.matching(Object::Queue(kind), name);
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
-        let mut settings = Settings::new(&queue.more.arguments, policy, operator);
+        let mut settings = Settings::new(&queue.cold.arguments, policy, operator);
         let is_4 = self.options.version() == Version::V4;
         if kind == QueueType::Quorum && is_4 && !settings.says_delivery_limit {
             settings.delivery_limit = Some(DEFAULT_DELIVERY_LIMIT);
@@ -142,13 +142,13 @@ impl Broker {
             settings.delivery_limit = Some(0);
         }
         let queue = self.queue_mut(key);
-        queue.more.policies = names;
-        if queue.more.settings == settings {
+        queue.cold.policies = names;
+        if queue.cold.settings == settings {
             return self.arm_unused(key);
         }
         queue.set(settings);
         let retention = retention(queue);
-        if let Some(stream) = &mut queue.more.stream {
+        if let Some(stream) = queue.cold.kind.stream_mut() {
             stream.log.retain(now, retention);
         }
         self.drop_head(now, key);

@@ -20,7 +20,6 @@ use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::protocol::method::{Event, Output};
-use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::queue::journal::{Crash, Journal};
 use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::{Counters, Queue};
@@ -142,7 +141,7 @@ impl Broker {
     fn forget_counts(&mut self) {
         self.tally = MessageStats::default();
         for key in self.queues.keys() {
-            self.queue_mut(key).more.counters = Counters::default();
+            self.queue_mut(key).cold.counters = Counters::default();
         }
         for key in self.exchanges.keys() {
             if let Some(exchange) = self.exchanges.get_mut(key) {
@@ -157,17 +156,17 @@ impl Broker {
     fn bring_down_queue(&mut self, key: QueueKey, returned: Vec<Entry>, crash: Option<Crash>) {
         let queue = self.queue_mut(key);
         queue.ring = Ring::default();
-        queue.more.blocked.clear();
-        queue.more.exclusive_consumer = None;
-        queue.more.active = None;
-        queue.more.unused_armed = None;
+        queue.cold.blocked.clear();
+        queue.cold.exclusive_consumer = None;
+        queue.cold.active = None;
+        queue.cold.unused_armed = None;
         queue.unacked = 0;
-        if queue.more.stream.is_some() {
+        if queue.cold.kind.stream().is_some() {
             return bring_down_stream(queue, crash);
         }
         let mut contents = queue.ready.take_all();
         contents.extend(returned);
-        if queue.more.kind == QueueType::Classic {
+        if queue.cold.kind.drops_transient_on_stop() {
             contents.retain(|entry| entry.message.properties().is_persistent());
         }
         contents.sort_by_key(Entry::position);
@@ -175,17 +174,19 @@ impl Broker {
         let journal = queue.journal.replace(fresh);
         if let (Some(crash), Some(mut journal)) = (crash, journal) {
             contents = journal.survivors(crash, contents);
-            queue.more.expiries.append(journal.take_expiries());
+            queue.cold.expiries.append(journal.take_expiries());
         }
-        queue.more.expiries.keep_only(&contents);
-        queue.more.delivery_counts.keep_only(&contents);
+        queue.cold.expiries.keep_only(&contents);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.delivery_counts.keep_only(&contents);
+        }
         queue.ready.restore(contents);
     }
 }
 
 /// A stream keeps what its journal says, without a word about deliveries.
 fn bring_down_stream(queue: &mut Queue, crash: Option<Crash>) {
-    let Some(stream) = &mut queue.more.stream else { return };
+    let Some(stream) = queue.cold.kind.stream_mut() else { return };
     stream.retain(|_| false);
     if let (Some(crash), Some(journal)) = (crash, &queue.journal) {
         stream.truncate(journal.kept(crash).0);

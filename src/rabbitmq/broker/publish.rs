@@ -76,7 +76,7 @@ impl Broker {
         self.route(now, caller.vhost, source, &message, &mut routed);
         let breaks = self.breaks_a_stream(&routed, &message);
         if breaks {
-            routed.retain(|queue| !self.is_stream(*queue));
+            routed.retain(|queue| !self.crashes_over_headers(*queue));
         }
         self.count_publish(caller.vhost, source, routed.len());
         let channel = self.channel_mut(caller.channel);
@@ -99,14 +99,14 @@ impl Broker {
         if breaks { Err(Fault::internal()) } else { Ok(delivery_tag) }
     }
 
-    fn is_stream(&self, queue: QueueKey) -> bool {
-        self.queues.get(queue).is_some_and(|queue| queue.more.stream.is_some())
+    fn crashes_over_headers(&self, queue: QueueKey) -> bool {
+        self.queues.get(queue).is_some_and(|queue| queue.cold.kind.crashes_over_headers())
     }
 
     /// Returns whether a stream among these queues would break down over a header.
     pub(super) fn breaks_a_stream(&self, routed: &[QueueKey], message: &Message) -> bool {
         message.properties().headers().is_some_and(FieldTable::breaks_a_stream)
-            && routed.iter().any(|queue| self.is_stream(*queue))
+            && routed.iter().any(|queue| self.crashes_over_headers(*queue))
     }
 
     /// A message was published that goes to this many queues.
@@ -177,7 +177,7 @@ impl Broker {
         let mut routed = Vec::new();
         self.route(now, caller.vhost, source, message, &mut routed);
         let names = routed.iter().filter_map(|key| self.queues.get(*key));
-        names.map(|queue| queue.more.name.clone()).collect()
+        names.map(|queue| queue.cold.name.clone()).collect()
     }
 
     /// A message that no queue takes: returned if it is mandatory, and in any

@@ -1,7 +1,6 @@
 //! The methods of class queue.
 
 use super::exchange::{check_not_default, without_line_ends};
-use super::timer::{OfQueue, Timer};
 use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, is_pseudo_queue};
@@ -13,6 +12,7 @@ use crate::rabbitmq::protocol::method::{BindOptions, Event, QueueDeclareOk, Queu
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::version::Version;
@@ -56,7 +56,7 @@ impl Broker {
             let queue = broker.queue_mut(key);
             queue.touch(now);
             let declared = QueueDeclareOk {
-                queue: queue.more.name.clone(),
+                queue: queue.cold.name.clone(),
                 message_count: queue.ready_count(),
                 consumer_count,
             };
@@ -240,7 +240,7 @@ impl Broker {
             let key = broker.named_queue(caller, &name)?;
             broker.notice_expired(now, key);
             let queue = broker.queue_mut(key);
-            if queue.more.stream.is_some() {
+            if !queue.cold.kind.supports_purge() {
                 let reason = format!("queue.purge not supported by stream queues {}", queue.what());
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
             }
@@ -284,9 +284,9 @@ impl Broker {
             broker.notice_expired(now, key);
             let queue = broker.queue_mut(key);
             check_delete(queue, if_unused, if_empty)?;
-            let (if_unused, if_empty) = match queue.more.kind {
-                QueueType::Classic => (if_unused, if_empty),
-                QueueType::Quorum | QueueType::Stream => (false, false),
+            let (if_unused, if_empty) = match &queue.cold.kind {
+                Kind::Classic => (if_unused, if_empty),
+                Kind::Quorum(_) | Kind::Stream(_) => (false, false),
             };
             if if_empty && queue.ready_count() > 0 {
                 return Err(Fault::precondition(format!("{} not empty", queue.what())));
@@ -294,7 +294,10 @@ impl Broker {
             if if_unused && queue.consumer_count() > 0 {
                 return Err(Fault::precondition(format!("{} in use", queue.what())));
             }
-            let message_count = if queue.more.stream.is_some() { 0 } else { queue.ready_count() };
+            let message_count = match &queue.cold.kind {
+                Kind::Classic | Kind::Quorum(_) => queue.ready_count(),
+                Kind::Stream(_) => 0,
+            };
             broker.delete_queue(key);
             Ok(message_count)
         })
@@ -306,14 +309,14 @@ impl Broker {
         let Some(queue) = self.queues.remove(key) else {
             return;
         };
-        self.vhost_mut(queue.more.vhost).queues.swap_remove(&queue.more.name);
-        self.tally += MessageStats { publish: 0, ..queue.more.counters.stats() };
-        if let Some(owner) = queue.more.owner
+        self.vhost_mut(queue.cold.vhost).queues.swap_remove(&queue.cold.name);
+        self.tally += MessageStats { publish: 0, ..queue.cold.counters.stats() };
+        if let Some(owner) = queue.cold.owner
             && let Some(connection) = self.connections.get_mut(&owner)
         {
             connection.exclusive_queues.remove(&key);
         }
-        for (exchange, binding) in &queue.more.bindings {
+        for (exchange, binding) in &queue.cold.bindings {
             if let Some(exchange) = self.exchanges.get_mut(*exchange) {
                 exchange.unbind(binding);
             }
@@ -384,45 +387,13 @@ impl Broker {
         self.queue_mut(key).check_access(caller.id.connection)?;
         Ok(key)
     }
-
-    /// A queue was used: if it expires, the time starts anew.
-    pub(super) fn touch_unused(&mut self, now: Instant, key: QueueKey) {
-        let queue = self.queue_mut(key);
-        queue.more.unused_since = now;
-        self.arm_unused(key);
-    }
-
-    /// Sees to it that a queue without consumers expires in time.
-    pub(super) fn arm_unused(&mut self, key: QueueKey) {
-        let queue = self.queues.get_mut(key).expect("the queue was just looked up");
-        if let Some(expires) = queue.more.settings.expires
-            && queue.consumer_count() == 0
-        {
-            let at = queue.more.unused_since.saturating_add(expires);
-            if queue.more.unused_armed.is_none_or(|armed| at < armed) {
-                queue.more.unused_armed = Some(at);
-                self.timers.set(at, Timer::Queue(key, OfQueue::Unused));
-            }
-        }
-    }
-
-    /// Deletes a queue that was not used for too long.
-    pub(super) fn expire_unused(&mut self, now: Instant, key: QueueKey) {
-        let Some(queue) = self.queues.get(key) else { return };
-        let more = &queue.more;
-        let due = more.settings.expires.map(|expires| more.unused_since.saturating_add(expires));
-        if queue.consumer_count() == 0 && due.is_some_and(|due| due <= now) {
-            self.delete_queue(key);
-        } else {
-            self.arm_unused(key);
-        }
-    }
 }
 
 /// Refuses conditions that a quorum queue does not know.
 fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fault> {
-    if queue.more.kind != QueueType::Quorum || !(if_unused || if_empty) {
-        return Ok(());
+    match &queue.cold.kind {
+        Kind::Quorum(_) if if_unused || if_empty => {}
+        Kind::Classic | Kind::Quorum(_) | Kind::Stream(_) => return Ok(()),
     }
     let flag = if if_unused { "if-unused" } else { "if-empty" };
     let reason = format!(

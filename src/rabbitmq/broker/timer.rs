@@ -132,8 +132,8 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(key) else { return };
         match what {
             OfQueue::Head => {
-                if queue.more.expiries.armed == Some(at) {
-                    queue.more.expiries.armed = None;
+                if queue.cold.expiries.armed == Some(at) {
+                    queue.cold.expiries.armed = None;
                     self.expire(now, key);
                 }
             }
@@ -142,16 +142,17 @@ impl Broker {
                     && journal.armed == Some(at)
                 {
                     journal.armed = None;
-                    let is_stream = queue.more.stream.is_some();
-                    let confirm_on_write = is_stream || self.options.version() == Version::V4;
+                    let kind = &queue.cold.kind;
+                    let confirm_on_write =
+                        kind.confirms_on_write() || self.options.version() == Version::V4;
                     let sync_time = self.options.sync_time();
                     journal.fire(now, sync_time, confirm_on_write, &mut self.synced);
                     self.timers.arm_journal(key, journal);
                 }
             }
             OfQueue::Unused => {
-                if queue.more.unused_armed == Some(at) {
-                    queue.more.unused_armed = None;
+                if queue.cold.unused_armed == Some(at) {
+                    queue.cold.unused_armed = None;
                     self.expire_unused(now, key);
                 }
             }

@@ -15,13 +15,60 @@
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's
 //! behaviour.
 
+use super::settings::Settings;
+use crate::rabbitmq::key::ConsumerKey;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// How many deliveries a consumer of a quorum queue may hold that set no
 /// prefetch count.
 pub(crate) const UNLIMITED_PREFETCH: u16 = 2_000;
+
+/// The state that only a quorum queue has.
+#[derive(Debug, Default)]
+pub(crate) struct Quorum {
+    pub(crate) delivery_counts: DeliveryCounts,
+    /// Consumers that acknowledged deliveries automatically since the queue last looked, with the
+    /// number of deliveries.
+    pub(crate) acknowledged: VecDeque<(ConsumerKey, usize)>,
+    /// Number of dead letters that the queue keeps until they find a queue.
+    pub(crate) kept_dead_letters: u64,
+    /// Whether the queue is over a limit and refuses new messages.
+    pub(crate) refuses_publishes: bool,
+    /// The last position given to a message that came back.
+    last_front: u64,
+}
+
+impl Quorum {
+    /// A consumer has acknowledged automatically the delivery it was just given.
+    pub(crate) fn acknowledges(&mut self, consumer: ConsumerKey) {
+        match self.acknowledged.back_mut() {
+            // Deliveries that one consumer gets together follow each other.
+            Some((last, count)) if *last == consumer => *count += 1,
+            Some(_) | None => self.acknowledged.push_back((consumer, 1)),
+        }
+    }
+
+    /// Decides whether the queue refuses publishes, at this length and this many bytes: from when
+    /// it is over a limit until it is down to four fifths of every limit.
+    pub(crate) fn look_at_length(&mut self, settings: &Settings, length: u64, bytes: u64) {
+        let length = length + self.kept_dead_letters;
+        let both = [(settings.max_length, length), (settings.max_length_bytes, bytes)];
+        let mut set = both.into_iter().filter_map(|(max, is)| Some((max?, is)));
+        let is_over = set.clone().any(|(max, is)| is > max);
+        let is_below = set.all(|(max, is)| is <= max.saturating_mul(4) / 5);
+        if is_over || is_below {
+            self.refuses_publishes = is_over;
+        }
+    }
+
+    /// Takes a position before all messages that never came back, behind those that did.
+    pub(crate) fn take_front(&mut self) -> Position {
+        self.last_front += 1;
+        Position(self.last_front)
+    }
+}
 
 /// How often messages came back, those not ready included; 0 for those that
 /// are not in here.

@@ -1,165 +1,29 @@
-//! Handing out messages: what a queue takes in, and who gets the next one.
+//! Delivering: which consumer gets the next message.
 //!
-//! The invariant that everything here keeps: when a method is done, a queue
-//! with ready messages has no consumer that could take one. There is one
-//! exception, as in the server: when the single active consumer of a classic queue
-//! is cancelled, its successor waits until something else happens to the queue.
+//! The invariant that everything here keeps: when a method is done, a queue with ready messages has
+//! no consumer that could take one. There is one exception, as in the server: when the single
+//! active consumer of a classic queue is cancelled, its successor waits until something else
+//! happens to the queue.
 
 use super::Broker;
-use super::timer::{OfQueue, Timer};
+use super::timer::Timer;
 use crate::Instant;
-use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{Arena, ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::id::DeliveryTag;
-use crate::rabbitmq::protocol::message::{Entry, Message};
+use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::queue::Queue;
-use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::ring::Ring;
-use crate::rabbitmq::queue::settings::Overflow;
 use std::sync::Arc;
 
 impl Broker {
-    /// A queue takes a message that was routed to it, and that may have a time
-    /// to expire at; or it refuses it.
-    pub(super) fn accept(
-        &mut self,
-        now: Instant,
-        key: QueueKey,
-        mut message: Arc<Message>,
-        mut expiry: Option<Instant>,
-        confirm: Option<(ChannelKey, u64)>,
-    ) {
-        let queue = self.queues.get_mut(key).expect("only live queues are routed to");
-        queue.more.counters.publish += 1;
-        if !queue.is_plain {
-            if queue.more.stream.is_some() {
-                return self.append(now, key, &message, confirm);
-            }
-            if queue.more.kind == QueueType::Quorum {
-                queue.look_at_length();
-                if message.properties().verbatim().is_some() {
-                    let properties = message.properties().clone().rewritten();
-                    message = Arc::new(message.with_properties(properties));
-                }
-            }
-            if let Some(overflow) = queue.refuses(&message) {
-                return self.refuse_publish(key, message, overflow, confirm);
-            }
-            if let Some(ttl) = queue.more.settings.message_ttl {
-                let at = now.saturating_add(ttl);
-                expiry = Some(expiry.map_or(at, |own| own.min(at)));
-            }
-        }
-        self.enqueue(now, key, message, expiry, confirm);
-    }
-
-    fn enqueue(
-        &mut self,
-        now: Instant,
-        key: QueueKey,
-        message: Arc<Message>,
-        expiry: Option<Instant>,
-        mut confirm: Option<(ChannelKey, u64)>,
-    ) {
-        if self.queues.get(key).is_some_and(|q| q.more.single_active && !q.ready.is_empty()) {
-            // A successor that has not been given the backlog yet is given it first.
-            self.run_queue(now, key);
-        }
-        let taker = self.next_consumer(key);
-        let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
-        let queue = self.queues.get_mut(key).expect("only live queues are routed to");
-        let position = queue.take_position();
-        let keeps = queue.keeps(&message);
-        if let Some(journal) = &mut queue.journal {
-            // What an auto-acknowledging consumer takes at once needs no disk.
-            if keeps && !is_done {
-                journal.publish(now, position, confirm.take());
-                self.timers.arm_journal(key, journal);
-            } else {
-                journal.touch(now);
-            }
-        }
-        let mut entry = Entry::new(message, position);
-        if let Some(at) = expiry
-            && !is_done
-        {
-            entry = entry.expiring();
-            queue.more.expiries.insert(position, at);
-        }
-        match taker {
-            Some(consumer) => {
-                if queue.more.kind == QueueType::Quorum {
-                    self.reserve(consumer);
-                }
-                drop(self.give(now, consumer, entry));
-            }
-            None => {
-                queue.ready.push(entry);
-                let (queue_len, is_in_line) = (queue.ready.len(), !queue.ready.has_levels());
-                let has_dropped = !queue.is_plain && self.drop_head(now, key);
-                // Behind others, it is not looked at.
-                let is_alone = queue_len == 1;
-                if expiry.is_some() && (is_alone || is_in_line) || has_dropped {
-                    self.expire(now, key);
-                }
-            }
-        }
-        if let Some((channel, seqno)) = confirm {
-            self.confirm(channel, seqno);
-        }
-        let has_acknowledged =
-            |queue: &mut Queue| !queue.is_plain && !queue.more.acknowledged.is_empty();
-        if is_done && has_acknowledged(self.queue_mut(key)) {
-            self.run_queue(now, key);
-        }
-    }
-
-    /// A queue at its limit refuses a message.
-    fn refuse_publish(
-        &mut self,
-        key: QueueKey,
-        message: Arc<Message>,
-        overflow: Overflow,
-        confirm: Option<(ChannelKey, u64)>,
-    ) {
-        if overflow == Overflow::RejectPublishDlx {
-            self.bury(key, message, Reason::MaxLength);
-        }
-        if let Some((channel, seqno)) = confirm {
-            self.settle_publish(channel, seqno, Verdict::Nack);
-        }
-    }
-
-    /// Drops messages at the head of a queue that is longer than it may be.
-    /// Says whether there were any.
-    pub(super) fn drop_head(&mut self, now: Instant, key: QueueKey) -> bool {
-        let mut has_dropped = false;
-        while let Some(queue) = self.queues.get_mut(key)
-            && queue.is_too_long()
-            && let Some(entry) = queue.ready.pop()
-        {
-            has_dropped = true;
-            self.die(now, key, entry, Reason::MaxLength);
-        }
-        has_dropped
-    }
-
-    /// As [`Broker::expire`], for a moment at which nothing has changed: in a queue
-    /// with priorities, a message that has gone ahead of others is not noticed then.
-    pub(super) fn notice_expired(&mut self, now: Instant, key: QueueKey) {
-        if self.queues.get(key).is_some_and(|queue| !queue.ready.has_levels()) {
-            self.expire(now, key);
-        }
-    }
-
     /// Hands out ready messages for as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
         self.notice_expired(now, key);
-        match self.queues.get(key).map(|queue| queue.more.kind) {
+        match self.queues.get(key).map(|queue| queue.cold.kind.queue_type()) {
             Some(QueueType::Classic) => self.hand_out(now, key),
             Some(QueueType::Quorum) => self.run_quorum(now, key),
             Some(QueueType::Stream) => self.run_stream(now, key),
@@ -175,9 +39,9 @@ impl Broker {
             if self.drop_head(now, key) {
                 self.expire(now, key);
             }
-            let Some((consumer, count)) = self.queue_mut(key).more.acknowledged.pop_front() else {
-                return;
-            };
+            let quorum = self.queue_mut(key).cold.kind.quorum_mut();
+            let acknowledged = quorum.and_then(|quorum| quorum.acknowledged.pop_front());
+            let Some((consumer, count)) = acknowledged else { return };
             if let Some(channel) = self.consumers.get(consumer).map(|consumer| consumer.channel) {
                 self.refund(channel, key, Some(consumer), count);
             }
@@ -229,7 +93,7 @@ impl Broker {
     }
 
     /// A consumer that is to be given a message of a quorum queue has one credit less.
-    fn reserve(&mut self, key: ConsumerKey) {
+    pub(super) fn reserve(&mut self, key: ConsumerKey) {
         let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
         consumer.spend();
         if consumer.ack_required {
@@ -240,38 +104,15 @@ impl Broker {
         if !consumer.has_credit() {
             // A quorum queue looks at credit before it asks.
             queue.ring.retain(|other| other != key);
-            queue.more.blocked.push(key);
-        }
-    }
-
-    /// Drops messages at the head of a queue whose time has come, and sees to
-    /// it that the next one goes in time. To be called whenever the queue may
-    /// have a new head, and before its ready messages are counted.
-    pub(super) fn expire(&mut self, now: Instant, key: QueueKey) {
-        while let Some(queue) = self.queues.get_mut(key)
-            && let Some(head) = queue.ready.front()
-            && head.expires()
-        {
-            let expiries = &mut queue.more.expiries;
-            let at = expiries.of(head).expect("a queue knows when its messages expire");
-            if at > now {
-                if expiries.armed.is_none_or(|armed| at < armed) {
-                    expiries.armed = Some(at);
-                    self.timers.set(at, Timer::Queue(key, OfQueue::Head));
-                }
-                return;
-            }
-            if let Some(entry) = queue.ready.pop() {
-                self.die(now, key, entry, Reason::Expired);
-            }
+            queue.cold.blocked.push(key);
         }
     }
 
     /// The consumer whose turn it is, moved to the tail of the ring. Those at
     /// the head that cannot take a message leave the ring on the way.
-    fn next_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
+    pub(super) fn next_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
-        if queue.more.single_active {
+        if queue.cold.single_active {
             return self.active_consumer(key);
         }
         while let Some(head) = queue.ring.head() {
@@ -287,7 +128,7 @@ impl Broker {
                 return Some(head);
             }
             queue.ring.pop();
-            queue.more.blocked.push(head);
+            queue.cold.blocked.push(head);
         }
         None
     }
@@ -295,7 +136,7 @@ impl Broker {
     /// The one consumer that gets messages, if it can take one.
     fn active_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
-        let active = *queue.more.active.get_or_insert(queue.ring.head()?);
+        let active = *queue.cold.active.get_or_insert(queue.ring.head()?);
         let consumer = self.consumers.get(active).expect("an active consumer is alive");
         let channel =
             self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
@@ -307,16 +148,16 @@ impl Broker {
 
     /// Sends a message to a consumer. Gives it back if it needs no
     /// acknowledgement: it is done with.
-    fn give(&mut self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
+    pub(super) fn give(&mut self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
         let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
         let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
         let message = match queue.is_plain {
             true => Arc::clone(&entry.message),
-            false => queue.more.delivery_counts.shown(&entry),
+            false => queue.shown(&entry),
         };
         // Its consumers' credit is spent already.
-        let is_quorum = !queue.is_plain && queue.more.kind == QueueType::Quorum;
-        let counters = &mut queue.more.counters;
+        let is_reserved = !queue.is_plain && queue.cold.kind.reserves_credit();
+        let counters = &mut queue.cold.counters;
         counters.redeliver += u64::from(entry.redelivered());
         counters.deliver += u64::from(consumer.ack_required);
         counters.deliver_no_ack += u64::from(!consumer.ack_required);
@@ -334,12 +175,12 @@ impl Broker {
             },
         });
         if !consumer.ack_required {
-            if is_quorum {
-                queue.more.acknowledges(key);
+            if is_reserved && let Some(quorum) = queue.cold.kind.quorum_mut() {
+                quorum.acknowledges(key);
             }
             return Some(entry);
         }
-        if !is_quorum {
+        if !is_reserved {
             consumer.spend();
             channel.limiter.sent();
         }
@@ -371,39 +212,15 @@ impl Broker {
         }
     }
 
-    /// A message has left its queue for good.
-    pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
-        let queue = self.queues.get_mut(key).expect("the queue was just looked at");
-        let expiry = if entry.expires() { queue.more.expiries.remove(&entry) } else { None };
-        let keeps = queue.keeps(&entry.message);
-        if !queue.is_plain {
-            queue.more.delivery_counts.remove(entry.position());
-        }
-        if let Some(journal) = &mut queue.journal {
-            if keeps {
-                journal.ack(now, entry, expiry);
-                self.timers.arm_journal(key, journal);
-            } else {
-                journal.touch(now);
-            }
-        }
-    }
-
-    /// A message leaves its queue, which gives it up.
-    pub(super) fn die(&mut self, now: Instant, key: QueueKey, entry: Entry, reason: Reason) {
-        self.bury(key, Arc::clone(&entry.message), reason);
-        self.leave(now, key, entry);
-    }
-
     /// The channel's blocked consumers of a queue that have credit again join
     /// the ring, at its tail and in the order they left it.
     pub(super) fn unblock(&mut self, channel: ChannelKey, key: QueueKey) {
         let consumers = &self.consumers;
-        let Some(Queue { more, ring, .. }) = self.queues.get_mut(key) else {
+        let Some(Queue { cold, ring, .. }) = self.queues.get_mut(key) else {
             return;
         };
-        let has_priorities = more.has_priorities();
-        more.blocked.retain(|&blocked| {
+        let has_priorities = cold.has_priorities();
+        cold.blocked.retain(|&blocked| {
             let consumer = consumers.get(blocked).expect("a queue holds live consumers");
             let stays = consumer.channel != channel || !consumer.has_credit();
             if !stays {
@@ -420,10 +237,10 @@ impl Broker {
         let consumer = consumers.get(key).expect("it has just come");
         let queue = queues.get_mut(consumer.queue).expect("a consumer's queue exists");
         if consumer.has_credit() {
-            let has_priorities = queue.more.has_priorities();
+            let has_priorities = queue.cold.has_priorities();
             join(&mut queue.ring, consumers, key, has_priorities);
         } else {
-            queue.more.blocked.push(key);
+            queue.cold.blocked.push(key);
         }
     }
 
@@ -438,11 +255,6 @@ impl Broker {
 
     pub(super) fn consumer(&self, key: ConsumerKey) -> &Consumer {
         self.consumers.get(key).expect("the consumer was just chosen")
-    }
-
-    /// A queue that is known to exist.
-    pub(crate) fn queue_mut(&mut self, key: QueueKey) -> &mut Queue {
-        self.queues.get_mut(key).expect("the queue was just looked up")
     }
 }
 
