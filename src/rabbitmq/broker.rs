@@ -30,6 +30,7 @@ pub(crate) mod queue;
 pub(crate) mod refusal;
 mod route;
 mod settle;
+mod stage;
 mod stream;
 mod timer;
 mod tx;
@@ -52,7 +53,7 @@ use crate::rabbitmq::protocol::names::Names;
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::dead_letter::DeadLetter;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::version::Version;
+use crate::rabbitmq::version::{Profile, Version};
 use crate::rabbitmq::vhost::VHost;
 use crate::rabbitmq::vhost::user::User;
 use crate::{Choice, Instant, Stream};
@@ -62,6 +63,7 @@ use indexmap::IndexMap;
 use route::Delayed;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
+use stage::Outputs;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use timer::Timers;
@@ -190,8 +192,6 @@ pub struct Broker {
     pub(super) tally: MessageStats,
     /// Whether any connection has had heartbeats.
     has_heartbeats: bool,
-    /// How many outputs there were when something failed last.
-    said_before_failure: usize,
     /// The channels that direct replies go to, by the names of their consumers.
     reply_names: IndexMap<SmolStr, ChannelKey, FxBuildHasher>,
     /// Messages of delayed exchanges whose time has not come.
@@ -201,7 +201,7 @@ pub struct Broker {
     /// Those that found no queue and whose own keep them.
     kept_letters: Vec<DeadLetter>,
 
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
     /// Channels with confirms ready to send, in the order they got ready.
     confirming: Vec<ChannelKey>,
     /// Channels whose commits were answered late.
@@ -242,12 +242,11 @@ impl Broker {
             consumers: Arena::default(),
             tally: MessageStats::default(),
             has_heartbeats: false,
-            said_before_failure: 0,
             reply_names: IndexMap::default(),
             delayed: Delayed::default(),
             dead_letters: VecDeque::new(),
             kept_letters: Vec::new(),
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
             confirming: Vec::new(),
             committed: VecDeque::new(),
             timers: Timers::default(),
@@ -263,6 +262,11 @@ impl Broker {
     #[must_use]
     pub fn version(&self) -> Version {
         self.options.version()
+    }
+
+    /// What its version does differently.
+    pub(super) fn profile(&self) -> &'static Profile {
+        self.options.version().profile()
     }
 
     /// Whether the broker is up; see [`Broker::stop`] and [`Broker::start`].
@@ -285,10 +289,10 @@ impl Broker {
     /// The next thing to send, if there is one.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        if self.outputs.is_empty() && !self.confirming.is_empty() {
+        if !self.confirming.is_empty() && self.outputs.is_empty() {
             self.send_confirms();
         }
-        let output = self.outputs.pop_front()?;
+        let output = self.outputs.pop()?;
         // A heartbeat is no reason to leave out the next.
         if self.has_heartbeats && output.event != Event::Heartbeat {
             self.sent(output.connection);
@@ -346,7 +350,7 @@ impl Broker {
     /// Closes what `error` closes, and gives it back.
     #[cold]
     fn fail(&mut self, now: Instant, id: ChannelId, error: AmqpError) -> AmqpError {
-        self.said_before_failure = self.outputs.len();
+        self.outputs.fail(id);
         match error.scope {
             Scope::Channel => {
                 if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {
@@ -382,7 +386,7 @@ impl Broker {
 
     fn push(&mut self, id: ChannelId, event: Event) {
         let ChannelId { connection, number } = id;
-        self.outputs.push_back(Output { connection, channel: number, event });
+        self.outputs.push(Output { connection, channel: number, event });
     }
 
     /// A queue has taken responsibility for a publish, or refused it.
@@ -428,7 +432,7 @@ impl Broker {
                         Verdict::Ack => Event::Ack { delivery_tag, multiple },
                         Verdict::Nack => Event::Nack { delivery_tag, multiple },
                     };
-                    self.outputs.push_back(Output { connection, channel: number, event });
+                    self.outputs.push(Output { connection, channel: number, event });
                 });
             }
         }

@@ -101,16 +101,29 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether a message with several routing keys is to be asked for each.
+    /// Returns whether bindings are matched against each routing key of a message.
     pub(crate) fn looks_at_keys(self) -> bool {
-        matches!(self, Kind::Direct | Kind::Topic | Kind::Delayed)
+        match self {
+            Kind::Direct | Kind::Topic | Kind::Delayed => true,
+            Kind::Fanout | Kind::Headers | Kind::ConsistentHash | Kind::Random => false,
+        }
+    }
+
+    /// Returns whether the exchange may keep messages for a while.
+    pub(crate) fn delays(self) -> bool {
+        self == Kind::Delayed
     }
 
     /// The arguments that a redeclaration must repeat.
     fn compared(self) -> &'static [&'static str] {
         match self {
             Kind::Delayed => &["alternate-exchange", "x-delayed-type"],
-            _ => &["alternate-exchange"],
+            Kind::Direct
+            | Kind::Fanout
+            | Kind::Headers
+            | Kind::Topic
+            | Kind::ConsistentHash
+            | Kind::Random => &["alternate-exchange"],
         }
     }
 
@@ -122,7 +135,7 @@ impl Kind {
                 let reason = "Invalid argument, 'x-delayed-type' must be an existing exchange type";
                 Fault::precondition(reason)
             }),
-            _ => Ok(()),
+            Kind::Direct | Kind::Fanout | Kind::Headers | Kind::Topic | Kind::Random => Ok(()),
         }
     }
 

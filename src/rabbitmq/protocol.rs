@@ -6,7 +6,7 @@
 //!
 //! Start with `method`. Then: `table` and `properties` (the data of AMQP), `message` (one published
 //! message and a queue's entry for it), `error` (reply codes and texts), `id` (numbers of
-//! connections, channels and deliveries), `names` (names that the server makes), `queue_type`
+//! connections, channels and deliveries), `limits`, `names` (names that the server makes), `queue_type`
 //! (the kinds of queue a client can ask for) and `describe` (methods and events as text for
 //! transcripts).
 
@@ -14,6 +14,7 @@ pub(crate) mod age;
 pub(crate) mod describe;
 pub(crate) mod error;
 pub(crate) mod id;
+pub(crate) mod limits;
 pub(crate) mod message;
 pub(crate) mod method;
 pub(crate) mod names;

@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::exchange::{Exchange, Kind};
+use crate::rabbitmq::exchange::Exchange;
 use crate::rabbitmq::key::ExchangeKey;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::MessageStats;
@@ -46,9 +46,10 @@ impl Broker {
     }
 
     fn exchange_row(&self, key: ExchangeKey, exchange: &Exchange) -> ExchangeRow {
-        let published = match exchange.name.as_str() {
-            "" => self.vhost(exchange.vhost).published,
-            _ => exchange.published,
+        let published = if exchange.name.is_empty() {
+            self.vhost(exchange.vhost).published
+        } else {
+            exchange.published
         };
         ExchangeRow {
             vhost: exchange.vhost_name.clone(),
@@ -59,10 +60,7 @@ impl Broker {
             internal: exchange.internal,
             arguments: exchange.arguments.clone(),
             policy: exchange.policy.clone(),
-            messages_delayed: match exchange.kind {
-                Kind::Delayed => self.messages_delayed(key),
-                _ => 0,
-            },
+            messages_delayed: if exchange.kind.delays() { self.messages_delayed(key) } else { 0 },
             message_stats: published.stats(),
         }
     }

@@ -13,7 +13,6 @@ use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::protocol::method::{GetOk, ids};
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
-use crate::rabbitmq::version::Version;
 use crate::rabbitmq::vhost::user::Access;
 use std::sync::Arc;
 
@@ -42,7 +41,7 @@ impl Broker {
                 let reason = format!("prefetch_size!=0 ({prefetch_size})");
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
             }
-            if global && broker.options.version() == Version::V4 {
+            if global && !broker.profile().permits_global_qos {
                 let reason = "Feature `global_qos` is deprecated.\n\
                               By default, this feature is not permitted anymore.";
                 return Err(Fault::new(ReplyCode::InternalError, reason));

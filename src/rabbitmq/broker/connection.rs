@@ -9,13 +9,11 @@ use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
 use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
 use smol_str::format_smolstr;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How many channels a connection may have, by the server's default.
-const CHANNEL_MAX: u16 = 2_047;
 
 impl Broker {
     /// Opens a connection (`connection.open`).
@@ -87,7 +85,7 @@ impl Broker {
     /// Harmless if it is not open.
     pub fn connection_lost(&mut self, now: Instant, id: ConnectionId) {
         self.drop_connection(now, id);
-        self.outputs.retain(|output| output.connection != id);
+        self.outputs.forget(id);
     }
 
     /// Opens a channel (`channel.open`). One that the broker has closed can be
@@ -189,7 +187,6 @@ impl Broker {
         method: MethodId,
         error: AmqpError,
     ) {
-        let mark = self.outputs.len();
         let error = match self.sessions.get(&id) {
             _ if !self.connections.contains_key(&id.connection) => return,
             Some(Session::Failed(_)) => return,
@@ -200,7 +197,7 @@ impl Broker {
             Scope::Channel => (id.number, Event::ChannelClose(Box::new(error))),
             Scope::Connection => (ChannelNumber(0), Event::ConnectionClose(Box::new(error))),
         };
-        self.outputs.insert(mark, Output { connection: id.connection, channel, event });
+        self.outputs.closed(Output { connection: id.connection, channel, event });
     }
 
     /// Takes a connection and all that is its own away.

@@ -84,7 +84,7 @@ impl Broker {
             return true;
         }
         let name = self.source_name(source);
-        let message = Arc::new(letter.published(now, name, self.options.version()));
+        let message = Arc::new(letter.published(now, name, self.profile()));
         let mut routed = Vec::new();
         self.route(now, letter.vhost, source, &message, &mut routed);
         if letter.reason != Reason::Rejected {

@@ -164,7 +164,7 @@ impl Broker {
         let channel =
             self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
         let tag = channel.next_tag();
-        self.outputs.push_back(Output {
+        self.outputs.push(Output {
             connection: channel.id.connection,
             channel: channel.id.number,
             event: Event::Deliver {

@@ -103,9 +103,9 @@ impl Broker {
         let say = |event| Output { connection: id, channel: ChannelNumber(0), event };
         if is_dead {
             self.connection_lost(now, id);
-            self.outputs.push_back(say(Event::ConnectionLost));
+            self.outputs.push(say(Event::ConnectionLost));
         } else if is_due {
-            self.outputs.push_back(say(Event::Heartbeat));
+            self.outputs.push(say(Event::Heartbeat));
         }
     }
 }

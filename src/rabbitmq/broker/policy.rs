@@ -9,13 +9,9 @@ use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::settings::Settings;
-use crate::rabbitmq::version::Version;
 use crate::rabbitmq::vhost::VHost;
 use crate::rabbitmq::vhost::pattern::Pattern;
 use crate::rabbitmq::vhost::policy::{Object, Policy, Whose, definition, effective};
-
-/// The delivery limit of a quorum queue that sets none, in RabbitMQ 4.
-const DEFAULT_DELIVERY_LIMIT: u64 = 20;
 
 impl Broker {
     /// Sets a policy (`set_policy`), or replaces the one of its name. It counts
@@ -134,12 +130,12 @@ impl Broker {
         let operator = vhost.operator_policies.matching(Object::Queue(kind), name);
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
         let mut settings = Settings::new(&queue.cold.arguments, policy, operator);
-        let is_4 = self.options.version() == Version::V4;
-        if kind == QueueType::Quorum && is_4 && !settings.says_delivery_limit {
-            settings.delivery_limit = Some(DEFAULT_DELIVERY_LIMIT);
+        let profile = self.profile();
+        if kind == QueueType::Quorum && !settings.says_delivery_limit {
+            settings.delivery_limit = profile.default_delivery_limit;
         }
-        if settings.has_negative_delivery_limit && !is_4 {
-            settings.delivery_limit = Some(0);
+        if settings.has_negative_delivery_limit {
+            settings.delivery_limit = profile.negative_delivery_limit;
         }
         let queue = self.queue_mut(key);
         queue.cold.policies = names;

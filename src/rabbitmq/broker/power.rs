@@ -40,7 +40,7 @@ impl Broker {
             let reason = "broker forced connection closure with reason 'shutdown'";
             let error = Fault::new(ReplyCode::ConnectionForced, reason).of(MethodId::NONE);
             let event = Event::ConnectionClose(Box::new(error));
-            self.outputs.push_back(Output { connection, channel: ChannelNumber(0), event });
+            self.outputs.push(Output { connection, channel: ChannelNumber(0), event });
         }
     }
 

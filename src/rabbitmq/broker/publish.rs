@@ -76,6 +76,8 @@ impl Broker {
         self.route(now, caller.vhost, source, &message, &mut routed);
         let breaks = self.breaks_a_stream(&routed, &message);
         if breaks {
+            // It has effects, and then fails.
+            self.outputs.begin(caller.id);
             routed.retain(|queue| !self.crashes_over_headers(*queue));
         }
         self.count_publish(caller.vhost, source, routed.len());

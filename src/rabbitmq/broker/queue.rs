@@ -15,7 +15,7 @@ use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::version::Version;
+use crate::rabbitmq::version::Profile;
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 
@@ -119,7 +119,7 @@ impl Broker {
         }
         self.check_queue_limit(caller.vhost, &name)?;
         check_properties_of_type(&vhost_name, &name, kind, &options)?;
-        check_transient(self.options.version(), &options)?;
+        check_transient(self.profile(), &options)?;
         let exclusive = options.exclusive;
         let key = self.insert_queue(now, caller.vhost, name, options, connection);
         if exclusive && let Some(owner) = self.connections.get_mut(&connection) {
@@ -405,8 +405,8 @@ fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fa
 }
 
 /// Refuses a queue that is neither durable nor exclusive where there are none.
-pub(crate) fn check_transient(version: Version, options: &QueueOptions) -> Result<(), Fault> {
-    if version == Version::V4 && !options.durable && !options.exclusive {
+pub(crate) fn check_transient(profile: &Profile, options: &QueueOptions) -> Result<(), Fault> {
+    if !profile.permits_transient_queues && !options.durable && !options.exclusive {
         let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
                       By default, this feature is not permitted anymore.";
         return Err(Fault::new(ReplyCode::InternalError, reason));

@@ -11,6 +11,7 @@ use crate::Instant;
 use crate::rabbitmq::exchange::{Destination, Exchange, Kind};
 use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::Fault;
+use crate::rabbitmq::protocol::limits::MAX_DELAY;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::expiry::parse_expiration;
@@ -18,9 +19,6 @@ use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The longest delay of an `x-delayed-message` exchange, in milliseconds.
-const MAX_DELAY: i128 = (1 << 32) - 1;
 
 /// Messages that wait at delayed exchanges: by time, then in the order in which
 /// they came.

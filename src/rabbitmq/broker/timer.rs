@@ -12,7 +12,6 @@ use crate::Instant;
 use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::id::ConnectionId;
 use crate::rabbitmq::queue::journal::Journal;
-use crate::rabbitmq::version::Version;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -142,9 +141,9 @@ impl Broker {
                     && journal.armed == Some(at)
                 {
                     journal.armed = None;
-                    let kind = &queue.cold.kind;
+                    let profile = self.options.version().profile();
                     let confirm_on_write =
-                        kind.confirms_on_write() || self.options.version() == Version::V4;
+                        profile.confirms_on_write || queue.cold.kind.confirms_on_write();
                     let sync_time = self.options.sync_time();
                     journal.fire(now, sync_time, confirm_on_write, &mut self.synced);
                     self.timers.arm_journal(key, journal);

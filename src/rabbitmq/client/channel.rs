@@ -53,7 +53,7 @@ impl Channel {
         let over = self.handle.connection().inner.session(|session| session.over(number));
         match over.flatten() {
             Some(Error::Amqp(error)) => Some(error),
-            _ => None,
+            Some(_) | None => None,
         }
     }
 
@@ -141,7 +141,8 @@ impl Channel {
                 };
                 Ok(Some(Delivery::new(self.handle.clone(), SmolStr::default(), inbound)))
             }
-            _ => Ok(None),
+            Event::GetEmpty => Ok(None),
+            other => unreachable!("answers come in the order of the calls, but this is {other:?}"),
         }
     }
 

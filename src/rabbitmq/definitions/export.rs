@@ -9,7 +9,6 @@ use super::format::{
 use super::{limits, value};
 use crate::rabbitmq::admin::{AdminError, BindingRow, DestinationKind, ExchangeRow, QueueRow};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::version::Version;
 use crate::rabbitmq::vhost::policy::Policy;
 use serde_json::Value;
 
@@ -71,10 +70,7 @@ impl Broker {
 
     /// What is in the vhosts that pass.
     fn defined_objects(&self, passes: impl Fn(&str) -> bool) -> Definitions {
-        let version = match self.options.version() {
-            Version::V3_10 => "3.10.8",
-            Version::V4 => "4.0.0",
-        };
+        let version = self.version().number();
         let mut exchanges = self.list_exchanges();
         exchanges.retain(|row| {
             passes(&row.vhost) && !row.name.is_empty() && !row.name.starts_with("amq.")

@@ -293,7 +293,7 @@ impl Broker {
         let vhost_name = self.vhost(vhost).name.clone();
         let kind = check_arguments(&vhost_name, name, &options.arguments)?;
         check_properties_of_type(&vhost_name, name, kind, &options)?;
-        check_transient(self.options.version(), &options)?;
+        check_transient(self.profile(), &options)?;
         self.insert_queue(now, vhost, name.into(), options, NOBODY);
         Ok(())
     }

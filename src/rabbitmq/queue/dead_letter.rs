@@ -16,7 +16,7 @@ use crate::Instant;
 use crate::rabbitmq::key::{QueueKey, VHostKey};
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
-use crate::rabbitmq::version::Version;
+use crate::rabbitmq::version::Profile;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -60,11 +60,11 @@ impl DeadLetter {
         &self,
         now: Instant,
         exchange: Arc<SmolStr>,
-        version: Version,
+        profile: &Profile,
     ) -> Message {
         let mut headers = self.message.properties().headers().cloned().unwrap_or_default();
         self.record_death(now, &mut headers);
-        if version == Version::V4 {
+        if profile.reports_last_death {
             headers.insert("x-last-death-reason", self.reason.name());
             headers.insert("x-last-death-queue", self.queue.as_str());
             headers.insert("x-last-death-exchange", self.message.exchange().as_str());

@@ -9,12 +9,10 @@
 //! Source: <https://www.rabbitmq.com/docs/ttl>, and the server's behaviour.
 
 use crate::Instant;
+use crate::rabbitmq::protocol::limits::MAX_EXPIRY;
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// The longest time to live of a message or a queue, in milliseconds: ten years of 365 days.
-pub(crate) const MAX_EXPIRY: i128 = 315_360_000_000;
 
 /// Times of messages, those not ready included.
 #[derive(Debug, Default)]

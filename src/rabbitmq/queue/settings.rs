@@ -8,17 +8,14 @@
 //! Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>, and the
 //! server's refusals.
 
-use super::expiry::MAX_EXPIRY;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::error::{Fault, queue_in_vhost};
+use crate::rabbitmq::protocol::limits::{MAX_EXPIRY, MAX_PRIORITY, MAX_SEGMENT_BYTES};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::vhost::policy::{Policy, effective};
 use smol_str::SmolStr;
 use std::time::Duration;
-
-/// The largest segment of a stream that may be asked for.
-const MAX_SEGMENT_BYTES: i128 = 3_000_000_000;
 
 /// What stands for a type in a table of arguments.
 fn bit(queue_type: QueueType) -> u8 {
@@ -138,8 +135,25 @@ enum Check {
     Locator,
 }
 
-/// What is said of a value that the server breaks down over.
-const BREAKS: &str = "";
+/// What is wrong with the value of an argument.
+enum BadValue {
+    /// The server refuses it, with this text.
+    Refused(String),
+    /// The server's queue process crashes over it (`INTERNAL_ERROR`).
+    Crashes,
+}
+
+impl From<String> for BadValue {
+    fn from(text: String) -> BadValue {
+        BadValue::Refused(text)
+    }
+}
+
+impl From<&str> for BadValue {
+    fn from(text: &str) -> BadValue {
+        BadValue::Refused(text.to_owned())
+    }
+}
 
 const CLASSIC: u8 = 1;
 const QUORUM: u8 = 2;
@@ -259,9 +273,9 @@ pub(crate) fn check_arguments(
             let reason = format!("Exceeded max value for {argument}");
             return Err(Fault::precondition(reason));
         }
-        check_value(*check, value, arguments).map_err(|why| match why.as_str() {
-            BREAKS => Fault::internal(),
-            why => invalid(argument, why),
+        check_value(*check, value, arguments).map_err(|why| match why {
+            BadValue::Crashes => Fault::internal(),
+            BadValue::Refused(text) => invalid(argument, &text),
         })?;
     }
     match arguments.get("x-queue-master-locator").map(FieldValue::as_str) {
@@ -271,8 +285,8 @@ pub(crate) fn check_arguments(
     }
 }
 
-/// What the server says of a value that does not do.
-fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(), String> {
+/// Checks a value as the server does.
+fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(), BadValue> {
     let unacceptable = || format!("{{unacceptable_type,{}}}", value.type_name());
     let integer = || {
         let wrong = || format!("\"expected integer, got {}\"", value.type_name());
@@ -284,60 +298,60 @@ fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Resu
     };
     match check {
         Check::Expiry { zero } => match integer()? {
-            n if n > MAX_EXPIRY => Err(format!("{{value_too_large,{n}}}")),
-            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
-            0 if !zero => Err("{value_zero,0}".to_owned()),
+            n if n > MAX_EXPIRY => Err(format!("{{value_too_large,{n}}}").into()),
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
+            0 if !zero => Err("{value_zero,0}".into()),
             _ => Ok(()),
         },
         Check::NonNegative | Check::SegmentSize => match integer()? {
-            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
             _ => Ok(()),
         },
         Check::Positive => match integer()? {
-            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
-            0 => Err("{value_zero,0}".to_owned()),
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
+            0 => Err("{value_zero,0}".into()),
             _ => Ok(()),
         },
         Check::Priority => match integer()? {
-            n if n < 0 => Err(format!("{{value_negative,{n}}}")),
-            n if n > 255 => Err(format!("{{max_value_exceeded,{n}}}")),
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
+            n if n > MAX_PRIORITY => Err(format!("{{max_value_exceeded,{n}}}").into()),
             _ => Ok(()),
         },
         Check::Any => Ok(()),
-        Check::Text => text().map(drop),
+        Check::Text => Ok(text().map(drop)?),
         Check::RoutingKey => {
             text()?;
             match arguments.get("x-dead-letter-exchange") {
                 Some(_) => Ok(()),
-                None => Err("routing_key_but_no_dlx_defined".to_owned()),
+                None => Err("routing_key_but_no_dlx_defined".into()),
             }
         }
         Check::Bool => match value {
             FieldValue::Bool(_) => Ok(()),
-            _ => Err(unacceptable()),
+            _ => Err(unacceptable().into()),
         },
         Check::OneOf(allowed, what) => match text()? {
             asked if allowed.contains(&asked) => Ok(()),
-            _ if what == "overflow" => Err("invalid_overflow".to_owned()),
-            asked => Err(format!("\"unsupported {what} '{asked}'\"")),
+            _ if what == "overflow" => Err("invalid_overflow".into()),
+            asked => Err(format!("\"unsupported {what} '{asked}'\"").into()),
         },
         Check::Version => match integer()? {
             1 | 2 => Ok(()),
-            v if v < 0 => Err(format!("{{value_negative,{v}}}")),
-            v => Err(format!("\"unsupported queue version '{v}'\"")),
+            v if v < 0 => Err(format!("{{value_negative,{v}}}").into()),
+            v => Err(format!("\"unsupported queue version '{v}'\"").into()),
         },
         Check::Age => match Age::parse(text()?) {
             Age::Valid(_) => Ok(()),
-            Age::UnknownUnit => Err("invalid_max_age".to_owned()),
-            Age::Nonsense => Err(BREAKS.to_owned()),
+            Age::UnknownUnit => Err("invalid_max_age".into()),
+            Age::Nonsense => Err(BadValue::Crashes),
         },
         Check::Strategy => match text()? {
             "at-most-once" | "at-least-once" => Ok(()),
-            _ => Err("invalid_dlx_strategy".to_owned()),
+            _ => Err("invalid_dlx_strategy".into()),
         },
         Check::Locator => match text()? {
             "client-local" | "balanced" | "random" | "least-leaders" => Ok(()),
-            _ => Err("invalid_queue_locator_arg".to_owned()),
+            _ => Err("invalid_queue_locator_arg".into()),
         },
     }
 }

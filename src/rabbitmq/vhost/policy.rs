@@ -213,7 +213,9 @@ pub(crate) fn effective<'a>(
         let set = [argument, operator, policy].into_iter().flatten();
         let size = |value: &&FieldValue| match value.as_str().map(Age::parse) {
             Some(Age::Valid(age)) => i128::from(age.as_secs()),
-            _ => value.as_integer().unwrap_or(i128::MAX),
+            Some(Age::UnknownUnit | Age::Nonsense) | None => {
+                value.as_integer().unwrap_or(i128::MAX)
+            }
         };
         return set.min_by_key(size);
     }

@@ -295,9 +295,8 @@ impl ByteServer {
                 session.queued = true;
                 self.ready.push_back(id);
             }
-            match output.event {
-                Event::ConnectionClose(_) | Event::ConnectionCloseOk => self.closed(id),
-                _ => {}
+            if matches!(output.event, Event::ConnectionClose(_) | Event::ConnectionCloseOk) {
+                self.closed(id);
             }
         }
         if std::mem::take(&mut self.lent) {
@@ -311,7 +310,9 @@ impl ByteServer {
         let broker = &self.broker;
         let lost = |id: ConnectionId, session: &Session| match session.phase {
             Phase::Running => !broker.has_connection(id),
-            _ => !broker.is_running(),
+            Phase::Header | Phase::Starting | Phase::Tuning | Phase::Opening | Phase::Closed => {
+                !broker.is_running()
+            }
         };
         let lost: Vec<ConnectionId> =
             self.sessions.iter().filter(|(id, s)| lost(**id, s)).map(|(id, _)| *id).collect();
@@ -341,7 +342,9 @@ impl ByteServer {
             Demand::Unreadable => match phase {
                 Phase::Running => self.close(id, &WireFault::internal()),
                 Phase::Closed => {}
-                _ => self.give_up(id),
+                Phase::Header | Phase::Starting | Phase::Tuning | Phase::Opening => {
+                    self.give_up(id);
+                }
             },
             Demand::Fault(fault) => self.fault(id, &fault),
             Demand::Misplaced(method) => self.misplaced(id, method),

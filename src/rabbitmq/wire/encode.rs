@@ -11,6 +11,7 @@ use super::properties::write_properties;
 use super::text::octets;
 use super::writer::{short, short_octets, with_length};
 use crate::rabbitmq::protocol::error::{AmqpError, MethodId};
+use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::method::{Event, GetOk, QueueDeclareOk};
 
@@ -138,7 +139,28 @@ fn rarer(event: &Event, channel: u16, dialect: Dialect, out: &mut Vec<u8>) {
             // The server always sets `requeue`, which means nothing here.
             out.push(u8::from(*multiple) | 2);
         }
-        _ => {}
+        Event::ConnectionCloseOk
+        | Event::ConnectionUnblocked
+        | Event::ConnectionUpdateSecretOk
+        | Event::ChannelCloseOk
+        | Event::ExchangeDeclareOk
+        | Event::ExchangeDeleteOk
+        | Event::ExchangeBindOk
+        | Event::ExchangeUnbindOk
+        | Event::QueueBindOk
+        | Event::QueueUnbindOk
+        | Event::BasicQosOk
+        | Event::BasicRecoverOk
+        | Event::ConfirmSelectOk
+        | Event::TxSelectOk
+        | Event::TxCommitOk
+        | Event::TxRollbackOk => {}
+        Event::Deliver { .. }
+        | Event::GetOk(_)
+        | Event::Return { .. }
+        | Event::Ack { .. }
+        | Event::Heartbeat
+        | Event::ConnectionLost => unreachable!("`encode` writes {event:?} itself"),
     });
 }
 
@@ -203,11 +225,10 @@ pub(super) fn connection_close(
 /// The arguments of either close.
 fn close_arguments(code: u16, text: &[u8], blamed: MethodId, out: &mut Vec<u8>) {
     out.extend_from_slice(&code.to_be_bytes());
-    if text.len() > 255 {
-        // Cut where the bytes end, be it within a character.
-        out.push(255);
-        out.extend_from_slice(&text[..252]);
-        out.extend_from_slice(b"...");
+    if text.len() > SHORT_STRING_MAX {
+        // The server cuts anywhere, also within a character.
+        let dots = b"...";
+        short_octets(&[&text[..SHORT_STRING_MAX - dots.len()], dots].concat(), out);
     } else {
         short_octets(text, out);
     }

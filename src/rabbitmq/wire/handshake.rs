@@ -10,22 +10,11 @@ use super::session::Phase;
 use super::start::MECHANISMS;
 use crate::rabbitmq::protocol::error::{MethodId, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::limits::{CHANNEL_MAX, FRAME_MAX, FRAME_MIN, HEARTBEAT};
 use crate::rabbitmq::protocol::method::Method;
 use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 use std::time::Duration;
-
-/// The number of channels that the server offers.
-const CHANNEL_MAX: u16 = 2_047;
-
-/// The frame length that the server offers.
-const FRAME_MAX: u32 = 131_072;
-
-/// The heartbeat timeout that the server offers, in seconds.
-const HEARTBEAT: u16 = 60;
-
-/// The smallest frame length that the server accepts.
-const FRAME_MIN: u32 = 4_096;
 
 impl ByteServer {
     /// `connection.start-ok`.

@@ -18,10 +18,8 @@ use crate::Instant;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::error::MethodId;
 use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::limits::FRAME_MIN;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Method, ids};
-
-/// The longest frame before the two sides have agreed on one.
-const INITIAL_FRAME_MAX: u32 = 4_096;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +148,7 @@ impl Session {
             hung_up: false,
             out: Vec::new(),
             queued: false,
-            frame_max: INITIAL_FRAME_MAX,
+            frame_max: FRAME_MIN,
             dialect: Dialect::V0_9_1,
             options: Box::default(),
             contents: Contents::default(),
@@ -258,7 +256,9 @@ impl Session {
                     frame,
                 )
                 .err(),
-            _ => Some(Demand::Fault(WireFault::unexpected_frame(frame.kind, frame.payload))),
+            (Phase::Header | Phase::Starting | Phase::Tuning | Phase::Opening, _) => {
+                Some(Demand::Fault(WireFault::unexpected_frame(frame.kind, frame.payload)))
+            }
         }
     }
 

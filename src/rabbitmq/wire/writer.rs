@@ -3,14 +3,15 @@
 //! Source: AMQP 0-9-1, section 4.2.5.
 
 use super::text::octets;
+use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
 
 /// Writes a short string, cut between characters to the 255 octets it may have.
 pub(super) fn short(text: &str, out: &mut Vec<u8>) {
     let octets = octets(text);
     let is_inside = |at: usize| octets.get(at).is_some_and(|octet| octet & 0xc0 == 0x80);
-    let mut end = octets.len().min(255);
-    if octets.len() > 255 {
-        while end > 252 && is_inside(end) {
+    let mut end = octets.len().min(SHORT_STRING_MAX);
+    if octets.len() > SHORT_STRING_MAX {
+        while end > SHORT_STRING_MAX - 3 && is_inside(end) {
             end -= 1;
         }
     }

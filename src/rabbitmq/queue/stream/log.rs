@@ -6,6 +6,7 @@
 //! makes the message again.
 
 use crate::Instant;
+use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::properties::Properties;
 use bytes::Bytes;
@@ -212,7 +213,7 @@ impl Segment {
             _ => None,
         };
         let key = message.routing_key().as_bytes();
-        let key = &key[..key.len().min(255)];
+        let key = &key[..key.len().min(SHORT_STRING_MAX)];
         let body = message.body();
         let length = 4 + small.map_or(5, |_| 2) + 1 + key.len() + 4 + body.len();
         self.make_room(length);
