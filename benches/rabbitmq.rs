@@ -13,11 +13,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::Event;
+use stunt_double::rabbitmq::broker::{Broker, ChannelId};
 use stunt_double::rabbitmq::{
-    self, BindOptions, Broker, BrokerOptions, ChannelId, ConsumeOptions, ExchangeOptions,
-    Properties, Publish, QueueOptions,
+    self, BindOptions, BrokerOptions, ConsumeOptions, ExchangeOptions, Properties, Publish,
+    QueueOptions,
 };
-use stunt_double::rabbitmq::{Connection, ConnectionOptions, DeliveryTag, Error, Event, RabbitMq};
+use stunt_double::rabbitmq::{Connection, ConnectionOptions, DeliveryTag, Error, RabbitMq};
 use stunt_double::sim::{Config, Node, Outcome, Retention, Sim};
 use stunt_double::{Instant, Site, Stream};
 
@@ -221,7 +223,7 @@ fn death(c: &mut Criterion) {
 }
 
 async fn publisher(node: Node, rabbit: RabbitMq, messages: usize) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("work", QueueOptions::default()).await?;
     let body = Bytes::from_static(&[0; 100]);
     for i in 0..messages {
@@ -234,7 +236,7 @@ async fn publisher(node: Node, rabbit: RabbitMq, messages: usize) -> Result<(), 
 }
 
 async fn consumer(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("work", QueueOptions::default()).await?;
     channel.basic_qos(200, false).await?;
     let mut consumer = channel.basic_consume("work", ConsumeOptions::default()).await?;
@@ -265,7 +267,7 @@ fn through_the_world(c: &mut Criterion) {
 }
 
 async fn idle_client(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("quiet", QueueOptions::default()).await?;
     let mut consumer = channel.basic_consume("quiet", ConsumeOptions::default()).await?;
     // It looks at the clock each second, as a client's housekeeping does.

@@ -12,9 +12,10 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::hint::black_box;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
 use stunt_double::rabbitmq::{
-    BindOptions, Broker, BrokerOptions, ChannelId, ConnectionOptions, ConsumeOptions, Event,
-    ExchangeOptions, FieldTable, FieldValue, Properties, Publish, QueueOptions,
+    BindOptions, BrokerOptions, ConnectionOptions, ConsumeOptions, ExchangeOptions, FieldTable,
+    FieldValue, Properties, Publish, QueueOptions,
 };
 use stunt_double::{Instant, Site, Stream};
 

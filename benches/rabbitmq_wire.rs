@@ -8,15 +8,18 @@
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use stunt_double::rabbitmq::broker::{
+    Broker, ChannelId, ChannelNumber, ConnectionId, Event, Method,
+};
 use stunt_double::rabbitmq::wire::ByteServer;
 use stunt_double::rabbitmq::{
-    Broker, BrokerOptions, ChannelId, ChannelNumber, ConnectionId, ConnectionOptions,
-    ConsumeOptions, DeliveryTag, Event, Method, Publish, QueueOptions,
+    BrokerOptions, ConnectionOptions, ConsumeOptions, DeliveryTag, Publish, QueueOptions,
 };
+use stunt_double::sim::service::ByteService as _;
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
-const CLIENT: ConnectionId = ConnectionId(1);
+const CLIENT: u64 = 1;
 const CHANNEL: ChannelId = ChannelId::new(1, 1);
 
 /// Messages in one measured run, and in one read of the socket: the prefetch.
@@ -37,7 +40,7 @@ fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
 /// A server with a client that has opened channel 1 and declared a queue `q`.
 fn connected() -> ByteServer {
     let mut server = ByteServer::new(broker());
-    server.connect(NOW, CLIENT);
+    server.connected(NOW, CLIENT, "test");
     let steps = [
         b"AMQP\0\0\x09\x01".to_vec(),
         frame(1, b"\0\x0a\0\x0b\0\0\0\0\x05PLAIN\0\0\0\x0c\0guest\0guest\x05en_US"),
@@ -47,14 +50,14 @@ fn connected() -> ByteServer {
         frame(1, b"\0\x32\0\x0a\0\0\x01q\0\0\0\0\0"),
         frame(1, b"\0\x3c\0\x0a\0\0\0\0\0\x64\0"),
     ];
-    server.handle_bytes(NOW, CLIENT, &steps.concat());
+    server.receive(NOW, CLIENT, &steps.concat());
     while server.poll_output().is_some() {}
     server
 }
 
 /// A consumer of the queue.
 fn consume(server: &mut ByteServer) {
-    server.handle_bytes(NOW, CLIENT, &frame(1, b"\0\x3c\0\x14\0\0\x01q\x01t\0\0\0\0\0"));
+    server.receive(NOW, CLIENT, &frame(1, b"\0\x3c\0\x14\0\0\x01q\x01t\0\0\0\0\0"));
     while server.poll_output().is_some() {}
 }
 
@@ -83,7 +86,9 @@ fn rounds(c: &mut Criterion) {
     let body = Bytes::from(vec![b'x'; 100]);
     group.bench_function("broker", |b| {
         let mut broker = broker();
-        broker.connection_open(NOW, CLIENT, ConnectionOptions::default()).expect("a new one");
+        broker
+            .connection_open(NOW, ConnectionId(CLIENT), ConnectionOptions::default())
+            .expect("a new one");
         broker.channel_open(NOW, CHANNEL).expect("a new one");
         broker.queue_declare(NOW, CHANNEL, "q", QueueOptions::default()).expect("a new one");
         broker.basic_consume(NOW, CHANNEL, "q", ConsumeOptions::default()).expect("it exists");
@@ -92,13 +97,13 @@ fn rounds(c: &mut Criterion) {
             for _ in 0..MESSAGES / PREFETCH {
                 for _ in 0..PREFETCH {
                     let publish = Method::BasicPublish(Publish::new("", "q", body.clone()));
-                    broker.handle_input(NOW, CLIENT, ChannelNumber(1), publish);
+                    broker.handle_input(NOW, ConnectionId(CLIENT), ChannelNumber(1), publish);
                 }
                 while let Some(output) = broker.poll_output() {
                     assert!(matches!(output.event, Event::Deliver { .. }));
                     tag += 1;
                     let ack = Method::BasicAck { delivery_tag: DeliveryTag(tag), multiple: false };
-                    broker.handle_input(NOW, CLIENT, ChannelNumber(1), ack);
+                    broker.handle_input(NOW, ConnectionId(CLIENT), ChannelNumber(1), ack);
                 }
             }
         });
@@ -112,13 +117,13 @@ fn rounds(c: &mut Criterion) {
         let mut tag = 1;
         b.iter(|| {
             for _ in 0..MESSAGES / PREFETCH {
-                server.handle_bytes(NOW, CLIENT, &publishes);
+                server.receive(NOW, CLIENT, &publishes);
                 out.clear();
-                server.drain_output(CLIENT, &mut out);
+                assert_eq!(server.drain_output(CLIENT, &mut out), None);
                 black_box(&out);
                 acks(tag, &mut settled);
                 tag += PREFETCH as u64;
-                server.handle_bytes(NOW, CLIENT, &settled);
+                server.receive(NOW, CLIENT, &settled);
             }
         });
         assert!(out.len() > PREFETCH * 100, "all were delivered");
@@ -149,14 +154,14 @@ fn bodies(c: &mut Criterion) {
                 let mut server = connected();
                 // Without acknowledgements, so that only frames are measured.
                 let consume = frame(1, b"\0\x3c\0\x14\0\0\x01q\x01t\x02\0\0\0\0");
-                server.handle_bytes(NOW, CLIENT, &consume);
+                server.receive(NOW, CLIENT, &consume);
                 while server.poll_output().is_some() {}
                 let mut out = Vec::new();
                 b.iter(|| {
                     out.clear();
                     for part in sent.chunks(read) {
-                        server.handle_bytes(NOW, CLIENT, part);
-                        server.drain_output(CLIENT, &mut out);
+                        server.receive(NOW, CLIENT, part);
+                        assert_eq!(server.drain_output(CLIENT, &mut out), None);
                     }
                     black_box(&out);
                 });

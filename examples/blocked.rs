@@ -8,12 +8,13 @@
 mod common;
 
 use std::time::Duration;
-use stunt_double::rabbitmq::{self, Alarm, BrokerOptions, Channel, Connection, ConsumeOptions};
+use stunt_double::rabbitmq::admin::Alarm;
+use stunt_double::rabbitmq::{self, BrokerOptions, Channel, Connection, ConsumeOptions};
 use stunt_double::rabbitmq::{Error, Properties, Publish, QueueOptions, RabbitMq};
 use stunt_double::sim::{Node, Sim};
 
 async fn open(node: &Node, rabbit: &RabbitMq) -> Result<(Connection, Channel), Error> {
-    let connection = Connection::open(node, rabbit).await?;
+    let connection = Connection::connect(node, rabbit).await?;
     let channel = connection.channel().await?;
     channel.queue_declare("readings", QueueOptions::default()).await?;
     channel.confirm_select().await?;
@@ -45,7 +46,7 @@ async fn deaf(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let mut complained = false;
     for reading in 0..60 {
         let publish = Publish::new("", "readings", reading.to_string());
-        let confirm = channel.publish_confirmed(publish)?;
+        let confirm = channel.publish(publish)?;
         if node.timeout(Duration::from_secs(1), confirm).await.is_ok() {
             node.sleep(Duration::from_secs(1)).await;
         } else if !std::mem::replace(&mut complained, true) {

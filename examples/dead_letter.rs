@@ -68,14 +68,14 @@ async fn wait(channel: &Channel, order: &Delivery, failures: usize) -> Result<()
         properties: order.properties().clone(),
         ..Publish::new("retry", failures.to_string(), order.body().clone())
     };
-    match channel.publish_and_confirm(publish).await?.is_ack() {
+    match channel.publish(publish)?.await?.is_ack() {
         true => order.ack(),
         false => order.nack(true),
     }
 }
 
 async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     declare(&channel).await?;
     channel.confirm_select().await?;
     channel.basic_qos(1, false).await?;
@@ -103,7 +103,7 @@ async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
 }
 
 async fn shop(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     declare(&channel).await?;
     for order in ["fine", "flaky", "poison"] {
         channel.basic_publish("", "orders", Properties::default().persistent(), order)?;
@@ -114,7 +114,7 @@ async fn shop(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
 /// Looks at what was parked, and at its history.
 async fn operator(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     node.sleep(Duration::from_secs(60)).await;
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     let parked = channel.basic_get("parked", true).await?.expect("one was given up");
     node.note(format!("parked: {}", parked.text()));
     assert_eq!(parked.text(), "poison");

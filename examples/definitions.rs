@@ -9,7 +9,8 @@
 mod common;
 
 use std::time::Duration;
-use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConnectionOptions, Definitions};
+use stunt_double::rabbitmq::definitions::Definitions;
+use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConnectionOptions};
 use stunt_double::rabbitmq::{Error, FieldTable, Properties, RabbitMq};
 use stunt_double::sim::{Node, Sim};
 
@@ -49,7 +50,7 @@ async fn application(
         password: "s3cret".into(),
         ..Default::default()
     };
-    let channel = Connection::open_with(&node, &rabbit, options).await?.channel().await?;
+    let channel = Connection::connect_with(&node, &rabbit, options).await?.channel().await?;
     channel.confirm_select().await?;
     for &(key, is_audited, expected) in kinds {
         let before = counts(&rabbit);

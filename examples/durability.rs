@@ -27,7 +27,7 @@ fn durable() -> QueueOptions {
 }
 
 async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
-    Connection::open(node, rabbit).await?.channel().await
+    Connection::connect(node, rabbit).await?.channel().await
 }
 
 /// `hello` was declared transient; it cannot be made durable afterwards.
@@ -78,7 +78,7 @@ async fn publisher(
         let order = format!("order {i}");
         let properties = Properties::default().persistent();
         let publish = Publish { properties, ..Publish::new("", "orders", order.clone()) };
-        let Ok(confirm) = channel.publish_confirmed(publish) else { break };
+        let Ok(confirm) = channel.publish(publish) else { break };
         published.store(i + 1, Relaxed);
         let confirmed = Arc::clone(&confirmed);
         node.spawn(async move {

@@ -42,7 +42,7 @@ fn durable() -> QueueOptions {
 /// A channel as soon as the broker is there.
 async fn connect(node: &Node, rabbit: &RabbitMq) -> Channel {
     loop {
-        if let Ok(connection) = Connection::open(node, rabbit).await
+        if let Ok(connection) = Connection::connect(node, rabbit).await
             && let Ok(channel) = connection.channel().await
             && channel.queue_declare("orders", durable()).await.is_ok()
         {
@@ -70,7 +70,7 @@ async fn publish_all(node: &Node, channel: &Channel, outbox: &Shared<Outbox>) ->
         let properties = Properties::default().persistent().with_message_id(id.to_string());
         let publish = Publish { properties, ..Publish::new("", "orders", format!("order {id}")) };
         *outbox.lock().expect("one thread").published.entry(id).or_default() += 1;
-        if channel.publish_and_confirm(publish).await.is_ok_and(Confirmation::is_ack) {
+        if channel.publish(publish)?.await.is_ok_and(Confirmation::is_ack) {
             outbox.lock().expect("one thread").waiting.remove(&id);
         } else {
             // It may have arrived or not: it stays in the outbox.

@@ -26,7 +26,7 @@ async fn receive(
     keys: &'static [&'static str],
     received: Received,
 ) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel
         .exchange_declare(exchange, ExchangeOptions { kind: kind.into(), ..Default::default() })
         .await?;
@@ -52,7 +52,7 @@ async fn emit(
     rabbit: RabbitMq,
     ((exchange, kind), logs): (Exchange, &'static [(&'static str, &'static str)]),
 ) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel
         .exchange_declare(exchange, ExchangeOptions { kind: kind.into(), ..Default::default() })
         .await?;

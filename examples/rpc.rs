@@ -22,7 +22,7 @@ fn fib(n: u64) -> u64 {
 /// Answers requests one at a time. `replied` is true between a reply and its
 /// acknowledgement.
 async fn serve(node: Node, (rabbit, replied): (RabbitMq, Arc<AtomicBool>)) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("rpc_queue", QueueOptions::default()).await?;
     channel.basic_qos(1, false).await?;
     let mut requests = channel.basic_consume("rpc_queue", ConsumeOptions::default()).await?;
@@ -46,7 +46,7 @@ async fn serve(node: Node, (rabbit, replied): (RabbitMq, Arc<AtomicBool>)) -> Re
 /// Calls `fib` of each number, and waits until all are answered and a quiet
 /// second has passed.
 async fn call(node: Node, rabbit: RabbitMq, numbers: &[u64]) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     let options = QueueOptions { exclusive: true, ..Default::default() };
     let callback = channel.queue_declare("", options).await?.queue;
     let options = ConsumeOptions { no_ack: true, ..Default::default() };

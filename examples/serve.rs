@@ -16,8 +16,10 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use stunt_double::rabbitmq::{Broker, BrokerOptions, ConnectionId, wire};
+use stunt_double::rabbitmq::broker::Broker;
+use stunt_double::rabbitmq::{BrokerOptions, wire};
 use stunt_double::redis::{ClientId, Server, ServerOptions, resp};
+use stunt_double::sim::service::{ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream, WORLD_EPOCH};
 
 /// A server at the level of bytes, whichever it is.
@@ -67,30 +69,30 @@ impl ByteServer for resp::ByteServer {
 }
 
 impl ByteServer for wire::ByteServer {
-    fn connected(&mut self, now: Instant, client: u64, _peer: &str) {
-        self.connect(now, ConnectionId(client));
+    fn connected(&mut self, now: Instant, client: u64, peer: &str) {
+        ByteService::connected(self, now, client, peer);
     }
 
     fn received(&mut self, now: Instant, client: u64, bytes: &[u8]) {
-        self.handle_bytes(now, ConnectionId(client), bytes);
+        ByteService::receive(self, now, client, bytes);
     }
 
     fn ended(&mut self, now: Instant, client: u64) {
-        self.disconnected(now, ConnectionId(client));
+        ByteService::disconnected(self, now, client);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_timeout()
+        ByteService::poll_timeout(self)
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout(now);
+        ByteService::handle_timeout(self, now);
     }
 
     fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)> {
-        self.poll_output().map(|(client, output)| match output {
-            wire::Output::Bytes(bytes) => (client.0, Some(bytes)),
-            wire::Output::Reset => (client.0, None),
+        ByteService::poll_output(self).map(|(client, output)| match output {
+            ByteOutput::Data(bytes) => (client, Some(bytes)),
+            _ => (client, None),
         })
     }
 

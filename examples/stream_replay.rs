@@ -21,7 +21,7 @@ const PAYMENTS: [i64; 8] = [100, -30, -20, 50, -10, 200, -90, 5];
 type Ledger = Arc<Mutex<(i64, i64)>>;
 
 async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
-    let channel = Connection::open(node, rabbit).await?.channel().await?;
+    let channel = Connection::connect(node, rabbit).await?.channel().await?;
     let arguments = FieldTable::new().with("x-queue-type", "stream").with("x-max-age", "7D");
     let options = QueueOptions { durable: true, arguments, ..Default::default() };
     channel.queue_declare("payments", options).await?;
@@ -38,7 +38,7 @@ async fn bank(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
             properties: Properties::default().with_timestamp_at(node.now()),
             ..Publish::new("", "payments", payment.to_string())
         };
-        assert!(channel.publish_and_confirm(publish).await?.is_ack());
+        assert!(channel.publish(publish)?.await?.is_ack());
         node.sleep(Duration::from_secs(60)).await;
     }
     Ok(())

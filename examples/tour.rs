@@ -34,7 +34,7 @@ async fn worker(
     acks_early: bool,
     results: Results,
 ) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("tasks", QueueOptions { durable: true, ..Default::default() }).await?;
     channel.basic_qos(1, false).await?;
     let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
@@ -59,7 +59,7 @@ async fn worker(
 }
 
 async fn publisher(node: Node, rabbit: RabbitMq, count: usize) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("tasks", QueueOptions { durable: true, ..Default::default() }).await?;
     for i in 1..=count {
         channel.basic_publish(

@@ -30,7 +30,7 @@ struct Habits {
 }
 
 async fn worker(node: Node, rabbit: RabbitMq, habits: Habits, log: Log) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel
         .queue_declare("task_queue", QueueOptions { durable: true, ..Default::default() })
         .await?;
@@ -53,7 +53,7 @@ async fn worker(node: Node, rabbit: RabbitMq, habits: Habits, log: Log) -> Resul
 }
 
 async fn publish(node: Node, (rabbit, tasks): (RabbitMq, Vec<String>)) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     for task in tasks {
         channel.basic_publish("", "task_queue", Properties::default().persistent(), task)?;
     }

@@ -16,7 +16,7 @@
 //! use stunt_double::sim::{Node, Sim};
 //!
 //! async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-//!     let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+//!     let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
 //!     channel.queue_declare("tasks", QueueOptions::default()).await?;
 //!     let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
 //!     while let Some(task) = tasks.next().await {
@@ -31,7 +31,7 @@
 //! let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
 //! let worker = sim.daemon_with("worker", rabbit.clone(), worker);
 //! sim.node_with("client", rabbit.clone(), async |node, rabbit| {
-//!     let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+//!     let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
 //!     channel.basic_publish("", "tasks", Properties::default(), "a minute of work")?;
 //!     channel.close().await
 //! });

@@ -78,72 +78,34 @@
 //!   `PLAIN` and `AMQPLAIN`, and no OAuth.
 //! - The [wire] has a list of its own.
 
-mod admin;
-mod arena;
-mod backlog;
-mod broker;
+pub mod admin;
+pub mod broker;
 mod channel;
 mod client;
-mod confirm;
-mod consumer;
-mod dead_letter;
 #[cfg(feature = "definitions")]
-mod definitions;
-mod describe;
-mod error;
+pub mod definitions;
 mod exchange;
-mod expiry;
-mod id;
-mod journal;
-mod message;
-mod method;
-mod names;
-mod options;
-mod pattern;
-mod policy;
-mod properties;
+mod key;
+mod protocol;
 mod queue;
-mod quorum;
-mod refusal;
-mod reply_to;
-mod ring;
-mod settings;
 mod stats;
-mod stream;
-mod table;
-mod transaction;
-mod unacked;
-mod user;
+mod version;
 mod vhost;
 pub mod wire;
 
-pub use admin::{
-    ActivityStatus, AdminError, BindingRow, ChannelRow, ConnectionRow, ConnectionState,
-    ConsumerRow, CtlError, DestinationKind, ExchangeRow, ObjectTotals, Overview, PeekedMessage,
-    PermissionRow, PolicyRow, QueueContents, QueueRow, QueueTotals, TopicPermissionRow, UserRow,
-    VHostRow,
-};
-pub use broker::{Alarm, Broker};
+pub use broker::options::BrokerOptions;
 pub use client::{
     Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
     Returned, start, start_named,
 };
-#[cfg(feature = "definitions")]
-pub use definitions::{Definitions, DefinitionsError};
-pub use error::{AmqpError, ReplyCode, Scope};
-pub use id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
-pub use message::Message;
-pub use method::{
-    BindOptions, ConnectionOptions, ConsumeOptions, Event, ExchangeBindOptions, ExchangeOptions,
-    GetOk, Method, Output, Publish, QueueDeclareOk, QueueOptions,
+pub use protocol::error::{AmqpError, ReplyCode, Scope};
+pub use protocol::id::DeliveryTag;
+pub use protocol::message::Message;
+pub use protocol::method::{
+    BindOptions, ConnectionOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions, Publish,
+    QueueDeclareOk, QueueOptions,
 };
-pub use options::{BrokerOptions, Version};
-pub use pattern::InvalidPattern;
-pub use policy::{ApplyTo, Policy};
-pub use properties::Properties;
-pub use refusal::{Refusal, RefusalError};
-pub use settings::QueueType;
-pub use stats::{MessageRates, MessageStats};
-pub use table::{FieldTable, FieldValue, FieldValueError};
-pub use user::{Permissions, UserLimits};
-pub use vhost::VHostLimits;
+pub use protocol::properties::Properties;
+pub use protocol::queue_type::QueueType;
+pub use protocol::table::{FieldTable, FieldValue, FieldValueError};
+pub use version::Version;

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{Broker, ChannelId};
 use stunt_double::rabbitmq::{
-    BindOptions, Broker, BrokerOptions, ChannelId, ConnectionOptions, ExchangeOptions, FieldTable,
-    Properties, Publish, QueueOptions,
+    BindOptions, BrokerOptions, ConnectionOptions, ExchangeOptions, FieldTable, Properties,
+    Publish, QueueOptions,
 };
 use stunt_double::{Instant, Site, Stream};
 

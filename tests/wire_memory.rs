@@ -5,15 +5,17 @@
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
+use stunt_double::rabbitmq::BrokerOptions;
+use stunt_double::rabbitmq::broker::Broker;
 use stunt_double::rabbitmq::wire::ByteServer;
-use stunt_double::rabbitmq::{Broker, BrokerOptions, ConnectionId};
+use stunt_double::sim::service::ByteService as _;
 use stunt_double::{Instant, Site, Stream};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const NOW: Instant = Instant::ZERO;
-const CLIENT: ConnectionId = ConnectionId(1);
+const CLIENT: u64 = 1;
 
 /// The longest frame there may be.
 const FRAME_MAX: usize = 131_072;
@@ -26,7 +28,7 @@ fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
 fn connected() -> ByteServer {
     let names = Stream::calm(Site::new("test.names"), 0);
     let mut server = ByteServer::new(Broker::new(BrokerOptions::default(), names));
-    server.connect(NOW, CLIENT);
+    server.connected(NOW, CLIENT, "test");
     let steps = [
         b"AMQP\0\0\x09\x01".to_vec(),
         frame(1, 0, b"\0\x0a\0\x0b\0\0\0\0\x05PLAIN\0\0\0\x0c\0guest\0guest\x05en_US"),
@@ -34,7 +36,7 @@ fn connected() -> ByteServer {
         frame(1, 0, b"\0\x0a\0\x28\x01/\0\0"),
         frame(1, 1, b"\0\x14\0\x0a\0"),
     ];
-    server.handle_bytes(NOW, CLIENT, &steps.concat());
+    server.receive(NOW, CLIENT, &steps.concat());
     while server.poll_output().is_some() {}
     server
 }
@@ -49,9 +51,9 @@ fn announced(size: u64) -> Vec<u8> {
 fn held(parts: &[Vec<u8>], times: usize) -> usize {
     let mut server = connected();
     let region = Region::new(ALLOCATOR);
-    server.handle_bytes(NOW, CLIENT, &parts[0]);
+    server.receive(NOW, CLIENT, &parts[0]);
     for _ in 0..times {
-        server.handle_bytes(NOW, CLIENT, &parts[1]);
+        server.receive(NOW, CLIENT, &parts[1]);
     }
     while server.poll_output().is_some() {}
     let used = region.change();

@@ -41,8 +41,15 @@ pub use queue::{QueueContents, QueueRow};
 pub use user::{PermissionRow, TopicPermissionRow, UserRow};
 pub use vhost::VHostRow;
 
-use super::id::ConnectionId;
-use super::pattern::InvalidPattern;
+pub use crate::rabbitmq::broker::alarm::Alarm;
+pub use crate::rabbitmq::broker::refusal::{Refusal, RefusalError};
+pub use crate::rabbitmq::stats::{MessageRates, MessageStats};
+pub use crate::rabbitmq::vhost::VHostLimits;
+pub use crate::rabbitmq::vhost::pattern::InvalidPattern;
+pub use crate::rabbitmq::vhost::policy::{ApplyTo, Policy};
+pub use crate::rabbitmq::vhost::user::{Permissions, UserLimits};
+
+use crate::rabbitmq::protocol::id::ConnectionId;
 
 /// An operation of an administrator that cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,54 +10,60 @@
 //! something that is gone finds nothing, which is how the acknowledgement of a
 //! message whose queue was deleted comes to do nothing.
 
+mod accept;
 mod access;
-mod alarm;
+pub(crate) mod alarm;
 mod basic;
 mod connection;
 mod consume;
 mod dead_letter;
-#[cfg(feature = "definitions")]
-mod definitions;
-mod dispatch;
+mod deliver;
 mod exchange;
+mod expire;
 mod heartbeat;
 mod input;
+pub(crate) mod options;
 mod policy;
 mod power;
 mod publish;
-mod queue;
+pub(crate) mod queue;
+pub(crate) mod refusal;
 mod route;
 mod settle;
+mod stage;
 mod stream;
 mod timer;
 mod tx;
 mod vhost;
 
-use super::arena::Arena;
-use super::channel::{Channel, ChannelKey};
-use super::confirm::Verdict;
-use super::consumer::Consumer;
-use super::dead_letter::DeadLetter;
-use super::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use super::exchange::{Destination, Exchange};
-use super::id::{ChannelId, ChannelNumber, ConnectionId, DeliveryTag};
-use super::method::{ConnectionOptions, Event, Output};
-use super::names::Names;
-use super::options::{BrokerOptions, Version};
-use super::queue::{Queue, QueueKey};
-use super::refusal::Refusals;
-use super::stats::MessageStats;
-use super::unacked::Unacked;
-use super::user::User;
-use super::vhost::{VHost, VHostKey};
+use crate::rabbitmq::broker::options::BrokerOptions;
+use crate::rabbitmq::broker::refusal::Refusals;
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::confirm::Verdict;
+use crate::rabbitmq::channel::consumer::Consumer;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::exchange::{Destination, Exchange};
+use crate::rabbitmq::key::{Arena, ChannelKey, QueueKey, VHostKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::protocol::id::DeliveryTag;
+pub use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::ConnectionOptions;
+pub use crate::rabbitmq::protocol::method::{Event, GetOk, Method, Output};
+use crate::rabbitmq::protocol::names::Names;
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::dead_letter::DeadLetter;
+use crate::rabbitmq::stats::MessageStats;
+use crate::rabbitmq::version::{Profile, Version};
+use crate::rabbitmq::vhost::VHost;
+use crate::rabbitmq::vhost::user::User;
 use crate::{Choice, Instant, Stream};
-pub use alarm::Alarm;
 use alarm::Alarms;
 use heartbeat::Heartbeats;
 use indexmap::IndexMap;
 use route::Delayed;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
+use stage::Outputs;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use timer::Timers;
@@ -118,7 +124,7 @@ struct Caller {
 /// - the **typed methods** (`queue_declare`, `basic_publish`, …) do one AMQP
 ///   method and return its answer. An `Err` says which channel or connection
 ///   the broker *has* closed because of it;
-/// - [`handle_input`](Broker::handle_input) takes a [`Method`](super::Method) as a client sent it,
+/// - [`handle_input`](Broker::handle_input) takes a [`Method`](crate::rabbitmq::broker::Method) as a client sent it,
 ///   calls the typed one, and puts the answer, or the close, among the outputs.
 ///
 /// After any of them:
@@ -140,9 +146,8 @@ struct Caller {
 /// are tried again.
 ///
 /// ```
-/// use stunt_double::rabbitmq::{
-///     Broker, BrokerOptions, ChannelId, ConsumeOptions, Event, Publish, QueueOptions,
-/// };
+/// use stunt_double::rabbitmq::{BrokerOptions, ConsumeOptions, Publish, QueueOptions};
+/// use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
 /// use stunt_double::{Instant, Site, Stream};
 ///
 /// let now = Instant::ZERO;
@@ -163,7 +168,7 @@ struct Caller {
 /// ```
 #[derive(Debug)]
 pub struct Broker {
-    options: BrokerOptions,
+    pub(super) options: BrokerOptions,
     names: Names,
     running: bool,
     alarms: Alarms,
@@ -172,7 +177,7 @@ pub struct Broker {
     pub(super) users: IndexMap<SmolStr, User, FxBuildHasher>,
     /// What definitions said of the whole cluster.
     #[cfg(feature = "definitions")]
-    global_parameters: IndexMap<SmolStr, serde_json::Value, FxBuildHasher>,
+    pub(super) global_parameters: IndexMap<SmolStr, serde_json::Value, FxBuildHasher>,
     pub(super) vhosts: Arena<VHost>,
     pub(super) vhost_names: IndexMap<SmolStr, VHostKey, FxBuildHasher>,
     pub(super) connections: IndexMap<ConnectionId, Connection, FxBuildHasher>,
@@ -187,8 +192,6 @@ pub struct Broker {
     pub(super) tally: MessageStats,
     /// Whether any connection has had heartbeats.
     has_heartbeats: bool,
-    /// How many outputs there were when something failed last.
-    said_before_failure: usize,
     /// The channels that direct replies go to, by the names of their consumers.
     reply_names: IndexMap<SmolStr, ChannelKey, FxBuildHasher>,
     /// Messages of delayed exchanges whose time has not come.
@@ -198,7 +201,7 @@ pub struct Broker {
     /// Those that found no queue and whose own keep them.
     kept_letters: Vec<DeadLetter>,
 
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
     /// Channels with confirms ready to send, in the order they got ready.
     confirming: Vec<ChannelKey>,
     /// Channels whose commits were answered late.
@@ -239,12 +242,11 @@ impl Broker {
             consumers: Arena::default(),
             tally: MessageStats::default(),
             has_heartbeats: false,
-            said_before_failure: 0,
             reply_names: IndexMap::default(),
             delayed: Delayed::default(),
             dead_letters: VecDeque::new(),
             kept_letters: Vec::new(),
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
             confirming: Vec::new(),
             committed: VecDeque::new(),
             timers: Timers::default(),
@@ -260,6 +262,11 @@ impl Broker {
     #[must_use]
     pub fn version(&self) -> Version {
         self.options.version()
+    }
+
+    /// What its version does differently.
+    pub(super) fn profile(&self) -> &'static Profile {
+        self.options.version().profile()
     }
 
     /// Whether the broker is up; see [`Broker::stop`] and [`Broker::start`].
@@ -282,10 +289,10 @@ impl Broker {
     /// The next thing to send, if there is one.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        if self.outputs.is_empty() && !self.confirming.is_empty() {
+        if !self.confirming.is_empty() && self.outputs.is_empty() {
             self.send_confirms();
         }
-        let output = self.outputs.pop_front()?;
+        let output = self.outputs.pop()?;
         // A heartbeat is no reason to leave out the next.
         if self.has_heartbeats && output.event != Event::Heartbeat {
             self.sent(output.connection);
@@ -343,7 +350,7 @@ impl Broker {
     /// Closes what `error` closes, and gives it back.
     #[cold]
     fn fail(&mut self, now: Instant, id: ChannelId, error: AmqpError) -> AmqpError {
-        self.said_before_failure = self.outputs.len();
+        self.outputs.fail(id);
         match error.scope {
             Scope::Channel => {
                 if let Some(&Session::Open(channel, _)) = self.sessions.get(&id) {
@@ -372,9 +379,14 @@ impl Broker {
         self.vhosts.get_mut(key).expect("what is in a vhost goes with it")
     }
 
+    /// A queue that is known to exist.
+    pub(crate) fn queue_mut(&mut self, key: QueueKey) -> &mut Queue {
+        self.queues.get_mut(key).expect("the queue was just looked up")
+    }
+
     fn push(&mut self, id: ChannelId, event: Event) {
         let ChannelId { connection, number } = id;
-        self.outputs.push_back(Output { connection, channel: number, event });
+        self.outputs.push(Output { connection, channel: number, event });
     }
 
     /// A queue has taken responsibility for a publish, or refused it.
@@ -420,7 +432,7 @@ impl Broker {
                         Verdict::Ack => Event::Ack { delivery_tag, multiple },
                         Verdict::Nack => Event::Nack { delivery_tag, multiple },
                     };
-                    self.outputs.push_back(Output { connection, channel: number, event });
+                    self.outputs.push(Output { connection, channel: number, event });
                 });
             }
         }

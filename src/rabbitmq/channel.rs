@@ -1,21 +1,23 @@
 //! A channel: its consumers, its unacknowledged deliveries, its limits and its
 //! confirms.
 
-use super::arena::Key;
-use super::confirm::Confirms;
-use super::consumer::ConsumerKey;
-use super::id::ChannelId;
-use super::queue::QueueKey;
-use super::reply_to::ReplyConsumer;
-use super::transaction::Transaction;
-use super::unacked::{Unacked, UnackedTable};
+pub(crate) mod confirm;
+pub(crate) mod consumer;
+pub(crate) mod reply_to;
+pub(crate) mod transaction;
+pub(crate) mod unacked;
+
 use crate::Instant;
+use crate::rabbitmq::channel::confirm::Confirms;
+use crate::rabbitmq::channel::reply_to::ReplyConsumer;
+use crate::rabbitmq::channel::transaction::Transaction;
+use crate::rabbitmq::channel::unacked::{Unacked, UnackedTable};
+use crate::rabbitmq::key::{ConsumerKey, QueueKey, Stored, marker};
+use crate::rabbitmq::protocol::id::ChannelId;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
-
-pub(crate) type ChannelKey = Key<Channel>;
 
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -41,6 +43,10 @@ pub(crate) struct Channel {
     pub(crate) timeout_armed: Option<Instant>,
     /// What an empty queue name stands for.
     pub(crate) last_queue: Option<SmolStr>,
+}
+
+impl Stored for Channel {
+    type Marker = marker::Channel;
 }
 
 impl Channel {
@@ -251,7 +257,7 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::arena::Arena;
+    use crate::rabbitmq::key::Arena;
     use crate::rabbitmq::queue::tests::any_queue;
 
     #[test]

@@ -1,6 +1,6 @@
 //! The client: RabbitMQ as a node of the world uses it.
 //!
-//! [`start`] puts a [`Broker`] into a world; a node opens a [`Connection`] to
+//! [`start`] puts a [`Broker`](crate::rabbitmq::broker::Broker) into a world; a node opens a [`Connection`] to
 //! it and works on [`Channel`]s. Everything goes through the node's link, so
 //! latency, partitions and the node's death apply. A method that AMQP answers
 //! is `async` and waits for the answer; one it does not answer (a publish, an
@@ -14,7 +14,7 @@
 //! let mut sim = Sim::new(1);
 //! let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
 //! sim.node_with("hello", rabbit, async |node, rabbit| {
-//!     let connection = rabbitmq::Connection::open(&node, &rabbit).await?;
+//!     let connection = rabbitmq::Connection::connect(&node, &rabbit).await?;
 //!     let channel = connection.channel().await?;
 //!     channel.queue_declare("hello", QueueOptions::default()).await?;
 //!     channel.basic_publish("", "hello", Properties::default(), "Hello World!")?;
@@ -29,14 +29,16 @@
 
 mod admin;
 mod channel;
+mod channel_handle;
 mod confirm;
 mod consumer;
 mod declare;
 #[cfg(feature = "definitions")]
 mod definitions;
-mod glue;
+mod handle;
 mod heartbeat;
 mod inbox;
+mod service;
 mod session;
 mod short_strings;
 mod unconfirmed;
@@ -44,94 +46,23 @@ mod unconfirmed;
 pub use channel::Channel;
 pub use confirm::Confirm;
 pub use consumer::{Consumer, Delivery};
+pub use handle::{RabbitMq, start, start_named};
 pub use inbox::Returned;
 pub use session::ClientSession;
 pub use unconfirmed::Confirmation;
 
-use super::admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
-use super::broker::Broker;
-use super::error::AmqpError;
-use super::id::ChannelNumber;
-use super::method::{ConnectionOptions, Event, Method};
-use super::options::BrokerOptions;
-use crate::choice::Site;
+use crate::rabbitmq::protocol::error::AmqpError;
+use crate::rabbitmq::protocol::id::ChannelNumber;
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Method};
+use crate::rabbitmq::wire::ByteServer;
 use crate::sim::service::Wait;
-use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim};
+use crate::sim::{self, Disconnected, Node};
 use bytes::Bytes;
 use session::Call;
 use smol_str::SmolStr;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-
-/// Where the names of server-named queues and consumer tags are drawn.
-const NAMES: Site = Site::new("rabbitmq.names");
-
-/// A broker in a world.
-pub type RabbitMq = ServiceHandle<Broker>;
-
-/// Starts a broker named `rabbitmq` in the world.
-///
-/// For several, or another name, see [`start_named`].
-pub fn start(sim: &mut Sim, options: BrokerOptions) -> RabbitMq {
-    start_named(sim, "rabbitmq", options)
-}
-
-/// Starts a broker of this name in the world.
-pub fn start_named(sim: &mut Sim, name: &str, options: BrokerOptions) -> RabbitMq {
-    sim.service(name, NAMES, |names| Broker::new(options, names))
-}
-
-/// The listings of `rabbitmqctl`, of a broker in a world.
-impl ServiceHandle<Broker> {
-    /// `rabbitmqctl list_queues` of all vhosts, as rows sorted by vhost and name.
-    #[must_use]
-    pub fn list_queues(&self) -> Vec<QueueRow> {
-        self.inspect(Broker::list_queues)
-    }
-
-    /// `rabbitmqctl list_exchanges` of all vhosts, as rows sorted by vhost and name.
-    #[must_use]
-    pub fn list_exchanges(&self) -> Vec<ExchangeRow> {
-        self.inspect(Broker::list_exchanges)
-    }
-
-    /// `rabbitmqctl list_bindings` of all vhosts, as rows.
-    #[must_use]
-    pub fn list_bindings(&self) -> Vec<BindingRow> {
-        self.inspect(Broker::list_bindings)
-    }
-
-    /// `rabbitmqctl list_consumers` of all vhosts, as rows.
-    #[must_use]
-    pub fn list_consumers(&self) -> Vec<ConsumerRow> {
-        self.inspect(Broker::list_consumers)
-    }
-
-    /// What `rabbitmqctl` prints for a command such as `list_queues name
-    /// messages_ready`; see [`Broker::rabbitmqctl`].
-    ///
-    /// # Errors
-    ///
-    /// A command or column it does not know.
-    pub fn rabbitmqctl(&self, command: &str) -> Result<String, CtlError> {
-        self.inspect(|broker| broker.rabbitmqctl(command))
-    }
-
-    /// Messages delivered from the queue of this name and not yet acknowledged;
-    /// `None` if there is no such queue. Of several, that of the oldest vhost.
-    #[must_use]
-    pub fn messages_unacknowledged(&self, queue: &str) -> Option<usize> {
-        self.inspect(|broker| Some(broker.message_counts(queue)?.1))
-    }
-
-    /// Messages ready in the queue of this name, unacknowledged ones excluded;
-    /// `None` if there is no such queue. Of several, that of the oldest vhost.
-    #[must_use]
-    pub fn messages_ready(&self, queue: &str) -> Option<usize> {
-        self.inspect(|broker| Some(broker.message_counts(queue)?.0))
-    }
-}
 
 /// Why a call of the client failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -189,7 +120,7 @@ impl Error {
 /// whose socket closes when the last of them and of its channels goes.
 #[derive(Clone)]
 pub struct Connection {
-    inner: Arc<sim::service::Connection<Broker>>,
+    inner: Arc<sim::service::Connection<ByteServer>>,
 }
 
 impl Connection {
@@ -199,24 +130,24 @@ impl Connection {
     /// # Errors
     ///
     /// [`Error::Disconnected`] if the broker is not running.
-    pub async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Connection, Error> {
-        Connection::open_with(node, rabbit, ConnectionOptions::default()).await
+    pub async fn connect(node: &Node, rabbit: &RabbitMq) -> Result<Connection, Error> {
+        Connection::connect_with(node, rabbit, ConnectionOptions::default()).await
     }
 
     /// Connects with these options. Waits for as long as the link is partitioned, as
-    /// [`Connection::open`] does.
+    /// [`Connection::connect`] does.
     ///
     /// # Errors
     ///
     /// [`Error::Disconnected`] if the broker is not running; `NOT_ALLOWED` if
     /// it has no such vhost.
-    pub async fn open_with(
+    pub async fn connect_with(
         node: &Node,
         rabbit: &RabbitMq,
         options: ConnectionOptions,
     ) -> Result<Connection, Error> {
         short_strings::check_options(&options)?;
-        let inner = Arc::new(sim::service::Connection::connect(node, rabbit).await?);
+        let inner = Arc::new(sim::service::Connection::connect(node, rabbit.service()).await?);
         inner.session(|session| session.configure(&options));
         let connection = Connection { inner };
         let open = Method::ConnectionOpen(Box::new(options));

@@ -17,21 +17,17 @@ mod headers;
 mod random;
 mod topic;
 
-use super::arena::Key;
-use super::error::{Fault, ReplyCode, exchange_in_vhost};
-use super::method::ExchangeOptions;
-use super::properties::Properties;
-use super::queue::QueueKey;
-use super::stats::Published;
-use super::table::FieldTable;
-use super::vhost::VHostKey;
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, Stored, VHostKey, marker};
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode, exchange_in_vhost};
+use crate::rabbitmq::protocol::method::ExchangeOptions;
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::protocol::table::FieldTable;
+use crate::rabbitmq::stats::Published;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
-
-pub(crate) type ExchangeKey = Key<Exchange>;
 
 /// Where a binding leads. Queues come before exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,16 +101,29 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether a message with several routing keys is to be asked for each.
+    /// Returns whether bindings are matched against each routing key of a message.
     pub(crate) fn looks_at_keys(self) -> bool {
-        matches!(self, Kind::Direct | Kind::Topic | Kind::Delayed)
+        match self {
+            Kind::Direct | Kind::Topic | Kind::Delayed => true,
+            Kind::Fanout | Kind::Headers | Kind::ConsistentHash | Kind::Random => false,
+        }
+    }
+
+    /// Returns whether the exchange may keep messages for a while.
+    pub(crate) fn delays(self) -> bool {
+        self == Kind::Delayed
     }
 
     /// The arguments that a redeclaration must repeat.
     fn compared(self) -> &'static [&'static str] {
         match self {
             Kind::Delayed => &["alternate-exchange", "x-delayed-type"],
-            _ => &["alternate-exchange"],
+            Kind::Direct
+            | Kind::Fanout
+            | Kind::Headers
+            | Kind::Topic
+            | Kind::ConsistentHash
+            | Kind::Random => &["alternate-exchange"],
         }
     }
 
@@ -126,7 +135,7 @@ impl Kind {
                 let reason = "Invalid argument, 'x-delayed-type' must be an existing exchange type";
                 Fault::precondition(reason)
             }),
-            _ => Ok(()),
+            Kind::Direct | Kind::Fanout | Kind::Headers | Kind::Topic | Kind::Random => Ok(()),
         }
     }
 
@@ -224,6 +233,10 @@ pub(crate) struct Exchange {
     router: Box<dyn Router>,
 }
 
+impl Stored for Exchange {
+    type Marker = marker::Exchange;
+}
+
 impl Exchange {
     /// An exchange without bindings; its arguments were checked.
     pub(crate) fn new(
@@ -276,7 +289,12 @@ impl Exchange {
             }
         }
         self.kind.compared().iter().try_for_each(|key| {
-            super::table::check_same_argument(key, &what, &options.arguments, &self.arguments)
+            crate::rabbitmq::protocol::table::check_same_argument(
+                key,
+                &what,
+                &options.arguments,
+                &self.arguments,
+            )
         })
     }
 

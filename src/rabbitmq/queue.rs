@@ -13,33 +13,37 @@
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
 
-use super::arena::Key;
-use super::backlog::Backlog;
-use super::consumer::ConsumerKey;
-use super::error::{Fault, ReplyCode, queue_in_vhost};
-use super::exchange::{Binding, ExchangeKey};
-use super::expiry::Expiries;
-use super::id::ConnectionId;
-use super::journal::Journal;
-use super::message::{Entry, Message, Position};
-use super::method::QueueOptions;
-use super::quorum::DeliveryCounts;
-use super::ring::Ring;
-use super::settings::{self, Overflow, QueueType, Settings};
-use super::stats::MessageStats;
-use super::stream::Stream;
-use super::table::{FieldTable, FieldValue, check_same_argument};
-use super::vhost::VHostKey;
+pub(crate) mod backlog;
+pub(crate) mod dead_letter;
+pub(crate) mod expiry;
+pub(crate) mod journal;
+pub(crate) mod kind;
+pub(crate) mod quorum;
+pub(crate) mod ring;
+pub(crate) mod settings;
+pub(crate) mod stream;
+
 use crate::Instant;
+use crate::rabbitmq::exchange::Binding;
+use crate::rabbitmq::key::{ConsumerKey, ExchangeKey, Stored, VHostKey, marker};
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode, queue_in_vhost};
+use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::protocol::method::QueueOptions;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue, check_same_argument};
+use crate::rabbitmq::queue::backlog::Backlog;
+use crate::rabbitmq::queue::expiry::Expiries;
+use crate::rabbitmq::queue::journal::Journal;
+use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::queue::ring::Ring;
+use crate::rabbitmq::queue::settings::{Overflow, Settings};
+use crate::rabbitmq::queue::stream::Stream;
+use crate::rabbitmq::stats::MessageStats;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
-use std::collections::VecDeque;
-
-pub(crate) type QueueKey = Key<Queue>;
-
-/// The first place in a quorum queue: what comes back goes before it.
-const QUORUM_FIRST: Position = Position(1 << 40);
+use std::sync::Arc;
 
 /// What every message touches comes first, in two cache lines with its slot;
 /// the rest is kept apart, so that many queues stay quick to go through.
@@ -55,17 +59,17 @@ pub(crate) struct Queue {
     pub(crate) is_plain: bool,
     /// Set if the queue is durable.
     pub(crate) journal: Option<Box<Journal>>,
-    pub(crate) more: Box<More>,
+    pub(crate) cold: Box<Cold>,
 }
 
-/// What a queue is asked about less often than for every message.
+/// Fields not touched on the per-message hot path of a plain queue.
 #[derive(Debug)]
-pub(crate) struct More {
+pub(crate) struct Cold {
     pub(crate) name: SmolStr,
     pub(crate) vhost: VHostKey,
     /// The vhost's name, for texts.
     pub(crate) vhost_name: SmolStr,
-    pub(crate) kind: QueueType,
+    pub(crate) kind: Kind,
     pub(crate) auto_delete: bool,
     /// Set if the queue is exclusive.
     pub(crate) owner: Option<ConnectionId>,
@@ -88,38 +92,16 @@ pub(crate) struct More {
     pub(crate) unused_since: Instant,
     /// When the broker's timer for its own expiry fires next.
     pub(crate) unused_armed: Option<Instant>,
-    /// Set for a quorum queue.
-    pub(crate) delivery_counts: DeliveryCounts,
-    /// Set for a stream.
-    pub(crate) stream: Option<Box<Stream>>,
-    /// Of a quorum queue: consumers that have acknowledged automatically what they were
-    /// given since it looked last, and how many.
-    pub(crate) acknowledged: VecDeque<(ConsumerKey, usize)>,
-    /// Of a quorum queue: dead letters it keeps until they find a queue.
-    pub(crate) kept_dead_letters: u64,
-    /// Of a quorum queue at its limit: whether it refuses new messages.
-    refuses_publishes: bool,
-    /// Of a quorum queue: the last place given to a message that came back.
-    next_front: u64,
     pub(crate) counters: Counters,
     /// Of messages that expire, whether ready or not.
     pub(crate) expiries: Expiries,
 }
 
-impl More {
+impl Cold {
     /// Whether its consumers' priorities count: in a quorum queue with a single active
     /// consumer the others stand by in the order in which they came.
     pub(crate) fn has_priorities(&self) -> bool {
-        !(self.single_active && self.kind == QueueType::Quorum)
-    }
-
-    /// A consumer has acknowledged automatically what it was just given.
-    pub(crate) fn acknowledges(&mut self, consumer: ConsumerKey) {
-        match self.acknowledged.back_mut() {
-            // What one gets at once follows each other.
-            Some((last, count)) if *last == consumer => *count += 1,
-            _ => self.acknowledged.push_back((consumer, 1)),
-        }
+        !(self.single_active && self.kind.ranks_standby_by_arrival())
     }
 }
 
@@ -154,6 +136,10 @@ impl Counters {
     }
 }
 
+impl Stored for Queue {
+    type Marker = marker::Queue;
+}
+
 impl Queue {
     /// A queue without messages; its arguments were checked.
     pub(crate) fn new(
@@ -164,11 +150,12 @@ impl Queue {
         owner: ConnectionId,
     ) -> Queue {
         let durable = options.durable && !options.exclusive;
-        let kind = QueueType::of(&options.arguments);
+        let kind = Kind::new(QueueType::of(&options.arguments));
+        let first = kind.first_position();
         let single_active = options.arguments.get("x-single-active-consumer");
         let levels = options.arguments.get("x-max-priority").and_then(FieldValue::as_integer);
         let levels = levels.and_then(|levels| u8::try_from(levels).ok()).unwrap_or(0);
-        let more = More {
+        let cold = Cold {
             name,
             vhost,
             vhost_name,
@@ -181,20 +168,13 @@ impl Queue {
             policies: [None, None],
             bindings: IndexSet::default(),
             blocked: Vec::new(),
-            acknowledged: VecDeque::new(),
             exclusive_consumer: None,
             active: None,
             unused_since: now,
             unused_armed: None,
             expiries: Expiries::default(),
-            delivery_counts: DeliveryCounts::default(),
-            stream: (kind == QueueType::Stream).then(Box::default),
-            kept_dead_letters: 0,
-            refuses_publishes: false,
-            next_front: 0,
             counters: Counters::default(),
         };
-        let first = if kind == QueueType::Quorum { QUORUM_FIRST } else { Position(0) };
         let mut queue = Queue {
             ready: Backlog::with_levels(levels),
             ring: Ring::default(),
@@ -202,60 +182,55 @@ impl Queue {
             unacked: 0,
             is_plain: false,
             journal: durable.then(|| Box::new(Journal::new(first))),
-            more: Box::new(more),
+            cold: Box::new(cold),
         };
-        queue.set(Settings::new(&queue.more.arguments, None, None));
+        queue.set(Settings::new(&queue.cold.arguments, None, None));
         queue
     }
 
     /// Gives it other settings.
     pub(crate) fn set(&mut self, settings: Settings) {
-        self.is_plain = self.more.kind == QueueType::Classic && settings.is_plain();
-        self.more.settings = settings;
+        self.is_plain = self.cold.kind.can_be_plain() && settings.is_plain();
+        self.cold.settings = settings;
     }
 
     /// The queue as the server's texts name it.
     pub(crate) fn what(&self) -> String {
-        queue_in_vhost(&self.more.vhost_name, &self.more.name)
+        queue_in_vhost(&self.cold.vhost_name, &self.cold.name)
     }
 
     /// Whether a message would be kept over a restart.
     pub(crate) fn keeps(&self, message: &Message) -> bool {
-        message.properties().is_persistent() || self.more.kind == QueueType::Quorum
+        message.properties().is_persistent() || self.cold.kind.keeps_transient_messages()
     }
 
     /// Whether a message that comes now is refused, and for what.
     pub(crate) fn refuses(&self, message: &Message) -> Option<Overflow> {
-        let settings = &self.more.settings;
+        let settings = &self.cold.settings;
         let length = self.ready.len() as u64 + 1;
         let bytes = self.ready.bytes() + message.body().len() as u64;
-        if self.more.kind == QueueType::Quorum {
-            let refuses = settings.overflow != Overflow::DropHead && self.more.refuses_publishes;
-            return refuses.then_some(settings.overflow);
-        }
-        let overflows = settings.max_length.is_some_and(|max| length > max)
-            || settings.max_length_bytes.is_some_and(|max| bytes > max);
+        let overflows = match &self.cold.kind {
+            Kind::Quorum(quorum) => quorum.refuses_publishes,
+            Kind::Classic | Kind::Stream(_) => {
+                settings.max_length.is_some_and(|max| length > max)
+                    || settings.max_length_bytes.is_some_and(|max| bytes > max)
+            }
+        };
         (overflows && settings.overflow != Overflow::DropHead).then_some(settings.overflow)
     }
 
-    /// A quorum queue refuses publishes from when it is too long until it is well
-    /// below its limit again.
-    pub(crate) fn look_at_length(&mut self) {
-        let settings = &self.more.settings;
-        let length = self.ready.len() as u64 + self.more.kept_dead_letters;
-        let bytes = self.ready.bytes();
-        let both = [(settings.max_length, length), (settings.max_length_bytes, bytes)];
-        let mut set = both.into_iter().filter_map(|(max, is)| Some((max?, is)));
-        let is_over = set.clone().any(|(max, is)| is > max);
-        let is_below = set.all(|(max, is)| is <= max.saturating_mul(4) / 5);
-        if is_over || is_below {
-            self.more.refuses_publishes = is_over;
+    /// Returns the message as a consumer is handed it: a quorum queue adds the count of a message
+    /// that came back.
+    pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
+        match &self.cold.kind {
+            Kind::Quorum(quorum) => quorum.delivery_counts.shown(entry),
+            Kind::Classic | Kind::Stream(_) => Arc::clone(&entry.message),
         }
     }
 
     /// Whether its oldest messages are to go.
     pub(crate) fn is_too_long(&self) -> bool {
-        let settings = &self.more.settings;
+        let settings = &self.cold.settings;
         settings.overflow == Overflow::DropHead
             && (settings.max_length.is_some_and(|max| self.ready.len() as u64 > max)
                 || settings.max_length_bytes.is_some_and(|max| self.ready.bytes() > max))
@@ -264,7 +239,7 @@ impl Queue {
     /// Whether what is requeued comes back one by one: to a quorum queue without a
     /// delivery limit it is as if it came anew.
     pub(crate) fn requeues_singly(&self) -> bool {
-        self.more.kind == QueueType::Quorum && self.more.settings.delivery_limit.is_none()
+        self.cold.kind.moves_rejected_to_end(&self.cold.settings)
     }
 
     pub(crate) fn durable(&self) -> bool {
@@ -272,21 +247,21 @@ impl Queue {
     }
 
     pub(crate) fn consumer_count(&self) -> usize {
-        let readers = self.more.stream.as_ref().map_or(0, |stream| stream.readers());
-        self.ring.len() + self.more.blocked.len() + readers
+        let readers = self.cold.kind.stream().map_or(0, Stream::readers);
+        self.ring.len() + self.cold.blocked.len() + readers
     }
 
     /// All its consumers, those in the ring first.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
-        let readers = self.more.stream.iter().flat_map(|stream| stream.consumers());
-        self.ring.iter().chain(self.more.blocked.iter().copied()).chain(readers)
+        let readers = self.cold.kind.stream().into_iter().flat_map(Stream::consumers);
+        self.ring.iter().chain(self.cold.blocked.iter().copied()).chain(readers)
     }
 
     /// The consumer that gets the next message, of a queue with a single active
     /// one.
     pub(crate) fn single_active(&self) -> Option<ConsumerKey> {
         let next = || self.ring.head();
-        if self.more.single_active { self.more.active.or_else(next) } else { None }
+        if self.cold.single_active { self.cold.active.or_else(next) } else { None }
     }
 
     /// Whether the next message is one that expires.
@@ -296,7 +271,7 @@ impl Queue {
 
     /// Messages ready, as AMQP counts them.
     pub(crate) fn ready_count(&self) -> u32 {
-        let streamed = self.more.stream.as_ref().map_or(0, |stream| stream.log.len());
+        let streamed = self.cold.kind.stream().map_or(0, |stream| stream.log.len());
         u32::try_from(self.ready.len() as u64 + streamed).unwrap_or(u32::MAX)
     }
 
@@ -304,12 +279,6 @@ impl Queue {
         let position = self.next_position;
         self.next_position = Position(position.0 + 1);
         position
-    }
-
-    /// A place before all messages that never came back, behind those that did.
-    pub(crate) fn take_front(&mut self) -> Position {
-        self.more.next_front += 1;
-        Position(self.more.next_front)
     }
 
     /// Something happened to the queue that is no publish or acknowledgement.
@@ -321,7 +290,7 @@ impl Queue {
 
     /// Refuses a connection the queue does not belong to.
     pub(crate) fn check_access(&self, connection: ConnectionId) -> Result<(), Fault> {
-        match self.more.owner {
+        match self.cold.owner {
             Some(owner) if owner != connection => Err(self.locked()),
             _ => Ok(()),
         }
@@ -333,13 +302,13 @@ impl Queue {
         options: &QueueOptions,
         connection: ConnectionId,
     ) -> Result<(), Fault> {
-        if self.more.owner != options.exclusive.then_some(connection) {
+        if self.cold.owner != options.exclusive.then_some(connection) {
             return Err(self.locked());
         }
         let what = self.what();
         for (argument, received, current) in [
             ("durable", options.durable && !options.exclusive, self.durable()),
-            ("auto_delete", options.auto_delete, self.more.auto_delete),
+            ("auto_delete", options.auto_delete, self.cold.auto_delete),
         ] {
             if received != current {
                 return Err(Fault::precondition(format!(
@@ -348,8 +317,8 @@ impl Queue {
                 )));
             }
         }
-        settings::compared(self.more.kind).try_for_each(|key| {
-            check_same_argument(key, &what, &options.arguments, &self.more.arguments)
+        settings::compared(self.cold.kind.queue_type()).try_for_each(|key| {
+            check_same_argument(key, &what, &options.arguments, &self.cold.arguments)
         })
     }
 
@@ -371,7 +340,7 @@ pub(crate) mod tests {
     /// A queue for the tests of what only needs its key.
     pub(crate) fn any_queue() -> Queue {
         let vhost = crate::rabbitmq::vhost::VHost::new(SmolStr::default());
-        let vhost = crate::rabbitmq::arena::Arena::default().insert(vhost);
+        let vhost = crate::rabbitmq::key::Arena::default().insert(vhost);
         let options = QueueOptions::default();
         let (name, owner) = (SmolStr::default(), ConnectionId(0));
         Queue::new(Instant::ZERO, (vhost, SmolStr::default()), name, options, owner)

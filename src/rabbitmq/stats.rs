@@ -44,7 +44,7 @@ macro_rules! message_stats {
             /// `elapsed` before, in virtual time; 0 if no time has passed.
             ///
             /// ```
-            /// # use stunt_double::rabbitmq::MessageStats;
+            /// # use stunt_double::rabbitmq::admin::MessageStats;
             /// # use std::time::Duration;
             /// let earlier = MessageStats::default();
             /// let mut later = earlier;

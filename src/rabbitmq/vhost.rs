@@ -6,17 +6,19 @@
 //!
 //! Source: <https://www.rabbitmq.com/docs/vhosts>.
 
-use super::arena::Key;
-use super::exchange::ExchangeKey;
-use super::policy::{Policies, Whose};
-use super::queue::QueueKey;
-use super::settings::QueueType;
-use super::stats::Published;
+#[cfg(feature = "definitions")]
+pub(crate) mod password;
+pub(crate) mod pattern;
+pub(crate) mod policy;
+pub(crate) mod user;
+
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, Stored, marker};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::stats::Published;
+use crate::rabbitmq::vhost::policy::{Policies, Whose};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
-
-pub(crate) type VHostKey = Key<VHost>;
 
 /// What a vhost may have at most (`rabbitmqctl set_vhost_limits`); `None` is
 /// no limit.
@@ -44,6 +46,10 @@ pub(crate) struct VHost {
     pub(crate) is_described: bool,
     /// The type of durable queues that ask for none.
     pub(crate) default_queue_type: Option<QueueType>,
+}
+
+impl Stored for VHost {
+    type Marker = marker::VHost;
 }
 
 impl VHost {

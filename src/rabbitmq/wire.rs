@@ -1,6 +1,6 @@
 //! AMQP 0-9-1 as RabbitMQ speaks it: bytes in and bytes out, no socket.
 //!
-//! A [`ByteServer`] is a [`Broker`](super::Broker) with a session for each
+//! A [`ByteServer`] is a [`Broker`](crate::rabbitmq::broker::Broker) with a session for each
 //! connection. Whoever has the bytes (a socket, a simulated stream, a test)
 //! hands them in and sends what comes out.
 //!
@@ -28,7 +28,7 @@
 //! - names, keys and properties are text here: an octet that is no UTF-8 is a
 //!   private character, U+10FF80 to U+10FFFF, and an octet again when it is sent;
 //! - a value nested deeper than 64 levels is carried along, but nobody looks into
-//!   it ([`FieldValue::Nested`](super::FieldValue::Nested));
+//!   it ([`FieldValue::Nested`](crate::rabbitmq::FieldValue::Nested));
 //! - of a connection that an alarm blocks it reads on, and what it reads waits in
 //!   the broker;
 //! - `basic.credit`, which clients of AMQP 0-9-1 do not use, is refused.
@@ -39,11 +39,14 @@
 mod byte_server;
 mod content;
 mod decode;
+mod dialect;
 mod encode;
 mod erlang;
 mod fault;
 mod foreign;
+mod handshake;
 mod login;
+mod malformed;
 #[cfg(test)]
 mod oracle;
 mod properties;
@@ -52,5 +55,6 @@ mod session;
 mod start;
 mod table;
 mod text;
+mod writer;
 
-pub use byte_server::{ByteServer, Output};
+pub use byte_server::ByteServer;

@@ -2,7 +2,7 @@
 //!
 //! A case is a list of [`Operation`]s on few connections, channels and queues,
 //! so that they get in each other's way. Each is turned into [`Step`]s, which
-//! the [`Broker`](stunt_double::rabbitmq::Broker) and the [`Reference`] both
+//! the [`Broker`](stunt_double::rabbitmq::broker::Broker) and the [`Reference`] both
 //! take. After every step they must have said the same on every channel, list
 //! the same queues and consumers, and keep the invariants of
 //! [`Reference::check`]. At the end the queues are emptied, in order.

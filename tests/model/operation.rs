@@ -7,9 +7,9 @@
 use crate::reference::Reference;
 use proptest::prelude::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
 use stunt_double::rabbitmq::{
-    BindOptions, ChannelId, ConsumeOptions, DeliveryTag, ExchangeOptions, Method, Properties,
-    Publish, QueueOptions,
+    BindOptions, ConsumeOptions, DeliveryTag, ExchangeOptions, Properties, Publish, QueueOptions,
 };
 
 /// A durable queue, a transient one, and a durable one that deletes itself.

@@ -15,7 +15,7 @@ use queue::{Confirm, Queue};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use stunt_double::Instant;
-use stunt_double::rabbitmq::{ChannelId, Method};
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
 
 /// What was said on each channel, in order.
 pub(crate) type Said = BTreeMap<ChannelId, Vec<String>>;

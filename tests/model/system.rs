@@ -2,7 +2,8 @@
 
 use crate::operation::{Down, Step};
 use crate::reference::{ConsumerRow, QueueRow, Said};
-use stunt_double::rabbitmq::{Broker, BrokerOptions, ChannelId, Event};
+use stunt_double::rabbitmq::BrokerOptions;
+use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
 use stunt_double::{Instant, Site, Stream};
 
 pub(crate) struct System {

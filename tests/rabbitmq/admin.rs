@@ -1,10 +1,14 @@
 //! The listings, as rows and as `rabbitmqctl -q` prints them.
 
 use crate::support::*;
+use stunt_double::rabbitmq::admin::{
+    ActivityStatus, Alarm, ApplyTo, ConnectionState, DestinationKind, Permissions, Policy,
+    UserLimits, VHostLimits,
+};
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
 use stunt_double::rabbitmq::{
-    ActivityStatus, Alarm, ApplyTo, ChannelId, ConnectionOptions, ConnectionState, ConsumeOptions,
-    DestinationKind, ExchangeBindOptions, FieldTable, FieldValue, Method, Permissions, Policy,
-    Properties, QueueOptions, UserLimits, VHostLimits,
+    ConnectionOptions, ConsumeOptions, ExchangeBindOptions, FieldTable, FieldValue, Properties,
+    QueueOptions,
 };
 
 #[test]

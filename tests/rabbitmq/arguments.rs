@@ -1,8 +1,9 @@
 //! Arguments that are refused, and with which words.
 
 use crate::support::*;
+use stunt_double::rabbitmq::broker::Method;
 use stunt_double::rabbitmq::{
-    ConsumeOptions, ExchangeOptions, FieldTable, FieldValue, Method, QueueOptions,
+    ConsumeOptions, ExchangeOptions, FieldTable, FieldValue, QueueOptions,
 };
 
 /// The answer to a method on a fresh broker with an exchange `h` of type

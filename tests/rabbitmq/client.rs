@@ -29,13 +29,13 @@ where
 }
 
 async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
-    Connection::open(node, rabbit).await?.channel().await
+    Connection::connect(node, rabbit).await?.channel().await
 }
 
 #[test]
 fn a_refused_call_says_why_and_later_ones_that_the_channel_is_closed() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let channel = connection.channel().await?;
         let Err(Error::Amqp(error)) = channel.queue_purge("nope").await else { panic!() };
         assert_eq!((error.code, error.class_id, error.method_id), (ReplyCode::NotFound, 50, 30));
@@ -54,7 +54,7 @@ fn a_refused_call_says_why_and_later_ones_that_the_channel_is_closed() {
 #[test]
 fn a_closed_channels_number_is_used_again() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         for _ in 0..3 {
             let channel = connection.channel().await?;
             assert_eq!(channel.number().0, 1);
@@ -69,7 +69,7 @@ fn a_closed_channels_number_is_used_again() {
 #[test]
 fn a_connection_error_closes_all_its_channels() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let (bad, good) = (connection.channel().await?, connection.channel().await?);
         let options = ExchangeOptions { kind: "nonsense".into(), ..Default::default() };
         let error = bad.exchange_declare("e", options).await.unwrap_err();
@@ -126,7 +126,7 @@ fn a_cancelled_consumer_ends_after_what_has_arrived() {
 #[test]
 fn a_consumer_ends_when_its_queue_is_deleted() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let (channel, other) = (connection.channel().await?, connection.channel().await?);
         channel.queue_declare("q", QueueOptions::default()).await?;
         let mut consumer = channel.basic_consume("q", ConsumeOptions::default()).await?;
@@ -156,7 +156,7 @@ fn dropping_a_consumer_cancels_it_and_keeps_its_unacked_on_the_channel() {
 #[test]
 fn dropping_the_last_handle_of_a_channel_returns_its_messages() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let channel = connection.channel().await?;
         channel.queue_declare("q", QueueOptions::default()).await?;
         channel.basic_publish("", "q", Properties::default(), "m")?;
@@ -186,7 +186,7 @@ fn closing_a_channel_ends_its_consumers() {
 #[test]
 fn a_close_that_is_given_up_is_not_sent_twice() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let channel = connection.channel().await?;
         let link = node.link(&rabbit);
         link.partition();
@@ -209,11 +209,11 @@ fn confirms_are_awaited_one_by_one_or_all_together() {
             properties: Properties::default().persistent(),
             ..Publish::new("", "q", "m")
         };
-        assert_eq!(channel.publish_confirmed(publish()).unwrap_err(), Error::NotInConfirmMode);
+        assert_eq!(channel.publish(publish()).unwrap_err(), Error::NotInConfirmMode);
         assert_eq!(channel.wait_for_confirms().await.unwrap_err(), Error::NotInConfirmMode);
         channel.confirm_select().await?;
-        assert_eq!(channel.publish_and_confirm(publish()).await?, Confirmation::Ack);
-        let (second, third) = (channel.publish_confirmed(publish())?, channel.publish(publish())?);
+        assert_eq!(channel.publish(publish())?.await?, Confirmation::Ack);
+        let (second, third) = (channel.publish(publish())?, channel.basic_publish_with(publish())?);
         assert_eq!((second.tag().0, third.unwrap().0, channel.unconfirmed()), (2, 3, 2));
         assert_eq!(channel.wait_for_confirms().await?, []);
         assert!(second.await?.is_ack());
@@ -227,7 +227,7 @@ fn an_unroutable_mandatory_message_comes_back_before_its_confirm() {
         let channel = open(&node, &rabbit).await?;
         channel.confirm_select().await?;
         let publish = Publish { mandatory: true, ..Publish::new("", "nowhere", "m") };
-        assert!(channel.publish_and_confirm(publish).await?.is_ack());
+        assert!(channel.publish(publish)?.await?.is_ack());
         let returned = channel.try_return().expect("it came before the ack");
         assert_eq!(
             (returned.code, returned.message.body().as_ref()),
@@ -279,10 +279,10 @@ fn confirms_are_counted_from_the_moment_they_are_asked_for() {
         node.link(&rabbit).set_latency(Latency::Constant(Duration::from_millis(10)));
         let early = channel.clone();
         let early = node.spawn(async move {
-            early.publish_and_confirm(Publish::new("", "q", "while select is under way")).await
+            early.publish(Publish::new("", "q", "while select is under way"))?.await
         });
         channel.confirm_select().await?;
-        let late = channel.publish_and_confirm(Publish::new("", "q", "after")).await?;
+        let late = channel.publish(Publish::new("", "q", "after"))?.await?;
         assert!(late.is_ack() && early.await.expect("not killed")?.is_ack());
         assert_eq!(channel.unconfirmed(), 0);
         Ok(())
@@ -308,7 +308,7 @@ fn a_tag_used_again_belongs_to_the_new_consumer() {
 #[test]
 fn several_tasks_may_wait_for_one_thing() {
     let (mut sim, rabbit) = world(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let waiting: Vec<_> = (0..3)
             .map(|_| {
                 let connection = connection.clone();
@@ -327,7 +327,7 @@ fn several_tasks_may_wait_for_one_thing() {
 #[test]
 fn a_connection_has_at_most_2047_channels() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let mut channels = Vec::new();
         for _ in 0..2_047 {
             channels.push(connection.channel().await?);
@@ -361,7 +361,7 @@ fn a_consume_given_up_leaves_no_one_to_be_fed() {
 #[test]
 fn no_broker_no_connection() {
     let (mut sim, rabbit) = world(async |node, rabbit| {
-        let error = Connection::open(&node, &rabbit).await.unwrap_err();
+        let error = Connection::connect(&node, &rabbit).await.unwrap_err();
         assert_eq!(error, Error::Disconnected(Disconnected::Refused));
         Ok(())
     });
@@ -372,7 +372,7 @@ fn no_broker_no_connection() {
 #[test]
 fn closing_a_connection_ends_everything_on_it() {
     run(async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let channel = connection.channel().await?;
         channel.queue_declare("q", QueueOptions { exclusive: true, ..Default::default() }).await?;
         connection.close().await?;

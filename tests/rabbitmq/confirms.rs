@@ -1,7 +1,8 @@
 //! Publisher confirms and returns.
 
 use crate::support::*;
-use stunt_double::rabbitmq::{FieldTable, Method, Properties, Publish};
+use stunt_double::rabbitmq::broker::Method;
+use stunt_double::rabbitmq::{FieldTable, Properties, Publish};
 
 fn confirming() -> Server {
     let mut server = Server::new();

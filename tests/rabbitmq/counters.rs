@@ -2,8 +2,10 @@
 
 use crate::support::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::admin::MessageStats;
+use stunt_double::rabbitmq::broker::Method;
 use stunt_double::rabbitmq::{
-    BrokerOptions, ExchangeBindOptions, FieldTable, MessageStats, Method, Publish, QueueOptions,
+    BrokerOptions, ExchangeBindOptions, FieldTable, Publish, QueueOptions,
 };
 
 /// The counters that are not 0.

@@ -4,9 +4,11 @@
 use crate::support::*;
 use serde_json::Value;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{Broker, ChannelId, Method};
+use stunt_double::rabbitmq::definitions::{Definitions, DefinitionsError};
 use stunt_double::rabbitmq::{
-    self, Broker, BrokerOptions, ChannelId, Connection, ConnectionOptions, Definitions,
-    DefinitionsError, Error, FieldTable, FieldValue, Method, Properties, QueueOptions,
+    self, BrokerOptions, Connection, ConnectionOptions, Error, FieldTable, FieldValue, Properties,
+    QueueOptions,
 };
 use stunt_double::sim::Sim;
 use stunt_double::{Instant, Site, Stream};
@@ -354,7 +356,7 @@ fn a_world_begins_with_a_topology() {
             password: "s3cret".into(),
             ..Default::default()
         };
-        let channel = Connection::open_with(&node, &rabbit, options).await?.channel().await?;
+        let channel = Connection::connect_with(&node, &rabbit, options).await?.channel().await?;
         channel.basic_publish("shop.events", "order.new", Properties::default(), "an order")?;
         channel.close().await?;
         Ok::<(), Error>(())

@@ -1,7 +1,8 @@
 //! Which consumer gets a message: the ring, lazy blocking, the order of events.
 
 use crate::support::*;
-use stunt_double::rabbitmq::{ConsumeOptions, Method};
+use stunt_double::rabbitmq::ConsumeOptions;
+use stunt_double::rabbitmq::broker::Method;
 
 /// Publishes these bodies and gives who got what.
 fn feed(server: &mut Server, bodies: &str) -> String {

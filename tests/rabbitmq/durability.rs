@@ -2,8 +2,9 @@
 
 use crate::support::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::Method;
 use stunt_double::rabbitmq::{
-    BrokerOptions, ExchangeOptions, FieldTable, Method, Properties, QueueOptions,
+    BrokerOptions, ExchangeOptions, FieldTable, Properties, QueueOptions,
 };
 
 const MS: Duration = Duration::from_millis(1);

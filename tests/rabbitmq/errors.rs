@@ -1,9 +1,10 @@
 //! What the broker refuses, and with which words.
 
 use crate::support::*;
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
 use stunt_double::rabbitmq::{
-    ChannelId, ConnectionOptions, ConsumeOptions, ExchangeOptions, FieldTable, Method, Properties,
-    Publish, QueueOptions,
+    ConnectionOptions, ConsumeOptions, ExchangeOptions, FieldTable, Properties, Publish,
+    QueueOptions,
 };
 
 /// Sends the method to a fresh broker after the others, whose answers do not

@@ -2,7 +2,8 @@
 
 use crate::support::*;
 use std::time::Duration;
-use stunt_double::rabbitmq::{Method, Properties, QueueOptions};
+use stunt_double::rabbitmq::broker::Method;
+use stunt_double::rabbitmq::{Properties, QueueOptions};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -16,7 +16,7 @@ use stunt_double::{Instant, Site};
 const WHEN: Site = Site::new("test.when");
 
 async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
-    let channel = Connection::open(node, rabbit).await?.channel().await?;
+    let channel = Connection::connect(node, rabbit).await?.channel().await?;
     let durable = QueueOptions { durable: true, ..Default::default() };
     channel.queue_declare("tasks", durable).await?;
     Ok(channel)
@@ -40,7 +40,10 @@ async fn publish(node: Node, rabbit: RabbitMq, count: usize) -> Result<(), Error
     channel.confirm_select().await?;
     for i in 0..count {
         let properties = Properties::default().persistent();
-        channel.publish(Publish { properties, ..Publish::new("", "tasks", i.to_string()) })?;
+        channel.basic_publish_with(Publish {
+            properties,
+            ..Publish::new("", "tasks", i.to_string())
+        })?;
     }
     channel.wait_for_confirms().await?;
     channel.close().await
@@ -103,7 +106,7 @@ fn nothing_confirmed_is_lost_whenever_the_broker_loses_power() {
                     let properties = Properties::default().persistent();
                     let publish =
                         Publish { properties, ..Publish::new("", "tasks", i.to_string()) };
-                    let Ok(confirm) = channel.publish_confirmed(publish) else { break };
+                    let Ok(confirm) = channel.publish(publish) else { break };
                     let log = Arc::clone(&log);
                     node.spawn(async move {
                         if confirm.await.is_ok() {
@@ -182,7 +185,7 @@ fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
         sim.node("client", move |node| {
             let (server, log) = (server.clone(), Arc::clone(&log));
             async move {
-                let connection = Connection::open(&node, &server).await?;
+                let connection = Connection::connect(&node, &server).await?;
                 *log.lock().unwrap() = Some(connection.closed().await);
                 Ok::<(), Error>(())
             }

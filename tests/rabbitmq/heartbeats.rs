@@ -2,16 +2,17 @@
 
 use crate::support::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{ChannelId, ConnectionId, Method};
 use stunt_double::rabbitmq::{
-    self, BrokerOptions, ChannelId, Connection, ConnectionId, ConnectionOptions, ConsumeOptions,
-    Error, Method, Properties, QueueOptions, RabbitMq,
+    self, BrokerOptions, Connection, ConnectionOptions, ConsumeOptions, Error, Properties,
+    QueueOptions, RabbitMq,
 };
 use stunt_double::sim::{Disconnected, Node, Sim};
 
 const BEATING: ChannelId = ChannelId::new(7, 0);
 
 fn options() -> ConnectionOptions {
-    ConnectionOptions { heartbeat: 10, ..Default::default() }
+    ConnectionOptions { heartbeat: Duration::from_secs(10), ..Default::default() }
 }
 
 fn server() -> Server {
@@ -75,7 +76,7 @@ fn a_client_that_beats_lives() {
 }
 
 async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let connection = Connection::open_with(&node, &rabbit, options()).await?;
+    let connection = Connection::connect_with(&node, &rabbit, options()).await?;
     let channel = connection.channel().await?;
     channel.queue_declare("tasks", QueueOptions::default()).await?;
     let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
@@ -88,7 +89,7 @@ async fn worker(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
 }
 
 async fn client(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("tasks", QueueOptions::default()).await?;
     channel.basic_publish("", "tasks", Properties::default(), "ten minutes of work")?;
     channel.close().await
@@ -134,7 +135,7 @@ fn a_process_that_stands_still_is_dead_to_the_broker() {
 
 /// Waits for a task, and says when and why it waits no longer.
 async fn waiter(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let connection = Connection::open_with(&node, &rabbit, options()).await?;
+    let connection = Connection::connect_with(&node, &rabbit, options()).await?;
     let channel = connection.channel().await?;
     channel.queue_declare("tasks", QueueOptions::default()).await?;
     let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
@@ -146,7 +147,7 @@ async fn waiter(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     node.note(format!("given up at {}", node.now()));
     drop((tasks, channel, connection));
     // As a robust client does, which waits for the link.
-    Connection::open_with(&node, &rabbit, options()).await?.close().await
+    Connection::connect_with(&node, &rabbit, options()).await?.close().await
 }
 
 /// A waiter behind a partition, whose last heartbeat came after 60 seconds.
@@ -214,7 +215,7 @@ fn a_node_that_never_acknowledges_hears_of_it_after_half_an_hour() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("forgetful", rabbit.clone(), async |node, rabbit| {
-        let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
         channel.queue_declare("tasks", QueueOptions::default()).await?;
         channel.basic_publish("", "tasks", Properties::default(), "forgotten")?;
         let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
@@ -234,7 +235,7 @@ fn a_node_that_waits_in_vain_is_stuck_though_its_connection_beats() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("patient", rabbit, async |node, rabbit| {
-        let connection = Connection::open_with(&node, &rabbit, options()).await?;
+        let connection = Connection::connect_with(&node, &rabbit, options()).await?;
         let channel = connection.channel().await?;
         channel.queue_declare("empty", QueueOptions::default()).await?;
         let mut tasks = channel.basic_consume("empty", ConsumeOptions::default()).await?;

@@ -29,7 +29,7 @@ impl Drop for Guard {
 }
 
 async fn guarded(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("tasks", QueueOptions::default()).await?;
     channel.basic_publish("", "tasks", Properties::default(), "work")?;
     let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
@@ -76,7 +76,7 @@ async fn consumer(
     node: Node,
     (rabbit, arguments, holds): (RabbitMq, FieldTable, bool),
 ) -> Result<(), Error> {
-    let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     let options = QueueOptions { durable: true, arguments, ..Default::default() };
     channel.queue_declare("q", options).await?;
     channel.basic_qos(5, false).await?;
@@ -103,7 +103,7 @@ fn a_killed_single_active_consumer_hands_over_its_backlog_in_order() {
         sim.run_for(ms(10)).expect_reached();
         sim.daemon_with("second", (rabbit.clone(), arguments, false), consumer);
         sim.node_with("publisher", rabbit.clone(), async |node, rabbit| {
-            let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+            let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
             for n in 0..8 {
                 channel.basic_publish("", "q", Properties::default(), n.to_string())?;
             }
@@ -120,11 +120,11 @@ fn a_killed_single_active_consumer_hands_over_its_backlog_in_order() {
 }
 
 fn heartbeats() -> ConnectionOptions {
-    ConnectionOptions { heartbeat: 10, ..Default::default() }
+    ConnectionOptions { heartbeat: Duration::from_secs(10), ..Default::default() }
 }
 
 async fn owner(node: Node, (rabbit, options): (RabbitMq, ConnectionOptions)) -> Result<(), Error> {
-    let channel = Connection::open_with(&node, &rabbit, options).await?.channel().await?;
+    let channel = Connection::connect_with(&node, &rabbit, options).await?.channel().await?;
     let exclusive = QueueOptions { exclusive: true, ..Default::default() };
     match channel.queue_declare("mine", exclusive).await {
         Ok(_) => node.note("declared"),
@@ -161,7 +161,7 @@ fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_f
 fn without_heartbeats_the_broker_holds_what_a_vanished_client_had_for_ever() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    let none = ConnectionOptions { heartbeat: 0, ..Default::default() };
+    let none = ConnectionOptions { heartbeat: Duration::ZERO, ..Default::default() };
     let dead = sim.daemon_with("dead", (rabbit.clone(), none), owner);
     sim.run_for(Duration::from_secs(60)).expect_reached();
     dead.lose_power();
@@ -198,7 +198,8 @@ fn a_consumer_behind_a_black_hole_gives_up_by_its_heartbeats_and_the_broker_by_i
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let with = rabbit.clone();
     let node = sim.node_with("waiter", with, async |node, rabbit| {
-        let channel = Connection::open_with(&node, &rabbit, heartbeats()).await?.channel().await?;
+        let channel =
+            Connection::connect_with(&node, &rabbit, heartbeats()).await?.channel().await?;
         channel.queue_declare("q", QueueOptions::default()).await?;
         let mut tasks = channel.basic_consume("q", ConsumeOptions::default()).await?;
         let ended = tasks.next().await.expect("it ends with an error").unwrap_err();
@@ -216,9 +217,9 @@ fn a_consumer_behind_a_black_hole_gives_up_by_its_heartbeats_and_the_broker_by_i
 fn a_publisher_that_a_memory_alarm_blocks_is_stuck_and_told_why() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    rabbit.set_alarm(rabbitmq::Alarm::Memory, true);
+    rabbit.set_alarm(rabbitmq::admin::Alarm::Memory, true);
     let node = sim.node_with("publisher", rabbit.clone(), async |node, rabbit| {
-        let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
         channel.queue_declare("q", QueueOptions::default()).await?;
         channel.confirm_select().await?;
         channel.basic_publish("", "q", Properties::default(), "x")?;
@@ -237,7 +238,7 @@ fn an_answer_that_nobody_waits_for_any_more_is_told_as_such() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let node = sim.node_with("hasty", rabbit.clone(), async |node, rabbit| {
-        let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
         let declared = channel.queue_declare("q", QueueOptions::default());
         assert!(node.timeout(ms(5), declared).await.is_err());
         node.sleep(ms(100)).await;

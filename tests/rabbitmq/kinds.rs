@@ -3,9 +3,10 @@
 
 use crate::support::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
 use stunt_double::rabbitmq::{
-    BrokerOptions, ChannelId, ConsumeOptions, DeliveryTag, ExchangeOptions, FieldTable, Method,
-    Properties, Publish, QueueOptions,
+    BrokerOptions, ConsumeOptions, DeliveryTag, ExchangeOptions, FieldTable, Properties, Publish,
+    QueueOptions,
 };
 
 const MS: Duration = Duration::from_millis(1);

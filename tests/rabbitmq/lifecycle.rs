@@ -1,7 +1,8 @@
 //! What comes into being, and what goes when.
 
 use crate::support::*;
-use stunt_double::rabbitmq::{ExchangeOptions, FieldTable, Method, QueueOptions};
+use stunt_double::rabbitmq::broker::Method;
+use stunt_double::rabbitmq::{ExchangeOptions, FieldTable, QueueOptions};
 
 fn auto_delete() -> QueueOptions {
     QueueOptions { auto_delete: true, ..Default::default() }

@@ -2,10 +2,11 @@
 //! the rows sorted and our ids in the places of processes and ports.
 
 use crate::support::*;
+use stunt_double::rabbitmq::admin::{ApplyTo, Permissions, Policy};
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
 use stunt_double::rabbitmq::{
-    ApplyTo, BindOptions, ChannelId, ConnectionOptions, ConsumeOptions, ExchangeBindOptions,
-    ExchangeOptions, FieldTable, FieldValue, Method, Permissions, Policy, Properties, Publish,
-    QueueOptions,
+    BindOptions, ConnectionOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions,
+    FieldTable, FieldValue, Properties, Publish, QueueOptions,
 };
 
 const SHOP: ChannelId = ChannelId::new(7, 1);

@@ -2,9 +2,9 @@
 
 use crate::support::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::admin::PeekedMessage;
 use stunt_double::rabbitmq::{
-    self, BrokerOptions, Connection, ConsumeOptions, Error, FieldTable, PeekedMessage, Properties,
-    QueueOptions,
+    self, BrokerOptions, Connection, ConsumeOptions, Error, FieldTable, Properties, QueueOptions,
 };
 use stunt_double::sim::Sim;
 
@@ -89,7 +89,7 @@ fn a_test_of_a_world_peeks_too() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("publisher", rabbit.clone(), async |node, rabbit| {
-        let channel = Connection::open(&node, &rabbit).await?.channel().await?;
+        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
         channel.queue_declare("q", QueueOptions::default()).await?;
         channel.basic_publish("", "q", Properties::default(), "a")?;
         let mut consumer = channel.basic_consume("q", ConsumeOptions::default()).await?;

@@ -1,7 +1,7 @@
 //! What comes back, where to, and marked how.
 
 use crate::support::*;
-use stunt_double::rabbitmq::{ChannelId, Method};
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
 
 fn filled(count: usize) -> Server {
     let mut server = Server::new();

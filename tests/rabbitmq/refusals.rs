@@ -2,11 +2,13 @@
 
 use crate::support::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::admin::Refusal;
+use stunt_double::rabbitmq::broker::{Broker, ChannelId, ChannelNumber, ConnectionId, Method};
 use stunt_double::rabbitmq::{
-    self, Broker, BrokerOptions, ChannelId, ChannelNumber, Connection, ConnectionId,
-    ConnectionOptions, Error, Method, Properties, QueueOptions, RabbitMq, Refusal, ReplyCode,
-    Scope, wire,
+    self, BrokerOptions, Connection, ConnectionOptions, Error, Properties, QueueOptions, RabbitMq,
+    ReplyCode, Scope, wire,
 };
+use stunt_double::sim::service::{ByteOutput, ByteService as _};
 use stunt_double::sim::{Node, Sim};
 use stunt_double::{Instant, Site, Stream};
 
@@ -114,7 +116,7 @@ fn what_a_test_does_at_the_broker_itself_is_not_refused() {
 /// Opens connections until it may, once a second.
 async fn stubborn(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     loop {
-        match Connection::open(&node, &rabbit).await {
+        match Connection::connect(&node, &rabbit).await {
             Ok(connection) => {
                 node.note(format!("open after {:?}", node.now().since_start()));
                 return connection.close().await;
@@ -152,7 +154,7 @@ fn a_client_of_the_world_hears_why_its_publish_was_refused() {
     let refusal = Refusal::method("basic.publish", ReplyCode::InternalError, "lost its leader");
     rabbit.refuse(refusal.on("q").times(1)).unwrap();
     sim.node_with("client", rabbit, async |node: Node, rabbit: RabbitMq| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let channel = connection.channel().await?;
         channel.basic_publish("", "q", Properties::default(), "x")?;
         let error = channel.confirm_select().await.unwrap_err();
@@ -188,18 +190,18 @@ fn a_client_on_the_wire_is_refused_as_by_the_server() {
     let broker = Broker::new(BrokerOptions::default(), names);
     let mut server = wire::ByteServer::new(broker);
     let refusal = Refusal::connections(ReplyCode::ConnectionForced, "maintenance");
-    server.broker_mut().refuse(Instant::ZERO, refusal).unwrap();
-    let client = ConnectionId(1);
-    server.connect(Instant::ZERO, client);
+    server.machine_mut().refuse(Instant::ZERO, refusal).unwrap();
+    let client = 1;
+    server.connected(Instant::ZERO, client, "test");
     let start_ok =
         b"\x01\0\0\0\0\0\x24\0\x0a\0\x0b\0\0\0\0\x05PLAIN\0\0\0\x0c\0guest\0guest\x05en_US\xce";
     let tune_ok = b"\x01\0\0\0\0\0\x0c\0\x0a\0\x1f\x07\xff\0\x02\0\0\0\0\xce";
     let open = b"\x01\0\0\0\0\0\x08\0\x0a\0\x28\x01/\0\0\xce";
     let mut said = Vec::new();
     for bytes in [&b"AMQP\0\0\x09\x01"[..], start_ok, tune_ok, open] {
-        server.handle_bytes(Instant::ZERO, client, bytes);
+        server.receive(Instant::ZERO, client, bytes);
         said.clear();
-        while let Some((_, wire::Output::Bytes(bytes))) = server.poll_output() {
+        while let Some((_, ByteOutput::Data(bytes))) = server.poll_output() {
             said.extend(bytes);
         }
     }

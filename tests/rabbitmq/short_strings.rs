@@ -65,8 +65,9 @@ async fn bindings(channel: &Channel) {
 }
 
 fn messages(channel: &Channel) {
-    let publish =
-        |properties| channel.publish(Publish { properties, ..Publish::new("", "q", "") }).map(drop);
+    let publish = |properties| {
+        channel.basic_publish_with(Publish { properties, ..Publish::new("", "q", "") }).map(drop)
+    };
     let p = Properties::default;
     refused("content-type", publish(p().with_content_type(long())));
     refused("content-encoding", publish(p().with_content_encoding(long())));
@@ -89,18 +90,18 @@ fn a_short_string_over_255_bytes_is_refused_before_anything_is_sent() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("client", rabbit, async |node, rabbit| {
-        let connection = Connection::open(&node, &rabbit).await?;
+        let connection = Connection::connect(&node, &rabbit).await?;
         let channel = connection.channel().await?;
         names_and_tags(&channel).await;
         bindings(&channel).await;
         messages(&channel);
         refused("reason", connection.update_secret("x", &long()).await);
         let options = ConnectionOptions { virtual_host: long().into(), ..Default::default() };
-        refused("virtual host", Connection::open_with(&node, &rabbit, options).await);
+        refused("virtual host", Connection::connect_with(&node, &rabbit, options).await);
 
         // The channel has noticed nothing, and does not count what was not sent.
         channel.confirm_select().await?;
-        refused("routing key", channel.publish_confirmed(Publish::new("", long(), "")).map(drop));
+        refused("routing key", channel.publish(Publish::new("", long(), "")).map(drop));
         assert_eq!(channel.unconfirmed(), 0);
         let name = long().split_off(2);
         let declared = channel.queue_declare(&name, QueueOptions::default()).await?;

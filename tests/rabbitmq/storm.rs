@@ -5,11 +5,12 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::admin::{Alarm, Permissions, Policy};
+use stunt_double::rabbitmq::broker::{Broker, ChannelId, ChannelNumber, ConnectionId, Method};
 use stunt_double::rabbitmq::{
-    Alarm, BindOptions, Broker, BrokerOptions, ChannelId, ChannelNumber, ConnectionId,
-    ConnectionOptions, ConsumeOptions, DeliveryTag, ExchangeBindOptions, ExchangeOptions,
-    FieldTable, FieldValue, Method, Permissions, Policy, Properties, Publish, QueueOptions,
-    Version,
+    BindOptions, BrokerOptions, ConnectionOptions, ConsumeOptions, DeliveryTag,
+    ExchangeBindOptions, ExchangeOptions, FieldTable, FieldValue, Properties, Publish,
+    QueueOptions, Version,
 };
 use stunt_double::{Instant, Site, Stream};
 
@@ -185,7 +186,8 @@ impl Storm {
     /// Makes sure that something is open to try things on.
     fn open(&mut self, ch: ChannelId) {
         if !self.broker.has_connection(ch.connection) {
-            let options = ConnectionOptions { heartbeat: 10, ..Default::default() };
+            let options =
+                ConnectionOptions { heartbeat: Duration::from_secs(10), ..Default::default() };
             let open = Method::ConnectionOpen(Box::new(options));
             self.broker.handle_input(self.now, ch.connection, ChannelNumber(0), open);
             for number in 1..3 {

@@ -12,10 +12,10 @@
 //! ```
 
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event, Method, Output};
 use stunt_double::rabbitmq::{
-    AmqpError, BindOptions, Broker, BrokerOptions, ChannelId, ConnectionOptions, ConsumeOptions,
-    DeliveryTag, Event, ExchangeOptions, FieldTable, Message, Method, Output, Properties, Publish,
-    QueueOptions,
+    AmqpError, BindOptions, BrokerOptions, ConnectionOptions, ConsumeOptions, DeliveryTag,
+    ExchangeOptions, FieldTable, Message, Properties, Publish, QueueOptions,
 };
 use stunt_double::{Instant, Site, Stream};
 

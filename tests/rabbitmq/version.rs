@@ -2,9 +2,9 @@
 
 use crate::support::*;
 use std::time::Duration;
+use stunt_double::rabbitmq::broker::{Event, Method};
 use stunt_double::rabbitmq::{
-    BrokerOptions, DeliveryTag, Event, FieldTable, Method, Properties, Publish, QueueOptions,
-    Version,
+    BrokerOptions, DeliveryTag, FieldTable, Properties, Publish, QueueOptions, Version,
 };
 
 const BOTH: [Version; 2] = [Version::V3_10, Version::V4];

@@ -8,6 +8,7 @@ use amq_protocol::protocol::{AMQPClass, queue};
 use amq_protocol::types::{AMQPValue, DecimalValue, FieldTable, LongString, ShortString};
 use proptest::prelude::*;
 use stunt_double::Instant;
+use stunt_double::sim::service::ByteService as _;
 
 const NOW: Instant = Instant::ZERO;
 
@@ -30,12 +31,12 @@ fn parse(mut bytes: &[u8]) -> Vec<AMQPFrame> {
 /// What the server says to these frames on an open channel.
 fn answer(frames: &[AMQPFrame]) -> Vec<AMQPFrame> {
     let mut server = server();
-    server.connect(NOW, CLIENT);
+    server.connected(NOW, CLIENT, "test");
     for step in After::Channel.bytes() {
-        server.handle_bytes(NOW, CLIENT, &step);
+        server.receive(NOW, CLIENT, &step);
     }
     while server.poll_output().is_some() {}
-    server.handle_bytes(NOW, CLIENT, &encode(frames));
+    server.receive(NOW, CLIENT, &encode(frames));
     let mut all = Vec::new();
     take(&mut server, &mut all);
     parse(&all)
@@ -216,10 +217,10 @@ proptest! {
 #[test]
 fn the_handshake_is_read() {
     let mut server = server();
-    server.connect(NOW, CLIENT);
+    server.connected(NOW, CLIENT, "test");
     let mut all = Vec::new();
     for step in After::Channel.bytes() {
-        server.handle_bytes(NOW, CLIENT, &step);
+        server.receive(NOW, CLIENT, &step);
     }
     take(&mut server, &mut all);
     let frames = parse(&all);

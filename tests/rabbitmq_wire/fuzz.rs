@@ -6,6 +6,7 @@ use crate::play::{After, CLIENT, server, take};
 use proptest::prelude::*;
 use std::time::Duration;
 use stunt_double::Instant;
+use stunt_double::sim::service::ByteService as _;
 
 fn after() -> impl Strategy<Value = After> {
     prop::sample::select(vec![
@@ -61,15 +62,15 @@ fn sensible() -> impl Strategy<Value = Vec<u8>> {
 /// Plays it in pieces, lets time pass, and returns all that was said.
 fn play(after: After, bytes: &[u8], piece: usize) -> (Vec<u8>, bool) {
     let mut server = server();
-    server.connect(Instant::ZERO, CLIENT);
+    server.connected(Instant::ZERO, CLIENT, "test");
     for step in after.bytes() {
-        server.handle_bytes(Instant::ZERO, CLIENT, &step);
+        server.receive(Instant::ZERO, CLIENT, &step);
     }
     while server.poll_output().is_some() {}
     let mut all = Vec::new();
     let mut closed = false;
     for piece in bytes.chunks(piece) {
-        server.handle_bytes(Instant::ZERO, CLIENT, piece);
+        server.receive(Instant::ZERO, CLIENT, piece);
         closed |= take(&mut server, &mut all);
     }
     server.handle_timeout(Instant::ZERO + Duration::from_secs(60));

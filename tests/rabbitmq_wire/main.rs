@@ -11,6 +11,7 @@ mod codec;
 mod fuzz;
 mod messages;
 mod play;
+mod shared;
 mod table_channel;
 mod table_closing;
 mod table_connection;

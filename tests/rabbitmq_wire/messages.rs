@@ -4,15 +4,15 @@ use crate::bytes::*;
 use crate::play::{After, CLIENT, server, take};
 use std::time::Duration;
 use stunt_double::Instant;
-use stunt_double::rabbitmq::ConnectionId;
 use stunt_double::rabbitmq::wire::ByteServer;
+use stunt_double::sim::service::ByteService as _;
 
 const NOW: Instant = Instant::ZERO;
 
-fn connect(server: &mut ByteServer, id: ConnectionId, steps: &[Vec<u8>]) {
-    server.connect(NOW, id);
+fn connect(server: &mut ByteServer, id: u64, steps: &[Vec<u8>]) {
+    server.connected(NOW, id, "test");
     for step in steps {
-        server.handle_bytes(NOW, id, step);
+        server.receive(NOW, id, step);
         while server.poll_output().is_some() {}
     }
 }
@@ -47,10 +47,10 @@ fn conversation() -> Vec<u8> {
 
 fn answers(pieces: &[&[u8]]) -> Vec<u8> {
     let mut server = server();
-    server.connect(NOW, CLIENT);
+    server.connected(NOW, CLIENT, "test");
     let mut all = Vec::new();
     for piece in pieces {
-        server.handle_bytes(NOW, CLIENT, piece);
+        server.receive(NOW, CLIENT, piece);
         assert!(!take(&mut server, &mut all));
     }
     all
@@ -101,7 +101,7 @@ fn bodies_are_cut_to_the_length_of_frames_that_was_agreed_on() {
         // However the client cuts them.
         sent.extend(octets.chunks(4_096).map(|part| body(1, part)));
         sent.push(get("q"));
-        server.handle_bytes(NOW, CLIENT, &sent.concat());
+        server.receive(NOW, CLIENT, &sent.concat());
         let mut all = Vec::new();
         take(&mut server, &mut all);
         assert_eq!(body_frames(&all), expected, "{size}");
@@ -115,7 +115,7 @@ fn publishes_of_one_read_are_confirmed_together() {
     steps.extend([declare("q"), method(1, 85, 10, b"\0")]);
     connect(&mut server, CLIENT, &steps);
     let one = [publish(), header(1, 1), body(1, b"x")].concat();
-    server.handle_bytes(NOW, CLIENT, &one.repeat(3));
+    server.receive(NOW, CLIENT, &one.repeat(3));
     let mut all = Vec::new();
     take(&mut server, &mut all);
     assert_eq!(describe(&all), ["1: 60.80 000000000000000301"]);
@@ -128,15 +128,15 @@ fn one_connections_end_is_anothers_delivery() {
     steps.extend([declare("q"), consume("q", 0)]);
     connect(&mut server, CLIENT, &steps);
     let message = [publish(), header(1, 1), body(1, b"x")].concat();
-    server.handle_bytes(NOW, CLIENT, &message);
+    server.receive(NOW, CLIENT, &message);
     while server.poll_output().is_some() {}
-    let other = ConnectionId(2);
+    let other = 2;
     let mut steps = After::Channel.bytes();
     steps.push(consume("q", 0));
     connect(&mut server, other, &steps);
     server.disconnected(NOW, CLIENT);
     let mut all = Vec::new();
-    assert!(!server.drain_output(other, &mut all));
+    assert_eq!(server.drain_output(other, &mut all), None);
     assert_eq!(
         describe(&all),
         [
@@ -153,13 +153,13 @@ fn what_changes_the_broker_directly_is_sent_too() {
     let mut steps = After::Channel.bytes();
     steps.extend([declare("q"), consume("q", 0)]);
     connect(&mut server, CLIENT, &steps);
-    server.broker_mut().stop(NOW);
+    server.machine_mut().stop(NOW);
     let mut all = Vec::new();
     assert!(take(&mut server, &mut all));
     let later = NOW + Duration::from_secs(1);
-    server.broker_mut().start(later);
+    server.machine_mut().start(later);
     assert_eq!(server.poll_output(), None);
-    assert!(server.broker().is_running());
+    assert!(server.machine().is_running());
 }
 
 /// The server's clock, moved on to whenever it wants to be called, up to a time.
@@ -196,12 +196,12 @@ fn any_bytes_are_a_sign_of_life() {
         let mut all = Vec::new();
         // The second is a body's frame, byte by byte, which is no method.
         let mut rest = [&announced(3, 1, 4_096)[1..], &[0; 9]].concat().into_iter();
-        server.handle_bytes(NOW, CLIENT, &bytes);
+        server.receive(NOW, CLIENT, &bytes);
         for second in 1..10 {
             let now = NOW + Duration::from_secs(second);
             assert_eq!(pass(&mut server, now, &mut all), None);
             let next = if bytes.len() == 1 { vec![rest.next().unwrap()] } else { bytes.clone() };
-            server.handle_bytes(now, CLIENT, &next);
+            server.receive(now, CLIENT, &next);
         }
         assert!(!all.is_empty());
     }

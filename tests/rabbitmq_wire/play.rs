@@ -5,11 +5,13 @@ use crate::bytes::{HEADER, channel_open, describe, open, start_ok, tune_ok};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-use stunt_double::rabbitmq::wire::{ByteServer, Output};
-use stunt_double::rabbitmq::{Broker, BrokerOptions, ConnectionId};
+use stunt_double::rabbitmq::BrokerOptions;
+use stunt_double::rabbitmq::broker::Broker;
+use stunt_double::rabbitmq::wire::ByteServer;
+use stunt_double::sim::service::{ByteOutput, ByteService as _, Hangup};
 use stunt_double::{Instant, Site, Stream};
 
-pub(crate) const CLIENT: ConnectionId = ConnectionId(1);
+pub(crate) const CLIENT: u64 = 1;
 
 pub(crate) fn server() -> ByteServer {
     let names = Stream::seeded(1, Site::new("wire.names"), 0);
@@ -76,15 +78,15 @@ fn transcript(bytes: &[u8], end: String) -> String {
 fn play(after: After, steps: &[Vec<u8>]) -> String {
     let start = Instant::ZERO;
     let mut server = server();
-    server.connect(start, CLIENT);
+    server.connected(start, CLIENT, "test");
     let mut all = Vec::new();
     let mut closed = false;
     for step in after.bytes() {
-        server.handle_bytes(start, CLIENT, &step);
+        server.receive(start, CLIENT, &step);
         while server.poll_output().is_some() {}
     }
     for step in steps {
-        server.handle_bytes(start, CLIENT, step);
+        server.receive(start, CLIENT, step);
         closed |= take(&mut server, &mut all);
     }
     if closed {
@@ -103,8 +105,12 @@ fn play(after: After, steps: &[Vec<u8>]) -> String {
 pub(crate) fn take(server: &mut ByteServer, all: &mut Vec<u8>) -> bool {
     while let Some((_, output)) = server.poll_output() {
         match output {
-            Output::Bytes(bytes) => all.extend(bytes),
-            Output::Reset => return true,
+            ByteOutput::Data(bytes) => all.extend(bytes),
+            ByteOutput::Close(how) => {
+                assert_eq!(how, Hangup::Reset);
+                return true;
+            }
+            other => panic!("unknown output {other:?}"),
         }
     }
     false

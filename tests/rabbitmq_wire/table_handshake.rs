@@ -5,7 +5,7 @@ use crate::play::After::{Nothing, Start, Tune, TuneOk};
 use crate::play::{After, CLIENT, Case, check, server, take};
 use std::time::Duration;
 use stunt_double::Instant;
-use stunt_double::rabbitmq::wire::Output;
+use stunt_double::sim::service::{ByteOutput, ByteService as _, Hangup};
 
 const REFUSED: &str = "0: 10.50 403 ACCESS_REFUSED - Login was refused using authentication \
                        mechanism PLAIN. For details see the broker logfile. 0.0 | reset after 3 s";
@@ -38,8 +38,8 @@ fn amqp_0_8_is_answered_in_its_own_language() {
     let close = |number| method(0, 10, number, b"\0\xc8\x03bye\0\0\0\0");
     let after_start = |steps: Vec<Vec<u8>>, said: &str| {
         let mut server = server();
-        server.connect(Instant::ZERO, CLIENT);
-        server.handle_bytes(Instant::ZERO, CLIENT, HEADER_0_8);
+        server.connected(Instant::ZERO, CLIENT, "test");
+        server.receive(Instant::ZERO, CLIENT, HEADER_0_8);
         let mut all = Vec::new();
         assert!(!take(&mut server, &mut all));
         assert_eq!(all[11..13], [8, 0], "the version");
@@ -48,7 +48,7 @@ fn amqp_0_8_is_answered_in_its_own_language() {
         all.clear();
         let mut is_reset = false;
         for step in steps.into_iter().skip(1) {
-            server.handle_bytes(Instant::ZERO, CLIENT, &step);
+            server.receive(Instant::ZERO, CLIENT, &step);
             is_reset |= take(&mut server, &mut all);
         }
         let end = if is_reset { "reset" } else { "open" };
@@ -74,9 +74,9 @@ fn amqp_0_8_is_answered_in_its_own_language() {
         after_start(then(&[method(1, class, number, b"\0")]), "reset");
     }
     let mut server = server();
-    server.connect(Instant::ZERO, CLIENT);
-    server.handle_bytes(Instant::ZERO, CLIENT, b"AMQP\x01\x01\x09\x01");
-    let Some((_, Output::Bytes(start))) = server.poll_output() else { panic!("it is served") };
+    server.connected(Instant::ZERO, CLIENT, "test");
+    server.receive(Instant::ZERO, CLIENT, b"AMQP\x01\x01\x09\x01");
+    let Some((_, ByteOutput::Data(start))) = server.poll_output() else { panic!("it is served") };
     assert_eq!(start[11..13], [8, 0]);
 }
 
@@ -84,15 +84,19 @@ fn amqp_0_8_is_answered_in_its_own_language() {
 fn who_takes_too_long_is_hung_up_on() {
     for after in [Nothing, Start, Tune, TuneOk] {
         let mut server = server();
-        server.connect(Instant::ZERO, CLIENT);
+        server.connected(Instant::ZERO, CLIENT, "test");
         for step in after.bytes() {
-            server.handle_bytes(Instant::ZERO, CLIENT, &step);
+            server.receive(Instant::ZERO, CLIENT, &step);
         }
         while server.poll_output().is_some() {}
         let at = Instant::ZERO + Duration::from_secs(10);
         assert_eq!(server.poll_timeout(), Some(at), "{after:?}");
         server.handle_timeout(at);
-        assert_eq!(server.poll_output(), Some((CLIENT, Output::Reset)), "{after:?}");
+        assert_eq!(
+            server.poll_output(),
+            Some((CLIENT, ByteOutput::Close(Hangup::Reset))),
+            "{after:?}"
+        );
     }
 }
 
@@ -242,9 +246,9 @@ fn opening() {
 #[test]
 fn the_start_is_that_of_the_real_server() {
     let mut server = server();
-    server.connect(Instant::ZERO, CLIENT);
-    server.handle_bytes(Instant::ZERO, CLIENT, HEADER);
-    let Some((_, Output::Bytes(start))) = server.poll_output() else { panic!("it starts") };
+    server.connected(Instant::ZERO, CLIENT, "test");
+    server.receive(Instant::ZERO, CLIENT, HEADER);
+    let Some((_, ByteOutput::Data(start))) = server.poll_output() else { panic!("it starts") };
     let flag = |name: &str| cat(&[&short(name), b"t\x01"]);
     let capabilities = [
         "publisher_confirms",
@@ -275,15 +279,15 @@ fn the_start_is_that_of_the_real_server() {
 #[test]
 fn a_broker_that_is_down_takes_no_connection() {
     let mut server = server();
-    server.connect(Instant::ZERO, CLIENT);
+    server.connected(Instant::ZERO, CLIENT, "test");
     for step in After::Channel.bytes() {
-        server.handle_bytes(Instant::ZERO, CLIENT, &step);
+        server.receive(Instant::ZERO, CLIENT, &step);
     }
     while server.poll_output().is_some() {}
-    server.broker_mut().stop(Instant::ZERO);
+    server.machine_mut().stop(Instant::ZERO);
     assert!(matches!(server.poll_output(), Some((CLIENT, _))));
     while server.poll_output().is_some() {}
-    let late = stunt_double::rabbitmq::ConnectionId(2);
-    server.connect(Instant::ZERO, late);
-    assert_eq!(server.poll_output(), Some((late, Output::Reset)));
+    let late = 2;
+    server.connected(Instant::ZERO, late, "test");
+    assert_eq!(server.poll_output(), Some((late, ByteOutput::Close(Hangup::Reset))));
 }

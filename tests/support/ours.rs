@@ -3,11 +3,11 @@
 use crate::scenario::{Heard, Side};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use stunt_double::rabbitmq::wire::{ByteServer, Output};
-use stunt_double::rabbitmq::{
-    Alarm, ApplyTo, Broker, BrokerOptions, ConnectionId, FieldTable, Permissions, Policy,
-    QueueType, UserLimits, VHostLimits,
-};
+use stunt_double::rabbitmq::admin::{Alarm, ApplyTo, Permissions, Policy, UserLimits, VHostLimits};
+use stunt_double::rabbitmq::broker::Broker;
+use stunt_double::rabbitmq::wire::ByteServer;
+use stunt_double::rabbitmq::{BrokerOptions, FieldTable, QueueType};
+use stunt_double::sim::service::{ByteOutput, ByteService as _, Hangup};
 use stunt_double::{Instant, Site, Stream};
 
 /// Ours, with a clock that only moves when a scenario waits.
@@ -15,7 +15,7 @@ pub(crate) struct Ours {
     server: ByteServer,
     now: Instant,
     next: u64,
-    sockets: BTreeMap<String, ConnectionId>,
+    sockets: BTreeMap<String, u64>,
     /// What was said while it stopped.
     last_words: Vec<(String, Heard)>,
 }
@@ -34,15 +34,15 @@ impl Ours {
 
 impl Side for Ours {
     fn connect(&mut self, name: &str) {
-        let id = ConnectionId(self.next);
+        let id = self.next;
         self.next += 1;
         self.sockets.insert(name.to_owned(), id);
-        self.server.connect(self.now, id);
+        self.server.connected(self.now, id, "test");
     }
 
     fn send(&mut self, name: &str, bytes: &[u8]) {
         if let Some(id) = self.sockets.get(name) {
-            self.server.handle_bytes(self.now, *id, bytes);
+            self.server.receive(self.now, *id, bytes);
         }
     }
 
@@ -61,8 +61,9 @@ impl Side for Ours {
                 heard.push((
                     name.clone(),
                     match output {
-                        Output::Bytes(bytes) => Heard::Bytes(bytes),
-                        Output::Reset => Heard::Closed,
+                        ByteOutput::Data(bytes) => Heard::Bytes(bytes),
+                        ByteOutput::Close(Hangup::Reset) => Heard::Closed,
+                        other => panic!("the broker closes by a reset only, not by {other:?}"),
                     },
                 ));
             }
@@ -87,14 +88,14 @@ impl Side for Ours {
     }
 
     fn stop_and_start(&mut self, cleanly: bool) {
-        let broker = self.server.broker_mut();
+        let broker = self.server.machine_mut();
         if cleanly {
             broker.stop(self.now);
         } else {
             broker.kill(self.now);
         }
         self.last_words = self.hear();
-        self.server.broker_mut().start(self.now);
+        self.server.machine_mut().start(self.now);
     }
 
     fn control(&mut self, words: &[String]) -> Result<(), String> {
@@ -123,7 +124,7 @@ fn control(ours: &mut Ours, words: &[String]) -> Result<(), String> {
             plain.push(word);
         }
     }
-    let broker = ours.server.broker_mut();
+    let broker = ours.server.machine_mut();
     let done = match &plain[..] {
         ["add_user", name, password] => {
             broker.add_user(*name, *password);

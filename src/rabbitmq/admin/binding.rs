@@ -1,9 +1,9 @@
 //! `list_bindings`: from exchanges to queues and to other exchanges.
 
-use super::ctl::Column;
+use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::exchange::ExchangeKey;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::key::ExchangeKey;
+use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 
 /// What a binding leads to. Queues come before exchanges.
@@ -56,17 +56,17 @@ impl Broker {
         };
         let mut rows = Vec::new();
         for (_, queue) in self.queues.iter() {
-            let more = &queue.more;
+            let cold = &queue.cold;
             let row = |source, routing_key: &SmolStr, arguments: &FieldTable| BindingRow {
-                vhost: more.vhost_name.clone(),
+                vhost: cold.vhost_name.clone(),
                 source,
-                destination: more.name.clone(),
+                destination: cold.name.clone(),
                 destination_kind: DestinationKind::Queue,
                 routing_key: routing_key.clone(),
                 arguments: arguments.clone(),
             };
-            rows.push(row(SmolStr::default(), &more.name, &FieldTable::new()));
-            rows.extend(more.bindings.iter().map(|(source, binding)| {
+            rows.push(row(SmolStr::default(), &cold.name, &FieldTable::new()));
+            rows.extend(cold.bindings.iter().map(|(source, binding)| {
                 row(name_of(*source), &binding.routing_key, &binding.arguments)
             }));
         }

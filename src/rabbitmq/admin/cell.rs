@@ -6,10 +6,13 @@
 //! what is missing as an empty string.
 
 use super::text::{Arguments, tags};
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use smol_str::SmolStr;
 use std::fmt::{self, Write as _};
+
+/// A column of a listing: its name, and the cell of a row.
+pub(super) type Column<R> = (&'static str, fn(&R) -> Cell);
 
 /// The value in one column of one row.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,10 +1,10 @@
 //! `list_channels`.
 
-use super::ctl::Column;
+use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::channel::Channel;
-use crate::rabbitmq::confirm::Confirms;
-use crate::rabbitmq::id::ChannelId;
+use crate::rabbitmq::channel::confirm::Confirms;
+use crate::rabbitmq::protocol::id::ChannelId;
 use smol_str::SmolStr;
 
 /// A channel that is open, as `list_channels` shows it.

@@ -1,9 +1,8 @@
 //! `list_connections`.
 
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::id::ConnectionId;
+use crate::rabbitmq::protocol::id::ConnectionId;
 use smol_str::SmolStr;
 
 /// What a connection is at.
@@ -68,7 +67,7 @@ impl Broker {
                 vhost: connection.options.virtual_host.clone(),
                 channels: connection.channels.len(),
                 channel_max: connection.channel_max,
-                timeout: connection.options.heartbeat,
+                timeout: connection.options.heartbeat_seconds(),
                 state,
             })
         };

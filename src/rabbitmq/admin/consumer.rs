@@ -1,9 +1,9 @@
 //! `list_consumers`.
 
-use super::ctl::Column;
+use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 
 /// Whether a consumer takes part in the deliveries (`activity_status`).
@@ -71,7 +71,7 @@ impl Broker {
         let live = self.consumers.iter().filter_map(|(key, consumer)| {
             let queue = self.queues.get(consumer.queue)?;
             let is_active = queue.single_active() == Some(key);
-            let queue = &queue.more;
+            let queue = &queue.cold;
             let activity_status = match (queue.single_active, is_active) {
                 (false, _) => ActivityStatus::Up,
                 (true, true) => ActivityStatus::SingleActive,

@@ -4,11 +4,8 @@
 //! what is printed is decided by that table alone. A column the real command has
 //! and a model cannot know (`memory`, `pid`) is unknown here.
 
-use super::cell::{Cell, Json, Quoted};
+use super::cell::{Column, Json, Quoted};
 use crate::rabbitmq::broker::Broker;
-
-/// A column of a listing: its name, and its cell.
-pub(super) type Column<R> = (&'static str, fn(&R) -> Cell);
 
 /// A `rabbitmqctl` command that cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -174,11 +171,12 @@ impl Broker {
     /// `-p` or `--vhost` names. `-s` and `--no-table-headers` leave the first line
     /// out. `--formatter json` prints an array of objects instead, byte for byte as
     /// the real command. Where the real server prints process identifiers, here stand
-    /// [`ConnectionId`](super::super::ConnectionId)s and
-    /// [`ChannelId`](super::super::ChannelId)s.
+    /// [`ConnectionId`](crate::rabbitmq::broker::ConnectionId)s and
+    /// [`ChannelId`](crate::rabbitmq::broker::ChannelId)s.
     ///
     /// ```
-    /// # use stunt_double::rabbitmq::{Broker, BrokerOptions};
+    /// # use stunt_double::rabbitmq::BrokerOptions;
+    /// # use stunt_double::rabbitmq::broker::Broker;
     /// # use stunt_double::{Site, Stream};
     /// # let mut broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));
     /// assert_eq!(broker.rabbitmqctl("list_queues name messages_ready")?, "");
@@ -188,7 +186,7 @@ impl Broker {
     /// let json = broker.rabbitmqctl("list_vhosts --formatter json")?;
     /// assert_eq!(json, "[\n{\"name\":\"/\"}\n,{\"name\":\"shop\"}\n]\n");
     /// assert!(broker.rabbitmqctl("list_exchanges -p shop name")?.contains("\namq.topic\n"));
-    /// # Ok::<(), stunt_double::rabbitmq::CtlError>(())
+    /// # Ok::<(), stunt_double::rabbitmq::admin::CtlError>(())
     /// ```
     ///
     /// # Errors

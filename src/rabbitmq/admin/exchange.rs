@@ -1,11 +1,11 @@
 //! `list_exchanges`.
 
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::exchange::{Exchange, ExchangeKey, Kind};
+use crate::rabbitmq::exchange::Exchange;
+use crate::rabbitmq::key::ExchangeKey;
+use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::table::FieldTable;
 use smol_str::SmolStr;
 
 /// An exchange, as `list_exchanges` and the management API's `/api/exchanges`
@@ -46,9 +46,10 @@ impl Broker {
     }
 
     fn exchange_row(&self, key: ExchangeKey, exchange: &Exchange) -> ExchangeRow {
-        let published = match exchange.name.as_str() {
-            "" => self.vhost(exchange.vhost).published,
-            _ => exchange.published,
+        let published = if exchange.name.is_empty() {
+            self.vhost(exchange.vhost).published
+        } else {
+            exchange.published
         };
         ExchangeRow {
             vhost: exchange.vhost_name.clone(),
@@ -59,10 +60,7 @@ impl Broker {
             internal: exchange.internal,
             arguments: exchange.arguments.clone(),
             policy: exchange.policy.clone(),
-            messages_delayed: match exchange.kind {
-                Kind::Delayed => self.messages_delayed(key),
-                _ => 0,
-            },
+            messages_delayed: if exchange.kind.delays() { self.messages_delayed(key) } else { 0 },
             message_stats: published.stats(),
         }
     }

@@ -55,7 +55,7 @@ impl Broker {
             queue_totals.messages_ready += queue.ready_count() as usize;
             queue_totals.messages_unacknowledged += queue.unacked as usize;
             // What a queue takes in was published once, to an exchange.
-            message_stats += MessageStats { publish: 0, ..queue.more.counters.stats() };
+            message_stats += MessageStats { publish: 0, ..queue.cold.counters.stats() };
         }
         queue_totals.messages = queue_totals.messages_ready + queue_totals.messages_unacknowledged;
         let exchanges = self.exchanges.iter().map(|(_, exchange)| exchange.published);

@@ -6,7 +6,7 @@
 
 use super::AdminError;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::message::Message;
+use crate::rabbitmq::protocol::message::Message;
 use std::sync::Arc;
 
 /// A message that is ready in a queue, as a delivery would show it.
@@ -38,7 +38,7 @@ impl Broker {
     ) -> Result<Vec<PeekedMessage>, AdminError> {
         let key = self.existing_queue(vhost, queue)?;
         let queue = self.queues.get(key).expect("a name is that of a live queue");
-        if let Some(stream) = &queue.more.stream {
+        if let Some(stream) = queue.cold.kind.stream() {
             let offsets = stream.log.first_offset()..stream.log.next_offset();
             let peeked = offsets.take(n).filter_map(|offset| {
                 let message = Arc::new(stream.log.read(offset)?);
@@ -49,7 +49,7 @@ impl Broker {
         let peeked = queue.ready.iter().take(n).zip(0..).map(|(entry, position)| PeekedMessage {
             position,
             redelivered: entry.redelivered(),
-            message: queue.more.delivery_counts.shown(entry),
+            message: queue.shown(entry),
         });
         Ok(peeked.collect())
     }

@@ -1,10 +1,10 @@
 //! `list_policies` and `list_operator_policies`.
 
-use super::ctl::Column;
+use super::cell::Column;
 use super::text::Json;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::policy::{Policies, Policy};
 use crate::rabbitmq::vhost::VHost;
+use crate::rabbitmq::vhost::policy::{Policies, Policy};
 use smol_str::SmolStr;
 
 /// A policy, as `list_policies` shows it.

@@ -5,16 +5,16 @@
 //! [`QueueContents`], which is made only when it is asked for.
 
 use super::AdminError;
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::policy::merged;
-use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::settings::QueueType;
+use crate::rabbitmq::key::QueueKey;
+use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldTable;
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::vhost::policy::merged;
 use smol_str::SmolStr;
 use std::cell::OnceCell;
 
@@ -102,40 +102,40 @@ impl Broker {
     }
 
     fn queue_row(&self, queue: &Queue) -> QueueRow {
-        let more = &queue.more;
-        let [policy, operator_policy] = more.policies.clone();
+        let cold = &queue.cold;
+        let [policy, operator_policy] = cold.policies.clone();
         let consumer = |key: Option<_>| {
             let consumer = self.consumers.get(key?)?;
             Some((self.channels.get(consumer.channel)?.id, consumer.tag.clone()))
         };
-        let vhost = self.vhost(more.vhost);
+        let vhost = self.vhost(cold.vhost);
         let defined = |name: &Option<SmolStr>, operator: bool| {
             let of = if operator { &vhost.operator_policies } else { &vhost.policies };
             of.get(name.as_ref()?)
         };
-        let streamed = more.stream.as_ref().map_or(0, |stream| stream.log.bytes());
+        let streamed = cold.kind.stream().map_or(0, |stream| stream.log.bytes());
         QueueRow {
-            vhost: more.vhost_name.clone(),
-            name: more.name.clone(),
-            queue_type: more.kind,
+            vhost: cold.vhost_name.clone(),
+            name: cold.name.clone(),
+            queue_type: cold.kind.queue_type(),
             durable: queue.durable(),
-            auto_delete: more.auto_delete,
-            exclusive: more.owner.is_some(),
-            owner: more.owner,
-            arguments: more.arguments.clone(),
+            auto_delete: cold.auto_delete,
+            exclusive: cold.owner.is_some(),
+            owner: cold.owner,
+            arguments: cold.arguments.clone(),
             effective_policy_definition: merged(
                 defined(&policy, false),
                 defined(&operator_policy, true),
             ),
             policy,
             operator_policy,
-            exclusive_consumer: consumer(more.exclusive_consumer),
+            exclusive_consumer: consumer(cold.exclusive_consumer),
             single_active_consumer: consumer(queue.single_active()),
             messages_ready: queue.ready_count() as usize,
             messages_unacknowledged: queue.unacked as usize,
             message_bytes_ready: queue.ready.bytes() + streamed,
             consumers: queue.consumer_count(),
-            message_stats: more.counters.stats(),
+            message_stats: cold.counters.stats(),
         }
     }
 
@@ -185,7 +185,7 @@ impl Broker {
         for entry in queue.ready.iter() {
             ready += look(&entry.message, entry.position().0);
         }
-        match &queue.more.stream {
+        match queue.cold.kind.stream() {
             Some(stream) => {
                 let offsets = stream.log.first_offset()..stream.log.next_offset();
                 for (offset, message) in offsets.filter_map(|o| Some((o, stream.log.read(o)?))) {

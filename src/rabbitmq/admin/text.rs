@@ -1,7 +1,7 @@
 //! Values as `rabbitmqctl` prints them: arguments as Erlang terms, the
 //! definitions of policies as JSON.
 
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use std::fmt::{self, Write as _};
 
 /// Arguments: `[{"key","text"},{"key",1}]`.

@@ -1,10 +1,9 @@
 //! `list_users`, and who may do what: `list_permissions`,
 //! `list_user_permissions`, `list_topic_permissions`.
 
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::user::{Permissions, UserLimits};
+use crate::rabbitmq::vhost::user::{Permissions, UserLimits};
 use smol_str::SmolStr;
 
 /// A user, as `list_users` shows it.

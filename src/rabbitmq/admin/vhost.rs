@@ -1,9 +1,8 @@
 //! `list_vhosts`.
 
-use super::cell::Cell;
-use super::ctl::Column;
+use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::settings::QueueType;
+use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;
 use smol_str::SmolStr;
 

@@ -9,8 +9,8 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{Event, Method, Output};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{Event, Method, Output};
 use smol_str::SmolStr;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -98,7 +98,7 @@ impl Broker {
             let names: Vec<&str> = self.alarms.iter().map(|alarm| alarm.name()).collect();
             let reason = SmolStr::from(format!("low on {}", names.join(" & ")));
             let event = Event::ConnectionBlocked { reason };
-            self.outputs.push_back(Output { connection: id, channel: ChannelNumber(0), event });
+            self.outputs.push(Output { connection: id, channel: ChannelNumber(0), event });
         }
         is_whole.then_some(method)
     }
@@ -108,7 +108,7 @@ impl Broker {
         let Block::Blocked(waiting) = std::mem::take(&mut connection.block) else { return };
         if connection.options.connection_blocked {
             let event = Event::ConnectionUnblocked;
-            self.outputs.push_back(Output { connection: id, channel: ChannelNumber(0), event });
+            self.outputs.push(Output { connection: id, channel: ChannelNumber(0), event });
         }
         for (channel, method) in waiting {
             self.handle_input(now, id, channel, method);

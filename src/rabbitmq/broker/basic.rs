@@ -4,16 +4,16 @@
 use super::queue::count;
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
-use crate::rabbitmq::id::{ChannelId, DeliveryTag};
-use crate::rabbitmq::method::{GetOk, ids};
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::transaction::{Settle, Settled};
-use crate::rabbitmq::unacked::Unacked;
-use crate::rabbitmq::user::Access;
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::transaction::{Settle, Settled};
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
+use crate::rabbitmq::protocol::method::{GetOk, ids};
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::vhost::user::Access;
 use std::sync::Arc;
 
 impl Broker {
@@ -41,7 +41,7 @@ impl Broker {
                 let reason = format!("prefetch_size!=0 ({prefetch_size})");
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
             }
-            if global && broker.options.version() == Version::V4 {
+            if global && !broker.profile().permits_global_qos {
                 let reason = "Feature `global_qos` is deprecated.\n\
                               By default, this feature is not permitted anymore.";
                 return Err(Fault::new(ReplyCode::InternalError, reason));
@@ -90,11 +90,11 @@ impl Broker {
         no_ack: bool,
     ) -> Result<Option<GetOk>, Fault> {
         let mut queue = self.queue_mut(key);
-        if queue.more.stream.is_some() {
+        if !queue.cold.kind.supports_get() {
             let reason = format!("basic.get not supported by stream queues {}", queue.what());
             return Err(Fault::new(ReplyCode::NotImplemented, reason));
         }
-        if queue.more.kind == QueueType::Quorum && queue.more.single_active {
+        if queue.cold.single_active && !queue.cold.kind.supports_get_beside_single_active() {
             let reason = format!(
                 "cannot obtain access to locked {}. basic.get operations are not supported by \
                  quorum queues with single active consumer",
@@ -102,7 +102,7 @@ impl Broker {
             );
             return Err(Fault::new(ReplyCode::ResourceLocked, reason));
         }
-        if queue.more.settings.expires.is_some() {
+        if queue.cold.settings.expires.is_some() {
             self.touch_unused(now, key);
             queue = self.queue_mut(key);
         }
@@ -112,7 +112,7 @@ impl Broker {
         }
         queue.touch(now);
         let Some(entry) = queue.ready.pop() else {
-            queue.more.counters.get_empty += 1;
+            queue.cold.counters.get_empty += 1;
             return Ok(None);
         };
         if queue.head_expires() {
@@ -120,14 +120,14 @@ impl Broker {
             queue = self.queue_mut(key);
         }
         let message_count = count(queue.ready.len());
-        let counters = &mut queue.more.counters;
+        let counters = &mut queue.cold.counters;
         counters.get += u64::from(!no_ack);
         counters.get_no_ack += u64::from(no_ack);
         counters.redeliver += u64::from(entry.redelivered());
         queue.unacked += u32::from(!no_ack);
-        let message = match queue.more.kind {
-            QueueType::Quorum => queue.more.delivery_counts.counted(&entry),
-            QueueType::Classic | QueueType::Stream => Arc::clone(&entry.message),
+        let message = match &queue.cold.kind {
+            Kind::Quorum(quorum) => quorum.delivery_counts.counted(&entry),
+            Kind::Classic | Kind::Stream(_) => Arc::clone(&entry.message),
         };
         let tag = self.channel_mut(channel).next_tag();
         let redelivered = entry.redelivered();
@@ -267,9 +267,9 @@ impl Broker {
     /// Whether a channel holds a delivery from a stream.
     fn holds_of_a_stream(&self, channel: ChannelKey) -> bool {
         let unacked = self.channels.get(channel).map(|channel| channel.unacked.iter());
-        let is_stream = |queue: &Queue| queue.more.stream.is_some();
+        let crashes = |queue: &Queue| !queue.cold.kind.supports_recover();
         let mut unacked = unacked.into_iter().flatten();
-        unacked.any(|(_, unacked)| self.queues.get(unacked.queue).is_some_and(is_stream))
+        unacked.any(|(_, unacked)| self.queues.get(unacked.queue).is_some_and(crashes))
     }
 
     /// Refuses to reject what came from a stream.
@@ -279,7 +279,7 @@ impl Broker {
         };
         let queue = |unacked: &Unacked| {
             let queue = self.queues.get(unacked.queue)?;
-            queue.more.stream.is_some().then_some(queue)
+            (!queue.cold.kind.supports_reject()).then_some(queue)
         };
         let of_a_stream = match multiple {
             false => unacked.get(tag).and_then(queue),

@@ -4,20 +4,16 @@ use super::alarm::Block;
 use super::settle::Return;
 use super::{Broker, Connection, Failure, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
-use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::consumer::ConsumerKey;
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
-use crate::rabbitmq::message::Entry;
-use crate::rabbitmq::method::{ConnectionOptions, Event, Output, ids};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::unacked::Unacked;
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
+use crate::rabbitmq::protocol::message::Entry;
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
 use smol_str::format_smolstr;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// How many channels a connection may have, by the server's default.
-const CHANNEL_MAX: u16 = 2_047;
 
 impl Broker {
     /// Opens a connection (`connection.open`).
@@ -89,7 +85,7 @@ impl Broker {
     /// Harmless if it is not open.
     pub fn connection_lost(&mut self, now: Instant, id: ConnectionId) {
         self.drop_connection(now, id);
-        self.outputs.retain(|output| output.connection != id);
+        self.outputs.forget(id);
     }
 
     /// Opens a channel (`channel.open`). One that the broker has closed can be
@@ -191,7 +187,6 @@ impl Broker {
         method: MethodId,
         error: AmqpError,
     ) {
-        let mark = self.outputs.len();
         let error = match self.sessions.get(&id) {
             _ if !self.connections.contains_key(&id.connection) => return,
             Some(Session::Failed(_)) => return,
@@ -202,7 +197,7 @@ impl Broker {
             Scope::Channel => (id.number, Event::ChannelClose(Box::new(error))),
             Scope::Connection => (ChannelNumber(0), Event::ConnectionClose(Box::new(error))),
         };
-        self.outputs.insert(mark, Output { connection: id.connection, channel, event });
+        self.outputs.closed(Output { connection: id.connection, channel, event });
     }
 
     /// Takes a connection and all that is its own away.
@@ -234,7 +229,8 @@ impl Broker {
         let Broker { channels, consumers, queues, .. } = self;
         let failing = channels.get_mut(key)?;
         let hears = |queue: &QueueKey| {
-            queues.get(*queue).is_none_or(|queue| queue.more.kind == QueueType::Classic)
+            let queue = queues.get(*queue);
+            queue.is_none_or(|queue| queue.cold.kind.hears_of_failed_channel_at_once())
         };
         let queue_of = |consumer: ConsumerKey| consumers.get(consumer).map(|c| c.queue);
         let (leaving, staying) = std::mem::take(&mut failing.consumers)
@@ -264,10 +260,10 @@ impl Broker {
     fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         queue.unacked -= entries.len() as u32;
-        if queue.more.kind == QueueType::Classic {
+        if queue.cold.kind.returns_by_position() {
             entries.sort_by_key(Entry::position);
         }
-        if queue.more.stream.is_none() {
+        if !queue.cold.kind.keeps_consumed() {
             self.put_back(now, key, entries, Return::Lost);
         }
         self.run_queue(now, key);
@@ -310,10 +306,11 @@ impl Broker {
     /// by the tags of the consumers, where a fetch is one with the delivery's tag.
     fn taken_back(&self, channel: &mut Channel) -> Vec<(u64, Unacked)> {
         let mut taken = channel.take_held();
-        let is_quorum = |unacked: &Unacked| {
-            self.queues.get(unacked.queue).is_some_and(|q| q.more.kind == QueueType::Quorum)
+        let by_tag = |unacked: &Unacked| {
+            let queue = self.queues.get(unacked.queue);
+            queue.is_some_and(|queue| queue.cold.kind.returns_by_consumer_tag())
         };
-        if taken.iter().any(|(_, unacked)| is_quorum(unacked)) {
+        if taken.iter().any(|(_, unacked)| by_tag(unacked)) {
             let tags = channel.consumer_tags();
             taken.sort_by_cached_key(|(tag, unacked)| {
                 let by = match unacked.consumer {
@@ -335,20 +332,20 @@ impl Broker {
         };
         queue.ring.retain(|consumer| consumers.get(consumer).is_some());
         queue.ring.forget_channels(|channel| channels.get(channel).is_none());
-        queue.more.blocked.retain(|&consumer| consumers.get(consumer).is_some());
-        queue.more.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
-        queue.more.active.take_if(|consumer| consumers.get(*consumer).is_none());
-        if queue.more.single_active && queue.more.active.is_none() {
+        queue.cold.blocked.retain(|&consumer| consumers.get(consumer).is_some());
+        queue.cold.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
+        queue.cold.active.take_if(|consumer| consumers.get(*consumer).is_none());
+        if queue.cold.single_active && queue.cold.active.is_none() {
             // At once: who comes later does not take the place.
-            queue.more.active = queue.ring.head();
+            queue.cold.active = queue.ring.head();
         }
-        if let Some(stream) = &mut queue.more.stream {
+        if let Some(stream) = queue.cold.kind.stream_mut() {
             stream.retain(|consumer| consumers.get(consumer).is_some());
         }
         if queue.consumer_count() > 0 {
             return false;
         }
-        let is_over = queue.more.auto_delete;
+        let is_over = queue.cold.auto_delete;
         self.touch_unused(now, key);
         is_over
     }

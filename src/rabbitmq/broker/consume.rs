@@ -4,18 +4,19 @@
 use super::timer::Timer;
 use super::{Broker, Caller, Session};
 use crate::Instant;
-use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::consumer::{Consumer, ConsumerKey};
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode};
-use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{ConsumeOptions, Event, ids};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::quorum::UNLIMITED_PREFETCH;
-use crate::rabbitmq::reply_to::{self, REPLY_TO, ReplyConsumer};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::stream::Start;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
-use crate::rabbitmq::user::Access;
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::consumer::Consumer;
+use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, ReplyConsumer};
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::method::{ConsumeOptions, Event, ids};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::queue::quorum::UNLIMITED_PREFETCH;
+use crate::rabbitmq::queue::stream::Start;
+use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 
@@ -81,46 +82,45 @@ impl Broker {
         let (mut prefetch, is_shared) = (channel.prefetch, channel.limiter.is_on());
         let queue = self.queue_mut(key);
         let what = queue.what();
-        check_consume_arguments(queue.more.kind, &what, &arguments)?;
-        let start = match queue.more.kind {
-            QueueType::Stream => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
-            QueueType::Quorum | QueueType::Classic => None,
+        check_consume_arguments(queue.cold.kind.queue_type(), &what, &arguments)?;
+        let start = match &queue.cold.kind {
+            Kind::Stream(_) => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
+            Kind::Quorum(_) | Kind::Classic => None,
         };
-        if queue.more.kind != QueueType::Classic && is_shared {
+        if is_shared && !queue.cold.kind.supports_global_qos() {
             let reason = format!("{what} does not support global qos");
             return Err(Fault::new(ReplyCode::NotImplemented, reason));
         }
-        // Other types take no notice of the wish.
-        let exclusive = exclusive && queue.more.kind == QueueType::Classic;
-        let is_taken = exclusive && (queue.consumer_count() > 0 || queue.more.single_active);
-        if queue.more.exclusive_consumer.is_some() || is_taken {
+        let exclusive = exclusive && queue.cold.kind.supports_exclusive_consumers();
+        let is_taken = exclusive && (queue.consumer_count() > 0 || queue.cold.single_active);
+        if queue.cold.exclusive_consumer.is_some() || is_taken {
             return Err(Fault::refused(format!("{what} in exclusive use")));
         }
         queue.touch(now);
-        let is_quorum = queue.more.kind == QueueType::Quorum;
-        if is_quorum && prefetch == 0 {
+        let limits_every_consumer = queue.cold.kind.limits_every_consumer();
+        if limits_every_consumer && prefetch == 0 {
             prefetch = UNLIMITED_PREFETCH;
         }
         let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
         let mut consumer =
             Consumer::new(tag.clone(), key, channel_key, !no_ack, prefetch, arguments);
-        if is_quorum {
+        if limits_every_consumer {
             consumer.limit_credit();
         }
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
         let queue = self.queue_mut(key);
-        queue.more.exclusive_consumer = exclusive.then_some(consumer);
-        if let (Some(start), Some(stream)) = (start, &mut queue.more.stream) {
+        queue.cold.exclusive_consumer = exclusive.then_some(consumer);
+        if let (Some(start), Some(stream)) = (start, queue.cold.kind.stream_mut()) {
             stream.attach(consumer, start);
             self.take_over(channel_key, consumer);
         } else {
-            let is_active = !queue.more.single_active || queue.more.active.is_none();
-            if queue.more.single_active && is_active {
+            let is_active = !queue.cold.single_active || queue.cold.active.is_none();
+            if queue.cold.single_active && is_active {
                 // Who comes later does not take the place.
-                queue.more.active = Some(consumer);
+                queue.cold.active = Some(consumer);
             }
-            if is_quorum && is_active {
+            if is_active && queue.cold.kind.remembers_consumers() {
                 let held = self.take_over(channel_key, consumer);
                 self.consumers.get_mut(consumer).expect("it has just come").holds(held);
             }
@@ -166,7 +166,7 @@ impl Broker {
                 return Ok(());
             };
             let of = broker.queue_mut(queue);
-            if of.more.kind == QueueType::Quorum && !of.more.single_active {
+            if of.cold.kind.keeps_place_of_cancelled() && !of.cold.single_active {
                 of.ring.vacate(consumer, key, tag.clone(), priority);
             }
             broker.channel_mut(key).remember_cancelled(consumer, tag);
@@ -178,7 +178,7 @@ impl Broker {
             of.touch(now);
             // The next active consumer of a classic queue gets nothing before something
             // else happens to the queue, such as the return of what this one holds.
-            if of.more.kind != QueueType::Classic {
+            if of.cold.kind.serves_successor_at_once() {
                 broker.run_queue(now, queue);
             }
             let Broker { channels, consumers, .. } = broker;
@@ -199,10 +199,10 @@ impl Broker {
     /// as something of theirs is unacknowledged, but not those that stand by.
     pub(super) fn counted_consumers(&self, key: QueueKey) -> usize {
         let Some(queue) = self.queues.get(key) else { return 0 };
-        match queue.more.kind {
-            QueueType::Classic => queue.consumer_count(),
-            QueueType::Stream => 0,
-            QueueType::Quorum => {
+        match &queue.cold.kind {
+            Kind::Classic => queue.consumer_count(),
+            Kind::Stream(_) => 0,
+            Kind::Quorum(_) => {
                 let (mut fetched, mut cancelled) = (0, BTreeSet::new());
                 for unacked in self.held_by_clients().filter(|unacked| unacked.queue == key) {
                     match unacked.consumer {
@@ -213,8 +213,8 @@ impl Broker {
                         Some(_) => {}
                     }
                 }
-                let served = match queue.more.single_active {
-                    true => usize::from(queue.more.active.is_some()),
+                let served = match queue.cold.single_active {
+                    true => usize::from(queue.cold.active.is_some()),
                     false => queue.consumer_count(),
                 };
                 served + fetched + cancelled.len()
@@ -319,7 +319,7 @@ fn stream_start(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::table::FieldValue;
+    use crate::rabbitmq::protocol::table::FieldValue;
 
     #[test]
     fn consumer_arguments_are_checked() {

@@ -7,9 +7,9 @@
 use super::Broker;
 use super::timer::Timer;
 use crate::Instant;
-use crate::rabbitmq::dead_letter::{DeadLetter, Reason, is_cycle};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::key::QueueKey;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::queue::dead_letter::{DeadLetter, Reason, is_cycle};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,16 +24,16 @@ impl Broker {
         if queue.is_plain {
             return;
         }
-        let more = &queue.more;
-        if let Some(exchange) = &more.settings.dead_letter_exchange {
+        let cold = &queue.cold;
+        if let Some(exchange) = &cold.settings.dead_letter_exchange {
             self.dead_letters.push_back(DeadLetter {
                 message,
                 reason,
-                vhost: more.vhost,
-                queue: more.name.clone(),
+                vhost: cold.vhost,
+                queue: cold.name.clone(),
                 exchange: exchange.clone(),
-                routing_key: more.settings.dead_letter_routing_key.clone(),
-                keeper: more.settings.keeps_dead_letters.then_some(key),
+                routing_key: cold.settings.dead_letter_routing_key.clone(),
+                keeper: cold.settings.keeps_dead_letters.then_some(key),
             });
         }
     }
@@ -50,8 +50,8 @@ impl Broker {
     /// A dead letter has found no queue, and its own keeps it for now.
     fn keep_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
         let keeper = letter.keeper.and_then(|key| self.queues.get_mut(key));
-        let Some(queue) = keeper else { return };
-        queue.more.kept_dead_letters += 1;
+        let Some(quorum) = keeper.and_then(|queue| queue.cold.kind.quorum_mut()) else { return };
+        quorum.kept_dead_letters += 1;
         if self.kept_letters.is_empty() {
             self.timers.set(now.saturating_add(RETRY), Timer::KeptLetters);
         }
@@ -62,8 +62,10 @@ impl Broker {
     pub(super) fn retry_kept_letters(&mut self, now: Instant) {
         let kept = std::mem::take(&mut self.kept_letters);
         for letter in &kept {
-            if let Some(queue) = letter.keeper.and_then(|key| self.queues.get_mut(key)) {
-                queue.more.kept_dead_letters -= 1;
+            if let Some(queue) = letter.keeper.and_then(|key| self.queues.get_mut(key))
+                && let Some(quorum) = queue.cold.kind.quorum_mut()
+            {
+                quorum.kept_dead_letters -= 1;
             }
         }
         let alive = kept
@@ -82,23 +84,23 @@ impl Broker {
             return true;
         }
         let name = self.source_name(source);
-        let message = Arc::new(letter.published(now, name, self.options.version()));
+        let message = Arc::new(letter.published(now, name, self.profile()));
         let mut routed = Vec::new();
         self.route(now, letter.vhost, source, &message, &mut routed);
         if letter.reason != Reason::Rejected {
             let headers = message.properties().headers();
             routed.retain(|key| {
                 let queue = self.queues.get(*key);
-                queue.is_some_and(|queue| !is_cycle(headers, &queue.more.name))
+                queue.is_some_and(|queue| !is_cycle(headers, &queue.cold.name))
             });
         }
         let is_routed = !routed.is_empty();
         if letter.keeper.is_none() {
             // Published at most once, a dead letter never reaches a stream.
-            let streams = |key: &QueueKey| {
-                self.queues.get(*key).is_some_and(|queue| queue.more.stream.is_some())
-            };
-            routed.retain(|key| !streams(key));
+            let queues = &self.queues;
+            routed.retain(|key| {
+                !queues.get(*key).is_some_and(|queue| queue.cold.kind.misses_dead_letters())
+            });
         }
         for queue in routed {
             self.accept(now, queue, Arc::clone(&message), None, None);

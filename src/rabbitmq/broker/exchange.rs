@@ -2,13 +2,13 @@
 
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Fault, exchange_in_vhost};
-use crate::rabbitmq::exchange::{Binding, Destination, Exchange, ExchangeKey, Kind};
-use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{ExchangeBindOptions, ExchangeOptions, ids};
-use crate::rabbitmq::table::FieldValue;
-use crate::rabbitmq::user::Access;
-use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::exchange::{Binding, Destination, Exchange, Kind};
+use crate::rabbitmq::key::{ExchangeKey, VHostKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, exchange_in_vhost};
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::method::{ExchangeBindOptions, ExchangeOptions, ids};
+use crate::rabbitmq::protocol::table::FieldValue;
+use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 
 /// The exchanges every vhost has.
@@ -39,7 +39,7 @@ impl Broker {
     }
 
     /// Makes an exchange.
-    pub(super) fn insert_exchange(
+    pub(crate) fn insert_exchange(
         &mut self,
         vhost: VHostKey,
         name: SmolStr,
@@ -218,14 +218,14 @@ impl Broker {
     }
 
     /// Makes a binding, unless there is one like it.
-    pub(super) fn insert_binding(&mut self, source: ExchangeKey, binding: Binding) {
+    pub(crate) fn insert_binding(&mut self, source: ExchangeKey, binding: Binding) {
         let exchange = self.exchanges.get_mut(source).expect("a binding's source exists");
         if !exchange.bind(binding.clone()) {
             return;
         }
         match binding.destination {
             Destination::Queue(queue) => {
-                self.queue_mut(queue).more.bindings.insert((source, binding));
+                self.queue_mut(queue).cold.bindings.insert((source, binding));
             }
             Destination::Exchange(exchange) => {
                 let exchange = self.exchanges.get_mut(exchange).expect("a binding leads somewhere");
@@ -250,7 +250,7 @@ impl Broker {
         match binding.destination {
             Destination::Queue(queue) => {
                 if let Some(queue) = self.queues.get_mut(queue) {
-                    queue.more.bindings.swap_remove(&(source, binding.clone()));
+                    queue.cold.bindings.swap_remove(&(source, binding.clone()));
                 }
             }
             Destination::Exchange(exchange) => {

@@ -12,8 +12,8 @@
 use super::Broker;
 use super::timer::Timer;
 use crate::Instant;
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{Event, Output};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{Event, Output};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Broker {
     /// The heartbeats of a connection begin, if it wants any.
     pub(super) fn start_heartbeats(&mut self, now: Instant, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let seconds = connection.options.heartbeat;
+        let seconds = connection.options.heartbeat_seconds();
         if seconds > 0 {
             let heartbeats = Heartbeats::new(now, Duration::from_secs(seconds.into()));
             self.timers.set(heartbeats.next(), Timer::Connection(id));
@@ -103,9 +103,9 @@ impl Broker {
         let say = |event| Output { connection: id, channel: ChannelNumber(0), event };
         if is_dead {
             self.connection_lost(now, id);
-            self.outputs.push_back(say(Event::ConnectionLost));
+            self.outputs.push(say(Event::ConnectionLost));
         } else if is_due {
-            self.outputs.push_back(say(Event::Heartbeat));
+            self.outputs.push(say(Event::Heartbeat));
         }
     }
 }

@@ -1,28 +1,23 @@
-//! Methods as they come from a client: each is handed to the typed one, and
-//! what that returns becomes an output.
-//!
-//! An answer goes out *before* what the method has caused: `consume-ok` before
-//! the first delivery, `delete-ok` before the consumers are told. The server
-//! has that order because a channel does one method at a time.
+//! Methods as they come from a client: each is handed to the typed method of its name, and what that
+//! returns becomes an output. The order of the outputs is in `stage.rs`.
 
+use super::refusal::{Refusal, RefusalError};
 use super::{Broker, Session};
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode, Scope};
-use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{Event, Method, Output, ids};
-use crate::rabbitmq::refusal::{Refusal, RefusalError};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode, Scope};
+use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 
-/// What a method is answered with: nothing if it has no answer, or none was
-/// wanted.
+/// The answer to a method; `None` if it has none, or none is wanted.
 type Answer = Result<Option<Event>, AmqpError>;
 
 impl Broker {
-    /// Does a method as a client sent it. Its answer, or the close it caused,
-    /// is among the outputs.
+    /// Runs a method as a client sent it. Its answer, or the close it caused, is among the
+    /// outputs.
     ///
-    /// On a connection that is not open everything is ignored but
-    /// [`Method::ConnectionOpen`]; on a channel the broker has closed,
-    /// everything but [`Method::ChannelClose`] and [`Method::ChannelCloseOk`].
+    /// On a connection that is not open everything is ignored but [`Method::ConnectionOpen`]; on a
+    /// channel that the broker has closed, everything but [`Method::ChannelClose`] and
+    /// [`Method::ChannelCloseOk`].
     pub fn handle_input(
         &mut self,
         now: Instant,
@@ -37,25 +32,29 @@ impl Broker {
         if !self.takes(connection, channel, &method) {
             return;
         }
-        let mut mark = self.outputs.len();
         let answered = match self.refusal_of(now, ch, &method) {
             Some(error) => Err(error),
-            None => self.answer(now, ch, method),
+            None => {
+                match needs_step(&method) {
+                    true => self.outputs.begin(ch),
+                    false => self.outputs.settle(),
+                }
+                self.answer(now, ch, method)
+            }
         };
-        let answer = match answered {
-            Ok(event) => event.map(|event| (channel, event)),
+        match answered {
+            Ok(event) => {
+                self.outputs.answered(event.map(|event| Output { connection, channel, event }));
+            }
             Err(error) => {
-                mark = self.behind_own_outputs(ch, mark);
-                Some(match error.scope {
+                let (channel, event) = match error.scope {
                     Scope::Channel => (channel, Event::ChannelClose(Box::new(error))),
                     Scope::Connection => {
                         (ChannelNumber(0), Event::ConnectionClose(Box::new(error)))
                     }
-                })
+                };
+                self.outputs.closed(Output { connection, channel, event });
             }
-        };
-        if let Some((channel, event)) = answer {
-            self.outputs.insert(mark, Output { connection, channel, event });
         }
         if !self.committed.is_empty() {
             self.go_on_after_commits(now);
@@ -120,18 +119,10 @@ impl Broker {
         Some(self.fail(now, ch, error))
     }
 
-    /// The place behind what a channel was given since a mark, before it failed.
-    fn behind_own_outputs(&self, ch: ChannelId, mark: usize) -> usize {
-        let is_own =
-            |output: &Output| output.connection == ch.connection && output.channel == ch.number;
-        // What the failure itself has caused comes after it.
-        let until = self.said_before_failure.min(self.outputs.len());
-        let said = self.outputs.range(mark.min(until)..until);
-        said.rev().position(is_own).map_or(mark, |from_end| until - from_end)
-    }
-
+    /// Runs a method and returns its answer. Every method of AMQP is named here.
     fn answer(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {
         let id = method.id();
+        let unless = |no_wait: bool, event| (!no_wait).then_some(event);
         match method {
             Method::ConnectionOpen(options) => {
                 let opened = self.connection_open(now, ch.connection, *options);
@@ -141,26 +132,16 @@ impl Broker {
                 let closed = self.connection_close(now, ch.connection);
                 closed.map(|()| Some(Event::ConnectionCloseOk))
             }
-            Method::ConnectionCloseOk => Ok(None),
+            Method::ConnectionUpdateSecret { .. } => Ok(Some(Event::ConnectionUpdateSecretOk)),
+            Method::ConnectionCloseOk | Method::Heartbeat | Method::ChannelFlowOk { .. } => {
+                Ok(None)
+            }
+            Method::AccessRequest => {
+                self.on_channel(now, ch, id, |_, _| Ok(Some(Event::AccessRequestOk)))
+            }
             Method::ChannelOpen => self.channel_open(now, ch).map(|()| Some(Event::ChannelOpenOk)),
-            Method::ChannelClose => match self.sessions.get_mut(&ch) {
-                // The two closes have crossed: the client's answer to ours is
-                // still to come, and frees the number.
-                Some(Session::Failed(failure)) => {
-                    failure.has_crossed = true;
-                    Ok(Some(Event::ChannelCloseOk))
-                }
-                _ => self.channel_close(now, ch).map(|()| Some(Event::ChannelCloseOk)),
-            },
-            Method::ChannelCloseOk => match self.sessions.get(&ch) {
-                Some(Session::Failed(_)) => self.channel_close(now, ch).map(|()| None),
-                Some(Session::Open(..)) => {
-                    self.on_channel(now, ch, ids::CHANNEL_CLOSE_OK, |_, _| {
-                        Err(Fault::new(ReplyCode::CommandInvalid, "unimplemented method"))
-                    })
-                }
-                None => Err(self.not_open(now, ch, ids::CHANNEL_CLOSE_OK)),
-            },
+            Method::ChannelClose => self.answer_close(now, ch),
+            Method::ChannelCloseOk => self.answer_close_ok(now, ch),
             Method::ChannelFlow { active } => {
                 let flow = |_: &mut Broker, _| match active {
                     true => Ok(Some(Event::ChannelFlowOk { active })),
@@ -168,115 +149,141 @@ impl Broker {
                 };
                 self.on_channel(now, ch, id, flow)
             }
-            Method::ConnectionUpdateSecret { .. } => Ok(Some(Event::ConnectionUpdateSecretOk)),
-            Method::AccessRequest => {
-                self.on_channel(now, ch, id, |_, _| Ok(Some(Event::AccessRequestOk)))
+            Method::ExchangeDeclare { exchange, options, no_wait } => {
+                let declared = self.exchange_declare(now, ch, &exchange, *options);
+                declared.map(|()| unless(no_wait, Event::ExchangeDeclareOk))
             }
-            Method::Heartbeat | Method::ChannelFlowOk { .. } => Ok(None),
+            Method::ExchangeDelete { exchange, if_unused, no_wait } => {
+                let deleted = self.exchange_delete(now, ch, &exchange, if_unused);
+                deleted.map(|()| unless(no_wait, Event::ExchangeDeleteOk))
+            }
+            Method::ExchangeBind { binding, no_wait } => {
+                let bound = self.exchange_bind(now, ch, *binding);
+                bound.map(|()| unless(no_wait, Event::ExchangeBindOk))
+            }
+            Method::ExchangeUnbind { binding, no_wait } => {
+                let unbound = self.exchange_unbind(now, ch, *binding);
+                unbound.map(|()| unless(no_wait, Event::ExchangeUnbindOk))
+            }
+            Method::QueueDeclare { queue, options, no_wait } => {
+                let declared = self.queue_declare(now, ch, &queue, options);
+                declared.map(|declared| unless(no_wait, Event::QueueDeclareOk(declared)))
+            }
+            Method::QueueBind { binding, no_wait } => {
+                let bound = self.queue_bind(now, ch, *binding);
+                bound.map(|()| unless(no_wait, Event::QueueBindOk))
+            }
+            Method::QueueUnbind { binding } => {
+                self.queue_unbind(now, ch, *binding).map(|()| Some(Event::QueueUnbindOk))
+            }
+            Method::QueuePurge { queue, no_wait } => {
+                let purged = self.queue_purge(now, ch, &queue);
+                purged.map(|message_count| unless(no_wait, Event::QueuePurgeOk { message_count }))
+            }
+            Method::QueueDelete { queue, if_unused, if_empty, no_wait } => {
+                let deleted = self.queue_delete(now, ch, &queue, if_unused, if_empty);
+                deleted.map(|message_count| unless(no_wait, Event::QueueDeleteOk { message_count }))
+            }
+            Method::BasicQos { prefetch_size, prefetch_count, global } => {
+                let limited = self.basic_qos(now, ch, prefetch_size, prefetch_count, global);
+                limited.map(|()| Some(Event::BasicQosOk))
+            }
+            Method::BasicConsume { queue, options, no_wait } => {
+                let consumed = self.basic_consume(now, ch, &queue, *options);
+                consumed.map(|consumer_tag| unless(no_wait, Event::BasicConsumeOk { consumer_tag }))
+            }
+            Method::BasicCancel { consumer_tag, no_wait } => {
+                let cancelled = self.basic_cancel(now, ch, &consumer_tag);
+                cancelled.map(|()| unless(no_wait, Event::BasicCancelOk { consumer_tag }))
+            }
+            Method::BasicPublish(publish) => self.basic_publish(now, ch, publish).map(|_| None),
+            Method::BasicGet { queue, no_ack } => {
+                let got = self.basic_get(now, ch, &queue, no_ack)?;
+                Ok(Some(got.map_or(Event::GetEmpty, Event::GetOk)))
+            }
+            Method::BasicAck { delivery_tag, multiple } => {
+                self.basic_ack(now, ch, delivery_tag, multiple).map(|()| None)
+            }
+            Method::BasicNack { delivery_tag, multiple, requeue } => {
+                self.basic_nack(now, ch, delivery_tag, multiple, requeue).map(|()| None)
+            }
+            Method::BasicReject { delivery_tag, requeue } => {
+                self.basic_reject(now, ch, delivery_tag, requeue).map(|()| None)
+            }
+            Method::BasicRecover { requeue } => {
+                self.basic_recover(now, ch, requeue).map(|()| Some(Event::BasicRecoverOk))
+            }
+            Method::BasicRecoverAsync { requeue } => {
+                self.recover(now, ch, ids::BASIC_RECOVER_ASYNC, requeue).map(|()| None)
+            }
+            Method::ConfirmSelect { no_wait } => {
+                let selected = self.confirm_select(now, ch);
+                selected.map(|()| unless(no_wait, Event::ConfirmSelectOk))
+            }
             Method::TxSelect => self.tx_select(now, ch).map(|()| Some(Event::TxSelectOk)),
             Method::TxCommit => self.tx_commit(now, ch).map(|()| None),
             Method::TxRollback => self.tx_rollback(now, ch).map(|()| Some(Event::TxRollbackOk)),
-            declaration @ (Method::ExchangeDeclare { .. }
-            | Method::ExchangeDelete { .. }
-            | Method::ExchangeBind { .. }
-            | Method::ExchangeUnbind { .. }
-            | Method::QueueDeclare { .. }
-            | Method::QueueBind { .. }
-            | Method::QueueUnbind { .. }
-            | Method::QueuePurge { .. }
-            | Method::QueueDelete { .. }) => self.answer_declaration(now, ch, declaration),
-            _ => self.answer_basic(now, ch, method),
         }
     }
 
-    /// Classes exchange and queue.
-    fn answer_declaration(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {
-        let (event, no_wait) = match method {
-            Method::ExchangeDeclare { exchange, options, no_wait } => {
-                self.exchange_declare(now, ch, &exchange, *options)?;
-                (Event::ExchangeDeclareOk, no_wait)
-            }
-            Method::ExchangeDelete { exchange, if_unused, no_wait } => {
-                self.exchange_delete(now, ch, &exchange, if_unused)?;
-                (Event::ExchangeDeleteOk, no_wait)
-            }
-            Method::ExchangeBind { binding, no_wait } => {
-                self.exchange_bind(now, ch, *binding)?;
-                (Event::ExchangeBindOk, no_wait)
-            }
-            Method::ExchangeUnbind { binding, no_wait } => {
-                self.exchange_unbind(now, ch, *binding)?;
-                (Event::ExchangeUnbindOk, no_wait)
-            }
-            Method::QueueDeclare { queue, options, no_wait } => {
-                let declared = self.queue_declare(now, ch, &queue, options)?;
-                (Event::QueueDeclareOk(declared), no_wait)
-            }
-            Method::QueueBind { binding, no_wait } => {
-                self.queue_bind(now, ch, *binding)?;
-                (Event::QueueBindOk, no_wait)
-            }
-            Method::QueueUnbind { binding } => {
-                self.queue_unbind(now, ch, *binding)?;
-                (Event::QueueUnbindOk, false)
-            }
-            Method::QueuePurge { queue, no_wait } => {
-                let message_count = self.queue_purge(now, ch, &queue)?;
-                (Event::QueuePurgeOk { message_count }, no_wait)
-            }
-            Method::QueueDelete { queue, if_unused, if_empty, no_wait } => {
-                let message_count = self.queue_delete(now, ch, &queue, if_unused, if_empty)?;
-                (Event::QueueDeleteOk { message_count }, no_wait)
-            }
-            _ => return Ok(None),
-        };
-        Ok((!no_wait).then_some(event))
+    fn answer_close(&mut self, now: Instant, ch: ChannelId) -> Answer {
+        if let Some(Session::Failed(failure)) = self.sessions.get_mut(&ch) {
+            // The two closes have crossed. The client still has to answer ours, which frees the
+            // number.
+            failure.has_crossed = true;
+            return Ok(Some(Event::ChannelCloseOk));
+        }
+        self.channel_close(now, ch).map(|()| Some(Event::ChannelCloseOk))
     }
 
-    /// Classes basic and confirm.
-    fn answer_basic(&mut self, now: Instant, ch: ChannelId, method: Method) -> Answer {
-        let event = match method {
-            Method::BasicPublish(publish) => {
-                return self.basic_publish(now, ch, publish).map(|_| None);
-            }
-            Method::BasicAck { delivery_tag, multiple } => {
-                return self.basic_ack(now, ch, delivery_tag, multiple).map(|()| None);
-            }
-            Method::BasicNack { delivery_tag, multiple, requeue } => {
-                return self.basic_nack(now, ch, delivery_tag, multiple, requeue).map(|()| None);
-            }
-            Method::BasicReject { delivery_tag, requeue } => {
-                return self.basic_reject(now, ch, delivery_tag, requeue).map(|()| None);
-            }
-            Method::BasicRecoverAsync { requeue } => {
-                return self.recover(now, ch, ids::BASIC_RECOVER_ASYNC, requeue).map(|()| None);
-            }
-            Method::BasicRecover { requeue } => {
-                self.basic_recover(now, ch, requeue)?;
-                Some(Event::BasicRecoverOk)
-            }
-            Method::BasicQos { prefetch_size, prefetch_count, global } => {
-                self.basic_qos(now, ch, prefetch_size, prefetch_count, global)?;
-                Some(Event::BasicQosOk)
-            }
-            Method::BasicConsume { queue, options, no_wait } => {
-                let consumer_tag = self.basic_consume(now, ch, &queue, *options)?;
-                (!no_wait).then_some(Event::BasicConsumeOk { consumer_tag })
-            }
-            Method::BasicCancel { consumer_tag, no_wait } => {
-                self.basic_cancel(now, ch, &consumer_tag)?;
-                (!no_wait).then_some(Event::BasicCancelOk { consumer_tag })
-            }
-            Method::BasicGet { queue, no_ack } => {
-                let got = self.basic_get(now, ch, &queue, no_ack)?;
-                Some(got.map_or(Event::GetEmpty, Event::GetOk))
-            }
-            Method::ConfirmSelect { no_wait } => {
-                self.confirm_select(now, ch)?;
-                (!no_wait).then_some(Event::ConfirmSelectOk)
-            }
-            _ => None,
-        };
-        Ok(event)
+    fn answer_close_ok(&mut self, now: Instant, ch: ChannelId) -> Answer {
+        match self.sessions.get(&ch) {
+            Some(Session::Failed(_)) => self.channel_close(now, ch).map(|()| None),
+            Some(Session::Open(..)) => self.on_channel(now, ch, ids::CHANNEL_CLOSE_OK, |_, _| {
+                Err(Fault::new(ReplyCode::CommandInvalid, "unimplemented method"))
+            }),
+            None => Err(self.not_open(now, ch, ids::CHANNEL_CLOSE_OK)),
+        }
+    }
+}
+
+/// Returns whether a method runs in a step: it has an answer, or may fail after it had effects.
+fn needs_step(method: &Method) -> bool {
+    match method {
+        Method::BasicPublish(_)
+        | Method::BasicAck { .. }
+        | Method::BasicNack { .. }
+        | Method::BasicReject { .. }
+        | Method::BasicRecoverAsync { .. }
+        | Method::ConnectionCloseOk
+        | Method::ChannelFlowOk { .. }
+        | Method::Heartbeat
+        // A commit begins a step of its own.
+        | Method::TxCommit => false,
+        Method::ConnectionOpen(_)
+        | Method::ConnectionClose
+        | Method::ConnectionUpdateSecret { .. }
+        | Method::ChannelOpen
+        | Method::ChannelFlow { .. }
+        | Method::AccessRequest
+        | Method::ChannelClose
+        | Method::ChannelCloseOk
+        | Method::ExchangeDeclare { .. }
+        | Method::ExchangeDelete { .. }
+        | Method::ExchangeBind { .. }
+        | Method::ExchangeUnbind { .. }
+        | Method::QueueDeclare { .. }
+        | Method::QueueBind { .. }
+        | Method::QueueUnbind { .. }
+        | Method::QueuePurge { .. }
+        | Method::QueueDelete { .. }
+        | Method::BasicQos { .. }
+        | Method::BasicConsume { .. }
+        | Method::BasicCancel { .. }
+        | Method::BasicGet { .. }
+        | Method::BasicRecover { .. }
+        | Method::ConfirmSelect { .. }
+        | Method::TxSelect
+        | Method::TxRollback => true,
     }
 }

@@ -5,17 +5,13 @@ use super::Broker;
 use super::stream::retention;
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
-use crate::rabbitmq::exchange::ExchangeKey;
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::pattern::Pattern;
-use crate::rabbitmq::policy::{Object, Policy, Whose, definition, effective};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::settings::{QueueType, Settings};
-use crate::rabbitmq::table::FieldValue;
-use crate::rabbitmq::vhost::{VHost, VHostKey};
-
-/// The delivery limit of a quorum queue that sets none, in RabbitMQ 4.
-const DEFAULT_DELIVERY_LIMIT: u64 = 20;
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldValue;
+use crate::rabbitmq::queue::settings::Settings;
+use crate::rabbitmq::vhost::VHost;
+use crate::rabbitmq::vhost::pattern::Pattern;
+use crate::rabbitmq::vhost::policy::{Object, Policy, Whose, definition, effective};
 
 impl Broker {
     /// Sets a policy (`set_policy`), or replaces the one of its name. It counts
@@ -128,27 +124,27 @@ impl Broker {
 
     pub(super) fn apply_policies_to_queue(&mut self, now: Instant, key: QueueKey) {
         let Some(queue) = self.queues.get(key) else { return };
-        let vhost = self.vhost(queue.more.vhost);
-        let (kind, name) = (queue.more.kind, queue.more.name.as_str());
+        let vhost = self.vhost(queue.cold.vhost);
+        let (kind, name) = (queue.cold.kind.queue_type(), queue.cold.name.as_str());
         let policy = vhost.policies.matching(Object::Queue(kind), name);
         let operator = vhost.operator_policies.matching(Object::Queue(kind), name);
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
-        let mut settings = Settings::new(&queue.more.arguments, policy, operator);
-        let is_4 = self.options.version() == Version::V4;
-        if kind == QueueType::Quorum && is_4 && !settings.says_delivery_limit {
-            settings.delivery_limit = Some(DEFAULT_DELIVERY_LIMIT);
+        let mut settings = Settings::new(&queue.cold.arguments, policy, operator);
+        let profile = self.profile();
+        if kind == QueueType::Quorum && !settings.says_delivery_limit {
+            settings.delivery_limit = profile.default_delivery_limit;
         }
-        if settings.has_negative_delivery_limit && !is_4 {
-            settings.delivery_limit = Some(0);
+        if settings.has_negative_delivery_limit {
+            settings.delivery_limit = profile.negative_delivery_limit;
         }
         let queue = self.queue_mut(key);
-        queue.more.policies = names;
-        if queue.more.settings == settings {
+        queue.cold.policies = names;
+        if queue.cold.settings == settings {
             return self.arm_unused(key);
         }
         queue.set(settings);
         let retention = retention(queue);
-        if let Some(stream) = &mut queue.more.stream {
+        if let Some(stream) = queue.cold.kind.stream_mut() {
             stream.log.retain(now, retention);
         }
         self.drop_head(now, key);

@@ -4,7 +4,7 @@
 //! queues with their bindings, exclusive queues among them; transient messages,
 //! even confirmed ones in durable queues. Of a durable queue's persistent
 //! messages, a clean stop keeps all, a kill those that were written, and a
-//! power loss those that were synced (see [`journal`](crate::rabbitmq::journal)).
+//! power loss those that were synced (see [`journal`](crate::rabbitmq::queue::journal)).
 //! After a clean stop, a message counts as delivered before if it was; after
 //! the others, every one does. Time goes on while the broker is down: a message
 //! that expires meanwhile is gone when it starts.
@@ -16,13 +16,13 @@ use super::route::Delayed;
 use super::timer::Timer;
 use super::{Broker, Fault, MethodId, ReplyCode};
 use crate::Instant;
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::journal::{Crash, Journal};
-use crate::rabbitmq::message::{Entry, Position};
-use crate::rabbitmq::method::{Event, Output};
-use crate::rabbitmq::queue::{Counters, Queue, QueueKey};
-use crate::rabbitmq::ring::Ring;
-use crate::rabbitmq::settings::QueueType;
+use crate::rabbitmq::key::QueueKey;
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::message::{Entry, Position};
+use crate::rabbitmq::protocol::method::{Event, Output};
+use crate::rabbitmq::queue::journal::{Crash, Journal};
+use crate::rabbitmq::queue::ring::Ring;
+use crate::rabbitmq::queue::{Counters, Queue};
 use crate::rabbitmq::stats::{MessageStats, Published};
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ impl Broker {
             let reason = "broker forced connection closure with reason 'shutdown'";
             let error = Fault::new(ReplyCode::ConnectionForced, reason).of(MethodId::NONE);
             let event = Event::ConnectionClose(Box::new(error));
-            self.outputs.push_back(Output { connection, channel: ChannelNumber(0), event });
+            self.outputs.push(Output { connection, channel: ChannelNumber(0), event });
         }
     }
 
@@ -141,7 +141,7 @@ impl Broker {
     fn forget_counts(&mut self) {
         self.tally = MessageStats::default();
         for key in self.queues.keys() {
-            self.queue_mut(key).more.counters = Counters::default();
+            self.queue_mut(key).cold.counters = Counters::default();
         }
         for key in self.exchanges.keys() {
             if let Some(exchange) = self.exchanges.get_mut(key) {
@@ -156,17 +156,17 @@ impl Broker {
     fn bring_down_queue(&mut self, key: QueueKey, returned: Vec<Entry>, crash: Option<Crash>) {
         let queue = self.queue_mut(key);
         queue.ring = Ring::default();
-        queue.more.blocked.clear();
-        queue.more.exclusive_consumer = None;
-        queue.more.active = None;
-        queue.more.unused_armed = None;
+        queue.cold.blocked.clear();
+        queue.cold.exclusive_consumer = None;
+        queue.cold.active = None;
+        queue.cold.unused_armed = None;
         queue.unacked = 0;
-        if queue.more.stream.is_some() {
+        if queue.cold.kind.stream().is_some() {
             return bring_down_stream(queue, crash);
         }
         let mut contents = queue.ready.take_all();
         contents.extend(returned);
-        if queue.more.kind == QueueType::Classic {
+        if queue.cold.kind.drops_transient_on_stop() {
             contents.retain(|entry| entry.message.properties().is_persistent());
         }
         contents.sort_by_key(Entry::position);
@@ -174,17 +174,19 @@ impl Broker {
         let journal = queue.journal.replace(fresh);
         if let (Some(crash), Some(mut journal)) = (crash, journal) {
             contents = journal.survivors(crash, contents);
-            queue.more.expiries.append(journal.take_expiries());
+            queue.cold.expiries.append(journal.take_expiries());
         }
-        queue.more.expiries.keep_only(&contents);
-        queue.more.delivery_counts.keep_only(&contents);
+        queue.cold.expiries.keep_only(&contents);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.delivery_counts.keep_only(&contents);
+        }
         queue.ready.restore(contents);
     }
 }
 
 /// A stream keeps what its journal says, without a word about deliveries.
 fn bring_down_stream(queue: &mut Queue, crash: Option<Crash>) {
-    let Some(stream) = &mut queue.more.stream else { return };
+    let Some(stream) = queue.cold.kind.stream_mut() else { return };
     stream.retain(|_| false);
     if let (Some(crash), Some(journal)) = (crash, &queue.journal) {
         stream.truncate(journal.kept(crash).0);

@@ -4,25 +4,23 @@ use super::queue::count;
 use super::route::further_keys;
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode};
-use crate::rabbitmq::exchange::ExchangeKey;
-use crate::rabbitmq::id::{ChannelId, DeliveryTag};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::method::{Event, Publish, ids};
-use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::reply_to::{REPLY_TO, is_malformed, is_pseudo_queue, no_reply_consumer};
-use crate::rabbitmq::table::{FieldTable, FieldValue};
-use crate::rabbitmq::transaction::Pending;
-use crate::rabbitmq::user::Access;
-use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::channel::reply_to::{
+    REPLY_TO, is_malformed, is_pseudo_queue, no_reply_consumer,
+};
+use crate::rabbitmq::channel::transaction::Pending;
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::{Event, Publish, ids};
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::queue::expiry::parse_expiration;
+use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The longest time to live in milliseconds: ten years of 365 days.
-const MAX_EXPIRATION: u64 = 315_360_000_000;
 
 impl Broker {
     /// Publishes a message (`basic.publish`). In confirm mode its number is
@@ -78,7 +76,9 @@ impl Broker {
         self.route(now, caller.vhost, source, &message, &mut routed);
         let breaks = self.breaks_a_stream(&routed, &message);
         if breaks {
-            routed.retain(|queue| !self.is_stream(*queue));
+            // It has effects, and then fails.
+            self.outputs.begin(caller.id);
+            routed.retain(|queue| !self.crashes_over_headers(*queue));
         }
         self.count_publish(caller.vhost, source, routed.len());
         let channel = self.channel_mut(caller.channel);
@@ -101,14 +101,14 @@ impl Broker {
         if breaks { Err(Fault::internal()) } else { Ok(delivery_tag) }
     }
 
-    fn is_stream(&self, queue: QueueKey) -> bool {
-        self.queues.get(queue).is_some_and(|queue| queue.more.stream.is_some())
+    fn crashes_over_headers(&self, queue: QueueKey) -> bool {
+        self.queues.get(queue).is_some_and(|queue| queue.cold.kind.crashes_over_headers())
     }
 
     /// Returns whether a stream among these queues would break down over a header.
     pub(super) fn breaks_a_stream(&self, routed: &[QueueKey], message: &Message) -> bool {
         message.properties().headers().is_some_and(FieldTable::breaks_a_stream)
-            && routed.iter().any(|queue| self.is_stream(*queue))
+            && routed.iter().any(|queue| self.crashes_over_headers(*queue))
     }
 
     /// A message was published that goes to this many queues.
@@ -179,7 +179,7 @@ impl Broker {
         let mut routed = Vec::new();
         self.route(now, caller.vhost, source, message, &mut routed);
         let names = routed.iter().filter_map(|key| self.queues.get(*key));
-        names.map(|queue| queue.more.name.clone()).collect()
+        names.map(|queue| queue.cold.name.clone()).collect()
     }
 
     /// A message that no queue takes: returned if it is mandatory, and in any
@@ -306,51 +306,4 @@ fn copies(headers: &FieldTable, name: &str) -> Result<Vec<SmolStr>, Fault> {
     };
     // What is no text among them means nothing.
     Ok(keys.iter().filter_map(FieldValue::as_str).map(SmolStr::from).collect())
-}
-
-/// What an `expiration` means, or what the server says if it means nothing.
-pub(super) fn parse_expiration(text: &str) -> Result<Duration, String> {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let digits = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    if digits == 0 {
-        return Err("no_integer".to_owned());
-    }
-    let (number, rest) = text.split_at(text.len() - unsigned.len() + digits);
-    if !rest.is_empty() {
-        return Err(format!("{{leftover_string,\"{rest}\"}}"));
-    }
-    let magnitude = number.trim_start_matches(['-', '+']).trim_start_matches('0');
-    match magnitude.parse::<u64>() {
-        _ if magnitude.is_empty() => Ok(Duration::ZERO),
-        _ if number.starts_with('-') => Err(format!("{{value_negative,-{magnitude}}}")),
-        Ok(ms) if ms <= MAX_EXPIRATION => Ok(Duration::from_millis(ms)),
-        Ok(_) | Err(_) => Err(format!("{{value_too_large,{magnitude}}}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expirations_are_read_as_the_server_reads_them() {
-        for (text, ms) in
-            [("60000", 60_000), ("+5", 5), ("00", 0), ("-0", 0), ("315360000000", 315_360_000_000)]
-        {
-            assert_eq!(parse_expiration(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
-        for (text, why) in [
-            ("abc", "no_integer"),
-            ("", "no_integer"),
-            (" 5", "no_integer"),
-            ("-1", "{value_negative,-1}"),
-            ("10s", "{leftover_string,\"s\"}"),
-            ("1.5", "{leftover_string,\".5\"}"),
-            ("5 ", "{leftover_string,\" \"}"),
-            ("315360000001", "{value_too_large,315360000001}"),
-            ("123456789012345678901234567890", "{value_too_large,123456789012345678901234567890}"),
-        ] {
-            assert_eq!(parse_expiration(text).unwrap_err(), why, "{text}");
-        }
-    }
 }

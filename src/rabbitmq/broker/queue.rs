@@ -1,22 +1,22 @@
 //! The methods of class queue.
 
 use super::exchange::{check_not_default, without_line_ends};
-use super::timer::{OfQueue, Timer};
 use super::{Broker, Caller, Session};
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::error::{AmqpError, Fault, ReplyCode};
-use crate::rabbitmq::exchange::{Binding, Destination, ExchangeKey};
-use crate::rabbitmq::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::method::{BindOptions, Event, QueueDeclareOk, QueueOptions, ids};
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::reply_to::{self, REPLY_TO, is_pseudo_queue};
-use crate::rabbitmq::settings::{QueueType, check_arguments};
+use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, is_pseudo_queue};
+use crate::rabbitmq::exchange::{Binding, Destination};
+use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey, VHostKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::protocol::method::{BindOptions, Event, QueueDeclareOk, QueueOptions, ids};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldValue;
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::stats::MessageStats;
-use crate::rabbitmq::table::FieldValue;
-use crate::rabbitmq::user::Access;
-use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::version::Profile;
+use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 
 impl Broker {
@@ -56,7 +56,7 @@ impl Broker {
             let queue = broker.queue_mut(key);
             queue.touch(now);
             let declared = QueueDeclareOk {
-                queue: queue.more.name.clone(),
+                queue: queue.cold.name.clone(),
                 message_count: queue.ready_count(),
                 consumer_count,
             };
@@ -119,7 +119,7 @@ impl Broker {
         }
         self.check_queue_limit(caller.vhost, &name)?;
         check_properties_of_type(&vhost_name, &name, kind, &options)?;
-        check_transient(self.options.version(), &options)?;
+        check_transient(self.profile(), &options)?;
         let exclusive = options.exclusive;
         let key = self.insert_queue(now, caller.vhost, name, options, connection);
         if exclusive && let Some(owner) = self.connections.get_mut(&connection) {
@@ -129,7 +129,7 @@ impl Broker {
     }
 
     /// Makes a queue whose arguments were checked.
-    pub(super) fn insert_queue(
+    pub(crate) fn insert_queue(
         &mut self,
         now: Instant,
         vhost: VHostKey,
@@ -240,7 +240,7 @@ impl Broker {
             let key = broker.named_queue(caller, &name)?;
             broker.notice_expired(now, key);
             let queue = broker.queue_mut(key);
-            if queue.more.stream.is_some() {
+            if !queue.cold.kind.supports_purge() {
                 let reason = format!("queue.purge not supported by stream queues {}", queue.what());
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
             }
@@ -284,9 +284,9 @@ impl Broker {
             broker.notice_expired(now, key);
             let queue = broker.queue_mut(key);
             check_delete(queue, if_unused, if_empty)?;
-            let (if_unused, if_empty) = match queue.more.kind {
-                QueueType::Classic => (if_unused, if_empty),
-                QueueType::Quorum | QueueType::Stream => (false, false),
+            let (if_unused, if_empty) = match &queue.cold.kind {
+                Kind::Classic => (if_unused, if_empty),
+                Kind::Quorum(_) | Kind::Stream(_) => (false, false),
             };
             if if_empty && queue.ready_count() > 0 {
                 return Err(Fault::precondition(format!("{} not empty", queue.what())));
@@ -294,7 +294,10 @@ impl Broker {
             if if_unused && queue.consumer_count() > 0 {
                 return Err(Fault::precondition(format!("{} in use", queue.what())));
             }
-            let message_count = if queue.more.stream.is_some() { 0 } else { queue.ready_count() };
+            let message_count = match &queue.cold.kind {
+                Kind::Classic | Kind::Quorum(_) => queue.ready_count(),
+                Kind::Stream(_) => 0,
+            };
             broker.delete_queue(key);
             Ok(message_count)
         })
@@ -306,14 +309,14 @@ impl Broker {
         let Some(queue) = self.queues.remove(key) else {
             return;
         };
-        self.vhost_mut(queue.more.vhost).queues.swap_remove(&queue.more.name);
-        self.tally += MessageStats { publish: 0, ..queue.more.counters.stats() };
-        if let Some(owner) = queue.more.owner
+        self.vhost_mut(queue.cold.vhost).queues.swap_remove(&queue.cold.name);
+        self.tally += MessageStats { publish: 0, ..queue.cold.counters.stats() };
+        if let Some(owner) = queue.cold.owner
             && let Some(connection) = self.connections.get_mut(&owner)
         {
             connection.exclusive_queues.remove(&key);
         }
-        for (exchange, binding) in &queue.more.bindings {
+        for (exchange, binding) in &queue.cold.bindings {
             if let Some(exchange) = self.exchanges.get_mut(*exchange) {
                 exchange.unbind(binding);
             }
@@ -372,7 +375,7 @@ impl Broker {
         Ok(BindOptions { queue, exchange, routing_key, ..binding })
     }
 
-    pub(super) fn queue_key(&self, vhost: VHostKey, name: &str) -> Result<QueueKey, Fault> {
+    pub(crate) fn queue_key(&self, vhost: VHostKey, name: &str) -> Result<QueueKey, Fault> {
         let vhost = self.vhost(vhost);
         vhost.queues.get(name).copied().ok_or_else(|| Fault::no_queue(&vhost.name, name))
     }
@@ -384,45 +387,13 @@ impl Broker {
         self.queue_mut(key).check_access(caller.id.connection)?;
         Ok(key)
     }
-
-    /// A queue was used: if it expires, the time starts anew.
-    pub(super) fn touch_unused(&mut self, now: Instant, key: QueueKey) {
-        let queue = self.queue_mut(key);
-        queue.more.unused_since = now;
-        self.arm_unused(key);
-    }
-
-    /// Sees to it that a queue without consumers expires in time.
-    pub(super) fn arm_unused(&mut self, key: QueueKey) {
-        let queue = self.queues.get_mut(key).expect("the queue was just looked up");
-        if let Some(expires) = queue.more.settings.expires
-            && queue.consumer_count() == 0
-        {
-            let at = queue.more.unused_since.saturating_add(expires);
-            if queue.more.unused_armed.is_none_or(|armed| at < armed) {
-                queue.more.unused_armed = Some(at);
-                self.timers.set(at, Timer::Queue(key, OfQueue::Unused));
-            }
-        }
-    }
-
-    /// Deletes a queue that was not used for too long.
-    pub(super) fn expire_unused(&mut self, now: Instant, key: QueueKey) {
-        let Some(queue) = self.queues.get(key) else { return };
-        let more = &queue.more;
-        let due = more.settings.expires.map(|expires| more.unused_since.saturating_add(expires));
-        if queue.consumer_count() == 0 && due.is_some_and(|due| due <= now) {
-            self.delete_queue(key);
-        } else {
-            self.arm_unused(key);
-        }
-    }
 }
 
 /// Refuses conditions that a quorum queue does not know.
 fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fault> {
-    if queue.more.kind != QueueType::Quorum || !(if_unused || if_empty) {
-        return Ok(());
+    match &queue.cold.kind {
+        Kind::Quorum(_) if if_unused || if_empty => {}
+        Kind::Classic | Kind::Quorum(_) | Kind::Stream(_) => return Ok(()),
     }
     let flag = if if_unused { "if-unused" } else { "if-empty" };
     let reason = format!(
@@ -434,8 +405,8 @@ fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fa
 }
 
 /// Refuses a queue that is neither durable nor exclusive where there are none.
-pub(super) fn check_transient(version: Version, options: &QueueOptions) -> Result<(), Fault> {
-    if version == Version::V4 && !options.durable && !options.exclusive {
+pub(crate) fn check_transient(profile: &Profile, options: &QueueOptions) -> Result<(), Fault> {
+    if !profile.permits_transient_queues && !options.durable && !options.exclusive {
         let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
                       By default, this feature is not permitted anymore.";
         return Err(Fault::new(ReplyCode::InternalError, reason));
@@ -444,7 +415,7 @@ pub(super) fn check_transient(version: Version, options: &QueueOptions) -> Resul
 }
 
 /// Refuses what a queue of this type cannot be.
-pub(super) fn check_properties_of_type(
+pub(crate) fn check_properties_of_type(
     vhost: &str,
     name: &str,
     kind: QueueType,
@@ -453,7 +424,7 @@ pub(super) fn check_properties_of_type(
     if kind == QueueType::Classic {
         return Ok(());
     }
-    let what = crate::rabbitmq::error::queue_in_vhost(vhost, name);
+    let what = crate::rabbitmq::protocol::error::queue_in_vhost(vhost, name);
     let invalid = |property: &str| {
         Err(Fault::precondition(format!("invalid property '{property}' for {what}")))
     };

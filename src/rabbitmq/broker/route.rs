@@ -5,23 +5,20 @@
 //! exchange once, so that circles of bindings end. Where nothing of an exchange
 //! matches, its alternate exchange is asked.
 
-use super::publish::parse_expiration;
 use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
-use crate::rabbitmq::error::Fault;
-use crate::rabbitmq::exchange::{Destination, Exchange, ExchangeKey, Kind};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::table::FieldValue;
-use crate::rabbitmq::vhost::VHostKey;
+use crate::rabbitmq::exchange::{Destination, Exchange, Kind};
+use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
+use crate::rabbitmq::protocol::error::Fault;
+use crate::rabbitmq::protocol::limits::MAX_DELAY;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::table::FieldValue;
+use crate::rabbitmq::queue::expiry::parse_expiration;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The longest delay of an `x-delayed-message` exchange, in milliseconds.
-const MAX_DELAY: i128 = (1 << 32) - 1;
 
 /// Messages that wait at delayed exchanges: by time, then in the order in which
 /// they came.
@@ -189,7 +186,7 @@ impl Broker {
     }
 
     /// The exchange of this name.
-    pub(super) fn exchange_key(&self, vhost: VHostKey, name: &str) -> Result<ExchangeKey, Fault> {
+    pub(crate) fn exchange_key(&self, vhost: VHostKey, name: &str) -> Result<ExchangeKey, Fault> {
         let vhost = self.vhost(vhost);
         let found = vhost.exchanges.get(name).copied();
         found.ok_or_else(|| Fault::no_exchange(&vhost.name, name))

@@ -5,14 +5,13 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::consumer::ConsumerKey;
-use crate::rabbitmq::dead_letter::Reason;
-use crate::rabbitmq::message::Entry;
-use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::transaction::Settle;
-use crate::rabbitmq::unacked::Unacked;
+use crate::rabbitmq::channel::transaction::Settle;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
+use crate::rabbitmq::protocol::message::Entry;
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::dead_letter::Reason;
+use crate::rabbitmq::queue::kind::Kind;
 use std::cmp::Ordering;
 
 /// Why messages come back to their queue.
@@ -49,10 +48,10 @@ impl Broker {
         let Unacked { queue, consumer, entry } = unacked;
         if let Some(owner) = self.queues.get_mut(queue) {
             owner.unacked -= 1;
-            let is_stream = owner.more.stream.is_some();
-            owner.more.counters.ack += u64::from(is_stream && how == Settle::Ack);
+            let is_kept = owner.cold.kind.keeps_consumed();
+            owner.cold.counters.ack += u64::from(is_kept && how == Settle::Ack);
             let unblocked = self.refund(channel, queue, consumer, 1);
-            if !is_stream {
+            if !is_kept {
                 match how {
                     Settle::Ack => self.acknowledged(now, queue, entry),
                     Settle::Reject => self.die(now, queue, entry, Reason::Rejected),
@@ -63,14 +62,14 @@ impl Broker {
                     }
                 }
             }
-            if unblocked || is_stream || how == Settle::Requeue {
+            if unblocked || is_kept || how == Settle::Requeue {
                 self.run_queue(now, queue);
             }
         }
     }
 
     fn acknowledged(&mut self, now: Instant, key: QueueKey, entry: Entry) {
-        self.queue_mut(key).more.counters.ack += 1;
+        self.queue_mut(key).cold.counters.ack += 1;
         self.leave(now, key, entry);
     }
 
@@ -86,10 +85,12 @@ impl Broker {
         let mut taken: Vec<Unacked> = taken.into_iter().map(|(_, unacked)| unacked).collect();
         let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
         taken.sort_by(|a, b| {
-            let by_position = || match self.queues.get(a.queue).map(|queue| queue.more.kind) {
-                Some(QueueType::Classic) => a.entry.position().cmp(&b.entry.position()),
+            let by_position = || match self.queues.get(a.queue) {
+                Some(queue) if queue.cold.kind.returns_by_position() => {
+                    a.entry.position().cmp(&b.entry.position())
+                }
                 // Others keep the order of the tags.
-                _ => Ordering::Equal,
+                Some(_) | None => Ordering::Equal,
             };
             self.settling_order(channel, a, b).then_with(by_position)
         });
@@ -145,14 +146,14 @@ impl Broker {
             return;
         };
         owner.unacked -= group.len() as u32;
-        let is_stream = owner.more.stream.is_some();
-        if is_stream && how == Settle::Ack {
-            owner.more.counters.ack += group.len() as u64;
+        let is_kept = owner.cold.kind.keeps_consumed();
+        if is_kept && how == Settle::Ack {
+            owner.cold.counters.ack += group.len() as u64;
         }
         let unblocked = self.refund(channel, queue, consumer, its_own);
         let entries = group.into_iter().map(|unacked| unacked.entry);
         match how {
-            _ if is_stream => {}
+            _ if is_kept => {}
             Settle::Ack => entries.for_each(|entry| self.acknowledged(now, queue, entry)),
             Settle::Reject => {
                 entries.for_each(|entry| self.die(now, queue, entry, Reason::Rejected));
@@ -162,7 +163,7 @@ impl Broker {
                 self.refund(channel, queue, consumer, died);
             }
         }
-        if unblocked || is_stream || how == Settle::Requeue {
+        if unblocked || is_kept || how == Settle::Requeue {
             self.run_queue(now, queue);
         }
     }
@@ -197,8 +198,9 @@ impl Broker {
         entries = entries.into_iter().map(Entry::again).collect();
         let queue = self.queue_mut(key);
         queue.touch(now);
-        if queue.more.kind == QueueType::Quorum {
-            return self.put_back_quorum(now, key, entries, why);
+        match &queue.cold.kind {
+            Kind::Quorum(_) => return self.put_back_quorum(now, key, entries, why),
+            Kind::Classic | Kind::Stream(_) => {}
         }
         queue.ready.restore(entries);
         if !queue.is_plain {
@@ -223,8 +225,9 @@ impl Broker {
         let mut died = 0;
         for entry in entries {
             let queue = self.queues.get_mut(key).expect("the queue was just looked up");
-            let count = queue.more.delivery_counts.came_back(entry.position());
-            let limit = queue.more.settings.delivery_limit;
+            let Some(quorum) = queue.cold.kind.quorum_mut() else { return died };
+            let count = quorum.delivery_counts.came_back(entry.position());
+            let limit = queue.cold.settings.delivery_limit;
             if limit.is_some_and(|limit| count > limit) {
                 self.die(now, key, entry, Reason::DeliveryLimit);
                 died += 1;
@@ -232,12 +235,17 @@ impl Broker {
             }
             let old = entry.position();
             let to_front = limit.is_some() || why == Return::Lost;
-            let position = if to_front { queue.take_front() } else { queue.take_position() };
-            let expiry = queue.more.expiries.remove(&entry);
+            let position = match queue.cold.kind.quorum_mut() {
+                Some(quorum) if to_front => quorum.take_front(),
+                Some(_) | None => queue.take_position(),
+            };
+            let expiry = queue.cold.expiries.remove(&entry);
             if let Some(at) = expiry {
-                queue.more.expiries.insert(position, at);
+                queue.cold.expiries.insert(position, at);
             }
-            queue.more.delivery_counts.moved(old, position);
+            if let Some(quorum) = queue.cold.kind.quorum_mut() {
+                quorum.delivery_counts.moved(old, position);
+            }
             if to_front && let Some(journal) = &mut queue.journal {
                 journal.moved_to_front(old, position);
             }

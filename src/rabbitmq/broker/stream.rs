@@ -2,20 +2,19 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::consumer::ConsumerKey;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::message::{Entry, Message, Position};
-use crate::rabbitmq::method::Event;
-use crate::rabbitmq::queue::{Queue, QueueKey};
-use crate::rabbitmq::stream::Retention;
-use crate::rabbitmq::unacked::Unacked;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::protocol::method::Event;
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::stream::Retention;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// How a stream is cut.
 pub(super) fn retention(queue: &Queue) -> Retention {
-    let settings = &queue.more.settings;
+    let settings = &queue.cold.settings;
     Retention {
         max_bytes: settings.max_length_bytes,
         max_age: settings.max_age,
@@ -34,7 +33,7 @@ impl Broker {
     ) {
         let queue = self.queues.get_mut(key).expect("the queue was just looked up");
         let retention = retention(queue);
-        let Some(stream) = &mut queue.more.stream else { return };
+        let Some(stream) = queue.cold.kind.stream_mut() else { return };
         let offset = stream.append(now, message, retention);
         if let Some(journal) = &mut queue.journal {
             journal.publish(now, Position(offset), confirm);
@@ -46,7 +45,7 @@ impl Broker {
     /// Hands to every reader of a stream what it has credit for, to one after
     /// the other: the last in the order of their tags comes first.
     pub(super) fn run_stream(&mut self, now: Instant, key: QueueKey) {
-        let Some(stream) = self.queues.get(key).and_then(|q| q.more.stream.as_ref()) else {
+        let Some(stream) = self.queues.get(key).and_then(|q| q.cold.kind.stream()) else {
             return;
         };
         // One reader, as there mostly is, takes no list on the heap.
@@ -64,11 +63,11 @@ impl Broker {
         while let Some(consumer) = self.consumers.get_mut(reader)
             && consumer.has_credit()
             && let Some(queue) = self.queues.get_mut(key)
-            && let Some(stream) = &mut queue.more.stream
+            && let Some(stream) = queue.cold.kind.stream_mut()
             && let Some((offset, message)) = stream.read_next(reader)
         {
             consumer.spend();
-            queue.more.counters.deliver += 1;
+            queue.cold.counters.deliver += 1;
             queue.unacked += 1;
             let message = Arc::new(message);
             let (channel_key, consumer_tag) = (consumer.channel, consumer.tag.clone());

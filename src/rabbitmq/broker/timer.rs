@@ -9,11 +9,9 @@
 
 use super::Broker;
 use crate::Instant;
-use crate::rabbitmq::channel::ChannelKey;
-use crate::rabbitmq::id::ConnectionId;
-use crate::rabbitmq::journal::Journal;
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::queue::QueueKey;
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
+use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::rabbitmq::queue::journal::Journal;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -133,8 +131,8 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(key) else { return };
         match what {
             OfQueue::Head => {
-                if queue.more.expiries.armed == Some(at) {
-                    queue.more.expiries.armed = None;
+                if queue.cold.expiries.armed == Some(at) {
+                    queue.cold.expiries.armed = None;
                     self.expire(now, key);
                 }
             }
@@ -143,16 +141,17 @@ impl Broker {
                     && journal.armed == Some(at)
                 {
                     journal.armed = None;
-                    let is_stream = queue.more.stream.is_some();
-                    let confirm_on_write = is_stream || self.options.version() == Version::V4;
+                    let profile = self.options.version().profile();
+                    let confirm_on_write =
+                        profile.confirms_on_write || queue.cold.kind.confirms_on_write();
                     let sync_time = self.options.sync_time();
                     journal.fire(now, sync_time, confirm_on_write, &mut self.synced);
                     self.timers.arm_journal(key, journal);
                 }
             }
             OfQueue::Unused => {
-                if queue.more.unused_armed == Some(at) {
-                    queue.more.unused_armed = None;
+                if queue.cold.unused_armed == Some(at) {
+                    queue.cold.unused_armed = None;
                     self.expire_unused(now, key);
                 }
             }

@@ -2,13 +2,13 @@
 
 use super::{Broker, Caller, Session};
 use crate::Instant;
-use crate::rabbitmq::channel::{Channel, ChannelKey};
-use crate::rabbitmq::confirm::Confirms;
-use crate::rabbitmq::error::{AmqpError, Fault};
-use crate::rabbitmq::id::ChannelId;
-use crate::rabbitmq::method::{Event, Method, Output, ids};
-use crate::rabbitmq::queue::QueueKey;
-use crate::rabbitmq::transaction::{Pending, Settled, Transaction};
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::confirm::Confirms;
+use crate::rabbitmq::channel::transaction::{Pending, Settled, Transaction};
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault};
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 use std::sync::Arc;
 
 impl Broker {
@@ -59,7 +59,7 @@ impl Broker {
             let publishes = std::mem::take(&mut transaction.publishes);
             let settled = std::mem::take(&mut transaction.settled);
             transaction.committing.get_or_insert_with(Confirms::new);
-            let mark = broker.outputs.len();
+            broker.outputs.begin(caller.id);
             for pending in publishes {
                 broker.publish_pending(now, caller, pending);
             }
@@ -73,30 +73,10 @@ impl Broker {
             }
             let awaits_queues = confirms.is_some_and(|confirms| confirms.unconfirmed() > 0);
             transaction.waiting += 1;
-            let returns = broker.returns_first(mark, caller.id);
-            for answer in broker.commit_answers(caller.channel) {
-                // Without publishes, before what the commit has caused elsewhere. With
-                // some, the queues speak first, and what they deliver comes with it.
-                let at = if awaits_queues { broker.outputs.len() } else { returns };
-                broker.outputs.insert(at, answer);
-            }
+            let answers = broker.commit_answers(caller.channel);
+            broker.outputs.committed(answers, awaits_queues);
             Ok(())
         })
-    }
-
-    /// Puts the returns to a channel before all else that was said since a mark.
-    /// Gives the place behind them.
-    fn returns_first(&mut self, mark: usize, id: ChannelId) -> usize {
-        let said: Vec<Output> = self.outputs.drain(mark..).collect();
-        let is_return = |output: &Output| {
-            let to = ChannelId { connection: output.connection, number: output.channel };
-            to == id && matches!(output.event, Event::Return { .. })
-        };
-        let (returns, rest): (Vec<Output>, Vec<Output>) = said.into_iter().partition(is_return);
-        self.outputs.extend(returns);
-        let behind = self.outputs.len();
-        self.outputs.extend(rest);
-        behind
     }
 
     fn publish_pending(&mut self, now: Instant, caller: Caller, pending: Pending) {
@@ -122,7 +102,7 @@ impl Broker {
     pub(super) fn answer_commit(&mut self, key: ChannelKey) {
         let answers = self.commit_answers(key);
         if !answers.is_empty() {
-            self.outputs.extend(answers);
+            answers.into_iter().for_each(|answer| self.outputs.push(answer));
             self.committed.push_back(key);
         }
     }

@@ -3,12 +3,13 @@
 use super::{Broker, Connection};
 use crate::Instant;
 use crate::rabbitmq::admin::AdminError;
-use crate::rabbitmq::error::{Fault, ReplyCode};
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{ConnectionOptions, Event, Output};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::user::Permissions;
-use crate::rabbitmq::vhost::{VHost, VHostKey, VHostLimits};
+use crate::rabbitmq::key::VHostKey;
+use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::vhost::user::Permissions;
+use crate::rabbitmq::vhost::{VHost, VHostLimits};
 use smol_str::SmolStr;
 
 impl Broker {
@@ -86,7 +87,7 @@ impl Broker {
         // The server waits for no answer.
         for id in self.force_closed(now, to_vhost, &format!("vhost '{name}' is deleted")) {
             let (channel, event) = (ChannelNumber(0), Event::ConnectionLost);
-            self.outputs.push_back(Output { connection: id, channel, event });
+            self.outputs.push(Output { connection: id, channel, event });
         }
         let exchanges: Vec<_> = self.vhost(key).exchanges.values().copied().collect();
         exchanges.into_iter().for_each(|exchange| self.remove_exchange(exchange));
@@ -123,7 +124,7 @@ impl Broker {
         let fault = Fault::new(ReplyCode::ConnectionForced, why);
         let error = Box::new(fault.of(super::MethodId::NONE));
         let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));
-        self.outputs.push_back(Output { connection: id, channel, event });
+        self.outputs.push(Output { connection: id, channel, event });
     }
 
     /// Sets what a vhost may have at most (`set_vhost_limits`).

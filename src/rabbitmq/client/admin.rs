@@ -5,26 +5,26 @@
 //! and at once, past all links; the time is the world's. What it makes the broker
 //! say (deliveries, confirms, closed connections) is on its way to the clients
 //! when it returns. The broker should be running. Anything not offered here goes
-//! through [`ServiceHandle::inspect`] and [`ServiceHandle::with`].
+//! through [`RabbitMq::inspect`] and [`RabbitMq::with`].
 
+use super::handle::RabbitMq;
 use crate::rabbitmq::admin::{
     AdminError, ChannelRow, ConnectionRow, Overview, PeekedMessage, PermissionRow, PolicyRow,
     QueueContents, TopicPermissionRow, UserRow, VHostRow,
 };
-use crate::rabbitmq::broker::{Alarm, Broker};
-use crate::rabbitmq::id::ConnectionId;
-use crate::rabbitmq::policy::Policy;
-use crate::rabbitmq::refusal::{Refusal, RefusalError};
-use crate::rabbitmq::settings::QueueType;
-use crate::rabbitmq::user::{Permissions, UserLimits};
+use crate::rabbitmq::broker::alarm::Alarm;
+use crate::rabbitmq::broker::refusal::{Refusal, RefusalError};
+use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;
-use crate::sim::ServiceHandle;
+use crate::rabbitmq::vhost::policy::Policy;
+use crate::rabbitmq::vhost::user::{Permissions, UserLimits};
 use smol_str::SmolStr;
 
 type Done = Result<(), AdminError>;
 
 /// What an administrator sees of a broker in a world.
-impl ServiceHandle<Broker> {
+impl RabbitMq {
     /// `rabbitmqctl list_connections`, as rows sorted by id.
     #[must_use = "it changes nothing"]
     pub fn list_connections(&self) -> Vec<ConnectionRow> {
@@ -115,7 +115,7 @@ impl ServiceHandle<Broker> {
 }
 
 /// What an administrator does to a broker in a world.
-impl ServiceHandle<Broker> {
+impl RabbitMq {
     /// Adds a vhost: [`Broker::add_vhost`].
     pub fn add_vhost(&self, name: impl Into<SmolStr>) {
         self.with(|broker, _| broker.add_vhost(name));
@@ -219,7 +219,7 @@ impl ServiceHandle<Broker> {
 }
 
 /// What an administrator does to a broker in a world, and clients may hear of.
-impl ServiceHandle<Broker> {
+impl RabbitMq {
     /// Removes a vhost: [`Broker::delete_vhost`].
     ///
     /// # Errors

@@ -1,22 +1,20 @@
 //! A channel of a connection: AMQP's methods, one to one.
 
+use super::channel_handle::ChannelHandle;
 use super::confirm::Confirm;
 use super::consumer::{Consumer, Delivery};
 use super::inbox::{Inbound, Inbox, Returned};
 use super::session::ChannelState;
-use super::unconfirmed::Confirmation;
-use super::{Connection, Error, short_strings};
-use crate::rabbitmq::error::AmqpError;
-use crate::rabbitmq::id::{ChannelNumber, DeliveryTag};
-use crate::rabbitmq::method::{ConsumeOptions, Event, Method, Publish};
-use crate::rabbitmq::properties::Properties;
-use crate::sim::service::{Wait, Waiter};
+use super::{Connection, Error};
+use crate::rabbitmq::protocol::error::AmqpError;
+use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};
+use crate::rabbitmq::protocol::method::{ConsumeOptions, Event, Method, Publish};
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::sim::service::Wait;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
 /// A channel. `Clone`: all clones are one channel, which closes when the last
 /// of them, and of its consumers and deliveries, goes.
@@ -28,48 +26,34 @@ use std::task::{Context, Poll};
 /// [`Error::AlreadyClosed`] or another once the channel is closed.
 #[derive(Clone)]
 pub struct Channel {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    connection: Connection,
-    number: ChannelNumber,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let _ = self.connection.send(|session| {
-            let tell = session.release(self.number);
-            Ok((tell.then_some((self.number, Method::ChannelClose)), ()))
-        });
-    }
+    pub(super) handle: ChannelHandle,
 }
 
 impl Channel {
     pub(super) fn new(connection: Connection, number: ChannelNumber) -> Channel {
-        Channel { inner: Arc::new(Inner { connection, number }) }
+        Channel { handle: ChannelHandle::new(connection, number) }
     }
 
     /// Its number within the connection.
     #[must_use]
     pub fn number(&self) -> ChannelNumber {
-        self.inner.number
+        self.handle.number()
     }
 
     /// The connection it belongs to.
     #[must_use]
     pub fn connection(&self) -> &Connection {
-        &self.inner.connection
+        self.handle.connection()
     }
 
     /// Why the broker closed it, or its connection, if it has.
     #[must_use]
     pub fn close_reason(&self) -> Option<AmqpError> {
-        let number = self.inner.number;
-        let over = self.inner.connection.inner.session(|session| session.over(number));
+        let number = self.handle.number();
+        let over = self.handle.connection().inner.session(|session| session.over(number));
         match over.flatten() {
             Some(Error::Amqp(error)) => Some(error),
-            _ => None,
+            Some(_) | None => None,
         }
     }
 
@@ -79,7 +63,7 @@ impl Channel {
     ///
     /// Those of a channel that is closed already.
     pub async fn close(&self) -> Result<(), Error> {
-        let (connection, number) = (&self.inner.connection, self.inner.number);
+        let (connection, number) = (self.handle.connection(), self.handle.number());
         let call = connection.send(|session| {
             let call = session.begin_close(number)?;
             Ok((Some((number, Method::ChannelClose)), call))
@@ -95,7 +79,7 @@ impl Channel {
     /// Those of a channel that is closed.
     pub async fn basic_qos(&self, prefetch_count: u16, global: bool) -> Result<(), Error> {
         let method = Method::BasicQos { prefetch_size: 0, prefetch_count, global };
-        self.call("basic.qos-ok", method).await.map(drop)
+        self.handle.call("basic.qos-ok", method).await.map(drop)
     }
 
     /// Consumes from a queue.
@@ -116,13 +100,13 @@ impl Channel {
     ) -> Result<Consumer, Error> {
         let options = Box::new(options);
         let method = Method::BasicConsume { queue: queue.into(), options, no_wait: false };
-        match self.call("basic.consume-ok", method).await? {
+        match self.handle.call("basic.consume-ok", method).await? {
             Event::BasicConsumeOk { consumer_tag } => {
                 let inbox = |state: &mut ChannelState| {
                     state.consumers.get(&consumer_tag).map_or(0, Inbox::serial)
                 };
-                let serial = self.with_state(inbox).unwrap_or(0);
-                Ok(Consumer::new(self.clone(), queue, consumer_tag, serial))
+                let serial = self.handle.with_state(inbox).unwrap_or(0);
+                Ok(Consumer::new(self.handle.clone(), queue, consumer_tag, serial))
             }
             other => unreachable!("answers come in order, but this was {other:?}"),
         }
@@ -135,7 +119,7 @@ impl Channel {
     /// Those of a channel that is closed.
     pub async fn basic_cancel(&self, consumer_tag: &str) -> Result<(), Error> {
         let method = Method::BasicCancel { consumer_tag: consumer_tag.into(), no_wait: false };
-        self.call("basic.cancel-ok", method).await.map(drop)
+        self.handle.call("basic.cancel-ok", method).await.map(drop)
     }
 
     /// Fetches one message; `None` if the queue has none ready.
@@ -144,24 +128,33 @@ impl Channel {
     ///
     /// `NOT_FOUND` if there is no such queue.
     pub async fn basic_get(&self, queue: &str, no_ack: bool) -> Result<Option<Delivery>, Error> {
-        match self.call("basic.get-ok", Method::BasicGet { queue: queue.into(), no_ack }).await? {
+        match self
+            .handle
+            .call("basic.get-ok", Method::BasicGet { queue: queue.into(), no_ack })
+            .await?
+        {
             Event::GetOk(ok) => {
                 let inbound = Inbound {
                     delivery_tag: ok.delivery_tag,
                     redelivered: ok.redelivered,
                     message: ok.message,
                 };
-                Ok(Some(Delivery::new(self.clone(), SmolStr::default(), inbound)))
+                Ok(Some(Delivery::new(self.handle.clone(), SmolStr::default(), inbound)))
             }
-            _ => Ok(None),
+            Event::GetEmpty => Ok(None),
+            other => unreachable!("answers come in the order of the calls, but this is {other:?}"),
         }
     }
 
-    /// Publishes a message, not mandatory; see [`Channel::publish`].
+    /// Publishes a message that is not mandatory, and does not wait for the broker
+    /// (`basic.publish`). Returns the publish's number if the channel is in confirm mode.
+    ///
+    /// [`Channel::basic_publish_with`] takes every option; [`Channel::publish`] returns the
+    /// broker's confirm.
     ///
     /// # Errors
     ///
-    /// As for [`Channel::publish`].
+    /// As for [`Channel::basic_publish_with`].
     pub fn basic_publish(
         &self,
         exchange: &str,
@@ -169,44 +162,36 @@ impl Channel {
         properties: Properties,
         body: impl Into<Bytes>,
     ) -> Result<Option<DeliveryTag>, Error> {
-        self.publish(Publish { properties, ..Publish::new(exchange, routing_key, body) })
+        let publish = Publish { properties, ..Publish::new(exchange, routing_key, body) };
+        self.basic_publish_with(publish)
     }
 
-    /// Publishes a message: sends it, and returns its number if the channel is
-    /// in confirm mode.
+    /// Publishes a message with every option, and does not wait for the broker (`basic.publish`).
+    /// Returns the publish's number if the channel is in confirm mode.
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed. That there is no such exchange
-    /// closes the channel, later.
-    pub fn publish(&self, publish: Publish) -> Result<Option<DeliveryTag>, Error> {
-        self.send(Method::BasicPublish(publish), |state| Ok(state.confirms.published()))
+    /// Those of a closed channel. A missing exchange closes the channel later: the next call
+    /// fails.
+    pub fn basic_publish_with(&self, publish: Publish) -> Result<Option<DeliveryTag>, Error> {
+        self.handle.send(Method::BasicPublish(publish), |state| Ok(state.confirms.published()))
     }
 
-    /// Publishes a message on a channel in confirm mode, and gives the
-    /// broker's answer to be awaited.
+    /// Publishes a message on a channel in confirm mode, and returns the broker's confirm:
+    /// `channel.publish(message)?.await?` waits for it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotInConfirmMode`], and as for [`Channel::publish`].
-    pub fn publish_confirmed(&self, publish: Publish) -> Result<Confirm, Error> {
-        let tag = self.send(Method::BasicPublish(publish), |state| {
+    /// [`Error::NotInConfirmMode`], and as for [`Channel::basic_publish_with`]. The confirm itself
+    /// fails if the channel ends before the broker has answered; the broker may or may not have
+    /// taken the message then.
+    pub fn publish(&self, publish: Publish) -> Result<Confirm, Error> {
+        let tag = self.handle.send(Method::BasicPublish(publish), |state| {
             let tag = state.confirms.published().ok_or(Error::NotInConfirmMode)?;
             state.confirms.watch(tag);
             Ok(tag)
         })?;
-        Ok(Confirm::new(self.clone(), tag))
-    }
-
-    /// Publishes a message on a channel in confirm mode, and waits for the
-    /// broker's answer.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Channel::publish_confirmed`]; also when the channel ends before
-    /// the answer, and then the message may or may not have been taken.
-    pub async fn publish_and_confirm(&self, publish: Publish) -> Result<Confirmation, Error> {
-        self.publish_confirmed(publish)?.await
+        Ok(Confirm::new(self.handle.clone(), tag))
     }
 
     /// Has the broker confirm every publish from now on (`confirm.select`).
@@ -215,7 +200,7 @@ impl Channel {
     ///
     /// Those of a channel that is closed.
     pub async fn confirm_select(&self) -> Result<(), Error> {
-        let (connection, number) = (&self.inner.connection, self.inner.number);
+        let (connection, number) = (self.handle.connection(), self.handle.number());
         let call = connection.send(|session| {
             let call = session.begin_call(number)?;
             // The broker counts from here on, not from its answer.
@@ -226,24 +211,24 @@ impl Channel {
     }
 
     /// Waits until every publish is answered. Gives the numbers of those that
-    /// were nacked and that nobody awaits by [`Channel::publish_confirmed`].
+    /// were nacked and that nobody awaits by [`Channel::publish`].
     ///
     /// # Errors
     ///
     /// [`Error::NotInConfirmMode`]; and when the channel ends before the
     /// answers.
     pub async fn wait_for_confirms(&self) -> Result<Vec<DeliveryTag>, Error> {
-        if self.with_state(|state| state.confirms.is_on()) == Some(false) {
+        if self.handle.with_state(|state| state.confirms.is_on()) == Some(false) {
             return Err(Error::NotInConfirmMode);
         }
         let wait = || Wait::Static("publisher confirms");
-        poll_fn(|cx| self.poll_state(cx, wait, |state| state.confirms.drain())).await
+        poll_fn(|cx| self.handle.poll_state(cx, wait, |state| state.confirms.drain())).await
     }
 
     /// How many publishes the broker has not answered yet.
     #[must_use]
     pub fn unconfirmed(&self) -> usize {
-        self.with_state(|state| state.confirms.outstanding()).unwrap_or(0)
+        self.handle.with_state(|state| state.confirms.outstanding()).unwrap_or(0)
     }
 
     /// Waits for a mandatory message to come back unroutable.
@@ -258,7 +243,8 @@ impl Channel {
             None => Err(()),
         };
         poll_fn(|cx| {
-            self.poll_state(cx, wait, |state| look(state).map_err(|()| &mut state.return_waiter))
+            self.handle
+                .poll_state(cx, wait, |state| look(state).map_err(|()| &mut state.return_waiter))
         })
         .await
     }
@@ -266,7 +252,7 @@ impl Channel {
     /// A mandatory message that has come back unroutable, if there is one.
     #[must_use]
     pub fn try_return(&self) -> Option<Returned> {
-        self.with_state(|state| state.returned.pop_front()).flatten()
+        self.handle.with_state(|state| state.returned.pop_front()).flatten()
     }
 
     /// Acknowledges a delivery; with `multiple`, all up to it, and with tag 0
@@ -277,7 +263,7 @@ impl Channel {
     /// Those of a channel that is closed. That the tag is unknown closes the
     /// channel, later.
     pub fn basic_ack(&self, delivery_tag: DeliveryTag, multiple: bool) -> Result<(), Error> {
-        self.send(Method::BasicAck { delivery_tag, multiple }, |_| Ok(()))
+        self.handle.send(Method::BasicAck { delivery_tag, multiple }, |_| Ok(()))
     }
 
     /// Refuses a delivery, or with `multiple` all up to it: back to their
@@ -292,7 +278,7 @@ impl Channel {
         multiple: bool,
         requeue: bool,
     ) -> Result<(), Error> {
-        self.send(Method::BasicNack { delivery_tag, multiple, requeue }, |_| Ok(()))
+        self.handle.send(Method::BasicNack { delivery_tag, multiple, requeue }, |_| Ok(()))
     }
 
     /// Refuses a delivery.
@@ -301,7 +287,7 @@ impl Channel {
     ///
     /// As for [`Channel::basic_ack`].
     pub fn basic_reject(&self, delivery_tag: DeliveryTag, requeue: bool) -> Result<(), Error> {
-        self.send(Method::BasicReject { delivery_tag, requeue }, |_| Ok(()))
+        self.handle.send(Method::BasicReject { delivery_tag, requeue }, |_| Ok(()))
     }
 
     /// Requeues everything that is unacknowledged on this channel. RabbitMQ
@@ -311,7 +297,7 @@ impl Channel {
     ///
     /// `NOT_IMPLEMENTED` without `requeue`, which closes the connection.
     pub async fn basic_recover(&self, requeue: bool) -> Result<(), Error> {
-        self.call("basic.recover-ok", Method::BasicRecover { requeue }).await.map(drop)
+        self.handle.call("basic.recover-ok", Method::BasicRecover { requeue }).await.map(drop)
     }
 
     /// Makes the channel transactional: what is published and acknowledged waits
@@ -321,7 +307,7 @@ impl Channel {
     ///
     /// `PRECONDITION_FAILED` if the channel is in confirm mode.
     pub async fn tx_select(&self) -> Result<(), Error> {
-        self.call("tx.select-ok", Method::TxSelect).await.map(drop)
+        self.handle.call("tx.select-ok", Method::TxSelect).await.map(drop)
     }
 
     /// Does what the transaction holds, and begins the next. When this returns,
@@ -332,7 +318,7 @@ impl Channel {
     /// `PRECONDITION_FAILED` if the channel is not transactional, or if a queue
     /// refuses a message.
     pub async fn tx_commit(&self) -> Result<(), Error> {
-        self.call("tx.commit-ok", Method::TxCommit).await.map(drop)
+        self.handle.call("tx.commit-ok", Method::TxCommit).await.map(drop)
     }
 
     /// Forgets what the transaction holds, and begins the next; what it has
@@ -342,7 +328,7 @@ impl Channel {
     ///
     /// `PRECONDITION_FAILED` if the channel is not transactional.
     pub async fn tx_rollback(&self) -> Result<(), Error> {
-        self.call("tx.rollback-ok", Method::TxRollback).await.map(drop)
+        self.handle.call("tx.rollback-ok", Method::TxRollback).await.map(drop)
     }
 
     /// Asks the broker to go on sending (`channel.flow`), which it always does.
@@ -352,69 +338,12 @@ impl Channel {
     ///
     /// `NOT_IMPLEMENTED` unless `active`, which closes the connection.
     pub async fn flow(&self, active: bool) -> Result<(), Error> {
-        self.call("channel.flow-ok", Method::ChannelFlow { active }).await.map(drop)
-    }
-
-    pub(super) async fn call(
-        &self,
-        awaiting: &'static str,
-        method: Method,
-    ) -> Result<Event, Error> {
-        self.inner.connection.call(self.inner.number, awaiting, method).await
-    }
-
-    /// Sends a method that has no answer.
-    fn send<R>(
-        &self,
-        method: Method,
-        note: impl FnOnce(&mut ChannelState) -> Result<R, Error>,
-    ) -> Result<R, Error> {
-        short_strings::check(&method)?;
-        let number = self.inner.number;
-        self.inner.connection.send(|session| {
-            let result = note(session.open_channel(number)?)?;
-            Ok((Some((number, method)), result))
-        })
-    }
-
-    pub(super) fn with_state<R>(&self, look: impl FnOnce(&mut ChannelState) -> R) -> Option<R> {
-        let number = self.inner.number;
-        self.inner.connection.inner.session(|session| look(session.state(number)))
-    }
-
-    /// Polls for something of the channel's; fails once the channel is over
-    /// and nothing more can come.
-    pub(super) fn poll_state<T>(
-        &self,
-        cx: &Context<'_>,
-        waiting_for: impl FnOnce() -> Wait,
-        look: impl FnOnce(&mut ChannelState) -> Result<T, &mut Waiter>,
-    ) -> Poll<Result<T, Error>> {
-        let number = self.inner.number;
-        let polled = self.inner.connection.inner.poll_session(cx, waiting_for, |session| {
-            let over = session.over(number);
-            match (look(session.state(number)), over) {
-                (Ok(value), _) => Ok(Ok(value)),
-                (Err(_), Some(error)) => Ok(Err(error)),
-                (Err(waiter), None) => Err(waiter),
-            }
-        });
-        polled.map(|looked| looked.map_err(Error::from).and_then(|value| value))
-    }
-
-    /// A consumer's handle is gone.
-    pub(super) fn drop_consumer(&self, tag: &SmolStr, serial: u64) {
-        let number = self.inner.number;
-        let _ = self.inner.connection.send(|session| {
-            let cancel = session.open_channel(number)?.drop_consumer(tag, serial);
-            let method = Method::BasicCancel { consumer_tag: tag.clone(), no_wait: true };
-            Ok((cancel.then_some((number, method)), ()))
-        });
+        self.handle.call("channel.flow-ok", Method::ChannelFlow { active }).await.map(drop)
     }
 }
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").field("number", &self.inner.number).finish_non_exhaustive()
+        self.handle.fmt(f)
     }
 }

@@ -1,28 +1,28 @@
 //! The broker's answer to a publish, as a future.
 
 use super::Error;
-use super::channel::Channel;
+use super::channel_handle::ChannelHandle;
 use super::unconfirmed::Confirmation;
-use crate::rabbitmq::id::DeliveryTag;
+use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::sim::service::Wait;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// The broker's answer to one publish, to be awaited; made by
-/// [`Channel::publish_confirmed`].
+/// [`Channel::publish`](super::Channel::publish).
 ///
 /// It fails as the channel does: what was not confirmed until then may or may
 /// not have been taken.
 #[derive(Debug)]
 #[must_use = "a publish is confirmed only once this says so"]
 pub struct Confirm {
-    channel: Channel,
+    channel: ChannelHandle,
     tag: DeliveryTag,
 }
 
 impl Confirm {
-    pub(super) fn new(channel: Channel, tag: DeliveryTag) -> Confirm {
+    pub(super) fn new(channel: ChannelHandle, tag: DeliveryTag) -> Confirm {
         Confirm { channel, tag }
     }
 

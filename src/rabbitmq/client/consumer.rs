@@ -1,11 +1,12 @@
 //! Consuming: a stream of deliveries.
 
 use super::Error;
-use super::channel::Channel;
+use super::channel_handle::ChannelHandle;
 use super::inbox::Inbound;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::Method;
+use crate::rabbitmq::protocol::properties::Properties;
 use crate::sim::service::Wait;
 use bytes::Bytes;
 use futures_core::Stream;
@@ -18,7 +19,7 @@ use std::task::{Context, Poll};
 /// A message that was delivered to this client.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    channel: Channel,
+    channel: ChannelHandle,
     consumer_tag: SmolStr,
     delivery_tag: DeliveryTag,
     redelivered: bool,
@@ -26,7 +27,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn new(channel: Channel, consumer_tag: SmolStr, inbound: Inbound) -> Delivery {
+    pub(super) fn new(channel: ChannelHandle, consumer_tag: SmolStr, inbound: Inbound) -> Delivery {
         let Inbound { delivery_tag, redelivered, message } = inbound;
         Delivery { channel, consumer_tag, delivery_tag, redelivered, message }
     }
@@ -86,7 +87,8 @@ impl Delivery {
     /// Those of a channel that is closed. That the tag is unknown or was
     /// settled before closes the channel, later.
     pub fn ack(&self) -> Result<(), Error> {
-        self.channel.basic_ack(self.delivery_tag, false)
+        let method = Method::BasicAck { delivery_tag: self.delivery_tag, multiple: false };
+        self.channel.send(method, |_| Ok(()))
     }
 
     /// Says that it could not be processed (`basic.nack`): back into the
@@ -96,7 +98,9 @@ impl Delivery {
     ///
     /// As for [`Delivery::ack`].
     pub fn nack(&self, requeue: bool) -> Result<(), Error> {
-        self.channel.basic_nack(self.delivery_tag, false, requeue)
+        let delivery_tag = self.delivery_tag;
+        let method = Method::BasicNack { delivery_tag, multiple: false, requeue };
+        self.channel.send(method, |_| Ok(()))
     }
 
     /// As [`Delivery::nack`], in AMQP's own words (`basic.reject`).
@@ -105,7 +109,8 @@ impl Delivery {
     ///
     /// As for [`Delivery::ack`].
     pub fn reject(&self, requeue: bool) -> Result<(), Error> {
-        self.channel.basic_reject(self.delivery_tag, requeue)
+        let method = Method::BasicReject { delivery_tag: self.delivery_tag, requeue };
+        self.channel.send(method, |_| Ok(()))
     }
 }
 
@@ -118,7 +123,7 @@ impl Delivery {
 #[derive(Debug)]
 #[must_use = "dropping a consumer cancels it"]
 pub struct Consumer {
-    channel: Channel,
+    channel: ChannelHandle,
     tag: SmolStr,
     /// Tells it from an earlier or later consumer of the same tag.
     serial: u64,
@@ -128,7 +133,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    pub(super) fn new(channel: Channel, queue: &str, tag: SmolStr, serial: u64) -> Consumer {
+    pub(super) fn new(channel: ChannelHandle, queue: &str, tag: SmolStr, serial: u64) -> Consumer {
         let waiting_for = format!("a delivery from {queue}").into();
         Consumer { channel, tag, serial, waiting_for, failed: false }
     }
@@ -151,7 +156,8 @@ impl Consumer {
     ///
     /// Those of a channel that is closed.
     pub async fn cancel(&mut self) -> Result<(), Error> {
-        self.channel.basic_cancel(&self.tag).await
+        let method = Method::BasicCancel { consumer_tag: self.tag.clone(), no_wait: false };
+        self.channel.call("basic.cancel-ok", method).await.map(drop)
     }
 
     fn poll_delivery(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Delivery, Error>>> {

@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::channel::Channel;
-use crate::rabbitmq::method::{
+use crate::rabbitmq::protocol::method::{
     BindOptions, Event, ExchangeBindOptions, ExchangeOptions, Method, QueueDeclareOk, QueueOptions,
 };
 
@@ -23,7 +23,7 @@ impl Channel {
     ) -> Result<(), Error> {
         let options = Box::new(options);
         let method = Method::ExchangeDeclare { exchange: exchange.into(), options, no_wait: false };
-        self.call("exchange.declare-ok", method).await.map(drop)
+        self.handle.call("exchange.declare-ok", method).await.map(drop)
     }
 
     /// Deletes an exchange; fine if there is none.
@@ -34,7 +34,7 @@ impl Channel {
     pub async fn exchange_delete(&self, exchange: &str, if_unused: bool) -> Result<(), Error> {
         let method =
             Method::ExchangeDelete { exchange: exchange.into(), if_unused, no_wait: false };
-        self.call("exchange.delete-ok", method).await.map(drop)
+        self.handle.call("exchange.delete-ok", method).await.map(drop)
     }
 
     /// Binds an exchange to another: what `source` routes there goes on through
@@ -60,7 +60,7 @@ impl Channel {
     /// As for [`Channel::exchange_bind`].
     pub async fn exchange_bind_with(&self, binding: ExchangeBindOptions) -> Result<(), Error> {
         let method = Method::ExchangeBind { binding: Box::new(binding), no_wait: false };
-        self.call("exchange.bind-ok", method).await.map(drop)
+        self.handle.call("exchange.bind-ok", method).await.map(drop)
     }
 
     /// Removes a binding between exchanges; fine if there is none.
@@ -84,7 +84,7 @@ impl Channel {
     /// As for [`Channel::exchange_unbind`].
     pub async fn exchange_unbind_with(&self, binding: ExchangeBindOptions) -> Result<(), Error> {
         let method = Method::ExchangeUnbind { binding: Box::new(binding), no_wait: false };
-        self.call("exchange.unbind-ok", method).await.map(drop)
+        self.handle.call("exchange.unbind-ok", method).await.map(drop)
     }
 
     /// Declares a queue, or asks for it if [`QueueOptions::passive`]. With an
@@ -101,7 +101,7 @@ impl Channel {
         options: QueueOptions,
     ) -> Result<QueueDeclareOk, Error> {
         let method = Method::QueueDeclare { queue: queue.into(), options, no_wait: false };
-        match self.call("queue.declare-ok", method).await? {
+        match self.handle.call("queue.declare-ok", method).await? {
             Event::QueueDeclareOk(ok) => Ok(ok),
             other => unreachable!("answers come in order, but this was {other:?}"),
         }
@@ -130,7 +130,7 @@ impl Channel {
     /// As for [`Channel::queue_bind`].
     pub async fn queue_bind_with(&self, binding: BindOptions) -> Result<(), Error> {
         let method = Method::QueueBind { binding: Box::new(binding), no_wait: false };
-        self.call("queue.bind-ok", method).await.map(drop)
+        self.handle.call("queue.bind-ok", method).await.map(drop)
     }
 
     /// Removes a binding; fine if there is none.
@@ -154,7 +154,7 @@ impl Channel {
     /// As for [`Channel::queue_unbind`].
     pub async fn queue_unbind_with(&self, binding: BindOptions) -> Result<(), Error> {
         let method = Method::QueueUnbind { binding: Box::new(binding) };
-        self.call("queue.unbind-ok", method).await.map(drop)
+        self.handle.call("queue.unbind-ok", method).await.map(drop)
     }
 
     /// Drops the ready messages of a queue, and says how many there were.
@@ -164,7 +164,7 @@ impl Channel {
     /// `NOT_FOUND` if there is no such queue.
     pub async fn queue_purge(&self, queue: &str) -> Result<u32, Error> {
         let method = Method::QueuePurge { queue: queue.into(), no_wait: false };
-        match self.call("queue.purge-ok", method).await? {
+        match self.handle.call("queue.purge-ok", method).await? {
             Event::QueuePurgeOk { message_count } => Ok(message_count),
             other => unreachable!("answers come in order, but this was {other:?}"),
         }
@@ -185,7 +185,7 @@ impl Channel {
     ) -> Result<u32, Error> {
         let method =
             Method::QueueDelete { queue: queue.into(), if_unused, if_empty, no_wait: false };
-        match self.call("queue.delete-ok", method).await? {
+        match self.handle.call("queue.delete-ok", method).await? {
             Event::QueueDeleteOk { message_count } => Ok(message_count),
             other => unreachable!("answers come in order, but this was {other:?}"),
         }

@@ -1,12 +1,12 @@
 //! Definitions of a broker in a world: each method is that of [`Broker`].
 
+use super::handle::RabbitMq;
 use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::definitions::{Definitions, DefinitionsError};
-use crate::sim::ServiceHandle;
 
 /// The definitions of a broker in a world (feature `definitions`).
-impl ServiceHandle<Broker> {
+impl RabbitMq {
     /// Imports the definitions of a whole server:
     /// [`Broker::import_definitions`].
     ///

@@ -1,8 +1,8 @@
 //! What has arrived for a client and was not yet looked at.
 
-use crate::rabbitmq::error::ReplyCode;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::message::Message;
+use crate::rabbitmq::protocol::error::ReplyCode;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::Message;
 use crate::sim::service::{Waiter, Wakes};
 use std::collections::VecDeque;
 use std::sync::Arc;

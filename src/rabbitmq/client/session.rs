@@ -12,17 +12,15 @@ use super::heartbeat::Heartbeats;
 use super::inbox::{Inbound, Inbox, Returned};
 use super::unconfirmed::Confirms;
 use crate::Instant;
-use crate::rabbitmq::error::{AmqpError, Scope};
-use crate::rabbitmq::id::ChannelNumber;
-use crate::rabbitmq::method::{ConnectionOptions, Event, Method};
+use crate::rabbitmq::protocol::error::{AmqpError, Scope};
+use crate::rabbitmq::protocol::id::ChannelNumber;
+use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Method};
 use crate::sim::service::{Session, Waiter, Wakes};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
-
-/// The most channels a connection may have, as RabbitMQ negotiates it.
-const CHANNEL_MAX: u16 = 2_047;
 
 /// A call on a channel, to be answered in its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,12 +144,40 @@ impl ChannelState {
                 self.answer(Event::ChannelCloseOk, wakes);
                 self.end(wakes);
             }
-            answer => self.answer(answer, wakes),
+            answer @ (Event::ConnectionOpenOk
+            | Event::ConnectionCloseOk
+            | Event::ConnectionUpdateSecretOk
+            | Event::AccessRequestOk
+            | Event::ChannelOpenOk
+            | Event::ChannelFlowOk { .. }
+            | Event::ExchangeDeclareOk
+            | Event::ExchangeDeleteOk
+            | Event::ExchangeBindOk
+            | Event::ExchangeUnbindOk
+            | Event::QueueDeclareOk(_)
+            | Event::QueueBindOk
+            | Event::QueueUnbindOk
+            | Event::QueuePurgeOk { .. }
+            | Event::QueueDeleteOk { .. }
+            | Event::BasicQosOk
+            | Event::BasicRecoverOk
+            | Event::GetOk(_)
+            | Event::GetEmpty
+            | Event::ConfirmSelectOk
+            | Event::TxSelectOk
+            | Event::TxCommitOk
+            | Event::TxRollbackOk) => self.answer(answer, wakes),
+            // The session deals with what concerns the whole connection.
+            Event::ConnectionClose(_)
+            | Event::ConnectionBlocked { .. }
+            | Event::ConnectionUnblocked
+            | Event::ConnectionLost
+            | Event::Heartbeat => {}
         }
     }
 }
 
-/// The client's side of a connection to a [`Broker`](crate::rabbitmq::Broker).
+/// The client's side of a connection to a [`Broker`](crate::rabbitmq::broker::Broker).
 #[derive(Debug, Default)]
 pub struct ClientSession {
     /// By number; 0 stands for the connection itself.
@@ -210,7 +236,7 @@ impl ClientSession {
     /// What the connection is opened with.
     pub(super) fn configure(&mut self, options: &ConnectionOptions) {
         self.channel_max = options.channel_max;
-        self.heartbeats = Heartbeats::new(options.heartbeat);
+        self.heartbeats = Heartbeats::new(options.heartbeat_seconds());
     }
 
     /// A number for a new channel.

@@ -7,18 +7,16 @@
 //! Source: AMQP 0-9-1, section 4.2.5.3.
 
 use super::Error;
-use crate::rabbitmq::method::{ConnectionOptions, Method, Publish};
-use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
-
-/// The longest short string, in bytes.
-const MAX: usize = 255;
+use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Method, Publish};
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 
 type Checked = Result<(), Error>;
 
 fn short(what: &'static str, text: &str) -> Checked {
     match text.len() {
-        0..=MAX => Ok(()),
+        0..=SHORT_STRING_MAX => Ok(()),
         length => Err(Error::ShortStringTooLong { what, length }),
     }
 }

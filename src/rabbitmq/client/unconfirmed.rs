@@ -6,7 +6,7 @@
 //!
 //! Source: RabbitMQ, "Consumer Acknowledgements and Publisher Confirms".
 
-use crate::rabbitmq::id::DeliveryTag;
+use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::sim::service::{Waiter, Wakes};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! Limits of users and vhosts as JSON: an object, or as `rabbitmqctl` writes those
 //! of a vhost a list of pairs. A negative number is no limit.
 
-use crate::rabbitmq::user::UserLimits;
 use crate::rabbitmq::vhost::VHostLimits;
+use crate::rabbitmq::vhost::user::UserLimits;
 use serde_json::{Map, Value};
 
 /// The limits of a user, changed by those that are given.

@@ -3,7 +3,7 @@
 //! JSON has one kind of integer and one kind of text, so what comes back from a
 //! file is a `long` or a `longstr` whatever it was before.
 
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use serde_json::{Map, Number, Value};
 
 /// Arguments out of a file, in the order of their names.

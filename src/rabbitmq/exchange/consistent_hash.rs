@@ -9,9 +9,9 @@
 
 use super::erlang::{Exs1024, TermHash};
 use super::{Binding, Destination, Router};
-use crate::rabbitmq::error::Fault;
-use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::error::Fault;
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use smol_str::SmolStr;
 
 /// What of a message is hashed.

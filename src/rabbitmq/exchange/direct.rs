@@ -1,7 +1,7 @@
 //! Direct exchanges: the binding's key is the message's.
 
 use super::{Binding, Destination, Router, Targets, add_target, remove_target};
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::properties::Properties;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;

@@ -1,7 +1,7 @@
 //! Fanout exchanges: every message to every queue bound.
 
 use super::{Binding, Destination, Router, Targets, add_target, remove_target};
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::properties::Properties;
 
 /// The queues bound, whatever their keys.
 #[derive(Debug, Default)]

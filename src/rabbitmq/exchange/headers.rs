@@ -12,9 +12,9 @@
 //! and the server's behaviour.
 
 use super::{Binding, Destination, Router};
-use crate::rabbitmq::error::Fault;
-use crate::rabbitmq::properties::Properties;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use crate::rabbitmq::protocol::error::Fault;
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 

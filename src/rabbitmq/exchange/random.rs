@@ -6,7 +6,7 @@
 //! Source: the plugin `rabbitmq_random_exchange`.
 
 use super::{Binding, Destination, Router};
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::properties::Properties;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 

@@ -14,7 +14,7 @@
 //! key has no word, and `a.` has two, the second empty, as in the server.
 
 use super::{Binding, Destination, Router, Targets, add_target, remove_target};
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::properties::Properties;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -197,7 +197,7 @@ impl Router for Topic {
 mod tests {
     use super::*;
     use crate::rabbitmq::FieldTable;
-    use crate::rabbitmq::arena::Arena;
+    use crate::rabbitmq::key::Arena;
 
     /// What the words of a pattern mean, said naively.
     fn fits(pattern: &[&str], key: &[&str]) -> bool {

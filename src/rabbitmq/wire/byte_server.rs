@@ -9,89 +9,79 @@
 //! Source: AMQP 0-9-1, section 2.2.4; RabbitMQ 3.10.8, observed.
 
 use super::decode::ConnectionMethod;
-use super::encode::{To, connection_close, encode, method};
+use super::dialect::PROTOCOL_HEADER;
+use super::encode::{To, connection_close, encode};
 use super::fault::WireFault;
-use super::login;
 use super::session::{Demand, Phase, Session};
-use super::start::{MECHANISMS, PROTOCOL_HEADER, start};
+use super::start::start;
 use crate::Instant;
+use crate::Shutdown;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::error::{MethodId, ReplyCode};
-use crate::rabbitmq::id::{ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{Event, Method};
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::error::{MethodId, ReplyCode};
+use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::method::{Event, Method, Output};
+use crate::sim::service::{ByteOutput, ByteService, Hangup};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
-use smol_str::SmolStr;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// A connection must be open so long after it was made.
+/// Time within which a connection must be open.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the server waits before it hangs up on a client that broke the
-/// handshake, so that it does not come back too soon.
-const PENALTY: Duration = Duration::from_secs(3);
+/// Delay before the server hangs up on a client that broke the handshake, so that the client does
+/// not reconnect too soon.
+pub(super) const PENALTY: Duration = Duration::from_secs(3);
 
-/// What the server offers: channels, the length of frames, seconds between
-/// heartbeats.
-const CHANNEL_MAX: u16 = 2_047;
-const FRAME_MAX: u32 = 131_072;
-const HEARTBEAT: u16 = 60;
-
-/// The least that a client may want frames to be.
-const FRAME_MIN: u32 = 4_096;
-
-/// Something to do for a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send these bytes.
-    Bytes(Vec<u8>),
-    /// Close its socket with a reset (RST), once what was sent is out; nothing
-    /// follows. However a connection ends, RabbitMQ resets it: its sockets have
-    /// `SO_LINGER` set to no time. A client that closes its own socket first, as one
-    /// should after `connection.close-ok`, ends it with a FIN.
-    Reset,
-}
-
-/// A broker at the level of bytes; see [`wire`](super).
+/// A broker that serves clients of AMQP 0-9-1; see [`wire`](super).
 ///
-/// Its outputs are to be polled after every input, its timer with every answer.
-/// The publishes of one call are confirmed together.
+/// It implements [`ByteService`]: bytes in, bytes out. In a world it is also a
+/// [`Service`](crate::sim::service::Service), so that clients of the world and clients that speak bytes
+/// share one broker. The publishes of one [`receive`](ByteService::receive) are confirmed together.
+///
+/// RabbitMQ's sockets have `SO_LINGER` set to 0, so whatever closes them resets them: the close of
+/// this server is always [`Hangup::Reset`]. A client that closes its own socket first, as one
+/// should after `connection.close-ok`, ends the connection with a FIN.
 ///
 /// ```
-/// use stunt_double::rabbitmq::wire::{ByteServer, Output};
-/// use stunt_double::rabbitmq::{Broker, BrokerOptions, ConnectionId};
+/// use stunt_double::rabbitmq::BrokerOptions;
+/// use stunt_double::rabbitmq::broker::Broker;
+/// use stunt_double::rabbitmq::wire::ByteServer;
+/// use stunt_double::sim::service::{ByteOutput, ByteService};
 /// use stunt_double::{Instant, Site, Stream};
 ///
 /// let now = Instant::ZERO;
 /// let broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));
 /// let mut server = ByteServer::new(broker);
-/// let client = ConnectionId(1);
-/// server.connect(now, client);
-/// server.handle_bytes(now, client, b"AMQP\0\0\x09");
-/// assert_eq!(server.poll_output(), None);
-/// server.handle_bytes(now, client, b"\x01");
+/// server.connected(now, 1, "a client");
+/// server.receive(now, 1, b"AMQP\0\0\x09");
+/// assert_eq!(ByteService::poll_output(&mut server), None);
+/// server.receive(now, 1, b"\x01");
 /// // connection.start
-/// let Some((_, Output::Bytes(start))) = server.poll_output() else { panic!() };
+/// let Some((1, ByteOutput::Data(start))) = ByteService::poll_output(&mut server) else { panic!() };
 /// assert!(start.starts_with(b"\x01\0\0") && start.ends_with(b"\xCE"));
 /// ```
 #[derive(Debug)]
 pub struct ByteServer {
-    broker: Broker,
-    sessions: IndexMap<ConnectionId, Session, FxBuildHasher>,
-    /// Connections with output, in the order they got it.
+    pub(super) broker: Broker,
+    /// The connections that speak bytes.
+    pub(super) sessions: IndexMap<ConnectionId, Session, FxBuildHasher>,
+    /// Byte connections with output, in the order they got it.
     ready: VecDeque<ConnectionId>,
-    /// When sockets are closed, whatever their clients say.
+    /// When sockets are closed, whatever their clients send.
     deadlines: BTreeSet<(Instant, ConnectionId)>,
     /// The time of the last call that had one.
-    now: Instant,
-    /// The broker was lent, so it may have lost connections without a word.
+    pub(super) now: Instant,
+    /// The broker was lent, so it may have lost connections without an output.
     lent: bool,
+    /// Whether any typed client has ever connected.
+    has_typed: bool,
+    /// Outputs for typed clients that were found while looking for those of byte connections.
+    typed: VecDeque<Output>,
 }
 
 impl ByteServer {
-    /// Speaks for this broker. Connections that it has already are not touched.
+    /// Serves the clients of this broker. Connections that the broker already has stay open.
     #[must_use]
     pub fn new(broker: Broker) -> ByteServer {
         ByteServer {
@@ -101,25 +91,111 @@ impl ByteServer {
             deadlines: BTreeSet::new(),
             now: Instant::ZERO,
             lent: false,
+            has_typed: false,
+            typed: VecDeque::new(),
         }
     }
 
-    /// The broker itself, to look into.
+    /// The broker, read-only.
     #[must_use]
-    pub fn broker(&self) -> &Broker {
+    pub fn machine(&self) -> &Broker {
         &self.broker
     }
 
-    /// The broker itself, to change directly: what comes of it is among the next
-    /// outputs. If it is stopped, all connections are closed.
-    pub fn broker_mut(&mut self) -> &mut Broker {
+    /// The broker, to call directly: what it sends is among the next outputs. Stopping it closes
+    /// all connections.
+    pub fn machine_mut(&mut self) -> &mut Broker {
         self.lent = true;
         &mut self.broker
     }
 
-    /// A client has connected. The id must not have been used before, neither
-    /// here nor with the broker.
-    pub fn connect(&mut self, now: Instant, id: ConnectionId) {
+    /// The broker, for a call that loses no connection without an output.
+    pub(crate) fn broker_mut(&mut self) -> &mut Broker {
+        &mut self.broker
+    }
+
+    /// A typed client has connected.
+    pub(crate) fn typed_connected(&mut self) {
+        self.has_typed = true;
+    }
+
+    /// The next output for a typed client.
+    pub(crate) fn poll_typed(&mut self) -> Option<Output> {
+        if self.sessions.is_empty() && self.typed.is_empty() {
+            return self.broker.poll_output();
+        }
+        self.pump();
+        self.typed.pop_front()
+    }
+
+    /// Deadline of the next timer that only watches over clients.
+    pub(crate) fn poll_watch(&self) -> Option<Instant> {
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        [deadline, self.broker.poll_housekeeping()].into_iter().flatten().min()
+    }
+
+    /// Fires the timers that are due by `now`: those of the broker, then those of sockets that are
+    /// to be closed.
+    pub(crate) fn fire(&mut self, now: Instant) {
+        self.now = now;
+        self.broker.handle_timeout(now);
+        if self.sessions.is_empty() {
+            return;
+        }
+        self.pump();
+        while let Some(&(at, id)) = self.deadlines.first()
+            && at <= now
+        {
+            self.hang_up(id);
+        }
+    }
+
+    /// The server stops. After a clean stop each byte connection gets its `connection.close`.
+    pub(crate) fn stop(&mut self, now: Instant, how: Shutdown) {
+        self.now = now;
+        match how {
+            Shutdown::Clean => {
+                self.machine_mut().stop(now);
+                if !self.sessions.is_empty() {
+                    self.pump();
+                }
+            }
+            Shutdown::Kill => {
+                self.forget_sessions();
+                self.broker.kill(now);
+            }
+            Shutdown::PowerLoss => {
+                self.forget_sessions();
+                self.broker.power_loss(now);
+            }
+        }
+    }
+
+    /// The server starts again, without any connection.
+    pub(crate) fn start(&mut self, now: Instant) {
+        self.now = now;
+        self.forget_sessions();
+        self.broker.start(now);
+    }
+
+    /// The server loses everything, its disk included.
+    pub(crate) fn wipe(&mut self, now: Instant) {
+        self.now = now;
+        self.forget_sessions();
+        self.broker.wipe(now);
+    }
+
+    fn forget_sessions(&mut self) {
+        self.sessions.clear();
+        self.ready.clear();
+        self.deadlines.clear();
+        self.typed.clear();
+    }
+}
+
+impl ByteService for ByteServer {
+    fn connected(&mut self, now: Instant, connection: u64, _peer: &str) {
+        let id = ConnectionId(connection);
         self.now = now;
         self.sessions.insert(id, Session::new());
         if self.broker.is_running() {
@@ -129,18 +205,8 @@ impl ByteServer {
         }
     }
 
-    /// A client's connection has ended. Harmless if that is known.
-    pub fn disconnected(&mut self, now: Instant, id: ConnectionId) {
-        self.now = now;
-        self.set_deadline(id, None);
-        self.sessions.swap_remove(&id);
-        self.broker.connection_lost(now, id);
-        self.pump();
-    }
-
-    /// Bytes of a client have arrived. Those of one that is not connected, or to
-    /// which the server does not listen any more, are dropped.
-    pub fn handle_bytes(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {
+    fn receive(&mut self, now: Instant, connection: u64, bytes: &[u8]) {
+        let id = ConnectionId(connection);
         self.now = now;
         self.broker.heard(id);
         let mut input = bytes;
@@ -153,21 +219,28 @@ impl ByteServer {
         self.pump();
     }
 
-    /// The next thing to do for a connection, if there is one.
-    #[must_use]
-    pub fn poll_output(&mut self) -> Option<(ConnectionId, Output)> {
+    fn disconnected(&mut self, now: Instant, connection: u64) {
+        let id = ConnectionId(connection);
+        self.now = now;
+        self.set_deadline(id, None);
+        self.sessions.swap_remove(&id);
+        self.broker.connection_lost(now, id);
+        self.pump();
+    }
+
+    fn poll_output(&mut self) -> Option<(u64, ByteOutput)> {
         self.pump();
         while let Some(id) = self.ready.front().copied() {
             if let Some(session) = self.sessions.get_mut(&id) {
                 if !session.out.is_empty() {
                     let out = std::mem::take(&mut session.out);
-                    return Some((id, Output::Bytes(out)));
+                    return Some((id.0, ByteOutput::Data(out)));
                 }
                 session.queued = false;
                 self.ready.pop_front();
                 if session.hung_up {
                     self.sessions.swap_remove(&id);
-                    return Some((id, Output::Reset));
+                    return Some((id.0, ByteOutput::Close(Hangup::Reset)));
                 }
             } else {
                 self.ready.pop_front();
@@ -176,45 +249,39 @@ impl ByteServer {
         None
     }
 
-    /// Appends what is to be sent to a client to `out`, and returns whether its
-    /// connection is to be reset then; an alternative to
-    /// [`ByteServer::poll_output`] for one connection, without an allocation.
-    pub fn drain_output(&mut self, id: ConnectionId, out: &mut Vec<u8>) -> bool {
+    fn drain_output(&mut self, connection: u64, out: &mut Vec<u8>) -> Option<Hangup> {
+        let id = ConnectionId(connection);
         self.pump();
-        let Some(session) = self.sessions.get_mut(&id) else { return true };
+        let Some(session) = self.sessions.get_mut(&id) else { return Some(Hangup::Reset) };
         out.append(&mut session.out);
-        let hung_up = session.hung_up;
-        if hung_up {
-            self.sessions.swap_remove(&id);
+        if !session.hung_up {
+            return None;
         }
-        hung_up
+        self.sessions.swap_remove(&id);
+        Some(Hangup::Reset)
     }
 
-    /// When [`ByteServer::handle_timeout`] is wanted next.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let deadline = self.deadlines.first().map(|(at, _)| *at);
-        [deadline, self.broker.poll_timeout()].into_iter().flatten().min()
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.broker.poll_work(), self.poll_watch()].into_iter().flatten().min()
     }
 
-    /// Fires the timers that are due by `now`: those of the broker, then those
-    /// of sockets that are to be closed.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.now = now;
-        self.broker.handle_timeout(now);
+    fn handle_timeout(&mut self, now: Instant) {
+        self.fire(now);
         self.pump();
-        while let Some(&(at, id)) = self.deadlines.first()
-            && at <= now
-        {
-            self.hang_up(id);
-        }
     }
+}
 
-    /// Turns what the broker has said into bytes.
-    fn pump(&mut self) {
+impl ByteServer {
+    /// Turns the outputs of the broker into bytes, and sorts out those for typed clients.
+    pub(super) fn pump(&mut self) {
         while let Some(output) = self.broker.poll_output() {
             let id = output.connection;
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            let Some(session) = self.sessions.get_mut(&id) else {
+                if self.has_typed {
+                    self.typed.push_back(output);
+                }
+                continue;
+            };
             if output.event == Event::ConnectionLost {
                 // Said to a client that was told to close, too.
                 self.hang_up(id);
@@ -229,9 +296,8 @@ impl ByteServer {
                 session.queued = true;
                 self.ready.push_back(id);
             }
-            match output.event {
-                Event::ConnectionClose(_) | Event::ConnectionCloseOk => self.closed(id),
-                _ => {}
+            if matches!(output.event, Event::ConnectionClose(_) | Event::ConnectionCloseOk) {
+                self.closed(id);
             }
         }
         if std::mem::take(&mut self.lent) {
@@ -245,7 +311,9 @@ impl ByteServer {
         let broker = &self.broker;
         let lost = |id: ConnectionId, session: &Session| match session.phase {
             Phase::Running => !broker.has_connection(id),
-            _ => !broker.is_running(),
+            Phase::Header | Phase::Starting | Phase::Tuning | Phase::Opening | Phase::Closed => {
+                !broker.is_running()
+            }
         };
         let lost: Vec<ConnectionId> =
             self.sessions.iter().filter(|(id, s)| lost(**id, s)).map(|(id, _)| *id).collect();
@@ -275,7 +343,9 @@ impl ByteServer {
             Demand::Unreadable => match phase {
                 Phase::Running => self.close(id, &WireFault::internal()),
                 Phase::Closed => {}
-                _ => self.give_up(id),
+                Phase::Header | Phase::Starting | Phase::Tuning | Phase::Opening => {
+                    self.give_up(id);
+                }
             },
             Demand::Fault(fault) => self.fault(id, &fault),
             Demand::Misplaced(method) => self.misplaced(id, method),
@@ -311,73 +381,6 @@ impl ByteServer {
             }
             (Phase::Closed, ConnectionMethod::CloseOk) => self.hang_up(id),
             _ => self.misplaced(id, method_id),
-        }
-    }
-
-    /// `connection.start-ok`.
-    fn log_in(&mut self, id: ConnectionId, client: &FieldTable, mechanism: &str, response: &[u8]) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let login = MECHANISMS.contains(&mechanism).then(|| login::read(mechanism, response));
-        let Some(login) = login.flatten() else {
-            return self.give_up(id);
-        };
-        let capabilities = client.get("capabilities");
-        let can = |name| login::has_capability(capabilities, name);
-        if self.broker.authenticate(&login.user, &login.password) {
-            session.options.user = login.user;
-            session.options.password = login.password;
-            session.options.consumer_cancel_notify = can("consumer_cancel_notify");
-            session.options.connection_blocked = can("connection.blocked");
-            session.phase = Phase::Tuning;
-            method(0, MethodId::new(10, 30), &mut session.out, |out| {
-                out.extend_from_slice(&CHANNEL_MAX.to_be_bytes());
-                out.extend_from_slice(&FRAME_MAX.to_be_bytes());
-                out.extend_from_slice(&HEARTBEAT.to_be_bytes());
-            });
-            return;
-        }
-        // A client that could not make sense of it is told nothing.
-        if can("authentication_failure_close") {
-            let reason = format!(
-                "Login was refused using authentication mechanism {mechanism}. For details see \
-                 the broker logfile."
-            );
-            let fault = WireFault::new(ReplyCode::AccessRefused, &reason, MethodId::NONE);
-            let close = (fault.code.number(), &fault.text[..], fault.method);
-            connection_close(session.dialect, close, &mut session.out);
-        }
-        session.closed();
-        self.set_deadline(id, Some(self.now + PENALTY));
-    }
-
-    /// `connection.tune-ok`. No limit is beyond any limit.
-    fn tune(&mut self, id: ConnectionId, channel_max: u16, frame_max: u32, heartbeat: u16) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let channels = 1..=CHANNEL_MAX;
-        let frames = FRAME_MIN..=FRAME_MAX;
-        if !channels.contains(&channel_max) || !frames.contains(&frame_max) {
-            return self.give_up(id);
-        }
-        session.options.channel_max = channel_max;
-        session.options.heartbeat = heartbeat;
-        session.frame_max = frame_max;
-        session.phase = Phase::Opening;
-    }
-
-    /// `connection.open`.
-    fn open(&mut self, id: ConnectionId, virtual_host: SmolStr) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        session.options.virtual_host = virtual_host;
-        let method = Method::ConnectionOpen(session.options.clone());
-        self.broker.handle_input(self.now, id, ChannelNumber(0), method);
-        self.pump();
-        if self.broker.has_connection(id)
-            && let Some(session) = self.sessions.get_mut(&id)
-        {
-            session.phase = Phase::Running;
-            self.set_deadline(id, None);
-            // The handshake is a sign of life too.
-            self.broker.heard(id);
         }
     }
 
@@ -420,10 +423,10 @@ impl ByteServer {
 
     /// A close was sent, or answered: the client has a while to hang up, or to
     /// answer.
-    fn closed(&mut self, id: ConnectionId) {
+    pub(super) fn closed(&mut self, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.closed();
-        let seconds = match session.options.heartbeat {
+        let seconds = match session.options.heartbeat_seconds() {
             heartbeat @ 1..30 => heartbeat,
             _ => 30,
         };
@@ -432,7 +435,7 @@ impl ByteServer {
     }
 
     /// Listens no more, and hangs up later.
-    fn give_up(&mut self, id: ConnectionId) {
+    pub(super) fn give_up(&mut self, id: ConnectionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.deaf = true;
             self.set_deadline(id, Some(self.now + PENALTY));
@@ -440,7 +443,7 @@ impl ByteServer {
     }
 
     /// Closes the socket as soon as all was sent.
-    fn hang_up(&mut self, id: ConnectionId) {
+    pub(super) fn hang_up(&mut self, id: ConnectionId) {
         self.set_deadline(id, None);
         self.broker.connection_lost(self.now, id);
         if let Some(session) = self.sessions.get_mut(&id) {
@@ -449,7 +452,7 @@ impl ByteServer {
         }
     }
 
-    fn set_deadline(&mut self, id: ConnectionId, deadline: Option<Instant>) {
+    pub(super) fn set_deadline(&mut self, id: ConnectionId, deadline: Option<Instant>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if let Some(old) = std::mem::replace(&mut session.deadline, deadline) {
             self.deadlines.remove(&(old, id));

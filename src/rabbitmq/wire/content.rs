@@ -10,13 +10,14 @@
 use super::fault::WireFault;
 use super::properties::{BadProperties, read_properties};
 use super::reader::Reader;
-use crate::rabbitmq::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
-use crate::rabbitmq::method::Publish;
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
+use crate::rabbitmq::protocol::limits::MAX_MESSAGE_SIZE;
+use crate::rabbitmq::protocol::method::Publish;
+use crate::rabbitmq::protocol::properties::Properties;
 use bytes::Bytes;
 
-/// How long a body may be, by the server's default.
-const MAX_MESSAGE_SIZE: u64 = 134_217_728;
+/// Longest body, as content headers carry its length.
+const MAX_BODY: u64 = MAX_MESSAGE_SIZE as u64;
 
 const CLASS_BASIC: u16 = 60;
 
@@ -147,7 +148,7 @@ impl Content {
         let Some(publish) = self.publish else {
             return Whole::Refused(self.id, unimplemented_method(self.id));
         };
-        if size > MAX_MESSAGE_SIZE {
+        if size > MAX_BODY {
             let reason = format!(
                 "message size {size} is larger than configured max size {MAX_MESSAGE_SIZE}"
             );
@@ -164,7 +165,7 @@ impl Body {
     /// Takes octets; gives all of them if these are the last.
     fn take(&mut self, octets: &[u8]) -> Option<Bytes> {
         self.received = self.received.saturating_add(octets.len() as u64);
-        if self.received > self.size || self.size > MAX_MESSAGE_SIZE {
+        if self.received > self.size || self.size > MAX_BODY {
             self.octets = Vec::new();
         } else if self.received == octets.len() as u64 && self.received == self.size {
             return Some(Bytes::copy_from_slice(octets));
@@ -239,8 +240,8 @@ mod tests {
     #[test]
     fn what_is_too_large_is_read_to_its_end_and_then_refused() {
         let frame = vec![0; 131_072];
-        let mut contents = begun(MAX_MESSAGE_SIZE + 1);
-        for _ in 0..MAX_MESSAGE_SIZE / 131_072 {
+        let mut contents = begun(MAX_BODY + 1);
+        for _ in 0..MAX_BODY / 131_072 {
             assert!(contents.go_on(0, Part::Body(&frame)).unwrap().is_none());
             assert_eq!(contents.0[0].body.as_ref().unwrap().octets.capacity(), 0);
         }

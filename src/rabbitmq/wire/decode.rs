@@ -7,37 +7,19 @@
 //! Source: AMQP 0-9-1, section 1, and the extensions of RabbitMQ's.
 
 use super::foreign;
-use super::reader::{Reader, TooShort};
+use super::malformed::{Malformed, name};
+use super::reader::Reader;
 use super::table::read_table;
 use super::text::text;
-use crate::rabbitmq::error::MethodId;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::method::{
+use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::method::{
     BindOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions, Method, Publish,
     QueueOptions,
 };
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::table::FieldTable;
 use bytes::Bytes;
 use smol_str::SmolStr;
-
-/// Why the bytes are no method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
-    /// There is no such method.
-    Unknown,
-    /// Too few octets, or too many.
-    Shape,
-    /// A name that is no UTF-8.
-    Utf8,
-    /// A table that cannot be read.
-    Table,
-}
-
-impl From<TooShort> for Malformed {
-    fn from(_: TooShort) -> Malformed {
-        Malformed::Shape
-    }
-}
 
 /// What a client sends on channel 0, as far as the server expects it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,19 +58,23 @@ pub(super) fn decode(id: MethodId, arguments: &[u8]) -> Result<Incoming, Malform
         50 => queue(id.method, &mut reader),
         _ => rest(id, &mut reader),
     }
-    .unwrap_or_else(|| foreign::decode(id, arguments))
+    .unwrap_or_else(|| {
+        let content = foreign::has_content(id, arguments)?;
+        Ok(Incoming::Foreign { content })
+    })
 }
 
-/// `None` is a method that is none of the client's.
+/// Returns whether there is a method of that number.
+#[cold]
+pub(super) fn is_known(id: MethodId) -> bool {
+    !matches!(decode(id, b""), Err(Malformed::Unknown))
+}
+
+/// `None` is a method that clients do not send.
 type Decoded = Option<Result<Incoming, Malformed>>;
 
 fn end(reader: &Reader<'_>) -> Result<(), Malformed> {
     if reader.is_empty() { Ok(()) } else { Err(Malformed::Shape) }
-}
-
-/// A name, which must be UTF-8.
-pub(super) fn name(bytes: &[u8]) -> Result<SmolStr, Malformed> {
-    std::str::from_utf8(bytes).map(|_| text(bytes)).map_err(|_| Malformed::Utf8)
 }
 
 fn table(fields: &[u8]) -> Result<FieldTable, Malformed> {

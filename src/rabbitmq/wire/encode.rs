@@ -6,13 +6,14 @@
 //!
 //! Source: AMQP 0-9-1, section 4.2, and RabbitMQ 3.10.8, observed.
 
+use super::dialect::Dialect;
 use super::properties::write_properties;
-use super::start::Dialect;
-use super::table::with_length;
 use super::text::octets;
-use crate::rabbitmq::error::{AmqpError, MethodId};
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::method::{Event, GetOk, QueueDeclareOk};
+use super::writer::{short, short_octets, with_length};
+use crate::rabbitmq::protocol::error::{AmqpError, MethodId};
+use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::{Event, GetOk, QueueDeclareOk};
 
 pub(super) const FRAME_METHOD: u8 = 1;
 pub(super) const FRAME_HEADER: u8 = 2;
@@ -26,25 +27,6 @@ pub(super) const FRAME_END: u8 = 0xCE;
 pub(super) const FRAME_OVERHEAD: usize = 8;
 
 const CLOSE: u16 = 50;
-
-/// Writes a short string, cut between characters to the 255 octets it may have.
-pub(super) fn short(text: &str, out: &mut Vec<u8>) {
-    let octets = octets(text);
-    let is_inside = |at: usize| octets.get(at).is_some_and(|octet| octet & 0xc0 == 0x80);
-    let mut end = octets.len().min(255);
-    if octets.len() > 255 {
-        while end > 252 && is_inside(end) {
-            end -= 1;
-        }
-    }
-    short_octets(&octets[..end], out);
-}
-
-/// Writes octets as a short string; there must be 255 at most.
-fn short_octets(octets: &[u8], out: &mut Vec<u8>) {
-    out.push(u8::try_from(octets.len()).expect("it was cut to what fits"));
-    out.extend_from_slice(octets);
-}
 
 /// Writes a method's frame: `arguments` writes what follows its number.
 pub(super) fn method(
@@ -157,7 +139,28 @@ fn rarer(event: &Event, channel: u16, dialect: Dialect, out: &mut Vec<u8>) {
             // The server always sets `requeue`, which means nothing here.
             out.push(u8::from(*multiple) | 2);
         }
-        _ => {}
+        Event::ConnectionCloseOk
+        | Event::ConnectionUnblocked
+        | Event::ConnectionUpdateSecretOk
+        | Event::ChannelCloseOk
+        | Event::ExchangeDeclareOk
+        | Event::ExchangeDeleteOk
+        | Event::ExchangeBindOk
+        | Event::ExchangeUnbindOk
+        | Event::QueueBindOk
+        | Event::QueueUnbindOk
+        | Event::BasicQosOk
+        | Event::BasicRecoverOk
+        | Event::ConfirmSelectOk
+        | Event::TxSelectOk
+        | Event::TxCommitOk
+        | Event::TxRollbackOk => {}
+        Event::Deliver { .. }
+        | Event::GetOk(_)
+        | Event::Return { .. }
+        | Event::Ack { .. }
+        | Event::Heartbeat
+        | Event::ConnectionLost => unreachable!("`encode` writes {event:?} itself"),
     });
 }
 
@@ -222,11 +225,10 @@ pub(super) fn connection_close(
 /// The arguments of either close.
 fn close_arguments(code: u16, text: &[u8], blamed: MethodId, out: &mut Vec<u8>) {
     out.extend_from_slice(&code.to_be_bytes());
-    if text.len() > 255 {
-        // Cut where the bytes end, be it within a character.
-        out.push(255);
-        out.extend_from_slice(&text[..252]);
-        out.extend_from_slice(b"...");
+    if text.len() > SHORT_STRING_MAX {
+        // The server cuts anywhere, also within a character.
+        let dots = b"...";
+        short_octets(&[&text[..SHORT_STRING_MAX - dots.len()], dots].concat(), out);
     } else {
         short_octets(text, out);
     }
@@ -256,7 +258,7 @@ fn content(message: &Message, channel: u16, frame_max: u32, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rabbitmq::error::ReplyCode;
+    use crate::rabbitmq::protocol::error::ReplyCode;
 
     /// A close whose text is this.
     fn text_of_close(text: &str) -> String {
@@ -275,16 +277,6 @@ mod tests {
         assert_eq!(text_of_close(&"x".repeat(256)), "x".repeat(252) + "...");
         let umlauts = format!("x{}", "\u{e4}".repeat(200));
         assert!(text_of_close(&umlauts).ends_with("\\xa4\\xc3..."));
-    }
-
-    #[test]
-    fn a_short_string_is_cut_between_characters() {
-        let mut out = Vec::new();
-        short(&"\u{20ac}".repeat(100), &mut out);
-        assert_eq!((out[0], out.len()), (255, 256));
-        out.clear();
-        short(&format!("a{}", "\u{20ac}".repeat(100)), &mut out);
-        assert_eq!((out[0], out.len()), (253, 254));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! Source: RabbitMQ 3.10.8, observed.
 
 use super::erlang;
-use crate::rabbitmq::error::{MethodId, ReplyCode};
+use crate::rabbitmq::protocol::error::{MethodId, ReplyCode};
 
 /// Why the server closes a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]

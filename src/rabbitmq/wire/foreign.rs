@@ -6,10 +6,10 @@
 //!
 //! Source: AMQP 0-9-1, section 1, and the extensions of RabbitMQ's.
 
-use super::decode::{Incoming, Malformed, name};
+use super::malformed::{Malformed, name};
 use super::reader::Reader;
 use super::table::read_table;
-use crate::rabbitmq::error::MethodId;
+use crate::rabbitmq::protocol::error::MethodId;
 
 /// Of one argument. Flags are an octet, whatever their number.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +67,9 @@ const FOREIGN: &[(u16, u16, &[Shape], bool)] = &[
     (90, 31, &[], false),
 ];
 
-/// Reads one of these methods, and forgets what is in it.
+/// Checks the arguments of one of these methods, and returns whether content follows it.
 #[cold]
-pub(super) fn decode(id: MethodId, arguments: &[u8]) -> Result<Incoming, Malformed> {
+pub(super) fn has_content(id: MethodId, arguments: &[u8]) -> Result<bool, Malformed> {
     let row = FOREIGN.iter().find(|row| (row.0, row.1) == (id.class, id.method));
     let (_, _, shapes, content) = *row.ok_or(Malformed::Unknown)?;
     let mut reader = Reader::new(arguments);
@@ -95,12 +95,5 @@ pub(super) fn decode(id: MethodId, arguments: &[u8]) -> Result<Incoming, Malform
     for fields in tables {
         read_table(fields).map_err(|_| Malformed::Table)?;
     }
-    Ok(Incoming::Foreign { content })
-}
-
-/// Whether there is a method of that number.
-#[cold]
-pub(super) fn is_known(id: MethodId) -> bool {
-    let unknown = |result: Result<Incoming, Malformed>| matches!(result, Err(Malformed::Unknown));
-    !unknown(super::decode::decode(id, b""))
+    Ok(content)
 }

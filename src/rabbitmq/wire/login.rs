@@ -4,7 +4,7 @@
 //! RabbitMQ 3.10.8 for AMQPLAIN, which is a table without its length.
 
 use super::table::read_table;
-use crate::rabbitmq::table::FieldValue;
+use crate::rabbitmq::protocol::table::FieldValue;
 use smol_str::SmolStr;
 
 /// A user and a password.

@@ -6,13 +6,13 @@
 mod events;
 
 use super::decode::{ConnectionMethod, Incoming, decode};
-use crate::rabbitmq::error::MethodId;
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::method::{
+use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::method::{
     BindOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions, Method, Publish,
     QueueOptions,
 };
-use crate::rabbitmq::table::FieldTable;
+use crate::rabbitmq::protocol::table::FieldTable;
 use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame};
 use amq_protocol::protocol::{
     AMQPClass, access, basic, channel, confirm, connection, exchange, queue, tx,

@@ -7,11 +7,11 @@
 //!
 //! Source: AMQP 0-9-1, section 4.2.6.1.
 
-use super::encode::short;
 use super::reader::{Reader, TooShort};
 use super::table::{BadTable, read_exactly, write_table};
 use super::text::text as kept;
-use crate::rabbitmq::properties::Properties;
+use super::writer::short;
+use crate::rabbitmq::protocol::properties::Properties;
 
 const CONTENT_TYPE: u16 = 1 << 15;
 const CONTENT_ENCODING: u16 = 1 << 14;

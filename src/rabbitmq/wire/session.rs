@@ -9,19 +9,17 @@
 //! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.3; RabbitMQ 3.10.8, observed.
 
 use super::content::{Contents, Header, Part, Whole, unexpected, unimplemented_method};
-use super::decode::{ConnectionMethod, Incoming, Malformed, decode};
+use super::decode::{ConnectionMethod, Incoming, decode, is_known};
+use super::dialect::{Dialect, dialect};
 use super::encode::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, To};
 use super::fault::WireFault;
-use super::foreign::is_known;
-use super::start::{Dialect, dialect};
+use super::malformed::Malformed;
 use crate::Instant;
 use crate::rabbitmq::broker::Broker;
-use crate::rabbitmq::error::MethodId;
-use crate::rabbitmq::id::{ChannelId, ChannelNumber, ConnectionId};
-use crate::rabbitmq::method::{ConnectionOptions, Method, ids};
-
-/// The longest frame before the two sides have agreed on one.
-const INITIAL_FRAME_MAX: u32 = 4_096;
+use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
+use crate::rabbitmq::protocol::limits::FRAME_MIN;
+use crate::rabbitmq::protocol::method::{ConnectionOptions, Method, ids};
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +148,7 @@ impl Session {
             hung_up: false,
             out: Vec::new(),
             queued: false,
-            frame_max: INITIAL_FRAME_MAX,
+            frame_max: FRAME_MIN,
             dialect: Dialect::V0_9_1,
             options: Box::default(),
             contents: Contents::default(),
@@ -258,7 +256,9 @@ impl Session {
                     frame,
                 )
                 .err(),
-            _ => Some(Demand::Fault(WireFault::unexpected_frame(frame.kind, frame.payload))),
+            (Phase::Header | Phase::Starting | Phase::Tuning | Phase::Opening, _) => {
+                Some(Demand::Fault(WireFault::unexpected_frame(frame.kind, frame.payload)))
+            }
         }
     }
 

@@ -3,76 +3,15 @@
 //! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.2; the properties are those of a
 //! RabbitMQ 3.10.8 on Erlang/OTP 25, in its order.
 
+use super::dialect::Dialect;
 use super::encode::method;
-use super::table::{with_length, write_table};
-use crate::rabbitmq::error::MethodId;
-use crate::rabbitmq::options::Version;
-use crate::rabbitmq::table::FieldTable;
-
-/// How a client of AMQP 0-9-1 begins, and what any other is answered.
-pub(super) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
-
-/// How other clients begin that are served: those of AMQP 0-9 as if they spoke
-/// 0-9-1, those of AMQP 0-8 in their own language.
-const OTHER_HEADERS: [([u8; 8], Dialect); 3] = [
-    (*b"AMQP\x01\x01\0\x09", Dialect::V0_9_1),
-    (*b"AMQP\x01\x01\x08\0", Dialect::V0_8),
-    (*b"AMQP\x01\x01\x09\x01", Dialect::V0_8),
-];
-
-/// What is spoken on a connection.
-///
-/// AMQP 0-8 differs in little that RabbitMQ has kept: `connection.close` and its
-/// answer have other numbers, `basic.consume` has no arguments, `channel.open-ok` is
-/// empty, and the extensions of 0-9-1 do not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    V0_9_1,
-    V0_8,
-}
-
-impl Dialect {
-    /// The version that `connection.start` names.
-    const fn version(self) -> [u8; 2] {
-        match self {
-            Dialect::V0_9_1 => [0, 9],
-            Dialect::V0_8 => [8, 0],
-        }
-    }
-
-    /// The method that a client means by a number.
-    pub(super) fn read(self, id: MethodId) -> Option<MethodId> {
-        match (self, id.class, id.method) {
-            (Dialect::V0_9_1, ..) => Some(id),
-            (Dialect::V0_8, 10, 60) => Some(MethodId::new(10, 50)),
-            (Dialect::V0_8, 10, 61) => Some(MethodId::new(10, 51)),
-            // Extensions, and what 0-8 numbers otherwise.
-            (Dialect::V0_8, 10, 50.. | 41)
-            | (Dialect::V0_8, 40, 30..)
-            | (Dialect::V0_8, 60, 120..)
-            | (Dialect::V0_8, 85, _) => None,
-            (Dialect::V0_8, ..) => Some(id),
-        }
-    }
-
-    /// The number of a method that the server sends.
-    pub(super) fn write(self, id: MethodId) -> MethodId {
-        match (self, id.class, id.method) {
-            (Dialect::V0_8, 10, 50) => MethodId::new(10, 60),
-            (Dialect::V0_8, 10, 51) => MethodId::new(10, 61),
-            _ => id,
-        }
-    }
-}
+use super::table::write_table;
+use super::writer::with_length;
+use crate::rabbitmq::protocol::error::MethodId;
+use crate::rabbitmq::protocol::table::FieldTable;
+use crate::rabbitmq::version::Version;
 
 pub(super) const MECHANISMS: [&str; 2] = ["PLAIN", "AMQPLAIN"];
-
-/// What is spoken with a client that begins so, if it is served.
-pub(super) fn dialect(header: [u8; 8]) -> Option<Dialect> {
-    let own = (PROTOCOL_HEADER, Dialect::V0_9_1);
-    let served = std::iter::once(own).chain(OTHER_HEADERS);
-    served.into_iter().find(|(known, _)| *known == header).map(|(_, dialect)| dialect)
-}
 
 fn server_properties(dialect: Dialect, version: Version) -> FieldTable {
     let capabilities: &[&str] = &[

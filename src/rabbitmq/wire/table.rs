@@ -11,10 +11,10 @@
 //! Source: AMQP 0-9-1, section 4.2.5.5, with the type letters of "AMQP 0-9-1
 //! Errata", section 3, as RabbitMQ reads them.
 
-use super::encode::short;
 use super::reader::{Reader, TooShort};
 use super::text::text;
-use crate::rabbitmq::table::{FieldTable, FieldValue};
+use super::writer::{short, with_length};
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use bytes::Bytes;
 
 /// Tables and arrays within one another are read up to this depth.
@@ -203,16 +203,6 @@ fn write_value(value: &FieldValue, out: &mut Vec<u8>) {
 fn tagged<const N: usize>(kind: u8, value: [u8; N], out: &mut Vec<u8>) {
     out.push(kind);
     out.extend_from_slice(&value);
-}
-
-/// Writes what `write` does, and its length in four octets before it.
-pub(super) fn with_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    let at = out.len();
-    out.extend_from_slice(&[0; 4]);
-    write(out);
-    let length = out.len() - at - 4;
-    let length = u32::try_from(length).expect("what is sent is far below 4 GiB");
-    out[at..at + 4].copy_from_slice(&length.to_be_bytes());
 }
 
 #[cfg(test)]

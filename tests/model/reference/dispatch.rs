@@ -3,7 +3,7 @@
 use super::Reference;
 use super::channel::Unacked;
 use super::queue::{Consumer, Message};
-use stunt_double::rabbitmq::ChannelId;
+use stunt_double::rabbitmq::broker::ChannelId;
 
 impl Reference {
     /// Queue by queue; there consumer tag by consumer tag, with what was

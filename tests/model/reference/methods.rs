@@ -5,9 +5,8 @@ use super::channel::{Channel, Unacked};
 use super::queue::{Confirm, Consumer, Queue};
 use crate::operation::{FANOUT, QUEUES};
 use std::time::Duration;
-use stunt_double::rabbitmq::{
-    ChannelId, ConsumeOptions, DeliveryTag, Method, Publish, QueueOptions,
-};
+use stunt_double::rabbitmq::broker::{ChannelId, Method};
+use stunt_double::rabbitmq::{ConsumeOptions, DeliveryTag, Publish, QueueOptions};
 
 impl Reference {
     pub(super) fn method(&mut self, ch: ChannelId, method: &Method) {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use stunt_double::Instant;
-use stunt_double::rabbitmq::{ChannelId, QueueOptions};
+use stunt_double::rabbitmq::QueueOptions;
+use stunt_double::rabbitmq::broker::ChannelId;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {

@@ -3,7 +3,9 @@
 
 use super::node::Node;
 use serde_json::Value;
-use stunt_double::rabbitmq::{Broker, BrokerOptions, Definitions};
+use stunt_double::rabbitmq::BrokerOptions;
+use stunt_double::rabbitmq::broker::Broker;
+use stunt_double::rabbitmq::definitions::Definitions;
 use stunt_double::{Instant, Site, Stream};
 
 const TOPOLOGY: &str = include_str!("../../../examples/definitions/topology.json");

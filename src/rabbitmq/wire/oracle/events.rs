@@ -1,13 +1,13 @@
 //! Each event as the other implementation reads it.
 
 use super::TAG;
-use crate::rabbitmq::error::{Fault, MethodId, ReplyCode};
-use crate::rabbitmq::id::DeliveryTag;
-use crate::rabbitmq::message::Message;
-use crate::rabbitmq::method::{Event, GetOk, QueueDeclareOk};
-use crate::rabbitmq::properties::Properties;
+use crate::rabbitmq::protocol::error::{Fault, MethodId, ReplyCode};
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::{Event, GetOk, QueueDeclareOk};
+use crate::rabbitmq::protocol::properties::Properties;
+use crate::rabbitmq::wire::dialect::Dialect;
 use crate::rabbitmq::wire::encode::{To, encode};
-use crate::rabbitmq::wire::start::Dialect;
 use amq_protocol::frame::{AMQPFrame, parse_frame};
 use amq_protocol::protocol::{
     AMQPClass, access, basic, channel, confirm, connection, exchange, queue, tx,

@@ -1,0 +1,149 @@
+//! Accepting messages: what a queue does with a message that was routed to it.
+//!
+//! A queue refuses the message, hands it straight to a consumer, or keeps it; a queue over its
+//! length limit then drops messages from its head.
+
+use super::Broker;
+use crate::Instant;
+use crate::rabbitmq::channel::confirm::Verdict;
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
+use crate::rabbitmq::protocol::message::{Entry, Message};
+use crate::rabbitmq::queue::dead_letter::Reason;
+use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::queue::settings::Overflow;
+use std::sync::Arc;
+
+impl Broker {
+    /// A queue takes a message that was routed to it, and that may have a time
+    /// to expire at; or it refuses it.
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        mut message: Arc<Message>,
+        mut expiry: Option<Instant>,
+        confirm: Option<(ChannelKey, u64)>,
+    ) {
+        let queue = self.queues.get_mut(key).expect("only live queues are routed to");
+        queue.cold.counters.publish += 1;
+        if !queue.is_plain {
+            let (length, bytes) = (queue.ready.len() as u64, queue.ready.bytes());
+            match &mut queue.cold.kind {
+                Kind::Classic => {}
+                Kind::Quorum(quorum) => {
+                    quorum.look_at_length(&queue.cold.settings, length, bytes);
+                    if message.properties().verbatim().is_some() {
+                        let properties = message.properties().clone().rewritten();
+                        message = Arc::new(message.with_properties(properties));
+                    }
+                }
+                Kind::Stream(_) => return self.append(now, key, &message, confirm),
+            }
+            if let Some(overflow) = queue.refuses(&message) {
+                return self.refuse_publish(key, message, overflow, confirm);
+            }
+            if let Some(ttl) = queue.cold.settings.message_ttl {
+                let at = now.saturating_add(ttl);
+                expiry = Some(expiry.map_or(at, |own| own.min(at)));
+            }
+        }
+        self.enqueue(now, key, message, expiry, confirm);
+    }
+
+    fn enqueue(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        message: Arc<Message>,
+        expiry: Option<Instant>,
+        mut confirm: Option<(ChannelKey, u64)>,
+    ) {
+        if self.queues.get(key).is_some_and(|q| q.cold.single_active && !q.ready.is_empty()) {
+            // A successor that has not been given the backlog yet is given it first.
+            self.run_queue(now, key);
+        }
+        let taker = self.next_consumer(key);
+        let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
+        let queue = self.queues.get_mut(key).expect("only live queues are routed to");
+        let position = queue.take_position();
+        let keeps = queue.keeps(&message);
+        if let Some(journal) = &mut queue.journal {
+            // What an auto-acknowledging consumer takes at once needs no disk.
+            if keeps && !is_done {
+                journal.publish(now, position, confirm.take());
+                self.timers.arm_journal(key, journal);
+            } else {
+                journal.touch(now);
+            }
+        }
+        let mut entry = Entry::new(message, position);
+        if let Some(at) = expiry
+            && !is_done
+        {
+            entry = entry.expiring();
+            queue.cold.expiries.insert(position, at);
+        }
+        match taker {
+            Some(consumer) => {
+                if queue.cold.kind.reserves_credit() {
+                    self.reserve(consumer);
+                }
+                drop(self.give(now, consumer, entry));
+            }
+            None => {
+                queue.ready.push(entry);
+                let (queue_len, is_in_line) = (queue.ready.len(), !queue.ready.has_levels());
+                let has_dropped = !queue.is_plain && self.drop_head(now, key);
+                // Behind others, it is not looked at.
+                let is_alone = queue_len == 1;
+                if expiry.is_some() && (is_alone || is_in_line) || has_dropped {
+                    self.expire(now, key);
+                }
+            }
+        }
+        if let Some((channel, seqno)) = confirm {
+            self.confirm(channel, seqno);
+        }
+        if is_done {
+            let queue = self.queue_mut(key);
+            let has_acknowledged = !queue.is_plain
+                && match &queue.cold.kind {
+                    Kind::Quorum(quorum) => !quorum.acknowledged.is_empty(),
+                    Kind::Classic | Kind::Stream(_) => false,
+                };
+            if has_acknowledged {
+                self.run_queue(now, key);
+            }
+        }
+    }
+
+    /// A queue at its limit refuses a message.
+    fn refuse_publish(
+        &mut self,
+        key: QueueKey,
+        message: Arc<Message>,
+        overflow: Overflow,
+        confirm: Option<(ChannelKey, u64)>,
+    ) {
+        if overflow == Overflow::RejectPublishDlx {
+            self.bury(key, message, Reason::MaxLength);
+        }
+        if let Some((channel, seqno)) = confirm {
+            self.settle_publish(channel, seqno, Verdict::Nack);
+        }
+    }
+
+    /// Drops messages at the head of a queue that is longer than it may be.
+    /// Says whether there were any.
+    pub(super) fn drop_head(&mut self, now: Instant, key: QueueKey) -> bool {
+        let mut has_dropped = false;
+        while let Some(queue) = self.queues.get_mut(key)
+            && queue.is_too_long()
+            && let Some(entry) = queue.ready.pop()
+        {
+            has_dropped = true;
+            self.die(now, key, entry, Reason::MaxLength);
+        }
+        has_dropped
+    }
+}

@@ -1,0 +1,270 @@
+//! Delivering: which consumer gets the next message.
+//!
+//! The invariant that everything here keeps: when a method is done, a queue with ready messages has
+//! no consumer that could take one. There is one exception, as in the server: when the single
+//! active consumer of a classic queue is cancelled, its successor waits until something else
+//! happens to the queue.
+
+use super::Broker;
+use super::timer::Timer;
+use crate::Instant;
+use crate::rabbitmq::channel::consumer::Consumer;
+use crate::rabbitmq::channel::unacked::Unacked;
+use crate::rabbitmq::key::{Arena, ChannelKey, ConsumerKey, QueueKey};
+use crate::rabbitmq::protocol::id::DeliveryTag;
+use crate::rabbitmq::protocol::message::Entry;
+use crate::rabbitmq::protocol::method::{Event, Output};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::ring::Ring;
+use std::sync::Arc;
+
+impl Broker {
+    /// Hands out ready messages for as long as a consumer can take one.
+    pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
+        self.notice_expired(now, key);
+        match self.queues.get(key).map(|queue| queue.cold.kind.queue_type()) {
+            Some(QueueType::Classic) => self.hand_out(now, key),
+            Some(QueueType::Quorum) => self.run_quorum(now, key),
+            Some(QueueType::Stream) => self.run_stream(now, key),
+            None => {}
+        }
+    }
+
+    /// A quorum queue hands out what the consumers may take, then sees whether it is
+    /// too long, and then hears of what was acknowledged automatically.
+    fn run_quorum(&mut self, now: Instant, key: QueueKey) {
+        loop {
+            self.hand_out_grouped(now, key);
+            if self.drop_head(now, key) {
+                self.expire(now, key);
+            }
+            let quorum = self.queue_mut(key).cold.kind.quorum_mut();
+            let acknowledged = quorum.and_then(|quorum| quorum.acknowledged.pop_front());
+            let Some((consumer, count)) = acknowledged else { return };
+            if let Some(channel) = self.consumers.get(consumer).map(|consumer| consumer.channel) {
+                self.refund(channel, key, Some(consumer), count);
+            }
+        }
+    }
+
+    fn hand_out(&mut self, now: Instant, key: QueueKey) {
+        while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
+            && let Some(consumer) = self.next_consumer(key)
+        {
+            let queue = self.queue_mut(key);
+            let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
+            let next_expires = queue.head_expires();
+            if let Some(entry) = self.give(now, consumer, entry) {
+                self.leave(now, key, entry);
+            }
+            if next_expires {
+                self.expire(now, key);
+            }
+        }
+    }
+
+    /// As [`Broker::hand_out`], but each consumer is sent all it gets together, in the
+    /// order of their tags and then of their channels.
+    fn hand_out_grouped(&mut self, now: Instant, key: QueueKey) {
+        let mut taken = Vec::new();
+        while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
+            && let Some(consumer) = self.next_consumer(key)
+        {
+            let queue = self.queue_mut(key);
+            let entry = queue.ready.pop().expect("a queue that is not empty has a next message");
+            let next_expires = queue.head_expires();
+            self.reserve(consumer);
+            taken.push((consumer, entry));
+            if next_expires {
+                self.expire(now, key);
+            }
+        }
+        let place = |key: ConsumerKey| {
+            let consumer = self.consumer(key);
+            (&consumer.tag, consumer.channel)
+        };
+        taken.sort_by(|(a, _), (b, _)| place(*a).cmp(&place(*b)));
+        for (consumer, entry) in taken {
+            if let Some(entry) = self.give(now, consumer, entry) {
+                self.leave(now, key, entry);
+            }
+        }
+    }
+
+    /// A consumer that is to be given a message of a quorum queue has one credit less.
+    pub(super) fn reserve(&mut self, key: ConsumerKey) {
+        let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
+        consumer.spend();
+        if consumer.ack_required {
+            let channel = self.channels.get_mut(consumer.channel);
+            channel.expect("a consumer's channel is open").limiter.sent();
+        }
+        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        if !consumer.has_credit() {
+            // A quorum queue looks at credit before it asks.
+            queue.ring.retain(|other| other != key);
+            queue.cold.blocked.push(key);
+        }
+    }
+
+    /// The consumer whose turn it is, moved to the tail of the ring. Those at
+    /// the head that cannot take a message leave the ring on the way.
+    pub(super) fn next_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
+        let queue = self.queues.get_mut(key)?;
+        if queue.cold.single_active {
+            return self.active_consumer(key);
+        }
+        while let Some(head) = queue.ring.head() {
+            let consumer = self.consumers.get(head).expect("a ring holds live consumers");
+            let channel =
+                self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
+            if !channel.limiter.is_suspended(key)
+                && consumer.has_credit()
+                && channel.limiter.admits(key)
+            {
+                let consumers = &self.consumers;
+                queue.ring.rotate(|c| consumers.get(c).map_or(0, |c| c.priority));
+                return Some(head);
+            }
+            queue.ring.pop();
+            queue.cold.blocked.push(head);
+        }
+        None
+    }
+
+    /// The one consumer that gets messages, if it can take one.
+    fn active_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
+        let queue = self.queues.get_mut(key)?;
+        let active = *queue.cold.active.get_or_insert(queue.ring.head()?);
+        let consumer = self.consumers.get(active).expect("an active consumer is alive");
+        let channel =
+            self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
+        let can_take = !channel.limiter.is_suspended(key)
+            && consumer.has_credit()
+            && channel.limiter.admits(key);
+        can_take.then_some(active)
+    }
+
+    /// Sends a message to a consumer. Gives it back if it needs no
+    /// acknowledgement: it is done with.
+    pub(super) fn give(&mut self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
+        let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
+        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        let message = match queue.is_plain {
+            true => Arc::clone(&entry.message),
+            false => queue.shown(&entry),
+        };
+        // Its consumers' credit is spent already.
+        let is_reserved = !queue.is_plain && queue.cold.kind.reserves_credit();
+        let counters = &mut queue.cold.counters;
+        counters.redeliver += u64::from(entry.redelivered());
+        counters.deliver += u64::from(consumer.ack_required);
+        counters.deliver_no_ack += u64::from(!consumer.ack_required);
+        let channel =
+            self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
+        let tag = channel.next_tag();
+        self.outputs.push(Output {
+            connection: channel.id.connection,
+            channel: channel.id.number,
+            event: Event::Deliver {
+                consumer_tag: consumer.tag.clone(),
+                delivery_tag: DeliveryTag(tag),
+                redelivered: entry.redelivered(),
+                message,
+            },
+        });
+        if !consumer.ack_required {
+            if is_reserved && let Some(quorum) = queue.cold.kind.quorum_mut() {
+                quorum.acknowledges(key);
+            }
+            return Some(entry);
+        }
+        if !is_reserved {
+            consumer.spend();
+            channel.limiter.sent();
+        }
+        queue.unacked += 1;
+        let (owner, channel_key) = (consumer.queue, consumer.channel);
+        self.hold(now, channel_key, tag, Unacked { queue: owner, consumer: Some(key), entry });
+        None
+    }
+
+    /// A channel holds a delivery until it is settled.
+    pub(super) fn hold(&mut self, now: Instant, key: ChannelKey, tag: u64, unacked: Unacked) {
+        let channel = self.channels.get_mut(key).expect("who is given a message is there");
+        channel.unacked.push(now, tag, unacked);
+        if channel.timeout_armed.is_none() {
+            self.watch_deliveries(key);
+        }
+    }
+
+    /// Sees to it that a channel is looked at when its oldest delivery is too old.
+    pub(super) fn watch_deliveries(&mut self, key: ChannelKey) {
+        let Some(timeout) = self.options.consumer_timeout() else { return };
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        let due = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout));
+        if let Some(at) = due
+            && channel.timeout_armed.is_none_or(|armed| at < armed)
+        {
+            channel.timeout_armed = Some(at);
+            self.timers.set(at, Timer::Channel(key));
+        }
+    }
+
+    /// The channel's blocked consumers of a queue that have credit again join
+    /// the ring, at its tail and in the order they left it.
+    pub(super) fn unblock(&mut self, channel: ChannelKey, key: QueueKey) {
+        let consumers = &self.consumers;
+        let Some(Queue { cold, ring, .. }) = self.queues.get_mut(key) else {
+            return;
+        };
+        let has_priorities = cold.has_priorities();
+        cold.blocked.retain(|&blocked| {
+            let consumer = consumers.get(blocked).expect("a queue holds live consumers");
+            let stays = consumer.channel != channel || !consumer.has_credit();
+            if !stays {
+                join(ring, consumers, blocked, has_priorities);
+            }
+            stays
+        });
+    }
+
+    /// A new consumer of a queue takes its turn with the others, if it may take
+    /// anything.
+    pub(super) fn join_ring(&mut self, key: ConsumerKey) {
+        let Broker { queues, consumers, .. } = self;
+        let consumer = consumers.get(key).expect("it has just come");
+        let queue = queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        if consumer.has_credit() {
+            let has_priorities = queue.cold.has_priorities();
+            join(&mut queue.ring, consumers, key, has_priorities);
+        } else {
+            queue.cold.blocked.push(key);
+        }
+    }
+
+    /// Queues may send to this channel again; they do, in the order in which
+    /// they were refused.
+    pub(super) fn resume(&mut self, now: Instant, channel: ChannelKey, queues: Vec<QueueKey>) {
+        for queue in queues {
+            self.unblock(channel, queue);
+            self.run_queue(now, queue);
+        }
+    }
+
+    pub(super) fn consumer(&self, key: ConsumerKey) -> &Consumer {
+        self.consumers.get(key).expect("the consumer was just chosen")
+    }
+}
+
+/// A consumer joins a ring: at a place that was kept for it, or behind those of its
+/// priority.
+fn join(ring: &mut Ring, consumers: &Arena<Consumer>, key: ConsumerKey, has_priorities: bool) {
+    let consumer = consumers.get(key).expect("a queue holds live consumers");
+    if !ring.come_again(key, consumer.channel, &consumer.tag) {
+        let priority_of = |c: &Consumer| if has_priorities { c.priority } else { 0 };
+        let priority = priority_of(consumer);
+        ring.insert(key, priority, |c| consumers.get(c).map_or(0, priority_of));
+    }
+}

@@ -1,0 +1,104 @@
+//! Messages that leave a queue: by acknowledgement, by expiry, by death.
+//!
+//! A message expires at the head of its queue only. A queue that is not used for long enough
+//! expires itself.
+
+use super::Broker;
+use super::timer::{OfQueue, Timer};
+use crate::Instant;
+use crate::rabbitmq::key::QueueKey;
+use crate::rabbitmq::protocol::message::Entry;
+use crate::rabbitmq::queue::dead_letter::Reason;
+use std::sync::Arc;
+
+impl Broker {
+    /// As [`Broker::expire`], for a moment at which nothing has changed: in a queue
+    /// with priorities, a message that has gone ahead of others is not noticed then.
+    pub(super) fn notice_expired(&mut self, now: Instant, key: QueueKey) {
+        if self.queues.get(key).is_some_and(|queue| !queue.ready.has_levels()) {
+            self.expire(now, key);
+        }
+    }
+
+    /// Drops messages at the head of a queue whose time has come, and sees to
+    /// it that the next one goes in time. To be called whenever the queue may
+    /// have a new head, and before its ready messages are counted.
+    pub(super) fn expire(&mut self, now: Instant, key: QueueKey) {
+        while let Some(queue) = self.queues.get_mut(key)
+            && let Some(head) = queue.ready.front()
+            && head.expires()
+        {
+            let expiries = &mut queue.cold.expiries;
+            let at = expiries.of(head).expect("a queue knows when its messages expire");
+            if at > now {
+                if expiries.armed.is_none_or(|armed| at < armed) {
+                    expiries.armed = Some(at);
+                    self.timers.set(at, Timer::Queue(key, OfQueue::Head));
+                }
+                return;
+            }
+            if let Some(entry) = queue.ready.pop() {
+                self.die(now, key, entry, Reason::Expired);
+            }
+        }
+    }
+
+    /// A message has left its queue for good.
+    pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
+        let queue = self.queues.get_mut(key).expect("the queue was just looked at");
+        let expiry = if entry.expires() { queue.cold.expiries.remove(&entry) } else { None };
+        let keeps = queue.keeps(&entry.message);
+        if !queue.is_plain
+            && let Some(quorum) = queue.cold.kind.quorum_mut()
+        {
+            quorum.delivery_counts.remove(entry.position());
+        }
+        if let Some(journal) = &mut queue.journal {
+            if keeps {
+                journal.ack(now, entry, expiry);
+                self.timers.arm_journal(key, journal);
+            } else {
+                journal.touch(now);
+            }
+        }
+    }
+
+    /// A message leaves its queue, which gives it up.
+    pub(super) fn die(&mut self, now: Instant, key: QueueKey, entry: Entry, reason: Reason) {
+        self.bury(key, Arc::clone(&entry.message), reason);
+        self.leave(now, key, entry);
+    }
+
+    /// A queue was used: if it expires, the time starts anew.
+    pub(super) fn touch_unused(&mut self, now: Instant, key: QueueKey) {
+        let queue = self.queue_mut(key);
+        queue.cold.unused_since = now;
+        self.arm_unused(key);
+    }
+
+    /// Sees to it that a queue without consumers expires in time.
+    pub(super) fn arm_unused(&mut self, key: QueueKey) {
+        let queue = self.queues.get_mut(key).expect("the queue was just looked up");
+        if let Some(expires) = queue.cold.settings.expires
+            && queue.consumer_count() == 0
+        {
+            let at = queue.cold.unused_since.saturating_add(expires);
+            if queue.cold.unused_armed.is_none_or(|armed| at < armed) {
+                queue.cold.unused_armed = Some(at);
+                self.timers.set(at, Timer::Queue(key, OfQueue::Unused));
+            }
+        }
+    }
+
+    /// Deletes a queue that was not used for too long.
+    pub(super) fn expire_unused(&mut self, now: Instant, key: QueueKey) {
+        let Some(queue) = self.queues.get(key) else { return };
+        let cold = &queue.cold;
+        let due = cold.settings.expires.map(|expires| cold.unused_since.saturating_add(expires));
+        if queue.consumer_count() == 0 && due.is_some_and(|due| due <= now) {
+            self.delete_queue(key);
+        } else {
+            self.arm_unused(key);
+        }
+    }
+}

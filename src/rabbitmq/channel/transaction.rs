@@ -1,0 +1,72 @@
+//! A channel's transaction (class tx): publishes and acknowledgements that wait
+//! for its commit.
+//!
+//! A publish is checked and routed when it comes and enqueued at the commit;
+//! a delivery is no longer outstanding when it is settled, and is again if the
+//! transaction is rolled back. `tx.commit-ok` follows when the queues have taken
+//! responsibility for every publish, as a confirm would.
+//!
+//! Source: AMQP 0-9-1, section 1.9; <https://www.rabbitmq.com/docs/semantics#tx>.
+
+use super::confirm::Confirms;
+use super::unacked::Unacked;
+use crate::Instant;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::method::Method;
+use smol_str::SmolStr;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What becomes of unacknowledged messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settle {
+    /// They were done, and leave the queue.
+    Ack,
+    /// They are refused: they leave the queue, perhaps as dead letters.
+    Reject,
+    /// They go back to their places.
+    Requeue,
+}
+
+/// A publish that waits for the commit.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) message: Arc<Message>,
+    pub(crate) expiry: Option<Instant>,
+    pub(crate) mandatory: bool,
+    /// The names of the queues it goes to, which may be others by the commit.
+    pub(crate) queues: Vec<SmolStr>,
+}
+
+/// Deliveries settled by one method, with their tags.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    pub(crate) how: Settle,
+    pub(crate) taken: Vec<(u64, Unacked)>,
+    /// When the oldest of them was handed out.
+    pub(crate) since: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Transaction {
+    pub(crate) publishes: Vec<Pending>,
+    pub(crate) settled: Vec<Settled>,
+    /// Publishes of a commit that is not answered yet.
+    pub(crate) committing: Option<Confirms>,
+    /// How many commits have done all there is to do but wait.
+    pub(crate) waiting: usize,
+    /// What the client sends meanwhile, so that answers come in order.
+    pub(crate) later: VecDeque<Method>,
+}
+
+impl Transaction {
+    pub(crate) fn new() -> Transaction {
+        Transaction {
+            publishes: Vec::new(),
+            settled: Vec::new(),
+            committing: None,
+            waiting: 0,
+            later: VecDeque::new(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Exporting definitions: everything but what clients make for themselves, which
+//! are exclusive queues, and what every vhost has.
+
+use super::format::{
+    BindingDefinition, Definitions, DestinationType, ExchangeDefinition, GlobalParameterDefinition,
+    Metadata, ParameterDefinition, PermissionDefinition, PolicyDefinition, PolicyRule,
+    QueueDefinition, TopicPermissionDefinition, UserDefinition, VHostDefinition,
+};
+use super::{limits, value};
+use crate::rabbitmq::admin::{AdminError, BindingRow, DestinationKind, ExchangeRow, QueueRow};
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::vhost::policy::Policy;
+use serde_json::Value;
+
+impl Broker {
+    /// The definitions of the whole broker (`export_definitions`), in the order of
+    /// names. Exclusive queues are not among them; internal exchanges are, as in
+    /// files of the management UI. A password that was set in the clear is hashed.
+    #[must_use]
+    pub fn export_definitions(&self) -> Definitions {
+        let (users, vhosts) = (self.defined_users(), self.defined_vhosts());
+        let permissions = self.list_permissions().into_iter().map(|row| PermissionDefinition {
+            user: row.user.into(),
+            vhost: row.vhost.into(),
+            configure: row.permissions.configure.into(),
+            write: row.permissions.write.into(),
+            read: row.permissions.read.into(),
+        });
+        let topics = self.list_topic_permissions().into_iter();
+        let topics = topics.map(|row| TopicPermissionDefinition {
+            user: row.user.into(),
+            vhost: row.vhost.into(),
+            exchange: row.exchange.into(),
+            write: row.write.into(),
+            read: row.read.into(),
+        });
+        let mut global_parameters: Vec<GlobalParameterDefinition> = self
+            .global_parameters
+            .iter()
+            .map(|(name, value)| GlobalParameterDefinition {
+                name: name.to_string(),
+                value: value.clone(),
+            })
+            .collect();
+        global_parameters.sort_by(|a, b| a.name.cmp(&b.name));
+        Definitions {
+            users: Some(users),
+            vhosts: Some(vhosts),
+            permissions: Some(permissions.collect()),
+            topic_permissions: Some(topics.collect()),
+            global_parameters: Some(global_parameters),
+            ..self.defined_objects(|_| true)
+        }
+    }
+
+    /// The definitions of one vhost, as the management UI has them: without users
+    /// and permissions, and such that they can be imported into another vhost.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchVHost`].
+    pub fn export_vhost_definitions(&self, vhost: &str) -> Result<Definitions, AdminError> {
+        self.vhost_key(vhost)?;
+        let mut definitions = self.defined_objects(|name| name == vhost);
+        definitions.exchanges.iter_mut().flatten().for_each(|exchange| exchange.vhost = None);
+        definitions.queues.iter_mut().flatten().for_each(|queue| queue.vhost = None);
+        definitions.bindings.iter_mut().flatten().for_each(|binding| binding.vhost = None);
+        Ok(definitions)
+    }
+
+    /// What is in the vhosts that pass.
+    fn defined_objects(&self, passes: impl Fn(&str) -> bool) -> Definitions {
+        let version = self.version().number();
+        let mut exchanges = self.list_exchanges();
+        exchanges.retain(|row| {
+            passes(&row.vhost) && !row.name.is_empty() && !row.name.starts_with("amq.")
+        });
+        let mut queues = self.list_queues();
+        queues.retain(|row| passes(&row.vhost) && row.owner.is_none());
+        let mut bindings = self.list_bindings();
+        bindings.retain(|row| passes(&row.vhost) && !row.source.is_empty());
+        let mut policies = self.list_policies();
+        policies.retain(|row| passes(&row.vhost));
+        let policies = policies.into_iter().map(|row| PolicyDefinition {
+            vhost: Some(row.vhost.into()),
+            name: row.policy.name.to_string(),
+            rule: rule(&row.policy),
+        });
+        Definitions {
+            rabbit_version: Some(version.to_owned()),
+            rabbitmq_version: Some(version.to_owned()),
+            parameters: Some(self.defined_parameters(passes)),
+            policies: Some(policies.collect()),
+            queues: Some(queues.into_iter().map(queue).collect()),
+            exchanges: Some(exchanges.into_iter().map(exchange).collect()),
+            bindings: Some(bindings.into_iter().map(binding).collect()),
+            ..Definitions::default()
+        }
+    }
+
+    /// Operator policies, then limits.
+    fn defined_parameters(&self, passes: impl Fn(&str) -> bool) -> Vec<ParameterDefinition> {
+        let mut policies = self.list_operator_policies();
+        policies.retain(|row| passes(&row.vhost));
+        let policies = policies.into_iter().map(|row| ParameterDefinition {
+            vhost: Some(row.vhost.into()),
+            component: "operator_policy".to_owned(),
+            name: row.policy.name.to_string(),
+            value: serde_json::to_value(rule(&row.policy)).expect("a policy is made of texts"),
+        });
+        let mut vhosts = self.list_vhosts();
+        vhosts.retain(|row| passes(&row.name));
+        let limits = vhosts.into_iter().filter_map(|row| {
+            let limits = limits::object([
+                ("max-connections", row.limits.max_connections),
+                ("max-queues", row.limits.max_queues),
+            ]);
+            (!limits.is_empty()).then(|| ParameterDefinition {
+                vhost: Some(row.name.into()),
+                component: "vhost-limits".to_owned(),
+                name: "limits".to_owned(),
+                value: Value::Object(limits),
+            })
+        });
+        policies.chain(limits).collect()
+    }
+
+    fn defined_users(&self) -> Vec<UserDefinition> {
+        let user = |row: crate::rabbitmq::admin::UserRow| {
+            let account = self.users.get(&row.name).expect("a row is that of a user");
+            let (hash, algorithm) = account.password.hash(&row.name).written();
+            let limits = [
+                ("max-connections", row.limits.max_connections),
+                ("max-channels", row.limits.max_channels),
+            ];
+            UserDefinition {
+                name: row.name.into(),
+                password_hash: Some(hash),
+                hashing_algorithm: Some(algorithm),
+                password: None,
+                tags: row.tags.into_iter().map(Into::into).collect(),
+                limits: Value::Object(limits::object(limits)),
+            }
+        };
+        self.list_users().into_iter().map(user).collect()
+    }
+
+    /// With their limits as `rabbitmqctl` writes them, which no import reads.
+    fn defined_vhosts(&self) -> Vec<VHostDefinition> {
+        let vhost = |row: crate::rabbitmq::admin::VHostRow| {
+            let limits = limits::object([
+                ("max-connections", row.limits.max_connections),
+                ("max-queues", row.limits.max_queues),
+            ]);
+            let pair = |(name, limit)| Value::Array(vec![Value::String(name), limit]);
+            VHostDefinition {
+                name: row.name.into(),
+                limits: limits.into_iter().map(pair).collect(),
+                metadata: Some(Metadata {
+                    description: row.description.into(),
+                    tags: row.tags.into_iter().map(Into::into).collect(),
+                }),
+            }
+        };
+        self.list_vhosts().into_iter().map(vhost).collect()
+    }
+}
+
+fn rule(policy: &Policy) -> PolicyRule {
+    PolicyRule {
+        pattern: policy.pattern.to_string(),
+        apply_to: policy.apply_to.name().to_owned(),
+        definition: value::from_table(&policy.definition),
+        priority: policy.priority,
+    }
+}
+
+fn queue(row: QueueRow) -> QueueDefinition {
+    QueueDefinition {
+        name: row.name.into(),
+        vhost: Some(row.vhost.into()),
+        durable: row.durable,
+        auto_delete: row.auto_delete,
+        arguments: value::from_table(&row.arguments),
+    }
+}
+
+fn exchange(row: ExchangeRow) -> ExchangeDefinition {
+    ExchangeDefinition {
+        name: row.name.into(),
+        vhost: Some(row.vhost.into()),
+        kind: row.kind.to_owned(),
+        durable: row.durable,
+        auto_delete: row.auto_delete,
+        internal: row.internal,
+        arguments: value::from_table(&row.arguments),
+    }
+}
+
+fn binding(row: BindingRow) -> BindingDefinition {
+    BindingDefinition {
+        source: row.source.into(),
+        vhost: Some(row.vhost.into()),
+        destination: row.destination.into(),
+        destination_type: match row.destination_kind {
+            DestinationKind::Queue => DestinationType::Queue,
+            DestinationKind::Exchange => DestinationType::Exchange,
+        },
+        routing_key: row.routing_key.into(),
+        arguments: value::from_table(&row.arguments),
+    }
+}

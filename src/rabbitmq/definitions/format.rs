@@ -1,0 +1,307 @@
+//! The format of a definitions file: [`Definitions`] and its parts, as serde reads and writes them.
+//!
+//! Source: <https://www.rabbitmq.com/docs/definitions>; files of RabbitMQ 3.10.8.
+
+use crate::rabbitmq::admin::AdminError;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use std::str::FromStr;
+
+/// What a definitions file says.
+///
+/// ```
+/// use stunt_double::rabbitmq::BrokerOptions;
+/// use stunt_double::rabbitmq::broker::Broker;
+/// use stunt_double::rabbitmq::definitions::Definitions;
+/// # use stunt_double::{Instant, Site, Stream};
+/// # let mut broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));
+/// let definitions = Definitions::from_json(
+///     r#"{
+///         "queues": [{"name": "orders", "durable": true, "auto_delete": false}],
+///         "bindings": [{
+///             "source": "amq.topic", "destination": "orders", "destination_type": "queue",
+///             "routing_key": "order.*"
+///         }]
+///     }"#,
+/// )?;
+/// broker.import_vhost_definitions(Instant::ZERO, "/", &definitions)?;
+/// assert_eq!(broker.list_queues()[0].name, "orders");
+///
+/// let whole = broker.export_definitions();
+/// assert_eq!(Definitions::from_json(&whole.to_json())?, whole);
+/// # Ok::<(), stunt_double::rabbitmq::definitions::DefinitionsError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Definitions {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rabbit_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rabbitmq_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) users: Option<Vec<UserDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vhosts: Option<Vec<VHostDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) permissions: Option<Vec<PermissionDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) topic_permissions: Option<Vec<TopicPermissionDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parameters: Option<Vec<ParameterDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) global_parameters: Option<Vec<GlobalParameterDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policies: Option<Vec<PolicyDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) queues: Option<Vec<QueueDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exchanges: Option<Vec<ExchangeDefinition>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bindings: Option<Vec<BindingDefinition>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct UserDefinition {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hashing_algorithm: Option<String>,
+    /// Files written by hand may have it in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) password: Option<String>,
+    #[serde(default, deserialize_with = "tags")]
+    pub(crate) tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) limits: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct VHostDefinition {
+    pub(crate) name: String,
+    /// Written only: what counts on import is the parameter `vhost-limits`.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) limits: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<Metadata>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Metadata {
+    #[serde(default)]
+    pub(crate) description: String,
+    #[serde(default, deserialize_with = "tags")]
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PermissionDefinition {
+    pub(crate) user: String,
+    pub(crate) vhost: String,
+    pub(crate) configure: String,
+    pub(crate) write: String,
+    pub(crate) read: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TopicPermissionDefinition {
+    pub(crate) user: String,
+    pub(crate) vhost: String,
+    pub(crate) exchange: String,
+    pub(crate) write: String,
+    pub(crate) read: String,
+}
+
+/// A runtime parameter: limits of a vhost, or an operator policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ParameterDefinition {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vhost: Option<String>,
+    pub(crate) component: String,
+    pub(crate) name: String,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct GlobalParameterDefinition {
+    pub(crate) name: String,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PolicyDefinition {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vhost: Option<String>,
+    pub(crate) name: String,
+    #[serde(flatten)]
+    pub(crate) rule: PolicyRule,
+}
+
+/// What a policy says; as a parameter's value, what an operator policy does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PolicyRule {
+    pub(crate) pattern: String,
+    #[serde(rename = "apply-to", default = "all")]
+    pub(crate) apply_to: String,
+    pub(crate) definition: Map<String, Value>,
+    #[serde(default)]
+    pub(crate) priority: i64,
+}
+
+fn all() -> String {
+    "all".to_owned()
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct QueueDefinition {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vhost: Option<String>,
+    pub(crate) durable: bool,
+    pub(crate) auto_delete: bool,
+    #[serde(default)]
+    pub(crate) arguments: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ExchangeDefinition {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vhost: Option<String>,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) durable: bool,
+    pub(crate) auto_delete: bool,
+    #[serde(default)]
+    pub(crate) internal: bool,
+    #[serde(default)]
+    pub(crate) arguments: Map<String, Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BindingDefinition {
+    pub(crate) source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) vhost: Option<String>,
+    pub(crate) destination: String,
+    pub(crate) destination_type: DestinationType,
+    pub(crate) routing_key: String,
+    #[serde(default)]
+    pub(crate) arguments: Map<String, Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DestinationType {
+    Queue,
+    Exchange,
+}
+
+/// Tags: a list, or in older files a text with commas.
+fn tags<'de, D: Deserializer<'de>>(tags: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Tags {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Tags::deserialize(tags)? {
+        Tags::List(tags) => tags,
+        Tags::Text(text) => {
+            text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(String::from).collect()
+        }
+    })
+}
+
+/// Why definitions cannot be read or imported.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DefinitionsError {
+    /// They are not JSON, or an object lacks what it must have.
+    #[error("Failed to deserialise input (format: JSON): {0}")]
+    Syntax(String),
+    /// An object does not say which vhost it is in, and none was named: it comes
+    /// from the file of a single vhost.
+    #[error("{0}: Virtual host does not exist and is not specified in definitions file.")]
+    VHostNotGiven(String),
+    /// There would be more queues in a vhost than its limit allows.
+    #[error(
+        "Adding {adding} queue(s) to virtual host \"{vhost}\" would exceed the limit of {limit} \
+         queue(s).\n\nThis virtual host currently has {existing} queue(s) defined.\n\nImport \
+         aborted!"
+    )]
+    QueueLimit {
+        /// The vhost.
+        vhost: String,
+        /// Its limit.
+        limit: u32,
+        /// How many queues it has.
+        existing: usize,
+        /// How many the definitions would add.
+        adding: usize,
+    },
+    /// An object cannot be had as it is defined, or is there already and differs.
+    #[error("{object}: {why}")]
+    Refused {
+        /// Which object.
+        object: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An object refers to something that does not exist, or has a pattern that
+    /// is none.
+    #[error("{object}: {why}")]
+    Admin {
+        /// Which object.
+        object: String,
+        /// What is wrong with it.
+        #[source]
+        why: AdminError,
+    },
+}
+
+impl Definitions {
+    /// Reads a definitions file.
+    ///
+    /// # Errors
+    ///
+    /// [`DefinitionsError::Syntax`].
+    pub fn from_json(text: &str) -> Result<Definitions, DefinitionsError> {
+        serde_json::from_str(text).map_err(|why| DefinitionsError::Syntax(why.to_string()))
+    }
+
+    /// The definitions file, indented.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("what was read or made from texts can be written")
+    }
+}
+
+impl FromStr for Definitions {
+    type Err = DefinitionsError;
+
+    fn from_str(text: &str) -> Result<Definitions, DefinitionsError> {
+        Definitions::from_json(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_are_ignored_and_tags_may_be_a_text() {
+        let text = r#"{"product_name": "RabbitMQ", "users": [
+            {"name": "a", "tags": "administrator, policymaker", "colour": 1}, {"name": "b"}
+        ]}"#;
+        let users = Definitions::from_json(text).unwrap().users.unwrap();
+        assert_eq!(users[0].tags, ["administrator", "policymaker"]);
+        assert_eq!(users[1].tags, [""; 0]);
+    }
+
+    #[test]
+    fn what_an_object_must_have_is_asked_for_by_name() {
+        let text = r#"{"queues": [{"name": "q", "auto_delete": false}]}"#;
+        let error = Definitions::from_json(text).unwrap_err().to_string();
+        assert!(error.contains("missing field `durable` at line 1"), "{error}");
+    }
+}

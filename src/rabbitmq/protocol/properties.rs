@@ -1,0 +1,394 @@
+//! The fourteen properties of a message.
+//!
+//! Most messages carry a delivery mode and perhaps nothing else, so those two
+//! words sit in the message itself and the other properties, if any, in one
+//! shared block: sixteen bytes in all.
+//!
+//! Source: AMQP 0-9-1, section 1.8 (class basic).
+
+use super::table::{FieldTable, FieldValue, in_milliseconds};
+use crate::Instant;
+use smol_str::SmolStr;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The header that says where in a stream a message is.
+const OFFSET: SmolStr = SmolStr::new_static("x-stream-offset");
+
+/// The properties of a message; made by chaining setters.
+///
+/// ```
+/// use stunt_double::rabbitmq::Properties;
+///
+/// let properties = Properties::default().persistent().with_correlation_id("7");
+/// assert!(properties.is_persistent());
+/// assert_eq!(properties.delivery_mode(), Some(2));
+/// assert_eq!(properties.correlation_id(), Some("7"));
+/// assert_eq!(properties.headers(), None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    delivery_mode: Option<u8>,
+    priority: Option<u8>,
+    more: Option<Arc<More>>,
+}
+
+/// The properties that most messages do without.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct More {
+    headers: Option<FieldTable>,
+    /// Kept apart again, since headers often come alone.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Rest {
+    timestamp: Option<u64>,
+    content_type: Option<SmolStr>,
+    content_encoding: Option<SmolStr>,
+    correlation_id: Option<SmolStr>,
+    reply_to: Option<SmolStr>,
+    expiration: Option<SmolStr>,
+    message_id: Option<SmolStr>,
+    kind: Option<SmolStr>,
+    user_id: Option<SmolStr>,
+    app_id: Option<SmolStr>,
+    cluster_id: Option<SmolStr>,
+    /// The routing keys of a `BCC` header that was taken away.
+    bcc: Vec<SmolStr>,
+    /// The bytes these properties came in, if writing them anew would give others:
+    /// the server passes a header on as it came until it has to change it.
+    verbatim: Option<Box<[u8]>>,
+}
+
+impl Properties {
+    /// With no other properties than these.
+    pub(crate) fn common(delivery_mode: Option<u8>, priority: Option<u8>) -> Properties {
+        Properties { delivery_mode, priority, more: None }
+    }
+
+    /// To change a property: what came is not what goes out any more.
+    fn more_mut(&mut self) -> &mut More {
+        let more = Arc::make_mut(self.more.get_or_insert_default());
+        if let Some(rest) = &mut more.rest {
+            rest.verbatim = None;
+        }
+        more
+    }
+
+    /// These properties as they came, where writing them anew would give other bytes.
+    pub(crate) fn came_as(mut self, bytes: &[u8]) -> Properties {
+        self.rest_mut().verbatim = Some(bytes.into());
+        self
+    }
+
+    /// The flags and properties as they came, if writing them anew would give other
+    /// bytes.
+    pub(crate) fn verbatim(&self) -> Option<&[u8]> {
+        self.rest(|rest| rest.verbatim.as_deref())
+    }
+
+    /// The same, to be written anew.
+    pub(crate) fn rewritten(mut self) -> Properties {
+        if self.verbatim().is_some() {
+            self.more_mut();
+        }
+        self
+    }
+
+    fn rest_mut(&mut self) -> &mut Rest {
+        self.more_mut().rest.get_or_insert_default()
+    }
+
+    /// A number that differs where two sets of properties do.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let inline = [self.delivery_mode, self.priority].map(|part| part.map_or(256, u64::from));
+        let more = self.more.as_ref().map_or(0, |more| xxh3_64(format!("{more:?}").as_bytes()));
+        more ^ (inline[0] << 16 | inline[1])
+    }
+
+    fn more<'a, T: ?Sized>(
+        &'a self,
+        part: impl FnOnce(&'a More) -> Option<&'a T>,
+    ) -> Option<&'a T> {
+        self.more.as_deref().and_then(part)
+    }
+
+    fn rest<'a, T: ?Sized>(
+        &'a self,
+        part: impl FnOnce(&'a Rest) -> Option<&'a T>,
+    ) -> Option<&'a T> {
+        self.more.as_deref().and_then(|more| more.rest.as_deref()).and_then(part)
+    }
+
+    /// `delivery-mode` 2: in a durable queue the message survives a restart.
+    #[must_use]
+    pub fn persistent(self) -> Properties {
+        self.with_delivery_mode(2)
+    }
+
+    /// `delivery-mode`: 1 is transient, 2 persistent. With anything else a publish
+    /// is refused.
+    #[must_use]
+    pub fn with_delivery_mode(self, mode: u8) -> Properties {
+        let mut changed = self.rewritten();
+        changed.delivery_mode = Some(mode);
+        changed
+    }
+
+    /// `priority`: only a queue declared with priorities looks at it.
+    #[must_use]
+    pub fn with_priority(self, priority: u8) -> Properties {
+        let mut changed = self.rewritten();
+        changed.priority = Some(priority);
+        changed
+    }
+
+    /// `headers`: what a headers exchange matches.
+    #[must_use]
+    pub fn with_headers(mut self, headers: FieldTable) -> Properties {
+        self.more_mut().headers = Some(headers);
+        self
+    }
+
+    /// `timestamp`: seconds since the Unix epoch.
+    #[must_use]
+    pub fn with_timestamp(mut self, seconds: u64) -> Properties {
+        self.rest_mut().timestamp = Some(seconds);
+        self
+    }
+
+    /// `timestamp`: the calendar second of a moment in virtual time.
+    #[must_use]
+    pub fn with_timestamp_at(self, moment: Instant) -> Properties {
+        self.with_timestamp(moment.since_unix_epoch().as_secs())
+    }
+
+    /// `content-type`: a MIME type.
+    #[must_use]
+    pub fn with_content_type(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().content_type = Some(value.into());
+        self
+    }
+
+    /// `content-encoding`: a MIME encoding.
+    #[must_use]
+    pub fn with_content_encoding(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().content_encoding = Some(value.into());
+        self
+    }
+
+    /// `correlation-id`: which request this answers.
+    #[must_use]
+    pub fn with_correlation_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().correlation_id = Some(value.into());
+        self
+    }
+
+    /// `reply-to`: the queue an answer is wanted in.
+    #[must_use]
+    pub fn with_reply_to(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().reply_to = Some(value.into());
+        self
+    }
+
+    /// `expiration`: the message's time to live, milliseconds in decimal. When
+    /// it is over, the message is dropped as soon as it is at the head of its
+    /// queue; a requeue does not start it anew.
+    #[must_use]
+    pub fn with_expiration(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().expiration = Some(value.into());
+        self
+    }
+
+    /// `message-id`: the application's name for the message.
+    #[must_use]
+    pub fn with_message_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().message_id = Some(value.into());
+        self
+    }
+
+    /// `type`: the application's name for what kind of message it is.
+    #[must_use]
+    pub fn with_kind(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().kind = Some(value.into());
+        self
+    }
+
+    /// `user-id`: checked against the connection's user on publish.
+    #[must_use]
+    pub fn with_user_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().user_id = Some(value.into());
+        self
+    }
+
+    /// `app-id`: the publishing application.
+    #[must_use]
+    pub fn with_app_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().app_id = Some(value.into());
+        self
+    }
+
+    /// `cluster-id`: deprecated by AMQP, carried along.
+    #[must_use]
+    pub fn with_cluster_id(mut self, value: impl Into<SmolStr>) -> Properties {
+        self.rest_mut().cluster_id = Some(value.into());
+        self
+    }
+
+    /// Whether `delivery-mode` is 2.
+    #[must_use]
+    pub fn is_persistent(&self) -> bool {
+        self.delivery_mode == Some(2)
+    }
+
+    /// See [`Properties::with_delivery_mode`].
+    #[must_use]
+    pub fn delivery_mode(&self) -> Option<u8> {
+        self.delivery_mode
+    }
+
+    /// See [`Properties::with_priority`].
+    #[must_use]
+    pub fn priority(&self) -> Option<u8> {
+        self.priority
+    }
+
+    /// See [`Properties::with_headers`].
+    #[must_use]
+    pub fn headers(&self) -> Option<&FieldTable> {
+        self.more(|more| more.headers.as_ref())
+    }
+
+    /// See [`Properties::with_timestamp`].
+    #[must_use]
+    pub fn timestamp(&self) -> Option<u64> {
+        self.rest(|rest| rest.timestamp.as_ref()).copied()
+    }
+
+    /// See [`Properties::with_content_type`].
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.rest(|rest| rest.content_type.as_deref())
+    }
+
+    /// See [`Properties::with_content_encoding`].
+    #[must_use]
+    pub fn content_encoding(&self) -> Option<&str> {
+        self.rest(|rest| rest.content_encoding.as_deref())
+    }
+
+    /// See [`Properties::with_correlation_id`].
+    #[must_use]
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.rest(|rest| rest.correlation_id.as_deref())
+    }
+
+    /// See [`Properties::with_reply_to`].
+    #[must_use]
+    pub fn reply_to(&self) -> Option<&str> {
+        self.rest(|rest| rest.reply_to.as_deref())
+    }
+
+    /// See [`Properties::with_expiration`].
+    #[must_use]
+    pub fn expiration(&self) -> Option<&str> {
+        self.rest(|rest| rest.expiration.as_deref())
+    }
+
+    /// See [`Properties::with_message_id`].
+    #[must_use]
+    pub fn message_id(&self) -> Option<&str> {
+        self.rest(|rest| rest.message_id.as_deref())
+    }
+
+    /// The property `type`; see [`Properties::with_kind`].
+    #[must_use]
+    pub fn kind(&self) -> Option<&str> {
+        self.rest(|rest| rest.kind.as_deref())
+    }
+
+    /// See [`Properties::with_user_id`].
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.rest(|rest| rest.user_id.as_deref())
+    }
+
+    /// See [`Properties::with_app_id`].
+    #[must_use]
+    pub fn app_id(&self) -> Option<&str> {
+        self.rest(|rest| rest.app_id.as_deref())
+    }
+
+    /// See [`Properties::with_cluster_id`].
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.rest(|rest| rest.cluster_id.as_deref())
+    }
+
+    /// The same without `expiration`, and with other headers.
+    pub(crate) fn dead(mut self, headers: FieldTable) -> Properties {
+        let more = self.more_mut();
+        more.headers = Some(headers);
+        if let Some(rest) = &mut more.rest {
+            rest.expiration = None;
+        }
+        self
+    }
+
+    /// The same as a stream gives it back: with an offset in the header
+    /// `x-stream-offset`, headers in the order of their names and without arrays and
+    /// tables (`CC` too), and without `cluster-id`.
+    pub(crate) fn streamed(mut self, offset: u64) -> Properties {
+        let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
+        let more = self.more_mut();
+        if let Some(rest) = &mut more.rest {
+            rest.cluster_id = None;
+            rest.timestamp = rest.timestamp.map(in_milliseconds);
+        }
+        more.headers = Some(match more.headers.take() {
+            None => FieldTable::single(OFFSET, offset),
+            Some(headers) => headers.streamed().with(OFFSET, offset).sorted(),
+        });
+        self
+    }
+
+    /// Takes the header `BCC` away and keeps the routing keys it held.
+    pub(crate) fn hide_bcc(&mut self, keys: Vec<SmolStr>) {
+        let more = self.more_mut();
+        if !keys.is_empty() || more.rest.is_some() {
+            more.rest.get_or_insert_default().bcc = keys;
+        }
+        if let Some(headers) = &mut more.headers {
+            headers.remove("BCC");
+        }
+    }
+
+    /// The routing keys of a `BCC` header that was taken away.
+    pub(crate) fn bcc(&self) -> &[SmolStr] {
+        self.rest(|rest| Some(rest.bcc.as_slice())).unwrap_or_default()
+    }
+
+    /// Whether any property but the delivery mode and the priority is set.
+    pub(crate) fn has_more(&self) -> bool {
+        self.more.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_sixteen_bytes() {
+        assert_eq!(size_of::<Properties>(), 16);
+    }
+
+    #[test]
+    fn a_clone_does_not_see_later_changes() {
+        let a = Properties::default().with_kind("order").with_app_id("shop");
+        let b = a.clone().with_kind("bill").with_priority(3);
+        assert_eq!((a.kind(), b.kind()), (Some("order"), Some("bill")));
+        assert_eq!((b.app_id(), b.priority(), a.priority()), (Some("shop"), Some(3), None));
+    }
+}

@@ -1,0 +1,45 @@
+//! The kinds of queue that a client can ask for.
+
+use super::table::{FieldTable, FieldValue};
+
+/// The type of a queue (`x-queue-type`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueueType {
+    /// A classic queue.
+    #[default]
+    Classic,
+    /// A quorum queue, here of one node.
+    Quorum,
+    /// A stream: messages stay when they are consumed.
+    Stream,
+}
+
+impl QueueType {
+    /// Its name: `classic`, `quorum` or `stream`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            QueueType::Classic => "classic",
+            QueueType::Quorum => "quorum",
+            QueueType::Stream => "stream",
+        }
+    }
+
+    /// The server's module for it, as its texts name it.
+    pub(crate) const fn module(self) -> &'static str {
+        match self {
+            QueueType::Classic => "rabbit_classic_queue",
+            QueueType::Quorum => "rabbit_quorum_queue",
+            QueueType::Stream => "rabbit_stream_queue",
+        }
+    }
+
+    /// The type that arguments ask for, which were checked.
+    pub(crate) fn of(arguments: &FieldTable) -> QueueType {
+        match arguments.get("x-queue-type").and_then(FieldValue::as_str) {
+            Some("quorum") => QueueType::Quorum,
+            Some("stream") => QueueType::Stream,
+            _ => QueueType::Classic,
+        }
+    }
+}

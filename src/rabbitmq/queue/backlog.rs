@@ -1,0 +1,316 @@
+//! The messages of a queue that are ready for delivery, in the order in which
+//! they go out, and how many bytes their bodies have.
+//!
+//! New ones come at the end. One that is requeued goes back to its original
+//! place: at the front if it is the oldest, as it mostly is, else into a
+//! second, sorted store; the next message is the older of the two heads. So a
+//! requeue costs O(log n), and returning all that a dead consumer held costs
+//! O(1) each.
+//!
+//! A queue with priorities has a *level* for each, and the highest that is not
+//! empty goes first; a message returns to its own level.
+
+use crate::rabbitmq::protocol::message::{Entry, Position};
+use std::collections::{BTreeMap, VecDeque};
+
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    /// In order of position; with levels, those of priority 0.
+    line: VecDeque<Entry>,
+    /// What few queues have; mostly there is none.
+    rest: Option<Box<Rest>>,
+    /// Of all bodies together.
+    bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
+    /// Requeued messages that belong inside the line.
+    returned: BTreeMap<Position, Entry>,
+    /// The levels above 0, from 1 on.
+    levels: Vec<Level>,
+    /// Which of them hold something, a bit each.
+    filled: [u64; 4],
+    /// How many messages they hold together.
+    len: usize,
+}
+
+/// The messages of one priority.
+#[derive(Debug, Default)]
+struct Level {
+    line: VecDeque<Entry>,
+    returned: BTreeMap<Position, Entry>,
+}
+
+impl Rest {
+    /// The highest level that holds something, as an index of `levels`.
+    fn highest(&self) -> Option<usize> {
+        if self.len == 0 {
+            return None;
+        }
+        let word = self.filled.iter().rposition(|word| *word != 0)?;
+        Some(word * 64 + self.filled[word].ilog2() as usize)
+    }
+
+    /// The level of a message of this priority, as an index of `levels`: what is
+    /// above the highest counts as the highest. None is the lowest.
+    fn level_of(&self, entry: &Entry) -> Option<usize> {
+        usize::from(entry.priority()).min(self.levels.len()).checked_sub(1)
+    }
+
+    /// A level that gets a message.
+    fn fill(&mut self, level: usize) -> &mut Level {
+        self.filled[level / 64] |= 1 << (level % 64);
+        self.len += 1;
+        &mut self.levels[level]
+    }
+
+    fn pop(&mut self, level: usize) -> Option<Entry> {
+        let place = &mut self.levels[level];
+        let entry = pop(&mut place.line, &mut place.returned);
+        self.len -= 1;
+        if place.line.is_empty() && place.returned.is_empty() {
+            self.filled[level / 64] &= !(1 << (level % 64));
+        }
+        entry
+    }
+}
+
+/// The older of two heads.
+fn front<'a>(
+    line: &'a VecDeque<Entry>,
+    returned: &'a BTreeMap<Position, Entry>,
+) -> Option<&'a Entry> {
+    let front = line.front();
+    let Some((position, first)) = returned.first_key_value() else { return front };
+    front.filter(|front| front.position() < *position).or(Some(first))
+}
+
+/// Takes the older of two heads.
+fn pop(line: &mut VecDeque<Entry>, returned: &mut BTreeMap<Position, Entry>) -> Option<Entry> {
+    if let Some(first) = returned.first_entry()
+        && line.front().is_none_or(|front| *first.key() < front.position())
+    {
+        return Some(first.remove());
+    }
+    line.pop_front()
+}
+
+/// Puts an entry where it was: at an end of the line, or else among the
+/// returned, which it is given back for.
+fn put_back(line: &mut VecDeque<Entry>, entry: Entry) -> Option<Entry> {
+    let position = entry.position();
+    if line.front().is_none_or(|front| position < front.position()) {
+        line.push_front(entry);
+    } else if line.back().is_none_or(|back| position > back.position()) {
+        line.push_back(entry);
+    } else {
+        return Some(entry);
+    }
+    None
+}
+
+/// Both in order of position.
+fn merged<'a>(
+    line: &'a VecDeque<Entry>,
+    returned: Option<&'a BTreeMap<Position, Entry>>,
+) -> impl Iterator<Item = &'a Entry> {
+    let mut line = line.iter().peekable();
+    let mut returned = returned.into_iter().flat_map(BTreeMap::values).peekable();
+    std::iter::from_fn(move || match (line.peek(), returned.peek()) {
+        (Some(a), Some(b)) if b.position() < a.position() => returned.next(),
+        (None, _) => returned.next(),
+        _ => line.next(),
+    })
+}
+
+impl Backlog {
+    /// One with this many levels above the lowest.
+    pub(crate) fn with_levels(levels: u8) -> Backlog {
+        let mut backlog = Backlog::default();
+        if levels > 0 {
+            let levels = (0..levels).map(|_| Level::default()).collect();
+            backlog.rest = Some(Box::new(Rest { levels, ..Rest::default() }));
+        }
+        backlog
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.returned.len() + rest.len);
+        self.line.len() + rest
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of all bodies together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether messages go by priority.
+    pub(crate) fn has_levels(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| !rest.levels.is_empty())
+    }
+
+    /// Adds a message whose position is higher than any before.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.bytes += entry.message.body().len() as u64;
+        if let Some(rest) = &mut self.rest
+            && let Some(level) = rest.level_of(&entry)
+        {
+            rest.fill(level).line.push_back(entry);
+        } else {
+            self.line.push_back(entry);
+        }
+    }
+
+    /// The next message.
+    pub(crate) fn front(&self) -> Option<&Entry> {
+        let Some(rest) = &self.rest else { return self.line.front() };
+        match rest.highest() {
+            Some(level) => front(&rest.levels[level].line, &rest.levels[level].returned),
+            None => front(&self.line, &rest.returned),
+        }
+    }
+
+    /// Takes the next message out.
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        let entry = match &mut self.rest {
+            None => self.line.pop_front(),
+            Some(rest) => match rest.highest() {
+                Some(level) => rest.pop(level),
+                None => {
+                    let entry = pop(&mut self.line, &mut rest.returned);
+                    if rest.returned.is_empty() && rest.levels.is_empty() {
+                        self.rest = None;
+                    }
+                    entry
+                }
+            },
+        }?;
+        self.bytes -= entry.message.body().len() as u64;
+        Some(entry)
+    }
+
+    /// Puts messages back where they were. They come in order of position.
+    pub(crate) fn restore(&mut self, entries: Vec<Entry>) {
+        // From the youngest to the oldest, each is likely to be a new front.
+        for entry in entries.into_iter().rev() {
+            self.bytes += entry.message.body().len() as u64;
+            let level = self.rest.as_ref().and_then(|rest| rest.level_of(&entry));
+            if let Some(rest) = &mut self.rest
+                && let Some(level) = level
+            {
+                let level = rest.fill(level);
+                if let Some(entry) = put_back(&mut level.line, entry) {
+                    level.returned.insert(entry.position(), entry);
+                }
+            } else if let Some(entry) = put_back(&mut self.line, entry) {
+                let rest = self.rest.get_or_insert_default();
+                rest.returned.insert(entry.position(), entry);
+            }
+        }
+    }
+
+    /// Takes everything, level by level from the highest, and in order of
+    /// position there.
+    pub(crate) fn take_all(&mut self) -> Vec<Entry> {
+        let mut all = Vec::with_capacity(self.len());
+        while let Some(entry) = self.pop() {
+            all.push(entry);
+        }
+        self.line = VecDeque::new();
+        all
+    }
+
+    /// The messages, in the order in which they go out.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let rest = self.rest.as_deref();
+        let levels = rest.into_iter().flat_map(|rest| rest.levels.iter().rev());
+        let above = levels.flat_map(|level| merged(&level.line, Some(&level.returned)));
+        above.chain(merged(&self.line, rest.map(|rest| &rest.returned)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::protocol::message::Message;
+    use crate::rabbitmq::protocol::properties::Properties;
+    use bytes::Bytes;
+    use smol_str::SmolStr;
+    use std::sync::Arc;
+
+    fn entry(position: u64) -> Entry {
+        with_priority(position, 0)
+    }
+
+    fn with_priority(position: u64, priority: u8) -> Entry {
+        let name = Arc::new(SmolStr::default());
+        let properties = Properties::default().with_priority(priority);
+        let body = Bytes::from_static(b"ab");
+        let message = Message::new(name, SmolStr::default(), properties, body);
+        Entry::new(Arc::new(message), Position(position))
+    }
+
+    fn positions(entries: &[Entry]) -> Vec<u64> {
+        entries.iter().map(|e| e.position().0).collect()
+    }
+
+    fn backlog(n: u64) -> Backlog {
+        let mut backlog = Backlog::default();
+        for position in 0..n {
+            backlog.push(entry(position));
+        }
+        backlog
+    }
+
+    #[test]
+    fn a_message_returns_to_its_place() {
+        let mut backlog = backlog(5);
+        let mut held: Vec<Entry> = (0..3).map(|_| backlog.pop().unwrap()).collect();
+        backlog.restore(vec![held.remove(1)]);
+        assert_eq!(positions(&[backlog.pop().unwrap(), backlog.pop().unwrap()]), [1, 3]);
+        backlog.restore(held);
+        assert_eq!((backlog.len(), backlog.bytes()), (3, 6));
+        assert_eq!(positions(&backlog.take_all()), [0, 2, 4]);
+        assert!(backlog.is_empty());
+    }
+
+    #[test]
+    fn interleaved_returns_come_out_in_order() {
+        let mut backlog = backlog(10);
+        let (mut even, mut odd) = (Vec::new(), Vec::new());
+        while let Some(entry) = backlog.pop() {
+            if entry.position().0 % 2 == 0 { even.push(entry) } else { odd.push(entry) }
+        }
+        backlog.push(entry(10));
+        backlog.restore(odd);
+        backlog.restore(even);
+        let all: Vec<u64> = backlog.iter().map(|entry| entry.position().0).collect();
+        assert_eq!(all, (0..=10).collect::<Vec<_>>());
+        for position in (0..=10).map(Position) {
+            assert_eq!(backlog.front().map(Entry::position), Some(position));
+            assert_eq!(backlog.pop().map(|entry| entry.position()), Some(position));
+        }
+        assert!(backlog.front().is_none());
+    }
+
+    #[test]
+    fn the_highest_level_goes_first_and_a_message_returns_to_its_own() {
+        let mut backlog = Backlog::with_levels(3);
+        for (position, priority) in [(0, 0), (1, 2), (2, 9), (3, 3), (4, 2)] {
+            backlog.push(with_priority(position, priority));
+        }
+        let held: Vec<Entry> = (0..3).map(|_| backlog.pop().unwrap()).collect();
+        assert_eq!(positions(&held), [2, 3, 1]);
+        let [_, three, one] = held.try_into().unwrap();
+        backlog.restore(vec![one, three]);
+        assert_eq!(backlog.iter().map(|e| e.position().0).collect::<Vec<_>>(), [3, 1, 4, 0]);
+        assert_eq!((backlog.len(), backlog.bytes()), (4, 8));
+        assert_eq!(positions(&backlog.take_all()), [3, 1, 4, 0]);
+        assert_eq!((backlog.is_empty(), backlog.bytes()), (true, 0));
+    }
+}

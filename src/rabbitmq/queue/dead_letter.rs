@@ -1,0 +1,192 @@
+//! Dead letters: what becomes of a message that its queue gives up.
+//!
+//! A message dies *rejected* (by a consumer), *expired*, by *maxlen* (a length
+//! limit) or by *`delivery_limit`*. If its queue has a dead-letter exchange, it
+//! is published there again, without its `expiration` and with its history: the
+//! header `x-death`, an array with a table for each queue and reason, the most
+//! recent first, and its first death in `x-first-death-…`.
+//!
+//! A message that comes back to a queue it died in before is dropped, unless a
+//! consumer's rejection was on the way: so nothing goes round for ever by
+//! itself.
+//!
+//! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
+
+use crate::Instant;
+use crate::rabbitmq::key::{QueueKey, VHostKey};
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::version::Profile;
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// Why a message died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Rejected,
+    Expired,
+    MaxLength,
+    DeliveryLimit,
+}
+
+impl Reason {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Reason::Rejected => "rejected",
+            Reason::Expired => "expired",
+            Reason::MaxLength => "maxlen",
+            Reason::DeliveryLimit => "delivery_limit",
+        }
+    }
+}
+
+/// A message that died, and what its queue has set for it.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    pub(crate) message: Arc<Message>,
+    pub(crate) reason: Reason,
+    pub(crate) vhost: VHostKey,
+    /// The queue it died in.
+    pub(crate) queue: SmolStr,
+    pub(crate) exchange: SmolStr,
+    pub(crate) routing_key: Option<SmolStr>,
+    /// Set if the queue keeps it until it finds a queue.
+    pub(crate) keeper: Option<QueueKey>,
+}
+
+impl DeadLetter {
+    /// The message as it is published again, to an exchange of this name.
+    pub(crate) fn published(
+        &self,
+        now: Instant,
+        exchange: Arc<SmolStr>,
+        profile: &Profile,
+    ) -> Message {
+        let mut headers = self.message.properties().headers().cloned().unwrap_or_default();
+        self.record_death(now, &mut headers);
+        if profile.reports_last_death {
+            headers.insert("x-last-death-reason", self.reason.name());
+            headers.insert("x-last-death-queue", self.queue.as_str());
+            headers.insert("x-last-death-exchange", self.message.exchange().as_str());
+        }
+        let mut properties = self.message.properties().clone();
+        if self.routing_key.is_some() {
+            headers.remove("CC");
+            properties.hide_bcc(Vec::new());
+        }
+        let routing_key = self.routing_key.as_ref().unwrap_or(self.message.routing_key());
+        let properties = properties.dead(headers.sorted());
+        Message::new(exchange, routing_key.clone(), properties, self.message.body().clone())
+    }
+
+    /// Returns whether a client sent an `x-death` header whose `count`, of the death
+    /// that is to be counted, is not an integer: the process of the server's queue
+    /// crashes over it.
+    pub(crate) fn has_senseless_history(&self) -> bool {
+        let headers = self.message.properties().headers();
+        let Some(FieldValue::Array(deaths)) = headers.and_then(|h| h.get("x-death")) else {
+            return false;
+        };
+        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
+        deaths.iter().any(|death| match death {
+            FieldValue::Table(death) if key(death) == own => {
+                death.get("count").is_some_and(|count| count.as_integer().is_none())
+            }
+            _ => false,
+        })
+    }
+
+    fn record_death(&self, now: Instant, headers: &mut FieldTable) {
+        let history = headers.remove("x-death");
+        if history.is_none() {
+            headers.insert("x-first-death-reason", self.reason.name());
+            headers.insert("x-first-death-queue", self.queue.as_str());
+            headers.insert("x-first-death-exchange", self.message.exchange().as_str());
+        }
+        let is_first = !matches!(history, Some(FieldValue::Array(_)));
+        let mut deaths = match history {
+            Some(FieldValue::Array(deaths)) => grouped(deaths),
+            _ => Vec::new(),
+        };
+        let own = (Some(self.queue.as_str()), Some(self.reason.name()));
+        let death = match deaths.iter().position(|death| key(death) == own) {
+            Some(at) => {
+                let mut death = deaths.remove(at);
+                let count = death.get("count").and_then(FieldValue::as_integer).unwrap_or(0);
+                death.insert("count", i64::try_from(count + 1).unwrap_or(i64::MAX));
+                death.sorted()
+            }
+            None if is_first => self.first_of_its_kind(now),
+            None => self.first_of_its_kind(now).sorted(),
+        };
+        deaths.insert(0, death);
+        headers.insert("x-death", deaths.into_iter().map(FieldValue::Table).collect::<Vec<_>>());
+    }
+
+    /// The entry of `x-death` for the first death in this queue for this reason.
+    fn first_of_its_kind(&self, now: Instant) -> FieldTable {
+        let keys: Vec<FieldValue> = std::iter::once(self.message.routing_key().as_str())
+            .chain(self.message.carbon_copies("CC"))
+            .map(FieldValue::from)
+            .collect();
+        let mut death = FieldTable::new()
+            .with("count", 1_i64)
+            .with("reason", self.reason.name())
+            .with("queue", self.queue.as_str())
+            .with("time", now)
+            .with("exchange", self.message.exchange().as_str())
+            .with("routing-keys", keys);
+        if let Some(expiration) = self.message.properties().expiration() {
+            death.insert("original-expiration", expiration);
+        }
+        death
+    }
+}
+
+/// The queue and the reason of a death.
+fn key(death: &FieldTable) -> (Option<&str>, Option<&str>) {
+    let text = |name: &str| death.get(name).and_then(FieldValue::as_str);
+    (text("queue"), text("reason"))
+}
+
+/// A history as the server reads it: of several entries, one for each queue and
+/// reason, with a count, and the order turned round.
+fn grouped(deaths: Vec<FieldValue>) -> Vec<FieldTable> {
+    let tables = deaths.into_iter().filter_map(|death| match death {
+        FieldValue::Table(death) => Some(death),
+        _ => None,
+    });
+    let all: Vec<FieldTable> = tables.collect();
+    if all.len() < 2 {
+        return all;
+    }
+    let mut groups: Vec<FieldTable> = Vec::new();
+    for death in &all {
+        if groups.iter().any(|group| key(group) == key(death)) {
+            continue;
+        }
+        let mut group = death.clone();
+        if group.get("count").is_none() {
+            let of_its_kind = all.iter().filter(|other| key(other) == key(death)).count();
+            group = FieldTable::new().with("count", of_its_kind as i64).followed_by(group);
+        }
+        groups.insert(0, group);
+    }
+    groups
+}
+
+/// Whether a message with these headers, published as a dead letter, has gone
+/// round to this queue by itself.
+pub(crate) fn is_cycle(headers: Option<&FieldTable>, queue: &str) -> bool {
+    let Some(FieldValue::Array(deaths)) = headers.and_then(|headers| headers.get("x-death")) else {
+        return false;
+    };
+    let text = |death: &FieldValue, name: &str| match death {
+        FieldValue::Table(death) => death.get(name).and_then(FieldValue::as_str).map(SmolStr::from),
+        _ => None,
+    };
+    let Some(last) = deaths.iter().position(|d| text(d, "queue").as_deref() == Some(queue)) else {
+        return false;
+    };
+    deaths[..=last].iter().all(|death| text(death, "reason").as_deref() != Some("rejected"))
+}

@@ -1,0 +1,97 @@
+//! When the messages of a queue expire.
+//!
+//! A message expires at a fixed time, which neither a delivery nor a restart
+//! changes; but expiry acts only at the head of the queue, so one that is past
+//! its time stays behind a head that is not. The times are kept apart from the
+//! messages, by position, for few messages have one; an entry says whether it
+//! does.
+//!
+//! Source: <https://www.rabbitmq.com/docs/ttl>, and the server's behaviour.
+
+use crate::Instant;
+use crate::rabbitmq::protocol::limits::MAX_EXPIRY;
+use crate::rabbitmq::protocol::message::{Entry, Position};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Times of messages, those not ready included.
+#[derive(Debug, Default)]
+pub(crate) struct Expiries {
+    times: BTreeMap<Position, Instant>,
+    /// When the broker's timer for the head fires next.
+    pub(crate) armed: Option<Instant>,
+}
+
+impl Expiries {
+    pub(crate) fn insert(&mut self, position: Position, at: Instant) {
+        self.times.insert(position, at);
+    }
+
+    /// The time of a message, if it has one.
+    pub(crate) fn of(&self, entry: &Entry) -> Option<Instant> {
+        if entry.expires() { self.times.get(&entry.position()).copied() } else { None }
+    }
+
+    /// Forgets the time of a message, and gives it.
+    pub(crate) fn remove(&mut self, entry: &Entry) -> Option<Instant> {
+        if entry.expires() { self.times.remove(&entry.position()) } else { None }
+    }
+
+    /// Adds times that were kept elsewhere.
+    pub(crate) fn append(&mut self, mut other: Expiries) {
+        self.times.append(&mut other.times);
+    }
+
+    /// Forgets the times of all but these messages, and any timer.
+    pub(crate) fn keep_only(&mut self, entries: &[Entry]) {
+        let kept = entries.iter().filter_map(|entry| Some((entry.position(), self.of(entry)?)));
+        *self = Expiries { times: kept.collect(), armed: None };
+    }
+}
+
+/// What an `expiration` means, or what the server says if it means nothing.
+pub(crate) fn parse_expiration(text: &str) -> Result<Duration, String> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let digits = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    if digits == 0 {
+        return Err("no_integer".to_owned());
+    }
+    let (number, rest) = text.split_at(text.len() - unsigned.len() + digits);
+    if !rest.is_empty() {
+        return Err(format!("{{leftover_string,\"{rest}\"}}"));
+    }
+    let magnitude = number.trim_start_matches(['-', '+']).trim_start_matches('0');
+    match magnitude.parse::<u64>() {
+        _ if magnitude.is_empty() => Ok(Duration::ZERO),
+        _ if number.starts_with('-') => Err(format!("{{value_negative,-{magnitude}}}")),
+        Ok(ms) if i128::from(ms) <= MAX_EXPIRY => Ok(Duration::from_millis(ms)),
+        Ok(_) | Err(_) => Err(format!("{{value_too_large,{magnitude}}}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expirations_are_read_as_the_server_reads_them() {
+        for (text, ms) in
+            [("60000", 60_000), ("+5", 5), ("00", 0), ("-0", 0), ("315360000000", 315_360_000_000)]
+        {
+            assert_eq!(parse_expiration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for (text, why) in [
+            ("abc", "no_integer"),
+            ("", "no_integer"),
+            (" 5", "no_integer"),
+            ("-1", "{value_negative,-1}"),
+            ("10s", "{leftover_string,\"s\"}"),
+            ("1.5", "{leftover_string,\".5\"}"),
+            ("5 ", "{leftover_string,\" \"}"),
+            ("315360000001", "{value_too_large,315360000001}"),
+            ("123456789012345678901234567890", "{value_too_large,123456789012345678901234567890}"),
+        ] {
+            assert_eq!(parse_expiration(text).unwrap_err(), why, "{text}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! What a durable queue has on disk: which of its persistent messages outlive
+//! a crash.
+//!
+//! Every publish and every acknowledgement of a persistent message is an
+//! *operation*, and operations reach the disk in order. Two marks run along
+//! them: up to `written` they survive the death of the server's process, up to
+//! `synced` the loss of power as well. A confirm follows the sync.
+//!
+//! - When a confirm is waiting, the queue writes and syncs as soon as its work
+//!   at this instant has run dry: at a timer set for the present moment, which
+//!   fires after the inputs of that moment.
+//! - Without one, only after 200 ms of *idleness*; every operation on the queue
+//!   starts those anew.
+//! - At 32,768 unwritten operations it writes at once, and syncs when next it
+//!   can.
+//! - A sync takes as long as [`BrokerOptions::sync_time`]; one runs at a time.
+//!
+//! Of the operations, only what a crash would have to undo is kept. Positions
+//! in a queue rise, so the published part of a mark is one position. An
+//! acknowledgement is remembered only while its publish is written and itself
+//! is not synced: until then the message may have to come back.
+//!
+//! Source: the server's queue index and message store (`queue_index_max_journal_entries`),
+//! and killing it.
+//!
+//! [`BrokerOptions::sync_time`]: super::BrokerOptions::sync_time
+
+use super::expiry::Expiries;
+use crate::Instant;
+use crate::rabbitmq::key::ChannelKey;
+use crate::rabbitmq::protocol::message::{Entry, Position};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Idleness after which a queue syncs though nobody waits for it.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// Unwritten operations that force a write.
+const MAX_UNWRITTEN: u32 = 32_768;
+
+/// What a crash leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crash {
+    /// The server's process died: what was written is there.
+    Kill,
+    /// The machine died: only what was synced is there.
+    PowerLoss,
+}
+
+/// A point in the log of operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Mark {
+    /// Publishes of messages before this position are in.
+    published: Position,
+    /// So are this many of the remembered acknowledgements.
+    acked: u64,
+}
+
+/// A publish whose confirm waits for the sync.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    position: Position,
+    channel: ChannelKey,
+    seqno: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Journal {
+    head: Mark,
+    written: Mark,
+    synced: Mark,
+    /// A sync under way: when it is done, and up to where it reaches.
+    syncing: Option<(Instant, Mark)>,
+    /// Operations since the last write.
+    unwritten: u32,
+    /// Acknowledged messages from `synced.acked` on.
+    acks: VecDeque<Entry>,
+    /// When those of them that expire do.
+    expiries: Expiries,
+    /// The first places of messages that were moved to the front of their queue
+    /// before those were synced, by their places there.
+    moved: BTreeMap<Position, Position>,
+    /// In order of position.
+    waiting: VecDeque<Waiting>,
+    /// Since when a sync is wanted without waiting for idleness.
+    urgent: Option<Instant>,
+    last_operation: Instant,
+    /// When the broker's timer for this journal fires next.
+    pub(crate) armed: Option<Instant>,
+}
+
+impl Journal {
+    /// The journal of a queue whose next message gets position `next`, with
+    /// everything before that on disk.
+    pub(crate) fn new(next: Position) -> Journal {
+        let mark = Mark { published: next, acked: 0 };
+        Journal {
+            head: mark,
+            written: mark,
+            synced: mark,
+            syncing: None,
+            unwritten: 0,
+            acks: VecDeque::new(),
+            expiries: Expiries::default(),
+            moved: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            urgent: None,
+            last_operation: Instant::ZERO,
+            armed: None,
+        }
+    }
+
+    /// A persistent message was published, perhaps with a confirm to send.
+    pub(crate) fn publish(
+        &mut self,
+        now: Instant,
+        position: Position,
+        confirm: Option<(ChannelKey, u64)>,
+    ) {
+        self.head.published = Position(position.0 + 1);
+        if let Some((channel, seqno)) = confirm {
+            self.waiting.push_back(Waiting { position, channel, seqno });
+            self.urgent.get_or_insert(now);
+        }
+        self.count(now);
+    }
+
+    /// A persistent message was acknowledged, or otherwise left the queue;
+    /// perhaps it had a time to expire at.
+    pub(crate) fn ack(&mut self, now: Instant, entry: Entry, expiry: Option<Instant>) {
+        if entry.position() < self.written.published {
+            if let Some(at) = expiry {
+                self.expiries.insert(entry.position(), at);
+            }
+            self.acks.push_back(entry);
+            self.head.acked += 1;
+        }
+        self.count(now);
+    }
+
+    /// A message has another place, before all that are to come: whether a crash
+    /// leaves it still depends on its first one.
+    pub(crate) fn moved_to_front(&mut self, from: Position, to: Position) {
+        let first = self.moved.remove(&from).unwrap_or(from);
+        if first >= self.synced.published {
+            self.moved.insert(to, first);
+        }
+    }
+
+    /// Something else happened to the queue: it is not idle.
+    pub(crate) fn touch(&mut self, now: Instant) {
+        self.last_operation = now;
+    }
+
+    fn count(&mut self, now: Instant) {
+        self.last_operation = now;
+        self.unwritten += 1;
+        if self.unwritten >= MAX_UNWRITTEN {
+            self.write();
+            self.urgent.get_or_insert(now);
+        }
+    }
+
+    fn write(&mut self) {
+        self.written = self.head;
+        self.unwritten = 0;
+    }
+
+    /// When [`Journal::fire`] is next due. It may be in the past.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if let Some((done, _)) = self.syncing {
+            return Some(done);
+        }
+        let idle = || self.last_operation + IDLE;
+        let is_dirty = self.unwritten > 0 || self.written != self.synced;
+        self.urgent.or_else(|| is_dirty.then(idle))
+    }
+
+    /// Does what is due by `now`. Appends the publishes that are now synced,
+    /// for each its channel and its sequence number.
+    pub(crate) fn fire(
+        &mut self,
+        now: Instant,
+        sync_time: Duration,
+        confirm_on_write: bool,
+        confirmed: &mut Vec<(ChannelKey, u64)>,
+    ) {
+        while self.due().is_some_and(|due| due <= now) {
+            match self.syncing.take() {
+                Some((_, mark)) => self.finish(mark, confirmed),
+                None => {
+                    self.write();
+                    self.urgent = None;
+                    if confirm_on_write {
+                        self.confirm(self.written, confirmed);
+                    }
+                    if sync_time.is_zero() {
+                        self.finish(self.written, confirmed);
+                    } else {
+                        self.syncing = Some((now + sync_time, self.written));
+                    }
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
+        for entry in self.acks.drain(..(mark.acked - self.synced.acked) as usize) {
+            self.expiries.remove(&entry);
+        }
+        self.synced = mark;
+        self.moved.retain(|_, first| *first >= mark.published);
+        self.confirm(mark, confirmed);
+    }
+
+    /// Hands over the publishes up to a mark whose confirms wait.
+    fn confirm(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
+        while let Some(first) = self.waiting.front()
+            && first.position < mark.published
+        {
+            confirmed.push((first.channel, first.seqno));
+            self.waiting.pop_front();
+        }
+    }
+
+    /// The publishes whose confirms wait, in order.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (ChannelKey, u64)> {
+        self.waiting.iter().map(|w| (w.channel, w.seqno))
+    }
+
+    /// The times of messages that a crash may bring back.
+    pub(crate) fn take_expiries(&mut self) -> Expiries {
+        std::mem::take(&mut self.expiries)
+    }
+
+    /// The first position that a crash would not leave.
+    pub(crate) fn kept(&self, crash: Crash) -> Position {
+        match crash {
+            Crash::Kill => self.written.published,
+            Crash::PowerLoss => self.synced.published,
+        }
+    }
+
+    /// What a crash leaves of a queue that held `contents`, its persistent
+    /// messages: in order, and all of them marked as delivered before.
+    pub(crate) fn survivors(&self, crash: Crash, contents: Vec<Entry>) -> Vec<Entry> {
+        let mark = match crash {
+            Crash::Kill => self.written,
+            Crash::PowerLoss => self.synced,
+        };
+        let undone = self.acks.iter().skip((mark.acked - self.synced.acked) as usize).cloned();
+        let mut left: Vec<Entry> = contents
+            .into_iter()
+            .chain(undone)
+            .filter(|entry| {
+                let position = entry.position();
+                *self.moved.get(&position).unwrap_or(&position) < mark.published
+            })
+            .map(Entry::again)
+            .collect();
+        left.sort_by_key(Entry::position);
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::protocol::message::Message;
+    use crate::rabbitmq::protocol::properties::Properties;
+    use bytes::Bytes;
+    use smol_str::SmolStr;
+    use std::sync::Arc;
+
+    fn entry(position: u64) -> Entry {
+        let name = Arc::new(SmolStr::default());
+        let properties = Properties::default().persistent();
+        let message = Message::new(name, SmolStr::default(), properties, Bytes::new());
+        Entry::new(Arc::new(message), Position(position))
+    }
+
+    fn at(ms: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(ms)
+    }
+
+    fn fire(journal: &mut Journal, now: Instant, sync_time: Duration) {
+        journal.fire(now, sync_time, false, &mut Vec::new());
+    }
+
+    fn left(journal: &Journal, crash: Crash, contents: &[u64]) -> Vec<u64> {
+        let contents = contents.iter().map(|&p| entry(p)).collect();
+        journal.survivors(crash, contents).iter().map(|e| e.position().0).collect()
+    }
+
+    #[test]
+    fn idleness_syncs_and_every_operation_postpones_it() {
+        let mut journal = Journal::new(Position(0));
+        for i in 0..60 {
+            journal.publish(at(50 * i), Position(i), None);
+            fire(&mut journal, at(50 * i), Duration::ZERO);
+        }
+        let all: Vec<u64> = (0..60).collect();
+        assert_eq!(left(&journal, Crash::Kill, &all), [0; 0]);
+        assert_eq!(journal.due(), Some(at(50 * 59 + 200)));
+        fire(&mut journal, at(50 * 59 + 200), Duration::ZERO);
+        assert_eq!(left(&journal, Crash::PowerLoss, &all), all);
+        assert_eq!(journal.due(), None);
+    }
+
+    #[test]
+    fn a_kill_keeps_what_is_written_and_a_power_loss_what_is_synced() {
+        let sync = Duration::from_millis(5);
+        let mut journal = Journal::new(Position(0));
+        journal.publish(at(0), Position(0), None);
+        fire(&mut journal, at(200), sync);
+        assert_eq!(left(&journal, Crash::Kill, &[0]), [0]);
+        assert_eq!(left(&journal, Crash::PowerLoss, &[0]), [0; 0]);
+        assert_eq!(journal.due(), Some(at(205)));
+        fire(&mut journal, at(205), sync);
+        assert_eq!(left(&journal, Crash::PowerLoss, &[0]), [0]);
+    }
+
+    #[test]
+    fn an_unsynced_ack_is_undone() {
+        let mut journal = Journal::new(Position(3));
+        journal.ack(at(0), entry(1), None);
+        assert_eq!(left(&journal, Crash::Kill, &[0, 2]), [0, 1, 2]);
+        fire(&mut journal, at(200), Duration::ZERO);
+        assert_eq!(left(&journal, Crash::Kill, &[0, 2]), [0, 2]);
+        assert!(journal.acks.is_empty());
+    }
+
+    #[test]
+    fn an_ack_during_the_sync_of_its_publish_can_still_be_undone() {
+        let sync = Duration::from_millis(5);
+        let mut journal = Journal::new(Position(0));
+        journal.publish(at(0), Position(0), None);
+        fire(&mut journal, at(200), sync);
+        journal.ack(at(201), entry(0), None);
+        fire(&mut journal, at(205), sync);
+        assert_eq!(left(&journal, Crash::PowerLoss, &[]), [0]);
+        fire(&mut journal, at(401), sync);
+        assert_eq!(left(&journal, Crash::Kill, &[]), [0; 0]);
+        assert_eq!(left(&journal, Crash::PowerLoss, &[]), [0]);
+        fire(&mut journal, at(406), sync);
+        assert_eq!(left(&journal, Crash::PowerLoss, &[]), [0; 0]);
+    }
+
+    #[test]
+    fn many_operations_force_a_write() {
+        let mut journal = Journal::new(Position(0));
+        for i in 0..u64::from(MAX_UNWRITTEN) {
+            assert_ne!(journal.due(), Some(at(0)));
+            journal.publish(at(0), Position(i), None);
+        }
+        assert_eq!(left(&journal, Crash::Kill, &[0, 32_767]), [0, 32_767]);
+        assert_eq!(left(&journal, Crash::PowerLoss, &[0]), [0; 0]);
+        assert_eq!(journal.due(), Some(at(0)));
+    }
+
+    #[test]
+    fn messages_that_come_and_go_leave_nothing_behind() {
+        let mut journal = Journal::new(Position(0));
+        for i in 0..1_000_000 {
+            journal.publish(at(0), Position(i), None);
+            journal.ack(at(0), entry(i), None);
+        }
+        assert!(journal.acks.len() < 100, "{}", journal.acks.len());
+    }
+}

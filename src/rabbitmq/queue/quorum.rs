@@ -1,0 +1,126 @@
+//! What a quorum queue knows of its messages beyond a classic one: how often
+//! each was handed out and came back.
+//!
+//! A message that came back carries its count in the header
+//! `x-delivery-count`, among its others in alphabetical order; with a delivery
+//! limit, one that came back more often than that dies. It goes back to the front
+//! of the queue if there is a limit and to the end if there is none.
+//!
+//! A quorum queue also deals with consumers in its own way. It knows them by channel
+//! and tag, so that one that comes again has what it left (`ring.rs`, `channel.rs`);
+//! it holds those without acknowledgements to their prefetch count, too
+//! (`consumer.rs`); and it sends each together what it hands out at once, before it
+//! sees whether it is too long (`broker/dispatch.rs`).
+//!
+//! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's
+//! behaviour.
+
+use super::settings::Settings;
+use crate::rabbitmq::key::ConsumerKey;
+use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// How many deliveries a consumer of a quorum queue may hold that set no
+/// prefetch count.
+pub(crate) const UNLIMITED_PREFETCH: u16 = 2_000;
+
+/// The state that only a quorum queue has.
+#[derive(Debug, Default)]
+pub(crate) struct Quorum {
+    pub(crate) delivery_counts: DeliveryCounts,
+    /// Consumers that acknowledged deliveries automatically since the queue last looked, with the
+    /// number of deliveries.
+    pub(crate) acknowledged: VecDeque<(ConsumerKey, usize)>,
+    /// Number of dead letters that the queue keeps until they find a queue.
+    pub(crate) kept_dead_letters: u64,
+    /// Whether the queue is over a limit and refuses new messages.
+    pub(crate) refuses_publishes: bool,
+    /// The last position given to a message that came back.
+    last_front: u64,
+}
+
+impl Quorum {
+    /// A consumer has acknowledged automatically the delivery it was just given.
+    pub(crate) fn acknowledges(&mut self, consumer: ConsumerKey) {
+        match self.acknowledged.back_mut() {
+            // Deliveries that one consumer gets together follow each other.
+            Some((last, count)) if *last == consumer => *count += 1,
+            Some(_) | None => self.acknowledged.push_back((consumer, 1)),
+        }
+    }
+
+    /// Decides whether the queue refuses publishes, at this length and this many bytes: from when
+    /// it is over a limit until it is down to four fifths of every limit.
+    pub(crate) fn look_at_length(&mut self, settings: &Settings, length: u64, bytes: u64) {
+        let length = length + self.kept_dead_letters;
+        let both = [(settings.max_length, length), (settings.max_length_bytes, bytes)];
+        let mut set = both.into_iter().filter_map(|(max, is)| Some((max?, is)));
+        let is_over = set.clone().any(|(max, is)| is > max);
+        let is_below = set.all(|(max, is)| is <= max.saturating_mul(4) / 5);
+        if is_over || is_below {
+            self.refuses_publishes = is_over;
+        }
+    }
+
+    /// Takes a position before all messages that never came back, behind those that did.
+    pub(crate) fn take_front(&mut self) -> Position {
+        self.last_front += 1;
+        Position(self.last_front)
+    }
+}
+
+/// How often messages came back, those not ready included; 0 for those that
+/// are not in here.
+#[derive(Debug, Default)]
+pub(crate) struct DeliveryCounts {
+    by_position: BTreeMap<Position, u64>,
+}
+
+impl DeliveryCounts {
+    /// A message came back: how often so far.
+    pub(crate) fn came_back(&mut self, position: Position) -> u64 {
+        let count = self.by_position.entry(position).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// A message has left the queue.
+    pub(crate) fn remove(&mut self, position: Position) {
+        self.by_position.remove(&position);
+    }
+
+    /// Forgets all but these messages.
+    pub(crate) fn keep_only(&mut self, entries: &[Entry]) {
+        let kept = entries.iter().map(Entry::position);
+        self.by_position = kept
+            .filter_map(|position| Some((position, *self.by_position.get(&position)?)))
+            .collect();
+    }
+
+    /// A message has another place.
+    pub(crate) fn moved(&mut self, from: Position, to: Position) {
+        if let Some(count) = self.by_position.remove(&from) {
+            self.by_position.insert(to, count);
+        }
+    }
+
+    /// The message as it is handed to a consumer: with its count, if it came back
+    /// before.
+    pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
+        match self.by_position.get(&entry.position()) {
+            Some(_) => self.counted(entry),
+            None => Arc::clone(&entry.message),
+        }
+    }
+
+    /// The message as it is fetched: with its count, in any case.
+    pub(crate) fn counted(&self, entry: &Entry) -> Arc<Message> {
+        let count = self.by_position.get(&entry.position()).copied().unwrap_or(0);
+        let properties = entry.message.properties();
+        let mut headers = properties.headers().cloned().unwrap_or_default();
+        headers.insert("x-delivery-count", i64::try_from(count).unwrap_or(i64::MAX));
+        let properties = properties.clone().with_headers(headers.sorted());
+        Arc::new(entry.message.with_properties(properties))
+    }
+}

@@ -1,0 +1,330 @@
+//! The consumers of a queue that take turns.
+//!
+//! The head of the ring is asked first and goes to its tail when served. Where
+//! consumers have priorities, those of the highest in the ring take turns.
+//!
+//! A quorum queue knows a consumer by its channel and tag, and leaves a place to one
+//! that is cancelled until it is that place's turn. Who comes again under the tag has
+//! the place, with the priority it had, for one turn. As on the server, places behind
+//! an idle consumer are kept for as long as it has the turn.
+//!
+//! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
+
+use crate::rabbitmq::key::{ChannelKey, ConsumerKey};
+use smol_str::SmolStr;
+use std::collections::VecDeque;
+
+/// Most queues have one consumer or none: the others are kept apart.
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    head: Option<ConsumerKey>,
+    others: Option<Box<Others>>,
+}
+
+#[derive(Debug, Default)]
+struct Others {
+    tail: VecDeque<ConsumerKey>,
+    /// There hardly ever are any, and then few: they are looked through.
+    kept: Vec<KeptPlace>,
+}
+
+/// A place of a consumer that was cancelled.
+#[derive(Debug)]
+struct KeptPlace {
+    /// Who is in the ring for it.
+    consumer: ConsumerKey,
+    channel: ChannelKey,
+    tag: SmolStr,
+    priority: i64,
+    /// Nobody has come again.
+    is_vacant: bool,
+}
+
+impl Others {
+    fn place_of(&self, consumer: ConsumerKey) -> Option<&KeptPlace> {
+        self.kept.iter().find(|place| place.consumer == consumer)
+    }
+
+    fn is_vacant(&self, consumer: ConsumerKey) -> bool {
+        self.place_of(consumer).is_some_and(|place| place.is_vacant)
+    }
+}
+
+impl Ring {
+    /// How many consumers there are.
+    pub(crate) fn len(&self) -> usize {
+        let vacant = self.others().flat_map(|others| &others.kept).filter(|place| place.is_vacant);
+        self.everyone().count() - vacant.count()
+    }
+
+    pub(crate) fn head(&self) -> Option<ConsumerKey> {
+        self.head
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = ConsumerKey> {
+        self.everyone().filter(|consumer| !self.is_vacant(*consumer))
+    }
+
+    /// Adds a consumer behind those that have its priority or a higher one.
+    pub(crate) fn insert(
+        &mut self,
+        consumer: ConsumerKey,
+        priority: i64,
+        priority_of: impl Fn(ConsumerKey) -> i64,
+    ) {
+        let Some(head) = self.head else {
+            self.head = Some(consumer);
+            return;
+        };
+        let Others { tail, kept } = &mut **self.others.get_or_insert_default();
+        let is_lower = |other: ConsumerKey| {
+            let place = kept.iter().find(|place| place.consumer == other);
+            place.map_or_else(|| priority_of(other), |place| place.priority) < priority
+        };
+        if is_lower(head) {
+            self.head = Some(consumer);
+            tail.push_front(head);
+            return;
+        }
+        let behind = tail.iter().rev().take_while(|other| is_lower(**other)).count();
+        tail.insert(tail.len() - behind, consumer);
+    }
+
+    /// Takes the head out.
+    pub(crate) fn pop(&mut self) -> Option<ConsumerKey> {
+        let popped = self.next_head();
+        if self.keeps_places() {
+            self.forget_places(|place| Some(place.consumer) == popped);
+            self.pass_over_vacant();
+        }
+        popped
+    }
+
+    /// Moves the head behind the others of its priority.
+    pub(crate) fn rotate(&mut self, priority_of: impl Fn(ConsumerKey) -> i64) {
+        if self.others.is_some()
+            && let Some(head) = self.next_head()
+        {
+            self.forget_places(|place| place.consumer == head);
+            self.insert(head, priority_of(head), priority_of);
+            self.pass_over_vacant();
+        }
+    }
+
+    /// Takes out all that do not pass.
+    pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
+        let head_leaves = self.head.is_some_and(|head| !self.is_vacant(head) && !stays(head));
+        if let Some(others) = &mut self.others {
+            let Others { tail, kept } = &mut **others;
+            let is_vacant = |c| kept.iter().any(|place| place.is_vacant && place.consumer == c);
+            tail.retain(|&consumer| is_vacant(consumer) || stays(consumer));
+        }
+        if head_leaves {
+            self.next_head();
+        }
+        if self.keeps_places() {
+            let all: Vec<ConsumerKey> = self.everyone().collect();
+            self.forget_places(|place| !all.contains(&place.consumer));
+            self.pass_over_vacant();
+        }
+    }
+
+    /// A consumer that is cancelled leaves its place, if it has one, to who comes again
+    /// on its channel under its tag.
+    pub(crate) fn vacate(
+        &mut self,
+        consumer: ConsumerKey,
+        channel: ChannelKey,
+        tag: SmolStr,
+        priority: i64,
+    ) {
+        if !self.everyone().any(|other| other == consumer) {
+            return;
+        }
+        let others = self.others.get_or_insert_default();
+        // One that came again and had no turn yet still has the former one's priority.
+        let priority = others.place_of(consumer).map_or(priority, |place| place.priority);
+        others.kept.retain(|place| place.consumer != consumer);
+        others.kept.push(KeptPlace { consumer, channel, tag, priority, is_vacant: true });
+        self.pass_over_vacant();
+    }
+
+    /// Who comes again is in the ring if a place was kept. Says whether one was.
+    pub(crate) fn come_again(
+        &mut self,
+        consumer: ConsumerKey,
+        channel: ChannelKey,
+        tag: &str,
+    ) -> bool {
+        let Some(others) = &mut self.others else { return false };
+        let is_it = |p: &&mut KeptPlace| p.is_vacant && p.channel == channel && p.tag == tag;
+        let Some(place) = others.kept.iter_mut().find(is_it) else {
+            return false;
+        };
+        let former = std::mem::replace(&mut place.consumer, consumer);
+        place.is_vacant = false;
+        let mut places = self.head.iter_mut().chain(&mut others.tail);
+        let place = places.find(|there| **there == former);
+        *place.expect("a place that is kept is in the ring") = consumer;
+        true
+    }
+
+    /// Forgets the places for channels that are gone, on which nobody comes again.
+    pub(crate) fn forget_channels(&mut self, is_gone: impl Fn(ChannelKey) -> bool) {
+        let kept = self.others().flat_map(|others| &others.kept);
+        let vacant = kept.filter(|place| place.is_vacant && is_gone(place.channel));
+        let gone: Vec<ConsumerKey> = vacant.map(|place| place.consumer).collect();
+        if !gone.is_empty() {
+            self.forget_places(|place| gone.contains(&place.consumer));
+            self.retain(|consumer| !gone.contains(&consumer));
+        }
+    }
+
+    /// A place whose turn it is does not wait for anybody.
+    fn pass_over_vacant(&mut self) {
+        while let Some(head) = self.head
+            && self.is_vacant(head)
+        {
+            self.forget_places(|place| place.consumer == head);
+            self.next_head();
+        }
+    }
+
+    /// The first of the others becomes the head.
+    fn next_head(&mut self) -> Option<ConsumerKey> {
+        let next = self.others.as_mut().and_then(|others| others.tail.pop_front());
+        std::mem::replace(&mut self.head, next)
+    }
+
+    fn others(&self) -> impl Iterator<Item = &Others> {
+        self.others.as_deref().into_iter()
+    }
+
+    fn everyone(&self) -> impl Iterator<Item = ConsumerKey> {
+        self.head.into_iter().chain(self.others().flat_map(|others| &others.tail).copied())
+    }
+
+    fn keeps_places(&self) -> bool {
+        self.others().any(|others| !others.kept.is_empty())
+    }
+
+    fn is_vacant(&self, consumer: ConsumerKey) -> bool {
+        self.others().any(|others| others.is_vacant(consumer))
+    }
+
+    fn forget_places(&mut self, is_over: impl Fn(&KeptPlace) -> bool) {
+        if let Some(others) = &mut self.others {
+            others.kept.retain(|place| !is_over(place));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::broker::ChannelId;
+    use crate::rabbitmq::channel::Channel;
+    use crate::rabbitmq::channel::consumer::Consumer;
+    use crate::rabbitmq::key::Arena;
+    use crate::rabbitmq::protocol::table::FieldTable;
+    use crate::rabbitmq::queue::tests::any_queue;
+
+    fn consumers() -> ([ConsumerKey; 4], ChannelKey) {
+        let queue = Arena::default().insert(any_queue());
+        let channel = Arena::default().insert(Channel::new(ChannelId::new(1, 1)));
+        let mut consumers = Arena::default();
+        let keys = std::array::from_fn(|_| {
+            let (tag, arguments) = (SmolStr::default(), FieldTable::new());
+            consumers.insert(Consumer::new(tag, queue, channel, true, 0, arguments))
+        });
+        (keys, channel)
+    }
+
+    fn all(ring: &Ring) -> Vec<ConsumerKey> {
+        ring.iter().collect()
+    }
+
+    #[test]
+    fn consumers_take_turns() {
+        let ([a, b, c, _], _) = consumers();
+        let mut ring = Ring::default();
+        for consumer in [a, b, c] {
+            ring.insert(consumer, 0, |_| 0);
+        }
+        ring.rotate(|_| 0);
+        assert_eq!(all(&ring), [b, c, a]);
+        ring.retain(|consumer| consumer != b);
+        assert_eq!(all(&ring), [c, a]);
+        assert_eq!((ring.pop(), ring.pop(), ring.pop()), (Some(c), Some(a), None));
+        ring.insert(b, 0, |_| 0);
+        ring.rotate(|_| 0);
+        assert_eq!((ring.head(), ring.len()), (Some(b), 1));
+    }
+
+    #[test]
+    fn the_highest_priority_goes_first_and_takes_turns() {
+        let ([a, b, c, _], _) = consumers();
+        let priority_of = |key| if key == c { 0 } else { 5 };
+        let mut ring = Ring::default();
+        for key in [c, a, b] {
+            ring.insert(key, priority_of(key), priority_of);
+        }
+        assert_eq!(all(&ring), [a, b, c]);
+        ring.rotate(priority_of);
+        assert_eq!(all(&ring), [b, a, c]);
+    }
+
+    #[test]
+    fn a_place_is_kept_for_one_turn() {
+        let ([a, b, c, again], channel) = consumers();
+        let priority_of = |key| if key == again { 7 } else { 0 };
+        let mut ring = Ring::default();
+        for consumer in [a, b, c] {
+            ring.insert(consumer, 0, priority_of);
+        }
+        ring.vacate(b, channel, "b".into(), 0);
+        ring.retain(|consumer| consumer != b);
+        assert_eq!((all(&ring), ring.len()), (vec![a, c], 2));
+        assert!(!ring.come_again(again, channel, "other"));
+        assert!(ring.come_again(again, channel, "b"));
+        assert!(!ring.come_again(again, channel, "b"), "once");
+        assert_eq!(all(&ring), [a, again, c]);
+        ring.rotate(priority_of);
+        ring.rotate(priority_of);
+        assert_eq!(all(&ring), [again, c, a], "its own priority after its turn");
+    }
+
+    #[test]
+    fn a_vacant_place_behind_a_higher_priority_is_kept() {
+        let ([a, b, again, _], channel) = consumers();
+        let priority_of = |key| if key == b { -1 } else { 0 };
+        let mut ring = Ring::default();
+        for consumer in [a, b] {
+            ring.insert(consumer, priority_of(consumer), priority_of);
+        }
+        ring.vacate(b, channel, "b".into(), -1);
+        ring.rotate(priority_of);
+        assert!(ring.come_again(again, channel, "b"));
+        ring.rotate(priority_of);
+        assert_eq!(all(&ring), [a, again]);
+    }
+
+    #[test]
+    fn a_vacant_place_is_over_at_its_turn() {
+        let ([a, b, c, again], channel) = consumers();
+        let mut ring = Ring::default();
+        for consumer in [a, b, c] {
+            ring.insert(consumer, 0, |_| 0);
+        }
+        ring.vacate(b, channel, "b".into(), 0);
+        ring.rotate(|_| 0);
+        assert_eq!((all(&ring), ring.len()), (vec![c, a], 2));
+        assert!(!ring.come_again(again, channel, "b"));
+        ring.vacate(a, channel, "a".into(), 0);
+        ring.forget_channels(|gone| gone == channel);
+        assert_eq!((all(&ring), ring.len()), (vec![c], 1));
+        assert!(!ring.come_again(again, channel, "a"));
+        ring.vacate(c, channel, "c".into(), 0);
+        assert_eq!((ring.head(), ring.len()), (None, 0), "at its turn at once");
+    }
+}

@@ -1,0 +1,357 @@
+//! What is set for a queue: the arguments it was declared with, checked as the
+//! server checks them, and the settings that follow from them and from the
+//! policies that match.
+//!
+//! Each argument is a row of one table: its name, which types of queue take it,
+//! and what values it may have.
+//!
+//! Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>, and the
+//! server's refusals.
+
+use crate::rabbitmq::protocol::age::Age;
+use crate::rabbitmq::protocol::error::{Fault, queue_in_vhost};
+use crate::rabbitmq::protocol::limits::{MAX_EXPIRY, MAX_PRIORITY, MAX_SEGMENT_BYTES};
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::vhost::policy::{Policy, effective};
+use smol_str::SmolStr;
+use std::time::Duration;
+
+/// What stands for a type in a table of arguments.
+fn bit(queue_type: QueueType) -> u8 {
+    match queue_type {
+        QueueType::Classic => CLASSIC,
+        QueueType::Quorum => QUORUM,
+        QueueType::Stream => STREAM,
+    }
+}
+
+/// What happens at a queue's length limit (`x-overflow`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Overflow {
+    /// The oldest messages go.
+    #[default]
+    DropHead,
+    /// New messages are refused.
+    RejectPublish,
+    /// New messages are refused, and dead-lettered.
+    RejectPublishDlx,
+}
+
+/// What is set for a queue, from all sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) message_ttl: Option<Duration>,
+    pub(crate) expires: Option<Duration>,
+    pub(crate) max_length: Option<u64>,
+    pub(crate) max_length_bytes: Option<u64>,
+    pub(crate) overflow: Overflow,
+    pub(crate) dead_letter_exchange: Option<SmolStr>,
+    pub(crate) dead_letter_routing_key: Option<SmolStr>,
+    /// Whether a dead letter that finds no queue is kept (`at-least-once`).
+    pub(crate) keeps_dead_letters: bool,
+    pub(crate) delivery_limit: Option<u64>,
+    /// Whether a delivery limit is set at all.
+    pub(crate) says_delivery_limit: bool,
+    /// Whether that is below 0: to 3.10 any return is too many, to 4 it is no limit.
+    pub(crate) has_negative_delivery_limit: bool,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) max_segment_bytes: Option<u64>,
+}
+
+impl Settings {
+    /// What follows from arguments and policies.
+    pub(crate) fn new(
+        arguments: &FieldTable,
+        policy: Option<&Policy>,
+        operator: Option<&Policy>,
+    ) -> Settings {
+        let get = |key: &str| {
+            let argument = arguments.get(&format!("x-{key}"));
+            effective(key, argument, policy, operator)
+        };
+        let integer = |key: &str| get(key)?.as_integer().and_then(|n| u64::try_from(n).ok());
+        let time = |key: &str| integer(key).map(Duration::from_millis);
+        let text = |key: &str| get(key)?.as_str().map(SmolStr::from);
+        let overflow = match get("overflow").and_then(FieldValue::as_str) {
+            Some("reject-publish") => Overflow::RejectPublish,
+            Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
+            _ => Overflow::DropHead,
+        };
+        // The strategy asks for this overflow, or is no different.
+        let strategy = text("dead-letter-strategy");
+        let keeps_dead_letters =
+            strategy.as_deref() == Some("at-least-once") && overflow == Overflow::RejectPublish;
+        Settings {
+            keeps_dead_letters,
+            message_ttl: time("message-ttl"),
+            expires: time("expires"),
+            max_length: integer("max-length"),
+            max_length_bytes: integer("max-length-bytes"),
+            overflow,
+            dead_letter_exchange: text("dead-letter-exchange"),
+            dead_letter_routing_key: text("dead-letter-routing-key"),
+            delivery_limit: integer("delivery-limit"),
+            says_delivery_limit: get("delivery-limit").is_some(),
+            has_negative_delivery_limit: get("delivery-limit")
+                .and_then(FieldValue::as_integer)
+                .is_some_and(|limit| limit < 0),
+            max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
+                match Age::parse(age) {
+                    Age::Valid(age) => Some(age),
+                    Age::UnknownUnit | Age::Nonsense => None,
+                }
+            }),
+            max_segment_bytes: integer("stream-max-segment-size-bytes"),
+        }
+    }
+
+    /// Whether nothing is set that a publish or an acknowledgement would have
+    /// to look at.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Settings { expires: self.expires, ..Settings::default() }
+    }
+}
+
+/// What values an argument may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    /// A number of milliseconds.
+    Expiry {
+        zero: bool,
+    },
+    NonNegative,
+    SegmentSize,
+    Positive,
+    Priority,
+    Any,
+    Text,
+    RoutingKey,
+    Bool,
+    OneOf(&'static [&'static str], &'static str),
+    Version,
+    Age,
+    Strategy,
+    Locator,
+}
+
+/// What is wrong with the value of an argument.
+enum BadValue {
+    /// The server refuses it, with this text.
+    Refused(String),
+    /// The server's queue process crashes over it (`INTERNAL_ERROR`).
+    Crashes,
+}
+
+impl From<String> for BadValue {
+    fn from(text: String) -> BadValue {
+        BadValue::Refused(text)
+    }
+}
+
+impl From<&str> for BadValue {
+    fn from(text: &str) -> BadValue {
+        BadValue::Refused(text.to_owned())
+    }
+}
+
+const CLASSIC: u8 = 1;
+const QUORUM: u8 = 2;
+const STREAM: u8 = 4;
+
+/// Quorum queues compare in an order of their own.
+const COMPARED_OF_QUORUM: &[&str] = &[
+    "x-dead-letter-exchange",
+    "x-dead-letter-routing-key",
+    "x-dead-letter-strategy",
+    "x-expires",
+    "x-max-length",
+    "x-max-length-bytes",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
+    "x-overflow",
+    "x-single-active-consumer",
+    "x-queue-type",
+    "x-quorum-initial-group-size",
+    "x-delivery-limit",
+    "x-message-ttl",
+    "x-queue-leader-locator",
+];
+
+/// The arguments of queues, in the order in which the server compares and
+/// checks them; which types take them; what values they may have.
+const ARGUMENTS: &[(&str, u8, Check)] = &[
+    ("x-expires", CLASSIC | QUORUM, Check::Expiry { zero: false }),
+    ("x-message-ttl", CLASSIC | QUORUM, Check::Expiry { zero: true }),
+    ("x-dead-letter-exchange", CLASSIC | QUORUM, Check::Any),
+    ("x-dead-letter-routing-key", CLASSIC | QUORUM, Check::RoutingKey),
+    ("x-dead-letter-strategy", QUORUM, Check::Strategy),
+    ("x-max-length", CLASSIC | QUORUM, Check::NonNegative),
+    ("x-max-length-bytes", CLASSIC | QUORUM | STREAM, Check::NonNegative),
+    ("x-max-in-memory-length", QUORUM, Check::NonNegative),
+    ("x-max-in-memory-bytes", QUORUM, Check::NonNegative),
+    ("x-max-priority", CLASSIC, Check::Priority),
+    (
+        "x-overflow",
+        CLASSIC | QUORUM,
+        Check::OneOf(&["drop-head", "reject-publish", "reject-publish-dlx"], "overflow"),
+    ),
+    ("x-queue-mode", CLASSIC, Check::OneOf(&["default", "lazy"], "queue mode")),
+    ("x-queue-version", CLASSIC, Check::Version),
+    ("x-single-active-consumer", CLASSIC | QUORUM, Check::Bool),
+    ("x-queue-type", CLASSIC | QUORUM | STREAM, Check::Text),
+    ("x-quorum-initial-group-size", QUORUM, Check::Positive),
+    ("x-max-age", STREAM, Check::Age),
+    ("x-stream-max-segment-size-bytes", STREAM, Check::SegmentSize),
+    ("x-initial-cluster-size", STREAM, Check::Positive),
+    ("x-queue-leader-locator", QUORUM | STREAM, Check::Locator),
+    ("x-delivery-limit", QUORUM, Check::Any),
+    ("x-queue-master-locator", CLASSIC, Check::Any),
+];
+
+/// The names of arguments that a redeclaration must repeat, in the order in
+/// which they are compared: those that a queue of this type takes.
+pub(crate) fn compared(kind: QueueType) -> impl Iterator<Item = &'static str> {
+    let of_this_type = |(_, types, _): &&(&str, u8, Check)| types & bit(kind) != 0;
+    let names = ARGUMENTS.iter().filter(of_this_type).map(|(name, ..)| *name);
+    let mut names: Vec<&str> = names.collect();
+    if kind == QueueType::Quorum {
+        // Those that are not named come last, as they are.
+        let place = |name: &&str| {
+            COMPARED_OF_QUORUM.iter().position(|known| known == name).unwrap_or(usize::MAX)
+        };
+        names.sort_by_key(place);
+    }
+    names.into_iter()
+}
+
+/// Refuses arguments that a new queue cannot have, and gives its type.
+pub(crate) fn check_arguments(
+    vhost: &str,
+    name: &str,
+    arguments: &FieldTable,
+) -> Result<QueueType, Fault> {
+    let what = queue_in_vhost(vhost, name);
+    let invalid = |argument: &str, why: &str| {
+        Fault::precondition(format!("invalid arg '{argument}' for {what}: {why}"))
+    };
+    if let Some(value) = arguments.get("x-dead-letter-exchange")
+        && !matches!(value, FieldValue::String(_))
+    {
+        let kind = value.type_name();
+        return Err(Fault::precondition(format!(
+            "invalid type '{kind}' for arg 'x-dead-letter-exchange' in {what}"
+        )));
+    }
+    let kind = match arguments.get("x-queue-type") {
+        None => QueueType::Classic,
+        Some(value @ FieldValue::String(_)) => {
+            let types = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
+            let asked = value.as_str().unwrap_or_default();
+            types.into_iter().find(|kind| kind.name() == asked).ok_or_else(|| {
+                invalid("x-queue-type", &format!("\"unsupported queue type '{value}'\""))
+            })?
+        }
+        Some(value) => {
+            let why = format!("{{unacceptable_type,{}}}", value.type_name());
+            return Err(invalid("x-queue-type", &why));
+        }
+    };
+    let bit = bit(kind);
+    let given = ARGUMENTS.iter().filter_map(|row| Some((row, arguments.get(row.0)?)));
+    for ((argument, types, _), _) in given.clone() {
+        if types & bit == 0 {
+            return Err(Fault::precondition(format!(
+                "invalid arg '{argument}' for {what} of queue type {}",
+                kind.module()
+            )));
+        }
+    }
+    let size = arguments.get("x-stream-max-segment-size-bytes").and_then(FieldValue::as_integer);
+    for ((argument, _, check), value) in given {
+        if *check == Check::SegmentSize && size.is_some_and(|size| size > MAX_SEGMENT_BYTES) {
+            let reason = format!("Exceeded max value for {argument}");
+            return Err(Fault::precondition(reason));
+        }
+        check_value(*check, value, arguments).map_err(|why| match why {
+            BadValue::Crashes => Fault::internal(),
+            BadValue::Refused(text) => invalid(argument, &text),
+        })?;
+    }
+    match arguments.get("x-queue-master-locator").map(FieldValue::as_str) {
+        None | Some(Some("client-local" | "min-masters" | "random")) => Ok(kind),
+        // The server breaks down over a locator that it does not know.
+        Some(_) => Err(Fault::internal()),
+    }
+}
+
+/// Checks a value as the server does.
+fn check_value(check: Check, value: &FieldValue, arguments: &FieldTable) -> Result<(), BadValue> {
+    let unacceptable = || format!("{{unacceptable_type,{}}}", value.type_name());
+    let integer = || {
+        let wrong = || format!("\"expected integer, got {}\"", value.type_name());
+        value.as_integer().ok_or_else(wrong)
+    };
+    let text = || match value {
+        FieldValue::String(_) => Ok(value.as_str().unwrap_or_default()),
+        _ => Err(unacceptable()),
+    };
+    match check {
+        Check::Expiry { zero } => match integer()? {
+            n if n > MAX_EXPIRY => Err(format!("{{value_too_large,{n}}}").into()),
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
+            0 if !zero => Err("{value_zero,0}".into()),
+            _ => Ok(()),
+        },
+        Check::NonNegative | Check::SegmentSize => match integer()? {
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
+            _ => Ok(()),
+        },
+        Check::Positive => match integer()? {
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
+            0 => Err("{value_zero,0}".into()),
+            _ => Ok(()),
+        },
+        Check::Priority => match integer()? {
+            n if n < 0 => Err(format!("{{value_negative,{n}}}").into()),
+            n if n > MAX_PRIORITY => Err(format!("{{max_value_exceeded,{n}}}").into()),
+            _ => Ok(()),
+        },
+        Check::Any => Ok(()),
+        Check::Text => Ok(text().map(drop)?),
+        Check::RoutingKey => {
+            text()?;
+            match arguments.get("x-dead-letter-exchange") {
+                Some(_) => Ok(()),
+                None => Err("routing_key_but_no_dlx_defined".into()),
+            }
+        }
+        Check::Bool => match value {
+            FieldValue::Bool(_) => Ok(()),
+            _ => Err(unacceptable().into()),
+        },
+        Check::OneOf(allowed, what) => match text()? {
+            asked if allowed.contains(&asked) => Ok(()),
+            _ if what == "overflow" => Err("invalid_overflow".into()),
+            asked => Err(format!("\"unsupported {what} '{asked}'\"").into()),
+        },
+        Check::Version => match integer()? {
+            1 | 2 => Ok(()),
+            v if v < 0 => Err(format!("{{value_negative,{v}}}").into()),
+            v => Err(format!("\"unsupported queue version '{v}'\"").into()),
+        },
+        Check::Age => match Age::parse(text()?) {
+            Age::Valid(_) => Ok(()),
+            Age::UnknownUnit => Err("invalid_max_age".into()),
+            Age::Nonsense => Err(BadValue::Crashes),
+        },
+        Check::Strategy => match text()? {
+            "at-most-once" | "at-least-once" => Ok(()),
+            _ => Err("invalid_dlx_strategy".into()),
+        },
+        Check::Locator => match text()? {
+            "client-local" | "balanced" | "random" | "least-leaders" => Ok(()),
+            _ => Err("invalid_queue_locator_arg".into()),
+        },
+    }
+}

@@ -1,0 +1,150 @@
+//! A stream: messages that stay when they are consumed, and the consumers that
+//! read along them.
+//!
+//! Every message has an *offset*, counted from 0. A consumer is a *reader*: it
+//! has the offset it reads next, and credit for as many deliveries as its
+//! prefetch count says; an acknowledgement gives one back, and takes nothing
+//! away. Readers neither share messages nor wait for each other.
+//!
+//! What goes is the oldest *segment*, whole, when a new one begins: while the
+//! stream is longer than it may be, or the segment is older than it may be.
+//!
+//! Source: <https://www.rabbitmq.com/docs/streams>, and the server's behaviour.
+
+mod log;
+
+use crate::Instant;
+use crate::rabbitmq::key::ConsumerKey;
+use crate::rabbitmq::protocol::age::Age;
+use crate::rabbitmq::protocol::error::Fault;
+use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::table::FieldValue;
+use indexmap::IndexMap;
+pub(crate) use log::{Log, Retention};
+use rustc_hash::FxBuildHasher;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    pub(crate) log: Log,
+    /// The message that was appended last: who reads along needs no log.
+    newest: Option<(u64, Arc<Message>)>,
+    /// In the order in which they came; the offset each reads next.
+    readers: IndexMap<ConsumerKey, u64, FxBuildHasher>,
+}
+
+/// Where a consumer begins to read (`x-stream-offset`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    First,
+    /// With what was written last.
+    Last,
+    /// With what comes from now on.
+    Next,
+    Offset(u64),
+    /// With what was written at this time or later.
+    Since(Instant),
+}
+
+impl Start {
+    /// The start that an argument means.
+    ///
+    /// # Errors
+    ///
+    /// What the server says of one that means none.
+    pub(crate) fn parse(
+        now: Instant,
+        what: &str,
+        argument: Option<&FieldValue>,
+    ) -> Result<Start, Fault> {
+        let Some(value) = argument else { return Ok(Start::Next) };
+        if let FieldValue::Timestamp(seconds) = value {
+            let since = Duration::from_secs(*seconds);
+            let since = since.saturating_sub(Instant::ZERO.since_unix_epoch());
+            return Ok(Start::Since(Instant::ZERO.saturating_add(since)));
+        }
+        if let Some(offset) = value.as_integer() {
+            return Ok(Start::Offset(u64::try_from(offset).unwrap_or(0)));
+        }
+        match value.as_str() {
+            Some("first") => Ok(Start::First),
+            Some("last") => Ok(Start::Last),
+            Some("next") => Ok(Start::Next),
+            Some(text) => match Age::parse(text) {
+                Age::Valid(age) => Ok(Start::Since(now.checked_sub(age).unwrap_or(Instant::ZERO))),
+                Age::UnknownUnit => Err(Fault::precondition(format!(
+                    "invalid arg 'x-stream-offset' for {what}: \
+                     {{invalid_stream_offset_arg,{{longstr,<<\"{text}\">>}}}}"
+                ))),
+                Age::Nonsense => Err(Fault::internal()),
+            },
+            None => Err(Fault::internal()),
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) fn readers(&self) -> usize {
+        self.readers.len()
+    }
+
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
+        self.readers.keys().copied()
+    }
+
+    /// A consumer begins to read.
+    pub(crate) fn attach(&mut self, consumer: ConsumerKey, start: Start) {
+        let (first, next) = (self.log.first_offset(), self.log.next_offset());
+        let offset = match start {
+            Start::First => first,
+            Start::Last => self.log.last_chunk(),
+            Start::Next => next,
+            // One that is still to come is waited for.
+            Start::Offset(offset) => offset.max(first),
+            Start::Since(at) => self.log.first_since(at),
+        };
+        self.readers.insert(consumer, offset);
+    }
+
+    /// Forgets the consumers that do not pass.
+    pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
+        self.readers.retain(|&consumer, _| stays(consumer));
+    }
+
+    /// The message a consumer reads next, if there is one; it has read on then.
+    pub(crate) fn read_next(&mut self, consumer: ConsumerKey) -> Option<(u64, Message)> {
+        let next = self.readers.get_mut(&consumer)?;
+        if *next >= self.log.next_offset() {
+            return None;
+        }
+        let offset = (*next).max(self.log.first_offset());
+        let message = match &self.newest {
+            Some((newest, message)) if *newest == offset => {
+                let properties = message.properties().clone().streamed(offset);
+                message.with_properties(properties)
+            }
+            _ => self.log.read(offset)?,
+        };
+        *next = offset + 1;
+        Some((offset, message))
+    }
+
+    /// A message comes in; gives its offset. The oldest segments may go.
+    pub(crate) fn append(
+        &mut self,
+        now: Instant,
+        message: &Arc<Message>,
+        retention: Retention,
+    ) -> u64 {
+        let offset = self.log.append(now, message, retention);
+        self.newest = Some((offset, Arc::clone(message)));
+        offset
+    }
+
+    /// Forgets what comes after this offset, as a crash does.
+    pub(crate) fn truncate(&mut self, next: u64) {
+        self.newest = None;
+        self.log.truncate(next);
+    }
+}

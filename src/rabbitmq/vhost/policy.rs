@@ -1,0 +1,284 @@
+//! Policies: settings for all queues and exchanges whose names match a pattern.
+//!
+//! Of the policies that match an object and suit its kind (and a queue's type: one
+//! with a key the type does not know is no policy for it), the one with
+//! the highest *priority* counts, alone; of several with the same, the first by
+//! name here (the server takes any). An *operator policy* counts beside it, and
+//! is meant for limits: where both and the object's arguments set a number, the
+//! smallest wins; for anything else an argument wins over a policy, and an
+//! operator's value over a user's.
+//!
+//! Source: <https://www.rabbitmq.com/docs/parameters#policies>.
+
+pub(crate) mod definition;
+
+pub(crate) use definition::Whose;
+
+use super::pattern::Pattern;
+use crate::rabbitmq::admin::AdminError;
+use crate::rabbitmq::protocol::age::Age;
+use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use smol_str::SmolStr;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// What a policy applies to (`apply-to`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ApplyTo {
+    /// Queues and exchanges: `all`.
+    #[default]
+    All,
+    /// `queues`, streams among them.
+    Queues,
+    /// `exchanges`.
+    Exchanges,
+}
+
+impl ApplyTo {
+    /// Its name: `all`, `queues` or `exchanges`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            ApplyTo::All => "all",
+            ApplyTo::Queues => "queues",
+            ApplyTo::Exchanges => "exchanges",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<ApplyTo> {
+        [ApplyTo::All, ApplyTo::Queues, ApplyTo::Exchanges].into_iter().find(|a| a.name() == name)
+    }
+
+    fn covers(self, kind: ApplyTo) -> bool {
+        self == ApplyTo::All || self == kind
+    }
+}
+
+/// What a policy is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Object {
+    Exchange,
+    Queue(QueueType),
+}
+
+impl Object {
+    /// Whether a policy is meant for it. One with any key that a queue's type does
+    /// not know is not, as a whole.
+    fn takes(self, policy: &Policy) -> bool {
+        match self {
+            Object::Exchange => policy.apply_to.covers(ApplyTo::Exchanges),
+            Object::Queue(kind) => {
+                let unknown = |(key, _)| UNKNOWN.contains(&(kind, key));
+                policy.apply_to.covers(ApplyTo::Queues) && !policy.definition.iter().any(unknown)
+            }
+        }
+    }
+}
+
+/// The keys that a type of queue does not know. Others that mean nothing to it do
+/// no harm.
+const UNKNOWN: &[(QueueType, &str)] = &[
+    (QueueType::Classic, "max-age"),
+    (QueueType::Classic, "stream-max-segment-size-bytes"),
+    (QueueType::Classic, "queue-leader-locator"),
+    (QueueType::Classic, "initial-cluster-size"),
+    (QueueType::Classic, "delivery-limit"),
+    (QueueType::Classic, "dead-letter-strategy"),
+    (QueueType::Quorum, "max-priority"),
+    (QueueType::Quorum, "queue-mode"),
+    (QueueType::Quorum, "single-active-consumer"),
+    (QueueType::Quorum, "ha-mode"),
+    (QueueType::Quorum, "ha-params"),
+    (QueueType::Quorum, "ha-sync-mode"),
+    (QueueType::Quorum, "ha-promote-on-shutdown"),
+    (QueueType::Quorum, "ha-promote-on-failure"),
+    (QueueType::Quorum, "queue-master-locator"),
+    (QueueType::Quorum, "max-age"),
+    (QueueType::Quorum, "stream-max-segment-size-bytes"),
+    (QueueType::Quorum, "initial-cluster-size"),
+    (QueueType::Stream, "expires"),
+    (QueueType::Stream, "message-ttl"),
+    (QueueType::Stream, "dead-letter-exchange"),
+    (QueueType::Stream, "dead-letter-routing-key"),
+    (QueueType::Stream, "dead-letter-strategy"),
+    (QueueType::Stream, "max-length"),
+    (QueueType::Stream, "max-in-memory-length"),
+    (QueueType::Stream, "max-in-memory-bytes"),
+    (QueueType::Stream, "max-priority"),
+    (QueueType::Stream, "overflow"),
+    (QueueType::Stream, "queue-mode"),
+    (QueueType::Stream, "single-active-consumer"),
+    (QueueType::Stream, "delivery-limit"),
+    (QueueType::Stream, "ha-mode"),
+    (QueueType::Stream, "ha-params"),
+    (QueueType::Stream, "ha-sync-mode"),
+    (QueueType::Stream, "ha-promote-on-shutdown"),
+    (QueueType::Stream, "ha-promote-on-failure"),
+    (QueueType::Stream, "queue-master-locator"),
+];
+
+/// A policy, as `rabbitmqctl set_policy` takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Its name, unique in its vhost.
+    pub name: SmolStr,
+    /// Which names it matches: a regular expression, anywhere in the name
+    /// unless anchored.
+    pub pattern: SmolStr,
+    /// What it applies to.
+    pub apply_to: ApplyTo,
+    /// The highest counts.
+    pub priority: i64,
+    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the
+    /// arguments of [`QueueOptions`](crate::rabbitmq::QueueOptions) without `x-`, and
+    /// `alternate-exchange`. Operator policies set limits only.
+    pub definition: FieldTable,
+}
+
+impl Policy {
+    /// A policy of priority 0 for queues and exchanges.
+    #[must_use]
+    pub fn new(
+        name: impl Into<SmolStr>,
+        pattern: impl Into<SmolStr>,
+        definition: FieldTable,
+    ) -> Policy {
+        let (name, pattern) = (name.into(), pattern.into());
+        Policy { name, pattern, apply_to: ApplyTo::All, priority: 0, definition }
+    }
+}
+
+/// The policies of one kind of a vhost.
+#[derive(Debug, Default)]
+pub(crate) struct Policies {
+    by_name: IndexMap<SmolStr, (Policy, Pattern), FxBuildHasher>,
+}
+
+impl Policies {
+    pub(crate) fn set(&mut self, policy: Policy, pattern: Pattern) {
+        self.by_name.insert(policy.name.clone(), (policy, pattern));
+    }
+
+    pub(crate) fn clear(&mut self, name: &str) -> Result<(), AdminError> {
+        let was = self.by_name.swap_remove(name);
+        was.map(drop).ok_or_else(|| AdminError::NoSuchPolicy(name.into()))
+    }
+
+    /// The policy of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Policy> {
+        self.by_name.get(name).map(|(policy, _)| policy)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Policy> {
+        self.by_name.values().map(|(policy, _)| policy)
+    }
+
+    /// The policy that counts for an object of this kind and name.
+    pub(crate) fn matching(&self, object: Object, name: &str) -> Option<&Policy> {
+        let all = self.by_name.values();
+        let matching = all.filter(|(p, pattern)| object.takes(p) && pattern.matches(name));
+        let best = matching.min_by_key(|(policy, _)| (Reverse(policy.priority), &policy.name));
+        best.map(|(policy, _)| policy)
+    }
+}
+
+/// The keys of which the smallest value wins.
+const SMALLEST_WINS: &[&str] = &[
+    "message-ttl",
+    "expires",
+    "max-length",
+    "max-length-bytes",
+    "max-in-memory-length",
+    "max-in-memory-bytes",
+    "delivery-limit",
+    "max-age",
+];
+
+/// What counts for a key, of an object's argument `x-key` and the policies that
+/// match it.
+pub(crate) fn effective<'a>(
+    key: &str,
+    argument: Option<&'a FieldValue>,
+    policy: Option<&'a Policy>,
+    operator: Option<&'a Policy>,
+) -> Option<&'a FieldValue> {
+    let policy = policy.and_then(|policy| policy.definition.get(key));
+    let operator = operator.and_then(|policy| policy.definition.get(key));
+    if SMALLEST_WINS.contains(&key) {
+        let set = [argument, operator, policy].into_iter().flatten();
+        let size = |value: &&FieldValue| match value.as_str().map(Age::parse) {
+            Some(Age::Valid(age)) => i128::from(age.as_secs()),
+            Some(Age::UnknownUnit | Age::Nonsense) | None => {
+                value.as_integer().unwrap_or(i128::MAX)
+            }
+        };
+        return set.min_by_key(size);
+    }
+    argument.or(operator).or(policy)
+}
+
+/// What a policy and an operator policy set together, in the order of the keys.
+pub(crate) fn merged(policy: Option<&Policy>, operator: Option<&Policy>) -> FieldTable {
+    let keys = [policy, operator].into_iter().flatten().flat_map(|p| p.definition.iter());
+    let keys: BTreeSet<&str> = keys.map(|(key, _)| key).collect();
+    let value = |key: &str| effective(key, None, policy, operator).cloned();
+    keys.into_iter().filter_map(|key| Some((key, value(key)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(name: &str, pattern: &str, priority: i64) -> (Policy, Pattern) {
+        let compiled = Pattern::new(pattern).unwrap();
+        (Policy { priority, ..Policy::new(name, pattern, FieldTable::new()) }, compiled)
+    }
+
+    #[test]
+    fn the_highest_priority_counts_and_of_equals_the_first_by_name() {
+        let mut policies = Policies::default();
+        for (name, pattern, priority) in
+            [("c", "^q", 1), ("b", ".*", 1), ("low", "q", 0), ("other", "^x", 9)]
+        {
+            let (policy, compiled) = policy(name, pattern, priority);
+            policies.set(policy, compiled);
+        }
+        let name = |queue: &str| {
+            policies.matching(Object::Queue(QueueType::Classic), queue).map(|p| p.name.as_str())
+        };
+        assert_eq!((name("q1"), name("zq"), name("x")), (Some("b"), Some("b"), Some("other")));
+    }
+
+    #[test]
+    fn a_policy_with_a_key_that_a_type_does_not_know_is_none_for_it() {
+        let mut policies = Policies::default();
+        for (name, key, priority) in [("ttl", "message-ttl", 1), ("age", "max-age", 0)] {
+            let definition = FieldTable::new().with(key, 1).with("max-length-bytes", 1);
+            let policy = Policy { priority, ..Policy::new(name, "", definition) };
+            policies.set(policy, Pattern::new("").unwrap());
+        }
+        let name = |kind| policies.matching(Object::Queue(kind), "q").map(|p| p.name.as_str());
+        let types = [QueueType::Classic, QueueType::Quorum, QueueType::Stream];
+        assert_eq!(types.map(name), [Some("ttl"), Some("ttl"), Some("age")]);
+    }
+
+    #[test]
+    fn the_smallest_limit_wins_and_otherwise_the_argument() {
+        let with =
+            |key: &str, value: FieldValue| Policy::new("p", "", FieldTable::new().with(key, value));
+        let (ten, five, seven) = (FieldValue::from(10), FieldValue::from(5), FieldValue::from(7));
+        let (policy, operator) = (with("max-length", ten), with("max-length", five.clone()));
+        assert_eq!(
+            effective("max-length", Some(&seven), Some(&policy), Some(&operator)),
+            Some(&five)
+        );
+        let (a, b) = (FieldValue::from("a"), FieldValue::from("b"));
+        let policy = with("dead-letter-exchange", b);
+        assert_eq!(effective("dead-letter-exchange", Some(&a), Some(&policy), None), Some(&a));
+    }
+}

@@ -1,0 +1,68 @@
+//! Dialects: how a client begins, and which version of AMQP is spoken with it.
+//!
+//! Source: AMQP 0-9-1, section 4.2.2; RabbitMQ 3.10.8, observed.
+
+use crate::rabbitmq::protocol::error::MethodId;
+
+/// How a client of AMQP 0-9-1 begins, and what any other is answered.
+pub(super) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
+
+/// How other clients begin that are served: those of AMQP 0-9 as if they spoke
+/// 0-9-1, those of AMQP 0-8 in their own language.
+const OTHER_HEADERS: [([u8; 8], Dialect); 3] = [
+    (*b"AMQP\x01\x01\0\x09", Dialect::V0_9_1),
+    (*b"AMQP\x01\x01\x08\0", Dialect::V0_8),
+    (*b"AMQP\x01\x01\x09\x01", Dialect::V0_8),
+];
+
+/// What is spoken on a connection.
+///
+/// AMQP 0-8 differs in little that RabbitMQ has kept: `connection.close` and its
+/// answer have other numbers, `basic.consume` has no arguments, `channel.open-ok` is
+/// empty, and the extensions of 0-9-1 do not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    V0_9_1,
+    V0_8,
+}
+
+impl Dialect {
+    /// The version that `connection.start` names.
+    pub(super) const fn version(self) -> [u8; 2] {
+        match self {
+            Dialect::V0_9_1 => [0, 9],
+            Dialect::V0_8 => [8, 0],
+        }
+    }
+
+    /// The method that a client means by a number.
+    pub(super) fn read(self, id: MethodId) -> Option<MethodId> {
+        match (self, id.class, id.method) {
+            (Dialect::V0_9_1, ..) => Some(id),
+            (Dialect::V0_8, 10, 60) => Some(MethodId::new(10, 50)),
+            (Dialect::V0_8, 10, 61) => Some(MethodId::new(10, 51)),
+            // Extensions, and what 0-8 numbers otherwise.
+            (Dialect::V0_8, 10, 50.. | 41)
+            | (Dialect::V0_8, 40, 30..)
+            | (Dialect::V0_8, 60, 120..)
+            | (Dialect::V0_8, 85, _) => None,
+            (Dialect::V0_8, ..) => Some(id),
+        }
+    }
+
+    /// The number of a method that the server sends.
+    pub(super) fn write(self, id: MethodId) -> MethodId {
+        match (self, id.class, id.method) {
+            (Dialect::V0_8, 10, 50) => MethodId::new(10, 60),
+            (Dialect::V0_8, 10, 51) => MethodId::new(10, 61),
+            _ => id,
+        }
+    }
+}
+
+/// What is spoken with a client that begins so, if it is served.
+pub(super) fn dialect(header: [u8; 8]) -> Option<Dialect> {
+    let own = (PROTOCOL_HEADER, Dialect::V0_9_1);
+    let served = std::iter::once(own).chain(OTHER_HEADERS);
+    served.into_iter().find(|(known, _)| *known == header).map(|(_, dialect)| dialect)
+}
