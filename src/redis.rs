@@ -89,52 +89,30 @@
 //!                         └─ persist
 //! ```
 
-mod blocking;
-mod calendar;
 mod client;
 mod command;
-mod config;
 mod database;
-mod digest;
-mod draw;
 mod error;
-mod glob;
 mod id;
-mod keyspace;
-mod long_double;
-mod memory;
-mod notify;
-mod number;
 mod persist;
-mod pubsub;
-mod refusal;
 mod reply;
 pub mod resp;
-mod sds;
 mod server;
-mod sha1;
-mod slot_table;
-mod slow_disk;
-mod transaction;
-mod undo;
 pub mod value;
 
 pub use client::{
     Client, ClientError, ClientOptions, ClientSession, ConvertError, FromReply, Message, Pipeline,
     Redis, Response, Subscription, start, start_named,
 };
-pub use config::{AppendFsync, SavePoint, ServerOptions};
 pub use database::{
-    Aggregate, BitRange, BitUnit, By, Combination, Database, ExpireCondition, Expiry, FieldAction,
-    FieldOperation, FieldType, Inserted, Lcs, LcsMatch, Limits, LposOptions, Overflow, Page,
-    SetCondition, SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions, ZSources,
-    ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
+    Aggregate, BitRange, BitUnit, By, Combination, Database, EventClasses, ExpireCondition, Expiry,
+    FieldAction, FieldOperation, FieldType, Inserted, KeyEvent, Lcs, LcsMatch, Limits, LposOptions,
+    Overflow, Page, SetCondition, SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions,
+    ZSources, ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use error::Error;
 pub use id::ClientId;
-pub use notify::{EventClasses, KeyEvent};
-pub use persist::Losses;
-pub use refusal::Refusal;
+pub use persist::{AppendFsync, Losses, SavePoint};
 pub use reply::{ErrorReply, Protocol, Reply};
-pub use sds::Sds;
-pub use server::{Output, Server};
+pub use server::{Output, Refusal, Server, ServerOptions};
+pub use value::Sds;

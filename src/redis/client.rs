@@ -23,25 +23,25 @@
 //! ```
 
 mod convert;
-mod glue;
 mod pipeline;
+mod service;
 mod session;
 mod subscription;
 
 pub use convert::{ConvertError, FromReply};
-pub use glue::Response;
 pub use pipeline::Pipeline;
+pub use service::Response;
 pub use session::ClientSession;
 pub use subscription::{Message, Subscription};
 
-use super::config::ServerOptions;
-use super::database::Database;
-use super::persist::Losses;
-use super::refusal::Refusal;
-use super::reply::{ErrorReply, Protocol, Reply};
-use super::sds::Sds;
-use super::server::{ClientId, Server};
 use crate::choice::Site;
+use crate::redis::database::Database;
+use crate::redis::persist::Losses;
+use crate::redis::reply::{ErrorReply, Protocol, Reply};
+use crate::redis::server::ServerOptions;
+use crate::redis::server::refusal::Refusal;
+use crate::redis::server::{ClientId, Server};
+use crate::redis::value::Sds;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
 use bytes::Bytes;
 use convert::Words;

@@ -8,7 +8,7 @@
 //! [`Table`] finds one by name in any case.
 //!
 //! A function parses its arguments and calls an operation of the
-//! [`Database`](super::Database), or of the server: it has no logic of its own
+//! [`Database`](crate::redis::Database), or of the server: it has no logic of its own
 //! that a caller of the typed operations would miss. It returns the reply, or
 //! the error that is the reply.
 
@@ -41,9 +41,9 @@ mod transaction;
 
 pub(crate) use key_spec::KeySpec;
 
-use super::error::Error;
-use super::reply::Reply;
-use super::server::Call;
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;

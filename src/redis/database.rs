@@ -25,25 +25,37 @@
 //!   operation (`remove_emptied`).
 
 mod bitmap;
+pub(crate) mod calendar;
 mod clock;
+pub(crate) mod digest;
 mod disk;
+pub(crate) mod draw;
 mod expiry;
+pub(crate) mod glob;
 mod hash;
 mod key;
+pub(crate) mod keyspace;
 mod lcs;
 mod list;
+pub(crate) mod memory;
+pub(crate) mod notify;
 mod scan;
 mod set;
+pub(crate) mod sha1;
+mod slot_table;
 mod sort;
 mod sorted_set;
 mod sorted_set_algebra;
 mod string;
+pub(crate) mod undo;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
 pub use expiry::{ExpireCondition, Ttl};
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
+pub use notify::{EventClasses, KeyEvent};
 
+pub use crate::redis::value::Limits;
 pub use scan::Page;
 pub(crate) use scan::{PageSize, hash_page, set_page, sorted_set_page};
 pub use sort::{By, Sort};
@@ -53,44 +65,16 @@ pub use sorted_set::{
 pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
-use super::calendar::calendar_ms;
-use super::error::Error;
-use super::id::ClientId;
-use super::keyspace::{Entry, Keyspace, NEVER, Slot};
-use super::notify::{EventClasses, KeyEvent};
-use super::sds::Sds;
-use super::undo::Undo;
-use super::value::{Kind, ListpackLimits, Value};
+use crate::redis::error::Error;
+use crate::redis::id::ClientId;
+use crate::redis::value::{Kind, Sds, Value};
 use crate::time::Instant;
+use calendar::calendar_ms;
 use indexmap::IndexMap;
+use keyspace::{Entry, Keyspace, NEVER, Slot};
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
-
-/// Up to which sizes values keep their compact encodings, and how long a string
-/// may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `hash-max-listpack-entries` and `-value`.
-    pub hash: ListpackLimits,
-    /// `zset-max-listpack-entries` and `-value`.
-    pub sorted_set: ListpackLimits,
-    /// `set-max-intset-entries`.
-    pub intset: usize,
-    /// `proto-max-bulk-len`: bytes of a string.
-    pub string: u64,
-}
-
-/// Redis's defaults.
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            hash: ListpackLimits { max_entries: 512, max_value: 64 },
-            sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
-            intset: 512,
-            string: 512 << 20,
-        }
-    }
-}
+use undo::Undo;
 
 /// What a server counts of its databases for `INFO`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //! several texts for one kind of mistake, [`Error::Other`] carries the one that
 //! applies.
 
-use super::reply::{ErrorReply, Reply};
+use crate::redis::reply::{ErrorReply, Reply};
 use smol_str::SmolStr;
 
 /// Why an operation or a command was refused. Nothing was changed, unless the

@@ -28,41 +28,40 @@
 //! likes where `appendfsync` is `no`; here a save takes no time, and that is
 //! after 30 seconds.
 
-use super::config::AppendFsync;
-use super::keyspace::Keyspace;
-use super::sds::Sds;
-use super::server::Server;
-use super::slow_disk::SlowDisk;
-use super::undo::Undo;
+mod losses;
+mod slow_disk;
+
+pub use losses::Losses;
+
+use crate::redis::database::keyspace::Keyspace;
+use crate::redis::database::undo::Undo;
+use crate::redis::server::Server;
+use crate::redis::value::Sds;
 use crate::time::Instant;
-use std::fmt;
+use slow_disk::SlowDisk;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-/// What a server lost when it last stopped: the changes of these keys since what
-/// was on disk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
-    /// Each key with the number of its database, in order of their first change.
-    pub keys: Vec<(usize, Sds)>,
+/// When the append-only file is synced to the disk (`appendfsync`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AppendFsync {
+    /// Before a command is answered: a crash loses nothing.
+    Always,
+    /// Once a second: a loss of power loses up to a second, and so may the death of the process
+    /// on a disk that takes its time ([`ServerOptions::with_fsync_time`](super::ServerOptions::with_fsync_time)).
+    #[default]
+    EverySec,
+    /// When the operating system does, which is taken to be every 30 seconds.
+    No,
 }
 
-/// Named up to this many.
-const NAMED: usize = 20;
-
-impl fmt::Display for Losses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.keys.len() == 1 { "" } else { "s" };
-        write!(f, "lost the last changes of {} key{plural}", self.keys.len())?;
-        for (i, (database, key)) in self.keys.iter().take(NAMED).enumerate() {
-            f.write_str(if i == 0 { ": " } else { ", " })?;
-            write!(f, "{key}")?;
-            if *database != 0 {
-                write!(f, " of database {database}")?;
-            }
-        }
-        if self.keys.len() > NAMED { f.write_str(", …") } else { Ok(()) }
-    }
+/// A save point: the keys are saved when so many changes are at least so old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavePoint {
+    /// Since the last save.
+    pub after: Duration,
+    /// At least.
+    pub changes: u64,
 }
 
 /// What is on disk.

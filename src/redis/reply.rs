@@ -9,7 +9,7 @@
 //! Source: <https://redis.io/docs/reference/protocol-spec/>, and Redis 7.0's
 //! `networking.c` for what becomes what.
 
-use super::number;
+use crate::redis::value::number;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;

@@ -5,8 +5,8 @@
 //!
 //! - [`RequestParser`]: what a client sends, in any pieces, becomes
 //!   [`Request`]s: arguments that lie where they arrived, without a copy;
-//! - [`encode`]: a [`Reply`](super::Reply) becomes the bytes a client of either
-//!   [`Protocol`](super::Protocol) gets;
+//! - [`encode`]: a [`Reply`](crate::redis::Reply) becomes the bytes a client of either
+//!   [`Protocol`](crate::redis::Protocol) gets;
 //! - [`ReplyParser`]: those bytes become replies again, for clients and tests.
 //!
 //! Parsing never trusts a length that was announced: memory grows only with

@@ -15,37 +15,45 @@
 //! go on with the requests they had sent meanwhile. Nothing of another client
 //! comes between.
 
+pub(crate) mod blocking;
 mod clock;
+pub(crate) mod config;
 mod dispatch;
 mod lifecycle;
+mod options;
+pub(crate) mod pubsub;
+pub(crate) mod refusal;
 mod session;
 mod sleep;
 mod stats;
+pub(crate) mod transaction;
 
 pub(crate) use dispatch::{Call, hangs_up_on};
+pub use options::ServerOptions;
+pub use refusal::Refusal;
 pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
 
-use super::blocking::Blocking;
-use super::calendar::instant_of_ms;
-use super::command::Table;
-use super::config::{Config, ServerOptions};
-use super::database::Database;
-use super::error::Error;
-pub(crate) use super::id::ClientId;
-use super::persist::Persistence;
-use super::pubsub::PubSub;
-use super::refusal::{Refusal, Refusals};
-use super::reply::{Protocol, Reply};
-use super::sds::Sds;
-use super::transaction::Scheduled;
 use crate::choice::{Choice, Stream};
+use crate::redis::command::Table;
+use crate::redis::database::Database;
+use crate::redis::database::calendar::instant_of_ms;
+use crate::redis::error::Error;
+pub(crate) use crate::redis::id::ClientId;
+use crate::redis::persist::Persistence;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::value::Sds;
 use crate::time::Instant;
+use blocking::Blocking;
+use config::Config;
 use indexmap::IndexMap;
+use pubsub::PubSub;
+use refusal::Refusals;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::time::Duration;
+use transaction::Scheduled;
 
 /// Something for a client.
 #[derive(Clone, Debug, PartialEq)]

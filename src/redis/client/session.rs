@@ -1,7 +1,7 @@
 //! The client's side of a connection: replies in the order of their calls, and
 //! messages.
 
-use super::glue::Response;
+use super::service::Response;
 use super::{ClientError, Message};
 use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};

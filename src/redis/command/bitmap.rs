@@ -1,16 +1,16 @@
 //! The commands on bits of strings.
 
-use super::super::database::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::bitmap::Operator;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::options::{integer, is};
 use super::{Answer, Args, Command, now};
+use crate::redis::database::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::bitmap::Operator;
+use crate::redis::value::number;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

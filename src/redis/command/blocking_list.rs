@@ -1,14 +1,13 @@
 //! The commands on lists that block until there is something to be had.
 
-use super::super::blocking::Attempt;
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
-use super::super::value::End;
 use super::Args;
 use super::list::{end, several};
 use super::options::timeout;
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::server::blocking::Attempt;
+use crate::redis::value::{End, Sds};
 
 type Flow = Result<Option<Reply>, Error>;
 

@@ -1,14 +1,13 @@
 //! `CLIENT`: what a client is told of itself and the others, and does to them.
 
-use super::super::error::Error;
-use super::super::number;
-use super::super::pubsub::Kind;
-use super::super::reply::{Protocol, Reply};
-use super::super::sds::Sds;
-use super::super::server::{Call, ClientId, Pause, Replies, Server, Session};
 use super::flag::*;
 use super::options::{integer, is, shown};
 use super::{Answer, Args, Command, describe, flow, now};
+use crate::redis::error::Error;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::pubsub::Kind;
+use crate::redis::server::{Call, ClientId, Pause, Replies, Server, Session};
+use crate::redis::value::{Sds, number};
 use crate::time::Instant;
 use std::time::Duration;
 

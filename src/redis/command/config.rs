@@ -10,14 +10,14 @@ mod forms;
 mod parameters;
 mod setting;
 
-use super::super::config::Config;
-use super::super::error::Error;
-use super::super::glob;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::options::{pairs, shown};
 use super::{Answer, Args, Command, container, describe, now};
+use crate::redis::database::glob;
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::server::config::Config;
 use parameters::{Effect, PARAMETERS, Parameter};
 
 #[rustfmt::skip]

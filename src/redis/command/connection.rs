@@ -1,13 +1,12 @@
 //! The commands on the connection itself.
 
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::{Protocol, Reply};
-use super::super::sds::Sds;
-use super::super::server::{Call, Replies};
 use super::flag::*;
 use super::options::{is, shown};
 use super::{Answer, Args, Command, client, container, flow, now};
+use crate::redis::error::Error;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::{Call, Replies};
+use crate::redis::value::{Sds, number};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

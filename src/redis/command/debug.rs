@@ -1,17 +1,14 @@
 //! `DEBUG`: the subcommands that tests use. The others are unknown, as on a server
 //! of another version.
 
-use super::super::database::Database;
-use super::super::digest;
-use super::super::error::Error;
-use super::super::keyspace::Keyspace;
-use super::super::memory;
-use super::super::number;
-use super::super::reply::{Protocol, Reply};
-use super::super::server::Call;
-use super::super::value::{StringValue, Value};
 use super::options::{integer, is, shown};
 use super::{Answer, Args};
+use crate::redis::database::keyspace::Keyspace;
+use crate::redis::database::{Database, digest, memory};
+use crate::redis::error::Error;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::Call;
+use crate::redis::value::{StringValue, Value, number};
 use smol_str::SmolStr;
 use std::time::Duration;
 

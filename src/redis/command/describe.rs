@@ -1,14 +1,14 @@
 //! The commands that tell about commands: `COMMAND`, and every container's
 //! `HELP`, both from the one table.
 
-use super::super::error::Error;
-use super::super::glob;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::{Find, KeySpec, usage};
 use super::options::is;
 use super::{Answer, Args, Command, now};
+use crate::redis::database::glob;
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
 use smol_str::SmolStr;
 
 #[rustfmt::skip]

@@ -1,14 +1,14 @@
 //! The commands on times to live.
 
-use super::super::database::{ExpireCondition, Ttl};
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{Unit, integer, is, shown};
 use super::{Answer, Args, Command, now};
+use crate::redis::database::{ExpireCondition, Ttl};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

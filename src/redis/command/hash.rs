@@ -1,14 +1,14 @@
 //! The commands on hashes.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{integer, is, pairs};
 use super::{Answer, Args, Command, now};
+use crate::redis::database::draw;
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

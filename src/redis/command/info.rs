@@ -10,9 +10,9 @@
 
 mod sections;
 
-use super::super::reply::Reply;
-use super::super::server::{Call, Server};
 use super::{Answer, Args};
+use crate::redis::reply::Reply;
+use crate::redis::server::{Call, Server};
 use sections::*;
 
 /// What a section has, line by line.

@@ -1,16 +1,14 @@
 //! The commands on keys of any type, and on databases as a whole.
 
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::StringEncoding;
-use super::super::value::Value;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::options::{integer, is};
 use super::{Answer, Args, Command, container, describe, now};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::{StringEncoding, Value, number};
 
 #[rustfmt::skip]
 const OBJECT_SUBCOMMANDS: &[Command] = &[

@@ -6,7 +6,7 @@
 //! Source: <https://redis.io/docs/reference/key-specs/>.
 
 use super::Args;
-use crate::redis::number;
+use crate::redis::value::number;
 
 /// What is done with a key, as bits; the names are those of `COMMAND INFO`.
 pub(crate) mod usage {

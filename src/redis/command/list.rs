@@ -1,17 +1,16 @@
 //! The commands on lists; those that block are in `blocking_list`.
 
-use super::super::database::{Inserted, LposOptions};
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
-use super::super::value::{End, List};
 use super::blocking_list::{blmove, blmpop, blpop, brpop, brpoplpush};
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered, range};
 use super::options::{count, integer, is, numbered_keys, pop_count};
 use super::{Answer, Args, Command, flow, now};
+use crate::redis::database::{Inserted, LposOptions};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::{End, List, Sds};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

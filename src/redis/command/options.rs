@@ -1,10 +1,9 @@
 //! What the commands' parsers have in common: words, numbers, times.
 
-use super::super::error::Error;
-use super::super::long_double::LongDouble;
-use super::super::number;
-use super::super::server::Call;
 use super::Args;
+use crate::redis::error::Error;
+use crate::redis::server::Call;
+use crate::redis::value::{LongDouble, number};
 use crate::time::Instant;
 use std::time::Duration;
 

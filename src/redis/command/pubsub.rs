@@ -1,13 +1,13 @@
 //! The commands of publish and subscribe.
 
-use super::super::error::Error;
-use super::super::pubsub::Kind;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::{Answer, Args, Command, container, describe, flow, now};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::server::pubsub::Kind;
 
 #[rustfmt::skip]
 const PUBSUB_SUBCOMMANDS: &[Command] = &[

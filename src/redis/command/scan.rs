@@ -1,18 +1,16 @@
 //! `SCAN` and its like.
 
-use super::super::database::{Database, PageSize, hash_page, set_page, sorted_set_page};
-use super::super::error::Error;
-use super::super::glob;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::{Hash, Set, SortedSet, SortedSetEncoding};
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{integer, is};
 use super::{Answer, Args, Command, now};
 use crate::choice::Stream;
+use crate::redis::database::{Database, PageSize, glob, hash_page, set_page, sorted_set_page};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::{Hash, Set, SortedSet, SortedSetEncoding, number};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

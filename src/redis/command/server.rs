@@ -1,14 +1,14 @@
 //! The commands on the server as a whole: saving, times, memory.
 
-use super::super::error::Error;
-use super::super::memory;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{integer, is};
 use super::{Answer, Args, Command, container, debug, describe, flow, info, now};
+use crate::redis::database::memory;
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
 
 /// The version that is modelled.
 pub(super) const VERSION: &str = "7.0.15";

@@ -1,16 +1,15 @@
 //! The commands on sets, but for `SSCAN`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::Set;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered, range};
 use super::options::{count, integer, limit};
 use super::{Answer, Args, Command, now};
+use crate::redis::database::draw;
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::{Set, number};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

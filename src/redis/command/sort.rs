@@ -1,15 +1,15 @@
 //! `SORT` and `SORT_RO`.
 
-use super::super::database::{By, Sort};
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, unknown};
 use super::options::{integer, is};
 use super::{Answer, Args, Command, now};
+use crate::redis::database::{By, Sort};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::Sds;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

@@ -1,14 +1,6 @@
 //! The commands on sorted sets. Those that combine several are in
 //! `sorted_set_algebra`, ranges in `sorted_set_range`.
 
-use super::super::blocking::Attempt;
-use super::super::database::{ZaddComparison, ZaddCondition, ZaddOptions};
-use super::super::draw;
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
-use super::super::value::End;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered, range};
@@ -21,6 +13,12 @@ use super::sorted_set_range::{
     zremrangebyrank, zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,
 };
 use super::{Answer, Args, Command, flow, now};
+use crate::redis::database::{ZaddComparison, ZaddCondition, ZaddOptions, draw};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::server::blocking::Attempt;
+use crate::redis::value::{End, Sds};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

@@ -1,14 +1,13 @@
 //! `ZUNION`, `ZINTER`, `ZDIFF` and their like.
 
-use super::super::database::{Aggregate, Combination};
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
 use super::options::{integer, is, limit};
 use super::sorted_set::scored;
 use super::{Answer, Args};
+use crate::redis::database::{Aggregate, Combination};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::{Sds, number};
 
 /// The keys, whose number is at `at`, and where what follows begins.
 fn keys<'a>(args: Args<'a>, at: usize, command: &'static str) -> Result<(Args<'a>, usize), Error> {

@@ -1,16 +1,14 @@
 //! Ranges of sorted sets: `ZRANGE`, its older forms, and what counts or removes a
 //! range.
 
-use super::super::database::{ZRange, ZRangeOptions};
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
-use super::super::value::LexBound;
 use super::options::{integer, is};
 use super::sorted_set::scored;
 use super::{Answer, Args};
+use crate::redis::database::{ZRange, ZRangeOptions};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::{LexBound, Sds, number};
 use std::ops::Bound;
 
 /// What a range is by.

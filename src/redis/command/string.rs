@@ -1,16 +1,16 @@
 //! `GET`, `SET` and the other commands on strings.
 
-use super::super::database::{Expiry, SetCondition, SetOptions};
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::StringValue;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::lcs::lcs;
 use super::options::{Unit, expire_time, expire_unit, integer, is, pairs};
 use super::{Answer, Args, Command, now};
+use crate::redis::database::{Expiry, SetCondition, SetOptions};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::Call;
+use crate::redis::value::StringValue;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

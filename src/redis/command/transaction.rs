@@ -1,13 +1,13 @@
 //! `MULTI`, `EXEC` and the other commands of transactions.
 
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::server::{Call, Multi};
-use super::super::transaction::Exec;
 use super::flag::*;
 use super::key_spec::range;
 use super::key_spec::usage::*;
 use super::{Answer, Args, Command, flow, now};
+use crate::redis::error::Error;
+use crate::redis::reply::Reply;
+use crate::redis::server::transaction::Exec;
+use crate::redis::server::{Call, Multi};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[

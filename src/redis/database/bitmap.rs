@@ -2,11 +2,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=bitmap>, `bitops.c`.
 
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::value::bitmap::{self, Operator};
-use super::super::value::{StringValue, Value};
 use super::Database;
+use super::notify::EventClasses;
+use crate::redis::error::Error;
+use crate::redis::value::bitmap::{self, Operator};
+use crate::redis::value::{StringValue, Value};
 use std::ops::Range;
 
 /// What [`BitRange`] counts in.

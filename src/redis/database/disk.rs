@@ -2,10 +2,10 @@
 //!
 //! Source: `rdb.c`, `aof.c`, `debug.c`.
 
-use super::super::keyspace::Keyspace;
-use super::super::persist::Loaded;
-use super::super::value::Value;
+use super::keyspace::Keyspace;
 use super::{Database, Usage};
+use crate::redis::persist::Loaded;
+use crate::redis::value::Value;
 use crate::time::Instant;
 
 impl Database {

@@ -2,9 +2,9 @@
 //!
 //! Source: <https://redis.io/commands/expire/>, `expire.c`.
 
-use super::super::keyspace::NEVER;
-use super::super::notify::EventClasses;
 use super::Database;
+use super::keyspace::NEVER;
+use super::notify::EventClasses;
 
 /// When `EXPIRE` does anything. A key without a time to live counts as one that
 /// lives for ever.

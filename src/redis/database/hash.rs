@@ -2,15 +2,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=hash>, `t_hash.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::long_double::LongDouble;
-use super::super::notify::EventClasses;
-use super::super::number;
-use super::super::sds::Sds;
-use super::super::value::Hash;
-use super::Database;
+use super::notify::EventClasses;
+use super::{Database, draw};
 use crate::choice::Stream;
+use crate::redis::error::Error;
+use crate::redis::value::{Hash, LongDouble, Sds, number};
 
 impl Database {
     /// A hash, to be read; `None` if there is no such key.

@@ -2,15 +2,12 @@
 //!
 //! Source: <https://redis.io/commands/?group=generic>, `db.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::glob;
-use super::super::keyspace::{Entry, Keyspace, NEVER};
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::Value;
-use super::Database;
+use super::keyspace::{Entry, Keyspace, NEVER};
+use super::notify::EventClasses;
+use super::{Database, draw, glob};
 use crate::choice::Stream;
+use crate::redis::error::Error;
+use crate::redis::value::{Sds, Value};
 use std::time::Duration;
 
 impl Database {

@@ -6,9 +6,9 @@
 //!
 //! Source: <https://redis.io/commands/lcs/>, `t_string.c`.
 
-use super::super::error::Error;
-use super::super::value::{StringValue, Value};
 use super::Database;
+use crate::redis::error::Error;
+use crate::redis::value::{StringValue, Value};
 use std::ops::Range;
 
 /// What two strings have in common, in order though not in one piece.

@@ -5,11 +5,10 @@
 //!
 //! Source: <https://redis.io/commands/?group=list>, `t_list.c`.
 
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::{End, List};
 use super::Database;
+use super::notify::EventClasses;
+use crate::redis::error::Error;
+use crate::redis::value::{End, List, Sds};
 use std::collections::vec_deque;
 use std::ops::Range;
 

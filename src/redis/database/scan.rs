@@ -10,16 +10,17 @@
 //! A collection in a compact encoding is returned whole, as by Redis. Redis's pages of
 //! the others have about `count` elements, few or none where a table has grown sparse;
 //! a server may be set up to draw how many places a call looks at
-//! ([`ServerOptions::with_uneven_pages`](super::super::ServerOptions::with_uneven_pages)).
+//! ([`ServerOptions::with_uneven_pages`](crate::redis::ServerOptions::with_uneven_pages)).
 //!
 //! Source: <https://redis.io/commands/scan/>; the real server's cursors are other
 //! numbers.
 
-use super::super::error::Error;
-use super::super::sds::Sds;
-use super::super::value::{Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding};
 use super::Database;
 use crate::choice::Stream;
+use crate::redis::error::Error;
+use crate::redis::value::{
+    Hash, HashEncoding, Sds, Set, SetEncoding, SortedSet, SortedSetEncoding,
+};
 
 /// A piece of a scan: the cursor to go on with, 0 at the end, and what was found.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -6,13 +6,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=set>, `t_set.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::{Set, Value};
-use super::Database;
+use super::notify::EventClasses;
+use super::{Database, draw};
 use crate::choice::Stream;
+use crate::redis::error::Error;
+use crate::redis::value::{Sds, Set, Value};
 
 impl Database {
     /// A set, to be read (`SMEMBERS`); `None` if there is no such key.

@@ -7,12 +7,10 @@
 //!
 //! Source: <https://redis.io/commands/sort/>, `sort.c`.
 
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::number;
-use super::super::sds::Sds;
-use super::super::value::{Kind, List, Value};
 use super::Database;
+use super::notify::EventClasses;
+use crate::redis::error::Error;
+use crate::redis::value::{Kind, List, Sds, Value, number};
 use ordered_float::OrderedFloat;
 use std::cmp::Ordering;
 

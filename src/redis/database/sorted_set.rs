@@ -2,13 +2,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=sorted-set>, `t_zset.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::{End, Kind, LexBound, ListpackLimits, SortedSet, SortedSetEncoding};
-use super::Database;
+use super::notify::EventClasses;
+use super::{Database, draw};
 use crate::choice::Stream;
+use crate::redis::error::Error;
+use crate::redis::value::{End, Kind, LexBound, ListpackLimits, Sds, SortedSet, SortedSetEncoding};
 use std::ops::{Bound, Range};
 
 /// Which members `ZADD` touches.

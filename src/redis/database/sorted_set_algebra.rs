@@ -7,10 +7,9 @@
 //! Source: <https://redis.io/commands/zunionstore/>, `t_zset.c`
 //! (`zunionInterDiffGenericCommand`).
 
-use super::super::error::Error;
-use super::super::sds::Sds;
-use super::super::value::{Set, SortedSet, Value};
 use super::Database;
+use crate::redis::error::Error;
+use crate::redis::value::{Sds, Set, SortedSet, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 

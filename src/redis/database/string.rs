@@ -2,13 +2,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=string>, `t_string.c`.
 
-use super::super::error::Error;
-use super::super::keyspace::NEVER;
-use super::super::long_double::LongDouble;
-use super::super::notify::EventClasses;
-use super::super::number;
-use super::super::value::{StringValue, Value};
 use super::Database;
+use super::keyspace::NEVER;
+use super::notify::EventClasses;
+use crate::redis::error::Error;
+use crate::redis::value::{LongDouble, StringValue, Value, number};
 
 /// When `SET` does anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

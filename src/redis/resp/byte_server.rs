@@ -6,9 +6,9 @@
 //! while a client is blocked, what it sends waits as bytes, as in Redis, up to
 //! `client-query-buffer-limit`.
 
-use super::super::server::{ClientId, Output, Server, hangs_up_on};
 use super::encode::encode;
 use super::request::RequestParser;
+use crate::redis::server::{ClientId, Output, Server, hangs_up_on};
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;

@@ -8,8 +8,8 @@
 //!
 //! Source: Redis 7.0's `server.c` (`mstime`), `timeout.c`.
 
-use super::super::calendar::{calendar, calendar_ms, moved};
 use super::Server;
+use crate::redis::database::calendar::{calendar, calendar_ms, moved};
 use crate::time::Instant;
 use std::time::Duration;
 

@@ -3,15 +3,15 @@
 //!
 //! Source: `server.c` (`processCommand`).
 
-use super::super::blocking::Attempt;
-use super::super::command::{Args, Command, Run, flag};
-use super::super::database::Database;
-use super::super::error::Error;
-use super::super::refusal::{Refusal, Suspect};
-use super::super::reply::{ErrorReply, Protocol, Reply};
-use super::super::sds::Sds;
+use super::blocking::Attempt;
+use super::refusal::{Refusal, Suspect};
 use super::{ClientId, Request, Server, Session};
 use crate::choice::Stream;
+use crate::redis::command::{Args, Command, Run, flag};
+use crate::redis::database::Database;
+use crate::redis::error::Error;
+use crate::redis::reply::{ErrorReply, Protocol, Reply};
+use crate::redis::value::Sds;
 use crate::time::Instant;
 
 /// A command that is being run: for whom, and on which database.

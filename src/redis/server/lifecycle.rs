@@ -4,15 +4,15 @@
 //! A process that ends takes every connection with it, and one that starts knows
 //! only what is on disk and how it was set up at first.
 
-use super::super::blocking::Blocking;
-use super::super::config::Config;
-use super::super::database::{Observers, Usage};
-use super::super::keyspace::Keyspace;
-use super::super::persist::End;
-use super::super::pubsub::PubSub;
-use super::super::transaction::Scheduled;
-use super::super::undo::Undo;
+use super::blocking::Blocking;
+use super::config::Config;
+use super::pubsub::PubSub;
+use super::transaction::Scheduled;
 use super::{Server, Sleep, Stats};
+use crate::redis::database::keyspace::Keyspace;
+use crate::redis::database::undo::Undo;
+use crate::redis::database::{Observers, Usage};
+use crate::redis::persist::End;
 use crate::time::Instant;
 
 impl Server {

@@ -1,9 +1,9 @@
 //! What the server knows of a client.
 
-use super::super::command::Command;
-use super::super::reply::Protocol;
-use super::super::sds::Sds;
 use super::Request;
+use crate::redis::command::Command;
+use crate::redis::reply::Protocol;
+use crate::redis::value::Sds;
 use crate::time::Instant;
 use std::collections::VecDeque;
 

@@ -10,11 +10,11 @@
 //! Source: `debug.c`, `networking.c` (`processInputBuffer`), `server.c` (`beforeSleep`), and
 //! asking the server.
 
-use super::super::command::Args;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::transaction::Exec;
+use super::transaction::Exec;
 use super::{ClientId, Request, Server};
+use crate::redis::command::Args;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
 use crate::time::Instant;
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! What a server counts for `INFO`.
 
-use super::super::command::Command;
-use super::super::reply::ErrorReply;
+use crate::redis::command::Command;
+use crate::redis::reply::ErrorReply;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;

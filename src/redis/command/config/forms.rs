@@ -1,7 +1,7 @@
 //! The forms of `CONFIG`'s values: what may be set, what is said of what may not, and how a
 //! value is read back.
 
-use super::super::super::number;
+use crate::redis::value::number;
 
 /// What the values of a parameter are.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,10 @@
 //! The parameters of `CONFIG` that change what a client can observe: how each is read from
 //! the configuration and put into it.
 
-use super::super::super::config::{AppendFsync, Config, SavePoint};
-use super::super::super::notify::EventClasses;
-use super::super::super::number;
-use super::super::super::sds::Sds;
+use crate::redis::database::notify::EventClasses;
+use crate::redis::persist::{AppendFsync, SavePoint};
+use crate::redis::server::config::Config;
+use crate::redis::value::{Sds, number};
 use std::fmt;
 use std::time::Duration;
 

@@ -1,13 +1,11 @@
 //! What each section of `INFO` has.
 
-use super::super::super::database::{Database, Usage};
-use super::super::super::digest;
-use super::super::super::memory;
-use super::super::super::pubsub::Kind;
-use super::super::super::server::Server;
-use super::super::super::sha1::sha1;
 use super::super::server::VERSION;
 use super::Lines;
+use crate::redis::database::sha1::sha1;
+use crate::redis::database::{Database, Usage, digest, memory};
+use crate::redis::server::Server;
+use crate::redis::server::pubsub::Kind;
 use std::fmt::Display;
 
 fn line(name: impl Into<String>, value: impl Display) -> (String, String) {

@@ -7,8 +7,7 @@
 
 use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
-use super::sds::Sds;
-use super::value::Value;
+use crate::redis::value::{Sds, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 

@@ -1,52 +1,26 @@
-//! Configuration: how a server is set up, and what `CONFIG SET` changes.
-//!
-//! [`ServerOptions`] is what a server is started with, and comes back to when it
-//! is started again, as from a configuration file. [`Config`] is what holds now.
+//! What a server is started with, and comes back to when it is started again, as from a
+//! configuration file.
 
-use super::database::Limits;
-use super::notify::EventClasses;
-use super::sds::Sds;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use crate::redis::database::EventClasses;
+use crate::redis::persist::{AppendFsync, SavePoint};
+use crate::redis::value::{Limits, Sds};
 use std::time::Duration;
-
-/// When the append-only file is synced to the disk (`appendfsync`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AppendFsync {
-    /// Before a command is answered: a crash loses nothing.
-    Always,
-    /// Once a second: a loss of power loses up to a second, and so may the death of the process
-    /// on a disk that takes its time ([`ServerOptions::with_fsync_time`]).
-    #[default]
-    EverySec,
-    /// When the operating system does, which is taken to be every 30 seconds.
-    No,
-}
-
-/// A save point: the keys are saved when so many changes are at least so old.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SavePoint {
-    /// Since the last save.
-    pub after: Duration,
-    /// At least.
-    pub changes: u64,
-}
 
 /// How a server is set up. The default is Redis's own: no password, 16
 /// databases, the save points `3600 1 300 100 60 10000`, no append-only file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
-    databases: usize,
-    password: Option<Sds>,
-    save_points: Vec<SavePoint>,
-    append_only: Option<AppendFsync>,
-    events: EventClasses,
-    limits: Limits,
-    uneven_pages: bool,
-    loading_time: Duration,
-    tcp_keepalive: u32,
-    fsync_time: Duration,
-    port: u16,
+    pub(super) databases: usize,
+    pub(super) password: Option<Sds>,
+    pub(super) save_points: Vec<SavePoint>,
+    pub(super) append_only: Option<AppendFsync>,
+    pub(super) events: EventClasses,
+    pub(super) limits: Limits,
+    pub(super) uneven_pages: bool,
+    pub(super) loading_time: Duration,
+    pub(super) tcp_keepalive: u32,
+    pub(super) fsync_time: Duration,
+    pub(super) port: u16,
 }
 
 impl Default for ServerOptions {
@@ -180,46 +154,5 @@ impl ServerOptions {
 
     pub(crate) fn uneven_pages(&self) -> bool {
         self.uneven_pages
-    }
-}
-
-/// What holds now.
-#[derive(Clone, Debug)]
-pub(crate) struct Config {
-    pub(crate) password: Option<Sds>,
-    pub(crate) save_points: Vec<SavePoint>,
-    pub(crate) append_only: bool,
-    pub(crate) fsync: AppendFsync,
-    pub(crate) events: EventClasses,
-    pub(crate) limits: Limits,
-    /// Bytes that a client may send ahead (`client-query-buffer-limit`).
-    pub(crate) query_buffer_limit: u64,
-    /// What was set that has no effect.
-    pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
-    pub(crate) databases: usize,
-    pub(crate) port: u16,
-    /// Seconds of silence before a client is probed; 0 is never.
-    pub(crate) tcp_keepalive: u32,
-}
-
-impl Config {
-    pub(crate) fn new(options: &ServerOptions) -> Config {
-        Config {
-            password: options.password.clone(),
-            save_points: options.save_points.clone(),
-            append_only: options.append_only.is_some(),
-            fsync: options.append_only.unwrap_or_default(),
-            events: options.events,
-            limits: options.limits,
-            query_buffer_limit: 1 << 30,
-            inert: IndexMap::default(),
-            databases: options.databases,
-            port: options.port,
-            tcp_keepalive: options.tcp_keepalive,
-        }
-    }
-
-    pub(crate) fn password(&self) -> Option<&Sds> {
-        self.password.as_ref()
     }
 }

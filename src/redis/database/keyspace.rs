@@ -11,10 +11,9 @@
 //! due is found without looking at the rest. Invariant: the index has exactly
 //! the entries whose `expires_at` is not [`NEVER`].
 
-use super::sds::Sds;
 pub(crate) use super::slot_table::Slot;
 use super::slot_table::SlotTable;
-use super::value::Value;
+use crate::redis::value::{Sds, Value};
 use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -172,8 +171,8 @@ fn at_mut(chunks: &mut [Vec<Entry>], slot: Slot) -> &mut Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::value::StringValue;
     use super::*;
+    use crate::redis::value::StringValue;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

@@ -4,8 +4,8 @@
 //! What is drawn is an index, a choice of the server's own stream, so that the
 //! calm world draws the first.
 
-use super::error::Error;
 use crate::choice::Stream;
+use crate::redis::error::Error;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 

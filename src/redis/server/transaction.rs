@@ -8,12 +8,12 @@
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 
-use super::command::Command;
-use super::database::Watched;
-use super::id::ClientId;
-use super::reply::Reply;
-use super::sds::Sds;
-use super::server::{Request, Server, Watch};
+use super::{Request, Server, Watch};
+use crate::redis::command::Command;
+use crate::redis::database::Watched;
+use crate::redis::id::ClientId;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
 
 /// A transaction that runs.
 #[derive(Debug)]

@@ -10,10 +10,10 @@
 //! Source: Redis 7.0's `server.c` (`processCommand`), for the texts and for what each state
 //! refuses.
 
-use super::command::{Command, flag};
-use super::reply::ErrorReply;
-use super::server::Request;
+use super::Request;
 use crate::choice::Stream;
+use crate::redis::command::{Command, flag};
+use crate::redis::reply::ErrorReply;
 use crate::time::Instant;
 use smol_str::SmolStr;
 use std::time::Duration;
@@ -121,7 +121,7 @@ impl Refusal {
 
     /// `LOADING`, for all commands but those that may be run meanwhile, such as `INFO`: the
     /// server reads its data set from disk. See also
-    /// [`ServerOptions::with_loading_time`](super::ServerOptions::with_loading_time).
+    /// [`ServerOptions::with_loading_time`](crate::redis::ServerOptions::with_loading_time).
     pub fn loading() -> Refusal {
         const TEXT: &str = "LOADING Redis is loading the dataset in memory";
         Refusal::of(TEXT, Matches::Unflagged(flag::LOADING))

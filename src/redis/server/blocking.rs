@@ -12,13 +12,12 @@
 //!
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
-use super::database::Database;
-use super::error::Error;
-use super::id::ClientId;
-use super::reply::Reply;
-use super::sds::Sds;
-use super::server::Server;
-use super::value::End;
+use super::Server;
+use crate::redis::database::Database;
+use crate::redis::error::Error;
+use crate::redis::id::ClientId;
+use crate::redis::reply::Reply;
+use crate::redis::value::{End, Sds};
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;

@@ -6,8 +6,8 @@
 //!
 //! Source: `object.c` (`objectComputeSize`), and asking the server.
 
-use super::number;
-use super::value::{
+use crate::redis::value::number;
+use crate::redis::value::{
     Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding, StringEncoding,
     StringValue, Value,
 };

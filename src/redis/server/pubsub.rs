@@ -8,12 +8,12 @@
 //!
 //! Source: <https://redis.io/docs/manual/pubsub/>, `pubsub.c`.
 
-use super::glob;
-use super::id::ClientId;
-use super::notify::{EventClasses, KeyEvent};
-use super::reply::Reply;
-use super::sds::Sds;
-use super::server::Server;
+use super::Server;
+use crate::redis::database::glob;
+use crate::redis::database::notify::{EventClasses, KeyEvent};
+use crate::redis::id::ClientId;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 

@@ -13,8 +13,8 @@
 //! As elsewhere in `persist`, what happens between two moments at which the server is told the time
 //! is found out afterwards, in order.
 
-use super::config::AppendFsync;
-use super::server::Server;
+use super::AppendFsync;
+use crate::redis::server::Server;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -142,7 +142,7 @@ impl Server {
     }
 
     /// The process is killed: what it has not written is undone, unless all was.
-    pub(crate) fn lose_what_is_not_written(&mut self) -> Vec<(usize, super::sds::Sds)> {
+    pub(crate) fn lose_what_is_not_written(&mut self) -> Vec<(usize, crate::redis::value::Sds)> {
         self.flush_append_only();
         if self.persistence.slow_disk.syncing.is_none() {
             return Vec::new();

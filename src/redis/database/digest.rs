@@ -7,9 +7,8 @@
 //! Source: `debug.c` (`computeDatasetDigest`).
 
 use super::keyspace::{Entry, Keyspace};
-use super::number;
 use super::sha1::{Sha1, sha1};
-use super::value::Value;
+use crate::redis::value::{Value, number};
 
 /// Nothing.
 pub(crate) const NONE: Sha1 = [0; 20];

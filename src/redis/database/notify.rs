@@ -7,7 +7,7 @@
 //!
 //! Source: <https://redis.io/docs/manual/keyspace-notifications/>.
 
-use super::sds::Sds;
+use crate::redis::value::Sds;
 use std::fmt;
 use std::ops::BitOr;
 
