@@ -12,10 +12,12 @@ use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
+use stunt_double::redis::ServerOptions;
+use stunt_double::redis::database::{Database, SetOptions};
 use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::{ClientId, Output, Server};
 use stunt_double::redis::value::End;
 use stunt_double::redis::value::bitmap::{self, Operator};
-use stunt_double::redis::{ClientId, Database, Output, Server, ServerOptions, SetOptions};
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;

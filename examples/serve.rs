@@ -17,7 +17,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stunt_double::rabbitmq::{Broker, BrokerOptions, ConnectionId, wire};
-use stunt_double::redis::{ClientId, Server, ServerOptions, resp};
+use stunt_double::redis::server::Server;
+use stunt_double::redis::{ServerOptions, resp};
+use stunt_double::sim::{self, ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream, WORLD_EPOCH};
 
 /// A server at the level of bytes, whichever it is.
@@ -35,29 +37,29 @@ trait ByteServer {
 
 impl ByteServer for resp::ByteServer {
     fn connected(&mut self, now: Instant, client: u64, peer: &str) {
-        self.connected(now, ClientId(client), peer);
+        ByteService::connected(self, now, client, peer);
     }
 
     fn received(&mut self, now: Instant, client: u64, bytes: &[u8]) {
-        self.receive(now, ClientId(client), bytes);
+        self.receive(now, client, bytes);
     }
 
     fn ended(&mut self, now: Instant, client: u64) {
-        self.disconnected(now, ClientId(client));
+        self.disconnected(now, client);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_timeout()
+        ByteService::poll_timeout(self)
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout(now);
+        ByteService::handle_timeout(self, now);
     }
 
     fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)> {
-        self.poll_output().map(|(client, output)| match output {
-            resp::ByteOutput::Data(bytes) => (client.0, Some(bytes)),
-            resp::ByteOutput::Close => (client.0, None),
+        ByteService::poll_output(self).map(|(client, output)| match output {
+            ByteOutput::Data(bytes) => (client, Some(bytes)),
+            _ => (client, None),
         })
     }
 
@@ -249,7 +251,7 @@ fn run() -> Result<(), String> {
         let options = ServerOptions::default().with_port(address.port());
         let mut server = Server::new(options, Stream::seeded(1, Site::new("serve.random"), 0));
         // Its process begins now, not at the beginning of the world.
-        server.stop(clock.start);
+        server.stop(clock.start, sim::Shutdown::Clean);
         server.start(clock.start);
         threads.push(listen(address, clock, resp::ByteServer::new(server))?);
         let (host, port) = (address.ip(), address.port());

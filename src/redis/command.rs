@@ -41,7 +41,7 @@ mod transaction;
 
 pub(crate) use key_spec::KeySpec;
 
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use indexmap::IndexMap;
@@ -54,7 +54,7 @@ mod key_spec;
 pub(crate) type Args<'a> = &'a [&'a [u8]];
 
 /// What a command answers.
-pub(crate) type Answer = Result<Reply, Error>;
+pub(crate) type Answer = Result<Reply, CommandError>;
 
 /// How a command is run.
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ pub(crate) enum Run {
     /// It answers at once, with one reply.
     Now(fn(&mut Call<'_>, Args<'_>) -> Answer),
     /// It may answer later, or has answered by itself: `None`.
-    Flow(fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>),
+    Flow(fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, CommandError>),
     /// Alone it is nothing: only its subcommands are.
     Nothing,
 }
@@ -146,7 +146,7 @@ pub(crate) const fn flow(
     categories: &'static [&'static str],
     keys: &'static [KeySpec],
     summary: &'static str,
-    run: fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>,
+    run: fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, CommandError>,
 ) -> Command {
     row(name, arity, flags, categories, keys, summary, Run::Flow(run))
 }
@@ -206,8 +206,8 @@ impl Command {
         if self.arity < 0 { words >= -self.arity } else { words == self.arity }
     }
 
-    pub(crate) fn arity_error(&self) -> Error {
-        Error::Arity(SmolStr::new_static(self.name))
+    pub(crate) fn arity_error(&self) -> CommandError {
+        CommandError::Arity(SmolStr::new_static(self.name))
     }
 }
 
@@ -261,7 +261,7 @@ impl Table {
 
     /// The command or subcommand that a request is a call of; the error that
     /// Redis answers if it is of none.
-    pub(crate) fn resolve(&self, args: Args<'_>) -> Result<&'static Command, Error> {
+    pub(crate) fn resolve(&self, args: Args<'_>) -> Result<&'static Command, CommandError> {
         let Some(command) = self.get(args[0]) else { return Err(unknown_command(args)) };
         let found = match args.get(1) {
             Some(name) if !command.subcommands.is_empty() => {
@@ -300,7 +300,7 @@ fn preview(word: &[u8], most: usize) -> String {
 }
 
 /// Redis shows the arguments until 128 characters of them are shown.
-fn unknown_command(args: Args<'_>) -> Error {
+fn unknown_command(args: Args<'_>) -> CommandError {
     let mut shown = String::new();
     for arg in &args[1..] {
         if shown.len() >= 128 {
@@ -310,11 +310,11 @@ fn unknown_command(args: Args<'_>) -> Error {
         shown.push_str(&format!("'{}' ", preview(arg, room)));
     }
     let name = preview(args[0], 128);
-    Error::format(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+    CommandError::format(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
 }
 
-fn unknown_subcommand(args: Args<'_>) -> Error {
+fn unknown_subcommand(args: Args<'_>) -> CommandError {
     let name = preview(args[1], 128);
     let container = preview(args[0], 128).to_uppercase();
-    Error::format(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
+    CommandError::format(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
 }

@@ -58,14 +58,14 @@ pub use notify::{EventClasses, KeyEvent};
 pub use crate::redis::value::Limits;
 pub use scan::Page;
 pub(crate) use scan::{PageSize, hash_page, set_page, sorted_set_page};
-pub use sort::{By, Sort};
+pub use sort::{SortBy, SortOptions};
 pub use sorted_set::{
     ZRange, ZRangeOptions, ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::value::{Kind, Sds, Value};
 use crate::time::Instant;
@@ -130,17 +130,17 @@ pub(crate) struct Watched {
 /// ```
 /// use std::time::Duration;
 /// use stunt_double::Instant;
-/// use stunt_double::redis::{Database, SetOptions};
+/// use stunt_double::redis::database::{Database, SetOptions};
 ///
 /// let mut db = Database::new();
 /// db.set(b"letters", b"foo", SetOptions::default())?;
 /// db.set_bit(b"letters", 7, true)?;
 /// assert_eq!(db.get(b"letters")?, Some(&b"goo"[..]));
 ///
-/// db.pexpire(b"letters", 1_500);
+/// db.pexpire(b"letters", Duration::from_millis(1_500));
 /// db.advance_to(Instant::ZERO + Duration::from_millis(1_500));
 /// assert_eq!(db.get(b"letters")?, None);
-/// # Ok::<(), stunt_double::redis::Error>(())
+/// # Ok::<(), stunt_double::redis::CommandError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -297,29 +297,29 @@ impl Database {
     }
 
     /// Looks a value of a type up to be read.
-    pub(crate) fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, Error> {
+    pub(crate) fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, CommandError> {
         match self.read_any(key) {
-            Some(value) => T::of(value).map(Some).ok_or(Error::WrongType),
+            Some(value) => T::of(value).map(Some).ok_or(CommandError::WrongType),
             None => Ok(None),
         }
     }
 
     /// Whether a key, if it is there, is of this type.
-    pub(crate) fn check_type<T: Kind>(&mut self, key: &[u8]) -> Result<(), Error> {
+    pub(crate) fn check_type<T: Kind>(&mut self, key: &[u8]) -> Result<(), CommandError> {
         match self.peek(key) {
-            Some(entry) if T::of(&entry.value).is_none() => Err(Error::WrongType),
+            Some(entry) if T::of(&entry.value).is_none() => Err(CommandError::WrongType),
             Some(_) | None => Ok(()),
         }
     }
 
     /// Looks a value of a type up to be changed.
-    pub(crate) fn write<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Error> {
+    pub(crate) fn write<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
         let accessed = self.now_secs();
         let Some(slot) = self.find(key) else { return Ok(None) };
         self.undo.remember(self.keyspace.entry(slot));
         let entry = self.keyspace.entry_mut(slot);
         entry.accessed = accessed;
-        T::of_mut(&mut entry.value).map(Some).ok_or(Error::WrongType)
+        T::of_mut(&mut entry.value).map(Some).ok_or(CommandError::WrongType)
     }
 
     /// As [`Database::write`], but where there is no such key it comes to be,
@@ -327,7 +327,7 @@ impl Database {
     pub(crate) fn write_or_insert<T: Kind + Default>(
         &mut self,
         key: &[u8],
-    ) -> Result<&mut T, Error> {
+    ) -> Result<&mut T, CommandError> {
         let slot = match self.find(key) {
             Some(slot) => {
                 self.undo.remember(self.keyspace.entry(slot));
@@ -338,7 +338,7 @@ impl Database {
         let accessed = self.now_secs();
         let entry = self.keyspace.entry_mut(slot);
         entry.accessed = accessed;
-        T::of_mut(&mut entry.value).ok_or(Error::WrongType)
+        T::of_mut(&mut entry.value).ok_or(CommandError::WrongType)
     }
 
     /// Adds a key that is not there.

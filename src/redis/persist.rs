@@ -37,6 +37,7 @@ use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::undo::Undo;
 use crate::redis::server::Server;
 use crate::redis::value::Sds;
+use crate::sim::Shutdown;
 use crate::time::Instant;
 use slow_disk::SlowDisk;
 use std::ops::AddAssign;
@@ -102,14 +103,6 @@ impl AddAssign for Loaded {
         self.kept += other.kept;
         self.expired += other.expired;
     }
-}
-
-/// How a server process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Clean,
-    Killed,
-    PowerLost,
 }
 
 impl Server {
@@ -234,18 +227,19 @@ impl Server {
     }
 
     /// A process ends: it leaves what is on disk, and is known for what it lost.
-    pub(crate) fn leave_what_is_on_disk(&mut self, how: End) {
+    pub(crate) fn leave_what_is_on_disk(&mut self, how: Shutdown) {
+        let power_fails = how == Shutdown::PowerLoss;
         let keeps_all = if self.restarts_from_append_only() {
-            let synced = how != End::PowerLost || self.config.fsync == AppendFsync::Always;
+            let synced = !power_fails || self.config.fsync == AppendFsync::Always;
             self.config.append_only && synced
         } else {
-            how == End::Clean && !self.config.save_points.is_empty()
+            how == Shutdown::Clean && !self.config.save_points.is_empty()
         };
         self.persistence.on_disk |= keeps_all;
         let keys = match how {
-            End::Killed if self.has_slow_disk() => self.lose_what_is_not_written(),
-            End::Clean | End::Killed | End::PowerLost if keeps_all => Vec::new(),
-            End::Clean | End::Killed | End::PowerLost => self.lose(),
+            Shutdown::Kill if self.has_slow_disk() => self.lose_what_is_not_written(),
+            Shutdown::Clean | Shutdown::Kill | Shutdown::PowerLoss if keeps_all => Vec::new(),
+            Shutdown::Clean | Shutdown::Kill | Shutdown::PowerLoss => self.lose(),
         };
         self.persistence.untold = !keys.is_empty();
         self.persistence.losses = Losses { keys };

@@ -37,7 +37,7 @@ mod inline;
 mod parse;
 mod request;
 
-pub use byte_server::{ByteOutput, ByteServer};
+pub use byte_server::ByteServer;
 pub use encode::encode;
 pub use parse::{MalformedReply, ReplyParser};
 pub use request::{ProtocolError, Request, RequestParser};

@@ -39,8 +39,8 @@ use crate::choice::{Choice, Stream};
 use crate::redis::command::Table;
 use crate::redis::database::Database;
 use crate::redis::database::calendar::instant_of_ms;
-use crate::redis::error::Error;
-pub(crate) use crate::redis::id::ClientId;
+use crate::redis::error::CommandError;
+pub use crate::redis::id::ClientId;
 use crate::redis::persist::Persistence;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::value::Sds;
@@ -99,7 +99,8 @@ pub(crate) type Request = Vec<Sds>;
 /// [`database`](Server::database).
 ///
 /// ```
-/// use stunt_double::redis::{ClientId, Output, Reply, Server, ServerOptions};
+/// use stunt_double::redis::server::{ClientId, Output, Server};
+/// use stunt_double::redis::{Reply, ServerOptions};
 /// use stunt_double::{Instant, Site, Stream};
 ///
 /// let now = Instant::ZERO;
@@ -285,7 +286,7 @@ impl Server {
     pub(crate) fn operate(&mut self, now: Instant, client: ClientId, words: &[&[u8]]) -> Reply {
         self.advance(now);
         if !self.running || words.is_empty() {
-            return Error::text("ERR the server is not running").into();
+            return CommandError::text("ERR the server is not running").into();
         }
         self.sessions.insert(client, Session::new(0, "operator", now, true));
         let reply = match self.table.resolve(words) {
@@ -520,9 +521,10 @@ impl Server {
         }
     }
 
-    /// From now on, [`Server::poll_resumed`] is asked after every input.
-    pub(crate) fn report_resumed(&mut self) {
-        self.resumed = Some(VecDeque::new());
+    /// Begins or ends to keep a list for [`Server::poll_resumed`], which is then to be called
+    /// after every input.
+    pub(crate) fn report_resumed(&mut self, report: bool) {
+        self.resumed = report.then(VecDeque::new);
     }
 
     /// The next client that waited and has gone on, in order.

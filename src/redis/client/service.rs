@@ -4,9 +4,9 @@ use super::Request;
 use super::session::ClientSession;
 use crate::choice::Choice;
 use crate::redis::reply::{Protocol, Reply};
-use crate::redis::resp::encode;
-use crate::redis::server::{ClientId, Output, Server};
-use crate::sim::{Hangup, Keepalive, Service, Shutdown};
+use crate::redis::resp::{ByteServer, encode};
+use crate::redis::server::{ClientId, Output};
+use crate::sim::{ByteService, Hangup, Keepalive, Service, Shutdown};
 use crate::time::Instant;
 use bytes::Bytes;
 use std::time::Duration;
@@ -21,26 +21,30 @@ pub enum Response {
     Closed,
 }
 
-impl Service for Server {
+impl Service for ByteServer {
     type Input = Vec<Bytes>;
     type Output = Response;
     type Session = ClientSession;
 
     fn connected(&mut self, now: Instant, connection: u64, client: &str) {
-        Server::connected(self, now, ClientId(connection), client);
+        self.typed_connected(now, ClientId(connection), client);
     }
 
     fn handle_input(&mut self, now: Instant, connection: u64, input: Request) {
         let words: Vec<&[u8]> = input.iter().map(Bytes::as_ref).collect();
-        Server::handle_input(self, now, ClientId(connection), &words);
+        self.operate(now, |server| server.handle_input(now, ClientId(connection), &words));
     }
 
     fn disconnected(&mut self, now: Instant, connection: u64) {
-        Server::disconnected(self, now, ClientId(connection));
+        self.typed_disconnected(now, ClientId(connection));
+    }
+
+    fn bytes(&mut self) -> Option<&mut dyn ByteService> {
+        Some(self)
     }
 
     fn poll_output(&mut self) -> Option<(u64, Response)> {
-        Some(match Server::poll_output(self)? {
+        Some(match self.poll_typed_output()? {
             // A message must be told from a reply, also where RESP2 has one kind.
             Output::Reply { client, protocol, reply: Reply::Push(items) } => {
                 let items = items.into_iter().map(|item| item.in_protocol(protocol)).collect();
@@ -55,13 +59,13 @@ impl Service for Server {
 
     /// `tcp-keepalive`: Redis probes at a third of it, thrice (`anet.c`).
     fn keepalive(&self) -> Option<Keepalive> {
-        let idle = self.tcp_keepalive();
+        let idle = self.machine().tcp_keepalive();
         let third = Duration::from_secs(idle.as_secs() / 3).max(Duration::from_secs(1));
         (!idle.is_zero()).then_some(Keepalive { idle, interval: third, probes: 3 })
     }
 
     fn clock_set(&mut self, now: Instant, ahead: i64) {
-        self.set_clock_offset(now, ahead);
+        self.operate(now, |server| server.set_clock_offset(now, ahead));
     }
 
     fn hangup(output: &Response) -> Option<Hangup> {
@@ -72,35 +76,32 @@ impl Service for Server {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        Server::poll_timeout(self)
+        self.machine().poll_timeout()
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        Server::handle_timeout(self, now);
+        self.fire_timers(now);
     }
 
     fn stop(&mut self, now: Instant, how: Shutdown) {
-        match how {
-            Shutdown::Clean => Server::stop(self, now),
-            Shutdown::Kill => self.kill(now),
-            Shutdown::PowerLoss => self.power_loss(now),
-        }
+        self.machine_mut().stop(now, how);
+        self.drop_connections();
     }
 
     fn start(&mut self, now: Instant) {
-        Server::start(self, now);
+        self.machine_mut().start(now);
     }
 
     fn wipe(&mut self, now: Instant) {
-        Server::wipe(self, now);
+        self.machine_mut().wipe(now);
     }
 
     fn poll_note(&mut self) -> Option<String> {
-        self.take_loss_note()
+        self.machine_mut().take_loss_note()
     }
 
     fn recorded(&self) -> &[Choice] {
-        self.recorded_choices()
+        self.machine().recorded_choices()
     }
 
     fn describe_input(input: &Request) -> String {

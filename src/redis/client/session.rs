@@ -2,7 +2,7 @@
 //! messages.
 
 use super::service::Response;
-use super::{ClientError, Message};
+use super::{Error, Message};
 use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::sim::{Session, Waiter, Wakes};
@@ -21,7 +21,7 @@ struct Slot {
     done: bool,
 }
 
-/// The client's side of a connection to a [`Server`](crate::redis::Server).
+/// The client's side of a connection to a [`Server`](crate::redis::server::Server).
 #[derive(Debug, Default)]
 pub struct ClientSession {
     /// Calls from the oldest that is not done.
@@ -86,15 +86,12 @@ impl ClientSession {
         self.confirmed
     }
 
-    pub(super) fn wait_confirmed(
-        &mut self,
-        count: u64,
-    ) -> Result<Result<(), ClientError>, &mut Waiter> {
+    pub(super) fn wait_confirmed(&mut self, count: u64) -> Result<Result<(), Error>, &mut Waiter> {
         if self.confirmed >= count {
             return Ok(Ok(()));
         }
         if let Some(error) = self.refused.take() {
-            return Ok(Err(ClientError::Reply(error)));
+            return Ok(Err(Error::Reply(error)));
         }
         Err(&mut self.listener)
     }

@@ -1,7 +1,7 @@
 //! Subscriptions: a connection that listens.
 
 use super::convert::Words;
-use super::{Client, ClientError, Redis, Request};
+use super::{Client, Error, Redis, Request};
 use crate::redis::reply::Reply;
 use crate::sim::{Node, Wait};
 use bytes::Bytes;
@@ -49,21 +49,21 @@ impl Message {
 /// A connection that listens to channels. Also a [`Stream`] of messages.
 ///
 /// ```
-/// use stunt_double::redis::{self, Client, ClientError, ServerOptions, Subscription};
+/// use stunt_double::redis::{self, Client, Error, ServerOptions, Subscription};
 /// use stunt_double::sim::Sim;
 ///
 /// let mut sim = Sim::new(1);
 /// let redis = redis::start(&mut sim, ServerOptions::default());
 /// sim.node_with("listener", redis.clone(), async |node, redis| {
-///     let mut news = Subscription::open(&node, &redis).await?;
+///     let mut news = Subscription::connect(&node, &redis).await?;
 ///     news.subscribe(["news"]).await?;
-///     assert_eq!(news.next().await?.text(), "hello");
-///     Ok::<(), ClientError>(())
+///     assert_eq!(news.next().await.expect("it is connected")?.text(), "hello");
+///     Ok::<(), Error>(())
 /// });
 /// sim.node_with("speaker", redis, async |node, redis| {
 ///     let client = Client::connect(&node, &redis).await?;
 ///     while client.call(["PUBLISH", "news", "hello"]).await?.as_integer() == Some(0) {}
-///     Ok::<(), ClientError>(())
+///     Ok::<(), Error>(())
 /// });
 /// sim.run().expect_done();
 /// ```
@@ -71,6 +71,8 @@ impl Message {
 pub struct Subscription {
     client: Client,
     listening: Mutex<Listening>,
+    /// The end of the connection was told.
+    ended: bool,
 }
 
 /// What a subscription listens to, as it is told where a run is stuck.
@@ -103,8 +105,8 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Disconnected`] if the server is not running.
-    pub async fn open(node: &Node, redis: &Redis) -> Result<Subscription, ClientError> {
+    /// As [`Client::connect`].
+    pub async fn connect(node: &Node, redis: &Redis) -> Result<Subscription, Error> {
         Client::connect(node, redis).await.map(Subscription::on)
     }
 
@@ -115,15 +117,15 @@ impl Subscription {
     pub fn on(client: Client) -> Subscription {
         let mut listening = Listening::default();
         listening.note("", &[]);
-        Subscription { client, listening: Mutex::new(listening) }
+        Subscription { client, listening: Mutex::new(listening), ended: false }
     }
 
     /// Listens to channels, from when this returns.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Disconnected`] if the connection ends meanwhile.
-    pub async fn subscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    /// [`Error::Disconnected`] if the connection ends meanwhile.
+    pub async fn subscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -136,7 +138,7 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn psubscribe<I>(&self, patterns: I) -> Result<(), ClientError>
+    pub async fn psubscribe<I>(&self, patterns: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -149,7 +151,7 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn ssubscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    pub async fn ssubscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -162,7 +164,7 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn unsubscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    pub async fn unsubscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -175,7 +177,7 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn punsubscribe<I>(&self, patterns: I) -> Result<(), ClientError>
+    pub async fn punsubscribe<I>(&self, patterns: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -188,7 +190,7 @@ impl Subscription {
     }
 
     /// Each target is confirmed by itself. None is no request.
-    async fn tell<I>(&self, command: &str, targets: I) -> Result<(), ClientError>
+    async fn tell<I>(&self, command: &str, targets: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -201,35 +203,39 @@ impl Subscription {
         }
         let text = Words(&request).to_string();
         self.listening().note(command, &request[1..]);
-        let target = self.client.inner.send_with(|session| {
-            Ok::<_, ClientError>((Some(request), session.confirmed() + count))
-        })?;
+        let target = self
+            .client
+            .inner
+            .send_with(|session| Ok::<_, Error>((Some(request), session.confirmed() + count)))?;
         let why = || Wait::Shared(format!("{text} to be confirmed").into());
         poll_fn(|cx| self.client.inner.poll_session(cx, why, |s| s.wait_confirmed(target))).await?
     }
 
-    /// The next message.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Disconnected`] when the connection has ended and every message
-    /// that came before was taken.
-    pub async fn next(&mut self) -> Result<Message, ClientError> {
+    /// Waits for the next message and returns it. When the connection has ended and every message
+    /// that arrived before was taken, it returns [`Error::Disconnected`] once, and `None` from then
+    /// on.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
 
-    fn poll_message(&self, cx: &Context<'_>) -> Poll<Result<Message, ClientError>> {
+    fn poll_message(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         let why = || Wait::Shared(Arc::clone(&self.listening().text));
         let polled = self.client.inner.poll_session(cx, why, |s| s.take_message());
-        polled.map_err(ClientError::from)
+        polled.map(|message| {
+            self.ended = message.is_err();
+            Some(message.map_err(Error::from))
+        })
     }
 }
 
-/// Ends when the connection does.
+/// As [`Subscription::next`].
 impl Stream for Subscription {
-    type Item = Message;
+    type Item = Result<Message, Error>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.poll_message(cx).map(Result::ok)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_message(cx)
     }
 }

@@ -6,7 +6,7 @@ use super::key_spec::{key, range};
 use super::options::{integer, is};
 use super::{Answer, Args, Command, now};
 use crate::redis::database::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::bitmap::Operator;
@@ -23,9 +23,9 @@ pub(super) const COMMANDS: &[Command] = &[
     now("setbit", 4, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE, 1)], "Sets or clears the bit at offset in the string value stored at key", setbit),
 ];
 
-fn bit_offset(arg: &[u8]) -> Result<u64, Error> {
+fn bit_offset(arg: &[u8]) -> Result<u64, CommandError> {
     let offset = number::parse_i64(arg).and_then(|offset| u64::try_from(offset).ok());
-    offset.ok_or(Error::BitOffset)
+    offset.ok_or(CommandError::BitOffset)
 }
 
 fn getbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
@@ -36,23 +36,23 @@ fn getbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn setbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let offset = bit_offset(args[2])?;
     if offset / 8 >= call.db().limits.string {
-        return Err(Error::BitOffset);
+        return Err(CommandError::BitOffset);
     }
     let bit = match args[3] {
         b"0" => false,
         b"1" => true,
-        _ => return Err(Error::BitValue),
+        _ => return Err(CommandError::BitValue),
     };
     Ok(Reply::flag(call.db().set_bit(args[1], offset, bit)?))
 }
 
-fn unit(word: &[u8]) -> Result<BitUnit, Error> {
+fn unit(word: &[u8]) -> Result<BitUnit, CommandError> {
     if is(word, "bit") {
         Ok(BitUnit::Bit)
     } else if is(word, "byte") {
         Ok(BitUnit::Byte)
     } else {
-        Err(Error::Syntax)
+        Err(CommandError::Syntax)
     }
 }
 
@@ -67,11 +67,11 @@ fn bitcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// The unit is looked at only if there can be anything between the two.
-fn count_range(args: Args<'_>) -> Result<BitRange, Error> {
+fn count_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     let (start, end, rest) = match args {
         [] => return Ok(BitRange::default()),
         [start, end, rest @ ..] if rest.len() < 2 => (integer(start)?, integer(end)?, rest),
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     };
     let range = BitRange { start, end: Some(end), unit: BitUnit::Byte };
     if start < 0 && end < 0 && start > end {
@@ -87,7 +87,7 @@ fn bitpos(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let bit = match integer(args[2])? {
         0 => false,
         1 => true,
-        _ => return Err(Error::text("ERR The bit argument must be 1 or 0.")),
+        _ => return Err(CommandError::text("ERR The bit argument must be 1 or 0.")),
     };
     let found = match search_range(&args[3..]) {
         Ok(range) => call.db().bitpos(args[1], bit, range)?,
@@ -98,10 +98,10 @@ fn bitpos(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// The unit is looked at before the end.
-fn search_range(args: Args<'_>) -> Result<BitRange, Error> {
+fn search_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     let mut range = BitRange::default();
     if args.len() > 3 {
-        return Err(Error::Syntax);
+        return Err(CommandError::Syntax);
     }
     if let Some(start) = args.first() {
         range.start = integer(start)?;
@@ -124,9 +124,11 @@ fn bitop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         (Some((_, operator)), _) => call.db().bitop(operator, destination, sources)?,
         (None, [source]) if is(args[1], "not") => call.db().bitop_not(destination, source)?,
         (None, _) if is(args[1], "not") => {
-            return Err(Error::text("ERR BITOP NOT must be called with a single source key."));
+            return Err(CommandError::text(
+                "ERR BITOP NOT must be called with a single source key.",
+            ));
         }
-        (None, _) => return Err(Error::Syntax),
+        (None, _) => return Err(CommandError::Syntax),
     };
     Ok(Reply::count(len))
 }
@@ -139,7 +141,7 @@ fn bitfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn bitfield_ro(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let operations = field_operations(call, args)?;
     if operations.iter().any(|operation| operation.action != FieldAction::Get) {
-        return Err(Error::text("ERR BITFIELD_RO only supports the GET subcommand"));
+        return Err(CommandError::text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
     do_bitfield(call, args[1], &operations)
 }
@@ -152,7 +154,10 @@ fn do_bitfield(call: &mut Call<'_>, key: &[u8], operations: &[FieldOperation]) -
 
 /// `key [GET type offset | SET type offset value | INCRBY type offset by |
 /// OVERFLOW WRAP | SAT | FAIL] …`.
-fn field_operations(call: &mut Call<'_>, args: Args<'_>) -> Result<Vec<FieldOperation>, Error> {
+fn field_operations(
+    call: &mut Call<'_>,
+    args: Args<'_>,
+) -> Result<Vec<FieldOperation>, CommandError> {
     let most = call.db().limits.string;
     let mut operations = Vec::new();
     let mut overflow = Overflow::default();
@@ -178,16 +183,16 @@ fn field_operations(call: &mut Call<'_>, args: Args<'_>) -> Result<Vec<FieldOper
                 operations.push(operation);
                 following
             }
-            _ => return Err(Error::Syntax),
+            _ => return Err(CommandError::Syntax),
         };
     }
     Ok(operations)
 }
 
-fn overflow_of(word: &[u8]) -> Result<Overflow, Error> {
+fn overflow_of(word: &[u8]) -> Result<Overflow, CommandError> {
     let kinds = [("wrap", Overflow::Wrap), ("sat", Overflow::Saturate), ("fail", Overflow::Fail)];
     let kind = kinds.into_iter().find(|(name, _)| is(word, name));
-    kind.map(|(_, kind)| kind).ok_or(Error::text("ERR Invalid OVERFLOW type specified"))
+    kind.map(|(_, kind)| kind).ok_or(CommandError::text("ERR Invalid OVERFLOW type specified"))
 }
 
 /// A type such as `u8`, and an offset in bits, or after a `#` in numbers of that
@@ -197,21 +202,21 @@ fn field_at(
     offset: &[u8],
     most: u64,
     action: FieldAction,
-) -> Result<FieldOperation, Error> {
+) -> Result<FieldOperation, CommandError> {
     let bits = |digits: &[u8]| number::parse_i64(digits).and_then(|bits| u32::try_from(bits).ok());
     let field = match kind {
         [b'i', digits @ ..] => bits(digits).and_then(|bits| FieldType::new(true, bits)),
         [b'u', digits @ ..] => bits(digits).and_then(|bits| FieldType::new(false, bits)),
         _ => None,
     };
-    let field = field.ok_or(Error::text(INVALID_TYPE))?;
+    let field = field.ok_or(CommandError::text(INVALID_TYPE))?;
     let offset = match offset {
         // The product wraps around, as there.
         [b'#', digits @ ..] => bit_offset(digits)?.wrapping_mul(field.bits().into()),
         _ => bit_offset(offset)?,
     };
     if offset / 8 >= most {
-        return Err(Error::BitOffset);
+        return Err(CommandError::BitOffset);
     }
     Ok(FieldOperation { field, offset, action })
 }

@@ -3,13 +3,13 @@
 use super::Args;
 use super::list::{end, several};
 use super::options::timeout;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::server::blocking::Attempt;
 use crate::redis::value::{End, Sds};
 
-type Flow = Result<Option<Reply>, Error>;
+type Flow = Result<Option<Reply>, CommandError>;
 
 pub(super) fn blpop(call: &mut Call<'_>, args: Args<'_>) -> Flow {
     pop(call, args, End::Left)

@@ -3,7 +3,7 @@
 use super::flag::*;
 use super::options::{integer, is, shown};
 use super::{Answer, Args, Command, describe, flow, now};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::pubsub::Kind;
 use crate::redis::server::{Call, ClientId, Pause, Replies, Server, Session};
@@ -42,9 +42,9 @@ fn client_setname(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// Only what is visible is a name: the listing separates by spaces.
-pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), Error> {
+pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), CommandError> {
     if name.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
-        return Err(Error::text(
+        return Err(CommandError::text(
             "ERR Client names cannot contain spaces, newlines or special characters.",
         ));
     }
@@ -112,7 +112,7 @@ enum ClientType {
 }
 
 impl ClientType {
-    fn parse(word: &[u8]) -> Result<ClientType, Error> {
+    fn parse(word: &[u8]) -> Result<ClientType, CommandError> {
         if is(word, "normal") {
             Ok(ClientType::Normal)
         } else if is(word, "pubsub") {
@@ -121,7 +121,7 @@ impl ClientType {
             Ok(ClientType::Absent)
         } else {
             let word = shown(word);
-            Err(Error::format(format!("ERR Unknown client type '{word}'")))
+            Err(CommandError::format(format!("ERR Unknown client type '{word}'")))
         }
     }
 
@@ -139,9 +139,9 @@ fn client_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         [word, name] if is(word, "type") => kind = Some(ClientType::parse(name)?),
         [word, rest @ ..] if is(word, "id") && !rest.is_empty() => {
             let parsed: Option<Vec<i64>> = rest.iter().map(|id| number::parse_i64(id)).collect();
-            ids = Some(parsed.ok_or(Error::text("ERR Invalid client ID"))?);
+            ids = Some(parsed.ok_or(CommandError::text("ERR Invalid client ID"))?);
         }
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     }
     let server = &*call.server;
     let listed = server.sessions.iter().filter(|(client, session)| {
@@ -162,18 +162,19 @@ struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    fn parse(words: Args<'a>) -> Result<Filter<'a>, Error> {
+    fn parse(words: Args<'a>) -> Result<Filter<'a>, CommandError> {
         let mut filter = Filter::default();
         let pairs = words.chunks_exact(2);
         if !pairs.remainder().is_empty() {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
         for pair in pairs {
             let (word, value) = (pair[0], pair[1]);
             if is(word, "id") {
                 let id = number::parse_i64(value).and_then(|id| u64::try_from(id).ok());
                 let id = id.filter(|id| *id > 0);
-                filter.id = Some(id.ok_or(Error::text("ERR client-id should be greater than 0"))?);
+                filter.id =
+                    Some(id.ok_or(CommandError::text("ERR client-id should be greater than 0"))?);
             } else if is(word, "type") {
                 filter.kind = Some(ClientType::parse(value)?);
             } else if is(word, "addr") {
@@ -183,12 +184,12 @@ impl<'a> Filter<'a> {
             } else if is(word, "user") {
                 if value != b"default" {
                     let name = shown(value);
-                    return Err(Error::format(format!("ERR No such user '{name}'")));
+                    return Err(CommandError::format(format!("ERR No such user '{name}'")));
                 }
             } else if is(word, "skipme") && (is(value, "yes") || is(value, "no")) {
                 filter.with_self = is(value, "no");
             } else {
-                return Err(Error::Syntax);
+                return Err(CommandError::Syntax);
             }
         }
         Ok(filter)
@@ -226,16 +227,16 @@ fn client_kill(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         }
     }
     match (by_address, killed.is_empty()) {
-        (true, true) => Err(Error::text("ERR No such client")),
+        (true, true) => Err(CommandError::text("ERR No such client")),
         (true, false) => Ok(Reply::OK),
         (false, _) => Ok(Reply::count(killed.len())),
     }
 }
 
 /// A subcommand with more arguments than it has any use for.
-fn too_many(args: Args<'_>) -> Error {
+fn too_many(args: Args<'_>) -> CommandError {
     let name = shown(args[1]);
-    Error::format(format!(
+    CommandError::format(format!(
         "ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
     ))
 }
@@ -247,14 +248,16 @@ fn client_unblock(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         [word] if is(word, "timeout") => false,
         [word] if is(word, "error") => true,
         [_, _, ..] => return Err(too_many(args)),
-        _ => return Err(Error::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
+        _ => {
+            return Err(CommandError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+        }
     };
     let id = integer(args[2])?;
     let server = &mut *call.server;
     let found = server.sessions.iter().find(|(_, session)| session.id as i64 == id);
     let Some(client) = found.map(|(client, _)| *client) else { return Ok(Reply::flag(false)) };
     let unblocked = if error {
-        let error = Error::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        let error = CommandError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
         server.unblock(client, error.into())
     } else {
         server.time_out(client)
@@ -265,7 +268,7 @@ fn client_unblock(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn client_no_evict(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let on = is(args[2], "on");
     if !on && !is(args[2], "off") {
-        return Err(Error::Syntax);
+        return Err(CommandError::Syntax);
     }
     call.session().no_evict = on;
     Ok(Reply::OK)
@@ -279,11 +282,12 @@ fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         [word] if is(word, "all") => false,
         [word] if is(word, "write") => true,
         [_, _, ..] => return Err(too_many(args)),
-        _ => return Err(Error::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+        _ => return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
     let millis = number::parse_i64(args[2])
-        .ok_or(Error::text("ERR timeout is not an integer or out of range"))?;
-    let millis = u64::try_from(millis).map_err(|_| Error::text("ERR timeout is negative"))?;
+        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
+    let millis =
+        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
     let until = call.now() + Duration::from_millis(millis);
     let pause = Pause { until, writes_only };
     let both = call.server.paused.map_or(pause, |former| Pause {
@@ -300,7 +304,7 @@ fn client_unpause(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
 }
 
 /// `ON | OFF | SKIP`, of which only the first is answered.
-fn client_reply(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn client_reply(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     let replies = &mut call.session().replies;
     if is(args[2], "on") {
         *replies = Replies::On;
@@ -313,7 +317,7 @@ fn client_reply(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Er
             *replies = Replies::SkipNext;
         }
     } else {
-        return Err(Error::Syntax);
+        return Err(CommandError::Syntax);
     }
     Ok(None)
 }

@@ -14,7 +14,7 @@ use super::flag::*;
 use super::options::{pairs, shown};
 use super::{Answer, Args, Command, container, describe, now};
 use crate::redis::database::glob;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::server::config::Config;
@@ -75,8 +75,10 @@ fn config_get(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::Map(found.into_iter().map(pair).collect()))
 }
 
-fn failed(name: &str, why: &str) -> Error {
-    Error::format(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+fn failed(name: &str, why: &str) -> CommandError {
+    CommandError::format(format!(
+        "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
+    ))
 }
 
 /// Sets one parameter in a configuration.
@@ -101,7 +103,7 @@ fn config_set(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     for (name, value) in pairs {
         let shown = shown(name);
         let parameter = Parameter::named(&shown).ok_or_else(|| {
-            Error::format(format!(
+            CommandError::format(format!(
                 "ERR Unknown option or number of arguments for CONFIG SET - '{shown}'"
             ))
         })?;
@@ -124,7 +126,7 @@ fn config_set(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// There is no file to write to.
 fn config_rewrite(_: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    Err(Error::text("ERR The server is running without a config file"))
+    Err(CommandError::text("ERR The server is running without a config file"))
 }
 
 fn config_resetstat(call: &mut Call<'_>, _args: Args<'_>) -> Answer {

@@ -3,7 +3,7 @@
 use super::flag::*;
 use super::options::{is, shown};
 use super::{Answer, Args, Command, client, container, flow, now};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::{Call, Replies};
 use crate::redis::value::{Sds, number};
@@ -19,11 +19,11 @@ pub(super) const COMMANDS: &[Command] = &[
     now("reset", 1, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY, &["connection"], &[], "Reset the connection", reset),
 ];
 
-const WRONG_PASSWORD: Error =
-    Error::text("WRONGPASS invalid username-password pair or user is disabled.");
+const WRONG_PASSWORD: CommandError =
+    CommandError::text("WRONGPASS invalid username-password pair or user is disabled.");
 
 /// There is one user, `default`, with the configured password, or any.
-fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result<(), Error> {
+fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
     let wanted = call.server.config.password();
     if user != b"default" || wanted.is_some_and(|wanted| wanted.as_slice() != password) {
         return Err(WRONG_PASSWORD);
@@ -35,13 +35,13 @@ fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Result<(),
 /// `[user] password`.
 fn auth(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     match args {
-        [_, _] if call.server.config.password().is_none() => Err(Error::text(
+        [_, _] if call.server.config.password().is_none() => Err(CommandError::text(
             "ERR AUTH <password> called without any password configured for the default user. \
              Are you sure your configuration is correct?",
         )),
         [_, password] => authenticate(call, b"default", password).map(|()| Reply::OK),
         [_, user, password] => authenticate(call, user, password).map(|()| Reply::OK),
-        _ => Err(Error::Syntax),
+        _ => Err(CommandError::Syntax),
     }
 }
 
@@ -50,11 +50,11 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let mut protocol = call.session().protocol;
     if let Some(version) = args.get(1) {
         let version = number::parse_i64(version)
-            .ok_or(Error::text("ERR Protocol version is not an integer or out of range"))?;
+            .ok_or(CommandError::text("ERR Protocol version is not an integer or out of range"))?;
         protocol = match version {
             2 => Protocol::Resp2,
             3 => Protocol::Resp3,
-            _ => return Err(Error::text("NOPROTO unsupported protocol version")),
+            _ => return Err(CommandError::text("NOPROTO unsupported protocol version")),
         };
     }
     let (mut login, mut name) = (None, None);
@@ -71,7 +71,9 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             }
             _ => {
                 let word = shown(word);
-                return Err(Error::format(format!("ERR Syntax error in HELLO option '{word}'")));
+                return Err(CommandError::format(format!(
+                    "ERR Syntax error in HELLO option '{word}'"
+                )));
             }
         };
     }
@@ -79,7 +81,7 @@ fn hello(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         authenticate(call, user, password)?;
     }
     if !call.session().authenticated {
-        return Err(Error::text(
+        return Err(CommandError::text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
              HELLO AUTH <user> <pass> option can be used to authenticate the client and \
              select the RESP protocol version at the same time",
@@ -109,7 +111,7 @@ fn echo(_call: &mut Call<'_>, args: Args<'_>) -> Answer {
 /// A subscriber of RESP2 gets an answer that looks like a message.
 fn ping(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     if args.len() > 2 {
-        return Err(Error::Arity("ping".into()));
+        return Err(CommandError::Arity("ping".into()));
     }
     let message = args.get(1).copied();
     let resp2 = call.session().protocol == Protocol::Resp2;
@@ -120,7 +122,7 @@ fn ping(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// The connection closes once this is answered.
-fn quit(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn quit(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     call.session().closing = true;
     Ok(Some(Reply::OK))
 }

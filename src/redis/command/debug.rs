@@ -5,14 +5,14 @@ use super::options::{integer, is, shown};
 use super::{Answer, Args};
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::{Database, digest, memory};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::Call;
 use crate::redis::value::{StringValue, Value, number};
 use smol_str::SmolStr;
 use std::time::Duration;
 
-type Run = fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>;
+type Run = fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, CommandError>;
 
 /// A subcommand: its name, how many arguments it has at least and at most, what it is
 /// called with and does, and what runs it.
@@ -41,7 +41,7 @@ const SUBCOMMANDS: &[Debug] = &[
     row("change-repl-id", (0, 0), "", "Does nothing here", ok),
     row("digest", (0, 0), "", "A digest of all keys and values, the real server's", |call, _| digest(call).map(Some)),
     row("digest-value", (0, ANY), " <key> [<key> ...]", "A digest of each of these values, the real server's", |call, args| digest_value(call, args).map(Some)),
-    row("error", (1, 1), " <string>", "An error with this text", |_, args| Ok(Some(Error::format(shown(args[2])).into()))),
+    row("error", (1, 1), " <string>", "An error with this text", |_, args| Ok(Some(CommandError::format(shown(args[2])).into()))),
     row("help", (0, 0), "", "This text", |_, _| Ok(Some(help()))),
     row("htstats", (1, 1), " <dbid>", "The hash tables of a database, as if each key had a slot to itself", |call, args| htstats(call, args).map(Some)),
     row("loadaof", (0, 0), "", "Reads the append-only file again, where there is one", |call, _| loadaof(call).map(Some)),
@@ -58,7 +58,7 @@ const SUBCOMMANDS: &[Debug] = &[
     row("sleep", (1, 1), " <seconds>", "Nobody is served meanwhile", sleep),
 ];
 
-pub(super) fn debug(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+pub(super) fn debug(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     let arguments = args.len() - 2;
     let called = |row: &&Debug| {
         let (least, most) = row.arguments;
@@ -70,14 +70,14 @@ pub(super) fn debug(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>
     }
 }
 
-fn unknown(args: Args<'_>) -> Error {
-    Error::format(format!(
+fn unknown(args: Args<'_>) -> CommandError {
+    CommandError::format(format!(
         "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
         shown(args[1])
     ))
 }
 
-fn ok(_: &mut Call<'_>, _: Args<'_>) -> Result<Option<Reply>, Error> {
+fn ok(_: &mut Call<'_>, _: Args<'_>) -> Result<Option<Reply>, CommandError> {
     Ok(Some(Reply::OK))
 }
 
@@ -91,7 +91,7 @@ fn help() -> Reply {
 }
 
 /// Nobody is served for so many seconds; then this is answered.
-fn sleep(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn sleep(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     // As C's strtod: what is no number is 0.
     let seconds = std::str::from_utf8(args[2]).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|s| s.is_finite() && *s > 0.0).unwrap_or(0.0);
@@ -111,7 +111,7 @@ fn sleep(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
 fn object(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let db = call.db();
     let now = (db.now_ms() / 1_000) as u64;
-    let entry = db.stored(args[2]).ok_or(Error::NoSuchKey)?;
+    let entry = db.stored(args[2]).ok_or(CommandError::NoSuchKey)?;
     let encoding = entry.value.encoding_name();
     let idle = now.saturating_sub(entry.accessed.into());
     Ok(Reply::Simple(SmolStr::new(format!(
@@ -122,8 +122,8 @@ fn object(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 fn sdslen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let entry = call.db().stored(args[2]).ok_or(Error::NoSuchKey)?;
-    let no_text = Error::text("ERR Not an sds encoded string.");
+    let entry = call.db().stored(args[2]).ok_or(CommandError::NoSuchKey)?;
+    let no_text = CommandError::text("ERR Not an sds encoded string.");
     let (Value::String(value), Some((key_takes, value_takes))) =
         (&entry.value, memory::texts(args[2], &entry.value))
     else {
@@ -178,7 +178,7 @@ fn table_stats(title: &str, len: usize) -> String {
 fn htstats(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let number = usize::try_from(integer(args[2])?).ok();
     let database = number.and_then(|number| call.server.databases.get(number));
-    let database = database.ok_or(Error::text("ERR Out of range database"))?;
+    let database = database.ok_or(CommandError::text("ERR Out of range database"))?;
     let keys = table_stats("Dictionary", database.len());
     let text = keys + &table_stats("Expires", database.expiring());
     Ok(Reply::Verbatim("txt".into(), text.into()))
@@ -202,7 +202,7 @@ fn pause_cron(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-fn replybuffer(_: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn replybuffer(_: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     let known = ["peak-reset-time", "resizing"];
     if known.iter().any(|name| is(args[2], name)) {
         Ok(Some(Reply::OK))
@@ -213,7 +213,7 @@ fn replybuffer(_: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error>
 
 fn packed_threshold(args: Args<'_>) -> Answer {
     let size = number::parse_memory(args[2]).filter(|size| *size <= 1 << 32);
-    size.map(|_| Reply::OK).ok_or(Error::text(
+    size.map(|_| Reply::OK).ok_or(CommandError::text(
         "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
     ))
 }
@@ -236,14 +236,16 @@ fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         } else if is(word, "nosave") {
             how.save = false;
         } else {
-            return Err(Error::text(
+            return Err(CommandError::text(
                 "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
             ));
         }
     }
     let server = &mut *call.server;
     if !how.save && server.restarts_from_append_only() {
-        return Err(Error::text("ERR stunt-double: NOSAVE is not modelled beside appendonly"));
+        return Err(CommandError::text(
+            "ERR stunt-double: NOSAVE is not modelled beside appendonly",
+        ));
     }
     let saved = if how.save {
         server.save();
@@ -254,7 +256,7 @@ fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         if how.flush {
             server.databases.iter_mut().for_each(Database::drop_all);
         }
-        return Err(Error::text("ERR Error trying to load the RDB dump"));
+        return Err(CommandError::text("ERR Error trying to load the RDB dump"));
     };
     if how.flush {
         server.reload(saved);
@@ -265,7 +267,7 @@ fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     };
     if !how.merge && server.databases.iter().zip(&saved).any(both) {
         // The real server ends its process when it meets a key that is there already.
-        return Err(Error::text(
+        return Err(CommandError::text(
             "ERR stunt-double: NOFLUSH needs MERGE where a saved key is there",
         ));
     }
@@ -276,7 +278,7 @@ fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 /// The real server ends its process where it keeps no append-only file.
 fn loadaof(call: &mut Call<'_>) -> Answer {
     if !call.server.config.append_only {
-        return Err(Error::text("ERR stunt-double: LOADAOF needs an append-only file"));
+        return Err(CommandError::text("ERR stunt-double: LOADAOF needs an append-only file"));
     }
     call.server.reload_append_only();
     Ok(Reply::OK)
@@ -332,13 +334,13 @@ fn protocol(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         Ok(Reply::Attributed(vec![(Reply::bulk(b"key-popularity"), popularity)], reply))
     } else if is(args[2], "push") {
         if call.session().protocol == Protocol::Resp2 {
-            return Err(Error::text("ERR RESP2 is not supported by this command"));
+            return Err(CommandError::text("ERR RESP2 is not supported by this command"));
         }
         let items = vec![Reply::bulk(b"server-cpu-usage"), Reply::Integer(42)];
         call.server.push(call.client, items);
         Ok(Reply::bulk(b"Some real reply following the push reply"))
     } else {
-        Err(Error::text(
+        Err(CommandError::text(
             "ERR Wrong protocol type name. Please use one of the following: \
              string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
         ))

@@ -6,7 +6,7 @@ use super::key_spec::{Find, KeySpec, usage};
 use super::options::is;
 use super::{Answer, Args, Command, now};
 use crate::redis::database::glob;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use smol_str::SmolStr;
@@ -180,31 +180,31 @@ fn command_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             } else if is(what, "pattern") {
                 all.filter(|c| glob::matches(value, c.name.as_bytes(), true)).collect()
             } else {
-                return Err(Error::Syntax);
+                return Err(CommandError::Syntax);
             }
         }
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     };
     Ok(Reply::Set(chosen.iter().map(|c| Reply::bulk(c.name.as_bytes())).collect()))
 }
 
 /// The keys of a request, with what is done with each.
-fn keys_of<'a>(call: &Call<'_>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
+fn keys_of<'a>(call: &Call<'_>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, CommandError> {
     let request = &args[2..];
     let command = call.server.table.get(request[0]);
     let command = command.and_then(|command| {
         let sub = request.get(1).filter(|_| !command.subcommands.is_empty());
         sub.map_or(Some(command), |sub| command.subcommand(sub))
     });
-    let command = command.ok_or(Error::text("ERR Invalid command specified"))?;
+    let command = command.ok_or(CommandError::text("ERR Invalid command specified"))?;
     let mut specs = command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0).peekable();
     if specs.peek().is_none() {
-        return Err(Error::text("ERR The command has no key arguments"));
+        return Err(CommandError::text("ERR The command has no key arguments"));
     }
     if !command.accepts(request.len()) {
-        return Err(Error::text("ERR Invalid number of arguments specified for command"));
+        return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
-    let invalid = Error::text("ERR Invalid arguments specified for command");
+    let invalid = CommandError::text("ERR Invalid arguments specified for command");
     let mut keys = Vec::new();
     for spec in specs {
         let Some(positions) = spec.positions(request) else { return Err(invalid) };
@@ -280,7 +280,7 @@ fn command_help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// The `HELP` of the container that is called.
 pub(super) fn help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let Some(container) = call.server.table.get(args[0]) else { return Err(Error::Syntax) };
+    let Some(container) = call.server.table.get(args[0]) else { return Err(CommandError::Syntax) };
     let name = container.name.to_uppercase();
     let mut lines =
         vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];

@@ -6,7 +6,7 @@ use super::key_spec::usage::*;
 use super::options::{Unit, integer, is, shown};
 use super::{Answer, Args, Command, now};
 use crate::redis::database::{ExpireCondition, Ttl};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 
@@ -45,11 +45,12 @@ fn expire_in(call: &mut Call<'_>, args: Args<'_>, unit: Unit, command: &'static 
     let n = integer(args[2])?;
     let base = if unit.absolute { 0 } else { call.db().now_ms() };
     let millis = if unit.seconds { n.checked_mul(1_000) } else { Some(n) };
-    let at = millis.and_then(|ms| ms.checked_add(base)).ok_or(Error::InvalidExpire(command))?;
+    let at =
+        millis.and_then(|ms| ms.checked_add(base)).ok_or(CommandError::InvalidExpire(command))?;
     Ok(Reply::flag(call.db().pexpireat(args[1], at, condition)))
 }
 
-fn condition(words: Args<'_>) -> Result<ExpireCondition, Error> {
+fn condition(words: Args<'_>) -> Result<ExpireCondition, CommandError> {
     let mut condition = ExpireCondition::default();
     for word in words {
         if is(word, "nx") {
@@ -62,17 +63,19 @@ fn condition(words: Args<'_>) -> Result<ExpireCondition, Error> {
             condition.if_sooner = true;
         } else {
             let word = shown(word);
-            return Err(Error::format(format!("ERR Unsupported option {word}")));
+            return Err(CommandError::format(format!("ERR Unsupported option {word}")));
         }
     }
     let ExpireCondition { if_none, if_some, if_later, if_sooner } = condition;
     if if_none && (if_some || if_later || if_sooner) {
-        return Err(Error::text(
+        return Err(CommandError::text(
             "ERR NX and XX, GT or LT options at the same time are not compatible",
         ));
     }
     if if_later && if_sooner {
-        return Err(Error::text("ERR GT and LT options at the same time are not compatible"));
+        return Err(CommandError::text(
+            "ERR GT and LT options at the same time are not compatible",
+        ));
     }
     Ok(condition)
 }

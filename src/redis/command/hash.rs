@@ -6,7 +6,7 @@ use super::key_spec::usage::*;
 use super::options::{integer, is, pairs};
 use super::{Answer, Args, Command, now};
 use crate::redis::database::draw;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 
@@ -108,7 +108,7 @@ fn hrandfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let with_values = match args.get(3) {
         None => false,
         Some(word) if is(word, "withvalues") && args.len() == 4 => true,
-        Some(_) => return Err(Error::Syntax),
+        Some(_) => return Err(CommandError::Syntax),
     };
     let count = if with_values { draw::count_of_pairs(count)? } else { count };
     let drawn = db.hrandfield(args[1], count, random)?;

@@ -5,7 +5,7 @@ use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::options::{integer, is};
 use super::{Answer, Args, Command, container, describe, now};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::{StringEncoding, Value, number};
@@ -84,19 +84,19 @@ fn renamenx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// A database's number, of 32 bits.
-fn database_index(call: &Call<'_>, arg: &[u8]) -> Result<usize, Error> {
+fn database_index(call: &Call<'_>, arg: &[u8]) -> Result<usize, CommandError> {
     let index = integer(arg)?;
     if i32::try_from(index).is_err() {
-        return Err(Error::text(
+        return Err(CommandError::text(
             "ERR value is out of range, value must between -2147483648 and 2147483647",
         ));
     }
     in_range(call, index)
 }
 
-fn in_range(call: &Call<'_>, index: i64) -> Result<usize, Error> {
+fn in_range(call: &Call<'_>, index: i64) -> Result<usize, CommandError> {
     let index = usize::try_from(index).ok();
-    index.filter(|i| *i < call.server.databases.len()).ok_or(Error::DatabaseIndex)
+    index.filter(|i| *i < call.server.databases.len()).ok_or(CommandError::DatabaseIndex)
 }
 
 /// `source destination [DB index] [REPLACE]`.
@@ -107,9 +107,9 @@ fn copy(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         if is(word, "replace") {
             replace = true;
         } else if is(word, "db") {
-            target = database_index(call, rest.next().ok_or(Error::Syntax)?)?;
+            target = database_index(call, rest.next().ok_or(CommandError::Syntax)?)?;
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
     if target == call.database {
@@ -125,8 +125,11 @@ fn copy(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn move_key(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let target = database_index(call, args[2])?;
     let source = call.database;
-    let [source, target] =
-        call.server.databases.get_disjoint_mut([source, target]).map_err(|_| Error::SameObject)?;
+    let [source, target] = call
+        .server
+        .databases
+        .get_disjoint_mut([source, target])
+        .map_err(|_| CommandError::SameObject)?;
     Ok(Reply::flag(source.move_to(args[1], target)))
 }
 
@@ -138,8 +141,8 @@ fn select(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 fn swapdb(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let index = |arg| number::parse_i64(arg).filter(|n| i32::try_from(*n).is_ok());
-    let first = index(args[1]).ok_or(Error::text("ERR invalid first DB index"))?;
-    let second = index(args[2]).ok_or(Error::text("ERR invalid second DB index"))?;
+    let first = index(args[1]).ok_or(CommandError::text("ERR invalid first DB index"))?;
+    let second = index(args[2]).ok_or(CommandError::text("ERR invalid second DB index"))?;
     let (first, second) = (in_range(call, first)?, in_range(call, second)?);
     if let Ok([one, other]) = call.server.databases.get_disjoint_mut([first, second]) {
         one.swap(other);
@@ -148,11 +151,11 @@ fn swapdb(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// `[ASYNC | SYNC]`, which is the same here.
-fn check_flush(args: Args<'_>) -> Result<(), Error> {
+fn check_flush(args: Args<'_>) -> Result<(), CommandError> {
     match args {
         [_] => Ok(()),
         [_, how] if is(how, "async") || is(how, "sync") => Ok(()),
-        _ => Err(Error::Syntax),
+        _ => Err(CommandError::Syntax),
     }
 }
 
@@ -202,7 +205,7 @@ fn object_refcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn object_freq(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     match call.db().inspect(args[2]) {
         None => Ok(Reply::Nil),
-        Some(_) => Err(Error::text(
+        Some(_) => Err(CommandError::text(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
              note that when switching between policies at runtime LRU and LFU data will take some \
              time to adjust.",

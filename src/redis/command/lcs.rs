@@ -3,7 +3,7 @@
 use super::options::{integer, is};
 use super::{Answer, Args};
 use crate::redis::database::LcsMatch;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 
@@ -42,7 +42,7 @@ pub(super) fn lcs(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     ]))
 }
 
-fn options(args: Args<'_>) -> Result<Options, Error> {
+fn options(args: Args<'_>) -> Result<Options, CommandError> {
     let mut options = Options::default();
     let mut rest = args.iter();
     while let Some(word) = rest.next() {
@@ -53,14 +53,14 @@ fn options(args: Args<'_>) -> Result<Options, Error> {
         } else if is(word, "withmatchlen") {
             options.with_match_len = true;
         } else if is(word, "minmatchlen") {
-            let n = integer(rest.next().ok_or(Error::Syntax)?)?;
+            let n = integer(rest.next().ok_or(CommandError::Syntax)?)?;
             options.min_match_len = usize::try_from(n).unwrap_or(0);
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
     if options.len && options.idx {
-        return Err(Error::text(
+        return Err(CommandError::text(
             "ERR If you want both the length and indexes, please just use IDX.",
         ));
     }

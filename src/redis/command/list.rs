@@ -7,7 +7,7 @@ use super::key_spec::{key, numbered, range};
 use super::options::{count, integer, is, numbered_keys, pop_count};
 use super::{Answer, Args, Command, flow, now};
 use crate::redis::database::{Inserted, LposOptions};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::{End, List, Sds};
@@ -39,13 +39,13 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// `LEFT | RIGHT`.
-pub(super) fn end(word: &[u8]) -> Result<End, Error> {
+pub(super) fn end(word: &[u8]) -> Result<End, CommandError> {
     if is(word, "left") {
         Ok(End::Left)
     } else if is(word, "right") {
         Ok(End::Right)
     } else {
-        Err(Error::Syntax)
+        Err(CommandError::Syntax)
     }
 }
 
@@ -85,7 +85,7 @@ fn pop(call: &mut Call<'_>, args: Args<'_>, end: End, command: &'static str) -> 
             let elements = call.db().pop_many(key, end, n)?;
             Ok(elements.map_or(Reply::NilArray, Reply::bulks))
         }
-        _ => Err(Error::Arity(command.into())),
+        _ => Err(CommandError::Arity(command.into())),
     }
 }
 
@@ -114,7 +114,7 @@ fn lset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         Ok(index) => index,
         Err(error) => {
             let list = call.db().write::<List>(args[1])?;
-            return Err(if list.is_some() { error } else { Error::NoSuchKey });
+            return Err(if list.is_some() { error } else { CommandError::NoSuchKey });
         }
     };
     call.db().lset(args[1], index, args[3])?;
@@ -125,7 +125,7 @@ fn lset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn linsert(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let before = is(args[2], "before");
     if !before && !is(args[2], "after") {
-        return Err(Error::Syntax);
+        return Err(CommandError::Syntax);
     }
     Ok(match call.db().linsert(args[1], before, args[3], args[4])? {
         Inserted::Length(len) => Reply::count(len),
@@ -151,20 +151,21 @@ fn lpos(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let mut options = LposOptions::default();
     let mut many = false;
     for option in args[3..].chunks(2) {
-        let &[word, value] = option else { return Err(Error::Syntax) };
+        let &[word, value] = option else { return Err(CommandError::Syntax) };
         if is(word, "rank") {
             options.rank = integer(value)?;
             if options.rank == 0 {
-                return Err(Error::text(RANK_0));
+                return Err(CommandError::text(RANK_0));
             }
         } else if is(word, "count") {
-            options.count = count(value).map_err(|_| Error::text("ERR COUNT can't be negative"))?;
+            options.count =
+                count(value).map_err(|_| CommandError::text("ERR COUNT can't be negative"))?;
             many = true;
         } else if is(word, "maxlen") {
             options.max_len =
-                count(value).map_err(|_| Error::text("ERR MAXLEN can't be negative"))?;
+                count(value).map_err(|_| CommandError::text("ERR MAXLEN can't be negative"))?;
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
     let found = call.db().lpos(args[1], args[2], options)?;
@@ -200,8 +201,11 @@ fn lmpop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// The keys, the end and the count of `LMPOP` and `BLMPOP`, from `at` on.
-pub(super) fn several<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, End, usize), Error> {
+pub(super) fn several<'a>(
+    args: Args<'a>,
+    at: usize,
+) -> Result<(Args<'a>, End, usize), CommandError> {
     let (keys, at) = numbered_keys(args, at)?;
-    let from = end(args.get(at).ok_or(Error::Syntax)?)?;
+    let from = end(args.get(at).ok_or(CommandError::Syntax)?)?;
     Ok((keys, from, pop_count(&args[at + 1..])?))
 }

@@ -4,7 +4,7 @@ use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::{Answer, Args, Command, container, describe, flow, now};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::server::pubsub::Kind;
@@ -33,7 +33,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// What answers by the messages that it sends.
-type Told = Result<Option<Reply>, Error>;
+type Told = Result<Option<Reply>, CommandError>;
 
 fn subscribe_to(call: &mut Call<'_>, args: Args<'_>, kind: Kind) -> Told {
     for target in &args[1..] {
@@ -52,7 +52,7 @@ fn psubscribe(call: &mut Call<'_>, args: Args<'_>) -> Told {
 
 fn ssubscribe(call: &mut Call<'_>, args: Args<'_>) -> Told {
     if call.in_exec {
-        return Err(Error::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
+        return Err(CommandError::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
     }
     subscribe_to(call, args, Kind::Shard)
 }
@@ -82,7 +82,7 @@ fn spublish(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 fn active(call: &mut Call<'_>, args: Args<'_>, kind: Kind, name: &str) -> Answer {
     if args.len() > 3 {
-        return Err(Error::format(format!(
+        return Err(CommandError::format(format!(
             "ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP."
         )));
     }

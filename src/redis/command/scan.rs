@@ -7,7 +7,7 @@ use super::options::{integer, is};
 use super::{Answer, Args, Command, now};
 use crate::choice::Stream;
 use crate::redis::database::{Database, PageSize, glob, hash_page, set_page, sorted_set_page};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::{Hash, Set, SortedSet, SortedSetEncoding, number};
@@ -28,20 +28,20 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(words: Args<'a>, may_name_type: bool) -> Result<Options<'a>, Error> {
+    fn parse(words: Args<'a>, may_name_type: bool) -> Result<Options<'a>, CommandError> {
         let mut options = Options { pattern: None, count: 10, kind: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let value = words.next().ok_or(Error::Syntax)?;
+            let value = words.next().ok_or(CommandError::Syntax)?;
             if is(word, "count") {
                 let count = usize::try_from(integer(value)?).unwrap_or(0);
-                options.count = Some(count).filter(|n| *n > 0).ok_or(Error::Syntax)?;
+                options.count = Some(count).filter(|n| *n > 0).ok_or(CommandError::Syntax)?;
             } else if is(word, "match") {
                 options.pattern = Some(value);
             } else if is(word, "type") && may_name_type {
                 options.kind = Some(value);
             } else {
-                return Err(Error::Syntax);
+                return Err(CommandError::Syntax);
             }
         }
         Ok(options)
@@ -55,7 +55,7 @@ impl<'a> Options<'a> {
 
 /// A number as C's `strtoul` reads it, up to a NUL: nothing is 0, and a negative one
 /// wraps. Redis takes no spaces before it.
-fn cursor(arg: &[u8]) -> Result<u64, Error> {
+fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Ok(0);
@@ -66,10 +66,10 @@ fn cursor(arg: &[u8]) -> Result<u64, Error> {
         digits => (false, digits),
     };
     if !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Error::Cursor);
+        return Err(CommandError::Cursor);
     }
     let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
-    let number = number.ok_or(Error::Cursor)?;
+    let number = number.ok_or(CommandError::Cursor)?;
     Ok(if negative { number.wrapping_neg() } else { number })
 }
 

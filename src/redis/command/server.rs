@@ -6,7 +6,7 @@ use super::key_spec::usage::*;
 use super::options::{integer, is};
 use super::{Answer, Args, Command, container, debug, describe, flow, info, now};
 use crate::redis::database::memory;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 
@@ -54,7 +54,7 @@ fn bgsave(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     match args {
         [_] => {}
         [_, word] if is(word, "schedule") => {}
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     }
     if call.server.in_exec {
         call.server.scheduled.save = true;
@@ -80,11 +80,11 @@ fn memory_usage(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         rest = match after {
             [count, after @ ..] if is(word, "samples") => {
                 if integer(count)? < 0 {
-                    return Err(Error::Syntax);
+                    return Err(CommandError::Syntax);
                 }
                 after
             }
-            _ => return Err(Error::Syntax),
+            _ => return Err(CommandError::Syntax),
         };
     }
     let usage = call.db().stored(args[2]).map(|entry| memory::usage(args[2], &entry.value));

@@ -6,7 +6,7 @@ use super::key_spec::{key, numbered, range};
 use super::options::{count, integer, limit};
 use super::{Answer, Args, Command, now};
 use crate::redis::database::draw;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::{Set, number};
@@ -78,7 +78,7 @@ fn spop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             let popped = db.spop(key, count(n)?, random)?;
             Ok(Reply::Set(popped.iter().map(|member| Reply::bulk(member)).collect()))
         }
-        _ => Err(Error::Syntax),
+        _ => Err(CommandError::Syntax),
     }
 }
 
@@ -94,7 +94,7 @@ fn srandmember(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             let n = draw::count(integer(n)?)?;
             Ok(Reply::bulks(db.srandmember(key, n, random)?))
         }
-        _ => Err(Error::Syntax),
+        _ => Err(CommandError::Syntax),
     }
 }
 
@@ -124,10 +124,10 @@ fn sdiffstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 /// `numkeys key … [LIMIT limit]`. Too many keys have an error of their own.
 fn sintercard(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let n = number::parse_i64(args[1]).filter(|n| *n > 0).ok_or(Error::NumKeys)?;
+    let n = number::parse_i64(args[1]).filter(|n| *n > 0).ok_or(CommandError::NumKeys)?;
     let n = usize::try_from(n).unwrap_or(usize::MAX);
     let Some((keys, options)) = args[2..].split_at_checked(n) else {
-        return Err(Error::text("ERR Number of keys can't be greater than number of args"));
+        return Err(CommandError::text("ERR Number of keys can't be greater than number of args"));
     };
     let limit = limit(options)?;
     Ok(Reply::count(call.db().sintercard(keys, limit)?))

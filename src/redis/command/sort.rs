@@ -5,8 +5,8 @@ use super::key_spec::usage::*;
 use super::key_spec::{key, unknown};
 use super::options::{integer, is};
 use super::{Answer, Args, Command, now};
-use crate::redis::database::{By, Sort};
-use crate::redis::error::Error;
+use crate::redis::database::{SortBy, SortOptions};
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::Sds;
@@ -19,8 +19,11 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// `[BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA]
 /// [STORE destination]`.
-fn parse<'a>(args: Args<'a>, read_only: bool) -> Result<(Sort, Option<&'a [u8]>), Error> {
-    let mut sort = Sort::default();
+fn parse<'a>(
+    args: Args<'a>,
+    read_only: bool,
+) -> Result<(SortOptions, Option<&'a [u8]>), CommandError> {
+    let mut sort = SortOptions::default();
     let mut store = None;
     let mut rest = &args[2..];
     while let [word, after @ ..] = rest {
@@ -43,7 +46,7 @@ fn parse<'a>(args: Args<'a>, read_only: bool) -> Result<(Sort, Option<&'a [u8]>)
             }
             [pattern, after @ ..] if is(word, "by") => {
                 let varies = pattern.contains(&b'*');
-                sort.by = if varies { By::Pattern(Sds::new(pattern)) } else { By::Nothing };
+                sort.by = if varies { SortBy::Pattern(Sds::new(pattern)) } else { SortBy::Nothing };
                 after
             }
             [pattern, after @ ..] if is(word, "get") => {
@@ -54,7 +57,7 @@ fn parse<'a>(args: Args<'a>, read_only: bool) -> Result<(Sort, Option<&'a [u8]>)
                 store = Some(*destination);
                 after
             }
-            _ => return Err(Error::Syntax),
+            _ => return Err(CommandError::Syntax),
         };
     }
     Ok((sort, store))

@@ -14,7 +14,7 @@ use super::sorted_set_range::{
 };
 use super::{Answer, Args, Command, flow, now};
 use crate::redis::database::{ZaddComparison, ZaddCondition, ZaddOptions, draw};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::server::blocking::Attempt;
@@ -78,7 +78,7 @@ struct Zadd {
 
 impl Zadd {
     /// The options, and where the scores begin.
-    fn parse(args: Args<'_>) -> Result<(Zadd, usize), Error> {
+    fn parse(args: Args<'_>) -> Result<(Zadd, usize), CommandError> {
         let mut zadd = Zadd::default();
         let (mut if_absent, mut if_present, mut greater, mut less) = (false, false, false, false);
         let mut at = 2;
@@ -97,18 +97,22 @@ impl Zadd {
         }
         let scores = args.len() - at;
         if scores == 0 || scores % 2 == 1 {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
         if if_absent && if_present {
-            return Err(Error::text("ERR XX and NX options at the same time are not compatible"));
+            return Err(CommandError::text(
+                "ERR XX and NX options at the same time are not compatible",
+            ));
         }
         if (if_absent && (greater || less)) || (greater && less) {
-            return Err(Error::text(
+            return Err(CommandError::text(
                 "ERR GT, LT, and/or NX options at the same time are not compatible",
             ));
         }
         if zadd.increment && scores > 2 {
-            return Err(Error::text("ERR INCR option supports a single increment-element pair"));
+            return Err(CommandError::text(
+                "ERR INCR option supports a single increment-element pair",
+            ));
         }
         let present = if_present.then_some(ZaddCondition::IfPresent);
         zadd.options.condition = if_absent.then_some(ZaddCondition::IfAbsent).or(present);
@@ -137,7 +141,7 @@ fn zadd(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 fn zincrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     // It is parsed as `ZADD`, whose options leave half a pair here.
     if ["nx", "xx", "gt", "lt", "ch", "incr"].iter().any(|option| is(args[2], option)) {
-        return Err(Error::Syntax);
+        return Err(CommandError::Syntax);
     }
     let by = float(args[2])?;
     let score = call.db().zincrby(args[1], by, args[3], ZaddOptions::default())?;
@@ -180,7 +184,7 @@ fn pop(call: &mut Call<'_>, args: Args<'_>, end: End) -> Answer {
     let most = match args {
         [_, _] => None,
         [_, _, most] => Some(count(most)?),
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     };
     let popped = call.db().zpop(args[1], end, most.unwrap_or(1))?;
     if most.is_some() {
@@ -199,12 +203,12 @@ fn zpopmax(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// `numkeys key … MIN | MAX [COUNT count]`, from `at` on.
-fn pop_many<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, Attempt), Error> {
+fn pop_many<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, Attempt), CommandError> {
     let (keys, after) = numbered_keys(args, at)?;
     let end = match args.get(after) {
         Some(word) if is(word, "min") => End::Left,
         Some(word) if is(word, "max") => End::Right,
-        Some(_) | None => return Err(Error::Syntax),
+        Some(_) | None => return Err(CommandError::Syntax),
     };
     let most = pop_count(&args[after + 1..])?;
     Ok((keys, Attempt::PopManyScored(end, most)))
@@ -220,24 +224,28 @@ fn zmpop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::NilArray)
 }
 
-fn bzmpop(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn bzmpop(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     // The time is read last.
     let (keys, attempt) = pop_many(args, 2)?;
     let deadline = timeout(call, args[1])?;
     call.attempt_or_block(keys, attempt, deadline)
 }
 
-fn blocking_pop(call: &mut Call<'_>, args: Args<'_>, end: End) -> Result<Option<Reply>, Error> {
+fn blocking_pop(
+    call: &mut Call<'_>,
+    args: Args<'_>,
+    end: End,
+) -> Result<Option<Reply>, CommandError> {
     let last = args.len() - 1;
     let deadline = timeout(call, args[last])?;
     call.attempt_or_block(&args[1..last], Attempt::PopScored(end), deadline)
 }
 
-fn bzpopmin(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn bzpopmin(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     blocking_pop(call, args, End::Left)
 }
 
-fn bzpopmax(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn bzpopmax(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     blocking_pop(call, args, End::Right)
 }
 
@@ -252,7 +260,7 @@ fn zrandmember(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let with_scores = match args.get(3) {
         None => false,
         Some(word) if is(word, "withscores") && args.len() == 4 => true,
-        Some(_) => return Err(Error::Syntax),
+        Some(_) => return Err(CommandError::Syntax),
     };
     let count = if with_scores { draw::count_of_pairs(count)? } else { count };
     Ok(scored(&db.zrandmember(args[1], count, random)?, with_scores))

@@ -4,19 +4,23 @@ use super::options::{integer, is, limit};
 use super::sorted_set::scored;
 use super::{Answer, Args};
 use crate::redis::database::{Aggregate, Combination};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::{Sds, number};
 
 /// The keys, whose number is at `at`, and where what follows begins.
-fn keys<'a>(args: Args<'a>, at: usize, command: &'static str) -> Result<(Args<'a>, usize), Error> {
+fn keys<'a>(
+    args: Args<'a>,
+    at: usize,
+    command: &'static str,
+) -> Result<(Args<'a>, usize), CommandError> {
     let n = integer(args[at])?;
     if n < 1 {
-        return Err(Error::NoInputKeys(command));
+        return Err(CommandError::NoInputKeys(command));
     }
     let end = usize::try_from(n).ok().and_then(|n| n.checked_add(at + 1));
-    let end = end.filter(|end| *end <= args.len()).ok_or(Error::Syntax)?;
+    let end = end.filter(|end| *end <= args.len()).ok_or(CommandError::Syntax)?;
     Ok((&args[at + 1..end], end))
 }
 
@@ -35,14 +39,14 @@ impl Options {
         keys: usize,
         combination: Combination,
         store: bool,
-    ) -> Result<Options, Error> {
+    ) -> Result<Options, CommandError> {
         let mut options =
             Options { weights: Vec::new(), aggregate: Aggregate::Sum, with_scores: false };
         let weighted = combination != Combination::Difference;
         while let [word, after @ ..] = rest {
             rest = match after {
                 after if weighted && after.len() >= keys && is(word, "weights") => {
-                    let not_a_weight = Error::text("ERR weight value is not a float");
+                    let not_a_weight = CommandError::text("ERR weight value is not a float");
                     let weights = after[..keys].iter().map(|w| number::parse_double(w));
                     options.weights = weights.collect::<Option<_>>().ok_or(not_a_weight)?;
                     &after[keys..]
@@ -52,7 +56,7 @@ impl Options {
                         () if is(how, "sum") => Aggregate::Sum,
                         () if is(how, "min") => Aggregate::Min,
                         () if is(how, "max") => Aggregate::Max,
-                        () => return Err(Error::Syntax),
+                        () => return Err(CommandError::Syntax),
                     };
                     after
                 }
@@ -60,7 +64,7 @@ impl Options {
                     options.with_scores = true;
                     after
                 }
-                _ => return Err(Error::Syntax),
+                _ => return Err(CommandError::Syntax),
             };
         }
         Ok(options)
@@ -74,7 +78,7 @@ fn combined(
     at: usize,
     combination: Combination,
     command: &'static str,
-) -> Result<(Vec<(Sds, f64)>, bool), Error> {
+) -> Result<(Vec<(Sds, f64)>, bool), CommandError> {
     let (keys, after) = keys(args, at, command)?;
     let sources = call.db().zsources(keys)?;
     let options = Options::parse(&args[after..], keys.len(), combination, at == 2)?;

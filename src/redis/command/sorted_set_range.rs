@@ -5,7 +5,7 @@ use super::options::{integer, is};
 use super::sorted_set::scored;
 use super::{Answer, Args};
 use crate::redis::database::{ZRange, ZRangeOptions};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::{LexBound, Sds, number};
@@ -20,24 +20,24 @@ enum By {
 }
 
 /// A score, or `(` and a score that is excluded itself.
-fn score_bound(arg: &[u8]) -> Result<Bound<f64>, Error> {
-    let (score, exclusive) = number::parse_score_bound(arg).ok_or(Error::ScoreBound)?;
+fn score_bound(arg: &[u8]) -> Result<Bound<f64>, CommandError> {
+    let (score, exclusive) = number::parse_score_bound(arg).ok_or(CommandError::ScoreBound)?;
     Ok(if exclusive { Bound::Excluded(score) } else { Bound::Included(score) })
 }
 
 /// `-`, `+`, `[` and a member, or `(` and one that is excluded itself. What follows a
 /// NUL after a sign is not looked at.
-fn lex_bound(arg: &[u8]) -> Result<LexBound, Error> {
+fn lex_bound(arg: &[u8]) -> Result<LexBound, CommandError> {
     match arg {
         [b'-'] | [b'-', 0, ..] => Ok(LexBound::NegInf),
         [b'+'] | [b'+', 0, ..] => Ok(LexBound::PosInf),
         [b'[', member @ ..] => Ok(LexBound::Included(Sds::new(member))),
         [b'(', member @ ..] => Ok(LexBound::Excluded(Sds::new(member))),
-        _ => Err(Error::LexBound),
+        _ => Err(CommandError::LexBound),
     }
 }
 
-fn parse_range(by: By, min: &[u8], max: &[u8]) -> Result<ZRange, Error> {
+fn parse_range(by: By, min: &[u8], max: &[u8]) -> Result<ZRange, CommandError> {
     Ok(match by {
         By::Rank => ZRange::Ranks(integer(min)?, integer(max)?),
         By::Score => ZRange::Scores(score_bound(min)?, score_bound(max)?),
@@ -61,7 +61,7 @@ impl Asked {
         by: Option<By>,
         reverse: Option<bool>,
         store: bool,
-    ) -> Result<Asked, Error> {
+    ) -> Result<Asked, CommandError> {
         let (mut chosen, mut rev) = (by, reverse);
         let (mut limit, mut with_scores) = (None, false);
         let mut rest = &args[at + 2..];
@@ -87,19 +87,19 @@ impl Asked {
                     chosen = Some(By::Score);
                     after
                 }
-                _ => return Err(Error::Syntax),
+                _ => return Err(CommandError::Syntax),
             };
         }
         let by = chosen.unwrap_or(By::Rank);
         let reverse = rev.unwrap_or(false);
         if by == By::Rank && limit.is_some_and(|(_, count)| count != -1) {
-            return Err(Error::text(
+            return Err(CommandError::text(
                 "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or \
                  BYLEX",
             ));
         }
         if by == By::Lex && with_scores {
-            return Err(Error::text(
+            return Err(CommandError::text(
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
             ));
         }

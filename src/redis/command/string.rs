@@ -7,7 +7,7 @@ use super::lcs::lcs;
 use super::options::{Unit, expire_time, expire_unit, integer, is, pairs};
 use super::{Answer, Args, Command, now};
 use crate::redis::database::{Expiry, SetCondition, SetOptions};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Call;
 use crate::redis::value::StringValue;
@@ -53,7 +53,7 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// `[NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`, in any order.
-fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, Error> {
+fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, CommandError> {
     let mut options = SetOptions::default();
     let mut expire = None;
     let mut rest = args[3..].iter();
@@ -68,9 +68,9 @@ fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, Error> {
         } else if is(word, "keepttl") && expire.is_none() {
             options.expiry = Expiry::Keep;
         } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
-            expire = Some((rest.next().ok_or(Error::Syntax)?, unit));
+            expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
     if let Some((arg, unit)) = expire {
@@ -125,9 +125,9 @@ fn getex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         if is(word, "persist") && expire.is_none() {
             expiry = Expiry::Clear;
         } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
-            expire = Some((rest.next().ok_or(Error::Syntax)?, unit));
+            expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
     let db = call.db();
@@ -175,7 +175,7 @@ fn substr(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 
 fn setrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let offset = integer(args[2])?;
-    let offset = u64::try_from(offset).map_err(|_| Error::Offset)?;
+    let offset = u64::try_from(offset).map_err(|_| CommandError::Offset)?;
     Ok(Reply::count(call.db().setrange(args[1], offset, args[3])?))
 }
 
@@ -193,7 +193,7 @@ fn incrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 fn decrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let by = integer(args[2])?.checked_neg().ok_or(Error::DecrementOverflow)?;
+    let by = integer(args[2])?.checked_neg().ok_or(CommandError::DecrementOverflow)?;
     Ok(Reply::Integer(call.db().incrby(args[1], by)?))
 }
 

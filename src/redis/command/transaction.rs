@@ -4,7 +4,7 @@ use super::flag::*;
 use super::key_spec::range;
 use super::key_spec::usage::*;
 use super::{Answer, Args, Command, flow, now};
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::transaction::Exec;
 use crate::redis::server::{Call, Multi};
@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
 fn multi(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
     let multi = &mut call.session().multi;
     if multi.is_some() {
-        return Err(Error::text("ERR MULTI calls can not be nested"));
+        return Err(CommandError::text("ERR MULTI calls can not be nested"));
     }
     *multi = Some(Multi::default());
     Ok(Reply::OK)
@@ -29,7 +29,7 @@ fn multi(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
 
 fn discard(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
     if call.session().multi.take().is_none() {
-        return Err(Error::text("ERR DISCARD without MULTI"));
+        return Err(CommandError::text("ERR DISCARD without MULTI"));
     }
     call.server.unwatch(call.client);
     Ok(Reply::OK)
@@ -37,15 +37,17 @@ fn discard(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
 
 /// Runs what was queued, if nothing spoiled it: a refused command is an error,
 /// a watched key that was changed an answer of nothing.
-fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
+fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, CommandError> {
     let client = call.client;
     let Some(multi) = call.session().multi.take() else {
-        return Err(Error::text("ERR EXEC without MULTI"));
+        return Err(CommandError::text("ERR EXEC without MULTI"));
     };
     let broken = call.server.watch_is_broken(client);
     call.server.unwatch(client);
     if multi.failed {
-        return Err(Error::text("EXECABORT Transaction discarded because of previous errors."));
+        return Err(CommandError::text(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
     }
     if broken {
         return Ok(Some(Reply::NilArray));
@@ -56,7 +58,7 @@ fn exec(call: &mut Call<'_>, _args: Args<'_>) -> Result<Option<Reply>, Error> {
 
 fn watch(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     if call.session().multi.is_some() {
-        return Err(Error::text("ERR WATCH inside MULTI is not allowed"));
+        return Err(CommandError::text("ERR WATCH inside MULTI is not allowed"));
     }
     for key in &args[1..] {
         call.server.watch(call.client, call.database, key);

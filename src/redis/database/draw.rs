@@ -5,7 +5,7 @@
 //! calm world draws the first.
 
 use crate::choice::Stream;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
@@ -14,10 +14,10 @@ use rustc_hash::FxBuildHasher;
 const MOST: i64 = 1 << 24;
 
 /// A count, whose negation must be one, too.
-pub(crate) fn count(n: i64) -> Result<i64, Error> {
+pub(crate) fn count(n: i64) -> Result<i64, CommandError> {
     if n == i64::MIN {
         let most = i64::MAX;
-        return Err(Error::format(format!(
+        return Err(CommandError::format(format!(
             "ERR value is out of range, value must between -{most} and {most}"
         )));
     }
@@ -25,9 +25,13 @@ pub(crate) fn count(n: i64) -> Result<i64, Error> {
 }
 
 /// A count of pairs, of which there are two replies to each.
-pub(crate) fn count_of_pairs(n: i64) -> Result<i64, Error> {
+pub(crate) fn count_of_pairs(n: i64) -> Result<i64, CommandError> {
     const MOST: i64 = i64::MAX / 2;
-    if (-MOST..=MOST).contains(&n) { Ok(n) } else { Err(Error::text("ERR value is out of range")) }
+    if (-MOST..=MOST).contains(&n) {
+        Ok(n)
+    } else {
+        Err(CommandError::text("ERR value is out of range"))
+    }
 }
 
 /// An index below `len`, which is not 0.
@@ -53,9 +57,13 @@ pub(crate) fn distinct(random: &mut Stream, len: usize, count: usize) -> Vec<usi
 
 /// Indices as a command's count asks for them: a positive one for different
 /// ones, a negative one for so many that may repeat, which must fit into memory.
-pub(crate) fn by_count(random: &mut Stream, len: usize, count: i64) -> Result<Vec<usize>, Error> {
+pub(crate) fn by_count(
+    random: &mut Stream,
+    len: usize,
+    count: i64,
+) -> Result<Vec<usize>, CommandError> {
     if count < -MOST {
-        return Err(Error::OutOfRange);
+        return Err(CommandError::OutOfRange);
     }
     if len == 0 {
         return Ok(Vec::new());
@@ -91,7 +99,7 @@ mod tests {
     fn more_than_fits_into_memory_is_refused_whatever_there_is_to_draw_from() {
         let mut random = Stream::calm(Site::new("test.draw"), 0);
         for len in [0, 3] {
-            assert_eq!(by_count(&mut random, len, -MOST - 1), Err(Error::OutOfRange));
+            assert_eq!(by_count(&mut random, len, -MOST - 1), Err(CommandError::OutOfRange));
         }
     }
 }

@@ -17,7 +17,7 @@
 
 use super::Database;
 use crate::choice::Stream;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::value::{
     Hash, HashEncoding, Sds, Set, SetEncoding, SortedSet, SortedSetEncoding,
 };
@@ -134,13 +134,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn hscan(
         &mut self,
         key: &[u8],
         cursor: u64,
         count: usize,
-    ) -> Result<Page<(Sds, Sds)>, Error> {
+    ) -> Result<Page<(Sds, Sds)>, CommandError> {
         let hash = self.read::<Hash>(key)?;
         Ok(hash.map_or_else(Page::default, |hash| hash_page(hash, cursor, exactly(count))))
     }
@@ -149,8 +149,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sscan(&mut self, key: &[u8], cursor: u64, count: usize) -> Result<Page<Sds>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sscan(
+        &mut self,
+        key: &[u8],
+        cursor: u64,
+        count: usize,
+    ) -> Result<Page<Sds>, CommandError> {
         let set = self.read::<Set>(key)?;
         Ok(set.map_or_else(Page::default, |set| set_page(set, cursor, exactly(count))))
     }
@@ -159,13 +164,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zscan(
         &mut self,
         key: &[u8],
         cursor: u64,
         count: usize,
-    ) -> Result<Page<(Sds, f64)>, Error> {
+    ) -> Result<Page<(Sds, f64)>, CommandError> {
         let set = self.read::<SortedSet>(key)?;
         Ok(set.map_or_else(Page::default, |set| sorted_set_page(set, cursor, exactly(count))))
     }

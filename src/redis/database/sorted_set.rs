@@ -5,7 +5,7 @@
 use super::notify::EventClasses;
 use super::{Database, draw};
 use crate::choice::Stream;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::value::{End, Kind, LexBound, ListpackLimits, Sds, SortedSet, SortedSetEncoding};
 use std::ops::{Bound, Range};
 
@@ -138,8 +138,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sorted_set(&mut self, key: &[u8]) -> Result<Option<&SortedSet>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sorted_set(&mut self, key: &[u8]) -> Result<Option<&SortedSet>, CommandError> {
         self.read::<SortedSet>(key)
     }
 
@@ -147,16 +147,16 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]; [`Error::NotAFloat`] for a score that is not a
+    /// [`CommandError::WrongType`]; [`CommandError::NotAFloat`] for a score that is not a
     /// number.
     pub fn zadd(
         &mut self,
         key: &[u8],
         members: &[(f64, &[u8])],
         options: ZaddOptions,
-    ) -> Result<ZaddOutcome, Error> {
+    ) -> Result<ZaddOutcome, CommandError> {
         if members.iter().any(|(score, _)| score.is_nan()) {
-            return Err(Error::NotAFloat);
+            return Err(CommandError::NotAFloat);
         }
         if members.is_empty() {
             return self.check_type::<SortedSet>(key).map(|()| ZaddOutcome::default());
@@ -183,16 +183,16 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::NotAFloat`], [`Error::ScoreNaN`].
+    /// [`CommandError::WrongType`], [`CommandError::NotAFloat`], [`CommandError::ScoreNaN`].
     pub fn zincrby(
         &mut self,
         key: &[u8],
         by: f64,
         member: &[u8],
         options: ZaddOptions,
-    ) -> Result<Option<f64>, Error> {
+    ) -> Result<Option<f64>, CommandError> {
         if by.is_nan() {
-            return Err(Error::NotAFloat);
+            return Err(CommandError::NotAFloat);
         }
         let Some((set, limits)) = self.set_for_zadd(key, options)? else { return Ok(None) };
         let before = set.score(member);
@@ -202,7 +202,7 @@ impl Database {
         // Not 0 + by, which would turn a negative zero.
         let sum = before.map_or(by, |score| score + by);
         if sum.is_nan() {
-            return Err(Error::ScoreNaN);
+            return Err(CommandError::ScoreNaN);
         }
         let put = put(set, member, sum, options, limits);
         if matches!(put, Some(Put::Added | Put::Updated)) {
@@ -216,7 +216,7 @@ impl Database {
         &mut self,
         key: &[u8],
         options: ZaddOptions,
-    ) -> Result<Option<(&mut SortedSet, ListpackLimits)>, Error> {
+    ) -> Result<Option<(&mut SortedSet, ListpackLimits)>, CommandError> {
         let limits = self.limits.sorted_set;
         if options.condition == Some(ZaddCondition::IfPresent) {
             return Ok(self.write::<SortedSet>(key)?.map(|set| (set, limits)));
@@ -228,8 +228,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zrem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zrem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, CommandError> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
         let removed = members.iter().filter(|member| set.remove(member).is_some()).count();
         let emptied = set.is_empty();
@@ -245,8 +245,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zremrange(&mut self, key: &[u8], range: &ZRange) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zremrange(&mut self, key: &[u8], range: &ZRange) -> Result<usize, CommandError> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
         let removed = set.drain_range(range.ranks(set, false));
         let emptied = set.is_empty();
@@ -266,8 +266,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zscore(&mut self, key: &[u8], member: &[u8]) -> Result<Option<f64>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zscore(&mut self, key: &[u8], member: &[u8]) -> Result<Option<f64>, CommandError> {
         Ok(self.sorted_set(key)?.and_then(|set| set.score(member)))
     }
 
@@ -276,13 +276,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zrank(
         &mut self,
         key: &[u8],
         member: &[u8],
         reverse: bool,
-    ) -> Result<Option<usize>, Error> {
+    ) -> Result<Option<usize>, CommandError> {
         let Some(set) = self.sorted_set(key)? else { return Ok(None) };
         let rank = set.rank(member);
         Ok(rank.map(|rank| if reverse { set.len() - 1 - rank } else { rank }))
@@ -292,8 +292,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zcard(&mut self, key: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zcard(&mut self, key: &[u8]) -> Result<usize, CommandError> {
         Ok(self.sorted_set(key)?.map_or(0, SortedSet::len))
     }
 
@@ -301,8 +301,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zcount(&mut self, key: &[u8], range: &ZRange) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zcount(&mut self, key: &[u8], range: &ZRange) -> Result<usize, CommandError> {
         Ok(self.sorted_set(key)?.map_or(0, |set| range.ranks(set, false).len()))
     }
 
@@ -310,13 +310,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zrange(
         &mut self,
         key: &[u8],
         range: &ZRange,
         options: ZRangeOptions,
-    ) -> Result<Vec<(Sds, f64)>, Error> {
+    ) -> Result<Vec<(Sds, f64)>, CommandError> {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
         let ranks = range.ranks(set, options.reverse);
         let (offset, count) = options.limit.unwrap_or((0, -1));
@@ -338,14 +338,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zrangestore(
         &mut self,
         destination: &[u8],
         source: &[u8],
         range: &ZRange,
         options: ZRangeOptions,
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, CommandError> {
         let members = self.zrange(source, range, options)?;
         Ok(self.store_sorted_set(destination, members, "zrangestore"))
     }
@@ -378,8 +378,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zpop(&mut self, key: &[u8], end: End, count: usize) -> Result<Vec<(Sds, f64)>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zpop(
+        &mut self,
+        key: &[u8],
+        end: End,
+        count: usize,
+    ) -> Result<Vec<(Sds, f64)>, CommandError> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(Vec::new()) };
         let pop = |set: &mut SortedSet| match end {
             End::Left => set.pop_first(),
@@ -404,14 +409,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] where more are wanted than
     /// would fit into memory.
     pub fn zrandmember(
         &mut self,
         key: &[u8],
         count: i64,
         random: &mut Stream,
-    ) -> Result<Vec<(Sds, f64)>, Error> {
+    ) -> Result<Vec<(Sds, f64)>, CommandError> {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
         let copy = |(member, score): (&Sds, f64)| (member.clone(), score);
         if usize::try_from(count).is_ok_and(|count| count >= set.len()) {

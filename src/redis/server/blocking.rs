@@ -14,7 +14,7 @@
 
 use super::Server;
 use crate::redis::database::Database;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::{End, Sds};
@@ -40,7 +40,7 @@ pub(crate) enum Attempt {
 
 impl Attempt {
     /// Tries it on one key; `None` if there is nothing to be had.
-    pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, Error> {
+    pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, CommandError> {
         match self {
             Attempt::Pop(end) => {
                 let popped = db.pop(key, *end)?;
@@ -209,7 +209,7 @@ impl Server {
         attempt: Attempt,
         timeout: Option<Instant>,
         in_exec: bool,
-    ) -> Result<Option<Reply>, Error> {
+    ) -> Result<Option<Reply>, CommandError> {
         for key in keys {
             if let Some(reply) = attempt.on(&mut self.databases[database], key)? {
                 return Ok(Some(reply));

@@ -9,7 +9,7 @@ use super::{ClientId, Request, Server, Session};
 use crate::choice::Stream;
 use crate::redis::command::{Args, Command, Run, flag};
 use crate::redis::database::Database;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::Sds;
 use crate::time::Instant;
@@ -44,7 +44,7 @@ impl Call<'_> {
         keys: &[&[u8]],
         attempt: Attempt,
         deadline: Option<Instant>,
-    ) -> Result<Option<Reply>, Error> {
+    ) -> Result<Option<Reply>, CommandError> {
         let Call { client, in_exec, database, .. } = *self;
         self.server.attempt_or_block(client, database, keys, attempt, deadline, in_exec)
     }
@@ -122,7 +122,7 @@ impl Server {
 
     /// A command that is refused before it runs spoils a transaction; `EXEC` itself
     /// ends it, and says so even where there is none.
-    fn spoil(&mut self, client: ClientId, args: Args<'_>, error: Error) -> Error {
+    fn spoil(&mut self, client: ClientId, args: Args<'_>, error: CommandError) -> CommandError {
         let Some(session) = self.sessions.get_mut(&client) else { return error };
         if !args[0].eq_ignore_ascii_case(b"exec") {
             if let Some(multi) = &mut session.multi {
@@ -134,7 +134,7 @@ impl Server {
         self.unwatch(client);
         let reason = error.to_string();
         let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
-        Error::format(format!("EXECABORT Transaction discarded because of: {reason}"))
+        CommandError::format(format!("EXECABORT Transaction discarded because of: {reason}"))
     }
 
     /// The command to run now; or `None` if it was queued, or waits.
@@ -142,17 +142,17 @@ impl Server {
         &mut self,
         client: ClientId,
         args: Args<'_>,
-    ) -> Result<Option<&'static Command>, Error> {
+    ) -> Result<Option<&'static Command>, CommandError> {
         let resolved = self.table.resolve(args);
         let named = resolved.as_ref().ok().copied().or_else(|| self.table.named(args));
         let session = self.sessions.get_mut(&client).expect("who calls is connected");
         session.last_command = named.map_or("NULL", |command| command.name);
         let command = resolved?;
         if !session.authenticated && !command.has(flag::NO_AUTH) {
-            return Err(Error::text("NOAUTH Authentication required."));
+            return Err(CommandError::text("NOAUTH Authentication required."));
         }
         if session.multi.is_some() && command.has(flag::NO_MULTI) {
-            return Err(Error::text("ERR Command not allowed inside a transaction"));
+            return Err(CommandError::text("ERR Command not allowed inside a transaction"));
         }
         self.check_refusals(client, command, false)?;
         let session = self.sessions.get_mut(&client).expect("who calls is connected");
@@ -160,7 +160,7 @@ impl Server {
             && self.pubsub.is_subscriber(client)
             && !ALLOWED_WHEN_SUBSCRIBED.contains(&command.name)
         {
-            return Err(Error::format(format!(
+            return Err(CommandError::format(format!(
                 "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
                  RESET are allowed in this context",
                 command.name
@@ -192,7 +192,7 @@ impl Server {
         client: ClientId,
         command: &'static Command,
         late: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommandError> {
         let session = self.sessions.get(&client).expect("the caller has a session");
         let queued: &[_] = match (&session.multi, command.name) {
             (Some(multi), "exec") => &multi.queued,
@@ -202,11 +202,11 @@ impl Server {
         if late && self.loading_until.is_some_and(|until| until > self.now) {
             let loading = Refusal::loading();
             if loading.fits(suspect) {
-                return Err(Error::format(&loading.error().0));
+                return Err(CommandError::format(&loading.error().0));
             }
         }
         match self.refusals.check(self.now, suspect, late, &mut self.random) {
-            Some(error) => Err(Error::format(error.0)),
+            Some(error) => Err(CommandError::format(error.0)),
             None => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use super::{Server, Sleep, Stats};
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::undo::Undo;
 use crate::redis::database::{Observers, Usage};
-use crate::redis::persist::End;
+use crate::sim::Shutdown;
 use crate::time::Instant;
 
 impl Server {
@@ -67,23 +67,9 @@ impl Server {
         }
     }
 
-    /// Stops in good order: with an append-only file or save points nothing is
-    /// lost, otherwise what was not saved by a command.
-    pub fn stop(&mut self, now: Instant) {
-        self.end(now, End::Clean);
-    }
-
-    /// The process is killed.
-    pub fn kill(&mut self, now: Instant) {
-        self.end(now, End::Killed);
-    }
-
-    /// The machine loses power.
-    pub fn power_loss(&mut self, now: Instant) {
-        self.end(now, End::PowerLost);
-    }
-
-    fn end(&mut self, now: Instant, how: End) {
+    /// Ends the process in this way. What is left then is what [`Server::start`] finds on disk; what
+    /// was lost is in [`Server::losses`]. Nothing happens to a server that does not run.
+    pub fn stop(&mut self, now: Instant, how: Shutdown) {
         if !self.running {
             return;
         }

@@ -123,12 +123,11 @@ impl ServerOptions {
         self.fsync_time
     }
 
-    /// After how many seconds of silence the server's operating system probes a client
-    /// (`tcp-keepalive`); one that does not answer is dropped after about as long again. 0 is
-    /// never.
+    /// Silence after which the server's operating system probes a client (`tcp-keepalive`), in whole
+    /// seconds. A client that does not answer is dropped after about as long again. Zero is never.
     #[must_use]
-    pub fn with_tcp_keepalive(mut self, seconds: u32) -> ServerOptions {
-        self.tcp_keepalive = seconds;
+    pub fn with_tcp_keepalive(mut self, silence: Duration) -> ServerOptions {
+        self.tcp_keepalive = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX);
         self
     }
 

@@ -41,7 +41,7 @@ enum Matches {
 ///
 /// ```
 /// use std::time::Duration;
-/// use stunt_double::redis::{self, Client, ClientError, Refusal, ServerOptions};
+/// use stunt_double::redis::{self, Client, Error, Refusal, ServerOptions};
 /// use stunt_double::sim::Sim;
 ///
 /// let mut sim = Sim::new(1);
@@ -54,7 +54,7 @@ enum Matches {
 ///         node.sleep(Duration::from_secs(7)).await;
 ///     }
 ///     node.note("written");
-///     Ok::<(), ClientError>(())
+///     Ok::<(), Error>(())
 /// });
 /// sim.run().expect_done();
 /// assert!(sim.trace().notes().contains("35.000s  writer       written"));
