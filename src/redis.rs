@@ -99,6 +99,7 @@ mod reply;
 pub mod resp;
 pub mod server;
 pub mod value;
+mod version;
 
 pub use client::{
     Client, ClientOptions, ConvertError, Error, FromReply, Message, Pipeline, Redis, Subscription,

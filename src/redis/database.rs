@@ -159,6 +159,8 @@ pub struct Database {
     /// The same in seconds, which every use of a key notes.
     now_secs: u32,
     pub(crate) limits: Limits,
+    /// How many places a call of a scan looks at is drawn.
+    pub(crate) uneven_pages: bool,
     pub(crate) usage: Usage,
     pub(crate) observers: Observers,
     /// What a crash would undo, while it would not lose everything.
@@ -192,6 +194,7 @@ impl Database {
             expiring_since: unix_ms(Instant::ZERO),
             now_secs: in_seconds(unix_ms(Instant::ZERO)),
             limits: Limits::default(),
+            uneven_pages: false,
             usage: Usage::default(),
             observers: Observers::default(),
             undo: Undo::default(),

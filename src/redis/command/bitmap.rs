@@ -4,38 +4,40 @@ use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::options::{integer, is};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
 use crate::redis::database::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::server::Call;
 use crate::redis::value::bitmap::Operator;
 use crate::redis::value::number;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("bitcount", -2, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Count set bits in a string", bitcount),
-    now("bitfield", -2, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE | VARIABLE, 1).noted("This command allows both access and modification of the key")], "Perform arbitrary bitfield integer operations on strings", bitfield),
-    now("bitfield_ro", -2, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Perform arbitrary bitfield integer operations on strings. Read-only variant of BITFIELD", bitfield_ro),
-    now("bitop", -4, WRITE | DENYOOM, &["bitmap"], &[key(OW | UPDATE, 2), range(RO | ACCESS, 3, -1, 1)], "Perform bitwise operations between strings", bitop),
-    now("bitpos", -3, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Find first bit set or clear in a string", bitpos),
-    now("getbit", 3, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Returns the bit value at offset in the string value stored at key", getbit),
-    now("setbit", 4, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE, 1)], "Sets or clears the bit at offset in the string value stored at key", setbit),
-];
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const BITMAP: &'static [Command<S>] = &[
+        database("bitcount", -2, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Count set bits in a string", bitcount),
+        database("bitfield", -2, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE | VARIABLE, 1).noted("This command allows both access and modification of the key")], "Perform arbitrary bitfield integer operations on strings", bitfield),
+        database("bitfield_ro", -2, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Perform arbitrary bitfield integer operations on strings. Read-only variant of BITFIELD", bitfield_ro),
+        database("bitop", -4, WRITE | DENYOOM, &["bitmap"], &[key(OW | UPDATE, 2), range(RO | ACCESS, 3, -1, 1)], "Perform bitwise operations between strings", bitop),
+        database("bitpos", -3, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Find first bit set or clear in a string", bitpos),
+        database("getbit", 3, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Returns the bit value at offset in the string value stored at key", getbit),
+        database("setbit", 4, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE, 1)], "Sets or clears the bit at offset in the string value stored at key", setbit),
+    ];
+}
 
 fn bit_offset(arg: &[u8]) -> Result<u64, CommandError> {
     let offset = number::parse_i64(arg).and_then(|offset| u64::try_from(offset).ok());
     offset.ok_or(CommandError::BitOffset)
 }
 
-fn getbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn getbit(db: &mut Database, args: Args<'_>) -> Answer {
     let offset = bit_offset(args[2])?;
-    Ok(Reply::flag(call.db().get_bit(args[1], offset)?))
+    Ok(Reply::flag(db.get_bit(args[1], offset)?))
 }
 
-fn setbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn setbit(db: &mut Database, args: Args<'_>) -> Answer {
     let offset = bit_offset(args[2])?;
-    if offset / 8 >= call.db().limits.string {
+    if offset / 8 >= db.limits.string {
         return Err(CommandError::BitOffset);
     }
     let bit = match args[3] {
@@ -43,7 +45,7 @@ fn setbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         b"1" => true,
         _ => return Err(CommandError::BitValue),
     };
-    Ok(Reply::flag(call.db().set_bit(args[1], offset, bit)?))
+    Ok(Reply::flag(db.set_bit(args[1], offset, bit)?))
 }
 
 fn unit(word: &[u8]) -> Result<BitUnit, CommandError> {
@@ -57,10 +59,10 @@ fn unit(word: &[u8]) -> Result<BitUnit, CommandError> {
 }
 
 /// `key [start end [BYTE | BIT]]`, looked at only if there is a string.
-fn bitcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn bitcount(db: &mut Database, args: Args<'_>) -> Answer {
     let count = match count_range(&args[2..]) {
-        Ok(range) => call.db().bitcount(args[1], range)?,
-        Err(_) if call.db().get(args[1])?.is_none() => 0,
+        Ok(range) => db.bitcount(args[1], range)?,
+        Err(_) if db.get(args[1])?.is_none() => 0,
         Err(error) => return Err(error),
     };
     Ok(Reply::Integer(count as i64))
@@ -83,15 +85,15 @@ fn count_range(args: Args<'_>) -> Result<BitRange, CommandError> {
 
 /// `key bit [start [end [BYTE | BIT]]]`; where, is looked at only if there is a
 /// string.
-fn bitpos(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn bitpos(db: &mut Database, args: Args<'_>) -> Answer {
     let bit = match integer(args[2])? {
         0 => false,
         1 => true,
         _ => return Err(CommandError::text("ERR The bit argument must be 1 or 0.")),
     };
     let found = match search_range(&args[3..]) {
-        Ok(range) => call.db().bitpos(args[1], bit, range)?,
-        Err(_) if call.db().get(args[1])?.is_none() => (!bit).then_some(0),
+        Ok(range) => db.bitpos(args[1], bit, range)?,
+        Err(_) if db.get(args[1])?.is_none() => (!bit).then_some(0),
         Err(error) => return Err(error),
     };
     Ok(found.map_or(Reply::Integer(-1), |at| Reply::Integer(at as i64)))
@@ -116,13 +118,13 @@ fn search_range(args: Args<'_>) -> Result<BitRange, CommandError> {
 }
 
 /// `AND | OR | XOR | NOT destination source …`.
-fn bitop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn bitop(db: &mut Database, args: Args<'_>) -> Answer {
     let operators = [("and", Operator::And), ("or", Operator::Or), ("xor", Operator::Xor)];
     let operator = operators.into_iter().find(|(name, _)| is(args[1], name));
     let (destination, sources) = (args[2], &args[3..]);
     let len = match (operator, sources) {
-        (Some((_, operator)), _) => call.db().bitop(operator, destination, sources)?,
-        (None, [source]) if is(args[1], "not") => call.db().bitop_not(destination, source)?,
+        (Some((_, operator)), _) => db.bitop(operator, destination, sources)?,
+        (None, [source]) if is(args[1], "not") => db.bitop_not(destination, source)?,
         (None, _) if is(args[1], "not") => {
             return Err(CommandError::text(
                 "ERR BITOP NOT must be called with a single source key.",
@@ -133,21 +135,21 @@ fn bitop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::count(len))
 }
 
-fn bitfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let operations = field_operations(call, args)?;
-    do_bitfield(call, args[1], &operations)
+fn bitfield(db: &mut Database, args: Args<'_>) -> Answer {
+    let operations = field_operations(db, args)?;
+    do_bitfield(db, args[1], &operations)
 }
 
-fn bitfield_ro(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let operations = field_operations(call, args)?;
+fn bitfield_ro(db: &mut Database, args: Args<'_>) -> Answer {
+    let operations = field_operations(db, args)?;
     if operations.iter().any(|operation| operation.action != FieldAction::Get) {
         return Err(CommandError::text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
-    do_bitfield(call, args[1], &operations)
+    do_bitfield(db, args[1], &operations)
 }
 
-fn do_bitfield(call: &mut Call<'_>, key: &[u8], operations: &[FieldOperation]) -> Answer {
-    let answers = call.db().bitfield(key, operations)?;
+fn do_bitfield(db: &mut Database, key: &[u8], operations: &[FieldOperation]) -> Answer {
+    let answers = db.bitfield(key, operations)?;
     let reply = |answer: Option<i64>| answer.map_or(Reply::Nil, Reply::Integer);
     Ok(Reply::Array(answers.into_iter().map(reply).collect()))
 }
@@ -155,10 +157,10 @@ fn do_bitfield(call: &mut Call<'_>, key: &[u8], operations: &[FieldOperation]) -
 /// `key [GET type offset | SET type offset value | INCRBY type offset by |
 /// OVERFLOW WRAP | SAT | FAIL] …`.
 fn field_operations(
-    call: &mut Call<'_>,
+    db: &mut Database,
     args: Args<'_>,
 ) -> Result<Vec<FieldOperation>, CommandError> {
-    let most = call.db().limits.string;
+    let most = db.limits.string;
     let mut operations = Vec::new();
     let mut overflow = Overflow::default();
     let mut rest = &args[2..];

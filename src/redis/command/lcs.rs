@@ -2,10 +2,10 @@
 
 use super::options::{integer, is};
 use super::{Answer, Args};
+use crate::redis::database::Database;
 use crate::redis::database::LcsMatch;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::server::Call;
 
 #[derive(Default)]
 struct Options {
@@ -17,8 +17,8 @@ struct Options {
 
 /// `key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`. The values' types
 /// are looked at before the options.
-pub(super) fn lcs(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let (a, b, db) = (args[1], args[2], call.db());
+pub(super) fn lcs(db: &mut Database, args: Args<'_>) -> Answer {
+    let (a, b, db) = (args[1], args[2], db);
     let options = match options(&args[3..]) {
         Ok(options) => options,
         Err(error) => {

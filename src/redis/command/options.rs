@@ -2,16 +2,15 @@
 
 use super::Args;
 use crate::redis::error::CommandError;
-use crate::redis::server::Call;
 use crate::redis::value::{LongDouble, number};
 use crate::time::Instant;
 use std::time::Duration;
 
 /// Two words, and two words, and so on.
-pub(super) type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+pub(crate) type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
 
 /// The pairs of words from `at` on.
-pub(super) fn pairs<'a>(
+pub(crate) fn pairs<'a>(
     args: Args<'a>,
     at: usize,
     command: &'static str,
@@ -24,43 +23,43 @@ pub(super) fn pairs<'a>(
 }
 
 /// Whether an argument is this word, in any case.
-pub(super) fn is(arg: &[u8], word: &str) -> bool {
+pub(crate) fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// An argument as an error shows it: as text, which a NUL ends.
-pub(super) fn shown(arg: &[u8]) -> String {
+pub(crate) fn shown(arg: &[u8]) -> String {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()
 }
 
 /// An argument that is an integer.
-pub(super) fn integer(arg: &[u8]) -> Result<i64, CommandError> {
+pub(crate) fn integer(arg: &[u8]) -> Result<i64, CommandError> {
     number::parse_i64(arg).ok_or(CommandError::NotAnInteger)
 }
 
 /// An argument that is a number.
-pub(super) fn float(arg: &[u8]) -> Result<f64, CommandError> {
+pub(crate) fn float(arg: &[u8]) -> Result<f64, CommandError> {
     number::parse_double(arg).ok_or(CommandError::NotAFloat)
 }
 
 /// An argument that is a count of 0 or more.
-pub(super) fn count(arg: &[u8]) -> Result<usize, CommandError> {
+pub(crate) fn count(arg: &[u8]) -> Result<usize, CommandError> {
     let n = number::parse_i64(arg).ok_or(CommandError::NotPositive)?;
     usize::try_from(n).map_err(|_| CommandError::NotPositive)
 }
 
 /// The unit of a time to live, and what it counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unit {
-    pub(super) seconds: bool,
+pub(crate) struct Unit {
+    pub(crate) seconds: bool,
     /// It is a time of the Unix epoch, not counted from now.
-    pub(super) absolute: bool,
+    pub(crate) absolute: bool,
 }
 
 /// The time, in milliseconds since the Unix epoch, that an argument of `SET`,
 /// `GETEX` and their like tells. It must be positive, and fit.
-pub(super) fn expire_time(
+pub(crate) fn expire_time(
     arg: &[u8],
     unit: Unit,
     now: i64,
@@ -77,7 +76,7 @@ pub(super) fn expire_time(
 }
 
 /// The unit that this word names, if it is one of `EX`, `PX`, `EXAT`, `PXAT`.
-pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
+pub(crate) fn expire_unit(word: &[u8]) -> Option<Unit> {
     let units =
         [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
     let (_, seconds, absolute) = units.into_iter().find(|(name, ..)| is(word, name))?;
@@ -86,16 +85,16 @@ pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
 
 /// When a client gives up that waits for so many seconds from now on; `None` for 0:
 /// never. Redis counts in milliseconds, rounded up; what does not fit is negative.
-pub(super) fn timeout(call: &Call<'_>, seconds: &[u8]) -> Result<Option<Instant>, CommandError> {
+pub(crate) fn timeout(now: Instant, seconds: &[u8]) -> Result<Option<Instant>, CommandError> {
     let seconds = LongDouble::parse(seconds)
         .ok_or(CommandError::text("ERR timeout is not a float or out of range"))?;
     let millis = u64::try_from(seconds.ceil_millis())
         .map_err(|_| CommandError::text("ERR timeout is negative"))?;
-    Ok((millis > 0).then(|| call.now() + Duration::from_millis(millis)))
+    Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
 }
 
 /// A number of keys and the keys, from `at` on; and where what follows begins.
-pub(super) fn numbered_keys<'a>(
+pub(crate) fn numbered_keys<'a>(
     args: Args<'a>,
     at: usize,
 ) -> Result<(Args<'a>, usize), CommandError> {
@@ -106,7 +105,7 @@ pub(super) fn numbered_keys<'a>(
 }
 
 /// `[COUNT count]` of what pops several: a bad count is told before what is too much.
-pub(super) fn pop_count(words: Args<'_>) -> Result<usize, CommandError> {
+pub(crate) fn pop_count(words: Args<'_>) -> Result<usize, CommandError> {
     match words {
         [] => Ok(1),
         [word, n, rest @ ..] if is(word, "count") => {
@@ -120,7 +119,7 @@ pub(super) fn pop_count(words: Args<'_>) -> Result<usize, CommandError> {
 
 /// `[LIMIT limit]` of what counts members in common, the last if there are several;
 /// 0 is none.
-pub(super) fn limit(words: Args<'_>) -> Result<usize, CommandError> {
+pub(crate) fn limit(words: Args<'_>) -> Result<usize, CommandError> {
     let mut limit = 0;
     for option in words.chunks(2) {
         match option {

@@ -4,18 +4,20 @@ use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, unknown};
 use super::options::{integer, is};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
 use crate::redis::database::{SortBy, SortOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::server::Call;
 use crate::redis::value::Sds;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("sort", -2, WRITE | DENYOOM | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"), unknown(OW | UPDATE, "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array")], "Sort the elements in a list, set or sorted set", sort),
-    now("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT", sort_ro),
-];
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SORT: &'static [Command<S>] = &[
+        database("sort", -2, WRITE | DENYOOM | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"), unknown(OW | UPDATE, "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array")], "Sort the elements in a list, set or sorted set", sort),
+        database("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT", sort_ro),
+    ];
+}
 
 /// `[BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA]
 /// [STORE destination]`.
@@ -63,19 +65,19 @@ fn parse<'a>(
     Ok((sort, store))
 }
 
-fn run(call: &mut Call<'_>, args: Args<'_>, read_only: bool) -> Answer {
+fn run(db: &mut Database, args: Args<'_>, read_only: bool) -> Answer {
     let (sort, store) = parse(args, read_only)?;
     if let Some(destination) = store {
-        return Ok(Reply::count(call.db().sort_store(args[1], &sort, destination)?));
+        return Ok(Reply::count(db.sort_store(args[1], &sort, destination)?));
     }
-    let sorted = call.db().sort(args[1], &sort)?;
+    let sorted = db.sort(args[1], &sort)?;
     Ok(Reply::Array(sorted.iter().map(|item| Reply::bulk_or_nil(item.as_deref())).collect()))
 }
 
-fn sort(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    run(call, args, false)
+fn sort(db: &mut Database, args: Args<'_>) -> Answer {
+    run(db, args, false)
 }
 
-fn sort_ro(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    run(call, args, true)
+fn sort_ro(db: &mut Database, args: Args<'_>) -> Answer {
+    run(db, args, true)
 }

@@ -3,10 +3,10 @@
 use super::options::{integer, is, limit};
 use super::sorted_set::scored;
 use super::{Answer, Args};
+use crate::redis::database::Database;
 use crate::redis::database::{Aggregate, Combination};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::server::Call;
 use crate::redis::value::{Sds, number};
 
 /// The keys, whose number is at `at`, and where what follows begins.
@@ -73,67 +73,67 @@ impl Options {
 
 /// The members of a combination whose number of keys is at `at`.
 fn combined(
-    call: &mut Call<'_>,
+    db: &mut Database,
     args: Args<'_>,
     at: usize,
     combination: Combination,
     command: &'static str,
 ) -> Result<(Vec<(Sds, f64)>, bool), CommandError> {
     let (keys, after) = keys(args, at, command)?;
-    let sources = call.db().zsources(keys)?;
+    let sources = db.zsources(keys)?;
     let options = Options::parse(&args[after..], keys.len(), combination, at == 2)?;
     let members = sources.combine(combination, &options.weights, options.aggregate);
     Ok((members, options.with_scores))
 }
 
 fn answer(
-    call: &mut Call<'_>,
+    db: &mut Database,
     args: Args<'_>,
     combination: Combination,
     command: &'static str,
 ) -> Answer {
-    let (members, with_scores) = combined(call, args, 1, combination, command)?;
+    let (members, with_scores) = combined(db, args, 1, combination, command)?;
     Ok(scored(&members, with_scores))
 }
 
 fn store(
-    call: &mut Call<'_>,
+    db: &mut Database,
     args: Args<'_>,
     combination: Combination,
     command: &'static str,
 ) -> Answer {
-    let (members, _) = combined(call, args, 2, combination, command)?;
-    Ok(Reply::count(call.db().zstore(args[1], combination, members)))
+    let (members, _) = combined(db, args, 2, combination, command)?;
+    Ok(Reply::count(db.zstore(args[1], combination, members)))
 }
 
-pub(super) fn zunion(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Combination::Union, "zunion")
+pub(super) fn zunion(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Combination::Union, "zunion")
 }
 
-pub(super) fn zinter(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Combination::Intersection, "zinter")
+pub(super) fn zinter(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Combination::Intersection, "zinter")
 }
 
-pub(super) fn zdiff(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Combination::Difference, "zdiff")
+pub(super) fn zdiff(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Combination::Difference, "zdiff")
 }
 
-pub(super) fn zunionstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    store(call, args, Combination::Union, "zunionstore")
+pub(super) fn zunionstore(db: &mut Database, args: Args<'_>) -> Answer {
+    store(db, args, Combination::Union, "zunionstore")
 }
 
-pub(super) fn zinterstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    store(call, args, Combination::Intersection, "zinterstore")
+pub(super) fn zinterstore(db: &mut Database, args: Args<'_>) -> Answer {
+    store(db, args, Combination::Intersection, "zinterstore")
 }
 
-pub(super) fn zdiffstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    store(call, args, Combination::Difference, "zdiffstore")
+pub(super) fn zdiffstore(db: &mut Database, args: Args<'_>) -> Answer {
+    store(db, args, Combination::Difference, "zdiffstore")
 }
 
 /// `numkeys key … [LIMIT limit]`; a limit of 0 is none.
-pub(super) fn zintercard(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+pub(super) fn zintercard(db: &mut Database, args: Args<'_>) -> Answer {
     let (keys, after) = keys(args, 1, "zintercard")?;
-    let sources = call.db().zsources(keys)?;
+    let sources = db.zsources(keys)?;
     let limit = limit(&args[after..])?;
     let limit = if limit == 0 { usize::MAX } else { limit };
     Ok(Reply::count(sources.intersection_len(limit)))

@@ -4,10 +4,10 @@
 use super::options::{integer, is};
 use super::sorted_set::scored;
 use super::{Answer, Args};
+use crate::redis::database::Database;
 use crate::redis::database::{ZRange, ZRangeOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::server::Call;
 use crate::redis::value::{LexBound, Sds, number};
 use std::ops::Bound;
 
@@ -114,70 +114,70 @@ impl Asked {
     }
 }
 
-fn answer(call: &mut Call<'_>, args: Args<'_>, by: Option<By>, reverse: Option<bool>) -> Answer {
+fn answer(db: &mut Database, args: Args<'_>, by: Option<By>, reverse: Option<bool>) -> Answer {
     let asked = Asked::parse(args, 2, by, reverse, false)?;
-    let members = call.db().zrange(args[1], &asked.range, asked.options)?;
+    let members = db.zrange(args[1], &asked.range, asked.options)?;
     Ok(scored(&members, asked.with_scores))
 }
 
 /// `key min max [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`.
-pub(super) fn zrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, None, None)
+pub(super) fn zrange(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, None, None)
 }
 
-pub(super) fn zrevrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Rank), Some(true))
+pub(super) fn zrevrange(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Rank), Some(true))
 }
 
-pub(super) fn zrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Score), Some(false))
+pub(super) fn zrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Score), Some(false))
 }
 
-pub(super) fn zrevrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Score), Some(true))
+pub(super) fn zrevrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Score), Some(true))
 }
 
-pub(super) fn zrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Lex), Some(false))
+pub(super) fn zrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Lex), Some(false))
 }
 
-pub(super) fn zrevrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Lex), Some(true))
+pub(super) fn zrevrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Lex), Some(true))
 }
 
 /// `destination source` and the rest of a `ZRANGE`.
-pub(super) fn zrangestore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+pub(super) fn zrangestore(db: &mut Database, args: Args<'_>) -> Answer {
     let asked = Asked::parse(args, 3, None, None, true)?;
-    let stored = call.db().zrangestore(args[1], args[2], &asked.range, asked.options)?;
+    let stored = db.zrangestore(args[1], args[2], &asked.range, asked.options)?;
     Ok(Reply::count(stored))
 }
 
-fn count(call: &mut Call<'_>, args: Args<'_>, by: By) -> Answer {
+fn count(db: &mut Database, args: Args<'_>, by: By) -> Answer {
     let range = parse_range(by, args[2], args[3])?;
-    Ok(Reply::count(call.db().zcount(args[1], &range)?))
+    Ok(Reply::count(db.zcount(args[1], &range)?))
 }
 
-pub(super) fn zcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    count(call, args, By::Score)
+pub(super) fn zcount(db: &mut Database, args: Args<'_>) -> Answer {
+    count(db, args, By::Score)
 }
 
-pub(super) fn zlexcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    count(call, args, By::Lex)
+pub(super) fn zlexcount(db: &mut Database, args: Args<'_>) -> Answer {
+    count(db, args, By::Lex)
 }
 
-fn remove(call: &mut Call<'_>, args: Args<'_>, by: By) -> Answer {
+fn remove(db: &mut Database, args: Args<'_>, by: By) -> Answer {
     let range = parse_range(by, args[2], args[3])?;
-    Ok(Reply::count(call.db().zremrange(args[1], &range)?))
+    Ok(Reply::count(db.zremrange(args[1], &range)?))
 }
 
-pub(super) fn zremrangebyrank(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    remove(call, args, By::Rank)
+pub(super) fn zremrangebyrank(db: &mut Database, args: Args<'_>) -> Answer {
+    remove(db, args, By::Rank)
 }
 
-pub(super) fn zremrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    remove(call, args, By::Score)
+pub(super) fn zremrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+    remove(db, args, By::Score)
 }
 
-pub(super) fn zremrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    remove(call, args, By::Lex)
+pub(super) fn zremrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+    remove(db, args, By::Lex)
 }

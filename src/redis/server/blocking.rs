@@ -13,94 +13,17 @@
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
 use super::Server;
+use crate::redis::command::Caller;
+use crate::redis::command::attempt::Attempt;
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
-use crate::redis::value::{End, Sds};
+use crate::redis::value::Sds;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, VecDeque};
-
-/// What a blocking command tries on each of its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Attempt {
-    /// `BLPOP`, `BRPOP`.
-    Pop(End),
-    /// `BLMPOP`: up to so many.
-    PopMany(End, usize),
-    /// `BLMOVE`, `BRPOPLPUSH`: to that key.
-    Move { from: End, to: End, destination: Sds },
-    /// `BZPOPMIN` (from the left), `BZPOPMAX`.
-    PopScored(End),
-    /// `BZMPOP`.
-    PopManyScored(End, usize),
-}
-
-impl Attempt {
-    /// Tries it on one key; `None` if there is nothing to be had.
-    pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, CommandError> {
-        match self {
-            Attempt::Pop(end) => {
-                let popped = db.pop(key, *end)?;
-                Ok(popped.map(|element| Reply::bulks([key, element.as_slice()])))
-            }
-            Attempt::PopMany(end, count) => {
-                let popped = db.pop_many(key, *end, *count)?;
-                Ok(popped
-                    .filter(|elements| !elements.is_empty())
-                    .map(|elements| Reply::Array(vec![Reply::bulk(key), Reply::bulks(elements)])))
-            }
-            Attempt::Move { from, to, destination } => {
-                let moved = db.lmove(key, destination, *from, *to)?;
-                Ok(moved.map(|element| Reply::bulk(&element)))
-            }
-            Attempt::PopScored(end) => {
-                let popped = db.zpop(key, *end, 1)?;
-                Ok(popped.into_iter().next().map(|(member, score)| {
-                    Reply::Array(vec![Reply::bulk(key), Reply::bulk(&member), Reply::Double(score)])
-                }))
-            }
-            Attempt::PopManyScored(end, count) => {
-                let popped = db.zpop(key, *end, *count)?;
-                if popped.is_empty() {
-                    return Ok(None);
-                }
-                let pairs = popped.into_iter().map(|(member, score)| {
-                    Reply::Array(vec![Reply::bulk(&member), Reply::Double(score)])
-                });
-                Ok(Some(Reply::Array(vec![Reply::bulk(key), Reply::Array(pairs.collect())])))
-            }
-        }
-    }
-
-    /// What the client is told within `EXEC`, where it cannot wait. (One that
-    /// waited in vain is told that there is no array, even by `BLMOVE`.)
-    fn nothing(&self) -> Reply {
-        match self {
-            Attempt::Move { .. } => Reply::Nil,
-            Attempt::Pop(_)
-            | Attempt::PopMany(..)
-            | Attempt::PopScored(_)
-            | Attempt::PopManyScored(..) => Reply::NilArray,
-        }
-    }
-
-    /// Whether save points count what a client is served that waited for it:
-    /// those of one list element are made by who fed the list.
-    fn counts_when_served(&self) -> bool {
-        !matches!(self, Attempt::Pop(_) | Attempt::Move { .. })
-    }
-
-    /// The type it waits for.
-    fn awaits(&self) -> &'static str {
-        match self {
-            Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",
-            Attempt::PopScored(_) | Attempt::PopManyScored(..) => "zset",
-        }
-    }
-}
 
 /// A client that waits.
 #[derive(Debug)]
@@ -203,19 +126,18 @@ impl Server {
     /// Within `EXEC` nobody waits: there is nothing to be had then.
     pub(crate) fn attempt_or_block(
         &mut self,
-        client: ClientId,
-        database: usize,
+        caller: Caller,
         keys: &[&[u8]],
         attempt: Attempt,
-        timeout: Option<Instant>,
-        in_exec: bool,
+        deadline: Option<Instant>,
     ) -> Result<Option<Reply>, CommandError> {
+        let Caller { client, database, origin } = caller;
         for key in keys {
             if let Some(reply) = attempt.on(&mut self.databases[database], key)? {
                 return Ok(Some(reply));
             }
         }
-        if in_exec {
+        if !origin.may_wait() {
             return Ok(Some(attempt.nothing()));
         }
         let mut waits_for: Vec<Sds> = Vec::with_capacity(keys.len());
@@ -224,7 +146,7 @@ impl Server {
                 waits_for.push(Sds::new(key));
             }
         }
-        let blocked = Blocked { attempt, database, keys: waits_for, deadline: timeout };
+        let blocked = Blocked { attempt, database, keys: waits_for, deadline };
         self.blocking.insert(client, blocked, &mut self.databases);
         Ok(None)
     }

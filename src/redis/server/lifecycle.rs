@@ -8,7 +8,7 @@ use super::blocking::Blocking;
 use super::config::Config;
 use super::pubsub::PubSub;
 use super::transaction::Scheduled;
-use super::{Server, Sleep, Stats};
+use super::{DEFAULT_USER, Server, Sleep, Stats};
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::undo::Undo;
 use crate::redis::database::{Observers, Usage};
@@ -34,7 +34,7 @@ impl Server {
         self.apply_config();
         if self.config.password().is_none() && former.password().is_some() {
             for session in self.sessions.values_mut() {
-                session.authenticated = true;
+                session.user.get_or_insert(DEFAULT_USER);
             }
         }
         if rewrite {
@@ -58,7 +58,6 @@ impl Server {
         self.pubsub = PubSub::default();
         self.released.clear();
         self.sleep = Sleep::default();
-        self.in_exec = false;
         self.cron_paused = false;
         self.scheduled = Scheduled::default();
         self.paused = None;

@@ -1,7 +1,7 @@
 //! What a server is started with, and comes back to when it is started again, as from a
 //! configuration file.
 
-use crate::redis::database::EventClasses;
+use crate::redis::database::{Database, EventClasses};
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
 use std::time::Duration;
@@ -151,7 +151,10 @@ impl ServerOptions {
         self.append_only.is_some()
     }
 
-    pub(crate) fn uneven_pages(&self) -> bool {
-        self.uneven_pages
+    /// An empty database of this number.
+    pub(super) fn database(&self, index: usize) -> Database {
+        let mut database = Database::numbered(index);
+        database.uneven_pages = self.uneven_pages;
+        database
     }
 }

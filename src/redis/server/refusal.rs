@@ -11,8 +11,9 @@
 //! refuses.
 
 use super::Request;
+use super::command::Row;
 use crate::choice::Stream;
-use crate::redis::command::{Command, flag};
+use crate::redis::command::flag;
 use crate::redis::reply::ErrorReply;
 use crate::time::Instant;
 use smol_str::SmolStr;
@@ -188,15 +189,15 @@ pub(crate) struct Refusals(Vec<Refusal>);
 /// What is known of a command that may be refused.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Suspect<'a> {
-    pub(crate) command: &'static Command,
+    pub(crate) command: &'static Row,
     /// The commands it stands for: for `EXEC`, those that are queued.
-    pub(crate) queued: &'a [(&'static Command, Request)],
+    pub(crate) queued: &'a [(&'static Row, Request)],
     /// It is within a transaction.
     pub(crate) in_multi: bool,
 }
 
 impl Suspect<'_> {
-    fn any(&self, is: impl Fn(&Command) -> bool) -> bool {
+    fn any(&self, is: impl Fn(&Row) -> bool) -> bool {
         is(self.command) || self.queued.iter().any(|(command, _)| is(command))
     }
 

@@ -50,6 +50,11 @@ impl Sleep {
     pub(super) fn until(&self) -> Option<Instant> {
         self.asleep.as_ref().map(|asleep| asleep.until)
     }
+
+    /// Whether a transaction goes on when it wakes.
+    pub(super) fn is_within_transaction(&self) -> bool {
+        self.asleep.as_ref().is_some_and(|asleep| asleep.exec.is_some())
+    }
 }
 
 impl Server {

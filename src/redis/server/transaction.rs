@@ -8,8 +8,9 @@
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 
+use super::command::Row;
 use super::{Request, Server, Watch};
-use crate::redis::command::Command;
+use crate::redis::command::{Caller, Origin};
 use crate::redis::database::Watched;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
@@ -21,12 +22,12 @@ pub(crate) struct Exec {
     client: ClientId,
     /// How many replies the array is announced to have.
     announced: usize,
-    queued: std::vec::IntoIter<(&'static Command, Request)>,
+    queued: std::vec::IntoIter<(&'static Row, Request)>,
     replies: Vec<Reply>,
 }
 
 impl Exec {
-    pub(crate) fn new(client: ClientId, queued: Vec<(&'static Command, Request)>) -> Exec {
+    pub(crate) fn new(client: ClientId, queued: Vec<(&'static Row, Request)>) -> Exec {
         let announced = queued.len();
         let replies = Vec::with_capacity(announced);
         Exec { client, announced, queued: queued.into_iter(), replies }
@@ -45,24 +46,20 @@ impl Server {
     /// puts the server to sleep: then it goes on with the others when it wakes.
     pub(crate) fn run_transaction(&mut self, mut exec: Exec) {
         let client = exec.client;
-        self.in_exec = true;
         // It may have been closed by one of its own commands.
         while self.sessions.contains_key(&client)
             && let Some((command, request)) = exec.queued.next()
         {
             let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
-            let before = self.outputs_len();
-            let reply = self.call(client, command, &request, true);
+            self.outbox.begin_stage(client);
+            let reply = self.call(client, Origin::Exec, command, &request);
             self.publish_events();
-            // Messages to the client itself lie between its replies: that is how a
-            // subscription answers.
-            exec.replies.extend(self.take_pushes(client, before));
+            exec.replies.extend(self.outbox.take_stage());
             exec.replies.extend(reply);
             if self.is_asleep() {
                 return self.sleep_within(exec);
             }
         }
-        self.in_exec = false;
         // The server announces as many as there are commands: with messages among them,
         // the last replies are then behind the array.
         let beyond = exec.replies.split_off(exec.announced.min(exec.replies.len()));
@@ -71,6 +68,11 @@ impl Server {
             self.reply(client, reply);
         }
         self.end_transaction();
+    }
+
+    /// Whether a transaction runs this call, or sleeps meanwhile.
+    pub(crate) fn is_in_transaction(&self, caller: Caller) -> bool {
+        caller.origin == Origin::Exec || self.sleep.is_within_transaction()
     }
 
     /// What had to wait for the end of a transaction.

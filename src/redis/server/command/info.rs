@@ -10,9 +10,9 @@
 
 mod sections;
 
-use super::{Answer, Args};
+use crate::redis::command::{Answer, Args, Caller};
 use crate::redis::reply::Reply;
-use crate::redis::server::{Call, Server};
+use crate::redis::server::Server;
 use sections::*;
 
 /// What a section has, line by line.
@@ -50,7 +50,7 @@ fn asks_for(word: &[u8], section: &str) -> bool {
 }
 
 /// `[section …]`; the default ones without any.
-pub(super) fn info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+pub(super) fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let words = if args.len() == 1 { &[&b"default"[..]] } else { &args[1..] };
     let mut text = String::new();
     for (name, section) in &SECTIONS {
@@ -61,7 +61,7 @@ pub(super) fn info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             text.push_str("\r\n");
         }
         text.push_str(&format!("# {name}\r\n"));
-        for (name, value) in section(call.server) {
+        for (name, value) in section(server) {
             text.push_str(&format!("{name}:{value}\r\n"));
         }
     }

@@ -10,27 +10,28 @@ mod forms;
 mod parameters;
 mod setting;
 
-use super::flag::*;
-use super::options::{pairs, shown};
-use super::{Answer, Args, Command, container, describe, now};
+use super::Row;
+use crate::redis::command::flag::*;
+use crate::redis::command::options::{pairs, shown};
+use crate::redis::command::{Answer, Args, Caller, container, help, server};
 use crate::redis::database::glob;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::server::Call;
+use crate::redis::server::Server;
 use crate::redis::server::config::Config;
 use parameters::{Effect, PARAMETERS, Parameter};
 
 #[rustfmt::skip]
-const CONFIG_SUBCOMMANDS: &[Command] = &[
-    now("config|get", -3, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Get the values of configuration parameters", config_get),
-    now("config|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands", config_help),
-    now("config|resetstat", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Reset the stats returned by INFO", config_resetstat),
-    now("config|rewrite", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Rewrite the configuration file with the in memory configuration", config_rewrite),
-    now("config|set", -4, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Set configuration parameters to the given values", config_set).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+const CONFIG_SUBCOMMANDS: &[Row] = &[
+    server("config|get", -3, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Get the values of configuration parameters", config_get),
+    help("config|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands"),
+    server("config|resetstat", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Reset the stats returned by INFO", config_resetstat),
+    server("config|rewrite", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Rewrite the configuration file with the in memory configuration", config_rewrite),
+    server("config|set", -4, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Set configuration parameters to the given values", config_set).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
 #[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
+pub(super) const COMMANDS: &[Row] = &[
     container("config", -2, 0, &[], "A container for server configuration commands", CONFIG_SUBCOMMANDS),
 ];
 
@@ -60,10 +61,10 @@ fn matching(config: &Config, pattern: &[u8]) -> Vec<(Vec<u8>, String)> {
     named.map(|p| (shown(p.name).to_vec(), value_of(config, p))).collect()
 }
 
-fn config_get(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn config_get(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let mut found: Vec<(Vec<u8>, String)> = Vec::new();
     for pattern in &args[2..] {
-        for (name, value) in matching(&call.server.config, pattern) {
+        for (name, value) in matching(&server.config, pattern) {
             if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
                 found.push((name, value));
             }
@@ -97,7 +98,7 @@ fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> R
 }
 
 /// All of them, or none. What may not be set at all is found before any value is read.
-fn config_set(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn config_set(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let pairs = pairs(args, 2, "config|set")?;
     let mut set: Vec<(&'static Parameter, &[u8], &[u8])> = Vec::new();
     for (name, value) in pairs {
@@ -115,25 +116,21 @@ fn config_set(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         }
         set.push((parameter, name, value));
     }
-    let mut config = call.server.config.clone();
+    let mut config = server.config.clone();
     for (parameter, name, value) in set {
         let value = String::from_utf8_lossy(value);
         set_one(&mut config, parameter, &value).map_err(|why| failed(&shown(name), &why))?;
     }
-    call.server.reconfigure(config);
+    server.reconfigure(config);
     Ok(Reply::OK)
 }
 
 /// There is no file to write to.
-fn config_rewrite(_: &mut Call<'_>, _args: Args<'_>) -> Answer {
+fn config_rewrite(_: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
     Err(CommandError::text("ERR The server is running without a config file"))
 }
 
-fn config_resetstat(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    call.server.reset_stats();
+fn config_resetstat(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
+    server.reset_stats();
     Ok(Reply::OK)
-}
-
-fn config_help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    describe::help(call, args)
 }

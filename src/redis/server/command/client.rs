@@ -1,43 +1,44 @@
 //! `CLIENT`: what a client is told of itself and the others, and does to them.
 
-use super::flag::*;
-use super::options::{integer, is, shown};
-use super::{Answer, Args, Command, describe, flow, now};
+use super::{Flow, Row};
+use crate::redis::command::flag::*;
+use crate::redis::command::options::{integer, is, shown};
+use crate::redis::command::{Answer, Args, Caller, flow, help, server};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::pubsub::Kind;
-use crate::redis::server::{Call, ClientId, Pause, Replies, Server, Session};
+use crate::redis::server::{ClientId, Pause, Replies, Server, Session};
 use crate::redis::value::{Sds, number};
 use crate::time::Instant;
 use std::time::Duration;
 
 #[rustfmt::skip]
-pub(super) const SUBCOMMANDS: &[Command] = &[
-    now("client|getname", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the current connection name", client_getname),
-    now("client|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands", client_help),
-    now("client|id", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns the client ID for the current connection", client_id),
-    now("client|info", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns information about the current client connection", client_info).tips(&["nondeterministic_output"]),
-    now("client|kill", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Kill the connection of a client", client_kill),
-    now("client|list", -2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the list of client connections", client_list).tips(&["nondeterministic_output"]),
-    now("client|no-evict", 3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set client eviction mode for the current connection", client_no_evict),
-    now("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Stop processing commands from clients for some time", client_pause),
+pub(super) const SUBCOMMANDS: &[Row] = &[
+    server("client|getname", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the current connection name", client_getname),
+    help("client|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
+    server("client|id", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns the client ID for the current connection", client_id),
+    server("client|info", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns information about the current client connection", client_info).tips(&["nondeterministic_output"]),
+    server("client|kill", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Kill the connection of a client", client_kill),
+    server("client|list", -2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the list of client connections", client_list).tips(&["nondeterministic_output"]),
+    server("client|no-evict", 3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set client eviction mode for the current connection", client_no_evict),
+    server("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Stop processing commands from clients for some time", client_pause),
     flow("client|reply", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Instruct the server whether to reply to commands", client_reply),
-    now("client|setname", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set the current connection name", client_setname),
-    now("client|unblock", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Unblock a client blocked in a blocking command from a different connection", client_unblock),
-    now("client|unpause", 2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Resume processing of clients that were paused", client_unpause),
+    server("client|setname", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set the current connection name", client_setname),
+    server("client|unblock", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Unblock a client blocked in a blocking command from a different connection", client_unblock),
+    server("client|unpause", 2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Resume processing of clients that were paused", client_unpause),
 ];
 
-fn client_id(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    Ok(Reply::Integer(call.session().id as i64))
+fn client_id(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    Ok(Reply::Integer(server.session_mut(caller.client).id as i64))
 }
 
-fn client_getname(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    let name = &call.session().name;
+fn client_getname(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    let name = &server.session_mut(caller.client).name;
     Ok(if name.is_empty() { Reply::Nil } else { Reply::bulk(name) })
 }
 
-fn client_setname(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    set_name(call.session(), args[2])?;
+fn client_setname(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    set_name(server.session_mut(caller.client), args[2])?;
     Ok(Reply::OK)
 }
 
@@ -96,10 +97,10 @@ fn verbatim(text: String) -> Reply {
     Reply::Verbatim("txt".into(), text.into())
 }
 
-fn client_info(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    let client = call.client;
-    let session = call.server.sessions.get(&client).expect("who calls is connected");
-    Ok(verbatim(line(call.server, client, session)))
+fn client_info(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    let client = caller.client;
+    let session = server.sessions.get(&client).expect("who calls is connected");
+    Ok(verbatim(line(server, client, session)))
 }
 
 /// The kind of client that a word names: subscribers, or the others. There are
@@ -131,7 +132,7 @@ impl ClientType {
 }
 
 /// `[TYPE type | ID id …]`.
-fn client_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn client_list(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let mut kind = None;
     let mut ids = None;
     match &args[2..] {
@@ -143,7 +144,7 @@ fn client_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         }
         _ => return Err(CommandError::Syntax),
     }
-    let server = &*call.server;
+    let server = &*server;
     let listed = server.sessions.iter().filter(|(client, session)| {
         kind.is_none_or(|kind| ClientType::of(server, **client) == kind)
             && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64)))
@@ -206,15 +207,15 @@ impl<'a> Filter<'a> {
 }
 
 /// `addr`, or filters that must all hold. Who kills itself gets its answer first.
-fn client_kill(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let by_address = args.len() == 3;
     let filter = if by_address {
         Filter { addr: Some(args[2]), with_self: true, ..Filter::default() }
     } else {
         Filter::parse(&args[2..])?
     };
-    let me = call.client;
-    let server = &mut *call.server;
+    let me = caller.client;
+    let server = &mut *server;
     let meant = server.sessions.iter().filter(|(client, session)| {
         (filter.with_self || **client != me) && filter.matches(server, **client, session)
     });
@@ -242,7 +243,7 @@ fn too_many(args: Args<'_>) -> CommandError {
 }
 
 /// `id [TIMEOUT | ERROR]`.
-fn client_unblock(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn client_unblock(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let error = match &args[3..] {
         [] => false,
         [word] if is(word, "timeout") => false,
@@ -253,7 +254,7 @@ fn client_unblock(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         }
     };
     let id = integer(args[2])?;
-    let server = &mut *call.server;
+    let server = &mut *server;
     let found = server.sessions.iter().find(|(_, session)| session.id as i64 == id);
     let Some(client) = found.map(|(client, _)| *client) else { return Ok(Reply::flag(false)) };
     let unblocked = if error {
@@ -265,18 +266,18 @@ fn client_unblock(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(Reply::flag(unblocked))
 }
 
-fn client_no_evict(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn client_no_evict(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let on = is(args[2], "on");
     if !on && !is(args[2], "off") {
         return Err(CommandError::Syntax);
     }
-    call.session().no_evict = on;
+    server.session_mut(caller.client).no_evict = on;
     Ok(Reply::OK)
 }
 
 /// `milliseconds [WRITE | ALL]`. Of two pauses, the later end and the stricter
 /// one hold.
-fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn client_pause(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let writes_only = match &args[3..] {
         [] => false,
         [word] if is(word, "all") => false,
@@ -288,24 +289,24 @@ fn client_pause(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
     let millis =
         u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
-    let until = call.now() + Duration::from_millis(millis);
+    let until = server.now + Duration::from_millis(millis);
     let pause = Pause { until, writes_only };
-    let both = call.server.paused.map_or(pause, |former| Pause {
+    let both = server.paused.map_or(pause, |former| Pause {
         until: former.until.max(until),
         writes_only: former.writes_only && writes_only,
     });
-    call.server.pause(both);
+    server.pause(both);
     Ok(Reply::OK)
 }
 
-fn client_unpause(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    call.server.unpause();
+fn client_unpause(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
+    server.unpause();
     Ok(Reply::OK)
 }
 
 /// `ON | OFF | SKIP`, of which only the first is answered.
-fn client_reply(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
-    let replies = &mut call.session().replies;
+fn client_reply(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    let replies = &mut server.session_mut(caller.client).replies;
     if is(args[2], "on") {
         *replies = Replies::On;
         return Ok(Some(Reply::OK));
@@ -320,8 +321,4 @@ fn client_reply(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Co
         return Err(CommandError::Syntax);
     }
     Ok(None)
-}
-
-fn client_help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    describe::help(call, args)
 }

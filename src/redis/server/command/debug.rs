@@ -1,18 +1,29 @@
 //! `DEBUG`: the subcommands that tests use. The others are unknown, as on a server
 //! of another version.
 
-use super::options::{integer, is, shown};
-use super::{Answer, Args};
+use super::Flow;
+use crate::redis::command::options::{integer, is, shown};
+use crate::redis::command::{Answer, Args, Caller, Origin};
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::{Database, digest, memory};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
-use crate::redis::server::Call;
+use crate::redis::server::Server;
 use crate::redis::value::{StringValue, Value, number};
 use smol_str::SmolStr;
 use std::time::Duration;
 
-type Run = fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, CommandError>;
+/// What a subcommand needs, and the function that runs it.
+enum Run {
+    /// Nothing: it changes nothing.
+    Alone(fn(Args<'_>) -> Answer),
+    /// The selected database.
+    Database(fn(&mut Database, Args<'_>) -> Answer),
+    /// The server.
+    Server(fn(&mut Server, Args<'_>) -> Answer),
+    /// The server and the caller. It may answer later, or has answered by itself.
+    Flow(fn(&mut Server, Caller, Args<'_>) -> Flow),
+}
 
 /// A subcommand: its name, how many arguments it has at least and at most, what it is
 /// called with and does, and what runs it.
@@ -38,34 +49,39 @@ const ANY: usize = usize::MAX;
 
 #[rustfmt::skip]
 const SUBCOMMANDS: &[Debug] = &[
-    row("change-repl-id", (0, 0), "", "Does nothing here", ok),
-    row("digest", (0, 0), "", "A digest of all keys and values, the real server's", |call, _| digest(call).map(Some)),
-    row("digest-value", (0, ANY), " <key> [<key> ...]", "A digest of each of these values, the real server's", |call, args| digest_value(call, args).map(Some)),
-    row("error", (1, 1), " <string>", "An error with this text", |_, args| Ok(Some(CommandError::format(shown(args[2])).into()))),
-    row("help", (0, 0), "", "This text", |_, _| Ok(Some(help()))),
-    row("htstats", (1, 1), " <dbid>", "The hash tables of a database, as if each key had a slot to itself", |call, args| htstats(call, args).map(Some)),
-    row("loadaof", (0, 0), "", "Reads the append-only file again, where there is one", |call, _| loadaof(call).map(Some)),
-    row("log", (1, 1), " <message>", "Does nothing here", ok),
-    row("object", (1, 1), " <key>", "How a value is kept", |call, args| object(call, args).map(Some)),
-    row("pause-cron", (1, 1), " <0|1>", "Stops what happens by itself: expiry and save points", |call, args| pause_cron(call, args).map(Some)),
-    row("populate", (1, 3), " <count> [<prefix>] [<size>]", "Makes keys", |call, args| populate(call, args).map(Some)),
-    row("protocol", (1, 1), " <type>", "A value of this kind", |call, args| protocol(call, args).map(Some)),
-    row("quicklist-packed-threshold", (1, 1), " <size>", "Does nothing here", |_, args| packed_threshold(args).map(Some)),
-    row("reload", (0, ANY), " [MERGE] [NOFLUSH] [NOSAVE]", "Saves the keys and reads them again", |call, args| reload(call, args).map(Some)),
-    row("replybuffer", (2, 2), " PEAK-RESET-TIME|RESIZING <value>", "Does nothing here", replybuffer),
-    row("sdslen", (1, 1), " <key>", "What a key and its text take, without slack", |call, args| sdslen(call, args).map(Some)),
-    row("set-active-expire", (1, 1), " <0|1>", "Whether keys expire that nobody looks up", |call, args| set_active_expire(call, args).map(Some)),
-    row("sleep", (1, 1), " <seconds>", "Nobody is served meanwhile", sleep),
+    row("change-repl-id", (0, 0), "", "Does nothing here", Run::Alone(ok)),
+    row("digest", (0, 0), "", "A digest of all keys and values, the real server's", Run::Server(digest)),
+    row("digest-value", (0, ANY), " <key> [<key> ...]", "A digest of each of these values, the real server's", Run::Database(digest_value)),
+    row("error", (1, 1), " <string>", "An error with this text", Run::Alone(error)),
+    row("help", (0, 0), "", "This text", Run::Alone(help)),
+    row("htstats", (1, 1), " <dbid>", "The hash tables of a database, as if each key had a slot to itself", Run::Server(htstats)),
+    row("loadaof", (0, 0), "", "Reads the append-only file again, where there is one", Run::Server(loadaof)),
+    row("log", (1, 1), " <message>", "Does nothing here", Run::Alone(ok)),
+    row("object", (1, 1), " <key>", "How a value is kept", Run::Database(object)),
+    row("pause-cron", (1, 1), " <0|1>", "Stops what happens by itself: expiry and save points", Run::Server(pause_cron)),
+    row("populate", (1, 3), " <count> [<prefix>] [<size>]", "Makes keys", Run::Database(populate)),
+    row("protocol", (1, 1), " <type>", "A value of this kind", Run::Flow(protocol)),
+    row("quicklist-packed-threshold", (1, 1), " <size>", "Does nothing here", Run::Alone(packed_threshold)),
+    row("reload", (0, ANY), " [MERGE] [NOFLUSH] [NOSAVE]", "Saves the keys and reads them again", Run::Server(reload)),
+    row("replybuffer", (2, 2), " PEAK-RESET-TIME|RESIZING <value>", "Does nothing here", Run::Alone(replybuffer)),
+    row("sdslen", (1, 1), " <key>", "What a key and its text take, without slack", Run::Database(sdslen)),
+    row("set-active-expire", (1, 1), " <0|1>", "Whether keys expire that nobody looks up", Run::Server(set_active_expire)),
+    row("sleep", (1, 1), " <seconds>", "Nobody is served meanwhile", Run::Flow(sleep)),
 ];
 
-pub(super) fn debug(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
+pub(super) fn debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let arguments = args.len() - 2;
     let called = |row: &&Debug| {
         let (least, most) = row.arguments;
         is(args[1], row.name) && (least..=most).contains(&arguments)
     };
     match SUBCOMMANDS.iter().find(called) {
-        Some(row) => (row.run)(call, args),
+        Some(row) => match row.run {
+            Run::Alone(run) => run(args).map(Some),
+            Run::Database(run) => run(&mut server.databases[caller.database], args).map(Some),
+            Run::Server(run) => run(server, args).map(Some),
+            Run::Flow(run) => run(server, caller, args),
+        },
         None => Err(unknown(args)),
     }
 }
@@ -77,39 +93,42 @@ fn unknown(args: Args<'_>) -> CommandError {
     ))
 }
 
-fn ok(_: &mut Call<'_>, _: Args<'_>) -> Result<Option<Reply>, CommandError> {
-    Ok(Some(Reply::OK))
+fn ok(_: Args<'_>) -> Answer {
+    Ok(Reply::OK)
 }
 
-fn help() -> Reply {
+/// What it answers is an error, but the call has not failed.
+fn error(args: Args<'_>) -> Answer {
+    Ok(CommandError::format(shown(args[2])).into())
+}
+
+fn help(_: Args<'_>) -> Answer {
     let title = "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:".to_owned();
     let rows = SUBCOMMANDS.iter().flat_map(|row| {
         [format!("{}{}", row.name.to_uppercase(), row.usage), format!("    {}.", row.summary)]
     });
     let line = |line: String| Reply::Simple(SmolStr::new(line));
-    Reply::Array(std::iter::once(title).chain(rows).map(line).collect())
+    Ok(Reply::Array(std::iter::once(title).chain(rows).map(line).collect()))
 }
 
 /// Nobody is served for so many seconds; then this is answered.
-fn sleep(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
+fn sleep(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     // As C's strtod: what is no number is 0.
     let seconds = std::str::from_utf8(args[2]).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|s| s.is_finite() && *s > 0.0).unwrap_or(0.0);
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-    // An operator's command is outside of time.
-    let operated = call.in_exec && !call.server.in_exec;
-    if duration.is_zero() || operated {
+    // An operator's command takes no time.
+    if duration.is_zero() || caller.origin == Origin::Operator {
         return Ok(Some(Reply::OK));
     }
-    let until = call.now() + duration;
-    call.server.fall_asleep(call.client, until);
+    let until = server.now + duration;
+    server.fall_asleep(caller.client, until);
     // Within a transaction this is one of its replies.
-    Ok(call.in_exec.then_some(Reply::OK))
+    Ok((caller.origin == Origin::Exec).then_some(Reply::OK))
 }
 
 /// Of what is stored, even if its time has come.
-fn object(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let db = call.db();
+fn object(db: &mut Database, args: Args<'_>) -> Answer {
     let now = (db.now_ms() / 1_000) as u64;
     let entry = db.stored(args[2]).ok_or(CommandError::NoSuchKey)?;
     let encoding = entry.value.encoding_name();
@@ -121,8 +140,8 @@ fn object(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     ))))
 }
 
-fn sdslen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let entry = call.db().stored(args[2]).ok_or(CommandError::NoSuchKey)?;
+fn sdslen(db: &mut Database, args: Args<'_>) -> Answer {
+    let entry = db.stored(args[2]).ok_or(CommandError::NoSuchKey)?;
     let no_text = CommandError::text("ERR Not an sds encoded string.");
     let (Value::String(value), Some((key_takes, value_takes))) =
         (&entry.value, memory::texts(args[2], &entry.value))
@@ -137,18 +156,18 @@ fn sdslen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     ))))
 }
 
-fn digest(call: &mut Call<'_>) -> Answer {
+fn digest(server: &mut Server, _: Args<'_>) -> Answer {
     let mut all = digest::NONE;
-    for (number, database) in call.server.databases.iter().enumerate() {
+    for (number, database) in server.databases.iter().enumerate() {
         digest::mix_database(&mut all, number, &database.keyspace);
     }
     Ok(Reply::Simple(SmolStr::new(digest::hex(&all))))
 }
 
 /// Of what is stored, even if its time has come.
-fn digest_value(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn digest_value(db: &mut Database, args: Args<'_>) -> Answer {
     let of = |key: &&[u8]| {
-        let digest = call.db().stored(key).map_or(digest::NONE, digest::of_entry);
+        let digest = db.stored(key).map_or(digest::NONE, digest::of_entry);
         Reply::Simple(SmolStr::new(digest::hex(&digest)))
     };
     Ok(Reply::Array(args[2..].iter().map(of).collect()))
@@ -175,9 +194,9 @@ fn table_stats(title: &str, len: usize) -> String {
     )
 }
 
-fn htstats(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn htstats(server: &mut Server, args: Args<'_>) -> Answer {
     let number = usize::try_from(integer(args[2])?).ok();
-    let database = number.and_then(|number| call.server.databases.get(number));
+    let database = number.and_then(|number| server.databases.get(number));
     let database = database.ok_or(CommandError::text("ERR Out of range database"))?;
     let keys = table_stats("Dictionary", database.len());
     let text = keys + &table_stats("Expires", database.expiring());
@@ -189,26 +208,22 @@ fn is_on(arg: &[u8]) -> bool {
     integer(arg).unwrap_or(0) != 0
 }
 
-fn set_active_expire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn set_active_expire(server: &mut Server, args: Args<'_>) -> Answer {
     let on = is_on(args[2]);
-    call.server.databases.iter_mut().for_each(|database| database.set_active_expiry(on));
+    server.databases.iter_mut().for_each(|database| database.set_active_expiry(on));
     Ok(Reply::OK)
 }
 
-fn pause_cron(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    call.server.cron_paused = is_on(args[2]);
-    let runs = !call.server.cron_paused;
-    call.server.databases.iter_mut().for_each(|database| database.set_cron(runs));
+fn pause_cron(server: &mut Server, args: Args<'_>) -> Answer {
+    server.cron_paused = is_on(args[2]);
+    let runs = !server.cron_paused;
+    server.databases.iter_mut().for_each(|database| database.set_cron(runs));
     Ok(Reply::OK)
 }
 
-fn replybuffer(_: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, CommandError> {
+fn replybuffer(args: Args<'_>) -> Answer {
     let known = ["peak-reset-time", "resizing"];
-    if known.iter().any(|name| is(args[2], name)) {
-        Ok(Some(Reply::OK))
-    } else {
-        Err(unknown(args))
-    }
+    if known.iter().any(|name| is(args[2], name)) { Ok(Reply::OK) } else { Err(unknown(args)) }
 }
 
 fn packed_threshold(args: Args<'_>) -> Answer {
@@ -226,7 +241,7 @@ struct Reload {
 }
 
 /// Everything is written and read again: `[MERGE] [NOFLUSH] [NOSAVE]`.
-fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn reload(server: &mut Server, args: Args<'_>) -> Answer {
     let mut how = Reload { save: true, flush: true, merge: false };
     for word in &args[2..] {
         if is(word, "merge") {
@@ -241,7 +256,6 @@ fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             ));
         }
     }
-    let server = &mut *call.server;
     if !how.save && server.restarts_from_append_only() {
         return Err(CommandError::text(
             "ERR stunt-double: NOSAVE is not modelled beside appendonly",
@@ -276,22 +290,21 @@ fn reload(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// The real server ends its process where it keeps no append-only file.
-fn loadaof(call: &mut Call<'_>) -> Answer {
-    if !call.server.config.append_only {
+fn loadaof(server: &mut Server, _: Args<'_>) -> Answer {
+    if !server.config.append_only {
         return Err(CommandError::text("ERR stunt-double: LOADAOF needs an append-only file"));
     }
-    call.server.reload_append_only();
+    server.reload_append_only();
     Ok(Reply::OK)
 }
 
 /// `count [prefix [size]]`: keys `prefix:0` and on, with `value:0` and on, padded
 /// with zeros or cut to a size. Those that are there stay.
-fn populate(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn populate(db: &mut Database, args: Args<'_>) -> Answer {
     let count = integer(args[2])?;
     let prefix = args.get(3).copied().unwrap_or(b"key");
     let size = args.get(4).map(|size| integer(size)).transpose()?;
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
-    let db = call.db();
     for i in 0..count {
         let key = [prefix, format!(":{i}").as_bytes()].concat();
         if db.stored(&key).is_none() {
@@ -306,7 +319,7 @@ fn populate(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 type Example = fn() -> Reply;
 
 /// A value of each kind that the protocol has.
-fn protocol(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn protocol(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let three = || (0..3).map(Reply::Integer).collect::<Vec<_>>();
     let kinds: [(&str, Example); 8] = [
         ("string", || Reply::bulk(b"Hello World")),
@@ -319,26 +332,26 @@ fn protocol(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         ("verbatim", || Reply::Verbatim("txt".into(), "This is a verbatim\nstring".into())),
     ];
     if let Some((_, reply)) = kinds.iter().find(|(name, _)| is(args[2], name)) {
-        return Ok(reply());
+        return Ok(Some(reply()));
     }
     if is(args[2], "array") {
-        Ok(Reply::Array(three()))
+        Ok(Some(Reply::Array(three())))
     } else if is(args[2], "set") {
-        Ok(Reply::Set(three()))
+        Ok(Some(Reply::Set(three())))
     } else if is(args[2], "map") {
         let pair = |n: i64| (Reply::Integer(n), Reply::Boolean(n == 1));
-        Ok(Reply::Map((0..3).map(pair).collect()))
+        Ok(Some(Reply::Map((0..3).map(pair).collect())))
     } else if is(args[2], "attrib") {
         let popularity = Reply::Array(vec![Reply::bulk(b"key:123"), Reply::Integer(90)]);
         let reply = Box::new(Reply::bulk(b"Some real reply following the attribute"));
-        Ok(Reply::Attributed(vec![(Reply::bulk(b"key-popularity"), popularity)], reply))
+        Ok(Some(Reply::Attributed(vec![(Reply::bulk(b"key-popularity"), popularity)], reply)))
     } else if is(args[2], "push") {
-        if call.session().protocol == Protocol::Resp2 {
+        if server.session_mut(caller.client).protocol == Protocol::Resp2 {
             return Err(CommandError::text("ERR RESP2 is not supported by this command"));
         }
         let items = vec![Reply::bulk(b"server-cpu-usage"), Reply::Integer(42)];
-        call.server.push(call.client, items);
-        Ok(Reply::bulk(b"Some real reply following the push reply"))
+        server.push(caller.client, items);
+        Ok(Some(Reply::bulk(b"Some real reply following the push reply")))
     } else {
         Err(CommandError::text(
             "ERR Wrong protocol type name. Please use one of the following: \

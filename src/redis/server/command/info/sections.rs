@@ -1,11 +1,11 @@
 //! What each section of `INFO` has.
 
-use super::super::server::VERSION;
 use super::Lines;
 use crate::redis::database::sha1::sha1;
 use crate::redis::database::{Database, Usage, digest, memory};
 use crate::redis::server::Server;
 use crate::redis::server::pubsub::Kind;
+use crate::redis::version::VERSION;
 use std::fmt::Display;
 
 fn line(name: impl Into<String>, value: impl Display) -> (String, String) {
@@ -25,7 +25,7 @@ fn id(server: &Server, of: &str) -> String {
 pub(super) fn server(server: &Server) -> Lines {
     let uptime = (server.now - server.started).as_secs();
     let hz = server.config.inert.get("hz").map_or("10", String::as_str);
-    let mut lines = vec![line("redis_version", VERSION)];
+    let mut lines = vec![line("redis_version", VERSION.number)];
     lines.extend(constant(&[
         ("redis_git_sha1", "00000000"),
         ("redis_git_dirty", "0"),
@@ -36,7 +36,7 @@ pub(super) fn server(server: &Server) -> Lines {
         ("monotonic_clock", "POSIX clock_gettime"),
         ("multiplexing_api", "epoll"),
         ("atomicvar_api", "c11-builtin"),
-        ("gcc_version", "12.2.0"),
+        ("gcc_version", VERSION.compiler),
         ("process_id", "1"),
         ("process_supervised", "no"),
     ]));
@@ -69,13 +69,6 @@ pub(super) fn clients(server: &Server) -> Lines {
     ]
 }
 
-/// What an empty server takes.
-const AT_START: usize = 876_160;
-/// What it has beyond that of its allocator, and of the operating system.
-const ALLOCATOR: usize = 950_000;
-const RESIDENT: usize = 5_700_000;
-const SYSTEM: usize = 16 << 30;
-
 /// Bytes as people read them.
 fn human(bytes: usize) -> String {
     let units = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
@@ -99,9 +92,10 @@ pub(super) fn memory(server: &Server) -> Lines {
         db.keyspace.iter().map(|entry| memory::usage(&entry.key, &entry.value)).sum()
     };
     let dataset: usize = server.databases.iter().map(of).sum();
-    let used = AT_START + dataset;
-    let (allocated, resident) = (used + ALLOCATOR, used + RESIDENT);
-    let (scripts, functions) = (32_768, 33_792);
+    let facts = &VERSION.memory;
+    let used = facts.at_start + dataset;
+    let (allocated, resident) = (used + facts.allocator, used + facts.resident);
+    let (scripts, functions) = (facts.scripts, facts.functions);
     let mut lines = Lines::new();
     let mut size = |name: &str, bytes: usize| {
         lines.push(line(name, bytes));
@@ -112,15 +106,15 @@ pub(super) fn memory(server: &Server) -> Lines {
     size("used_memory_peak", used);
     lines.extend([
         line("used_memory_peak_perc", share(used, used)),
-        line("used_memory_overhead", AT_START),
-        line("used_memory_startup", AT_START),
+        line("used_memory_overhead", facts.at_start),
+        line("used_memory_startup", facts.at_start),
         line("used_memory_dataset", dataset),
         line("used_memory_dataset_perc", share(dataset, dataset)),
         line("allocator_allocated", allocated),
         line("allocator_active", allocated),
         line("allocator_resident", resident),
-        line("total_system_memory", SYSTEM),
-        line("total_system_memory_human", human(SYSTEM)),
+        line("total_system_memory", facts.system),
+        line("total_system_memory_human", human(facts.system)),
         line("used_memory_lua", scripts),
         line("used_memory_vm_eval", scripts),
         line("used_memory_lua_human", human(scripts)),
@@ -131,9 +125,9 @@ pub(super) fn memory(server: &Server) -> Lines {
         line("used_memory_vm_functions", functions),
         line("used_memory_vm_total", scripts + functions),
         line("used_memory_vm_total_human", human(scripts + functions)),
-        line("used_memory_functions", 200),
-        line("used_memory_scripts", 200),
-        line("used_memory_scripts_human", human(200)),
+        line("used_memory_functions", facts.tables),
+        line("used_memory_scripts", facts.tables),
+        line("used_memory_scripts_human", human(facts.tables)),
         line("maxmemory", 0),
         line("maxmemory_human", human(0)),
         line("maxmemory_policy", "noeviction"),
@@ -154,7 +148,7 @@ pub(super) fn memory(server: &Server) -> Lines {
         ("mem_clients_normal", "0"),
         ("mem_cluster_links", "0"),
         ("mem_aof_buffer", "0"),
-        ("mem_allocator", "jemalloc-5.3.0"),
+        ("mem_allocator", VERSION.allocator),
         ("active_defrag_running", "0"),
         ("lazyfree_pending_objects", "0"),
         ("lazyfreed_objects", "0"),
