@@ -30,8 +30,7 @@ mod subscription;
 
 pub use convert::{ConvertError, FromReply};
 pub use pipeline::Pipeline;
-pub use service::Response;
-pub use session::ClientSession;
+pub use session::{ClientSession, Response};
 pub use subscription::{Message, Subscription};
 
 use crate::choice::Site;
@@ -373,7 +372,8 @@ impl Client {
         match replies.pop() {
             Some(Reply::Array(replies)) => Ok(Some(replies)),
             Some(Reply::Error(error)) => Err(pipeline.refusal(replies, error)),
-            _ => Ok(None),
+            // A null: a watched key was changed.
+            Some(_) | None => Ok(None),
         }
     }
 

@@ -50,6 +50,7 @@ mod string;
 pub(crate) mod undo;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
+pub(crate) use disk::Loaded;
 pub use expiry::{ExpireCondition, Ttl};
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
@@ -353,11 +354,11 @@ impl Database {
             self.expire_slot(slot);
         }
         self.undo.remember_absent(key);
-        let feeds_blocked = matches!(value, Value::List(_) | Value::SortedSet(_));
+        let feeds = value.feeds_blocked_clients();
         let slot = self.keyspace.insert(key, value, self.now_secs());
         self.notify(EventClasses::NEW, "new", key);
-        if feeds_blocked {
-            self.signal_ready(key);
+        if feeds {
+            self.fed(key);
         }
         slot
     }
@@ -449,8 +450,11 @@ impl Database {
         }
     }
 
-    /// Blocked clients may be served from a key.
-    pub(crate) fn signal_ready(&mut self, key: &[u8]) {
+    /// A write has given a key something that blocked clients may be waiting for: they are served
+    /// when the command, or the transaction, ends. Every operation that makes a list or a sorted set
+    /// come to be calls this; one whose type clients wait for anew (a stream) would call it for every
+    /// write that adds to the value.
+    pub(crate) fn fed(&mut self, key: &[u8]) {
         if !self.observers.awaited.is_empty()
             && self.observers.awaited.contains_key(key)
             && !self.observers.ready.iter().any(|ready| ready.as_slice() == key)

@@ -20,6 +20,7 @@ mod clients;
 mod clock;
 mod command;
 pub(crate) mod config;
+mod disk;
 mod dispatch;
 mod lifecycle;
 mod options;
@@ -170,7 +171,7 @@ impl Server {
         };
         server.apply_config();
         if server.config.append_only {
-            server.append_only_is_synced();
+            server.disk().append_only_is_synced();
         }
         server
     }
@@ -302,7 +303,7 @@ impl Server {
     /// sleeps does not notice.
     pub(crate) fn advance(&mut self, now: Instant) {
         if now > self.now && !self.is_asleep() {
-            self.persist_until(now);
+            self.disk().persist_until(now);
             self.now = now;
             for database in &mut self.databases {
                 database.advance_to(now);

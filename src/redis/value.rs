@@ -84,6 +84,17 @@ pub enum Value {
 }
 
 impl Value {
+    /// Returns whether clients may be waiting for a key to have a value of this type. A write that
+    /// makes such a key come to be must say so ([`Database::fed`]).
+    ///
+    /// [`Database::fed`]: crate::redis::database::Database
+    pub(crate) fn feeds_blocked_clients(&self) -> bool {
+        match self {
+            Value::List(_) | Value::SortedSet(_) => true,
+            Value::String(_) | Value::Hash(_) | Value::Set(_) => false,
+        }
+    }
+
     /// The type, as `TYPE` answers it.
     #[must_use]
     pub fn type_name(&self) -> &'static str {

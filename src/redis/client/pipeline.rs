@@ -65,9 +65,8 @@ impl Pipeline {
             return Error::Reply(error);
         }
         let queued = replies.enumerate();
-        let mut refused = queued.filter_map(|(index, reply)| match reply {
-            Reply::Error(error) => Some((index, error)),
-            _ => None,
+        let mut refused = queued.filter_map(|(index, reply)| {
+            if let Reply::Error(error) = reply { Some((index, error)) } else { None }
         });
         match (refused.next(), exec.code()) {
             (Some((index, error)), "EXECABORT") => {
@@ -77,7 +76,7 @@ impl Pipeline {
                 };
                 Error::Aborted { index, command, error, exec }
             }
-            _ => Error::Reply(exec),
+            (Some(_) | None, _) => Error::Reply(exec),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The server as a service of the world.
 
 use super::Request;
-use super::session::ClientSession;
+use super::session::{ClientSession, Response};
 use crate::choice::Choice;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::resp::{ByteServer, encode};
@@ -11,15 +11,6 @@ use crate::time::Instant;
 use bytes::Bytes;
 use std::time::Duration;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
-
-/// What travels from a server to a client.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Response {
-    /// A reply or a message, as a client of its protocol sees it.
-    Reply(Reply),
-    /// The server has closed the connection.
-    Closed,
-}
 
 impl Service for ByteServer {
     type Input = Vec<Bytes>;

@@ -1,13 +1,21 @@
 //! The client's side of a connection: replies in the order of their calls, and
 //! messages.
 
-use super::service::Response;
 use super::{Error, Message};
 use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::sim::{Session, Waiter, Wakes};
 use bytes::Bytes;
 use std::collections::VecDeque;
+
+/// What travels from a server to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    /// A reply or a message, as a client of its protocol sees it.
+    Reply(Reply),
+    /// The server has closed the connection.
+    Closed,
+}
 
 /// A reply that is to come: the how-manieth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

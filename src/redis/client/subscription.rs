@@ -26,10 +26,9 @@ pub struct Message {
 impl Message {
     /// A push that is a message; `None` if it tells of a subscription.
     pub(super) fn from_push(items: Vec<Reply>) -> Option<Message> {
-        let mut items = items.into_iter().map(|item| match item {
-            Reply::Bulk(bytes) => bytes,
-            _ => Bytes::new(),
-        });
+        let mut items = items
+            .into_iter()
+            .map(|item| if let Reply::Bulk(bytes) = item { bytes } else { Bytes::new() });
         let kind = items.next()?;
         let pattern = match kind.as_ref() {
             b"message" | b"smessage" => None,
@@ -76,27 +75,66 @@ pub struct Subscription {
 }
 
 /// What a subscription listens to, as it is told where a run is stuck.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Listening {
     targets: BTreeSet<String>,
     text: Arc<str>,
 }
 
 impl Listening {
-    /// A command is sent: `SUBSCRIBE` and its like, or the end of one.
-    fn note(&mut self, command: &str, targets: &[Bytes]) {
+    fn new() -> Listening {
+        let mut listening = Listening { targets: BTreeSet::new(), text: Arc::from("") };
+        listening.describe();
+        listening
+    }
+
+    /// A command is sent that begins or ends to listen to these targets.
+    fn note(&mut self, command: Command, targets: &[Bytes]) {
         let name = |target: &Bytes| target.escape_ascii().to_string();
-        match command {
-            "UNSUBSCRIBE" | "PUNSUBSCRIBE" => {
-                self.targets.retain(|known| targets.iter().all(|target| name(target) != *known));
-            }
-            _ => self.targets.extend(targets.iter().map(name)),
+        if command.begins() {
+            self.targets.extend(targets.iter().map(name));
+        } else {
+            self.targets.retain(|known| targets.iter().all(|target| name(target) != *known));
         }
+        self.describe();
+    }
+
+    fn describe(&mut self) {
         let targets: Vec<&str> = self.targets.iter().map(String::as_str).collect();
         self.text = match &*targets {
             [] => "a message, though it listens to nothing".into(),
             targets => format!("a message on {}", targets.join(", ")).into(),
         };
+    }
+}
+
+/// The commands that a subscription sends.
+#[derive(Clone, Copy, Debug)]
+enum Command {
+    Subscribe,
+    PSubscribe,
+    SSubscribe,
+    Unsubscribe,
+    PUnsubscribe,
+}
+
+impl Command {
+    fn name(self) -> &'static str {
+        match self {
+            Command::Subscribe => "SUBSCRIBE",
+            Command::PSubscribe => "PSUBSCRIBE",
+            Command::SSubscribe => "SSUBSCRIBE",
+            Command::Unsubscribe => "UNSUBSCRIBE",
+            Command::PUnsubscribe => "PUNSUBSCRIBE",
+        }
+    }
+
+    /// Whether it begins to listen, or ends that.
+    fn begins(self) -> bool {
+        match self {
+            Command::Subscribe | Command::PSubscribe | Command::SSubscribe => true,
+            Command::Unsubscribe | Command::PUnsubscribe => false,
+        }
     }
 }
 
@@ -115,9 +153,7 @@ impl Subscription {
     /// subscriber may not.
     #[must_use]
     pub fn on(client: Client) -> Subscription {
-        let mut listening = Listening::default();
-        listening.note("", &[]);
-        Subscription { client, listening: Mutex::new(listening), ended: false }
+        Subscription { client, listening: Mutex::new(Listening::new()), ended: false }
     }
 
     /// Listens to channels, from when this returns.
@@ -130,7 +166,7 @@ impl Subscription {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("SUBSCRIBE", channels).await
+        self.tell(Command::Subscribe, channels).await
     }
 
     /// Listens to every channel that matches a pattern.
@@ -143,7 +179,7 @@ impl Subscription {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("PSUBSCRIBE", patterns).await
+        self.tell(Command::PSubscribe, patterns).await
     }
 
     /// Listens to shard channels.
@@ -156,7 +192,7 @@ impl Subscription {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("SSUBSCRIBE", channels).await
+        self.tell(Command::SSubscribe, channels).await
     }
 
     /// Listens to these channels no more.
@@ -169,7 +205,7 @@ impl Subscription {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("UNSUBSCRIBE", channels).await
+        self.tell(Command::Unsubscribe, channels).await
     }
 
     /// Listens to these patterns no more.
@@ -182,7 +218,7 @@ impl Subscription {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("PUNSUBSCRIBE", patterns).await
+        self.tell(Command::PUnsubscribe, patterns).await
     }
 
     fn listening(&self) -> MutexGuard<'_, Listening> {
@@ -190,12 +226,12 @@ impl Subscription {
     }
 
     /// Each target is confirmed by itself. None is no request.
-    async fn tell<I>(&self, command: &str, targets: I) -> Result<(), Error>
+    async fn tell<I>(&self, command: Command, targets: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        let mut request: Request = vec![Bytes::copy_from_slice(command.as_bytes())];
+        let mut request: Request = vec![Bytes::from_static(command.name().as_bytes())];
         request.extend(targets.into_iter().map(|t| Bytes::copy_from_slice(t.as_ref())));
         let count = request.len() as u64 - 1;
         if count == 0 {

@@ -133,8 +133,8 @@ fn key_spec(spec: &KeySpec) -> Reply {
         Find::Unknown => (search("unknown", Vec::new()), search("unknown", Vec::new())),
     };
     let mut entries = Vec::new();
-    if !spec.notes.is_empty() {
-        entries.push((text("notes"), text(spec.notes)));
+    if let Some(notes) = spec.notes {
+        entries.push((text("notes"), text(notes)));
     }
     entries.push((text("flags"), Reply::Set(statuses(used))));
     entries.push((text("begin_search"), begin));

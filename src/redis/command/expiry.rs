@@ -88,7 +88,6 @@ fn persist(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// -2 without a key, -1 without a time to live.
 fn ttl_as(db: &mut Database, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i64) -> Answer {
-    let db = db;
     Ok(Reply::Integer(match db.ttl(args[1]) {
         Ttl::NoKey => -2,
         Ttl::Persistent => -1,

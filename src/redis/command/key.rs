@@ -177,7 +177,11 @@ fn object_refcount(db: &mut Database, args: Args<'_>) -> Answer {
         Value::String(string) if string.encoding() == StringEncoding::Int => {
             number::parse_i64(string).is_some_and(|n| (0..10_000).contains(&n))
         }
-        _ => false,
+        Value::String(_)
+        | Value::List(_)
+        | Value::Hash(_)
+        | Value::Set(_)
+        | Value::SortedSet(_) => false,
     };
     Ok(Reply::Integer(if shared { i32::MAX.into() } else { 1 }))
 }

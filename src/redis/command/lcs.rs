@@ -1,11 +1,21 @@
 //! `LCS`: the longest common subsequence of two strings.
 
+use super::flag::*;
+use super::key_spec::range;
+use super::key_spec::usage::*;
 use super::options::{integer, is};
-use super::{Answer, Args};
+use super::{Answer, Args, Command, Rows, database};
 use crate::redis::database::Database;
 use crate::redis::database::LcsMatch;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
+
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const LCS: &'static [Command<S>] = &[
+        database("lcs", -3, READONLY, &["string"], &[range(RO | ACCESS, 1, 1, 1)], "Find longest common substring", lcs),
+    ];
+}
 
 #[derive(Default)]
 struct Options {
@@ -17,7 +27,7 @@ struct Options {
 
 /// `key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`. The values' types
 /// are looked at before the options.
-pub(super) fn lcs(db: &mut Database, args: Args<'_>) -> Answer {
+fn lcs(db: &mut Database, args: Args<'_>) -> Answer {
     let (a, b, db) = (args[1], args[2], db);
     let options = match options(&args[3..]) {
         Ok(options) => options,

@@ -2,7 +2,8 @@
 
 use super::Args;
 use crate::redis::error::CommandError;
-use crate::redis::value::{LongDouble, number};
+use crate::redis::reply::Reply;
+use crate::redis::value::{LongDouble, Sds, number};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -130,4 +131,14 @@ pub(crate) fn limit(words: Args<'_>) -> Result<usize, CommandError> {
         }
     }
     Ok(limit)
+}
+
+/// A member with its score, and so on: a map of members to scores in order.
+pub(crate) fn scored(members: &[(Sds, f64)], with_scores: bool) -> Reply {
+    if with_scores {
+        let pair = |(member, score): &(Sds, f64)| (Reply::bulk(member), Reply::Double(*score));
+        Reply::Pairs(members.iter().map(pair).collect())
+    } else {
+        Reply::bulks(members.iter().map(|(member, _)| member))
+    }
 }

@@ -5,67 +5,31 @@ use super::attempt::Attempt;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered};
-use super::options::{count, float, integer, is, numbered_keys, pop_count};
-use super::sorted_set_algebra::{
-    zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore,
-};
-use super::sorted_set_range::{
-    zcount, zlexcount, zrange, zrangebylex, zrangebyscore, zrangestore, zremrangebylex,
-    zremrangebyrank, zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,
-};
+use super::options::{count, float, integer, is, numbered_keys, pop_count, scored};
 use super::{Answer, Args, Command, Rows, database, drawing};
 use crate::choice::Stream;
 use crate::redis::database::Database;
 use crate::redis::database::{ZaddComparison, ZaddCondition, ZaddOptions, draw};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::value::{End, Sds};
+use crate::redis::value::End;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
     pub(crate) const SORTED_SET: &'static [Command<S>] = &[
         database("zadd", -4, WRITE | DENYOOM | FAST, &["sortedset"], &[key(RW | UPDATE, 1)], "Add one or more members to a sorted set, or update its score if it already exists", zadd),
         database("zcard", 2, READONLY | FAST, &["sortedset"], &[key(RO, 1)], "Get the number of members in a sorted set", zcard),
-        database("zcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the members in a sorted set with scores within the given values", zcount),
-        database("zdiff", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Subtract multiple sorted sets", zdiff),
-        database("zdiffstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Subtract multiple sorted sets and store the resulting sorted set in a new key", zdiffstore),
         database("zincrby", 4, WRITE | DENYOOM | FAST, &["sortedset"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the score of a member in a sorted set", zincrby),
-        database("zinter", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets", zinter),
-        database("zintercard", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets and return the cardinality of the result", zintercard),
-        database("zinterstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Intersect multiple sorted sets and store the resulting sorted set in a new key", zinterstore),
-        database("zlexcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the number of members in a sorted set between a given lexicographical range", zlexcount),
         database("zmpop", -4, WRITE | MOVABLEKEYS, &["sortedset"], &[numbered(RW | ACCESS | DELETE, 1)], "Remove and return members with scores in a sorted set", zmpop),
         database("zmscore", -3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Get the score associated with the given members in a sorted set", zmscore),
         database("zpopmax", -2, WRITE | FAST, &["sortedset"], &[key(RW | ACCESS | DELETE, 1)], "Remove and return members with the highest scores in a sorted set", zpopmax),
         database("zpopmin", -2, WRITE | FAST, &["sortedset"], &[key(RW | ACCESS | DELETE, 1)], "Remove and return members with the lowest scores in a sorted set", zpopmin),
         drawing("zrandmember", -2, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Get one or multiple random elements from a sorted set", zrandmember).tips(&["nondeterministic_output"]),
-        database("zrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set", zrange),
-        database("zrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range", zrangebylex),
-        database("zrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score", zrangebyscore),
-        database("zrangestore", -5, WRITE | DENYOOM, &["sortedset"], &[key(OW | UPDATE, 1), key(RO | ACCESS, 2)], "Store a range of members from sorted set into another key", zrangestore),
         database("zrank", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Determine the index of a member in a sorted set", zrank),
         database("zrem", -3, WRITE | FAST, &["sortedset"], &[key(RW | DELETE, 1)], "Remove one or more members from a sorted set", zrem),
-        database("zremrangebylex", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set between the given lexicographical range", zremrangebylex),
-        database("zremrangebyrank", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given indexes", zremrangebyrank),
-        database("zremrangebyscore", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given scores", zremrangebyscore),
-        database("zrevrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by index, with scores ordered from high to low", zrevrange),
-        database("zrevrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range, ordered from higher to lower strings", zrevrangebylex),
-        database("zrevrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score, with scores ordered from high to low", zrevrangebyscore),
         database("zrevrank", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Determine the index of a member in a sorted set, with scores ordered from high to low", zrevrank),
         database("zscore", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Get the score associated with the given member in a sorted set", zscore),
-        database("zunion", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Add multiple sorted sets", zunion),
-        database("zunionstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Add multiple sorted sets and store the resulting sorted set in a new key", zunionstore),
     ];
-}
-
-/// A member with its score, and so on: a map of members to scores in order.
-pub(super) fn scored(members: &[(Sds, f64)], with_scores: bool) -> Reply {
-    if with_scores {
-        let pair = |(member, score): &(Sds, f64)| (Reply::bulk(member), Reply::Double(*score));
-        Reply::Pairs(members.iter().map(pair).collect())
-    } else {
-        Reply::bulks(members.iter().map(|(member, _)| member))
-    }
 }
 
 /// What the words after a `ZADD`'s key say.

@@ -1,13 +1,28 @@
 //! `ZUNION`, `ZINTER`, `ZDIFF` and their like.
 
-use super::options::{integer, is, limit};
-use super::sorted_set::scored;
-use super::{Answer, Args};
+use super::flag::*;
+use super::key_spec::usage::*;
+use super::key_spec::{key, numbered};
+use super::options::{integer, is, limit, scored};
+use super::{Answer, Args, Command, Rows, database};
 use crate::redis::database::Database;
 use crate::redis::database::{Aggregate, Combination};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{Sds, number};
+
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SORTED_SET_ALGEBRA: &'static [Command<S>] = &[
+        database("zdiff", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Subtract multiple sorted sets", zdiff),
+        database("zdiffstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Subtract multiple sorted sets and store the resulting sorted set in a new key", zdiffstore),
+        database("zinter", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets", zinter),
+        database("zintercard", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets and return the cardinality of the result", zintercard),
+        database("zinterstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Intersect multiple sorted sets and store the resulting sorted set in a new key", zinterstore),
+        database("zunion", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Add multiple sorted sets", zunion),
+        database("zunionstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Add multiple sorted sets and store the resulting sorted set in a new key", zunionstore),
+    ];
+}
 
 /// The keys, whose number is at `at`, and where what follows begins.
 fn keys<'a>(
@@ -106,32 +121,32 @@ fn store(
     Ok(Reply::count(db.zstore(args[1], combination, members)))
 }
 
-pub(super) fn zunion(db: &mut Database, args: Args<'_>) -> Answer {
+fn zunion(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Combination::Union, "zunion")
 }
 
-pub(super) fn zinter(db: &mut Database, args: Args<'_>) -> Answer {
+fn zinter(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Combination::Intersection, "zinter")
 }
 
-pub(super) fn zdiff(db: &mut Database, args: Args<'_>) -> Answer {
+fn zdiff(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Combination::Difference, "zdiff")
 }
 
-pub(super) fn zunionstore(db: &mut Database, args: Args<'_>) -> Answer {
+fn zunionstore(db: &mut Database, args: Args<'_>) -> Answer {
     store(db, args, Combination::Union, "zunionstore")
 }
 
-pub(super) fn zinterstore(db: &mut Database, args: Args<'_>) -> Answer {
+fn zinterstore(db: &mut Database, args: Args<'_>) -> Answer {
     store(db, args, Combination::Intersection, "zinterstore")
 }
 
-pub(super) fn zdiffstore(db: &mut Database, args: Args<'_>) -> Answer {
+fn zdiffstore(db: &mut Database, args: Args<'_>) -> Answer {
     store(db, args, Combination::Difference, "zdiffstore")
 }
 
 /// `numkeys key … [LIMIT limit]`; a limit of 0 is none.
-pub(super) fn zintercard(db: &mut Database, args: Args<'_>) -> Answer {
+fn zintercard(db: &mut Database, args: Args<'_>) -> Answer {
     let (keys, after) = keys(args, 1, "zintercard")?;
     let sources = db.zsources(keys)?;
     let limit = limit(&args[after..])?;

@@ -1,15 +1,35 @@
 //! Ranges of sorted sets: `ZRANGE`, its older forms, and what counts or removes a
 //! range.
 
-use super::options::{integer, is};
-use super::sorted_set::scored;
-use super::{Answer, Args};
+use super::flag::*;
+use super::key_spec::key;
+use super::key_spec::usage::*;
+use super::options::{integer, is, scored};
+use super::{Answer, Args, Command, Rows, database};
 use crate::redis::database::Database;
 use crate::redis::database::{ZRange, ZRangeOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{LexBound, Sds, number};
 use std::ops::Bound;
+
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SORTED_SET_RANGE: &'static [Command<S>] = &[
+        database("zcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the members in a sorted set with scores within the given values", zcount),
+        database("zlexcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the number of members in a sorted set between a given lexicographical range", zlexcount),
+        database("zrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set", zrange),
+        database("zrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range", zrangebylex),
+        database("zrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score", zrangebyscore),
+        database("zrangestore", -5, WRITE | DENYOOM, &["sortedset"], &[key(OW | UPDATE, 1), key(RO | ACCESS, 2)], "Store a range of members from sorted set into another key", zrangestore),
+        database("zremrangebylex", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set between the given lexicographical range", zremrangebylex),
+        database("zremrangebyrank", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given indexes", zremrangebyrank),
+        database("zremrangebyscore", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given scores", zremrangebyscore),
+        database("zrevrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by index, with scores ordered from high to low", zrevrange),
+        database("zrevrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range, ordered from higher to lower strings", zrevrangebylex),
+        database("zrevrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score, with scores ordered from high to low", zrevrangebyscore),
+    ];
+}
 
 /// What a range is by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,32 +141,32 @@ fn answer(db: &mut Database, args: Args<'_>, by: Option<By>, reverse: Option<boo
 }
 
 /// `key min max [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`.
-pub(super) fn zrange(db: &mut Database, args: Args<'_>) -> Answer {
+fn zrange(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, None, None)
 }
 
-pub(super) fn zrevrange(db: &mut Database, args: Args<'_>) -> Answer {
+fn zrevrange(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Some(By::Rank), Some(true))
 }
 
-pub(super) fn zrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+fn zrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Some(By::Score), Some(false))
 }
 
-pub(super) fn zrevrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+fn zrevrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Some(By::Score), Some(true))
 }
 
-pub(super) fn zrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+fn zrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Some(By::Lex), Some(false))
 }
 
-pub(super) fn zrevrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+fn zrevrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Some(By::Lex), Some(true))
 }
 
 /// `destination source` and the rest of a `ZRANGE`.
-pub(super) fn zrangestore(db: &mut Database, args: Args<'_>) -> Answer {
+fn zrangestore(db: &mut Database, args: Args<'_>) -> Answer {
     let asked = Asked::parse(args, 3, None, None, true)?;
     let stored = db.zrangestore(args[1], args[2], &asked.range, asked.options)?;
     Ok(Reply::count(stored))
@@ -157,11 +177,11 @@ fn count(db: &mut Database, args: Args<'_>, by: By) -> Answer {
     Ok(Reply::count(db.zcount(args[1], &range)?))
 }
 
-pub(super) fn zcount(db: &mut Database, args: Args<'_>) -> Answer {
+fn zcount(db: &mut Database, args: Args<'_>) -> Answer {
     count(db, args, By::Score)
 }
 
-pub(super) fn zlexcount(db: &mut Database, args: Args<'_>) -> Answer {
+fn zlexcount(db: &mut Database, args: Args<'_>) -> Answer {
     count(db, args, By::Lex)
 }
 
@@ -170,14 +190,14 @@ fn remove(db: &mut Database, args: Args<'_>, by: By) -> Answer {
     Ok(Reply::count(db.zremrange(args[1], &range)?))
 }
 
-pub(super) fn zremrangebyrank(db: &mut Database, args: Args<'_>) -> Answer {
+fn zremrangebyrank(db: &mut Database, args: Args<'_>) -> Answer {
     remove(db, args, By::Rank)
 }
 
-pub(super) fn zremrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+fn zremrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
     remove(db, args, By::Score)
 }
 
-pub(super) fn zremrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+fn zremrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
     remove(db, args, By::Lex)
 }

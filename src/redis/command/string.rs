@@ -3,7 +3,6 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
-use super::lcs::lcs;
 use super::options::{Unit, expire_time, expire_unit, integer, is, pairs};
 use super::{Answer, Args, Command, Rows, database};
 use crate::redis::database::Database;
@@ -26,7 +25,6 @@ impl<S: 'static> Rows<S> {
         database("incr", 2, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a key by one", incr),
         database("incrby", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a key by the given amount", incrby),
         database("incrbyfloat", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the float value of a key by the given amount", incrbyfloat),
-        database("lcs", -3, READONLY, &["string"], &[range(RO | ACCESS, 1, 1, 1)], "Find longest common substring", lcs),
         database("mget", -2, READONLY | FAST, &["string"], &[range(RO | ACCESS, 1, -1, 1)], "Get the values of all the given keys", mget).tips(&["request_policy:multi_shard"]),
         database("mset", -3, WRITE | DENYOOM, &["string"], &[range(OW | UPDATE, 1, -1, 2)], "Set multiple keys to multiple values", mset).tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
         database("msetnx", -3, WRITE | DENYOOM, &["string"], &[range(OW | INSERT, 1, -1, 2)], "Set multiple keys to multiple values, only if none of the keys exist", msetnx).tips(&["request_policy:multi_shard", "response_policy:agg_min"]),
@@ -127,7 +125,6 @@ fn getex(db: &mut Database, args: Args<'_>) -> Answer {
             return Err(CommandError::Syntax);
         }
     }
-    let db = db;
     db.check_type::<StringValue>(args[1])?;
     // Without a key the time is not looked at.
     if let Some((arg, unit)) = expire.filter(|_| db.value(args[1]).is_some()) {
@@ -138,7 +135,6 @@ fn getex(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// A key of another type counts as one that is missing.
 fn mget(db: &mut Database, args: Args<'_>) -> Answer {
-    let db = db;
     let values = args[1..].iter().map(|key| Reply::bulk_or_nil(db.get(key).unwrap_or(None)));
     Ok(Reply::Array(values.collect()))
 }

@@ -153,11 +153,11 @@ impl Database {
         if self.peek(key).is_none() {
             return self.add(key, value, expires_at);
         }
-        let feeds_blocked = matches!(value, Value::List(_) | Value::SortedSet(_));
+        let feeds = value.feeds_blocked_clients();
         self.put_keeping(key, value, expires_at);
         self.notify(EventClasses::NEW, "new", key);
-        if feeds_blocked {
-            self.signal_ready(key);
+        if feeds {
+            self.fed(key);
         }
     }
 
@@ -254,11 +254,11 @@ impl Database {
         }
         let fed = |key: &&Sds| {
             let entry = keyspace.get(key);
-            entry.is_some_and(|e| matches!(e.value, Value::List(_) | Value::SortedSet(_)))
+            entry.is_some_and(|entry| entry.value.feeds_blocked_clients())
         };
         let ready: Vec<Sds> = observers.awaited.keys().filter(fed).cloned().collect();
         for key in ready {
-            self.signal_ready(&key);
+            self.fed(&key);
         }
     }
 }

@@ -177,13 +177,15 @@ impl Database {
         let field = arrow.map(|at| &after[at + 2..]).filter(|field| !field.is_empty());
         let after = match (arrow, field) {
             (Some(at), Some(_)) => &after[..at],
-            _ => after,
+            (Some(_), None) | (None, _) => after,
         };
         let key = [before, element, after].concat();
         match (self.read_any(&key)?, field) {
             (Value::String(string), None) => Some(Sds::new(string)),
             (Value::Hash(hash), Some(field)) => hash.get(field).cloned(),
-            _ => None,
+            (Value::String(_), Some(_))
+            | (Value::Hash(_), None)
+            | (Value::List(_) | Value::Set(_) | Value::SortedSet(_), _) => None,
         }
     }
 }

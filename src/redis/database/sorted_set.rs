@@ -101,7 +101,9 @@ fn lex_ranks(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: bool) -> 
             LexBound::Included(min) | LexBound::Excluded(min),
             LexBound::Included(max) | LexBound::Excluded(max),
         ) => min >= max,
-        _ => false,
+        (LexBound::NegInf | LexBound::PosInf, _) | (_, LexBound::NegInf | LexBound::PosInf) => {
+            false
+        }
     };
     let ends = set.get_by_rank(0).zip(set.len().checked_sub(1).and_then(|l| set.get_by_rank(l)));
     let reaches = ends.is_some_and(|((first, _), (last, _))| above(last) && below(first));

@@ -13,8 +13,7 @@
 //! As elsewhere in `persist`, what happens between two moments at which the server is told the time
 //! is found out afterwards, in order.
 
-use super::AppendFsync;
-use crate::redis::server::Server;
+use super::{AppendFsync, Disk, total_changes};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -45,19 +44,19 @@ fn of_second(second: u64) -> Instant {
 /// How long a write is postponed at most, in seconds.
 const PATIENCE: u64 = 2;
 
-impl Server {
+impl Disk<'_> {
     /// Whether the file is kept so that it matters how long a sync takes.
     pub(crate) fn has_slow_disk(&self) -> bool {
-        self.restarts_from_append_only()
-            && self.config.append_only
-            && self.config.fsync == AppendFsync::EverySec
-            && !self.options.fsync_time().is_zero()
+        self.setup.restarts_from_append_only
+            && self.setup.append_only
+            && self.setup.fsync == AppendFsync::EverySec
+            && !self.setup.fsync_time.is_zero()
     }
 
     /// All of the file is on disk, by other means.
     pub(crate) fn settle_slow_disk(&mut self) {
-        let changes = self.total_changes();
-        let disk = &mut self.persistence.slow_disk;
+        let changes = total_changes(self.databases);
+        let disk = &mut self.state.slow_disk;
         *disk = SlowDisk {
             last_sync: disk.last_sync,
             delayed: disk.delayed,
@@ -70,8 +69,8 @@ impl Server {
     /// Writes what has changed at this moment, or postpones that, as the server does at the end
     /// of each turn of its loop.
     pub(crate) fn flush_append_only(&mut self) {
-        let (now, changes) = (self.now, self.total_changes());
-        let disk = &mut self.persistence.slow_disk;
+        let (now, changes) = (self.now, total_changes(self.databases));
+        let disk = &mut self.state.slow_disk;
         if std::mem::replace(&mut disk.seen, changes) == changes {
             return;
         }
@@ -86,7 +85,7 @@ impl Server {
     pub(crate) fn write_and_sync_until(&mut self, now: Instant) {
         self.flush_append_only();
         loop {
-            let disk = &self.persistence.slow_disk;
+            let disk = &self.state.slow_disk;
             let forced = disk.postponed.map(|since| of_second(since + PATIENCE));
             match (disk.syncing, forced) {
                 (Some(ends), Some(forced)) if forced < ends && forced <= now => self.write_anyway(),
@@ -105,8 +104,8 @@ impl Server {
 
     /// What is written by now will be on disk when this has ended.
     fn begin_sync(&mut self, at: Instant) {
-        let ends = at + self.options.fsync_time();
-        let disk = &mut self.persistence.slow_disk;
+        let ends = at + self.setup.fsync_time;
+        let disk = &mut self.state.slow_disk;
         disk.syncing = Some(ends);
         disk.last_sync = Some(second(at));
         disk.synced = disk.seen;
@@ -117,11 +116,11 @@ impl Server {
 
     /// What was postponed is written, now that nothing runs any more; and the rest is synced.
     fn end_sync(&mut self, at: Instant) {
-        for database in &mut self.databases {
+        for database in &mut *self.databases {
             database.undo.forget_oldest();
             database.undo.merge_newest();
         }
-        let disk = &mut self.persistence.slow_disk;
+        let disk = &mut self.state.slow_disk;
         disk.syncing = None;
         disk.postponed = None;
         if disk.seen != disk.synced && disk.last_sync.is_none_or(|last| second(at) > last) {
@@ -131,7 +130,7 @@ impl Server {
 
     /// A write has waited long enough.
     fn write_anyway(&mut self) {
-        let disk = &mut self.persistence.slow_disk;
+        let disk = &mut self.state.slow_disk;
         disk.postponed = None;
         disk.delayed += 1;
         for (home, database) in self.databases.iter_mut().enumerate() {
@@ -144,10 +143,10 @@ impl Server {
     /// The process is killed: what it has not written is undone, unless all was.
     pub(crate) fn lose_what_is_not_written(&mut self) -> Vec<(usize, crate::redis::value::Sds)> {
         self.flush_append_only();
-        if self.persistence.slow_disk.syncing.is_none() {
+        if self.state.slow_disk.syncing.is_none() {
             return Vec::new();
         }
-        for database in &mut self.databases {
+        for database in &mut *self.databases {
             database.undo.keep_newest();
         }
         self.lose()

@@ -9,7 +9,7 @@
 //! Source: Redis 7.0's `server.c` (`mstime`), `timeout.c`.
 
 use super::Server;
-use crate::redis::database::calendar::{calendar, calendar_ms, moved};
+use crate::redis::database::calendar::{calendar, moved};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -61,11 +61,6 @@ impl Server {
     /// What the calendar shows.
     pub(crate) fn calendar(&self, at: Instant) -> Duration {
         calendar(at, self.ahead)
-    }
-
-    /// The same in milliseconds, now.
-    pub(crate) fn now_ms(&self) -> i64 {
-        calendar_ms(self.now, self.ahead)
     }
 }
 

@@ -30,6 +30,7 @@ type Flow = Result<Option<Reply>, CommandError>;
 pub(super) fn table() -> Table<Server> {
     Table::new(&[
         Rows::STRING,
+        Rows::LCS,
         Rows::BITMAP,
         Rows::HASH,
         blocking::LISTS,
@@ -37,6 +38,8 @@ pub(super) fn table() -> Table<Server> {
         Rows::SET,
         blocking::SORTED_SETS,
         Rows::SORTED_SET,
+        Rows::SORTED_SET_RANGE,
+        Rows::SORTED_SET_ALGEBRA,
         Rows::KEY,
         Rows::EXPIRY,
         Rows::SCAN,
@@ -45,6 +48,8 @@ pub(super) fn table() -> Table<Server> {
         pubsub::COMMANDS,
         connection::COMMANDS,
         admin::COMMANDS,
+        info::COMMANDS,
+        debug::COMMANDS,
         config::COMMANDS,
         Rows::DESCRIBE,
     ])

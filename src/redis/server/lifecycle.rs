@@ -38,7 +38,7 @@ impl Server {
             }
         }
         if rewrite {
-            self.rewrite_append_only();
+            self.disk().rewrite_append_only();
         }
     }
 
@@ -76,7 +76,7 @@ impl Server {
         self.drop_clients();
         self.loading_until = None;
         self.running = false;
-        self.leave_what_is_on_disk(how);
+        self.disk().leave_what_is_on_disk(how);
     }
 
     /// Starts again with what is on disk, and as it was set up at first: what
@@ -91,7 +91,7 @@ impl Server {
         self.stats = Stats::default();
         self.config = Config::new(&self.options);
         self.apply_config();
-        self.load(now);
+        self.disk().load(now);
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
             self.loading_until = Some(self.now + loading);
@@ -105,6 +105,6 @@ impl Server {
             database.keyspace = Keyspace::default();
             database.undo = Undo::default();
         }
-        self.wipe_disk(now);
+        self.disk().wipe_disk(now);
     }
 }

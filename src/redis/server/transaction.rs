@@ -83,10 +83,10 @@ impl Server {
         }
         let scheduled = std::mem::take(&mut self.scheduled);
         if scheduled.save {
-            self.save_in_background();
+            self.disk().save_in_background();
         }
         if scheduled.rewrite {
-            self.rewrite_append_only();
+            self.disk().rewrite_append_only();
         }
     }
 

@@ -1,12 +1,12 @@
 //! The commands on the server as a whole: saving, times, memory.
 
-use super::{Row, debug, info};
+use super::Row;
 use crate::redis::command::flag::*;
 use crate::redis::command::key::check_flush;
 use crate::redis::command::key_spec::key;
 use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::options::{integer, is};
-use crate::redis::command::{Answer, Args, Caller, container, database, flow, help, server};
+use crate::redis::command::{Answer, Args, Caller, container, database, help, server};
 use crate::redis::database::{Database, memory};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
@@ -20,7 +20,6 @@ const MEMORY_SUBCOMMANDS: &[Row] = &[
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
-    server("info", -1, LOADING | STALE, &["dangerous"], &[], "Get information and statistics about the server", info::info).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     server("flushall", -1, WRITE, &["keyspace", "dangerous"], &[], "Remove all keys from all databases", flushall).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     server("time", 1, LOADING | STALE | FAST, &[], &[], "Return the current server time", time).tips(&["nondeterministic_output"]),
     server("lastsave", 1, LOADING | STALE | FAST, &["admin", "dangerous"], &[], "Get the UNIX time stamp of the last successful save to disk", lastsave).tips(&["nondeterministic_output"]),
@@ -28,7 +27,6 @@ pub(super) const COMMANDS: &[Row] = &[
     server("bgsave", -1, ADMIN | NOSCRIPT | NO_ASYNC_LOADING, &[], &[], "Asynchronously save the dataset to disk", bgsave),
     server("bgrewriteaof", 1, ADMIN | NOSCRIPT | NO_ASYNC_LOADING, &[], &[], "Asynchronously rewrite the append-only file", bgrewriteaof),
     container("memory", -2, 0, &[], "A container for memory diagnostics commands", MEMORY_SUBCOMMANDS),
-    flow("debug", -2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "A container for debugging commands", debug::debug),
 ];
 
 fn flushall(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
@@ -38,7 +36,7 @@ fn flushall(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     }
     // The server counts the flush itself as a change.
     server.databases[caller.database].usage.changes += 1;
-    server.save_if_configured();
+    server.disk().save_if_configured();
     Ok(Reply::OK)
 }
 
@@ -55,7 +53,7 @@ fn lastsave(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
 }
 
 fn save(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
-    server.save();
+    server.disk().save();
     Ok(Reply::OK)
 }
 
@@ -71,7 +69,7 @@ fn bgsave(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
         server.scheduled.save = true;
         return Ok(Reply::status("Background saving scheduled"));
     }
-    server.save_in_background();
+    server.disk().save_in_background();
     Ok(Reply::status("Background saving started"))
 }
 
@@ -80,7 +78,7 @@ fn bgrewriteaof(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer 
         server.scheduled.rewrite = true;
         return Ok(Reply::status("Background append only file rewriting scheduled"));
     }
-    server.rewrite_append_only();
+    server.disk().rewrite_append_only();
     Ok(Reply::status("Background append only file rewriting started"))
 }
 

@@ -1,9 +1,10 @@
 //! `DEBUG`: the subcommands that tests use. The others are unknown, as on a server
 //! of another version.
 
-use super::Flow;
+use super::{Flow, Row};
+use crate::redis::command::flag::*;
 use crate::redis::command::options::{integer, is, shown};
-use crate::redis::command::{Answer, Args, Caller, Origin};
+use crate::redis::command::{Answer, Args, Caller, Origin, flow};
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::{Database, digest, memory};
 use crate::redis::error::CommandError;
@@ -12,6 +13,11 @@ use crate::redis::server::Server;
 use crate::redis::value::{StringValue, Value, number};
 use smol_str::SmolStr;
 use std::time::Duration;
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Row] = &[
+    flow("debug", -2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "A container for debugging commands", debug),
+];
 
 /// What a subcommand needs, and the function that runs it.
 enum Run {
@@ -69,7 +75,7 @@ const SUBCOMMANDS: &[Debug] = &[
     row("sleep", (1, 1), " <seconds>", "Nobody is served meanwhile", Run::Flow(sleep)),
 ];
 
-pub(super) fn debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+fn debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let arguments = args.len() - 2;
     let called = |row: &&Debug| {
         let (least, most) = row.arguments;
@@ -256,15 +262,15 @@ fn reload(server: &mut Server, args: Args<'_>) -> Answer {
             ));
         }
     }
-    if !how.save && server.restarts_from_append_only() {
+    if !how.save && server.options.append_only() {
         return Err(CommandError::text(
             "ERR stunt-double: NOSAVE is not modelled beside appendonly",
         ));
     }
     let saved = if how.save {
-        server.save();
+        server.disk().save();
         server.databases.iter().map(|database| database.keyspace.clone()).collect()
-    } else if let Some(saved) = server.saved_keys() {
+    } else if let Some(saved) = server.disk().saved_keys() {
         saved
     } else {
         if how.flush {
@@ -273,7 +279,7 @@ fn reload(server: &mut Server, args: Args<'_>) -> Answer {
         return Err(CommandError::text("ERR Error trying to load the RDB dump"));
     };
     if how.flush {
-        server.reload(saved);
+        server.disk().reload(saved);
         return Ok(Reply::OK);
     }
     let both = |(database, keys): (&Database, &Keyspace)| {
@@ -285,7 +291,7 @@ fn reload(server: &mut Server, args: Args<'_>) -> Answer {
             "ERR stunt-double: NOFLUSH needs MERGE where a saved key is there",
         ));
     }
-    server.merge(saved);
+    server.disk().merge(saved);
     Ok(Reply::OK)
 }
 
@@ -294,7 +300,7 @@ fn loadaof(server: &mut Server, _: Args<'_>) -> Answer {
     if !server.config.append_only {
         return Err(CommandError::text("ERR stunt-double: LOADAOF needs an append-only file"));
     }
-    server.reload_append_only();
+    server.disk().reload_append_only();
     Ok(Reply::OK)
 }
 

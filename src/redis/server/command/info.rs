@@ -10,10 +10,20 @@
 
 mod sections;
 
-use crate::redis::command::{Answer, Args, Caller};
+use super::Row;
+use crate::redis::command::flag::*;
+use crate::redis::command::{Answer, Args, Caller, server};
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
-use sections::*;
+use sections::{
+    clients, cluster, commandstats, cpu, errorstats, keyspace, latencystats, memory, persistence,
+    replication, stats,
+};
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Row] = &[
+    server("info", -1, LOADING | STALE, &["dangerous"], &[], "Get information and statistics about the server", info).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
+];
 
 /// What a section has, line by line.
 pub(super) type Lines = Vec<(String, String)>;
@@ -22,7 +32,7 @@ type Section = (&'static str, fn(&Server) -> Lines);
 
 /// Sections by name, in order.
 const SECTIONS: [Section; 13] = [
-    ("Server", server),
+    ("Server", sections::server),
     ("Clients", clients),
     ("Memory", memory),
     ("Persistence", persistence),
@@ -50,7 +60,7 @@ fn asks_for(word: &[u8], section: &str) -> bool {
 }
 
 /// `[section …]`; the default ones without any.
-pub(super) fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let words = if args.len() == 1 { &[&b"default"[..]] } else { &args[1..] };
     let mut text = String::new();
     for (name, section) in &SECTIONS {

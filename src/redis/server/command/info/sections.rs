@@ -172,7 +172,7 @@ pub(super) fn persistence(server: &Server) -> Lines {
         ("current_save_keys_total", "0"),
     ]));
     lines.extend([
-        line("rdb_changes_since_last_save", server.unsaved_changes()),
+        line("rdb_changes_since_last_save", server.persistence.unsaved_changes(&server.databases)),
         line("rdb_bgsave_in_progress", 0),
         line("rdb_last_save_time", server.calendar(disk.last_save).as_secs()),
         line("rdb_last_bgsave_status", "ok"),
