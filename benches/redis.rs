@@ -12,10 +12,13 @@ use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
+use stunt_double::redis::ServerOptions;
+use stunt_double::redis::database::{Database, SetOptions};
 use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::{ClientId, Output, Server};
 use stunt_double::redis::value::End;
 use stunt_double::redis::value::bitmap::{self, Operator};
-use stunt_double::redis::{ClientId, Database, Output, Server, ServerOptions, SetOptions};
+use stunt_double::sim::service::ByteService;
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
@@ -183,14 +186,14 @@ fn resp(c: &mut Criterion) {
             ];
         for (name, pipelines) in kinds {
             let mut server = ByteServer::new(server(&keys));
-            server.connected(NOW, CLIENT, "bench");
+            server.connected(NOW, CLIENT.0, "bench");
             let mut out = Vec::new();
             group.bench_function(BenchmarkId::new(name, format!("{count} keys")), |b| {
                 b.iter(|| {
                     for pipeline in &pipelines {
-                        server.receive(NOW, CLIENT, pipeline);
+                        server.receive(NOW, CLIENT.0, pipeline);
                         out.clear();
-                        black_box(server.drain_output(CLIENT, &mut out));
+                        black_box(server.drain_output(CLIENT.0, &mut out));
                     }
                 });
             });
@@ -303,7 +306,7 @@ fn whole_keyspace(c: &mut Criterion) {
             let set_up = || {
                 let mut db = filled(&keys);
                 for (i, key) in keys.iter().enumerate() {
-                    db.pexpire(key, 1 + (i * 7_919 % count) as i64);
+                    db.pexpire(key, Duration::from_millis(1 + (i * 7_919 % count) as u64));
                 }
                 db
             };

@@ -9,7 +9,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stunt_double::Site;
-use stunt_double::redis::{self, Client, ClientError, Pipeline, Redis, ServerOptions};
+use stunt_double::redis::{self, Client, Error, Pipeline, Redis, ServerOptions};
 use stunt_double::sim::{Node, Seeds, Sim};
 
 /// When the worker is paused.
@@ -35,7 +35,7 @@ impl Account {
 
 type Shared = Arc<Mutex<Account>>;
 
-async fn acquire(node: &Node, client: &Client) -> Result<u64, ClientError> {
+async fn acquire(node: &Node, client: &Client) -> Result<u64, Error> {
     while client.call(["SET", "lock", node.name(), "NX", "PX", LEASE]).await?.is_nil() {
         node.sleep(Duration::from_millis(50)).await;
     }
@@ -44,7 +44,7 @@ async fn acquire(node: &Node, client: &Client) -> Result<u64, ClientError> {
 }
 
 /// Deletes the lock, unless the lease ran out and it is another's.
-async fn release(node: &Node, client: &Client) -> Result<(), ClientError> {
+async fn release(node: &Node, client: &Client) -> Result<(), Error> {
     client.call(["WATCH", "lock"]).await?;
     if client.call(["GET", "lock"]).await?.as_text() == Some(node.name()) {
         client.transaction(&Pipeline::new().command(["DEL", "lock"])).await?;
@@ -53,12 +53,7 @@ async fn release(node: &Node, client: &Client) -> Result<(), ClientError> {
     Ok(())
 }
 
-async fn worker(
-    node: Node,
-    redis: Redis,
-    account: Shared,
-    fenced: bool,
-) -> Result<(), ClientError> {
+async fn worker(node: Node, redis: Redis, account: Shared, fenced: bool) -> Result<(), Error> {
     let client = Client::connect(&node, &redis).await?;
     let mut done = 0;
     while done < INCREMENTS {

@@ -11,95 +11,17 @@
 
 use socket2::SockRef;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stunt_double::rabbitmq::broker::Broker;
 use stunt_double::rabbitmq::{BrokerOptions, wire};
-use stunt_double::redis::{ClientId, Server, ServerOptions, resp};
-use stunt_double::sim::service::{ByteOutput, ByteService};
-use stunt_double::{Instant, Site, Stream, WORLD_EPOCH};
-
-/// A server at the level of bytes, whichever it is.
-trait ByteServer {
-    fn connected(&mut self, now: Instant, client: u64, peer: &str);
-    fn received(&mut self, now: Instant, client: u64, bytes: &[u8]);
-    fn ended(&mut self, now: Instant, client: u64);
-    fn poll_timeout(&self) -> Option<Instant>;
-    fn handle_timeout(&mut self, now: Instant);
-    /// What to send to a client; none is to close its connection.
-    fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)>;
-    /// Whether its connections end with a reset, as RabbitMQ's do, or else as usual.
-    fn resets(&self) -> bool;
-}
-
-impl ByteServer for resp::ByteServer {
-    fn connected(&mut self, now: Instant, client: u64, peer: &str) {
-        self.connected(now, ClientId(client), peer);
-    }
-
-    fn received(&mut self, now: Instant, client: u64, bytes: &[u8]) {
-        self.receive(now, ClientId(client), bytes);
-    }
-
-    fn ended(&mut self, now: Instant, client: u64) {
-        self.disconnected(now, ClientId(client));
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_timeout()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.handle_timeout(now);
-    }
-
-    fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)> {
-        self.poll_output().map(|(client, output)| match output {
-            resp::ByteOutput::Data(bytes) => (client.0, Some(bytes)),
-            resp::ByteOutput::Close => (client.0, None),
-        })
-    }
-
-    fn resets(&self) -> bool {
-        false
-    }
-}
-
-impl ByteServer for wire::ByteServer {
-    fn connected(&mut self, now: Instant, client: u64, peer: &str) {
-        ByteService::connected(self, now, client, peer);
-    }
-
-    fn received(&mut self, now: Instant, client: u64, bytes: &[u8]) {
-        ByteService::receive(self, now, client, bytes);
-    }
-
-    fn ended(&mut self, now: Instant, client: u64) {
-        ByteService::disconnected(self, now, client);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        ByteService::poll_timeout(self)
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        ByteService::handle_timeout(self, now);
-    }
-
-    fn poll_output(&mut self) -> Option<(u64, Option<Vec<u8>>)> {
-        ByteService::poll_output(self).map(|(client, output)| match output {
-            ByteOutput::Data(bytes) => (client, Some(bytes)),
-            _ => (client, None),
-        })
-    }
-
-    fn resets(&self) -> bool {
-        true
-    }
-}
+use stunt_double::redis::server::Server;
+use stunt_double::redis::{ServerOptions, resp};
+use stunt_double::sim::service::{ByteOutput, ByteService, Hangup};
+use stunt_double::{Instant, Shutdown, Site, Stream, WORLD_EPOCH};
 
 /// What the threads of the sockets tell the one that has the server.
 enum Happened {
@@ -168,7 +90,7 @@ fn accept(listener: &TcpListener, events: &Sender<Happened>) {
 }
 
 /// Drives a server: what happened goes in, bytes and timers come out.
-fn serve(mut server: impl ByteServer, clock: Clock, events: &Receiver<Happened>) {
+fn serve(mut server: impl ByteService, clock: Clock, events: &Receiver<Happened>) {
     let mut sockets = std::collections::BTreeMap::new();
     loop {
         let wait = server.poll_timeout().map_or(Duration::from_secs(3_600), |at| at - clock.now());
@@ -178,37 +100,44 @@ fn serve(mut server: impl ByteServer, clock: Clock, events: &Receiver<Happened>)
             Ok(Happened::Connected(client, socket)) => {
                 let peer = socket.peer_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string());
                 server.connected(now, client, &peer);
-                if server.resets() {
-                    // A socket that lingers for no time is reset when it is closed.
-                    let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
-                }
                 sockets.insert(client, socket);
             }
-            Ok(Happened::Received(client, bytes)) => server.received(now, client, &bytes),
+            Ok(Happened::Received(client, bytes)) => server.receive(now, client, &bytes),
             Ok(Happened::Ended(client)) => {
                 sockets.remove(&client);
-                server.ended(now, client);
+                server.disconnected(now, client);
             }
             Err(RecvTimeoutError::Timeout) => server.handle_timeout(now),
             Err(RecvTimeoutError::Disconnected) => return,
         }
         while let Some((client, output)) = server.poll_output() {
-            let Some(socket) = sockets.get_mut(&client) else { continue };
-            let is_over = output.is_none();
-            let sent = match output {
-                Some(bytes) => socket.write_all(&bytes),
-                // The thread that reads has the socket, too, and lets it go then.
-                None if server.resets() => socket.shutdown(Shutdown::Read),
-                None => socket.shutdown(Shutdown::Both),
-            };
-            if is_over {
-                sockets.remove(&client);
-            } else if sent.is_err() {
-                sockets.remove(&client);
-                server.ended(now, client);
+            match output {
+                ByteOutput::Data(bytes) => {
+                    let Some(socket) = sockets.get_mut(&client) else { continue };
+                    if socket.write_all(&bytes).is_err() {
+                        sockets.remove(&client);
+                        server.disconnected(now, client);
+                    }
+                }
+                ByteOutput::Close(how) => {
+                    let Some(socket) = sockets.remove(&client) else { continue };
+                    close(&socket, how);
+                }
+                _ => {}
             }
         }
     }
+}
+
+/// Closes a socket, which the thread that reads from it then lets go.
+fn close(socket: &TcpStream, how: Hangup) {
+    let _ = match how {
+        // A socket that lingers for no time is reset when its last handle is dropped.
+        Hangup::Reset => SockRef::from(socket)
+            .set_linger(Some(Duration::ZERO))
+            .and_then(|()| socket.shutdown(std::net::Shutdown::Read)),
+        _ => socket.shutdown(std::net::Shutdown::Both),
+    };
 }
 
 /// The time of a world that began when the machine's calendar had a certain day.
@@ -235,7 +164,7 @@ impl Clock {
 fn listen(
     address: SocketAddr,
     clock: Clock,
-    server: impl ByteServer + Send + 'static,
+    server: impl ByteService + Send + 'static,
 ) -> Result<thread::JoinHandle<()>, String> {
     let listener = TcpListener::bind(address).map_err(|e| format!("cannot listen: {e}"))?;
     let (sender, receiver) = channel();
@@ -251,7 +180,7 @@ fn run() -> Result<(), String> {
         let options = ServerOptions::default().with_port(address.port());
         let mut server = Server::new(options, Stream::seeded(1, Site::new("serve.random"), 0));
         // Its process begins now, not at the beginning of the world.
-        server.stop(clock.start);
+        server.stop(clock.start, Shutdown::Clean);
         server.start(clock.start);
         threads.push(listen(address, clock, resp::ByteServer::new(server))?);
         let (host, port) = (address.ip(), address.port());

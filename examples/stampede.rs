@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use stunt_double::Site;
-use stunt_double::redis::{self, Client, ClientError, Redis, ServerOptions};
+use stunt_double::redis::{self, Client, Error, Redis, ServerOptions};
 use stunt_double::sim::{Node, Sim};
 
 /// When each client asks.
@@ -28,7 +28,7 @@ async fn compute(node: &Node, computed: &Computed) -> String {
 }
 
 /// From the cache, or computed and cached for ten seconds.
-async fn page(node: &Node, client: &Client, computed: &Computed) -> Result<(), ClientError> {
+async fn page(node: &Node, client: &Client, computed: &Computed) -> Result<(), Error> {
     if client.call(["GET", "page"]).await?.is_nil() {
         let page = compute(node, computed).await;
         client.call(["SET", "page", &page, "EX", "10"]).await?;
@@ -37,11 +37,7 @@ async fn page(node: &Node, client: &Client, computed: &Computed) -> Result<(), C
 }
 
 /// The same, but who misses takes a lock first; who does not get it waits.
-async fn page_with_lock(
-    node: &Node,
-    client: &Client,
-    computed: &Computed,
-) -> Result<(), ClientError> {
+async fn page_with_lock(node: &Node, client: &Client, computed: &Computed) -> Result<(), Error> {
     while client.call(["GET", "page"]).await?.is_nil() {
         let lock = client.call(["SET", "page:lock", node.name(), "NX", "PX", "3000"]).await?;
         if lock.is_nil() {
@@ -58,7 +54,7 @@ async fn page_with_lock(
     Ok(())
 }
 
-async fn client(node: Node, with: With) -> Result<(), ClientError> {
+async fn client(node: Node, with: With) -> Result<(), Error> {
     let client = Client::connect(&node, &with.redis).await?;
     for pause in with.pauses {
         node.sleep(pause).await;

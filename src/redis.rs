@@ -7,13 +7,13 @@
 //! - in a [world](crate::sim): [`start`] a server, and [`Client`] calls commands
 //!   from a node, with latency, partitions and deaths;
 //! - as bytes: [`resp::ByteServer`] speaks RESP2 and RESP3;
-//! - as a machine: [`Server`] takes commands and hands out replies, and is told the
+//! - as a machine: [`Server`](server::Server) takes commands and hands out replies, and is told the
 //!   time;
-//! - directly: [`Database`] has every operation as a typed method, and [`value`]
+//! - directly: [`Database`](database::Database) has every operation as a typed method, and [`value`]
 //!   the data structures behind them.
 //!
 //! ```
-//! use stunt_double::redis::{Database, ZRange, ZRangeOptions};
+//! use stunt_double::redis::database::{Database, ZRange, ZRangeOptions};
 //!
 //! let mut db = Database::new();
 //! db.zadd(b"scores", &[(10.0, b"ann"), (20.0, b"bob")], Default::default())?;
@@ -23,7 +23,7 @@
 //!     ZRangeOptions { reverse: true, ..Default::default() },
 //! )?;
 //! assert_eq!(best, [("bob".into(), 20.0)]);
-//! # Ok::<(), stunt_double::redis::Error>(())
+//! # Ok::<(), stunt_double::redis::CommandError>(())
 //! ```
 //!
 //! # Restart, kill, loss of power
@@ -89,52 +89,25 @@
 //!                         └─ persist
 //! ```
 
-mod blocking;
-mod calendar;
-mod client;
+pub mod client;
 mod command;
-mod config;
-mod database;
-mod digest;
-mod draw;
+pub mod database;
 mod error;
-mod glob;
 mod id;
-mod keyspace;
-mod long_double;
-mod memory;
-mod notify;
-mod number;
 mod persist;
-mod pubsub;
-mod refusal;
 mod reply;
 pub mod resp;
-mod sds;
-mod server;
-mod sha1;
-mod slot_table;
-mod slow_disk;
-mod transaction;
-mod undo;
+pub mod server;
 pub mod value;
+mod version;
 
 pub use client::{
-    Client, ClientError, ClientOptions, ClientSession, ConvertError, FromReply, Message, Pipeline,
-    Redis, Response, Subscription, start, start_named,
+    Client, ClientOptions, ConvertError, Error, FromReply, Message, Pipeline, Redis, Subscription,
+    start, start_named,
 };
-pub use config::{AppendFsync, SavePoint, ServerOptions};
-pub use database::{
-    Aggregate, BitRange, BitUnit, By, Combination, Database, ExpireCondition, Expiry, FieldAction,
-    FieldOperation, FieldType, Inserted, Lcs, LcsMatch, Limits, LposOptions, Overflow, Page,
-    SetCondition, SetOptions, SetOutcome, Sort, Ttl, Usage, ZRange, ZRangeOptions, ZSources,
-    ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
-};
-pub use error::Error;
-pub use id::ClientId;
-pub use notify::{EventClasses, KeyEvent};
-pub use persist::Losses;
-pub use refusal::Refusal;
+pub use database::EventClasses;
+pub use error::CommandError;
+pub use persist::{AppendFsync, Losses, SavePoint};
 pub use reply::{ErrorReply, Protocol, Reply};
-pub use sds::Sds;
-pub use server::{Output, Server};
+pub use server::{Refusal, ServerOptions};
+pub use value::{Limits, Sds};

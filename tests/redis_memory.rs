@@ -5,7 +5,7 @@
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
-use stunt_double::redis::{Database, SetOptions};
+use stunt_double::redis::database::{Database, SetOptions};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

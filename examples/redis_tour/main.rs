@@ -20,7 +20,7 @@ mod transactions;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use stunt_double::redis::{
-    self, Client, ClientError, Pipeline, Redis, Reply, ServerOptions, Subscription,
+    self, Client, Error, Pipeline, Redis, Reply, ServerOptions, Subscription,
 };
 use stunt_double::sim::{Node, Sim};
 
@@ -64,12 +64,12 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-async fn say(client: &Client, line: &str) -> Result<String, ClientError> {
+async fn say(client: &Client, line: &str) -> Result<String, Error> {
     let pipeline = Pipeline::new().command(words(line));
     Ok(short(&client.pipeline(&pipeline).await?[0]))
 }
 
-async fn stories(client: &Client) -> Result<(), ClientError> {
+async fn stories(client: &Client) -> Result<(), Error> {
     for (title, story) in STORIES {
         common::heading(title);
         for (line, answer) in story {
@@ -83,7 +83,7 @@ async fn stories(client: &Client) -> Result<(), ClientError> {
 }
 
 /// Walks a whole collection in pieces; how often it asked, and what it found.
-async fn scan(client: &Client, command: &[&str]) -> Result<(usize, BTreeSet<String>), ClientError> {
+async fn scan(client: &Client, command: &[&str]) -> Result<(usize, BTreeSet<String>), Error> {
     let (mut cursor, mut calls, mut found) = ("0".to_owned(), 0, BTreeSet::new());
     loop {
         let at = command.len() - command.iter().rev().position(|w| *w == "?").unwrap_or(0) - 1;
@@ -101,7 +101,7 @@ async fn scan(client: &Client, command: &[&str]) -> Result<(usize, BTreeSet<Stri
     }
 }
 
-async fn scans(client: &Client) -> Result<(), ClientError> {
+async fn scans(client: &Client) -> Result<(), Error> {
     common::heading("scans: a thousand of everything, about a hundred at a time");
     for i in 0..1_000 {
         let name = format!("n{i}");
@@ -138,7 +138,7 @@ async fn scans(client: &Client) -> Result<(), ClientError> {
     Ok(())
 }
 
-async fn patterns(client: &Client) -> Result<(), ClientError> {
+async fn patterns(client: &Client) -> Result<(), Error> {
     common::heading("patterns");
     let keys = ["hello", "hallo", "hllo", "heeeello", "hillo"];
     for key in keys {
@@ -160,7 +160,7 @@ async fn patterns(client: &Client) -> Result<(), ClientError> {
     Ok(())
 }
 
-async fn expiry(node: &Node, client: &Client) -> Result<(), ClientError> {
+async fn expiry(node: &Node, client: &Client) -> Result<(), Error> {
     common::heading("a key of ten seconds, in virtual time");
     let began = node.now();
     client.call(["SET", "session", "alice", "EX", "10"]).await?;
@@ -174,7 +174,7 @@ async fn expiry(node: &Node, client: &Client) -> Result<(), ClientError> {
 }
 
 /// What the clock decides, on the world's clock.
-async fn clocks(client: &Client) -> Result<(), ClientError> {
+async fn clocks(client: &Client) -> Result<(), Error> {
     common::heading("the server's clock is the world's");
     for line in ["TIME", "LASTSAVE", "BGSAVE", "BGREWRITEAOF", "CLIENT ID", "COMMAND COUNT"] {
         println!("{line} => {}", say(client, line).await?);
@@ -185,10 +185,10 @@ async fn clocks(client: &Client) -> Result<(), ClientError> {
     Ok(())
 }
 
-async fn messages(node: &Node, redis: &Redis, client: &Client) -> Result<(), ClientError> {
+async fn messages(node: &Node, redis: &Redis, client: &Client) -> Result<(), Error> {
     common::heading("publish and subscribe, and what happens to a key");
     client.call(["CONFIG", "SET", "notify-keyspace-events", "Ex"]).await?;
-    let mut news = Subscription::open(node, redis).await?;
+    let mut news = Subscription::connect(node, redis).await?;
     news.subscribe(["news"]).await?;
     news.psubscribe(["__keyevent@*"]).await?;
     news.ssubscribe(["shard"]).await?;
@@ -196,7 +196,7 @@ async fn messages(node: &Node, redis: &Redis, client: &Client) -> Result<(), Cli
     client.call(["SPUBLISH", "shard", "here"]).await?;
     client.call(["SET", "session", "alice", "PX", "1500"]).await?;
     for expected in ["hello", "here", "session"] {
-        let message = news.next().await?;
+        let message = news.next().await.expect("the connection is open")?;
         let channel = String::from_utf8_lossy(&message.channel);
         println!("{}: {} on {channel}", node.now(), message.text());
         assert_eq!(message.text(), expected);
@@ -209,7 +209,7 @@ async fn messages(node: &Node, redis: &Redis, client: &Client) -> Result<(), Cli
 
 /// The same commands in one go, first plainly and then as a transaction. Only the
 /// transaction keeps other clients from between them.
-async fn pipelines(client: &Client) -> Result<(), ClientError> {
+async fn pipelines(client: &Client) -> Result<(), Error> {
     common::heading("a pipeline that sets name and role");
     let pipeline = Pipeline::new()
         .command(["SET", "name", "alice"])
@@ -227,7 +227,7 @@ async fn pipelines(client: &Client) -> Result<(), ClientError> {
     Ok(())
 }
 
-async fn tour(node: Node, redis: Redis) -> Result<(), ClientError> {
+async fn tour(node: Node, redis: Redis) -> Result<(), Error> {
     let client = Client::connect(&node, &redis).await?;
     stories(&client).await?;
     scans(&client).await?;

@@ -17,60 +17,101 @@
 //!     client.call(["SET", "visits", "41"]).await?;
 //!     let visits = client.call(["INCR", "visits"]).await?;
 //!     assert_eq!(visits.as_integer(), Some(42));
-//!     Ok::<(), redis::ClientError>(())
+//!     Ok::<(), redis::Error>(())
 //! });
 //! sim.run().expect_done();
 //! ```
 
 mod convert;
-mod glue;
 mod pipeline;
+mod service;
 mod session;
 mod subscription;
 
 pub use convert::{ConvertError, FromReply};
-pub use glue::Response;
 pub use pipeline::Pipeline;
-pub use session::ClientSession;
+pub use session::{ClientSession, Response};
 pub use subscription::{Message, Subscription};
 
-use super::config::ServerOptions;
-use super::database::Database;
-use super::persist::Losses;
-use super::refusal::Refusal;
-use super::reply::{ErrorReply, Protocol, Reply};
-use super::sds::Sds;
-use super::server::{ClientId, Server};
 use crate::choice::Site;
+use crate::redis::database::Database;
+use crate::redis::persist::Losses;
+use crate::redis::reply::{ErrorReply, Protocol, Reply};
+use crate::redis::resp::ByteServer;
+use crate::redis::server::ServerOptions;
+use crate::redis::server::refusal::Refusal;
+use crate::redis::server::{ClientId, Server};
+use crate::redis::value::Sds;
 use crate::sim::service::Wait;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim};
+use crate::time::Instant;
 use bytes::Bytes;
 use convert::Words;
 use session::Ticket;
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Where `SPOP`, `RANDOMKEY` and their like draw.
 const DRAWS: Site = Site::new("redis.draws");
 
-/// A server in a world.
-pub type Redis = ServiceHandle<Server>;
-
-/// Starts a server named `redis` in the world.
+/// A server in a world, as a test holds it.
 ///
-/// For several, or another name, see [`start_named`].
+/// It derefs to a [`ServiceHandle`], which stops and starts the server, sets its clock and wipes its
+/// disk. `Clone`: all clones are the same server.
+#[derive(Clone, Debug)]
+pub struct Redis(ServiceHandle<ByteServer>);
+
+impl Deref for Redis {
+    type Target = ServiceHandle<ByteServer>;
+
+    fn deref(&self) -> &ServiceHandle<ByteServer> {
+        &self.0
+    }
+}
+
+/// Starts a server named `redis` in the world. See [`start_named`] for several servers, or another
+/// name.
+///
+/// # Panics
+///
+/// If the world already has a service or a node of that name.
 pub fn start(sim: &mut Sim, options: ServerOptions) -> Redis {
     start_named(sim, "redis", options)
 }
 
 /// Starts a server of this name in the world.
+///
+/// # Panics
+///
+/// If the world already has a service or a node of that name.
 pub fn start_named(sim: &mut Sim, name: &str, options: ServerOptions) -> Redis {
-    sim.service(name, DRAWS, |random| Server::new(options, random))
+    Redis(sim.service(name, DRAWS, |random| ByteServer::new(Server::new(options, random))))
 }
 
-/// What a test asks a server in a world, at the server itself.
-impl ServiceHandle<Server> {
+/// What a test asks a server in a world, at the server itself. The closures must not use a handle of
+/// the same service: the service is locked while they run.
+impl Redis {
+    /// Looks into the server.
+    ///
+    /// # Panics
+    ///
+    /// If `look` uses a handle of the same service.
+    pub fn inspect<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
+        self.0.inspect(|machine| look(machine.machine()))
+    }
+
+    /// Calls the server directly, at the world's time, as an administrator at the server itself
+    /// would. What the server says to its clients in the call is then sent to them.
+    ///
+    /// # Panics
+    ///
+    /// If `call` uses a handle of the same service.
+    pub fn with<R>(&self, call: impl FnOnce(&mut Server, Instant) -> R) -> R {
+        self.0.with(|machine, now| machine.operate(now, |server| call(server, now)))
+    }
+
     /// Works on a database directly, at the world's time; `None` if there is none of
     /// this number. `work` must not use a handle of the same service.
     pub fn database<R>(&self, index: usize, work: impl FnOnce(&mut Database) -> R) -> Option<R> {
@@ -120,7 +161,7 @@ impl ServiceHandle<Server> {
 /// Why a call of the client failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ClientError {
+pub enum Error {
     /// The server answered with an error; [`ErrorReply::code`] tells which kind.
     #[error("{0}")]
     Reply(ErrorReply),
@@ -162,17 +203,17 @@ pub enum ClientError {
     NotACall,
 }
 
-impl ClientError {
+impl Error {
     /// What the server said, if it was the server.
     #[must_use]
     pub fn reply(&self) -> Option<&ErrorReply> {
         match self {
-            ClientError::Reply(error) | ClientError::Aborted { exec: error, .. } => Some(error),
-            ClientError::Disconnected(_)
-            | ClientError::PipelineCut { .. }
-            | ClientError::Convert(_)
-            | ClientError::EmptyCommand
-            | ClientError::NotACall => None,
+            Error::Reply(error) | Error::Aborted { exec: error, .. } => Some(error),
+            Error::Disconnected(_)
+            | Error::PipelineCut { .. }
+            | Error::Convert(_)
+            | Error::EmptyCommand
+            | Error::NotACall => None,
         }
     }
 
@@ -180,12 +221,12 @@ impl ClientError {
     #[must_use]
     pub fn disconnected(&self) -> Option<Disconnected> {
         match self {
-            ClientError::Disconnected(why) | ClientError::PipelineCut { why, .. } => Some(*why),
-            ClientError::Reply(_)
-            | ClientError::Aborted { .. }
-            | ClientError::Convert(_)
-            | ClientError::EmptyCommand
-            | ClientError::NotACall => None,
+            Error::Disconnected(why) | Error::PipelineCut { why, .. } => Some(*why),
+            Error::Reply(_)
+            | Error::Aborted { .. }
+            | Error::Convert(_)
+            | Error::EmptyCommand
+            | Error::NotACall => None,
         }
     }
 }
@@ -205,7 +246,7 @@ pub struct ClientOptions {
 /// whose socket closes when the last of them goes.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<sim::service::Connection<Server>>,
+    inner: Arc<sim::service::Connection<ByteServer>>,
 }
 
 impl Client {
@@ -213,8 +254,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Disconnected`] if the server is not running.
-    pub async fn connect(node: &Node, redis: &Redis) -> Result<Client, ClientError> {
+    /// [`Error::Disconnected`] if the server is not running.
+    pub async fn connect(node: &Node, redis: &Redis) -> Result<Client, Error> {
         Client::connect_with(node, redis, ClientOptions::default()).await
     }
 
@@ -222,13 +263,13 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Disconnected`] if the server is not running;
-    /// [`ClientError::Reply`] if it refuses the password or the database.
+    /// [`Error::Disconnected`] if the server is not running;
+    /// [`Error::Reply`] if it refuses the password or the database.
     pub async fn connect_with(
         node: &Node,
         redis: &Redis,
         options: ClientOptions,
-    ) -> Result<Client, ClientError> {
+    ) -> Result<Client, Error> {
         let inner = Arc::new(sim::service::Connection::connect(node, redis).await?);
         let client = Client { inner };
         if let Some(password) = &options.password {
@@ -246,7 +287,7 @@ impl Client {
     /// Calls a command and waits for its reply.
     ///
     /// ```no_run
-    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::ClientError> {
+    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::Error> {
     /// client.call(["SET", "greeting", "hello", "EX", "10"]).await?;
     /// # Ok(()) }
     /// ```
@@ -256,8 +297,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Reply`] if the reply is an error.
-    pub async fn call<I>(&self, command: I) -> Result<Reply, ClientError>
+    /// [`Error::Reply`] if the reply is an error.
+    pub async fn call<I>(&self, command: I) -> Result<Reply, Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -265,7 +306,7 @@ impl Client {
         let request = request(command)?;
         let waiting = Waiting { client: self, ticket: self.send(request.clone())? };
         match self.answer(waiting, request).await? {
-            Reply::Error(error) => Err(ClientError::Reply(error)),
+            Reply::Error(error) => Err(Error::Reply(error)),
             reply => Ok(reply),
         }
     }
@@ -273,7 +314,7 @@ impl Client {
     /// As [`Client::call`], with the reply read as a type; see [`FromReply`].
     ///
     /// ```no_run
-    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::ClientError> {
+    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::Error> {
     /// let visits: u64 = client.call_as(["INCR", "visits"]).await?;
     /// let name: Option<String> = client.call_as(["GET", "name"]).await?;
     /// # Ok(()) }
@@ -281,9 +322,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Client::call`], and [`ClientError::Convert`] if the reply means no such value; the
+    /// As [`Client::call`], and [`Error::Convert`] if the reply means no such value; the
     /// command was run then.
-    pub async fn call_as<T: FromReply, I>(&self, command: I) -> Result<T, ClientError>
+    pub async fn call_as<T: FromReply, I>(&self, command: I) -> Result<T, Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
@@ -296,12 +337,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::PipelineCut`], with the replies that came, if not every one did;
-    /// [`ClientError::Disconnected`] if nothing was sent.
-    pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Reply>, ClientError> {
+    /// [`Error::PipelineCut`], with the replies that came, if not every one did;
+    /// [`Error::Disconnected`] if nothing was sent.
+    pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Reply>, Error> {
         // All of it is looked at before any of it is sent.
         let requests: Vec<Request> =
-            pipeline.requests().iter().cloned().collect::<Result<_, ClientError>>()?;
+            pipeline.requests().iter().cloned().collect::<Result<_, Error>>()?;
         let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
             let ticket = self.send(request.clone())?;
@@ -311,7 +352,7 @@ impl Client {
         for (waiting, request) in sent {
             match self.answer(waiting, request).await {
                 Ok(reply) => replies.push(reply),
-                Err(why) => return Err(ClientError::PipelineCut { replies, why }),
+                Err(why) => return Err(Error::PipelineCut { replies, why }),
             }
         }
         Ok(replies)
@@ -322,20 +363,18 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Aborted`] if a command was refused, which it tells, and nothing was run;
-    /// [`ClientError::Reply`] if the transaction itself was: if that was its `MULTI`, the commands
+    /// [`Error::Aborted`] if a command was refused, which it tells, and nothing was run;
+    /// [`Error::Reply`] if the transaction itself was: if that was its `MULTI`, the commands
     /// were run one by one. An
     /// error of a command that was run is among the replies.
-    pub async fn transaction(
-        &self,
-        pipeline: &Pipeline,
-    ) -> Result<Option<Vec<Reply>>, ClientError> {
+    pub async fn transaction(&self, pipeline: &Pipeline) -> Result<Option<Vec<Reply>>, Error> {
         let framed = pipeline.framed();
         let mut replies = self.pipeline(&framed).await?;
         match replies.pop() {
             Some(Reply::Array(replies)) => Ok(Some(replies)),
             Some(Reply::Error(error)) => Err(pipeline.refusal(replies, error)),
-            _ => Ok(None),
+            // A null: a watched key was changed.
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -344,7 +383,7 @@ impl Client {
         self.inner.close();
     }
 
-    fn send(&self, request: Request) -> Result<Ticket, ClientError> {
+    fn send(&self, request: Request) -> Result<Ticket, Error> {
         self.inner.send_with(|session| Ok((Some(request), session.expect_reply())))
     }
 
@@ -392,21 +431,21 @@ impl fmt::Display for ReplyTo {
 pub(crate) type Request = Vec<Bytes>;
 
 /// The words of a command, which must be one that is answered by a reply.
-fn request<I>(command: I) -> Result<Request, ClientError>
+fn request<I>(command: I) -> Result<Request, Error>
 where
     I: IntoIterator,
     I::Item: AsRef<[u8]>,
 {
     let words: Request =
         command.into_iter().map(|word| Bytes::copy_from_slice(word.as_ref())).collect();
-    let name = words.first().ok_or(ClientError::EmptyCommand)?.to_ascii_lowercase();
+    let name = words.first().ok_or(Error::EmptyCommand)?.to_ascii_lowercase();
     let by_messages = name.ends_with(b"subscribe");
-    if by_messages { Err(ClientError::NotACall) } else { Ok(words) }
+    if by_messages { Err(Error::NotACall) } else { Ok(words) }
 }
 
 impl Server {
     /// Runs a command for nobody in particular.
-    fn execute(&mut self, now: crate::time::Instant, words: &[&[u8]]) -> Reply {
+    fn execute(&mut self, now: Instant, words: &[&[u8]]) -> Reply {
         /// No connection of a world has this number.
         const OPERATOR: ClientId = ClientId(u64::MAX);
         self.operate(now, OPERATOR, words)

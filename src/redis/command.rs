@@ -1,70 +1,101 @@
-//! The command table: what each command is called, what it takes, and what
-//! runs it.
+//! The command table: what each command is called, what it takes, and what runs it.
 //!
-//! A [`Command`] is a row: name, arity, flags, where its keys are, a summary and
-//! a function. Everything that needs to know about commands reads these rows:
-//! dispatch, arity errors, `MULTI`, `CLIENT PAUSE`, `COMMAND` and every `HELP`.
-//! The rows stand with the functions they name, in one file for each group;
-//! [`Table`] finds one by name in any case.
+//! A [`Command`] is a row: name, arity, flags, where its keys are, a summary and a function.
+//! Everything that needs to know about commands reads these rows: dispatch, arity errors, `MULTI`,
+//! `CLIENT PAUSE`, `COMMAND` and every `HELP`. A row stands beside the function that it names, in
+//! one file for each group; [`Table`] finds one by name in any case.
+//!
+//! A row also says what its command needs ([`Run`]). Most need one database and nothing else: their
+//! functions are in this room, which does not know the server. Commands that need the server (its
+//! clients, its configuration, its disk) are in `server/command/`. That is why a row is generic: `S`
+//! is the server.
 //!
 //! A function parses its arguments and calls an operation of the
-//! [`Database`](super::Database), or of the server: it has no logic of its own
-//! that a caller of the typed operations would miss. It returns the reply, or
-//! the error that is the reply.
+//! [`Database`](super::database::Database), or of the server. It has no logic of its own that a
+//! caller of the typed operations would miss. It returns the reply, or the error that is the reply.
 
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
 
+pub(crate) mod attempt;
 mod bitmap;
-mod blocking_list;
-mod client;
-mod config;
-mod connection;
-mod debug;
 mod describe;
 mod expiry;
 mod hash;
-mod info;
-mod key;
+pub(crate) mod key;
+pub(crate) mod key_spec;
 mod lcs;
-mod list;
-mod options;
-mod pubsub;
+pub(crate) mod list;
+pub(crate) mod options;
 mod scan;
-mod server;
 mod set;
 mod sort;
-mod sorted_set;
+pub(crate) mod sorted_set;
 mod sorted_set_algebra;
 mod sorted_set_range;
 mod string;
-mod transaction;
 
-pub(crate) use key_spec::KeySpec;
-
-use super::error::Error;
-use super::reply::Reply;
-use super::server::Call;
+use crate::choice::Stream;
+use crate::redis::database::Database;
+use crate::redis::error::CommandError;
+use crate::redis::id::ClientId;
+use crate::redis::reply::Reply;
 use indexmap::IndexMap;
+use key_spec::KeySpec;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
-
-mod key_spec;
 
 /// A request: the command's name and its arguments.
 pub(crate) type Args<'a> = &'a [&'a [u8]];
 
 /// What a command answers.
-pub(crate) type Answer = Result<Reply, Error>;
+pub(crate) type Answer = Result<Reply, CommandError>;
 
-/// How a command is run.
-#[derive(Clone, Copy)]
-pub(crate) enum Run {
-    /// It answers at once, with one reply.
-    Now(fn(&mut Call<'_>, Args<'_>) -> Answer),
-    /// It may answer later, or has answered by itself: `None`.
-    Flow(fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>),
-    /// Alone it is nothing: only its subcommands are.
-    Nothing,
+/// Where a call comes from, which decides what it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A client sent it.
+    Client,
+    /// `EXEC` runs it.
+    Exec,
+    /// A test calls it at the server itself.
+    Operator,
+}
+
+impl Origin {
+    /// Returns whether a command may let its client wait, or put the server to sleep.
+    pub(crate) fn may_wait(self) -> bool {
+        match self {
+            Origin::Client => true,
+            Origin::Exec | Origin::Operator => false,
+        }
+    }
+}
+
+/// On whose behalf a command runs, and on which database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) client: ClientId,
+    /// Number of the selected database.
+    pub(crate) database: usize,
+    pub(crate) origin: Origin,
+}
+
+/// What a command needs, and the function that runs it.
+pub(crate) enum Run<S: 'static> {
+    /// The selected database.
+    Database(fn(&mut Database, Args<'_>) -> Answer),
+    /// The selected database, and a stream to draw from at random.
+    Drawing(fn(&mut Database, &mut Stream, Args<'_>) -> Answer),
+    /// All databases, and the number of the selected one.
+    Databases(fn(&mut [Database], usize, Args<'_>) -> Answer),
+    /// The table itself: it tells about commands.
+    Table(fn(&Table<S>, Args<'_>) -> Answer),
+    /// The server.
+    Server(fn(&mut S, Caller, Args<'_>) -> Answer),
+    /// The server. It may answer later, or has answered by itself: `None`.
+    Flow(fn(&mut S, Caller, Args<'_>) -> Result<Option<Reply>, CommandError>),
+    /// Nothing: only its subcommands can be called.
+    Container,
 }
 
 /// What a command does, as bits; the names are those of `COMMAND INFO`.
@@ -108,10 +139,10 @@ pub(crate) mod flag {
 }
 
 /// A row of the table.
-pub(crate) struct Command {
+pub(crate) struct Command<S: 'static> {
     /// In lower case; a subcommand's is `container|subcommand`.
     pub(crate) name: &'static str,
-    /// How many words a call has, the name included; negative is a minimum.
+    /// Number of words of a call, the name included. A negative number is a minimum.
     pub(crate) arity: i64,
     /// See [`flag`].
     pub(crate) flags: u32,
@@ -120,68 +151,102 @@ pub(crate) struct Command {
     pub(crate) tips: &'static [&'static str],
     pub(crate) keys: &'static [KeySpec],
     pub(crate) summary: &'static str,
-    /// Where its first argument says which of these it is.
-    pub(crate) subcommands: &'static [Command],
-    pub(crate) run: Run,
+    /// The commands among which its first argument chooses.
+    pub(crate) subcommands: &'static [Command<S>],
+    pub(crate) run: Run<S>,
 }
 
-/// A row that answers at once; one to a line, so that the tables read as such.
-pub(crate) const fn now(
+/// The groups of rows, one constant each, beside the functions that they name. (Only an associated
+/// constant can be generic.)
+pub(crate) struct Rows<S>(std::marker::PhantomData<S>);
+
+/// Defines a constructor of rows for one kind of [`Run`]. Rows stand one to a line, so that the
+/// groups read as tables.
+macro_rules! constructor {
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $run:ty) => {
+        $(#[$doc])*
+        pub(crate) const fn $name<S>(
+            name: &'static str,
+            arity: i64,
+            flags: u32,
+            categories: &'static [&'static str],
+            keys: &'static [KeySpec],
+            summary: &'static str,
+            run: $run,
+        ) -> Command<S> {
+            row(name, arity, flags, categories, keys, summary, Run::$kind(run))
+        }
+    };
+}
+
+constructor!(
+    /// A row of a command that needs the selected database.
+    database, Database, fn(&mut Database, Args<'_>) -> Answer
+);
+constructor!(
+    /// A row of a command that draws at random.
+    drawing, Drawing, fn(&mut Database, &mut Stream, Args<'_>) -> Answer
+);
+constructor!(
+    /// A row of a command that needs several databases.
+    databases, Databases, fn(&mut [Database], usize, Args<'_>) -> Answer
+);
+constructor!(
+    /// A row of a command that tells about commands.
+    table, Table, fn(&Table<S>, Args<'_>) -> Answer
+);
+constructor!(
+    /// A row of a command that needs the server.
+    server, Server, fn(&mut S, Caller, Args<'_>) -> Answer
+);
+constructor!(
+    /// A row of a command that may answer later, or answers by itself.
+    flow, Flow, fn(&mut S, Caller, Args<'_>) -> Result<Option<Reply>, CommandError>
+);
+
+/// The row of a container's `HELP`.
+pub(crate) const fn help<S>(
     name: &'static str,
     arity: i64,
     flags: u32,
     categories: &'static [&'static str],
     keys: &'static [KeySpec],
     summary: &'static str,
-    run: fn(&mut Call<'_>, Args<'_>) -> Answer,
-) -> Command {
-    row(name, arity, flags, categories, keys, summary, Run::Now(run))
-}
-
-/// A row that may answer later.
-pub(crate) const fn flow(
-    name: &'static str,
-    arity: i64,
-    flags: u32,
-    categories: &'static [&'static str],
-    keys: &'static [KeySpec],
-    summary: &'static str,
-    run: fn(&mut Call<'_>, Args<'_>) -> Result<Option<Reply>, Error>,
-) -> Command {
-    row(name, arity, flags, categories, keys, summary, Run::Flow(run))
+) -> Command<S> {
+    row(name, arity, flags, categories, keys, summary, Run::Table(describe::help))
 }
 
 /// A row with subcommands.
-pub(crate) const fn container(
+pub(crate) const fn container<S>(
     name: &'static str,
     arity: i64,
     flags: u32,
     categories: &'static [&'static str],
     summary: &'static str,
-    subcommands: &'static [Command],
-) -> Command {
-    row(name, arity, flags, categories, &[], summary, Run::Nothing).with(subcommands)
+    subcommands: &'static [Command<S>],
+) -> Command<S> {
+    row(name, arity, flags, categories, &[], summary, Run::Container).with(subcommands)
 }
 
-const fn row(
+const fn row<S>(
     name: &'static str,
     arity: i64,
     flags: u32,
     categories: &'static [&'static str],
     keys: &'static [KeySpec],
     summary: &'static str,
-    run: Run,
-) -> Command {
-    let (tips, subcommands): (_, &[Command]) = (&[], &[]);
+    run: Run<S>,
+) -> Command<S> {
+    let (tips, subcommands): (_, &[Command<S>]) = (&[], &[]);
     Command { name, arity, flags, categories, tips, keys, summary, subcommands, run }
 }
 
-impl Command {
-    pub(crate) const fn tips(self, tips: &'static [&'static str]) -> Command {
+impl<S> Command<S> {
+    pub(crate) const fn tips(self, tips: &'static [&'static str]) -> Command<S> {
         Command { tips, ..self }
     }
 
-    pub(crate) const fn with(self, subcommands: &'static [Command]) -> Command {
+    pub(crate) const fn with(self, subcommands: &'static [Command<S>]) -> Command<S> {
         Command { subcommands, ..self }
     }
 
@@ -195,8 +260,8 @@ impl Command {
     }
 
     /// Its subcommand of this name, in any case.
-    pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
-        let same = |row: &&Command| row.short_name().as_bytes().eq_ignore_ascii_case(name);
+    pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command<S>> {
+        let same = |row: &&Command<S>| row.short_name().as_bytes().eq_ignore_ascii_case(name);
         self.subcommands.iter().find(same)
     }
 
@@ -206,52 +271,33 @@ impl Command {
         if self.arity < 0 { words >= -self.arity } else { words == self.arity }
     }
 
-    pub(crate) fn arity_error(&self) -> Error {
-        Error::Arity(SmolStr::new_static(self.name))
+    pub(crate) fn arity_error(&self) -> CommandError {
+        CommandError::Arity(SmolStr::new_static(self.name))
     }
 }
 
-impl std::fmt::Debug for Command {
+impl<S> std::fmt::Debug for Command<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
 }
 
-/// Every group's rows.
-const GROUPS: [&[Command]; 16] = [
-    string::COMMANDS,
-    bitmap::COMMANDS,
-    hash::COMMANDS,
-    list::COMMANDS,
-    set::COMMANDS,
-    sorted_set::COMMANDS,
-    key::COMMANDS,
-    expiry::COMMANDS,
-    scan::COMMANDS,
-    sort::COMMANDS,
-    transaction::COMMANDS,
-    pubsub::COMMANDS,
-    connection::COMMANDS,
-    server::COMMANDS,
-    config::COMMANDS,
-    describe::COMMANDS,
-];
-
 /// Every command by its name.
 #[derive(Debug)]
-pub(crate) struct Table(IndexMap<&'static [u8], &'static Command, FxBuildHasher>);
+pub(crate) struct Table<S: 'static>(IndexMap<&'static [u8], &'static Command<S>, FxBuildHasher>);
 
 /// No command's name is longer.
 const LONGEST: usize = 32;
 
-impl Table {
-    pub(crate) fn new() -> Table {
-        let rows = GROUPS.iter().copied().flatten();
+impl<S> Table<S> {
+    /// The table of these groups of rows.
+    pub(crate) fn new(groups: &[&'static [Command<S>]]) -> Table<S> {
+        let rows = groups.iter().copied().flatten();
         Table(rows.map(|command| (command.name.as_bytes(), command)).collect())
     }
 
     /// The command of this name, in any case.
-    pub(crate) fn get(&self, name: &[u8]) -> Option<&'static Command> {
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&'static Command<S>> {
         let mut lower = [0; LONGEST];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);
@@ -261,7 +307,7 @@ impl Table {
 
     /// The command or subcommand that a request is a call of; the error that
     /// Redis answers if it is of none.
-    pub(crate) fn resolve(&self, args: Args<'_>) -> Result<&'static Command, Error> {
+    pub(crate) fn resolve(&self, args: Args<'_>) -> Result<&'static Command<S>, CommandError> {
         let Some(command) = self.get(args[0]) else { return Err(unknown_command(args)) };
         let found = match args.get(1) {
             Some(name) if !command.subcommands.is_empty() => {
@@ -276,7 +322,7 @@ impl Table {
     }
 
     /// The command or subcommand that a request names, whatever its arguments.
-    pub(crate) fn named(&self, args: Args<'_>) -> Option<&'static Command> {
+    pub(crate) fn named(&self, args: Args<'_>) -> Option<&'static Command<S>> {
         let command = self.get(args[0])?;
         match args.get(1).filter(|_| !command.subcommands.is_empty()) {
             Some(name) => command.subcommand(name),
@@ -284,7 +330,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Command> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Command<S>> {
         self.0.values().copied()
     }
 
@@ -300,7 +346,7 @@ fn preview(word: &[u8], most: usize) -> String {
 }
 
 /// Redis shows the arguments until 128 characters of them are shown.
-fn unknown_command(args: Args<'_>) -> Error {
+fn unknown_command(args: Args<'_>) -> CommandError {
     let mut shown = String::new();
     for arg in &args[1..] {
         if shown.len() >= 128 {
@@ -310,11 +356,11 @@ fn unknown_command(args: Args<'_>) -> Error {
         shown.push_str(&format!("'{}' ", preview(arg, room)));
     }
     let name = preview(args[0], 128);
-    Error::format(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
+    CommandError::format(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
 }
 
-fn unknown_subcommand(args: Args<'_>) -> Error {
+fn unknown_subcommand(args: Args<'_>) -> CommandError {
     let name = preview(args[1], 128);
     let container = preview(args[0], 128).to_uppercase();
-    Error::format(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
+    CommandError::format(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
 }

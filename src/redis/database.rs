@@ -25,72 +25,57 @@
 //!   operation (`remove_emptied`).
 
 mod bitmap;
+pub(crate) mod calendar;
 mod clock;
+pub(crate) mod digest;
 mod disk;
+pub(crate) mod draw;
 mod expiry;
+pub(crate) mod glob;
 mod hash;
 mod key;
+pub(crate) mod keyspace;
 mod lcs;
 mod list;
+pub(crate) mod memory;
+pub(crate) mod notify;
 mod scan;
 mod set;
+pub(crate) mod sha1;
+mod slot_table;
 mod sort;
 mod sorted_set;
 mod sorted_set_algebra;
 mod string;
+pub(crate) mod undo;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
+pub(crate) use disk::Loaded;
 pub use expiry::{ExpireCondition, Ttl};
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
+pub use notify::{EventClasses, KeyEvent};
 
+pub use crate::redis::value::Limits;
 pub use scan::Page;
 pub(crate) use scan::{PageSize, hash_page, set_page, sorted_set_page};
-pub use sort::{By, Sort};
+pub use sort::{SortBy, SortOptions};
 pub use sorted_set::{
     ZRange, ZRangeOptions, ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
-use super::calendar::calendar_ms;
-use super::error::Error;
-use super::id::ClientId;
-use super::keyspace::{Entry, Keyspace, NEVER, Slot};
-use super::notify::{EventClasses, KeyEvent};
-use super::sds::Sds;
-use super::undo::Undo;
-use super::value::{Kind, ListpackLimits, Value};
+use crate::redis::error::CommandError;
+use crate::redis::id::ClientId;
+use crate::redis::value::{Kind, Sds, Value};
 use crate::time::Instant;
+use calendar::calendar_ms;
 use indexmap::IndexMap;
+use keyspace::{Entry, Keyspace, NEVER, Slot};
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
-
-/// Up to which sizes values keep their compact encodings, and how long a string
-/// may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// `hash-max-listpack-entries` and `-value`.
-    pub hash: ListpackLimits,
-    /// `zset-max-listpack-entries` and `-value`.
-    pub sorted_set: ListpackLimits,
-    /// `set-max-intset-entries`.
-    pub intset: usize,
-    /// `proto-max-bulk-len`: bytes of a string.
-    pub string: u64,
-}
-
-/// Redis's defaults.
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            hash: ListpackLimits { max_entries: 512, max_value: 64 },
-            sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
-            intset: 512,
-            string: 512 << 20,
-        }
-    }
-}
+use undo::Undo;
 
 /// What a server counts of its databases for `INFO`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,17 +131,17 @@ pub(crate) struct Watched {
 /// ```
 /// use std::time::Duration;
 /// use stunt_double::Instant;
-/// use stunt_double::redis::{Database, SetOptions};
+/// use stunt_double::redis::database::{Database, SetOptions};
 ///
 /// let mut db = Database::new();
 /// db.set(b"letters", b"foo", SetOptions::default())?;
 /// db.set_bit(b"letters", 7, true)?;
 /// assert_eq!(db.get(b"letters")?, Some(&b"goo"[..]));
 ///
-/// db.pexpire(b"letters", 1_500);
+/// db.pexpire(b"letters", Duration::from_millis(1_500));
 /// db.advance_to(Instant::ZERO + Duration::from_millis(1_500));
 /// assert_eq!(db.get(b"letters")?, None);
-/// # Ok::<(), stunt_double::redis::Error>(())
+/// # Ok::<(), stunt_double::redis::CommandError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -175,6 +160,8 @@ pub struct Database {
     /// The same in seconds, which every use of a key notes.
     now_secs: u32,
     pub(crate) limits: Limits,
+    /// How many places a call of a scan looks at is drawn.
+    pub(crate) uneven_pages: bool,
     pub(crate) usage: Usage,
     pub(crate) observers: Observers,
     /// What a crash would undo, while it would not lose everything.
@@ -208,6 +195,7 @@ impl Database {
             expiring_since: unix_ms(Instant::ZERO),
             now_secs: in_seconds(unix_ms(Instant::ZERO)),
             limits: Limits::default(),
+            uneven_pages: false,
             usage: Usage::default(),
             observers: Observers::default(),
             undo: Undo::default(),
@@ -313,29 +301,29 @@ impl Database {
     }
 
     /// Looks a value of a type up to be read.
-    pub(crate) fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, Error> {
+    pub(crate) fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, CommandError> {
         match self.read_any(key) {
-            Some(value) => T::of(value).map(Some).ok_or(Error::WrongType),
+            Some(value) => T::of(value).map(Some).ok_or(CommandError::WrongType),
             None => Ok(None),
         }
     }
 
     /// Whether a key, if it is there, is of this type.
-    pub(crate) fn check_type<T: Kind>(&mut self, key: &[u8]) -> Result<(), Error> {
+    pub(crate) fn check_type<T: Kind>(&mut self, key: &[u8]) -> Result<(), CommandError> {
         match self.peek(key) {
-            Some(entry) if T::of(&entry.value).is_none() => Err(Error::WrongType),
+            Some(entry) if T::of(&entry.value).is_none() => Err(CommandError::WrongType),
             Some(_) | None => Ok(()),
         }
     }
 
     /// Looks a value of a type up to be changed.
-    pub(crate) fn write<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, Error> {
+    pub(crate) fn write<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
         let accessed = self.now_secs();
         let Some(slot) = self.find(key) else { return Ok(None) };
         self.undo.remember(self.keyspace.entry(slot));
         let entry = self.keyspace.entry_mut(slot);
         entry.accessed = accessed;
-        T::of_mut(&mut entry.value).map(Some).ok_or(Error::WrongType)
+        T::of_mut(&mut entry.value).map(Some).ok_or(CommandError::WrongType)
     }
 
     /// As [`Database::write`], but where there is no such key it comes to be,
@@ -343,7 +331,7 @@ impl Database {
     pub(crate) fn write_or_insert<T: Kind + Default>(
         &mut self,
         key: &[u8],
-    ) -> Result<&mut T, Error> {
+    ) -> Result<&mut T, CommandError> {
         let slot = match self.find(key) {
             Some(slot) => {
                 self.undo.remember(self.keyspace.entry(slot));
@@ -354,7 +342,7 @@ impl Database {
         let accessed = self.now_secs();
         let entry = self.keyspace.entry_mut(slot);
         entry.accessed = accessed;
-        T::of_mut(&mut entry.value).ok_or(Error::WrongType)
+        T::of_mut(&mut entry.value).ok_or(CommandError::WrongType)
     }
 
     /// Adds a key that is not there.
@@ -366,11 +354,11 @@ impl Database {
             self.expire_slot(slot);
         }
         self.undo.remember_absent(key);
-        let feeds_blocked = matches!(value, Value::List(_) | Value::SortedSet(_));
+        let feeds = value.feeds_blocked_clients();
         let slot = self.keyspace.insert(key, value, self.now_secs());
         self.notify(EventClasses::NEW, "new", key);
-        if feeds_blocked {
-            self.signal_ready(key);
+        if feeds {
+            self.fed(key);
         }
         slot
     }
@@ -462,8 +450,11 @@ impl Database {
         }
     }
 
-    /// Blocked clients may be served from a key.
-    pub(crate) fn signal_ready(&mut self, key: &[u8]) {
+    /// A write has given a key something that blocked clients may be waiting for: they are served
+    /// when the command, or the transaction, ends. Every operation that makes a list or a sorted set
+    /// come to be calls this; one whose type clients wait for anew (a stream) would call it for every
+    /// write that adds to the value.
+    pub(crate) fn fed(&mut self, key: &[u8]) {
         if !self.observers.awaited.is_empty()
             && self.observers.awaited.contains_key(key)
             && !self.observers.ready.iter().any(|ready| ready.as_slice() == key)

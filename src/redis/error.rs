@@ -3,17 +3,17 @@
 //! One enum serves the typed operations and the commands above them, since an
 //! operation's refusal *is* the command's reply. Its `Display` is the text on
 //! the wire. A variant that carries nothing is one fixed text; where Redis has
-//! several texts for one kind of mistake, [`Error::Other`] carries the one that
+//! several texts for one kind of mistake, [`CommandError::Other`] carries the one that
 //! applies.
 
-use super::reply::{ErrorReply, Reply};
+use crate::redis::reply::{ErrorReply, Reply};
 use smol_str::SmolStr;
 
 /// Why an operation or a command was refused. Nothing was changed, unless the
 /// operation's own description says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {
+pub enum CommandError {
     /// The key holds a value of another type: use another key.
     #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
     WrongType,
@@ -100,31 +100,31 @@ pub enum Error {
     Other(SmolStr),
 }
 
-impl Error {
+impl CommandError {
     /// An error of this fixed text.
     #[must_use]
-    pub(crate) const fn text(text: &'static str) -> Error {
-        Error::Other(SmolStr::new_static(text))
+    pub(crate) const fn text(text: &'static str) -> CommandError {
+        CommandError::Other(SmolStr::new_static(text))
     }
 
     /// An error of a text that was put together.
     #[must_use]
-    pub(crate) fn format(text: impl AsRef<str>) -> Error {
-        Error::Other(SmolStr::new(text.as_ref()))
+    pub(crate) fn format(text: impl AsRef<str>) -> CommandError {
+        CommandError::Other(SmolStr::new(text.as_ref()))
     }
 }
 
-impl From<Error> for ErrorReply {
-    fn from(error: Error) -> ErrorReply {
+impl From<CommandError> for ErrorReply {
+    fn from(error: CommandError) -> ErrorReply {
         match error {
-            Error::Other(text) => ErrorReply(text),
+            CommandError::Other(text) => ErrorReply(text),
             error => ErrorReply(SmolStr::new(error.to_string())),
         }
     }
 }
 
-impl From<Error> for Reply {
-    fn from(error: Error) -> Reply {
+impl From<CommandError> for Reply {
+    fn from(error: CommandError) -> Reply {
         Reply::Error(error.into())
     }
 }

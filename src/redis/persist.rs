@@ -28,41 +28,41 @@
 //! likes where `appendfsync` is `no`; here a save takes no time, and that is
 //! after 30 seconds.
 
-use super::config::AppendFsync;
-use super::keyspace::Keyspace;
-use super::sds::Sds;
-use super::server::Server;
-use super::slow_disk::SlowDisk;
-use super::undo::Undo;
+mod losses;
+mod slow_disk;
+
+pub use losses::Losses;
+
+use crate::Shutdown;
+use crate::redis::database::calendar::calendar_ms;
+use crate::redis::database::keyspace::Keyspace;
+use crate::redis::database::undo::Undo;
+use crate::redis::database::{Database, Loaded};
+use crate::redis::value::Sds;
 use crate::time::Instant;
-use std::fmt;
-use std::ops::AddAssign;
+use slow_disk::SlowDisk;
 use std::time::Duration;
 
-/// What a server lost when it last stopped: the changes of these keys since what
-/// was on disk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
-    /// Each key with the number of its database, in order of their first change.
-    pub keys: Vec<(usize, Sds)>,
+/// When the append-only file is synced to the disk (`appendfsync`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AppendFsync {
+    /// Before a command is answered: a crash loses nothing.
+    Always,
+    /// Once a second: a loss of power loses up to a second, and so may the death of the process
+    /// on a disk that takes its time ([`ServerOptions::with_fsync_time`](super::ServerOptions::with_fsync_time)).
+    #[default]
+    EverySec,
+    /// When the operating system does, which is taken to be every 30 seconds.
+    No,
 }
 
-/// Named up to this many.
-const NAMED: usize = 20;
-
-impl fmt::Display for Losses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.keys.len() == 1 { "" } else { "s" };
-        write!(f, "lost the last changes of {} key{plural}", self.keys.len())?;
-        for (i, (database, key)) in self.keys.iter().take(NAMED).enumerate() {
-            f.write_str(if i == 0 { ": " } else { ", " })?;
-            write!(f, "{key}")?;
-            if *database != 0 {
-                write!(f, " of database {database}")?;
-            }
-        }
-        if self.keys.len() > NAMED { f.write_str(", …") } else { Ok(()) }
-    }
+/// A save point: the keys are saved when so many changes are at least so old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavePoint {
+    /// Since the last save.
+    pub after: Duration,
+    /// At least.
+    pub changes: u64,
 }
 
 /// What is on disk.
@@ -91,48 +91,60 @@ pub(crate) struct Persistence {
     untold: bool,
 }
 
-/// The keys that a load has read, and those it left out because their time had come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Loaded {
-    pub(crate) kept: u64,
-    pub(crate) expired: u64,
-}
-
-impl AddAssign for Loaded {
-    fn add_assign(&mut self, other: Loaded) {
-        self.kept += other.kept;
-        self.expired += other.expired;
-    }
-}
-
-/// How a server process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Clean,
-    Killed,
-    PowerLost,
-}
-
-impl Server {
-    pub(crate) fn total_changes(&self) -> u64 {
-        self.databases.iter().map(|database| database.usage.changes).sum()
-    }
-
-    /// Changes since the last save.
-    pub(crate) fn unsaved_changes(&self) -> u64 {
-        self.total_changes().saturating_sub(self.persistence.saved_changes)
-    }
-
+/// How a server keeps its keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup<'a> {
     /// A new process reads the append-only file.
-    pub(crate) fn restarts_from_append_only(&self) -> bool {
-        self.options.append_only()
+    pub(crate) restarts_from_append_only: bool,
+    /// There is an append-only file now.
+    pub(crate) append_only: bool,
+    pub(crate) fsync: AppendFsync,
+    pub(crate) fsync_time: Duration,
+    pub(crate) save_points: &'a [SavePoint],
+    /// Nothing is saved by itself.
+    pub(crate) cron_paused: bool,
+}
+
+/// A server's disk at work: its state, the databases that are on it, and how they are kept.
+#[derive(Debug)]
+pub(crate) struct Disk<'a> {
+    pub(crate) state: &'a mut Persistence,
+    pub(crate) databases: &'a mut [Database],
+    pub(crate) setup: Setup<'a>,
+    pub(crate) now: Instant,
+    /// How many nanoseconds the calendar is ahead.
+    pub(crate) ahead: i64,
+}
+
+/// Changes of all databases, as save points count them.
+fn total_changes(databases: &[Database]) -> u64 {
+    databases.iter().map(|database| database.usage.changes).sum()
+}
+
+impl Persistence {
+    /// Changes of these databases since the last save.
+    pub(crate) fn unsaved_changes(&self, databases: &[Database]) -> u64 {
+        total_changes(databases).saturating_sub(self.saved_changes)
     }
 
+    /// What the last stop lost, however it came.
+    pub(crate) fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// What the last stop lost, in words, once.
+    pub(crate) fn take_loss_note(&mut self) -> Option<String> {
+        let untold = std::mem::take(&mut self.untold);
+        untold.then(|| self.losses.to_string())
+    }
+}
+
+impl Disk<'_> {
     /// What is in memory now is what a new process reads.
     fn all_on_disk(&mut self) {
-        self.persistence.on_disk = true;
-        let always = self.config.append_only && self.config.fsync == AppendFsync::Always;
-        let keeping = !(self.restarts_from_append_only() && always);
+        self.state.on_disk = true;
+        let always = self.setup.append_only && self.setup.fsync == AppendFsync::Always;
+        let keeping = !(self.setup.restarts_from_append_only && always);
         for (home, database) in self.databases.iter_mut().enumerate() {
             database.undo = Undo::new(keeping, home);
         }
@@ -141,17 +153,17 @@ impl Server {
     /// The append-only file is written anew: its configuration has changed or holds from
     /// the start, or somebody asked for it.
     pub(crate) fn rewrite_append_only(&mut self) {
-        self.persistence.rewrites += 1;
+        self.state.rewrites += 1;
         self.append_only_is_synced();
     }
 
     /// All of the append-only file is on disk.
     pub(crate) fn append_only_is_synced(&mut self) {
-        if self.restarts_from_append_only() {
+        if self.setup.restarts_from_append_only {
             self.all_on_disk();
         }
-        self.persistence.unsynced = None;
-        self.persistence.synced_changes = self.total_changes();
+        self.state.unsynced = None;
+        self.state.synced_changes = total_changes(self.databases);
         self.settle_slow_disk();
     }
 
@@ -162,21 +174,21 @@ impl Server {
 
     /// `BGSAVE`: the keys are saved by another process, which is counted.
     pub(crate) fn save_in_background(&mut self) {
-        self.persistence.saves += 1;
+        self.state.saves += 1;
         self.save();
     }
 
     fn saved_at(&mut self, at: Instant) {
-        self.persistence.last_save = at;
-        self.persistence.saved_changes = self.total_changes();
-        if !self.restarts_from_append_only() {
+        self.state.last_save = at;
+        self.state.saved_changes = total_changes(self.databases);
+        if !self.setup.restarts_from_append_only {
             self.all_on_disk();
         }
     }
 
     /// What `FLUSHALL` does at its end.
     pub(crate) fn save_if_configured(&mut self) {
-        if !self.config.save_points.is_empty() {
+        if !self.setup.save_points.is_empty() {
             self.save();
         }
     }
@@ -186,30 +198,30 @@ impl Server {
     pub(crate) fn persist_until(&mut self, now: Instant) {
         if self.has_slow_disk() {
             self.write_and_sync_until(now);
-        } else if self.config.append_only {
+        } else if self.setup.append_only {
             self.sync_until(now);
         }
-        let unsaved = self.unsaved_changes();
-        if unsaved == 0 || self.cron_paused {
+        let unsaved = self.state.unsaved_changes(self.databases);
+        if unsaved == 0 || self.setup.cron_paused {
             return;
         }
-        let since = self.persistence.last_save;
-        let points = self.config.save_points.iter();
+        let since = self.state.last_save;
+        let points = self.setup.save_points.iter();
         let due = points.filter(|point| unsaved >= point.changes).map(|point| since + point.after);
         // The server looks only when something has changed, so not before now.
         if let Some(at) = due.min().map(|at| at.max(self.now)).filter(|at| *at <= now) {
-            self.persistence.saves += 1;
+            self.state.saves += 1;
             self.saved_at(at);
         }
     }
 
     fn sync_until(&mut self, now: Instant) {
-        let changes = self.total_changes();
-        if changes == self.persistence.synced_changes {
+        let changes = total_changes(self.databases);
+        if changes == self.state.synced_changes {
             return;
         }
-        let first = *self.persistence.unsynced.get_or_insert(self.now);
-        let due = match self.config.fsync {
+        let first = *self.state.unsynced.get_or_insert(self.now);
+        let due = match self.setup.fsync {
             AppendFsync::Always => return,
             AppendFsync::EverySec => {
                 let second = first.as_nanos() / 1_000_000_000 + 1;
@@ -222,52 +234,41 @@ impl Server {
         }
     }
 
-    /// What the last stop lost, however it came.
-    #[must_use]
-    pub fn losses(&self) -> &Losses {
-        &self.persistence.losses
-    }
-
-    /// What the last stop lost, in words, once.
-    pub(crate) fn take_loss_note(&mut self) -> Option<String> {
-        let untold = std::mem::take(&mut self.persistence.untold);
-        untold.then(|| self.persistence.losses.to_string())
-    }
-
     /// A process ends: it leaves what is on disk, and is known for what it lost.
-    pub(crate) fn leave_what_is_on_disk(&mut self, how: End) {
-        let keeps_all = if self.restarts_from_append_only() {
-            let synced = how != End::PowerLost || self.config.fsync == AppendFsync::Always;
-            self.config.append_only && synced
+    pub(crate) fn leave_what_is_on_disk(&mut self, how: Shutdown) {
+        let power_fails = how == Shutdown::PowerLoss;
+        let keeps_all = if self.setup.restarts_from_append_only {
+            let synced = !power_fails || self.setup.fsync == AppendFsync::Always;
+            self.setup.append_only && synced
         } else {
-            how == End::Clean && !self.config.save_points.is_empty()
+            how == Shutdown::Clean && !self.setup.save_points.is_empty()
         };
-        self.persistence.on_disk |= keeps_all;
+        self.state.on_disk |= keeps_all;
         let keys = match how {
-            End::Killed if self.has_slow_disk() => self.lose_what_is_not_written(),
-            End::Clean | End::Killed | End::PowerLost if keeps_all => Vec::new(),
-            End::Clean | End::Killed | End::PowerLost => self.lose(),
+            Shutdown::Kill if self.has_slow_disk() => self.lose_what_is_not_written(),
+            Shutdown::Clean | Shutdown::Kill | Shutdown::PowerLoss if keeps_all => Vec::new(),
+            Shutdown::Clean | Shutdown::Kill | Shutdown::PowerLoss => self.lose(),
         };
-        self.persistence.untold = !keys.is_empty();
-        self.persistence.losses = Losses { keys };
+        self.state.untold = !keys.is_empty();
+        self.state.losses = Losses { keys };
     }
 
     /// A process begins with what is on disk, without the keys whose time has come
     /// meanwhile.
     pub(crate) fn load(&mut self, now: Instant) {
         let mut loaded = Loaded::default();
-        for database in &mut self.databases {
+        for database in &mut *self.databases {
             loaded += database.restart(now);
-            if self.config.append_only {
+            if self.setup.append_only {
                 database.replay();
             } else {
                 database.reencode();
             }
         }
-        self.persistence.loaded = loaded;
-        self.persistence.last_save = now;
-        self.persistence.saved_changes = self.total_changes();
-        if self.persistence.on_disk || self.config.append_only {
+        self.state.loaded = loaded;
+        self.state.last_save = now;
+        self.state.saved_changes = total_changes(self.databases);
+        if self.state.on_disk || self.setup.append_only {
             self.all_on_disk();
             self.append_only_is_synced();
         }
@@ -275,9 +276,9 @@ impl Server {
 
     /// The disk is empty.
     pub(crate) fn wipe_disk(&mut self, now: Instant) {
-        self.persistence = Persistence { last_save: now, ..Persistence::default() };
-        self.persistence.saved_changes = self.total_changes();
-        if self.config.append_only {
+        *self.state = Persistence { last_save: now, ..Persistence::default() };
+        self.state.saved_changes = total_changes(self.databases);
+        if self.setup.append_only {
             self.append_only_is_synced();
         }
     }
@@ -285,13 +286,13 @@ impl Server {
     /// Comes back to what is on disk. What is lost are the keys that are not what they were
     /// then, but for those whose time came.
     pub(crate) fn lose(&mut self) -> Vec<(usize, Sds)> {
-        let now = self.now_ms();
+        let now = calendar_ms(self.now, self.ahead);
         let mut lost = Vec::new();
         let mut homes = Vec::new();
         for (number, database) in self.databases.iter_mut().enumerate() {
             let mut keyspace = std::mem::take(&mut database.keyspace);
             let mut undo = std::mem::take(&mut database.undo);
-            if self.persistence.on_disk {
+            if self.state.on_disk {
                 let home = undo.home();
                 lost.extend(undo.restore(&mut keyspace, now).into_iter().map(|key| (home, key)));
                 homes.push((home, keyspace));
@@ -309,11 +310,11 @@ impl Server {
     /// What the last save has, database by database; `None` if there was none, or if it is
     /// not known, since the server keeps account of its append-only file.
     pub(crate) fn saved_keys(&self) -> Option<Vec<Keyspace>> {
-        if !self.persistence.on_disk || self.restarts_from_append_only() {
+        if !self.state.on_disk || self.setup.restarts_from_append_only {
             return None;
         }
         let mut saved = vec![Keyspace::default(); self.databases.len()];
-        for database in &self.databases {
+        for database in &*self.databases {
             let (mut keyspace, mut undo) = (database.keyspace.clone(), database.undo.clone());
             undo.restore(&mut keyspace, i64::MIN);
             saved[undo.home()] = keyspace;
@@ -329,8 +330,8 @@ impl Server {
             loaded += database.load(keyspace, now);
             database.reencode();
         }
-        self.persistence.loaded = loaded;
-        if !self.restarts_from_append_only() && self.persistence.on_disk {
+        self.state.loaded = loaded;
+        if !self.setup.restarts_from_append_only && self.state.on_disk {
             self.all_on_disk();
         }
     }
@@ -343,16 +344,16 @@ impl Server {
             keyspace.values_mut().for_each(|value| value.reencode(&limits));
             loaded += database.merge(keyspace);
         }
-        self.persistence.loaded = loaded;
+        self.state.loaded = loaded;
     }
 
     /// `DEBUG LOADAOF`: what is there is dropped, and read from the append-only file.
     pub(crate) fn reload_append_only(&mut self) {
-        for database in &mut self.databases {
+        for database in &mut *self.databases {
             let keyspace = database.keyspace.clone();
             database.replace_all(keyspace);
             database.replay();
         }
-        self.persistence.saved_changes = self.total_changes();
+        self.state.saved_changes = total_changes(self.databases);
     }
 }

@@ -9,7 +9,7 @@
 //! Source: <https://redis.io/docs/reference/protocol-spec/>, and Redis 7.0's
 //! `networking.c` for what becomes what.
 
-use super::number;
+use crate::redis::value::number;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;
@@ -130,10 +130,7 @@ impl Reply {
     /// The integer, if it is one.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
-        match self {
-            Reply::Integer(n) => Some(*n),
-            _ => None,
-        }
+        if let Reply::Integer(n) = self { Some(*n) } else { None }
     }
 
     /// The bytes of a string or a status.
@@ -142,7 +139,19 @@ impl Reply {
         match self {
             Reply::Bulk(bytes) | Reply::Verbatim(_, bytes) => Some(bytes),
             Reply::Simple(text) => Some(text.as_bytes()),
-            _ => None,
+            Reply::Error(_)
+            | Reply::Integer(_)
+            | Reply::Nil
+            | Reply::NilArray
+            | Reply::Array(_)
+            | Reply::Map(_)
+            | Reply::Set(_)
+            | Reply::Pairs(_)
+            | Reply::Double(_)
+            | Reply::Boolean(_)
+            | Reply::BigNumber(_)
+            | Reply::Push(_)
+            | Reply::Attributed(..) => None,
         }
     }
 
@@ -157,7 +166,19 @@ impl Reply {
     pub fn as_array(&self) -> Option<&[Reply]> {
         match self {
             Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => Some(items),
-            _ => None,
+            Reply::Simple(_)
+            | Reply::Error(_)
+            | Reply::Integer(_)
+            | Reply::Bulk(_)
+            | Reply::Nil
+            | Reply::NilArray
+            | Reply::Map(_)
+            | Reply::Pairs(_)
+            | Reply::Double(_)
+            | Reply::Boolean(_)
+            | Reply::BigNumber(_)
+            | Reply::Verbatim(..)
+            | Reply::Attributed(..) => None,
         }
     }
 
@@ -198,7 +219,23 @@ impl Reply {
             (Protocol::Resp3, Reply::Push(items)) => Reply::Push(all(items)),
             (Protocol::Resp2, Reply::Attributed(_, reply)) => reply.in_protocol(protocol),
             (_, Reply::Array(items)) => Reply::Array(all(items)),
-            (_, reply) => reply,
+            (
+                _,
+                reply @ (Reply::Simple(_)
+                | Reply::Error(_)
+                | Reply::Integer(_)
+                | Reply::Bulk(_)
+                | Reply::Nil),
+            )
+            | (Protocol::Resp2, reply @ Reply::NilArray)
+            | (
+                Protocol::Resp3,
+                reply @ (Reply::Double(_)
+                | Reply::Boolean(_)
+                | Reply::BigNumber(_)
+                | Reply::Verbatim(..)
+                | Reply::Attributed(..)),
+            ) => reply,
         }
     }
 }

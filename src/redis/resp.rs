@@ -5,8 +5,8 @@
 //!
 //! - [`RequestParser`]: what a client sends, in any pieces, becomes
 //!   [`Request`]s: arguments that lie where they arrived, without a copy;
-//! - [`encode`]: a [`Reply`](super::Reply) becomes the bytes a client of either
-//!   [`Protocol`](super::Protocol) gets;
+//! - [`encode`]: a [`Reply`](crate::redis::Reply) becomes the bytes a client of either
+//!   [`Protocol`](crate::redis::Protocol) gets;
 //! - [`ReplyParser`]: those bytes become replies again, for clients and tests.
 //!
 //! Parsing never trusts a length that was announced: memory grows only with
@@ -37,7 +37,7 @@ mod inline;
 mod parse;
 mod request;
 
-pub use byte_server::{ByteOutput, ByteServer};
+pub use byte_server::ByteServer;
 pub use encode::encode;
 pub use parse::{MalformedReply, ReplyParser};
 pub use request::{ProtocolError, Request, RequestParser};

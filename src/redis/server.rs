@@ -15,57 +15,53 @@
 //! go on with the requests they had sent meanwhile. Nothing of another client
 //! comes between.
 
+pub(crate) mod blocking;
+mod clients;
 mod clock;
+mod command;
+pub(crate) mod config;
+mod disk;
 mod dispatch;
 mod lifecycle;
+mod options;
+mod outbox;
+mod pause;
+pub(crate) mod pubsub;
+pub(crate) mod refusal;
 mod session;
 mod sleep;
 mod stats;
+pub(crate) mod transaction;
 
-pub(crate) use dispatch::{Call, hangs_up_on};
-pub(crate) use session::{Multi, Replies, Session, Watch};
+pub(crate) use dispatch::hangs_up_on;
+pub use options::ServerOptions;
+pub use outbox::Output;
+pub(crate) use pause::Pause;
+pub use refusal::Refusal;
+pub(crate) use session::{DEFAULT_USER, Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
 
-use super::blocking::Blocking;
-use super::calendar::instant_of_ms;
-use super::command::Table;
-use super::config::{Config, ServerOptions};
-use super::database::Database;
-use super::error::Error;
-pub(crate) use super::id::ClientId;
-use super::persist::Persistence;
-use super::pubsub::PubSub;
-use super::refusal::{Refusal, Refusals};
-use super::reply::{Protocol, Reply};
-use super::sds::Sds;
-use super::transaction::Scheduled;
 use crate::choice::{Choice, Stream};
+use crate::redis::command::{Origin, Table};
+use crate::redis::database::Database;
+use crate::redis::database::calendar::instant_of_ms;
+use crate::redis::error::CommandError;
+pub use crate::redis::id::ClientId;
+use crate::redis::persist::Persistence;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
 use crate::time::Instant;
+use blocking::Blocking;
+use config::Config;
 use indexmap::IndexMap;
+use outbox::Outbox;
+use pubsub::PubSub;
+use refusal::Refusals;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// Something for a client.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// A reply, or a push, in order; to be written in this protocol.
-    Reply {
-        /// To whom.
-        client: ClientId,
-        /// The protocol the client spoke when it was made.
-        protocol: Protocol,
-        /// What.
-        reply: Reply,
-    },
-    /// The connection is to be closed when what came before is sent. The server
-    /// knows the client no more.
-    Close {
-        /// Whose.
-        client: ClientId,
-    },
-}
+use transaction::Scheduled;
 
 /// A request that waits for its turn.
 pub(crate) type Request = Vec<Sds>;
@@ -91,7 +87,8 @@ pub(crate) type Request = Vec<Sds>;
 /// [`database`](Server::database).
 ///
 /// ```
-/// use stunt_double::redis::{ClientId, Output, Reply, Server, ServerOptions};
+/// use stunt_double::redis::server::{ClientId, Output, Server};
+/// use stunt_double::redis::{Reply, ServerOptions};
 /// use stunt_double::{Instant, Site, Stream};
 ///
 /// let now = Instant::ZERO;
@@ -106,7 +103,7 @@ pub(crate) type Request = Vec<Sds>;
 pub struct Server {
     pub(crate) options: ServerOptions,
     pub(crate) config: Config,
-    pub(crate) table: Table,
+    pub(crate) table: Table<Server>,
     pub(crate) now: Instant,
     pub(crate) started: Instant,
     pub(crate) databases: Vec<Database>,
@@ -124,7 +121,7 @@ pub struct Server {
     pub(crate) loading_until: Option<Instant>,
     pub(crate) stats: Stats,
     pub(crate) running: bool,
-    outputs: VecDeque<Output>,
+    outbox: Outbox,
     /// Clients that were released and may have requests waiting.
     released: VecDeque<ClientId>,
     /// Those that have gone on, for whoever keeps further requests of theirs and
@@ -132,21 +129,12 @@ pub struct Server {
     resumed: Option<VecDeque<ClientId>>,
     /// Nothing happens by itself (`DEBUG PAUSE-CRON`).
     pub(crate) cron_paused: bool,
-    /// A transaction runs, or sleeps.
-    pub(crate) in_exec: bool,
     /// What a transaction has put off until its end.
     pub(crate) scheduled: Scheduled,
     /// `DEBUG SLEEP`, and what came meanwhile.
     pub(crate) sleep: Sleep,
     /// `CLIENT PAUSE`: until when, and whether only writes wait.
     pub(crate) paused: Option<Pause>,
-}
-
-/// `CLIENT PAUSE`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pause {
-    pub(crate) until: Instant,
-    pub(crate) writes_only: bool,
 }
 
 impl Server {
@@ -156,10 +144,10 @@ impl Server {
     pub fn new(options: ServerOptions, random: Stream) -> Server {
         let config = Config::new(&options);
         let mut server = Server {
-            table: Table::new(),
+            table: command::table(),
             now: Instant::ZERO,
             started: Instant::ZERO,
-            databases: (0..options.databases()).map(Database::numbered).collect(),
+            databases: (0..options.databases()).map(|index| options.database(index)).collect(),
             sessions: IndexMap::default(),
             next_id: 1,
             random,
@@ -171,11 +159,10 @@ impl Server {
             loading_until: None,
             stats: Stats::default(),
             running: true,
-            outputs: VecDeque::new(),
+            outbox: Outbox::default(),
             released: VecDeque::new(),
             resumed: None,
             cron_paused: false,
-            in_exec: false,
             scheduled: Scheduled::default(),
             sleep: Sleep::default(),
             paused: None,
@@ -184,7 +171,7 @@ impl Server {
         };
         server.apply_config();
         if server.config.append_only {
-            server.append_only_is_synced();
+            server.disk().append_only_is_synced();
         }
         server
     }
@@ -231,21 +218,6 @@ impl Server {
         self.refusals.clear();
     }
 
-    /// A client has connected, from a peer of this name, which `CLIENT LIST`
-    /// shows as its address.
-    pub fn connected(&mut self, now: Instant, client: ClientId, peer: &str) {
-        self.advance(now);
-        if !self.running {
-            return;
-        }
-        self.forget(client);
-        let id = self.next_id;
-        self.next_id += 1;
-        self.stats.connections += 1;
-        let authenticated = self.config.password().is_none();
-        self.sessions.insert(client, Session::new(id, peer, now, authenticated));
-    }
-
     /// A client's request has arrived: a command's name and its arguments. An
     /// empty one is nothing, and one of a client that is not connected is
     /// ignored.
@@ -262,26 +234,15 @@ impl Server {
         self.settle();
     }
 
-    /// A client's connection has ended: what it had begun (a transaction, a
-    /// wait, its subscriptions) is gone.
-    pub fn disconnected(&mut self, now: Instant, client: ClientId) {
-        self.advance(now);
-        if self.is_asleep() {
-            return self.keep_disconnect(client);
-        }
-        self.forget(client);
-        self.settle();
-    }
-
     /// Runs one command for a client that exists only for it.
     pub(crate) fn operate(&mut self, now: Instant, client: ClientId, words: &[&[u8]]) -> Reply {
         self.advance(now);
         if !self.running || words.is_empty() {
-            return Error::text("ERR the server is not running").into();
+            return CommandError::text("ERR the server is not running").into();
         }
-        self.sessions.insert(client, Session::new(0, "operator", now, true));
+        self.sessions.insert(client, Session::new(0, "operator", now, Some(DEFAULT_USER)));
         let reply = match self.table.resolve(words) {
-            Ok(command) => self.call(client, command, words, true),
+            Ok(command) => self.call(client, Origin::Operator, command, words),
             Err(error) => Some(error.into()),
         };
         self.forget(client);
@@ -293,7 +254,7 @@ impl Server {
     /// it said before is written when it wakes.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        if self.is_asleep() { None } else { self.outputs.pop_front() }
+        if self.is_asleep() { None } else { self.outbox.poll() }
     }
 
     /// When to call [`Server::handle_timeout`] next.
@@ -342,158 +303,13 @@ impl Server {
     /// sleeps does not notice.
     pub(crate) fn advance(&mut self, now: Instant) {
         if now > self.now && !self.is_asleep() {
-            self.persist_until(now);
+            self.disk().persist_until(now);
             self.now = now;
             for database in &mut self.databases {
                 database.advance_to(now);
             }
             self.publish_events();
         }
-    }
-
-    /// Whether a client's next request would have to wait.
-    pub(crate) fn is_held_up(&self, client: ClientId) -> bool {
-        self.is_asleep()
-            || self.blocking.is_blocked(client)
-            || (self.paused.is_some() && self.sessions.get(&client).is_some_and(|s| s.postponed))
-    }
-
-    /// How many clients wait, for a key or for the end of a pause.
-    pub(crate) fn blocked_clients(&self) -> usize {
-        self.blocking.len() + self.sessions.values().filter(|session| session.postponed).count()
-    }
-
-    /// Whether a client needs no password, or has given it.
-    pub(crate) fn is_authenticated(&self, client: ClientId) -> bool {
-        self.config.password().is_none()
-            || self.sessions.get(&client).is_some_and(|session| session.authenticated)
-    }
-
-    /// Whether a client is told what is said to it now.
-    pub(crate) fn wants_reply(&self, client: ClientId) -> bool {
-        self.sessions.get(&client).is_some_and(Session::wants_reply)
-    }
-
-    /// How many bytes a client may send ahead.
-    pub(crate) fn query_buffer_limit(&self) -> usize {
-        usize::try_from(self.config.query_buffer_limit).unwrap_or(usize::MAX)
-    }
-
-    /// How long an argument may be.
-    pub(crate) fn max_bulk_len(&self) -> usize {
-        usize::try_from(self.config.limits.string).unwrap_or(usize::MAX)
-    }
-
-    /// Whether one more request of a client's may wait for its turn: the client is
-    /// closed when it sends more than the limit ahead.
-    pub(crate) fn may_wait(&mut self, client: ClientId, request: &[&[u8]]) -> bool {
-        let limit = self.query_buffer_limit();
-        let Some(session) = self.sessions.get_mut(&client) else { return false };
-        session.waiting_bytes +=
-            request.iter().map(|arg| arg.len() + size_of::<Sds>()).sum::<usize>();
-        let may = session.waiting_bytes <= limit;
-        if !may {
-            self.close(client);
-        }
-        may
-    }
-
-    /// `CLIENT PAUSE`: clients wait, and what has expired stays until it is over.
-    pub(crate) fn pause(&mut self, pause: Pause) {
-        self.paused = Some(pause);
-        self.databases.iter_mut().for_each(|database| database.hold_expiry(true));
-    }
-
-    /// `CLIENT UNPAUSE`, or the pause is over: who waited goes on.
-    pub(crate) fn unpause(&mut self) {
-        self.paused = None;
-        self.databases.iter_mut().for_each(|database| database.hold_expiry(false));
-        self.publish_events();
-        let waiting = self.sessions.iter_mut().filter(|(_, session)| session.postponed);
-        for (client, session) in waiting {
-            session.postponed = false;
-            self.released.push_back(*client);
-        }
-    }
-
-    /// Sends a reply, in the client's protocol, unless it wants none.
-    pub(crate) fn reply(&mut self, client: ClientId, reply: Reply) {
-        if let Some(session) = self.sessions.get(&client).filter(|s| s.wants_reply()) {
-            let protocol = session.protocol;
-            self.outputs.push_back(Output::Reply { client, protocol, reply });
-        }
-    }
-
-    /// Sends what was not asked for, whatever the client says of replies.
-    pub(crate) fn push(&mut self, client: ClientId, items: Vec<Reply>) {
-        if let Some(session) = self.sessions.get(&client) {
-            if session.closing {
-                // One that waits only for something to be said to it, to be closed.
-                if !session.wants_reply() {
-                    self.close(client);
-                }
-                return;
-            }
-            let protocol = session.protocol;
-            let reply = Reply::Push(items);
-            self.outputs.push_back(Output::Reply { client, protocol, reply });
-        }
-    }
-
-    /// What a client sent is no request, and it is told so.
-    pub(crate) fn protocol_error(&mut self) {
-        *self.stats.errors.entry("ERR".into()).or_default() += 1;
-    }
-
-    /// How much is on its way; see [`Server::take_pushes`].
-    pub(crate) fn outputs_len(&self) -> usize {
-        self.outputs.len()
-    }
-
-    /// Takes back the messages to a client that came after so much else, to be part
-    /// of another reply.
-    pub(crate) fn take_pushes(&mut self, client: ClientId, after: usize) -> Vec<Reply> {
-        let mut taken = Vec::new();
-        let later = self.outputs.split_off(after.min(self.outputs.len()));
-        for output in later {
-            match output {
-                Output::Reply { client: to, reply: reply @ Reply::Push(_), .. } if to == client => {
-                    taken.push(reply);
-                }
-                other => self.outputs.push_back(other),
-            }
-        }
-        taken
-    }
-
-    /// Closes a client's connection once what came before is sent.
-    pub(crate) fn close(&mut self, client: ClientId) {
-        if self.sessions.contains_key(&client) {
-            self.forget(client);
-            self.outputs.push_back(Output::Close { client });
-        }
-    }
-
-    /// Closes a client's connection, and drops what was said to it and not yet sent.
-    fn hang_up(&mut self, client: ClientId) {
-        self.forget(client);
-        let is_for_it =
-            |output: &Output| matches!(output, Output::Reply { client: to, .. } if *to == client);
-        self.outputs.retain(|output| !is_for_it(output));
-        self.outputs.push_back(Output::Close { client });
-    }
-
-    /// Everything a client had is gone.
-    fn forget(&mut self, client: ClientId) {
-        self.unwatch(client);
-        self.blocking.remove(client, &mut self.databases);
-        self.pubsub.remove_client(client);
-        self.sessions.shift_remove(&client);
-    }
-
-    /// Puts a released client in line to go on with its requests.
-    pub(crate) fn release(&mut self, client: ClientId) {
-        self.released.push_back(client);
     }
 
     /// After a step: feeds the blocked, lets the released go on, until nothing
@@ -512,9 +328,10 @@ impl Server {
         }
     }
 
-    /// From now on, [`Server::poll_resumed`] is asked after every input.
-    pub(crate) fn report_resumed(&mut self) {
-        self.resumed = Some(VecDeque::new());
+    /// Begins or ends to keep a list for [`Server::poll_resumed`], which is then to be called
+    /// after every input.
+    pub(crate) fn report_resumed(&mut self, report: bool) {
+        self.resumed = report.then(VecDeque::new);
     }
 
     /// The next client that waited and has gone on, in order.

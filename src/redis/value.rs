@@ -17,14 +17,18 @@
 pub mod bitmap;
 mod hash;
 mod list;
+mod long_double;
+pub(crate) mod number;
 mod rank_tree;
+mod sds;
 mod set;
 mod sorted_set;
 mod string;
 
-use super::database::Limits;
 pub use hash::{Hash, HashEncoding};
 pub use list::{End, List};
+pub(crate) use long_double::LongDouble;
+pub use sds::Sds;
 pub use set::{Set, SetEncoding};
 pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
 pub use string::{StringEncoding, StringValue};
@@ -36,6 +40,32 @@ pub struct ListpackLimits {
     pub max_entries: usize,
     /// Bytes of each field, value or member (`…-max-listpack-value`).
     pub max_value: usize,
+}
+
+/// Up to which sizes values keep their compact encodings, and how long a string
+/// may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `hash-max-listpack-entries` and `-value`.
+    pub hash: ListpackLimits,
+    /// `zset-max-listpack-entries` and `-value`.
+    pub sorted_set: ListpackLimits,
+    /// `set-max-intset-entries`.
+    pub intset: usize,
+    /// `proto-max-bulk-len`: bytes of a string.
+    pub string: u64,
+}
+
+/// Redis's defaults.
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            hash: ListpackLimits { max_entries: 512, max_value: 64 },
+            sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
+            intset: 512,
+            string: 512 << 20,
+        }
+    }
 }
 
 /// The value of a key.
@@ -54,6 +84,17 @@ pub enum Value {
 }
 
 impl Value {
+    /// Returns whether clients may be waiting for a key to have a value of this type. A write that
+    /// makes such a key come to be must say so ([`Database::fed`]).
+    ///
+    /// [`Database::fed`]: crate::redis::database::Database
+    pub(crate) fn feeds_blocked_clients(&self) -> bool {
+        match self {
+            Value::List(_) | Value::SortedSet(_) => true,
+            Value::String(_) | Value::Hash(_) | Value::Set(_) => false,
+        }
+    }
+
     /// The type, as `TYPE` answers it.
     #[must_use]
     pub fn type_name(&self) -> &'static str {

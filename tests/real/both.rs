@@ -8,8 +8,10 @@
 use crate::server::{RealServer, RealSocket, request};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use stunt_double::redis::resp::{ByteOutput, ByteServer, ReplyParser};
-use stunt_double::redis::{ClientId, Reply, Server, ServerOptions};
+use stunt_double::redis::resp::{ByteServer, ReplyParser};
+use stunt_double::redis::server::Server;
+use stunt_double::redis::{Reply, ServerOptions};
+use stunt_double::sim::service::{ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream};
 
 pub(crate) struct Both<'a> {
@@ -78,11 +80,11 @@ impl<'a> Both<'a> {
     pub(crate) fn send(&mut self, client: u64, bytes: &[u8]) {
         if !self.sockets.contains_key(&client) {
             self.sockets.insert(client, self.real.connect());
-            self.ours.connected(self.now, ClientId(client), "127.0.0.1:1");
+            self.ours.connected(self.now, client, "127.0.0.1:1");
         }
         self.sockets.get_mut(&client).expect("it was just put there").send(bytes);
         self.sent += bytes.len();
-        self.ours.receive(self.now, ClientId(client), bytes);
+        self.ours.receive(self.now, client, bytes);
     }
 
     /// Time passes for both; for the real server by waiting for nothing for so long.
@@ -109,10 +111,11 @@ impl<'a> Both<'a> {
         }
         self.ours.handle_timeout(self.now);
         while let Some((client, output)) = self.ours.poll_output() {
-            let ours = &mut told.entry(client.0).or_default().1;
+            let ours = &mut told.entry(client).or_default().1;
             match output {
                 ByteOutput::Data(bytes) => ours.bytes.extend_from_slice(&bytes),
-                ByteOutput::Close => ours.closed = true,
+                ByteOutput::Close(_) => ours.closed = true,
+                other => panic!("{other:?}"),
             }
         }
         for (client, (real, _)) in &told {
@@ -132,7 +135,7 @@ impl<'a> Both<'a> {
     /// A client that is gone, for both.
     pub(crate) fn disconnect(&mut self, client: u64) {
         if self.sockets.remove(&client).is_some() {
-            self.ours.disconnected(self.now, ClientId(client));
+            self.ours.disconnected(self.now, client);
         }
     }
 }

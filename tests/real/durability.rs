@@ -1,8 +1,11 @@
 //! What is there after the death of the process: the same on both.
 
 use crate::server::{RealServer, request};
-use stunt_double::redis::resp::{ByteOutput, ByteServer};
-use stunt_double::redis::{AppendFsync, ClientId, Server, ServerOptions};
+use stunt_double::Shutdown;
+use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::Server;
+use stunt_double::redis::{AppendFsync, ServerOptions};
+use stunt_double::sim::service::{ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
@@ -43,7 +46,7 @@ impl Mortal {
     /// Says lines to both and gives the answers, which must be the same.
     fn say(&mut self, lines: &[String]) -> Vec<String> {
         self.clients += 1;
-        let client = ClientId(self.clients);
+        let client = self.clients;
         self.ours.connected(NOW, client, "127.0.0.1:1");
         let mut socket = self.real.connect();
         let mut answers = Vec::new();
@@ -68,8 +71,8 @@ impl Mortal {
     fn kill(&mut self) {
         self.wait_until_all_is_written();
         self.real.kill_and_restart();
-        self.ours.server().kill(NOW);
-        self.ours.server().start(NOW);
+        self.ours.machine_mut().stop(NOW, Shutdown::Kill);
+        self.ours.machine_mut().start(NOW);
     }
 }
 

@@ -3,12 +3,14 @@
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use stunt_double::redis::resp::{ByteOutput, ByteServer};
-use stunt_double::redis::{ClientId, Server, ServerOptions};
+use stunt_double::redis::ServerOptions;
+use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::Server;
+use stunt_double::sim::service::{ByteOutput, ByteService, Hangup};
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
-const CLIENT: ClientId = ClientId(1);
+const CLIENT: u64 = 1;
 
 fn server() -> ByteServer {
     let random = Stream::seeded(1, Site::new("test.bytes"), 0);
@@ -18,10 +20,11 @@ fn server() -> ByteServer {
 /// What each client was told, and whether its connection was closed.
 fn drain(server: &mut ByteServer, told: &mut BTreeMap<u64, (Vec<u8>, bool)>) {
     while let Some((client, output)) = server.poll_output() {
-        let told = told.entry(client.0).or_default();
+        let told = told.entry(client).or_default();
         match output {
             ByteOutput::Data(bytes) => told.0.extend_from_slice(&bytes),
-            ByteOutput::Close => told.1 = true,
+            ByteOutput::Close(_) => told.1 = true,
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -55,20 +58,20 @@ proptest! {
         let mut told = [BTreeMap::new(), BTreeMap::new()];
         for (told, in_pieces) in told.iter_mut().zip([false, true]) {
             let mut server = server();
-            server.connected(NOW, ClientId(1), "one");
+            server.connected(NOW, 1, "one");
             let mut cuts = cuts.iter().cycle();
             let mut rest = &bytes[..];
             while !rest.is_empty() {
                 let len = if in_pieces { *cuts.next().unwrap() } else { rest.len() };
                 let (piece, after) = rest.split_at(len.min(rest.len()));
-                server.receive(NOW, ClientId(1), piece);
+                server.receive(NOW, 1, piece);
                 rest = after;
             }
             drain(&mut server, told);
             // Whoever waits is fed, and goes on with what it had sent.
-            server.connected(NOW, ClientId(2), "two");
+            server.connected(NOW, 2, "two");
             for _ in 0..30 {
-                server.receive(NOW, ClientId(2), b"RPUSH l fed\r\n");
+                server.receive(NOW, 2, b"RPUSH l fed\r\n");
             }
             drain(&mut server, told);
         }
@@ -91,18 +94,18 @@ proptest! {
         ),
     ) {
         let mut server = server();
-        server.connected(NOW, ClientId(1), "one");
+        server.connected(NOW, 1, "one");
         let mut told = BTreeMap::new();
         for piece in &pieces {
-            server.receive(NOW, ClientId(1), piece);
+            server.receive(NOW, 1, piece);
             drain(&mut server, &mut told);
         }
         if let Some((bytes, true)) = told.get(&1) {
             let text = String::from_utf8_lossy(bytes);
             prop_assert!(text.contains("-ERR Protocol error: "), "{}", text);
         }
-        server.connected(NOW, ClientId(2), "two");
-        server.receive(NOW, ClientId(2), b"PING\r\n");
+        server.connected(NOW, 2, "two");
+        server.receive(NOW, 2, b"PING\r\n");
         drain(&mut server, &mut told);
         prop_assert_eq!(&told[&2].0[..], b"+PONG\r\n");
     }
@@ -111,14 +114,14 @@ proptest! {
 #[test]
 fn a_client_that_is_gone_leaves_no_connection() {
     let mut server = server();
-    server.connected(NOW, ClientId(1), "one");
-    server.receive(NOW, ClientId(1), b"QUIT\r\nSET k v\r\n");
+    server.connected(NOW, 1, "one");
+    server.receive(NOW, 1, b"QUIT\r\nSET k v\r\n");
     let mut told = BTreeMap::new();
     drain(&mut server, &mut told);
     assert_eq!(told[&1], (b"+OK\r\n".to_vec(), true));
-    server.receive(NOW, ClientId(1), b"SET k v\r\n");
+    server.receive(NOW, 1, b"SET k v\r\n");
     assert!(server.poll_output().is_none());
-    assert!(server.server().database(0).unwrap().is_empty());
+    assert!(server.machine_mut().database(0).unwrap().is_empty());
 }
 
 #[test]
@@ -127,14 +130,14 @@ fn what_was_said_before_a_request_of_http_and_not_sent_is_lost() {
         let mut server = server();
         server.connected(NOW, CLIENT, "client");
         server.receive(NOW, CLIENT, bytes);
-        assert_eq!(server.poll_output(), Some((CLIENT, ByteOutput::Close)));
+        assert_eq!(server.poll_output(), Some((CLIENT, ByteOutput::Close(Hangup::Close))));
         assert_eq!(server.poll_output(), None);
     }
 }
 
 #[test]
 fn a_sleeping_server_reads_the_rest_of_what_it_had_read_before_it_times_out_others() {
-    let (sleeper, waiter) = (CLIENT, ClientId(99));
+    let (sleeper, waiter) = (CLIENT, 99);
     let at = |ms| NOW + Duration::from_millis(ms);
     let mut server = server();
     server.connected(at(0), sleeper, "sleeper");

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use stunt_double::redis::{
-    self, Client, ClientError, ConvertError, FromReply, Pipeline, Protocol, Redis, Reply,
-    ServerOptions, Subscription,
+    self, Client, ConvertError, Error, FromReply, Pipeline, Protocol, Redis, Reply, ServerOptions,
+    Subscription,
 };
 use stunt_double::sim::{Disconnected, Latency, Node, Outcome, Sim};
 
@@ -25,7 +25,7 @@ fn a_transaction_says_which_command_was_refused_and_why() {
             .command(["LPUSH", "jobs"])
             .command(["NOSUCH", "x"]);
         let error = client.transaction(&pipeline).await.unwrap_err();
-        let ClientError::Aborted { index, command, error: why, exec } = &error else {
+        let Error::Aborted { index, command, error: why, exec } = &error else {
             panic!("{error}");
         };
         assert_eq!((*index, &**command), (1, "LPUSH jobs"));
@@ -36,7 +36,7 @@ fn a_transaction_says_which_command_was_refused_and_why() {
              ERR wrong number of arguments for 'lpush' command"
         );
         assert_eq!((error.reply(), exec.code()), (Some(exec), "EXECABORT"));
-        Ok::<(), ClientError>(())
+        Ok::<(), Error>(())
     });
     sim.run().expect_done();
     assert!(redis.command(["GET", "k"]).is_nil());
@@ -54,9 +54,9 @@ fn a_pipeline_that_is_cut_gives_the_replies_that_came() {
             .command(["GET", "k"]);
         let error = client.pipeline(&pipeline).await.unwrap_err();
         assert_eq!(error.disconnected(), Some(Disconnected::Closed));
-        let ClientError::PipelineCut { replies, .. } = error else { panic!("{error}") };
+        let Error::PipelineCut { replies, .. } = error else { panic!("{error}") };
         assert_eq!(replies, [Reply::OK, Reply::bulk(b"v")]);
-        Ok::<(), ClientError>(())
+        Ok::<(), Error>(())
     });
     node.link(&redis).set_latency(Latency::Constant(Duration::from_millis(1)));
     let crash = redis;
@@ -64,14 +64,14 @@ fn a_pipeline_that_is_cut_gives_the_replies_that_came() {
     sim.run().expect_done();
 }
 
-async fn waits_for(node: Node, (redis, what): (Redis, &'static str)) -> Result<(), ClientError> {
+async fn waits_for(node: Node, (redis, what): (Redis, &'static str)) -> Result<(), Error> {
     match what {
         "subscription" => {
-            let mut listener = Subscription::open(&node, &redis).await?;
+            let mut listener = Subscription::connect(&node, &redis).await?;
             listener.subscribe(["news", "sport"]).await?;
             listener.psubscribe(["w*"]).await?;
             listener.unsubscribe(["sport"]).await?;
-            listener.next().await.map(drop)
+            listener.next().await.unwrap().map(drop)
         }
         _ => Client::connect(&node, &redis).await?.call(what.split(' ')).await.map(drop),
     }
@@ -98,7 +98,7 @@ fn a_reply_that_nobody_waits_for_any_more_is_told_as_such() {
         let call = client.call(["INCR", "k"]);
         assert!(node.timeout(Duration::from_millis(5), call).await.is_err());
         assert_eq!(client.call_as::<u64, _>(["INCR", "k"]).await?, 2, "it was run all the same");
-        Ok::<(), ClientError>(())
+        Ok::<(), Error>(())
     });
     node.link(&redis).set_latency(Latency::Constant(Duration::from_millis(10)));
     sim.run().expect_done();
@@ -142,7 +142,7 @@ fn replies_are_read_as_the_callers_types() {
             assert_eq!(names, [None, Some("42".to_owned())]);
             let (cursor, keys): (u64, Vec<String>) = c.call_as(["SCAN", "0"]).await?;
             assert_eq!((cursor, keys.len()), (0, 4));
-            Ok::<(), ClientError>(())
+            Ok::<(), Error>(())
         });
         sim.run().expect_done();
     }

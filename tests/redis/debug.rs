@@ -1,7 +1,10 @@
 //! `DEBUG`, and what it brings about.
 
 use crate::support::Rig;
-use stunt_double::redis::{AppendFsync, ServerOptions};
+use std::time::Duration;
+use stunt_double::Instant;
+use stunt_double::redis::{self, AppendFsync, Client, Pipeline, Reply, ServerOptions};
+use stunt_double::sim::{Node, Sim};
 
 #[test]
 fn within_a_transaction_a_sleep_takes_its_time_but_nothing_expires() {
@@ -209,4 +212,25 @@ fn a_pause_keeps_what_has_expired_and_says_so_when_it_is_over() {
     assert_eq!(rig.told(2), [r#"["pmessage", "*", "__keyevent@0__:expired", "e"]"#]);
     assert_eq!(rig.told(3), ["OK"]);
     rig.script(1, &[("GET e", "\"w\""), ("DBSIZE", "2")]);
+}
+
+#[test]
+fn an_operator_does_not_sleep_nor_disturb_a_transaction_that_does() {
+    let mut sim = Sim::new(1);
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    sim.node_with("sleeper", redis.clone(), async |node: Node, redis| {
+        let client = Client::connect(&node, &redis).await?;
+        let pipeline = Pipeline::new()
+            .command(["SET", "k", "1"])
+            .command(["DEBUG", "SLEEP", "10"])
+            .command(["INCR", "k"]);
+        let replies = client.transaction(&pipeline).await?;
+        assert_eq!(replies, Some(vec![Reply::OK, Reply::OK, Reply::Integer(2)]));
+        Ok::<(), redis::Error>(())
+    });
+    sim.run_for(Duration::from_secs(1)).expect_reached();
+    assert_eq!(redis.command(["DEBUG", "SLEEP", "1"]), Reply::OK);
+    assert_eq!(redis.command(["GET", "k"]).as_text(), Some("1"));
+    sim.run().expect_done();
+    assert_eq!(sim.now(), Instant::ZERO + Duration::from_secs(10));
 }

@@ -4,24 +4,14 @@ use crate::support::Rig;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use stunt_double::Shutdown;
 use stunt_double::redis::{AppendFsync, SavePoint, ServerOptions};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Clean,
-    Kill,
-    PowerLoss,
-}
-
-const ENDS: [End; 3] = [End::Clean, End::Kill, End::PowerLoss];
+const ENDS: [Shutdown; 3] = [Shutdown::Clean, Shutdown::Kill, Shutdown::PowerLoss];
 
 /// Ends the process and starts another; the keys that were lost.
-fn end(rig: &mut Rig, how: End) -> Vec<String> {
-    match how {
-        End::Clean => rig.server.stop(rig.now),
-        End::Kill => rig.server.kill(rig.now),
-        End::PowerLoss => rig.server.power_loss(rig.now),
-    }
+fn end(rig: &mut Rig, how: Shutdown) -> Vec<String> {
+    rig.server.stop(rig.now, how);
     let lost = rig.server.losses().keys.iter().map(|(_, key)| key.to_string()).collect();
     rig.server.start(rig.now);
     lost
@@ -47,7 +37,7 @@ fn a_clean_stop_with_save_points_loses_nothing_and_a_crash_what_was_not_saved() 
         let mut rig = Rig::new();
         rig.script(1, &[("SET a 1", "OK"), ("SAVE", "OK"), ("SET b 1", "OK"), ("APPEND a 2", "2")]);
         let lost = end(&mut rig, how);
-        if how == End::Clean {
+        if how == Shutdown::Clean {
             assert_eq!(lost, [""; 0]);
             rig.script(2, &[("GET a", "\"12\""), ("GET b", "\"1\"")]);
         } else {
@@ -67,7 +57,7 @@ fn a_save_point_saves_when_its_time_comes() {
     rig.pass(Duration::from_secs(2));
     rig.script(1, &[("LASTSAVE", "1735689660"), ("SET d 1", "OK")]);
     rig.pass(Duration::from_secs(600));
-    assert_eq!(end(&mut rig, End::Kill), ["d"], "one change is not enough");
+    assert_eq!(end(&mut rig, Shutdown::Kill), ["d"], "one change is not enough");
     rig.script(2, &[("DBSIZE", "3")]);
 }
 
@@ -76,7 +66,7 @@ fn an_append_only_file_loses_nothing_to_the_death_of_the_process() {
     for fsync in [AppendFsync::Always, AppendFsync::EverySec, AppendFsync::No] {
         let mut rig = Rig::with(none().with_append_only(fsync));
         rig.script(1, &[("SET a 1", "OK")]);
-        assert_eq!(end(&mut rig, End::Kill), [""; 0]);
+        assert_eq!(end(&mut rig, Shutdown::Kill), [""; 0]);
         rig.script(2, &[("GET a", "\"1\"")]);
     }
 }
@@ -93,7 +83,7 @@ fn a_loss_of_power_takes_what_was_not_synced() {
         rig.pass_ms(1_200);
         rig.script(1, &[("SET late 1", "OK")]);
         rig.pass_ms(100);
-        assert_eq!(end(&mut rig, End::PowerLoss), lost, "{fsync:?}");
+        assert_eq!(end(&mut rig, Shutdown::PowerLoss), lost, "{fsync:?}");
     }
 }
 
@@ -118,7 +108,7 @@ fn what_is_lost_comes_back_as_it_was() {
     ] {
         rig.send(1, line);
     }
-    end(&mut rig, End::Kill);
+    end(&mut rig, Shutdown::Kill);
     rig.script(
         2,
         &[
@@ -147,11 +137,11 @@ fn what_only_expired_or_is_the_same_again_was_not_lost() {
     rig.script(1, &[("SET brief v", "OK"), ("DEL brief", "1"), ("SET gone w PX 80", "OK")]);
     rig.script(1, &[("SET other v", "OK"), ("SET timed v PX 10", "OK")]);
     rig.pass_ms(100);
-    assert_eq!(end(&mut rig, End::Kill), ["other"]);
+    assert_eq!(end(&mut rig, Shutdown::Kill), ["other"]);
     let mut rig = Rig::with(none());
     rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET gone v PX 50", "OK")]);
     rig.pass_ms(100);
-    assert_eq!(end(&mut rig, End::Kill), [""; 0]);
+    assert_eq!(end(&mut rig, Shutdown::Kill), [""; 0]);
 }
 
 #[test]
@@ -159,13 +149,13 @@ fn a_restart_reads_what_the_server_was_set_up_with_whatever_config_set_said() {
     let mut rig = Rig::with(none());
     rig.script(1, &[("SET a 1", "OK"), ("SAVE", "OK"), ("CONFIG SET appendonly yes", "OK")]);
     rig.script(1, &[("SET b 1", "OK")]);
-    assert_eq!(end(&mut rig, End::Kill), ["b"], "it reads the last save");
+    assert_eq!(end(&mut rig, Shutdown::Kill), ["b"], "it reads the last save");
     rig.script(2, &[("CONFIG GET appendonly", r#"["appendonly", "no"]"#), ("DBSIZE", "1")]);
 
     let mut rig = Rig::with(none().with_append_only(AppendFsync::Always));
     rig.script(1, &[("SET a 1", "OK"), ("CONFIG SET appendonly no", "OK"), ("SET b 1", "OK")]);
     rig.script(1, &[("SAVE", "OK")]);
-    assert_eq!(end(&mut rig, End::Clean), ["b"], "the file ends where it was switched off");
+    assert_eq!(end(&mut rig, Shutdown::Clean), ["b"], "the file ends where it was switched off");
     rig.script(2, &[("CONFIG GET appendonly", r#"["appendonly", "yes"]"#), ("DBSIZE", "1")]);
 }
 
@@ -176,7 +166,7 @@ fn a_restart_forgets_when_keys_were_used() {
         rig.script(1, &[("SET k v", "OK")]);
         rig.pass_ms(9_000);
         rig.script(1, &[("OBJECT IDLETIME k", "9")]);
-        end(&mut rig, End::Clean);
+        end(&mut rig, Shutdown::Clean);
         rig.script(2, &[("OBJECT IDLETIME k", "0")]);
     }
 }
@@ -185,7 +175,7 @@ fn a_restart_forgets_when_keys_were_used() {
 fn keys_that_expired_while_the_server_was_down_are_not_there() {
     let mut rig = Rig::new();
     rig.script(1, &[("SET k v EX 10", "OK"), ("SET l v EX 100", "OK")]);
-    rig.server.stop(rig.now);
+    rig.server.stop(rig.now, Shutdown::Clean);
     assert_eq!(rig.server.poll_timeout(), None, "a server that is down does nothing");
     rig.now += Duration::from_secs(10);
     rig.server.start(rig.now);
@@ -198,7 +188,7 @@ fn a_new_process_has_its_first_configuration_and_no_clients() {
     rig.send(1, "CONFIG SET notify-keyspace-events KEA");
     rig.send(1, "BLPOP l 0");
     rig.send(2, "SUBSCRIBE news");
-    end(&mut rig, End::Clean);
+    end(&mut rig, Shutdown::Clean);
     rig.script(
         3,
         &[
@@ -214,7 +204,7 @@ fn a_new_process_has_its_first_configuration_and_no_clients() {
 fn wiping_takes_everything() {
     let mut rig = Rig::with(none().with_append_only(AppendFsync::Always));
     rig.script(1, &[("SET a 1", "OK"), ("SAVE", "OK")]);
-    rig.server.kill(rig.now);
+    rig.server.stop(rig.now, Shutdown::Kill);
     rig.server.wipe(rig.now);
     rig.server.start(rig.now);
     rig.script(2, &[("DBSIZE", "0")]);
@@ -240,7 +230,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn dump(rig: &mut Rig) -> BTreeMap<String, String> {
     let db = rig.server.database(0).unwrap();
     let keys = db.keys(b"*");
-    let value = |key: &[u8], db: &mut stunt_double::redis::Database| {
+    let value = |key: &[u8], db: &mut stunt_double::redis::database::Database| {
         String::from_utf8_lossy(db.get(key).unwrap().unwrap()).into_owned()
     };
     keys.iter().map(|key| (key.to_string(), value(key, db))).collect()
@@ -278,7 +268,7 @@ proptest! {
             }
         }
         let before = dump(&mut rig);
-        let lost = end(&mut rig, End::PowerLoss);
+        let lost = end(&mut rig, Shutdown::PowerLoss);
         let after = dump(&mut rig);
         prop_assert_eq!(&after, &synced);
         for key in before.keys().chain(after.keys()) {
@@ -327,7 +317,7 @@ fn a_snapshot_is_read_in_compact_encodings() {
             rig.script(1, &[("DEBUG RELOAD", "OK")]);
         } else {
             rig.script(1, &[("SAVE", "OK")]);
-            end(&mut rig, End::Kill);
+            end(&mut rig, Shutdown::Kill);
         }
         check(&mut rig, 2, true);
         assert_eq!(rig.say(2, "SMEMBERS s"), "[\"1\", \"2\", \"3\"]");
@@ -340,7 +330,7 @@ fn an_append_only_file_is_read_command_by_command() {
     for line in ["SADD s 1 x", "SREM s x", "APPEND raw 1", "APPEND raw 2", "INCRBYFLOAT f 3"] {
         rig.send(1, line);
     }
-    end(&mut rig, End::Kill);
+    end(&mut rig, Shutdown::Kill);
     rig.script(
         2,
         &[

@@ -4,7 +4,7 @@ use crate::support::Rig;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use stunt_double::redis::Database;
+use stunt_double::redis::database::Database;
 use stunt_double::{Instant, WORLD_EPOCH};
 
 #[test]
@@ -173,8 +173,8 @@ proptest! {
                 }
                 Step::Expire(k, ms) => {
                     let there = model.contains_key(&k);
-                    prop_assert_eq!(db.pexpire(&name(k), ms), there);
                     let at = db.now_ms() + ms;
+                    prop_assert_eq!(db.pexpireat(&name(k), at, Default::default()), there);
                     if there && ms <= 0 {
                         model.remove(&k);
                     } else if there {

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 use stunt_double::redis::{
-    self, AppendFsync, Client, ClientError, Pipeline, Redis, Refusal, Reply, ServerOptions,
-    Subscription,
+    self, AppendFsync, Client, Error, Pipeline, Redis, Refusal, Reply, ServerOptions, Subscription,
 };
 use stunt_double::sim::{Disconnected, Node, Outcome, Seeds, Sim};
 
@@ -17,7 +16,7 @@ fn world(options: ServerOptions) -> (Sim, Redis) {
     (sim, redis)
 }
 
-async fn popper(node: Node, redis: Redis) -> Result<(), ClientError> {
+async fn popper(node: Node, redis: Redis) -> Result<(), Error> {
     let client = Client::connect(&node, &redis).await?;
     let popped = client.call(["BLPOP", "jobs", "0"]).await?;
     node.note(popped);
@@ -29,7 +28,7 @@ fn a_blocked_client_whose_machine_died_is_forgotten_after_the_keepalives_time() 
     for (options, set, held, gone) in [
         (ServerOptions::default(), None, 599, 601),
         (ServerOptions::default(), Some("2"), 4, 6),
-        (ServerOptions::default().with_tcp_keepalive(2), None, 4, 6),
+        (ServerOptions::default().with_tcp_keepalive(Duration::from_secs(2)), None, 4, 6),
         (ServerOptions::default(), Some("0"), 86_400, 0),
     ] {
         let (mut sim, redis) = world(options);
@@ -77,7 +76,7 @@ fn a_blocked_client_behind_a_partition_is_dropped_and_learns_of_it_when_it_speak
         assert!(popped.is_err(), "nothing came");
         let error = client.call(["PING"]).await.unwrap_err();
         assert_eq!(error.disconnected(), Some(Disconnected::Reset));
-        Ok::<(), ClientError>(())
+        Ok::<(), Error>(())
     });
     let link = node.link(&redis);
     let heal = link.clone();
@@ -88,11 +87,11 @@ fn a_blocked_client_behind_a_partition_is_dropped_and_learns_of_it_when_it_speak
 
 #[test]
 fn a_subscriber_that_vanished_counts_until_what_is_sent_to_it_is_given_up() {
-    let (mut sim, redis) = world(ServerOptions::default().with_tcp_keepalive(0));
+    let (mut sim, redis) = world(ServerOptions::default().with_tcp_keepalive(Duration::ZERO));
     let node = sim.daemon_with("listener", redis.clone(), async |node, redis| {
-        let mut listener = Subscription::open(&node, &redis).await?;
+        let mut listener = Subscription::connect(&node, &redis).await?;
         listener.subscribe(["news"]).await?;
-        listener.next().await.map(drop)
+        listener.next().await.expect("the connection ends once").map(drop)
     });
     sim.run_for(secs(1)).expect_reached();
     node.lose_power();
@@ -115,7 +114,7 @@ fn told(sim: &mut Sim, name: &str, redis: &Redis, commands: &[&'static str]) -> 
                 Err(error) => node.note(error.reply().expect("the server's").code()),
             }
         }
-        Ok::<(), ClientError>(())
+        Ok::<(), Error>(())
     });
     sim.run().expect_done();
     let trace = sim.trace();
@@ -174,7 +173,7 @@ fn a_transaction_with_a_refused_command_is_discarded() {
         let pipeline = Pipeline::new().command(["GET", "k"]).command(["SET", "k", "v"]);
         let error = client.transaction(&pipeline).await.unwrap_err();
         // Whatever is queued may need memory.
-        let ClientError::Aborted { index: 0, error, .. } = error else { panic!("{error}") };
+        let Error::Aborted { index: 0, error, .. } = error else { panic!("{error}") };
         assert_eq!(error.code(), "OOM");
         // One that was queued before the server's state changed is refused at EXEC.
         redis.refuse_nothing();
@@ -198,7 +197,7 @@ fn a_transaction_with_a_refused_command_is_discarded() {
             let error = client.call(["EXEC"]).await.unwrap_err().to_string();
             assert!(error.contains(&format!("discarded because of: {code}")), "{error}");
         }
-        Ok::<(), ClientError>(())
+        Ok::<(), Error>(())
     });
     sim.run().expect_done();
     assert!(redis.command(["GET", "k"]).is_nil());
@@ -214,7 +213,7 @@ fn a_sweep_draws_which_commands_are_refused_and_calm_none_is() {
             let client = Client::connect(&node, &redis).await?;
             let _ = client.call(["SET", "a", "1"]).await;
             let _ = client.call(["INCR", "n"]).await;
-            Ok::<(), ClientError>(())
+            Ok::<(), Error>(())
         });
         sim.run().expect_done();
         assert_eq!(redis.command(["GET", "n"]), Reply::bulk(b"1"));
@@ -248,7 +247,7 @@ fn a_clock_that_jumps_ahead_ends_leases_and_waits_and_one_that_jumps_back_prolon
             let client = Client::connect(&node, &redis).await?;
             client.call(["BLPOP", "jobs", "100"]).await?;
             node.note("gave up");
-            Ok::<(), ClientError>(())
+            Ok::<(), Error>(())
         });
         sim.run_for(secs(1)).expect_reached();
         let by = Duration::from_secs(i64::unsigned_abs(jump));
@@ -273,10 +272,10 @@ fn a_jump_of_the_clock_tells_of_the_keys_that_it_ends() {
     redis.command(["CONFIG", "SET", "notify-keyspace-events", "Ex"]);
     redis.command(["SET", "lease", "mine", "EX", "30"]);
     sim.node_with("listener", redis.clone(), async |node, redis| {
-        let mut listener = Subscription::open(&node, &redis).await?;
+        let mut listener = Subscription::connect(&node, &redis).await?;
         listener.subscribe(["__keyevent@0__:expired"]).await?;
-        node.note(String::from_utf8_lossy(&listener.next().await?.payload));
-        Ok::<(), ClientError>(())
+        node.note(String::from_utf8_lossy(&listener.next().await.unwrap()?.payload));
+        Ok::<(), Error>(())
     });
     sim.run_for(secs(1)).expect_reached();
     redis.set_clock_ahead(Duration::from_secs(60));

@@ -1,7 +1,8 @@
 //! The commands on lists. What they do when they wait is in `blocking`.
 
 use crate::support::Rig;
-use stunt_double::redis::{EventClasses, ServerOptions};
+use stunt_double::redis::EventClasses;
+use stunt_double::redis::ServerOptions;
 
 const WRONG_TYPE: &str = "!WRONGTYPE Operation against a key holding the wrong kind of value";
 const NOT_INTEGER: &str = "!ERR value is not an integer or out of range";

@@ -16,6 +16,7 @@ mod pubsub;
 mod readme;
 mod scan;
 mod sets;
+mod shared;
 mod slow_disk;
 mod strings;
 mod support;

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 use stunt_double::Site;
-use stunt_double::redis::{self, Client, ClientError, Pipeline, Redis, ServerOptions};
+use stunt_double::redis::{self, Client, Error, Pipeline, Redis, ServerOptions};
 use stunt_double::sim::{Node, Report, Seeds, Sim, Strategy};
 
-async fn limiter(node: Node, redis: Redis) -> Result<(), ClientError> {
+async fn limiter(node: Node, redis: Redis) -> Result<(), Error> {
     let client = Client::connect(&node, &redis).await?;
     client.call(["INCR", "visits"]).await?;
     client.call(["EXPIRE", "visits", "60"]).await?;
     Ok(())
 }
 
-async fn mended(node: Node, redis: Redis) -> Result<(), ClientError> {
+async fn mended(node: Node, redis: Redis) -> Result<(), Error> {
     let client = Client::connect(&node, &redis).await?;
     let both = Pipeline::new().command(["INCR", "visits"]).command(["EXPIRE", "visits", "60"]);
     client.transaction(&both).await?;

@@ -3,7 +3,8 @@
 use crate::support::Rig;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use stunt_double::redis::{Database, Limits, Sds, ServerOptions};
+use stunt_double::redis::database::{Database, Limits};
+use stunt_double::redis::{Sds, ServerOptions};
 
 #[test]
 fn options_are_checked_as_the_server_checks_them() {

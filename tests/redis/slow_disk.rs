@@ -41,14 +41,14 @@ fn left_after(
 fn a_kill_while_a_sync_runs_loses_what_was_answered_since_it_began() {
     let keys = ["a", "b", "c"];
     // The sync begins with the first key and takes three seconds.
-    let (left, lost) = left_after(3_000, &keys, 0, Redis::crash);
+    let (left, lost) = left_after(3_000, &keys, 0, |redis| redis.crash());
     assert_eq!((left, lost), (vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()]));
     // One that takes 100 ms has ended before b, and the next begins with the second, as c comes.
-    let (left, lost) = left_after(100, &keys, 0, Redis::crash);
+    let (left, lost) = left_after(100, &keys, 0, |redis| redis.crash());
     assert_eq!((left.join(" "), lost.join(" ")), ("a b".to_owned(), "c".to_owned()));
-    let (left, lost) = left_after(100, &keys, 200, Redis::crash);
+    let (left, lost) = left_after(100, &keys, 200, |redis| redis.crash());
     assert_eq!((left.join(" "), lost.len()), ("a b c".to_owned(), 0));
-    let (left, lost) = left_after(0, &keys, 0, Redis::crash);
+    let (left, lost) = left_after(0, &keys, 0, |redis| redis.crash());
     assert_eq!((left.join(" "), lost.len()), ("a b c".to_owned(), 0));
 }
 
@@ -56,7 +56,7 @@ fn a_kill_while_a_sync_runs_loses_what_was_answered_since_it_began() {
 fn a_write_is_postponed_for_two_seconds_at_most() {
     let keys = ["a", "b", "c", "d", "e", "f"];
     // a at 10 s, b at 10.5, … f at 12.5: b was postponed in second 10, so all is written at 12.
-    let (left, lost) = left_after(9_000, &keys, 0, Redis::crash);
+    let (left, lost) = left_after(9_000, &keys, 0, |redis| redis.crash());
     assert_eq!(left.join(" "), "a b c d");
     assert_eq!(lost.join(" "), "e f");
 }
@@ -64,8 +64,8 @@ fn a_write_is_postponed_for_two_seconds_at_most() {
 #[test]
 fn a_loss_of_power_on_a_slow_disk_loses_what_no_finished_sync_has() {
     let keys = ["a", "b", "c"];
-    assert_eq!(left_after(3_000, &keys, 0, Redis::lose_power).0.join(" "), "");
-    assert_eq!(left_after(400, &keys, 0, Redis::lose_power).0.join(" "), "a");
+    assert_eq!(left_after(3_000, &keys, 0, |redis| redis.lose_power()).0.join(" "), "");
+    assert_eq!(left_after(400, &keys, 0, |redis| redis.lose_power()).0.join(" "), "a");
     let stop_and_start: fn(&Redis) = |redis| redis.restart();
     assert_eq!(left_after(3_000, &keys, 0, stop_and_start).0.join(" "), "a b c");
 }

@@ -7,7 +7,8 @@
 use crate::traps::table::words;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
-use stunt_double::redis::{ClientId, Output, Reply, Server, ServerOptions};
+use stunt_double::redis::server::{ClientId, Output, Server};
+use stunt_double::redis::{Reply, ServerOptions};
 use stunt_double::{Instant, Site, Stream};
 
 pub(crate) struct Rig {

@@ -4,8 +4,10 @@
 pub(crate) mod table;
 
 use std::time::Duration;
-use stunt_double::redis::resp::{ByteOutput, ByteServer};
-use stunt_double::redis::{ClientId, Server, ServerOptions};
+use stunt_double::redis::ServerOptions;
+use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::Server;
+use stunt_double::sim::service::{ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream};
 use table::{FAMILIES, Player, play};
 
@@ -27,7 +29,7 @@ impl Player for Ours {
     fn send(&mut self, client: u64, words: &[Vec<u8>]) {
         if !self.connected.contains(&client) {
             self.connected.push(client);
-            self.server.connected(self.now, ClientId(client), "127.0.0.1:1");
+            self.server.connected(self.now, client, "127.0.0.1:1");
         }
         let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
@@ -35,7 +37,7 @@ impl Player for Ours {
             bytes.extend_from_slice(word);
             bytes.extend_from_slice(b"\r\n");
         }
-        self.server.receive(self.now, ClientId(client), &bytes);
+        self.server.receive(self.now, client, &bytes);
     }
 
     fn pass_ms(&mut self, millis: u64) {
@@ -53,9 +55,9 @@ impl Player for Ours {
         let mut told: Vec<(u64, Vec<u8>)> = Vec::new();
         while let Some((client, output)) = self.server.poll_output() {
             let ByteOutput::Data(bytes) = output else { continue };
-            match told.iter_mut().find(|(told, _)| *told == client.0) {
+            match told.iter_mut().find(|(told, _)| *told == client) {
                 Some((_, all)) => all.extend(bytes),
-                None => told.push((client.0, bytes)),
+                None => told.push((client, bytes)),
             }
         }
         told

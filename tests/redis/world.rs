@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stunt_double::redis::{
-    self, AppendFsync, Client, ClientError, ClientOptions, Pipeline, Protocol, Redis, Reply,
+    self, AppendFsync, Client, ClientOptions, Error, Pipeline, Protocol, Redis, Reply,
     ServerOptions, Subscription,
 };
 use stunt_double::sim::trace::EventKind;
@@ -11,7 +11,7 @@ use stunt_double::sim::{
     Config, Disconnected, Latency, Node, Outcome, Sim, Strategy, check_determinism,
 };
 
-type Done = Result<(), ClientError>;
+type Done = Result<(), Error>;
 
 fn start(seed: u64) -> (Sim, Redis) {
     let mut sim = Sim::new(seed);
@@ -116,7 +116,7 @@ fn a_partition_holds_bytes_up_and_a_severed_link_resets() {
         assert_eq!(node.now() - began, Duration::from_secs(9));
         node.sleep(Duration::from_secs(10)).await;
         let refused = client.call(["GET", "k"]).await;
-        assert_eq!(refused, Err(ClientError::Disconnected(Disconnected::Reset)));
+        assert_eq!(refused, Err(Error::Disconnected(Disconnected::Reset)));
         Client::connect(&node, &redis).await?.call(["GET", "k"]).await?;
         Ok(())
     });
@@ -145,7 +145,7 @@ fn sees_a_half(strategy: Strategy, seed: u64, atomic: bool) -> bool {
                 client.pipeline(&both).await?;
             }
         }
-        Ok::<(), ClientError>(())
+        Ok::<(), Error>(())
     });
     let saw = Arc::clone(&seen);
     sim.node_with("reader", redis, move |node, redis| {
@@ -157,7 +157,7 @@ fn sees_a_half(strategy: Strategy, seed: u64, atomic: bool) -> bool {
                 let both = reply.as_array().unwrap();
                 *saw.lock().unwrap() |= both[0] != both[1];
             }
-            Ok::<(), ClientError>(())
+            Ok::<(), Error>(())
         }
     });
     sim.run().expect_done();
@@ -188,8 +188,8 @@ fn a_transaction_that_lost_its_watch_gives_none_and_a_refused_one_an_error() {
         let error = one.call(["INCR", "k"]).await.unwrap_err();
         assert_eq!(error.to_string(), "ERR value is not an integer or out of range");
         let empty: [&str; 0] = [];
-        assert_eq!(one.call(empty).await, Err(ClientError::EmptyCommand));
-        assert_eq!(one.call(["SUBSCRIBE", "c"]).await, Err(ClientError::NotACall));
+        assert_eq!(one.call(empty).await, Err(Error::EmptyCommand));
+        assert_eq!(one.call(["SUBSCRIBE", "c"]).await, Err(Error::NotACall));
         Ok(())
     });
     sim.run().expect_done();
@@ -219,16 +219,17 @@ fn a_client_connects_with_a_password_a_database_and_a_protocol() {
 fn a_subscription_is_a_stream_of_messages_until_the_server_goes() {
     let (mut sim, redis) = start(1);
     sim.node_with("listener", redis.clone(), async |node: Node, redis| -> Done {
-        let mut news = Subscription::open(&node, &redis).await?;
+        let mut news = Subscription::connect(&node, &redis).await?;
         news.subscribe(["news"]).await?;
         news.psubscribe(["n*"]).await?;
-        let message = news.next().await?;
+        let message = news.next().await.unwrap()?;
         assert_eq!((message.channel.as_ref(), message.pattern), (&b"news"[..], None));
-        assert_eq!(news.next().await?.pattern.as_deref(), Some(&b"n*"[..]));
+        assert_eq!(news.next().await.unwrap()?.pattern.as_deref(), Some(&b"n*"[..]));
         news.punsubscribe(["n*"]).await?;
         node.note("only the channel is left");
-        assert_eq!(news.next().await?.text(), "second");
-        assert_eq!(news.next().await, Err(ClientError::Disconnected(Disconnected::Closed)));
+        assert_eq!(news.next().await.unwrap()?.text(), "second");
+        assert_eq!(news.next().await, Some(Err(Error::Disconnected(Disconnected::Closed))));
+        assert_eq!(news.next().await, None);
         Ok(())
     });
     sim.node_with("speaker", redis.clone(), async |node: Node, redis| -> Done {
@@ -281,7 +282,7 @@ fn a_server_that_is_down_refuses_and_then_has_what_it_kept() {
     redis.stop(stunt_double::Shutdown::Clean);
     sim.node_with("client", redis.clone(), async |node: Node, redis| -> Done {
         let refused = Client::connect(&node, &redis).await.unwrap_err();
-        assert_eq!(refused, ClientError::Disconnected(Disconnected::Refused));
+        assert_eq!(refused, Error::Disconnected(Disconnected::Refused));
         node.sleep(Duration::from_secs(2)).await;
         let client = Client::connect(&node, &redis).await?;
         assert_eq!(client.call(["GET", "k"]).await?.as_text(), Some("v"));

@@ -171,7 +171,7 @@ impl FromReply for Bytes {
                 Ok(Bytes::copy_from_slice(text.as_bytes()))
             }
             Reply::Integer(n) => Ok(n.to_string().into()),
-            Reply::Double(x) => Ok(crate::redis::number::format_double(x).to_vec().into()),
+            Reply::Double(x) => Ok(crate::redis::value::number::format_double(x).to_vec().into()),
             other => Err(ConvertError::new(other, "a string")),
         }
     }

@@ -1,7 +1,7 @@
 //! A pipeline: commands to be sent in one go.
 
 use super::convert::Words;
-use super::{ClientError, Request, request};
+use super::{Error, Request, request};
 use crate::redis::reply::{ErrorReply, Reply};
 
 /// Commands to be sent in one go, plainly ([`Client::pipeline`]) or as a transaction
@@ -18,7 +18,7 @@ use crate::redis::reply::{ErrorReply, Reply};
 /// [`Client::transaction`]: super::Client::transaction
 #[derive(Clone, Debug, Default)]
 pub struct Pipeline {
-    requests: Vec<Result<Request, ClientError>>,
+    requests: Vec<Result<Request, Error>>,
 }
 
 impl Pipeline {
@@ -52,22 +52,21 @@ impl Pipeline {
         self.requests.is_empty()
     }
 
-    pub(super) fn requests(&self) -> &[Result<Request, ClientError>] {
+    pub(super) fn requests(&self) -> &[Result<Request, Error>] {
         &self.requests
     }
 
     /// Why a transaction of these commands was not run, from the replies to `MULTI` and to each
     /// of them, and `EXEC`'s error.
-    pub(super) fn refusal(&self, replies: Vec<Reply>, exec: ErrorReply) -> ClientError {
+    pub(super) fn refusal(&self, replies: Vec<Reply>, exec: ErrorReply) -> Error {
         let mut replies = replies.into_iter();
         // Without its MULTI the commands were run one by one.
         if let Some(Reply::Error(error)) = replies.next() {
-            return ClientError::Reply(error);
+            return Error::Reply(error);
         }
         let queued = replies.enumerate();
-        let mut refused = queued.filter_map(|(index, reply)| match reply {
-            Reply::Error(error) => Some((index, error)),
-            _ => None,
+        let mut refused = queued.filter_map(|(index, reply)| {
+            if let Reply::Error(error) = reply { Some((index, error)) } else { None }
         });
         match (refused.next(), exec.code()) {
             (Some((index, error)), "EXECABORT") => {
@@ -75,9 +74,9 @@ impl Pipeline {
                     Ok(request) => Words(request).to_string(),
                     Err(error) => error.to_string(),
                 };
-                ClientError::Aborted { index, command, error, exec }
+                Error::Aborted { index, command, error, exec }
             }
-            _ => ClientError::Reply(exec),
+            (Some(_) | None, _) => Error::Reply(exec),
         }
     }
 

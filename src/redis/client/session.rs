@@ -1,13 +1,21 @@
 //! The client's side of a connection: replies in the order of their calls, and
 //! messages.
 
-use super::glue::Response;
-use super::{ClientError, Message};
+use super::{Error, Message};
 use crate::Instant;
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::sim::service::{Session, Waiter, Wakes};
 use bytes::Bytes;
 use std::collections::VecDeque;
+
+/// What travels from a server to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    /// A reply or a message, as a client of its protocol sees it.
+    Reply(Reply),
+    /// The server has closed the connection.
+    Closed,
+}
 
 /// A reply that is to come: the how-manieth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +29,7 @@ struct Slot {
     done: bool,
 }
 
-/// The client's side of a connection to a [`Server`](crate::redis::Server).
+/// The client's side of a connection to a [`Server`](crate::redis::server::Server).
 #[derive(Debug, Default)]
 pub struct ClientSession {
     /// Calls from the oldest that is not done.
@@ -86,15 +94,12 @@ impl ClientSession {
         self.confirmed
     }
 
-    pub(super) fn wait_confirmed(
-        &mut self,
-        count: u64,
-    ) -> Result<Result<(), ClientError>, &mut Waiter> {
+    pub(super) fn wait_confirmed(&mut self, count: u64) -> Result<Result<(), Error>, &mut Waiter> {
         if self.confirmed >= count {
             return Ok(Ok(()));
         }
         if let Some(error) = self.refused.take() {
-            return Ok(Err(ClientError::Reply(error)));
+            return Ok(Err(Error::Reply(error)));
         }
         Err(&mut self.listener)
     }

@@ -1,7 +1,7 @@
 //! Subscriptions: a connection that listens.
 
 use super::convert::Words;
-use super::{Client, ClientError, Redis, Request};
+use super::{Client, Error, Redis, Request};
 use crate::redis::reply::Reply;
 use crate::sim::Node;
 use crate::sim::service::Wait;
@@ -27,10 +27,9 @@ pub struct Message {
 impl Message {
     /// A push that is a message; `None` if it tells of a subscription.
     pub(super) fn from_push(items: Vec<Reply>) -> Option<Message> {
-        let mut items = items.into_iter().map(|item| match item {
-            Reply::Bulk(bytes) => bytes,
-            _ => Bytes::new(),
-        });
+        let mut items = items
+            .into_iter()
+            .map(|item| if let Reply::Bulk(bytes) = item { bytes } else { Bytes::new() });
         let kind = items.next()?;
         let pattern = match kind.as_ref() {
             b"message" | b"smessage" => None,
@@ -50,21 +49,21 @@ impl Message {
 /// A connection that listens to channels. Also a [`Stream`] of messages.
 ///
 /// ```
-/// use stunt_double::redis::{self, Client, ClientError, ServerOptions, Subscription};
+/// use stunt_double::redis::{self, Client, Error, ServerOptions, Subscription};
 /// use stunt_double::sim::Sim;
 ///
 /// let mut sim = Sim::new(1);
 /// let redis = redis::start(&mut sim, ServerOptions::default());
 /// sim.node_with("listener", redis.clone(), async |node, redis| {
-///     let mut news = Subscription::open(&node, &redis).await?;
+///     let mut news = Subscription::connect(&node, &redis).await?;
 ///     news.subscribe(["news"]).await?;
-///     assert_eq!(news.next().await?.text(), "hello");
-///     Ok::<(), ClientError>(())
+///     assert_eq!(news.next().await.expect("it is connected")?.text(), "hello");
+///     Ok::<(), Error>(())
 /// });
 /// sim.node_with("speaker", redis, async |node, redis| {
 ///     let client = Client::connect(&node, &redis).await?;
 ///     while client.call(["PUBLISH", "news", "hello"]).await?.as_integer() == Some(0) {}
-///     Ok::<(), ClientError>(())
+///     Ok::<(), Error>(())
 /// });
 /// sim.run().expect_done();
 /// ```
@@ -72,25 +71,36 @@ impl Message {
 pub struct Subscription {
     client: Client,
     listening: Mutex<Listening>,
+    /// The end of the connection was told.
+    ended: bool,
 }
 
 /// What a subscription listens to, as it is told where a run is stuck.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Listening {
     targets: BTreeSet<String>,
     text: Arc<str>,
 }
 
 impl Listening {
-    /// A command is sent: `SUBSCRIBE` and its like, or the end of one.
-    fn note(&mut self, command: &str, targets: &[Bytes]) {
+    fn new() -> Listening {
+        let mut listening = Listening { targets: BTreeSet::new(), text: Arc::from("") };
+        listening.describe();
+        listening
+    }
+
+    /// A command is sent that begins or ends to listen to these targets.
+    fn note(&mut self, command: Command, targets: &[Bytes]) {
         let name = |target: &Bytes| target.escape_ascii().to_string();
-        match command {
-            "UNSUBSCRIBE" | "PUNSUBSCRIBE" => {
-                self.targets.retain(|known| targets.iter().all(|target| name(target) != *known));
-            }
-            _ => self.targets.extend(targets.iter().map(name)),
+        if command.begins() {
+            self.targets.extend(targets.iter().map(name));
+        } else {
+            self.targets.retain(|known| targets.iter().all(|target| name(target) != *known));
         }
+        self.describe();
+    }
+
+    fn describe(&mut self) {
         let targets: Vec<&str> = self.targets.iter().map(String::as_str).collect();
         self.text = match &*targets {
             [] => "a message, though it listens to nothing".into(),
@@ -99,13 +109,43 @@ impl Listening {
     }
 }
 
+/// The commands that a subscription sends.
+#[derive(Clone, Copy, Debug)]
+enum Command {
+    Subscribe,
+    PSubscribe,
+    SSubscribe,
+    Unsubscribe,
+    PUnsubscribe,
+}
+
+impl Command {
+    fn name(self) -> &'static str {
+        match self {
+            Command::Subscribe => "SUBSCRIBE",
+            Command::PSubscribe => "PSUBSCRIBE",
+            Command::SSubscribe => "SSUBSCRIBE",
+            Command::Unsubscribe => "UNSUBSCRIBE",
+            Command::PUnsubscribe => "PUNSUBSCRIBE",
+        }
+    }
+
+    /// Whether it begins to listen, or ends that.
+    fn begins(self) -> bool {
+        match self {
+            Command::Subscribe | Command::PSubscribe | Command::SSubscribe => true,
+            Command::Unsubscribe | Command::PUnsubscribe => false,
+        }
+    }
+}
+
 impl Subscription {
     /// Connects, without listening to anything yet.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Disconnected`] if the server is not running.
-    pub async fn open(node: &Node, redis: &Redis) -> Result<Subscription, ClientError> {
+    /// As [`Client::connect`].
+    pub async fn connect(node: &Node, redis: &Redis) -> Result<Subscription, Error> {
         Client::connect(node, redis).await.map(Subscription::on)
     }
 
@@ -114,22 +154,20 @@ impl Subscription {
     /// subscriber may not.
     #[must_use]
     pub fn on(client: Client) -> Subscription {
-        let mut listening = Listening::default();
-        listening.note("", &[]);
-        Subscription { client, listening: Mutex::new(listening) }
+        Subscription { client, listening: Mutex::new(Listening::new()), ended: false }
     }
 
     /// Listens to channels, from when this returns.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Disconnected`] if the connection ends meanwhile.
-    pub async fn subscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    /// [`Error::Disconnected`] if the connection ends meanwhile.
+    pub async fn subscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("SUBSCRIBE", channels).await
+        self.tell(Command::Subscribe, channels).await
     }
 
     /// Listens to every channel that matches a pattern.
@@ -137,12 +175,12 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn psubscribe<I>(&self, patterns: I) -> Result<(), ClientError>
+    pub async fn psubscribe<I>(&self, patterns: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("PSUBSCRIBE", patterns).await
+        self.tell(Command::PSubscribe, patterns).await
     }
 
     /// Listens to shard channels.
@@ -150,12 +188,12 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn ssubscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    pub async fn ssubscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("SSUBSCRIBE", channels).await
+        self.tell(Command::SSubscribe, channels).await
     }
 
     /// Listens to these channels no more.
@@ -163,12 +201,12 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn unsubscribe<I>(&self, channels: I) -> Result<(), ClientError>
+    pub async fn unsubscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("UNSUBSCRIBE", channels).await
+        self.tell(Command::Unsubscribe, channels).await
     }
 
     /// Listens to these patterns no more.
@@ -176,12 +214,12 @@ impl Subscription {
     /// # Errors
     ///
     /// As [`Subscription::subscribe`].
-    pub async fn punsubscribe<I>(&self, patterns: I) -> Result<(), ClientError>
+    pub async fn punsubscribe<I>(&self, patterns: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        self.tell("PUNSUBSCRIBE", patterns).await
+        self.tell(Command::PUnsubscribe, patterns).await
     }
 
     fn listening(&self) -> MutexGuard<'_, Listening> {
@@ -189,12 +227,12 @@ impl Subscription {
     }
 
     /// Each target is confirmed by itself. None is no request.
-    async fn tell<I>(&self, command: &str, targets: I) -> Result<(), ClientError>
+    async fn tell<I>(&self, command: Command, targets: I) -> Result<(), Error>
     where
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        let mut request: Request = vec![Bytes::copy_from_slice(command.as_bytes())];
+        let mut request: Request = vec![Bytes::from_static(command.name().as_bytes())];
         request.extend(targets.into_iter().map(|t| Bytes::copy_from_slice(t.as_ref())));
         let count = request.len() as u64 - 1;
         if count == 0 {
@@ -202,35 +240,39 @@ impl Subscription {
         }
         let text = Words(&request).to_string();
         self.listening().note(command, &request[1..]);
-        let target = self.client.inner.send_with(|session| {
-            Ok::<_, ClientError>((Some(request), session.confirmed() + count))
-        })?;
+        let target = self
+            .client
+            .inner
+            .send_with(|session| Ok::<_, Error>((Some(request), session.confirmed() + count)))?;
         let why = || Wait::Shared(format!("{text} to be confirmed").into());
         poll_fn(|cx| self.client.inner.poll_session(cx, why, |s| s.wait_confirmed(target))).await?
     }
 
-    /// The next message.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Disconnected`] when the connection has ended and every message
-    /// that came before was taken.
-    pub async fn next(&mut self) -> Result<Message, ClientError> {
+    /// Waits for the next message and returns it. When the connection has ended and every message
+    /// that arrived before was taken, it returns [`Error::Disconnected`] once, and `None` from then
+    /// on.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
 
-    fn poll_message(&self, cx: &Context<'_>) -> Poll<Result<Message, ClientError>> {
+    fn poll_message(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         let why = || Wait::Shared(Arc::clone(&self.listening().text));
         let polled = self.client.inner.poll_session(cx, why, |s| s.take_message());
-        polled.map_err(ClientError::from)
+        polled.map(|message| {
+            self.ended = message.is_err();
+            Some(message.map_err(Error::from))
+        })
     }
 }
 
-/// Ends when the connection does.
+/// As [`Subscription::next`].
 impl Stream for Subscription {
-    type Item = Message;
+    type Item = Result<Message, Error>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.poll_message(cx).map(Result::ok)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_message(cx)
     }
 }

@@ -1,77 +1,79 @@
 //! The commands on bits of strings.
 
-use super::super::database::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::bitmap::Operator;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
 use super::options::{integer, is};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
+use crate::redis::database::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::bitmap::Operator;
+use crate::redis::value::number;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("bitcount", -2, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Count set bits in a string", bitcount),
-    now("bitfield", -2, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE | VARIABLE, 1).noted("This command allows both access and modification of the key")], "Perform arbitrary bitfield integer operations on strings", bitfield),
-    now("bitfield_ro", -2, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Perform arbitrary bitfield integer operations on strings. Read-only variant of BITFIELD", bitfield_ro),
-    now("bitop", -4, WRITE | DENYOOM, &["bitmap"], &[key(OW | UPDATE, 2), range(RO | ACCESS, 3, -1, 1)], "Perform bitwise operations between strings", bitop),
-    now("bitpos", -3, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Find first bit set or clear in a string", bitpos),
-    now("getbit", 3, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Returns the bit value at offset in the string value stored at key", getbit),
-    now("setbit", 4, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE, 1)], "Sets or clears the bit at offset in the string value stored at key", setbit),
-];
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const BITMAP: &'static [Command<S>] = &[
+        database("bitcount", -2, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Count set bits in a string", bitcount),
+        database("bitfield", -2, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE | VARIABLE, 1).noted("This command allows both access and modification of the key")], "Perform arbitrary bitfield integer operations on strings", bitfield),
+        database("bitfield_ro", -2, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Perform arbitrary bitfield integer operations on strings. Read-only variant of BITFIELD", bitfield_ro),
+        database("bitop", -4, WRITE | DENYOOM, &["bitmap"], &[key(OW | UPDATE, 2), range(RO | ACCESS, 3, -1, 1)], "Perform bitwise operations between strings", bitop),
+        database("bitpos", -3, READONLY, &["bitmap"], &[key(RO | ACCESS, 1)], "Find first bit set or clear in a string", bitpos),
+        database("getbit", 3, READONLY | FAST, &["bitmap"], &[key(RO | ACCESS, 1)], "Returns the bit value at offset in the string value stored at key", getbit),
+        database("setbit", 4, WRITE | DENYOOM, &["bitmap"], &[key(RW | ACCESS | UPDATE, 1)], "Sets or clears the bit at offset in the string value stored at key", setbit),
+    ];
+}
 
-fn bit_offset(arg: &[u8]) -> Result<u64, Error> {
+fn bit_offset(arg: &[u8]) -> Result<u64, CommandError> {
     let offset = number::parse_i64(arg).and_then(|offset| u64::try_from(offset).ok());
-    offset.ok_or(Error::BitOffset)
+    offset.ok_or(CommandError::BitOffset)
 }
 
-fn getbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn getbit(db: &mut Database, args: Args<'_>) -> Answer {
     let offset = bit_offset(args[2])?;
-    Ok(Reply::flag(call.db().get_bit(args[1], offset)?))
+    Ok(Reply::flag(db.get_bit(args[1], offset)?))
 }
 
-fn setbit(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn setbit(db: &mut Database, args: Args<'_>) -> Answer {
     let offset = bit_offset(args[2])?;
-    if offset / 8 >= call.db().limits.string {
-        return Err(Error::BitOffset);
+    if offset / 8 >= db.limits.string {
+        return Err(CommandError::BitOffset);
     }
     let bit = match args[3] {
         b"0" => false,
         b"1" => true,
-        _ => return Err(Error::BitValue),
+        _ => return Err(CommandError::BitValue),
     };
-    Ok(Reply::flag(call.db().set_bit(args[1], offset, bit)?))
+    Ok(Reply::flag(db.set_bit(args[1], offset, bit)?))
 }
 
-fn unit(word: &[u8]) -> Result<BitUnit, Error> {
+fn unit(word: &[u8]) -> Result<BitUnit, CommandError> {
     if is(word, "bit") {
         Ok(BitUnit::Bit)
     } else if is(word, "byte") {
         Ok(BitUnit::Byte)
     } else {
-        Err(Error::Syntax)
+        Err(CommandError::Syntax)
     }
 }
 
 /// `key [start end [BYTE | BIT]]`, looked at only if there is a string.
-fn bitcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn bitcount(db: &mut Database, args: Args<'_>) -> Answer {
     let count = match count_range(&args[2..]) {
-        Ok(range) => call.db().bitcount(args[1], range)?,
-        Err(_) if call.db().get(args[1])?.is_none() => 0,
+        Ok(range) => db.bitcount(args[1], range)?,
+        Err(_) if db.get(args[1])?.is_none() => 0,
         Err(error) => return Err(error),
     };
     Ok(Reply::Integer(count as i64))
 }
 
 /// The unit is looked at only if there can be anything between the two.
-fn count_range(args: Args<'_>) -> Result<BitRange, Error> {
+fn count_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     let (start, end, rest) = match args {
         [] => return Ok(BitRange::default()),
         [start, end, rest @ ..] if rest.len() < 2 => (integer(start)?, integer(end)?, rest),
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     };
     let range = BitRange { start, end: Some(end), unit: BitUnit::Byte };
     if start < 0 && end < 0 && start > end {
@@ -83,25 +85,25 @@ fn count_range(args: Args<'_>) -> Result<BitRange, Error> {
 
 /// `key bit [start [end [BYTE | BIT]]]`; where, is looked at only if there is a
 /// string.
-fn bitpos(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn bitpos(db: &mut Database, args: Args<'_>) -> Answer {
     let bit = match integer(args[2])? {
         0 => false,
         1 => true,
-        _ => return Err(Error::text("ERR The bit argument must be 1 or 0.")),
+        _ => return Err(CommandError::text("ERR The bit argument must be 1 or 0.")),
     };
     let found = match search_range(&args[3..]) {
-        Ok(range) => call.db().bitpos(args[1], bit, range)?,
-        Err(_) if call.db().get(args[1])?.is_none() => (!bit).then_some(0),
+        Ok(range) => db.bitpos(args[1], bit, range)?,
+        Err(_) if db.get(args[1])?.is_none() => (!bit).then_some(0),
         Err(error) => return Err(error),
     };
     Ok(found.map_or(Reply::Integer(-1), |at| Reply::Integer(at as i64)))
 }
 
 /// The unit is looked at before the end.
-fn search_range(args: Args<'_>) -> Result<BitRange, Error> {
+fn search_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     let mut range = BitRange::default();
     if args.len() > 3 {
-        return Err(Error::Syntax);
+        return Err(CommandError::Syntax);
     }
     if let Some(start) = args.first() {
         range.start = integer(start)?;
@@ -116,44 +118,49 @@ fn search_range(args: Args<'_>) -> Result<BitRange, Error> {
 }
 
 /// `AND | OR | XOR | NOT destination source …`.
-fn bitop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn bitop(db: &mut Database, args: Args<'_>) -> Answer {
     let operators = [("and", Operator::And), ("or", Operator::Or), ("xor", Operator::Xor)];
     let operator = operators.into_iter().find(|(name, _)| is(args[1], name));
     let (destination, sources) = (args[2], &args[3..]);
     let len = match (operator, sources) {
-        (Some((_, operator)), _) => call.db().bitop(operator, destination, sources)?,
-        (None, [source]) if is(args[1], "not") => call.db().bitop_not(destination, source)?,
+        (Some((_, operator)), _) => db.bitop(operator, destination, sources)?,
+        (None, [source]) if is(args[1], "not") => db.bitop_not(destination, source)?,
         (None, _) if is(args[1], "not") => {
-            return Err(Error::text("ERR BITOP NOT must be called with a single source key."));
+            return Err(CommandError::text(
+                "ERR BITOP NOT must be called with a single source key.",
+            ));
         }
-        (None, _) => return Err(Error::Syntax),
+        (None, _) => return Err(CommandError::Syntax),
     };
     Ok(Reply::count(len))
 }
 
-fn bitfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let operations = field_operations(call, args)?;
-    do_bitfield(call, args[1], &operations)
+fn bitfield(db: &mut Database, args: Args<'_>) -> Answer {
+    let operations = field_operations(db, args)?;
+    do_bitfield(db, args[1], &operations)
 }
 
-fn bitfield_ro(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let operations = field_operations(call, args)?;
+fn bitfield_ro(db: &mut Database, args: Args<'_>) -> Answer {
+    let operations = field_operations(db, args)?;
     if operations.iter().any(|operation| operation.action != FieldAction::Get) {
-        return Err(Error::text("ERR BITFIELD_RO only supports the GET subcommand"));
+        return Err(CommandError::text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
-    do_bitfield(call, args[1], &operations)
+    do_bitfield(db, args[1], &operations)
 }
 
-fn do_bitfield(call: &mut Call<'_>, key: &[u8], operations: &[FieldOperation]) -> Answer {
-    let answers = call.db().bitfield(key, operations)?;
+fn do_bitfield(db: &mut Database, key: &[u8], operations: &[FieldOperation]) -> Answer {
+    let answers = db.bitfield(key, operations)?;
     let reply = |answer: Option<i64>| answer.map_or(Reply::Nil, Reply::Integer);
     Ok(Reply::Array(answers.into_iter().map(reply).collect()))
 }
 
 /// `key [GET type offset | SET type offset value | INCRBY type offset by |
 /// OVERFLOW WRAP | SAT | FAIL] …`.
-fn field_operations(call: &mut Call<'_>, args: Args<'_>) -> Result<Vec<FieldOperation>, Error> {
-    let most = call.db().limits.string;
+fn field_operations(
+    db: &mut Database,
+    args: Args<'_>,
+) -> Result<Vec<FieldOperation>, CommandError> {
+    let most = db.limits.string;
     let mut operations = Vec::new();
     let mut overflow = Overflow::default();
     let mut rest = &args[2..];
@@ -178,16 +185,16 @@ fn field_operations(call: &mut Call<'_>, args: Args<'_>) -> Result<Vec<FieldOper
                 operations.push(operation);
                 following
             }
-            _ => return Err(Error::Syntax),
+            _ => return Err(CommandError::Syntax),
         };
     }
     Ok(operations)
 }
 
-fn overflow_of(word: &[u8]) -> Result<Overflow, Error> {
+fn overflow_of(word: &[u8]) -> Result<Overflow, CommandError> {
     let kinds = [("wrap", Overflow::Wrap), ("sat", Overflow::Saturate), ("fail", Overflow::Fail)];
     let kind = kinds.into_iter().find(|(name, _)| is(word, name));
-    kind.map(|(_, kind)| kind).ok_or(Error::text("ERR Invalid OVERFLOW type specified"))
+    kind.map(|(_, kind)| kind).ok_or(CommandError::text("ERR Invalid OVERFLOW type specified"))
 }
 
 /// A type such as `u8`, and an offset in bits, or after a `#` in numbers of that
@@ -197,21 +204,21 @@ fn field_at(
     offset: &[u8],
     most: u64,
     action: FieldAction,
-) -> Result<FieldOperation, Error> {
+) -> Result<FieldOperation, CommandError> {
     let bits = |digits: &[u8]| number::parse_i64(digits).and_then(|bits| u32::try_from(bits).ok());
     let field = match kind {
         [b'i', digits @ ..] => bits(digits).and_then(|bits| FieldType::new(true, bits)),
         [b'u', digits @ ..] => bits(digits).and_then(|bits| FieldType::new(false, bits)),
         _ => None,
     };
-    let field = field.ok_or(Error::text(INVALID_TYPE))?;
+    let field = field.ok_or(CommandError::text(INVALID_TYPE))?;
     let offset = match offset {
         // The product wraps around, as there.
         [b'#', digits @ ..] => bit_offset(digits)?.wrapping_mul(field.bits().into()),
         _ => bit_offset(offset)?,
     };
     if offset / 8 >= most {
-        return Err(Error::BitOffset);
+        return Err(CommandError::BitOffset);
     }
     Ok(FieldOperation { field, offset, action })
 }

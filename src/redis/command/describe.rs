@@ -1,30 +1,33 @@
 //! The commands that tell about commands: `COMMAND`, and every container's
 //! `HELP`, both from the one table.
 
-use super::super::error::Error;
-use super::super::glob;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::{Find, KeySpec, usage};
 use super::options::is;
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, Table, help as help_row, table};
+use crate::redis::database::glob;
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
 use smol_str::SmolStr;
 
-#[rustfmt::skip]
-const COMMAND_SUBCOMMANDS: &[Command] = &[
-    now("command|count", 2, LOADING | STALE, &["connection"], &[], "Get total number of Redis commands", command_count),
-    now("command|getkeys", -4, LOADING | STALE, &["connection"], &[], "Extract keys given a full Redis command", command_getkeys),
-    now("command|getkeysandflags", -4, LOADING | STALE, &["connection"], &[], "Extract keys and access flags given a full Redis command", command_getkeysandflags),
-    now("command|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands", command_help),
-    now("command|info", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command details, or all when no argument is given", command_info).tips(&["nondeterministic_output_order"]),
-    now("command|list", -2, LOADING | STALE, &["connection"], &[], "Get an array of Redis command names", command_list).tips(&["nondeterministic_output_order"]),
-];
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    const COMMAND: &'static [Command<S>] = &[
+        table("command|count", 2, LOADING | STALE, &["connection"], &[], "Get total number of Redis commands", command_count),
+        table("command|getkeys", -4, LOADING | STALE, &["connection"], &[], "Extract keys given a full Redis command", command_getkeys),
+        table("command|getkeysandflags", -4, LOADING | STALE, &["connection"], &[], "Extract keys and access flags given a full Redis command", command_getkeysandflags),
+        help_row("command|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
+        table("command|info", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command details, or all when no argument is given", command_info).tips(&["nondeterministic_output_order"]),
+        table("command|list", -2, LOADING | STALE, &["connection"], &[], "Get an array of Redis command names", command_list).tips(&["nondeterministic_output_order"]),
+    ];
+}
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("command", -1, LOADING | STALE, &["connection"], &[], "Get array of Redis command details", command).with(COMMAND_SUBCOMMANDS).tips(&["nondeterministic_output_order"]),
-];
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const DESCRIBE: &'static [Command<S>] = &[
+        table("command", -1, LOADING | STALE, &["connection"], &[], "Get array of Redis command details", command).with(Rows::COMMAND).tips(&["nondeterministic_output_order"]),
+    ];
+}
 
 /// The categories of access control, in the order in which they are listed.
 const CATEGORIES: [&str; 21] = [
@@ -55,7 +58,7 @@ fn statuses(names: impl Iterator<Item = &'static str>) -> Vec<Reply> {
     names.map(Reply::status).collect()
 }
 
-fn categories(command: &Command) -> Vec<Reply> {
+fn categories<S>(command: &Command<S>) -> Vec<Reply> {
     let follows = |category: &str| match category {
         "write" => command.has(WRITE),
         "read" => command.has(READONLY),
@@ -76,7 +79,7 @@ fn categories(command: &Command) -> Vec<Reply> {
 }
 
 /// What `COMMAND INFO` says of one command.
-fn info(command: &Command) -> Reply {
+fn info<S>(command: &Command<S>) -> Reply {
     let (first, last, step) = legacy_range(command);
     Reply::Array(vec![
         Reply::bulk(command.name.as_bytes()),
@@ -93,7 +96,7 @@ fn info(command: &Command) -> Reply {
 }
 
 /// First key, last key and step as older clients want them: the ranges in one.
-fn legacy_range(command: &Command) -> (i64, i64, i64) {
+fn legacy_range<S>(command: &Command<S>) -> (i64, i64, i64) {
     let mut ranges = command.keys.iter().filter_map(|spec| match spec.find {
         Find::Range { last, step } => {
             let begin = spec.begin as i64;
@@ -130,8 +133,8 @@ fn key_spec(spec: &KeySpec) -> Reply {
         Find::Unknown => (search("unknown", Vec::new()), search("unknown", Vec::new())),
     };
     let mut entries = Vec::new();
-    if !spec.notes.is_empty() {
-        entries.push((text("notes"), text(spec.notes)));
+    if let Some(notes) = spec.notes {
+        entries.push((text("notes"), text(notes)));
     }
     entries.push((text("flags"), Reply::Set(statuses(used))));
     entries.push((text("begin_search"), begin));
@@ -139,34 +142,34 @@ fn key_spec(spec: &KeySpec) -> Reply {
     Reply::Map(entries)
 }
 
-pub(super) fn command(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    Ok(Reply::Array(call.server.table.iter().map(info).collect()))
+fn command<S>(table: &Table<S>, _args: Args<'_>) -> Answer {
+    Ok(Reply::Array(table.iter().map(info).collect()))
 }
 
-fn command_count(call: &mut Call<'_>, _args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.server.table.len()))
+fn command_count<S>(table: &Table<S>, _args: Args<'_>) -> Answer {
+    Ok(Reply::count(table.len()))
 }
 
 /// `container|subcommand` names a subcommand.
-fn find(call: &Call<'_>, name: &[u8]) -> Option<&'static Command> {
+fn find<S>(table: &Table<S>, name: &[u8]) -> Option<&'static Command<S>> {
     let mut parts = name.splitn(2, |byte| *byte == b'|');
-    let command = call.server.table.get(parts.next()?)?;
+    let command = table.get(parts.next()?)?;
     let Some(sub) = parts.next() else { return Some(command) };
     command.subcommand(sub)
 }
 
-fn command_info(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn command_info<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     if args.len() == 2 {
-        return command(call, args);
+        return command(table, args);
     }
-    let about = |name: &&[u8]| find(call, name).map_or(Reply::Nil, info);
+    let about = |name: &&[u8]| find(table, name).map_or(Reply::Nil, info);
     Ok(Reply::Array(args[2..].iter().map(about).collect()))
 }
 
 /// `[FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`.
-fn command_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let all = call.server.table.iter().flat_map(|c| std::iter::once(c).chain(c.subcommands));
-    let chosen: Vec<&Command> = match args {
+fn command_list<S>(table: &Table<S>, args: Args<'_>) -> Answer {
+    let all = table.iter().flat_map(|c| std::iter::once(c).chain(c.subcommands));
+    let chosen: Vec<&Command<S>> = match args {
         [_, _] => all.collect(),
         [_, _, by, what, value] if is(by, "filterby") => {
             if is(what, "module") {
@@ -180,31 +183,31 @@ fn command_list(call: &mut Call<'_>, args: Args<'_>) -> Answer {
             } else if is(what, "pattern") {
                 all.filter(|c| glob::matches(value, c.name.as_bytes(), true)).collect()
             } else {
-                return Err(Error::Syntax);
+                return Err(CommandError::Syntax);
             }
         }
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     };
     Ok(Reply::Set(chosen.iter().map(|c| Reply::bulk(c.name.as_bytes())).collect()))
 }
 
 /// The keys of a request, with what is done with each.
-fn keys_of<'a>(call: &Call<'_>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, Error> {
+fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, CommandError> {
     let request = &args[2..];
-    let command = call.server.table.get(request[0]);
+    let command = table.get(request[0]);
     let command = command.and_then(|command| {
         let sub = request.get(1).filter(|_| !command.subcommands.is_empty());
         sub.map_or(Some(command), |sub| command.subcommand(sub))
     });
-    let command = command.ok_or(Error::text("ERR Invalid command specified"))?;
+    let command = command.ok_or(CommandError::text("ERR Invalid command specified"))?;
     let mut specs = command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0).peekable();
     if specs.peek().is_none() {
-        return Err(Error::text("ERR The command has no key arguments"));
+        return Err(CommandError::text("ERR The command has no key arguments"));
     }
     if !command.accepts(request.len()) {
-        return Err(Error::text("ERR Invalid number of arguments specified for command"));
+        return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
-    let invalid = Error::text("ERR Invalid arguments specified for command");
+    let invalid = CommandError::text("ERR Invalid arguments specified for command");
     let mut keys = Vec::new();
     for spec in specs {
         let Some(positions) = spec.positions(request) else { return Err(invalid) };
@@ -262,25 +265,21 @@ fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
     store
 }
 
-fn command_getkeys(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::bulks(keys_of(call, args)?.into_iter().map(|(key, _)| key)))
+fn command_getkeys<S>(table: &Table<S>, args: Args<'_>) -> Answer {
+    Ok(Reply::bulks(keys_of(table, args)?.into_iter().map(|(key, _)| key)))
 }
 
-fn command_getkeysandflags(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let keys = keys_of(call, args)?.into_iter().map(|(key, used)| {
+fn command_getkeysandflags<S>(table: &Table<S>, args: Args<'_>) -> Answer {
+    let keys = keys_of(table, args)?.into_iter().map(|(key, used)| {
         let names = usage::NAMES.iter().filter(|u| used & u.0 != 0).map(|u| u.1);
         Reply::Array(vec![Reply::bulk(key), Reply::Set(statuses(names))])
     });
     Ok(Reply::Array(keys.collect()))
 }
 
-fn command_help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    help(call, args)
-}
-
 /// The `HELP` of the container that is called.
-pub(super) fn help(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let Some(container) = call.server.table.get(args[0]) else { return Err(Error::Syntax) };
+pub(super) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
+    let Some(container) = table.get(args[0]) else { return Err(CommandError::Syntax) };
     let name = container.name.to_uppercase();
     let mut lines =
         vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];

@@ -1,55 +1,58 @@
 //! The commands on times to live.
 
-use super::super::database::{ExpireCondition, Ttl};
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{Unit, integer, is, shown};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
+use crate::redis::database::{ExpireCondition, Ttl};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("expire", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set a key's time to live in seconds", expire),
-    now("expireat", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set the expiration for a key as a UNIX timestamp", expireat),
-    now("expiretime", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the expiration Unix timestamp for a key", expiretime),
-    now("persist", 2, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Remove the expiration from a key", persist),
-    now("pexpire", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set a key's time to live in milliseconds", pexpire),
-    now("pexpireat", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set the expiration for a key as a UNIX timestamp specified in milliseconds", pexpireat),
-    now("pexpiretime", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the expiration Unix timestamp for a key in milliseconds", pexpiretime),
-    now("pttl", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the time to live for a key in milliseconds", pttl).tips(&["nondeterministic_output"]),
-    now("ttl", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the time to live for a key in seconds", ttl).tips(&["nondeterministic_output"]),
-];
-
-fn expire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    expire_in(call, args, Unit { seconds: true, absolute: false }, "expire")
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const EXPIRY: &'static [Command<S>] = &[
+        database("expire", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set a key's time to live in seconds", expire),
+        database("expireat", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set the expiration for a key as a UNIX timestamp", expireat),
+        database("expiretime", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the expiration Unix timestamp for a key", expiretime),
+        database("persist", 2, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Remove the expiration from a key", persist),
+        database("pexpire", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set a key's time to live in milliseconds", pexpire),
+        database("pexpireat", -3, WRITE | FAST, &["keyspace"], &[key(RW | UPDATE, 1)], "Set the expiration for a key as a UNIX timestamp specified in milliseconds", pexpireat),
+        database("pexpiretime", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the expiration Unix timestamp for a key in milliseconds", pexpiretime),
+        database("pttl", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the time to live for a key in milliseconds", pttl).tips(&["nondeterministic_output"]),
+        database("ttl", 2, READONLY | FAST, &["keyspace"], &[key(RO | ACCESS, 1)], "Get the time to live for a key in seconds", ttl).tips(&["nondeterministic_output"]),
+    ];
 }
 
-fn pexpire(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    expire_in(call, args, Unit { seconds: false, absolute: false }, "pexpire")
+fn expire(db: &mut Database, args: Args<'_>) -> Answer {
+    expire_in(db, args, Unit { seconds: true, absolute: false }, "expire")
 }
 
-fn expireat(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    expire_in(call, args, Unit { seconds: true, absolute: true }, "expireat")
+fn pexpire(db: &mut Database, args: Args<'_>) -> Answer {
+    expire_in(db, args, Unit { seconds: false, absolute: false }, "pexpire")
 }
 
-fn pexpireat(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    expire_in(call, args, Unit { seconds: false, absolute: true }, "pexpireat")
+fn expireat(db: &mut Database, args: Args<'_>) -> Answer {
+    expire_in(db, args, Unit { seconds: true, absolute: true }, "expireat")
+}
+
+fn pexpireat(db: &mut Database, args: Args<'_>) -> Answer {
+    expire_in(db, args, Unit { seconds: false, absolute: true }, "pexpireat")
 }
 
 /// `key time [NX | XX | GT | LT]`. Unlike that of `SET`, the time may be past.
-fn expire_in(call: &mut Call<'_>, args: Args<'_>, unit: Unit, command: &'static str) -> Answer {
+fn expire_in(db: &mut Database, args: Args<'_>, unit: Unit, command: &'static str) -> Answer {
     let condition = condition(&args[3..])?;
     let n = integer(args[2])?;
-    let base = if unit.absolute { 0 } else { call.db().now_ms() };
+    let base = if unit.absolute { 0 } else { db.now_ms() };
     let millis = if unit.seconds { n.checked_mul(1_000) } else { Some(n) };
-    let at = millis.and_then(|ms| ms.checked_add(base)).ok_or(Error::InvalidExpire(command))?;
-    Ok(Reply::flag(call.db().pexpireat(args[1], at, condition)))
+    let at =
+        millis.and_then(|ms| ms.checked_add(base)).ok_or(CommandError::InvalidExpire(command))?;
+    Ok(Reply::flag(db.pexpireat(args[1], at, condition)))
 }
 
-fn condition(words: Args<'_>) -> Result<ExpireCondition, Error> {
+fn condition(words: Args<'_>) -> Result<ExpireCondition, CommandError> {
     let mut condition = ExpireCondition::default();
     for word in words {
         if is(word, "nx") {
@@ -62,28 +65,29 @@ fn condition(words: Args<'_>) -> Result<ExpireCondition, Error> {
             condition.if_sooner = true;
         } else {
             let word = shown(word);
-            return Err(Error::format(format!("ERR Unsupported option {word}")));
+            return Err(CommandError::format(format!("ERR Unsupported option {word}")));
         }
     }
     let ExpireCondition { if_none, if_some, if_later, if_sooner } = condition;
     if if_none && (if_some || if_later || if_sooner) {
-        return Err(Error::text(
+        return Err(CommandError::text(
             "ERR NX and XX, GT or LT options at the same time are not compatible",
         ));
     }
     if if_later && if_sooner {
-        return Err(Error::text("ERR GT and LT options at the same time are not compatible"));
+        return Err(CommandError::text(
+            "ERR GT and LT options at the same time are not compatible",
+        ));
     }
     Ok(condition)
 }
 
-fn persist(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::flag(call.db().persist(args[1])))
+fn persist(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::flag(db.persist(args[1])))
 }
 
 /// -2 without a key, -1 without a time to live.
-fn ttl_as(call: &mut Call<'_>, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i64) -> Answer {
-    let db = call.db();
+fn ttl_as(db: &mut Database, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i64) -> Answer {
     Ok(Reply::Integer(match db.ttl(args[1]) {
         Ttl::NoKey => -2,
         Ttl::Persistent => -1,
@@ -93,18 +97,18 @@ fn ttl_as(call: &mut Call<'_>, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i6
 }
 
 /// Rounded to the nearest second, as the server does.
-fn ttl(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    ttl_as(call, args, |at, now| (at - now + 500) / 1_000)
+fn ttl(db: &mut Database, args: Args<'_>) -> Answer {
+    ttl_as(db, args, |at, now| (at - now + 500) / 1_000)
 }
 
-fn pttl(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    ttl_as(call, args, |at, now| at - now)
+fn pttl(db: &mut Database, args: Args<'_>) -> Answer {
+    ttl_as(db, args, |at, now| at - now)
 }
 
-fn expiretime(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    ttl_as(call, args, |at, _| ((i128::from(at) + 500) / 1_000) as i64)
+fn expiretime(db: &mut Database, args: Args<'_>) -> Answer {
+    ttl_as(db, args, |at, _| ((i128::from(at) + 500) / 1_000) as i64)
 }
 
-fn pexpiretime(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    ttl_as(call, args, |at, _| at)
+fn pexpiretime(db: &mut Database, args: Args<'_>) -> Answer {
+    ttl_as(db, args, |at, _| at)
 }

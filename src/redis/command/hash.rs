@@ -1,105 +1,107 @@
 //! The commands on hashes.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{integer, is, pairs};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, database, drawing};
+use crate::choice::Stream;
+use crate::redis::database::Database;
+use crate::redis::database::draw;
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("hdel", -3, WRITE | FAST, &["hash"], &[key(RW | DELETE, 1)], "Delete one or more hash fields", hdel),
-    now("hexists", 3, READONLY | FAST, &["hash"], &[key(RO, 1)], "Determine if a hash field exists", hexists),
-    now("hget", 3, READONLY | FAST, &["hash"], &[key(RO | ACCESS, 1)], "Get the value of a hash field", hget),
-    now("hgetall", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the fields and values in a hash", hgetall).tips(&["nondeterministic_output_order"]),
-    now("hincrby", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a hash field by the given number", hincrby),
-    now("hincrbyfloat", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the float value of a hash field by the given amount", hincrbyfloat),
-    now("hkeys", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the fields in a hash", hkeys).tips(&["nondeterministic_output_order"]),
-    now("hlen", 2, READONLY | FAST, &["hash"], &[key(RO, 1)], "Get the number of fields in a hash", hlen),
-    now("hmget", -3, READONLY | FAST, &["hash"], &[key(RO | ACCESS, 1)], "Get the values of all the given hash fields", hmget),
-    now("hmset", -4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | UPDATE, 1)], "Set multiple hash fields to multiple values", hmset),
-    now("hrandfield", -2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get one or multiple random fields from a hash", hrandfield).tips(&["nondeterministic_output"]),
-    now("hset", -4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | UPDATE, 1)], "Set the string value of a hash field", hset),
-    now("hsetnx", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | INSERT, 1)], "Set the value of a hash field, only if the field does not exist", hsetnx),
-    now("hstrlen", 3, READONLY | FAST, &["hash"], &[key(RO, 1)], "Get the length of the value of a hash field", hstrlen),
-    now("hvals", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the values in a hash", hvals).tips(&["nondeterministic_output_order"]),
-];
-
-fn hset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let pairs = pairs(args, 2, "hset")?;
-    Ok(Reply::count(call.db().hset(args[1], &pairs)?))
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const HASH: &'static [Command<S>] = &[
+        database("hdel", -3, WRITE | FAST, &["hash"], &[key(RW | DELETE, 1)], "Delete one or more hash fields", hdel),
+        database("hexists", 3, READONLY | FAST, &["hash"], &[key(RO, 1)], "Determine if a hash field exists", hexists),
+        database("hget", 3, READONLY | FAST, &["hash"], &[key(RO | ACCESS, 1)], "Get the value of a hash field", hget),
+        database("hgetall", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the fields and values in a hash", hgetall).tips(&["nondeterministic_output_order"]),
+        database("hincrby", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a hash field by the given number", hincrby),
+        database("hincrbyfloat", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the float value of a hash field by the given amount", hincrbyfloat),
+        database("hkeys", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the fields in a hash", hkeys).tips(&["nondeterministic_output_order"]),
+        database("hlen", 2, READONLY | FAST, &["hash"], &[key(RO, 1)], "Get the number of fields in a hash", hlen),
+        database("hmget", -3, READONLY | FAST, &["hash"], &[key(RO | ACCESS, 1)], "Get the values of all the given hash fields", hmget),
+        database("hmset", -4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | UPDATE, 1)], "Set multiple hash fields to multiple values", hmset),
+        drawing("hrandfield", -2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get one or multiple random fields from a hash", hrandfield).tips(&["nondeterministic_output"]),
+        database("hset", -4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | UPDATE, 1)], "Set the string value of a hash field", hset),
+        database("hsetnx", 4, WRITE | DENYOOM | FAST, &["hash"], &[key(RW | INSERT, 1)], "Set the value of a hash field, only if the field does not exist", hsetnx),
+        database("hstrlen", 3, READONLY | FAST, &["hash"], &[key(RO, 1)], "Get the length of the value of a hash field", hstrlen),
+        database("hvals", 2, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Get all the values in a hash", hvals).tips(&["nondeterministic_output_order"]),
+    ];
 }
 
-fn hmset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn hset(db: &mut Database, args: Args<'_>) -> Answer {
+    let pairs = pairs(args, 2, "hset")?;
+    Ok(Reply::count(db.hset(args[1], &pairs)?))
+}
+
+fn hmset(db: &mut Database, args: Args<'_>) -> Answer {
     let pairs = pairs(args, 2, "hmset")?;
-    call.db().hset(args[1], &pairs)?;
+    db.hset(args[1], &pairs)?;
     Ok(Reply::OK)
 }
 
-fn hsetnx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::flag(call.db().hsetnx(args[1], args[2], args[3])?))
+fn hsetnx(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::flag(db.hsetnx(args[1], args[2], args[3])?))
 }
 
-fn hget(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::bulk_or_nil(call.db().hget(args[1], args[2])?))
+fn hget(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk_or_nil(db.hget(args[1], args[2])?))
 }
 
-fn hmget(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let Some(hash) = call.db().hash(args[1])? else {
+fn hmget(db: &mut Database, args: Args<'_>) -> Answer {
+    let Some(hash) = db.hash(args[1])? else {
         return Ok(Reply::Array(vec![Reply::Nil; args.len() - 2]));
     };
     let value = |field: &&[u8]| Reply::bulk_or_nil(hash.get(field).map(|v| v.as_slice()));
     Ok(Reply::Array(args[2..].iter().map(value).collect()))
 }
 
-fn hdel(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.db().hdel(args[1], &args[2..])?))
+fn hdel(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::count(db.hdel(args[1], &args[2..])?))
 }
 
-fn hlen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.db().hash(args[1])?.map_or(0, |hash| hash.len())))
+fn hlen(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::count(db.hash(args[1])?.map_or(0, |hash| hash.len())))
 }
 
-fn hstrlen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.db().hget(args[1], args[2])?.map_or(0, <[u8]>::len)))
+fn hstrlen(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::count(db.hget(args[1], args[2])?.map_or(0, <[u8]>::len)))
 }
 
-fn hexists(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::flag(call.db().hget(args[1], args[2])?.is_some()))
+fn hexists(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::flag(db.hget(args[1], args[2])?.is_some()))
 }
 
-fn hkeys(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let hash = call.db().hash(args[1])?;
+fn hkeys(db: &mut Database, args: Args<'_>) -> Answer {
+    let hash = db.hash(args[1])?;
     Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.iter()).map(|(field, _)| field)))
 }
 
-fn hvals(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let hash = call.db().hash(args[1])?;
+fn hvals(db: &mut Database, args: Args<'_>) -> Answer {
+    let hash = db.hash(args[1])?;
     Ok(Reply::bulks(hash.into_iter().flat_map(|hash| hash.iter()).map(|(_, value)| value)))
 }
 
-fn hgetall(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let hash = call.db().hash(args[1])?;
+fn hgetall(db: &mut Database, args: Args<'_>) -> Answer {
+    let hash = db.hash(args[1])?;
     let fields = hash.into_iter().flat_map(|hash| hash.iter());
     Ok(Reply::Map(fields.map(|(f, v)| (Reply::bulk(f), Reply::bulk(v))).collect()))
 }
 
-fn hincrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn hincrby(db: &mut Database, args: Args<'_>) -> Answer {
     let by = integer(args[3])?;
-    Ok(Reply::Integer(call.db().hincrby(args[1], args[2], by)?))
+    Ok(Reply::Integer(db.hincrby(args[1], args[2], by)?))
 }
 
-fn hincrbyfloat(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::bulk(call.db().hincrbyfloat(args[1], args[2], args[3])?.as_bytes()))
+fn hincrbyfloat(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk(db.hincrbyfloat(args[1], args[2], args[3])?.as_bytes()))
 }
 
 /// `key [count [WITHVALUES]]`. A negative count may name a field several times.
-fn hrandfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let (db, random) = call.db_and_random();
+fn hrandfield(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     if args.len() < 3 {
         let drawn = db.hrandfield(args[1], 1, random)?;
         return Ok(drawn.first().map_or(Reply::Nil, |(field, _)| Reply::bulk(field)));
@@ -108,7 +110,7 @@ fn hrandfield(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let with_values = match args.get(3) {
         None => false,
         Some(word) if is(word, "withvalues") && args.len() == 4 => true,
-        Some(_) => return Err(Error::Syntax),
+        Some(_) => return Err(CommandError::Syntax),
     };
     let count = if with_values { draw::count_of_pairs(count)? } else { count };
     let drawn = db.hrandfield(args[1], count, random)?;

@@ -6,7 +6,7 @@
 //! Source: <https://redis.io/docs/reference/key-specs/>.
 
 use super::Args;
-use crate::redis::number;
+use crate::redis::value::number;
 
 /// What is done with a key, as bits; the names are those of `COMMAND INFO`.
 pub(crate) mod usage {
@@ -57,7 +57,7 @@ pub(crate) struct KeySpec {
     pub(crate) begin: usize,
     pub(crate) find: Find,
     /// Remarks that `COMMAND` shows.
-    pub(crate) notes: &'static str,
+    pub(crate) notes: Option<&'static str>,
 }
 
 /// One key at a position.
@@ -67,22 +67,22 @@ pub(crate) const fn key(usage: u16, begin: usize) -> KeySpec {
 
 /// Keys from a position on; see [`Find::Range`].
 pub(crate) const fn range(usage: u16, begin: usize, last: i64, step: usize) -> KeySpec {
-    KeySpec { usage, begin, find: Find::Range { last, step }, notes: "" }
+    KeySpec { usage, begin, find: Find::Range { last, step }, notes: None }
 }
 
 /// A number of keys at a position, and the keys.
 pub(crate) const fn numbered(usage: u16, begin: usize) -> KeySpec {
-    KeySpec { usage, begin, find: Find::Number, notes: "" }
+    KeySpec { usage, begin, find: Find::Number, notes: None }
 }
 
 /// Keys that no rule finds.
 pub(crate) const fn unknown(usage: u16, notes: &'static str) -> KeySpec {
-    KeySpec { usage, begin: 0, find: Find::Unknown, notes }
+    KeySpec { usage, begin: 0, find: Find::Unknown, notes: Some(notes) }
 }
 
 impl KeySpec {
     pub(crate) const fn noted(self, notes: &'static str) -> KeySpec {
-        KeySpec { notes, ..self }
+        KeySpec { notes: Some(notes), ..self }
     }
 
     /// The positions of the keys in a request; `None` if the request is wrong

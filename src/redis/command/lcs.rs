@@ -1,11 +1,21 @@
 //! `LCS`: the longest common subsequence of two strings.
 
+use super::flag::*;
+use super::key_spec::range;
+use super::key_spec::usage::*;
 use super::options::{integer, is};
-use super::{Answer, Args};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
 use crate::redis::database::LcsMatch;
-use crate::redis::error::Error;
+use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
-use crate::redis::server::Call;
+
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const LCS: &'static [Command<S>] = &[
+        database("lcs", -3, READONLY, &["string"], &[range(RO | ACCESS, 1, 1, 1)], "Find longest common substring", lcs),
+    ];
+}
 
 #[derive(Default)]
 struct Options {
@@ -17,8 +27,8 @@ struct Options {
 
 /// `key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`. The values' types
 /// are looked at before the options.
-pub(super) fn lcs(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let (a, b, db) = (args[1], args[2], call.db());
+fn lcs(db: &mut Database, args: Args<'_>) -> Answer {
+    let (a, b, db) = (args[1], args[2], db);
     let options = match options(&args[3..]) {
         Ok(options) => options,
         Err(error) => {
@@ -42,7 +52,7 @@ pub(super) fn lcs(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     ]))
 }
 
-fn options(args: Args<'_>) -> Result<Options, Error> {
+fn options(args: Args<'_>) -> Result<Options, CommandError> {
     let mut options = Options::default();
     let mut rest = args.iter();
     while let Some(word) = rest.next() {
@@ -53,14 +63,14 @@ fn options(args: Args<'_>) -> Result<Options, Error> {
         } else if is(word, "withmatchlen") {
             options.with_match_len = true;
         } else if is(word, "minmatchlen") {
-            let n = integer(rest.next().ok_or(Error::Syntax)?)?;
+            let n = integer(rest.next().ok_or(CommandError::Syntax)?)?;
             options.min_match_len = usize::try_from(n).unwrap_or(0);
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
     if options.len && options.idx {
-        return Err(Error::text(
+        return Err(CommandError::text(
             "ERR If you want both the length and indexes, please just use IDX.",
         ));
     }

@@ -1,74 +1,73 @@
 //! What the commands' parsers have in common: words, numbers, times.
 
-use super::super::error::Error;
-use super::super::long_double::LongDouble;
-use super::super::number;
-use super::super::server::Call;
 use super::Args;
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::{LongDouble, Sds, number};
 use crate::time::Instant;
 use std::time::Duration;
 
 /// Two words, and two words, and so on.
-pub(super) type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+pub(crate) type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
 
 /// The pairs of words from `at` on.
-pub(super) fn pairs<'a>(
+pub(crate) fn pairs<'a>(
     args: Args<'a>,
     at: usize,
     command: &'static str,
-) -> Result<Pairs<'a>, Error> {
+) -> Result<Pairs<'a>, CommandError> {
     let pairs = args[at..].chunks_exact(2);
     if !pairs.remainder().is_empty() {
-        return Err(Error::Arity(command.into()));
+        return Err(CommandError::Arity(command.into()));
     }
     Ok(pairs.map(|pair| (pair[0], pair[1])).collect())
 }
 
 /// Whether an argument is this word, in any case.
-pub(super) fn is(arg: &[u8], word: &str) -> bool {
+pub(crate) fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// An argument as an error shows it: as text, which a NUL ends.
-pub(super) fn shown(arg: &[u8]) -> String {
+pub(crate) fn shown(arg: &[u8]) -> String {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()
 }
 
 /// An argument that is an integer.
-pub(super) fn integer(arg: &[u8]) -> Result<i64, Error> {
-    number::parse_i64(arg).ok_or(Error::NotAnInteger)
+pub(crate) fn integer(arg: &[u8]) -> Result<i64, CommandError> {
+    number::parse_i64(arg).ok_or(CommandError::NotAnInteger)
 }
 
 /// An argument that is a number.
-pub(super) fn float(arg: &[u8]) -> Result<f64, Error> {
-    number::parse_double(arg).ok_or(Error::NotAFloat)
+pub(crate) fn float(arg: &[u8]) -> Result<f64, CommandError> {
+    number::parse_double(arg).ok_or(CommandError::NotAFloat)
 }
 
 /// An argument that is a count of 0 or more.
-pub(super) fn count(arg: &[u8]) -> Result<usize, Error> {
-    let n = number::parse_i64(arg).ok_or(Error::NotPositive)?;
-    usize::try_from(n).map_err(|_| Error::NotPositive)
+pub(crate) fn count(arg: &[u8]) -> Result<usize, CommandError> {
+    let n = number::parse_i64(arg).ok_or(CommandError::NotPositive)?;
+    usize::try_from(n).map_err(|_| CommandError::NotPositive)
 }
 
 /// The unit of a time to live, and what it counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unit {
-    pub(super) seconds: bool,
+pub(crate) struct Unit {
+    pub(crate) seconds: bool,
     /// It is a time of the Unix epoch, not counted from now.
-    pub(super) absolute: bool,
+    pub(crate) absolute: bool,
 }
 
 /// The time, in milliseconds since the Unix epoch, that an argument of `SET`,
 /// `GETEX` and their like tells. It must be positive, and fit.
-pub(super) fn expire_time(
+pub(crate) fn expire_time(
     arg: &[u8],
     unit: Unit,
     now: i64,
     command: &'static str,
-) -> Result<i64, Error> {
+) -> Result<i64, CommandError> {
     let n = integer(arg)?;
-    let invalid = Error::InvalidExpire(command);
+    let invalid = CommandError::InvalidExpire(command);
     if n <= 0 {
         return Err(invalid);
     }
@@ -78,7 +77,7 @@ pub(super) fn expire_time(
 }
 
 /// The unit that this word names, if it is one of `EX`, `PX`, `EXAT`, `PXAT`.
-pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
+pub(crate) fn expire_unit(word: &[u8]) -> Option<Unit> {
     let units =
         [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
     let (_, seconds, absolute) = units.into_iter().find(|(name, ..)| is(word, name))?;
@@ -87,46 +86,59 @@ pub(super) fn expire_unit(word: &[u8]) -> Option<Unit> {
 
 /// When a client gives up that waits for so many seconds from now on; `None` for 0:
 /// never. Redis counts in milliseconds, rounded up; what does not fit is negative.
-pub(super) fn timeout(call: &Call<'_>, seconds: &[u8]) -> Result<Option<Instant>, Error> {
+pub(crate) fn timeout(now: Instant, seconds: &[u8]) -> Result<Option<Instant>, CommandError> {
     let seconds = LongDouble::parse(seconds)
-        .ok_or(Error::text("ERR timeout is not a float or out of range"))?;
-    let millis =
-        u64::try_from(seconds.ceil_millis()).map_err(|_| Error::text("ERR timeout is negative"))?;
-    Ok((millis > 0).then(|| call.now() + Duration::from_millis(millis)))
+        .ok_or(CommandError::text("ERR timeout is not a float or out of range"))?;
+    let millis = u64::try_from(seconds.ceil_millis())
+        .map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
 }
 
 /// A number of keys and the keys, from `at` on; and where what follows begins.
-pub(super) fn numbered_keys<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, usize), Error> {
-    let n = number::parse_i64(args[at]).filter(|n| *n > 0).ok_or(Error::NumKeys)?;
+pub(crate) fn numbered_keys<'a>(
+    args: Args<'a>,
+    at: usize,
+) -> Result<(Args<'a>, usize), CommandError> {
+    let n = number::parse_i64(args[at]).filter(|n| *n > 0).ok_or(CommandError::NumKeys)?;
     let end = usize::try_from(n).ok().and_then(|n| n.checked_add(at + 1));
-    let end = end.filter(|end| *end <= args.len()).ok_or(Error::Syntax)?;
+    let end = end.filter(|end| *end <= args.len()).ok_or(CommandError::Syntax)?;
     Ok((&args[at + 1..end], end))
 }
 
 /// `[COUNT count]` of what pops several: a bad count is told before what is too much.
-pub(super) fn pop_count(words: Args<'_>) -> Result<usize, Error> {
+pub(crate) fn pop_count(words: Args<'_>) -> Result<usize, CommandError> {
     match words {
         [] => Ok(1),
         [word, n, rest @ ..] if is(word, "count") => {
             let n = count(n).ok().filter(|n| *n > 0);
-            let n = n.ok_or(Error::text("ERR count should be greater than 0"))?;
-            if rest.is_empty() { Ok(n) } else { Err(Error::Syntax) }
+            let n = n.ok_or(CommandError::text("ERR count should be greater than 0"))?;
+            if rest.is_empty() { Ok(n) } else { Err(CommandError::Syntax) }
         }
-        _ => Err(Error::Syntax),
+        _ => Err(CommandError::Syntax),
     }
 }
 
 /// `[LIMIT limit]` of what counts members in common, the last if there are several;
 /// 0 is none.
-pub(super) fn limit(words: Args<'_>) -> Result<usize, Error> {
+pub(crate) fn limit(words: Args<'_>) -> Result<usize, CommandError> {
     let mut limit = 0;
     for option in words.chunks(2) {
         match option {
             [word, n] if is(word, "limit") => {
-                limit = count(n).map_err(|_| Error::text("ERR LIMIT can't be negative"))?;
+                limit = count(n).map_err(|_| CommandError::text("ERR LIMIT can't be negative"))?;
             }
-            _ => return Err(Error::Syntax),
+            _ => return Err(CommandError::Syntax),
         }
     }
     Ok(limit)
+}
+
+/// A member with its score, and so on: a map of members to scores in order.
+pub(crate) fn scored(members: &[(Sds, f64)], with_scores: bool) -> Reply {
+    if with_scores {
+        let pair = |(member, score): &(Sds, f64)| (Reply::bulk(member), Reply::Double(*score));
+        Reply::Pairs(members.iter().map(pair).collect())
+    } else {
+        Reply::bulks(members.iter().map(|(member, _)| member))
+    }
 }

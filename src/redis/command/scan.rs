@@ -1,26 +1,25 @@
 //! `SCAN` and its like.
 
-use super::super::database::{Database, PageSize, hash_page, set_page, sorted_set_page};
-use super::super::error::Error;
-use super::super::glob;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::{Hash, Set, SortedSet, SortedSetEncoding};
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::options::{integer, is};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, drawing};
 use crate::choice::Stream;
+use crate::redis::database::{Database, PageSize, glob, hash_page, set_page, sorted_set_page};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::{Hash, Set, SortedSet, SortedSetEncoding, number};
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("scan", -2, READONLY, &["keyspace"], &[], "Incrementally iterate the keys space", scan).tips(&["nondeterministic_output", "request_policy:special"]),
-    now("hscan", -3, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Incrementally iterate hash fields and associated values", hscan).tips(&["nondeterministic_output"]),
-    now("sscan", -3, READONLY, &["set"], &[key(RO | ACCESS, 1)], "Incrementally iterate Set elements", sscan).tips(&["nondeterministic_output"]),
-    now("zscan", -3, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Incrementally iterate sorted sets elements and associated scores", zscan).tips(&["nondeterministic_output"]),
-];
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SCAN: &'static [Command<S>] = &[
+        drawing("scan", -2, READONLY, &["keyspace"], &[], "Incrementally iterate the keys space", scan).tips(&["nondeterministic_output", "request_policy:special"]),
+        drawing("hscan", -3, READONLY, &["hash"], &[key(RO | ACCESS, 1)], "Incrementally iterate hash fields and associated values", hscan).tips(&["nondeterministic_output"]),
+        drawing("sscan", -3, READONLY, &["set"], &[key(RO | ACCESS, 1)], "Incrementally iterate Set elements", sscan).tips(&["nondeterministic_output"]),
+        drawing("zscan", -3, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Incrementally iterate sorted sets elements and associated scores", zscan).tips(&["nondeterministic_output"]),
+    ];
+}
 
 /// `[MATCH pattern] [COUNT n] [TYPE type]`, the last for `SCAN` only.
 struct Options<'a> {
@@ -30,20 +29,20 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(words: Args<'a>, may_name_type: bool) -> Result<Options<'a>, Error> {
+    fn parse(words: Args<'a>, may_name_type: bool) -> Result<Options<'a>, CommandError> {
         let mut options = Options { pattern: None, count: 10, kind: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            let value = words.next().ok_or(Error::Syntax)?;
+            let value = words.next().ok_or(CommandError::Syntax)?;
             if is(word, "count") {
                 let count = usize::try_from(integer(value)?).unwrap_or(0);
-                options.count = Some(count).filter(|n| *n > 0).ok_or(Error::Syntax)?;
+                options.count = Some(count).filter(|n| *n > 0).ok_or(CommandError::Syntax)?;
             } else if is(word, "match") {
                 options.pattern = Some(value);
             } else if is(word, "type") && may_name_type {
                 options.kind = Some(value);
             } else {
-                return Err(Error::Syntax);
+                return Err(CommandError::Syntax);
             }
         }
         Ok(options)
@@ -57,7 +56,7 @@ impl<'a> Options<'a> {
 
 /// A number as C's `strtoul` reads it, up to a NUL: nothing is 0, and a negative one
 /// wraps. Redis takes no spaces before it.
-fn cursor(arg: &[u8]) -> Result<u64, Error> {
+fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Ok(0);
@@ -68,10 +67,10 @@ fn cursor(arg: &[u8]) -> Result<u64, Error> {
         digits => (false, digits),
     };
     if !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Error::Cursor);
+        return Err(CommandError::Cursor);
     }
     let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
-    let number = number.ok_or(Error::Cursor)?;
+    let number = number.ok_or(CommandError::Cursor)?;
     Ok(if negative { number.wrapping_neg() } else { number })
 }
 
@@ -80,24 +79,26 @@ fn page(cursor: u64, items: Vec<Reply>) -> Reply {
 }
 
 /// The selected database, and where the sizes of pages are drawn from, if they are.
-fn db_and_pages<'a>(call: &'a mut Call<'_>) -> (&'a mut Database, Option<&'a mut Stream>) {
-    let uneven = call.server.options.uneven_pages();
-    let (db, random) = call.db_and_random();
-    (db, uneven.then_some(random))
+fn db_and_pages<'a>(
+    db: &'a mut Database,
+    random: &'a mut Stream,
+) -> (&'a mut Database, Option<&'a mut Stream>) {
+    let random = db.uneven_pages.then_some(random);
+    (db, random)
 }
 
-fn scan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn scan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let cursor = cursor(args[1])?;
     let options = Options::parse(&args[2..], true)?;
-    let (db, random) = db_and_pages(call);
+    let (db, random) = db_and_pages(db, random);
     let size = PageSize { count: options.count, random };
     let found = db.scan_matching(cursor, size, |name| options.passes(name), options.kind);
     Ok(page(found.cursor, found.items.iter().map(|name| Reply::bulk(name)).collect()))
 }
 
-fn hscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn hscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
-    let (db, random) = db_and_pages(call);
+    let (db, random) = db_and_pages(db, random);
     // A missing key ends the scan before the options are looked at.
     let Some(hash) = db.read::<Hash>(args[1])? else { return Ok(page(0, Vec::new())) };
     let options = Options::parse(&args[3..], false)?;
@@ -107,9 +108,9 @@ fn hscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     Ok(page(found.cursor, items.collect()))
 }
 
-fn sscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn sscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
-    let (db, random) = db_and_pages(call);
+    let (db, random) = db_and_pages(db, random);
     let Some(set) = db.read::<Set>(args[1])? else { return Ok(page(0, Vec::new())) };
     let options = Options::parse(&args[3..], false)?;
     let found = set_page(set, cursor, PageSize { count: options.count, random });
@@ -118,9 +119,9 @@ fn sscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// Scores are texts, in either protocol.
-fn zscan(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn zscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
-    let (db, random) = db_and_pages(call);
+    let (db, random) = db_and_pages(db, random);
     let Some(set) = db.read::<SortedSet>(args[1])? else { return Ok(page(0, Vec::new())) };
     let options = Options::parse(&args[3..], false)?;
     let packed = set.encoding() == SortedSetEncoding::Listpack;

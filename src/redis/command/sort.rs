@@ -1,26 +1,31 @@
 //! `SORT` and `SORT_RO`.
 
-use super::super::database::{By, Sort};
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, unknown};
 use super::options::{integer, is};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
+use crate::redis::database::{SortBy, SortOptions};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("sort", -2, WRITE | DENYOOM | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"), unknown(OW | UPDATE, "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array")], "Sort the elements in a list, set or sorted set", sort),
-    now("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT", sort_ro),
-];
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SORT: &'static [Command<S>] = &[
+        database("sort", -2, WRITE | DENYOOM | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"), unknown(OW | UPDATE, "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array")], "Sort the elements in a list, set or sorted set", sort),
+        database("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT", sort_ro),
+    ];
+}
 
 /// `[BY pattern] [LIMIT offset count] [GET pattern …] [ASC | DESC] [ALPHA]
 /// [STORE destination]`.
-fn parse<'a>(args: Args<'a>, read_only: bool) -> Result<(Sort, Option<&'a [u8]>), Error> {
-    let mut sort = Sort::default();
+fn parse<'a>(
+    args: Args<'a>,
+    read_only: bool,
+) -> Result<(SortOptions, Option<&'a [u8]>), CommandError> {
+    let mut sort = SortOptions::default();
     let mut store = None;
     let mut rest = &args[2..];
     while let [word, after @ ..] = rest {
@@ -43,7 +48,7 @@ fn parse<'a>(args: Args<'a>, read_only: bool) -> Result<(Sort, Option<&'a [u8]>)
             }
             [pattern, after @ ..] if is(word, "by") => {
                 let varies = pattern.contains(&b'*');
-                sort.by = if varies { By::Pattern(Sds::new(pattern)) } else { By::Nothing };
+                sort.by = if varies { SortBy::Pattern(Sds::new(pattern)) } else { SortBy::Nothing };
                 after
             }
             [pattern, after @ ..] if is(word, "get") => {
@@ -54,25 +59,25 @@ fn parse<'a>(args: Args<'a>, read_only: bool) -> Result<(Sort, Option<&'a [u8]>)
                 store = Some(*destination);
                 after
             }
-            _ => return Err(Error::Syntax),
+            _ => return Err(CommandError::Syntax),
         };
     }
     Ok((sort, store))
 }
 
-fn run(call: &mut Call<'_>, args: Args<'_>, read_only: bool) -> Answer {
+fn run(db: &mut Database, args: Args<'_>, read_only: bool) -> Answer {
     let (sort, store) = parse(args, read_only)?;
     if let Some(destination) = store {
-        return Ok(Reply::count(call.db().sort_store(args[1], &sort, destination)?));
+        return Ok(Reply::count(db.sort_store(args[1], &sort, destination)?));
     }
-    let sorted = call.db().sort(args[1], &sort)?;
+    let sorted = db.sort(args[1], &sort)?;
     Ok(Reply::Array(sorted.iter().map(|item| Reply::bulk_or_nil(item.as_deref())).collect()))
 }
 
-fn sort(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    run(call, args, false)
+fn sort(db: &mut Database, args: Args<'_>) -> Answer {
+    run(db, args, false)
 }
 
-fn sort_ro(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    run(call, args, true)
+fn sort_ro(db: &mut Database, args: Args<'_>) -> Answer {
+    run(db, args, true)
 }

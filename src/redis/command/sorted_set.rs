@@ -1,73 +1,35 @@
 //! The commands on sorted sets. Those that combine several are in
 //! `sorted_set_algebra`, ranges in `sorted_set_range`.
 
-use super::super::blocking::Attempt;
-use super::super::database::{ZaddComparison, ZaddCondition, ZaddOptions};
-use super::super::draw;
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
-use super::super::value::End;
+use super::attempt::Attempt;
 use super::flag::*;
 use super::key_spec::usage::*;
-use super::key_spec::{key, numbered, range};
-use super::options::{count, float, integer, is, numbered_keys, pop_count, timeout};
-use super::sorted_set_algebra::{
-    zdiff, zdiffstore, zinter, zintercard, zinterstore, zunion, zunionstore,
-};
-use super::sorted_set_range::{
-    zcount, zlexcount, zrange, zrangebylex, zrangebyscore, zrangestore, zremrangebylex,
-    zremrangebyrank, zremrangebyscore, zrevrange, zrevrangebylex, zrevrangebyscore,
-};
-use super::{Answer, Args, Command, flow, now};
+use super::key_spec::{key, numbered};
+use super::options::{count, float, integer, is, numbered_keys, pop_count, scored};
+use super::{Answer, Args, Command, Rows, database, drawing};
+use crate::choice::Stream;
+use crate::redis::database::Database;
+use crate::redis::database::{ZaddComparison, ZaddCondition, ZaddOptions, draw};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::End;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    flow("bzmpop", -5, WRITE | BLOCKING | MOVABLEKEYS, &["sortedset"], &[numbered(RW | ACCESS | DELETE, 2)], "Remove and return members with scores in a sorted set or block until one is available", bzmpop),
-    flow("bzpopmax", -3, WRITE | NOSCRIPT | BLOCKING | FAST, &["sortedset"], &[range(RW | ACCESS | DELETE, 1, -2, 1)], "Remove and return the member with the highest score from one or more sorted sets, or block until one is available", bzpopmax),
-    flow("bzpopmin", -3, WRITE | NOSCRIPT | BLOCKING | FAST, &["sortedset"], &[range(RW | ACCESS | DELETE, 1, -2, 1)], "Remove and return the member with the lowest score from one or more sorted sets, or block until one is available", bzpopmin),
-    now("zadd", -4, WRITE | DENYOOM | FAST, &["sortedset"], &[key(RW | UPDATE, 1)], "Add one or more members to a sorted set, or update its score if it already exists", zadd),
-    now("zcard", 2, READONLY | FAST, &["sortedset"], &[key(RO, 1)], "Get the number of members in a sorted set", zcard),
-    now("zcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the members in a sorted set with scores within the given values", zcount),
-    now("zdiff", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Subtract multiple sorted sets", zdiff),
-    now("zdiffstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Subtract multiple sorted sets and store the resulting sorted set in a new key", zdiffstore),
-    now("zincrby", 4, WRITE | DENYOOM | FAST, &["sortedset"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the score of a member in a sorted set", zincrby),
-    now("zinter", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets", zinter),
-    now("zintercard", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets and return the cardinality of the result", zintercard),
-    now("zinterstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Intersect multiple sorted sets and store the resulting sorted set in a new key", zinterstore),
-    now("zlexcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the number of members in a sorted set between a given lexicographical range", zlexcount),
-    now("zmpop", -4, WRITE | MOVABLEKEYS, &["sortedset"], &[numbered(RW | ACCESS | DELETE, 1)], "Remove and return members with scores in a sorted set", zmpop),
-    now("zmscore", -3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Get the score associated with the given members in a sorted set", zmscore),
-    now("zpopmax", -2, WRITE | FAST, &["sortedset"], &[key(RW | ACCESS | DELETE, 1)], "Remove and return members with the highest scores in a sorted set", zpopmax),
-    now("zpopmin", -2, WRITE | FAST, &["sortedset"], &[key(RW | ACCESS | DELETE, 1)], "Remove and return members with the lowest scores in a sorted set", zpopmin),
-    now("zrandmember", -2, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Get one or multiple random elements from a sorted set", zrandmember).tips(&["nondeterministic_output"]),
-    now("zrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set", zrange),
-    now("zrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range", zrangebylex),
-    now("zrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score", zrangebyscore),
-    now("zrangestore", -5, WRITE | DENYOOM, &["sortedset"], &[key(OW | UPDATE, 1), key(RO | ACCESS, 2)], "Store a range of members from sorted set into another key", zrangestore),
-    now("zrank", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Determine the index of a member in a sorted set", zrank),
-    now("zrem", -3, WRITE | FAST, &["sortedset"], &[key(RW | DELETE, 1)], "Remove one or more members from a sorted set", zrem),
-    now("zremrangebylex", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set between the given lexicographical range", zremrangebylex),
-    now("zremrangebyrank", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given indexes", zremrangebyrank),
-    now("zremrangebyscore", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given scores", zremrangebyscore),
-    now("zrevrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by index, with scores ordered from high to low", zrevrange),
-    now("zrevrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range, ordered from higher to lower strings", zrevrangebylex),
-    now("zrevrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score, with scores ordered from high to low", zrevrangebyscore),
-    now("zrevrank", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Determine the index of a member in a sorted set, with scores ordered from high to low", zrevrank),
-    now("zscore", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Get the score associated with the given member in a sorted set", zscore),
-    now("zunion", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Add multiple sorted sets", zunion),
-    now("zunionstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Add multiple sorted sets and store the resulting sorted set in a new key", zunionstore),
-];
-
-/// A member with its score, and so on: a map of members to scores in order.
-pub(super) fn scored(members: &[(Sds, f64)], with_scores: bool) -> Reply {
-    if with_scores {
-        let pair = |(member, score): &(Sds, f64)| (Reply::bulk(member), Reply::Double(*score));
-        Reply::Pairs(members.iter().map(pair).collect())
-    } else {
-        Reply::bulks(members.iter().map(|(member, _)| member))
-    }
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SORTED_SET: &'static [Command<S>] = &[
+        database("zadd", -4, WRITE | DENYOOM | FAST, &["sortedset"], &[key(RW | UPDATE, 1)], "Add one or more members to a sorted set, or update its score if it already exists", zadd),
+        database("zcard", 2, READONLY | FAST, &["sortedset"], &[key(RO, 1)], "Get the number of members in a sorted set", zcard),
+        database("zincrby", 4, WRITE | DENYOOM | FAST, &["sortedset"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the score of a member in a sorted set", zincrby),
+        database("zmpop", -4, WRITE | MOVABLEKEYS, &["sortedset"], &[numbered(RW | ACCESS | DELETE, 1)], "Remove and return members with scores in a sorted set", zmpop),
+        database("zmscore", -3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Get the score associated with the given members in a sorted set", zmscore),
+        database("zpopmax", -2, WRITE | FAST, &["sortedset"], &[key(RW | ACCESS | DELETE, 1)], "Remove and return members with the highest scores in a sorted set", zpopmax),
+        database("zpopmin", -2, WRITE | FAST, &["sortedset"], &[key(RW | ACCESS | DELETE, 1)], "Remove and return members with the lowest scores in a sorted set", zpopmin),
+        drawing("zrandmember", -2, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Get one or multiple random elements from a sorted set", zrandmember).tips(&["nondeterministic_output"]),
+        database("zrank", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Determine the index of a member in a sorted set", zrank),
+        database("zrem", -3, WRITE | FAST, &["sortedset"], &[key(RW | DELETE, 1)], "Remove one or more members from a sorted set", zrem),
+        database("zrevrank", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Determine the index of a member in a sorted set, with scores ordered from high to low", zrevrank),
+        database("zscore", 3, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Get the score associated with the given member in a sorted set", zscore),
+    ];
 }
 
 /// What the words after a `ZADD`'s key say.
@@ -80,7 +42,7 @@ struct Zadd {
 
 impl Zadd {
     /// The options, and where the scores begin.
-    fn parse(args: Args<'_>) -> Result<(Zadd, usize), Error> {
+    fn parse(args: Args<'_>) -> Result<(Zadd, usize), CommandError> {
         let mut zadd = Zadd::default();
         let (mut if_absent, mut if_present, mut greater, mut less) = (false, false, false, false);
         let mut at = 2;
@@ -99,18 +61,22 @@ impl Zadd {
         }
         let scores = args.len() - at;
         if scores == 0 || scores % 2 == 1 {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
         if if_absent && if_present {
-            return Err(Error::text("ERR XX and NX options at the same time are not compatible"));
+            return Err(CommandError::text(
+                "ERR XX and NX options at the same time are not compatible",
+            ));
         }
         if (if_absent && (greater || less)) || (greater && less) {
-            return Err(Error::text(
+            return Err(CommandError::text(
                 "ERR GT, LT, and/or NX options at the same time are not compatible",
             ));
         }
         if zadd.increment && scores > 2 {
-            return Err(Error::text("ERR INCR option supports a single increment-element pair"));
+            return Err(CommandError::text(
+                "ERR INCR option supports a single increment-element pair",
+            ));
         }
         let present = if_present.then_some(ZaddCondition::IfPresent);
         zadd.options.condition = if_absent.then_some(ZaddCondition::IfAbsent).or(present);
@@ -120,7 +86,7 @@ impl Zadd {
     }
 }
 
-fn zadd(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn zadd(db: &mut Database, args: Args<'_>) -> Answer {
     let (zadd, at) = Zadd::parse(args)?;
     let mut members = Vec::with_capacity((args.len() - at) / 2);
     for pair in args[at..].chunks_exact(2) {
@@ -128,63 +94,63 @@ fn zadd(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     }
     if zadd.increment {
         let (by, member) = members[0];
-        let score = call.db().zincrby(args[1], by, member, zadd.options)?;
+        let score = db.zincrby(args[1], by, member, zadd.options)?;
         return Ok(score.map_or(Reply::Nil, Reply::Double));
     }
-    let outcome = call.db().zadd(args[1], &members, zadd.options)?;
+    let outcome = db.zadd(args[1], &members, zadd.options)?;
     let changed = if zadd.changed { outcome.updated } else { 0 };
     Ok(Reply::count(outcome.added + changed))
 }
 
-fn zincrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn zincrby(db: &mut Database, args: Args<'_>) -> Answer {
     // It is parsed as `ZADD`, whose options leave half a pair here.
     if ["nx", "xx", "gt", "lt", "ch", "incr"].iter().any(|option| is(args[2], option)) {
-        return Err(Error::Syntax);
+        return Err(CommandError::Syntax);
     }
     let by = float(args[2])?;
-    let score = call.db().zincrby(args[1], by, args[3], ZaddOptions::default())?;
+    let score = db.zincrby(args[1], by, args[3], ZaddOptions::default())?;
     Ok(score.map_or(Reply::Nil, Reply::Double))
 }
 
-fn zrem(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.db().zrem(args[1], &args[2..])?))
+fn zrem(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::count(db.zrem(args[1], &args[2..])?))
 }
 
-fn zcard(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.db().zcard(args[1])?))
+fn zcard(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::count(db.zcard(args[1])?))
 }
 
-fn zscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(call.db().zscore(args[1], args[2])?.map_or(Reply::Nil, Reply::Double))
+fn zscore(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(db.zscore(args[1], args[2])?.map_or(Reply::Nil, Reply::Double))
 }
 
-fn zmscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let set = call.db().sorted_set(args[1])?;
+fn zmscore(db: &mut Database, args: Args<'_>) -> Answer {
+    let set = db.sorted_set(args[1])?;
     let score = |member: &&[u8]| set.and_then(|set| set.score(member));
     let scores = args[2..].iter().map(|m| score(m).map_or(Reply::Nil, Reply::Double));
     Ok(Reply::Array(scores.collect()))
 }
 
-fn rank(call: &mut Call<'_>, args: Args<'_>, reverse: bool) -> Answer {
-    Ok(call.db().zrank(args[1], args[2], reverse)?.map_or(Reply::Nil, Reply::count))
+fn rank(db: &mut Database, args: Args<'_>, reverse: bool) -> Answer {
+    Ok(db.zrank(args[1], args[2], reverse)?.map_or(Reply::Nil, Reply::count))
 }
 
-fn zrank(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    rank(call, args, false)
+fn zrank(db: &mut Database, args: Args<'_>) -> Answer {
+    rank(db, args, false)
 }
 
-fn zrevrank(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    rank(call, args, true)
+fn zrevrank(db: &mut Database, args: Args<'_>) -> Answer {
+    rank(db, args, true)
 }
 
 /// `key [count]`. Without a count, one member and its score side by side.
-fn pop(call: &mut Call<'_>, args: Args<'_>, end: End) -> Answer {
+fn pop(db: &mut Database, args: Args<'_>, end: End) -> Answer {
     let most = match args {
         [_, _] => None,
         [_, _, most] => Some(count(most)?),
-        _ => return Err(Error::Syntax),
+        _ => return Err(CommandError::Syntax),
     };
-    let popped = call.db().zpop(args[1], end, most.unwrap_or(1))?;
+    let popped = db.zpop(args[1], end, most.unwrap_or(1))?;
     if most.is_some() {
         return Ok(scored(&popped, true));
     }
@@ -192,60 +158,38 @@ fn pop(call: &mut Call<'_>, args: Args<'_>, end: End) -> Answer {
     Ok(Reply::Array(flat.collect()))
 }
 
-fn zpopmin(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    pop(call, args, End::Left)
+fn zpopmin(db: &mut Database, args: Args<'_>) -> Answer {
+    pop(db, args, End::Left)
 }
 
-fn zpopmax(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    pop(call, args, End::Right)
+fn zpopmax(db: &mut Database, args: Args<'_>) -> Answer {
+    pop(db, args, End::Right)
 }
 
 /// `numkeys key … MIN | MAX [COUNT count]`, from `at` on.
-fn pop_many<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, Attempt), Error> {
+pub(crate) fn pop_many<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, Attempt), CommandError> {
     let (keys, after) = numbered_keys(args, at)?;
     let end = match args.get(after) {
         Some(word) if is(word, "min") => End::Left,
         Some(word) if is(word, "max") => End::Right,
-        Some(_) | None => return Err(Error::Syntax),
+        Some(_) | None => return Err(CommandError::Syntax),
     };
     let most = pop_count(&args[after + 1..])?;
     Ok((keys, Attempt::PopManyScored(end, most)))
 }
 
-fn zmpop(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn zmpop(db: &mut Database, args: Args<'_>) -> Answer {
     let (keys, attempt) = pop_many(args, 1)?;
     for key in keys {
-        if let Some(reply) = attempt.on(call.db(), key)? {
+        if let Some(reply) = attempt.on(db, key)? {
             return Ok(reply);
         }
     }
     Ok(Reply::NilArray)
 }
 
-fn bzmpop(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
-    // The time is read last.
-    let (keys, attempt) = pop_many(args, 2)?;
-    let deadline = timeout(call, args[1])?;
-    call.attempt_or_block(keys, attempt, deadline)
-}
-
-fn blocking_pop(call: &mut Call<'_>, args: Args<'_>, end: End) -> Result<Option<Reply>, Error> {
-    let last = args.len() - 1;
-    let deadline = timeout(call, args[last])?;
-    call.attempt_or_block(&args[1..last], Attempt::PopScored(end), deadline)
-}
-
-fn bzpopmin(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
-    blocking_pop(call, args, End::Left)
-}
-
-fn bzpopmax(call: &mut Call<'_>, args: Args<'_>) -> Result<Option<Reply>, Error> {
-    blocking_pop(call, args, End::Right)
-}
-
 /// `key [count [WITHSCORES]]`. A negative count may name a member several times.
-fn zrandmember(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let (db, random) = call.db_and_random();
+fn zrandmember(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     if args.len() < 3 {
         let drawn = db.zrandmember(args[1], 1, random)?;
         return Ok(drawn.first().map_or(Reply::Nil, |(member, _)| Reply::bulk(member)));
@@ -254,7 +198,7 @@ fn zrandmember(call: &mut Call<'_>, args: Args<'_>) -> Answer {
     let with_scores = match args.get(3) {
         None => false,
         Some(word) if is(word, "withscores") && args.len() == 4 => true,
-        Some(_) => return Err(Error::Syntax),
+        Some(_) => return Err(CommandError::Syntax),
     };
     let count = if with_scores { draw::count_of_pairs(count)? } else { count };
     Ok(scored(&db.zrandmember(args[1], count, random)?, with_scores))

@@ -1,23 +1,41 @@
 //! `ZUNION`, `ZINTER`, `ZDIFF` and their like.
 
-use super::super::database::{Aggregate, Combination};
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
-use super::options::{integer, is, limit};
-use super::sorted_set::scored;
-use super::{Answer, Args};
+use super::flag::*;
+use super::key_spec::usage::*;
+use super::key_spec::{key, numbered};
+use super::options::{integer, is, limit, scored};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
+use crate::redis::database::{Aggregate, Combination};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::{Sds, number};
+
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SORTED_SET_ALGEBRA: &'static [Command<S>] = &[
+        database("zdiff", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Subtract multiple sorted sets", zdiff),
+        database("zdiffstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Subtract multiple sorted sets and store the resulting sorted set in a new key", zdiffstore),
+        database("zinter", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets", zinter),
+        database("zintercard", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Intersect multiple sorted sets and return the cardinality of the result", zintercard),
+        database("zinterstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Intersect multiple sorted sets and store the resulting sorted set in a new key", zinterstore),
+        database("zunion", -3, READONLY | MOVABLEKEYS, &["sortedset"], &[numbered(RO | ACCESS, 1)], "Add multiple sorted sets", zunion),
+        database("zunionstore", -4, WRITE | DENYOOM | MOVABLEKEYS, &["sortedset"], &[key(OW | UPDATE, 1), numbered(RO | ACCESS, 2)], "Add multiple sorted sets and store the resulting sorted set in a new key", zunionstore),
+    ];
+}
 
 /// The keys, whose number is at `at`, and where what follows begins.
-fn keys<'a>(args: Args<'a>, at: usize, command: &'static str) -> Result<(Args<'a>, usize), Error> {
+fn keys<'a>(
+    args: Args<'a>,
+    at: usize,
+    command: &'static str,
+) -> Result<(Args<'a>, usize), CommandError> {
     let n = integer(args[at])?;
     if n < 1 {
-        return Err(Error::NoInputKeys(command));
+        return Err(CommandError::NoInputKeys(command));
     }
     let end = usize::try_from(n).ok().and_then(|n| n.checked_add(at + 1));
-    let end = end.filter(|end| *end <= args.len()).ok_or(Error::Syntax)?;
+    let end = end.filter(|end| *end <= args.len()).ok_or(CommandError::Syntax)?;
     Ok((&args[at + 1..end], end))
 }
 
@@ -36,14 +54,14 @@ impl Options {
         keys: usize,
         combination: Combination,
         store: bool,
-    ) -> Result<Options, Error> {
+    ) -> Result<Options, CommandError> {
         let mut options =
             Options { weights: Vec::new(), aggregate: Aggregate::Sum, with_scores: false };
         let weighted = combination != Combination::Difference;
         while let [word, after @ ..] = rest {
             rest = match after {
                 after if weighted && after.len() >= keys && is(word, "weights") => {
-                    let not_a_weight = Error::text("ERR weight value is not a float");
+                    let not_a_weight = CommandError::text("ERR weight value is not a float");
                     let weights = after[..keys].iter().map(|w| number::parse_double(w));
                     options.weights = weights.collect::<Option<_>>().ok_or(not_a_weight)?;
                     &after[keys..]
@@ -53,7 +71,7 @@ impl Options {
                         () if is(how, "sum") => Aggregate::Sum,
                         () if is(how, "min") => Aggregate::Min,
                         () if is(how, "max") => Aggregate::Max,
-                        () => return Err(Error::Syntax),
+                        () => return Err(CommandError::Syntax),
                     };
                     after
                 }
@@ -61,7 +79,7 @@ impl Options {
                     options.with_scores = true;
                     after
                 }
-                _ => return Err(Error::Syntax),
+                _ => return Err(CommandError::Syntax),
             };
         }
         Ok(options)
@@ -70,67 +88,67 @@ impl Options {
 
 /// The members of a combination whose number of keys is at `at`.
 fn combined(
-    call: &mut Call<'_>,
+    db: &mut Database,
     args: Args<'_>,
     at: usize,
     combination: Combination,
     command: &'static str,
-) -> Result<(Vec<(Sds, f64)>, bool), Error> {
+) -> Result<(Vec<(Sds, f64)>, bool), CommandError> {
     let (keys, after) = keys(args, at, command)?;
-    let sources = call.db().zsources(keys)?;
+    let sources = db.zsources(keys)?;
     let options = Options::parse(&args[after..], keys.len(), combination, at == 2)?;
     let members = sources.combine(combination, &options.weights, options.aggregate);
     Ok((members, options.with_scores))
 }
 
 fn answer(
-    call: &mut Call<'_>,
+    db: &mut Database,
     args: Args<'_>,
     combination: Combination,
     command: &'static str,
 ) -> Answer {
-    let (members, with_scores) = combined(call, args, 1, combination, command)?;
+    let (members, with_scores) = combined(db, args, 1, combination, command)?;
     Ok(scored(&members, with_scores))
 }
 
 fn store(
-    call: &mut Call<'_>,
+    db: &mut Database,
     args: Args<'_>,
     combination: Combination,
     command: &'static str,
 ) -> Answer {
-    let (members, _) = combined(call, args, 2, combination, command)?;
-    Ok(Reply::count(call.db().zstore(args[1], combination, members)))
+    let (members, _) = combined(db, args, 2, combination, command)?;
+    Ok(Reply::count(db.zstore(args[1], combination, members)))
 }
 
-pub(super) fn zunion(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Combination::Union, "zunion")
+fn zunion(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Combination::Union, "zunion")
 }
 
-pub(super) fn zinter(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Combination::Intersection, "zinter")
+fn zinter(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Combination::Intersection, "zinter")
 }
 
-pub(super) fn zdiff(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Combination::Difference, "zdiff")
+fn zdiff(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Combination::Difference, "zdiff")
 }
 
-pub(super) fn zunionstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    store(call, args, Combination::Union, "zunionstore")
+fn zunionstore(db: &mut Database, args: Args<'_>) -> Answer {
+    store(db, args, Combination::Union, "zunionstore")
 }
 
-pub(super) fn zinterstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    store(call, args, Combination::Intersection, "zinterstore")
+fn zinterstore(db: &mut Database, args: Args<'_>) -> Answer {
+    store(db, args, Combination::Intersection, "zinterstore")
 }
 
-pub(super) fn zdiffstore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    store(call, args, Combination::Difference, "zdiffstore")
+fn zdiffstore(db: &mut Database, args: Args<'_>) -> Answer {
+    store(db, args, Combination::Difference, "zdiffstore")
 }
 
 /// `numkeys key … [LIMIT limit]`; a limit of 0 is none.
-pub(super) fn zintercard(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn zintercard(db: &mut Database, args: Args<'_>) -> Answer {
     let (keys, after) = keys(args, 1, "zintercard")?;
-    let sources = call.db().zsources(keys)?;
+    let sources = db.zsources(keys)?;
     let limit = limit(&args[after..])?;
     let limit = if limit == 0 { usize::MAX } else { limit };
     Ok(Reply::count(sources.intersection_len(limit)))

@@ -1,17 +1,35 @@
 //! Ranges of sorted sets: `ZRANGE`, its older forms, and what counts or removes a
 //! range.
 
-use super::super::database::{ZRange, ZRangeOptions};
-use super::super::error::Error;
-use super::super::number;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::server::Call;
-use super::super::value::LexBound;
-use super::options::{integer, is};
-use super::sorted_set::scored;
-use super::{Answer, Args};
+use super::flag::*;
+use super::key_spec::key;
+use super::key_spec::usage::*;
+use super::options::{integer, is, scored};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
+use crate::redis::database::{ZRange, ZRangeOptions};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::{LexBound, Sds, number};
 use std::ops::Bound;
+
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const SORTED_SET_RANGE: &'static [Command<S>] = &[
+        database("zcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the members in a sorted set with scores within the given values", zcount),
+        database("zlexcount", 4, READONLY | FAST, &["sortedset"], &[key(RO | ACCESS, 1)], "Count the number of members in a sorted set between a given lexicographical range", zlexcount),
+        database("zrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set", zrange),
+        database("zrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range", zrangebylex),
+        database("zrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score", zrangebyscore),
+        database("zrangestore", -5, WRITE | DENYOOM, &["sortedset"], &[key(OW | UPDATE, 1), key(RO | ACCESS, 2)], "Store a range of members from sorted set into another key", zrangestore),
+        database("zremrangebylex", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set between the given lexicographical range", zremrangebylex),
+        database("zremrangebyrank", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given indexes", zremrangebyrank),
+        database("zremrangebyscore", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given scores", zremrangebyscore),
+        database("zrevrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by index, with scores ordered from high to low", zrevrange),
+        database("zrevrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range, ordered from higher to lower strings", zrevrangebylex),
+        database("zrevrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score, with scores ordered from high to low", zrevrangebyscore),
+    ];
+}
 
 /// What a range is by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,24 +40,24 @@ enum By {
 }
 
 /// A score, or `(` and a score that is excluded itself.
-fn score_bound(arg: &[u8]) -> Result<Bound<f64>, Error> {
-    let (score, exclusive) = number::parse_score_bound(arg).ok_or(Error::ScoreBound)?;
+fn score_bound(arg: &[u8]) -> Result<Bound<f64>, CommandError> {
+    let (score, exclusive) = number::parse_score_bound(arg).ok_or(CommandError::ScoreBound)?;
     Ok(if exclusive { Bound::Excluded(score) } else { Bound::Included(score) })
 }
 
 /// `-`, `+`, `[` and a member, or `(` and one that is excluded itself. What follows a
 /// NUL after a sign is not looked at.
-fn lex_bound(arg: &[u8]) -> Result<LexBound, Error> {
+fn lex_bound(arg: &[u8]) -> Result<LexBound, CommandError> {
     match arg {
         [b'-'] | [b'-', 0, ..] => Ok(LexBound::NegInf),
         [b'+'] | [b'+', 0, ..] => Ok(LexBound::PosInf),
         [b'[', member @ ..] => Ok(LexBound::Included(Sds::new(member))),
         [b'(', member @ ..] => Ok(LexBound::Excluded(Sds::new(member))),
-        _ => Err(Error::LexBound),
+        _ => Err(CommandError::LexBound),
     }
 }
 
-fn parse_range(by: By, min: &[u8], max: &[u8]) -> Result<ZRange, Error> {
+fn parse_range(by: By, min: &[u8], max: &[u8]) -> Result<ZRange, CommandError> {
     Ok(match by {
         By::Rank => ZRange::Ranks(integer(min)?, integer(max)?),
         By::Score => ZRange::Scores(score_bound(min)?, score_bound(max)?),
@@ -63,7 +81,7 @@ impl Asked {
         by: Option<By>,
         reverse: Option<bool>,
         store: bool,
-    ) -> Result<Asked, Error> {
+    ) -> Result<Asked, CommandError> {
         let (mut chosen, mut rev) = (by, reverse);
         let (mut limit, mut with_scores) = (None, false);
         let mut rest = &args[at + 2..];
@@ -89,19 +107,19 @@ impl Asked {
                     chosen = Some(By::Score);
                     after
                 }
-                _ => return Err(Error::Syntax),
+                _ => return Err(CommandError::Syntax),
             };
         }
         let by = chosen.unwrap_or(By::Rank);
         let reverse = rev.unwrap_or(false);
         if by == By::Rank && limit.is_some_and(|(_, count)| count != -1) {
-            return Err(Error::text(
+            return Err(CommandError::text(
                 "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or \
                  BYLEX",
             ));
         }
         if by == By::Lex && with_scores {
-            return Err(Error::text(
+            return Err(CommandError::text(
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
             ));
         }
@@ -116,70 +134,70 @@ impl Asked {
     }
 }
 
-fn answer(call: &mut Call<'_>, args: Args<'_>, by: Option<By>, reverse: Option<bool>) -> Answer {
+fn answer(db: &mut Database, args: Args<'_>, by: Option<By>, reverse: Option<bool>) -> Answer {
     let asked = Asked::parse(args, 2, by, reverse, false)?;
-    let members = call.db().zrange(args[1], &asked.range, asked.options)?;
+    let members = db.zrange(args[1], &asked.range, asked.options)?;
     Ok(scored(&members, asked.with_scores))
 }
 
 /// `key min max [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]`.
-pub(super) fn zrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, None, None)
+fn zrange(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, None, None)
 }
 
-pub(super) fn zrevrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Rank), Some(true))
+fn zrevrange(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Rank), Some(true))
 }
 
-pub(super) fn zrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Score), Some(false))
+fn zrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Score), Some(false))
 }
 
-pub(super) fn zrevrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Score), Some(true))
+fn zrevrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Score), Some(true))
 }
 
-pub(super) fn zrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Lex), Some(false))
+fn zrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Lex), Some(false))
 }
 
-pub(super) fn zrevrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    answer(call, args, Some(By::Lex), Some(true))
+fn zrevrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+    answer(db, args, Some(By::Lex), Some(true))
 }
 
 /// `destination source` and the rest of a `ZRANGE`.
-pub(super) fn zrangestore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn zrangestore(db: &mut Database, args: Args<'_>) -> Answer {
     let asked = Asked::parse(args, 3, None, None, true)?;
-    let stored = call.db().zrangestore(args[1], args[2], &asked.range, asked.options)?;
+    let stored = db.zrangestore(args[1], args[2], &asked.range, asked.options)?;
     Ok(Reply::count(stored))
 }
 
-fn count(call: &mut Call<'_>, args: Args<'_>, by: By) -> Answer {
+fn count(db: &mut Database, args: Args<'_>, by: By) -> Answer {
     let range = parse_range(by, args[2], args[3])?;
-    Ok(Reply::count(call.db().zcount(args[1], &range)?))
+    Ok(Reply::count(db.zcount(args[1], &range)?))
 }
 
-pub(super) fn zcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    count(call, args, By::Score)
+fn zcount(db: &mut Database, args: Args<'_>) -> Answer {
+    count(db, args, By::Score)
 }
 
-pub(super) fn zlexcount(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    count(call, args, By::Lex)
+fn zlexcount(db: &mut Database, args: Args<'_>) -> Answer {
+    count(db, args, By::Lex)
 }
 
-fn remove(call: &mut Call<'_>, args: Args<'_>, by: By) -> Answer {
+fn remove(db: &mut Database, args: Args<'_>, by: By) -> Answer {
     let range = parse_range(by, args[2], args[3])?;
-    Ok(Reply::count(call.db().zremrange(args[1], &range)?))
+    Ok(Reply::count(db.zremrange(args[1], &range)?))
 }
 
-pub(super) fn zremrangebyrank(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    remove(call, args, By::Rank)
+fn zremrangebyrank(db: &mut Database, args: Args<'_>) -> Answer {
+    remove(db, args, By::Rank)
 }
 
-pub(super) fn zremrangebyscore(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    remove(call, args, By::Score)
+fn zremrangebyscore(db: &mut Database, args: Args<'_>) -> Answer {
+    remove(db, args, By::Score)
 }
 
-pub(super) fn zremrangebylex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    remove(call, args, By::Lex)
+fn zremrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
+    remove(db, args, By::Lex)
 }

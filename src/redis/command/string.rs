@@ -1,50 +1,50 @@
 //! `GET`, `SET` and the other commands on strings.
 
-use super::super::database::{Expiry, SetCondition, SetOptions};
-use super::super::error::Error;
-use super::super::reply::Reply;
-use super::super::server::Call;
-use super::super::value::StringValue;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
-use super::lcs::lcs;
 use super::options::{Unit, expire_time, expire_unit, integer, is, pairs};
-use super::{Answer, Args, Command, now};
+use super::{Answer, Args, Command, Rows, database};
+use crate::redis::database::Database;
+use crate::redis::database::{Expiry, SetCondition, SetOptions};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::value::StringValue;
 
-#[rustfmt::skip]
-pub(super) const COMMANDS: &[Command] = &[
-    now("append", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | INSERT, 1)], "Append a value to a key", append),
-    now("decr", 2, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Decrement the integer value of a key by one", decr),
-    now("decrby", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Decrement the integer value of a key by the given number", decrby),
-    now("get", 2, READONLY | FAST, &["string"], &[key(RO | ACCESS, 1)], "Get the value of a key", get),
-    now("getdel", 2, WRITE | FAST, &["string"], &[key(RW | ACCESS | DELETE, 1)], "Get the value of a key and delete the key", getdel),
-    now("getex", -2, WRITE | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1).noted("RW and UPDATE because it changes the TTL")], "Get the value of a key and optionally set its expiration", getex),
-    now("getrange", 4, READONLY, &["string"], &[key(RO | ACCESS, 1)], "Get a substring of the string stored at a key", getrange),
-    now("getset", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Set the string value of a key and return its old value", getset),
-    now("incr", 2, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a key by one", incr),
-    now("incrby", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a key by the given amount", incrby),
-    now("incrbyfloat", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the float value of a key by the given amount", incrbyfloat),
-    now("lcs", -3, READONLY, &["string"], &[range(RO | ACCESS, 1, 1, 1)], "Find longest common substring", lcs),
-    now("mget", -2, READONLY | FAST, &["string"], &[range(RO | ACCESS, 1, -1, 1)], "Get the values of all the given keys", mget).tips(&["request_policy:multi_shard"]),
-    now("mset", -3, WRITE | DENYOOM, &["string"], &[range(OW | UPDATE, 1, -1, 2)], "Set multiple keys to multiple values", mset).tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
-    now("msetnx", -3, WRITE | DENYOOM, &["string"], &[range(OW | INSERT, 1, -1, 2)], "Set multiple keys to multiple values, only if none of the keys exist", msetnx).tips(&["request_policy:multi_shard", "response_policy:agg_min"]),
-    now("psetex", 4, WRITE | DENYOOM, &["string"], &[key(OW | UPDATE, 1)], "Set the value and expiration in milliseconds of a key", psetex),
-    now("set", -3, WRITE | DENYOOM, &["string"], &[key(RW | ACCESS | UPDATE | VARIABLE, 1).noted("RW and ACCESS due to the optional `GET` argument")], "Set the string value of a key", set),
-    now("setex", 4, WRITE | DENYOOM, &["string"], &[key(OW | UPDATE, 1)], "Set the value and expiration of a key", setex),
-    now("setnx", 3, WRITE | DENYOOM | FAST, &["string"], &[key(OW | INSERT, 1)], "Set the value of a key, only if the key does not exist", setnx),
-    now("setrange", 4, WRITE | DENYOOM, &["string"], &[key(RW | UPDATE, 1)], "Overwrite part of a string at key starting at the specified offset", setrange),
-    now("strlen", 2, READONLY | FAST, &["string"], &[key(RO, 1)], "Get the length of the value stored in a key", strlen),
-    now("substr", 4, READONLY, &["string"], &[key(RO | ACCESS, 1)], "Get a substring of the string stored at a key", substr),
-];
-
-fn get(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::bulk_or_nil(call.db().get(args[1])?))
+impl<S: 'static> Rows<S> {
+    #[rustfmt::skip]
+    pub(crate) const STRING: &'static [Command<S>] = &[
+        database("append", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | INSERT, 1)], "Append a value to a key", append),
+        database("decr", 2, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Decrement the integer value of a key by one", decr),
+        database("decrby", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Decrement the integer value of a key by the given number", decrby),
+        database("get", 2, READONLY | FAST, &["string"], &[key(RO | ACCESS, 1)], "Get the value of a key", get),
+        database("getdel", 2, WRITE | FAST, &["string"], &[key(RW | ACCESS | DELETE, 1)], "Get the value of a key and delete the key", getdel),
+        database("getex", -2, WRITE | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1).noted("RW and UPDATE because it changes the TTL")], "Get the value of a key and optionally set its expiration", getex),
+        database("getrange", 4, READONLY, &["string"], &[key(RO | ACCESS, 1)], "Get a substring of the string stored at a key", getrange),
+        database("getset", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Set the string value of a key and return its old value", getset),
+        database("incr", 2, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a key by one", incr),
+        database("incrby", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the integer value of a key by the given amount", incrby),
+        database("incrbyfloat", 3, WRITE | DENYOOM | FAST, &["string"], &[key(RW | ACCESS | UPDATE, 1)], "Increment the float value of a key by the given amount", incrbyfloat),
+        database("mget", -2, READONLY | FAST, &["string"], &[range(RO | ACCESS, 1, -1, 1)], "Get the values of all the given keys", mget).tips(&["request_policy:multi_shard"]),
+        database("mset", -3, WRITE | DENYOOM, &["string"], &[range(OW | UPDATE, 1, -1, 2)], "Set multiple keys to multiple values", mset).tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
+        database("msetnx", -3, WRITE | DENYOOM, &["string"], &[range(OW | INSERT, 1, -1, 2)], "Set multiple keys to multiple values, only if none of the keys exist", msetnx).tips(&["request_policy:multi_shard", "response_policy:agg_min"]),
+        database("psetex", 4, WRITE | DENYOOM, &["string"], &[key(OW | UPDATE, 1)], "Set the value and expiration in milliseconds of a key", psetex),
+        database("set", -3, WRITE | DENYOOM, &["string"], &[key(RW | ACCESS | UPDATE | VARIABLE, 1).noted("RW and ACCESS due to the optional `GET` argument")], "Set the string value of a key", set),
+        database("setex", 4, WRITE | DENYOOM, &["string"], &[key(OW | UPDATE, 1)], "Set the value and expiration of a key", setex),
+        database("setnx", 3, WRITE | DENYOOM | FAST, &["string"], &[key(OW | INSERT, 1)], "Set the value of a key, only if the key does not exist", setnx),
+        database("setrange", 4, WRITE | DENYOOM, &["string"], &[key(RW | UPDATE, 1)], "Overwrite part of a string at key starting at the specified offset", setrange),
+        database("strlen", 2, READONLY | FAST, &["string"], &[key(RO, 1)], "Get the length of the value stored in a key", strlen),
+        database("substr", 4, READONLY, &["string"], &[key(RO | ACCESS, 1)], "Get a substring of the string stored at a key", substr),
+    ];
 }
 
-fn set(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let options = set_options(args, call.db().now_ms())?;
-    let outcome = call.db().set(args[1], args[2], options)?;
+fn get(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk_or_nil(db.get(args[1])?))
+}
+
+fn set(db: &mut Database, args: Args<'_>) -> Answer {
+    let options = set_options(args, db.now_ms())?;
+    let outcome = db.set(args[1], args[2], options)?;
     Ok(match (options.get, outcome.set) {
         (true, _) => Reply::bulk_or_nil(outcome.former.as_deref()),
         (false, true) => Reply::OK,
@@ -53,7 +53,7 @@ fn set(call: &mut Call<'_>, args: Args<'_>) -> Answer {
 }
 
 /// `[NX | XX] [GET] [EX s | PX ms | EXAT s | PXAT ms | KEEPTTL]`, in any order.
-fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, Error> {
+fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, CommandError> {
     let mut options = SetOptions::default();
     let mut expire = None;
     let mut rest = args[3..].iter();
@@ -68,9 +68,9 @@ fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, Error> {
         } else if is(word, "keepttl") && expire.is_none() {
             options.expiry = Expiry::Keep;
         } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
-            expire = Some((rest.next().ok_or(Error::Syntax)?, unit));
+            expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
     if let Some((arg, unit)) = expire {
@@ -79,44 +79,39 @@ fn set_options(args: Args<'_>, now: i64) -> Result<SetOptions, Error> {
     Ok(options)
 }
 
-fn setnx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn setnx(db: &mut Database, args: Args<'_>) -> Answer {
     let condition = Some(SetCondition::IfAbsent);
     let options = SetOptions { condition, ..SetOptions::default() };
-    Ok(Reply::flag(call.db().set(args[1], args[2], options)?.set))
+    Ok(Reply::flag(db.set(args[1], args[2], options)?.set))
 }
 
-fn setex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    set_expiring(call, args, true, "setex")
+fn setex(db: &mut Database, args: Args<'_>) -> Answer {
+    set_expiring(db, args, true, "setex")
 }
 
-fn psetex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    set_expiring(call, args, false, "psetex")
+fn psetex(db: &mut Database, args: Args<'_>) -> Answer {
+    set_expiring(db, args, false, "psetex")
 }
 
-fn set_expiring(
-    call: &mut Call<'_>,
-    args: Args<'_>,
-    seconds: bool,
-    command: &'static str,
-) -> Answer {
+fn set_expiring(db: &mut Database, args: Args<'_>, seconds: bool, command: &'static str) -> Answer {
     let unit = Unit { seconds, absolute: false };
-    let at = expire_time(args[2], unit, call.db().now_ms(), command)?;
+    let at = expire_time(args[2], unit, db.now_ms(), command)?;
     let options = SetOptions { expiry: Expiry::At(at), ..SetOptions::default() };
-    call.db().set(args[1], args[3], options)?;
+    db.set(args[1], args[3], options)?;
     Ok(Reply::OK)
 }
 
-fn getset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::bulk_or_nil(call.db().getset(args[1], args[2])?.as_deref()))
+fn getset(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk_or_nil(db.getset(args[1], args[2])?.as_deref()))
 }
 
-fn getdel(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::bulk_or_nil(call.db().getdel(args[1])?.as_deref()))
+fn getdel(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk_or_nil(db.getdel(args[1])?.as_deref()))
 }
 
 /// `[EX s | PX ms | EXAT s | PXAT ms | PERSIST]`. The value's type is looked at
 /// before the time.
-fn getex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn getex(db: &mut Database, args: Args<'_>) -> Answer {
     let mut expiry = Expiry::Keep;
     let mut expire = None;
     let mut rest = args[2..].iter();
@@ -125,78 +120,76 @@ fn getex(call: &mut Call<'_>, args: Args<'_>) -> Answer {
         if is(word, "persist") && expire.is_none() {
             expiry = Expiry::Clear;
         } else if let Some(unit) = expire_unit(word).filter(|_| unset) {
-            expire = Some((rest.next().ok_or(Error::Syntax)?, unit));
+            expire = Some((rest.next().ok_or(CommandError::Syntax)?, unit));
         } else {
-            return Err(Error::Syntax);
+            return Err(CommandError::Syntax);
         }
     }
-    let db = call.db();
     db.check_type::<StringValue>(args[1])?;
     // Without a key the time is not looked at.
     if let Some((arg, unit)) = expire.filter(|_| db.value(args[1]).is_some()) {
-        expiry = Expiry::At(expire_time(arg, unit, call.db().now_ms(), "getex")?);
+        expiry = Expiry::At(expire_time(arg, unit, db.now_ms(), "getex")?);
     }
-    Ok(Reply::bulk_or_nil(call.db().getex(args[1], expiry)?.as_deref()))
+    Ok(Reply::bulk_or_nil(db.getex(args[1], expiry)?.as_deref()))
 }
 
 /// A key of another type counts as one that is missing.
-fn mget(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let db = call.db();
+fn mget(db: &mut Database, args: Args<'_>) -> Answer {
     let values = args[1..].iter().map(|key| Reply::bulk_or_nil(db.get(key).unwrap_or(None)));
     Ok(Reply::Array(values.collect()))
 }
 
-fn mset(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    call.db().mset(pairs(args, 1, "mset")?);
+fn mset(db: &mut Database, args: Args<'_>) -> Answer {
+    db.mset(pairs(args, 1, "mset")?);
     Ok(Reply::OK)
 }
 
-fn msetnx(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn msetnx(db: &mut Database, args: Args<'_>) -> Answer {
     let pairs = pairs(args, 1, "msetnx")?;
-    Ok(Reply::flag(call.db().msetnx(&pairs)))
+    Ok(Reply::flag(db.msetnx(&pairs)))
 }
 
-fn strlen(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.db().strlen(args[1])?))
+fn strlen(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::count(db.strlen(args[1])?))
 }
 
-fn append(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::count(call.db().append(args[1], args[2])?))
+fn append(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::count(db.append(args[1], args[2])?))
 }
 
-fn getrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn getrange(db: &mut Database, args: Args<'_>) -> Answer {
     let (start, end) = (integer(args[2])?, integer(args[3])?);
-    Ok(Reply::bulk(call.db().getrange(args[1], start, end)?))
+    Ok(Reply::bulk(db.getrange(args[1], start, end)?))
 }
 
-fn substr(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    getrange(call, args)
+fn substr(db: &mut Database, args: Args<'_>) -> Answer {
+    getrange(db, args)
 }
 
-fn setrange(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn setrange(db: &mut Database, args: Args<'_>) -> Answer {
     let offset = integer(args[2])?;
-    let offset = u64::try_from(offset).map_err(|_| Error::Offset)?;
-    Ok(Reply::count(call.db().setrange(args[1], offset, args[3])?))
+    let offset = u64::try_from(offset).map_err(|_| CommandError::Offset)?;
+    Ok(Reply::count(db.setrange(args[1], offset, args[3])?))
 }
 
-fn incr(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::Integer(call.db().incrby(args[1], 1)?))
+fn incr(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::Integer(db.incrby(args[1], 1)?))
 }
 
-fn decr(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::Integer(call.db().incrby(args[1], -1)?))
+fn decr(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::Integer(db.incrby(args[1], -1)?))
 }
 
-fn incrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
+fn incrby(db: &mut Database, args: Args<'_>) -> Answer {
     let by = integer(args[2])?;
-    Ok(Reply::Integer(call.db().incrby(args[1], by)?))
+    Ok(Reply::Integer(db.incrby(args[1], by)?))
 }
 
-fn decrby(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    let by = integer(args[2])?.checked_neg().ok_or(Error::DecrementOverflow)?;
-    Ok(Reply::Integer(call.db().incrby(args[1], by)?))
+fn decrby(db: &mut Database, args: Args<'_>) -> Answer {
+    let by = integer(args[2])?.checked_neg().ok_or(CommandError::DecrementOverflow)?;
+    Ok(Reply::Integer(db.incrby(args[1], by)?))
 }
 
-fn incrbyfloat(call: &mut Call<'_>, args: Args<'_>) -> Answer {
-    Ok(Reply::bulk(call.db().incrbyfloat(args[1], args[2])?.as_bytes()))
+fn incrbyfloat(db: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk(db.incrbyfloat(args[1], args[2])?.as_bytes()))
 }

@@ -2,11 +2,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=bitmap>, `bitops.c`.
 
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::value::bitmap::{self, Operator};
-use super::super::value::{StringValue, Value};
 use super::Database;
+use super::notify::EventClasses;
+use crate::redis::error::CommandError;
+use crate::redis::value::bitmap::{self, Operator};
+use crate::redis::value::{StringValue, Value};
 use std::ops::Range;
 
 /// What [`BitRange`] counts in.
@@ -179,8 +179,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::BitOffset`].
-    pub fn get_bit(&mut self, key: &[u8], offset: u64) -> Result<bool, Error> {
+    /// [`CommandError::WrongType`], [`CommandError::BitOffset`].
+    pub fn get_bit(&mut self, key: &[u8], offset: u64) -> Result<bool, CommandError> {
         self.check_bit_offset(offset)?;
         Ok(self.get(key)?.is_some_and(|bytes| bitmap::get(bytes, offset)))
     }
@@ -190,8 +190,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::BitOffset`].
-    pub fn set_bit(&mut self, key: &[u8], offset: u64, bit: bool) -> Result<bool, Error> {
+    /// [`CommandError::WrongType`], [`CommandError::BitOffset`].
+    pub fn set_bit(&mut self, key: &[u8], offset: u64, bit: bool) -> Result<bool, CommandError> {
         self.check_bit_offset(offset)?;
         let (bytes, grown) = self.bytes_up_to(key, offset + 1)?;
         let before = bitmap::set(bytes, offset, bit);
@@ -201,13 +201,13 @@ impl Database {
         Ok(before)
     }
 
-    fn check_bit_offset(&self, offset: u64) -> Result<(), Error> {
-        if offset / 8 < self.limits.string { Ok(()) } else { Err(Error::BitOffset) }
+    fn check_bit_offset(&self, offset: u64) -> Result<(), CommandError> {
+        if offset / 8 < self.limits.string { Ok(()) } else { Err(CommandError::BitOffset) }
     }
 
     /// A string's bytes, which are made to be so many bits at least; and whether
     /// that took any growing.
-    fn bytes_up_to(&mut self, key: &[u8], bits: u64) -> Result<(&mut Vec<u8>, bool), Error> {
+    fn bytes_up_to(&mut self, key: &[u8], bits: u64) -> Result<(&mut Vec<u8>, bool), CommandError> {
         if self.write::<StringValue>(key)?.is_none() {
             self.insert(key, Value::String(StringValue::raw(Vec::new())));
         }
@@ -225,8 +225,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn bitcount(&mut self, key: &[u8], range: BitRange) -> Result<u64, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn bitcount(&mut self, key: &[u8], range: BitRange) -> Result<u64, CommandError> {
         let Some(bytes) = self.get(key)? else { return Ok(0) };
         // Both beyond the beginning, they are not compared when they are cut.
         if let BitRange { start, end: Some(end), .. } = range
@@ -244,8 +244,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn bitpos(&mut self, key: &[u8], bit: bool, range: BitRange) -> Result<Option<u64>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn bitpos(
+        &mut self,
+        key: &[u8],
+        bit: bool,
+        range: BitRange,
+    ) -> Result<Option<u64>, CommandError> {
         let Some(bytes) = self.get(key)? else { return Ok((!bit).then_some(0)) };
         let Some(bits) = range.bits(bytes.len()) else { return Ok(None) };
         let beyond = (!bit && range.end.is_none()).then_some(bits.end);
@@ -257,13 +262,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn bitop(
         &mut self,
         operator: Operator,
         destination: &[u8],
         sources: &[&[u8]],
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, CommandError> {
         for source in sources {
             self.get(source)?;
         }
@@ -281,8 +286,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn bitop_not(&mut self, destination: &[u8], source: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn bitop_not(&mut self, destination: &[u8], source: &[u8]) -> Result<usize, CommandError> {
         let inverted = self.get(source)?.map(bitmap::invert).unwrap_or_default();
         Ok(self.store_bits(destination, inverted))
     }
@@ -306,12 +311,12 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::BitOffset`].
+    /// [`CommandError::WrongType`], [`CommandError::BitOffset`].
     pub fn bitfield(
         &mut self,
         key: &[u8],
         operations: &[FieldOperation],
-    ) -> Result<Vec<Option<i64>>, Error> {
+    ) -> Result<Vec<Option<i64>>, CommandError> {
         for operation in operations {
             self.check_bit_offset(operation.offset)?;
         }

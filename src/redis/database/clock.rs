@@ -6,9 +6,9 @@
 //!
 //! Source: `expire.c`, `db.c` (`expireIfNeeded`), `multi.c` (`touchWatchedKey`).
 
-use super::super::calendar::calendar_ms;
-use super::super::keyspace::{Entry, Slot};
-use super::super::notify::EventClasses;
+use super::calendar::calendar_ms;
+use super::keyspace::{Entry, Slot};
+use super::notify::EventClasses;
 use super::{Database, in_seconds};
 use crate::time::Instant;
 

@@ -2,11 +2,25 @@
 //!
 //! Source: `rdb.c`, `aof.c`, `debug.c`.
 
-use super::super::keyspace::Keyspace;
-use super::super::persist::Loaded;
-use super::super::value::Value;
+use super::keyspace::Keyspace;
 use super::{Database, Usage};
+use crate::redis::value::Value;
 use crate::time::Instant;
+use std::ops::AddAssign;
+
+/// The keys that a load has read, and those it left out because their time had come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) kept: u64,
+    pub(crate) expired: u64,
+}
+
+impl AddAssign for Loaded {
+    fn add_assign(&mut self, other: Loaded) {
+        self.kept += other.kept;
+        self.expired += other.expired;
+    }
+}
 
 impl Database {
     /// The keys are read from disk by a new process: what has expired by now is

@@ -2,9 +2,10 @@
 //!
 //! Source: <https://redis.io/commands/expire/>, `expire.c`.
 
-use super::super::keyspace::NEVER;
-use super::super::notify::EventClasses;
 use super::Database;
+use super::keyspace::NEVER;
+use super::notify::EventClasses;
+use std::time::Duration;
 
 /// When `EXPIRE` does anything. A key without a time to live counts as one that
 /// lives for ever.
@@ -56,8 +57,9 @@ impl Database {
     }
 
     /// `PEXPIRE`: as [`Database::pexpireat`] without a condition, counted in
-    /// milliseconds from now.
-    pub fn pexpire(&mut self, key: &[u8], millis: i64) -> bool {
+    /// whole milliseconds from now.
+    pub fn pexpire(&mut self, key: &[u8], after: Duration) -> bool {
+        let millis = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
         let at = self.now_ms().saturating_add(millis);
         self.pexpireat(key, at, ExpireCondition::default())
     }

@@ -2,23 +2,19 @@
 //!
 //! Source: <https://redis.io/commands/?group=hash>, `t_hash.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::long_double::LongDouble;
-use super::super::notify::EventClasses;
-use super::super::number;
-use super::super::sds::Sds;
-use super::super::value::Hash;
-use super::Database;
+use super::notify::EventClasses;
+use super::{Database, draw};
 use crate::choice::Stream;
+use crate::redis::error::CommandError;
+use crate::redis::value::{Hash, LongDouble, Sds, number};
 
 impl Database {
     /// A hash, to be read; `None` if there is no such key.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn hash(&mut self, key: &[u8]) -> Result<Option<&Hash>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn hash(&mut self, key: &[u8]) -> Result<Option<&Hash>, CommandError> {
         self.read::<Hash>(key)
     }
 
@@ -26,8 +22,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn hget(&mut self, key: &[u8], field: &[u8]) -> Result<Option<&[u8]>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn hget(&mut self, key: &[u8], field: &[u8]) -> Result<Option<&[u8]>, CommandError> {
         Ok(self.hash(key)?.and_then(|hash| hash.get(field)).map(Sds::as_slice))
     }
 
@@ -35,8 +31,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn hset(&mut self, key: &[u8], fields: &[(&[u8], &[u8])]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn hset(&mut self, key: &[u8], fields: &[(&[u8], &[u8])]) -> Result<usize, CommandError> {
         if fields.is_empty() {
             return self.check_type::<Hash>(key).map(|()| 0);
         }
@@ -58,8 +54,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn hsetnx(&mut self, key: &[u8], field: &[u8], value: &[u8]) -> Result<bool, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn hsetnx(&mut self, key: &[u8], field: &[u8], value: &[u8]) -> Result<bool, CommandError> {
         if self.write::<Hash>(key)?.is_some_and(|hash| hash.contains(field)) {
             return Ok(false);
         }
@@ -71,8 +67,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn hdel(&mut self, key: &[u8], fields: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn hdel(&mut self, key: &[u8], fields: &[&[u8]]) -> Result<usize, CommandError> {
         let Some(hash) = self.write::<Hash>(key)? else { return Ok(0) };
         let removed = fields.iter().filter(|field| hash.remove(field).is_some()).count();
         let emptied = hash.is_empty();
@@ -87,13 +83,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::HashNotAnInteger`], [`Error::Overflow`].
-    pub fn hincrby(&mut self, key: &[u8], field: &[u8], by: i64) -> Result<i64, Error> {
+    /// [`CommandError::WrongType`], [`CommandError::HashNotAnInteger`], [`CommandError::Overflow`].
+    pub fn hincrby(&mut self, key: &[u8], field: &[u8], by: i64) -> Result<i64, CommandError> {
         let n = match self.write::<Hash>(key)?.and_then(|hash| hash.get(field)) {
-            Some(value) => number::parse_i64(value).ok_or(Error::HashNotAnInteger)?,
+            Some(value) => number::parse_i64(value).ok_or(CommandError::HashNotAnInteger)?,
             None => 0,
         };
-        let sum = n.checked_add(by).ok_or(Error::Overflow)?;
+        let sum = n.checked_add(by).ok_or(CommandError::Overflow)?;
         self.hset_as(key, field, &number::format_i64(sum), "hincrby")?;
         Ok(sum)
     }
@@ -103,19 +99,24 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::NotAFloat`], [`Error::HashNotAFloat`],
-    /// [`Error::NotFinite`].
-    pub fn hincrbyfloat(&mut self, key: &[u8], field: &[u8], by: &[u8]) -> Result<String, Error> {
-        let by = LongDouble::parse(by).ok_or(Error::NotAFloat)?;
+    /// [`CommandError::WrongType`], [`CommandError::NotAFloat`], [`CommandError::HashNotAFloat`],
+    /// [`CommandError::NotFinite`].
+    pub fn hincrbyfloat(
+        &mut self,
+        key: &[u8],
+        field: &[u8],
+        by: &[u8],
+    ) -> Result<String, CommandError> {
+        let by = LongDouble::parse(by).ok_or(CommandError::NotAFloat)?;
         if by.is_nan_or_infinite() {
-            return Err(Error::text("ERR value is NaN or Infinity"));
+            return Err(CommandError::text("ERR value is NaN or Infinity"));
         }
         let sum = match self.write::<Hash>(key)?.and_then(|hash| hash.get(field)) {
-            Some(value) => LongDouble::parse(value).ok_or(Error::HashNotAFloat)? + by,
+            Some(value) => LongDouble::parse(value).ok_or(CommandError::HashNotAFloat)? + by,
             None => by,
         };
         if sum.is_nan_or_infinite() {
-            return Err(Error::NotFinite);
+            return Err(CommandError::NotFinite);
         }
         let text = sum.format_human();
         self.hset_as(key, field, text.as_bytes(), "hincrbyfloat")?;
@@ -129,7 +130,7 @@ impl Database {
         field: &[u8],
         value: &[u8],
         event: &'static str,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommandError> {
         let limits = self.limits.hash;
         let hash = self.write_or_insert::<Hash>(key)?;
         hash.limit_value(field.len().max(value.len()), limits);
@@ -144,14 +145,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] where more are wanted than
     /// would fit into memory.
     pub fn hrandfield(
         &mut self,
         key: &[u8],
         count: i64,
         random: &mut Stream,
-    ) -> Result<Vec<(Sds, Sds)>, Error> {
+    ) -> Result<Vec<(Sds, Sds)>, CommandError> {
         let Some(hash) = self.hash(key)? else { return Ok(Vec::new()) };
         let drawn = draw::by_count(random, hash.len(), count)?.into_iter();
         let fields = drawn.filter_map(|index| hash.get_index(index));

@@ -2,15 +2,12 @@
 //!
 //! Source: <https://redis.io/commands/?group=generic>, `db.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::glob;
-use super::super::keyspace::{Entry, Keyspace, NEVER};
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::Value;
-use super::Database;
+use super::keyspace::{Entry, Keyspace, NEVER};
+use super::notify::EventClasses;
+use super::{Database, draw, glob};
 use crate::choice::Stream;
+use crate::redis::error::CommandError;
+use crate::redis::value::{Sds, Value};
 use std::time::Duration;
 
 impl Database {
@@ -89,10 +86,15 @@ impl Database {
         self.keyspace.expiring()
     }
 
-    /// What the keys that have a time to live have left of it on average, in
-    /// milliseconds; 0 until ten times a second somebody looks. O(n).
+    /// Average time that keys with a time to live have left, in whole milliseconds. It is zero until
+    /// the next of ten samples a second. O(n).
     #[must_use]
-    pub fn average_ttl_ms(&self) -> i64 {
+    pub fn average_ttl(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.average_ttl_ms()).unwrap_or(0))
+    }
+
+    /// The same in milliseconds; negative where expired keys are kept.
+    pub(crate) fn average_ttl_ms(&self) -> i64 {
         if self.now_ms() / 100 == self.expiring_since / 100 {
             return 0;
         }
@@ -105,8 +107,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchKey`].
-    pub fn rename(&mut self, key: &[u8], to: &[u8]) -> Result<(), Error> {
+    /// [`CommandError::NoSuchKey`].
+    pub fn rename(&mut self, key: &[u8], to: &[u8]) -> Result<(), CommandError> {
         self.rename_if(key, to, true).map(|_| ())
     }
 
@@ -115,14 +117,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchKey`].
-    pub fn renamenx(&mut self, key: &[u8], to: &[u8]) -> Result<bool, Error> {
+    /// [`CommandError::NoSuchKey`].
+    pub fn renamenx(&mut self, key: &[u8], to: &[u8]) -> Result<bool, CommandError> {
         self.rename_if(key, to, false)
     }
 
-    fn rename_if(&mut self, key: &[u8], to: &[u8], replace: bool) -> Result<bool, Error> {
+    fn rename_if(&mut self, key: &[u8], to: &[u8], replace: bool) -> Result<bool, CommandError> {
         if self.peek(key).is_none() {
-            return Err(Error::NoSuchKey);
+            return Err(CommandError::NoSuchKey);
         }
         if key == to {
             return Ok(replace);
@@ -130,7 +132,7 @@ impl Database {
         if !replace && self.peek(to).is_some() {
             return Ok(false);
         }
-        let entry = self.take(key).ok_or(Error::NoSuchKey)?;
+        let entry = self.take(key).ok_or(CommandError::NoSuchKey)?;
         let expires_at = entry.expires_at();
         self.add_or_replace(to, entry.value, expires_at);
         self.touch(key);
@@ -151,11 +153,11 @@ impl Database {
         if self.peek(key).is_none() {
             return self.add(key, value, expires_at);
         }
-        let feeds_blocked = matches!(value, Value::List(_) | Value::SortedSet(_));
+        let feeds = value.feeds_blocked_clients();
         self.put_keeping(key, value, expires_at);
         self.notify(EventClasses::NEW, "new", key);
-        if feeds_blocked {
-            self.signal_ready(key);
+        if feeds {
+            self.fed(key);
         }
     }
 
@@ -163,10 +165,10 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::SameObject`].
-    pub fn copy(&mut self, key: &[u8], to: &[u8], replace: bool) -> Result<bool, Error> {
+    /// [`CommandError::SameObject`].
+    pub fn copy(&mut self, key: &[u8], to: &[u8], replace: bool) -> Result<bool, CommandError> {
         if key == to {
-            return Err(Error::SameObject);
+            return Err(CommandError::SameObject);
         }
         let Some((value, expires_at)) = self.copied(key) else { return Ok(false) };
         Ok(self.paste(to, value, expires_at, replace))
@@ -252,11 +254,11 @@ impl Database {
         }
         let fed = |key: &&Sds| {
             let entry = keyspace.get(key);
-            entry.is_some_and(|e| matches!(e.value, Value::List(_) | Value::SortedSet(_)))
+            entry.is_some_and(|entry| entry.value.feeds_blocked_clients())
         };
         let ready: Vec<Sds> = observers.awaited.keys().filter(fed).cloned().collect();
         for key in ready {
-            self.signal_ready(&key);
+            self.fed(&key);
         }
     }
 }

@@ -6,9 +6,9 @@
 //!
 //! Source: <https://redis.io/commands/lcs/>, `t_string.c`.
 
-use super::super::error::Error;
-use super::super::value::{StringValue, Value};
 use super::Database;
+use crate::redis::error::CommandError;
+use crate::redis::value::{StringValue, Value};
 use std::ops::Range;
 
 /// What two strings have in common, in order though not in one piece.
@@ -37,7 +37,7 @@ impl Database {
     ///
     /// Its own, where one of the values is no string, or where the table would be
     /// larger than a string may be.
-    pub fn lcs(&mut self, a: &[u8], b: &[u8]) -> Result<Lcs, Error> {
+    pub fn lcs(&mut self, a: &[u8], b: &[u8]) -> Result<Lcs, CommandError> {
         let limit = self.limits.string;
         let (a, b) = self.lcs_strings(a, b)?;
         let table = Table::of(a, b, limit)?;
@@ -49,15 +49,20 @@ impl Database {
     /// # Errors
     ///
     /// As [`Database::lcs`].
-    pub fn lcs_len(&mut self, a: &[u8], b: &[u8]) -> Result<usize, Error> {
+    pub fn lcs_len(&mut self, a: &[u8], b: &[u8]) -> Result<usize, CommandError> {
         let limit = self.limits.string;
         let (a, b) = self.lcs_strings(a, b)?;
         Ok(Table::of(a, b, limit)?.at(a.len(), b.len()) as usize)
     }
 
     /// The strings to compare.
-    pub(crate) fn lcs_strings(&mut self, a: &[u8], b: &[u8]) -> Result<(&[u8], &[u8]), Error> {
-        const NOT_STRINGS: Error = Error::text("ERR The specified keys must contain string values");
+    pub(crate) fn lcs_strings(
+        &mut self,
+        a: &[u8],
+        b: &[u8],
+    ) -> Result<(&[u8], &[u8]), CommandError> {
+        const NOT_STRINGS: CommandError =
+            CommandError::text("ERR The specified keys must contain string values");
         let first = self.read::<StringValue>(a).is_ok();
         let second = self.read::<StringValue>(b).is_ok();
         if !first || !second {
@@ -79,7 +84,7 @@ struct Table {
 }
 
 impl Table {
-    fn of(a: &[u8], b: &[u8], limit: u64) -> Result<Table, Error> {
+    fn of(a: &[u8], b: &[u8], limit: u64) -> Result<Table, CommandError> {
         const TOO_LARGE: &str =
             "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
         const NO_MEMORY: &str =
@@ -87,11 +92,11 @@ impl Table {
         let width = b.len() + 1;
         let size = (a.len() as u128 + 1) * width as u128;
         if size * size_of::<u32>() as u128 > limit.into() {
-            return Err(Error::text(TOO_LARGE));
+            return Err(CommandError::text(TOO_LARGE));
         }
         let size = size as usize;
         let mut lengths = Vec::new();
-        lengths.try_reserve_exact(size).map_err(|_| Error::text(NO_MEMORY))?;
+        lengths.try_reserve_exact(size).map_err(|_| CommandError::text(NO_MEMORY))?;
         lengths.resize(size, 0);
         for (i, byte) in a.iter().enumerate() {
             let (above, row) = lengths[i * width..(i + 2) * width].split_at_mut(width);
@@ -137,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pieces_come_last_one_first() -> Result<(), Error> {
+    fn the_pieces_come_last_one_first() -> Result<(), CommandError> {
         let mut db = Database::new();
         db.set(b"a", b"ohmytext", SetOptions::default())?;
         db.set(b"b", b"mynewtext", SetOptions::default())?;

@@ -5,11 +5,10 @@
 //!
 //! Source: <https://redis.io/commands/?group=list>, `t_list.c`.
 
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::{End, List};
 use super::Database;
+use super::notify::EventClasses;
+use crate::redis::error::CommandError;
+use crate::redis::value::{End, List, Sds};
 use std::collections::vec_deque;
 use std::ops::Range;
 
@@ -48,8 +47,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn list(&mut self, key: &[u8]) -> Result<Option<&List>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn list(&mut self, key: &[u8]) -> Result<Option<&List>, CommandError> {
         self.read::<List>(key)
     }
 
@@ -58,8 +57,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn push(&mut self, key: &[u8], end: End, elements: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn push(
+        &mut self,
+        key: &[u8],
+        end: End,
+        elements: &[&[u8]],
+    ) -> Result<usize, CommandError> {
         if elements.is_empty() {
             return Ok(self.write::<List>(key)?.map_or(0, |list| list.len()));
         }
@@ -77,13 +81,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn push_existing(
         &mut self,
         key: &[u8],
         end: End,
         elements: &[&[u8]],
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, CommandError> {
         match self.write::<List>(key)? {
             Some(_) => self.push(key, end, elements),
             None => Ok(0),
@@ -103,8 +107,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn pop(&mut self, key: &[u8], end: End) -> Result<Option<Sds>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn pop(&mut self, key: &[u8], end: End) -> Result<Option<Sds>, CommandError> {
         let Some(list) = self.write::<List>(key)? else { return Ok(None) };
         let element = list.pop(end);
         let emptied = list.is_empty();
@@ -117,13 +121,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn pop_many(
         &mut self,
         key: &[u8],
         end: End,
         count: usize,
-    ) -> Result<Option<Vec<Sds>>, Error> {
+    ) -> Result<Option<Vec<Sds>>, CommandError> {
         let Some(list) = self.write::<List>(key)? else { return Ok(None) };
         let count = count.min(list.len());
         let elements: Vec<Sds> = (0..count).filter_map(|_| list.pop(end)).collect();
@@ -149,7 +153,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]: nothing is moved then. A missing source is not an
+    /// [`CommandError::WrongType`]: nothing is moved then. A missing source is not an
     /// error, whatever the destination is.
     pub fn lmove(
         &mut self,
@@ -157,7 +161,7 @@ impl Database {
         destination: &[u8],
         from: End,
         to: End,
-    ) -> Result<Option<Sds>, Error> {
+    ) -> Result<Option<Sds>, CommandError> {
         if self.write::<List>(source)?.is_none() {
             return Ok(None);
         }
@@ -177,13 +181,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], of a key before that list.
+    /// [`CommandError::WrongType`], of a key before that list.
     pub fn lmpop(
         &mut self,
         keys: &[&[u8]],
         end: End,
         count: usize,
-    ) -> Result<Option<(usize, Vec<Sds>)>, Error> {
+    ) -> Result<Option<(usize, Vec<Sds>)>, CommandError> {
         for (index, key) in keys.iter().enumerate() {
             if let Some(elements) = self.pop_many(key, end, count)? {
                 return Ok(Some((index, elements)));
@@ -196,8 +200,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn llen(&mut self, key: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn llen(&mut self, key: &[u8]) -> Result<usize, CommandError> {
         Ok(self.list(key)?.map_or(0, List::len))
     }
 
@@ -205,8 +209,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn lindex(&mut self, key: &[u8], index: i64) -> Result<Option<&Sds>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn lindex(&mut self, key: &[u8], index: i64) -> Result<Option<&Sds>, CommandError> {
         let Some(list) = self.list(key)? else { return Ok(None) };
         Ok(position(index, list.len()).and_then(|index| list.get(index)))
     }
@@ -215,13 +219,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn lrange(
         &mut self,
         key: &[u8],
         start: i64,
         stop: i64,
-    ) -> Result<vec_deque::Iter<'_, Sds>, Error> {
+    ) -> Result<vec_deque::Iter<'_, Sds>, CommandError> {
         let list = self.list(key)?;
         Ok(list.map(|list| list.range(span(start, stop, list.len()))).unwrap_or_default())
     }
@@ -230,10 +234,10 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchKey`], [`Error::WrongType`], [`Error::IndexOutOfRange`].
-    pub fn lset(&mut self, key: &[u8], index: i64, element: &[u8]) -> Result<(), Error> {
-        let list = self.write::<List>(key)?.ok_or(Error::NoSuchKey)?;
-        let at = position(index, list.len()).ok_or(Error::IndexOutOfRange)?;
+    /// [`CommandError::NoSuchKey`], [`CommandError::WrongType`], [`CommandError::IndexOutOfRange`].
+    pub fn lset(&mut self, key: &[u8], index: i64, element: &[u8]) -> Result<(), CommandError> {
+        let list = self.write::<List>(key)?.ok_or(CommandError::NoSuchKey)?;
+        let at = position(index, list.len()).ok_or(CommandError::IndexOutOfRange)?;
         list.set(at, element);
         self.changed(key, EventClasses::LIST, "lset", 1);
         Ok(())
@@ -244,14 +248,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn linsert(
         &mut self,
         key: &[u8],
         before: bool,
         pivot: &[u8],
         element: &[u8],
-    ) -> Result<Inserted, Error> {
+    ) -> Result<Inserted, CommandError> {
         let Some(list) = self.write::<List>(key)? else { return Ok(Inserted::NoKey) };
         let Some(at) = list.iter().position(|element| **element == *pivot) else {
             return Ok(Inserted::NoPivot);
@@ -267,8 +271,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn lrem(&mut self, key: &[u8], count: i64, element: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn lrem(&mut self, key: &[u8], count: i64, element: &[u8]) -> Result<usize, CommandError> {
         let Some(list) = self.write::<List>(key)? else { return Ok(0) };
         let from = if count < 0 { End::Right } else { End::Left };
         let limit = match count.unsigned_abs() {
@@ -288,8 +292,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn ltrim(&mut self, key: &[u8], start: i64, stop: i64) -> Result<(), Error> {
+    /// [`CommandError::WrongType`].
+    pub fn ltrim(&mut self, key: &[u8], start: i64, stop: i64) -> Result<(), CommandError> {
         let Some(list) = self.write::<List>(key)? else { return Ok(()) };
         let len = list.len();
         list.trim(span(start, stop, len));
@@ -305,13 +309,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn lpos(
         &mut self,
         key: &[u8],
         element: &[u8],
         options: LposOptions,
-    ) -> Result<Vec<usize>, Error> {
+    ) -> Result<Vec<usize>, CommandError> {
         let Some(list) = self.list(key)? else { return Ok(Vec::new()) };
         let unless_0 = |n: usize| if n == 0 { usize::MAX } else { n };
         // The server negates it: the least integer stays negative, and each match
@@ -364,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_moved_within_its_list_is_one_change() -> Result<(), Error> {
+    fn an_element_moved_within_its_list_is_one_change() -> Result<(), CommandError> {
         let mut db = Database::new();
         db.push(b"l", End::Right, &[b"a", b"b", b"c"])?;
         let before = db.usage.changes;

@@ -10,16 +10,17 @@
 //! A collection in a compact encoding is returned whole, as by Redis. Redis's pages of
 //! the others have about `count` elements, few or none where a table has grown sparse;
 //! a server may be set up to draw how many places a call looks at
-//! ([`ServerOptions::with_uneven_pages`](super::super::ServerOptions::with_uneven_pages)).
+//! ([`ServerOptions::with_uneven_pages`](crate::redis::ServerOptions::with_uneven_pages)).
 //!
 //! Source: <https://redis.io/commands/scan/>; the real server's cursors are other
 //! numbers.
 
-use super::super::error::Error;
-use super::super::sds::Sds;
-use super::super::value::{Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding};
 use super::Database;
 use crate::choice::Stream;
+use crate::redis::error::CommandError;
+use crate::redis::value::{
+    Hash, HashEncoding, Sds, Set, SetEncoding, SortedSet, SortedSetEncoding,
+};
 
 /// A piece of a scan: the cursor to go on with, 0 at the end, and what was found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -133,13 +134,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn hscan(
         &mut self,
         key: &[u8],
         cursor: u64,
         count: usize,
-    ) -> Result<Page<(Sds, Sds)>, Error> {
+    ) -> Result<Page<(Sds, Sds)>, CommandError> {
         let hash = self.read::<Hash>(key)?;
         Ok(hash.map_or_else(Page::default, |hash| hash_page(hash, cursor, exactly(count))))
     }
@@ -148,8 +149,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sscan(&mut self, key: &[u8], cursor: u64, count: usize) -> Result<Page<Sds>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sscan(
+        &mut self,
+        key: &[u8],
+        cursor: u64,
+        count: usize,
+    ) -> Result<Page<Sds>, CommandError> {
         let set = self.read::<Set>(key)?;
         Ok(set.map_or_else(Page::default, |set| set_page(set, cursor, exactly(count))))
     }
@@ -158,13 +164,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zscan(
         &mut self,
         key: &[u8],
         cursor: u64,
         count: usize,
-    ) -> Result<Page<(Sds, f64)>, Error> {
+    ) -> Result<Page<(Sds, f64)>, CommandError> {
         let set = self.read::<SortedSet>(key)?;
         Ok(set.map_or_else(Page::default, |set| sorted_set_page(set, cursor, exactly(count))))
     }

@@ -6,21 +6,19 @@
 //!
 //! Source: <https://redis.io/commands/?group=set>, `t_set.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::{Set, Value};
-use super::Database;
+use super::notify::EventClasses;
+use super::{Database, draw};
 use crate::choice::Stream;
+use crate::redis::error::CommandError;
+use crate::redis::value::{Sds, Set, Value};
 
 impl Database {
     /// A set, to be read (`SMEMBERS`); `None` if there is no such key.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn members(&mut self, key: &[u8]) -> Result<Option<&Set>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn members(&mut self, key: &[u8]) -> Result<Option<&Set>, CommandError> {
         self.read::<Set>(key)
     }
 
@@ -28,8 +26,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn scard(&mut self, key: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn scard(&mut self, key: &[u8]) -> Result<usize, CommandError> {
         Ok(self.members(key)?.map_or(0, Set::len))
     }
 
@@ -37,8 +35,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sismember(&mut self, key: &[u8], member: &[u8]) -> Result<bool, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sismember(&mut self, key: &[u8], member: &[u8]) -> Result<bool, CommandError> {
         Ok(self.members(key)?.is_some_and(|set| set.contains(member)))
     }
 
@@ -46,8 +44,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sadd(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sadd(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, CommandError> {
         if members.is_empty() {
             return self.write::<Set>(key).map(|_| 0);
         }
@@ -64,8 +62,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn srem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn srem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, CommandError> {
         let Some(set) = self.write::<Set>(key)? else { return Ok(0) };
         let removed = members.iter().filter(|member| set.remove(member)).count();
         let emptied = set.is_empty();
@@ -80,14 +78,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]. A missing source is not an error, whatever the
+    /// [`CommandError::WrongType`]. A missing source is not an error, whatever the
     /// destination is.
     pub fn smove(
         &mut self,
         source: &[u8],
         destination: &[u8],
         member: &[u8],
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, CommandError> {
         if self.write::<Set>(source)?.is_none() {
             return Ok(false);
         }
@@ -113,13 +111,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn spop(
         &mut self,
         key: &[u8],
         count: usize,
         random: &mut Stream,
-    ) -> Result<Vec<Sds>, Error> {
+    ) -> Result<Vec<Sds>, CommandError> {
         let Some(set) = self.write::<Set>(key)? else { return Ok(Vec::new()) };
         if count == 0 {
             return Ok(Vec::new());
@@ -144,14 +142,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] where more are wanted than
     /// would fit into memory.
     pub fn srandmember(
         &mut self,
         key: &[u8],
         count: i64,
         random: &mut Stream,
-    ) -> Result<Vec<Sds>, Error> {
+    ) -> Result<Vec<Sds>, CommandError> {
         let Some(set) = self.members(key)? else { return Ok(Vec::new()) };
         let drawn = draw::by_count(random, set.len(), count)?.into_iter();
         Ok(drawn.filter_map(|index| set.get_index(index)).map(|m| m.into_owned()).collect())
@@ -161,8 +159,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sinter(&mut self, keys: &[&[u8]]) -> Result<Set, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sinter(&mut self, keys: &[&[u8]]) -> Result<Set, CommandError> {
         let max_intset = self.limits.intset;
         Ok(Intersection::of(&self.sets(keys)?).collect(max_intset))
     }
@@ -172,8 +170,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sintercard(&mut self, keys: &[&[u8]], limit: usize) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sintercard(&mut self, keys: &[&[u8]], limit: usize) -> Result<usize, CommandError> {
         let sets = self.sets(keys)?;
         let limit = if limit == 0 { usize::MAX } else { limit };
         Ok(Intersection::of(&sets).members().take(limit).count())
@@ -183,8 +181,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sunion(&mut self, keys: &[&[u8]]) -> Result<Set, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sunion(&mut self, keys: &[&[u8]]) -> Result<Set, CommandError> {
         let max_intset = self.limits.intset;
         let mut union = Set::default();
         for set in self.sets(keys)?.into_iter().flatten() {
@@ -199,8 +197,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sdiff(&mut self, keys: &[&[u8]]) -> Result<Set, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sdiff(&mut self, keys: &[&[u8]]) -> Result<Set, CommandError> {
         let max_intset = self.limits.intset;
         let mut difference = Set::default();
         let sets = self.sets(keys)?;
@@ -217,8 +215,12 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sinterstore(&mut self, destination: &[u8], keys: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sinterstore(
+        &mut self,
+        destination: &[u8],
+        keys: &[&[u8]],
+    ) -> Result<usize, CommandError> {
         let set = self.sinter(keys)?;
         Ok(self.store_set(destination, set, "sinterstore"))
     }
@@ -227,8 +229,12 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sunionstore(&mut self, destination: &[u8], keys: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sunionstore(
+        &mut self,
+        destination: &[u8],
+        keys: &[&[u8]],
+    ) -> Result<usize, CommandError> {
         let set = self.sunion(keys)?;
         Ok(self.store_set(destination, set, "sunionstore"))
     }
@@ -237,8 +243,12 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sdiffstore(&mut self, destination: &[u8], keys: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sdiffstore(
+        &mut self,
+        destination: &[u8],
+        keys: &[&[u8]],
+    ) -> Result<usize, CommandError> {
         let set = self.sdiff(keys)?;
         Ok(self.store_set(destination, set, "sdiffstore"))
     }
@@ -257,7 +267,7 @@ impl Database {
     }
 
     /// Sets to be read together; `None` for a key that is not there.
-    fn sets(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<&Set>>, Error> {
+    fn sets(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<&Set>>, CommandError> {
         for key in keys {
             self.members(key)?;
         }

@@ -7,18 +7,16 @@
 //!
 //! Source: <https://redis.io/commands/sort/>, `sort.c`.
 
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::number;
-use super::super::sds::Sds;
-use super::super::value::{Kind, List, Value};
 use super::Database;
+use super::notify::EventClasses;
+use crate::redis::error::CommandError;
+use crate::redis::value::{Kind, List, Sds, Value, number};
 use ordered_float::OrderedFloat;
 use std::cmp::Ordering;
 
 /// What elements are ordered by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum By {
+pub enum SortBy {
     /// Themselves.
     #[default]
     Element,
@@ -31,9 +29,9 @@ pub enum By {
 
 /// The options of `SORT`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sort {
+pub struct SortOptions {
     /// `BY`.
-    pub by: By,
+    pub by: SortBy,
     /// `LIMIT`: an offset and a count, negative for all.
     pub limit: Option<(i64, i64)>,
     /// `GET`: what is returned for each element; `#` is itself.
@@ -52,12 +50,16 @@ enum Weight {
 
 impl Database {
     /// `SORT`: the elements of a list, a set or a sorted set in order, or what
-    /// [`Sort::get`] asks for of each.
+    /// [`SortOptions::get`] asks for of each.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]; a weight that is no number.
-    pub fn sort(&mut self, key: &[u8], options: &Sort) -> Result<Vec<Option<Sds>>, Error> {
+    /// [`CommandError::WrongType`]; a weight that is no number.
+    pub fn sort(
+        &mut self,
+        key: &[u8],
+        options: &SortOptions,
+    ) -> Result<Vec<Option<Sds>>, CommandError> {
         self.sort_for(key, options, false)
     }
 
@@ -70,9 +72,9 @@ impl Database {
     pub fn sort_store(
         &mut self,
         key: &[u8],
-        options: &Sort,
+        options: &SortOptions,
         destination: &[u8],
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, CommandError> {
         let sorted = self.sort_for(key, options, true)?;
         let list: List = sorted.into_iter().map(Option::unwrap_or_default).collect();
         let len = list.len();
@@ -88,25 +90,25 @@ impl Database {
     fn sort_for(
         &mut self,
         key: &[u8],
-        options: &Sort,
+        options: &SortOptions,
         store: bool,
-    ) -> Result<Vec<Option<Sds>>, Error> {
+    ) -> Result<Vec<Option<Sds>>, CommandError> {
         self.unpack_sorted_set(key);
         let (mut elements, in_order) = match self.read_any(key) {
             None => return Ok(Vec::new()),
             Some(Value::List(list)) => (list.iter().cloned().collect::<Vec<_>>(), true),
             Some(Value::Set(set)) => (set.iter().map(|m| m.into_owned()).collect(), false),
             Some(Value::SortedSet(set)) => (set.iter().map(|(m, _)| m.clone()).collect(), true),
-            Some(Value::String(_) | Value::Hash(_)) => return Err(Error::WrongType),
+            Some(Value::String(_) | Value::Hash(_)) => return Err(CommandError::WrongType),
         };
         match &options.by {
-            By::Nothing if !in_order && store => {
+            SortBy::Nothing if !in_order && store => {
                 // A set has no order, and what is stored must have one.
                 elements.sort_unstable();
             }
-            By::Nothing if in_order && options.descending => elements.reverse(),
-            By::Nothing => {}
-            By::Element | By::Pattern(_) => elements = self.sorted(elements, options)?,
+            SortBy::Nothing if in_order && options.descending => elements.reverse(),
+            SortBy::Nothing => {}
+            SortBy::Element | SortBy::Pattern(_) => elements = self.sorted(elements, options)?,
         }
         let chosen = limited(elements.len(), options.limit);
         let mut result = Vec::new();
@@ -131,19 +133,23 @@ impl Database {
         }
     }
 
-    fn sorted(&mut self, elements: Vec<Sds>, options: &Sort) -> Result<Vec<Sds>, Error> {
+    fn sorted(
+        &mut self,
+        elements: Vec<Sds>,
+        options: &SortOptions,
+    ) -> Result<Vec<Sds>, CommandError> {
         let mut weighted = Vec::with_capacity(elements.len());
         for element in elements {
             let text = match &options.by {
-                By::Pattern(pattern) => self.by_pattern(pattern, &element),
-                By::Element | By::Nothing => Some(element.clone()),
+                SortBy::Pattern(pattern) => self.by_pattern(pattern, &element),
+                SortBy::Element | SortBy::Nothing => Some(element.clone()),
             };
             let weight = match text {
                 text if options.alpha => Weight::Text(text),
                 None => Weight::Number(OrderedFloat(0.0)),
-                Some(text) => Weight::Number(OrderedFloat(weight(&text).ok_or(Error::text(
-                    "ERR One or more scores can't be converted into double",
-                ))?)),
+                Some(text) => Weight::Number(OrderedFloat(weight(&text).ok_or(
+                    CommandError::text("ERR One or more scores can't be converted into double"),
+                )?)),
             };
             weighted.push((weight, element));
         }
@@ -171,13 +177,15 @@ impl Database {
         let field = arrow.map(|at| &after[at + 2..]).filter(|field| !field.is_empty());
         let after = match (arrow, field) {
             (Some(at), Some(_)) => &after[..at],
-            _ => after,
+            (Some(_), None) | (None, _) => after,
         };
         let key = [before, element, after].concat();
         match (self.read_any(&key)?, field) {
             (Value::String(string), None) => Some(Sds::new(string)),
             (Value::Hash(hash), Some(field)) => hash.get(field).cloned(),
-            _ => None,
+            (Value::String(_), Some(_))
+            | (Value::Hash(_), None)
+            | (Value::List(_) | Value::Set(_) | Value::SortedSet(_), _) => None,
         }
     }
 }

@@ -2,13 +2,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=sorted-set>, `t_zset.c`.
 
-use super::super::draw;
-use super::super::error::Error;
-use super::super::notify::EventClasses;
-use super::super::sds::Sds;
-use super::super::value::{End, Kind, LexBound, ListpackLimits, SortedSet, SortedSetEncoding};
-use super::Database;
+use super::notify::EventClasses;
+use super::{Database, draw};
 use crate::choice::Stream;
+use crate::redis::error::CommandError;
+use crate::redis::value::{End, Kind, LexBound, ListpackLimits, Sds, SortedSet, SortedSetEncoding};
 use std::ops::{Bound, Range};
 
 /// Which members `ZADD` touches.
@@ -103,7 +101,9 @@ fn lex_ranks(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: bool) -> 
             LexBound::Included(min) | LexBound::Excluded(min),
             LexBound::Included(max) | LexBound::Excluded(max),
         ) => min >= max,
-        _ => false,
+        (LexBound::NegInf | LexBound::PosInf, _) | (_, LexBound::NegInf | LexBound::PosInf) => {
+            false
+        }
     };
     let ends = set.get_by_rank(0).zip(set.len().checked_sub(1).and_then(|l| set.get_by_rank(l)));
     let reaches = ends.is_some_and(|((first, _), (last, _))| above(last) && below(first));
@@ -140,8 +140,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn sorted_set(&mut self, key: &[u8]) -> Result<Option<&SortedSet>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn sorted_set(&mut self, key: &[u8]) -> Result<Option<&SortedSet>, CommandError> {
         self.read::<SortedSet>(key)
     }
 
@@ -149,16 +149,16 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]; [`Error::NotAFloat`] for a score that is not a
+    /// [`CommandError::WrongType`]; [`CommandError::NotAFloat`] for a score that is not a
     /// number.
     pub fn zadd(
         &mut self,
         key: &[u8],
         members: &[(f64, &[u8])],
         options: ZaddOptions,
-    ) -> Result<ZaddOutcome, Error> {
+    ) -> Result<ZaddOutcome, CommandError> {
         if members.iter().any(|(score, _)| score.is_nan()) {
-            return Err(Error::NotAFloat);
+            return Err(CommandError::NotAFloat);
         }
         if members.is_empty() {
             return self.check_type::<SortedSet>(key).map(|()| ZaddOutcome::default());
@@ -185,16 +185,16 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::NotAFloat`], [`Error::ScoreNaN`].
+    /// [`CommandError::WrongType`], [`CommandError::NotAFloat`], [`CommandError::ScoreNaN`].
     pub fn zincrby(
         &mut self,
         key: &[u8],
         by: f64,
         member: &[u8],
         options: ZaddOptions,
-    ) -> Result<Option<f64>, Error> {
+    ) -> Result<Option<f64>, CommandError> {
         if by.is_nan() {
-            return Err(Error::NotAFloat);
+            return Err(CommandError::NotAFloat);
         }
         let Some((set, limits)) = self.set_for_zadd(key, options)? else { return Ok(None) };
         let before = set.score(member);
@@ -204,7 +204,7 @@ impl Database {
         // Not 0 + by, which would turn a negative zero.
         let sum = before.map_or(by, |score| score + by);
         if sum.is_nan() {
-            return Err(Error::ScoreNaN);
+            return Err(CommandError::ScoreNaN);
         }
         let put = put(set, member, sum, options, limits);
         if matches!(put, Some(Put::Added | Put::Updated)) {
@@ -218,7 +218,7 @@ impl Database {
         &mut self,
         key: &[u8],
         options: ZaddOptions,
-    ) -> Result<Option<(&mut SortedSet, ListpackLimits)>, Error> {
+    ) -> Result<Option<(&mut SortedSet, ListpackLimits)>, CommandError> {
         let limits = self.limits.sorted_set;
         if options.condition == Some(ZaddCondition::IfPresent) {
             return Ok(self.write::<SortedSet>(key)?.map(|set| (set, limits)));
@@ -230,8 +230,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zrem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zrem(&mut self, key: &[u8], members: &[&[u8]]) -> Result<usize, CommandError> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
         let removed = members.iter().filter(|member| set.remove(member).is_some()).count();
         let emptied = set.is_empty();
@@ -247,8 +247,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zremrange(&mut self, key: &[u8], range: &ZRange) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zremrange(&mut self, key: &[u8], range: &ZRange) -> Result<usize, CommandError> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(0) };
         let removed = set.drain_range(range.ranks(set, false));
         let emptied = set.is_empty();
@@ -268,8 +268,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zscore(&mut self, key: &[u8], member: &[u8]) -> Result<Option<f64>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zscore(&mut self, key: &[u8], member: &[u8]) -> Result<Option<f64>, CommandError> {
         Ok(self.sorted_set(key)?.and_then(|set| set.score(member)))
     }
 
@@ -278,13 +278,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zrank(
         &mut self,
         key: &[u8],
         member: &[u8],
         reverse: bool,
-    ) -> Result<Option<usize>, Error> {
+    ) -> Result<Option<usize>, CommandError> {
         let Some(set) = self.sorted_set(key)? else { return Ok(None) };
         let rank = set.rank(member);
         Ok(rank.map(|rank| if reverse { set.len() - 1 - rank } else { rank }))
@@ -294,8 +294,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zcard(&mut self, key: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zcard(&mut self, key: &[u8]) -> Result<usize, CommandError> {
         Ok(self.sorted_set(key)?.map_or(0, SortedSet::len))
     }
 
@@ -303,8 +303,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zcount(&mut self, key: &[u8], range: &ZRange) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zcount(&mut self, key: &[u8], range: &ZRange) -> Result<usize, CommandError> {
         Ok(self.sorted_set(key)?.map_or(0, |set| range.ranks(set, false).len()))
     }
 
@@ -312,13 +312,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zrange(
         &mut self,
         key: &[u8],
         range: &ZRange,
         options: ZRangeOptions,
-    ) -> Result<Vec<(Sds, f64)>, Error> {
+    ) -> Result<Vec<(Sds, f64)>, CommandError> {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
         let ranks = range.ranks(set, options.reverse);
         let (offset, count) = options.limit.unwrap_or((0, -1));
@@ -340,14 +340,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
+    /// [`CommandError::WrongType`].
     pub fn zrangestore(
         &mut self,
         destination: &[u8],
         source: &[u8],
         range: &ZRange,
         options: ZRangeOptions,
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, CommandError> {
         let members = self.zrange(source, range, options)?;
         Ok(self.store_sorted_set(destination, members, "zrangestore"))
     }
@@ -380,8 +380,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zpop(&mut self, key: &[u8], end: End, count: usize) -> Result<Vec<(Sds, f64)>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zpop(
+        &mut self,
+        key: &[u8],
+        end: End,
+        count: usize,
+    ) -> Result<Vec<(Sds, f64)>, CommandError> {
         let Some(set) = self.write::<SortedSet>(key)? else { return Ok(Vec::new()) };
         let pop = |set: &mut SortedSet| match end {
             End::Left => set.pop_first(),
@@ -406,14 +411,14 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`]; [`Error::OutOfRange`] where more are wanted than
+    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] where more are wanted than
     /// would fit into memory.
     pub fn zrandmember(
         &mut self,
         key: &[u8],
         count: i64,
         random: &mut Stream,
-    ) -> Result<Vec<(Sds, f64)>, Error> {
+    ) -> Result<Vec<(Sds, f64)>, CommandError> {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
         let copy = |(member, score): (&Sds, f64)| (member.clone(), score);
         if usize::try_from(count).is_ok_and(|count| count >= set.len()) {

@@ -7,10 +7,9 @@
 //! Source: <https://redis.io/commands/zunionstore/>, `t_zset.c`
 //! (`zunionInterDiffGenericCommand`).
 
-use super::super::error::Error;
-use super::super::sds::Sds;
-use super::super::value::{Set, SortedSet, Value};
 use super::Database;
+use crate::redis::error::CommandError;
+use crate::redis::value::{Sds, Set, SortedSet, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -182,8 +181,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn zsources(&mut self, keys: &[&[u8]]) -> Result<ZSources, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn zsources(&mut self, keys: &[&[u8]]) -> Result<ZSources, CommandError> {
         let mut sources = Vec::with_capacity(keys.len());
         for key in keys {
             sources.push(match self.read_any(key) {
@@ -191,7 +190,7 @@ impl Database {
                 Some(Value::Set(set)) => Source::Plain((**set).clone()),
                 Some(Value::SortedSet(set)) => Source::Sorted((**set).clone()),
                 Some(Value::String(_) | Value::List(_) | Value::Hash(_)) => {
-                    return Err(Error::WrongType);
+                    return Err(CommandError::WrongType);
                 }
             });
         }

@@ -2,13 +2,11 @@
 //!
 //! Source: <https://redis.io/commands/?group=string>, `t_string.c`.
 
-use super::super::error::Error;
-use super::super::keyspace::NEVER;
-use super::super::long_double::LongDouble;
-use super::super::notify::EventClasses;
-use super::super::number;
-use super::super::value::{StringValue, Value};
 use super::Database;
+use super::keyspace::NEVER;
+use super::notify::EventClasses;
+use crate::redis::error::CommandError;
+use crate::redis::value::{LongDouble, StringValue, Value, number};
 
 /// When `SET` does anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +54,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, CommandError> {
         Ok(self.read::<StringValue>(key)?.map(StringValue::as_slice))
     }
 
@@ -65,13 +63,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`] with [`SetOptions::get`] and another type there.
+    /// [`CommandError::WrongType`] with [`SetOptions::get`] and another type there.
     pub fn set(
         &mut self,
         key: &[u8],
         value: &[u8],
         options: SetOptions,
-    ) -> Result<SetOutcome, Error> {
+    ) -> Result<SetOutcome, CommandError> {
         let mut outcome = SetOutcome::default();
         if options.get {
             outcome.former = self.get(key)?.map(<[u8]>::to_vec);
@@ -104,8 +102,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn getset(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn getset(&mut self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
         let options = SetOptions { get: true, ..SetOptions::default() };
         Ok(self.set(key, value, options)?.former)
     }
@@ -114,8 +112,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn getdel(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn getdel(&mut self, key: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
         let value = self.get(key)?.map(<[u8]>::to_vec);
         if value.is_some() {
             self.take(key);
@@ -129,8 +127,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn getex(&mut self, key: &[u8], expiry: Expiry) -> Result<Option<Vec<u8>>, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn getex(&mut self, key: &[u8], expiry: Expiry) -> Result<Option<Vec<u8>>, CommandError> {
         let Some(value) = self.get(key)?.map(<[u8]>::to_vec) else { return Ok(None) };
         match expiry {
             Expiry::Keep => {}
@@ -171,8 +169,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn strlen(&mut self, key: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`].
+    pub fn strlen(&mut self, key: &[u8]) -> Result<usize, CommandError> {
         Ok(self.get(key)?.map_or(0, <[u8]>::len))
     }
 
@@ -180,8 +178,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::StringTooLong`].
-    pub fn append(&mut self, key: &[u8], bytes: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`], [`CommandError::StringTooLong`].
+    pub fn append(&mut self, key: &[u8], bytes: &[u8]) -> Result<usize, CommandError> {
         let limit = self.limits.string;
         let len = match self.write::<StringValue>(key)? {
             Some(string) => {
@@ -204,8 +202,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`].
-    pub fn getrange(&mut self, key: &[u8], start: i64, end: i64) -> Result<&[u8], Error> {
+    /// [`CommandError::WrongType`].
+    pub fn getrange(&mut self, key: &[u8], start: i64, end: i64) -> Result<&[u8], CommandError> {
         let Some(string) = self.get(key)? else { return Ok(&[]) };
         let len = string.len() as i64;
         if start < 0 && end < 0 && start > end {
@@ -224,15 +222,20 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::StringTooLong`].
-    pub fn setrange(&mut self, key: &[u8], offset: u64, bytes: &[u8]) -> Result<usize, Error> {
+    /// [`CommandError::WrongType`], [`CommandError::StringTooLong`].
+    pub fn setrange(
+        &mut self,
+        key: &[u8],
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<usize, CommandError> {
         let limit = self.limits.string;
         if bytes.is_empty() {
             return self.strlen_unread(key);
         }
         match self.peek(key).map(|entry| &entry.value) {
             Some(Value::String(_)) | None => check_length(limit, offset, bytes.len() as u64)?,
-            Some(_) => return Err(Error::WrongType),
+            Some(_) => return Err(CommandError::WrongType),
         }
         let string = match self.write::<StringValue>(key)? {
             Some(string) => string,
@@ -254,10 +257,10 @@ impl Database {
     }
 
     /// The length of a string that is not read.
-    fn strlen_unread(&mut self, key: &[u8]) -> Result<usize, Error> {
+    fn strlen_unread(&mut self, key: &[u8]) -> Result<usize, CommandError> {
         match self.peek(key).map(|entry| &entry.value) {
             Some(Value::String(string)) => Ok(string.len()),
-            Some(_) => Err(Error::WrongType),
+            Some(_) => Err(CommandError::WrongType),
             None => Ok(0),
         }
     }
@@ -266,13 +269,13 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::NotAnInteger`], [`Error::Overflow`].
-    pub fn incrby(&mut self, key: &[u8], by: i64) -> Result<i64, Error> {
+    /// [`CommandError::WrongType`], [`CommandError::NotAnInteger`], [`CommandError::Overflow`].
+    pub fn incrby(&mut self, key: &[u8], by: i64) -> Result<i64, CommandError> {
         let event = "incrby";
         match self.write::<StringValue>(key)? {
             Some(string) => {
-                let n = number::parse_i64(string).ok_or(Error::NotAnInteger)?;
-                let sum = n.checked_add(by).ok_or(Error::Overflow)?;
+                let n = number::parse_i64(string).ok_or(CommandError::NotAnInteger)?;
+                let sum = n.checked_add(by).ok_or(CommandError::Overflow)?;
                 *string = StringValue::from_i64(sum);
                 self.changed(key, EventClasses::STRING, event, 1);
                 Ok(sum)
@@ -291,24 +294,24 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongType`], [`Error::NotAFloat`], [`Error::NotFinite`].
-    pub fn incrbyfloat(&mut self, key: &[u8], by: &[u8]) -> Result<String, Error> {
+    /// [`CommandError::WrongType`], [`CommandError::NotAFloat`], [`CommandError::NotFinite`].
+    pub fn incrbyfloat(&mut self, key: &[u8], by: &[u8]) -> Result<String, CommandError> {
         let text = match self.write::<StringValue>(key)? {
             Some(string) => {
-                let n = LongDouble::parse(string).ok_or(Error::NotAFloat)?;
-                let by = LongDouble::parse(by).ok_or(Error::NotAFloat)?;
+                let n = LongDouble::parse(string).ok_or(CommandError::NotAFloat)?;
+                let by = LongDouble::parse(by).ok_or(CommandError::NotAFloat)?;
                 let sum = n + by;
                 if sum.is_nan_or_infinite() {
-                    return Err(Error::NotFinite);
+                    return Err(CommandError::NotFinite);
                 }
                 let text = sum.format_human();
                 *string = StringValue::plain(text.as_bytes());
                 text
             }
             None => {
-                let by = LongDouble::parse(by).ok_or(Error::NotAFloat)?;
+                let by = LongDouble::parse(by).ok_or(CommandError::NotAFloat)?;
                 if by.is_nan_or_infinite() {
-                    return Err(Error::NotFinite);
+                    return Err(CommandError::NotFinite);
                 }
                 let text = by.format_human();
                 self.insert(key, Value::String(StringValue::plain(text.as_bytes())));
@@ -321,9 +324,9 @@ impl Database {
 }
 
 /// Whether a string of `offset + len` bytes may be.
-pub(super) fn check_length(limit: u64, offset: u64, len: u64) -> Result<(), Error> {
+pub(super) fn check_length(limit: u64, offset: u64, len: u64) -> Result<(), CommandError> {
     match offset.checked_add(len) {
         Some(total) if total <= limit => Ok(()),
-        Some(_) | None => Err(Error::StringTooLong),
+        Some(_) | None => Err(CommandError::StringTooLong),
     }
 }

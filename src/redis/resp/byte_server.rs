@@ -1,28 +1,26 @@
 //! A server that speaks RESP: bytes in, bytes out.
 //!
-//! A [`ByteServer`] is a [`Server`] with a parser and an output buffer for each
-//! connection. Whoever has the bytes (a socket, a simulated stream, a test) hands
-//! them in and sends what comes out. A request is run as soon as it is complete;
-//! while a client is blocked, what it sends waits as bytes, as in Redis, up to
-//! `client-query-buffer-limit`.
+//! A [`ByteServer`] is a [`Server`] with a parser and an output buffer for each connection that
+//! speaks bytes. The caller has the bytes (a socket, a connection of a world, a test), passes
+//! them in and sends what comes out. A request runs as soon as it is complete. While a client is
+//! blocked, what it sends waits as bytes, as in Redis, up to `client-query-buffer-limit`.
+//!
+//! In a world, one server also has typed clients, which send commands and get replies as values
+//! (`client/service.rs`). Both kinds of clients share the databases, and their numbers. Outputs of
+//! the server go by the client: replies to a byte client are encoded into its buffer at once, and
+//! those to a typed client wait in `typed` until the world asks for them. A server without byte
+//! clients skips all of that.
 
-use super::super::server::{ClientId, Output, Server, hangs_up_on};
 use super::encode::encode;
 use super::request::RequestParser;
+use crate::redis::id::ClientId;
+use crate::redis::server::{Output, Server, hangs_up_on};
+use crate::sim::service::{ByteOutput, ByteService, Hangup};
 use crate::time::Instant;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
-
-/// Something to do for a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ByteOutput {
-    /// Send these bytes.
-    Data(Vec<u8>),
-    /// Close it; nothing follows.
-    Close,
-}
 
 #[derive(Debug, Default)]
 struct Connection {
@@ -30,30 +28,31 @@ struct Connection {
     out: Vec<u8>,
     /// It is in the queue of those that have output.
     queued: bool,
-    /// It sent what is no request, and hears no more.
+    /// The client broke the protocol; the server reads nothing more from it.
     failed: bool,
     closing: bool,
-    /// Bytes that came while the server slept: it reads them when what it had read before
-    /// is done.
+    /// Bytes that came while the server slept. The server reads them after everything that it
+    /// had read before.
     unread: usize,
 }
 
-/// A server at the level of bytes; see the module.
+/// A server at the level of bytes; see the module. It is driven through [`ByteService`].
 ///
 /// ```
-/// use stunt_double::redis::resp::{ByteOutput, ByteServer};
-/// use stunt_double::redis::{ClientId, Server, ServerOptions};
+/// use stunt_double::redis::resp::ByteServer;
+/// use stunt_double::redis::ServerOptions;
+/// use stunt_double::redis::server::Server;
+/// use stunt_double::sim::service::{ByteOutput, ByteService};
 /// use stunt_double::{Instant, Site, Stream};
 ///
 /// let now = Instant::ZERO;
 /// let server = Server::new(ServerOptions::default(), Stream::calm(Site::new("redis"), 0));
 /// let mut server = ByteServer::new(server);
-/// let client = ClientId(1);
-/// server.connected(now, client, "a test");
-/// server.receive(now, client, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\nGE");
-/// server.receive(now, client, b"T k\r\n");
+/// server.connected(now, 1, "a test");
+/// server.receive(now, 1, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\nGE");
+/// server.receive(now, 1, b"T k\r\n");
 /// let answer = b"+OK\r\n$1\r\nv\r\n".to_vec();
-/// assert_eq!(server.poll_output(), Some((client, ByteOutput::Data(answer))));
+/// assert_eq!(server.poll_output(), Some((1, ByteOutput::Data(answer))));
 /// ```
 #[derive(Debug)]
 pub struct ByteServer {
@@ -63,103 +62,90 @@ pub struct ByteServer {
     ready: VecDeque<ClientId>,
     /// Connections that have sent more than their client could go on with.
     stalled: VecDeque<ClientId>,
+    /// The clients that are not connections of bytes.
+    typed_clients: IndexSet<ClientId, FxBuildHasher>,
+    /// Outputs to them that the server gave while it also had byte clients.
+    typed: VecDeque<Output>,
 }
 
 impl ByteServer {
-    /// Speaks for this server.
+    /// Returns a byte server for this machine.
     #[must_use]
-    pub fn new(mut server: Server) -> ByteServer {
-        server.report_resumed();
+    pub fn new(server: Server) -> ByteServer {
         ByteServer {
             server,
             connections: IndexMap::default(),
             ready: VecDeque::new(),
             stalled: VecDeque::new(),
+            typed_clients: IndexSet::default(),
+            typed: VecDeque::new(),
         }
     }
 
-    /// The server itself, to look into or to change directly.
-    pub fn server(&mut self) -> &mut Server {
+    /// Returns the machine, to look into it.
+    #[must_use]
+    pub fn machine(&self) -> &Server {
+        &self.server
+    }
+
+    /// Returns the machine, to change it directly.
+    pub fn machine_mut(&mut self) -> &mut Server {
         &mut self.server
     }
 
-    /// A client has connected; see [`Server::connected`].
-    pub fn connected(&mut self, now: Instant, client: ClientId, peer: &str) {
-        self.server.connected(now, client, peer);
-        self.connections.insert(client, Connection::default());
+    /// Calls the machine on behalf of something other than a byte client, and lets the byte
+    /// clients go on that were waiting for it.
+    pub(crate) fn operate<R>(&mut self, now: Instant, call: impl FnOnce(&mut Server) -> R) -> R {
+        let result = call(&mut self.server);
+        if !self.connections.is_empty() {
+            self.settle(now);
+        }
+        result
     }
 
-    /// A client's connection has ended.
-    pub fn disconnected(&mut self, now: Instant, client: ClientId) {
-        self.connections.swap_remove(&client);
-        self.server.disconnected(now, client);
-        self.settle(now);
+    /// A client has connected that sends commands and gets replies as values.
+    pub(crate) fn typed_connected(&mut self, now: Instant, client: ClientId, peer: &str) {
+        self.typed_clients.insert(client);
+        self.operate(now, |server| server.connected(now, client, peer));
     }
 
-    /// Bytes of a client have arrived. Those of one that is not connected, or that
-    /// has broken the protocol, are dropped.
-    pub fn receive(&mut self, now: Instant, client: ClientId, bytes: &[u8]) {
-        let Some(connection) = self.connections.get_mut(&client) else { return };
-        if connection.failed || connection.closing {
-            return;
-        }
-        connection.parser.feed(bytes);
-        if self.server.is_asleep() {
-            connection.unread += bytes.len();
-        }
-        self.go_on(now, client, 0);
-        self.settle(now);
+    /// Such a client is gone.
+    pub(crate) fn typed_disconnected(&mut self, now: Instant, client: ClientId) {
+        self.typed_clients.swap_remove(&client);
+        self.operate(now, |server| server.disconnected(now, client));
     }
 
-    /// The next thing to do for a connection, if there is one.
-    #[must_use]
-    pub fn poll_output(&mut self) -> Option<(ClientId, ByteOutput)> {
-        if self.server.is_asleep() {
-            return None;
+    /// Returns the next output to a typed client. A server that sleeps sends nothing.
+    pub(crate) fn poll_typed_output(&mut self) -> Option<Output> {
+        let output = if self.connections.is_empty() && self.typed.is_empty() {
+            self.server.poll_output()
+        } else if self.server.is_asleep() {
+            None
+        } else {
+            self.encode_outputs();
+            self.typed.pop_front()
+        };
+        if let Some(Output::Close { client }) = &output {
+            self.typed_clients.swap_remove(client);
         }
-        while let Some(client) = self.ready.front().copied() {
-            if let Some(connection) = self.connections.get_mut(&client) {
-                if !connection.out.is_empty() {
-                    let out = std::mem::take(&mut connection.out);
-                    return Some((client, ByteOutput::Data(out)));
-                }
-                connection.queued = false;
-                self.ready.pop_front();
-                if connection.closing {
-                    self.connections.swap_remove(&client);
-                    return Some((client, ByteOutput::Close));
-                }
-            } else {
-                self.ready.pop_front();
-            }
-        }
-        None
+        output
     }
 
-    /// Appends what is to be sent to a client to `out`, and whether its connection
-    /// is to be closed then; an alternative to [`ByteServer::poll_output`] for one
-    /// connection, without an allocation.
-    pub fn drain_output(&mut self, client: ClientId, out: &mut Vec<u8>) -> bool {
-        let Some(connection) = self.connections.get_mut(&client) else { return true };
-        if self.server.is_asleep() {
-            return false;
-        }
-        out.append(&mut connection.out);
-        let closing = connection.closing;
-        if closing {
-            self.connections.swap_remove(&client);
-        }
-        closing
+    /// The server process has ended, and with it every connection.
+    pub(crate) fn drop_connections(&mut self) {
+        self.connections.clear();
+        self.ready.clear();
+        self.stalled.clear();
+        self.typed_clients.clear();
+        self.typed.clear();
+        self.server.report_resumed(false);
     }
 
-    /// When [`ByteServer::handle_timeout`] is wanted next.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.server.poll_timeout()
-    }
-
-    /// Fires the timers that are due by `now`.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    /// Fires the timers that are due by `now`, for clients of both kinds.
+    pub(crate) fn fire_timers(&mut self, now: Instant) {
+        if self.connections.is_empty() {
+            return self.server.handle_timeout(now);
+        }
         if let Some(client) = self.server.wake(now) {
             self.encode_outputs();
             let unread = self.connections.get(&client).map_or(0, |connection| connection.unread);
@@ -167,6 +153,17 @@ impl ByteServer {
         }
         self.server.handle_timeout(now);
         self.settle(now);
+    }
+
+    fn remove(&mut self, client: ClientId) {
+        self.connections.swap_remove(&client);
+        self.stop_reporting_if_unused();
+    }
+
+    fn stop_reporting_if_unused(&mut self) {
+        if self.connections.is_empty() {
+            self.server.report_resumed(false);
+        }
     }
 
     /// Runs a client's requests as far as they are complete and it can go on, and leaves
@@ -240,31 +237,110 @@ impl ByteServer {
         self.stalled.remove(at)
     }
 
+    /// Hands the server's outputs to the connections that they are for. Those for clients that
+    /// are gone are dropped.
     fn encode_outputs(&mut self) {
         while let Some(output) = self.server.poll_output() {
             let client = match output {
-                Output::Reply { client, protocol, reply } => {
-                    if let Some(connection) = self.connections.get_mut(&client) {
-                        encode(&reply, protocol, &mut connection.out);
-                    }
-                    client
-                }
-                Output::Close { client } => {
-                    if let Some(connection) = self.connections.get_mut(&client) {
-                        connection.closing = true;
-                    }
-                    client
-                }
+                Output::Reply { client, .. } | Output::Close { client } => client,
             };
-            self.mark(client);
+            let Some(connection) = self.connections.get_mut(&client) else {
+                if self.typed_clients.contains(&client) {
+                    self.typed.push_back(output);
+                }
+                continue;
+            };
+            match output {
+                Output::Reply { protocol, reply, .. } => {
+                    encode(&reply, protocol, &mut connection.out);
+                }
+                Output::Close { .. } => connection.closing = true,
+            }
+            if !std::mem::replace(&mut connection.queued, true) {
+                self.ready.push_back(client);
+            }
         }
     }
+}
 
-    fn mark(&mut self, client: ClientId) {
-        if let Some(connection) = self.connections.get_mut(&client)
-            && !std::mem::replace(&mut connection.queued, true)
-        {
-            self.ready.push_back(client);
+impl ByteService for ByteServer {
+    fn connected(&mut self, now: Instant, connection: u64, peer: &str) {
+        let client = ClientId(connection);
+        if self.connections.is_empty() {
+            self.server.report_resumed(true);
         }
+        self.server.connected(now, client, peer);
+        self.connections.insert(client, Connection::default());
+    }
+
+    fn receive(&mut self, now: Instant, connection: u64, bytes: &[u8]) {
+        let client = ClientId(connection);
+        let Some(connection) = self.connections.get_mut(&client) else { return };
+        if connection.failed || connection.closing {
+            return;
+        }
+        connection.parser.feed(bytes);
+        if self.server.is_asleep() {
+            connection.unread += bytes.len();
+        }
+        self.go_on(now, client, 0);
+        self.settle(now);
+    }
+
+    fn disconnected(&mut self, now: Instant, connection: u64) {
+        let client = ClientId(connection);
+        if self.connections.swap_remove(&client).is_none() {
+            return;
+        }
+        self.server.disconnected(now, client);
+        self.settle(now);
+        self.stop_reporting_if_unused();
+    }
+
+    fn poll_output(&mut self) -> Option<(u64, ByteOutput)> {
+        if self.server.is_asleep() {
+            return None;
+        }
+        while let Some(client) = self.ready.front().copied() {
+            if let Some(connection) = self.connections.get_mut(&client) {
+                if !connection.out.is_empty() {
+                    let out = std::mem::take(&mut connection.out);
+                    return Some((client.0, ByteOutput::Data(out)));
+                }
+                connection.queued = false;
+                self.ready.pop_front();
+                if connection.closing {
+                    self.remove(client);
+                    return Some((client.0, ByteOutput::Close(Hangup::Close)));
+                }
+            } else {
+                self.ready.pop_front();
+            }
+        }
+        None
+    }
+
+    fn drain_output(&mut self, connection: u64, out: &mut Vec<u8>) -> Option<Hangup> {
+        let client = ClientId(connection);
+        let Some(connection) = self.connections.get_mut(&client) else {
+            return Some(Hangup::Close);
+        };
+        if self.server.is_asleep() {
+            return None;
+        }
+        out.append(&mut connection.out);
+        let closing = connection.closing;
+        if closing {
+            self.remove(client);
+        }
+        closing.then_some(Hangup::Close)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.server.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.fire_timers(now);
     }
 }

@@ -3,7 +3,7 @@
 //! What RESP2 lacks is written as [`Reply::in_protocol`] would have it, but in
 //! one pass over the reply and straight into the client's buffer.
 
-use crate::redis::number;
+use crate::redis::value::number;
 use crate::redis::{Protocol, Reply};
 
 /// Writes the reply, as a client of that protocol gets it, to the end of `out`.

@@ -5,7 +5,7 @@
 //! `\'`. A quote may open in the middle of an argument, but where it closes the
 //! argument must end.
 
-use crate::redis::number::is_space;
+use crate::redis::value::number::is_space;
 use std::ops::Range;
 
 /// Takes the line apart: the arguments' bytes go to the end of `bytes`, where

@@ -5,7 +5,7 @@
 //! depth, so no bytes can exhaust the thread's. Attributes (`|`), which only
 //! `DEBUG` sends, are read and dropped.
 
-use crate::redis::number::{Literal, parse_double, parse_i64};
+use crate::redis::value::number::{Literal, parse_double, parse_i64};
 use crate::redis::{ErrorReply, Reply};
 use bytes::Bytes;
 use smol_str::SmolStr;

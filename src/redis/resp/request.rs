@@ -14,7 +14,7 @@
 
 use super::encode::one_line;
 use super::inline;
-use crate::redis::number::parse_i64;
+use crate::redis::value::number::parse_i64;
 use crate::redis::{ErrorReply, Protocol, Reply};
 use smol_str::SmolStr;
 use std::ops::Range;

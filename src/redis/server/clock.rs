@@ -8,30 +8,43 @@
 //!
 //! Source: Redis 7.0's `server.c` (`mstime`), `timeout.c`.
 
-use super::super::calendar::{calendar, calendar_ms, moved};
 use super::Server;
+use crate::redis::database::calendar::{calendar, moved};
 use crate::time::Instant;
 use std::time::Duration;
 
 impl Server {
-    /// Sets the calendar clock of the server's machine: from now on it is this many nanoseconds
-    /// ahead of [`Instant::since_unix_epoch`], or behind it where that is negative. After a jump
-    /// ahead keys expire, blocked clients give up and a `CLIENT PAUSE` ends that much sooner,
-    /// after a jump back later, as with the real server.
+    /// Sets the calendar clock of the server's machine ahead of [`Instant::since_unix_epoch`] by this
+    /// much from now on. After a jump ahead keys expire, blocked clients give up and a `CLIENT PAUSE`
+    /// ends that much sooner, as with the real server.
     ///
     /// ```
-    /// use stunt_double::redis::{Server, ServerOptions};
+    /// use std::time::Duration;
+    /// use stunt_double::redis::ServerOptions;
+    /// use stunt_double::redis::server::Server;
     /// use stunt_double::{Instant, Site, Stream};
     ///
     /// let mut server = Server::new(ServerOptions::default(), Stream::calm(Site::new("redis"), 0));
     /// let leases = server.database(0).unwrap();
     /// leases.set(b"lease", b"mine", Default::default())?;
-    /// leases.pexpire(b"lease", 30_000);
-    /// server.set_clock_offset(Instant::ZERO, 60_000_000_000);
+    /// leases.pexpire(b"lease", Duration::from_secs(30));
+    /// server.set_clock_ahead(Instant::ZERO, Duration::from_secs(60));
     /// assert!(!server.database(0).unwrap().exists(b"lease"));
-    /// # Ok::<(), stunt_double::redis::Error>(())
+    /// # Ok::<(), stunt_double::redis::CommandError>(())
     /// ```
-    pub fn set_clock_offset(&mut self, now: Instant, ahead: i64) {
+    pub fn set_clock_ahead(&mut self, now: Instant, by: Duration) {
+        self.set_clock_offset(now, offset(by));
+    }
+
+    /// Sets the calendar clock of the server's machine behind [`Instant::since_unix_epoch`] by this
+    /// much from now on; see [`Server::set_clock_ahead`]. After a jump back everything that depends on
+    /// the calendar happens that much later.
+    pub fn set_clock_behind(&mut self, now: Instant, by: Duration) {
+        self.set_clock_offset(now, -offset(by));
+    }
+
+    /// Sets the calendar clock to be this many nanoseconds ahead, or behind where that is negative.
+    pub(crate) fn set_clock_offset(&mut self, now: Instant, ahead: i64) {
         self.advance(now);
         let back = self.ahead.saturating_sub(ahead);
         self.ahead = ahead;
@@ -49,9 +62,9 @@ impl Server {
     pub(crate) fn calendar(&self, at: Instant) -> Duration {
         calendar(at, self.ahead)
     }
+}
 
-    /// The same in milliseconds, now.
-    pub(crate) fn now_ms(&self) -> i64 {
-        calendar_ms(self.now, self.ahead)
-    }
+/// A clock's offset in nanoseconds, of at most 292 years.
+fn offset(by: Duration) -> i64 {
+    i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -3,56 +3,13 @@
 //!
 //! Source: `server.c` (`processCommand`).
 
-use super::super::blocking::Attempt;
-use super::super::command::{Args, Command, Run, flag};
-use super::super::database::Database;
-use super::super::error::Error;
-use super::super::refusal::{Refusal, Suspect};
-use super::super::reply::{ErrorReply, Protocol, Reply};
-use super::super::sds::Sds;
-use super::{ClientId, Request, Server, Session};
-use crate::choice::Stream;
-use crate::time::Instant;
-
-/// A command that is being run: for whom, and on which database.
-pub(crate) struct Call<'a> {
-    pub(crate) server: &'a mut Server,
-    pub(crate) client: ClientId,
-    /// It runs within `EXEC`, where nothing blocks.
-    pub(crate) in_exec: bool,
-    pub(crate) database: usize,
-}
-
-impl Call<'_> {
-    /// The selected database.
-    pub(crate) fn db(&mut self) -> &mut Database {
-        &mut self.server.databases[self.database]
-    }
-
-    /// The selected database, and where to draw from.
-    pub(crate) fn db_and_random(&mut self) -> (&mut Database, &mut Stream) {
-        (&mut self.server.databases[self.database], &mut self.server.random)
-    }
-
-    pub(crate) fn session(&mut self) -> &mut Session {
-        self.server.sessions.get_mut(&self.client).expect("who calls is connected")
-    }
-
-    /// See [`Server::attempt_or_block`].
-    pub(crate) fn attempt_or_block(
-        &mut self,
-        keys: &[&[u8]],
-        attempt: Attempt,
-        deadline: Option<Instant>,
-    ) -> Result<Option<Reply>, Error> {
-        let Call { client, in_exec, database, .. } = *self;
-        self.server.attempt_or_block(client, database, keys, attempt, deadline, in_exec)
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        self.server.now
-    }
-}
+use super::command::Row;
+use super::refusal::{Refusal, Suspect};
+use super::{ClientId, Request, Server};
+use crate::redis::command::{Args, Caller, Origin, Run, flag};
+use crate::redis::error::CommandError;
+use crate::redis::reply::{ErrorReply, Protocol, Reply};
+use crate::redis::value::Sds;
 
 impl Server {
     /// A client's request is run now, or waits until the client is released.
@@ -98,7 +55,7 @@ impl Server {
             Err(error) => {
                 let error = ErrorReply::from(self.spoil(client, args, error));
                 if let Some(command) = self.table.named(args) {
-                    self.stats.of(command).rejected += 1;
+                    self.stats.of(command.name).rejected += 1;
                 }
                 self.stats.failed(&error);
                 self.reply(client, error.into());
@@ -122,7 +79,7 @@ impl Server {
 
     /// A command that is refused before it runs spoils a transaction; `EXEC` itself
     /// ends it, and says so even where there is none.
-    fn spoil(&mut self, client: ClientId, args: Args<'_>, error: Error) -> Error {
+    fn spoil(&mut self, client: ClientId, args: Args<'_>, error: CommandError) -> CommandError {
         let Some(session) = self.sessions.get_mut(&client) else { return error };
         if !args[0].eq_ignore_ascii_case(b"exec") {
             if let Some(multi) = &mut session.multi {
@@ -134,7 +91,7 @@ impl Server {
         self.unwatch(client);
         let reason = error.to_string();
         let reason = reason.strip_prefix("ERR ").unwrap_or(&reason);
-        Error::format(format!("EXECABORT Transaction discarded because of: {reason}"))
+        CommandError::format(format!("EXECABORT Transaction discarded because of: {reason}"))
     }
 
     /// The command to run now; or `None` if it was queued, or waits.
@@ -142,25 +99,25 @@ impl Server {
         &mut self,
         client: ClientId,
         args: Args<'_>,
-    ) -> Result<Option<&'static Command>, Error> {
+    ) -> Result<Option<&'static Row>, CommandError> {
         let resolved = self.table.resolve(args);
         let named = resolved.as_ref().ok().copied().or_else(|| self.table.named(args));
-        let session = self.sessions.get_mut(&client).expect("who calls is connected");
+        let session = self.sessions.get_mut(&client).expect("the caller has a session");
         session.last_command = named.map_or("NULL", |command| command.name);
         let command = resolved?;
-        if !session.authenticated && !command.has(flag::NO_AUTH) {
-            return Err(Error::text("NOAUTH Authentication required."));
+        if session.user.is_none() && !command.has(flag::NO_AUTH) {
+            return Err(CommandError::text("NOAUTH Authentication required."));
         }
         if session.multi.is_some() && command.has(flag::NO_MULTI) {
-            return Err(Error::text("ERR Command not allowed inside a transaction"));
+            return Err(CommandError::text("ERR Command not allowed inside a transaction"));
         }
         self.check_refusals(client, command, false)?;
-        let session = self.sessions.get_mut(&client).expect("who calls is connected");
+        let session = self.sessions.get_mut(&client).expect("the caller has a session");
         if session.protocol == Protocol::Resp2
             && self.pubsub.is_subscriber(client)
             && !ALLOWED_WHEN_SUBSCRIBED.contains(&command.name)
         {
-            return Err(Error::format(format!(
+            return Err(CommandError::format(format!(
                 "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
                  RESET are allowed in this context",
                 command.name
@@ -168,12 +125,12 @@ impl Server {
         }
         self.check_refusals(client, command, true)?;
         if self.must_wait(command, client) {
-            let session = self.sessions.get_mut(&client).expect("who calls is connected");
+            let session = self.sessions.get_mut(&client).expect("the caller has a session");
             session.postponed = true;
             session.pending.push_front(args.iter().map(|arg| Sds::new(arg)).collect());
             return Ok(None);
         }
-        let session = self.sessions.get_mut(&client).expect("who calls is connected");
+        let session = self.sessions.get_mut(&client).expect("the caller has a session");
         if let Some(multi) = &mut session.multi
             && !RUN_WITHIN_MULTI.contains(&command.name)
         {
@@ -190,9 +147,9 @@ impl Server {
     fn check_refusals(
         &mut self,
         client: ClientId,
-        command: &'static Command,
+        command: &'static Row,
         late: bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), CommandError> {
         let session = self.sessions.get(&client).expect("the caller has a session");
         let queued: &[_] = match (&session.multi, command.name) {
             (Some(multi), "exec") => &multi.queued,
@@ -202,23 +159,23 @@ impl Server {
         if late && self.loading_until.is_some_and(|until| until > self.now) {
             let loading = Refusal::loading();
             if loading.fits(suspect) {
-                return Err(Error::format(&loading.error().0));
+                return Err(CommandError::format(&loading.error().0));
             }
         }
         match self.refusals.check(self.now, suspect, late, &mut self.random) {
-            Some(error) => Err(Error::format(error.0)),
+            Some(error) => Err(CommandError::format(error.0)),
             None => Ok(()),
         }
     }
 
     /// Whether a `CLIENT PAUSE` holds the command up.
-    fn must_wait(&self, command: &Command, client: ClientId) -> bool {
+    fn must_wait(&self, command: &Row, client: ClientId) -> bool {
         let Some(pause) = self.paused else { return false };
         if !pause.writes_only {
             return true;
         }
         let queued = self.sessions.get(&client).and_then(|s| s.multi.as_ref());
-        let writes = |command: &Command| {
+        let writes = |command: &Row| {
             command.has(flag::WRITE) || matches!(command.name, "publish" | "spublish")
         };
         writes(command)
@@ -226,33 +183,39 @@ impl Server {
                 && queued.is_some_and(|m| m.queued.iter().any(|q| writes(q.0))))
     }
 
-    fn run(&mut self, client: ClientId, command: &'static Command, args: Args<'_>) {
-        if let Some(reply) = self.call(client, command, args, false) {
+    fn run(&mut self, client: ClientId, command: &'static Row, args: Args<'_>) {
+        if let Some(reply) = self.call(client, Origin::Client, command, args) {
             self.reply(client, reply);
         }
     }
 
-    /// Runs a command; its reply, unless it answers by itself.
-    pub(crate) fn call(
+    /// Runs a command for a client, and returns its reply, unless it answers by itself.
+    pub(super) fn call(
         &mut self,
         client: ClientId,
-        command: &'static Command,
+        origin: Origin,
+        command: &'static Row,
         args: Args<'_>,
-        in_exec: bool,
     ) -> Option<Reply> {
         self.stats.commands += 1;
         let database = self.sessions.get(&client).map_or(0, |session| session.database);
-        let mut call = Call { server: self, client, in_exec, database };
+        let caller = Caller { client, database, origin };
         let answer = match command.run {
-            Run::Now(run) => run(&mut call, args).map(Some),
-            Run::Flow(run) => run(&mut call, args),
-            Run::Nothing => Err(command.arity_error()),
+            Run::Database(run) => run(&mut self.databases[database], args).map(Some),
+            Run::Drawing(run) => {
+                run(&mut self.databases[database], &mut self.random, args).map(Some)
+            }
+            Run::Databases(run) => run(&mut self.databases, database, args).map(Some),
+            Run::Table(run) => run(&self.table, args).map(Some),
+            Run::Server(run) => run(self, caller, args).map(Some),
+            Run::Flow(run) => run(self, caller, args),
+            Run::Container => Err(command.arity_error()),
         };
-        self.stats.of(command).calls += 1;
+        self.stats.of(command.name).calls += 1;
         // What `DEBUG ERROR` answers is none to the server.
         answer.unwrap_or_else(|error| {
             let error = ErrorReply::from(error);
-            self.stats.of(command).failed += 1;
+            self.stats.of(command.name).failed += 1;
             self.stats.failed(&error);
             Some(error.into())
         })

@@ -4,15 +4,15 @@
 //! A process that ends takes every connection with it, and one that starts knows
 //! only what is on disk and how it was set up at first.
 
-use super::super::blocking::Blocking;
-use super::super::config::Config;
-use super::super::database::{Observers, Usage};
-use super::super::keyspace::Keyspace;
-use super::super::persist::End;
-use super::super::pubsub::PubSub;
-use super::super::transaction::Scheduled;
-use super::super::undo::Undo;
-use super::{Server, Sleep, Stats};
+use super::blocking::Blocking;
+use super::config::Config;
+use super::pubsub::PubSub;
+use super::transaction::Scheduled;
+use super::{DEFAULT_USER, Server, Sleep, Stats};
+use crate::Shutdown;
+use crate::redis::database::keyspace::Keyspace;
+use crate::redis::database::undo::Undo;
+use crate::redis::database::{Observers, Usage};
 use crate::time::Instant;
 
 impl Server {
@@ -34,11 +34,11 @@ impl Server {
         self.apply_config();
         if self.config.password().is_none() && former.password().is_some() {
             for session in self.sessions.values_mut() {
-                session.authenticated = true;
+                session.user.get_or_insert(DEFAULT_USER);
             }
         }
         if rewrite {
-            self.rewrite_append_only();
+            self.disk().rewrite_append_only();
         }
     }
 
@@ -58,7 +58,6 @@ impl Server {
         self.pubsub = PubSub::default();
         self.released.clear();
         self.sleep = Sleep::default();
-        self.in_exec = false;
         self.cron_paused = false;
         self.scheduled = Scheduled::default();
         self.paused = None;
@@ -67,23 +66,9 @@ impl Server {
         }
     }
 
-    /// Stops in good order: with an append-only file or save points nothing is
-    /// lost, otherwise what was not saved by a command.
-    pub fn stop(&mut self, now: Instant) {
-        self.end(now, End::Clean);
-    }
-
-    /// The process is killed.
-    pub fn kill(&mut self, now: Instant) {
-        self.end(now, End::Killed);
-    }
-
-    /// The machine loses power.
-    pub fn power_loss(&mut self, now: Instant) {
-        self.end(now, End::PowerLost);
-    }
-
-    fn end(&mut self, now: Instant, how: End) {
+    /// Ends the process in this way. What is left then is what [`Server::start`] finds on disk; what
+    /// was lost is in [`Server::losses`]. Nothing happens to a server that does not run.
+    pub fn stop(&mut self, now: Instant, how: Shutdown) {
         if !self.running {
             return;
         }
@@ -91,7 +76,7 @@ impl Server {
         self.drop_clients();
         self.loading_until = None;
         self.running = false;
-        self.leave_what_is_on_disk(how);
+        self.disk().leave_what_is_on_disk(how);
     }
 
     /// Starts again with what is on disk, and as it was set up at first: what
@@ -106,7 +91,7 @@ impl Server {
         self.stats = Stats::default();
         self.config = Config::new(&self.options);
         self.apply_config();
-        self.load(now);
+        self.disk().load(now);
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
             self.loading_until = Some(self.now + loading);
@@ -120,6 +105,6 @@ impl Server {
             database.keyspace = Keyspace::default();
             database.undo = Undo::default();
         }
-        self.wipe_disk(now);
+        self.disk().wipe_disk(now);
     }
 }

@@ -1,11 +1,18 @@
 //! What the server knows of a client.
 
-use super::super::command::Command;
-use super::super::reply::Protocol;
-use super::super::sds::Sds;
 use super::Request;
+use super::command::Row;
+use crate::redis::reply::Protocol;
+use crate::redis::value::Sds;
 use crate::time::Instant;
+use smol_str::SmolStr;
 use std::collections::VecDeque;
+
+/// The name of a user.
+pub(crate) type User = SmolStr;
+
+/// The only user there is.
+pub(crate) const DEFAULT_USER: User = SmolStr::new_static("default");
 
 /// `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +29,7 @@ pub(crate) enum Replies {
 /// A transaction that is being put together.
 #[derive(Debug, Default)]
 pub(crate) struct Multi {
-    pub(crate) queued: Vec<(&'static Command, Request)>,
+    pub(crate) queued: Vec<(&'static Row, Request)>,
     /// A command was refused: `EXEC` will be, too.
     pub(crate) failed: bool,
 }
@@ -49,7 +56,8 @@ pub(crate) struct Session {
     pub(crate) last_command: &'static str,
     pub(crate) protocol: Protocol,
     pub(crate) database: usize,
-    pub(crate) authenticated: bool,
+    /// As whom it has logged in, if it has.
+    pub(crate) user: Option<User>,
     pub(crate) multi: Option<Multi>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) replies: Replies,
@@ -65,7 +73,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(id: u64, peer: &str, now: Instant, authenticated: bool) -> Session {
+    pub(super) fn new(id: u64, peer: &str, now: Instant, user: Option<User>) -> Session {
         Session {
             id,
             peer: peer.to_owned(),
@@ -75,7 +83,7 @@ impl Session {
             last_command: "NULL",
             protocol: Protocol::default(),
             database: 0,
-            authenticated,
+            user,
             multi: None,
             watches: Vec::new(),
             replies: Replies::default(),

@@ -10,11 +10,11 @@
 //! Source: `debug.c`, `networking.c` (`processInputBuffer`), `server.c` (`beforeSleep`), and
 //! asking the server.
 
-use super::super::command::Args;
-use super::super::reply::Reply;
-use super::super::sds::Sds;
-use super::super::transaction::Exec;
+use super::transaction::Exec;
 use super::{ClientId, Request, Server};
+use crate::redis::command::Args;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
 use crate::time::Instant;
 use std::collections::VecDeque;
 
@@ -49,6 +49,11 @@ impl Sleep {
     /// When the server wakes, if it sleeps.
     pub(super) fn until(&self) -> Option<Instant> {
         self.asleep.as_ref().map(|asleep| asleep.until)
+    }
+
+    /// Whether a transaction goes on when it wakes.
+    pub(super) fn is_within_transaction(&self) -> bool {
+        self.asleep.as_ref().is_some_and(|asleep| asleep.exec.is_some())
     }
 }
 

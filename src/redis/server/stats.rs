@@ -1,7 +1,6 @@
 //! What a server counts for `INFO`.
 
-use super::super::command::Command;
-use super::super::reply::ErrorReply;
+use crate::redis::reply::ErrorReply;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -28,8 +27,9 @@ pub(crate) struct CommandStats {
 }
 
 impl Stats {
-    pub(crate) fn of(&mut self, command: &Command) -> &mut CommandStats {
-        self.by_command.entry(command.name).or_default()
+    /// What is counted of the command of this name.
+    pub(crate) fn of(&mut self, name: &'static str) -> &mut CommandStats {
+        self.by_command.entry(name).or_default()
     }
 
     /// An error is answered.

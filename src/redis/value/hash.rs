@@ -5,8 +5,7 @@
 //! every operation is O(1). A field that stays is never moved to a higher
 //! index, which is what a scan relies on that walks the indices downwards.
 
-use super::super::sds::Sds;
-use super::ListpackLimits;
+use super::{ListpackLimits, Sds};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 

@@ -5,7 +5,7 @@
 //! structure is a linked list of small arrays, whose `LINDEX` is O(n); what a
 //! client sees is the same.
 
-use super::super::sds::Sds;
+use super::Sds;
 use std::collections::VecDeque;
 use std::collections::vec_deque;
 

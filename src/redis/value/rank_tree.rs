@@ -31,7 +31,7 @@
 //! would be smaller, but an order by members alone would then miss the cache at
 //! every comparison, and every removal would have to mend the index of another.
 
-use super::super::Sds;
+use crate::redis::Sds;
 use ordered_float::NotNan;
 use std::cmp::Ordering;
 use std::fmt;

@@ -4,8 +4,7 @@
 //! lists them in ascending order; after that a `hashtable`, where a removal
 //! moves the last member into the gap. (Redis 7.0 has no listpack sets.)
 
-use super::super::number;
-use super::super::sds::Sds;
+use super::{Sds, number};
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use std::borrow::Cow;

@@ -15,9 +15,9 @@
 //! A member present all the while thus keeps or lowers its index, and a walk
 //! down the indices misses none.
 
-use super::super::Sds;
 use super::ListpackLimits;
 use super::rank_tree::{Entries, Entry, RankTree, Score};
+use crate::redis::Sds;
 use indexmap::IndexMap;
 use indexmap::map;
 use rustc_hash::FxBuildHasher;

@@ -8,7 +8,7 @@
 //!
 //! Source: `object.c` (`tryObjectEncoding`), and asking the server.
 
-use super::super::number;
+use super::number;
 use std::fmt;
 
 /// The longest string that Redis embeds into its object.

@@ -1,8 +1,8 @@
 //! Replies there and back, in both protocols, in pieces, and from any bytes.
 
+use super::super::encode;
 use super::*;
 use crate::redis::Protocol;
-use crate::redis::resp::encode;
 use proptest::prelude::*;
 
 fn parse_all(bytes: &[u8], piece: usize) -> Result<Vec<Reply>, MalformedReply> {

@@ -1,0 +1,125 @@
+//! The server as a service of the world.
+
+use super::Request;
+use super::session::{ClientSession, Response};
+use crate::Shutdown;
+use crate::choice::Choice;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::resp::{ByteServer, encode};
+use crate::redis::server::{ClientId, Output};
+use crate::sim::service::{ByteService, Hangup, Keepalive, Service};
+use crate::time::Instant;
+use bytes::Bytes;
+use std::time::Duration;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+impl Service for ByteServer {
+    type Input = Vec<Bytes>;
+    type Output = Response;
+    type Session = ClientSession;
+
+    fn connected(&mut self, now: Instant, connection: u64, client: &str) {
+        self.typed_connected(now, ClientId(connection), client);
+    }
+
+    fn handle_input(&mut self, now: Instant, connection: u64, input: Request) {
+        let words: Vec<&[u8]> = input.iter().map(Bytes::as_ref).collect();
+        self.operate(now, |server| server.handle_input(now, ClientId(connection), &words));
+    }
+
+    fn disconnected(&mut self, now: Instant, connection: u64) {
+        self.typed_disconnected(now, ClientId(connection));
+    }
+
+    fn bytes(&mut self) -> Option<&mut dyn ByteService> {
+        Some(self)
+    }
+
+    fn poll_output(&mut self) -> Option<(u64, Response)> {
+        Some(match self.poll_typed_output()? {
+            // A message must be told from a reply, also where RESP2 has one kind.
+            Output::Reply { client, protocol, reply: Reply::Push(items) } => {
+                let items = items.into_iter().map(|item| item.in_protocol(protocol)).collect();
+                (client.0, Response::Reply(Reply::Push(items)))
+            }
+            Output::Reply { client, protocol, reply } => {
+                (client.0, Response::Reply(reply.in_protocol(protocol)))
+            }
+            Output::Close { client } => (client.0, Response::Closed),
+        })
+    }
+
+    /// `tcp-keepalive`: Redis probes at a third of it, thrice (`anet.c`).
+    fn keepalive(&self) -> Option<Keepalive> {
+        let idle = self.machine().tcp_keepalive();
+        let third = Duration::from_secs(idle.as_secs() / 3).max(Duration::from_secs(1));
+        (!idle.is_zero()).then_some(Keepalive { idle, interval: third, probes: 3 })
+    }
+
+    fn clock_set(&mut self, now: Instant, ahead: i64) {
+        self.operate(now, |server| server.set_clock_offset(now, ahead));
+    }
+
+    fn hangup(output: &Response) -> Option<Hangup> {
+        match output {
+            Response::Reply(_) => None,
+            Response::Closed => Some(Hangup::Close),
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.machine().poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.fire_timers(now);
+    }
+
+    fn stop(&mut self, now: Instant, how: Shutdown) {
+        self.machine_mut().stop(now, how);
+        self.drop_connections();
+    }
+
+    fn start(&mut self, now: Instant) {
+        self.machine_mut().start(now);
+    }
+
+    fn wipe(&mut self, now: Instant) {
+        self.machine_mut().wipe(now);
+    }
+
+    fn poll_note(&mut self) -> Option<String> {
+        self.machine_mut().take_loss_note()
+    }
+
+    fn recorded(&self) -> &[Choice] {
+        self.machine().recorded_choices()
+    }
+
+    fn describe_input(input: &Request) -> String {
+        let words = input.iter().map(|word| word.escape_ascii().to_string());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    fn describe_output(output: &Response) -> String {
+        match output {
+            Response::Reply(reply) => reply.to_string().replace('\n', " "),
+            Response::Closed => "closed".to_owned(),
+        }
+    }
+
+    fn fingerprint_input(input: &Request) -> u64 {
+        input.iter().fold(input.len() as u64, |seed, word| xxh3_64_with_seed(word, seed))
+    }
+
+    fn fingerprint_output(output: &Response) -> u64 {
+        match output {
+            Response::Reply(reply) => {
+                let mut bytes = Vec::new();
+                encode(reply, Protocol::Resp3, &mut bytes);
+                xxh3_64(&bytes)
+            }
+            Response::Closed => 0,
+        }
+    }
+}

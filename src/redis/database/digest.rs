@@ -1,0 +1,86 @@
+//! Digests of values and databases, the same as the real server's: `DEBUG DIGEST` and
+//! `DEBUG DIGEST-VALUE` tell whether two servers have the same.
+//!
+//! What has an order is *mixed* in, so that the order counts; what has none is *added*, so
+//! that it does not.
+//!
+//! Source: `debug.c` (`computeDatasetDigest`).
+
+use super::keyspace::{Entry, Keyspace};
+use super::sha1::{Sha1, sha1};
+use crate::redis::value::{Value, number};
+
+/// Nothing.
+pub(crate) const NONE: Sha1 = [0; 20];
+
+fn add(digest: &mut Sha1, bytes: &[u8]) {
+    for (byte, other) in digest.iter_mut().zip(sha1(bytes)) {
+        *byte ^= other;
+    }
+}
+
+fn mix(digest: &mut Sha1, bytes: &[u8]) {
+    add(digest, bytes);
+    *digest = sha1(&*digest);
+}
+
+/// Two things that belong together, as one.
+fn pair(first: &[u8], second: &[u8]) -> Sha1 {
+    let mut digest = NONE;
+    mix(&mut digest, first);
+    mix(&mut digest, second);
+    digest
+}
+
+/// Mixes in a value, and whether it has a time to live, which one does not count.
+pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
+    let kind: u32 = match value {
+        Value::String(_) => 0,
+        Value::List(_) => 1,
+        Value::Set(_) => 2,
+        Value::SortedSet(_) => 3,
+        Value::Hash(_) => 4,
+    };
+    mix(digest, &kind.to_be_bytes());
+    match value {
+        Value::String(string) => mix(digest, string),
+        Value::List(list) => list.iter().for_each(|element| mix(digest, element)),
+        Value::Set(set) => set.iter().for_each(|member| add(digest, &member)),
+        Value::SortedSet(set) => {
+            for (member, score) in set.iter() {
+                add(digest, &pair(member, &number::format_double(score)));
+            }
+        }
+        Value::Hash(hash) => {
+            hash.iter().for_each(|(field, value)| add(digest, &pair(field, value)));
+        }
+    }
+    if expires {
+        add(digest, b"!!expire!!");
+    }
+}
+
+/// The digest of an entry's value.
+pub(crate) fn of_entry(entry: &Entry) -> Sha1 {
+    let mut digest = NONE;
+    mix_value(&mut digest, &entry.value, entry.expiry().is_some());
+    digest
+}
+
+/// Works in the keys of the database of this number; one without keys counts for nothing.
+pub(crate) fn mix_database(digest: &mut Sha1, number: usize, keyspace: &Keyspace) {
+    if keyspace.len() > 0 {
+        mix(digest, &(number as u32).to_be_bytes());
+    }
+    for entry in keyspace.iter() {
+        let mut key = NONE;
+        mix(&mut key, &entry.key);
+        mix_value(&mut key, &entry.value, entry.expiry().is_some());
+        add(digest, &key);
+    }
+}
+
+/// As the server writes one.
+pub(crate) fn hex(digest: &Sha1) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,244 @@
+//! The keyspace: one database's keys, their values and their times to live.
+//!
+//! Entries lie densely in slots `0..len`, found through a table of slot
+//! numbers. A removal moves the last entry into the gap. So an entry is only
+//! ever moved to a lower slot, from the end: a scan that walks the slots
+//! downwards therefore returns every key that is present from its start to its
+//! end, and needs no state between its calls. Slots come in chunks, so that a
+//! growing database never copies its entries, nor holds twice their room.
+//!
+//! Keys with a time to live are also in an index ordered by it, so that what is
+//! due is found without looking at the rest. Invariant: the index has exactly
+//! the entries whose `expires_at` is not [`NEVER`].
+
+pub(crate) use super::slot_table::Slot;
+use super::slot_table::SlotTable;
+use crate::redis::value::{Sds, Value};
+use rustc_hash::FxBuildHasher;
+use std::collections::BTreeSet;
+use std::hash::BuildHasher;
+
+/// The expiry of a key that has none.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// Entries in a chunk.
+const CHUNK: usize = 32_768;
+
+/// A key with what it holds. One cache line.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+pub(crate) struct Entry {
+    pub(crate) key: Sds,
+    pub(crate) value: Value,
+    /// When it is gone, in milliseconds since the Unix epoch.
+    expires_at: i64,
+    /// When it was last used, in seconds since the Unix epoch.
+    pub(crate) accessed: u32,
+    hash: u32,
+}
+
+impl Entry {
+    pub(crate) fn expires_at(&self) -> i64 {
+        self.expires_at
+    }
+
+    pub(crate) fn expiry(&self) -> Option<i64> {
+        (self.expires_at != NEVER).then_some(self.expires_at)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keyspace {
+    table: SlotTable,
+    chunks: Vec<Vec<Entry>>,
+    len: usize,
+    expires: BTreeSet<(i64, Slot)>,
+}
+
+fn hash_of(key: &[u8]) -> u32 {
+    FxBuildHasher.hash_one(key) as u32
+}
+
+impl Keyspace {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many have a time to live.
+    pub(crate) fn expiring(&self) -> usize {
+        self.expires.len()
+    }
+
+    pub(crate) fn find(&self, key: &[u8]) -> Option<Slot> {
+        let chunks = &self.chunks;
+        self.table.find(hash_of(key), |slot| at(chunks, slot).key.as_slice() == key)
+    }
+
+    pub(crate) fn entry(&self, slot: Slot) -> &Entry {
+        at(&self.chunks, slot)
+    }
+
+    pub(crate) fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
+        at_mut(&mut self.chunks, slot)
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Entry> {
+        self.find(key).map(|slot| self.entry(slot))
+    }
+
+    /// Adds a key that is not there yet.
+    pub(crate) fn insert(&mut self, key: &[u8], value: Value, accessed: u32) -> Slot {
+        debug_assert!(self.find(key).is_none(), "a key is there once");
+        let hash = hash_of(key);
+        let slot = Slot::try_from(self.len).expect("fewer than 2^32 keys fit into memory");
+        if self.len.is_multiple_of(CHUNK) {
+            // The first chunk grows by itself, since most databases are small.
+            let room = if self.len == 0 { 0 } else { CHUNK };
+            self.chunks.push(Vec::with_capacity(room));
+        }
+        let entry = Entry { key: Sds::new(key), value, expires_at: NEVER, accessed, hash };
+        self.chunks.last_mut().expect("one was just made").push(entry);
+        self.len += 1;
+        self.table.insert(hash, slot);
+        slot
+    }
+
+    /// Removes an entry, which still tells when it would have expired; the last
+    /// one takes its slot.
+    pub(crate) fn remove(&mut self, slot: Slot) -> Entry {
+        let Entry { hash, expires_at, .. } = *self.entry(slot);
+        if expires_at != NEVER {
+            self.expires.remove(&(expires_at, slot));
+        }
+        self.table.remove(hash, slot);
+        let last = self.chunks.last_mut().and_then(Vec::pop).expect("an entry is in a slot");
+        if self.chunks.last().is_some_and(Vec::is_empty) {
+            self.chunks.pop();
+        }
+        self.len -= 1;
+        let from = self.len as Slot;
+        if from == slot {
+            return last;
+        }
+        self.table.moved(last.hash, from, slot);
+        if last.expires_at != NEVER {
+            self.expires.remove(&(last.expires_at, from));
+            self.expires.insert((last.expires_at, slot));
+        }
+        std::mem::replace(self.entry_mut(slot), last)
+    }
+
+    /// Sets or, with [`NEVER`], takes away a time to live.
+    pub(crate) fn set_expiry(&mut self, slot: Slot, at: i64) {
+        let before = std::mem::replace(&mut self.entry_mut(slot).expires_at, at);
+        if before == at {
+            return;
+        }
+        if before != NEVER {
+            self.expires.remove(&(before, slot));
+        }
+        if at != NEVER {
+            self.expires.insert((at, slot));
+        }
+    }
+
+    /// The next key to expire: when, and where it lies. Of those that expire at
+    /// once, the one in the lowest slot.
+    pub(crate) fn next_expiry(&self) -> Option<(i64, Slot)> {
+        self.expires.first().copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.chunks.iter().flatten()
+    }
+
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.chunks.iter_mut().flatten()
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.chunks.iter_mut().flatten().map(|entry| &mut entry.value)
+    }
+}
+
+fn at(chunks: &[Vec<Entry>], slot: Slot) -> &Entry {
+    &chunks[slot as usize / CHUNK][slot as usize % CHUNK]
+}
+
+fn at_mut(chunks: &mut [Vec<Entry>], slot: Slot) -> &mut Entry {
+    &mut chunks[slot as usize / CHUNK][slot as usize % CHUNK]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis::value::StringValue;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn an_entry_is_a_cache_line() {
+        assert_eq!(size_of::<Entry>(), 64);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert(u16),
+        Remove(u16),
+        Expire(u16, i64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = 0..2_000_u16;
+        prop_oneof![
+            4 => key.clone().prop_map(Step::Insert),
+            3 => key.clone().prop_map(Step::Remove),
+            2 => (key, prop_oneof![0..5_i64, Just(NEVER)]).prop_map(|(k, at)| Step::Expire(k, at)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn keys_and_their_expiries_stay_together(
+            steps in proptest::collection::vec(step(), 0..3_000),
+        ) {
+            let mut keyspace = Keyspace::default();
+            let mut model = BTreeMap::new();
+            let name = |k: u16| k.to_string();
+            for step in steps {
+                match step {
+                    Step::Insert(k) => {
+                        if model.insert(name(k), NEVER).is_some() {
+                            model.insert(name(k), keyspace.get(name(k).as_bytes()).unwrap().expires_at());
+                        } else {
+                            let value = Value::String(StringValue::new(name(k).as_bytes()));
+                            keyspace.insert(name(k).as_bytes(), value, 0);
+                        }
+                    }
+                    Step::Remove(k) => {
+                        let slot = keyspace.find(name(k).as_bytes());
+                        prop_assert_eq!(slot.is_some(), model.remove(&name(k)).is_some());
+                        if let Some(slot) = slot {
+                            prop_assert_eq!(keyspace.remove(slot).key.to_string(), name(k));
+                        }
+                    }
+                    Step::Expire(k, at) => {
+                        if let Some(slot) = keyspace.find(name(k).as_bytes()) {
+                            keyspace.set_expiry(slot, at);
+                            model.insert(name(k), at);
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(keyspace.len(), model.len());
+            let kept: BTreeMap<String, i64> =
+                keyspace.iter().map(|e| (e.key.to_string(), e.expires_at())).collect();
+            prop_assert_eq!(&kept, &model);
+            for (at, slot) in &keyspace.expires {
+                prop_assert_eq!(keyspace.entry(*slot).expires_at(), *at);
+            }
+            prop_assert_eq!(keyspace.expiring(), model.values().filter(|at| **at != NEVER).count());
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Memory: what the real server would use for a key, as `MEMORY USAGE` tells it.
+//!
+//! An estimate of Redis's own structures under its allocator (jemalloc), which has
+//! nothing to do with what this process uses. For strings it is what the real
+//! server answers; for collections it is near, since the real one samples.
+//!
+//! Source: `object.c` (`objectComputeSize`), and asking the server.
+
+use crate::redis::value::number;
+use crate::redis::value::{
+    Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding, StringEncoding,
+    StringValue, Value,
+};
+
+/// An object's header.
+const OBJECT: usize = 16;
+/// An entry of a hash table.
+const ENTRY: usize = 24;
+/// A hash table with its two arrays' heads.
+const TABLE: usize = 56;
+
+/// The bytes that the allocator takes for a request: multiples of 16 up to 128,
+/// then four sizes for each doubling.
+fn allocated(bytes: usize) -> usize {
+    match bytes {
+        0..=8 => 8,
+        9..=128 => bytes.next_multiple_of(16),
+        _ => bytes.next_multiple_of(bytes.next_power_of_two() / 8),
+    }
+}
+
+/// A string's header, which grows with its length, its bytes and a zero.
+fn sds(len: usize, short: bool) -> usize {
+    let header = match len {
+        0..32 if short => 1,
+        0..256 => 3,
+        256..65_536 => 5,
+        _ => 9,
+    };
+    allocated(header + len + 1)
+}
+
+fn string(value: &StringValue) -> usize {
+    match value.encoding() {
+        StringEncoding::Int => OBJECT,
+        StringEncoding::Embstr => allocated(OBJECT + 3 + value.len() + 1),
+        StringEncoding::Raw => OBJECT + raw(value.len()),
+    }
+}
+
+/// What the texts of a key and of a string take, each with its header, for `DEBUG
+/// SDSLEN`; `None` for a value that is no text.
+pub(crate) fn texts(key: &[u8], value: &Value) -> Option<(usize, usize)> {
+    let Value::String(value) = value else { return None };
+    let text = match value.encoding() {
+        StringEncoding::Int => return None,
+        StringEncoding::Embstr => string(value) - OBJECT,
+        StringEncoding::Raw => raw(value.len()),
+    };
+    Some((sds(key.len(), true), text))
+}
+
+/// 255 bytes need the next larger header.
+fn raw(len: usize) -> usize {
+    if len == 255 { allocated(5 + len + 1) } else { sds(len, false) }
+}
+
+/// An entry of a listpack: its text or number, and a length at either end.
+fn packed(element: &[u8]) -> usize {
+    match number::parse_i64(element) {
+        Some(0..=127) => 2,
+        Some(-4_096..=4_095) => 3,
+        Some(-32_768..=32_767) => 4,
+        Some(-2_147_483_648..=2_147_483_647) => 6,
+        Some(_) => 10,
+        None if element.len() < 64 => element.len() + 2,
+        None if element.len() < 4_096 => element.len() + 4,
+        None => element.len() + 10,
+    }
+}
+
+fn listpack(elements: impl Iterator<Item = usize>) -> usize {
+    allocated(7 + elements.sum::<usize>())
+}
+
+fn table_of(len: usize) -> usize {
+    TABLE + 8 * len.next_power_of_two().max(4)
+}
+
+fn hash(hash: &Hash) -> usize {
+    match hash.encoding() {
+        HashEncoding::Listpack => {
+            OBJECT + listpack(hash.iter().map(|(f, v)| packed(f) + packed(v)))
+        }
+        HashEncoding::Hashtable => {
+            let fields = hash.iter().map(|(f, v)| ENTRY + sds(f.len(), true) + sds(v.len(), true));
+            OBJECT + table_of(hash.len()) + fields.sum::<usize>()
+        }
+    }
+}
+
+fn set(set: &Set) -> usize {
+    match set.encoding() {
+        SetEncoding::Intset => {
+            let numbers = set.iter().filter_map(|member| number::parse_i64(&member));
+            let width = numbers.map(|n| match n {
+                -32_768..=32_767 => 2,
+                -2_147_483_648..=2_147_483_647 => 4,
+                _ => 8,
+            });
+            OBJECT + allocated(8 + width.max().unwrap_or(2) * set.len())
+        }
+        SetEncoding::Hashtable => {
+            let members = set.iter().map(|member| ENTRY + sds(member.len(), true));
+            OBJECT + table_of(set.len()) + members.sum::<usize>()
+        }
+    }
+}
+
+fn sorted_set(set: &SortedSet) -> usize {
+    match set.encoding() {
+        SortedSetEncoding::Listpack => {
+            let sizes = set
+                .iter()
+                .map(|(member, score)| packed(member) + packed(&number::format_double(score)));
+            OBJECT + listpack(sizes)
+        }
+        // A node has a score, a member, a way back and 1.33 levels on average.
+        SortedSetEncoding::Skiplist => {
+            let members = set.iter().map(|(member, _)| ENTRY + sds(member.len(), true) + 48);
+            OBJECT + table_of(set.len()) + 32 + members.sum::<usize>()
+        }
+    }
+}
+
+/// What a key with its value takes.
+pub(crate) fn usage(key: &[u8], value: &Value) -> usize {
+    let value = match value {
+        Value::String(value) => string(value),
+        Value::Hash(value) => hash(value),
+        Value::Set(value) => set(value),
+        Value::SortedSet(value) => sorted_set(value),
+        // A list is one or more listpacks of up to 8 KB, each with a node.
+        Value::List(list) => {
+            let bytes: usize = list.iter().map(|element| packed(element)).sum();
+            let nodes = (bytes / 8_192).max(1);
+            OBJECT + 48 + nodes * 32 + allocated(7 + bytes)
+        }
+    };
+    value + sds(key.len(), true) + ENTRY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_take_what_the_server_says() {
+        let of = |key: usize, value: usize| {
+            let value = Value::String(StringValue::new(&vec![b'x'; value]));
+            usage(&vec![b'k'; key], &value)
+        };
+        let by_value = [
+            (0, 64),
+            (13, 80),
+            (29, 96),
+            (45, 112),
+            (61, 128),
+            (100, 160),
+            (127, 208),
+            (200, 272),
+            (255, 368),
+            (511, 688),
+            (1_000, 1_072),
+            (5_000, 5_168),
+        ];
+        for (len, bytes) in by_value {
+            assert_eq!(of(1, len), bytes, "a value of {len} bytes");
+        }
+        let by_key = [(1, 64), (7, 72), (15, 88), (31, 104), (45, 120), (61, 136), (125, 216)];
+        for (len, bytes) in by_key {
+            assert_eq!(of(len, 1), bytes, "a key of {len} bytes");
+        }
+        assert_eq!(usage(b"i", &Value::String(StringValue::from_i64(123))), 48);
+    }
+}

@@ -1,0 +1,223 @@
+//! Blocking: clients that wait for a key to have something.
+//!
+//! A blocked client stands in the queue of each key it named. When a key it
+//! waits for comes to be, the database says so, and at the end of the command or
+//! `EXEC` that did it the clients in that key's queue are served in order, each
+//! by making its [`Attempt`] again, on that key alone; those who wait for
+//! another type are passed over. What a client is served may feed another key
+//! (`BLMOVE`), whose queue is then served in the same step.
+//!
+//! A client is in the queues of exactly the keys it waits for, and leaves all
+//! of them at once: served, timed out, unblocked or gone.
+//!
+//! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
+
+use super::Server;
+use crate::redis::command::Caller;
+use crate::redis::command::attempt::Attempt;
+use crate::redis::database::Database;
+use crate::redis::error::CommandError;
+use crate::redis::id::ClientId;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
+use crate::time::Instant;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::collections::{BTreeSet, VecDeque};
+
+/// A client that waits.
+#[derive(Debug)]
+pub(crate) struct Blocked {
+    attempt: Attempt,
+    database: usize,
+    /// Each once, in the order given.
+    keys: Vec<Sds>,
+    deadline: Option<Instant>,
+}
+
+/// Every client that waits.
+#[derive(Debug, Default)]
+pub(crate) struct Blocking {
+    clients: IndexMap<ClientId, Blocked, FxBuildHasher>,
+    deadlines: BTreeSet<(Instant, ClientId)>,
+}
+
+impl Blocking {
+    pub(crate) fn is_blocked(&self, client: ClientId) -> bool {
+        !self.clients.is_empty() && self.clients.contains_key(&client)
+    }
+
+    /// How many wait no longer than to some time.
+    pub(crate) fn with_deadline(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Those whose time is up, in order of their deadlines.
+    pub(crate) fn due(&self, now: Instant) -> Vec<ClientId> {
+        self.deadlines.range(..=(now, ClientId(u64::MAX))).map(|(_, client)| *client).collect()
+    }
+
+    /// Moves every deadline: the clock by which they were set was set itself.
+    pub(crate) fn move_deadlines(&mut self, to: impl Fn(Instant) -> Instant) {
+        self.deadlines.clear();
+        for (client, blocked) in &mut self.clients {
+            if let Some(deadline) = &mut blocked.deadline {
+                *deadline = to(*deadline);
+                self.deadlines.insert((*deadline, *client));
+            }
+        }
+    }
+
+    /// A client begins to wait.
+    pub(crate) fn insert(
+        &mut self,
+        client: ClientId,
+        blocked: Blocked,
+        databases: &mut [Database],
+    ) {
+        for key in &blocked.keys {
+            let awaited = &mut databases[blocked.database].observers.awaited;
+            awaited.entry(key.clone()).or_default().push_back(client);
+        }
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.insert((deadline, client));
+        }
+        self.clients.insert(client, blocked);
+    }
+
+    /// A client waits no more; whether it did.
+    pub(crate) fn remove(&mut self, client: ClientId, databases: &mut [Database]) -> bool {
+        if self.clients.is_empty() {
+            return false;
+        }
+        let Some(blocked) = self.clients.swap_remove(&client) else { return false };
+        if let Some(deadline) = blocked.deadline {
+            self.deadlines.remove(&(deadline, client));
+        }
+        let awaited = &mut databases[blocked.database].observers.awaited;
+        for key in &blocked.keys {
+            if let Some(queue) = awaited.get_mut(key) {
+                // Who is served is at the front, mostly.
+                if let Some(at) = queue.iter().position(|other| *other == client) {
+                    queue.remove(at);
+                }
+                if queue.is_empty() {
+                    awaited.swap_remove(key);
+                }
+            }
+        }
+        true
+    }
+}
+
+impl Server {
+    /// Makes a blocking command's attempt on each of its keys in turn; if none
+    /// has anything, the client waits. `None`: it does.
+    ///
+    /// Within `EXEC` nobody waits: there is nothing to be had then.
+    pub(crate) fn attempt_or_block(
+        &mut self,
+        caller: Caller,
+        keys: &[&[u8]],
+        attempt: Attempt,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Reply>, CommandError> {
+        let Caller { client, database, origin } = caller;
+        for key in keys {
+            if let Some(reply) = attempt.on(&mut self.databases[database], key)? {
+                return Ok(Some(reply));
+            }
+        }
+        if !origin.may_wait() {
+            return Ok(Some(attempt.nothing()));
+        }
+        let mut waits_for: Vec<Sds> = Vec::with_capacity(keys.len());
+        for key in keys {
+            if !waits_for.iter().any(|known| known.as_slice() == *key) {
+                waits_for.push(Sds::new(key));
+            }
+        }
+        let blocked = Blocked { attempt, database, keys: waits_for, deadline };
+        self.blocking.insert(client, blocked, &mut self.databases);
+        Ok(None)
+    }
+
+    /// Serves the clients that wait for a key that has come to be; whether there
+    /// was such a key.
+    pub(crate) fn serve_ready(&mut self) -> bool {
+        if self.blocking.clients.is_empty() {
+            return false;
+        }
+        let ready = |db: &Database| !db.observers.ready.is_empty();
+        let Some(database) = self.databases.iter().position(ready) else { return false };
+        for key in std::mem::take(&mut self.databases[database].observers.ready) {
+            self.serve_key(database, &key);
+        }
+        true
+    }
+
+    fn serve_key(&mut self, database: usize, key: &Sds) {
+        // Whoever begins to wait meanwhile has its own turn.
+        let queue = self.databases[database].observers.awaited.get(key);
+        let mut left = queue.map_or(0, VecDeque::len);
+        let mut passed_over = 0;
+        while left > 0 {
+            left -= 1;
+            let db = &mut self.databases[database];
+            let Some(entry) = db.peek(key) else { return };
+            let kind = entry.value.type_name();
+            let queue = db.observers.awaited.get(key);
+            let Some(client) = queue.and_then(|queue| queue.get(passed_over)).copied() else {
+                return;
+            };
+            let blocked = self.blocking.clients.get(&client).expect("who is in a queue is blocked");
+            if blocked.attempt.awaits() != kind {
+                passed_over += 1;
+                continue;
+            }
+            let changes = db.usage.changes;
+            let served = blocked.attempt.on(db, key);
+            if !blocked.attempt.counts_when_served() {
+                db.usage.changes = changes;
+            }
+            let reply = match served {
+                Ok(None) => {
+                    passed_over += 1;
+                    continue;
+                }
+                Ok(Some(reply)) => reply,
+                // Such as a destination of the wrong type: it waits no longer.
+                Err(error) => error.into(),
+            };
+            self.unblock(client, reply);
+            self.publish_events();
+        }
+    }
+
+    /// A blocked client gets its answer and goes on; whether it was blocked.
+    pub(crate) fn unblock(&mut self, client: ClientId, reply: Reply) -> bool {
+        if !self.blocking.remove(client, &mut self.databases) {
+            return false;
+        }
+        if let Reply::Error(error) = &reply {
+            self.stats.failed(error);
+        }
+        self.reply(client, reply);
+        self.release(client);
+        true
+    }
+
+    /// A blocked client has waited in vain; whether it was blocked.
+    pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
+        self.unblock(client, Reply::NilArray)
+    }
+}

@@ -1,0 +1,56 @@
+//! The commands that need the server: its clients, its configuration, its disk.
+//!
+//! The rows here and those of the room `command`, which need only databases, make up the server's
+//! [`Table`]. Start there for what a row is.
+
+#![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
+
+mod admin;
+mod blocking;
+mod client;
+mod config;
+mod connection;
+mod debug;
+mod info;
+mod pubsub;
+mod transaction;
+
+use super::Server;
+use crate::redis::command::{Command, Rows, Table};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+
+/// A row of the server's table.
+pub(crate) type Row = Command<Server>;
+
+/// What a command answers that may answer later, or by itself.
+type Flow = Result<Option<Reply>, CommandError>;
+
+/// Returns the table of all commands.
+pub(super) fn table() -> Table<Server> {
+    Table::new(&[
+        Rows::STRING,
+        Rows::LCS,
+        Rows::BITMAP,
+        Rows::HASH,
+        blocking::LISTS,
+        Rows::LIST,
+        Rows::SET,
+        blocking::SORTED_SETS,
+        Rows::SORTED_SET,
+        Rows::SORTED_SET_RANGE,
+        Rows::SORTED_SET_ALGEBRA,
+        Rows::KEY,
+        Rows::EXPIRY,
+        Rows::SCAN,
+        Rows::SORT,
+        transaction::COMMANDS,
+        pubsub::COMMANDS,
+        connection::COMMANDS,
+        admin::COMMANDS,
+        info::COMMANDS,
+        debug::COMMANDS,
+        config::COMMANDS,
+        Rows::DESCRIBE,
+    ])
+}

@@ -1,0 +1,324 @@
+//! `CLIENT`: what a client is told of itself and the others, and does to them.
+
+use super::{Flow, Row};
+use crate::redis::command::flag::*;
+use crate::redis::command::options::{integer, is, shown};
+use crate::redis::command::{Answer, Args, Caller, flow, help, server};
+use crate::redis::error::CommandError;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::pubsub::Kind;
+use crate::redis::server::{ClientId, Pause, Replies, Server, Session};
+use crate::redis::value::{Sds, number};
+use crate::time::Instant;
+use std::time::Duration;
+
+#[rustfmt::skip]
+pub(super) const SUBCOMMANDS: &[Row] = &[
+    server("client|getname", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the current connection name", client_getname),
+    help("client|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
+    server("client|id", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns the client ID for the current connection", client_id),
+    server("client|info", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns information about the current client connection", client_info).tips(&["nondeterministic_output"]),
+    server("client|kill", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Kill the connection of a client", client_kill),
+    server("client|list", -2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the list of client connections", client_list).tips(&["nondeterministic_output"]),
+    server("client|no-evict", 3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set client eviction mode for the current connection", client_no_evict),
+    server("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Stop processing commands from clients for some time", client_pause),
+    flow("client|reply", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Instruct the server whether to reply to commands", client_reply),
+    server("client|setname", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set the current connection name", client_setname),
+    server("client|unblock", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Unblock a client blocked in a blocking command from a different connection", client_unblock),
+    server("client|unpause", 2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Resume processing of clients that were paused", client_unpause),
+];
+
+fn client_id(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    Ok(Reply::Integer(server.session_mut(caller.client).id as i64))
+}
+
+fn client_getname(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    let name = &server.session_mut(caller.client).name;
+    Ok(if name.is_empty() { Reply::Nil } else { Reply::bulk(name) })
+}
+
+fn client_setname(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    set_name(server.session_mut(caller.client), args[2])?;
+    Ok(Reply::OK)
+}
+
+/// Only what is visible is a name: the listing separates by spaces.
+pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), CommandError> {
+    if name.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
+        return Err(CommandError::text(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ));
+    }
+    session.name = Sds::new(name);
+    Ok(())
+}
+
+/// A client's line of `CLIENT LIST`.
+fn line(server: &Server, client: ClientId, session: &Session) -> String {
+    let pubsub = |kind| server.pubsub.count(client, kind);
+    let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
+    let mut flags = String::new();
+    let marks = [
+        ('P', server.pubsub.is_subscriber(client)),
+        ('x', session.multi.is_some()),
+        ('b', server.blocking.is_blocked(client) || session.postponed),
+        ('e', session.no_evict),
+    ];
+    flags.extend(marks.into_iter().filter(|(_, set)| *set).map(|(mark, _)| mark));
+    if flags.is_empty() {
+        flags.push('N');
+    }
+    let since = |then: Instant| (server.now - then).as_secs();
+    format!(
+        "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={} db={} sub={} \
+         psub={} ssub={} multi={multi} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
+         obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user=default redir=-1 resp={}\n",
+        session.id,
+        session.peer,
+        server.config.port,
+        session.id + 7,
+        session.name,
+        since(session.created),
+        since(session.last_used),
+        flags,
+        session.database,
+        pubsub(Kind::Channel),
+        pubsub(Kind::Pattern),
+        pubsub(Kind::Shard),
+        session.last_command,
+        match session.protocol {
+            Protocol::Resp2 => 2,
+            Protocol::Resp3 => 3,
+        },
+    )
+}
+
+fn verbatim(text: String) -> Reply {
+    Reply::Verbatim("txt".into(), text.into())
+}
+
+fn client_info(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    let client = caller.client;
+    let session = server.sessions.get(&client).expect("who calls is connected");
+    Ok(verbatim(line(server, client, session)))
+}
+
+/// The kind of client that a word names: subscribers, or the others. There are
+/// no replicas and no masters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ClientType {
+    Normal,
+    PubSub,
+    Absent,
+}
+
+impl ClientType {
+    fn parse(word: &[u8]) -> Result<ClientType, CommandError> {
+        if is(word, "normal") {
+            Ok(ClientType::Normal)
+        } else if is(word, "pubsub") {
+            Ok(ClientType::PubSub)
+        } else if ["master", "slave", "replica"].iter().any(|name| is(word, name)) {
+            Ok(ClientType::Absent)
+        } else {
+            let word = shown(word);
+            Err(CommandError::format(format!("ERR Unknown client type '{word}'")))
+        }
+    }
+
+    fn of(server: &Server, client: ClientId) -> ClientType {
+        if server.pubsub.is_subscriber(client) { ClientType::PubSub } else { ClientType::Normal }
+    }
+}
+
+/// `[TYPE type | ID id …]`.
+fn client_list(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let mut kind = None;
+    let mut ids = None;
+    match &args[2..] {
+        [] => {}
+        [word, name] if is(word, "type") => kind = Some(ClientType::parse(name)?),
+        [word, rest @ ..] if is(word, "id") && !rest.is_empty() => {
+            let parsed: Option<Vec<i64>> = rest.iter().map(|id| number::parse_i64(id)).collect();
+            ids = Some(parsed.ok_or(CommandError::text("ERR Invalid client ID"))?);
+        }
+        _ => return Err(CommandError::Syntax),
+    }
+    let server = &*server;
+    let listed = server.sessions.iter().filter(|(client, session)| {
+        kind.is_none_or(|kind| ClientType::of(server, **client) == kind)
+            && ids.as_ref().is_none_or(|ids| ids.contains(&(session.id as i64)))
+    });
+    Ok(verbatim(listed.map(|(client, session)| line(server, *client, session)).collect()))
+}
+
+/// Whom `CLIENT KILL` means.
+#[derive(Default)]
+struct Filter<'a> {
+    id: Option<u64>,
+    kind: Option<ClientType>,
+    addr: Option<&'a [u8]>,
+    laddr: Option<&'a [u8]>,
+    with_self: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn parse(words: Args<'a>) -> Result<Filter<'a>, CommandError> {
+        let mut filter = Filter::default();
+        let pairs = words.chunks_exact(2);
+        if !pairs.remainder().is_empty() {
+            return Err(CommandError::Syntax);
+        }
+        for pair in pairs {
+            let (word, value) = (pair[0], pair[1]);
+            if is(word, "id") {
+                let id = number::parse_i64(value).and_then(|id| u64::try_from(id).ok());
+                let id = id.filter(|id| *id > 0);
+                filter.id =
+                    Some(id.ok_or(CommandError::text("ERR client-id should be greater than 0"))?);
+            } else if is(word, "type") {
+                filter.kind = Some(ClientType::parse(value)?);
+            } else if is(word, "addr") {
+                filter.addr = Some(value);
+            } else if is(word, "laddr") {
+                filter.laddr = Some(value);
+            } else if is(word, "user") {
+                if value != b"default" {
+                    let name = shown(value);
+                    return Err(CommandError::format(format!("ERR No such user '{name}'")));
+                }
+            } else if is(word, "skipme") && (is(value, "yes") || is(value, "no")) {
+                filter.with_self = is(value, "no");
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(filter)
+    }
+
+    fn matches(&self, server: &Server, client: ClientId, session: &Session) -> bool {
+        self.id.is_none_or(|id| session.id == id)
+            && self.kind.is_none_or(|kind| ClientType::of(server, client) == kind)
+            && self.addr.is_none_or(|addr| session.peer.as_bytes() == addr)
+            && self
+                .laddr
+                .is_none_or(|laddr| laddr == format!("127.0.0.1:{}", server.config.port).as_bytes())
+    }
+}
+
+/// `addr`, or filters that must all hold. Who kills itself gets its answer first.
+fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    let by_address = args.len() == 3;
+    let filter = if by_address {
+        Filter { addr: Some(args[2]), with_self: true, ..Filter::default() }
+    } else {
+        Filter::parse(&args[2..])?
+    };
+    let me = caller.client;
+    let server = &mut *server;
+    let meant = server.sessions.iter().filter(|(client, session)| {
+        (filter.with_self || **client != me) && filter.matches(server, **client, session)
+    });
+    let killed: Vec<ClientId> = meant.map(|(client, _)| *client).collect();
+    for client in &killed {
+        if *client == me {
+            server.sessions.get_mut(client).expect("it was just listed").closing = true;
+        } else {
+            server.close(*client);
+        }
+    }
+    match (by_address, killed.is_empty()) {
+        (true, true) => Err(CommandError::text("ERR No such client")),
+        (true, false) => Ok(Reply::OK),
+        (false, _) => Ok(Reply::count(killed.len())),
+    }
+}
+
+/// A subcommand with more arguments than it has any use for.
+fn too_many(args: Args<'_>) -> CommandError {
+    let name = shown(args[1]);
+    CommandError::format(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
+    ))
+}
+
+/// `id [TIMEOUT | ERROR]`.
+fn client_unblock(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let error = match &args[3..] {
+        [] => false,
+        [word] if is(word, "timeout") => false,
+        [word] if is(word, "error") => true,
+        [_, _, ..] => return Err(too_many(args)),
+        _ => {
+            return Err(CommandError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+        }
+    };
+    let id = integer(args[2])?;
+    let server = &mut *server;
+    let found = server.sessions.iter().find(|(_, session)| session.id as i64 == id);
+    let Some(client) = found.map(|(client, _)| *client) else { return Ok(Reply::flag(false)) };
+    let unblocked = if error {
+        let error = CommandError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        server.unblock(client, error.into())
+    } else {
+        server.time_out(client)
+    };
+    Ok(Reply::flag(unblocked))
+}
+
+fn client_no_evict(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    let on = is(args[2], "on");
+    if !on && !is(args[2], "off") {
+        return Err(CommandError::Syntax);
+    }
+    server.session_mut(caller.client).no_evict = on;
+    Ok(Reply::OK)
+}
+
+/// `milliseconds [WRITE | ALL]`. Of two pauses, the later end and the stricter
+/// one hold.
+fn client_pause(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let writes_only = match &args[3..] {
+        [] => false,
+        [word] if is(word, "all") => false,
+        [word] if is(word, "write") => true,
+        [_, _, ..] => return Err(too_many(args)),
+        _ => return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+    };
+    let millis = number::parse_i64(args[2])
+        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
+    let millis =
+        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    let until = server.now + Duration::from_millis(millis);
+    let pause = Pause { until, writes_only };
+    let both = server.paused.map_or(pause, |former| Pause {
+        until: former.until.max(until),
+        writes_only: former.writes_only && writes_only,
+    });
+    server.pause(both);
+    Ok(Reply::OK)
+}
+
+fn client_unpause(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
+    server.unpause();
+    Ok(Reply::OK)
+}
+
+/// `ON | OFF | SKIP`, of which only the first is answered.
+fn client_reply(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    let replies = &mut server.session_mut(caller.client).replies;
+    if is(args[2], "on") {
+        *replies = Replies::On;
+        return Ok(Some(Reply::OK));
+    }
+    if is(args[2], "off") {
+        *replies = Replies::Off;
+    } else if is(args[2], "skip") {
+        if *replies != Replies::Off {
+            *replies = Replies::SkipNext;
+        }
+    } else {
+        return Err(CommandError::Syntax);
+    }
+    Ok(None)
+}

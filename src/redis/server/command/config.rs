@@ -1,0 +1,136 @@
+//! `CONFIG`: the parameters of the server.
+//!
+//! The parameters are a table (`parameters`): all that Redis has, with the forms of their
+//! values (`forms`). Those that change what a client can observe are settings (`setting`);
+//! of the others each says there whether setting it does nothing, or is refused.
+//!
+//! Source: <https://redis.io/docs/management/config/>, `config.c`.
+
+mod forms;
+mod parameters;
+mod setting;
+
+use super::Row;
+use crate::redis::command::flag::*;
+use crate::redis::command::options::{pairs, shown};
+use crate::redis::command::{Answer, Args, Caller, container, help, server};
+use crate::redis::database::glob;
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::server::Server;
+use crate::redis::server::config::Config;
+use parameters::{Effect, PARAMETERS, Parameter};
+
+#[rustfmt::skip]
+const CONFIG_SUBCOMMANDS: &[Row] = &[
+    server("config|get", -3, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Get the values of configuration parameters", config_get),
+    help("config|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands"),
+    server("config|resetstat", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Reset the stats returned by INFO", config_resetstat),
+    server("config|rewrite", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Rewrite the configuration file with the in memory configuration", config_rewrite),
+    server("config|set", -4, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Set configuration parameters to the given values", config_set).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+];
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Row] = &[
+    container("config", -2, 0, &[], "A container for server configuration commands", CONFIG_SUBCOMMANDS),
+];
+
+/// The value of a parameter.
+fn value_of(config: &Config, parameter: &'static Parameter) -> String {
+    let parameter = parameter.itself();
+    if let Effect::Modelled(setting) = parameter.effect {
+        return (setting.get)(config);
+    }
+    let set = config.inert.get(parameter.name);
+    set.map_or(parameter.default, String::as_str).to_owned()
+}
+
+/// Every parameter that a word or pattern names, with its value; as it was
+/// asked for where it is no pattern.
+fn matching(config: &Config, pattern: &[u8]) -> Vec<(Vec<u8>, String)> {
+    let is_pattern = pattern.iter().any(|byte| b"*?[".contains(byte));
+    let named = PARAMETERS.iter().filter(|parameter| {
+        let name = parameter.name.as_bytes();
+        if is_pattern {
+            glob::matches(pattern, name, true)
+        } else {
+            pattern.eq_ignore_ascii_case(name)
+        }
+    });
+    let shown = |name: &'static str| if is_pattern { name.as_bytes() } else { pattern };
+    named.map(|p| (shown(p.name).to_vec(), value_of(config, p))).collect()
+}
+
+fn config_get(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let mut found: Vec<(Vec<u8>, String)> = Vec::new();
+    for pattern in &args[2..] {
+        for (name, value) in matching(&server.config, pattern) {
+            if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                found.push((name, value));
+            }
+        }
+    }
+    let pair = |(name, value): (Vec<u8>, String)| {
+        (Reply::Bulk(name.into()), Reply::bulk(value.as_bytes()))
+    };
+    Ok(Reply::Map(found.into_iter().map(pair).collect()))
+}
+
+fn failed(name: &str, why: &str) -> CommandError {
+    CommandError::format(format!(
+        "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
+    ))
+}
+
+/// Sets one parameter in a configuration.
+fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> Result<(), String> {
+    let parameter = parameter.itself();
+    let current = value_of(config, parameter);
+    let value = parameter.form.read(&current, value)?;
+    match parameter.effect {
+        Effect::Modelled(setting) => (setting.set)(config, &value),
+        Effect::Fixed(why) if value != parameter.default => Err(why.to_owned()),
+        Effect::Inert | Effect::Fixed(_) | Effect::Alias(_) => {
+            config.inert.insert(parameter.name, value);
+            Ok(())
+        }
+    }
+}
+
+/// All of them, or none. What may not be set at all is found before any value is read.
+fn config_set(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let pairs = pairs(args, 2, "config|set")?;
+    let mut set: Vec<(&'static Parameter, &[u8], &[u8])> = Vec::new();
+    for (name, value) in pairs {
+        let shown = shown(name);
+        let parameter = Parameter::named(&shown).ok_or_else(|| {
+            CommandError::format(format!(
+                "ERR Unknown option or number of arguments for CONFIG SET - '{shown}'"
+            ))
+        })?;
+        if let Some(why) = parameter.form.refusal() {
+            return Err(failed(&shown, why));
+        }
+        if set.iter().any(|(other, ..)| other.name == parameter.name) {
+            return Err(failed(&shown, "duplicate parameter"));
+        }
+        set.push((parameter, name, value));
+    }
+    let mut config = server.config.clone();
+    for (parameter, name, value) in set {
+        let value = String::from_utf8_lossy(value);
+        set_one(&mut config, parameter, &value).map_err(|why| failed(&shown(name), &why))?;
+    }
+    server.reconfigure(config);
+    Ok(Reply::OK)
+}
+
+/// There is no file to write to.
+fn config_rewrite(_: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
+    Err(CommandError::text("ERR The server is running without a config file"))
+}
+
+fn config_resetstat(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
+    server.reset_stats();
+    Ok(Reply::OK)
+}

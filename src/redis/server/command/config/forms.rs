@@ -1,0 +1,238 @@
+//! The forms of `CONFIG`'s values: what may be set, what is said of what may not, and how a
+//! value is read back.
+
+use crate::redis::value::number;
+
+/// What the values of a parameter are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// `yes` or `no`.
+    YesNo,
+    /// An integer, from the first to the second.
+    Integer(i64, i64),
+    /// A number of bytes, with a unit such as `mb`, from the first to the second.
+    Memory(u64, u64),
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Some of these words; the first is none.
+    Flags(&'static [&'static str]),
+    /// Any text.
+    Text,
+    /// A form of its own: the value that is there, and the new one.
+    Special(fn(&str, &str) -> Result<String, String>),
+    /// It is only set when the server starts.
+    Immutable,
+    /// It is only set where `enable-protected-configs` says so, which it does not.
+    Protected,
+}
+
+impl Form {
+    /// Why a parameter of this form cannot be set at all.
+    pub(super) fn refusal(self) -> Option<&'static str> {
+        match self {
+            Form::Immutable => Some("can't set immutable config"),
+            Form::Protected => Some("can't set protected config"),
+            Form::YesNo
+            | Form::Integer(..)
+            | Form::Memory(..)
+            | Form::OneOf(_)
+            | Form::Flags(_)
+            | Form::Text
+            | Form::Special(_) => None,
+        }
+    }
+
+    /// The value as it is read back.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub(super) fn read(self, current: &str, value: &str) -> Result<String, String> {
+        match self {
+            Form::YesNo => word(&["yes", "no"], value)
+                .map(str::to_owned)
+                .ok_or_else(|| "argument must be 'yes' or 'no'".to_owned()),
+            Form::Integer(least, most) => integer(value, least, most).map(|n| n.to_string()),
+            Form::Memory(least, most) => memory(value, least, most).map(|n| n.to_string()),
+            Form::OneOf(words) => {
+                word(words, value).map(str::to_owned).ok_or_else(|| not_one_of(words))
+            }
+            Form::Flags(words) => flags(words, value),
+            Form::Text => Ok(value.to_owned()),
+            Form::Special(read) => read(current, value),
+            Form::Immutable | Form::Protected => Err(self.refusal().unwrap_or_default().to_owned()),
+        }
+    }
+}
+
+fn word(words: &[&'static str], value: &str) -> Option<&'static str> {
+    words.iter().copied().find(|word| word.eq_ignore_ascii_case(value))
+}
+
+fn not_one_of(words: &[&str]) -> String {
+    format!("argument(s) must be one of the following: {}", words.join(", "))
+}
+
+fn between<T: Copy + PartialOrd + std::fmt::Display>(n: T, least: T, most: T) -> Result<T, String> {
+    if n < least || n > most {
+        return Err(format!("argument must be between {least} and {most} inclusive"));
+    }
+    Ok(n)
+}
+
+fn integer(value: &str, least: i64, most: i64) -> Result<i64, String> {
+    let n = number::parse_i64(value.as_bytes())
+        .ok_or_else(|| "argument couldn't be parsed into an integer".to_owned())?;
+    between(n, least, most)
+}
+
+fn memory(value: &str, least: u64, most: u64) -> Result<u64, String> {
+    let n = number::parse_memory(value.as_bytes())
+        .ok_or_else(|| "argument must be a memory value".to_owned())?;
+    between(n, least, most)
+}
+
+/// In the order of the words; without the first, if there are others.
+fn flags(words: &'static [&'static str], value: &str) -> Result<String, String> {
+    let set: Option<Vec<&str>> = value.split(' ').map(|part| word(words, part)).collect();
+    let set = set.ok_or_else(|| not_one_of(words))?;
+    if set.contains(&"save") && set.contains(&"nosave") {
+        return Err("shutdown options SAVE and NOSAVE can't be used simultaneously".to_owned());
+    }
+    let named: Vec<&str> = words[1..].iter().copied().filter(|word| set.contains(word)).collect();
+    Ok(if named.is_empty() { words[0].to_owned() } else { named.join(" ") })
+}
+
+/// What is beyond 500 is 500, and 0 is 1.
+pub(super) fn hertz(_: &str, value: &str) -> Result<String, String> {
+    integer(value, 0, i32::MAX.into()).map(|hz| hz.clamp(1, 500).to_string())
+}
+
+/// At least 16 KB, whatever is said.
+pub(super) fn backlog_size(_: &str, value: &str) -> Result<String, String> {
+    memory(value, 1, i64::MAX as u64).map(|size| size.max(16_384).to_string())
+}
+
+/// A memory size, or a percentage of it.
+pub(super) fn memory_or_percent(_: &str, value: &str) -> Result<String, String> {
+    let wrong = || "argument must be a memory or percent value".to_owned();
+    let Some(percent) = value.strip_suffix('%') else {
+        let size = number::parse_memory(value.as_bytes()).ok_or_else(wrong)?;
+        // What does not fit is negative, which is how the server notes a percentage.
+        return Ok(match size as i64 {
+            size @ 0.. => size.to_string(),
+            percent => format!("{}%", percent.unsigned_abs()),
+        });
+    };
+    let percent = number::parse_i64(percent.as_bytes()).filter(|n| *n >= 0).ok_or_else(wrong)?;
+    match percent {
+        0 => Ok("0".to_owned()),
+        1..=100 => Ok(format!("{percent}%")),
+        _ => Err("percentage argument must be less or equal to 100".to_owned()),
+    }
+}
+
+/// Classes of clients, each with a hard limit, a soft one and its seconds; the others stay.
+pub(super) fn output_buffer_limit(current: &str, value: &str) -> Result<String, String> {
+    const CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
+    let mut limits: Vec<String> = current.split(' ').map(str::to_owned).collect();
+    let words: Vec<&str> = value.split(' ').filter(|word| !word.is_empty()).collect();
+    if !words.len().is_multiple_of(4) {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    }
+    for group in words.chunks_exact(4) {
+        let name = group[0].to_ascii_lowercase();
+        let name = if name == "replica" { "slave" } else { &name };
+        let class = CLASSES.iter().position(|class| *class == name).ok_or_else(|| {
+            "Invalid client class specified in buffer limit configuration.".to_owned()
+        })?;
+        let sizes =
+            (number::parse_memory(group[1].as_bytes()), number::parse_memory(group[2].as_bytes()));
+        let seconds = number::parse_i64(group[3].as_bytes()).filter(|seconds| *seconds >= 0);
+        let (Some(hard), Some(soft), Some(seconds)) = (sizes.0, sizes.1, seconds) else {
+            let wrong =
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+            return Err(wrong.to_owned());
+        };
+        let place = class * 4 + 1;
+        for (limit, n) in
+            limits[place..place + 3].iter_mut().zip([hard as i64, soft as i64, seconds])
+        {
+            *limit = n.to_string();
+        }
+    }
+    Ok(limits.join(" "))
+}
+
+/// Percentages, read back with six decimals at most.
+pub(super) fn percentiles(_: &str, value: &str) -> Result<String, String> {
+    if value.is_empty() {
+        return Ok(String::new());
+    }
+    let mut read = Vec::new();
+    for word in value.split(' ') {
+        let percentile = number::parse_double(word.as_bytes()).filter(|n| !n.is_nan());
+        let percentile = percentile
+            .ok_or_else(|| "Invalid latency-tracking-info-percentiles parameters".to_owned())?;
+        if !(0.0..=100.0).contains(&percentile) {
+            let wrong =
+                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+            return Err(wrong.to_owned());
+        }
+        let text = format!("{percentile:.6}");
+        read.push(text.trim_end_matches('0').trim_end_matches('.').to_owned());
+    }
+    Ok(read.join(" "))
+}
+
+/// Three integers.
+pub(super) fn oom_scores(_: &str, value: &str) -> Result<String, String> {
+    let words: Vec<&str> = value.split(' ').collect();
+    if words.len() != 3 {
+        return Err("wrong number of arguments".to_owned());
+    }
+    let valid = |word: &&str| {
+        number::parse_i64(word.as_bytes()).is_some_and(|n| (-2_000..=2_000).contains(&n))
+    };
+    if !words.iter().all(valid) {
+        let wrong = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
+        return Err(wrong.to_owned());
+    }
+    Ok(value.to_owned())
+}
+
+/// A text with names in braces, which says something once they are filled in.
+pub(super) fn title_template(_: &str, value: &str) -> Result<String, String> {
+    const NAMES: [&str; 7] =
+        ["title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"];
+    let wrong = || "template format is invalid or contains unknown variables".to_owned();
+    let (mut filled, mut rest) = (false, value);
+    while let Some((before, after)) = rest.split_once('{') {
+        filled |= !before.trim().is_empty();
+        // Two braces are one that is meant.
+        if let Some(after) = after.strip_prefix('{') {
+            (filled, rest) = (true, after);
+            continue;
+        }
+        let (name, after) = after.split_once('}').ok_or_else(wrong)?;
+        if !NAMES.contains(&name) {
+            return Err(wrong());
+        }
+        // The title is empty until the process has one.
+        filled |= !matches!(name, "title" | "unixsocket" | "config-file");
+        rest = after;
+    }
+    filled |= !rest.trim().is_empty();
+    if filled { Ok(value.to_owned()) } else { Err(wrong()) }
+}
+
+pub(super) fn hostname(_: &str, value: &str) -> Result<String, String> {
+    if value.len() >= 256 {
+        return Err("Hostnames must be less than 256 characters".to_owned());
+    }
+    if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)) {
+        let wrong = "Hostnames may only contain alphanumeric characters, hyphens or dots";
+        return Err(wrong.to_owned());
+    }
+    Ok(value.to_owned())
+}

@@ -1,0 +1,127 @@
+//! The parameters of `CONFIG` that change what a client can observe: how each is read from
+//! the configuration and put into it.
+
+use crate::redis::database::notify::EventClasses;
+use crate::redis::persist::{AppendFsync, SavePoint};
+use crate::redis::server::config::Config;
+use crate::redis::value::{Sds, number};
+use std::fmt;
+use std::time::Duration;
+
+/// How a parameter is read and set. What is set has the parameter's form already.
+pub(super) struct Setting {
+    pub(super) get: fn(&Config) -> String,
+    /// Says what is wrong with a value.
+    pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Setting")
+    }
+}
+
+/// A number that is kept as this type.
+macro_rules! number {
+    ($name:ident, $config:ident => $field:expr) => {
+        pub(super) const $name: Setting = Setting {
+            get: |$config| $field.to_string(),
+            set: |$config, value| {
+                $field = value.parse().map_err(|_| "argument is out of range".to_owned())?;
+                Ok(())
+            },
+        };
+    };
+}
+
+number!(QUERY_BUFFER, config => config.query_buffer_limit);
+number!(HASH_ENTRIES, config => config.limits.hash.max_entries);
+number!(HASH_VALUE, config => config.limits.hash.max_value);
+number!(BULK_LENGTH, config => config.limits.string);
+number!(TCP_KEEPALIVE, config => config.tcp_keepalive);
+number!(INTSET, config => config.limits.intset);
+number!(SORTED_SET_ENTRIES, config => config.limits.sorted_set.max_entries);
+number!(SORTED_SET_VALUE, config => config.limits.sorted_set.max_value);
+
+pub(super) const APPEND_ONLY: Setting = Setting {
+    get: |config| if config.append_only { "yes" } else { "no" }.to_owned(),
+    set: |config, value| {
+        config.append_only = value == "yes";
+        Ok(())
+    },
+};
+
+pub(super) const FSYNC: Setting = Setting {
+    get: |config| {
+        let name = match config.fsync {
+            AppendFsync::Always => "always",
+            AppendFsync::EverySec => "everysec",
+            AppendFsync::No => "no",
+        };
+        name.to_owned()
+    },
+    set: |config, value| {
+        config.fsync = match value {
+            "always" => AppendFsync::Always,
+            "everysec" => AppendFsync::EverySec,
+            _ => AppendFsync::No,
+        };
+        Ok(())
+    },
+};
+
+pub(super) const EVENTS: Setting =
+    Setting { get: |config| config.events.to_string(), set: set_events };
+
+pub(super) const PASSWORD: Setting = Setting {
+    get: |config| config.password().map_or_else(String::new, Sds::to_string),
+    set: set_password,
+};
+
+pub(super) const SAVE: Setting =
+    Setting { get: |config| save_text(&config.save_points), set: set_save };
+
+pub(super) const DATABASES: Setting =
+    Setting { get: |config| config.databases.to_string(), set: only_what_it_is };
+
+/// Nothing listens here, so that only its own value can be set.
+pub(super) const PORT: Setting = Setting {
+    get: |config| config.port.to_string(),
+    set: |config, value| {
+        if value == config.port.to_string() { Ok(()) } else { only_what_it_is(config, value) }
+    },
+};
+
+fn only_what_it_is(_: &mut Config, _: &str) -> Result<(), String> {
+    Err("not modelled, only its own value is".to_owned())
+}
+
+fn set_events(config: &mut Config, value: &str) -> Result<(), String> {
+    config.events = EventClasses::parse(value)
+        .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned())?;
+    Ok(())
+}
+
+fn set_password(config: &mut Config, value: &str) -> Result<(), String> {
+    config.password = Some(Sds::from(value)).filter(|password| !password.is_empty());
+    Ok(())
+}
+
+fn save_text(points: &[SavePoint]) -> String {
+    let point = |p: &SavePoint| format!("{} {}", p.after.as_secs(), p.changes);
+    points.iter().map(point).collect::<Vec<_>>().join(" ")
+}
+
+fn set_save(config: &mut Config, value: &str) -> Result<(), String> {
+    let numbers: Option<Vec<u64>> = value
+        .split_ascii_whitespace()
+        .map(|word| number::parse_i64(word.as_bytes()).and_then(|n| u64::try_from(n).ok()))
+        .collect();
+    let valid = numbers.filter(|n| n.len().is_multiple_of(2) && n.chunks(2).all(|p| p[0] > 0));
+    let numbers = valid.ok_or_else(|| "Invalid save parameters".to_owned())?;
+    config.save_points = numbers
+        .chunks_exact(2)
+        .map(|pair| SavePoint { after: Duration::from_secs(pair[0]), changes: pair[1] })
+        .collect();
+    Ok(())
+}

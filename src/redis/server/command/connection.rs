@@ -1,0 +1,161 @@
+//! The commands on the connection itself.
+
+use super::{Flow, Row, client};
+use crate::redis::command::flag::*;
+use crate::redis::command::key::database_index;
+use crate::redis::command::options::{is, shown};
+use crate::redis::command::{Answer, Args, Caller, container, database, flow, server};
+use crate::redis::database::Database;
+use crate::redis::error::CommandError;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::{DEFAULT_USER, Replies, Server};
+use crate::redis::value::{Sds, number};
+use crate::redis::version::VERSION;
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Row] = &[
+    server("auth", -2, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY, &["connection"], &[], "Authenticate to the server", auth),
+    container("client", -2, 0, &[], "A container for client connection commands", client::SUBCOMMANDS),
+    database("echo", 2, LOADING | STALE | FAST, &["connection"], &[], "Echo the given string", echo),
+    server("hello", -1, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY, &["connection"], &[], "Handshake with Redis", hello),
+    server("ping", -1, FAST, &["connection"], &[], "Ping the server", ping).tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    flow("quit", -1, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY, &["connection"], &[], "Close the connection", quit),
+    server("reset", 1, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY, &["connection"], &[], "Reset the connection", reset),
+    server("select", 2, LOADING | STALE | FAST, &["connection"], &[], "Change the selected database for the current connection", select),
+];
+
+const WRONG_PASSWORD: CommandError =
+    CommandError::text("WRONGPASS invalid username-password pair or user is disabled.");
+
+/// There is one user, `default`, with the configured password, or any.
+fn authenticate(
+    server: &mut Server,
+    caller: Caller,
+    user: &[u8],
+    password: &[u8],
+) -> Result<(), CommandError> {
+    let wanted = server.config.password();
+    if user != DEFAULT_USER.as_bytes() || wanted.is_some_and(|wanted| wanted.as_slice() != password)
+    {
+        return Err(WRONG_PASSWORD);
+    }
+    server.session_mut(caller.client).user = Some(DEFAULT_USER);
+    Ok(())
+}
+
+/// `[user] password`.
+fn auth(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    match args {
+        [_, _] if server.config.password().is_none() => Err(CommandError::text(
+            "ERR AUTH <password> called without any password configured for the default user. \
+             Are you sure your configuration is correct?",
+        )),
+        [_, password] => authenticate(server, caller, b"default", password).map(|()| Reply::OK),
+        [_, user, password] => authenticate(server, caller, user, password).map(|()| Reply::OK),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
+/// `[version [AUTH user password] [SETNAME name]]`.
+fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    let mut protocol = server.session_mut(caller.client).protocol;
+    if let Some(version) = args.get(1) {
+        let version = number::parse_i64(version)
+            .ok_or(CommandError::text("ERR Protocol version is not an integer or out of range"))?;
+        protocol = match version {
+            2 => Protocol::Resp2,
+            3 => Protocol::Resp3,
+            _ => return Err(CommandError::text("NOPROTO unsupported protocol version")),
+        };
+    }
+    let (mut login, mut name) = (None, None);
+    let mut rest = args.get(2..).unwrap_or_default();
+    while let [word, after @ ..] = rest {
+        rest = match after {
+            [user, password, after @ ..] if is(word, "auth") => {
+                login = Some((*user, *password));
+                after
+            }
+            [value, after @ ..] if is(word, "setname") => {
+                name = Some(*value);
+                after
+            }
+            _ => {
+                let word = shown(word);
+                return Err(CommandError::format(format!(
+                    "ERR Syntax error in HELLO option '{word}'"
+                )));
+            }
+        };
+    }
+    if let Some((user, password)) = login {
+        authenticate(server, caller, user, password)?;
+    }
+    if server.session_mut(caller.client).user.is_none() {
+        return Err(CommandError::text(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+             HELLO AUTH <user> <pass> option can be used to authenticate the client and \
+             select the RESP protocol version at the same time",
+        ));
+    }
+    if let Some(name) = name {
+        client::set_name(server.session_mut(caller.client), name)?;
+    }
+    server.session_mut(caller.client).protocol = protocol;
+    let text = |text: &str| Reply::bulk(text.as_bytes());
+    let version = if protocol == Protocol::Resp3 { 3 } else { 2 };
+    Ok(Reply::Map(vec![
+        (text("server"), text("redis")),
+        (text("version"), text(VERSION.number)),
+        (text("proto"), Reply::Integer(version)),
+        (text("id"), Reply::Integer(server.session_mut(caller.client).id as i64)),
+        (text("mode"), text("standalone")),
+        (text("role"), text("master")),
+        (text("modules"), Reply::Array(Vec::new())),
+    ]))
+}
+
+fn echo(_: &mut Database, args: Args<'_>) -> Answer {
+    Ok(Reply::bulk(args[1]))
+}
+
+/// A subscriber of RESP2 gets an answer that looks like a message.
+fn ping(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    if args.len() > 2 {
+        return Err(CommandError::Arity("ping".into()));
+    }
+    let message = args.get(1).copied();
+    let resp2 = server.session_mut(caller.client).protocol == Protocol::Resp2;
+    if resp2 && server.pubsub.is_subscriber(caller.client) {
+        return Ok(Reply::bulks([b"pong", message.unwrap_or_default()]));
+    }
+    Ok(message.map_or(Reply::status("PONG"), Reply::bulk))
+}
+
+/// The connection closes once this is answered.
+fn quit(server: &mut Server, caller: Caller, _args: Args<'_>) -> Flow {
+    server.session_mut(caller.client).closing = true;
+    Ok(Some(Reply::OK))
+}
+
+/// The connection is as it was when it was made.
+fn reset(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    let client = caller.client;
+    server.unwatch(client);
+    server.pubsub.remove_client(client);
+    let user = server.config.password().is_none().then_some(DEFAULT_USER);
+    let session = server.session_mut(caller.client);
+    session.multi = None;
+    session.database = 0;
+    session.protocol = Protocol::Resp2;
+    session.replies = Replies::On;
+    session.name = Sds::default();
+    session.user = user;
+    Ok(Reply::status("RESET"))
+}
+
+fn select(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    let index = database_index(args[1], server.databases.len())?;
+    server.session_mut(caller.client).database = index;
+    Ok(Reply::OK)
+}

@@ -1,0 +1,49 @@
+//! Configuration: what holds now, which `CONFIG SET` changes.
+
+use super::ServerOptions;
+use crate::redis::database::EventClasses;
+use crate::redis::persist::{AppendFsync, SavePoint};
+use crate::redis::value::{Limits, Sds};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+/// What holds now.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) password: Option<Sds>,
+    pub(crate) save_points: Vec<SavePoint>,
+    pub(crate) append_only: bool,
+    pub(crate) fsync: AppendFsync,
+    pub(crate) events: EventClasses,
+    pub(crate) limits: Limits,
+    /// Bytes that a client may send ahead (`client-query-buffer-limit`).
+    pub(crate) query_buffer_limit: u64,
+    /// What was set that has no effect.
+    pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
+    pub(crate) databases: usize,
+    pub(crate) port: u16,
+    /// Seconds of silence before a client is probed; 0 is never.
+    pub(crate) tcp_keepalive: u32,
+}
+
+impl Config {
+    pub(crate) fn new(options: &ServerOptions) -> Config {
+        Config {
+            password: options.password.clone(),
+            save_points: options.save_points.clone(),
+            append_only: options.append_only.is_some(),
+            fsync: options.append_only.unwrap_or_default(),
+            events: options.events,
+            limits: options.limits,
+            query_buffer_limit: 1 << 30,
+            inert: IndexMap::default(),
+            databases: options.databases,
+            port: options.port,
+            tcp_keepalive: options.tcp_keepalive,
+        }
+    }
+
+    pub(crate) fn password(&self) -> Option<&Sds> {
+        self.password.as_ref()
+    }
+}

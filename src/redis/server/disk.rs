@@ -1,0 +1,36 @@
+//! The server's disk; what is on it is in `persist`.
+
+use super::Server;
+use crate::redis::persist::{Disk, Losses, Setup};
+
+impl Server {
+    /// The disk at work, as the server is set up now.
+    pub(super) fn disk(&mut self) -> Disk<'_> {
+        let setup = Setup {
+            restarts_from_append_only: self.options.append_only(),
+            append_only: self.config.append_only,
+            fsync: self.config.fsync,
+            fsync_time: self.options.fsync_time(),
+            save_points: &self.config.save_points,
+            cron_paused: self.cron_paused,
+        };
+        Disk {
+            state: &mut self.persistence,
+            databases: &mut self.databases,
+            setup,
+            now: self.now,
+            ahead: self.ahead,
+        }
+    }
+
+    /// Returns what the last stop lost, however it came.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        self.persistence.losses()
+    }
+
+    /// Returns what the last stop lost, in words, once.
+    pub(crate) fn take_loss_note(&mut self) -> Option<String> {
+        self.persistence.take_loss_note()
+    }
+}

@@ -1,0 +1,134 @@
+//! Transactions: how `EXEC` runs one, and what `WATCH` guards.
+//!
+//! The queue of a transaction is in its client's session until it runs. `WATCH` is the
+//! optimistic lock: a watched key has a version in its database, counted up by every change
+//! of it while anybody watches; `EXEC` goes ahead only if no version has moved. A
+//! key that expires is changed by that. One that had expired when it was
+//! watched, though it had not been removed, may be removed by anything.
+//!
+//! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
+
+use super::command::Row;
+use super::{Request, Server, Watch};
+use crate::redis::command::{Caller, Origin};
+use crate::redis::database::Watched;
+use crate::redis::id::ClientId;
+use crate::redis::reply::Reply;
+use crate::redis::value::Sds;
+
+/// A transaction that runs.
+#[derive(Debug)]
+pub(crate) struct Exec {
+    client: ClientId,
+    /// How many replies the array is announced to have.
+    announced: usize,
+    queued: std::vec::IntoIter<(&'static Row, Request)>,
+    replies: Vec<Reply>,
+}
+
+impl Exec {
+    pub(crate) fn new(client: ClientId, queued: Vec<(&'static Row, Request)>) -> Exec {
+        let announced = queued.len();
+        let replies = Vec::with_capacity(announced);
+        Exec { client, announced, queued: queued.into_iter(), replies }
+    }
+}
+
+/// What a transaction asked for and the server does when it is over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scheduled {
+    pub(crate) save: bool,
+    pub(crate) rewrite: bool,
+}
+
+impl Server {
+    /// Runs the commands of a transaction that are left, and answers, unless one of them
+    /// puts the server to sleep: then it goes on with the others when it wakes.
+    pub(crate) fn run_transaction(&mut self, mut exec: Exec) {
+        let client = exec.client;
+        // It may have been closed by one of its own commands.
+        while self.sessions.contains_key(&client)
+            && let Some((command, request)) = exec.queued.next()
+        {
+            let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
+            self.outbox.begin_stage(client);
+            let reply = self.call(client, Origin::Exec, command, &request);
+            self.publish_events();
+            exec.replies.extend(self.outbox.take_stage());
+            exec.replies.extend(reply);
+            if self.is_asleep() {
+                return self.sleep_within(exec);
+            }
+        }
+        // The server announces as many as there are commands: with messages among them,
+        // the last replies are then behind the array.
+        let beyond = exec.replies.split_off(exec.announced.min(exec.replies.len()));
+        self.reply(client, Reply::Array(exec.replies));
+        for reply in beyond {
+            self.reply(client, reply);
+        }
+        self.end_transaction();
+    }
+
+    /// Whether a transaction runs this call, or sleeps meanwhile.
+    pub(crate) fn is_in_transaction(&self, caller: Caller) -> bool {
+        caller.origin == Origin::Exec || self.sleep.is_within_transaction()
+    }
+
+    /// What had to wait for the end of a transaction.
+    fn end_transaction(&mut self) {
+        let now = self.now;
+        for database in &mut self.databases {
+            database.advance_to(now);
+        }
+        let scheduled = std::mem::take(&mut self.scheduled);
+        if scheduled.save {
+            self.disk().save_in_background();
+        }
+        if scheduled.rewrite {
+            self.disk().rewrite_append_only();
+        }
+    }
+
+    /// `WATCH`: a client watches a key from now on.
+    pub(crate) fn watch(&mut self, client: ClientId, database: usize, key: &[u8]) {
+        let Some(session) = self.sessions.get_mut(&client) else { return };
+        let same = |watch: &Watch| watch.database == database && watch.key.as_slice() == key;
+        if session.watches.iter().any(same) {
+            return;
+        }
+        let db = &mut self.databases[database];
+        let expired = db.is_expired_unnoticed(key);
+        let watched = db.observers.watched.entry(Sds::new(key)).or_default();
+        watched.watchers += 1;
+        let Watched { version, expiries, .. } = *watched;
+        session.watches.push(Watch { database, key: Sds::new(key), version, expiries, expired });
+    }
+
+    /// `UNWATCH`: a client watches nothing any more.
+    pub(crate) fn unwatch(&mut self, client: ClientId) {
+        let Some(session) = self.sessions.get_mut(&client) else { return };
+        for watch in std::mem::take(&mut session.watches) {
+            let watched = &mut self.databases[watch.database].observers.watched;
+            if let Some(state) = watched.get_mut(&watch.key) {
+                state.watchers -= 1;
+                if state.watchers == 0 {
+                    watched.swap_remove(&watch.key);
+                }
+            }
+        }
+    }
+
+    /// Whether a key that a client watches was changed, or has expired.
+    pub(crate) fn watch_is_broken(&mut self, client: ClientId) -> bool {
+        let Some(session) = self.sessions.get(&client) else { return false };
+        session.watches.iter().any(|watch| {
+            let db = &self.databases[watch.database];
+            let watched = db.observers.watched.get(&watch.key);
+            let Some(state) = watched else { return true };
+            let expired = state.expiries != watch.expiries
+                || (!state.brought_expired && db.is_expired_unnoticed(&watch.key));
+            state.version != watch.version || (expired && !watch.expired)
+        })
+    }
+}
