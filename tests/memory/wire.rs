@@ -1,18 +1,12 @@
-//! What bytes of a client can make the server hold, by a counting allocator. One
-//! test, alone in its process, so that nobody else allocates meanwhile.
+//! The memory that a client's bytes can make the server hold.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
+use crate::ALLOCATOR;
+use stats_alloc::Region;
 use stunt_double::rabbitmq::BrokerOptions;
 use stunt_double::rabbitmq::broker::Broker;
 use stunt_double::rabbitmq::wire::ByteServer;
 use stunt_double::sim::service::ByteService as _;
 use stunt_double::{Instant, Site, Stream};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const NOW: Instant = Instant::ZERO;
 const CLIENT: u64 = 1;
@@ -64,8 +58,7 @@ fn held(parts: &[Vec<u8>], times: usize) -> usize {
 /// A name, what comes first, what comes then and how often, and what may be held.
 type Case = (&'static str, Vec<u8>, Vec<u8>, usize, usize);
 
-#[test]
-fn what_is_announced_takes_no_room_and_what_is_no_use_is_dropped() {
+pub(crate) fn what_is_announced_takes_no_room_and_what_is_no_use_is_dropped() {
     let body = frame(3, 1, &vec![b'x'; FRAME_MAX - 8]);
     let cut = body[..body.len() - 1].to_vec();
     let table: [Case; 6] = [

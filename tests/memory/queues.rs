@@ -1,11 +1,8 @@
-//! What a queued message costs in memory, by a counting allocator. One test,
-//! alone in its process, so that nobody else allocates meanwhile.
+//! The memory of a queued message.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
+use crate::ALLOCATOR;
 use bytes::Bytes;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
+use stats_alloc::Region;
 use std::time::Duration;
 use stunt_double::rabbitmq::broker::{Broker, ChannelId};
 use stunt_double::rabbitmq::{
@@ -13,9 +10,6 @@ use stunt_double::rabbitmq::{
     Publish, QueueOptions,
 };
 use stunt_double::{Instant, Site, Stream};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Just past a power of two: a deque's room is never slacker than this.
 const MESSAGES: usize = 132_000;
@@ -71,8 +65,7 @@ fn bytes_per_message_of_a_stream() -> usize {
     (used.bytes_allocated - used.bytes_deallocated) / MESSAGES
 }
 
-#[test]
-fn a_queued_message_is_small_and_fanout_shares_it() {
+pub(crate) fn a_queued_message_is_small_and_fanout_shares_it() {
     let one = bytes_per_message(1);
     let eleven = bytes_per_message(11);
     let beyond_body = one - BODY;

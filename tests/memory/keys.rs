@@ -1,21 +1,14 @@
-//! What a small string key costs in memory, by a counting allocator. One test,
-//! alone in its process, so that nobody else allocates meanwhile.
+//! The memory of a small string key.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
+use crate::ALLOCATOR;
+use stats_alloc::Region;
 use stunt_double::redis::database::{Database, SetOptions};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Just past three quarters of a power of two: the table's room is never slacker
 /// than this.
 const KEYS: usize = 786_433;
 
-#[test]
-fn a_small_string_key_is_small() {
+pub(crate) fn a_small_string_key_is_small() {
     let region = Region::new(ALLOCATOR);
     let mut db = Database::new();
     for i in 0..KEYS {

@@ -1,0 +1,21 @@
+//! Memory, measured by a counting allocator. There is one test in this process, so that nothing
+//! else allocates while it measures.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod keys;
+mod queues;
+mod wire;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[test]
+fn memory_is_bounded() {
+    queues::a_queued_message_is_small_and_fanout_shares_it();
+    wire::what_is_announced_takes_no_room_and_what_is_no_use_is_dropped();
+    keys::a_small_string_key_is_small();
+}
