@@ -22,6 +22,7 @@ mod exchange;
 mod expire;
 mod heartbeat;
 mod input;
+mod invariants;
 pub(crate) mod options;
 mod policy;
 mod power;

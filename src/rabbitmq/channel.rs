@@ -241,7 +241,8 @@ impl Limiter {
         self.limit > 0
     }
 
-    fn is_reached(&self) -> bool {
+    /// Returns whether the channel is at its shared limit.
+    pub(crate) fn is_reached(&self) -> bool {
         self.limit > 0 && self.volume >= i64::from(self.limit)
     }
 

@@ -334,6 +334,11 @@ impl Exchange {
         self.bindings.contains(binding)
     }
 
+    /// Number of bindings of which it is the source.
+    pub(crate) fn binding_count(&self) -> usize {
+        self.bindings.len()
+    }
+
     pub(crate) fn is_unused(&self) -> bool {
         self.bindings.is_empty()
     }

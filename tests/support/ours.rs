@@ -70,7 +70,10 @@ impl Side for Ours {
             // A timer for the present moment is due when all is done.
             match self.server.poll_timeout() {
                 Some(at) if at <= self.now => self.server.handle_timeout(self.now),
-                _ => return heard,
+                _ => {
+                    self.server.machine().check_invariants().unwrap();
+                    return heard;
+                }
             }
             if heard.len() > 10_000 {
                 return heard;

@@ -225,6 +225,24 @@ impl Backlog {
         all
     }
 
+    /// Checks that the counts are right and that each line is in order of position.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let bytes: u64 = self.iter().map(|entry| entry.message.body().len() as u64).sum();
+        if bytes != self.bytes {
+            return Err(format!("counts {} bytes of {bytes}", self.bytes));
+        }
+        if self.iter().count() != self.len() {
+            return Err(format!("counts {} messages of {}", self.len(), self.iter().count()));
+        }
+        let levels = self.rest.iter().flat_map(|rest| &rest.levels).map(|level| &level.line);
+        for line in levels.chain([&self.line]) {
+            if !line.iter().map(Entry::position).is_sorted_by(|a, b| a < b) {
+                return Err("has messages out of order".to_owned());
+            }
+        }
+        Ok(())
+    }
+
     /// The messages, in the order in which they go out.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         let rest = self.rest.as_deref();

@@ -23,6 +23,10 @@ pub(crate) struct Expiries {
 }
 
 impl Expiries {
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
     pub(crate) fn insert(&mut self, position: Position, at: Instant) {
         self.times.insert(position, at);
     }

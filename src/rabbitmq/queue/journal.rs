@@ -223,6 +223,25 @@ impl Journal {
         }
     }
 
+    /// Checks that the marks are in order and that the suffix of operations reaches from the last
+    /// sync to the last operation.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let published = [self.synced, self.written, self.head].map(|mark| mark.published);
+        let acked = [self.synced, self.written, self.head].map(|mark| mark.acked);
+        if !published.is_sorted() || !acked.is_sorted() {
+            return Err(format!("its journal is synced beyond what is written: {self:?}"));
+        }
+        if self.acks.len() as u64 != self.head.acked - self.synced.acked {
+            return Err(format!("its journal does not have the acks since the sync: {self:?}"));
+        }
+        if !self.waiting.iter().map(|waiting| waiting.position).is_sorted()
+            || self.waiting.front().is_some_and(|first| first.position < self.synced.published)
+        {
+            return Err(format!("its journal keeps a confirm back: {self:?}"));
+        }
+        Ok(())
+    }
+
     /// The publishes whose confirms wait, in order.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (ChannelKey, u64)> {
         self.waiting.iter().map(|w| (w.channel, w.seqno))
