@@ -1,6 +1,6 @@
 //! Our broker as one to play scenarios to.
 
-use crate::scenario::{Heard, Side};
+use crate::played::scenario::{Heard, Side};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use stunt_double::rabbitmq::admin::{Alarm, ApplyTo, Permissions, Policy, UserLimits, VHostLimits};
