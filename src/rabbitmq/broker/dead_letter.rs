@@ -79,7 +79,7 @@ impl Broker {
     /// Says whether it went to any queue, or is done with otherwise.
     fn publish_dead_letter(&mut self, now: Instant, letter: &DeadLetter) -> bool {
         let Ok(source) = self.source(letter.vhost, &letter.exchange) else { return false };
-        if letter.has_senseless_history() {
+        if letter.has_uncountable_death() {
             // The server's queue breaks down over it.
             return true;
         }

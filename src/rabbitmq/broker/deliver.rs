@@ -262,7 +262,7 @@ impl Broker {
 /// priority.
 fn join(ring: &mut Ring, consumers: &Arena<Consumer>, key: ConsumerKey, has_priorities: bool) {
     let consumer = consumers.get(key).expect("a queue holds live consumers");
-    if !ring.come_again(key, consumer.channel, &consumer.tag) {
+    if !ring.resubscribe(key, consumer.channel, &consumer.tag) {
         let priority_of = |c: &Consumer| if has_priorities { c.priority } else { 0 };
         let priority = priority_of(consumer);
         ring.insert(key, priority, |c| consumers.get(c).map_or(0, priority_of));

@@ -131,7 +131,7 @@ impl Broker {
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
         let mut settings = Settings::new(&queue.cold.arguments, policy, operator);
         let profile = self.profile();
-        if kind == QueueType::Quorum && !settings.says_delivery_limit {
+        if kind == QueueType::Quorum && !settings.sets_delivery_limit {
             settings.delivery_limit = profile.default_delivery_limit;
         }
         if settings.has_negative_delivery_limit {

@@ -74,7 +74,7 @@ impl Broker {
         }
         let mut routed = std::mem::take(&mut self.routed);
         self.route(now, caller.vhost, source, &message, &mut routed);
-        let breaks = self.breaks_a_stream(&routed, &message);
+        let breaks = self.crashes_a_stream(&routed, &message);
         if breaks {
             // It has effects, and then fails.
             self.outputs.begin(caller.id);
@@ -106,8 +106,8 @@ impl Broker {
     }
 
     /// Returns whether a stream among these queues would break down over a header.
-    pub(super) fn breaks_a_stream(&self, routed: &[QueueKey], message: &Message) -> bool {
-        message.properties().headers().is_some_and(FieldTable::breaks_a_stream)
+    pub(super) fn crashes_a_stream(&self, routed: &[QueueKey], message: &Message) -> bool {
+        message.properties().headers().is_some_and(FieldTable::crashes_a_stream)
             && routed.iter().any(|queue| self.crashes_over_headers(*queue))
     }
 

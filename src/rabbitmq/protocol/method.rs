@@ -1,9 +1,9 @@
-//! What goes in and what comes out: [`Method`], [`Output`] and their parts.
+//! What clients and the broker send each other: [`Method`], [`Output`] and their parts.
 //!
-//! A [`Method`] is one method of AMQP 0-9-1 as a client sends it; an [`Event`]
-//! is one as the server does. Both are moved through queues a lot and are kept
-//! below 128 bytes. The option structs are shared with the typed methods of the
-//! broker and have AMQP's defaults.
+//! A [`Method`] is a method of AMQP 0-9-1 that a client sends; an [`Event`] is one that the broker
+//! sends. Both are moved through queues often, so both are smaller than 128 bytes. The option
+//! structs, one file for each class, are shared with the typed methods of the broker and have
+//! AMQP's defaults.
 
 mod basic;
 mod connection;
@@ -24,43 +24,42 @@ pub(crate) use number::ids;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
-/// A method as a client sends it.
+/// A method that a client sends.
 ///
-/// `no_wait` asks for no answer; errors come all the same.
+/// With `no_wait` the broker sends no answer, except in case of an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of AMQP 0-9-1, under the same names")]
 pub enum Method {
-    /// `connection.open`; channel 0, as all of this class.
+    /// `connection.open`; on channel 0, as every method of this class.
     ConnectionOpen(Box<ConnectionOptions>),
     /// `connection.close`.
     ConnectionClose,
     /// `connection.close-ok`, the answer to the broker's close.
     ConnectionCloseOk,
-    /// `connection.update-secret`, an extension of RabbitMQ's: a new password
-    /// or token, which is taken without a look.
+    /// `connection.update-secret`, an extension of RabbitMQ: a new password or token, which is
+    /// accepted without a check.
     ConnectionUpdateSecret { new_secret: Bytes, reason: SmolStr },
-    /// A heartbeat frame; channel 0.
+    /// A heartbeat frame; on channel 0.
     Heartbeat,
     /// `channel.open`.
     ChannelOpen,
     /// `channel.flow`.
     ChannelFlow { active: bool },
-    /// `channel.flow-ok`: ignored, for the broker never asks.
+    /// `channel.flow-ok`: ignored, because the broker never sends `channel.flow`.
     ChannelFlowOk { active: bool },
-    /// `access.request`, of AMQP 0-8: granted, and ignored.
+    /// `access.request`, of AMQP 0-8: granted, and otherwise ignored.
     AccessRequest,
     /// `channel.close`.
     ChannelClose,
-    /// `channel.close-ok`, the answer to the broker's close: the number can be
-    /// opened again.
+    /// `channel.close-ok`, the answer to the broker's close: the channel number is free again.
     ChannelCloseOk,
     /// `exchange.declare`.
     ExchangeDeclare { exchange: SmolStr, options: Box<ExchangeOptions>, no_wait: bool },
     /// `exchange.delete`.
     ExchangeDelete { exchange: SmolStr, if_unused: bool, no_wait: bool },
-    /// `exchange.bind`, an extension of RabbitMQ's.
+    /// `exchange.bind`, an extension of RabbitMQ.
     ExchangeBind { binding: Box<ExchangeBindOptions>, no_wait: bool },
-    /// `exchange.unbind`, an extension of RabbitMQ's.
+    /// `exchange.unbind`, an extension of RabbitMQ.
     ExchangeUnbind { binding: Box<ExchangeBindOptions>, no_wait: bool },
     /// `queue.declare`.
     QueueDeclare { queue: SmolStr, options: QueueOptions, no_wait: bool },
@@ -84,15 +83,15 @@ pub enum Method {
     BasicGet { queue: SmolStr, no_ack: bool },
     /// `basic.ack`.
     BasicAck { delivery_tag: DeliveryTag, multiple: bool },
-    /// `basic.nack`, an extension of RabbitMQ's.
+    /// `basic.nack`, an extension of RabbitMQ.
     BasicNack { delivery_tag: DeliveryTag, multiple: bool, requeue: bool },
     /// `basic.reject`.
     BasicReject { delivery_tag: DeliveryTag, requeue: bool },
     /// `basic.recover`.
     BasicRecover { requeue: bool },
-    /// `basic.recover-async`, deprecated: as recover, without an answer.
+    /// `basic.recover-async`, deprecated: `basic.recover` without an answer.
     BasicRecoverAsync { requeue: bool },
-    /// `confirm.select`, an extension of RabbitMQ's.
+    /// `confirm.select`, an extension of RabbitMQ.
     ConfirmSelect { no_wait: bool },
     /// `tx.select`.
     TxSelect,
@@ -102,40 +101,40 @@ pub enum Method {
     TxRollback,
 }
 
-/// Something the broker sends to a client.
+/// A message from the broker to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The connection it goes to. If that was lost since, drop it.
+    /// The connection it goes to. Drop the output if that connection was lost since.
     pub connection: ConnectionId,
-    /// The channel; 0 for what concerns the whole connection.
+    /// The channel it goes to; 0 if it concerns the whole connection.
     pub channel: ChannelNumber,
     /// What is sent.
     pub event: Event,
 }
 
-/// A method as the server sends it.
+/// A method that the broker sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The connection is open.
     ConnectionOpenOk,
-    /// The client's close of the connection is done.
+    /// The broker has closed the connection as the client asked.
     ConnectionCloseOk,
     /// The broker has closed the connection.
     ConnectionClose(Box<AmqpError>),
-    /// The broker reads no more from this connection, until the alarm that is
-    /// its reason clears: `low on memory`, `low on disk`.
+    /// The broker has stopped reading from this connection until the alarm in the reason clears:
+    /// `low on memory`, `low on disk`.
     ConnectionBlocked {
-        /// Which alarms are on.
+        /// The alarms that are on.
         reason: SmolStr,
     },
     /// The broker reads from this connection again.
     ConnectionUnblocked,
-    /// The new secret was taken.
+    /// The broker has accepted the new secret.
     ConnectionUpdateSecretOk,
     /// A heartbeat frame.
     Heartbeat,
-    /// The connection is dead to the broker, which heard nothing for two
-    /// heartbeats: the socket closes, without a word.
+    /// The broker considers the connection dead after two heartbeat intervals without traffic. The
+    /// socket closes without a message.
     ConnectionLost,
     /// The answer to `access.request`.
     AccessRequestOk,
@@ -143,10 +142,10 @@ pub enum Event {
     ChannelOpenOk,
     /// The answer to `channel.flow`.
     ChannelFlowOk {
-        /// What was asked for.
+        /// The value that was asked for.
         active: bool,
     },
-    /// The client's close of the channel is done.
+    /// The broker has closed the channel as the client asked.
     ChannelCloseOk,
     /// The broker has closed the channel.
     ChannelClose(Box<AmqpError>),
@@ -164,33 +163,33 @@ pub enum Event {
     QueueBindOk,
     /// The binding is gone.
     QueueUnbindOk,
-    /// The queue's ready messages are gone.
+    /// The ready messages of the queue are gone.
     QueuePurgeOk {
-        /// How many there were.
+        /// Number of messages that were purged.
         message_count: u32,
     },
     /// The queue is gone.
     QueueDeleteOk {
-        /// How many ready messages went with it.
+        /// Number of ready messages that were in the queue.
         message_count: u32,
     },
-    /// The prefetch limit holds.
+    /// The prefetch limit is in force.
     BasicQosOk,
-    /// The consumer exists; comes before its first delivery.
+    /// The consumer exists. This comes before its first delivery.
     BasicConsumeOk {
         /// Its tag, made by the server if none was given.
         consumer_tag: SmolStr,
     },
-    /// The consumer is gone; no delivery to it comes after this.
+    /// The consumer is gone. No delivery to it comes after this.
     BasicCancelOk {
         /// Its tag.
         consumer_tag: SmolStr,
     },
     /// A message for a consumer.
     Deliver {
-        /// Which consumer.
+        /// The consumer it goes to.
         consumer_tag: SmolStr,
-        /// What to acknowledge it by.
+        /// The tag to acknowledge it by.
         delivery_tag: DeliveryTag,
         /// Whether it may have been delivered before.
         redelivered: bool,
@@ -201,31 +200,31 @@ pub enum Event {
     GetOk(GetOk),
     /// `basic.get` found the queue empty.
     GetEmpty,
-    /// Unacknowledged messages were requeued; comes before their redelivery.
+    /// Unacknowledged messages were requeued. This comes before their redelivery.
     BasicRecoverOk,
-    /// A mandatory message reached no queue. Comes before its confirm.
+    /// A mandatory message reached no queue. This comes before its confirm.
     Return {
         /// Always [`ReplyCode::NoRoute`].
         code: ReplyCode,
         /// The message.
         message: Arc<Message>,
     },
-    /// A confirm: the broker has taken responsibility.
+    /// A confirm: the broker has taken responsibility for a publish.
     Ack {
         /// The number of the publish, counted from 1 since `confirm.select`.
         delivery_tag: DeliveryTag,
-        /// It stands for all unconfirmed publishes up to this one.
+        /// Whether it also confirms every earlier publish that was not confirmed yet.
         multiple: bool,
     },
-    /// A negative confirm: the broker could not take responsibility.
+    /// A negative confirm: the broker could not take responsibility for a publish.
     Nack {
         /// The number of the publish, counted from 1 since `confirm.select`.
         delivery_tag: DeliveryTag,
-        /// It stands for all unconfirmed publishes up to this one.
+        /// Whether it also rejects every earlier publish that was not confirmed yet.
         multiple: bool,
     },
-    /// A consumer is gone because its queue is (`basic.cancel` from the
-    /// server). Its unacknowledged messages are gone with the queue.
+    /// A consumer is gone because its queue was deleted (`basic.cancel` from the server). Its
+    /// unacknowledged messages are gone with the queue.
     Cancel {
         /// The consumer.
         consumer_tag: SmolStr,
@@ -234,9 +233,9 @@ pub enum Event {
     ConfirmSelectOk,
     /// The channel is transactional from now on.
     TxSelectOk,
-    /// The transaction is done, and the next one begun.
+    /// The transaction is committed, and the next one has begun.
     TxCommitOk,
-    /// The transaction is undone, and the next one begun.
+    /// The transaction is rolled back, and the next one has begun.
     TxRollbackOk,
 }
 

@@ -11,14 +11,14 @@ use std::sync::Arc;
 /// How to consume (`basic.consume`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsumeOptions {
-    /// The consumer's tag, unique on its channel. Empty: the server makes one.
+    /// The consumer's tag, unique on its channel. If it is empty, the server makes one.
     pub consumer_tag: SmolStr,
-    /// Messages count as acknowledged when they are sent.
+    /// Whether messages count as acknowledged when they are sent.
     pub no_ack: bool,
-    /// There must be no other consumer.
+    /// Whether there must be no other consumer.
     pub exclusive: bool,
-    /// Further arguments: `x-priority`, of which the highest is served first; for
-    /// a stream `x-stream-offset`, where it begins: `first`, `last`, `next`, a
+    /// Further arguments. `x-priority`: consumers with the highest priority are served first.
+    /// `x-stream-offset`, for a stream, where the consumer begins: `first`, `last`, `next`, a
     /// number, a timestamp, or an age such as `1h`.
     pub arguments: FieldTable,
 }
@@ -36,12 +36,12 @@ pub struct ConsumeOptions {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Publish {
-    /// The exchange; empty is the default exchange, which routes to the queue
-    /// named by the routing key.
+    /// The exchange. The empty name is the default exchange, which routes to the queue named by the
+    /// routing key.
     pub exchange: SmolStr,
     /// The routing key.
     pub routing_key: SmolStr,
-    /// Return the message if it reaches no queue.
+    /// Whether the message is returned if it reaches no queue.
     pub mandatory: bool,
     /// Not implemented by RabbitMQ; must be false.
     pub immediate: bool,
@@ -71,11 +71,11 @@ impl Publish {
 /// A message fetched by `basic.get`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetOk {
-    /// What to acknowledge it by.
+    /// The tag to acknowledge it by.
     pub delivery_tag: DeliveryTag,
     /// Whether it may have been delivered before.
     pub redelivered: bool,
-    /// Messages still ready in the queue, this one excluded.
+    /// Number of messages still ready in the queue, without this one.
     pub message_count: u32,
     /// The message.
     pub message: Arc<Message>,

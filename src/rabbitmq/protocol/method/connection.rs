@@ -8,24 +8,22 @@ use std::time::Duration;
 pub struct ConnectionOptions {
     /// The vhost.
     pub virtual_host: SmolStr,
-    /// The user, whose permissions apply and against whom a message's
-    /// `user-id` is checked.
+    /// The user. Its permissions apply, and a message's `user-id` must be this name.
     pub user: SmolStr,
     /// The user's password.
     pub password: SmolStr,
-    /// The client's capability `consumer_cancel_notify`: it wants to be told
-    /// when a queue it consumes from is deleted. Most clients do.
+    /// Whether the client wants to be told when a queue it consumes from is deleted (the capability
+    /// `consumer_cancel_notify`). Most clients do.
     pub consumer_cancel_notify: bool,
-    /// The client's capability `connection.blocked`: it wants to be told when
-    /// the broker stops reading from it because of an alarm. Most clients do.
+    /// Whether the client wants to be told when the broker stops reading from it because of an
+    /// alarm (the capability `connection.blocked`). Most clients do.
     pub connection_blocked: bool,
-    /// How many channels there may be; 0 leaves it to the server, whose limit
-    /// is 2,047.
+    /// Maximum number of channels; 0 means the server's limit, which is 2,047.
     pub channel_max: u16,
-    /// The heartbeat timeout; zero, the default here, turns heartbeats off. AMQP carries whole
-    /// seconds, so a fraction is rounded up. Either end considers the other dead after two
-    /// heartbeat intervals without traffic. A client in a world answers heartbeats by itself unless
-    /// its node is paused; when it misses the broker's, its connection ends as
+    /// Heartbeat timeout; zero, the default here, turns heartbeats off. AMQP carries whole seconds,
+    /// so a fraction is rounded up. Either end considers the other dead after two heartbeat
+    /// intervals without traffic. A client in a world answers heartbeats by itself unless its node
+    /// is paused. When it misses the broker's, its connection ends as
     /// [`Disconnected::TimedOut`](crate::sim::Disconnected::TimedOut).
     pub heartbeat: Duration,
 }

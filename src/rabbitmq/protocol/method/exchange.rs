@@ -6,19 +6,19 @@ use smol_str::SmolStr;
 /// How to declare an exchange (`exchange.declare`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeOptions {
-    /// Its type: `direct`, `fanout`, `topic`, `headers`; or `x-consistent-hash`,
-    /// `x-random`, `x-delayed-message` (with the argument `x-delayed-type`).
+    /// The type: `direct`, `fanout`, `topic`, `headers`; or `x-consistent-hash`, `x-random`,
+    /// `x-delayed-message` (with the argument `x-delayed-type`).
     pub kind: SmolStr,
-    /// Only ask whether it exists; everything else is ignored.
+    /// Whether the declaration only asks if the exchange exists; everything else is ignored then.
     pub passive: bool,
-    /// It survives a restart of the broker.
+    /// Whether the exchange survives a restart of the broker.
     pub durable: bool,
-    /// It is deleted when its last binding as a source is removed.
+    /// Whether the exchange is deleted when its last binding as a source is removed.
     pub auto_delete: bool,
-    /// Clients may not publish to it.
+    /// Whether clients may not publish to the exchange.
     pub internal: bool,
-    /// Further arguments: `alternate-exchange`; and those of the types named
-    /// above, `hash-header`, `hash-property`, `x-delayed-type`.
+    /// Further arguments: `alternate-exchange`, and those of the types above: `hash-header`,
+    /// `hash-property`, `x-delayed-type`.
     pub arguments: FieldTable,
 }
 
@@ -36,8 +36,7 @@ impl Default for ExchangeOptions {
     }
 }
 
-/// The two ends of a binding between exchanges (`exchange.bind`, an extension
-/// of RabbitMQ's).
+/// The two ends of a binding between exchanges (`exchange.bind`, an extension of RabbitMQ).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExchangeBindOptions {
     /// The exchange messages go to.
@@ -46,7 +45,7 @@ pub struct ExchangeBindOptions {
     pub source: SmolStr,
     /// The routing key or pattern.
     pub routing_key: SmolStr,
-    /// What a headers exchange matches. Part of the binding's identity.
+    /// What a headers exchange matches. The arguments are part of the binding's identity.
     pub arguments: FieldTable,
 }
 

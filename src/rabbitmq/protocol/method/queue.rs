@@ -3,36 +3,36 @@
 use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 
-/// How to declare a queue (`queue.declare`). The default is a transient one.
+/// How to declare a queue (`queue.declare`). The default is a transient queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueOptions {
-    /// Only ask for its counts; everything else is ignored.
+    /// Whether the declaration only asks for the queue's counts; everything else is ignored then.
     pub passive: bool,
-    /// It survives a restart of the broker, with its persistent messages.
+    /// Whether the queue survives a restart of the broker, with its persistent messages.
     pub durable: bool,
-    /// Only this connection may use it, and it goes when the connection does.
-    /// An exclusive queue is never durable.
+    /// Whether only this connection may use the queue, which is deleted with the connection. An
+    /// exclusive queue is never durable.
     pub exclusive: bool,
-    /// It is deleted when the last of its consumers goes.
+    /// Whether the queue is deleted when its last consumer goes.
     pub auto_delete: bool,
-    /// Further arguments. Unknown ones are ignored; a [`Policy`](crate::rabbitmq::admin::Policy)
+    /// Further arguments. Unknown ones are ignored. A [`Policy`](crate::rabbitmq::admin::Policy)
     /// sets most of these too, by the same names without `x-`.
     ///
     /// | argument | value | for |
     /// |---|---|---|
     /// | `x-queue-type` | `classic`, `quorum`, `stream` | |
     /// | `x-message-ttl` | milliseconds from publish to expiry | classic, quorum |
-    /// | `x-expires` | milliseconds without use after which the queue goes | classic, quorum |
+    /// | `x-expires` | milliseconds without use after which the queue is deleted | classic, quorum |
     /// | `x-max-length`, `x-max-length-bytes` | messages, bytes that are ready | classic, quorum; bytes for streams |
     /// | `x-overflow` | `drop-head`, `reject-publish`, `reject-publish-dlx` | classic, quorum |
     /// | `x-dead-letter-exchange`, `x-dead-letter-routing-key` | where dead letters go | classic, quorum |
     /// | `x-dead-letter-strategy` | `at-most-once`, `at-least-once` | quorum |
     /// | `x-max-priority` | levels above 0, at most 255 | classic |
-    /// | `x-single-active-consumer` | a truth value | classic, quorum |
+    /// | `x-single-active-consumer` | a boolean | classic, quorum |
     /// | `x-delivery-limit` | how often a message may come back | quorum |
     /// | `x-max-age` | an age such as `7D` | stream |
     /// | `x-stream-max-segment-size-bytes` | bytes | stream |
-    /// | `x-queue-mode`, `x-queue-version`, `x-max-in-memory-length`, … | checked, and mean nothing here | |
+    /// | `x-queue-mode`, `x-queue-version`, `x-max-in-memory-length`, … | checked, and without effect here | |
     ///
     /// Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>.
     pub arguments: FieldTable,
@@ -41,13 +41,13 @@ pub struct QueueOptions {
 /// The two ends of a binding and what it matches (`queue.bind`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BindOptions {
-    /// The queue; empty is the channel's last declared queue.
+    /// The queue; the empty name is the queue last declared on the channel.
     pub queue: SmolStr,
     /// The exchange messages come from.
     pub exchange: SmolStr,
     /// The routing key or pattern.
     pub routing_key: SmolStr,
-    /// What a headers exchange matches. Part of the binding's identity.
+    /// What a headers exchange matches. The arguments are part of the binding's identity.
     pub arguments: FieldTable,
 }
 
@@ -73,8 +73,8 @@ impl BindOptions {
 pub struct QueueDeclareOk {
     /// The queue's name, made by the server if none was given.
     pub queue: SmolStr,
-    /// Messages ready for delivery; unacknowledged ones do not count.
+    /// Number of messages that are ready, without unacknowledged ones.
     pub message_count: u32,
-    /// Its consumers, on all channels of all connections.
+    /// Number of its consumers, on all channels of all connections.
     pub consumer_count: u32,
 }
