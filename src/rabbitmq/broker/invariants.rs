@@ -13,23 +13,26 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `Err` describes the first invariant that does not hold.
 type Checked = Result<(), String>;
 
-/// Describes a broken invariant.
+/// Returns an error that describes the invariant, unless it holds.
 fn ensure(holds: bool, describe: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(describe()) }
 }
 
 impl Broker {
-    /// Checks that the parts of the broker agree with each other: names lead to live objects,
-    /// channels and consumers to each other, counters equal the sums of what they count, journals
-    /// and expiry times cover the messages of their queue, and no message waits beside a consumer
-    /// that could take it.
+    /// Checks that the parts of the broker agree with each other:
     ///
-    /// This holds between any two calls of other methods. It is meant for tests, and takes time in
-    /// proportion to all that the broker holds.
+    /// - names lead to live objects;
+    /// - channels, consumers and queues point at each other;
+    /// - counters equal the sums of what they count;
+    /// - journals and expiry times cover the messages of their queue;
+    /// - no message waits while a consumer could take it.
+    ///
+    /// All of this holds between any two calls of other methods. The check is meant for tests: it
+    /// takes time in proportion to everything that the broker holds.
     ///
     /// # Errors
     ///
-    /// The first invariant that does not hold, in words.
+    /// A description of the first invariant that does not hold.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.check_names()?;
         self.check_sessions()?;
