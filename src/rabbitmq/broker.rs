@@ -1,14 +1,16 @@
-//! The broker: one owned value that holds everything, and the contract for
-//! driving it.
+//! The broker: one owned value that holds everything, and the contract for driving it.
 //!
-//! This file has the state, the polled side of the contract and the frame
-//! every method runs in; the methods are in a file for each class of AMQP, and
-//! what they have in common (handing out messages) in `dispatch`.
+//! This file has the state, the polling side of the contract, and the frame in which every method
+//! runs. In this room, the methods of each class of AMQP have a file: `connection` (with channels),
+//! `exchange`, `queue`, `basic`, `publish`, `consume`, `tx`. The paths that they share: `input` (a
+//! client's method becomes a call), `route` (exchange to queues), `accept`, `deliver` and `expire`
+//! (queue to consumer, or to nobody), `settle` (acknowledgements), `dead_letter`, `stream`, `stage`
+//! (order of outputs), `timer`, `heartbeat`, `power` (stop, crash, start). The operations of an
+//! administrator: `vhost`, `access`, `policy`, `alarm`, `refusal`, `options`. `invariants` checks
+//! all of it.
 //!
-//! Parts point at each other by keys: a queue at its consumers, a consumer at
-//! its queue and channel, an unacknowledged message at its queue. A key of
-//! something that is gone finds nothing, which is how the acknowledgement of a
-//! message whose queue was deleted comes to do nothing.
+//! The parts of a broker point at each other by keys. A key of a part that is gone finds nothing:
+//! so the acknowledgement of a message whose queue was deleted has no effect.
 
 mod accept;
 mod access;
@@ -22,6 +24,7 @@ mod exchange;
 mod expire;
 mod heartbeat;
 mod input;
+mod invariants;
 pub(crate) mod options;
 mod policy;
 mod power;
@@ -68,45 +71,45 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use timer::Timers;
 
-/// Channel 0 is the connection's own; no other method belongs there.
+/// Channel 0 belongs to the connection; methods of other classes are not allowed on it.
 const NOT_ON_CHANNEL_0: &str = "unexpected method in connection state running";
 
-/// A connection, open.
+/// An open connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) options: ConnectionOptions,
     vhost: VHostKey,
-    /// How many channels it may have.
+    /// Maximum number of its channels.
     pub(super) channel_max: u16,
     heartbeats: Option<Heartbeats>,
-    /// Whether it is to be, or is, blocked by an alarm.
+    /// Whether an alarm blocks it, or will when it publishes.
     block: alarm::Block,
-    /// Every number in use, failed channels included.
+    /// Every channel number in use, including those of failed channels.
     pub(super) channels: BTreeSet<ChannelNumber>,
-    /// They go with the connection, in this order.
+    /// Deleted with the connection, in this order.
     exclusive_queues: BTreeSet<QueueKey>,
 }
 
-/// What a channel number stands for.
+/// The state of a channel number.
 #[derive(Debug)]
 enum Session {
     Open(ChannelKey, VHostKey),
-    /// The broker has closed the channel; the client has not answered yet.
+    /// The broker has closed the channel, and the client has not answered yet.
     Failed(Box<Failure>),
 }
 
-/// Why the broker has closed a channel, and what of it is still to come back.
+/// Why the broker has closed a channel, and what of the channel continues.
 #[derive(Debug)]
 struct Failure {
     cause: AmqpError,
-    /// A channel for what goes on until the client has answered: consumers at quorum
-    /// queues and streams, and what is held of queues that do not hear of its end.
+    /// A channel for everything that continues until the client answers: consumers of quorum queues
+    /// and streams, and deliveries from queues that do not hear of the failure at once.
     lingering: Option<ChannelKey>,
-    /// The client has sent a close of its own, which crossed ours.
+    /// Whether the client has sent its own close, which crossed ours.
     has_crossed: bool,
 }
 
-/// Who calls a method: a channel that is open.
+/// The caller of a method: an open channel.
 #[derive(Clone, Copy, Debug)]
 struct Caller {
     id: ChannelId,
@@ -118,32 +121,28 @@ struct Caller {
 ///
 /// # Driving it
 ///
-/// It reads no clock and starts nothing: time comes in with every call, and
-/// must not go backwards. There are two ways in, to be mixed at will:
+/// A broker reads no clock and starts nothing. Every call takes the time, which must not go
+/// backwards. There are two ways to call it, which can be mixed freely:
 ///
-/// - the **typed methods** (`queue_declare`, `basic_publish`, …) do one AMQP
-///   method and return its answer. An `Err` says which channel or connection
-///   the broker *has* closed because of it;
-/// - [`handle_input`](Broker::handle_input) takes a [`Method`](crate::rabbitmq::broker::Method) as a client sent it,
-///   calls the typed one, and puts the answer, or the close, among the outputs.
+/// - the **typed methods** (`queue_declare`, `basic_publish`, …) run one AMQP method and return its
+///   answer. An `Err` describes which channel or connection the broker *has* closed because of it;
+/// - [`handle_input`](Broker::handle_input) takes a [`Method`] as a client sent it, calls the typed
+///   one, and puts the answer, or the close, among the outputs.
 ///
-/// After any of them:
+/// After either of them:
 ///
-/// - [`poll_output`](Broker::poll_output) hands out what is to be sent, in
-///   order: deliveries, returns, confirms, cancellations, and the answers to
-///   inputs. Outputs queue, so several inputs in a row are legal. Confirms are
-///   gathered until the outputs run dry, so a burst of publishes is answered by
-///   few of them;
-/// - [`poll_timeout`](Broker::poll_timeout) says when
-///   [`handle_timeout`](Broker::handle_timeout) wants to be called next. A time
-///   that is not past yet may turn out to have nothing to do. A timer for the
-///   present moment is to be fired when the inputs of that moment are done.
+/// - [`poll_output`](Broker::poll_output) returns what the broker sends, in order: deliveries,
+///   returns, confirms, cancellations, and the answers to inputs. Outputs are queued, so several
+///   inputs in a row are legal. Confirms are gathered until no other output is left, so a burst of
+///   publishes is answered by few confirms;
+/// - [`poll_timeout`](Broker::poll_timeout) returns when [`handle_timeout`](Broker::handle_timeout)
+///   is next due. There may turn out to be nothing to do then. A timer for the present moment fires
+///   after the inputs of that moment.
 ///
-/// Timers of one moment fire in this order: those of queues, by their slots,
-/// which is the order of declaration as long as no queue was deleted, and of one
-/// queue messages expire, then it writes to disk, then it expires itself; then
-/// those of channels, of connections, delayed messages, and dead letters that
-/// are tried again.
+/// Timers of one moment fire in this order: queues, by their slots (the order of declaration, as
+/// long as no queue was deleted); then channels, connections, delayed messages, and retries of dead
+/// letters. Of one queue, messages expire first, then the journal writes, then the queue itself
+/// expires.
 ///
 /// ```
 /// use stunt_double::rabbitmq::{BrokerOptions, ConsumeOptions, Publish, QueueOptions};
@@ -175,7 +174,7 @@ pub struct Broker {
     refusals: Refusals,
 
     pub(super) users: IndexMap<SmolStr, User, FxBuildHasher>,
-    /// What definitions said of the whole cluster.
+    /// Global parameters from definitions.
     #[cfg(feature = "definitions")]
     pub(super) global_parameters: IndexMap<SmolStr, serde_json::Value, FxBuildHasher>,
     pub(super) vhosts: Arena<VHost>,
@@ -184,42 +183,42 @@ pub struct Broker {
     sessions: IndexMap<ChannelId, Session, FxBuildHasher>,
     pub(super) channels: Arena<Channel>,
     pub(super) exchanges: Arena<Exchange>,
-    /// The default exchange's name, which is empty.
+    /// The name of the default exchange, which is empty.
     nameless: Arc<SmolStr>,
     pub(super) queues: Arena<Queue>,
     pub(super) consumers: Arena<Consumer>,
-    /// What was counted that no queue or exchange counts, or one that is gone.
+    /// Counts that belong to no queue or exchange, or to one that is gone.
     pub(super) tally: MessageStats,
-    /// Whether any connection has had heartbeats.
+    /// Whether any connection has ever had heartbeats.
     has_heartbeats: bool,
-    /// The channels that direct replies go to, by the names of their consumers.
+    /// The channels that consume direct replies, by the names of their consumers.
     reply_names: IndexMap<SmolStr, ChannelKey, FxBuildHasher>,
-    /// Messages of delayed exchanges whose time has not come.
+    /// Messages of delayed exchanges that are not due yet.
     delayed: Delayed,
-    /// Messages that died and were not published again yet.
+    /// Messages that died and were not yet published again.
     dead_letters: VecDeque<DeadLetter>,
-    /// Those that found no queue and whose own keep them.
+    /// Dead letters that found no queue, and that their own queues keep.
     kept_letters: Vec<DeadLetter>,
 
     outputs: Outputs,
-    /// Channels with confirms ready to send, in the order they got ready.
+    /// Channels with confirms that are ready, in the order in which they became ready.
     confirming: Vec<ChannelKey>,
     /// Channels whose commits were answered late.
     committed: VecDeque<ChannelKey>,
     timers: Timers,
 
-    /// Scratch: where the message being published goes.
+    /// Scratch: the queues of the message that is being published.
     routed: Vec<QueueKey>,
-    /// Scratch: what an exchange answered.
+    /// Scratch: the destinations that an exchange returned.
     destinations: Vec<Destination>,
-    /// Scratch: publishes just synced.
+    /// Scratch: publishes that were just synced.
     synced: Vec<(ChannelKey, u64)>,
 }
 
 impl Broker {
-    /// A broker that is running and has nothing but the exchanges every vhost
-    /// has, vhost `/` and the user `guest`. From `names` it draws the names it
-    /// gives to queues and consumers, and what an `x-random` exchange picks.
+    /// A running broker that has only vhost `/` with the exchanges of every vhost, and the user
+    /// `guest`. It draws from `names` the names of queues and consumers, and the choices of an
+    /// `x-random` exchange.
     #[must_use]
     pub fn new(options: BrokerOptions, names: Stream) -> Broker {
         let mut broker = Broker {
@@ -258,49 +257,49 @@ impl Broker {
         broker
     }
 
-    /// Which RabbitMQ it is like.
+    /// The version that the broker is like.
     #[must_use]
     pub fn version(&self) -> Version {
         self.options.version()
     }
 
-    /// What its version does differently.
+    /// The facts of its version.
     pub(super) fn profile(&self) -> &'static Profile {
         self.options.version().profile()
     }
 
-    /// Whether the broker is up; see [`Broker::stop`] and [`Broker::start`].
+    /// Returns whether the broker is up; see [`Broker::stop`] and [`Broker::start`].
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
     }
 
-    /// The choices that its names were made from, if they are recorded.
+    /// The draws for names, if they are recorded.
     pub(crate) fn recorded_choices(&self) -> &[Choice] {
         self.names.recorded()
     }
 
-    /// Whether a connection is open.
+    /// Returns whether a connection is open.
     #[must_use]
     pub fn has_connection(&self, connection: ConnectionId) -> bool {
         self.connections.contains_key(&connection)
     }
 
-    /// The next thing to send, if there is one.
+    /// Returns the next output, if there is one.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
         if !self.confirming.is_empty() && self.outputs.is_empty() {
             self.send_confirms();
         }
         let output = self.outputs.pop()?;
-        // A heartbeat is no reason to leave out the next.
+        // A heartbeat does not replace the next heartbeat.
         if self.has_heartbeats && output.event != Event::Heartbeat {
             self.sent(output.connection);
         }
         Some(output)
     }
 
-    /// Runs a method on an open channel; closes what its failure closes.
+    /// Runs a method on an open channel. If it fails, closes what its failure closes.
     fn on_channel<T>(
         &mut self,
         now: Instant,
@@ -317,12 +316,11 @@ impl Broker {
         result
     }
 
-    /// What a method on a channel that is not open gets.
+    /// The error of a method on a channel that is not open.
     #[cold]
     fn not_open(&mut self, now: Instant, id: ChannelId, method: MethodId) -> AmqpError {
         if let Some(Session::Failed(failure)) = self.sessions.get(&id) {
-            // On the wire there is no answer; a caller of the typed methods,
-            // who was told before, gets it again.
+            // On the wire there is no answer. A caller of the typed methods gets the error again.
             let reason = format!("channel {id} was closed by the broker: {}", failure.cause.text);
             let error = Fault::new(ReplyCode::ChannelError, reason).of(method);
             return AmqpError { scope: Scope::Channel, ..error };
@@ -347,7 +345,7 @@ impl Broker {
         Fault::new(ReplyCode::ConnectionForced, reason).of(method)
     }
 
-    /// Closes what `error` closes, and gives it back.
+    /// Closes what `error` closes, and returns the error.
     #[cold]
     fn fail(&mut self, now: Instant, id: ChannelId, error: AmqpError) -> AmqpError {
         self.outputs.fail(id);
@@ -365,23 +363,23 @@ impl Broker {
         error
     }
 
-    /// What clients hold unacknowledged, or settled in a transaction.
+    /// Deliveries that clients hold unacknowledged, or have settled in a transaction.
     pub(super) fn held_by_clients(&self) -> impl Iterator<Item = &Unacked> {
         self.channels.iter().flat_map(|(_, channel)| channel.held())
     }
 
     /// A vhost that is known to exist.
     pub(super) fn vhost(&self, key: VHostKey) -> &VHost {
-        self.vhosts.get(key).expect("what is in a vhost goes with it")
+        self.vhosts.get(key).expect("a vhost outlives everything in it")
     }
 
     fn vhost_mut(&mut self, key: VHostKey) -> &mut VHost {
-        self.vhosts.get_mut(key).expect("what is in a vhost goes with it")
+        self.vhosts.get_mut(key).expect("a vhost outlives everything in it")
     }
 
     /// A queue that is known to exist.
     pub(crate) fn queue_mut(&mut self, key: QueueKey) -> &mut Queue {
-        self.queues.get_mut(key).expect("the queue was just looked up")
+        self.queues.get_mut(key).expect("the caller has just found the queue")
     }
 
     fn push(&mut self, id: ChannelId, event: Event) {
@@ -389,7 +387,7 @@ impl Broker {
         self.outputs.push(Output { connection, channel: number, event });
     }
 
-    /// A queue has taken responsibility for a publish, or refused it.
+    /// Notes that a queue has taken responsibility for a publish, or has refused it.
     fn settle_publish(&mut self, key: ChannelKey, seqno: u64, verdict: Verdict) {
         let Some(channel) = self.channels.get_mut(key) else { return };
         if let Some(transaction) = &mut channel.transaction {

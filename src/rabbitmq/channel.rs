@@ -1,5 +1,12 @@
-//! A channel: its consumers, its unacknowledged deliveries, its limits and its
-//! confirms.
+//! A channel: its consumers, its unacknowledged deliveries, its limits and its confirms.
+//!
+//! A channel outlives neither its connection nor the broker's process. What it holds refers to
+//! queues and consumers by key, so a queue may be deleted while one of its messages is
+//! unacknowledged.
+//!
+//! Start with [`Channel`]. In this room: `unacked` (deliveries by tag), `consumer` (one consumer
+//! and its credit), `confirm` (publishes that wait for their confirms), `transaction` (what waits
+//! for a commit) and `reply_to` (direct replies).
 
 pub(crate) mod confirm;
 pub(crate) mod consumer;
@@ -22,14 +29,14 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) id: ChannelId,
-    /// The last delivery tag given out.
+    /// The last delivery tag that was used.
     pub(crate) last_tag: u64,
     pub(crate) unacked: UnackedTable,
     pub(crate) limiter: Limiter,
-    /// The prefetch count of consumers to come.
+    /// The prefetch count of consumers that are still to come.
     pub(crate) prefetch: u16,
     pub(crate) consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
-    /// Consumers that were cancelled and may have left something unacknowledged.
+    /// Cancelled consumers that may have left unacknowledged deliveries.
     cancelled: Vec<(ConsumerKey, SmolStr)>,
     /// Set by `confirm.select`.
     pub(crate) confirms: Option<Confirms>,
@@ -37,11 +44,11 @@ pub(crate) struct Channel {
     pub(crate) transaction: Option<Box<Transaction>>,
     /// The consumer of direct replies.
     pub(crate) reply_consumer: Option<ReplyConsumer>,
-    /// Whether its user may do everything in its vhost.
+    /// Whether its user has every permission in its vhost.
     pub(crate) is_unrestricted: bool,
     /// When the broker's timer for unacknowledged deliveries fires next.
     pub(crate) timeout_armed: Option<Instant>,
-    /// What an empty queue name stands for.
+    /// The queue that an empty name stands for.
     pub(crate) last_queue: Option<SmolStr>,
 }
 
@@ -68,8 +75,8 @@ impl Channel {
         }
     }
 
-    /// A channel that has these consumers and holds these deliveries from now on, if
-    /// there are any; it goes on where this one ends.
+    /// A channel that takes over these consumers and deliveries and continues its numbers; `None`
+    /// if there is nothing to take over.
     pub(crate) fn successor(
         &self,
         consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
@@ -87,7 +94,7 @@ impl Channel {
         Some(successor)
     }
 
-    /// Takes out all it holds.
+    /// Takes everything that it holds.
     pub(crate) fn take_held(&mut self) -> Vec<(u64, Unacked)> {
         let settled = self.transaction.as_mut().map(|t| std::mem::take(&mut t.settled));
         let mut held = self.unacked.remove_all();
@@ -95,7 +102,8 @@ impl Channel {
         held
     }
 
-    /// All it holds: what is unacknowledged, and what waits for a commit.
+    /// Returns everything that it holds: unacknowledged deliveries, and those settled in a
+    /// transaction.
     pub(crate) fn held(&self) -> impl Iterator<Item = &Unacked> {
         let settled = self.transaction.iter().flat_map(|transaction| &transaction.settled);
         let settled = settled.flat_map(|settled| &settled.taken).map(|(_, unacked)| unacked);
@@ -106,13 +114,13 @@ impl Channel {
         self.held().any(|unacked| unacked.consumer == Some(consumer))
     }
 
-    /// The tags of its consumers, and of the cancelled ones that are remembered.
+    /// Returns the tags of its consumers, including cancelled ones that are remembered.
     pub(crate) fn consumer_tags(&self) -> BTreeMap<ConsumerKey, SmolStr> {
         let consumers = self.consumers.iter().map(|(tag, consumer)| (*consumer, tag.clone()));
         consumers.chain(self.cancelled.iter().cloned()).collect()
     }
 
-    /// Whether it has a consumer of this tag, other than that of direct replies.
+    /// Returns whether it has a consumer with this tag, other than that of direct replies.
     pub(crate) fn has_consumer(&self, tag: &str) -> bool {
         self.consumers.contains_key(tag)
     }
@@ -122,7 +130,7 @@ impl Channel {
         self.last_tag
     }
 
-    /// Keeps the tag of a cancelled consumer for as long as it may be asked for.
+    /// Remembers the tag of a cancelled consumer while it holds deliveries to it.
     pub(crate) fn remember_cancelled(&mut self, consumer: ConsumerKey, tag: SmolStr) {
         if self.cancelled.len() >= self.unacked.len() {
             let mut cancelled = std::mem::take(&mut self.cancelled);
@@ -134,8 +142,8 @@ impl Channel {
         }
     }
 
-    /// A consumer takes over what those left unacknowledged that were cancelled and
-    /// had its tag on this queue. Says how many deliveries.
+    /// Gives a consumer the deliveries of cancelled consumers that had its tag on this queue.
+    /// Returns their number.
     pub(crate) fn take_over(&mut self, queue: QueueKey, tag: &str, to: ConsumerKey) -> usize {
         let cancelled = self.cancelled.iter().filter(|(_, cancelled)| cancelled == tag);
         let former: Vec<ConsumerKey> = cancelled.map(|(consumer, _)| *consumer).collect();
@@ -152,32 +160,30 @@ impl Channel {
         until_commit + self.unacked.hand_over(is_of_former, to)
     }
 
-    /// The tag of a consumer that was cancelled and left something
-    /// unacknowledged.
+    /// Returns the tag of a cancelled consumer that left unacknowledged deliveries.
     pub(crate) fn cancelled_tag(&self, consumer: ConsumerKey) -> Option<&str> {
         let found = self.cancelled.iter().find(|(cancelled, _)| *cancelled == consumer);
         found.map(|(_, tag)| tag.as_str())
     }
 }
 
-/// The limit all consumers of a channel share (`basic.qos` with `global`).
+/// The limit that all consumers of a channel share (`basic.qos` with `global`).
 ///
-/// A queue that is refused is *suspended* for this channel: its consumers here
-/// are passed over until the channel is below its limit again. `basic.get`
-/// neither counts nor is limited.
+/// A queue that is refused is *suspended* for this channel: its consumers on the channel are
+/// skipped until the channel is below its limit again. `basic.get` is neither counted nor limited.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
-    /// 0 is no limit.
+    /// 0 means no limit.
     limit: u16,
-    /// Deliveries that count. As in the server, those outstanding when the
-    /// limit was set count too, fetched ones included.
+    /// Number of deliveries that count. As in the server, this includes those outstanding when the
+    /// limit was set, fetched ones too.
     volume: i64,
-    /// In the order they were refused.
+    /// In the order in which they were refused.
     suspended: Vec<QueueKey>,
 }
 
 impl Limiter {
-    /// Sets the limit. Says which queues are no longer suspended.
+    /// Sets the limit. Returns the queues that are no longer suspended.
     #[must_use]
     pub(crate) fn set_limit(&mut self, limit: u16, outstanding: usize) -> Vec<QueueKey> {
         let was_reached = self.is_reached();
@@ -196,7 +202,7 @@ impl Limiter {
         !self.suspended.is_empty() && self.suspended.contains(&queue)
     }
 
-    /// Asks to send from a queue; a refusal suspends the queue.
+    /// Returns whether a queue may send to the channel; a refusal suspends the queue.
     pub(crate) fn admits(&mut self, queue: QueueKey) -> bool {
         let reached = self.is_reached();
         if reached {
@@ -205,15 +211,14 @@ impl Limiter {
         !reached
     }
 
-    /// A delivery that needs an acknowledgement was sent.
+    /// Counts a delivery that needs an acknowledgement.
     pub(crate) fn sent(&mut self) {
         if self.limit > 0 {
             self.volume += 1;
         }
     }
 
-    /// Deliveries to consumers were settled. Says which queues are no longer
-    /// suspended.
+    /// Counts settled deliveries to consumers. Returns the queues that are no longer suspended.
     #[must_use]
     pub(crate) fn settled(&mut self, count: usize) -> Vec<QueueKey> {
         if self.limit == 0 {
@@ -226,22 +231,23 @@ impl Limiter {
         self.resumed(was_reached)
     }
 
-    /// The channel has no consumer at this queue any more.
+    /// Forgets a queue at which the channel has no more consumers.
     pub(crate) fn forget(&mut self, queue: QueueKey) {
         self.suspended.retain(|&suspended| suspended != queue);
     }
 
-    /// The shared limit; 0 is none.
+    /// The shared limit; 0 means no limit.
     pub(crate) fn limit(&self) -> u16 {
         self.limit
     }
 
-    /// Whether there is a shared limit.
+    /// Returns whether there is a shared limit.
     pub(crate) fn is_on(&self) -> bool {
         self.limit > 0
     }
 
-    fn is_reached(&self) -> bool {
+    /// Returns whether the channel is at its shared limit.
+    pub(crate) fn is_reached(&self) -> bool {
         self.limit > 0 && self.volume >= i64::from(self.limit)
     }
 

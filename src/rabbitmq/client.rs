@@ -124,23 +124,35 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects and opens vhost `/` as user `guest`, without heartbeats. Waits for as
-    /// long as the link is partitioned; [`Node::timeout`] limits that.
+    /// Connects and opens vhost `/` as user `guest`, without heartbeats. Waits while the link is
+    /// partitioned; [`Node::timeout`] limits that.
     ///
     /// # Errors
     ///
-    /// [`Error::Disconnected`] if the broker is not running.
+    /// As for [`Connection::connect_with`].
+    ///
+    /// # Panics
+    ///
+    /// If the node and the broker are in different worlds.
     pub async fn connect(node: &Node, rabbit: &RabbitMq) -> Result<Connection, Error> {
         Connection::connect_with(node, rabbit, ConnectionOptions::default()).await
     }
 
-    /// Connects with these options. Waits for as long as the link is partitioned, as
+    /// Connects with these options. Waits while the link is partitioned, as
     /// [`Connection::connect`] does.
     ///
     /// # Errors
     ///
-    /// [`Error::Disconnected`] if the broker is not running; `NOT_ALLOWED` if
-    /// it has no such vhost.
+    /// - [`Error::Disconnected`] if the broker is not running, the connection is reset before it is
+    ///   open, or connection attempts go unanswered for too long.
+    /// - [`Error::Amqp`] with `ACCESS_REFUSED` for an unknown user or a wrong password; with
+    ///   `NOT_ALLOWED` for a vhost that does not exist, that the user has no permissions in, or that
+    ///   is at a limit; or with the code of a [`Refusal`](super::admin::Refusal).
+    /// - [`Error::ShortStringTooLong`] for the name of a vhost that AMQP cannot carry.
+    ///
+    /// # Panics
+    ///
+    /// If the node and the broker are in different worlds.
     pub async fn connect_with(
         node: &Node,
         rabbit: &RabbitMq,

@@ -1,11 +1,13 @@
-//! An exchange: bindings, and a router that answers which queues a message
-//! goes to.
+//! An exchange: bindings, and a router that decides where a message goes.
 //!
-//! A binding is identified by its queue, routing key and arguments; making one
-//! twice makes one. Each exchange type keeps its own index over the bindings,
-//! built for its own question ([`direct`], [`fanout`], [`topic`], [`headers`]),
-//! behind the one interface [`Router`]. A router may name a queue several
-//! times, or leave the order open; [`Exchange::route`] puts that right.
+//! A binding is identified by its destination, routing key and arguments; binding twice has no
+//! effect. Each exchange type keeps its own index of the bindings ([`direct`], [`fanout`],
+//! [`topic`], [`headers`], …), behind the one interface [`Router`]. A router may return a
+//! destination several times, in any order; [`Exchange::route`] leaves it to the broker to sort
+//! that out.
+//!
+//! Start with [`Exchange`] and [`Router`]; each type is one file in this room, and `erlang` has the
+//! hash functions of `consistent_hash`.
 //!
 //! Source: AMQP 0-9-1, section 3.1.3; <https://www.rabbitmq.com/tutorials/amqp-concepts>.
 
@@ -29,7 +31,7 @@ use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
 
-/// Where a binding leads. Queues come before exchanges.
+/// Where a binding leads. Queues sort before exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Destination {
     Queue(QueueKey),
@@ -41,28 +43,28 @@ pub(crate) enum Destination {
 pub(crate) struct Binding {
     pub(crate) destination: Destination,
     pub(crate) routing_key: SmolStr,
-    /// In the order of their names.
+    /// Sorted by name.
     pub(crate) arguments: FieldTable,
 }
 
-/// What every exchange type can do.
+/// What every exchange type implements.
 trait Router: fmt::Debug + Send {
-    /// Refuses a binding that makes no sense to this type.
+    /// Refuses a binding that is invalid for this type.
     fn check(&self, _routing_key: &str, _arguments: &FieldTable) -> Result<(), Fault> {
         Ok(())
     }
 
-    /// Takes in a binding it does not have yet.
+    /// Adds a binding that is not in the index.
     fn bind(&mut self, binding: &Binding);
 
-    /// Drops a binding it has.
+    /// Removes a binding that is in the index.
     fn unbind(&mut self, binding: &Binding);
 
-    /// Appends the destinations that match.
+    /// Appends the matching destinations.
     fn route(&mut self, routing_key: &str, properties: &Properties, into: &mut Vec<Destination>);
 }
 
-/// An exchange type of AMQP 0-9-1.
+/// An exchange type of AMQP 0-9-1, or of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Direct,
@@ -127,7 +129,7 @@ impl Kind {
         }
     }
 
-    /// Refuses arguments an exchange of this type cannot have.
+    /// Refuses arguments that an exchange of this type cannot have.
     pub(crate) fn check_arguments(self, arguments: &FieldTable) -> Result<(), Fault> {
         match self {
             Kind::ConsistentHash => consistent_hash::check_arguments(arguments),
@@ -160,8 +162,8 @@ impl Kind {
     }
 }
 
-/// Names that the server knows from elsewhere: it calls them an invalid type,
-/// and others an unknown one.
+/// Atoms that the server has loaded: it calls these names an invalid type, and others an unknown
+/// one.
 const ATOMS: &[&str] = &[
     "",
     "a",
@@ -184,21 +186,21 @@ const ATOMS: &[&str] = &[
     "x",
 ];
 
-/// The type by which a delayed exchange routes in the end.
+/// The type by which a delayed exchange finally routes.
 fn delayed_type(arguments: &FieldTable) -> Option<Kind> {
     let name = arguments.get("x-delayed-type")?.as_str()?;
     Kind::named(name).filter(|kind| *kind != Kind::Delayed)
 }
 
-/// Counts how many bindings lead to a destination, for routers that merge them.
+/// Number of bindings that lead to each destination, for routers that merge them.
 type Targets = IndexMap<Destination, u32, FxBuildHasher>;
 
-/// One binding more leads to `destination`.
+/// Counts one more binding to `destination`.
 fn add_target(targets: &mut Targets, destination: Destination) {
     *targets.entry(destination).or_default() += 1;
 }
 
-/// One binding fewer leads to `destination`. Says whether no target is left.
+/// Counts one binding less to `destination`. Returns whether no destination is left.
 fn remove_target(targets: &mut Targets, destination: Destination) -> bool {
     if let Some(count) = targets.get_mut(&destination) {
         *count -= 1;
@@ -224,11 +226,12 @@ pub(crate) struct Exchange {
     bindings: IndexSet<Binding, FxBuildHasher>,
     /// Bindings of which it is the destination, with their sources.
     pub(crate) incoming: IndexSet<(ExchangeKey, Binding), FxBuildHasher>,
-    /// Where to look when nothing matches: argument or policy.
+    /// The exchange to try when no binding matches, set by argument or policy.
     pub(crate) alternate: Option<SmolStr>,
-    /// The policy that counts, by name.
+    /// Name of the policy that applies.
     pub(crate) policy: Option<SmolStr>,
-    /// What clients published to it; of the default exchange, its vhost knows.
+    /// Messages that clients published to it. Those of the default exchange are counted by its
+    /// vhost.
     pub(crate) published: Published,
     router: Box<dyn Router>,
 }
@@ -238,7 +241,7 @@ impl Stored for Exchange {
 }
 
 impl Exchange {
-    /// An exchange without bindings; its arguments were checked.
+    /// An exchange without bindings. Its arguments were checked.
     pub(crate) fn new(
         (vhost, vhost_name): (VHostKey, SmolStr),
         name: SmolStr,
@@ -306,12 +309,12 @@ impl Exchange {
         self.router.check(routing_key, arguments)
     }
 
-    /// The exchange as the server's texts name it.
+    /// Returns the exchange as the server's texts name it.
     pub(crate) fn what(&self) -> String {
         exchange_in_vhost(&self.vhost_name, &self.name)
     }
 
-    /// Adds a binding; says whether it is new.
+    /// Adds a binding. Returns whether it is new.
     pub(crate) fn bind(&mut self, binding: Binding) -> bool {
         let is_new = !self.bindings.contains(&binding);
         if is_new {
@@ -321,7 +324,7 @@ impl Exchange {
         is_new
     }
 
-    /// Removes a binding; says whether there was one.
+    /// Removes a binding. Returns whether there was one.
     pub(crate) fn unbind(&mut self, binding: &Binding) -> bool {
         let was_there = self.bindings.swap_remove(binding);
         if was_there {
@@ -334,16 +337,21 @@ impl Exchange {
         self.bindings.contains(binding)
     }
 
+    /// Number of bindings of which it is the source.
+    pub(crate) fn binding_count(&self) -> usize {
+        self.bindings.len()
+    }
+
     pub(crate) fn is_unused(&self) -> bool {
         self.bindings.is_empty()
     }
 
-    /// The bindings, in no particular but a reproducible order.
+    /// Returns the bindings, in an unspecified but reproducible order.
     pub(crate) fn bindings(&self) -> impl Iterator<Item = &Binding> {
         self.bindings.iter()
     }
 
-    /// Appends where a message goes; a destination may come several times.
+    /// Appends the destinations of a message, some of them perhaps several times.
     pub(crate) fn route(
         &mut self,
         routing_key: &str,

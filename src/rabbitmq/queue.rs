@@ -1,15 +1,18 @@
-//! A queue: its ready messages, and the ring of consumers that take turns.
+//! A queue: its ready messages, and the consumers that take turns.
 //!
-//! A message is *ready*, in the backlog, or *unacknowledged*, in the table of
-//! the channel it was handed to; the queue only counts those. While a message
-//! is ready, no consumer in the ring could take it: the broker hands out
-//! messages as soon as that changes.
+//! A message is *ready*, in the backlog, or *unacknowledged*, in the table of the channel that it
+//! was delivered on; the queue only counts unacknowledged ones. While a message is ready, no
+//! consumer in the ring could take it: the broker delivers as soon as that changes.
 //!
-//! A consumer that cannot take a message when asked leaves the ring (`ring.rs`), and
-//! is *blocked* until its channel can take more; it then joins at the tail. One that
-//! reached its limit but was not asked keeps its place, except in a quorum queue
-//! (`quorum.rs`), which looks at limits before it asks. With a *single active
-//! consumer* the others stand by.
+//! A consumer that cannot take a message when it is asked leaves the ring (`ring.rs`) and is
+//! *blocked* until its channel can take more; then it joins at the tail. A consumer that reached
+//! its limit but was not asked keeps its place, except in a quorum queue (`quorum.rs`), which
+//! checks limits before it asks. With a *single active consumer* the others stand by.
+//!
+//! Start with [`Queue`]. In this room: `kind` (what classic queues, quorum queues and streams do
+//! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `ring`
+//! (consumers), `journal` (what a crash leaves), `expiry` (times to live), `settings` (arguments
+//! and policies), `dead_letter`.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
 
@@ -45,19 +48,19 @@ use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
-/// What every message touches comes first, in two cache lines with its slot;
-/// the rest is kept apart, so that many queues stay quick to go through.
+/// The fields of the per-message hot path come first, in two cache lines with the slot. The cold
+/// fields are separate, so that iterating over many queues stays fast.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) ready: Backlog,
     pub(crate) ring: Ring,
     pub(crate) next_position: Position,
-    /// Messages handed out and not settled.
+    /// Number of messages that were delivered and not settled.
     pub(crate) unacked: u32,
-    /// Whether it is a classic queue with nothing set: what most queues are,
-    /// and what is asked first, so that they need not be asked more.
+    /// Whether the queue is a classic queue without settings, as most queues are. This is checked
+    /// first and saves all other checks.
     pub(crate) is_plain: bool,
-    /// Set if the queue is durable.
+    /// Set for a durable queue.
     pub(crate) journal: Option<Box<Journal>>,
     pub(crate) cold: Box<Cold>,
 }
@@ -71,41 +74,40 @@ pub(crate) struct Cold {
     pub(crate) vhost_name: SmolStr,
     pub(crate) kind: Kind,
     pub(crate) auto_delete: bool,
-    /// Set if the queue is exclusive.
+    /// Set for an exclusive queue.
     pub(crate) owner: Option<ConnectionId>,
     pub(crate) arguments: FieldTable,
-    /// What follows from the arguments and the policies that match.
+    /// The effective settings: the arguments and the matching policies.
     pub(crate) settings: Settings,
-    /// The policy and the operator policy that count, by name.
+    /// Names of the policy and the operator policy that apply.
     pub(crate) policies: [Option<SmolStr>; 2],
-    /// Its bindings, with their exchanges.
+    /// The queue's bindings, each with its exchange.
     pub(crate) bindings: IndexSet<(ExchangeKey, Binding), FxBuildHasher>,
-    /// Consumers that cannot take a message, in the order in which they left the ring
-    /// or came.
+    /// Consumers that cannot take a message, in the order in which they left the ring or arrived.
     pub(crate) blocked: Vec<ConsumerKey>,
     pub(crate) exclusive_consumer: Option<ConsumerKey>,
     /// Whether only one consumer at a time gets messages.
     pub(crate) single_active: bool,
-    /// The one that does.
+    /// The consumer that gets them.
     pub(crate) active: Option<ConsumerKey>,
-    /// Since when it has had no consumer and was not used otherwise.
+    /// Since when the queue has been unused: without a consumer, a fetch or a declaration.
     pub(crate) unused_since: Instant,
-    /// When the broker's timer for its own expiry fires next.
+    /// When the broker's timer for the queue's own expiry fires next.
     pub(crate) unused_armed: Option<Instant>,
     pub(crate) counters: Counters,
-    /// Of messages that expire, whether ready or not.
+    /// Expiry times of messages, ready or not.
     pub(crate) expiries: Expiries,
 }
 
 impl Cold {
-    /// Whether its consumers' priorities count: in a quorum queue with a single active
-    /// consumer the others stand by in the order in which they came.
+    /// Returns whether the priorities of its consumers apply. In a quorum queue with a single
+    /// active consumer, the others stand by in the order in which they arrived.
     pub(crate) fn has_priorities(&self) -> bool {
         !(self.single_active && self.kind.ranks_standby_by_arrival())
     }
 }
 
-/// What happened to a queue so far.
+/// What has happened to a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) publish: u64,
@@ -141,7 +143,7 @@ impl Stored for Queue {
 }
 
 impl Queue {
-    /// A queue without messages; its arguments were checked.
+    /// A queue without messages. Its arguments were checked.
     pub(crate) fn new(
         now: Instant,
         (vhost, vhost_name): (VHostKey, SmolStr),
@@ -188,23 +190,23 @@ impl Queue {
         queue
     }
 
-    /// Gives it other settings.
+    /// Replaces the settings.
     pub(crate) fn set(&mut self, settings: Settings) {
         self.is_plain = self.cold.kind.can_be_plain() && settings.is_plain();
         self.cold.settings = settings;
     }
 
-    /// The queue as the server's texts name it.
+    /// Returns the queue as the server's texts name it.
     pub(crate) fn what(&self) -> String {
         queue_in_vhost(&self.cold.vhost_name, &self.cold.name)
     }
 
-    /// Whether a message would be kept over a restart.
+    /// Returns whether a restart would keep this message.
     pub(crate) fn keeps(&self, message: &Message) -> bool {
         message.properties().is_persistent() || self.cold.kind.keeps_transient_messages()
     }
 
-    /// Whether a message that comes now is refused, and for what.
+    /// Returns whether the queue refuses a new message now, and how.
     pub(crate) fn refuses(&self, message: &Message) -> Option<Overflow> {
         let settings = &self.cold.settings;
         let length = self.ready.len() as u64 + 1;
@@ -228,7 +230,7 @@ impl Queue {
         }
     }
 
-    /// Whether its oldest messages are to go.
+    /// Returns whether the oldest messages have to be dropped.
     pub(crate) fn is_too_long(&self) -> bool {
         let settings = &self.cold.settings;
         settings.overflow == Overflow::DropHead
@@ -236,8 +238,8 @@ impl Queue {
                 || settings.max_length_bytes.is_some_and(|max| self.ready.bytes() > max))
     }
 
-    /// Whether what is requeued comes back one by one: to a quorum queue without a
-    /// delivery limit it is as if it came anew.
+    /// Returns whether requeued messages come back one by one. In a quorum queue without a delivery
+    /// limit, each is treated like a new message.
     pub(crate) fn requeues_singly(&self) -> bool {
         self.cold.kind.moves_rejected_to_end(&self.cold.settings)
     }
@@ -251,25 +253,24 @@ impl Queue {
         self.ring.len() + self.cold.blocked.len() + readers
     }
 
-    /// All its consumers, those in the ring first.
+    /// Returns all its consumers, those in the ring first.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
         let readers = self.cold.kind.stream().into_iter().flat_map(Stream::consumers);
         self.ring.iter().chain(self.cold.blocked.iter().copied()).chain(readers)
     }
 
-    /// The consumer that gets the next message, of a queue with a single active
-    /// one.
+    /// Returns the consumer that gets the next message, if the queue has a single active consumer.
     pub(crate) fn single_active(&self) -> Option<ConsumerKey> {
         let next = || self.ring.head();
         if self.cold.single_active { self.cold.active.or_else(next) } else { None }
     }
 
-    /// Whether the next message is one that expires.
+    /// Returns whether the next message has a time to live.
     pub(crate) fn head_expires(&self) -> bool {
         self.ready.front().is_some_and(Entry::expires)
     }
 
-    /// Messages ready, as AMQP counts them.
+    /// Number of ready messages, as AMQP counts them.
     pub(crate) fn ready_count(&self) -> u32 {
         let streamed = self.cold.kind.stream().map_or(0, |stream| stream.log.len());
         u32::try_from(self.ready.len() as u64 + streamed).unwrap_or(u32::MAX)
@@ -281,14 +282,14 @@ impl Queue {
         position
     }
 
-    /// Something happened to the queue that is no publish or acknowledgement.
+    /// Notes that the queue is in use for something other than a publish or an acknowledgement.
     pub(crate) fn touch(&mut self, now: Instant) {
         if let Some(journal) = &mut self.journal {
             journal.touch(now);
         }
     }
 
-    /// Refuses a connection the queue does not belong to.
+    /// Refuses a connection that the queue does not belong to.
     pub(crate) fn check_access(&self, connection: ConnectionId) -> Result<(), Fault> {
         match self.cold.owner {
             Some(owner) if owner != connection => Err(self.locked()),
@@ -337,7 +338,7 @@ impl Queue {
 pub(crate) mod tests {
     use super::*;
 
-    /// A queue for the tests of what only needs its key.
+    /// A queue for tests that only need its key.
     pub(crate) fn any_queue() -> Queue {
         let vhost = crate::rabbitmq::vhost::VHost::new(SmolStr::default());
         let vhost = crate::rabbitmq::key::Arena::default().insert(vhost);

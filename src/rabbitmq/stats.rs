@@ -1,31 +1,28 @@
-//! Counters of what happened to messages, under the names the management API
-//! gives them (`message_stats`), and rates made from two readings.
+//! Counters of what happened to messages, with the names of the management API (`message_stats`),
+//! and rates computed from two readings.
 //!
-//! Counters only rise, except that a restart of the broker sets all to 0, as the
-//! management plugin forgets them. The broker counts as it goes: an exchange
-//! what is published to it, a queue what is published to it and taken from it;
-//! sums are made when they are asked for.
+//! Counters only rise, except that a restart of the broker resets them, as the management plugin
+//! forgets them. An exchange counts what is published to it; a queue counts what is published to it
+//! and taken from it. Sums are computed when they are asked for.
 //!
-//! Source: <https://www.rabbitmq.com/docs/monitoring>, and the management API's
-//! `/api/overview`, `/api/queues` and `/api/exchanges`.
+//! Source: <https://www.rabbitmq.com/docs/monitoring>, and the management API's `/api/overview`,
+//! `/api/queues` and `/api/exchanges`.
 
 use std::ops::{Add, AddAssign};
 use std::time::Duration;
 
-/// Makes the structs of counters and of rates, which have the same fields.
+/// Defines the structs of counters and of rates, which have the same fields.
 macro_rules! message_stats {
     ($($(#[doc = $doc:literal])+ $field:ident,)+) => {
-        /// How often which thing happened to messages (`message_stats`): of a
-        /// queue, of an exchange or of the whole broker. What does not apply to
-        /// the object is 0.
+        /// Counters of what happened to messages (`message_stats`): of a queue, of an exchange or
+        /// of the whole broker. Counters that do not apply to the object are 0.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct MessageStats {
             $($(#[doc = $doc])+ pub $field: u64,)+
         }
 
-        /// What happens to messages per second: the difference of two
-        /// [`MessageStats`] over the time between them.
+        /// Rates per second: the difference of two [`MessageStats`] over the time between them.
         #[derive(Clone, Copy, Debug, Default, PartialEq)]
         #[non_exhaustive]
         pub struct MessageRates {
@@ -33,15 +30,15 @@ macro_rules! message_stats {
         }
 
         impl MessageStats {
-            /// What was counted since an earlier reading. 0 where less was
-            /// counted, as after a restart.
+            /// Returns what was counted since an earlier reading; 0 where less was counted, as
+            /// after a restart.
             #[must_use]
             pub fn since(&self, earlier: &MessageStats) -> MessageStats {
                 MessageStats { $($field: self.$field.saturating_sub(earlier.$field),)+ }
             }
 
-            /// Events per second since an earlier reading that was taken
-            /// `elapsed` before, in virtual time; 0 if no time has passed.
+            /// Returns the events per second since an earlier reading that was taken `elapsed`
+            /// before, in virtual time; 0 if no time has passed.
             ///
             /// ```
             /// # use stunt_double::rabbitmq::admin::MessageStats;
@@ -59,7 +56,7 @@ macro_rules! message_stats {
                 MessageRates { $($field: rate(since.$field),)+ }
             }
 
-            /// The counters with their names, as the management API has them.
+            /// Returns the counters with their names in the management API.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($field), self.$field),)+].into_iter()
             }
@@ -76,42 +73,38 @@ macro_rules! message_stats {
 }
 
 message_stats! {
-    /// Messages published by clients: to a queue, through any exchange; or to
-    /// the broker, whether a queue took them or none. A queue also counts what
-    /// comes to it as a dead letter or from a delayed exchange.
+    /// Messages published by clients: to a queue, through any exchange; or to the broker, routed or
+    /// not. A queue also counts messages that arrive as dead letters or from a delayed exchange.
     publish,
-    /// Of an exchange, or of all: messages that clients published to it.
+    /// Of an exchange, or of the broker: messages that clients published to it.
     publish_in,
-    /// Of an exchange, or of all: messages that queues got because clients
-    /// published to it;
-    /// one that reaches three queues counts three times.
+    /// Of an exchange, or of the broker: messages that queues received because clients published
+    /// them. A message that reaches three queues counts three times.
     publish_out,
     /// Deliveries to consumers that acknowledge.
     deliver,
-    /// Deliveries to consumers that do not.
+    /// Deliveries to consumers without acknowledgements.
     deliver_no_ack,
     /// Messages fetched by `basic.get`, to be acknowledged.
     get,
-    /// Messages fetched by `basic.get` that need no acknowledgement.
+    /// Messages fetched by `basic.get` without acknowledgement.
     get_no_ack,
-    /// Times `basic.get` found nothing.
+    /// Number of times that `basic.get` found the queue empty.
     get_empty,
-    /// Of all deliveries and fetches, those flagged as redelivered.
+    /// Deliveries and fetches that were flagged as redelivered.
     redeliver,
     /// Messages acknowledged.
     ack,
-    /// Publishes confirmed; only of the broker.
+    /// Publishes confirmed; counted for the broker only.
     confirm,
-    /// Mandatory messages that reached no queue and were returned; only of the
-    /// broker.
+    /// Mandatory messages that reached no queue and were returned; counted for the broker only.
     return_unroutable,
-    /// Other messages that reached no queue and were dropped; only of the broker.
+    /// Other messages that reached no queue and were dropped; counted for the broker only.
     drop_unroutable,
 }
 
 impl MessageStats {
-    /// All that was handed out: `deliver`, `deliver_no_ack`, `get` and
-    /// `get_no_ack` together.
+    /// All deliveries and fetches: `deliver`, `deliver_no_ack`, `get` and `get_no_ack` together.
     #[must_use]
     pub fn deliver_get(&self) -> u64 {
         self.deliver + self.deliver_no_ack + self.get + self.get_no_ack
@@ -119,7 +112,7 @@ impl MessageStats {
 }
 
 impl MessageRates {
-    /// All that was handed out, per second: see [`MessageStats::deliver_get`].
+    /// All deliveries and fetches per second; see [`MessageStats::deliver_get`].
     #[must_use]
     pub fn deliver_get(&self) -> f64 {
         self.deliver + self.deliver_no_ack + self.get + self.get_no_ack
@@ -132,16 +125,16 @@ impl AddAssign for MessageStats {
     }
 }
 
-/// What was published to an exchange, the default one of a vhost included.
+/// Messages that were published to an exchange, or to the default exchange of a vhost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Published {
     messages: u64,
-    /// Copies of them that queues took.
+    /// Copies of them that queues received.
     copies: u64,
 }
 
 impl Published {
-    /// A message was published that goes to this many queues.
+    /// Counts a publish that was routed to this many queues.
     pub(crate) fn count(&mut self, queues: usize) {
         self.messages += 1;
         self.copies += queues as u64;

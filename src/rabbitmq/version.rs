@@ -2,13 +2,14 @@
 
 use crate::rabbitmq::protocol::limits::MAX_MESSAGE_SIZE;
 
-/// Which RabbitMQ a broker is like, where versions differ in a way users see.
+/// The version of RabbitMQ that a broker is like, where versions differ in a way that users can
+/// see.
 ///
 /// | | [`V3_10`](Version::V3_10) | [`V4`](Version::V4) |
 /// |---|---|---|
-/// | a confirm of a persistent message follows | the sync to disk | the write: a power loss may lose it |
+/// | a confirm of a persistent message follows | the sync to disk | the write: a power loss may lose the message |
 /// | delivery limit of a quorum queue that sets none | none | 20 |
-/// | transient queue that is not exclusive | fine | refused, 541 |
+/// | transient queue that is not exclusive | accepted | refused, 541 |
 /// | `basic.qos` with `global` | a limit of the channel | refused, 541 |
 /// | largest message | 128 MiB | 16 MiB |
 /// | a dead letter's history | `x-death`, `x-first-death-…` | also `x-last-death-…` |
@@ -35,7 +36,7 @@ impl Version {
         self.profile().max_message_size
     }
 
-    /// What this version does differently.
+    /// The facts of this version.
     pub(crate) const fn profile(self) -> &'static Profile {
         match self {
             Version::V3_10 => &V3_10,
@@ -44,7 +45,7 @@ impl Version {
     }
 }
 
-/// The facts of a version: everything that the broker does differently in another one.
+/// The facts of a version: everything in which versions differ.
 ///
 /// Code asks the profile for the fact, never for the version.
 #[derive(Debug)]

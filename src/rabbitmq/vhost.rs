@@ -1,8 +1,9 @@
-//! A virtual host: a namespace of exchanges and queues, with its policies and
-//! its limits.
+//! A virtual host: a namespace of exchanges and queues, with its policies and limits.
 //!
-//! Names are unique within a vhost only; a connection speaks to the one it
-//! opened. Policies and limits are the vhost's own too.
+//! Names are unique within a vhost only. A connection uses the vhost that it opened.
+//!
+//! Start with [`VHost`]. In this room: `user` (users and permissions), `policy` (settings by
+//! pattern), `pattern` (regular expressions over names) and `password` (hashes, for definitions).
 //!
 //! Source: <https://www.rabbitmq.com/docs/vhosts>.
 
@@ -20,13 +21,12 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 
-/// What a vhost may have at most (`rabbitmqctl set_vhost_limits`); `None` is
-/// no limit.
+/// Limits of a vhost (`rabbitmqctl set_vhost_limits`); `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VHostLimits {
-    /// `max-connections`: how many connections may be open.
+    /// `max-connections`: maximum number of open connections.
     pub max_connections: Option<u32>,
-    /// `max-queues`: how many queues there may be.
+    /// `max-queues`: maximum number of queues.
     pub max_queues: Option<u32>,
 }
 
@@ -38,11 +38,11 @@ pub(crate) struct VHost {
     pub(crate) policies: Policies,
     pub(crate) operator_policies: Policies,
     pub(crate) limits: VHostLimits,
-    /// What clients published to its default exchange.
+    /// Messages that clients published to its default exchange.
     pub(crate) published: Published,
     pub(crate) description: SmolStr,
     pub(crate) tags: Vec<SmolStr>,
-    /// Whether it was ever described, be it with nothing.
+    /// Whether it was ever described, even with an empty text.
     pub(crate) is_described: bool,
     /// The type of durable queues that ask for none.
     pub(crate) default_queue_type: Option<QueueType>,

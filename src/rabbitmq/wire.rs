@@ -58,3 +58,4 @@ mod text;
 mod writer;
 
 pub use byte_server::ByteServer;
+pub(in crate::rabbitmq) use text::octets;

@@ -35,6 +35,7 @@ fn run(operations: &[Operation]) -> Result<(), String> {
         agree("what was said", step, &system.take(step), &said)?;
         agree("the queues", step, &system.queues(), &reference.queues())?;
         agree("the consumers", step, &system.consumers(), &reference.consumers())?;
+        system.check().map_err(|what| format!("after {step:?}: {what}"))?;
         reference.check().map_err(|what| format!("after {step:?}: {what}"))
     };
     for step in operation::beginning() {

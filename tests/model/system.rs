@@ -54,6 +54,11 @@ impl System {
         }
     }
 
+    /// Checks the invariants of the broker itself.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.broker.check_invariants()
+    }
+
     pub(crate) fn queues(&self) -> Vec<QueueRow> {
         let rows = self.broker.list_queues().into_iter();
         rows.map(|row| QueueRow {

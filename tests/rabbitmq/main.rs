@@ -4,12 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../support/amqp/mod.rs"]
-mod amqp;
-#[path = "../support/ours.rs"]
-mod ours;
-#[path = "../support/scenario.rs"]
-mod scenario;
+#[path = "../support/mod.rs"]
+mod played;
 
 mod admin;
 mod arguments;

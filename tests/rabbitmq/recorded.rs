@@ -1,9 +1,9 @@
 //! What the real server answered, played to ours: every file in `recorded` is a
 //! conversation with RabbitMQ 3.10.8, written down by `tests/real/rabbitmq`.
 
-use crate::amqp::{Decoder, encode};
-use crate::ours::Ours;
-use crate::scenario::{difference, files, play};
+use crate::played::amqp::{Decoder, encode};
+use crate::played::ours::Ours;
+use crate::played::scenario::{difference, files, play};
 
 #[test]
 fn ours_answers_what_rabbitmq_answered() {

@@ -175,6 +175,7 @@ impl Storm {
         }
         for _ in 0..1_000 {
             while self.broker.poll_output().is_some() {}
+            self.broker.check_invariants().unwrap();
             match self.broker.poll_timeout() {
                 Some(at) if at <= self.now => self.broker.handle_timeout(self.now),
                 _ => return,

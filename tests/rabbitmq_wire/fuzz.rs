@@ -72,6 +72,7 @@ fn play(after: After, bytes: &[u8], piece: usize) -> (Vec<u8>, bool) {
     for piece in bytes.chunks(piece) {
         server.receive(Instant::ZERO, CLIENT, piece);
         closed |= take(&mut server, &mut all);
+        server.machine().check_invariants().unwrap();
     }
     server.handle_timeout(Instant::ZERO + Duration::from_secs(60));
     closed |= take(&mut server, &mut all);

@@ -1,6 +1,6 @@
 //! Our broker as one to play scenarios to.
 
-use crate::scenario::{Heard, Side};
+use crate::played::scenario::{Heard, Side};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use stunt_double::rabbitmq::admin::{Alarm, ApplyTo, Permissions, Policy, UserLimits, VHostLimits};
@@ -70,7 +70,10 @@ impl Side for Ours {
             // A timer for the present moment is due when all is done.
             match self.server.poll_timeout() {
                 Some(at) if at <= self.now => self.server.handle_timeout(self.now),
-                _ => return heard,
+                _ => {
+                    self.server.machine().check_invariants().unwrap();
+                    return heard;
+                }
             }
             if heard.len() > 10_000 {
                 return heard;

@@ -32,11 +32,8 @@
 //! Names that are made up are numbered in the order they appear, times in `x-death`
 //! are 0, the node is `rabbit@localhost`.
 
-#[path = "names.rs"]
-mod names;
-
-use crate::amqp::{Decoder, encode};
-use names::Names;
+use super::names::Names;
+use crate::played::amqp::{Decoder, encode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

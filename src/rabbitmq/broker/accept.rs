@@ -14,8 +14,7 @@ use crate::rabbitmq::queue::settings::Overflow;
 use std::sync::Arc;
 
 impl Broker {
-    /// A queue takes a message that was routed to it, and that may have a time
-    /// to expire at; or it refuses it.
+    /// Accepts a message that was routed to a queue, perhaps with an expiry time, or refuses it.
     pub(super) fn accept(
         &mut self,
         now: Instant,
@@ -24,7 +23,7 @@ impl Broker {
         mut expiry: Option<Instant>,
         confirm: Option<(ChannelKey, u64)>,
     ) {
-        let queue = self.queues.get_mut(key).expect("only live queues are routed to");
+        let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
         queue.cold.counters.publish += 1;
         if !queue.is_plain {
             let (length, bytes) = (queue.ready.len() as u64, queue.ready.bytes());
@@ -59,16 +58,16 @@ impl Broker {
         mut confirm: Option<(ChannelKey, u64)>,
     ) {
         if self.queues.get(key).is_some_and(|q| q.cold.single_active && !q.ready.is_empty()) {
-            // A successor that has not been given the backlog yet is given it first.
+            // A new active consumer that did not get the backlog yet gets it before this message.
             self.run_queue(now, key);
         }
         let taker = self.next_consumer(key);
         let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
-        let queue = self.queues.get_mut(key).expect("only live queues are routed to");
+        let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
         let position = queue.take_position();
         let keeps = queue.keeps(&message);
         if let Some(journal) = &mut queue.journal {
-            // What an auto-acknowledging consumer takes at once needs no disk.
+            // A message that an auto-acknowledging consumer takes at once is not written to disk.
             if keeps && !is_done {
                 journal.publish(now, position, confirm.take());
                 self.timers.arm_journal(key, journal);
@@ -94,7 +93,7 @@ impl Broker {
                 queue.ready.push(entry);
                 let (queue_len, is_in_line) = (queue.ready.len(), !queue.ready.has_levels());
                 let has_dropped = !queue.is_plain && self.drop_head(now, key);
-                // Behind others, it is not looked at.
+                // The server does not check for expiry behind other messages.
                 let is_alone = queue_len == 1;
                 if expiry.is_some() && (is_alone || is_in_line) || has_dropped {
                     self.expire(now, key);
@@ -117,7 +116,7 @@ impl Broker {
         }
     }
 
-    /// A queue at its limit refuses a message.
+    /// Refuses a message at a queue that is at its limit.
     fn refuse_publish(
         &mut self,
         key: QueueKey,
@@ -133,8 +132,8 @@ impl Broker {
         }
     }
 
-    /// Drops messages at the head of a queue that is longer than it may be.
-    /// Says whether there were any.
+    /// Drops messages from the head of a queue while it is over its limit. Returns whether there
+    /// were any.
     pub(super) fn drop_head(&mut self, now: Instant, key: QueueKey) -> bool {
         let mut has_dropped = false;
         while let Some(queue) = self.queues.get_mut(key)

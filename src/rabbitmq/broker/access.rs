@@ -1,5 +1,5 @@
-//! Users and their permissions: `rabbitmqctl add_user`, `set_permissions` and
-//! their like, and the checks every method makes.
+//! Users and their permissions: `rabbitmqctl add_user`, `set_permissions` and so on, and the checks
+//! that every method makes.
 
 use super::{Broker, Caller, Connection};
 use crate::Instant;
@@ -12,14 +12,14 @@ use crate::rabbitmq::vhost::user::{Access, Grant, Password, Permissions, User, U
 use smol_str::SmolStr;
 
 impl Broker {
-    /// Whether there is such a user with such a password.
+    /// Returns whether there is a user with this password.
     #[must_use]
     pub fn authenticate(&self, user: &str, password: &str) -> bool {
         self.users.get(user).is_some_and(|user| user.password.matches(password))
     }
 
-    /// Adds a user, or gives one a new password (`add_user`,
-    /// `change_password`). A new one has no permissions.
+    /// Adds a user, or changes the password of an existing one (`add_user`, `change_password`). A
+    /// new user has no permissions.
     pub fn add_user(&mut self, name: impl Into<SmolStr>, password: impl Into<SmolStr>) {
         let (name, password) = (name.into(), password.into());
         match self.users.get_mut(&name) {
@@ -40,8 +40,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Sets a user's tags (`set_user_tags`), which only the management plugin
-    /// looks at.
+    /// Sets a user's tags (`set_user_tags`), which only the management plugin uses.
     ///
     /// # Errors
     ///
@@ -51,7 +50,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Sets what a user may have at most (`set_user_limits`).
+    /// Sets the limits of a user (`set_user_limits`).
     ///
     /// # Errors
     ///
@@ -82,12 +81,12 @@ impl Broker {
         Ok(())
     }
 
-    /// Sets which routing keys a user may publish with to a topic exchange, and bind
-    /// from it (`set_topic_permissions`); where nothing is set, all.
+    /// Sets the routing keys with which a user may publish to a topic exchange and bind from it
+    /// (`set_topic_permissions`). Without topic permissions, a user may use every key.
     ///
     /// # Errors
     ///
-    /// As [`Broker::set_permissions`].
+    /// As for [`Broker::set_permissions`].
     pub fn set_topic_permissions(
         &mut self,
         vhost: &str,
@@ -102,8 +101,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Lifts a user's restrictions at all topic exchanges of a vhost
-    /// (`clear_topic_permissions`).
+    /// Removes a user's topic permissions in a vhost (`clear_topic_permissions`).
     ///
     /// # Errors
     ///
@@ -156,8 +154,8 @@ impl Broker {
         }
     }
 
-    /// Takes a user's permissions in a vhost away (`clear_permissions`): it can
-    /// no longer connect there.
+    /// Removes a user's permissions in a vhost (`clear_permissions`): it can no longer connect
+    /// there.
     ///
     /// # Errors
     ///
@@ -172,18 +170,18 @@ impl Broker {
         self.users.get_mut(name).ok_or_else(|| AdminError::NoSuchUser(name.into()))
     }
 
-    /// What a connection's user may do in its vhost.
+    /// The permissions of a connection's user in its vhost.
     fn grant(&self, id: ChannelId) -> Option<&Grant> {
         let options = &self.connections.get(&id.connection)?.options;
         self.users.get(&options.user)?.grants.get(&options.virtual_host)
     }
 
-    /// Whether a channel's user may do everything in its vhost.
+    /// Returns whether a channel's user has every permission in its vhost.
     pub(super) fn is_unrestricted(&self, id: ChannelId) -> bool {
         self.grant(id).is_some_and(Grant::is_unrestricted)
     }
 
-    /// Permissions have changed: channels that are open learn of it.
+    /// Updates open channels after permissions have changed.
     pub(super) fn refresh_access(&mut self) {
         for key in self.channels.keys() {
             let Some(id) = self.channels.get(key).map(|channel| channel.id) else { continue };

@@ -1,9 +1,8 @@
-//! Memory and disk alarms, and the connections they block.
+//! Memory and disk alarms, and the connections that they block.
 //!
-//! A connection is blocked when an alarm is on and it publishes: from then on
-//! the broker reads nothing from it, so that everything it sends waits, the
-//! body of that publish included. What is read is what [`Broker::handle_input`]
-//! is given; the typed methods are behind that door and are not held up.
+//! A connection is blocked when an alarm is on and the connection publishes. From then on the
+//! broker reads nothing from it, so everything that it sends waits, including the body of that
+//! publish. This applies to [`Broker::handle_input`] only; the typed methods are not held up.
 //!
 //! Source: <https://www.rabbitmq.com/docs/alarms>, and the server's behaviour.
 
@@ -14,17 +13,17 @@ use crate::rabbitmq::protocol::method::{Event, Method, Output};
 use smol_str::SmolStr;
 use std::collections::{BTreeSet, VecDeque};
 
-/// What a broker can run out of.
+/// A resource that a broker can run out of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Alarm {
-    /// `vm_memory_high_watermark` was passed.
+    /// Memory use is above `vm_memory_high_watermark`.
     Memory,
-    /// Less than `disk_free_limit` is free.
+    /// Free disk space is below `disk_free_limit`.
     Disk,
 }
 
 impl Alarm {
-    /// What blocked connections are told: `memory`, `disk`.
+    /// The name in the message to blocked connections: `memory`, `disk`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -37,18 +36,18 @@ impl Alarm {
 /// The alarms that are on.
 pub(super) type Alarms = BTreeSet<Alarm>;
 
-/// What alarms do to one connection.
+/// The effect of alarms on one connection.
 #[derive(Debug, Default)]
 pub(super) enum Block {
     #[default]
     None,
-    /// It has published: nothing more is read; this waits.
+    /// It has published: the broker reads nothing more, and these methods wait.
     Blocked(VecDeque<(ChannelNumber, Method)>),
 }
 
 impl Broker {
-    /// Sets an alarm on or off. When the last goes off, connections that were
-    /// blocked are told, and what they have sent meanwhile is done.
+    /// Sets an alarm on or off. When the last alarm goes off, blocked connections are told, and
+    /// everything that they have sent in the meantime is processed.
     pub fn set_alarm(&mut self, now: Instant, alarm: Alarm, on: bool) {
         if on {
             self.alarms.insert(alarm);
@@ -67,15 +66,15 @@ impl Broker {
         self.alarms.iter().copied().collect()
     }
 
-    /// Whether a connection is blocked by an alarm.
+    /// Returns whether an alarm blocks a connection.
     #[must_use]
     pub fn is_blocked(&self, connection: ConnectionId) -> bool {
         let connection = self.connections.get(&connection);
         connection.is_some_and(|connection| matches!(connection.block, Block::Blocked(_)))
     }
 
-    /// What a connection sends: given back if it is to be done now, kept if the
-    /// connection is blocked, or is blocked by it.
+    /// Returns a client's method if it is to run now. Keeps it if the connection is blocked, or
+    /// becomes blocked by it.
     pub(super) fn read(
         &mut self,
         id: ConnectionId,

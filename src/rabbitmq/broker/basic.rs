@@ -1,5 +1,5 @@
-//! The methods of class basic that fetch and settle; publishing and consuming
-//! have files of their own.
+//! The methods of class basic that fetch and settle. Publishing and consuming have files of their
+//! own.
 
 use super::queue::count;
 use super::{Broker, Caller};
@@ -17,16 +17,15 @@ use crate::rabbitmq::vhost::user::Access;
 use std::sync::Arc;
 
 impl Broker {
-    /// Limits how many deliveries may be unacknowledged (`basic.qos`): for each
-    /// consumer to come, or with `global` for all consumers of the channel
-    /// together. 0 is no limit. `basic.get` never counts.
+    /// Limits the number of unacknowledged deliveries (`basic.qos`): for each consumer that begins
+    /// later, or with `global` for all consumers of the channel together. 0 means no limit.
+    /// `basic.get` never counts.
     ///
-    /// As in RabbitMQ, setting the one without `global` lifts the global one.
+    /// As in RabbitMQ, setting the limit without `global` removes the global one.
     ///
     /// # Errors
     ///
-    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0; this closes the
-    /// connection.
+    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0, which closes the connection.
     pub fn basic_qos(
         &mut self,
         now: Instant,
@@ -59,14 +58,14 @@ impl Broker {
         })
     }
 
-    /// Fetches one message (`basic.get`), or `None` if none is ready. No limit
-    /// applies, and an exclusive consumer does not prevent it.
+    /// Fetches one message (`basic.get`); `None` if no message is ready. No limit applies, and an
+    /// exclusive consumer does not prevent it.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND`, or `RESOURCE_LOCKED` for another connection's exclusive
-    /// queue, or for a quorum queue with a single active consumer;
-    /// `NOT_IMPLEMENTED` for a stream, which closes the connection.
+    /// `NOT_FOUND`; `RESOURCE_LOCKED` for another connection's exclusive queue, or for a quorum
+    /// queue with a single active consumer; `NOT_IMPLEMENTED` for a stream, which closes the
+    /// connection.
     pub fn basic_get(
         &mut self,
         now: Instant,
@@ -139,8 +138,8 @@ impl Broker {
         Ok(Some(GetOk { delivery_tag: DeliveryTag(tag), redelivered, message_count, message }))
     }
 
-    /// Acknowledges a delivery, or with `multiple` all up to it (`basic.ack`).
-    /// Tag 0 with `multiple` is all there are.
+    /// Acknowledges a delivery, or with `multiple` all deliveries up to it (`basic.ack`). Tag 0
+    /// with `multiple` acknowledges all deliveries.
     ///
     /// # Errors
     ///
@@ -155,12 +154,13 @@ impl Broker {
         self.settle_tags(now, ch, ids::BASIC_ACK, delivery_tag, multiple, Settle::Ack)
     }
 
-    /// Refuses a delivery, or with `multiple` all up to it (`basic.nack`): they
-    /// go back to their places in their queues, or with `requeue` unset away.
+    /// Rejects a delivery, or with `multiple` all deliveries up to it (`basic.nack`). With
+    /// `requeue` they return to their places in their queues; otherwise they are dropped or
+    /// dead-lettered.
     ///
     /// # Errors
     ///
-    /// As [`Broker::basic_ack`].
+    /// As for [`Broker::basic_ack`].
     pub fn basic_nack(
         &mut self,
         now: Instant,
@@ -173,11 +173,11 @@ impl Broker {
         self.settle_tags(now, ch, ids::BASIC_NACK, delivery_tag, multiple, how)
     }
 
-    /// Refuses one delivery (`basic.reject`); as [`Broker::basic_nack`].
+    /// Rejects one delivery (`basic.reject`), as [`Broker::basic_nack`] does.
     ///
     /// # Errors
     ///
-    /// As [`Broker::basic_ack`].
+    /// As for [`Broker::basic_ack`].
     pub fn basic_reject(
         &mut self,
         now: Instant,
@@ -229,11 +229,11 @@ impl Broker {
         })
     }
 
-    /// Requeues all that is unacknowledged on the channel (`basic.recover`).
+    /// Requeues all unacknowledged deliveries of the channel (`basic.recover`).
     ///
     /// # Errors
     ///
-    /// `NOT_IMPLEMENTED` without `requeue`; this closes the connection.
+    /// `NOT_IMPLEMENTED` without `requeue`, which closes the connection.
     pub fn basic_recover(
         &mut self,
         now: Instant,
@@ -254,8 +254,8 @@ impl Broker {
             if !requeue {
                 return Err(Fault::new(ReplyCode::NotImplemented, "requeue=false"));
             }
-            if broker.holds_of_a_stream(channel) {
-                // The server breaks down over it.
+            if broker.cannot_recover(channel) {
+                // The server crashes over it.
                 return Err(Fault::internal());
             }
             let taken = broker.channel_mut(channel).unacked.remove_all();
@@ -264,15 +264,15 @@ impl Broker {
         })
     }
 
-    /// Whether a channel holds a delivery from a stream.
-    fn holds_of_a_stream(&self, channel: ChannelKey) -> bool {
+    /// Returns whether a channel holds a delivery from a stream.
+    fn cannot_recover(&self, channel: ChannelKey) -> bool {
         let unacked = self.channels.get(channel).map(|channel| channel.unacked.iter());
         let crashes = |queue: &Queue| !queue.cold.kind.supports_recover();
         let mut unacked = unacked.into_iter().flatten();
         unacked.any(|(_, unacked)| self.queues.get(unacked.queue).is_some_and(crashes))
     }
 
-    /// Refuses to reject what came from a stream.
+    /// Refuses the rejection of a delivery from a stream.
     fn check_rejects(&self, channel: ChannelKey, tag: u64, multiple: bool) -> Result<(), Fault> {
         let Some(unacked) = self.channels.get(channel).map(|channel| &channel.unacked) else {
             return Ok(());
@@ -301,6 +301,6 @@ impl Broker {
 
     /// A channel that is known to be open.
     pub(super) fn channel_mut(&mut self, key: ChannelKey) -> &mut Channel {
-        self.channels.get_mut(key).expect("the channel was just looked up")
+        self.channels.get_mut(key).expect("the channel of a running method is open")
     }
 }

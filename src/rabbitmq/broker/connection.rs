@@ -1,4 +1,4 @@
-//! Connections and channels: opening, closing, and what goes with them.
+//! Connections and channels: opening, closing, and what is closed with them.
 
 use super::alarm::Block;
 use super::settle::Return;
@@ -20,10 +20,10 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// `ACCESS_REFUSED` for an unknown user or a wrong password, `NOT_ALLOWED`
-    /// for a vhost that does not exist or that the user has no permissions in, or
-    /// at a limit, `CONNECTION_FORCED` while the broker is down,
-    /// `COMMAND_INVALID` if it is open already. Each closes the connection.
+    /// `ACCESS_REFUSED` for an unknown user or a wrong password; `NOT_ALLOWED` for a vhost that
+    /// does not exist, in which the user has no permissions, or at a limit; `CONNECTION_FORCED`
+    /// while the broker is down; `COMMAND_INVALID` if the connection is open already. Each closes
+    /// the connection.
     pub fn connection_open(
         &mut self,
         now: Instant,
@@ -66,8 +66,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Closes a connection as its client asks (`connection.close`): its
-    /// channels close, its exclusive queues go.
+    /// Closes a connection as its client asks (`connection.close`), with its channels and its
+    /// exclusive queues.
     ///
     /// # Errors
     ///
@@ -80,22 +80,19 @@ impl Broker {
         Ok(())
     }
 
-    /// The socket of a connection has died. To the broker it is as if the
-    /// client had closed it, but what was still to be sent there is dropped.
-    /// Harmless if it is not open.
+    /// Handles the loss of a connection's socket, as if the client had closed the connection.
+    /// Outputs to it are dropped. Has no effect if the connection is not open.
     pub fn connection_lost(&mut self, now: Instant, id: ConnectionId) {
         self.drop_connection(now, id);
         self.outputs.forget(id);
     }
 
-    /// Opens a channel (`channel.open`). One that the broker has closed can be
-    /// opened again.
+    /// Opens a channel (`channel.open`). A channel that the broker has closed can be opened again.
     ///
     /// # Errors
     ///
-    /// `CHANNEL_ERROR` if it is open already, or its number is 0;
-    /// `NOT_ALLOWED` if the connection has 2,047 channels. Both close the
-    /// connection.
+    /// `CHANNEL_ERROR` if it is open already, or its number is 0; `NOT_ALLOWED` if the connection
+    /// has as many channels as it may. Both close the connection.
     pub fn channel_open(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
         let Some(connection) = self.connections.get(&id.connection) else {
             return Err(self.not_connected(id.connection, ids::CHANNEL_OPEN));
@@ -131,8 +128,8 @@ impl Broker {
             connection.channels.insert(id.number);
         }
         if let Some(Session::Failed(failure)) = self.sessions.swap_remove(&id) {
-            // Opened again without an answer to the close, as only a caller of the
-            // typed methods can.
+            // The channel was opened again without an answer to the close. Only a caller of the
+            // typed methods can do that.
             self.close_channels(now, failure.lingering.as_slice());
             self.publish_dead_letters(now);
         }
@@ -143,7 +140,7 @@ impl Broker {
         Ok(())
     }
 
-    /// A channel that is refused is there until its client has answered the close.
+    /// Keeps the number of a refused channel in use until its client has answered the close.
     pub(super) fn open_as_failed(&mut self, id: ChannelId, cause: AmqpError) {
         if let Some(connection) = self.connections.get_mut(&id.connection) {
             connection.channels.insert(id.number);
@@ -152,13 +149,12 @@ impl Broker {
         }
     }
 
-    /// Closes a channel as its client asks (`channel.close`): its consumers go,
-    /// and its unacknowledged messages return to their queues. Also answers the
-    /// broker's own close.
+    /// Closes a channel as its client asks (`channel.close`): its consumers are removed, and its
+    /// unacknowledged messages return to their queues. Also answers the broker's own close.
     ///
     /// # Errors
     ///
-    /// `CHANNEL_ERROR` if it is not open; this closes the connection.
+    /// `CHANNEL_ERROR` if it is not open, which closes the connection.
     pub fn channel_close(&mut self, now: Instant, id: ChannelId) -> Result<(), AmqpError> {
         match self.sessions.swap_remove(&id) {
             Some(Session::Open(channel, _)) => {
@@ -177,9 +173,9 @@ impl Broker {
         Ok(())
     }
 
-    /// Refuses what a client sent before it could become a method, as if that
-    /// method had failed: with `error` on an open channel, for that it is not open
-    /// on one that is not, and not at all on one the broker has closed.
+    /// Refuses content that cannot become a method, as if the method had failed: with `error` on an
+    /// open channel, with a channel error on a channel that is not open, and silently on a channel
+    /// that the broker has closed.
     pub(crate) fn refuse_content(
         &mut self,
         now: Instant,
@@ -200,7 +196,7 @@ impl Broker {
         self.outputs.closed(Output { connection: id.connection, channel, event });
     }
 
-    /// Takes a connection and all that is its own away.
+    /// Removes a connection and everything that belongs to it.
     pub(super) fn drop_connection(&mut self, now: Instant, id: ConnectionId) {
         let Some(connection) = self.connections.swap_remove(&id) else {
             return;
@@ -221,10 +217,9 @@ impl Broker {
         self.publish_dead_letters(now);
     }
 
-    /// Takes what a failing channel has at queues that hear of its end only when the
-    /// client has answered over to a channel of its own: its consumers at queues that
-    /// are not classic, and what it holds of those and of queues that it does not
-    /// consume from.
+    /// Moves to a lingering channel everything that quorum queues and streams keep until the client
+    /// acknowledges `channel.close`: their consumers, unacked deliveries, and deliveries fetched
+    /// from queues the channel does not consume from.
     pub(super) fn let_linger(&mut self, now: Instant, key: ChannelKey) -> Option<ChannelKey> {
         let Broker { channels, consumers, queues, .. } = self;
         let failing = channels.get_mut(key)?;
@@ -243,7 +238,7 @@ impl Broker {
             .take_held()
             .into_iter()
             .partition(|(_, unacked)| consumed.contains(&unacked.queue));
-        // Nobody asks again how long they have been held.
+        // Their time does not matter any more.
         failing.unacked.restore(returning, now);
         let staying_keys: Vec<ConsumerKey> = staying.values().copied().collect();
         let lingering = failing.successor(staying, held, now)?;
@@ -256,7 +251,7 @@ impl Broker {
         Some(lingering)
     }
 
-    /// Entries that were handed out come back to their queue, if it still exists.
+    /// Returns delivered entries to their queue, if it still exists.
     fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         queue.unacked -= entries.len() as u32;
@@ -269,12 +264,12 @@ impl Broker {
         self.run_queue(now, key);
     }
 
-    /// Takes channels of one connection away, all at once: none of them gets
-    /// what another had to give back.
+    /// Removes channels of one connection together: none of them gets what another returns.
     pub(super) fn close_channels(&mut self, now: Instant, keys: &[ChannelKey]) {
         let mut left: BTreeSet<QueueKey> = BTreeSet::new();
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
-        // The server asks a quorum queue for one after the other; from the last, say.
+        // The server asks a quorum queue for one channel after the other, in an unspecified order.
+        // This broker begins with the last.
         for &key in keys.iter().rev() {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
@@ -302,8 +297,8 @@ impl Broker {
         }
     }
 
-    /// All that a channel holds, in the order in which it comes back to quorum queues:
-    /// by the tags of the consumers, where a fetch is one with the delivery's tag.
+    /// Takes everything that a channel holds, in the order in which it returns to quorum queues:
+    /// sorted by consumer tag, where a fetched message counts by its delivery tag.
     fn taken_back(&self, channel: &mut Channel) -> Vec<(u64, Unacked)> {
         let mut taken = channel.take_held();
         let by_tag = |unacked: &Unacked| {
@@ -323,8 +318,8 @@ impl Broker {
         taken
     }
 
-    /// Drops consumers that are gone from a queue. Says whether the queue is
-    /// to go after them.
+    /// Removes consumers that are gone from a queue. Returns whether the queue is to be deleted
+    /// too.
     pub(super) fn remove_dead_consumers(&mut self, now: Instant, key: QueueKey) -> bool {
         let Broker { consumers, channels, queues, .. } = self;
         let Some(queue) = queues.get_mut(key) else {
@@ -336,7 +331,7 @@ impl Broker {
         queue.cold.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
         queue.cold.active.take_if(|consumer| consumers.get(*consumer).is_none());
         if queue.cold.single_active && queue.cold.active.is_none() {
-            // At once: who comes later does not take the place.
+            // At once, so that a consumer that arrives later does not take the place.
             queue.cold.active = queue.ring.head();
         }
         if let Some(stream) = queue.cold.kind.stream_mut() {

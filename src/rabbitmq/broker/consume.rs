@@ -1,5 +1,5 @@
-//! Consumers: `basic.consume` and `basic.cancel`, the consumer of direct replies,
-//! and the time a consumer may take.
+//! Consumers: `basic.consume` and `basic.cancel`, the consumer of direct replies, and the consumer
+//! time-out.
 
 use super::timer::Timer;
 use super::{Broker, Caller, Session};
@@ -21,15 +21,15 @@ use smol_str::SmolStr;
 use std::collections::BTreeSet;
 
 impl Broker {
-    /// Starts a consumer (`basic.consume`) and returns its tag. What is ready
-    /// is delivered at once; the deliveries are outputs.
+    /// Starts a consumer (`basic.consume`) and returns its tag. Ready messages are delivered at
+    /// once; the deliveries are outputs.
     ///
     /// # Errors
     ///
-    /// `NOT_ALLOWED` if the channel has a consumer of this tag (this closes the
-    /// connection), `NOT_FOUND`, `ACCESS_REFUSED` if the queue has an exclusive
-    /// consumer or this one wants to be and has company, `RESOURCE_LOCKED` for
-    /// another connection's exclusive queue.
+    /// `NOT_ALLOWED` if the channel has a consumer with this tag, which closes the connection;
+    /// `NOT_FOUND`; `ACCESS_REFUSED` if the queue has an exclusive consumer, or if this consumer
+    /// wants to be exclusive and there are others; `RESOURCE_LOCKED` for another connection's
+    /// exclusive queue.
     pub fn basic_consume(
         &mut self,
         now: Instant,
@@ -53,7 +53,7 @@ impl Broker {
         })
     }
 
-    /// The consumer of a channel's direct replies.
+    /// Starts the consumer of a channel's direct replies.
     fn consume_replies(
         &mut self,
         caller: Caller,
@@ -117,12 +117,15 @@ impl Broker {
         } else {
             let is_active = !queue.cold.single_active || queue.cold.active.is_none();
             if queue.cold.single_active && is_active {
-                // Who comes later does not take the place.
+                // A consumer that arrives later does not take the place.
                 queue.cold.active = Some(consumer);
             }
             if is_active && queue.cold.kind.remembers_consumers() {
                 let held = self.take_over(channel_key, consumer);
-                self.consumers.get_mut(consumer).expect("it has just come").holds(held);
+                self.consumers
+                    .get_mut(consumer)
+                    .expect("the consumer was inserted above")
+                    .holds(held);
             }
             self.join_ring(consumer);
         }
@@ -130,17 +133,19 @@ impl Broker {
         Ok(tag)
     }
 
-    /// A quorum queue and a stream know a consumer by its channel and tag: to settle
-    /// what one left that was cancelled gives credit to one that comes again. Says how
-    /// many deliveries these are.
+    /// Gives a new consumer the deliveries that a cancelled consumer with its channel and tag left:
+    /// settling them gives credit to the new one. Returns their number.
     fn take_over(&mut self, channel: ChannelKey, key: ConsumerKey) -> usize {
-        let consumer = self.consumers.get(key).expect("it has just come");
-        let channel = self.channels.get_mut(channel).expect("a consumer's channel is open");
+        let consumer = self.consumers.get(key).expect("the consumer was inserted above");
+        let channel = self
+            .channels
+            .get_mut(channel)
+            .expect("a consumer is removed before its channel closes");
         channel.take_over(consumer.queue, &consumer.tag, key)
     }
 
-    /// Ends a consumer (`basic.cancel`). What it holds unacknowledged it keeps.
-    /// Cancelling one that does not exist is fine.
+    /// Ends a consumer (`basic.cancel`). Its unacknowledged deliveries stay with the channel.
+    /// Cancelling a consumer that does not exist succeeds.
     ///
     /// # Errors
     ///
@@ -154,7 +159,7 @@ impl Broker {
         self.on_channel(now, ch, ids::BASIC_CANCEL, |broker, caller| {
             let key = caller.channel;
             if broker.forget_reply_consumer(key, consumer_tag) {
-                // One from a queue that has the same tag stays.
+                // A consumer of a queue with the same tag stays.
                 return Ok(());
             }
             let channel = broker.channel_mut(key);
@@ -176,8 +181,8 @@ impl Broker {
             }
             let of = broker.queue_mut(queue);
             of.touch(now);
-            // The next active consumer of a classic queue gets nothing before something
-            // else happens to the queue, such as the return of what this one holds.
+            // The next active consumer of a classic queue gets nothing until something else happens
+            // to the queue, such as the return of what this consumer holds.
             if of.cold.kind.serves_successor_at_once() {
                 broker.run_queue(now, queue);
             }
@@ -194,9 +199,9 @@ impl Broker {
         })
     }
 
-    /// The consumers of a queue, as a declaration counts them: of a stream none;
-    /// of a quorum queue also those that are cancelled, and fetches, for as long
-    /// as something of theirs is unacknowledged, but not those that stand by.
+    /// Number of consumers of a queue, as a declaration counts them. A stream has none. A quorum
+    /// queue counts cancelled consumers and fetches as long as one of their deliveries is
+    /// unacknowledged, and does not count consumers that stand by.
     pub(super) fn counted_consumers(&self, key: QueueKey) -> usize {
         let Some(queue) = self.queues.get(key) else { return 0 };
         match &queue.cold.kind {
@@ -222,7 +227,7 @@ impl Broker {
         }
     }
 
-    /// The consumer of direct replies goes, if this is its tag. Says whether it is.
+    /// Removes the consumer of direct replies if it has this tag. Returns whether it had.
     fn forget_reply_consumer(&mut self, key: ChannelKey, tag: &str) -> bool {
         let channel = self.channel_mut(key);
         let gone = channel.reply_consumer.take_if(|consumer| consumer.tag == tag);
@@ -260,7 +265,7 @@ impl Broker {
     }
 }
 
-/// Refuses what a consumer of a queue of this type cannot have.
+/// Refuses arguments that a consumer of this type of queue cannot have.
 fn check_consume_arguments(
     kind: QueueType,
     what: &str,
@@ -296,7 +301,7 @@ fn check_consume_arguments(
     }
 }
 
-/// Where a consumer of a stream begins, which must have a prefetch count.
+/// Returns where a consumer of a stream begins. Refuses a consumer without a prefetch count.
 fn stream_start(
     now: Instant,
     what: &str,

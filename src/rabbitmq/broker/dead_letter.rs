@@ -1,8 +1,7 @@
 //! Publishing dead letters.
 //!
-//! They are gathered while a method or a timer does its work and published
-//! when it is done, for the queues they go to may give up messages in their
-//! turn.
+//! Dead letters are gathered while a method or a timer runs and published when it is done. The
+//! queues they go to may give up messages in turn, so this avoids recursion.
 
 use super::Broker;
 use super::timer::Timer;
@@ -13,14 +12,13 @@ use crate::rabbitmq::queue::dead_letter::{DeadLetter, Reason, is_cycle};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long the server waits before it tries a dead letter that it keeps again.
+/// Delay after which the server retries a dead letter that it keeps.
 const RETRY: Duration = Duration::from_secs(180);
 
 impl Broker {
-    /// A queue gives a message up: if it has a dead-letter exchange, the message
-    /// goes there.
+    /// Gathers a message that a queue gives up, if the queue has a dead-letter exchange.
     pub(super) fn bury(&mut self, key: QueueKey, message: Arc<Message>, reason: Reason) {
-        let queue = self.queues.get(key).expect("the queue was just looked at");
+        let queue = self.queues.get(key).expect("the caller has just found the queue");
         if queue.is_plain {
             return;
         }
@@ -38,7 +36,7 @@ impl Broker {
         }
     }
 
-    /// Publishes what died, in that order.
+    /// Publishes the gathered dead letters in order.
     pub(super) fn publish_dead_letters(&mut self, now: Instant) {
         while let Some(letter) = self.dead_letters.pop_front() {
             if !self.publish_dead_letter(now, &letter) && letter.keeper.is_some() {
@@ -47,7 +45,7 @@ impl Broker {
         }
     }
 
-    /// A dead letter has found no queue, and its own keeps it for now.
+    /// Keeps a dead letter that found no queue for a retry.
     fn keep_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
         let keeper = letter.keeper.and_then(|key| self.queues.get_mut(key));
         let Some(quorum) = keeper.and_then(|queue| queue.cold.kind.quorum_mut()) else { return };
@@ -58,7 +56,7 @@ impl Broker {
         self.kept_letters.push(letter);
     }
 
-    /// Tries again to publish the dead letters that were kept.
+    /// Publishes again the dead letters that were kept.
     pub(super) fn retry_kept_letters(&mut self, now: Instant) {
         let kept = std::mem::take(&mut self.kept_letters);
         for letter in &kept {
@@ -76,11 +74,12 @@ impl Broker {
         self.publish_dead_letters(now);
     }
 
-    /// Says whether it went to any queue, or is done with otherwise.
+    /// Publishes a dead letter. Returns whether it reached a queue, or is to be forgotten for
+    /// another reason.
     fn publish_dead_letter(&mut self, now: Instant, letter: &DeadLetter) -> bool {
         let Ok(source) = self.source(letter.vhost, &letter.exchange) else { return false };
-        if letter.has_senseless_history() {
-            // The server's queue breaks down over it.
+        if letter.has_uncountable_death() {
+            // The process of the server's queue crashes over it.
             return true;
         }
         let name = self.source_name(source);
@@ -96,7 +95,7 @@ impl Broker {
         }
         let is_routed = !routed.is_empty();
         if letter.keeper.is_none() {
-            // Published at most once, a dead letter never reaches a stream.
+            // A dead letter that is published at most once never reaches a stream.
             let queues = &self.queues;
             routed.retain(|key| {
                 !queues.get(*key).is_some_and(|queue| queue.cold.kind.misses_dead_letters())

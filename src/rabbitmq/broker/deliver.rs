@@ -1,9 +1,9 @@
 //! Delivering: which consumer gets the next message.
 //!
-//! The invariant that everything here keeps: when a method is done, a queue with ready messages has
-//! no consumer that could take one. There is one exception, as in the server: when the single
-//! active consumer of a classic queue is cancelled, its successor waits until something else
-//! happens to the queue.
+//! The invariant that everything here keeps: after a method, a queue with ready messages has no
+//! consumer that could take one. There is one exception, as in the server: when the single active
+//! consumer of a classic queue is cancelled, its successor waits until something else happens to
+//! the queue.
 
 use super::Broker;
 use super::timer::Timer;
@@ -20,7 +20,7 @@ use crate::rabbitmq::queue::ring::Ring;
 use std::sync::Arc;
 
 impl Broker {
-    /// Hands out ready messages for as long as a consumer can take one.
+    /// Delivers ready messages as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
         self.notice_expired(now, key);
         match self.queues.get(key).map(|queue| queue.cold.kind.queue_type()) {
@@ -31,8 +31,8 @@ impl Broker {
         }
     }
 
-    /// A quorum queue hands out what the consumers may take, then sees whether it is
-    /// too long, and then hears of what was acknowledged automatically.
+    /// Delivers from a quorum queue what its consumers may take, then checks its length, then
+    /// processes automatic acknowledgements.
     fn run_quorum(&mut self, now: Instant, key: QueueKey) {
         loop {
             self.hand_out_grouped(now, key);
@@ -64,8 +64,8 @@ impl Broker {
         }
     }
 
-    /// As [`Broker::hand_out`], but each consumer is sent all it gets together, in the
-    /// order of their tags and then of their channels.
+    /// As [`Broker::hand_out`], but each consumer gets its messages together, sorted by tag and
+    /// then by channel.
     fn hand_out_grouped(&mut self, now: Instant, key: QueueKey) {
         let mut taken = Vec::new();
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
@@ -92,33 +92,37 @@ impl Broker {
         }
     }
 
-    /// A consumer that is to be given a message of a quorum queue has one credit less.
+    /// Spends a consumer's credit for a message of a quorum queue, before the message is sent.
     pub(super) fn reserve(&mut self, key: ConsumerKey) {
-        let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
+        let consumer =
+            self.consumers.get_mut(key).expect("the caller has just chosen this consumer");
         consumer.spend();
         if consumer.ack_required {
             let channel = self.channels.get_mut(consumer.channel);
-            channel.expect("a consumer's channel is open").limiter.sent();
+            channel.expect("a consumer is removed before its channel closes").limiter.sent();
         }
-        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        let queue =
+            self.queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
         if !consumer.has_credit() {
-            // A quorum queue looks at credit before it asks.
+            // A quorum queue checks credit before it asks a consumer.
             queue.ring.retain(|other| other != key);
             queue.cold.blocked.push(key);
         }
     }
 
-    /// The consumer whose turn it is, moved to the tail of the ring. Those at
-    /// the head that cannot take a message leave the ring on the way.
+    /// Returns the consumer that has the turn, and moves it to the tail of the ring. Consumers at
+    /// the head that cannot take a message leave the ring.
     pub(super) fn next_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
         if queue.cold.single_active {
             return self.active_consumer(key);
         }
         while let Some(head) = queue.ring.head() {
-            let consumer = self.consumers.get(head).expect("a ring holds live consumers");
-            let channel =
-                self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
+            let consumer = self.consumers.get(head).expect("a ring holds live consumers only");
+            let channel = self
+                .channels
+                .get_mut(consumer.channel)
+                .expect("a consumer is removed before its channel closes");
             if !channel.limiter.is_suspended(key)
                 && consumer.has_credit()
                 && channel.limiter.admits(key)
@@ -133,36 +137,43 @@ impl Broker {
         None
     }
 
-    /// The one consumer that gets messages, if it can take one.
+    /// Returns the single active consumer, if it can take a message.
     fn active_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
         let active = *queue.cold.active.get_or_insert(queue.ring.head()?);
-        let consumer = self.consumers.get(active).expect("an active consumer is alive");
-        let channel =
-            self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
+        let consumer =
+            self.consumers.get(active).expect("a queue forgets an active consumer that is gone");
+        let channel = self
+            .channels
+            .get_mut(consumer.channel)
+            .expect("a consumer is removed before its channel closes");
         let can_take = !channel.limiter.is_suspended(key)
             && consumer.has_credit()
             && channel.limiter.admits(key);
         can_take.then_some(active)
     }
 
-    /// Sends a message to a consumer. Gives it back if it needs no
-    /// acknowledgement: it is done with.
+    /// Sends a message to a consumer. Returns the entry if it needs no acknowledgement, and so has
+    /// left the queue.
     pub(super) fn give(&mut self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
-        let consumer = self.consumers.get_mut(key).expect("the consumer was just chosen");
-        let queue = self.queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        let consumer =
+            self.consumers.get_mut(key).expect("the caller has just chosen this consumer");
+        let queue =
+            self.queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
         let message = match queue.is_plain {
             true => Arc::clone(&entry.message),
             false => queue.shown(&entry),
         };
-        // Its consumers' credit is spent already.
+        // The consumer's credit was spent by `reserve`.
         let is_reserved = !queue.is_plain && queue.cold.kind.reserves_credit();
         let counters = &mut queue.cold.counters;
         counters.redeliver += u64::from(entry.redelivered());
         counters.deliver += u64::from(consumer.ack_required);
         counters.deliver_no_ack += u64::from(!consumer.ack_required);
-        let channel =
-            self.channels.get_mut(consumer.channel).expect("a consumer's channel is open");
+        let channel = self
+            .channels
+            .get_mut(consumer.channel)
+            .expect("a consumer is removed before its channel closes");
         let tag = channel.next_tag();
         self.outputs.push(Output {
             connection: channel.id.connection,
@@ -190,16 +201,17 @@ impl Broker {
         None
     }
 
-    /// A channel holds a delivery until it is settled.
+    /// Makes a channel hold a delivery until it is settled.
     pub(super) fn hold(&mut self, now: Instant, key: ChannelKey, tag: u64, unacked: Unacked) {
-        let channel = self.channels.get_mut(key).expect("who is given a message is there");
+        let channel =
+            self.channels.get_mut(key).expect("a message is delivered on an open channel only");
         channel.unacked.push(now, tag, unacked);
         if channel.timeout_armed.is_none() {
             self.watch_deliveries(key);
         }
     }
 
-    /// Sees to it that a channel is looked at when its oldest delivery is too old.
+    /// Arms the timer that checks a channel when its oldest delivery is too old.
     pub(super) fn watch_deliveries(&mut self, key: ChannelKey) {
         let Some(timeout) = self.options.consumer_timeout() else { return };
         let Some(channel) = self.channels.get_mut(key) else { return };
@@ -212,8 +224,8 @@ impl Broker {
         }
     }
 
-    /// The channel's blocked consumers of a queue that have credit again join
-    /// the ring, at its tail and in the order they left it.
+    /// Returns the channel's blocked consumers of a queue to the ring if they have credit again: at
+    /// its tail, in the order in which they left it.
     pub(super) fn unblock(&mut self, channel: ChannelKey, key: QueueKey) {
         let consumers = &self.consumers;
         let Some(Queue { cold, ring, .. }) = self.queues.get_mut(key) else {
@@ -221,7 +233,7 @@ impl Broker {
         };
         let has_priorities = cold.has_priorities();
         cold.blocked.retain(|&blocked| {
-            let consumer = consumers.get(blocked).expect("a queue holds live consumers");
+            let consumer = consumers.get(blocked).expect("a queue lists live consumers only");
             let stays = consumer.channel != channel || !consumer.has_credit();
             if !stays {
                 join(ring, consumers, blocked, has_priorities);
@@ -230,12 +242,11 @@ impl Broker {
         });
     }
 
-    /// A new consumer of a queue takes its turn with the others, if it may take
-    /// anything.
+    /// Adds a new consumer to the ring of its queue, if it has credit.
     pub(super) fn join_ring(&mut self, key: ConsumerKey) {
         let Broker { queues, consumers, .. } = self;
-        let consumer = consumers.get(key).expect("it has just come");
-        let queue = queues.get_mut(consumer.queue).expect("a consumer's queue exists");
+        let consumer = consumers.get(key).expect("the caller has just inserted this consumer");
+        let queue = queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
         if consumer.has_credit() {
             let has_priorities = queue.cold.has_priorities();
             join(&mut queue.ring, consumers, key, has_priorities);
@@ -244,8 +255,8 @@ impl Broker {
         }
     }
 
-    /// Queues may send to this channel again; they do, in the order in which
-    /// they were refused.
+    /// Delivers from queues that were suspended for this channel, in the order in which they were
+    /// refused.
     pub(super) fn resume(&mut self, now: Instant, channel: ChannelKey, queues: Vec<QueueKey>) {
         for queue in queues {
             self.unblock(channel, queue);
@@ -254,15 +265,14 @@ impl Broker {
     }
 
     pub(super) fn consumer(&self, key: ConsumerKey) -> &Consumer {
-        self.consumers.get(key).expect("the consumer was just chosen")
+        self.consumers.get(key).expect("the caller has just chosen this consumer")
     }
 }
 
-/// A consumer joins a ring: at a place that was kept for it, or behind those of its
-/// priority.
+/// Adds a consumer to a ring: at a place that was kept for it, or behind those of its priority.
 fn join(ring: &mut Ring, consumers: &Arena<Consumer>, key: ConsumerKey, has_priorities: bool) {
-    let consumer = consumers.get(key).expect("a queue holds live consumers");
-    if !ring.come_again(key, consumer.channel, &consumer.tag) {
+    let consumer = consumers.get(key).expect("a queue lists live consumers only");
+    if !ring.resubscribe(key, consumer.channel, &consumer.tag) {
         let priority_of = |c: &Consumer| if has_priorities { c.priority } else { 0 };
         let priority = priority_of(consumer);
         ring.insert(key, priority, |c| consumers.get(c).map_or(0, priority_of));

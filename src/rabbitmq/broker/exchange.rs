@@ -11,7 +11,7 @@ use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 
-/// The exchanges every vhost has.
+/// The exchanges of every vhost.
 const SYSTEM: &[(&str, Kind)] = &[
     ("", Kind::Direct),
     ("amq.direct", Kind::Direct),
@@ -22,7 +22,7 @@ const SYSTEM: &[(&str, Kind)] = &[
     ("amq.topic", Kind::Topic),
 ];
 
-/// The one system exchange that is internal.
+/// The only system exchange that is internal.
 const TRACE: &str = "amq.rabbitmq.trace";
 
 impl Broker {
@@ -38,7 +38,7 @@ impl Broker {
         }
     }
 
-    /// Makes an exchange.
+    /// Creates an exchange.
     pub(crate) fn insert_exchange(
         &mut self,
         vhost: VHostKey,
@@ -54,15 +54,14 @@ impl Broker {
         key
     }
 
-    /// Declares an exchange (`exchange.declare`): makes it, or makes sure that
-    /// the one of this name is the same.
+    /// Declares an exchange (`exchange.declare`): creates it, or checks that the existing one is
+    /// the same.
     ///
     /// # Errors
     ///
-    /// `COMMAND_INVALID` for an unknown type (this closes the connection),
-    /// `ACCESS_REFUSED` for the default exchange or a new name beginning with
-    /// `amq.`, `PRECONDITION_FAILED` if it exists and differs, `NOT_FOUND` if
-    /// it does not exist and the declaration is passive.
+    /// `COMMAND_INVALID` for an unknown type, which closes the connection; `ACCESS_REFUSED` for the
+    /// default exchange or a new name that begins with `amq.`; `PRECONDITION_FAILED` if it exists
+    /// and differs; `NOT_FOUND` if it does not exist and the declaration is passive.
     pub fn exchange_declare(
         &mut self,
         now: Instant,
@@ -115,13 +114,13 @@ impl Broker {
         Ok(())
     }
 
-    /// Deletes an exchange and its bindings (`exchange.delete`). Deleting one
-    /// that does not exist is fine.
+    /// Deletes an exchange and its bindings (`exchange.delete`). Deleting an exchange that does not
+    /// exist succeeds.
     ///
     /// # Errors
     ///
-    /// `ACCESS_REFUSED` for a system exchange; `PRECONDITION_FAILED` if it has
-    /// bindings and `if_unused` is set.
+    /// `ACCESS_REFUSED` for a system exchange; `PRECONDITION_FAILED` if it has bindings and
+    /// `if_unused` is set.
     pub fn exchange_delete(
         &mut self,
         now: Instant,
@@ -149,14 +148,13 @@ impl Broker {
         })
     }
 
-    /// Binds an exchange to another (`exchange.bind`, an extension of
-    /// RabbitMQ's): what the source routes there goes on through the
-    /// destination. A binding that exists is left as it is.
+    /// Binds an exchange to another (`exchange.bind`, an extension of RabbitMQ): messages that the
+    /// source routes there are routed on by the destination. An existing binding is kept.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND` if either does not exist, `ACCESS_REFUSED` for the default
-    /// exchange, `PRECONDITION_FAILED` for a senseless `x-match`.
+    /// `NOT_FOUND` if one of the exchanges does not exist; `ACCESS_REFUSED` for the default
+    /// exchange; `PRECONDITION_FAILED` for an invalid `x-match`.
     pub fn exchange_bind(
         &mut self,
         now: Instant,
@@ -173,13 +171,13 @@ impl Broker {
         })
     }
 
-    /// Removes a binding between exchanges (`exchange.unbind`); the arguments
-    /// must be the same. Removing one that does not exist is fine.
+    /// Removes a binding between exchanges (`exchange.unbind`) with the same arguments. Removing a
+    /// binding that does not exist succeeds.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND` if either exchange does not exist, `ACCESS_REFUSED` for the
-    /// default exchange.
+    /// `NOT_FOUND` if one of the exchanges does not exist; `ACCESS_REFUSED` for the default
+    /// exchange.
     pub fn exchange_unbind(
         &mut self,
         now: Instant,
@@ -199,7 +197,7 @@ impl Broker {
         })
     }
 
-    /// The source and the binding that options between exchanges mean.
+    /// Returns the source and the binding that these options name.
     fn exchange_binding(
         &mut self,
         caller: Caller,
@@ -217,7 +215,7 @@ impl Broker {
         Ok((source, Binding { destination, routing_key, arguments: arguments.sorted() }))
     }
 
-    /// Makes a binding, unless there is one like it.
+    /// Creates a binding, unless the same one exists.
     pub(crate) fn insert_binding(&mut self, source: ExchangeKey, binding: Binding) {
         let exchange = self.exchanges.get_mut(source).expect("a binding's source exists");
         if !exchange.bind(binding.clone()) {
@@ -234,8 +232,8 @@ impl Broker {
         }
     }
 
-    /// Removes a binding, if there is one like it; and its source, if that goes
-    /// with its last.
+    /// Removes a binding, if it exists, and its source if that deletes itself after its last
+    /// binding.
     pub(super) fn remove_binding(&mut self, source: ExchangeKey, binding: &Binding) {
         let Some(exchange) = self.exchanges.get_mut(source) else { return };
         if !exchange.unbind(binding) {
@@ -245,7 +243,7 @@ impl Broker {
         self.auto_delete_exchange(source);
     }
 
-    /// A binding is gone: its destination knows of it no more.
+    /// Removes a binding from its destination.
     fn forget_binding(&mut self, source: ExchangeKey, binding: &Binding) {
         match binding.destination {
             Destination::Queue(queue) => {
@@ -280,8 +278,7 @@ impl Broker {
         }
     }
 
-    /// An exchange has lost a binding: if it deletes itself after its last, it
-    /// may be gone now.
+    /// Deletes an exchange that has lost its last binding, if it deletes itself then.
     pub(super) fn auto_delete_exchange(&mut self, key: ExchangeKey) {
         if self.exchanges.get(key).is_some_and(|e| e.auto_delete && e.is_unused()) {
             self.remove_exchange(key);
@@ -296,7 +293,7 @@ pub(super) fn check_not_default(exchange: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A name as the server keeps it.
+/// Returns a name as the server stores it.
 pub(super) fn without_line_ends(name: &str) -> SmolStr {
     if name.contains(['\r', '\n']) { name.replace(['\r', '\n'], "").into() } else { name.into() }
 }

@@ -1,7 +1,7 @@
 //! Messages that leave a queue: by acknowledgement, by expiry, by death.
 //!
-//! A message expires at the head of its queue only. A queue that is not used for long enough
-//! expires itself.
+//! A message expires at the head of its queue only. A queue that is unused for long enough expires
+//! itself.
 
 use super::Broker;
 use super::timer::{OfQueue, Timer};
@@ -12,24 +12,24 @@ use crate::rabbitmq::queue::dead_letter::Reason;
 use std::sync::Arc;
 
 impl Broker {
-    /// As [`Broker::expire`], for a moment at which nothing has changed: in a queue
-    /// with priorities, a message that has gone ahead of others is not noticed then.
+    /// As [`Broker::expire`], for a moment at which nothing has changed. In a queue with
+    /// priorities, the server does not check a message that has passed others then.
     pub(super) fn notice_expired(&mut self, now: Instant, key: QueueKey) {
         if self.queues.get(key).is_some_and(|queue| !queue.ready.has_levels()) {
             self.expire(now, key);
         }
     }
 
-    /// Drops messages at the head of a queue whose time has come, and sees to
-    /// it that the next one goes in time. To be called whenever the queue may
-    /// have a new head, and before its ready messages are counted.
+    /// Drops expired messages from the head of a queue, and arms the timer for the next one. Must
+    /// be called whenever the queue may have a new head, and before its ready messages are counted.
     pub(super) fn expire(&mut self, now: Instant, key: QueueKey) {
         while let Some(queue) = self.queues.get_mut(key)
             && let Some(head) = queue.ready.front()
             && head.expires()
         {
             let expiries = &mut queue.cold.expiries;
-            let at = expiries.of(head).expect("a queue knows when its messages expire");
+            let at =
+                expiries.of(head).expect("a queue stores the time of every message that expires");
             if at > now {
                 if expiries.armed.is_none_or(|armed| at < armed) {
                     expiries.armed = Some(at);
@@ -43,9 +43,9 @@ impl Broker {
         }
     }
 
-    /// A message has left its queue for good.
+    /// Notes that a message has left its queue for good.
     pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
-        let queue = self.queues.get_mut(key).expect("the queue was just looked at");
+        let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
         let expiry = if entry.expires() { queue.cold.expiries.remove(&entry) } else { None };
         let keeps = queue.keeps(&entry.message);
         if !queue.is_plain
@@ -63,22 +63,22 @@ impl Broker {
         }
     }
 
-    /// A message leaves its queue, which gives it up.
+    /// Gives up a message, which leaves its queue and may become a dead letter.
     pub(super) fn die(&mut self, now: Instant, key: QueueKey, entry: Entry, reason: Reason) {
         self.bury(key, Arc::clone(&entry.message), reason);
         self.leave(now, key, entry);
     }
 
-    /// A queue was used: if it expires, the time starts anew.
+    /// Restarts the time after which a queue expires unused.
     pub(super) fn touch_unused(&mut self, now: Instant, key: QueueKey) {
         let queue = self.queue_mut(key);
         queue.cold.unused_since = now;
         self.arm_unused(key);
     }
 
-    /// Sees to it that a queue without consumers expires in time.
+    /// Arms the timer for the expiry of a queue without consumers.
     pub(super) fn arm_unused(&mut self, key: QueueKey) {
-        let queue = self.queues.get_mut(key).expect("the queue was just looked up");
+        let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
         if let Some(expires) = queue.cold.settings.expires
             && queue.consumer_count() == 0
         {
@@ -90,7 +90,7 @@ impl Broker {
         }
     }
 
-    /// Deletes a queue that was not used for too long.
+    /// Deletes a queue that was unused for too long.
     pub(super) fn expire_unused(&mut self, now: Instant, key: QueueKey) {
         let Some(queue) = self.queues.get(key) else { return };
         let cold = &queue.cold;

@@ -1,13 +1,11 @@
-//! Heartbeats: telling a silent connection from a dead one.
+//! Heartbeats: how the broker tells a silent connection from a dead one.
 //!
-//! With a timeout of T, the broker looks every T/2 whether it has sent
-//! something, and sends a heartbeat if it has not; at its first look it sends
-//! one in any case. Every T it looks whether it has heard something. When it
-//! has heard nothing at two such looks in a row, the connection is dead,
-//! between two and three T after its last sign.
+//! With a timeout of T, the broker checks every T/2 whether it has sent anything, and sends a
+//! heartbeat if it has not; at its first check it always sends one. Every T it checks whether it
+//! has received anything. If it has received nothing at two such checks in a row, it considers the
+//! connection dead: between two and three T after the last traffic.
 //!
-//! Source: <https://www.rabbitmq.com/docs/heartbeats>, and the server's module
-//! `rabbit_heartbeat`.
+//! Source: <https://www.rabbitmq.com/docs/heartbeats>, and the server's module `rabbit_heartbeat`.
 
 use super::Broker;
 use super::timer::Timer;
@@ -19,16 +17,15 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Heartbeats {
     timeout: Duration,
-    /// When it looks next whether something was sent, and whether something was
-    /// heard.
+    /// The next checks: whether anything was sent, and whether anything was received.
     next_send: Instant,
     next_check: Instant,
-    /// Since the last look.
+    /// Since the last check.
     has_sent: bool,
     has_heard: bool,
-    /// It has looked at least once whether it has sent something.
+    /// Whether the first check for sent traffic has happened.
     has_looked: bool,
-    /// Looks in a row at which nothing had been heard.
+    /// Number of checks in a row at which nothing had been received.
     silent: u32,
 }
 
@@ -51,7 +48,7 @@ impl Heartbeats {
 }
 
 impl Broker {
-    /// The heartbeats of a connection begin, if it wants any.
+    /// Starts the heartbeats of a connection, if it wants any.
     pub(super) fn start_heartbeats(&mut self, now: Instant, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let seconds = connection.options.heartbeat_seconds();
@@ -63,8 +60,8 @@ impl Broker {
         }
     }
 
-    /// Bytes of a connection have arrived, though perhaps no whole method: it is
-    /// alive. [`Broker::handle_input`] says so itself.
+    /// Notes that bytes of a connection have arrived, even if they are no complete method.
+    /// [`Broker::handle_input`] does this itself.
     pub fn heard(&mut self, connection: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&connection)
             && let Some(heartbeats) = &mut connection.heartbeats
@@ -73,7 +70,7 @@ impl Broker {
         }
     }
 
-    /// Something goes out to a connection.
+    /// Notes that something is sent to a connection.
     pub(super) fn sent(&mut self, connection: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&connection)
             && let Some(heartbeats) = &mut connection.heartbeats

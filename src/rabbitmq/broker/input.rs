@@ -1,5 +1,5 @@
-//! Methods as they come from a client: each is handed to the typed method of its name, and what that
-//! returns becomes an output. The order of the outputs is in `stage.rs`.
+//! Methods as clients send them: each is passed to the typed method of its name, and what that
+//! returns becomes an output. `stage.rs` decides the order of outputs.
 
 use super::refusal::{Refusal, RefusalError};
 use super::{Broker, Session};
@@ -8,16 +8,16 @@ use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode, Scope};
 use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 
-/// The answer to a method; `None` if it has none, or none is wanted.
+/// The answer to a method; `None` if it has none, or if the client wants none.
 type Answer = Result<Option<Event>, AmqpError>;
 
 impl Broker {
-    /// Runs a method as a client sent it. Its answer, or the close it caused, is among the
+    /// Runs a method as a client sent it. Its answer, or the close that it caused, is among the
     /// outputs.
     ///
-    /// On a connection that is not open everything is ignored but [`Method::ConnectionOpen`]; on a
-    /// channel that the broker has closed, everything but [`Method::ChannelClose`] and
-    /// [`Method::ChannelCloseOk`].
+    /// On a connection that is not open, every method but [`Method::ConnectionOpen`] is ignored. On
+    /// a channel that the broker has closed, every method but [`Method::ChannelClose`] and
+    /// [`Method::ChannelCloseOk`] is ignored.
     pub fn handle_input(
         &mut self,
         now: Instant,
@@ -61,8 +61,8 @@ impl Broker {
         }
     }
 
-    /// Returns whether the broker would act on a method of a client: not if it has
-    /// given the connection up, or has closed the channel and awaits the answer.
+    /// Returns whether the broker would act on a method of a client. It would not if it has given
+    /// the connection up, or if it has closed the channel and waits for the answer.
     #[must_use]
     pub fn takes(&self, connection: ConnectionId, channel: ChannelNumber, method: &Method) -> bool {
         if !self.has_connection(connection) {
@@ -78,22 +78,22 @@ impl Broker {
         }
     }
 
-    /// Refuses methods of clients from now on, instead of doing them; see [`Refusal`].
-    /// It outlasts a restart of the broker.
+    /// Refuses methods of clients from now on, instead of running them; see [`Refusal`]. A refusal
+    /// survives a restart of the broker.
     ///
     /// # Errors
     ///
-    /// Those of a refusal that could never refuse anything.
+    /// [`RefusalError`] for a refusal that could never refuse anything.
     pub fn refuse(&mut self, now: Instant, refusal: Refusal) -> Result<(), RefusalError> {
         self.refusals.add(now, refusal)
     }
 
-    /// Ends every refusal.
+    /// Ends all refusals.
     pub fn refuse_nothing(&mut self) {
         self.refusals.clear();
     }
 
-    /// Closes what a refused method closes, and returns the error, if it is refused.
+    /// Returns the error of a method that is refused, after closing what it closes.
     fn refusal_of(&mut self, now: Instant, ch: ChannelId, method: &Method) -> Option<AmqpError> {
         if self.refusals.is_empty() {
             return None;
@@ -104,7 +104,7 @@ impl Broker {
             _ => matches!(self.sessions.get(&ch), Some(Session::Open(..))),
         };
         if !opens {
-            // It fails by itself.
+            // The method fails by itself.
             return None;
         }
         let fault = self.refusals.refuse(now, method, &mut self.names)?;

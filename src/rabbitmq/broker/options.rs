@@ -3,7 +3,7 @@
 use crate::rabbitmq::version::Version;
 use std::time::Duration;
 
-/// How a broker is set up.
+/// The configuration of a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerOptions {
     sync_time: Duration,
@@ -11,8 +11,8 @@ pub struct BrokerOptions {
     version: Version,
 }
 
-/// The server's defaults: RabbitMQ 3.10, a consumer time-out of 30 minutes; and
-/// a disk that takes no time.
+/// The server's defaults (RabbitMQ 3.10, a consumer time-out of 30 minutes) and a disk that takes
+/// no time.
 impl Default for BrokerOptions {
     fn default() -> BrokerOptions {
         BrokerOptions {
@@ -24,18 +24,18 @@ impl Default for BrokerOptions {
 }
 
 impl BrokerOptions {
-    /// How long a sync to disk takes: the time between what a process's death
-    /// leaves and what a power loss leaves, and so the least delay of a
-    /// persistent message's confirm. The default is no time at all.
+    /// Sets how long a sync to disk takes. This is the time during which a power loss loses more
+    /// than a crash, and so the minimum delay of a persistent message's confirm. The default is
+    /// zero.
     #[must_use]
     pub fn with_sync_time(mut self, sync_time: Duration) -> BrokerOptions {
         self.sync_time = sync_time;
         self
     }
 
-    /// How long a delivery may be unacknowledged before its channel is closed
-    /// with `PRECONDITION_FAILED` (`consumer_timeout`); `None` is for ever. The
-    /// server looks once a minute; here it is the very moment. By default 30
+    /// Sets how long a delivery may be unacknowledged before its channel is closed with
+    /// `PRECONDITION_FAILED` (`consumer_timeout`); `None` means forever. The server checks once a
+    /// minute; this broker closes the channel exactly when the time is over. The default is 30
     /// minutes.
     ///
     /// Source: <https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>.
@@ -45,7 +45,7 @@ impl BrokerOptions {
         self
     }
 
-    /// Which RabbitMQ it is like; by default 3.10.
+    /// Sets the version that the broker is like; 3.10 by default.
     #[must_use]
     pub fn with_version(mut self, version: Version) -> BrokerOptions {
         self.version = version;

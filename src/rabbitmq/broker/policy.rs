@@ -1,5 +1,4 @@
-//! Policies: `rabbitmqctl set_policy` and its like, and what they do to queues
-//! and exchanges that exist.
+//! Policies: `rabbitmqctl set_policy` and so on, and their effect on existing queues and exchanges.
 
 use super::Broker;
 use super::stream::retention;
@@ -14,13 +13,13 @@ use crate::rabbitmq::vhost::pattern::Pattern;
 use crate::rabbitmq::vhost::policy::{Object, Policy, Whose, definition, effective};
 
 impl Broker {
-    /// Sets a policy (`set_policy`), or replaces the one of its name. It counts
-    /// at once, for queues and exchanges that exist too.
+    /// Sets a policy (`set_policy`), or replaces the one with its name. It applies at once, also to
+    /// existing queues and exchanges.
     ///
     /// # Errors
     ///
-    /// [`AdminError::NoSuchVHost`], [`AdminError::InvalidPattern`], and
-    /// [`AdminError::InvalidPolicy`] for a definition that the server does not know.
+    /// [`AdminError::NoSuchVHost`]; [`AdminError::InvalidPattern`]; [`AdminError::InvalidPolicy`]
+    /// for a definition that the server does not accept.
     pub fn set_policy(
         &mut self,
         now: Instant,
@@ -30,12 +29,11 @@ impl Broker {
         self.put_policy(now, vhost, policy, Whose::User)
     }
 
-    /// Sets an operator policy (`set_operator_policy`), or replaces the one of
-    /// its name.
+    /// Sets an operator policy (`set_operator_policy`), or replaces the one with its name.
     ///
     /// # Errors
     ///
-    /// As [`Broker::set_policy`].
+    /// As for [`Broker::set_policy`].
     pub fn set_operator_policy(
         &mut self,
         now: Instant,
@@ -100,7 +98,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Policies have changed: everything in the vhost looks again.
+    /// Applies changed policies to everything in the vhost.
     fn apply_policies(&mut self, now: Instant, key: VHostKey) {
         let exchanges: Vec<_> = self.vhost(key).exchanges.values().copied().collect();
         exchanges.into_iter().for_each(|exchange| self.apply_policies_to_exchange(exchange));
@@ -131,7 +129,7 @@ impl Broker {
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
         let mut settings = Settings::new(&queue.cold.arguments, policy, operator);
         let profile = self.profile();
-        if kind == QueueType::Quorum && !settings.says_delivery_limit {
+        if kind == QueueType::Quorum && !settings.sets_delivery_limit {
             settings.delivery_limit = profile.default_delivery_limit;
         }
         if settings.has_negative_delivery_limit {

@@ -1,16 +1,20 @@
-//! Stopping and starting: what of the broker outlives it.
+//! Stopping and starting: what survives of a broker.
 //!
-//! Always lost: connections, channels, consumers; transient exchanges and
-//! queues with their bindings, exclusive queues among them; transient messages,
-//! even confirmed ones in durable queues. Of a durable queue's persistent
-//! messages, a clean stop keeps all, a kill those that were written, and a
-//! power loss those that were synced (see [`journal`](crate::rabbitmq::queue::journal)).
-//! After a clean stop, a message counts as delivered before if it was; after
-//! the others, every one does. Time goes on while the broker is down: a message
-//! that expires meanwhile is gone when it starts.
+//! Connections, channels and consumers are always lost. So are transient exchanges and queues with
+//! their bindings, including exclusive queues, and transient messages, even confirmed ones in
+//! durable queues. Of the persistent messages in a durable queue
 //!
-//! Source: <https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed>,
-//! and stopping and killing the server.
+//! | after | the broker keeps | redelivered |
+//! |---|---|---|
+//! | a clean stop | all | those that were delivered before |
+//! | a crash | those that were written | all |
+//! | a power loss | those that were synced | all |
+//!
+//! (see [`journal`](crate::rabbitmq::queue::journal)). Time passes while the broker is down:
+//! messages that expire in the meantime are gone when it starts.
+//!
+//! Source: <https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed>, and stopping and
+//! killing the server.
 
 use super::route::Delayed;
 use super::timer::Timer;
@@ -27,8 +31,8 @@ use crate::rabbitmq::stats::{MessageStats, Published};
 use std::collections::BTreeMap;
 
 impl Broker {
-    /// Shuts the broker down cleanly: every connection is told, with
-    /// `CONNECTION_FORCED`, and closed; everything durable is kept.
+    /// Stops the broker cleanly: every connection is closed with `CONNECTION_FORCED`, and
+    /// everything durable is kept.
     pub fn stop(&mut self, _now: Instant) {
         if !self.running {
             return;
@@ -44,14 +48,13 @@ impl Broker {
         }
     }
 
-    /// Kills the broker's process: nobody is told anything, and what was not
-    /// written is lost. Outputs not polled yet are dropped.
+    /// Kills the broker's process: clients are told nothing, and everything that was not written is
+    /// lost. Outputs that were not polled yet are dropped.
     pub fn kill(&mut self, _now: Instant) {
         self.crash(Crash::Kill);
     }
 
-    /// Cuts the power: as [`Broker::kill`], but what was written and not synced
-    /// is lost too.
+    /// Cuts the power: as [`Broker::kill`], and everything that was not synced is lost too.
     pub fn power_loss(&mut self, _now: Instant) {
         self.crash(Crash::PowerLoss);
     }
@@ -63,8 +66,7 @@ impl Broker {
         }
     }
 
-    /// Starts a broker that is down, with what it has on disk and what of that
-    /// has not expired since.
+    /// Starts a broker that is down, with everything on its disk that has not expired since.
     pub fn start(&mut self, now: Instant) {
         self.running = true;
         for key in self.queues.keys() {
@@ -78,8 +80,8 @@ impl Broker {
         self.publish_dead_letters(now);
     }
 
-    /// Kills the broker, if it is running, and wipes its disk. It stays down;
-    /// [`Broker::start`] brings up an empty one.
+    /// Kills the broker, if it is running, and wipes its disk. It stays down; [`Broker::start`]
+    /// starts it empty.
     pub fn wipe(&mut self, now: Instant) {
         self.kill(now);
         for key in self.queues.keys() {
@@ -99,7 +101,7 @@ impl Broker {
         self.make_defaults();
     }
 
-    /// Leaves what is on disk. A clean stop has put everything durable there.
+    /// Reduces the broker to what is on disk. A clean stop has put everything durable there.
     fn go_down(&mut self, crash: Option<Crash>) {
         self.running = false;
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
@@ -137,7 +139,7 @@ impl Broker {
         }
     }
 
-    /// What was counted is not on disk.
+    /// Resets the counters, which are not on disk.
     fn forget_counts(&mut self) {
         self.tally = MessageStats::default();
         for key in self.queues.keys() {
@@ -184,7 +186,7 @@ impl Broker {
     }
 }
 
-/// A stream keeps what its journal says, without a word about deliveries.
+/// Reduces a stream to what its journal keeps. Messages of a stream are not marked as redelivered.
 fn bring_down_stream(queue: &mut Queue, crash: Option<Crash>) {
     let Some(stream) = queue.cold.kind.stream_mut() else { return };
     stream.retain(|_| false);

@@ -1,4 +1,4 @@
-//! Publishing: from the exchange to the queues, or back.
+//! Publishing: from a client to the queues, or back.
 
 use super::queue::count;
 use super::route::further_keys;
@@ -23,16 +23,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl Broker {
-    /// Publishes a message (`basic.publish`). In confirm mode its number is
-    /// returned; the confirm is an output, as is the return of a mandatory
-    /// message that reached no queue.
+    /// Publishes a message (`basic.publish`). Returns its number in confirm mode. The confirm is an
+    /// output, and so is the return of a mandatory message that reached no queue.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND` for a missing exchange, `ACCESS_REFUSED` for an internal
-    /// one, `PRECONDITION_FAILED` for a wrong `user-id`, a malformed
-    /// `expiration`, an unknown delivery mode or more than 128 MiB; `NOT_IMPLEMENTED` for `immediate`,
-    /// which closes the connection.
+    /// `NOT_FOUND` for a missing exchange; `ACCESS_REFUSED` for an internal one;
+    /// `PRECONDITION_FAILED` for a wrong `user-id`, a malformed `expiration`, an unknown delivery
+    /// mode or a body that is too large; `NOT_IMPLEMENTED` for `immediate`, which closes the
+    /// connection.
     pub fn basic_publish(
         &mut self,
         now: Instant,
@@ -69,14 +68,17 @@ impl Broker {
             let queues = self.routed_names(now, caller, source, &message);
             let pending = Pending { message, expiry, mandatory, queues };
             let transaction = self.channel_mut(caller.channel).transaction.as_mut();
-            transaction.expect("it was just looked at").publishes.push(pending);
+            transaction
+                .expect("the channel is transactional, as was checked above")
+                .publishes
+                .push(pending);
             return Ok(None);
         }
         let mut routed = std::mem::take(&mut self.routed);
         self.route(now, caller.vhost, source, &message, &mut routed);
-        let breaks = self.breaks_a_stream(&routed, &message);
+        let breaks = self.crashes_a_stream(&routed, &message);
         if breaks {
-            // It has effects, and then fails.
+            // This publish has effects before it fails.
             self.outputs.begin(caller.id);
             routed.retain(|queue| !self.crashes_over_headers(*queue));
         }
@@ -88,10 +90,10 @@ impl Broker {
         if routed.is_empty() {
             self.unroutable(caller.id, Arc::clone(&message), mandatory, delivery_tag);
         }
-        // A channel may reply to itself: it hears first that nobody else got it.
+        // A channel may reply to itself. It first hears that no queue got the message.
         self.deliver_replies(source, &message);
         if let Some(last) = routed.pop() {
-            // In declaration order; the last one needs no copy.
+            // In order of declaration. The last queue needs no copy of the pointer.
             for queue in routed.drain(..) {
                 self.accept(now, queue, Arc::clone(&message), expiry, confirm);
             }
@@ -105,15 +107,15 @@ impl Broker {
         self.queues.get(queue).is_some_and(|queue| queue.cold.kind.crashes_over_headers())
     }
 
-    /// Returns whether a stream among these queues would break down over a header.
-    pub(super) fn breaks_a_stream(&self, routed: &[QueueKey], message: &Message) -> bool {
-        message.properties().headers().is_some_and(FieldTable::breaks_a_stream)
+    /// Returns whether one of these queues is a stream that would crash over a header.
+    pub(super) fn crashes_a_stream(&self, routed: &[QueueKey], message: &Message) -> bool {
+        message.properties().headers().is_some_and(FieldTable::crashes_a_stream)
             && routed.iter().any(|queue| self.crashes_over_headers(*queue))
     }
 
-    /// A message was published that goes to this many queues.
+    /// Counts a publish that goes to this many queues.
     fn count_publish(&mut self, vhost: VHostKey, source: Option<ExchangeKey>, queues: usize) {
-        // Both were just looked at to route it.
+        // Both exist, because the message was just routed there.
         match source {
             None => self.vhost_mut(vhost).published.count(queues),
             Some(source) => {
@@ -124,14 +126,14 @@ impl Broker {
         }
     }
 
-    /// A message of a transaction is published at its commit.
+    /// Counts a message of a transaction, which is published at its commit.
     pub(super) fn count_pending(&mut self, vhost: VHostKey, message: &Message, queues: usize) {
         if let Ok(source) = self.source(vhost, message.exchange()) {
             self.count_publish(vhost, source, queues);
         }
     }
 
-    /// Refuses what may not be published there; gives the exchange.
+    /// Refuses a publish that is not permitted. Returns the exchange.
     fn check_publish(
         &self,
         caller: Caller,
@@ -158,9 +160,9 @@ impl Broker {
         Ok(source)
     }
 
-    /// The names of the queues that a message in a transaction goes to: those the
-    /// bindings lead to now; of the default exchange, those the keys name, whether
-    /// there are such queues yet or not.
+    /// Returns the names of the queues to which a message in a transaction goes: those that the
+    /// bindings lead to now, or at the default exchange those that the keys name, even if there are
+    /// no such queues yet.
     fn routed_names(
         &mut self,
         now: Instant,
@@ -182,8 +184,8 @@ impl Broker {
         names.map(|queue| queue.cold.name.clone()).collect()
     }
 
-    /// A message that no queue takes: returned if it is mandatory, and in any
-    /// case confirmed, at once and on its own.
+    /// Handles a message that reaches no queue: returns it if it is mandatory, and confirms it at
+    /// once, on its own.
     pub(super) fn unroutable(
         &mut self,
         ch: ChannelId,
@@ -203,8 +205,7 @@ impl Broker {
         }
     }
 
-    /// Replaces a `reply-to` that asks for direct replies by the channel's own
-    /// name.
+    /// Replaces a `reply-to` that asks for direct replies by the channel's own name.
     fn set_reply_to(&mut self, caller: Caller, properties: &mut Properties) -> Result<(), Fault> {
         if properties.reply_to() == Some(REPLY_TO) {
             let consumer = self.channel_mut(caller.channel).reply_consumer.as_ref();
@@ -214,8 +215,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Direct replies: to the consumers that the keys name, at once, also in a
-    /// transaction. For all else it is a message that goes to no queue.
+    /// Delivers direct replies to the consumers that the keys name, at once, even in a transaction.
+    /// Otherwise such a message counts as one that reaches no queue.
     fn deliver_replies(&mut self, source: Option<ExchangeKey>, message: &Arc<Message>) {
         if self.reply_names.is_empty() || source.is_some() {
             return;
@@ -229,7 +230,7 @@ impl Broker {
                 && let Some(consumer) = &channel.reply_consumer
             {
                 let consumer_tag = consumer.tag.clone();
-                // The number is not used up.
+                // The tag is not used up.
                 let (id, tag) = (channel.id, channel.last_tag + 1);
                 let (delivery_tag, message) = (DeliveryTag(tag), Arc::clone(message));
                 let redelivered = false;
@@ -239,7 +240,7 @@ impl Broker {
     }
 }
 
-/// Refuses a message to a direct reply-to name over which the server breaks down.
+/// Refuses a message to a direct reply-to name over which the server crashes.
 fn check_reply_keys(source: Option<ExchangeKey>, message: &Message) -> Result<(), Fault> {
     if source.is_none() {
         let malformed = match message.properties().has_more() {
@@ -253,8 +254,8 @@ fn check_reply_keys(source: Option<ExchangeKey>, message: &Message) -> Result<()
     Ok(())
 }
 
-/// Refuses properties the server refuses, and takes the header `BCC` away.
-/// Gives the message's time to live, if it has one.
+/// Refuses properties that the server refuses, and removes the header `BCC`. Returns the message's
+/// time to live, if it has one.
 fn check_properties(
     properties: &mut Properties,
     user: Option<&str>,
@@ -282,7 +283,7 @@ fn check_properties(
     Ok(time_to_live)
 }
 
-/// Refuses a delivery mode that is neither of the two there are.
+/// Refuses a delivery mode other than 1 and 2.
 fn check_delivery_mode(properties: &Properties) -> Result<(), Fault> {
     match properties.delivery_mode() {
         None | Some(1 | 2) => Ok(()),
@@ -292,7 +293,7 @@ fn check_delivery_mode(properties: &Properties) -> Result<(), Fault> {
     }
 }
 
-/// The routing keys in a header that holds some.
+/// Returns the routing keys in a header such as `CC`.
 fn copies(headers: &FieldTable, name: &str) -> Result<Vec<SmolStr>, Fault> {
     let invalid = |kind: &str| {
         Fault::precondition(format!(
@@ -304,6 +305,6 @@ fn copies(headers: &FieldTable, name: &str) -> Result<Vec<SmolStr>, Fault> {
         Some(FieldValue::Array(keys)) => keys,
         Some(other) => return Err(invalid(other.type_name())),
     };
-    // What is no text among them means nothing.
+    // Elements that are not text have no effect.
     Ok(keys.iter().filter_map(FieldValue::as_str).map(SmolStr::from).collect())
 }

@@ -20,17 +20,15 @@ use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 
 impl Broker {
-    /// Declares a queue (`queue.declare`): makes it, or makes sure that the one
-    /// of this name is the same. With an empty name the server makes one up.
-    /// It becomes the channel's last declared queue, for which an empty name
-    /// stands in the other methods.
+    /// Declares a queue (`queue.declare`): creates it, or checks that the existing one is the same.
+    /// If the name is empty, the server makes one. The queue becomes the channel's last declared
+    /// queue, which an empty name stands for in the other methods.
     ///
     /// # Errors
     ///
-    /// `RESOURCE_LOCKED` if it is exclusive to another connection or differs in
-    /// being exclusive, `PRECONDITION_FAILED` if it exists and differs
-    /// otherwise, `ACCESS_REFUSED` for a name beginning with `amq.`,
-    /// `NOT_FOUND` if it does not exist and the declaration is passive.
+    /// `RESOURCE_LOCKED` if it is exclusive to another connection, or exclusive in one declaration
+    /// only; `PRECONDITION_FAILED` if it exists and differs otherwise; `ACCESS_REFUSED` for a name
+    /// that begins with `amq.`; `NOT_FOUND` if it does not exist and the declaration is passive.
     pub fn queue_declare(
         &mut self,
         now: Instant,
@@ -65,8 +63,8 @@ impl Broker {
         })
     }
 
-    /// A declaration of the pseudo-queue of direct replies asks whether whom it
-    /// names is there. A channel that asks for itself breaks down.
+    /// Answers a declaration of the pseudo-queue of direct replies, which asks whether a name
+    /// belongs to a channel. A channel that asks for its own name crashes on the server.
     fn declare_reply_to(&mut self, caller: Caller, name: SmolStr) -> Result<QueueDeclareOk, Fault> {
         let is_own = self.reply_names.get(&name) == Some(&caller.channel);
         if is_own || reply_to::is_malformed(&name) {
@@ -128,7 +126,7 @@ impl Broker {
         Ok(key)
     }
 
-    /// Makes a queue whose arguments were checked.
+    /// Creates a queue. Its arguments were checked.
     pub(crate) fn insert_queue(
         &mut self,
         now: Instant,
@@ -145,15 +143,15 @@ impl Broker {
         key
     }
 
-    /// Binds a queue to an exchange (`queue.bind`). A binding that exists is
-    /// left as it is. With no queue named, the channel's last declared one is
-    /// meant; with no routing key either, that queue's name is the key.
+    /// Binds a queue to an exchange (`queue.bind`). An existing binding is kept. An empty queue
+    /// name stands for the channel's last declared queue; if the routing key is empty too, that
+    /// queue's name is the key.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND` if either does not exist, `ACCESS_REFUSED` for the default
-    /// exchange, `RESOURCE_LOCKED` for another connection's exclusive queue,
-    /// `PRECONDITION_FAILED` for a senseless `x-match`.
+    /// `NOT_FOUND` if the queue or the exchange does not exist; `ACCESS_REFUSED` for the default
+    /// exchange; `RESOURCE_LOCKED` for another connection's exclusive queue; `PRECONDITION_FAILED`
+    /// for an invalid `x-match`.
     pub fn queue_bind(
         &mut self,
         now: Instant,
@@ -176,13 +174,13 @@ impl Broker {
         })
     }
 
-    /// Removes a binding (`queue.unbind`); the arguments must be the same.
-    /// Removing one that does not exist is fine.
+    /// Removes a binding (`queue.unbind`) with the same arguments. Removing a binding that does not
+    /// exist succeeds.
     ///
     /// # Errors
     ///
-    /// `ACCESS_REFUSED` for the default exchange, `RESOURCE_LOCKED` for another
-    /// connection's exclusive queue.
+    /// `ACCESS_REFUSED` for the default exchange; `RESOURCE_LOCKED` for another connection's
+    /// exclusive queue.
     pub fn queue_unbind(
         &mut self,
         now: Instant,
@@ -209,7 +207,7 @@ impl Broker {
         })
     }
 
-    /// The exchange of a queue's binding, which the caller may bind.
+    /// Returns the exchange of a queue's binding, which the caller must be permitted to bind.
     fn bound_exchange(
         &mut self,
         caller: Caller,
@@ -221,13 +219,12 @@ impl Broker {
         self.exchange_key(caller.vhost, &binding.exchange)
     }
 
-    /// Drops the ready messages of a queue (`queue.purge`) and says how many
-    /// there were. Unacknowledged ones stay.
+    /// Drops the ready messages of a queue (`queue.purge`) and returns their number. Unacknowledged
+    /// messages stay.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND`, or `RESOURCE_LOCKED` for another connection's exclusive
-    /// queue.
+    /// `NOT_FOUND`; `RESOURCE_LOCKED` for another connection's exclusive queue.
     pub fn queue_purge(
         &mut self,
         now: Instant,
@@ -254,15 +251,13 @@ impl Broker {
         })
     }
 
-    /// Deletes a queue (`queue.delete`) and says how many ready messages went
-    /// with it. Its consumers are told. Deleting one that does not exist is
-    /// fine.
+    /// Deletes a queue (`queue.delete`) and returns the number of ready messages in it. Its
+    /// consumers are told. Deleting a queue that does not exist succeeds.
     ///
     /// # Errors
     ///
-    /// `PRECONDITION_FAILED` if it has consumers and `if_unused` is set, or
-    /// ready messages and `if_empty` is; `RESOURCE_LOCKED` for another
-    /// connection's exclusive queue.
+    /// `PRECONDITION_FAILED` if it has consumers and `if_unused` is set, or ready messages and
+    /// `if_empty` is set; `RESOURCE_LOCKED` for another connection's exclusive queue.
     pub fn queue_delete(
         &mut self,
         now: Instant,
@@ -303,8 +298,7 @@ impl Broker {
         })
     }
 
-    /// Takes a queue away, with its bindings and its consumers. Confirms that
-    /// waited for it wait no longer.
+    /// Removes a queue with its bindings and consumers. Confirms that waited for it are sent.
     pub(super) fn delete_queue(&mut self, key: QueueKey) {
         let Some(queue) = self.queues.remove(key) else {
             return;
@@ -328,8 +322,7 @@ impl Broker {
         }
     }
 
-    /// Tells the consumers of a deleted queue, channel by channel and there in
-    /// the order of their tags.
+    /// Cancels the consumers of a deleted queue, channel by channel, each in order of tags.
     fn cancel_consumers(&mut self, queue: &Queue) {
         let mut cancelled = Vec::new();
         for consumer in queue.consumers() {
@@ -350,7 +343,7 @@ impl Broker {
         }
     }
 
-    /// What a queue's name stands for on this channel.
+    /// Returns the queue that a name stands for on this channel.
     pub(super) fn expand_name(
         &mut self,
         channel: ChannelKey,
@@ -380,8 +373,7 @@ impl Broker {
         vhost.queues.get(name).copied().ok_or_else(|| Fault::no_queue(&vhost.name, name))
     }
 
-    /// The queue of this name, which the caller's connection must have access
-    /// to.
+    /// Returns the queue of this name. The caller's connection must have access to it.
     pub(super) fn named_queue(&mut self, caller: Caller, name: &str) -> Result<QueueKey, Fault> {
         let key = self.queue_key(caller.vhost, name)?;
         self.queue_mut(key).check_access(caller.id.connection)?;
@@ -389,7 +381,7 @@ impl Broker {
     }
 }
 
-/// Refuses conditions that a quorum queue does not know.
+/// Refuses conditions that a quorum queue does not support.
 fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fault> {
     match &queue.cold.kind {
         Kind::Quorum(_) if if_unused || if_empty => {}
@@ -404,7 +396,7 @@ fn check_delete(queue: &Queue, if_unused: bool, if_empty: bool) -> Result<(), Fa
     Err(Fault::new(ReplyCode::NotImplemented, reason))
 }
 
-/// Refuses a queue that is neither durable nor exclusive where there are none.
+/// Refuses a queue that is neither durable nor exclusive in versions that do not permit one.
 pub(crate) fn check_transient(profile: &Profile, options: &QueueOptions) -> Result<(), Fault> {
     if !profile.permits_transient_queues && !options.durable && !options.exclusive {
         let reason = "Feature `transient_nonexcl_queues` is deprecated.\n\
@@ -414,7 +406,7 @@ pub(crate) fn check_transient(profile: &Profile, options: &QueueOptions) -> Resu
     Ok(())
 }
 
-/// Refuses what a queue of this type cannot be.
+/// Refuses properties that a queue of this type cannot have.
 pub(crate) fn check_properties_of_type(
     vhost: &str,
     name: &str,
@@ -440,7 +432,7 @@ pub(crate) fn check_properties_of_type(
     Ok(())
 }
 
-/// A count as AMQP carries it.
+/// Returns a count as AMQP carries it.
 pub(super) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,15 +1,13 @@
 //! Refusals: a broker that is up and refuses.
 //!
-//! A [`Refusal`] says what is refused (connections, channels, or a method by its
-//! name), with which close, how often and for how long. It is what a full vhost, a
-//! lost quorum or an operator look like to a client. It is checked where a client's
-//! method would be done, typed or from the wire; what a test does at the broker
-//! itself is not refused. Refusals are tried in the order in which they were given;
-//! the first that matches answers.
+//! A [`Refusal`] defines what is refused (connections, channels, or a method by its name), with
+//! which close, how often and for how long. To a client it looks like a full vhost, a lost quorum
+//! or an operator's intervention. It applies to methods of clients, typed or from the wire, but not
+//! to what a test does at the broker itself. Refusals are tried in the order in which they were
+//! added; the first that matches answers.
 //!
-//! Source: AMQP 0-9-1, section 1.2, for which codes close a channel and which a
-//! connection. A connection that is refused is closed whatever the code, as the
-//! server does.
+//! Source: AMQP 0-9-1, section 1.2, for which codes close a channel and which a connection. A
+//! refused connection is closed whatever the code, as the server does.
 
 use crate::Instant;
 use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
@@ -26,7 +24,7 @@ enum Target {
     Method(SmolStr),
 }
 
-/// Methods that are refused instead of being done.
+/// Methods that are refused instead of being run.
 ///
 /// ```
 /// use std::time::Duration;
@@ -53,34 +51,38 @@ enum Target {
 #[must_use = "a refusal does nothing until it is given to a broker"]
 pub struct Refusal {
     target: Target,
-    /// The vhost, the queue or the exchange that must be named.
+    /// The vhost, queue or exchange that must be named.
     on: Option<SmolStr>,
     code: ReplyCode,
     reason: String,
-    /// How many it still refuses; `None` is all.
+    /// How many methods it still refuses; `None` means all.
     left: Option<u64>,
     lasting: Option<Duration>,
     until: Option<Instant>,
-    /// One in so many that match is refused.
+    /// One in this many matching methods is refused.
     one_in: u64,
 }
 
-/// A refusal that could never refuse anything.
+/// Why a refusal could never refuse anything.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefusalError {
-    /// No method of this name can be refused: it does not exist, or the server sends
-    /// it, or it closes something.
-    #[error("no client sends a method {0:?} that could be refused")]
+    /// No method of this name can be refused: it does not exist, or the server sends it, or it
+    /// closes something.
+    #[error(
+        "{0:?} cannot be refused: give the name of a method that clients send and that closes nothing, such as `basic.publish`"
+    )]
     UnknownMethod(String),
     /// The reply code closes nothing.
-    #[error("{0} closes neither a channel nor a connection")]
+    #[error("{0} closes neither a channel nor a connection: give a reply code that does")]
     NotAnError(ReplyCode),
-    /// [`Refusal::on`] for something that names no queue and no exchange.
-    #[error("{0} names nothing that a refusal could be for")]
+    /// [`Refusal::on`] for a request that names no queue and no exchange.
+    #[error("{0} names no queue and no exchange, so the refusal cannot be limited to one")]
     NamesNothing(String),
-    /// It is to refuse nothing, or its time is over already.
-    #[error("the refusal would never refuse anything")]
+    /// Its number is 0, or its time is over already.
+    #[error(
+        "the refusal would never refuse anything: its number is 0, or its time is over already"
+    )]
     Never,
 }
 
@@ -102,39 +104,39 @@ impl Refusal {
         Refusal::new(Target::Channels, code, reason)
     }
 
-    /// Refuses a method of a channel, by its name in AMQP, such as `basic.publish`.
-    /// Whether the channel or its connection is closed follows from the code.
+    /// Refuses a method of a channel, by its name in AMQP, such as `basic.publish`. The code
+    /// decides whether the channel or its connection is closed.
     pub fn method(name: impl Into<SmolStr>, code: ReplyCode, reason: impl Into<String>) -> Refusal {
         Refusal::new(Target::Method(name.into()), code, reason)
     }
 
-    /// Only where this queue or exchange is named; of a publish to the default
-    /// exchange, where it is the routing key. Of connections, only those to this vhost.
+    /// Limits the refusal to requests that name this queue or exchange. A publish to the default
+    /// exchange names its routing key. A refusal of connections is limited to this vhost.
     pub fn on(mut self, name: impl Into<SmolStr>) -> Refusal {
         self.on = Some(name.into());
         self
     }
 
-    /// Only the next `n` that match.
+    /// Limits the refusal to the next `n` matching requests.
     pub fn times(mut self, n: u64) -> Refusal {
         self.left = Some(n);
         self
     }
 
-    /// Only for this long, from when it is given to the broker.
+    /// Limits the refusal to this time, from when it is added to the broker.
     pub fn lasting(mut self, time: Duration) -> Refusal {
         self.lasting = Some(time);
         self
     }
 
-    /// Only before this moment.
+    /// Limits the refusal to requests before this moment.
     pub fn until(mut self, end: Instant) -> Refusal {
         self.until = Some(end);
         self
     }
 
-    /// Only one in `n` that match, as the broker's stream of choices draws it; 0 is
-    /// taken as 1. The calm choice is not to refuse.
+    /// Refuses only one in `n` matching requests, drawn from the broker's stream of choices; 0 is
+    /// treated as 1. The calm choice is not to refuse.
     pub fn one_in(mut self, n: u64) -> Refusal {
         self.one_in = n.max(1);
         self
@@ -175,8 +177,7 @@ impl Refusal {
     }
 }
 
-/// The methods that can be refused on a channel, and whether they name a queue or an
-/// exchange.
+/// The methods that can be refused on a channel, and whether they name a queue or an exchange.
 const METHODS: &[(&str, bool)] = &[
     ("channel.flow", false),
     ("access.request", false),
@@ -205,7 +206,7 @@ const METHODS: &[(&str, bool)] = &[
     ("tx.rollback", false),
 ];
 
-/// Names in a method: a vhost, or a queue and an exchange.
+/// The names in a method: a vhost, or a queue and an exchange.
 fn named(method: &Method) -> [Option<&SmolStr>; 2] {
     match method {
         Method::ConnectionOpen(options) => [Some(&options.virtual_host), None],
@@ -250,7 +251,7 @@ fn named(method: &Method) -> [Option<&SmolStr>; 2] {
     }
 }
 
-/// Every refusal that a broker was given and that is not over.
+/// The refusals that are in force.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Vec<Refusal>);
 
@@ -273,7 +274,7 @@ impl Refusals {
         self.0.clear();
     }
 
-    /// Returns the close that a method is answered with, if it is refused.
+    /// Returns the close with which a method is answered, if it is refused.
     pub(crate) fn refuse(
         &mut self,
         now: Instant,
@@ -285,7 +286,7 @@ impl Refusals {
             if !refusal.matches(method) {
                 continue;
             }
-            // The last of several is the unlucky one, so that 0 is calm.
+            // The last number refuses, so that the calm choice 0 does not.
             if refusal.one_in > 1 && names.draw(refusal.one_in) != refusal.one_in - 1 {
                 continue;
             }

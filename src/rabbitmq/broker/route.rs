@@ -1,9 +1,9 @@
-//! Routing: from an exchange to the queues, over bindings between exchanges and
-//! alternate exchanges; and messages that wait at a delayed exchange.
+//! Routing: from an exchange to the queues, through bindings between exchanges and alternate
+//! exchanges; and messages that wait at a delayed exchange.
 //!
-//! A message goes to a queue once, however many ways lead there; and through an
-//! exchange once, so that circles of bindings end. Where nothing of an exchange
-//! matches, its alternate exchange is asked.
+//! A message reaches a queue once, however many paths lead there, and passes an exchange once, so
+//! that cycles of bindings end. If no binding of an exchange matches, its alternate exchange is
+//! asked.
 
 use super::timer::Timer;
 use super::{Broker, Caller};
@@ -20,8 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Messages that wait at delayed exchanges: by time, then in the order in which
-/// they came.
+/// Messages that wait at delayed exchanges, ordered by time and then by arrival.
 #[derive(Debug, Default)]
 pub(super) struct Delayed {
     waiting: BTreeMap<(Instant, u64), (ExchangeKey, Arc<Message>)>,
@@ -29,29 +28,29 @@ pub(super) struct Delayed {
 }
 
 impl Delayed {
-    /// How many messages wait at an exchange.
+    /// Number of messages that wait at an exchange.
     pub(super) fn count(&self, exchange: ExchangeKey) -> usize {
         self.waiting.values().filter(|(at, _)| *at == exchange).count()
     }
 
-    /// Forgets the messages that wait at an exchange.
+    /// Drops the messages that wait at an exchange.
     pub(super) fn forget(&mut self, exchange: ExchangeKey) {
         self.waiting.retain(|_, (at, _)| *at != exchange);
     }
 
-    /// When the first one is due.
+    /// Returns when the first message is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 }
 
 impl Broker {
-    /// How many messages wait at a delayed exchange.
+    /// Number of messages that wait at a delayed exchange.
     pub(in crate::rabbitmq) fn messages_delayed(&self, exchange: ExchangeKey) -> usize {
         self.delayed.count(exchange)
     }
 
-    /// The exchange that a name stands for; none is the default exchange.
+    /// Returns the exchange of this name; `None` is the default exchange.
     pub(super) fn source(&self, vhost: VHostKey, name: &str) -> Result<Option<ExchangeKey>, Fault> {
         if name.is_empty() {
             return Ok(None);
@@ -59,15 +58,14 @@ impl Broker {
         self.exchange_key(vhost, name).map(Some)
     }
 
-    /// The name of an exchange, as messages carry it.
+    /// Returns the name of an exchange, as messages share it.
     pub(super) fn source_name(&self, source: Option<ExchangeKey>) -> Arc<SmolStr> {
         let exchange = source.and_then(|key| self.exchanges.get(key));
         Arc::clone(exchange.map_or(&self.nameless, |exchange| &exchange.name))
     }
 
-    /// Puts the queues a message goes to into `into`, each once and in the
-    /// order of their slots, which is that of declaration as long as none was
-    /// deleted.
+    /// Appends to `into` the queues that a message goes to, each once and in order of slots, which
+    /// is the order of declaration as long as no queue was deleted.
     pub(super) fn route(
         &mut self,
         now: Instant,
@@ -86,7 +84,7 @@ impl Broker {
         }
     }
 
-    /// The default exchange: to the queues its routing keys name.
+    /// Routes through the default exchange, to the queues that the routing keys name.
     fn route_by_name(&mut self, vhost: VHostKey, message: &Message, into: &mut Vec<QueueKey>) {
         let queues = &self.vhost(vhost).queues;
         into.extend(queues.get(message.routing_key()));
@@ -128,7 +126,7 @@ impl Broker {
         self.destinations = destinations;
     }
 
-    /// What the bindings of one exchange answer.
+    /// Appends the destinations of one exchange's matching bindings.
     fn match_bindings(
         &mut self,
         now: Instant,
@@ -156,7 +154,7 @@ impl Broker {
         }
     }
 
-    /// Keeps a message at a delayed exchange until its time has come.
+    /// Keeps a message at a delayed exchange until it is due.
     fn hold_back(&mut self, now: Instant, key: ExchangeKey, message: &Arc<Message>, ms: i128) {
         let delay = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         let at = now.saturating_add(delay);
@@ -166,8 +164,8 @@ impl Broker {
         self.timers.set(at, Timer::Delayed);
     }
 
-    /// Routes the delayed messages whose time has come. Their header `x-delay`
-    /// tells the delay they had, as a negative number.
+    /// Routes the delayed messages that are due. Their header `x-delay` holds the delay as a
+    /// negative number.
     pub(super) fn route_delayed(&mut self, now: Instant) {
         while let Some(entry) = self.delayed.waiting.first_entry()
             && entry.key().0 <= now
@@ -192,25 +190,25 @@ impl Broker {
         found.ok_or_else(|| Fault::no_exchange(&vhost.name, name))
     }
 
-    /// The exchange of this name, for a caller.
+    /// Returns the exchange of this name, for a caller.
     pub(super) fn named_exchange(
         &mut self,
         caller: Caller,
         name: &str,
     ) -> Result<(ExchangeKey, &mut Exchange), Fault> {
         let key = self.exchange_key(caller.vhost, name)?;
-        let exchange = self.exchanges.get_mut(key).expect("a name is that of a live exchange");
+        let exchange = self.exchanges.get_mut(key).expect("a name leads to a live exchange");
         Ok((key, exchange))
     }
 }
 
-/// The routing keys of a message beyond its first: those of `CC` and `BCC`.
+/// Returns the routing keys of a message beyond its first: those of `CC` and `BCC`.
 pub(super) fn further_keys(message: &Message) -> impl Iterator<Item = &str> {
     let hidden = message.properties().bcc().iter().map(SmolStr::as_str);
     message.carbon_copies("CC").chain(hidden)
 }
 
-/// How long a message asks a delayed exchange to wait, in milliseconds.
+/// Returns how long a message asks a delayed exchange to wait, in milliseconds.
 fn delay_of(message: &Message) -> Option<i128> {
     let delay = message.properties().headers()?.get("x-delay")?;
     let text = || delay.as_str().and_then(|text| text.parse().ok());
@@ -232,7 +230,7 @@ fn delivered_late(message: &Message) -> Message {
     message.with_properties(message.properties().clone().with_headers(headers))
 }
 
-/// A message's own time to live, which was checked when it was published.
+/// A message's own time to live, which was checked when the message was published.
 fn time_to_live(message: &Message) -> Option<Duration> {
     parse_expiration(message.properties().expiration()?).ok()
 }

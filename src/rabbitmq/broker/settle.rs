@@ -1,7 +1,7 @@
-//! Settling deliveries: acknowledged, rejected, or back to their queues.
+//! Settling deliveries: acknowledged, rejected, or returned to their queues.
 //!
-//! A method that settles several does so queue by queue, and there by the tags
-//! of their consumers, as the server does.
+//! A method that settles several deliveries does so queue by queue, and for each queue by consumer
+//! tag, as the server does.
 
 use super::Broker;
 use crate::Instant;
@@ -14,12 +14,12 @@ use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::kind::Kind;
 use std::cmp::Ordering;
 
-/// Why messages come back to their queue.
+/// Why messages return to their queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Return {
-    /// A consumer wants them requeued.
+    /// A consumer requeues them.
     Rejected,
-    /// Who held them is gone.
+    /// Their consumer or its channel is gone.
     Lost,
 }
 
@@ -37,7 +37,7 @@ impl Broker {
         self.below_limit(now, channel, usize::from(is_delivery));
     }
 
-    /// Settles one delivery, but for the channel's shared limit.
+    /// Settles one delivery, except for the channel's shared limit.
     fn settle_at_queue(
         &mut self,
         now: Instant,
@@ -56,7 +56,7 @@ impl Broker {
                     Settle::Ack => self.acknowledged(now, queue, entry),
                     Settle::Reject => self.die(now, queue, entry, Reason::Rejected),
                     Settle::Requeue => {
-                        // As 3.10 does, credit comes back twice for one that dies.
+                        // As in 3.10, credit is returned twice for a delivery that dies.
                         let died = self.put_back(now, queue, vec![entry], Return::Rejected);
                         self.refund(channel, queue, consumer, died);
                     }
@@ -73,8 +73,7 @@ impl Broker {
         self.leave(now, key, entry);
     }
 
-    /// Settles deliveries of a channel: queue by queue, and there consumer tag
-    /// by consumer tag.
+    /// Settles deliveries of a channel: queue by queue, and for each queue by consumer tag.
     pub(super) fn settle(
         &mut self,
         now: Instant,
@@ -89,7 +88,7 @@ impl Broker {
                 Some(queue) if queue.cold.kind.returns_by_position() => {
                     a.entry.position().cmp(&b.entry.position())
                 }
-                // Others keep the order of the tags.
+                // Other kinds keep the order of delivery tags.
                 Some(_) | None => Ordering::Equal,
             };
             self.settling_order(channel, a, b).then_with(by_position)
@@ -107,9 +106,8 @@ impl Broker {
         self.below_limit(now, channel, delivered);
     }
 
-    /// The order in which the server settles deliveries of a channel: queue by
-    /// queue, and there by the consumers' tags, with fetched ones first. A
-    /// consumer that was cancelled counts with its tag.
+    /// The order in which the server settles deliveries of a channel: queue by queue, and for each
+    /// queue by consumer tag, fetched messages first. A cancelled consumer counts by its tag.
     fn settling_order(&self, channel: ChannelKey, a: &Unacked, b: &Unacked) -> Ordering {
         let tag = |unacked: &Unacked| {
             let key = unacked.consumer?;
@@ -123,8 +121,8 @@ impl Broker {
         a.queue.cmp(&b.queue).then_with(by_tag)
     }
 
-    /// Settles deliveries of one queue to the consumers of one tag, of which at
-    /// most one is not cancelled.
+    /// Settles deliveries of one queue to consumers of one tag, of which at most one is not
+    /// cancelled.
     fn settle_group(
         &mut self,
         now: Instant,
@@ -168,8 +166,8 @@ impl Broker {
         }
     }
 
-    /// Deliveries of a consumer are no longer outstanding. Says whether that
-    /// may have let blocked consumers back into the ring.
+    /// Returns credit for deliveries to their consumer. Returns whether blocked consumers may be
+    /// back in the ring.
     pub(super) fn refund(
         &mut self,
         channel: ChannelKey,
@@ -186,8 +184,8 @@ impl Broker {
         was_at_limit
     }
 
-    /// Puts messages back to their places; those of a classic queue come in order
-    /// of position. Gives how many died of it.
+    /// Returns messages to their places; those of a classic queue are given in order of position.
+    /// Returns how many died.
     pub(super) fn put_back(
         &mut self,
         now: Instant,
@@ -206,15 +204,14 @@ impl Broker {
         if !queue.is_plain {
             self.drop_head(now, key);
         }
-        // With priorities, too, this is a moment at which the server looks.
+        // The server checks at this moment, even in a queue with priorities.
         self.expire(now, key);
         0
     }
 
-    /// A quorum queue counts what comes back, and gives up what came back too
-    /// often. Of the rest, what a consumer rejected goes to the end if there is
-    /// no delivery limit; all else goes to the front. Consumers may take it before the
-    /// queue is found to be too long.
+    /// Counts messages that return to a quorum queue, and gives up those that returned too often.
+    /// Of the rest, rejected messages go to the end if there is no delivery limit; all others go to
+    /// the front. Consumers may take them before the queue checks its length.
     fn put_back_quorum(
         &mut self,
         now: Instant,
@@ -224,7 +221,7 @@ impl Broker {
     ) -> usize {
         let mut died = 0;
         for entry in entries {
-            let queue = self.queues.get_mut(key).expect("the queue was just looked up");
+            let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
             let Some(quorum) = queue.cold.kind.quorum_mut() else { return died };
             let count = quorum.delivery_counts.came_back(entry.position());
             let limit = queue.cold.settings.delivery_limit;
@@ -250,7 +247,7 @@ impl Broker {
                 journal.moved_to_front(old, position);
             }
             if !to_front && let Some(journal) = &mut queue.journal {
-                // To the disk it is gone and came anew.
+                // On disk this is an ack plus a new publish.
                 journal.publish(now, position, None);
                 journal.ack(now, entry.clone(), expiry);
                 self.timers.arm_journal(key, journal);
@@ -260,7 +257,7 @@ impl Broker {
         died
     }
 
-    /// Deliveries that count for the channel's shared limit were settled.
+    /// Counts settled deliveries for the channel's shared limit.
     fn below_limit(&mut self, now: Instant, key: ChannelKey, settled: usize) {
         if let Some(channel) = self.channels.get_mut(key) {
             let resumed = channel.limiter.settled(settled);

@@ -1,10 +1,10 @@
 //! The order of outputs.
 //!
-//! What a method does to others (its *effects*: deliveries, cancellations, confirms) may be pushed
-//! before the method's own answer is known, but is sent after it: `consume-ok` before the first
-//! delivery, `delete-ok` before the consumers are told. The server has that order because a channel
-//! does one method at a time. So a method runs in a *step*: its effects go to a lane of their own,
-//! and the end of the step puts the lanes in this order:
+//! The *effects* of a method on others (deliveries, cancellations, confirms) may be pushed before
+//! its own answer is known, but are sent after it: `consume-ok` before the first delivery,
+//! `delete-ok` before the consumers are told. The server has this order because a channel runs one
+//! method at a time. So a method runs in a *step*: its effects go to a lane of their own, and the
+//! end of the step puts the lanes in this order:
 //!
 //! | end of a step | order |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | [`committed`](Outputs::committed), no publish outstanding | returns to the channel, answers, the other effects |
 //! | [`committed`](Outputs::committed), publishes outstanding | returns to the channel, the other effects, answers |
 //!
-//! A method without an answer that cannot fail after it had effects (a publish, an acknowledgement)
+//! A method without an answer that cannot fail after its effects (a publish, an acknowledgement)
 //! needs no step: its outputs are ready at once, which is the hot path.
 
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
@@ -53,7 +53,7 @@ impl Outputs {
         }
     }
 
-    /// Takes the next output. A step that nobody has ended ends now: its effects are all it had.
+    /// Takes the next output. Ends a step that was not ended: its effects were everything.
     pub(super) fn pop(&mut self) -> Option<Output> {
         self.settle();
         self.ready.pop_front()
@@ -73,7 +73,8 @@ impl Outputs {
         self.before_close = None;
     }
 
-    /// The method on this channel fails: what is pushed from now on is an effect of the failure.
+    /// Notes that the method on this channel fails: what is pushed from now on is an effect of the
+    /// failure.
     pub(super) fn fail(&mut self, caller: ChannelId) {
         if !self.in_step || self.caller != Some(caller) {
             self.begin(caller);
@@ -124,7 +125,7 @@ impl Outputs {
         }
     }
 
-    /// Forgets what was to be sent to a connection.
+    /// Drops the outputs to a connection.
     pub(super) fn forget(&mut self, connection: ConnectionId) {
         self.settle();
         self.ready.retain(|output| output.connection != connection);
@@ -143,7 +144,7 @@ mod tests {
 
     const CALLER: ChannelId = ChannelId::new(1, 1);
 
-    /// An output to a channel of connection 1, known again by its number.
+    /// An output to a channel of connection 1, which its number identifies.
     fn to(channel: u16, number: u64) -> Output {
         let ChannelId { connection, number: channel } = ChannelId::new(1, channel);
         let event = Event::Ack { delivery_tag: DeliveryTag(number), multiple: false };

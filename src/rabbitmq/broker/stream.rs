@@ -1,4 +1,4 @@
-//! Streams: appending, and reading along.
+//! Streams: appending messages, and delivering them to readers.
 
 use super::Broker;
 use crate::Instant;
@@ -12,7 +12,7 @@ use crate::rabbitmq::queue::stream::Retention;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
-/// How a stream is cut.
+/// How much a stream keeps, and how it is divided.
 pub(super) fn retention(queue: &Queue) -> Retention {
     let settings = &queue.cold.settings;
     Retention {
@@ -23,7 +23,7 @@ pub(super) fn retention(queue: &Queue) -> Retention {
 }
 
 impl Broker {
-    /// A stream takes a message, and whoever has read up to there gets it.
+    /// Appends a message to a stream, and delivers it to readers that have reached the end.
     pub(super) fn append(
         &mut self,
         now: Instant,
@@ -31,7 +31,7 @@ impl Broker {
         message: &Arc<Message>,
         confirm: Option<(ChannelKey, u64)>,
     ) {
-        let queue = self.queues.get_mut(key).expect("the queue was just looked up");
+        let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
         let retention = retention(queue);
         let Some(stream) = queue.cold.kind.stream_mut() else { return };
         let offset = stream.append(now, message, retention);
@@ -42,13 +42,13 @@ impl Broker {
         self.run_stream(now, key);
     }
 
-    /// Hands to every reader of a stream what it has credit for, to one after
-    /// the other: the last in the order of their tags comes first.
+    /// Delivers to the readers of a stream what they have credit for, one reader after the other,
+    /// in reverse order of tags.
     pub(super) fn run_stream(&mut self, now: Instant, key: QueueKey) {
         let Some(stream) = self.queues.get(key).and_then(|q| q.cold.kind.stream()) else {
             return;
         };
-        // One reader, as there mostly is, takes no list on the heap.
+        // Most streams have one reader, which needs no list on the heap.
         let mut readers: SmallVec<[ConsumerKey; 2]> = stream.consumers().collect();
         if readers.len() > 1 {
             let tag = |reader: &ConsumerKey| self.consumers.get(*reader).map(|c| &c.tag);
@@ -72,7 +72,10 @@ impl Broker {
             let message = Arc::new(message);
             let (channel_key, consumer_tag) = (consumer.channel, consumer.tag.clone());
             let entry = Entry::new(Arc::clone(&message), Position(offset));
-            let channel = self.channels.get_mut(channel_key).expect("a consumer's channel is open");
+            let channel = self
+                .channels
+                .get_mut(channel_key)
+                .expect("a consumer is removed before its channel closes");
             let (id, tag) = (channel.id, channel.next_tag());
             let (delivery_tag, redelivered) = (DeliveryTag(tag), false);
             self.push(id, Event::Deliver { consumer_tag, delivery_tag, redelivered, message });

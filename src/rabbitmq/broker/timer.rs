@@ -1,11 +1,10 @@
-//! What the broker waits for.
+//! The timers of the broker.
 //!
-//! One heap holds all timers. An entry in it may be out of date: what it is for
-//! says itself when it is next due (its `armed` time), and only an entry of that
-//! time counts.
+//! One heap holds all timers. An entry may be out of date: its subject stores when it is next due
+//! (its `armed` time), and only an entry with that time counts.
 //!
-//! What watches over clients is kept apart, as *housekeeping*: a world that has
-//! nothing else to do need not wait for it.
+//! Timers that only watch over clients are in a second heap, as *housekeeping*: a world that has
+//! nothing else to do need not wait for them.
 
 use super::Broker;
 use crate::Instant;
@@ -15,29 +14,28 @@ use crate::rabbitmq::queue::journal::Journal;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// What a queue waits for, in the order in which it happens if several are due.
+/// The timers of a queue, in the order in which they fire if several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum OfQueue {
-    /// The message at its head expires.
+    /// The message at the head expires.
     Head,
-    /// Its journal writes or syncs.
+    /// The journal writes or syncs.
     Journal,
-    /// It expires itself.
+    /// The queue itself expires.
     Unused,
 }
 
-/// What the broker waits for, in the order in which it happens if several are
-/// due.
+/// The timers of a broker, in the order in which they fire if several are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     Queue(QueueKey, OfQueue),
     /// The oldest unacknowledged delivery is too old.
     Channel(ChannelKey),
-    /// A heartbeat is to be sent, or missed.
+    /// A heartbeat is to be sent, or was missed.
     Connection(ConnectionId),
-    /// A delayed message's time has come.
+    /// A delayed message is due.
     Delayed,
-    /// Dead letters that found no queue are tried again.
+    /// Dead letters that found no queue are retried.
     KeptLetters,
 }
 
@@ -53,13 +51,13 @@ impl Timers {
             Timer::Queue(..) | Timer::Delayed => &mut self.work,
             Timer::Channel(_) | Timer::Connection(_) | Timer::KeptLetters => &mut self.housekeeping,
         };
-        // The end of time never comes.
+        // The end of time never comes, so it needs no timer.
         if at < Instant::MAX {
             heap.push(Reverse((at, timer)));
         }
     }
 
-    /// Sets the timer of a queue's journal, unless it is set for earlier.
+    /// Arms the timer of a queue's journal, unless it is armed for an earlier time.
     pub(super) fn arm_journal(&mut self, key: QueueKey, journal: &mut Journal) {
         if let Some(due) = journal.due()
             && journal.armed.is_none_or(|armed| due < armed)
@@ -93,25 +91,25 @@ fn next(heap: &BinaryHeap<Reverse<(Instant, Timer)>>) -> Option<Instant> {
 }
 
 impl Broker {
-    /// When to call [`Broker::handle_timeout`] next. It may be in the past.
+    /// Returns when [`Broker::handle_timeout`] is next due, which may be in the past.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.poll_work().into_iter().chain(self.poll_housekeeping()).min()
     }
 
-    /// The next timer that does something to messages, queues or journals.
+    /// Returns when the next timer for messages, queues or journals is due.
     pub(crate) fn poll_work(&self) -> Option<Instant> {
         next(&self.timers.work)
     }
 
-    /// The next timer that only watches over clients.
+    /// Returns when the next timer that only watches over clients is due.
     pub(crate) fn poll_housekeeping(&self) -> Option<Instant> {
         next(&self.timers.housekeeping)
     }
 
-    /// Fires the timers that are due by `now`: messages and queues expire,
-    /// queues write to disk and the confirms that waited for it become ready,
-    /// channels and connections time out, delayed messages are routed.
+    /// Fires the timers that are due by `now`: messages and queues expire, queues write to disk and
+    /// make the waiting confirms ready, channels and connections time out, delayed messages are
+    /// routed.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((at, timer)) = self.timers.pop_due(now) {
             match timer {
@@ -158,7 +156,7 @@ impl Broker {
         }
     }
 
-    /// Confirms the publishes that have just been synced.
+    /// Confirms the publishes that were just synced.
     fn confirm_synced(&mut self) {
         let mut synced = std::mem::take(&mut self.synced);
         for (channel, seqno) in synced.drain(..) {

@@ -1,4 +1,4 @@
-//! The methods of class tx, and of class confirm: the two modes of a channel.
+//! The methods of the classes tx and confirm: the two modes of a channel.
 
 use super::{Broker, Caller, Session};
 use crate::Instant;
@@ -12,8 +12,8 @@ use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
 use std::sync::Arc;
 
 impl Broker {
-    /// Puts the channel into confirm mode (`confirm.select`): publishes are
-    /// numbered from 1, and confirmed. Once is enough.
+    /// Puts the channel into confirm mode (`confirm.select`): publishes are numbered from 1 and
+    /// confirmed. Doing it again has no effect.
     ///
     /// # Errors
     ///
@@ -29,8 +29,8 @@ impl Broker {
         })
     }
 
-    /// Makes the channel transactional (`tx.select`): publishes and
-    /// acknowledgements wait for a commit. Once is enough.
+    /// Makes the channel transactional (`tx.select`): publishes and acknowledgements wait for a
+    /// commit. Doing it again has no effect.
     ///
     /// # Errors
     ///
@@ -46,13 +46,12 @@ impl Broker {
         })
     }
 
-    /// Does what the transaction holds and begins the next (`tx.commit`). The
-    /// answer, [`Event::TxCommitOk`], is an output: it follows when every publish
-    /// is safe.
+    /// Commits the transaction and begins the next (`tx.commit`). The answer,
+    /// [`Event::TxCommitOk`], is an output that follows when every publish is safe.
     ///
     /// # Errors
     ///
-    /// `PRECONDITION_FAILED` if the channel is not transactional.
+    /// `PRECONDITION_FAILED` if the channel is not transactional, or if a queue refuses a message.
     pub fn tx_commit(&mut self, now: Instant, ch: ChannelId) -> Result<(), AmqpError> {
         self.on_channel(now, ch, ids::TX_COMMIT, |broker, caller| {
             let transaction = transaction_of(broker.channel_mut(caller.channel))?;
@@ -98,7 +97,7 @@ impl Broker {
         }
     }
 
-    /// Answers commits whose publishes have become safe.
+    /// Sends the answers to commits whose publishes have become safe.
     pub(super) fn answer_commit(&mut self, key: ChannelKey) {
         let answers = self.commit_answers(key);
         if !answers.is_empty() {
@@ -107,7 +106,7 @@ impl Broker {
         }
     }
 
-    /// The answers to all commits of a channel, if they are due.
+    /// Takes the answers to all commits of a channel, if they are due.
     fn commit_answers(&mut self, key: ChannelKey) -> Vec<Output> {
         let Some(channel) = self.channels.get_mut(key) else { return Vec::new() };
         let ChannelId { connection, number } = channel.id;
@@ -121,8 +120,7 @@ impl Broker {
         vec![answer; count]
     }
 
-    /// What a client sends while its commit is under way waits for it: `None` if
-    /// this method does.
+    /// Keeps a method that a client sends during its commit, and returns any other method.
     pub(super) fn after_commit(&mut self, ch: ChannelId, method: Method) -> Option<Method> {
         if let Some(&Session::Open(key, _)) = self.sessions.get(&ch)
             && let Some(channel) = self.channels.get_mut(key)
@@ -134,7 +132,7 @@ impl Broker {
         Some(method)
     }
 
-    /// Does what clients have sent while a commit was under way that is done now.
+    /// Runs the methods that clients have sent during commits that are done now.
     pub(super) fn go_on_after_commits(&mut self, now: Instant) {
         while let Some(key) = self.committed.pop_front() {
             while let Some(channel) = self.channels.get_mut(key)
@@ -147,8 +145,8 @@ impl Broker {
         }
     }
 
-    /// Forgets what the transaction holds and begins the next (`tx.rollback`).
-    /// Deliveries it had settled are outstanding again.
+    /// Rolls the transaction back and begins the next (`tx.rollback`). Deliveries that it had
+    /// settled are outstanding again.
     ///
     /// # Errors
     ///

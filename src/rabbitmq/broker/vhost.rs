@@ -1,4 +1,4 @@
-//! Vhosts: `rabbitmqctl add_vhost` and its like, and their limits.
+//! Vhosts and their limits: `rabbitmqctl add_vhost` and so on.
 
 use super::{Broker, Connection};
 use crate::Instant;
@@ -13,19 +13,18 @@ use crate::rabbitmq::vhost::{VHost, VHostLimits};
 use smol_str::SmolStr;
 
 impl Broker {
-    /// What a new server has: vhost `/`, and the user `guest`, who may do
-    /// everything there.
+    /// Creates what a new server has: vhost `/`, and the user `guest` with all permissions there.
     pub(super) fn make_defaults(&mut self) {
         self.add_vhost("/");
         let described = self.describe_vhost("/", "Default virtual host", &[]);
         self.add_user("guest", "guest");
         let tags = self.set_user_tags("guest", &["administrator"]);
         let granted = self.set_permissions("/", "guest", Permissions::all());
-        described.and(tags).and(granted).expect("user and vhost were just made");
+        described.and(tags).and(granted).expect("the user and the vhost were created above");
     }
 
-    /// Adds a vhost with the exchanges every vhost has (`add_vhost`); harmless if
-    /// there is one of this name. Nobody has permissions in it.
+    /// Adds a vhost with the exchanges of every vhost (`add_vhost`). Has no effect if it exists. No
+    /// user has permissions in a new vhost.
     pub fn add_vhost(&mut self, name: impl Into<SmolStr>) {
         let name = name.into();
         if !self.vhost_names.contains_key(&name) {
@@ -35,8 +34,8 @@ impl Broker {
         }
     }
 
-    /// Says what a vhost is for, and tags it (`add_vhost --description --tags`).
-    /// Only listings and definitions show it.
+    /// Sets the description and tags of a vhost (`add_vhost --description --tags`). They are
+    /// visible in listings and definitions only.
     ///
     /// # Errors
     ///
@@ -55,10 +54,10 @@ impl Broker {
         Ok(())
     }
 
-    /// Sets the type of the queues that are declared from now on in a vhost and ask
-    /// for none (`add_vhost --default-queue-type`). As in the server this concerns
-    /// durable queues that are neither exclusive nor auto-delete: they get the
-    /// argument `x-queue-type`. `None`, the default, leaves them classic.
+    /// Sets the type of queues that are declared in a vhost from now on without a type (`add_vhost
+    /// --default-queue-type`). As in the server, this applies to durable queues that are neither
+    /// exclusive nor auto-delete: they get the argument `x-queue-type`. `None`, the default, leaves
+    /// them classic.
     ///
     /// # Errors
     ///
@@ -73,8 +72,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Removes a vhost and all that is in it (`delete_vhost`). Connections to it
-    /// are closed.
+    /// Removes a vhost and everything in it (`delete_vhost`). Connections to it are closed.
     ///
     /// # Errors
     ///
@@ -84,7 +82,7 @@ impl Broker {
         let queues: Vec<_> = self.vhost(key).queues.values().copied().collect();
         queues.into_iter().for_each(|queue| self.delete_queue(queue));
         let to_vhost = |connection: &Connection| connection.vhost == key;
-        // The server waits for no answer.
+        // The server does not wait for an answer.
         for id in self.force_closed(now, to_vhost, &format!("vhost '{name}' is deleted")) {
             let (channel, event) = (ChannelNumber(0), Event::ConnectionLost);
             self.outputs.push(Output { connection: id, channel, event });
@@ -102,7 +100,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Closes the connections that pass, and tells them why. Gives which.
+    /// Closes the connections that pass, and tells them why. Returns their ids.
     pub(super) fn force_closed(
         &mut self,
         now: Instant,
@@ -127,7 +125,7 @@ impl Broker {
         self.outputs.push(Output { connection: id, channel, event });
     }
 
-    /// Sets what a vhost may have at most (`set_vhost_limits`).
+    /// Sets the limits of a vhost (`set_vhost_limits`).
     ///
     /// # Errors
     ///
@@ -143,7 +141,7 @@ impl Broker {
         key.ok_or_else(|| AdminError::NoSuchVHost(name.into()))
     }
 
-    /// The vhost a connection opens, which its user must have access to.
+    /// Returns the vhost that a connection opens. Its user must have access to it.
     pub(super) fn opened_vhost(&self, options: &ConnectionOptions) -> Result<VHostKey, Fault> {
         let ConnectionOptions { virtual_host: vhost, user, .. } = options;
         let refuse = |reason: String| Err(Fault::new(ReplyCode::NotAllowed, reason));
@@ -175,7 +173,7 @@ impl Broker {
         Ok(key)
     }
 
-    /// Refuses a channel more than a connection's user may have.
+    /// Refuses one more channel than a connection's user may have.
     pub(super) fn check_channel_limit(&self, id: ConnectionId) -> Result<(), Fault> {
         let Some(user) = self.connections.get(&id).map(|c| &c.options.user) else { return Ok(()) };
         let Some(max) = self.users.get(user).and_then(|user| user.limits.max_channels) else {
@@ -193,7 +191,7 @@ impl Broker {
         Err(Fault::new(ReplyCode::NotAllowed, reason))
     }
 
-    /// Refuses a queue more than a vhost may have.
+    /// Refuses one more queue than a vhost may have.
     pub(super) fn check_queue_limit(&self, key: VHostKey, name: &str) -> Result<(), Fault> {
         let vhost = self.vhost(key);
         match vhost.limits.max_queues {

@@ -1,13 +1,12 @@
-//! Publisher confirms of one channel: which publishes are confirmed, and the
-//! fewest methods that say so.
+//! Publisher confirms of one channel: which publishes are confirmed, and in how few methods.
 //!
-//! Publishes are numbered from 1 since `confirm.select`. One is confirmed when
-//! every queue it was routed to has taken responsibility for it, and rejected as
-//! soon as one of them refuses it. Confirms and rejections that are ready at the
-//! same time are sent together, and coalesced as the server does: a single one is an `ack` of its own; of several, all below the lowest
-//! publish still unconfirmed become one `ack` with `multiple`, for the highest
-//! of them, and the others follow one by one. Rejections are `nack`s by the same
-//! rule; neither kind speaks for the other with `multiple`.
+//! Publishes are numbered from 1, starting with `confirm.select`. A publish is confirmed when every
+//! queue it was routed to has taken responsibility for it, and rejected as soon as one of them
+//! refuses it. Confirms and rejections that are ready at the same time are sent together, and
+//! coalesced as the server does: a single confirm is an `ack` of its own. Of several, all below the
+//! lowest unconfirmed publish become one `ack` with `multiple`, for the highest of them; the others
+//! follow one by one. Rejections become `nack`s by the same rule. Neither kind includes the other
+//! by `multiple`.
 //!
 //! Source: <https://www.rabbitmq.com/docs/confirms> and the server's behaviour.
 
@@ -15,17 +14,17 @@ use std::collections::VecDeque;
 
 #[derive(Debug)]
 pub(crate) struct Confirms {
-    /// The number of the first publish in `open`.
+    /// Number of the first publish in `open`.
     first: u64,
-    /// How many queues each publish still waits for.
+    /// Number of queues that each publish still waits for.
     open: VecDeque<u32>,
-    /// Confirmed, but not yet said so.
+    /// Confirmed publishes whose confirm was not sent yet.
     ready: Vec<u64>,
-    /// Rejected, but not yet said so.
+    /// Rejected publishes whose rejection was not sent yet.
     rejected: Vec<u64>,
 }
 
-/// What is said of publishes.
+/// The answer to a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Ack,
@@ -37,8 +36,8 @@ impl Confirms {
         Confirms { first: 1, open: VecDeque::new(), ready: Vec::new(), rejected: Vec::new() }
     }
 
-    /// Numbers a publish that was routed to this many queues. With none, it is
-    /// confirmed already, and for the caller to say so.
+    /// Numbers a publish that was routed to this many queues. If there are none, the publish is
+    /// confirmed already, and the caller sends the confirm.
     pub(crate) fn publish(&mut self, queues: u32) -> u64 {
         self.open.push_back(queues);
         let seqno = self.first + self.open.len() as u64 - 1;
@@ -46,12 +45,12 @@ impl Confirms {
         seqno
     }
 
-    /// One queue more has taken responsibility for a publish.
+    /// Notes that one more queue has taken responsibility for a publish.
     pub(crate) fn confirm(&mut self, seqno: u64) {
         let Some(index) = seqno.checked_sub(self.first) else {
             return;
         };
-        // One that was rejected waits for nobody any more.
+        // A rejected publish waits for no queue.
         let Some(waits_for) = self.open.get_mut(index as usize).filter(|open| **open > 0) else {
             return;
         };
@@ -62,7 +61,7 @@ impl Confirms {
         }
     }
 
-    /// A queue has refused a publish: that settles it.
+    /// Notes that a queue has refused a publish, which decides its answer.
     pub(crate) fn reject(&mut self, seqno: u64) {
         if let Some(index) = seqno.checked_sub(self.first)
             && let Some(waits_for) = self.open.get_mut(index as usize).filter(|open| **open > 0)
@@ -84,28 +83,28 @@ impl Confirms {
         !self.ready.is_empty() || !self.rejected.is_empty()
     }
 
-    /// How many confirms are ready, rejections not among them.
+    /// Number of confirms that are ready, without rejections.
     pub(crate) fn ready(&self) -> usize {
         self.ready.len()
     }
 
-    /// How many publishes the client does not know to be confirmed or rejected.
+    /// Number of publishes that the client does not know to be confirmed or rejected.
     pub(crate) fn unconfirmed(&self) -> usize {
         let waiting = self.open.iter().filter(|open| **open > 0).count();
         waiting + self.ready.len() + self.rejected.len()
     }
 
-    /// Whether a rejection is still to be said.
+    /// Returns whether a rejection was not sent yet.
     pub(crate) fn has_rejected(&self) -> bool {
         !self.rejected.is_empty()
     }
 
-    /// Whether every publish was confirmed or rejected.
+    /// Returns whether every publish was confirmed or rejected.
     pub(crate) fn is_settled(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// Hands over what is ready, as `(delivery tag, multiple)`.
+    /// Passes on everything that is ready, as `(delivery tag, multiple)`.
     pub(crate) fn send(&mut self, mut say: impl FnMut(Verdict, u64, bool)) {
         let cutoff = |others: &[u64], first: u64| others.iter().copied().fold(first, u64::min);
         let (acks, nacks) = (cutoff(&self.rejected, self.first), cutoff(&self.ready, self.first));
@@ -119,7 +118,7 @@ impl Confirms {
     }
 }
 
-/// Says all below the cutoff at once, and the others one by one.
+/// Passes on everything below the cutoff at once, and the others one by one.
 fn coalesce(seqnos: &mut [u64], cutoff: u64, mut say: impl FnMut(u64, bool)) {
     seqnos.sort_unstable();
     let below = seqnos.partition_point(|&seqno| seqno < cutoff);

@@ -1,8 +1,8 @@
-//! A consumer: where its deliveries go, and how many more it may have.
+//! A consumer: where its deliveries go, and how many more it may get.
 //!
-//! A consumer with a prefetch limit has *credit* for so many deliveries; an
-//! acknowledgement gives one back. Auto-acknowledging consumers, except those of
-//! quorum queues, and those without a limit have it without end.
+//! A consumer with a prefetch count has *credit* for that many deliveries; an acknowledgement
+//! returns one. Consumers without a limit have unlimited credit, and so do those without
+//! acknowledgements, except in quorum queues.
 
 use crate::rabbitmq::key::{ChannelKey, QueueKey, Stored, marker};
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
@@ -17,12 +17,12 @@ pub(crate) struct Consumer {
     pub(crate) queue: QueueKey,
     pub(crate) channel: ChannelKey,
     pub(crate) ack_required: bool,
-    /// The channel's prefetch count when it began; 0 is no limit.
+    /// The channel's prefetch count when the consumer began; 0 means no limit.
     pub(crate) prefetch: u16,
     credit: u32,
     /// Its argument `x-priority`.
     pub(crate) priority: i64,
-    /// Kept apart, for there are hardly ever any.
+    /// Boxed, because hardly any consumer has arguments.
     arguments: Option<Box<FieldTable>>,
 }
 
@@ -47,8 +47,8 @@ impl Consumer {
         Consumer { tag, queue, channel, ack_required, prefetch, arguments, priority, credit }
     }
 
-    /// Its prefetch count is a limit also if it acknowledges automatically: until the
-    /// queue hears of that.
+    /// Makes the prefetch count a limit even if the consumer acknowledges automatically, until the
+    /// queue hears of the acknowledgement.
     pub(crate) fn limit_credit(&mut self) {
         self.credit = self.prefetch.into();
     }
@@ -62,26 +62,26 @@ impl Consumer {
         self.credit > 0
     }
 
-    /// A delivery was sent to it.
+    /// Spends the credit for one delivery.
     pub(crate) fn spend(&mut self) {
         if self.credit != UNLIMITED {
             self.credit -= 1;
         }
     }
 
-    /// It holds so many deliveries from the beginning.
+    /// Spends the credit for deliveries that it holds from the beginning.
     pub(crate) fn holds(&mut self, count: usize) {
         if self.credit != UNLIMITED {
             self.credit = self.credit.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
         }
     }
 
-    /// Deliveries of it were settled. Says whether it was at its limit.
+    /// Returns the credit of settled deliveries. Returns whether the consumer was at its limit.
     pub(crate) fn refund(&mut self, count: usize) -> bool {
         let was_at_limit = self.credit == 0;
         if self.credit != UNLIMITED {
-            // It may come to more than the prefetch count where it was given to hold
-            // more than that, as on the server; never to no limit at all.
+            // As on the server, the credit may exceed the prefetch count if the consumer took over
+            // more deliveries than that. It never becomes unlimited.
             let count = u32::try_from(count).unwrap_or(UNLIMITED);
             self.credit = self.credit.saturating_add(count).min(UNLIMITED - 1);
         }

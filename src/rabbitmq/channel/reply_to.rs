@@ -1,34 +1,34 @@
 //! Direct reply-to: answers to a request without a queue.
 //!
-//! A channel that consumes from the pseudo-queue `amq.rabbitmq.reply-to` and
-//! publishes a request with that as its `reply-to` finds it replaced by a name
-//! of its own. What is published to that name through the default exchange goes
-//! straight to the consumer; where the channel is gone, it goes nowhere.
+//! A channel consumes from the pseudo-queue `amq.rabbitmq.reply-to` and publishes a request with
+//! that name as its `reply-to`. The broker replaces the name by one that belongs to the channel. A
+//! message published to that name through the default exchange goes straight to the consumer, or
+//! nowhere if the channel is gone.
 //!
 //! Source: <https://www.rabbitmq.com/docs/direct-reply-to>.
 
 use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use smol_str::SmolStr;
 
-/// The pseudo-queue.
+/// The name of the pseudo-queue.
 pub(crate) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
 /// The consumer of a channel's direct replies.
 #[derive(Clone, Debug)]
 pub(crate) struct ReplyConsumer {
     pub(crate) tag: SmolStr,
-    /// The name that answers are published to.
+    /// The name to which answers are published.
     pub(crate) name: SmolStr,
 }
 
-/// Whether a queue's name is the pseudo-queue, or the name of one channel's.
+/// Returns whether a name is that of the pseudo-queue, or belongs to a channel.
 pub(crate) fn is_pseudo_queue(name: &str) -> bool {
     name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Returns whether the server breaks down over a name: after the name of the
-/// pseudo-queue it has two words with dots between or around them, which should be
-/// a process and a key. A name of this broker is one word.
+/// Returns whether the server crashes over a name: after the name of the pseudo-queue it has two
+/// words with dots between or around them, which should be a process and a key. A name of this
+/// broker is one word.
 pub(crate) fn is_malformed(name: &str) -> bool {
     let words = |rest: &str| rest.split('.').filter(|word| !word.is_empty()).count();
     name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.starts_with('.') && words(rest) == 2)
@@ -38,7 +38,7 @@ pub(crate) fn no_reply_consumer() -> Fault {
     Fault::precondition("fast reply consumer does not exist")
 }
 
-/// Refuses what a consumer of replies cannot be.
+/// Refuses a consumer that cannot receive direct replies.
 pub(crate) fn check_consumer(no_ack: bool, has_one: bool) -> Result<(), Fault> {
     match (no_ack, has_one) {
         (false, _) => Err(Fault::precondition("reply consumer cannot acknowledge")),
@@ -47,7 +47,7 @@ pub(crate) fn check_consumer(no_ack: bool, has_one: bool) -> Result<(), Fault> {
     }
 }
 
-/// No name of a channel that is there.
+/// The refusal of a name that belongs to no channel.
 pub(crate) fn not_found(vhost: &str, name: &str) -> Fault {
     Fault { code: ReplyCode::NotFound, ..Fault::no_queue(vhost, name) }
 }

@@ -1,10 +1,8 @@
-//! A channel's transaction (class tx): publishes and acknowledgements that wait
-//! for its commit.
+//! A channel's transaction (class tx): publishes and acknowledgements that wait for its commit.
 //!
-//! A publish is checked and routed when it comes and enqueued at the commit;
-//! a delivery is no longer outstanding when it is settled, and is again if the
-//! transaction is rolled back. `tx.commit-ok` follows when the queues have taken
-//! responsibility for every publish, as a confirm would.
+//! A publish is checked and routed when it arrives, and enqueued at the commit. A settled delivery
+//! is no longer outstanding, unless the transaction is rolled back. `tx.commit-ok` follows when the
+//! queues have taken responsibility for every publish, as a confirm would.
 //!
 //! Source: AMQP 0-9-1, section 1.9; <https://www.rabbitmq.com/docs/semantics#tx>.
 
@@ -17,14 +15,14 @@ use smol_str::SmolStr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What becomes of unacknowledged messages.
+/// How deliveries are settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settle {
-    /// They were done, and leave the queue.
+    /// They were processed and leave the queue.
     Ack,
-    /// They are refused: they leave the queue, perhaps as dead letters.
+    /// They are rejected and leave the queue, perhaps as dead letters.
     Reject,
-    /// They go back to their places.
+    /// They return to their places in the queue.
     Requeue,
 }
 
@@ -34,7 +32,7 @@ pub(crate) struct Pending {
     pub(crate) message: Arc<Message>,
     pub(crate) expiry: Option<Instant>,
     pub(crate) mandatory: bool,
-    /// The names of the queues it goes to, which may be others by the commit.
+    /// Names of the queues it was routed to. By the commit, other queues may have these names.
     pub(crate) queues: Vec<SmolStr>,
 }
 
@@ -43,7 +41,7 @@ pub(crate) struct Pending {
 pub(crate) struct Settled {
     pub(crate) how: Settle,
     pub(crate) taken: Vec<(u64, Unacked)>,
-    /// When the oldest of them was handed out.
+    /// When the oldest of them was delivered.
     pub(crate) since: Instant,
 }
 
@@ -51,11 +49,11 @@ pub(crate) struct Settled {
 pub(crate) struct Transaction {
     pub(crate) publishes: Vec<Pending>,
     pub(crate) settled: Vec<Settled>,
-    /// Publishes of a commit that is not answered yet.
+    /// Publishes of a commit that was not answered yet.
     pub(crate) committing: Option<Confirms>,
-    /// How many commits have done all there is to do but wait.
+    /// Number of commits that only wait for their publishes.
     pub(crate) waiting: usize,
-    /// What the client sends meanwhile, so that answers come in order.
+    /// Methods that the client sends in the meantime, so that answers come in order.
     pub(crate) later: VecDeque<Method>,
 }
 

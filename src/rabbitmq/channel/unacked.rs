@@ -1,24 +1,24 @@
 //! The unacknowledged deliveries of one channel, by delivery tag.
 //!
-//! Tags rise, so the table is a list in order of tags: a delivery is appended,
-//! a tag is found at the place its number suggests or by bisection, and one
-//! removed from the middle leaves a hole. Holes at either end go at once, the
-//! others when they outnumber the rest; so the table stays in proportion to
-//! what is outstanding, even if one tag is held for ever.
+//! Tags rise, so the table is a list in order of tags. A delivery is appended; a tag is found at
+//! the index that its number suggests, or by bisection; a delivery removed from the middle leaves a
+//! hole. Holes at either end are removed at once, the others when they outnumber the deliveries. So
+//! the size of the table is proportional to the number of outstanding deliveries, even if one tag
+//! is held forever.
 
 use crate::Instant;
 use crate::rabbitmq::key::{ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use std::collections::VecDeque;
 
-/// Holes below this number are not worth a compaction.
+/// Fewer holes than this are not worth a compaction.
 const FEW: usize = 64;
 
-/// A message that was handed out and not settled yet.
+/// A message that was delivered and not settled yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Unacked {
     pub(crate) queue: QueueKey,
-    /// Who it was delivered to; none for `basic.get`.
+    /// The consumer it was delivered to; `None` for `basic.get`.
     pub(crate) consumer: Option<ConsumerKey>,
     pub(crate) entry: Entry,
 }
@@ -27,17 +27,17 @@ pub(crate) struct Unacked {
 pub(crate) struct UnackedTable {
     slots: VecDeque<(u64, Option<Unacked>)>,
     live: usize,
-    /// From which tag on deliveries were handed out at which time, or later.
+    /// Times of delivery, each with the first tag that was delivered at that time.
     times: VecDeque<(u64, Instant)>,
 }
 
 impl UnackedTable {
-    /// How many deliveries are outstanding.
+    /// Number of outstanding deliveries.
     pub(crate) fn len(&self) -> usize {
         self.live
     }
 
-    /// Gives deliveries to another consumer. Says how many.
+    /// Gives deliveries to another consumer. Returns their number.
     pub(crate) fn hand_over(
         &mut self,
         is_meant: impl Fn(&Unacked) -> bool,
@@ -47,7 +47,7 @@ impl UnackedTable {
         live.filter(|unacked| is_meant(unacked)).map(|unacked| unacked.consumer = Some(to)).count()
     }
 
-    /// Appends a delivery, whose tag is higher than all before.
+    /// Appends a delivery with a tag higher than all before.
     pub(crate) fn push(&mut self, now: Instant, tag: u64, unacked: Unacked) {
         if self.times.back().is_none_or(|(_, at)| *at != now) {
             self.forget_times();
@@ -58,13 +58,13 @@ impl UnackedTable {
         self.live += 1;
     }
 
-    /// When the oldest delivery outstanding was handed out.
+    /// Returns when the oldest outstanding delivery was delivered.
     pub(crate) fn oldest(&mut self) -> Option<Instant> {
         self.forget_times();
         if self.live == 0 { None } else { self.times.front().map(|(_, at)| *at) }
     }
 
-    /// Forgets when deliveries were handed out that are settled.
+    /// Forgets the times of settled deliveries.
     fn forget_times(&mut self) {
         let first = self.slots.front().map(|(tag, _)| *tag);
         let is_past = |next: &(u64, Instant)| first.is_none_or(|first| next.0 <= first);
@@ -76,19 +76,19 @@ impl UnackedTable {
         }
     }
 
-    /// The deliveries outstanding, in order, with their tags.
+    /// Returns the outstanding deliveries with their tags, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Unacked)> {
         self.slots.iter().filter_map(|(tag, unacked)| Some((*tag, unacked.as_ref()?)))
     }
 
-    /// The delivery with this tag.
+    /// Returns the delivery with this tag.
     pub(crate) fn get(&self, tag: u64) -> Option<&Unacked> {
         self.slots[self.find(tag)?].1.as_ref()
     }
 
     fn find(&self, tag: u64) -> Option<usize> {
         let (first, _) = self.slots.front()?;
-        // Every slot has a tag of its own, so a tag is at this place or before.
+        // Every slot has a different tag, so a tag is at this index or before.
         let guess = usize::try_from(tag.checked_sub(*first)?).unwrap_or(usize::MAX);
         let index = match self.slots.get(guess) {
             Some((found, _)) if *found == tag => guess,
@@ -97,7 +97,7 @@ impl UnackedTable {
         self.slots[index].1.is_some().then_some(index)
     }
 
-    /// Takes the delivery with this tag out.
+    /// Removes and returns the delivery with this tag.
     pub(crate) fn remove(&mut self, tag: u64) -> Option<Unacked> {
         let index = self.find(tag)?;
         let unacked = self.slots[index].1.take();
@@ -114,8 +114,8 @@ impl UnackedTable {
         unacked
     }
 
-    /// Takes out all up to and including this tag, in order; `None` if the
-    /// tag is not outstanding, and then nothing is taken.
+    /// Removes all deliveries up to and including this tag, and returns them in order. Returns
+    /// `None` and removes nothing if the tag is not outstanding.
     pub(crate) fn remove_through(&mut self, tag: u64) -> Option<Vec<(u64, Unacked)>> {
         let index = self.find(tag)?;
         let drained = self.slots.drain(..=index);
@@ -127,20 +127,19 @@ impl UnackedTable {
         Some(taken)
     }
 
-    /// Takes out everything, in order.
+    /// Removes all deliveries and returns them in order.
     pub(crate) fn remove_all(&mut self) -> Vec<(u64, Unacked)> {
         self.live = 0;
         self.slots.drain(..).filter_map(|(tag, unacked)| Some((tag, unacked?))).collect()
     }
 
-    /// When a delivery was handed out.
+    /// Returns when a delivery was delivered.
     pub(crate) fn time_of(&self, tag: u64) -> Option<Instant> {
         let later = self.times.partition_point(|(from, _)| *from <= tag);
         self.times.get(later.checked_sub(1)?).map(|(_, at)| *at)
     }
 
-    /// Puts deliveries back that were taken out, in any order, and of which the
-    /// oldest was handed out then.
+    /// Puts back deliveries that were removed, in any order. The oldest was delivered at `since`.
     pub(crate) fn restore(&mut self, taken: Vec<(u64, Unacked)>, since: Instant) {
         if let Some(lowest) = taken.iter().map(|(tag, _)| *tag).min() {
             let later = self.times.partition_point(|(from, _)| *from < lowest);

@@ -11,11 +11,12 @@ use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Method, Publish};
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::wire::octets;
 
 type Checked = Result<(), Error>;
 
 fn short(what: &'static str, text: &str) -> Checked {
-    match text.len() {
+    match octets(text).len() {
         0..=SHORT_STRING_MAX => Ok(()),
         length => Err(Error::ShortStringTooLong { what, length }),
     }

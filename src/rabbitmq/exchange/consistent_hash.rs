@@ -1,9 +1,9 @@
-//! Consistent-hash exchanges (`x-consistent-hash`): each message to one queue,
-//! by a hash of its routing key, of a header or of a property.
+//! Consistent-hash exchanges (`x-consistent-hash`): each message goes to one queue, by a hash of
+//! its routing key, of a header or of a property.
 //!
-//! A binding's routing key is its *weight*: how many buckets of the ring its
-//! queue gets. The hash of a message falls into a bucket by jump consistent
-//! hashing, so that few messages move when a queue comes or goes.
+//! A binding's routing key is its *weight*: the number of buckets of the ring that its queue gets.
+//! Jump consistent hashing maps the hash of a message to a bucket, so that few messages move when a
+//! queue is added or removed.
 //!
 //! Source: the plugin `rabbitmq_consistent_hash_exchange`.
 
@@ -14,7 +14,7 @@ use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use smol_str::SmolStr;
 
-/// What of a message is hashed.
+/// The part of a message that is hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum HashOn {
     RoutingKey,
@@ -27,12 +27,12 @@ enum HashOn {
 #[derive(Debug)]
 pub(super) struct ConsistentHash {
     hash_on: HashOn,
-    /// Whose the buckets are: each destination with how many it has, in order.
+    /// The owners of the buckets in order: each destination with its number of buckets.
     runs: Vec<(Destination, u64)>,
 }
 
 impl ConsistentHash {
-    /// A ring without buckets; the arguments were checked.
+    /// A ring without buckets. The arguments were checked.
     pub(super) fn new(arguments: &FieldTable) -> ConsistentHash {
         let text = |name: &str| arguments.get(name).and_then(FieldValue::as_str);
         let hash_on = match (text("hash-header"), text("hash-property")) {
@@ -45,7 +45,7 @@ impl ConsistentHash {
         ConsistentHash { hash_on, runs: Vec::new() }
     }
 
-    /// The number that places a message.
+    /// The number that decides the bucket of a message.
     fn key(&self, routing_key: &str, properties: &Properties) -> u64 {
         let hash = TermHash::default();
         let text = |text: Option<&str>| match text {
@@ -67,7 +67,7 @@ impl ConsistentHash {
     }
 }
 
-/// The hash of a header's type and value, which is what the server hashes.
+/// The hash of a header's type and value, as the server hashes them.
 fn hash_field(value: &FieldValue) -> u64 {
     let hash = TermHash::default().tuple(2).atom(value.type_name());
     let whole = match value {
@@ -81,13 +81,13 @@ fn hash_field(value: &FieldValue) -> u64 {
         (FieldValue::F32(number), _) => hash.float((*number).into()),
         (FieldValue::F64(number), _) => hash.float(*number),
         (_, Some(number)) => hash.integer(number),
-        // Of other terms the server's hash is not reproduced.
+        // The server's hash of other terms is not reproduced.
         _ => hash.binary(value.to_string().as_bytes()),
     };
     hash.finish()
 }
 
-/// The bucket of a key among so many.
+/// The bucket of a key, of `buckets` buckets.
 fn jump(key: u64, buckets: u64) -> u64 {
     if buckets == 1 {
         return 0;
@@ -96,13 +96,13 @@ fn jump(key: u64, buckets: u64) -> u64 {
     let (mut bucket, mut next) = (0_u64, 0_u64);
     while next < buckets {
         bucket = next;
-        // Exact on every machine: a division of two doubles, cut off.
+        // Exact on every machine: a division of two doubles, truncated.
         next = ((bucket + 1) as f64 / generator.uniform()) as u64;
     }
     bucket
 }
 
-/// A binding's weight, as the server reads a number.
+/// A binding's weight, read as the server reads a number.
 fn weight(routing_key: &str) -> Option<i64> {
     routing_key.parse().ok()
 }
@@ -122,7 +122,7 @@ impl Router for ConsistentHash {
     }
 
     fn bind(&mut self, binding: &Binding) {
-        // One that is bound already keeps its buckets.
+        // A destination that is bound already keeps its buckets.
         if self.runs.iter().all(|(destination, _)| *destination != binding.destination) {
             let weight = weight(&binding.routing_key).unwrap_or(0);
             self.runs.push((binding.destination, u64::try_from(weight).unwrap_or(0)));
@@ -148,7 +148,7 @@ impl Router for ConsistentHash {
     }
 }
 
-/// Refuses arguments that say twice, or wrongly, what to hash.
+/// Refuses arguments that specify twice, or incorrectly, what to hash.
 pub(super) fn check_arguments(arguments: &FieldTable) -> Result<(), Fault> {
     let (header, property) = (arguments.get("hash-header"), arguments.get("hash-property"));
     if header.is_some() && property.is_some() {
@@ -157,7 +157,7 @@ pub(super) fn check_arguments(arguments: &FieldTable) -> Result<(), Fault> {
     }
     let is_text = |value: &FieldValue| matches!(value, FieldValue::String(_));
     if !header.into_iter().chain(property).all(is_text) {
-        // The server breaks down over another type.
+        // The server crashes over another type.
         return Err(Fault::internal());
     }
     match property.map(|property| property.as_str().unwrap_or_default()) {

@@ -1,4 +1,4 @@
-//! Direct exchanges: the binding's key is the message's.
+//! Direct exchanges: the routing keys of the binding and of the message are equal.
 
 use super::{Binding, Destination, Router, Targets, add_target, remove_target};
 use crate::rabbitmq::protocol::properties::Properties;

@@ -1,15 +1,15 @@
-//! The two functions of Erlang's that place a message in a consistent-hash
-//! exchange: `erlang:phash2`, and the generator `exs1024` of module `rand`.
+//! The two functions of Erlang that decide where a consistent-hash exchange sends a message:
+//! `erlang:phash2`, and the generator `exs1024` of the module `rand`.
 //!
-//! They are part of the behaviour, for which queue gets which key depends on
-//! them; so they are the very functions, for the terms that are hashed there.
+//! Which queue gets which key depends on them, so they are reproduced exactly, for the terms that
+//! are hashed there.
 //!
 //! Source: Erlang/OTP's documentation of both; compared with OTP 25.
 
-/// The golden ratio, of which all constants are multiples.
+/// The golden ratio. All constants are multiples of it.
 const GOLDEN: u32 = 0x9e37_79b9;
 
-/// What `phash2` makes of terms, gathered from one after the other.
+/// The state of `phash2`, to which terms are added one after the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TermHash(u32);
 
@@ -34,7 +34,7 @@ impl TermHash {
         TermHash(hash)
     }
 
-    /// The beginning of a tuple with so many elements.
+    /// Adds the beginning of a tuple with this many elements.
     pub(super) fn tuple(self, arity: u32) -> TermHash {
         self.number(arity, 9)
     }
@@ -75,7 +75,7 @@ impl TermHash {
         TermHash(c)
     }
 
-    /// An integer; those of more than 28 bits count as big ones.
+    /// Adds an integer. Integers of more than 28 bits are hashed as bignums.
     pub(super) fn integer(self, number: i64) -> TermHash {
         let magnitude = number.unsigned_abs();
         if !(-(1 << 27)..1 << 27).contains(&number) {
@@ -87,12 +87,12 @@ impl TermHash {
     }
 
     pub(super) fn float(self, number: f64) -> TermHash {
-        // Both zeros are one.
+        // Both zeros have the same hash.
         let bits = if number == 0.0 { 0 } else { number.to_bits() };
         self.numbers((bits >> 32) as u32, bits as u32, 12)
     }
 
-    /// The hash, of 27 bits.
+    /// Returns the hash, of 27 bits.
     pub(super) fn finish(self) -> u64 {
         u64::from(self.0 & ((1 << 27) - 1))
     }
@@ -106,7 +106,7 @@ pub(super) struct Exs1024 {
 }
 
 impl Exs1024 {
-    /// The one that `rand:seed_s(exs1024, {Key, Key, Key})` gives.
+    /// The generator that `rand:seed_s(exs1024, {Key, Key, Key})` returns.
     pub(super) fn seed(key: u64) -> Exs1024 {
         const MASK: u64 = (1 << 21) - 1;
         let part = |factor: u64| ((key & MASK) + 1).wrapping_mul(factor) & MASK;
@@ -133,8 +133,8 @@ impl Exs1024 {
         next.wrapping_mul(1_181_783_497_276_652_981)
     }
 
-    /// A number from 0 to 1, as `rand:uniform_s` gives it: a conversion and a
-    /// multiplication by a power of two, which are the same everywhere.
+    /// A number from 0 to 1, as `rand:uniform_s` returns it: a conversion and a multiplication by a
+    /// power of two, which have the same result on every machine.
     pub(super) fn uniform(&mut self) -> f64 {
         const STEP: f64 = 1.0 / 18_446_744_073_709_551_616.0;
         self.next() as f64 * STEP

@@ -1,9 +1,9 @@
-//! Fanout exchanges: every message to every queue bound.
+//! Fanout exchanges: every message goes to every bound queue.
 
 use super::{Binding, Destination, Router, Targets, add_target, remove_target};
 use crate::rabbitmq::protocol::properties::Properties;
 
-/// The queues bound, whatever their keys.
+/// The bound queues, whatever their keys.
 #[derive(Debug, Default)]
 pub(super) struct Fanout {
     targets: Targets,

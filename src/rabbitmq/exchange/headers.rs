@@ -1,15 +1,14 @@
-//! Headers exchanges: a binding's arguments against a message's headers.
+//! Headers exchanges: a binding's arguments are compared with a message's headers.
 //!
-//! `x-match` says how: `all` (the default) or `any` of the binding's arguments
-//! must be among the headers with an equal value. An argument without a value
-//! (void) asks only that the header be there. Arguments whose name begins with
-//! `x-` are left out, unless `x-match` is `all-with-x` or `any-with-x`. With
-//! nothing to compare, `all` matches everything and `any` nothing.
+//! `x-match` decides how: `all` (the default) or `any` of the binding's arguments must be among the
+//! headers with an equal value. An argument without a value (void) only requires that the header is
+//! present. Arguments whose name begins with `x-` are ignored, unless `x-match` is `all-with-x` or
+//! `any-with-x`. If nothing is left to compare, `all` matches everything and `any` matches nothing.
 //!
-//! Every binding is looked at for every message, as in RabbitMQ.
+//! Every message is compared with every binding, as in RabbitMQ.
 //!
-//! Source: <https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-headers>
-//! and the server's behaviour.
+//! Source: <https://www.rabbitmq.com/tutorials/amqp-concepts#exchange-headers> and the server's
+//! behaviour.
 
 use super::{Binding, Destination, Router};
 use crate::rabbitmq::protocol::error::Fault;

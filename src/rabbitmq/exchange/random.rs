@@ -1,7 +1,7 @@
-//! Random exchanges (`x-random`): each message to one of the bindings, whatever
-//! their keys; which one, the broker draws.
+//! Random exchanges (`x-random`): each message goes to one of the bindings, whatever their keys.
+//! The broker draws which one.
 //!
-//! Every binding counts, so a queue that is bound twice is as likely as two.
+//! Every binding counts, so a queue that is bound twice is drawn twice as often.
 //!
 //! Source: the plugin `rabbitmq_random_exchange`.
 

@@ -1,17 +1,15 @@
-//! Topic exchanges: patterns of words, where `*` is one word and `#` any
-//! number of them, none included.
+//! Topic exchanges: patterns of words, in which `*` matches one word and `#` matches any number of
+//! words, including none.
 //!
-//! The patterns are kept in a trie, one word a step, and a message walks all
-//! paths that fit at once: after each word the walk holds the *set* of nodes it
-//! can be at. A node is in the set at most once, so the cost of a message is
-//! bounded by words × nodes reached, however many `#` a pattern has; and a word
-//! is looked up by hash, so bindings that do not match cost nothing.
+//! The patterns are stored in a trie with one word per edge, and a message follows all matching
+//! paths at once: after each word the walk holds the *set* of nodes it can be at. A node is in the
+//! set at most once, so the cost of a message is bounded by words × nodes reached, however many `#`
+//! a pattern has. Words are looked up by hash, so bindings that do not match cost nothing.
 //!
-//! A `#` is a node that can be entered without a word and stays in the set
-//! whatever word comes.
+//! A `#` is a node that can be entered without a word and stays in the set whatever word follows.
 //!
-//! Source: <https://www.rabbitmq.com/tutorials/tutorial-five-python>; the empty
-//! key has no word, and `a.` has two, the second empty, as in the server.
+//! Source: <https://www.rabbitmq.com/tutorials/tutorial-five-python>; the empty key has no words,
+//! and `a.` has two, the second empty, as in the server.
 
 use super::{Binding, Destination, Router, Targets, add_target, remove_target};
 use crate::rabbitmq::protocol::properties::Properties;
@@ -23,7 +21,7 @@ const ROOT: usize = 0;
 
 #[derive(Debug, Default)]
 struct Node {
-    /// The step that led here, to take it back when the node goes.
+    /// The edge that leads here, which is removed with the node.
     parent: usize,
     word: SmolStr,
     words: IndexMap<SmolStr, usize, FxBuildHasher>,
@@ -53,7 +51,7 @@ impl Node {
 pub(super) struct Topic {
     nodes: Vec<Node>,
     free: Vec<usize>,
-    /// Where the walk is, and where the next word takes it.
+    /// The set of nodes the walk is at, and the set that the next word leads to.
     here: Vec<usize>,
     next: Vec<usize>,
     /// The last step at which each node was entered.
@@ -76,7 +74,7 @@ impl Default for Topic {
 
 /// The words of a key or pattern.
 fn words(key: &str) -> impl Iterator<Item = &str> {
-    // Splitting nothing would give one empty word.
+    // Splitting an empty key would return one empty word.
     key.split('.').take(if key.is_empty() { 0 } else { usize::MAX })
 }
 
@@ -107,7 +105,7 @@ impl Topic {
         child
     }
 
-    /// Removes a node nothing hangs on any more, and so on upwards.
+    /// Removes a node without bindings and children, then its parents likewise.
     fn prune(&mut self, mut node: usize) {
         while node != ROOT && self.nodes[node].is_idle() {
             let Node { parent, word, .. } = std::mem::take(&mut self.nodes[node]);
@@ -123,7 +121,7 @@ impl Topic {
         }
     }
 
-    /// Adds a node to the next set, and what can be reached from it for free.
+    /// Adds a node to the next set, with the nodes that can be reached from it without a word.
     fn enter(&mut self, mut node: usize) {
         while self.entered[node] != self.step {
             self.entered[node] = self.step;
@@ -135,7 +133,7 @@ impl Topic {
         }
     }
 
-    /// Makes the next set the present one.
+    /// Makes the next set the current one.
     fn advance(&mut self) {
         std::mem::swap(&mut self.here, &mut self.next);
         self.next.clear();
@@ -199,7 +197,7 @@ mod tests {
     use crate::rabbitmq::FieldTable;
     use crate::rabbitmq::key::Arena;
 
-    /// What the words of a pattern mean, said naively.
+    /// The meaning of a pattern, written naively.
     fn fits(pattern: &[&str], key: &[&str]) -> bool {
         match pattern {
             [] => key.is_empty(),

@@ -1,17 +1,18 @@
-//! Slots with generations: where the values stand that keys point at.
+//! Slots with generations: where the values are that keys point at.
 //!
-//! The slot that was freed last is used first. The order depends on insertions and removals only.
+//! The slot that was freed last is reused first. So the order depends on insertions and removals
+//! only.
 
 use super::Key;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
 
-/// What an arena holds, with the marker of its keys.
+/// A value that an arena holds, with the marker of its keys.
 pub(crate) trait Stored {
     type Marker;
 }
 
-/// Begins with a cache line, so that a small value takes no more than one.
+/// Aligned to a cache line, so that a small value takes no more than one.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Slot<T> {
@@ -51,7 +52,7 @@ impl<T: Stored> Arena<T> {
             return None;
         }
         let value = place.value.take()?;
-        // A slot whose generations are used up is not handed out again.
+        // A slot whose generations are used up is never reused.
         if let Some(next) = place.generation.checked_add(1) {
             place.generation = next;
             self.free.push(key.slot);

@@ -1,14 +1,14 @@
-//! Ages, as arguments and policies of streams write them: `7D`.
+//! Ages, as arguments and policies of streams give them: `7D`.
 
 use std::time::Duration;
 
-/// An age as streams are told: a number and one of `Y M D h m s`, such as `7D`.
+/// An age: a number followed by one of `Y M D h m s`, such as `7D`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Age {
     Valid(Duration),
-    /// A number and something else.
+    /// A number followed by another unit.
     UnknownUnit,
-    /// Not even that: the server breaks down over it.
+    /// No number at all: the server's queue process crashes over it.
     Nonsense,
 }
 

@@ -7,7 +7,7 @@ use super::method::{Event, ExchangeBindOptions, Method};
 use super::properties::Properties;
 use std::fmt;
 
-/// How much of a body is shown.
+/// Number of bytes of a body that are shown.
 const SHOWN: usize = 40;
 
 /// The beginning of a body, as text.
@@ -21,7 +21,7 @@ impl fmt::Display for Body<'_> {
     }
 }
 
-/// The properties that tell messages apart.
+/// The properties that distinguish messages.
 struct Marks<'a>(&'a Properties);
 
 impl fmt::Display for Marks<'_> {

@@ -1,18 +1,18 @@
-//! What a broker refuses, in AMQP's own terms.
+//! Refusals of a broker, in AMQP's terms.
 //!
-//! Every refusal closes something: a *channel* (the soft errors) or the whole
-//! *connection* (the hard ones); the reply code alone decides which. The text
-//! is the one the real server puts on the wire.
+//! Every refusal closes something: a *channel* (soft errors) or the whole *connection* (hard
+//! errors). The reply code alone decides which. The text is the one that the real server puts on
+//! the wire.
 //!
-//! Source: AMQP 0-9-1, section 1.2 "Class and method ids" and the table of
-//! reply codes; texts observed on RabbitMQ 3.10.8.
+//! Source: AMQP 0-9-1, section 1.2 "Class and method ids" and the table of reply codes; texts
+//! observed on RabbitMQ 3.10.8.
 
 use std::fmt;
 
 /// Whether an error closes its channel or its whole connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
-    /// The channel is closed; its connection lives on.
+    /// The channel is closed; its connection stays open.
     Channel,
     /// The connection is closed, and all its channels with it.
     Connection,
@@ -22,37 +22,37 @@ pub enum Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ReplyCode {
-    /// 312: a mandatory message reached no queue. Only ever in a return.
+    /// 312: a mandatory message reached no queue. Used in returns only.
     NoRoute,
-    /// 320: the broker is going down, or gone.
+    /// 320: the broker is shutting down, or is down.
     ConnectionForced,
-    /// 403: not allowed on this object: a reserved name, an exclusive consumer.
+    /// 403: access to this object is refused: a reserved name, an exclusive consumer.
     AccessRefused,
     /// 404: no such queue or exchange.
     NotFound,
     /// 405: the queue is exclusive to another connection.
     ResourceLocked,
-    /// 406: the request does not fit the state of things: other properties,
-    /// an unknown delivery tag, a queue in use.
+    /// 406: the request does not fit the current state: other properties, an unknown delivery tag,
+    /// a queue in use.
     PreconditionFailed,
     /// 501: a frame is malformed.
     FrameError,
     /// 502: a method or a property cannot be read.
     SyntaxError,
-    /// 503: the request makes no sense, such as an unknown exchange type.
+    /// 503: the request is invalid, such as an unknown exchange type.
     CommandInvalid,
-    /// 504: the channel is not open, or opened twice.
+    /// 504: the channel is not open, or is opened twice.
     ChannelError,
-    /// 505: a frame that does not belong here.
+    /// 505: a frame arrived where it is not allowed.
     UnexpectedFrame,
-    /// 506: the broker has run out of something. Only ever by a
-    /// [`Refusal`](crate::rabbitmq::admin::Refusal).
+    /// 506: the broker has run out of a resource. Only a
+    /// [`Refusal`](crate::rabbitmq::admin::Refusal) uses it.
     ResourceError,
-    /// 530: not allowed at all: an unknown vhost, a consumer tag used twice.
+    /// 530: the request is never allowed: an unknown vhost, a consumer tag used twice.
     NotAllowed,
-    /// 540: not implemented, by RabbitMQ or by this broker.
+    /// 540: not implemented by RabbitMQ, or not by this broker.
     NotImplemented,
-    /// 541: the broker broke down over the request.
+    /// 541: the broker crashed over the request.
     InternalError,
 }
 
@@ -79,7 +79,7 @@ impl ReplyCode {
         }
     }
 
-    /// The code's name, as it begins a reply text: `NOT_FOUND`.
+    /// The code's name, with which a reply text begins: `NOT_FOUND`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl ReplyCode {
         }
     }
 
-    /// What an error with this code closes.
+    /// Returns what an error with this code closes.
     #[must_use]
     pub const fn scope(self) -> Scope {
         match self {
@@ -148,8 +148,8 @@ impl MethodId {
 
 /// Why the broker closed a channel or a connection.
 ///
-/// By the time a method returns one, the close has happened, as AMQP says. It
-/// holds what `channel.close` or `connection.close` carry on the wire.
+/// The close has already happened when a method returns this error, as AMQP requires. It holds what
+/// `channel.close` or `connection.close` carry on the wire.
 ///
 /// ```
 /// use stunt_double::rabbitmq::{BrokerOptions, ReplyCode, Scope};
@@ -175,9 +175,9 @@ pub struct AmqpError {
     pub code: ReplyCode,
     /// The whole reply text: the code's name, ` - `, and the reason.
     pub text: String,
-    /// The class of the method that failed; 0 if it was no method's fault.
+    /// The class of the method that failed; 0 if no method caused the error.
     pub class_id: u16,
-    /// The method that failed within its class; 0 if it was no method's fault.
+    /// The number of the method that failed within its class; 0 if no method caused the error.
     pub method_id: u16,
 }
 
@@ -198,7 +198,7 @@ impl fmt::Display for AmqpError {
 
 impl std::error::Error for AmqpError {}
 
-/// A refusal that does not know yet which method it answers.
+/// A refusal before it is known which method it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) code: ReplyCode,
@@ -226,8 +226,8 @@ impl Fault {
         Fault::new(ReplyCode::NotFound, format!("no {}", exchange_in_vhost(vhost, name)))
     }
 
-    /// A precondition that fails for what the server prints as an Erlang term. A
-    /// tuple that would reach column 80 goes on in the next line.
+    /// A failed precondition whose reason ends with an Erlang term, as the server prints it. A
+    /// tuple that would reach column 80 continues on the next line.
     pub(crate) fn precondition_term(mut reason: String, term: &str) -> Fault {
         let column = reason.chars().count();
         match term.split_once(',') {
@@ -240,14 +240,14 @@ impl Fault {
         Fault::precondition(reason)
     }
 
-    /// What the server answers when it breaks down over a request.
+    /// The error of a request that crashes the server's process.
     pub(crate) fn internal() -> Fault {
         Fault::new(ReplyCode::InternalError, "")
     }
 
-    /// The error of `method`.
+    /// Returns the error for a failure of `method`.
     pub(crate) fn of(self, method: MethodId) -> AmqpError {
-        // A break-down is no method's fault.
+        // A crash names no method.
         let method = if self.reason.is_empty() { MethodId::NONE } else { method };
         AmqpError {
             scope: self.code.scope(),
@@ -262,12 +262,12 @@ impl Fault {
     }
 }
 
-/// A queue as the server's texts name it.
+/// Returns a queue as the server's texts name it.
 pub(crate) fn queue_in_vhost(vhost: &str, name: &str) -> String {
     format!("queue '{name}' in vhost '{vhost}'")
 }
 
-/// An exchange as the server's texts name it.
+/// Returns an exchange as the server's texts name it.
 pub(crate) fn exchange_in_vhost(vhost: &str, name: &str) -> String {
     format!("exchange '{name}' in vhost '{vhost}'")
 }

@@ -1,13 +1,13 @@
 //! Names for the parties of AMQP: connections, channels, deliveries.
 //!
-//! Each is a newtype, so that a channel number cannot stand in for a delivery
-//! tag. A connection's id is chosen by whoever drives the broker and is never
-//! used twice; channel numbers and delivery tags are those of the protocol.
+//! Each is a newtype, so that a channel number cannot be used as a delivery tag. The caller of the
+//! broker chooses a connection's id and never uses it twice; channel numbers and delivery tags are
+//! those of the protocol.
 
 use std::fmt;
 
-/// A connection, named by the caller. An id must not be used for a second
-/// connection of the same broker.
+/// A connection, as the caller numbers it. An id must not be used for a second connection of the
+/// same broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
 
@@ -25,7 +25,7 @@ pub struct ChannelId {
 }
 
 impl ChannelId {
-    /// Channel `number` of `connection`.
+    /// Returns the channel `number` of `connection`.
     ///
     /// ```
     /// use stunt_double::rabbitmq::broker::ChannelId;

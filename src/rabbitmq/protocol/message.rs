@@ -1,11 +1,10 @@
 //! A message, shared by every queue it was routed to.
 //!
-//! The broker holds each message once, behind an `Arc`: queues, unacknowledged
-//! tables, the journal and deliveries all point at it. A queue's own knowledge
-//! of a message is an [`Entry`]: the pointer, the message's *position* in that
-//! queue, whether it was delivered before, and whether it expires. Positions rise with every
-//! message a queue takes and are never given out twice, which is what lets a
-//! requeued message find its original place.
+//! The broker holds each message once, behind an `Arc`: queues, unacknowledged tables, the journal
+//! and deliveries all point at it. What one queue knows of a message is an [`Entry`]: the pointer,
+//! the message's *position* in that queue, whether it was delivered before, and whether it expires.
+//! Positions rise with every message that a queue accepts and are never used twice, so a requeued
+//! message finds its original place.
 
 use super::properties::Properties;
 use super::table::FieldValue;
@@ -14,7 +13,7 @@ use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
 
-/// A published message. It never changes; it is held by `Arc`.
+/// A published message. It is immutable and shared through an `Arc`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     exchange: Arc<SmolStr>,
@@ -33,7 +32,7 @@ impl Message {
         Message { exchange, routing_key, properties, body }
     }
 
-    /// The exchange it was published to; empty is the default exchange.
+    /// The exchange it was published to; the empty name is the default exchange.
     #[must_use]
     pub fn exchange(&self) -> &SmolStr {
         &self.exchange
@@ -61,7 +60,7 @@ impl Message {
         &self.body
     }
 
-    /// The routing keys in its header `CC` or `BCC`.
+    /// Returns the routing keys in its header `CC` or `BCC`.
     pub(crate) fn carbon_copies(&self, header: &str) -> impl Iterator<Item = &str> {
         let copies = self.properties.headers().and_then(|headers| headers.get(header));
         let keys: &[FieldValue] = match copies {
@@ -71,7 +70,7 @@ impl Message {
         keys.iter().filter_map(FieldValue::as_str)
     }
 
-    /// The same message with other properties.
+    /// Returns the same message with other properties.
     pub(crate) fn with_properties(&self, properties: Properties) -> Message {
         Message {
             exchange: Arc::clone(&self.exchange),
@@ -101,14 +100,14 @@ pub(crate) struct Position(pub(crate) u64);
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) message: Arc<Message>,
-    /// The position times four, plus the two marks.
+    /// The position times four, plus the two flags.
     packed: u64,
 }
 
-/// Mark of an entry: it was delivered before.
+/// Flag: the message was delivered before.
 const REDELIVERED: u64 = 1;
 
-/// Mark of an entry: its queue knows when it expires.
+/// Flag: the queue knows when the message expires.
 const EXPIRES: u64 = 2;
 
 impl Entry {
@@ -128,24 +127,24 @@ impl Entry {
         self.packed & EXPIRES != 0
     }
 
-    /// Its message's priority, by default 0.
+    /// The priority of its message, 0 by default.
     pub(crate) fn priority(&self) -> u8 {
         self.message.properties().priority().unwrap_or(0)
     }
 
-    /// The same at another place, as one that was never there.
+    /// Returns the entry at another position.
     pub(crate) fn moved(mut self, position: Position) -> Entry {
         self.packed = self.packed & (REDELIVERED | EXPIRES) | position.0 << 2;
         self
     }
 
-    /// The same, marked as delivered before.
+    /// Returns the entry, marked as delivered before.
     pub(crate) fn again(mut self) -> Entry {
         self.packed |= REDELIVERED;
         self
     }
 
-    /// The same, marked as one that expires.
+    /// Returns the entry, marked as one that expires.
     pub(crate) fn expiring(mut self) -> Entry {
         self.packed |= EXPIRES;
         self
@@ -158,7 +157,7 @@ mod tests {
 
     #[test]
     fn sizes_keep_to_the_memory_target() {
-        // With two counts for the Arc: 96 bytes a message, 16 a queue.
+        // With the two counts of the `Arc`: 96 bytes for each message, 16 for each queue it is in.
         assert_eq!(size_of::<Message>() + 16, 96);
         assert_eq!((size_of::<Entry>(), size_of::<Option<Entry>>()), (16, 16));
     }

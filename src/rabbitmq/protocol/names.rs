@@ -1,9 +1,9 @@
-//! Names made by the server: `amq.gen-…` for queues, `amq.ctag-…` for
-//! consumers, each with 22 characters of URL-safe base64, as RabbitMQ's.
+//! Names that the server makes: `amq.gen-…` for queues, `amq.ctag-…` for consumers, each with 22
+//! characters of URL-safe base64, as in RabbitMQ.
 //!
-//! Half of a name is drawn, the other half is a scrambled serial number, so
-//! that two names differ even when every draw is the calm zero. The serial
-//! number goes on over restarts, for durable queues keep their names.
+//! One half of a name is drawn, the other half is a scrambled serial number, so that two names
+//! differ even when every draw is 0. The serial number continues over restarts, because durable
+//! queues keep their names.
 
 use crate::{Choice, Stream};
 use smol_str::SmolStr;
@@ -21,7 +21,7 @@ impl Names {
         Names { stream, serial: 0 }
     }
 
-    /// What was drawn, if that is recorded.
+    /// The draws, if they are recorded.
     pub(crate) fn recorded(&self) -> &[Choice] {
         self.stream.recorded()
     }
@@ -34,12 +34,12 @@ impl Names {
         self.name("amq.ctag-")
     }
 
-    /// The name that one channel's direct replies are published to.
+    /// The name to which one channel's direct replies are published.
     pub(crate) fn reply_to(&mut self) -> SmolStr {
         self.name("amq.rabbitmq.reply-to.")
     }
 
-    /// One of so many, when the server would roll dice.
+    /// A draw in `0..among` where the real server picks at random.
     pub(crate) fn draw(&mut self, among: u64) -> u64 {
         self.stream.choose(among)
     }
@@ -50,7 +50,7 @@ impl Names {
         let bits = u128::from(drawn) << 64 | u128::from(scramble(self.serial));
         let mut name = String::with_capacity(prefix.len() + 22);
         name.push_str(prefix);
-        // 21 characters of six bits, and one for the two bits left over.
+        // 21 characters of six bits, and one character for the remaining two bits.
         for i in 0..22 {
             let sextet = if i < 21 { bits >> (122 - 6 * i) } else { bits << 4 };
             name.push(char::from(ALPHABET[(sextet & 63) as usize]));
@@ -59,8 +59,7 @@ impl Names {
     }
 }
 
-/// A bijection that makes a counter look like anything (the finaliser of
-/// `SplitMix64`).
+/// A bijection that makes a counter look random (the finaliser of `SplitMix64`).
 fn scramble(serial: u64) -> u64 {
     let mut z = serial.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

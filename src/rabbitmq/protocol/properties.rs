@@ -1,8 +1,7 @@
 //! The fourteen properties of a message.
 //!
-//! Most messages carry a delivery mode and perhaps nothing else, so those two
-//! words sit in the message itself and the other properties, if any, in one
-//! shared block: sixteen bytes in all.
+//! Most messages carry a delivery mode and perhaps nothing else. So these two are in the message
+//! itself, and the other properties are in one shared block: sixteen bytes in all.
 //!
 //! Source: AMQP 0-9-1, section 1.8 (class basic).
 
@@ -12,10 +11,10 @@ use smol_str::SmolStr;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The header that says where in a stream a message is.
+/// The header that holds the offset of a message in a stream.
 const OFFSET: SmolStr = SmolStr::new_static("x-stream-offset");
 
-/// The properties of a message; made by chaining setters.
+/// The properties of a message, built with chained setters.
 ///
 /// ```
 /// use stunt_double::rabbitmq::Properties;
@@ -33,11 +32,11 @@ pub struct Properties {
     more: Option<Arc<More>>,
 }
 
-/// The properties that most messages do without.
+/// The properties that most messages do not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct More {
     headers: Option<FieldTable>,
-    /// Kept apart again, since headers often come alone.
+    /// Separate, because headers often come alone.
     rest: Option<Box<Rest>>,
 }
 
@@ -54,20 +53,20 @@ struct Rest {
     user_id: Option<SmolStr>,
     app_id: Option<SmolStr>,
     cluster_id: Option<SmolStr>,
-    /// The routing keys of a `BCC` header that was taken away.
+    /// The routing keys of a `BCC` header that was removed.
     bcc: Vec<SmolStr>,
-    /// The bytes these properties came in, if writing them anew would give others:
-    /// the server passes a header on as it came until it has to change it.
+    /// The bytes in which these properties arrived, if encoding them again would produce other
+    /// bytes. The server passes a header on unchanged until it has to change it.
     verbatim: Option<Box<[u8]>>,
 }
 
 impl Properties {
-    /// With no other properties than these.
+    /// Properties with no others than these.
     pub(crate) fn common(delivery_mode: Option<u8>, priority: Option<u8>) -> Properties {
         Properties { delivery_mode, priority, more: None }
     }
 
-    /// To change a property: what came is not what goes out any more.
+    /// Access for a change of a property, which gives up the bytes that arrived.
     fn more_mut(&mut self) -> &mut More {
         let more = Arc::make_mut(self.more.get_or_insert_default());
         if let Some(rest) = &mut more.rest {
@@ -76,19 +75,19 @@ impl Properties {
         more
     }
 
-    /// These properties as they came, where writing them anew would give other bytes.
+    /// Returns the properties with the bytes in which they arrived, for properties that would be
+    /// encoded differently.
     pub(crate) fn came_as(mut self, bytes: &[u8]) -> Properties {
         self.rest_mut().verbatim = Some(bytes.into());
         self
     }
 
-    /// The flags and properties as they came, if writing them anew would give other
-    /// bytes.
+    /// The flags and properties as they arrived, if encoding them again would produce other bytes.
     pub(crate) fn verbatim(&self) -> Option<&[u8]> {
         self.rest(|rest| rest.verbatim.as_deref())
     }
 
-    /// The same, to be written anew.
+    /// Returns the properties without the bytes in which they arrived.
     pub(crate) fn rewritten(mut self) -> Properties {
         if self.verbatim().is_some() {
             self.more_mut();
@@ -100,7 +99,7 @@ impl Properties {
         self.more_mut().rest.get_or_insert_default()
     }
 
-    /// A number that differs where two sets of properties do.
+    /// A number that differs if two sets of properties differ.
     pub(crate) fn fingerprint(&self) -> u64 {
         let inline = [self.delivery_mode, self.priority].map(|part| part.map_or(256, u64::from));
         let more = self.more.as_ref().map_or(0, |more| xxh3_64(format!("{more:?}").as_bytes()));
@@ -127,8 +126,7 @@ impl Properties {
         self.with_delivery_mode(2)
     }
 
-    /// `delivery-mode`: 1 is transient, 2 persistent. With anything else a publish
-    /// is refused.
+    /// `delivery-mode`: 1 is transient, 2 is persistent. A publish with any other value is refused.
     #[must_use]
     pub fn with_delivery_mode(self, mode: u8) -> Properties {
         let mut changed = self.rewritten();
@@ -136,7 +134,7 @@ impl Properties {
         changed
     }
 
-    /// `priority`: only a queue declared with priorities looks at it.
+    /// `priority`: only queues declared with priorities use it.
     #[must_use]
     pub fn with_priority(self, priority: u8) -> Properties {
         let mut changed = self.rewritten();
@@ -178,23 +176,23 @@ impl Properties {
         self
     }
 
-    /// `correlation-id`: which request this answers.
+    /// `correlation-id`: the request that this message answers.
     #[must_use]
     pub fn with_correlation_id(mut self, value: impl Into<SmolStr>) -> Properties {
         self.rest_mut().correlation_id = Some(value.into());
         self
     }
 
-    /// `reply-to`: the queue an answer is wanted in.
+    /// `reply-to`: the queue in which an answer is expected.
     #[must_use]
     pub fn with_reply_to(mut self, value: impl Into<SmolStr>) -> Properties {
         self.rest_mut().reply_to = Some(value.into());
         self
     }
 
-    /// `expiration`: the message's time to live, milliseconds in decimal. When
-    /// it is over, the message is dropped as soon as it is at the head of its
-    /// queue; a requeue does not start it anew.
+    /// `expiration`: the message's time to live, in milliseconds as a decimal number. An expired
+    /// message is dropped when it reaches the head of its queue. A requeue does not restart the
+    /// time.
     #[must_use]
     pub fn with_expiration(mut self, value: impl Into<SmolStr>) -> Properties {
         self.rest_mut().expiration = Some(value.into());
@@ -208,14 +206,14 @@ impl Properties {
         self
     }
 
-    /// `type`: the application's name for what kind of message it is.
+    /// `type`: the application's name for the kind of message.
     #[must_use]
     pub fn with_kind(mut self, value: impl Into<SmolStr>) -> Properties {
         self.rest_mut().kind = Some(value.into());
         self
     }
 
-    /// `user-id`: checked against the connection's user on publish.
+    /// `user-id`: must be the connection's user when the message is published.
     #[must_use]
     pub fn with_user_id(mut self, value: impl Into<SmolStr>) -> Properties {
         self.rest_mut().user_id = Some(value.into());
@@ -229,14 +227,14 @@ impl Properties {
         self
     }
 
-    /// `cluster-id`: deprecated by AMQP, carried along.
+    /// `cluster-id`: deprecated by AMQP, and passed on.
     #[must_use]
     pub fn with_cluster_id(mut self, value: impl Into<SmolStr>) -> Properties {
         self.rest_mut().cluster_id = Some(value.into());
         self
     }
 
-    /// Whether `delivery-mode` is 2.
+    /// Returns whether `delivery-mode` is 2.
     #[must_use]
     pub fn is_persistent(&self) -> bool {
         self.delivery_mode == Some(2)
@@ -326,7 +324,7 @@ impl Properties {
         self.rest(|rest| rest.cluster_id.as_deref())
     }
 
-    /// The same without `expiration`, and with other headers.
+    /// Returns the properties without `expiration`, with other headers.
     pub(crate) fn dead(mut self, headers: FieldTable) -> Properties {
         let more = self.more_mut();
         more.headers = Some(headers);
@@ -336,9 +334,9 @@ impl Properties {
         self
     }
 
-    /// The same as a stream gives it back: with an offset in the header
-    /// `x-stream-offset`, headers in the order of their names and without arrays and
-    /// tables (`CC` too), and without `cluster-id`.
+    /// Returns the properties as a stream delivers them: with the offset in the header
+    /// `x-stream-offset`, headers sorted by name and without arrays and tables (`CC` too), and
+    /// without `cluster-id`.
     pub(crate) fn streamed(mut self, offset: u64) -> Properties {
         let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
         let more = self.more_mut();
@@ -353,7 +351,7 @@ impl Properties {
         self
     }
 
-    /// Takes the header `BCC` away and keeps the routing keys it held.
+    /// Removes the header `BCC` and keeps the routing keys that it held.
     pub(crate) fn hide_bcc(&mut self, keys: Vec<SmolStr>) {
         let more = self.more_mut();
         if !keys.is_empty() || more.rest.is_some() {
@@ -364,12 +362,12 @@ impl Properties {
         }
     }
 
-    /// The routing keys of a `BCC` header that was taken away.
+    /// The routing keys of a `BCC` header that was removed.
     pub(crate) fn bcc(&self) -> &[SmolStr] {
         self.rest(|rest| Some(rest.bcc.as_slice())).unwrap_or_default()
     }
 
-    /// Whether any property but the delivery mode and the priority is set.
+    /// Returns whether any property other than the delivery mode and the priority is set.
     pub(crate) fn has_more(&self) -> bool {
         self.more.is_some()
     }

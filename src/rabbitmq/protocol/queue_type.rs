@@ -8,9 +8,9 @@ pub enum QueueType {
     /// A classic queue.
     #[default]
     Classic,
-    /// A quorum queue, here of one node.
+    /// A quorum queue, here with one node.
     Quorum,
-    /// A stream: messages stay when they are consumed.
+    /// A stream, which keeps messages when they are consumed.
     Stream,
 }
 
@@ -25,7 +25,7 @@ impl QueueType {
         }
     }
 
-    /// The server's module for it, as its texts name it.
+    /// The server's module for this type, as its texts name it.
     pub(crate) const fn module(self) -> &'static str {
         match self {
             QueueType::Classic => "rabbit_classic_queue",
@@ -34,7 +34,7 @@ impl QueueType {
         }
     }
 
-    /// The type that arguments ask for, which were checked.
+    /// The type that checked arguments ask for.
     pub(crate) fn of(arguments: &FieldTable) -> QueueType {
         match arguments.get("x-queue-type").and_then(FieldValue::as_str) {
             Some("quorum") => QueueType::Quorum,

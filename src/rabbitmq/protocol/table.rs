@@ -1,14 +1,12 @@
-//! AMQP field tables: the arguments of declarations and the headers of
-//! messages.
+//! AMQP field tables: the arguments of declarations and the headers of messages.
 //!
-//! A table keeps its fields in the order they were put in. A name occurs once,
-//! except in a table that a client sent with duplicates over the wire: there
-//! the first field of the name counts, as in the server. Two tables are equal
-//! if they hold the same fields in the same order; floats compare by their
-//! bits, so a table always equals itself.
+//! A table keeps its fields in the order of insertion. Names are unique, except in a table that a
+//! client sent with duplicates over the wire; there the first field of a name counts, as in the
+//! server. Two tables are equal if they hold the same fields in the same order. Floats are compared
+//! by their bits, so a table always equals itself.
 //!
-//! Source: AMQP 0-9-1, section 4.2.5.5, with the types RabbitMQ really uses
-//! ("AMQP 0-9-1 Errata", section 3).
+//! Source: AMQP 0-9-1, section 4.2.5.5, with the types that RabbitMQ uses ("AMQP 0-9-1 Errata",
+//! section 3).
 
 mod convert;
 mod float;
@@ -24,7 +22,7 @@ use std::hash::{Hash, Hasher};
 /// A value of a field table.
 #[derive(Clone, Debug)]
 pub enum FieldValue {
-    /// `t`: a truth value.
+    /// `t`: a boolean.
     Bool(bool),
     /// `b`: 8 bits, signed.
     I8(i8),
@@ -34,7 +32,7 @@ pub enum FieldValue {
     I16(i16),
     /// `u`: 16 bits, unsigned.
     U16(u16),
-    /// `I`: 32 bits, signed; what most clients send for an integer.
+    /// `I`: 32 bits, signed; most clients send it for an integer.
     I32(i32),
     /// `i`: 32 bits, unsigned.
     U32(u32),
@@ -46,12 +44,12 @@ pub enum FieldValue {
     F64(f64),
     /// `D`: a decimal number, `value / 10^scale`.
     Decimal {
-        /// Decimal places.
+        /// Number of decimal places.
         scale: u8,
         /// The digits.
         value: u32,
     },
-    /// `S`: a long string. Its bytes need not be text.
+    /// `S`: a long string. Its bytes need not be UTF-8.
     String(Bytes),
     /// `A`: an array.
     Array(Vec<FieldValue>),
@@ -63,12 +61,12 @@ pub enum FieldValue {
     Void,
     /// `x`: bytes.
     Bytes(Bytes),
-    /// `A` or `F`: an array or a table that a client nested more than 64 levels
-    /// deep. Its contents are carried along and not looked into.
+    /// `A` or `F`: an array or a table that a client nested more than 64 levels deep. Its contents
+    /// are passed on without being decoded.
     Nested {
         /// Whether it is a table (`F`) or an array (`A`).
         is_table: bool,
-        /// The encoded contents, without the length before them.
+        /// The encoded contents, without the length in front.
         octets: Bytes,
     },
 }
@@ -123,7 +121,7 @@ impl FieldValue {
         }
     }
 
-    /// The value as text, if it is a long string of UTF-8.
+    /// The value as text, if it is a long string that is UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -158,8 +156,8 @@ impl FieldValue {
         }
     }
 
-    /// Whether the server would call the two values equal whatever their
-    /// types: as Erlang's `==` does, where `1` is `1.0` and text is its bytes.
+    /// Returns whether the server considers the two values equal regardless of their types, as
+    /// Erlang's `==` does: `1` equals `1.0`, and text equals its bytes.
     pub(crate) fn same_value(&self, other: &FieldValue) -> bool {
         if let (Some(a), Some(b)) = (self.whole(), other.whole()) {
             return a == b;
@@ -179,7 +177,7 @@ impl FieldValue {
         }
     }
 
-    /// Integers and timestamps: both are plain integers to the server.
+    /// Integers and timestamps. The server treats both as plain integers.
     fn whole(&self) -> Option<i128> {
         match *self {
             FieldValue::Timestamp(v) => Some(v.into()),
@@ -187,7 +185,7 @@ impl FieldValue {
         }
     }
 
-    /// What decides the order of unequal things in a hash: the float's bits.
+    /// The bits of a float, for comparisons and hashes.
     fn bits(&self) -> Option<u64> {
         match *self {
             FieldValue::F32(v) => Some(v.to_bits().into()),
@@ -284,7 +282,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Named values, in the order they were put in.
+/// Named values, in the order of insertion.
 ///
 /// ```
 /// use stunt_double::rabbitmq::FieldTable;
@@ -303,20 +301,19 @@ impl FieldTable {
         FieldTable(Vec::new())
     }
 
-    /// A table with one field, and no room for more.
+    /// A table with one field and no spare capacity.
     pub(crate) fn single(name: SmolStr, value: FieldValue) -> FieldTable {
         FieldTable(vec![(name, value)])
     }
 
-    /// The table with a field more, or with a new value for it.
+    /// Returns the table with this field added, or with the new value for it.
     #[must_use]
     pub fn with(mut self, name: impl Into<SmolStr>, value: impl Into<FieldValue>) -> FieldTable {
         self.insert(name, value);
         self
     }
 
-    /// Puts a field in; a field of that name keeps its place and gets the new
-    /// value.
+    /// Inserts a field. If the name exists, the field keeps its place and gets the new value.
     pub fn insert(&mut self, name: impl Into<SmolStr>, value: impl Into<FieldValue>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(n, _)| *n == name) {
@@ -325,13 +322,13 @@ impl FieldTable {
         }
     }
 
-    /// Takes a field out, and gives its value.
+    /// Removes a field and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<FieldValue> {
         let at = self.0.iter().position(|(n, _)| n == name)?;
         Some(self.0.remove(at).1)
     }
 
-    /// This table's fields, then those of another.
+    /// Returns this table's fields followed by those of another.
     pub(crate) fn followed_by(mut self, other: FieldTable) -> FieldTable {
         self.0.extend(other.0);
         self
@@ -349,24 +346,24 @@ impl FieldTable {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// How many fields there are.
+    /// Number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A table of fields as they came from the wire, where a name may come twice.
+    /// A table of fields as they arrived, in which a name may occur twice.
     pub(crate) fn from_fields(fields: Vec<(SmolStr, FieldValue)>) -> FieldTable {
         FieldTable(fields)
     }
 
-    /// The fields that a stream keeps: all but arrays and tables.
+    /// Returns the fields that a stream keeps: all but arrays and tables.
     pub(crate) fn streamed(mut self) -> FieldTable {
         self.0.retain_mut(|(_, value)| match value {
             FieldValue::Array(_) | FieldValue::Table(_) | FieldValue::Nested { .. } => false,
@@ -379,13 +376,14 @@ impl FieldTable {
         self
     }
 
-    /// Whether a stream breaks down over one of the fields: a decimal number.
-    pub(crate) fn breaks_a_stream(&self) -> bool {
+    /// Returns whether one of the fields is a decimal number, over which a stream's process
+    /// crashes.
+    pub(crate) fn crashes_a_stream(&self) -> bool {
         self.0.iter().any(|(_, value)| matches!(value, FieldValue::Decimal { .. }))
     }
 
-    /// The fields in the order of their names, which is how the server keeps
-    /// the arguments of a binding, and headers to which it has added some.
+    /// Returns the fields sorted by name. The server keeps the arguments of a binding in this
+    /// order, and headers to which it has added some.
     pub(crate) fn sorted(mut self) -> FieldTable {
         self.0.sort_by(|a, b| a.0.cmp(&b.0));
         self
@@ -444,8 +442,7 @@ pub(crate) fn check_same_argument(
     )))
 }
 
-/// What becomes of a timestamp that a stream keeps as a 64-bit number of
-/// milliseconds.
+/// Returns the seconds of a timestamp that a stream has kept as a 64-bit number of milliseconds.
 pub(crate) fn in_milliseconds(seconds: u64) -> u64 {
     (seconds.wrapping_mul(1_000).cast_signed() / 1_000).cast_unsigned()
 }

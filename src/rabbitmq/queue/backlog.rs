@@ -1,37 +1,36 @@
-//! The messages of a queue that are ready for delivery, in the order in which
-//! they go out, and how many bytes their bodies have.
+//! The messages of a queue that are ready for delivery, in order of delivery, and the size of their
+//! bodies.
 //!
-//! New ones come at the end. One that is requeued goes back to its original
-//! place: at the front if it is the oldest, as it mostly is, else into a
-//! second, sorted store; the next message is the older of the two heads. So a
-//! requeue costs O(log n), and returning all that a dead consumer held costs
-//! O(1) each.
+//! New messages join at the end. A requeued message goes back to its original place: to the front
+//! if it is the oldest, as it usually is, or else into a second, sorted store. The next message is
+//! the older of the two heads. So a requeue costs O(log n), and returning everything that a dead
+//! consumer held costs O(1) for each message.
 //!
-//! A queue with priorities has a *level* for each, and the highest that is not
-//! empty goes first; a message returns to its own level.
+//! A queue with priorities has a *level* for each priority. The highest level that is not empty
+//! goes first, and a message returns to its own level.
 
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    /// In order of position; with levels, those of priority 0.
+    /// In order of position; if there are levels, the messages of priority 0.
     line: VecDeque<Entry>,
-    /// What few queues have; mostly there is none.
+    /// Set only for the few queues that need it.
     rest: Option<Box<Rest>>,
-    /// Of all bodies together.
+    /// Bytes of all bodies together.
     bytes: u64,
 }
 
 #[derive(Debug, Default)]
 struct Rest {
-    /// Requeued messages that belong inside the line.
+    /// Requeued messages whose place is inside the line.
     returned: BTreeMap<Position, Entry>,
-    /// The levels above 0, from 1 on.
+    /// The levels above 0, starting with level 1.
     levels: Vec<Level>,
-    /// Which of them hold something, a bit each.
+    /// Which levels are not empty: one bit for each.
     filled: [u64; 4],
-    /// How many messages they hold together.
+    /// Number of messages in all levels.
     len: usize,
 }
 
@@ -43,7 +42,7 @@ struct Level {
 }
 
 impl Rest {
-    /// The highest level that holds something, as an index of `levels`.
+    /// Index in `levels` of the highest level that is not empty.
     fn highest(&self) -> Option<usize> {
         if self.len == 0 {
             return None;
@@ -52,13 +51,13 @@ impl Rest {
         Some(word * 64 + self.filled[word].ilog2() as usize)
     }
 
-    /// The level of a message of this priority, as an index of `levels`: what is
-    /// above the highest counts as the highest. None is the lowest.
+    /// Index in `levels` of the level of a message; `None` for level 0. A priority above the
+    /// highest level counts as the highest.
     fn level_of(&self, entry: &Entry) -> Option<usize> {
         usize::from(entry.priority()).min(self.levels.len()).checked_sub(1)
     }
 
-    /// A level that gets a message.
+    /// Returns a level to which the caller adds a message.
     fn fill(&mut self, level: usize) -> &mut Level {
         self.filled[level / 64] |= 1 << (level % 64);
         self.len += 1;
@@ -76,7 +75,7 @@ impl Rest {
     }
 }
 
-/// The older of two heads.
+/// Returns the older of the two heads.
 fn front<'a>(
     line: &'a VecDeque<Entry>,
     returned: &'a BTreeMap<Position, Entry>,
@@ -86,7 +85,7 @@ fn front<'a>(
     front.filter(|front| front.position() < *position).or(Some(first))
 }
 
-/// Takes the older of two heads.
+/// Takes the older of the two heads.
 fn pop(line: &mut VecDeque<Entry>, returned: &mut BTreeMap<Position, Entry>) -> Option<Entry> {
     if let Some(first) = returned.first_entry()
         && line.front().is_none_or(|front| *first.key() < front.position())
@@ -96,8 +95,7 @@ fn pop(line: &mut VecDeque<Entry>, returned: &mut BTreeMap<Position, Entry>) -> 
     line.pop_front()
 }
 
-/// Puts an entry where it was: at an end of the line, or else among the
-/// returned, which it is given back for.
+/// Puts an entry back at one end of the line. Returns it if its place is inside the line.
 fn put_back(line: &mut VecDeque<Entry>, entry: Entry) -> Option<Entry> {
     let position = entry.position();
     if line.front().is_none_or(|front| position < front.position()) {
@@ -110,7 +108,7 @@ fn put_back(line: &mut VecDeque<Entry>, entry: Entry) -> Option<Entry> {
     None
 }
 
-/// Both in order of position.
+/// Returns the entries of both in order of position.
 fn merged<'a>(
     line: &'a VecDeque<Entry>,
     returned: Option<&'a BTreeMap<Position, Entry>>,
@@ -125,7 +123,7 @@ fn merged<'a>(
 }
 
 impl Backlog {
-    /// One with this many levels above the lowest.
+    /// A backlog with this many levels above level 0.
     pub(crate) fn with_levels(levels: u8) -> Backlog {
         let mut backlog = Backlog::default();
         if levels > 0 {
@@ -144,17 +142,17 @@ impl Backlog {
         self.len() == 0
     }
 
-    /// The bytes of all bodies together.
+    /// Bytes of all bodies together.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whether messages go by priority.
+    /// Returns whether messages are ordered by priority.
     pub(crate) fn has_levels(&self) -> bool {
         self.rest.as_ref().is_some_and(|rest| !rest.levels.is_empty())
     }
 
-    /// Adds a message whose position is higher than any before.
+    /// Adds a message with a position higher than any before.
     pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += entry.message.body().len() as u64;
         if let Some(rest) = &mut self.rest
@@ -175,7 +173,7 @@ impl Backlog {
         }
     }
 
-    /// Takes the next message out.
+    /// Takes the next message.
     pub(crate) fn pop(&mut self) -> Option<Entry> {
         let entry = match &mut self.rest {
             None => self.line.pop_front(),
@@ -194,9 +192,9 @@ impl Backlog {
         Some(entry)
     }
 
-    /// Puts messages back where they were. They come in order of position.
+    /// Puts messages back in their places. They are given in order of position.
     pub(crate) fn restore(&mut self, entries: Vec<Entry>) {
-        // From the youngest to the oldest, each is likely to be a new front.
+        // From the youngest to the oldest, because each is then likely to be a new front.
         for entry in entries.into_iter().rev() {
             self.bytes += entry.message.body().len() as u64;
             let level = self.rest.as_ref().and_then(|rest| rest.level_of(&entry));
@@ -214,8 +212,7 @@ impl Backlog {
         }
     }
 
-    /// Takes everything, level by level from the highest, and in order of
-    /// position there.
+    /// Takes all messages, from the highest level down, each level in order of position.
     pub(crate) fn take_all(&mut self) -> Vec<Entry> {
         let mut all = Vec::with_capacity(self.len());
         while let Some(entry) = self.pop() {
@@ -225,7 +222,25 @@ impl Backlog {
         all
     }
 
-    /// The messages, in the order in which they go out.
+    /// Checks that the counts are right and that each line is in order of position.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let bytes: u64 = self.iter().map(|entry| entry.message.body().len() as u64).sum();
+        if bytes != self.bytes {
+            return Err(format!("counts {} bytes of {bytes}", self.bytes));
+        }
+        if self.iter().count() != self.len() {
+            return Err(format!("counts {} messages of {}", self.len(), self.iter().count()));
+        }
+        let levels = self.rest.iter().flat_map(|rest| &rest.levels).map(|level| &level.line);
+        for line in levels.chain([&self.line]) {
+            if !line.iter().map(Entry::position).is_sorted_by(|a, b| a < b) {
+                return Err("has messages out of order".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the messages in order of delivery.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         let rest = self.rest.as_deref();
         let levels = rest.into_iter().flat_map(|rest| rest.levels.iter().rev());

@@ -1,14 +1,13 @@
-//! Dead letters: what becomes of a message that its queue gives up.
+//! Dead letters: what happens to a message that its queue gives up.
 //!
-//! A message dies *rejected* (by a consumer), *expired*, by *maxlen* (a length
-//! limit) or by *`delivery_limit`*. If its queue has a dead-letter exchange, it
-//! is published there again, without its `expiration` and with its history: the
-//! header `x-death`, an array with a table for each queue and reason, the most
-//! recent first, and its first death in `x-first-death-…`.
+//! A message dies *rejected* (by a consumer), *expired*, by *maxlen* (a length limit) or by
+//! *`delivery_limit`*. If its queue has a dead-letter exchange, the message is published there
+//! again, without its `expiration` and with its history: the header `x-death` is an array with a
+//! table for each queue and reason, the most recent first, and `x-first-death-…` describe its first
+//! death.
 //!
-//! A message that comes back to a queue it died in before is dropped, unless a
-//! consumer's rejection was on the way: so nothing goes round for ever by
-//! itself.
+//! A message that comes back to a queue in which it died before is dropped, unless a consumer
+//! rejected it on the way, so that no message cycles forever by itself.
 //!
 //! Source: <https://www.rabbitmq.com/docs/dlx>, and the server's behaviour.
 
@@ -40,7 +39,7 @@ impl Reason {
     }
 }
 
-/// A message that died, and what its queue has set for it.
+/// A message that died, and what its queue sets for dead letters.
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(crate) message: Arc<Message>,
@@ -50,12 +49,12 @@ pub(crate) struct DeadLetter {
     pub(crate) queue: SmolStr,
     pub(crate) exchange: SmolStr,
     pub(crate) routing_key: Option<SmolStr>,
-    /// Set if the queue keeps it until it finds a queue.
+    /// The queue it died in, if that queue keeps it until it can be routed.
     pub(crate) keeper: Option<QueueKey>,
 }
 
 impl DeadLetter {
-    /// The message as it is published again, to an exchange of this name.
+    /// Returns the message as it is published again, to an exchange of this name.
     pub(crate) fn published(
         &self,
         now: Instant,
@@ -79,10 +78,9 @@ impl DeadLetter {
         Message::new(exchange, routing_key.clone(), properties, self.message.body().clone())
     }
 
-    /// Returns whether a client sent an `x-death` header whose `count`, of the death
-    /// that is to be counted, is not an integer: the process of the server's queue
-    /// crashes over it.
-    pub(crate) fn has_senseless_history(&self) -> bool {
+    /// Returns whether the client sent an `x-death` header whose `count` is not an integer, in the
+    /// entry that is to be counted. The process of the server's queue crashes over it.
+    pub(crate) fn has_uncountable_death(&self) -> bool {
         let headers = self.message.properties().headers();
         let Some(FieldValue::Array(deaths)) = headers.and_then(|h| h.get("x-death")) else {
             return false;
@@ -123,7 +121,7 @@ impl DeadLetter {
         headers.insert("x-death", deaths.into_iter().map(FieldValue::Table).collect::<Vec<_>>());
     }
 
-    /// The entry of `x-death` for the first death in this queue for this reason.
+    /// A new entry of `x-death`, for the first death in this queue for this reason.
     fn first_of_its_kind(&self, now: Instant) -> FieldTable {
         let keys: Vec<FieldValue> = std::iter::once(self.message.routing_key().as_str())
             .chain(self.message.carbon_copies("CC"))
@@ -149,8 +147,8 @@ fn key(death: &FieldTable) -> (Option<&str>, Option<&str>) {
     (text("queue"), text("reason"))
 }
 
-/// A history as the server reads it: of several entries, one for each queue and
-/// reason, with a count, and the order turned round.
+/// Returns a history as the server reads it: entries for the same queue and reason are merged into
+/// one with a count, and the order is reversed.
 fn grouped(deaths: Vec<FieldValue>) -> Vec<FieldTable> {
     let tables = deaths.into_iter().filter_map(|death| match death {
         FieldValue::Table(death) => Some(death),
@@ -175,8 +173,7 @@ fn grouped(deaths: Vec<FieldValue>) -> Vec<FieldTable> {
     groups
 }
 
-/// Whether a message with these headers, published as a dead letter, has gone
-/// round to this queue by itself.
+/// Returns whether a dead letter with these headers has come back to this queue by itself.
 pub(crate) fn is_cycle(headers: Option<&FieldTable>, queue: &str) -> bool {
     let Some(FieldValue::Array(deaths)) = headers.and_then(|headers| headers.get("x-death")) else {
         return false;

@@ -1,10 +1,9 @@
 //! When the messages of a queue expire.
 //!
-//! A message expires at a fixed time, which neither a delivery nor a restart
-//! changes; but expiry acts only at the head of the queue, so one that is past
-//! its time stays behind a head that is not. The times are kept apart from the
-//! messages, by position, for few messages have one; an entry says whether it
-//! does.
+//! A message expires at a fixed time, which neither a delivery nor a restart changes. But only the
+//! head of the queue is dropped, so an expired message stays behind a head that has not expired.
+//! The times are stored separately, by position, because few messages have one; a flag in the entry
+//! marks those that do.
 //!
 //! Source: <https://www.rabbitmq.com/docs/ttl>, and the server's behaviour.
 
@@ -14,7 +13,7 @@ use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Times of messages, those not ready included.
+/// Expiry times of messages, including those that are not ready.
 #[derive(Debug, Default)]
 pub(crate) struct Expiries {
     times: BTreeMap<Position, Instant>,
@@ -23,33 +22,37 @@ pub(crate) struct Expiries {
 }
 
 impl Expiries {
+    pub(crate) fn len(&self) -> usize {
+        self.times.len()
+    }
+
     pub(crate) fn insert(&mut self, position: Position, at: Instant) {
         self.times.insert(position, at);
     }
 
-    /// The time of a message, if it has one.
+    /// Returns when a message expires, if it does.
     pub(crate) fn of(&self, entry: &Entry) -> Option<Instant> {
         if entry.expires() { self.times.get(&entry.position()).copied() } else { None }
     }
 
-    /// Forgets the time of a message, and gives it.
+    /// Removes the expiry time of a message and returns it.
     pub(crate) fn remove(&mut self, entry: &Entry) -> Option<Instant> {
         if entry.expires() { self.times.remove(&entry.position()) } else { None }
     }
 
-    /// Adds times that were kept elsewhere.
+    /// Adds times that were stored elsewhere.
     pub(crate) fn append(&mut self, mut other: Expiries) {
         self.times.append(&mut other.times);
     }
 
-    /// Forgets the times of all but these messages, and any timer.
+    /// Removes the times of all messages but these, and any timer.
     pub(crate) fn keep_only(&mut self, entries: &[Entry]) {
         let kept = entries.iter().filter_map(|entry| Some((entry.position(), self.of(entry)?)));
         *self = Expiries { times: kept.collect(), armed: None };
     }
 }
 
-/// What an `expiration` means, or what the server says if it means nothing.
+/// Returns the time to live that an `expiration` means, or the server's error text.
 pub(crate) fn parse_expiration(text: &str) -> Result<Duration, String> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let digits = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit()).len();

@@ -1,29 +1,24 @@
-//! What a durable queue has on disk: which of its persistent messages outlive
-//! a crash.
+//! What a durable queue has on disk: which of its persistent messages survive a crash.
 //!
-//! Every publish and every acknowledgement of a persistent message is an
-//! *operation*, and operations reach the disk in order. Two marks run along
-//! them: up to `written` they survive the death of the server's process, up to
-//! `synced` the loss of power as well. A confirm follows the sync.
+//! Every publish and every acknowledgement of a persistent message is an *operation*, and
+//! operations reach the disk in order. Two marks follow them: operations up to `written` survive a
+//! crash of the server's process, operations up to `synced` survive a power loss too. A confirm
+//! follows the sync.
 //!
-//! - When a confirm is waiting, the queue writes and syncs as soon as its work
-//!   at this instant has run dry: at a timer set for the present moment, which
-//!   fires after the inputs of that moment.
-//! - Without one, only after 200 ms of *idleness*; every operation on the queue
-//!   starts those anew.
-//! - At 32,768 unwritten operations it writes at once, and syncs when next it
-//!   can.
-//! - A sync takes as long as [`BrokerOptions::sync_time`]; one runs at a time.
+//! - If a confirm is waiting, the queue writes and syncs as soon as its work at this instant is
+//!   done: at a timer for the present moment, which fires after the inputs of that moment.
+//! - Otherwise it waits for 200 ms of *idleness*, which every operation on the queue restarts.
+//! - At 32,768 unwritten operations it writes at once, and syncs as soon as it can.
+//! - A sync takes [`BrokerOptions::sync_time`]; one runs at a time.
 //!
-//! Of the operations, only what a crash would have to undo is kept. Positions
-//! in a queue rise, so the published part of a mark is one position. An
-//! acknowledgement is remembered only while its publish is written and itself
-//! is not synced: until then the message may have to come back.
+//! Only operations that a crash would have to undo are kept. Positions in a queue rise, so the
+//! published part of a mark is one position. An acknowledgement is kept only from the time its
+//! publish is written until it is synced itself: in between the message may have to come back.
 //!
-//! Source: the server's queue index and message store (`queue_index_max_journal_entries`),
-//! and killing it.
+//! Source: the server's queue index and message store (`queue_index_max_journal_entries`), and
+//! killing it.
 //!
-//! [`BrokerOptions::sync_time`]: super::BrokerOptions::sync_time
+//! [`BrokerOptions::sync_time`]: crate::rabbitmq::BrokerOptions::sync_time
 
 use super::expiry::Expiries;
 use crate::Instant;
@@ -32,27 +27,27 @@ use crate::rabbitmq::protocol::message::{Entry, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Idleness after which a queue syncs though nobody waits for it.
+/// Idleness after which a queue syncs although nobody waits for it.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// Unwritten operations that force a write.
+/// Number of unwritten operations that force a write.
 const MAX_UNWRITTEN: u32 = 32_768;
 
-/// What a crash leaves.
+/// How the broker goes down without a clean stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Crash {
-    /// The server's process died: what was written is there.
+    /// The server's process died: written operations survive.
     Kill,
-    /// The machine died: only what was synced is there.
+    /// The machine lost power: only synced operations survive.
     PowerLoss,
 }
 
 /// A point in the log of operations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Mark {
-    /// Publishes of messages before this position are in.
+    /// Position of the first message that is not included.
     published: Position,
-    /// So are this many of the remembered acknowledgements.
+    /// Number of acknowledgements that are included.
     acked: u64,
 }
 
@@ -69,20 +64,20 @@ pub(crate) struct Journal {
     head: Mark,
     written: Mark,
     synced: Mark,
-    /// A sync under way: when it is done, and up to where it reaches.
+    /// The sync that is running: when it ends, and the mark it reaches.
     syncing: Option<(Instant, Mark)>,
     /// Operations since the last write.
     unwritten: u32,
-    /// Acknowledged messages from `synced.acked` on.
+    /// Acknowledged messages, starting with number `synced.acked`.
     acks: VecDeque<Entry>,
-    /// When those of them that expire do.
+    /// Expiry times of these messages.
     expiries: Expiries,
-    /// The first places of messages that were moved to the front of their queue
-    /// before those were synced, by their places there.
+    /// For messages that moved to the front before their publish was synced: the original position,
+    /// by the position at the front.
     moved: BTreeMap<Position, Position>,
     /// In order of position.
     waiting: VecDeque<Waiting>,
-    /// Since when a sync is wanted without waiting for idleness.
+    /// Since when a sync is due without waiting for idleness.
     urgent: Option<Instant>,
     last_operation: Instant,
     /// When the broker's timer for this journal fires next.
@@ -90,8 +85,8 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// The journal of a queue whose next message gets position `next`, with
-    /// everything before that on disk.
+    /// A journal for a queue whose next message gets position `next`, and whose earlier messages
+    /// are on disk.
     pub(crate) fn new(next: Position) -> Journal {
         let mark = Mark { published: next, acked: 0 };
         Journal {
@@ -110,7 +105,7 @@ impl Journal {
         }
     }
 
-    /// A persistent message was published, perhaps with a confirm to send.
+    /// Notes the publish of a persistent message, perhaps with a confirm that waits.
     pub(crate) fn publish(
         &mut self,
         now: Instant,
@@ -125,8 +120,8 @@ impl Journal {
         self.count(now);
     }
 
-    /// A persistent message was acknowledged, or otherwise left the queue;
-    /// perhaps it had a time to expire at.
+    /// Notes that a persistent message left the queue, by an acknowledgement or otherwise. It may
+    /// have an expiry time.
     pub(crate) fn ack(&mut self, now: Instant, entry: Entry, expiry: Option<Instant>) {
         if entry.position() < self.written.published {
             if let Some(at) = expiry {
@@ -138,8 +133,8 @@ impl Journal {
         self.count(now);
     }
 
-    /// A message has another place, before all that are to come: whether a crash
-    /// leaves it still depends on its first one.
+    /// Notes that a message moved to the front. Whether it survives a crash still depends on its
+    /// original position.
     pub(crate) fn moved_to_front(&mut self, from: Position, to: Position) {
         let first = self.moved.remove(&from).unwrap_or(from);
         if first >= self.synced.published {
@@ -147,7 +142,7 @@ impl Journal {
         }
     }
 
-    /// Something else happened to the queue: it is not idle.
+    /// Notes that the queue is not idle, for something other than an operation.
     pub(crate) fn touch(&mut self, now: Instant) {
         self.last_operation = now;
     }
@@ -166,7 +161,7 @@ impl Journal {
         self.unwritten = 0;
     }
 
-    /// When [`Journal::fire`] is next due. It may be in the past.
+    /// Returns when [`Journal::fire`] is next due, which may be in the past.
     pub(crate) fn due(&self) -> Option<Instant> {
         if let Some((done, _)) = self.syncing {
             return Some(done);
@@ -176,8 +171,8 @@ impl Journal {
         self.urgent.or_else(|| is_dirty.then(idle))
     }
 
-    /// Does what is due by `now`. Appends the publishes that are now synced,
-    /// for each its channel and its sequence number.
+    /// Does everything that is due by `now`, and appends the publishes that can be confirmed, as
+    /// channel and sequence number.
     pub(crate) fn fire(
         &mut self,
         now: Instant,
@@ -213,7 +208,7 @@ impl Journal {
         self.confirm(mark, confirmed);
     }
 
-    /// Hands over the publishes up to a mark whose confirms wait.
+    /// Takes the waiting publishes up to this mark.
     fn confirm(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
         while let Some(first) = self.waiting.front()
             && first.position < mark.published
@@ -223,17 +218,36 @@ impl Journal {
         }
     }
 
-    /// The publishes whose confirms wait, in order.
+    /// Checks that the marks are in order and that the suffix of operations reaches from the last
+    /// sync to the last operation.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let published = [self.synced, self.written, self.head].map(|mark| mark.published);
+        let acked = [self.synced, self.written, self.head].map(|mark| mark.acked);
+        if !published.is_sorted() || !acked.is_sorted() {
+            return Err(format!("its journal is synced beyond what is written: {self:?}"));
+        }
+        if self.acks.len() as u64 != self.head.acked - self.synced.acked {
+            return Err(format!("its journal does not have the acks since the sync: {self:?}"));
+        }
+        if !self.waiting.iter().map(|waiting| waiting.position).is_sorted()
+            || self.waiting.front().is_some_and(|first| first.position < self.synced.published)
+        {
+            return Err(format!("its journal keeps a confirm back: {self:?}"));
+        }
+        Ok(())
+    }
+
+    /// Returns the publishes that wait for their confirms, in order.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (ChannelKey, u64)> {
         self.waiting.iter().map(|w| (w.channel, w.seqno))
     }
 
-    /// The times of messages that a crash may bring back.
+    /// Takes the expiry times of messages that a crash may bring back.
     pub(crate) fn take_expiries(&mut self) -> Expiries {
         std::mem::take(&mut self.expiries)
     }
 
-    /// The first position that a crash would not leave.
+    /// Position of the first message that does not survive this crash.
     pub(crate) fn kept(&self, crash: Crash) -> Position {
         match crash {
             Crash::Kill => self.written.published,
@@ -241,8 +255,8 @@ impl Journal {
         }
     }
 
-    /// What a crash leaves of a queue that held `contents`, its persistent
-    /// messages: in order, and all of them marked as delivered before.
+    /// Returns the messages that survive this crash, of a queue with the persistent messages
+    /// `contents`: in order, and all marked as delivered before.
     pub(crate) fn survivors(&self, crash: Crash, contents: Vec<Entry>) -> Vec<Entry> {
         let mark = match crash {
             Crash::Kill => self.written,

@@ -1,19 +1,16 @@
-//! What a quorum queue knows of its messages beyond a classic one: how often
-//! each was handed out and came back.
+//! Quorum queues: the state that only they have, above all how often each message came back.
 //!
-//! A message that came back carries its count in the header
-//! `x-delivery-count`, among its others in alphabetical order; with a delivery
-//! limit, one that came back more often than that dies. It goes back to the front
-//! of the queue if there is a limit and to the end if there is none.
+//! A message that came back carries its count in the header `x-delivery-count`, with its headers
+//! sorted by name. With a delivery limit, a message that came back more often than that dies. A
+//! rejected message goes to the front of the queue if there is a limit, and to the end otherwise.
 //!
-//! A quorum queue also deals with consumers in its own way. It knows them by channel
-//! and tag, so that one that comes again has what it left (`ring.rs`, `channel.rs`);
-//! it holds those without acknowledgements to their prefetch count, too
-//! (`consumer.rs`); and it sends each together what it hands out at once, before it
-//! sees whether it is too long (`broker/dispatch.rs`).
+//! A quorum queue also treats consumers differently. It knows them by channel and tag, so that a
+//! consumer that re-subscribes takes over what it left (`ring.rs`, `channel.rs`). It holds
+//! consumers without acknowledgements to their prefetch count, too (`consumer.rs`). It sends each
+//! consumer all messages of one round together, and only then checks its length
+//! (`broker/deliver.rs`).
 //!
-//! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's
-//! behaviour.
+//! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's behaviour.
 
 use super::settings::Settings;
 use crate::rabbitmq::key::ConsumerKey;
@@ -21,8 +18,7 @@ use crate::rabbitmq::protocol::message::{Entry, Message, Position};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// How many deliveries a consumer of a quorum queue may hold that set no
-/// prefetch count.
+/// Number of deliveries that a consumer without a prefetch count may hold.
 pub(crate) const UNLIMITED_PREFETCH: u16 = 2_000;
 
 /// The state that only a quorum queue has.
@@ -70,27 +66,27 @@ impl Quorum {
     }
 }
 
-/// How often messages came back, those not ready included; 0 for those that
-/// are not in here.
+/// How often messages came back, including those that are not ready; 0 for messages that are not
+/// listed.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryCounts {
     by_position: BTreeMap<Position, u64>,
 }
 
 impl DeliveryCounts {
-    /// A message came back: how often so far.
+    /// Notes that a message came back. Returns how often so far.
     pub(crate) fn came_back(&mut self, position: Position) -> u64 {
         let count = self.by_position.entry(position).or_default();
         *count += 1;
         *count
     }
 
-    /// A message has left the queue.
+    /// Notes that a message left the queue.
     pub(crate) fn remove(&mut self, position: Position) {
         self.by_position.remove(&position);
     }
 
-    /// Forgets all but these messages.
+    /// Removes the counts of all messages but these.
     pub(crate) fn keep_only(&mut self, entries: &[Entry]) {
         let kept = entries.iter().map(Entry::position);
         self.by_position = kept
@@ -98,15 +94,14 @@ impl DeliveryCounts {
             .collect();
     }
 
-    /// A message has another place.
+    /// Notes that a message has a new position.
     pub(crate) fn moved(&mut self, from: Position, to: Position) {
         if let Some(count) = self.by_position.remove(&from) {
             self.by_position.insert(to, count);
         }
     }
 
-    /// The message as it is handed to a consumer: with its count, if it came back
-    /// before.
+    /// Returns the message as a consumer gets it: with its count, if it came back before.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
         match self.by_position.get(&entry.position()) {
             Some(_) => self.counted(entry),
@@ -114,7 +109,7 @@ impl DeliveryCounts {
         }
     }
 
-    /// The message as it is fetched: with its count, in any case.
+    /// Returns the message as `basic.get` fetches it: always with its count.
     pub(crate) fn counted(&self, entry: &Entry) -> Arc<Message> {
         let count = self.by_position.get(&entry.position()).copied().unwrap_or(0);
         let properties = entry.message.properties();

@@ -1,12 +1,12 @@
 //! The consumers of a queue that take turns.
 //!
-//! The head of the ring is asked first and goes to its tail when served. Where
-//! consumers have priorities, those of the highest in the ring take turns.
+//! The head of the ring is asked first and moves to the tail when it is served. If consumers have
+//! priorities, those with the highest priority in the ring take turns.
 //!
-//! A quorum queue knows a consumer by its channel and tag, and leaves a place to one
-//! that is cancelled until it is that place's turn. Who comes again under the tag has
-//! the place, with the priority it had, for one turn. As on the server, places behind
-//! an idle consumer are kept for as long as it has the turn.
+//! A quorum queue knows a consumer by its channel and tag, and keeps the place of a cancelled
+//! consumer until that place's turn. A consumer that re-subscribes with the same tag takes over
+//! that place, at the old priority, for one turn. As on the server, places behind an idle consumer
+//! are kept as long as it has the turn.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
 
@@ -14,7 +14,7 @@ use crate::rabbitmq::key::{ChannelKey, ConsumerKey};
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 
-/// Most queues have one consumer or none: the others are kept apart.
+/// Most queues have at most one consumer, so the others are stored separately.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     head: Option<ConsumerKey>,
@@ -24,19 +24,19 @@ pub(crate) struct Ring {
 #[derive(Debug, Default)]
 struct Others {
     tail: VecDeque<ConsumerKey>,
-    /// There hardly ever are any, and then few: they are looked through.
+    /// There are few of these, if any, so a linear search is enough.
     kept: Vec<KeptPlace>,
 }
 
-/// A place of a consumer that was cancelled.
+/// The place of a cancelled consumer.
 #[derive(Debug)]
 struct KeptPlace {
-    /// Who is in the ring for it.
+    /// The consumer that stands in the ring for it.
     consumer: ConsumerKey,
     channel: ChannelKey,
     tag: SmolStr,
     priority: i64,
-    /// Nobody has come again.
+    /// Whether no consumer has re-subscribed yet.
     is_vacant: bool,
 }
 
@@ -51,7 +51,7 @@ impl Others {
 }
 
 impl Ring {
-    /// How many consumers there are.
+    /// Number of consumers.
     pub(crate) fn len(&self) -> usize {
         let vacant = self.others().flat_map(|others| &others.kept).filter(|place| place.is_vacant);
         self.everyone().count() - vacant.count()
@@ -90,7 +90,7 @@ impl Ring {
         tail.insert(tail.len() - behind, consumer);
     }
 
-    /// Takes the head out.
+    /// Removes and returns the head.
     pub(crate) fn pop(&mut self) -> Option<ConsumerKey> {
         let popped = self.next_head();
         if self.keeps_places() {
@@ -111,7 +111,7 @@ impl Ring {
         }
     }
 
-    /// Takes out all that do not pass.
+    /// Removes all consumers that do not pass.
     pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
         let head_leaves = self.head.is_some_and(|head| !self.is_vacant(head) && !stays(head));
         if let Some(others) = &mut self.others {
@@ -129,8 +129,8 @@ impl Ring {
         }
     }
 
-    /// A consumer that is cancelled leaves its place, if it has one, to who comes again
-    /// on its channel under its tag.
+    /// Keeps the place of a consumer that is cancelled, if it has one, for a consumer that
+    /// re-subscribes on its channel with its tag.
     pub(crate) fn vacate(
         &mut self,
         consumer: ConsumerKey,
@@ -142,15 +142,16 @@ impl Ring {
             return;
         }
         let others = self.others.get_or_insert_default();
-        // One that came again and had no turn yet still has the former one's priority.
+        // A consumer that re-subscribed and had no turn yet still has the priority of the former
+        // one.
         let priority = others.place_of(consumer).map_or(priority, |place| place.priority);
         others.kept.retain(|place| place.consumer != consumer);
         others.kept.push(KeptPlace { consumer, channel, tag, priority, is_vacant: true });
         self.pass_over_vacant();
     }
 
-    /// Who comes again is in the ring if a place was kept. Says whether one was.
-    pub(crate) fn come_again(
+    /// Gives a kept place to a consumer that re-subscribes. Returns whether there was one.
+    pub(crate) fn resubscribe(
         &mut self,
         consumer: ConsumerKey,
         channel: ChannelKey,
@@ -165,11 +166,11 @@ impl Ring {
         place.is_vacant = false;
         let mut places = self.head.iter_mut().chain(&mut others.tail);
         let place = places.find(|there| **there == former);
-        *place.expect("a place that is kept is in the ring") = consumer;
+        *place.expect("a kept place is always in the ring") = consumer;
         true
     }
 
-    /// Forgets the places for channels that are gone, on which nobody comes again.
+    /// Removes kept places of channels that are gone, on which nobody can re-subscribe.
     pub(crate) fn forget_channels(&mut self, is_gone: impl Fn(ChannelKey) -> bool) {
         let kept = self.others().flat_map(|others| &others.kept);
         let vacant = kept.filter(|place| place.is_vacant && is_gone(place.channel));
@@ -180,7 +181,7 @@ impl Ring {
         }
     }
 
-    /// A place whose turn it is does not wait for anybody.
+    /// Removes vacant places that have the turn: nobody waits for them.
     fn pass_over_vacant(&mut self) {
         while let Some(head) = self.head
             && self.is_vacant(head)
@@ -190,7 +191,7 @@ impl Ring {
         }
     }
 
-    /// The first of the others becomes the head.
+    /// Removes and returns the head; the first of the others becomes the head.
     fn next_head(&mut self) -> Option<ConsumerKey> {
         let next = self.others.as_mut().and_then(|others| others.tail.pop_front());
         std::mem::replace(&mut self.head, next)
@@ -285,9 +286,9 @@ mod tests {
         ring.vacate(b, channel, "b".into(), 0);
         ring.retain(|consumer| consumer != b);
         assert_eq!((all(&ring), ring.len()), (vec![a, c], 2));
-        assert!(!ring.come_again(again, channel, "other"));
-        assert!(ring.come_again(again, channel, "b"));
-        assert!(!ring.come_again(again, channel, "b"), "once");
+        assert!(!ring.resubscribe(again, channel, "other"));
+        assert!(ring.resubscribe(again, channel, "b"));
+        assert!(!ring.resubscribe(again, channel, "b"), "once");
         assert_eq!(all(&ring), [a, again, c]);
         ring.rotate(priority_of);
         ring.rotate(priority_of);
@@ -304,7 +305,7 @@ mod tests {
         }
         ring.vacate(b, channel, "b".into(), -1);
         ring.rotate(priority_of);
-        assert!(ring.come_again(again, channel, "b"));
+        assert!(ring.resubscribe(again, channel, "b"));
         ring.rotate(priority_of);
         assert_eq!(all(&ring), [a, again]);
     }
@@ -319,11 +320,11 @@ mod tests {
         ring.vacate(b, channel, "b".into(), 0);
         ring.rotate(|_| 0);
         assert_eq!((all(&ring), ring.len()), (vec![c, a], 2));
-        assert!(!ring.come_again(again, channel, "b"));
+        assert!(!ring.resubscribe(again, channel, "b"));
         ring.vacate(a, channel, "a".into(), 0);
         ring.forget_channels(|gone| gone == channel);
         assert_eq!((all(&ring), ring.len()), (vec![c], 1));
-        assert!(!ring.come_again(again, channel, "a"));
+        assert!(!ring.resubscribe(again, channel, "a"));
         ring.vacate(c, channel, "c".into(), 0);
         assert_eq!((ring.head(), ring.len()), (None, 0), "at its turn at once");
     }

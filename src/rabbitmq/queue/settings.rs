@@ -1,12 +1,10 @@
-//! What is set for a queue: the arguments it was declared with, checked as the
-//! server checks them, and the settings that follow from them and from the
-//! policies that match.
+//! The settings of a queue: its arguments, checked as the server checks them, and the settings that
+//! follow from them and from the matching policies.
 //!
-//! Each argument is a row of one table: its name, which types of queue take it,
-//! and what values it may have.
+//! Each argument is a row of one table: its name, the types of queue that take it, and its
+//! permitted values.
 //!
-//! Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>, and the
-//! server's refusals.
+//! Source: <https://www.rabbitmq.com/docs/queues#optional-arguments>, and the server's refusals.
 
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::error::{Fault, queue_in_vhost};
@@ -17,7 +15,7 @@ use crate::rabbitmq::vhost::policy::{Policy, effective};
 use smol_str::SmolStr;
 use std::time::Duration;
 
-/// What stands for a type in a table of arguments.
+/// The bit of a type in the table of arguments.
 fn bit(queue_type: QueueType) -> u8 {
     match queue_type {
         QueueType::Classic => CLASSIC,
@@ -29,16 +27,16 @@ fn bit(queue_type: QueueType) -> u8 {
 /// What happens at a queue's length limit (`x-overflow`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Overflow {
-    /// The oldest messages go.
+    /// The oldest messages are dropped.
     #[default]
     DropHead,
     /// New messages are refused.
     RejectPublish,
-    /// New messages are refused, and dead-lettered.
+    /// New messages are refused and dead-lettered.
     RejectPublishDlx,
 }
 
-/// What is set for a queue, from all sources.
+/// The settings of a queue, from all sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) message_ttl: Option<Duration>,
@@ -48,19 +46,19 @@ pub(crate) struct Settings {
     pub(crate) overflow: Overflow,
     pub(crate) dead_letter_exchange: Option<SmolStr>,
     pub(crate) dead_letter_routing_key: Option<SmolStr>,
-    /// Whether a dead letter that finds no queue is kept (`at-least-once`).
+    /// Whether a dead letter that cannot be routed is kept (`at-least-once`).
     pub(crate) keeps_dead_letters: bool,
     pub(crate) delivery_limit: Option<u64>,
-    /// Whether a delivery limit is set at all.
-    pub(crate) says_delivery_limit: bool,
-    /// Whether that is below 0: to 3.10 any return is too many, to 4 it is no limit.
+    /// Whether a delivery limit is set, even an invalid one.
+    pub(crate) sets_delivery_limit: bool,
+    /// Whether the delivery limit is negative; the version decides what that means.
     pub(crate) has_negative_delivery_limit: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
 }
 
 impl Settings {
-    /// What follows from arguments and policies.
+    /// The settings that follow from arguments and policies.
     pub(crate) fn new(
         arguments: &FieldTable,
         policy: Option<&Policy>,
@@ -78,7 +76,7 @@ impl Settings {
             Some("reject-publish-dlx") => Overflow::RejectPublishDlx,
             _ => Overflow::DropHead,
         };
-        // The strategy asks for this overflow, or is no different.
+        // The strategy requires this overflow, and has no effect otherwise.
         let strategy = text("dead-letter-strategy");
         let keeps_dead_letters =
             strategy.as_deref() == Some("at-least-once") && overflow == Overflow::RejectPublish;
@@ -92,7 +90,7 @@ impl Settings {
             dead_letter_exchange: text("dead-letter-exchange"),
             dead_letter_routing_key: text("dead-letter-routing-key"),
             delivery_limit: integer("delivery-limit"),
-            says_delivery_limit: get("delivery-limit").is_some(),
+            sets_delivery_limit: get("delivery-limit").is_some(),
             has_negative_delivery_limit: get("delivery-limit")
                 .and_then(FieldValue::as_integer)
                 .is_some_and(|limit| limit < 0),
@@ -106,14 +104,13 @@ impl Settings {
         }
     }
 
-    /// Whether nothing is set that a publish or an acknowledgement would have
-    /// to look at.
+    /// Returns whether no setting affects a publish or an acknowledgement.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Settings { expires: self.expires, ..Settings::default() }
     }
 }
 
-/// What values an argument may have.
+/// The permitted values of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
     /// A number of milliseconds.
@@ -159,7 +156,7 @@ const CLASSIC: u8 = 1;
 const QUORUM: u8 = 2;
 const STREAM: u8 = 4;
 
-/// Quorum queues compare in an order of their own.
+/// Quorum queues compare arguments in an order of their own.
 const COMPARED_OF_QUORUM: &[&str] = &[
     "x-dead-letter-exchange",
     "x-dead-letter-routing-key",
@@ -178,8 +175,8 @@ const COMPARED_OF_QUORUM: &[&str] = &[
     "x-queue-leader-locator",
 ];
 
-/// The arguments of queues, in the order in which the server compares and
-/// checks them; which types take them; what values they may have.
+/// The arguments of queues, in the order in which the server compares and checks them: name, types
+/// of queue that take it, permitted values.
 const ARGUMENTS: &[(&str, u8, Check)] = &[
     ("x-expires", CLASSIC | QUORUM, Check::Expiry { zero: false }),
     ("x-message-ttl", CLASSIC | QUORUM, Check::Expiry { zero: true }),
@@ -209,14 +206,14 @@ const ARGUMENTS: &[(&str, u8, Check)] = &[
     ("x-queue-master-locator", CLASSIC, Check::Any),
 ];
 
-/// The names of arguments that a redeclaration must repeat, in the order in
-/// which they are compared: those that a queue of this type takes.
+/// Returns the arguments that a redeclaration must repeat, in the order of comparison: those that a
+/// queue of this type takes.
 pub(crate) fn compared(kind: QueueType) -> impl Iterator<Item = &'static str> {
     let of_this_type = |(_, types, _): &&(&str, u8, Check)| types & bit(kind) != 0;
     let names = ARGUMENTS.iter().filter(of_this_type).map(|(name, ..)| *name);
     let mut names: Vec<&str> = names.collect();
     if kind == QueueType::Quorum {
-        // Those that are not named come last, as they are.
+        // Arguments without a place come last, in the order of the table.
         let place = |name: &&str| {
             COMPARED_OF_QUORUM.iter().position(|known| known == name).unwrap_or(usize::MAX)
         };
@@ -225,7 +222,7 @@ pub(crate) fn compared(kind: QueueType) -> impl Iterator<Item = &'static str> {
     names.into_iter()
 }
 
-/// Refuses arguments that a new queue cannot have, and gives its type.
+/// Refuses arguments that a new queue cannot have. Returns the type of the queue.
 pub(crate) fn check_arguments(
     vhost: &str,
     name: &str,
@@ -280,7 +277,7 @@ pub(crate) fn check_arguments(
     }
     match arguments.get("x-queue-master-locator").map(FieldValue::as_str) {
         None | Some(Some("client-local" | "min-masters" | "random")) => Ok(kind),
-        // The server breaks down over a locator that it does not know.
+        // The server crashes over an unknown locator.
         Some(_) => Err(Fault::internal()),
     }
 }

@@ -1,13 +1,12 @@
-//! A stream: messages that stay when they are consumed, and the consumers that
-//! read along them.
+//! A stream: messages that stay when they are consumed, and the consumers that read them.
 //!
-//! Every message has an *offset*, counted from 0. A consumer is a *reader*: it
-//! has the offset it reads next, and credit for as many deliveries as its
-//! prefetch count says; an acknowledgement gives one back, and takes nothing
-//! away. Readers neither share messages nor wait for each other.
+//! Every message has an *offset*, counted from 0. A consumer is a *reader*: it has the offset that
+//! it reads next, and credit for as many deliveries as its prefetch count. An acknowledgement
+//! returns one credit and removes no message. Readers neither share messages nor wait for each
+//! other.
 //!
-//! What goes is the oldest *segment*, whole, when a new one begins: while the
-//! stream is longer than it may be, or the segment is older than it may be.
+//! Messages are dropped by whole *segments*, the oldest first, when a new segment begins: while the
+//! stream is longer than its limit, or the segment is older than its limit.
 //!
 //! Source: <https://www.rabbitmq.com/docs/streams>, and the server's behaviour.
 
@@ -28,9 +27,9 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     pub(crate) log: Log,
-    /// The message that was appended last: who reads along needs no log.
+    /// The message appended last. Readers at the end of the stream get it without decoding the log.
     newest: Option<(u64, Arc<Message>)>,
-    /// In the order in which they came; the offset each reads next.
+    /// The offset that each reader reads next, in the order in which readers arrived.
     readers: IndexMap<ConsumerKey, u64, FxBuildHasher>,
 }
 
@@ -38,21 +37,21 @@ pub(crate) struct Stream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     First,
-    /// With what was written last.
+    /// With the message that was written last.
     Last,
-    /// With what comes from now on.
+    /// With the first message that is written from now on.
     Next,
     Offset(u64),
-    /// With what was written at this time or later.
+    /// With the first message that was written at this time or later.
     Since(Instant),
 }
 
 impl Start {
-    /// The start that an argument means.
+    /// The start that an argument asks for.
     ///
     /// # Errors
     ///
-    /// What the server says of one that means none.
+    /// The server's refusal of an invalid argument.
     pub(crate) fn parse(
         now: Instant,
         what: &str,
@@ -93,26 +92,26 @@ impl Stream {
         self.readers.keys().copied()
     }
 
-    /// A consumer begins to read.
+    /// Adds a reader.
     pub(crate) fn attach(&mut self, consumer: ConsumerKey, start: Start) {
         let (first, next) = (self.log.first_offset(), self.log.next_offset());
         let offset = match start {
             Start::First => first,
             Start::Last => self.log.last_chunk(),
             Start::Next => next,
-            // One that is still to come is waited for.
+            // An offset in the future is waited for.
             Start::Offset(offset) => offset.max(first),
             Start::Since(at) => self.log.first_since(at),
         };
         self.readers.insert(consumer, offset);
     }
 
-    /// Forgets the consumers that do not pass.
+    /// Removes the readers that do not pass.
     pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
         self.readers.retain(|&consumer, _| stays(consumer));
     }
 
-    /// The message a consumer reads next, if there is one; it has read on then.
+    /// Returns the next message for a reader, if there is one, and advances the reader.
     pub(crate) fn read_next(&mut self, consumer: ConsumerKey) -> Option<(u64, Message)> {
         let next = self.readers.get_mut(&consumer)?;
         if *next >= self.log.next_offset() {
@@ -130,7 +129,7 @@ impl Stream {
         Some((offset, message))
     }
 
-    /// A message comes in; gives its offset. The oldest segments may go.
+    /// Appends a message and returns its offset. May drop the oldest segments.
     pub(crate) fn append(
         &mut self,
         now: Instant,
@@ -142,7 +141,7 @@ impl Stream {
         offset
     }
 
-    /// Forgets what comes after this offset, as a crash does.
+    /// Drops everything from this offset on, as a crash does.
     pub(crate) fn truncate(&mut self, next: u64) {
         self.newest = None;
         self.log.truncate(next);

@@ -1,7 +1,7 @@
-//! Passwords as definitions have them: only their hashes.
+//! Passwords as definitions contain them: only their hashes.
 //!
-//! A hash is four bytes of salt and the digest of the salt and the password, all
-//! of it in base64. An empty one is that of nobody's password.
+//! A hash is four bytes of salt and the digest of salt and password, together in base64. The empty
+//! hash matches no password.
 //!
 //! Source: <https://www.rabbitmq.com/docs/passwords>.
 
@@ -12,8 +12,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const SALT: usize = 4;
 
-/// The hash function of a password (`hashing_algorithm`). MD5, which servers
-/// before 3.6 used, is not among them.
+/// The hash function of a password (`hashing_algorithm`). MD5, which servers before 3.6 used, is
+/// not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Algorithm {
     Sha256,
@@ -39,7 +39,7 @@ impl Algorithm {
     }
 }
 
-/// What is known of a password.
+/// The hash of a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PasswordHash {
     algorithm: Algorithm,
@@ -47,11 +47,11 @@ pub(crate) struct PasswordHash {
 }
 
 impl PasswordHash {
-    /// The hash a file has.
+    /// Parses a hash from a file.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// What is wrong with the hash.
     pub(crate) fn parse(hash: &str, algorithm: Option<&str>) -> Result<PasswordHash, String> {
         let known = |name: &str| Algorithm::ALL.into_iter().find(|known| known.name() == name);
         let algorithm = match algorithm {
@@ -60,17 +60,17 @@ impl PasswordHash {
                 format!("hashing_algorithm {name:?} is not modelled: only SHA-256 and SHA-512 are")
             })?,
         };
-        let salted = STANDARD.decode(hash).map_err(|_| "password_hash is no base64".to_owned())?;
+        let salted = STANDARD.decode(hash).map_err(|_| "password_hash is not base64".to_owned())?;
         Ok(PasswordHash { algorithm, salted })
     }
 
-    /// The hash of nobody's password.
+    /// The hash that matches no password.
     pub(crate) fn none() -> PasswordHash {
         PasswordHash { algorithm: Algorithm::Sha256, salted: Vec::new() }
     }
 
-    /// The hash of a user's password. Its salt follows from the user's name, where
-    /// a server would draw it: the same broker has the same file.
+    /// The hash of a user's password. Its salt is derived from the user's name, where a server
+    /// would draw it, so that the same broker always exports the same file.
     pub(crate) fn of(user: &str, password: &str) -> PasswordHash {
         let algorithm = Algorithm::Sha256;
         let [salt @ .., _, _, _, _] = xxh3_64(user.as_bytes()).to_le_bytes();
@@ -78,7 +78,7 @@ impl PasswordHash {
         PasswordHash { algorithm, salted }
     }
 
-    /// Whether it is the hash of this password.
+    /// Returns whether this is the hash of this password.
     pub(crate) fn matches(&self, password: &str) -> bool {
         match self.salted.split_at_checked(SALT) {
             Some((salt, digest)) => self.algorithm.digest(salt, password) == digest,
@@ -86,7 +86,7 @@ impl PasswordHash {
         }
     }
 
-    /// The hash as a file has it, and the name of its algorithm.
+    /// Returns the hash as a file contains it, and the name of its algorithm.
     pub(crate) fn written(&self) -> (String, String) {
         (STANDARD.encode(&self.salted), self.algorithm.name().to_owned())
     }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_real_servers_hash_is_that_of_its_password() {
-        // The example of RabbitMQ's documentation.
+        // The example in RabbitMQ's documentation.
         let hash = PasswordHash::parse("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR", None);
         assert!(hash.unwrap().matches("test12"));
         let hash = PasswordHash::of("a", "b");

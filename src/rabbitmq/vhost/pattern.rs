@@ -1,8 +1,8 @@
-//! A regular expression over names, as permissions and policies hold them.
+//! A regular expression over names, for permissions and policies.
 //!
-//! The server uses PCRE; the patterns people write for names (anchors, classes,
-//! alternatives, repetitions) mean the same here. Look-around and
-//! back-references are refused when the pattern is set.
+//! The server uses PCRE. Patterns that people write for names (anchors, classes, alternatives,
+//! repetitions) mean the same here. A pattern with look-around or back-references is refused when
+//! it is set.
 
 use regex_lite::Regex;
 use std::fmt;
@@ -21,9 +21,9 @@ pub(crate) enum Pattern {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{{invalid_regexp,{pattern:?},{why:?}}}")]
 pub struct InvalidPattern {
-    /// The pattern.
+    /// The pattern, as it was given.
     pub pattern: String,
-    /// What is wrong with it.
+    /// The reason.
     pub why: String,
 }
 
@@ -36,7 +36,7 @@ impl Pattern {
         compiled.map_err(|why| InvalidPattern { pattern: text.to_owned(), why: why.to_string() })
     }
 
-    /// A permission's pattern, of which an empty one matches nothing.
+    /// A permission's pattern. The empty pattern matches nothing.
     pub(crate) fn permission(text: &str) -> Result<Pattern, InvalidPattern> {
         match text {
             "" | "^$" => Ok(Pattern::Nothing),

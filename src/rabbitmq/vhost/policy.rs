@@ -1,12 +1,11 @@
 //! Policies: settings for all queues and exchanges whose names match a pattern.
 //!
-//! Of the policies that match an object and suit its kind (and a queue's type: one
-//! with a key the type does not know is no policy for it), the one with
-//! the highest *priority* counts, alone; of several with the same, the first by
-//! name here (the server takes any). An *operator policy* counts beside it, and
-//! is meant for limits: where both and the object's arguments set a number, the
-//! smallest wins; for anything else an argument wins over a policy, and an
-//! operator's value over a user's.
+//! A policy applies to an object if it matches its name and suits its kind. A policy with a key
+//! that a queue's type does not know does not suit that queue at all. Of the policies that apply,
+//! only the one with the highest *priority* counts; of several with the same priority, here the
+//! first by name (the server takes any). An *operator policy*, which is meant for limits, counts in
+//! addition. If both and the object's arguments set a number, the smallest wins. For anything else
+//! an argument takes precedence over a policy, and an operator's value over a user's.
 //!
 //! Source: <https://www.rabbitmq.com/docs/parameters#policies>.
 
@@ -31,9 +30,9 @@ pub enum ApplyTo {
     /// Queues and exchanges: `all`.
     #[default]
     All,
-    /// `queues`, streams among them.
+    /// Queues, including streams: `queues`.
     Queues,
-    /// `exchanges`.
+    /// Exchanges: `exchanges`.
     Exchanges,
 }
 
@@ -48,7 +47,7 @@ impl ApplyTo {
         }
     }
 
-    /// The one of this name.
+    /// Returns the value with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<ApplyTo> {
         [ApplyTo::All, ApplyTo::Queues, ApplyTo::Exchanges].into_iter().find(|a| a.name() == name)
@@ -59,7 +58,7 @@ impl ApplyTo {
     }
 }
 
-/// What a policy is looked for.
+/// The kind of object for which a policy is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Object {
     Exchange,
@@ -67,8 +66,8 @@ pub(crate) enum Object {
 }
 
 impl Object {
-    /// Whether a policy is meant for it. One with any key that a queue's type does
-    /// not know is not, as a whole.
+    /// Returns whether a policy suits this kind. A policy with any key that a queue's type does not
+    /// know does not.
     fn takes(self, policy: &Policy) -> bool {
         match self {
             Object::Exchange => policy.apply_to.covers(ApplyTo::Exchanges),
@@ -80,8 +79,7 @@ impl Object {
     }
 }
 
-/// The keys that a type of queue does not know. Others that mean nothing to it do
-/// no harm.
+/// The keys that a type of queue does not know. Other keys without effect do not matter.
 const UNKNOWN: &[(QueueType, &str)] = &[
     (QueueType::Classic, "max-age"),
     (QueueType::Classic, "stream-max-segment-size-bytes"),
@@ -127,12 +125,11 @@ const UNKNOWN: &[(QueueType, &str)] = &[
 pub struct Policy {
     /// Its name, unique in its vhost.
     pub name: SmolStr,
-    /// Which names it matches: a regular expression, anywhere in the name
-    /// unless anchored.
+    /// A regular expression, which may match anywhere in a name unless it is anchored.
     pub pattern: SmolStr,
     /// What it applies to.
     pub apply_to: ApplyTo,
-    /// The highest counts.
+    /// Of several matching policies, the one with the highest priority counts.
     pub priority: i64,
     /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the
     /// arguments of [`QueueOptions`](crate::rabbitmq::QueueOptions) without `x-`, and
@@ -153,7 +150,7 @@ impl Policy {
     }
 }
 
-/// The policies of one kind of a vhost.
+/// The policies of a vhost, of users or of operators.
 #[derive(Debug, Default)]
 pub(crate) struct Policies {
     by_name: IndexMap<SmolStr, (Policy, Pattern), FxBuildHasher>,
@@ -169,7 +166,7 @@ impl Policies {
         was.map(drop).ok_or_else(|| AdminError::NoSuchPolicy(name.into()))
     }
 
-    /// The policy of this name.
+    /// Returns the policy of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Policy> {
         self.by_name.get(name).map(|(policy, _)| policy)
     }
@@ -178,7 +175,7 @@ impl Policies {
         self.by_name.values().map(|(policy, _)| policy)
     }
 
-    /// The policy that counts for an object of this kind and name.
+    /// Returns the policy that counts for an object of this kind and name.
     pub(crate) fn matching(&self, object: Object, name: &str) -> Option<&Policy> {
         let all = self.by_name.values();
         let matching = all.filter(|(p, pattern)| object.takes(p) && pattern.matches(name));
@@ -187,7 +184,7 @@ impl Policies {
     }
 }
 
-/// The keys of which the smallest value wins.
+/// Keys for which the smallest value wins.
 const SMALLEST_WINS: &[&str] = &[
     "message-ttl",
     "expires",
@@ -199,7 +196,7 @@ const SMALLEST_WINS: &[&str] = &[
     "max-age",
 ];
 
-/// What counts for a key, of an object's argument `x-key` and the policies that
+/// Returns the effective value of a key, from an object's argument `x-key` and the policies that
 /// match it.
 pub(crate) fn effective<'a>(
     key: &str,
@@ -222,7 +219,7 @@ pub(crate) fn effective<'a>(
     argument.or(operator).or(policy)
 }
 
-/// What a policy and an operator policy set together, in the order of the keys.
+/// Returns everything that a policy and an operator policy set, sorted by key.
 pub(crate) fn merged(policy: Option<&Policy>, operator: Option<&Policy>) -> FieldTable {
     let keys = [policy, operator].into_iter().flatten().flat_map(|p| p.definition.iter());
     let keys: BTreeSet<&str> = keys.map(|(key, _)| key).collect();

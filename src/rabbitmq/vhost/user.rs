@@ -1,8 +1,8 @@
-//! Users: who may connect, to which vhosts, and what they may touch there.
+//! Users: who may connect, to which vhosts, and what they may do there.
 //!
-//! A permission is three patterns over names of queues and exchanges:
-//! *configure* to make and delete, *write* to publish and bind to, *read* to
-//! consume and bind from. The default exchange is named `amq.default` for this.
+//! A permission consists of three patterns over names of queues and exchanges: *configure* to
+//! create and delete, *write* to publish and bind to, *read* to consume and bind from. The default
+//! exchange is called `amq.default` here.
 //!
 //! Source: <https://www.rabbitmq.com/docs/access-control>.
 
@@ -13,14 +13,12 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 
-/// What a user may have at most (`rabbitmqctl set_user_limits`); `None` is no
-/// limit.
+/// Limits of a user (`rabbitmqctl set_user_limits`); `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UserLimits {
-    /// `max-connections`: how many connections may be open.
+    /// `max-connections`: maximum number of open connections.
     pub max_connections: Option<u32>,
-    /// `max-channels`: how many channels may be open, on all connections
-    /// together.
+    /// `max-channels`: maximum number of open channels, on all connections together.
     pub max_channels: Option<u32>,
 }
 
@@ -32,26 +30,26 @@ pub(crate) enum Access {
     Read,
 }
 
-/// Names a user may configure, write to and read from: regular expressions,
-/// matching anywhere in a name unless anchored; an empty one matches nothing.
+/// The names that a user may configure, write to and read from: regular expressions, which may
+/// match anywhere in a name unless they are anchored. An empty one matches nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permissions {
-    /// Names it may declare and delete.
+    /// Names that it may declare and delete.
     pub configure: SmolStr,
-    /// Names it may publish and bind to.
+    /// Names that it may publish and bind to.
     pub write: SmolStr,
-    /// Names it may consume and bind from.
+    /// Names that it may consume and bind from.
     pub read: SmolStr,
 }
 
 impl Permissions {
-    /// Everything: `.*` three times.
+    /// All permissions: `.*` three times.
     #[must_use]
     pub fn all() -> Permissions {
         Permissions::new(".*", ".*", ".*")
     }
 
-    /// These patterns.
+    /// Permissions with these patterns.
     #[must_use]
     pub fn new(
         configure: impl Into<SmolStr>,
@@ -95,11 +93,11 @@ impl Grant {
     }
 }
 
-/// What is known of a user's password.
+/// A user's password.
 #[derive(Clone, Debug)]
 pub(crate) enum Password {
     Plain(SmolStr),
-    /// Definitions have hashes only.
+    /// Definitions contain only hashes.
     #[cfg(feature = "definitions")]
     Hashed(PasswordHash),
 }
@@ -113,7 +111,7 @@ impl Password {
         }
     }
 
-    /// Its hash, of this user's password.
+    /// Returns the hash of this password, for this user.
     #[cfg(feature = "definitions")]
     pub(crate) fn hash(&self, user: &str) -> PasswordHash {
         match self {

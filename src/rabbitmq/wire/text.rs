@@ -41,7 +41,7 @@ fn kept(octets: &[u8]) -> SmolStr {
 }
 
 /// The octets that text stands for.
-pub(super) fn octets(text: &str) -> std::borrow::Cow<'_, [u8]> {
+pub(in crate::rabbitmq) fn octets(text: &str) -> std::borrow::Cow<'_, [u8]> {
     if !text.as_bytes().contains(&LEAD) {
         return text.as_bytes().into();
     }

@@ -3,8 +3,8 @@
 //! that are open.
 
 use super::themes::{THEMES, Theme, pool};
-use crate::ours::Ours;
-use crate::scenario::play;
+use crate::played::ours::Ours;
+use crate::played::scenario::play;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 

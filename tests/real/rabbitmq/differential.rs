@@ -14,7 +14,7 @@ use super::conversation::{Case, conversations};
 use super::node::Node;
 use super::side::Real;
 use super::vhosts::VHosts;
-use crate::scenario::{compare, difference};
+use crate::played::scenario::{compare, difference};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

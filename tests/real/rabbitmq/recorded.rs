@@ -7,7 +7,7 @@
 
 use super::node::Node;
 use super::side::Real;
-use crate::scenario::{difference, files, play};
+use crate::played::scenario::{difference, files, play};
 use std::sync::Mutex;
 
 /// So often a conversation is had again before it counts as different.

@@ -1,7 +1,7 @@
 //! The real server as one to play scenarios to.
 
 use super::node::{Node, available, nap};
-use crate::scenario::{Heard, MOMENT, Side};
+use crate::played::scenario::{Heard, MOMENT, Side};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::TcpStream;

@@ -1,12 +1,12 @@
-//! The names and numbers of the methods that clients send.
+//! Names and numbers of the methods that clients send.
 //!
-//! Source: AMQP 0-9-1, section 1, and RabbitMQ's extensions.
+//! Source: AMQP 0-9-1, section 1, and the extensions of RabbitMQ.
 
 use super::Method;
 use crate::rabbitmq::protocol::error::MethodId;
 
 impl Method {
-    /// Its name in AMQP: `basic.publish`.
+    /// The method's name in AMQP: `basic.publish`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Method {
         }
     }
 
-    /// The numbers of its class and of itself.
+    /// The numbers of the method's class and of the method.
     pub(crate) const fn id(&self) -> MethodId {
         match self {
             Method::ConnectionOpen(_) => ids::CONNECTION_OPEN,

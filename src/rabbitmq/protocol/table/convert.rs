@@ -1,23 +1,22 @@
-//! Values of field tables from and to Rust's types.
+//! Conversions between values of field tables and Rust types.
 //!
-//! An integer becomes the AMQP type of its own width, so that the type on the
-//! wire is the one its author chose; `u64`, for which AMQP has no type, becomes
-//! `l` if it fits. The way back asks only whether the value fits: any integer
-//! type of AMQP converts to any integer type of Rust.
+//! An integer becomes the AMQP type of its own width, so that its author chooses the type on the
+//! wire. AMQP has no type for `u64`, which becomes `l` if it fits. In the other direction, any
+//! integer type of AMQP converts to any integer type of Rust that can hold the value.
 
 use super::{FieldTable, FieldValue};
 use crate::Instant;
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-/// A value of a field table is not what it was asked to be.
+/// A value of a field table does not have the type that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FieldValueError {
     /// The value has another type.
     #[error("the field is a {found}, not {wanted}")]
     WrongType {
-        /// The type asked for, by the name that AMQP has for it.
+        /// AMQP's name of the type that was asked for.
         wanted: &'static str,
         /// The name of the value's type; see [`FieldValue::type_name`].
         found: &'static str,
@@ -57,7 +56,7 @@ integers! {
     bool => Bool, "`t`, a truth value.";
 }
 
-/// `l`, the widest integer AMQP has.
+/// `l`, the widest integer of AMQP.
 ///
 /// # Errors
 ///
@@ -198,21 +197,21 @@ impl From<SmolStr> for FieldValue {
     }
 }
 
-/// A long string: what clients send for bytes. `x` is [`FieldValue::Bytes`].
+/// A long string, which clients send for bytes. `x` is [`FieldValue::Bytes`].
 impl From<Bytes> for FieldValue {
     fn from(v: Bytes) -> FieldValue {
         FieldValue::String(v)
     }
 }
 
-/// A long string: what clients send for bytes. `x` is [`FieldValue::Bytes`].
+/// A long string, which clients send for bytes. `x` is [`FieldValue::Bytes`].
 impl From<Vec<u8>> for FieldValue {
     fn from(v: Vec<u8>) -> FieldValue {
         FieldValue::String(v.into())
     }
 }
 
-/// A long string: what clients send for bytes. `x` is [`FieldValue::Bytes`].
+/// A long string, which clients send for bytes. `x` is [`FieldValue::Bytes`].
 impl From<&[u8]> for FieldValue {
     fn from(v: &[u8]) -> FieldValue {
         FieldValue::String(Bytes::copy_from_slice(v))
@@ -231,7 +230,7 @@ impl From<Vec<FieldValue>> for FieldValue {
     }
 }
 
-/// The calendar second of a moment in virtual time, as a timestamp.
+/// A timestamp: the calendar second of a moment in virtual time.
 impl From<Instant> for FieldValue {
     fn from(v: Instant) -> FieldValue {
         FieldValue::Timestamp(v.since_unix_epoch().as_secs())

@@ -2,10 +2,10 @@
 //!
 //! Source: Erlang/OTP 25, `float_to_list(F, [short])`.
 
-/// A float as Erlang writes it: the shortest digits that tell it from others, with an
-/// exponent where that is no longer, or where not every integer is a float.
+/// A float as Erlang prints it: the shortest digits that identify it, with an exponent where that
+/// is not longer, or where not every integer is a float.
 pub(super) fn float(v: f64) -> String {
-    // Erlang has no such floats; only a caller of this library can put one into a table.
+    // Erlang has no such floats. Only a caller of this library can put one into a table.
     if !v.is_finite() {
         return v.to_string();
     }

@@ -1,9 +1,8 @@
-//! What a stream holds: records one after the other in segments.
+//! The contents of a stream: records, one after the other, in segments.
 //!
-//! A record is the message in a few bytes before its body; what is said of
-//! every message anew (the exchange) or seldom (most properties) is kept apart
-//! and pointed at. So a message costs little more than its body, and a read
-//! makes the message again.
+//! A record is a few bytes followed by the body of the message. What many messages share (the
+//! exchange) and what few messages have (most properties) is stored separately and pointed at. So a
+//! message costs little more than its body, and a read assembles the message again.
 
 use crate::Instant;
 use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
@@ -15,20 +14,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The size of a segment, unless it is set.
+/// Size of a segment, unless it is set.
 const SEGMENT_BYTES: u64 = 500_000_000;
 
-/// Records lie in pages of this size, so that little room is kept for more. A
-/// larger record has a page of its own.
+/// Records are stored in pages of this size, so that little memory is reserved in advance. A larger
+/// record has a page of its own.
 const PAGE_BYTES: usize = 1 << 16;
 
-/// A record's place is a page and a place in it, 16 bits each.
+/// The place of a record is a page and an offset in it, 16 bits each.
 const MAX_PAGES: usize = 1 << 16;
 
-/// The mark of a record whose properties are kept apart.
+/// Marks a record whose properties are stored separately.
 const APART: u8 = 0xff;
 
-/// How much is kept, and how it is cut.
+/// How much a stream keeps, and how it is divided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Retention {
     pub(crate) max_bytes: Option<u64>,
@@ -41,7 +40,7 @@ pub(crate) struct Log {
     segments: VecDeque<Segment>,
     next_offset: u64,
     bytes: u64,
-    /// The exchanges that messages came through.
+    /// The exchanges that messages were published to.
     exchanges: Vec<Arc<SmolStr>>,
 }
 
@@ -52,13 +51,13 @@ struct Segment {
     bytes: u64,
     /// Where each record begins.
     starts: Vec<Place>,
-    /// From which offset on messages were written at which time.
+    /// Times of writing, each with the first offset that was written at that time.
     times: Vec<(u64, Instant)>,
     /// Properties of messages that have more than the common ones.
     properties: Vec<Properties>,
 }
 
-/// A page, and a place in it.
+/// A page, and an offset in it.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     page: u16,
@@ -66,7 +65,7 @@ struct Place {
 }
 
 impl Log {
-    /// The oldest offset there is, or the next one if there is none.
+    /// The oldest offset, or the next one if there are no messages.
     pub(crate) fn first_offset(&self) -> u64 {
         self.segments.front().map_or(self.next_offset, |segment| segment.first_offset)
     }
@@ -75,28 +74,28 @@ impl Log {
         self.next_offset
     }
 
-    /// How many messages there are.
+    /// Number of messages.
     pub(crate) fn len(&self) -> u64 {
         self.next_offset - self.first_offset()
     }
 
-    /// The bytes of all records.
+    /// Bytes of all records.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Where the last chunk begins: here every message is one.
+    /// Offset of the last chunk. Here every message is a chunk.
     pub(crate) fn last_chunk(&self) -> u64 {
         if self.len() == 0 { self.next_offset } else { self.next_offset - 1 }
     }
 
-    /// The first message that was written at this time or later.
+    /// Offset of the first message that was written at this time or later.
     pub(crate) fn first_since(&self, at: Instant) -> u64 {
         let times = self.segments.iter().flat_map(|segment| &segment.times);
         times.into_iter().find(|(_, written)| *written >= at).map_or(self.next_offset, |c| c.0)
     }
 
-    /// Appends a message and gives its offset. May drop the oldest segments.
+    /// Appends a message and returns its offset. May drop the oldest segments.
     pub(crate) fn append(&mut self, now: Instant, message: &Message, retention: Retention) -> u64 {
         let limit = retention.segment_bytes.unwrap_or(SEGMENT_BYTES);
         let is_full =
@@ -132,7 +131,7 @@ impl Log {
         u32::try_from(index).expect("a stream has fewer than 2^32 exchanges")
     }
 
-    /// Drops the oldest segments that are too much or too old; never the last.
+    /// Drops the oldest segments that exceed a limit, but never the last one.
     pub(crate) fn retain(&mut self, now: Instant, retention: Retention) {
         while self.segments.len() > 1 {
             let newest = self.segments[0].times.last().map(|(_, at)| *at);
@@ -148,7 +147,7 @@ impl Log {
         }
     }
 
-    /// Forgets what comes after this offset, as a crash does.
+    /// Drops everything from this offset on, as a crash does.
     pub(crate) fn truncate(&mut self, next: u64) {
         while let Some(last) = self.segments.back_mut()
             && self.next_offset > next
@@ -170,8 +169,8 @@ impl Log {
         }
     }
 
-    /// The message at an offset, with its offset in the header `x-stream-offset`
-    /// and without the header `CC`.
+    /// Returns the message at an offset, with its offset in the header `x-stream-offset` and
+    /// without the header `CC`.
     pub(crate) fn read(&self, offset: u64) -> Option<Message> {
         let after = self.segments.partition_point(|segment| segment.first_offset <= offset);
         let segment = self.segments.get(after.checked_sub(1)?)?;
@@ -192,7 +191,7 @@ impl Log {
     }
 }
 
-/// A small property that may be missing, as a byte below `APART`.
+/// An optional small property as a byte below `APART`.
 fn packed(value: Option<u8>) -> Option<u8> {
     match value {
         None => Some(0),
@@ -205,7 +204,7 @@ fn optional(packed: u8) -> Option<u8> {
 }
 
 impl Segment {
-    /// Appends a record and gives its length.
+    /// Appends a record and returns its length.
     fn write(&mut self, exchange: u32, message: &Message) -> u64 {
         let properties = message.properties();
         let small = match (packed(properties.delivery_mode()), packed(properties.priority())) {
@@ -236,8 +235,7 @@ impl Segment {
         length as u64
     }
 
-    /// Makes sure that a record of this length fits into the last page, and notes
-    /// where it begins.
+    /// Makes sure that a record of this length fits into the last page, and notes where it begins.
     fn make_room(&mut self, length: usize) {
         let fits = |page: &Vec<u8>| page.len() + length <= PAGE_BYTES;
         if !self.pages.last().is_some_and(fits) {
@@ -249,7 +247,7 @@ impl Segment {
     }
 }
 
-/// What is left of a record that is being read.
+/// The rest of a record that is being read.
 struct Record<'a> {
     bytes: &'a [u8],
 }

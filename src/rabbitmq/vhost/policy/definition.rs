@@ -1,5 +1,5 @@
-//! What a policy may define, as the server checks it when the policy is set: a
-//! table of keys, who may set them, and what values they have.
+//! The permitted contents of a policy, checked as the server checks them when the policy is set: a
+//! table of keys, who may set them, and their permitted values.
 //!
 //! Source: `rabbitmqctl set_policy` and `set_operator_policy` of 3.10.8.
 
@@ -7,14 +7,14 @@ use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 
-/// Whose policy it is: operators may set limits only.
+/// Who sets a policy: operators may set limits only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
     User,
     Operator,
 }
 
-/// What values a key may have.
+/// The permitted values of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
     NonNegative,
@@ -23,12 +23,11 @@ enum Check {
     Age,
     OneOf(&'static [&'static str]),
     Version,
-    /// Of what is accepted and means nothing here.
+    /// Any value, for keys that have no effect here.
     Anything,
 }
 
-/// The keys, whether operators may set them, their values, and what the server
-/// calls them.
+/// The keys: name, whether operators may set it, permitted values, and the server's name for it.
 const KEYS: &[(&str, bool, Check, &str)] = &[
     ("alternate-exchange", false, Check::Text, "alternate exchange name"),
     ("dead-letter-exchange", false, Check::Text, "dead letter exchange name"),
@@ -72,7 +71,7 @@ const KEYS: &[(&str, bool, Check, &str)] = &[
     ("stream-max-segment-size-bytes", false, Check::NonNegative, "segment size"),
 ];
 
-/// Refuses a definition that the server would.
+/// Refuses a definition that the server would refuse.
 pub(crate) fn check(definition: &FieldTable, whose: Whose) -> Result<(), AdminError> {
     if definition.is_empty() {
         return Err(AdminError::InvalidPolicy("no policy provided".to_owned()));
@@ -102,7 +101,7 @@ pub(crate) fn check(definition: &FieldTable, whose: Whose) -> Result<(), AdminEr
     Ok(())
 }
 
-/// A value as Erlang prints it.
+/// Returns a value as Erlang prints it.
 fn shown(value: &FieldValue) -> String {
     match value {
         FieldValue::String(_) => format!("<<\"{value}\">>"),
