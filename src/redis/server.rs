@@ -16,6 +16,7 @@
 //! comes between.
 
 pub(crate) mod blocking;
+mod check;
 mod clients;
 mod clock;
 mod command;

@@ -18,6 +18,7 @@ use crate::redis::command::attempt::Attempt;
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
+use crate::redis::invariant::ensure;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::time::Instant;
@@ -75,6 +76,34 @@ impl Blocking {
                 self.deadlines.insert((*deadline, *client));
             }
         }
+    }
+
+    /// Those who wait.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> {
+        self.clients.keys().copied()
+    }
+
+    /// Checks that clients, their deadlines and the databases' queues agree, and returns what
+    /// does not.
+    pub(crate) fn check_invariants(&self, databases: &[Database]) -> Result<(), String> {
+        let mut places = 0;
+        for (client, blocked) in &self.clients {
+            let observers = &databases[blocked.database].observers;
+            for key in &blocked.keys {
+                let queue = observers.awaited.get(key);
+                let stands = queue.is_some_and(|queue| queue.contains(client));
+                ensure(stands, || format!("client {client} waits for key {key} in no queue"))?;
+            }
+            places += blocked.keys.len();
+            let timed = blocked.deadline.is_none_or(|at| self.deadlines.contains(&(at, *client)));
+            ensure(timed, || format!("nobody looks at the deadline of client {client}"))?;
+        }
+        let queued = databases.iter().flat_map(|db| db.observers.awaited.values());
+        let queued: usize = queued.map(VecDeque::len).sum();
+        ensure(queued == places, || format!("{places} waits, and {queued} places in queues"))?;
+        let timed = self.clients.values().filter(|blocked| blocked.deadline.is_some()).count();
+        let deadlines = self.deadlines.len();
+        ensure(timed == deadlines, || format!("{deadlines} deadlines of {timed} clients"))
     }
 
     /// A client begins to wait.

@@ -47,11 +47,13 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Sends a reply.
+    #[inline]
     pub(super) fn reply(&mut self, client: ClientId, protocol: Protocol, reply: Reply) {
         self.queue.push_back(Output::Reply { client, protocol, reply });
     }
 
     /// Sends a message that is no reply.
+    #[inline]
     pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, items: Vec<Reply>) {
         let message = Reply::Push(items);
         match &mut self.stage {
@@ -82,6 +84,12 @@ impl Outbox {
         self.stage.take().map_or_else(Vec::new, |stage| stage.messages)
     }
 
+    /// Whether no stage is open.
+    pub(super) fn is_settled(&self) -> bool {
+        self.stage.is_none()
+    }
+
+    #[inline]
     pub(super) fn poll(&mut self) -> Option<Output> {
         self.queue.pop_front()
     }

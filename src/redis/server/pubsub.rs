@@ -12,6 +12,7 @@ use super::Server;
 use crate::redis::database::glob;
 use crate::redis::database::notify::{EventClasses, KeyEvent};
 use crate::redis::id::ClientId;
+use crate::redis::invariant::ensure;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use indexmap::{IndexMap, IndexSet};
@@ -88,6 +89,31 @@ impl PubSub {
                 targets.shift_remove(target);
             }
         }
+    }
+
+    /// Those who are subscribed to anything.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> {
+        self.clients.keys().copied()
+    }
+
+    /// Checks that the tables of targets and that of clients agree, and returns what does not.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            let mut subscriptions = 0;
+            for (target, clients) in self.targets(kind) {
+                ensure(!clients.is_empty(), || format!("nobody listens to {target}"))?;
+                for client in clients {
+                    let mine = self.clients.get(client);
+                    let known = mine.is_some_and(|mine| mine[kind as usize].contains(target));
+                    ensure(known, || format!("client {client} does not listen to {target}"))?;
+                }
+                subscriptions += clients.len();
+            }
+            let mine: usize = self.clients.values().map(|mine| mine[kind as usize].len()).sum();
+            ensure(mine == subscriptions, || format!("{subscriptions} and {mine} subscriptions"))?;
+        }
+        let idle = |mine: &[IndexSet<Sds, FxBuildHasher>; 3]| mine.iter().all(IndexSet::is_empty);
+        ensure(!self.clients.values().any(idle), || "a client listens to nothing".to_owned())
     }
 
     /// A client has gone.

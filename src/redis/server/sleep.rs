@@ -51,6 +51,11 @@ impl Sleep {
         self.asleep.as_ref().map(|asleep| asleep.until)
     }
 
+    /// Whether nothing that came meanwhile is left to be read.
+    pub(super) fn is_settled(&self) -> bool {
+        self.late.is_empty()
+    }
+
     /// Whether a transaction goes on when it wakes.
     pub(super) fn is_within_transaction(&self) -> bool {
         self.asleep.as_ref().is_some_and(|asleep| asleep.exec.is_some())
