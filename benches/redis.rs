@@ -18,6 +18,7 @@ use stunt_double::redis::resp::ByteServer;
 use stunt_double::redis::server::{ClientId, Output, Server};
 use stunt_double::redis::value::End;
 use stunt_double::redis::value::bitmap::{self, Operator};
+use stunt_double::sim::ByteService;
 use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
@@ -185,14 +186,14 @@ fn resp(c: &mut Criterion) {
             ];
         for (name, pipelines) in kinds {
             let mut server = ByteServer::new(server(&keys));
-            server.connected(NOW, CLIENT, "bench");
+            server.connected(NOW, CLIENT.0, "bench");
             let mut out = Vec::new();
             group.bench_function(BenchmarkId::new(name, format!("{count} keys")), |b| {
                 b.iter(|| {
                     for pipeline in &pipelines {
-                        server.receive(NOW, CLIENT, pipeline);
+                        server.receive(NOW, CLIENT.0, pipeline);
                         out.clear();
-                        black_box(server.drain_output(CLIENT, &mut out));
+                        black_box(server.drain_output(CLIENT.0, &mut out));
                     }
                 });
             });

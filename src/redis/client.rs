@@ -38,9 +38,9 @@ use crate::redis::database::Database;
 use crate::redis::persist::Losses;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::resp::ByteServer;
+use crate::redis::server::Server;
 use crate::redis::server::ServerOptions;
 use crate::redis::server::refusal::Refusal;
-use crate::redis::server::{ClientId, Server};
 use crate::redis::value::Sds;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim, Wait};
 use crate::time::Instant;
@@ -136,7 +136,7 @@ impl Redis {
     {
         let words: Vec<Sds> = command.into_iter().map(|word| Sds::new(word.as_ref())).collect();
         let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
-        self.with(|server, now| server.execute(now, &words))
+        self.with(|server, now| server.operate(now, &words))
     }
 
     /// Answers commands of clients with errors from now on, instead of running them; see
@@ -440,13 +440,4 @@ where
     let name = words.first().ok_or(Error::EmptyCommand)?.to_ascii_lowercase();
     let by_messages = name.ends_with(b"subscribe");
     if by_messages { Err(Error::NotACall) } else { Ok(words) }
-}
-
-impl Server {
-    /// Runs a command for nobody in particular.
-    fn execute(&mut self, now: Instant, words: &[&[u8]]) -> Reply {
-        /// No connection of a world has this number.
-        const OPERATOR: ClientId = ClientId(u64::MAX);
-        self.operate(now, OPERATOR, words)
-    }
 }

@@ -236,17 +236,19 @@ impl Server {
     }
 
     /// Runs one command for a client that exists only for it.
-    pub(crate) fn operate(&mut self, now: Instant, client: ClientId, words: &[&[u8]]) -> Reply {
+    pub(crate) fn operate(&mut self, now: Instant, words: &[&[u8]]) -> Reply {
+        /// No connection of a world has this number.
+        const OPERATOR: ClientId = ClientId(u64::MAX);
         self.advance(now);
         if !self.running || words.is_empty() {
             return CommandError::text("ERR the server is not running").into();
         }
-        self.sessions.insert(client, Session::new(0, "operator", now, Some(DEFAULT_USER)));
+        self.sessions.insert(OPERATOR, Session::new(0, "operator", now, Some(DEFAULT_USER)));
         let reply = match self.table.resolve(words) {
-            Ok(command) => self.call(client, Origin::Operator, command, words),
+            Ok(command) => self.call(OPERATOR, Origin::Operator, command, words),
             Err(error) => Some(error.into()),
         };
-        self.forget(client);
+        self.forget(OPERATOR);
         self.settle();
         reply.unwrap_or(Reply::Nil)
     }
