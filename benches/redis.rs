@@ -306,7 +306,7 @@ fn whole_keyspace(c: &mut Criterion) {
             let set_up = || {
                 let mut db = filled(&keys);
                 for (i, key) in keys.iter().enumerate() {
-                    db.pexpire(key, 1 + (i * 7_919 % count) as i64);
+                    db.pexpire(key, Duration::from_millis(1 + (i * 7_919 % count) as u64));
                 }
                 db
             };
