@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Error};
 use stunt_double::rabbitmq::{Properties, QueueOptions, RabbitMq};
-use stunt_double::redis::{self, AppendFsync, Client, Error, Redis, ServerOptions};
+use stunt_double::redis::{self, AppendFsync, Client, Redis, ServerOptions};
 use stunt_double::sim::{Failure, Node, Outcome, Seeds, Sim, Sweep, What};
 use stunt_double::{Instant, Site};
 
@@ -107,7 +107,7 @@ fn every_task_has_its_result(sim: &mut Sim) -> Result<(), String> {
 }
 
 /// An order every 0.4 s, each answered before the next.
-async fn shop(node: Node, redis: Redis) -> Result<(), Error> {
+async fn shop(node: Node, redis: Redis) -> Result<(), redis::Error> {
     let client = Client::connect(&node, &redis).await?;
     for i in 1..=5 {
         client.call(["SET", &format!("order:{i}"), "paid"]).await?;
@@ -119,7 +119,7 @@ async fn shop(node: Node, redis: Redis) -> Result<(), Error> {
 /// Takes a lock with a lease of a second three times, and works half a second
 /// inside. `inside` counts who is.
 async fn holder(node: Node, redis: Redis, inside: Arc<AtomicU64>) -> Result<(), String> {
-    let redis_error = |error: Error| error.to_string();
+    let redis_error = |error: redis::Error| error.to_string();
     let client = Client::connect(&node, &redis).await.map_err(redis_error)?;
     for _ in 0..3 {
         let take = ["SET", "lock", node.name(), "NX", "PX", "1000"];
