@@ -1,20 +1,20 @@
-//! The invariants of a server, each checked.
+//! The check of a server's invariants.
 
 use super::Server;
 use crate::redis::invariant::ensure;
 
 impl Server {
-    /// Checks everything that always holds between two inputs, and returns the first invariant that
-    /// is broken. Meant for tests, which may call it after every step.
+    /// Checks what always holds between two inputs, and returns the first invariant that is broken.
+    /// Tests may call it after every step.
     ///
-    /// Beside what holds of each [`Database`](crate::redis::database::Database): wait queues and
-    /// blocked clients name each other, and every blocked client, subscriber and watcher has a
-    /// session; the tables of channels and of clients agree; a key is watched by as many clients as
-    /// it counts.
+    /// Besides the invariants of each [`Database`](crate::redis::database::Database): wait queues
+    /// and blocked clients name each other; every blocked client, subscriber and watcher has a
+    /// session; the tables of channels and of clients agree; each key is watched by as many clients
+    /// as it counts.
     ///
     /// # Errors
     ///
-    /// The invariant that is broken, in words.
+    /// A sentence that names the broken invariant.
     pub fn check_invariants(&self) -> Result<(), String> {
         self.databases.iter().try_for_each(|database| database.check_invariants())?;
         self.blocking.check_invariants(&self.databases)?;
