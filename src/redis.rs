@@ -1,16 +1,15 @@
-//! Redis, as a value: databases and a server that open no socket and read no
-//! clock.
+//! Redis, as a value: databases and a server that open no socket and read no clock.
 //!
-//! The model is Redis 7.0.15, down to error texts, as far as the README lists it.
-//! There are four ways in, each made of the next:
+//! The model is Redis 7.0.15, down to error texts, as far as the README lists it. There are four
+//! ways in, each built on the next:
 //!
-//! - in a [world](crate::sim): [`start`] a server, and [`Client`] calls commands
-//!   from a node, with latency, partitions and deaths;
+//! - in a [world](crate::sim): [`start`] puts a server into it, and a [`Client`] calls commands
+//!   from a node, with latency, partitions and crashes;
 //! - as bytes: [`resp::ByteServer`] speaks RESP2 and RESP3;
-//! - as a machine: [`Server`](server::Server) takes commands and hands out replies, and is told the
-//!   time;
-//! - directly: [`Database`](database::Database) has every operation as a typed method, and [`value`]
-//!   the data structures behind them.
+//! - as a machine: [`Server`](server::Server) takes commands and returns replies, and is given the
+//!   time with every call;
+//! - directly: [`Database`](database::Database) has every operation as a typed method, and
+//!   [`value`] has the data structures behind them.
 //!
 //! ```
 //! use stunt_double::redis::database::{Database, ZRange, ZRangeOptions};
@@ -26,59 +25,61 @@
 //! # Ok::<(), stunt_double::redis::CommandError>(())
 //! ```
 //!
-//! # Restart, kill, loss of power
+//! # Restart, crash, power loss
 //!
-//! What a server keeps is in its [`ServerOptions`]: save points, as Redis has them by
-//! default, or [`with_append_only`](ServerOptions::with_append_only). In a world,
-//! [`restart`](crate::sim::ServiceHandle::restart) stops it in good order,
-//! [`crash`](crate::sim::ServiceHandle::crash) kills its process and
-//! [`lose_power`](crate::sim::ServiceHandle::lose_power) takes what was not synced, too; all
-//! three start it again at once. For an outage that lasts,
+//! [`ServerOptions`] say what a server keeps: save points, as Redis has them by default, or
+//! [`with_append_only`](ServerOptions::with_append_only). In a world:
+//!
+//! | call | what the server keeps |
+//! |---|---|
+//! | [`restart`](crate::sim::ServiceHandle::restart) | everything, if it has save points or an append-only file |
+//! | [`crash`](crate::sim::ServiceHandle::crash) | the last save, or what was written to the append-only file |
+//! | [`lose_power`](crate::sim::ServiceHandle::lose_power) | the last save, or what was synced |
+//!
+//! All three start the server again at once. For a longer outage,
 //! [`stop`](crate::sim::ServiceHandle::stop) it and [`start`](crate::sim::ServiceHandle::start) it
-//! later. What was lost is in `losses()` and in the trace.
+//! later. [`Redis::losses`] and the trace list what was lost.
 //!
-//! With `appendfsync everysec` the death of the process alone loses writes that were answered,
-//! if the disk is slow: the server postpones its writes while a sync runs.
-//! [`with_fsync_time`](ServerOptions::with_fsync_time) sets how long one takes.
-//! [`with_loading_time`](ServerOptions::with_loading_time) sets for how long a server that starts
-//! with data answers `LOADING`, and a [`Refusal`] makes one that is up answer with errors.
+//! With `appendfsync everysec` on a slow disk, a crash alone loses writes that were answered,
+//! because the server postpones its writes while a sync runs.
+//! [`with_fsync_time`](ServerOptions::with_fsync_time) sets how long a sync takes.
+//! [`with_loading_time`](ServerOptions::with_loading_time) sets how long a server that starts with
+//! data answers `LOADING`. A [`Refusal`] makes a running server answer with errors.
 //!
 //! # Where it differs from the real server
 //!
-//! - *Time*: a key is gone at the very millisecond at which it expires, looked at or
-//!   not; the real server may keep it for one more, and until it looks. A blocked client
-//!   gives up at its deadline exactly. A save, a rewrite and `BGSAVE` take no time. A key
-//!   that is to expire in the very last millisecond of time does so in the one before.
-//! - *Order*: what Redis leaves open (hash tables, `SCAN`'s cursors, equal weights in
-//!   `SORT`, members of different scores in `ZRANGEBYLEX`) has one deterministic
-//!   answer; `SPOP` and its like draw from the seed.
-//! - *Transactions*: one that says `HELLO` is answered in the protocol it ends with,
-//!   where the real server writes each reply in the one it has by then; and a queued
-//!   request does not hold a value of its own that `OBJECT REFCOUNT` would count. A kill
-//!   while one sleeps (`DEBUG SLEEP`) keeps what it has done so far where there is an
-//!   append-only file.
-//! - *Figures*: `INFO` has the real server's fields; what a client can check is true in them
-//!   (connections, commands, errors, hits, keys, saves), and what is not modelled has the
-//!   value of a server that has not needed it: commands and processors take no time, bytes
-//!   are not counted. `avg_ttl` is the exact average, once a tenth of a second has passed.
-//!   `CLIENT LIST` has zeros for sizes of buffers, `MEMORY USAGE` the real number for strings
-//!   and one near it for collections. `OBJECT IDLETIME` of small integers is their own, where
-//!   Redis shares the objects.
-//! - *Texts*: errors are text, so that bytes which are no UTF-8 are shown in them as
-//!   U+FFFD. `HELP` is made from the table of commands.
-//! - *Configuration*: all parameters of 7.0.15 are known, with its defaults, and values are
-//!   checked and read back as there. Those that tune what is not modelled (threads, memory,
-//!   replicas, clusters, TLS, the log) do nothing. Those that would matter may only be set to
-//!   their defaults: `maxmemory`, `maxmemory-policy`, `maxmemory-clients`, `maxclients`,
-//!   `timeout`, `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no file:
-//!   `CONFIG SET` is forgotten when the server starts again, and with it an append-only file
-//!   that it switched on.
-//! - *Scans*: a page has as many places as `COUNT` says, where the real one's has about so
-//!   many, few or none; [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws them.
-//! - `CLIENT REPLY` inside a transaction leaves a well-formed answer, which Redis's is
-//!   not; `DEBUG` knows what tests use, and `DEBUG DIGEST` is the real server's. Where `DEBUG
-//!   RELOAD NOFLUSH` finds a key twice, and where `DEBUG LOADAOF` has no file, the real
-//!   process ends; here it is an error, as is `DEBUG RELOAD NOSAVE` beside an append-only file.
+//! - *Time*: a key expires in exactly its millisecond, whether anything looks it up or not. The
+//!   real server may keep it one millisecond longer, and until something looks it up. A blocked
+//!   client times out exactly at its deadline. A save, a rewrite and `BGSAVE` take no time. A key
+//!   that should expire in the last representable millisecond expires one millisecond earlier.
+//! - *Order*: where Redis leaves the order unspecified (hash tables, `SCAN` cursors, equal weights
+//!   in `SORT`, members of different scores in `ZRANGEBYLEX`), the order here is deterministic.
+//!   `SPOP` and similar commands draw from the seed.
+//! - *Transactions*: a transaction that calls `HELLO` is answered in the protocol that it ends
+//!   with. The real server writes each reply in the protocol of that moment. A queued request does
+//!   not hold a reference that `OBJECT REFCOUNT` would count. A crash during a transaction that
+//!   sleeps (`DEBUG SLEEP`) keeps what the transaction has done so far, if there is an append-only
+//!   file.
+//! - *Numbers in `INFO`*: it has the real server's fields. Numbers that a client can check are true
+//!   (connections, commands, errors, hits, keys, saves). The rest have the value of a server that
+//!   did not need them: commands take no time, bytes are not counted. `avg_ttl` is the exact
+//!   average, once a tenth of a second has passed. `CLIENT LIST` shows 0 for buffer sizes. `MEMORY
+//!   USAGE` is exact for strings and close for collections. `OBJECT IDLETIME` counts small integers
+//!   one by one, where Redis shares the objects.
+//! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD. `HELP` is
+//!   generated from the command table.
+//! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked and
+//!   read back as there. Parameters that tune what is not modelled (threads, memory, replicas,
+//!   clusters, TLS, the log) have no effect. Parameters that would matter can only be set to their
+//!   defaults: `maxmemory`, `maxmemory-policy`, `maxmemory-clients`, `maxclients`, `timeout`,
+//!   `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no configuration file: a restart
+//!   undoes `CONFIG SET`, and drops an append-only file that `CONFIG SET` switched on.
+//! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
+//!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
+//! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG` has
+//!   the subcommands that tests use, and `DEBUG DIGEST` is the real server's. Where `DEBUG RELOAD
+//!   NOFLUSH` finds a key twice, or `DEBUG LOADAOF` has no file, the real process exits; here both
+//!   are errors, and so is `DEBUG RELOAD NOSAVE` beside an append-only file.
 //!
 //! # Inside
 //!
@@ -94,6 +95,7 @@ mod command;
 pub mod database;
 mod error;
 mod id;
+mod invariant;
 mod persist;
 mod reply;
 pub mod resp;

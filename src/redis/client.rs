@@ -1,10 +1,9 @@
-//! The client: Redis as a node of the world uses it.
+//! The client: how a node of the world uses Redis.
 //!
-//! [`start`] puts a [`Server`] into a world; a node opens a [`Client`], which is
-//! one connection, and calls commands on it. Everything goes through the node's
-//! link, so latency, partitions and the node's death apply; the order within a
-//! connection never breaks. What a node had begun when it dies (a blocked call, a
-//! transaction, a subscription) leaves nothing behind on the server.
+//! [`start`] puts a [`Server`] into a world. A node opens a [`Client`], which is one connection,
+//! and calls commands on it. Everything goes through the node's link, so latency, partitions and
+//! crashes of the node apply. The order within a connection never breaks. When a node dies, its
+//! blocked calls, transactions and subscriptions leave nothing behind on the server.
 //!
 //! ```
 //! use stunt_double::redis::{self, Client, ServerOptions};
@@ -21,6 +20,9 @@
 //! });
 //! sim.run().expect_done();
 //! ```
+//!
+//! Start reading at [`Client::call`]. `session` is the client's side of a connection, as a sans-IO
+//! value; `service` makes the server a service of the world.
 
 mod convert;
 mod pipeline;
@@ -38,9 +40,9 @@ use crate::redis::database::Database;
 use crate::redis::persist::Losses;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::resp::ByteServer;
+use crate::redis::server::Server;
 use crate::redis::server::ServerOptions;
 use crate::redis::server::refusal::Refusal;
-use crate::redis::server::{ClientId, Server};
 use crate::redis::value::Sds;
 use crate::sim::service::Wait;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim};
@@ -53,13 +55,13 @@ use std::future::poll_fn;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Where `SPOP`, `RANDOMKEY` and their like draw.
+/// The site at which `SPOP`, `RANDOMKEY` and similar commands draw.
 const DRAWS: Site = Site::new("redis.draws");
 
 /// A server in a world, as a test holds it.
 ///
-/// It derefs to a [`ServiceHandle`], which stops and starts the server, sets its clock and wipes its
-/// disk. `Clone`: all clones are the same server.
+/// It dereferences to a [`ServiceHandle`], which stops and starts the server, sets its clock and
+/// wipes its disk. All clones are the same server.
 #[derive(Clone, Debug)]
 pub struct Redis(ServiceHandle<ByteServer>);
 
@@ -90,8 +92,8 @@ pub fn start_named(sim: &mut Sim, name: &str, options: ServerOptions) -> Redis {
     Redis(sim.service(name, DRAWS, |random| ByteServer::new(Server::new(options, random))))
 }
 
-/// What a test asks a server in a world, at the server itself. The closures must not use a handle of
-/// the same service: the service is locked while they run.
+/// What a test can ask of a server in a world. The closures must not use a handle of the same
+/// service: the service is locked while they run.
 impl Redis {
     /// Looks into the server.
     ///
@@ -103,7 +105,7 @@ impl Redis {
     }
 
     /// Calls the server directly, at the world's time, as an administrator at the server itself
-    /// would. What the server says to its clients in the call is then sent to them.
+    /// would. Everything that the server says to its clients during the call is then sent to them.
     ///
     /// # Panics
     ///
@@ -112,8 +114,8 @@ impl Redis {
         self.0.with(|machine, now| machine.operate(now, |server| call(server, now)))
     }
 
-    /// Works on a database directly, at the world's time; `None` if there is none of
-    /// this number. `work` must not use a handle of the same service.
+    /// Calls a database directly, at the world's time. Returns `None` if no database has this
+    /// number. `work` must not use a handle of the same service.
     pub fn database<R>(&self, index: usize, work: impl FnOnce(&mut Database) -> R) -> Option<R> {
         self.with(|server, now| {
             server.handle_timeout(now);
@@ -121,15 +123,15 @@ impl Redis {
                 database.advance_to(now);
                 work(database)
             });
-            // Who waits for what was done hears of it.
+            // Serves blocked clients that were waiting for the result.
             server.handle_timeout(now);
             result
         })
     }
 
-    /// Runs a command at once and gives its reply, as from `redis-cli` on the
-    /// server's own machine: no link, no latency, and neither a `CLIENT PAUSE` nor a
-    /// `DEBUG SLEEP` holds it up. One that would block is answered as within `EXEC`.
+    /// Runs a command at once and returns its reply, like `redis-cli` on the server's own machine:
+    /// without a link and latency, and regardless of `CLIENT PAUSE` and `DEBUG SLEEP`. A command
+    /// that would block answers as it does in `EXEC`.
     pub fn command<I>(&self, command: I) -> Reply
     where
         I: IntoIterator,
@@ -137,21 +139,21 @@ impl Redis {
     {
         let words: Vec<Sds> = command.into_iter().map(|word| Sds::new(word.as_ref())).collect();
         let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
-        self.with(|server, now| server.execute(now, &words))
+        self.with(|server, now| server.operate(now, &words))
     }
 
     /// Answers commands of clients with errors from now on, instead of running them; see
-    /// [`Refusal`]. What a test does at the server itself is not refused.
+    /// [`Refusal`]. Calls at the server itself are not refused.
     pub fn refuse(&self, refusal: Refusal) {
         self.with(|server, now| server.refuse(now, refusal));
     }
 
-    /// Ends every refusal.
+    /// Ends all refusals.
     pub fn refuse_nothing(&self) {
         self.with(|server, _| server.refuse_nothing());
     }
 
-    /// What the server lost when it last stopped.
+    /// Returns what the server lost when it last stopped.
     #[must_use]
     pub fn losses(&self) -> Losses {
         self.inspect(|server| server.losses().clone())
@@ -162,49 +164,48 @@ impl Redis {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server answered with an error; [`ErrorReply::code`] tells which kind.
+    /// The server answered with an error; [`ErrorReply::code`] is its kind.
     #[error("{0}")]
     Reply(ErrorReply),
-    /// There is no connection any more: connect again. Whether the command was run
-    /// is not known.
+    /// The connection has ended: connect again. Whether the command ran is unknown.
     #[error(transparent)]
     Disconnected(#[from] Disconnected),
-    /// A command of a transaction was refused when it was queued, so nothing was run
+    /// The server refused a command of a transaction when it was queued, so nothing ran
     /// (`EXECABORT`).
     #[error("nothing was run: command {index} of the transaction ({command}) was refused: {error}")]
     Aborted {
-        /// Which of the transaction's commands: 0 is its first. The first of them, if several
-        /// were refused.
+        /// Index of the refused command in the transaction, from 0. The first one, if several were
+        /// refused.
         index: usize,
         /// The command.
         command: String,
-        /// What the server said of it.
+        /// The server's reply to it.
         error: ErrorReply,
-        /// What it said to `EXEC`: `EXECABORT`.
+        /// The server's reply to `EXEC`: `EXECABORT`.
         exec: ErrorReply,
     },
-    /// The connection ended in the middle of a pipeline. Whether the other commands were run is
-    /// not known.
+    /// The connection ended in the middle of a pipeline. Whether the remaining commands ran is
+    /// unknown.
     #[error("{why}, after {} of the pipeline's replies", .replies.len())]
     PipelineCut {
-        /// The replies that came, in order.
+        /// The replies that arrived, in order.
         replies: Vec<Reply>,
-        /// How it ended.
+        /// How the connection ended.
         why: Disconnected,
     },
-    /// The reply does not mean what its caller takes it for.
+    /// The reply cannot be read as the type that the caller asked for.
     #[error(transparent)]
     Convert(#[from] ConvertError),
-    /// A call has no words.
+    /// The call has no words.
     #[error("an empty command")]
     EmptyCommand,
-    /// The command is answered by messages, not by a reply; see [`Subscription`].
+    /// The command is answered by messages, not by a reply; use a [`Subscription`].
     #[error("a subscription is made with Subscription, not with a call")]
     NotACall,
 }
 
 impl Error {
-    /// What the server said, if it was the server.
+    /// Returns the server's error, if the server answered with one.
     #[must_use]
     pub fn reply(&self) -> Option<&ErrorReply> {
         match self {
@@ -217,7 +218,7 @@ impl Error {
         }
     }
 
-    /// How the connection ended, if it did.
+    /// Returns how the connection ended, if it did.
     #[must_use]
     pub fn disconnected(&self) -> Option<Disconnected> {
         match self {
@@ -234,27 +235,32 @@ impl Error {
 /// How a client connects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientOptions {
-    /// The version of the protocol, which decides what kinds of replies come.
+    /// The protocol version, which decides what kinds of replies arrive.
     pub protocol: Protocol,
-    /// `AUTH` with this password.
+    /// Logs in with this password (`AUTH`).
     pub password: Option<Sds>,
-    /// `SELECT` this database.
+    /// Selects this database (`SELECT`).
     pub database: usize,
 }
 
-/// A connection of a node to a server. `Clone`: all clones are one connection,
-/// whose socket closes when the last of them goes.
+/// A connection from a node to a server. All clones are one connection, which closes when the last
+/// of them is dropped.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<sim::service::Connection<ByteServer>>,
 }
 
 impl Client {
-    /// Connects: RESP2, database 0, no password.
+    /// Connects with RESP2, to database 0, without a password.
     ///
     /// # Errors
     ///
-    /// [`Error::Disconnected`] if the server is not running.
+    /// - [`Error::Disconnected`] with [`Disconnected::Refused`] if the server is not running, with
+    ///   [`Disconnected::TimedOut`] if nothing answers, as on a partitioned link, and with another
+    ///   reason if the connection ends before it is open.
+    ///
+    /// A server that requires a password accepts the connection and answers the first call with an
+    /// error.
     pub async fn connect(node: &Node, redis: &Redis) -> Result<Client, Error> {
         Client::connect_with(node, redis, ClientOptions::default()).await
     }
@@ -263,8 +269,10 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Disconnected`] if the server is not running;
-    /// [`Error::Reply`] if it refuses the password or the database.
+    /// - [`Error::Disconnected`] as in [`Client::connect`], also if the connection ends before the
+    ///   server has answered to all options.
+    /// - [`Error::Reply`] if the server refuses the password, the protocol or the database, or
+    ///   refuses commands in general ([`Refusal`]).
     pub async fn connect_with(
         node: &Node,
         redis: &Redis,
@@ -292,12 +300,15 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// If this is dropped before the reply is there, the command may still be run,
-    /// and its reply is ignored.
+    /// If the future is dropped before the reply arrives, the command may still run, and its reply
+    /// is ignored.
     ///
     /// # Errors
     ///
-    /// [`Error::Reply`] if the reply is an error.
+    /// - [`Error::Reply`] if the reply is an error.
+    /// - [`Error::Disconnected`] if the connection has ended, or ends before the reply arrives.
+    /// - [`Error::EmptyCommand`] without any word, [`Error::NotACall`] for `SUBSCRIBE` and similar
+    ///   commands.
     pub async fn call<I>(&self, command: I) -> Result<Reply, Error>
     where
         I: IntoIterator,
@@ -311,7 +322,7 @@ impl Client {
         }
     }
 
-    /// As [`Client::call`], with the reply read as a type; see [`FromReply`].
+    /// Calls a command as [`Client::call`] does, and reads the reply as a type; see [`FromReply`].
     ///
     /// ```no_run
     /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::Error> {
@@ -322,8 +333,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Client::call`], and [`Error::Convert`] if the reply means no such value; the
-    /// command was run then.
+    /// As [`Client::call`], and [`Error::Convert`] if the reply cannot be read as that type. The
+    /// command ran in that case.
     pub async fn call_as<T: FromReply, I>(&self, command: I) -> Result<T, Error>
     where
         I: IntoIterator,
@@ -332,15 +343,18 @@ impl Client {
         Ok(T::from_reply(self.call(command).await?)?)
     }
 
-    /// Sends several commands in one go and waits for their replies, errors among
-    /// them. Between two of them other clients' commands may be run.
+    /// Sends several commands at once and waits for their replies, which may include errors.
+    /// Commands of other clients may run between two of them.
     ///
     /// # Errors
     ///
-    /// [`Error::PipelineCut`], with the replies that came, if not every one did;
-    /// [`Error::Disconnected`] if nothing was sent.
+    /// - [`Error::PipelineCut`], with the replies that arrived, if the connection ended before the
+    ///   last one.
+    /// - [`Error::Disconnected`] if nothing was sent.
+    /// - [`Error::EmptyCommand`] or [`Error::NotACall`] if a command cannot be sent. Nothing was
+    ///   sent then.
     pub async fn pipeline(&self, pipeline: &Pipeline) -> Result<Vec<Reply>, Error> {
-        // All of it is looked at before any of it is sent.
+        // Check every command before sending any.
         let requests: Vec<Request> =
             pipeline.requests().iter().cloned().collect::<Result<_, Error>>()?;
         let mut sent = Vec::with_capacity(requests.len());
@@ -358,27 +372,29 @@ impl Client {
         Ok(replies)
     }
 
-    /// Runs several commands as a transaction, in one go between `MULTI` and
-    /// `EXEC`; `None` if a watched key was changed, and nothing was run.
+    /// Runs several commands as a transaction, sent at once between `MULTI` and `EXEC`. Returns
+    /// `None` if a watched key has changed; nothing ran then.
     ///
     /// # Errors
     ///
-    /// [`Error::Aborted`] if a command was refused, which it tells, and nothing was run;
-    /// [`Error::Reply`] if the transaction itself was: if that was its `MULTI`, the commands
-    /// were run one by one. An
-    /// error of a command that was run is among the replies.
+    /// - [`Error::Aborted`] if the server refused a command when it was queued; nothing ran.
+    /// - [`Error::Reply`] if the server refused `MULTI` or `EXEC`. If it refused `MULTI`, the
+    ///   commands ran one by one.
+    /// - Those of [`Client::pipeline`].
+    ///
+    /// An error of a command that ran is among the replies.
     pub async fn transaction(&self, pipeline: &Pipeline) -> Result<Option<Vec<Reply>>, Error> {
         let framed = pipeline.framed();
         let mut replies = self.pipeline(&framed).await?;
         match replies.pop() {
             Some(Reply::Array(replies)) => Ok(Some(replies)),
             Some(Reply::Error(error)) => Err(pipeline.refusal(replies, error)),
-            // A null: a watched key was changed.
+            // `EXEC` answers with a null when a watched key has changed.
             Some(_) | None => Ok(None),
         }
     }
 
-    /// Closes the connection; what was sent is still run.
+    /// Closes the connection. Commands that were sent still run.
     pub fn close(&self) {
         self.inner.close();
     }
@@ -406,7 +422,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A call that was made; dropping it forgets its reply.
+/// An outstanding call. Dropping it gives up its reply.
 struct Waiting<'a> {
     client: &'a Client,
     ticket: Ticket,
@@ -418,7 +434,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What a caller waits for, as it is told where a run is stuck.
+/// The reason shown where a run is stuck: the command whose reply is outstanding.
 struct ReplyTo(Request);
 
 impl fmt::Display for ReplyTo {
@@ -427,10 +443,10 @@ impl fmt::Display for ReplyTo {
     }
 }
 
-/// A command with its arguments, on its way.
+/// A command with its arguments, as it is sent.
 pub(crate) type Request = Vec<Bytes>;
 
-/// The words of a command, which must be one that is answered by a reply.
+/// Returns the words of a command, which must be one that is answered by a reply.
 fn request<I>(command: I) -> Result<Request, Error>
 where
     I: IntoIterator,
@@ -441,13 +457,4 @@ where
     let name = words.first().ok_or(Error::EmptyCommand)?.to_ascii_lowercase();
     let by_messages = name.ends_with(b"subscribe");
     if by_messages { Err(Error::NotACall) } else { Ok(words) }
-}
-
-impl Server {
-    /// Runs a command for nobody in particular.
-    fn execute(&mut self, now: Instant, words: &[&[u8]]) -> Reply {
-        /// No connection of a world has this number.
-        const OPERATOR: ClientId = ClientId(u64::MAX);
-        self.operate(now, OPERATOR, words)
-    }
 }

@@ -3,16 +3,17 @@
 //! A [`Command`] is a row: name, arity, flags, where its keys are, a summary and a function.
 //! Everything that needs to know about commands reads these rows: dispatch, arity errors, `MULTI`,
 //! `CLIENT PAUSE`, `COMMAND` and every `HELP`. A row stands beside the function that it names, in
-//! one file for each group; [`Table`] finds one by name in any case.
+//! one file for each group. [`Table`] finds a row by its name in any case.
 //!
-//! A row also says what its command needs ([`Run`]). Most need one database and nothing else: their
-//! functions are in this room, which does not know the server. Commands that need the server (its
-//! clients, its configuration, its disk) are in `server/command/`. That is why a row is generic: `S`
-//! is the server.
+//! A row also states what its command needs ([`Run`]). Most commands need one database and nothing
+//! else: their functions are in this room, which does not know the server. Commands that need the
+//! server (its clients, its configuration, its disk) are in `server/command/`. That is why a row is
+//! generic over `S`, the server. A scripting engine may call every command that does not need the
+//! server.
 //!
 //! A function parses its arguments and calls an operation of the
-//! [`Database`](super::database::Database), or of the server. It has no logic of its own that a
-//! caller of the typed operations would miss. It returns the reply, or the error that is the reply.
+//! [`Database`](super::database::Database), or of the server. It has no logic that a caller of the
+//! typed operations would miss. It returns the reply, or the error that is the reply.
 
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
 
@@ -47,7 +48,7 @@ use smol_str::SmolStr;
 /// A request: the command's name and its arguments.
 pub(crate) type Args<'a> = &'a [&'a [u8]];
 
-/// What a command answers.
+/// The result of a command.
 pub(crate) type Answer = Result<Reply, CommandError>;
 
 /// Where a call comes from, which decides what it may do.
@@ -62,7 +63,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// Returns whether a command may let its client wait, or put the server to sleep.
+    /// Returns whether a command may block its client, or put the server to sleep.
     pub(crate) fn may_wait(self) -> bool {
         match self {
             Origin::Client => true,
@@ -71,7 +72,7 @@ impl Origin {
     }
 }
 
-/// On whose behalf a command runs, and on which database.
+/// The client of a call, its database, and where the call comes from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     pub(crate) client: ClientId,
@@ -84,21 +85,21 @@ pub(crate) struct Caller {
 pub(crate) enum Run<S: 'static> {
     /// The selected database.
     Database(fn(&mut Database, Args<'_>) -> Answer),
-    /// The selected database, and a stream to draw from at random.
+    /// The selected database, and a stream of random draws.
     Drawing(fn(&mut Database, &mut Stream, Args<'_>) -> Answer),
     /// All databases, and the number of the selected one.
     Databases(fn(&mut [Database], usize, Args<'_>) -> Answer),
-    /// The table itself: it tells about commands.
+    /// The table itself: the command describes commands.
     Table(fn(&Table<S>, Args<'_>) -> Answer),
     /// The server.
     Server(fn(&mut S, Caller, Args<'_>) -> Answer),
-    /// The server. It may answer later, or has answered by itself: `None`.
+    /// The server. The command may answer later, or answers by itself: `None`.
     Flow(fn(&mut S, Caller, Args<'_>) -> Result<Option<Reply>, CommandError>),
-    /// Nothing: only its subcommands can be called.
+    /// Nothing. Only its subcommands can be called.
     Container,
 }
 
-/// What a command does, as bits; the names are those of `COMMAND INFO`.
+/// Properties of commands, as bits. The names are those of `COMMAND INFO`.
 pub(crate) mod flag {
     pub(crate) const WRITE: u32 = 1;
     pub(crate) const READONLY: u32 = 1 << 1;
@@ -117,7 +118,7 @@ pub(crate) mod flag {
     pub(crate) const NO_ASYNC_LOADING: u32 = 1 << 14;
     pub(crate) const NO_MULTI: u32 = 1 << 15;
 
-    /// In the order in which `COMMAND INFO` lists them.
+    /// The names, in the order in which `COMMAND INFO` lists them.
     pub(crate) const NAMES: [(u32, &str); 16] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
@@ -140,28 +141,28 @@ pub(crate) mod flag {
 
 /// A row of the table.
 pub(crate) struct Command<S: 'static> {
-    /// In lower case; a subcommand's is `container|subcommand`.
+    /// The name in lower case; a subcommand's is `container|subcommand`.
     pub(crate) name: &'static str,
-    /// Number of words of a call, the name included. A negative number is a minimum.
+    /// Number of words of a call, including the name. A negative number is a minimum.
     pub(crate) arity: i64,
     /// See [`flag`].
     pub(crate) flags: u32,
-    /// The categories of access control that do not follow from the flags.
+    /// The ACL categories that do not follow from the flags.
     pub(crate) categories: &'static [&'static str],
     pub(crate) tips: &'static [&'static str],
     pub(crate) keys: &'static [KeySpec],
     pub(crate) summary: &'static str,
-    /// The commands among which its first argument chooses.
+    /// The commands among which the first argument chooses.
     pub(crate) subcommands: &'static [Command<S>],
     pub(crate) run: Run<S>,
 }
 
-/// The groups of rows, one constant each, beside the functions that they name. (Only an associated
-/// constant can be generic.)
+/// The groups of rows, one constant for each, beside the functions that they name. (Of constants,
+/// only an associated one can be generic.)
 pub(crate) struct Rows<S>(std::marker::PhantomData<S>);
 
-/// Defines a constructor of rows for one kind of [`Run`]. Rows stand one to a line, so that the
-/// groups read as tables.
+/// Defines a constructor of rows for one kind of [`Run`]. Each row stands on one line, so that a
+/// group reads as a table.
 macro_rules! constructor {
     ($(#[$doc:meta])* $name:ident, $kind:ident, $run:ty) => {
         $(#[$doc])*
@@ -180,31 +181,31 @@ macro_rules! constructor {
 }
 
 constructor!(
-    /// A row of a command that needs the selected database.
+    /// Returns the row of a command that needs the selected database.
     database, Database, fn(&mut Database, Args<'_>) -> Answer
 );
 constructor!(
-    /// A row of a command that draws at random.
+    /// Returns the row of a command that draws at random.
     drawing, Drawing, fn(&mut Database, &mut Stream, Args<'_>) -> Answer
 );
 constructor!(
-    /// A row of a command that needs several databases.
+    /// Returns the row of a command that needs several databases.
     databases, Databases, fn(&mut [Database], usize, Args<'_>) -> Answer
 );
 constructor!(
-    /// A row of a command that tells about commands.
+    /// Returns the row of a command that describes commands.
     table, Table, fn(&Table<S>, Args<'_>) -> Answer
 );
 constructor!(
-    /// A row of a command that needs the server.
+    /// Returns the row of a command that needs the server.
     server, Server, fn(&mut S, Caller, Args<'_>) -> Answer
 );
 constructor!(
-    /// A row of a command that may answer later, or answers by itself.
+    /// Returns the row of a command that may answer later, or answers by itself.
     flow, Flow, fn(&mut S, Caller, Args<'_>) -> Result<Option<Reply>, CommandError>
 );
 
-/// The row of a container's `HELP`.
+/// Returns the row of a container's `HELP`.
 pub(crate) const fn help<S>(
     name: &'static str,
     arity: i64,
@@ -216,7 +217,7 @@ pub(crate) const fn help<S>(
     row(name, arity, flags, categories, keys, summary, Run::Table(describe::help))
 }
 
-/// A row with subcommands.
+/// Returns the row of a container, with its subcommands.
 pub(crate) const fn container<S>(
     name: &'static str,
     arity: i64,
@@ -254,18 +255,18 @@ impl<S> Command<S> {
         self.flags & flag != 0
     }
 
-    /// Its name without its container's.
+    /// Returns the name without its container's.
     pub(crate) fn short_name(&self) -> &'static str {
         self.name.split_once('|').map_or(self.name, |(_, name)| name)
     }
 
-    /// Its subcommand of this name, in any case.
+    /// Returns the subcommand of this name, in any case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command<S>> {
         let same = |row: &&Command<S>| row.short_name().as_bytes().eq_ignore_ascii_case(name);
         self.subcommands.iter().find(same)
     }
 
-    /// Whether so many words are a call.
+    /// Returns whether a call may have this number of words.
     pub(crate) fn accepts(&self, words: usize) -> bool {
         let words = i64::try_from(words).unwrap_or(i64::MAX);
         if self.arity < 0 { words >= -self.arity } else { words == self.arity }
@@ -282,21 +283,21 @@ impl<S> std::fmt::Debug for Command<S> {
     }
 }
 
-/// Every command by its name.
+/// All commands by name.
 #[derive(Debug)]
 pub(crate) struct Table<S: 'static>(IndexMap<&'static [u8], &'static Command<S>, FxBuildHasher>);
 
-/// No command's name is longer.
+/// Greatest length of a command's name.
 const LONGEST: usize = 32;
 
 impl<S> Table<S> {
-    /// The table of these groups of rows.
+    /// Returns the table of these groups of rows.
     pub(crate) fn new(groups: &[&'static [Command<S>]]) -> Table<S> {
         let rows = groups.iter().copied().flatten();
         Table(rows.map(|command| (command.name.as_bytes(), command)).collect())
     }
 
-    /// The command of this name, in any case.
+    /// Returns the command of this name, in any case.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&'static Command<S>> {
         let mut lower = [0; LONGEST];
         let lower = lower.get_mut(..name.len())?;
@@ -305,8 +306,8 @@ impl<S> Table<S> {
         self.0.get(&*lower).copied()
     }
 
-    /// The command or subcommand that a request is a call of; the error that
-    /// Redis answers if it is of none.
+    /// Returns the command or subcommand that a request calls, or the error that Redis answers if
+    /// there is none.
     pub(crate) fn resolve(&self, args: Args<'_>) -> Result<&'static Command<S>, CommandError> {
         let Some(command) = self.get(args[0]) else { return Err(unknown_command(args)) };
         let found = match args.get(1) {
@@ -321,7 +322,7 @@ impl<S> Table<S> {
         Ok(found)
     }
 
-    /// The command or subcommand that a request names, whatever its arguments.
+    /// Returns the command or subcommand that a request names, whatever its arguments.
     pub(crate) fn named(&self, args: Args<'_>) -> Option<&'static Command<S>> {
         let command = self.get(args[0])?;
         match args.get(1).filter(|_| !command.subcommands.is_empty()) {
@@ -339,13 +340,13 @@ impl<S> Table<S> {
     }
 }
 
-/// The first bytes of a word, as text for an error, where a NUL ends it.
+/// Returns the first bytes of a word as text for an error; a NUL ends it.
 fn preview(word: &[u8], most: usize) -> String {
     let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(&word[..word.len().min(most)]).into_owned()
 }
 
-/// Redis shows the arguments until 128 characters of them are shown.
+/// Redis shows up to 128 characters of the arguments.
 fn unknown_command(args: Args<'_>) -> CommandError {
     let mut shown = String::new();
     for arg in &args[1..] {

@@ -26,6 +26,7 @@
 
 mod bitmap;
 pub(crate) mod calendar;
+mod check;
 mod clock;
 pub(crate) mod digest;
 mod disk;

@@ -1,20 +1,19 @@
-//! Errors: what an operation may say instead of a result, in Redis's words.
+//! Errors: the refusals of operations and commands, in Redis's words.
 //!
-//! One enum serves the typed operations and the commands above them, since an
-//! operation's refusal *is* the command's reply. Its `Display` is the text on
-//! the wire. A variant that carries nothing is one fixed text; where Redis has
-//! several texts for one kind of mistake, [`CommandError::Other`] carries the one that
-//! applies.
+//! One enum serves the typed operations and the commands above them, since an operation's refusal
+//! *is* the command's reply. Its `Display` is the text on the wire. A variant without fields has
+//! one fixed text. Where Redis has several texts for one kind of mistake, [`CommandError::Other`]
+//! carries the one that applies.
 
 use crate::redis::reply::{ErrorReply, Reply};
 use smol_str::SmolStr;
 
-/// Why an operation or a command was refused. Nothing was changed, unless the
-/// operation's own description says otherwise.
+/// Why an operation or a command was refused. Nothing has changed, unless the operation's own
+/// description says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// The key holds a value of another type: use another key.
+    /// The key holds a value of another type. Use another key.
     #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
     WrongType,
     /// An argument or a value is not the canonical text of a 64-bit integer.
@@ -26,7 +25,7 @@ pub enum CommandError {
     /// A hash's value is not an integer.
     #[error("ERR hash value is not an integer")]
     HashNotAnInteger,
-    /// A hash's value is not a number.
+    /// A hash's value is not a float.
     #[error("ERR hash value is not a float")]
     HashNotAFloat,
     /// The sum would not fit into 64 bits.
@@ -38,61 +37,61 @@ pub enum CommandError {
     /// The sum would be infinite or not a number.
     #[error("ERR increment would produce NaN or Infinity")]
     NotFinite,
-    /// The options do not go together, or there are too many or too few words.
+    /// The options contradict each other, or there are too many or too few words.
     #[error("ERR syntax error")]
     Syntax,
-    /// There is no such key.
+    /// The key does not exist.
     #[error("ERR no such key")]
     NoSuchKey,
-    /// There is no such element of a list.
+    /// The list has no element at this index.
     #[error("ERR index out of range")]
     IndexOutOfRange,
-    /// A number is beyond what the command takes.
+    /// The number is out of the command's range.
     #[error("ERR value is out of range")]
     OutOfRange,
-    /// A count is negative.
+    /// The count is negative.
     #[error("ERR value is out of range, must be positive")]
     NotPositive,
-    /// A bit's offset is negative, or beyond 512 MB.
+    /// The bit offset is negative, or beyond 512 MB.
     #[error("ERR bit offset is not an integer or out of range")]
     BitOffset,
-    /// A bit is neither 0 nor 1.
+    /// The bit is neither 0 nor 1.
     #[error("ERR bit is not an integer or out of range")]
     BitValue,
-    /// A byte's offset is negative.
+    /// The byte offset is negative.
     #[error("ERR offset is out of range")]
     Offset,
-    /// A string would be longer than `proto-max-bulk-len` allows.
+    /// The string would be longer than `proto-max-bulk-len` allows.
     #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
     StringTooLong,
-    /// A time to live that is not positive or too far off.
+    /// The time to live is not positive, or too large.
     #[error("ERR invalid expire time in '{0}' command")]
     InvalidExpire(&'static str),
-    /// The source is the destination.
+    /// Source and destination are the same.
     #[error("ERR source and destination objects are the same")]
     SameObject,
-    /// An operation needs at least one key.
+    /// The operation needs at least one key.
     #[error("ERR at least 1 input key is needed for '{0}' command")]
     NoInputKeys(&'static str),
-    /// A number of keys that is not positive.
+    /// The number of keys is not positive.
     #[error("ERR numkeys should be greater than 0")]
     NumKeys,
-    /// A bound of a range by score is no number.
+    /// A bound of a range by score is not a number.
     #[error("ERR min or max is not a float")]
     ScoreBound,
-    /// A bound of a range by member has no `(`, `[`, `-` or `+`.
+    /// A bound of a range by member does not begin with `(`, `[`, `-` or `+`.
     #[error("ERR min or max not valid string range item")]
     LexBound,
-    /// A sum of scores would be no number.
+    /// A sum of scores is not a number.
     #[error("ERR resulting score is not a number (NaN)")]
     ScoreNaN,
-    /// A database number that does not exist.
+    /// No database has this number.
     #[error("ERR DB index is out of range")]
     DatabaseIndex,
-    /// The cursor of a scan is no number.
+    /// The cursor of a scan is not a number.
     #[error("ERR invalid cursor")]
     Cursor,
-    /// Too many or too few arguments.
+    /// There are too many or too few arguments.
     #[error("ERR wrong number of arguments for '{0}' command")]
     Arity(SmolStr),
     /// Any other text.
@@ -101,13 +100,13 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// An error of this fixed text.
+    /// Returns an error with this fixed text.
     #[must_use]
     pub(crate) const fn text(text: &'static str) -> CommandError {
         CommandError::Other(SmolStr::new_static(text))
     }
 
-    /// An error of a text that was put together.
+    /// Returns an error with this computed text.
     #[must_use]
     pub(crate) fn format(text: impl AsRef<str>) -> CommandError {
         CommandError::Other(SmolStr::new(text.as_ref()))

@@ -1,9 +1,9 @@
-//! Numbers by which things are told apart.
+//! Ids of clients.
 
 use std::fmt;
 
-/// A client's connection, as whoever drives the server numbers it. A number is
-/// not used for a second connection.
+/// Number of a client's connection. The caller that drives the server assigns it, and never uses it
+/// for a second connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u64);
 

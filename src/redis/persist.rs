@@ -1,32 +1,31 @@
-//! Durability: what a crash leaves.
+//! Durability: what survives the end of a server process.
 //!
-//! A server has its keys in memory and, depending on how it is set up, on disk:
-//! as of the last save (RDB), or up to what of the append-only file has reached
-//! it. Which of the two a new process reads is in what it is started with, like the
-//! configuration file of a real one: what `CONFIG SET appendonly` says holds until then
-//! and is forgotten. So a server that was set up without an append-only file comes back
-//! to its last save even if it has kept one meanwhile, and one that was set up with it
-//! comes back to where the file ends, even if it was switched off. The disk itself is
-//! not modelled, only what would be lost: an [`Undo`] of each database holds, for every
-//! key that was changed since what is on disk, what it was before. A crash puts that
-//! back.
+//! A server has its keys in memory and, depending on its configuration, on disk: as of the last
+//! save (RDB), or up to the end of the append-only file. The options that the server was started
+//! with decide which of the two a new process reads, like the configuration file of a real one.
+//! `CONFIG SET appendonly` only lasts until the process ends. So a server started without an
+//! append-only file returns to its last save even if it kept such a file meanwhile, and one started
+//! with it returns to the end of the file even if that was switched off.
 //!
-//! - Without an append-only file the disk has the last save: the one a save point
-//!   asked for, `SAVE`, or none. Until the first, everything would be lost, and
-//!   nothing is kept for that.
-//! - With one, a command is *written* to it before it is answered, and *synced* when
-//!   `appendfsync` says. The death of the process loses what is not written: nothing
-//!   that was answered, but for what `slow_disk` tells. The loss of power loses what is not
-//!   synced.
+//! The disk itself is not modelled, only what would be lost. An [`Undo`] for each database holds
+//! the previous state of every key that has changed since the state on disk. A crash restores it.
 //!
-//! Saves and syncs happen at their time, but are found to have happened only when
-//! the server is next told the time: nothing changes in between, so nobody can
-//! tell, and an idle server needs no timer.
+//! | | clean stop keeps | crash keeps | power loss keeps |
+//! |---|---|---|---|
+//! | save points | everything | the last save | the last save |
+//! | neither | the last `SAVE` | the last `SAVE` | the last `SAVE` |
+//! | append-only file | everything | what was written | what was synced |
 //!
-//! Source: <https://redis.io/docs/management/persistence/>, and killing the
-//! server. A real save takes a while, and the operating system writes when it
-//! likes where `appendfsync` is `no`; here a save takes no time, and that is
-//! after 30 seconds.
+//! - A command is *written* to the append-only file before it is answered, except as described in
+//!   `slow_disk`. It is *synced* when `appendfsync` says.
+//! - Before the first save, everything would be lost, so nothing is remembered for that.
+//!
+//! Saves and syncs are applied lazily, the next time the server is given a timestamp; nothing can
+//! observe the difference, and an idle server needs no timer. Start with [`Disk::persist_until`].
+//!
+//! Source: <https://redis.io/docs/management/persistence/>, and killing the server. A real save
+//! takes time; here it takes none. With `appendfsync no` the operating system writes when it likes;
+//! here it does so after 30 seconds.
 
 mod losses;
 mod slow_disk;
@@ -46,48 +45,48 @@ use std::time::Duration;
 /// When the append-only file is synced to the disk (`appendfsync`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AppendFsync {
-    /// Before a command is answered: a crash loses nothing.
+    /// Before each command is answered. A crash loses nothing.
     Always,
-    /// Once a second: a loss of power loses up to a second, and so may the death of the process
-    /// on a disk that takes its time ([`ServerOptions::with_fsync_time`](super::ServerOptions::with_fsync_time)).
+    /// Once a second. A power loss loses up to a second, and so may a crash of the process on a
+    /// slow disk ([`ServerOptions::with_fsync_time`](super::ServerOptions::with_fsync_time)).
     #[default]
     EverySec,
-    /// When the operating system does, which is taken to be every 30 seconds.
+    /// When the operating system does: after 30 seconds, here.
     No,
 }
 
-/// A save point: the keys are saved when so many changes are at least so old.
+/// A save point: save after `after` if at least `changes` keys changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavePoint {
-    /// Since the last save.
+    /// Time since the last save.
     pub after: Duration,
-    /// At least.
+    /// Smallest number of changes.
     pub changes: u64,
 }
 
-/// What is on disk.
+/// The state of the disk.
 #[derive(Debug, Default)]
 pub(crate) struct Persistence {
-    /// When the keys were last saved, or the server was started.
+    /// Time of the last save, or of the server's start.
     pub(crate) last_save: Instant,
-    /// How many changes there were by then.
+    /// Number of changes by then.
     saved_changes: u64,
-    /// How many saves in the background there were.
+    /// Number of saves in the background.
     pub(crate) saves: u64,
-    /// There is something on disk that a crash comes back to.
+    /// There is a state on disk that a crash returns to.
     on_disk: bool,
-    /// The first change since the last sync was seen at this time.
+    /// When the first change since the last sync was seen.
     unsynced: Option<Instant>,
     synced_changes: u64,
-    /// How often the append-only file was written anew.
+    /// Number of rewrites of the append-only file.
     pub(crate) rewrites: u64,
-    /// How an append-only file stands that is synced once a second.
+    /// The state of an append-only file that is synced once a second.
     pub(crate) slow_disk: SlowDisk,
-    /// What the last load found.
+    /// The result of the last load.
     pub(crate) loaded: Loaded,
     /// What the last stop lost.
     losses: Losses,
-    /// It was not told of yet.
+    /// The losses were not yet returned as a note.
     untold: bool,
 }
 
@@ -96,7 +95,7 @@ pub(crate) struct Persistence {
 pub(crate) struct Setup<'a> {
     /// A new process reads the append-only file.
     pub(crate) restarts_from_append_only: bool,
-    /// There is an append-only file now.
+    /// An append-only file is kept now.
     pub(crate) append_only: bool,
     pub(crate) fsync: AppendFsync,
     pub(crate) fsync_time: Duration,
@@ -105,34 +104,34 @@ pub(crate) struct Setup<'a> {
     pub(crate) cron_paused: bool,
 }
 
-/// A server's disk at work: its state, the databases that are on it, and how they are kept.
+/// A server's disk: its state, the databases on it, and how they are kept.
 #[derive(Debug)]
 pub(crate) struct Disk<'a> {
     pub(crate) state: &'a mut Persistence,
     pub(crate) databases: &'a mut [Database],
     pub(crate) setup: Setup<'a>,
     pub(crate) now: Instant,
-    /// How many nanoseconds the calendar is ahead.
+    /// Nanoseconds by which the calendar is ahead.
     pub(crate) ahead: i64,
 }
 
-/// Changes of all databases, as save points count them.
+/// Number of changes of all databases, as save points count them.
 fn total_changes(databases: &[Database]) -> u64 {
     databases.iter().map(|database| database.usage.changes).sum()
 }
 
 impl Persistence {
-    /// Changes of these databases since the last save.
+    /// Number of changes of these databases since the last save.
     pub(crate) fn unsaved_changes(&self, databases: &[Database]) -> u64 {
         total_changes(databases).saturating_sub(self.saved_changes)
     }
 
-    /// What the last stop lost, however it came.
+    /// Returns what the last stop lost, of whatever kind it was.
     pub(crate) fn losses(&self) -> &Losses {
         &self.losses
     }
 
-    /// What the last stop lost, in words, once.
+    /// Returns what the last stop lost as text, the first time it is called after that.
     pub(crate) fn take_loss_note(&mut self) -> Option<String> {
         let untold = std::mem::take(&mut self.untold);
         untold.then(|| self.losses.to_string())
@@ -140,7 +139,7 @@ impl Persistence {
 }
 
 impl Disk<'_> {
-    /// What is in memory now is what a new process reads.
+    /// Makes the state in memory the state on disk.
     fn all_on_disk(&mut self) {
         self.state.on_disk = true;
         let always = self.setup.append_only && self.setup.fsync == AppendFsync::Always;
@@ -150,14 +149,13 @@ impl Disk<'_> {
         }
     }
 
-    /// The append-only file is written anew: its configuration has changed or holds from
-    /// the start, or somebody asked for it.
+    /// Rewrites the append-only file: because its configuration changed, or on request.
     pub(crate) fn rewrite_append_only(&mut self) {
         self.state.rewrites += 1;
         self.append_only_is_synced();
     }
 
-    /// All of the append-only file is on disk.
+    /// Marks all of the append-only file as synced.
     pub(crate) fn append_only_is_synced(&mut self) {
         if self.setup.restarts_from_append_only {
             self.all_on_disk();
@@ -167,12 +165,12 @@ impl Disk<'_> {
         self.settle_slow_disk();
     }
 
-    /// `SAVE`: the keys are saved.
+    /// Saves the keys (`SAVE`).
     pub(crate) fn save(&mut self) {
         self.saved_at(self.now);
     }
 
-    /// `BGSAVE`: the keys are saved by another process, which is counted.
+    /// Saves the keys in another process (`BGSAVE`), which is counted.
     pub(crate) fn save_in_background(&mut self) {
         self.state.saves += 1;
         self.save();
@@ -186,15 +184,14 @@ impl Disk<'_> {
         }
     }
 
-    /// What `FLUSHALL` does at its end.
+    /// Saves if there are save points, as `FLUSHALL` does at its end.
     pub(crate) fn save_if_configured(&mut self) {
         if !self.setup.save_points.is_empty() {
             self.save();
         }
     }
 
-    /// Finds out which saves and syncs have happened by `now`, before anything
-    /// happens then.
+    /// Applies the saves and syncs that happened by `now`, before anything else happens then.
     pub(crate) fn persist_until(&mut self, now: Instant) {
         if self.has_slow_disk() {
             self.write_and_sync_until(now);
@@ -208,7 +205,7 @@ impl Disk<'_> {
         let since = self.state.last_save;
         let points = self.setup.save_points.iter();
         let due = points.filter(|point| unsaved >= point.changes).map(|point| since + point.after);
-        // The server looks only when something has changed, so not before now.
+        // The server checks save points only after a change, so not before now.
         if let Some(at) = due.min().map(|at| at.max(self.now)).filter(|at| *at <= now) {
             self.state.saves += 1;
             self.saved_at(at);
@@ -234,7 +231,7 @@ impl Disk<'_> {
         }
     }
 
-    /// A process ends: it leaves what is on disk, and is known for what it lost.
+    /// Ends a process: keeps what is on disk, and notes what was lost.
     pub(crate) fn leave_what_is_on_disk(&mut self, how: Shutdown) {
         let power_fails = how == Shutdown::PowerLoss;
         let keeps_all = if self.setup.restarts_from_append_only {
@@ -253,8 +250,7 @@ impl Disk<'_> {
         self.state.losses = Losses { keys };
     }
 
-    /// A process begins with what is on disk, without the keys whose time has come
-    /// meanwhile.
+    /// Starts a process with what is on disk, without the keys that are due by now.
     pub(crate) fn load(&mut self, now: Instant) {
         let mut loaded = Loaded::default();
         for database in &mut *self.databases {
@@ -274,7 +270,7 @@ impl Disk<'_> {
         }
     }
 
-    /// The disk is empty.
+    /// Empties the disk.
     pub(crate) fn wipe_disk(&mut self, now: Instant) {
         *self.state = Persistence { last_save: now, ..Persistence::default() };
         self.state.saved_changes = total_changes(self.databases);
@@ -283,8 +279,8 @@ impl Disk<'_> {
         }
     }
 
-    /// Comes back to what is on disk. What is lost are the keys that are not what they were
-    /// then, but for those whose time came.
+    /// Returns to the state on disk. Returns the keys whose state has changed by that, except for
+    /// those that expired.
     pub(crate) fn lose(&mut self) -> Vec<(usize, Sds)> {
         let now = calendar_ms(self.now, self.ahead);
         let mut lost = Vec::new();
@@ -307,8 +303,8 @@ impl Disk<'_> {
         lost
     }
 
-    /// What the last save has, database by database; `None` if there was none, or if it is
-    /// not known, since the server keeps account of its append-only file.
+    /// Returns the keys of the last save by database. Returns `None` without a save, or if it is
+    /// unknown because the server keeps its append-only file instead.
     pub(crate) fn saved_keys(&self) -> Option<Vec<Keyspace>> {
         if !self.state.on_disk || self.setup.restarts_from_append_only {
             return None;
@@ -322,7 +318,7 @@ impl Disk<'_> {
         Some(saved)
     }
 
-    /// `DEBUG RELOAD`: what is there is dropped, and what was saved is read.
+    /// Replaces all keys by the saved ones (`DEBUG RELOAD`).
     pub(crate) fn reload(&mut self, saved: Vec<Keyspace>) {
         let now = self.now;
         let mut loaded = Loaded::default();
@@ -336,7 +332,7 @@ impl Disk<'_> {
         }
     }
 
-    /// `DEBUG RELOAD NOFLUSH MERGE`: what was saved is read beside what is there.
+    /// Adds the saved keys to the existing ones (`DEBUG RELOAD NOFLUSH MERGE`).
     pub(crate) fn merge(&mut self, mut saved: Vec<Keyspace>) {
         let mut loaded = Loaded::default();
         for (database, keyspace) in self.databases.iter_mut().zip(&mut saved) {
@@ -347,7 +343,7 @@ impl Disk<'_> {
         self.state.loaded = loaded;
     }
 
-    /// `DEBUG LOADAOF`: what is there is dropped, and read from the append-only file.
+    /// Reads all keys from the append-only file again (`DEBUG LOADAOF`).
     pub(crate) fn reload_append_only(&mut self) {
         for database in &mut *self.databases {
             let keyspace = database.keyspace.clone();

@@ -1,46 +1,45 @@
 //! Replies: what a command answers, before it is bytes.
 //!
-//! A [`Reply`] says what kind of answer this is; how it looks on the wire
-//! depends on the protocol the client speaks. What RESP3 has and RESP2 has not
-//! (maps, sets, doubles, booleans, pushes, one null) is written in RESP2 the way
-//! Redis does it: [`Reply::in_protocol`] is that rule, and the only place that
+//! A [`Reply`] is one kind of answer; how it looks on the wire depends on the client's protocol.
+//! RESP3 has kinds that RESP2 lacks (maps, sets, doubles, booleans, pushes, one null).
+//! [`Reply::in_protocol`] is the rule for how Redis writes them in RESP2, and the only place that
 //! has it.
 //!
-//! Source: <https://redis.io/docs/reference/protocol-spec/>, and Redis 7.0's
-//! `networking.c` for what becomes what.
+//! Source: <https://redis.io/docs/reference/protocol-spec/>, and Redis 7.0's `networking.c` for the
+//! conversions.
 
 use crate::redis::value::number;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;
 
-/// The version of RESP a client speaks: 2 until it says `HELLO 3`.
+/// The version of RESP that a client speaks: RESP2 until it calls `HELLO 3`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
-    /// RESP2, every client's first.
+    /// RESP2, the protocol of a new connection.
     #[default]
     Resp2,
     /// RESP3.
     Resp3,
 }
 
-/// An error reply, as on the wire without the leading minus:
-/// `WRONGTYPE Operation against a key holding the wrong kind of value`.
+/// An error reply, as on the wire without the leading minus: `WRONGTYPE Operation against a key
+/// holding the wrong kind of value`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{0}")]
 pub struct ErrorReply(pub SmolStr);
 
 impl ErrorReply {
-    /// Its first word, by which programs tell errors apart: `ERR`,
-    /// `WRONGTYPE`, `EXECABORT`, …
+    /// Returns the first word, by which programs distinguish errors: `ERR`, `WRONGTYPE`,
+    /// `EXECABORT`, …
     #[must_use]
     pub fn code(&self) -> &str {
         self.0.split(' ').next().unwrap_or_default()
     }
 }
 
-/// An answer of the server, before it is bytes. What RESP3 has and RESP2 has not is
-/// written in RESP2 as [`Reply::in_protocol`] says.
+/// An answer of the server, before it is bytes. [`Reply::in_protocol`] converts the kinds that
+/// RESP2 lacks.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reply {
@@ -52,30 +51,30 @@ pub enum Reply {
     Integer(i64),
     /// A string of any bytes.
     Bulk(Bytes),
-    /// No string: `$-1` in RESP2.
+    /// A null string: `$-1` in RESP2.
     Nil,
-    /// No array: `*-1` in RESP2. RESP3 has only one null.
+    /// A null array: `*-1` in RESP2. RESP3 has only one null.
     NilArray,
     /// An array.
     Array(Vec<Reply>),
-    /// Keys with values: in RESP2 an array of twice the length.
+    /// Keys with values. In RESP2 an array of twice the length.
     Map(Vec<(Reply, Reply)>),
-    /// Things in no order, none twice: in RESP2 an array.
+    /// Unordered, unique elements. In RESP2 an array.
     Set(Vec<Reply>),
-    /// Members with scores, or fields with values: in RESP3 an array of arrays
-    /// of two, in RESP2 one array of twice the length.
+    /// Members with scores, or fields with values. In RESP3 an array of arrays of two, in RESP2 one
+    /// array of twice the length.
     Pairs(Vec<(Reply, Reply)>),
-    /// A floating-point number: in RESP2 its text as a string.
+    /// A floating-point number. In RESP2 its text as a string.
     Double(f64),
-    /// Yes or no: in RESP2 the integer 1 or 0.
+    /// A boolean. In RESP2 the integer 1 or 0.
     Boolean(bool),
     /// An integer of any size, as its digits.
     BigNumber(SmolStr),
-    /// Text for people, with a format of three letters: in RESP2 a string.
+    /// Text for people, with a format of three letters. In RESP2 a string.
     Verbatim(SmolStr, Bytes),
-    /// What the server says without being asked: in RESP2 an array.
+    /// A message that no request asked for. In RESP2 an array.
     Push(Vec<Reply>),
-    /// A reply with something said about it: in RESP2 the reply alone.
+    /// A reply with attributes. In RESP2 the reply alone.
     Attributed(Vec<(Reply, Reply)>, Box<Reply>),
 }
 
@@ -85,55 +84,54 @@ impl Reply {
     /// `+QUEUED`.
     pub(crate) const QUEUED: Reply = Reply::Simple(SmolStr::new_static("QUEUED"));
 
-    /// A string.
+    /// Returns a string.
     #[must_use]
     pub fn bulk(bytes: &[u8]) -> Reply {
         Reply::Bulk(Bytes::copy_from_slice(bytes))
     }
 
-    /// A string, or none.
+    /// Returns a string, or a null.
     #[must_use]
     pub fn bulk_or_nil(bytes: Option<&[u8]>) -> Reply {
         bytes.map_or(Reply::Nil, Reply::bulk)
     }
 
-    /// A status.
+    /// Returns a status.
     #[must_use]
     pub const fn status(text: &'static str) -> Reply {
         Reply::Simple(SmolStr::new_static(text))
     }
 
-    /// An array of strings.
+    /// Returns an array of strings.
     pub fn bulks<T: AsRef<[u8]>>(strings: impl IntoIterator<Item = T>) -> Reply {
         Reply::Array(strings.into_iter().map(|s| Reply::bulk(s.as_ref())).collect())
     }
 
-    /// The integer 1 or 0, which is how most commands say yes or no in either
-    /// protocol.
+    /// Returns the integer 1 or 0, which is how most commands answer yes or no in either protocol.
     #[must_use]
     pub const fn flag(yes: bool) -> Reply {
         Reply::Integer(yes as i64)
     }
 
-    /// A length or a count.
+    /// Returns a length or a count.
     #[must_use]
     pub fn count(n: usize) -> Reply {
         Reply::Integer(i64::try_from(n).unwrap_or(i64::MAX))
     }
 
-    /// Whether it is an error.
+    /// Returns whether this is an error.
     #[must_use]
     pub fn is_error(&self) -> bool {
         matches!(self, Reply::Error(_))
     }
 
-    /// The integer, if it is one.
+    /// Returns the integer, if this is one.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
         if let Reply::Integer(n) = self { Some(*n) } else { None }
     }
 
-    /// The bytes of a string or a status.
+    /// Returns the bytes of a string or a status.
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
@@ -155,13 +153,13 @@ impl Reply {
         }
     }
 
-    /// The text of a string or a status; `None` too if it is no UTF-8.
+    /// Returns the text of a string or a status, or `None` if it is not UTF-8.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         self.as_bytes().and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// The elements of an array, a set or a push.
+    /// Returns the elements of an array, a set or a push.
     #[must_use]
     pub fn as_array(&self) -> Option<&[Reply]> {
         match self {
@@ -182,14 +180,14 @@ impl Reply {
         }
     }
 
-    /// Whether it is either null.
+    /// Returns whether this is either null.
     #[must_use]
     pub fn is_nil(&self) -> bool {
         matches!(self, Reply::Nil | Reply::NilArray)
     }
 
-    /// The reply as a client of that protocol sees it: with only such kinds as
-    /// the protocol has. Doing it twice changes nothing more.
+    /// Returns the reply as a client of that protocol sees it, with only the kinds that the
+    /// protocol has. It is idempotent.
     #[must_use]
     pub fn in_protocol(self, protocol: Protocol) -> Reply {
         let all = |items: Vec<Reply>| -> Vec<Reply> {
@@ -246,7 +244,7 @@ impl From<ErrorReply> for Reply {
     }
 }
 
-/// As `redis-cli` prints it.
+/// Displays the reply as `redis-cli` does.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_indented(self, f, 0)

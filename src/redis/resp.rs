@@ -1,18 +1,16 @@
-//! RESP, Redis's wire protocol, as bytes in and bytes out: no socket.
+//! RESP, Redis's wire protocol, as bytes in and bytes out, without a socket.
 //!
-//! Three parts, each usable alone, and [`ByteServer`], which joins them with a
-//! server:
+//! Three parts are usable alone, and [`ByteServer`] joins them with a server:
 //!
-//! - [`RequestParser`]: what a client sends, in any pieces, becomes
-//!   [`Request`]s: arguments that lie where they arrived, without a copy;
-//! - [`encode`]: a [`Reply`](crate::redis::Reply) becomes the bytes a client of either
-//!   [`Protocol`](crate::redis::Protocol) gets;
-//! - [`ReplyParser`]: those bytes become replies again, for clients and tests.
+//! - [`RequestParser`] turns a client's bytes, in pieces of any size, into [`Request`]s, whose
+//!   arguments lie where they arrived, without a copy.
+//! - [`encode`] turns a [`Reply`](crate::redis::Reply) into the bytes for a client of either
+//!   [`Protocol`](crate::redis::Protocol).
+//! - [`ReplyParser`] turns those bytes into replies again, for clients and tests.
 //!
-//! Parsing never trusts a length that was announced: memory grows only with
-//! bytes that came. Where the real server is lax (a line end of CR and any byte,
-//! two bytes of anything after a bulk) so is this one; where it refuses, the
-//! words are its own, see [`ProtocolError`].
+//! Parsers never trust an announced length: memory grows only with bytes that arrived. Where the
+//! real server is lax (a CR and any byte end a line, any two bytes follow a bulk), so are they.
+//! Where it refuses, the error has its words; see [`ProtocolError`].
 //!
 //! ```
 //! use stunt_double::redis::resp::{RequestParser, encode};

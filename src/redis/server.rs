@@ -1,21 +1,20 @@
-//! The server: databases, sessions and what is shared between them, as one
-//! owned value, and the contract for driving it.
+//! The server: databases, sessions and everything that they share, as one owned value.
 //!
-//! This file has the state and the contract; under `server/` a request's way
-//! through the checks that Redis makes is in `dispatch`, what the server knows
-//! of a client in `session`, how it sleeps in `sleep`, how it stops and starts in
-//! `lifecycle`.
+//! This file has the state and the contract for driving it. Start with [`Server::handle_input`],
+//! which leads to `dispatch`: a request's way through the checks that Redis makes. `session` is
+//! what the server knows of a client, `command` has the commands that need the server, `sleep`
+//! models `DEBUG SLEEP`, and `lifecycle` stops and starts the process.
 //!
 //! # Order within a step
 //!
-//! An input, or a timer, is handled in this order: keys whose time has come
-//! expire; the command, or the whole `EXEC`, runs; its events are published, as
-//! each of its commands ends; blocked clients are served from the keys it fed,
-//! first come first served, until none can be; clients that were so released
-//! go on with the requests they had sent meanwhile. Nothing of another client
-//! comes between.
+//! The server handles an input or a timer in this order: keys that are due expire; the command, or
+//! the whole `EXEC`, runs; its events are published as each of its commands ends; blocked clients
+//! are served from the keys that it fed, first come first served, until none can be; the clients so
+//! released continue with the requests that they had sent meanwhile. No input of another client
+//! comes in between.
 
 pub(crate) mod blocking;
+mod check;
 mod clients;
 mod clock;
 mod command;
@@ -70,21 +69,19 @@ pub(crate) type Request = Vec<Sds>;
 ///
 /// # Driving it
 ///
-/// It reads no clock and starts nothing: time comes in with every call, and
-/// must not go backwards.
+/// The server reads no clock and starts nothing. Every call passes in the time, which must not go
+/// backwards.
 ///
-/// 1. [`connected`](Server::connected), then any number of
-///    [`handle_input`](Server::handle_input) for a client, then
-///    [`disconnected`](Server::disconnected).
-/// 2. After any of them, [`poll_output`](Server::poll_output) until it is
-///    `None`. Outputs queue, so several inputs in a row are legal.
-/// 3. [`poll_timeout`](Server::poll_timeout) says when
-///    [`handle_timeout`](Server::handle_timeout) is wanted next. Timers of one moment
-///    fire in this order: keys expire, a `DEBUG SLEEP` ends, a `CLIENT PAUSE` ends,
-///    blocked clients give up, the one with the lowest [`ClientId`] first.
+/// 1. Call [`connected`](Server::connected), then [`handle_input`](Server::handle_input) any number
+///    of times for a client, then [`disconnected`](Server::disconnected).
+/// 2. After each of them, call [`poll_output`](Server::poll_output) until it returns `None`.
+///    Outputs queue, so several inputs in a row are legal.
+/// 3. Call [`handle_timeout`](Server::handle_timeout) at the time that
+///    [`poll_timeout`](Server::poll_timeout) returns. Timers of the same instant fire in this
+///    order: keys expire, a `DEBUG SLEEP` ends, a `CLIENT PAUSE` ends, blocked clients time out,
+///    the lowest [`ClientId`] first.
 ///
-/// The databases can be used directly as well, before, between and after:
-/// [`database`](Server::database).
+/// The databases can also be used directly at any time: [`database`](Server::database).
 ///
 /// ```
 /// use stunt_double::redis::server::{ClientId, Output, Server};
@@ -113,33 +110,33 @@ pub struct Server {
     pub(crate) pubsub: PubSub,
     pub(crate) blocking: Blocking,
     pub(crate) persistence: Persistence,
-    /// How many nanoseconds its calendar is ahead of the world's.
+    /// Nanoseconds by which the machine's calendar is ahead of the world's.
     pub(crate) ahead: i64,
-    /// What it answers with errors.
+    /// Commands that are answered with errors.
     pub(crate) refusals: Refusals,
-    /// Until when it reads its data set.
+    /// The server loads its data set until then.
     pub(crate) loading_until: Option<Instant>,
     pub(crate) stats: Stats,
     pub(crate) running: bool,
     outbox: Outbox,
-    /// Clients that were released and may have requests waiting.
+    /// Clients that were released and may have waiting requests.
     released: VecDeque<ClientId>,
-    /// Those that have gone on, for whoever keeps further requests of theirs and
-    /// asked to be told.
+    /// Clients that have continued, for a caller that keeps further requests of theirs and asked
+    /// for this list.
     resumed: Option<VecDeque<ClientId>>,
-    /// Nothing happens by itself (`DEBUG PAUSE-CRON`).
+    /// Nothing expires or is saved by itself (`DEBUG PAUSE-CRON`).
     pub(crate) cron_paused: bool,
-    /// What a transaction has put off until its end.
+    /// Work that a transaction has put off until its end.
     pub(crate) scheduled: Scheduled,
-    /// `DEBUG SLEEP`, and what came meanwhile.
+    /// `DEBUG SLEEP`, and the inputs that arrived meanwhile.
     pub(crate) sleep: Sleep,
-    /// `CLIENT PAUSE`: until when, and whether only writes wait.
+    /// `CLIENT PAUSE`.
     pub(crate) paused: Option<Pause>,
 }
 
 impl Server {
-    /// A server that is running and has no keys. `random` is where `SPOP`,
-    /// `RANDOMKEY` and their like draw from.
+    /// Returns a running server without keys. `SPOP`, `RANDOMKEY` and similar commands draw from
+    /// `random`.
     #[must_use]
     pub fn new(options: ServerOptions, random: Stream) -> Server {
         let config = Config::new(&options);
@@ -176,51 +173,48 @@ impl Server {
         server
     }
 
-    /// Whether the server is up; see [`Server::stop`].
+    /// Returns whether the server is running; see [`Server::stop`].
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
     }
 
-    /// A database, to look into or to work on directly. What is changed so is
-    /// seen by `WATCH` at once, and by blocked clients with the next input.
-    /// `None` if there is none of this number.
+    /// Returns a database, to look into it or to change it directly, or `None` if no database has
+    /// this number. `WATCH` sees such changes at once, blocked clients with the next input.
     pub fn database(&mut self, index: usize) -> Option<&mut Database> {
         self.databases.get_mut(index)
     }
 
-    /// The choices that were made, if they are recorded.
+    /// Returns the choices that were made, if they are recorded.
     pub(crate) fn recorded_choices(&self) -> &[Choice] {
         self.random.recorded()
     }
 
     /// Answers commands with errors from now on, instead of running them; see [`Refusal`].
-    /// [`Server::refuse_nothing`] ends it. It outlives a restart.
+    /// [`Server::refuse_nothing`] ends it. A refusal outlives a restart.
     pub fn refuse(&mut self, now: Instant, refusal: Refusal) {
         self.advance(now);
         self.refusals.add(self.now.max(now), refusal);
     }
 
-    /// After how long a silence the operating system probes a client that connects now; zero is
-    /// never.
+    /// Silence after which the operating system probes a client that connects now. Zero is never.
     pub(crate) fn tcp_keepalive(&self) -> Duration {
         Duration::from_secs(u64::from(self.config.tcp_keepalive))
     }
 
-    /// Whether it reads its data set, or says so ([`Refusal::loading`]).
+    /// Returns whether the server loads its data set, or pretends to ([`Refusal::loading`]).
     pub(crate) fn is_loading(&self) -> bool {
         self.loading_until.is_some_and(|until| until > self.now)
             || self.refusals.is_loading(self.now)
     }
 
-    /// Ends every refusal, but not the loading of a data set.
+    /// Ends all refusals, but not the loading of a data set.
     pub fn refuse_nothing(&mut self) {
         self.refusals.clear();
     }
 
-    /// A client's request has arrived: a command's name and its arguments. An
-    /// empty one is nothing, and one of a client that is not connected is
-    /// ignored.
+    /// Handles a client's request: a command's name and its arguments. The server ignores an empty
+    /// request, and a request of a client that is not connected.
     pub fn handle_input(&mut self, now: Instant, client: ClientId, request: &[&[u8]]) {
         self.advance(now);
         if request.is_empty() {
@@ -235,29 +229,31 @@ impl Server {
     }
 
     /// Runs one command for a client that exists only for it.
-    pub(crate) fn operate(&mut self, now: Instant, client: ClientId, words: &[&[u8]]) -> Reply {
+    pub(crate) fn operate(&mut self, now: Instant, words: &[&[u8]]) -> Reply {
+        /// No connection of a world has this number.
+        const OPERATOR: ClientId = ClientId(u64::MAX);
         self.advance(now);
         if !self.running || words.is_empty() {
             return CommandError::text("ERR the server is not running").into();
         }
-        self.sessions.insert(client, Session::new(0, "operator", now, Some(DEFAULT_USER)));
+        self.sessions.insert(OPERATOR, Session::new(0, "operator", now, Some(DEFAULT_USER)));
         let reply = match self.table.resolve(words) {
-            Ok(command) => self.call(client, Origin::Operator, command, words),
+            Ok(command) => self.call(OPERATOR, Origin::Operator, command, words),
             Err(error) => Some(error.into()),
         };
-        self.forget(client);
+        self.forget(OPERATOR);
         self.settle();
         reply.unwrap_or(Reply::Nil)
     }
 
-    /// The next thing to send, if there is one. A server that sleeps sends nothing: what
-    /// it said before is written when it wakes.
+    /// Returns the next output, if there is one. A sleeping server sends nothing: earlier outputs
+    /// follow when it wakes.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.is_asleep() { None } else { self.outbox.poll() }
     }
 
-    /// When to call [`Server::handle_timeout`] next.
+    /// Returns when [`Server::handle_timeout`] is next due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if !self.running {
@@ -284,7 +280,7 @@ impl Server {
             return;
         }
         self.advance(now);
-        // A key may have been set whose time was past already.
+        // A key may have been set with a time in the past.
         for database in &mut self.databases {
             database.advance_to(now);
         }
@@ -299,8 +295,8 @@ impl Server {
         self.read_what_came_meanwhile();
     }
 
-    /// Time goes on: what expires is gone before anything else happens. A server that
-    /// sleeps does not notice.
+    /// Advances the time. Due keys expire before anything else happens. A sleeping server does not
+    /// notice.
     pub(crate) fn advance(&mut self, now: Instant) {
         if now > self.now && !self.is_asleep() {
             self.disk().persist_until(now);
@@ -312,8 +308,8 @@ impl Server {
         }
     }
 
-    /// After a step: feeds the blocked, lets the released go on, until nothing
-    /// is left to do.
+    /// Finishes a step: serves blocked clients and lets released ones continue, until nothing is
+    /// left to do.
     fn settle(&mut self) {
         while !self.is_asleep() {
             self.publish_events();
@@ -328,18 +324,18 @@ impl Server {
         }
     }
 
-    /// Begins or ends to keep a list for [`Server::poll_resumed`], which is then to be called
-    /// after every input.
+    /// Begins or ends to keep the list for [`Server::poll_resumed`], which the caller must then
+    /// poll after every input.
     pub(crate) fn report_resumed(&mut self, report: bool) {
         self.resumed = report.then(VecDeque::new);
     }
 
-    /// The next client that waited and has gone on, in order.
+    /// Returns the next client that waited and has continued, in order.
     pub(crate) fn poll_resumed(&mut self) -> Option<ClientId> {
         self.resumed.as_mut()?.pop_front()
     }
 
-    /// Sends the databases' events to whom they concern.
+    /// Sends the databases' events to their subscribers.
     pub(crate) fn publish_events(&mut self) {
         if self.config.events.is_silent() {
             return;

@@ -25,6 +25,7 @@ mod set;
 mod sorted_set;
 mod string;
 
+use crate::redis::invariant::ensure;
 pub use hash::{Hash, HashEncoding};
 pub use list::{End, List};
 pub(crate) use long_double::LongDouble;
@@ -84,6 +85,22 @@ pub enum Value {
 }
 
 impl Value {
+    /// Checks that a collection is not empty, and what else holds of its type. Returns what is
+    /// wrong otherwise.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        let empty = match self {
+            Value::String(_) => false,
+            Value::List(list) => list.is_empty(),
+            Value::Hash(hash) => hash.is_empty(),
+            Value::Set(set) => set.is_empty(),
+            Value::SortedSet(set) => {
+                set.check_invariants()?;
+                set.is_empty()
+            }
+        };
+        ensure(!empty, || format!("an empty {}", self.type_name()))
+    }
+
     /// Returns whether clients may be waiting for a key to have a value of this type. A write that
     /// makes such a key come to be must say so ([`Database::fed`]).
     ///

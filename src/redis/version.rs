@@ -1,35 +1,35 @@
-//! The version that is modelled, and its facts: what a client can read off the server's build.
+//! The modelled version of Redis: the facts that a client can read off the server's build.
 //!
-//! Another version would be another value of [`Version`].
+//! To model another version, define another value of [`Version`].
 
-/// What tells one version of Redis from another.
+/// What distinguishes one version of Redis from another.
 #[derive(Debug)]
 pub(crate) struct Version {
-    /// As `INFO` and `HELLO` have it.
+    /// The version number, as `INFO` and `HELLO` show it.
     pub(crate) number: &'static str,
     pub(crate) compiler: &'static str,
     pub(crate) allocator: &'static str,
     pub(crate) memory: Memory,
 }
 
-/// Bytes that `INFO memory` shows for an empty server.
+/// Numbers of bytes that `INFO memory` shows for an empty server.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// What the server itself uses.
+    /// Used by the server itself.
     pub(crate) at_start: usize,
-    /// What its allocator has taken beyond that, and the process from the operating system.
+    /// Taken by the allocator beyond that, and by the process from the operating system.
     pub(crate) allocator: usize,
     pub(crate) resident: usize,
-    /// The machine's.
+    /// The machine's memory.
     pub(crate) system: usize,
-    /// The interpreter of scripts, and that of functions.
+    /// Used by the interpreters of scripts and of functions.
     pub(crate) scripts: usize,
     pub(crate) functions: usize,
-    /// What the tables of scripts and functions use.
+    /// Used by the tables of scripts and functions.
     pub(crate) tables: usize,
 }
 
-/// Redis 7.0.15, as Debian 12 builds it.
+/// Redis 7.0.15, as built for Debian 12.
 pub(crate) const VERSION: Version = Version {
     number: "7.0.15",
     compiler: "12.2.0",

@@ -101,6 +101,7 @@ impl<'a> Both<'a> {
 
     /// What each client was told, by the real server and by ours.
     pub(crate) fn told(&mut self) -> BTreeMap<u64, (Told, Told)> {
+        assert_eq!(self.ours.machine().check_invariants(), Ok(()));
         for _ in 0..3 + std::mem::take(&mut self.sent) / READ_AT_ONCE {
             self.barrier.request(&[b"PING"]);
         }

@@ -19,6 +19,7 @@ fn server() -> ByteServer {
 
 /// What each client was told, and whether its connection was closed.
 fn drain(server: &mut ByteServer, told: &mut BTreeMap<u64, (Vec<u8>, bool)>) {
+    assert_eq!(server.machine().check_invariants(), Ok(()));
     while let Some((client, output)) = server.poll_output() {
         let told = told.entry(client).or_default();
         match output {
@@ -65,6 +66,7 @@ proptest! {
                 let len = if in_pieces { *cuts.next().unwrap() } else { rest.len() };
                 let (piece, after) = rest.split_at(len.min(rest.len()));
                 server.receive(NOW, 1, piece);
+                prop_assert_eq!(server.machine().check_invariants(), Ok(()));
                 rest = after;
             }
             drain(&mut server, told);

@@ -204,6 +204,7 @@ proptest! {
                     model.retain(|_, gone| gone.is_none_or(|gone| gone > at));
                 }
             }
+            prop_assert_eq!(db.check_invariants(), Ok(()));
             let next = model.values().copied().flatten().min();
             prop_assert_eq!(db.next_expiry_ms(), next);
             prop_assert_eq!(db.len(), model.len());

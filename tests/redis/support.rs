@@ -43,6 +43,7 @@ impl Rig {
     }
 
     fn collect(&mut self) {
+        assert_eq!(self.server.check_invariants(), Ok(()));
         while let Some(output) = self.server.poll_output() {
             match output {
                 Output::Reply { client, protocol, reply } => {

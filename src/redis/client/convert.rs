@@ -1,10 +1,9 @@
-//! Conversions: what a reply means as a type of the caller's.
+//! Conversions of replies into the caller's types.
 //!
-//! The rules are those that Rust programs know from the `redis` crate: numbers are read from
-//! integers, doubles and text; text from anything that has one; a null is `None`, an empty
-//! collection, or an error for anything else; pairs are read from maps and from flat arrays
-//! alike, since RESP2 has no maps. Nothing is cut or rounded silently: a number out of range is
-//! an error.
+//! The rules are those of the `redis` crate. Numbers are read from integers, doubles and text. Text
+//! is read from any reply that has one. A null is `None`, an empty collection, or an error for any
+//! other type. Pairs are read from maps and from flat arrays alike, since RESP2 has no maps.
+//! Nothing is cut or rounded silently: a number out of range is an error.
 
 use crate::redis::reply::Reply;
 use bytes::Bytes;
@@ -12,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
-/// A reply that does not mean what its caller takes it for.
+/// A reply that cannot be read as the requested type.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("the reply {reply} is not {wanted}")]
 pub struct ConvertError {
     /// The reply, or the part of it that does not fit.
     pub reply: Reply,
-    /// What it was to be: `an i64`.
+    /// The requested type, such as `an i64`.
     pub wanted: &'static str,
 }
 
@@ -30,8 +29,8 @@ impl ConvertError {
 
 /// A type that a reply can be read as; see [`Client::call_as`](super::Client::call_as).
 ///
-/// It is implemented for `()`, integers, floats, `bool`, `String`, [`Bytes`], `Vec<u8>`,
-/// [`Reply`] itself, and `Option`, `Vec`, tuples, sets and maps of such.
+/// It is implemented for `()`, integers, floats, `bool`, `String`, [`Bytes`], `Vec<u8>` and
+/// [`Reply`], and for `Option`, `Vec`, tuples, sets and maps of them.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -47,11 +46,11 @@ pub trait FromReply: Sized {
     ///
     /// # Errors
     ///
-    /// [`ConvertError`] if it means no such value.
+    /// [`ConvertError`] if the reply has no such value.
     fn from_reply(reply: Reply) -> Result<Self, ConvertError>;
 
-    /// Reads a string's bytes as several of these, which only `u8` can do: so that `Vec<u8>` is
-    /// the bytes.
+    /// Reads the bytes of a string as a `Vec` of this type. Only `u8` can do that, so that
+    /// `Vec<u8>` reads as the bytes.
     #[doc(hidden)]
     fn from_bytes(bytes: &Bytes) -> Option<Vec<Self>> {
         let _ = bytes;
@@ -65,14 +64,14 @@ impl FromReply for Reply {
     }
 }
 
-/// Any reply will do.
+/// Accepts any reply.
 impl FromReply for () {
     fn from_reply(_: Reply) -> Result<(), ConvertError> {
         Ok(())
     }
 }
 
-/// The digits of a number, if the reply is text.
+/// Returns the digits of a number, if the reply is text.
 fn digits(reply: &Reply) -> Option<&str> {
     match reply {
         Reply::BigNumber(digits) => Some(digits),
@@ -146,8 +145,8 @@ impl FromReply for f32 {
     }
 }
 
-/// An integer is true if it is not 0; a null is false, and so is the text `0`; the texts `1` and
-/// `OK` are true.
+/// An integer is true if it is not 0. A null and the text `0` are false; the texts `1` and `OK` are
+/// true.
 impl FromReply for bool {
     fn from_reply(reply: Reply) -> Result<bool, ConvertError> {
         match &reply {
@@ -207,7 +206,7 @@ impl<T: FromReply> FromReply for Option<T> {
     }
 }
 
-/// The elements of anything that has some: pairs are arrays of two; a null has none.
+/// Returns the elements of a collection. Pairs become arrays of two; a null has no elements.
 fn elements(reply: Reply, wanted: &'static str) -> Result<Vec<Reply>, ConvertError> {
     match reply {
         Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => Ok(items),
@@ -230,7 +229,7 @@ impl<T: FromReply> FromReply for Vec<T> {
     }
 }
 
-/// Pairs from a map, from an array of arrays of two, or from an array of twice the length.
+/// Reads pairs from a map, from an array of arrays of two, or from an array of twice the length.
 fn pairs<K: FromReply, V: FromReply>(reply: Reply) -> Result<Vec<(K, V)>, ConvertError> {
     const WANTED: &str = "pairs";
     let items = elements(reply, WANTED)?;
@@ -309,12 +308,12 @@ tuples! {
     6: A B C D E F;
 }
 
-/// A command as it is told to people: its words, cut where they grow long.
+/// Displays a command: its words, shortened where they are long.
 pub(super) struct Words<'a>(pub(super) &'a [Bytes]);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Enough for a command and a key.
+        /// Long enough for a command and a key.
         const MOST: usize = 80;
         let mut words = self.0.iter();
         let mut text = String::from_utf8_lossy(words.next().map_or(&b""[..], |w| w)).to_uppercase();

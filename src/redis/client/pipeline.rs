@@ -1,10 +1,10 @@
-//! A pipeline: commands to be sent in one go.
+//! A pipeline: commands to be sent at once.
 
 use super::convert::Words;
 use super::{Error, Request, request};
 use crate::redis::reply::{ErrorReply, Reply};
 
-/// Commands to be sent in one go, plainly ([`Client::pipeline`]) or as a transaction
+/// Commands to be sent at once, either plainly ([`Client::pipeline`]) or as a transaction
 /// ([`Client::transaction`]).
 ///
 /// ```
@@ -22,14 +22,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// An empty one.
+    /// Returns an empty pipeline.
     #[must_use]
     pub fn new() -> Pipeline {
         Pipeline::default()
     }
 
-    /// Adds a command. One that is empty, or a subscription, is refused when the
-    /// pipeline is sent.
+    /// Adds a command. An empty command or a subscription is refused when the pipeline is sent.
     #[must_use]
     pub fn command<I>(mut self, command: I) -> Pipeline
     where
@@ -40,13 +39,13 @@ impl Pipeline {
         self
     }
 
-    /// How many commands it has.
+    /// Number of commands.
     #[must_use]
     pub fn len(&self) -> usize {
         self.requests.len()
     }
 
-    /// Whether it has none.
+    /// Returns whether there is no command.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
@@ -56,11 +55,11 @@ impl Pipeline {
         &self.requests
     }
 
-    /// Why a transaction of these commands was not run, from the replies to `MULTI` and to each
-    /// of them, and `EXEC`'s error.
+    /// Returns why a transaction of these commands did not run, from the replies to `MULTI` and to
+    /// each command, and from the error of `EXEC`.
     pub(super) fn refusal(&self, replies: Vec<Reply>, exec: ErrorReply) -> Error {
         let mut replies = replies.into_iter();
-        // Without its MULTI the commands were run one by one.
+        // Without `MULTI` the commands ran one by one.
         if let Some(Reply::Error(error)) = replies.next() {
             return Error::Reply(error);
         }
@@ -80,7 +79,7 @@ impl Pipeline {
         }
     }
 
-    /// The same between `MULTI` and `EXEC`.
+    /// Returns the commands between `MULTI` and `EXEC`.
     pub(super) fn framed(&self) -> Pipeline {
         let mut requests = vec![request(["MULTI"])];
         requests.extend(self.requests.iter().cloned());

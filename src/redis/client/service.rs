@@ -1,4 +1,5 @@
-//! The server as a service of the world.
+//! The server as a service of the world, for typed clients. Byte clients are served through
+//! [`ByteService`] by the same machine.
 
 use super::Request;
 use super::session::{ClientSession, Response};
@@ -37,7 +38,8 @@ impl Service for ByteServer {
 
     fn poll_output(&mut self) -> Option<(u64, Response)> {
         Some(match self.poll_typed_output()? {
-            // A message must be told from a reply, also where RESP2 has one kind.
+            // A client must be able to tell a message from a reply, also in RESP2, where both are
+            // arrays.
             Output::Reply { client, protocol, reply: Reply::Push(items) } => {
                 let items = items.into_iter().map(|item| item.in_protocol(protocol)).collect();
                 (client.0, Response::Reply(Reply::Push(items)))
@@ -49,7 +51,7 @@ impl Service for ByteServer {
         })
     }
 
-    /// `tcp-keepalive`: Redis probes at a third of it, thrice (`anet.c`).
+    /// Redis probes three times, each time after a third of `tcp-keepalive` (`anet.c`).
     fn keepalive(&self) -> Option<Keepalive> {
         let idle = self.machine().tcp_keepalive();
         let third = Duration::from_secs(idle.as_secs() / 3).max(Duration::from_secs(1));

@@ -1,5 +1,4 @@
-//! The client's side of a connection: replies in the order of their calls, and
-//! messages.
+//! The client's side of a connection: replies in the order of their calls, and messages.
 
 use super::{Error, Message};
 use crate::Instant;
@@ -8,16 +7,16 @@ use crate::sim::service::{Session, Waiter, Wakes};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// What travels from a server to a client.
+/// A message from a server to a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Response {
-    /// A reply or a message, as a client of its protocol sees it.
+    /// A reply or a published message, with only the kinds that the client's protocol has.
     Reply(Reply),
     /// The server has closed the connection.
     Closed,
 }
 
-/// A reply that is to come: the how-manieth.
+/// Index of an outstanding call; replies arrive in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
@@ -25,31 +24,31 @@ pub(crate) struct Ticket(u64);
 struct Slot {
     reply: Option<Reply>,
     waiter: Waiter,
-    /// Taken, or nobody waits for it any more.
+    /// The reply was taken, or its caller gave up.
     done: bool,
 }
 
 /// The client's side of a connection to a [`Server`](crate::redis::server::Server).
 #[derive(Debug, Default)]
 pub struct ClientSession {
-    /// Calls from the oldest that is not done.
+    /// Outstanding calls, from the oldest that is not done.
     slots: VecDeque<Slot>,
-    /// The ticket of the first of them.
+    /// Index of the first of them.
     first: u64,
-    /// How many replies have come.
+    /// Number of replies that have arrived.
     answered: u64,
     messages: VecDeque<Message>,
-    /// Subscriptions and their ends that the server has told of.
+    /// Number of subscriptions, and ends of subscriptions, that the server has confirmed.
     confirmed: u64,
     listener: Waiter,
-    /// A subscription was refused.
+    /// The error of a refused subscription.
     refused: Option<ErrorReply>,
-    /// Nobody waited for the last reply.
+    /// The caller of the last reply had given up.
     was_unawaited: bool,
 }
 
 impl ClientSession {
-    /// A call is sent.
+    /// Registers a call that is being sent.
     pub(super) fn expect_reply(&mut self) -> Ticket {
         self.slots.push_back(Slot::default());
         Ticket(self.first + self.slots.len() as u64 - 1)
@@ -68,7 +67,7 @@ impl ClientSession {
         }
     }
 
-    /// Nobody waits for this reply any more.
+    /// Gives up a reply.
     pub(super) fn forget(&mut self, ticket: Ticket) {
         if let Some(slot) = self.slot(ticket.0) {
             slot.done = true;
@@ -77,7 +76,7 @@ impl ClientSession {
         self.clear_done();
     }
 
-    /// Drops what is done, as far as its reply has come.
+    /// Drops finished calls whose replies have arrived.
     fn clear_done(&mut self) {
         while self.first < self.answered && self.slots.front().is_some_and(|slot| slot.done) {
             self.slots.pop_front();
@@ -89,7 +88,7 @@ impl ClientSession {
         self.messages.pop_front().ok_or(&mut self.listener)
     }
 
-    /// How many subscriptions and their ends the server has told of.
+    /// Number of subscriptions, and ends of subscriptions, that the server has confirmed.
     pub(super) fn confirmed(&self) -> u64 {
         self.confirmed
     }
@@ -123,7 +122,7 @@ impl Session<Vec<Bytes>, Response> for ClientSession {
                 }
                 wakes.wake(&mut self.listener);
             }
-            // Nothing was called: it is a subscription that is refused.
+            // No call is outstanding, so the error refuses a subscription.
             Response::Reply(Reply::Error(error)) if self.slot(self.answered).is_none() => {
                 self.refused = Some(error);
                 wakes.wake(&mut self.listener);
@@ -140,7 +139,7 @@ impl Session<Vec<Bytes>, Response> for ClientSession {
                 }
                 self.clear_done();
             }
-            // The world closes the connection instead.
+            // The world closes the connection itself.
             Response::Closed => {}
         }
     }

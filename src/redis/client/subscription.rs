@@ -1,4 +1,4 @@
-//! Subscriptions: a connection that listens.
+//! Subscriptions: connections that listen to channels.
 
 use super::convert::Words;
 use super::{Client, Error, Redis, Request};
@@ -13,19 +13,19 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-/// What was published.
+/// A published message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// On which channel.
+    /// The channel it was published on.
     pub channel: Bytes,
-    /// Through which pattern it came, if through one.
+    /// The pattern through which it arrived, if it did.
     pub pattern: Option<Bytes>,
-    /// What.
+    /// The message's bytes.
     pub payload: Bytes,
 }
 
 impl Message {
-    /// A push that is a message; `None` if it tells of a subscription.
+    /// Reads a push as a message. Returns `None` if it confirms a subscription.
     pub(super) fn from_push(items: Vec<Reply>) -> Option<Message> {
         let mut items = items
             .into_iter()
@@ -39,7 +39,7 @@ impl Message {
         Some(Message { pattern, channel: items.next()?, payload: items.next()? })
     }
 
-    /// The payload as text; bytes that are no UTF-8 are replaced.
+    /// Returns the payload as text. Bytes that are not UTF-8 are replaced.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.payload).into_owned()
@@ -71,11 +71,11 @@ impl Message {
 pub struct Subscription {
     client: Client,
     listening: Mutex<Listening>,
-    /// The end of the connection was told.
+    /// The end of the connection was returned already.
     ended: bool,
 }
 
-/// What a subscription listens to, as it is told where a run is stuck.
+/// What a subscription listens to, and how that is shown where a run is stuck.
 #[derive(Debug)]
 struct Listening {
     targets: BTreeSet<String>,
@@ -89,7 +89,7 @@ impl Listening {
         listening
     }
 
-    /// A command is sent that begins or ends to listen to these targets.
+    /// Notes a command that begins or ends to listen to these targets.
     fn note(&mut self, command: Command, targets: &[Bytes]) {
         let name = |target: &Bytes| target.escape_ascii().to_string();
         if command.begins() {
@@ -130,7 +130,7 @@ impl Command {
         }
     }
 
-    /// Whether it begins to listen, or ends that.
+    /// Returns whether the command begins to listen, rather than ends it.
     fn begins(self) -> bool {
         match self {
             Command::Subscribe | Command::PSubscribe | Command::SSubscribe => true,
@@ -144,14 +144,18 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// As [`Client::connect`].
+    /// - [`Error::Disconnected`] with [`Disconnected::Refused`] if the server is not running, with
+    ///   [`Disconnected::TimedOut`] if nothing answers, as on a partitioned link, and with another
+    ///   reason if the connection ends before it is open.
+    ///
+    /// [`Disconnected::Refused`]: crate::sim::Disconnected::Refused
+    /// [`Disconnected::TimedOut`]: crate::sim::Disconnected::TimedOut
     pub async fn connect(node: &Node, redis: &Redis) -> Result<Subscription, Error> {
         Client::connect(node, redis).await.map(Subscription::on)
     }
 
-    /// Listens on a connection that was made before, such as one with a password.
-    /// The client must have no other clone that calls commands: in RESP2 a
-    /// subscriber may not.
+    /// Listens on an existing connection, such as one with a password. No clone of the client may
+    /// call commands: a RESP2 subscriber cannot.
     #[must_use]
     pub fn on(client: Client) -> Subscription {
         Subscription { client, listening: Mutex::new(Listening::new()), ended: false }
@@ -161,7 +165,8 @@ impl Subscription {
     ///
     /// # Errors
     ///
-    /// [`Error::Disconnected`] if the connection ends meanwhile.
+    /// - [`Error::Disconnected`] if the connection has ended, or ends before the server confirms.
+    /// - [`Error::Reply`] if the server refuses the command, for want of a password for example.
     pub async fn subscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,
@@ -196,7 +201,7 @@ impl Subscription {
         self.tell(Command::SSubscribe, channels).await
     }
 
-    /// Listens to these channels no more.
+    /// Stops listening to these channels.
     ///
     /// # Errors
     ///
@@ -209,7 +214,7 @@ impl Subscription {
         self.tell(Command::Unsubscribe, channels).await
     }
 
-    /// Listens to these patterns no more.
+    /// Stops listening to these patterns.
     ///
     /// # Errors
     ///
@@ -226,7 +231,8 @@ impl Subscription {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Each target is confirmed by itself. None is no request.
+    /// Sends a command and waits until the server has confirmed each target. Without targets,
+    /// nothing is sent.
     async fn tell<I>(&self, command: Command, targets: I) -> Result<(), Error>
     where
         I: IntoIterator,

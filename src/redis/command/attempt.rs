@@ -10,9 +10,9 @@ use crate::redis::value::{End, Sds};
 pub(crate) enum Attempt {
     /// `BLPOP`, `BRPOP`.
     Pop(End),
-    /// `BLMPOP`: up to so many.
+    /// `BLMPOP`: pops up to this many.
     PopMany(End, usize),
-    /// `BLMOVE`, `BRPOPLPUSH`: to that key.
+    /// `BLMOVE`, `BRPOPLPUSH`: moves an element to this key.
     Move { from: End, to: End, destination: Sds },
     /// `BZPOPMIN` (from the left), `BZPOPMAX`.
     PopScored(End),
@@ -21,7 +21,7 @@ pub(crate) enum Attempt {
 }
 
 impl Attempt {
-    /// Tries it on one key; `None` if there is nothing to be had.
+    /// Makes the attempt on one key. Returns `None` if the key has nothing.
     pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, CommandError> {
         match self {
             Attempt::Pop(end) => {
@@ -57,8 +57,8 @@ impl Attempt {
         }
     }
 
-    /// What the client is told within `EXEC`, where it cannot wait. (One that
-    /// waited in vain is told that there is no array, even by `BLMOVE`.)
+    /// Returns the reply within `EXEC`, where the client cannot wait. (A client that waited in vain
+    /// gets a null array, even from `BLMOVE`.)
     pub(crate) fn nothing(&self) -> Reply {
         match self {
             Attempt::Move { .. } => Reply::Nil,
@@ -69,13 +69,13 @@ impl Attempt {
         }
     }
 
-    /// Whether save points count what a client is served that waited for it:
-    /// those of one list element are made by who fed the list.
+    /// Returns whether save points count the change when a blocked client is served. For commands
+    /// that take one list element, the change of the client that fed the list counts instead.
     pub(crate) fn counts_when_served(&self) -> bool {
         !matches!(self, Attempt::Pop(_) | Attempt::Move { .. })
     }
 
-    /// The type it waits for.
+    /// Returns the type that the command waits for.
     pub(crate) fn awaits(&self) -> &'static str {
         match self {
             Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",

@@ -58,7 +58,7 @@ fn unit(word: &[u8]) -> Result<BitUnit, CommandError> {
     }
 }
 
-/// `key [start end [BYTE | BIT]]`, looked at only if there is a string.
+/// `key [start end [BYTE | BIT]]`. The range is only checked if there is a string.
 fn bitcount(db: &mut Database, args: Args<'_>) -> Answer {
     let count = match count_range(&args[2..]) {
         Ok(range) => db.bitcount(args[1], range)?,
@@ -68,7 +68,7 @@ fn bitcount(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::Integer(count as i64))
 }
 
-/// The unit is looked at only if there can be anything between the two.
+/// The unit is only checked if the range is not empty.
 fn count_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     let (start, end, rest) = match args {
         [] => return Ok(BitRange::default()),
@@ -83,8 +83,7 @@ fn count_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     Ok(BitRange { unit, ..range })
 }
 
-/// `key bit [start [end [BYTE | BIT]]]`; where, is looked at only if there is a
-/// string.
+/// `key bit [start [end [BYTE | BIT]]]`. The range is only checked if there is a string.
 fn bitpos(db: &mut Database, args: Args<'_>) -> Answer {
     let bit = match integer(args[2])? {
         0 => false,
@@ -99,7 +98,7 @@ fn bitpos(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(found.map_or(Reply::Integer(-1), |at| Reply::Integer(at as i64)))
 }
 
-/// The unit is looked at before the end.
+/// The unit is checked before the end.
 fn search_range(args: Args<'_>) -> Result<BitRange, CommandError> {
     let mut range = BitRange::default();
     if args.len() > 3 {
@@ -197,8 +196,8 @@ fn overflow_of(word: &[u8]) -> Result<Overflow, CommandError> {
     kind.map(|(_, kind)| kind).ok_or(CommandError::text("ERR Invalid OVERFLOW type specified"))
 }
 
-/// A type such as `u8`, and an offset in bits, or after a `#` in numbers of that
-/// type.
+/// Reads a type such as `u8`, and an offset in bits or, after a `#`, in multiples of the type's
+/// width.
 fn field_at(
     kind: &[u8],
     offset: &[u8],
@@ -213,7 +212,7 @@ fn field_at(
     };
     let field = field.ok_or(CommandError::text(INVALID_TYPE))?;
     let offset = match offset {
-        // The product wraps around, as there.
+        // The product wraps around, as in Redis.
         [b'#', digits @ ..] => bit_offset(digits)?.wrapping_mul(field.bits().into()),
         _ => bit_offset(offset)?,
     };

@@ -1,5 +1,5 @@
-//! The commands that tell about commands: `COMMAND`, and every container's
-//! `HELP`, both from the one table.
+//! The commands that describe commands: `COMMAND`, and the `HELP` of every container. Both read the
+//! one table.
 
 use super::flag::*;
 use super::key_spec::{Find, KeySpec, usage};
@@ -29,7 +29,7 @@ impl<S: 'static> Rows<S> {
     ];
 }
 
-/// The categories of access control, in the order in which they are listed.
+/// The ACL categories, in the order in which they are listed.
 const CATEGORIES: [&str; 21] = [
     "keyspace",
     "read",
@@ -78,7 +78,7 @@ fn categories<S>(command: &Command<S>) -> Vec<Reply> {
         .collect()
 }
 
-/// What `COMMAND INFO` says of one command.
+/// Returns the entry of `COMMAND INFO` for one command.
 fn info<S>(command: &Command<S>) -> Reply {
     let (first, last, step) = legacy_range(command);
     Reply::Array(vec![
@@ -95,7 +95,7 @@ fn info<S>(command: &Command<S>) -> Reply {
     ])
 }
 
-/// First key, last key and step as older clients want them: the ranges in one.
+/// Returns first key, last key and step for older clients, with all ranges in one.
 fn legacy_range<S>(command: &Command<S>) -> (i64, i64, i64) {
     let mut ranges = command.keys.iter().filter_map(|spec| match spec.find {
         Find::Range { last, step } => {
@@ -150,7 +150,7 @@ fn command_count<S>(table: &Table<S>, _args: Args<'_>) -> Answer {
     Ok(Reply::count(table.len()))
 }
 
-/// `container|subcommand` names a subcommand.
+/// Returns a command, or with `container|subcommand` a subcommand.
 fn find<S>(table: &Table<S>, name: &[u8]) -> Option<&'static Command<S>> {
     let mut parts = name.splitn(2, |byte| *byte == b'|');
     let command = table.get(parts.next()?)?;
@@ -191,7 +191,7 @@ fn command_list<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     Ok(Reply::Set(chosen.iter().map(|c| Reply::bulk(c.name.as_bytes())).collect()))
 }
 
-/// The keys of a request, with what is done with each.
+/// Returns the keys of a request, with the usage of each.
 fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16)>, CommandError> {
     let request = &args[2..];
     let command = table.get(request[0]);
@@ -224,7 +224,7 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
     Ok(keys)
 }
 
-/// What `SET` does with its key depends on whether the old value is asked for.
+/// `SET` reads its key only if the old value is requested.
 fn set_usage(request: Args<'_>) -> u16 {
     if request[3..].iter().any(|word| is(word, "get")) {
         usage::RW | usage::ACCESS | usage::UPDATE
@@ -233,7 +233,7 @@ fn set_usage(request: Args<'_>) -> u16 {
     }
 }
 
-/// `BITFIELD` only reads if it only has `GET`s.
+/// `BITFIELD` only reads if all its operations are `GET`.
 fn bitfield_usage(request: Args<'_>) -> u16 {
     let mut rest = &request[2..];
     while let [word, more @ ..] = rest {
@@ -247,7 +247,7 @@ fn bitfield_usage(request: Args<'_>) -> u16 {
     usage::RO | usage::ACCESS
 }
 
-/// Only `SORT` itself knows where its `STORE` is; the last one counts.
+/// Only `SORT` itself knows where its `STORE` is. The last one counts.
 fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
     let mut store = None;
     let mut rest = &request[2..];
@@ -277,7 +277,7 @@ fn command_getkeysandflags<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     Ok(Reply::Array(keys.collect()))
 }
 
-/// The `HELP` of the container that is called.
+/// Returns the `HELP` of the container that is called.
 pub(super) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     let Some(container) = table.get(args[0]) else { return Err(CommandError::Syntax) };
     let name = container.name.to_uppercase();

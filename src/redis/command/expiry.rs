@@ -41,7 +41,7 @@ fn pexpireat(db: &mut Database, args: Args<'_>) -> Answer {
     expire_in(db, args, Unit { seconds: false, absolute: true }, "pexpireat")
 }
 
-/// `key time [NX | XX | GT | LT]`. Unlike that of `SET`, the time may be past.
+/// `key time [NX | XX | GT | LT]`. Unlike in `SET`, the time may be in the past.
 fn expire_in(db: &mut Database, args: Args<'_>, unit: Unit, command: &'static str) -> Answer {
     let condition = condition(&args[3..])?;
     let n = integer(args[2])?;
@@ -86,7 +86,7 @@ fn persist(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::flag(db.persist(args[1])))
 }
 
-/// -2 without a key, -1 without a time to live.
+/// Returns -2 without a key, and -1 without a time to live.
 fn ttl_as(db: &mut Database, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i64) -> Answer {
     Ok(Reply::Integer(match db.ttl(args[1]) {
         Ttl::NoKey => -2,
@@ -96,7 +96,7 @@ fn ttl_as(db: &mut Database, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i64)
     }))
 }
 
-/// Rounded to the nearest second, as the server does.
+/// The result is rounded to the nearest second, as in Redis.
 fn ttl(db: &mut Database, args: Args<'_>) -> Answer {
     ttl_as(db, args, |at, now| (at - now + 500) / 1_000)
 }

@@ -100,7 +100,7 @@ fn hincrbyfloat(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::bulk(db.hincrbyfloat(args[1], args[2], args[3])?.as_bytes()))
 }
 
-/// `key [count [WITHVALUES]]`. A negative count may name a field several times.
+/// `key [count [WITHVALUES]]`. With a negative count, a field may be drawn several times.
 fn hrandfield(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     if args.len() < 3 {
         let drawn = db.hrandfield(args[1], 1, random)?;

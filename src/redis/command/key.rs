@@ -43,7 +43,7 @@ impl<S: 'static> Rows<S> {
     ];
 }
 
-/// How many of the keys a command works on.
+/// Counts the keys for which a function returns true.
 fn count_of(args: Args<'_>, mut works: impl FnMut(&[u8]) -> bool) -> Answer {
     Ok(Reply::count(args[1..].iter().filter(|key| works(key)).count()))
 }
@@ -85,7 +85,7 @@ fn renamenx(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::flag(db.renamenx(args[1], args[2])?))
 }
 
-/// Reads a database's number, of 32 bits, where there are this many.
+/// Reads the number of a database, a 32-bit integer less than `databases`.
 pub(crate) fn database_index(arg: &[u8], databases: usize) -> Result<usize, CommandError> {
     let index = integer(arg)?;
     if i32::try_from(index).is_err() {
@@ -142,7 +142,7 @@ fn swapdb(databases: &mut [Database], _: usize, args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// `[ASYNC | SYNC]`, which is the same here.
+/// `[ASYNC | SYNC]`, which makes no difference here.
 pub(crate) fn check_flush(args: Args<'_>) -> Result<(), CommandError> {
     match args {
         [_] => Ok(()),
@@ -170,7 +170,7 @@ fn object_idletime(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(idle.map_or(Reply::Nil, |time| Reply::Integer(time.as_secs() as i64)))
 }
 
-/// Redis shares the small integers, whose count of references is the largest.
+/// Redis shares small integers, whose reference count is the greatest integer.
 fn object_refcount(db: &mut Database, args: Args<'_>) -> Answer {
     let Some(entry) = db.inspect(args[2]) else { return Ok(Reply::Nil) };
     let shared = match &entry.value {
@@ -186,7 +186,7 @@ fn object_refcount(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::Integer(if shared { i32::MAX.into() } else { 1 }))
 }
 
-/// Frequencies are counted only under a policy of eviction, and there is none.
+/// Frequencies are only counted under an LFU eviction policy, which is not modelled.
 fn object_freq(db: &mut Database, args: Args<'_>) -> Answer {
     match db.inspect(args[2]) {
         None => Ok(Reply::Nil),

@@ -1,14 +1,14 @@
-//! Where a command's keys are among its arguments.
+//! Where the keys are among a command's arguments.
 //!
-//! A specification names a position and how to go on from there; `COMMAND` shows
-//! them as they stand, and `COMMAND GETKEYS` follows them.
+//! A specification names a position and how to continue from there. `COMMAND` shows specifications
+//! as they are, and `COMMAND GETKEYS` follows them.
 //!
 //! Source: <https://redis.io/docs/reference/key-specs/>.
 
 use super::Args;
 use crate::redis::value::number;
 
-/// What is done with a key, as bits; the names are those of `COMMAND INFO`.
+/// How a command uses a key, as bits. The names are those of `COMMAND INFO`.
 pub(crate) mod usage {
     pub(crate) const RW: u16 = 1;
     pub(crate) const RO: u16 = 1 << 1;
@@ -21,7 +21,7 @@ pub(crate) mod usage {
     pub(crate) const NOT_KEY: u16 = 1 << 8;
     pub(crate) const VARIABLE: u16 = 1 << 9;
 
-    /// In the order in which `COMMAND INFO` lists them.
+    /// The names, in the order in which `COMMAND INFO` lists them.
     pub(crate) const NAMES: [(u16, &str); 10] = [
         (RO, "RO"),
         (RW, "RW"),
@@ -36,46 +36,46 @@ pub(crate) mod usage {
     ];
 }
 
-/// How to go on from the position a specification begins at.
+/// How to continue from the position where a specification begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Find {
-    /// Keys up to the one `last` further on, or where that is negative, so far
-    /// before the end; every `step`-th argument.
+    /// Every `step`-th argument up to `last` positions further on; a negative `last` counts from
+    /// the end.
     Range { last: i64, step: usize },
-    /// A number of keys, which follow it.
+    /// A number of keys, followed by the keys.
     Number,
-    /// Somewhere: only the command itself can tell.
+    /// Only the command itself knows.
     Unknown,
 }
 
-/// Some of a command's keys.
+/// Specification of some of a command's keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySpec {
     /// See [`usage`].
     pub(crate) usage: u16,
-    /// The position that it begins at.
+    /// The first position.
     pub(crate) begin: usize,
     pub(crate) find: Find,
-    /// Remarks that `COMMAND` shows.
+    /// Notes that `COMMAND` shows.
     pub(crate) notes: Option<&'static str>,
 }
 
-/// One key at a position.
+/// Returns the specification of one key at a position.
 pub(crate) const fn key(usage: u16, begin: usize) -> KeySpec {
     range(usage, begin, 0, 1)
 }
 
-/// Keys from a position on; see [`Find::Range`].
+/// Returns the specification of keys from a position on; see [`Find::Range`].
 pub(crate) const fn range(usage: u16, begin: usize, last: i64, step: usize) -> KeySpec {
     KeySpec { usage, begin, find: Find::Range { last, step }, notes: None }
 }
 
-/// A number of keys at a position, and the keys.
+/// Returns the specification of a number of keys at a position, and the keys.
 pub(crate) const fn numbered(usage: u16, begin: usize) -> KeySpec {
     KeySpec { usage, begin, find: Find::Number, notes: None }
 }
 
-/// Keys that no rule finds.
+/// Returns the specification of keys that no rule finds.
 pub(crate) const fn unknown(usage: u16, notes: &'static str) -> KeySpec {
     KeySpec { usage, begin: 0, find: Find::Unknown, notes: Some(notes) }
 }
@@ -85,8 +85,8 @@ impl KeySpec {
         KeySpec { notes: Some(notes), ..self }
     }
 
-    /// The positions of the keys in a request; `None` if the request is wrong
-    /// about them.
+    /// Returns the positions of the keys in a request, or `None` if the request does not match the
+    /// specification.
     pub(crate) fn positions(&self, args: Args<'_>) -> Option<Vec<usize>> {
         let (first, last, step) = match self.find {
             Find::Range { last, step } => {

@@ -25,8 +25,8 @@ struct Options {
     min_match_len: usize,
 }
 
-/// `key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`. The values' types
-/// are looked at before the options.
+/// `key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`. The types of the values are checked
+/// before the options.
 fn lcs(db: &mut Database, args: Args<'_>) -> Answer {
     let (a, b, db) = (args[1], args[2], db);
     let options = match options(&args[3..]) {
@@ -77,7 +77,7 @@ fn options(args: Args<'_>) -> Result<Options, CommandError> {
     Ok(options)
 }
 
-/// A piece's first and last positions in either string, and perhaps its length.
+/// Returns the first and last positions of a match in either string, and on request its length.
 fn reply_of(piece: &LcsMatch, with_len: bool) -> Reply {
     let span = |range: &std::ops::Range<usize>| {
         Reply::Array(vec![Reply::count(range.start), Reply::count(range.end - 1)])

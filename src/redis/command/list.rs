@@ -1,4 +1,5 @@
-//! The commands on lists; those that block are in `blocking_list`.
+//! The commands on lists. Those that block need the server, and are in
+//! `server/command/blocking.rs`.
 
 use super::flag::*;
 use super::key_spec::usage::*;
@@ -89,7 +90,7 @@ fn llen(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::count(db.llen(args[1])?))
 }
 
-/// The index is looked at only if there is a list.
+/// The index is only checked if there is a list.
 fn lindex(db: &mut Database, args: Args<'_>) -> Answer {
     let index = match integer(args[2]) {
         Ok(index) => index,
@@ -104,7 +105,7 @@ fn lrange(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::bulks(db.lrange(args[1], start, stop)?))
 }
 
-/// The index is looked at only if there is a list.
+/// The index is only checked if there is a list.
 fn lset(db: &mut Database, args: Args<'_>) -> Answer {
     let index = match integer(args[2]) {
         Ok(index) => index,
@@ -141,8 +142,8 @@ fn ltrim(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// `key element [RANK rank] [COUNT count] [MAXLEN len]`; with a count, even of
-/// 1, the answer is an array.
+/// `key element [RANK rank] [COUNT count] [MAXLEN len]`. With a count, even 1, the reply is an
+/// array.
 fn lpos(db: &mut Database, args: Args<'_>) -> Answer {
     let mut options = LposOptions::default();
     let mut many = false;
@@ -196,7 +197,7 @@ fn lmpop(db: &mut Database, args: Args<'_>) -> Answer {
     })
 }
 
-/// The keys, the end and the count of `LMPOP` and `BLMPOP`, from `at` on.
+/// Returns the keys, the end and the count of `LMPOP` and `BLMPOP`, read from `at` on.
 pub(crate) fn several<'a>(
     args: Args<'a>,
     at: usize,

@@ -1,4 +1,4 @@
-//! What the commands' parsers have in common: words, numbers, times.
+//! What the parsers of commands share: words, numbers, times.
 
 use super::Args;
 use crate::redis::error::CommandError;
@@ -7,10 +7,10 @@ use crate::redis::value::{LongDouble, Sds, number};
 use crate::time::Instant;
 use std::time::Duration;
 
-/// Two words, and two words, and so on.
+/// Key/value (or field/value) argument pairs.
 pub(crate) type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
 
-/// The pairs of words from `at` on.
+/// Returns the argument pairs from `at` on.
 pub(crate) fn pairs<'a>(
     args: Args<'a>,
     at: usize,
@@ -23,43 +23,43 @@ pub(crate) fn pairs<'a>(
     Ok(pairs.map(|pair| (pair[0], pair[1])).collect())
 }
 
-/// Whether an argument is this word, in any case.
+/// Returns whether an argument is this word, in any case.
 pub(crate) fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
 }
 
-/// An argument as an error shows it: as text, which a NUL ends.
+/// Returns an argument as errors show it: as text that ends at a NUL.
 pub(crate) fn shown(arg: &[u8]) -> String {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()
 }
 
-/// An argument that is an integer.
+/// Reads an integer.
 pub(crate) fn integer(arg: &[u8]) -> Result<i64, CommandError> {
     number::parse_i64(arg).ok_or(CommandError::NotAnInteger)
 }
 
-/// An argument that is a number.
+/// Reads a floating-point number.
 pub(crate) fn float(arg: &[u8]) -> Result<f64, CommandError> {
     number::parse_double(arg).ok_or(CommandError::NotAFloat)
 }
 
-/// An argument that is a count of 0 or more.
+/// Reads a count of 0 or more.
 pub(crate) fn count(arg: &[u8]) -> Result<usize, CommandError> {
     let n = number::parse_i64(arg).ok_or(CommandError::NotPositive)?;
     usize::try_from(n).map_err(|_| CommandError::NotPositive)
 }
 
-/// The unit of a time to live, and what it counts from.
+/// The unit of a time to live, and its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unit {
     pub(crate) seconds: bool,
-    /// It is a time of the Unix epoch, not counted from now.
+    /// It counts from the Unix epoch, not from now.
     pub(crate) absolute: bool,
 }
 
-/// The time, in milliseconds since the Unix epoch, that an argument of `SET`,
-/// `GETEX` and their like tells. It must be positive, and fit.
+/// Reads a time for `SET`, `GETEX` and similar commands, which must be positive. Returns it in
+/// milliseconds since the Unix epoch.
 pub(crate) fn expire_time(
     arg: &[u8],
     unit: Unit,
@@ -76,7 +76,7 @@ pub(crate) fn expire_time(
     at.ok_or(invalid)
 }
 
-/// The unit that this word names, if it is one of `EX`, `PX`, `EXAT`, `PXAT`.
+/// Returns the unit for `EX`, `PX`, `EXAT` or `PXAT`.
 pub(crate) fn expire_unit(word: &[u8]) -> Option<Unit> {
     let units =
         [("ex", true, false), ("px", false, false), ("exat", true, true), ("pxat", false, true)];
@@ -84,8 +84,9 @@ pub(crate) fn expire_unit(word: &[u8]) -> Option<Unit> {
     Some(Unit { seconds, absolute })
 }
 
-/// When a client gives up that waits for so many seconds from now on; `None` for 0:
-/// never. Redis counts in milliseconds, rounded up; what does not fit is negative.
+/// Returns the deadline of a client that blocks for this many seconds from now, or `None` for 0,
+/// which is forever. Redis counts in milliseconds, rounded up; a number that does not fit counts as
+/// negative.
 pub(crate) fn timeout(now: Instant, seconds: &[u8]) -> Result<Option<Instant>, CommandError> {
     let seconds = LongDouble::parse(seconds)
         .ok_or(CommandError::text("ERR timeout is not a float or out of range"))?;
@@ -94,7 +95,7 @@ pub(crate) fn timeout(now: Instant, seconds: &[u8]) -> Result<Option<Instant>, C
     Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
 }
 
-/// A number of keys and the keys, from `at` on; and where what follows begins.
+/// Reads a number of keys and the keys, from `at` on. Returns also the position after them.
 pub(crate) fn numbered_keys<'a>(
     args: Args<'a>,
     at: usize,
@@ -105,7 +106,7 @@ pub(crate) fn numbered_keys<'a>(
     Ok((&args[at + 1..end], end))
 }
 
-/// `[COUNT count]` of what pops several: a bad count is told before what is too much.
+/// Reads `[COUNT count]`. A bad count is reported before superfluous arguments.
 pub(crate) fn pop_count(words: Args<'_>) -> Result<usize, CommandError> {
     match words {
         [] => Ok(1),
@@ -118,8 +119,7 @@ pub(crate) fn pop_count(words: Args<'_>) -> Result<usize, CommandError> {
     }
 }
 
-/// `[LIMIT limit]` of what counts members in common, the last if there are several;
-/// 0 is none.
+/// Reads `[LIMIT limit]`, the last one if there are several. 0 is unlimited.
 pub(crate) fn limit(words: Args<'_>) -> Result<usize, CommandError> {
     let mut limit = 0;
     for option in words.chunks(2) {
@@ -133,7 +133,7 @@ pub(crate) fn limit(words: Args<'_>) -> Result<usize, CommandError> {
     Ok(limit)
 }
 
-/// A member with its score, and so on: a map of members to scores in order.
+/// Returns members, on request with their scores, in order.
 pub(crate) fn scored(members: &[(Sds, f64)], with_scores: bool) -> Reply {
     if with_scores {
         let pair = |(member, score): &(Sds, f64)| (Reply::bulk(member), Reply::Double(*score));

@@ -1,4 +1,4 @@
-//! `SCAN` and its like.
+//! `SCAN`, `HSCAN`, `SSCAN` and `ZSCAN`.
 
 use super::flag::*;
 use super::key_spec::key;
@@ -21,7 +21,7 @@ impl<S: 'static> Rows<S> {
     ];
 }
 
-/// `[MATCH pattern] [COUNT n] [TYPE type]`, the last for `SCAN` only.
+/// `[MATCH pattern] [COUNT n] [TYPE type]`. Only `SCAN` has `TYPE`.
 struct Options<'a> {
     pattern: Option<&'a [u8]>,
     count: usize,
@@ -48,14 +48,14 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// `*` alone lets everything pass, even what is empty.
+    /// Returns whether a name matches. `*` alone matches everything, also the empty name.
     fn passes(&self, name: &[u8]) -> bool {
         self.pattern.is_none_or(|p| p == b"*" || glob::matches(p, name, false))
     }
 }
 
-/// A number as C's `strtoul` reads it, up to a NUL: nothing is 0, and a negative one
-/// wraps. Redis takes no spaces before it.
+/// Reads a cursor as C's `strtoul` does, up to a NUL: no digits are 0, and a negative number wraps.
+/// Redis accepts no leading spaces.
 fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
@@ -78,7 +78,7 @@ fn page(cursor: u64, items: Vec<Reply>) -> Reply {
     Reply::Array(vec![Reply::bulk(cursor.to_string().as_bytes()), Reply::Array(items)])
 }
 
-/// The selected database, and where the sizes of pages are drawn from, if they are.
+/// Returns the selected database and, if page sizes are drawn, the stream to draw from.
 fn db_and_pages<'a>(
     db: &'a mut Database,
     random: &'a mut Stream,
@@ -99,7 +99,7 @@ fn scan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
 fn hscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
     let (db, random) = db_and_pages(db, random);
-    // A missing key ends the scan before the options are looked at.
+    // A missing key ends the scan before the options are checked.
     let Some(hash) = db.read::<Hash>(args[1])? else { return Ok(page(0, Vec::new())) };
     let options = Options::parse(&args[3..], false)?;
     let found = hash_page(hash, cursor, PageSize { count: options.count, random });
@@ -118,7 +118,7 @@ fn sscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     Ok(page(found.cursor, passing.map(|member| Reply::bulk(member)).collect()))
 }
 
-/// Scores are texts, in either protocol.
+/// Scores are strings in either protocol.
 fn zscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
     let (db, random) = db_and_pages(db, random);
@@ -133,7 +133,8 @@ fn zscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     Ok(page(found.cursor, items.collect()))
 }
 
-/// As it is kept: a listpack has whole numbers as integers, with all their digits.
+/// Returns a score as it is stored: a listpack stores whole numbers as integers, with all their
+/// digits.
 fn score_text(score: f64, packed: bool) -> number::Text {
     const MOST: f64 = (i64::MAX / 2) as f64;
     if packed && score.abs() <= MOST && score.fract() == 0.0 {

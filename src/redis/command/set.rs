@@ -1,4 +1,4 @@
-//! The commands on sets, but for `SSCAN`.
+//! The commands on sets, except for `SSCAN`.
 
 use super::flag::*;
 use super::key_spec::usage::*;
@@ -34,7 +34,7 @@ impl<S: 'static> Rows<S> {
     ];
 }
 
-/// Members, in the order they are kept in.
+/// Returns the members in their stored order.
 fn listed(set: &Set) -> Reply {
     Reply::Set(set.iter().map(|member| Reply::bulk(&member)).collect())
 }
@@ -84,7 +84,7 @@ fn spop(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     }
 }
 
-/// `key [count]`. A negative count may name a member several times.
+/// `key [count]`. With a negative count, a member may be drawn several times.
 fn srandmember(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     match args {
         [_, key] => {

@@ -1,5 +1,5 @@
-//! The commands on sorted sets. Those that combine several are in
-//! `sorted_set_algebra`, ranges in `sorted_set_range`.
+//! The commands on sorted sets. Those that combine several are in `sorted_set_algebra`, those on
+//! ranges in `sorted_set_range`, and those that block in `server/command/blocking.rs`.
 
 use super::attempt::Attempt;
 use super::flag::*;
@@ -32,7 +32,7 @@ impl<S: 'static> Rows<S> {
     ];
 }
 
-/// What the words after a `ZADD`'s key say.
+/// The options of `ZADD`.
 #[derive(Default)]
 struct Zadd {
     options: ZaddOptions,
@@ -41,7 +41,7 @@ struct Zadd {
 }
 
 impl Zadd {
-    /// The options, and where the scores begin.
+    /// Returns the options, and the position of the first score.
     fn parse(args: Args<'_>) -> Result<(Zadd, usize), CommandError> {
         let mut zadd = Zadd::default();
         let (mut if_absent, mut if_present, mut greater, mut less) = (false, false, false, false);
@@ -103,7 +103,7 @@ fn zadd(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 fn zincrby(db: &mut Database, args: Args<'_>) -> Answer {
-    // It is parsed as `ZADD`, whose options leave half a pair here.
+    // Redis parses it as `ZADD`, so an option here leaves half a pair.
     if ["nx", "xx", "gt", "lt", "ch", "incr"].iter().any(|option| is(args[2], option)) {
         return Err(CommandError::Syntax);
     }
@@ -143,7 +143,7 @@ fn zrevrank(db: &mut Database, args: Args<'_>) -> Answer {
     rank(db, args, true)
 }
 
-/// `key [count]`. Without a count, one member and its score side by side.
+/// `key [count]`. Without a count, the reply is one member and its score side by side.
 fn pop(db: &mut Database, args: Args<'_>, end: End) -> Answer {
     let most = match args {
         [_, _] => None,
@@ -166,7 +166,7 @@ fn zpopmax(db: &mut Database, args: Args<'_>) -> Answer {
     pop(db, args, End::Right)
 }
 
-/// `numkeys key … MIN | MAX [COUNT count]`, from `at` on.
+/// Reads `numkeys key … MIN | MAX [COUNT count]`, from `at` on.
 pub(crate) fn pop_many<'a>(args: Args<'a>, at: usize) -> Result<(Args<'a>, Attempt), CommandError> {
     let (keys, after) = numbered_keys(args, at)?;
     let end = match args.get(after) {
@@ -188,7 +188,7 @@ fn zmpop(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::NilArray)
 }
 
-/// `key [count [WITHSCORES]]`. A negative count may name a member several times.
+/// `key [count [WITHSCORES]]`. With a negative count, a member may be drawn several times.
 fn zrandmember(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     if args.len() < 3 {
         let drawn = db.zrandmember(args[1], 1, random)?;

@@ -1,4 +1,4 @@
-//! `ZUNION`, `ZINTER`, `ZDIFF` and their like.
+//! `ZUNION`, `ZINTER`, `ZDIFF`, and the commands that store or count their results.
 
 use super::flag::*;
 use super::key_spec::usage::*;
@@ -24,7 +24,7 @@ impl<S: 'static> Rows<S> {
     ];
 }
 
-/// The keys, whose number is at `at`, and where what follows begins.
+/// Returns the keys, whose number is at `at`, and the position after them.
 fn keys<'a>(
     args: Args<'a>,
     at: usize,
@@ -39,7 +39,7 @@ fn keys<'a>(
     Ok((&args[at + 1..end], end))
 }
 
-/// What follows the keys.
+/// The options after the keys.
 struct Options {
     weights: Vec<f64>,
     aggregate: Aggregate,
@@ -47,8 +47,8 @@ struct Options {
 }
 
 impl Options {
-    /// `[WEIGHTS weight …] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]`; a difference
-    /// has neither of the first two, and what is stored not the last.
+    /// `[WEIGHTS weight …] [AGGREGATE SUM | MIN | MAX] [WITHSCORES]`. A difference has neither of
+    /// the first two; the storing commands do not have the last.
     fn parse(
         mut rest: Args<'_>,
         keys: usize,
@@ -86,7 +86,7 @@ impl Options {
     }
 }
 
-/// The members of a combination whose number of keys is at `at`.
+/// Returns the members of a combination. The number of keys is at `at`.
 fn combined(
     db: &mut Database,
     args: Args<'_>,
@@ -145,7 +145,7 @@ fn zdiffstore(db: &mut Database, args: Args<'_>) -> Answer {
     store(db, args, Combination::Difference, "zdiffstore")
 }
 
-/// `numkeys key … [LIMIT limit]`; a limit of 0 is none.
+/// `numkeys key … [LIMIT limit]`. A limit of 0 is unlimited.
 fn zintercard(db: &mut Database, args: Args<'_>) -> Answer {
     let (keys, after) = keys(args, 1, "zintercard")?;
     let sources = db.zsources(keys)?;

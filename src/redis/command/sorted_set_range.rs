@@ -1,5 +1,4 @@
-//! Ranges of sorted sets: `ZRANGE`, its older forms, and what counts or removes a
-//! range.
+//! Ranges of sorted sets: `ZRANGE`, its older forms, and the commands that count or remove a range.
 
 use super::flag::*;
 use super::key_spec::key;
@@ -39,14 +38,14 @@ enum By {
     Lex,
 }
 
-/// A score, or `(` and a score that is excluded itself.
+/// Reads a score, or `(` and an excluded score.
 fn score_bound(arg: &[u8]) -> Result<Bound<f64>, CommandError> {
     let (score, exclusive) = number::parse_score_bound(arg).ok_or(CommandError::ScoreBound)?;
     Ok(if exclusive { Bound::Excluded(score) } else { Bound::Included(score) })
 }
 
-/// `-`, `+`, `[` and a member, or `(` and one that is excluded itself. What follows a
-/// NUL after a sign is not looked at.
+/// Reads `-`, `+`, `[` and a member, or `(` and an excluded member. After `-` or `+`, anything
+/// behind a NUL is ignored.
 fn lex_bound(arg: &[u8]) -> Result<LexBound, CommandError> {
     match arg {
         [b'-'] | [b'-', 0, ..] => Ok(LexBound::NegInf),
@@ -65,7 +64,7 @@ fn parse_range(by: By, min: &[u8], max: &[u8]) -> Result<ZRange, CommandError> {
     })
 }
 
-/// A range that is asked for.
+/// A requested range.
 struct Asked {
     range: ZRange,
     options: ZRangeOptions,
@@ -73,8 +72,8 @@ struct Asked {
 }
 
 impl Asked {
-    /// `min max` and options from `at` on. A command may fix what the range is by
-    /// and its direction, which are then no options; `store` has no scores.
+    /// Reads `min max` and options from `at` on. A command may fix what the range is by and its
+    /// direction, which are then not options. With `store`, `WITHSCORES` is not an option.
     fn parse(
         args: Args<'_>,
         at: usize,
@@ -123,7 +122,7 @@ impl Asked {
                 "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
             ));
         }
-        // Read from the top, the greater bound is written first.
+        // In a reversed range the greater bound comes first.
         let (min, max) = match (by, reverse) {
             (By::Score | By::Lex, true) => (args[at + 1], args[at]),
             (By::Rank, _) | (_, false) => (args[at], args[at + 1]),
@@ -165,7 +164,7 @@ fn zrevrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
     answer(db, args, Some(By::Lex), Some(true))
 }
 
-/// `destination source` and the rest of a `ZRANGE`.
+/// `destination source`, and the arguments of `ZRANGE`.
 fn zrangestore(db: &mut Database, args: Args<'_>) -> Answer {
     let asked = Asked::parse(args, 3, None, None, true)?;
     let stored = db.zrangestore(args[1], args[2], &asked.range, asked.options)?;

@@ -109,8 +109,7 @@ fn getdel(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::bulk_or_nil(db.getdel(args[1])?.as_deref()))
 }
 
-/// `[EX s | PX ms | EXAT s | PXAT ms | PERSIST]`. The value's type is looked at
-/// before the time.
+/// `[EX s | PX ms | EXAT s | PXAT ms | PERSIST]`. The type of the value is checked before the time.
 fn getex(db: &mut Database, args: Args<'_>) -> Answer {
     let mut expiry = Expiry::Keep;
     let mut expire = None;
@@ -126,14 +125,14 @@ fn getex(db: &mut Database, args: Args<'_>) -> Answer {
         }
     }
     db.check_type::<StringValue>(args[1])?;
-    // Without a key the time is not looked at.
+    // Without a key the time is not checked.
     if let Some((arg, unit)) = expire.filter(|_| db.value(args[1]).is_some()) {
         expiry = Expiry::At(expire_time(arg, unit, db.now_ms(), "getex")?);
     }
     Ok(Reply::bulk_or_nil(db.getex(args[1], expiry)?.as_deref()))
 }
 
-/// A key of another type counts as one that is missing.
+/// A key of another type counts as missing.
 fn mget(db: &mut Database, args: Args<'_>) -> Answer {
     let values = args[1..].iter().map(|key| Reply::bulk_or_nil(db.get(key).unwrap_or(None)));
     Ok(Reply::Array(values.collect()))

@@ -13,6 +13,7 @@
 
 pub(crate) use super::slot_table::Slot;
 use super::slot_table::SlotTable;
+use crate::redis::invariant::ensure;
 use crate::redis::value::{Sds, Value};
 use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;
@@ -146,6 +147,34 @@ impl Keyspace {
     /// once, the one in the lowest slot.
     pub(crate) fn next_expiry(&self) -> Option<(i64, Slot)> {
         self.expires.first().copied()
+    }
+
+    /// Checks that the entries lie densely, that the table finds each where it lies, and that the
+    /// index has exactly the keys with a time to live. Returns what is wrong otherwise.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        self.table.check_invariants()?;
+        let full = |chunk: &Vec<Entry>| chunk.len() == CHUNK;
+        let (last, before) = match &*self.chunks {
+            [] => (0, &[][..]),
+            [before @ .., last] => (last.len(), before),
+        };
+        let counted = before.len() * CHUNK + last;
+        ensure(before.iter().all(full), || "a chunk has a gap".to_owned())?;
+        ensure(self.chunks.is_empty() || last > 0, || "the last chunk is empty".to_owned())?;
+        ensure(counted == self.len, || format!("{counted} entries, not {}", self.len))?;
+        ensure(self.table.len() == self.len, || format!("{} slots", self.table.len()))?;
+        let mut expiring = 0;
+        for (slot, entry) in (0..).zip(self.iter()) {
+            let key = &entry.key;
+            let found = entry.hash == hash_of(key) && self.find(key) == Some(slot);
+            ensure(found, || format!("key {key} is not found in its slot"))?;
+            let expires = entry.expires_at != NEVER;
+            expiring += usize::from(expires);
+            let indexed = self.expires.contains(&(entry.expires_at, slot));
+            ensure(indexed == expires, || format!("key {key} expires other than it is indexed"))?;
+        }
+        let indexed = self.expires.len();
+        ensure(indexed == expiring, || format!("{indexed} keys are indexed, {expiring} expire"))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {

@@ -9,6 +9,8 @@
 //! Invariant: at most three quarters of the cells are used, and from the home of
 //! each used one to itself there is no gap.
 
+use crate::redis::invariant::ensure;
+
 /// Where an entry lies.
 pub(crate) type Slot = u32;
 
@@ -115,6 +117,26 @@ impl SlotTable {
         }
         self.cells[gap] = EMPTY;
         self.len -= 1;
+    }
+
+    /// Checks what the module says always holds, and returns what does not.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        let used = self.cells.iter().filter(|cell| **cell != EMPTY).count();
+        ensure(used == self.len, || format!("{used} cells are used, not {}", self.len))?;
+        ensure(used * 4 <= self.cells.len() * 3, || format!("{used} cells are too many"))?;
+        for (at, cell) in self.cells.iter().enumerate().filter(|(_, cell)| **cell != EMPTY) {
+            let mut probe = self.home(hash_in(*cell));
+            while probe != at {
+                ensure(self.cells[probe] != EMPTY, || format!("a gap before cell {at}"))?;
+                probe = self.next(probe);
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of slots.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// An entry was moved from one slot, which must be there, to another.

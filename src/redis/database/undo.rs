@@ -7,6 +7,7 @@
 
 use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
+use crate::redis::invariant::ensure;
 use crate::redis::value::{Sds, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -104,6 +105,25 @@ impl Undo {
     /// Only the changes of the newest layer would be undone.
     pub(crate) fn keep_newest(&mut self) {
         self.older.clear();
+    }
+
+    /// Checks that nothing is remembered where nothing is to be, and that no key that was there
+    /// had a value that cannot be. Returns what is wrong otherwise.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        for layer in self.older.iter().chain([&self.newest]) {
+            ensure(self.keeping || layer.before.is_empty(), || {
+                format!("{} changes are remembered for nothing", layer.before.len())
+            })?;
+            for (key, before) in &layer.before {
+                if let Some(before) = before {
+                    before
+                        .value
+                        .check_invariants()
+                        .map_err(|why| format!("key {key} was {why}"))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// An entry is about to be changed or was just removed.

@@ -3,15 +3,14 @@
 use crate::redis::value::Sds;
 use std::fmt;
 
-/// What a server lost when it last stopped: the changes of these keys since what
-/// was on disk.
+/// What a server lost when it last stopped: the changes of these keys since the state on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Each key with the number of its database, in order of their first change.
     pub keys: Vec<(usize, Sds)>,
 }
 
-/// Named up to this many.
+/// Greatest number of keys that are named.
 const NAMED: usize = 20;
 
 impl fmt::Display for Losses {

@@ -1,35 +1,34 @@
-//! The append-only file with `appendfsync everysec` on a disk whose syncs take time.
+//! The append-only file with `appendfsync everysec`, on a disk whose syncs take time.
 //!
-//! Redis syncs in the background, at most once a second. While a sync runs it does not write
-//! to the file either, since that could block: it goes on answering, and postpones the write
-//! until the sync has ended, or for two seconds (`flushAppendOnlyFile` in `aof.c`). So the
-//! death of the process loses what it had answered meanwhile, and not only a loss of power does.
+//! Redis syncs in the background, at most once a second. While a sync runs it does not write to the
+//! file, since that could block. It continues to answer, and postpones the write until the sync has
+//! ended, or for two seconds (`flushAppendOnlyFile` in `aof.c`). So a crash of the process also
+//! loses what was answered meanwhile, not only a power loss.
 //!
-//! The databases' undo logs are in layers for this, the oldest first: what was written before
-//! the sync that runs began, what was written since, and what is not written yet. While a
-//! sync runs the newest layer is what a kill undoes; without one there is one layer, and a kill
-//! undoes nothing. A loss of power undoes all.
+//! The databases' undo logs have layers for this, the oldest first: what was written before the
+//! running sync began, what was written since, and what is not yet written. While a sync runs, a
+//! crash undoes the newest layer. Without a sync there is one layer, and a crash undoes nothing. A
+//! power loss undoes all layers.
 //!
-//! As elsewhere in `persist`, what happens between two moments at which the server is told the time
-//! is found out afterwards, in order.
+//! As elsewhere in `persist`, what happens between two timestamps is applied afterwards, in order.
 
 use super::{AppendFsync, Disk, total_changes};
 use crate::time::Instant;
 use std::time::Duration;
 
-/// How the file stands.
+/// The state of the file.
 #[derive(Debug, Default)]
 pub(crate) struct SlowDisk {
-    /// When the sync that runs will have ended.
+    /// End of the running sync.
     syncing: Option<Instant>,
-    /// In which second the last one began.
+    /// Second in which the last sync began.
     last_sync: Option<u64>,
-    /// In which second the write was postponed that still is.
+    /// Second since which a write is postponed.
     postponed: Option<u64>,
-    /// How many changes there were when it was last looked at, and when the last sync began.
+    /// Number of changes when the state was last updated, and when the last sync began.
     seen: u64,
     synced: u64,
-    /// How often a write was made though a sync was running.
+    /// Number of writes during a sync.
     pub(crate) delayed: u64,
 }
 
@@ -41,11 +40,11 @@ fn of_second(second: u64) -> Instant {
     Instant::ZERO + Duration::from_secs(second)
 }
 
-/// How long a write is postponed at most, in seconds.
+/// Longest time that a write is postponed, in seconds.
 const PATIENCE: u64 = 2;
 
 impl Disk<'_> {
-    /// Whether the file is kept so that it matters how long a sync takes.
+    /// Returns whether the file is kept such that the duration of a sync matters.
     pub(crate) fn has_slow_disk(&self) -> bool {
         self.setup.restarts_from_append_only
             && self.setup.append_only
@@ -53,7 +52,7 @@ impl Disk<'_> {
             && !self.setup.fsync_time.is_zero()
     }
 
-    /// All of the file is on disk, by other means.
+    /// Marks all of the file as synced by other means.
     pub(crate) fn settle_slow_disk(&mut self) {
         let changes = total_changes(self.databases);
         let disk = &mut self.state.slow_disk;
@@ -66,8 +65,8 @@ impl Disk<'_> {
         };
     }
 
-    /// Writes what has changed at this moment, or postpones that, as the server does at the end
-    /// of each turn of its loop.
+    /// Writes what has changed by now, or postpones that, as the server does at the end of each
+    /// iteration of its event loop.
     pub(crate) fn flush_append_only(&mut self) {
         let (now, changes) = (self.now, total_changes(self.databases));
         let disk = &mut self.state.slow_disk;
@@ -81,7 +80,7 @@ impl Disk<'_> {
         }
     }
 
-    /// Finds out what the disk has done by `now`.
+    /// Applies the writes and syncs that happened by `now`.
     pub(crate) fn write_and_sync_until(&mut self, now: Instant) {
         self.flush_append_only();
         loop {
@@ -102,7 +101,7 @@ impl Disk<'_> {
         }
     }
 
-    /// What is written by now will be on disk when this has ended.
+    /// Begins a sync. What was written by now is on disk when it ends.
     fn begin_sync(&mut self, at: Instant) {
         let ends = at + self.setup.fsync_time;
         let disk = &mut self.state.slow_disk;
@@ -114,7 +113,7 @@ impl Disk<'_> {
         }
     }
 
-    /// What was postponed is written, now that nothing runs any more; and the rest is synced.
+    /// Ends a sync: writes what was postponed, and syncs the rest.
     fn end_sync(&mut self, at: Instant) {
         for database in &mut *self.databases {
             database.undo.forget_oldest();
@@ -128,19 +127,19 @@ impl Disk<'_> {
         }
     }
 
-    /// A write has waited long enough.
+    /// Writes although a sync runs, because a write has waited long enough.
     fn write_anyway(&mut self) {
         let disk = &mut self.state.slow_disk;
         disk.postponed = None;
         disk.delayed += 1;
         for (home, database) in self.databases.iter_mut().enumerate() {
-            // What was written during this sync is one layer, however often.
+            // All that was written during this sync is one layer.
             database.undo.merge_newest_but_oldest();
             database.undo.begin_layer(home);
         }
     }
 
-    /// The process is killed: what it has not written is undone, unless all was.
+    /// Undoes what a killed process has not written. Returns the affected keys.
     pub(crate) fn lose_what_is_not_written(&mut self) -> Vec<(usize, crate::redis::value::Sds)> {
         self.flush_append_only();
         if self.state.slow_disk.syncing.is_none() {

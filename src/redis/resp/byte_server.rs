@@ -1,14 +1,15 @@
 //! A server that speaks RESP: bytes in, bytes out.
 //!
-//! A [`ByteServer`] is a [`Server`] with a parser and an output buffer for each connection that
-//! speaks bytes. The caller has the bytes (a socket, a connection of a world, a test), passes
-//! them in and sends what comes out. A request runs as soon as it is complete. While a client is
-//! blocked, what it sends waits as bytes, as in Redis, up to `client-query-buffer-limit`.
+//! A [`ByteServer`] is a [`Server`] with a parser and an output buffer for each connection. The
+//! caller owns the transport (a socket, a connection of a world, a test): it passes in the bytes
+//! that arrive and sends the bytes that come out. A request runs as soon as it is complete. While a
+//! client is blocked, its further bytes wait unparsed, as in Redis, up to
+//! `client-query-buffer-limit`.
 //!
-//! In a world, one server also has typed clients, which send commands and get replies as values
-//! (`client/service.rs`). Both kinds of clients share the databases, and their numbers. Outputs of
-//! the server go by the client: replies to a byte client are encoded into its buffer at once, and
-//! those to a typed client wait in `typed` until the world asks for them. A server without byte
+//! In a world, the same server also has typed clients, which send commands and receive replies as
+//! values (`client/service.rs`). Both kinds of clients share the databases and the numbering. Each
+//! output goes by its client: a reply to a byte client is encoded into its buffer at once, and an
+//! output to a typed client waits in `typed` until the world polls it. A server without byte
 //! clients skips all of that.
 
 use super::encode::encode;
@@ -26,13 +27,13 @@ use std::collections::VecDeque;
 struct Connection {
     parser: RequestParser,
     out: Vec<u8>,
-    /// It is in the queue of those that have output.
+    /// The connection is in `ready`.
     queued: bool,
     /// The client broke the protocol; the server reads nothing more from it.
     failed: bool,
     closing: bool,
-    /// Bytes that came while the server slept. The server reads them after everything that it
-    /// had read before.
+    /// Number of bytes that arrived while the server slept. The server reads them after everything
+    /// that it had read before.
     unread: usize,
 }
 
@@ -58,13 +59,13 @@ struct Connection {
 pub struct ByteServer {
     server: Server,
     connections: IndexMap<ClientId, Connection, FxBuildHasher>,
-    /// Connections with output, in the order they got it.
+    /// Connections with output, in the order in which they got it.
     ready: VecDeque<ClientId>,
-    /// Connections that have sent more than their client could go on with.
+    /// Connections with unparsed bytes whose client is held up.
     stalled: VecDeque<ClientId>,
-    /// The clients that are not connections of bytes.
+    /// Clients that send commands as values.
     typed_clients: IndexSet<ClientId, FxBuildHasher>,
-    /// Outputs to them that the server gave while it also had byte clients.
+    /// Outputs to typed clients, from while the server also had byte clients.
     typed: VecDeque<Output>,
 }
 
@@ -93,8 +94,8 @@ impl ByteServer {
         &mut self.server
     }
 
-    /// Calls the machine on behalf of something other than a byte client, and lets the byte
-    /// clients go on that were waiting for it.
+    /// Calls the machine on behalf of anything but a byte client, then lets byte clients continue
+    /// that were waiting for the result.
     pub(crate) fn operate<R>(&mut self, now: Instant, call: impl FnOnce(&mut Server) -> R) -> R {
         let result = call(&mut self.server);
         if !self.connections.is_empty() {
@@ -103,19 +104,19 @@ impl ByteServer {
         result
     }
 
-    /// A client has connected that sends commands and gets replies as values.
+    /// Connects a client that sends commands as values.
     pub(crate) fn typed_connected(&mut self, now: Instant, client: ClientId, peer: &str) {
         self.typed_clients.insert(client);
         self.operate(now, |server| server.connected(now, client, peer));
     }
 
-    /// Such a client is gone.
+    /// Ends the connection of such a client.
     pub(crate) fn typed_disconnected(&mut self, now: Instant, client: ClientId) {
         self.typed_clients.swap_remove(&client);
         self.operate(now, |server| server.disconnected(now, client));
     }
 
-    /// Returns the next output to a typed client. A server that sleeps sends nothing.
+    /// Returns the next output to a typed client. A sleeping server sends nothing.
     pub(crate) fn poll_typed_output(&mut self) -> Option<Output> {
         let output = if self.connections.is_empty() && self.typed.is_empty() {
             self.server.poll_output()
@@ -131,7 +132,7 @@ impl ByteServer {
         output
     }
 
-    /// The server process has ended, and with it every connection.
+    /// Ends all connections: the server process has ended.
     pub(crate) fn drop_connections(&mut self) {
         self.connections.clear();
         self.ready.clear();
@@ -166,8 +167,8 @@ impl ByteServer {
         }
     }
 
-    /// Runs a client's requests as far as they are complete and it can go on, and leaves
-    /// so many of its bytes.
+    /// Runs a client's complete requests until it is held up, and leaves its last `leave` bytes
+    /// unparsed.
     fn go_on(&mut self, now: Instant, client: ClientId, leave: usize) {
         let limit = self.server.query_buffer_limit();
         let Some(connection) = self.connections.get_mut(&client) else { return };
@@ -202,7 +203,8 @@ impl ByteServer {
                 Ok(None) => return,
                 Err(error) => {
                     connection.failed = true;
-                    // It is closed after its answer: one that wants none stays, deaf.
+                    // The connection closes after the reply. With `CLIENT REPLY OFF` there is no
+                    // reply: the connection stays open and is ignored, as in Redis.
                     let answered = self.server.wants_reply(client);
                     if answered {
                         self.server.protocol_error();
@@ -217,7 +219,7 @@ impl ByteServer {
         }
     }
 
-    /// Lets those go on that were held up and are not any more.
+    /// Lets clients continue that are no longer held up.
     fn settle(&mut self, now: Instant) {
         self.encode_outputs();
         while let Some(client) = self.next_to_go_on() {
@@ -225,8 +227,9 @@ impl ByteServer {
         }
     }
 
-    /// Those that waited for others go on in the order in which they were
-    /// released; after a pause of the whole server, in that of their requests.
+    /// Returns the next client that is no longer held up. Clients that waited for others continue
+    /// in the order in which they were released; after a pause of the whole server, in the order of
+    /// their requests.
     fn next_to_go_on(&mut self) -> Option<ClientId> {
         while let Some(client) = self.server.poll_resumed() {
             if let Some(at) = self.stalled.iter().position(|stalled| *stalled == client) {
@@ -237,8 +240,8 @@ impl ByteServer {
         self.stalled.remove(at)
     }
 
-    /// Hands the server's outputs to the connections that they are for. Those for clients that
-    /// are gone are dropped.
+    /// Moves the server's outputs to the connections that they are for, and drops outputs to
+    /// clients that are gone.
     fn encode_outputs(&mut self) {
         while let Some(output) = self.server.poll_output() {
             let client = match output {

@@ -1,16 +1,16 @@
-//! Replies as bytes.
+//! Encoding of replies.
 //!
-//! What RESP2 lacks is written as [`Reply::in_protocol`] would have it, but in
-//! one pass over the reply and straight into the client's buffer.
+//! Kinds that RESP2 lacks are written as in [`Reply::in_protocol`], but in one pass and straight
+//! into the client's buffer.
 
 use crate::redis::value::number;
 use crate::redis::{Protocol, Reply};
 
-/// Writes the reply, as a client of that protocol gets it, to the end of `out`.
+/// Appends the reply to `out`, as a client of that protocol gets it.
 ///
-/// What is one line on the wire stays one line: line ends in it become spaces,
-/// at the end of an error they are dropped. A verbatim text's format is cut or
-/// filled up to three letters. It recurses as deep as the reply is.
+/// A reply that is one line on the wire stays one line: line ends in it become spaces, and are
+/// dropped at the end of an error. The format of a verbatim text is cut or padded to three letters.
+/// The recursion is as deep as the reply.
 pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
     let resp3 = protocol == Protocol::Resp3;
     match reply {
@@ -94,7 +94,7 @@ fn bulk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// One line; see [`one_line`].
+/// Writes one line; see [`one_line`].
 fn line(kind: u8, text: &[u8], out: &mut Vec<u8>) {
     out.push(kind);
     let begin = out.len();
@@ -103,7 +103,7 @@ fn line(kind: u8, text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Makes a space of a byte that would end the line.
+/// Replaces a byte that would end the line with a space.
 pub(super) fn one_line(byte: &mut u8) {
     if matches!(byte, b'\r' | b'\n') {
         *byte = b' ';
@@ -172,7 +172,7 @@ mod tests {
         }
     }
 
-    /// What a 7.0.15 server made of such texts from Lua.
+    /// The texts that a 7.0.15 server sent for these values from Lua.
     #[test]
     fn a_line_stays_a_line() {
         let error = Reply::Error(ErrorReply("ERR a\r\nb\r\n".into()));

@@ -1,17 +1,15 @@
-//! A line as people type it, taken apart into arguments: `sdssplitargs`.
+//! Inline requests: splitting a line into arguments, as `sdssplitargs` does.
 //!
-//! Arguments are parted by spaces. Within double quotes a backslash escapes: `\n
-//! \r \t \b \a`, `\xHH`, or the next byte itself; within single quotes only
-//! `\'`. A quote may open in the middle of an argument, but where it closes the
-//! argument must end.
+//! Spaces separate arguments. In double quotes a backslash escapes: `\n \r \t \b \a`, `\xHH`, or
+//! the next byte itself. In single quotes it only escapes `'`. A quote may open in the middle of an
+//! argument, but the argument must end where the quote closes.
 
 use crate::redis::value::number::is_space;
 use std::ops::Range;
 
-/// Takes the line apart: the arguments' bytes go to the end of `bytes`, where
-/// each lies in it to the end of `args`. `false` if a quote is not closed or is
-/// followed by something other than a space; then both hold what was read so
-/// far. The line holds no NUL.
+/// Splits the line. Appends the arguments' bytes to `bytes`, and the range of each to `args`.
+/// Returns `false` if a quote is not closed, or is followed by anything but a space; both vectors
+/// then hold what was read so far. The line has no NUL.
 pub(super) fn split(line: &[u8], bytes: &mut Vec<u8>, args: &mut Vec<Range<usize>>) -> bool {
     let mut at = 0;
     loop {
@@ -28,12 +26,12 @@ pub(super) fn split(line: &[u8], bytes: &mut Vec<u8>, args: &mut Vec<Range<usize
     }
 }
 
-/// The length of the line's first argument, or `None` for unbalanced quotes.
+/// Returns the length of the line's first argument, or `None` for unbalanced quotes.
 fn argument(line: &[u8], bytes: &mut Vec<u8>) -> Option<usize> {
     let mut at = 0;
     loop {
         match line.get(at) {
-            // Not every space ends an argument: `\v` and `\f` only part them.
+            // Not every space ends an argument: `\v` and `\f` only separate them.
             None | Some(b' ' | b'\n' | b'\r' | b'\t') => return Some(at),
             Some(quote @ (b'"' | b'\'')) => {
                 at += 1;
@@ -48,7 +46,7 @@ fn argument(line: &[u8], bytes: &mut Vec<u8>) -> Option<usize> {
     }
 }
 
-/// The length of what stands before the closing quote, and of the quote.
+/// Returns the length of a quoted text, including the closing quote.
 fn quoted(line: &[u8], quote: u8, bytes: &mut Vec<u8>) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -98,7 +96,7 @@ mod tests {
             .then(|| args.into_iter().map(|range| bytes[range].to_vec()).collect())
     }
 
-    /// As a 7.0.15 server took them.
+    /// The arguments that a 7.0.15 server read.
     #[test]
     fn quotes_and_escapes() {
         type Row<'a> = (&'a [u8], Option<&'a [&'a [u8]]>);

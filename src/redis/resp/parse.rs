@@ -1,51 +1,50 @@
-//! Replies, from bytes that come in any pieces.
+//! Parsing of replies, from bytes in pieces of any size.
 //!
-//! Both protocols are read, told apart by each reply's first byte. What is open
-//! (an array with elements still to come) lies on a stack of our own, of bounded
-//! depth, so no bytes can exhaust the thread's. Attributes (`|`), which only
-//! `DEBUG` sends, are read and dropped.
+//! Both protocols are read; the first byte of a reply tells them apart. Aggregates that are still
+//! incomplete lie on a stack of bounded depth, so no input can exhaust the thread's stack.
+//! Attributes (`|`), which only `DEBUG` sends, are read and dropped.
 
 use crate::redis::value::number::{Literal, parse_double, parse_i64};
 use crate::redis::{ErrorReply, Reply};
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-/// Why bytes are no reply.
+/// Why bytes are not a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedReply {
     /// No kind of reply begins with this byte.
     #[error("no reply begins with byte {0:#04x}")]
     UnknownKind(u8),
-    /// The length after `$`, `*` and their like is none.
+    /// The length after `$`, `*` or a similar byte is invalid.
     #[error("invalid length")]
     InvalidLength,
-    /// What follows `:`, `,`, `#` or `_` is none of its kind.
+    /// The value after `:`, `,`, `#` or `_` is invalid.
     #[error("invalid value of a reply that begins with '{}'", char::from(*.0))]
     InvalidValue(u8),
-    /// A CR without its LF, or a string longer than announced.
+    /// A CR has no LF, or a string is longer than announced.
     #[error("a line end is missing")]
     MissingLineEnd,
-    /// More than [`ReplyParser::MAX_DEPTH`] aggregates in one another.
+    /// Aggregates are nested deeper than [`ReplyParser::MAX_DEPTH`].
     #[error("replies are nested too deep")]
     TooDeep,
 }
 
-/// Takes a server's bytes and gives its replies; see [`resp`](crate::redis::resp).
+/// Turns a server's bytes into replies; see [`resp`](crate::redis::resp).
 #[derive(Clone, Debug, Default)]
 pub struct ReplyParser {
     buffer: Vec<u8>,
-    /// Where the next line begins, or the string whose line has been read.
+    /// Start of the next line, or of the string whose line was read.
     start: usize,
-    /// How far from there no end of the line was found.
+    /// Number of bytes from there that contain no line end.
     scanned: usize,
-    /// The kind and the length of the string at `start`.
+    /// Kind and length of the string at `start`.
     string: Option<(u8, usize)>,
     open: Vec<Aggregate>,
     failed: Option<MalformedReply>,
 }
 
-/// An aggregate some elements of which are still to come.
+/// An aggregate whose elements have not all arrived.
 #[derive(Clone, Debug)]
 struct Aggregate {
     kind: u8,
@@ -54,7 +53,7 @@ struct Aggregate {
 }
 
 impl Aggregate {
-    /// The reply that it is; an attribute is none.
+    /// Returns the complete reply; an attribute is not a reply.
     fn close(self) -> Option<Reply> {
         match self.kind {
             b'~' => Some(Reply::Set(self.items)),
@@ -70,23 +69,23 @@ impl Aggregate {
     }
 }
 
-/// What one step reads.
+/// The result of reading one line or string.
 enum Token {
     Reply(Reply),
     Open(Aggregate),
 }
 
 impl ReplyParser {
-    /// Aggregates may lie so deep in one another.
+    /// Greatest nesting depth of aggregates.
     pub const MAX_DEPTH: usize = 512;
 
-    /// A parser that has seen nothing.
+    /// Returns a parser without input.
     #[must_use]
     pub fn new() -> ReplyParser {
         ReplyParser::default()
     }
 
-    /// Takes bytes from the server. After an error they are dropped.
+    /// Adds bytes from the server. After an error they are dropped.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.failed.is_some() {
             return;
@@ -98,11 +97,11 @@ impl ReplyParser {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole reply, `None` until more bytes come.
+    /// Returns the next complete reply, or `None` until more bytes arrive.
     ///
     /// # Errors
     ///
-    /// The bytes are no reply. The parser then says so for ever.
+    /// The bytes are not a reply. The parser returns the same error from then on.
     pub fn next_reply(&mut self) -> Result<Option<Reply>, MalformedReply> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -136,7 +135,8 @@ impl ReplyParser {
         }
     }
 
-    /// Puts the reply into what is open; gives what is then complete.
+    /// Adds the reply to the innermost incomplete aggregate. Returns the outermost reply once it is
+    /// complete.
     fn place(&mut self, mut reply: Reply) -> Option<Reply> {
         loop {
             let Some(aggregate) = self.open.last_mut() else {
@@ -158,7 +158,7 @@ impl ReplyParser {
         let bytes = &self.buffer[self.start..];
         let Some(ahead) = bytes[self.scanned..].iter().position(|b| *b == b'\r') else {
             self.scanned = bytes.len();
-            // Such bytes will not become a reply, however many more come.
+            // No further bytes can turn these into a reply.
             return match bytes.first() {
                 Some(kind) if !b"+-:$*_#,(!=~%>|".contains(kind) => {
                     Err(MalformedReply::UnknownKind(*kind))
@@ -222,7 +222,7 @@ impl ReplyParser {
     }
 }
 
-/// A reply that is one line.
+/// Reads a reply that is one line.
 fn line(kind: u8, bytes: &[u8]) -> Result<Reply, MalformedReply> {
     let reply = match (kind, bytes) {
         (b'+', bytes) => Some(Reply::Simple(text(bytes))),
@@ -242,7 +242,7 @@ fn line(kind: u8, bytes: &[u8]) -> Result<Reply, MalformedReply> {
     reply.ok_or(MalformedReply::InvalidValue(kind))
 }
 
-/// As text; bytes that are no UTF-8 are replaced.
+/// Returns the bytes as text. Bytes that are not UTF-8 are replaced.
 fn text(bytes: &[u8]) -> SmolStr {
     SmolStr::from(String::from_utf8_lossy(bytes))
 }

@@ -1,16 +1,14 @@
-//! Requests, from bytes that come in any pieces.
+//! Parsing of requests, from bytes in pieces of any size.
 //!
-//! A request is a *multibulk*, `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or, if it begins
-//! with anything but a star, an *inline* line as people type it. The parser keeps
-//! what has come and where in it the arguments lie, and goes on where it stopped:
-//! no byte is looked at twice but those a line is made of, so that a bulk of 512
-//! MB in pieces of one byte costs no more than in one. Consumed bytes are dropped
-//! when more come, if they are at least half of all.
+//! A request is a *multibulk*, `*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`, or, if it begins with anything but
+//! a star, an *inline* line as people type it. The parser keeps the bytes and the ranges of the
+//! arguments in them, and continues where it stopped. It looks at a byte twice only within a line,
+//! so a bulk of 512 MB in pieces of one byte costs no more than in one piece. Consumed bytes are
+//! dropped when more arrive, if they are at least half of the buffer.
 //!
-//! Source: Redis 7.0's `processMultibulkBuffer` and `processInlineBuffer`, with
-//! their corners: a line ends at CR and whatever byte follows, what follows a
-//! bulk is not looked at, a NUL in a line hides its end, and how long a line may
-//! be is asked only when its end has not come yet.
+//! Source: Redis 7.0's `processMultibulkBuffer` and `processInlineBuffer`, with their corner cases:
+//! a CR and any byte end a line; the two bytes after a bulk are not checked; a NUL in a line hides
+//! its end; the length of a line is only checked while its end has not arrived.
 
 use super::encode::one_line;
 use super::inline;
@@ -19,58 +17,54 @@ use crate::redis::{ErrorReply, Protocol, Reply};
 use smol_str::SmolStr;
 use std::ops::Range;
 
-/// Why bytes are no request; each closes the connection.
+/// Why bytes are not a request. Each of these closes the connection.
 ///
-/// Its text is the server's reply, without `-ERR `.
+/// The text is the server's reply, without `-ERR `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ProtocolError {
-    /// The count after `*` is no integer, or above 2³¹ - 1.
+    /// The count after `*` is not an integer, or above 2³¹ - 1.
     #[error("Protocol error: invalid multibulk length")]
     InvalidMultibulkLength,
-    /// More than 10 arguments from a client that has yet to authenticate.
+    /// More than 10 arguments from a client that has not authenticated.
     #[error("Protocol error: unauthenticated multibulk length")]
     UnauthenticatedMultibulkLength,
-    /// More than 64 KB after `*`, and no end of line.
+    /// More than 64 KB after `*` without a line end.
     #[error("Protocol error: too big mbulk count string")]
     TooBigMultibulkCount,
-    /// An argument that begins with this byte.
+    /// An argument begins with this byte instead of `$`.
     #[error("Protocol error: expected '$', got '{}'", char::from(*.0))]
     ExpectedBulk(u8),
-    /// The length after `$` is no integer, negative, or above
-    /// `proto-max-bulk-len`.
+    /// The length after `$` is not an integer, negative, or above `proto-max-bulk-len`.
     #[error("Protocol error: invalid bulk length")]
     InvalidBulkLength,
-    /// More than 16 KB in an argument from a client that has yet to
-    /// authenticate.
+    /// More than 16 KB in an argument of a client that has not authenticated.
     #[error("Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulkLength,
-    /// More than 64 KB after `$`, and no end of line.
+    /// More than 64 KB after `$` without a line end.
     #[error("Protocol error: too big bulk count string")]
     TooBigBulkCount,
-    /// More than 64 KB of an inline request, and no end of line.
+    /// More than 64 KB of an inline request without a line end.
     #[error("Protocol error: too big inline request")]
     TooBigInline,
-    /// An inline request with a quote that is not closed, or closed in the
-    /// middle of an argument.
+    /// A quote of an inline request is not closed, or closes in the middle of an argument.
     #[error("Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,
-    /// More bytes than `client-query-buffer-limit`, and no whole request. The
-    /// server closes without a word.
+    /// More bytes than `client-query-buffer-limit` without a complete request. The server closes
+    /// the connection without a reply.
     #[error("query buffer limit reached")]
     QueryBufferLimit,
 }
 
 impl ProtocolError {
-    /// What the server answers before it closes, if anything. A byte that is no
-    /// ASCII appears as the Latin letter of that number; [`ProtocolError::encode`]
-    /// has the byte itself.
+    /// Returns the server's reply before it closes, if it replies. A byte that is not ASCII appears
+    /// as the Latin-1 letter of that number; [`ProtocolError::encode`] writes the byte itself.
     #[must_use]
     pub fn reply(&self) -> Option<ErrorReply> {
         (*self != ProtocolError::QueryBufferLimit)
             .then(|| ErrorReply(SmolStr::from(format!("ERR {self}"))))
     }
 
-    /// Writes the answer, if there is one, to the end of `out`.
+    /// Appends the reply, if there is one, to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         if let ProtocolError::ExpectedBulk(mut byte) = *self {
             one_line(&mut byte);
@@ -83,8 +77,8 @@ impl ProtocolError {
     }
 }
 
-/// One request: a command's name and its arguments, never none at all, as
-/// slices of the parser's buffer.
+/// A request: the command's name and its arguments, at least one word, as slices of the parser's
+/// buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     bytes: &'a [u8],
@@ -92,24 +86,24 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// How many there are, the name included: at least 1.
+    /// Number of words, including the name: at least 1.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "it is never empty")]
     pub fn len(&self) -> usize {
         self.args.len()
     }
 
-    /// The argument at `i`, the name being at 0.
+    /// Returns the word at index `i`; the name is at 0.
     ///
     /// # Panics
     ///
-    /// If there are not so many.
+    /// If `i` is not less than [`Request::len`].
     #[must_use]
     pub fn get(&self, i: usize) -> &'a [u8] {
         &self.bytes[self.args[i].clone()]
     }
 
-    /// All of them, the name first.
+    /// Returns all words, the name first.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
@@ -117,23 +111,23 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Takes a client's bytes and gives its requests; see [`resp`](crate::redis::resp).
+/// Turns a client's bytes into requests; see [`resp`](crate::redis::resp).
 #[derive(Clone, Debug)]
 pub struct RequestParser {
     buffer: Vec<u8>,
-    /// Where the request being read begins. All other positions count from here.
+    /// Start of the current request. All other positions count from here.
     start: usize,
-    /// The next byte of it to be read.
+    /// Position of the next byte to read.
     at: usize,
-    /// Up to here no end of the line was found.
+    /// The bytes before this position contain no line end.
     scanned: usize,
-    /// The arguments read so far, or those of the last request.
+    /// Ranges of the arguments read so far, or of the last request.
     args: Vec<Range<usize>>,
     /// The bytes of an inline request's arguments, without their quotes.
     unquoted: Vec<u8>,
-    /// How many arguments are still to come.
+    /// Number of arguments that have not arrived.
     missing: usize,
-    /// The length of the next argument, once its line has been read.
+    /// Length of the next argument, once its line was read.
     bulk: Option<usize>,
     authenticated: bool,
     max_bulk_len: usize,
@@ -143,7 +137,7 @@ pub struct RequestParser {
 
 /// Where the arguments of a complete request lie.
 enum Form {
-    /// In the buffer, so many bytes of it.
+    /// In the buffer; the request is this many bytes long.
     Multibulk(usize),
     Inline,
 }
@@ -155,17 +149,17 @@ impl Default for RequestParser {
 }
 
 impl RequestParser {
-    /// `PROTO_INLINE_MAX_SIZE`: so long may a line get before its end comes.
+    /// `PROTO_INLINE_MAX_SIZE`: greatest length of a line whose end has not arrived.
     const MAX_LINE: usize = 64 * 1024;
-    /// Arguments of a client that has yet to authenticate.
+    /// Greatest number of arguments before authentication.
     const UNAUTHENTICATED_ARGS: i64 = 10;
-    /// Bytes in one of them.
+    /// Greatest length of each of them.
     const UNAUTHENTICATED_BULK: i64 = 16_384;
-    /// Buffers that grew beyond this are given back once they are empty.
+    /// Larger buffers are freed when they are empty.
     const KEEP: usize = 1024 * 1024;
 
-    /// A parser with the limits of a server's default configuration, for a
-    /// client that need not authenticate.
+    /// Returns a parser with the limits of a server's default configuration, for a client that need
+    /// not authenticate.
     #[must_use]
     pub fn new() -> RequestParser {
         RequestParser {
@@ -184,31 +178,30 @@ impl RequestParser {
         }
     }
 
-    /// Whether the client has authenticated, or need not: until then, requests
-    /// have at most 10 arguments of at most 16384 bytes. It holds from the next
-    /// length that is read.
+    /// Sets whether the client has authenticated, or need not. Until then, requests have at most 10
+    /// arguments of at most 16384 bytes. The setting applies from the next length that is read.
     pub fn set_authenticated(&mut self, authenticated: bool) {
         self.authenticated = authenticated;
     }
 
-    /// `proto-max-bulk-len`, 512 MB unless told otherwise.
+    /// Sets `proto-max-bulk-len`. The default is 512 MB.
     pub fn set_max_bulk_len(&mut self, bytes: usize) {
         self.max_bulk_len = bytes;
     }
 
-    /// `client-query-buffer-limit`, 1 GB unless told otherwise: what an
-    /// unfinished request may take.
+    /// Sets `client-query-buffer-limit`, the greatest size of an unfinished request. The default is
+    /// 1 GB.
     pub fn set_query_buffer_limit(&mut self, bytes: usize) {
         self.query_buffer_limit = bytes;
     }
 
-    /// How many bytes have come that are not yet part of a request given out.
+    /// Number of bytes that are not yet part of a returned request.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.buffer.len() - self.start
     }
 
-    /// Takes bytes from the client. After an error they are dropped.
+    /// Adds bytes from the client. After an error they are dropped.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.failed.is_some() {
             return;
@@ -228,11 +221,11 @@ impl RequestParser {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole request, `None` until more bytes come.
+    /// Returns the next complete request, or `None` until more bytes arrive.
     ///
     /// # Errors
     ///
-    /// The bytes are no request. The parser then says so for ever.
+    /// The bytes are not a request. The parser returns the same error from then on.
     pub fn next_request(&mut self) -> Result<Option<Request<'_>>, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -245,7 +238,7 @@ impl RequestParser {
         };
         let bytes = match form {
             Ok(None) => return Ok(None),
-            // Given out already, but dropped only when more is fed.
+            // The request was consumed already, but its bytes are only dropped when more arrive.
             Ok(Some(Form::Multibulk(length))) => &self.buffer[self.start - length..self.start],
             Ok(Some(Form::Inline)) => &self.unquoted,
             Err(error) => {
@@ -284,15 +277,14 @@ impl RequestParser {
         Ok(Some(Form::Multibulk(length)))
     }
 
-    /// Goes on to the bytes after those read.
+    /// Continues after the bytes that were read.
     fn consume(&mut self) {
         self.start += self.at;
         self.at = 0;
         self.scanned = 0;
     }
 
-    /// C's `strchr` from where the last search stopped: a NUL hides all that
-    /// follows.
+    /// C's `strchr`, from where the last search stopped: a NUL hides everything after it.
     fn find(&mut self, wanted: u8) -> Option<usize> {
         let bytes = &self.buffer[self.start..];
         let unseen = &bytes[self.scanned..];
@@ -308,8 +300,8 @@ impl RequestParser {
         }
     }
 
-    /// The first byte of a line with a length, and the length; `None` if the
-    /// line's end has not come.
+    /// Returns the first byte of a line with a length, and the length; `None` if the line's end has
+    /// not arrived.
     fn read_length(
         &mut self,
         too_big: ProtocolError,
@@ -319,7 +311,7 @@ impl RequestParser {
             return if long { Err(too_big) } else { Ok(None) };
         };
         let bytes = &self.buffer[self.start..];
-        // Some byte must follow, whichever.
+        // Any byte must follow the CR.
         if end + 1 == bytes.len() {
             return Ok(None);
         }
@@ -331,7 +323,7 @@ impl RequestParser {
         Ok(Some((first, length)))
     }
 
-    /// Reads `*3\r\n`; a count below 1 leaves no arguments to come.
+    /// Reads `*3\r\n`. A count below 1 leaves no arguments to read.
     fn read_multibulk_length(&mut self) -> Result<bool, ProtocolError> {
         let Some((_, count)) = self.read_length(ProtocolError::TooBigMultibulkCount)? else {
             return Ok(false);
@@ -352,7 +344,7 @@ impl RequestParser {
         Ok(true)
     }
 
-    /// Reads one argument; `false` if it has not come.
+    /// Reads one argument. Returns `false` if it has not arrived.
     fn read_bulk(&mut self) -> Result<bool, ProtocolError> {
         let length = match self.bulk {
             Some(length) => length,
@@ -375,7 +367,7 @@ impl RequestParser {
                 checked
             }
         };
-        // The two bytes after it are taken for a line end.
+        // The two bytes after it count as a line end.
         let available = self.buffered() - self.at;
         if available < 2 || available - 2 < length {
             return Ok(false);
@@ -388,8 +380,7 @@ impl RequestParser {
         Ok(true)
     }
 
-    /// Reads a line; whether there is anything in it, `None` if its end has not
-    /// come.
+    /// Reads a line. Returns whether it has any argument, or `None` if its end has not arrived.
     fn read_inline(&mut self) -> Result<Option<bool>, ProtocolError> {
         let Some(end) = self.find(b'\n') else {
             let long = self.buffered() > RequestParser::MAX_LINE;

@@ -1,14 +1,14 @@
-//! Blocking: clients that wait for a key to have something.
+//! Blocking: clients that wait until a key has something for them.
 //!
-//! A blocked client stands in the queue of each key it named. When a key it
-//! waits for comes to be, the database says so, and at the end of the command or
-//! `EXEC` that did it the clients in that key's queue are served in order, each
-//! by making its [`Attempt`] again, on that key alone; those who wait for
-//! another type are passed over. What a client is served may feed another key
-//! (`BLMOVE`), whose queue is then served in the same step.
+//! A blocked client stands in the wait queue of each key that it named. When a write feeds an
+//! awaited key, the database notes it. At the end of that command or `EXEC`, the clients in the
+//! key's queue are served in order: each makes its [`Attempt`] again, on that key alone. Clients
+//! that wait for another type are passed over. An attempt may feed another key (`BLMOVE`), whose
+//! queue is then served in the same step.
 //!
-//! A client is in the queues of exactly the keys it waits for, and leaves all
-//! of them at once: served, timed out, unblocked or gone.
+//! Each database owns the wait queues of its own keys. A client is in the queues of exactly the
+//! keys that it waits for, and leaves all of them at once: when it is served, timed out, unblocked
+//! or gone.
 //!
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
@@ -18,6 +18,7 @@ use crate::redis::command::attempt::Attempt;
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
+use crate::redis::invariant::ensure;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::time::Instant;
@@ -25,17 +26,17 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, VecDeque};
 
-/// A client that waits.
+/// A blocked client.
 #[derive(Debug)]
 pub(crate) struct Blocked {
     attempt: Attempt,
     database: usize,
-    /// Each once, in the order given.
+    /// Each key once, in the order given.
     keys: Vec<Sds>,
     deadline: Option<Instant>,
 }
 
-/// Every client that waits.
+/// All blocked clients.
 #[derive(Debug, Default)]
 pub(crate) struct Blocking {
     clients: IndexMap<ClientId, Blocked, FxBuildHasher>,
@@ -47,12 +48,12 @@ impl Blocking {
         !self.clients.is_empty() && self.clients.contains_key(&client)
     }
 
-    /// How many wait no longer than to some time.
+    /// Number of blocked clients with a deadline.
     pub(crate) fn with_deadline(&self) -> usize {
         self.deadlines.len()
     }
 
-    /// How many wait.
+    /// Number of blocked clients.
     pub(crate) fn len(&self) -> usize {
         self.clients.len()
     }
@@ -61,12 +62,12 @@ impl Blocking {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Those whose time is up, in order of their deadlines.
+    /// Returns the clients whose deadline has passed, in order of their deadlines.
     pub(crate) fn due(&self, now: Instant) -> Vec<ClientId> {
         self.deadlines.range(..=(now, ClientId(u64::MAX))).map(|(_, client)| *client).collect()
     }
 
-    /// Moves every deadline: the clock by which they were set was set itself.
+    /// Moves every deadline, because the clock by which they were set was set itself.
     pub(crate) fn move_deadlines(&mut self, to: impl Fn(Instant) -> Instant) {
         self.deadlines.clear();
         for (client, blocked) in &mut self.clients {
@@ -77,7 +78,35 @@ impl Blocking {
         }
     }
 
-    /// A client begins to wait.
+    /// Returns all blocked clients.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> {
+        self.clients.keys().copied()
+    }
+
+    /// Checks that clients, their deadlines and the databases' queues agree. Returns what is wrong
+    /// otherwise.
+    pub(crate) fn check_invariants(&self, databases: &[Database]) -> Result<(), String> {
+        let mut places = 0;
+        for (client, blocked) in &self.clients {
+            let observers = &databases[blocked.database].observers;
+            for key in &blocked.keys {
+                let queue = observers.awaited.get(key);
+                let stands = queue.is_some_and(|queue| queue.contains(client));
+                ensure(stands, || format!("client {client} waits for key {key} in no queue"))?;
+            }
+            places += blocked.keys.len();
+            let timed = blocked.deadline.is_none_or(|at| self.deadlines.contains(&(at, *client)));
+            ensure(timed, || format!("nobody looks at the deadline of client {client}"))?;
+        }
+        let queued = databases.iter().flat_map(|db| db.observers.awaited.values());
+        let queued: usize = queued.map(VecDeque::len).sum();
+        ensure(queued == places, || format!("{places} waits, and {queued} places in queues"))?;
+        let timed = self.clients.values().filter(|blocked| blocked.deadline.is_some()).count();
+        let deadlines = self.deadlines.len();
+        ensure(timed == deadlines, || format!("{deadlines} deadlines of {timed} clients"))
+    }
+
+    /// Blocks a client.
     pub(crate) fn insert(
         &mut self,
         client: ClientId,
@@ -94,7 +123,7 @@ impl Blocking {
         self.clients.insert(client, blocked);
     }
 
-    /// A client waits no more; whether it did.
+    /// Ends a client's wait. Returns whether it was blocked.
     pub(crate) fn remove(&mut self, client: ClientId, databases: &mut [Database]) -> bool {
         if self.clients.is_empty() {
             return false;
@@ -106,7 +135,7 @@ impl Blocking {
         let awaited = &mut databases[blocked.database].observers.awaited;
         for key in &blocked.keys {
             if let Some(queue) = awaited.get_mut(key) {
-                // Who is served is at the front, mostly.
+                // A client that is served is usually at the front.
                 if let Some(at) = queue.iter().position(|other| *other == client) {
                     queue.remove(at);
                 }
@@ -120,10 +149,9 @@ impl Blocking {
 }
 
 impl Server {
-    /// Makes a blocking command's attempt on each of its keys in turn; if none
-    /// has anything, the client waits. `None`: it does.
-    ///
-    /// Within `EXEC` nobody waits: there is nothing to be had then.
+    /// Makes a blocking command's attempt on each of its keys in turn. Returns `None` if no key has
+    /// anything: the client is blocked then, unless the call may not wait (as in `EXEC`), which
+    /// then has nothing to return but a null.
     pub(crate) fn attempt_or_block(
         &mut self,
         caller: Caller,
@@ -151,8 +179,7 @@ impl Server {
         Ok(None)
     }
 
-    /// Serves the clients that wait for a key that has come to be; whether there
-    /// was such a key.
+    /// Serves the clients that wait for a key that was fed. Returns whether there was such a key.
     pub(crate) fn serve_ready(&mut self) -> bool {
         if self.blocking.clients.is_empty() {
             return false;
@@ -166,7 +193,7 @@ impl Server {
     }
 
     fn serve_key(&mut self, database: usize, key: &Sds) {
-        // Whoever begins to wait meanwhile has its own turn.
+        // A client that begins to wait meanwhile has its own turn.
         let queue = self.databases[database].observers.awaited.get(key);
         let mut left = queue.map_or(0, VecDeque::len);
         let mut passed_over = 0;
@@ -195,7 +222,7 @@ impl Server {
                     continue;
                 }
                 Ok(Some(reply)) => reply,
-                // Such as a destination of the wrong type: it waits no longer.
+                // An error, such as a destination of the wrong type, ends the wait.
                 Err(error) => error.into(),
             };
             self.unblock(client, reply);
@@ -203,7 +230,7 @@ impl Server {
         }
     }
 
-    /// A blocked client gets its answer and goes on; whether it was blocked.
+    /// Gives a blocked client its reply and releases it. Returns whether it was blocked.
     pub(crate) fn unblock(&mut self, client: ClientId, reply: Reply) -> bool {
         if !self.blocking.remove(client, &mut self.databases) {
             return false;
@@ -216,7 +243,7 @@ impl Server {
         true
     }
 
-    /// A blocked client has waited in vain; whether it was blocked.
+    /// Ends a client's wait in vain. Returns whether it was blocked.
     pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
         self.unblock(client, Reply::NilArray)
     }

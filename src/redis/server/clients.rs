@@ -1,4 +1,4 @@
-//! The server's clients: how they come and go, and how each is told something.
+//! The server's clients: connecting, disconnecting, and sending to them.
 
 use super::{ClientId, DEFAULT_USER, Server, Session};
 use crate::redis::reply::Reply;
@@ -6,8 +6,7 @@ use crate::redis::value::Sds;
 use crate::time::Instant;
 
 impl Server {
-    /// A client has connected, from a peer of this name, which `CLIENT LIST`
-    /// shows as its address.
+    /// Connects a client. `CLIENT LIST` shows `peer` as its address.
     pub fn connected(&mut self, now: Instant, client: ClientId, peer: &str) {
         self.advance(now);
         if !self.running {
@@ -21,8 +20,7 @@ impl Server {
         self.sessions.insert(client, Session::new(id, peer, now, user));
     }
 
-    /// A client's connection has ended: what it had begun (a transaction, a
-    /// wait, its subscriptions) is gone.
+    /// Ends a client's connection, and with it its transaction, its wait and its subscriptions.
     pub fn disconnected(&mut self, now: Instant, client: ClientId) {
         self.advance(now);
         if self.is_asleep() {
@@ -32,46 +30,46 @@ impl Server {
         self.settle();
     }
 
-    /// What the server knows of a client that is connected.
+    /// Returns the session of a client that is connected.
     pub(super) fn session_mut(&mut self, client: ClientId) -> &mut Session {
         self.sessions.get_mut(&client).expect("the caller has a session")
     }
 
-    /// Whether a client's next request would have to wait.
+    /// Returns whether a client's next request would have to wait.
     pub(crate) fn is_held_up(&self, client: ClientId) -> bool {
         self.is_asleep()
             || self.blocking.is_blocked(client)
             || (self.paused.is_some() && self.sessions.get(&client).is_some_and(|s| s.postponed))
     }
 
-    /// How many clients wait, for a key or for the end of a pause.
+    /// Number of clients that wait for a key or for the end of a pause.
     pub(crate) fn blocked_clients(&self) -> usize {
         self.blocking.len() + self.sessions.values().filter(|session| session.postponed).count()
     }
 
-    /// Whether a client needs no password, or has given it.
+    /// Returns whether a client has given the password, or needs none.
     pub(crate) fn is_authenticated(&self, client: ClientId) -> bool {
         self.config.password().is_none()
             || self.sessions.get(&client).is_some_and(|session| session.user.is_some())
     }
 
-    /// Whether a client is told what is said to it now.
+    /// Returns whether a client receives replies now.
     pub(crate) fn wants_reply(&self, client: ClientId) -> bool {
         self.sessions.get(&client).is_some_and(Session::wants_reply)
     }
 
-    /// How many bytes a client may send ahead.
+    /// Greatest number of bytes that a client may send ahead.
     pub(crate) fn query_buffer_limit(&self) -> usize {
         usize::try_from(self.config.query_buffer_limit).unwrap_or(usize::MAX)
     }
 
-    /// How long an argument may be.
+    /// Greatest length of an argument.
     pub(crate) fn max_bulk_len(&self) -> usize {
         usize::try_from(self.config.limits.string).unwrap_or(usize::MAX)
     }
 
-    /// Whether one more request of a client's may wait for its turn: the client is
-    /// closed when it sends more than the limit ahead.
+    /// Returns whether another request of a client may wait for its turn. A client that sends more
+    /// than the limit ahead is closed.
     pub(crate) fn may_wait(&mut self, client: ClientId, request: &[&[u8]]) -> bool {
         let limit = self.query_buffer_limit();
         let Some(session) = self.sessions.get_mut(&client) else { return false };
@@ -84,12 +82,12 @@ impl Server {
         may
     }
 
-    /// What a client sent is no request, and it is told so.
+    /// Counts the error reply to bytes that are not a request.
     pub(crate) fn protocol_error(&mut self) {
         *self.stats.errors.entry("ERR".into()).or_default() += 1;
     }
 
-    /// Sends a reply, in the client's protocol, unless it wants none.
+    /// Sends a reply in the client's protocol, unless the client has switched replies off.
     pub(crate) fn reply(&mut self, client: ClientId, reply: Reply) {
         if let Some(session) = self.sessions.get(&client).filter(|s| s.wants_reply()) {
             let protocol = session.protocol;
@@ -97,11 +95,11 @@ impl Server {
         }
     }
 
-    /// Sends what was not asked for, whatever the client says of replies.
+    /// Sends a message that no request asked for, also to a client that has switched replies off.
     pub(crate) fn push(&mut self, client: ClientId, items: Vec<Reply>) {
         if let Some(session) = self.sessions.get(&client) {
             if session.closing {
-                // One that waits only for something to be said to it, to be closed.
+                // Such a client is closed with the next thing that is sent to it.
                 if !session.wants_reply() {
                     self.close(client);
                 }
@@ -112,7 +110,7 @@ impl Server {
         }
     }
 
-    /// Closes a client's connection once what came before is sent.
+    /// Closes a client's connection after everything that was sent to it.
     pub(crate) fn close(&mut self, client: ClientId) {
         if self.sessions.contains_key(&client) {
             self.forget(client);
@@ -120,14 +118,14 @@ impl Server {
         }
     }
 
-    /// Closes a client's connection, and drops what was said to it and not yet sent.
+    /// Closes a client's connection, and drops everything that was not yet sent to it.
     pub(super) fn hang_up(&mut self, client: ClientId) {
         self.forget(client);
         self.outbox.drop_replies(client);
         self.outbox.close(client);
     }
 
-    /// Everything a client had is gone.
+    /// Removes everything that belongs to a client.
     pub(super) fn forget(&mut self, client: ClientId) {
         self.unwatch(client);
         self.blocking.remove(client, &mut self.databases);
@@ -135,7 +133,7 @@ impl Server {
         self.sessions.shift_remove(&client);
     }
 
-    /// Puts a released client in line to go on with its requests.
+    /// Queues a released client, to continue with its requests.
     pub(crate) fn release(&mut self, client: ClientId) {
         self.released.push_back(client);
     }

@@ -1,10 +1,10 @@
-//! The calendar clock of the server's machine, which somebody may set.
+//! The calendar clock of the server's machine, which can be set.
 //!
-//! Redis tells the time by it (`mstime`): when keys expire, when blocked clients give up and when a
-//! `CLIENT PAUSE` ends. The times of keys are kept as moments of the calendar, so a jump
-//! brings them nearer or farther; deadlines are kept as moments of the monotonic clock that the
-//! server is driven by, so a jump moves them by as much the other way. What is on disk and what
-//! sleeps does not follow the calendar.
+//! Redis uses it (`mstime`) to expire keys, to time out blocked clients and to end a `CLIENT
+//! PAUSE`. Expiry times of keys are kept as calendar times, so a jump brings them nearer or
+//! farther. Deadlines are kept as instants of the monotonic clock that drives the server, so a jump
+//! moves them by the same amount in the other direction. Saves, syncs and `DEBUG SLEEP` do not
+//! follow the calendar.
 //!
 //! Source: Redis 7.0's `server.c` (`mstime`), `timeout.c`.
 
@@ -14,9 +14,9 @@ use crate::time::Instant;
 use std::time::Duration;
 
 impl Server {
-    /// Sets the calendar clock of the server's machine ahead of [`Instant::since_unix_epoch`] by this
-    /// much from now on. After a jump ahead keys expire, blocked clients give up and a `CLIENT PAUSE`
-    /// ends that much sooner, as with the real server.
+    /// Sets the calendar clock of the server's machine ahead of [`Instant::since_unix_epoch`] by
+    /// this much from now on. After a jump ahead, keys expire, blocked clients time out and a
+    /// `CLIENT PAUSE` ends that much sooner, as with the real server.
     ///
     /// ```
     /// use std::time::Duration;
@@ -37,13 +37,13 @@ impl Server {
     }
 
     /// Sets the calendar clock of the server's machine behind [`Instant::since_unix_epoch`] by this
-    /// much from now on; see [`Server::set_clock_ahead`]. After a jump back everything that depends on
-    /// the calendar happens that much later.
+    /// much from now on; see [`Server::set_clock_ahead`]. After a jump back, everything that
+    /// depends on the calendar happens that much later.
     pub fn set_clock_behind(&mut self, now: Instant, by: Duration) {
         self.set_clock_offset(now, -offset(by));
     }
 
-    /// Sets the calendar clock to be this many nanoseconds ahead, or behind where that is negative.
+    /// Sets the calendar clock this many nanoseconds ahead; behind, if negative.
     pub(crate) fn set_clock_offset(&mut self, now: Instant, ahead: i64) {
         self.advance(now);
         let back = self.ahead.saturating_sub(ahead);
@@ -58,13 +58,13 @@ impl Server {
         self.handle_timeout(now);
     }
 
-    /// What the calendar shows.
+    /// Returns the calendar time at an instant.
     pub(crate) fn calendar(&self, at: Instant) -> Duration {
         calendar(at, self.ahead)
     }
 }
 
-/// A clock's offset in nanoseconds, of at most 292 years.
+/// Returns a clock's offset in nanoseconds, at most 292 years.
 fn offset(by: Duration) -> i64 {
     i64::try_from(by.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! The commands that need the server: its clients, its configuration, its disk.
 //!
-//! The rows here and those of the room `command`, which need only databases, make up the server's
-//! [`Table`]. Start there for what a row is.
+//! Their rows and those of the room `command`, whose commands need only databases, make up the
+//! server's [`Table`]. Start in `command.rs`, which defines a row.
 
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
 
@@ -23,7 +23,7 @@ use crate::redis::reply::Reply;
 /// A row of the server's table.
 pub(crate) type Row = Command<Server>;
 
-/// What a command answers that may answer later, or by itself.
+/// The reply of a command that may answer later, or answers by itself: `None`.
 type Flow = Result<Option<Reply>, CommandError>;
 
 /// Returns the table of all commands.

@@ -1,4 +1,4 @@
-//! Configuration: what holds now, which `CONFIG SET` changes.
+//! The current configuration, which `CONFIG SET` changes.
 
 use super::ServerOptions;
 use crate::redis::database::EventClasses;
@@ -7,7 +7,7 @@ use crate::redis::value::{Limits, Sds};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-/// What holds now.
+/// The current configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) password: Option<Sds>,
@@ -16,13 +16,13 @@ pub(crate) struct Config {
     pub(crate) fsync: AppendFsync,
     pub(crate) events: EventClasses,
     pub(crate) limits: Limits,
-    /// Bytes that a client may send ahead (`client-query-buffer-limit`).
+    /// Greatest number of bytes that a client may send ahead (`client-query-buffer-limit`).
     pub(crate) query_buffer_limit: u64,
-    /// What was set that has no effect.
+    /// Values of parameters that have no effect.
     pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
     pub(crate) databases: usize,
     pub(crate) port: u16,
-    /// Seconds of silence before a client is probed; 0 is never.
+    /// Seconds of silence before a client is probed. 0 is never.
     pub(crate) tcp_keepalive: u32,
 }
 

@@ -1,10 +1,10 @@
-//! The server's disk; what is on it is in `persist`.
+//! The server's disk. What is on it is modelled in `persist`.
 
 use super::Server;
 use crate::redis::persist::{Disk, Losses, Setup};
 
 impl Server {
-    /// The disk at work, as the server is set up now.
+    /// Returns the disk, as the server is configured now.
     pub(super) fn disk(&mut self) -> Disk<'_> {
         let setup = Setup {
             restarts_from_append_only: self.options.append_only(),
@@ -23,13 +23,13 @@ impl Server {
         }
     }
 
-    /// Returns what the last stop lost, however it came.
+    /// Returns what the last stop lost, of whatever kind it was.
     #[must_use]
     pub fn losses(&self) -> &Losses {
         self.persistence.losses()
     }
 
-    /// Returns what the last stop lost, in words, once.
+    /// Returns what the last stop lost as text, the first time it is called after that.
     pub(crate) fn take_loss_note(&mut self) -> Option<String> {
         self.persistence.take_loss_note()
     }

@@ -1,5 +1,5 @@
-//! A request's way through the server: the checks in the order in which Redis
-//! makes them, the queue of a transaction, the call.
+//! A request's way through the server: the checks in Redis's order, the queue of a transaction, the
+//! call.
 //!
 //! Source: `server.c` (`processCommand`).
 
@@ -12,7 +12,7 @@ use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::Sds;
 
 impl Server {
-    /// A client's request is run now, or waits until the client is released.
+    /// Runs a client's request, or keeps it until the client is released.
     pub(super) fn receive(&mut self, client: ClientId, request: Args<'_>) {
         let Some(session) = self.sessions.get_mut(&client) else { return };
         let waits = session.postponed || !session.pending.is_empty();
@@ -28,7 +28,7 @@ impl Server {
         self.process(client, request);
     }
 
-    /// A released client goes on with what it had sent.
+    /// Lets a released client continue with the requests that it had sent.
     pub(super) fn resume(&mut self, client: ClientId) {
         while !self.blocking.is_blocked(client)
             && !self.is_asleep()
@@ -66,8 +66,8 @@ impl Server {
         }
     }
 
-    /// A command has been answered. It may have closed its own connection: a client that
-    /// wants no answer stays, and is ignored.
+    /// Finishes a command. It may have closed its own connection; a client that has switched
+    /// replies off then stays connected and is ignored, as in Redis.
     pub(super) fn command_ends(&mut self, client: ClientId) {
         if self.sessions.get(&client).is_some_and(|s| s.closing && s.wants_reply()) {
             self.close(client);
@@ -77,8 +77,8 @@ impl Server {
         }
     }
 
-    /// A command that is refused before it runs spoils a transaction; `EXEC` itself
-    /// ends it, and says so even where there is none.
+    /// Marks a client's transaction as failed, because a command was refused before it ran. A
+    /// refused `EXEC` ends the transaction, and its error says so even without one.
     fn spoil(&mut self, client: ClientId, args: Args<'_>, error: CommandError) -> CommandError {
         let Some(session) = self.sessions.get_mut(&client) else { return error };
         if !args[0].eq_ignore_ascii_case(b"exec") {
@@ -94,7 +94,7 @@ impl Server {
         CommandError::format(format!("EXECABORT Transaction discarded because of: {reason}"))
     }
 
-    /// The command to run now; or `None` if it was queued, or waits.
+    /// Returns the command to run now, or `None` if it was queued or has to wait.
     fn admit(
         &mut self,
         client: ClientId,
@@ -142,8 +142,8 @@ impl Server {
         Ok(Some(command))
     }
 
-    /// Whether a command is refused, as a server in a bad state would.
-    /// `late` are the states that Redis looks at after it knows that a subscriber may say this.
+    /// Returns an error if a command is refused, as by a server in a bad state. `late` selects the
+    /// states that Redis checks after it knows that a subscriber may send the command.
     fn check_refusals(
         &mut self,
         client: ClientId,
@@ -168,7 +168,7 @@ impl Server {
         }
     }
 
-    /// Whether a `CLIENT PAUSE` holds the command up.
+    /// Returns whether a `CLIENT PAUSE` delays the command.
     fn must_wait(&self, command: &Row, client: ClientId) -> bool {
         let Some(pause) = self.paused else { return false };
         if !pause.writes_only {
@@ -189,7 +189,7 @@ impl Server {
         }
     }
 
-    /// Runs a command for a client, and returns its reply, unless it answers by itself.
+    /// Runs a command for a client. Returns its reply, unless the command answers by itself.
     pub(super) fn call(
         &mut self,
         client: ClientId,
@@ -212,7 +212,7 @@ impl Server {
             Run::Container => Err(command.arity_error()),
         };
         self.stats.of(command.name).calls += 1;
-        // What `DEBUG ERROR` answers is none to the server.
+        // The server does not count the reply of `DEBUG ERROR` as an error.
         answer.unwrap_or_else(|error| {
             let error = ErrorReply::from(error);
             self.stats.of(command.name).failed += 1;
@@ -222,13 +222,13 @@ impl Server {
     }
 }
 
-/// Whether a request begins as one of HTTP does: that a browser was made to send it is an
-/// attack, and the server hangs up without a word.
+/// Returns whether a request begins like HTTP. A browser that was tricked into sending it is an
+/// attack, and the server closes the connection without a reply.
 pub(crate) fn hangs_up_on(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
-/// What a subscriber may say in RESP2.
+/// Commands that a RESP2 subscriber may send.
 const ALLOWED_WHEN_SUBSCRIBED: [&str; 9] = [
     "ping",
     "subscribe",
@@ -241,5 +241,5 @@ const ALLOWED_WHEN_SUBSCRIBED: [&str; 9] = [
     "reset",
 ];
 
-/// What is not queued by `MULTI`.
+/// Commands that `MULTI` does not queue.
 const RUN_WITHIN_MULTI: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];

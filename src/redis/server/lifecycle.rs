@@ -1,8 +1,8 @@
-//! A process's life: how it starts, is configured and ends. What is on disk
-//! meanwhile is in `persist`.
+//! The life of a server process: start, configuration, end. What is on disk meanwhile is in
+//! `persist`.
 //!
-//! A process that ends takes every connection with it, and one that starts knows
-//! only what is on disk and how it was set up at first.
+//! A process that ends takes every connection with it. A process that starts knows only the disk
+//! and its [`ServerOptions`](super::ServerOptions).
 
 use super::blocking::Blocking;
 use super::config::Config;
@@ -16,7 +16,7 @@ use crate::redis::database::{Observers, Usage};
 use crate::time::Instant;
 
 impl Server {
-    /// What the configuration says reaches those it concerns.
+    /// Applies the configuration to the databases.
     pub(crate) fn apply_config(&mut self) {
         let events = self.config.events;
         for database in &mut self.databases {
@@ -26,7 +26,7 @@ impl Server {
         }
     }
 
-    /// `CONFIG SET`.
+    /// Replaces the configuration (`CONFIG SET`).
     pub(crate) fn reconfigure(&mut self, config: Config) {
         let rewrite = config.append_only != self.config.append_only
             || (config.append_only && config.fsync != self.config.fsync);
@@ -42,7 +42,7 @@ impl Server {
         }
     }
 
-    /// `CONFIG RESETSTAT`.
+    /// Resets the counters (`CONFIG RESETSTAT`).
     pub(crate) fn reset_stats(&mut self) {
         self.stats = Stats::default();
         for database in &mut self.databases {
@@ -51,7 +51,7 @@ impl Server {
         }
     }
 
-    /// Every connection is gone, and with it what depended on it.
+    /// Removes all connections and everything that depends on them.
     pub(crate) fn drop_clients(&mut self) {
         self.sessions.clear();
         self.blocking = Blocking::default();
@@ -66,8 +66,8 @@ impl Server {
         }
     }
 
-    /// Ends the process in this way. What is left then is what [`Server::start`] finds on disk; what
-    /// was lost is in [`Server::losses`]. Nothing happens to a server that does not run.
+    /// Ends the process in this way. [`Server::start`] finds what is left on disk;
+    /// [`Server::losses`] lists what was lost. Does nothing if the server is not running.
     pub fn stop(&mut self, now: Instant, how: Shutdown) {
         if !self.running {
             return;
@@ -79,8 +79,8 @@ impl Server {
         self.disk().leave_what_is_on_disk(how);
     }
 
-    /// Starts again with what is on disk, and as it was set up at first: what
-    /// `CONFIG SET` said is forgotten. Keys whose time has come meanwhile are gone.
+    /// Starts the process again, with what is on disk and with its original options: `CONFIG SET`
+    /// is undone. Keys that are due by now are gone.
     pub fn start(&mut self, now: Instant) {
         if self.running {
             return;
@@ -98,7 +98,7 @@ impl Server {
         }
     }
 
-    /// Everything is gone, on disk too.
+    /// Removes everything, also from the disk.
     pub fn wipe(&mut self, now: Instant) {
         self.now = self.now.max(now);
         for database in &mut self.databases {

@@ -1,4 +1,4 @@
-//! What a server is started with, and comes back to when it is started again, as from a
+//! The options that a server is started with, and returns to when it is started again, as from a
 //! configuration file.
 
 use crate::redis::database::{Database, EventClasses};
@@ -6,8 +6,8 @@ use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
 use std::time::Duration;
 
-/// How a server is set up. The default is Redis's own: no password, 16
-/// databases, the save points `3600 1 300 100 60 10000`, no append-only file.
+/// How a server is set up. The defaults are Redis's own: no password, 16 databases, the save points
+/// `3600 1 300 100 60 10000`, no append-only file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
     pub(super) databases: usize,
@@ -43,22 +43,22 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// How many databases `SELECT` can choose from; at least 1.
+    /// Sets the number of databases, at least 1.
     #[must_use]
     pub fn with_databases(mut self, databases: usize) -> ServerOptions {
         self.databases = databases.max(1);
         self
     }
 
-    /// Clients must `AUTH` with this password first (`requirepass`).
+    /// Requires clients to `AUTH` with this password (`requirepass`).
     #[must_use]
     pub fn with_password(mut self, password: impl Into<Sds>) -> ServerOptions {
         self.password = Some(password.into());
         self
     }
 
-    /// When the keys are saved (`save`). With none, a server without an
-    /// append-only file keeps nothing over a restart.
+    /// Sets the save points (`save`). Without any, and without an append-only file, a restart keeps
+    /// nothing.
     #[must_use]
     pub fn with_save_points(
         mut self,
@@ -68,51 +68,51 @@ impl ServerOptions {
         self
     }
 
-    /// Keeps an append-only file, synced so (`appendonly yes`).
+    /// Keeps an append-only file that is synced in this way (`appendonly yes`).
     #[must_use]
     pub fn with_append_only(mut self, fsync: AppendFsync) -> ServerOptions {
         self.append_only = Some(fsync);
         self
     }
 
-    /// Which keyspace notifications are sent (`notify-keyspace-events`).
+    /// Sets which keyspace notifications are sent (`notify-keyspace-events`).
     #[must_use]
     pub fn with_notifications(mut self, events: EventClasses) -> ServerOptions {
         self.events = events;
         self
     }
 
-    /// Up to which sizes values keep their compact encodings.
+    /// Sets the sizes up to which values keep their compact encodings.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> ServerOptions {
         self.limits = limits;
         self
     }
 
-    /// Draws how many places a call of `SCAN`, `HSCAN`, `SSCAN` or `ZSCAN` looks at: from
-    /// none to twice its `COUNT`, where otherwise it is `COUNT`.
+    /// Draws how many places a call of `SCAN`, `HSCAN`, `SSCAN` or `ZSCAN` walks: from 0 to twice
+    /// its `COUNT`. By default it walks exactly `COUNT`.
     ///
-    /// A sweep over seeds then finds a client that takes a short page, or an empty one, for
-    /// the last. Each call is one more choice of the server's, and calm it is `COUNT`.
+    /// A sweep over seeds then finds a client that mistakes a short or empty page for the last one.
+    /// Each call is one more choice of the server; the calm choice is `COUNT`.
     #[must_use]
     pub fn with_uneven_pages(mut self) -> ServerOptions {
         self.uneven_pages = true;
         self
     }
 
-    /// How long the server loads its data set when it starts again with keys: meanwhile it
-    /// accepts connections and answers `LOADING` to most commands. By default it takes no time.
+    /// Sets how long the server loads its data set when it starts with keys. Meanwhile it accepts
+    /// connections and answers most commands with `LOADING`. The default is zero.
     #[must_use]
     pub fn with_loading_time(mut self, time: Duration) -> ServerOptions {
         self.loading_time = time;
         self
     }
 
-    /// How long the disk takes for a sync of the append-only file, where that is synced once a
-    /// second ([`AppendFsync::EverySec`]). By default none, and then the death of the process
-    /// loses nothing that was answered. Otherwise it loses what was answered while a sync ran, as
-    /// the real server does: that postpones its writes meanwhile, for up to two seconds
-    /// (`aof.c`). 10 to 100 ms are usual, seconds when the disk is busy.
+    /// Sets how long the disk takes to sync an append-only file that is synced once a second
+    /// ([`AppendFsync::EverySec`]). The default is zero, and then a crash of the process loses
+    /// nothing that was answered. Otherwise it loses what was answered while a sync ran, as in the
+    /// real server, which postpones writes meanwhile for up to two seconds (`aof.c`). Typical
+    /// values are 10 to 100 ms, and seconds for a busy disk.
     #[must_use]
     pub fn with_fsync_time(mut self, time: Duration) -> ServerOptions {
         self.fsync_time = time;
@@ -123,8 +123,9 @@ impl ServerOptions {
         self.fsync_time
     }
 
-    /// Silence after which the server's operating system probes a client (`tcp-keepalive`), in whole
-    /// seconds. A client that does not answer is dropped after about as long again. Zero is never.
+    /// Sets the silence after which the server's operating system probes a client
+    /// (`tcp-keepalive`), in whole seconds. A client that does not answer is dropped after about
+    /// the same time again. Zero is never.
     #[must_use]
     pub fn with_tcp_keepalive(mut self, silence: Duration) -> ServerOptions {
         self.tcp_keepalive = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX);
@@ -135,8 +136,8 @@ impl ServerOptions {
         self.loading_time
     }
 
-    /// The port that the server says it listens on (`tcp_port`, `laddr`): 6379 unless told
-    /// otherwise. It listens on none.
+    /// Sets the port that the server claims to listen on (`tcp_port`, `laddr`). The default is
+    /// 6379. The server listens on no port.
     #[must_use]
     pub fn with_port(mut self, port: u16) -> ServerOptions {
         self.port = port;
@@ -151,7 +152,7 @@ impl ServerOptions {
         self.append_only.is_some()
     }
 
-    /// An empty database of this number.
+    /// Returns an empty database with this number.
     pub(super) fn database(&self, index: usize) -> Database {
         let mut database = Database::numbered(index);
         database.uneven_pages = self.uneven_pages;

@@ -1,38 +1,39 @@
-//! The outbox: what the server sends, in order.
+//! The outbox: the server's outputs, in order.
 //!
-//! Everything goes out in the order in which it is said, in one queue. Two rules need more than that:
+//! All outputs leave in the order in which they are sent, from one queue. There are two special
+//! cases:
 //!
-//! - Within `EXEC`, a message to the client itself (how a subscription answers, `DEBUG PROTOCOL
-//!   push`, an event that it listens for) is one of the replies. While a command of a transaction
-//!   runs, such messages go to a stage of their own, from which the transaction takes them, before
-//!   the command's reply. What other clients are told goes to the queue as ever.
-//! - A client that is hung up on is not sent what was said before.
+//! - Within `EXEC`, a message to the client itself (the confirmation of a subscription, `DEBUG
+//!   PROTOCOL push`, an event that the client listens for) is one of the replies of the
+//!   transaction. While a command of a transaction runs, such messages go to a stage. The
+//!   transaction takes them from there and puts them before the command's reply. Outputs to other
+//!   clients go to the queue as usual.
+//! - A client that is hung up on does not receive what was sent before.
 
 use crate::redis::id::ClientId;
 use crate::redis::reply::{Protocol, Reply};
 use std::collections::VecDeque;
 
-/// Something for a client.
+/// An output to a client.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// A reply, or a push, in order; to be written in this protocol.
+    /// A reply or a message, to be written in this protocol.
     Reply {
-        /// To whom.
+        /// The recipient.
         client: ClientId,
-        /// The protocol the client spoke when it was made.
+        /// The client's protocol at the time of the reply.
         protocol: Protocol,
-        /// What.
+        /// The reply or message.
         reply: Reply,
     },
-    /// The connection is to be closed when what came before is sent. The server
-    /// knows the client no more.
+    /// Close the connection after all earlier outputs. The server no longer knows the client.
     Close {
-        /// Whose.
+        /// The client.
         client: ClientId,
     },
 }
 
-/// The messages to a client while a command of its transaction runs.
+/// Messages to a client, kept while a command of its transaction runs.
 #[derive(Debug)]
 struct Stage {
     client: ClientId,
@@ -47,11 +48,13 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Sends a reply.
+    #[inline]
     pub(super) fn reply(&mut self, client: ClientId, protocol: Protocol, reply: Reply) {
         self.queue.push_back(Output::Reply { client, protocol, reply });
     }
 
-    /// Sends a message that is no reply.
+    /// Sends a message that is not a reply.
+    #[inline]
     pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, items: Vec<Reply>) {
         let message = Reply::Push(items);
         match &mut self.stage {
@@ -60,28 +63,34 @@ impl Outbox {
         }
     }
 
-    /// Closes a connection after everything that was said before.
+    /// Closes a connection after all earlier outputs.
     pub(super) fn close(&mut self, client: ClientId) {
         self.queue.push_back(Output::Close { client });
     }
 
-    /// Drops what was said to a client and not yet sent.
+    /// Drops the outputs to a client that were not polled.
     pub(super) fn drop_replies(&mut self, client: ClientId) {
         let is_for_it =
             |output: &Output| matches!(output, Output::Reply { client: to, .. } if *to == client);
         self.queue.retain(|output| !is_for_it(output));
     }
 
-    /// Begins to keep messages to this client apart, until [`Outbox::take_stage`].
+    /// Opens the stage for messages to this client, until [`Outbox::take_stage`].
     pub(super) fn begin_stage(&mut self, client: ClientId) {
         self.stage = Some(Stage { client, messages: Vec::new() });
     }
 
-    /// Ends that, and returns the messages in order.
+    /// Closes the stage and returns its messages in order.
     pub(super) fn take_stage(&mut self) -> Vec<Reply> {
         self.stage.take().map_or_else(Vec::new, |stage| stage.messages)
     }
 
+    /// Returns whether the stage is closed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.stage.is_none()
+    }
+
+    #[inline]
     pub(super) fn poll(&mut self) -> Option<Output> {
         self.queue.pop_front()
     }

@@ -1,9 +1,9 @@
-//! `CLIENT PAUSE`: clients wait, and nothing expires, until it is over.
+//! `CLIENT PAUSE`: until it ends, clients wait and nothing expires.
 
 use super::Server;
 use crate::time::Instant;
 
-/// `CLIENT PAUSE`.
+/// A `CLIENT PAUSE`: its end, and whether it only delays writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
     pub(crate) until: Instant,
@@ -11,13 +11,13 @@ pub(crate) struct Pause {
 }
 
 impl Server {
-    /// `CLIENT PAUSE`: clients wait, and what has expired stays until it is over.
+    /// Begins a pause (`CLIENT PAUSE`): clients wait, and expired keys stay until it ends.
     pub(crate) fn pause(&mut self, pause: Pause) {
         self.paused = Some(pause);
         self.databases.iter_mut().for_each(|database| database.hold_expiry(true));
     }
 
-    /// `CLIENT UNPAUSE`, or the pause is over: who waited goes on.
+    /// Ends a pause (`CLIENT UNPAUSE`, or by timeout) and releases the clients that waited.
     pub(crate) fn unpause(&mut self) {
         self.paused = None;
         self.databases.iter_mut().for_each(|database| database.hold_expiry(false));

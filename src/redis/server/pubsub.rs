@@ -1,10 +1,9 @@
 //! Publish and subscribe: channels, patterns, and shard channels.
 //!
-//! A subscription is a client and a channel (or pattern); nothing is kept of
-//! what is published. Subscribers of a channel get a message in the order in
-//! which they subscribed, then those of each pattern that matches, patterns in
-//! the order in which they first came. A client that subscribed to both gets it
-//! twice, as from Redis.
+//! A subscription joins a client and a channel (or pattern). Published messages are not kept.
+//! Subscribers of the channel receive a message first, in the order in which they subscribed.
+//! Subscribers of each matching pattern follow, in the order in which the patterns were first used.
+//! A client that subscribed to both receives the message twice, as from Redis.
 //!
 //! Source: <https://redis.io/docs/manual/pubsub/>, `pubsub.c`.
 
@@ -12,6 +11,7 @@ use super::Server;
 use crate::redis::database::glob;
 use crate::redis::database::notify::{EventClasses, KeyEvent};
 use crate::redis::id::ClientId;
+use crate::redis::invariant::ensure;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use indexmap::{IndexMap, IndexSet};
@@ -40,7 +40,7 @@ impl Kind {
 
 type Subscribers = IndexMap<Sds, IndexSet<ClientId, FxBuildHasher>, FxBuildHasher>;
 
-/// Every subscription, by its target and by its client.
+/// All subscriptions, by target and by client.
 #[derive(Debug, Default)]
 pub(crate) struct PubSub {
     channels: Subscribers,
@@ -90,7 +90,32 @@ impl PubSub {
         }
     }
 
-    /// A client has gone.
+    /// Returns all clients with a subscription.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = ClientId> {
+        self.clients.keys().copied()
+    }
+
+    /// Checks that the tables of targets and of clients agree. Returns what is wrong otherwise.
+    pub(crate) fn check_invariants(&self) -> Result<(), String> {
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            let mut subscriptions = 0;
+            for (target, clients) in self.targets(kind) {
+                ensure(!clients.is_empty(), || format!("nobody listens to {target}"))?;
+                for client in clients {
+                    let mine = self.clients.get(client);
+                    let known = mine.is_some_and(|mine| mine[kind as usize].contains(target));
+                    ensure(known, || format!("client {client} does not listen to {target}"))?;
+                }
+                subscriptions += clients.len();
+            }
+            let mine: usize = self.clients.values().map(|mine| mine[kind as usize].len()).sum();
+            ensure(mine == subscriptions, || format!("{subscriptions} and {mine} subscriptions"))?;
+        }
+        let idle = |mine: &[IndexSet<Sds, FxBuildHasher>; 3]| mine.iter().all(IndexSet::is_empty);
+        ensure(!self.clients.values().any(idle), || "a client listens to nothing".to_owned())
+    }
+
+    /// Removes a client that has gone.
     pub(crate) fn remove_client(&mut self, client: ClientId) {
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
             for target in self.subscriptions(client, kind) {
@@ -99,39 +124,39 @@ impl PubSub {
         }
     }
 
-    /// What a client is subscribed to, in the order it did so.
+    /// Returns a client's targets, in the order in which it subscribed.
     fn subscriptions(&self, client: ClientId, kind: Kind) -> Vec<Sds> {
         let mine = self.clients.get(&client);
         mine.map_or_else(Vec::new, |mine| mine[kind as usize].iter().cloned().collect())
     }
 
-    /// How many subscriptions of a kind a client has.
+    /// Number of a client's subscriptions of a kind.
     pub(crate) fn count(&self, client: ClientId, kind: Kind) -> usize {
         self.clients.get(&client).map_or(0, |mine| mine[kind as usize].len())
     }
 
-    /// Whether a client has any subscription.
+    /// Returns whether a client has a subscription.
     pub(crate) fn is_subscriber(&self, client: ClientId) -> bool {
         !self.clients.is_empty() && self.clients.contains_key(&client)
     }
 
-    /// The channels, or shard channels, that match; all without a pattern.
+    /// Returns the channels, or shard channels, that match the pattern; all, without a pattern.
     pub(crate) fn active(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Sds> {
         let matches = |name: &&Sds| pattern.is_none_or(|p| glob::matches(p, name, false));
         self.targets(kind).keys().filter(matches).cloned().collect()
     }
 
-    /// How many clients are subscribed to exactly this.
+    /// Number of clients that are subscribed to exactly this target.
     pub(crate) fn subscribers(&self, kind: Kind, target: &[u8]) -> usize {
         self.targets(kind).get(target).map_or(0, IndexSet::len)
     }
 
-    /// How many different patterns there are.
+    /// Number of different patterns.
     pub(crate) fn patterns(&self) -> usize {
         self.patterns.len()
     }
 
-    /// Who gets a message, each with the pattern it came by.
+    /// Returns the recipients of a message, each with the pattern that matched.
     fn receivers(&self, kind: Kind, channel: &[u8]) -> Vec<(ClientId, Option<Sds>)> {
         let direct = self.targets(kind).get(channel);
         let mut receivers: Vec<(ClientId, Option<Sds>)> =
@@ -148,7 +173,7 @@ impl PubSub {
 }
 
 impl Server {
-    /// Publishes a message; to how many it went.
+    /// Publishes a message. Returns the number of recipients.
     pub(crate) fn publish(&mut self, kind: Kind, channel: &[u8], message: &[u8]) -> usize {
         let receivers = self.pubsub.receivers(kind, channel);
         for (client, pattern) in &receivers {
@@ -164,7 +189,7 @@ impl Server {
         receivers.len()
     }
 
-    /// Publishes what happened to a key.
+    /// Publishes an event of a key.
     pub(crate) fn publish_key_event(&mut self, event: &KeyEvent) {
         let database = event.database;
         let classes = self.config.events;
@@ -179,13 +204,13 @@ impl Server {
         }
     }
 
-    /// Subscribes a client, which is told so.
+    /// Subscribes a client, and confirms it.
     pub(crate) fn subscribe(&mut self, client: ClientId, kind: Kind, target: &[u8]) {
         self.pubsub.subscribe(client, kind, target);
         self.tell(client, kind, "subscribe", Some(target));
     }
 
-    /// Takes subscriptions back: these, or without any named, all of the kind.
+    /// Ends subscriptions: these, or all of the kind if none are given.
     pub(crate) fn unsubscribe(&mut self, client: ClientId, kind: Kind, targets: &[&[u8]]) {
         if !targets.is_empty() {
             for target in targets {
@@ -204,7 +229,7 @@ impl Server {
         }
     }
 
-    /// Channels and patterns are counted together, shard channels alone.
+    /// Confirms a change. Channels and patterns are counted together, shard channels separately.
     fn tell(&mut self, client: ClientId, kind: Kind, what: &str, target: Option<&[u8]>) {
         let count = match kind {
             Kind::Shard => self.pubsub.count(client, Kind::Shard),

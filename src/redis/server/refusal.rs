@@ -1,11 +1,11 @@
-//! Refusals: a server that is up and answers with errors.
+//! Refusals: a running server that answers with errors.
 //!
-//! A [`Refusal`] says which commands are answered with which error instead of being run, how often
-//! and for how long. It is what a replica, a full memory, a failing disk or a loading data set
-//! look like to a client. It is checked where Redis checks those states, after the password and
-//! before the command is queued or run, so a transaction whose command is refused is
-//! discarded (`EXECABORT`), as with the real server. Refusals are tried in the order in which they
-//! were given; the first that matches answers.
+//! A [`Refusal`] states which commands are answered with which error instead of being run, how
+//! often and for how long. That is how a replica, a full memory, a failing disk or a loading data
+//! set look to a client. Refusals are checked where Redis checks those states: after the password,
+//! and before the command is queued or run. So a transaction whose command is refused is discarded
+//! (`EXECABORT`), as with the real server. Refusals are tried in the order in which they were
+//! added; the first that matches answers.
 //!
 //! Source: Redis 7.0's `server.c` (`processCommand`), for the texts and for what each state
 //! refuses.
@@ -19,22 +19,22 @@ use crate::time::Instant;
 use smol_str::SmolStr;
 use std::time::Duration;
 
-/// Which commands a refusal is for.
+/// The commands that a refusal matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Matches {
     Every,
-    /// Those that have this flag, `PING` too if so.
+    /// Commands with this flag, and also `PING` if set.
     Flagged {
         flag: u32,
         ping: bool,
     },
-    /// Those that have not this flag.
+    /// Commands without this flag.
     Unflagged(u32),
-    /// Those that may need memory: also whatever is queued in a transaction.
+    /// Commands that may need memory, and everything that a transaction queues.
     NeedingMemory,
-    /// Those that name a key.
+    /// Commands that name a key.
     Keyed,
-    /// These, in lower case, with their subcommands.
+    /// These commands, in lower case, with their subcommands.
     Named(Vec<SmolStr>),
 }
 
@@ -65,18 +65,19 @@ enum Matches {
 pub struct Refusal {
     error: ErrorReply,
     matches: Matches,
-    /// How many commands it still refuses; `None` is all.
+    /// Number of commands that it still refuses. `None` is unlimited.
     left: Option<u64>,
-    /// How long it lasts once it is given, and then until when.
+    /// Its duration, counted from when it is added, and the end that follows from it.
     lasting: Option<Duration>,
     until: Option<Instant>,
-    /// One in so many commands that match is refused.
+    /// One in `one_in` matching commands is refused.
     one_in: u64,
 }
 
 impl Refusal {
-    /// Answers every command with this error, such as `ERR try again`: its first word is the code.
-    /// Line ends in it become spaces, as an error is one line; without any text it is `ERR`.
+    /// Returns a refusal that answers every command with this error, such as `ERR try again`, whose
+    /// first word is the code. Line ends become spaces, since an error is one line. An empty text
+    /// becomes `ERR`.
     pub fn new(error: impl Into<SmolStr>) -> Refusal {
         let error: SmolStr = error.into();
         let error = match error.trim() {
@@ -98,19 +99,20 @@ impl Refusal {
         Refusal { matches, ..Refusal::new(SmolStr::new_static(error)) }
     }
 
-    /// `READONLY`, for commands that write: the server has become a replica.
+    /// Refuses commands that write with `READONLY`: the server has become a replica.
     pub fn read_only() -> Refusal {
         const TEXT: &str = "READONLY You can't write against a read only replica.";
         Refusal::of(TEXT, Matches::Flagged { flag: flag::WRITE, ping: false })
     }
 
-    /// `OOM`, for commands that may need memory: `maxmemory` is reached.
+    /// Refuses commands that may need memory with `OOM`: `maxmemory` is reached.
     pub fn out_of_memory() -> Refusal {
         const TEXT: &str = "OOM command not allowed when used memory > 'maxmemory'.";
         Refusal::of(TEXT, Matches::NeedingMemory)
     }
 
-    /// `MISCONF`, for commands that write and for `PING`: the last snapshot could not be saved.
+    /// Refuses commands that write, and `PING`, with `MISCONF`: the last snapshot could not be
+    /// saved.
     pub fn misconfigured() -> Refusal {
         const TEXT: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently \
                             unable to persist to disk. Commands that may modify the data set are \
@@ -120,28 +122,28 @@ impl Refusal {
         Refusal::of(TEXT, Matches::Flagged { flag: flag::WRITE, ping: true })
     }
 
-    /// `LOADING`, for all commands but those that may be run meanwhile, such as `INFO`: the
-    /// server reads its data set from disk. See also
+    /// Refuses most commands with `LOADING`: the server loads its data set from disk. Commands such
+    /// as `INFO` run anyway. See also
     /// [`ServerOptions::with_loading_time`](crate::redis::ServerOptions::with_loading_time).
     pub fn loading() -> Refusal {
         const TEXT: &str = "LOADING Redis is loading the dataset in memory";
         Refusal::of(TEXT, Matches::Unflagged(flag::LOADING))
     }
 
-    /// `BUSY`, for all commands but those that may be run meanwhile: a script takes long.
+    /// Refuses most commands with `BUSY`: a script runs for too long.
     pub fn busy() -> Refusal {
         const TEXT: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or \
                             SHUTDOWN NOSAVE.";
         Refusal::of(TEXT, Matches::Unflagged(flag::ALLOW_BUSY))
     }
 
-    /// `CLUSTERDOWN`, for commands that name a key: the cluster has lost slots.
+    /// Refuses commands that name a key with `CLUSTERDOWN`: the cluster has lost slots.
     pub fn cluster_down() -> Refusal {
         Refusal::of("CLUSTERDOWN The cluster is down", Matches::Keyed)
     }
 
-    /// These commands, instead of those that it was for, by their names in any case; a container
-    /// such as `CONFIG` stands for all its subcommands.
+    /// Refuses these commands instead, by their names in any case. A container such as `CONFIG`
+    /// stands for all its subcommands.
     pub fn commands<I>(mut self, names: I) -> Refusal
     where
         I: IntoIterator,
@@ -152,20 +154,20 @@ impl Refusal {
         self
     }
 
-    /// Only the next `n` commands that match.
+    /// Refuses only the next `n` matching commands.
     pub fn times(mut self, n: u64) -> Refusal {
         self.left = Some(n);
         self
     }
 
-    /// Only for this long, from when it is given to the server.
+    /// Lasts only this long, from when the server is given it.
     pub fn lasting(mut self, time: Duration) -> Refusal {
         self.lasting = Some(time);
         self
     }
 
-    /// Only one in `n` commands that match, as the server's stream of choices draws it; 0 is
-    /// taken as 1. The calm choice is not to refuse.
+    /// Refuses only one in `n` matching commands, drawn from the server's stream of choices. 0
+    /// counts as 1. The calm choice is not to refuse.
     pub fn one_in(mut self, n: u64) -> Refusal {
         self.one_in = n.max(1);
         self
@@ -175,24 +177,24 @@ impl Refusal {
         self.matches.fits(suspect)
     }
 
-    /// The error that it answers with.
+    /// Returns the error that it answers with.
     #[must_use]
     pub fn error(&self) -> &ErrorReply {
         &self.error
     }
 }
 
-/// Every refusal that a server was given and that is not over.
+/// All refusals of a server that are not over.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Vec<Refusal>);
 
-/// What is known of a command that may be refused.
+/// A command that may be refused.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Suspect<'a> {
     pub(crate) command: &'static Row,
-    /// The commands it stands for: for `EXEC`, those that are queued.
+    /// The commands it stands for: for `EXEC`, the queued ones.
     pub(crate) queued: &'a [(&'static Row, Request)],
-    /// It is within a transaction.
+    /// The command is part of a transaction.
     pub(crate) in_multi: bool,
 }
 
@@ -207,7 +209,8 @@ impl Suspect<'_> {
 }
 
 impl Matches {
-    /// Whether the server looks at this state only after it knows that a subscriber may say it.
+    /// Returns whether the server checks this state only after it knows that a subscriber may send
+    /// the command.
     fn is_late(&self) -> bool {
         matches!(self, Matches::Unflagged(_))
     }
@@ -241,13 +244,13 @@ impl Refusals {
         self.0.clear();
     }
 
-    /// Whether any is left that is for loading: what `INFO` tells.
+    /// Returns whether a refusal for loading is in effect, for `INFO`.
     pub(crate) fn is_loading(&self, now: Instant) -> bool {
         let is_over = |refusal: &Refusal| refusal.until.is_some_and(|until| until <= now);
         self.0.iter().any(|refusal| refusal.error.code() == "LOADING" && !is_over(refusal))
     }
 
-    /// The error that a command is answered with, if it is refused.
+    /// Returns the error that refuses a command, if one does.
     pub(crate) fn check(
         &mut self,
         now: Instant,
@@ -263,7 +266,7 @@ impl Refusals {
             if refusal.matches.is_late() != late || !refusal.fits(suspect) {
                 continue;
             }
-            // The last of several is the unlucky one, so that 0 is calm.
+            // The last of `n` draws refuses, so that 0 is calm.
             if refusal.one_in > 1 && random.choose(refusal.one_in) != refusal.one_in - 1 {
                 continue;
             }

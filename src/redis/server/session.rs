@@ -1,4 +1,4 @@
-//! What the server knows of a client.
+//! Sessions: what the server knows of a client.
 
 use super::Request;
 use super::command::Row;
@@ -11,43 +11,43 @@ use std::collections::VecDeque;
 /// The name of a user.
 pub(crate) type User = SmolStr;
 
-/// The only user there is.
+/// The only user.
 pub(crate) const DEFAULT_USER: User = SmolStr::new_static("default");
 
-/// `CLIENT REPLY`.
+/// The state of `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Replies {
     #[default]
     On,
     Off,
-    /// Not to the command that said so; then not to one more.
+    /// Suppress the reply to the current command, and to the one after it.
     SkipNext,
-    /// Not to the command that runs now.
+    /// Suppress the reply to the current command.
     Skip,
 }
 
-/// A transaction that is being put together.
+/// A transaction between `MULTI` and `EXEC`.
 #[derive(Debug, Default)]
 pub(crate) struct Multi {
     pub(crate) queued: Vec<(&'static Row, Request)>,
-    /// A command was refused: `EXEC` will be, too.
+    /// A command was refused, so `EXEC` will be refused too.
     pub(crate) failed: bool,
 }
 
-/// A key under `WATCH`, and what had happened to it by then.
+/// A key under `WATCH`, and its state at that time.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) database: usize,
     pub(crate) key: Sds,
     pub(crate) version: u64,
     pub(crate) expiries: u64,
-    /// It had expired by then, and nobody had noticed.
+    /// It had expired by then, and had not been removed.
     pub(crate) expired: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// As `CLIENT ID` tells it.
+    /// The number that `CLIENT ID` returns.
     pub(crate) id: u64,
     pub(crate) peer: String,
     pub(crate) name: Sds,
@@ -56,19 +56,19 @@ pub(crate) struct Session {
     pub(crate) last_command: &'static str,
     pub(crate) protocol: Protocol,
     pub(crate) database: usize,
-    /// As whom it has logged in, if it has.
+    /// The user that it has logged in as.
     pub(crate) user: Option<User>,
     pub(crate) multi: Option<Multi>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) replies: Replies,
     pub(crate) no_evict: bool,
-    /// Requests that wait until it is released.
+    /// Requests that wait until the client is released.
     pub(crate) pending: VecDeque<Request>,
-    /// How many bytes it has sent ahead since it last had nothing waiting.
+    /// Number of bytes sent ahead since no request was waiting.
     pub(crate) waiting_bytes: usize,
-    /// It waits for the end of a `CLIENT PAUSE`.
+    /// The client waits for the end of a `CLIENT PAUSE`.
     pub(crate) postponed: bool,
-    /// Its connection closes when the command that runs now is answered.
+    /// The connection closes when the current command has been answered.
     pub(crate) closing: bool,
 }
 
@@ -99,7 +99,7 @@ impl Session {
         self.replies == Replies::On || self.replies == Replies::SkipNext
     }
 
-    /// The command that runs now is done.
+    /// Finishes the current command.
     pub(super) fn command_done(&mut self) {
         self.replies = match self.replies {
             Replies::SkipNext => Replies::Skip,

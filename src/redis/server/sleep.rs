@@ -1,14 +1,14 @@
 //! `DEBUG SLEEP`: a server that does nothing for a while.
 //!
-//! Nobody is served, and nothing is sent, not even what was said before. Within a
-//! transaction the rest of it runs when the sleep is over; the clock has gone on by then
+//! A sleeping server serves nobody and sends nothing, not even earlier replies. Within a
+//! transaction, the remaining commands run when the sleep is over. The clock has advanced by then
 //! (`TIME`, `PTTL`), but keys expire as of the beginning of the transaction.
 //!
-//! On waking the server goes on in this order: the rest of what it had read from the
-//! client that slept; blocked clients whose time is up; what has come meanwhile, in order.
+//! On waking, the server continues in this order: the rest of what it had read from the client that
+//! slept; blocked clients whose time is up; everything that arrived meanwhile, in order.
 //!
 //! Source: `debug.c`, `networking.c` (`processInputBuffer`), `server.c` (`beforeSleep`), and
-//! asking the server.
+//! experiments with the server.
 
 use super::transaction::Exec;
 use super::{ClientId, Request, Server};
@@ -18,65 +18,70 @@ use crate::redis::value::Sds;
 use crate::time::Instant;
 use std::collections::VecDeque;
 
-/// Who sleeps.
+/// A sleep in progress.
 #[derive(Debug)]
 struct Asleep {
     until: Instant,
     client: ClientId,
-    /// When the request that sleeps had come.
+    /// Arrival of the request that sleeps.
     read_at: Instant,
-    /// The transaction that goes on then.
+    /// The transaction that continues afterwards.
     exec: Option<Exec>,
 }
 
-/// What came while nobody listened.
+/// An input that arrived during the sleep.
 #[derive(Debug)]
 enum Late {
     Request { client: ClientId, at: Instant, request: Request },
     Disconnected(ClientId),
 }
 
-/// `DEBUG SLEEP`.
+/// The state of `DEBUG SLEEP`.
 #[derive(Debug, Default)]
 pub(crate) struct Sleep {
     asleep: Option<Asleep>,
     late: VecDeque<Late>,
-    /// When the request that is served now had come.
+    /// Arrival of the current request.
     pub(super) read_at: Instant,
 }
 
 impl Sleep {
-    /// When the server wakes, if it sleeps.
+    /// Returns when the server wakes, if it sleeps.
     pub(super) fn until(&self) -> Option<Instant> {
         self.asleep.as_ref().map(|asleep| asleep.until)
     }
 
-    /// Whether a transaction goes on when it wakes.
+    /// Returns whether no input is left from the last sleep.
+    pub(super) fn is_settled(&self) -> bool {
+        self.late.is_empty()
+    }
+
+    /// Returns whether a transaction continues when the server wakes.
     pub(super) fn is_within_transaction(&self) -> bool {
         self.asleep.as_ref().is_some_and(|asleep| asleep.exec.is_some())
     }
 }
 
 impl Server {
-    /// Whether nobody is served.
+    /// Returns whether the server sleeps.
     pub(crate) fn is_asleep(&self) -> bool {
         self.sleep.asleep.is_some()
     }
 
-    /// Falls asleep for a client, which is answered when it wakes.
+    /// Begins to sleep for a client, which is answered on waking.
     pub(crate) fn fall_asleep(&mut self, client: ClientId, until: Instant) {
         let read_at = self.sleep.read_at;
         self.sleep.asleep = Some(Asleep { until, client, read_at, exec: None });
     }
 
-    /// The transaction that fell asleep goes on with this when the server wakes.
+    /// Keeps the transaction that sleeps, to continue it on waking.
     pub(crate) fn sleep_within(&mut self, exec: Exec) {
         if let Some(asleep) = &mut self.sleep.asleep {
             asleep.exec = Some(exec);
         }
     }
 
-    /// Whether the server sleeps on behalf of this client.
+    /// Returns whether the server sleeps on behalf of this client.
     pub(super) fn sleeps_for(&self, client: ClientId) -> bool {
         self.sleep.asleep.as_ref().is_some_and(|asleep| asleep.client == client)
     }
@@ -89,13 +94,13 @@ impl Server {
         }
     }
 
-    /// A connection that ends is noticed when the server wakes.
+    /// Keeps the end of a connection until the server wakes.
     pub(super) fn keep_disconnect(&mut self, client: ClientId) {
         self.sleep.late.push_back(Late::Disconnected(client));
     }
 
-    /// Ends a sleep that is over, and goes on with what had been read from the client that
-    /// slept, which is returned.
+    /// Ends a sleep that is over. Continues with what had been read from the client that slept, and
+    /// returns that client.
     pub(crate) fn wake(&mut self, now: Instant) -> Option<ClientId> {
         let asleep = self.sleep.asleep.take_if(|asleep| asleep.until <= now)?;
         let client = asleep.client;
@@ -115,7 +120,7 @@ impl Server {
         self.sleep.read_at = asleep.read_at;
         if !self.is_asleep() {
             self.command_ends(client);
-            // It may have sent more before it was blocked or paused.
+            // The client may have sent more before it was blocked or paused.
             self.released.push_front(client);
             self.settle();
             self.read_on(client, asleep.read_at);
@@ -123,7 +128,7 @@ impl Server {
         Some(client)
     }
 
-    /// The requests that had come together with the one that slept.
+    /// Handles the requests that had arrived together with the one that slept.
     fn read_on(&mut self, client: ClientId, read_at: Instant) {
         let read = |late: &Late| matches!(late, Late::Request { client: by, at, .. } if *by == client && *at == read_at);
         while !self.is_asleep()
@@ -134,7 +139,7 @@ impl Server {
         }
     }
 
-    /// What came while the server slept has its turn, until it sleeps again.
+    /// Handles the inputs that arrived during the sleep, until the server sleeps again.
     pub(super) fn read_what_came_meanwhile(&mut self) {
         while !self.is_asleep()
             && let Some(late) = self.sleep.late.pop_front()

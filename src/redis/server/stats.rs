@@ -1,22 +1,22 @@
-//! What a server counts for `INFO`.
+//! Counters for `INFO`.
 
 use crate::redis::reply::ErrorReply;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 
-/// What `INFO` counts.
+/// Counters for `INFO`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stats {
     pub(crate) connections: u64,
     pub(crate) commands: u64,
     /// Error replies by their first word.
     pub(crate) errors: IndexMap<SmolStr, u64, FxBuildHasher>,
-    /// By the name of the command.
+    /// Counters of each command, by name.
     pub(crate) by_command: IndexMap<&'static str, CommandStats, FxBuildHasher>,
 }
 
-/// What `INFO commandstats` counts of a command.
+/// Counters of a command, for `INFO commandstats`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CommandStats {
     pub(crate) calls: u64,
@@ -27,12 +27,12 @@ pub(crate) struct CommandStats {
 }
 
 impl Stats {
-    /// What is counted of the command of this name.
+    /// Returns the counters of the command with this name.
     pub(crate) fn of(&mut self, name: &'static str) -> &mut CommandStats {
         self.by_command.entry(name).or_default()
     }
 
-    /// An error is answered.
+    /// Counts an error reply.
     pub(crate) fn failed(&mut self, error: &ErrorReply) {
         *self.errors.entry(error.code().into()).or_default() += 1;
     }

@@ -1,10 +1,9 @@
 //! Transactions: how `EXEC` runs one, and what `WATCH` guards.
 //!
-//! The queue of a transaction is in its client's session until it runs. `WATCH` is the
-//! optimistic lock: a watched key has a version in its database, counted up by every change
-//! of it while anybody watches; `EXEC` goes ahead only if no version has moved. A
-//! key that expires is changed by that. One that had expired when it was
-//! watched, though it had not been removed, may be removed by anything.
+//! A transaction's queue is in its client's session until it runs. `WATCH` is an optimistic lock:
+//! while anybody watches a key, its database counts a version up with every change. `EXEC` runs
+//! only if no version has moved. An expiry is a change, too. A key that had already expired when it
+//! was watched, but had not been removed, may be removed without breaking the lock.
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 
@@ -16,11 +15,11 @@ use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 
-/// A transaction that runs.
+/// A running transaction.
 #[derive(Debug)]
 pub(crate) struct Exec {
     client: ClientId,
-    /// How many replies the array is announced to have.
+    /// Announced length of the reply array.
     announced: usize,
     queued: std::vec::IntoIter<(&'static Row, Request)>,
     replies: Vec<Reply>,
@@ -34,7 +33,7 @@ impl Exec {
     }
 }
 
-/// What a transaction asked for and the server does when it is over.
+/// Work that a transaction has put off until its end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scheduled {
     pub(crate) save: bool,
@@ -42,11 +41,11 @@ pub(crate) struct Scheduled {
 }
 
 impl Server {
-    /// Runs the commands of a transaction that are left, and answers, unless one of them
-    /// puts the server to sleep: then it goes on with the others when it wakes.
+    /// Runs the remaining commands of a transaction and replies. If one of them puts the server to
+    /// sleep, the rest runs when it wakes.
     pub(crate) fn run_transaction(&mut self, mut exec: Exec) {
         let client = exec.client;
-        // It may have been closed by one of its own commands.
+        // One of its own commands may have closed the client.
         while self.sessions.contains_key(&client)
             && let Some((command, request)) = exec.queued.next()
         {
@@ -60,8 +59,8 @@ impl Server {
                 return self.sleep_within(exec);
             }
         }
-        // The server announces as many as there are commands: with messages among them,
-        // the last replies are then behind the array.
+        // The server announces as many replies as there are commands. With messages among them, the
+        // last replies follow the array.
         let beyond = exec.replies.split_off(exec.announced.min(exec.replies.len()));
         self.reply(client, Reply::Array(exec.replies));
         for reply in beyond {
@@ -70,12 +69,12 @@ impl Server {
         self.end_transaction();
     }
 
-    /// Whether a transaction runs this call, or sleeps meanwhile.
+    /// Returns whether this call is part of a transaction, or one is sleeping meanwhile.
     pub(crate) fn is_in_transaction(&self, caller: Caller) -> bool {
         caller.origin == Origin::Exec || self.sleep.is_within_transaction()
     }
 
-    /// What had to wait for the end of a transaction.
+    /// Does what was put off until the end of a transaction.
     fn end_transaction(&mut self) {
         let now = self.now;
         for database in &mut self.databases {
@@ -90,7 +89,7 @@ impl Server {
         }
     }
 
-    /// `WATCH`: a client watches a key from now on.
+    /// Begins to watch a key for a client (`WATCH`).
     pub(crate) fn watch(&mut self, client: ClientId, database: usize, key: &[u8]) {
         let Some(session) = self.sessions.get_mut(&client) else { return };
         let same = |watch: &Watch| watch.database == database && watch.key.as_slice() == key;
@@ -105,7 +104,7 @@ impl Server {
         session.watches.push(Watch { database, key: Sds::new(key), version, expiries, expired });
     }
 
-    /// `UNWATCH`: a client watches nothing any more.
+    /// Ends all watches of a client (`UNWATCH`).
     pub(crate) fn unwatch(&mut self, client: ClientId) {
         let Some(session) = self.sessions.get_mut(&client) else { return };
         for watch in std::mem::take(&mut session.watches) {
@@ -119,7 +118,7 @@ impl Server {
         }
     }
 
-    /// Whether a key that a client watches was changed, or has expired.
+    /// Returns whether a key that a client watches has changed or expired.
     pub(crate) fn watch_is_broken(&mut self, client: ClientId) -> bool {
         let Some(session) = self.sessions.get(&client) else { return false };
         session.watches.iter().any(|watch| {

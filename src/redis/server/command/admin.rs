@@ -1,4 +1,4 @@
-//! The commands on the server as a whole: saving, times, memory.
+//! The commands on the server as a whole: flushing, saving, time, memory.
 
 use super::Row;
 use crate::redis::command::flag::*;
@@ -40,7 +40,7 @@ fn flushall(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// Seconds and microseconds since the Unix epoch.
+/// The reply is seconds and microseconds since the Unix epoch.
 fn time(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
     let now = server.calendar(server.now);
     let parts = [now.as_secs().to_string(), now.subsec_micros().to_string()];
@@ -57,8 +57,8 @@ fn save(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// `[SCHEDULE]`. A save takes no time, so one is never in progress; it does not begin
-/// within a transaction.
+/// `[SCHEDULE]`. A save takes no time, so none is ever in progress. Within a transaction it is put
+/// off.
 fn bgsave(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     match args {
         [_] => {}

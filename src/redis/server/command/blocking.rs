@@ -1,4 +1,4 @@
-//! The commands that block until there is something to be had.
+//! The commands that block until one of their keys has something.
 
 use super::{Flow, Row};
 use crate::redis::command::attempt::Attempt;
@@ -43,8 +43,7 @@ fn pop(server: &mut Server, caller: Caller, args: Args<'_>, end: End) -> Flow {
     server.attempt_or_block(caller, &args[1..last], Attempt::Pop(end), until)
 }
 
-/// `timeout numkeys key … LEFT | RIGHT [COUNT count]`; the timeout is looked at
-/// last.
+/// `timeout numkeys key … LEFT | RIGHT [COUNT count]`. The timeout is checked last.
 fn blmpop(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let (keys, from, count) = several(args, 2)?;
     let until = timeout(server.now, args[1])?;
@@ -67,7 +66,7 @@ fn brpoplpush(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 }
 
 fn bzmpop(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    // The time is read last.
+    // The timeout is checked last.
     let (keys, attempt) = pop_many(args, 2)?;
     let deadline = timeout(server.now, args[1])?;
     server.attempt_or_block(caller, keys, attempt, deadline)

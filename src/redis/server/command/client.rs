@@ -1,4 +1,4 @@
-//! `CLIENT`: what a client is told of itself and the others, and does to them.
+//! `CLIENT`: what a client can learn about itself and the others, and do to them.
 
 use super::{Flow, Row};
 use crate::redis::command::flag::*;
@@ -42,7 +42,7 @@ fn client_setname(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer
     Ok(Reply::OK)
 }
 
-/// Only what is visible is a name: the listing separates by spaces.
+/// Sets a client's name, which must be printable ASCII: `CLIENT LIST` separates fields by spaces.
 pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), CommandError> {
     if name.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
         return Err(CommandError::text(
@@ -53,7 +53,7 @@ pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), Command
     Ok(())
 }
 
-/// A client's line of `CLIENT LIST`.
+/// Returns a client's line of `CLIENT LIST`.
 fn line(server: &Server, client: ClientId, session: &Session) -> String {
     let pubsub = |kind| server.pubsub.count(client, kind);
     let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
@@ -103,8 +103,7 @@ fn client_info(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     Ok(verbatim(line(server, client, session)))
 }
 
-/// The kind of client that a word names: subscribers, or the others. There are
-/// no replicas and no masters.
+/// Types of clients. There are no replicas and no masters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClientType {
     Normal,
@@ -152,7 +151,7 @@ fn client_list(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     Ok(verbatim(listed.map(|(client, session)| line(server, *client, session)).collect()))
 }
 
-/// Whom `CLIENT KILL` means.
+/// The clients that `CLIENT KILL` selects.
 #[derive(Default)]
 struct Filter<'a> {
     id: Option<u64>,
@@ -206,7 +205,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// `addr`, or filters that must all hold. Who kills itself gets its answer first.
+/// `addr`, or filters that must all match. A client that kills itself gets the reply first.
 fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let by_address = args.len() == 3;
     let filter = if by_address {
@@ -234,7 +233,7 @@ fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     }
 }
 
-/// A subcommand with more arguments than it has any use for.
+/// Returns the error for superfluous arguments of a subcommand.
 fn too_many(args: Args<'_>) -> CommandError {
     let name = shown(args[1]);
     CommandError::format(format!(
@@ -275,8 +274,7 @@ fn client_no_evict(server: &mut Server, caller: Caller, args: Args<'_>) -> Answe
     Ok(Reply::OK)
 }
 
-/// `milliseconds [WRITE | ALL]`. Of two pauses, the later end and the stricter
-/// one hold.
+/// `milliseconds [WRITE | ALL]`. Of two pauses, the later end and the stricter mode apply.
 fn client_pause(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let writes_only = match &args[3..] {
         [] => false,
@@ -304,7 +302,7 @@ fn client_unpause(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// `ON | OFF | SKIP`, of which only the first is answered.
+/// `ON | OFF | SKIP`. Only `ON` has a reply.
 fn client_reply(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let replies = &mut server.session_mut(caller.client).replies;
     if is(args[2], "on") {

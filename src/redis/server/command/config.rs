@@ -1,8 +1,8 @@
 //! `CONFIG`: the parameters of the server.
 //!
-//! The parameters are a table (`parameters`): all that Redis has, with the forms of their
-//! values (`forms`). Those that change what a client can observe are settings (`setting`);
-//! of the others each says there whether setting it does nothing, or is refused.
+//! `parameters` is a table of all parameters that Redis has, with the forms of their values
+//! (`forms`). Those that change what a client can observe are settings (`setting`). Each of the
+//! others states in its row whether setting it has no effect or is refused.
 //!
 //! Source: <https://redis.io/docs/management/config/>, `config.c`.
 
@@ -35,7 +35,7 @@ pub(super) const COMMANDS: &[Row] = &[
     container("config", -2, 0, &[], "A container for server configuration commands", CONFIG_SUBCOMMANDS),
 ];
 
-/// The value of a parameter.
+/// Returns the value of a parameter.
 fn value_of(config: &Config, parameter: &'static Parameter) -> String {
     let parameter = parameter.itself();
     if let Effect::Modelled(setting) = parameter.effect {
@@ -45,8 +45,8 @@ fn value_of(config: &Config, parameter: &'static Parameter) -> String {
     set.map_or(parameter.default, String::as_str).to_owned()
 }
 
-/// Every parameter that a word or pattern names, with its value; as it was
-/// asked for where it is no pattern.
+/// Returns all parameters that a word or pattern names, with their values. A word is returned as
+/// the caller spelled it.
 fn matching(config: &Config, pattern: &[u8]) -> Vec<(Vec<u8>, String)> {
     let is_pattern = pattern.iter().any(|byte| b"*?[".contains(byte));
     let named = PARAMETERS.iter().filter(|parameter| {
@@ -97,7 +97,8 @@ fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> R
     }
 }
 
-/// All of them, or none. What may not be set at all is found before any value is read.
+/// Sets all of them, or none. Parameters that cannot be set are reported before any value is
+/// checked.
 fn config_set(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let pairs = pairs(args, 2, "config|set")?;
     let mut set: Vec<(&'static Parameter, &[u8], &[u8])> = Vec::new();

@@ -27,7 +27,8 @@ pub(super) const COMMANDS: &[Row] = &[
 const WRONG_PASSWORD: CommandError =
     CommandError::text("WRONGPASS invalid username-password pair or user is disabled.");
 
-/// There is one user, `default`, with the configured password, or any.
+/// Logs a client in. The only user is `default`, with the configured password, or with any if none
+/// is configured.
 fn authenticate(
     server: &mut Server,
     caller: Caller,
@@ -119,7 +120,7 @@ fn echo(_: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::bulk(args[1]))
 }
 
-/// A subscriber of RESP2 gets an answer that looks like a message.
+/// To a RESP2 subscriber, the reply looks like a message.
 fn ping(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     if args.len() > 2 {
         return Err(CommandError::Arity("ping".into()));
@@ -132,13 +133,13 @@ fn ping(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     Ok(message.map_or(Reply::status("PONG"), Reply::bulk))
 }
 
-/// The connection closes once this is answered.
+/// The connection closes after the reply.
 fn quit(server: &mut Server, caller: Caller, _args: Args<'_>) -> Flow {
     server.session_mut(caller.client).closing = true;
     Ok(Some(Reply::OK))
 }
 
-/// The connection is as it was when it was made.
+/// Resets the connection to its initial state.
 fn reset(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     let client = caller.client;
     server.unwatch(client);

@@ -1,5 +1,5 @@
-//! `DEBUG`: the subcommands that tests use. The others are unknown, as on a server
-//! of another version.
+//! `DEBUG`: the subcommands that tests use. The others are unknown, as on a server of another
+//! version.
 
 use super::{Flow, Row};
 use crate::redis::command::flag::*;
@@ -21,18 +21,17 @@ pub(super) const COMMANDS: &[Row] = &[
 
 /// What a subcommand needs, and the function that runs it.
 enum Run {
-    /// Nothing: it changes nothing.
+    /// Nothing. It changes nothing.
     Alone(fn(Args<'_>) -> Answer),
     /// The selected database.
     Database(fn(&mut Database, Args<'_>) -> Answer),
     /// The server.
     Server(fn(&mut Server, Args<'_>) -> Answer),
-    /// The server and the caller. It may answer later, or has answered by itself.
+    /// The server and the caller. It may answer later, or answers by itself.
     Flow(fn(&mut Server, Caller, Args<'_>) -> Flow),
 }
 
-/// A subcommand: its name, how many arguments it has at least and at most, what it is
-/// called with and does, and what runs it.
+/// A subcommand: its name, least and greatest number of arguments, usage, summary and function.
 struct Debug {
     name: &'static str,
     arguments: (usize, usize),
@@ -103,7 +102,7 @@ fn ok(_: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// What it answers is an error, but the call has not failed.
+/// The reply is an error, but the call has not failed.
 fn error(args: Args<'_>) -> Answer {
     Ok(CommandError::format(shown(args[2])).into())
 }
@@ -117,9 +116,9 @@ fn help(_: Args<'_>) -> Answer {
     Ok(Reply::Array(std::iter::once(title).chain(rows).map(line).collect()))
 }
 
-/// Nobody is served for so many seconds; then this is answered.
+/// Nobody is served for this many seconds; then the command is answered.
 fn sleep(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    // As C's strtod: what is no number is 0.
+    // Like C's `strtod`, text that is not a number is 0.
     let seconds = std::str::from_utf8(args[2]).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|s| s.is_finite() && *s > 0.0).unwrap_or(0.0);
     let duration = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
@@ -129,11 +128,11 @@ fn sleep(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     }
     let until = server.now + duration;
     server.fall_asleep(caller.client, until);
-    // Within a transaction this is one of its replies.
+    // Within a transaction, this is one of its replies.
     Ok((caller.origin == Origin::Exec).then_some(Reply::OK))
 }
 
-/// Of what is stored, even if its time has come.
+/// The key may have expired, as long as it is stored.
 fn object(db: &mut Database, args: Args<'_>) -> Answer {
     let now = (db.now_ms() / 1_000) as u64;
     let entry = db.stored(args[2]).ok_or(CommandError::NoSuchKey)?;
@@ -170,7 +169,7 @@ fn digest(server: &mut Server, _: Args<'_>) -> Answer {
     Ok(Reply::Simple(SmolStr::new(digest::hex(&all))))
 }
 
-/// Of what is stored, even if its time has come.
+/// The keys may have expired, as long as they are stored.
 fn digest_value(db: &mut Database, args: Args<'_>) -> Answer {
     let of = |key: &&[u8]| {
         let digest = db.stored(key).map_or(digest::NONE, digest::of_entry);
@@ -179,7 +178,7 @@ fn digest_value(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::Array(args[2..].iter().map(of).collect()))
 }
 
-/// One table, as if no two keys had the same slot.
+/// Describes a hash table in which no two keys share a slot.
 fn table_stats(title: &str, len: usize) -> String {
     let head = format!("[{title} HT]\nHash table 0 stats (main hash table):\n");
     if len == 0 {
@@ -209,7 +208,7 @@ fn htstats(server: &mut Server, args: Args<'_>) -> Answer {
     Ok(Reply::Verbatim("txt".into(), text.into()))
 }
 
-/// A number as C's `atoi` has it: what is none is 0.
+/// Reads a number as C's `atoi` does: text that is not a number is 0.
 fn is_on(arg: &[u8]) -> bool {
     integer(arg).unwrap_or(0) != 0
 }
@@ -239,14 +238,14 @@ fn packed_threshold(args: Args<'_>) -> Answer {
     ))
 }
 
-/// What `RELOAD` is told.
+/// The options of `RELOAD`.
 struct Reload {
     save: bool,
     flush: bool,
     merge: bool,
 }
 
-/// Everything is written and read again: `[MERGE] [NOFLUSH] [NOSAVE]`.
+/// `[MERGE] [NOFLUSH] [NOSAVE]`. Writes everything and reads it again.
 fn reload(server: &mut Server, args: Args<'_>) -> Answer {
     let mut how = Reload { save: true, flush: true, merge: false };
     for word in &args[2..] {
@@ -286,7 +285,7 @@ fn reload(server: &mut Server, args: Args<'_>) -> Answer {
         keys.iter().any(|entry| database.stored(&entry.key).is_some())
     };
     if !how.merge && server.databases.iter().zip(&saved).any(both) {
-        // The real server ends its process when it meets a key that is there already.
+        // The real server exits when it finds a key that already exists.
         return Err(CommandError::text(
             "ERR stunt-double: NOFLUSH needs MERGE where a saved key is there",
         ));
@@ -295,7 +294,7 @@ fn reload(server: &mut Server, args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// The real server ends its process where it keeps no append-only file.
+/// The real server exits if it has no append-only file.
 fn loadaof(server: &mut Server, _: Args<'_>) -> Answer {
     if !server.config.append_only {
         return Err(CommandError::text("ERR stunt-double: LOADAOF needs an append-only file"));
@@ -304,8 +303,8 @@ fn loadaof(server: &mut Server, _: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// `count [prefix [size]]`: keys `prefix:0` and on, with `value:0` and on, padded
-/// with zeros or cut to a size. Those that are there stay.
+/// `count [prefix [size]]`. Adds keys `prefix:0`, `prefix:1` and so on with values `value:0`,
+/// `value:1` and so on, padded with zeros or cut to the size. Existing keys stay.
 fn populate(db: &mut Database, args: Args<'_>) -> Answer {
     let count = integer(args[2])?;
     let prefix = args.get(3).copied().unwrap_or(b"key");
@@ -324,7 +323,7 @@ fn populate(db: &mut Database, args: Args<'_>) -> Answer {
 
 type Example = fn() -> Reply;
 
-/// A value of each kind that the protocol has.
+/// Returns a value of each kind that the protocol has.
 fn protocol(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let three = || (0..3).map(Reply::Integer).collect::<Vec<_>>();
     let kinds: [(&str, Example); 8] = [

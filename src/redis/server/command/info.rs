@@ -1,12 +1,11 @@
-//! `INFO`: the server in figures.
+//! `INFO`: the server in numbers.
 //!
-//! Sections and fields are the real server's, in its order. A figure that a client can check
-//! against what it did (connections, commands, errors, hits, keys, saves) is true. One about
-//! what is not modelled has the value of a server that has not needed it: nothing was
-//! evicted or replicated, nothing is tracked, no time was used by commands and processors.
-//! Memory is the sum of what `MEMORY USAGE` says, beside what an empty server takes, and was
-//! never more; the process, its build and its machine are made up, the same everywhere. Bytes
-//! are not counted. `run_id` is another one after each start.
+//! Sections and fields are the real server's, in its order. Numbers that a client can check are
+//! true (connections, commands, errors, hits, keys, saves). The rest have the value of a server
+//! that did not need them: nothing was evicted or replicated, nothing is tracked, commands took no
+//! time. Memory is the sum of `MEMORY USAGE` over all keys, plus what an empty server uses, and its
+//! peak is its current value. The process, its build and its machine are fixed values
+//! (`version.rs`). Bytes are not counted. `run_id` changes with each start.
 
 mod sections;
 
@@ -25,12 +24,12 @@ pub(super) const COMMANDS: &[Row] = &[
     server("info", -1, LOADING | STALE, &["dangerous"], &[], "Get information and statistics about the server", info).tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
 ];
 
-/// What a section has, line by line.
+/// The fields of a section, in order.
 pub(super) type Lines = Vec<(String, String)>;
 
 type Section = (&'static str, fn(&Server) -> Lines);
 
-/// Sections by name, in order.
+/// The sections by name, in order.
 const SECTIONS: [Section; 13] = [
     ("Server", sections::server),
     ("Clients", clients),
@@ -47,10 +46,10 @@ const SECTIONS: [Section; 13] = [
     ("Keyspace", keyspace),
 ];
 
-/// Only where they are asked for.
+/// Sections that must be requested by name.
 const NOT_BY_DEFAULT: [&str; 2] = ["Commandstats", "Latencystats"];
 
-/// Whether a word of the request asks for a section.
+/// Returns whether a word of the request selects a section.
 fn asks_for(word: &[u8], section: &str) -> bool {
     let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     is(section)
@@ -59,7 +58,7 @@ fn asks_for(word: &[u8], section: &str) -> bool {
         || (is("default") && !NOT_BY_DEFAULT.contains(&section))
 }
 
-/// `[section …]`; the default ones without any.
+/// `[section …]`. Without any, the default sections.
 fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let words = if args.len() == 1 { &[&b"default"[..]] } else { &args[1..] };
     let mut text = String::new();

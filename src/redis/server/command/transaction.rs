@@ -36,8 +36,8 @@ fn discard(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     Ok(Reply::OK)
 }
 
-/// Runs what was queued, if nothing spoiled it: a refused command is an error,
-/// a watched key that was changed an answer of nothing.
+/// Runs the queued commands. Returns an error if one of them was refused, and a null if a watched
+/// key has changed.
 fn exec(server: &mut Server, caller: Caller, _args: Args<'_>) -> Flow {
     let client = caller.client;
     let Some(multi) = server.session_mut(caller.client).multi.take() else {

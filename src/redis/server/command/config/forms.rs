@@ -1,33 +1,33 @@
-//! The forms of `CONFIG`'s values: what may be set, what is said of what may not, and how a
+//! The forms of parameters' values: which values are valid, the errors for the others, and how a
 //! value is read back.
 
 use crate::redis::value::number;
 
-/// What the values of a parameter are.
+/// The valid values of a parameter.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     /// `yes` or `no`.
     YesNo,
-    /// An integer, from the first to the second.
+    /// An integer in this inclusive range.
     Integer(i64, i64),
-    /// A number of bytes, with a unit such as `mb`, from the first to the second.
+    /// A number of bytes in this inclusive range, with an optional unit such as `mb`.
     Memory(u64, u64),
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// Some of these words; the first is none.
+    /// Any of these words; the first means none.
     Flags(&'static [&'static str]),
     /// Any text.
     Text,
-    /// A form of its own: the value that is there, and the new one.
+    /// A form of its own: a function of the current and the new value.
     Special(fn(&str, &str) -> Result<String, String>),
-    /// It is only set when the server starts.
+    /// It can only be set when the server starts.
     Immutable,
-    /// It is only set where `enable-protected-configs` says so, which it does not.
+    /// It can only be set with `enable-protected-configs`, which is off.
     Protected,
 }
 
 impl Form {
-    /// Why a parameter of this form cannot be set at all.
+    /// Returns why a parameter of this form cannot be set at all.
     pub(super) fn refusal(self) -> Option<&'static str> {
         match self {
             Form::Immutable => Some("can't set immutable config"),
@@ -42,11 +42,11 @@ impl Form {
         }
     }
 
-    /// The value as it is read back.
+    /// Returns the value as it is read back.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// What is wrong with the value.
     pub(super) fn read(self, current: &str, value: &str) -> Result<String, String> {
         match self {
             Form::YesNo => word(&["yes", "no"], value)
@@ -92,7 +92,7 @@ fn memory(value: &str, least: u64, most: u64) -> Result<u64, String> {
     between(n, least, most)
 }
 
-/// In the order of the words; without the first, if there are others.
+/// Words are sorted; the first is dropped if there are others.
 fn flags(words: &'static [&'static str], value: &str) -> Result<String, String> {
     let set: Option<Vec<&str>> = value.split(' ').map(|part| word(words, part)).collect();
     let set = set.ok_or_else(|| not_one_of(words))?;
@@ -103,22 +103,22 @@ fn flags(words: &'static [&'static str], value: &str) -> Result<String, String> 
     Ok(if named.is_empty() { words[0].to_owned() } else { named.join(" ") })
 }
 
-/// What is beyond 500 is 500, and 0 is 1.
+/// Values above 500 become 500, and 0 becomes 1.
 pub(super) fn hertz(_: &str, value: &str) -> Result<String, String> {
     integer(value, 0, i32::MAX.into()).map(|hz| hz.clamp(1, 500).to_string())
 }
 
-/// At least 16 KB, whatever is said.
+/// Values below 16 KB become 16 KB.
 pub(super) fn backlog_size(_: &str, value: &str) -> Result<String, String> {
     memory(value, 1, i64::MAX as u64).map(|size| size.max(16_384).to_string())
 }
 
-/// A memory size, or a percentage of it.
+/// A memory size, or a percentage of `maxmemory`.
 pub(super) fn memory_or_percent(_: &str, value: &str) -> Result<String, String> {
     let wrong = || "argument must be a memory or percent value".to_owned();
     let Some(percent) = value.strip_suffix('%') else {
         let size = number::parse_memory(value.as_bytes()).ok_or_else(wrong)?;
-        // What does not fit is negative, which is how the server notes a percentage.
+        // A size that does not fit is negative, which is how the server stores a percentage.
         return Ok(match size as i64 {
             size @ 0.. => size.to_string(),
             percent => format!("{}%", percent.unsigned_abs()),
@@ -132,7 +132,7 @@ pub(super) fn memory_or_percent(_: &str, value: &str) -> Result<String, String> 
     }
 }
 
-/// Classes of clients, each with a hard limit, a soft one and its seconds; the others stay.
+/// Classes of clients, each with a hard limit, a soft limit and seconds. Other classes keep theirs.
 pub(super) fn output_buffer_limit(current: &str, value: &str) -> Result<String, String> {
     const CLASSES: [&str; 3] = ["normal", "slave", "pubsub"];
     let mut limits: Vec<String> = current.split(' ').map(str::to_owned).collect();
@@ -164,7 +164,7 @@ pub(super) fn output_buffer_limit(current: &str, value: &str) -> Result<String, 
     Ok(limits.join(" "))
 }
 
-/// Percentages, read back with six decimals at most.
+/// Percentages, read back with up to six decimals.
 pub(super) fn percentiles(_: &str, value: &str) -> Result<String, String> {
     if value.is_empty() {
         return Ok(String::new());
@@ -201,7 +201,7 @@ pub(super) fn oom_scores(_: &str, value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// A text with names in braces, which says something once they are filled in.
+/// A text with names in braces, which must not be empty when they are filled in.
 pub(super) fn title_template(_: &str, value: &str) -> Result<String, String> {
     const NAMES: [&str; 7] =
         ["title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"];
@@ -209,7 +209,7 @@ pub(super) fn title_template(_: &str, value: &str) -> Result<String, String> {
     let (mut filled, mut rest) = (false, value);
     while let Some((before, after)) = rest.split_once('{') {
         filled |= !before.trim().is_empty();
-        // Two braces are one that is meant.
+        // A doubled brace stands for itself.
         if let Some(after) = after.strip_prefix('{') {
             (filled, rest) = (true, after);
             continue;
@@ -218,7 +218,7 @@ pub(super) fn title_template(_: &str, value: &str) -> Result<String, String> {
         if !NAMES.contains(&name) {
             return Err(wrong());
         }
-        // The title is empty until the process has one.
+        // The title is empty before the process has one.
         filled |= !matches!(name, "title" | "unixsocket" | "config-file");
         rest = after;
     }

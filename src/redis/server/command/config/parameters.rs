@@ -1,12 +1,12 @@
-//! The parameters of `CONFIG`: all that 7.0.15 has, each with its default, the form of its
-//! values, and what setting it does here.
+//! The parameters of `CONFIG`: all that 7.0.15 has, each with its default, the form of its values,
+//! and the effect of setting it here.
 //!
-//! A default is the server's own, as it is without a configuration file. Where a real one
-//! depends on the machine or on how it was started it is another word for that: `dir` is
-//! `/`, `bind` all interfaces though nothing is bound, `unixsocket` and `pidfile` are none.
-//! `enable-debug-command` is `yes`, since `DEBUG` is known here.
+//! Defaults are the server's own, without a configuration file. Where the real default depends on
+//! the machine or the command line, there is a fixed value: `dir` is `/`, `bind` is all interfaces
+//! although nothing is bound, `unixsocket` and `pidfile` are empty. `enable-debug-command` is
+//! `yes`, since `DEBUG` works here.
 //!
-//! Source: `config.c`, and asking the server.
+//! Source: `config.c`, and experiments with the server.
 
 use super::forms::{self, Form};
 use super::setting::{self, Setting};
@@ -22,18 +22,18 @@ pub(super) struct Parameter {
     pub(super) effect: Effect,
 }
 
-/// What setting a parameter does.
+/// The effect of setting a parameter.
 #[derive(Debug)]
 pub(super) enum Effect {
-    /// What it does on the real server, as far as a client can tell.
+    /// The same as on the real server, as far as a client can tell.
     Modelled(&'static Setting),
-    /// Nothing but that it is read back: it tunes what is not modelled (threads, memory,
-    /// replicas, clusters, TLS, the log), or nothing that a client could tell.
+    /// None, except that it is read back: it tunes what is not modelled (threads, memory, replicas,
+    /// clusters, TLS, the log), or what no client can observe.
     Inert,
-    /// It would matter and is not modelled: it has its default, and may only be set to it.
-    /// Else this is said.
+    /// It would matter and is not modelled, so it can only be set to its default. Any other value
+    /// is this error.
     Fixed(&'static str),
-    /// Another name of that parameter.
+    /// Another name of this parameter.
     Alias(&'static str),
 }
 
@@ -49,12 +49,12 @@ const fn row(name: &'static str, default: &'static str, form: Form, effect: Effe
 }
 
 impl Parameter {
-    /// The parameter of this name, in any case.
+    /// Returns the parameter of this name, in any case.
     pub(super) fn named(name: &str) -> Option<&'static Parameter> {
         PARAMETERS.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name))
     }
 
-    /// The parameter that it is another name of, or itself.
+    /// Returns the parameter that this is another name of, or itself.
     pub(super) fn itself(&'static self) -> &'static Parameter {
         match self.effect {
             Alias(name) => Parameter::named(name).expect("an alias is of a parameter"),

@@ -1,5 +1,5 @@
-//! The parameters of `CONFIG` that change what a client can observe: how each is read from
-//! the configuration and put into it.
+//! The parameters that change what a client can observe: how each is read from the configuration
+//! and written to it.
 
 use crate::redis::database::notify::EventClasses;
 use crate::redis::persist::{AppendFsync, SavePoint};
@@ -8,10 +8,10 @@ use crate::redis::value::{Sds, number};
 use std::fmt;
 use std::time::Duration;
 
-/// How a parameter is read and set. What is set has the parameter's form already.
+/// How a parameter is read and set. A new value already has the parameter's form.
 pub(super) struct Setting {
     pub(super) get: fn(&Config) -> String,
-    /// Says what is wrong with a value.
+    /// Returns what is wrong with a value.
     pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
@@ -21,7 +21,7 @@ impl fmt::Debug for Setting {
     }
 }
 
-/// A number that is kept as this type.
+/// A number that is stored as this type.
 macro_rules! number {
     ($name:ident, $config:ident => $field:expr) => {
         pub(super) const $name: Setting = Setting {
@@ -84,7 +84,7 @@ pub(super) const SAVE: Setting =
 pub(super) const DATABASES: Setting =
     Setting { get: |config| config.databases.to_string(), set: only_what_it_is };
 
-/// Nothing listens here, so that only its own value can be set.
+/// The server listens on no port, so only the current value can be set.
 pub(super) const PORT: Setting = Setting {
     get: |config| config.port.to_string(),
     set: |config, value| {

@@ -1,4 +1,4 @@
-//! What each section of `INFO` has.
+//! The sections of `INFO`.
 
 use super::Lines;
 use crate::redis::database::sha1::sha1;
@@ -12,12 +12,12 @@ fn line(name: impl Into<String>, value: impl Display) -> (String, String) {
     (name.into(), value.to_string())
 }
 
-/// Fields that have the same value whatever happens.
+/// Fields with a fixed value.
 fn constant(fields: &[(&str, &str)]) -> Lines {
     fields.iter().map(|(name, value)| line(*name, value)).collect()
 }
 
-/// Forty hexadecimal digits that are others after each start.
+/// Forty hexadecimal digits that change with each start.
 fn id(server: &Server, of: &str) -> String {
     digest::hex(&sha1(format!("{of} {}", server.started.as_nanos()).as_bytes()))
 }
@@ -69,7 +69,7 @@ pub(super) fn clients(server: &Server) -> Lines {
     ]
 }
 
-/// Bytes as people read them.
+/// Formats bytes for people.
 fn human(bytes: usize) -> String {
     let units = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
     let unit = units.into_iter().find(|(_, bits)| bytes >= 1 << bits);
@@ -320,7 +320,7 @@ pub(super) fn commandstats(server: &Server) -> Lines {
     of.collect()
 }
 
-/// In the order of their names, as there.
+/// Sorted by name, as in Redis.
 pub(super) fn errorstats(server: &Server) -> Lines {
     let mut errors: Vec<_> = server.stats.errors.iter().collect();
     errors.sort();
@@ -328,7 +328,7 @@ pub(super) fn errorstats(server: &Server) -> Lines {
     of.map(|(code, n)| line(format!("errorstat_{code}"), format!("count={n}"))).collect()
 }
 
-/// Of each command that ran, unless `latency-tracking` is off.
+/// One line for each command that ran, unless `latency-tracking` is off.
 pub(super) fn latencystats(server: &Server) -> Lines {
     let set = |name: &str, default| server.config.inert.get(name).map_or(default, String::as_str);
     if set("latency-tracking", "yes") == "no" {

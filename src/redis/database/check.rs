@@ -1,0 +1,61 @@
+//! The invariants of a database, each checked.
+
+use super::{Database, Observers};
+use crate::redis::invariant::ensure;
+
+impl Database {
+    /// Checks everything that always holds between two operations, and returns the first invariant
+    /// that is broken. O(n log n): meant for tests, which may call it after every step.
+    ///
+    /// The table of keys finds each entry where it lies; the expiry index has exactly the keys with
+    /// a time to live; no collection is empty; a sorted set's map and tree agree; what is remembered
+    /// for a crash could be restored; no wait queue is empty or has a client twice.
+    ///
+    /// # Errors
+    ///
+    /// The invariant that is broken, in words.
+    pub fn check_invariants(&self) -> Result<(), String> {
+        let of = |why: String| format!("database {}: {why}", self.index);
+        self.keyspace.check_invariants().map_err(of)?;
+        for entry in self.keyspace.iter() {
+            let checked = entry.value.check_invariants();
+            checked.map_err(|why| of(format!("key {}: {why}", entry.key)))?;
+        }
+        self.undo.check_invariants().map_err(of)?;
+        self.observers.check_invariants().map_err(of)
+    }
+}
+
+impl Observers {
+    fn check_invariants(&self) -> Result<(), String> {
+        for (key, watched) in &self.watched {
+            ensure(watched.watchers > 0, || format!("nobody watches key {key}"))?;
+        }
+        for (key, queue) in &self.awaited {
+            ensure(!queue.is_empty(), || format!("nobody waits for key {key}"))?;
+            for (at, client) in queue.iter().enumerate() {
+                let once = !queue.iter().skip(at + 1).any(|other| other == client);
+                ensure(once, || format!("client {client} waits twice for key {key}"))?;
+            }
+        }
+        for (at, key) in self.ready.iter().enumerate() {
+            let once = !self.ready[at + 1..].contains(key);
+            ensure(once, || format!("key {key} is ready twice"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redis::value::{Kind, List};
+
+    #[test]
+    fn a_broken_invariant_is_named() {
+        let mut db = Database::new();
+        assert_eq!(db.check_invariants(), Ok(()));
+        db.insert(b"k", List::default().wrap());
+        assert_eq!(db.check_invariants(), Err("database 0: key k: an empty list".to_owned()));
+    }
+}

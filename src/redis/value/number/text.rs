@@ -1,0 +1,116 @@
+//! Numbers written out, without an allocation.
+
+use std::io::Write;
+use std::ops::Deref;
+
+/// A number written out; derefs to its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text {
+    bytes: [u8; Text::CAPACITY],
+    len: u8,
+}
+
+impl Text {
+    /// Longer than the longest double, `-2.2250738585072014e-308`.
+    const CAPACITY: usize = 32;
+
+    const EMPTY: Text = Text { bytes: [0; Text::CAPACITY], len: 0 };
+
+    fn push(&mut self, bytes: &[u8]) {
+        let len = usize::from(self.len);
+        self.bytes[len..len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len() as u8;
+    }
+
+    fn push_zeros(&mut self, n: usize) {
+        for _ in 0..n {
+            self.push(b"0");
+        }
+    }
+
+    /// As a string; it is always ASCII.
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(self).expect("a number is ASCII")
+    }
+}
+
+impl Deref for Text {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// The integer in decimal.
+pub(crate) fn format_i64(n: i64) -> Text {
+    let mut text = Text::EMPTY;
+    text.push(itoa::Buffer::new().format(n).as_bytes());
+    text
+}
+
+/// A score or another double as text: `%.17g`, and `inf` or `-inf`. NaN is
+/// `-nan` whatever its sign, which is how x86 writes the result of an undefined
+/// operation.
+pub(crate) fn format_double(x: f64) -> Text {
+    let mut text = Text::EMPTY;
+    if x.is_nan() {
+        text.push(b"-nan");
+    } else if x.is_infinite() {
+        text.push(if x > 0.0 { b"inf" } else { b"-inf" });
+    } else if x.fract() == 0.0 && x.abs() < 1e17 {
+        if x == 0.0 && x.is_sign_negative() {
+            text.push(b"-");
+        }
+        text.push(itoa::Buffer::new().format(x as i64).as_bytes());
+    } else {
+        push_general(&mut text, x);
+    }
+    text
+}
+
+/// `%.17g` of a finite number that is not zero.
+fn push_general(text: &mut Text, x: f64) {
+    let mut scientific = [0; Text::CAPACITY];
+    let mut free = &mut scientific[..];
+    write!(free, "{:.16e}", x.abs()).expect("17 digits and an exponent fit");
+    let unused = free.len();
+    let scientific = &scientific[..Text::CAPACITY - unused];
+    // `d.dddddddddddddddde-xxx`
+    let mut digits = [0; 17];
+    digits[0] = scientific[0];
+    digits[1..].copy_from_slice(&scientific[2..18]);
+    let exponent: i32 = std::str::from_utf8(&scientific[19..])
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .expect("an exponent follows");
+
+    let significant = digits.iter().rposition(|d| *d != b'0').map_or(1, |last| last + 1);
+    let digits = &digits[..significant];
+    if x < 0.0 {
+        text.push(b"-");
+    }
+    if !(-4..17).contains(&exponent) {
+        text.push(&digits[..1]);
+        if significant > 1 {
+            text.push(b".");
+            text.push(&digits[1..]);
+        }
+        text.push(if exponent < 0 { b"e-" } else { b"e+" });
+        let size = exponent.unsigned_abs();
+        text.push_zeros(usize::from(size < 10));
+        text.push(itoa::Buffer::new().format(size).as_bytes());
+    } else if exponent < 0 {
+        text.push(b"0.");
+        text.push_zeros(exponent.unsigned_abs() as usize - 1);
+        text.push(digits);
+    } else {
+        let whole = exponent as usize + 1;
+        text.push(&digits[..whole.min(significant)]);
+        text.push_zeros(whole.saturating_sub(significant));
+        if significant > whole {
+            text.push(b".");
+            text.push(&digits[whole..]);
+        }
+    }
+}
