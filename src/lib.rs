@@ -74,6 +74,7 @@ pub mod rabbitmq;
 pub mod redis;
 mod shutdown;
 pub mod sim;
+mod sort;
 pub mod time;
 
 pub use choice::{Choice, Choices, ParseTapeError, Site, Stream, Tape};

@@ -94,14 +94,22 @@ impl fmt::Display for Tape {
 }
 
 /// A line of text that is not a choice.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} of the tape is not `site entity n value`: {text:?}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseTapeError {
     /// The line's number, from 1.
     pub line: usize,
     /// The line.
     pub text: String,
 }
+
+impl fmt::Display for ParseTapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ParseTapeError { line, text } = self;
+        write!(f, "line {line} of the tape is not `site entity n value`: {text:?}")
+    }
+}
+
+impl std::error::Error for ParseTapeError {}
 
 impl FromStr for Tape {
     type Err = ParseTapeError;

@@ -13,6 +13,7 @@ use super::outcome::panic_message;
 use super::trace::{Difference, Digest};
 use crate::sim::kernel::quiet::{self, Quiet};
 use crate::sim::net::latency::Latency;
+use crate::sort::sort_by_key;
 
 use crate::time::Instant;
 use std::fmt;
@@ -240,7 +241,7 @@ impl Seeds {
         });
         drop(quiet);
         let mut failures = found.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failures.sort_by_key(|failure| failure.seed);
+        sort_by_key(&mut failures, |failure| failure.seed);
         if !self.all {
             failures.truncate(1);
         }

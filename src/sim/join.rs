@@ -5,15 +5,23 @@
 
 use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::world::World;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// The task was dropped before it finished, because its node was killed or ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the task's node ended before the task did")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Killed;
+
+impl fmt::Display for Killed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task's node ended before the task did")
+    }
+}
+
+impl std::error::Error for Killed {}
 
 /// The state of a spawned task, as its handle sees it.
 #[derive(Debug)]

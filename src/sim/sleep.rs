@@ -83,12 +83,19 @@ impl Drop for Sleep {
 }
 
 /// A future did not finish in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the deadline of {deadline} passed")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed {
     /// The world's time at the deadline.
     pub deadline: Instant,
 }
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the deadline of {} passed", self.deadline)
+    }
+}
+
+impl std::error::Error for Elapsed {}
 
 /// A future with a deadline; made by [`Node::timeout`](super::Node::timeout).
 ///

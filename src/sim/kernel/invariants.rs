@@ -7,6 +7,9 @@ use crate::invariant::ensure;
 use crate::sim::Sim;
 use crate::sim::kernel::agenda::{Arrivals, Target};
 use crate::sim::kernel::core::Core;
+use crate::sim::kernel::timer::TimerKey;
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 
 impl Sim {
     /// Checks that the world's tables agree with each other: every timer that is set has its event,
@@ -44,8 +47,7 @@ impl Core {
             }
         }
         let count = timers.len();
-        timers.sort_unstable();
-        timers.dedup();
+        let timers: IndexSet<TimerKey, FxBuildHasher> = timers.into_iter().collect();
         ensure(timers.len() == count, || "a timer has two events".to_owned())?;
         Ok(arrivals)
     }
@@ -53,8 +55,7 @@ impl Core {
     /// Every ready task is in the schedule or parked, exactly once.
     fn check_schedule(&self) -> Result<(), String> {
         let parked = self.processes.iter().flat_map(|process| process.parked.iter().copied());
-        let mut waiting: Vec<_> = self.ready.iter().chain(parked).collect();
-        waiting.sort_unstable();
+        let waiting: Vec<_> = self.ready.iter().chain(parked).collect();
         for (id, task) in self.tasks.iter() {
             let places = waiting.iter().filter(|other| **other == id).count();
             ensure(places == usize::from(task.queued), || {

@@ -6,7 +6,7 @@
 use crate::choice::{Choices, Site};
 use crate::sim::config::Strategy;
 use crate::sim::kernel::id::TaskId;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 const READY: Site = Site::new("schedule.ready");
 const PRIORITY: Site = Site::new("schedule.pct.priority");
@@ -50,7 +50,9 @@ impl ReadyQueue {
     pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = TaskId> + '_> {
         match self {
             ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue) => Box::new(queue.iter().copied()),
-            ReadyQueue::Pct(pct) => Box::new(pct.ready.iter().map(|(_, _, task)| *task)),
+            ReadyQueue::Pct(pct) => {
+                Box::new(pct.ready.values().map(|task| TaskId::numbered(*task)))
+            }
         }
     }
 
@@ -86,9 +88,9 @@ impl ReadyQueue {
 /// order in which they became ready.
 #[derive(Debug)]
 pub(crate) struct Pct {
-    /// `(inverted priority, sequence, task)`: the first is the next to run.
-    ready: BTreeSet<(u64, u64, TaskId)>,
-    priorities: BTreeMap<TaskId, u64>,
+    /// The numbers of tasks by inverted priority and sequence: the first is the next to run.
+    ready: BTreeMap<(u64, u64), u64>,
+    priorities: BTreeMap<u64, u64>,
     /// The polls at which the running task is lowered, and its new priority.
     changes: BTreeMap<u64, u64>,
     /// Initial priorities lie above every lowered one.
@@ -105,7 +107,7 @@ impl Pct {
             .filter(|(at, _)| *at > 0)
             .collect();
         Pct {
-            ready: BTreeSet::new(),
+            ready: BTreeMap::new(),
             priorities: BTreeMap::new(),
             changes,
             base,
@@ -117,28 +119,28 @@ impl Pct {
     fn push(&mut self, task: TaskId, choices: &mut Choices) {
         let priority = *self
             .priorities
-            .entry(task)
+            .entry(task.number())
             .or_insert_with(|| self.base + choices.choose(PRIORITY, task.number(), 1 << 32));
         self.sequence += 1;
-        self.ready.insert((u64::MAX - priority, self.sequence, task));
+        self.ready.insert((u64::MAX - priority, self.sequence), task.number());
     }
 
     fn pop(&mut self) -> Option<TaskId> {
         loop {
-            let (_, sequence, task) = self.ready.pop_first()?;
+            let ((_, sequence), task) = self.ready.pop_first()?;
             // A task without a priority has ended while it was ready.
             let Some(priority) = self.priorities.get_mut(&task) else { continue };
             let Some(lowered) = self.changes.remove(&(self.polls + 1)) else {
                 self.polls += 1;
-                return Some(task);
+                return Some(TaskId::numbered(task));
             };
             *priority = lowered;
-            self.ready.insert((u64::MAX - lowered, sequence, task));
+            self.ready.insert((u64::MAX - lowered, sequence), task);
         }
     }
 
     /// Forgets a task that ended.
     pub(crate) fn forget(&mut self, task: TaskId) {
-        self.priorities.remove(&task);
+        self.priorities.remove(&task.number());
     }
 }

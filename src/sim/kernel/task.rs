@@ -6,8 +6,10 @@
 
 use crate::invariant::ensure;
 use crate::sim::kernel::id::{NodeId, TaskId};
+use crate::sort::sort_by_key;
 use crate::time::Instant;
-use std::collections::{BTreeMap, BTreeSet};
+use indexmap::{IndexMap, IndexSet};
+use rustc_hash::FxBuildHasher;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -91,10 +93,10 @@ pub(crate) struct Tasks {
     free: Vec<u32>,
     /// The further things that tasks wait for. Kept apart, because a task's state should fit into
     /// one cache line.
-    more_waits: BTreeMap<u32, Vec<Wait>>,
+    more_waits: IndexMap<u32, Vec<Wait>, FxBuildHasher>,
     /// Tasks that were woken only by a destructor of a killed process since they last ran. Such a
     /// wake is lost.
-    lost_wakes: BTreeSet<TaskId>,
+    lost_wakes: IndexSet<TaskId, FxBuildHasher>,
 }
 
 impl Tasks {
@@ -168,10 +170,10 @@ impl Tasks {
         let Some(task) = self.get(id) else { return };
         task.wait = None;
         if std::mem::take(&mut task.waits_for_more) {
-            self.more_waits.remove(&id.slot);
+            self.more_waits.swap_remove(&id.slot);
         }
         if !self.lost_wakes.is_empty() {
-            self.lost_wakes.remove(&id);
+            self.lost_wakes.swap_remove(&id);
         }
     }
 
@@ -194,7 +196,7 @@ impl Tasks {
     /// The free list names exactly the dead slots, and every further wait has a task.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let mut free = self.free.clone();
-        free.sort_unstable();
+        sort_by_key(&mut free, |slot| *slot);
         let dead = (0_u32..).zip(&self.slots).filter(|(_, task)| !task.alive);
         let dead: Vec<u32> = dead.map(|(slot, _)| slot).collect();
         ensure(free == dead, || format!("free tasks {free:?} are not the dead ones {dead:?}"))?;

@@ -5,9 +5,10 @@
 
 use crate::invariant::ensure;
 use crate::sim::kernel::task::WakeRef;
+use crate::sort::sort_by_key;
 
 /// A timer that is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TimerKey {
     slot: u32,
     generation: u32,
@@ -64,7 +65,7 @@ impl Timers {
     /// The free list names exactly the slots without a waiter.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let mut free = self.free.clone();
-        free.sort_unstable();
+        sort_by_key(&mut free, |slot| *slot);
         let blank = (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.wake.is_none());
         let blank: Vec<u32> = blank.map(|(index, _)| index).collect();
         ensure(free == blank, || format!("free timers {free:?} are not the blank ones {blank:?}"))
