@@ -1,5 +1,7 @@
 //! The order of the house: rules about the source itself, which no compiler checks.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod behaviours;
 mod circles;
 mod prose;

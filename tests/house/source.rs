@@ -1,7 +1,7 @@
 //! The files of the repository.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
@@ -31,7 +31,7 @@ pub(crate) fn rust_files(folder: &str) -> Vec<String> {
     files
 }
 
-fn name(path: &PathBuf) -> String {
+fn name(path: &Path) -> String {
     let inner = path.strip_prefix(root()).unwrap();
     inner.components().map(|c| c.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("/")
 }

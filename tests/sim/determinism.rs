@@ -19,14 +19,10 @@ fn busy(sim: &mut Sim) {
     let counter = counter(sim);
     let mut nodes = Vec::new();
     for name in ["a", "b", "c", "d"] {
-        let handle = counter.clone();
-        let node = sim.daemon(name, move |node| {
-            let counter = handle.clone();
-            async move {
-                loop {
-                    let _ = node.timeout(secs(1), talk(&node, &counter)).await;
-                    node.sleep(ms(1 + node.choose(PAUSE, 50))).await;
-                }
+        let node = sim.daemon_with(name, counter.clone(), async |node, counter| {
+            loop {
+                let _ = node.timeout(secs(1), talk(&node, &counter)).await;
+                node.sleep(ms(1 + node.choose(PAUSE, 50))).await;
             }
         });
         node.link(&counter).set_latency(Latency::Exponential { min: ms(1), mean: ms(3) });

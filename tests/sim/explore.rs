@@ -117,17 +117,13 @@ fn expecting_no_failure_tells_of_the_first() {
 fn exchange(sim: &mut Sim) -> Result<Digest, Outcome> {
     let counter = counter(sim);
     for name in ["a", "b"] {
-        let handle = counter.clone();
-        let node = sim.node(name, move |node| {
-            let counter = handle.clone();
-            async move {
-                let client = Client::open(&node, &counter).await?;
-                for _ in 0..5 {
-                    let Tell::Tossed(n) = client.ask(Ask::Toss(6)).await? else { panic!() };
-                    node.note(n + node.choose(DICE, 6));
-                }
-                Ok::<_, Disconnected>(())
+        let node = sim.node_with(name, counter.clone(), async |node, counter| {
+            let client = Client::open(&node, &counter).await?;
+            for _ in 0..5 {
+                let Tell::Tossed(n) = client.ask(Ask::Toss(6)).await? else { panic!() };
+                node.note(n + node.choose(DICE, 6));
             }
+            Ok::<_, Disconnected>(())
         });
         node.link(&counter).set_latency(Latency::Exponential { min: ms(1), mean: ms(5) });
     }

@@ -41,17 +41,13 @@ fn an_action_for_the_end_of_time_never_comes() {
 fn a_condition_acts_once_right_after_the_step_that_made_it_true() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    let node = sim.daemon("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            for _ in 0..10 {
-                client.ask(Ask::Add(1)).await?;
-                node.sleep(ms(1)).await;
-            }
-            Ok::<_, Disconnected>(())
+    let node = sim.daemon_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        for _ in 0..10 {
+            client.ask(Ask::Add(1)).await?;
+            node.sleep(ms(1)).await;
         }
+        Ok::<_, Disconnected>(())
     });
     let (seen, acted) = (counter.clone(), Rc::new(Cell::new(0)));
     let count = Rc::clone(&acted);
@@ -120,18 +116,14 @@ fn no_failure_hides_another() {
 fn a_clean_stop_says_goodbye_and_keeps_everything() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    let node = sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.send(Ask::Add(5))?;
-            while let Ok(told) = client.next().await {
-                node.note(format_args!("{told:?}"));
-            }
-            node.note(format_args!("{:?}", client.next().await));
-            Ok::<_, Disconnected>(())
+    let node = sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.send(Ask::Add(5))?;
+        while let Ok(told) = client.next().await {
+            node.note(format_args!("{told:?}"));
         }
+        node.note(format_args!("{:?}", client.next().await));
+        Ok::<_, Disconnected>(())
     });
     node.link(&counter).set_latency(Latency::Constant(ms(1)));
     let stop = counter.clone();
@@ -148,19 +140,15 @@ fn a_clean_stop_says_goodbye_and_keeps_everything() {
 fn a_crash_closes_every_connection_and_loses_what_was_not_saved() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.ask(Ask::Add(5)).await?;
-            assert_eq!(client.ask(Ask::Save).await?, Tell::Saved);
-            client.ask(Ask::Add(2)).await?;
-            assert_eq!(client.next().await, Err(Disconnected::Closed));
-            let again = Client::open(&node, &counter).await?;
-            assert_eq!(again.ask(Ask::Add(0)).await?, Tell::Total(5));
-            Ok::<_, Disconnected>(())
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.ask(Ask::Add(5)).await?;
+        assert_eq!(client.ask(Ask::Save).await?, Tell::Saved);
+        client.ask(Ask::Add(2)).await?;
+        assert_eq!(client.next().await, Err(Disconnected::Closed));
+        let again = Client::open(&node, &counter).await?;
+        assert_eq!(again.ask(Ask::Add(0)).await?, Tell::Total(5));
+        Ok::<_, Disconnected>(())
     });
     let crash = counter.clone();
     sim.at(at_ms(10), move || crash.crash());
@@ -172,15 +160,11 @@ fn a_crash_closes_every_connection_and_loses_what_was_not_saved() {
 fn a_request_on_its_way_to_a_server_that_restarts_is_lost() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    let node = sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.send(Ask::Add(1))?;
-            assert_eq!(client.next().await, Err(Disconnected::Reset));
-            Ok::<_, Disconnected>(())
-        }
+    let node = sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.send(Ask::Add(1))?;
+        assert_eq!(client.next().await, Err(Disconnected::Reset));
+        Ok::<_, Disconnected>(())
     });
     node.link(&counter).set_latency(Latency::Constant(ms(10)));
     let crash = counter.clone();
@@ -195,22 +179,18 @@ fn a_server_that_is_down_refuses() {
     let counter = counter(&mut sim);
     counter.stop(Shutdown::Kill);
     counter.stop(Shutdown::Clean);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let mut refusals = 0;
-            let client = loop {
-                match Client::open(&node, &counter).await {
-                    Ok(client) => break client,
-                    Err(why) => assert_eq!(why, Disconnected::Refused),
-                }
-                refusals += 1;
-                node.sleep(ms(10)).await;
-            };
-            node.note(format_args!("{refusals} refusals"));
-            client.ask(Ask::Add(1)).await.map(|_| ())
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let mut refusals = 0;
+        let client = loop {
+            match Client::open(&node, &counter).await {
+                Ok(client) => break client,
+                Err(why) => assert_eq!(why, Disconnected::Refused),
+            }
+            refusals += 1;
+            node.sleep(ms(10)).await;
+        };
+        node.note(format_args!("{refusals} refusals"));
+        client.ask(Ask::Add(1)).await.map(|_| ())
     });
     let start = counter.clone();
     sim.at(at_ms(25), move || start.start());
@@ -224,13 +204,9 @@ fn a_server_that_is_down_refuses() {
 fn a_server_that_is_down_does_nothing_by_itself() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.send(Ask::Ring(ms(10)))
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.send(Ask::Ring(ms(10)))
     });
     let (stop, start) = (counter.clone(), counter.clone());
     sim.at(at_ms(5), move || stop.stop(Shutdown::PowerLoss));
@@ -260,15 +236,11 @@ fn a_wipe_takes_everything_and_leaves_a_running_server_running() {
 fn what_an_administrator_does_reaches_the_clients() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            assert_eq!(client.next().await, Ok(Tell::Total(9)));
-            assert_eq!(node.now(), at_ms(4));
-            Ok::<_, Disconnected>(())
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        assert_eq!(client.next().await, Ok(Tell::Total(9)));
+        assert_eq!(node.now(), at_ms(4));
+        Ok::<_, Disconnected>(())
     });
     let admin = counter;
     sim.at(at_ms(4), move || {

@@ -47,19 +47,15 @@ fn a_message_takes_the_latency_each_way() {
 fn a_new_latency_holds_for_what_is_sent_from_then_on_and_overtakes_nothing() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            node.link(&counter).set_latency(Latency::Constant(ms(9)));
-            client.send(Ask::AddQuietly(1))?;
-            node.link(&counter).set_latency(Latency::Constant(ms(2)));
-            client.send(Ask::AddQuietly(2))?;
-            node.sleep(ms(8)).await;
-            client.send(Ask::AddQuietly(3))?;
-            Ok::<_, Disconnected>(())
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        node.link(&counter).set_latency(Latency::Constant(ms(9)));
+        client.send(Ask::AddQuietly(1))?;
+        node.link(&counter).set_latency(Latency::Constant(ms(2)));
+        client.send(Ask::AddQuietly(2))?;
+        node.sleep(ms(8)).await;
+        client.send(Ask::AddQuietly(3))?;
+        Ok::<_, Disconnected>(())
     });
     sim.run().expect_done();
     assert_eq!(
@@ -203,19 +199,15 @@ fn opening_a_connection_waits_for_a_partition_to_heal() {
 fn a_connection_dropped_during_a_partition_closes_after_it() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            node.link(&counter).partition();
-            client.send(Ask::AddQuietly(1))?;
-            drop(client);
-            node.sleep(ms(50)).await;
-            assert_eq!(counter.inspect(|machine| machine.total), 0);
-            node.link(&counter).heal();
-            Ok::<_, Disconnected>(())
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        node.link(&counter).partition();
+        client.send(Ask::AddQuietly(1))?;
+        drop(client);
+        node.sleep(ms(50)).await;
+        assert_eq!(counter.inspect(|machine| machine.total), 0);
+        node.link(&counter).heal();
+        Ok::<_, Disconnected>(())
     });
     sim.run().expect_done();
     assert_eq!(log(&counter)[1..], ["0.05s 0 AddQuietly(1)", "0.05s 0 disconnected"]);
@@ -225,19 +217,15 @@ fn a_connection_dropped_during_a_partition_closes_after_it() {
 fn severing_a_link_resets_both_ends_and_loses_what_was_in_flight() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    let node = sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.send(Ask::Add(1))?;
-            let answer = client.next().await;
-            node.note(format_args!("{answer:?}, then {:?}", client.send(Ask::Add(2))));
-            drop(client);
-            let again = Client::open(&node, &counter).await?;
-            node.note(format_args!("{:?}", again.ask(Ask::Add(4)).await?));
-            Ok::<_, Disconnected>(())
-        }
+    let node = sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.send(Ask::Add(1))?;
+        let answer = client.next().await;
+        node.note(format_args!("{answer:?}, then {:?}", client.send(Ask::Add(2))));
+        drop(client);
+        let again = Client::open(&node, &counter).await?;
+        node.note(format_args!("{:?}", again.ask(Ask::Add(4)).await?));
+        Ok::<_, Disconnected>(())
     });
     let link = node.link(&counter);
     link.set_latency(Latency::Constant(ms(10)));
@@ -326,14 +314,10 @@ fn each_link_has_faults_of_its_own() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
     for name in ["near", "far"] {
-        let handle = counter.clone();
-        let node = sim.node(name, move |node| {
-            let counter = handle.clone();
-            async move {
-                let client = Client::open(&node, &counter).await?;
-                node.note(format_args!("{:?}", client.ask(Ask::Add(1)).await?));
-                Ok::<_, Disconnected>(())
-            }
+        let node = sim.node_with(name, counter.clone(), async |node, counter| {
+            let client = Client::open(&node, &counter).await?;
+            node.note(format_args!("{:?}", client.ask(Ask::Add(1)).await?));
+            Ok::<_, Disconnected>(())
         });
         if name == "far" {
             node.link(&counter).partition();

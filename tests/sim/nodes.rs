@@ -88,19 +88,15 @@ fn killing_twice_or_after_the_exit_is_nothing() {
 fn what_a_killed_node_had_sent_arrives_and_then_its_connection_closes() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    let node = sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            for n in 1..=3 {
-                client.send(Ask::Add(n))?;
-            }
-            node.kill();
-            let answer = client.next().await?;
-            node.note(format_args!("not reached: {answer:?}"));
-            Ok::<_, Disconnected>(())
+    let node = sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        for n in 1..=3 {
+            client.send(Ask::Add(n))?;
         }
+        node.kill();
+        let answer = client.next().await?;
+        node.note(format_args!("not reached: {answer:?}"));
+        Ok::<_, Disconnected>(())
     });
     node.link(&counter).set_latency(Latency::Constant(ms(5)));
     sim.run().expect_done();
@@ -169,20 +165,16 @@ fn a_node_may_restart_itself() {
 fn a_paused_node_runs_nothing_and_its_messages_keep_arriving() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    let node = sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.send(Ask::Add(1))?;
-            client.send(Ask::Add(2))?;
-            client.send(Ask::Ring(ms(300)))?;
-            for _ in 0..3 {
-                let answer = client.next().await?;
-                node.note(format_args!("{answer:?}"));
-            }
-            Ok::<_, Disconnected>(())
+    let node = sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.send(Ask::Add(1))?;
+        client.send(Ask::Add(2))?;
+        client.send(Ask::Ring(ms(300)))?;
+        for _ in 0..3 {
+            let answer = client.next().await?;
+            node.note(format_args!("{answer:?}"));
         }
+        Ok::<_, Disconnected>(())
     });
     node.link(&counter).set_latency(Latency::Constant(ms(10)));
     let (pause, resume) = (node.clone(), node.clone());
@@ -321,20 +313,16 @@ fn a_connection_held_for_a_dead_node_is_closed() {
 fn a_task_that_waits_on_a_connection_another_task_closes_hears_of_it() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = std::sync::Arc::new(Client::open(&node, &counter).await?);
-            let (closer, other) = (std::sync::Arc::clone(&client), node.clone());
-            drop(node.spawn(async move {
-                other.sleep(ms(6)).await;
-                closer.0.close();
-            }));
-            assert_eq!(client.next().await, Err(Disconnected::ClosedHere));
-            assert_eq!(node.now(), at_ms(6));
-            Ok::<_, Disconnected>(())
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = std::sync::Arc::new(Client::open(&node, &counter).await?);
+        let (closer, other) = (std::sync::Arc::clone(&client), node.clone());
+        drop(node.spawn(async move {
+            other.sleep(ms(6)).await;
+            closer.0.close();
+        }));
+        assert_eq!(client.next().await, Err(Disconnected::ClosedHere));
+        assert_eq!(node.now(), at_ms(6));
+        Ok::<_, Disconnected>(())
     });
     sim.run().expect_done();
     assert_eq!(log(&counter)[1..], ["0.006s 0 disconnected"]);

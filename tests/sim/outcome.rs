@@ -223,17 +223,13 @@ fn a_factory_that_panics_fails_its_node() {
 fn a_panic_of_a_service_fails_the_run_and_takes_the_server_down() {
     let mut sim = Sim::new(79);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    let node = sim.node("client", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.ask(Ask::Add(3)).await?;
-            client.ask(Ask::Save).await?;
-            client.ask(Ask::Add(4)).await?;
-            client.send(Ask::Ring(ms(5)))?;
-            client.ask(Ask::Panic).await.map(|_| ())
-        }
+    let node = sim.node_with("client", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.ask(Ask::Add(3)).await?;
+        client.ask(Ask::Save).await?;
+        client.ask(Ask::Add(4)).await?;
+        client.send(Ask::Ring(ms(5)))?;
+        client.ask(Ask::Panic).await.map(|_| ())
     });
     node.link(&counter).set_latency(Latency::Constant(ms(1)));
     let problem = failed(&mut sim);
@@ -267,14 +263,10 @@ fn a_panic_of_a_service_fails_the_run_and_takes_the_server_down() {
 fn a_service_that_cannot_even_be_killed_is_down_all_the_same() {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.daemon("client", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            assert_eq!(client.ask(Ask::Ring(ms(3))).await, Err(Disconnected::Closed));
-            Client::open(&node, &counter).await.map(drop)
-        }
+    sim.daemon_with("client", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        assert_eq!(client.ask(Ask::Ring(ms(3))).await, Err(Disconnected::Closed));
+        Client::open(&node, &counter).await.map(drop)
     });
     sim.advance_to(at_ms(1)).expect_reached();
     counter.with(|machine, _| machine.broken = true);

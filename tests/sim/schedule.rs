@@ -336,15 +336,11 @@ fn a_calm_world_is_the_fifo_schedule_whatever_the_strategy() {
 fn bell_before_message(seed: u64, strategy: Strategy) -> bool {
     let mut sim = Sim::with_config(Config::new(seed).with_strategy(strategy));
     let counter = counter(&mut sim);
-    let handle = counter.clone();
-    sim.node("a", move |node| {
-        let counter = handle.clone();
-        async move {
-            let client = Client::open(&node, &counter).await?;
-            client.send(Ask::Ring(ms(5)))?;
-            node.link(&counter).set_latency(Latency::Constant(ms(5)));
-            client.send(Ask::AddQuietly(1))
-        }
+    sim.node_with("a", counter.clone(), async |node, counter| {
+        let client = Client::open(&node, &counter).await?;
+        client.send(Ask::Ring(ms(5)))?;
+        node.link(&counter).set_latency(Latency::Constant(ms(5)));
+        client.send(Ask::AddQuietly(1))
     });
     sim.run().expect_done();
     let log = log(&counter);
