@@ -1,5 +1,4 @@
-//! What the world itself costs, each number beside a bare structure's in the
-//! same run.
+//! The cost of the world itself, each number beside a bare structure's in the same run.
 //!
 //! `cargo bench -p stunt-double-benches --bench kernel`
 

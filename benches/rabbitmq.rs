@@ -1,5 +1,5 @@
-//! What the broker costs, each number beside a bare structure's in the same
-//! run: by itself, and through the world with async clients.
+//! The cost of the broker, each number beside a bare structure's in the same run: alone, and
+//! through the world with async clients.
 //!
 //! `cargo bench -p stunt-double-benches --bench rabbitmq`
 
@@ -270,7 +270,7 @@ async fn idle_client(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("quiet", QueueOptions::default()).await?;
     let mut consumer = channel.basic_consume("quiet", ConsumeOptions::default()).await?;
-    // It looks at the clock each second, as a client's housekeeping does.
+    // The consumer reads the clock each second, as a client's background timer does.
     while node.timeout(Duration::from_secs(1), consumer.next()).await.is_err() {}
     Ok(())
 }

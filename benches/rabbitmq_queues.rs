@@ -1,6 +1,6 @@
-//! What the kinds of queues and exchanges cost: expiry, dead letters,
-//! priorities, streams, patterns and headers; each number beside a plain
-//! queue's or a bare structure's in the same run.
+//! The cost of the kinds of queues and exchanges: expiry, dead letters, priorities, streams,
+//! patterns and headers. Each number stands beside a plain queue's or a bare structure's in the
+//! same run.
 //!
 //! `cargo bench -p stunt-double-benches --bench rabbitmq_queues`
 

@@ -1,5 +1,5 @@
-//! What AMQP's bytes cost: a broker driven by them, beside the broker alone and
-//! beside a copy of the same bytes.
+//! The cost of AMQP's bytes: a broker driven by them, beside the broker alone and beside a copy of
+//! the same bytes.
 //!
 //! `cargo bench -p stunt-double-benches --bench rabbitmq_wire`
 
@@ -147,7 +147,7 @@ fn bodies(c: &mut Criterion) {
                 black_box(&second);
             });
         });
-        // As a socket gives them, frames are cut anywhere.
+        // A socket cuts frames anywhere.
         for read in [usize::MAX, 65_536] {
             let name = if read == usize::MAX { "whole" } else { "in-reads-of-64-KiB" };
             group.bench_with_input(BenchmarkId::new(name, size), &sent, |b, sent| {

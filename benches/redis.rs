@@ -1,5 +1,5 @@
-//! What Redis costs, each number beside a bare structure's in the same run: the
-//! typed operations, the commands above them, and bytes in to bytes out.
+//! The cost of Redis, each number beside a bare structure's in the same run: the typed operations,
+//! the commands above them, and bytes in to bytes out.
 //!
 //! `cargo bench -p stunt-double-benches --bench redis`
 
@@ -24,7 +24,7 @@ use stunt_double::{Instant, Site, Stream};
 const NOW: Instant = Instant::ZERO;
 const CLIENT: ClientId = ClientId(1);
 
-/// Operations in one measured run of what has no million of anything.
+/// Operations in one measured run, unless it covers a million of something.
 const OPERATIONS: usize = 10_000;
 
 /// Keys of 10 bytes, such as `key:000042`.
@@ -32,8 +32,8 @@ fn keys(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|i| format!("key:{i:06}").into_bytes()).collect()
 }
 
-/// Every key once, in an order that jumps about; they lie in the order in which
-/// they are asked for, as requests do that arrive.
+/// Every key once, in scattered order. They lie in memory in the order in which they are asked for,
+/// as arriving requests do.
 fn scattered(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut at = 0;
     (0..keys.len())

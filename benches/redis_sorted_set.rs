@@ -1,5 +1,5 @@
-//! What a sorted set costs, beside a bare ordered tree and a map of the same
-//! members in the same run (which can tell no rank).
+//! The cost of a sorted set, beside a bare ordered tree and a map of the same members in the same
+//! run (which cannot tell a rank).
 //!
 //! `cargo bench -p stunt-double-benches --bench redis_sorted_set`
 
@@ -114,7 +114,7 @@ fn read(c: &mut Criterion) {
         let members = members(MANY, equal);
         let set: SortedSet = members.iter().cloned().collect();
         let mut place = places(MANY);
-        // What of the next is the map's and the cold members' share.
+        // The share of the map and of cold members in the next number.
         group.bench_function(format!("{name} score"), |b| {
             b.iter(|| set.score(&members[place()].0));
         });

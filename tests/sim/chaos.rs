@@ -1,4 +1,4 @@
-//! Faults of every kind at random moments, and what must hold all the same.
+//! Faults of every kind at random moments, and the guarantees that survive them.
 
 use crate::support::{Ask, Client, Counter, at_ms, counter, log, ms};
 use proptest::prelude::*;
@@ -70,7 +70,7 @@ fn strike(fault: Fault, node: &Node, counter: &ServiceHandle<Counter>) {
     }
 }
 
-/// A client that connects, works and gives up, over and over.
+/// A client that connects, works and gives up, again and again.
 async fn persist(node: Node, counter: ServiceHandle<Counter>) {
     if node.choose(PAUSE, 2) == 1 {
         drop(node.terminated());
@@ -115,12 +115,12 @@ fn stricken(config: Config, faults: &[(u64, Fault, usize)]) -> (Sim, ServiceHand
     (sim, counter)
 }
 
-/// Longer than any end of a connection that is out of reach waits.
+/// Longer than any end of an unreachable connection waits.
 const LONG: Duration = Duration::from_secs(2_000);
 
-/// What is wrong with the story a machine was told, if anything: it must hear
-/// of each connection's beginning, its messages and its end, in that order, and
-/// a stop ends them all.
+/// Returns the first line at which the story that a machine was told is unsound. It must hear of
+/// each connection's beginning, its messages and its end, in that order, and a stop ends all
+/// connections.
 fn flaw(log: &[String]) -> Option<String> {
     let mut open = Vec::new();
     let mut up = true;

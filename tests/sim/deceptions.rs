@@ -1,4 +1,4 @@
-//! What would deceive whoever reads a run's result, and does not.
+//! Results of a run that would deceive their reader, and do not.
 
 use crate::support::{Ask, Client, counter, ms, notes, secs};
 use std::time::Duration;
@@ -178,8 +178,8 @@ fn a_sweep_tells_where_and_when_the_failing_scenario_panicked() {
 
 #[test]
 fn panics_of_other_threads_are_still_told_while_a_sweep_runs() {
-    // What a thread that is no sweep's sees of its own panic goes the usual way: it is caught
-    // by the test harness, and here by the thread's own join.
+    // A panic of a thread outside the sweep goes the usual way: the test harness catches it, and
+    // here the thread's own join.
     let sweep = Seeds::new(0..8).with_all_failures().with_threads(2).run(|sim| {
         let other = std::thread::scope(|scope| scope.spawn(|| panic!("elsewhere")).join());
         assert!(other.is_err());

@@ -85,7 +85,7 @@ fn what_does_not_come_from_the_world_is_found_and_shown() {
     assert_eq!(sides[1].as_deref(), Some("    0.001s  a            ran task 0"));
 }
 
-/// Set for a child process, which then tells its digests and nothing else.
+/// Set for a child process, which then prints its digests and nothing else.
 const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
 
 #[test]
@@ -124,7 +124,7 @@ fn handles_go_wherever_client_code_takes_them() {
     shared::<JoinHandle<u8>>();
     shared::<stunt_double::sim::Sleep>();
 
-    // And so are the futures made of them.
+    // The futures made of them are `Send`, too.
     fn send<F: Future + Send>(_: F) {}
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);

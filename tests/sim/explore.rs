@@ -113,7 +113,7 @@ fn expecting_no_failure_tells_of_the_first() {
     seeds(0..1, |_| Err::<(), _>("no")).expect_none();
 }
 
-/// Two clients toss coins at a server; ends with the digest.
+/// Two clients toss coins at a server. Returns the digest.
 fn exchange(sim: &mut Sim) -> Result<Digest, Outcome> {
     let counter = counter(sim);
     for name in ["a", "b"] {
@@ -189,8 +189,7 @@ fn a_tape_still_runs_when_any_one_choice_is_made_calm() {
     }
 }
 
-/// Fails only if the coin of site `DICE` comes up for entity 3: the rest of
-/// what it draws is noise.
+/// Fails only if the coin of site `DICE` comes up for entity 3. All its other draws are noise.
 fn needle(config: &Config) -> (bool, Tape) {
     let mut sim = Sim::with_config(config.clone().with_recording());
     let thrown: Vec<u64> = (0..8).map(|entity| sim.choose(DICE, entity, 6)).collect();
@@ -207,8 +206,8 @@ fn a_failing_tape_shrinks_to_the_one_choice_that_matters() {
         .expect("one throw in three fails");
     assert!(smallest.unquiet().count() > 20);
 
-    // Whatever can be calm, is. Each run's own tape is carried on, so that
-    // choices that no longer come up fall away.
+    // Every choice that can be calm becomes calm. Each run's own tape is carried on, so choices
+    // that no longer come up fall away.
     let mut from = 0;
     loop {
         let Some(i) = smallest.unquiet().find(|i| *i >= from) else { break };

@@ -1,4 +1,4 @@
-//! Connections whose other end is gone without a word, and what ends them.
+//! Connections whose other end is gone silently, and the timers that end them.
 
 use crate::support::{Ask, Client, Counter, Tell, at_ms, counter, log, ms, notes, secs};
 use std::time::Duration;
@@ -220,7 +220,7 @@ fn a_server_machine_that_vanishes_leaves_its_clients_waiting_until_they_speak() 
     sim.at(at_ms(30_000), move || start.start());
     let Outcome::Stuck(stuck) = sim.run() else { panic!("one waits for ever") };
     assert_eq!(&*stuck.waiting[0].node, waits.name());
-    // Sent at 5 s, and the sixth retransmission is the first that is answered.
+    // Sent at 5 s. The sixth retransmission is the first that is answered.
     assert_eq!(notes(&sim), ["30.4s speaks Err(Reset)"]);
 }
 

@@ -1,4 +1,4 @@
-//! Nothing outlives its world that should not, and what does is harmless.
+//! Nothing outlives its world by mistake, and what does outlive it is harmless.
 
 use crate::support::{Ask, Client, Counter, counter, ms, secs};
 use std::cell::{Cell, RefCell};
@@ -11,7 +11,7 @@ use stunt_double::Shutdown;
 use stunt_double::Site;
 use stunt_double::sim::{Disconnected, Latency, Node, Sim};
 
-/// Moved into every part of a world, to see whether all of them are freed.
+/// Moved into every part of a world, to check that all of them are freed.
 #[derive(Clone, Default)]
 struct Tracer(Arc<()>);
 
@@ -21,7 +21,7 @@ impl Tracer {
     }
 }
 
-/// A world stopped in full flight, with a tracer in everything it owns.
+/// A world stopped while everything is in flight, with a tracer in everything it owns.
 fn in_flight(tracer: &Tracer) -> Sim {
     let mut sim = Sim::new(1);
     let counter = counter(&mut sim);
@@ -79,7 +79,7 @@ fn a_finished_task_is_freed_at_once() {
     drop(handle);
 }
 
-/// A waker between the world's and the future, as a select or a join makes.
+/// A waker between the world's and the future, as a select or a join creates it.
 struct Between(Waker, #[expect(dead_code, reason = "only held")] Tracer);
 
 impl Wake for Between {
@@ -133,8 +133,8 @@ fn a_waker_that_waits_for_a_timer_does_not_keep_its_world_alive() {
     sim.node("a", move |node| {
         let (tracer, told) = (tracer.clone(), Rc::clone(&told));
         async move {
-            // Both are over at once, and the second is dropped when its timer
-            // is due but has not fired.
+            // Both are over at once, and the second is dropped when its timer is due but has not
+            // fired.
             let second = Through(Box::pin(node.sleep_until(node.now() + ms(1))), tracer);
             let first = node.sleep(ms(1));
             let (mut first, mut second) = (pin!(first), Some(Box::pin(second)));
@@ -176,7 +176,7 @@ fn a_task_spawned_after_the_end_of_the_world_is_dropped_at_once() {
     assert_eq!(polled, Poll::Ready(Err(stunt_double::sim::Killed)));
 }
 
-/// When one is dropped, another takes its place, this often.
+/// Spawns a successor when it is dropped, this many times.
 struct Hydra(Node, Tracer, u32);
 
 impl Drop for Hydra {
@@ -274,8 +274,7 @@ fn a_connection_stays_within_one_world() {
     let _ = pin!(Client::open(&node, &service)).poll(&mut Context::from_waker(Waker::noop()));
 }
 
-/// A waker that looks at the service while it is woken, as one that polls its
-/// task on the spot does.
+/// A waker that inspects the service while it is woken, as one that polls its task at once does.
 struct Nosy(Waker, stunt_double::sim::ServiceHandle<Counter>);
 
 impl Wake for Nosy {

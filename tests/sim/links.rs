@@ -1,4 +1,4 @@
-//! What lies between a node and a service: latency, partitions, resets.
+//! Links between nodes and services: latency, partitions, resets.
 
 use crate::support::{Ask, Client, Counter, Tell, at_ms, counter, log, ms, notes, secs};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use stunt_double::sim::{
     Config, Disconnected, Latency, Node, Outcome, ServiceHandle, Sim, Strategy,
 };
 
-/// A node that sends `asks`, one every millisecond, and notes what it is told.
+/// A node that sends `asks`, one every millisecond, and notes the answers.
 fn sender(sim: &mut Sim, counter: &ServiceHandle<Counter>, asks: u64) -> Node {
     let counter = counter.clone();
     sim.node("a", move |node| {
@@ -83,9 +83,9 @@ fn a_latency_without_end_loses_the_message_and_leaves_the_clock_alone() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Neither TCP nor what runs over it reorders: whatever the latencies, the
-    /// schedule and the faults, each end sees what the other sent, in order,
-    /// up to where the connection broke.
+    /// Neither TCP nor the protocols above it reorder: whatever the latencies, the schedule and the
+    /// faults, each end sees what the other sent, in order, up to the point where the connection
+    /// broke.
     #[test]
     fn a_connection_is_first_in_first_out(
         seed: u64,

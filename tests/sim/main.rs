@@ -1,4 +1,4 @@
-//! The world, tested from outside: what anyone who builds on it may rely on.
+//! The world, tested from outside: the guarantees on which its users may rely.
 
 mod chaos;
 mod clocks;

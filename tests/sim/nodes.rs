@@ -1,4 +1,4 @@
-//! Processes: how they exit, die, restart and stand still.
+//! Processes: how they exit, die, restart and pause.
 
 use crate::support::{Ask, Client, Tell, at_ms, counter, log, ms, notes, secs};
 use std::cell::{Cell, RefCell};

@@ -1,4 +1,4 @@
-//! How runs end, and how well they say so.
+//! How runs end, and how well they report it.
 
 use crate::support::{Ask, Client, Tell, at_ms, counter, ms, secs};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Who runs next: tasks, their handles, strategies, and driving from outside.
+//! Which task runs next: tasks, their handles, strategies, and driving a world from outside.
 
 use crate::support::{Ask, Client, at_ms, counter, log, ms, notes, secs};
 use std::cell::{Cell, RefCell};
@@ -112,8 +112,8 @@ fn yielding_lets_every_other_ready_task_run_first() {
     assert_eq!(notes(&sim), ["0s a 1", "0s b 1", "0s c 1", "0s a 2", "0s b 2", "0s c 2"]);
 }
 
-/// Three clients that talk to a counter over slow links, with time-outs, and
-/// end at different times.
+/// Three clients that talk to a counter over slow links, with time-outs, and end at different
+/// times.
 fn chatter(config: Config) -> Sim {
     let mut sim = Sim::with_config(config);
     let counter = counter(&mut sim);
@@ -232,8 +232,7 @@ fn the_next_event_is_now_while_anything_is_ready_or_asked_for() {
     assert_eq!(sim.next_event(), None);
 }
 
-/// One node sets up what another needs. First come, first served, the order is
-/// right by luck.
+/// One node sets up what another needs. Under FIFO the order is right by luck.
 fn forgotten_dependency(sim: &mut Sim) -> Result<(), String> {
     let configured = Rc::new(Cell::new(false));
     let (set, get) = (Rc::clone(&configured), configured);
@@ -313,7 +312,7 @@ fn pct_finds_a_bug_of_its_depth_and_none_deeper() {
             .len()
     };
     assert_eq!(failures(1), 0, "without a preemption the write is never seen half done");
-    // The bound promises 200 / (2 * (5 + 1)), give or take.
+    // The bound promises about 200 / (2 * (5 + 1)).
     assert!(failures(2) >= 10, "{} of 200", failures(2));
 }
 
@@ -331,8 +330,7 @@ fn a_calm_world_is_the_fifo_schedule_whatever_the_strategy() {
     }
 }
 
-/// Whether the counter's bell rang before a message that came at the same
-/// instant was counted.
+/// Returns whether the counter's bell rang before a message of the same instant was counted.
 fn bell_before_message(seed: u64, strategy: Strategy) -> bool {
     let mut sim = Sim::with_config(Config::new(seed).with_strategy(strategy));
     let counter = counter(&mut sim);

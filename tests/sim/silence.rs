@@ -1,4 +1,5 @@
-//! A killed process says nothing: what a destructor does after the kill is no part of the run.
+//! A killed process has no effect: nothing that a destructor does after the kill is part of the
+//! run.
 
 use crate::support::{Ask, Client, Counter, at_ms, counter, log, ms, notes, secs};
 use proptest::prelude::*;
@@ -16,7 +17,7 @@ use stunt_double::sim::{
 
 const SITE: Site = Site::new("test.drop");
 
-/// Speaks when it is dropped, as a guard that acknowledges does.
+/// Sends when it is dropped, as a guard that acknowledges does.
 struct Guard {
     client: Arc<Client>,
     node: Node,
@@ -32,7 +33,7 @@ impl Drop for Guard {
 
 type Heard = Rc<RefCell<Vec<Result<(), Disconnected>>>>;
 
-/// A node with a guard in its main task; `ending` is what that does next.
+/// A node with a guard in its main task, which then runs `ending`.
 fn guarded<F>(
     sim: &mut Sim,
     ending: impl Fn(Node) -> F + 'static,
@@ -111,7 +112,7 @@ fn a_process_that_exits_may_speak_until_it_has_ended() {
     assert_eq!(total(&counter), 101);
     assert_eq!(notes(&sim), ["1.004s a released"]);
 
-    // Also in its other tasks, which its runtime drops when it shuts down.
+    // The same holds for its other tasks, which its runtime drops when it shuts down.
     let mut sim = Sim::new(1);
     let counter = crate::support::counter(&mut sim);
     let heard = Heard::default();
@@ -209,7 +210,7 @@ fn the_end_of_the_world_is_as_silent_as_a_kill() {
 fn a_killed_process_wakes_nobody_and_who_waits_for_it_is_told_why() {
     let mut sim = Sim::new(1);
     let slot: Arc<Mutex<Option<Waker>>> = Arc::default();
-    /// Wakes whoever waits, as the sender of a channel does when it goes.
+    /// Wakes the waiter when it is dropped, as the sender of a channel does.
     struct Sender(Arc<Mutex<Option<Waker>>>);
     impl Drop for Sender {
         fn drop(&mut self) {
@@ -252,7 +253,7 @@ fn a_task_that_waits_for_one_of_a_killed_node_is_told() {
     assert_eq!(notes(&sim), ["0.003s other Err(Killed)"]);
 }
 
-/// What a destructor may try.
+/// A deed that a destructor may try.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Send,
@@ -361,8 +362,8 @@ impl Drop for Loud {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// Whatever a node does in destructors, the trace after its end has no line of it, and the
-    /// world goes on exactly as if it had none.
+    /// Whatever a node does in destructors, the trace has no line of it after the node's end, and
+    /// the world goes on exactly as if the node had no destructors.
     #[test]
     fn whatever_destructors_do_the_run_is_as_if_they_did_nothing(
         seed: u64,

@@ -5,7 +5,7 @@ use stunt_double::Site;
 use stunt_double::sim::trace::EventKind;
 use stunt_double::sim::{Disconnected, Latency, Node, Seeds, Sim, Strategy, seeds};
 
-/// What the trace says of a node, without polls.
+/// Returns the lines of the trace about a node, without polls.
 fn what_happened(sim: &Sim, to: &str) -> Vec<String> {
     let trace = sim.trace();
     let kept = trace.events().filter(|e| &*e.who == to && !matches!(e.kind, EventKind::Ran { .. }));
@@ -66,7 +66,7 @@ fn a_paused_node_without_a_handler_dies_of_the_signal_when_it_goes_on() {
         what_happened(&sim, "a"),
         ["0s started", "1s paused", "1s asked to stop", "6s killed"]
     );
-    // One that never goes on is killed when its time is over.
+    // A process that is never resumed is killed when its grace period is over.
     let node = sim.node("b", async |node| node.sleep(secs(60)).await);
     sim.run_for(secs(1)).expect_reached();
     node.pause();

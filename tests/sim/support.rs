@@ -1,8 +1,8 @@
-//! A service small enough to be read at a glance, and shorthands.
+//! A service small enough to read at a glance, and shorthands.
 //!
-//! The [`Counter`] adds up what clients send it. What it has added it keeps in
-//! memory until it is told to save; a clean stop saves, any other loses the
-//! unsaved rest. It logs whatever reaches it, with the time.
+//! The [`Counter`] adds up what clients send. It keeps the sum in memory until it is told to save.
+//! A clean stop saves; any other stop loses the unsaved rest. It logs everything that reaches it,
+//! with the time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,24 +16,24 @@ use stunt_double::{Instant, Site};
 /// The site of the counter's own choices.
 pub(crate) const COUNTER: Site = Site::new("test.counter");
 
-/// What a client asks of the counter.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub(crate) enum Ask {
-    /// Adds, and tells the new total.
+    /// Adds, and answers with the new total.
     Add(u64),
-    /// Adds, and says nothing.
+    /// Adds without an answer.
     AddQuietly(u64),
     /// Keeps the total even if the process dies.
     Save,
-    /// Tells a number of the counter's own choosing, below this one.
+    /// Answers with a number below this one, of the counter's own choosing.
     Toss(u64),
-    /// Tells [`Tell::Rang`] after this time.
+    /// Answers [`Tell::Rang`] after this time.
     Ring(Duration),
     /// Panics.
     Panic,
 }
 
-/// What the counter tells a client.
+/// A message of the counter to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tell {
     Total(u64),
@@ -51,9 +51,9 @@ pub(crate) struct Counter {
     saved: u64,
     /// Whether its timer and its end make it panic.
     pub(crate) broken: bool,
-    /// How its system watches over silent clients.
+    /// The keepalive of its operating system.
     pub(crate) keepalive: Option<Keepalive>,
-    /// What reached it: `0.5s 0 Add(1)`.
+    /// The events that reached it: `0.5s 0 Add(1)`.
     pub(crate) log: Vec<String>,
     clients: Vec<u64>,
     bells: Vec<(Instant, u64)>,
@@ -119,7 +119,7 @@ impl Service for Counter {
     fn disconnected(&mut self, now: Instant, connection: u64) {
         self.clients.retain(|c| *c != connection);
         self.log(now, connection, "disconnected");
-        // A careless machine: what it says to one who is gone must not matter.
+        // The machine is careless: a message to a client that has gone must not matter.
         self.outputs.push_back((connection, Tell::Goodbye));
     }
 
@@ -200,7 +200,7 @@ impl Service for Counter {
     }
 }
 
-/// The client's side: what has arrived and was not yet taken.
+/// The client's side: messages that have arrived and were not taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     told: VecDeque<Tell>,
@@ -238,7 +238,7 @@ impl Client {
         self.0.send_with(|_| Ok((Some(ask), ())))
     }
 
-    /// The next thing the counter tells.
+    /// Returns the next message of the counter.
     pub(crate) async fn next(&self) -> Result<Tell, Disconnected> {
         std::future::poll_fn(|cx| {
             self.0.poll_session(
@@ -264,12 +264,12 @@ pub(crate) fn counter(sim: &mut Sim) -> ServiceHandle<Counter> {
     sim.service("counter", COUNTER, Counter::new)
 }
 
-/// What has reached the counter.
+/// Returns the events that have reached the counter.
 pub(crate) fn log(counter: &ServiceHandle<Counter>) -> Vec<String> {
     counter.inspect(|machine| machine.log.clone())
 }
 
-/// The notes of the trace: `0.5s worker done`.
+/// Returns the notes of the trace: `0.5s worker done`.
 pub(crate) fn notes(sim: &Sim) -> Vec<String> {
     let trace = sim.trace();
     trace
@@ -289,7 +289,7 @@ pub(crate) fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// The moment so many milliseconds after the beginning.
+/// Returns the moment `n` milliseconds after the beginning.
 pub(crate) fn at_ms(n: u64) -> Instant {
     Instant::ZERO + ms(n)
 }

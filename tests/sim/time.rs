@@ -115,7 +115,7 @@ fn a_sleep_for_ever_is_never_over_not_even_at_the_end_of_time() {
     sim.daemon("a", move |node| {
         let count = Rc::clone(&count);
         async move {
-            // Each sleep asks for a moment past the last there is.
+            // Each sleep asks for a moment beyond the last one.
             while count.get() < 3 {
                 node.sleep(Duration::MAX - secs(1)).await;
                 count.set(count.get() + 1);
@@ -207,8 +207,8 @@ fn a_change_of_drift_does_not_set_the_clock() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// A process that sleeps by its own clock and then reads it must not find
-    /// that it woke too early.
+    /// A process that sleeps by its own clock and then reads it must not find that it woke too
+    /// early.
     #[test]
     fn by_its_own_clock_no_sleep_is_too_short(
         ppm in -999_999_i64..5_000_000,

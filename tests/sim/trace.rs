@@ -1,4 +1,4 @@
-//! What a run leaves behind: its digest, its transcript, its differences.
+//! The results of a run: its digest, its transcript, its differences.
 
 use crate::support::{Ask, Client, counter, ms};
 use stunt_double::Site;
