@@ -65,7 +65,7 @@ fn held(parts: &[Vec<u8>], times: usize) -> usize {
 type Case = (&'static str, Vec<u8>, Vec<u8>, usize, usize);
 
 #[test]
-fn what_is_announced_takes_no_room_and_what_is_no_use_is_dropped() {
+fn announced_lengths_take_no_memory_and_useless_bytes_are_dropped() {
     let body = frame(3, 1, &vec![b'x'; FRAME_MAX - 8]);
     let cut = body[..body.len() - 1].to_vec();
     let table: [Case; 6] = [

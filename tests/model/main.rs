@@ -69,7 +69,7 @@ fn agree<T: Debug + PartialEq>(
 
 /// Leaves out what the failure does not need. (Shrinking leaves some of it,
 /// for it tries each operation once.)
-fn without_the_needless(mut operations: Vec<Operation>) -> Vec<Operation> {
+fn without_unnecessary_operations(mut operations: Vec<Operation>) -> Vec<Operation> {
     let fails = |operations: &[Operation]| {
         !catch_unwind(AssertUnwindSafe(|| run(operations))).is_ok_and(|run| run.is_ok())
     };
@@ -106,7 +106,7 @@ fn the_broker_does_what_the_reference_does() {
     match tried {
         Ok(()) => {}
         Err(TestError::Fail(reason, operations)) => {
-            let operations = without_the_needless(operations);
+            let operations = without_unnecessary_operations(operations);
             let reason = run(&operations).err().unwrap_or_else(|| reason.to_string());
             let lines: String = operations.iter().map(|op| format!("    {op:?},\n")).collect();
             panic!("{reason}\nthe operations:\n[\n{lines}]");

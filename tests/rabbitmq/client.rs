@@ -341,7 +341,7 @@ fn a_connection_has_at_most_2047_channels() {
 }
 
 #[test]
-fn a_consume_given_up_leaves_no_one_to_be_fed() {
+fn a_consume_that_was_given_up_receives_nothing() {
     let (mut sim, rabbit) = world(async |node, rabbit| {
         let channel = open(&node, &rabbit).await?;
         channel.queue_declare("q", QueueOptions::default()).await?;
@@ -358,7 +358,7 @@ fn a_consume_given_up_leaves_no_one_to_be_fed() {
 }
 
 #[test]
-fn no_broker_no_connection() {
+fn without_a_broker_there_is_no_connection() {
     let (mut sim, rabbit) = world(async |node, rabbit| {
         let error = Connection::connect(&node, &rabbit).await.unwrap_err();
         assert_eq!(error, Error::Disconnected(Disconnected::Refused));

@@ -63,7 +63,7 @@ fn a_persistent_message_in_a_durable_queue_is_confirmed_by_the_sync() {
 }
 
 #[test]
-fn a_burst_is_confirmed_in_one() {
+fn a_burst_gets_one_confirm() {
     let mut server = confirming();
     let methods = (0..10).map(|_| persistent("durable", "m")).collect();
     assert_eq!(burst(&mut server, methods), ["ack 10*"]);

@@ -129,7 +129,7 @@ fn a_publish_in_a_transaction_counts_at_its_commit() {
 }
 
 #[test]
-fn what_is_deleted_stays_counted_and_a_restart_forgets() {
+fn deleted_objects_stay_counted_until_a_restart() {
     let mut server = Server::new();
     server.exchange("x", "fanout");
     server.declare("q");

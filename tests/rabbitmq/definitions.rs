@@ -64,7 +64,7 @@ fn comparable(text: &str) -> Value {
 }
 
 #[test]
-fn what_a_real_server_exported_comes_out_again() {
+fn a_real_servers_export_is_exported_again_unchanged() {
     let broker = imported(SERVER);
     assert_eq!(comparable(&broker.export_definitions().to_json()), comparable(SERVER));
     // And again from that.
@@ -73,7 +73,7 @@ fn what_a_real_server_exported_comes_out_again() {
 }
 
 #[test]
-fn what_rabbitmqctl_exported_lacks_internal_exchanges_and_what_is_bound_to_them() {
+fn exports_of_rabbitmqctl_lack_internal_exchanges_and_their_bindings() {
     let broker = imported(CTL);
     let mut expected = comparable(CTL);
     let is_dangling = |binding: &Value| {
@@ -222,7 +222,7 @@ fn an_import_adds_and_never_deletes() {
 }
 
 #[test]
-fn what_differs_from_what_exists_is_refused_by_name() {
+fn an_object_that_exists_and_differs_is_refused_by_name() {
     let mut broker = imported(SERVER);
     for (text, message) in [
         (
@@ -298,7 +298,7 @@ fn what_differs_from_what_exists_is_refused_by_name() {
 }
 
 #[test]
-fn what_every_server_has_and_bindings_to_nowhere_are_passed_over() {
+fn system_exchanges_and_bindings_to_nowhere_are_skipped() {
     let before = empty().export_definitions();
     let broker = imported(
         r#"{
@@ -320,7 +320,7 @@ fn what_every_server_has_and_bindings_to_nowhere_are_passed_over() {
 }
 
 #[test]
-fn a_vhosts_limit_is_looked_at_before_anything_is_made() {
+fn a_vhosts_limit_is_checked_before_anything_is_created() {
     let queue = |name: &str| {
         format!(r#"{{"name": "{name}", "vhost": "/", "durable": true, "auto_delete": false}}"#)
     };

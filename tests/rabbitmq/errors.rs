@@ -287,7 +287,7 @@ fn reserved_names_are_refused() {
 }
 
 #[test]
-fn the_default_exchange_is_not_to_be_touched() {
+fn the_default_exchange_cannot_be_changed() {
     let text = "ACCESS_REFUSED - operation not permitted on the default exchange";
     for (method, id) in [
         (bind("nope", "", "k", FieldTable::new()), "50/20"),
@@ -531,7 +531,7 @@ fn a_connection_is_opened_once() {
 }
 
 #[test]
-fn typed_methods_say_what_is_not_open() {
+fn typed_methods_report_what_is_not_open() {
     let mut server = Server::new();
     let (now, stranger) = (server.now, ChannelId::new(9, 1));
     let not_open = "CONNECTION_FORCED - connection 9 is not open";

@@ -189,7 +189,7 @@ fn arguments_that_begin_with_x_count_only_with_x() {
 }
 
 #[test]
-fn a_void_argument_asks_only_for_presence() {
+fn a_void_argument_only_requires_that_the_header_is_present() {
     let arguments = table(&[("a", FieldValue::Void)]);
     assert!(headers_match(&arguments, Some(table(&[("a", int(1))]))));
     assert!(headers_match(&arguments, Some(table(&[("a", FieldValue::Void)]))));

@@ -174,7 +174,7 @@ fn a_severed_worker_sees_a_reset_and_its_task_goes_back() {
 }
 
 #[test]
-fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
+fn clients_get_a_close_in_a_clean_stop_and_only_a_reset_in_a_kill() {
     for how in [Shutdown::Clean, Shutdown::Kill] {
         let mut sim = Sim::new(1);
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
@@ -200,7 +200,7 @@ fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
 }
 
 #[test]
-fn a_whole_run_is_the_same_each_time() {
+fn two_runs_are_identical() {
     for strategy in [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 500 }] {
         let config = Config::new(7).strategy(strategy);
         let ran = check_determinism(config, |sim| {
@@ -215,7 +215,7 @@ fn a_whole_run_is_the_same_each_time() {
 }
 
 #[test]
-fn the_digest_tells_messages_apart_that_differ_in_a_property_only() {
+fn the_digest_distinguishes_messages_that_differ_in_one_property() {
     let digest = |id: &'static str| {
         let mut sim = Sim::new(1);
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());

@@ -23,7 +23,7 @@ fn server() -> Server {
 }
 
 #[test]
-fn an_idle_broker_sends_one_every_half_timeout_and_hangs_up_between_two_and_three() {
+fn an_idle_broker_beats_every_half_timeout_and_hangs_up_between_two_and_three_timeouts() {
     let mut server = server();
     assert!(server.wait(Duration::from_millis(4_999)).is_empty());
     assert_eq!(server.wait(Duration::from_millis(1)), ["7/0 heartbeat"]);
@@ -48,7 +48,7 @@ fn the_first_heartbeat_goes_out_at_half_the_timeout_whatever_was_sent_before() {
 }
 
 #[test]
-fn what_comes_after_the_broker_has_given_up_is_not_taken() {
+fn input_after_the_broker_has_given_up_is_ignored() {
     let ch = ChannelId::new(7, 1);
     let takes =
         |server: &Server, method: &Method| server.broker.takes(ch.connection, ch.number, method);
@@ -66,7 +66,7 @@ fn what_comes_after_the_broker_has_given_up_is_not_taken() {
 }
 
 #[test]
-fn a_client_that_beats_lives() {
+fn a_client_that_sends_heartbeats_stays_connected() {
     let mut server = server();
     for _ in 0..20 {
         server.wait(Duration::from_secs(10));
@@ -125,7 +125,7 @@ fn a_task_behind_a_partition_goes_to_the_next_when_the_heartbeats_are_missed() {
 }
 
 #[test]
-fn a_process_that_stands_still_is_dead_to_the_broker() {
+fn the_broker_considers_a_paused_process_dead() {
     let (mut sim, rabbit, worker) = world();
     sim.run_for(Duration::from_secs(60)).expect_reached();
     worker.pause();
@@ -174,7 +174,7 @@ fn a_client_that_misses_the_brokers_heartbeats_gives_up() {
 }
 
 #[test]
-fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
+fn a_client_gives_up_on_a_broker_that_dies_behind_a_partition() {
     let (mut sim, rabbit, node) = partitioned_waiter();
     rabbit.crash();
     sim.run_for(Duration::from_secs(60)).expect_reached();
@@ -185,7 +185,7 @@ fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
 }
 
 #[test]
-fn a_client_that_stands_still_gives_up_when_it_goes_on() {
+fn a_paused_client_gives_up_when_it_resumes() {
     let (mut sim, rabbit, node) = partitioned_waiter();
     node.pause();
     sim.run_for(Duration::from_secs(120)).expect_reached();
@@ -198,7 +198,7 @@ fn a_client_that_stands_still_gives_up_when_it_goes_on() {
 }
 
 #[test]
-fn a_client_that_hears_something_does_not_give_up() {
+fn a_client_that_receives_anything_does_not_give_up() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let node = sim.daemon_with("waiter", rabbit.clone(), waiter);
@@ -231,7 +231,7 @@ fn a_node_that_never_acknowledges_hears_of_it_after_half_an_hour() {
 }
 
 #[test]
-fn a_node_that_waits_in_vain_is_stuck_though_its_connection_beats() {
+fn a_node_that_waits_in_vain_is_stuck_in_spite_of_heartbeats() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("patient", rabbit, async |node, rabbit| {

@@ -62,7 +62,7 @@ fn a_guard_that_acknowledges_when_it_is_dropped_loses_no_task_of_a_killed_worker
 }
 
 #[test]
-fn a_guard_of_a_worker_that_exits_does_acknowledge() {
+fn a_guard_of_an_exiting_worker_acknowledges() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("worker", rabbit.clone(), guarded);
@@ -135,7 +135,7 @@ async fn owner(node: Node, (rabbit, options): (RabbitMq, ConnectionOptions)) -> 
 }
 
 #[test]
-fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_find_it_out() {
+fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_are_missed() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let dead = sim.daemon_with("dead", (rabbit.clone(), heartbeats()), owner);
@@ -158,7 +158,7 @@ fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_f
 }
 
 #[test]
-fn without_heartbeats_the_broker_holds_what_a_vanished_client_had_for_ever() {
+fn without_heartbeats_the_broker_holds_a_vanished_clients_deliveries_forever() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let none = ConnectionOptions { heartbeat: Duration::ZERO, ..Default::default() };
@@ -234,7 +234,7 @@ fn a_publisher_that_a_memory_alarm_blocks_is_stuck_and_told_why() {
 }
 
 #[test]
-fn an_answer_that_nobody_waits_for_any_more_is_told_as_such() {
+fn an_answer_that_nobody_awaits_is_marked_in_the_trace() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let node = sim.node_with("hasty", rabbit.clone(), async |node, rabbit| {

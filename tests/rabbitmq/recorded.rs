@@ -6,7 +6,7 @@ use crate::played::ours::Ours;
 use crate::played::scenario::{difference, files, play};
 
 #[test]
-fn ours_answers_what_rabbitmq_answered() {
+fn our_broker_answers_as_rabbitmq_answered() {
     let (mut same, mut differ) = (0, Vec::new());
     for (name, _, recorded) in files() {
         match play(&recorded, &mut Ours::new()) {
@@ -20,7 +20,7 @@ fn ours_answers_what_rabbitmq_answered() {
 }
 
 #[test]
-fn a_line_is_the_same_after_a_journey_through_bytes() {
+fn a_line_is_the_same_after_a_round_trip_through_bytes() {
     let mut lines = 0;
     for (name, _, recorded) in files() {
         for line in recorded.lines().filter(|line| line.starts_with(['>', '<'])) {

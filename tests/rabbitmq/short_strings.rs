@@ -112,7 +112,7 @@ fn a_short_string_over_255_bytes_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn the_error_says_what_is_too_long() {
+fn the_error_names_the_string_that_is_too_long() {
     let error = Error::ShortStringTooLong { what: "routing key", length: 300 };
     let text = "routing key is 300 bytes long, and AMQP carries at most 255";
     assert_eq!((error.to_string().as_str(), error.amqp()), (text, None));

@@ -318,7 +318,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn nothing_panics_and_what_is_left_adds_up(steps in steps(), is_4 in any::<bool>()) {
+    fn nothing_panics_and_the_invariants_hold(steps in steps(), is_4 in any::<bool>()) {
         let mut storm = Storm::new(if is_4 { Version::V4 } else { Version::V3_10 });
         for step in &steps {
             storm.step(step);

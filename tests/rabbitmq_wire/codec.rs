@@ -215,7 +215,7 @@ proptest! {
 }
 
 #[test]
-fn the_handshake_is_read() {
+fn a_recorded_handshake_is_decoded() {
     let mut server = server();
     server.connected(NOW, CLIENT, "test");
     let mut all = Vec::new();

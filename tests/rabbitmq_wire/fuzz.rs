@@ -84,13 +84,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     #[test]
-    fn noise(after in after(), bytes in prop::collection::vec(any::<u8>(), 0..300), piece in 1..64_usize) {
+    fn random_bytes(after in after(), bytes in prop::collection::vec(any::<u8>(), 0..300), piece in 1..64_usize) {
         let (all, _) = play(after, &bytes, piece);
         describe(&all);
     }
 
     #[test]
-    fn frames_of_all_sorts(
+    fn all_kinds_of_frames(
         after in after(),
         frames in prop::collection::vec(prop_oneof![some_frame(), sensible()], 0..30),
         piece in 1..200_usize,
@@ -105,7 +105,7 @@ proptest! {
     }
 
     #[test]
-    fn sense_with_a_few_bytes_changed(
+    fn valid_frames_with_a_few_bytes_changed(
         parts in prop::collection::vec(sensible(), 1..30),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..4),
         piece in 1..200_usize,

@@ -82,7 +82,7 @@ fn body_frames(bytes: &[u8]) -> Vec<usize> {
 }
 
 #[test]
-fn bodies_are_cut_to_the_length_of_frames_that_was_agreed_on() {
+fn bodies_are_split_into_frames_of_the_negotiated_length() {
     let table = [
         (0, vec![]),
         (1, vec![1]),
@@ -148,7 +148,7 @@ fn one_connections_end_is_anothers_delivery() {
 }
 
 #[test]
-fn what_changes_the_broker_directly_is_sent_too() {
+fn effects_of_direct_calls_are_sent_too() {
     let mut server = server();
     let mut steps = After::Channel.bytes();
     steps.extend([declare("q"), consume("q", 0)]);
@@ -187,7 +187,7 @@ fn a_client_that_is_silent_for_three_heartbeats_is_hung_up_on() {
 }
 
 #[test]
-fn any_bytes_are_a_sign_of_life() {
+fn any_bytes_count_as_traffic() {
     for bytes in [frame(8, 0, b""), b"\x03".to_vec()] {
         let mut server = server();
         let mut steps = After::Tune.bytes();

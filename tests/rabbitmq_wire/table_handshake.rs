@@ -81,7 +81,7 @@ fn amqp_0_8_is_answered_in_its_own_language() {
 }
 
 #[test]
-fn who_takes_too_long_is_hung_up_on() {
+fn a_slow_handshake_is_reset() {
     for after in [Nothing, Start, Tune, TuneOk] {
         let mut server = server();
         server.connected(Instant::ZERO, CLIENT, "test");
@@ -165,7 +165,7 @@ fn within_the_handshake(table: Vec<Case>) -> Vec<Case> {
 }
 
 #[test]
-fn limits_are_agreed_on_or_the_server_hangs_up_in_silence() {
+fn limits_are_negotiated_or_the_server_hangs_up_silently() {
     let tune = |channels, frames| vec![tune_ok_with(channels, frames, 0)];
     let silent = "reset after 3 s";
     let mut table: Vec<Case> = vec![

@@ -51,7 +51,8 @@ impl Broker {
     #[must_use]
     pub fn list_bindings(&self) -> Vec<BindingRow> {
         let name_of = |source: ExchangeKey| {
-            let exchange = self.exchanges.get(source).expect("a binding's source exists");
+            let exchange =
+                self.exchanges.get(source).expect("a binding is removed with its source");
             SmolStr::clone(&exchange.name)
         };
         let mut rows = Vec::new();

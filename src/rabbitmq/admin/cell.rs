@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_none() {
+    fn only_utf8_strings_are_text() {
         assert_eq!((json(true), json(7_u64), json("")), ("true".into(), "7".into(), "\"\"".into()));
         assert_eq!(Json(&Cell::of(None::<u64>)).to_string(), "\"\"");
         assert_eq!(Json(&Cell::Address([127, 0, 0, 1])).to_string(), "[127,0,0,1]");

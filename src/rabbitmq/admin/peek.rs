@@ -35,7 +35,7 @@ impl Broker {
         n: usize,
     ) -> Result<Vec<PeekedMessage>, AdminError> {
         let key = self.existing_queue(vhost, queue)?;
-        let queue = self.queues.get(key).expect("a name is that of a live queue");
+        let queue = self.queues.get(key).expect("a name leads to a live queue");
         if let Some(stream) = queue.cold.kind.stream() {
             let offsets = stream.log.first_offset()..stream.log.next_offset();
             let peeked = offsets.take(n).filter_map(|offset| {

@@ -105,7 +105,8 @@ impl Broker {
             vhost: Some(row.vhost.into()),
             component: "operator_policy".to_owned(),
             name: row.policy.name.to_string(),
-            value: serde_json::to_value(rule(&row.policy)).expect("a policy is made of texts"),
+            value: serde_json::to_value(rule(&row.policy))
+                .expect("a policy contains only values that JSON has"),
         });
         let mut vhosts = self.list_vhosts();
         vhosts.retain(|row| passes(&row.name));
@@ -126,7 +127,7 @@ impl Broker {
 
     fn defined_users(&self) -> Vec<UserDefinition> {
         let user = |row: crate::rabbitmq::admin::UserRow| {
-            let account = self.users.get(&row.name).expect("a row is that of a user");
+            let account = self.users.get(&row.name).expect("a row belongs to a user that exists");
             let (hash, algorithm) = account.password.hash(&row.name).written();
             let limits = [
                 ("max-connections", row.limits.max_connections),

@@ -270,7 +270,7 @@ impl Definitions {
     /// Returns the definitions file, indented.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("what was read or made from texts can be written")
+        serde_json::to_string_pretty(self).expect("definitions contain only values that JSON has")
     }
 }
 
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_object_must_have_is_asked_for_by_name() {
+    fn a_missing_key_is_named_in_the_error() {
         let text = r#"{"queues": [{"name": "q", "auto_delete": false}]}"#;
         let error = Definitions::from_json(text).unwrap_err().to_string();
         assert!(error.contains("missing field `durable` at line 1"), "{error}");

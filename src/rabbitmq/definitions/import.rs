@@ -148,7 +148,7 @@ impl Broker {
         let metadata = vhost.metadata.clone().unwrap_or_default();
         let tags: Vec<&str> = metadata.tags.iter().map(String::as_str).collect();
         self.describe_vhost(&vhost.name, &metadata.description, &tags)
-            .expect("the vhost was just made sure of");
+            .expect("the vhost was checked or created above");
         Ok(())
     }
 
@@ -246,7 +246,7 @@ impl Broker {
     ) -> Result<(), Fault> {
         let kind = Kind::parse(&options.kind)?;
         if let Ok(key) = self.exchange_key(vhost, name) {
-            let exchange = self.exchanges.get(key).expect("a name is that of a live exchange");
+            let exchange = self.exchanges.get(key).expect("a name leads to a live exchange");
             return exchange.check_equivalent(kind, &options);
         }
         kind.check_arguments(&options.arguments)?;
@@ -312,7 +312,7 @@ impl Broker {
             return Ok(());
         };
         let arguments = arguments(&binding.arguments, object)?.sorted();
-        let exchange = self.exchanges.get(source).expect("a name is that of a live exchange");
+        let exchange = self.exchanges.get(source).expect("a name leads to a live exchange");
         if exchange.name.is_empty() {
             return Ok(());
         }

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_argument_can_be_is_refused() {
+    fn json_values_that_no_argument_can_have_are_refused() {
         assert!(to_table(&object(r#"{"n": null}"#)).is_err());
         assert!(to_table(&object(r#"{"n": 18446744073709551615}"#)).is_err());
         assert!(to_table(&object(r#"{"n": -9223372036854775808}"#)).is_ok());

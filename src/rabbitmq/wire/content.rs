@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_outgrows_its_header_is_never_whole_and_takes_no_memory() {
+    fn a_body_longer_than_announced_is_never_complete_and_takes_no_memory() {
         let mut contents = begun(5);
         for _ in 0..3 {
             assert!(contents.go_on(0, Part::Body(b"hello world")).unwrap().is_none());
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_read_to_its_end_and_then_refused() {
+    fn a_body_that_is_too_large_is_read_to_its_end_and_then_refused() {
         let frame = vec![0; 131_072];
         let mut contents = begun(MAX_BODY + 1);
         for _ in 0..MAX_BODY / 131_072 {

@@ -115,7 +115,7 @@ mod tests {
     const FIRST: &str = "type 255, first 16 octets = ";
 
     #[test]
-    fn as_erlang_prints_them() {
+    fn binaries_are_printed_as_erlang_prints_them() {
         let upwards: Vec<u8> = (0..16).collect();
         let high: Vec<u8> = (140..156).collect();
         let table: [(&str, &[u8], Option<u8>, &str); 9] = [
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn plainly() {
+    fn plain_binaries_are_lists_of_numbers() {
         let mut out = Vec::new();
         plain(b"ab\0", &mut out);
         assert_eq!(out, b"<<97,98,0>>");

@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_must_be_whole_and_alone() {
+    fn properties_must_be_complete_with_nothing_after_them() {
         let table: [&[u8]; 6] = [
             b"",
             b"\0",

@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_no_table() {
+    fn unreadable_bytes_are_not_a_table() {
         let long = [b"\x01aS".as_slice(), &u32::MAX.to_be_bytes()].concat();
         let nan = [b"\x01ad".as_slice(), &f64::NAN.to_be_bytes()].concat();
         let infinite = [b"\x01af".as_slice(), &f32::INFINITY.to_be_bytes()].concat();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_deep_inside_is_found() {
+    fn errors_in_deep_nesting_are_found() {
         for kind in [b'A', b'F'] {
             let mut bytes = nested(kind, 10_000);
             *bytes.last_mut().unwrap() = b'?';

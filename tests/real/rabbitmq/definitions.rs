@@ -56,7 +56,7 @@ fn assert_same(ours: &str, real: &str) {
 }
 
 #[test]
-fn definitions_come_out_of_both_alike() {
+fn both_brokers_export_the_same_definitions() {
     let Some(node) = Node::start() else { return };
     let names = Stream::calm(Site::new("definitions.names"), 0);
     let mut broker = Broker::new(BrokerOptions::default(), names);

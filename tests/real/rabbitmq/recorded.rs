@@ -33,7 +33,7 @@ fn is_luck(name: &str, recorded: &str, played: &str) -> bool {
 }
 
 #[test]
-fn the_recordings_are_what_rabbitmq_answers() {
+fn rabbitmq_answers_as_recorded() {
     let Some(node) = Node::start() else { return };
     let node = Mutex::new(node);
     let is_set = |name: &str| std::env::var_os(name).is_some();
