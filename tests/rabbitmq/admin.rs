@@ -144,8 +144,8 @@ fn open(server: &mut Server, ch: ChannelId, vhost: &str) {
     server.send(ch, Method::ChannelOpen);
 }
 
-// What follows was read off the real rabbitmqctl after the same operations; the
-// order of rows is ours.
+// These expectations were copied from the real rabbitmqctl after the same operations; the order of
+// rows is ours.
 
 #[test]
 fn the_columns_of_queues_are_those_of_the_real_listing() {

@@ -1,4 +1,4 @@
-//! Arguments that are refused, and with which words.
+//! Arguments that are refused, and the texts of the refusals.
 
 use crate::support::*;
 use stunt_double::rabbitmq::broker::Method;

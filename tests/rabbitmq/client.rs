@@ -1,4 +1,4 @@
-//! The async client: what a caller sees.
+//! The async client, as a caller sees it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -296,7 +296,7 @@ fn a_tag_used_again_belongs_to_the_new_consumer() {
         let options = || ConsumeOptions { consumer_tag: "me".into(), ..Default::default() };
         let mut consumer = channel.basic_consume("q", options()).await?;
         consumer.cancel().await?;
-        // The old handle is dropped when the new one is there already.
+        // The old handle is dropped after the new consumer exists.
         consumer = channel.basic_consume("q", options()).await?;
         channel.basic_publish("", "q", Properties::default(), "m")?;
         assert_eq!(consumer.next().await.expect("it goes on")?.text(), "m");

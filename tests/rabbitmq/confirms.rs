@@ -17,7 +17,7 @@ fn mandatory(key: &str, body: &str) -> Method {
     Method::BasicPublish(publish)
 }
 
-/// Sends all of these before the broker speaks, as one write of a client's.
+/// Sends all of these before the broker's outputs are polled, as a single write of a client does.
 fn burst(server: &mut Server, methods: Vec<Method>) -> Vec<String> {
     for method in methods {
         server.broker.handle_input(server.now, CH.connection, CH.number, method);

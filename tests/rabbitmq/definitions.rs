@@ -1,5 +1,5 @@
-//! Definitions files. Those in the folder `definitions` were written by a real
-//! RabbitMQ 3.10.8, and `listings.txt` is what its `rabbitmqctl` said of them.
+//! Definitions files. Those in the folder `definitions` were written by a real RabbitMQ 3.10.8, and
+//! `listings.txt` is the output of its `rabbitmqctl`.
 
 use crate::support::*;
 use serde_json::Value;
@@ -13,13 +13,13 @@ use stunt_double::rabbitmq::{
 use stunt_double::sim::Sim;
 use stunt_double::{Instant, Site, Stream};
 
-/// What the management UI downloads.
+/// The file that the management UI downloads.
 const SERVER: &str = include_str!("definitions/server.json");
-/// What it downloads for the vhost `shop`.
+/// The file that it downloads for the vhost `shop`.
 const VHOST: &str = include_str!("definitions/vhost_shop.json");
-/// What `rabbitmqctl export_definitions` writes.
+/// The file that `rabbitmqctl export_definitions` writes.
 const CTL: &str = include_str!("definitions/rabbitmqctl.json");
-/// Commands, each after a `> `, and what they print.
+/// Commands, each after `> `, and their output.
 const LISTINGS: &str = include_str!("definitions/listings.txt");
 
 fn empty() -> Broker {
@@ -36,8 +36,8 @@ fn imported(text: &str) -> Broker {
     broker
 }
 
-/// A definitions file without what only one cluster has, what only one of the two
-/// writers writes, and the order of lists.
+/// A definitions file without anything that only one cluster or one of the two writers has, and
+/// without the order of lists.
 fn comparable(text: &str) -> Value {
     let mut file: Value = serde_json::from_str(text).unwrap();
     let file_map = file.as_object_mut().unwrap();
@@ -67,7 +67,7 @@ fn comparable(text: &str) -> Value {
 fn a_real_servers_export_is_exported_again_unchanged() {
     let broker = imported(SERVER);
     assert_eq!(comparable(&broker.export_definitions().to_json()), comparable(SERVER));
-    // And again from that.
+    // The import of the export exports the same.
     let again = imported(&broker.export_definitions().to_json());
     assert_eq!(again.export_definitions(), broker.export_definitions());
 }
@@ -121,7 +121,7 @@ fn the_listings_afterwards_are_those_of_the_real_server() {
     }
 }
 
-/// The management's file, with what only rabbitmqctl's has of vhosts.
+/// The management UI's file, with the properties of vhosts that only rabbitmqctl exports.
 static FULL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let mut server: Value = serde_json::from_str(SERVER).unwrap();
     let ctl: Value = serde_json::from_str(CTL).unwrap();
@@ -193,7 +193,7 @@ fn arguments_keep_their_types_as_far_as_json_has_them() {
         FieldTable::new().with("k", 2_i64).into(),
     ]);
     assert_eq!(arguments, FieldTable::new().with("x-max-length", 10_i64).with("x-note", note));
-    // What a client declares is the same, whatever its integers are.
+    // A client's declaration is equivalent, whatever the width of its integers.
     let arguments = FieldTable::new().with("x-max-length", 10);
     server.declare_with("q", QueueOptions { arguments, ..durable() });
     let arguments = FieldTable::new().with("x-max-length", 11);
@@ -212,7 +212,7 @@ fn an_import_adds_and_never_deletes() {
     import(&mut server.broker, SERVER).unwrap();
     assert_eq!(server.broker.export_definitions(), before, "twice is once");
     assert_eq!(server.contents("mine"), ["kept"]);
-    // Policies are replaced by name.
+    // A policy replaces the one with its name.
     let policy = r#"{"policies": [{"vhost": "shop", "name": "ttl", "pattern": "^x",
         "definition": {"expires": 7}}]}"#;
     import(&mut server.broker, policy).unwrap();

@@ -1,4 +1,4 @@
-//! What the broker refuses, and with which words.
+//! What the broker refuses, and the texts of the refusals.
 
 use crate::support::*;
 use stunt_double::rabbitmq::broker::{ChannelId, Method};
@@ -7,8 +7,8 @@ use stunt_double::rabbitmq::{
     QueueOptions,
 };
 
-/// Sends the method to a fresh broker after the others, whose answers do not
-/// matter, and gives all that is said to it.
+/// Sends the method to a fresh broker after the others, whose answers do not matter, and returns
+/// everything that it is answered with.
 fn after(before: Vec<Method>, method: Method) -> Vec<String> {
     let mut server = Server::new();
     for method in before {
@@ -17,7 +17,7 @@ fn after(before: Vec<Method>, method: Method) -> Vec<String> {
     server.send(CH, method)
 }
 
-/// The one answer to a method on a fresh broker.
+/// The only answer to a method on a fresh broker.
 fn alone(method: Method) -> String {
     after(Vec::new(), method).concat()
 }

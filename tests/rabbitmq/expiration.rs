@@ -1,4 +1,4 @@
-//! The `expiration` of messages: when they go, and what does not change it.
+//! The `expiration` of messages: when they expire, and what does not change that.
 
 use crate::support::*;
 use std::time::Duration;
@@ -14,7 +14,7 @@ impl Server {
         self.send(CH, publish_with("", "q", body, properties))
     }
 
-    /// The same, persistent.
+    /// Publishes a persistent message to `q`, with a time to live.
     fn persistent_expiring(&mut self, body: &str, ms: u64) -> Vec<String> {
         let properties = Properties::default().persistent().with_expiration(ms.to_string());
         self.send(CH, publish_with("", "q", body, properties))

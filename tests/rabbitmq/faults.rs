@@ -1,4 +1,4 @@
-//! The client and the broker in a world that fails.
+//! The client and the broker in a world with faults.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
     Ok(channel)
 }
 
-/// Takes tasks, a second each, and notes them when they are done.
+/// Takes tasks that last a second each, and records them when they are done.
 async fn worker(node: Node, rabbit: RabbitMq, done: Arc<Mutex<Vec<String>>>) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     channel.basic_qos(1, false).await?;

@@ -1,5 +1,5 @@
-//! Clients that die: what their destructors would have said is not heard, and what they held
-//! comes back, at once or when the broker finds out.
+//! Clients that die. What their destructors would send is not sent, and what they held returns, at
+//! once or when the broker notices.
 
 use std::time::Duration;
 use stunt_double::rabbitmq::{
@@ -12,8 +12,8 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Acknowledges its task and says goodbye when it is dropped, as code does that is sure that
-/// its destructors run.
+/// Acknowledges its task and closes the connection when it is dropped, as code does that relies on
+/// its destructors.
 struct Guard {
     task: Option<Delivery>,
     channel: Channel,
@@ -71,7 +71,7 @@ fn a_guard_of_an_exiting_worker_acknowledges() {
     assert_eq!(rabbit.peek("/", "tasks", 1).unwrap()[0].message.body(), "goodbye");
 }
 
-/// Consumes with a prefetch of five and notes what comes; settles nothing if `holds`.
+/// Consumes with a prefetch count of five and records deliveries; settles nothing if `holds`.
 async fn consumer(
     node: Node,
     (rabbit, arguments, holds): (RabbitMq, FieldTable, bool),
@@ -150,7 +150,7 @@ fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_a
         "{}",
         sim.trace().notes()
     );
-    // Between two and three intervals after its last sign.
+    // Between two and three intervals after the last traffic.
     sim.run_for(Duration::from_secs(16)).expect_reached();
     next.restart();
     sim.run_for(Duration::from_secs(1)).expect_reached();

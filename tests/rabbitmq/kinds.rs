@@ -1,5 +1,5 @@
-//! Quorum queues, streams and delayed exchanges: what a crash leaves of them, and
-//! what only time shows. (What clients see of them is in `recorded`.)
+//! Quorum queues, streams and delayed exchanges: what survives a crash, and effects that take time.
+//! (`recorded` has everything that clients see.)
 
 use crate::support::*;
 use std::time::Duration;
@@ -45,7 +45,7 @@ fn a_killed_quorum_queue_keeps_what_was_confirmed_in_its_place() {
     server.publish("q", "unconfirmed");
     server.broker.kill(server.now);
     server.broker.start(server.now);
-    // That it went to the end was not on disk yet.
+    // The move to the end was not on disk yet.
     let left: Vec<_> = server.contents("q").iter().map(|m| m.replace('R', "")).collect();
     assert_eq!(left, ["0", "1", "2"]);
 }

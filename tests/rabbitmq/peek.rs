@@ -1,4 +1,4 @@
-//! Looking into queues without touching them.
+//! Looking into queues without consuming.
 
 use crate::support::*;
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn a_peek_changes_nothing() {
     let before = (server.broker.list_queues(), server.broker.overview());
     assert_eq!(show(&server.broker.peek("/", "q", 5).unwrap()), ["0 a"]);
     assert_eq!((server.broker.list_queues(), server.broker.overview()), before);
-    // It is no use of the queue, and the message expires in its time.
+    // The peek does not count as a use of the queue, and the message expires on time.
     server.wait(Duration::from_millis(600));
     assert_eq!(server.broker.peek("/", "q", 5).unwrap(), []);
     server.wait(Duration::from_millis(399));

@@ -1,5 +1,5 @@
-//! What the real server answered, played to ours: every file in `recorded` is a
-//! conversation with RabbitMQ 3.10.8, written down by `tests/real/rabbitmq`.
+//! Conversations with the real server, played to our broker. Every file in `recorded` is a
+//! conversation with RabbitMQ 3.10.8 that `tests/real/rabbitmq` recorded.
 
 use crate::played::amqp::{Decoder, encode};
 use crate::played::ours::Ours;
@@ -36,7 +36,7 @@ fn a_line_is_the_same_after_a_round_trip_through_bytes() {
             let decoded = Decoder::default().feed(&bytes).unwrap();
             let [(on, again)] = &decoded[..] else { panic!("{name}: {line}: {decoded:?}") };
             assert_eq!(encode(*on, again).unwrap(), bytes, "{name}: {line}");
-            // A client's line may say it otherwise.
+            // A client's line may be written differently.
             assert!(is_sent || again == line, "{name}: {line}, and then {again}");
             lines += 1;
         }

@@ -112,7 +112,7 @@ fn direct_calls_of_the_broker_are_not_refused() {
     assert!(declared.is_ok());
 }
 
-/// Opens connections until it may, once a second.
+/// Tries once a second to open a connection, until it succeeds.
 async fn stubborn(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     loop {
         match Connection::connect(&node, &rabbit).await {

@@ -1,4 +1,4 @@
-//! What AMQP cannot carry, a client does not send.
+//! A client does not send what AMQP cannot carry.
 
 use stunt_double::rabbitmq::{
     self, BindOptions, BrokerOptions, Channel, Connection, ConnectionOptions, ConsumeOptions,
@@ -99,7 +99,7 @@ fn a_short_string_over_255_bytes_is_refused_before_anything_is_sent() {
         let options = ConnectionOptions { virtual_host: long().into(), ..Default::default() };
         refused("virtual host", Connection::connect_with(&node, &rabbit, options).await);
 
-        // The channel has noticed nothing, and does not count what was not sent.
+        // The broker was sent nothing, so the channel is open and its counts are unchanged.
         channel.confirm_select().await?;
         refused("routing key", channel.publish(Publish::new("", long(), "")).map(drop));
         assert_eq!(channel.unconfirmed(), 0);

@@ -1,4 +1,4 @@
-//! Where RabbitMQ 3.10 and 4 differ: each difference, on both.
+//! The differences between RabbitMQ 3.10 and 4, each on both.
 
 use crate::support::*;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn a_confirm_follows_the_sync_in_3_10_and_the_write_in_4() {
         server.broker.start(server.now);
         (at_once, server.contents("d").len())
     });
-    // In 4, a power loss takes a message that was confirmed.
+    // In 4, a power loss loses a message that was confirmed.
     assert_eq!(survive, [(vec![], 0), (vec!["ack 1".to_owned()], 0)]);
 }
 

@@ -1,16 +1,15 @@
-//! What a connection that is open is closed for, on channel 0 and on channels
-//! that are not open.
+//! Why an open connection is closed, on channel 0 and on channels that are not open.
 
 use crate::bytes::*;
 use crate::play::After::Open;
 use crate::play::{Case, check};
 
-/// The server closes the connection, and waits for the answer.
+/// The server closes the connection and waits for the answer.
 fn closes(what: &str) -> &'static str {
     format!("0: 10.50 {what} | reset after 30 s").leak()
 }
 
-/// The server closes the connection, and hangs up whatever the answer is.
+/// The server closes the connection and hangs up whatever the answer is.
 fn gives_up(what: &str) -> &'static str {
     format!("0: 10.50 501 FRAME_ERROR - {what} 0.0 | reset after 3 s").leak()
 }
