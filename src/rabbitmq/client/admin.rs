@@ -11,6 +11,8 @@ use crate::rabbitmq::admin::{
     AdminError, ChannelRow, ConnectionRow, Overview, PeekedMessage, PermissionRow, PolicyRow,
     QueueContents, TopicPermissionRow, UserRow, VHostRow,
 };
+#[cfg(doc)]
+use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::broker::alarm::Alarm;
 use crate::rabbitmq::broker::refusal::{Refusal, RefusalError};
 use crate::rabbitmq::protocol::id::ConnectionId;
