@@ -1,7 +1,6 @@
-//! A broker that is low on memory: it tells who publishes that it has stopped
-//! reading, and what they send waits. A publisher that listens to
-//! `connection.blocked` stops producing; one that does not piles its messages up,
-//! and waits for confirms that cannot come.
+//! A broker that is low on memory. It tells publishers that it has stopped reading, and what they
+//! send waits. A publisher that listens to `connection.blocked` stops producing. One that does not
+//! listen piles up messages, and waits for confirms that cannot come.
 //!
 //! `cargo run --example blocked -- --seed 1`
 
@@ -21,7 +20,7 @@ async fn open(node: &Node, rabbit: &RabbitMq) -> Result<(Connection, Channel), E
     Ok((connection, channel))
 }
 
-/// Takes a reading each second, unless the broker has asked for quiet.
+/// Takes a reading each second, unless the broker has blocked the connection.
 async fn polite(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let (connection, channel) = open(&node, &rabbit).await?;
     for reading in 0..60 {
@@ -38,8 +37,8 @@ async fn polite(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     Ok(())
 }
 
-/// Publishes each second whatever the broker says, and gives up waiting for a
-/// confirm after ten.
+/// Publishes each second, ignores `connection.blocked`, and stops waiting for a confirm after ten
+/// seconds.
 async fn deaf(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let (_connection, channel) = open(&node, &rabbit).await?;
     let mut worst = 0;
@@ -60,7 +59,7 @@ async fn deaf(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     Ok(())
 }
 
-/// Consuming goes on: that is how a broker gets out of it.
+/// Keeps consuming while publishers are blocked: consuming is how a broker frees memory.
 async fn reader(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let (_connection, channel) = open(&node, &rabbit).await?;
     let options = ConsumeOptions { no_ack: true, ..Default::default() };

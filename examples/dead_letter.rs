@@ -1,7 +1,6 @@
-//! Retries with back-off, and a poison message parked: what fails waits in a
-//! queue whose messages expire, ever longer, and comes back as a dead letter; a
-//! message that has failed too often is rejected for good and lands in the
-//! parking queue with its whole history.
+//! Retries with back-off, and a parking queue for poison messages. A task that fails waits in a
+//! queue whose messages expire, longer each time, and comes back as a dead letter. A message that
+//! has failed too often is rejected for good and lands in the parking queue with its whole history.
 //!
 //! ```text
 //!  orders ──▶ worker ──fails──▶ retry ──▶ wait.1s · wait.5s · wait.25s ──expired──▶ orders
@@ -18,8 +17,7 @@ use stunt_double::rabbitmq::{Delivery, ExchangeOptions, FieldTable, FieldValue};
 use stunt_double::rabbitmq::{Properties, Publish, QueueOptions, RabbitMq};
 use stunt_double::sim::{Node, Sim};
 
-/// How long a message waits before its second, third and fourth try, in
-/// milliseconds.
+/// How long a message waits before its second, third and fourth attempt, in milliseconds.
 const WAITS: [i32; 3] = [1_000, 5_000, 25_000];
 
 fn durable(arguments: FieldTable) -> QueueOptions {
@@ -44,8 +42,8 @@ async fn declare(channel: &Channel) -> Result<(), Error> {
     channel.queue_declare("parked", durable(FieldTable::new())).await.map(drop)
 }
 
-/// The entries of the header `x-death`, the most recent first; the others are in the
-/// order in which RabbitMQ 3.10 groups them.
+/// Returns the entries of the header `x-death`, the most recent first; the others are in the order
+/// in which RabbitMQ 3.10 groups them.
 fn deaths(properties: &Properties) -> Vec<&FieldTable> {
     let history = properties.headers().and_then(|headers| headers.get("x-death"));
     let entries = history.and_then(FieldValue::as_array).unwrap_or_default();
@@ -56,13 +54,14 @@ fn text<'a>(death: &'a FieldTable, name: &str) -> &'a str {
     death.get(name).and_then(FieldValue::as_str).unwrap_or_default()
 }
 
-/// How often a message has waited, which is how often it has failed.
+/// Returns how often a message has waited, which is how often it has failed.
 fn failures(delivery: &Delivery) -> usize {
     let expired = deaths(delivery.properties());
     expired.iter().filter(|death| text(death, "reason") == "expired").count()
 }
 
-/// Sends an order to wait for its next try, and only then lets go of it.
+/// Publishes an order to the queue where it waits for its next attempt, and only then acknowledges
+/// the original.
 async fn wait(channel: &Channel, order: &Delivery, failures: usize) -> Result<(), Error> {
     let publish = Publish {
         properties: order.properties().clone(),
@@ -111,11 +110,11 @@ async fn shop(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     channel.close().await
 }
 
-/// Looks at what was parked, and at its history.
+/// Prints what was parked, and its history.
 async fn operator(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     node.sleep(Duration::from_secs(60)).await;
     let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-    let parked = channel.basic_get("parked", true).await?.expect("one was given up");
+    let parked = channel.basic_get("parked", true).await?.expect("one order was parked");
     node.note(format!("parked: {}", parked.text()));
     assert_eq!(parked.text(), "poison");
     let history = deaths(parked.properties());

@@ -1,8 +1,7 @@
-//! A team's topology, checked before it is deployed: the definitions file of its
-//! broker is loaded in one line, one message of each kind is published as the
-//! application would, and it is shown which queues got it. Then a change that
-//! looks harmless: a catch-all binding for the audit, which starves the alternate
-//! exchange. And what becomes of a mail that nobody sends.
+//! A team checks its topology before it deploys it. The broker's definitions file is loaded in one
+//! line, the application publishes one message of each kind, and the example shows which queues got
+//! it. Then comes a change that looks harmless: a catch-all binding for the audit, which starves
+//! the alternate exchange. Last, what happens to a mail that nobody sends.
 //!
 //! `cargo run --example definitions --features definitions -- --seed 1`
 
@@ -16,14 +15,13 @@ use stunt_double::sim::{Node, Sim};
 
 const TOPOLOGY: &str = include_str!("definitions/topology.json");
 
-/// What somebody would like to add to it.
+/// A change that somebody proposes.
 const CHANGE: &str = r##"{"bindings": [{
     "source": "shop.events", "destination": "shop.audit", "destination_type": "exchange",
     "routing_key": "#"
 }]}"##;
 
-/// One kind of message: routing key, whether it is to be audited, and the queues
-/// it must reach.
+/// One kind of message: its routing key, whether it is to be audited, and the queues it must reach.
 type Kind = (&'static str, bool, &'static [&'static str]);
 
 const KINDS: &[Kind] = &[
@@ -31,15 +29,15 @@ const KINDS: &[Kind] = &[
     ("order.paid", true, &["shop.audit", "shop.orders", "shop.payments"]),
     ("order.shipped", false, &["shop.mails", "shop.orders"]),
     ("parcel.shipped.late", true, &["shop.audit", "shop.mails"]),
-    // With a typing error in it: the alternate exchange has it.
+    // The typing error is deliberate: the alternate exchange takes it.
     ("odrer.new", false, &["shop.lost"]),
 ];
 
-/// The same with the change. The alternate exchange is for what no binding
-/// matches, and this one matches everything, though the audit takes little of it.
+/// The same message after the change. The alternate exchange gets only what no binding matches, and
+/// the new binding matches everything, even what the audit then ignores.
 const CHANGED: &[Kind] = &[("odrer.new", false, &[])];
 
-/// Publishes one message of each kind and looks where it goes.
+/// Publishes one message of each kind and prints which queues it reached.
 async fn application(
     node: Node,
     (rabbit, kinds): (RabbitMq, &'static [Kind]),
@@ -69,7 +67,7 @@ async fn application(
     Ok(())
 }
 
-/// How many messages each queue has.
+/// Returns the number of messages in each queue.
 fn counts(rabbit: &RabbitMq) -> Vec<(String, usize)> {
     rabbit.list_queues().iter().map(|row| (row.name.to_string(), row.messages())).collect()
 }
@@ -77,25 +75,28 @@ fn counts(rabbit: &RabbitMq) -> Vec<(String, usize)> {
 fn main() {
     let mut sim = Sim::new(common::seed());
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
-    let topology = Definitions::from_json(TOPOLOGY).expect("the file is in order");
-    rabbit.import_definitions(&topology).expect("and so is what it says");
+    let topology = Definitions::from_json(TOPOLOGY).expect("the file is valid");
+    rabbit.import_definitions(&topology).expect("the broker accepts the definitions");
 
     common::heading("what the file makes");
-    print!("{}", rabbit.rabbitmqctl("list_queues -p shop name type policy").expect("a listing"));
+    print!(
+        "{}",
+        rabbit.rabbitmqctl("list_queues -p shop name type policy").expect("these columns exist")
+    );
 
     common::heading("where each kind of message goes");
     sim.node_with("application", (rabbit.clone(), KINDS), application);
     sim.run_for(Duration::from_secs(10)).expect_reached();
 
     common::heading("the same with a catch-all for the audit");
-    let change = Definitions::from_json(CHANGE).expect("it is in order, too");
-    rabbit.import_vhost_definitions("shop", &change).expect("and changes nothing that is there");
+    let change = Definitions::from_json(CHANGE).expect("the change is valid");
+    rabbit.import_vhost_definitions("shop", &change).expect("the change adds one binding");
     sim.node_with("changed", (rabbit.clone(), CHANGED), application);
     sim.run_for(Duration::from_secs(10)).expect_reached();
 
     common::heading("a mail that nobody sends is dead after a minute");
     let show = |sim: &Sim, queue: &str| {
-        let messages = rabbit.peek("shop", queue, 9).expect("there is such a queue");
+        let messages = rabbit.peek("shop", queue, 9).expect("the queue exists");
         let bodies: Vec<_> =
             messages.iter().map(|m| String::from_utf8_lossy(m.message.body())).collect();
         println!("{:>6?}  {queue} has {bodies:?}", sim.now().since_start());
@@ -113,6 +114,6 @@ fn main() {
     assert_eq!((stats.publish, stats.confirm, stats.drop_unroutable), (6, 6, 1));
 
     let exported = rabbit.export_definitions();
-    let again = Definitions::from_json(&exported.to_json()).expect("what was written can be read");
+    let again = Definitions::from_json(&exported.to_json()).expect("an exported file is valid");
     assert_eq!(again, exported);
 }

@@ -1,6 +1,6 @@
-//! What survives: a queue cannot change its mind about being durable, a
-//! restart keeps durable queues with their persistent messages, and a killed
-//! broker loses what it had not synced, but nothing it had confirmed.
+//! What survives. A queue cannot be redeclared with another durability. A restart keeps durable
+//! queues with their persistent messages. A killed broker loses what it had not synced, but nothing
+//! that it had confirmed.
 //!
 //! `cargo run --example durability -- --seed 1`
 
@@ -19,7 +19,7 @@ use stunt_double::sim::{Latency, Node, Sim};
 /// When the broker loses power.
 const LOSE_POWER: Site = Site::new("durability.lose-power");
 
-/// The orders that somebody knows of.
+/// A set of orders.
 type Orders = Arc<Mutex<BTreeSet<String>>>;
 
 fn durable() -> QueueOptions {
@@ -30,20 +30,20 @@ async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
     Connection::connect(node, rabbit).await?.channel().await
 }
 
-/// `hello` was declared transient; it cannot be made durable afterwards.
+/// `hello` was declared transient; redeclaring it as durable is refused.
 async fn redeclare(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     channel.queue_declare("hello", QueueOptions::default()).await?;
     let refused = channel.queue_declare("hello", durable()).await.expect_err("it is transient");
     node.note(&refused);
-    let text = &refused.amqp().expect("the broker said so").text;
+    let text = &refused.amqp().expect("the broker refused it").text;
     assert!(text.starts_with("PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'hello'"));
     let later = channel.basic_publish("", "hello", Properties::default(), "too late");
     node.note(later.expect_err("the channel is closed"));
     Ok(())
 }
 
-/// One persistent and one transient message for each kind of queue.
+/// Publishes one persistent and one transient message to each kind of queue.
 async fn matrix(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     channel.confirm_select().await?;
@@ -55,7 +55,7 @@ async fn matrix(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     channel.wait_for_confirms().await.map(drop)
 }
 
-/// A thousand persistent messages, without confirms.
+/// Publishes a thousand persistent messages without confirms.
 async fn unconfirmed(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     channel.queue_declare("orders", durable()).await?;
@@ -66,7 +66,7 @@ async fn unconfirmed(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     channel.close().await
 }
 
-/// Publishes a persistent message each millisecond; notes which were confirmed.
+/// Publishes a persistent message each millisecond, and notes which were confirmed.
 async fn publisher(
     node: Node,
     (rabbit, published, confirmed): (RabbitMq, Arc<AtomicUsize>, Orders),
@@ -83,7 +83,7 @@ async fn publisher(
         let confirmed = Arc::clone(&confirmed);
         node.spawn(async move {
             if confirm.await.is_ok_and(Confirmation::is_ack) {
-                confirmed.lock().expect("one thread").insert(order);
+                confirmed.lock().expect("a world runs on one thread").insert(order);
             }
         });
         node.sleep(Duration::from_millis(1)).await;
@@ -91,12 +91,12 @@ async fn publisher(
     Ok(())
 }
 
-/// Collects what is in the queue.
+/// Collects the messages that are in the queue.
 async fn drain(node: Node, (rabbit, found): (RabbitMq, Orders)) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     while let Some(order) = channel.basic_get("orders", true).await? {
         assert!(order.redelivered(), "after a crash nobody knows what was delivered");
-        found.lock().expect("one thread").insert(order.text());
+        found.lock().expect("a world runs on one thread").insert(order.text());
     }
     Ok(())
 }
@@ -130,7 +130,8 @@ fn main() {
         sim.node_with("publisher", rabbit.clone(), unconfirmed);
         sim.run_for(Duration::from_millis(wait)).expect_reached();
         rabbit.crash();
-        let survivors = rabbit.messages_ready("orders").expect("its declaration was synced");
+        let survivors =
+            rabbit.messages_ready("orders").expect("the queue's declaration was synced");
         println!("killed after {wait} ms: {survivors} of 1000 survive");
         assert_eq!(survivors, if wait == 50 { 0 } else { 1_000 });
     }
@@ -153,8 +154,8 @@ fn main() {
     let survivors = Orders::default();
     sim.node_with("auditor", (rabbit, Arc::clone(&survivors)), drain);
     sim.run().expect_done();
-    let survivors = survivors.lock().expect("one thread").clone();
-    let confirmed = confirmed.lock().expect("one thread").clone();
+    let survivors = survivors.lock().expect("a world runs on one thread").clone();
+    let confirmed = confirmed.lock().expect("a world runs on one thread").clone();
     println!(
         "power lost at {moment:?}: {} published, {} confirmed, {} survive",
         published.load(Relaxed),

@@ -1,7 +1,6 @@
-//! A transactional outbox: what is to be published is kept until the broker has
-//! confirmed it, and the broker loses power at random. Nothing that was confirmed
-//! is lost; what was not is published again, and so may come twice: the consumer
-//! tells duplicates by their ids.
+//! A transactional outbox. The service keeps each message until the broker has confirmed it, and
+//! the broker loses power at random. No confirmed message is lost. An unconfirmed message is
+//! published again, so it may arrive twice: the consumer recognises duplicates by their ids.
 //!
 //! `cargo run --example outbox -- --seed 1`
 
@@ -21,25 +20,24 @@ const LOSE_POWER: Site = Site::new("outbox.lose-power");
 
 const ORDERS: usize = 200;
 
-/// The table beside the orders in the service's own database: it survives
-/// everything in this story.
+/// The outbox table in the service's own database. It survives everything in this story.
 #[derive(Debug, Default)]
 struct Outbox {
     waiting: BTreeSet<usize>,
-    /// How often each was published.
+    /// How often each message was published.
     published: BTreeMap<usize, u32>,
 }
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// What came out at the other end, with how often each did.
+/// What the consumer received, and how often.
 type Received = BTreeMap<String, u32>;
 
 fn durable() -> QueueOptions {
     QueueOptions { durable: true, ..Default::default() }
 }
 
-/// A channel as soon as the broker is there.
+/// Opens a channel as soon as the broker is reachable.
 async fn connect(node: &Node, rabbit: &RabbitMq) -> Channel {
     loop {
         if let Ok(connection) = Connection::connect(node, rabbit).await
@@ -52,9 +50,9 @@ async fn connect(node: &Node, rabbit: &RabbitMq) -> Channel {
     }
 }
 
-/// Publishes what waits in the outbox, and strikes out what was confirmed.
+/// Publishes what waits in the outbox, and removes what was confirmed.
 async fn relay(node: Node, (rabbit, outbox): (RabbitMq, Shared<Outbox>)) {
-    while !outbox.lock().expect("one thread").waiting.is_empty() {
+    while !outbox.lock().expect("a world runs on one thread").waiting.is_empty() {
         let channel = connect(&node, &rabbit).await;
         if let Err(error) = publish_all(&node, &channel, &outbox).await {
             node.note(format!("publishing again what waits: {error}"));
@@ -65,15 +63,15 @@ async fn relay(node: Node, (rabbit, outbox): (RabbitMq, Shared<Outbox>)) {
 
 async fn publish_all(node: &Node, channel: &Channel, outbox: &Shared<Outbox>) -> Result<(), Error> {
     channel.confirm_select().await?;
-    let waiting = outbox.lock().expect("one thread").waiting.clone();
+    let waiting = outbox.lock().expect("a world runs on one thread").waiting.clone();
     for id in waiting {
         let properties = Properties::default().persistent().with_message_id(id.to_string());
         let publish = Publish { properties, ..Publish::new("", "orders", format!("order {id}")) };
-        *outbox.lock().expect("one thread").published.entry(id).or_default() += 1;
+        *outbox.lock().expect("a world runs on one thread").published.entry(id).or_default() += 1;
         if channel.publish(publish)?.await.is_ok_and(Confirmation::is_ack) {
-            outbox.lock().expect("one thread").waiting.remove(&id);
+            outbox.lock().expect("a world runs on one thread").waiting.remove(&id);
         } else {
-            // It may have arrived or not: it stays in the outbox.
+            // It may or may not have arrived, so it stays in the outbox.
             return channel.confirm_select().await;
         }
         node.sleep(Duration::from_millis(1)).await;
@@ -90,7 +88,7 @@ async fn consumer(node: Node, (rabbit, received): (RabbitMq, Shared<Received>)) 
         };
         while let Some(Ok(order)) = orders.next().await {
             let id = order.properties().message_id().unwrap_or_default().to_owned();
-            *received.lock().expect("one thread").entry(id).or_default() += 1;
+            *received.lock().expect("a world runs on one thread").entry(id).or_default() += 1;
             if order.ack().is_err() {
                 break;
             }
@@ -104,7 +102,7 @@ fn main() {
     let options = BrokerOptions::default().with_sync_time(Duration::from_millis(2));
     let rabbit = rabbitmq::start(&mut sim, options);
     let outbox = Arc::new(Mutex::new(Outbox::default()));
-    outbox.lock().expect("one thread").waiting.extend(0..ORDERS);
+    outbox.lock().expect("a world runs on one thread").waiting.extend(0..ORDERS);
     let received = Shared::<Received>::default();
 
     let relay = sim.node_with("relay", (rabbit.clone(), Arc::clone(&outbox)), relay);
@@ -121,7 +119,10 @@ fn main() {
     sim.run().expect_done();
     print!("{}", sim.trace().notes());
 
-    let (outbox, received) = (outbox.lock().expect("one"), received.lock().expect("one"));
+    let (outbox, received) = (
+        outbox.lock().expect("a world runs on one thread"),
+        received.lock().expect("a world runs on one thread"),
+    );
     let again = outbox.published.values().filter(|times| **times > 1).count();
     let twice = received.values().filter(|times| **times > 1).count();
     println!("{ORDERS} orders, {again} published again, {twice} received more than once");

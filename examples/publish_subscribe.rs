@@ -1,6 +1,5 @@
-//! RabbitMQ's tutorials three to five: publish/subscribe through a fanout
-//! exchange, routing by severity through a direct one, and by pattern through
-//! a topic one.
+//! RabbitMQ's tutorials three to five: publish/subscribe through a fanout exchange, routing by
+//! severity through a direct exchange, and routing by pattern through a topic exchange.
 //!
 //! `cargo run --example publish_subscribe -- --seed 1`
 
@@ -15,10 +14,11 @@ use stunt_double::sim::{Node, Sim};
 /// An exchange's name and type.
 type Exchange = (&'static str, &'static str);
 
-/// What each receiver got.
+/// What each receiver has received.
 type Received = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 
-/// A receiver with a queue of its own, which goes when it does.
+/// Receives with an exclusive queue, which the broker deletes when the receiver's connection
+/// closes.
 async fn receive(
     node: Node,
     rabbit: RabbitMq,
@@ -41,7 +41,7 @@ async fn receive(
         let delivery = delivery?;
         let verb = if node.name() == "to-disk" { "writes the log" } else { "prints" };
         node.note(format!("{verb}: {}", delivery.text()));
-        let mut received = received.lock().expect("one thread");
+        let mut received = received.lock().expect("a world runs on one thread");
         received.entry(node.name().to_owned()).or_default().push(delivery.text());
     }
     Ok(())
@@ -62,7 +62,8 @@ async fn emit(
     Ok(())
 }
 
-/// A world with these receivers, and the logs emitted once they all listen.
+/// A world with the given receivers, in which the logs are published once all receivers are
+/// subscribed.
 fn story(
     exchange: Exchange,
     receivers: &[(&'static str, &'static [&'static str])],
@@ -83,7 +84,7 @@ fn story(
         });
     }
     sim.run().expect_done();
-    print!("{}", rabbit.rabbitmqctl("list_bindings").expect("it knows this listing"));
+    print!("{}", rabbit.rabbitmqctl("list_bindings").expect("this listing exists"));
     let late = (exchange, logs);
     sim.node_with("emit", rabbit.clone(), move |node, rabbit| emit(node, rabbit, late));
     sim.run().expect_done();
@@ -92,7 +93,7 @@ fn story(
     let queues = rabbit.list_queues();
     assert_eq!(queues.len(), receivers.len());
     assert!(queues.iter().all(|row| row.exclusive && row.name.starts_with("amq.gen-")));
-    received.lock().expect("one thread").clone()
+    received.lock().expect("a world runs on one thread").clone()
 }
 
 fn main() {

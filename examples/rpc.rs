@@ -1,7 +1,6 @@
-//! RabbitMQ's sixth tutorial, remote procedure calls: a callback queue and
-//! correlation ids, with plain channel methods. A server that dies between its
-//! reply and its acknowledgement makes the reply come twice, and the client
-//! must not mind.
+//! RabbitMQ's sixth tutorial, remote procedure calls: a callback queue and correlation ids, with
+//! plain channel methods. A server that dies between its reply and its acknowledgement causes a
+//! second reply, which the client must ignore.
 //!
 //! `cargo run --example rpc -- --seed 1`
 
@@ -19,8 +18,7 @@ fn fib(n: u64) -> u64 {
     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
 }
 
-/// Answers requests one at a time. `replied` is true between a reply and its
-/// acknowledgement.
+/// Answers requests one at a time. `replied` is true between a reply and its acknowledgement.
 async fn serve(node: Node, (rabbit, replied): (RabbitMq, Arc<AtomicBool>)) -> Result<(), Error> {
     let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     channel.queue_declare("rpc_queue", QueueOptions::default()).await?;
@@ -28,7 +26,7 @@ async fn serve(node: Node, (rabbit, replied): (RabbitMq, Arc<AtomicBool>)) -> Re
     let mut requests = channel.basic_consume("rpc_queue", ConsumeOptions::default()).await?;
     while let Some(request) = requests.next().await {
         let request = request?;
-        let n: u64 = request.text().parse().expect("a number");
+        let n: u64 = request.text().parse().expect("a request is a number");
         node.note(format!("fib({n})"));
         node.sleep(Duration::from_millis(10 * n)).await;
         let reply_to = request.properties().reply_to().unwrap_or_default();
@@ -43,8 +41,8 @@ async fn serve(node: Node, (rabbit, replied): (RabbitMq, Arc<AtomicBool>)) -> Re
     Ok(())
 }
 
-/// Calls `fib` of each number, and waits until all are answered and a quiet
-/// second has passed.
+/// Calls `fib` with each number, and returns when all calls are answered and a second has passed
+/// without another reply.
 async fn call(node: Node, rabbit: RabbitMq, numbers: &[u64]) -> Result<(), Error> {
     let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
     let options = QueueOptions { exclusive: true, ..Default::default() };
@@ -77,7 +75,7 @@ async fn call(node: Node, rabbit: RabbitMq, numbers: &[u64]) -> Result<(), Error
     Ok(())
 }
 
-/// Two servers and a client; gives the client's notes.
+/// Runs two servers and a client; returns the client's notes.
 fn story(title: &str, numbers: &'static [u64], kill: bool) -> Vec<String> {
     common::heading(title);
     let mut sim = Sim::new(common::seed());

@@ -1,6 +1,6 @@
-//! A stream is read again: messages stay when they are consumed, so a new
-//! consumer builds its view from the beginning, another joins at a time, and one
-//! that died goes on from the offset it had stored.
+//! A stream is read again. Messages stay when they are consumed, so a new consumer builds its view
+//! from the beginning, another starts at a point in time, and one that died continues from the
+//! offset it had stored.
 //!
 //! `cargo run --example stream_replay -- --seed 1`
 
@@ -13,11 +13,11 @@ use stunt_double::rabbitmq::{Delivery, FieldTable, FieldValue, Properties, Publi
 use stunt_double::rabbitmq::{QueueOptions, RabbitMq};
 use stunt_double::sim::{Node, Sim};
 
-/// A withdrawal or a deposit comes in each minute.
+/// Each minute brings a withdrawal or a deposit.
 const PAYMENTS: [i64; 8] = [100, -30, -20, 50, -10, 200, -90, 5];
 
-/// What an accountant writes down after each message: the next offset, and the
-/// balance so far. It survives the accountant.
+/// What an accountant writes down after each message: the next offset, and the balance so far. It
+/// survives the accountant's death.
 type Ledger = Arc<Mutex<(i64, i64)>>;
 
 async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
@@ -25,7 +25,7 @@ async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
     let arguments = FieldTable::new().with("x-queue-type", "stream").with("x-max-age", "7D");
     let options = QueueOptions { durable: true, arguments, ..Default::default() };
     channel.queue_declare("payments", options).await?;
-    // A consumer of a stream must say how much it takes at once.
+    // RabbitMQ requires a prefetch limit of a stream's consumer.
     channel.basic_qos(10, false).await?;
     Ok(channel)
 }
@@ -48,7 +48,9 @@ fn offset(payment: &Delivery) -> i64 {
     let headers = payment.properties().headers();
     let offset = headers.and_then(|headers| headers.get("x-stream-offset"));
     let offset = offset.and_then(FieldValue::as_integer);
-    offset.and_then(|offset| i64::try_from(offset).ok()).expect("a stream counts its messages")
+    offset
+        .and_then(|offset| i64::try_from(offset).ok())
+        .expect("every message of a stream has an offset")
 }
 
 fn amount(payment: &Delivery) -> i64 {
@@ -60,15 +62,15 @@ fn from(start: impl Into<FieldValue>) -> ConsumeOptions {
     ConsumeOptions { arguments, ..Default::default() }
 }
 
-/// Keeps the balance; goes on where its former life has ended.
+/// Keeps the balance; continues where the previous run of this node ended.
 async fn accountant(node: Node, (rabbit, ledger): (RabbitMq, Ledger)) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
-    let (next, _) = *ledger.lock().expect("one thread");
+    let (next, _) = *ledger.lock().expect("a world runs on one thread");
     node.note(format!("reads from offset {next}"));
     let mut payments = channel.basic_consume("payments", from(next)).await?;
     while let Some(payment) = payments.next().await {
         let payment = payment?;
-        let mut ledger = ledger.lock().expect("one thread");
+        let mut ledger = ledger.lock().expect("a world runs on one thread");
         ledger.0 = offset(&payment) + 1;
         ledger.1 += amount(&payment);
         node.note(format!("offset {}: balance {}", offset(&payment), ledger.1));
@@ -77,7 +79,7 @@ async fn accountant(node: Node, (rabbit, ledger): (RabbitMq, Ledger)) -> Result<
     Ok(())
 }
 
-/// Comes late, and wants all there is.
+/// Starts late, and reads the stream from the beginning.
 async fn auditor(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     node.sleep(Duration::from_secs(3_600)).await;
     let channel = open(&node, &rabbit).await?;
@@ -85,7 +87,7 @@ async fn auditor(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let mut lowest = 0;
     let mut balance = 0;
     for _ in PAYMENTS {
-        let payment = all.next().await.expect("the consumer goes on")?;
+        let payment = all.next().await.expect("the broker does not cancel the consumer")?;
         balance += amount(&payment);
         lowest = lowest.min(balance);
         payment.ack()?;
@@ -94,7 +96,7 @@ async fn auditor(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     assert_eq!((balance, lowest), (PAYMENTS.iter().sum(), 0));
 
     let recent = channel.basic_consume("payments", from("58m")).await;
-    let first = recent?.next().await.expect("the consumer goes on")?;
+    let first = recent?.next().await.expect("the broker does not cancel the consumer")?;
     node.note(format!("of the last 58 minutes, the first is offset {}", offset(&first)));
     assert_eq!(offset(&first), 2, "what came at 2 minutes and later");
     Ok(())
@@ -112,7 +114,7 @@ fn main() {
     sim.after(Duration::from_secs(210), move || accountant.restart());
     sim.run().expect_done();
     print!("{}", sim.trace().notes());
-    let (next, balance) = *ledger.lock().expect("one thread");
+    let (next, balance) = *ledger.lock().expect("a world runs on one thread");
     assert_eq!((next, balance), (8, PAYMENTS.iter().sum()), "each payment counts once");
     assert_eq!(rabbit.messages_ready("payments"), Some(8), "and all are still there");
     println!("balance {balance}, each payment counted once, all 8 still there");

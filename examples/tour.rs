@@ -1,6 +1,6 @@
-//! The main job in a minute of reading: a work queue in virtual time, a worker
-//! that dies, a broker that restarts, a planted bug hunted over a thousand seeds;
-//! then Redis: what a loss of power takes, and a lease that runs out.
+//! The main job in a minute of reading. A work queue in virtual time: a worker dies, the broker
+//! restarts, and a planted bug is hunted over a thousand seeds. Then Redis: what a power loss
+//! takes, and a lease that expires.
 //!
 //! `cargo run --release --example tour -- --seed 1`
 
@@ -20,14 +20,14 @@ use stunt_double::{Instant, Site};
 /// When the worker is killed.
 const KILL: Site = Site::new("tour.kill");
 
-/// When the holder of a lock is paused.
+/// When the lock's holder is paused.
 const PAUSE: Site = Site::new("tour.pause");
 
 /// The tasks whose results were written.
 type Results = Arc<Mutex<BTreeSet<String>>>;
 
-/// Takes a task, works a second on it, and writes its result, which takes
-/// 5 ms. The acknowledgement belongs after that.
+/// Takes a task, works on it for a second, and writes its result, which takes 5 ms. The right time
+/// to acknowledge is after that.
 async fn worker(
     node: Node,
     rabbit: RabbitMq,
@@ -45,7 +45,7 @@ async fn worker(
             task.ack()?;
         }
         node.sleep(Duration::from_millis(5)).await;
-        results.lock().expect("one thread").insert(task.text());
+        results.lock().expect("a world runs on one thread").insert(task.text());
         node.note(format!(
             "result of {}{}",
             task.text(),
@@ -72,7 +72,7 @@ async fn publisher(node: Node, rabbit: RabbitMq, count: usize) -> Result<(), Err
     channel.close().await
 }
 
-/// Puts a broker, a publisher of `count` tasks and these workers into a world.
+/// Puts a broker, a publisher of `count` tasks and the given workers into a world.
 fn set_up(
     sim: &mut Sim,
     count: usize,
@@ -92,8 +92,8 @@ fn set_up(
     (rabbit, workers, results)
 }
 
-/// The hunted scenario: one worker, killed at a random moment and restarted a
-/// second later. Every task must have its result in the end.
+/// The hunted scenario: one worker is killed at a random moment and restarted a second later. Every
+/// task must have a result in the end.
 fn every_task_has_its_result(sim: &mut Sim) -> Result<(), String> {
     let (_, workers, results) = set_up(sim, 5, &["worker"], true);
     let moment = Duration::from_nanos(sim.choose(KILL, 0, 10_000_000_000));
@@ -101,13 +101,13 @@ fn every_task_has_its_result(sim: &mut Sim) -> Result<(), String> {
     sim.after(moment, move || victim.kill());
     sim.after(moment + Duration::from_secs(1), move || heir.restart());
     sim.run().expect_done();
-    match results.lock().expect("one thread").len() {
+    match results.lock().expect("a world runs on one thread").len() {
         5 => Ok(()),
         n => Err(format!("{n} results for 5 tasks")),
     }
 }
 
-/// An order every 0.4 s, each answered before the next.
+/// Writes an order every 0.4 s and waits for each reply before the next.
 async fn shop(node: Node, redis: Redis) -> Result<(), redis::Error> {
     let client = Client::connect(&node, &redis).await?;
     for i in 1..=5 {
@@ -117,8 +117,8 @@ async fn shop(node: Node, redis: Redis) -> Result<(), redis::Error> {
     Ok(())
 }
 
-/// Takes a lock with a lease of a second three times, and works half a second
-/// inside. `inside` counts who is.
+/// Takes a lock with a lease of a second three times, and works for half a second while holding it.
+/// `inside` counts the nodes that work at the same time.
 async fn holder(node: Node, redis: Redis, inside: Arc<AtomicU64>) -> Result<(), String> {
     let redis_error = |error: redis::Error| error.to_string();
     let client = Client::connect(&node, &redis).await.map_err(redis_error)?;
@@ -137,7 +137,7 @@ async fn holder(node: Node, redis: Redis, inside: Arc<AtomicU64>) -> Result<(), 
     Ok(())
 }
 
-/// Two who want the lock, one of them paused for two seconds at a random moment.
+/// Two nodes want the lock; one of them is paused for two seconds at a random moment.
 fn one_at_a_time(sim: &mut Sim) -> Result<(), String> {
     let redis = redis::start(sim, ServerOptions::default());
     let inside = Arc::new(AtomicU64::new(0));
@@ -158,7 +158,7 @@ fn one_at_a_time(sim: &mut Sim) -> Result<(), String> {
     }
 }
 
-/// How many seeds lose a task, and how the first of them does.
+/// Prints how many seeds lose a task, and how the first of them does.
 fn tell_loss(sweep: &Sweep, failure: &Failure) {
     println!(
         "{} of {} seeds lose a task; seed {}: {}",
@@ -187,7 +187,7 @@ fn main() {
     let mut sim = Sim::new(common::seed());
     let (_, _, results) = set_up(&mut sim, 1_000, &["worker-1", "worker-2"], false);
     sim.run().expect_done();
-    assert_eq!(results.lock().expect("one thread").len(), 1_000);
+    assert_eq!(results.lock().expect("a world runs on one thread").len(), 1_000);
     println!("done at {}; the digest of the run is {}", sim.now(), sim.digest());
     simulated += sim.now() - Instant::ZERO;
 
@@ -197,7 +197,7 @@ fn main() {
     sim.after(Duration::from_millis(500), move || workers[0].kill());
     sim.run().expect_done();
     print!("{}", sim.trace().notes());
-    assert_eq!(results.lock().expect("one thread").len(), 3);
+    assert_eq!(results.lock().expect("a world runs on one thread").len(), 3);
     simulated += sim.now() - Instant::ZERO;
 
     common::heading("3. the broker restarts: durable queue, persistent messages");
@@ -208,7 +208,7 @@ fn main() {
     rabbit.restart();
     println!("after, as rabbitmqctl lists them:");
     let listing = rabbit.rabbitmqctl("list_queues name messages_ready");
-    print!("{}", listing.expect("it knows these columns"));
+    print!("{}", listing.expect("these columns exist"));
     assert_eq!(rabbit.messages_ready("tasks"), Some(3));
     simulated += sim.now() - Instant::ZERO;
 
@@ -241,7 +241,7 @@ fn main() {
     common::heading("6. a lock with a lease of 1 s, a holder that pauses for 2 s, 1000 seeds");
     let sweep = Seeds::new(0..1_000).with_all_failures().run(one_at_a_time);
     println!("{} of {} seeds let two in", sweep.failures.len(), sweep.ran);
-    // A replay of one seed, such as that of act 4, may be one that lets nobody in.
+    // A replay of the one seed that act 4 printed may find no seed here that lets two in.
     if let Some(failure) = sweep.failures.first() {
         println!("the first: {}", failure.message);
     }

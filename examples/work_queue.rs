@@ -1,6 +1,5 @@
-//! RabbitMQ's second tutorial, work queues, in virtual time: round-robin
-//! dispatch, acknowledgement, fair dispatch, a worker that dies and one that
-//! forgets to acknowledge.
+//! RabbitMQ's second tutorial, work queues, in virtual time: round-robin dispatch,
+//! acknowledgements, fair dispatch, a worker that dies, and one that forgets to acknowledge.
 //!
 //! `cargo run --example work_queue -- --seed 1`
 //!
@@ -15,10 +14,10 @@ use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, Er
 use stunt_double::rabbitmq::{Properties, QueueOptions, RabbitMq};
 use stunt_double::sim::{Node, Sim};
 
-/// What one looks at when messages are forgotten.
+/// The listing that shows forgotten messages.
 const LISTING: &str = "list_queues name messages_ready messages_unacknowledged";
 
-/// What a worker has done: its name, the task, and whether it was redelivered.
+/// What each worker has done: its name, the task, and whether it was redelivered.
 type Log = Arc<Mutex<Vec<(String, String, bool)>>>;
 
 /// How a worker works.
@@ -44,7 +43,11 @@ async fn worker(node: Node, rabbit: RabbitMq, habits: Habits, log: Log) -> Resul
         node.note(format!("received {task}{again}"));
         node.sleep(Duration::from_secs(task.matches('.').count() as u64)).await;
         node.note(format!("done     {task}"));
-        log.lock().expect("one thread").push((node.name().into(), task, delivery.redelivered()));
+        log.lock().expect("a world runs on one thread").push((
+            node.name().into(),
+            task,
+            delivery.redelivered(),
+        ));
         if !habits.no_ack && !habits.forgets_to_ack {
             delivery.ack()?;
         }
@@ -60,7 +63,7 @@ async fn publish(node: Node, (rabbit, tasks): (RabbitMq, Vec<String>)) -> Result
     Ok(())
 }
 
-/// A world with two workers that wait for tasks, and the tasks on their way.
+/// A world with two workers that wait for tasks, and a publisher of the tasks.
 struct Story {
     sim: Sim,
     rabbit: RabbitMq,
@@ -86,7 +89,7 @@ impl Story {
         Story { sim, rabbit, workers: workers.to_vec(), log }
     }
 
-    /// Runs to the end and tells how it went: who did what, and until when.
+    /// Runs to the end. Returns who did what, and when the last task was done.
     fn end(mut self) -> (Vec<(String, String, bool)>, Instant) {
         self.sim.run().expect_done();
         print!("{}", self.sim.trace().notes());
@@ -96,7 +99,7 @@ impl Story {
             .events()
             .rev()
             .find_map(|event| event.kind.to_string().starts_with("done").then_some(event.at));
-        let done = self.log.lock().expect("one thread").clone();
+        let done = self.log.lock().expect("a world runs on one thread").clone();
         (done, last.unwrap_or_default())
     }
 }
@@ -156,7 +159,7 @@ fn main() {
     let mut unacknowledged = 0;
     for round in 2..4 {
         story.sim.run_for(Duration::from_secs(9)).expect_reached();
-        let listing = story.rabbit.rabbitmqctl(LISTING).expect("it knows these columns");
+        let listing = story.rabbit.rabbitmqctl(LISTING).expect("these columns exist");
         print!("at {}:\n{listing}", story.sim.now());
         let now = story.rabbit.list_queues()[0].messages_unacknowledged;
         assert!(now > unacknowledged, "it grows");

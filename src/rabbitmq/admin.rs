@@ -1,15 +1,18 @@
-//! What an administrator sees of a broker: listings, as typed rows and as
-//! `rabbitmqctl` prints them; what a queue holds; what was counted.
+//! What an administrator uses: listings, as typed rows and as `rabbitmqctl` prints them; the
+//! contents of a queue; counters; and the types for users, permissions, policies, limits, alarms
+//! and refusals.
 //!
-//! The typed listings are those of the management API: they go over *all*
-//! vhosts, and each row says which it belongs to. The text is `rabbitmqctl`'s:
-//! it shows one vhost, `/` unless `-p` names another. Rows come sorted by vhost
-//! and then by name (bindings by source, routing key and destination), where
-//! the real server's order is that of a hash table.
+//! The typed listings are those of the management API: they cover *all* vhosts, and each row names
+//! its vhost. The text listings are those of `rabbitmqctl`: they show one vhost, `/` unless `-p`
+//! names another. Rows are sorted by vhost and then by name (bindings by source, routing key and
+//! destination), whereas the order of the real server is that of a hash table.
 //!
-//! Nothing here changes the broker. Vocabulary: a *row* is one object, a
-//! *column* one of its properties by the name `rabbitmqctl` gives it, a *cell*
-//! the text of a property.
+//! Nothing in this room changes the broker; the operations that do are methods of
+//! [`Broker`](crate::rabbitmq::broker::Broker). Vocabulary: a *row* is one object, a *column* is
+//! one of its properties under `rabbitmqctl`'s name, a *cell* is the value of a property.
+//!
+//! Start with the file of a listing, such as `queue`; `ctl` is the command line, `cell` and `text`
+//! are its output.
 //!
 //! Source: `rabbitmqctl` 3.10.8, <https://www.rabbitmq.com/docs/man/rabbitmqctl.8>.
 
@@ -51,7 +54,7 @@ pub use crate::rabbitmq::vhost::user::{Permissions, UserLimits};
 
 use crate::rabbitmq::protocol::id::ConnectionId;
 
-/// An operation of an administrator that cannot be done.
+/// Why an operation of an administrator failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminError {
@@ -72,14 +75,14 @@ pub enum AdminError {
         /// The queue.
         queue: String,
     },
-    /// No such connection is open.
+    /// There is no open connection with this id.
     #[error("Connection {0} does not exist")]
     NoSuchConnection(ConnectionId),
     /// A policy's definition has a key that the server does not know, or a value
     /// that the key cannot have.
     #[error("Validation failed\n\n{0}\n")]
     InvalidPolicy(String),
-    /// A pattern is no regular expression.
+    /// A pattern is not a regular expression.
     #[error(transparent)]
     InvalidPattern(#[from] InvalidPattern),
 }

@@ -1,11 +1,11 @@
 //! The client: RabbitMQ as a node of the world uses it.
 //!
-//! [`start`] puts a [`Broker`](crate::rabbitmq::broker::Broker) into a world; a node opens a [`Connection`] to
-//! it and works on [`Channel`]s. Everything goes through the node's link, so
-//! latency, partitions and the node's death apply. A method that AMQP answers
-//! is `async` and waits for the answer; one it does not answer (a publish, an
-//! acknowledgement) is sent and returns at once, and where the broker objects
-//! it closes the channel, which the next call finds.
+//! [`start`] puts a [`Broker`](crate::rabbitmq::broker::Broker) into a world. A node opens a
+//! [`Connection`] to it and works on [`Channel`]s. Everything goes through the node's link, so
+//! latency, partitions and the node's death apply. A method that AMQP answers is `async` and waits
+//! for the answer. A method that AMQP does not answer (a publish, an acknowledgement) is sent and
+//! returns at once; if the broker refuses it, the broker closes the channel, and the next call
+//! fails.
 //!
 //! ```
 //! use stunt_double::rabbitmq::{self, BrokerOptions, ConsumeOptions, Properties, QueueOptions};
@@ -20,7 +20,7 @@
 //!     channel.basic_publish("", "hello", Properties::default(), "Hello World!")?;
 //!
 //!     let mut consumer = channel.basic_consume("hello", ConsumeOptions::default()).await?;
-//!     let delivery = consumer.next().await.expect("the consumer goes on")?;
+//!     let delivery = consumer.next().await.expect("nobody cancels the consumer")?;
 //!     assert_eq!(delivery.body().as_ref(), b"Hello World!");
 //!     delivery.ack()
 //! });
@@ -68,30 +68,29 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The broker refused, and closed the channel or the connection. What to
-    /// change is in the text; go on with a new channel, or a new connection
-    /// where [`AmqpError::scope`] says so.
+    /// The broker refused, and closed the channel or the connection. The text describes what to
+    /// change. Continue with a new channel, or with a new connection if [`AmqpError::scope`] is the
+    /// connection.
     #[error("{0}")]
     Amqp(AmqpError),
     /// The broker had closed the channel or the connection before, for this
     /// reason.
     #[error("closed before this call: {0}")]
     AlreadyClosed(AmqpError),
-    /// This end has closed the channel.
+    /// The channel was closed by this end.
     #[error("the channel was closed by this end")]
     ChannelClosed,
-    /// There is no connection any more: connect again.
+    /// The connection is gone: connect again.
     #[error(transparent)]
     Disconnected(#[from] Disconnected),
-    /// The channel publishes without confirms; see
-    /// [`Channel::confirm_select`].
+    /// The channel publishes without confirms; see [`Channel::confirm_select`].
     #[error("the channel is not in confirm mode")]
     NotInConfirmMode,
     /// All channel numbers of the connection are in use.
     #[error("no channel number is free")]
     NoFreeChannel,
-    /// A name, a key, a property or the name of a header is longer than the 255 bytes
-    /// that AMQP can carry. Nothing was sent.
+    /// A name, a key, a property or the name of a header is longer than the 255 bytes that AMQP can
+    /// carry. Nothing was sent.
     #[error("{what} is {length} bytes long, and AMQP carries at most 255")]
     ShortStringTooLong {
         /// The part that is too long: `a queue name`.
@@ -102,7 +101,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the broker said, if it was the broker.
+    /// Returns the broker's error, if the broker caused this error.
     #[must_use]
     pub fn amqp(&self) -> Option<&AmqpError> {
         match self {
@@ -116,8 +115,8 @@ impl Error {
     }
 }
 
-/// A connection of a node to a broker. `Clone`: all clones are one connection,
-/// whose socket closes when the last of them and of its channels goes.
+/// A connection of a node to a broker. `Clone`: all clones are one connection, whose socket closes
+/// when the last clone, and the last of its channels, is dropped.
 #[derive(Clone)]
 pub struct Connection {
     inner: Arc<sim::service::Connection<ByteServer>>,
@@ -171,7 +170,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::NoFreeChannel`] if 2,047 are open, as many as RabbitMQ allows.
+    /// [`Error::NoFreeChannel`] if the connection has as many channels as it may: 2,047, unless
+    /// [`ConnectionOptions::channel_max`] is lower.
     pub async fn channel(&self) -> Result<Channel, Error> {
         let number = self.send(|session| session.new_channel().map(|number| (None, number)))?;
         let channel = Channel::new(self.clone(), number);
@@ -183,19 +183,19 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Those of a connection that is gone already.
+    /// Those of a closed connection.
     pub async fn close(&self) -> Result<(), Error> {
         self.call(ChannelNumber(0), "connection.close-ok", Method::ConnectionClose).await?;
         self.inner.close();
         Ok(())
     }
 
-    /// Gives the broker a new password or token (`connection.update-secret`),
-    /// which it takes without a look.
+    /// Gives the broker a new password or token (`connection.update-secret`), which it accepts
+    /// without a check.
     ///
     /// # Errors
     ///
-    /// Those of a connection that is gone.
+    /// Those of a closed connection.
     pub async fn update_secret(
         &self,
         new_secret: impl Into<Bytes>,
@@ -206,44 +206,44 @@ impl Connection {
         self.call(ChannelNumber(0), "connection.update-secret-ok", method).await.map(drop)
     }
 
-    /// Why the broker does not read from this connection, if it has said so
-    /// (`connection.blocked`): what is published now waits there.
+    /// Returns why the broker does not read from this connection (`connection.blocked`). What is
+    /// published in the meantime waits in the broker.
     #[must_use]
     pub fn blocked_reason(&self) -> Option<SmolStr> {
         self.inner.session(|session| session.blocked().cloned()).flatten()
     }
 
-    /// Waits until the broker blocks the connection, and says for what. It does
-    /// when an alarm is on and the connection publishes.
+    /// Waits until the broker blocks the connection, and returns the reason. It does so when an
+    /// alarm is on and the connection publishes.
     ///
     /// # Errors
     ///
-    /// Those of a connection that is gone.
+    /// Those of a closed connection.
     pub async fn blocked(&self) -> Result<SmolStr, Error> {
         let wait = || Wait::Static("connection.blocked");
         let looked = poll_fn(|cx| self.inner.poll_session(cx, wait, |s| s.wait_blocked(true)));
         looked.await?.map(Option::unwrap_or_default)
     }
 
-    /// Waits until the broker reads from the connection again, which is at once
-    /// if it has not stopped.
+    /// Waits until the broker reads from the connection again. Returns at once if the connection is
+    /// not blocked.
     ///
     /// # Errors
     ///
-    /// Those of a connection that is gone.
+    /// Those of a closed connection.
     pub async fn unblocked(&self) -> Result<(), Error> {
         let wait = || Wait::Static("connection.unblocked");
         let looked = poll_fn(|cx| self.inner.poll_session(cx, wait, |s| s.wait_blocked(false)));
         looked.await?.map(drop)
     }
 
-    /// Why the broker closed the connection, if it has.
+    /// Returns why the broker closed the connection, if it has.
     #[must_use]
     pub fn close_reason(&self) -> Option<AmqpError> {
         self.inner.session(|session| session.closed().cloned()).flatten()
     }
 
-    /// Waits until the connection ends, and says why.
+    /// Waits until the connection ends, and returns the reason.
     pub async fn closed(&self) -> Error {
         let wait = || Wait::Static("the end of its connection");
         let ended =
@@ -254,7 +254,7 @@ impl Connection {
         }
     }
 
-    /// Looks at the session and sends what comes of it.
+    /// Changes the session and sends the method that results.
     fn send<R>(
         &self,
         make: impl FnOnce(&mut ClientSession) -> Result<(Option<(ChannelNumber, Method)>, R), Error>,
@@ -262,8 +262,8 @@ impl Connection {
         self.inner.send_with(make)
     }
 
-    /// Sends a method and waits for its answer. If this is dropped, the answer
-    /// is still expected, and then ignored.
+    /// Sends a method and waits for its answer. If this future is dropped, the answer is ignored
+    /// when it arrives.
     async fn call(
         &self,
         channel: ChannelNumber,
@@ -305,7 +305,7 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A call that was made; dropping it forgets its answer.
+/// A call that was sent. Dropping it forgets its answer.
 struct Pending<'a> {
     connection: &'a Connection,
     channel: ChannelNumber,

@@ -348,7 +348,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_every_message_touches_is_small() {
+    fn the_hot_fields_of_a_queue_fit_into_two_cache_lines() {
         assert!(size_of::<Queue>() <= 120, "{}", size_of::<Queue>());
     }
 }

@@ -16,6 +16,6 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 #[test]
 fn memory_is_bounded() {
     queues::a_queued_message_is_small_and_fanout_shares_it();
-    wire::what_is_announced_takes_no_room_and_what_is_no_use_is_dropped();
+    wire::announced_lengths_take_no_memory_and_useless_bytes_are_dropped();
     keys::a_small_string_key_is_small();
 }

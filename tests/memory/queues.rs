@@ -11,7 +11,7 @@ use stunt_double::rabbitmq::{
 };
 use stunt_double::{Instant, Site, Stream};
 
-/// Just past a power of two: a deque's room is never slacker than this.
+/// Just past a power of two, where a deque has the most spare capacity.
 const MESSAGES: usize = 132_000;
 const BODY: usize = 100;
 const NOW: Instant = Instant::ZERO;
@@ -56,7 +56,7 @@ fn bytes_per_message_of_a_stream() -> usize {
         let properties = Properties::default().persistent();
         let body = Bytes::from(vec![7; BODY]);
         let publish = Publish { properties, ..Publish::new("", "stream", body) };
-        // A thousand a second.
+        // A thousand messages per second.
         let now = NOW + Duration::from_millis(i);
         broker.basic_publish(now, CHANNEL, publish).unwrap();
     }

@@ -11,7 +11,7 @@ use stunt_double::{Instant, Site, Stream};
 const NOW: Instant = Instant::ZERO;
 const CLIENT: u64 = 1;
 
-/// The longest frame there may be.
+/// The longest frame that is allowed.
 const FRAME_MAX: usize = 131_072;
 
 fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
@@ -35,13 +35,13 @@ fn connected() -> ByteServer {
     server
 }
 
-/// A publish whose header announces a body of that size.
+/// A publish whose header announces a body of this size.
 fn announced(size: u64) -> Vec<u8> {
     let header = [&b"\0\x3c\0\0"[..], &size.to_be_bytes(), &[0, 0]].concat();
     [frame(1, 1, b"\0\x3c\0\x28\0\0\0\x01q\0"), frame(2, 1, &header)].concat()
 }
 
-/// Bytes in use after all that, beyond those before.
+/// Bytes in use after all parts, minus those before.
 fn held(parts: &[Vec<u8>], times: usize) -> usize {
     let mut server = connected();
     let region = Region::new(ALLOCATOR);
@@ -55,10 +55,10 @@ fn held(parts: &[Vec<u8>], times: usize) -> usize {
     used.bytes_allocated.saturating_sub(used.bytes_deallocated)
 }
 
-/// A name, what comes first, what comes then and how often, and what may be held.
+/// A name, what is sent first, what is sent then and how often, and how much may be held.
 type Case = (&'static str, Vec<u8>, Vec<u8>, usize, usize);
 
-pub(crate) fn what_is_announced_takes_no_room_and_what_is_no_use_is_dropped() {
+pub(crate) fn announced_lengths_take_no_memory_and_useless_bytes_are_dropped() {
     let body = frame(3, 1, &vec![b'x'; FRAME_MAX - 8]);
     let cut = body[..body.len() - 1].to_vec();
     let table: [Case; 6] = [

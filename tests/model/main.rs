@@ -1,15 +1,15 @@
 //! The broker beside a naive reference of it, under random operations.
 //!
-//! A case is a list of [`Operation`]s on few connections, channels and queues,
-//! so that they get in each other's way. Each is turned into [`Step`]s, which
-//! the [`Broker`](stunt_double::rabbitmq::broker::Broker) and the [`Reference`] both
-//! take. After every step they must have said the same on every channel, list
-//! the same queues and consumers, and keep the invariants of
-//! [`Reference::check`]. At the end the queues are emptied, in order.
+//! A case is a list of [`Operation`]s on few connections, channels and queues, so that they
+//! interfere. Each is turned into [`Step`]s, which the
+//! [`Broker`](stunt_double::rabbitmq::broker::Broker) and the [`Reference`] both run. After every
+//! step both must have sent the same on every channel, list the same queues and consumers, and keep
+//! the invariants of `Broker::check_invariants` and of [`Reference::check`]. At the end the queues
+//! are emptied, in order.
 //!
-//! A failure is shrunk and prints its operations. The cases are the same in
-//! every run; `PROPTEST_CASES` sets how many there are (20,000 take seconds in
-//! release), `PROPTEST_RNG_SEED` makes others.
+//! A failure is shrunk and prints its operations. The cases are the same in every run.
+//! `PROPTEST_CASES` sets their number (20,000 take seconds in release), `PROPTEST_RNG_SEED` selects
+//! others.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -24,7 +24,7 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use system::System;
 
-/// Cases without `PROPTEST_CASES`: a few seconds in debug.
+/// Number of cases without `PROPTEST_CASES`, which takes a few seconds in debug.
 const CASES: u32 = 400;
 
 /// Runs operations on both and compares.
@@ -67,9 +67,8 @@ fn agree<T: Debug + PartialEq>(
     Err(format!("{what} after {after:?}\n   broker: {broker:?}\nreference: {reference:?}"))
 }
 
-/// Leaves out what the failure does not need. (Shrinking leaves some of it,
-/// for it tries each operation once.)
-fn without_the_needless(mut operations: Vec<Operation>) -> Vec<Operation> {
+/// Removes operations that the failure does not need. (Shrinking tries each operation only once.)
+fn without_unnecessary_operations(mut operations: Vec<Operation>) -> Vec<Operation> {
     let fails = |operations: &[Operation]| {
         !catch_unwind(AssertUnwindSafe(|| run(operations))).is_ok_and(|run| run.is_ok())
     };
@@ -106,7 +105,7 @@ fn the_broker_does_what_the_reference_does() {
     match tried {
         Ok(()) => {}
         Err(TestError::Fail(reason, operations)) => {
-            let operations = without_the_needless(operations);
+            let operations = without_unnecessary_operations(operations);
             let reason = run(&operations).err().unwrap_or_else(|| reason.to_string());
             let lines: String = operations.iter().map(|op| format!("    {op:?},\n")).collect();
             panic!("{reason}\nthe operations:\n[\n{lines}]");

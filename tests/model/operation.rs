@@ -1,8 +1,8 @@
-//! What a case is made of, and how it is drawn.
+//! The operations of a case, and how they are drawn.
 //!
-//! Operations name channels, queues and consumers by small numbers, and an
-//! unacknowledged delivery by its place among those outstanding when its turn
-//! comes; so one that is left out in shrinking leaves the others meaningful.
+//! Operations name channels, queues and consumers by small numbers, and an unacknowledged delivery
+//! by its index among those outstanding at the time. So the others keep their meaning when
+//! shrinking removes one.
 
 use crate::reference::Reference;
 use proptest::prelude::*;
@@ -15,12 +15,12 @@ use stunt_double::rabbitmq::{
 /// A durable queue, a transient one, and a durable one that deletes itself.
 pub(crate) const QUEUES: [&str; 3] = ["d", "t", "a"];
 
-/// The exchange that every queue declared is bound to.
+/// The exchange to which every declared queue is bound.
 pub(crate) const FANOUT: &str = "all";
 
 const TAGS: [&str; 3] = ["x", "y", "z"];
 
-/// How the broker goes down before it comes up again.
+/// How the broker goes down before it starts again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Down {
     Stop,
@@ -28,12 +28,12 @@ pub(crate) enum Down {
     PowerLoss,
 }
 
-/// Which delivery is settled.
+/// The delivery that is settled.
 #[derive(Clone, Debug)]
 pub(crate) enum Which {
-    /// One of those outstanding on the channel, counted from the oldest.
+    /// An outstanding delivery of the channel, counted from the oldest.
     Outstanding(usize),
-    /// One that was never there.
+    /// A tag that was never used.
     Unknown,
     /// Tag 0.
     Zero,
@@ -49,7 +49,7 @@ pub(crate) enum How {
 /// Channels are numbers below 4, two for each connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    /// Also binds it to the fanout.
+    /// Also binds it to the fanout exchange.
     Declare {
         queue: usize,
     },
@@ -113,7 +113,7 @@ pub(crate) enum Operation {
     Restart(Down),
 }
 
-/// What the broker and the reference are both given.
+/// What the broker and the reference both run.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Method(ChannelId, Method),
@@ -121,7 +121,7 @@ pub(crate) enum Step {
     Lose(ChannelId),
     /// Time passes, and timers fire.
     Wait(Duration),
-    /// The broker goes down and comes up again.
+    /// The broker goes down and starts again.
     Restart(Down),
 }
 
@@ -134,7 +134,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         Cancel, Close, Confirm, Consume, Declare, Delete, Get, Lose, Publish, Purge, Qos, Recover,
         Restart, Settle, Wait,
     };
-    // The lower numbers come more often, and meet more often.
+    // Low numbers are drawn more often, so that operations interfere more often.
     let on = prop_oneof![4 => Just(0_usize), 2 => Just(1), 1 => Just(2), 1 => Just(3)];
     let queue = prop_oneof![4 => Just(0_usize), 2 => Just(1), 1 => Just(2)];
     let tag = 0..3_usize;
@@ -184,7 +184,7 @@ fn operation() -> impl Strategy<Value = Operation> {
        ]
 }
 
-/// What every case begins with: channels, the exchange, the queues.
+/// The beginning of every case: channels, the exchange, the queues.
 pub(crate) fn beginning() -> Vec<Step> {
     let mut steps = connect(1);
     steps.extend(connect(2));
@@ -217,7 +217,7 @@ fn declare_queue(on: ChannelId, queue: usize) -> [Step; 2] {
 }
 
 impl Operation {
-    /// What it comes to in the present state.
+    /// Returns the steps of an operation in the current state.
     pub(crate) fn steps(&self, reference: &Reference) -> Vec<Step> {
         let at = |on: usize| reference.channel_id(on);
         let method = |on: usize, method: Method| vec![Step::Method(at(on), method)];

@@ -1,6 +1,5 @@
-//! What the broker should do, in the simplest terms: everything is a list that
-//! is searched from the front, limits are looked up by counting what is
-//! outstanding, and a crash replays a log.
+//! What the broker should do, in the simplest terms: everything is a list that is searched from the
+//! front, limits are checked by counting what is outstanding, and a crash replays a log.
 //!
 //! It knows only what the operations of a case can ask for.
 
@@ -17,7 +16,7 @@ use std::time::Duration;
 use stunt_double::Instant;
 use stunt_double::rabbitmq::broker::{ChannelId, Method};
 
-/// What was said on each channel, in order.
+/// What was sent on each channel, in order.
 pub(crate) type Said = BTreeMap<ChannelId, Vec<String>>;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -38,12 +37,12 @@ pub(crate) struct ConsumerRow {
 
 pub(crate) struct Reference {
     now: Instant,
-    /// A new queue takes the place left last, so that the order of places is
-    /// that of the broker's slots.
+    /// A new queue takes the place that was freed last, so that places have the order of the
+    /// broker's slots.
     places: Vec<Option<Queue>>,
     free: Vec<usize>,
     channels: BTreeMap<ChannelId, Channel>,
-    /// The two connections' present numbers, and whether they are open.
+    /// The current numbers of the two connections, and whether they are open.
     connections: [(u64, bool); 2],
     /// Numbers for queues, consumers and messages.
     ids: u64,
@@ -65,12 +64,12 @@ impl Reference {
         }
     }
 
-    /// A channel by its number in operations.
+    /// Returns a channel by its number in operations.
     pub(crate) fn channel_id(&self, number: usize) -> ChannelId {
         ChannelId::new(self.connections[number / 2].0, number as u16 % 2 + 1)
     }
 
-    /// The delivery tags that can be settled on a channel.
+    /// Returns the delivery tags that can be settled on a channel.
     pub(crate) fn outstanding(&self, ch: ChannelId) -> Vec<u64> {
         self.channels[&ch].unacked.iter().map(|unacked| unacked.delivery_tag).collect()
     }
@@ -83,7 +82,7 @@ impl Reference {
         self.published
     }
 
-    /// What has to be opened again before the case can go on.
+    /// Returns what has to be reopened before the case can continue.
     pub(crate) fn repair(&self) -> Option<Step> {
         for (connection, is_open) in self.connections {
             let zero = ChannelId::new(connection, 0);
@@ -139,7 +138,7 @@ impl Reference {
         rows
     }
 
-    /// What must hold after every step, whatever it was.
+    /// Checks what must hold after every step.
     pub(crate) fn check(&self) -> Result<(), String> {
         for queue in self.live_queues() {
             let name = queue.name;
@@ -172,7 +171,7 @@ impl Reference {
         Ok(())
     }
 
-    /// Takes a step. Gives what is said, on each channel in order.
+    /// Runs a step. Returns what is sent, on each channel in order.
     pub(crate) fn take(&mut self, step: &Step) -> Said {
         match step {
             Step::Method(ch, method) => self.method(*ch, method),
@@ -212,7 +211,7 @@ impl Reference {
         self.channels.get_mut(&ch).unwrap()
     }
 
-    /// The queues of these ids that still exist, in the order of places.
+    /// Returns the queues of these ids that still exist, in order of places.
     fn in_order(&self, ids: &[u64]) -> Vec<u64> {
         self.live_queues().map(|queue| queue.id).filter(|id| ids.contains(id)).collect()
     }
@@ -284,7 +283,7 @@ impl Reference {
         }
     }
 
-    /// A queue has taken responsibility for a publish.
+    /// Notes that a queue has taken responsibility for a publish.
     fn confirm(&mut self, confirm: Confirm) {
         let Some(channel) = self.channels.get_mut(&confirm.channel) else {
             return;
@@ -300,8 +299,8 @@ impl Reference {
         }
     }
 
-    /// What is confirmed at one time: a single one as it is, else those below
-    /// the lowest unconfirmed in one and the others one by one.
+    /// Sends the confirms of one moment: a single one as it is; of several, those below the lowest
+    /// unconfirmed publish in one, and the others one by one.
     fn say_confirms(&mut self) {
         for (ch, channel) in &mut self.channels {
             let mut confirmed = std::mem::take(&mut channel.confirmed);

@@ -1,4 +1,4 @@
-//! The broker, driven by steps, and what it says in words.
+//! The broker, driven by steps, and its outputs in words.
 
 use crate::operation::{Down, Step};
 use crate::reference::{ConsumerRow, QueueRow, Said};
@@ -17,7 +17,7 @@ impl System {
         System { broker: Broker::new(BrokerOptions::default(), names), now: Instant::ZERO }
     }
 
-    /// Takes a step. Gives what was said, on each channel in order.
+    /// Runs a step. Returns what was sent, on each channel in order.
     pub(crate) fn take(&mut self, step: &Step) -> Said {
         let mut said = Said::default();
         match step {

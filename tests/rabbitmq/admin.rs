@@ -144,8 +144,8 @@ fn open(server: &mut Server, ch: ChannelId, vhost: &str) {
     server.send(ch, Method::ChannelOpen);
 }
 
-// What follows was read off the real rabbitmqctl after the same operations; the
-// order of rows is ours.
+// These expectations were copied from the real rabbitmqctl after the same operations; the order of
+// rows is ours.
 
 #[test]
 fn the_columns_of_queues_are_those_of_the_real_listing() {
@@ -194,7 +194,7 @@ fn the_columns_of_queues_are_those_of_the_real_listing() {
 }
 
 #[test]
-fn a_stream_that_is_read_has_its_messages_still() {
+fn a_stream_keeps_messages_that_were_read() {
     let mut server = Server::new();
     let arguments = FieldTable::new().with("x-queue-type", "stream");
     server.declare_with("s", QueueOptions { arguments, ..durable() });
@@ -271,7 +271,7 @@ fn the_text_shows_one_vhost_and_the_rows_show_all() {
 }
 
 #[test]
-fn policies_are_listed_and_what_they_make_of_a_queue() {
+fn policies_and_their_effect_on_a_queue_are_listed() {
     let mut server = shop();
     let now = server.now;
     let definition = FieldTable::new().with("dead-letter-exchange", "dead").with("max-length", 60);
@@ -354,7 +354,7 @@ fn vhosts_users_and_permissions_are_listed() {
 }
 
 #[test]
-fn connections_and_channels_show_what_they_are_at() {
+fn connections_and_channels_show_their_state() {
     let mut server = shop();
     open(&mut server, ChannelId::new(9, 7), "shop");
     server.declare("hello");
@@ -395,7 +395,7 @@ fn connections_and_channels_show_what_they_are_at() {
 }
 
 #[test]
-fn publishes_that_wait_for_the_disk_are_unconfirmed() {
+fn publishes_that_wait_for_the_disk_are_listed_as_unconfirmed() {
     let options = stunt_double::rabbitmq::BrokerOptions::default();
     let options = options.with_sync_time(std::time::Duration::from_millis(5));
     let mut server = Server::with_options(options);

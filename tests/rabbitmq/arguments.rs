@@ -1,4 +1,4 @@
-//! Arguments that are refused, and with which words.
+//! Arguments that are refused, and the texts of the refusals.
 
 use crate::support::*;
 use stunt_double::rabbitmq::broker::Method;
@@ -87,7 +87,7 @@ fn a_consumer_cannot_have_every_argument() {
 }
 
 #[test]
-fn a_headers_binding_needs_an_x_match_that_makes_sense() {
+fn a_headers_binding_needs_a_valid_x_match() {
     let text = "406 50/20 PRECONDITION_FAILED - Invalid x-match field";
     assert_eq!(
         answer(FieldTable::new(), bind("q", "h", "", with("x-match", "foo"))),

@@ -1,4 +1,4 @@
-//! The async client: what a caller sees.
+//! The async client, as a caller sees it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -297,7 +297,7 @@ fn a_tag_used_again_belongs_to_the_new_consumer() {
         let options = || ConsumeOptions { consumer_tag: "me".into(), ..Default::default() };
         let mut consumer = channel.basic_consume("q", options()).await?;
         consumer.cancel().await?;
-        // The old handle is dropped when the new one is there already.
+        // The old handle is dropped after the new consumer exists.
         consumer = channel.basic_consume("q", options()).await?;
         channel.basic_publish("", "q", Properties::default(), "m")?;
         assert_eq!(consumer.next().await.expect("it goes on")?.text(), "m");
@@ -342,7 +342,7 @@ fn a_connection_has_at_most_2047_channels() {
 }
 
 #[test]
-fn a_consume_given_up_leaves_no_one_to_be_fed() {
+fn a_consume_that_was_given_up_receives_nothing() {
     let (mut sim, rabbit) = world(async |node, rabbit| {
         let channel = open(&node, &rabbit).await?;
         channel.queue_declare("q", QueueOptions::default()).await?;
@@ -359,7 +359,7 @@ fn a_consume_given_up_leaves_no_one_to_be_fed() {
 }
 
 #[test]
-fn no_broker_no_connection() {
+fn without_a_broker_there_is_no_connection() {
     let (mut sim, rabbit) = world(async |node, rabbit| {
         let error = Connection::connect(&node, &rabbit).await.unwrap_err();
         assert_eq!(error, Error::Disconnected(Disconnected::Refused));

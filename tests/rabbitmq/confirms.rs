@@ -17,7 +17,7 @@ fn mandatory(key: &str, body: &str) -> Method {
     Method::BasicPublish(publish)
 }
 
-/// Sends all of these before the broker speaks, as one write of a client's.
+/// Sends all of these before the broker's outputs are polled, as a single write of a client does.
 fn burst(server: &mut Server, methods: Vec<Method>) -> Vec<String> {
     for method in methods {
         server.broker.handle_input(server.now, CH.connection, CH.number, method);
@@ -63,7 +63,7 @@ fn a_persistent_message_in_a_durable_queue_is_confirmed_by_the_sync() {
 }
 
 #[test]
-fn a_burst_is_confirmed_in_one() {
+fn a_burst_gets_one_confirm() {
     let mut server = confirming();
     let methods = (0..10).map(|_| persistent("durable", "m")).collect();
     assert_eq!(burst(&mut server, methods), ["ack 10*"]);

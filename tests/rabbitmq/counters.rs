@@ -1,4 +1,4 @@
-//! What is counted, under the names of the management API.
+//! Counters, under the names of the management API.
 
 use crate::support::*;
 use std::time::Duration;
@@ -82,7 +82,7 @@ fn an_exchange_counts_messages_in_and_copies_out() {
     server.send(CH, publish("a", "", "x"));
     server.send(CH, publish("a", "", "y"));
     server.publish("q1", "z");
-    // What another exchange hands on is not published to it.
+    // Messages that another exchange routes on are not published to this one.
     assert_eq!(exchange_stats(&server, "a"), (2, 6));
     assert_eq!(exchange_stats(&server, "b"), (0, 0));
     assert_eq!(exchange_stats(&server, ""), (1, 1));
@@ -129,7 +129,7 @@ fn a_publish_in_a_transaction_counts_at_its_commit() {
 }
 
 #[test]
-fn what_is_deleted_stays_counted_and_a_restart_forgets() {
+fn deleted_objects_stay_counted_until_a_restart() {
     let mut server = Server::new();
     server.exchange("x", "fanout");
     server.declare("q");

@@ -1,5 +1,5 @@
-//! Definitions files. Those in the folder `definitions` were written by a real
-//! RabbitMQ 3.10.8, and `listings.txt` is what its `rabbitmqctl` said of them.
+//! Definitions files. Those in the folder `definitions` were written by a real RabbitMQ 3.10.8, and
+//! `listings.txt` is the output of its `rabbitmqctl`.
 
 use crate::support::*;
 use serde_json::Value;
@@ -13,13 +13,13 @@ use stunt_double::rabbitmq::{
 use stunt_double::sim::Sim;
 use stunt_double::{Instant, Site, Stream};
 
-/// What the management UI downloads.
+/// The file that the management UI downloads.
 const SERVER: &str = include_str!("definitions/server.json");
-/// What it downloads for the vhost `shop`.
+/// The file that it downloads for the vhost `shop`.
 const VHOST: &str = include_str!("definitions/vhost_shop.json");
-/// What `rabbitmqctl export_definitions` writes.
+/// The file that `rabbitmqctl export_definitions` writes.
 const CTL: &str = include_str!("definitions/rabbitmqctl.json");
-/// Commands, each after a `> `, and what they print.
+/// Commands, each after `> `, and their output.
 const LISTINGS: &str = include_str!("definitions/listings.txt");
 
 fn empty() -> Broker {
@@ -36,8 +36,8 @@ fn imported(text: &str) -> Broker {
     broker
 }
 
-/// A definitions file without what only one cluster has, what only one of the two
-/// writers writes, and the order of lists.
+/// A definitions file without anything that only one cluster or one of the two writers has, and
+/// without the order of lists.
 fn comparable(text: &str) -> Value {
     let mut file: Value = serde_json::from_str(text).unwrap();
     let file_map = file.as_object_mut().unwrap();
@@ -64,16 +64,16 @@ fn comparable(text: &str) -> Value {
 }
 
 #[test]
-fn what_a_real_server_exported_comes_out_again() {
+fn a_real_servers_export_is_exported_again_unchanged() {
     let broker = imported(SERVER);
     assert_eq!(comparable(&broker.export_definitions().to_json()), comparable(SERVER));
-    // And again from that.
+    // The import of the export exports the same.
     let again = imported(&broker.export_definitions().to_json());
     assert_eq!(again.export_definitions(), broker.export_definitions());
 }
 
 #[test]
-fn what_rabbitmqctl_exported_lacks_internal_exchanges_and_what_is_bound_to_them() {
+fn exports_of_rabbitmqctl_lack_internal_exchanges_and_their_bindings() {
     let broker = imported(CTL);
     let mut expected = comparable(CTL);
     let is_dangling = |binding: &Value| {
@@ -121,7 +121,7 @@ fn the_listings_afterwards_are_those_of_the_real_server() {
     }
 }
 
-/// The management's file, with what only rabbitmqctl's has of vhosts.
+/// The management UI's file, with the properties of vhosts that only rabbitmqctl exports.
 static FULL: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
     let mut server: Value = serde_json::from_str(SERVER).unwrap();
     let ctl: Value = serde_json::from_str(CTL).unwrap();
@@ -193,7 +193,7 @@ fn arguments_keep_their_types_as_far_as_json_has_them() {
         FieldTable::new().with("k", 2_i64).into(),
     ]);
     assert_eq!(arguments, FieldTable::new().with("x-max-length", 10_i64).with("x-note", note));
-    // What a client declares is the same, whatever its integers are.
+    // A client's declaration is equivalent, whatever the width of its integers.
     let arguments = FieldTable::new().with("x-max-length", 10);
     server.declare_with("q", QueueOptions { arguments, ..durable() });
     let arguments = FieldTable::new().with("x-max-length", 11);
@@ -212,7 +212,7 @@ fn an_import_adds_and_never_deletes() {
     import(&mut server.broker, SERVER).unwrap();
     assert_eq!(server.broker.export_definitions(), before, "twice is once");
     assert_eq!(server.contents("mine"), ["kept"]);
-    // Policies are replaced by name.
+    // A policy replaces the one with its name.
     let policy = r#"{"policies": [{"vhost": "shop", "name": "ttl", "pattern": "^x",
         "definition": {"expires": 7}}]}"#;
     import(&mut server.broker, policy).unwrap();
@@ -222,7 +222,7 @@ fn an_import_adds_and_never_deletes() {
 }
 
 #[test]
-fn what_differs_from_what_exists_is_refused_by_name() {
+fn an_object_that_exists_and_differs_is_refused_by_name() {
     let mut broker = imported(SERVER);
     for (text, message) in [
         (
@@ -298,7 +298,7 @@ fn what_differs_from_what_exists_is_refused_by_name() {
 }
 
 #[test]
-fn what_every_server_has_and_bindings_to_nowhere_are_passed_over() {
+fn system_exchanges_and_bindings_to_nowhere_are_skipped() {
     let before = empty().export_definitions();
     let broker = imported(
         r#"{
@@ -320,7 +320,7 @@ fn what_every_server_has_and_bindings_to_nowhere_are_passed_over() {
 }
 
 #[test]
-fn a_vhosts_limit_is_looked_at_before_anything_is_made() {
+fn a_vhosts_limit_is_checked_before_anything_is_created() {
     let queue = |name: &str| {
         format!(r#"{{"name": "{name}", "vhost": "/", "durable": true, "auto_delete": false}}"#)
     };

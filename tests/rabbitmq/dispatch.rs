@@ -4,7 +4,7 @@ use crate::support::*;
 use stunt_double::rabbitmq::ConsumeOptions;
 use stunt_double::rabbitmq::broker::Method;
 
-/// Publishes these bodies and gives who got what.
+/// Publishes these bodies and returns which consumer got what.
 fn feed(server: &mut Server, bodies: &str) -> String {
     bodies
         .chars()
@@ -54,7 +54,7 @@ fn acking_before_the_next_attempt_keeps_a_consumers_place() {
     server.consume(CH, "q", "a");
     server.consume(CH, "q", "b");
     assert_eq!(feed(&mut server, "01"), "a<-0 b<-1");
-    // Both are full, and neither was tried: they are still in the ring, a first.
+    // Both are full, but neither was asked, so both are still in the ring, a first.
     server.ack(CH, 2);
     server.ack(CH, 1);
     assert_eq!(feed(&mut server, "23"), "a<-2 b<-3");

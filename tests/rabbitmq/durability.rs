@@ -1,4 +1,4 @@
-//! What survives a restart, a kill and a power loss.
+//! What survives a restart, a crash and a power loss.
 
 use crate::support::*;
 use std::time::Duration;
@@ -83,7 +83,7 @@ fn a_clean_stop_says_why_to_every_connection() {
 }
 
 #[test]
-fn a_kill_says_nothing() {
+fn a_kill_sends_nothing() {
     assert_eq!(Server::new().cycle(Down::Kill), [] as [&str; 0]);
 }
 
@@ -142,7 +142,7 @@ fn unconfirmed_messages_need_200_ms_of_quiet() {
 }
 
 #[test]
-fn messages_that_keep_coming_put_the_sync_off() {
+fn a_steady_flow_of_messages_delays_the_sync() {
     for (count, apart, survive) in [(60, 50, 0), (12, 250, 12)] {
         let mut server = Server::new();
         server.declare_with("d", durable());
@@ -202,7 +202,7 @@ fn a_slow_disk_delays_the_confirm() {
 }
 
 #[test]
-fn young_acks_are_undone_by_a_kill_and_old_ones_hold() {
+fn a_kill_undoes_recent_acks_and_keeps_old_ones() {
     for (wait, expected) in [(50, vec!["0R", "1R"]), (500, vec!["1R"])] {
         let mut server = Server::new();
         server.publish_persistent(0..2);

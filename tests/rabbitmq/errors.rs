@@ -1,4 +1,4 @@
-//! What the broker refuses, and with which words.
+//! What the broker refuses, and the texts of the refusals.
 
 use crate::support::*;
 use stunt_double::rabbitmq::broker::{ChannelId, Method};
@@ -7,8 +7,8 @@ use stunt_double::rabbitmq::{
     QueueOptions,
 };
 
-/// Sends the method to a fresh broker after the others, whose answers do not
-/// matter, and gives all that is said to it.
+/// Sends the method to a fresh broker after the others, whose answers do not matter, and returns
+/// everything that it is answered with.
 fn after(before: Vec<Method>, method: Method) -> Vec<String> {
     let mut server = Server::new();
     for method in before {
@@ -17,7 +17,7 @@ fn after(before: Vec<Method>, method: Method) -> Vec<String> {
     server.send(CH, method)
 }
 
-/// The one answer to a method on a fresh broker.
+/// The only answer to a method on a fresh broker.
 fn alone(method: Method) -> String {
     after(Vec::new(), method).concat()
 }
@@ -287,7 +287,7 @@ fn reserved_names_are_refused() {
 }
 
 #[test]
-fn the_default_exchange_is_not_to_be_touched() {
+fn the_default_exchange_cannot_be_changed() {
     let text = "ACCESS_REFUSED - operation not permitted on the default exchange";
     for (method, id) in [
         (bind("nope", "", "k", FieldTable::new()), "50/20"),
@@ -531,7 +531,7 @@ fn a_connection_is_opened_once() {
 }
 
 #[test]
-fn typed_methods_say_what_is_not_open() {
+fn typed_methods_report_what_is_not_open() {
     let mut server = Server::new();
     let (now, stranger) = (server.now, ChannelId::new(9, 1));
     let not_open = "CONNECTION_FORCED - connection 9 is not open";

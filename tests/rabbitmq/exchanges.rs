@@ -61,7 +61,7 @@ fn several_matching_bindings_make_one_copy() {
     }
 }
 
-/// Rows: a pattern and the keys of `TOPIC_KEYS` it matches, as the server said.
+/// Each row is a pattern and the keys of `TOPIC_KEYS` that it matches on the server.
 const TOPIC_KEYS: [&str; 12] =
     ["", ".", "a", "a.b", "a.", ".a", "a..b", "a.b.c", "a.x.b", "a.x.y.b", "x.a.y", "x.b.y.c"];
 const TOPIC: &[(&str, &str)] = &[
@@ -123,7 +123,7 @@ fn an_unbound_topic_pattern_matches_no_more() {
     assert_eq!(server.contents("q"), ["yes"]);
 }
 
-/// Whether a binding with these arguments routes a message with these headers.
+/// Returns whether a binding with these arguments routes a message with these headers.
 fn headers_match(arguments: &FieldTable, headers: Option<FieldTable>) -> bool {
     let mut server = Server::new();
     server.declare("q");
@@ -189,7 +189,7 @@ fn arguments_that_begin_with_x_count_only_with_x() {
 }
 
 #[test]
-fn a_void_argument_asks_only_for_presence() {
+fn a_void_argument_only_requires_that_the_header_is_present() {
     let arguments = table(&[("a", FieldValue::Void)]);
     assert!(headers_match(&arguments, Some(table(&[("a", int(1))]))));
     assert!(headers_match(&arguments, Some(table(&[("a", FieldValue::Void)]))));

@@ -1,4 +1,4 @@
-//! The `expiration` of messages: when they go, and what does not change it.
+//! The `expiration` of messages: when they expire, and what does not change that.
 
 use crate::support::*;
 use std::time::Duration;
@@ -14,7 +14,7 @@ impl Server {
         self.send(CH, publish_with("", "q", body, properties))
     }
 
-    /// The same, persistent.
+    /// Publishes a persistent message to `q`, with a time to live.
     fn persistent_expiring(&mut self, body: &str, ms: u64) -> Vec<String> {
         let properties = Properties::default().persistent().with_expiration(ms.to_string());
         self.send(CH, publish_with("", "q", body, properties))
@@ -36,7 +36,7 @@ fn transient() -> Server {
 }
 
 #[test]
-fn a_message_goes_exactly_at_its_time() {
+fn a_message_expires_exactly_on_time() {
     let mut server = transient();
     server.expiring("m", 100);
     assert_eq!(server.broker.poll_timeout(), Some(server.now + 100 * MS));
@@ -48,7 +48,7 @@ fn a_message_goes_exactly_at_its_time() {
 }
 
 #[test]
-fn whoever_looks_at_its_time_does_not_see_it() {
+fn an_expired_message_is_invisible_at_the_moment_it_expires() {
     for (method, expected) in [
         (get("q"), "get-empty"),
         (passive("q"), "declare-ok q 0 0"),
@@ -64,7 +64,7 @@ fn whoever_looks_at_its_time_does_not_see_it() {
 }
 
 #[test]
-fn behind_a_head_that_stays_it_stays_too() {
+fn an_expired_message_stays_behind_a_head_that_has_not_expired() {
     let mut server = transient();
     server.expiring("long", 1_000);
     server.expiring("short", 100);
@@ -75,7 +75,7 @@ fn behind_a_head_that_stays_it_stays_too() {
 }
 
 #[test]
-fn it_goes_when_the_head_before_it_is_taken() {
+fn an_expired_message_is_dropped_when_it_becomes_the_head() {
     let mut server = transient();
     server.publish("q", "head");
     server.expiring("short", 100);
@@ -102,7 +102,7 @@ fn a_message_behind_its_head_counts_when_purged() {
 }
 
 #[test]
-fn a_requeue_does_not_start_it_anew() {
+fn a_requeue_does_not_restart_the_time_to_live() {
     let mut server = transient();
     server.expiring("m", 100);
     server.wait(60 * MS);
@@ -115,7 +115,7 @@ fn a_requeue_does_not_start_it_anew() {
 }
 
 #[test]
-fn what_expired_while_unacked_is_gone_when_it_comes_back() {
+fn a_message_that_expired_while_unacked_is_dropped_when_it_comes_back() {
     for back in [nack(1, false, true), Method::BasicRecover { requeue: true }, Method::ChannelClose]
     {
         let mut server = transient();
@@ -128,7 +128,7 @@ fn what_expired_while_unacked_is_gone_when_it_comes_back() {
 }
 
 #[test]
-fn what_expired_while_unacked_can_still_be_acked() {
+fn a_message_that_expired_while_unacked_can_still_be_acked() {
     let mut server = transient();
     server.expiring("m", 100);
     server.send(CH, get("q"));
@@ -137,7 +137,7 @@ fn what_expired_while_unacked_can_still_be_acked() {
 }
 
 #[test]
-fn what_comes_back_behind_another_stays_with_it() {
+fn an_expired_message_that_comes_back_behind_another_stays() {
     let mut server = transient();
     server.publish("q", "head");
     server.expiring("short", 100);
@@ -149,7 +149,7 @@ fn what_comes_back_behind_another_stays_with_it() {
 }
 
 #[test]
-fn an_expiration_of_zero_is_for_a_consumer_that_is_ready() {
+fn an_expiration_of_zero_only_reaches_a_ready_consumer() {
     let mut server = transient();
     server.expiring("nobody", 0);
     assert_eq!(server.ready(), 0);
@@ -158,7 +158,7 @@ fn an_expiration_of_zero_is_for_a_consumer_that_is_ready() {
 }
 
 #[test]
-fn zero_with_nobody_ready_is_confirmed_and_not_returned() {
+fn a_zero_expiration_without_a_ready_consumer_is_confirmed_and_not_returned() {
     for options in [QueueOptions::default(), durable()] {
         let mut server = with_queue(options);
         server.send(CH, confirm_select());
@@ -185,7 +185,7 @@ fn a_fanout_expires_in_each_queue_by_itself() {
 }
 
 #[test]
-fn time_goes_on_while_the_broker_is_down() {
+fn time_passes_while_the_broker_is_down() {
     for (down, left) in [(50, vec!["young", "lasting"]), (100, vec!["lasting"])] {
         let mut server = with_queue(durable());
         server.persistent_expiring("old", 100);
@@ -240,7 +240,7 @@ fn a_crash_that_undoes_an_ack_leaves_the_time_to_live() {
 }
 
 #[test]
-fn of_one_moment_expiry_comes_before_the_disk() {
+fn at_one_moment_expiry_comes_before_the_disk() {
     let mut server = with_queue(durable());
     server.persistent_expiring("m", 200);
     server.send(CH, persistent("q", "lasting"));
@@ -251,7 +251,7 @@ fn of_one_moment_expiry_comes_before_the_disk() {
 }
 
 #[test]
-fn the_property_is_delivered_as_it_was_published() {
+fn the_expiration_is_delivered_as_it_was_published() {
     let mut server = transient();
     server.expiring("m", 100);
     let got = server.broker.basic_get(server.now, CH, "q", true).unwrap().unwrap();

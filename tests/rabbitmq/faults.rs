@@ -1,4 +1,4 @@
-//! The client and the broker in a world that fails.
+//! The client and the broker in a world with faults.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ async fn open(node: &Node, rabbit: &RabbitMq) -> Result<Channel, Error> {
     Ok(channel)
 }
 
-/// Takes tasks, a second each, and notes them when they are done.
+/// Takes tasks that last a second each, and records them when they are done.
 async fn worker(node: Node, rabbit: RabbitMq, done: Arc<Mutex<Vec<String>>>) -> Result<(), Error> {
     let channel = open(&node, &rabbit).await?;
     channel.basic_qos(1, false).await?;
@@ -175,7 +175,7 @@ fn a_severed_worker_sees_a_reset_and_its_task_goes_back() {
 }
 
 #[test]
-fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
+fn clients_get_a_close_in_a_clean_stop_and_only_a_reset_in_a_kill() {
     for how in [Shutdown::Clean, Shutdown::Kill] {
         let mut sim = Sim::new(1);
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
@@ -201,7 +201,7 @@ fn clients_hear_of_a_clean_stop_and_only_lose_the_line_in_a_kill() {
 }
 
 #[test]
-fn a_whole_run_is_the_same_each_time() {
+fn two_runs_are_identical() {
     for strategy in [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 500 }] {
         let config = Config::new(7).with_strategy(strategy);
         let ran = check_determinism(config, |sim| {
@@ -216,7 +216,7 @@ fn a_whole_run_is_the_same_each_time() {
 }
 
 #[test]
-fn the_digest_tells_messages_apart_that_differ_in_a_property_only() {
+fn the_digest_distinguishes_messages_that_differ_in_one_property() {
     let digest = |id: &'static str| {
         let mut sim = Sim::new(1);
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());

@@ -1,4 +1,4 @@
-//! Heartbeats in virtual time: who is silent for too long is dead to the other.
+//! Heartbeats in virtual time: either end considers a silent peer dead.
 
 use crate::support::*;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn server() -> Server {
 }
 
 #[test]
-fn an_idle_broker_sends_one_every_half_timeout_and_hangs_up_between_two_and_three() {
+fn an_idle_broker_beats_every_half_timeout_and_hangs_up_between_two_and_three_timeouts() {
     let mut server = server();
     assert!(server.wait(Duration::from_millis(4_999)).is_empty());
     assert_eq!(server.wait(Duration::from_millis(1)), ["7/0 heartbeat"]);
@@ -41,21 +41,21 @@ fn the_first_heartbeat_goes_out_at_half_the_timeout_whatever_was_sent_before() {
     server.wait(Duration::from_secs(3));
     assert_eq!(server.send(channel, Method::ChannelOpen), ["7/1 channel.open-ok"]);
     assert_eq!(server.wait(Duration::from_secs(2)), ["7/0 heartbeat"]);
-    // After the first, what was sent since the last look replaces one.
+    // After the first heartbeat, anything sent since the last check replaces one.
     server.send(channel, Method::ConfirmSelect { no_wait: false });
     assert!(server.wait(Duration::from_secs(5)).is_empty());
     assert_eq!(server.wait(Duration::from_secs(5)), ["7/0 heartbeat"]);
 }
 
 #[test]
-fn what_comes_after_the_broker_has_given_up_is_not_taken() {
+fn input_after_the_broker_has_given_up_is_ignored() {
     let ch = ChannelId::new(7, 1);
     let takes =
         |server: &Server, method: &Method| server.broker.takes(ch.connection, ch.number, method);
     let mut server = server();
     server.send(ch, Method::ChannelOpen);
     assert!(takes(&server, &Method::TxSelect));
-    // The broker closes the channel: only the answer counts.
+    // The broker closes the channel. From then on only the answer to the close counts as traffic.
     let purge = Method::QueuePurge { queue: "none".into(), no_wait: false };
     assert_eq!(server.send(ch, purge).len(), 1);
     assert!(!takes(&server, &Method::TxSelect));
@@ -66,7 +66,7 @@ fn what_comes_after_the_broker_has_given_up_is_not_taken() {
 }
 
 #[test]
-fn a_client_that_beats_lives() {
+fn a_client_that_sends_heartbeats_stays_connected() {
     let mut server = server();
     for _ in 0..20 {
         server.wait(Duration::from_secs(10));
@@ -109,7 +109,7 @@ fn a_busy_client_of_the_world_answers_by_itself() {
     sim.run_for(Duration::from_secs(601)).expect_reached();
     assert_eq!(rabbit.messages_ready("tasks"), Some(0));
     assert_eq!(rabbit.messages_unacknowledged("tasks"), Some(0), "it was acknowledged");
-    // Heartbeats go on for ever, but are no reason for the world to.
+    // Heartbeats continue forever, but do not keep the world running.
     sim.run().expect_done();
 }
 
@@ -125,7 +125,7 @@ fn a_task_behind_a_partition_goes_to_the_next_when_the_heartbeats_are_missed() {
 }
 
 #[test]
-fn a_process_that_stands_still_is_dead_to_the_broker() {
+fn the_broker_considers_a_paused_process_dead() {
     let (mut sim, rabbit, worker) = world();
     sim.run_for(Duration::from_secs(60)).expect_reached();
     worker.pause();
@@ -133,7 +133,7 @@ fn a_process_that_stands_still_is_dead_to_the_broker() {
     assert_eq!(rabbit.messages_ready("tasks"), Some(1));
 }
 
-/// Waits for a task, and says when and why it waits no longer.
+/// Waits for a task, and records when and why the wait ended.
 async fn waiter(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     let connection = Connection::connect_with(&node, &rabbit, options()).await?;
     let channel = connection.channel().await?;
@@ -146,11 +146,11 @@ async fn waiter(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     assert_eq!(publish.unwrap_err(), error, "whoever uses it hears why");
     node.note(format!("given up at {}", node.now()));
     drop((tasks, channel, connection));
-    // As a robust client does, which waits for the link.
+    // A robust client reconnects, which waits for the link.
     Connection::connect_with(&node, &rabbit, options()).await?.close().await
 }
 
-/// A waiter behind a partition, whose last heartbeat came after 60 seconds.
+/// A waiter behind a partition, whose last heartbeat arrived after 60 seconds.
 fn partitioned_waiter() -> (Sim, RabbitMq, Node) {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
@@ -174,7 +174,7 @@ fn a_client_that_misses_the_brokers_heartbeats_gives_up() {
 }
 
 #[test]
-fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
+fn a_client_gives_up_on_a_broker_that_dies_behind_a_partition() {
     let (mut sim, rabbit, node) = partitioned_waiter();
     rabbit.crash();
     sim.run_for(Duration::from_secs(60)).expect_reached();
@@ -185,7 +185,7 @@ fn a_client_whose_broker_stands_behind_a_partition_and_dies_gives_up_too() {
 }
 
 #[test]
-fn a_client_that_stands_still_gives_up_when_it_goes_on() {
+fn a_paused_client_gives_up_when_it_resumes() {
     let (mut sim, rabbit, node) = partitioned_waiter();
     node.pause();
     sim.run_for(Duration::from_secs(120)).expect_reached();
@@ -198,7 +198,7 @@ fn a_client_that_stands_still_gives_up_when_it_goes_on() {
 }
 
 #[test]
-fn a_client_that_hears_something_does_not_give_up() {
+fn a_client_that_receives_anything_does_not_give_up() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let node = sim.daemon_with("waiter", rabbit.clone(), waiter);
@@ -220,7 +220,7 @@ fn a_node_that_never_acknowledges_hears_of_it_after_half_an_hour() {
         channel.basic_publish("", "tasks", Properties::default(), "forgotten")?;
         let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
         let _task = tasks.next().await.unwrap()?;
-        // It waits for the next, which is not to come: nothing else happens.
+        // It waits for another delivery, which never arrives; nothing else happens.
         let error = tasks.next().await.unwrap().unwrap_err();
         assert!(error.to_string().contains("delivery acknowledgement on channel 1 timed out"));
         assert_eq!(node.now().since_start(), Duration::from_secs(30 * 60));
@@ -231,7 +231,7 @@ fn a_node_that_never_acknowledges_hears_of_it_after_half_an_hour() {
 }
 
 #[test]
-fn a_node_that_waits_in_vain_is_stuck_though_its_connection_beats() {
+fn a_node_that_waits_in_vain_is_stuck_in_spite_of_heartbeats() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("patient", rabbit, async |node, rabbit| {

@@ -1,5 +1,5 @@
-//! Clients that die: what their destructors would have said is not heard, and what they held
-//! comes back, at once or when the broker finds out.
+//! Clients that die. What their destructors would send is not sent, and what they held returns, at
+//! once or when the broker notices.
 
 use std::time::Duration;
 use stunt_double::rabbitmq::{
@@ -12,8 +12,8 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Acknowledges its task and says goodbye when it is dropped, as code does that is sure that
-/// its destructors run.
+/// Acknowledges its task and closes the connection when it is dropped, as code does that relies on
+/// its destructors.
 struct Guard {
     task: Option<Delivery>,
     channel: Channel,
@@ -62,7 +62,7 @@ fn a_guard_that_acknowledges_when_it_is_dropped_loses_no_task_of_a_killed_worker
 }
 
 #[test]
-fn a_guard_of_a_worker_that_exits_does_acknowledge() {
+fn a_guard_of_an_exiting_worker_acknowledges() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("worker", rabbit.clone(), guarded);
@@ -71,7 +71,7 @@ fn a_guard_of_a_worker_that_exits_does_acknowledge() {
     assert_eq!(rabbit.peek("/", "tasks", 1).unwrap()[0].message.body(), "goodbye");
 }
 
-/// Consumes with a prefetch of five and notes what comes; settles nothing if `holds`.
+/// Consumes with a prefetch count of five and records deliveries; settles nothing if `holds`.
 async fn consumer(
     node: Node,
     (rabbit, arguments, holds): (RabbitMq, FieldTable, bool),
@@ -135,7 +135,7 @@ async fn owner(node: Node, (rabbit, options): (RabbitMq, ConnectionOptions)) -> 
 }
 
 #[test]
-fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_find_it_out() {
+fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_are_missed() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let dead = sim.daemon_with("dead", (rabbit.clone(), heartbeats()), owner);
@@ -150,7 +150,7 @@ fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_f
         "{}",
         sim.trace().notes()
     );
-    // Between two and three intervals after its last sign.
+    // Between two and three intervals after the last traffic.
     sim.run_for(Duration::from_secs(16)).expect_reached();
     next.restart();
     sim.run_for(Duration::from_secs(1)).expect_reached();
@@ -158,7 +158,7 @@ fn an_exclusive_queue_of_a_machine_without_power_stays_locked_until_heartbeats_f
 }
 
 #[test]
-fn without_heartbeats_the_broker_holds_what_a_vanished_client_had_for_ever() {
+fn without_heartbeats_the_broker_holds_a_vanished_clients_deliveries_forever() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let none = ConnectionOptions { heartbeat: Duration::ZERO, ..Default::default() };
@@ -234,7 +234,7 @@ fn a_publisher_that_a_memory_alarm_blocks_is_stuck_and_told_why() {
 }
 
 #[test]
-fn an_answer_that_nobody_waits_for_any_more_is_told_as_such() {
+fn an_answer_that_nobody_awaits_is_marked_in_the_trace() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     let node = sim.node_with("hasty", rabbit.clone(), async |node, rabbit| {

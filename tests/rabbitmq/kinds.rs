@@ -1,5 +1,5 @@
-//! Quorum queues, streams and delayed exchanges: what a crash leaves of them, and
-//! what only time shows. (What clients see of them is in `recorded`.)
+//! Quorum queues, streams and delayed exchanges: what survives a crash, and effects that take time.
+//! (`recorded` has everything that clients see.)
 
 use crate::support::*;
 use std::time::Duration;
@@ -45,13 +45,13 @@ fn a_killed_quorum_queue_keeps_what_was_confirmed_in_its_place() {
     server.publish("q", "unconfirmed");
     server.broker.kill(server.now);
     server.broker.start(server.now);
-    // That it went to the end was not on disk yet.
+    // The move to the end was not on disk yet.
     let left: Vec<_> = server.contents("q").iter().map(|m| m.replace('R', "")).collect();
     assert_eq!(left, ["0", "1", "2"]);
 }
 
 #[test]
-fn a_message_that_came_back_is_no_safer_than_before() {
+fn a_requeued_message_is_no_safer_than_before() {
     let mut server = Server::new();
     let arguments = FieldTable::new().with("x-queue-type", "quorum").with("x-delivery-limit", 5);
     server.declare_with("q", QueueOptions { arguments, ..durable() });
@@ -64,7 +64,7 @@ fn a_message_that_came_back_is_no_safer_than_before() {
 }
 
 #[test]
-fn a_rollback_does_not_start_the_time_of_a_delivery_anew() {
+fn a_rollback_does_not_restart_the_time_of_a_delivery() {
     let timeout = Duration::from_secs(60);
     let options = BrokerOptions::default().with_consumer_timeout(Some(timeout));
     let mut server = Server::with_options(options);
@@ -168,7 +168,7 @@ fn later(ms: i32, body: &str) -> Method {
 }
 
 #[test]
-fn a_delayed_message_comes_in_its_time() {
+fn a_delayed_message_is_routed_when_it_is_due() {
     let mut server = Server::new();
     delayed(&mut server);
     for (ms, body) in [(3_000, "c"), (1_000, "a"), (1_000, "b")] {
@@ -185,7 +185,7 @@ fn a_delayed_message_comes_in_its_time() {
 }
 
 #[test]
-fn a_delayed_message_outlives_a_restart_and_is_confirmed_at_once() {
+fn a_delayed_message_survives_a_restart_and_is_confirmed_at_once() {
     let mut server = Server::new();
     delayed(&mut server);
     server.send(CH, Method::ConfirmSelect { no_wait: false });
@@ -224,7 +224,7 @@ fn a_random_exchange_spreads_its_messages() {
 }
 
 #[test]
-fn a_delivery_held_too_long_closes_its_channel_at_the_very_moment() {
+fn a_delivery_held_too_long_closes_its_channel_exactly_on_time() {
     let timeout = Duration::from_secs(60);
     let options = BrokerOptions::default().with_consumer_timeout(Some(timeout));
     let mut server = Server::with_options(options);
@@ -240,7 +240,7 @@ fn a_delivery_held_too_long_closes_its_channel_at_the_very_moment() {
 }
 
 #[test]
-fn who_acknowledges_in_time_is_left_alone() {
+fn a_consumer_that_acknowledges_in_time_keeps_its_channel() {
     let timeout = Duration::from_secs(60);
     let options = BrokerOptions::default().with_consumer_timeout(Some(timeout));
     let mut server = Server::with_options(options);

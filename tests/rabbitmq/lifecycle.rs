@@ -1,4 +1,4 @@
-//! What comes into being, and what goes when.
+//! How objects are created, and when they are deleted.
 
 use crate::support::*;
 use stunt_double::rabbitmq::broker::Method;

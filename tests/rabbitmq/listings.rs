@@ -1,5 +1,5 @@
-//! `rabbitmqctl --formatter json`: what the real one printed of the same objects, with
-//! the rows sorted and our ids in the places of processes and ports.
+//! `rabbitmqctl --formatter json`: the output of the real command for the same objects, with the
+//! rows sorted and our ids in place of processes and ports.
 
 use crate::support::*;
 use stunt_double::rabbitmq::admin::{ApplyTo, Permissions, Policy};

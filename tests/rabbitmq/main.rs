@@ -1,6 +1,5 @@
-//! RabbitMQ through the public API: what fakes usually get wrong, each a test
-//! named after what it shows. The expectations were observed on a real RabbitMQ
-//! 3.10.8.
+//! RabbitMQ through the public API: each test is named after a behaviour that fakes usually get
+//! wrong. The expectations were observed on a real RabbitMQ 3.10.8.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

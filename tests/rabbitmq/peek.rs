@@ -1,4 +1,4 @@
-//! Looking into queues without touching them.
+//! Looking into queues without consuming.
 
 use crate::support::*;
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn a_peek_changes_nothing() {
     let before = (server.broker.list_queues(), server.broker.overview());
     assert_eq!(show(&server.broker.peek("/", "q", 5).unwrap()), ["0 a"]);
     assert_eq!((server.broker.list_queues(), server.broker.overview()), before);
-    // It is no use of the queue, and the message expires in its time.
+    // The peek does not count as a use of the queue, and the message expires on time.
     server.wait(Duration::from_millis(600));
     assert_eq!(server.broker.peek("/", "q", 5).unwrap(), []);
     server.wait(Duration::from_millis(399));
@@ -60,7 +60,7 @@ fn a_peek_changes_nothing() {
 }
 
 #[test]
-fn what_came_back_to_a_quorum_queue_shows_its_count() {
+fn a_message_that_came_back_to_a_quorum_queue_shows_its_count() {
     let mut server = Server::new();
     server.declare_with("qq", typed("quorum"));
     server.fill("qq", 2);
@@ -74,7 +74,7 @@ fn what_came_back_to_a_quorum_queue_shows_its_count() {
 }
 
 #[test]
-fn of_a_stream_the_offsets_are_shown() {
+fn a_peek_at_a_stream_shows_offsets() {
     let mut server = Server::new();
     server.declare_with("s", typed("stream"));
     server.fill("s", 4);
@@ -85,7 +85,7 @@ fn of_a_stream_the_offsets_are_shown() {
 }
 
 #[test]
-fn a_test_of_a_world_peeks_too() {
+fn the_handle_of_a_broker_peeks_too() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("publisher", rabbit.clone(), async |node, rabbit| {

@@ -74,7 +74,7 @@ fn get_takes_no_room() {
 }
 
 #[test]
-fn what_a_cancelled_consumer_has_still_counts_for_the_channel() {
+fn deliveries_of_a_cancelled_consumer_still_count_for_the_channel() {
     let mut server = filled();
     server.qos(CH, 1, true);
     server.consume(CH, "q", "a");

@@ -1,12 +1,12 @@
-//! What the real server answered, played to ours: every file in `recorded` is a
-//! conversation with RabbitMQ 3.10.8, written down by `tests/real/rabbitmq`.
+//! Conversations with the real server, played to our broker. Every file in `recorded` is a
+//! conversation with RabbitMQ 3.10.8 that `tests/real/rabbitmq` recorded.
 
 use crate::played::amqp::{Decoder, encode};
 use crate::played::ours::Ours;
 use crate::played::scenario::{difference, files, play};
 
 #[test]
-fn ours_answers_what_rabbitmq_answered() {
+fn our_broker_answers_as_rabbitmq_answered() {
     let (mut same, mut differ) = (0, Vec::new());
     for (name, _, recorded) in files() {
         match play(&recorded, &mut Ours::new()) {
@@ -20,7 +20,7 @@ fn ours_answers_what_rabbitmq_answered() {
 }
 
 #[test]
-fn a_line_is_the_same_after_a_journey_through_bytes() {
+fn a_line_is_the_same_after_a_round_trip_through_bytes() {
     let mut lines = 0;
     for (name, _, recorded) in files() {
         for line in recorded.lines().filter(|line| line.starts_with(['>', '<'])) {
@@ -36,7 +36,7 @@ fn a_line_is_the_same_after_a_journey_through_bytes() {
             let decoded = Decoder::default().feed(&bytes).unwrap();
             let [(on, again)] = &decoded[..] else { panic!("{name}: {line}: {decoded:?}") };
             assert_eq!(encode(*on, again).unwrap(), bytes, "{name}: {line}");
-            // A client's line may say it otherwise.
+            // A client's line may be written differently.
             assert!(is_sent || again == line, "{name}: {line}, and then {again}");
             lines += 1;
         }

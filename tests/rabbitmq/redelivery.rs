@@ -1,4 +1,4 @@
-//! What comes back, where to, and marked how.
+//! Messages that return: where they go, and how they are marked.
 
 use crate::support::*;
 use stunt_double::rabbitmq::broker::{ChannelId, Method};
@@ -40,7 +40,7 @@ fn two_dead_consumers_leave_the_original_order() {
 }
 
 #[test]
-fn prefetched_messages_nobody_looked_at_are_redelivered_too() {
+fn prefetched_messages_that_were_not_read_are_redelivered_too() {
     let mut server = filled(4);
     server.qos(OTHER, 3, false);
     server.consume(OTHER, "q", "a");
@@ -48,7 +48,7 @@ fn prefetched_messages_nobody_looked_at_are_redelivered_too() {
     assert_eq!(server.contents("q"), ["0R", "1R", "2R", "3"]);
 }
 
-/// What one consumer sees of five messages, if it nacks the first at once.
+/// What one consumer sees of five messages if it nacks the first at once.
 fn nacking_the_first(prefetch: u16) -> Vec<String> {
     let mut server = filled(5);
     server.qos(CH, prefetch, false);
@@ -61,7 +61,7 @@ fn nacking_the_first(prefetch: u16) -> Vec<String> {
 }
 
 #[test]
-fn where_a_nacked_message_comes_again_depends_on_the_prefetch() {
+fn the_prefetch_decides_who_gets_a_nacked_message() {
     assert_eq!(nacking_the_first(1), ["a<-0", "a<-0R", "a<-1", "a<-2", "a<-3", "a<-4"]);
     assert_eq!(nacking_the_first(2), ["a<-0", "a<-1", "a<-0R", "a<-2", "a<-3", "a<-4"]);
     assert_eq!(nacking_the_first(0), ["a<-0", "a<-1", "a<-2", "a<-3", "a<-4", "a<-0R"]);
@@ -94,7 +94,7 @@ fn nack_multiple_returns_everything_in_order() {
 }
 
 #[test]
-fn nack_multiple_goes_by_consumer_tags_those_of_cancelled_consumers_included() {
+fn nack_multiple_goes_by_consumer_tag_including_cancelled_consumers() {
     for (cancelled, live, expected) in
         [("a", "z", ["z<-0R", "z<-1R", "z<-2R"]), ("z", "a", ["a<-2R", "a<-0R", "a<-1R"])]
     {
@@ -119,7 +119,7 @@ fn a_tag_used_again_is_settled_together_with_its_former_holder() {
 }
 
 #[test]
-fn what_is_rejected_without_requeue_is_gone() {
+fn a_message_rejected_without_requeue_is_gone() {
     let mut server = filled(3);
     (0..3).for_each(|_| drop(server.send(CH, get("q"))));
     server.send(CH, reject(1, false));
@@ -138,7 +138,7 @@ fn recover_answers_first_and_then_redelivers_in_order() {
 }
 
 #[test]
-fn recover_goes_by_the_ring_not_back_to_the_former_holder() {
+fn recover_redelivers_by_turns_not_to_the_former_holder() {
     let mut server = Server::new();
     server.declare("q");
     server.consume(CH, "q", "a");

@@ -94,7 +94,7 @@ fn the_first_refusal_that_matches_answers_and_each_counts_for_itself() {
 }
 
 #[test]
-fn what_would_fail_anyway_fails_by_itself() {
+fn a_request_that_would_fail_anyway_fails_by_itself() {
     let mut server = Server::new();
     let refusal = Refusal::method("tx.commit", ReplyCode::InternalError, "no").times(1);
     server.broker.refuse(server.now, refusal).unwrap();
@@ -105,7 +105,7 @@ fn what_would_fail_anyway_fails_by_itself() {
 }
 
 #[test]
-fn what_a_test_does_at_the_broker_itself_is_not_refused() {
+fn direct_calls_of_the_broker_are_not_refused() {
     let mut server = Server::new();
     let refusal = Refusal::method("queue.declare", ReplyCode::NotAllowed, "no");
     server.broker.refuse(server.now, refusal).unwrap();
@@ -113,7 +113,7 @@ fn what_a_test_does_at_the_broker_itself_is_not_refused() {
     assert!(declared.is_ok());
 }
 
-/// Opens connections until it may, once a second.
+/// Tries once a second to open a connection, until it succeeds.
 async fn stubborn(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     loop {
         match Connection::connect(&node, &rabbit).await {
@@ -166,7 +166,7 @@ fn a_client_of_the_world_hears_why_its_publish_was_refused() {
 }
 
 #[test]
-fn one_in_so_many_is_drawn_and_calm_choices_refuse_nothing() {
+fn one_in_n_is_drawn_and_calm_choices_refuse_nothing() {
     let refused = |names: Stream| {
         let mut broker = Broker::new(BrokerOptions::default(), names);
         let refusal = Refusal::connections(ReplyCode::NotAllowed, "no").one_in(4);

@@ -1,4 +1,4 @@
-//! What AMQP cannot carry, a client does not send.
+//! A client does not send what AMQP cannot carry.
 
 use stunt_double::rabbitmq::{
     self, BindOptions, BrokerOptions, Channel, Connection, ConnectionOptions, ConsumeOptions,
@@ -99,7 +99,7 @@ fn a_short_string_over_255_bytes_is_refused_before_anything_is_sent() {
         let options = ConnectionOptions { virtual_host: long().into(), ..Default::default() };
         refused("virtual host", Connection::connect_with(&node, &rabbit, options).await);
 
-        // The channel has noticed nothing, and does not count what was not sent.
+        // The broker was sent nothing, so the channel is open and its counts are unchanged.
         channel.confirm_select().await?;
         refused("routing key", channel.publish(Publish::new("", long(), "")).map(drop));
         assert_eq!(channel.unconfirmed(), 0);
@@ -112,7 +112,7 @@ fn a_short_string_over_255_bytes_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn the_error_says_what_is_too_long() {
+fn the_error_names_the_string_that_is_too_long() {
     let error = Error::ShortStringTooLong { what: "routing key", length: 300 };
     let text = "routing key is 300 bytes long, and AMQP carries at most 255";
     assert_eq!((error.to_string().as_str(), error.amqp()), (text, None));

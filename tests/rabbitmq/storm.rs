@@ -1,6 +1,5 @@
-//! Anything at any time: random methods with odd arguments, time that jumps, and
-//! an administrator who takes everything away meanwhile. Nothing panics, and what
-//! is left adds up.
+//! Anything at any time: random methods with odd arguments, jumps of time, and an administrator who
+//! deletes everything in between. Nothing panics, and the invariants hold after every step.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -18,7 +17,7 @@ const NAMES: &[&str] = &["a", "b", "c", "", "amq.direct", "amq.rabbitmq.reply-to
 const KINDS: &[&str] =
     &["direct", "fanout", "topic", "headers", "x-consistent-hash", "x-random", "x-delayed-message"];
 
-/// What happens, by a number that is read as needed.
+/// A step; its numbers are interpreted as needed.
 #[derive(Clone, Debug)]
 struct Step {
     what: u8,
@@ -47,7 +46,7 @@ fn pick<T: Clone>(of: &[T], number: u64) -> T {
     of[(number % of.len() as u64) as usize].clone()
 }
 
-/// Arguments that say something to some queues, often nonsense.
+/// Arguments, often nonsense, some of which affect some queues.
 fn arguments(number: u64) -> FieldTable {
     let keys = [
         "x-message-ttl",
@@ -181,10 +180,10 @@ impl Storm {
                 _ => return,
             }
         }
-        panic!("timers of one moment come to no end");
+        panic!("the timers of one moment never end");
     }
 
-    /// Makes sure that something is open to try things on.
+    /// Makes sure that a connection and channels are open.
     fn open(&mut self, ch: ChannelId) {
         if !self.broker.has_connection(ch.connection) {
             let options =
@@ -198,7 +197,7 @@ impl Storm {
         }
     }
 
-    /// Everybody goes; what is left must add up.
+    /// Closes all connections and checks that nothing of theirs is left.
     fn check(&mut self) {
         if !self.broker.is_running() {
             self.broker.start(self.now);
@@ -222,7 +221,7 @@ impl Storm {
     }
 }
 
-/// A method made of the numbers of a step.
+/// Returns the method that the numbers of a step mean.
 fn method(step: &Step) -> Option<Method> {
     let [a, b, c, d] = step.numbers;
     let name = |number: u64| pick(NAMES, number);
@@ -318,7 +317,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn nothing_panics_and_what_is_left_adds_up(steps in steps(), is_4 in any::<bool>()) {
+    fn nothing_panics_and_the_invariants_hold(steps in steps(), is_4 in any::<bool>()) {
         let mut storm = Storm::new(if is_4 { Version::V4 } else { Version::V3_10 });
         for step in &steps {
             storm.step(step);

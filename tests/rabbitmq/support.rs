@@ -1,6 +1,6 @@
 //! A broker driven by hand: methods in, short descriptions of events out.
 //!
-//! Events read like this, with the channel in front where it is not 1/1:
+//! Events are written like this, with the channel in front unless it is 1/1:
 //!
 //! ```text
 //! a<-hello      delivery of "hello" to consumer a
@@ -19,7 +19,7 @@ use stunt_double::rabbitmq::{
 };
 use stunt_double::{Instant, Site, Stream};
 
-/// The channel most tests use.
+/// The channel that most tests use.
 pub(crate) const CH: ChannelId = ChannelId::new(1, 1);
 
 /// Another channel of the same connection.
@@ -46,7 +46,7 @@ impl Server {
         server
     }
 
-    /// Opens the three channels, on connections that are new to the broker.
+    /// Opens the three channels, on new connections.
     pub(crate) fn connect(&mut self) {
         for ch in [CH, OTHER] {
             self.open_connection(ch);
@@ -61,23 +61,23 @@ impl Server {
         assert_eq!(self.send(ch, Method::ChannelOpen).len(), 1);
     }
 
-    /// Sends a method, without letting a timer fire, and gives what came.
+    /// Sends a method without firing a timer, and returns what is sent back.
     pub(crate) fn send(&mut self, ch: ChannelId, method: Method) -> Vec<String> {
         self.broker.handle_input(self.now, ch.connection, ch.number, method);
         self.drain()
     }
 
-    /// What the broker has to say.
+    /// Returns everything that the broker sends.
     pub(crate) fn drain(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.broker.poll_output()).map(|output| show(&output)).collect()
     }
 
-    /// Lets the timers of this instant fire.
+    /// Fires the timers of this instant.
     pub(crate) fn settle(&mut self) -> Vec<String> {
         self.wait(Duration::ZERO)
     }
 
-    /// Lets time pass, timers and all.
+    /// Lets time pass and fires the timers that are due.
     pub(crate) fn wait(&mut self, time: Duration) -> Vec<String> {
         let end = self.now + time;
         let mut said = self.drain();
@@ -112,14 +112,14 @@ impl Server {
         self.send(CH, publish("", queue, body))
     }
 
-    /// Publishes `0`, `1`, … to a queue nobody consumes from.
+    /// Publishes `0`, `1`, … to a queue without consumers.
     pub(crate) fn fill(&mut self, queue: &str, count: usize) {
         for i in 0..count {
             assert!(self.publish(queue, &i.to_string()).is_empty());
         }
     }
 
-    /// Consumes, without the consume-ok.
+    /// Consumes, and leaves the consume-ok out.
     pub(crate) fn consume(&mut self, ch: ChannelId, queue: &str, tag: &str) -> Vec<String> {
         let mut said = self.send(ch, consume(queue, tag));
         assert!(said.remove(0).contains("basic.consume-ok"));
@@ -141,8 +141,7 @@ impl Server {
         self.send(ch, nack(tag, false, true))
     }
 
-    /// Everything ready in a queue, in order, taken out of it by a channel of
-    /// its own.
+    /// Fetches everything that is ready in a queue, in order, on a channel of its own.
     pub(crate) fn contents(&mut self, queue: &str) -> Vec<String> {
         let ch = ChannelId::new(1_000_000, 1);
         self.open_connection(ch);

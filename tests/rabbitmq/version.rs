@@ -1,4 +1,4 @@
-//! Where RabbitMQ 3.10 and 4 differ: each difference, on both.
+//! The differences between RabbitMQ 3.10 and 4, each on both.
 
 use crate::support::*;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn quorum() -> QueueOptions {
 }
 
 #[test]
-fn a_confirm_follows_the_sync_or_only_the_write() {
+fn a_confirm_follows_the_sync_in_3_10_and_the_write_in_4() {
     let survive = BOTH.map(|version| {
         let mut server = server(version);
         server.declare_with("d", durable());
@@ -30,12 +30,12 @@ fn a_confirm_follows_the_sync_or_only_the_write() {
         server.broker.start(server.now);
         (at_once, server.contents("d").len())
     });
-    // In 4, a power loss takes a message that was confirmed.
+    // In 4, a power loss loses a message that was confirmed.
     assert_eq!(survive, [(vec![], 0), (vec!["ack 1".to_owned()], 0)]);
 }
 
 #[test]
-fn a_transient_queue_that_is_not_exclusive_is_fine_or_refused() {
+fn a_transient_queue_that_is_not_exclusive_is_accepted_in_3_10_and_refused_in_4() {
     let declared = BOTH.map(|version| {
         let mut server = server(version);
         let exclusive = QueueOptions { exclusive: true, ..Default::default() };
@@ -48,7 +48,7 @@ fn a_transient_queue_that_is_not_exclusive_is_fine_or_refused() {
 }
 
 #[test]
-fn a_global_prefetch_is_fine_or_refused() {
+fn a_global_prefetch_is_accepted_in_3_10_and_refused_in_4() {
     let answers = BOTH.map(|version| {
         let method = Method::BasicQos { prefetch_size: 0, prefetch_count: 1, global: true };
         server(version).send(CH, method).remove(0)
@@ -58,7 +58,7 @@ fn a_global_prefetch_is_fine_or_refused() {
 }
 
 #[test]
-fn a_quorum_queue_gives_up_a_message_never_or_after_20_returns() {
+fn a_quorum_queue_gives_a_message_up_never_in_3_10_and_after_20_returns_in_4() {
     let tries = BOTH.map(|version| {
         let mut server = server(version);
         server.declare_with("q", quorum());
@@ -74,7 +74,7 @@ fn a_quorum_queue_gives_up_a_message_never_or_after_20_returns() {
 }
 
 #[test]
-fn a_dead_letter_tells_its_last_death_in_4() {
+fn in_version_4_a_dead_letter_reports_its_last_death() {
     let told = BOTH.map(|version| {
         let mut server = server(version);
         server.declare_with("dead", durable());
@@ -96,7 +96,7 @@ fn a_dead_letter_tells_its_last_death_in_4() {
 }
 
 #[test]
-fn a_publish_is_the_same_in_both() {
+fn a_publish_is_the_same_in_both_versions() {
     for version in BOTH {
         let mut server = server(version);
         server.declare_with("d", durable());

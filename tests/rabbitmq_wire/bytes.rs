@@ -1,6 +1,6 @@
-//! A client's bytes, and a server's for people to read.
+//! The bytes of a client, and those of a server in a readable form.
 
-/// How a client of AMQP 0-9-1 begins.
+/// The protocol header of AMQP 0-9-1.
 pub(crate) const HEADER: &[u8] = b"AMQP\0\0\x09\x01";
 
 pub(crate) fn cat(parts: &[&[u8]]) -> Vec<u8> {
@@ -25,7 +25,7 @@ pub(crate) fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
     frame_with_end(kind, channel, payload, 0xCE)
 }
 
-/// The beginning of a frame of that length.
+/// The beginning of a frame with this length.
 pub(crate) fn announced(kind: u8, channel: u16, length: u32) -> Vec<u8> {
     cat(&[&[kind], &channel.to_be_bytes(), &length.to_be_bytes()])
 }
@@ -56,7 +56,7 @@ pub(crate) fn start_ok() -> Vec<u8> {
     start_ok_with(b"", "PLAIN", b"\0guest\0guest")
 }
 
-/// The property of a client that wants to hear why it is not let in.
+/// The property of a client that wants to know why its login fails.
 pub(crate) fn authentication_failure_close() -> Vec<u8> {
     let capability = cat(&[&short("authentication_failure_close"), b"t\x01"]);
     cat(&[&short("capabilities"), b"F", &long(capability)])
@@ -80,7 +80,7 @@ pub(crate) fn open() -> Vec<u8> {
     open_with("/")
 }
 
-/// The arguments of a close by a client that is done.
+/// The arguments of a normal close by a client.
 fn done() -> Vec<u8> {
     cat(&[&200_u16.to_be_bytes(), &short("bye"), &[0; 4]])
 }
@@ -110,22 +110,22 @@ pub(crate) fn declare_with(queue: &[u8], flags: u8, fields: &[u8]) -> Vec<u8> {
     method(1, 50, 10, &cat(&[&[0, 0], &short(queue), &[flags], &long(fields)]))
 }
 
-/// Declares a queue that goes with its last consumer.
+/// Declares a queue that is deleted with its last consumer.
 pub(crate) fn declare(queue: &str) -> Vec<u8> {
     declare_with(queue.as_bytes(), 8, b"")
 }
 
-/// Asks for a queue that is not there.
+/// Declares, passively, a queue that does not exist.
 pub(crate) fn declare_missing() -> Vec<u8> {
     declare_with(b"nope", 1, b"")
 }
 
-/// The method alone, on channel 1.
+/// The method without content, on channel 1.
 pub(crate) fn publish_to(exchange: &[u8], key: &[u8], flags: u8) -> Vec<u8> {
     method(1, 60, 40, &cat(&[&[0, 0], &short(exchange), &short(key), &[flags]]))
 }
 
-/// The method alone, on channel 1, to a queue that need not exist.
+/// The method without content, on channel 1, to a queue that need not exist.
 pub(crate) fn publish() -> Vec<u8> {
     publish_to(b"", b"q", 0)
 }
@@ -134,7 +134,7 @@ pub(crate) fn get(queue: &str) -> Vec<u8> {
     method(1, 60, 70, &cat(&[&[0, 0], &short(queue), &[1]]))
 }
 
-/// A server's bytes, frame by frame: the channel, what it is, and what is in it.
+/// Describes a server's bytes frame by frame: channel, kind and contents.
 pub(crate) fn describe(bytes: &[u8]) -> Vec<String> {
     let mut rest = bytes;
     let mut frames = Vec::new();

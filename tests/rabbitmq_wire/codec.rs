@@ -1,5 +1,5 @@
-//! Against another implementation, `amq-protocol`: what it writes for a client
-//! is understood, and what the server writes it reads.
+//! The codec against another implementation, `amq-protocol`: the broker understands what that one
+//! encodes for a client, and that one decodes what the broker sends.
 
 use crate::play::{After, CLIENT, server, take};
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, WriteContext, gen_frame, parse_frame};
@@ -28,7 +28,7 @@ fn parse(mut bytes: &[u8]) -> Vec<AMQPFrame> {
     frames
 }
 
-/// What the server says to these frames on an open channel.
+/// Returns the broker's answer to these frames on an open channel.
 fn answer(frames: &[AMQPFrame]) -> Vec<AMQPFrame> {
     let mut server = server();
     server.connected(NOW, CLIENT, "test");
@@ -89,7 +89,7 @@ fn table() -> impl Strategy<Value = FieldTable> {
     prop::collection::btree_map(text(), value(), 0..8).prop_map(FieldTable::from)
 }
 
-/// Any of the fourteen, but for those the server looks at.
+/// Any of the fourteen, except those that the server interprets.
 fn properties() -> impl Strategy<Value = AMQPProperties> {
     let octet = prop::option::of(any::<u8>());
     let mode = prop::option::of(1..=2_u8);
@@ -161,8 +161,7 @@ fn publish(properties: AMQPProperties, body: Vec<u8>) -> Vec<AMQPFrame> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
-    /// Published, kept as values, and got: every property and every type of a
-    /// field arrives as it was sent.
+    /// After a publish and a get, every property and every type of field arrives as it was sent.
     #[test]
     fn a_message_comes_back_as_it_was_sent(
         properties in properties(),
@@ -184,8 +183,8 @@ proptest! {
         prop_assert_eq!(answer(&frames), expected);
     }
 
-    /// A binding's arguments are its identity: one that is unbound with the same
-    /// table is gone, so the table was read the same both times.
+    /// A binding's arguments are part of its identity. So an unbind with the same table only
+    /// succeeds if the table was decoded in the same way twice.
     #[test]
     fn a_table_of_arguments_is_read(arguments in table()) {
         let bind = queue::Bind {
@@ -215,7 +214,7 @@ proptest! {
 }
 
 #[test]
-fn the_handshake_is_read() {
+fn a_recorded_handshake_is_decoded() {
     let mut server = server();
     server.connected(NOW, CLIENT, "test");
     let mut all = Vec::new();

@@ -1,5 +1,4 @@
-//! Bytes that make no sense: whatever comes, the server neither panics nor says
-//! anything that is no frame.
+//! Random bytes: the server never panics and only ever sends frames.
 
 use crate::bytes::*;
 use crate::play::{After, CLIENT, server, take};
@@ -19,7 +18,7 @@ fn after() -> impl Strategy<Value = After> {
     ])
 }
 
-/// Frames that are whole, most of them on channels 0 and 1.
+/// Complete frames, most of them on channels 0 and 1.
 fn some_frame() -> impl Strategy<Value = Vec<u8>> {
     let kind = prop_oneof![4 => Just(1_u8), 2 => 2..4_u8, 1 => any::<u8>()];
     let class = prop::sample::select(vec![10_u8, 20, 30, 40, 50, 60, 85, 90, 99]);
@@ -59,7 +58,7 @@ fn sensible() -> impl Strategy<Value = Vec<u8>> {
     ])
 }
 
-/// Plays it in pieces, lets time pass, and returns all that was said.
+/// Sends the bytes in pieces, lets time pass, and returns everything that was sent back.
 fn play(after: After, bytes: &[u8], piece: usize) -> (Vec<u8>, bool) {
     let mut server = server();
     server.connected(Instant::ZERO, CLIENT, "test");
@@ -84,13 +83,13 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
 
     #[test]
-    fn noise(after in after(), bytes in prop::collection::vec(any::<u8>(), 0..300), piece in 1..64_usize) {
+    fn random_bytes(after in after(), bytes in prop::collection::vec(any::<u8>(), 0..300), piece in 1..64_usize) {
         let (all, _) = play(after, &bytes, piece);
         describe(&all);
     }
 
     #[test]
-    fn frames_of_all_sorts(
+    fn all_kinds_of_frames(
         after in after(),
         frames in prop::collection::vec(prop_oneof![some_frame(), sensible()], 0..30),
         piece in 1..200_usize,
@@ -98,14 +97,15 @@ proptest! {
         let bytes = frames.concat();
         let (all, closed) = play(after, &bytes, piece);
         describe(&all);
-        // But for confirms, which wait for more of one read, pieces do not matter.
+        // How the bytes are split does not matter, except for confirms, which are gathered for one
+        // read.
         if !describe(&all).iter().any(|line| line.contains("60.80") || line.contains("85.11")) {
             prop_assert_eq!(play(after, &bytes, usize::MAX), (all, closed));
         }
     }
 
     #[test]
-    fn sense_with_a_few_bytes_changed(
+    fn valid_frames_with_a_few_bytes_changed(
         parts in prop::collection::vec(sensible(), 1..30),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..4),
         piece in 1..200_usize,

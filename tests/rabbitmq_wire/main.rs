@@ -1,8 +1,7 @@
 //! AMQP 0-9-1 at the level of bytes: conversations with a `wire::ByteServer`.
 //!
-//! The tables hold what a RabbitMQ 3.10.8 said and when it hung up. They can be
-//! played to a real one, whose address is in `STUNT_DOUBLE_REAL_RABBITMQ`, to
-//! see that this is so.
+//! The tables hold what RabbitMQ 3.10.8 sent and when it hung up. To verify them, they can be
+//! played to a real server, whose address is in `STUNT_DOUBLE_REAL_RABBITMQ`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

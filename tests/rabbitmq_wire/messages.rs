@@ -1,4 +1,4 @@
-//! Messages through bytes: published, delivered, in any pieces.
+//! Messages as bytes: published, delivered, split in any way.
 
 use crate::bytes::*;
 use crate::play::{After, CLIENT, server, take};
@@ -21,7 +21,7 @@ fn consume(queue: &str, flags: u8) -> Vec<u8> {
     method(1, 60, 20, &cat(&[&[0, 0], &short(queue), &short("t"), &[flags], &long("")]))
 }
 
-/// A conversation of nearly everything, from the header to the close.
+/// A conversation with nearly every kind of frame, from the header to the close.
 fn conversation() -> Vec<u8> {
     let mut all = After::Channel.bytes();
     all.push(channel_open(7));
@@ -74,7 +74,7 @@ fn pieces_do_not_matter() {
     }
 }
 
-/// Beginning with a delivery's body, in what frames it came.
+/// The lengths of the body frames, starting with a delivery's body.
 fn body_frames(bytes: &[u8]) -> Vec<usize> {
     let lines = describe(bytes);
     let bodies = lines.iter().filter_map(|line| line.strip_prefix("1: type 3 "));
@@ -82,7 +82,7 @@ fn body_frames(bytes: &[u8]) -> Vec<usize> {
 }
 
 #[test]
-fn bodies_are_cut_to_the_length_of_frames_that_was_agreed_on() {
+fn bodies_are_split_into_frames_of_the_negotiated_length() {
     let table = [
         (0, vec![]),
         (1, vec![1]),
@@ -98,7 +98,7 @@ fn bodies_are_cut_to_the_length_of_frames_that_was_agreed_on() {
         connect(&mut server, CLIENT, &steps);
         let octets = vec![b'x'; size];
         let mut sent = vec![publish(), header(1, size as u64)];
-        // However the client cuts them.
+        // However the client splits them.
         sent.extend(octets.chunks(4_096).map(|part| body(1, part)));
         sent.push(get("q"));
         server.receive(NOW, CLIENT, &sent.concat());
@@ -148,7 +148,7 @@ fn one_connections_end_is_anothers_delivery() {
 }
 
 #[test]
-fn what_changes_the_broker_directly_is_sent_too() {
+fn effects_of_direct_calls_are_sent_too() {
     let mut server = server();
     let mut steps = After::Channel.bytes();
     steps.extend([declare("q"), consume("q", 0)]);
@@ -162,7 +162,7 @@ fn what_changes_the_broker_directly_is_sent_too() {
     assert!(server.machine().is_running());
 }
 
-/// The server's clock, moved on to whenever it wants to be called, up to a time.
+/// Fires the server's timers until this time.
 fn pass(server: &mut ByteServer, until: Instant, all: &mut Vec<u8>) -> Option<Instant> {
     while let Some(at) = server.poll_timeout().filter(|at| *at <= until) {
         server.handle_timeout(at);
@@ -181,20 +181,20 @@ fn a_client_that_is_silent_for_three_heartbeats_is_hung_up_on() {
     connect(&mut server, CLIENT, &steps);
     let mut all = Vec::new();
     let closed = pass(&mut server, NOW + Duration::from_secs(60), &mut all);
-    // Looked at after 2, 4 and 6 seconds; at the first it had just opened.
+    // Checked after 2, 4 and 6 seconds. At the first check the connection had just opened.
     assert_eq!(closed, Some(NOW + Duration::from_secs(6)));
     assert!(describe(&all).iter().all(|line| line.trim() == "0: type 8"), "{:?}", describe(&all));
 }
 
 #[test]
-fn any_bytes_are_a_sign_of_life() {
+fn any_bytes_count_as_traffic() {
     for bytes in [frame(8, 0, b""), b"\x03".to_vec()] {
         let mut server = server();
         let mut steps = After::Tune.bytes();
         steps.extend([tune_ok_with(2_047, 131_072, 2), open(), channel_open(1)]);
         connect(&mut server, CLIENT, &steps);
         let mut all = Vec::new();
-        // The second is a body's frame, byte by byte, which is no method.
+        // The second part is a body frame, byte by byte, which is not a method.
         let mut rest = [&announced(3, 1, 4_096)[1..], &[0; 9]].concat().into_iter();
         server.receive(NOW, CLIENT, &bytes);
         for second in 1..10 {

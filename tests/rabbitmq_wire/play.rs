@@ -1,5 +1,5 @@
-//! Plays a conversation, to a server in this process or to a real one, and
-//! writes down what the server says.
+//! Plays a conversation to a server in this process or to a real one, and writes down what the
+//! server sends.
 
 use crate::bytes::{HEADER, channel_open, describe, open, start_ok, tune_ok};
 use std::io::{ErrorKind, Read, Write};
@@ -22,9 +22,9 @@ pub(crate) fn server() -> ByteServer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum After {
     Nothing,
-    /// `connection.start` has come.
+    /// `connection.start` has arrived.
     Start,
-    /// `connection.tune` has come.
+    /// `connection.tune` has arrived.
     Tune,
     /// `connection.tune-ok` was sent.
     TuneOk,
@@ -41,13 +41,12 @@ impl After {
     }
 }
 
-/// A name, what was before, what the client sends one after the other, and what
-/// the server says to it, frames separated by ` | `, up to how it ends: `open`,
-/// or `reset at once`, or `reset after N s`; a real server may say `closed` for `reset`
-/// to tell that it has ended the connection otherwise than by a reset.
+/// A name, the state before, what the client sends, and what the server sends: frames separated by
+/// ` | `, and how it ends: `open`, `reset at once` or `reset after N s`. A real server's result may
+/// have `closed` for `reset`, if it has ended the connection without a reset.
 pub(crate) type Case = (&'static str, After, Vec<Vec<u8>>, &'static str);
 
-/// Compares all of a table, and then says what is different.
+/// Compares a whole table, and then reports all differences.
 pub(crate) fn check(table: Vec<Case>) {
     let real = std::env::var("STUNT_DOUBLE_REAL_RABBITMQ").ok();
     let mut wrong = Vec::new();
@@ -56,7 +55,7 @@ pub(crate) fn check(table: Vec<Case>) {
             None => play(after, &steps),
             Some(address) => play_to_real(address, after, &steps),
         };
-        // Nobody waits half a minute for a real server.
+        // A real server is not awaited for half a minute.
         let expected = if real.is_some() {
             expected.replace("reset after 30 s", "open")
         } else {
@@ -101,7 +100,7 @@ fn play(after: After, steps: &[Vec<u8>]) -> String {
     transcript(&all, "open".to_owned())
 }
 
-/// Collects what is to be sent; says whether the socket closes.
+/// Collects what is sent. Returns whether the socket closes.
 pub(crate) fn take(server: &mut ByteServer, all: &mut Vec<u8>) -> bool {
     while let Some((_, output)) = server.poll_output() {
         match output {
@@ -116,7 +115,7 @@ pub(crate) fn take(server: &mut ByteServer, all: &mut Vec<u8>) -> bool {
     false
 }
 
-/// How long a server may think before its silence means something.
+/// How long a server may stay silent before its answer counts as complete.
 const QUIET: Duration = Duration::from_millis(120);
 
 fn play_to_real(address: &str, after: After, steps: &[Vec<u8>]) -> String {
@@ -132,7 +131,7 @@ fn play_to_real(address: &str, after: After, steps: &[Vec<u8>]) -> String {
         let _ = socket.write_all(step);
         waits = waits.or(listen(&mut socket, 1, &mut all));
     }
-    // Beyond what a server that hangs up after three seconds needs.
+    // Longer than a server needs that hangs up after three seconds.
     let waits = waits.or_else(|| listen(&mut socket, 30, &mut all));
     let end = match waits {
         Some((how, 0..5)) => format!("{how} at once"),
@@ -144,8 +143,8 @@ fn play_to_real(address: &str, after: After, steps: &[Vec<u8>]) -> String {
     transcript(&all, end)
 }
 
-/// Reads until the server was silent so often; returns how it has hung up, if it has,
-/// and how often it was silent before.
+/// Reads until the server was silent this many times. Returns how it hung up, if it did, and how
+/// many times it was silent before.
 fn listen(socket: &mut TcpStream, silences: u64, all: &mut Vec<u8>) -> Option<(&'static str, u64)> {
     let mut buffer = [0; 65_536];
     let mut silent = 0;

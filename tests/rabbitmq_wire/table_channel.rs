@@ -1,4 +1,4 @@
-//! What is said on a channel that is open.
+//! Answers on an open channel.
 
 use crate::bytes::*;
 use crate::play::After::Channel;

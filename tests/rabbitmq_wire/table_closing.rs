@@ -1,4 +1,4 @@
-//! What is heard after a connection's close, from either side.
+//! What is sent after a connection's close, from either side.
 
 use crate::bytes::*;
 use crate::play::After::{Channel, Tune};
@@ -71,7 +71,7 @@ fn after_the_clients_close() {
             "1: 50.11 0265780000000000000000 | 0: 10.51 | reset after 30 s",
         ),
     ];
-    // A real server goes on with its heartbeats until then.
+    // A real server continues with its heartbeats until then.
     if std::env::var("STUNT_DOUBLE_REAL_RABBITMQ").is_err() {
         let expected = "0: 10.41 00 | 0: 10.51 | reset after 6 s";
         table.push(("as long as a heartbeat, if that is shorter", Tune, short_heartbeat, expected));

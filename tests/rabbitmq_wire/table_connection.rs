@@ -1,16 +1,15 @@
-//! What a connection that is open is closed for, on channel 0 and on channels
-//! that are not open.
+//! Why an open connection is closed, on channel 0 and on channels that are not open.
 
 use crate::bytes::*;
 use crate::play::After::Open;
 use crate::play::{Case, check};
 
-/// The server closes the connection, and waits for the answer.
+/// The server closes the connection and waits for the answer.
 fn closes(what: &str) -> &'static str {
     format!("0: 10.50 {what} | reset after 30 s").leak()
 }
 
-/// The server closes the connection, and hangs up whatever the answer is.
+/// The server closes the connection and hangs up whatever the answer is.
 fn gives_up(what: &str) -> &'static str {
     format!("0: 10.50 501 FRAME_ERROR - {what} 0.0 | reset after 3 s").leak()
 }
@@ -54,7 +53,7 @@ fn methods_on_channel_0_that_cannot_be_read() {
 }
 
 #[test]
-fn frames_that_do_not_belong() {
+fn misplaced_frames() {
     let unexpected = |what: &str| closes(&format!("505 UNEXPECTED_FRAME - type {what} 0.0"));
     let high: Vec<u8> = (200..217).collect();
     let low: Vec<u8> = (140..157).collect();
@@ -91,7 +90,7 @@ fn frames_that_do_not_belong() {
 }
 
 #[test]
-fn frames_that_are_none() {
+fn malformed_frames() {
     let unknown = |what: &str| closes(&format!("501 FRAME_ERROR - type {what}: unknown_frame 0.0"));
     let ff = r#"255, first 16 octets = <<"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff">>"#;
     check(vec![
@@ -184,7 +183,7 @@ fn channels_that_are_not_open() {
 }
 
 #[test]
-fn what_is_answered_on_channel_0() {
+fn answers_on_channel_0() {
     check(vec![
         one("a new secret", method(0, 10, 70, b"\0\0\0\x01s\x01r"), "0: 10.71 | open"),
         one("a heartbeat", frame(8, 0, b""), "open"),

@@ -22,7 +22,7 @@ fn a_protocol_is_spoken_or_refused() {
         ("1.0 with SASL", Nothing, vec![b"AMQP\x03\x01\0\0".to_vec()], refused),
         ("silence", Nothing, vec![], "reset after 10 s"),
     ];
-    // A real server is waited for only half as long.
+    // A real server is awaited only half as long.
     let real = std::env::var("STUNT_DOUBLE_REAL_RABBITMQ").is_ok();
     check(table.into_iter().filter(|row| !real || !row.3.contains("10 s")).collect());
 }
@@ -69,7 +69,7 @@ fn amqp_0_8_is_answered_in_its_own_language() {
     let frame_error = "0: 10.60 501 FRAME_ERROR - cannot decode \
                        <<0,0,2,112,113,1,116,0,0,0,0,0>> 60.20 | open";
     after_start(then(&[consume(&[0; 5])]), frame_error);
-    // What is no method of 0-8 breaks the reader down.
+    // A method that 0-8 does not have crashes the reader.
     for (class, number) in [(85, 10), (60, 120), (40, 30)] {
         after_start(then(&[method(1, class, number, b"\0")]), "reset");
     }
@@ -81,7 +81,7 @@ fn amqp_0_8_is_answered_in_its_own_language() {
 }
 
 #[test]
-fn who_takes_too_long_is_hung_up_on() {
+fn a_slow_handshake_is_reset() {
     for after in [Nothing, Start, Tune, TuneOk] {
         let mut server = server();
         server.connected(Instant::ZERO, CLIENT, "test");
@@ -145,7 +145,7 @@ fn logging_in() {
         ("a frame without its end", Start, vec![frame_with_end(1, 0, b"\0\x0a\0\x0b", 0)], silent),
         ("a method that does not exist", Start, vec![method(0, 99, 99, b"")], "reset at once"),
     ];
-    // Those that get on are waited for in vain by the clock of this process.
+    // Connections that succeed are followed until the deadline by the virtual clock.
     let welcome: Vec<Case> = vec![
         ("PLAIN", Start, plain(b"", b"\0guest\0guest"), tune),
         ("AMQPLAIN", Start, other("AMQPLAIN", table_response), tune),
@@ -155,7 +155,7 @@ fn logging_in() {
     check(table);
 }
 
-/// What is still open has ten seconds in all; a real server is not waited for.
+/// The handshake has ten seconds in all. A real server is not awaited that long.
 fn within_the_handshake(table: Vec<Case>) -> Vec<Case> {
     let real = std::env::var("STUNT_DOUBLE_REAL_RABBITMQ").is_ok();
     let end = |expected: &str| -> &'static str {
@@ -165,7 +165,7 @@ fn within_the_handshake(table: Vec<Case>) -> Vec<Case> {
 }
 
 #[test]
-fn limits_are_agreed_on_or_the_server_hangs_up_in_silence() {
+fn limits_are_negotiated_or_the_server_hangs_up_silently() {
     let tune = |channels, frames| vec![tune_ok_with(channels, frames, 0)];
     let silent = "reset after 3 s";
     let mut table: Vec<Case> = vec![
@@ -242,7 +242,7 @@ fn opening() {
     ]);
 }
 
-/// The whole of it, as the real server writes it.
+/// The complete frame, as the real server sends it.
 #[test]
 fn the_start_is_that_of_the_real_server() {
     let mut server = server();

@@ -216,7 +216,7 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
 }
 
 /// What is wrong, with the steps left out that it does not need.
-fn without_the_needless(
+fn without_unnecessary_operations(
     server: &RealServer,
     questions: &[Words],
     mut case: Case,
@@ -268,7 +268,8 @@ fn random_commands_of_several_clients() {
     match runner.run(&case(), |case| run(&server, &questions, &case)) {
         Ok(()) => {}
         Err(TestError::Fail(reason, case)) => {
-            let reason = without_the_needless(&server, &questions, case).unwrap_or(reason);
+            let reason =
+                without_unnecessary_operations(&server, &questions, case).unwrap_or(reason);
             panic!("{reason}\n{}", replay(seed, cases));
         }
         Err(TestError::Abort(reason)) => panic!("{reason}\n{}", replay(seed, cases)),

@@ -1,15 +1,15 @@
-//! What is made up by a server, written down so that it is the same each time.
+//! Replaces names that a server makes, so that a recording is the same each time.
 
-/// What a real server's names are called here, in the order they appeared.
+/// The names of a real server and their replacements, in order of appearance.
 #[derive(Debug, Default)]
 pub(crate) struct Names(Vec<(String, String)>);
 
-/// How names begin that are made up, and what follows.
+/// How such names begin, and the length of the rest.
 const MADE_UP: [(&str, Option<usize>); 3] =
     [("amq.gen-", Some(22)), ("amq.ctag-", Some(22)), ("amq.rabbitmq.reply-to.", None)];
 
 impl Names {
-    /// With the names as they are written down, and without moments.
+    /// Returns the line as it is recorded: with the replacements, and without times.
     pub(crate) fn normal(&mut self, line: &str) -> String {
         let mut line = line.to_owned();
         for (prefix, length) in MADE_UP {
@@ -23,7 +23,7 @@ impl Names {
                     continue;
                 }
                 let name = self.name(prefix, &line[at..from]);
-                // With signs that call for quotation marks.
+                // Characters that require quotation marks.
                 let quoted = line[..at].ends_with('"') && line[from..].starts_with('"');
                 let quotes = usize::from(quoted);
                 line.replace_range(at - quotes..from + quotes, &name);
@@ -31,11 +31,11 @@ impl Names {
             }
         }
         line = replace_word(&line, "time:T=", "0", |c| c.is_ascii_digit());
-        // Which of two processes is the first to say so.
+        // Either of two processes may report this first.
         if line.starts_with("connection.close ") {
             line = line.replace("' is down\"", "' is deleted\"");
         }
-        // The order of a table of processes.
+        // The order depends on a table of processes.
         line = line.replace("\"AMQPLAIN PLAIN\"", "\"PLAIN AMQPLAIN\"");
         replace_word(&line, "cluster_name:S=", "rabbit@localhost", |c| c != ',')
     }
@@ -49,7 +49,7 @@ impl Names {
         format!("{prefix}{number}")
     }
 
-    /// With the real names.
+    /// Returns the line with the real names.
     pub(crate) fn real(&self, line: &str) -> String {
         let mut line = line.to_owned();
         for (name, real) in &self.0 {
@@ -71,7 +71,7 @@ impl Names {
     }
 }
 
-/// With another text behind each place where it says `before`.
+/// Replaces the word behind each occurrence of `before`.
 fn replace_word(line: &str, before: &str, by: &str, is_part: impl Fn(char) -> bool) -> String {
     let mut parts = line.split(before);
     let mut replaced = parts.next().unwrap_or_default().to_owned();

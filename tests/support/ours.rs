@@ -1,4 +1,4 @@
-//! Our broker as one to play scenarios to.
+//! Our broker as a side of a conversation.
 
 use crate::played::scenario::{Heard, Side};
 use std::collections::BTreeMap;
@@ -10,13 +10,13 @@ use stunt_double::rabbitmq::{BrokerOptions, FieldTable, QueueType};
 use stunt_double::sim::service::{ByteOutput, ByteService as _, Hangup};
 use stunt_double::{Instant, Site, Stream};
 
-/// Ours, with a clock that only moves when a scenario waits.
+/// Our broker, with a clock that only moves when a scenario waits.
 pub(crate) struct Ours {
     server: ByteServer,
     now: Instant,
     next: u64,
     sockets: BTreeMap<String, u64>,
-    /// What was said while it stopped.
+    /// What was sent while it stopped.
     last_words: Vec<(String, Heard)>,
 }
 
@@ -67,7 +67,7 @@ impl Side for Ours {
                     },
                 ));
             }
-            // A timer for the present moment is due when all is done.
+            // A timer for the present moment fires when everything else is done.
             match self.server.poll_timeout() {
                 Some(at) if at <= self.now => self.server.handle_timeout(self.now),
                 _ => {
@@ -110,7 +110,7 @@ impl Side for Ours {
     }
 }
 
-/// What `rabbitmqctl` is asked for in the recordings.
+/// Runs the commands of `rabbitmqctl` that the recordings use.
 fn control(ours: &mut Ours, words: &[String]) -> Result<(), String> {
     let now = ours.now;
     let option = |name: &str| {
@@ -196,12 +196,12 @@ fn control(ours: &mut Ours, words: &[String]) -> Result<(), String> {
     done.map_err(|why| why.to_string())
 }
 
-/// The settings of a server that are changed while it runs; ours is made with them.
+/// Changes settings that a real server changes while it runs. Ours is started again with them.
 fn eval(ours: &mut Ours, code: &str) -> Result<(), String> {
     let setting = code.strip_prefix("application:set_env(rabbit,");
     let setting = setting.and_then(|setting| setting.strip_suffix(").")?.split_once(','));
     match setting {
-        // It looks at the very moment.
+        // Our broker checks exactly on time.
         Some(("channel_tick_interval", _)) => Ok(()),
         Some(("consumer_timeout", millis)) => {
             if ours.next == 1 {
@@ -214,7 +214,7 @@ fn eval(ours: &mut Ours, code: &str) -> Result<(), String> {
     }
 }
 
-/// The members of a flat object of JSON.
+/// Returns the members of a flat JSON object.
 fn members(json: &str) -> impl Iterator<Item = (&str, &str)> {
     let inside = json.trim_start_matches('{').trim_end_matches('}');
     inside.split(',').filter_map(|member| {

@@ -10,27 +10,26 @@
 //! < a.1 basic.get-ok delivery-tag=1 routing-key=q | body "0"
 //! ```
 //!
-//! `>` is what a client sends on channel 1 of its connection `a`. All that is said
-//! until the broker is silent again follows (`<`), by connections and channels, and
-//! each channel's in order. `< a closed` is the end of a socket. Then there is what
-//! happens (`=`):
+//! `>` is a line that a client sends on channel 1 of its connection `a`. Everything that is sent
+//! until the broker is silent again follows (`<`), sorted by connection and channel, in order
+//! within each channel. `< a closed` is the end of a socket. `=` is an event:
 //!
-//! - `connect a user=eve password=x vhost=v channel-max=2 capabilities=`: the whole
-//!   handshake, of which only a refusal is written down
+//! - `connect a user=eve password=x vhost=v channel-max=2 capabilities=`: the whole handshake, of
+//!   which only a refusal is recorded
 //! - `socket a`: no handshake
 //! - `lose a`: the socket dies
 //! - `wait 300ms`: time passes
-//! - `together`: what follows, until the next of these, is sent without waiting
-//! - `settle`: that ends
-//! - `quiet 8ms`: how long a real server is listened to before it counts as silent
+//! - `together`: everything up to the next event is sent without waiting
+//! - `settle`: ends `together`
+//! - `quiet 8ms`: how long a real server must be silent before its answer counts as complete
 //! - `restart`, `kill`: the broker stops, cleanly or not, and starts again
-//! - `ctl …`: a command of `rabbitmqctl`, its words in single quotes if need be
+//! - `ctl …`: a command of `rabbitmqctl`, with words in single quotes if needed
 //!
-//! Before it is recorded, a line may begin with `!` for `>`: if it closes the channel or
-//! the connection, lines follow that open it again.
+//! Before it is recorded, a line may begin with `!` instead of `>`. If it closes the channel or the
+//! connection, lines that reopen it are added.
 //!
-//! Names that are made up are numbered in the order they appear, times in `x-death`
-//! are 0, the node is `rabbit@localhost`.
+//! Names that a server makes are numbered in order of appearance, times in `x-death` are 0, the
+//! node is `rabbit@localhost`.
 
 use super::names::Names;
 use crate::played::amqp::{Decoder, encode};
@@ -40,49 +39,49 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// What is heard of a socket.
+/// What arrives on a socket.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Bytes(Vec<u8>),
     Closed,
 }
 
-/// A broker to play to.
+/// A broker that a scenario is played to.
 pub(crate) trait Side {
     /// Opens a socket.
     fn connect(&mut self, name: &str);
     fn send(&mut self, name: &str, bytes: &[u8]);
     /// The client's socket dies.
     fn lose(&mut self, name: &str);
-    /// All that has arrived. A side that does not answer at once waits a little if that
-    /// is nothing.
+    /// Returns everything that has arrived. A side that does not answer at once waits a moment if
+    /// nothing has.
     fn hear(&mut self) -> Vec<(String, Heard)>;
     fn pass(&mut self, time: Duration);
     fn stop_and_start(&mut self, cleanly: bool);
     fn control(&mut self, words: &[String]) -> Result<()>;
-    /// How many times it is heard in vain before it counts as silent; `None` if all
+    /// How many times in a row nothing arrives before the side counts as silent; `None` if all
     /// answers are there at once.
     fn silence(&self) -> Option<u32>;
-    /// The vhost that connections are to if a scenario says nothing else.
+    /// The vhost of connections for which a scenario names none.
     fn vhost(&self) -> &str {
         "/"
     }
-    /// Whether what a scenario made would be there in the next one.
+    /// Returns whether objects of a scenario would still exist in the next one.
     fn has_to_be_cleaned_up(&self) -> bool {
         false
     }
 }
 
-/// So many times as long, where several processes and a disk take part in an answer.
+/// Factor for answers in which several processes and a disk take part.
 const LONGER: u32 = 4;
 
-/// How long a side that waits does so when it is heard in vain.
+/// How long a side waits when nothing has arrived.
 pub(crate) const MOMENT: Duration = Duration::from_millis(2);
 
-/// For so many a question that changes nothing is waited for.
+/// Number of such waits for the answer to a question that changes nothing.
 const PATIENCE: u32 = 500;
 
-/// For so many the answer to a handshake is.
+/// Number of such waits for the answer to a handshake.
 const HANDSHAKE: u32 = 1_000;
 
 const PROBE: &str = "~probe";
@@ -93,9 +92,9 @@ struct Connection {
     decoder: Decoder,
     said: Vec<(u16, String)>,
     closed: bool,
-    /// Channels that can be asked something.
+    /// Channels that can be asked a question.
     open: BTreeSet<u16>,
-    /// Nothing is answered any more, or nothing now.
+    /// Whether nothing is answered any more, or for now.
     deaf: bool,
     probes: usize,
 }
@@ -124,7 +123,7 @@ impl Connection {
         Ok(())
     }
 
-    /// What sending a line means for what can be asked.
+    /// Updates which channels can be asked a question after a line.
     fn sends(&mut self, channel: u16, line: &str) {
         let name = line.split(' ').next().unwrap_or_default();
         let breaks = matches!(name, "channel.close" | "header" | "body" | "frame" | "raw");
@@ -136,13 +135,12 @@ impl Connection {
     }
 }
 
-/// Plays a scenario, and gives it with the answers of this side.
+/// Plays a scenario, and returns it with the answers of this side.
 pub(crate) fn play(scenario: &str, side: &mut dyn Side) -> Result<String> {
     Player::new(scenario, side).play(scenario)
 }
 
-/// As [`play`], but no further than to where something else is said than in the
-/// scenario.
+/// As [`play`], but stops at the first difference from the scenario.
 #[allow(dead_code, reason = "only where there is something to compare with")]
 pub(crate) fn compare(scenario: &str, side: &mut dyn Side) -> Result<String> {
     let mut player = Player::new(scenario, side);
@@ -155,13 +153,13 @@ struct Player<'a> {
     connections: BTreeMap<String, Connection>,
     names: Names,
     silence: u32,
-    /// Answers are not waited for.
+    /// Whether answers are not awaited.
     together: bool,
-    /// It ends where something else is said.
+    /// Whether it stops at the first difference.
     stops: bool,
     has_streams: bool,
     written: Vec<String>,
-    /// What was declared, in the words that delete it.
+    /// What was declared, as the lines that delete it.
     made: BTreeSet<String>,
 }
 
@@ -189,8 +187,8 @@ impl<'a> Player<'a> {
         self.side.silence().is_none()
     }
 
-    /// What cannot be played to its end is cleaned up, too: the next one begins with
-    /// nothing.
+    /// A scenario that cannot be played to its end is cleaned up too, because the next one begins
+    /// with an empty broker.
     fn play(mut self, scenario: &str) -> Result<String> {
         let played = self.lines(scenario);
         self.clean_up()?;
@@ -230,7 +228,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// What a `!` stands for.
+    /// Sends a line marked with `!`.
     fn send_and_reopen(&mut self, line: &str) -> Result<()> {
         let target = line.split(' ').next().unwrap_or_default();
         let name = target.split('.').next().unwrap_or_default();
@@ -285,7 +283,7 @@ impl<'a> Player<'a> {
             "lose" => {
                 self.connections.remove(&argument).ok_or("no such connection")?;
                 self.side.lose(&argument);
-                // It takes the real one a moment to see it.
+                // The real server takes a moment to notice.
                 self.side.pass(MOMENT * 25 * u32::from(!self.at_once()));
             }
             "wait" => {
@@ -357,7 +355,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// Waits for this method, which is then done with; false if it is another, or none.
+    /// Waits for this method and consumes it. Returns false if another or none arrives.
     fn is_told(&mut self, name: &str, method: &str) -> Result<bool> {
         for _ in 0..HANDSHAKE {
             let connection = self.connections.get_mut(name).ok_or("no such connection")?;
@@ -375,7 +373,7 @@ impl<'a> Player<'a> {
         Ok(false)
     }
 
-    /// Whether anything was heard.
+    /// Returns whether anything arrived.
     fn listen(&mut self) -> Result<bool> {
         let heard = self.side.hear();
         for (name, heard) in &heard {
@@ -386,8 +384,8 @@ impl<'a> Player<'a> {
         Ok(!heard.is_empty())
     }
 
-    /// Until all is silent. That a real server is cannot be known; so each channel is
-    /// asked something that changes nothing, twice, and then it is listened to.
+    /// Waits until everything is silent. That cannot be known of a real server, so each channel is
+    /// asked a question that changes nothing, twice, and then awaited.
     fn settle(&mut self) -> Result<()> {
         if self.at_once() {
             while self.listen()? {}
@@ -439,7 +437,7 @@ impl<'a> Player<'a> {
         self.connections.retain(|_, connection| !connection.closed);
     }
 
-    /// Deletes what the scenario made, for the next one.
+    /// Deletes the objects of the scenario, for the next one.
     fn clean_up(&mut self) -> Result<()> {
         for name in std::mem::take(&mut self.connections).keys() {
             self.side.lose(name);
@@ -452,7 +450,7 @@ impl<'a> Player<'a> {
         let made = std::mem::take(&mut self.made);
         let generated = self.names.queues().map(|q| format!("queue.delete queue={q}"));
         let lines: Vec<String> = made.iter().cloned().chain(generated).collect();
-        // On a channel each, for what cannot be deleted closes it.
+        // On a channel each, because an object that cannot be deleted closes it.
         for (channel, line) in (1..).zip(&lines) {
             for line in ["channel.open", line] {
                 let bytes = encode(channel, &self.names.real(line))?;
@@ -472,14 +470,14 @@ impl<'a> Player<'a> {
             }
         }
         self.side.lose("clean-up");
-        // A stream is deleted a while after it was said to be.
+        // A stream is deleted a while after the answer.
         let moments = if self.has_streams { 250 } else { 10 };
         self.side.pass(MOMENT * moments);
         Ok(())
     }
 }
 
-/// The value of a field in a line, as it stands there.
+/// Returns the value of a field in a line, as it is written.
 fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     let at = format!(" {line}").find(&format!(" {name}="))?;
     let value = &line[at + name.len() + 1..];
@@ -495,7 +493,7 @@ fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     Some(value.split(' ').next().unwrap_or(value))
 }
 
-/// Words, some in single quotes.
+/// Splits a line into words, some in single quotes.
 fn split(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
@@ -517,8 +515,7 @@ fn duration(text: &str) -> Result<Duration> {
     Ok(unit * number.parse().map_err(|_| format!("no duration {text}"))?)
 }
 
-/// All recordings, or those in whose names `STUNT_DOUBLE_SCENARIO` occurs: their
-/// names, where they are, and what they say.
+/// All recordings, or those with `STUNT_DOUBLE_SCENARIO` in their names: name, path and contents.
 pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rabbitmq/recorded");
     let only = std::env::var("STUNT_DOUBLE_SCENARIO").unwrap_or_default();
@@ -535,7 +532,7 @@ pub(crate) fn files() -> Vec<(String, PathBuf, String)> {
     files
 }
 
-/// The first lines that differ, and what was said before.
+/// The first lines that differ, with the lines before.
 pub(crate) fn difference(recorded: &str, played: &str) -> String {
     let (recorded, played): (Vec<_>, Vec<_>) =
         (recorded.lines().collect(), played.lines().collect());

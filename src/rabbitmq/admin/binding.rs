@@ -6,12 +6,12 @@ use crate::rabbitmq::key::ExchangeKey;
 use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 
-/// What a binding leads to. Queues come before exchanges.
+/// The kind of a binding's destination. Queues sort before exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DestinationKind {
     /// A queue.
     Queue,
-    /// Another exchange, which routes further.
+    /// Another exchange, which routes on.
     Exchange,
 }
 
@@ -30,28 +30,29 @@ impl DestinationKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BindingRow {
-    /// The vhost both ends are in.
+    /// The vhost of both ends.
     pub vhost: SmolStr,
-    /// The exchange messages come from; empty for the default exchange.
+    /// The exchange that messages come from; empty for the default exchange.
     pub source: SmolStr,
-    /// The queue or exchange they go to.
+    /// The queue or exchange that messages go to.
     pub destination: SmolStr,
-    /// Which of the two the destination is.
+    /// Whether the destination is a queue or an exchange.
     pub destination_kind: DestinationKind,
     /// The routing key or pattern.
     pub routing_key: SmolStr,
-    /// The arguments, in the order of their names.
+    /// The arguments, sorted by name.
     pub arguments: FieldTable,
 }
 
 impl Broker {
-    /// The bindings of all vhosts: in each, first those every queue has to the
-    /// default exchange, then the others by source, routing key, destination and
+    /// Returns the bindings of all vhosts. Those of each vhost begin with the bindings of every
+    /// queue to the default exchange; the others are sorted by source, routing key, destination and
     /// arguments.
     #[must_use]
     pub fn list_bindings(&self) -> Vec<BindingRow> {
         let name_of = |source: ExchangeKey| {
-            let exchange = self.exchanges.get(source).expect("a binding's source exists");
+            let exchange =
+                self.exchanges.get(source).expect("a binding is removed with its source");
             SmolStr::clone(&exchange.name)
         };
         let mut rows = Vec::new();

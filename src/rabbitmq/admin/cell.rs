@@ -1,9 +1,8 @@
 //! A cell of a listing, as text and as JSON.
 //!
-//! Both are those of `rabbitmqctl` 3.10.8, oddities included: its JSON writes the
-//! four digits of a control character in the wrong order (`\u1000` for U+0001), an
-//! array of a field table as an object with types for names, which may repeat, and
-//! what is missing as an empty string.
+//! Both are those of `rabbitmqctl` 3.10.8, including its oddities: its JSON writes the four digits
+//! of a control character in the wrong order (`\u1000` for U+0001), an array of a field table as an
+//! object with types for names, which may repeat, and a missing value as an empty string.
 
 use super::text::{Arguments, tags};
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
@@ -20,24 +19,24 @@ pub(super) enum Cell {
     Text(String),
     Number(i128),
     Truth(bool),
-    /// Nothing to say.
+    /// No value.
     Missing,
     Arguments(FieldTable),
     Tags(Vec<SmolStr>),
-    /// An address, between dots.
+    /// An IP address.
     Address([u8; 4]),
     /// A tuple of numbers.
     Tuple(&'static [u8]),
 }
 
 impl Cell {
-    /// Of what may be missing.
+    /// A cell for a value that may be missing.
     pub(super) fn of(cell: Option<impl Into<Cell>>) -> Cell {
         cell.map_or(Cell::Missing, Into::into)
     }
 }
 
-/// The cell as text, as it stands in a table.
+/// The cell as text, for a table.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -198,14 +197,14 @@ impl From<&FieldTable> for Cell {
     }
 }
 
-/// Where the real command has a process, there is the id.
+/// The id, where the real command prints a process identifier.
 impl From<ConnectionId> for Cell {
     fn from(id: ConnectionId) -> Cell {
         Cell::Text(id.to_string())
     }
 }
 
-/// Where the real command has a process, there is the id.
+/// The id, where the real command prints a process identifier.
 impl From<ChannelId> for Cell {
     fn from(id: ChannelId) -> Cell {
         Cell::Text(id.to_string())
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_none() {
+    fn only_utf8_strings_are_text() {
         assert_eq!((json(true), json(7_u64), json("")), ("true".into(), "7".into(), "\"\"".into()));
         assert_eq!(Json(&Cell::of(None::<u64>)).to_string(), "\"\"");
         assert_eq!(Json(&Cell::Address([127, 0, 0, 1])).to_string(), "[127,0,0,1]");

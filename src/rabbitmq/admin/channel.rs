@@ -7,11 +7,11 @@ use crate::rabbitmq::channel::confirm::Confirms;
 use crate::rabbitmq::protocol::id::ChannelId;
 use smol_str::SmolStr;
 
-/// A channel that is open, as `list_channels` shows it.
+/// An open channel, as `list_channels` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChannelRow {
-    /// Which it is.
+    /// Its connection and number.
     pub id: ChannelId,
     /// The user of its connection.
     pub user: SmolStr,
@@ -21,24 +21,24 @@ pub struct ChannelRow {
     pub transactional: bool,
     /// Whether its publishes are confirmed (`confirm.select`).
     pub confirm: bool,
-    /// Its consumers, one of direct replies included.
+    /// Number of its consumers, including that of direct replies.
     pub consumer_count: usize,
-    /// Deliveries and fetches that it has not settled.
+    /// Number of deliveries and fetches that it has not settled.
     pub messages_unacknowledged: usize,
-    /// Publishes that wait for a commit.
+    /// Number of publishes that wait for a commit.
     pub messages_uncommitted: usize,
-    /// Acknowledgements and rejections that wait for a commit.
+    /// Number of acknowledgements and rejections that wait for a commit.
     pub acks_uncommitted: usize,
-    /// Publishes that were not confirmed yet.
+    /// Number of publishes that were not confirmed yet.
     pub messages_unconfirmed: usize,
-    /// The prefetch count of consumers to come; 0 is no limit.
+    /// The prefetch count of consumers that begin later; 0 means no limit.
     pub prefetch_count: u16,
-    /// The limit of all its consumers together; 0 is no limit.
+    /// The limit of all its consumers together; 0 means no limit.
     pub global_prefetch_count: u16,
 }
 
 impl Broker {
-    /// The channels that are open, by connection and number.
+    /// Returns the open channels, sorted by connection and number.
     #[must_use]
     pub fn list_channels(&self) -> Vec<ChannelRow> {
         let mut rows: Vec<ChannelRow> =

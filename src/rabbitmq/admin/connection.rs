@@ -5,15 +5,15 @@ use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::id::ConnectionId;
 use smol_str::SmolStr;
 
-/// What a connection is at.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ConnectionState {
-    /// `running`: it is read from.
+    /// `running`: the broker reads from it.
     Running,
-    /// `blocking`: an alarm is on, and it is blocked as soon as it publishes.
+    /// `blocking`: an alarm is on, and the connection is blocked when it publishes.
     Blocking,
-    /// `blocked`: an alarm is on, and nothing is read from it.
+    /// `blocked`: an alarm is on, and the broker reads nothing from it.
     Blocked,
 }
 
@@ -29,28 +29,28 @@ impl ConnectionState {
     }
 }
 
-/// A connection that is open, as `list_connections` shows it.
+/// An open connection, as `list_connections` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionRow {
-    /// Which it is.
+    /// Its id.
     pub id: ConnectionId,
-    /// The user it opened as.
+    /// Its user.
     pub user: SmolStr,
-    /// The vhost it opened.
+    /// Its vhost.
     pub vhost: SmolStr,
-    /// How many channels it has open.
+    /// Number of its open channels.
     pub channels: usize,
-    /// How many it may have.
+    /// Maximum number of its channels.
     pub channel_max: u16,
-    /// The heartbeat timeout agreed on, in seconds; 0 is none.
+    /// The negotiated heartbeat timeout in seconds; 0 means no heartbeats.
     pub timeout: u16,
-    /// What it is at.
+    /// Its state.
     pub state: ConnectionState,
 }
 
 impl Broker {
-    /// The connections that are open, by id.
+    /// Returns the open connections, sorted by id.
     #[must_use]
     pub fn list_connections(&self) -> Vec<ConnectionRow> {
         let has_alarm = !self.alarms().is_empty();
@@ -78,8 +78,8 @@ impl Broker {
     }
 }
 
-/// What the real command knows of sockets, nobody knows here. A connection's
-/// `name` is its id, which is also the port that it comes from, on loopback.
+/// The real command shows properties of sockets, which do not exist here. The `name` of a
+/// connection is its id, which is also its client's port on loopback.
 pub(super) const COLUMNS: &[Column<ConnectionRow>] = &[
     ("pid", |row| row.id.into()),
     ("name", |row| row.id.into()),

@@ -6,15 +6,15 @@ use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::table::FieldTable;
 use smol_str::SmolStr;
 
-/// Whether a consumer takes part in the deliveries (`activity_status`).
+/// Whether a consumer gets deliveries (`activity_status`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ActivityStatus {
     /// `up`: it takes turns with the others.
     Up,
-    /// `single_active`: it is the one that gets the messages.
+    /// `single_active`: it alone gets deliveries.
     SingleActive,
-    /// `waiting`: it stands by for the single active one.
+    /// `waiting`: it stands by while another consumer is the single active one.
     Waiting,
 }
 
@@ -42,21 +42,20 @@ pub struct ConsumerRow {
     pub channel: ChannelId,
     /// Its tag.
     pub consumer_tag: SmolStr,
-    /// Whether its deliveries want to be acknowledged.
+    /// Whether its deliveries have to be acknowledged.
     pub ack_required: bool,
     /// Whether it is the queue's exclusive consumer.
     pub exclusive: bool,
-    /// The prefetch count it began with; 0 is no limit.
+    /// The prefetch count with which it began; 0 means no limit.
     pub prefetch_count: u16,
-    /// Whether it takes part in the deliveries.
+    /// Whether it gets deliveries.
     pub activity_status: ActivityStatus,
     /// Its arguments.
     pub arguments: FieldTable,
 }
 
 impl ConsumerRow {
-    /// Whether it gets messages: all but those that stand by for the single
-    /// active one.
+    /// Returns whether it gets deliveries: all consumers but those that stand by do.
     #[must_use]
     pub fn active(&self) -> bool {
         self.activity_status != ActivityStatus::Waiting
@@ -64,8 +63,8 @@ impl ConsumerRow {
 }
 
 impl Broker {
-    /// The consumers of all vhosts, by vhost, queue, channel and tag. Those of
-    /// direct replies have no queue and are not among them.
+    /// Returns the consumers of all vhosts, sorted by vhost, queue, channel and tag. Consumers of
+    /// direct replies have no queue and are not listed.
     #[must_use]
     pub fn list_consumers(&self) -> Vec<ConsumerRow> {
         let live = self.consumers.iter().filter_map(|(key, consumer)| {

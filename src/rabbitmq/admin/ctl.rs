@@ -1,17 +1,17 @@
 //! `rabbitmqctl -q list_…`: a command as text in, a table as text out.
 //!
-//! A listing is a table of [`Column`]s, each a name and how its cell is made;
-//! what is printed is decided by that table alone. A column the real command has
-//! and a model cannot know (`memory`, `pid`) is unknown here.
+//! A listing is a table of [`Column`]s, each a name and a function that makes its cell. That table
+//! alone decides what is printed. Columns of the real command that a model cannot know (`memory`,
+//! `pid`) are unknown here.
 
 use super::cell::{Column, Json, Quoted};
 use crate::rabbitmq::broker::Broker;
 
-/// A `rabbitmqctl` command that cannot be done.
+/// Why a `rabbitmqctl` command failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CtlError {
-    /// No such command, or not one of the listings that are modelled.
+    /// There is no such command, or it is not one of the listings that are modelled.
     #[error(
         "rabbitmqctl {0}: only the listings are modelled: list_queues, list_exchanges, \
          list_bindings, list_consumers, list_connections, list_channels, list_policies, \
@@ -19,19 +19,19 @@ pub enum CtlError {
          list_user_permissions and list_topic_permissions"
     )]
     UnknownCommand(String),
-    /// No such column.
+    /// There is no such column.
     #[error("Error (argument validation): Info key(s) {0} are not supported")]
     UnknownColumn(String),
-    /// An option that the listing does not take, or one without its value.
+    /// The listing does not take this option, or the option lacks its value.
     #[error("Error (argument validation): Invalid options for this command:\n{0}")]
     UnknownOption(String),
-    /// A formatter that is not modelled.
+    /// The formatter is not modelled.
     #[error("rabbitmqctl --formatter {0}: only table and json are modelled")]
     UnknownFormatter(String),
-    /// More words than the command takes.
+    /// The command takes fewer arguments.
     #[error("Error (argument validation): too many arguments.")]
     TooManyArguments,
-    /// Fewer words than the command takes.
+    /// The command takes more arguments.
     #[error("Error (argument validation): not enough arguments.")]
     NotEnoughArguments,
     /// There is no vhost of this name.
@@ -49,7 +49,7 @@ enum Formatter {
     Json,
 }
 
-/// A command, taken apart.
+/// A parsed command.
 struct Command<'a> {
     name: &'a str,
     vhost: &'a str,
@@ -96,14 +96,13 @@ impl<'a> Command<'a> {
         Ok(command)
     }
 
-    /// The listing of these rows, with the columns asked for or else the usual
-    /// ones.
+    /// Prints rows with the columns that were asked for, or else the usual ones.
     fn list<R>(&self, rows: &[R], known: &[Column<R>], usual: &[&str]) -> Result<String, CtlError> {
         let asked = if self.arguments.is_empty() { usual } else { &self.arguments };
         Ok(self.print(rows, &columns(asked, known)?, "[\n]\n"))
     }
 
-    /// The listing of a command that takes no columns.
+    /// Prints the rows of a command that takes no columns.
     fn list_all<R>(&self, rows: &[R], columns: &[Column<R>]) -> Result<String, CtlError> {
         match self.arguments.is_empty() {
             true => Ok(self.print(rows, columns, "[]\n")),
@@ -111,7 +110,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    /// Prints rows; as JSON, no rows at all are `empty`.
+    /// Prints rows. As JSON, an empty listing is `empty`.
     fn print<R>(&self, rows: &[R], columns: &[Column<R>], empty: &str) -> String {
         match self.formatter {
             Formatter::Table => self.table(rows, columns),
@@ -134,7 +133,7 @@ impl<'a> Command<'a> {
     }
 }
 
-/// Rows as JSON: an object a line.
+/// Returns rows as JSON, one object on each line.
 fn json<R>(rows: &[R], columns: &[Column<R>]) -> String {
     let object = |row: &R| {
         let pairs =
@@ -144,7 +143,7 @@ fn json<R>(rows: &[R], columns: &[Column<R>]) -> String {
     format!("[\n{}]\n", rows.iter().map(object).collect::<Vec<_>>().join(","))
 }
 
-/// The columns of these names, each once; all must be known.
+/// Returns the columns of these names, each once. All must be known.
 fn columns<R>(asked: &[&str], known: &[Column<R>]) -> Result<Vec<Column<R>>, CtlError> {
     let mut found: Vec<Column<R>> = Vec::new();
     let mut unknown = Vec::new();
@@ -159,20 +158,18 @@ fn columns<R>(asked: &[&str], known: &[Column<R>]) -> Result<Vec<Column<R>>, Ctl
 }
 
 impl Broker {
-    /// What `rabbitmqctl -q` prints for a listing: a line with the columns'
-    /// names, then the rows, with tabs between; nothing at all if there are no
-    /// rows. `list_queues`, `list_exchanges`, `list_bindings`, `list_consumers`,
-    /// `list_connections`, `list_channels` and `list_vhosts` take columns; the
-    /// others are `list_policies`, `list_operator_policies`, `list_users`,
-    /// `list_permissions`, `list_user_permissions USER` and
+    /// Returns what `rabbitmqctl -q` prints for a listing: a line with the names of the columns,
+    /// then the rows, separated by tabs; nothing at all if there are no rows. `list_queues`,
+    /// `list_exchanges`, `list_bindings`, `list_consumers`, `list_connections`, `list_channels` and
+    /// `list_vhosts` take columns. The other listings are `list_policies`,
+    /// `list_operator_policies`, `list_users`, `list_permissions`, `list_user_permissions USER` and
     /// `list_topic_permissions`.
     ///
-    /// Of what belongs to a vhost, those of `/` are shown, or of the one that
-    /// `-p` or `--vhost` names. `-s` and `--no-table-headers` leave the first line
-    /// out. `--formatter json` prints an array of objects instead, byte for byte as
-    /// the real command. Where the real server prints process identifiers, here stand
-    /// [`ConnectionId`](crate::rabbitmq::broker::ConnectionId)s and
-    /// [`ChannelId`](crate::rabbitmq::broker::ChannelId)s.
+    /// Objects that belong to a vhost are listed for `/`, or for the vhost that `-p` or `--vhost`
+    /// names. `-s` and `--no-table-headers` omit the first line. `--formatter json` prints an array
+    /// of objects instead, byte for byte as the real command does. Where the real server prints
+    /// process identifiers, this prints [`ConnectionId`](crate::rabbitmq::broker::ConnectionId)s
+    /// and [`ChannelId`](crate::rabbitmq::broker::ChannelId)s.
     ///
     /// ```
     /// # use stunt_double::rabbitmq::BrokerOptions;
@@ -191,9 +188,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// See [`CtlError`]. As in the real command, a vhost that does not exist has
-    /// no queues, exchanges, bindings and consumers; for policies and
-    /// permissions it is an error.
+    /// See [`CtlError`]. As in the real command, a vhost that does not exist has no queues,
+    /// exchanges, bindings and consumers; for policies and permissions it is an error.
     pub fn rabbitmqctl(&self, command: &str) -> Result<String, CtlError> {
         let parsed = Command::parse(command)?;
         let vhost = parsed.vhost;

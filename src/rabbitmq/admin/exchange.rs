@@ -21,22 +21,22 @@ pub struct ExchangeRow {
     pub kind: &'static str,
     /// Whether it survives a restart.
     pub durable: bool,
-    /// Whether it goes when its last binding does.
+    /// Whether it is deleted with its last binding.
     pub auto_delete: bool,
     /// Whether clients may not publish to it.
     pub internal: bool,
     /// Its arguments.
     pub arguments: FieldTable,
-    /// The policy that counts for it, by name.
+    /// Name of the policy that applies to it.
     pub policy: Option<SmolStr>,
-    /// Of a delayed exchange: messages whose time has not come.
+    /// Number of messages that wait at it, if it is a delayed exchange.
     pub messages_delayed: usize,
-    /// What was published to it so far: `publish_in` and `publish_out`.
+    /// Counters of the messages published to it: `publish_in` and `publish_out`.
     pub message_stats: MessageStats,
 }
 
 impl Broker {
-    /// The exchanges of all vhosts, by vhost and name.
+    /// Returns the exchanges of all vhosts, sorted by vhost and name.
     #[must_use]
     pub fn list_exchanges(&self) -> Vec<ExchangeRow> {
         let mut rows: Vec<ExchangeRow> =

@@ -1,21 +1,21 @@
-//! The broker as a whole, as the management API's `/api/overview` sums it up.
+//! The broker as a whole, as the management API's `/api/overview` summarizes it.
 
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::stats::MessageStats;
 
-/// How many of each there are (`object_totals`).
+/// Number of objects of each kind (`object_totals`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectTotals {
-    /// Queues, of all types and vhosts.
+    /// Number of queues, of all types and vhosts.
     pub queues: usize,
-    /// Exchanges, those that every vhost has included.
+    /// Number of exchanges, including those of every vhost.
     pub exchanges: usize,
-    /// Connections that are open.
+    /// Number of open connections.
     pub connections: usize,
-    /// Channels that are open.
+    /// Number of open channels.
     pub channels: usize,
-    /// Consumers of queues.
+    /// Number of consumers of queues.
     pub consumers: usize,
 }
 
@@ -23,11 +23,11 @@ pub struct ObjectTotals {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueTotals {
-    /// All messages.
+    /// Number of all messages.
     pub messages: usize,
-    /// Those ready for delivery.
+    /// Number of messages that are ready.
     pub messages_ready: usize,
-    /// Those delivered and not acknowledged.
+    /// Number of messages that were delivered and not acknowledged.
     pub messages_unacknowledged: usize,
 }
 
@@ -35,18 +35,17 @@ pub struct QueueTotals {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Overview {
-    /// How many of each there are.
+    /// Number of objects of each kind.
     pub object_totals: ObjectTotals,
     /// The messages in all queues.
     pub queue_totals: QueueTotals,
-    /// What happened to messages since the broker started, in queues and
-    /// exchanges that are gone too.
+    /// Counters since the broker started, including queues and exchanges that are gone.
     pub message_stats: MessageStats,
 }
 
 impl Broker {
-    /// The broker as a whole. Takes time in the number of queues and exchanges,
-    /// not of messages.
+    /// Returns an overview of the broker. Takes time in proportion to the number of queues and
+    /// exchanges, not of messages.
     #[must_use]
     pub fn overview(&self) -> Overview {
         let mut queue_totals = QueueTotals::default();
@@ -54,7 +53,7 @@ impl Broker {
         for (_, queue) in self.queues.iter() {
             queue_totals.messages_ready += queue.ready_count() as usize;
             queue_totals.messages_unacknowledged += queue.unacked as usize;
-            // What a queue takes in was published once, to an exchange.
+            // What a queue receives was counted when it was published to an exchange.
             message_stats += MessageStats { publish: 0, ..queue.cold.counters.stats() };
         }
         queue_totals.messages = queue_totals.messages_ready + queue_totals.messages_unacknowledged;

@@ -1,20 +1,19 @@
-//! Looking at messages without touching them.
+//! Looking at messages without consuming them.
 //!
-//! The real server has nothing like it: its management UI gets messages and
-//! puts them back, which marks them as redelivered. A peek marks nothing, takes
-//! nothing, and is no use of the queue.
+//! The real server has nothing like it: its management UI fetches messages and requeues them, which
+//! marks them as redelivered. A peek marks nothing, takes nothing, and does not count as a use of
+//! the queue.
 
 use super::AdminError;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::message::Message;
 use std::sync::Arc;
 
-/// A message that is ready in a queue, as a delivery would show it.
+/// A ready message of a queue, as a delivery would show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeekedMessage {
-    /// Its place in the queue: 0 is the next to be delivered. Of a stream, its
-    /// offset.
+    /// Its place in the queue; 0 is the next to be delivered. In a stream, its offset.
     pub position: u64,
     /// Whether a delivery would be flagged as redelivered.
     pub redelivered: bool,
@@ -23,9 +22,8 @@ pub struct PeekedMessage {
 }
 
 impl Broker {
-    /// The next `n` messages that are ready in a queue, in the order in which
-    /// they would be delivered; fewer if there are fewer. Of a stream, its
-    /// oldest. Nothing changes by it.
+    /// Returns the next `n` ready messages of a queue in order of delivery, or fewer if there are
+    /// fewer. For a stream, its oldest messages. Changes nothing.
     ///
     /// # Errors
     ///
@@ -37,7 +35,7 @@ impl Broker {
         n: usize,
     ) -> Result<Vec<PeekedMessage>, AdminError> {
         let key = self.existing_queue(vhost, queue)?;
-        let queue = self.queues.get(key).expect("a name is that of a live queue");
+        let queue = self.queues.get(key).expect("a name leads to a live queue");
         if let Some(stream) = queue.cold.kind.stream() {
             let offsets = stream.log.first_offset()..stream.log.next_offset();
             let peeked = offsets.take(n).filter_map(|offset| {

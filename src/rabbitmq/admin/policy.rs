@@ -18,13 +18,13 @@ pub struct PolicyRow {
 }
 
 impl Broker {
-    /// The policies of all vhosts, by vhost and name.
+    /// Returns the policies of all vhosts, sorted by vhost and name.
     #[must_use]
     pub fn list_policies(&self) -> Vec<PolicyRow> {
         self.policy_rows(|vhost| &vhost.policies)
     }
 
-    /// The operator policies of all vhosts, by vhost and name.
+    /// Returns the operator policies of all vhosts, sorted by vhost and name.
     #[must_use]
     pub fn list_operator_policies(&self) -> Vec<PolicyRow> {
         self.policy_rows(|vhost| &vhost.operator_policies)

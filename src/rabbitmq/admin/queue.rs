@@ -1,8 +1,8 @@
 //! `list_queues`.
 //!
-//! What costs nothing to know stands in a [`QueueRow`]; what takes a walk over
-//! all messages of the queue, and over those that clients hold, in
-//! [`QueueContents`], which is made only when it is asked for.
+//! Facts that cost nothing are in a [`QueueRow`]. Facts that take a walk over all messages of the
+//! queue, and over those that clients hold, are in [`QueueContents`], which is computed only on
+//! demand.
 
 use super::AdminError;
 use super::cell::{Cell, Column};
@@ -30,53 +30,51 @@ pub struct QueueRow {
     pub queue_type: QueueType,
     /// Whether it survives a restart.
     pub durable: bool,
-    /// Whether it goes when its last consumer does.
+    /// Whether it is deleted with its last consumer.
     pub auto_delete: bool,
-    /// Whether it belongs to one connection.
+    /// Whether it is exclusive to one connection.
     pub exclusive: bool,
-    /// The connection it belongs to, if it is exclusive.
+    /// The connection that it is exclusive to, if it is.
     pub owner: Option<ConnectionId>,
     /// Its arguments.
     pub arguments: FieldTable,
-    /// The policy that counts for it, by name.
+    /// Name of the policy that applies to it.
     pub policy: Option<SmolStr>,
-    /// The operator policy that counts for it, by name.
+    /// Name of the operator policy that applies to it.
     pub operator_policy: Option<SmolStr>,
-    /// What the two policies set together; its arguments are not looked at.
+    /// What the two policies set together, without its arguments.
     pub effective_policy_definition: FieldTable,
     /// The channel and the tag of its exclusive consumer.
     pub exclusive_consumer: Option<(ChannelId, SmolStr)>,
-    /// The channel and the tag of the consumer that gets the messages, of a
-    /// queue with a single active consumer.
+    /// The channel and the tag of the consumer that gets deliveries, if the queue has a single
+    /// active consumer.
     pub single_active_consumer: Option<(ChannelId, SmolStr)>,
-    /// Messages ready for delivery.
+    /// Number of messages that are ready.
     pub messages_ready: usize,
-    /// Messages delivered and not acknowledged.
+    /// Number of messages that were delivered and not acknowledged.
     pub messages_unacknowledged: usize,
-    /// Bytes of the bodies of ready messages; of a stream, of its records.
+    /// Bytes of the bodies of ready messages; for a stream, of its records.
     pub message_bytes_ready: u64,
-    /// Its consumers.
+    /// Number of its consumers.
     pub consumers: usize,
-    /// What happened to its messages so far.
+    /// Counters of its messages.
     pub message_stats: MessageStats,
 }
 
 impl QueueRow {
-    /// All its messages, ready or not.
+    /// Number of all its messages, ready or not.
     #[must_use]
     pub fn messages(&self) -> usize {
         self.messages_ready + self.messages_unacknowledged
     }
 }
 
-/// What the messages of a queue amount to, those that clients hold included.
-/// Of a stream, whose messages nobody takes away, those that clients hold count
-/// for nothing.
+/// The contents of a queue, including messages that clients hold. For a stream, which keeps its
+/// messages, those that clients hold do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueContents {
-    /// Messages that would survive a restart: persistent ones in a durable
-    /// queue.
+    /// Number of messages that would survive a restart: persistent ones in a durable queue.
     pub messages_persistent: usize,
     /// Bytes of all bodies.
     pub message_bytes: u64,
@@ -86,13 +84,13 @@ pub struct QueueContents {
     pub message_bytes_unacknowledged: u64,
     /// Bytes of the bodies of messages that would survive a restart.
     pub message_bytes_persistent: u64,
-    /// The `timestamp` of its oldest message, ready or not, in seconds since
-    /// the Unix epoch, if that has one.
+    /// The `timestamp` of its oldest message, ready or not, in seconds since the Unix epoch, if
+    /// that message has one.
     pub head_message_timestamp: Option<u64>,
 }
 
 impl Broker {
-    /// The queues of all vhosts, by vhost and name.
+    /// Returns the queues of all vhosts, sorted by vhost and name.
     #[must_use]
     pub fn list_queues(&self) -> Vec<QueueRow> {
         let mut rows: Vec<QueueRow> =
@@ -139,7 +137,7 @@ impl Broker {
         }
     }
 
-    /// What the messages of a queue amount to. Looks at every message.
+    /// Returns the contents of a queue. Looks at every message.
     ///
     /// # Errors
     ///
@@ -149,14 +147,14 @@ impl Broker {
         Ok(self.contents(key))
     }
 
-    /// The queue of this name.
+    /// Returns the queue of this name.
     pub(super) fn existing_queue(&self, vhost: &str, queue: &str) -> Result<QueueKey, AdminError> {
         let found = self.vhost(self.vhost_key(vhost)?).queues.get(queue).copied();
         let (vhost, queue) = (vhost.to_owned(), queue.to_owned());
         found.ok_or(AdminError::NoSuchQueue { vhost, queue })
     }
 
-    /// The messages ready and unacknowledged of the queue of this name, in the
+    /// Returns the number of ready and of unacknowledged messages of the queue of this name, in the
     /// oldest vhost that has one.
     pub(crate) fn message_counts(&self, queue: &str) -> Option<(usize, usize)> {
         let named = |key: &_| self.vhost(*key).queues.get(queue);
@@ -204,7 +202,7 @@ impl Broker {
     }
 }
 
-/// A queue as its cells are made from it.
+/// A queue, as its cells are made.
 pub(super) struct View<'a> {
     broker: &'a Broker,
     row: QueueRow,
@@ -219,11 +217,11 @@ impl<'a> View<'a> {
     fn contents(&self) -> &QueueContents {
         let QueueRow { vhost, name, .. } = &self.row;
         self.contents.get_or_init(|| {
-            self.broker.queue_contents(vhost, name).expect("a row is that of a queue that exists")
+            self.broker.queue_contents(vhost, name).expect("a row belongs to a queue that exists")
         })
     }
 
-    /// A cell that only classic queues fill.
+    /// A cell that is filled for classic queues only.
     fn of_contents(&self, part: impl FnOnce(&QueueContents) -> u64) -> Cell {
         match self.row.queue_type {
             QueueType::Classic => part(self.contents()).into(),

@@ -1,5 +1,5 @@
-//! `list_users`, and who may do what: `list_permissions`,
-//! `list_user_permissions`, `list_topic_permissions`.
+//! `list_users` and the listings of permissions: `list_permissions`, `list_user_permissions`,
+//! `list_topic_permissions`.
 
 use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
@@ -14,11 +14,11 @@ pub struct UserRow {
     pub name: SmolStr,
     /// Its tags, such as `administrator`.
     pub tags: Vec<SmolStr>,
-    /// What it may have at most.
+    /// Its limits.
     pub limits: UserLimits,
 }
 
-/// What a user may touch in a vhost, as `list_permissions` shows it.
+/// The permissions of a user in a vhost, as `list_permissions` shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PermissionRow {
@@ -26,12 +26,12 @@ pub struct PermissionRow {
     pub vhost: SmolStr,
     /// The user.
     pub user: SmolStr,
-    /// Which names it may touch.
+    /// The permissions.
     pub permissions: Permissions,
 }
 
-/// Which routing keys a user may use at a topic exchange, as
-/// `list_topic_permissions` shows it.
+/// The routing keys that a user may use at a topic exchange, as `list_topic_permissions` shows
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopicPermissionRow {
@@ -41,14 +41,14 @@ pub struct TopicPermissionRow {
     pub user: SmolStr,
     /// The exchange.
     pub exchange: SmolStr,
-    /// Routing keys it may publish with.
+    /// Routing keys that it may publish with.
     pub write: SmolStr,
-    /// Routing keys it may bind with.
+    /// Routing keys that it may bind with.
     pub read: SmolStr,
 }
 
 impl Broker {
-    /// The users, by name.
+    /// Returns the users, sorted by name.
     #[must_use]
     pub fn list_users(&self) -> Vec<UserRow> {
         let mut rows: Vec<UserRow> = self
@@ -64,7 +64,7 @@ impl Broker {
         rows
     }
 
-    /// The permissions in all vhosts, by vhost and user.
+    /// Returns the permissions in all vhosts, sorted by vhost and user.
     #[must_use]
     pub fn list_permissions(&self) -> Vec<PermissionRow> {
         let mut rows = Vec::new();
@@ -79,7 +79,7 @@ impl Broker {
         rows
     }
 
-    /// The topic permissions in all vhosts, by vhost, user and exchange.
+    /// Returns the topic permissions in all vhosts, sorted by vhost, user and exchange.
     #[must_use]
     pub fn list_topic_permissions(&self) -> Vec<TopicPermissionRow> {
         let mut rows = Vec::new();

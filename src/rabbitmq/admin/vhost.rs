@@ -12,20 +12,20 @@ use smol_str::SmolStr;
 pub struct VHostRow {
     /// Its name.
     pub name: SmolStr,
-    /// What it is for; mostly empty.
+    /// Its description, usually empty.
     pub description: SmolStr,
-    /// Whether it was ever described, be it with nothing.
+    /// Whether it was ever described, even with an empty text.
     pub is_described: bool,
-    /// Its tags; mostly none.
+    /// Its tags, usually none.
     pub tags: Vec<SmolStr>,
-    /// What it may have at most.
+    /// Its limits.
     pub limits: VHostLimits,
     /// The type of durable queues that ask for none, if it is set.
     pub default_queue_type: Option<QueueType>,
 }
 
 impl Broker {
-    /// The vhosts, by name.
+    /// Returns the vhosts, sorted by name.
     #[must_use]
     pub fn list_vhosts(&self) -> Vec<VHostRow> {
         let mut rows: Vec<VHostRow> = self
@@ -48,7 +48,7 @@ impl Broker {
 pub(super) const COLUMNS: &[Column<VHostRow>] = &[
     ("name", |row| (&row.name).into()),
     ("description", |row| (&row.description).into()),
-    // One that was never described has none, not even an empty list.
+    // A vhost that was never described has no tags, not even an empty list.
     ("tags", |row| Cell::of(row.is_described.then(|| Cell::Tags(row.tags.clone())))),
     ("tracing", |_| false.into()),
     ("default_queue_type", |row| {

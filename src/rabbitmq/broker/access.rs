@@ -191,7 +191,7 @@ impl Broker {
     }
 
     fn is_allowed(&self, channel: ChannelKey, access: Access, name: &str) -> bool {
-        let channel = self.channels.get(channel).expect("a caller's channel is open");
+        let channel = self.channels.get(channel).expect("the channel of a running method is open");
         let grant = || self.grant(channel.id);
         channel.is_unrestricted || grant().is_some_and(|grant| grant.allows(access, name))
     }

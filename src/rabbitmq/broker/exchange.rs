@@ -164,7 +164,8 @@ impl Broker {
         self.on_channel(now, ch, ids::EXCHANGE_BIND, |broker, caller| {
             let (source, binding) = broker.exchange_binding(caller, binding)?;
             broker.check_topic_access(caller, Access::Read, source, &binding.routing_key)?;
-            let exchange = broker.exchanges.get_mut(source).expect("it was just looked up");
+            let exchange =
+                broker.exchanges.get_mut(source).expect("the caller has just found the exchange");
             exchange.check_binding(&binding.routing_key, &binding.arguments)?;
             broker.insert_binding(source, binding);
             Ok(())
@@ -217,7 +218,8 @@ impl Broker {
 
     /// Creates a binding, unless the same one exists.
     pub(crate) fn insert_binding(&mut self, source: ExchangeKey, binding: Binding) {
-        let exchange = self.exchanges.get_mut(source).expect("a binding's source exists");
+        let exchange =
+            self.exchanges.get_mut(source).expect("a binding is removed with its source");
         if !exchange.bind(binding.clone()) {
             return;
         }
@@ -226,7 +228,10 @@ impl Broker {
                 self.queue_mut(queue).cold.bindings.insert((source, binding));
             }
             Destination::Exchange(exchange) => {
-                let exchange = self.exchanges.get_mut(exchange).expect("a binding leads somewhere");
+                let exchange = self
+                    .exchanges
+                    .get_mut(exchange)
+                    .expect("a binding is removed with its destination");
                 exchange.incoming.insert((source, binding));
             }
         }

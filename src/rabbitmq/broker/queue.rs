@@ -164,7 +164,8 @@ impl Broker {
             let key = broker.queue_key(caller.vhost, &binding.queue)?;
             let BindOptions { routing_key, arguments, .. } = binding;
             broker.check_topic_access(caller, Access::Read, source, &routing_key)?;
-            let exchange = broker.exchanges.get(source).expect("it was just looked up");
+            let exchange =
+                broker.exchanges.get(source).expect("the caller has just found the exchange");
             exchange.check_binding(&routing_key, &arguments)?;
             broker.queue_mut(key).check_access(ch.connection)?;
             let destination = Destination::Queue(key);

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_nobody_ends_is_sent_as_it_was_said() {
+    fn a_step_that_is_not_ended_is_sent_in_order() {
         let mut outputs = Outputs::default();
         outputs.fail(CALLER);
         outputs.push(to(2, 1));

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_queue_that_refuses_is_enough_and_neither_speaks_for_the_other() {
+    fn one_refusing_queue_rejects_and_acks_do_not_include_nacks() {
         let mut confirms = Confirms::new();
         for _ in 0..4 {
             confirms.publish(2);

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_held_for_ever_does_not_make_the_table_grow() {
+    fn a_tag_held_forever_does_not_make_the_table_grow() {
         let mut table = table([1]);
         for tag in 2..100_000 {
             table.push(Instant::ZERO, tag, unacked(tag));

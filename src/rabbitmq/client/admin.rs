@@ -1,17 +1,18 @@
-//! An administrator's part in a world: the handle of a broker can do what the
-//! broker itself can.
+//! An administrator's operations on a broker in a world.
 //!
-//! Each method is that of [`Broker`] of the same name, done at the server itself
-//! and at once, past all links; the time is the world's. What it makes the broker
-//! say (deliveries, confirms, closed connections) is on its way to the clients
-//! when it returns. The broker should be running. Anything not offered here goes
-//! through [`RabbitMq::inspect`] and [`RabbitMq::with`].
+//! Each method is the method of [`Broker`] with the same name, run at the server itself and at
+//! once, without any link; the time is the world's. What the broker sends because of it
+//! (deliveries, confirms, closed connections) is on its way to the clients when it returns. The
+//! broker should be running. Everything else is available through [`RabbitMq::inspect`] and
+//! [`RabbitMq::with`].
 
 use super::handle::RabbitMq;
 use crate::rabbitmq::admin::{
     AdminError, ChannelRow, ConnectionRow, Overview, PeekedMessage, PermissionRow, PolicyRow,
     QueueContents, TopicPermissionRow, UserRow, VHostRow,
 };
+#[cfg(doc)]
+use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::broker::alarm::Alarm;
 use crate::rabbitmq::broker::refusal::{Refusal, RefusalError};
 use crate::rabbitmq::protocol::id::ConnectionId;
@@ -26,59 +27,58 @@ type Done = Result<(), AdminError>;
 /// What an administrator sees of a broker in a world.
 impl RabbitMq {
     /// `rabbitmqctl list_connections`, as rows sorted by id.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_connections(&self) -> Vec<ConnectionRow> {
         self.inspect(|broker| broker.list_connections())
     }
 
     /// `rabbitmqctl list_channels`, as rows sorted by connection and number.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_channels(&self) -> Vec<ChannelRow> {
         self.inspect(|broker| broker.list_channels())
     }
 
     /// `rabbitmqctl list_policies` of all vhosts, as rows sorted by vhost and
     /// name.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_policies(&self) -> Vec<PolicyRow> {
         self.inspect(|broker| broker.list_policies())
     }
 
     /// `rabbitmqctl list_operator_policies` of all vhosts, as rows sorted by
     /// vhost and name.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_operator_policies(&self) -> Vec<PolicyRow> {
         self.inspect(|broker| broker.list_operator_policies())
     }
 
     /// `rabbitmqctl list_vhosts`, as rows sorted by name.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_vhosts(&self) -> Vec<VHostRow> {
         self.inspect(|broker| broker.list_vhosts())
     }
 
     /// `rabbitmqctl list_users`, as rows sorted by name.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_users(&self) -> Vec<UserRow> {
         self.inspect(|broker| broker.list_users())
     }
 
     /// `rabbitmqctl list_permissions` of all vhosts, as rows sorted by vhost and
     /// user.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_permissions(&self) -> Vec<PermissionRow> {
         self.inspect(|broker| broker.list_permissions())
     }
 
     /// `rabbitmqctl list_topic_permissions` of all vhosts, as rows sorted by
     /// vhost, user and exchange.
-    #[must_use = "it changes nothing"]
+    #[must_use]
     pub fn list_topic_permissions(&self) -> Vec<TopicPermissionRow> {
         self.inspect(|broker| broker.list_topic_permissions())
     }
 
-    /// The next `n` messages that are ready in a queue, untouched:
-    /// [`Broker::peek`].
+    /// Returns the next `n` ready messages of a queue without consuming them: [`Broker::peek`].
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl RabbitMq {
         self.inspect(|broker| broker.peek(vhost, queue, n))
     }
 
-    /// What the messages of a queue amount to: [`Broker::queue_contents`].
+    /// Returns the contents of a queue: [`Broker::queue_contents`].
     ///
     /// # Errors
     ///
@@ -101,14 +101,14 @@ impl RabbitMq {
         self.inspect(|broker| broker.queue_contents(vhost, queue))
     }
 
-    /// The broker as a whole, with its counters: [`Broker::overview`].
-    #[must_use = "it changes nothing"]
+    /// Returns an overview of the broker, with its counters: [`Broker::overview`].
+    #[must_use]
     pub fn overview(&self) -> Overview {
         self.inspect(|broker| broker.overview())
     }
 
-    /// The alarms that are on: [`Broker::alarms`].
-    #[must_use = "it changes nothing"]
+    /// Returns the alarms that are on: [`Broker::alarms`].
+    #[must_use]
     pub fn alarms(&self) -> Vec<Alarm> {
         self.inspect(|broker| broker.alarms())
     }
@@ -121,7 +121,7 @@ impl RabbitMq {
         self.with(|broker, _| broker.add_vhost(name));
     }
 
-    /// Says what a vhost is for: [`Broker::describe_vhost`].
+    /// Sets the description and tags of a vhost: [`Broker::describe_vhost`].
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl RabbitMq {
         self.with(|broker, _| broker.describe_vhost(name, description, tags))
     }
 
-    /// Sets the type of a vhost's queues that ask for none:
+    /// Sets the type of a vhost's queues that are declared without one:
     /// [`Broker::set_default_queue_type`].
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl RabbitMq {
         self.with(|broker, _| broker.set_default_queue_type(vhost, queue_type))
     }
 
-    /// Limits a vhost: [`Broker::set_vhost_limits`].
+    /// Sets the limits of a vhost: [`Broker::set_vhost_limits`].
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl RabbitMq {
         self.with(|broker, _| broker.set_user_tags(name, tags))
     }
 
-    /// Limits a user: [`Broker::set_user_limits`].
+    /// Sets the limits of a user: [`Broker::set_user_limits`].
     ///
     /// # Errors
     ///
@@ -176,12 +176,12 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// As [`Broker::set_permissions`].
+    /// As for [`Broker::set_permissions`].
     pub fn set_permissions(&self, vhost: &str, user: &str, permissions: Permissions) -> Done {
         self.with(|broker, _| broker.set_permissions(vhost, user, permissions))
     }
 
-    /// Takes a user's permissions in a vhost away: [`Broker::clear_permissions`].
+    /// Removes a user's permissions in a vhost: [`Broker::clear_permissions`].
     ///
     /// # Errors
     ///
@@ -190,12 +190,11 @@ impl RabbitMq {
         self.with(|broker, _| broker.clear_permissions(vhost, user))
     }
 
-    /// Sets a user's permissions at a topic exchange:
-    /// [`Broker::set_topic_permissions`].
+    /// Sets a user's permissions at a topic exchange: [`Broker::set_topic_permissions`].
     ///
     /// # Errors
     ///
-    /// As [`Broker::set_permissions`].
+    /// As for [`Broker::set_permissions`].
     pub fn set_topic_permissions(
         &self,
         vhost: &str,
@@ -207,8 +206,7 @@ impl RabbitMq {
         self.with(|broker, _| broker.set_topic_permissions(vhost, user, exchange, write, read))
     }
 
-    /// Lifts a user's restrictions at the topic exchanges of a vhost:
-    /// [`Broker::clear_topic_permissions`].
+    /// Removes a user's topic permissions in a vhost: [`Broker::clear_topic_permissions`].
     ///
     /// # Errors
     ///
@@ -218,7 +216,7 @@ impl RabbitMq {
     }
 }
 
-/// What an administrator does to a broker in a world, and clients may hear of.
+/// What an administrator does to a broker in a world, with effects on clients.
 impl RabbitMq {
     /// Removes a vhost: [`Broker::delete_vhost`].
     ///
@@ -242,7 +240,7 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// As [`Broker::set_policy`].
+    /// As for [`Broker::set_policy`].
     pub fn set_policy(&self, vhost: &str, policy: Policy) -> Done {
         self.with(|broker, now| broker.set_policy(now, vhost, policy))
     }
@@ -251,7 +249,7 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// As [`Broker::clear_policy`].
+    /// As for [`Broker::clear_policy`].
     pub fn clear_policy(&self, vhost: &str, name: &str) -> Done {
         self.with(|broker, now| broker.clear_policy(now, vhost, name))
     }
@@ -260,7 +258,7 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// As [`Broker::set_policy`].
+    /// As for [`Broker::set_policy`].
     pub fn set_operator_policy(&self, vhost: &str, policy: Policy) -> Done {
         self.with(|broker, now| broker.set_operator_policy(now, vhost, policy))
     }
@@ -269,7 +267,7 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// As [`Broker::clear_policy`].
+    /// As for [`Broker::clear_policy`].
     pub fn clear_operator_policy(&self, vhost: &str, name: &str) -> Done {
         self.with(|broker, now| broker.clear_operator_policy(now, vhost, name))
     }
@@ -292,12 +290,12 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// Those of a refusal that could never refuse anything.
+    /// As for [`Broker::refuse`].
     pub fn refuse(&self, refusal: Refusal) -> Result<(), RefusalError> {
         self.with(|broker, now| broker.refuse(now, refusal))
     }
 
-    /// Ends every refusal: [`Broker::refuse_nothing`].
+    /// Ends all refusals: [`Broker::refuse_nothing`].
     pub fn refuse_nothing(&self) {
         self.with(|broker, _| broker.refuse_nothing());
     }

@@ -1,4 +1,4 @@
-//! A channel of a connection: AMQP's methods, one to one.
+//! A channel of a connection: the methods of AMQP, one to one.
 
 use super::channel_handle::ChannelHandle;
 use super::confirm::Confirm;
@@ -16,14 +16,14 @@ use smol_str::SmolStr;
 use std::fmt;
 use std::future::poll_fn;
 
-/// A channel. `Clone`: all clones are one channel, which closes when the last
-/// of them, and of its consumers and deliveries, goes.
+/// A channel. `Clone`: all clones are one channel, which closes when the last clone, and the last
+/// of its consumers, deliveries and confirms, is dropped.
 ///
-/// Methods are those of AMQP 0-9-1 with RabbitMQ's extensions, under their
-/// names; see <https://www.rabbitmq.com/amqp-0-9-1-reference.html>. All of them
-/// fail with [`Error::Amqp`] where the broker refuses, with
-/// [`Error::ShortStringTooLong`] for a name that AMQP cannot carry, and with
-/// [`Error::AlreadyClosed`] or another once the channel is closed.
+/// The methods are those of AMQP 0-9-1 with RabbitMQ's extensions, under their names; see
+/// <https://www.rabbitmq.com/amqp-0-9-1-reference.html>. All of them fail with [`Error::Amqp`] if
+/// the broker refuses, with [`Error::ShortStringTooLong`] for a name that AMQP cannot carry, and
+/// with the errors of a closed channel: [`Error::AlreadyClosed`], [`Error::ChannelClosed`],
+/// [`Error::Disconnected`].
 #[derive(Clone)]
 pub struct Channel {
     pub(super) handle: ChannelHandle,
@@ -46,7 +46,7 @@ impl Channel {
         self.handle.connection()
     }
 
-    /// Why the broker closed it, or its connection, if it has.
+    /// Returns why the broker closed the channel or its connection, if it has.
     #[must_use]
     pub fn close_reason(&self) -> Option<AmqpError> {
         let number = self.handle.number();
@@ -57,11 +57,11 @@ impl Channel {
         }
     }
 
-    /// Closes the channel: what it has not acknowledged returns to its queues.
+    /// Closes the channel. Its unacknowledged messages return to their queues.
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed already.
+    /// Those of a closed channel.
     pub async fn close(&self) -> Result<(), Error> {
         let (connection, number) = (self.handle.connection(), self.handle.number());
         let call = connection.send(|session| {
@@ -71,12 +71,12 @@ impl Channel {
         connection.answer(number, "channel.close-ok", call).await.map(drop)
     }
 
-    /// Limits the unacknowledged deliveries: to each consumer begun after
-    /// this, or with `global` to all of the channel's together. 0 is no limit.
+    /// Limits the number of unacknowledged deliveries: to each consumer that begins later, or with
+    /// `global` to all consumers of the channel together. 0 means no limit.
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed.
+    /// Those of a closed channel.
     pub async fn basic_qos(&self, prefetch_count: u16, global: bool) -> Result<(), Error> {
         let method = Method::BasicQos { prefetch_size: 0, prefetch_count, global };
         self.handle.call("basic.qos-ok", method).await.map(drop)
@@ -84,15 +84,14 @@ impl Channel {
 
     /// Consumes from a queue.
     ///
-    /// If this is given up before the broker's answer, by a time-out say, the
-    /// broker may yet make the consumer: what it is sent is held until the
-    /// channel closes.
+    /// If this future is dropped before the broker's answer, by a time-out for example, the broker
+    /// may still create the consumer. Deliveries to it stay unacknowledged until the channel
+    /// closes.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND` if there is no such queue; `ACCESS_REFUSED` if it has an
-    /// exclusive consumer; `NOT_ALLOWED` for a tag in use on this channel,
-    /// which closes the connection.
+    /// `NOT_FOUND` if there is no such queue; `ACCESS_REFUSED` if it has an exclusive consumer;
+    /// `NOT_ALLOWED` for a tag in use on this channel, which closes the connection.
     pub async fn basic_consume(
         &self,
         queue: &str,
@@ -108,21 +107,21 @@ impl Channel {
                 let serial = self.handle.with_state(inbox).unwrap_or(0);
                 Ok(Consumer::new(self.handle.clone(), queue, consumer_tag, serial))
             }
-            other => unreachable!("answers come in order, but this was {other:?}"),
+            other => unreachable!("answers come in the order of the calls, but this is {other:?}"),
         }
     }
 
-    /// Cancels a consumer; fine if there is none of this tag.
+    /// Cancels a consumer. Succeeds if there is none with this tag.
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed.
+    /// Those of a closed channel.
     pub async fn basic_cancel(&self, consumer_tag: &str) -> Result<(), Error> {
         let method = Method::BasicCancel { consumer_tag: consumer_tag.into(), no_wait: false };
         self.handle.call("basic.cancel-ok", method).await.map(drop)
     }
 
-    /// Fetches one message; `None` if the queue has none ready.
+    /// Fetches one message; `None` if no message is ready.
     ///
     /// # Errors
     ///
@@ -194,29 +193,28 @@ impl Channel {
         Ok(Confirm::new(self.handle.clone(), tag))
     }
 
-    /// Has the broker confirm every publish from now on (`confirm.select`).
+    /// Makes the broker confirm every publish from now on (`confirm.select`).
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed.
+    /// Those of a closed channel.
     pub async fn confirm_select(&self) -> Result<(), Error> {
         let (connection, number) = (self.handle.connection(), self.handle.number());
         let call = connection.send(|session| {
             let call = session.begin_call(number)?;
-            // The broker counts from here on, not from its answer.
+            // The broker counts from this method on, not from its answer.
             session.state(number).confirms.select();
             Ok((Some((number, Method::ConfirmSelect { no_wait: false })), call))
         })?;
         connection.answer(number, "confirm.select-ok", call).await.map(drop)
     }
 
-    /// Waits until every publish is answered. Gives the numbers of those that
-    /// were nacked and that nobody awaits by [`Channel::publish`].
+    /// Waits until every publish is confirmed or rejected. Returns the numbers of rejected
+    /// publishes, except those that somebody awaits through [`Channel::publish`].
     ///
     /// # Errors
     ///
-    /// [`Error::NotInConfirmMode`]; and when the channel ends before the
-    /// answers.
+    /// [`Error::NotInConfirmMode`], and the errors of a channel that ends before the answers.
     pub async fn wait_for_confirms(&self) -> Result<Vec<DeliveryTag>, Error> {
         if self.handle.with_state(|state| state.confirms.is_on()) == Some(false) {
             return Err(Error::NotInConfirmMode);
@@ -225,17 +223,17 @@ impl Channel {
         poll_fn(|cx| self.handle.poll_state(cx, wait, |state| state.confirms.drain())).await
     }
 
-    /// How many publishes the broker has not answered yet.
+    /// Number of publishes that the broker has not answered yet.
     #[must_use]
     pub fn unconfirmed(&self) -> usize {
         self.handle.with_state(|state| state.confirms.outstanding()).unwrap_or(0)
     }
 
-    /// Waits for a mandatory message to come back unroutable.
+    /// Waits for the next mandatory message that is returned as unroutable.
     ///
     /// # Errors
     ///
-    /// When the channel ends before one does.
+    /// Those of a channel that ends before one is returned.
     pub async fn next_return(&self) -> Result<Returned, Error> {
         let wait = || Wait::Static("a returned message");
         let look = |state: &mut ChannelState| match state.returned.pop_front() {
@@ -249,25 +247,24 @@ impl Channel {
         .await
     }
 
-    /// A mandatory message that has come back unroutable, if there is one.
+    /// Takes a mandatory message that was returned as unroutable, if one has arrived.
     #[must_use]
     pub fn try_return(&self) -> Option<Returned> {
         self.handle.with_state(|state| state.returned.pop_front()).flatten()
     }
 
-    /// Acknowledges a delivery; with `multiple`, all up to it, and with tag 0
-    /// all there are.
+    /// Acknowledges a delivery; with `multiple` all deliveries up to it, and with tag 0 all
+    /// deliveries.
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed. That the tag is unknown closes the
-    /// channel, later.
+    /// Those of a closed channel. An unknown tag closes the channel later: the next call fails.
     pub fn basic_ack(&self, delivery_tag: DeliveryTag, multiple: bool) -> Result<(), Error> {
         self.handle.send(Method::BasicAck { delivery_tag, multiple }, |_| Ok(()))
     }
 
-    /// Refuses a delivery, or with `multiple` all up to it: back to their
-    /// places in their queues, or to be dropped.
+    /// Rejects a delivery, or with `multiple` all deliveries up to it. With `requeue` they return
+    /// to their places in their queues; otherwise they are dropped or dead-lettered.
     ///
     /// # Errors
     ///
@@ -281,7 +278,7 @@ impl Channel {
         self.handle.send(Method::BasicNack { delivery_tag, multiple, requeue }, |_| Ok(()))
     }
 
-    /// Refuses a delivery.
+    /// Rejects a delivery.
     ///
     /// # Errors
     ///
@@ -290,8 +287,8 @@ impl Channel {
         self.handle.send(Method::BasicReject { delivery_tag, requeue }, |_| Ok(()))
     }
 
-    /// Requeues everything that is unacknowledged on this channel. RabbitMQ
-    /// does not implement `requeue = false`.
+    /// Requeues all unacknowledged deliveries of this channel. RabbitMQ does not implement `requeue
+    /// = false`.
     ///
     /// # Errors
     ///
@@ -300,8 +297,8 @@ impl Channel {
         self.handle.call("basic.recover-ok", Method::BasicRecover { requeue }).await.map(drop)
     }
 
-    /// Makes the channel transactional: what is published and acknowledged waits
-    /// for [`Channel::tx_commit`].
+    /// Makes the channel transactional: publishes and acknowledgements wait for
+    /// [`Channel::tx_commit`].
     ///
     /// # Errors
     ///
@@ -310,19 +307,18 @@ impl Channel {
         self.handle.call("tx.select-ok", Method::TxSelect).await.map(drop)
     }
 
-    /// Does what the transaction holds, and begins the next. When this returns,
-    /// persistent messages are on disk.
+    /// Commits the transaction, and begins the next. When this returns, persistent messages are on
+    /// disk.
     ///
     /// # Errors
     ///
-    /// `PRECONDITION_FAILED` if the channel is not transactional, or if a queue
-    /// refuses a message.
+    /// `PRECONDITION_FAILED` if the channel is not transactional, or if a queue refuses a message.
     pub async fn tx_commit(&self) -> Result<(), Error> {
         self.handle.call("tx.commit-ok", Method::TxCommit).await.map(drop)
     }
 
-    /// Forgets what the transaction holds, and begins the next; what it has
-    /// settled is outstanding again.
+    /// Rolls the transaction back, and begins the next. Deliveries that it had settled are
+    /// outstanding again.
     ///
     /// # Errors
     ///
@@ -331,8 +327,8 @@ impl Channel {
         self.handle.call("tx.rollback-ok", Method::TxRollback).await.map(drop)
     }
 
-    /// Asks the broker to go on sending (`channel.flow`), which it always does.
-    /// RabbitMQ does not implement `active = false`.
+    /// Asks the broker to continue to send (`channel.flow`), which it always does. RabbitMQ does
+    /// not implement `active = false`.
     ///
     /// # Errors
     ///

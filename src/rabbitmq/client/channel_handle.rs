@@ -1,7 +1,7 @@
 //! What a channel, its consumers, its deliveries and its confirms share: the connection and the
 //! channel's number.
 //!
-//! The channel closes when the last of them goes.
+//! The channel closes when the last of them is dropped.
 
 use super::session::ChannelState;
 use super::{Connection, Error, short_strings};
@@ -73,8 +73,8 @@ impl ChannelHandle {
         self.inner.connection.inner.session(|session| look(session.state(number)))
     }
 
-    /// Polls for something of the channel's; fails once the channel is over
-    /// and nothing more can come.
+    /// Polls for something on the channel. Fails when the channel has ended and nothing more can
+    /// arrive.
     pub(super) fn poll_state<T>(
         &self,
         cx: &Context<'_>,
@@ -93,7 +93,7 @@ impl ChannelHandle {
         polled.map(|looked| looked.map_err(Error::from).and_then(|value| value))
     }
 
-    /// A consumer's handle is gone.
+    /// Cancels a consumer whose handle was dropped.
     pub(super) fn drop_consumer(&self, tag: &SmolStr, serial: u64) {
         let number = self.inner.number;
         let _ = self.inner.connection.send(|session| {

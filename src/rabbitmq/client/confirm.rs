@@ -9,13 +9,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// The broker's answer to one publish, to be awaited; made by
+/// The broker's answer to one publish, as a future; returned by
 /// [`Channel::publish`](super::Channel::publish).
 ///
-/// It fails as the channel does: what was not confirmed until then may or may
-/// not have been taken.
+/// It fails if the channel ends before the answer. The broker may or may not have taken the message
+/// then.
 #[derive(Debug)]
-#[must_use = "a publish is confirmed only once this says so"]
+#[must_use = "a publish is confirmed only when this future returns an ack"]
 pub struct Confirm {
     channel: ChannelHandle,
     tag: DeliveryTag,

@@ -32,19 +32,19 @@ impl Delivery {
         Delivery { channel, consumer_tag, delivery_tag, redelivered, message }
     }
 
-    /// The consumer it was delivered to; empty for `basic.get`.
+    /// The tag of the consumer it was delivered to; empty for `basic.get`.
     #[must_use]
     pub fn consumer_tag(&self) -> &str {
         &self.consumer_tag
     }
 
-    /// What to acknowledge it by, on the channel it came on.
+    /// The tag to acknowledge it by, on the same channel.
     #[must_use]
     pub fn delivery_tag(&self) -> DeliveryTag {
         self.delivery_tag
     }
 
-    /// Whether it may have been delivered before, to anyone.
+    /// Returns whether it may have been delivered before, to any client.
     #[must_use]
     pub fn redelivered(&self) -> bool {
         self.redelivered
@@ -74,7 +74,7 @@ impl Delivery {
         self.message.body()
     }
 
-    /// Its body as text; what is not UTF-8 in it is replaced.
+    /// Returns its body as text. Bytes that are not UTF-8 are replaced.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.body()).into_owned()
@@ -84,15 +84,15 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed. That the tag is unknown or was
-    /// settled before closes the channel, later.
+    /// Those of a closed channel. A tag that is unknown or was settled before closes the channel
+    /// later: the next call fails.
     pub fn ack(&self) -> Result<(), Error> {
         let method = Method::BasicAck { delivery_tag: self.delivery_tag, multiple: false };
         self.channel.send(method, |_| Ok(()))
     }
 
-    /// Says that it could not be processed (`basic.nack`): back into the
-    /// queue, or to be dropped.
+    /// Rejects it (`basic.nack`): with `requeue` it returns to its queue; otherwise it is dropped
+    /// or dead-lettered.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Delivery {
         self.channel.send(method, |_| Ok(()))
     }
 
-    /// As [`Delivery::nack`], in AMQP's own words (`basic.reject`).
+    /// Rejects it, as [`Delivery::nack`] does, with the method of AMQP (`basic.reject`).
     ///
     /// # Errors
     ///
@@ -114,21 +114,21 @@ impl Delivery {
     }
 }
 
-/// A consumer: a stream of deliveries, which ends when it is cancelled, by
-/// [`Consumer::cancel`] or by the broker because its queue was deleted, and
-/// with an error when its channel is closed.
+/// A consumer: a stream of deliveries. It ends when the consumer is cancelled, by
+/// [`Consumer::cancel`] or by the broker because its queue was deleted, and with an error when its
+/// channel is closed.
 ///
-/// Dropping it cancels it: what was delivered and not acknowledged stays with
-/// the channel, and returns to the queue when that closes.
+/// Dropping it cancels the consumer. Unacknowledged deliveries stay with the channel and return to
+/// the queue when the channel closes.
 #[derive(Debug)]
 #[must_use = "dropping a consumer cancels it"]
 pub struct Consumer {
     channel: ChannelHandle,
     tag: SmolStr,
-    /// Tells it from an earlier or later consumer of the same tag.
+    /// Distinguishes it from earlier and later consumers with the same tag.
     serial: u64,
     waiting_for: Arc<str>,
-    /// Its error was given: the stream is over.
+    /// Whether its error was returned, so that the stream is over.
     failed: bool,
 }
 
@@ -144,17 +144,17 @@ impl Consumer {
         &self.tag
     }
 
-    /// The next delivery; `None` once the consumer is cancelled.
+    /// Waits for the next delivery; `None` when the consumer was cancelled.
     pub async fn next(&mut self) -> Option<Result<Delivery, Error>> {
         poll_fn(|cx| self.poll_delivery(cx)).await
     }
 
-    /// Cancels the consumer (`basic.cancel`). What has arrived before can
-    /// still be had.
+    /// Cancels the consumer (`basic.cancel`). Deliveries that have arrived already can still be
+    /// taken.
     ///
     /// # Errors
     ///
-    /// Those of a channel that is closed.
+    /// Those of a closed channel.
     pub async fn cancel(&mut self) -> Result<(), Error> {
         let method = Method::BasicCancel { consumer_tag: self.tag.clone(), no_wait: false };
         self.channel.call("basic.cancel-ok", method).await.map(drop)

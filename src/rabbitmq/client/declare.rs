@@ -1,5 +1,4 @@
-//! What a channel's handle declares, binds and deletes: the classes exchange and
-//! queue.
+//! Declaring, binding and deleting: the classes exchange and queue.
 
 use super::Error;
 use super::channel::Channel;
@@ -8,14 +7,13 @@ use crate::rabbitmq::protocol::method::{
 };
 
 impl Channel {
-    /// Declares an exchange, or asks for it if [`ExchangeOptions::passive`].
+    /// Declares an exchange, or only checks that it exists with [`ExchangeOptions::passive`].
     ///
     /// # Errors
     ///
-    /// `PRECONDITION_FAILED` if it exists with other properties; `NOT_FOUND`
-    /// if it was only asked for; `COMMAND_INVALID` for an unknown type, which
-    /// closes the connection; `ACCESS_REFUSED` for a name that begins with
-    /// `amq.`.
+    /// `PRECONDITION_FAILED` if it exists with other properties; `NOT_FOUND` if it does not exist
+    /// and the declaration is passive; `COMMAND_INVALID` for an unknown type, which closes the
+    /// connection; `ACCESS_REFUSED` for a name that begins with `amq.`.
     pub async fn exchange_declare(
         &self,
         exchange: &str,
@@ -26,7 +24,7 @@ impl Channel {
         self.handle.call("exchange.declare-ok", method).await.map(drop)
     }
 
-    /// Deletes an exchange; fine if there is none.
+    /// Deletes an exchange. Succeeds if there is none.
     ///
     /// # Errors
     ///
@@ -37,13 +35,12 @@ impl Channel {
         self.handle.call("exchange.delete-ok", method).await.map(drop)
     }
 
-    /// Binds an exchange to another: what `source` routes there goes on through
+    /// Binds an exchange to another: messages that `source` routes there are routed on by
     /// `destination`.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND` if there is no such exchange; `ACCESS_REFUSED` for the default
-    /// one.
+    /// `NOT_FOUND` if there is no such exchange; `ACCESS_REFUSED` for the default one.
     pub async fn exchange_bind(
         &self,
         destination: &str,
@@ -63,7 +60,7 @@ impl Channel {
         self.handle.call("exchange.bind-ok", method).await.map(drop)
     }
 
-    /// Removes a binding between exchanges; fine if there is none.
+    /// Removes a binding between exchanges. Succeeds if there is none.
     ///
     /// # Errors
     ///
@@ -77,7 +74,7 @@ impl Channel {
         self.exchange_unbind_with(ExchangeBindOptions::new(destination, source, routing_key)).await
     }
 
-    /// Removes a binding between exchanges with arguments; fine if there is none.
+    /// Removes a binding between exchanges with arguments. Succeeds if there is none.
     ///
     /// # Errors
     ///
@@ -87,14 +84,14 @@ impl Channel {
         self.handle.call("exchange.unbind-ok", method).await.map(drop)
     }
 
-    /// Declares a queue, or asks for it if [`QueueOptions::passive`]. With an
-    /// empty name the broker makes one, `amq.gen-…`.
+    /// Declares a queue, or only asks for its counts with [`QueueOptions::passive`]. If the name is
+    /// empty, the broker makes one, `amq.gen-…`.
     ///
     /// # Errors
     ///
-    /// `PRECONDITION_FAILED` if it exists with other properties;
-    /// `RESOURCE_LOCKED` if it is exclusive to another connection; `NOT_FOUND`
-    /// if it was only asked for.
+    /// `PRECONDITION_FAILED` if it exists with other properties; `RESOURCE_LOCKED` if it is
+    /// exclusive to another connection; `NOT_FOUND` if it does not exist and the declaration is
+    /// passive.
     pub async fn queue_declare(
         &self,
         queue: &str,
@@ -103,12 +100,12 @@ impl Channel {
         let method = Method::QueueDeclare { queue: queue.into(), options, no_wait: false };
         match self.handle.call("queue.declare-ok", method).await? {
             Event::QueueDeclareOk(ok) => Ok(ok),
-            other => unreachable!("answers come in order, but this was {other:?}"),
+            other => unreachable!("answers come in the order of the calls, but this is {other:?}"),
         }
     }
 
-    /// Binds a queue to an exchange. An empty queue name is the one last
-    /// declared on this channel.
+    /// Binds a queue to an exchange. An empty queue name stands for the queue last declared on this
+    /// channel.
     ///
     /// # Errors
     ///
@@ -122,8 +119,7 @@ impl Channel {
         self.queue_bind_with(BindOptions::new(queue, exchange, routing_key)).await
     }
 
-    /// Binds a queue to an exchange with arguments, as a headers exchange
-    /// wants them.
+    /// Binds a queue to an exchange with arguments, as a headers exchange needs them.
     ///
     /// # Errors
     ///
@@ -133,7 +129,7 @@ impl Channel {
         self.handle.call("queue.bind-ok", method).await.map(drop)
     }
 
-    /// Removes a binding; fine if there is none.
+    /// Removes a binding. Succeeds if there is none.
     ///
     /// # Errors
     ///
@@ -147,7 +143,7 @@ impl Channel {
         self.queue_unbind_with(BindOptions::new(queue, exchange, routing_key)).await
     }
 
-    /// Removes a binding with arguments; fine if there is none.
+    /// Removes a binding with arguments. Succeeds if there is none.
     ///
     /// # Errors
     ///
@@ -157,7 +153,7 @@ impl Channel {
         self.handle.call("queue.unbind-ok", method).await.map(drop)
     }
 
-    /// Drops the ready messages of a queue, and says how many there were.
+    /// Drops the ready messages of a queue and returns their number.
     ///
     /// # Errors
     ///
@@ -166,17 +162,16 @@ impl Channel {
         let method = Method::QueuePurge { queue: queue.into(), no_wait: false };
         match self.handle.call("queue.purge-ok", method).await? {
             Event::QueuePurgeOk { message_count } => Ok(message_count),
-            other => unreachable!("answers come in order, but this was {other:?}"),
+            other => unreachable!("answers come in the order of the calls, but this is {other:?}"),
         }
     }
 
-    /// Deletes a queue, and says how many ready messages went with it; fine if
-    /// there is none.
+    /// Deletes a queue and returns the number of ready messages in it. Succeeds if there is none.
     ///
     /// # Errors
     ///
-    /// `PRECONDITION_FAILED` if `if_unused` and it has consumers, or
-    /// `if_empty` and it has messages.
+    /// `PRECONDITION_FAILED` if `if_unused` and it has consumers, or `if_empty` and it has
+    /// messages.
     pub async fn queue_delete(
         &self,
         queue: &str,
@@ -187,7 +182,7 @@ impl Channel {
             Method::QueueDelete { queue: queue.into(), if_unused, if_empty, no_wait: false };
         match self.handle.call("queue.delete-ok", method).await? {
             Event::QueueDeleteOk { message_count } => Ok(message_count),
-            other => unreachable!("answers come in order, but this was {other:?}"),
+            other => unreachable!("answers come in the order of the calls, but this is {other:?}"),
         }
     }
 }

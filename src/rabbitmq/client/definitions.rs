@@ -1,4 +1,4 @@
-//! Definitions of a broker in a world: each method is that of [`Broker`].
+//! Definitions of a broker in a world. Each method is that of [`Broker`] with the same name.
 
 use super::handle::RabbitMq;
 use crate::rabbitmq::admin::AdminError;
@@ -7,12 +7,11 @@ use crate::rabbitmq::definitions::{Definitions, DefinitionsError};
 
 /// The definitions of a broker in a world (feature `definitions`).
 impl RabbitMq {
-    /// Imports the definitions of a whole server:
-    /// [`Broker::import_definitions`].
+    /// Imports the definitions of a whole server: [`Broker::import_definitions`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`Broker::import_definitions`].
     pub fn import_definitions(&self, definitions: &Definitions) -> Result<(), DefinitionsError> {
         self.with(|broker, now| broker.import_definitions(now, definitions))
     }
@@ -22,7 +21,7 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`Broker::import_vhost_definitions`].
     pub fn import_vhost_definitions(
         &self,
         vhost: &str,
@@ -31,13 +30,13 @@ impl RabbitMq {
         self.with(|broker, now| broker.import_vhost_definitions(now, vhost, definitions))
     }
 
-    /// The definitions of the whole broker: [`Broker::export_definitions`].
+    /// Returns the definitions of the whole broker: [`Broker::export_definitions`].
     #[must_use]
     pub fn export_definitions(&self) -> Definitions {
         self.inspect(Broker::export_definitions)
     }
 
-    /// The definitions of one vhost: [`Broker::export_vhost_definitions`].
+    /// Returns the definitions of one vhost: [`Broker::export_vhost_definitions`].
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::sim::{ServiceHandle, Sim};
 use crate::time::Instant;
 use std::ops::Deref;
 
-/// Where the names of server-named queues and consumer tags are drawn.
+/// The site at which names of queues and consumer tags are drawn.
 const NAMES: Site = Site::new("rabbitmq.names");
 
 /// Starts a broker named `rabbitmq` in the world.
@@ -35,8 +35,8 @@ pub fn start_named(sim: &mut Sim, name: &str, options: BrokerOptions) -> RabbitM
 
 /// A broker in a world. `Clone`: all clones are handles of the same broker.
 ///
-/// It dereferences to the [`ServiceHandle`], which stops, starts, crashes and partitions the
-/// server. Its own methods do what `rabbitmqctl` does, at the server itself and at once.
+/// It dereferences to the [`ServiceHandle`], which stops, starts and crashes the server. Its own
+/// methods do what `rabbitmqctl` does, at the server itself and at once.
 #[derive(Clone, Debug)]
 pub struct RabbitMq(ServiceHandle<ByteServer>);
 
@@ -100,25 +100,25 @@ impl RabbitMq {
         self.inspect(Broker::list_consumers)
     }
 
-    /// What `rabbitmqctl` prints for a command such as `list_queues name
-    /// messages_ready`; see [`Broker::rabbitmqctl`].
+    /// Returns what `rabbitmqctl` prints for a command such as `list_queues name messages_ready`;
+    /// see [`Broker::rabbitmqctl`].
     ///
     /// # Errors
     ///
-    /// A command or column it does not know.
+    /// [`CtlError`], as for [`Broker::rabbitmqctl`].
     pub fn rabbitmqctl(&self, command: &str) -> Result<String, CtlError> {
         self.inspect(|broker| broker.rabbitmqctl(command))
     }
 
-    /// Messages delivered from the queue of this name and not yet acknowledged;
-    /// `None` if there is no such queue. Of several, that of the oldest vhost.
+    /// Number of unacknowledged messages of the queue of this name; `None` if there is no such
+    /// queue. Of several queues, that of the oldest vhost.
     #[must_use]
     pub fn messages_unacknowledged(&self, queue: &str) -> Option<usize> {
         self.inspect(|broker| Some(broker.message_counts(queue)?.1))
     }
 
-    /// Messages ready in the queue of this name, unacknowledged ones excluded;
-    /// `None` if there is no such queue. Of several, that of the oldest vhost.
+    /// Number of ready messages of the queue of this name, without unacknowledged ones; `None` if
+    /// there is no such queue. Of several queues, that of the oldest vhost.
     #[must_use]
     pub fn messages_ready(&self, queue: &str) -> Option<usize> {
         self.inspect(|broker| Some(broker.message_counts(queue)?.0))

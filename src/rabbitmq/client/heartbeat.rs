@@ -1,5 +1,5 @@
-//! A client's watch over the broker, which it takes for dead when it has heard nothing
-//! of it for two heartbeats.
+//! Heartbeats of a client, which considers the broker dead after two heartbeat intervals without
+//! traffic.
 //!
 //! Source: <https://www.rabbitmq.com/docs/heartbeats>.
 
@@ -8,22 +8,22 @@ use std::time::Duration;
 
 #[derive(Debug)]
 pub(super) struct Heartbeats {
-    /// For so long it may be silent.
+    /// How long the broker may be silent.
     patience: Duration,
     last_heard: Instant,
-    /// Set once anything was heard; then it is not moved until its time has come.
+    /// The next check. Set when the first traffic arrives, and moved only when it is due.
     next_look: Option<Instant>,
 }
 
 impl Heartbeats {
-    /// With a timeout in seconds; 0 is none.
+    /// Heartbeats with a timeout in seconds; `None` for 0.
     pub(super) fn new(timeout: u16) -> Option<Heartbeats> {
         let patience = Duration::from_secs(2 * u64::from(timeout));
         let heartbeats = Heartbeats { patience, last_heard: Instant::ZERO, next_look: None };
         (timeout > 0).then_some(heartbeats)
     }
 
-    /// Something has arrived, whatever it is.
+    /// Notes that something has arrived.
     pub(super) fn heard(&mut self, now: Instant) {
         self.last_heard = now;
         self.next_look.get_or_insert(now.saturating_add(self.patience));
@@ -33,7 +33,7 @@ impl Heartbeats {
         self.next_look
     }
 
-    /// Whether nothing was heard for too long; if not, when to look again.
+    /// Returns whether the broker was silent for too long. If not, sets the next check.
     pub(super) fn is_missed(&mut self, now: Instant) -> bool {
         let due = self.last_heard.saturating_add(self.patience);
         self.next_look = (due > now).then_some(due);

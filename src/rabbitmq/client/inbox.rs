@@ -1,4 +1,4 @@
-//! What has arrived for a client and was not yet looked at.
+//! What has arrived for a client and was not yet taken.
 
 use crate::rabbitmq::protocol::error::ReplyCode;
 use crate::rabbitmq::protocol::id::DeliveryTag;
@@ -7,7 +7,7 @@ use crate::sim::service::{Waiter, Wakes};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A delivery that has arrived and was not yet looked at.
+/// A delivery that has arrived and was not yet taken.
 #[derive(Debug)]
 pub(super) struct Inbound {
     pub(super) delivery_tag: DeliveryTag,
@@ -15,13 +15,13 @@ pub(super) struct Inbound {
     pub(super) message: Arc<Message>,
 }
 
-/// What has arrived for a consumer.
+/// The deliveries that have arrived for a consumer.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     arrived: VecDeque<Inbound>,
-    /// Which of the channel's consumers it is for: a tag may be used again.
+    /// Identifies the consumer among those of the channel, because a tag may be reused.
     serial: u64,
-    /// It was cancelled, by either end.
+    /// Whether the consumer was cancelled, by either end.
     ended: bool,
     waiter: Waiter,
 }
@@ -65,7 +65,7 @@ impl Inbox {
 /// A mandatory message that reached no queue (`basic.return`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Returned {
-    /// [`ReplyCode::NoRoute`].
+    /// Always [`ReplyCode::NoRoute`].
     pub code: ReplyCode,
     /// The message as it was published.
     pub message: Arc<Message>,

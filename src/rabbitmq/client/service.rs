@@ -17,7 +17,7 @@ impl Service for ByteServer {
     type Output = (ChannelNumber, Event);
     type Session = ClientSession;
 
-    /// A socket is not yet an AMQP connection: `connection.open` makes one.
+    /// A socket is not an AMQP connection yet: `connection.open` makes one.
     fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {
         self.typed_connected();
     }
@@ -130,7 +130,7 @@ fn fingerprint_message(message: &Message, seed: u64) -> u64 {
     xxh3_64_with_seed(message.body(), seed)
 }
 
-/// Two numbers made one, such that neither cancels the other.
+/// Combines two numbers so that neither cancels the other.
 fn mix(a: u64, b: u64) -> u64 {
     (a ^ 0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(31) ^ b
 }

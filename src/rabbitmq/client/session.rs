@@ -1,11 +1,10 @@
 //! What a client knows of its connection: a sans-IO value.
 //!
-//! Answers are matched to calls by order, as AMQP has it on a channel;
-//! deliveries go to their consumers and confirms to their publishes as they
-//! arrive, so that a waiting future only has to look. What the protocol wants
-//! answered at once is: a channel's close, and a heartbeat. A broker of which nothing
-//! is heard for two heartbeats is given up. A channel the broker
-//! has closed keeps the reason, and its number is free for a new one.
+//! Answers are matched to calls by order, as AMQP defines for a channel. Deliveries go to their
+//! consumers and confirms to their publishes as they arrive, so a waiting future only has to look.
+//! The session itself answers what the protocol wants answered at once: a channel's close, and a
+//! heartbeat. It considers the broker dead after two heartbeat intervals without traffic. A channel
+//! that the broker has closed keeps the reason, and its number is free for a new one.
 
 use super::Error;
 use super::heartbeat::Heartbeats;
@@ -22,19 +21,19 @@ use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 
-/// A call on a channel, to be answered in its turn.
+/// A call on a channel. Answers arrive in the order of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Call(u64);
 
 #[derive(Debug)]
 enum Slot {
     Waiting(Waiter),
-    /// Nobody wants the answer any more.
+    /// Nobody waits for the answer any more.
     Forgotten,
     Answered(Event),
 }
 
-/// A channel as the client sees it.
+/// A channel, as the client sees it.
 #[derive(Debug, Default)]
 pub(super) struct ChannelState {
     calls: VecDeque<(Call, Slot)>,
@@ -46,25 +45,25 @@ pub(super) struct ChannelState {
     pub(super) return_waiter: Waiter,
     /// Why the broker closed it.
     closed: Option<AmqpError>,
-    /// This end has sent its close.
+    /// Whether this end has sent its close.
     closing: bool,
-    /// The broker has answered that.
+    /// Whether the broker has answered that close.
     closed_here: bool,
-    /// No handle is left: the broker's answer makes its number free.
+    /// Whether no handle is left, so that the broker's answer frees the number.
     released: bool,
 }
 
 impl ChannelState {
-    /// A consumer's handle is gone; gives whether the broker is to be told.
+    /// Removes a consumer whose handle was dropped. Returns whether to tell the broker.
     pub(super) fn drop_consumer(&mut self, tag: &str, serial: u64) -> bool {
-        // Its tag may have been taken by another consumer since.
+        // Another consumer may have the tag by now.
         if self.consumers.get(tag).is_none_or(|inbox| inbox.serial() != serial) {
             return false;
         }
         self.consumers.swap_remove(tag).is_some_and(|inbox| !inbox.has_ended())
     }
 
-    /// The channel has ended: everyone who waits on it is to look again.
+    /// Wakes everyone who waits on the channel, because it has ended.
     fn end(&mut self, wakes: &mut Wakes<'_>) {
         for (_, slot) in &mut self.calls {
             if let Slot::Waiting(waiter) = slot {
@@ -76,14 +75,14 @@ impl ChannelState {
         wakes.wake(&mut self.return_waiter);
     }
 
-    /// Whether nobody waits for the next answer.
+    /// Returns whether nobody waits for the next answer.
     fn next_is_forgotten(&self) -> bool {
         let mut slots = self.calls.iter().map(|(_, slot)| slot);
         let next = slots.find(|slot| !matches!(slot, Slot::Answered(_)));
         matches!(next, Some(Slot::Forgotten))
     }
 
-    /// The answer to the oldest call that has none.
+    /// Answers the oldest call that has no answer.
     fn answer(&mut self, event: Event, wakes: &mut Wakes<'_>) {
         let unanswered = |slot: &Slot| !matches!(slot, Slot::Answered(_));
         let Some(at) = self.calls.iter().position(|(_, slot)| unanswered(slot)) else { return };
@@ -121,8 +120,8 @@ impl ChannelState {
                 }
             }
             Event::BasicConsumeOk { consumer_tag } => {
-                // Deliveries follow at once, before the caller has run.
-                // Where the caller has given up there is nobody to read them.
+                // Deliveries follow at once, before the caller has run. If the caller has given up,
+                // nobody will read them.
                 if !self.next_is_forgotten() {
                     self.last_inbox += 1;
                     self.consumers.insert(consumer_tag.clone(), Inbox::new(self.last_inbox));
@@ -167,7 +166,7 @@ impl ChannelState {
             | Event::TxSelectOk
             | Event::TxCommitOk
             | Event::TxRollbackOk) => self.answer(answer, wakes),
-            // The session deals with what concerns the whole connection.
+            // The session handles what concerns the whole connection.
             Event::ConnectionClose(_)
             | Event::ConnectionBlocked { .. }
             | Event::ConnectionUnblocked
@@ -180,22 +179,22 @@ impl ChannelState {
 /// The client's side of a connection to a [`Broker`](crate::rabbitmq::broker::Broker).
 #[derive(Debug, Default)]
 pub struct ClientSession {
-    /// By number; 0 stands for the connection itself.
+    /// By number; 0 is the connection itself.
     channels: Vec<ChannelState>,
-    /// The highest number there may be; 0 is the server's limit.
+    /// The highest number allowed; 0 means the server's limit.
     channel_max: u16,
-    /// Numbers that may be used again.
+    /// Numbers that can be reused.
     free: VecDeque<u16>,
     closed: Option<AmqpError>,
     close_waiter: Waiter,
-    /// Nobody waited for the last answer.
+    /// Whether nobody waited for the last answer.
     was_unawaited: bool,
     /// Why the broker does not read from the connection.
     blocked: Option<SmolStr>,
     block_waiter: Waiter,
-    /// Set if it wants heartbeats.
+    /// Set if the connection has heartbeats.
     heartbeats: Option<Heartbeats>,
-    /// What is to be said without being asked.
+    /// Methods that the session sends by itself.
     answers: VecDeque<(ChannelNumber, Method)>,
 }
 
@@ -209,12 +208,12 @@ impl ClientSession {
         self.closed.clone().ok_or(&mut self.close_waiter)
     }
 
-    /// Why the broker does not read from the connection, if so.
+    /// Why the broker does not read from the connection, if it does not.
     pub(super) fn blocked(&self) -> Option<&SmolStr> {
         self.blocked.as_ref()
     }
 
-    /// Waits until the connection is blocked, or until it is not.
+    /// Waits until the connection is blocked, or until it is not blocked.
     pub(super) fn wait_blocked(
         &mut self,
         wanted: bool,
@@ -228,18 +227,18 @@ impl ClientSession {
         }
     }
 
-    /// Why the connection can no longer be used, if the broker has said so.
+    /// Why the connection can no longer be used, if the broker has told.
     fn ended(&self) -> Option<Error> {
         self.closed.clone().map(Error::AlreadyClosed)
     }
 
-    /// What the connection is opened with.
+    /// Applies the options with which the connection is opened.
     pub(super) fn configure(&mut self, options: &ConnectionOptions) {
         self.channel_max = options.channel_max;
         self.heartbeats = Heartbeats::new(options.heartbeat_seconds());
     }
 
-    /// A number for a new channel.
+    /// Reserves a number for a new channel.
     pub(super) fn new_channel(&mut self) -> Result<ChannelNumber, Error> {
         if let Some(error) = self.ended() {
             return Err(error);
@@ -258,16 +257,15 @@ impl ClientSession {
         Ok(ChannelNumber(number))
     }
 
-    /// This end closes a channel and waits for the answer.
+    /// Begins to close a channel from this end.
     pub(super) fn begin_close(&mut self, number: ChannelNumber) -> Result<Call, Error> {
         let call = self.begin_call(number)?;
         self.channel_mut(number).closing = true;
         Ok(call)
     }
 
-    /// The last handle of a channel is gone: its number can be used again, at
-    /// once or after the broker's close-ok. Gives whether the broker is to be
-    /// told.
+    /// Releases a channel whose last handle was dropped. Its number is free at once, or after the
+    /// broker's `close-ok`. Returns whether to tell the broker.
     pub(super) fn release(&mut self, number: ChannelNumber) -> bool {
         let state = self.channel_mut(number);
         let by_broker = state.closed.is_some();
@@ -279,7 +277,7 @@ impl ClientSession {
         !std::mem::replace(&mut state.closing, true)
     }
 
-    /// The channel's state, if it can still be used.
+    /// Returns the channel's state, if the channel can still be used.
     ///
     /// # Errors
     ///
@@ -303,10 +301,12 @@ impl ClientSession {
     }
 
     fn channel_mut(&mut self, number: ChannelNumber) -> &mut ChannelState {
-        self.channels.get_mut(usize::from(number.0)).expect("a handle's channel has a state")
+        self.channels
+            .get_mut(usize::from(number.0))
+            .expect("a channel has a state as long as it has a handle")
     }
 
-    /// Why nothing more will come on this channel.
+    /// Why nothing more will arrive on this channel, if so.
     pub(super) fn over(&self, number: ChannelNumber) -> Option<Error> {
         let state = &self.channels[usize::from(number.0)];
         let error = state.closed.as_ref().or(self.closed.as_ref());
@@ -351,8 +351,7 @@ impl ClientSession {
         }
     }
 
-    /// Nobody waits for the answer to this call any more, if it is still to
-    /// come.
+    /// Forgets a call whose caller is gone, even if the answer is still to come.
     pub(super) fn forget_call(&mut self, number: ChannelNumber, call: Call) {
         let calls = &mut self.channel_mut(number).calls;
         if let Some(at) = calls.iter().position(|(c, _)| *c == call) {
@@ -383,7 +382,7 @@ impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession 
                 self.closed = Some(*error);
                 self.end(wakes);
             }
-            // The world closes the connection instead.
+            // The world closes the connection.
             Event::ConnectionLost => {}
             Event::ConnectionBlocked { reason } => {
                 self.blocked = Some(reason);
@@ -432,7 +431,7 @@ impl ClientSession {
             let freed = event == Event::ChannelCloseOk && state.released;
             let calls = state.calls.len();
             state.deliver(event, wakes);
-            // Only the answer to a call that was given up takes its place away at once.
+            // Only the answer to a call that was given up removes the call at once.
             self.was_unawaited = state.calls.len() < calls;
             if freed {
                 self.free.push_back(number.0);

@@ -1,8 +1,8 @@
-//! Short strings, which have at most 255 bytes: names, keys, tags, most properties
-//! and the names of headers and arguments.
+//! Short strings have at most 255 octets: names, keys, tags, most properties, and the names of
+//! headers and arguments.
 //!
-//! A real client cannot encode a longer one and raises an error before it sends
-//! anything; so does this one.
+//! A real client cannot encode a longer one and raises an error before it sends anything, and so
+//! does this one.
 //!
 //! Source: AMQP 0-9-1, section 4.2.5.3.
 
@@ -66,7 +66,7 @@ fn publish(publish: &Publish) -> Checked {
     properties(&publish.properties)
 }
 
-/// Refuses to connect with what cannot be sent.
+/// Refuses options that cannot be sent.
 pub(super) fn check_options(options: &ConnectionOptions) -> Checked {
     short("virtual host", &options.virtual_host)
 }

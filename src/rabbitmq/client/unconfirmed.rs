@@ -1,8 +1,8 @@
-//! Publisher confirms, as the publisher keeps them.
+//! Publisher confirms, as the publisher sees them.
 //!
-//! Publishes are numbered from 1 once the channel is in confirm mode. The
-//! broker answers each number with an ack or a nack, alone or in a range, in
-//! any order. An answer nobody asked about by its number is only counted.
+//! Publishes are numbered from 1 once the channel is in confirm mode. The broker answers each
+//! number with an ack or a nack, singly or in a range, in any order. Answers to publishes that
+//! nobody awaits are only counted.
 //!
 //! Source: RabbitMQ, "Consumer Acknowledgements and Publisher Confirms".
 
@@ -10,33 +10,32 @@ use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::sim::service::{Waiter, Wakes};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the broker said of a publish.
+/// The broker's answer to a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a nack means that the message may be lost"]
 pub enum Confirmation {
-    /// The broker has taken responsibility for the message: every queue it was
-    /// routed to has it, on disk where both are persistent. An unroutable one
-    /// is acked too.
+    /// The broker has taken responsibility for the message: every queue it was routed to has it, on
+    /// disk if the message is persistent and the queue durable. An unroutable message is acked too.
     Ack,
-    /// The broker could not take it.
+    /// The broker could not take responsibility for the message.
     Nack,
 }
 
 impl Confirmation {
-    /// Whether it is an ack.
+    /// Returns whether this is an ack.
     #[must_use]
     pub fn is_ack(self) -> bool {
         self == Confirmation::Ack
     }
 }
 
-/// The publishes of a channel that the broker has not yet answered.
+/// The publishes of a channel that the broker has not answered yet.
 #[derive(Debug, Default)]
 pub(super) struct Confirms {
     on: bool,
     last: u64,
     outstanding: BTreeSet<u64>,
-    /// The publishes somebody asks about.
+    /// The publishes whose answers are awaited.
     watched: BTreeMap<u64, (Option<Confirmation>, Waiter)>,
     nacked: Vec<DeliveryTag>,
     drained: Waiter,
@@ -51,7 +50,7 @@ impl Confirms {
         self.on
     }
 
-    /// The number of a publish that is being sent; `None` without confirms.
+    /// Numbers a publish; `None` if the channel is not in confirm mode.
     pub(super) fn published(&mut self) -> Option<DeliveryTag> {
         self.on.then(|| {
             self.last += 1;
@@ -68,7 +67,7 @@ impl Confirms {
         self.watched.remove(&tag.0);
     }
 
-    /// How many publishes have no answer yet.
+    /// Number of publishes without an answer.
     pub(super) fn outstanding(&self) -> usize {
         self.outstanding.len()
     }
@@ -110,8 +109,7 @@ impl Confirms {
         answer.ok_or(waiter)
     }
 
-    /// The publishes that were nacked since this was last asked, once none is
-    /// outstanding.
+    /// Takes the publishes that were rejected since the last call, once no publish is outstanding.
     pub(super) fn drain(&mut self) -> Result<Vec<DeliveryTag>, &mut Waiter> {
         if self.outstanding.is_empty() {
             Ok(std::mem::take(&mut self.nacked))

@@ -1,5 +1,4 @@
-//! Exporting definitions: everything but what clients make for themselves, which
-//! are exclusive queues, and what every vhost has.
+//! Exporting definitions: everything except exclusive queues, and what every vhost has.
 
 use super::format::{
     BindingDefinition, Definitions, DestinationType, ExchangeDefinition, GlobalParameterDefinition,
@@ -13,9 +12,9 @@ use crate::rabbitmq::vhost::policy::Policy;
 use serde_json::Value;
 
 impl Broker {
-    /// The definitions of the whole broker (`export_definitions`), in the order of
-    /// names. Exclusive queues are not among them; internal exchanges are, as in
-    /// files of the management UI. A password that was set in the clear is hashed.
+    /// Returns the definitions of the whole broker (`export_definitions`), sorted by name.
+    /// Exclusive queues are left out; internal exchanges are included, as in files of the
+    /// management UI. Passwords are exported as hashes.
     #[must_use]
     pub fn export_definitions(&self) -> Definitions {
         let (users, vhosts) = (self.defined_users(), self.defined_vhosts());
@@ -53,8 +52,8 @@ impl Broker {
         }
     }
 
-    /// The definitions of one vhost, as the management UI has them: without users
-    /// and permissions, and such that they can be imported into another vhost.
+    /// Returns the definitions of one vhost, as the management UI exports them: without users and
+    /// permissions, so that they can be imported into another vhost.
     ///
     /// # Errors
     ///
@@ -68,7 +67,7 @@ impl Broker {
         Ok(definitions)
     }
 
-    /// What is in the vhosts that pass.
+    /// The objects in the vhosts that pass.
     fn defined_objects(&self, passes: impl Fn(&str) -> bool) -> Definitions {
         let version = self.version().number();
         let mut exchanges = self.list_exchanges();
@@ -98,7 +97,7 @@ impl Broker {
         }
     }
 
-    /// Operator policies, then limits.
+    /// Operator policies, followed by limits.
     fn defined_parameters(&self, passes: impl Fn(&str) -> bool) -> Vec<ParameterDefinition> {
         let mut policies = self.list_operator_policies();
         policies.retain(|row| passes(&row.vhost));
@@ -106,7 +105,8 @@ impl Broker {
             vhost: Some(row.vhost.into()),
             component: "operator_policy".to_owned(),
             name: row.policy.name.to_string(),
-            value: serde_json::to_value(rule(&row.policy)).expect("a policy is made of texts"),
+            value: serde_json::to_value(rule(&row.policy))
+                .expect("a policy contains only values that JSON has"),
         });
         let mut vhosts = self.list_vhosts();
         vhosts.retain(|row| passes(&row.name));
@@ -127,7 +127,7 @@ impl Broker {
 
     fn defined_users(&self) -> Vec<UserDefinition> {
         let user = |row: crate::rabbitmq::admin::UserRow| {
-            let account = self.users.get(&row.name).expect("a row is that of a user");
+            let account = self.users.get(&row.name).expect("a row belongs to a user that exists");
             let (hash, algorithm) = account.password.hash(&row.name).written();
             let limits = [
                 ("max-connections", row.limits.max_connections),
@@ -145,7 +145,7 @@ impl Broker {
         self.list_users().into_iter().map(user).collect()
     }
 
-    /// With their limits as `rabbitmqctl` writes them, which no import reads.
+    /// With limits as `rabbitmqctl` writes them, which no import reads.
     fn defined_vhosts(&self) -> Vec<VHostDefinition> {
         let vhost = |row: crate::rabbitmq::admin::VHostRow| {
             let limits = limits::object([

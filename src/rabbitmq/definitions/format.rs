@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::str::FromStr;
 
-/// What a definitions file says.
+/// The contents of a definitions file.
 ///
 /// ```
 /// use stunt_double::rabbitmq::BrokerOptions;
@@ -66,7 +66,7 @@ pub(crate) struct UserDefinition {
     pub(crate) password_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) hashing_algorithm: Option<String>,
-    /// Files written by hand may have it in the clear.
+    /// The password in plain text, in files written by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) password: Option<String>,
     #[serde(default, deserialize_with = "tags")]
@@ -78,7 +78,7 @@ pub(crate) struct UserDefinition {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct VHostDefinition {
     pub(crate) name: String,
-    /// Written only: what counts on import is the parameter `vhost-limits`.
+    /// Written only. An import reads the parameter `vhost-limits` instead.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(crate) limits: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +136,7 @@ pub(crate) struct PolicyDefinition {
     pub(crate) rule: PolicyRule,
 }
 
-/// What a policy says; as a parameter's value, what an operator policy does.
+/// The rule of a policy; also the value of the parameter that holds an operator policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PolicyRule {
     pub(crate) pattern: String,
@@ -216,14 +216,13 @@ fn tags<'de, D: Deserializer<'de>>(tags: D) -> Result<Vec<String>, D::Error> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DefinitionsError {
-    /// They are not JSON, or an object lacks what it must have.
+    /// They are not JSON, or an object lacks a required key.
     #[error("Failed to deserialise input (format: JSON): {0}")]
     Syntax(String),
-    /// An object does not say which vhost it is in, and none was named: it comes
-    /// from the file of a single vhost.
+    /// An object does not name its vhost, and none was given: the file is that of a single vhost.
     #[error("{0}: Virtual host does not exist and is not specified in definitions file.")]
     VHostNotGiven(String),
-    /// There would be more queues in a vhost than its limit allows.
+    /// A vhost would have more queues than its limit allows.
     #[error(
         "Adding {adding} queue(s) to virtual host \"{vhost}\" would exceed the limit of {limit} \
          queue(s).\n\nThis virtual host currently has {existing} queue(s) defined.\n\nImport \
@@ -234,26 +233,25 @@ pub enum DefinitionsError {
         vhost: String,
         /// Its limit.
         limit: u32,
-        /// How many queues it has.
+        /// Number of queues that it has.
         existing: usize,
-        /// How many the definitions would add.
+        /// Number of queues that the definitions would add.
         adding: usize,
     },
-    /// An object cannot be had as it is defined, or is there already and differs.
+    /// An object cannot exist as it is defined, or exists and differs.
     #[error("{object}: {why}")]
     Refused {
-        /// Which object.
+        /// The object.
         object: String,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// An object refers to something that does not exist, or has a pattern that
-    /// is none.
+    /// An object refers to something that does not exist, or has an invalid pattern.
     #[error("{object}: {why}")]
     Admin {
-        /// Which object.
+        /// The object.
         object: String,
-        /// What is wrong with it.
+        /// The reason.
         #[source]
         why: AdminError,
     },
@@ -269,10 +267,10 @@ impl Definitions {
         serde_json::from_str(text).map_err(|why| DefinitionsError::Syntax(why.to_string()))
     }
 
-    /// The definitions file, indented.
+    /// Returns the definitions file, indented.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("what was read or made from texts can be written")
+        serde_json::to_string_pretty(self).expect("definitions contain only values that JSON has")
     }
 }
 
@@ -299,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_object_must_have_is_asked_for_by_name() {
+    fn a_missing_key_is_named_in_the_error() {
         let text = r#"{"queues": [{"name": "q", "auto_delete": false}]}"#;
         let error = Definitions::from_json(text).unwrap_err().to_string();
         assert!(error.contains("missing field `durable` at line 1"), "{error}");

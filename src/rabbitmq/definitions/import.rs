@@ -1,14 +1,12 @@
-//! Importing definitions, and exporting them.
+//! Importing definitions.
 //!
-//! An import adds and never deletes: users, policies, permissions, limits and
-//! global parameters that exist get what the file says; exchanges, queues and
-//! bindings that exist must be as the file says, or are refused by name. (The real
-//! server keeps the old ones there without a word.) Of names that begin with
-//! `amq.`, the default exchange, and bindings whose ends do not exist, no notice is
-//! taken, as in the server. What was imported before an error stays.
+//! An import adds and never deletes. Existing users, policies, permissions, limits and global
+//! parameters are set to what the file says. Existing exchanges, queues and bindings must be as in
+//! the file, or are refused by name. (The real server silently keeps the old ones.) Names that
+//! begin with `amq.`, the default exchange, and bindings whose ends do not exist are ignored, as in
+//! the server. Everything that was imported before an error stays.
 //!
-//! Source: the server's behaviour on `rabbitmqctl import_definitions` and
-//! `export_definitions`.
+//! Source: the server's behaviour on `rabbitmqctl import_definitions`.
 
 use super::format::{
     BindingDefinition, Definitions, DefinitionsError, DestinationType, ExchangeDefinition,
@@ -37,20 +35,20 @@ use smol_str::SmolStr;
 
 type Imported = Result<(), DefinitionsError>;
 
-/// Who owns queues that nobody owns.
+/// The owner of queues without an owner.
 const NOBODY: ConnectionId = ConnectionId(u64::MAX);
 
 impl Broker {
-    /// Imports the definitions of a whole server (`import_definitions`). It adds
-    /// and never deletes; global parameters are kept for the next export.
+    /// Imports the definitions of a whole server (`import_definitions`). The import adds and never
+    /// deletes. Global parameters are kept for the next export.
     ///
     /// Passwords are checked against the hashes, SHA-256 or SHA-512.
     ///
     /// # Errors
     ///
-    /// [`DefinitionsError`] names the first object that cannot be had. An
-    /// exchange or a queue that exists and differs is an error, where the real
-    /// server keeps the old one without a word; what came before it stays.
+    /// [`DefinitionsError`] names the first object that cannot exist as defined. An existing
+    /// exchange or queue that differs is an error, where the real server silently keeps the old
+    /// one. Everything before it stays imported.
     pub fn import_definitions(&mut self, now: Instant, definitions: &Definitions) -> Imported {
         definitions.users.iter().flatten().try_for_each(|user| self.import_user(user))?;
         definitions.vhosts.iter().flatten().try_for_each(|vhost| self.import_vhost(vhost))?;
@@ -77,13 +75,13 @@ impl Broker {
         self.import_objects(now, None, definitions)
     }
 
-    /// Imports the definitions of a single vhost into this one, which must exist;
-    /// what the file says about vhosts and users is ignored.
+    /// Imports the definitions of a single vhost into this one, which must exist. What the file
+    /// says about vhosts and users is ignored.
     ///
     /// # Errors
     ///
-    /// As [`Broker::import_definitions`], and [`DefinitionsError::Admin`] if there
-    /// is no such vhost.
+    /// As for [`Broker::import_definitions`], and [`DefinitionsError::Admin`] if there is no such
+    /// vhost.
     pub fn import_vhost_definitions(
         &mut self,
         now: Instant,
@@ -95,8 +93,7 @@ impl Broker {
         self.import_objects(now, Some(vhost), definitions)
     }
 
-    /// What belongs to vhosts: to the one given, or else to those that the
-    /// objects name.
+    /// Imports the objects of vhosts: into the given one, or else into those that the objects name.
     fn import_objects(
         &mut self,
         now: Instant,
@@ -147,16 +144,16 @@ impl Broker {
 
     fn import_vhost(&mut self, vhost: &VHostDefinition) -> Imported {
         self.add_vhost(vhost.name.as_str());
-        // One that says nothing of it takes the old description away.
+        // A file without a description removes the old one.
         let metadata = vhost.metadata.clone().unwrap_or_default();
         let tags: Vec<&str> = metadata.tags.iter().map(String::as_str).collect();
         self.describe_vhost(&vhost.name, &metadata.description, &tags)
-            .expect("the vhost was just made sure of");
+            .expect("the vhost was checked or created above");
         Ok(())
     }
 
-    /// Refuses more new queues than a vhost may have. This is the only time the
-    /// limit is looked at: one that comes with the same file does not count yet.
+    /// Refuses more new queues than a vhost may have. The limit is checked only here, so a limit
+    /// from the same file does not count yet.
     fn check_queue_limits(&self, within: Option<&str>, definitions: &Definitions) -> Imported {
         let mut adding: IndexMap<&str, usize, FxBuildHasher> = IndexMap::default();
         for queue in definitions.queues.iter().flatten() {
@@ -214,7 +211,7 @@ impl Broker {
                 let policy = policy_of(name, &rule).map_err(refused(object))?;
                 self.set_operator_policy(now, vhost, policy).map_err(admin(object))
             }
-            // Those of plugins, which are not there.
+            // Components of plugins, which are not modelled.
             _ => {
                 let why = format!("Validation failed\n\ncomponent {component} not found\n");
                 Err(refused(object)(why))
@@ -249,7 +246,7 @@ impl Broker {
     ) -> Result<(), Fault> {
         let kind = Kind::parse(&options.kind)?;
         if let Ok(key) = self.exchange_key(vhost, name) {
-            let exchange = self.exchanges.get(key).expect("a name is that of a live exchange");
+            let exchange = self.exchanges.get(key).expect("a name leads to a live exchange");
             return exchange.check_equivalent(kind, &options);
         }
         kind.check_arguments(&options.arguments)?;
@@ -315,7 +312,7 @@ impl Broker {
             return Ok(());
         };
         let arguments = arguments(&binding.arguments, object)?.sorted();
-        let exchange = self.exchanges.get(source).expect("a name is that of a live exchange");
+        let exchange = self.exchanges.get(source).expect("a name leads to a live exchange");
         if exchange.name.is_empty() {
             return Ok(());
         }
@@ -326,17 +323,17 @@ impl Broker {
     }
 }
 
-/// Where an object belongs, if that is known.
+/// The vhost that an object belongs to, if it is known.
 #[derive(Clone, Copy)]
 struct Place<'a>(Option<&'a str>);
 
 impl<'a> Place<'a> {
-    /// The vhost that is imported into goes before the one that the object names.
+    /// The vhost that is imported into takes precedence over the one that the object names.
     fn of(within: Option<&'a str>, own: Option<&'a str>) -> Place<'a> {
         Place(within.or(own))
     }
 
-    /// The vhost, for an object that is named like this.
+    /// Returns the vhost of an object, which `object` describes for the error.
     fn vhost(self, object: impl FnOnce(&str) -> String) -> Result<&'a str, DefinitionsError> {
         self.0.ok_or_else(|| DefinitionsError::VHostNotGiven(object("")))
     }

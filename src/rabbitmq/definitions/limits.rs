@@ -1,11 +1,11 @@
-//! Limits of users and vhosts as JSON: an object, or as `rabbitmqctl` writes those
-//! of a vhost a list of pairs. A negative number is no limit.
+//! Limits of users and vhosts as JSON: an object, or for a vhost a list of pairs, as `rabbitmqctl`
+//! writes them. A negative number means no limit.
 
 use crate::rabbitmq::vhost::VHostLimits;
 use crate::rabbitmq::vhost::user::UserLimits;
 use serde_json::{Map, Value};
 
-/// The limits of a user, changed by those that are given.
+/// Returns the limits of a user, changed by those that are given.
 pub(crate) fn of_user(mut limits: UserLimits, given: &Value) -> Result<UserLimits, String> {
     for (name, limit) in pairs(given)? {
         match name {
@@ -17,7 +17,7 @@ pub(crate) fn of_user(mut limits: UserLimits, given: &Value) -> Result<UserLimit
     Ok(limits)
 }
 
-/// The limits of a vhost: those that are given, and no others.
+/// Returns the limits of a vhost: those that are given, and no others.
 pub(crate) fn of_vhost(given: &Value) -> Result<VHostLimits, String> {
     let mut limits = VHostLimits::default();
     for (name, limit) in pairs(given)? {
@@ -44,14 +44,14 @@ fn pairs(given: &Value) -> Result<Vec<(&str, Option<u32>)>, String> {
             .iter()
             .map(|pair| match pair.as_array().map(Vec::as_slice) {
                 Some([Value::String(name), value]) => Ok((name.as_str(), limit(value)?)),
-                _ => Err(format!("{pair} is no limit")),
+                _ => Err(format!("{pair} is not a limit")),
             })
             .collect(),
-        other => Err(format!("{other} are no limits")),
+        other => Err(format!("{other} is neither an object of limits nor a list of pairs")),
     }
 }
 
-/// Limits for a file; what is not limited is left out.
+/// Returns limits for a file, without those that are not set.
 pub(crate) fn object(limits: [(&str, Option<u32>); 2]) -> Map<String, Value> {
     let set = limits.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), limit?.into())));
     set.collect()

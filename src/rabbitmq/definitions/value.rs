@@ -1,16 +1,16 @@
 //! Arguments as JSON, both ways.
 //!
-//! JSON has one kind of integer and one kind of text, so what comes back from a
-//! file is a `long` or a `longstr` whatever it was before.
+//! JSON has one type of integer and one type of text. So an argument read from a file is a `long`
+//! or a `longstr`, whatever it was before.
 
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use serde_json::{Map, Number, Value};
 
-/// Arguments out of a file, in the order of their names.
+/// Converts arguments from a file, sorted by name.
 ///
 /// # Errors
 ///
-/// What the server says of a value that no argument can have.
+/// The server's refusal of a value that no argument can have.
 pub(crate) fn to_table(object: &Map<String, Value>) -> Result<FieldTable, String> {
     object.iter().map(|(name, value)| Ok((name.as_str(), to_value(value)?))).collect()
 }
@@ -32,7 +32,7 @@ fn to_value(value: &Value) -> Result<FieldValue, String> {
     })
 }
 
-/// Arguments for a file.
+/// Converts arguments for a file.
 pub(crate) fn from_table(table: &FieldTable) -> Map<String, Value> {
     table.iter().map(|(name, value)| (name.to_owned(), from_value(value))).collect()
 }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_argument_can_be_is_refused() {
+    fn json_values_that_no_argument_can_have_are_refused() {
         assert!(to_table(&object(r#"{"n": null}"#)).is_err());
         assert!(to_table(&object(r#"{"n": 18446744073709551615}"#)).is_err());
         assert!(to_table(&object(r#"{"n": -9223372036854775808}"#)).is_ok());

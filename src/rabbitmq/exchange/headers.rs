@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn all_and_any() {
+    fn all_requires_every_argument_and_any_requires_one() {
         assert!(hit("a=1 b=2", "b=2 a=1 c=3"));
         assert!(!hit("a=1 b=2", "a=1"));
         assert!(hit("x-match=any a=1 b=2", "a=1 b=9"));
@@ -100,19 +100,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_compare() {
+    fn without_arguments_all_matches_and_any_does_not() {
         assert!(hit("", "") && hit("x-match=all", "a=1"));
         assert!(!hit("x-match=any", "a=1"));
         assert!(!hit("a=1", ""));
     }
 
     #[test]
-    fn a_void_asks_only_for_presence() {
+    fn a_void_argument_only_requires_that_the_header_is_present() {
         assert!(hit("a", "a=7") && !hit("a", "b=7"));
     }
 
     #[test]
-    fn x_names_count_only_when_asked() {
+    fn names_with_x_count_only_in_the_modes_with_x() {
         assert!(hit("x-match=all x-a=1", "b=2"));
         assert!(!hit("x-match=any x-a=1", "x-a=1"));
         assert!(!hit("x-match=all-with-x x-a=1", "x-a=2"));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_senseless_mode_is_refused() {
+    fn an_unknown_match_mode_is_refused() {
         let router = Headers::default();
         assert_eq!(
             router.check("", &table("x-match=some")).unwrap_err().reason,

@@ -40,7 +40,7 @@ impl<T: Stored> Arena<T> {
             place.value = Some(value);
             return Key { slot, generation: place.generation, of: PhantomData };
         }
-        let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 live values");
+        let slot = u32::try_from(self.slots.len()).expect("an arena holds fewer than 2^32 values");
         let generation = NonZeroU32::MIN;
         self.slots.push(Slot { generation, value: Some(value) });
         Key { slot, generation, of: PhantomData }

@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_moved_through_queues_is_small() {
+    fn methods_and_outputs_are_small() {
         assert!(size_of::<Method>() <= 128, "{}", size_of::<Method>());
         assert!(size_of::<Event>() <= 64, "{}", size_of::<Event>());
         assert!(size_of::<Output>() <= 80, "{}", size_of::<Output>());

@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_the_same_across_types_as_in_erlang() {
+    fn values_of_different_types_are_equal_as_in_erlang() {
         assert!(FieldValue::from(1).same_value(&FieldValue::I64(1)));
         assert!(FieldValue::from(1).same_value(&FieldValue::F64(1.0)));
         assert!(!FieldValue::from(1).same_value(&FieldValue::from("1")));

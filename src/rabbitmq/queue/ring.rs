@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vacant_place_is_over_at_its_turn() {
+    fn a_vacant_place_is_removed_at_its_turn() {
         let ([a, b, c, again], channel) = consumers();
         let mut ring = Ring::default();
         for consumer in [a, b, c] {

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_real_servers_hash_is_that_of_its_password() {
+    fn a_real_servers_hash_matches_its_password() {
         // The example in RabbitMQ's documentation.
         let hash = PasswordHash::parse("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR", None);
         assert!(hash.unwrap().matches("test12"));

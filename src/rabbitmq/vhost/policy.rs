@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_with_a_key_that_a_type_does_not_know_is_none_for_it() {
+    fn a_policy_with_a_key_that_a_type_does_not_know_does_not_apply_to_it() {
         let mut policies = Policies::default();
         for (name, key, priority) in [("ttl", "message-ttl", 1), ("age", "max-age", 0)] {
             let definition = FieldTable::new().with(key, 1).with("max-length-bytes", 1);

@@ -1,10 +1,9 @@
 //! A broker that speaks AMQP 0-9-1: bytes in, bytes out.
 //!
-//! This file drives: it hands bytes to the sessions, meets their demands (the
-//! handshake, the two closes, faults) and turns what the broker says into bytes.
-//! A session and the broker agree on whether a connection is open, except
-//! within a call: the broker may have closed it already. So before a demand is
-//! met, what the broker has said is read.
+//! This file passes bytes to the sessions, meets their demands (the handshake, the two closes,
+//! faults) and turns the broker's outputs into bytes. A session and the broker agree on whether a
+//! connection is open, except within a call, when the broker may have closed it already. So the
+//! broker's outputs are processed before a demand is met.
 //!
 //! Source: AMQP 0-9-1, section 2.2.4; RabbitMQ 3.10.8, observed.
 
@@ -64,15 +63,15 @@ pub(super) const PENALTY: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct ByteServer {
     pub(super) broker: Broker,
-    /// The connections that speak bytes.
+    /// The connections of clients that speak bytes.
     pub(super) sessions: IndexMap<ConnectionId, Session, FxBuildHasher>,
-    /// Byte connections with output, in the order they got it.
+    /// Byte connections with output, in the order in which they got it.
     ready: VecDeque<ConnectionId>,
     /// When sockets are closed, whatever their clients send.
     deadlines: BTreeSet<(Instant, ConnectionId)>,
-    /// The time of the last call that had one.
+    /// The time of the last call that took one.
     pub(super) now: Instant,
-    /// The broker was lent, so it may have lost connections without an output.
+    /// Whether the broker was lent, so that it may have lost connections without an output.
     lent: bool,
     /// Whether any typed client has ever connected.
     has_typed: bool,
@@ -114,12 +113,12 @@ impl ByteServer {
         &mut self.broker
     }
 
-    /// A typed client has connected.
+    /// Notes that a typed client has connected.
     pub(crate) fn typed_connected(&mut self) {
         self.has_typed = true;
     }
 
-    /// The next output for a typed client.
+    /// Returns the next output for a typed client.
     pub(crate) fn poll_typed(&mut self) -> Option<Output> {
         if self.sessions.is_empty() && self.typed.is_empty() {
             return self.broker.poll_output();
@@ -128,7 +127,7 @@ impl ByteServer {
         self.typed.pop_front()
     }
 
-    /// Deadline of the next timer that only watches over clients.
+    /// Returns when the next timer that only watches over clients is due.
     pub(crate) fn poll_watch(&self) -> Option<Instant> {
         let deadline = self.deadlines.first().map(|(at, _)| *at);
         [deadline, self.broker.poll_housekeeping()].into_iter().flatten().min()
@@ -150,7 +149,7 @@ impl ByteServer {
         }
     }
 
-    /// The server stops. After a clean stop each byte connection gets its `connection.close`.
+    /// Stops the server. After a clean stop each byte connection gets its `connection.close`.
     pub(crate) fn stop(&mut self, now: Instant, how: Shutdown) {
         self.now = now;
         match how {
@@ -171,14 +170,14 @@ impl ByteServer {
         }
     }
 
-    /// The server starts again, without any connection.
+    /// Starts the server again, without any connection.
     pub(crate) fn start(&mut self, now: Instant) {
         self.now = now;
         self.forget_sessions();
         self.broker.start(now);
     }
 
-    /// The server loses everything, its disk included.
+    /// Wipes everything, including the disk.
     pub(crate) fn wipe(&mut self, now: Instant) {
         self.now = now;
         self.forget_sessions();
@@ -283,7 +282,7 @@ impl ByteServer {
                 continue;
             };
             if output.event == Event::ConnectionLost {
-                // Said to a client that was told to close, too.
+                // This is also sent to clients whose connection was closed.
                 self.hang_up(id);
                 continue;
             }
@@ -305,7 +304,7 @@ impl ByteServer {
         }
     }
 
-    /// Closes the sockets of connections that the broker has no more.
+    /// Closes the sockets of connections that the broker does not have any more.
     #[cold]
     fn hang_up_on_the_lost(&mut self) {
         let broker = &self.broker;
@@ -353,7 +352,7 @@ impl ByteServer {
         }
     }
 
-    /// Does a method of class connection, where the phase is one for it.
+    /// Runs a method of class connection, if it is permitted in this phase.
     fn connection(&mut self, id: ConnectionId, method_id: MethodId, method: ConnectionMethod) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let (now, zero) = (self.now, ChannelNumber(0));
@@ -384,7 +383,7 @@ impl ByteServer {
         }
     }
 
-    /// A method where it does not belong.
+    /// Answers a method that is not permitted here.
     fn misplaced(&mut self, id: ConnectionId, method: MethodId) {
         let phase = self.sessions.get(&id).map(|session| session.phase);
         let state = match phase {
@@ -397,8 +396,8 @@ impl ByteServer {
         self.close(id, &WireFault::new(ReplyCode::ChannelError, &reason, method));
     }
 
-    /// The client has broken the protocol. Before it has said who it is and what
-    /// it wants, it is told nothing.
+    /// Answers a violation of the protocol. A client that has not logged in and opened a vhost is
+    /// told nothing.
     fn fault(&mut self, id: ConnectionId, fault: &WireFault) {
         match self.sessions.get(&id).map(|session| session.phase) {
             Some(Phase::Running | Phase::Opening) => self.close(id, fault),
@@ -408,9 +407,9 @@ impl ByteServer {
         }
     }
 
-    /// Closes a connection that the broker may know, and says why.
+    /// Closes a connection that the broker may know, with the reason.
     fn close(&mut self, id: ConnectionId, fault: &WireFault) {
-        // That it is not open yet is no error here.
+        // The connection may not be open yet, which is no error here.
         let _ = self.broker.connection_close(self.now, id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let close = (fault.code.number(), &fault.text[..], fault.method);
@@ -421,8 +420,7 @@ impl ByteServer {
         }
     }
 
-    /// A close was sent, or answered: the client has a while to hang up, or to
-    /// answer.
+    /// Notes that a close was sent or answered. The client has a while to hang up, or to answer.
     pub(super) fn closed(&mut self, id: ConnectionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.closed();
@@ -434,7 +432,7 @@ impl ByteServer {
         self.set_deadline(id, Some(deadline));
     }
 
-    /// Listens no more, and hangs up later.
+    /// Stops reading, and hangs up later.
     pub(super) fn give_up(&mut self, id: ConnectionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.deaf = true;
@@ -442,7 +440,7 @@ impl ByteServer {
         }
     }
 
-    /// Closes the socket as soon as all was sent.
+    /// Closes the socket as soon as everything was sent.
     pub(super) fn hang_up(&mut self, id: ConnectionId) {
         self.set_deadline(id, None);
         self.broker.connection_lost(self.now, id);

@@ -1,9 +1,9 @@
-//! Contents on their way in: what follows `basic.publish` until it is whole.
+//! Incoming contents: what follows `basic.publish`, until it is complete.
 //!
-//! Each channel has one at most. Frames of other channels may come in between,
-//! frames of another type on the same channel may not. As on the server a body
-//! that outgrows what was announced is never whole, and its bytes are dropped;
-//! so are those of one that will be refused for its size.
+//! Each channel has at most one. Frames of other channels may come in between; frames of another
+//! type on the same channel may not. As on the server, a body longer than announced is never
+//! complete and its bytes are dropped. So are the bytes of a body that will be refused for its
+//! size.
 //!
 //! Source: AMQP 0-9-1, section 4.2.6; RabbitMQ 3.10.8, observed.
 
@@ -16,7 +16,7 @@ use crate::rabbitmq::protocol::method::Publish;
 use crate::rabbitmq::protocol::properties::Properties;
 use bytes::Bytes;
 
-/// Longest body, as content headers carry its length.
+/// Longest body, in the type in which content headers carry its length.
 const MAX_BODY: u64 = MAX_MESSAGE_SIZE as u64;
 
 const CLASS_BASIC: u16 = 60;
@@ -31,7 +31,7 @@ pub(super) struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// Reads one; `None` if it is too short.
+    /// Reads a header; `None` if the payload is too short.
     pub(super) fn read(payload: &'a [u8]) -> Option<Header<'a>> {
         let (fixed, properties) = payload.split_at_checked(12)?;
         let mut reader = Reader::new(fixed);
@@ -48,15 +48,15 @@ pub(super) enum Part<'a> {
     Body(&'a [u8]),
 }
 
-/// A content that is whole.
+/// A complete content.
 #[derive(Debug)]
 pub(super) enum Whole {
     Publish(Publish),
-    /// What is wrong with it only shows now.
+    /// A content whose error only shows when it is complete.
     Refused(MethodId, AmqpError),
 }
 
-/// The contents of one connection that are not whole yet.
+/// The incomplete contents of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Contents(Vec<Content>);
 
@@ -64,12 +64,12 @@ pub(super) struct Contents(Vec<Content>);
 struct Content {
     channel: u16,
     id: MethodId,
-    /// None for a method that clients do not send.
+    /// `None` for a method that clients do not send.
     publish: Option<Publish>,
     body: Option<Body>,
 }
 
-/// What the header has announced, and what came of it.
+/// What the header announced, and what has arrived of it.
 #[derive(Debug)]
 struct Body {
     properties: Result<Properties, BadProperties>,
@@ -79,12 +79,12 @@ struct Body {
 }
 
 impl Contents {
-    /// A method has come after which content follows.
+    /// Notes a method that is followed by content.
     pub(super) fn begin(&mut self, channel: u16, id: MethodId, publish: Option<Publish>) {
         self.0.push(Content { channel, id, publish, body: None });
     }
 
-    /// Where the content of a channel is, if one has begun there.
+    /// Returns the index of a channel's content, if one has begun.
     pub(super) fn position(&self, channel: u16) -> Option<usize> {
         self.0.iter().position(|content| content.channel == channel)
     }
@@ -93,7 +93,7 @@ impl Contents {
         self.0 = Vec::new();
     }
 
-    /// The next frame on a channel where a content has begun.
+    /// Adds the next frame on a channel whose content has begun.
     pub(super) fn go_on(&mut self, at: usize, part: Part<'_>) -> Result<Option<Whole>, WireFault> {
         let content = &mut self.0[at];
         let octets = match &mut content.body {
@@ -137,8 +137,8 @@ impl Content {
         Err(unexpected(&reason, self.id))
     }
 
-    /// What a process of the server would do first with the content: weigh it,
-    /// then read its properties.
+    /// Does what a process of the server does first with a content: checks its size, then reads its
+    /// properties.
     fn finish(
         self,
         properties: Result<Properties, BadProperties>,
@@ -162,7 +162,7 @@ impl Content {
 }
 
 impl Body {
-    /// Takes octets; gives all of them if these are the last.
+    /// Adds octets. Returns the whole body if these are the last.
     fn take(&mut self, octets: &[u8]) -> Option<Bytes> {
         self.received = self.received.saturating_add(octets.len() as u64);
         if self.received > self.size || self.size > MAX_BODY {
@@ -180,7 +180,7 @@ pub(super) fn unexpected(reason: &str, method: MethodId) -> WireFault {
     WireFault::new(ReplyCode::UnexpectedFrame, reason, method)
 }
 
-/// What a method gets that no client should send.
+/// The error for a method that clients must not send.
 pub(super) fn unimplemented_method(id: MethodId) -> AmqpError {
     if id == MethodId::new(60, 200) {
         let reason = "the method 'basic.credit' is not modelled by stunt-double yet";
@@ -189,7 +189,7 @@ pub(super) fn unimplemented_method(id: MethodId) -> AmqpError {
     Fault::new(ReplyCode::CommandInvalid, "unimplemented method").of(id)
 }
 
-/// The process of a channel has crashed; this is what the client hears.
+/// The error after a crash of the channel's process.
 fn crash() -> AmqpError {
     let code = ReplyCode::InternalError;
     let text = code.name().to_owned();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_outgrows_its_header_is_never_whole_and_takes_no_memory() {
+    fn a_body_longer_than_announced_is_never_complete_and_takes_no_memory() {
         let mut contents = begun(5);
         for _ in 0..3 {
             assert!(contents.go_on(0, Part::Body(b"hello world")).unwrap().is_none());
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_read_to_its_end_and_then_refused() {
+    fn a_body_that_is_too_large_is_read_to_its_end_and_then_refused() {
         let frame = vec![0; 131_072];
         let mut contents = begun(MAX_BODY + 1);
         for _ in 0..MAX_BODY / 131_072 {

@@ -1,10 +1,10 @@
 //! Methods from a client's bytes.
 //!
-//! The server matches the arguments' shape first, then looks whether names are
-//! UTF-8, then reads tables; which of these fails decides what it says. Bits of
-//! flags that mean nothing are ignored, octets too many are not.
+//! The server first matches the shape of the arguments, then checks that names are UTF-8, then
+//! reads tables. Which of these fails decides its error. Unused bits of flags are ignored; surplus
+//! octets are not.
 //!
-//! Source: AMQP 0-9-1, section 1, and the extensions of RabbitMQ's.
+//! Source: AMQP 0-9-1, section 1, and the extensions of RabbitMQ.
 
 use super::foreign;
 use super::malformed::{Malformed, name};
@@ -21,7 +21,7 @@ use crate::rabbitmq::protocol::table::FieldTable;
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-/// What a client sends on channel 0, as far as the server expects it there.
+/// Methods that a client sends on channel 0, as far as the server expects them there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionMethod {
     StartOk { client_properties: FieldTable, mechanism: SmolStr, response: Bytes },
@@ -32,23 +32,23 @@ pub(super) enum ConnectionMethod {
     UpdateSecret { new_secret: Bytes, reason: SmolStr },
 }
 
-/// A method that was read.
+/// A decoded method.
 #[derive(Debug)]
 pub(super) enum Incoming {
-    /// One of a channel, whole.
+    /// A method of a channel without content.
     Method(Method),
     /// `basic.publish`, whose content follows.
     Publish(Publish),
-    /// One of class connection.
+    /// A method of class connection.
     Connection(ConnectionMethod),
-    /// One that a server sends, or that this broker does not know.
+    /// A method that servers send, or that this broker does not know.
     Foreign {
-        /// Content follows.
+        /// Whether content follows.
         content: bool,
     },
 }
 
-/// Reads a method's arguments.
+/// Decodes a method's arguments.
 pub(super) fn decode(id: MethodId, arguments: &[u8]) -> Result<Incoming, Malformed> {
     let mut reader = Reader::new(arguments);
     match id.class {
@@ -116,7 +116,7 @@ fn publish(r: &mut Reader<'_>) -> Result<Publish, Malformed> {
     let (_ticket, exchange, routing_key, bits) = (r.u16()?, r.short()?, r.short()?, r.u8()?);
     end(r)?;
     Ok(Publish {
-        // Of these two the server does not ask that they be UTF-8.
+        // The server does not require these two to be UTF-8.
         exchange: text(exchange),
         routing_key: text(routing_key),
         mandatory: bit(bits, 0),
@@ -134,7 +134,7 @@ fn settle(
     Ok(method(DeliveryTag(tag), bits))
 }
 
-/// A method whose only arguments are flags.
+/// Decodes a method whose only arguments are flags.
 fn flags(r: &mut Reader<'_>, method: impl FnOnce(u8) -> Method) -> Result<Method, Malformed> {
     let bits = r.u8()?;
     end(r)?;
@@ -197,7 +197,7 @@ fn start_ok(r: &mut Reader<'_>) -> Result<ConnectionMethod, Malformed> {
     end(r)?;
     let client_properties = table(properties)?;
     let mechanism = name(mechanism)?;
-    // Any locale will do.
+    // Any locale is accepted.
     name(locale)?;
     let response = Bytes::copy_from_slice(response);
     Ok(ConnectionMethod::StartOk { client_properties, mechanism, response })
@@ -217,7 +217,7 @@ fn open(r: &mut Reader<'_>) -> Result<ConnectionMethod, Malformed> {
     Ok(ConnectionMethod::Open { virtual_host })
 }
 
-/// The arguments of either close; nobody asks the client why.
+/// Decodes the arguments of either close. The client's reason has no effect.
 fn close(r: &mut Reader<'_>) -> Result<(), Malformed> {
     let (_code, text, _class, _method) = (r.u16()?, r.short()?, r.u16()?, r.u16()?);
     end(r)?;
@@ -353,7 +353,7 @@ fn queue_delete(r: &mut Reader<'_>) -> Result<Method, Malformed> {
     })
 }
 
-/// Classes channel, access, confirm and tx.
+/// Decodes the classes channel, access, confirm and tx.
 fn rest(id: MethodId, r: &mut Reader<'_>) -> Decoded {
     let decoded = match (id.class, id.method) {
         (20, 10) => channel_open(r),

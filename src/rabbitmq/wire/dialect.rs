@@ -1,25 +1,25 @@
-//! Dialects: how a client begins, and which version of AMQP is spoken with it.
+//! Dialects: how a client begins, and which version of AMQP it speaks.
 //!
 //! Source: AMQP 0-9-1, section 4.2.2; RabbitMQ 3.10.8, observed.
 
 use crate::rabbitmq::protocol::error::MethodId;
 
-/// How a client of AMQP 0-9-1 begins, and what any other is answered.
+/// The header with which a client of AMQP 0-9-1 begins, and the answer to any other header.
 pub(super) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
 
-/// How other clients begin that are served: those of AMQP 0-9 as if they spoke
-/// 0-9-1, those of AMQP 0-8 in their own language.
+/// Other headers that are accepted: clients of AMQP 0-9 are treated as clients of 0-9-1, those of
+/// AMQP 0-8 in their own dialect.
 const OTHER_HEADERS: [([u8; 8], Dialect); 3] = [
     (*b"AMQP\x01\x01\0\x09", Dialect::V0_9_1),
     (*b"AMQP\x01\x01\x08\0", Dialect::V0_8),
     (*b"AMQP\x01\x01\x09\x01", Dialect::V0_8),
 ];
 
-/// What is spoken on a connection.
+/// The version of AMQP that a connection speaks.
 ///
-/// AMQP 0-8 differs in little that RabbitMQ has kept: `connection.close` and its
-/// answer have other numbers, `basic.consume` has no arguments, `channel.open-ok` is
-/// empty, and the extensions of 0-9-1 do not exist.
+/// AMQP 0-8 differs little, as far as RabbitMQ has kept it: `connection.close` and its answer have
+/// other numbers, `basic.consume` has no arguments, `channel.open-ok` is empty, and the extensions
+/// of 0-9-1 do not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     V0_9_1,
@@ -35,13 +35,13 @@ impl Dialect {
         }
     }
 
-    /// The method that a client means by a number.
+    /// Returns the method that a client means by a number.
     pub(super) fn read(self, id: MethodId) -> Option<MethodId> {
         match (self, id.class, id.method) {
             (Dialect::V0_9_1, ..) => Some(id),
             (Dialect::V0_8, 10, 60) => Some(MethodId::new(10, 50)),
             (Dialect::V0_8, 10, 61) => Some(MethodId::new(10, 51)),
-            // Extensions, and what 0-8 numbers otherwise.
+            // Extensions, and methods with other numbers in 0-8.
             (Dialect::V0_8, 10, 50.. | 41)
             | (Dialect::V0_8, 40, 30..)
             | (Dialect::V0_8, 60, 120..)
@@ -50,7 +50,7 @@ impl Dialect {
         }
     }
 
-    /// The number of a method that the server sends.
+    /// Returns the number of a method that the server sends.
     pub(super) fn write(self, id: MethodId) -> MethodId {
         match (self, id.class, id.method) {
             (Dialect::V0_8, 10, 50) => MethodId::new(10, 60),
@@ -60,7 +60,7 @@ impl Dialect {
     }
 }
 
-/// What is spoken with a client that begins so, if it is served.
+/// Returns the dialect of a client that begins with this header, if it is accepted.
 pub(super) fn dialect(header: [u8; 8]) -> Option<Dialect> {
     let own = (PROTOCOL_HEADER, Dialect::V0_9_1);
     let served = std::iter::once(own).chain(OTHER_HEADERS);

@@ -1,8 +1,8 @@
-//! What the broker sends, as frames.
+//! Events as frames.
 //!
-//! A method is one frame; a message is three or more: the method, the content
-//! header, and the body in frames no longer than was agreed on. A short string
-//! that is too long is cut, a reply text as the server cuts it.
+//! A method is one frame. A message is three or more: the method, the content header, and the body
+//! in frames of at most the negotiated length. A short string that is too long is cut, a reply text
+//! in the same way as by the server.
 //!
 //! Source: AMQP 0-9-1, section 4.2, and RabbitMQ 3.10.8, observed.
 
@@ -20,15 +20,15 @@ pub(super) const FRAME_HEADER: u8 = 2;
 pub(super) const FRAME_BODY: u8 = 3;
 pub(super) const FRAME_HEARTBEAT: u8 = 8;
 
-/// What ends each frame.
+/// The last octet of each frame.
 pub(super) const FRAME_END: u8 = 0xCE;
 
-/// A frame's type, channel, length and end.
+/// Length of a frame without its payload: type, channel, length and end.
 pub(super) const FRAME_OVERHEAD: usize = 8;
 
 const CLOSE: u16 = 50;
 
-/// Writes a method's frame: `arguments` writes what follows its number.
+/// Writes a method's frame. `arguments` writes what follows the method's number.
 pub(super) fn method(
     channel: u16,
     id: MethodId,
@@ -45,11 +45,11 @@ pub(super) fn method(
     out.push(FRAME_END);
 }
 
-/// Where an event goes, and how it is written there.
+/// Where an event goes, and how it is encoded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct To {
     pub(super) channel: u16,
-    /// A body is cut into frames of this length.
+    /// Longest frame of a body.
     pub(super) frame_max: u32,
     pub(super) dialect: Dialect,
 }
@@ -86,7 +86,7 @@ pub(super) fn encode(event: &Event, to: To, out: &mut Vec<u8>) {
             });
         }
         Event::Heartbeat => out.extend_from_slice(&[FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END]),
-        // The socket closes without a word.
+        // The socket closes without a message.
         Event::ConnectionLost => {}
         event => rarer(event, channel, dialect, out),
     }
@@ -103,7 +103,7 @@ fn get_ok(got: &GetOk, channel: u16, frame_max: u32, out: &mut Vec<u8>) {
     content(&got.message, channel, frame_max, out);
 }
 
-/// Everything that is not sent once for each message.
+/// Writes events that are not sent for each message.
 fn rarer(event: &Event, channel: u16, dialect: Dialect, out: &mut Vec<u8>) {
     let id = dialect.write(id(event));
     method(channel, id, out, |out| match event {
@@ -128,7 +128,7 @@ fn rarer(event: &Event, channel: u16, dialect: Dialect, out: &mut Vec<u8>) {
         Event::BasicConsumeOk { consumer_tag } | Event::BasicCancelOk { consumer_tag } => {
             short(consumer_tag, out);
         }
-        // The server wants no answer to its cancel.
+        // The server expects no answer to its cancel.
         Event::Cancel { consumer_tag } => {
             short(consumer_tag, out);
             out.push(1);
@@ -136,7 +136,7 @@ fn rarer(event: &Event, channel: u16, dialect: Dialect, out: &mut Vec<u8>) {
         Event::GetEmpty => short("", out),
         Event::Nack { delivery_tag, multiple } => {
             out.extend_from_slice(&delivery_tag.0.to_be_bytes());
-            // The server always sets `requeue`, which means nothing here.
+            // The server always sets `requeue`, which has no meaning here.
             out.push(u8::from(*multiple) | 2);
         }
         Event::ConnectionCloseOk
@@ -164,7 +164,7 @@ fn rarer(event: &Event, channel: u16, dialect: Dialect, out: &mut Vec<u8>) {
     });
 }
 
-/// The number of an event's method, except for those that [`encode`] knows.
+/// The number of an event's method, for events that [`encode`] does not write itself.
 fn id(event: &Event) -> MethodId {
     let (class, method) = match event {
         Event::ConnectionOpenOk => (10, 41),
@@ -222,7 +222,7 @@ pub(super) fn connection_close(
     method(0, id, out, |out| close_arguments(code, text, blamed, out));
 }
 
-/// The arguments of either close.
+/// Writes the arguments of either close.
 fn close_arguments(code: u16, text: &[u8], blamed: MethodId, out: &mut Vec<u8>) {
     out.extend_from_slice(&code.to_be_bytes());
     if text.len() > SHORT_STRING_MAX {
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::rabbitmq::protocol::error::ReplyCode;
 
-    /// A close whose text is this.
+    /// Returns the text of a close that was written with this text.
     fn text_of_close(text: &str) -> String {
         let mut out = Vec::new();
         let close = (ReplyCode::NotFound.number(), text.as_bytes(), MethodId::NONE);

@@ -1,13 +1,12 @@
-//! Binaries as Erlang prints them, which is how the server's texts show what a
-//! client sent.
+//! Binaries as Erlang prints them, which is how the server's texts quote a client.
 //!
-//! `~w` writes each byte as a number. `~p` writes a string where all bytes are
-//! printable, in Latin-1, and breaks lines before column 80; what follows starts
-//! in the column where the text so far has ended.
+//! `~w` prints each byte as a number. `~p` prints a string if all bytes are printable in Latin-1,
+//! and breaks lines before column 80. What follows starts in the column in which the text before it
+//! ended.
 //!
 //! Source: `io_lib:format` of Erlang/OTP 25, observed.
 
-/// As `~w`: `<<1,2>>`.
+/// Prints as `~w`: `<<1,2>>`.
 pub(super) fn plain(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"<<");
     for (i, byte) in bytes.iter().enumerate() {
@@ -19,10 +18,10 @@ pub(super) fn plain(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b">>");
 }
 
-/// The width of a line, which nothing may reach.
+/// The width of a line, which no line reaches.
 const WIDTH: usize = 80;
 
-/// As `~p`; see the module.
+/// Prints as `~p`; see the module.
 pub(super) fn pretty(bytes: &[u8], out: &mut Vec<u8>) {
     if !bytes.is_empty() && bytes.iter().all(|byte| is_printable(*byte)) {
         return string(bytes, out);
@@ -48,7 +47,7 @@ pub(super) fn pretty(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b">>");
 }
 
-/// The tuple `{invalid_frame_end_marker,N}`, as `~p`.
+/// Prints the tuple `{invalid_frame_end_marker,N}` as `~p`.
 pub(super) fn end_marker(marker: u8, out: &mut Vec<u8>) {
     let column = column(out);
     let marker = marker.to_string();
@@ -66,7 +65,7 @@ fn new_line(indent: usize, out: &mut Vec<u8>) {
     out.resize(out.len() + indent, b' ');
 }
 
-/// How many characters the last line has.
+/// Number of characters in the last line.
 fn column(text: &[u8]) -> usize {
     text.iter().rev().take_while(|byte| **byte != b'\n').count()
 }
@@ -116,7 +115,7 @@ mod tests {
     const FIRST: &str = "type 255, first 16 octets = ";
 
     #[test]
-    fn as_erlang_prints_them() {
+    fn binaries_are_printed_as_erlang_prints_them() {
         let upwards: Vec<u8> = (0..16).collect();
         let high: Vec<u8> = (140..156).collect();
         let table: [(&str, &[u8], Option<u8>, &str); 9] = [
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn plainly() {
+    fn plain_binaries_are_lists_of_numbers() {
         let mut out = Vec::new();
         plain(b"ab\0", &mut out);
         assert_eq!(out, b"<<97,98,0>>");

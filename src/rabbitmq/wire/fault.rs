@@ -1,7 +1,7 @@
-//! What the server says when a client breaks the protocol: a reply code, a
-//! text, and which method is to blame.
+//! The server's errors when a client breaks the protocol: a reply code, a text, and the method that
+//! caused it.
 //!
-//! The texts are bytes, for they show bytes of the client.
+//! The texts are bytes, because they quote bytes of the client.
 //!
 //! Source: RabbitMQ 3.10.8, observed.
 
@@ -14,8 +14,8 @@ pub(super) struct WireFault {
     pub(super) code: ReplyCode,
     pub(super) text: Vec<u8>,
     pub(super) method: MethodId,
-    /// The reader of the socket gives up over it: it reads no more, and hangs
-    /// up three seconds later whatever the client says.
+    /// Whether the reader of the socket gives up: it reads nothing more, and hangs up three seconds
+    /// later whatever the client sends.
     pub(super) fatal: bool,
 }
 
@@ -25,14 +25,14 @@ impl WireFault {
         WireFault { code, text, method, fatal: false }
     }
 
-    /// A process of the server has crashed; it says no more than that.
+    /// The error after a crash of a process of the server, which gives no reason.
     pub(super) fn internal() -> WireFault {
         let code = ReplyCode::InternalError;
         let text = code.name().as_bytes().to_vec();
         WireFault { code, text, method: MethodId::NONE, fatal: false }
     }
 
-    /// A frame of a known type where it does not belong.
+    /// A frame of a known type where it is not allowed.
     pub(super) fn unexpected_frame(kind: u8, payload: &[u8]) -> WireFault {
         WireFault::of_frame(ReplyCode::UnexpectedFrame, kind, payload)
     }
@@ -44,7 +44,7 @@ impl WireFault {
         fault
     }
 
-    /// A frame whose end is not where its length says.
+    /// A frame that does not end where its length says.
     pub(super) fn end_marker(kind: u8, payload: &[u8], marker: u8) -> WireFault {
         let mut fault = WireFault::of_frame(ReplyCode::FrameError, kind, payload);
         // Columns are counted from the beginning of the reason.
@@ -55,7 +55,7 @@ impl WireFault {
         WireFault { fatal: true, ..fault }
     }
 
-    /// A frame longer than was agreed on.
+    /// A frame longer than negotiated.
     pub(super) fn too_large(kind: u8, length: u32, frame_max: u32) -> WireFault {
         let mut fault = WireFault::of_frame(ReplyCode::FrameError, kind, b"");
         let limit = frame_max - 8;
@@ -63,10 +63,10 @@ impl WireFault {
         WireFault { fatal: true, ..fault }
     }
 
-    /// Arguments that are not those of their method.
+    /// Arguments that do not match their method.
     pub(super) fn undecodable(method: MethodId, arguments: &[u8]) -> WireFault {
         let mut fault = WireFault::new(ReplyCode::FrameError, "cannot decode ", method);
-        // No more than the beginning fits into a reply text.
+        // Only the beginning fits into a reply text.
         erlang::plain(&arguments[..arguments.len().min(256)], &mut fault.text);
         fault
     }

@@ -1,17 +1,15 @@
-//! The methods no client sends: those of the server, and what RabbitMQ has for
-//! AMQP 1.0's sake.
+//! Methods that clients do not send: those of the server, and those that RabbitMQ has for AMQP 1.0.
 //!
-//! The server reads them all the same, and only then says what it thinks of
-//! them; so their shapes matter, and are in one table.
+//! The server decodes them before it refuses them. So their shapes matter, and are in one table.
 //!
-//! Source: AMQP 0-9-1, section 1, and the extensions of RabbitMQ's.
+//! Source: AMQP 0-9-1, section 1, and the extensions of RabbitMQ.
 
 use super::malformed::{Malformed, name};
 use super::reader::Reader;
 use super::table::read_table;
 use crate::rabbitmq::protocol::error::MethodId;
 
-/// Of one argument. Flags are an octet, whatever their number.
+/// The shape of one argument. Flags are one octet, however many there are.
 #[derive(Clone, Copy, Debug)]
 enum Shape {
     U8,
@@ -20,7 +18,7 @@ enum Shape {
     U64,
     /// A short string that must be UTF-8.
     Name,
-    /// A short string that need not.
+    /// A short string that need not be UTF-8.
     Octets,
     Long,
     Table,
@@ -28,7 +26,7 @@ enum Shape {
 
 use Shape::{Long, Name, Octets, Table, U8, U16, U32, U64};
 
-/// Class, method, its arguments, and whether content follows.
+/// Class, method, shapes of the arguments, and whether content follows.
 const FOREIGN: &[(u16, u16, &[Shape], bool)] = &[
     (10, 10, &[U8, U8, Table, Long, Long], false),
     (10, 20, &[Long], false),

@@ -17,7 +17,7 @@ use smol_str::SmolStr;
 use std::time::Duration;
 
 impl ByteServer {
-    /// `connection.start-ok`.
+    /// Handles `connection.start-ok`.
     pub(super) fn log_in(
         &mut self,
         id: ConnectionId,
@@ -45,7 +45,7 @@ impl ByteServer {
             });
             return;
         }
-        // A client that could not make sense of it is told nothing.
+        // Clients that would not understand the close are told nothing.
         if can("authentication_failure_close") {
             let reason = format!(
                 "Login was refused using authentication mechanism {mechanism}. For details see \
@@ -59,7 +59,8 @@ impl ByteServer {
         self.set_deadline(id, Some(self.now + PENALTY));
     }
 
-    /// `connection.tune-ok`. 0 means unlimited, which exceeds the server's limit and is refused.
+    /// Handles `connection.tune-ok`. 0 means unlimited, which exceeds the server's limit and is
+    /// refused.
     pub(super) fn tune(
         &mut self,
         id: ConnectionId,
@@ -79,7 +80,7 @@ impl ByteServer {
         session.phase = Phase::Opening;
     }
 
-    /// `connection.open`.
+    /// Handles `connection.open`.
     pub(super) fn open(&mut self, id: ConnectionId, virtual_host: SmolStr) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.options.virtual_host = virtual_host;
@@ -91,7 +92,7 @@ impl ByteServer {
         {
             session.phase = Phase::Running;
             self.set_deadline(id, None);
-            // The handshake is a sign of life too.
+            // The handshake counts as traffic too.
             self.broker.heard(id);
         }
     }

@@ -1,7 +1,7 @@
-//! Who a client says it is: what the two mechanisms make of its response.
+//! Logins: the user and password in a client's response, for the two mechanisms.
 //!
-//! Source: RFC 4616 for PLAIN, of which the server takes no identity to act as;
-//! RabbitMQ 3.10.8 for AMQPLAIN, which is a table without its length.
+//! Source: RFC 4616 for PLAIN, of which the server accepts no authorization identity; RabbitMQ
+//! 3.10.8 for AMQPLAIN, which is a table without its length.
 
 use super::table::read_table;
 use crate::rabbitmq::protocol::table::FieldValue;
@@ -14,7 +14,7 @@ pub(super) struct Login {
     pub(super) password: SmolStr,
 }
 
-/// Reads the response of a mechanism that is offered; `None` where it is none.
+/// Reads the response of a mechanism that is offered; `None` if it is malformed.
 pub(super) fn read(mechanism: &str, response: &[u8]) -> Option<Login> {
     match mechanism {
         "PLAIN" => plain(response),
@@ -37,13 +37,13 @@ fn amqplain(response: &[u8]) -> Option<Login> {
     Some(login(text("LOGIN")?, text("PASSWORD")?))
 }
 
-/// A name that is no UTF-8 is nobody's here.
+/// A name that is not UTF-8 matches no user here.
 fn login(user: &[u8], password: &[u8]) -> Login {
     let text = |bytes| SmolStr::from(String::from_utf8_lossy(bytes));
     Login { user: text(user), password: text(password) }
 }
 
-/// Whether a client has said that it can do something.
+/// Returns whether a client has declared a capability.
 pub(super) fn has_capability(capabilities: Option<&FieldValue>, name: &str) -> bool {
     match capabilities {
         Some(FieldValue::Table(table)) => table.get(name) == Some(&FieldValue::Bool(true)),

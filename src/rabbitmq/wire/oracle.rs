@@ -1,7 +1,8 @@
-//! Each method against another implementation, `amq-protocol`: one it writes
-//! for a client is read as the same, and one written here it reads as the same.
+//! Each method against another implementation, `amq-protocol`: what that one encodes for a client
+//! is decoded here to the same method, and what is encoded here that one decodes to the same
+//! method.
 //!
-//! Flags that stand side by side differ, so that none can stand for another.
+//! Adjacent flags have different values, so that none can stand in for another.
 
 mod events;
 
@@ -23,13 +24,13 @@ use std::collections::BTreeMap;
 
 const TAG: u64 = 0x0102_0304_0506_0708;
 
-/// The same table in both worlds.
+/// The same table in both implementations.
 fn tables() -> (types::FieldTable, FieldTable) {
     let theirs = BTreeMap::from([(ShortString::from("a"), AMQPValue::LongInt(-7))]);
     (theirs.into(), FieldTable::new().with("a", -7))
 }
 
-/// Reads what the other implementation writes.
+/// Decodes what the other implementation encodes.
 fn read(class: AMQPClass) -> Incoming {
     let frame = AMQPFrame::Method(5, class);
     let written = gen_frame(&frame)(WriteContext::from(Vec::new())).unwrap();

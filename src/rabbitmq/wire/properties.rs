@@ -1,9 +1,8 @@
-//! A message's properties as the server reads and writes them in a content
-//! header.
+//! A message's properties as the server encodes them in a content header.
 //!
-//! Fourteen flags, one for each property, from the highest bit of a word; its
-//! two lowest bits are ignored, the one for "more flags follow" too, as on the
-//! server, which knows no class with more than fourteen.
+//! There are fourteen flags, one for each property, from the highest bit of a word. The two lowest
+//! bits are ignored, also the one for "more flags follow": as on the server, no class has more than
+//! fourteen properties.
 //!
 //! Source: AMQP 0-9-1, section 4.2.6.1.
 
@@ -28,14 +27,14 @@ const USER_ID: u16 = 1 << 4;
 const APP_ID: u16 = 1 << 3;
 const CLUSTER_ID: u16 = 1 << 2;
 
-/// The bits that stand for no property.
+/// The bits that mean no property.
 const IGNORED: u16 = 3;
 
-/// All that follow the priority.
+/// All properties after the priority.
 const RARER: u16 = PRIORITY - CLUSTER_ID;
 
-/// The bytes are no properties: they end too early or too late, or there is a
-/// table that cannot be read.
+/// The bytes are not properties: they end too early or too late, or contain a table that cannot be
+/// read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadProperties;
 
@@ -51,7 +50,7 @@ impl From<BadTable> for BadProperties {
     }
 }
 
-/// Reads the flags and what they announce, which must be all there is.
+/// Reads the flags and the properties that they announce. Nothing may follow.
 pub(super) fn read_properties(bytes: &[u8]) -> Result<Properties, BadProperties> {
     let mut reader = Reader::new(bytes);
     let flags = reader.u16()?;
@@ -74,7 +73,7 @@ pub(super) fn read_properties(bytes: &[u8]) -> Result<Properties, BadProperties>
     if flags & PRIORITY != 0 {
         properties = properties.with_priority(reader.u8()?);
     }
-    // Most messages have none of the others.
+    // Most messages have none of these.
     if flags & RARER != 0 {
         properties = read_rarer(flags, properties, &mut reader)?;
     }
@@ -120,8 +119,8 @@ fn read_rarer(
     Ok(properties)
 }
 
-/// Writes the flags and the properties that are there; as they came, if they are
-/// what a client sent.
+/// Writes the flags and the properties that are set, in the bytes in which they arrived if there
+/// are such.
 pub(super) fn write_properties(properties: &Properties, out: &mut Vec<u8>) {
     if let Some(verbatim) = properties.verbatim() {
         return out.extend_from_slice(verbatim);
@@ -174,14 +173,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_must_be_whole_and_alone() {
+    fn properties_must_be_complete_with_nothing_after_them() {
         let table: [&[u8]; 6] = [
             b"",
             b"\0",
             b"\x80\0\x05ab",
             b"\x80\0\x01abc",
             b"\x20\0\0\0\0\x02\xff\xff",
-            // More flags are announced; here and on the server nobody reads them.
+            // More flags are announced. Neither this broker nor the server reads them.
             b"\x80\x01\0\0\x01a",
         ];
         for bytes in table {

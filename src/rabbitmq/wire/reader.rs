@@ -1,5 +1,5 @@
-//! A cursor over bytes that came: takes the elementary fields of AMQP off its
-//! front, or says that there are too few bytes.
+//! A cursor over bytes that arrived. It takes the elementary fields of AMQP from the front, or
+//! reports that there are too few bytes.
 //!
 //! Source: AMQP 0-9-1, section 4.2.5.
 
@@ -7,7 +7,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooShort;
 
-/// What is still to be read.
+/// The bytes that were not read yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
@@ -20,7 +20,7 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    /// So many octets.
+    /// Takes `count` octets.
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], TooShort> {
         let (head, rest) = self.0.split_at_checked(count).ok_or(TooShort)?;
         self.0 = rest;
@@ -49,13 +49,13 @@ impl<'a> Reader<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
-    /// A short string's octets: its length is one octet.
+    /// Takes the octets of a short string, whose length is one octet.
     pub(super) fn short(&mut self) -> Result<&'a [u8], TooShort> {
         let length = self.u8()?;
         self.take(usize::from(length))
     }
 
-    /// A long string's octets, or a table's: the length is four octets.
+    /// Takes the octets of a long string or a table, whose length is four octets.
     pub(super) fn long(&mut self) -> Result<&'a [u8], TooShort> {
         let length = self.u32()?;
         self.take(length as usize)

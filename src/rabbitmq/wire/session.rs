@@ -1,10 +1,8 @@
-//! One connection: its bytes become frames, and frames become methods for the
-//! broker.
+//! One connection: its bytes become frames, and frames become methods for the broker.
 //!
-//! Frames are read where they lie; only one that is not complete is copied, so
-//! that what waits here is never more than a frame. What concerns the whole
-//! connection is a [`Demand`], which the [`ByteServer`](super::ByteServer)
-//! meets, for it may have to say something to others.
+//! Frames are read in place. Only an incomplete frame is copied, so that a session keeps at most
+//! one frame. What concerns the whole connection is a [`Demand`], which the
+//! [`ByteServer`](super::ByteServer) meets because it may affect other connections.
 //!
 //! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.3; RabbitMQ 3.10.8, observed.
 
@@ -21,67 +19,67 @@ use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::limits::FRAME_MIN;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Method, ids};
 
-/// How far a connection has come.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The protocol header is awaited.
+    /// Waits for the protocol header.
     Header,
-    /// `connection.start` was sent.
+    /// Has sent `connection.start`.
     Starting,
-    /// `connection.tune` was sent.
+    /// Has sent `connection.tune`.
     Tuning,
-    /// `connection.tune-ok` has come.
+    /// Has received `connection.tune-ok`.
     Opening,
-    /// The broker knows it.
+    /// The connection is open in the broker.
     Running,
-    /// A close was sent, or answered: the socket is all that is left.
+    /// A close was sent or answered. Only the socket is left.
     Closed,
 }
 
-/// What a connection's bytes ask for that concerns all of it.
+/// What a connection's bytes demand of the whole connection.
 #[derive(Debug)]
 pub(super) enum Demand {
-    /// They begin as those of this protocol do.
+    /// They begin with an accepted protocol header.
     Start(Dialect),
-    /// They are of another protocol.
+    /// They belong to another protocol.
     Refuse,
     Connection(MethodId, ConnectionMethod),
-    /// A method on channel 0 that does not belong there.
+    /// A method that is not allowed on channel 0.
     Misplaced(MethodId),
     /// A method on channel 0 whose arguments cannot be read.
     Unreadable,
     Fault(WireFault),
-    /// The server's reader crashes: it does not know this method, or cannot read
-    /// its table.
+    /// The process that reads the server's socket crashes: it does not know this method, or cannot
+    /// read its table.
     Crash {
         channel: u16,
     },
 }
 
-/// A connection as seen from its bytes.
+/// A connection at the level of bytes.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) phase: Phase,
-    /// It hears no more.
+    /// Whether the session has stopped reading.
     pub(super) deaf: bool,
-    /// When the socket is closed, whatever the client says.
+    /// When the socket is closed, whatever the client sends.
     pub(super) deadline: Option<Instant>,
-    /// The socket is to be closed.
+    /// Whether the socket is to be closed.
     pub(super) hung_up: bool,
-    /// What is still to be sent.
+    /// Bytes that were not sent yet.
     pub(super) out: Vec<u8>,
-    /// It is in the queue of those that have output.
+    /// Whether it is in the queue of connections with output.
     pub(super) queued: bool,
     pub(super) frame_max: u32,
     pub(super) dialect: Dialect,
-    /// How it is to be opened; what was agreed on so far.
+    /// The options that were negotiated so far.
     pub(super) options: Box<ConnectionOptions>,
     contents: Contents,
-    /// A frame that is not complete.
+    /// An incomplete frame.
     front: Vec<u8>,
 }
 
-/// A frame, complete.
+/// A complete frame.
 #[derive(Clone, Copy, Debug)]
 struct Frame<'a> {
     kind: u8,
@@ -89,11 +87,11 @@ struct Frame<'a> {
     payload: &'a [u8],
 }
 
-/// What the beginning of some bytes is.
+/// The first frame of some bytes.
 enum Cut<'a> {
-    /// A frame, and how long it is with all that is around it.
+    /// A frame, and its length including everything around the payload.
     Frame(Frame<'a>, usize),
-    /// So many bytes more are needed.
+    /// An incomplete frame, and the number of bytes that are missing at least.
     Missing(usize),
     Broken(WireFault),
 }
@@ -117,7 +115,7 @@ fn cut(bytes: &[u8], frame_max: u32) -> Cut<'_> {
     }
 }
 
-/// A frame's payload, taken for what its type says.
+/// A frame's payload, read according to its type.
 enum Payload<'a> {
     Method(MethodId, &'a [u8]),
     Header(Header<'a>),
@@ -156,19 +154,18 @@ impl Session {
         }
     }
 
-    /// How what is said to it is written, on channel 0.
+    /// How events for channel 0 are encoded.
     pub(super) fn to(&self) -> To {
         To { channel: 0, frame_max: self.frame_max, dialect: self.dialect }
     }
 
-    /// Its memory of contents is no more of use.
+    /// Drops incomplete contents, which are of no use any more.
     pub(super) fn closed(&mut self) {
         self.phase = Phase::Closed;
         self.contents.clear();
     }
 
-    /// Reads on until something concerns the whole connection, or there is
-    /// nothing more to read.
+    /// Reads until something concerns the whole connection, or there is nothing more to read.
     pub(super) fn read(
         &mut self,
         broker: &mut Broker,
@@ -223,8 +220,7 @@ impl Session {
         Some(dialect(header).map_or(Demand::Refuse, Demand::Start))
     }
 
-    /// Completes the frame that waits for more; says whether it is complete, or
-    /// broken.
+    /// Completes the incomplete frame. Returns whether it is complete, or broken.
     fn complete_front(&mut self, input: &mut &[u8]) -> bool {
         while let Cut::Missing(missing) = cut(&self.front, self.frame_max) {
             let Some((head, rest)) = input.split_at_checked(missing) else {
@@ -262,7 +258,7 @@ impl Session {
         }
     }
 
-    /// A frame on a channel of a connection that is open.
+    /// Handles a frame on a channel of an open connection.
     fn on_channel(
         &mut self,
         broker: &mut Broker,
@@ -324,11 +320,11 @@ impl Session {
     }
 }
 
-/// Reads a method's arguments in a client's dialect.
+/// Decodes a method's arguments in a client's dialect.
 fn decode_in(dialect: Dialect, id: MethodId, arguments: &[u8]) -> Result<Incoming, Malformed> {
     let id = dialect.read(id).ok_or(Malformed::Unknown)?;
     if dialect == Dialect::V0_8 && id == ids::BASIC_CONSUME {
-        // It has no table of arguments: no octets of one are its end.
+        // It ends without a table of arguments, which an empty table replaces.
         return match decode(id, arguments) {
             Ok(_) => Err(Malformed::Shape),
             Err(_) => decode(id, &[arguments, &[0; 4]].concat()),
@@ -337,7 +333,7 @@ fn decode_in(dialect: Dialect, id: MethodId, arguments: &[u8]) -> Result<Incomin
     decode(id, arguments)
 }
 
-/// A frame on channel 0, at any time before the close.
+/// Handles a frame on channel 0 before the close.
 fn on_channel_0(frame: &Frame<'_>, dialect: Dialect) -> Option<Demand> {
     Some(match analyze(frame) {
         Payload::Method(id, arguments) => match decode_in(dialect, id, arguments) {
@@ -347,7 +343,7 @@ fn on_channel_0(frame: &Frame<'_>, dialect: Dialect) -> Option<Demand> {
             Err(Malformed::Unknown) => Demand::Crash { channel: 0 },
             Err(Malformed::Shape | Malformed::Table) => Demand::Unreadable,
         },
-        // Any bytes are a sign of life; nobody needs to be told of these.
+        // All bytes count as traffic, so heartbeats need no handling.
         Payload::Heartbeat => return None,
         Payload::Unknown => Demand::Fault(WireFault::unknown_frame(frame.kind, frame.payload)),
         Payload::Header(_) | Payload::Body(_) => {
@@ -356,8 +352,8 @@ fn on_channel_0(frame: &Frame<'_>, dialect: Dialect) -> Option<Demand> {
     })
 }
 
-/// The same after it: only the closing handshake is still of interest, though a
-/// method that does not exist is too much even now.
+/// Handles a frame on channel 0 after the close. Only the closing handshake still has an effect,
+/// and a method that does not exist still crashes the reader.
 fn on_channel_0_when_closed(frame: &Frame<'_>, dialect: Dialect) -> Option<Demand> {
     let Payload::Method(id, arguments) = analyze(frame) else { return None };
     match decode_in(dialect, id, arguments) {

@@ -1,7 +1,7 @@
-//! The protocol header and `connection.start`: what a server says first.
+//! `connection.start`: what a server sends first.
 //!
-//! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.2; the properties are those of a
-//! RabbitMQ 3.10.8 on Erlang/OTP 25, in its order.
+//! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.2; the properties are those of RabbitMQ 3.10.8 on
+//! Erlang/OTP 25, in its order.
 
 use super::dialect::Dialect;
 use super::encode::method;

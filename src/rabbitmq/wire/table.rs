@@ -1,15 +1,13 @@
 //! Field tables and arrays as bytes.
 //!
-//! Every type that RabbitMQ knows is read; anything else makes the whole table
-//! unreadable, as do a length that does not fit and a float that is not finite,
-//! which Erlang has no value for.
+//! Every type that RabbitMQ knows is read. Anything else makes the whole table unreadable, and so
+//! do a length that does not fit and a float that is not finite, for which Erlang has no value.
 //!
-//! The server takes any nesting that fits into a frame. Here values are walked
-//! by recursion, so what lies deeper than [`MAX_DEPTH`] is checked in a loop and
-//! carried along unread.
+//! The server accepts any nesting that fits into a frame. Here values are read by recursion, so
+//! everything deeper than [`MAX_DEPTH`] is checked in a loop and passed on without being decoded.
 //!
-//! Source: AMQP 0-9-1, section 4.2.5.5, with the type letters of "AMQP 0-9-1
-//! Errata", section 3, as RabbitMQ reads them.
+//! Source: AMQP 0-9-1, section 4.2.5.5, with the type letters of "AMQP 0-9-1 Errata", section 3, as
+//! RabbitMQ reads them.
 
 use super::reader::{Reader, TooShort};
 use super::text::text;
@@ -17,10 +15,10 @@ use super::writer::{short, with_length};
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use bytes::Bytes;
 
-/// Tables and arrays within one another are read up to this depth.
+/// Tables and arrays are decoded up to this depth.
 const MAX_DEPTH: u32 = 64;
 
-/// The bytes are no table.
+/// The bytes are not a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadTable;
 
@@ -30,24 +28,24 @@ impl From<TooShort> for BadTable {
     }
 }
 
-/// Reads a table's fields, without the length before them.
+/// Reads a table's fields, without the length in front.
 pub(super) fn read_table(fields: &[u8]) -> Result<FieldTable, BadTable> {
     read_exactly(fields).map(|(table, _)| table)
 }
 
-/// As [`read_table`]; also returns whether writing the table gives the same bytes.
+/// As [`read_table`]; also returns whether encoding the table would produce the same bytes.
 pub(super) fn read_exactly(fields: &[u8]) -> Result<(FieldTable, bool), BadTable> {
     let mut reading = Reading { depth: MAX_DEPTH, is_exact: true };
     let table = reading.fields(fields)?;
     Ok((table, reading.is_exact))
 }
 
-/// The reading of one table.
+/// The state of reading one table.
 #[derive(Debug)]
 struct Reading {
-    /// How much deeper it may go.
+    /// Number of levels that may still follow.
     depth: u32,
-    /// Everything so far is written as it was read.
+    /// Whether everything so far would be encoded as it was read.
     is_exact: bool,
 }
 
@@ -116,8 +114,8 @@ impl Reading {
     }
 }
 
-/// Refuses what is no table or array, without recursion: what lies within another
-/// is looked at after the one around it.
+/// Refuses bytes that are not a table or an array, without recursion: nested values are checked
+/// after the one around them.
 fn check_nested(is_table: bool, octets: &[u8]) -> Result<(), BadTable> {
     let mut left = vec![(is_table, octets)];
     while let Some((is_table, octets)) = left.pop() {
@@ -149,7 +147,7 @@ fn finite<T: Copy>(value: T, is_finite: impl Fn(T) -> bool) -> Result<T, BadTabl
     if is_finite(value) { Ok(value) } else { Err(BadTable) }
 }
 
-/// Writes a table with its length before it.
+/// Writes a table with its length in front.
 pub(super) fn write_table(table: &FieldTable, out: &mut Vec<u8>) {
     with_length(out, |out| {
         for (name, value) in table.iter() {
@@ -210,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_is_no_table() {
+    fn unreadable_bytes_are_not_a_table() {
         let long = [b"\x01aS".as_slice(), &u32::MAX.to_be_bytes()].concat();
         let nan = [b"\x01ad".as_slice(), &f64::NAN.to_be_bytes()].concat();
         let infinite = [b"\x01af".as_slice(), &f32::INFINITY.to_be_bytes()].concat();
@@ -229,7 +227,7 @@ mod tests {
         }
     }
 
-    /// A table with an array, or a table, nested so deep.
+    /// A table with an array, or a table, nested to this depth.
     fn nested(kind: u8, depth: usize) -> Vec<u8> {
         let mut value = vec![b'V'];
         for _ in 0..depth {
@@ -255,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_deep_inside_is_found() {
+    fn errors_in_deep_nesting_are_found() {
         for kind in [b'A', b'F'] {
             let mut bytes = nested(kind, 10_000);
             *bytes.last_mut().unwrap() = b'?';

@@ -1,20 +1,19 @@
 //! Short strings of any octets as text, and back.
 //!
-//! The server asks few of its short strings to be UTF-8 and passes the others
-//! on as they are; here they are text. An octet that is part of no UTF-8 is kept
-//! as a private character, U+10FF80 for 0x80 to U+10FFFF for 0xFF. So that it is
-//! known what such a character stands for, one that a client sent itself counts
-//! as octets that are no UTF-8, too.
+//! The server requires few of its short strings to be UTF-8 and passes the others on unchanged;
+//! here they are text. An octet that is not part of UTF-8 is kept as a private character, U+10FF80
+//! for 0x80 to U+10FFFF for 0xFF. To keep the mapping unambiguous, such a character that a client
+//! itself sent is treated as octets that are not UTF-8, too.
 
 use smol_str::SmolStr;
 
-/// The character that stands for an octet, less the octet.
+/// The private character of an octet, minus the octet.
 const BASE: u32 = 0x10_ff00;
 
-/// The octet that begins every such character in UTF-8, and few others.
+/// The octet with which every such character begins in UTF-8, and few others do.
 const LEAD: u8 = 0xf4;
 
-/// Text for these octets.
+/// Returns the text for these octets.
 pub(super) fn text(octets: &[u8]) -> SmolStr {
     match std::str::from_utf8(octets) {
         Ok(text) if !octets.contains(&LEAD) => SmolStr::new(text),
@@ -40,7 +39,7 @@ fn kept(octets: &[u8]) -> SmolStr {
     text.into()
 }
 
-/// The octets that text stands for.
+/// Returns the octets of a text.
 pub(in crate::rabbitmq) fn octets(text: &str) -> std::borrow::Cow<'_, [u8]> {
     if !text.as_bytes().contains(&LEAD) {
         return text.as_bytes().into();

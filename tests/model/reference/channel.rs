@@ -1,13 +1,13 @@
-//! A channel of the reference: what it has outstanding, and its limits.
+//! A channel of the reference: its outstanding deliveries and its limits.
 
 use super::queue::{Consumer, Message};
 
-/// A delivery that is not settled.
+/// A delivery that was not settled.
 #[derive(Clone)]
 pub(super) struct Unacked {
     pub(super) delivery_tag: u64,
     pub(super) queue: u64,
-    /// None for what was fetched.
+    /// `None` for a fetched message.
     pub(super) consumer: Option<Consumer>,
     pub(super) message: Message,
 }
@@ -18,23 +18,23 @@ impl Unacked {
     }
 }
 
-/// A publish to be confirmed: how many queues it waits for.
+/// An unconfirmed publish: the number of queues it waits for.
 type Unconfirmed = usize;
 
 #[derive(Default)]
 pub(super) struct Channel {
-    /// Another one opened with the same number has another.
+    /// Distinguishes it from other channels opened with the same number.
     pub(super) id: u64,
     pub(super) has_failed: bool,
     pub(super) last_tag: u64,
     pub(super) unacked: Vec<Unacked>,
-    /// For consumers to come.
+    /// The prefetch count of consumers that begin later.
     pub(super) prefetch: u16,
-    /// For the whole channel; 0 is none.
+    /// The limit of the whole channel; 0 means no limit.
     pub(super) limit: usize,
-    /// What counts for it.
+    /// Number of deliveries that count for it.
     pub(super) volume: usize,
-    /// Queues it has refused.
+    /// Queues that it has refused.
     pub(super) suspended: Vec<u64>,
     pub(super) publishes: Option<Vec<Unconfirmed>>,
     pub(super) confirmed: Vec<usize>,

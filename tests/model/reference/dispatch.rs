@@ -1,4 +1,4 @@
-//! Who gets a message, and what comes back.
+//! Who gets a message, and what returns.
 
 use super::Reference;
 use super::channel::Unacked;
@@ -6,8 +6,7 @@ use super::queue::{Consumer, Message};
 use stunt_double::rabbitmq::broker::ChannelId;
 
 impl Reference {
-    /// Queue by queue; there consumer tag by consumer tag, with what was
-    /// fetched before all.
+    /// Settles queue by queue, and for each queue by consumer tag, fetched messages first.
     pub(super) fn settle(&mut self, ch: ChannelId, taken: &[Unacked], requeue: bool) {
         let delivered = taken.iter().filter(|unacked| unacked.consumer.is_some()).count();
         let mut queues: Vec<u64> = taken.iter().map(|unacked| unacked.queue).collect();
@@ -23,7 +22,7 @@ impl Reference {
             }
         }
         let channel = self.channel(ch);
-        // Of queues that are gone.
+        // Deliveries of queues that are gone.
         let is_left = |u: &Unacked| !taken.iter().any(|taken| taken.delivery_tag == u.delivery_tag);
         channel.unacked.retain(is_left);
         let was_full = channel.is_full();
@@ -62,7 +61,7 @@ impl Reference {
         }
     }
 
-    /// The channel has room again.
+    /// Delivers again after the channel has fallen below its limit.
     pub(super) fn resume(&mut self, ch: ChannelId) {
         for id in std::mem::take(&mut self.channel(ch).suspended) {
             if self.queue(id).is_some() {
@@ -72,8 +71,8 @@ impl Reference {
         }
     }
 
-    /// The channel's blocked consumers of a queue that have credit rejoin the
-    /// ring at its tail.
+    /// Returns the channel's blocked consumers of a queue to the tail of the ring, if they have
+    /// credit.
     fn unblock(&mut self, ch: ChannelId, id: u64) {
         let channel = &self.channels[&ch];
         let queue = self.places.iter_mut().flatten().find(|queue| queue.id == id).unwrap();
@@ -83,8 +82,8 @@ impl Reference {
         queue.ring.extend::<Vec<Consumer>>(rejoining);
     }
 
-    /// The consumer whose turn it is. Those that are asked and cannot leave
-    /// the ring.
+    /// Returns the consumer whose turn it is. Consumers that are asked and cannot take a message
+    /// leave the ring.
     pub(super) fn next_consumer(&mut self, id: u64) -> Option<Consumer> {
         let queue = self.places.iter_mut().flatten().find(|queue| queue.id == id).unwrap();
         while !queue.ring.is_empty() {
@@ -134,7 +133,7 @@ impl Reference {
         self.say(consumer.channel, text);
     }
 
-    /// Channels of one connection close, all at once.
+    /// Closes channels of one connection together.
     pub(super) fn close_channels(&mut self, closed: &[ChannelId]) {
         let mut returned = Vec::new();
         for ch in closed {

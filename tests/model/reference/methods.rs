@@ -1,4 +1,4 @@
-//! The methods a client can send.
+//! The methods that a client can send.
 
 use super::Reference;
 use super::channel::{Channel, Unacked};
@@ -62,10 +62,10 @@ impl Reference {
         }
     }
 
-    /// The channel has made a mistake.
+    /// Closes a channel because of the client's mistake.
     fn fail(&mut self, ch: ChannelId, text: &str) {
         self.say(ch, text);
-        // What was fetched from queues it has no consumer at comes back later.
+        // Messages fetched from queues without a consumer of the channel return later.
         let consumed: Vec<u64> = self
             .live_queues()
             .filter(|queue| queue.consumers().any(|consumer| consumer.channel == ch))
@@ -237,7 +237,7 @@ impl Reference {
         self.delete_if_unused(id);
     }
 
-    /// A queue that has lost a consumer may have to go.
+    /// Deletes a queue that has lost its last consumer, if it deletes itself.
     pub(super) fn delete_if_unused(&mut self, id: u64) {
         let queue = self.queue(id).unwrap();
         if queue.auto_delete && queue.consumers().next().is_none() {

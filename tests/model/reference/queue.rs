@@ -37,7 +37,7 @@ pub(super) struct Confirm {
     pub(super) seqno: usize,
 }
 
-/// What happened to a persistent message.
+/// An event of a persistent message.
 pub(super) enum Logged {
     Published(Message),
     /// The message at this position has left.
@@ -52,19 +52,20 @@ pub(super) struct Queue {
     pub(super) ready: Vec<Message>,
     /// Consumers, the next one first.
     pub(super) ring: Vec<Consumer>,
-    /// Consumers that were asked and could not.
+    /// Consumers that were asked and could not take a message.
     pub(super) blocked: Vec<Consumer>,
     next_position: u64,
     pub(super) log: Vec<Logged>,
-    /// How much of the log a crash leaves.
+    /// How much of the log survives a crash.
     pub(super) on_disk: usize,
     /// Publishes to be confirmed when the log is on disk.
     pub(super) waiting: Vec<Confirm>,
     pub(super) last_operation: Instant,
     pub(super) published: usize,
-    /// Acknowledged, rejected for good, or sent without a need for either.
+    /// Messages that were acknowledged, rejected without requeue, or delivered without
+    /// acknowledgement.
     pub(super) settled: usize,
-    /// Purged, or expired.
+    /// Messages that were purged or expired.
     pub(super) dropped: usize,
 }
 
@@ -93,7 +94,7 @@ impl Queue {
         self.ring.iter().chain(&self.blocked)
     }
 
-    /// Says whether there were any.
+    /// Returns whether any were removed.
     pub(super) fn remove_consumers(&mut self, goes: impl Fn(&Consumer) -> bool) -> bool {
         let before = self.consumers().count();
         self.ring.retain(|consumer| !goes(consumer));
@@ -101,7 +102,7 @@ impl Queue {
         self.consumers().count() < before
     }
 
-    /// Makes a message of the queue.
+    /// Gives a message its number in the queue.
     pub(super) fn number(
         &mut self,
         body: String,
@@ -119,7 +120,7 @@ impl Queue {
         self.ready.sort_by_key(|message| message.position);
     }
 
-    /// Drops what has expired at the head.
+    /// Drops expired messages from the head.
     pub(super) fn expire(&mut self, now: Instant) {
         while self.ready.first().is_some_and(|head| head.expires.is_some_and(|at| at <= now)) {
             let message = self.ready.remove(0);
@@ -147,7 +148,7 @@ impl Queue {
         self.start(left);
     }
 
-    /// Crashes: only what the log on disk tells is left.
+    /// Crashes: only what the log on disk records survives.
     pub(super) fn crash(&mut self) {
         let mut left = Vec::new();
         for logged in &self.log[..self.on_disk] {

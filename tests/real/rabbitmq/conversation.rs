@@ -1,6 +1,5 @@
-//! A random conversation: steps are drawn, and become lines when it is known what
-//! was said before, for a client settles what it was given and talks on channels
-//! that are open.
+//! A random conversation. Steps are drawn, and become lines when the answers before them are known,
+//! because a client settles what it was delivered and uses channels that are open.
 
 use super::themes::{THEMES, Theme, pool};
 use crate::played::ours::Ours;
@@ -31,7 +30,7 @@ impl std::fmt::Debug for Case {
     }
 }
 
-/// Conversations of any theme, or of the one of this name.
+/// Conversations of any theme, or of the theme with this name.
 pub(super) fn conversations(only: Option<&str>) -> BoxedStrategy<Case> {
     let is_meant = |theme: &&Theme| only.is_none_or(|only| only == theme.name);
     let themes = THEMES.iter().filter(is_meant);
@@ -60,7 +59,7 @@ fn of_theme(theme: &'static Theme) -> BoxedStrategy<Case> {
 }
 
 impl Case {
-    /// What is there in the beginning.
+    /// The objects that exist at the beginning.
     fn beginning(&self) -> String {
         let mut beginning = "= connect a\n= connect b\n> a.1 channel.open\n".to_owned();
         for line in self.theme.beginning {
@@ -70,7 +69,7 @@ impl Case {
         beginning
     }
 
-    /// All steps as a scenario, and what ours says to it.
+    /// All steps as a scenario, with the answers of our broker.
     pub(super) fn scenario(&self) -> Result<String, String> {
         let mut scenario = self.beginning();
         for (number, step) in self.steps.iter().enumerate() {
@@ -94,12 +93,11 @@ enum State {
     Failed,
 }
 
-/// What clients know, from all that was said.
+/// What the clients know from everything that was sent.
 #[derive(Debug, Default)]
 struct Known {
     channels: BTreeMap<String, State>,
-    /// The deliveries that may not be settled: their tags, and who was given them, if
-    /// they were not fetched.
+    /// Deliveries that may be unsettled: their tags, and their consumers, if they were not fetched.
     unsettled: BTreeMap<String, Vec<(u64, Option<String>)>>,
     consumers: BTreeMap<String, Vec<String>>,
     transactional: BTreeMap<String, bool>,
@@ -156,7 +154,7 @@ impl Known {
         self.forget(|channel| channel.starts_with(&format!("{name}.")));
     }
 
-    /// Channels that are gone.
+    /// Forgets channels that are gone.
     fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
         self.channels.retain(|channel, _| !is_gone(channel));
         self.unsettled.retain(|channel, _| !is_gone(channel));
@@ -182,7 +180,7 @@ fn consumer(words: &[&str]) -> Option<String> {
     words.iter().find_map(|word| word.strip_prefix("consumer-tag=")).map(str::to_owned)
 }
 
-/// A step that is to become lines.
+/// A step that is turned into lines.
 struct Line<'a> {
     step: &'a Step,
     number: usize,
@@ -191,7 +189,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// One part of the step; nothing if it makes no sense now.
+    /// Writes one part of the step, or nothing if it makes no sense in this state.
     fn written(&self, part: &'static str) -> String {
         let Line { step, known, .. } = self;
         let connection = CONNECTIONS[step.connection];
@@ -209,7 +207,7 @@ impl Line<'_> {
             part => part,
         };
         let mut picks = Picks(step.picks.iter());
-        // Now and then what makes no sense is said all the same.
+        // Sometimes a line that makes no sense is sent nevertheless.
         let sensible = picks.of(24) > 0 || !self.nonsense;
         let transactional = state == State::Open && known.transactional.contains_key(&channel);
         if ["tx.commit", "tx.rollback"].contains(&template) && sensible && !transactional {
@@ -229,8 +227,8 @@ impl Line<'_> {
         lines + &line + "\n"
     }
 
-    /// A connection is lost when it has one channel, for two would race to hand back;
-    /// else one of them is closed.
+    /// Loses a connection if it has one channel; otherwise closes one channel, because two would
+    /// race to return deliveries.
     fn lose(&self, lines: String, channel: &str, state: State) -> String {
         let connection = CONNECTIONS[self.step.connection];
         let used = |channel: u16| {
@@ -244,8 +242,7 @@ impl Line<'_> {
         }
     }
 
-    /// Puts something in the place of each word in braces; `None` if there is nothing
-    /// to put.
+    /// Replaces each word in braces; `None` if there is nothing to insert.
     fn fill(
         &self,
         mut template: &str,
@@ -280,7 +277,7 @@ impl Line<'_> {
                     (Some(bit), _) if picks.of(5) == 0 => *line += &format!(" {bit}=true"),
                     (Some(_), _) => {}
                     (_, Some(pool)) => *line += pool[picks.of(pool.len())],
-                    // A table.
+                    // The braces of a table.
                     _ => *line += &format!("{{{name}}}"),
                 },
             }
@@ -289,8 +286,8 @@ impl Line<'_> {
         Some(())
     }
 
-    /// The tag of a consumer of the channel, or one that is not used there; a settled
-    /// one has not left anything unsettled either.
+    /// The tag of a consumer of the channel, or one that is unused there and has left nothing
+    /// unsettled.
     fn consumer(
         &self,
         name: &str,
@@ -317,7 +314,7 @@ impl Line<'_> {
     }
 }
 
-/// What was drawn for a step, one number for each choice.
+/// The numbers drawn for a step, one for each choice.
 struct Picks<'a>(std::slice::Iter<'a, u8>);
 
 impl Picks<'_> {

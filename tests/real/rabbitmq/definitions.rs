@@ -1,5 +1,4 @@
-//! Definitions: what the real server makes of a file, and ours; and what each
-//! makes of the other's export.
+//! Definitions: what the real server and our broker make of a file, and of each other's export.
 
 use super::node::Node;
 use serde_json::Value;
@@ -10,7 +9,7 @@ use stunt_double::{Instant, Site, Stream};
 
 const TOPOLOGY: &str = include_str!("../../../examples/definitions/topology.json");
 
-/// Imports into a real server, and gives what that exports then.
+/// Imports a file into a real server, and returns what that exports.
 fn through_the_real_one(node: &Node, text: &str) -> String {
     let file = node.folder().join("definitions.json");
     let path = file.to_str().unwrap().to_owned();
@@ -27,8 +26,8 @@ fn through_ours(broker: &mut Broker, text: &str) -> String {
     broker.export_definitions().to_json()
 }
 
-/// What both have to agree on: not what `rabbitmqctl` leaves out of its exports
-/// (internal exchanges) or has of its own, nor the guest's salt.
+/// Everything on which both have to agree. This leaves out what `rabbitmqctl` does not export
+/// (internal exchanges) or has in addition, and the salt of the guest's password.
 fn comparable(text: &str) -> Value {
     let mut file: Value = serde_json::from_str(text).unwrap();
     let file_map = file.as_object_mut().unwrap();
@@ -56,19 +55,19 @@ fn assert_same(ours: &str, real: &str) {
 }
 
 #[test]
-fn definitions_come_out_of_both_alike() {
+fn both_brokers_export_the_same_definitions() {
     let Some(node) = Node::start() else { return };
     let names = Stream::calm(Site::new("definitions.names"), 0);
     let mut broker = Broker::new(BrokerOptions::default(), names);
     let real = through_the_real_one(&node, TOPOLOGY);
     let ours = through_ours(&mut broker, TOPOLOGY);
     assert_same(&ours, &real);
-    // Each takes the other's, and nothing changes by it.
+    // Each imports the other's export, and exports it unchanged.
     assert_same(&through_the_real_one(&node, &ours), &real);
     assert_eq!(through_ours(&mut broker, &real), ours_after(&ours, &real));
 }
 
-/// Ours after the real one's file: the guest has the hash it has there.
+/// Our export after importing the real server's file. The guest has the hash from that file.
 fn ours_after(ours: &str, real: &str) -> String {
     let guest = |text: &str| {
         let file: Value = serde_json::from_str(text).unwrap();

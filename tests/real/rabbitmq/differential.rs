@@ -1,14 +1,13 @@
-//! Random conversations of several clients: the real server and ours answer the
-//! same, on each channel in the same order.
+//! Random conversations of several clients: the real server and our broker answer the same, on each
+//! channel in the same order.
 //!
-//! `STUNT_DOUBLE_REAL_CASES` says how many, `STUNT_DOUBLE_REAL_SEED` where they
-//! begin, and `STUNT_DOUBLE_REAL_THEME` of which theme they are, if not of all. What
-//! fails is made small and printed as a scenario, with the seed that it alone has.
+//! `STUNT_DOUBLE_REAL_CASES` sets the number of cases, `STUNT_DOUBLE_REAL_SEED` the first seed, and
+//! `STUNT_DOUBLE_REAL_THEME` a theme, if not all are wanted. A failing case is shrunk and printed
+//! as a scenario, with its own seed.
 //!
-//! Each thing is done when all is quiet. A conversation differs if the real server
-//! never answers as ours does: what it answers so at times, otherwise at others, is
-//! luck. How often there was some is told, for what luck decides is better not asked
-//! (`themes.rs`).
+//! Each step is run when everything is silent. A conversation differs if the real server never
+//! answers as our broker does. Answers that the real server gives only sometimes are luck. Their
+//! number is reported, because conversations should avoid what luck decides (`themes.rs`).
 
 use super::conversation::{Case, conversations};
 use super::node::Node;
@@ -21,25 +20,25 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// So many conversations may differ before it is enough.
+/// Number of differing conversations after which the test stops.
 const ENOUGH: u64 = 5;
 
-/// So often the real server is asked again, with more patience, before it counts as
-/// saying something else.
+/// How many times the real server is asked again, with more patience, before its answer counts as
+/// different.
 const AGAIN: usize = 2;
 
-/// So often where it is only made smaller.
+/// The same while a case is shrunk.
 const ONCE: usize = 1;
 
-/// How a conversation went.
+/// The result of a conversation.
 enum Verdict {
     Same,
-    /// As ours, but not each time.
+    /// The real server sometimes answers as our broker does.
     Luck(String),
     Different(String),
 }
 
-/// The real server, in a vhost of its own each time.
+/// The real server, with a new vhost for each conversation.
 struct Place<'a> {
     node: &'a Mutex<Node>,
     vhosts: VHosts<'a>,
@@ -75,8 +74,9 @@ impl Place<'_> {
         })
     }
 
-    /// The case without what it does not take to differ, and how that does. Steps go
-    /// in ever smaller runs, from the end, for what follows a difference means nothing.
+    /// Returns the case without the steps that the difference does not need, and the difference.
+    /// Steps are removed in ever smaller runs, starting at the end, because steps after a
+    /// difference do not matter.
     fn smaller(&self, mut case: Case, mut why: String) -> String {
         let mut size = case.steps.len();
         while size > 0 {
@@ -95,7 +95,7 @@ impl Place<'_> {
         why
     }
 
-    /// Compares the case of a seed, and tells of it if it is not the same.
+    /// Compares the case of a seed, and reports it if it differs.
     fn look_at(&self, seed: u64, theme: Option<&str>, tally: &Tally) {
         let case = drawn(seed, theme);
         match self.compare(&case, AGAIN) {
@@ -107,7 +107,7 @@ impl Place<'_> {
             Verdict::Different(why) => {
                 let of = theme.map(|theme| format!("STUNT_DOUBLE_REAL_THEME={theme} "));
                 let name = format!("{case:?}");
-                // To make it smaller can take minutes.
+                // Shrinking can take minutes.
                 println!("seed {seed} ({name}) differs: {why}\n");
                 println!(
                     "recorded is RabbitMQ, played is ours ({name}): {}\n\
@@ -125,7 +125,7 @@ impl Place<'_> {
 
 #[derive(Default)]
 struct Tally {
-    /// How many have been begun.
+    /// Number of cases begun.
     begun: AtomicU64,
     different: AtomicU64,
     luck: AtomicU64,
@@ -152,7 +152,7 @@ fn random_conversations() {
     let workers = number("STUNT_DOUBLE_REAL_WORKERS", 4);
     let (node, tally) = (Mutex::new(node), Tally::default());
     let place = Place { node: &node, vhosts: VHosts::new(&node) };
-    // Most of a conversation is waiting for silence.
+    // A conversation mostly waits for silence.
     std::thread::scope(|scope| {
         for _ in 0..workers {
             let (place, tally, theme) = (&place, &tally, theme.as_deref());

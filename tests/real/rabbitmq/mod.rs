@@ -1,5 +1,5 @@
-//! The real RabbitMQ, where there is one of version 3.10 on the `PATH`; else each
-//! test says that it was skipped, and why.
+//! The real RabbitMQ, if version 3.10 is on the `PATH`; otherwise each test reports that it was
+//! skipped, and why.
 
 mod conversation;
 #[cfg(feature = "definitions")]

@@ -1,7 +1,7 @@
-//! A private RabbitMQ: a node with a name, ports and a folder of its own, on
-//! loopback, gone with the value.
+//! A private RabbitMQ: a node with its own name, ports and folder, on loopback, which is removed
+//! when the value is dropped.
 //!
-//! It has an `epmd` of its own, too, so that nobody else's is asked or left behind.
+//! It has its own `epmd`, so that no other is used or left behind.
 
 use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -10,14 +10,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-/// How often a socket is tried before the node counts as not starting.
+/// Number of attempts to connect before the node counts as not starting.
 const TRIES: u32 = 600;
 
-/// The time between two of them.
+/// Time between two attempts.
 const BETWEEN: Duration = Duration::from_millis(100);
 
-/// Where Debian has the scripts themselves: those on the `PATH` want to be run by a
-/// user of their own.
+/// Where Debian has the scripts themselves. Those on the `PATH` require a user of their own.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -28,7 +27,7 @@ pub(crate) struct Node {
     setting: Setting,
 }
 
-/// What a node, and who talks to it, is started with.
+/// The environment of a node and of its commands.
 struct Setting {
     folder: PathBuf,
     name: String,
@@ -38,7 +37,7 @@ struct Setting {
 }
 
 impl Node {
-    /// Starts one; `None`, having said why, where there is no RabbitMQ 3.10 to start.
+    /// Starts a node. Prints the reason and returns `None` if there is no RabbitMQ 3.10.
     pub(crate) fn start() -> Option<Node> {
         match Node::try_start() {
             Ok(node) => Some(node),
@@ -68,7 +67,7 @@ impl Node {
         };
         drop(ports);
         setting.prepare().map_err(|why| format!("no folder for a node: {why}"))?;
-        // First, or the others start one that nobody ends.
+        // First, or the other processes would start one that nobody stops.
         let mut epmd = setting.spawn_epmd()?;
         let beam = match setting.check_version().and_then(|()| setting.spawn_beam()) {
             Ok(beam) => beam,
@@ -95,7 +94,7 @@ impl Node {
         Err("rabbitmq-server does not listen".to_owned())
     }
 
-    /// Where it keeps its things; gone when it is.
+    /// Its folder, which is removed with it.
     #[cfg(feature = "definitions")]
     pub(crate) fn folder(&self) -> &Path {
         &self.setting.folder
@@ -114,14 +113,14 @@ impl Node {
         run(self.control_command(words))
     }
 
-    /// A command of `rabbitmqctl`, to be run.
+    /// Returns a command of `rabbitmqctl`, ready to run.
     pub(crate) fn control_command(&self, words: &[String]) -> Command {
         let mut command = self.setting.script("rabbitmqctl");
         command.arg("--quiet").args(words);
         command
     }
 
-    /// Kills the process and starts another in the same folder.
+    /// Kills the process and starts another one in the same folder.
     pub(crate) fn kill_and_restart(&mut self) {
         end(&mut self.beam);
         self.beam = self.setting.spawn_beam().expect("it could be started before");
@@ -136,7 +135,7 @@ impl Setting {
         }
         let plugins = "[rabbitmq_consistent_hash_exchange,rabbitmq_random_exchange].\n";
         std::fs::write(self.folder.join("enabled_plugins"), plugins)?;
-        // No alarm is on by itself.
+        // No alarm is raised automatically.
         let settings = format!(
             "listeners.tcp.default = 127.0.0.1:{}\n\
              vm_memory_high_watermark.absolute = 4GB\n\
@@ -147,7 +146,7 @@ impl Setting {
         std::fs::write(self.folder.join("rabbitmq.conf"), settings)
     }
 
-    /// A command that knows the node and nothing of any other.
+    /// A command that knows only this node.
     fn script(&self, name: &str) -> Command {
         let script = Path::new(SCRIPTS).join(name);
         let mut command = Command::new(if script.exists() { script } else { name.into() });
@@ -195,8 +194,8 @@ impl Setting {
         command.spawn().map_err(|why| format!("epmd does not start: {why}"))
     }
 
-    /// The script becomes the process itself if it may be typed to, which it then is
-    /// told not to expect.
+    /// With an interactive terminal the script would become the process itself, so it is told that
+    /// there is none.
     fn spawn_beam(&self) -> Result<Child, String> {
         let mut command = self.script("rabbitmq-server");
         command.env("RABBITMQ_ALLOW_INPUT", "1").arg("-noinput");
@@ -205,7 +204,7 @@ impl Setting {
     }
 }
 
-/// Runs a command; what it says, if it fails.
+/// Runs a command. Returns its output if it fails.
 pub(crate) fn run(mut command: Command) -> Result<(), String> {
     let output = command.output().map_err(|why| why.to_string())?;
     if output.status.success() {
@@ -227,7 +226,7 @@ impl Drop for Node {
     }
 }
 
-/// What has arrived, and whether the server has closed the socket.
+/// Returns what has arrived, and whether the server has closed the socket.
 pub(crate) fn available(stream: &mut TcpStream) -> (Vec<u8>, bool) {
     let mut all = Vec::new();
     let mut buffer = vec![0; 1 << 16];

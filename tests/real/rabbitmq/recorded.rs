@@ -1,26 +1,25 @@
-//! The recorded conversations are what the real server says; with
-//! `STUNT_DOUBLE_RECORD=1` they are written down anew.
+//! The real server answers as recorded; with `STUNT_DOUBLE_RECORD=1` the recordings are written
+//! anew.
 //!
-//! Those in which time passes or somebody administers take minutes: they are played
-//! only when `STUNT_DOUBLE_SCENARIO` is set, which is a part of their names; if it is
-//! empty, all are.
+//! Recordings with waits or administration take minutes. They are played only if
+//! `STUNT_DOUBLE_SCENARIO` is set, to a part of their names; if it is empty, all are played.
 
 use super::node::Node;
 use super::side::Real;
 use crate::played::scenario::{difference, files, play};
 use std::sync::Mutex;
 
-/// So often a conversation is had again before it counts as different.
+/// Number of times a conversation is repeated before it counts as different.
 const PATIENT_TRIES: usize = 6;
 
-/// Conversations that the real server ends in one of several ways, as luck has it, and why.
+/// Conversations that the real server ends in one of several ways, at random, and why.
 const LUCK: [(&str, &str); 1] = [(
     "quorum_queue_requeue_of_many",
     "two channels die together, and the queue may hear of either first",
 )];
 
-/// Whether two accounts differ by luck alone: one is known for it, they are the same up to the
-/// loss of the connection, and the same messages come after it.
+/// Returns whether two accounts differ by luck alone: the conversation is known for it, both are
+/// the same up to the loss of the connection, and the same messages follow.
 fn is_luck(name: &str, recorded: &str, played: &str) -> bool {
     let parts = |text: &str| {
         let (before, after) = text.split_once("= lose").unwrap_or((text, ""));
@@ -33,7 +32,7 @@ fn is_luck(name: &str, recorded: &str, played: &str) -> bool {
 }
 
 #[test]
-fn the_recordings_are_what_rabbitmq_answers() {
+fn rabbitmq_answers_as_recorded() {
     let Some(node) = Node::start() else { return };
     let node = Mutex::new(node);
     let is_set = |name: &str| std::env::var_os(name).is_some();
@@ -47,7 +46,7 @@ fn the_recordings_are_what_rabbitmq_answers() {
         }
         let mut played =
             if record { Err(String::new()) } else { play(&recorded, &mut Real::in_a_hurry(&node)) };
-        // A busy machine makes the server slow: it is asked again, with more patience.
+        // A busy machine makes the server slow, so it is asked again with more patience.
         for _ in 0..PATIENT_TRIES {
             if played.as_ref() == Ok(&recorded) || record && played.is_ok() {
                 break;

@@ -1,4 +1,4 @@
-//! The real server as one to play scenarios to.
+//! The real server as a side of a conversation.
 
 use super::node::{Node, available, nap};
 use crate::played::scenario::{Heard, MOMENT, Side};
@@ -8,31 +8,31 @@ use std::net::TcpStream;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-/// A little longer than asked for: what is due then has happened.
+/// Added to each wait, so that everything due has happened.
 const SLACK: Duration = Duration::from_millis(60);
 
 pub(crate) struct Real<'a> {
     node: &'a Mutex<Node>,
     vhost: &'a str,
-    /// The vhost goes when the conversation is over.
+    /// Whether the vhost is deleted after the conversation.
     is_thrown_away: bool,
     sockets: BTreeMap<String, TcpStream>,
     silence: u32,
 }
 
 impl<'a> Real<'a> {
-    /// Listened to for long, so that what is heard is all there is.
+    /// Waits long enough that everything has certainly arrived.
     pub(crate) fn new(node: &'a Mutex<Node>) -> Real<'a> {
         let (vhost, is_thrown_away) = ("/", false);
         Real { node, vhost, is_thrown_away, sockets: BTreeMap::new(), silence: 15 }
     }
 
-    /// Listened to for so long that it is all unless the machine is busy.
+    /// Waits long enough that everything has arrived unless the machine is busy.
     pub(crate) fn in_a_hurry(node: &'a Mutex<Node>) -> Real<'a> {
         Real { silence: 4, ..Real::new(node) }
     }
 
-    /// In a vhost that is for this conversation only.
+    /// Uses a vhost for this conversation only.
     pub(crate) fn in_vhost_of_its_own(self, vhost: &'a str) -> Real<'a> {
         Real { vhost, is_thrown_away: true, ..self }
     }
@@ -49,8 +49,8 @@ impl Side for Real<'_> {
 
     fn send(&mut self, name: &str, bytes: &[u8]) {
         let Some(socket) = self.sockets.get_mut(name) else { return };
-        // A server that has closed the connection is told by what is read; one that
-        // does not read for now has room for what a scenario sends.
+        // An error shows when the socket is read. A server that does not read has room for
+        // everything that a scenario sends.
         let _ = socket.write_all(bytes);
     }
 

@@ -1,38 +1,37 @@
-//! What random conversations are about: themes, each with what is there in the
-//! beginning and how often clients do what.
+//! The themes of random conversations, each with the objects that exist at the beginning and the
+//! frequency of each step.
 //!
-//! A step is one line or several, between semicolons. A word in braces is one of a
-//! pool; a bit that is rarely set is mostly not there. A step that begins with a
-//! number is one for the channel of this number.
+//! A step is one line or several, separated by semicolons. A word in braces is replaced from a
+//! pool; a bit that is rarely set is usually absent. A step that begins with a number is for the
+//! channel with this number.
 //!
-//! What the server leaves open is not asked:
+//! Conversations avoid what the server decides by race:
 //!
-//! - a channel consumes from one queue only, for two queues would race to it;
-//! - the two queues have dead letters in places of their own, for they would race
-//!   there;
-//! - where one consumer is active, it does not leave while messages wait: 3.10.8
-//!   crashes over it;
-//! - a quorum queue does not refuse publishes, for it notices late that it need not;
-//! - who recovers does not consume within a shared limit: the queue may hear of the
-//!   limit sooner than of what comes back;
-//! - who publishes with confirms does not consume within a shared limit, for what is
-//!   confirmed and what is delivered would race;
-//! - a consumer of a quorum queue that has left deliveries unsettled does not come
-//!   again under its tag: 3.10.8 crashes over the next one it is given;
-//! - who publishes to a stream waits for the confirm, for else several are one
-//!   chunk, and does not consume, for the two answers would race; nor is it asked
-//!   how long the stream is, which it counts now and then.
+//! - A channel consumes from one queue only, because two queues would race to it.
+//! - The two queues have separate dead-letter queues, because they would race there.
+//! - A single active consumer does not leave while messages wait, because 3.10.8 crashes over it.
+//! - A quorum queue does not refuse publishes, because it notices late that it may accept them
+//!   again.
+//! - A channel that recovers does not consume within a shared limit, because the queue may hear of
+//!   the limit before it hears of the returned messages.
+//! - A channel that publishes with confirms does not consume within a shared limit, because
+//!   confirms and deliveries would race.
+//! - A consumer of a quorum queue that has left deliveries unsettled does not re-subscribe under
+//!   its tag, because 3.10.8 crashes over the next delivery.
+//! - A channel that publishes to a stream waits for the confirm, because several messages would
+//!   become one chunk. It does not consume, because the two answers would race. It does not ask for
+//!   the length of the stream, which is only counted from time to time.
 
 pub(super) struct Theme {
     pub(super) name: &'static str,
-    /// How often it is taken.
+    /// How often the theme is drawn.
     pub(super) weight: u32,
-    /// What is there, beside two connections and a channel, as lines of channel `a.1`.
-    /// `{1}` and `{2}` are what the case has drawn of `arguments`.
+    /// The objects that exist besides two connections and a channel, as lines of channel `a.1`.
+    /// `{1}` and `{2}` are replaced by the drawn `arguments`.
     pub(super) beginning: &'static [&'static str],
     pub(super) arguments: [&'static [&'static str]; 2],
     pub(super) steps: &'static [(usize, &'static str)],
-    /// Whether what makes no sense is said now and then.
+    /// Whether lines that make no sense are sent sometimes.
     pub(super) nonsense: bool,
 }
 
@@ -178,7 +177,7 @@ const CLASSIC: &[(usize, &str)] = &[
     (2, "lose"),
 ];
 
-/// A consumer leaves when no message waits.
+/// A consumer leaves only when no message waits.
 const ONE_AT_A_TIME: &[(usize, &str)] = &[
     (12, "basic.publish routing-key={queue}{props} | body \"{body}\""),
     (3, "basic.publish exchange=f | body \"{body}\""),
@@ -285,7 +284,7 @@ const FIRST: &[&str] = &[
     "{x-dead-letter-exchange:S=nope}",
 ];
 
-/// Those of the second, whose go to `d2`.
+/// Arguments of the second queue, whose dead letters go to `d2`.
 const SECOND: &[&str] = &[
     "{}",
     "{x-max-length:I=2,x-dead-letter-exchange:S=\"\",x-dead-letter-routing-key:S=d2}",
@@ -325,7 +324,7 @@ const SECOND_QUORUM: &[&str] = &[
 
 const STREAM: &[&str] = &["{x-queue-type:S=stream}", "{x-queue-type:S=stream,x-max-age:S=1h}"];
 
-/// The pools. Those of queues and exchanges begin with what is mostly there.
+/// The pools. Those of queues and exchanges begin with objects that usually exist.
 const POOLS: &[(&str, &[&str])] = &[
     ("first", FIRST),
     ("second", SECOND),

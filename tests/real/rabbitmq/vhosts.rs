@@ -1,10 +1,10 @@
-//! Vhosts of a real node, each for one conversation: what one leaves behind, no
-//! other sees.
+//! Vhosts of a real node, each for one conversation, so that no conversation sees what another
+//! leaves behind.
 
 use super::node::{Node, run};
 use std::sync::{Mutex, MutexGuard};
 
-/// So many are made at a time, for it takes a process to make any.
+/// Number of vhosts created at a time, because each command starts a process.
 const BATCH: u64 = 20;
 
 pub(super) struct VHosts<'a> {
@@ -24,7 +24,7 @@ impl<'a> VHosts<'a> {
         VHosts { node, shelf: Mutex::default() }
     }
 
-    /// One in which nobody was, and in which `guest` may do everything.
+    /// Returns a new vhost in which `guest` has all permissions.
     pub(super) fn fresh(&self) -> VHost<'_> {
         let mut shelf = self.shelf();
         if shelf.fresh.is_empty() {
@@ -34,7 +34,7 @@ impl<'a> VHosts<'a> {
         VHost { vhosts: self, name }
     }
 
-    /// Makes some, and deletes the used ones.
+    /// Creates some vhosts, and deletes the used ones.
     fn fill(&self, shelf: &mut Shelf) {
         let numbers = shelf.made..shelf.made + BATCH;
         shelf.made += BATCH;
@@ -52,7 +52,7 @@ impl<'a> VHosts<'a> {
         let code: Vec<String> = deletions.chain(shelf.fresh.iter().map(add)).collect();
         let node = self.node.lock().expect("nobody panics with it");
         let command = node.control_command(&["eval".to_owned(), code.join(",") + "."]);
-        // Others connect meanwhile.
+        // Others connect in the meantime.
         drop(node);
         run(command).expect("vhosts can be made");
     }
@@ -62,7 +62,7 @@ impl<'a> VHosts<'a> {
     }
 }
 
-/// A vhost that is deleted some time after it was used.
+/// A vhost that is deleted some time after its use.
 pub(super) struct VHost<'a> {
     vhosts: &'a VHosts<'a>,
     pub(super) name: String,

@@ -1,4 +1,4 @@
-//! What clients say that is wrong, or odd, for random conversations.
+//! Invalid or odd lines of clients, for random conversations.
 
 pub(super) const ARGUMENTS: &[&str] = &[
     "{x-message-ttl:I=-1}",

@@ -4,7 +4,7 @@ use super::methods::{Field, Method, Type, properties};
 use super::text::{Bytes, Reader, quoted, word};
 use std::collections::BTreeMap;
 
-/// No frame that is sent is longer.
+/// Longest frame that is sent.
 const FRAME_MAX: usize = 131_072;
 
 const METHOD: u8 = 1;
@@ -13,12 +13,12 @@ const BODY: u8 = 3;
 const HEARTBEAT: u8 = 8;
 const END: u8 = 0xce;
 
-/// The class of all methods with a content.
+/// The class of all methods with content.
 const BASIC: u16 = 60;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// One line as the bytes that a channel sends.
+/// Encodes one line as the bytes that a channel sends.
 pub(crate) fn encode(channel: u16, line: &str) -> Result<Vec<u8>> {
     let mut reader = Reader::new(line);
     let name = reader.until(&[' ']);
@@ -71,7 +71,7 @@ fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
     [&[kind], &channel.to_be_bytes()[..], &length.to_be_bytes(), payload, &[END]].concat()
 }
 
-/// The fields that are given, as bytes; a bit as one byte.
+/// Reads the given fields, as bytes; a bit is one byte.
 fn fields(reader: &mut Reader<'_>, known: &[Field]) -> Result<BTreeMap<&'static str, Vec<u8>>> {
     let mut given = BTreeMap::new();
     while !reader.rest().starts_with(" |") && reader.skip(" ") {
@@ -89,7 +89,7 @@ fn fields(reader: &mut Reader<'_>, known: &[Field]) -> Result<BTreeMap<&'static 
     Ok(given)
 }
 
-/// All fields in their order, the bits in bytes of eight.
+/// Writes all fields in order, with bits packed into bytes.
 fn pack(payload: &mut Vec<u8>, fields: &[Field], given: &BTreeMap<&str, Vec<u8>>) {
     let mut bits = 0;
     for (name, kind) in fields {
@@ -138,7 +138,7 @@ struct Content {
     body: Vec<u8>,
 }
 
-/// What arrives on one connection, to lines with their channels.
+/// Decodes what arrives on one connection to lines with their channels.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     bytes: Vec<u8>,
@@ -174,7 +174,7 @@ impl Decoder {
         Ok(lines)
     }
 
-    /// The line that a frame makes, or completes.
+    /// Returns the line that a frame is, or completes.
     fn line(&mut self, kind: u8, channel: u16, payload: &[u8]) -> Result<Option<String>> {
         match kind {
             HEARTBEAT => return Ok(Some("heartbeat".to_owned())),

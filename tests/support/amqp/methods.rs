@@ -1,4 +1,4 @@
-//! The table: every method, its numbers and its fields, and the properties.
+//! The table of every method with its numbers and fields, and of the properties.
 
 /// Name, class, method, and the fields with their types.
 const METHODS: &str = "
@@ -73,16 +73,16 @@ tx.rollback 90 30
 tx.rollback-ok 90 31
 ";
 
-/// The properties of a message, in the order of their flags.
+/// The properties of a message, in order of their flags.
 const PROPERTIES: &str = "content-type:shortstr content-encoding:shortstr headers:table \
     delivery-mode:octet priority:octet correlation-id:shortstr reply-to:shortstr \
     expiration:shortstr message-id:shortstr timestamp:longlong type:shortstr user-id:shortstr \
     app-id:shortstr cluster-id:shortstr";
 
-/// The methods that a content follows.
+/// The methods that are followed by content.
 const WITH_CONTENT: [&str; 4] = ["basic.publish", "basic.return", "basic.deliver", "basic.get-ok"];
 
-/// How a field is written in a frame.
+/// How a field is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Type {
     Bit,

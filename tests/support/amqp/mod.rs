@@ -1,5 +1,5 @@
-//! AMQP 0-9-1 between lines of text and bytes, by a table of its methods and
-//! independent of the library: what tests speak to a broker with.
+//! AMQP 0-9-1 between lines of text and bytes. It is driven by a table of the methods and
+//! independent of the library, so that tests do not check the codec against itself.
 //!
 //! A line is one frame, or a method with its content:
 //!
@@ -13,11 +13,11 @@
 //! raw "AMQP\x00\x00\x09\x01"
 //! ```
 //!
-//! Names are AMQP's. A field that is zero, false or empty is left out; a property
-//! stands there if it is present. A word stands in quotation marks, with `\"`,
-//! `\\`, `\n`, `\r`, `\t` and `\x00`, unless it is of letters, digits and
-//! `_.*#/@+-`; `"a"*70` is seventy of them. A value in a table has the letter of
-//! its type, as RabbitMQ writes it: `t b B s u I i l f d D S A T F V x`.
+//! Names are those of AMQP. Fields that are zero, false or empty are omitted; a property is written
+//! if it is present. A word is in quotation marks, with `\"`, `\\`, `\n`, `\r`, `\t` and `\x00`,
+//! unless it consists of letters, digits and `_.*#/@+-`; `"a"*70` means seventy of them. A value in
+//! a table carries the letter of its type, as RabbitMQ writes it: `t b B s u I i l f d D S A T F V
+//! x`.
 
 mod frame;
 mod methods;

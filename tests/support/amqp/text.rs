@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         self.rest().is_empty()
     }
 
-    /// Whether this comes next; if so, it is behind.
+    /// Skips this text if it comes next. Returns whether it did.
     pub(super) fn skip(&mut self, text: &str) -> bool {
         let there = self.rest().starts_with(text);
         if there {
@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
         if self.skip(text) { Ok(()) } else { self.fail(text) }
     }
 
-    /// What stands before the next of these, or before the end.
+    /// Takes everything before the next of these characters, or before the end.
     pub(super) fn until(&mut self, ends: &[char]) -> &'a str {
         let rest = self.rest();
         let word = &rest[..rest.find(ends).unwrap_or(rest.len())];
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         Ok(self.word()? == b"true")
     }
 
-    /// A field of this type, as bytes. Bits are packed by others.
+    /// Encodes a field of this type. Bits are packed elsewhere.
     pub(super) fn field(&mut self, kind: Type) -> Result<Vec<u8>> {
         Ok(match kind {
             Type::Bit => return self.fail("no bit"),
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         Ok(with_length(&bytes))
     }
 
-    /// A value with the letter of its type.
+    /// Encodes a value with the letter of its type.
     fn value(&mut self, bytes: &mut Vec<u8>) -> Result<()> {
         let letter = self.next()?;
         bytes.push(u8::try_from(letter).unwrap_or_default());
@@ -187,7 +187,7 @@ fn with_length(bytes: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), bytes].concat()
 }
 
-/// A word as it is written: bare if it can be.
+/// Writes a word, without quotation marks if possible.
 pub(super) fn word(bytes: &[u8]) -> String {
     let text = std::str::from_utf8(bytes);
     match text {
@@ -196,7 +196,7 @@ pub(super) fn word(bytes: &[u8]) -> String {
     }
 }
 
-/// A word in quotation marks.
+/// Writes a word in quotation marks.
 pub(super) fn quoted(bytes: &[u8]) -> String {
     if let [first, ..] = bytes
         && bytes.len() > 64
@@ -245,7 +245,7 @@ impl<'a> Bytes<'a> {
         self.take(length as usize)
     }
 
-    /// A field as text, and whether it is zero or empty.
+    /// Returns a field as text, and whether it is zero or empty.
     pub(super) fn field(&mut self, kind: Type) -> Result<(String, bool)> {
         let number = match kind {
             Type::Bit => return Err("a bit is no field".to_owned()),

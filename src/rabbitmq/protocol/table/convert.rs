@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_says_so() {
+    fn a_value_that_does_not_fit_is_an_error() {
         let error = u8::try_from(FieldValue::from(300)).unwrap_err();
         assert_eq!(error.to_string(), "the integer 300 does not fit into u8");
         assert!(u64::try_from(FieldValue::from(-1)).is_err());

@@ -114,7 +114,7 @@ impl Log {
         let exchange = self.exchange_index(message.exchange_name());
         let offset = self.next_offset;
         self.next_offset += 1;
-        let segment = self.segments.back_mut().expect("a segment was just made sure of");
+        let segment = self.segments.back_mut().expect("a segment was added above");
         if segment.times.last().is_none_or(|(_, at)| *at != now) {
             segment.times.push((offset, now));
         }
@@ -216,12 +216,13 @@ impl Segment {
         let body = message.body();
         let length = 4 + small.map_or(5, |_| 2) + 1 + key.len() + 4 + body.len();
         self.make_room(length);
-        let page = self.pages.last_mut().expect("room was just made");
+        let page = self.pages.last_mut().expect("a page with room was added above");
         page.extend_from_slice(&exchange.to_le_bytes());
         match small {
             Some(small) => page.extend_from_slice(&small),
             None => {
-                let index = u32::try_from(self.properties.len()).expect("a record takes bytes");
+                let index = u32::try_from(self.properties.len())
+                    .expect("a segment holds fewer than 2^32 records");
                 self.properties.push(properties.clone());
                 page.push(APART);
                 page.extend_from_slice(&index.to_le_bytes());
@@ -241,9 +242,11 @@ impl Segment {
         if !self.pages.last().is_some_and(fits) {
             self.pages.push(Vec::with_capacity(PAGE_BYTES.max(length)));
         }
-        let page = u16::try_from(self.pages.len() - 1).expect("a full segment takes no more");
+        let page = u16::try_from(self.pages.len() - 1)
+            .expect("a segment begins a new one before it is full");
         let at = self.pages.last().map_or(0, Vec::len);
-        self.starts.push(Place { page, at: u16::try_from(at).expect("a record fits its page") });
+        self.starts
+            .push(Place { page, at: u16::try_from(at).expect("a record fits into its page") });
     }
 }
 
@@ -264,7 +267,7 @@ impl<'a> Record<'a> {
     }
 
     fn number(&mut self) -> u32 {
-        u32::from_le_bytes(self.take(4).try_into().expect("four bytes were taken"))
+        u32::from_le_bytes(self.take(4).try_into().expect("the slice has four bytes"))
     }
 }
 
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_again() {
+    fn properties_are_the_same_after_a_round_trip() {
         let mut log = Log::default();
         let rich = Properties::default().with_message_id("m").with_priority(254);
         let messages = [message("a"), message("").with_properties(rich), message("ccc")];
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_log_goes_on_where_it_was_cut() {
+    fn a_truncated_log_continues_where_it_was_cut() {
         let mut log = Log::default();
         let retention = Retention { segment_bytes: Some(50), ..Retention::default() };
         for _ in 0..10 {

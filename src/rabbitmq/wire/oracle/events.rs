@@ -16,7 +16,7 @@ use amq_protocol::types::ShortString;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// The first frame of an event, as the other implementation reads it.
+/// The first frame of an event, as the other implementation decodes it.
 fn written(event: &Event) -> AMQPClass {
     let mut out = Vec::new();
     let to = To { channel: 5, frame_max: 4_096, dialect: Dialect::V0_9_1 };
