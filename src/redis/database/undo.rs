@@ -19,7 +19,7 @@ struct Before {
 }
 
 impl Before {
-    /// Returns whether a client can tell the two states apart: false if it can.
+    /// Returns whether both states look the same to a client.
     fn is(&self, other: &Before) -> bool {
         let digest = |state: &Before| {
             let mut digest = digest::NONE;

@@ -1,6 +1,6 @@
-//! Nodes by id.
+//! An arena of nodes.
 
-/// Nodes by id; ids of removed ones are used again.
+/// Nodes by id. Ids of removed nodes are reused.
 #[derive(Clone)]
 pub(super) struct Arena<T> {
     pub(super) nodes: Vec<Option<T>>,
@@ -17,7 +17,7 @@ impl<T> Arena<T> {
             self.nodes[id as usize] = Some(node);
             return id;
         }
-        // Most trees are one leaf; `push` would make room for four.
+        // Most trees are one leaf; `push` would reserve room for four.
         if self.nodes.is_empty() {
             self.nodes.reserve_exact(1);
         }
@@ -40,7 +40,7 @@ impl<T> Arena<T> {
         self.nodes[id as usize].as_mut().expect("ids in the tree name live nodes")
     }
 
-    /// Returns the number of nodes; `None` if an id is neither used nor free.
+    /// Returns the number of nodes, or `None` if an id is neither used nor free.
     pub(super) fn live(&self) -> Option<usize> {
         let live = self.nodes.iter().flatten().count();
         (live + self.free.len() == self.nodes.len()).then_some(live)

@@ -1,9 +1,9 @@
-//! A sorted set does as a vector that is kept in order.
+//! A sorted set behaves like a sorted vector.
 
 use super::*;
 use proptest::prelude::*;
 
-/// The same, naively: a vector kept in order.
+/// The naive model: a sorted vector.
 #[derive(Default)]
 struct Model(Vec<(Vec<u8>, f64)>);
 
