@@ -211,7 +211,7 @@ impl Database {
         if self.write::<StringValue>(key)?.is_none() {
             self.insert(key, Value::String(StringValue::raw(Vec::new())));
         }
-        let string = self.write::<StringValue>(key)?.expect("it was just added");
+        let string = self.write::<StringValue>(key)?.expect("the key was just added");
         let bytes = string.make_raw();
         let len = bits.div_ceil(8) as usize;
         let grown = bytes.len() < len;
@@ -361,16 +361,16 @@ mod tests {
 
     #[test]
     fn numbers_that_do_not_fit_wrap_saturate_or_fail() {
-        let i8_ = FieldType::new(true, 8).expect("it exists");
+        let i8_ = FieldType::new(true, 8).expect("the type exists");
         assert_eq!(i8_.add(100, 28, Overflow::Wrap), Some(-128));
         assert_eq!(i8_.add(128, 0, Overflow::Saturate), Some(127));
         assert_eq!(i8_.add(-100, -100, Overflow::Saturate), Some(-128));
         assert_eq!(i8_.add(i64::MIN, 0, Overflow::Saturate), Some(127));
         assert_eq!(i8_.add(100, 28, Overflow::Fail), None);
-        let i64_ = FieldType::new(true, 64).expect("it exists");
+        let i64_ = FieldType::new(true, 64).expect("the type exists");
         assert_eq!(i64_.add(i64::MAX, 1, Overflow::Wrap), Some(i64::MIN));
         assert_eq!(i64_.add(i64::MIN, -1, Overflow::Saturate), Some(i64::MIN));
-        let u8_ = FieldType::new(false, 8).expect("it exists");
+        let u8_ = FieldType::new(false, 8).expect("the type exists");
         assert_eq!(u8_.add(-1, 0, Overflow::Saturate), Some(255));
         assert_eq!(u8_.add(5, -6, Overflow::Saturate), Some(0));
         assert_eq!(FieldType::new(false, 64), None);

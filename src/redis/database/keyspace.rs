@@ -87,7 +87,7 @@ impl Keyspace {
 
     /// Adds a key that does not exist.
     pub(crate) fn insert(&mut self, key: &[u8], value: Value, accessed: u32) -> Slot {
-        debug_assert!(self.find(key).is_none(), "a key is there once");
+        debug_assert!(self.find(key).is_none(), "a key exists only once");
         let hash = hash_of(key);
         let slot = Slot::try_from(self.len).expect("fewer than 2^32 keys fit into memory");
         if self.len.is_multiple_of(CHUNK) {
@@ -96,7 +96,7 @@ impl Keyspace {
             self.chunks.push(Vec::with_capacity(room));
         }
         let entry = Entry { key: Sds::new(key), value, expires_at: NEVER, accessed, hash };
-        self.chunks.last_mut().expect("one was just made").push(entry);
+        self.chunks.last_mut().expect("a chunk was just added").push(entry);
         self.len += 1;
         self.table.insert(hash, slot);
         slot
@@ -109,7 +109,7 @@ impl Keyspace {
             self.expires.remove(&(expires_at, slot));
         }
         self.table.remove(hash, slot);
-        let last = self.chunks.last_mut().and_then(Vec::pop).expect("an entry is in a slot");
+        let last = self.chunks.last_mut().and_then(Vec::pop).expect("a slot belongs to an entry");
         if self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
         }

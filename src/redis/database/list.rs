@@ -163,7 +163,7 @@ impl Database {
             return Ok(None);
         }
         self.write::<List>(destination)?;
-        let list = self.write::<List>(source)?.expect("it was just there");
+        let list = self.write::<List>(source)?.expect("the source was just found");
         let Some(element) = list.pop(from) else { return Ok(None) };
         // The push is notified before the pop, and both count as one change.
         self.write_or_insert::<List>(destination)?.push(to, element.clone());

@@ -90,7 +90,7 @@ impl Database {
         }
         self.write::<Set>(destination)?;
         let max_intset = self.limits.intset;
-        let from = self.write::<Set>(source)?.expect("it was just there");
+        let from = self.write::<Set>(source)?.expect("the source was just found");
         if source == destination {
             return Ok(from.contains(member));
         }

@@ -90,7 +90,7 @@ impl SlotTable {
         let wanted = cell(hash, slot);
         let mut at = self.home(hash);
         while self.cells[at] != wanted {
-            assert!(self.cells[at] != EMPTY, "every entry's slot is in the table");
+            assert!(self.cells[at] != EMPTY, "the slot of every entry is in the table");
             at = self.next(at);
         }
         at

@@ -239,7 +239,7 @@ impl Database {
             Some(string) => string,
             None => {
                 self.insert(key, Value::String(StringValue::raw(Vec::new())));
-                self.write::<StringValue>(key)?.expect("it was just added")
+                self.write::<StringValue>(key)?.expect("the key was just added")
             }
         };
         let string = string.make_raw();

@@ -14,13 +14,13 @@ use smol_str::SmolStr;
 #[non_exhaustive]
 pub enum MalformedReply {
     /// No kind of reply begins with this byte.
-    #[error("no reply begins with byte {0:#04x}")]
+    #[error("a reply cannot begin with byte {0:#04x}")]
     UnknownKind(u8),
     /// The length after `$`, `*` or a similar byte is invalid.
-    #[error("invalid length")]
+    #[error("a length is invalid")]
     InvalidLength,
     /// The value after `:`, `,`, `#` or `_` is invalid.
-    #[error("invalid value of a reply that begins with '{}'", char::from(*.0))]
+    #[error("the value is invalid in a reply that begins with '{}'", char::from(*.0))]
     InvalidValue(u8),
     /// A CR has no LF, or a string is longer than announced.
     #[error("a line end is missing")]

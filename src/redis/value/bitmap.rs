@@ -48,7 +48,7 @@ pub fn count(bytes: &[u8]) -> u64 {
     // A block's sum fits into 32 bits per lane, which vectorises best.
     let mut blocks = bytes.chunks_exact(64);
     let ones = |word: &[u8]| -> u32 {
-        u64::from_ne_bytes(word.try_into().expect("a chunk of 8")).count_ones()
+        u64::from_ne_bytes(word.try_into().expect("a chunk has 8 bytes")).count_ones()
     };
     let whole: u64 =
         blocks.by_ref().map(|block| u64::from(block.chunks_exact(8).map(ones).sum::<u32>())).sum();

@@ -195,7 +195,7 @@ impl RankTree {
         let half = inner.children.len() / 2;
         let children = inner.children.split_off(half);
         let separators = inner.separators.split_off(half);
-        let separator = inner.separators.pop().expect("one stands before the middle child");
+        let separator = inner.separators.pop().expect("a separator stands before the middle child");
         let count = count(&children) as u32;
         let id = self.inners.add(Inner { separators, children });
         Split { separator, right: Child { id, count } }

@@ -100,7 +100,7 @@ impl Set {
             Repr::Hashtable(members) => {
                 !members.contains(member) && members.insert(Sds::new(member))
             }
-            Repr::Intset(_) => unreachable!("it was just made a hash table"),
+            Repr::Intset(_) => unreachable!("the set was just converted to a hash table"),
         }
     }
 

@@ -281,7 +281,7 @@ impl SortedSet {
     /// Removes and returns the member at this rank, which must exist.
     fn remove_at(&mut self, rank: usize) -> (Sds, f64) {
         let Entry { member, score } = self.order.remove_at(rank);
-        self.scores.swap_remove(&member).expect("both hold the same members");
+        self.scores.swap_remove(&member).expect("the map and the tree have the same members");
         (member, score.into_inner())
     }
 

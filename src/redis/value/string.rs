@@ -116,7 +116,7 @@ impl StringValue {
         match &mut self.0 {
             Repr::Raw(bytes) => bytes,
             Repr::Int { .. } | Repr::Inline { .. } | Repr::Embstr(_) => {
-                unreachable!("it was just made raw")
+                unreachable!("the value was just converted to raw")
             }
         }
     }

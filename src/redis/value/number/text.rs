@@ -72,7 +72,7 @@ pub(crate) fn format_double(x: f64) -> Text {
 fn push_general(text: &mut Text, x: f64) {
     let mut scientific = [0; Text::CAPACITY];
     let mut free = &mut scientific[..];
-    write!(free, "{:.16e}", x.abs()).expect("17 digits and an exponent fit");
+    write!(free, "{:.16e}", x.abs()).expect("17 digits and an exponent fit into a text");
     let unused = free.len();
     let scientific = &scientific[..Text::CAPACITY - unused];
     // `d.dddddddddddddddde-xxx`
@@ -82,7 +82,7 @@ fn push_general(text: &mut Text, x: f64) {
     let exponent: i32 = std::str::from_utf8(&scientific[19..])
         .ok()
         .and_then(|text| text.parse().ok())
-        .expect("an exponent follows");
+        .expect("an exponent follows the digits");
 
     let significant = digits.iter().rposition(|d| *d != b'0').map_or(1, |last| last + 1);
     let digits = &digits[..significant];

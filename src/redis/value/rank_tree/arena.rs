@@ -27,17 +27,17 @@ impl<T> Arena<T> {
 
     pub(super) fn remove(&mut self, id: u32) -> T {
         self.free.push(id);
-        self.nodes[id as usize].take().expect("ids in the tree name live nodes")
+        self.nodes[id as usize].take().expect("an id in the tree belongs to a node")
     }
 
     #[inline]
     pub(super) fn at(&self, id: u32) -> &T {
-        self.nodes[id as usize].as_ref().expect("ids in the tree name live nodes")
+        self.nodes[id as usize].as_ref().expect("an id in the tree belongs to a node")
     }
 
     #[inline]
     pub(super) fn at_mut(&mut self, id: u32) -> &mut T {
-        self.nodes[id as usize].as_mut().expect("ids in the tree name live nodes")
+        self.nodes[id as usize].as_mut().expect("an id in the tree belongs to a node")
     }
 
     /// Returns the number of nodes, or `None` if an id is neither used nor free.

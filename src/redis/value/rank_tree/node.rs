@@ -91,7 +91,7 @@ impl Inner {
             }
             *rank -= child.count as usize;
         }
-        unreachable!("the rank exists")
+        unreachable!("the rank is less than the number of entries")
     }
 
     /// Adds the new neighbour that the child at `at` split off.
