@@ -1,5 +1,5 @@
-//! What a small string key costs in memory, by a counting allocator. One test,
-//! alone in its process, so that nobody else allocates meanwhile.
+//! The memory of a small string key, measured by a counting allocator. It is the only test in its
+//! process, so that nothing else allocates meanwhile.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,8 +10,7 @@ use stunt_double::redis::database::{Database, SetOptions};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Just past three quarters of a power of two: the table's room is never slacker
-/// than this.
+/// Just above three quarters of a power of two, where the table has the most unused cells.
 const KEYS: usize = 786_433;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Clients that wait, and who is served.
+//! Blocked clients, and the order in which they are served.
 
 use super::TIME;
 use super::Trap;

@@ -1,4 +1,4 @@
-//! Keys of any type: names, times, copies.
+//! Keys of any type: names, times to live, copies.
 
 use super::Trap;
 

@@ -1,4 +1,4 @@
-//! Channels, and the events of the keyspace.
+//! Channels and keyspace events.
 
 use super::TIME;
 use super::Trap;

@@ -1,4 +1,4 @@
-//! Transactions, and what touches a watched key.
+//! Transactions, and the commands that touch a watched key.
 
 use super::TIME;
 use super::Trap;
