@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_fits_into_memory_is_refused_whatever_there_is_to_draw_from() {
+    fn more_draws_than_fit_into_memory_are_refused() {
         let mut random = Stream::calm(Site::new("test.draw"), 0);
         for len in [0, 3] {
             assert_eq!(by_count(&mut random, len, -MOST - 1), Err(CommandError::OutOfRange));

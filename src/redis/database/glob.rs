@@ -125,7 +125,7 @@ mod tests {
 
     /// The replies of a 7.0.15 server to `KEYS <pattern>` with one key.
     #[test]
-    fn the_server_judges() {
+    fn patterns_match_as_on_the_server() {
         let table: &[(&[u8], &[u8], bool)] = &[
             (b"[a-c]", b"b", true),
             (b"[c-a]", b"b", true),
@@ -211,7 +211,7 @@ mod tests {
 
     /// The replies of the same server to `CONFIG GET <pattern>` for `maxmemory`.
     #[test]
-    fn case_may_not_matter() {
+    fn case_can_be_ignored() {
         for (pattern, expected) in [
             ("MaxMem?ry", true),
             ("maxmem[O]ry", true),
@@ -277,7 +277,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_will_do(pattern: Vec<u8>, text: Vec<u8>, nocase: bool) {
+        fn any_bytes_are_accepted(pattern: Vec<u8>, text: Vec<u8>, nocase: bool) {
             let _ = matches(&pattern, &text, nocase);
         }
     }

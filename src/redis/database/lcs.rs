@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pieces_come_last_one_first() -> Result<(), CommandError> {
+    fn the_last_match_comes_first() -> Result<(), CommandError> {
         let mut db = Database::new();
         db.set(b"a", b"ohmytext", SetOptions::default())?;
         db.set(b"b", b"mynewtext", SetOptions::default())?;

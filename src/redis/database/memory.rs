@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_take_what_the_server_says() {
+    fn strings_use_as_much_memory_as_the_server_says() {
         let of = |key: usize, value: usize| {
             let value = Value::String(StringValue::new(&vec![b'x'; value]));
             usage(&vec![b'k'; key], &value)

@@ -323,7 +323,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sets_are_combined_as_sets_are(
+        fn sets_are_combined_like_the_standard_sets(
             model in prop::collection::vec(prop::collection::btree_set("[a-f]|[0-9]", 0..8), 1..4)
         ) {
             let mut db = Database::new();

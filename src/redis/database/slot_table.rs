@@ -156,7 +156,7 @@ mod tests {
 
         /// With few hashes, runs of cells grow long and wrap around.
         #[test]
-        fn it_has_what_a_set_of_pairs_has(
+        fn it_behaves_like_a_set_of_pairs(
             steps in proptest::collection::vec((0..3_u8, 0..40_u32, 0..40_u32), 0..400),
         ) {
             let mut table = SlotTable::default();

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn trimming_beyond_the_ends_is_no_error() {
+    fn trimming_beyond_the_ends_is_not_an_error() {
         let mut l = list("a b c d");
         l.trim(1..9);
         assert_eq!(text(&l), "b c d");

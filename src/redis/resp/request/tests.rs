@@ -157,7 +157,7 @@ fn an_unfinished_request_is_limited_and_a_pipeline_is_not() {
 }
 
 #[test]
-fn lengths_are_not_believed() {
+fn announced_lengths_are_not_trusted() {
     let mut parser = RequestParser::new();
     parser.feed(b"*2147483647\r\n$536870912\r\n");
     assert!(matches!(parser.next_request(), Ok(None)));

@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_number_or_not(bytes: Vec<u8>) {
+    fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>) {
         let _ = (parse_i64(&bytes), parse_double(&bytes), parse_score_bound(&bytes));
     }
 }

@@ -148,7 +148,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn it_does_as_a_sorted_vector(ops in prop::collection::vec(op(), 0..400)) {
+    fn it_behaves_like_a_sorted_vector(ops in prop::collection::vec(op(), 0..400)) {
         let (mut set, mut model) = (SortedSet::new(), Model::default());
         for op in ops {
             apply(&mut set, &mut model, op);
