@@ -1,10 +1,9 @@
 //! A database: keys with typed values, and every operation on them as a plain method.
 //!
 //! [`Database`] is what the commands call, and what a test or a benchmark may call directly. This
-//! file has what all operations share: start with `read`, `write` and
-//! `changed`. The operations are in one file for each type; `keyspace` stores the
-//! entries, `clock` and `expiry` deal with time, `notify` has the events, and `undo` remembers what
-//! a crash would undo.
+//! file has what all operations share: start with `read`, `write` and `changed`. The operations are
+//! in one file for each type. `keyspace` stores the entries, `clock` and `expiry` deal with time,
+//! `notify` has the events, and `undo` records what a crash would take back.
 //!
 //! # Time
 //!

@@ -1,6 +1,6 @@
 //! Parsing of replies, from bytes in pieces of any size.
 //!
-//! Both protocols are read; the first byte of a reply tells them apart. Aggregates that are still
+//! Both protocols are read; the first byte of a reply distinguishes them. Aggregates that are still
 //! incomplete lie on a stack of bounded depth, so no input can exhaust the thread's stack.
 //! Attributes (`|`), which only `DEBUG` sends, are read and dropped.
 

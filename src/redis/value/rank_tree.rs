@@ -14,7 +14,7 @@
 //!
 //! Leaves hold [`LEAF_MIN`] to [`LEAF_MAX`] entries, and inner nodes have [`FANOUT_MIN`] to
 //! [`FANOUT_MAX`] children, except for the root. All leaves are equally deep. Nodes lie in two
-//! arenas and are named by their index there; the height tells which arena an id belongs to.
+//! arenas and are named by their index there; the height determines which arena an id belongs to.
 //!
 //! The alternative was a flat list of chunks of up to 256 entries with a Fenwick tree over their
 //! lengths. Both were measured with a million members that were also put into a map; nanoseconds,

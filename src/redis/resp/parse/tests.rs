@@ -1,4 +1,4 @@
-//! Replies there and back, in both protocols, in pieces, and from any bytes.
+//! Tests of the reply parser: round trips in both protocols, input in pieces, and arbitrary bytes.
 
 use super::super::encode;
 use super::*;
@@ -143,13 +143,13 @@ fn depth_is_bounded_and_lengths_are_not_trusted() {
     assert!(parser.buffer.capacity() < 100);
 }
 
-/// Another implementation of RESP, `redis-protocol`, reads what we write.
+/// Compares our encoder with another implementation of RESP, the crate `redis-protocol`.
 mod oracle {
     use super::*;
     use redis_protocol::{resp2, resp3};
     use resp2::types::{OwnedFrame as Frame, Resp2Frame};
 
-    /// RESP2 has two nulls, the other implementation one.
+    /// Replaces both nulls of RESP2 by one, because the other implementation has only one.
     fn one_null(reply: Reply) -> Reply {
         match reply {
             Reply::NilArray => Reply::Nil,
@@ -169,7 +169,7 @@ mod oracle {
         }
     }
 
-    /// The other implementation has hash keys only of these kinds.
+    /// Makes a reply into a key of a hash. The other implementation accepts only these kinds.
     fn key(reply: Reply) -> Reply {
         match reply {
             Reply::Bulk(_) | Reply::Integer(_) => reply,
@@ -180,7 +180,7 @@ mod oracle {
     fn with_such_keys(reply: Reply) -> Reply {
         let each = |items: Vec<Reply>| items.into_iter().map(with_such_keys).collect();
         match reply {
-            // It knows pushes at the top only.
+            // The other implementation knows pushes only at the top level.
             Reply::Array(items) | Reply::Push(items) => Reply::Array(each(items)),
             Reply::Set(items) => Reply::Set(items.into_iter().map(key).collect()),
             Reply::Map(pairs) => Reply::Map(
