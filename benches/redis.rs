@@ -1,5 +1,5 @@
-//! The cost of Redis, each number beside a bare structure's in the same run: the typed operations,
-//! the commands above them, and bytes in to bytes out.
+//! The cost of Redis operations: the typed operations, the commands, and bytes in to bytes out.
+//! Each number stands beside that of a bare structure in the same run.
 //!
 //! `cargo bench -p stunt-double-benches --bench redis`
 
@@ -24,7 +24,7 @@ use stunt_double::{Instant, Site, Stream};
 const NOW: Instant = Instant::ZERO;
 const CLIENT: ClientId = ClientId(1);
 
-/// Operations in one measured run, unless it covers a million of something.
+/// The number of operations in one measured run, where no million is involved.
 const OPERATIONS: usize = 10_000;
 
 /// Keys of 10 bytes, such as `key:000042`.
@@ -32,8 +32,8 @@ fn keys(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|i| format!("key:{i:06}").into_bytes()).collect()
 }
 
-/// Every key once, in scattered order. They lie in memory in the order in which they are asked for,
-/// as arriving requests do.
+/// Every key once, in a scattered order. The keys lie in memory in the order in which they are
+/// asked for, as in arriving requests.
 fn scattered(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut at = 0;
     (0..keys.len())
@@ -67,7 +67,7 @@ fn bare(keys: &[Vec<u8>]) -> Bare {
     keys.iter().map(|key| (Bytes::copy_from_slice(key), value.clone())).collect()
 }
 
-/// GET and SET at a million keys: typed, through the command table, and a bare map.
+/// GET and SET with a million keys: typed, through the command table, and in a bare map.
 fn get_and_set(c: &mut Criterion) {
     let keys = keys(1_000_000);
     let asked = scattered(&keys);
@@ -119,7 +119,7 @@ fn get_and_set(c: &mut Criterion) {
     group.finish();
 }
 
-/// The cost of a thousand GETs with ever more other keys, and of a bare map's.
+/// The cost of a thousand GETs with growing numbers of other keys, and that of a bare map.
 fn other_keys(c: &mut Criterion) {
     let mut group = c.benchmark_group("1,000 keys among");
     group.throughput(Throughput::Elements(1_000));
@@ -150,19 +150,19 @@ fn write_request(words: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
-/// Requests as bytes, 64 in a pipeline, as `redis-benchmark -P 64` sends them.
+/// Requests as bytes in pipelines of 64, as `redis-benchmark -P 64` sends them.
 fn pipelines(requests: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
     let requests: Vec<Vec<u8>> = requests.collect();
     requests.chunks(64).map(<[Vec<u8>]>::concat).collect()
 }
 
-/// Bytes in to bytes out, pipelined, over a million keys.
+/// Bytes in to bytes out, pipelined, with a million keys.
 fn resp(c: &mut Criterion) {
     let mut group = c.benchmark_group("RESP");
     group.sample_size(10);
     for count in [1, 1_000_000] {
         let keys = keys(count);
-        // One key is asked for again and again.
+        // With a single key, that key is requested every time.
         let asked = if count == 1 { vec![keys[0].clone(); OPERATIONS] } else { scattered(&keys) };
         group.throughput(Throughput::Elements(asked.len() as u64));
         let request = |words: &[&[u8]]| {
@@ -176,7 +176,7 @@ fn resp(c: &mut Criterion) {
             [
                 ("GET", pipelines(asked.iter().map(|key| request(&[b"GET", key])))),
                 ("SET", pipelines(asked.iter().map(|key| request(&[b"SET", key, b"value:01"])))),
-                // The same million members, each time with other scores.
+                // The same million members, with other scores each time.
                 (
                     "ZADD",
                     pipelines(asked.iter().zip(&scores).map(|(member, score)| {
@@ -262,7 +262,7 @@ fn lists(c: &mut Criterion) {
     group.finish();
 }
 
-/// A mebibyte, against a plain copy of it.
+/// Operations on a bitmap of one mebibyte, against a plain copy of it.
 fn bitmaps(c: &mut Criterion) {
     const MIB: usize = 1 << 20;
     let mut group = c.benchmark_group("a mebibyte of bits");
@@ -277,7 +277,7 @@ fn bitmaps(c: &mut Criterion) {
     group.finish();
 }
 
-/// A scan of a million keys, and the expiry of as many; a bare walk beside.
+/// A scan of a million keys, and the expiry of a million keys, beside a bare walk.
 fn whole_keyspace(c: &mut Criterion) {
     let mut group = c.benchmark_group("a whole keyspace of");
     group.sample_size(10);

@@ -1,5 +1,5 @@
 //! The cost of a sorted set, beside a bare ordered tree and a map of the same members in the same
-//! run (which cannot tell a rank).
+//! run (which cannot return ranks).
 //!
 //! `cargo bench -p stunt-double-benches --bench redis_sorted_set`
 
@@ -19,12 +19,12 @@ use stunt_double::{Site, Stream};
 
 const MANY: usize = 1_000_000;
 
-/// Members of 16 bytes with scores that are all different, or all equal.
+/// Members of 16 bytes with scores that are all different or all equal.
 fn members(count: usize, equal: bool) -> Vec<(Sds, f64)> {
     let mut draws = Stream::seeded(1, Site::new("bench.members"), 0);
     (0..count)
         .map(|n| {
-            // Scattered above, unique by the number below.
+            // Scattered by the upper bits, unique by the lower ones.
             let name = draws.choose(1 << 40) << 20 | n as u64;
             let score = if equal { 0.0 } else { draws.choose(1 << 53) as f64 };
             (Sds::from(format!("{name:016x}")), score)
@@ -99,7 +99,7 @@ fn insert(c: &mut Criterion) {
     group.finish();
 }
 
-/// A different place each time, all over the set.
+/// Returns a different place each time, spread over the whole set.
 fn places(count: usize) -> impl FnMut() -> usize {
     let mut at = 0;
     move || {
@@ -114,7 +114,7 @@ fn read(c: &mut Criterion) {
         let members = members(MANY, equal);
         let set: SortedSet = members.iter().cloned().collect();
         let mut place = places(MANY);
-        // The share of the map and of cold members in the next number.
+        // How much of the next measurement the map and the cold members account for.
         group.bench_function(format!("{name} score"), |b| {
             b.iter(|| set.score(&members[place()].0));
         });
@@ -149,7 +149,7 @@ fn read(c: &mut Criterion) {
     group.finish();
 }
 
-/// A queue by score: the lowest leaves and comes back higher.
+/// A queue by score: the lowest member leaves and comes back with a higher score.
 fn churn(c: &mut Criterion) {
     let mut group = c.benchmark_group("churn");
     for count in [1_000, MANY] {

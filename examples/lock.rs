@@ -1,6 +1,6 @@
-//! A lock in Redis, `SET lock me NX PX 1000`, and a worker that is paused past its
-//! lease: two are inside at once, and an update is lost. Found by seeds, then
-//! closed with a fencing token.
+//! A lock in Redis (`SET lock me NX PX 1000`) and a worker that is paused for longer than its
+//! lease: two workers hold the lock at once, and an update is lost. The seeds find the bug; then a
+//! fencing token fixes it.
 //!
 //! `cargo run --release --example lock -- --seed 1`
 
@@ -12,13 +12,13 @@ use stunt_double::Site;
 use stunt_double::redis::{self, Client, Error, Pipeline, Redis, ServerOptions};
 use stunt_double::sim::{Node, Seeds, Sim};
 
-/// When the worker is paused.
+/// The site that decides when the worker is paused.
 const PAUSE: Site = Site::new("lock.pause");
 
 const LEASE: &str = "1000";
 const INCREMENTS: u64 = 5;
 
-/// What the lock guards: a balance that is read, thought about and written.
+/// What the lock protects: a balance that is read, changed and written.
 #[derive(Default)]
 struct Account {
     balance: u64,
@@ -26,7 +26,8 @@ struct Account {
 }
 
 impl Account {
-    /// Whoever comes with a lower token than somebody before has lost the lock.
+    /// Accepts a token unless a higher one was seen before. A worker with a lower token has lost
+    /// the lock.
     fn admits(&mut self, token: u64) -> bool {
         self.highest_token = self.highest_token.max(token);
         token == self.highest_token
@@ -43,7 +44,7 @@ async fn acquire(node: &Node, client: &Client) -> Result<u64, Error> {
     Ok(token.as_integer().unwrap_or_default() as u64)
 }
 
-/// Deletes the lock, unless the lease ran out and it is another's.
+/// Deletes the lock, unless the lease ran out and the lock belongs to the other worker.
 async fn release(node: &Node, client: &Client) -> Result<(), Error> {
     client.call(["WATCH", "lock"]).await?;
     if client.call(["GET", "lock"]).await?.as_text() == Some(node.name()) {
@@ -78,7 +79,7 @@ async fn worker(node: Node, redis: Redis, account: Shared, fenced: bool) -> Resu
     Ok(())
 }
 
-/// Two workers add 5 each; one is paused for two seconds at a drawn moment.
+/// Two workers add 5 each. One is paused for two seconds at a drawn moment.
 fn scenario(sim: &mut Sim, fenced: bool) -> Result<(), String> {
     let redis = redis::start(sim, ServerOptions::default());
     let account = Shared::default();
@@ -105,7 +106,7 @@ fn main() {
     common::heading("a lock alone, 500 seeds");
     let sweep = Seeds::new(first..first + 500).with_all_failures().run(|sim| scenario(sim, false));
     let Some(failure) = sweep.failures.first() else {
-        // A replay of one seed may be one at which nothing goes wrong.
+        // When one seed is replayed, nothing may go wrong with it.
         return println!("none of {} seeds loses an update", sweep.ran);
     };
     println!("{} of {} seeds lose an update", sweep.failures.len(), sweep.ran);

@@ -1,5 +1,5 @@
-//! A cache stampede: a popular key expires, and everybody who misses it computes
-//! it again. Then the same with a lock: one computes, the others wait for it.
+//! A cache stampede: a popular key expires, and every client that misses it computes it again. Then
+//! the same with a lock: one client computes, and the others wait for the result.
 //!
 //! `cargo run --release --example stampede -- --seed 1`
 
@@ -12,13 +12,13 @@ use stunt_double::Site;
 use stunt_double::redis::{self, Client, Error, Redis, ServerOptions};
 use stunt_double::sim::{Node, Sim};
 
-/// When each client asks.
+/// The site that decides when each client asks.
 const ASK: Site = Site::new("stampede.ask");
 
 const CLIENTS: u64 = 50;
 const ASKS: u64 = 20;
 
-/// How often the page was computed, which takes the database a second.
+/// How often the page was computed. Each time takes the database a second.
 type Computed = Arc<AtomicU64>;
 
 async fn compute(node: &Node, computed: &Computed) -> String {
@@ -27,7 +27,7 @@ async fn compute(node: &Node, computed: &Computed) -> String {
     "a page".to_owned()
 }
 
-/// From the cache, or computed and cached for ten seconds.
+/// Returns the page from the cache, or computes it and caches it for ten seconds.
 async fn page(node: &Node, client: &Client, computed: &Computed) -> Result<(), Error> {
     if client.call(["GET", "page"]).await?.is_nil() {
         let page = compute(node, computed).await;
@@ -36,7 +36,8 @@ async fn page(node: &Node, client: &Client, computed: &Computed) -> Result<(), E
     Ok(())
 }
 
-/// The same, but who misses takes a lock first; who does not get it waits.
+/// Does the same, but a client that misses takes a lock first. A client that does not get the lock
+/// waits.
 async fn page_with_lock(node: &Node, client: &Client, computed: &Computed) -> Result<(), Error> {
     while client.call(["GET", "page"]).await?.is_nil() {
         let lock = client.call(["SET", "page:lock", node.name(), "NX", "PX", "3000"]).await?;
@@ -44,7 +45,7 @@ async fn page_with_lock(node: &Node, client: &Client, computed: &Computed) -> Re
             node.sleep(Duration::from_millis(50)).await;
             continue;
         }
-        // Somebody may have computed it between the GET and the lock.
+        // Another client may have computed the page between the GET and the lock.
         if client.call(["GET", "page"]).await?.is_nil() {
             let page = compute(node, computed).await;
             client.call(["SET", "page", &page, "EX", "10"]).await?;
@@ -67,18 +68,17 @@ async fn client(node: Node, with: With) -> Result<(), Error> {
     Ok(())
 }
 
-/// What a client is given.
+/// What each client process is given.
 #[derive(Clone)]
 struct With {
     redis: Redis,
     computed: Computed,
-    /// How long it waits before each time it asks.
+    /// How long the client waits before each request.
     pauses: Vec<Duration>,
     locked: bool,
 }
 
-/// Clients that ask again and again for a hundred seconds; how often the page was
-/// computed.
+/// Runs clients that ask repeatedly for a hundred seconds. Returns how often the page was computed.
 fn run(locked: bool) -> u64 {
     let mut sim = Sim::new(common::seed());
     let redis = redis::start(&mut sim, ServerOptions::default());

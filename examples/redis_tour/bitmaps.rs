@@ -1,8 +1,8 @@
-//! One bit turns foo into goo; three characters of three bytes each.
+//! Bitmaps: one bit turns foo into goo; three characters of three bytes each.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("SET letters foo", "OK"),

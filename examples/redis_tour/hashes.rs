@@ -1,8 +1,8 @@
-//! A user.
+//! Hashes: a user.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("HSET user name alice age 30", "2"),

@@ -1,8 +1,8 @@
-//! Patterns, lives and names.
+//! Keys: patterns, expiry and renaming.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("MSET hello 1 hallo 2 hillo 3 hxllo 4 hllo 5 heello 6", "OK"),

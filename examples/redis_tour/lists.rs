@@ -1,8 +1,8 @@
-//! A queue of tasks.
+//! Lists: a queue of tasks.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("RPUSH tasks a b c", "3"),

@@ -1,6 +1,6 @@
-//! Redis, type by type: a small story for each, every answer asserted; then what
-//! needs more than one command: scans, slices, patterns, expiry on virtual time,
-//! and a pipeline with and without a transaction.
+//! A tour of Redis by type: a short story for each type, in which every reply is asserted. Then the
+//! features that need more than one command: scans in pieces, expiry on virtual time, and a
+//! pipeline with and without a transaction.
 //!
 //! `cargo run --release --example redis_tour -- --seed 1`
 
@@ -24,7 +24,7 @@ use stunt_double::redis::{
 };
 use stunt_double::sim::{Node, Sim};
 
-/// Commands with their answers.
+/// Commands with their expected replies.
 type Story = &'static [(&'static str, &'static str)];
 
 const STORIES: [(&str, Story); 9] = [
@@ -39,7 +39,7 @@ const STORIES: [(&str, Story); 9] = [
     ("the connection, and the server behind it", server::STORY),
 ];
 
-/// A reply on one line, strings in quotes.
+/// Formats a reply on one line, with strings in quotes.
 fn short(reply: &Reply) -> String {
     match reply {
         Reply::Bulk(bytes) => format!("\"{}\"", bytes.escape_ascii()),
@@ -51,7 +51,7 @@ fn short(reply: &Reply) -> String {
     }
 }
 
-/// The words of a line; quotes keep spaces.
+/// Splits a line into words. Quotes keep spaces together.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (i, part) in line.split('"').enumerate() {
@@ -82,7 +82,7 @@ async fn stories(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// Walks a whole collection in pieces; how often it asked, and what it found.
+/// Scans a whole collection in pieces. Returns the number of calls and the elements found.
 async fn scan(client: &Client, command: &[&str]) -> Result<(usize, BTreeSet<String>), Error> {
     let (mut cursor, mut calls, mut found) = ("0".to_owned(), 0, BTreeSet::new());
     loop {
@@ -173,7 +173,7 @@ async fn expiry(node: &Node, client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the clock decides, on the world's clock.
+/// Shows what depends on time, with the world's clock.
 async fn clocks(client: &Client) -> Result<(), Error> {
     common::heading("the server's clock is the world's");
     for line in ["TIME", "LASTSAVE", "BGSAVE", "BGREWRITEAOF", "CLIENT ID", "COMMAND COUNT"] {
@@ -207,8 +207,8 @@ async fn messages(node: &Node, redis: &Redis, client: &Client) -> Result<(), Err
     Ok(())
 }
 
-/// The same commands in one go, first plainly and then as a transaction. Only the
-/// transaction keeps other clients from between them.
+/// Runs the same commands in one pipeline, first plainly and then as a transaction. Only the
+/// transaction keeps other clients from running commands in between.
 async fn pipelines(client: &Client) -> Result<(), Error> {
     common::heading("a pipeline that sets name and role");
     let pipeline = Pipeline::new()

@@ -1,8 +1,8 @@
-//! The connection, and the server behind it.
+//! The connection and the server.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("PING", "PONG"),

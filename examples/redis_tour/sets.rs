@@ -1,8 +1,8 @@
-//! Who likes what.
+//! Sets: which user likes what.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("SADD tea ann bob eve", "3"),

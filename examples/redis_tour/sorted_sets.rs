@@ -1,8 +1,8 @@
-//! A high-score table.
+//! Sorted sets: a table of high scores.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("ZADD scores 10 ann 20 bob 30 carl", "3"),

@@ -1,8 +1,8 @@
-//! A greeting, a counter and a price.
+//! Strings: a greeting, a counter and a price.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     (r#"SET greeting "Hello World" NX"#, "OK"),

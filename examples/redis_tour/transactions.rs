@@ -1,8 +1,8 @@
-//! All or nothing, if nobody was there first.
+//! Transactions: all or nothing, provided that no other client wrote first.
 
 use super::Story;
 
-/// What is said, and what Redis answers.
+/// The commands and their replies.
 #[rustfmt::skip]
 pub(crate) const STORY: Story = &[
     ("WATCH balance", "OK"),

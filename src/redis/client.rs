@@ -197,10 +197,10 @@ pub enum Error {
     #[error(transparent)]
     Convert(#[from] ConvertError),
     /// The call has no words.
-    #[error("an empty command")]
+    #[error("a call needs at least one word")]
     EmptyCommand,
     /// The command is answered by messages, not by a reply; use a [`Subscription`].
-    #[error("a subscription is made with Subscription, not with a call")]
+    #[error("SUBSCRIBE and similar commands have no reply: use a Subscription")]
     NotACall,
 }
 
@@ -295,7 +295,8 @@ impl Client {
     /// Calls a command and waits for its reply.
     ///
     /// ```no_run
-    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::Error> {
+    /// # use stunt_double::redis::{Client, Error};
+    /// # async fn f(client: Client) -> Result<(), Error> {
     /// client.call(["SET", "greeting", "hello", "EX", "10"]).await?;
     /// # Ok(()) }
     /// ```
@@ -325,7 +326,8 @@ impl Client {
     /// Calls a command as [`Client::call`] does, and reads the reply as a type; see [`FromReply`].
     ///
     /// ```no_run
-    /// # async fn f(client: stunt_double::redis::Client) -> Result<(), stunt_double::redis::Error> {
+    /// # use stunt_double::redis::{Client, Error};
+    /// # async fn f(client: Client) -> Result<(), Error> {
     /// let visits: u64 = client.call_as(["INCR", "visits"]).await?;
     /// let name: Option<String> = client.call_as(["GET", "name"]).await?;
     /// # Ok(()) }

@@ -1,28 +1,26 @@
-//! A database: keys with typed values, and every operation on them as a plain
-//! method.
+//! A database: keys with typed values, and every operation on them as a plain method.
 //!
-//! [`Database`] is what the commands call, and what a test or a benchmark may
-//! call directly. This file has what all operations have in common; the
-//! operations are in one file for each type under `database/`.
+//! [`Database`] is what the commands call, and what a test or a benchmark may call directly. This
+//! file has what all operations share: start with `read`, `write` and `changed`. The operations are
+//! in one file for each type. `keyspace` stores the entries, `clock` and `expiry` deal with time,
+//! `notify` has the events, and `undo` records what a crash would take back.
 //!
 //! # Time
 //!
-//! A database is told the time ([`Database::advance_to`]) and keeps it until it
-//! is told again. A key whose time has come is gone: removed when the time is
-//! told, with its `expired` event, whether anybody looks or not. Times to live
-//! are milliseconds of the Unix epoch, as in Redis, counted from
+//! A database is given the time ([`Database::advance_to`]) and keeps it until it is given another.
+//! Keys that are due are removed then, with their `expired` event, whether anything looks them up
+//! or not. Expiry times are milliseconds since the Unix epoch, as in Redis, counted from
 //! [`WORLD_EPOCH`](crate::WORLD_EPOCH).
 //!
 //! # Rules that every operation keeps
 //!
-//! - A value is looked up through one of six doors: `stored` takes it even after its
-//!   time has come, `peek` leaves no trace, `inspect` counts as a hit or a miss,
-//!   `look` also raises the event of a miss, `read` is a use as well (`OBJECT
-//!   IDLETIME`), and `write` is a use that may change it.
-//! - Who has changed a key says so once, through `changed`: that is what `WATCH`,
-//!   the events and the count of changes for save points hear of.
-//! - A collection that becomes empty goes, with a `del` event after that of the
-//!   operation (`remove_emptied`).
+//! - There are six ways to look a value up. `stored` returns it even if it has expired. `peek` has
+//!   no side effect. `inspect` counts a hit or a miss. `look` also raises the event of a miss.
+//!   `read` also updates the time of last use (`OBJECT IDLETIME`). `write` allows changes.
+//! - Every operation that changes a key calls `changed` exactly once. `WATCH`, the events and the
+//!   save points depend on it.
+//! - A collection that becomes empty is removed, with a `del` event after the operation's own
+//!   (`remove_emptied`).
 
 mod bitmap;
 pub(crate) mod calendar;
@@ -78,56 +76,55 @@ use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use undo::Undo;
 
-/// What a server counts of its databases for `INFO`.
+/// Counters for `INFO`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Reads that found their key.
     pub hits: u64,
-    /// Reads that did not.
+    /// Reads that did not find their key.
     pub misses: u64,
-    /// Keys whose time ran out.
+    /// Keys that expired.
     pub expired: u64,
     /// Changes, as save points count them.
     pub changes: u64,
 }
 
-/// Whom the changes of a database concern beside the caller. Empty, and free,
-/// as long as nobody has asked.
+/// Everything else that depends on changes of a database. It is empty, and free, while nobody has
+/// asked for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observers {
-    /// Which events to collect.
+    /// The events to collect.
     pub(crate) classes: EventClasses,
-    /// Those that came, in order.
+    /// The collected events, in order.
     pub(crate) events: Vec<KeyEvent>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
-    /// Keys that blocked clients wait for, and who does, in order.
+    /// Keys that blocked clients wait for, with the clients in order.
     pub(crate) awaited: IndexMap<Sds, VecDeque<ClientId>, FxBuildHasher>,
-    /// Awaited keys that have come to be, in order, each once.
+    /// Awaited keys that were fed, in order, each once.
     pub(crate) ready: Vec<Sds>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Watched {
-    /// How often it was changed.
+    /// Number of changes.
     pub(crate) version: u64,
-    /// How often it was removed because its time had come. That changes nothing for a
-    /// client that began to watch it after its time.
+    /// Number of expiries. An expiry is no change for a client that began to watch after it was
+    /// due.
     pub(crate) expiries: u64,
-    /// What is there had expired when `SWAPDB` brought it to where nothing was: to those
-    /// who watch, there still is nothing.
+    /// `SWAPDB` brought an expired value to where nothing was. For the watchers there still is
+    /// nothing.
     pub(crate) brought_expired: bool,
-    /// How many clients watch it.
+    /// Number of clients that watch it.
     pub(crate) watchers: usize,
 }
 
-/// A database: keys with typed values, and every operation on them as a plain
-/// method, named after its command.
+/// A database: keys with typed values, and every operation on them as a plain method named after
+/// its command.
 ///
-/// It is told the time ([`Database::advance_to`]) and keeps it until it is told
-/// again. A key whose time has come is gone, whether anybody looks or not. Times to
-/// live are milliseconds of the Unix epoch, as in Redis, counted from
-/// [`WORLD_EPOCH`](crate::WORLD_EPOCH).
+/// It is given the time ([`Database::advance_to`]) and keeps it until it is given another. A key
+/// that is due is gone, whether anything looks it up or not. Expiry times are milliseconds since
+/// the Unix epoch, as in Redis, counted from [`WORLD_EPOCH`](crate::WORLD_EPOCH).
 ///
 /// ```
 /// use std::time::Duration;
@@ -147,32 +144,31 @@ pub(crate) struct Watched {
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(crate) keyspace: Keyspace,
-    /// Its number.
+    /// The number of the database.
     pub(crate) index: usize,
-    /// The latest time that it was told, and how many nanoseconds the calendar is ahead of that.
+    /// The latest time that it was given, and the nanoseconds by which the calendar is ahead of it.
     told: Instant,
     ahead: i64,
-    /// What the calendar shows, in milliseconds since the Unix epoch.
+    /// The calendar time, in milliseconds since the Unix epoch.
     now: i64,
-    /// Keys expire as of this time: `now`, but while a transaction sleeps, its start.
+    /// Keys expire as of this time: `now`, but the start of a transaction while that sleeps.
     expired_by: i64,
-    /// When the first of the keys got a time to live that have one.
+    /// When the first of the keys that have a time to live got it.
     expiring_since: i64,
-    /// The same in seconds, which every use of a key notes.
+    /// `now` in seconds, noted with every use of a key.
     now_secs: u32,
     pub(crate) limits: Limits,
-    /// How many places a call of a scan looks at is drawn.
+    /// The number of places that a scan walks is drawn at random.
     pub(crate) uneven_pages: bool,
     pub(crate) usage: Usage,
     pub(crate) observers: Observers,
-    /// What a crash would undo, while it would not lose everything.
+    /// What a crash would undo. Empty if a crash would lose everything.
     pub(crate) undo: Undo,
-    /// Off: what has expired is removed only when it is looked up
-    /// (`DEBUG SET-ACTIVE-EXPIRE 0`).
+    /// If off, expired keys are only removed when they are looked up (`DEBUG SET-ACTIVE-EXPIRE 0`).
     active_expire: bool,
-    /// Off: nothing is removed by itself (`DEBUG PAUSE-CRON 1`).
+    /// If off, nothing is removed by itself (`DEBUG PAUSE-CRON 1`).
     cron: bool,
-    /// What has expired is not there, but stays until this ends (`CLIENT PAUSE`).
+    /// Expired keys are invisible, but stay until this ends (`CLIENT PAUSE`).
     expiry_held: bool,
 }
 
@@ -183,7 +179,7 @@ impl Default for Database {
 }
 
 impl Database {
-    /// An empty database at the beginning of the world.
+    /// Returns an empty database at the beginning of the world.
     #[must_use]
     pub fn new() -> Database {
         Database {
@@ -206,36 +202,35 @@ impl Database {
         }
     }
 
-    /// An empty database of this number.
+    /// Returns an empty database with this number.
     pub(crate) fn numbered(index: usize) -> Database {
         Database { index, ..Database::new() }
     }
 
-    /// How many keys there are (`DBSIZE`).
+    /// Number of keys (`DBSIZE`).
     #[must_use]
     pub fn len(&self) -> usize {
         self.keyspace.len()
     }
 
-    /// Whether there is no key.
+    /// Returns whether there is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What it has counted so far.
+    /// Returns the counters.
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.usage
     }
 
-    /// Sets the sizes up to which values keep their compact encodings. Values
-    /// that are there keep theirs.
+    /// Sets the sizes up to which values keep their compact encodings. Existing values keep theirs.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// Where a key lies that has not expired.
+    /// Returns the slot of a key that has not expired.
     fn find(&mut self, key: &[u8]) -> Option<Slot> {
         let slot = self.keyspace.find(key)?;
         if self.keyspace.entry(slot).expires_at() <= self.expired_by {
@@ -247,25 +242,27 @@ impl Database {
         Some(slot)
     }
 
-    /// What is stored under a key, even if its time has come.
+    /// Returns the entry of a key, even if it has expired.
     pub(crate) fn stored(&self, key: &[u8]) -> Option<&Entry> {
         self.keyspace.get(key)
     }
 
-    /// Looks at a value without leaving a trace.
+    /// Returns the entry of a key, without side effects.
     pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
         let slot = self.find(key)?;
         Some(self.keyspace.entry(slot))
     }
 
-    /// Looks at an entry: a hit or a miss, but no use, and no event.
+    /// Returns the entry of a key, and counts a hit or a miss. It is not a use, and raises no
+    /// event.
     pub(crate) fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
         let slot = self.find(key);
         *if slot.is_some() { &mut self.usage.hits } else { &mut self.usage.misses } += 1;
         slot.map(|slot| self.keyspace.entry(slot))
     }
 
-    /// Looks at an entry: a hit or a miss, but no use.
+    /// Returns the entry of a key, counts a hit or a miss, and raises the event of a miss. It is
+    /// not a use.
     pub(crate) fn look(&mut self, key: &[u8]) -> Option<&Entry> {
         match self.find(key) {
             Some(slot) => {
@@ -284,7 +281,7 @@ impl Database {
         self.notify(EventClasses::KEY_MISS, "keymiss", key);
     }
 
-    /// Looks a value up to be read.
+    /// Returns a value to be read.
     pub(crate) fn read_any(&mut self, key: &[u8]) -> Option<&Value> {
         let accessed = self.now_secs();
         match self.find(key) {
@@ -301,7 +298,7 @@ impl Database {
         }
     }
 
-    /// Looks a value of a type up to be read.
+    /// Returns a value of a type, to be read.
     pub(crate) fn read<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&T>, CommandError> {
         match self.read_any(key) {
             Some(value) => T::of(value).map(Some).ok_or(CommandError::WrongType),
@@ -309,7 +306,7 @@ impl Database {
         }
     }
 
-    /// Whether a key, if it is there, is of this type.
+    /// Returns an error if a key has a value of another type.
     pub(crate) fn check_type<T: Kind>(&mut self, key: &[u8]) -> Result<(), CommandError> {
         match self.peek(key) {
             Some(entry) if T::of(&entry.value).is_none() => Err(CommandError::WrongType),
@@ -317,7 +314,7 @@ impl Database {
         }
     }
 
-    /// Looks a value of a type up to be changed.
+    /// Returns a value of a type, to be changed.
     pub(crate) fn write<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
         let accessed = self.now_secs();
         let Some(slot) = self.find(key) else { return Ok(None) };
@@ -327,8 +324,8 @@ impl Database {
         T::of_mut(&mut entry.value).map(Some).ok_or(CommandError::WrongType)
     }
 
-    /// As [`Database::write`], but where there is no such key it comes to be,
-    /// with an empty value, which must not stay so.
+    /// Returns a value of a type, to be changed. A missing key is added with an empty value, which
+    /// the caller must not leave empty.
     pub(crate) fn write_or_insert<T: Kind + Default>(
         &mut self,
         key: &[u8],
@@ -346,9 +343,9 @@ impl Database {
         T::of_mut(&mut entry.value).ok_or(CommandError::WrongType)
     }
 
-    /// Adds a key that is not there.
+    /// Adds a key that does not exist.
     pub(crate) fn insert(&mut self, key: &[u8], value: Value) -> Slot {
-        // What stays although its time has come makes room.
+        // An expired key that is kept makes room.
         if self.expiry_held
             && let Some(slot) = self.keyspace.find(key)
         {
@@ -364,12 +361,12 @@ impl Database {
         slot
     }
 
-    /// Sets a key whatever it held, without a time to live.
+    /// Sets a key, whatever it held, without a time to live.
     pub(crate) fn put(&mut self, key: &[u8], value: Value) {
         self.put_keeping(key, value, NEVER);
     }
 
-    /// Sets a key whatever it held, with this time to live.
+    /// Sets a key, whatever it held, with this expiry time.
     pub(crate) fn put_keeping(&mut self, key: &[u8], value: Value, expires_at: i64) {
         let slot = match self.find(key) {
             Some(slot) => {
@@ -385,7 +382,7 @@ impl Database {
         self.set_expiry(slot, expires_at);
     }
 
-    /// Sets or, with [`NEVER`], takes away a time to live.
+    /// Sets an expiry time, or removes it with [`NEVER`].
     fn set_expiry(&mut self, slot: Slot, expires_at: i64) {
         if self.keyspace.expiring() == 0 {
             self.expiring_since = self.now;
@@ -393,7 +390,7 @@ impl Database {
         self.keyspace.set_expiry(slot, expires_at);
     }
 
-    /// Sets a key's time to live; it must be there.
+    /// Sets the expiry time of an existing key.
     pub(crate) fn put_expiry(&mut self, key: &[u8], expires_at: i64) {
         if let Some(slot) = self.keyspace.find(key) {
             self.undo.remember(self.keyspace.entry(slot));
@@ -413,15 +410,14 @@ impl Database {
         entry
     }
 
-    /// Removes a key whose collection was emptied, if it was, with its `del` event.
+    /// Removes a key whose collection was emptied, with a `del` event.
     pub(crate) fn remove_emptied(&mut self, emptied: bool, key: &[u8]) {
         if emptied && self.take(key).is_some() {
             self.notify(EventClasses::GENERIC, "del", key);
         }
     }
 
-    /// A key was changed, in so many ways: `WATCH`, save points and those who
-    /// listen for this event hear of it.
+    /// Notes changes of a key, for `WATCH`, save points and listeners of the event.
     pub(crate) fn changed(
         &mut self,
         key: &[u8],
@@ -434,7 +430,7 @@ impl Database {
         self.usage.changes += changes;
     }
 
-    /// For `WATCH`, a key was changed.
+    /// Notes a change of a key, for `WATCH` only.
     pub(crate) fn touch(&mut self, key: &[u8]) {
         if !self.observers.watched.is_empty()
             && let Some(watched) = self.observers.watched.get_mut(key)
@@ -451,10 +447,10 @@ impl Database {
         }
     }
 
-    /// A write has given a key something that blocked clients may be waiting for: they are served
-    /// when the command, or the transaction, ends. Every operation that makes a list or a sorted set
-    /// come to be calls this; one whose type clients wait for anew (a stream) would call it for every
-    /// write that adds to the value.
+    /// Notes that a write has given a key something that blocked clients may be waiting for. They
+    /// are served when the command, or the transaction, ends. Every operation that creates a list
+    /// or a sorted set calls this. For a type whose clients wait for additions (a stream), every
+    /// write that adds to the value would call it.
     pub(crate) fn fed(&mut self, key: &[u8]) {
         if !self.observers.awaited.is_empty()
             && self.observers.awaited.contains_key(key)
@@ -469,7 +465,7 @@ fn in_seconds(ms: i64) -> u32 {
     u32::try_from(ms / 1_000).unwrap_or(u32::MAX)
 }
 
-/// A moment as Redis counts time: milliseconds since the Unix epoch.
+/// Returns an instant as Redis counts time: in milliseconds since the Unix epoch.
 fn unix_ms(now: Instant) -> i64 {
     calendar_ms(now, 0)
 }

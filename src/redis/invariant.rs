@@ -1,6 +1,6 @@
-//! How a broken invariant is told.
+//! Checks of invariants.
 
-/// Returns an error that names an invariant, unless it holds.
+/// Returns an error that names the broken invariant, unless it holds.
 pub(crate) fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(broken()) }
 }

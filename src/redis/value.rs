@@ -1,5 +1,5 @@
-//! Values: what a key holds, one of five types, each a data structure of its
-//! own that can be used and measured without a server.
+//! Values: what a key holds. There are five types, each a data structure of its own that can be
+//! used and measured without a server.
 //!
 //! | type | structure | `OBJECT ENCODING` |
 //! |---|---|---|
@@ -9,10 +9,13 @@
 //! | set | [`Set`] | `intset`, `hashtable` |
 //! | sorted set | [`SortedSet`] | `listpack`, `skiplist` |
 //!
-//! An encoding is kept where a client can tell: by `OBJECT ENCODING`, and by the
-//! order of what it lists. The compact ones list in a fixed order; the others in
-//! an order that Redis leaves open and that is deterministic here. A value never
-//! goes back to a compact encoding, as there, until it is read from a snapshot.
+//! An encoding is modelled where a client can observe it: in `OBJECT ENCODING`, and in the order of
+//! listings. The compact encodings list in a fixed order. The others list in an order that Redis
+//! leaves unspecified and that is deterministic here. As in Redis, a value never returns to a
+//! compact encoding until it is read from a snapshot.
+//!
+//! Below the types lie [`Sds`], the byte string that they all store, and the two kinds of numbers
+//! in text, `number` and `long_double`.
 
 pub mod bitmap;
 mod hash;
@@ -34,17 +37,16 @@ pub use set::{Set, SetEncoding};
 pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
 pub use string::{StringEncoding, StringValue};
 
-/// Up to which size a hash or a sorted set stays a `listpack`.
+/// The sizes up to which a hash or a sorted set stays a `listpack`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListpackLimits {
-    /// Entries (`hash-max-listpack-entries`, `zset-max-listpack-entries`).
+    /// Greatest number of entries (`hash-max-listpack-entries`, `zset-max-listpack-entries`).
     pub max_entries: usize,
-    /// Bytes of each field, value or member (`…-max-listpack-value`).
+    /// Greatest length of each field, value or member in bytes (`…-max-listpack-value`).
     pub max_value: usize,
 }
 
-/// Up to which sizes values keep their compact encodings, and how long a string
-/// may be.
+/// The sizes up to which values keep their compact encodings, and the greatest length of a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `hash-max-listpack-entries` and `-value`.
@@ -53,7 +55,7 @@ pub struct Limits {
     pub sorted_set: ListpackLimits,
     /// `set-max-intset-entries`.
     pub intset: usize,
-    /// `proto-max-bulk-len`: bytes of a string.
+    /// `proto-max-bulk-len`: greatest length of a string in bytes.
     pub string: u64,
 }
 
@@ -85,8 +87,8 @@ pub enum Value {
 }
 
 impl Value {
-    /// Checks that a collection is not empty, and what else holds of its type. Returns what is
-    /// wrong otherwise.
+    /// Checks that a collection is not empty, and the invariants of its type. Returns what is wrong
+    /// otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let empty = match self {
             Value::String(_) => false,
@@ -101,10 +103,8 @@ impl Value {
         ensure(!empty, || format!("an empty {}", self.type_name()))
     }
 
-    /// Returns whether clients may be waiting for a key to have a value of this type. A write that
-    /// makes such a key come to be must say so ([`Database::fed`]).
-    ///
-    /// [`Database::fed`]: crate::redis::database::Database
+    /// Returns whether clients can block until a key has a value of this type. A write that creates
+    /// such a key must call `Database::fed`.
     pub(crate) fn feeds_blocked_clients(&self) -> bool {
         match self {
             Value::List(_) | Value::SortedSet(_) => true,
@@ -112,7 +112,7 @@ impl Value {
         }
     }
 
-    /// The type, as `TYPE` answers it.
+    /// Returns the name of the type, as in `TYPE`.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match self {
@@ -124,7 +124,7 @@ impl Value {
         }
     }
 
-    /// The encoding, as `OBJECT ENCODING` answers it.
+    /// Returns the name of the encoding, as in `OBJECT ENCODING`.
     #[must_use]
     pub fn encoding_name(&self) -> &'static str {
         match self {
@@ -136,8 +136,8 @@ impl Value {
         }
     }
 
-    /// What a new process makes of it that reads a snapshot: each type has the most
-    /// compact encoding that it may have. This is the one way back to one.
+    /// Re-encodes the value as a new process does that reads a snapshot: in the most compact
+    /// encoding that its type allows. Nothing else returns a value to a compact encoding.
     pub(crate) fn reencode(&mut self, limits: &Limits) {
         match self {
             Value::String(string) => *string = StringValue::new(string),
@@ -148,8 +148,8 @@ impl Value {
         }
     }
 
-    /// What a new process makes of it that runs the commands of an append-only file
-    /// again: the same, but a text that was computed is set there as it is.
+    /// Re-encodes the value as a new process does that runs the commands of an append-only file.
+    /// Unlike in a snapshot, a computed text keeps its encoding.
     pub(crate) fn replay(&mut self) {
         if let Value::String(string) = self
             && string.encoding() == StringEncoding::Embstr
@@ -159,14 +159,13 @@ impl Value {
     }
 }
 
-/// A type of value, so that the keyspace can look one up and check it in one
-/// place.
+/// A type of value. The keyspace looks values up and checks their type in one place.
 pub(crate) trait Kind: Sized {
-    /// The value, if it is of this type.
+    /// Returns the value, if it is of this type.
     fn of(value: &Value) -> Option<&Self>;
-    /// The value, if it is of this type.
+    /// Returns the value, if it is of this type.
     fn of_mut(value: &mut Value) -> Option<&mut Self>;
-    /// A value of this type.
+    /// Returns the value as a [`Value`].
     fn wrap(self) -> Value;
 }
 

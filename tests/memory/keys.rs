@@ -4,8 +4,7 @@ use crate::ALLOCATOR;
 use stats_alloc::Region;
 use stunt_double::redis::database::{Database, SetOptions};
 
-/// Just past three quarters of a power of two: the table's room is never slacker
-/// than this.
+/// Just above three quarters of a power of two, where the table has the most unused cells.
 const KEYS: usize = 786_433;
 
 pub(crate) fn a_small_string_key_is_small() {

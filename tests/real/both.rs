@@ -1,9 +1,9 @@
-//! The real server and ours side by side: the same bytes in, the same bytes out.
+//! The real server and ours side by side: the same bytes in must give the same bytes out.
 //!
-//! After each step both are quiet. For the real one that takes three barriers on a
-//! connection of their own: the first reply says that a new connection was taken,
-//! the second that what was sent before it was read, the third that what was said
-//! to that was written. It reads 16 KB of a client at a time: more takes more.
+//! After each step the test waits until both are quiet. For the real server that takes three
+//! barriers on a separate connection: the first reply proves that a new connection was accepted,
+//! the second that everything sent before was read, the third that the replies were written. The
+//! server reads 16 KB of a client at a time, so more bytes need more barriers.
 
 use crate::server::{RealServer, RealSocket, request};
 use std::collections::BTreeMap;
@@ -20,14 +20,14 @@ pub(crate) struct Both<'a> {
     now: Instant,
     barrier: RealSocket,
     sockets: BTreeMap<u64, RealSocket>,
-    /// Bytes since both were last known to be quiet.
+    /// Number of bytes sent since both were last known to be quiet.
     sent: usize,
 }
 
-/// How much of what a client sent the real server reads before it turns to others.
+/// Number of bytes that the real server reads from a client before it turns to others.
 const READ_AT_ONCE: usize = 16 * 1024;
 
-/// What a client was told by either since it was last asked.
+/// What a client received from either server since the last call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) bytes: Vec<u8>,
@@ -35,11 +35,11 @@ pub(crate) struct Told {
 }
 
 impl<'a> Both<'a> {
-    /// Both empty, with the events of `notify-keyspace-events`.
+    /// Starts both, empty, with these `notify-keyspace-events`.
     pub(crate) fn new(real: &'a RealServer, events: &str) -> Both<'a> {
         let mut both = Both::with(real, ServerOptions::default().with_save_points([]));
-        // The real one may not have noticed yet that the clients of an earlier case are
-        // gone: one that is blocked would still be served.
+        // The real server may not have noticed that the clients of an earlier case are gone; a
+        // blocked one would still be served.
         for kind in [&b"normal"[..], b"pubsub"] {
             both.barrier.request(&[b"CLIENT", b"KILL", b"TYPE", kind, b"SKIPME", b"yes"]);
         }
@@ -50,7 +50,7 @@ impl<'a> Both<'a> {
         both
     }
 
-    /// Both as they are, ours with these options.
+    /// Uses both as they are, ours with these options.
     pub(crate) fn with(real: &'a RealServer, options: ServerOptions) -> Both<'a> {
         let random = Stream::seeded(1, Site::new("test.real"), 0);
         let server = Server::new(options, random);
@@ -59,7 +59,7 @@ impl<'a> Both<'a> {
         Both { real, ours, now, barrier, sockets, sent: 0 }
     }
 
-    /// Ours has the time of the real one from here on.
+    /// Sets our server's time to the real one's.
     pub(crate) fn tell_time(&mut self) {
         let told = self.barrier.request(&[b"TIME"]);
         let mut numbers = told.split(|byte| *byte == b'\n').filter_map(|line| {
@@ -71,12 +71,12 @@ impl<'a> Both<'a> {
         self.now = self.now.max(Instant::ZERO + since_start);
     }
 
-    /// Says who asks where a password is wanted, so that waiting works.
+    /// Logs the barrier connection in, so that waiting works where a password is required.
     pub(crate) fn authenticate_barrier(&mut self, password: &str) {
         self.barrier.request(&[b"AUTH", password.as_bytes()]);
     }
 
-    /// Sends bytes to both as a client, which connects by that.
+    /// Sends bytes to both as a client, which connects if necessary.
     pub(crate) fn send(&mut self, client: u64, bytes: &[u8]) {
         if !self.sockets.contains_key(&client) {
             self.sockets.insert(client, self.real.connect());
@@ -87,7 +87,7 @@ impl<'a> Both<'a> {
         self.ours.receive(self.now, client, bytes);
     }
 
-    /// Time passes for both; for the real server by waiting for nothing for so long.
+    /// Lets time pass on both; on the real server by waiting that long.
     pub(crate) fn pass_ms(&mut self, millis: u64) {
         let seconds = format!("{}.{:03}", millis / 1_000, millis % 1_000);
         self.barrier.request(&[b"BLPOP", b"no such key", seconds.as_bytes()]);
@@ -99,7 +99,7 @@ impl<'a> Both<'a> {
         self.now = end;
     }
 
-    /// What each client was told, by the real server and by ours.
+    /// Returns what each client received, from the real server and from ours.
     pub(crate) fn told(&mut self) -> BTreeMap<u64, (Told, Told)> {
         assert_eq!(self.ours.machine().check_invariants(), Ok(()));
         for _ in 0..3 + std::mem::take(&mut self.sent) / READ_AT_ONCE {
@@ -127,13 +127,13 @@ impl<'a> Both<'a> {
         told
     }
 
-    /// One client's answers to one request, by either.
+    /// Returns one client's replies to one request, from both.
     pub(crate) fn ask(&mut self, client: u64, words: &[&[u8]]) -> (Told, Told) {
         self.send(client, &request(words));
         self.told().remove(&client).expect("who sends is listed")
     }
 
-    /// A client that is gone, for both.
+    /// Disconnects a client from both.
     pub(crate) fn disconnect(&mut self, client: u64) {
         if self.sockets.remove(&client).is_some() {
             self.ours.disconnected(self.now, client);
@@ -141,7 +141,7 @@ impl<'a> Both<'a> {
     }
 }
 
-/// Bytes as replies, with every array sorted: for what Redis leaves unordered.
+/// Returns bytes as replies with every array sorted, for what Redis leaves unordered.
 pub(crate) fn unordered(bytes: &[u8]) -> Vec<String> {
     fn text(reply: &Reply) -> String {
         let sorted = |items: &[Reply]| {

@@ -1,5 +1,4 @@
-//! The commands about clients and settings: what they say of what is wrong, and what
-//! they do to others.
+//! The commands about clients and settings: their errors, and their effects on other clients.
 
 use crate::both::{Both, Told};
 use crate::protocol::{lines, server};

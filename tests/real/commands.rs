@@ -1,5 +1,5 @@
-//! What is said of commands: `COMMAND INFO` of every command there is here,
-//! `COMMAND GETKEYS` and `GETKEYSANDFLAGS`, and subcommands that are unknown.
+//! `COMMAND INFO` of every command that we have, `COMMAND GETKEYS` and `GETKEYSANDFLAGS`, and
+//! unknown subcommands.
 
 use crate::both::{Both, unordered};
 use crate::server::RealServer;
@@ -21,12 +21,12 @@ fn text(reply: &Reply) -> String {
     String::from_utf8_lossy(reply.as_bytes().unwrap_or_default()).into_owned()
 }
 
-/// The fields of an entry that are sets: flags, categories, tips, key specs.
+/// The fields of an entry that are sets: flags, ACL categories, tips, key specs.
 const SETS: [usize; 4] = [2, 6, 7, 8];
 /// The field with the subcommands.
 const SUBCOMMANDS: usize = 9;
 
-/// Every command and subcommand, with what is said of it, sets sorted.
+/// Collects all commands and subcommands with their entries, sets sorted.
 fn entries(infos: &[Reply], found: &mut BTreeMap<String, Vec<String>>) {
     for info in infos {
         let fields = items(info);
@@ -43,7 +43,7 @@ fn entries(infos: &[Reply], found: &mut BTreeMap<String, Vec<String>>) {
     }
 }
 
-/// A key spec in which the flags, themselves a set, are sorted.
+/// Formats a key spec with its flags sorted.
 fn sorted(reply: &Reply) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut flags = false;
@@ -61,7 +61,7 @@ fn sorted(reply: &Reply) -> String {
 }
 
 #[test]
-fn each_command_is_described_as_there() {
+fn each_command_is_described_as_by_the_real_server() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut both = Both::new(&real, "");
     let (_, ours) = both.ask(1, &[b"COMMAND"]);
@@ -90,7 +90,7 @@ fn each_command_is_described_as_there() {
     println!("{} commands and subcommands are described as by the real server", described.len());
 }
 
-/// Requests whose keys are asked for.
+/// Requests whose keys are compared.
 const REQUESTS: &[&str] = &[
     "GET k",
     "get k",
@@ -212,7 +212,7 @@ fn the_keys_of_a_request() {
 }
 
 #[test]
-fn numbers_of_arguments_and_subcommands_that_are_none() {
+fn wrong_numbers_of_arguments_and_unknown_subcommands() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut both = Both::new(&real, "");
     let (_, ours) = both.ask(1, &[b"COMMAND", b"LIST"]);
@@ -220,7 +220,7 @@ fn numbers_of_arguments_and_subcommands_that_are_none() {
     let list = parse(&ours.bytes);
     for name in items(&list).iter().map(text) {
         let mut words: Vec<&[u8]> = name.split('|').map(str::as_bytes).collect();
-        // With one word only where that is too few: nothing runs.
+        // Send a single word only where that is too few arguments, so that nothing runs.
         let (_, about) = both.ask(1, &[b"COMMAND", b"INFO", name.as_bytes()]);
         let about = parse(&about.bytes);
         let Some(arity) = items(&items(&about)[0]).get(1).and_then(Reply::as_integer) else {
@@ -230,7 +230,7 @@ fn numbers_of_arguments_and_subcommands_that_are_none() {
         if has_subcommands {
             words.push(b"nosuch");
         } else if arity.unsigned_abs() as usize > words.len() {
-            // As it is.
+            // A valid call.
         } else if arity > 0 {
             words.push(b"more");
         } else {

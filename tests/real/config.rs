@@ -1,5 +1,5 @@
-//! `CONFIG`: every parameter of the real server, its default, and what is said of values
-//! that are valid, out of range and malformed.
+//! `CONFIG`: every parameter of the real server with its default, and the replies to values that
+//! are valid, out of range or malformed.
 
 use crate::both::{Both, Told};
 use crate::open::replies;
@@ -7,11 +7,11 @@ use crate::server::{RealServer, request};
 use std::collections::BTreeMap;
 use stunt_double::redis::{Reply, ServerOptions};
 
-/// Their defaults depend on where and how the real server was started.
+/// Parameters whose defaults depend on how the real server was started.
 const OF_THE_START: [&str; 6] = ["dir", "logfile", "loglevel", "pidfile", "port", "unixsocket"];
 
-/// Setting these reaches beyond the process. (The real server asks the operating system for
-/// room for `maxclients`, in steps, which takes it very long where there is much to ask for.)
+/// Parameters with effects beyond the process. (For `maxclients` the real server asks the operating
+/// system for file descriptors, in steps, which takes very long.)
 const LEFT_ALONE: [&str; 6] =
     ["bind", "bind-source-addr", "maxclients", "oom-score-adj", "port", "tls-port"];
 
@@ -35,7 +35,7 @@ const VALUES: [&str; 17] = [
     "",
 ];
 
-/// What these have that the others have not.
+/// Further values for these parameters.
 const FURTHER: [(&str, &[&str]); 9] = [
     (
         "client-output-buffer-limit",
@@ -86,7 +86,7 @@ fn every_parameter_has_its_default() {
 }
 
 #[test]
-fn values_are_taken_refused_and_read_back_alike() {
+fn values_are_accepted_refused_and_read_back_alike() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut both = Both::with(&real, ServerOptions::default().with_save_points([]));
     let (theirs, _) = both.ask(1, &[b"CONFIG", b"GET", b"*"]);
@@ -112,7 +112,8 @@ fn values_are_taken_refused_and_read_back_alike() {
         assert_eq!((theirs.len(), ours.len()), (values.len() * 3, values.len() * 3), "{name}");
         for (i, value) in values.iter().enumerate() {
             let (theirs, ours) = (&theirs[i * 3..i * 3 + 2], &ours[i * 3..i * 3 + 2]);
-            // What would matter and is not modelled is refused, and says so.
+            // A parameter that would matter and is not modelled is refused with a text that says
+            // so.
             let not_modelled = ours[0].to_string().contains("not modelled");
             if not_modelled && theirs[0] == Reply::OK {
                 fixed += 1;

@@ -1,4 +1,4 @@
-//! `DEBUG`, and what a look at a key leaves behind: the same with the real server.
+//! `DEBUG`, and the side effects of looking at a key, compared with the real server.
 
 use crate::both::Both;
 use crate::open::replies;
@@ -44,7 +44,7 @@ fn digests_of_every_type_and_encoding() {
 }
 
 #[test]
-fn subcommands_that_are_none_and_arguments_that_are_wrong() {
+fn unknown_subcommands_and_wrong_arguments() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut both = Both::new(&real, "");
     for line in [
@@ -98,7 +98,7 @@ fn subcommands_that_are_none_and_arguments_that_are_wrong() {
     }
 }
 
-/// Hits and misses.
+/// Returns hits and misses.
 fn counted(reply: &[u8]) -> Vec<String> {
     let replies = replies(reply);
     let text = replies[0].as_text().unwrap_or_default();
@@ -106,7 +106,7 @@ fn counted(reply: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn a_look_at_a_key_counts_and_is_told_alike() {
+fn looking_at_a_key_has_the_same_side_effects() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut both = Both::new(&real, "KEAmn");
     both.send(9, &request(&[b"PSUBSCRIBE", b"__keyevent*"]));
@@ -245,7 +245,7 @@ fn a_look_at_a_key_counts_and_is_told_alike() {
 }
 
 #[test]
-fn what_was_said_before_http_is_lost() {
+fn replies_before_an_http_request_are_lost() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut both = Both::new(&real, "");
     for bytes in [

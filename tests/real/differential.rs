@@ -1,10 +1,10 @@
-//! Random commands of several clients, compared after each: every reply byte for
-//! byte, every event, and the whole keyspace.
+//! Random commands of several clients, compared after each: every reply byte for byte, every event,
+//! and the whole keyspace.
 //!
-//! `STUNT_DOUBLE_REAL_CASES` says how many cases, `STUNT_DOUBLE_REAL_SEED` where
-//! they begin. Clients may block, be in a transaction, listen, speak RESP3; one
-//! more listens to the keyspace's events. What Redis leaves open, as `open` knows, is
-//! compared as such.
+//! `STUNT_DOUBLE_REAL_CASES` sets the number of cases, `STUNT_DOUBLE_REAL_SEED` the first seed.
+//! Clients may block, be in a transaction, listen, and speak RESP3; one more client listens to
+//! keyspace events. Replies that Redis leaves open are compared as far as `open` knows them to be
+//! fixed.
 
 use crate::both::{Both, Told};
 use crate::grammar::{PATTERNS, Picks, build, mutate};
@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 use stunt_double::redis::Reply;
 
 const CLIENTS: u64 = 3;
-/// Listens to events.
+/// The client that listens to events.
 const LISTENER: u64 = 10;
-/// Looks at the keyspace; one for each database.
+/// The clients that look at the keyspace, one for each database.
 const OBSERVERS: [(u64, &str); 2] = [(20, "0"), (21, "1")];
 
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ struct Step {
     client: u64,
     pattern: usize,
     picks: Vec<u16>,
-    /// What is done to the words in the end.
+    /// A change to the finished words.
     mutation: Option<(u16, u16, u16)>,
 }
 
@@ -44,7 +44,7 @@ impl Step {
         if let Some((how, at, what)) = self.mutation {
             mutate(&mut words, how, usize::from(at), usize::from(what));
         }
-        // From everything at once, the order is open, and the counts go with it.
+        // Unsubscribing from everything at once has an open order, and so have the counts.
         if words.len() == 1 && words[0].ends_with(b"UNSUBSCRIBE") {
             words.push(b"c1".to_vec());
         }
@@ -65,7 +65,7 @@ pub(crate) fn shown(words: &[Vec<u8>]) -> String {
     words.iter().map(|w| w.escape_ascii().to_string()).collect::<Vec<_>>().join(" ")
 }
 
-/// The answer to `HELLO` has the number of the connection.
+/// Removes the connection's number from the reply to `HELLO`.
 pub(crate) fn without_ids(bytes: &[u8]) -> Vec<u8> {
     const BEFORE: &[u8] = b"$2\r\nid\r\n:";
     let mut rest = bytes;
@@ -83,7 +83,7 @@ pub(crate) fn without_ids(bytes: &[u8]) -> Vec<u8> {
 /// The keys that commands name.
 const KEYS: [&[u8]; 6] = [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2"];
 
-/// All there is to know of a database, as requests; most are of the wrong type.
+/// Returns requests that read everything in a database. Most of them are of the wrong type.
 fn questions() -> Vec<Words> {
     let of_all: [&[&[u8]]; 2] = [&[b"DBSIZE"], &[b"KEYS", b"*"]];
     let of_each = |key| -> [Vec<&'static [u8]>; 8] {
@@ -103,7 +103,7 @@ fn questions() -> Vec<Words> {
     of_all.chain(of_each).map(|words| words.iter().map(|word| word.to_vec()).collect()).collect()
 }
 
-/// The keys that have a hash table, as the answers to all the questions say.
+/// Returns the keys that have a hash table, according to the replies to all the requests.
 fn hash_tables(questions: &[Words], answers: &[u8]) -> Hashed {
     let is = |reply: &Reply| matches!(reply.as_bytes(), Some(b"hashtable" | b"skiplist"));
     let answers = replies(answers);
@@ -111,8 +111,8 @@ fn hash_tables(questions: &[Words], answers: &[u8]) -> Hashed {
     asked.filter(|(_, reply)| is(reply)).map(|(words, _)| words[2].clone()).collect()
 }
 
-/// Looks at all that both have. What has expired goes when it is looked at, so that
-/// the listener may be told something now; it is added.
+/// Reads everything on both. Expired keys are removed by that, so the listener may get more events,
+/// which are added.
 fn look(both: &mut Both<'_>, questions: &[Words], told: &mut BTreeMap<u64, (Told, Told)>) {
     let pipeline: Vec<u8> = questions.iter().flat_map(bytes).collect();
     for (observer, _) in OBSERVERS {
@@ -125,7 +125,7 @@ fn look(both: &mut Both<'_>, questions: &[Words], told: &mut BTreeMap<u64, (Told
     }
 }
 
-/// Compares what was seen; the keys that have a hash table.
+/// Compares what was read. Returns the keys that have a hash table.
 fn compare_keyspaces(
     questions: &[Words],
     told: &BTreeMap<u64, (Told, Told)>,
@@ -152,7 +152,7 @@ fn bytes(words: &Words) -> Vec<u8> {
     request(&words)
 }
 
-/// Sizes up to which values stay compact: what is set, small ones, none.
+/// Sizes up to which values stay compact: the defaults, small ones, none.
 const LIMITS: [[&str; 5]; 3] =
     [["512", "64", "128", "64", "512"], ["3", "5", "3", "5", "3"], ["0", "0", "0", "0", "0"]];
 
@@ -167,9 +167,9 @@ fn begin<'a>(server: &'a RealServer, case: &Case) -> Both<'a> {
     );
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     both.send(0, &request(&words));
-    // When what has expired is found by itself is a matter of luck there.
+    // Active expiry on the real server depends on luck.
     both.send(0, &request(&[b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"]));
-    // One speaks RESP3 from the first.
+    // One client speaks RESP3 from the beginning.
     both.send(1, &request(&[b"HELLO", b"3"]));
     both.send(LISTENER, &request(&[b"PSUBSCRIBE", b"__key*"]));
     for (observer, database) in OBSERVERS {
@@ -186,7 +186,7 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
     let mut hashed = Hashed::new();
     for step in &case.steps {
         let words = step.words();
-        // Differs: replies before it are in the former protocol there.
+        // A known difference: the real server sends the replies before it in the former protocol.
         if words[0].eq_ignore_ascii_case(b"HELLO") && askers.may_queue(step.client) {
             continue;
         }
@@ -215,7 +215,7 @@ fn run(server: &RealServer, questions: &[Words], case: &Case) -> Result<(), Test
     Ok(())
 }
 
-/// What is wrong, with the steps left out that it does not need.
+/// Returns the failure, with the steps removed that it does not need.
 fn without_unnecessary_operations(
     server: &RealServer,
     questions: &[Words],
@@ -241,7 +241,7 @@ pub(crate) fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
-/// The line that does it again.
+/// Returns the command that reproduces a failure.
 fn replay(seed: u64, cases: u64) -> String {
     format!(
         "replay with: STUNT_DOUBLE_REAL_SEED={seed} STUNT_DOUBLE_REAL_CASES={cases} \

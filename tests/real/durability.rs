@@ -1,4 +1,4 @@
-//! What is there after the death of the process: the same on both.
+//! What is left after the death of the process, compared on both.
 
 use crate::server::{RealServer, request};
 use stunt_double::Shutdown;
@@ -10,7 +10,7 @@ use stunt_double::{Instant, Site, Stream};
 
 const NOW: Instant = Instant::ZERO;
 
-/// Both, to be killed: nobody stays connected.
+/// Both servers, to be killed while nobody is connected.
 struct Mortal {
     real: RealServer,
     ours: ByteServer,
@@ -25,8 +25,8 @@ impl Mortal {
         Some(Mortal { real, ours, clients: 0 })
     }
 
-    /// On a busy disk the real server postpones what it writes to an append-only file while it
-    /// syncs that; ours has a disk that takes no time.
+    /// Waits until the real server has written its append-only file. On a busy disk it postpones
+    /// writes during a sync; our disk takes no time.
     fn wait_until_all_is_written(&mut self) {
         const TRIES: usize = 200;
         let mut socket = self.real.connect();
@@ -43,7 +43,7 @@ impl Mortal {
         panic!("the append-only file is still not written");
     }
 
-    /// Says lines to both and gives the answers, which must be the same.
+    /// Sends lines to both and returns the replies, which must be equal.
     fn say(&mut self, lines: &[String]) -> Vec<String> {
         self.clients += 1;
         let client = self.clients;
@@ -84,7 +84,7 @@ fn nothing_saved() -> ServerOptions {
     ServerOptions::default().with_save_points([])
 }
 
-/// The pattern for each number, which stands for its `#`.
+/// Returns the pattern for each number, with the number in place of `#`.
 fn numbers(pattern: &str, first: u32, last: u32) -> String {
     (first..=last).map(|n| pattern.replace('#', &n.to_string())).collect::<Vec<_>>().join(" ")
 }
@@ -115,7 +115,7 @@ fn without_persistence_nothing_is_left() {
 }
 
 #[test]
-fn what_was_saved_is_left_and_no_more() {
+fn only_saved_keys_are_left() {
     let Some(mut both) = Mortal::new(&["--save", ""], nothing_saved()) else { return };
     both.say(&lines(&["SET k v", "RPUSH l a", "SET gone 1", "SELECT 3", "SET k three", "SAVE"]));
     both.say(&lines(&["SET k w", "RPUSH l b", "DEL gone", "SET new 1", "SWAPDB 0 3"]));
@@ -124,13 +124,13 @@ fn what_was_saved_is_left_and_no_more() {
     let answers = both.say(&lines(&look));
     assert_eq!(answers[0], "$1\\r\\nv\\r\\n");
     assert_eq!(answers[5], "$5\\r\\nthree\\r\\n");
-    // Killed again, without another save: the same is left.
+    // Killed again without another save, the server has the same keys.
     both.say(&lines(&["FLUSHALL"]));
     both.kill();
     assert_eq!(both.say(&lines(&look)), answers);
 }
 
-/// Values in an encoding that is larger than they need, or just as large.
+/// Returns values in an encoding larger than necessary, or just large enough.
 fn values() -> Vec<String> {
     let long = "x".repeat(65);
     let mut values = lines(&[
@@ -184,7 +184,7 @@ fn encodings() -> Vec<String> {
 }
 
 #[test]
-fn encodings_after_a_snapshot_was_read() {
+fn encodings_after_reading_a_snapshot() {
     let Some(mut both) = Mortal::new(&["--save", ""], nothing_saved()) else { return };
     both.say(&values());
     let before = both.say(&encodings());
@@ -200,7 +200,7 @@ fn encodings_after_a_snapshot_was_read() {
 }
 
 #[test]
-fn encodings_after_limits_changed_and_a_snapshot_was_read() {
+fn encodings_after_changing_limits_and_reading_a_snapshot() {
     let Some(mut both) = Mortal::new(&["--save", ""], nothing_saved()) else { return };
     both.say(&values());
     for limits in [
@@ -216,7 +216,7 @@ fn encodings_after_limits_changed_and_a_snapshot_was_read() {
 }
 
 #[test]
-fn encodings_after_an_append_only_file_was_read() {
+fn encodings_after_reading_an_append_only_file() {
     let settings = ["--save", "", "--appendonly", "yes"];
     let options = nothing_saved().with_append_only(AppendFsync::EverySec);
     let Some(mut both) = Mortal::new(&settings, options) else { return };

@@ -1,12 +1,12 @@
-//! Commands to compare with, as a table of patterns.
+//! Commands for the comparison, as a table of patterns.
 //!
-//! In a pattern a word in lower case is a pool that one of is drawn from, a word in
-//! upper case stands for itself, `a|b` is a choice, `( … )` a group, `?` after
-//! either makes it optional and `+` repeats it up to three times. Pools are small,
-//! so that keys and members meet again and again, and have what no command takes.
+//! In a pattern, a word in lower case is a pool to draw from, and a word in upper case stands for
+//! itself. `a|b` is a choice and `( … )` a group. `?` after either makes it optional, and `+`
+//! repeats it up to three times. Pools are small, so that keys and members recur, and contain
+//! values that no command accepts.
 
-/// Where decisions come from: numbers, and zeros when they run out, so that a
-/// shrunk case is a plain one.
+/// A source of decisions: numbers, and zeros when they run out, so that a shrunk case is a plain
+/// one.
 pub(crate) struct Picks<'a>(pub(crate) &'a [u16]);
 
 impl Picks<'_> {
@@ -19,11 +19,11 @@ impl Picks<'_> {
 
 const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
-/// What a word in lower case stands for.
+/// Returns the pool of a word in lower case.
 fn pool(name: &str) -> &'static [&'static str] {
     match name {
         "key" => &["k1", "k2", "k3", "k4"],
-        // Sorted sets of equal scores: ranges by member mean nothing in others.
+        // Sorted sets with equal scores: ranges by member are undefined in others.
         "same" => &["l1", "l2"],
         "val" => &[
             "a",
@@ -81,8 +81,8 @@ fn pool(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// All with every option; what cannot be compared is left out: removing some at
-/// random, waiting for a time.
+/// All commands with every option, except for what cannot be compared: random removal, waiting for
+/// a time.
 pub(crate) const PATTERNS: &[&str] = &[
     "SET key val NX? XX? GET? (EX secs|PX secs|EXAT at|PXAT ms|KEEPTTL|EX)?",
     "GET key",
@@ -234,7 +234,7 @@ pub(crate) const PATTERNS: &[&str] = &[
     "SWAPDB 0 (1|1|1|0|99|x|2147483648)",
     "FLUSHDB",
     "FLUSHALL",
-    // Neither where equal weights, or none, leave the order open.
+    // Without options where equal weights, or none, leave the order open.
     "SORT key DESC? (LIMIT idx idx)? (BY (w_*|k*->a))? (GET (#|k*|k*->a|z))? (STORE key)?",
     "SORT key ALPHA DESC? (LIMIT idx idx)? (GET (#|k*|k*->a|z))? (STORE key)?",
     "SORT_RO key ALPHA? (GET k*)? (STORE key)?",
@@ -275,7 +275,7 @@ pub(crate) const PATTERNS: &[&str] = &[
     "opt",
 ];
 
-/// Words where they do not belong.
+/// Words for places where they do not belong.
 const STRAY: &[&str] = &[
     "",
     "x",
@@ -298,9 +298,8 @@ const STRAY: &[&str] = &[
     "NX",
 ];
 
-/// Damages a request: a word is left out, said twice, another, or one too many, the
-/// name in other letters. Not where that would make a draw, a time or a part of
-/// what has no order.
+/// Damages a request: omits, repeats, replaces or adds a word, or changes the case of the name. It
+/// leaves out damage that would cause a draw, a time-out or a part of something unordered.
 pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize) {
     const NEVER: [&str; 15] = [
         "SELECT",
@@ -319,7 +318,7 @@ pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize)
         "SORT",
         "SORT_RO",
     ];
-    // A stray number would be a time that comes.
+    // A stray number would be a time to live that expires.
     const TIMED: [&str; 14] = [
         "SET",
         "SETEX",
@@ -354,7 +353,7 @@ pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize)
     }
 }
 
-/// A pattern's words.
+/// Builds the words of a pattern.
 pub(crate) fn build(pattern: &str, picks: &mut Picks<'_>) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut rest = pattern;
@@ -364,7 +363,7 @@ pub(crate) fn build(pattern: &str, picks: &mut Picks<'_>) -> Vec<Vec<u8>> {
     words
 }
 
-/// Reads one element, and what it comes to unless it is skipped; the rest.
+/// Reads one element and adds its words unless it is skipped. Returns the rest.
 fn element<'p>(text: &'p str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) -> &'p str {
     let (body, after) = if let Some(inner) = text.strip_prefix('(') {
         let mut depth = 1;
@@ -389,7 +388,7 @@ fn element<'p>(text: &'p str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) -> 
     after
 }
 
-/// One of the alternatives of a group or a word.
+/// Chooses an alternative of a group or a word.
 fn choose(body: &str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) {
     let mut depth = 0;
     let alternatives: Vec<&str> = body

@@ -1,5 +1,5 @@
-//! `INFO`: the same sections, the same fields in the same order; and what is counted of
-//! commands and errors is the same.
+//! `INFO`: the same sections, with the same fields in the same order, and the same counts of
+//! commands and errors.
 
 use crate::both::{Both, Told};
 use crate::open::replies;
@@ -10,13 +10,13 @@ fn text(told: &Told) -> String {
     replies(&told.bytes)[0].as_text().unwrap_or_default().to_owned()
 }
 
-/// Section heads, and of each line the name.
+/// Returns section headings, and the name of each line.
 fn fields(text: &str) -> Vec<&str> {
     text.lines().map(|line| line.split(':').next().unwrap_or_default()).collect()
 }
 
 fn sorted(text: &str) -> Vec<String> {
-    // What a real command takes varies.
+    // The duration of real commands varies.
     let counts = |line: &str| {
         let parts = line.split(',').filter(|part| !part.starts_with("usec"));
         parts.collect::<Vec<_>>().join(",")
@@ -98,7 +98,7 @@ fn commands_and_errors_are_counted_alike() {
     }
     for section in ["errorstats", "commandstats"] {
         let (theirs, ours) = both.ask(1, &[b"INFO", section.as_bytes()]);
-        // The barrier's own commands are no part of it.
+        // The barrier's own commands do not count.
         let own = |line: &String| !line.starts_with("cmdstat_ping");
         let of = |told: &Told| sorted(&text(told)).into_iter().filter(own).collect::<Vec<_>>();
         assert_eq!(of(&ours), of(&theirs), "{section}");

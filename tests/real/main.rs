@@ -1,8 +1,8 @@
-//! Ours against the real `redis-server` and RabbitMQ, where `STUNT_DOUBLE_REAL` asks for it and
-//! they are on the `PATH`; else each test says that it was skipped, and why.
+//! Our servers compared with the real `redis-server` and RabbitMQ, if `STUNT_DOUBLE_REAL` requests
+//! it and they are on the `PATH`. Otherwise each test prints that it was skipped, and why.
 //!
-//! It has to be asked for, since a real server on a busy machine is slow, and some of what it does
-//! is then luck; the gate always asks.
+//! It has to be requested, because a real server is slow on a busy machine, and some of its
+//! behaviour then depends on luck. CI always requests it.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -26,10 +26,10 @@ mod server;
 mod texts;
 mod traps;
 
-/// The environment variable that asks for a comparison with the real servers.
+/// The environment variable that requests the comparison with the real servers.
 const WANTED: &str = "STUNT_DOUBLE_REAL";
 
-/// Fails, saying how to ask, unless the comparison is asked for.
+/// Returns an error that says how to request the comparison, unless it is requested.
 fn wanted() -> Result<(), String> {
     match std::env::var(WANTED).as_deref() {
         Ok("" | "0") | Err(_) => {

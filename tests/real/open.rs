@@ -1,9 +1,8 @@
-//! What Redis leaves open, and no more: which answers may come in another order,
-//! and which tell of a moment.
+//! What Redis leaves open: the replies whose order may differ, and those that depend on the moment.
 //!
-//! That depends on the question, so who has asked what is kept here, also what
-//! lies in a transaction, and on how a value is encoded: a set of integers, a
-//! listpack and a list have one order, a hash table has none.
+//! That depends on the request, so this keeps track of the requests of each client, also within a
+//! transaction, and on the encoding of values: an intset, a listpack and a list have one order, a
+//! hash table has none.
 
 use crate::both::{Told, unordered};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,29 +12,29 @@ use stunt_double::redis::resp::ReplyParser;
 /// A request's words.
 pub(crate) type Words = Vec<Vec<u8>>;
 
-/// Keys that are hash tables, or have one, in any database.
+/// Keys that are hash tables, or contain one, in any database.
 pub(crate) type Hashed = BTreeSet<Vec<u8>>;
 
-/// What of an answer is settled.
+/// What is fixed in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Settled {
     All,
-    /// Not the order of the items.
+    /// Not the order of the elements.
     Items,
-    /// Not the order of the items, each of which is two.
+    /// Not the order of the elements, each of which is a pair.
     Pairs,
-    /// Not the order of what stands behind the cursor.
+    /// Not the order of the elements after the cursor.
     Page,
     PageOfPairs,
-    /// Only of what kinds it is, and how many.
+    /// Only the kinds and the number of the elements.
     Shape,
-    /// Not even how many.
+    /// Not even the number of elements.
     Kind,
-    /// Not the last so many units.
+    /// Not the last units, up to this many.
     About(i64),
 }
 
-/// What is settled of the answer to a request, given whether a key is a hash table.
+/// Returns what is fixed in the reply to a request, given which keys are hash tables.
 fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
     let name = String::from_utf8_lossy(&words[0]).to_uppercase();
     let first = words.get(1).is_some_and(|key| hashed(key));
@@ -69,7 +68,7 @@ fn sorted(items: &[Reply], at_once: usize) -> Vec<String> {
     texts
 }
 
-/// A reply without what it says.
+/// Returns the kind of a reply without its content.
 fn shape(reply: &Reply) -> String {
     match reply {
         Reply::Array(items) => format!("*{:?}", items.iter().map(shape).collect::<Vec<_>>()),
@@ -78,7 +77,7 @@ fn shape(reply: &Reply) -> String {
     }
 }
 
-/// Whether two answers are the same in all that is settled.
+/// Returns whether two replies agree in everything that is fixed.
 fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
     let page = |at_once| match (real, ours) {
         (Reply::Array(real), Reply::Array(ours)) if real.len() == 2 && ours.len() == 2 => {
@@ -96,7 +95,7 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
             sorted(real, 1) == sorted(ours, 1)
         }
         (Settled::Pairs, Reply::Array(real), Reply::Array(ours)) => {
-            // In RESP3 each item is a pair by itself.
+            // In RESP3 each element is a pair by itself.
             let at_once = if real.iter().any(|item| item.as_array().is_some()) { 1 } else { 2 };
             sorted(real, at_once) == sorted(ours, at_once)
         }
@@ -116,7 +115,7 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
     }
 }
 
-/// All replies in these bytes, and whether that is all there is.
+/// Parses these bytes as replies, which must be all there is.
 pub(crate) fn replies(bytes: &[u8]) -> Vec<Reply> {
     let mut parser = ReplyParser::new();
     parser.feed(bytes);
@@ -127,7 +126,7 @@ pub(crate) fn replies(bytes: &[u8]) -> Vec<Reply> {
     replies
 }
 
-/// Where the answers to requests that were sent together differ first.
+/// Returns the first request whose replies differ, of several requests that were sent together.
 pub(crate) fn first_difference(
     asked: &[Words],
     real: &[u8],
@@ -144,7 +143,7 @@ pub(crate) fn first_difference(
             (Some(real), Some(ours)) => !alike(settled(words, &is_hashed), real, ours),
             (real, ours) => real.is_some() || ours.is_some(),
         });
-    // More answers than requests.
+    // There are more replies than requests.
     differs.or((real.len().max(ours.len()) > asked.len()).then_some(asked.len() - 1))
 }
 
@@ -154,7 +153,7 @@ enum Asked {
     Transaction(Vec<Words>),
 }
 
-/// What one client has asked and was not answered yet.
+/// What one client has requested and not yet received.
 #[derive(Debug, Default)]
 struct Asker {
     waiting: VecDeque<(usize, Words)>,
@@ -179,17 +178,17 @@ fn is_message(reply: &Reply) -> bool {
     matches!(kind(reply), Some(b"message" | b"pmessage" | b"smessage"))
 }
 
-/// Whether a reply was not asked for, or is one of those to a subscription.
+/// Returns whether a reply was not requested, or confirms a subscription.
 fn is_push(reply: &Reply) -> bool {
     let is_name = |kind: &[u8]| SUBSCRIBES.iter().any(|name| name.to_ascii_lowercase() == kind);
     is_message(reply) || kind(reply).is_some_and(is_name)
 }
 
 impl Asker {
-    /// The request that a reply of the real server answers, and when it was made.
+    /// Returns the request that a reply of the real server answers, and when it was made.
     fn answered(&mut self, reply: &Reply) -> Option<(usize, Asked)> {
         if is_push(reply) {
-            // The first confirmation of several; the others find another request.
+            // The first of several confirmations finds this request, the others find another.
             let confirmed = !is_message(reply);
             if confirmed && self.waiting.front().is_some_and(|(_, words)| subscribes(words)) {
                 self.waiting.pop_front();
@@ -215,7 +214,7 @@ impl Asker {
     }
 }
 
-/// Who has asked what.
+/// The outstanding requests of all clients.
 #[derive(Debug, Default)]
 pub(crate) struct Askers {
     step: usize,
@@ -229,7 +228,7 @@ impl Askers {
         asker.waiting.push_back((self.step, words.clone()));
     }
 
-    /// Whether what a client asks next may be queued.
+    /// Returns whether a client's next request may be queued.
     pub(crate) fn may_queue(&self, client: u64) -> bool {
         self.clients.get(&client).is_some_and(|asker| {
             let begins = |words: &Words| words[0].eq_ignore_ascii_case(b"MULTI");
@@ -237,7 +236,7 @@ impl Askers {
         })
     }
 
-    /// Whether a client was told the same, but for what is open.
+    /// Returns whether a client received the same from both, except for what is open.
     pub(crate) fn told_the_same(
         &mut self,
         client: u64,
@@ -250,7 +249,7 @@ impl Askers {
         let mut asked = Vec::new();
         let (mut mixed, mut drawn) = (false, false);
         for reply in &said {
-            // What follows lies in the transaction.
+            // The following replies are inside the transaction.
             let answered = if mixed { None } else { asker.answered(reply) };
             if let Some((_, Asked::Transaction(all))) = &answered {
                 mixed |= has_messages(all);
@@ -269,14 +268,14 @@ impl Askers {
             return false;
         }
         if mixed {
-            // Which reply is whose is not told apart, so here more is left open.
+            // The replies cannot be told apart, so more is left open here.
             return drawn || unordered(&real.bytes) == unordered(&ours.bytes);
         }
         let both = said.iter().zip(&ours_said);
         let step = self.step;
         asked.iter().zip(both).all(|(asked, (real, ours))| match asked {
             None => format!("{real:?}") == format!("{ours:?}"),
-            // Later, the keyspace was another.
+            // The keyspace was different later.
             Some((when, Asked::One(words))) => {
                 let is_hashed = |key: &[u8]| *when != step || hashed.contains(key);
                 alike(settled(words, &is_hashed), real, ours)
@@ -286,8 +285,8 @@ impl Askers {
     }
 }
 
-/// What is settled of an answer within a transaction. Differs: there, the request that
-/// set a value holds on to it until the end, and is counted.
+/// Returns what is fixed in a reply within a transaction. A known difference: on the real server,
+/// the request that set a value holds a reference to it until the end, which is counted.
 fn settled_within(words: &Words) -> Settled {
     let counts = words.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"REFCOUNT"));
     if counts { Settled::About(1) } else { settled(words, &|_| true) }
@@ -307,7 +306,7 @@ fn transaction(queued: &[Words], real: &Reply, ours: &Reply) -> bool {
             .all(|(words, (real, ours))| alike(settled_within(words), real, ours))
 }
 
-/// Whether messages to the client itself may lie among the replies to these.
+/// Returns whether the replies to these requests may contain messages to the client itself.
 fn has_messages(queued: &[Words]) -> bool {
     queued.iter().any(|words| subscribes(words) || words[0].eq_ignore_ascii_case(b"publish"))
 }

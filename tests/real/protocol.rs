@@ -1,5 +1,5 @@
-//! The protocol itself: raw bytes to both, in whole and in pieces, and the same
-//! bytes back, the connection closed by both or by neither.
+//! The protocol itself: the same raw bytes to both, whole and in pieces, must give the same bytes
+//! back, and close the connection on both or on neither.
 
 use crate::both::{Both, Told};
 use crate::differential::without_ids;
@@ -15,7 +15,7 @@ fn shown(told: &Told) -> String {
     format!("{bytes}{}", if told.closed { " and closed" } else { "" })
 }
 
-/// Sends pieces to both, one after the other, and gives all that the real one said.
+/// Sends pieces to both, one after the other. Returns everything that the real server sent.
 fn pieces(both: &mut Both<'_>, client: u64, pieces: &[&[u8]]) -> Result<Told, String> {
     let mut all = Told::default();
     for piece in pieces {
@@ -45,8 +45,7 @@ fn pieces(both: &mut Both<'_>, client: u64, pieces: &[&[u8]]) -> Result<Told, St
     Ok(all)
 }
 
-/// Sends each to both as a client of its own, whole; asserts that all are answered
-/// alike.
+/// Sends each case to both as a client of its own, whole. Asserts that the replies are equal.
 fn alike(both: &mut Both<'_>, first_client: u64, cases: &[Vec<u8>]) {
     let mut failures = Vec::new();
     for (client, case) in (first_client..).zip(cases) {
@@ -55,7 +54,7 @@ fn alike(both: &mut Both<'_>, first_client: u64, cases: &[Vec<u8>]) {
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
 
-/// Lines of words, as requests, all of one client.
+/// Sends lines of words as requests of one client.
 pub(crate) fn lines(both: &mut Both<'_>, client: u64, lines: &[&str]) {
     let mut failures = Vec::new();
     for line in lines {
@@ -153,7 +152,7 @@ const MULTIBULK: [&[u8]; 38] = [
 ];
 
 #[test]
-fn multibulk_requests_and_what_is_none() {
+fn multibulk_requests_valid_and_invalid() {
     let Some(real) = server() else { return };
     let mut cases: Vec<Vec<u8>> = MULTIBULK.iter().map(|case| case.to_vec()).collect();
     for times in [65_535, 65_536, 65_537] {
@@ -193,7 +192,7 @@ fn pipelines_in_pieces() {
     }
 }
 
-/// What has a reply of a kind of its own in RESP3, or looks as if it had.
+/// Commands whose replies have a special kind in RESP3, or look like it.
 const TYPED: &[&str] = &[
     "DEBUG PROTOCOL string",
     "DEBUG PROTOCOL integer",
@@ -288,7 +287,7 @@ fn replies_of_each_kind_in_both_protocols() {
     lines(&mut both, 1, &["HELLO 3"]);
     lines(&mut both, 1, TYPED);
     let mut both = Both::new(&real, "");
-    // Listening, a client of RESP2 may do little.
+    // A RESP2 client that listens may send few commands.
     let answered = |line: &&str| !line.contains("SUBSCRIBE") && !line.contains("PUBLISH");
     let resp2: Vec<&str> = TYPED.iter().copied().filter(answered).collect();
     lines(&mut both, 1, &resp2);
@@ -324,12 +323,12 @@ fn replies_switched_off_and_skipped() {
                 "PING",
                 "CLIENT REPLY NOSUCH",
                 "CLIENT REPLY",
-                // Queued in a transaction it is left out: the real server's answer
-                // then announces more than it has.
+                // Left out in a transaction, where the real server's reply announces more elements
+                // than it has.
             ],
         );
     }
-    // What is wrong in the protocol is told to one who hears nothing else, or not.
+    // A protocol error is sent to a client that receives no other replies, or not.
     lines(&mut both, 2, &["CLIENT REPLY OFF"]);
     pieces(&mut both, 2, &[b"*1\r\n$x\r\n"]).unwrap();
     lines(&mut both, 3, &["CLIENT REPLY OFF", "SUBSCRIBE ch", "PUBLISH ch x"]);
@@ -341,7 +340,7 @@ fn replies_switched_off_and_skipped() {
 }
 
 #[test]
-fn who_has_not_said_the_password() {
+fn clients_that_have_not_authenticated() {
     let Some(real) = RealServer::start(&["--save", "", "--requirepass", "secret"]) else { return };
     let options = ServerOptions::default().with_save_points([]).with_password("secret");
     let mut both = Both::with(&real, options);
@@ -384,7 +383,7 @@ fn who_has_not_said_the_password() {
 }
 
 #[test]
-fn a_second_password_is_not_asked_where_there_is_none() {
+fn a_password_that_is_not_configured_is_not_required() {
     let Some(real) = server() else { return };
     lines(&mut Both::new(&real, ""), 1, &["AUTH secret", "AUTH default any", "AUTH nobody any"]);
 }

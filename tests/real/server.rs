@@ -1,5 +1,5 @@
-//! A private `redis-server`: in a folder of its own, on a unix socket, gone with
-//! the value.
+//! A private `redis-server`: in a directory of its own, on a unix socket, killed when the value is
+//! dropped.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// How often a socket is tried before the server counts as not starting; each
-/// try waits for the child a moment.
+/// Number of attempts to connect before the server counts as failed. Each attempt waits for the
+/// process a moment.
 const TRIES: u32 = 2_000;
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -20,8 +20,8 @@ pub(crate) struct RealServer {
 }
 
 impl RealServer {
-    /// Starts one with these further options; `None`, having said why, where there
-    /// is no server of version 7.0 to start.
+    /// Starts a server with these further options. Returns `None`, having printed why, if there is
+    /// no server of version 7.0.
     pub(crate) fn start(options: &[&str]) -> Option<RealServer> {
         match RealServer::try_start(options) {
             Ok(server) => Some(server),
@@ -58,7 +58,7 @@ impl RealServer {
                 return Err(format!("redis-server ended at once: {status}"));
             }
             let answer = self.try_connect().map(|mut socket| socket.request(&[b"PING"]));
-            // While it loads it says so; where it wants a password, that.
+            // While loading it says so, and also if it requires a password.
             if answer.is_some_and(|a| a.starts_with(b"+PONG") || a.starts_with(b"-NOAUTH")) {
                 return Ok(());
             }
@@ -77,7 +77,7 @@ impl RealServer {
         self.try_connect().expect("a server that answers takes connections")
     }
 
-    /// Kills the process and starts another in the same folder.
+    /// Kills the process and starts another in the same directory.
     pub(crate) fn kill_and_restart(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -117,11 +117,11 @@ pub(crate) struct RealSocket {
 
 impl RealSocket {
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        // A server that has closed the connection is told by what is read.
+        // A closed connection is noticed when reading.
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Sends a request and waits for the first bytes of its answer.
+    /// Sends a request and waits for the first bytes of the reply.
     pub(crate) fn request(&mut self, words: &[&[u8]]) -> Vec<u8> {
         self.send(&request(words));
         let mut buffer = vec![0; 1 << 16];
@@ -130,7 +130,7 @@ impl RealSocket {
         buffer
     }
 
-    /// What has arrived, and whether the server has closed the connection.
+    /// Returns what has arrived, and whether the server has closed the connection.
     pub(crate) fn available(&mut self) -> (Vec<u8>, bool) {
         let mut all = Vec::new();
         let mut buffer = vec![0; 1 << 16];
@@ -148,7 +148,7 @@ impl RealSocket {
     }
 }
 
-/// A request as bytes.
+/// Returns a request as bytes.
 pub(crate) fn request(words: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {

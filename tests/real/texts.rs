@@ -1,5 +1,5 @@
-//! Arguments at random, letter by letter: numbers, floats, patterns and flags as
-//! nobody writes them are read, refused and written back alike.
+//! Random arguments, letter by letter: unusual numbers, floats, patterns and flags are read,
+//! refused and written back in the same way by both.
 
 use crate::both::Both;
 use crate::differential::{number, shown};
@@ -8,7 +8,7 @@ use crate::server::{RealServer, request};
 use std::collections::BTreeMap;
 use stunt_double::{Site, Stream};
 
-/// What a `@` in a line is put together from, and the lines.
+/// What replaces a `@` in a line, and the lines.
 struct Kind {
     name: &'static str,
     parts: &'static [&'static str],
@@ -220,7 +220,7 @@ impl Kind {
         (0..times).map(|_| self.parts[random.choose(self.parts.len() as u64) as usize]).collect()
     }
 
-    /// A line's words, each `@` in them something else.
+    /// Returns a line's words, with something else for each `@`.
     fn words(&self, line: &str, random: &mut Stream) -> Words {
         let word = |word: &str| match word.split_once('@') {
             Some((before, after)) => format!("{before}{}{after}", self.text(random)).into_bytes(),
@@ -230,7 +230,7 @@ impl Kind {
     }
 }
 
-/// The first difference of each line.
+/// Returns the first difference of each line.
 fn compare(real: &RealServer, kind: &Kind, rounds: u64, seed: u64) -> BTreeMap<usize, String> {
     let mut both = Both::new(real, "");
     let mut random = Stream::seeded(seed, Site::new("test.texts"), 0);

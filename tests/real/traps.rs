@@ -1,5 +1,4 @@
-//! The table of traps, played to both: the real server answers what the table
-//! says, and so does ours.
+//! The table of traps, played to both: the real server and ours answer what the table says.
 
 #[path = "../traps/mod.rs"]
 mod table;
@@ -8,7 +7,7 @@ use crate::both::Both;
 use crate::server::{RealServer, request};
 use table::{FAMILIES, Player, play};
 
-/// One side of both.
+/// One of the two servers.
 struct Side<'a> {
     both: Both<'a>,
     real: bool,
@@ -32,7 +31,7 @@ impl Player for Side<'_> {
 }
 
 #[test]
-fn both_answer_what_the_table_says() {
+fn both_servers_answer_what_the_table_says() {
     let Some(real) = RealServer::start(&["--save", ""]) else { return };
     let mut failures = Vec::new();
     let mut traps = 0;

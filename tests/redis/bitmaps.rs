@@ -7,7 +7,7 @@ const WRONG_TYPE: &str = "!WRONGTYPE Operation against a key holding the wrong k
 const SYNTAX: &str = "!ERR syntax error";
 const BIT_OFFSET: &str = "!ERR bit offset is not an integer or out of range";
 
-/// A server that has a list `l`.
+/// Returns a server with a list `l`.
 fn rig() -> Rig {
     let mut rig = Rig::new();
     rig.say(1, "RPUSH l a");
@@ -168,7 +168,7 @@ fn a_bitfield_is_read_as_a_whole_before_the_key_is_looked_at() {
 }
 
 #[test]
-fn only_what_changes_something_is_told() {
+fn only_changes_raise_events() {
     let mut rig = listening();
     let steps: &[(&str, &[&str])] = &[
         ("SETBIT b 7 0", &["new b", "setbit b"]),

@@ -1,4 +1,4 @@
-//! Commands that wait for a list.
+//! Commands that block until a list has an element.
 
 use crate::lists::listening;
 use crate::support::Rig;
@@ -35,7 +35,7 @@ fn keys_are_tried_in_the_order_given() {
 }
 
 #[test]
-fn who_waits_longest_is_served_first() {
+fn the_client_that_waits_longest_is_served_first() {
     let mut rig = Rig::new();
     for client in 1..=3 {
         rig.waits(client, "BLPOP k 0");
@@ -48,7 +48,7 @@ fn who_waits_longest_is_served_first() {
 }
 
 #[test]
-fn of_several_pushed_at_once_the_outermost_is_served() {
+fn of_several_elements_pushed_at_once_the_outermost_is_served() {
     let mut rig = Rig::new();
     rig.waits(1, "BLPOP k 0");
     assert_eq!(rig.say(9, "LPUSH k a b c"), "3");
@@ -67,7 +67,7 @@ fn the_first_key_that_was_fed_is_served_first() {
 }
 
 #[test]
-fn what_is_gone_at_the_end_of_a_transaction_wakes_nobody() {
+fn a_key_that_is_gone_at_the_end_of_a_transaction_wakes_nobody() {
     let mut rig = Rig::new();
     rig.waits(1, "BLPOP k 0");
     rig.script(
@@ -147,7 +147,7 @@ fn a_destination_of_the_wrong_type_ends_the_wait_and_the_element_stays() {
 }
 
 #[test]
-fn inside_a_transaction_nobody_waits() {
+fn within_a_transaction_nobody_waits() {
     let mut rig = Rig::new();
     rig.script(
         1,
@@ -213,7 +213,7 @@ fn a_timeout_is_a_number_of_seconds() {
 }
 
 #[test]
-fn who_disconnects_leaves_nothing() {
+fn a_client_that_disconnects_leaves_nothing() {
     let mut rig = Rig::new();
     rig.waits(1, "BLPOP k 5");
     rig.waits(2, "BLPOP k 0");
@@ -228,7 +228,7 @@ fn who_disconnects_leaves_nothing() {
 }
 
 #[test]
-fn what_was_sent_meanwhile_is_run_in_the_order_of_release() {
+fn waiting_requests_run_in_the_order_in_which_clients_are_released() {
     let mut rig = Rig::new();
     rig.waits(1, "BLPOP second 0");
     rig.waits(2, "BLPOP first 0");
@@ -241,7 +241,7 @@ fn what_was_sent_meanwhile_is_run_in_the_order_of_release() {
 }
 
 #[test]
-fn what_is_served_counts_as_no_change_of_its_own() {
+fn serving_a_client_counts_as_no_change_of_its_own() {
     let mut rig = Rig::new();
     let changes = |rig: &mut Rig| rig.server.database(0).unwrap().usage().changes;
     rig.waits(1, "BLPOP k 0");
@@ -253,11 +253,11 @@ fn what_is_served_counts_as_no_change_of_its_own() {
     assert_eq!(changes(&mut rig), 6);
 }
 
-/// What waits and what lies there, naively.
+/// The naive model: waiting clients and lists.
 #[derive(Default)]
 struct Model {
     lists: BTreeMap<usize, VecDeque<String>>,
-    /// Who waits, since when, for which keys, at which end.
+    /// Clients that wait, in order, each with its keys and end.
     waiting: Vec<(u64, Vec<usize>, bool)>,
 }
 
@@ -269,7 +269,7 @@ impl Model {
         Some(format!(r#"["k{key}", "{element}"]"#))
     }
 
-    /// Serves those who wait for a key, the longest first.
+    /// Serves the clients that wait for a key, the longest wait first.
     fn serve(&mut self, key: usize) -> Vec<(u64, String)> {
         let mut served = Vec::new();
         for (client, keys, left) in std::mem::take(&mut self.waiting) {

@@ -1,4 +1,4 @@
-//! A server at the level of bytes: pieces of any size, and bytes that are nothing.
+//! A server at the level of bytes: pieces of any size, and bytes that are not requests.
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ fn server() -> ByteServer {
     ByteServer::new(Server::new(ServerOptions::default(), random))
 }
 
-/// What each client was told, and whether its connection was closed.
+/// Collects the bytes for each client, and whether its connection was closed.
 fn drain(server: &mut ByteServer, told: &mut BTreeMap<u64, (Vec<u8>, bool)>) {
     assert_eq!(server.machine().check_invariants(), Ok(()));
     while let Some((client, output)) = server.poll_output() {
@@ -30,7 +30,7 @@ fn drain(server: &mut ByteServer, told: &mut BTreeMap<u64, (Vec<u8>, bool)>) {
     }
 }
 
-/// Requests that go well together, some blocking, some refused, one no request.
+/// Requests that interact. Some block, some are refused, and one is not a request.
 const REQUESTS: [&[u8]; 12] = [
     b"SET k v\r\n",
     b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",
@@ -49,7 +49,7 @@ const REQUESTS: [&[u8]; 12] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// How requests are cut into pieces makes no difference.
+    /// The way requests are cut into pieces makes no difference.
     #[test]
     fn requests_in_any_pieces_have_the_same_answers(
         requests in proptest::collection::vec(0..REQUESTS.len(), 0..30),
@@ -70,7 +70,7 @@ proptest! {
                 rest = after;
             }
             drain(&mut server, told);
-            // Whoever waits is fed, and goes on with what it had sent.
+            // Feed the blocked client, which continues with what it had sent.
             server.connected(NOW, 2, "two");
             for _ in 0..30 {
                 server.receive(NOW, 2, b"RPUSH l fed\r\n");
@@ -80,9 +80,10 @@ proptest! {
         prop_assert_eq!(&told[0], &told[1]);
     }
 
-    /// Nothing makes it panic; what is no request is told and closes.
+    /// No input makes the server panic. Bytes that are not a request are answered with an error,
+    /// and close the connection.
     #[test]
-    fn any_bytes_are_taken(
+    fn any_bytes_are_accepted_or_refused(
         pieces in proptest::collection::vec(
             prop_oneof![
                 proptest::collection::vec(any::<u8>(), 0..40),
@@ -127,7 +128,7 @@ fn a_client_that_is_gone_leaves_no_connection() {
 }
 
 #[test]
-fn what_was_said_before_a_request_of_http_and_not_sent_is_lost() {
+fn an_http_request_drops_unsent_replies() {
     for bytes in [&b"PING\r\npOsT\r\nPING\r\n"[..], b"*1\r\n$4\r\nPING\r\n*1\r\n$5\r\nHost:\r\n"] {
         let mut server = server();
         server.connected(NOW, CLIENT, "client");

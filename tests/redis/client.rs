@@ -1,4 +1,4 @@
-//! The client of a world: what it tells of refusals, ends and waits, and what replies mean.
+//! The client in a world: refusals, ends of connections, waits, and conversions of replies.
 
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +43,7 @@ fn a_transaction_says_which_command_was_refused_and_why() {
 }
 
 #[test]
-fn a_pipeline_that_is_cut_gives_the_replies_that_came() {
+fn a_pipeline_that_is_cut_returns_the_replies_that_arrived() {
     let (mut sim, redis) = world();
     let node = sim.node_with("a", redis.clone(), async |node, redis| {
         let client = Client::connect(&node, &redis).await?;
@@ -78,7 +78,7 @@ async fn waits_for(node: Node, (redis, what): (Redis, &'static str)) -> Result<(
 }
 
 #[test]
-fn who_is_stuck_names_the_key_or_the_channel_it_waits_for() {
+fn a_stuck_run_names_the_key_or_the_channel_that_a_client_waits_for() {
     for (what, told) in [
         ("blpop jobs mail 0", "the reply to BLPOP jobs mail 0"),
         ("subscription", "a message on news, w*"),
@@ -91,7 +91,7 @@ fn who_is_stuck_names_the_key_or_the_channel_it_waits_for() {
 }
 
 #[test]
-fn a_reply_that_nobody_waits_for_any_more_is_told_as_such() {
+fn the_trace_marks_a_reply_that_nobody_waits_for() {
     let (mut sim, redis) = world();
     let node = sim.node_with("a", redis.clone(), async |node, redis| {
         let client = Client::connect(&node, &redis).await?;
@@ -149,7 +149,7 @@ fn replies_are_read_as_the_callers_types() {
 }
 
 #[test]
-fn a_reply_that_means_no_such_value_is_an_error_that_shows_it() {
+fn a_reply_of_another_type_is_an_error_that_shows_it() {
     let refused: Vec<ConvertError> = vec![
         u8::from_reply(Reply::Integer(256)).unwrap_err(),
         u64::from_reply(Reply::Integer(-1)).unwrap_err(),

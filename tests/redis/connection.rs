@@ -1,11 +1,11 @@
-//! Connections: who one is, and what one may do to others.
+//! Connections: identity, passwords, and what a client may do to others.
 
 use crate::support::Rig;
 use std::time::Duration;
 use stunt_double::redis::ServerOptions;
 
 #[test]
-fn a_password_is_asked_for() {
+fn a_password_is_required() {
     let mut rig = Rig::with(ServerOptions::default().with_password("secret"));
     rig.script(
         1,
@@ -29,7 +29,7 @@ fn a_password_is_asked_for() {
 }
 
 #[test]
-fn without_a_password_auth_says_so() {
+fn without_a_password_auth_is_an_error() {
     let mut rig = Rig::new();
     assert!(rig.say(1, "AUTH x").starts_with("!ERR AUTH <password> called without any password"));
 }
@@ -119,7 +119,7 @@ fn replies_can_be_switched_off() {
 }
 
 #[test]
-fn a_paused_server_holds_requests_up_until_the_pause_is_over() {
+fn a_paused_server_delays_requests_until_the_pause_is_over() {
     let mut rig = Rig::new();
     rig.script(1, &[("CLIENT PAUSE 100 WRITE", "OK"), ("GET k", "nil")]);
     rig.send(1, "SET k v");
@@ -134,7 +134,7 @@ fn a_paused_server_holds_requests_up_until_the_pause_is_over() {
 }
 
 #[test]
-fn a_pause_ends_when_somebody_says_so() {
+fn a_pause_can_be_ended_early() {
     let mut rig = Rig::new();
     rig.script(1, &[("CLIENT PAUSE 100000 WRITE", "OK")]);
     rig.send(2, "SET k v");
@@ -157,7 +157,7 @@ fn a_sleeping_server_answers_nobody_and_then_everybody_in_order() {
 }
 
 #[test]
-fn a_request_of_http_closes_without_a_word() {
+fn an_http_request_closes_the_connection_without_a_reply() {
     for line in ["POST / HTTP/1.1", "host: x", "HOST:", "pOsT"] {
         let mut rig = Rig::new();
         rig.script(1, &[("MULTI", "OK")]);
@@ -235,7 +235,7 @@ fn a_save_within_a_transaction_is_scheduled_for_its_end() {
 }
 
 #[test]
-fn reset_gives_a_connection_as_new() {
+fn reset_returns_a_connection_to_its_initial_state() {
     let mut rig = Rig::new();
     rig.script(
         1,
@@ -273,7 +273,7 @@ fn databases_are_chosen_and_counted() {
 }
 
 #[test]
-fn config_says_what_is_wrong_and_changes_all_or_nothing() {
+fn config_names_the_mistake_and_changes_all_or_nothing() {
     let mut rig = Rig::new();
     let failed = |name: &str, why: &str| {
         format!("!ERR CONFIG SET failed (possibly related to argument '{name}') - {why}")
@@ -306,7 +306,7 @@ fn config_says_what_is_wrong_and_changes_all_or_nothing() {
 }
 
 #[test]
-fn who_sends_too_much_ahead_is_closed() {
+fn a_client_that_sends_too_much_ahead_is_closed() {
     let mut rig = Rig::new();
     rig.script(1, &[("CONFIG SET client-query-buffer-limit 1mb", "OK")]);
     rig.send(2, "BLPOP list 0");

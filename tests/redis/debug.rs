@@ -1,4 +1,4 @@
-//! `DEBUG`, and what it brings about.
+//! `DEBUG` and its effects.
 
 use crate::support::Rig;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn within_a_transaction_a_sleep_takes_its_time_but_nothing_expires() {
 }
 
 #[test]
-fn what_a_sleeping_transaction_does_is_seen_when_it_is_over() {
+fn the_effects_of_a_sleeping_transaction_are_seen_when_it_is_over() {
     let mut rig = Rig::new();
     rig.script(2, &[("SUBSCRIBE c", r#"["subscribe", "c", 1]"#)]);
     rig.send(3, "BLPOP q 0.2");
@@ -64,7 +64,7 @@ fn on_waking_the_sleepers_own_requests_come_first_then_time_outs_then_the_others
 }
 
 #[test]
-fn what_was_said_before_a_sleep_is_sent_after_it() {
+fn replies_from_before_a_sleep_are_sent_after_it() {
     let mut rig = Rig::new();
     rig.send(1, "DEBUG SLEEP 1");
     rig.send(1, "DEBUG SLEEP 1");
@@ -76,7 +76,7 @@ fn what_was_said_before_a_sleep_is_sent_after_it() {
 }
 
 #[test]
-fn a_client_that_is_gone_during_a_sleep_is_missed_after_it() {
+fn a_client_that_disconnects_during_a_sleep_is_noticed_after_it() {
     let mut rig = Rig::new();
     rig.script(1, &[("MULTI", "OK"), ("DEBUG SLEEP 1", "QUEUED"), ("SET k v", "QUEUED")]);
     rig.send(1, "EXEC");
@@ -148,7 +148,7 @@ fn a_reload_changes_what_is_watched() {
 }
 
 #[test]
-fn the_append_only_file_is_read_again_where_there_is_one() {
+fn the_append_only_file_is_read_again_if_there_is_one() {
     let mut rig = Rig::with(ServerOptions::default().with_append_only(AppendFsync::EverySec));
     rig.script(1, &[("SET k v", "OK"), ("APPEND k w", "2"), ("WATCH k", "OK")]);
     rig.script(2, &[("DEBUG LOADAOF", "OK"), ("OBJECT ENCODING k", "\"raw\"")]);
@@ -184,7 +184,7 @@ fn without_its_cron_nothing_expires_and_nothing_is_saved_by_itself() {
 }
 
 #[test]
-fn a_pause_keeps_what_has_expired_and_says_so_when_it_is_over() {
+fn a_pause_keeps_expired_keys_and_raises_their_events_when_it_is_over() {
     let mut rig = Rig::new();
     rig.script(1, &[("CONFIG SET notify-keyspace-events Ex", "OK")]);
     rig.script(2, &[("PSUBSCRIBE *", r#"["psubscribe", "*", 1]"#)]);

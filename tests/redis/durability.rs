@@ -1,4 +1,4 @@
-//! What a server has after it was stopped, killed or without power.
+//! What a server keeps over a clean stop, a crash and a power loss.
 
 use crate::support::Rig;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use stunt_double::redis::{AppendFsync, SavePoint, ServerOptions};
 
 const ENDS: [Shutdown; 3] = [Shutdown::Clean, Shutdown::Kill, Shutdown::PowerLoss];
 
-/// Ends the process and starts another; the keys that were lost.
+/// Ends the process and starts another. Returns the keys that were lost.
 fn end(rig: &mut Rig, how: Shutdown) -> Vec<String> {
     rig.server.stop(rig.now, how);
     let lost = rig.server.losses().keys.iter().map(|(_, key)| key.to_string()).collect();
@@ -62,7 +62,7 @@ fn a_save_point_saves_when_its_time_comes() {
 }
 
 #[test]
-fn an_append_only_file_loses_nothing_to_the_death_of_the_process() {
+fn with_an_append_only_file_a_crash_loses_nothing() {
     for fsync in [AppendFsync::Always, AppendFsync::EverySec, AppendFsync::No] {
         let mut rig = Rig::with(none().with_append_only(fsync));
         rig.script(1, &[("SET a 1", "OK")]);
@@ -72,7 +72,7 @@ fn an_append_only_file_loses_nothing_to_the_death_of_the_process() {
 }
 
 #[test]
-fn a_loss_of_power_takes_what_was_not_synced() {
+fn a_power_loss_loses_what_was_not_synced() {
     for (fsync, lost) in [
         (AppendFsync::Always, &[][..]),
         (AppendFsync::EverySec, &["late"][..]),
@@ -88,7 +88,7 @@ fn a_loss_of_power_takes_what_was_not_synced() {
 }
 
 #[test]
-fn what_is_lost_comes_back_as_it_was() {
+fn lost_changes_are_undone_exactly() {
     let mut rig = Rig::new();
     for line in [
         "RPUSH l a b",
@@ -124,7 +124,7 @@ fn what_is_lost_comes_back_as_it_was() {
 }
 
 #[test]
-fn what_only_expired_or_is_the_same_again_was_not_lost() {
+fn keys_that_only_expired_or_are_the_same_again_are_not_lost() {
     let mut rig = Rig::new();
     for line in ["SET gone v PX 50", "SET same v", "RPUSH l a", "SADD s a b", "SAVE"] {
         rig.send(1, line);
@@ -145,7 +145,7 @@ fn what_only_expired_or_is_the_same_again_was_not_lost() {
 }
 
 #[test]
-fn a_restart_reads_what_the_server_was_set_up_with_whatever_config_set_said() {
+fn a_restart_uses_the_original_options_whatever_config_set_changed() {
     let mut rig = Rig::with(none());
     rig.script(1, &[("SET a 1", "OK"), ("SAVE", "OK"), ("CONFIG SET appendonly yes", "OK")]);
     rig.script(1, &[("SET b 1", "OK")]);
@@ -226,7 +226,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// All keys with their values.
+/// Returns all keys with their values.
 fn dump(rig: &mut Rig) -> BTreeMap<String, String> {
     let db = rig.server.database(0).unwrap();
     let keys = db.keys(b"*");
@@ -239,10 +239,10 @@ fn dump(rig: &mut Rig) -> BTreeMap<String, String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// With `everysec` a loss of power comes back to how things were when the last
-    /// second in which there was anything to sync was full; and it names the keys.
+    /// With `everysec`, a power loss returns to the state at the end of the last second before
+    /// which anything had to be synced, and lists the affected keys.
     #[test]
-    fn a_loss_of_power_comes_back_to_the_last_sync(
+    fn a_power_loss_returns_to_the_last_sync(
         steps in proptest::collection::vec(step(), 0..40),
     ) {
         let mut rig = Rig::with(none().with_append_only(AppendFsync::EverySec));

@@ -1,4 +1,4 @@
-//! Times to live on a clock that is told.
+//! Times to live, on a clock that the test sets.
 
 use crate::support::Rig;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use stunt_double::redis::database::Database;
 use stunt_double::{Instant, WORLD_EPOCH};
 
 #[test]
-fn a_key_is_gone_when_its_time_comes_though_nobody_looks() {
+fn a_key_expires_in_time_though_nobody_looks_it_up() {
     let mut rig = Rig::new();
     rig.script(9, &[("CONFIG SET notify-keyspace-events Ex", "OK")]);
     rig.send(9, "SUBSCRIBE __keyevent@0__:expired");
@@ -54,7 +54,7 @@ fn a_key_that_is_set_with_a_past_time_is_gone_at_the_next_timer() {
 }
 
 #[test]
-fn conditions_take_no_time_to_live_as_for_ever() {
+fn conditions_treat_no_time_to_live_as_forever() {
     let mut rig = Rig::new();
     rig.script(
         1,
@@ -106,7 +106,7 @@ fn without_active_expiry_a_key_goes_when_it_is_looked_up() {
 }
 
 #[test]
-fn the_average_time_to_live_is_told_when_it_was_looked_at() {
+fn the_average_time_to_live_is_sampled() {
     let mut rig = Rig::new();
     rig.pass_ms(50);
     rig.script(1, &[("SET k v PX 1000", "OK")]);
@@ -156,7 +156,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Against a map from keys to the milliseconds at which they are gone.
+    /// Compares with a map from keys to the milliseconds at which they expire.
     #[test]
     fn keys_live_exactly_as_long_as_they_should(
         steps in proptest::collection::vec(step(), 0..60),

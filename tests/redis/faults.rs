@@ -1,4 +1,4 @@
-//! A server that is up and refuses, whose clients vanish, or whose clock jumps.
+//! A running server that refuses commands, whose clients vanish, or whose clock jumps.
 
 use std::time::Duration;
 use stunt_double::redis::{
@@ -86,7 +86,7 @@ fn a_blocked_client_behind_a_partition_is_dropped_and_learns_of_it_when_it_speak
 }
 
 #[test]
-fn a_subscriber_that_vanished_counts_until_what_is_sent_to_it_is_given_up() {
+fn a_vanished_subscriber_counts_until_retransmissions_to_it_are_given_up() {
     let (mut sim, redis) = world(ServerOptions::default().with_tcp_keepalive(Duration::ZERO));
     let node = sim.daemon_with("listener", redis.clone(), async |node, redis| {
         let mut listener = Subscription::connect(&node, &redis).await?;
@@ -103,7 +103,7 @@ fn a_subscriber_that_vanished_counts_until_what_is_sent_to_it_is_given_up() {
     assert_eq!(redis.command(["PUBLISH", "news", "x"]).as_integer(), Some(0));
 }
 
-/// What a client is told for each of these commands, on a connection of its own.
+/// Returns the reply to each of these commands, on a connection of its own.
 fn told(sim: &mut Sim, name: &str, redis: &Redis, commands: &[&'static str]) -> Vec<String> {
     let with = (redis.clone(), commands.to_vec());
     sim.node_with(name, with, async |node, (redis, commands)| {
@@ -172,10 +172,10 @@ fn a_transaction_with_a_refused_command_is_discarded() {
         let client = Client::connect(&node, &redis).await?;
         let pipeline = Pipeline::new().command(["GET", "k"]).command(["SET", "k", "v"]);
         let error = client.transaction(&pipeline).await.unwrap_err();
-        // Whatever is queued may need memory.
+        // Everything that is queued may need memory.
         let Error::Aborted { index: 0, error, .. } = error else { panic!("{error}") };
         assert_eq!(error.code(), "OOM");
-        // One that was queued before the server's state changed is refused at EXEC.
+        // A transaction queued before the server's state changed is refused at EXEC.
         redis.refuse_nothing();
         client.call(["MULTI"]).await?;
         client.call(["SET", "k", "v"]).await?;
@@ -186,7 +186,8 @@ fn a_transaction_with_a_refused_command_is_discarded() {
             "EXECABORT Transaction discarded because of: READONLY You can't write against a read \
              only replica."
         );
-        // A state that refuses a queued command refuses EXEC, although that may be run in it.
+        // A state that refuses a queued command refuses EXEC, too, although EXEC itself may run in
+        // it.
         for (refusal, code) in
             [(Refusal::loading(), "LOADING"), (Refusal::cluster_down(), "CLUSTERDOWN")]
         {
@@ -205,7 +206,7 @@ fn a_transaction_with_a_refused_command_is_discarded() {
 
 #[test]
 fn a_sweep_draws_which_commands_are_refused_and_calm_none_is() {
-    // A client that does not look at one of its replies.
+    // A client that ignores one of its replies.
     let scenario = |sim: &mut Sim| {
         let redis = redis::start(sim, ServerOptions::default());
         redis.refuse(Refusal::out_of_memory().one_in(20));
@@ -267,7 +268,7 @@ fn a_clock_that_jumps_ahead_ends_leases_and_waits_and_one_that_jumps_back_prolon
 }
 
 #[test]
-fn a_jump_of_the_clock_tells_of_the_keys_that_it_ends() {
+fn a_jump_of_the_clock_raises_the_events_of_keys_that_expire_by_it() {
     let (mut sim, redis) = world(ServerOptions::default());
     redis.command(["CONFIG", "SET", "notify-keyspace-events", "Ex"]);
     redis.command(["SET", "lease", "mine", "EX", "30"]);
@@ -295,7 +296,7 @@ fn a_clock_that_drifts_makes_leases_shorter() {
 }
 
 #[test]
-fn who_waits_for_a_vanished_server_is_stuck_and_told_why() {
+fn a_client_of_a_vanished_server_is_stuck_and_the_report_says_why() {
     let (mut sim, redis) = world(ServerOptions::default());
     sim.node_with("popper", redis.clone(), popper);
     sim.run_for(secs(1)).expect_reached();

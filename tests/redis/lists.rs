@@ -1,4 +1,4 @@
-//! The commands on lists. What they do when they wait is in `blocking`.
+//! The commands on lists. Blocking is tested in `blocking`.
 
 use crate::support::Rig;
 use stunt_double::redis::EventClasses;
@@ -8,7 +8,7 @@ const WRONG_TYPE: &str = "!WRONGTYPE Operation against a key holding the wrong k
 const NOT_INTEGER: &str = "!ERR value is not an integer or out of range";
 const SYNTAX: &str = "!ERR syntax error";
 
-/// A server that has a string `s`.
+/// Returns a server with a string `s`.
 fn rig() -> Rig {
     let mut rig = Rig::new();
     rig.say(1, "SET s text");
@@ -59,7 +59,7 @@ fn a_pop_of_nothing_is_an_empty_array_but_nil_without_a_list() {
 }
 
 #[test]
-fn an_index_is_looked_at_after_the_type() {
+fn an_index_is_checked_after_the_type() {
     rig().script(
         1,
         &[
@@ -183,7 +183,7 @@ fn lpos_counts_ranks_and_comparisons() {
 }
 
 #[test]
-fn lmove_of_nothing_looks_at_no_destination() {
+fn lmove_of_nothing_ignores_the_destination() {
     rig().script(
         1,
         &[
@@ -205,7 +205,7 @@ fn lmove_of_nothing_looks_at_no_destination() {
 }
 
 #[test]
-fn lmpop_takes_from_the_first_list_there_is() {
+fn lmpop_pops_from_the_first_existing_list() {
     rig().script(
         1,
         &[
@@ -225,7 +225,7 @@ fn lmpop_takes_from_the_first_list_there_is() {
     );
 }
 
-/// The events that a line raises, such as `lpush l`.
+/// Returns the events that a line raises, such as `lpush l`.
 pub(crate) fn events(rig: &mut Rig, line: &str) -> Vec<String> {
     rig.say(1, line);
     let told = rig.told(9).into_iter();
@@ -236,7 +236,7 @@ pub(crate) fn events(rig: &mut Rig, line: &str) -> Vec<String> {
     told.map(event).collect()
 }
 
-/// A server whose client 9 hears of events.
+/// Returns a server whose client 9 listens to events.
 pub(crate) fn listening() -> Rig {
     let classes = EventClasses::parse("EAn").unwrap();
     let mut rig = Rig::with(ServerOptions::default().with_notifications(classes));
@@ -245,7 +245,7 @@ pub(crate) fn listening() -> Rig {
 }
 
 #[test]
-fn a_rotation_is_told_as_a_push_then_a_pop() {
+fn a_rotation_raises_a_push_then_a_pop() {
     let mut rig = listening();
     assert_eq!(events(&mut rig, "RPUSH l a b"), ["new l", "rpush l"]);
     assert_eq!(events(&mut rig, "RPOPLPUSH l l"), ["lpush l", "rpop l"]);

@@ -26,7 +26,7 @@ fn a_client_with_both_gets_a_message_twice() {
 }
 
 #[test]
-fn shard_channels_are_apart() {
+fn shard_channels_are_separate() {
     let mut rig = Rig::new();
     rig.send(1, "SSUBSCRIBE news");
     assert_eq!(rig.told(1), [r#"["ssubscribe", "news", 1]"#]);
@@ -43,7 +43,7 @@ fn shard_channels_are_apart() {
 }
 
 #[test]
-fn unsubscribing_from_nothing_is_told_too() {
+fn unsubscribing_from_nothing_is_confirmed_too() {
     let mut rig = Rig::new();
     rig.send(1, "UNSUBSCRIBE");
     assert_eq!(rig.told(1), [r#"["unsubscribe", nil, 0]"#]);
@@ -55,7 +55,7 @@ fn unsubscribing_from_nothing_is_told_too() {
 }
 
 #[test]
-fn a_resp2_subscriber_may_say_little() {
+fn a_resp2_subscriber_may_send_few_commands() {
     let mut rig = Rig::new();
     rig.send(1, "SUBSCRIBE news");
     rig.told(1);
@@ -77,7 +77,7 @@ fn a_resp2_subscriber_may_say_little() {
 }
 
 #[test]
-fn a_resp3_subscriber_may_say_everything() {
+fn a_resp3_subscriber_may_send_every_command() {
     let mut rig = Rig::new();
     rig.send(1, "HELLO 3");
     rig.send(1, "SUBSCRIBE news");
@@ -109,7 +109,7 @@ fn pubsub_counts() {
 }
 
 #[test]
-fn a_publish_in_a_transaction_goes_out_when_that_runs() {
+fn a_publish_in_a_transaction_is_sent_when_that_runs() {
     let mut rig = Rig::new();
     rig.send(1, "SUBSCRIBE news");
     rig.told(1);
@@ -119,7 +119,7 @@ fn a_publish_in_a_transaction_goes_out_when_that_runs() {
     assert_eq!(rig.told(1).len(), 1);
 }
 
-/// The events that lines raise, as `event key`.
+/// Returns the events that lines raise, as `event key`.
 fn events(lines: &[&str]) -> Vec<String> {
     let mut rig = Rig::new();
     rig.send(9, "CONFIG SET notify-keyspace-events KEAmn");

@@ -1,4 +1,4 @@
-//! The README's pattern for a death between two commands finds the bug that it shows.
+//! The README's pattern for a crash between two commands finds the bug that it demonstrates.
 
 use std::time::Duration;
 use stunt_double::Site;

@@ -1,4 +1,4 @@
-//! Scanning while everything changes.
+//! Scans while the collection changes.
 
 use crate::support::Rig;
 use proptest::prelude::*;
@@ -102,7 +102,7 @@ fn count_bounds_the_work_of_a_call() {
     assert_eq!((page.items.len(), page.cursor), (7, 993));
 }
 
-/// What happens between two calls of a scan.
+/// A change between two calls of a scan.
 #[derive(Clone, Debug)]
 enum Step {
     Add(u16),
@@ -182,10 +182,10 @@ impl Kind {
     }
 }
 
-/// What was there from the start of a scan to its end was returned.
+/// Checks that everything was returned that existed throughout a scan.
 fn check(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut db = Database::new();
-    // The hash tables from the first element on.
+    // With these limits, collections are hash tables from the first element on.
     let small = Limits::default();
     let mut limits = small;
     limits.hash.max_entries = 0;
@@ -211,7 +211,7 @@ fn check(kind: Kind, steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Rename(a, b) if matches!(kind, Kind::Keys) && a != b => {
                 if db.rename(&name(a), &name(b)).is_ok() {
-                    // A key that is overwritten was there all the time.
+                    // An overwritten key existed all the time.
                     present.remove(&name(a));
                     present.insert(name(b));
                     throughout.remove(&name(a));

@@ -57,7 +57,7 @@ fn an_intset_turns_at_513_members_and_never_back() {
 }
 
 #[test]
-fn smove_looks_at_the_destination_only_if_there_is_a_source() {
+fn smove_checks_the_destination_only_if_there_is_a_source() {
     rig().script(
         1,
         &[

@@ -1,4 +1,4 @@
-//! One server with clients of both kinds: those that send commands as values, and those that speak
+//! One server with clients of both kinds: those that send commands as values, and those that send
 //! bytes.
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use stunt_double::{Instant, Site, Stream};
 const NOW: Instant = Instant::ZERO;
 const CLIENT: u64 = 1;
 
-/// Everything that the typed clients are told.
+/// Returns everything that was sent to the typed clients.
 fn told_typed(server: &mut ByteServer) -> Vec<(u64, String)> {
     let polled = std::iter::from_fn(|| Service::poll_output(server));
     polled.map(|(client, output)| (client, ByteServer::describe_output(&output))).collect()
@@ -32,12 +32,12 @@ fn typed_clients_and_clients_of_bytes_share_one_server() {
     server.receive(NOW, CLIENT, b"GET k\r\nBLPOP q 0\r\nPING\r\n");
     let data = |bytes: &[u8]| Some((CLIENT, ByteOutput::Data(bytes.to_vec())));
     assert_eq!(ByteService::poll_output(&mut server), data(b"$5\r\ntyped\r\n"));
-    // What the typed client pushes reaches the other, which goes on with what it had sent.
+    // A push of the typed client serves the byte client, which continues with what it had sent.
     server.handle_input(NOW, TYPED, request(&["RPUSH", "q", "a"]));
     assert_eq!(told_typed(&mut server), [(TYPED, "(integer) 1".to_owned())]);
     let fed = b"*2\r\n$1\r\nq\r\n$1\r\na\r\n+PONG\r\n";
     assert_eq!(ByteService::poll_output(&mut server), data(fed));
-    // And the other way round.
+    // And a push of the byte client serves the typed client.
     server.handle_input(NOW, TYPED, request(&["BLPOP", "q", "0"]));
     server.handle_input(NOW, TYPED, request(&["QUIT"]));
     assert!(told_typed(&mut server).is_empty());

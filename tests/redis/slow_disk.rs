@@ -1,10 +1,11 @@
-//! What a server loses whose disk takes its time for a sync.
+//! What a server loses if its disk takes time to sync.
 
 use std::time::Duration;
 use stunt_double::redis::{self, AppendFsync, Redis, ServerOptions};
 use stunt_double::sim::Sim;
 
-/// A server with an append-only file, whose disk takes this many milliseconds for a sync.
+/// Returns a server with an append-only file, on a disk that takes this many milliseconds for a
+/// sync.
 fn on_a_slow_disk(millis: u64) -> (Sim, Redis) {
     let mut sim = Sim::new(1);
     let options = ServerOptions::default()
@@ -15,8 +16,9 @@ fn on_a_slow_disk(millis: u64) -> (Sim, Redis) {
     (sim, redis)
 }
 
-/// Sets these keys, one every half second from the tenth second on, and crashes the server
-/// `settle` milliseconds after the last; which of them are left, and what it says it lost.
+/// Sets these keys, one every half second from the tenth second on, and crashes the server `settle`
+/// milliseconds after the last. Returns the keys that are left, and those that the server reports
+/// as lost.
 fn left_after(
     millis: u64,
     keys: &[&str],
@@ -38,12 +40,12 @@ fn left_after(
 }
 
 #[test]
-fn a_kill_while_a_sync_runs_loses_what_was_answered_since_it_began() {
+fn a_crash_during_a_sync_loses_what_was_answered_since_it_began() {
     let keys = ["a", "b", "c"];
     // The sync begins with the first key and takes three seconds.
     let (left, lost) = left_after(3_000, &keys, 0, |redis| redis.crash());
     assert_eq!((left, lost), (vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()]));
-    // One that takes 100 ms has ended before b, and the next begins with the second, as c comes.
+    // A sync of 100 ms ends before b. The next one begins with the second in which c is set.
     let (left, lost) = left_after(100, &keys, 0, |redis| redis.crash());
     assert_eq!((left.join(" "), lost.join(" ")), ("a b".to_owned(), "c".to_owned()));
     let (left, lost) = left_after(100, &keys, 200, |redis| redis.crash());
@@ -55,14 +57,15 @@ fn a_kill_while_a_sync_runs_loses_what_was_answered_since_it_began() {
 #[test]
 fn a_write_is_postponed_for_two_seconds_at_most() {
     let keys = ["a", "b", "c", "d", "e", "f"];
-    // a at 10 s, b at 10.5, … f at 12.5: b was postponed in second 10, so all is written at 12.
+    // a is set at 10 s, b at 10.5, … f at 12.5. The write of b is postponed in second 10, so
+    // everything is written at 12.
     let (left, lost) = left_after(9_000, &keys, 0, |redis| redis.crash());
     assert_eq!(left.join(" "), "a b c d");
     assert_eq!(lost.join(" "), "e f");
 }
 
 #[test]
-fn a_loss_of_power_on_a_slow_disk_loses_what_no_finished_sync_has() {
+fn a_power_loss_on_a_slow_disk_loses_what_no_finished_sync_has() {
     let keys = ["a", "b", "c"];
     assert_eq!(left_after(3_000, &keys, 0, |redis| redis.lose_power()).0.join(" "), "");
     assert_eq!(left_after(400, &keys, 0, |redis| redis.lose_power()).0.join(" "), "a");

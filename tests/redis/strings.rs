@@ -6,7 +6,7 @@ const WRONG_TYPE: &str = "!WRONGTYPE Operation against a key holding the wrong k
 const NOT_INTEGER: &str = "!ERR value is not an integer or out of range";
 const SYNTAX: &str = "!ERR syntax error";
 
-/// A server that has a list `l`.
+/// Returns a server with a list `l`.
 fn rig() -> Rig {
     let mut rig = Rig::new();
     rig.say(1, "RPUSH l a");
@@ -105,7 +105,7 @@ fn set_takes_its_options_in_any_order() {
 }
 
 #[test]
-fn getex_looks_at_the_value_before_the_time() {
+fn getex_checks_the_value_before_the_time() {
     rig().script(
         1,
         &[

@@ -1,8 +1,8 @@
-//! A server with a hand-held clock, spoken to in lines.
+//! A server with a manual clock, which tests talk to in lines of text.
 //!
-//! `rig.say(1, "SET k v")` sends a line as client 1, which connects by that, and
-//! gives the answer in short: strings in quotes, integers bare, `nil`, errors
-//! after `!`. Quotes in a line keep spaces, `\x00` is a byte.
+//! `rig.say(1, "SET k v")` sends a line as client 1, which connects if necessary, and returns the
+//! reply in short form: strings in quotes, integers bare, `nil`, errors after `!`. Quotes in a line
+//! keep spaces, and `\x00` is a byte. The server's invariants are checked after every step.
 
 use crate::traps::table::words;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,7 +30,7 @@ impl Rig {
         Rig { server, now: Instant::ZERO, replies, closed }
     }
 
-    /// Sends a line; what comes of it is kept.
+    /// Sends a line, and keeps the replies.
     pub(crate) fn send(&mut self, client: u64, line: &str) {
         if let std::collections::btree_map::Entry::Vacant(entry) = self.replies.entry(client) {
             entry.insert(VecDeque::new());
@@ -57,8 +57,7 @@ impl Rig {
         }
     }
 
-    /// Sends a line and gives its answer, which must be the only thing that the
-    /// client is told.
+    /// Sends a line and returns the reply, which must be the only output to the client.
     pub(crate) fn say(&mut self, client: u64, line: &str) -> String {
         self.send(client, line);
         let mut told = self.told(client);
@@ -66,13 +65,13 @@ impl Rig {
         told.remove(0)
     }
 
-    /// Everything that a client was told since it was last asked.
+    /// Returns everything that was sent to a client since the last call.
     pub(crate) fn told(&mut self, client: u64) -> Vec<String> {
         let replies = self.replies.get_mut(&client).into_iter();
         replies.flat_map(|replies| replies.drain(..)).map(|reply| short(&reply)).collect()
     }
 
-    /// Asserts the answers of one client to several lines.
+    /// Asserts the replies to several lines of one client.
     #[track_caller]
     pub(crate) fn script(&mut self, client: u64, lines: &[(&str, &str)]) {
         for (line, answer) in lines {
@@ -90,7 +89,7 @@ impl Rig {
         self.collect();
     }
 
-    /// Time passes, timer by timer.
+    /// Lets time pass, timer by timer.
     pub(crate) fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(at) = self.server.poll_timeout().filter(|at| *at <= end) {
@@ -108,7 +107,7 @@ impl Rig {
     }
 }
 
-/// A reply in short.
+/// Returns a reply in short form.
 pub(crate) fn short(reply: &Reply) -> String {
     let list = |items: &[Reply]| items.iter().map(short).collect::<Vec<_>>().join(", ");
     match reply {

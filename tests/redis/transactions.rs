@@ -70,7 +70,8 @@ fn exec_with_arguments_ends_the_transaction() {
     );
 }
 
-/// What happens between `WATCH` and `EXEC`, after what came before.
+/// Returns the reply to `EXEC` after some lines before `WATCH`, and some between `WATCH` and
+/// `EXEC`.
 fn exec_after(before: &[&str], between: &[&str]) -> String {
     let mut rig = Rig::new();
     for line in before {
@@ -85,7 +86,7 @@ fn exec_after(before: &[&str], between: &[&str]) -> String {
 }
 
 #[test]
-fn a_watched_key_that_was_touched_stops_exec() {
+fn a_touched_watched_key_prevents_exec() {
     let set = ["SET k v"];
     for (before, between) in [
         (&set[..], &["SET k v"][..]),
@@ -104,7 +105,7 @@ fn a_watched_key_that_was_touched_stops_exec() {
 }
 
 #[test]
-fn what_changes_nothing_does_not_stop_exec() {
+fn commands_that_change_nothing_do_not_prevent_exec() {
     for (before, between) in [
         (&["SADD k a"][..], &["SADD k a"][..]),
         (&["SET k v"], &["PERSIST k"]),
@@ -120,7 +121,7 @@ fn what_changes_nothing_does_not_stop_exec() {
 }
 
 #[test]
-fn a_watched_key_that_expires_stops_exec() {
+fn a_watched_key_that_expires_prevents_exec() {
     let mut rig = Rig::new();
     rig.script(1, &[("SET k v PX 100", "OK"), ("WATCH k", "OK")]);
     rig.pass_ms(100);
@@ -128,7 +129,7 @@ fn a_watched_key_that_expires_stops_exec() {
 }
 
 #[test]
-fn a_key_that_had_expired_when_it_was_watched_does_not() {
+fn a_key_that_had_expired_when_it_was_watched_does_not_prevent_exec() {
     let mut rig = Rig::new();
     rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET k v PX 100", "OK")]);
     rig.pass_ms(100);
@@ -136,7 +137,7 @@ fn a_key_that_had_expired_when_it_was_watched_does_not() {
 }
 
 #[test]
-fn what_had_expired_when_it_was_watched_may_be_removed_by_anything() {
+fn a_key_that_had_expired_when_it_was_watched_may_be_removed_by_anything() {
     let removed_by: [&[&str]; 12] = [
         &["GET k"],
         &["DEL k"],
@@ -174,7 +175,7 @@ fn what_had_expired_when_it_was_watched_may_be_removed_by_anything() {
 }
 
 #[test]
-fn what_has_expired_and_is_swapped_in_is_nothing_where_there_was_nothing() {
+fn an_expired_key_that_is_swapped_in_still_counts_as_missing() {
     for (before, answer) in [("PING", "[PONG]"), ("SET k v", "nil array")] {
         let mut rig = Rig::new();
         rig.script(2, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SELECT 1", "OK")]);
@@ -189,7 +190,7 @@ fn what_has_expired_and_is_swapped_in_is_nothing_where_there_was_nothing() {
 }
 
 #[test]
-fn a_watch_that_expires_unnoticed_stops_exec() {
+fn a_watched_key_that_expires_unnoticed_prevents_exec() {
     let mut rig = Rig::new();
     rig.script(1, &[("DEBUG SET-ACTIVE-EXPIRE 0", "OK"), ("SET k v PX 100", "OK")]);
     rig.script(1, &[("WATCH k", "OK")]);
@@ -222,8 +223,8 @@ fn a_client_that_dies_in_multi_leaves_nothing_behind() {
     assert!(rig.say(2, "INFO clients").contains("connected_clients:1"));
 }
 
-/// Each with what it does to `k`, given whether that is there and has a time to
-/// live: whether it touches it, and what it leaves.
+/// The effect of a line on `k`, given whether it exists and has a time to live: whether it touches
+/// the key, and the state that it leaves.
 type Effect = fn(there: bool, ttl: bool) -> (bool, bool, bool);
 
 const EFFECTS: [(&str, Effect); 9] = [
@@ -241,9 +242,9 @@ const EFFECTS: [(&str, Effect); 9] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    /// `EXEC` goes ahead if and only if nothing touched the key since `WATCH`.
+    /// `EXEC` runs if and only if nothing touched the key since `WATCH`.
     #[test]
-    fn exec_goes_ahead_exactly_if_the_watched_key_was_not_touched(
+    fn exec_runs_exactly_if_the_watched_key_was_not_touched(
         before in proptest::collection::vec(0..EFFECTS.len(), 0..4),
         between in proptest::collection::vec(0..EFFECTS.len(), 0..4),
     ) {

@@ -1,4 +1,4 @@
-//! The table of traps, played to our server: no other is needed.
+//! The table of traps, played to our server. No other server is needed.
 
 #[path = "../traps/mod.rs"]
 pub(crate) mod table;

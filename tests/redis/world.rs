@@ -1,4 +1,4 @@
-//! Redis in the world: links, deaths, interleaving, determinism.
+//! Redis in a world: links, crashes, interleaving, determinism.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -82,7 +82,7 @@ fn a_client_that_dies_in_multi_leaves_nothing_behind() {
 }
 
 #[test]
-fn who_waits_for_what_is_told_when_a_run_is_stuck() {
+fn the_report_of_a_stuck_run_says_who_waits_for_what() {
     let (mut sim, redis) = start(1);
     sim.node_with("worker", redis, async |node: Node, redis| -> Done {
         Client::connect(&node, &redis).await?.call(["BLPOP", "tasks", "0"]).await?;
@@ -106,7 +106,7 @@ fn a_blocking_call_times_out_on_the_virtual_clock() {
 }
 
 #[test]
-fn a_partition_holds_bytes_up_and_a_severed_link_resets() {
+fn a_partition_delays_bytes_and_a_severed_link_resets() {
     let (mut sim, redis) = start(1);
     let node = sim.node_with("client", redis.clone(), async |node: Node, redis| -> Done {
         let client = Client::connect(&node, &redis).await?;
@@ -128,8 +128,8 @@ fn a_partition_holds_bytes_up_and_a_severed_link_resets() {
     sim.run().expect_done();
 }
 
-/// Sets two keys to one number again and again, in one go, while another reads
-/// both; whether it ever saw them differ.
+/// Sets two keys to the same number again and again, in one go, while another client reads both.
+/// Returns whether it ever saw them differ.
 fn sees_a_half(strategy: Strategy, seed: u64, atomic: bool) -> bool {
     let mut sim = Sim::with_config(Config::new(seed).with_strategy(strategy));
     let redis = redis::start(&mut sim, ServerOptions::default());
@@ -173,7 +173,7 @@ fn a_plain_pipeline_may_be_interleaved_with_others_and_a_transaction_never_is() 
 }
 
 #[test]
-fn a_transaction_that_lost_its_watch_gives_none_and_a_refused_one_an_error() {
+fn a_transaction_returns_none_if_its_watch_is_broken_and_an_error_if_it_is_refused() {
     let (mut sim, redis) = start(1);
     sim.node_with("client", redis, async |node: Node, redis| -> Done {
         let (one, other) =
@@ -246,7 +246,7 @@ fn a_subscription_is_a_stream_of_messages_until_the_server_goes() {
 }
 
 #[test]
-fn the_trace_says_which_keys_a_crash_took() {
+fn the_trace_lists_the_keys_that_a_crash_lost() {
     let mut sim = Sim::new(1);
     let options = ServerOptions::default().with_append_only(AppendFsync::EverySec);
     let redis = redis::start(&mut sim, options);

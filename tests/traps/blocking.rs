@@ -1,11 +1,11 @@
-//! Clients that wait, and who is served.
+//! Blocked clients, and the order in which they are served.
 
 use super::TIME;
 use super::Trap;
 
 pub(crate) const TRAPS: &[Trap] = &[
     Trap {
-        name: "a_transaction_serves_by_who_waited_first",
+        name: "a_transaction_serves_clients_in_order_of_their_waits",
         script: &[
             (1, "BLPOP k1 k2 0", ""),
             (2, "BLPOP k2 k1 0", ""),
@@ -41,7 +41,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "rename_onto_what_is_waited_for",
+        name: "rename_onto_an_awaited_key",
         script: &[
             (1, "BLPOP k 0", ""),
             (3, "RPUSH other a", ":1\r\n"),
@@ -94,7 +94,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "time_outs_that_are_none",
+        name: "invalid_timeouts",
         script: &[
             (1, "BLPOP k -1", "-ERR timeout is negative\r\n"),
             (1, "BLPOP k text", "-ERR timeout is not a float or out of range\r\n"),
@@ -159,7 +159,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "those_who_wait_are_served_in_turn",
+        name: "waiting_clients_are_served_in_turn",
         script: &[
             (1, "BLPOP k 0", ""),
             (2, "BLPOP k 0", ""),
@@ -182,7 +182,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "swapdb_wakes",
+        name: "swapdb_serves_blocked_clients",
         script: &[
             (1, "BLPOP k 0", ""),
             (3, "SELECT 1", "+OK\r\n"),
@@ -192,7 +192,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "sort_store_and_move_wake",
+        name: "sort_store_and_move_serve_blocked_clients",
         script: &[
             (1, "BLPOP k 0", ""),
             (3, "RPUSH l b a", ":2\r\n"),
@@ -206,7 +206,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "copy_wakes",
+        name: "copy_serves_blocked_clients",
         script: &[
             (1, "BLPOP k 0", ""),
             (3, "RPUSH l a", ":1\r\n"),

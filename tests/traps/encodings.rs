@@ -1,4 +1,4 @@
-//! Which encoding a value has, and when that changes.
+//! The encodings of values, and when they change.
 
 use super::Trap;
 

@@ -21,7 +21,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "hincrby_over_the_edge",
+        name: "hincrby_overflow",
         script: &[
             (1, "HSET h f 9223372036854775807", ":1\r\n"),
             (1, "HINCRBY h f 1", "-ERR increment or decrement would overflow\r\n"),

@@ -1,4 +1,4 @@
-//! Keys of any type: names, times, copies.
+//! Keys of any type: names, times to live, copies.
 
 use super::Trap;
 
@@ -27,7 +27,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "copy_onto_what_is_there",
+        name: "copy_onto_an_existing_key",
         script: &[
             (1, "RPUSH l a", ":1\r\n"),
             (1, "SET s v", "+OK\r\n"),
@@ -116,7 +116,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "ttl_of_what_has_none",
+        name: "ttl_of_a_missing_or_persistent_key",
         script: &[
             (1, "SET a 1", "+OK\r\n"),
             (1, "TTL a", ":-1\r\n"),
@@ -144,7 +144,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "what_is_no_key_and_no_database",
+        name: "missing_keys_and_databases",
         script: &[
             (1, "OBJECT ENCODING none", "$-1\r\n"),
             (1, "OBJECT FREQ none", "$-1\r\n"),

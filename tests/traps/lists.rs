@@ -15,7 +15,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "lset_of_what_is_not_there",
+        name: "lset_of_a_missing_key_or_index",
         script: &[
             (1, "LSET missing 0 v", "-ERR no such key\r\n"),
             (1, "RPUSH l a", ":1\r\n"),
@@ -64,7 +64,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "lmove_of_a_missing_key_looks_no_further",
+        name: "lmove_of_a_missing_key_ignores_the_destination",
         script: &[
             (1, "SET s v", "+OK\r\n"),
             (1, "LMOVE missing s LEFT LEFT", "$-1\r\n"),

@@ -1,11 +1,11 @@
-//! Channels, and the events of the keyspace.
+//! Channels and keyspace events.
 
 use super::TIME;
 use super::Trap;
 
 pub(crate) const TRAPS: &[Trap] = &[
     Trap {
-        name: "a_subscriber_may_only_do_so_much",
+        name: "a_subscriber_may_send_few_commands",
         script: &[
             (1, "SUBSCRIBE ch", "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n"),
             (
@@ -205,7 +205,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "an_expired_key_is_told_of",
+        name: "an_expired_key_raises_an_event",
         script: &[
             (9, "CONFIG SET notify-keyspace-events KEA", "+OK\r\n"),
             (
@@ -231,7 +231,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "shard_channels_are_their_own",
+        name: "shard_channels_are_separate",
         script: &[
             (1, "SSUBSCRIBE ch", "*3\r\n$10\r\nssubscribe\r\n$2\r\nch\r\n:1\r\n"),
             (2, "PUBLISH ch a", ":0\r\n"),

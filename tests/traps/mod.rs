@@ -1,8 +1,8 @@
-//! What stand-ins for Redis get wrong, as scripts with the answers of
-//! `redis-server` 7.0.15, byte for byte.
+//! What stand-ins for Redis often get wrong, as scripts with the replies of `redis-server` 7.0.15,
+//! byte for byte.
 //!
-//! The table is read twice: by the tests of ours, which need no server, and by
-//! those that have the real one beside it.
+//! The table is used twice: by tests of our server alone, and by tests that also have the real
+//! server.
 
 mod bitmaps;
 mod blocking;
@@ -18,20 +18,19 @@ mod sorted_sets;
 mod strings;
 mod transactions;
 
-/// Lines and what is answered to each.
+/// A script and its replies.
 #[derive(Debug)]
 pub(crate) struct Trap {
     pub(crate) name: &'static str,
-    /// Who says what and is told what. Nothing is answered to a client that waits;
-    /// what it is told later stands behind the line that brought it about, with an
-    /// empty line of its own. Nobody is told anything else.
+    /// The client, its line, and the reply. A client that waits gets no reply at first; its later
+    /// reply stands behind the line that caused it, with an empty line. Nothing else is sent.
     pub(crate) script: &'static [(u64, &'static str, &'static str)],
 }
 
-/// A client that stands for the clock: its line says how many milliseconds pass.
+/// A pseudo-client for the clock: its line is the number of milliseconds that pass.
 pub(crate) const TIME: u64 = u64::MAX;
 
-/// The table, by family.
+/// The table, by topic.
 pub(crate) const FAMILIES: [(&str, &[Trap]); 13] = [
     ("strings", strings::TRAPS),
     ("bitmaps", bitmaps::TRAPS),
@@ -48,16 +47,16 @@ pub(crate) const FAMILIES: [(&str, &[Trap]); 13] = [
     ("messages", messages::TRAPS),
 ];
 
-/// One side that a script is played to.
+/// A server that a script is played to.
 pub(crate) trait Player {
     fn send(&mut self, client: u64, words: &[Vec<u8>]);
     fn pass_ms(&mut self, millis: u64);
-    /// Who was told what since this was last asked; those told nothing may be left
-    /// out.
+    /// Returns what was sent to each client since the last call. Clients without output may be
+    /// missing.
     fn told(&mut self) -> Vec<(u64, Vec<u8>)>;
 }
 
-/// Plays a script; where the answers differ, a line for each.
+/// Plays a script. Returns a line for each reply that differs.
 pub(crate) fn play(trap: &Trap, player: &mut dyn Player) -> Vec<String> {
     let mut failures = Vec::new();
     let mut at = 0;
@@ -94,7 +93,7 @@ fn failure(trap: &Trap, client: u64, line: &str, expected: &[u8], got: &[u8]) ->
     )
 }
 
-/// A line's words. Quotes keep spaces, `\x00` is a byte, `{1..3}` is `1 2 3`,
+/// Splits a line into words. Quotes keep spaces, `\x00` is a byte, `{1..3}` is `1 2 3`,
 /// `{1..3:twice}` is `1 1 2 2 3 3` and `{a*3}` is `aaa`.
 pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
     let mut words = Vec::new();

@@ -66,7 +66,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "what_has_expired_is_of_the_type_none",
+        name: "an_expired_key_has_the_type_none",
         script: &[
             (1, "DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n"),
             (1, "SET e v PX 5", "+OK\r\n"),
@@ -80,7 +80,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "a_scan_of_what_is_missing_is_a_miss",
+        name: "a_scan_of_a_missing_key_is_a_miss",
         script: &[
             (9, "CONFIG SET notify-keyspace-events Em", "+OK\r\n"),
             (

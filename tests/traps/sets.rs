@@ -44,7 +44,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "smove_of_a_missing_set_looks_no_further",
+        name: "smove_of_a_missing_set_ignores_the_destination",
         script: &[
             (1, "RPUSH list a", ":1\r\n"),
             (1, "SMOVE missing list a", ":0\r\n"),
@@ -75,7 +75,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "sets_look_at_the_type_of_each_key",
+        name: "set_operations_check_the_type_of_each_key",
         script: &[
             (1, "SET k v", "+OK\r\n"),
             (1, "SADD s a", ":1\r\n"),

@@ -31,7 +31,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "zadd_options_that_do_not_go_together",
+        name: "contradictory_zadd_options",
         script: &[
             (
                 1,
@@ -83,7 +83,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "zincrby_to_what_is_no_number",
+        name: "zincrby_to_nan",
         script: &[
             (1, "ZADD z -inf m", ":1\r\n"),
             (1, "ZINCRBY z inf m", "-ERR resulting score is not a number (NaN)\r\n"),
@@ -197,7 +197,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "zrank_and_zmscore_of_what_is_not_there",
+        name: "zrank_and_zmscore_of_missing_members",
         script: &[
             (1, "ZRANK missing a", "$-1\r\n"),
             (1, "ZMSCORE missing a b", "*2\r\n$-1\r\n$-1\r\n"),

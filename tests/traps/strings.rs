@@ -15,7 +15,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         script: &[(1, "SETRANGE none 3 \"\"", ":0\r\n"), (1, "EXISTS none", ":0\r\n")],
     },
     Trap {
-        name: "setrange_with_no_bytes_says_how_long_a_value_is",
+        name: "setrange_with_no_bytes_returns_the_length",
         script: &[
             (1, "SET k abc", "+OK\r\n"),
             (1, "SETRANGE k 10 \"\"", ":3\r\n"),
@@ -58,7 +58,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "what_is_no_integer",
+        name: "invalid_integers",
         script: &[
             (1, "SET a \" 11\"", "+OK\r\n"),
             (1, "INCR a", "-ERR value is not an integer or out of range\r\n"),
@@ -88,7 +88,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "set_refuses_times_that_are_none",
+        name: "set_refuses_invalid_times",
         script: &[
             (1, "SET k v EX 0", "-ERR invalid expire time in 'set' command\r\n"),
             (1, "SET k v EX -1", "-ERR invalid expire time in 'set' command\r\n"),
@@ -132,7 +132,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "getex_looks_at_the_type_before_the_time",
+        name: "getex_checks_the_type_before_the_time",
         script: &[
             (1, "LPUSH list a", ":1\r\n"),
             (
@@ -156,7 +156,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "getex_of_a_key_refuses_times_that_are_none",
+        name: "getex_of_a_key_refuses_invalid_times",
         script: &[
             (1, "SET k v", "+OK\r\n"),
             (1, "GETEX k EX 0", "-ERR invalid expire time in 'getex' command\r\n"),

@@ -1,4 +1,4 @@
-//! Transactions, and what touches a watched key.
+//! Transactions, and the commands that touch a watched key.
 
 use super::TIME;
 use super::Trap;
@@ -57,7 +57,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "commands_that_block_do_not_in_a_transaction",
+        name: "commands_do_not_block_in_a_transaction",
         script: &[
             (1, "MULTI", "+OK\r\n"),
             (1, "BLPOP l 0", "+QUEUED\r\n"),
@@ -139,7 +139,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "what_changes_nothing_touches_no_watched_key",
+        name: "commands_that_change_nothing_touch_no_watched_key",
         script: &[
             (1, "SADD s a", ":1\r\n"),
             (1, "SET k v", "+OK\r\n"),
@@ -187,7 +187,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "what_one_changes_itself_counts",
+        name: "a_clients_own_changes_touch_its_watched_keys",
         script: &[
             (1, "SET k v", "+OK\r\n"),
             (1, "WATCH k", "+OK\r\n"),
@@ -201,7 +201,7 @@ pub(crate) const TRAPS: &[Trap] = &[
         ],
     },
     Trap {
-        name: "discard_forgets_what_was_watched",
+        name: "discard_ends_watches",
         script: &[
             (1, "SET k v", "+OK\r\n"),
             (1, "WATCH k", "+OK\r\n"),

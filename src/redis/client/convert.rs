@@ -260,7 +260,10 @@ impl<T: FromReply + Ord> FromReply for BTreeSet<T> {
     }
 }
 
-#[expect(clippy::disallowed_types, reason = "the caller asks for it; nothing here walks it")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the caller asks for it; nothing here iterates over it"
+)]
 impl<K, V, S> FromReply for std::collections::HashMap<K, V, S>
 where
     K: FromReply + Eq + Hash,
@@ -272,7 +275,10 @@ where
     }
 }
 
-#[expect(clippy::disallowed_types, reason = "the caller asks for it; nothing here walks it")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the caller asks for it; nothing here iterates over it"
+)]
 impl<T, S> FromReply for std::collections::HashSet<T, S>
 where
     T: FromReply + Eq + Hash,
@@ -293,7 +299,7 @@ macro_rules! tuples {
                     return Err(ConvertError::new(Reply::Array(items), WANTED));
                 }
                 let mut items = items.into_iter();
-                Ok(($($name::from_reply(items.next().expect("its length was checked"))?,)*))
+                Ok(($($name::from_reply(items.next().expect("the length was checked"))?,)*))
             }
         }
     )*};

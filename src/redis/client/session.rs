@@ -60,7 +60,7 @@ impl ClientSession {
     }
 
     pub(super) fn take_reply(&mut self, ticket: Ticket) -> Result<Reply, &mut Waiter> {
-        let slot = self.slot(ticket.0).expect("a ticket's slot is there until it is done");
+        let slot = self.slot(ticket.0).expect("a ticket has a slot until it is done");
         match slot.reply.take() {
             Some(reply) => Ok(reply),
             None => Err(&mut slot.waiter),

@@ -9,7 +9,7 @@ use crate::redis::value::bitmap::{self, Operator};
 use crate::redis::value::{StringValue, Value};
 use std::ops::Range;
 
-/// What [`BitRange`] counts in.
+/// The unit of a [`BitRange`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BitUnit {
     /// `BYTE`.
@@ -19,15 +19,15 @@ pub enum BitUnit {
     Bit,
 }
 
-/// A part of a string, for `BITCOUNT` and `BITPOS`. Both ends are included;
-/// negative ones count from the end of the string, -1 being the last.
+/// A part of a string, for `BITCOUNT` and `BITPOS`. Both ends are inclusive. Negative ends count
+/// from the end of the string; -1 is the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BitRange {
-    /// The first.
+    /// The first position.
     pub start: i64,
-    /// The last; `None` for that of the string.
+    /// The last position; `None` for the end of the string.
     pub end: Option<i64>,
-    /// Of what.
+    /// The unit of both.
     pub unit: BitUnit,
 }
 
@@ -39,7 +39,7 @@ impl Default for BitRange {
 }
 
 impl BitRange {
-    /// The bits that it means in a string of so many bytes; `None` for none.
+    /// Returns the bits of the range in a string of `len` bytes, or `None` if it has none.
     fn bits(self, len: usize) -> Option<Range<u64>> {
         let per_unit = match self.unit {
             BitUnit::Byte => 8,
@@ -53,7 +53,7 @@ impl BitRange {
     }
 }
 
-/// The type of a number in a `BITFIELD`: `i1` to `i64`, `u1` to `u63`.
+/// The type of an integer in a `BITFIELD`: `i1` to `i64`, `u1` to `u63`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldType {
     signed: bool,
@@ -61,20 +61,20 @@ pub struct FieldType {
 }
 
 impl FieldType {
-    /// A type of so many bits; `None` if there is none.
+    /// Returns the type with this number of bits, or `None` if it does not exist.
     #[must_use]
     pub fn new(signed: bool, bits: u32) -> Option<FieldType> {
         let most = if signed { 64 } else { 63 };
         (1..=most).contains(&bits).then_some(FieldType { signed, bits })
     }
 
-    /// How many bits it has.
+    /// Number of bits.
     #[must_use]
     pub fn bits(self) -> u32 {
         self.bits
     }
 
-    /// The number that these bits are.
+    /// Returns the integer that these bits encode.
     fn read(self, field: u64) -> i64 {
         if self.signed {
             (field << (64 - self.bits)) as i64 >> (64 - self.bits)
@@ -83,9 +83,8 @@ impl FieldType {
         }
     }
 
-    /// Adds to a number, which need not be of this type, so that the sum is;
-    /// `None` if it is not and must not be made so. An unsigned number is given
-    /// by its bits.
+    /// Adds to an integer, which may itself be out of the type's range. Returns `None` if the sum
+    /// overflows and `overflow` forbids that. An unsigned integer is given by its bits.
     fn add(self, number: i64, by: i64, overflow: Overflow) -> Option<i64> {
         let Some(nearest) = self.beyond(number, by) else { return Some(number.wrapping_add(by)) };
         match overflow {
@@ -98,7 +97,7 @@ impl FieldType {
         }
     }
 
-    /// If a sum is not of this type, the nearest number that is.
+    /// Returns the nearest integer of the type if a sum overflows.
     fn beyond(self, number: i64, by: i64) -> Option<i64> {
         if !self.signed {
             let max = (1 << self.bits) - 1;
@@ -107,8 +106,8 @@ impl FieldType {
         }
         let max = i64::MAX >> (64 - self.bits);
         let min = -max - 1;
-        // These overflow for a number far below the type's least, which Redis
-        // then takes for one above its greatest.
+        // These overflow for an integer far below the type's minimum, which Redis then treats as
+        // above its maximum.
         let (up, down) = (max.wrapping_sub(number), min.wrapping_sub(number));
         let narrow = self.bits < 64;
         if number > max || (narrow && by > up) || (number >= 0 && by > 0 && by > up) {
@@ -119,37 +118,37 @@ impl FieldType {
     }
 }
 
-/// What `BITFIELD` does about a value that its type does not hold.
+/// What `BITFIELD` does with a value that overflows its type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// `WRAP`: keeps the low bits.
     #[default]
     Wrap,
-    /// `SAT`: takes the nearest there is.
+    /// `SAT`: uses the nearest value.
     Saturate,
     /// `FAIL`: writes nothing.
     Fail,
 }
 
-/// What `BITFIELD` does with a number.
+/// What `BITFIELD` does with an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldAction {
-    /// `GET`: it is answered.
+    /// `GET`: returns it.
     Get,
-    /// `SET`: it becomes this; what it was before is answered.
+    /// `SET`: sets it to this, and returns the previous value.
     Set(i64, Overflow),
-    /// `INCRBY`: this is added; the sum is answered.
+    /// `INCRBY`: adds this, and returns the sum.
     IncrBy(i64, Overflow),
 }
 
-/// One step of a `BITFIELD`.
+/// One operation of a `BITFIELD`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldOperation {
-    /// The number's type.
+    /// The integer's type.
     pub field: FieldType,
-    /// The first of its bits.
+    /// Its first bit.
     pub offset: u64,
-    /// What is done.
+    /// What to do with it.
     pub action: FieldAction,
 }
 
@@ -158,7 +157,8 @@ impl FieldOperation {
         self.offset + u64::from(self.field.bits)
     }
 
-    /// Does it; the answer, and whether anything was written, and changed.
+    /// Applies the operation. Returns the answer, whether anything was written, and whether that
+    /// changed anything.
     fn apply(&self, bytes: &mut [u8]) -> (Option<i64>, bool, bool) {
         let bits = self.field.bits;
         let before = self.field.read(bitmap::field(bytes, self.offset, bits));
@@ -175,7 +175,7 @@ impl FieldOperation {
 }
 
 impl Database {
-    /// `GETBIT`: a bit of a string; clear beyond its end.
+    /// `GETBIT`: returns a bit of a string, which is clear beyond its end.
     ///
     /// # Errors
     ///
@@ -185,8 +185,8 @@ impl Database {
         Ok(self.get(key)?.is_some_and(|bytes| bitmap::get(bytes, offset)))
     }
 
-    /// `SETBIT`: sets or clears a bit of a string, which grows to hold it; what
-    /// it was before.
+    /// `SETBIT`: sets or clears a bit of a string, which grows to hold it. Returns the previous
+    /// bit.
     ///
     /// # Errors
     ///
@@ -205,13 +205,13 @@ impl Database {
         if offset / 8 < self.limits.string { Ok(()) } else { Err(CommandError::BitOffset) }
     }
 
-    /// A string's bytes, which are made to be so many bits at least; and whether
-    /// that took any growing.
+    /// Returns a string's bytes, extended to hold at least this many bits, and whether it had to be
+    /// extended.
     fn bytes_up_to(&mut self, key: &[u8], bits: u64) -> Result<(&mut Vec<u8>, bool), CommandError> {
         if self.write::<StringValue>(key)?.is_none() {
             self.insert(key, Value::String(StringValue::raw(Vec::new())));
         }
-        let string = self.write::<StringValue>(key)?.expect("it was just added");
+        let string = self.write::<StringValue>(key)?.expect("the key was just added");
         let bytes = string.make_raw();
         let len = bits.div_ceil(8) as usize;
         let grown = bytes.len() < len;
@@ -221,14 +221,15 @@ impl Database {
         Ok((bytes, grown))
     }
 
-    /// `BITCOUNT`: how many bits of a part of a string are set.
+    /// `BITCOUNT`: returns the number of set bits in a part of a string.
     ///
     /// # Errors
     ///
     /// [`CommandError::WrongType`].
     pub fn bitcount(&mut self, key: &[u8], range: BitRange) -> Result<u64, CommandError> {
         let Some(bytes) = self.get(key)? else { return Ok(0) };
-        // Both beyond the beginning, they are not compared when they are cut.
+        // When both are before the beginning of the string, they are compared before they are
+        // clamped.
         if let BitRange { start, end: Some(end), .. } = range
             && start < 0
             && end < 0
@@ -239,8 +240,8 @@ impl Database {
         Ok(range.bits(bytes.len()).map_or(0, |bits| bitmap::count_range(bytes, bits)))
     }
 
-    /// `BITPOS`: the first bit of a part of a string that is set, or clear. A
-    /// string is followed by clear bits, unless the part has an end.
+    /// `BITPOS`: returns the first bit in a part of a string that is set, or clear. Clear bits
+    /// follow the string, unless the part has an end.
     ///
     /// # Errors
     ///
@@ -257,8 +258,8 @@ impl Database {
         Ok(bitmap::position(bytes, bit, bits).or(beyond))
     }
 
-    /// `BITOP AND`, `OR`, `XOR`: combines strings bit by bit into a key, which is
-    /// deleted if there is nothing to combine; the length of the result.
+    /// `BITOP AND`, `OR`, `XOR`: combines strings bit by bit into a key, or deletes the key if the
+    /// result is empty. Returns the length of the result.
     ///
     /// # Errors
     ///
@@ -281,8 +282,8 @@ impl Database {
         Ok(self.store_bits(destination, combined))
     }
 
-    /// `BITOP NOT`: turns every bit of a string, into a key, which is deleted if
-    /// there are none; the length of the result.
+    /// `BITOP NOT`: inverts every bit of a string into a key, or deletes the key if the result is
+    /// empty. Returns the length of the result.
     ///
     /// # Errors
     ///
@@ -303,8 +304,8 @@ impl Database {
         len
     }
 
-    /// `BITFIELD`: reads and writes numbers of any width within a string; the
-    /// answer to each step, `None` for a write that its [`Overflow`] forbids.
+    /// `BITFIELD`: reads and writes integers of any width within a string. Returns the answer to
+    /// each operation, `None` for a write that [`Overflow`] forbids.
     ///
     /// The string first grows to hold everything that is to be written, even if
     /// that is forbidden then.
@@ -360,16 +361,16 @@ mod tests {
 
     #[test]
     fn numbers_that_do_not_fit_wrap_saturate_or_fail() {
-        let i8_ = FieldType::new(true, 8).expect("it exists");
+        let i8_ = FieldType::new(true, 8).expect("the type exists");
         assert_eq!(i8_.add(100, 28, Overflow::Wrap), Some(-128));
         assert_eq!(i8_.add(128, 0, Overflow::Saturate), Some(127));
         assert_eq!(i8_.add(-100, -100, Overflow::Saturate), Some(-128));
         assert_eq!(i8_.add(i64::MIN, 0, Overflow::Saturate), Some(127));
         assert_eq!(i8_.add(100, 28, Overflow::Fail), None);
-        let i64_ = FieldType::new(true, 64).expect("it exists");
+        let i64_ = FieldType::new(true, 64).expect("the type exists");
         assert_eq!(i64_.add(i64::MAX, 1, Overflow::Wrap), Some(i64::MIN));
         assert_eq!(i64_.add(i64::MIN, -1, Overflow::Saturate), Some(i64::MIN));
-        let u8_ = FieldType::new(false, 8).expect("it exists");
+        let u8_ = FieldType::new(false, 8).expect("the type exists");
         assert_eq!(u8_.add(-1, 0, Overflow::Saturate), Some(255));
         assert_eq!(u8_.add(5, -6, Overflow::Saturate), Some(0));
         assert_eq!(FieldType::new(false, 64), None);

@@ -1,32 +1,32 @@
-//! The calendar: what a machine's clock shows at a moment of the monotonic clock, and when.
+//! The calendar: conversion between instants of the monotonic clock and calendar times.
 //!
-//! A machine's calendar clock is `ahead` nanoseconds ahead of the world's, behind it where that is
-//! negative. Redis counts in milliseconds since the Unix epoch.
+//! A machine's calendar clock is `ahead` nanoseconds ahead of the world's; behind, if negative.
+//! Redis counts in milliseconds since the Unix epoch.
 
 use super::keyspace::NEVER;
 use crate::time::{Instant, WORLD_EPOCH};
 use std::time::Duration;
 
-/// What the calendar shows at `now`, as the time since the Unix epoch.
+/// Returns the calendar time at `now`, as the time since the Unix epoch.
 pub(crate) fn calendar(now: Instant, ahead: i64) -> Duration {
     let shown = now.since_unix_epoch();
     let by = Duration::from_nanos(ahead.unsigned_abs());
     if ahead < 0 { shown.saturating_sub(by) } else { shown.saturating_add(by) }
 }
 
-/// The same in milliseconds.
+/// Returns the calendar time at `now` in milliseconds.
 pub(crate) fn calendar_ms(now: Instant, ahead: i64) -> i64 {
     i64::try_from(calendar(now, ahead).as_millis()).unwrap_or(NEVER - 1)
 }
 
-/// When the calendar shows this; the beginning of the world, if that was before it.
+/// Returns the instant of a calendar time; the beginning of the world, if it is earlier.
 pub(crate) fn instant_of_ms(ms: i64, ahead: i64) -> Instant {
     let since_start = i128::from(ms) * 1_000_000 - WORLD_EPOCH.as_nanos() as i128;
     let nanos = since_start - i128::from(ahead);
     Instant::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
 }
 
-/// `at`, moved by nanoseconds; not before the beginning.
+/// Returns `at` moved by nanoseconds; the beginning of the world, if it is earlier.
 pub(crate) fn moved(at: Instant, by: i64) -> Instant {
     match at {
         Instant::MAX => at,

@@ -1,19 +1,19 @@
-//! The invariants of a database, each checked.
+//! The check of a database's invariants.
 
 use super::{Database, Observers};
 use crate::redis::invariant::ensure;
 
 impl Database {
-    /// Checks everything that always holds between two operations, and returns the first invariant
-    /// that is broken. O(n log n): meant for tests, which may call it after every step.
+    /// Checks what always holds between two operations, and returns the first invariant that is
+    /// broken. O(n log n). Tests may call it after every step.
     ///
-    /// The table of keys finds each entry where it lies; the expiry index has exactly the keys with
-    /// a time to live; no collection is empty; a sorted set's map and tree agree; what is remembered
-    /// for a crash could be restored; no wait queue is empty or has a client twice.
+    /// The table of keys finds each entry in its slot; the expiry index has exactly the keys with a
+    /// time to live; no collection is empty; a sorted set's map and tree agree; the values
+    /// remembered for a crash are valid; no wait queue is empty or has a client twice.
     ///
     /// # Errors
     ///
-    /// The invariant that is broken, in words.
+    /// A sentence that names the broken invariant.
     pub fn check_invariants(&self) -> Result<(), String> {
         let of = |why: String| format!("database {}: {why}", self.index);
         self.keyspace.check_invariants().map_err(of)?;

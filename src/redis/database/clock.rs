@@ -1,8 +1,8 @@
-//! The clock of a database, and what expires by it.
+//! The clock of a database, and the expiry of keys.
 //!
-//! What has expired is removed when the time is told, unless that is switched off or held up;
-//! and when it is looked up, unless that is held up, too. Within a transaction that sleeps
-//! the time goes on, but keys expire as of its beginning.
+//! Expired keys are removed when the database is given the time, unless that is switched off or
+//! suspended, and when they are looked up, unless that is suspended. Within a transaction that
+//! sleeps the time advances, but keys expire as of its beginning.
 //!
 //! Source: `expire.c`, `db.c` (`expireIfNeeded`), `multi.c` (`touchWatchedKey`).
 
@@ -13,20 +13,20 @@ use super::{Database, in_seconds};
 use crate::time::Instant;
 
 impl Database {
-    /// Tells the database the time: keys that have expired by then are removed,
-    /// in order of their times. Each is O(log n).
+    /// Gives the database the time. Keys that are due are removed in order of their times, each in
+    /// O(log n).
     pub fn advance_to(&mut self, now: Instant) {
         self.tell(now);
         self.expire_due();
     }
 
-    /// The calendar clock is set to be this many nanoseconds ahead of the world's.
+    /// Sets the calendar clock this many nanoseconds ahead of the world's.
     pub(crate) fn set_ahead(&mut self, ahead: i64) {
         self.ahead = ahead;
         self.advance_to(self.told);
     }
 
-    /// Removes what has expired, unless it is to stay until it is looked up.
+    /// Removes expired keys, unless they stay until they are looked up.
     pub(super) fn expire_due(&mut self) {
         while self.expires_by_itself()
             && let Some((at, slot)) = self.keyspace.next_expiry()
@@ -36,44 +36,43 @@ impl Database {
         }
     }
 
-    /// Tells the database the time within a transaction, where keys expire as of its
-    /// start.
+    /// Gives the database the time within a transaction, in which keys expire as of its start.
     pub(crate) fn advance_within_transaction(&mut self, now: Instant) {
         let expired_by = self.expired_by;
         self.tell(now);
         self.expired_by = expired_by;
     }
 
-    /// Whether what has expired is removed though nobody looks it up.
+    /// Sets whether expired keys are removed without being looked up.
     pub(crate) fn set_active_expiry(&mut self, on: bool) {
         self.active_expire = on;
         self.expire_due();
     }
 
-    /// Whether anything happens by itself.
+    /// Sets whether anything happens by itself.
     pub(crate) fn set_cron(&mut self, runs: bool) {
         self.cron = runs;
         self.expire_due();
     }
 
-    /// Whether what has expired is removed now.
+    /// Returns whether expired keys are removed now.
     pub(super) fn expires_by_itself(&self) -> bool {
         self.active_expire && self.cron && !self.expiry_held
     }
 
-    /// Begins or ends to keep what has expired (`CLIENT PAUSE`).
+    /// Begins or ends to keep expired keys (`CLIENT PAUSE`).
     pub(crate) fn hold_expiry(&mut self, held: bool) {
         self.expiry_held = held;
         self.expire_due();
     }
 
-    /// The time it was last told, in milliseconds since the Unix epoch.
+    /// Returns the time that it was last given, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
         self.now
     }
 
-    /// When the next key expires, in milliseconds since the Unix epoch.
+    /// Returns when the next key expires, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn next_expiry_ms(&self) -> Option<i64> {
         let next = self.keyspace.next_expiry().map(|(at, _)| at);
@@ -91,7 +90,7 @@ impl Database {
         self.now_secs = in_seconds(self.now);
     }
 
-    /// The time of the key in this slot has come.
+    /// Removes the expired key in this slot.
     pub(super) fn expire_slot(&mut self, slot: Slot) {
         let entry = self.remove_slot(slot);
         self.usage.expired += 1;
@@ -99,19 +98,18 @@ impl Database {
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
     }
 
-    /// Returns whether a key is there whose time has come, and removes it, unless that
-    /// is held up.
+    /// Returns whether a key has expired and was still there, and removes it unless that is
+    /// suspended.
     pub(super) fn expire_if_needed(&mut self, key: &[u8]) -> bool {
         self.keyspace.find(key).is_some() && self.find(key).is_none()
     }
 
-    /// Whether a key is still there although its time has come: only without
-    /// active expiry.
+    /// Returns whether an expired key is still there, which only happens without active expiry.
     pub(crate) fn is_expired_unnoticed(&self, key: &[u8]) -> bool {
         self.stored(key).is_some_and(|entry| entry.expires_at() <= self.expired_by)
     }
 
-    /// For `WATCH`, an entry was removed with everything else.
+    /// Notes the removal of an entry by a flush, for `WATCH`.
     pub(super) fn touch_flushed(&mut self, entry: &Entry) {
         if entry.expires_at() <= self.expired_by {
             self.touch_expired(&entry.key);
@@ -120,7 +118,7 @@ impl Database {
         }
     }
 
-    /// For `WATCH`, a key is gone whose time had come.
+    /// Notes the expiry of a key, for `WATCH`.
     pub(super) fn touch_expired(&mut self, key: &[u8]) {
         if !self.observers.watched.is_empty()
             && let Some(watched) = self.observers.watched.get_mut(key)

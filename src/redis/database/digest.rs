@@ -1,8 +1,8 @@
-//! Digests of values and databases, the same as the real server's: `DEBUG DIGEST` and
-//! `DEBUG DIGEST-VALUE` tell whether two servers have the same.
+//! Digests of values and databases, equal to the real server's: `DEBUG DIGEST` and `DEBUG
+//! DIGEST-VALUE` show whether two servers have the same data.
 //!
-//! What has an order is *mixed* in, so that the order counts; what has none is *added*, so
-//! that it does not.
+//! Ordered parts are *mixed* in, so that their order matters. Unordered parts are *added*, so that
+//! it does not.
 //!
 //! Source: `debug.c` (`computeDatasetDigest`).
 
@@ -10,7 +10,7 @@ use super::keyspace::{Entry, Keyspace};
 use super::sha1::{Sha1, sha1};
 use crate::redis::value::{Value, number};
 
-/// Nothing.
+/// The digest of nothing.
 pub(crate) const NONE: Sha1 = [0; 20];
 
 fn add(digest: &mut Sha1, bytes: &[u8]) {
@@ -24,7 +24,7 @@ fn mix(digest: &mut Sha1, bytes: &[u8]) {
     *digest = sha1(&*digest);
 }
 
-/// Two things that belong together, as one.
+/// Returns the digest of two parts that belong together.
 fn pair(first: &[u8], second: &[u8]) -> Sha1 {
     let mut digest = NONE;
     mix(&mut digest, first);
@@ -32,7 +32,7 @@ fn pair(first: &[u8], second: &[u8]) -> Sha1 {
     digest
 }
 
-/// Mixes in a value, and whether it has a time to live, which one does not count.
+/// Mixes in a value, and whether it has a time to live. The expiry time itself does not matter.
 pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
     let kind: u32 = match value {
         Value::String(_) => 0,
@@ -60,14 +60,14 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
     }
 }
 
-/// The digest of an entry's value.
+/// Returns the digest of an entry's value.
 pub(crate) fn of_entry(entry: &Entry) -> Sha1 {
     let mut digest = NONE;
     mix_value(&mut digest, &entry.value, entry.expiry().is_some());
     digest
 }
 
-/// Works in the keys of the database of this number; one without keys counts for nothing.
+/// Adds the keys of the database with this number. A database without keys adds nothing.
 pub(crate) fn mix_database(digest: &mut Sha1, number: usize, keyspace: &Keyspace) {
     if keyspace.len() > 0 {
         mix(digest, &(number as u32).to_be_bytes());
@@ -80,7 +80,7 @@ pub(crate) fn mix_database(digest: &mut Sha1, number: usize, keyspace: &Keyspace
     }
 }
 
-/// As the server writes one.
+/// Formats a digest as the server does.
 pub(crate) fn hex(digest: &Sha1) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! What a database reads from disk, when its process starts or somebody asks for it.
+//! What a database reads from disk, when its process starts or on request.
 //!
 //! Source: `rdb.c`, `aof.c`, `debug.c`.
 
@@ -8,7 +8,7 @@ use crate::redis::value::Value;
 use crate::time::Instant;
 use std::ops::AddAssign;
 
-/// The keys that a load has read, and those it left out because their time had come.
+/// Number of keys that a load has read, and that it skipped because they had expired.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) kept: u64,
@@ -23,8 +23,7 @@ impl AddAssign for Loaded {
 }
 
 impl Database {
-    /// The keys are read from disk by a new process: what has expired by now is
-    /// not there, and was not noticed to go.
+    /// Reads the keys in a new process. Expired keys are missing, without an event.
     pub(crate) fn restart(&mut self, now: Instant) -> Loaded {
         self.usage = Usage { changes: self.usage.changes, ..Usage::default() };
         self.active_expire = true;
@@ -34,8 +33,8 @@ impl Database {
         self.load(keyspace, now)
     }
 
-    /// Keys are read from disk in the place of those that are there: without those whose
-    /// time has come, and none has been used before.
+    /// Replaces all keys by those from disk. Expired keys are missing, and the others count as
+    /// unused.
     pub(crate) fn load(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
         self.tell(now);
         self.replace_all(keyspace);
@@ -50,7 +49,7 @@ impl Database {
         loaded
     }
 
-    /// Nothing is there any more, but on disk.
+    /// Removes all keys from memory, but not from disk.
     pub(crate) fn drop_all(&mut self) {
         for entry in self.keyspace.iter() {
             self.undo.remember(entry);
@@ -58,7 +57,7 @@ impl Database {
         self.replace_all(Keyspace::default());
     }
 
-    /// Other keys are there, none of which has been used before.
+    /// Replaces all keys; the new ones count as unused.
     pub(crate) fn replace_all(&mut self, keyspace: Keyspace) {
         let before = std::mem::replace(&mut self.keyspace, keyspace);
         for entry in before.iter() {
@@ -68,8 +67,7 @@ impl Database {
         self.keyspace.entries_mut().for_each(|entry| entry.accessed = now_secs);
     }
 
-    /// Keys are read from disk beside those that are there, and replace those of their
-    /// names, which nobody is told of.
+    /// Adds keys from disk, which replace existing ones of the same name without an event.
     pub(crate) fn merge(&mut self, keyspace: &Keyspace) -> Loaded {
         let mut loaded = Loaded::default();
         for entry in keyspace.iter() {
@@ -91,14 +89,14 @@ impl Database {
         loaded
     }
 
-    /// The values are read from a snapshot.
+    /// Re-encodes all values as if they were read from a snapshot.
     pub(crate) fn reencode(&mut self) {
         for value in self.keyspace.values_mut() {
             value.reencode(&self.limits);
         }
     }
 
-    /// The values come of the commands of an append-only file.
+    /// Re-encodes all values as if the commands of an append-only file had been run.
     pub(crate) fn replay(&mut self) {
         self.keyspace.values_mut().for_each(Value::replay);
     }

@@ -1,19 +1,17 @@
-//! Drawing from a collection: `SPOP`, `SRANDMEMBER`, `HRANDFIELD`,
-//! `ZRANDMEMBER`, `RANDOMKEY`.
+//! Drawing from a collection: `SPOP`, `SRANDMEMBER`, `HRANDFIELD`, `ZRANDMEMBER`, `RANDOMKEY`.
 //!
-//! What is drawn is an index, a choice of the server's own stream, so that the
-//! calm world draws the first.
+//! A draw is an index, chosen by the server's own stream, so a calm world draws the first element.
 
 use crate::choice::Stream;
 use crate::redis::error::CommandError;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
-/// More elements than this are not drawn with repetitions in one go: they would
-/// not fit into memory. The real server tries, and the process ends when its memory does.
+/// Greatest number of draws with repetition. More would not fit into memory; the real server tries,
+/// and its process exits when memory runs out.
 const MOST: i64 = 1 << 24;
 
-/// A count, whose negation must be one, too.
+/// Checks a count, whose negation must also be a count.
 pub(crate) fn count(n: i64) -> Result<i64, CommandError> {
     if n == i64::MIN {
         let most = i64::MAX;
@@ -24,7 +22,7 @@ pub(crate) fn count(n: i64) -> Result<i64, CommandError> {
     Ok(n)
 }
 
-/// A count of pairs, of which there are two replies to each.
+/// Checks a count of pairs, each of which is two replies.
 pub(crate) fn count_of_pairs(n: i64) -> Result<i64, CommandError> {
     const MOST: i64 = i64::MAX / 2;
     if (-MOST..=MOST).contains(&n) {
@@ -34,17 +32,17 @@ pub(crate) fn count_of_pairs(n: i64) -> Result<i64, CommandError> {
     }
 }
 
-/// An index below `len`, which is not 0.
+/// Draws an index below `len`, which must not be 0.
 pub(crate) fn one(random: &mut Stream, len: usize) -> usize {
     random.choose(len as u64) as usize
 }
 
-/// Different indices below `len`, as many as `count` says or there are.
+/// Draws up to `count` distinct indices below `len`.
 pub(crate) fn distinct(random: &mut Stream, len: usize, count: usize) -> Vec<usize> {
     if count >= len {
         return (0..len).collect();
     }
-    // Floyd's algorithm: each set of that size is as likely, in `count` draws.
+    // Floyd's algorithm: every subset of that size is equally likely, in `count` draws.
     let mut drawn: IndexSet<usize, FxBuildHasher> = IndexSet::default();
     for last in len - count..len {
         let index = one(random, last + 1);
@@ -55,8 +53,8 @@ pub(crate) fn distinct(random: &mut Stream, len: usize, count: usize) -> Vec<usi
     drawn.into_iter().collect()
 }
 
-/// Indices as a command's count asks for them: a positive one for different
-/// ones, a negative one for so many that may repeat, which must fit into memory.
+/// Draws indices for a command's count: distinct ones for a positive count, and exactly `-count`,
+/// which may repeat, for a negative one.
 pub(crate) fn by_count(
     random: &mut Stream,
     len: usize,
@@ -96,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_fits_into_memory_is_refused_whatever_there_is_to_draw_from() {
+    fn more_draws_than_fit_into_memory_are_refused() {
         let mut random = Stream::calm(Site::new("test.draw"), 0);
         for len in [0, 3] {
             assert_eq!(by_count(&mut random, len, -MOST - 1), Err(CommandError::OutOfRange));

@@ -1,4 +1,4 @@
-//! Times to live: setting, taking away and reading them.
+//! Times to live: setting, removing and reading them.
 //!
 //! Source: <https://redis.io/commands/expire/>, `expire.c`.
 
@@ -7,35 +7,34 @@ use super::keyspace::NEVER;
 use super::notify::EventClasses;
 use std::time::Duration;
 
-/// When `EXPIRE` does anything. A key without a time to live counts as one that
-/// lives for ever.
+/// The conditions of `EXPIRE`. A key without a time to live counts as living forever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpireCondition {
     /// `NX`: only if it has no time to live.
     pub if_none: bool,
-    /// `XX`: only if it has one.
+    /// `XX`: only if it has a time to live.
     pub if_some: bool,
-    /// `GT`: only if it lives longer then.
+    /// `GT`: only if the new time is later.
     pub if_later: bool,
-    /// `LT`: only if it lives shorter then.
+    /// `LT`: only if the new time is earlier.
     pub if_sooner: bool,
 }
 
-/// What is known of a key's time to live.
+/// A key's time to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ttl {
-    /// There is no such key.
+    /// The key does not exist.
     NoKey,
-    /// The key has none.
+    /// The key has no time to live.
     Persistent,
-    /// It is gone at this time, in milliseconds since the Unix epoch.
+    /// The key expires at this time, in milliseconds since the Unix epoch.
     At(i64),
 }
 
 impl Database {
-    /// `PEXPIREAT`: sets when a key is gone, in milliseconds since the Unix
-    /// epoch; whether there is such a key and the condition held. A time that is
-    /// past removes it at once, with a `del` event.
+    /// `PEXPIREAT`: sets when a key expires, in milliseconds since the Unix epoch. Returns whether
+    /// the key exists and the condition held. A time in the past removes the key at once, with a
+    /// `del` event.
     pub fn pexpireat(&mut self, key: &[u8], at: i64, condition: ExpireCondition) -> bool {
         let Some(entry) = self.peek(key) else { return false };
         let before = entry.expires_at();
@@ -56,15 +55,15 @@ impl Database {
         true
     }
 
-    /// `PEXPIRE`: as [`Database::pexpireat`] without a condition, counted in
-    /// whole milliseconds from now.
+    /// `PEXPIRE`: sets when a key expires, in whole milliseconds from now. Returns whether the key
+    /// exists.
     pub fn pexpire(&mut self, key: &[u8], after: Duration) -> bool {
         let millis = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
         let at = self.now_ms().saturating_add(millis);
         self.pexpireat(key, at, ExpireCondition::default())
     }
 
-    /// `PERSIST`: takes a key's time to live away; whether it had one.
+    /// `PERSIST`: removes a key's time to live. Returns whether it had one.
     pub fn persist(&mut self, key: &[u8]) -> bool {
         let had_one = self.peek(key).is_some_and(|entry| entry.expiry().is_some());
         if had_one {
@@ -74,7 +73,7 @@ impl Database {
         had_one
     }
 
-    /// A key's time to live, for `TTL` and its like.
+    /// `TTL`, `PTTL` and similar commands: returns a key's time to live.
     pub fn ttl(&mut self, key: &[u8]) -> Ttl {
         match self.look(key).map(|entry| entry.expiry()) {
             None => Ttl::NoKey,

@@ -1,35 +1,32 @@
-//! Patterns as `KEYS`, `SCAN MATCH`, `PSUBSCRIBE` and ACLs have them: Redis's
-//! `stringmatchlen`, over bytes, with its corners.
+//! Patterns of `KEYS`, `SCAN MATCH`, `PSUBSCRIBE` and ACLs: Redis's `stringmatchlen`, over bytes,
+//! with its corner cases.
 //!
-//! `*` is any bytes or none, `?` one byte, `[…]` one of a class, and a backslash
-//! takes the next byte literally. What the real one does and a manual does not
-//! tell:
+//! `*` is any number of bytes, `?` one byte, `[…]` one of a class, and a backslash takes the next
+//! byte literally. What the manual does not mention:
 //!
-//! - no pattern but the empty one matches the empty text, not even `*` (`KEYS *`
-//!   never asks);
-//! - a class may lack its `]`, then the pattern ends with it; a range takes
-//!   whatever follows its `-` as its end, a `]` too, and is turned about if its
-//!   ends are the wrong way round; bytes from 0x80 come before the others in it,
-//!   as a C `char` is signed;
-//! - without regard to case, an escape in a class still has regard, and only
-//!   ASCII letters have two cases;
-//! - past a thousand separate stars nothing matches.
+//! - Only the empty pattern matches the empty text, not even `*` does (`KEYS *` does not use
+//!   patterns).
+//! - A class may lack its `]`; then the pattern ends with it. The byte after a `-` ends a range,
+//!   even a `]`, and a range whose ends are the wrong way round is reversed. Bytes from 0x80 come
+//!   before the others in a range, as C's `char` is signed.
+//! - Without case sensitivity, an escape in a class is still case-sensitive, and only ASCII letters
+//!   have two cases.
+//! - With more than a thousand separate stars nothing matches.
 //!
-//! The time is at most the product of both lengths: when a star further right
-//! has been reached, what an earlier star takes need not be tried again.
+//! The time is at most the product of both lengths: when a star further right is reached, earlier
+//! stars need not be retried.
 
-/// Stars beyond these, not counting one at the pattern's end, match nothing.
+/// With more stars, not counting one at the end, a pattern matches nothing.
 const MAX_STARS: usize = 1000;
 
-/// Whether the whole text fits the pattern, `nocase` meaning that ASCII letters
-/// differing in case only are alike.
+/// Returns whether the pattern matches the whole text. `nocase` ignores the case of ASCII letters.
 pub(crate) fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     if text.is_empty() {
         return pattern.is_empty();
     }
     let mut at = 0;
     let mut next = 0;
-    // Where the last star's rest begins, and the first byte it has not taken.
+    // Position in the pattern after the last star, and the first byte that the star has not taken.
     let mut star: Option<(usize, usize)> = None;
     let mut stars = 0;
     loop {
@@ -55,7 +52,7 @@ pub(crate) fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
             next += 1;
             continue;
         }
-        // Let the last star take one byte more.
+        // Let the last star take one more byte.
         match &mut star {
             Some((rest, taken)) if *taken + 1 < text.len() => {
                 *taken += 1;
@@ -66,8 +63,8 @@ pub(crate) fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
     }
 }
 
-/// The length of the pattern's first element if it is one that stands for this
-/// byte. The pattern is not empty and does not begin with a star that counts.
+/// Returns the length of the pattern's first element if it matches this byte. The pattern is not
+/// empty and does not begin with a star.
 fn match_one(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
     match pattern {
         [b'?', ..] => Some(1),
@@ -81,7 +78,7 @@ fn match_one(pattern: &[u8], byte: u8, nocase: bool) -> Option<usize> {
     }
 }
 
-/// Whether the byte is of the class, and the length of the class with its `]`.
+/// Returns whether the class contains the byte, and the length of the class with its `]`.
 fn match_class(class: &[u8], byte: u8, nocase: bool) -> (bool, usize) {
     let negated = class.first() == Some(&b'^');
     let mut at = usize::from(negated);
@@ -112,7 +109,7 @@ fn match_class(class: &[u8], byte: u8, nocase: bool) -> (bool, usize) {
 
 fn in_range(from: u8, to: u8, byte: u8, nocase: bool) -> bool {
     let fold = |b: u8| if nocase { b.to_ascii_lowercase() as i8 } else { b as i8 };
-    // The ends change places before their case is forgotten.
+    // The ends are swapped before their case is ignored.
     let (low, high) = if (from as i8) > (to as i8) { (to, from) } else { (from, to) };
     (fold(low)..=fold(high)).contains(&fold(byte))
 }
@@ -126,9 +123,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What `KEYS <pattern>` of a 7.0.15 server said of one key.
+    /// The replies of a 7.0.15 server to `KEYS <pattern>` with one key.
     #[test]
-    fn the_server_judges() {
+    fn patterns_match_as_on_the_server() {
         let table: &[(&[u8], &[u8], bool)] = &[
             (b"[a-c]", b"b", true),
             (b"[c-a]", b"b", true),
@@ -212,9 +209,9 @@ mod tests {
         }
     }
 
-    /// What `CONFIG GET <pattern>` of the same server said of `maxmemory`.
+    /// The replies of the same server to `CONFIG GET <pattern>` for `maxmemory`.
     #[test]
-    fn case_may_not_matter() {
+    fn case_can_be_ignored() {
         for (pattern, expected) in [
             ("MaxMem?ry", true),
             ("maxmem[O]ry", true),
@@ -252,7 +249,7 @@ mod tests {
         assert!(!matches(&pattern, &[b'a'; 20_000], false));
     }
 
-    /// Redis's own recursion, without its short cut.
+    /// Redis's own recursion, without its shortcut.
     fn model(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
         match (pattern, text) {
             ([], []) => true,
@@ -280,7 +277,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_will_do(pattern: Vec<u8>, text: Vec<u8>, nocase: bool) {
+        fn any_bytes_are_accepted(pattern: Vec<u8>, text: Vec<u8>, nocase: bool) {
             let _ = matches(&pattern, &text, nocase);
         }
     }

@@ -9,7 +9,7 @@ use crate::redis::error::CommandError;
 use crate::redis::value::{Hash, LongDouble, Sds, number};
 
 impl Database {
-    /// A hash, to be read; `None` if there is no such key.
+    /// Returns a hash to be read, or `None` if the key does not exist.
     ///
     /// # Errors
     ///
@@ -18,7 +18,7 @@ impl Database {
         self.read::<Hash>(key)
     }
 
-    /// `HGET`: the value of a field.
+    /// `HGET`: returns the value of a field.
     ///
     /// # Errors
     ///
@@ -27,7 +27,7 @@ impl Database {
         Ok(self.hash(key)?.and_then(|hash| hash.get(field)).map(Sds::as_slice))
     }
 
-    /// `HSET`: sets fields; how many of them are new.
+    /// `HSET`: sets fields. Returns the number of new ones.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Database {
         Ok(new)
     }
 
-    /// `HSETNX`: sets a field that is not there; whether it did.
+    /// `HSETNX`: sets a field that does not exist. Returns whether it did.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Database {
         Ok(true)
     }
 
-    /// `HDEL`: removes fields; how many there were.
+    /// `HDEL`: removes fields. Returns how many there were.
     ///
     /// # Errors
     ///
@@ -79,7 +79,7 @@ impl Database {
         Ok(removed)
     }
 
-    /// `HINCRBY`: adds to a field's integer, 0 if there is none; the sum.
+    /// `HINCRBY`: adds to a field's integer, which is 0 if missing. Returns the sum.
     ///
     /// # Errors
     ///
@@ -94,8 +94,8 @@ impl Database {
         Ok(sum)
     }
 
-    /// `HINCRBYFLOAT`: adds to a field's number, in the server's 80-bit
-    /// arithmetic; the sum's text.
+    /// `HINCRBYFLOAT`: adds to a field's number, in the server's 80-bit arithmetic. Returns the
+    /// sum's text.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Database {
         Ok(text)
     }
 
-    /// Sets a field to what was computed from it.
+    /// Sets a field to a value computed from it.
     fn hset_as(
         &mut self,
         key: &[u8],
@@ -140,13 +140,13 @@ impl Database {
         Ok(())
     }
 
-    /// `HRANDFIELD`: fields drawn at random, with their values: up to `count`
-    /// different ones, or exactly `-count` that may repeat.
+    /// `HRANDFIELD`: draws fields at random, with their values: up to `count` distinct ones, or
+    /// exactly `-count`, which may repeat.
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] where more are wanted than
-    /// would fit into memory.
+    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] for more draws than fit into
+    /// memory.
     pub fn hrandfield(
         &mut self,
         key: &[u8],

@@ -11,39 +11,39 @@ use crate::redis::value::{Sds, Value};
 use std::time::Duration;
 
 impl Database {
-    /// `EXISTS`: whether a key is there.
+    /// `EXISTS`: returns whether a key exists.
     pub fn exists(&mut self, key: &[u8]) -> bool {
         self.look(key).is_some()
     }
 
-    /// `TYPE`: a key's type, such as `string` or `zset`.
+    /// `TYPE`: returns a key's type, such as `string` or `zset`.
     pub fn type_of(&mut self, key: &[u8]) -> Option<&'static str> {
         self.look(key).map(|entry| entry.value.type_name())
     }
 
-    /// `TOUCH`: counts as a use; whether the key is there.
+    /// `TOUCH`: counts as a use of a key. Returns whether it exists.
     pub fn touch_key(&mut self, key: &[u8]) -> bool {
         self.read_any(key).is_some()
     }
 
-    /// The value of a key, to be looked at without leaving a trace.
+    /// Returns the value of a key, without side effects.
     pub fn value(&mut self, key: &[u8]) -> Option<&Value> {
         self.peek(key).map(|entry| &entry.value)
     }
 
-    /// `OBJECT ENCODING`: how Redis would keep a key's value.
+    /// `OBJECT ENCODING`: returns the encoding that Redis would use for a key's value.
     pub fn object_encoding(&mut self, key: &[u8]) -> Option<&'static str> {
         self.inspect(key).map(|entry| entry.value.encoding_name())
     }
 
-    /// `OBJECT IDLETIME`: how long a key was not used, in whole seconds.
+    /// `OBJECT IDLETIME`: returns the time since a key was last used, in whole seconds.
     pub fn object_idletime(&mut self, key: &[u8]) -> Option<Duration> {
         let now = self.now_secs();
         let idle = self.inspect(key).map(|entry| now.saturating_sub(entry.accessed));
         idle.map(|secs| Duration::from_secs(secs.into()))
     }
 
-    /// `DEL`, `UNLINK`: removes a key; whether it was there.
+    /// `DEL`, `UNLINK`: removes a key. Returns whether it existed.
     pub fn del(&mut self, key: &[u8]) -> bool {
         let deleted = self.take(key).is_some();
         if deleted {
@@ -52,19 +52,19 @@ impl Database {
         deleted
     }
 
-    /// `KEYS`: the keys that match a pattern. O(n).
+    /// `KEYS`: returns the keys that match a pattern. O(n).
     pub fn keys(&mut self, pattern: &[u8]) -> Vec<Sds> {
         let now = self.expired_by;
-        // A star alone lets the empty key pass, too.
+        // A star alone also matches the empty key.
         let passes = |key: &[u8]| pattern == b"*" || glob::matches(pattern, key, false);
         let matching = |entry: &&Entry| entry.expires_at() > now && passes(&entry.key);
         self.keyspace.iter().filter(matching).map(|entry| entry.key.clone()).collect()
     }
 
-    /// `RANDOMKEY`: some key.
+    /// `RANDOMKEY`: draws a key at random.
     pub fn random_key(&mut self, random: &mut Stream) -> Option<Sds> {
         if self.expiry_held {
-            // What has expired stays: what has not may take long to be drawn.
+            // Expired keys stay, so drawing one that has not expired could take long.
             let now = self.expired_by;
             let live = self.keyspace.iter().filter(|entry| entry.expires_at() > now);
             let live: Vec<&Sds> = live.map(|entry| &entry.key).collect();
@@ -80,20 +80,21 @@ impl Database {
         None
     }
 
-    /// How many keys have a time to live.
+    /// Number of keys with a time to live.
     #[must_use]
     pub fn expiring(&self) -> usize {
         self.keyspace.expiring()
     }
 
-    /// Average time that keys with a time to live have left, in whole milliseconds. It is zero until
-    /// the next of ten samples a second. O(n).
+    /// Returns the average time that keys with a time to live have left, in whole milliseconds. The
+    /// average is sampled ten times a second, and zero before the first sample. O(n).
     #[must_use]
     pub fn average_ttl(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.average_ttl_ms()).unwrap_or(0))
     }
 
-    /// The same in milliseconds; negative where expired keys are kept.
+    /// Returns the average time to live in milliseconds, which is negative while expired keys are
+    /// kept.
     pub(crate) fn average_ttl_ms(&self) -> i64 {
         if self.now_ms() / 100 == self.expiring_since / 100 {
             return 0;
@@ -103,7 +104,7 @@ impl Database {
         if count == 0 { 0 } else { (sum / count) as i64 }
     }
 
-    /// `RENAME`: gives a key another name; what had that name is gone.
+    /// `RENAME`: renames a key, and removes any key with the new name.
     ///
     /// # Errors
     ///
@@ -112,8 +113,7 @@ impl Database {
         self.rename_if(key, to, true).map(|_| ())
     }
 
-    /// `RENAMENX`: gives a key another name, unless there is a key of that name;
-    /// whether it did.
+    /// `RENAMENX`: renames a key, unless the new name exists. Returns whether it did.
     ///
     /// # Errors
     ///
@@ -141,14 +141,14 @@ impl Database {
         Ok(true)
     }
 
-    /// Adds a key that is not there, with its time to live.
+    /// Adds a key that does not exist, with its expiry time.
     fn add(&mut self, key: &[u8], value: Value, expires_at: i64) {
         let slot = self.insert(key, value);
         self.set_expiry(slot, expires_at);
     }
 
-    /// Adds a key as new, whatever was there. What was keeps its slot, so that a scan
-    /// does not miss a key that is overwritten.
+    /// Adds a key, replacing an existing one. A replaced key keeps its slot, so that a scan does
+    /// not miss it.
     fn add_or_replace(&mut self, key: &[u8], value: Value, expires_at: i64) {
         if self.peek(key).is_none() {
             return self.add(key, value, expires_at);
@@ -161,7 +161,7 @@ impl Database {
         }
     }
 
-    /// `COPY` within a database.
+    /// `COPY` within a database. Returns whether the key was copied.
     ///
     /// # Errors
     ///
@@ -174,14 +174,14 @@ impl Database {
         Ok(self.paste(to, value, expires_at, replace))
     }
 
-    /// What `COPY` takes with it.
+    /// Returns what `COPY` copies: the value and its expiry time.
     pub(crate) fn copied(&mut self, key: &[u8]) -> Option<(Value, i64)> {
         let value = self.read_any(key)?.clone();
         let expires_at = self.peek(key).map_or(NEVER, Entry::expires_at);
         Some((value, expires_at))
     }
 
-    /// Puts a copy there; whether it could.
+    /// Adds a copied value under a name. Returns whether it did.
     pub(crate) fn paste(
         &mut self,
         to: &[u8],
@@ -197,8 +197,8 @@ impl Database {
         true
     }
 
-    /// `MOVE`: moves a key to another database, unless there is one of that name;
-    /// whether it did.
+    /// `MOVE`: moves a key to another database, unless the name exists there. Returns whether it
+    /// did.
     pub fn move_to(&mut self, key: &[u8], other: &mut Database) -> bool {
         if self.peek(key).is_none() || other.peek(key).is_some() {
             return false;
@@ -214,8 +214,7 @@ impl Database {
         true
     }
 
-    /// `FLUSHDB`: removes every key, without an event for each; how many there
-    /// were.
+    /// `FLUSHDB`: removes all keys, without an event for each. Returns how many there were.
     pub fn flush(&mut self) -> usize {
         let gone = std::mem::take(&mut self.keyspace);
         for entry in gone.iter() {
@@ -226,8 +225,8 @@ impl Database {
         gone.len()
     }
 
-    /// `SWAPDB`: changes keys with another database. Who watches or waits for a
-    /// key by its name and database goes on doing so.
+    /// `SWAPDB`: exchanges all keys with another database. Clients that watch or wait for a key
+    /// continue to do so by its name and database.
     pub fn swap(&mut self, other: &mut Database) {
         std::mem::swap(&mut self.keyspace, &mut other.keyspace);
         std::mem::swap(&mut self.undo, &mut other.undo);
@@ -236,10 +235,10 @@ impl Database {
         self.usage.changes += 1;
     }
 
-    /// This database has other keys than before, which are now there.
+    /// Notes for watchers and blocked clients that this database now has other keys.
     fn swapped(&mut self, before: &Keyspace) {
         let Database { keyspace, observers, expired_by, .. } = self;
-        // Whether a key is there, and then whether it has expired.
+        // Whether a key exists, and whether it has expired.
         let state =
             |keys: &Keyspace, key: &Sds| keys.get(key).map(|e| e.expires_at() <= *expired_by);
         for (key, watched) in &mut observers.watched {

@@ -1,15 +1,13 @@
-//! The keyspace: one database's keys, their values and their times to live.
+//! The keyspace: one database's keys, their values and their expiry times.
 //!
-//! Entries lie densely in slots `0..len`, found through a table of slot
-//! numbers. A removal moves the last entry into the gap. So an entry is only
-//! ever moved to a lower slot, from the end: a scan that walks the slots
-//! downwards therefore returns every key that is present from its start to its
-//! end, and needs no state between its calls. Slots come in chunks, so that a
-//! growing database never copies its entries, nor holds twice their room.
+//! Entries lie densely in slots `0..len`, found through a table of slot numbers. A removal moves
+//! the last entry into the gap, so an entry only ever moves from the end to a lower slot. A scan
+//! that walks the slots downwards therefore returns every key that exists throughout, and needs no
+//! state between its calls. Slots come in chunks, so that a growing database neither copies its
+//! entries nor needs twice their memory.
 //!
-//! Keys with a time to live are also in an index ordered by it, so that what is
-//! due is found without looking at the rest. Invariant: the index has exactly
-//! the entries whose `expires_at` is not [`NEVER`].
+//! Keys with a time to live are also in an index ordered by it, so that due keys are found without
+//! looking at the rest. The index has exactly the entries whose `expires_at` is not [`NEVER`].
 
 pub(crate) use super::slot_table::Slot;
 use super::slot_table::SlotTable;
@@ -19,21 +17,21 @@ use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
-/// The expiry of a key that has none.
+/// Expiry time of a key that has none.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// Entries in a chunk.
+/// Number of entries in a chunk.
 const CHUNK: usize = 32_768;
 
-/// A key with what it holds. One cache line.
+/// A key with its value. One cache line.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 pub(crate) struct Entry {
     pub(crate) key: Sds,
     pub(crate) value: Value,
-    /// When it is gone, in milliseconds since the Unix epoch.
+    /// Expiry time, in milliseconds since the Unix epoch.
     expires_at: i64,
-    /// When it was last used, in seconds since the Unix epoch.
+    /// Time of the last use, in seconds since the Unix epoch.
     pub(crate) accessed: u32,
     hash: u32,
 }
@@ -65,7 +63,7 @@ impl Keyspace {
         self.len
     }
 
-    /// How many have a time to live.
+    /// Number of keys with a time to live.
     pub(crate) fn expiring(&self) -> usize {
         self.expires.len()
     }
@@ -87,32 +85,31 @@ impl Keyspace {
         self.find(key).map(|slot| self.entry(slot))
     }
 
-    /// Adds a key that is not there yet.
+    /// Adds a key that does not exist.
     pub(crate) fn insert(&mut self, key: &[u8], value: Value, accessed: u32) -> Slot {
-        debug_assert!(self.find(key).is_none(), "a key is there once");
+        debug_assert!(self.find(key).is_none(), "a key exists only once");
         let hash = hash_of(key);
         let slot = Slot::try_from(self.len).expect("fewer than 2^32 keys fit into memory");
         if self.len.is_multiple_of(CHUNK) {
-            // The first chunk grows by itself, since most databases are small.
+            // The first chunk grows on demand, since most databases are small.
             let room = if self.len == 0 { 0 } else { CHUNK };
             self.chunks.push(Vec::with_capacity(room));
         }
         let entry = Entry { key: Sds::new(key), value, expires_at: NEVER, accessed, hash };
-        self.chunks.last_mut().expect("one was just made").push(entry);
+        self.chunks.last_mut().expect("a chunk was just added").push(entry);
         self.len += 1;
         self.table.insert(hash, slot);
         slot
     }
 
-    /// Removes an entry, which still tells when it would have expired; the last
-    /// one takes its slot.
+    /// Removes an entry, which keeps its expiry time. The last entry moves to its slot.
     pub(crate) fn remove(&mut self, slot: Slot) -> Entry {
         let Entry { hash, expires_at, .. } = *self.entry(slot);
         if expires_at != NEVER {
             self.expires.remove(&(expires_at, slot));
         }
         self.table.remove(hash, slot);
-        let last = self.chunks.last_mut().and_then(Vec::pop).expect("an entry is in a slot");
+        let last = self.chunks.last_mut().and_then(Vec::pop).expect("a slot belongs to an entry");
         if self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
         }
@@ -129,7 +126,7 @@ impl Keyspace {
         std::mem::replace(self.entry_mut(slot), last)
     }
 
-    /// Sets or, with [`NEVER`], takes away a time to live.
+    /// Sets an expiry time, or removes it with [`NEVER`].
     pub(crate) fn set_expiry(&mut self, slot: Slot, at: i64) {
         let before = std::mem::replace(&mut self.entry_mut(slot).expires_at, at);
         if before == at {
@@ -143,13 +140,13 @@ impl Keyspace {
         }
     }
 
-    /// The next key to expire: when, and where it lies. Of those that expire at
-    /// once, the one in the lowest slot.
+    /// Returns expiry time and slot of the next key to expire. Of several due at the same time, it
+    /// is the one in the lowest slot.
     pub(crate) fn next_expiry(&self) -> Option<(i64, Slot)> {
         self.expires.first().copied()
     }
 
-    /// Checks that the entries lie densely, that the table finds each where it lies, and that the
+    /// Checks that the entries lie densely, that the table finds each in its slot, and that the
     /// index has exactly the keys with a time to live. Returns what is wrong otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         self.table.check_invariants()?;

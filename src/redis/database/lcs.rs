@@ -1,8 +1,8 @@
 //! `LCS`: the longest common subsequence of two strings.
 //!
-//! Of several that are equally long, the one that is found walking back through
-//! the table of dynamic programming, turning towards the beginning of the second
-//! string where there is a choice.
+//! Of several subsequences of the same length, the result is the one found by walking back through
+//! the table of dynamic programming, preferring the beginning of the second string where there is a
+//! choice.
 //!
 //! Source: <https://redis.io/commands/lcs/>, `t_string.c`.
 
@@ -11,32 +11,32 @@ use crate::redis::error::CommandError;
 use crate::redis::value::{StringValue, Value};
 use std::ops::Range;
 
-/// What two strings have in common, in order though not in one piece.
+/// The longest common subsequence of two strings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lcs {
-    /// Its bytes.
+    /// The bytes of the subsequence.
     pub bytes: Vec<u8>,
-    /// The pieces it is made of, the last one first.
+    /// The matches that make it up, from the last to the first.
     pub matches: Vec<LcsMatch>,
 }
 
-/// A piece that two strings have in common.
+/// A common substring of two strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LcsMatch {
-    /// Where it is in the first string.
+    /// Its range in the first string.
     pub a: Range<usize>,
-    /// Where it is in the second string.
+    /// Its range in the second string.
     pub b: Range<usize>,
 }
 
 impl Database {
-    /// `LCS`: the longest common subsequence of two strings; a missing one is
-    /// empty. Takes O(n × m) time, and memory.
+    /// `LCS`: returns the longest common subsequence of two strings, where a missing key is an
+    /// empty string. O(n × m) in time and memory.
     ///
     /// # Errors
     ///
-    /// Its own, where one of the values is no string, or where the table would be
-    /// larger than a string may be.
+    /// Errors of its own if a value is not a string, or if the table would be larger than a string
+    /// may be.
     pub fn lcs(&mut self, a: &[u8], b: &[u8]) -> Result<Lcs, CommandError> {
         let limit = self.limits.string;
         let (a, b) = self.lcs_strings(a, b)?;
@@ -44,7 +44,7 @@ impl Database {
         Ok(table.walk_back(a, b))
     }
 
-    /// `LCS … LEN`: only its length.
+    /// `LCS … LEN`: returns only the length.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Database {
         Ok(Table::of(a, b, limit)?.at(a.len(), b.len()) as usize)
     }
 
-    /// The strings to compare.
+    /// Returns the strings to compare.
     pub(crate) fn lcs_strings(
         &mut self,
         a: &[u8],
@@ -76,8 +76,7 @@ impl Database {
     }
 }
 
-/// For each pair of beginnings of the two strings, how long their longest common
-/// subsequence is.
+/// Length of the longest common subsequence for each pair of prefixes of the two strings.
 struct Table {
     lengths: Vec<u32>,
     width: usize,
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pieces_come_last_one_first() -> Result<(), CommandError> {
+    fn the_last_match_comes_first() -> Result<(), CommandError> {
         let mut db = Database::new();
         db.set(b"a", b"ohmytext", SetOptions::default())?;
         db.set(b"b", b"mynewtext", SetOptions::default())?;

@@ -1,7 +1,6 @@
 //! Operations on lists.
 //!
-//! Positions count from the head, the first being 0; negative ones from the
-//! tail, the last being -1.
+//! Positions count from the head, which is 0. Negative positions count from the tail, which is -1.
 //!
 //! Source: <https://redis.io/commands/?group=list>, `t_list.c`.
 
@@ -12,30 +11,29 @@ use crate::redis::value::{End, List, Sds};
 use std::collections::vec_deque;
 use std::ops::Range;
 
-/// What `LINSERT` did.
+/// The result of `LINSERT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
-    /// It inserted; the list's length now.
+    /// Inserted; the new length.
     Length(usize),
-    /// There is no such key.
+    /// The key does not exist.
     NoKey,
-    /// The list has no element like the pivot.
+    /// No element equals the pivot.
     NoPivot,
 }
 
 /// The options of `LPOS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LposOptions {
-    /// `RANK`: the first match that counts; negative searches from the tail.
-    /// Not 0.
+    /// `RANK`: the first match to return; negative searches from the tail. Not 0.
     pub rank: i64,
-    /// `COUNT`: how many matches are wanted at most; 0 for all.
+    /// `COUNT`: greatest number of matches; 0 is unlimited.
     pub count: usize,
-    /// `MAXLEN`: how many elements to compare at most; 0 for all.
+    /// `MAXLEN`: greatest number of comparisons; 0 is unlimited.
     pub max_len: usize,
 }
 
-/// The first match.
+/// Searches for the first match.
 impl Default for LposOptions {
     fn default() -> LposOptions {
         LposOptions { rank: 1, count: 1, max_len: 0 }
@@ -43,7 +41,7 @@ impl Default for LposOptions {
 }
 
 impl Database {
-    /// A list, to be read; `None` if there is no such key.
+    /// Returns a list to be read, or `None` if the key does not exist.
     ///
     /// # Errors
     ///
@@ -52,8 +50,7 @@ impl Database {
         self.read::<List>(key)
     }
 
-    /// `LPUSH`, `RPUSH`: adds elements at an end, one after the other; the new
-    /// length.
+    /// `LPUSH`, `RPUSH`: adds elements at an end, one after the other. Returns the new length.
     ///
     /// # Errors
     ///
@@ -76,8 +73,8 @@ impl Database {
         Ok(len)
     }
 
-    /// `LPUSHX`, `RPUSHX`: as [`Database::push`], but only if the list is there;
-    /// 0 if it is not.
+    /// `LPUSHX`, `RPUSHX`: adds elements as [`Database::push`] does, if the list exists. Returns
+    /// the new length, or 0.
     ///
     /// # Errors
     ///
@@ -94,7 +91,7 @@ impl Database {
         }
     }
 
-    /// So many elements were added at an end.
+    /// Notes that this many elements were added at an end.
     fn pushed(&mut self, key: &[u8], end: End, count: usize) {
         let event = match end {
             End::Left => "lpush",
@@ -103,7 +100,7 @@ impl Database {
         self.changed(key, EventClasses::LIST, event, count as u64);
     }
 
-    /// `LPOP`, `RPOP`: takes the element at an end.
+    /// `LPOP`, `RPOP`: removes and returns the element at an end.
     ///
     /// # Errors
     ///
@@ -116,8 +113,8 @@ impl Database {
         Ok(element)
     }
 
-    /// `LPOP`, `RPOP` with a count: takes up to so many elements at an end, in
-    /// the order they come off; `None` if there is no such key.
+    /// `LPOP`, `RPOP` with a count: removes and returns up to this many elements at an end, in
+    /// order of removal, or `None` if the key does not exist.
     ///
     /// # Errors
     ///
@@ -138,7 +135,7 @@ impl Database {
         Ok(Some(elements))
     }
 
-    /// So many elements were taken off an end.
+    /// Notes that this many elements were removed from an end.
     fn popped(&mut self, key: &[u8], end: End, count: usize, emptied: bool) {
         let event = match end {
             End::Left => "lpop",
@@ -148,13 +145,13 @@ impl Database {
         self.remove_emptied(emptied, key);
     }
 
-    /// `LMOVE`: moves the element at an end of one list to an end of another,
-    /// which may be the same; the element, if there was one.
+    /// `LMOVE`: moves the element at an end of one list to an end of another, or the same list.
+    /// Returns the element, if there was one.
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`]: nothing is moved then. A missing source is not an
-    /// error, whatever the destination is.
+    /// [`CommandError::WrongType`]; nothing has moved then. A missing source is not an error,
+    /// whatever the destination is.
     pub fn lmove(
         &mut self,
         source: &[u8],
@@ -166,9 +163,9 @@ impl Database {
             return Ok(None);
         }
         self.write::<List>(destination)?;
-        let list = self.write::<List>(source)?.expect("it was just there");
+        let list = self.write::<List>(source)?.expect("the source was just found");
         let Some(element) = list.pop(from) else { return Ok(None) };
-        // The push is told before the pop, and the two count as one change.
+        // The push is notified before the pop, and both count as one change.
         self.write_or_insert::<List>(destination)?.push(to, element.clone());
         self.pushed(destination, to, 0);
         let emptied = self.write::<List>(source)?.is_some_and(|list| list.is_empty());
@@ -176,12 +173,12 @@ impl Database {
         Ok(Some(element))
     }
 
-    /// `LMPOP`: takes up to so many elements at an end of the first of these
-    /// lists that is there; its position among them, and the elements.
+    /// `LMPOP`: removes up to this many elements at an end of the first of these lists that exists.
+    /// Returns its position among the keys, and the elements.
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`], of a key before that list.
+    /// [`CommandError::WrongType`] if a key before that list has another type.
     pub fn lmpop(
         &mut self,
         keys: &[&[u8]],
@@ -196,7 +193,7 @@ impl Database {
         Ok(None)
     }
 
-    /// `LLEN`: how many elements a list has; 0 if there is none.
+    /// `LLEN`: returns the length of a list, 0 if it is missing.
     ///
     /// # Errors
     ///
@@ -205,7 +202,7 @@ impl Database {
         Ok(self.list(key)?.map_or(0, List::len))
     }
 
-    /// `LINDEX`: the element at a position. O(1).
+    /// `LINDEX`: returns the element at a position. O(1).
     ///
     /// # Errors
     ///
@@ -215,7 +212,7 @@ impl Database {
         Ok(position(index, list.len()).and_then(|index| list.get(index)))
     }
 
-    /// `LRANGE`: the elements from `start` to `stop`, both included.
+    /// `LRANGE`: returns the elements from `start` to `stop`, both inclusive.
     ///
     /// # Errors
     ///
@@ -243,8 +240,7 @@ impl Database {
         Ok(())
     }
 
-    /// `LINSERT`: inserts an element before or after the first one that equals
-    /// `pivot`. O(n).
+    /// `LINSERT`: inserts an element before or after the first element that equals `pivot`. O(n).
     ///
     /// # Errors
     ///
@@ -266,8 +262,8 @@ impl Database {
         Ok(Inserted::Length(len))
     }
 
-    /// `LREM`: removes elements that equal this one: all of them if `count` is 0,
-    /// otherwise up to so many, from the tail on if it is negative; how many. O(n).
+    /// `LREM`: removes elements that equal this one: all of them if `count` is 0, else up to that
+    /// many, from the tail on if it is negative. Returns how many it removed. O(n).
     ///
     /// # Errors
     ///
@@ -288,7 +284,7 @@ impl Database {
         Ok(removed)
     }
 
-    /// `LTRIM`: keeps only the elements from `start` to `stop`, both included.
+    /// `LTRIM`: keeps only the elements from `start` to `stop`, both inclusive.
     ///
     /// # Errors
     ///
@@ -298,14 +294,13 @@ impl Database {
         let len = list.len();
         list.trim(span(start, stop, len));
         let removed = len - list.len();
-        // Even one that keeps everything is told, though it counts as no change.
+        // A trim that removes nothing is notified too, but counts as no change.
         self.changed(key, EventClasses::LIST, "ltrim", removed as u64);
         self.remove_emptied(removed == len, key);
         Ok(())
     }
 
-    /// `LPOS`: the positions of elements that equal this one, in the order in
-    /// which they are found. O(n).
+    /// `LPOS`: returns the positions of elements that equal this one, in search order. O(n).
     ///
     /// # Errors
     ///
@@ -318,8 +313,8 @@ impl Database {
     ) -> Result<Vec<usize>, CommandError> {
         let Some(list) = self.list(key)? else { return Ok(Vec::new()) };
         let unless_0 = |n: usize| if n == 0 { usize::MAX } else { n };
-        // The server negates it: the least integer stays negative, and each match
-        // is beyond that.
+        // The server negates it: the least integer stays negative, and no match has such a high
+        // rank.
         let rank = options.rank.checked_abs().unwrap_or(1);
         let rank = usize::try_from(rank).unwrap_or(usize::MAX);
         let (skip, take) = (rank.saturating_sub(1), unless_0(options.count));
@@ -335,14 +330,13 @@ impl Database {
     }
 }
 
-/// Where a position is, if it is within the list.
+/// Returns the index for a position, if it is within the list.
 fn position(index: i64, len: usize) -> Option<usize> {
     let index = if index < 0 { index.checked_add(len as i64)? } else { index };
     usize::try_from(index).ok().filter(|index| *index < len)
 }
 
-/// The positions from `start` to `stop`, both included, as far as they are
-/// within so many.
+/// Returns the indices from `start` to `stop`, both inclusive, that are less than `len`.
 fn span(start: i64, stop: i64, len: usize) -> Range<usize> {
     let from_end = |at: i64| if at < 0 { at.saturating_add(len as i64) } else { at };
     let (start, stop) = (from_end(start).max(0), from_end(stop).min(len as i64 - 1));

@@ -1,10 +1,10 @@
-//! Memory: what the real server would use for a key, as `MEMORY USAGE` tells it.
+//! Memory: what the real server would use for a key, as `MEMORY USAGE` shows it.
 //!
-//! An estimate of Redis's own structures under its allocator (jemalloc), which has
-//! nothing to do with what this process uses. For strings it is what the real
-//! server answers; for collections it is near, since the real one samples.
+//! This estimates Redis's own structures under its allocator (jemalloc), not the memory of this
+//! process. For strings it is exactly the real server's number; for collections it is close, since
+//! the real server samples.
 //!
-//! Source: `object.c` (`objectComputeSize`), and asking the server.
+//! Source: `object.c` (`objectComputeSize`), and experiments with the server.
 
 use crate::redis::value::number;
 use crate::redis::value::{
@@ -16,11 +16,11 @@ use crate::redis::value::{
 const OBJECT: usize = 16;
 /// An entry of a hash table.
 const ENTRY: usize = 24;
-/// A hash table with its two arrays' heads.
+/// A hash table with the headers of its two arrays.
 const TABLE: usize = 56;
 
-/// The bytes that the allocator takes for a request: multiples of 16 up to 128,
-/// then four sizes for each doubling.
+/// Returns the size that the allocator rounds a request up to: multiples of 16 up to 128, then four
+/// sizes for each doubling.
 fn allocated(bytes: usize) -> usize {
     match bytes {
         0..=8 => 8,
@@ -29,7 +29,7 @@ fn allocated(bytes: usize) -> usize {
     }
 }
 
-/// A string's header, which grows with its length, its bytes and a zero.
+/// Returns the size of a string: a header that depends on its length, its bytes and a NUL.
 fn sds(len: usize, short: bool) -> usize {
     let header = match len {
         0..32 if short => 1,
@@ -48,8 +48,8 @@ fn string(value: &StringValue) -> usize {
     }
 }
 
-/// What the texts of a key and of a string take, each with its header, for `DEBUG
-/// SDSLEN`; `None` for a value that is no text.
+/// Returns the sizes of a key and of a string value, each with its header, for `DEBUG SDSLEN`, or
+/// `None` if the value is not stored as text.
 pub(crate) fn texts(key: &[u8], value: &Value) -> Option<(usize, usize)> {
     let Value::String(value) = value else { return None };
     let text = match value.encoding() {
@@ -65,7 +65,7 @@ fn raw(len: usize) -> usize {
     if len == 255 { allocated(5 + len + 1) } else { sds(len, false) }
 }
 
-/// An entry of a listpack: its text or number, and a length at either end.
+/// Returns the size of a listpack entry: its text or number, and a length at either end.
 fn packed(element: &[u8]) -> usize {
     match number::parse_i64(element) {
         Some(0..=127) => 2,
@@ -125,7 +125,7 @@ fn sorted_set(set: &SortedSet) -> usize {
                 .map(|(member, score)| packed(member) + packed(&number::format_double(score)));
             OBJECT + listpack(sizes)
         }
-        // A node has a score, a member, a way back and 1.33 levels on average.
+        // A node has a score, a member, a back pointer and 1.33 levels on average.
         SortedSetEncoding::Skiplist => {
             let members = set.iter().map(|(member, _)| ENTRY + sds(member.len(), true) + 48);
             OBJECT + table_of(set.len()) + 32 + members.sum::<usize>()
@@ -133,7 +133,7 @@ fn sorted_set(set: &SortedSet) -> usize {
     }
 }
 
-/// What a key with its value takes.
+/// Returns the size of a key with its value.
 pub(crate) fn usage(key: &[u8], value: &Value) -> usize {
     let value = match value {
         Value::String(value) => string(value),
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn strings_take_what_the_server_says() {
+    fn strings_use_as_much_memory_as_the_server_says() {
         let of = |key: usize, value: usize| {
             let value = Value::String(StringValue::new(&vec![b'x'; value]));
             usage(&vec![b'k'; key], &value)

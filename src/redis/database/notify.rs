@@ -1,9 +1,8 @@
-//! Keyspace notifications: which events are raised, and what they are called.
+//! Keyspace notifications: which events are raised, and their names.
 //!
-//! An event has a class, by which `notify-keyspace-events` selects it, and a
-//! name, which is not always the command's: `SETRANGE` raises `setrange`, but
-//! `LPUSHX` raises `lpush`. The operations of the database raise events; the
-//! server turns them into messages.
+//! An event has a class, by which `notify-keyspace-events` selects it, and a name, which is not
+//! always the command's: `SETRANGE` raises `setrange`, but `LPUSHX` raises `lpush`. The operations
+//! of the database raise events; the server turns them into messages.
 //!
 //! Source: <https://redis.io/docs/manual/keyspace-notifications/>.
 
@@ -11,11 +10,11 @@ use crate::redis::value::Sds;
 use std::fmt;
 use std::ops::BitOr;
 
-/// A set of classes of events, and of the two kinds of channels they go to.
+/// A set of event classes, and of the two kinds of channels that the events go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventClasses(u16);
 
-/// Every class with its letter, in the order in which `CONFIG GET` writes them.
+/// All classes with their letters, in the order of `CONFIG GET`.
 const LETTERS: [(char, EventClasses); 14] = [
     ('g', EventClasses::GENERIC),
     ('$', EventClasses::STRING),
@@ -50,7 +49,7 @@ impl EventClasses {
     pub const HASH: EventClasses = EventClasses(1 << 6);
     /// `z`.
     pub const SORTED_SET: EventClasses = EventClasses(1 << 7);
-    /// `x`: a time to live has run out.
+    /// `x`: a key expired.
     pub const EXPIRED: EventClasses = EventClasses(1 << 8);
     /// `e`: a key was evicted, which never happens here.
     pub const EVICTED: EventClasses = EventClasses(1 << 9);
@@ -58,27 +57,26 @@ impl EventClasses {
     pub const STREAM: EventClasses = EventClasses(1 << 10);
     /// `d`.
     pub const MODULE: EventClasses = EventClasses(1 << 11);
-    /// `m`: a key was read that is not there.
+    /// `m`: a read missed its key.
     pub const KEY_MISS: EventClasses = EventClasses(1 << 12);
     /// `n`: a key was added.
     pub const NEW: EventClasses = EventClasses(1 << 13);
-    /// `A`: all but misses and additions.
+    /// `A`: all except misses and additions.
     pub const ALL: EventClasses = EventClasses(0b1111_1111_1100);
 
-    /// Whether the two have one in common.
+    /// Returns whether two sets have a class in common.
     #[must_use]
     pub fn intersects(self, other: EventClasses) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether nothing is ever sent.
+    /// Returns whether no event is ever sent.
     #[must_use]
     pub fn is_silent(self) -> bool {
         !self.intersects(EventClasses::KEYSPACE | EventClasses::KEYEVENT)
     }
 
-    /// Reads the letters of `notify-keyspace-events`; `None` if one of them is
-    /// none.
+    /// Parses the letters of `notify-keyspace-events`. Returns `None` if a letter is invalid.
     #[must_use]
     pub fn parse(text: &str) -> Option<EventClasses> {
         text.chars().try_fold(EventClasses::default(), |classes, letter| {
@@ -99,8 +97,7 @@ impl BitOr for EventClasses {
     }
 }
 
-/// As `CONFIG GET notify-keyspace-events` has it, which forgets the `n` beside
-/// an `A`.
+/// Displays the set as `CONFIG GET notify-keyspace-events` does, which omits the `n` after an `A`.
 impl fmt::Display for EventClasses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = self.0 & EventClasses::ALL.0 == EventClasses::ALL.0;
@@ -117,14 +114,14 @@ impl fmt::Display for EventClasses {
     }
 }
 
-/// Something that happened to a key.
+/// An event of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyEvent {
-    /// What: `set`, `expired`, …
+    /// The event's name: `set`, `expired`, …
     pub event: &'static str,
-    /// To which key.
+    /// The key.
     pub key: Sds,
-    /// In the database of this number.
+    /// Number of the database.
     pub database: usize,
 }
 

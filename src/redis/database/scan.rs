@@ -1,19 +1,16 @@
-//! Scanning: walking a database or a collection in pieces, with no state between
-//! the calls.
+//! Scanning: walking a database or a collection in pages, without state between the calls.
 //!
-//! A cursor is how many places are still to be walked; it goes downwards, and 0
-//! begins and ends. Elements are only ever moved from the end, which is walked
-//! already, to a lower place. So what is there from start to end is returned at
-//! least once, whatever else comes, goes or is renamed; what is moved may be
-//! returned twice. A call looks at no more than `count` places.
+//! A cursor is the number of places that are still to be walked. It goes downwards; 0 begins and
+//! ends a scan. Elements only move from the end, which was walked already, to a lower place. So an
+//! element that exists throughout is returned at least once, whatever else is added, removed or
+//! renamed; one that moves may be returned twice. A call walks at most `count` places.
 //!
-//! A collection in a compact encoding is returned whole, as by Redis. Redis's pages of
-//! the others have about `count` elements, few or none where a table has grown sparse;
-//! a server may be set up to draw how many places a call looks at
+//! A collection in a compact encoding is returned whole, as by Redis. For the others, Redis's pages
+//! have about `count` elements, few or none where a table is sparse. A server can be configured to
+//! draw the number of places
 //! ([`ServerOptions::with_uneven_pages`](crate::redis::ServerOptions::with_uneven_pages)).
 //!
-//! Source: <https://redis.io/commands/scan/>; the real server's cursors are other
-//! numbers.
+//! Source: <https://redis.io/commands/scan/>; the real server's cursors are other numbers.
 
 use super::Database;
 use crate::choice::Stream;
@@ -22,19 +19,19 @@ use crate::redis::value::{
     Hash, HashEncoding, Sds, Set, SetEncoding, SortedSet, SortedSetEncoding,
 };
 
-/// A piece of a scan: the cursor to go on with, 0 at the end, and what was found.
+/// A page of a scan: the next cursor, 0 at the end, and the elements.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page<T> {
-    /// For the next call.
+    /// The cursor for the next call.
     pub cursor: u64,
-    /// What was at the places that were walked.
+    /// The elements at the places that were walked.
     pub items: Vec<T>,
 }
 
-/// Set in the cursor of every other empty page, so that no two in a row are the same.
+/// Set in the cursor of every other empty page, so that consecutive cursors differ.
 const AGAIN: u64 = 1 << 63;
 
-/// The places a call walks, from the highest down, and the next cursor.
+/// Returns the places that a call walks, from the highest down, and the next cursor.
 fn places(cursor: u64, len: usize, count: usize) -> (impl Iterator<Item = usize>, u64) {
     let end = match cursor & !AGAIN {
         0 => len,
@@ -45,15 +42,15 @@ fn places(cursor: u64, len: usize, count: usize) -> (impl Iterator<Item = usize>
     ((start..end).rev(), start as u64 | again)
 }
 
-/// How many places a call walks: as many as its `COUNT` says, or drawn around it.
+/// The number of places that a call walks: its `COUNT`, or a draw around it.
 pub(crate) struct PageSize<'a> {
     pub(crate) count: usize,
-    /// Where to draw from, if it is drawn.
+    /// The stream to draw from, if the number is drawn.
     pub(crate) random: Option<&'a mut Stream>,
 }
 
 impl PageSize<'_> {
-    /// From none up to twice `COUNT`, calmly `COUNT` itself.
+    /// Draws from 0 up to twice `COUNT`. The calm choice is `COUNT` itself.
     fn draw(self) -> usize {
         let PageSize { count, random: Some(random) } = self else { return self.count };
         let most = count.saturating_mul(2).min(usize::MAX - 1);
@@ -96,19 +93,19 @@ pub(crate) fn sorted_set_page(
     Page { cursor, items: places.filter_map(|i| set.get_index(i)).map(copy).collect() }
 }
 
-/// At least one place, so that the scan goes on.
+/// Returns a fixed number of places, at least one, so that the scan continues.
 fn exactly(count: usize) -> PageSize<'static> {
     PageSize { count: count.max(1), random: None }
 }
 
 impl Database {
-    /// `SCAN`: keys, looking at up to `count` of them.
+    /// `SCAN`: returns keys, walking up to `count` places.
     pub fn scan(&mut self, cursor: u64, count: usize) -> Page<Sds> {
         self.scan_matching(cursor, exactly(count), |_| true, None)
     }
 
-    /// `SCAN` with `MATCH` and `TYPE`, which are looked at in this order: a name that
-    /// passes is looked up if a type is asked for, and removed if it has expired.
+    /// `SCAN` with `MATCH` and `TYPE`, checked in this order. A matching name is looked up if a
+    /// type is requested, and removed if it has expired.
     pub(crate) fn scan_matching(
         &mut self,
         cursor: u64,
@@ -120,7 +117,8 @@ impl Database {
         let names = places.map(|slot| &self.keyspace.entry(slot as u32).key);
         let mut items: Vec<Sds> = names.filter(|name| passes(name)).cloned().collect();
         items.retain(|name| {
-            // As on the server, what the look removes is of the type "none", and is listed.
+            // As on the server, a key that expires by this look-up has the type "none", and is
+            // listed.
             let of_type = kind.is_none_or(|kind| {
                 let found = self.look(name).map_or("none", |entry| entry.value.type_name());
                 found.as_bytes().eq_ignore_ascii_case(kind)
@@ -130,7 +128,7 @@ impl Database {
         Page { cursor, items }
     }
 
-    /// `HSCAN`: fields with their values.
+    /// `HSCAN`: returns fields with their values.
     ///
     /// # Errors
     ///
@@ -145,7 +143,7 @@ impl Database {
         Ok(hash.map_or_else(Page::default, |hash| hash_page(hash, cursor, exactly(count))))
     }
 
-    /// `SSCAN`: members.
+    /// `SSCAN`: returns members.
     ///
     /// # Errors
     ///
@@ -160,7 +158,7 @@ impl Database {
         Ok(set.map_or_else(Page::default, |set| set_page(set, cursor, exactly(count))))
     }
 
-    /// `ZSCAN`: members with their scores.
+    /// `ZSCAN`: returns members with their scores.
     ///
     /// # Errors
     ///

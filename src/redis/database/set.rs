@@ -1,8 +1,7 @@
 //! Operations on sets.
 //!
-//! What is computed from sets is a set of its own: an `intset`, and so listed in
-//! ascending order, if all its members are integers and few, whatever the sets
-//! were that it comes from.
+//! A computed set has an encoding of its own: it is an `intset`, listed in ascending order, if its
+//! members are integers and few, whatever the encodings of its sources are.
 //!
 //! Source: <https://redis.io/commands/?group=set>, `t_set.c`.
 
@@ -13,7 +12,7 @@ use crate::redis::error::CommandError;
 use crate::redis::value::{Sds, Set, Value};
 
 impl Database {
-    /// A set, to be read (`SMEMBERS`); `None` if there is no such key.
+    /// `SMEMBERS`: returns a set to be read, or `None` if the key does not exist.
     ///
     /// # Errors
     ///
@@ -22,7 +21,7 @@ impl Database {
         self.read::<Set>(key)
     }
 
-    /// `SCARD`: how many members a set has; 0 if there is none.
+    /// `SCARD`: returns the number of members, 0 if the key is missing.
     ///
     /// # Errors
     ///
@@ -31,7 +30,7 @@ impl Database {
         Ok(self.members(key)?.map_or(0, Set::len))
     }
 
-    /// `SISMEMBER`: whether a set has a member.
+    /// `SISMEMBER`: returns whether a set has a member.
     ///
     /// # Errors
     ///
@@ -40,7 +39,7 @@ impl Database {
         Ok(self.members(key)?.is_some_and(|set| set.contains(member)))
     }
 
-    /// `SADD`: adds members; how many of them are new.
+    /// `SADD`: adds members. Returns the number of new ones.
     ///
     /// # Errors
     ///
@@ -58,7 +57,7 @@ impl Database {
         Ok(added)
     }
 
-    /// `SREM`: removes members; how many there were.
+    /// `SREM`: removes members. Returns how many there were.
     ///
     /// # Errors
     ///
@@ -74,7 +73,7 @@ impl Database {
         Ok(removed)
     }
 
-    /// `SMOVE`: moves a member from one set to another; whether it was there.
+    /// `SMOVE`: moves a member from one set to another. Returns whether it existed.
     ///
     /// # Errors
     ///
@@ -91,7 +90,7 @@ impl Database {
         }
         self.write::<Set>(destination)?;
         let max_intset = self.limits.intset;
-        let from = self.write::<Set>(source)?.expect("it was just there");
+        let from = self.write::<Set>(source)?.expect("the source was just found");
         if source == destination {
             return Ok(from.contains(member));
         }
@@ -107,7 +106,7 @@ impl Database {
         Ok(true)
     }
 
-    /// `SPOP`: removes members drawn at random, up to so many.
+    /// `SPOP`: removes and returns up to this many members drawn at random.
     ///
     /// # Errors
     ///
@@ -137,13 +136,13 @@ impl Database {
         Ok(members)
     }
 
-    /// `SRANDMEMBER`: members drawn at random: up to `count` different ones, or
-    /// exactly `-count` that may repeat.
+    /// `SRANDMEMBER`: draws members at random: up to `count` distinct ones, or exactly `-count`,
+    /// which may repeat.
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] where more are wanted than
-    /// would fit into memory.
+    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] for more draws than fit into
+    /// memory.
     pub fn srandmember(
         &mut self,
         key: &[u8],
@@ -155,7 +154,7 @@ impl Database {
         Ok(drawn.filter_map(|index| set.get_index(index)).map(|m| m.into_owned()).collect())
     }
 
-    /// `SINTER`: the members that all of these sets have.
+    /// `SINTER`: returns the members of all of these sets.
     ///
     /// # Errors
     ///
@@ -165,8 +164,8 @@ impl Database {
         Ok(Intersection::of(&self.sets(keys)?).collect(max_intset))
     }
 
-    /// `SINTERCARD`: how many members all of these sets have; counts no further
-    /// than `limit`, unless that is 0.
+    /// `SINTERCARD`: returns the number of members of all of these sets, counted up to `limit`
+    /// unless that is 0.
     ///
     /// # Errors
     ///
@@ -177,7 +176,7 @@ impl Database {
         Ok(Intersection::of(&sets).members().take(limit).count())
     }
 
-    /// `SUNION`: the members that any of these sets has.
+    /// `SUNION`: returns the members of any of these sets.
     ///
     /// # Errors
     ///
@@ -193,7 +192,7 @@ impl Database {
         Ok(union)
     }
 
-    /// `SDIFF`: the members that the first of these sets has and no other.
+    /// `SDIFF`: returns the members of the first set that are in no other.
     ///
     /// # Errors
     ///
@@ -211,7 +210,8 @@ impl Database {
         Ok(difference)
     }
 
-    /// `SINTERSTORE`: as [`Database::sinter`], into a key; how many members.
+    /// `SINTERSTORE`: stores the result of [`Database::sinter`] in a key. Returns the number of
+    /// members.
     ///
     /// # Errors
     ///
@@ -225,7 +225,8 @@ impl Database {
         Ok(self.store_set(destination, set, "sinterstore"))
     }
 
-    /// `SUNIONSTORE`: as [`Database::sunion`], into a key; how many members.
+    /// `SUNIONSTORE`: stores the result of [`Database::sunion`] in a key. Returns the number of
+    /// members.
     ///
     /// # Errors
     ///
@@ -239,7 +240,8 @@ impl Database {
         Ok(self.store_set(destination, set, "sunionstore"))
     }
 
-    /// `SDIFFSTORE`: as [`Database::sdiff`], into a key; how many members.
+    /// `SDIFFSTORE`: stores the result of [`Database::sdiff`] in a key. Returns the number of
+    /// members.
     ///
     /// # Errors
     ///
@@ -253,8 +255,7 @@ impl Database {
         Ok(self.store_set(destination, set, "sdiffstore"))
     }
 
-    /// Sets a key to a computed set, whatever it held; to an empty one by
-    /// deleting it.
+    /// Sets a key to a computed set, whatever it held, or deletes it if the set is empty.
     fn store_set(&mut self, destination: &[u8], set: Set, event: &'static str) -> usize {
         let len = set.len();
         if len == 0 {
@@ -266,7 +267,7 @@ impl Database {
         len
     }
 
-    /// Sets to be read together; `None` for a key that is not there.
+    /// Returns sets to be read together; `None` for a missing key.
     fn sets(&mut self, keys: &[&[u8]]) -> Result<Vec<Option<&Set>>, CommandError> {
         for key in keys {
             self.members(key)?;
@@ -279,15 +280,14 @@ impl Database {
     }
 }
 
-/// What several sets have in common: found by asking the others for the members
-/// of the smallest.
+/// An intersection of sets, found by asking the other sets for the members of the smallest.
 struct Intersection<'a> {
     smallest: Option<&'a Set>,
     others: Vec<&'a Set>,
 }
 
 impl<'a> Intersection<'a> {
-    /// Empty if one of the sets is not there.
+    /// Returns the intersection, which is empty if a set is missing.
     fn of(sets: &[Option<&'a Set>]) -> Intersection<'a> {
         let Some(mut sets) = sets.iter().copied().collect::<Option<Vec<&Set>>>() else {
             return Intersection { smallest: None, others: Vec::new() };
@@ -323,7 +323,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sets_are_combined_as_sets_are(
+        fn sets_are_combined_like_the_standard_sets(
             model in prop::collection::vec(prop::collection::btree_set("[a-f]|[0-9]", 0..8), 1..4)
         ) {
             let mut db = Database::new();

@@ -1,15 +1,15 @@
-//! SHA-1, as `DEBUG DIGEST` needs it. Not for secrets.
+//! SHA-1, for `DEBUG DIGEST` only. Not secure.
 //!
 //! Source: RFC 3174.
 
 /// A digest.
 pub(crate) type Sha1 = [u8; 20];
 
-/// The digest of some bytes.
+/// Returns the digest of some bytes.
 pub(crate) fn sha1(bytes: &[u8]) -> Sha1 {
     let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
     let blocks = bytes.chunks_exact(64);
-    // What is left, a bit, zeros, and the length in bits at the end of a block.
+    // The last block has the remaining bytes, a set bit, zeros, and the length in bits.
     let mut end = blocks.remainder().to_vec();
     end.push(0x80);
     end.resize((end.len() + 8).next_multiple_of(64) - 8, 0);
@@ -24,7 +24,7 @@ pub(crate) fn sha1(bytes: &[u8]) -> Sha1 {
     digest
 }
 
-/// Works one block of 64 bytes into the state.
+/// Mixes a block of 64 bytes into the state.
 fn mix(state: &mut [u32; 5], block: &[u8]) {
     let mut words = [0_u32; 80];
     for (word, bytes) in words.iter_mut().zip(block.chunks_exact(4)) {

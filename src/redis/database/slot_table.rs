@@ -1,25 +1,24 @@
-//! The slot table: where a keyspace's entries lie, by the hashes of their keys.
+//! The slot table: finds the slots of a keyspace's entries by the hashes of their keys.
 //!
-//! A flat array of cells, each a hash of 32 bits and a slot, found by linear
-//! probing and removed by shifting back. The hash beside the slot makes a look-up
-//! one access to memory here and one to the entry, where a table that keeps its
-//! tags apart from its values needs one more; with a million keys, where each is a
-//! miss of the caches, that is most of what a look-up costs.
+//! It is a flat array of cells, each with a 32-bit hash and a slot. Look-ups probe linearly, and
+//! removals shift cells back. With the hash beside the slot, a look-up accesses memory once here
+//! and once for the entry; a table that stores its tags separately needs one more. With a million
+//! keys each access misses the cache, so that is most of the cost of a look-up.
 //!
-//! Invariant: at most three quarters of the cells are used, and from the home of
-//! each used one to itself there is no gap.
+//! At most three quarters of the cells are used, and there is no gap between a cell and the home of
+//! its hash.
 
 use crate::redis::invariant::ensure;
 
-/// Where an entry lies.
+/// Index of an entry in the keyspace.
 pub(crate) type Slot = u32;
 
-/// The empty cell: slots are kept one higher.
+/// The empty cell. Slots are stored incremented by one.
 const EMPTY: u64 = 0;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SlotTable {
-    /// A power of two, or none.
+    /// The length is a power of two, or 0.
     cells: Vec<u64>,
     len: usize,
 }
@@ -46,7 +45,7 @@ impl SlotTable {
         (at + 1) & (self.cells.len() - 1)
     }
 
-    /// The slot of this hash that is the one looked for.
+    /// Returns the slot with this hash that `is_it` accepts.
     pub(crate) fn find(&self, hash: u32, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
         if self.len == 0 {
             return None;
@@ -64,7 +63,7 @@ impl SlotTable {
         }
     }
 
-    /// Adds a slot that is not there.
+    /// Adds a slot that is not in the table.
     pub(crate) fn insert(&mut self, hash: u32, slot: Slot) {
         if (self.len + 1) * 4 > self.cells.len() * 3 {
             let larger = vec![EMPTY; (self.cells.len() * 2).max(8)];
@@ -86,18 +85,18 @@ impl SlotTable {
         self.cells[at] = cell;
     }
 
-    /// Where a slot of this hash is, which must be there.
+    /// Returns the position of a slot with this hash, which must be in the table.
     fn position(&self, hash: u32, slot: Slot) -> usize {
         let wanted = cell(hash, slot);
         let mut at = self.home(hash);
         while self.cells[at] != wanted {
-            assert!(self.cells[at] != EMPTY, "every entry's slot is in the table");
+            assert!(self.cells[at] != EMPTY, "the slot of every entry is in the table");
             at = self.next(at);
         }
         at
     }
 
-    /// Removes a slot, which must be there.
+    /// Removes a slot, which must be in the table.
     pub(crate) fn remove(&mut self, hash: u32, slot: Slot) {
         let mut gap = self.position(hash, slot);
         let mut at = gap;
@@ -107,7 +106,7 @@ impl SlotTable {
             if cell == EMPTY {
                 break;
             }
-            // It may fill the gap if that lies between its home and itself.
+            // A cell may fill the gap if the gap lies between its home and itself.
             let mask = self.cells.len() - 1;
             let home = self.home(hash_in(cell));
             if at.wrapping_sub(home) & mask >= at.wrapping_sub(gap) & mask {
@@ -119,7 +118,7 @@ impl SlotTable {
         self.len -= 1;
     }
 
-    /// Checks what the module says always holds, and returns what does not.
+    /// Checks the invariants of the module. Returns what is wrong otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let used = self.cells.iter().filter(|cell| **cell != EMPTY).count();
         ensure(used == self.len, || format!("{used} cells are used, not {}", self.len))?;
@@ -139,7 +138,7 @@ impl SlotTable {
         self.len
     }
 
-    /// An entry was moved from one slot, which must be there, to another.
+    /// Changes a slot, which must be in the table, after its entry has moved.
     pub(crate) fn moved(&mut self, hash: u32, from: Slot, to: Slot) {
         let at = self.position(hash, from);
         self.cells[at] = cell(hash, to);
@@ -155,15 +154,15 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// Few hashes, so that runs of cells grow long and wrap around.
+        /// With few hashes, runs of cells grow long and wrap around.
         #[test]
-        fn it_has_what_a_set_of_pairs_has(
+        fn it_behaves_like_a_set_of_pairs(
             steps in proptest::collection::vec((0..3_u8, 0..40_u32, 0..40_u32), 0..400),
         ) {
             let mut table = SlotTable::default();
             let mut model = BTreeSet::new();
             for (what, hash, slot) in steps {
-                // Some neighbours, some that share a home.
+                // Some hashes are neighbours, some share a home.
                 let hash = if hash < 20 { hash } else { u32::MAX - hash };
                 let there = model.contains(&(hash, slot));
                 match what {

@@ -1,9 +1,8 @@
 //! Sorting: `SORT` and `SORT_RO`.
 //!
-//! The elements of a list, a set or a sorted set are ordered by a weight: the
-//! element itself, or what a pattern finds for it. What is returned is the
-//! element, or again what patterns find. Weights that are equal leave the order
-//! to the elements' bytes, as the server does to be deterministic.
+//! The elements of a list, a set or a sorted set are ordered by a weight: the element itself, or
+//! what a pattern finds for it. The result has the elements, or what other patterns find for them.
+//! Equal weights are ordered by the elements' bytes, as in the server.
 //!
 //! Source: <https://redis.io/commands/sort/>, `sort.c`.
 
@@ -14,16 +13,16 @@ use crate::redis::value::{Kind, List, Sds, Value, number};
 use ordered_float::OrderedFloat;
 use std::cmp::Ordering;
 
-/// What elements are ordered by.
+/// The weight that elements are ordered by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SortBy {
-    /// Themselves.
+    /// The element itself.
     #[default]
     Element,
-    /// What this pattern finds: a key with the element in place of `*`, or with
-    /// `->` behind it a field of a hash.
+    /// What this pattern finds: a key with the element in place of `*`, or with `->` after it a
+    /// field of a hash.
     Pattern(Sds),
-    /// Nothing: a pattern without `*`.
+    /// None: a pattern without `*`.
     Nothing,
 }
 
@@ -32,9 +31,9 @@ pub enum SortBy {
 pub struct SortOptions {
     /// `BY`.
     pub by: SortBy,
-    /// `LIMIT`: an offset and a count, negative for all.
+    /// `LIMIT`: an offset and a count; a negative count is unlimited.
     pub limit: Option<(i64, i64)>,
-    /// `GET`: what is returned for each element; `#` is itself.
+    /// `GET`: what to return for each element; `#` is the element itself.
     pub get: Vec<Sds>,
     /// `DESC`.
     pub descending: bool,
@@ -42,19 +41,19 @@ pub struct SortOptions {
     pub alpha: bool,
 }
 
-/// An element's weight.
+/// The weight of an element.
 enum Weight {
     Number(OrderedFloat<f64>),
     Text(Option<Sds>),
 }
 
 impl Database {
-    /// `SORT`: the elements of a list, a set or a sorted set in order, or what
-    /// [`SortOptions::get`] asks for of each.
+    /// `SORT`: returns the elements of a list, a set or a sorted set in order, or what
+    /// [`SortOptions::get`] finds for each.
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`]; a weight that is no number.
+    /// [`CommandError::WrongType`]; an error of its own if a weight is not a number.
     pub fn sort(
         &mut self,
         key: &[u8],
@@ -63,8 +62,8 @@ impl Database {
         self.sort_for(key, options, false)
     }
 
-    /// `SORT … STORE`: puts the result into a list, and removes that if there is
-    /// none; how many there are.
+    /// `SORT … STORE`: stores the result in a list, or removes the key if the result is empty.
+    /// Returns the length.
     ///
     /// # Errors
     ///
@@ -103,7 +102,7 @@ impl Database {
         };
         match &options.by {
             SortBy::Nothing if !in_order && store => {
-                // A set has no order, and what is stored must have one.
+                // A set is unordered, and a stored result must be deterministic.
                 elements.sort_unstable();
             }
             SortBy::Nothing if in_order && options.descending => elements.reverse(),
@@ -124,7 +123,7 @@ impl Database {
         Ok(result)
     }
 
-    /// The server turns a sorted set into a skip list to sort it, for good.
+    /// To sort a sorted set, the server converts it to a skip list for good.
     fn unpack_sorted_set(&mut self, key: &[u8]) {
         if let Some(slot) = self.find(key)
             && let Value::SortedSet(set) = &mut self.keyspace.entry_mut(slot).value
@@ -165,7 +164,7 @@ impl Database {
         Ok(weighted.into_iter().map(|(_, element)| element).collect())
     }
 
-    /// What a pattern finds for an element: a string, or a field of a hash.
+    /// Returns what a pattern finds for an element: a string, or a field of a hash.
     fn by_pattern(&mut self, pattern: &[u8], element: &Sds) -> Option<Sds> {
         if pattern == b"#" {
             return Some(element.clone());
@@ -190,8 +189,7 @@ impl Database {
     }
 }
 
-/// A weight as C's `strtod` reads it: up to a NUL, after white space, and nothing
-/// is 0.
+/// Reads a weight as C's `strtod` does: after white space, up to a NUL; an empty text is 0.
 fn weight(text: &[u8]) -> Option<f64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
@@ -201,7 +199,7 @@ fn weight(text: &[u8]) -> Option<f64> {
     number::parse_double(&text[start..])
 }
 
-/// The places that `LIMIT` leaves.
+/// Returns the range of elements within `LIMIT`.
 fn limited(len: usize, limit: Option<(i64, i64)>) -> std::ops::Range<usize> {
     let Some((offset, count)) = limit else { return 0..len };
     let start = usize::try_from(offset).unwrap_or(0).min(len);

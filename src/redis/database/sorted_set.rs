@@ -9,21 +9,21 @@ use crate::redis::error::CommandError;
 use crate::redis::value::{End, Kind, LexBound, ListpackLimits, Sds, SortedSet, SortedSetEncoding};
 use std::ops::{Bound, Range};
 
-/// Which members `ZADD` touches.
+/// Which members `ZADD` changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZaddCondition {
-    /// `NX`: only new ones.
+    /// `NX`: only new members.
     IfAbsent,
-    /// `XX`: only those that are there.
+    /// `XX`: only existing members.
     IfPresent,
 }
 
-/// Which changes of a score `ZADD` makes; new members come in any case.
+/// Which changes of a score `ZADD` makes. New members are always added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZaddComparison {
-    /// `GT`: only to a greater one.
+    /// `GT`: only to a greater score.
     IfGreater,
-    /// `LT`: only to a lesser one.
+    /// `LT`: only to a lesser score.
     IfLess,
 }
 
@@ -36,29 +36,29 @@ pub struct ZaddOptions {
     pub comparison: Option<ZaddComparison>,
 }
 
-/// What `ZADD` did.
+/// The result of `ZADD`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZaddOutcome {
-    /// Members that came.
+    /// Number of new members.
     pub added: usize,
-    /// Members whose score was changed.
+    /// Number of members whose score changed.
     pub updated: usize,
 }
 
-/// Which members a range has, and from which end it is read.
+/// A range of members.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ZRange {
-    /// From one rank to another, both included; negative counts from the end.
+    /// From one rank to another, both inclusive. Negative ranks count from the end.
     Ranks(i64, i64),
     /// By score.
     Scores(Bound<f64>, Bound<f64>),
-    /// By member, where all scores are equal.
+    /// By member, which makes sense if all scores are equal.
     Lex(LexBound, LexBound),
 }
 
 impl ZRange {
-    /// The ranks, from the lowest, that the range has; of a range of ranks that is
-    /// read from the other end, those.
+    /// Returns the ranks of the range, counted from the lowest, or from the highest for a reversed
+    /// range of ranks.
     fn ranks(&self, set: &SortedSet, reverse: bool) -> Range<usize> {
         match self {
             ZRange::Scores(min, max) => set.rank_range_by_score(*min, *max),
@@ -78,10 +78,10 @@ impl ZRange {
     }
 }
 
-/// The ranks of a range by member, found as the server finds them, which tells
-/// where scores differ and the range is not what it says: if either end of the set
-/// is beyond it there is nothing; in a listpack one end is looked for, and then it
-/// goes on as long as members are within the other.
+/// Returns the ranks of a range by member, found as the server finds them. The method matters where
+/// scores differ and the range is ill-defined: if either end of the set is beyond the range, the
+/// result is empty; in a listpack one end is searched for, and the range continues while members
+/// are within the other.
 fn lex_ranks(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: bool) -> Range<usize> {
     let above = |member: &Sds| match min {
         LexBound::NegInf => true,
@@ -125,18 +125,18 @@ fn lex_ranks(set: &SortedSet, min: &LexBound, max: &LexBound, reverse: bool) -> 
     }
 }
 
-/// How a range is read.
+/// How a range is returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ZRangeOptions {
-    /// `REV`: from the highest down.
+    /// `REV`: from the highest to the lowest.
     pub reverse: bool,
-    /// `LIMIT`: an offset, negative for an empty range, and a count, negative for
-    /// all.
+    /// `LIMIT`: an offset, where a negative one makes the range empty, and a count, where a
+    /// negative one is unlimited.
     pub limit: Option<(i64, i64)>,
 }
 
 impl Database {
-    /// A sorted set, to be read; `None` if there is no such key.
+    /// Returns a sorted set to be read, or `None` if the key does not exist.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl Database {
         self.read::<SortedSet>(key)
     }
 
-    /// `ZADD`: gives members scores.
+    /// `ZADD`: sets scores of members.
     ///
     /// # Errors
     ///
@@ -180,7 +180,7 @@ impl Database {
         Ok(outcome)
     }
 
-    /// `ZINCRBY`, `ZADD … INCR`: adds to a member's score, 0 if there is none; the sum,
+    /// `ZINCRBY`, `ZADD … INCR`: adds to a member's score, which is 0 if missing. Returns the sum,
     /// or `None` if a condition does not hold.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ impl Database {
         if before.is_some() && options.condition == Some(ZaddCondition::IfAbsent) {
             return Ok(None);
         }
-        // Not 0 + by, which would turn a negative zero.
+        // Not 0 + by, which would turn -0 into 0.
         let sum = before.map_or(by, |score| score + by);
         if sum.is_nan() {
             return Err(CommandError::ScoreNaN);
@@ -213,7 +213,7 @@ impl Database {
         Ok(put.map(|_| sum))
     }
 
-    /// The set that `ZADD` works on; `None` if it is not there and must be.
+    /// Returns the set that `ZADD` works on, or `None` if it is missing and must not be created.
     fn set_for_zadd(
         &mut self,
         key: &[u8],
@@ -226,7 +226,7 @@ impl Database {
         Ok(Some((self.write_or_insert::<SortedSet>(key)?, limits)))
     }
 
-    /// `ZREM`: removes members; how many there were.
+    /// `ZREM`: removes members. Returns how many there were.
     ///
     /// # Errors
     ///
@@ -242,8 +242,8 @@ impl Database {
         Ok(removed)
     }
 
-    /// `ZREMRANGEBYRANK`, `ZREMRANGEBYSCORE`, `ZREMRANGEBYLEX`: removes a range; how many
-    /// there were.
+    /// `ZREMRANGEBYRANK`, `ZREMRANGEBYSCORE`, `ZREMRANGEBYLEX`: removes a range. Returns how many
+    /// members it had.
     ///
     /// # Errors
     ///
@@ -264,7 +264,7 @@ impl Database {
         Ok(removed)
     }
 
-    /// `ZSCORE`: a member's score.
+    /// `ZSCORE`: returns a member's score.
     ///
     /// # Errors
     ///
@@ -273,8 +273,8 @@ impl Database {
         Ok(self.sorted_set(key)?.and_then(|set| set.score(member)))
     }
 
-    /// `ZRANK`, `ZREVRANK`: how many members come before this one, from either end.
-    /// O(log n).
+    /// `ZRANK`, `ZREVRANK`: returns the number of members before this one, from either end. O(log
+    /// n).
     ///
     /// # Errors
     ///
@@ -290,7 +290,7 @@ impl Database {
         Ok(rank.map(|rank| if reverse { set.len() - 1 - rank } else { rank }))
     }
 
-    /// `ZCARD`: how many members there are.
+    /// `ZCARD`: returns the number of members.
     ///
     /// # Errors
     ///
@@ -299,7 +299,7 @@ impl Database {
         Ok(self.sorted_set(key)?.map_or(0, SortedSet::len))
     }
 
-    /// `ZCOUNT`, `ZLEXCOUNT`: how many members a range has. O(log n).
+    /// `ZCOUNT`, `ZLEXCOUNT`: returns the number of members in a range. O(log n).
     ///
     /// # Errors
     ///
@@ -308,7 +308,7 @@ impl Database {
         Ok(self.sorted_set(key)?.map_or(0, |set| range.ranks(set, false).len()))
     }
 
-    /// `ZRANGE`: the members of a range with their scores. O(log n + m).
+    /// `ZRANGE`: returns the members of a range with their scores. O(log n + m).
     ///
     /// # Errors
     ///
@@ -322,7 +322,7 @@ impl Database {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
         let ranks = range.ranks(set, options.reverse);
         let (offset, count) = options.limit.unwrap_or((0, -1));
-        // A negative offset is behind everything.
+        // A negative offset is after the end.
         let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(ranks.len());
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(ranks.len() - offset);
         let copy = |(member, score): (&Sds, f64)| (member.clone(), score);
@@ -335,8 +335,8 @@ impl Database {
         })
     }
 
-    /// `ZRANGESTORE`: puts a range into another key, which is gone if there is none;
-    /// how many members it has.
+    /// `ZRANGESTORE`: stores a range in another key, or removes that key if the range is empty.
+    /// Returns the number of members.
     ///
     /// # Errors
     ///
@@ -352,8 +352,8 @@ impl Database {
         Ok(self.store_sorted_set(destination, members, "zrangestore"))
     }
 
-    /// Sets a key to a sorted set of these members, or removes it without any; how
-    /// many there are.
+    /// Sets a key to a sorted set of these members, or removes it if there are none. Returns their
+    /// number.
     pub(super) fn store_sorted_set(
         &mut self,
         destination: &[u8],
@@ -375,8 +375,8 @@ impl Database {
         len
     }
 
-    /// `ZPOPMIN` (from the left), `ZPOPMAX`: takes up to so many members off an
-    /// end, in the order they come off.
+    /// `ZPOPMIN` (from the left), `ZPOPMAX`: removes and returns up to this many members at an end,
+    /// in order of removal.
     ///
     /// # Errors
     ///
@@ -406,13 +406,13 @@ impl Database {
         Ok(popped)
     }
 
-    /// `ZRANDMEMBER`: members drawn at random, with their scores: up to `count`
-    /// different ones, or exactly `-count` that may repeat.
+    /// `ZRANDMEMBER`: draws members at random, with their scores: up to `count` distinct ones, or
+    /// exactly `-count`, which may repeat.
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] where more are wanted than
-    /// would fit into memory.
+    /// [`CommandError::WrongType`]; [`CommandError::OutOfRange`] for more draws than fit into
+    /// memory.
     pub fn zrandmember(
         &mut self,
         key: &[u8],
@@ -422,7 +422,7 @@ impl Database {
         let Some(set) = self.sorted_set(key)? else { return Ok(Vec::new()) };
         let copy = |(member, score): (&Sds, f64)| (member.clone(), score);
         if usize::try_from(count).is_ok_and(|count| count >= set.len()) {
-            // All of them, as the server lists them then: from the highest.
+            // All members, listed as the server lists them in this case: from the highest.
             return Ok(set.iter().rev().map(copy).collect());
         }
         let drawn = draw::by_count(random, set.len(), count)?.into_iter();
@@ -430,14 +430,14 @@ impl Database {
     }
 }
 
-/// What putting a member came to.
+/// The result of setting one member's score.
 enum Put {
     Added,
     Updated,
     Same,
 }
 
-/// Puts a member; `None` if a condition does not hold.
+/// Sets a member's score. Returns `None` if a condition does not hold.
 fn put(
     set: &mut SortedSet,
     member: &[u8],

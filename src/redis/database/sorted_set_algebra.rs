@@ -1,11 +1,10 @@
 //! Combining sorted sets: union, intersection and difference, with weights.
 //!
-//! Plain sets take part with a score of 1 for every member. Scores are combined
-//! in the order of the sets' sizes, smallest first, which with floating-point
-//! numbers can be told; infinities that cancel each other make 0.
+//! Members of plain sets have a score of 1. Scores are combined in the order of the sets' sizes,
+//! smallest first, which matters for floating-point numbers. Infinities that cancel each other make
+//! 0.
 //!
-//! Source: <https://redis.io/commands/zunionstore/>, `t_zset.c`
-//! (`zunionInterDiffGenericCommand`).
+//! Source: <https://redis.io/commands/zunionstore/>, `t_zset.c` (`zunionInterDiffGenericCommand`).
 
 use super::Database;
 use crate::redis::error::CommandError;
@@ -19,9 +18,9 @@ pub enum Aggregate {
     /// Their sum.
     #[default]
     Sum,
-    /// The least.
+    /// The least of them.
     Min,
-    /// The greatest.
+    /// The greatest of them.
     Max,
 }
 
@@ -51,18 +50,18 @@ fn number_or_zero(x: f64) -> f64 {
     if x.is_nan() { 0.0 } else { x }
 }
 
-/// Which members the combination has.
+/// Which members a combination has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Combination {
-    /// Those of any set.
+    /// The members of any set.
     Union,
-    /// Those of every set.
+    /// The members of every set.
     Intersection,
-    /// Those of the first set that are in no other; weights do not count.
+    /// The members of the first set that are in no other. Weights do not matter.
     Difference,
 }
 
-/// A set of either kind.
+/// A set or a sorted set.
 #[derive(Clone, Debug)]
 enum Source {
     Empty,
@@ -96,12 +95,12 @@ impl Source {
     }
 }
 
-/// Several sets, read.
+/// Several sets, read for a combination.
 #[derive(Clone, Debug)]
 pub struct ZSources(Vec<Source>);
 
 impl ZSources {
-    /// The members of the combination, in order of score.
+    /// Returns the members of the combination, in order of their scores.
     #[must_use]
     pub fn combine(
         &self,
@@ -119,7 +118,7 @@ impl ZSources {
         sorted.iter().map(|(member, score)| (member.clone(), score)).collect()
     }
 
-    /// How many members the intersection has, counted up to `limit`.
+    /// Returns the number of members in the intersection, counted up to `limit`.
     #[must_use]
     pub fn intersection_len(&self, limit: usize) -> usize {
         let Some((first, others)) = self.by_size().split_first().map(|(f, o)| (*f, o.to_vec()))
@@ -130,7 +129,7 @@ impl ZSources {
         self.0[first].members().iter().filter(|(m, _)| in_all(m)).take(limit).count()
     }
 
-    /// The sets from the smallest on; equal ones in the order given.
+    /// Returns the sets in order of size; sets of the same size keep their order.
     fn by_size(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.0.len()).collect();
         order.sort_by_key(|index| self.0[*index].len());
@@ -177,7 +176,7 @@ impl ZSources {
 }
 
 impl Database {
-    /// The sets and sorted sets of these keys, for `ZUNION`, `ZINTER`, `ZDIFF`.
+    /// `ZUNION`, `ZINTER`, `ZDIFF`: reads the sets and sorted sets of these keys.
     ///
     /// # Errors
     ///
@@ -197,8 +196,8 @@ impl Database {
         Ok(ZSources(sources))
     }
 
-    /// `ZUNIONSTORE`, `ZINTERSTORE`, `ZDIFFSTORE`: sets a key to a combination, or
-    /// removes it if that is empty; how many members it has.
+    /// `ZUNIONSTORE`, `ZINTERSTORE`, `ZDIFFSTORE`: stores a combination in a key, or removes the
+    /// key if it is empty. Returns the number of members.
     pub fn zstore(
         &mut self,
         destination: &[u8],

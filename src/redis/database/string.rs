@@ -8,24 +8,24 @@ use super::notify::EventClasses;
 use crate::redis::error::CommandError;
 use crate::redis::value::{LongDouble, StringValue, Value, number};
 
-/// When `SET` does anything.
+/// The condition of `SET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetCondition {
-    /// `NX`: only if the key is not there.
+    /// `NX`: only if the key does not exist.
     IfAbsent,
-    /// `XX`: only if it is.
+    /// `XX`: only if the key exists.
     IfPresent,
 }
 
-/// What becomes of a key's time to live.
+/// What happens to a key's time to live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {
-    /// It has none any more.
+    /// It is removed.
     #[default]
     Clear,
-    /// `KEEPTTL`: as before.
+    /// `KEEPTTL`: it stays.
     Keep,
-    /// The key is gone at this time, in milliseconds since the Unix epoch.
+    /// The key expires at this time, in milliseconds since the Unix epoch.
     At(i64),
 }
 
@@ -36,21 +36,21 @@ pub struct SetOptions {
     pub condition: Option<SetCondition>,
     /// `EX`, `PX`, `EXAT`, `PXAT` or `KEEPTTL`.
     pub expiry: Expiry,
-    /// `GET`: the former value is wanted, which must be a string.
+    /// `GET`: returns the former value, which must be a string.
     pub get: bool,
 }
 
-/// What `SET` did.
+/// The result of `SET`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SetOutcome {
     /// Whether the condition held.
     pub set: bool,
-    /// With [`SetOptions::get`], what the key held before.
+    /// The former value, with [`SetOptions::get`].
     pub former: Option<Vec<u8>>,
 }
 
 impl Database {
-    /// `GET`: the value of a string.
+    /// `GET`: returns the value of a string.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`] with [`SetOptions::get`] and another type there.
+    /// [`CommandError::WrongType`] if [`SetOptions::get`] is set and the key has another type.
     pub fn set(
         &mut self,
         key: &[u8],
@@ -97,8 +97,7 @@ impl Database {
         Ok(outcome)
     }
 
-    /// `GETSET`: sets a string and gives back the former one; its time to live
-    /// is gone.
+    /// `GETSET`: sets a string without a time to live. Returns the former value.
     ///
     /// # Errors
     ///
@@ -108,7 +107,7 @@ impl Database {
         Ok(self.set(key, value, options)?.former)
     }
 
-    /// `GETDEL`: removes a string and gives it back.
+    /// `GETDEL`: removes a string and returns it.
     ///
     /// # Errors
     ///
@@ -122,8 +121,8 @@ impl Database {
         Ok(value)
     }
 
-    /// `GETEX`: the value of a string, whose time to live is changed. One that is
-    /// past already removes the key.
+    /// `GETEX`: returns the value of a string, and changes its time to live. A time in the past
+    /// removes the key.
     ///
     /// # Errors
     ///
@@ -155,8 +154,7 @@ impl Database {
         }
     }
 
-    /// `MSETNX`: sets several strings, but none if one of the keys is there;
-    /// whether it did.
+    /// `MSETNX`: sets several strings, or none if one of the keys exists. Returns whether it did.
     pub fn msetnx(&mut self, pairs: &[(&[u8], &[u8])]) -> bool {
         if pairs.iter().any(|(key, _)| self.peek(key).is_some()) {
             return false;
@@ -165,7 +163,7 @@ impl Database {
         true
     }
 
-    /// `STRLEN`: the length of a string; 0 if there is none.
+    /// `STRLEN`: returns the length of a string, 0 if it is missing.
     ///
     /// # Errors
     ///
@@ -174,7 +172,7 @@ impl Database {
         Ok(self.get(key)?.map_or(0, <[u8]>::len))
     }
 
-    /// `APPEND`: adds bytes to the end of a string; its new length.
+    /// `APPEND`: appends bytes to a string. Returns the new length.
     ///
     /// # Errors
     ///
@@ -197,8 +195,8 @@ impl Database {
         Ok(len)
     }
 
-    /// `GETRANGE`: the bytes from `start` to `end`, both included; negative
-    /// counts from the end, -1 being the last.
+    /// `GETRANGE`: returns the bytes from `start` to `end`, both inclusive. Negative positions
+    /// count from the end; -1 is the last byte.
     ///
     /// # Errors
     ///
@@ -217,8 +215,8 @@ impl Database {
         Ok(&string[start as usize..=end as usize])
     }
 
-    /// `SETRANGE`: overwrites bytes from `offset` on, zeros filling a gap; the new
-    /// length. No bytes change nothing, and make no key.
+    /// `SETRANGE`: overwrites bytes from `offset` on, filling a gap with zeros. Returns the new
+    /// length. Without bytes it changes nothing and creates no key.
     ///
     /// # Errors
     ///
@@ -241,7 +239,7 @@ impl Database {
             Some(string) => string,
             None => {
                 self.insert(key, Value::String(StringValue::raw(Vec::new())));
-                self.write::<StringValue>(key)?.expect("it was just added")
+                self.write::<StringValue>(key)?.expect("the key was just added")
             }
         };
         let string = string.make_raw();
@@ -256,7 +254,7 @@ impl Database {
         Ok(len)
     }
 
-    /// The length of a string that is not read.
+    /// Returns the length of a string, without counting as a read.
     fn strlen_unread(&mut self, key: &[u8]) -> Result<usize, CommandError> {
         match self.peek(key).map(|entry| &entry.value) {
             Some(Value::String(string)) => Ok(string.len()),
@@ -265,7 +263,7 @@ impl Database {
         }
     }
 
-    /// `INCRBY`: adds to an integer, 0 if there is none; the sum.
+    /// `INCRBY`: adds to an integer, which is 0 if missing. Returns the sum.
     ///
     /// # Errors
     ///
@@ -288,9 +286,8 @@ impl Database {
         }
     }
 
-    /// `INCRBYFLOAT`: adds to a number, in the server's 80-bit arithmetic; the
-    /// sum's text. `by` is a number's text too, so that none of its digits is
-    /// lost.
+    /// `INCRBYFLOAT`: adds to a number, in the server's 80-bit arithmetic. Returns the sum's text.
+    /// `by` is text too, so that no digit is lost.
     ///
     /// # Errors
     ///
@@ -323,7 +320,7 @@ impl Database {
     }
 }
 
-/// Whether a string of `offset + len` bytes may be.
+/// Returns an error if a string may not have `offset + len` bytes.
 pub(super) fn check_length(limit: u64, offset: u64, len: u64) -> Result<(), CommandError> {
     match offset.checked_add(len) {
         Some(total) if total <= limit => Ok(()),

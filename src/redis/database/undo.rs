@@ -1,9 +1,8 @@
-//! What a crash would undo: for keys changed since what is on disk, what they
-//! were.
+//! The undo log: what a crash would undo, as the previous states of keys that have changed since
+//! the state on disk.
 //!
-//! A key is remembered before its first change, once; nothing is where a crash
-//! would lose everything, or nothing. When its keys are on disk, a database gets a
-//! new one.
+//! A key is remembered once, before its first change. Nothing is remembered if a crash would lose
+//! everything, or nothing. A new log begins when all keys are on disk.
 
 use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
@@ -12,7 +11,7 @@ use crate::redis::value::{Sds, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-/// A key as it was.
+/// The previous state of a key.
 #[derive(Clone, Debug)]
 struct Before {
     value: Value,
@@ -20,7 +19,7 @@ struct Before {
 }
 
 impl Before {
-    /// Whether the two are the same to a client.
+    /// Returns whether both states look the same to a client.
     fn is(&self, other: &Before) -> bool {
         let digest = |state: &Before| {
             let mut digest = digest::NONE;
@@ -31,12 +30,12 @@ impl Before {
     }
 }
 
-/// The changes of the keys of one database since some moment.
+/// The changes of one database's keys since some point in time.
 #[derive(Clone, Debug, Default)]
 struct Layer {
-    /// The number of the database that had these keys then: they may have been swapped since.
+    /// Number of the database that had these keys then. Databases may have been swapped since.
     home: usize,
-    /// Keys changed since then; `None` for one that was not there.
+    /// Keys that changed since then; `None` for a key that did not exist.
     before: IndexMap<Sds, Option<Before>, FxBuildHasher>,
 }
 
@@ -45,7 +44,7 @@ impl Layer {
         Layer { home, before: IndexMap::default() }
     }
 
-    /// Takes in what has changed since a later moment.
+    /// Adds the changes since a later point in time.
     fn absorb(&mut self, newer: Layer) {
         for (key, before) in newer.before {
             self.before.entry(key).or_insert(before);
@@ -53,41 +52,41 @@ impl Layer {
     }
 }
 
-/// What a crash would undo of the keys of one database: the changes since what is on disk, in
-/// the newest layer those since the last moment that matters (see `slow_disk.rs`).
+/// What a crash would undo of one database's keys: the changes since the state on disk. The newest
+/// layer has the changes since the last relevant point in time (see `slow_disk.rs`).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Undo {
     keeping: bool,
-    /// Those since earlier moments, the oldest first.
+    /// The layers before the newest, the oldest first.
     older: Vec<Layer>,
     newest: Layer,
 }
 
 impl Undo {
-    /// From here on: the keys of a database of this number are on disk as they are.
+    /// Begins a log: the keys of the database with this number are on disk as they are.
     pub(crate) fn new(keeping: bool, home: usize) -> Undo {
         Undo { keeping, older: Vec::new(), newest: Layer::of(home) }
     }
 
-    /// The number of the database that had these keys when they were on disk.
+    /// Number of the database that had these keys when they were on disk.
     pub(crate) fn home(&self) -> usize {
         self.older.first().unwrap_or(&self.newest).home
     }
 
-    /// From here on changes are told from those before, also if those are on disk one day. The
-    /// keys are those of the database of this number now.
+    /// Begins a layer, to keep further changes apart from earlier ones. The database with this
+    /// number has the keys now.
     pub(crate) fn begin_layer(&mut self, home: usize) {
         self.older.push(std::mem::replace(&mut self.newest, Layer::of(home)));
     }
 
-    /// The changes of the oldest of several layers are on disk.
+    /// Drops the oldest of several layers, whose changes are on disk.
     pub(crate) fn forget_oldest(&mut self) {
         if !self.older.is_empty() {
             self.older.remove(0);
         }
     }
 
-    /// The two newest layers are one from here on, if there are two.
+    /// Merges the two newest layers, if there are two.
     pub(crate) fn merge_newest(&mut self) {
         if let Some(mut merged) = self.older.pop() {
             merged.absorb(std::mem::take(&mut self.newest));
@@ -95,20 +94,20 @@ impl Undo {
         }
     }
 
-    /// The same, if there are three.
+    /// Merges the two newest layers, if there are three.
     pub(crate) fn merge_newest_but_oldest(&mut self) {
         if self.older.len() > 1 {
             self.merge_newest();
         }
     }
 
-    /// Only the changes of the newest layer would be undone.
+    /// Drops all layers but the newest.
     pub(crate) fn keep_newest(&mut self) {
         self.older.clear();
     }
 
-    /// Checks that nothing is remembered where nothing is to be, and that no key that was there
-    /// had a value that cannot be. Returns what is wrong otherwise.
+    /// Checks that nothing is remembered where nothing should be, and that all remembered values
+    /// are valid. Returns what is wrong otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         for layer in self.older.iter().chain([&self.newest]) {
             ensure(self.keeping || layer.before.is_empty(), || {
@@ -126,7 +125,7 @@ impl Undo {
         Ok(())
     }
 
-    /// An entry is about to be changed or was just removed.
+    /// Remembers an entry that is about to be changed, or was just removed.
     pub(crate) fn remember(&mut self, entry: &Entry) {
         if self.keeping && !self.newest.before.contains_key(&entry.key) {
             let before = Before { value: entry.value.clone(), expires_at: entry.expires_at() };
@@ -134,15 +133,15 @@ impl Undo {
         }
     }
 
-    /// A key is about to be added.
+    /// Remembers that a key did not exist, before it is added.
     pub(crate) fn remember_absent(&mut self, key: &[u8]) {
         if self.keeping && !self.newest.before.contains_key(key) {
             self.newest.before.insert(Sds::new(key), None);
         }
     }
 
-    /// Makes the keys what they were; which of them were something else, leaving aside
-    /// what has expired by `now`, in milliseconds since the Unix epoch.
+    /// Restores the previous states. Returns the keys whose states differ, ignoring states that
+    /// have expired by `now`, in milliseconds since the Unix epoch.
     pub(crate) fn restore(&mut self, keyspace: &mut Keyspace, now: i64) -> Vec<Sds> {
         while !self.older.is_empty() {
             self.merge_newest();

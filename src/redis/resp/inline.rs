@@ -135,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_line_is_taken_apart_or_refused(line: Vec<u8>) {
+        fn any_line_is_split_or_refused(line: Vec<u8>) {
             let _ = split_line(&line);
         }
 

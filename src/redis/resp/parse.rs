@@ -1,6 +1,6 @@
 //! Parsing of replies, from bytes in pieces of any size.
 //!
-//! Both protocols are read; the first byte of a reply tells them apart. Aggregates that are still
+//! Both protocols are read; the first byte of a reply distinguishes them. Aggregates that are still
 //! incomplete lie on a stack of bounded depth, so no input can exhaust the thread's stack.
 //! Attributes (`|`), which only `DEBUG` sends, are read and dropped.
 
@@ -14,13 +14,13 @@ use smol_str::SmolStr;
 #[non_exhaustive]
 pub enum MalformedReply {
     /// No kind of reply begins with this byte.
-    #[error("no reply begins with byte {0:#04x}")]
+    #[error("a reply cannot begin with byte {0:#04x}")]
     UnknownKind(u8),
     /// The length after `$`, `*` or a similar byte is invalid.
-    #[error("invalid length")]
+    #[error("a length is invalid")]
     InvalidLength,
     /// The value after `:`, `,`, `#` or `_` is invalid.
-    #[error("invalid value of a reply that begins with '{}'", char::from(*.0))]
+    #[error("the value is invalid in a reply that begins with '{}'", char::from(*.0))]
     InvalidValue(u8),
     /// A CR has no LF, or a string is longer than announced.
     #[error("a line end is missing")]

@@ -206,7 +206,8 @@ impl Server {
             let Some(client) = queue.and_then(|queue| queue.get(passed_over)).copied() else {
                 return;
             };
-            let blocked = self.blocking.clients.get(&client).expect("who is in a queue is blocked");
+            let blocked =
+                self.blocking.clients.get(&client).expect("a client in a wait queue is blocked");
             if blocked.attempt.awaits() != kind {
                 passed_over += 1;
                 continue;

@@ -1,6 +1,6 @@
 //! `DEBUG SLEEP`: a server that does nothing for a while.
 //!
-//! A sleeping server serves nobody and sends nothing, not even earlier replies. Within a
+//! A sleeping server runs no commands and sends nothing, not even earlier replies. Within a
 //! transaction, the remaining commands run when the sleep is over. The clock has advanced by then
 //! (`TIME`, `PTTL`), but keys expire as of the beginning of the transaction.
 //!

@@ -1,34 +1,31 @@
-//! Bits of a string: what `BITCOUNT`, `BITPOS`, `BITOP` and `BITFIELD` compute,
-//! on slices.
+//! Bits of a string: what `BITCOUNT`, `BITPOS`, `BITOP` and `BITFIELD` compute, on slices.
 //!
-//! Bit 0 is the most significant one of the first byte. A string is followed by
-//! zeros without end where a bit beyond it is read. Ranges are half open, and
-//! of bits.
+//! Bit 0 is the most significant bit of the first byte. Reads beyond the end of a string see clear
+//! bits. Ranges are half open and count bits.
 //!
-//! Whole words are taken wherever there are any, in loops that the compiler
-//! turns into vector instructions.
+//! Loops work on whole words where possible, so that the compiler vectorises them.
 
 use std::ops::Range;
 
 /// How `BITOP` combines several strings into one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
-    /// Set where all are.
+    /// Set where all are set.
     And,
-    /// Set where one is.
+    /// Set where any is set.
     Or,
-    /// Set where an odd number are.
+    /// Set where an odd number are set.
     Xor,
 }
 
-/// The bit at an offset.
+/// Returns the bit at an offset.
 #[must_use]
 pub fn get(bytes: &[u8], offset: u64) -> bool {
     let byte = usize::try_from(offset / 8).ok().and_then(|at| bytes.get(at));
     byte.is_some_and(|byte| byte >> (7 - offset % 8) & 1 == 1)
 }
 
-/// Sets or clears the bit at an offset; what it was before.
+/// Sets or clears the bit at an offset. Returns the previous bit.
 ///
 /// # Panics
 ///
@@ -45,20 +42,20 @@ pub fn set(bytes: &mut [u8], offset: u64, bit: bool) -> bool {
     before
 }
 
-/// How many bits are set.
+/// Returns the number of set bits.
 #[must_use]
 pub fn count(bytes: &[u8]) -> u64 {
     // A block's sum fits into 32 bits per lane, which vectorises best.
     let mut blocks = bytes.chunks_exact(64);
     let ones = |word: &[u8]| -> u32 {
-        u64::from_ne_bytes(word.try_into().expect("a chunk of 8")).count_ones()
+        u64::from_ne_bytes(word.try_into().expect("a chunk has 8 bytes")).count_ones()
     };
     let whole: u64 =
         blocks.by_ref().map(|block| u64::from(block.chunks_exact(8).map(ones).sum::<u32>())).sum();
     whole + blocks.remainder().iter().map(|byte| u64::from(byte.count_ones())).sum::<u64>()
 }
 
-/// How many bits of a range are set.
+/// Returns the number of set bits in a range.
 #[must_use]
 pub fn count_range(bytes: &[u8], range: Range<u64>) -> u64 {
     let Some((first, middle, last)) = split(bytes, range) else { return 0 };
@@ -66,7 +63,7 @@ pub fn count_range(bytes: &[u8], range: Range<u64>) -> u64 {
     first.map_or(0, ones) + count(middle.bytes) + last.map_or(0, ones)
 }
 
-/// The first bit of a range that is set, or clear; only within the bytes.
+/// Returns the first bit of a range that is set, or clear, within the bytes.
 #[must_use]
 pub fn position(bytes: &[u8], bit: bool, range: Range<u64>) -> Option<u64> {
     let (first, middle, last) = split(bytes, range)?;
@@ -82,7 +79,7 @@ pub fn position(bytes: &[u8], bit: bool, range: Range<u64>) -> Option<u64> {
     first.and_then(in_edge).or_else(in_middle).or_else(|| last.and_then(in_edge))
 }
 
-/// The first byte with such a bit.
+/// Returns the first byte with such a bit.
 fn byte_with(bytes: &[u8], bit: bool) -> Option<usize> {
     let without = if bit { 0 } else { 0xff };
     let block_len = 64;
@@ -92,21 +89,21 @@ fn byte_with(bytes: &[u8], bit: bool) -> Option<usize> {
     Some(skipped + found)
 }
 
-/// A byte of which a range has only a part.
+/// A byte of which only a part is in a range.
 struct Edge {
     at: usize,
     byte: u8,
     mask: u8,
 }
 
-/// The bytes that a range has as a whole.
+/// The bytes that are entirely in a range.
 struct Middle<'a> {
     at: usize,
     bytes: &'a [u8],
 }
 
-/// A range as the byte it begins in, the whole bytes, and the byte it ends in;
-/// `None` if it is empty.
+/// Splits a range into the partial byte at its beginning, the whole bytes, and the partial byte at
+/// its end. Returns `None` for an empty range.
 fn split(bytes: &[u8], range: Range<u64>) -> Option<(Option<Edge>, Middle<'_>, Option<Edge>)> {
     let end = range.end.min(bytes.len() as u64 * 8);
     if range.start >= end {
@@ -125,7 +122,7 @@ fn split(bytes: &[u8], range: Range<u64>) -> Option<(Option<Edge>, Middle<'_>, O
     Some((first, Middle { at, bytes: &bytes[at..to] }, last))
 }
 
-/// Strings combined bit by bit, as long as the longest of them.
+/// Combines strings bit by bit. The result is as long as the longest of them.
 #[must_use]
 pub fn combine(operator: Operator, sources: &[&[u8]]) -> Vec<u8> {
     let len = sources.iter().map(|source| source.len()).max().unwrap_or(0);
@@ -133,7 +130,7 @@ pub fn combine(operator: Operator, sources: &[&[u8]]) -> Vec<u8> {
     let mut combined = Vec::with_capacity(len);
     combined.extend_from_slice(first);
     combined.resize(len, 0);
-    // In blocks that stay in the cache, however many sources there are.
+    // Blocks stay in the cache, however many sources there are.
     for (index, block) in combined.chunks_mut(BLOCK).enumerate() {
         for source in others {
             let from = (index * BLOCK).min(source.len());
@@ -158,24 +155,23 @@ fn combine_block(operator: Operator, into: &mut [u8], from: &[u8]) {
     }
 }
 
-/// A string with every bit turned.
+/// Inverts every bit of a string.
 #[must_use]
 pub fn invert(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| !byte).collect()
 }
 
-/// The `bits` bits from an offset on as a number, the first being the most
-/// significant. At most 64.
+/// Returns up to 64 bits from an offset on as a number; the first bit is the most significant.
 #[must_use]
 pub fn field(bytes: &[u8], offset: u64, bits: u32) -> u64 {
     (offset..offset + u64::from(bits)).fold(0, |n, at| n << 1 | u64::from(get(bytes, at)))
 }
 
-/// Writes a number into the `bits` bits from an offset on.
+/// Writes a number to the `bits` bits from an offset on.
 ///
 /// # Panics
 ///
-/// If they end beyond the bytes.
+/// If the bits end beyond the bytes.
 pub fn set_field(bytes: &mut [u8], offset: u64, bits: u32, value: u64) {
     for index in 0..bits {
         set(bytes, offset + u64::from(index), value >> (bits - 1 - index) & 1 == 1);
@@ -191,7 +187,7 @@ mod tests {
         bytes.iter().flat_map(|b| (0..8).rev().map(move |i| b >> i & 1 == 1)).collect()
     }
 
-    /// Long runs of one value, so that whole blocks are passed over.
+    /// Long runs of equal bytes exercise the skipping of whole blocks.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let run = (prop::sample::select(vec![0, 0xff, 0x10, 0xfe]), 0..150usize);
         prop::collection::vec(run, 0..5)

@@ -1,15 +1,14 @@
-//! The list: elements in order, quick at both ends and by index.
+//! The list: elements in order, fast at both ends and by index.
 //!
-//! A ring buffer of [`Sds`]: pushing and popping at either end and looking at an
-//! index are O(1), inserting or removing in the middle is O(n). Redis's own
-//! structure is a linked list of small arrays, whose `LINDEX` is O(n); what a
-//! client sees is the same.
+//! It is a ring buffer of [`Sds`]: pushing and popping at either end and indexing are O(1);
+//! inserting and removing in the middle are O(n). Redis uses a linked list of small arrays, whose
+//! `LINDEX` is O(n). A client cannot tell the difference.
 
 use super::Sds;
 use std::collections::VecDeque;
 use std::collections::vec_deque;
 
-/// An end of a list: the head is the left one.
+/// An end of a list. The head is the left end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The head.
@@ -25,19 +24,19 @@ pub struct List {
 }
 
 impl List {
-    /// How many elements it has.
+    /// Number of elements.
     #[must_use]
     pub fn len(&self) -> usize {
         self.elements.len()
     }
 
-    /// Whether it has none.
+    /// Returns whether there is no element.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.elements.is_empty()
     }
 
-    /// Adds an element at an end. O(1), amortised.
+    /// Adds an element at an end. Amortised O(1).
     pub fn push(&mut self, end: End, element: impl Into<Sds>) {
         match end {
             End::Left => self.elements.push_front(element.into()),
@@ -45,7 +44,7 @@ impl List {
         }
     }
 
-    /// Takes the element at an end. O(1).
+    /// Removes and returns the element at an end. O(1).
     pub fn pop(&mut self, end: End) -> Option<Sds> {
         match end {
             End::Left => self.elements.pop_front(),
@@ -53,13 +52,13 @@ impl List {
         }
     }
 
-    /// The element at `index`. O(1).
+    /// Returns the element at `index`. O(1).
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&Sds> {
         self.elements.get(index)
     }
 
-    /// Replaces the element at `index`; whether there is one. O(1).
+    /// Replaces the element at `index`. Returns whether it exists. O(1).
     pub fn set(&mut self, index: usize, element: impl Into<Sds>) -> bool {
         match self.elements.get_mut(index) {
             Some(slot) => {
@@ -75,13 +74,13 @@ impl List {
         self.elements.insert(index.min(self.len()), element.into());
     }
 
-    /// The elements from head to tail.
+    /// Returns the elements from head to tail.
     #[must_use]
     pub fn iter(&self) -> vec_deque::Iter<'_, Sds> {
         self.elements.iter()
     }
 
-    /// The elements of these indices, which must lie within the list.
+    /// Returns the elements of these indices.
     ///
     /// # Panics
     ///
@@ -91,19 +90,19 @@ impl List {
         self.elements.range(range)
     }
 
-    /// Keeps only the elements of these indices, as far as there are any. O(n)
-    /// in those that go.
+    /// Keeps only the elements of these indices, as far as they exist. O(n) in the number of
+    /// removed elements.
     pub fn trim(&mut self, keep: std::ops::Range<usize>) {
         self.elements.truncate(keep.end);
         self.elements.drain(..keep.start.min(self.elements.len()));
     }
 
-    /// Removes up to `limit` elements equal to `element`, from this end on; how
-    /// many there were. O(n).
+    /// Removes up to `limit` elements that equal `element`, from this end on. Returns how many it
+    /// removed. O(n).
     pub fn remove(&mut self, element: &[u8], from: End, limit: usize) -> usize {
         let matching = self.elements.iter().filter(|e| e.as_slice() == element).count();
         let removed = matching.min(limit);
-        // From the right, the first of them stay.
+        // From the right, the first matches stay.
         let mut skip = if from == End::Right { matching - removed } else { 0 };
         let mut left = removed;
         self.elements.retain(|e| {
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn trimming_beyond_the_ends_is_no_error() {
+    fn trimming_beyond_the_ends_is_not_an_error() {
         let mut l = list("a b c d");
         l.trim(1..9);
         assert_eq!(text(&l), "b c d");

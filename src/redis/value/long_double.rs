@@ -1,13 +1,12 @@
-//! The numbers of `INCRBYFLOAT` and `HINCRBYFLOAT`: C's `long double` as x86
-//! has it, 80 bits of which 64 are the mantissa.
+//! The numbers of `INCRBYFLOAT` and `HINCRBYFLOAT`: C's `long double` on x86, with 80 bits, of
+//! which 64 are the mantissa.
 //!
-//! Redis adds in this format and prints 17 decimals, so the digits past a
-//! double's are part of the answer: 5010.6 comes out as
-//! `5010.60000000000000009`. Reading and adding round correctly, ties to even;
-//! printing rounds the exact value the same way, as glibc does.
+//! Redis adds in this format and prints 17 decimals, so digits beyond the precision of a double are
+//! visible: 5010.6 becomes `5010.60000000000000009`. Reading and adding round correctly, ties to
+//! even. Printing rounds the exact value in the same way, as glibc does.
 //!
-//! Vocabulary: a *human* text (`LD_STR_HUMAN`) is `%.17Lf` without the zeros,
-//! and perhaps the point, at its end; never an exponent.
+//! A *human* text (`LD_STR_HUMAN`) is `%.17Lf` without trailing zeros, and without a trailing
+//! point. It never has an exponent.
 
 use super::number::Literal;
 use rustc_apfloat::ieee::X87DoubleExtended;
@@ -19,15 +18,14 @@ use std::ops::Add;
 pub(crate) struct LongDouble(X87DoubleExtended);
 
 impl LongDouble {
-    /// Texts must be shorter than this (`MAX_LONG_DOUBLE_CHARS`).
+    /// A text must be shorter than this (`MAX_LONG_DOUBLE_CHARS`).
     const MAX_CHARS: usize = 5 * 1024;
 
-    /// 10^17, for the 17 decimals.
+    /// 10^17, for 17 decimals.
     const SCALE: u128 = 10u128.pow(17);
 
-    /// The number these bytes are for a command's argument or an old value,
-    /// `string2ld`: what `strtold` reads from the first byte to the last.
-    /// `None` for NaN, for a text of 5120 bytes or more, and for what is too
+    /// Reads a command's argument or an old value as `string2ld` does: as `strtold` reads the whole
+    /// text. Returns `None` for NaN, for a text of 5120 bytes or more, and for a number that is too
     /// large or, not being zero, too small. Infinities are numbers here.
     pub(crate) fn parse(text: &[u8]) -> Option<LongDouble> {
         if text.len() >= LongDouble::MAX_CHARS {
@@ -45,7 +43,7 @@ impl LongDouble {
             }
             Literal::Nan => return None,
             Literal::Decimal(text) => text.parse::<X87DoubleExtended>(),
-            // The parser wants an exponent, which C does not.
+            // The parser requires an exponent; C does not.
             Literal::Hexadecimal(text) if text.contains(['p', 'P']) => format!("0x{text}").parse(),
             Literal::Hexadecimal(text) => format!("0x{text}p0").parse(),
         };
@@ -56,14 +54,13 @@ impl LongDouble {
         Some(LongDouble(if negative { -magnitude } else { magnitude }))
     }
 
-    /// Whether it is not a number or an infinity, which no command stores.
+    /// Returns whether it is NaN or an infinity, which no command stores.
     pub(crate) fn is_nan_or_infinite(self) -> bool {
         !self.0.is_finite()
     }
 
-    /// So many seconds in milliseconds, rounded up as `ceill` does; what does
-    /// not fit is `i64::MIN`, as a cast on x86 has it. The product is rounded
-    /// before that, so that 0.501 becomes 502.
+    /// Converts seconds to milliseconds, rounded up like `ceill`. A result that does not fit is
+    /// `i64::MIN`, as for a cast on x86. The product is rounded before, so 0.501 becomes 502.
     pub(crate) fn ceil_millis(self) -> i64 {
         let thousand = X87DoubleExtended::from_u128(1_000).value;
         let millis = (self.0 * thousand).value.to_i128_r(64, Round::TowardPositive, &mut false);
@@ -73,7 +70,7 @@ impl LongDouble {
         i64::try_from(millis.value).unwrap_or(i64::MIN)
     }
 
-    /// Its human text. Zero is `0` even if negative, and so is what has no
+    /// Returns the human text. Zero is `0` even if negative, and so is a number without a non-zero
     /// digit among the 17 decimals.
     pub(crate) fn format_human(self) -> String {
         if self.0.is_nan() {
@@ -83,17 +80,17 @@ impl LongDouble {
         if self.0.is_infinite() {
             return if negative { "-inf" } else { "inf" }.to_owned();
         }
-        // Sign, 15 bits of exponent, 64 of mantissa with the leading one.
+        // Sign, 15 bits of exponent, 64 bits of mantissa with the leading one.
         let bits = self.0.to_bits();
         let mantissa = u128::from(bits as u64);
-        // Subnormals have the least normal exponent.
+        // Subnormals have the exponent of the least normal number.
         let biased = (((bits >> 64) & 0x7fff) as i32).max(1);
         let exponent = biased - 16383 - 63;
 
         let mut text = if exponent >= 0 {
             shifted_left(mantissa as u64, exponent.unsigned_abs())
         } else {
-            // Below 2^121, so nothing is lost.
+            // The product is below 2^121, so nothing is lost.
             let scaled = shifted_right(mantissa * LongDouble::SCALE, exponent.unsigned_abs());
             let (whole, fraction) = (scaled / LongDouble::SCALE, scaled % LongDouble::SCALE);
             if fraction == 0 { whole.to_string() } else { format!("{whole}.{fraction:017}") }
@@ -111,16 +108,16 @@ impl LongDouble {
 impl Add for LongDouble {
     type Output = LongDouble;
 
-    /// The sum, rounded to 64 bits of mantissa, ties to even.
+    /// Returns the sum, rounded to 64 bits of mantissa, ties to even.
     fn add(self, other: LongDouble) -> LongDouble {
         LongDouble((self.0 + other.0).value)
     }
 }
 
-/// `n / 2^shift`, ties to even.
+/// Returns `n / 2^shift`, ties to even.
 fn shifted_right(n: u128, shift: u32) -> u128 {
     if shift >= u128::BITS {
-        // Less than a half, as `n` has not all its bits.
+        // Less than a half, as the highest bits of `n` are clear.
         return 0;
     }
     let kept = n >> shift;
@@ -129,7 +126,7 @@ fn shifted_right(n: u128, shift: u32) -> u128 {
     kept + u128::from(rest > half || (rest == half && kept & 1 == 1))
 }
 
-/// The decimal digits of `n * 2^shift`, of which there may be 4933.
+/// Returns the decimal digits of `n * 2^shift`, up to 4933 of them.
 fn shifted_left(n: u64, shift: u32) -> String {
     if shift <= 64 {
         return (u128::from(n) << shift).to_string();
@@ -174,8 +171,8 @@ mod tests {
         Some(if sum.is_nan_or_infinite() { "!".to_owned() } else { sum.format_human() })
     }
 
-    /// What `INCRBYFLOAT` of a 7.0.15 server made of a value and an increment;
-    /// `!` where it said that the result would be NaN or infinite.
+    /// The replies of a 7.0.15 server to `INCRBYFLOAT` with a value and an increment; `!` where it
+    /// answered that the result would be NaN or infinite.
     #[test]
     fn sums_are_the_servers_to_the_last_digit() {
         for (value, increment, expected) in [

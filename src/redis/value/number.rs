@@ -1,14 +1,13 @@
-//! Numbers as text, with Redis's rules for what is one.
+//! Numbers as text, by Redis's rules.
 //!
-//! Three readers, as strict as the functions of Redis's `util.c` and `t_zset.c`
-//! they are named for: [`parse_i64`] (`string2ll`), [`parse_double`]
-//! (`string2d`) and [`parse_score_bound`] (`zslParseRange`). The last two rest
-//! on C's `strtod`, whose grammar is [`Literal`]: decimal or hexadecimal, or
-//! `inf`, `infinity`, `nan` in any case, and nothing that depends on a locale.
+//! Three readers are exactly as strict as functions of Redis's `util.c` and `t_zset.c`:
+//! [`parse_i64`] (`string2ll`), [`parse_double`] (`string2d`) and [`parse_score_bound`]
+//! (`zslParseRange`). The last two build on C's `strtod`, whose grammar is [`Literal`]: decimal or
+//! hexadecimal, or `inf`, `infinity`, `nan` in any case, independent of the locale.
 //!
-//! Two writers, into a [`Text`] that needs no allocation: [`format_i64`], and
-//! [`format_double`], C's `%.17g`. Every result is a function of the bytes
-//! alone: reading rounds correctly, writing is exact, on every platform.
+//! Two writers fill a [`Text`], which needs no allocation: [`format_i64`], and [`format_double`],
+//! C's `%.17g`. Every result depends on the bytes alone: reading rounds correctly, and writing is
+//! exact, on every platform.
 
 mod literal;
 mod text;
@@ -16,9 +15,8 @@ mod text;
 pub(crate) use literal::Literal;
 pub(crate) use text::{Text, format_double, format_i64};
 
-/// The integer these bytes are in the one way Redis writes it: no spaces, no
-/// plus, no leading zero, no `-0`; `None` for everything else, and for what 64
-/// bits do not hold. This is `string2ll`.
+/// Reads an integer in the only form in which Redis writes it: no spaces, no plus, no leading zero,
+/// no `-0`. Returns `None` for anything else, and for numbers beyond 64 bits. This is `string2ll`.
 pub(crate) fn parse_i64(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
@@ -29,7 +27,7 @@ pub(crate) fn parse_i64(text: &[u8]) -> Option<i64> {
         [b'1'..=b'9', ..] if digits.len() <= 19 => {}
         _ => return None,
     }
-    // Nineteen digits always fit u64.
+    // Nineteen digits always fit into a u64.
     let mut magnitude = 0u64;
     for &digit in digits {
         if !digit.is_ascii_digit() {
@@ -40,8 +38,8 @@ pub(crate) fn parse_i64(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
-/// `strtod` over the whole text: out of range becomes an infinity or a zero,
-/// not a number becomes NaN.
+/// C's `strtod` over the whole text. Numbers out of range become an infinity or zero; "nan" becomes
+/// NaN.
 fn strtod(text: &[u8]) -> Option<(f64, Literal<'_>)> {
     let (negative, literal) = Literal::read(text)?;
     let magnitude = match literal {
@@ -53,16 +51,16 @@ fn strtod(text: &[u8]) -> Option<(f64, Literal<'_>)> {
     Some((if negative { -magnitude } else { magnitude }, literal))
 }
 
-/// The double nearest to the numeral, ties to even.
+/// Returns the double nearest to the numeral, ties to even.
 fn hexadecimal(text: &str) -> f64 {
     let (digits, exponent) = text.split_once(['p', 'P']).unwrap_or((text, "0"));
     let unsigned = exponent.trim_start_matches(['+', '-']);
-    // Digits alone, so only too many of them can fail; a text long enough to
-    // outweigh an exponent of this size does not exist.
+    // The text has only digits, so parsing fails only if there are too many. No text is long enough
+    // to outweigh an exponent of this size.
     let size: i64 = unsigned.parse().unwrap_or(i64::MAX / 4).min(i64::MAX / 4);
     let mut exponent = if exponent.starts_with('-') { -size } else { size };
 
-    // The leading 60 bits or so; whether anything follows is kept in the last.
+    // The leading 60 bits or so. The last of them is set if any later digit is not zero.
     let mut mantissa = 0u64;
     let mut after_point = false;
     for byte in digits.bytes() {
@@ -85,7 +83,7 @@ fn hexadecimal(text: &str) -> f64 {
     if highest > 1023 {
         return f64::INFINITY;
     }
-    // The weight of a double's last bit at this size.
+    // The weight of the last bit of a double of this size.
     let last = (highest - 52).max(-1074);
     let shift = last - exponent;
     let rounded = if shift <= 0 {
@@ -99,14 +97,13 @@ fn hexadecimal(text: &str) -> f64 {
         let half = 1 << (shift - 1);
         kept + u64::from(rest > half || (rest == half && kept & 1 == 1))
     };
-    // Adding lets a mantissa that was rounded up to the next power of two carry
-    // into the exponent, and at the top into infinity.
+    // By addition, a mantissa that was rounded up to the next power of two carries into the
+    // exponent, and at the top into infinity.
     f64::from_bits((((last + 1074) as u64) << 52) + rounded)
 }
 
-/// The double these bytes are for a command's argument, `string2d`: as `strtod`
-/// reads them from the first byte to the last, except NaN, and except what is
-/// too large or, not being zero, too small for a double.
+/// Reads a command's argument as `string2d` does: as `strtod` reads the whole text. Returns `None`
+/// for NaN, and for a number that is too large or, not being zero, too small for a double.
 pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
     let (x, literal) = strtod(text)?;
     let out_of_range =
@@ -114,12 +111,11 @@ pub(crate) fn parse_double(text: &[u8]) -> Option<f64> {
     (!out_of_range && !x.is_nan()).then_some(x)
 }
 
-/// A bound of `ZRANGEBYSCORE` and its kin, and whether it is exclusive.
+/// Reads a bound of `ZRANGEBYSCORE` and similar commands. Returns it, and whether it is exclusive.
 ///
-/// Laxer than [`parse_double`], because `zslParseRange` asks `strtod` alone:
-/// leading white space is skipped, no text at all is 0, what follows a NUL is
-/// not seen, and what is out of range becomes an infinity or zero. NaN is no
-/// bound.
+/// This is less strict than [`parse_double`], since `zslParseRange` uses `strtod` alone: leading
+/// white space is skipped, an empty text is 0, everything after a NUL is ignored, and numbers out
+/// of range become an infinity or zero. NaN is not a bound.
 pub(crate) fn parse_score_bound(text: &[u8]) -> Option<(f64, bool)> {
     let text = text.split(|b| *b == 0).next().unwrap_or_default();
     let (text, exclusive) = match text {
@@ -139,9 +135,9 @@ pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// A memory size, with a unit such as `mb` (of 1,024) or `m` (of 1,000), up to a NUL. As in
-/// Redis no digits are 0, and what does not fit is as much as does before the unit, and
-/// wraps with it.
+/// Reads a memory size up to a NUL, with a unit such as `mb` (1,024²) or `m` (1,000²). As in Redis,
+/// no digits are 0. A number that does not fit is the greatest that does, and the product with the
+/// unit wraps.
 pub(crate) fn parse_memory(text: &[u8]) -> Option<u64> {
     let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();

@@ -1,10 +1,10 @@
-//! The order of a sorted set: a B+-tree whose inner nodes count what lies below.
+//! The order of a sorted set: a B+-tree whose inner nodes count the entries below them.
 //!
-//! All entries lie in *leaves*, in order by score and then by member; the leaves
-//! are linked both ways, so walking needs no path. An *inner* node holds its
-//! children, the number of entries below each, and between two children a
-//! *separator*: above every entry to its left, not above any to its right. The
-//! counts give the rank of a place on the way down to it, and the place of a rank.
+//! All entries lie in *leaves*, in order by score and then by member. The leaves are linked both
+//! ways, so walking needs no path. An *inner* node has its children, the number of entries below
+//! each, and between two children a *separator*: greater than every entry to its left, and not
+//! greater than any to its right. The counts give the rank of an entry on the way down to it, and
+//! the entry of a rank.
 //!
 //! ```text
 //!            inner   5 | (3.0,c) | 4
@@ -12,24 +12,31 @@
 //!   leaf  (1,x)(1,y)(2,a)(2,b)(2,c)  (3,c)(4,a)(4,z)(9,b)   each with prev, next
 //! ```
 //!
-//! Invariants: leaves hold [`LEAF_MIN`] to [`LEAF_MAX`] entries and inner nodes
-//! [`FANOUT_MIN`] to [`FANOUT_MAX`] children, the root excepted; all leaves are
-//! equally deep. Nodes lie in two arenas and are named by their index there; what
-//! kind an id names follows from the height.
+//! Leaves hold [`LEAF_MIN`] to [`LEAF_MAX`] entries, and inner nodes have [`FANOUT_MIN`] to
+//! [`FANOUT_MAX`] children, except for the root. All leaves are equally deep. Nodes lie in two
+//! arenas and are named by their index there; the height determines which arena an id belongs to.
 //!
-//! Measured beside it, with a million members each also put into a map, was a flat
-//! list of chunks of up to 256 entries with a Fenwick tree over their lengths. In
-//! the mean of two runs, in nanoseconds, list and tree: insertion 950 and 890
-//! (1350 and 1070 where all scores are equal), rank 600 and 630 (825 and 790),
-//! the lowest popped and put back higher 250 and 165, a hundred entries from a
-//! rank 490 and 1100. The list reads ranges faster, but every split in it costs
-//! O(n / 256); the tree inserts as the bare `BTreeSet` does (805, and 1030).
-//! Leaves of 32 entries read ranges some two fifths slower and those of 128 some
-//! quarter faster; insertion differed by little more than the noise. `benches/redis_sorted_set.rs` keeps the comparison with the `BTreeSet`.
+//! The alternative was a flat list of chunks of up to 256 entries with a Fenwick tree over their
+//! lengths. Both were measured with a million members that were also put into a map; nanoseconds,
+//! mean of two runs:
 //!
-//! An entry owns its member, a second copy beside the map's. An index into the map
-//! would be smaller, but an order by members alone would then miss the cache at
-//! every comparison, and every removal would have to mend the index of another.
+//! | | list | tree |
+//! |---|---|---|
+//! | insertion | 950 | 890 |
+//! | insertion, all scores equal | 1350 | 1070 |
+//! | rank | 600 | 630 |
+//! | rank, all scores equal | 825 | 790 |
+//! | pop the lowest, insert it higher | 250 | 165 |
+//! | a hundred entries from a rank | 490 | 1100 |
+//!
+//! The list reads ranges faster, but each of its splits is O(n / 256). The tree inserts as fast as
+//! a bare `BTreeSet` (805, and 1030 with equal scores). Leaves of 32 entries read ranges two fifths
+//! slower, leaves of 128 a quarter faster; insertion hardly differed. `benches/redis_sorted_set.rs`
+//! keeps the comparison with the `BTreeSet`.
+//!
+//! An entry owns its member, a second copy beside the map's. An index into the map would be
+//! smaller, but a comparison by members alone would then miss the cache every time, and every
+//! removal would have to correct the index of another entry.
 
 mod arena;
 mod check;
@@ -53,12 +60,12 @@ pub(super) struct RankTree {
     leaves: Arena<Leaf>,
     inners: Arena<Inner>,
     root: u32,
-    /// How many inner nodes lie above each leaf.
+    /// Number of inner nodes above each leaf.
     height: u32,
     len: usize,
 }
 
-/// What is looked for: a known entry, or the one at a rank.
+/// What to look for: a known entry, or the one at a rank.
 #[derive(Clone, Copy)]
 enum Target<'a> {
     Key(Score, &'a [u8]),
@@ -66,7 +73,7 @@ enum Target<'a> {
 }
 
 impl RankTree {
-    /// An empty one; it is a single leaf.
+    /// Returns an empty tree: a single leaf.
     pub(super) fn new() -> RankTree {
         let mut leaves = Arena::new();
         let root = leaves.add(Leaf { entries: Vec::new(), prev: NONE, next: NONE });
@@ -78,8 +85,8 @@ impl RankTree {
         self.len
     }
 
-    /// How many entries lead the order for which this holds; it must hold for all
-    /// before some place and for none after. O(log n).
+    /// Returns the number of leading entries for which `holds` is true. It must be true for all
+    /// entries before some position, and false for all after it. O(log n).
     pub(super) fn partition_point(&self, holds: impl Fn(&Entry) -> bool) -> usize {
         let (mut node, mut rank) = (self.root, 0);
         for _ in 0..self.height {
@@ -91,20 +98,20 @@ impl RankTree {
         rank + leading(&self.leaves.at(node).entries, holds)
     }
 
-    /// The entry at this rank, which must exist. O(log n).
+    /// Returns the entry at this rank, which must exist. O(log n).
     pub(super) fn select(&self, rank: usize) -> &Entry {
         let cursor = self.seek(rank);
         &cursor.leaf.entries[cursor.at]
     }
 
-    /// The entries of these ranks, which must exist. O(log n) for the first from
-    /// either end, O(1) for each further one.
+    /// Returns the entries of these ranks, which must exist. O(log n) for the first from either
+    /// end, O(1) for each further one.
     pub(super) fn range(&self, ranks: Range<usize>) -> Entries<'_> {
         debug_assert!(ranks.end <= self.len);
         Entries { tree: self, ranks, front: None, back: None }
     }
 
-    /// Adds an entry that is not here yet. O(log n).
+    /// Adds an entry that is not in the tree. O(log n).
     pub(super) fn insert(&mut self, entry: Entry) {
         self.len += 1;
         if let Some(Split { separator, right }) = self.insert_below(self.root, self.height, entry) {
@@ -115,12 +122,12 @@ impl RankTree {
         }
     }
 
-    /// Takes out an entry that is here. O(log n).
+    /// Removes an entry that is in the tree. O(log n).
     pub(super) fn remove(&mut self, score: Score, member: &[u8]) -> Entry {
         self.remove_target(Target::Key(score, member))
     }
 
-    /// Takes out the entry at this rank, which must exist. O(log n).
+    /// Removes the entry at this rank, which must exist. O(log n).
     pub(super) fn remove_at(&mut self, rank: usize) -> Entry {
         self.remove_target(Target::Rank(rank))
     }
@@ -156,7 +163,7 @@ impl RankTree {
             leaf.insert(at, entry);
             return None;
         }
-        // Scores that only rise, as time stamps do, never come back to the left half.
+        // Scores that only rise, such as time stamps, never return to the left half.
         let rising = at == LEAF_MAX && leaf.next == NONE;
         let keep = if rising { LEAF_MAX - LEAF_MIN } else { LEAF_MAX / 2 };
         let mut split = self.split_leaf(node, keep);
@@ -188,7 +195,7 @@ impl RankTree {
         let half = inner.children.len() / 2;
         let children = inner.children.split_off(half);
         let separators = inner.separators.split_off(half);
-        let separator = inner.separators.pop().expect("one stands before the middle child");
+        let separator = inner.separators.pop().expect("a separator stands before the middle child");
         let count = count(&children) as u32;
         let id = self.inners.add(Inner { separators, children });
         Split { separator, right: Child { id, count } }
@@ -232,9 +239,8 @@ impl RankTree {
         entry
     }
 
-    /// Joins the children at `left` and `left + 1`, and parts them evenly if that
-    /// is too many. A joined node keeps a quarter free, lest a few insertions split
-    /// it again.
+    /// Joins the children at `left` and `left + 1`, and splits them evenly if that is too many. A
+    /// joined node keeps a quarter free, so that the next insertions do not split it again.
     fn refill(&mut self, node: u32, height: u32, left: usize) {
         let inner = self.inners.at_mut(node);
         let separator = inner.separators.remove(left);
@@ -275,7 +281,7 @@ impl RankTree {
     }
 }
 
-/// The entries alone, in order.
+/// Shows the entries in order.
 impl fmt::Debug for RankTree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entries = self.range(0..self.len).map(|entry| (&entry.member, entry.score));

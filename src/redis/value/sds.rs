@@ -1,11 +1,10 @@
-//! Strings as Redis keeps them: any bytes, no encoding, immutable here.
+//! Strings as Redis stores them: arbitrary bytes, without an encoding. They are immutable here.
 //!
-//! Keys, hash fields, list elements and set members are all an [`Sds`] (the name
-//! is Redis's own, "simple dynamic string"). Most are short, so up to
-//! [`Sds::INLINE`] bytes lie in the 24 bytes of the value itself, without an
-//! allocation. The bytes alone decide equality, order (as `memcmp` has it,
-//! shorter first) and hash, never where they lie; a map keyed by `Sds` can
-//! therefore be asked with a plain `&[u8]`.
+//! Keys, hash fields, list elements and set members are all an [`Sds`] (Redis's own name, "simple
+//! dynamic string"). Most are short, so up to [`Sds::INLINE`] bytes lie in the 24 bytes of the
+//! value itself, without an allocation. Equality, order (as in `memcmp`, shorter first) and hash
+//! depend on the bytes alone, not on where they lie. So a map with `Sds` keys accepts a plain
+//! `&[u8]` for look-ups.
 
 use bytes::Bytes;
 use std::borrow::Borrow;
@@ -14,7 +13,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
-/// A byte string; see the module. `"text".into()` makes one.
+/// A byte string; see the module. `"text".into()` creates one.
 #[derive(Clone)]
 pub struct Sds(Repr);
 
@@ -25,10 +24,10 @@ enum Repr {
 }
 
 impl Sds {
-    /// Up to so many bytes need no allocation.
+    /// Strings up to this many bytes need no allocation.
     pub const INLINE: usize = 22;
 
-    /// The string of these bytes.
+    /// Returns the string of these bytes.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Sds {
         if bytes.len() <= Sds::INLINE {
@@ -40,7 +39,7 @@ impl Sds {
         }
     }
 
-    /// Its bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
@@ -49,7 +48,7 @@ impl Sds {
         }
     }
 
-    /// A copy that can be shared and sent.
+    /// Returns a copy as `Bytes`, which can be shared and sent.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self.as_slice())
@@ -154,14 +153,14 @@ impl Hash for Sds {
     }
 }
 
-/// As `redis-cli` shows it: in quotes, what is not printable escaped.
+/// As `redis-cli` shows it: quoted, with non-printable bytes escaped.
 impl fmt::Debug for Sds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.as_slice().escape_ascii())
     }
 }
 
-/// As text; bytes that are no UTF-8 are replaced.
+/// As text. Bytes that are not UTF-8 are replaced.
 impl fmt::Display for Sds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         String::from_utf8_lossy(self.as_slice()).fmt(f)

@@ -1,15 +1,15 @@
-//! The set: members, none twice.
+//! The set: unique members.
 //!
-//! While every member is an integer and there are few, it is an `intset`, which
-//! lists them in ascending order; after that a `hashtable`, where a removal
-//! moves the last member into the gap. (Redis 7.0 has no listpack sets.)
+//! While all members are integers and few, it is an `intset`, which lists them in ascending order.
+//! After that it is a `hashtable`, in which a removal moves the last member into the gap. (Redis
+//! 7.0 has no listpack sets.)
 
 use super::{Sds, number};
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use std::borrow::Cow;
 
-/// How Redis would keep a set.
+/// The encoding of a set in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetEncoding {
     /// A sorted array of integers.
@@ -19,7 +19,7 @@ pub enum SetEncoding {
 }
 
 impl SetEncoding {
-    /// The name that `OBJECT ENCODING` gives.
+    /// Returns the name in `OBJECT ENCODING`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Default for Set {
 }
 
 impl Set {
-    /// How many members it has.
+    /// Number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.0 {
@@ -55,13 +55,13 @@ impl Set {
         }
     }
 
-    /// Whether it has none.
+    /// Returns whether there is no member.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How Redis would keep it.
+    /// Returns the encoding in Redis.
     #[must_use]
     pub fn encoding(&self) -> SetEncoding {
         match &self.0 {
@@ -70,7 +70,7 @@ impl Set {
         }
     }
 
-    /// Whether it has this member.
+    /// Returns whether a member exists.
     #[must_use]
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.0 {
@@ -81,7 +81,7 @@ impl Set {
         }
     }
 
-    /// Adds a member; whether it was new. An intset of more than `max_intset`
+    /// Adds a member. Returns whether it is new. An intset with more than `max_intset` members
     /// (`set-max-intset-entries`) becomes a hash table.
     pub fn insert(&mut self, member: &[u8], max_intset: usize) -> bool {
         if let Repr::Intset(numbers) = &mut self.0 {
@@ -96,11 +96,11 @@ impl Set {
             self.make_hashtable();
         }
         match &mut self.0 {
-            // Asked first, so that a member that is there costs no copy.
+            // Checked first, so that an existing member is not copied.
             Repr::Hashtable(members) => {
                 !members.contains(member) && members.insert(Sds::new(member))
             }
-            Repr::Intset(_) => unreachable!("it was just made a hash table"),
+            Repr::Intset(_) => unreachable!("the set was just converted to a hash table"),
         }
     }
 
@@ -111,8 +111,7 @@ impl Set {
         }
     }
 
-    /// The encoding it has when it is read from a snapshot: an intset where it may
-    /// be one.
+    /// Re-encodes the set as one read from a snapshot: an intset if it may be one.
     pub(crate) fn reencode(&mut self, max_intset: usize) {
         if self.len() > max_intset {
             self.make_hashtable();
@@ -126,7 +125,7 @@ impl Set {
         }
     }
 
-    /// Removes a member; whether it was there.
+    /// Removes a member. Returns whether it existed.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
             Repr::Intset(numbers) => {
@@ -137,7 +136,7 @@ impl Set {
         }
     }
 
-    /// The member at an index of the order it is kept in.
+    /// Returns the member at an index of the stored order.
     #[must_use]
     pub fn get_index(&self, index: usize) -> Option<Cow<'_, Sds>> {
         match &self.0 {
@@ -148,7 +147,7 @@ impl Set {
         }
     }
 
-    /// The members, in the order they are kept in.
+    /// Returns the members in stored order.
     pub fn iter(&self) -> impl Iterator<Item = Cow<'_, Sds>> {
         (0..self.len()).filter_map(|index| self.get_index(index))
     }

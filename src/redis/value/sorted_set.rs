@@ -1,19 +1,17 @@
-//! Sorted sets: unique *members*, each with a *score*, in order by score and
-//! then by the members' bytes.
+//! Sorted sets: unique *members*, each with a *score*, ordered by score and then by the members'
+//! bytes.
 //!
-//! Every member is held twice, as in Redis: a map gives its score in O(1), and a
-//! [`RankTree`] keeps the order and gives *ranks* (the first is 0) in O(log n).
-//! The two hold the same members with the same scores; scores are never NaN. As
-//! numbers compare, -0.0 equals 0.0, so neither replaces the other.
+//! Every member is stored twice, as in Redis: a map returns its score in O(1), and a [`RankTree`]
+//! keeps the order and returns *ranks* (the first is 0) in O(log n). Both have the same members
+//! with the same scores. Scores are never NaN. -0.0 equals 0.0, so neither replaces the other.
 //!
-//! A range by score or by member is first made a range of ranks
-//! ([`SortedSet::rank_range_by_score`], [`SortedSet::rank_range_by_lex`]), which
-//! can then be counted, walked both ways or drained.
+//! A range by score or by member is first converted to a range of ranks
+//! ([`SortedSet::rank_range_by_score`], [`SortedSet::rank_range_by_lex`]), which can then be
+//! counted, walked both ways or drained.
 //!
-//! The map also gives each member an *index*, in no order that means anything.
-//! A new member has the highest; removing one moves the highest into its place.
-//! A member present all the while thus keeps or lowers its index, and a walk
-//! down the indices misses none.
+//! The map also gives each member an *index*, in unspecified order. A new member has the highest
+//! index; removing a member moves the highest one into its place. So a remaining member never moves
+//! to a higher index, and a walk down the indices does not miss it.
 
 use super::ListpackLimits;
 use super::Sds;
@@ -28,7 +26,7 @@ use std::ops::{Bound, Range};
 
 /// Unique members in order by score; see the module.
 ///
-/// Ranks that do not exist are left out of ranges, and `None` by themselves.
+/// Ranges ignore ranks that do not exist; a single rank that does not exist is `None`.
 #[derive(Clone)]
 pub struct SortedSet {
     scores: IndexMap<Sds, Score, FxBuildHasher>,
@@ -36,17 +34,17 @@ pub struct SortedSet {
     encoding: SortedSetEncoding,
 }
 
-/// What `OBJECT ENCODING` tells of a sorted set.
+/// The encoding of a sorted set in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortedSetEncoding {
-    /// Small: few members, and short ones.
+    /// Small: few and short members.
     Listpack,
-    /// No longer small; it does not go back.
+    /// Not small. It never returns to a listpack by itself.
     Skiplist,
 }
 
 impl SortedSetEncoding {
-    /// The name that `OBJECT ENCODING` gives.
+    /// Returns the name in `OBJECT ENCODING`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -56,21 +54,21 @@ impl SortedSetEncoding {
     }
 }
 
-/// An end of a range by member, which makes sense where all scores are equal.
+/// A bound of a range by member, which makes sense if all scores are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LexBound {
     /// Before every member; `-`.
     NegInf,
     /// After every member; `+`.
     PosInf,
-    /// This member too; `[member`.
+    /// Including this member; `[member`.
     Included(Sds),
-    /// Not this member itself; `(member`.
+    /// Excluding this member; `(member`.
     Excluded(Sds),
 }
 
 impl SortedSet {
-    /// An empty one, a listpack.
+    /// Returns an empty set, which is a listpack.
     #[must_use]
     pub fn new() -> SortedSet {
         SortedSet {
@@ -80,58 +78,58 @@ impl SortedSet {
         }
     }
 
-    /// How many members it has. O(1).
+    /// Number of members. O(1).
     #[must_use]
     pub fn len(&self) -> usize {
         self.scores.len()
     }
 
-    /// Whether it has none. O(1).
+    /// Returns whether there is no member. O(1).
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
     }
 
-    /// A member's score. O(1).
+    /// Returns a member's score. O(1).
     #[must_use]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         self.scores.get(member).map(|score| score.into_inner())
     }
 
-    /// How many members come before this one. O(log n).
+    /// Returns the number of members before this one. O(log n).
     #[must_use]
     pub fn rank(&self, member: &[u8]) -> Option<usize> {
         let score = *self.scores.get(member)?;
         Some(self.order.partition_point(|entry| entry.order(score, member).is_lt()))
     }
 
-    /// The member at this rank. O(log n).
+    /// Returns the member at this rank. O(log n).
     #[must_use]
     pub fn get_by_rank(&self, rank: usize) -> Option<(&Sds, f64)> {
         (rank < self.len()).then(|| pair(self.order.select(rank)))
     }
 
-    /// The member at this index, not rank; see the module. O(1).
+    /// Returns the member at this index, which is not its rank; see the module. O(1).
     #[must_use]
     pub fn get_index(&self, index: usize) -> Option<(&Sds, f64)> {
         self.scores.get_index(index).map(|(member, score)| (member, score.into_inner()))
     }
 
-    /// All members in order.
+    /// Returns all members in order.
     #[must_use]
     pub fn iter(&self) -> SortedSetIter<'_> {
         self.range(0..self.len())
     }
 
-    /// The members of these ranks in order; `.rev()` walks down. Either end is
-    /// found in O(log n), each further step is O(1).
+    /// Returns the members of these ranks in order; `.rev()` reverses it. O(log n) for the first
+    /// from either end, O(1) for each further one.
     #[must_use]
     pub fn range(&self, ranks: Range<usize>) -> SortedSetIter<'_> {
         SortedSetIter(self.order.range(self.existing(ranks)))
     }
 
-    /// The ranks of the members whose scores lie between these bounds; empty if
-    /// none does, or if the bounds are crossed. O(log n).
+    /// Returns the ranks of the members whose scores lie between these bounds. The range is empty
+    /// if there are none, or if the bounds are crossed. O(log n).
     #[must_use]
     pub fn rank_range_by_score(&self, min: Bound<f64>, max: Bound<f64>) -> Range<usize> {
         let below = |score: f64| self.order.partition_point(|entry| *entry.score < score);
@@ -149,9 +147,9 @@ impl SortedSet {
         start..end.max(start)
     }
 
-    /// The ranks of the members that lie between these bounds; empty if none does,
-    /// or if the bounds are crossed. Which they are is unspecified unless all
-    /// scores are equal, as in Redis. O(log n).
+    /// Returns the ranks of the members that lie between these bounds. The range is empty if there
+    /// are none, or if the bounds are crossed. As in Redis, it is unspecified unless all scores are
+    /// equal. O(log n).
     #[must_use]
     pub fn rank_range_by_lex(&self, min: &LexBound, max: &LexBound) -> Range<usize> {
         let below = |bound: &Sds| self.order.partition_point(|entry| entry.member < *bound);
@@ -171,13 +169,13 @@ impl SortedSet {
         start..end.max(start)
     }
 
-    /// How it is said to be encoded. O(1).
+    /// Returns the encoding in Redis. O(1).
     #[must_use]
     pub fn encoding(&self) -> SortedSetEncoding {
         self.encoding
     }
 
-    /// Gives the member this score, and tells the one it had. O(log n).
+    /// Sets a member's score. Returns the former score. O(log n).
     ///
     /// The encoding stays; see [`insert_within`](SortedSet::insert_within).
     ///
@@ -204,9 +202,9 @@ impl SortedSet {
         }
     }
 
-    /// As [`insert`](SortedSet::insert), but it becomes a skiplist first where a new
-    /// member makes it more, or is itself longer, than a listpack may have. A listpack
-    /// keeps a whole number as an integer, and so no negative zero. O(log n).
+    /// Sets a member's score as [`insert`](SortedSet::insert) does, but first becomes a skiplist if
+    /// the member is new and there are too many, or if it is too long for a listpack. A listpack
+    /// stores whole numbers as integers, so it has no negative zero. O(log n).
     ///
     /// # Panics
     ///
@@ -225,25 +223,24 @@ impl SortedSet {
         self.insert(member, if listpack && score == 0.0 { 0.0 } else { score })
     }
 
-    /// Takes a member out, and tells the score it had. O(log n).
+    /// Removes a member. Returns its score. O(log n).
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
         let score = self.scores.swap_remove(member)?;
         self.order.remove(score, member);
         Some(score.into_inner())
     }
 
-    /// Takes out the member with the lowest rank. O(log n).
+    /// Removes and returns the member with the lowest rank. O(log n).
     pub fn pop_first(&mut self) -> Option<(Sds, f64)> {
         (!self.is_empty()).then(|| self.remove_at(0))
     }
 
-    /// Takes out the member with the highest rank. O(log n).
+    /// Removes and returns the member with the highest rank. O(log n).
     pub fn pop_last(&mut self) -> Option<(Sds, f64)> {
         self.len().checked_sub(1).map(|last| self.remove_at(last))
     }
 
-    /// Takes out the members of these ranks, and tells how many they were.
-    /// O(m log n) for m of them.
+    /// Removes the members of these ranks. Returns their number m. O(m log n).
     pub fn drain_range(&mut self, ranks: Range<usize>) -> usize {
         let ranks = self.existing(ranks);
         if ranks.len() == self.len() {
@@ -257,13 +254,13 @@ impl SortedSet {
         ranks.len()
     }
 
-    /// Makes it a skiplist, whatever its size. O(1).
+    /// Becomes a skiplist, whatever the size. O(1).
     pub fn force_skiplist(&mut self) {
         self.encoding = SortedSetEncoding::Skiplist;
     }
 
-    /// The encoding it has when it is read from a snapshot: a listpack where it may
-    /// be one, and what was one is asked only for its members' number. O(n).
+    /// Re-encodes the set as one read from a snapshot: a listpack if it may be one. If it was a
+    /// listpack before, only the number of members is checked. O(n).
     pub(crate) fn reencode(&mut self, limits: ListpackLimits) {
         let may = self.len() <= limits.max_entries
             && (self.encoding == SortedSetEncoding::Listpack
@@ -271,8 +268,8 @@ impl SortedSet {
         self.encoding = if may { SortedSetEncoding::Listpack } else { SortedSetEncoding::Skiplist };
     }
 
-    /// Checks that the map and the tree hold the same members with the same scores, and returns
-    /// what is wrong otherwise.
+    /// Checks that the map and the tree have the same members with the same scores. Returns what is
+    /// wrong otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         self.order.check_invariants()?;
         let (known, ordered) = (self.len(), self.order.len());
@@ -281,10 +278,10 @@ impl SortedSet {
         ensure(self.order.range(0..self.len()).all(same), || "the map differs".to_owned())
     }
 
-    /// Takes out the member at this rank, which must exist.
+    /// Removes and returns the member at this rank, which must exist.
     fn remove_at(&mut self, rank: usize) -> (Sds, f64) {
         let Entry { member, score } = self.order.remove_at(rank);
-        self.scores.swap_remove(&member).expect("both hold the same members");
+        self.scores.swap_remove(&member).expect("the map and the tree have the same members");
         (member, score.into_inner())
     }
 
@@ -300,7 +297,7 @@ impl Default for SortedSet {
     }
 }
 
-/// Members and scores, in order.
+/// Shows members and scores in order.
 impl fmt::Debug for SortedSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.order.fmt(f)
@@ -326,7 +323,7 @@ impl<M: Into<Sds>> FromIterator<(M, f64)> for SortedSet {
     }
 }
 
-/// Members and their scores by rank, from both ends; [`SortedSet::range`] makes it.
+/// Members and their scores by rank, from both ends; returned by [`SortedSet::range`].
 #[derive(Clone)]
 pub struct SortedSetIter<'a>(Entries<'a>);
 
@@ -351,7 +348,7 @@ impl DoubleEndedIterator for SortedSetIter<'_> {
 impl ExactSizeIterator for SortedSetIter<'_> {}
 impl FusedIterator for SortedSetIter<'_> {}
 
-/// What is still to come.
+/// Shows the remaining members.
 impl fmt::Debug for SortedSetIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.clone()).finish()

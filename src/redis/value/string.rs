@@ -1,23 +1,22 @@
-//! The string value: bytes, with the encoding Redis would report for them.
+//! The string value: bytes, with the encoding that Redis would report.
 //!
-//! `int` is the canonical decimal text of an `i64`, `embstr` up to 44 bytes that
-//! were set in one go, and `raw` what is longer or was ever changed in place
-//! (`APPEND`, `SETRANGE`, `SETBIT`), which makes room to grow. Whatever the
-//! encoding, the bytes are at hand as a slice: `int` is a label here, not another
+//! `int` is the canonical decimal text of an `i64`. `embstr` is up to 44 bytes that were set at
+//! once. `raw` is longer, or was changed in place (`APPEND`, `SETRANGE`, `SETBIT`), which reserves
+//! room to grow. The bytes are always available as a slice: `int` is a label here, not another
 //! representation.
 //!
-//! Source: `object.c` (`tryObjectEncoding`), and asking the server.
+//! Source: `object.c` (`tryObjectEncoding`), and experiments with the server.
 
 use super::number;
 use std::fmt;
 
-/// The longest string that Redis embeds into its object.
+/// Length of the longest string that Redis embeds into its object.
 const EMBSTR_MAX: usize = 44;
 
-/// Bytes that fit beside the tags.
+/// Number of bytes that fit beside the tags.
 const INLINE: usize = 22;
 
-/// How Redis would keep a string.
+/// The encoding of a string in Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StringEncoding {
     /// A 64-bit integer.
@@ -29,7 +28,7 @@ pub enum StringEncoding {
 }
 
 impl StringEncoding {
-    /// The name that `OBJECT ENCODING` gives.
+    /// Returns the name in `OBJECT ENCODING`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -54,7 +53,7 @@ enum Repr {
 }
 
 impl StringValue {
-    /// The value that `SET` makes: `int` where the bytes are the text of one.
+    /// Returns the value that `SET` stores: an `int` if the bytes are the text of one.
     #[must_use]
     pub fn new(bytes: &[u8]) -> StringValue {
         if bytes.len() <= 20 && number::parse_i64(bytes).is_some() {
@@ -63,8 +62,8 @@ impl StringValue {
         StringValue::plain(bytes)
     }
 
-    /// The value of a computed text: never `int`, even where the bytes are one
-    /// (`INCRBYFLOAT`).
+    /// Returns the value of a computed text. It is never an `int`, even if the bytes are the text
+    /// of one (`INCRBYFLOAT`).
     #[must_use]
     pub fn plain(bytes: &[u8]) -> StringValue {
         if bytes.len() <= INLINE {
@@ -76,20 +75,20 @@ impl StringValue {
         }
     }
 
-    /// The value of an integer.
+    /// Returns the value of an integer.
     #[must_use]
     pub fn from_i64(n: i64) -> StringValue {
         let text = number::format_i64(n);
         StringValue(Repr::Int { len: text.len() as u8, bytes: inline(&text) })
     }
 
-    /// A value with room to grow, whatever its length.
+    /// Returns a value with room to grow, whatever its length.
     #[must_use]
     pub fn raw(bytes: Vec<u8>) -> StringValue {
         StringValue(Repr::Raw(Box::new(bytes)))
     }
 
-    /// The encoding that Redis would report.
+    /// Returns the encoding that Redis would report.
     #[must_use]
     pub fn encoding(&self) -> StringEncoding {
         match &self.0 {
@@ -99,7 +98,7 @@ impl StringValue {
         }
     }
 
-    /// Its bytes.
+    /// Returns the bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
@@ -109,7 +108,7 @@ impl StringValue {
         }
     }
 
-    /// Its bytes, to be changed in place: it is `raw` from now on.
+    /// Returns the bytes for changes in place. The value is `raw` from now on.
     pub fn make_raw(&mut self) -> &mut Vec<u8> {
         if !matches!(self.0, Repr::Raw(_)) {
             self.0 = Repr::Raw(Box::new(self.as_slice().to_vec()));
@@ -117,7 +116,7 @@ impl StringValue {
         match &mut self.0 {
             Repr::Raw(bytes) => bytes,
             Repr::Int { .. } | Repr::Inline { .. } | Repr::Embstr(_) => {
-                unreachable!("it was just made raw")
+                unreachable!("the value was just converted to raw")
             }
         }
     }

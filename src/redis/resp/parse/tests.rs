@@ -1,4 +1,4 @@
-//! Replies there and back, in both protocols, in pieces, and from any bytes.
+//! Tests of the reply parser: round trips in both protocols, input in pieces, and arbitrary bytes.
 
 use super::super::encode;
 use super::*;
@@ -73,12 +73,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_replies_or_not(bytes: Vec<u8>, piece in 1usize..8) {
+    fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>, piece in 1usize..8) {
         let _ = parse_all(&bytes, piece);
     }
 
     #[test]
-    fn almost_replies_are_replies_or_not(
+    fn damaged_replies_are_parsed_or_refused(
         bytes in "([-+:$*_#,(!=~%>|](-?[0-9]{1,3}|inf|t)?\r\n?){0,20}",
         piece in 1usize..8,
     ) {
@@ -87,7 +87,7 @@ proptest! {
 }
 
 #[test]
-fn what_only_a_server_says() {
+fn kinds_that_only_a_server_sends() {
     let attribute = b"|1\r\n+ttl\r\n:3\r\n*2\r\n|1\r\n+a\r\n+b\r\n:1\r\n!5\r\nERR x\r\n";
     assert_eq!(
         parse_all(attribute, 3),
@@ -100,7 +100,7 @@ fn what_only_a_server_says() {
 }
 
 #[test]
-fn what_is_no_reply() {
+fn bytes_that_are_not_a_reply() {
     for (bytes, error) in [
         (&b"x"[..], MalformedReply::UnknownKind(b'x')),
         (b"\r\n", MalformedReply::UnknownKind(b'\r')),
@@ -126,7 +126,7 @@ fn what_is_no_reply() {
 }
 
 #[test]
-fn depth_is_bounded_and_lengths_are_not_believed() {
+fn depth_is_bounded_and_lengths_are_not_trusted() {
     let deep = |n: usize| [b"*1\r\n".repeat(n), b":1\r\n".to_vec()].concat();
     assert_eq!(parse_all(&deep(ReplyParser::MAX_DEPTH), 7).map(|r| r.len()), Ok(1));
     assert_eq!(parse_all(&deep(ReplyParser::MAX_DEPTH + 1), 7), Err(MalformedReply::TooDeep));
@@ -143,13 +143,13 @@ fn depth_is_bounded_and_lengths_are_not_believed() {
     assert!(parser.buffer.capacity() < 100);
 }
 
-/// Another implementation of RESP, `redis-protocol`, reads what we write.
+/// Compares our encoder with another implementation of RESP, the crate `redis-protocol`.
 mod oracle {
     use super::*;
     use redis_protocol::{resp2, resp3};
     use resp2::types::{OwnedFrame as Frame, Resp2Frame};
 
-    /// RESP2 has two nulls, the other implementation one.
+    /// Replaces both nulls of RESP2 by one, because the other implementation has only one.
     fn one_null(reply: Reply) -> Reply {
         match reply {
             Reply::NilArray => Reply::Nil,
@@ -169,7 +169,7 @@ mod oracle {
         }
     }
 
-    /// The other implementation has hash keys only of these kinds.
+    /// Makes a reply into a key of a hash. The other implementation accepts only these kinds.
     fn key(reply: Reply) -> Reply {
         match reply {
             Reply::Bulk(_) | Reply::Integer(_) => reply,
@@ -180,7 +180,7 @@ mod oracle {
     fn with_such_keys(reply: Reply) -> Reply {
         let each = |items: Vec<Reply>| items.into_iter().map(with_such_keys).collect();
         match reply {
-            // It knows pushes at the top only.
+            // The other implementation knows pushes only at the top level.
             Reply::Array(items) | Reply::Push(items) => Reply::Array(each(items)),
             Reply::Set(items) => Reply::Set(items.into_iter().map(key).collect()),
             Reply::Map(pairs) => Reply::Map(

@@ -1,12 +1,12 @@
-//! Requests against what a 7.0.15 server made of the same bytes, in pieces, and
-//! from any bytes.
+//! Tests of the request parser: against the answers of a 7.0.15 server to the same bytes, with
+//! input in pieces, and with arbitrary bytes.
 
 use super::*;
 use proptest::prelude::*;
 
 type Args = Vec<Vec<u8>>;
 
-/// Feeds the bytes in pieces; the requests, and how it ended.
+/// Feeds the bytes in pieces. Returns the requests and how the parser ended.
 fn run(
     parser: &mut RequestParser,
     bytes: &[u8],
@@ -32,7 +32,7 @@ fn requests(bytes: &[u8]) -> Vec<Args> {
     requests
 }
 
-/// What is answered to the bytes, apart from the requests in them.
+/// Returns what is answered to the bytes, apart from the requests in them.
 fn answer(parser: &mut RequestParser, bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     if let (_, Some(error)) = run(parser, bytes, usize::MAX) {
@@ -41,7 +41,8 @@ fn answer(parser: &mut RequestParser, bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The server's answers, byte for byte; the empty one is that it waits.
+/// The answers of a real server, byte for byte. An empty answer means that the server waits for
+/// more.
 #[test]
 fn errors_are_the_servers() {
     let long = |head: &[u8], n: usize| [head, &b"1".repeat(n)].concat();
@@ -104,7 +105,7 @@ fn before_authentication_requests_are_small() {
         parser.set_authenticated(false);
         assert_eq!(answer(&mut parser, bytes), text.as_bytes());
     }
-    // A request behind the one that authenticates is judged after it.
+    // A request that follows the authenticating one is judged by the new limits.
     let mut parser = RequestParser::new();
     parser.set_authenticated(false);
     parser.feed(b"*2\r\n$4\r\nauth\r\n$2\r\npw\r\n*11\r\n");
@@ -157,14 +158,14 @@ fn an_unfinished_request_is_limited_and_a_pipeline_is_not() {
 }
 
 #[test]
-fn lengths_are_not_believed() {
+fn announced_lengths_are_not_trusted() {
     let mut parser = RequestParser::new();
     parser.feed(b"*2147483647\r\n$536870912\r\n");
     assert!(matches!(parser.next_request(), Ok(None)));
     assert!(parser.args.capacity() + parser.buffer.capacity() < 100);
 }
 
-/// Were it quadratic, this would take minutes.
+/// A parser with quadratic cost would take minutes here.
 #[test]
 fn a_bulk_in_pieces_of_one_byte() {
     let n = 3_000_000;

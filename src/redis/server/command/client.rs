@@ -99,7 +99,7 @@ fn verbatim(text: String) -> Reply {
 
 fn client_info(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     let client = caller.client;
-    let session = server.sessions.get(&client).expect("who calls is connected");
+    let session = server.sessions.get(&client).expect("the caller has a session");
     Ok(verbatim(line(server, client, session)))
 }
 
@@ -221,7 +221,7 @@ fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let killed: Vec<ClientId> = meant.map(|(client, _)| *client).collect();
     for client in &killed {
         if *client == me {
-            server.sessions.get_mut(client).expect("it was just listed").closing = true;
+            server.sessions.get_mut(client).expect("the client was just listed").closing = true;
         } else {
             server.close(*client);
         }

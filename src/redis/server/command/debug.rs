@@ -54,24 +54,24 @@ const ANY: usize = usize::MAX;
 
 #[rustfmt::skip]
 const SUBCOMMANDS: &[Debug] = &[
-    row("change-repl-id", (0, 0), "", "Does nothing here", Run::Alone(ok)),
-    row("digest", (0, 0), "", "A digest of all keys and values, the real server's", Run::Server(digest)),
-    row("digest-value", (0, ANY), " <key> [<key> ...]", "A digest of each of these values, the real server's", Run::Database(digest_value)),
-    row("error", (1, 1), " <string>", "An error with this text", Run::Alone(error)),
-    row("help", (0, 0), "", "This text", Run::Alone(help)),
-    row("htstats", (1, 1), " <dbid>", "The hash tables of a database, as if each key had a slot to itself", Run::Server(htstats)),
-    row("loadaof", (0, 0), "", "Reads the append-only file again, where there is one", Run::Server(loadaof)),
-    row("log", (1, 1), " <message>", "Does nothing here", Run::Alone(ok)),
-    row("object", (1, 1), " <key>", "How a value is kept", Run::Database(object)),
-    row("pause-cron", (1, 1), " <0|1>", "Stops what happens by itself: expiry and save points", Run::Server(pause_cron)),
-    row("populate", (1, 3), " <count> [<prefix>] [<size>]", "Makes keys", Run::Database(populate)),
-    row("protocol", (1, 1), " <type>", "A value of this kind", Run::Flow(protocol)),
-    row("quicklist-packed-threshold", (1, 1), " <size>", "Does nothing here", Run::Alone(packed_threshold)),
+    row("change-repl-id", (0, 0), "", "Has no effect here", Run::Alone(ok)),
+    row("digest", (0, 0), "", "Returns the real server's digest of all keys and values", Run::Server(digest)),
+    row("digest-value", (0, ANY), " <key> [<key> ...]", "Returns the real server's digest of each of these values", Run::Database(digest_value)),
+    row("error", (1, 1), " <string>", "Returns an error with this text", Run::Alone(error)),
+    row("help", (0, 0), "", "Returns this text", Run::Alone(help)),
+    row("htstats", (1, 1), " <dbid>", "Returns statistics of a database's hash tables, in which no two keys share a slot", Run::Server(htstats)),
+    row("loadaof", (0, 0), "", "Reads the append-only file again, if there is one", Run::Server(loadaof)),
+    row("log", (1, 1), " <message>", "Has no effect here", Run::Alone(ok)),
+    row("object", (1, 1), " <key>", "Returns how a value is stored", Run::Database(object)),
+    row("pause-cron", (1, 1), " <0|1>", "Stops everything that happens by itself: expiry and save points", Run::Server(pause_cron)),
+    row("populate", (1, 3), " <count> [<prefix>] [<size>]", "Adds keys", Run::Database(populate)),
+    row("protocol", (1, 1), " <type>", "Returns a value of this kind", Run::Flow(protocol)),
+    row("quicklist-packed-threshold", (1, 1), " <size>", "Has no effect here", Run::Alone(packed_threshold)),
     row("reload", (0, ANY), " [MERGE] [NOFLUSH] [NOSAVE]", "Saves the keys and reads them again", Run::Server(reload)),
-    row("replybuffer", (2, 2), " PEAK-RESET-TIME|RESIZING <value>", "Does nothing here", Run::Alone(replybuffer)),
-    row("sdslen", (1, 1), " <key>", "What a key and its text take, without slack", Run::Database(sdslen)),
-    row("set-active-expire", (1, 1), " <0|1>", "Whether keys expire that nobody looks up", Run::Server(set_active_expire)),
-    row("sleep", (1, 1), " <seconds>", "Nobody is served meanwhile", Run::Flow(sleep)),
+    row("replybuffer", (2, 2), " PEAK-RESET-TIME|RESIZING <value>", "Has no effect here", Run::Alone(replybuffer)),
+    row("sdslen", (1, 1), " <key>", "Returns the sizes of a key and its text, without slack", Run::Database(sdslen)),
+    row("set-active-expire", (1, 1), " <0|1>", "Sets whether keys expire without being looked up", Run::Server(set_active_expire)),
+    row("sleep", (1, 1), " <seconds>", "Serves nobody for this long", Run::Flow(sleep)),
 ];
 
 fn debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
@@ -287,7 +287,7 @@ fn reload(server: &mut Server, args: Args<'_>) -> Answer {
     if !how.merge && server.databases.iter().zip(&saved).any(both) {
         // The real server exits when it finds a key that already exists.
         return Err(CommandError::text(
-            "ERR stunt-double: NOFLUSH needs MERGE where a saved key is there",
+            "ERR stunt-double: NOFLUSH needs MERGE if a saved key exists",
         ));
     }
     server.disk().merge(saved);

@@ -1,22 +1,22 @@
 //! The grammar of C's `strtod`.
 
-/// What `strtod` and `strtold` read when they read the whole of a text.
+/// The result of `strtod` or `strtold` reading a whole text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Literal<'a> {
     /// `inf` or `infinity`.
     Infinity,
     /// `nan`, or `nan(…)`.
     Nan,
-    /// Digits with perhaps a point, perhaps an exponent.
+    /// Digits, optionally with a point and an exponent.
     Decimal(&'a str),
-    /// The same in hexadecimal, without its `0x`; the exponent, after a `p`, is
-    /// decimal and of two.
+    /// The same in hexadecimal, without its `0x`. The exponent after the `p` is a decimal power of
+    /// two.
     Hexadecimal(&'a str),
 }
 
 impl<'a> Literal<'a> {
-    /// The literal that the whole text is, and whether a minus stands before
-    /// it. Spaces are not skipped.
+    /// Reads the whole text as a literal. Returns whether it has a minus, and the literal. Spaces
+    /// are not skipped.
     pub(crate) fn read(text: &'a [u8]) -> Option<(bool, Literal<'a>)> {
         let (negative, rest) = match text {
             [b'-', rest @ ..] => (true, rest),
@@ -46,8 +46,8 @@ impl<'a> Literal<'a> {
         Some((negative, literal))
     }
 
-    /// Whether a digit before the exponent is not zero: only then is a result
-    /// of zero an underflow.
+    /// Returns whether any digit before the exponent is not zero. Only then is a result of zero an
+    /// underflow.
     pub(crate) fn is_nonzero(&self) -> bool {
         let (text, exponent) = match self {
             Literal::Infinity | Literal::Nan => return true,
@@ -60,8 +60,8 @@ impl<'a> Literal<'a> {
     }
 }
 
-/// The text itself if it is digits with at most one point, at least one digit,
-/// and perhaps an exponent with at least one.
+/// Returns the text if it is a numeral: digits with at most one point, at least one digit, and
+/// optionally an exponent with at least one digit.
 fn numeral(text: &[u8], is_digit: fn(&u8) -> bool, exponent: u8) -> Option<&str> {
     let digits = |from: usize| text[from..].iter().take_while(|b| is_digit(b)).count();
     let whole = digits(0);

@@ -30,7 +30,7 @@ fn an_integer_has_one_spelling() {
     }
 }
 
-/// What a 7.0.15 server answered to `ZADD z <text> m`, then `ZINCRBY z 0 m`.
+/// The replies of a 7.0.15 server to `ZADD z <text> m`, then `ZINCRBY z 0 m`.
 #[test]
 fn a_double_is_read_and_written_as_the_server_does() {
     for (text, score) in [
@@ -112,7 +112,7 @@ fn a_double_is_read_and_written_as_the_server_does() {
     }
 }
 
-/// The same server's judgement on bounds of `ZRANGEBYSCORE`.
+/// The same server's reading of bounds of `ZRANGEBYSCORE`.
 #[test]
 fn a_bound_is_whatever_strtod_reads() {
     for (text, bound) in [
@@ -148,7 +148,7 @@ proptest! {
 
     #[test]
     fn hexadecimal_is_exact(mantissa in 0u64..1 << 53, exponent in -1074i32..=971) {
-        // Dividing by powers of two would round twice below the normals.
+        // Division by powers of two would round twice for subnormal numbers.
         let power = |n: i32| 2f64.powi(n / 2) * 2f64.powi(n - n / 2);
         let x = mantissa as f64 * power(exponent);
         prop_assume!(exponent > -1022);
@@ -157,7 +157,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_number_or_not(bytes: Vec<u8>) {
+    fn any_bytes_are_parsed_or_refused(bytes: Vec<u8>) {
         let _ = (parse_i64(&bytes), parse_double(&bytes), parse_score_bound(&bytes));
     }
 }

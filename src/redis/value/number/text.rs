@@ -1,9 +1,9 @@
-//! Numbers written out, without an allocation.
+//! Numbers formatted without an allocation.
 
 use std::io::Write;
 use std::ops::Deref;
 
-/// A number written out; derefs to its bytes.
+/// A formatted number. Dereferences to its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text {
     bytes: [u8; Text::CAPACITY],
@@ -28,7 +28,7 @@ impl Text {
         }
     }
 
-    /// As a string; it is always ASCII.
+    /// Returns the text, which is always ASCII.
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(self).expect("a number is ASCII")
     }
@@ -42,16 +42,15 @@ impl Deref for Text {
     }
 }
 
-/// The integer in decimal.
+/// Formats an integer in decimal.
 pub(crate) fn format_i64(n: i64) -> Text {
     let mut text = Text::EMPTY;
     text.push(itoa::Buffer::new().format(n).as_bytes());
     text
 }
 
-/// A score or another double as text: `%.17g`, and `inf` or `-inf`. NaN is
-/// `-nan` whatever its sign, which is how x86 writes the result of an undefined
-/// operation.
+/// Formats a score or another double: `%.17g`, and `inf` or `-inf`. NaN is `-nan` whatever its
+/// sign, as x86 formats the result of an undefined operation.
 pub(crate) fn format_double(x: f64) -> Text {
     let mut text = Text::EMPTY;
     if x.is_nan() {
@@ -69,11 +68,11 @@ pub(crate) fn format_double(x: f64) -> Text {
     text
 }
 
-/// `%.17g` of a finite number that is not zero.
+/// Formats a finite number that is not zero as `%.17g`.
 fn push_general(text: &mut Text, x: f64) {
     let mut scientific = [0; Text::CAPACITY];
     let mut free = &mut scientific[..];
-    write!(free, "{:.16e}", x.abs()).expect("17 digits and an exponent fit");
+    write!(free, "{:.16e}", x.abs()).expect("17 digits and an exponent fit into a text");
     let unused = free.len();
     let scientific = &scientific[..Text::CAPACITY - unused];
     // `d.dddddddddddddddde-xxx`
@@ -83,7 +82,7 @@ fn push_general(text: &mut Text, x: f64) {
     let exponent: i32 = std::str::from_utf8(&scientific[19..])
         .ok()
         .and_then(|text| text.parse().ok())
-        .expect("an exponent follows");
+        .expect("an exponent follows the digits");
 
     let significant = digits.iter().rposition(|d| *d != b'0').map_or(1, |last| last + 1);
     let digits = &digits[..significant];

@@ -1,6 +1,6 @@
-//! Nodes by id.
+//! An arena of nodes.
 
-/// Nodes by id; ids of removed ones are used again.
+/// Nodes by id. Ids of removed nodes are reused.
 #[derive(Clone)]
 pub(super) struct Arena<T> {
     pub(super) nodes: Vec<Option<T>>,
@@ -17,7 +17,7 @@ impl<T> Arena<T> {
             self.nodes[id as usize] = Some(node);
             return id;
         }
-        // Most trees are one leaf; `push` would make room for four.
+        // Most trees are one leaf; `push` would reserve room for four.
         if self.nodes.is_empty() {
             self.nodes.reserve_exact(1);
         }
@@ -27,20 +27,20 @@ impl<T> Arena<T> {
 
     pub(super) fn remove(&mut self, id: u32) -> T {
         self.free.push(id);
-        self.nodes[id as usize].take().expect("ids in the tree name live nodes")
+        self.nodes[id as usize].take().expect("an id in the tree belongs to a node")
     }
 
     #[inline]
     pub(super) fn at(&self, id: u32) -> &T {
-        self.nodes[id as usize].as_ref().expect("ids in the tree name live nodes")
+        self.nodes[id as usize].as_ref().expect("an id in the tree belongs to a node")
     }
 
     #[inline]
     pub(super) fn at_mut(&mut self, id: u32) -> &mut T {
-        self.nodes[id as usize].as_mut().expect("ids in the tree name live nodes")
+        self.nodes[id as usize].as_mut().expect("an id in the tree belongs to a node")
     }
 
-    /// Returns the number of nodes; `None` if an id is neither used nor free.
+    /// Returns the number of nodes, or `None` if an id is neither used nor free.
     pub(super) fn live(&self) -> Option<usize> {
         let live = self.nodes.iter().flatten().count();
         (live + self.free.len() == self.nodes.len()).then_some(live)

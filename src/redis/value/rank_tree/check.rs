@@ -1,11 +1,11 @@
-//! The invariants of a rank tree, each checked.
+//! The check of a rank tree's invariants.
 
 use super::RankTree;
 use super::node::{Entry, FANOUT_MAX, FANOUT_MIN, Inner, LEAF_MAX, LEAF_MIN, NONE, count};
 use crate::redis::invariant::ensure;
 
 impl RankTree {
-    /// Checks every invariant that the module states, and returns the first that is broken.
+    /// Checks every invariant of the module. Returns the first that is broken.
     pub(in super::super) fn check_invariants(&self) -> Result<(), String> {
         let mut leaves = Vec::new();
         let below = self.check_below(self.root, self.height, (None, None), &mut leaves)?;

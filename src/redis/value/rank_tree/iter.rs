@@ -1,4 +1,4 @@
-//! Walks over a rank tree, from both ends.
+//! Iteration over a rank tree, from both ends.
 
 use super::RankTree;
 use super::node::{Entry, Leaf};
@@ -10,9 +10,9 @@ use std::ops::Range;
 pub(in super::super) struct Entries<'a> {
     pub(super) tree: &'a RankTree,
     pub(super) ranks: Range<usize>,
-    /// The next place from the front, once sought.
+    /// Next position from the front, once known.
     pub(super) front: Option<Cursor<'a>>,
-    /// The place after the next from the back, once sought.
+    /// Position after the next from the back, once known.
     pub(super) back: Option<Cursor<'a>>,
 }
 

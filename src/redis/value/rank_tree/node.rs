@@ -12,10 +12,10 @@ pub(super) const FANOUT_MIN: usize = FANOUT_MAX / 4;
 /// The id of no leaf.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A score, in the order of numbers: -0.0 equals 0.0.
+/// A score. -0.0 equals 0.0.
 pub(in super::super) type Score = NotNan<f64>;
 
-/// A member beside its score.
+/// A member with its score.
 #[derive(Clone)]
 pub(in super::super) struct Entry {
     pub(in super::super) score: Score,
@@ -23,7 +23,7 @@ pub(in super::super) struct Entry {
 }
 
 impl Entry {
-    /// Where this lies as seen from there.
+    /// Compares this entry with another score and member.
     #[inline]
     pub(in super::super) fn order(&self, score: Score, member: &[u8]) -> Ordering {
         self.score.cmp(&score).then_with(|| compare(&self.member, member))
@@ -39,7 +39,7 @@ pub(super) struct Leaf {
 
 #[derive(Clone)]
 pub(super) struct Inner {
-    /// One fewer than children; `separators[i]` stands before `children[i + 1]`.
+    /// One fewer than children. `separators[i]` stands before `children[i + 1]`.
     pub(super) separators: Vec<Entry>,
     pub(super) children: Vec<Child>,
 }
@@ -50,15 +50,14 @@ pub(super) struct Child {
     pub(super) count: u32,
 }
 
-/// A new right neighbour, to be entered in the parent.
+/// A new right neighbour, to be added to the parent.
 pub(super) struct Split {
     pub(super) separator: Entry,
     pub(super) right: Child,
 }
 
 impl Leaf {
-    /// Adds an entry to a leaf that is not full, with room for no more than a leaf
-    /// may hold.
+    /// Adds an entry to a leaf that is not full. Reserves no more than a full leaf needs.
     #[inline]
     pub(super) fn insert(&mut self, at: usize, entry: Entry) {
         let len = self.entries.len();
@@ -68,7 +67,7 @@ impl Leaf {
         self.entries.insert(at, entry);
     }
 
-    /// Where this is, or would go.
+    /// Returns the position of an entry, or where it would be inserted.
     #[inline]
     pub(super) fn position(&self, score: Score, member: &[u8]) -> usize {
         leading(&self.entries, |entry| entry.order(score, member) == Ordering::Less)
@@ -76,13 +75,14 @@ impl Leaf {
 }
 
 impl Inner {
-    /// Below which child this is, or would go.
+    /// Returns the child below which an entry is, or would be inserted.
     #[inline]
     pub(super) fn child_of_key(&self, score: Score, member: &[u8]) -> usize {
         leading(&self.separators, |entry| entry.order(score, member) != Ordering::Greater)
     }
 
-    /// Below which child this rank is; leaves in it the rank among that child's.
+    /// Returns the child below which this rank is, and changes it into the rank among that child's
+    /// entries.
     #[inline]
     pub(super) fn child_of_rank(&self, rank: &mut usize) -> usize {
         for (at, child) in self.children.iter().enumerate() {
@@ -91,10 +91,10 @@ impl Inner {
             }
             *rank -= child.count as usize;
         }
-        unreachable!("the rank exists")
+        unreachable!("the rank is less than the number of entries")
     }
 
-    /// Makes room for what the child at `at` split off.
+    /// Adds the new neighbour that the child at `at` split off.
     pub(super) fn enter(&mut self, at: usize, Split { separator, right }: Split) {
         self.children[at].count -= right.count;
         self.children.insert(at + 1, right);
@@ -102,7 +102,7 @@ impl Inner {
     }
 }
 
-/// As `memcmp`, but mostly decided by the first word without calling it.
+/// Compares as `memcmp` does. The first word usually decides, without a call.
 #[inline]
 fn compare(one: &[u8], other: &[u8]) -> Ordering {
     if let (Some(a), Some(b)) = (one.first_chunk(), other.first_chunk()) {
@@ -114,12 +114,11 @@ fn compare(one: &[u8], other: &[u8]) -> Ordering {
     one.cmp(other)
 }
 
-/// How many entries lead for which this holds.
+/// Returns the number of leading entries for which `holds` is true.
 ///
-/// The standard `partition_point` waits for every probe before it chooses the
-/// next. A node is seldom in the cache; branches let the processor guess and load
-/// ahead, which made finding a rank among a million a quarter faster, and a third
-/// where all scores are equal.
+/// The standard `partition_point` waits for every probe before it chooses the next. A node is
+/// rarely in the cache. With branches, the processor guesses and loads ahead, which made finding a
+/// rank among a million a quarter faster, and a third faster if all scores are equal.
 pub(super) fn leading(entries: &[Entry], holds: impl Fn(&Entry) -> bool) -> usize {
     let (mut low, mut high) = (0, entries.len());
     while low < high {

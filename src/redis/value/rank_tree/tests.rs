@@ -1,4 +1,4 @@
-//! A tree of twenty thousand entries, which grows and shrinks from every side.
+//! A tree of twenty thousand entries grows and shrinks from every side.
 
 use super::*;
 use crate::redis::value::Sds;
@@ -6,7 +6,7 @@ use crate::redis::value::Sds;
 const MANY: usize = 20_000;
 
 fn entry(n: usize) -> Entry {
-    // Three to a score, so that members decide too.
+    // Three entries share a score, so that members decide too.
     Entry { score: Score::from((n / 3) as u32), member: Sds::from(format!("{n:08}")) }
 }
 
@@ -22,7 +22,7 @@ fn tree_of(numbers: impl Iterator<Item = usize>) -> RankTree {
     tree
 }
 
-/// Each number once, far from in order.
+/// Each number once, in scattered order.
 fn scattered() -> impl Iterator<Item = usize> {
     (0..MANY).map(|n| n * 7_919 % MANY)
 }

@@ -1,9 +1,9 @@
-//! A sorted set does as a vector that is kept in order.
+//! A sorted set behaves like a sorted vector.
 
 use super::*;
 use proptest::prelude::*;
 
-/// The same, naively: a vector kept in order.
+/// The naive model: a sorted vector.
 #[derive(Default)]
 struct Model(Vec<(Vec<u8>, f64)>);
 
@@ -148,7 +148,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn it_does_as_a_sorted_vector(ops in prop::collection::vec(op(), 0..400)) {
+    fn it_behaves_like_a_sorted_vector(ops in prop::collection::vec(op(), 0..400)) {
         let (mut set, mut model) = (SortedSet::new(), Model::default());
         for op in ops {
             apply(&mut set, &mut model, op);

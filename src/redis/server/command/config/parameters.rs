@@ -37,7 +37,7 @@ pub(super) enum Effect {
     Alias(&'static str),
 }
 
-const NOT_MODELLED: &str = "not modelled, only its default is";
+const NOT_MODELLED: &str = "values other than the default are not modelled";
 const INT: i64 = i32::MAX as i64;
 const INT_MIN: i64 = i32::MIN as i64;
 const UINT: i64 = u32::MAX as i64;
@@ -57,7 +57,7 @@ impl Parameter {
     /// Returns the parameter that this is another name of, or itself.
     pub(super) fn itself(&'static self) -> &'static Parameter {
         match self.effect {
-            Alias(name) => Parameter::named(name).expect("an alias is of a parameter"),
+            Alias(name) => Parameter::named(name).expect("an alias names a parameter"),
             Modelled(_) | Inert | Fixed(_) => self,
         }
     }

@@ -93,7 +93,7 @@ pub(super) const PORT: Setting = Setting {
 };
 
 fn only_what_it_is(_: &mut Config, _: &str) -> Result<(), String> {
-    Err("not modelled, only its own value is".to_owned())
+    Err("values other than the current one are not modelled".to_owned())
 }
 
 fn set_events(config: &mut Config, value: &str) -> Result<(), String> {
