@@ -161,18 +161,15 @@ impl Redis {
 }
 
 /// Why a call of the client failed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
     /// The server answered with an error; [`ErrorReply::code`] is its kind.
-    #[error("{0}")]
     Reply(ErrorReply),
     /// The connection has ended: connect again. Whether the command ran is unknown.
-    #[error(transparent)]
-    Disconnected(#[from] Disconnected),
+    Disconnected(Disconnected),
     /// The server refused a command of a transaction when it was queued, so nothing ran
     /// (`EXECABORT`).
-    #[error("nothing was run: command {index} of the transaction ({command}) was refused: {error}")]
     Aborted {
         /// Index of the refused command in the transaction, from 0. The first one, if several were
         /// refused.
@@ -186,7 +183,6 @@ pub enum Error {
     },
     /// The connection ended in the middle of a pipeline. Whether the remaining commands ran is
     /// unknown.
-    #[error("{why}, after {} of the pipeline's replies", .replies.len())]
     PipelineCut {
         /// The replies that arrived, in order.
         replies: Vec<Reply>,
@@ -194,14 +190,46 @@ pub enum Error {
         why: Disconnected,
     },
     /// The reply cannot be read as the type that the caller asked for.
-    #[error(transparent)]
-    Convert(#[from] ConvertError),
+    Convert(ConvertError),
     /// The call has no words.
-    #[error("a call needs at least one word")]
     EmptyCommand,
     /// The command is answered by messages, not by a reply; use a [`Subscription`].
-    #[error("SUBSCRIBE and similar commands have no reply: use a Subscription")]
     NotACall,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Reply(value) => write!(f, "{value}"),
+            Error::Disconnected(value) => value.fmt(f),
+            Error::Aborted { index, command, error, .. } => write!(
+                f,
+                "nothing was run: command {index} of the transaction ({command}) was refused: {error}"
+            ),
+            Error::PipelineCut { replies, why } => {
+                write!(f, "{why}, after {} of the pipeline's replies", replies.len())
+            }
+            Error::Convert(value) => value.fmt(f),
+            Error::EmptyCommand => f.write_str("a call needs at least one word"),
+            Error::NotACall => {
+                f.write_str("SUBSCRIBE and similar commands have no reply: use a Subscription")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Disconnected> for Error {
+    fn from(error: Disconnected) -> Error {
+        Error::Disconnected(error)
+    }
+}
+
+impl From<ConvertError> for Error {
+    fn from(error: ConvertError) -> Error {
+        Error::Convert(error)
+    }
 }
 
 impl Error {

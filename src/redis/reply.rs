@@ -25,9 +25,17 @@ pub enum Protocol {
 
 /// An error reply, as on the wire without the leading minus: `WRONGTYPE Operation against a key
 /// holding the wrong kind of value`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("{0}")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ErrorReply(pub SmolStr);
+
+impl fmt::Display for ErrorReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ErrorReply(value) = self;
+        write!(f, "{value}")
+    }
+}
+
+impl std::error::Error for ErrorReply {}
 
 impl ErrorReply {
     /// Returns the first word, by which programs distinguish errors: `ERR`, `WRONGTYPE`,

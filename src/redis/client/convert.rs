@@ -12,14 +12,22 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 /// A reply that cannot be read as the requested type.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("the reply {reply} is not {wanted}")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ConvertError {
     /// The reply, or the part of it that does not fit.
     pub reply: Reply,
     /// The requested type, such as `an i64`.
     pub wanted: &'static str,
 }
+
+impl fmt::Display for ConvertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConvertError { reply, wanted } = self;
+        write!(f, "the reply {reply} is not {wanted}")
+    }
+}
+
+impl std::error::Error for ConvertError {}
 
 impl ConvertError {
     fn new(reply: Reply, wanted: &'static str) -> ConvertError {

@@ -8,27 +8,45 @@ use crate::redis::value::number::{Literal, parse_double, parse_i64};
 use crate::redis::{ErrorReply, Reply};
 use bytes::Bytes;
 use smol_str::SmolStr;
+use std::fmt;
 
 /// Why bytes are not a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MalformedReply {
     /// No kind of reply begins with this byte.
-    #[error("a reply cannot begin with byte {0:#04x}")]
     UnknownKind(u8),
     /// The length after `$`, `*` or a similar byte is invalid.
-    #[error("a length is invalid")]
     InvalidLength,
     /// The value after `:`, `,`, `#` or `_` is invalid.
-    #[error("the value is invalid in a reply that begins with '{}'", char::from(*.0))]
     InvalidValue(u8),
     /// A CR has no LF, or a string is longer than announced.
-    #[error("a line end is missing")]
     MissingLineEnd,
     /// Aggregates are nested deeper than [`ReplyParser::MAX_DEPTH`].
-    #[error("replies are nested too deep")]
     TooDeep,
 }
+
+impl fmt::Display for MalformedReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MalformedReply::UnknownKind(value) => {
+                write!(f, "a reply cannot begin with byte {value:#04x}")
+            }
+            MalformedReply::InvalidLength => f.write_str("a length is invalid"),
+            MalformedReply::InvalidValue(value) => {
+                write!(
+                    f,
+                    "the value is invalid in a reply that begins with '{}'",
+                    char::from(*value)
+                )
+            }
+            MalformedReply::MissingLineEnd => f.write_str("a line end is missing"),
+            MalformedReply::TooDeep => f.write_str("replies are nested too deep"),
+        }
+    }
+}
+
+impl std::error::Error for MalformedReply {}
 
 /// Turns a server's bytes into replies; see [`resp`](crate::redis::resp).
 #[derive(Clone, Debug, Default)]

@@ -15,45 +15,69 @@ use super::inline;
 use crate::redis::value::number::parse_i64;
 use crate::redis::{ErrorReply, Protocol, Reply};
 use smol_str::SmolStr;
+use std::fmt;
 use std::ops::Range;
 
 /// Why bytes are not a request. Each of these closes the connection.
 ///
 /// The text is the server's reply, without `-ERR `.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProtocolError {
     /// The count after `*` is not an integer, or above 2³¹ - 1.
-    #[error("Protocol error: invalid multibulk length")]
     InvalidMultibulkLength,
     /// More than 10 arguments from a client that has not authenticated.
-    #[error("Protocol error: unauthenticated multibulk length")]
     UnauthenticatedMultibulkLength,
     /// More than 64 KB after `*` without a line end.
-    #[error("Protocol error: too big mbulk count string")]
     TooBigMultibulkCount,
     /// An argument begins with this byte instead of `$`.
-    #[error("Protocol error: expected '$', got '{}'", char::from(*.0))]
     ExpectedBulk(u8),
     /// The length after `$` is not an integer, negative, or above `proto-max-bulk-len`.
-    #[error("Protocol error: invalid bulk length")]
     InvalidBulkLength,
     /// More than 16 KB in an argument of a client that has not authenticated.
-    #[error("Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulkLength,
     /// More than 64 KB after `$` without a line end.
-    #[error("Protocol error: too big bulk count string")]
     TooBigBulkCount,
     /// More than 64 KB of an inline request without a line end.
-    #[error("Protocol error: too big inline request")]
     TooBigInline,
     /// A quote of an inline request is not closed, or closes in the middle of an argument.
-    #[error("Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,
     /// More bytes than `client-query-buffer-limit` without a complete request. The server closes
     /// the connection without a reply.
-    #[error("query buffer limit reached")]
     QueryBufferLimit,
 }
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProtocolError::InvalidMultibulkLength => {
+                f.write_str("Protocol error: invalid multibulk length")
+            }
+            ProtocolError::UnauthenticatedMultibulkLength => {
+                f.write_str("Protocol error: unauthenticated multibulk length")
+            }
+            ProtocolError::TooBigMultibulkCount => {
+                f.write_str("Protocol error: too big mbulk count string")
+            }
+            ProtocolError::ExpectedBulk(value) => {
+                write!(f, "Protocol error: expected '$', got '{}'", char::from(*value))
+            }
+            ProtocolError::InvalidBulkLength => f.write_str("Protocol error: invalid bulk length"),
+            ProtocolError::UnauthenticatedBulkLength => {
+                f.write_str("Protocol error: unauthenticated bulk length")
+            }
+            ProtocolError::TooBigBulkCount => {
+                f.write_str("Protocol error: too big bulk count string")
+            }
+            ProtocolError::TooBigInline => f.write_str("Protocol error: too big inline request"),
+            ProtocolError::UnbalancedQuotes => {
+                f.write_str("Protocol error: unbalanced quotes in request")
+            }
+            ProtocolError::QueryBufferLimit => f.write_str("query buffer limit reached"),
+        }
+    }
+}
+
+impl std::error::Error for ProtocolError {}
 
 impl ProtocolError {
     /// Returns the server's reply before it closes, if it replies. A byte that is not ASCII appears
