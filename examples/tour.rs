@@ -106,7 +106,7 @@ fn every_task_has_its_result(sim: &mut Sim) -> Result<(), String> {
     }
 }
 
-/// Writes an order every 0.4 s and waits for each reply before the next.
+/// An order every 0.4 s, each answered before the next.
 async fn shop(node: Node, redis: Redis) -> Result<(), ClientError> {
     let client = Client::connect(&node, &redis).await?;
     for i in 1..=5 {

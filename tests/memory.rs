@@ -1,5 +1,5 @@
-//! Memory per queued message, measured by a counting allocator. There is one test, alone in its
-//! process, so that nothing else allocates.
+//! What a queued message costs in memory, by a counting allocator. One test,
+//! alone in its process, so that nobody else allocates meanwhile.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,7 +17,7 @@ use stunt_double::{Instant, Site, Stream};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Just past a power of two, where a deque has the most spare capacity.
+/// Just past a power of two: a deque's room is never slacker than this.
 const MESSAGES: usize = 132_000;
 const BODY: usize = 100;
 const NOW: Instant = Instant::ZERO;
@@ -62,7 +62,7 @@ fn bytes_per_message_of_a_stream() -> usize {
         let properties = Properties::default().persistent();
         let body = Bytes::from(vec![7; BODY]);
         let publish = Publish { properties, ..Publish::new("", "stream", body) };
-        // A thousand messages per second.
+        // A thousand a second.
         let now = NOW + Duration::from_millis(i);
         broker.basic_publish(now, CHANNEL, publish).unwrap();
     }

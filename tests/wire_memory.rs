@@ -1,5 +1,5 @@
-//! Memory that a client's bytes can make the server hold, measured by a counting allocator. There
-//! is one test, alone in its process, so that nothing else allocates.
+//! What bytes of a client can make the server hold, by a counting allocator. One
+//! test, alone in its process, so that nobody else allocates meanwhile.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,7 +17,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const NOW: Instant = Instant::ZERO;
 const CLIENT: u64 = 1;
 
-/// The longest frame that is allowed.
+/// The longest frame there may be.
 const FRAME_MAX: usize = 131_072;
 
 fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
@@ -41,13 +41,13 @@ fn connected() -> ByteServer {
     server
 }
 
-/// A publish whose header announces a body of this size.
+/// A publish whose header announces a body of that size.
 fn announced(size: u64) -> Vec<u8> {
     let header = [&b"\0\x3c\0\0"[..], &size.to_be_bytes(), &[0, 0]].concat();
     [frame(1, 1, b"\0\x3c\0\x28\0\0\0\x01q\0"), frame(2, 1, &header)].concat()
 }
 
-/// Bytes in use after all parts, minus those before.
+/// Bytes in use after all that, beyond those before.
 fn held(parts: &[Vec<u8>], times: usize) -> usize {
     let mut server = connected();
     let region = Region::new(ALLOCATOR);
@@ -61,11 +61,11 @@ fn held(parts: &[Vec<u8>], times: usize) -> usize {
     used.bytes_allocated.saturating_sub(used.bytes_deallocated)
 }
 
-/// A name, what is sent first, what is sent then and how often, and how much may be held.
+/// A name, what comes first, what comes then and how often, and what may be held.
 type Case = (&'static str, Vec<u8>, Vec<u8>, usize, usize);
 
 #[test]
-fn announced_lengths_take_no_memory_and_useless_bytes_are_dropped() {
+fn what_is_announced_takes_no_room_and_what_is_no_use_is_dropped() {
     let body = frame(3, 1, &vec![b'x'; FRAME_MAX - 8]);
     let cut = body[..body.len() - 1].to_vec();
     let table: [Case; 6] = [

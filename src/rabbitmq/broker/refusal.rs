@@ -319,7 +319,7 @@ mod tests {
         let channels = || Refusal::channels(ReplyCode::NotAllowed, "no");
         assert_eq!(
             given(channels().on("q")).unwrap_err().to_string(),
-            "channel.open names nothing that a refusal could be for"
+            "channel.open names no queue and no exchange, so the refusal cannot be limited to one"
         );
         assert_eq!(given(channels().times(0)), Err(RefusalError::Never));
         assert_eq!(given(channels().lasting(Duration::ZERO)), Err(RefusalError::Never));

@@ -7,7 +7,7 @@ use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 
-/// Who sets a policy: operators may set limits only.
+/// The role that sets a policy: operators may set limits only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
     User,
