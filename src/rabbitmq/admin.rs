@@ -78,8 +78,8 @@ pub enum AdminError {
     /// There is no open connection with this id.
     #[error("Connection {0} does not exist")]
     NoSuchConnection(ConnectionId),
-    /// A policy's definition has a key that the server does not know, or a value
-    /// that the key cannot have.
+    /// A policy's definition has a key that the server does not know, or a value that the key
+    /// cannot have.
     #[error("Validation failed\n\n{0}\n")]
     InvalidPolicy(String),
     /// A pattern is not a regular expression.

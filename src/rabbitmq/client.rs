@@ -72,8 +72,7 @@ pub enum Error {
     /// connection.
     #[error("{0}")]
     Amqp(AmqpError),
-    /// The broker had closed the channel or the connection before, for this
-    /// reason.
+    /// The broker had closed the channel or the connection before, for this reason.
     #[error("closed before this call: {0}")]
     AlreadyClosed(AmqpError),
     /// The channel was closed by this end.
@@ -136,8 +135,8 @@ impl Connection {
         Connection::connect_with(node, rabbit, ConnectionOptions::default()).await
     }
 
-    /// Connects with these options. Waits while the link is partitioned, as
-    /// [`Connection::connect`] does.
+    /// Connects with these options. Waits while the link is partitioned, as [`Connection::connect`]
+    /// does.
     ///
     /// # Errors
     ///

@@ -64,8 +64,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`AdminError::NoSuchUser`], [`AdminError::NoSuchVHost`],
-    /// [`AdminError::InvalidPattern`].
+    /// [`AdminError::NoSuchUser`], [`AdminError::NoSuchVHost`], [`AdminError::InvalidPattern`].
     pub fn set_permissions(
         &mut self,
         vhost: &str,
@@ -111,8 +110,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Closes a connection with `CONNECTION_FORCED` and this reason
-    /// (`close_connection`).
+    /// Closes a connection with `CONNECTION_FORCED` and this reason (`close_connection`).
     ///
     /// # Errors
     ///

@@ -98,8 +98,8 @@ impl Refusal {
         Refusal::new(Target::Connections, code, reason)
     }
 
-    /// Refuses channels when they are opened (`channel.open`). A code that closes
-    /// channels leaves the connection open.
+    /// Refuses channels when they are opened (`channel.open`). A code that closes channels leaves
+    /// the connection open.
     pub fn channels(code: ReplyCode, reason: impl Into<String>) -> Refusal {
         Refusal::new(Target::Channels, code, reason)
     }

@@ -131,9 +131,9 @@ pub struct Policy {
     pub apply_to: ApplyTo,
     /// Of several matching policies, the one with the highest priority counts.
     pub priority: i64,
-    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the
-    /// arguments of [`QueueOptions`](crate::rabbitmq::QueueOptions) without `x-`, and
-    /// `alternate-exchange`. Operator policies set limits only.
+    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the arguments of
+    /// [`QueueOptions`](crate::rabbitmq::QueueOptions) without `x-`, and `alternate-exchange`.
+    /// Operator policies set limits only.
     pub definition: FieldTable,
 }
 
