@@ -125,7 +125,7 @@ impl Broker {
             return Err(AdminError::NoSuchConnection(id));
         }
         self.drop_connection(now, id);
-        self.say_closed(id, why);
+        self.send_close(id, why);
         Ok(())
     }
 

@@ -112,13 +112,13 @@ impl Broker {
         closed.sort_unstable();
         for &id in &closed {
             self.drop_connection(now, id);
-            self.say_closed(id, why);
+            self.send_close(id, why);
         }
         closed
     }
 
     /// Tells a connection why it was closed.
-    pub(super) fn say_closed(&mut self, id: ConnectionId, why: &str) {
+    pub(super) fn send_close(&mut self, id: ConnectionId, why: &str) {
         let fault = Fault::new(ReplyCode::ConnectionForced, why);
         let error = Box::new(fault.of(super::MethodId::NONE));
         let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));
