@@ -3,11 +3,11 @@
 
 use super::{Broker, Caller, Connection};
 use crate::Instant;
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::exchange::Kind;
 use crate::rabbitmq::key::{ChannelKey, ExchangeKey};
 use crate::rabbitmq::protocol::error::{Fault, exchange_in_vhost, queue_in_vhost};
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::user::{Access, Grant, Password, Permissions, User, UserLimits};
 use smol_str::SmolStr;
 

@@ -2,12 +2,12 @@
 
 use super::{Broker, Connection};
 use crate::Instant;
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::key::VHostKey;
 use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::user::Permissions;
 use crate::rabbitmq::vhost::{VHost, VHostLimits};
 use smol_str::SmolStr;

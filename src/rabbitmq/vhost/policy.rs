@@ -14,10 +14,10 @@ pub(crate) mod definition;
 pub(crate) use definition::Whose;
 
 use super::pattern::Pattern;
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::vhost::error::AdminError;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;

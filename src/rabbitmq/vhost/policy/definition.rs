@@ -3,9 +3,9 @@
 //!
 //! Source: `rabbitmqctl set_policy` and `set_operator_policy` of 3.10.8.
 
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::vhost::error::AdminError;
 
 /// The role that sets a policy: operators may set limits only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
