@@ -73,8 +73,7 @@ pub enum Error {
     /// connection.
     #[error("{0}")]
     Amqp(AmqpError),
-    /// The broker had closed the channel or the connection before, for this
-    /// reason.
+    /// The broker had closed the channel or the connection before, for this reason.
     #[error("closed before this call: {0}")]
     AlreadyClosed(AmqpError),
     /// The channel was closed by this end.
@@ -137,16 +136,16 @@ impl Connection {
         Connection::connect_with(node, rabbit, ConnectionOptions::default()).await
     }
 
-    /// Connects with these options. Waits while the link is partitioned, as
-    /// [`Connection::connect`] does.
+    /// Connects with these options. Waits while the link is partitioned, as [`Connection::connect`]
+    /// does.
     ///
     /// # Errors
     ///
     /// - [`Error::Disconnected`] if the broker is not running, the connection is reset before it is
     ///   open, or connection attempts go unanswered for too long.
     /// - [`Error::Amqp`] with `ACCESS_REFUSED` for an unknown user or a wrong password; with
-    ///   `NOT_ALLOWED` for a vhost that does not exist, that the user has no permissions in, or that
-    ///   is at a limit; or with the code of a [`Refusal`](super::admin::Refusal).
+    ///   `NOT_ALLOWED` for a vhost that does not exist, that the user has no permissions in, or
+    ///   that is at a limit; or with the code of a [`Refusal`](super::admin::Refusal).
     /// - [`Error::ShortStringTooLong`] for the name of a vhost that AMQP cannot carry.
     ///
     /// # Panics

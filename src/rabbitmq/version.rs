@@ -52,8 +52,8 @@ impl Version {
 pub(crate) struct Profile {
     number: &'static str,
     max_message_size: usize,
-    /// Whether the confirm of a persistent message follows its write, so that a power loss may
-    /// lose the message; otherwise it follows the sync.
+    /// Whether the confirm of a persistent message follows its write, so that a power loss may lose
+    /// the message; otherwise it follows the sync.
     pub(crate) confirms_on_write: bool,
     /// Delivery limit of a quorum queue that sets none.
     pub(crate) default_delivery_limit: Option<u64>,

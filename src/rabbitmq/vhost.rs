@@ -3,10 +3,12 @@
 //! Names are unique within a vhost only. A connection uses the vhost that it opened.
 //!
 //! Start with [`VHost`]. In this room: `user` (users and permissions), `policy` (settings by
-//! pattern), `pattern` (regular expressions over names) and `password` (hashes, for definitions).
+//! pattern), `pattern` (regular expressions over names), `password` (hashes, for definitions) and
+//! `error` (why an operation of an administrator failed).
 //!
 //! Source: <https://www.rabbitmq.com/docs/vhosts>.
 
+pub(crate) mod error;
 #[cfg(feature = "definitions")]
 pub(crate) mod password;
 pub(crate) mod pattern;

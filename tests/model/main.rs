@@ -32,7 +32,7 @@ fn run(operations: &[Operation]) -> Result<(), String> {
     let (mut system, mut reference) = (System::new(), Reference::new());
     let mut take = |reference: &mut Reference, step: &Step| {
         let said = reference.take(step);
-        agree("what was said", step, &system.take(step), &said)?;
+        agree("the outputs", step, &system.take(step), &said)?;
         agree("the queues", step, &system.queues(), &reference.queues())?;
         agree("the consumers", step, &system.consumers(), &reference.consumers())?;
         system.check().map_err(|what| format!("after {step:?}: {what}"))?;

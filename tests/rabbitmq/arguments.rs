@@ -6,8 +6,8 @@ use stunt_double::rabbitmq::{
     ConsumeOptions, ExchangeOptions, FieldTable, FieldValue, QueueOptions,
 };
 
-/// The answer to a method on a fresh broker with an exchange `h` of type
-/// headers and a queue `q`, which has these arguments.
+/// The answer to a method on a fresh broker with an exchange `h` of type headers and a queue `q`,
+/// which has these arguments.
 fn answer(arguments: FieldTable, method: Method) -> String {
     let mut server = Server::new();
     server.declare_with("q", QueueOptions { arguments, ..Default::default() });

@@ -110,7 +110,7 @@ fn a_consumer_ends_with_the_error_that_closed_its_channel() {
 }
 
 #[test]
-fn a_cancelled_consumer_ends_after_what_has_arrived() {
+fn a_cancelled_consumer_ends_after_the_deliveries_that_have_arrived() {
     run(async |node, rabbit| {
         let channel = open(&node, &rabbit).await?;
         channel.queue_declare("q", QueueOptions::default()).await?;
@@ -300,7 +300,7 @@ fn a_tag_used_again_belongs_to_the_new_consumer() {
         // The old handle is dropped after the new consumer exists.
         consumer = channel.basic_consume("q", options()).await?;
         channel.basic_publish("", "q", Properties::default(), "m")?;
-        assert_eq!(consumer.next().await.expect("it goes on")?.text(), "m");
+        assert_eq!(consumer.next().await.expect("the consumer is not cancelled")?.text(), "m");
         Ok(())
     });
 }

@@ -146,7 +146,7 @@ fn passwords_are_checked_against_their_hashes() {
     let again = imported(&imported(plain).export_definitions().to_json());
     assert!(again.authenticate("a", "b") && !again.authenticate("a", "c"));
     assert!(!again.authenticate("locked", ""));
-    assert!(again.authenticate("guest", "guest"), "who was there keeps the password");
+    assert!(again.authenticate("guest", "guest"), "an existing user keeps the password");
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn tags_count_gets_and_deliveries_of_the_channel_together() {
 }
 
 #[test]
-fn a_cancelled_consumer_keeps_what_it_has() {
+fn a_cancelled_consumer_keeps_its_unacked_deliveries() {
     let mut server = Server::new();
     server.declare("q");
     server.fill("q", 3);
@@ -120,7 +120,7 @@ fn cancelling_an_unknown_consumer_is_fine() {
 }
 
 #[test]
-fn counts_leave_out_what_is_unacked() {
+fn counts_leave_out_unacked_messages() {
     let mut server = Server::new();
     server.declare("q");
     server.fill("q", 5);

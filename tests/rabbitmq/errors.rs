@@ -77,7 +77,7 @@ fn multiple_with_an_acked_tag_settles_nothing() {
     let said = server.send(CH, ack(2, true));
     assert_eq!(said, ["406 60/80 PRECONDITION_FAILED - unknown delivery tag 2"]);
     let nothing: [&str; 0] = [];
-    assert_eq!(server.contents("q"), nothing, "what was fetched waits for the client's answer");
+    assert_eq!(server.contents("q"), nothing, "fetched messages wait for the client's answer");
     server.send(CH, Method::ChannelCloseOk);
     assert_eq!(server.contents("q"), ["0R", "2R"]);
 }

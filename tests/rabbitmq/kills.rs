@@ -33,7 +33,7 @@ async fn guarded(node: Node, rabbit: RabbitMq) -> Result<(), Error> {
     channel.queue_declare("tasks", QueueOptions::default()).await?;
     channel.basic_publish("", "tasks", Properties::default(), "work")?;
     let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
-    let task = tasks.next().await.expect("it goes on")?;
+    let task = tasks.next().await.expect("the consumer is not cancelled")?;
     let _guard = Guard { task: Some(task), channel };
     node.sleep(Duration::from_secs(60)).await;
     Ok(())

@@ -51,7 +51,7 @@ fn a_killed_quorum_queue_keeps_what_was_confirmed_in_its_place() {
 }
 
 #[test]
-fn a_requeued_message_is_no_safer_than_before() {
+fn a_requeued_message_is_as_safe_as_before() {
     let mut server = Server::new();
     let arguments = FieldTable::new().with("x-queue-type", "quorum").with("x-delivery-limit", 5);
     server.declare_with("q", QueueOptions { arguments, ..durable() });
@@ -118,7 +118,7 @@ fn a_stream_keeps_its_messages_and_goes_on_counting() {
 }
 
 #[test]
-fn a_stream_forgets_what_is_too_old() {
+fn a_stream_deletes_segments_that_are_too_old() {
     let mut server = Server::new();
     let arguments = FieldTable::new()
         .with("x-queue-type", "stream")

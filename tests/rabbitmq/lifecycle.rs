@@ -22,7 +22,7 @@ fn an_auto_delete_queue_goes_after_its_last_consumer_not_before_its_first() {
     server.declare_with("q", auto_delete());
     server.send(CH, get("q"));
     server.send(CH2, Method::ChannelClose);
-    assert_eq!(queues(&server), ["q"], "a get is no consumer");
+    assert_eq!(queues(&server), ["q"], "a get is not a consumer");
     server.consume(CH, "q", "a");
     server.consume(CH, "q", "b");
     server.send(CH, cancel("a"));
@@ -148,7 +148,7 @@ fn acking_messages_of_a_deleted_queue_is_fine_once() {
 }
 
 #[test]
-fn purge_leaves_what_is_unacked() {
+fn purge_leaves_unacked_messages() {
     let mut server = Server::new();
     server.declare("q");
     server.fill("q", 3);

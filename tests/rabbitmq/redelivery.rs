@@ -151,7 +151,7 @@ fn recover_redelivers_by_turns_not_to_the_former_holder() {
 }
 
 #[test]
-fn recover_returns_what_was_fetched_by_get() {
+fn recover_returns_messages_fetched_by_get() {
     let mut server = filled(2);
     server.send(CH, get("q"));
     assert_eq!(server.send(CH, Method::BasicRecover { requeue: true }), ["basic.recover-ok"]);

@@ -29,7 +29,7 @@ fn a_connection_is_refused_with_any_code_and_is_not_there() {
         let answers = server.send(ChannelId::new(9, 0), open());
         assert_eq!(answers, [format!("9/0 CONN {}", said.replacen(' ', " 10/40 ", 1))]);
         assert!(!server.broker.has_connection(ConnectionId(9)));
-        assert!(server.broker.has_connection(ConnectionId(1)), "who is there stays");
+        assert!(server.broker.has_connection(ConnectionId(1)), "an open connection stays");
         server.broker.refuse_nothing();
         assert_eq!(server.send(ChannelId::new(9, 0), open()), ["9/0 connection.open-ok"]);
     }

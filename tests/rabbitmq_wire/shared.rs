@@ -59,7 +59,10 @@ fn typed_clients_and_byte_clients_share_one_broker() {
     let told = typed(&mut server);
     assert!(matches!(told[..], [Event::ConnectionClose(_)]), "{told:?}");
     let mut all = Vec::new();
-    assert!(take(&mut server, &mut all), "the byte client is told, and its socket is closed");
+    assert!(
+        take(&mut server, &mut all),
+        "the byte client gets connection.close, and its socket is closed"
+    );
     assert!(
         describe(&all)[0].starts_with("0: 10.50 320 CONNECTION_FORCED"),
         "{:?}",

@@ -65,7 +65,7 @@ fn after_the_clients_close() {
             "0: 10.51 | reset at once",
         ),
         (
-            "what was exclusive is gone before the answer",
+            "exclusive queues are gone before the answer",
             Channel,
             vec![[declare_with(b"ex", 4, b""), close()].concat()],
             "1: 50.11 0265780000000000000000 | 0: 10.51 | reset after 30 s",

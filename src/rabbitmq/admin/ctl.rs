@@ -175,7 +175,8 @@ impl Broker {
     /// # use stunt_double::rabbitmq::BrokerOptions;
     /// # use stunt_double::rabbitmq::broker::Broker;
     /// # use stunt_double::{Site, Stream};
-    /// # let mut broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));
+    /// # let names = Stream::calm(Site::new("names"), 0);
+    /// # let mut broker = Broker::new(BrokerOptions::default(), names);
     /// assert_eq!(broker.rabbitmqctl("list_queues name messages_ready")?, "");
     /// assert!(broker.rabbitmqctl("list_exchanges")?.starts_with("name\ttype\n\tdirect\n"));
     /// broker.add_vhost("shop");

@@ -8,8 +8,7 @@ use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::MessageStats;
 use smol_str::SmolStr;
 
-/// An exchange, as `list_exchanges` and the management API's `/api/exchanges`
-/// show it.
+/// An exchange, as `list_exchanges` and the management API's `/api/exchanges` show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExchangeRow {

@@ -1,5 +1,5 @@
-//! Values as `rabbitmqctl` prints them: arguments as Erlang terms, the
-//! definitions of policies as JSON.
+//! Values as `rabbitmqctl` prints them: arguments as Erlang terms, the definitions of policies as
+//! JSON.
 
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use std::fmt::{self, Write as _};

@@ -3,11 +3,11 @@
 
 use super::{Broker, Caller, Connection};
 use crate::Instant;
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::exchange::Kind;
 use crate::rabbitmq::key::{ChannelKey, ExchangeKey};
 use crate::rabbitmq::protocol::error::{Fault, exchange_in_vhost, queue_in_vhost};
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
+use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::user::{Access, Grant, Password, Permissions, User, UserLimits};
 use smol_str::SmolStr;
 
@@ -64,8 +64,7 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`AdminError::NoSuchUser`], [`AdminError::NoSuchVHost`],
-    /// [`AdminError::InvalidPattern`].
+    /// [`AdminError::NoSuchUser`], [`AdminError::NoSuchVHost`], [`AdminError::InvalidPattern`].
     pub fn set_permissions(
         &mut self,
         vhost: &str,
@@ -111,8 +110,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Closes a connection with `CONNECTION_FORCED` and this reason
-    /// (`close_connection`).
+    /// Closes a connection with `CONNECTION_FORCED` and this reason (`close_connection`).
     ///
     /// # Errors
     ///
@@ -127,7 +125,7 @@ impl Broker {
             return Err(AdminError::NoSuchConnection(id));
         }
         self.drop_connection(now, id);
-        self.say_closed(id, why);
+        self.send_close(id, why);
         Ok(())
     }
 

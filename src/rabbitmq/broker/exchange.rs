@@ -4,7 +4,7 @@ use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::exchange::{Binding, Destination, Exchange, Kind};
 use crate::rabbitmq::key::{ExchangeKey, VHostKey};
-use crate::rabbitmq::protocol::error::{AmqpError, Fault, exchange_in_vhost};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode, exchange_in_vhost};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{ExchangeBindOptions, ExchangeOptions, ids};
 use crate::rabbitmq::protocol::table::FieldValue;
@@ -192,7 +192,7 @@ impl Broker {
                 return Ok(());
             }
             found.map(drop).or_else(|fault| match fault.code {
-                crate::rabbitmq::ReplyCode::NotFound => Ok(()),
+                ReplyCode::NotFound => Ok(()),
                 _ => Err(fault),
             })
         })

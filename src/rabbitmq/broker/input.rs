@@ -57,7 +57,7 @@ impl Broker {
             }
         }
         if !self.committed.is_empty() {
-            self.go_on_after_commits(now);
+            self.resume_after_commits(now);
         }
     }
 

@@ -244,3 +244,65 @@ impl Broker {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rabbitmq::protocol::id::ChannelId;
+    use crate::rabbitmq::{
+        BrokerOptions, ConnectionOptions, ConsumeOptions, Publish, QueueOptions,
+    };
+    use crate::{Instant, Site, Stream};
+    use bytes::Bytes;
+
+    const NOW: Instant = Instant::ZERO;
+    const CH: ChannelId = ChannelId::new(1, 1);
+
+    /// A broker whose queue `q` has a consumer with one unacknowledged delivery, and one ready
+    /// message.
+    fn broker() -> Broker {
+        let mut broker = Broker::new(BrokerOptions::default(), Stream::calm(Site::new("names"), 0));
+        broker.connection_open(NOW, CH.connection, ConnectionOptions::default()).unwrap();
+        broker.channel_open(NOW, CH).unwrap();
+        broker.queue_declare(NOW, CH, "q", QueueOptions::default()).unwrap();
+        broker.basic_qos(NOW, CH, 0, 1, false).unwrap();
+        broker.basic_consume(NOW, CH, "q", ConsumeOptions::default()).unwrap();
+        for body in ["held", "ready"] {
+            let publish = Publish::new("", "q", Bytes::from_static(body.as_bytes()));
+            broker.basic_publish(NOW, CH, publish).unwrap();
+        }
+        broker
+    }
+
+    #[test]
+    fn a_broken_link_is_found_and_described() {
+        type Break = fn(&mut Broker);
+        let breaks: [(&str, Break); 5] = [
+            ("counts 2 unacknowledged messages of 1", |broker| {
+                let key = broker.queues.keys()[0];
+                broker.queue_mut(key).unacked = 2;
+            }),
+            ("a channel has no number", |broker| broker.sessions.clear()),
+            ("the queue of consumer", |broker| {
+                let key = broker.queues.keys()[0];
+                broker.queue_mut(key).cold.blocked.clear();
+                broker.queue_mut(key).ring.retain(|_| false);
+            }),
+            ("is unknown to its channel", |broker| {
+                let key = broker.channels.keys()[0];
+                broker.channel_mut(key).consumers.clear();
+            }),
+            ("is plain or not against its settings", |broker| {
+                let key = broker.queues.keys()[0];
+                broker.queue_mut(key).is_plain = false;
+            }),
+        ];
+        assert_eq!(broker().check_invariants(), Ok(()));
+        for (expected, breaks) in breaks {
+            let mut broker = broker();
+            breaks(&mut broker);
+            let found = broker.check_invariants().unwrap_err();
+            assert!(found.contains(expected), "{expected}: {found}");
+        }
+    }
+}

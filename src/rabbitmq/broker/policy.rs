@@ -3,12 +3,12 @@
 use super::Broker;
 use super::stream::retention;
 use crate::Instant;
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::settings::Settings;
 use crate::rabbitmq::vhost::VHost;
+use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::pattern::Pattern;
 use crate::rabbitmq::vhost::policy::{Object, Policy, Whose, definition, effective};
 

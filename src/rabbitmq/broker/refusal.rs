@@ -98,8 +98,8 @@ impl Refusal {
         Refusal::new(Target::Connections, code, reason)
     }
 
-    /// Refuses channels when they are opened (`channel.open`). A code that closes
-    /// channels leaves the connection open.
+    /// Refuses channels when they are opened (`channel.open`). A code that closes channels leaves
+    /// the connection open.
     pub fn channels(code: ReplyCode, reason: impl Into<String>) -> Refusal {
         Refusal::new(Target::Channels, code, reason)
     }
@@ -319,7 +319,7 @@ mod tests {
         let channels = || Refusal::channels(ReplyCode::NotAllowed, "no");
         assert_eq!(
             given(channels().on("q")).unwrap_err().to_string(),
-            "channel.open names nothing that a refusal could be for"
+            "channel.open names no queue and no exchange, so the refusal cannot be limited to one"
         );
         assert_eq!(given(channels().times(0)), Err(RefusalError::Never));
         assert_eq!(given(channels().lasting(Duration::ZERO)), Err(RefusalError::Never));

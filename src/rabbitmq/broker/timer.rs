@@ -122,7 +122,7 @@ impl Broker {
             self.publish_dead_letters(now);
         }
         self.confirm_synced();
-        self.go_on_after_commits(now);
+        self.resume_after_commits(now);
     }
 
     fn queue_timer(&mut self, now: Instant, at: Instant, key: QueueKey, what: OfQueue) {

@@ -133,7 +133,7 @@ impl Broker {
     }
 
     /// Runs the methods that clients have sent during commits that are done now.
-    pub(super) fn go_on_after_commits(&mut self, now: Instant) {
+    pub(super) fn resume_after_commits(&mut self, now: Instant) {
         while let Some(key) = self.committed.pop_front() {
             while let Some(channel) = self.channels.get_mut(key)
                 && let Some(transaction) = channel.transaction.as_mut().filter(|t| t.waiting == 0)

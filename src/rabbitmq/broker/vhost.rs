@@ -2,12 +2,12 @@
 
 use super::{Broker, Connection};
 use crate::Instant;
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::key::VHostKey;
 use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::user::Permissions;
 use crate::rabbitmq::vhost::{VHost, VHostLimits};
 use smol_str::SmolStr;
@@ -112,13 +112,13 @@ impl Broker {
         closed.sort_unstable();
         for &id in &closed {
             self.drop_connection(now, id);
-            self.say_closed(id, why);
+            self.send_close(id, why);
         }
         closed
     }
 
     /// Tells a connection why it was closed.
-    pub(super) fn say_closed(&mut self, id: ConnectionId, why: &str) {
+    pub(super) fn send_close(&mut self, id: ConnectionId, why: &str) {
         let fault = Fault::new(ReplyCode::ConnectionForced, why);
         let error = Box::new(fault.of(super::MethodId::NONE));
         let (channel, event) = (ChannelNumber(0), Event::ConnectionClose(error));

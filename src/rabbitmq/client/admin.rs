@@ -38,15 +38,13 @@ impl RabbitMq {
         self.inspect(|broker| broker.list_channels())
     }
 
-    /// `rabbitmqctl list_policies` of all vhosts, as rows sorted by vhost and
-    /// name.
+    /// `rabbitmqctl list_policies` of all vhosts, as rows sorted by vhost and name.
     #[must_use]
     pub fn list_policies(&self) -> Vec<PolicyRow> {
         self.inspect(|broker| broker.list_policies())
     }
 
-    /// `rabbitmqctl list_operator_policies` of all vhosts, as rows sorted by
-    /// vhost and name.
+    /// `rabbitmqctl list_operator_policies` of all vhosts, as rows sorted by vhost and name.
     #[must_use]
     pub fn list_operator_policies(&self) -> Vec<PolicyRow> {
         self.inspect(|broker| broker.list_operator_policies())
@@ -64,15 +62,14 @@ impl RabbitMq {
         self.inspect(|broker| broker.list_users())
     }
 
-    /// `rabbitmqctl list_permissions` of all vhosts, as rows sorted by vhost and
-    /// user.
+    /// `rabbitmqctl list_permissions` of all vhosts, as rows sorted by vhost and user.
     #[must_use]
     pub fn list_permissions(&self) -> Vec<PermissionRow> {
         self.inspect(|broker| broker.list_permissions())
     }
 
-    /// `rabbitmqctl list_topic_permissions` of all vhosts, as rows sorted by
-    /// vhost, user and exchange.
+    /// `rabbitmqctl list_topic_permissions` of all vhosts, as rows sorted by vhost, user and
+    /// exchange.
     #[must_use]
     pub fn list_topic_permissions(&self) -> Vec<TopicPermissionRow> {
         self.inspect(|broker| broker.list_topic_permissions())

@@ -170,8 +170,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// Those of a closed channel. A missing exchange closes the channel later: the next call
-    /// fails.
+    /// Those of a closed channel. A missing exchange closes the channel later: the next call fails.
     pub fn basic_publish_with(&self, publish: Publish) -> Result<Option<DeliveryTag>, Error> {
         self.handle.send(Method::BasicPublish(publish), |state| Ok(state.confirms.published()))
     }

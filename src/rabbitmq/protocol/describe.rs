@@ -1,7 +1,7 @@
 //! Methods and events in a few words, for transcripts.
 //!
-//! A message is shown by its routing key and the beginning of its body, so
-//! that a transcript reads like a conversation.
+//! A message is shown by its routing key and the beginning of its body, so that a transcript reads
+//! like a conversation.
 
 use super::method::{Event, ExchangeBindOptions, Method};
 use super::properties::Properties;

@@ -169,7 +169,7 @@ impl MethodId {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmqpError {
-    /// What was closed.
+    /// The connection or the channel that was closed.
     pub scope: Scope,
     /// The reply code.
     pub code: ReplyCode,

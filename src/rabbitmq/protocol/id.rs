@@ -37,8 +37,8 @@ impl ChannelId {
     }
 }
 
-/// The number of a delivery on its channel, from 1, shared by `basic.get` and
-/// `basic.deliver`; also the sequence number of a publish in confirm mode.
+/// The number of a delivery on its channel, from 1, shared by `basic.get` and `basic.deliver`; also
+/// the sequence number of a publish in confirm mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryTag(pub u64);
 

@@ -108,7 +108,7 @@ pub struct Output {
     pub connection: ConnectionId,
     /// The channel it goes to; 0 if it concerns the whole connection.
     pub channel: ChannelNumber,
-    /// What is sent.
+    /// The event that is sent.
     pub event: Event,
 }
 

@@ -61,7 +61,7 @@ struct Rest {
 }
 
 impl Properties {
-    /// Properties with no others than these.
+    /// Properties with only these two set.
     pub(crate) fn common(delivery_mode: Option<u8>, priority: Option<u8>) -> Properties {
         Properties { delivery_mode, priority, more: None }
     }

@@ -132,7 +132,7 @@ enum Check {
     Locator,
 }
 
-/// What is wrong with the value of an argument.
+/// The reason why the value of an argument is invalid.
 enum BadValue {
     /// The server refuses it, with this text.
     Refused(String),

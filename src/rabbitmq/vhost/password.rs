@@ -51,7 +51,7 @@ impl PasswordHash {
     ///
     /// # Errors
     ///
-    /// What is wrong with the hash.
+    /// The reason why the hash is invalid.
     pub(crate) fn parse(hash: &str, algorithm: Option<&str>) -> Result<PasswordHash, String> {
         let known = |name: &str| Algorithm::ALL.into_iter().find(|known| known.name() == name);
         let algorithm = match algorithm {

@@ -14,10 +14,10 @@ pub(crate) mod definition;
 pub(crate) use definition::Whose;
 
 use super::pattern::Pattern;
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::vhost::error::AdminError;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -131,9 +131,9 @@ pub struct Policy {
     pub apply_to: ApplyTo,
     /// Of several matching policies, the one with the highest priority counts.
     pub priority: i64,
-    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the
-    /// arguments of [`QueueOptions`](crate::rabbitmq::QueueOptions) without `x-`, and
-    /// `alternate-exchange`. Operator policies set limits only.
+    /// Keys such as `message-ttl`, `max-length`, `dead-letter-exchange`: the arguments of
+    /// [`QueueOptions`](crate::rabbitmq::QueueOptions) without `x-`, and `alternate-exchange`.
+    /// Operator policies set limits only.
     pub definition: FieldTable,
 }
 

@@ -56,8 +56,8 @@ pub(super) const PENALTY: Duration = Duration::from_secs(3);
 /// server.receive(now, 1, b"AMQP\0\0\x09");
 /// assert_eq!(ByteService::poll_output(&mut server), None);
 /// server.receive(now, 1, b"\x01");
-/// // connection.start
-/// let Some((1, ByteOutput::Data(start))) = ByteService::poll_output(&mut server) else { panic!() };
+/// let output = ByteService::poll_output(&mut server);
+/// let Some((1, ByteOutput::Data(start))) = output else { panic!("connection.start comes") };
 /// assert!(start.starts_with(b"\x01\0\0") && start.ends_with(b"\xCE"));
 /// ```
 #[derive(Debug)]
@@ -409,7 +409,7 @@ impl ByteServer {
 
     /// Closes a connection that the broker may know, with the reason.
     fn close(&mut self, id: ConnectionId, fault: &WireFault) {
-        // The connection may not be open yet, which is no error here.
+        // The connection may not be open yet, which is not an error here.
         let _ = self.broker.connection_close(self.now, id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let close = (fault.code.number(), &fault.text[..], fault.method);

@@ -1,4 +1,4 @@
-//! Who gets a message, and what returns.
+//! Which consumer gets a message, and which messages return to their queue.
 
 use super::Reference;
 use super::channel::Unacked;

@@ -35,7 +35,7 @@ pub(super) fn conversations(only: Option<&str>) -> BoxedStrategy<Case> {
     let is_meant = |theme: &&Theme| only.is_none_or(|only| only == theme.name);
     let themes = THEMES.iter().filter(is_meant);
     let themes: Vec<_> = themes.map(|theme| (theme.weight, of_theme(theme))).collect();
-    assert!(!themes.is_empty(), "there is no theme {only:?}");
+    assert!(!themes.is_empty(), "no theme is called {only:?}");
     proptest::strategy::Union::new_weighted(themes).boxed()
 }
 

@@ -38,7 +38,7 @@ impl<'a> Real<'a> {
     }
 
     fn node(&self) -> MutexGuard<'a, Node> {
-        self.node.lock().expect("nobody panics with it")
+        self.node.lock().expect("no thread panics while it holds the lock")
     }
 }
 

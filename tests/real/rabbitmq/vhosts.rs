@@ -50,7 +50,7 @@ impl<'a> VHosts<'a> {
         };
         let deletions = shelf.used.drain(..).map(delete);
         let code: Vec<String> = deletions.chain(shelf.fresh.iter().map(add)).collect();
-        let node = self.node.lock().expect("nobody panics with it");
+        let node = self.node.lock().expect("no thread panics while it holds the lock");
         let command = node.control_command(&["eval".to_owned(), code.join(",") + "."]);
         // Others connect in the meantime.
         drop(node);
@@ -58,7 +58,7 @@ impl<'a> VHosts<'a> {
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().expect("nobody panics with it")
+        self.shelf.lock().expect("no thread panics while it holds the lock")
     }
 }
 

@@ -158,7 +158,7 @@ fn fields(words: impl Iterator<Item = &'static str>) -> Vec<Field> {
                 "shortstr" => Type::ShortString,
                 "longstr" => Type::LongString,
                 "table" => Type::Table,
-                other => panic!("no type {other}"),
+                other => panic!("unknown type of field: {other}"),
             };
             (name, kind)
         })

@@ -237,7 +237,7 @@ impl<'a> Bytes<'a> {
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        Ok(self.take(N)?.try_into().expect("so many were taken"))
+        Ok(self.take(N)?.try_into().expect("take returns N bytes"))
     }
 
     fn long(&mut self) -> Result<&'a [u8]> {
@@ -248,7 +248,7 @@ impl<'a> Bytes<'a> {
     /// Returns a field as text, and whether it is zero or empty.
     pub(super) fn field(&mut self, kind: Type) -> Result<(String, bool)> {
         let number = match kind {
-            Type::Bit => return Err("a bit is no field".to_owned()),
+            Type::Bit => return Err("a bit cannot be read alone".to_owned()),
             Type::Octet => self.array::<1>()?[0].into(),
             Type::Short => u16::from_be_bytes(self.array()?).into(),
             Type::Long => u32::from_be_bytes(self.array()?).into(),
@@ -296,7 +296,7 @@ impl<'a> Bytes<'a> {
                 }
                 format!("[{}]", texts.join(","))
             }
-            other => return Err(format!("no type {other:?}")),
+            other => return Err(format!("unknown type of field: {other:?}")),
         };
         Ok(format!("{letter}={text}"))
     }

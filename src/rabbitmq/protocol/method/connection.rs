@@ -28,8 +28,7 @@ pub struct ConnectionOptions {
     pub heartbeat: Duration,
 }
 
-/// Vhost `/`, user `guest` with password `guest`, both notifications, no
-/// heartbeats.
+/// Vhost `/`, user `guest` with password `guest`, both notifications, no heartbeats.
 impl Default for ConnectionOptions {
     fn default() -> ConnectionOptions {
         ConnectionOptions {

@@ -3,11 +3,11 @@
 //!
 //! Source: `rabbitmqctl set_policy` and `set_operator_policy` of 3.10.8.
 
-use crate::rabbitmq::admin::AdminError;
 use crate::rabbitmq::protocol::age::Age;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::vhost::error::AdminError;
 
-/// Who sets a policy: operators may set limits only.
+/// The role that sets a policy: operators may set limits only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
     User,

@@ -147,7 +147,7 @@ fn answers_with_arguments() {
 }
 
 #[test]
-fn what_concerns_messages() {
+fn events_that_carry_messages() {
     use basic::AMQPMethod;
     let message = || {
         let (exchange, body) = (Arc::new("x".into()), Bytes::from_static(b"body"));
