@@ -65,38 +65,55 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 /// Why a call of the client failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The broker refused, and closed the channel or the connection. The text describes what to
     /// change. Continue with a new channel, or with a new connection if [`AmqpError::scope`] is the
     /// connection.
-    #[error("{0}")]
     Amqp(AmqpError),
     /// The broker had closed the channel or the connection before, for this reason.
-    #[error("closed before this call: {0}")]
     AlreadyClosed(AmqpError),
     /// The channel was closed by this end.
-    #[error("the channel was closed by this end")]
     ChannelClosed,
     /// The connection is gone: connect again.
-    #[error(transparent)]
-    Disconnected(#[from] Disconnected),
+    Disconnected(Disconnected),
     /// The channel publishes without confirms; see [`Channel::confirm_select`].
-    #[error("the channel is not in confirm mode")]
     NotInConfirmMode,
     /// All channel numbers of the connection are in use.
-    #[error("no channel number is free")]
     NoFreeChannel,
     /// A name, a key, a property or the name of a header is longer than the 255 bytes that AMQP can
     /// carry. Nothing was sent.
-    #[error("{what} is {length} bytes long, and AMQP carries at most 255")]
     ShortStringTooLong {
         /// The part that is too long: `a queue name`.
         what: &'static str,
         /// Its length in bytes.
         length: usize,
     },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Amqp(value) => write!(f, "{value}"),
+            Error::AlreadyClosed(value) => write!(f, "closed before this call: {value}"),
+            Error::ChannelClosed => f.write_str("the channel was closed by this end"),
+            Error::Disconnected(value) => value.fmt(f),
+            Error::NotInConfirmMode => f.write_str("the channel is not in confirm mode"),
+            Error::NoFreeChannel => f.write_str("no channel number is free"),
+            Error::ShortStringTooLong { what, length } => {
+                write!(f, "{what} is {length} bytes long, and AMQP carries at most 255")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Disconnected> for Error {
+    fn from(error: Disconnected) -> Error {
+        Error::Disconnected(error)
+    }
 }
 
 impl Error {

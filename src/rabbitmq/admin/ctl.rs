@@ -6,41 +6,62 @@
 
 use super::cell::{Column, Json, Quoted};
 use crate::rabbitmq::broker::Broker;
+use std::fmt;
 
 /// Why a `rabbitmqctl` command failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CtlError {
     /// There is no such command, or it is not one of the listings that are modelled.
-    #[error(
-        "rabbitmqctl {0}: only the listings are modelled: list_queues, list_exchanges, \
+    UnknownCommand(String),
+    /// There is no such column.
+    UnknownColumn(String),
+    /// The listing does not take this option, or the option lacks its value.
+    UnknownOption(String),
+    /// The formatter is not modelled.
+    UnknownFormatter(String),
+    /// The command takes fewer arguments.
+    TooManyArguments,
+    /// The command takes more arguments.
+    NotEnoughArguments,
+    /// There is no vhost of this name.
+    NoSuchVHost(String),
+    /// There is no user of this name.
+    NoSuchUser(String),
+}
+
+impl fmt::Display for CtlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CtlError::UnknownCommand(value) => write!(
+                f,
+                "rabbitmqctl {value}: only the listings are modelled: list_queues, list_exchanges, \
          list_bindings, list_consumers, list_connections, list_channels, list_policies, \
          list_operator_policies, list_vhosts, list_users, list_permissions, \
          list_user_permissions and list_topic_permissions"
-    )]
-    UnknownCommand(String),
-    /// There is no such column.
-    #[error("Error (argument validation): Info key(s) {0} are not supported")]
-    UnknownColumn(String),
-    /// The listing does not take this option, or the option lacks its value.
-    #[error("Error (argument validation): Invalid options for this command:\n{0}")]
-    UnknownOption(String),
-    /// The formatter is not modelled.
-    #[error("rabbitmqctl --formatter {0}: only table and json are modelled")]
-    UnknownFormatter(String),
-    /// The command takes fewer arguments.
-    #[error("Error (argument validation): too many arguments.")]
-    TooManyArguments,
-    /// The command takes more arguments.
-    #[error("Error (argument validation): not enough arguments.")]
-    NotEnoughArguments,
-    /// There is no vhost of this name.
-    #[error("Virtual host '{0}' does not exist")]
-    NoSuchVHost(String),
-    /// There is no user of this name.
-    #[error("Error:\n{{:no_such_user, {0:?}}}")]
-    NoSuchUser(String),
+            ),
+            CtlError::UnknownColumn(value) => {
+                write!(f, "Error (argument validation): Info key(s) {value} are not supported")
+            }
+            CtlError::UnknownOption(value) => {
+                write!(f, "Error (argument validation): Invalid options for this command:\n{value}")
+            }
+            CtlError::UnknownFormatter(value) => {
+                write!(f, "rabbitmqctl --formatter {value}: only table and json are modelled")
+            }
+            CtlError::TooManyArguments => {
+                f.write_str("Error (argument validation): too many arguments.")
+            }
+            CtlError::NotEnoughArguments => {
+                f.write_str("Error (argument validation): not enough arguments.")
+            }
+            CtlError::NoSuchVHost(value) => write!(f, "Virtual host '{value}' does not exist"),
+            CtlError::NoSuchUser(value) => write!(f, "Error:\n{{:no_such_user, {value:?}}}"),
+        }
+    }
 }
+
+impl std::error::Error for CtlError {}
 
 /// How a listing is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use crate::rabbitmq::protocol::method::Method;
 use crate::rabbitmq::protocol::names::Names;
 use smol_str::SmolStr;
+use std::fmt;
 use std::time::Duration;
 
 /// The requests that a refusal matches.
@@ -64,27 +65,45 @@ pub struct Refusal {
 }
 
 /// Why a refusal could never refuse anything.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalError {
     /// No method of this name can be refused: it does not exist, or the server sends it, or it
     /// closes something.
-    #[error(
-        "{0:?} cannot be refused: give the name of a method that clients send and that closes nothing, such as `basic.publish`"
-    )]
     UnknownMethod(String),
     /// The reply code closes nothing.
-    #[error("{0} closes neither a channel nor a connection: give a reply code that does")]
     NotAnError(ReplyCode),
     /// [`Refusal::on`] for a request that names no queue and no exchange.
-    #[error("{0} names no queue and no exchange, so the refusal cannot be limited to one")]
     NamesNothing(String),
     /// Its number is 0, or its time is over already.
-    #[error(
-        "the refusal would never refuse anything: its number is 0, or its time is over already"
-    )]
     Never,
 }
+
+impl fmt::Display for RefusalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RefusalError::UnknownMethod(value) => write!(
+                f,
+                "{value:?} cannot be refused: give the name of a method that clients send and that \
+                 closes nothing, such as `basic.publish`"
+            ),
+            RefusalError::NotAnError(value) => write!(
+                f,
+                "{value} closes neither a channel nor a connection: give a reply code that does"
+            ),
+            RefusalError::NamesNothing(value) => write!(
+                f,
+                "{value} names no queue and no exchange, so the refusal cannot be limited to one"
+            ),
+            RefusalError::Never => f.write_str(
+                "the refusal would never refuse anything: its number is 0, or its time is over \
+                 already",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for RefusalError {}
 
 impl Refusal {
     fn new(target: Target, code: ReplyCode, reason: impl Into<String>) -> Refusal {

@@ -5,6 +5,7 @@
 use crate::rabbitmq::admin::AdminError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::fmt;
 use std::str::FromStr;
 
 /// The contents of a definitions file.
@@ -213,21 +214,14 @@ fn tags<'de, D: Deserializer<'de>>(tags: D) -> Result<Vec<String>, D::Error> {
 }
 
 /// Why definitions cannot be read or imported.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DefinitionsError {
     /// They are not JSON, or an object lacks a required key.
-    #[error("Failed to deserialise input (format: JSON): {0}")]
     Syntax(String),
     /// An object does not name its vhost, and none was given: the file is that of a single vhost.
-    #[error("{0}: Virtual host does not exist and is not specified in definitions file.")]
     VHostNotGiven(String),
     /// A vhost would have more queues than its limit allows.
-    #[error(
-        "Adding {adding} queue(s) to virtual host \"{vhost}\" would exceed the limit of {limit} \
-         queue(s).\n\nThis virtual host currently has {existing} queue(s) defined.\n\nImport \
-         aborted!"
-    )]
     QueueLimit {
         /// The vhost.
         vhost: String,
@@ -239,7 +233,6 @@ pub enum DefinitionsError {
         adding: usize,
     },
     /// An object cannot exist as it is defined, or exists and differs.
-    #[error("{object}: {why}")]
     Refused {
         /// The object.
         object: String,
@@ -247,14 +240,46 @@ pub enum DefinitionsError {
         why: String,
     },
     /// An object refers to something that does not exist, or has an invalid pattern.
-    #[error("{object}: {why}")]
     Admin {
         /// The object.
         object: String,
         /// The reason.
-        #[source]
         why: AdminError,
     },
+}
+
+impl fmt::Display for DefinitionsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DefinitionsError::Syntax(value) => {
+                write!(f, "Failed to deserialise input (format: JSON): {value}")
+            }
+            DefinitionsError::VHostNotGiven(value) => write!(
+                f,
+                "{value}: Virtual host does not exist and is not specified in definitions file."
+            ),
+            DefinitionsError::QueueLimit { vhost, limit, existing, adding } => write!(
+                f,
+                "Adding {adding} queue(s) to virtual host \"{vhost}\" would exceed the limit of {limit} \
+         queue(s).\n\nThis virtual host currently has {existing} queue(s) defined.\n\nImport \
+         aborted!"
+            ),
+            DefinitionsError::Refused { object, why } => write!(f, "{object}: {why}"),
+            DefinitionsError::Admin { object, why } => write!(f, "{object}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for DefinitionsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            DefinitionsError::Admin { why, .. } => Some(why),
+            DefinitionsError::Syntax(_)
+            | DefinitionsError::VHostNotGiven(_)
+            | DefinitionsError::QueueLimit { .. }
+            | DefinitionsError::Refused { .. } => None,
+        }
+    }
 }
 
 impl Definitions {

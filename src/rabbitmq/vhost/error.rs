@@ -2,22 +2,19 @@
 
 use super::pattern::InvalidPattern;
 use crate::rabbitmq::protocol::id::ConnectionId;
+use std::fmt;
 
 /// Why an operation of an administrator failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdminError {
     /// There is no user of this name.
-    #[error("User {0:?} does not exist")]
     NoSuchUser(String),
     /// There is no vhost of this name.
-    #[error("Virtual host {0:?} does not exist")]
     NoSuchVHost(String),
     /// There is no policy of this name.
-    #[error("Policy {0:?} does not exist")]
     NoSuchPolicy(String),
     /// There is no queue of this name in the vhost.
-    #[error("Queue {queue:?} in virtual host {vhost:?} does not exist")]
     NoSuchQueue {
         /// The vhost.
         vhost: String,
@@ -25,13 +22,34 @@ pub enum AdminError {
         queue: String,
     },
     /// There is no open connection with this id.
-    #[error("Connection {0} does not exist")]
     NoSuchConnection(ConnectionId),
     /// A policy's definition has a key that the server does not know, or a value that the key
     /// cannot have.
-    #[error("Validation failed\n\n{0}\n")]
     InvalidPolicy(String),
     /// A pattern is not a regular expression.
-    #[error(transparent)]
-    InvalidPattern(#[from] InvalidPattern),
+    InvalidPattern(InvalidPattern),
+}
+
+impl fmt::Display for AdminError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AdminError::NoSuchUser(value) => write!(f, "User {value:?} does not exist"),
+            AdminError::NoSuchVHost(value) => write!(f, "Virtual host {value:?} does not exist"),
+            AdminError::NoSuchPolicy(value) => write!(f, "Policy {value:?} does not exist"),
+            AdminError::NoSuchQueue { vhost, queue } => {
+                write!(f, "Queue {queue:?} in virtual host {vhost:?} does not exist")
+            }
+            AdminError::NoSuchConnection(value) => write!(f, "Connection {value} does not exist"),
+            AdminError::InvalidPolicy(value) => write!(f, "Validation failed\n\n{value}\n"),
+            AdminError::InvalidPattern(value) => value.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AdminError {}
+
+impl From<InvalidPattern> for AdminError {
+    fn from(error: InvalidPattern) -> AdminError {
+        AdminError::InvalidPattern(error)
+    }
 }

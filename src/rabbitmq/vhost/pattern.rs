@@ -18,14 +18,22 @@ pub(crate) enum Pattern {
 }
 
 /// A pattern that cannot be compiled.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{{invalid_regexp,{pattern:?},{why:?}}}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidPattern {
     /// The pattern, as it was given.
     pub pattern: String,
     /// The reason.
     pub why: String,
 }
+
+impl fmt::Display for InvalidPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InvalidPattern { pattern, why } = self;
+        write!(f, "{{invalid_regexp,{pattern:?},{why:?}}}")
+    }
+}
+
+impl std::error::Error for InvalidPattern {}
 
 impl Pattern {
     pub(crate) fn new(text: &str) -> Result<Pattern, InvalidPattern> {

@@ -8,13 +8,13 @@ use super::{FieldTable, FieldValue};
 use crate::Instant;
 use bytes::Bytes;
 use smol_str::SmolStr;
+use std::fmt;
 
 /// A value of a field table does not have the type that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FieldValueError {
     /// The value has another type.
-    #[error("the field is a {found}, not {wanted}")]
     WrongType {
         /// AMQP's name of the type that was asked for.
         wanted: &'static str,
@@ -22,9 +22,23 @@ pub enum FieldValueError {
         found: &'static str,
     },
     /// The value is an integer outside the range of the type that was asked for.
-    #[error("the integer {0} does not fit into {1}")]
     OutOfRange(i128, &'static str),
 }
+
+impl fmt::Display for FieldValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FieldValueError::WrongType { wanted, found } => {
+                write!(f, "the field is a {found}, not {wanted}")
+            }
+            FieldValueError::OutOfRange(value, wanted) => {
+                write!(f, "the integer {value} does not fit into {wanted}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FieldValueError {}
 
 impl FieldValue {
     fn wrong(&self, wanted: &'static str) -> FieldValueError {
