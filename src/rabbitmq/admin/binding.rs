@@ -4,6 +4,7 @@ use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::key::ExchangeKey;
 use crate::rabbitmq::protocol::table::FieldTable;
+use crate::sort::sort_by_key;
 use smol_str::SmolStr;
 
 /// The kind of a binding's destination. Queues sort before exchanges.
@@ -81,7 +82,7 @@ impl Broker {
                 arguments: binding.arguments.clone(),
             }));
         }
-        rows.sort_by_cached_key(|row| {
+        sort_by_key(&mut rows, |row| {
             let BindingRow { vhost, source, destination, destination_kind, .. } = row.clone();
             let arguments = row.arguments.to_string();
             (vhost, source, row.routing_key.clone(), destination, destination_kind, arguments)

@@ -5,6 +5,7 @@ use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::confirm::Confirms;
 use crate::rabbitmq::protocol::id::ChannelId;
+use crate::sort::sort_by_key;
 use smol_str::SmolStr;
 
 /// An open channel, as `list_channels` shows it.
@@ -43,7 +44,7 @@ impl Broker {
     pub fn list_channels(&self) -> Vec<ChannelRow> {
         let mut rows: Vec<ChannelRow> =
             self.channels.iter().filter_map(|(_, channel)| self.channel_row(channel)).collect();
-        rows.sort_unstable_by_key(|row| row.id);
+        sort_by_key(&mut rows, |row| row.id);
         rows
     }
 

@@ -3,6 +3,7 @@
 use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::id::ConnectionId;
+use crate::sort::sort_by_key;
 use smol_str::SmolStr;
 
 /// The state of a connection.
@@ -73,7 +74,7 @@ impl Broker {
         };
         let mut rows: Vec<ConnectionRow> =
             self.connections.keys().filter_map(|id| row(*id)).collect();
-        rows.sort_unstable_by_key(|row| row.id);
+        sort_by_key(&mut rows, |row| row.id);
         rows
     }
 }

@@ -4,6 +4,7 @@ use super::cell::Column;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::table::FieldTable;
+use crate::sort::sort_by_key;
 use smol_str::SmolStr;
 
 /// Whether a consumer gets deliveries (`activity_status`).
@@ -89,7 +90,7 @@ impl Broker {
             })
         });
         let mut rows: Vec<ConsumerRow> = live.collect();
-        rows.sort_by_cached_key(|row| {
+        sort_by_key(&mut rows, |row| {
             (row.vhost.clone(), row.queue.clone(), row.channel, row.consumer_tag.clone())
         });
         rows

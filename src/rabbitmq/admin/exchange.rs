@@ -6,6 +6,7 @@ use crate::rabbitmq::exchange::Exchange;
 use crate::rabbitmq::key::ExchangeKey;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::MessageStats;
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 
 /// An exchange, as `list_exchanges` and the management API's `/api/exchanges` show it.
@@ -40,7 +41,7 @@ impl Broker {
     pub fn list_exchanges(&self) -> Vec<ExchangeRow> {
         let mut rows: Vec<ExchangeRow> =
             self.exchanges.iter().map(|(key, exchange)| self.exchange_row(key, exchange)).collect();
-        rows.sort_unstable_by(|a, b| (&a.vhost, &a.name).cmp(&(&b.vhost, &b.name)));
+        sort_by(&mut rows, |a, b| (&a.vhost, &a.name).cmp(&(&b.vhost, &b.name)));
         rows
     }
 

@@ -5,6 +5,7 @@ use super::text::Json;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::vhost::VHost;
 use crate::rabbitmq::vhost::policy::{Policies, Policy};
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 
 /// A policy, as `list_policies` shows it.
@@ -37,7 +38,7 @@ impl Broker {
             which(vhost).iter().map(row).collect::<Vec<_>>()
         });
         let mut rows: Vec<PolicyRow> = rows.collect();
-        rows.sort_by(|a, b| (&a.vhost, &a.policy.name).cmp(&(&b.vhost, &b.policy.name)));
+        sort_by(&mut rows, |a, b| (&a.vhost, &a.policy.name).cmp(&(&b.vhost, &b.policy.name)));
         rows
     }
 }

@@ -15,6 +15,7 @@ use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::vhost::policy::merged;
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 use std::cell::OnceCell;
 
@@ -95,7 +96,7 @@ impl Broker {
     pub fn list_queues(&self) -> Vec<QueueRow> {
         let mut rows: Vec<QueueRow> =
             self.queues.iter().map(|(_, queue)| self.queue_row(queue)).collect();
-        rows.sort_unstable_by(|a, b| (&a.vhost, &a.name).cmp(&(&b.vhost, &b.name)));
+        sort_by(&mut rows, |a, b| (&a.vhost, &a.name).cmp(&(&b.vhost, &b.name)));
         rows
     }
 

@@ -4,6 +4,7 @@
 use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::vhost::user::{Permissions, UserLimits};
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 
 /// A user, as `list_users` shows it.
@@ -60,7 +61,7 @@ impl Broker {
                 limits: user.limits,
             })
             .collect();
-        rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        sort_by(&mut rows, |a, b| a.name.cmp(&b.name));
         rows
     }
 
@@ -75,7 +76,7 @@ impl Broker {
                 permissions: grant.permissions.clone(),
             }));
         }
-        rows.sort_unstable_by(|a, b| (&a.vhost, &a.user).cmp(&(&b.vhost, &b.user)));
+        sort_by(&mut rows, |a, b| (&a.vhost, &a.user).cmp(&(&b.vhost, &b.user)));
         rows
     }
 
@@ -92,7 +93,7 @@ impl Broker {
                 read: grant.permissions.read.clone(),
             }));
         }
-        rows.sort_unstable_by(|a, b| {
+        sort_by(&mut rows, |a, b| {
             (&a.vhost, &a.user, &a.exchange).cmp(&(&b.vhost, &b.user, &b.exchange))
         });
         rows

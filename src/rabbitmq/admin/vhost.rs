@@ -4,6 +4,7 @@ use super::cell::{Cell, Column};
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::vhost::VHostLimits;
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 
 /// A vhost, as `list_vhosts` shows it.
@@ -40,7 +41,7 @@ impl Broker {
                 default_queue_type: vhost.default_queue_type,
             })
             .collect();
-        rows.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        sort_by(&mut rows, |a, b| a.name.cmp(&b.name));
         rows
     }
 }

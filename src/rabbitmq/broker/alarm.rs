@@ -10,6 +10,7 @@ use super::Broker;
 use crate::Instant;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{Event, Method, Output};
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -53,7 +54,7 @@ impl Broker {
             self.alarms.insert(alarm);
         } else if self.alarms.remove(&alarm) && self.alarms.is_empty() {
             let mut all: Vec<ConnectionId> = self.connections.keys().copied().collect();
-            all.sort_unstable();
+            sort_by(&mut all, Ord::cmp);
             for id in all {
                 self.unblock_connection(now, id);
             }

@@ -12,6 +12,7 @@ use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
+use crate::sort::sort_by_key;
 use smol_str::format_smolstr;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -256,7 +257,7 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(key) else { return };
         queue.unacked -= entries.len() as u32;
         if queue.cold.kind.returns_by_position() {
-            entries.sort_by_key(Entry::position);
+            sort_by_key(&mut entries, Entry::position);
         }
         if !queue.cold.kind.keeps_consumed() {
             self.put_back(now, key, entries, Return::Lost);
@@ -307,7 +308,7 @@ impl Broker {
         };
         if taken.iter().any(|(_, unacked)| by_tag(unacked)) {
             let tags = channel.consumer_tags();
-            taken.sort_by_cached_key(|(tag, unacked)| {
+            sort_by_key(&mut taken, |(tag, unacked)| {
                 let by = match unacked.consumer {
                     Some(consumer) => tags.get(&consumer).cloned().unwrap_or_default(),
                     None => format_smolstr!("{tag}"),

@@ -28,6 +28,7 @@ use crate::rabbitmq::queue::journal::{Crash, Journal};
 use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::{Counters, Queue};
 use crate::rabbitmq::stats::{MessageStats, Published};
+use crate::sort::{sort_by, sort_by_key};
 use std::collections::BTreeMap;
 
 impl Broker {
@@ -38,7 +39,7 @@ impl Broker {
             return;
         }
         let mut told: Vec<ConnectionId> = self.connections.keys().copied().collect();
-        told.sort_unstable();
+        sort_by(&mut told, Ord::cmp);
         self.go_down(None);
         for connection in told {
             let reason = "broker forced connection closure with reason 'shutdown'";
@@ -171,7 +172,7 @@ impl Broker {
         if queue.cold.kind.drops_transient_on_stop() {
             contents.retain(|entry| entry.message.properties().is_persistent());
         }
-        contents.sort_by_key(Entry::position);
+        sort_by_key(&mut contents, Entry::position);
         let fresh = Box::new(Journal::new(queue.next_position));
         let journal = queue.journal.replace(fresh);
         if let (Some(crash), Some(mut journal)) = (crash, journal) {

@@ -17,6 +17,7 @@ use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::queue::expiry::parse_expiration;
 use crate::rabbitmq::vhost::user::Access;
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -174,7 +175,7 @@ impl Broker {
             let further = further_keys(message).map(SmolStr::from);
             let mut names: Vec<SmolStr> =
                 std::iter::once(message.routing_key().clone()).chain(further).collect();
-            names.sort_unstable();
+            sort_by(&mut names, Ord::cmp);
             names.dedup();
             return names;
         }

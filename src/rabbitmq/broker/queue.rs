@@ -17,6 +17,7 @@ use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::version::Profile;
 use crate::rabbitmq::vhost::user::Access;
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 
 impl Broker {
@@ -334,7 +335,7 @@ impl Broker {
                 cancelled.push((channel.id, consumer.tag));
             }
         }
-        cancelled.sort_unstable();
+        sort_by(&mut cancelled, Ord::cmp);
         for (id, consumer_tag) in cancelled {
             let connection = self.connections.get(&id.connection);
             let has_failed = matches!(self.sessions.get(&id), Some(Session::Failed(_)));

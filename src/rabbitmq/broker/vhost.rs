@@ -10,6 +10,7 @@ use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::user::Permissions;
 use crate::rabbitmq::vhost::{VHost, VHostLimits};
+use crate::sort::sort_by;
 use smol_str::SmolStr;
 
 impl Broker {
@@ -109,7 +110,7 @@ impl Broker {
     ) -> Vec<ConnectionId> {
         let passing = self.connections.iter().filter(|(_, connection)| passes(connection));
         let mut closed: Vec<ConnectionId> = passing.map(|(id, _)| *id).collect();
-        closed.sort_unstable();
+        sort_by(&mut closed, Ord::cmp);
         for &id in &closed {
             self.drop_connection(now, id);
             self.send_close(id, why);

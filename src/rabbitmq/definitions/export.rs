@@ -9,6 +9,7 @@ use super::{limits, value};
 use crate::rabbitmq::admin::{AdminError, BindingRow, DestinationKind, ExchangeRow, QueueRow};
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::vhost::policy::Policy;
+use crate::sort::sort_by;
 use serde_json::Value;
 
 impl Broker {
@@ -41,7 +42,7 @@ impl Broker {
                 value: value.clone(),
             })
             .collect();
-        global_parameters.sort_by(|a, b| a.name.cmp(&b.name));
+        sort_by(&mut global_parameters, |a, b| a.name.cmp(&b.name));
         Definitions {
             users: Some(users),
             vhosts: Some(vhosts),

@@ -12,6 +12,7 @@ mod convert;
 mod float;
 
 use super::error::Fault;
+use crate::sort::sort_by;
 use bytes::Bytes;
 pub use convert::FieldValueError;
 use float::float;
@@ -385,7 +386,7 @@ impl FieldTable {
     /// Returns the fields sorted by name. The server keeps the arguments of a binding in this
     /// order, and headers to which it has added some.
     pub(crate) fn sorted(mut self) -> FieldTable {
-        self.0.sort_by(|a, b| a.0.cmp(&b.0));
+        sort_by(&mut self.0, |a, b| a.0.cmp(&b.0));
         self
     }
 }

@@ -24,6 +24,7 @@ use super::expiry::Expiries;
 use crate::Instant;
 use crate::rabbitmq::key::ChannelKey;
 use crate::rabbitmq::protocol::message::{Entry, Position};
+use crate::sort::sort_by_key;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -272,7 +273,7 @@ impl Journal {
             })
             .map(Entry::again)
             .collect();
-        left.sort_by_key(Entry::position);
+        sort_by_key(&mut left, Entry::position);
         left
     }
 }

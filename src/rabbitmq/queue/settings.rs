@@ -12,6 +12,7 @@ use crate::rabbitmq::protocol::limits::{MAX_EXPIRY, MAX_PRIORITY, MAX_SEGMENT_BY
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::vhost::policy::{Policy, effective};
+use crate::sort::sort_by_key;
 use smol_str::SmolStr;
 use std::time::Duration;
 
@@ -217,7 +218,7 @@ pub(crate) fn compared(kind: QueueType) -> impl Iterator<Item = &'static str> {
         let place = |name: &&str| {
             COMPARED_OF_QUORUM.iter().position(|known| known == name).unwrap_or(usize::MAX)
         };
-        names.sort_by_key(place);
+        sort_by_key(&mut names, place);
     }
     names.into_iter()
 }

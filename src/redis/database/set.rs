@@ -10,6 +10,7 @@ use super::{Database, draw};
 use crate::choice::Stream;
 use crate::redis::error::CommandError;
 use crate::redis::value::{Sds, Set, Value};
+use crate::sort::sort_by_key;
 
 impl Database {
     /// `SMEMBERS`: returns a set to be read, or `None` if the key does not exist.
@@ -292,7 +293,7 @@ impl<'a> Intersection<'a> {
         let Some(mut sets) = sets.iter().copied().collect::<Option<Vec<&Set>>>() else {
             return Intersection { smallest: None, others: Vec::new() };
         };
-        sets.sort_by_key(|set| set.len());
+        sort_by_key(&mut sets, |set| set.len());
         let mut sets = sets.into_iter();
         Intersection { smallest: sets.next(), others: sets.collect() }
     }

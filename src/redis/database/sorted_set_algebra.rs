@@ -9,6 +9,7 @@
 use super::Database;
 use crate::redis::error::CommandError;
 use crate::redis::value::{Sds, Set, SortedSet, Value};
+use crate::sort::sort_by_key;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -132,7 +133,7 @@ impl ZSources {
     /// Returns the sets in order of size; sets of the same size keep their order.
     fn by_size(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.0.len()).collect();
-        order.sort_by_key(|index| self.0[*index].len());
+        sort_by_key(&mut order, |index| self.0[*index].len());
         order
     }
 

@@ -5,6 +5,7 @@
 //! 7.0 has no listpack sets.)
 
 use super::{Sds, number};
+use crate::sort::sort_by;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use std::borrow::Cow;
@@ -119,7 +120,7 @@ impl Set {
             let numbers: Option<Vec<i64>> =
                 members.iter().map(|member| number::parse_i64(member)).collect();
             if let Some(mut numbers) = numbers {
-                numbers.sort_unstable();
+                sort_by(&mut numbers, Ord::cmp);
                 self.0 = Repr::Intset(numbers);
             }
         }

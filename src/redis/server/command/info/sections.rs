@@ -6,6 +6,7 @@ use crate::redis::database::{Database, Usage, digest, memory};
 use crate::redis::server::Server;
 use crate::redis::server::pubsub::Kind;
 use crate::redis::version::VERSION;
+use crate::sort::sort_by;
 use std::fmt::Display;
 
 fn line(name: impl Into<String>, value: impl Display) -> (String, String) {
@@ -323,7 +324,7 @@ pub(super) fn commandstats(server: &Server) -> Lines {
 /// Sorted by name, as in Redis.
 pub(super) fn errorstats(server: &Server) -> Lines {
     let mut errors: Vec<_> = server.stats.errors.iter().collect();
-    errors.sort();
+    sort_by(&mut errors, Ord::cmp);
     let of = errors.into_iter();
     of.map(|(code, n)| line(format!("errorstat_{code}"), format!("count={n}"))).collect()
 }
