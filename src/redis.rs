@@ -95,7 +95,6 @@ mod command;
 pub mod database;
 mod error;
 mod id;
-mod invariant;
 mod persist;
 mod reply;
 pub mod resp;

@@ -28,7 +28,7 @@ mod set;
 mod sorted_set;
 mod string;
 
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 pub use hash::{Hash, HashEncoding};
 pub use list::{End, List};
 pub(crate) use long_double::LongDouble;

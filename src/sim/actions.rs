@@ -42,16 +42,15 @@ impl Sim {
         self.at(self.now() + delay, action);
     }
 
-    /// Does `action` when the `n`-th message from now on has been sent on `link`, in either
-    /// direction, before anything else happens: the message is on its way, and its sender
-    /// has gone no further than to where it next waits. A connection attempt counts as a
-    /// message, and so does what answers it. 0 is taken as 1. So a test that draws `n`
-    /// reaches every place between two messages:
+    /// Runs `action` when the `n`-th message from now on has been sent on `link`, in either
+    /// direction, before anything else happens. The message is on its way, and its sender has
+    /// reached the point at which it next waits. A connection attempt and its answer count as
+    /// messages. 0 counts as 1. A test that draws `n` reaches every place between two messages:
     ///
     #[cfg_attr(feature = "redis", doc = "```")]
     #[cfg_attr(not(feature = "redis"), doc = "```ignore")]
     /// use stunt_double::Site;
-    /// use stunt_double::redis::{self, Client, ClientError, ServerOptions};
+    /// use stunt_double::redis::{self, Client, ServerOptions};
     /// use stunt_double::sim::{Sim, seeds};
     ///
     /// const KILL: Site = Site::new("test.kill");
@@ -62,7 +61,7 @@ impl Sim {
     ///         let client = Client::connect(&node, &redis).await?;
     ///         client.call(["INCR", "visits"]).await?;
     ///         client.call(["EXPIRE", "visits", "60"]).await?;
-    ///         Ok::<(), ClientError>(())
+    ///         Ok::<(), redis::Error>(())
     ///     });
     ///     let link = node.link(&redis);
     ///     let n = sim.choose(KILL, 0, 8);
@@ -77,7 +76,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If the link is of another world.
+    /// If the link belongs to another world.
     pub fn at_message(&mut self, link: &Link, n: u64, action: impl FnOnce() + 'static) {
         self.world.expect_same(link.world());
         let action = self.actions.schedule(Box::new(action));

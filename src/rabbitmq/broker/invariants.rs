@@ -5,6 +5,7 @@
 //! which is too slow for anything but tests.
 
 use super::{Broker, Session};
+use crate::invariant::ensure;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::Queue;
@@ -12,11 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// `Err` describes the first invariant that does not hold.
 type Checked = Result<(), String>;
-
-/// Returns an error that describes the invariant, unless it holds.
-fn ensure(holds: bool, describe: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { Err(describe()) }
-}
 
 impl Broker {
     /// Checks that the parts of the broker agree with each other:

@@ -1,7 +1,7 @@
 //! The check of a database's invariants.
 
 use super::{Database, Observers};
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 
 impl Database {
     /// Checks what always holds between two operations, and returns the first invariant that is

@@ -11,7 +11,7 @@
 
 pub(crate) use super::slot_table::Slot;
 use super::slot_table::SlotTable;
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 use crate::redis::value::{Sds, Value};
 use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;

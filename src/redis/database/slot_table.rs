@@ -8,7 +8,7 @@
 //! At most three quarters of the cells are used, and there is no gap between a cell and the home of
 //! its hash.
 
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 
 /// Index of an entry in the keyspace.
 pub(crate) type Slot = u32;

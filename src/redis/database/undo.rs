@@ -6,7 +6,7 @@
 
 use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 use crate::redis::value::{Sds, Value};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;

@@ -13,12 +13,12 @@
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
 use super::Server;
+use crate::invariant::ensure;
 use crate::redis::command::Caller;
 use crate::redis::command::attempt::Attempt;
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
-use crate::redis::invariant::ensure;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::time::Instant;

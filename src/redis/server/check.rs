@@ -1,7 +1,7 @@
 //! The check of a server's invariants.
 
 use super::Server;
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 
 impl Server {
     /// Checks what always holds between two inputs, and returns the first invariant that is broken.

@@ -8,10 +8,10 @@
 //! Source: <https://redis.io/docs/manual/pubsub/>, `pubsub.c`.
 
 use super::Server;
+use crate::invariant::ensure;
 use crate::redis::database::glob;
 use crate::redis::database::notify::{EventClasses, KeyEvent};
 use crate::redis::id::ClientId;
-use crate::redis::invariant::ensure;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use indexmap::{IndexMap, IndexSet};

@@ -16,7 +16,7 @@
 use super::ListpackLimits;
 use super::Sds;
 use super::rank_tree::{Entries, Entry, RankTree, Score};
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 use indexmap::IndexMap;
 use indexmap::map;
 use rustc_hash::FxBuildHasher;

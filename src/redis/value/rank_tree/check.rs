@@ -2,7 +2,7 @@
 
 use super::RankTree;
 use super::node::{Entry, FANOUT_MAX, FANOUT_MIN, Inner, LEAF_MAX, LEAF_MIN, NONE, count};
-use crate::redis::invariant::ensure;
+use crate::invariant::ensure;
 
 impl RankTree {
     /// Checks every invariant of the module. Returns the first that is broken.

@@ -46,7 +46,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// What is wrong with the value.
+    /// The reason why the value is refused.
     pub(super) fn read(self, current: &str, value: &str) -> Result<String, String> {
         match self {
             Form::YesNo => word(&["yes", "no"], value)
