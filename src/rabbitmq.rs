@@ -101,6 +101,7 @@ mod vhost;
 pub mod wire;
 
 pub use broker::options::BrokerOptions;
+pub use broker::refusal::{Refusal, RefusalError};
 pub use client::{
     Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
     Returned, start, start_named,

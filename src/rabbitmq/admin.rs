@@ -45,7 +45,6 @@ pub use user::{PermissionRow, TopicPermissionRow, UserRow};
 pub use vhost::VHostRow;
 
 pub use crate::rabbitmq::broker::alarm::Alarm;
-pub use crate::rabbitmq::broker::refusal::{Refusal, RefusalError};
 pub use crate::rabbitmq::stats::{MessageRates, MessageStats};
 pub use crate::rabbitmq::vhost::VHostLimits;
 pub use crate::rabbitmq::vhost::error::AdminError;

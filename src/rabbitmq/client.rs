@@ -162,7 +162,7 @@ impl Connection {
     ///   open, or connection attempts go unanswered for too long.
     /// - [`Error::Amqp`] with `ACCESS_REFUSED` for an unknown user or a wrong password; with
     ///   `NOT_ALLOWED` for a vhost that does not exist, that the user has no permissions in, or
-    ///   that is at a limit; or with the code of a [`Refusal`](super::admin::Refusal).
+    ///   that is at a limit; or with the code of a [`Refusal`](super::Refusal).
     /// - [`Error::ShortStringTooLong`] for the name of a vhost that AMQP cannot carry.
     ///
     /// # Panics

@@ -2,11 +2,11 @@
 
 use crate::support::*;
 use std::time::Duration;
-use stunt_double::rabbitmq::admin::Refusal;
+
 use stunt_double::rabbitmq::broker::{Broker, ChannelId, ChannelNumber, ConnectionId, Method};
 use stunt_double::rabbitmq::{
     self, BrokerOptions, Connection, ConnectionOptions, Error, Properties, QueueOptions, RabbitMq,
-    ReplyCode, Scope, wire,
+    Refusal, ReplyCode, Scope, wire,
 };
 use stunt_double::sim::service::{ByteOutput, ByteService as _};
 use stunt_double::sim::{Node, Sim};

@@ -30,7 +30,7 @@ enum Target {
 /// ```
 /// use std::time::Duration;
 /// use stunt_double::rabbitmq::{self, BrokerOptions, Connection, Error, ReplyCode};
-/// use stunt_double::rabbitmq::admin::Refusal;
+/// use stunt_double::rabbitmq::Refusal;
 /// use stunt_double::sim::Sim;
 ///
 /// let mut sim = Sim::new(1);
@@ -46,7 +46,7 @@ enum Target {
 ///     Ok::<(), Error>(())
 /// });
 /// sim.run().expect_done();
-/// # Ok::<(), rabbitmq::admin::RefusalError>(())
+/// # Ok::<(), rabbitmq::RefusalError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a refusal does nothing until it is given to a broker"]

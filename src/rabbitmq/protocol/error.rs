@@ -46,7 +46,7 @@ pub enum ReplyCode {
     /// 505: a frame arrived where it is not allowed.
     UnexpectedFrame,
     /// 506: the broker has run out of a resource. Only a
-    /// [`Refusal`](crate::rabbitmq::admin::Refusal) uses it.
+    /// [`Refusal`](crate::rabbitmq::Refusal) uses it.
     ResourceError,
     /// 530: the request is never allowed: an unknown vhost, a consumer tag used twice.
     NotAllowed,
