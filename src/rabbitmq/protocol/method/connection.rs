@@ -1,10 +1,11 @@
 //! Options of the class connection.
 
 use smol_str::SmolStr;
+use std::fmt;
 use std::time::Duration;
 
 /// How to open a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConnectionOptions {
     /// The vhost.
     pub virtual_host: SmolStr,
@@ -28,6 +29,22 @@ pub struct ConnectionOptions {
     pub heartbeat: Duration,
 }
 
+/// Shows the heartbeat in whole seconds, as AMQP carries it. The digest of a run depends on this
+/// text.
+impl fmt::Debug for ConnectionOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionOptions")
+            .field("virtual_host", &self.virtual_host)
+            .field("user", &self.user)
+            .field("password", &self.password)
+            .field("consumer_cancel_notify", &self.consumer_cancel_notify)
+            .field("connection_blocked", &self.connection_blocked)
+            .field("channel_max", &self.channel_max)
+            .field("heartbeat", &self.heartbeat_seconds())
+            .finish()
+    }
+}
+
 /// Vhost `/`, user `guest` with password `guest`, both notifications, no heartbeats.
 impl Default for ConnectionOptions {
     fn default() -> ConnectionOptions {
@@ -49,5 +66,21 @@ impl ConnectionOptions {
         let fraction = u64::from(self.heartbeat.subsec_nanos() > 0);
         let seconds = self.heartbeat.as_secs().saturating_add(fraction);
         u16::try_from(seconds).unwrap_or(u16::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_options_stays_as_digests_know_it() {
+        let options =
+            ConnectionOptions { heartbeat: Duration::from_millis(1_500), ..Default::default() };
+        assert_eq!(
+            format!("{options:?}"),
+            "ConnectionOptions { virtual_host: \"/\", user: \"guest\", password: \"guest\", \
+             consumer_cancel_notify: true, connection_blocked: true, channel_max: 0, heartbeat: 2 }"
+        );
     }
 }
