@@ -14,6 +14,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `bytes` | the node's end of a connection of bytes |
+//! | `cell` | a server's machine, connections and timers, behind a lock |
 //! | `conn` | both ends of a connection, as the world holds them |
 //! | `connection` | the node's end of a connection of typed messages |
 //! | `latency` | how long a message travels |
@@ -25,6 +26,7 @@
 //! | `wire` | one direction of a connection, with what is in flight |
 
 pub(super) mod bytes;
+pub(super) mod cell;
 pub(super) mod conn;
 pub(super) mod connection;
 pub(super) mod latency;

@@ -7,8 +7,9 @@
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::world::World;
+use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase};
-use crate::sim::net::server::{Cell, Server};
+use crate::sim::net::server::Server;
 use crate::sim::net::wire::Up;
 use crate::sim::node::Node;
 use crate::sim::service::contract::{Service, Waiter};

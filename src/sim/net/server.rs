@@ -10,8 +10,8 @@ use crate::Shutdown;
 use crate::sim::kernel::clock::Clock;
 use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::WakeRef;
-use crate::sim::kernel::timer::TimerKey;
 use crate::sim::kernel::world::World;
+use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, ServerEnd};
 use crate::sim::net::wire::{Down, Route, Up};
 use crate::sim::service::bytes::{ByteOutput, ByteService};
@@ -20,32 +20,10 @@ use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use xxhash_rust::xxh3::xxh3_64;
-
-pub(crate) struct Cell<S: Service> {
-    pub(crate) machine: S,
-    pub(crate) running: bool,
-    /// Whether its machine is without power.
-    pub(crate) off: bool,
-    /// The machine's clock.
-    pub(crate) clock: Clock,
-    pub(crate) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
-    next_connection: u32,
-    pub(crate) timer: Option<(Instant, TimerKey)>,
-    /// When a background timer is due, as the world was told.
-    pub(crate) housekeeping: Option<Instant>,
-    /// When sessions check their server, in order.
-    pub(crate) watches: BTreeSet<(Instant, u32)>,
-    /// When ends of connections give up, in order.
-    pub(crate) deadlines: BTreeSet<(Instant, u32)>,
-    pub(crate) wakes: Vec<WakeRef>,
-}
 
 /// A machine and its connections, as the world holds them.
 pub(crate) struct Server<S: Service> {
@@ -68,19 +46,7 @@ impl Drop for Held<'_> {
 
 impl<S: Service> Server<S> {
     pub(crate) fn new(id: u32, name: Arc<str>, actor: Actor, machine: S) -> Server<S> {
-        let cell = Cell {
-            machine,
-            running: true,
-            off: false,
-            clock: Clock::default(),
-            connections: IndexMap::default(),
-            next_connection: 0,
-            timer: None,
-            housekeeping: None,
-            watches: BTreeSet::new(),
-            deadlines: BTreeSet::new(),
-            wakes: Vec::new(),
-        };
+        let cell = Cell::new(machine);
         Server { id, name, actor, cell: Mutex::new(cell), holder: Mutex::new(None) }
     }
 
@@ -146,30 +112,32 @@ impl<S: Service> Server<S> {
         let now = world.now();
         let mut core = None;
         loop {
-            let (connection, item) = if let Some((connection, output)) = cell.machine.poll_output()
-            {
+            while let Some((connection, output)) = cell.machine.poll_output() {
+                // A message to a client that has gone is lost.
+                let Some(conn) = cell.open_at_server(connection) else { continue };
                 let item = match S::hangup(&output) {
                     None => Down::Data(output),
-                    Some(how) => Down::Close(how),
+                    Some(how) => {
+                        conn.server_end = ServerEnd::Closed;
+                        Down::Close(how)
+                    }
                 };
-                (connection, item)
-            } else if let Some((connection, output)) =
-                cell.machine.bytes().and_then(ByteService::poll_output)
-            {
-                let item = match output {
-                    ByteOutput::Data(bytes) => Down::Bytes(bytes),
-                    ByteOutput::Close(how) => Down::Close(how),
-                };
-                (connection, item)
-            } else {
-                break;
-            };
-            let conn = u32::try_from(connection).ok().and_then(|c| cell.connections.get_mut(&c));
-            // A message to a client that has gone is lost.
-            let Some(conn) = conn.filter(|c| c.server_end == ServerEnd::Open) else { continue };
-            if matches!(item, Down::Close(_)) {
-                conn.server_end = ServerEnd::Closed;
+                let core = core.get_or_insert_with(|| world.lock());
+                conn.down.send(core, now, &conn.route, false, item);
             }
+            if !cell.serves_bytes {
+                break;
+            }
+            let polled = cell.machine.bytes().and_then(ByteService::poll_output);
+            let Some((connection, output)) = polled else { break };
+            let Some(conn) = cell.open_at_server(connection) else { continue };
+            let item = match output {
+                ByteOutput::Data(bytes) => Down::Bytes(bytes),
+                ByteOutput::Close(how) => {
+                    conn.server_end = ServerEnd::Closed;
+                    Down::Close(how)
+                }
+            };
             let core = core.get_or_insert_with(|| world.lock());
             conn.down.send(core, now, &conn.route, false, item);
         }
@@ -235,6 +203,7 @@ impl<S: Service> Server<S> {
                     conn.server_end = ServerEnd::Open;
                     conn.keepalive = cell.machine.keepalive();
                     let at = cell.clock.machine_time(now);
+                    cell.serves_bytes |= of_bytes;
                     match cell.machine.bytes().filter(|_| of_bytes) {
                         Some(bytes) => {
                             bytes.connected(at, u64::from(connection), &conn.node_name);
@@ -506,40 +475,6 @@ impl<S: Service> Server<S> {
             world.lock().cancel_timer(key);
         }
         self.settle(world, cell);
-    }
-}
-
-impl<S: Service> Cell<S> {
-    /// Tells the machine that a connection has ended.
-    pub(crate) fn disconnect(&mut self, now: Instant, connection: u32) {
-        let at = self.clock.machine_time(now);
-        let of_bytes = self.connections.get(&connection).is_some_and(|conn| conn.bytes.is_some());
-        match self.machine.bytes().filter(|_| of_bytes) {
-            Some(bytes) => bytes.disconnected(at, u64::from(connection)),
-            None => self.machine.disconnected(at, u64::from(connection)),
-        }
-    }
-
-    /// Removes a connection of which neither end will hear again.
-    pub(crate) fn reap(&mut self, connection: u32) {
-        let over = |conn: &Conn<S>| {
-            let node_is_done = conn.abandoned && (conn.gone || conn.gave_up);
-            let sends = !conn.up.is_empty() || !conn.down.is_empty();
-            node_is_done && conn.server_end != ServerEnd::Open && !sends
-        };
-        if self.connections.get(&connection).is_some_and(over) {
-            self.forget(connection);
-        }
-    }
-
-    pub(crate) fn forget(&mut self, connection: u32) {
-        let Some(conn) = self.connections.swap_remove(&connection) else { return };
-        if let Some(at) = conn.watch {
-            self.watches.remove(&(at, connection));
-        }
-        if let Some(at) = conn.deadline {
-            self.deadlines.remove(&(at, connection));
-        }
     }
 }
 

@@ -16,9 +16,10 @@
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::{LinkId, NodeId};
 use crate::sim::kernel::world::World;
+use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, ServerEnd};
 use crate::sim::net::path::Heal;
-use crate::sim::net::server::{Cell, Server};
+use crate::sim::net::server::Server;
 use crate::sim::net::wire::{Down, Up};
 use crate::sim::service::contract::{Service, Wakes};
 use crate::sim::service::hangup::{Disconnected, Hangup};

@@ -5,8 +5,9 @@
 //! earlier.
 
 use crate::sim::kernel::world::World;
+use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase};
-use crate::sim::net::server::{Cell, Server};
+use crate::sim::net::server::Server;
 use crate::sim::net::wire::Up;
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;
