@@ -174,11 +174,10 @@ impl<S: Service> Server<S> {
             return;
         }
         if !conn.up_is_open(cell.off) {
+            conn.up.stall(now);
             // A machine without power retransmits nothing.
             if conn.gone {
-                conn.up.clear();
-            } else {
-                conn.up.stall(now);
+                conn.up.lose_stalled();
             }
             cell.retime(connection, now);
             cell.reap(connection);
@@ -259,10 +258,9 @@ impl<S: Service> Server<S> {
             return;
         }
         if !conn.down_is_open() {
+            conn.down.stall(now);
             if cell.off {
-                conn.down.clear();
-            } else {
-                conn.down.stall(now);
+                conn.down.lose_stalled();
             }
             cell.retime(connection, now);
             cell.reap(connection);
