@@ -7,7 +7,7 @@
 //! names another. Rows are sorted by vhost and then by name (bindings by source, routing key and
 //! destination), whereas the order of the real server is that of a hash table.
 //!
-//! Nothing in this room changes the broker; the operations that do are methods of
+//! Nothing in this module changes the broker; the operations that do are methods of
 //! [`Broker`](crate::rabbitmq::broker::Broker). Vocabulary: a *row* is one object, a *column* is
 //! one of its properties under `rabbitmqctl`'s name, a *cell* is the value of a property.
 //!

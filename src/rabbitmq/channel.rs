@@ -1,10 +1,9 @@
 //! A channel: its consumers, its unacknowledged deliveries, its limits and its confirms.
 //!
-//! A channel outlives neither its connection nor the broker's process. What it holds refers to
-//! queues and consumers by key, so a queue may be deleted while one of its messages is
-//! unacknowledged.
+//! A channel outlives neither its connection nor the broker's process. It refers to queues and
+//! consumers by key, so a queue may be deleted while one of its messages is unacknowledged.
 //!
-//! Start with [`Channel`]. In this room: `unacked` (deliveries by tag), `consumer` (one consumer
+//! Start with [`Channel`]. In this module: `unacked` (deliveries by tag), `consumer` (one consumer
 //! and its credit), `confirm` (publishes that wait for their confirms), `transaction` (what waits
 //! for a commit) and `reply_to` (direct replies).
 

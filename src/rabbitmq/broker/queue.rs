@@ -23,13 +23,14 @@ use smol_str::SmolStr;
 impl Broker {
     /// Declares a queue (`queue.declare`): creates it, or checks that the existing one is the same.
     /// If the name is empty, the server makes one. The queue becomes the channel's last declared
-    /// queue, which an empty name stands for in the other methods.
+    /// queue: in the other methods, an empty name stands for it.
     ///
     /// # Errors
     ///
-    /// `RESOURCE_LOCKED` if it is exclusive to another connection, or exclusive in one declaration
-    /// only; `PRECONDITION_FAILED` if it exists and differs otherwise; `ACCESS_REFUSED` for a name
-    /// that begins with `amq.`; `NOT_FOUND` if it does not exist and the declaration is passive.
+    /// `RESOURCE_LOCKED` if it is exclusive to another connection, or if only one of the two
+    /// declarations is exclusive; `PRECONDITION_FAILED` if it exists and differs otherwise;
+    /// `ACCESS_REFUSED` for a name that begins with `amq.`; `NOT_FOUND` if it does not exist and
+    /// the declaration is passive.
     pub fn queue_declare(
         &mut self,
         now: Instant,

@@ -1,8 +1,8 @@
 //! Direct reply-to: answers to a request without a queue.
 //!
 //! A channel consumes from the pseudo-queue `amq.rabbitmq.reply-to` and publishes a request with
-//! that name as its `reply-to`. The broker replaces the name by one that belongs to the channel. A
-//! message published to that name through the default exchange goes straight to the consumer, or
+//! that name as its `reply-to`. The broker replaces the name with one that belongs to the channel.
+//! A message published to that name through the default exchange goes straight to the consumer, or
 //! nowhere if the channel is gone.
 //!
 //! Source: <https://www.rabbitmq.com/docs/direct-reply-to>.

@@ -1,13 +1,13 @@
-//! Quorum queues: the state that only they have, above all how often each message came back.
+//! Quorum queues: the state that only they have, above all how often each message was returned.
 //!
-//! A message that came back carries its count in the header `x-delivery-count`, with its headers
-//! sorted by name. With a delivery limit, a message that came back more often than that dies. A
+//! A message that was returned carries the count in the header `x-delivery-count`, and its headers
+//! are sorted by name. A message that was returned more often than the delivery limit dies. A
 //! rejected message goes to the front of the queue if there is a limit, and to the end otherwise.
 //!
 //! A quorum queue also treats consumers differently. It knows them by channel and tag, so that a
-//! consumer that re-subscribes takes over what it left (`ring.rs`, `channel.rs`). It holds
-//! consumers without acknowledgements to their prefetch count, too (`consumer.rs`). It sends each
-//! consumer all messages of one round together, and only then checks its length
+//! consumer that re-subscribes takes over its earlier deliveries (`ring.rs`, `channel.rs`). It
+//! holds consumers without acknowledgements to their prefetch count, too (`consumer.rs`). It sends
+//! each consumer all messages of one round together, and only then checks its length
 //! (`broker/deliver.rs`).
 //!
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's behaviour.

@@ -1,4 +1,4 @@
-//! What a database reads from disk, when its process starts or on request.
+//! Reading a database from disk, when its process starts or on request.
 //!
 //! Source: `rdb.c`, `aof.c`, `debug.c`.
 

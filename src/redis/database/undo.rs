@@ -1,5 +1,5 @@
-//! The undo log: what a crash would undo, as the previous states of keys that have changed since
-//! the state on disk.
+//! The undo log: the previous states of keys that have changed since the last state on disk. A
+//! crash restores them.
 //!
 //! A key is remembered once, before its first change. Nothing is remembered if a crash would lose
 //! everything, or nothing. A new log begins when all keys are on disk.
