@@ -71,10 +71,10 @@
 //! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked and
 //!   read back in the same way. Parameters that tune what is not modelled (threads, memory,
 //!   replicas, clusters, TLS, the log) have no effect. Parameters that would matter can only be set
-//!   to their defaults: `maxmemory`, `maxmemory-policy`, `maxmemory-clients`, `maxclients`,
-//!   `timeout`, `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no configuration
-//!   file: a restart undoes `CONFIG SET`, and drops an append-only file that `CONFIG SET` switched
-//!   on.
+//!   to the value that they have: `maxmemory`, `maxmemory-policy`, `maxmemory-clients`,
+//!   `maxclients`, `timeout`, `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no
+//!   configuration file: a restart undoes `CONFIG SET`, and drops an append-only file that `CONFIG
+//!   SET` switched on.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG` has

@@ -1,6 +1,6 @@
 //! What an administrator uses: listings, as typed rows and as `rabbitmqctl` prints them; the
-//! contents of a queue; counters; and the types for users, permissions, policies, limits, alarms
-//! and refusals.
+//! contents of a queue; counters; and the types for users, permissions, policies, limits and
+//! alarms.
 //!
 //! The typed listings are those of the management API: they cover *all* vhosts, and each row names
 //! its vhost. The text listings are those of `rabbitmqctl`: they show one vhost, `/` unless `-p`

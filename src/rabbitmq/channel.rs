@@ -169,7 +169,8 @@ impl Channel {
 /// The limit that all consumers of a channel share (`basic.qos` with `global`).
 ///
 /// A queue that is refused is *suspended* for this channel: its consumers on the channel are
-/// skipped until the channel is below its limit again. `basic.get` is neither counted nor limited.
+/// skipped until the channel is below its limit again. `basic.get` is not limited, and is not
+/// counted while there is a limit.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     /// 0 means no limit.

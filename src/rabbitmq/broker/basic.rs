@@ -19,7 +19,8 @@ use std::sync::Arc;
 impl Broker {
     /// Limits the number of unacknowledged deliveries (`basic.qos`): for each consumer that begins
     /// later, or with `global` for all consumers of the channel together. 0 means no limit.
-    /// `basic.get` never counts.
+    /// `basic.get` is never limited, and its deliveries count only if they are outstanding when a
+    /// `global` limit begins.
     ///
     /// As in RabbitMQ, setting the limit without `global` removes the global one.
     ///
