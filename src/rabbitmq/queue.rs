@@ -222,7 +222,7 @@ impl Queue {
     }
 
     /// Returns the message as a consumer is handed it: a quorum queue adds the count of a message
-    /// that came back.
+    /// that was returned.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
         match &self.cold.kind {
             Kind::Quorum(quorum) => quorum.delivery_counts.shown(entry),

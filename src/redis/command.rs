@@ -260,7 +260,7 @@ impl<S> Command<S> {
         self.name.split_once('|').map_or(self.name, |(_, name)| name)
     }
 
-    /// Returns the subcommand of this name, in any case.
+    /// Returns the subcommand of this name, ignoring case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command<S>> {
         let same = |row: &&Command<S>| row.short_name().as_bytes().eq_ignore_ascii_case(name);
         self.subcommands.iter().find(same)
@@ -297,7 +297,7 @@ impl<S> Table<S> {
         Table(rows.map(|command| (command.name.as_bytes(), command)).collect())
     }
 
-    /// Returns the command of this name, in any case.
+    /// Returns the command of this name, ignoring case.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&'static Command<S>> {
         let mut lower = [0; LONGEST];
         let lower = lower.get_mut(..name.len())?;

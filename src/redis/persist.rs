@@ -127,7 +127,7 @@ impl Persistence {
         total_changes(databases).saturating_sub(self.saved_changes)
     }
 
-    /// Returns what the last stop lost, of whatever kind it was.
+    /// Returns the losses of the last stop, whatever kind of stop it was.
     pub(crate) fn losses(&self) -> &Losses {
         &self.losses
     }
@@ -319,7 +319,7 @@ impl Disk<'_> {
         Some(saved)
     }
 
-    /// Replaces all keys by the saved ones (`DEBUG RELOAD`).
+    /// Replaces all keys with the saved ones (`DEBUG RELOAD`).
     pub(crate) fn reload(&mut self, saved: Vec<Keyspace>) {
         let now = self.now;
         let mut loaded = Loaded::default();

@@ -32,7 +32,7 @@ pub(crate) struct Quorum {
     pub(crate) kept_dead_letters: u64,
     /// Whether the queue is over a limit and refuses new messages.
     pub(crate) refuses_publishes: bool,
-    /// The last position given to a message that came back.
+    /// The last position given to a returned message.
     last_front: u64,
 }
 
@@ -59,22 +59,22 @@ impl Quorum {
         }
     }
 
-    /// Takes a position before all messages that never came back, behind those that did.
+    /// Takes a position behind all returned messages and before all others.
     pub(crate) fn take_front(&mut self) -> Position {
         self.last_front += 1;
         Position(self.last_front)
     }
 }
 
-/// How often messages came back, including those that are not ready; 0 for messages that are not
-/// listed.
+/// How often messages were returned, including those that are not ready; 0 for messages that are
+/// not listed.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryCounts {
     by_position: BTreeMap<Position, u64>,
 }
 
 impl DeliveryCounts {
-    /// Notes that a message came back. Returns how often so far.
+    /// Notes that a message was returned. Returns the count so far.
     pub(crate) fn came_back(&mut self, position: Position) -> u64 {
         let count = self.by_position.entry(position).or_default();
         *count += 1;
@@ -101,7 +101,7 @@ impl DeliveryCounts {
         }
     }
 
-    /// Returns the message as a consumer gets it: with its count, if it came back before.
+    /// Returns the message as a consumer gets it: with its count, if it was returned before.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
         match self.by_position.get(&entry.position()) {
             Some(_) => self.counted(entry),

@@ -52,8 +52,8 @@ impl Layer {
     }
 }
 
-/// What a crash would undo of one database's keys: the changes since the state on disk. The newest
-/// layer has the changes since the last relevant point in time (see `slow_disk.rs`).
+/// The changes of one database's keys since the last state on disk, which a crash would undo. The
+/// newest layer has the changes since the last relevant point in time (see `slow_disk.rs`).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Undo {
     keeping: bool,
