@@ -129,7 +129,11 @@ struct Caller {
 /// - [`handle_input`](Broker::handle_input) takes a [`Method`] as a client sent it, calls the typed
 ///   one, and puts the answer, or the close, among the outputs.
 ///
-/// After either of them:
+/// The `# Errors` sections leave out two cases that apply to most typed methods. A missing permission
+/// is `ACCESS_REFUSED`. A channel that is not open is `CHANNEL_ERROR`, or `CONNECTION_FORCED` if its
+/// connection is not open either.
+///
+/// After a call of either kind:
 ///
 /// - [`poll_output`](Broker::poll_output) returns what the broker sends, in order: deliveries,
 ///   returns, confirms, cancellations, and the answers to inputs. Outputs are queued, so several

@@ -26,7 +26,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0, which closes the connection.
+    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0; `INTERNAL_ERROR` for `global` in RabbitMQ 4.
+    /// Both close the connection.
     pub fn basic_qos(
         &mut self,
         now: Instant,
@@ -161,7 +162,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As for [`Broker::basic_ack`].
+    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED` for a delivery from a stream, which closes
+    /// the connection.
     pub fn basic_nack(
         &mut self,
         now: Instant,
@@ -178,7 +180,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As for [`Broker::basic_ack`].
+    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED` for a delivery from a stream, which closes
+    /// the connection.
     pub fn basic_reject(
         &mut self,
         now: Instant,
@@ -234,7 +237,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// `NOT_IMPLEMENTED` without `requeue`, which closes the connection.
+    /// `NOT_IMPLEMENTED` without `requeue`; `INTERNAL_ERROR` if the channel holds a delivery from a
+    /// stream. Both close the connection.
     pub fn basic_recover(
         &mut self,
         now: Instant,

@@ -28,7 +28,9 @@ impl Broker {
     /// # Errors
     ///
     /// `RESOURCE_LOCKED` if it is exclusive to another connection, or if only one of the two
-    /// declarations is exclusive; `PRECONDITION_FAILED` if it exists and differs otherwise;
+    /// declarations is exclusive; `PRECONDITION_FAILED` if it exists and differs otherwise, for
+    /// arguments or properties that its type cannot have, or at the vhost's limit; `INTERNAL_ERROR`
+    /// in RabbitMQ 4 for a transient queue that is not exclusive, which closes the connection;
     /// `ACCESS_REFUSED` for a name that begins with `amq.`; `NOT_FOUND` if it does not exist and
     /// the declaration is passive.
     pub fn queue_declare(
@@ -227,7 +229,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND`; `RESOURCE_LOCKED` for another connection's exclusive queue.
+    /// `NOT_FOUND`; `RESOURCE_LOCKED` for another connection's exclusive queue; `NOT_IMPLEMENTED`
+    /// for a stream, which closes the connection.
     pub fn queue_purge(
         &mut self,
         now: Instant,
@@ -254,13 +257,15 @@ impl Broker {
         })
     }
 
-    /// Deletes a queue (`queue.delete`) and returns the number of ready messages in it. Its
-    /// consumers are told. Deleting a queue that does not exist succeeds.
+    /// Deletes a queue (`queue.delete`) and returns the number of ready messages in it, or 0 for a
+    /// stream. Its consumers are told. A stream ignores `if_unused` and `if_empty`. Deleting a
+    /// queue that does not exist succeeds.
     ///
     /// # Errors
     ///
     /// `PRECONDITION_FAILED` if it has consumers and `if_unused` is set, or ready messages and
-    /// `if_empty` is set; `RESOURCE_LOCKED` for another connection's exclusive queue.
+    /// `if_empty` is set; `NOT_IMPLEMENTED` if either is set for a quorum queue, which closes the
+    /// connection; `RESOURCE_LOCKED` for another connection's exclusive queue.
     pub fn queue_delete(
         &mut self,
         now: Instant,
