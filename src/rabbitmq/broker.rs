@@ -129,9 +129,9 @@ struct Caller {
 /// - [`handle_input`](Broker::handle_input) takes a [`Method`] as a client sent it, calls the typed
 ///   one, and puts the answer, or the close, among the outputs.
 ///
-/// The `# Errors` sections leave out two cases that apply to most typed methods. A missing permission
-/// is `ACCESS_REFUSED`. A channel that is not open is `CHANNEL_ERROR`, or `CONNECTION_FORCED` if its
-/// connection is not open either.
+/// The `# Errors` sections leave out two cases that apply to most typed methods: a missing
+/// permission is `ACCESS_REFUSED`, and a channel that is not open is `CHANNEL_ERROR`, or
+/// `CONNECTION_FORCED` if its connection is not open either.
 ///
 /// After a call of either kind:
 ///

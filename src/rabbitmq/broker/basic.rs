@@ -162,8 +162,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED` for a delivery from a stream, which closes
-    /// the connection.
+    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED`, which closes the connection, for a
+    /// delivery from a stream.
     pub fn basic_nack(
         &mut self,
         now: Instant,
@@ -180,8 +180,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED` for a delivery from a stream, which closes
-    /// the connection.
+    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED`, which closes the connection, for a
+    /// delivery from a stream.
     pub fn basic_reject(
         &mut self,
         now: Instant,
