@@ -9,8 +9,8 @@
 //! the first three and read at position `i`. Golden vectors in the tests pin it: a seed means the
 //! same forever.
 //!
-//! A [`Choices`] takes its answers from a seed, from a recorded [`Tape`] (calm once the tape is
-//! exhausted), or is always calm. A machine owns one [`Stream`], given to it at construction.
+//! The answers of a [`Choices`] come from a seed or from a recorded [`Tape`] (calm once the tape is
+//! exhausted), or are always calm. A machine owns one [`Stream`], given to it at construction.
 
 mod tape;
 
@@ -261,8 +261,8 @@ impl Choices {
     }
 
     /// Returns the choices at `site` for `entity` as an owned stream, for a machine to keep. The
-    /// stream is recorded if these choices are. Do not ask here for the same site and entity as
-    /// well: that would repeat the stream's draws.
+    /// stream is recorded if these choices are. Do not call [`Choices::choose`] for the same site
+    /// and entity as well: that would repeat the stream's draws.
     #[must_use]
     pub fn stream(&mut self, site: Site, entity: u64) -> Stream {
         let mut stream = self.source_of(site, entity);

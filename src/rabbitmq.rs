@@ -21,14 +21,14 @@
 //! - An *exchange* decides where a message goes: to queues, and on to other exchanges.
 //! - A *queue* keeps messages in order and hands each one to the next consumer in its ring. A
 //!   durable queue has a *journal*, which knows what a crash would leave. A *quorum* queue counts
-//!   how often a message came back; a *stream* keeps messages after they are consumed. Arguments
-//!   and [policies](admin::Policy) decide how long messages live, how many a queue holds and where
-//!   dead letters go.
+//!   how often each message was returned; a *stream* keeps messages after they are consumed.
+//!   Arguments and [policies](admin::Policy) decide how long messages live, how many a queue holds
+//!   and where dead letters go.
 //! - A *channel* holds deliveries until they are settled. It counts the publishes that it must
 //!   confirm, or keeps them in a transaction.
-//! - *Vhosts*, *users*, limits, policies, alarms and listings are an administrator's concern:
-//!   methods of [`broker::Broker`], which [`RabbitMq`], the handle of a broker in a world, offers
-//!   as well.
+//! - *Vhosts*, *users*, limits, policies, alarms and listings are an administrator's concern. Their
+//!   operations are methods of [`broker::Broker`]. [`RabbitMq`], the handle of a broker in a world,
+//!   has the same methods.
 //!
 //! The root has what a client uses every day. The rest is in modules: [`admin`] (listings, users,
 //! policies, limits, alarms), [`broker`] (the machine), [`wire`] (bytes) and, with the feature
@@ -40,8 +40,8 @@
 //! [`crash`](crate::sim::ServiceHandle::crash) kills its process and
 //! [`lose_power`](crate::sim::ServiceHandle::lose_power) cuts the power of its machine. Each starts
 //! it again at once. For an outage that lasts, [`stop`](crate::sim::ServiceHandle::stop) it in one
-//! of these ways ([`Shutdown`](crate::Shutdown)) and start it later. Of the persistent
-//! messages in durable queues
+//! of these ways ([`Shutdown`](crate::Shutdown)) and start it later. The table shows which
+//! persistent messages in durable queues survive.
 //!
 //! | after | the broker keeps |
 //! |---|---|
@@ -54,15 +54,15 @@
 //! # Where it differs from the real server
 //!
 //! - *Time*: messages and queues expire, and consumers time out, exactly when they are due. The
-//!   server checks a little later, for consumers once a minute. Heartbeats of a connection are
-//!   counted from its opening and end with its close; the server continues until the socket is
-//!   gone. A connection of this client has no heartbeats unless its [`ConnectionOptions`] ask for
-//!   them; most real clients ask by default. Times to live follow the monotonic clock, so setting
-//!   the calendar clock of the broker's machine changes nothing.
+//!   server checks a little later, for consumers once a minute. Heartbeats of a connection begin
+//!   when it opens and end when it closes; the server continues until the socket is gone. A
+//!   connection of this client has no heartbeats unless its [`ConnectionOptions`] ask for them;
+//!   most real clients ask by default. Times to live follow the monotonic clock, so setting the
+//!   calendar clock of the broker's machine changes nothing.
 //! - *Order*: where the server has a race, this broker has one deterministic answer. Publishes that
 //!   arrive at one instant are confirmed together. A message goes to several queues in the order in
 //!   which they were declared. Queues that a channel's shared limit held up continue in the order
-//!   in which they were refused. Of several channels that die together, a quorum queue hears of the
+//!   in which they were refused. When several channels die together, a quorum queue hears of the
 //!   last one first. Listings are sorted. Every message of a stream is a chunk of its own.
 //! - *Streams*: a prefetch count is exact, whereas the server hands out whole chunks. The count of
 //!   messages is current, whereas the server's lags.
@@ -71,11 +71,11 @@
 //!   the next consumer gets the backlog and then the message.
 //! - *Quorum queues and streams* behave as on one node: arguments for replication, membership and
 //!   leader locators are accepted and have no effect. A quorum queue that refuses publishes notices
-//!   at once that it is short enough again. In one case 3.10.8 crashes and ends the connection with
+//!   at once when it is short enough again. In one case 3.10.8 crashes and ends the connection with
 //!   `INTERNAL_ERROR`: a cancelled consumer re-subscribes under its tag and gets a message before
-//!   it has settled what it left. Here the message is delivered.
+//!   it has settled its earlier deliveries. Here the message is delivered.
 //! - *Plugins*: `x-consistent-hash`, `x-random` and `x-delayed-message` exchanges need not be
-//!   enabled. The hash of a header that is an array or a table is not the server's.
+//!   enabled. The hash of a header that is an array or a table differs from the server's.
 //!   `x-delayed-message` follows the plugin's documentation.
 //! - *Texts*: an exchange type that does not exist is `unknown`, or `invalid` if its name is an
 //!   atom that the server has loaded. Only likely atoms are in the list. Patterns are regular

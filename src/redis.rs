@@ -1,7 +1,7 @@
 //! Redis, as a value: databases and a server that open no socket and read no clock.
 //!
-//! The model is Redis 7.0.15, down to error texts, as far as the README lists it. There are four
-//! ways in, each built on the next:
+//! The model is Redis 7.0.15, down to error texts; `docs/model.md` in the repository lists what is
+//! modelled. There are four ways to use it, each built on the next:
 //!
 //! - in a [world](crate::sim): [`start`] puts a server into it, and a [`Client`] calls commands
 //!   from a node, with latency, partitions and crashes;
@@ -49,7 +49,7 @@
 //! # Where it differs from the real server
 //!
 //! - *Time*: a key expires in exactly its millisecond, whether anything looks it up or not. The
-//!   real server may keep it one millisecond longer, and until something looks it up. A blocked
+//!   real server may keep it for one millisecond more, or until something looks it up. A blocked
 //!   client times out exactly at its deadline. A save, a rewrite and `BGSAVE` take no time. A key
 //!   that should expire in the last representable millisecond expires one millisecond earlier.
 //! - *Order*: where Redis leaves the order unspecified (hash tables, `SCAN` cursors, equal weights
@@ -61,25 +61,26 @@
 //!   sleeps (`DEBUG SLEEP`) keeps what the transaction has done so far, if there is an append-only
 //!   file.
 //! - *Numbers in `INFO`*: it has the real server's fields. Numbers that a client can check are true
-//!   (connections, commands, errors, hits, keys, saves). The rest have the value of a server that
-//!   did not need them: commands take no time, bytes are not counted. `avg_ttl` is the exact
-//!   average, once a tenth of a second has passed. `CLIENT LIST` shows 0 for buffer sizes. `MEMORY
-//!   USAGE` is exact for strings and close for collections. `OBJECT IDLETIME` counts small integers
-//!   one by one, where Redis shares the objects.
+//!   (connections, commands, errors, hits, keys, saves). The others report that nothing happened:
+//!   commands take no time, and bytes are not counted. `avg_ttl` is the exact average, once a tenth
+//!   of a second has passed. `CLIENT LIST` shows 0 for buffer sizes. `MEMORY USAGE` is exact for
+//!   strings and close for collections. `OBJECT IDLETIME` counts small integers one by one, where
+//!   Redis shares the objects.
 //! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD. `HELP` is
 //!   generated from the command table.
 //! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked and
-//!   read back as there. Parameters that tune what is not modelled (threads, memory, replicas,
-//!   clusters, TLS, the log) have no effect. Parameters that would matter can only be set to their
-//!   defaults: `maxmemory`, `maxmemory-policy`, `maxmemory-clients`, `maxclients`, `timeout`,
-//!   `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no configuration file: a restart
-//!   undoes `CONFIG SET`, and drops an append-only file that `CONFIG SET` switched on.
+//!   read back in the same way. Parameters that tune what is not modelled (threads, memory,
+//!   replicas, clusters, TLS, the log) have no effect. Parameters that would matter can only be set
+//!   to the value that they have: `maxmemory`, `maxmemory-policy`, `maxmemory-clients`,
+//!   `maxclients`, `timeout`, `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no
+//!   configuration file: a restart undoes `CONFIG SET`, and drops an append-only file that `CONFIG
+//!   SET` switched on.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG` has
-//!   the subcommands that tests use, and `DEBUG DIGEST` is the real server's. Where `DEBUG RELOAD
-//!   NOFLUSH` finds a key twice, or `DEBUG LOADAOF` has no file, the real process exits; here both
-//!   are errors, and so is `DEBUG RELOAD NOSAVE` beside an append-only file.
+//!   the subcommands that tests use, and `DEBUG DIGEST` returns the real server's digest. Where
+//!   `DEBUG RELOAD NOFLUSH` finds a key twice, or `DEBUG LOADAOF` has no file, the real process
+//!   exits; here both are errors, and so is `DEBUG RELOAD NOSAVE` beside an append-only file.
 //!
 //! # Inside
 //!

@@ -4,7 +4,7 @@
 ///
 /// | ending | what survives |
 /// |---|---|
-/// | clean | everything that is meant to |
+/// | clean | everything that is meant to survive |
 /// | kill | what was handed to the operating system |
 /// | power loss | what was synced to the disk |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -318,8 +318,8 @@ impl Sim {
     }
 
     /// Returns a choice of the test's own: a number in `0..n`, such as the nanosecond of a kill.
-    /// `site` names the decision. `entity` tells several uses of one site apart; it is 0 if there
-    /// is one. Each pair of site and entity has its own draws. 0 is calm.
+    /// `site` names the decision. `entity` tells several uses of one site apart; pass 0 if there is
+    /// only one. Each pair of site and entity has its own draws. 0 is calm.
     pub fn choose(&mut self, site: Site, entity: u64, n: u64) -> u64 {
         self.world.lock().choose(self.now(), Actor::WORLD, site, entity, n)
     }
@@ -348,8 +348,8 @@ impl Sim {
     }
 
     /// Runs until nothing is left to happen. Background timers (heartbeats, consumer time-outs)
-    /// keep the run going only while a node that is no daemon is blocked, and for at most 24
-    /// virtual hours without any task running.
+    /// keep the run going only while a non-daemon node is blocked, and for at most 24 virtual hours
+    /// without any task running.
     pub fn run(&mut self) -> Outcome {
         self.run_while(self.config.max_time, Housekeeping::WhileAwaited, |_| true)
     }

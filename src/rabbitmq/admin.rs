@@ -1,13 +1,13 @@
 //! What an administrator uses: listings, as typed rows and as `rabbitmqctl` prints them; the
-//! contents of a queue; counters; and the types for users, permissions, policies, limits, alarms
-//! and refusals.
+//! contents of a queue; counters; and the types for users, permissions, policies, limits and
+//! alarms.
 //!
 //! The typed listings are those of the management API: they cover *all* vhosts, and each row names
 //! its vhost. The text listings are those of `rabbitmqctl`: they show one vhost, `/` unless `-p`
 //! names another. Rows are sorted by vhost and then by name (bindings by source, routing key and
 //! destination), whereas the order of the real server is that of a hash table.
 //!
-//! Nothing in this room changes the broker; the operations that do are methods of
+//! Nothing in this module changes the broker; the operations that do are methods of
 //! [`Broker`](crate::rabbitmq::broker::Broker). Vocabulary: a *row* is one object, a *column* is
 //! one of its properties under `rabbitmqctl`'s name, a *cell* is the value of a property.
 //!

@@ -1,13 +1,13 @@
 //! The broker: one owned value that holds everything, and the contract for driving it.
 //!
 //! This file has the state, the polling side of the contract, and the frame in which every method
-//! runs. In this room, the methods of each class of AMQP have a file: `connection` (with channels),
-//! `exchange`, `queue`, `basic`, `publish`, `consume`, `tx`. The paths that they share: `input` (a
-//! client's method becomes a call), `route` (exchange to queues), `accept`, `deliver` and `expire`
-//! (queue to consumer, or to nobody), `settle` (acknowledgements), `dead_letter`, `stream`, `stage`
-//! (order of outputs), `timer`, `heartbeat`, `power` (stop, crash, start). The operations of an
-//! administrator: `vhost`, `access`, `policy`, `alarm`, `refusal`, `options`. `invariants` checks
-//! all of it.
+//! runs. In this module, the methods of each class of AMQP have a file: `connection` (with
+//! channels), `exchange`, `queue`, `basic`, `publish`, `consume`, `tx`. The paths that they share:
+//! `input` (a client's method becomes a call), `route` (exchange to queues), `accept`, `deliver`
+//! and `expire` (queue to consumer, or to nobody), `settle` (acknowledgements), `dead_letter`,
+//! `stream`, `stage` (order of outputs), `timer`, `heartbeat`, `power` (stop, crash, start). The
+//! operations of an administrator: `vhost`, `access`, `policy`, `alarm`, `refusal`, `options`.
+//! `invariants` checks all of it.
 //!
 //! The parts of a broker point at each other by keys. A key of a part that is gone finds nothing:
 //! so the acknowledgement of a message whose queue was deleted has no effect.
@@ -129,7 +129,11 @@ struct Caller {
 /// - [`handle_input`](Broker::handle_input) takes a [`Method`] as a client sent it, calls the typed
 ///   one, and puts the answer, or the close, among the outputs.
 ///
-/// After either of them:
+/// The `# Errors` sections leave out two cases that apply to most typed methods: a missing
+/// permission is `ACCESS_REFUSED`, and a channel that is not open is `CHANNEL_ERROR`, or
+/// `CONNECTION_FORCED` if its connection is not open either.
+///
+/// After a call of either kind:
 ///
 /// - [`poll_output`](Broker::poll_output) returns what the broker sends, in order: deliveries,
 ///   returns, confirms, cancellations, and the answers to inputs. Outputs are queued, so several
@@ -216,9 +220,9 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A running broker that has only vhost `/` with the exchanges of every vhost, and the user
-    /// `guest`. It draws from `names` the names of queues and consumers, and the choices of an
-    /// `x-random` exchange.
+    /// A running broker that has only vhost `/` with its predeclared exchanges, and the user
+    /// `guest`. The names of queues and consumers, and the choices of an `x-random` exchange, are
+    /// drawn from `names`.
     #[must_use]
     pub fn new(options: BrokerOptions, names: Stream) -> Broker {
         let mut broker = Broker {
@@ -257,7 +261,7 @@ impl Broker {
         broker
     }
 
-    /// The version that the broker is like.
+    /// The version that the broker imitates.
     #[must_use]
     pub fn version(&self) -> Version {
         self.options.version()

@@ -1,10 +1,9 @@
 //! A channel: its consumers, its unacknowledged deliveries, its limits and its confirms.
 //!
-//! A channel outlives neither its connection nor the broker's process. What it holds refers to
-//! queues and consumers by key, so a queue may be deleted while one of its messages is
-//! unacknowledged.
+//! A channel outlives neither its connection nor the broker's process. It refers to queues and
+//! consumers by key, so a queue may be deleted while one of its messages is unacknowledged.
 //!
-//! Start with [`Channel`]. In this room: `unacked` (deliveries by tag), `consumer` (one consumer
+//! Start with [`Channel`]. In this module: `unacked` (deliveries by tag), `consumer` (one consumer
 //! and its credit), `confirm` (publishes that wait for their confirms), `transaction` (what waits
 //! for a commit) and `reply_to` (direct replies).
 
@@ -170,7 +169,8 @@ impl Channel {
 /// The limit that all consumers of a channel share (`basic.qos` with `global`).
 ///
 /// A queue that is refused is *suspended* for this channel: its consumers on the channel are
-/// skipped until the channel is below its limit again. `basic.get` is neither counted nor limited.
+/// skipped until the channel is below its limit again. `basic.get` is not limited, and is not
+/// counted while there is a limit.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     /// 0 means no limit.

@@ -3,11 +3,11 @@
 //! A binding is identified by its destination, routing key and arguments; binding twice has no
 //! effect. Each exchange type keeps its own index of the bindings ([`direct`], [`fanout`],
 //! [`topic`], [`headers`], …), behind the one interface [`Router`]. A router may return a
-//! destination several times, in any order; [`Exchange::route`] leaves it to the broker to sort
-//! that out.
+//! destination several times, in any order; [`Exchange::route`] leaves duplicates and order to the
+//! broker.
 //!
-//! Start with [`Exchange`] and [`Router`]; each type is one file in this room, and `erlang` has the
-//! hash functions of `consistent_hash`.
+//! Start with [`Exchange`] and [`Router`]; each type is one file in this module, and `erlang` has
+//! the hash functions of `consistent_hash`.
 //!
 //! Source: AMQP 0-9-1, section 3.1.3; <https://www.rabbitmq.com/tutorials/amqp-concepts>.
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Method`](method::Method) is what a client sends, an [`Event`](method::Event) is what the
 //! broker sends. Both carry tables, properties, messages and ids, which live here too. Nothing in
-//! this room knows a broker, a queue or a byte; `wire` writes these values as frames.
+//! this module knows a broker, a queue or a byte; `wire` writes these values as frames.
 //!
 //! Start with `method`. Then: `table` and `properties` (the data of AMQP), `message` (one published
 //! message and a queue's entry for it), `error` (reply codes and texts), `id` (numbers of

@@ -9,7 +9,7 @@
 //! its limit but was not asked keeps its place, except in a quorum queue (`quorum.rs`), which
 //! checks limits before it asks. With a *single active consumer* the others stand by.
 //!
-//! Start with [`Queue`]. In this room: `kind` (what classic queues, quorum queues and streams do
+//! Start with [`Queue`]. In this module: `kind` (what classic queues, quorum queues and streams do
 //! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `ring`
 //! (consumers), `journal` (what a crash leaves), `expiry` (times to live), `settings` (arguments
 //! and policies), `dead_letter`.
@@ -222,7 +222,7 @@ impl Queue {
     }
 
     /// Returns the message as a consumer is handed it: a quorum queue adds the count of a message
-    /// that came back.
+    /// that was returned.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
         match &self.cold.kind {
             Kind::Quorum(quorum) => quorum.delivery_counts.shown(entry),

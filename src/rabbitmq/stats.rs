@@ -1,9 +1,9 @@
 //! Counters of what happened to messages, with the names of the management API (`message_stats`),
 //! and rates computed from two readings.
 //!
-//! Counters only rise, except that a restart of the broker resets them, as the management plugin
-//! forgets them. An exchange counts what is published to it; a queue counts what is published to it
-//! and taken from it. Sums are computed when they are asked for.
+//! Counters only rise, except that a restart of the broker resets them, as in the management
+//! plugin. An exchange counts what is published to it; a queue counts what is published to it and
+//! taken from it. Sums are computed when they are asked for.
 //!
 //! Source: <https://www.rabbitmq.com/docs/monitoring>, and the management API's `/api/overview`,
 //! `/api/queues` and `/api/exchanges`.

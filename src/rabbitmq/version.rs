@@ -1,8 +1,8 @@
-//! The versions of RabbitMQ that a broker can be like, and what they do differently.
+//! The versions of RabbitMQ that a broker can imitate, and how they differ.
 
 use crate::rabbitmq::protocol::limits::MAX_MESSAGE_SIZE;
 
-/// The version of RabbitMQ that a broker is like, where versions differ in a way that users can
+/// The version of RabbitMQ that a broker imitates, where versions differ in a way that users can
 /// see.
 ///
 /// | | [`V3_10`](Version::V3_10) | [`V4`](Version::V4) |

@@ -2,7 +2,7 @@
 //!
 //! Names are unique within a vhost only. A connection uses the vhost that it opened.
 //!
-//! Start with [`VHost`]. In this room: `user` (users and permissions), `policy` (settings by
+//! Start with [`VHost`]. In this module: `user` (users and permissions), `policy` (settings by
 //! pattern), `pattern` (regular expressions over names), `password` (hashes, for definitions) and
 //! `error` (why an operation of an administrator failed).
 //!

@@ -10,10 +10,10 @@
 //!            contents)  tables)             contents)
 //! ```
 //!
-//! Violations of the protocol are answered as the server answers them, in its words, including its
-//! silences. During the handshake most faults make it wait three seconds and hang up. A method that
-//! does not exist or a table that cannot be read makes it hang up at once, because the process that
-//! reads the socket crashes over it.
+//! A violation of the protocol gets the server's own answer: the same text, or none. During the
+//! handshake most faults make it wait three seconds and hang up. A method that does not exist or a
+//! table that cannot be read makes it hang up at once, because the process that reads the socket
+//! crashes over it.
 //!
 //! Announced lengths are not trusted: memory grows with the bytes that arrive, up to one frame for
 //! each connection and, as on the server, 128 MiB for each incomplete content.

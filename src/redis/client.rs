@@ -95,7 +95,7 @@ pub fn start_named(sim: &mut Sim, name: &str, options: ServerOptions) -> Redis {
 /// What a test can ask of a server in a world. The closures must not use a handle of the same
 /// service: the service is locked while they run.
 impl Redis {
-    /// Looks into the server.
+    /// Inspects the server.
     ///
     /// # Panics
     ///
@@ -297,8 +297,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// - [`Error::Disconnected`] as in [`Client::connect`], also if the connection ends before the
-    ///   server has answered to all options.
+    /// - [`Error::Disconnected`] as in [`Client::connect`], or if the connection ends before the
+    ///   server has answered all options.
     /// - [`Error::Reply`] if the server refuses the password, the protocol or the database, or
     ///   refuses commands in general ([`Refusal`]).
     pub async fn connect_with(

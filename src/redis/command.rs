@@ -3,10 +3,10 @@
 //! A [`Command`] is a row: name, arity, flags, where its keys are, a summary and a function.
 //! Everything that needs to know about commands reads these rows: dispatch, arity errors, `MULTI`,
 //! `CLIENT PAUSE`, `COMMAND` and every `HELP`. A row stands beside the function that it names, in
-//! one file for each group. [`Table`] finds a row by its name in any case.
+//! one file for each group. [`Table`] finds a row by its name, ignoring case.
 //!
 //! A row also states what its command needs ([`Run`]). Most commands need one database and nothing
-//! else: their functions are in this room, which does not know the server. Commands that need the
+//! else: their functions are in this module, which does not know the server. Commands that need the
 //! server (its clients, its configuration, its disk) are in `server/command/`. That is why a row is
 //! generic over `S`, the server. A scripting engine may call every command that does not need the
 //! server.
@@ -260,7 +260,7 @@ impl<S> Command<S> {
         self.name.split_once('|').map_or(self.name, |(_, name)| name)
     }
 
-    /// Returns the subcommand of this name, in any case.
+    /// Returns the subcommand of this name, ignoring case.
     pub(crate) fn subcommand(&self, name: &[u8]) -> Option<&'static Command<S>> {
         let same = |row: &&Command<S>| row.short_name().as_bytes().eq_ignore_ascii_case(name);
         self.subcommands.iter().find(same)
@@ -297,7 +297,7 @@ impl<S> Table<S> {
         Table(rows.map(|command| (command.name.as_bytes(), command)).collect())
     }
 
-    /// Returns the command of this name, in any case.
+    /// Returns the command of this name, ignoring case.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&'static Command<S>> {
         let mut lower = [0; LONGEST];
         let lower = lower.get_mut(..name.len())?;

@@ -109,10 +109,10 @@ pub(crate) struct Observers {
 pub(crate) struct Watched {
     /// Number of changes.
     pub(crate) version: u64,
-    /// Number of expiries. An expiry is no change for a client that began to watch after it was
+    /// Number of expiries. An expiry is not a change for a client that began to watch after it was
     /// due.
     pub(crate) expiries: u64,
-    /// `SWAPDB` brought an expired value to where nothing was. For the watchers there still is
+    /// `SWAPDB` brought an expired value to where nothing was. For the watchers there is still
     /// nothing.
     pub(crate) brought_expired: bool,
     /// Number of clients that watch it.

@@ -18,14 +18,15 @@
 //!
 //! - A command is *written* to the append-only file before it is answered, except as described in
 //!   `slow_disk`. It is *synced* when `appendfsync` says.
-//! - Before the first save, everything would be lost, so nothing is remembered for that.
+//! - Before the first save, a crash would lose everything, so no previous states are kept until
+//!   then.
 //!
 //! Saves and syncs are applied lazily, the next time the server is given a timestamp; nothing can
 //! observe the difference, and an idle server needs no timer. Start with [`Disk::persist_until`].
 //!
-//! Source: <https://redis.io/docs/management/persistence/>, and killing the server. A real save
-//! takes time; here it takes none. With `appendfsync no` the operating system writes when it likes;
-//! here it does so after 30 seconds.
+//! Source: <https://redis.io/docs/management/persistence/>, and experiments that killed the server.
+//! A real save takes time; here it takes none. With `appendfsync no` the operating system writes
+//! when it likes; here it does so after 30 seconds.
 
 mod losses;
 mod slow_disk;
@@ -55,7 +56,7 @@ pub enum AppendFsync {
     No,
 }
 
-/// A save point: save after `after` if at least `changes` keys changed.
+/// A save point: save after `after` if there were at least `changes` changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavePoint {
     /// Time since the last save.
@@ -126,7 +127,7 @@ impl Persistence {
         total_changes(databases).saturating_sub(self.saved_changes)
     }
 
-    /// Returns what the last stop lost, of whatever kind it was.
+    /// Returns the losses of the last stop, whatever kind of stop it was.
     pub(crate) fn losses(&self) -> &Losses {
         &self.losses
     }
@@ -318,7 +319,7 @@ impl Disk<'_> {
         Some(saved)
     }
 
-    /// Replaces all keys by the saved ones (`DEBUG RELOAD`).
+    /// Replaces all keys with the saved ones (`DEBUG RELOAD`).
     pub(crate) fn reload(&mut self, saved: Vec<Keyspace>) {
         let now = self.now;
         let mut loaded = Loaded::default();

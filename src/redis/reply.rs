@@ -1,9 +1,8 @@
-//! Replies: what a command answers, before it is bytes.
+//! Replies: the answers of commands, before they are encoded.
 //!
 //! A [`Reply`] is one kind of answer; how it looks on the wire depends on the client's protocol.
-//! RESP3 has kinds that RESP2 lacks (maps, sets, doubles, booleans, pushes, one null).
-//! [`Reply::in_protocol`] is the rule for how Redis writes them in RESP2, and the only place that
-//! has it.
+//! RESP3 has kinds that RESP2 lacks (maps, sets, doubles, booleans, pushes, one null). Only
+//! [`Reply::in_protocol`] knows how Redis writes them in RESP2.
 //!
 //! Source: <https://redis.io/docs/reference/protocol-spec/>, and Redis 7.0's `networking.c` for the
 //! conversions.
@@ -46,7 +45,7 @@ impl ErrorReply {
     }
 }
 
-/// An answer of the server, before it is bytes. [`Reply::in_protocol`] converts the kinds that
+/// An answer of the server, before it is encoded. [`Reply::in_protocol`] converts the kinds that
 /// RESP2 lacks.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -1,17 +1,17 @@
 //! The server: databases, sessions and everything that they share, as one owned value.
 //!
 //! This file has the state and the contract for driving it. Start with [`Server::handle_input`],
-//! which leads to `dispatch`: a request's way through the checks that Redis makes. `session` is
-//! what the server knows of a client, `command` has the commands that need the server, `sleep`
+//! which leads to `dispatch`: the path of a request through the checks that Redis makes. `session`
+//! is what the server knows of a client, `command` has the commands that need the server, `sleep`
 //! models `DEBUG SLEEP`, and `lifecycle` stops and starts the process.
 //!
 //! # Order within a step
 //!
 //! The server handles an input or a timer in this order: keys that are due expire; the command, or
 //! the whole `EXEC`, runs; its events are published as each of its commands ends; blocked clients
-//! are served from the keys that it fed, first come first served, until none can be; the clients so
-//! released continue with the requests that they had sent meanwhile. No input of another client
-//! comes in between.
+//! are served from the keys that it fed, first come first served, until none can be; the clients
+//! that this released continue with the requests that they had sent meanwhile. No input of another
+//! client comes in between.
 
 pub(crate) mod blocking;
 mod check;
@@ -179,7 +179,7 @@ impl Server {
         self.running
     }
 
-    /// Returns a database, to look into it or to change it directly, or `None` if no database has
+    /// Returns a database, to inspect it or to change it directly, or `None` if no database has
     /// this number. `WATCH` sees such changes at once, blocked clients with the next input.
     pub fn database(&mut self, index: usize) -> Option<&mut Database> {
         self.databases.get_mut(index)

@@ -122,7 +122,7 @@ impl Config {
 
     /// Sets how many steps may be taken without time passing, or while only daemons are alive,
     /// before a run ends as [`Outcome::Endless`](super::Outcome). The minimum is 10. A tenth of
-    /// them may be nothing but polls, so a task that only yields is caught soon.
+    /// them is enough if all were polls, so a task that only yields is caught sooner.
     #[must_use]
     pub fn with_patience(mut self, steps: u64) -> Config {
         self.patience = steps;

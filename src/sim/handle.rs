@@ -1,8 +1,8 @@
 //! A service's handle: how a test stops, starts and inspects a server.
 //!
 //! A call takes effect at once, under the server's lock. The machine is never seen in the middle of
-//! an input. Whatever a call makes the machine say is on its way to the clients when the call
-//! returns.
+//! an input. When a call returns, everything that the machine said because of it is on its way to
+//! the clients.
 
 use super::kernel::clock::offset;
 use crate::Shutdown;

@@ -1,7 +1,7 @@
 //! The trace: what happened, when, and to which node or service.
 //!
 //! Every event goes into a running 128-bit digest, so two runs can be compared without storing
-//! either. [`Retention`] says how many events are kept as well. The digest covers times, actors,
+//! either. [`Retention`] sets how many events are also kept. The digest covers times, actors,
 //! polls, choices, messages and notes, as little-endian words through XXH3. It is the same on every
 //! platform.
 

@@ -56,7 +56,7 @@ pub struct ConsumerRow {
 }
 
 impl ConsumerRow {
-    /// Returns whether it gets deliveries: all consumers but those that stand by do.
+    /// Returns whether it gets deliveries. Only a consumer that stands by gets none.
     #[must_use]
     pub fn active(&self) -> bool {
         self.activity_status != ActivityStatus::Waiting

@@ -210,8 +210,9 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// See [`CtlError`]. As in the real command, a vhost that does not exist has no queues,
-    /// exchanges, bindings and consumers; for policies and permissions it is an error.
+    /// See [`CtlError`]. For a vhost that does not exist, the listings of queues, exchanges,
+    /// bindings and consumers are empty, and those of policies and permissions fail, as in the real
+    /// command.
     pub fn rabbitmqctl(&self, command: &str) -> Result<String, CtlError> {
         let parsed = Command::parse(command)?;
         let vhost = parsed.vhost;

@@ -9,7 +9,7 @@ use crate::rabbitmq::stats::MessageStats;
 pub struct ObjectTotals {
     /// Number of queues, of all types and vhosts.
     pub queues: usize,
-    /// Number of exchanges, including those of every vhost.
+    /// Number of exchanges, including the predeclared ones of every vhost.
     pub exchanges: usize,
     /// Number of open connections.
     pub connections: usize,

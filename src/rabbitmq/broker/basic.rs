@@ -19,13 +19,15 @@ use std::sync::Arc;
 impl Broker {
     /// Limits the number of unacknowledged deliveries (`basic.qos`): for each consumer that begins
     /// later, or with `global` for all consumers of the channel together. 0 means no limit.
-    /// `basic.get` never counts.
+    /// `basic.get` is never limited, and its deliveries count only if they are outstanding when a
+    /// `global` limit begins.
     ///
     /// As in RabbitMQ, setting the limit without `global` removes the global one.
     ///
     /// # Errors
     ///
-    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0, which closes the connection.
+    /// `NOT_IMPLEMENTED` if `prefetch_size` is not 0; `INTERNAL_ERROR` for `global` in RabbitMQ 4.
+    /// Both close the connection.
     pub fn basic_qos(
         &mut self,
         now: Instant,
@@ -160,7 +162,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As for [`Broker::basic_ack`].
+    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED`, which closes the connection, for a
+    /// delivery from a stream.
     pub fn basic_nack(
         &mut self,
         now: Instant,
@@ -177,7 +180,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// As for [`Broker::basic_ack`].
+    /// As for [`Broker::basic_ack`], and `NOT_IMPLEMENTED`, which closes the connection, for a
+    /// delivery from a stream.
     pub fn basic_reject(
         &mut self,
         now: Instant,
@@ -233,7 +237,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// `NOT_IMPLEMENTED` without `requeue`, which closes the connection.
+    /// `NOT_IMPLEMENTED` without `requeue`; `INTERNAL_ERROR` if the channel holds a delivery from a
+    /// stream. Both close the connection.
     pub fn basic_recover(
         &mut self,
         now: Instant,

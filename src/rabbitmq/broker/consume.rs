@@ -29,7 +29,10 @@ impl Broker {
     /// `NOT_ALLOWED` if the channel has a consumer with this tag, which closes the connection;
     /// `NOT_FOUND`; `ACCESS_REFUSED` if the queue has an exclusive consumer, or if this consumer
     /// wants to be exclusive and there are others; `RESOURCE_LOCKED` for another connection's
-    /// exclusive queue.
+    /// exclusive queue; `PRECONDITION_FAILED` for arguments that the type of queue does not take,
+    /// or for a stream without a prefetch count; `NOT_IMPLEMENTED`, which closes the connection,
+    /// for a stream with `no_ack`, and for a quorum queue or a stream if the channel has a `global`
+    /// limit.
     pub fn basic_consume(
         &mut self,
         now: Instant,

@@ -173,12 +173,11 @@ impl Broker {
     }
 
     /// Removes a binding between exchanges (`exchange.unbind`) with the same arguments. Removing a
-    /// binding that does not exist succeeds.
+    /// binding that does not exist succeeds, and so does naming an exchange that does not exist.
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND` if one of the exchanges does not exist; `ACCESS_REFUSED` for the default
-    /// exchange.
+    /// `ACCESS_REFUSED` for the default exchange.
     pub fn exchange_unbind(
         &mut self,
         now: Instant,

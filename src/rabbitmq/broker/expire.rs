@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 impl Broker {
     /// As [`Broker::expire`], for a moment at which nothing has changed. In a queue with
-    /// priorities, the server does not check a message that has passed others then.
+    /// priorities, the server then does not check a message that has overtaken others.
     pub(super) fn notice_expired(&mut self, now: Instant, key: QueueKey) {
         if self.queues.get(key).is_some_and(|queue| !queue.ready.has_levels()) {
             self.expire(now, key);

@@ -45,7 +45,7 @@ impl BrokerOptions {
         self
     }
 
-    /// Sets the version that the broker is like; 3.10 by default.
+    /// Sets the version that the broker imitates; 3.10 by default.
     #[must_use]
     pub fn with_version(mut self, version: Version) -> BrokerOptions {
         self.version = version;

@@ -2,7 +2,7 @@
 //!
 //! Connections, channels and consumers are always lost. So are transient exchanges and queues with
 //! their bindings, including exclusive queues, and transient messages, even confirmed ones in
-//! durable queues. Of the persistent messages in a durable queue
+//! durable queues. The table shows which persistent messages in a durable queue survive.
 //!
 //! | after | the broker keeps | redelivered |
 //! |---|---|---|
@@ -10,11 +10,11 @@
 //! | a crash | those that were written | all |
 //! | a power loss | those that were synced | all |
 //!
-//! (see [`journal`](crate::rabbitmq::queue::journal)). Time passes while the broker is down:
-//! messages that expire in the meantime are gone when it starts.
+//! The [`journal`](crate::rabbitmq::queue::journal) knows what was written and synced. Time passes
+//! while the broker is down: messages that expire in the meantime are gone when it starts.
 //!
-//! Source: <https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed>, and stopping and
-//! killing the server.
+//! Source: <https://www.rabbitmq.com/docs/confirms#when-publishes-are-confirmed>, and experiments
+//! that stopped and killed the server.
 
 use super::route::Delayed;
 use super::timer::Timer;

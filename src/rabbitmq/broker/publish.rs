@@ -206,7 +206,7 @@ impl Broker {
         }
     }
 
-    /// Replaces a `reply-to` that asks for direct replies by the channel's own name.
+    /// Replaces a `reply-to` that asks for direct replies with the channel's own name.
     fn set_reply_to(&mut self, caller: Caller, properties: &mut Properties) -> Result<(), Fault> {
         if properties.reply_to() == Some(REPLY_TO) {
             let consumer = self.channel_mut(caller.channel).reply_consumer.as_ref();

@@ -23,13 +23,16 @@ use smol_str::SmolStr;
 impl Broker {
     /// Declares a queue (`queue.declare`): creates it, or checks that the existing one is the same.
     /// If the name is empty, the server makes one. The queue becomes the channel's last declared
-    /// queue, which an empty name stands for in the other methods.
+    /// queue: in the other methods, an empty name stands for it.
     ///
     /// # Errors
     ///
-    /// `RESOURCE_LOCKED` if it is exclusive to another connection, or exclusive in one declaration
-    /// only; `PRECONDITION_FAILED` if it exists and differs otherwise; `ACCESS_REFUSED` for a name
-    /// that begins with `amq.`; `NOT_FOUND` if it does not exist and the declaration is passive.
+    /// `RESOURCE_LOCKED` if it is exclusive to another connection, or if only one of the two
+    /// declarations is exclusive; `PRECONDITION_FAILED` if it exists and differs otherwise, for
+    /// arguments or properties that its type cannot have, or at the vhost's limit; `INTERNAL_ERROR`
+    /// in RabbitMQ 4 for a transient queue that is not exclusive, which closes the connection;
+    /// `ACCESS_REFUSED` for a name that begins with `amq.`; `NOT_FOUND` if it does not exist and
+    /// the declaration is passive.
     pub fn queue_declare(
         &mut self,
         now: Instant,
@@ -226,7 +229,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// `NOT_FOUND`; `RESOURCE_LOCKED` for another connection's exclusive queue.
+    /// `NOT_FOUND`; `RESOURCE_LOCKED` for another connection's exclusive queue; `NOT_IMPLEMENTED`
+    /// for a stream, which closes the connection.
     pub fn queue_purge(
         &mut self,
         now: Instant,
@@ -253,13 +257,15 @@ impl Broker {
         })
     }
 
-    /// Deletes a queue (`queue.delete`) and returns the number of ready messages in it. Its
-    /// consumers are told. Deleting a queue that does not exist succeeds.
+    /// Deletes a queue (`queue.delete`) and returns the number of ready messages in it, or 0 for a
+    /// stream. Its consumers are told. A stream ignores `if_unused` and `if_empty`. Deleting a
+    /// queue that does not exist succeeds.
     ///
     /// # Errors
     ///
     /// `PRECONDITION_FAILED` if it has consumers and `if_unused` is set, or ready messages and
-    /// `if_empty` is set; `RESOURCE_LOCKED` for another connection's exclusive queue.
+    /// `if_empty` is set; `NOT_IMPLEMENTED` if either is set for a quorum queue, which closes the
+    /// connection; `RESOURCE_LOCKED` for another connection's exclusive queue.
     pub fn queue_delete(
         &mut self,
         now: Instant,

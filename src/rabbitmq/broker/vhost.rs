@@ -24,7 +24,7 @@ impl Broker {
         described.and(tags).and(granted).expect("the user and the vhost were created above");
     }
 
-    /// Adds a vhost with the exchanges of every vhost (`add_vhost`). Has no effect if it exists. No
+    /// Adds a vhost with its predeclared exchanges (`add_vhost`). Has no effect if it exists. No
     /// user has permissions in a new vhost.
     pub fn add_vhost(&mut self, name: impl Into<SmolStr>) {
         let name = name.into();

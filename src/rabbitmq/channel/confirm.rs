@@ -1,12 +1,13 @@
-//! Publisher confirms of one channel: which publishes are confirmed, and in how few methods.
+//! Publisher confirms of one channel: which publishes are confirmed, and how confirms are coalesced
+//! into few methods.
 //!
 //! Publishes are numbered from 1, starting with `confirm.select`. A publish is confirmed when every
 //! queue it was routed to has taken responsibility for it, and rejected as soon as one of them
 //! refuses it. Confirms and rejections that are ready at the same time are sent together, and
 //! coalesced as the server does: a single confirm is an `ack` of its own. Of several, all below the
 //! lowest unconfirmed publish become one `ack` with `multiple`, for the highest of them; the others
-//! follow one by one. Rejections become `nack`s by the same rule. Neither kind includes the other
-//! by `multiple`.
+//! follow one by one. Rejections become `nack`s by the same rule. An `ack` with `multiple` never
+//! covers a rejected publish, and a `nack` never covers a confirmed one.
 //!
 //! Source: <https://www.rabbitmq.com/docs/confirms> and the server's behaviour.
 

@@ -1,8 +1,8 @@
 //! Direct reply-to: answers to a request without a queue.
 //!
 //! A channel consumes from the pseudo-queue `amq.rabbitmq.reply-to` and publishes a request with
-//! that name as its `reply-to`. The broker replaces the name by one that belongs to the channel. A
-//! message published to that name through the default exchange goes straight to the consumer, or
+//! that name as its `reply-to`. The broker replaces the name with one that belongs to the channel.
+//! A message published to that name through the default exchange goes straight to the consumer, or
 //! nowhere if the channel is gone.
 //!
 //! Source: <https://www.rabbitmq.com/docs/direct-reply-to>.
@@ -26,9 +26,9 @@ pub(crate) fn is_pseudo_queue(name: &str) -> bool {
     name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Returns whether the server crashes over a name: after the name of the pseudo-queue it has two
-/// words with dots between or around them, which should be a process and a key. A name of this
-/// broker is one word.
+/// Returns whether the server crashes over a name. In such a name, two words with dots between or
+/// around them follow the name of the pseudo-queue, where the server expects a process and a key.
+/// In a name of this broker, only one word follows.
 pub(crate) fn is_malformed(name: &str) -> bool {
     let words = |rest: &str| rest.split('.').filter(|word| !word.is_empty()).count();
     name.strip_prefix(REPLY_TO).is_some_and(|rest| rest.starts_with('.') && words(rest) == 2)

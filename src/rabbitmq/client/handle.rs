@@ -1,4 +1,4 @@
-//! The handle of a broker in a world: how a test starts it, looks into it and calls it.
+//! The handle of a broker in a world: how a test starts it, inspects it and calls it.
 
 use crate::choice::Site;
 use crate::rabbitmq::admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, QueueRow};
@@ -54,7 +54,7 @@ impl RabbitMq {
         &self.0
     }
 
-    /// Looks into the broker.
+    /// Inspects the broker.
     ///
     /// # Panics
     ///
@@ -111,14 +111,14 @@ impl RabbitMq {
     }
 
     /// Number of unacknowledged messages of the queue of this name; `None` if there is no such
-    /// queue. Of several queues, that of the oldest vhost.
+    /// queue. If several vhosts have one, the oldest vhost's queue counts.
     #[must_use]
     pub fn messages_unacknowledged(&self, queue: &str) -> Option<usize> {
         self.inspect(|broker| Some(broker.message_counts(queue)?.1))
     }
 
     /// Number of ready messages of the queue of this name, without unacknowledged ones; `None` if
-    /// there is no such queue. Of several queues, that of the oldest vhost.
+    /// there is no such queue. If several vhosts have one, the oldest vhost's queue counts.
     #[must_use]
     pub fn messages_ready(&self, queue: &str) -> Option<usize> {
         self.inspect(|broker| Some(broker.message_counts(queue)?.0))

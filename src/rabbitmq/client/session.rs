@@ -2,9 +2,9 @@
 //!
 //! Answers are matched to calls by order, as AMQP defines for a channel. Deliveries go to their
 //! consumers and confirms to their publishes as they arrive, so a waiting future only has to look.
-//! The session itself answers what the protocol wants answered at once: a channel's close, and a
-//! heartbeat. It considers the broker dead after two heartbeat intervals without traffic. A channel
-//! that the broker has closed keeps the reason, and its number is free for a new one.
+//! The session itself sends the answers that the protocol requires at once: to a channel's close,
+//! and to a heartbeat. It considers the broker dead after two heartbeat intervals without traffic.
+//! A channel that the broker has closed keeps the reason, and its number is free for a new one.
 
 use super::Error;
 use super::heartbeat::Heartbeats;

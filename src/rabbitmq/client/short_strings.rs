@@ -1,8 +1,8 @@
 //! Short strings have at most 255 octets: names, keys, tags, most properties, and the names of
 //! headers and arguments.
 //!
-//! A real client cannot encode a longer one and raises an error before it sends anything, and so
-//! does this one.
+//! A real client cannot encode a longer one and raises an error before it sends anything. So does
+//! this client.
 //!
 //! Source: AMQP 0-9-1, section 4.2.5.3.
 

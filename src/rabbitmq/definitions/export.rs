@@ -1,4 +1,4 @@
-//! Exporting definitions: everything except exclusive queues, and what every vhost has.
+//! Exporting definitions: everything except exclusive queues and the objects that every vhost has.
 
 use super::format::{
     BindingDefinition, Definitions, DestinationType, ExchangeDefinition, GlobalParameterDefinition,

@@ -1,10 +1,10 @@
 //! Importing definitions.
 //!
 //! An import adds and never deletes. Existing users, policies, permissions, limits and global
-//! parameters are set to what the file says. Existing exchanges, queues and bindings must be as in
-//! the file, or are refused by name. (The real server silently keeps the old ones.) Names that
-//! begin with `amq.`, the default exchange, and bindings whose ends do not exist are ignored, as in
-//! the server. Everything that was imported before an error stays.
+//! parameters are set to what the file says. An existing exchange, queue or binding that differs
+//! from the file is an error, which names it. (The real server silently keeps the old one.) Names
+//! that begin with `amq.`, the default exchange, and bindings whose ends do not exist are ignored,
+//! as in the server. Everything that was imported before an error stays.
 //!
 //! Source: the server's behaviour on `rabbitmqctl import_definitions`.
 
@@ -47,8 +47,8 @@ impl Broker {
     /// # Errors
     ///
     /// [`DefinitionsError`] names the first object that cannot exist as defined. An existing
-    /// exchange or queue that differs is an error, where the real server silently keeps the old
-    /// one. Everything before it stays imported.
+    /// exchange or queue that differs is an error; the real server silently keeps the old one.
+    /// Everything before it stays imported.
     pub fn import_definitions(&mut self, now: Instant, definitions: &Definitions) -> Imported {
         definitions.users.iter().flatten().try_for_each(|user| self.import_user(user))?;
         definitions.vhosts.iter().flatten().try_for_each(|vhost| self.import_vhost(vhost))?;
@@ -75,8 +75,8 @@ impl Broker {
         self.import_objects(now, None, definitions)
     }
 
-    /// Imports the definitions of a single vhost into this one, which must exist. What the file
-    /// says about vhosts and users is ignored.
+    /// Imports the definitions of a single vhost into this one, which must exist. Vhosts and users
+    /// in the file are ignored.
     ///
     /// # Errors
     ///

@@ -101,7 +101,7 @@ impl ReplyCode {
         }
     }
 
-    /// Returns what an error with this code closes.
+    /// Returns the scope that an error with this code closes.
     #[must_use]
     pub const fn scope(self) -> Scope {
         match self {

@@ -1,7 +1,7 @@
 //! A message, shared by every queue it was routed to.
 //!
 //! The broker holds each message once, behind an `Arc`: queues, unacknowledged tables, the journal
-//! and deliveries all point at it. What one queue knows of a message is an [`Entry`]: the pointer,
+//! and deliveries all point at it. An [`Entry`] is one queue's record of a message: the pointer,
 //! the message's *position* in that queue, whether it was delivered before, and whether it expires.
 //! Positions rise with every message that a queue accepts and are never used twice, so a requeued
 //! message finds its original place.

@@ -1,5 +1,5 @@
-//! Names that the server makes: `amq.gen-…` for queues, `amq.ctag-…` for consumers, each with 22
-//! characters of URL-safe base64, as in RabbitMQ.
+//! Names that the server generates: `amq.gen-…` for queues, `amq.ctag-…` for consumers, each with
+//! 22 characters of URL-safe base64, as in RabbitMQ.
 //!
 //! One half of a name is drawn, the other half is a scrambled serial number, so that two names
 //! differ even when every draw is 0. The serial number continues over restarts, because durable

@@ -16,7 +16,7 @@
 //! publish is written until it is synced itself: in between the message may have to come back.
 //!
 //! Source: the server's queue index and message store (`queue_index_max_journal_entries`), and
-//! killing it.
+//! experiments that killed it.
 //!
 //! [`BrokerOptions::sync_time`]: crate::rabbitmq::BrokerOptions::sync_time
 

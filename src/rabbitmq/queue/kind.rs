@@ -185,8 +185,8 @@ impl Kind {
         self.is_quorum()
     }
 
-    /// Returns whether a consumer that re-subscribes under its tag takes over what it left
-    /// unacknowledged.
+    /// Returns whether a consumer that re-subscribes under its tag takes over the deliveries that
+    /// it left unacknowledged.
     pub(crate) fn remembers_consumers(&self) -> bool {
         self.is_quorum()
     }

@@ -1,13 +1,13 @@
-//! Quorum queues: the state that only they have, above all how often each message came back.
+//! Quorum queues: the state that only they have, above all how often each message was returned.
 //!
-//! A message that came back carries its count in the header `x-delivery-count`, with its headers
-//! sorted by name. With a delivery limit, a message that came back more often than that dies. A
+//! A message that was returned carries the count in the header `x-delivery-count`, and its headers
+//! are sorted by name. A message that was returned more often than the delivery limit dies. A
 //! rejected message goes to the front of the queue if there is a limit, and to the end otherwise.
 //!
 //! A quorum queue also treats consumers differently. It knows them by channel and tag, so that a
-//! consumer that re-subscribes takes over what it left (`ring.rs`, `channel.rs`). It holds
-//! consumers without acknowledgements to their prefetch count, too (`consumer.rs`). It sends each
-//! consumer all messages of one round together, and only then checks its length
+//! consumer that re-subscribes takes over its earlier deliveries (`ring.rs`, `channel.rs`). It
+//! holds consumers without acknowledgements to their prefetch count, too (`consumer.rs`). It sends
+//! each consumer all messages of one round together, and only then checks its length
 //! (`broker/deliver.rs`).
 //!
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's behaviour.
@@ -32,7 +32,7 @@ pub(crate) struct Quorum {
     pub(crate) kept_dead_letters: u64,
     /// Whether the queue is over a limit and refuses new messages.
     pub(crate) refuses_publishes: bool,
-    /// The last position given to a message that came back.
+    /// The last position given to a returned message.
     last_front: u64,
 }
 
@@ -59,22 +59,22 @@ impl Quorum {
         }
     }
 
-    /// Takes a position before all messages that never came back, behind those that did.
+    /// Takes a position behind all returned messages and before all others.
     pub(crate) fn take_front(&mut self) -> Position {
         self.last_front += 1;
         Position(self.last_front)
     }
 }
 
-/// How often messages came back, including those that are not ready; 0 for messages that are not
-/// listed.
+/// How often messages were returned, including those that are not ready; 0 for messages that are
+/// not listed.
 #[derive(Debug, Default)]
 pub(crate) struct DeliveryCounts {
     by_position: BTreeMap<Position, u64>,
 }
 
 impl DeliveryCounts {
-    /// Notes that a message came back. Returns how often so far.
+    /// Notes that a message was returned. Returns the count so far.
     pub(crate) fn came_back(&mut self, position: Position) -> u64 {
         let count = self.by_position.entry(position).or_default();
         *count += 1;
@@ -101,7 +101,7 @@ impl DeliveryCounts {
         }
     }
 
-    /// Returns the message as a consumer gets it: with its count, if it came back before.
+    /// Returns the message as a consumer gets it: with its count, if it was returned before.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
         match self.by_position.get(&entry.position()) {
             Some(_) => self.counted(entry),

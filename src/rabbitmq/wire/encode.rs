@@ -1,8 +1,8 @@
 //! Events as frames.
 //!
 //! A method is one frame. A message is three or more: the method, the content header, and the body
-//! in frames of at most the negotiated length. A short string that is too long is cut, a reply text
-//! in the same way as by the server.
+//! in frames of at most the negotiated length. A short string that is too long is cut. A reply text
+//! is cut in the same way as by the server.
 //!
 //! Source: AMQP 0-9-1, section 4.2, and RabbitMQ 3.10.8, observed.
 

@@ -1,8 +1,8 @@
 //! Binaries as Erlang prints them, which is how the server's texts quote a client.
 //!
 //! `~w` prints each byte as a number. `~p` prints a string if all bytes are printable in Latin-1,
-//! and breaks lines before column 80. What follows starts in the column in which the text before it
-//! ended.
+//! and breaks lines before column 80. The printed string starts in the column in which the text
+//! before it ended.
 //!
 //! Source: `io_lib:format` of Erlang/OTP 25, observed.
 

@@ -1,6 +1,5 @@
-//! Each method against another implementation, `amq-protocol`: what that one encodes for a client
-//! is decoded here to the same method, and what is encoded here that one decodes to the same
-//! method.
+//! Compares each method with another implementation, `amq-protocol`. This crate decodes the other's
+//! encoding to the same method, and the other decodes this crate's encoding to the same method.
 //!
 //! Adjacent flags have different values, so that none can stand in for another.
 

@@ -119,8 +119,8 @@ fn read_rarer(
     Ok(properties)
 }
 
-/// Writes the flags and the properties that are set, in the bytes in which they arrived if there
-/// are such.
+/// Writes the flags and the properties that are set, in the bytes in which they arrived if those
+/// were kept.
 pub(super) fn write_properties(properties: &Properties, out: &mut Vec<u8>) {
     if let Some(verbatim) = properties.verbatim() {
         return out.extend_from_slice(verbatim);

@@ -1,8 +1,8 @@
 //! One connection: its bytes become frames, and frames become methods for the broker.
 //!
 //! Frames are read in place. Only an incomplete frame is copied, so that a session keeps at most
-//! one frame. What concerns the whole connection is a [`Demand`], which the
-//! [`ByteServer`](super::ByteServer) meets because it may affect other connections.
+//! one frame. Everything that concerns the whole connection becomes a [`Demand`]. The
+//! [`ByteServer`](super::ByteServer) meets it, because it may affect other connections.
 //!
 //! Source: AMQP 0-9-1, sections 2.2.4 and 4.2.3; RabbitMQ 3.10.8, observed.
 

@@ -166,7 +166,8 @@ impl Subscription {
     /// # Errors
     ///
     /// - [`Error::Disconnected`] if the connection has ended, or ends before the server confirms.
-    /// - [`Error::Reply`] if the server refuses the command, for want of a password for example.
+    /// - [`Error::Reply`] if the server refuses the command, for example because the client has not
+    ///   logged in.
     pub async fn subscribe<I>(&self, channels: I) -> Result<(), Error>
     where
         I: IntoIterator,

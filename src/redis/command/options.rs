@@ -23,7 +23,7 @@ pub(crate) fn pairs<'a>(
     Ok(pairs.map(|pair| (pair[0], pair[1])).collect())
 }
 
-/// Returns whether an argument is this word, in any case.
+/// Returns whether an argument is this word, ignoring case.
 pub(crate) fn is(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
 }

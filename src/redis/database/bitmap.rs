@@ -118,7 +118,7 @@ impl FieldType {
     }
 }
 
-/// What `BITFIELD` does with a value that overflows its type.
+/// The effect of `BITFIELD` when a value overflows its type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overflow {
     /// `WRAP`: keeps the low bits.
@@ -130,7 +130,7 @@ pub enum Overflow {
     Fail,
 }
 
-/// What `BITFIELD` does with an integer.
+/// The action of `BITFIELD` on an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldAction {
     /// `GET`: returns it.
@@ -148,7 +148,7 @@ pub struct FieldOperation {
     pub field: FieldType,
     /// Its first bit.
     pub offset: u64,
-    /// What to do with it.
+    /// The action on it.
     pub action: FieldAction,
 }
 
@@ -175,7 +175,7 @@ impl FieldOperation {
 }
 
 impl Database {
-    /// `GETBIT`: returns a bit of a string, which is clear beyond its end.
+    /// `GETBIT`: returns a bit of a string. Bits beyond its end are clear.
     ///
     /// # Errors
     ///
@@ -240,8 +240,8 @@ impl Database {
         Ok(range.bits(bytes.len()).map_or(0, |bits| bitmap::count_range(bytes, bits)))
     }
 
-    /// `BITPOS`: returns the first bit in a part of a string that is set, or clear. Clear bits
-    /// follow the string, unless the part has an end.
+    /// `BITPOS`: returns the position of the first set bit, or of the first clear bit, in a part of
+    /// a string. Clear bits follow the string, unless the part has an end.
     ///
     /// # Errors
     ///
@@ -307,8 +307,8 @@ impl Database {
     /// `BITFIELD`: reads and writes integers of any width within a string. Returns the answer to
     /// each operation, `None` for a write that [`Overflow`] forbids.
     ///
-    /// The string first grows to hold everything that is to be written, even if
-    /// that is forbidden then.
+    /// The string first grows to hold everything that is to be written, even if the write is then
+    /// forbidden.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 //! DIGEST-VALUE` show whether two servers have the same data.
 //!
 //! Ordered parts are *mixed* in, so that their order matters. Unordered parts are *added*, so that
-//! it does not.
+//! their order does not matter.
 //!
 //! Source: `debug.c` (`computeDatasetDigest`).
 

@@ -1,4 +1,4 @@
-//! What a database reads from disk, when its process starts or on request.
+//! Reading a database from disk, when its process starts or on request.
 //!
 //! Source: `rdb.c`, `aof.c`, `debug.c`.
 
@@ -33,7 +33,7 @@ impl Database {
         self.load(keyspace, now)
     }
 
-    /// Replaces all keys by those from disk. Expired keys are missing, and the others count as
+    /// Replaces all keys with those from disk. Expired keys are missing, and the others count as
     /// unused.
     pub(crate) fn load(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
         self.tell(now);

@@ -2,9 +2,9 @@
 //! with its corner cases.
 //!
 //! `*` is any number of bytes, `?` one byte, `[…]` one of a class, and a backslash takes the next
-//! byte literally. What the manual does not mention:
+//! byte literally. The manual does not mention these rules:
 //!
-//! - Only the empty pattern matches the empty text, not even `*` does (`KEYS *` does not use
+//! - Only the empty pattern matches the empty text; not even `*` does (`KEYS *` does not use
 //!   patterns).
 //! - A class may lack its `]`; then the pattern ends with it. The byte after a `-` ends a range,
 //!   even a `]`, and a range whose ends are the wrong way round is reversed. Bytes from 0x80 come

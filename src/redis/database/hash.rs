@@ -50,7 +50,7 @@ impl Database {
         Ok(new)
     }
 
-    /// `HSETNX`: sets a field that does not exist. Returns whether it did.
+    /// `HSETNX`: sets a field that does not exist. Returns whether the field was set.
     ///
     /// # Errors
     ///

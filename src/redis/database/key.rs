@@ -113,7 +113,7 @@ impl Database {
         self.rename_if(key, to, true).map(|_| ())
     }
 
-    /// `RENAMENX`: renames a key, unless the new name exists. Returns whether it did.
+    /// `RENAMENX`: renames a key, unless the new name exists. Returns whether the key was renamed.
     ///
     /// # Errors
     ///
@@ -197,8 +197,8 @@ impl Database {
         true
     }
 
-    /// `MOVE`: moves a key to another database, unless the name exists there. Returns whether it
-    /// did.
+    /// `MOVE`: moves a key to another database, unless the name exists there. Returns whether the
+    /// key was moved.
     pub fn move_to(&mut self, key: &[u8], other: &mut Database) -> bool {
         if self.peek(key).is_none() || other.peek(key).is_some() {
             return false;

@@ -35,8 +35,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// Errors of its own if a value is not a string, or if the table would be larger than a string
-    /// may be.
+    /// An error with a text of its own if a value is not a string, or if the table would be larger
+    /// than a string may be.
     pub fn lcs(&mut self, a: &[u8], b: &[u8]) -> Result<Lcs, CommandError> {
         let limit = self.limits.string;
         let (a, b) = self.lcs_strings(a, b)?;

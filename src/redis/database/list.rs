@@ -262,8 +262,9 @@ impl Database {
         Ok(Inserted::Length(len))
     }
 
-    /// `LREM`: removes elements that equal this one: all of them if `count` is 0, else up to that
-    /// many, from the tail on if it is negative. Returns how many it removed. O(n).
+    /// `LREM`: removes elements that equal this one: all of them if `count` is 0, and otherwise up
+    /// to that many, starting at the tail if `count` is negative. Returns how many it removed.
+    /// O(n).
     ///
     /// # Errors
     ///

@@ -6,11 +6,11 @@
 //! renamed; one that moves may be returned twice. A call walks at most `count` places.
 //!
 //! A collection in a compact encoding is returned whole, as by Redis. For the others, Redis's pages
-//! have about `count` elements, few or none where a table is sparse. A server can be configured to
-//! draw the number of places
+//! have about `count` elements, and few or none where a table is sparse. A server can be configured
+//! to draw the number of places
 //! ([`ServerOptions::with_uneven_pages`](crate::redis::ServerOptions::with_uneven_pages)).
 //!
-//! Source: <https://redis.io/commands/scan/>; the real server's cursors are other numbers.
+//! Source: <https://redis.io/commands/scan/>; the real server's cursors differ.
 
 use super::Database;
 use crate::choice::Stream;

@@ -1,8 +1,8 @@
 //! Sorting: `SORT` and `SORT_RO`.
 //!
 //! The elements of a list, a set or a sorted set are ordered by a weight: the element itself, or
-//! what a pattern finds for it. The result has the elements, or what other patterns find for them.
-//! Equal weights are ordered by the elements' bytes, as in the server.
+//! the value that a pattern finds for it. The result has the elements, or the values that other
+//! patterns find for them. Equal weights are ordered by the elements' bytes, as in the server.
 //!
 //! Source: <https://redis.io/commands/sort/>, `sort.c`.
 
@@ -19,8 +19,8 @@ pub enum SortBy {
     /// The element itself.
     #[default]
     Element,
-    /// What this pattern finds: a key with the element in place of `*`, or with `->` after it a
-    /// field of a hash.
+    /// The value that this pattern finds. The key has the element in place of `*`; with `->` after
+    /// it, a field of that hash is meant.
     Pattern(Sds),
     /// None: a pattern without `*`.
     Nothing,
@@ -48,12 +48,12 @@ enum Weight {
 }
 
 impl Database {
-    /// `SORT`: returns the elements of a list, a set or a sorted set in order, or what
+    /// `SORT`: returns the elements of a list, a set or a sorted set in order, or the values that
     /// [`SortOptions::get`] finds for each.
     ///
     /// # Errors
     ///
-    /// [`CommandError::WrongType`]; an error of its own if a weight is not a number.
+    /// [`CommandError::WrongType`]; an error with a text of its own if a weight is not a number.
     pub fn sort(
         &mut self,
         key: &[u8],

@@ -9,7 +9,7 @@ use crate::redis::error::CommandError;
 use crate::redis::value::{End, Kind, LexBound, ListpackLimits, Sds, SortedSet, SortedSetEncoding};
 use std::ops::{Bound, Range};
 
-/// Which members `ZADD` changes.
+/// Limits which members `ZADD` changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZaddCondition {
     /// `NX`: only new members.
@@ -18,7 +18,7 @@ pub enum ZaddCondition {
     IfPresent,
 }
 
-/// Which changes of a score `ZADD` makes. New members are always added.
+/// Limits which scores `ZADD` changes. New members are always added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ZaddComparison {
     /// `GT`: only to a greater score.

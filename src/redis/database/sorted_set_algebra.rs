@@ -51,7 +51,7 @@ fn number_or_zero(x: f64) -> f64 {
     if x.is_nan() { 0.0 } else { x }
 }
 
-/// Which members a combination has.
+/// Selects the members of a combination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Combination {
     /// The members of any set.

@@ -17,7 +17,7 @@ pub enum SetCondition {
     IfPresent,
 }
 
-/// What happens to a key's time to live.
+/// The effect of a write on the key's time to live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {
     /// It is removed.
@@ -154,7 +154,8 @@ impl Database {
         }
     }
 
-    /// `MSETNX`: sets several strings, or none if one of the keys exists. Returns whether it did.
+    /// `MSETNX`: sets several strings, or none if one of the keys exists. Returns whether they were
+    /// set.
     pub fn msetnx(&mut self, pairs: &[(&[u8], &[u8])]) -> bool {
         if pairs.iter().any(|(key, _)| self.peek(key).is_some()) {
             return false;

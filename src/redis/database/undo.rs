@@ -1,5 +1,5 @@
-//! The undo log: what a crash would undo, as the previous states of keys that have changed since
-//! the state on disk.
+//! The undo log: the previous states of keys that have changed since the last state on disk. A
+//! crash restores them.
 //!
 //! A key is remembered once, before its first change. Nothing is remembered if a crash would lose
 //! everything, or nothing. A new log begins when all keys are on disk.
@@ -52,8 +52,8 @@ impl Layer {
     }
 }
 
-/// What a crash would undo of one database's keys: the changes since the state on disk. The newest
-/// layer has the changes since the last relevant point in time (see `slow_disk.rs`).
+/// The changes of one database's keys since the last state on disk, which a crash would undo. The
+/// newest layer has the changes since the last relevant point in time (see `slow_disk.rs`).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Undo {
     keeping: bool,

@@ -2,8 +2,8 @@
 //!
 //! Redis syncs in the background, at most once a second. While a sync runs it does not write to the
 //! file, since that could block. It continues to answer, and postpones the write until the sync has
-//! ended, or for two seconds (`flushAppendOnlyFile` in `aof.c`). So a crash of the process also
-//! loses what was answered meanwhile, not only a power loss.
+//! ended, or for two seconds (`flushAppendOnlyFile` in `aof.c`). So not only a power loss but also
+//! a crash of the process loses writes that were answered meanwhile.
 //!
 //! The databases' undo logs have layers for this, the oldest first: what was written before the
 //! running sync began, what was written since, and what is not yet written. While a sync runs, a

@@ -7,10 +7,10 @@
 //! `client-query-buffer-limit`.
 //!
 //! In a world, the same server also has typed clients, which send commands and receive replies as
-//! values (`client/service.rs`). Both kinds of clients share the databases and the numbering. Each
-//! output goes by its client: a reply to a byte client is encoded into its buffer at once, and an
-//! output to a typed client waits in `typed` until the world polls it. A server without byte
-//! clients skips all of that.
+//! values (`client/service.rs`). Both kinds of clients share the databases and the numbering. The
+//! kind of client decides what happens to an output: a reply to a byte client is encoded into its
+//! buffer at once, and an output to a typed client waits in `typed` until the world polls it. A
+//! server without byte clients skips all of that.
 
 use super::encode::encode;
 use super::request::RequestParser;
@@ -83,7 +83,7 @@ impl ByteServer {
         }
     }
 
-    /// Returns the machine, to look into it.
+    /// Returns the machine, to inspect it.
     #[must_use]
     pub fn machine(&self) -> &Server {
         &self.server

@@ -150,8 +150,8 @@ impl Blocking {
 
 impl Server {
     /// Makes a blocking command's attempt on each of its keys in turn. Returns `None` if no key has
-    /// anything: the client is blocked then, unless the call may not wait (as in `EXEC`), which
-    /// then has nothing to return but a null.
+    /// anything and the client is now blocked. A call that may not wait (as in `EXEC`) returns a
+    /// null instead.
     pub(crate) fn attempt_or_block(
         &mut self,
         caller: Caller,

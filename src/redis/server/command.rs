@@ -1,6 +1,6 @@
 //! The commands that need the server: its clients, its configuration, its disk.
 //!
-//! Their rows and those of the room `command`, whose commands need only databases, make up the
+//! Their rows and those of the module `command`, whose commands need only databases, make up the
 //! server's [`Table`]. Start in `command.rs`, which defines a row.
 
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]

@@ -1,4 +1,4 @@
-//! The server's disk. What is on it is modelled in `persist`.
+//! The server's disk. Its contents are modelled in `persist`.
 
 use super::Server;
 use crate::redis::persist::{Disk, Losses, Setup};
@@ -23,7 +23,7 @@ impl Server {
         }
     }
 
-    /// Returns what the last stop lost, of whatever kind it was.
+    /// Returns the losses of the last stop, whatever kind of stop it was.
     #[must_use]
     pub fn losses(&self) -> &Losses {
         self.persistence.losses()

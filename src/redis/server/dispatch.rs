@@ -1,5 +1,5 @@
-//! A request's way through the server: the checks in Redis's order, the queue of a transaction, the
-//! call.
+//! The path of a request through the server: the checks in Redis's order, the queue of a
+//! transaction, the call.
 //!
 //! Source: `server.c` (`processCommand`).
 

@@ -1,5 +1,5 @@
-//! The life of a server process: start, configuration, end. What is on disk meanwhile is in
-//! `persist`.
+//! The life of a server process: start, configuration, end. The module `persist` models what is on
+//! disk.
 //!
 //! A process that ends takes every connection with it. A process that starts knows only the disk
 //! and its [`ServerOptions`](super::ServerOptions).

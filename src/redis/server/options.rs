@@ -58,7 +58,7 @@ impl ServerOptions {
     }
 
     /// Sets the save points (`save`). Without any, and without an append-only file, a restart keeps
-    /// nothing.
+    /// only the last `SAVE`.
     #[must_use]
     pub fn with_save_points(
         mut self,

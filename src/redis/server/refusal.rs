@@ -1,11 +1,11 @@
 //! Refusals: a running server that answers with errors.
 //!
 //! A [`Refusal`] states which commands are answered with which error instead of being run, how
-//! often and for how long. That is how a replica, a full memory, a failing disk or a loading data
-//! set look to a client. Refusals are checked where Redis checks those states: after the password,
-//! and before the command is queued or run. So a transaction whose command is refused is discarded
-//! (`EXECABORT`), as with the real server. Refusals are tried in the order in which they were
-//! added; the first that matches answers.
+//! often and for how long. To a client, the server then looks like a replica, or as if its memory
+//! were full, its disk failing or its data set loading. Refusals are checked where Redis checks
+//! those states: after the password, and before the command is queued or run. So a transaction
+//! whose command is refused is discarded (`EXECABORT`), as with the real server. Refusals are tried
+//! in the order in which they were added; the first that matches answers.
 //!
 //! Source: Redis 7.0's `server.c` (`processCommand`), for the texts and for what each state
 //! refuses.
@@ -142,8 +142,8 @@ impl Refusal {
         Refusal::of("CLUSTERDOWN The cluster is down", Matches::Keyed)
     }
 
-    /// Refuses these commands instead, by their names in any case. A container such as `CONFIG`
-    /// stands for all its subcommands.
+    /// Refuses these commands instead, by name, ignoring case. A container such as `CONFIG` stands
+    /// for all its subcommands.
     pub fn commands<I>(mut self, names: I) -> Refusal
     where
         I: IntoIterator,

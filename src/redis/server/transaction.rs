@@ -1,9 +1,9 @@
 //! Transactions: how `EXEC` runs one, and what `WATCH` guards.
 //!
 //! A transaction's queue is in its client's session until it runs. `WATCH` is an optimistic lock:
-//! while anybody watches a key, its database counts a version up with every change. `EXEC` runs
-//! only if no version has moved. An expiry is a change, too. A key that had already expired when it
-//! was watched, but had not been removed, may be removed without breaking the lock.
+//! while anybody watches a key, every change increments the key's version. `EXEC` runs only if no
+//! version has changed. An expiry is a change, too. A key that had already expired when it was
+//! watched, but had not been removed, may be removed without breaking the lock.
 //!
 //! Source: <https://redis.io/docs/manual/transactions/>, `multi.c`.
 

@@ -272,7 +272,7 @@ impl Core {
         }
     }
 
-    /// Returns whether a node that is no daemon is blocked.
+    /// Returns whether a non-daemon node is blocked.
     fn is_awaited(&self) -> bool {
         self.tasks.iter().any(|(_, task)| !self.processes[task.node].daemon)
     }

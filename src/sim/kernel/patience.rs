@@ -15,7 +15,7 @@ pub(crate) struct Patience {
     still: u64,
     /// Polls among them since anything else ran.
     polls: u64,
-    /// Steps since a node was alive that is no daemon.
+    /// Steps since a non-daemon node was alive.
     idle: u64,
     /// The number of such nodes that are alive.
     awaited: usize,
@@ -45,7 +45,7 @@ impl Patience {
         self.polls = 0;
     }
 
-    /// A node that is no daemon has become alive, or has ended.
+    /// A non-daemon node has become alive, or has ended.
     pub(crate) fn count_awaited(&mut self, alive: bool) {
         self.awaited = if alive { self.awaited + 1 } else { self.awaited - 1 };
         self.idle = 0;

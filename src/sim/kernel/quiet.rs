@@ -17,7 +17,7 @@ type Hook = Arc<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 /// The number of running sweeps, and the hook that was installed before the first of them.
 static SWEEPS: Mutex<(usize, Option<Hook>)> = Mutex::new((0, None));
 
-/// A sweep's thread's record of its present seed.
+/// The record that a thread of a sweep keeps of its current seed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// The place of the last panic.

@@ -4,7 +4,7 @@
 //! (neither TCP nor AMQP nor RESP does). A link can be
 //!
 //! - *partitioned*: what is sent waits until the link heals;
-//! - a *black hole*: what is sent is retransmitted, and in the end given up.
+//! - a *black hole*: what is sent is retransmitted, and finally given up.
 //!
 //! Its connections can be
 //!
@@ -50,8 +50,8 @@ impl Link {
 
     /// Stops everything on the link. What is in flight or is sent waits, including the news that an
     /// end has closed a connection. After [`Link::heal`] it all arrives at once. An end that
-    /// watches the other, as RabbitMQ does with heartbeats, may give it up in the meantime; so may
-    /// the operating systems, as for [`Link::blackhole`].
+    /// watches the other, as RabbitMQ does with heartbeats, may give up on the other in the
+    /// meantime; so may the operating systems, as for [`Link::blackhole`].
     pub fn partition(&self) {
         self.cut(Path::partition, Record::Partitioned { service: &self.service });
     }
@@ -63,7 +63,8 @@ impl Link {
     /// As Linux does by default, a sender gives up after 924.6 s, a connection attempt after 127 s,
     /// and a socket whose process has closed it or died after 102.2 s. An end that sends nothing is
     /// told nothing, unless it uses keepalive, as Redis does, or heartbeats, as RabbitMQ does if
-    /// the client agrees. An end that gave up resets the other when that gets through to it again.
+    /// the client agrees. After an end has given up, it answers with a reset when the other end
+    /// gets through to it again.
     pub fn blackhole(&self) {
         self.cut(Path::blackhole, Record::Blackholed { service: &self.service });
     }

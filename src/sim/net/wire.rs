@@ -2,10 +2,10 @@
 //!
 //! An item put on a wire arrives after the link's latency, and its arrival is an event. The event
 //! does not say which item arrives: it takes the front one. No event is earlier than that of a
-//! previous item, so the order within a connection cannot break. There are as many events to come
-//! as there are items in flight that have not stalled, besides those of dropped items, which come
-//! first. An item stalls if its time comes while its path is cut: its sender goes on retransmitting
-//! it (see `tcp.rs`).
+//! previous item, so the order within a connection cannot break. Each item in flight that has not
+//! stalled has one pending event. A dropped item's event stays pending too, and comes before those
+//! of all later items. An item stalls if its time comes while its path is cut: its sender goes on
+//! retransmitting it (see `tcp.rs`).
 
 use crate::invariant::ensure;
 use crate::sim::kernel::agenda::Target;

@@ -60,16 +60,17 @@ pub trait Service: Send + 'static {
     /// Returns the next message to send, and its connection.
     fn poll_output(&mut self) -> Option<(u64, Self::Output)>;
 
-    /// Returns whether and how an output closes the connection's socket, if it is not a message but
-    /// the end of the connection. What the machine sent before still arrives. Nothing that arrives
-    /// afterwards reaches the machine, and it is not told that the connection has ended.
+    /// Returns how an output closes the connection's socket, or `None` if the output is a message.
+    /// What the machine sent before still arrives. Nothing that arrives afterwards reaches the
+    /// machine, and it is not told that the connection has ended.
     fn hangup(output: &Self::Output) -> Option<Hangup> {
         let _ = output;
         None
     }
 
-    /// Returns how the operating system closes the sockets of a server that stops. The default is
-    /// in good order, except after a loss of power, when the machine that is up again resets them.
+    /// Returns how the operating system closes the sockets of a server that stops. By default they
+    /// close in good order, or with a reset after a loss of power: the machine that is up again
+    /// does not know them.
     #[must_use]
     fn closes_sockets(how: Shutdown) -> Hangup {
         match how {
@@ -97,8 +98,8 @@ pub trait Service: Send + 'static {
 
     /// Returns when [`Service::handle_timeout`] is due for a background timer, such as one that
     /// watches clients. It fires like any other, but it keeps [`Sim::run`](crate::sim::Sim::run)
-    /// going only while a node that is no daemon is blocked, and for at most 24 virtual hours
-    /// without any task running.
+    /// going only while a non-daemon node is blocked, and for at most 24 virtual hours without any
+    /// task running.
     fn poll_housekeeping(&self) -> Option<Instant> {
         None
     }
@@ -151,8 +152,8 @@ pub trait Session<Input, Output>: Default + Send + 'static {
         false
     }
 
-    /// Returns why this end may wait in vain, in words, if the protocol tells: for example that the
-    /// server has stopped reading. The report of a stuck run shows it.
+    /// Returns why this end may wait in vain, in words, if the protocol reveals it: for example,
+    /// that the server has stopped reading. The report of a stuck run shows it.
     fn hindrance(&self) -> Option<String> {
         None
     }

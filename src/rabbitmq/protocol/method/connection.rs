@@ -22,9 +22,10 @@ pub struct ConnectionOptions {
     /// Maximum number of channels; 0 means the server's limit, which is 2,047.
     pub channel_max: u16,
     /// Heartbeat timeout; zero, the default here, turns heartbeats off. AMQP carries whole seconds,
-    /// so a fraction is rounded up. Either end considers the other dead after two heartbeat
-    /// intervals without traffic. A client in a world answers heartbeats by itself unless its node
-    /// is paused. When it misses the broker's, its connection ends as
+    /// so a fraction is rounded up. Without traffic, the client considers the broker dead after
+    /// twice this time, and the broker considers the client dead after two to three times this
+    /// time. A client in a world answers heartbeats by itself unless its node is paused. When it
+    /// misses the broker's, its connection ends as
     /// [`Disconnected::TimedOut`](crate::sim::Disconnected::TimedOut).
     pub heartbeat: Duration,
 }

@@ -29,7 +29,7 @@ pub struct QueueOptions {
     /// | `x-dead-letter-strategy` | `at-most-once`, `at-least-once` | quorum |
     /// | `x-max-priority` | levels above 0, at most 255 | classic |
     /// | `x-single-active-consumer` | a boolean | classic, quorum |
-    /// | `x-delivery-limit` | how often a message may come back | quorum |
+    /// | `x-delivery-limit` | how often a message may be returned | quorum |
     /// | `x-max-age` | an age such as `7D` | stream |
     /// | `x-stream-max-segment-size-bytes` | bytes | stream |
     /// | `x-queue-mode`, `x-queue-version`, `x-max-in-memory-length`, … | checked, and without effect here | |

@@ -149,7 +149,7 @@ mod oracle {
     use redis_protocol::{resp2, resp3};
     use resp2::types::{OwnedFrame as Frame, Resp2Frame};
 
-    /// Replaces both nulls of RESP2 by one, because the other implementation has only one.
+    /// Replaces both nulls of RESP2 with one, because the other implementation has only one.
     fn one_null(reply: Reply) -> Reply {
         match reply {
             Reply::NilArray => Reply::Nil,

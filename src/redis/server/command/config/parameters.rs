@@ -49,7 +49,7 @@ const fn row(name: &'static str, default: &'static str, form: Form, effect: Effe
 }
 
 impl Parameter {
-    /// Returns the parameter of this name, in any case.
+    /// Returns the parameter of this name, ignoring case.
     pub(super) fn named(name: &str) -> Option<&'static Parameter> {
         PARAMETERS.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name))
     }

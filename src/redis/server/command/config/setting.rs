@@ -11,7 +11,7 @@ use std::time::Duration;
 /// How a parameter is read and set. A new value already has the parameter's form.
 pub(super) struct Setting {
     pub(super) get: fn(&Config) -> String,
-    /// Returns what is wrong with a value.
+    /// Sets the parameter, or returns why the value is refused.
     pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
