@@ -5,8 +5,8 @@
 //! A test runs the code under test inside a simulated world, against a broker and a Redis that
 //! behave like the real ones down to their error texts. Nodes run async tasks. Links between them
 //! have latency and fail. Time is virtual. Everything that may differ between two runs is drawn
-//! from one seed. A world has no sockets, no clock, no threads and no containers: an hour of
-//! waiting takes microseconds, and a failure found once can be replayed from its seed.
+//! from one seed. A world has no sockets, no clock, no threads and no containers: hours pass
+//! in milliseconds, and a failure found once can be replayed from its seed.
 //!
 #![cfg_attr(feature = "rabbitmq", doc = "```")]
 #![cfg_attr(not(feature = "rabbitmq"), doc = "```ignore")]

@@ -230,14 +230,6 @@ impl Queue {
         }
     }
 
-    /// Returns whether the oldest messages have to be dropped.
-    pub(crate) fn is_too_long(&self) -> bool {
-        let settings = &self.cold.settings;
-        settings.overflow == Overflow::DropHead
-            && (settings.max_length.is_some_and(|max| self.ready.len() as u64 > max)
-                || settings.max_length_bytes.is_some_and(|max| self.ready.bytes() > max))
-    }
-
     /// Returns whether requeued messages come back one by one. In a quorum queue without a delivery
     /// limit, each is treated like a new message.
     pub(crate) fn requeues_singly(&self) -> bool {

@@ -17,6 +17,7 @@
 
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
 
+pub(crate) mod arguments;
 pub(crate) mod attempt;
 mod bitmap;
 mod describe;
@@ -26,7 +27,6 @@ pub(crate) mod key;
 pub(crate) mod key_spec;
 mod lcs;
 pub(crate) mod list;
-pub(crate) mod options;
 mod scan;
 mod set;
 mod sort;

@@ -25,7 +25,6 @@
 mod bitmap;
 pub(crate) mod calendar;
 mod check;
-mod clock;
 pub(crate) mod digest;
 mod disk;
 pub(crate) mod draw;
@@ -46,14 +45,17 @@ mod sort;
 mod sorted_set;
 mod sorted_set_algebra;
 mod string;
+mod ttl;
 pub(crate) mod undo;
+mod watch;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
 pub(crate) use disk::Loaded;
-pub use expiry::{ExpireCondition, Ttl};
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
 pub use notify::{EventClasses, KeyEvent};
+pub use ttl::{ExpireCondition, Ttl};
+pub(crate) use watch::Watched;
 
 pub use crate::redis::value::Limits;
 pub use scan::Page;
@@ -103,20 +105,6 @@ pub(crate) struct Observers {
     pub(crate) awaited: IndexMap<Sds, VecDeque<ClientId>, FxBuildHasher>,
     /// Awaited keys that were fed, in order, each once.
     pub(crate) ready: Vec<Sds>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Watched {
-    /// Number of changes.
-    pub(crate) version: u64,
-    /// Number of expiries. An expiry is not a change for a client that began to watch after it was
-    /// due.
-    pub(crate) expiries: u64,
-    /// `SWAPDB` brought an expired value to where nothing was. For the watchers there is still
-    /// nothing.
-    pub(crate) brought_expired: bool,
-    /// Number of clients that watch it.
-    pub(crate) watchers: usize,
 }
 
 /// A database: keys with typed values, and every operation on them as a plain method named after
@@ -428,15 +416,6 @@ impl Database {
         self.touch(key);
         self.notify(class, event, key);
         self.usage.changes += changes;
-    }
-
-    /// Notes a change of a key, for `WATCH` only.
-    pub(crate) fn touch(&mut self, key: &[u8]) {
-        if !self.observers.watched.is_empty()
-            && let Some(watched) = self.observers.watched.get_mut(key)
-        {
-            watched.version += 1;
-        }
     }
 
     /// Raises an event.

@@ -28,10 +28,10 @@
 //! A real save takes time; here it takes none. With `appendfsync no` the operating system writes
 //! when it likes; here it does so after 30 seconds.
 
-mod losses;
+mod loss_report;
 mod slow_disk;
 
-pub use losses::Losses;
+pub use loss_report::Losses;
 
 use crate::Shutdown;
 use crate::redis::database::calendar::calendar_ms;

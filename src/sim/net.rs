@@ -23,12 +23,13 @@
 //! | `server` | a machine at work, and its connections |
 //! | `tcp` | retransmission, keepalive and time-outs |
 //! | `watch` | when sessions check that their server is still there |
-//! | `wire` | one direction of a connection, with what is in flight |
+//! | `in_flight` | one direction of a connection, with what is in flight |
 
 pub(super) mod bytes;
 pub(super) mod cell;
 pub(super) mod conn;
 pub(super) mod connection;
+pub(super) mod in_flight;
 pub(super) mod latency;
 pub(super) mod link;
 pub(super) mod network;
@@ -37,4 +38,3 @@ pub(super) mod port;
 pub(super) mod server;
 pub(super) mod tcp;
 pub(super) mod watch;
-pub(super) mod wire;

@@ -131,18 +131,4 @@ impl Broker {
             self.settle_publish(channel, seqno, Verdict::Nack);
         }
     }
-
-    /// Drops messages from the head of a queue while it is over its limit. Returns whether there
-    /// were any.
-    pub(super) fn drop_head(&mut self, now: Instant, key: QueueKey) -> bool {
-        let mut has_dropped = false;
-        while let Some(queue) = self.queues.get_mut(key)
-            && queue.is_too_long()
-            && let Some(entry) = queue.ready.pop()
-        {
-            has_dropped = true;
-            self.die(now, key, entry, Reason::MaxLength);
-        }
-        has_dropped
-    }
 }

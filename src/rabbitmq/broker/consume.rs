@@ -1,16 +1,15 @@
 //! Consumers: `basic.consume` and `basic.cancel`, the consumer of direct replies, and the consumer
 //! time-out.
 
-use super::timer::Timer;
-use super::{Broker, Caller, Session};
+use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, ReplyConsumer};
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
-use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode};
+use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::ChannelId;
-use crate::rabbitmq::protocol::method::{ConsumeOptions, Event, ids};
+use crate::rabbitmq::protocol::method::{ConsumeOptions, ids};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::queue::kind::Kind;
@@ -235,36 +234,6 @@ impl Broker {
         let channel = self.channel_mut(key);
         let gone = channel.reply_consumer.take_if(|consumer| consumer.tag == tag);
         gone.map(|gone| self.reply_names.swap_remove(&gone.name)).is_some()
-    }
-
-    /// Closes a channel that has held a delivery for too long.
-    pub(super) fn check_consumer_timeout(&mut self, now: Instant, at: Instant, key: ChannelKey) {
-        let Some(timeout) = self.options.consumer_timeout() else { return };
-        let Some(channel) = self.channels.get_mut(key) else { return };
-        let is_open =
-            matches!(self.sessions.get(&channel.id), Some(Session::Open(open, _)) if *open == key);
-        if channel.timeout_armed != Some(at) || !is_open {
-            return;
-        }
-        channel.timeout_armed = None;
-        let Some(due) = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout))
-        else {
-            return;
-        };
-        let id = channel.id;
-        if due > now {
-            channel.timeout_armed = Some(due);
-            self.timers.set(due, Timer::Channel(key));
-            return;
-        }
-        let reason = format!(
-            "delivery acknowledgement on channel {} timed out. Timeout value used: {} ms. This \
-             timeout value can be configured, see consumers doc guide to learn more",
-            id.number,
-            timeout.as_millis()
-        );
-        let error = self.fail(now, id, Fault::precondition(reason).of(MethodId::NONE));
-        self.push(id, Event::ChannelClose(Box::new(error)));
     }
 }
 

@@ -12,6 +12,7 @@ use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::queue::quorum::exceeds_delivery_limit;
 use std::cmp::Ordering;
 
 /// Why messages return to their queue.
@@ -225,7 +226,7 @@ impl Broker {
             let Some(quorum) = queue.cold.kind.quorum_mut() else { return died };
             let count = quorum.delivery_counts.came_back(entry.position());
             let limit = queue.cold.settings.delivery_limit;
-            if limit.is_some_and(|limit| count > limit) {
+            if exceeds_delivery_limit(count, limit) {
                 self.die(now, key, entry, Reason::DeliveryLimit);
                 died += 1;
                 continue;

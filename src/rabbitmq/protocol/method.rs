@@ -133,8 +133,8 @@ pub enum Event {
     ConnectionUpdateSecretOk,
     /// A heartbeat frame.
     Heartbeat,
-    /// The broker considers the connection dead after two heartbeat intervals without traffic. The
-    /// socket closes without a message.
+    /// The broker considers the connection dead between two and three heartbeat intervals without
+    /// traffic. The socket closes without a message.
     ConnectionLost,
     /// The answer to `access.request`.
     AccessRequestOk,

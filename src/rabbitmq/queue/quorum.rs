@@ -21,6 +21,12 @@ use std::sync::Arc;
 /// Number of deliveries that a consumer without a prefetch count may hold.
 pub(crate) const UNLIMITED_PREFETCH: u16 = 2_000;
 
+/// Returns whether a message that was returned this often has exceeded the queue's delivery limit
+/// (`x-delivery-limit`), and so dies.
+pub(crate) fn exceeds_delivery_limit(returned: u64, limit: Option<u64>) -> bool {
+    limit.is_some_and(|limit| returned > limit)
+}
+
 /// The state that only a quorum queue has.
 #[derive(Debug, Default)]
 pub(crate) struct Quorum {

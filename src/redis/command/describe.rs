@@ -3,8 +3,8 @@
 
 use super::flag::*;
 use super::key_spec::{Find, KeySpec, usage};
-use super::options::is;
 use super::{Answer, Args, Command, Rows, Table, help as help_row, table};
+use crate::redis::command::arguments::is;
 use crate::redis::database::glob;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;

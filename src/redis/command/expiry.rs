@@ -3,8 +3,8 @@
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::options::{Unit, integer, is, shown};
 use super::{Answer, Args, Command, Rows, database};
+use crate::redis::command::arguments::{Unit, integer, is, shown};
 use crate::redis::database::Database;
 use crate::redis::database::{ExpireCondition, Ttl};
 use crate::redis::error::CommandError;

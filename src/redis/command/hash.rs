@@ -3,9 +3,9 @@
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::options::{integer, is, pairs};
 use super::{Answer, Args, Command, Rows, database, drawing};
 use crate::choice::Stream;
+use crate::redis::command::arguments::{integer, is, pairs};
 use crate::redis::database::Database;
 use crate::redis::database::draw;
 use crate::redis::error::CommandError;

@@ -3,9 +3,9 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
-use super::options::{integer, is};
 use super::{Answer, Args, Command, Rows, container, database, databases, drawing, help};
 use crate::choice::Stream;
+use crate::redis::command::arguments::{integer, is};
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;

@@ -3,8 +3,8 @@
 use super::flag::*;
 use super::key_spec::range;
 use super::key_spec::usage::*;
-use super::options::{integer, is};
 use super::{Answer, Args, Command, Rows, database};
+use crate::redis::command::arguments::{integer, is};
 use crate::redis::database::Database;
 use crate::redis::database::LcsMatch;
 use crate::redis::error::CommandError;

@@ -4,8 +4,8 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered};
-use super::options::{count, integer, is, numbered_keys, pop_count};
 use super::{Answer, Args, Command, Rows, database};
+use crate::redis::command::arguments::{count, integer, is, numbered_keys, pop_count};
 use crate::redis::database::Database;
 use crate::redis::database::{Inserted, LposOptions};
 use crate::redis::error::CommandError;

@@ -3,9 +3,9 @@
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::options::{integer, is};
 use super::{Answer, Args, Command, Rows, drawing};
 use crate::choice::Stream;
+use crate::redis::command::arguments::{integer, is};
 use crate::redis::database::{Database, PageSize, glob, hash_page, set_page, sorted_set_page};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;

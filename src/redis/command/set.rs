@@ -3,9 +3,9 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered, range};
-use super::options::{count, integer, limit};
 use super::{Answer, Args, Command, Rows, database, drawing};
 use crate::choice::Stream;
+use crate::redis::command::arguments::{count, integer, limit};
 use crate::redis::database::Database;
 use crate::redis::database::draw;
 use crate::redis::error::CommandError;

@@ -3,8 +3,8 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, unknown};
-use super::options::{integer, is};
 use super::{Answer, Args, Command, Rows, database};
+use crate::redis::command::arguments::{integer, is};
 use crate::redis::database::Database;
 use crate::redis::database::{SortBy, SortOptions};
 use crate::redis::error::CommandError;

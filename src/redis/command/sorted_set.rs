@@ -5,9 +5,11 @@ use super::attempt::Attempt;
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered};
-use super::options::{count, float, integer, is, numbered_keys, pop_count, scored};
 use super::{Answer, Args, Command, Rows, database, drawing};
 use crate::choice::Stream;
+use crate::redis::command::arguments::{
+    count, float, integer, is, numbered_keys, pop_count, scored,
+};
 use crate::redis::database::Database;
 use crate::redis::database::{ZaddComparison, ZaddCondition, ZaddOptions, draw};
 use crate::redis::error::CommandError;

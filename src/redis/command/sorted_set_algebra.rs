@@ -3,8 +3,8 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, numbered};
-use super::options::{integer, is, limit, scored};
 use super::{Answer, Args, Command, Rows, database};
+use crate::redis::command::arguments::{integer, is, limit, scored};
 use crate::redis::database::Database;
 use crate::redis::database::{Aggregate, Combination};
 use crate::redis::error::CommandError;

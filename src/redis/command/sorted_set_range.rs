@@ -3,8 +3,8 @@
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::options::{integer, is, scored};
 use super::{Answer, Args, Command, Rows, database};
+use crate::redis::command::arguments::{integer, is, scored};
 use crate::redis::database::Database;
 use crate::redis::database::{ZRange, ZRangeOptions};
 use crate::redis::error::CommandError;

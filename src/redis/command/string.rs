@@ -3,8 +3,8 @@
 use super::flag::*;
 use super::key_spec::usage::*;
 use super::key_spec::{key, range};
-use super::options::{Unit, expire_time, expire_unit, integer, is, pairs};
 use super::{Answer, Args, Command, Rows, database};
+use crate::redis::command::arguments::{Unit, expire_time, expire_unit, integer, is, pairs};
 use crate::redis::database::Database;
 use crate::redis::database::{Expiry, SetCondition, SetOptions};
 use crate::redis::error::CommandError;

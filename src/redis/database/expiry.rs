@@ -1,84 +1,129 @@
-//! Times to live: setting, removing and reading them.
+//! The clock of a database, and the expiry of keys.
 //!
-//! Source: <https://redis.io/commands/expire/>, `expire.c`.
+//! Expired keys are removed when the database is given the time, unless that is switched off or
+//! suspended, and when they are looked up, unless that is suspended. Within a transaction that
+//! sleeps the time advances, but keys expire as of its beginning.
+//!
+//! Source: `expire.c`, `db.c` (`expireIfNeeded`), `multi.c` (`touchWatchedKey`).
 
-use super::Database;
-use super::keyspace::NEVER;
-use super::notify::EventClasses;
-use std::time::Duration;
-
-/// The conditions of `EXPIRE`. A key without a time to live counts as living forever.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExpireCondition {
-    /// `NX`: only if it has no time to live.
-    pub if_none: bool,
-    /// `XX`: only if it has a time to live.
-    pub if_some: bool,
-    /// `GT`: only if the new time is later.
-    pub if_later: bool,
-    /// `LT`: only if the new time is earlier.
-    pub if_sooner: bool,
-}
-
-/// A key's time to live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ttl {
-    /// The key does not exist.
-    NoKey,
-    /// The key has no time to live.
-    Persistent,
-    /// The key expires at this time, in milliseconds since the Unix epoch.
-    At(i64),
-}
+use crate::redis::database::calendar::calendar_ms;
+use crate::redis::database::keyspace::{Entry, Slot};
+use crate::redis::database::notify::EventClasses;
+use crate::redis::database::{Database, in_seconds};
+use crate::time::Instant;
 
 impl Database {
-    /// `PEXPIREAT`: sets when a key expires, in milliseconds since the Unix epoch. Returns whether
-    /// the key exists and the condition held. A time in the past removes the key at once, with a
-    /// `del` event.
-    pub fn pexpireat(&mut self, key: &[u8], at: i64, condition: ExpireCondition) -> bool {
-        let Some(entry) = self.peek(key) else { return false };
-        let before = entry.expires_at();
-        let holds = (!condition.if_none || before == NEVER)
-            && (!condition.if_some || before != NEVER)
-            && (!condition.if_later || at > before)
-            && (!condition.if_sooner || at < before);
-        if !holds {
-            return false;
+    /// Gives the database the time. Keys that are due are removed in order of their times, each in
+    /// O(log n).
+    pub fn advance_to(&mut self, now: Instant) {
+        self.tell(now);
+        self.expire_due();
+    }
+
+    /// Sets the calendar clock this many nanoseconds ahead of the world's.
+    pub(crate) fn set_ahead(&mut self, ahead: i64) {
+        self.ahead = ahead;
+        self.advance_to(self.told);
+    }
+
+    /// Removes expired keys, unless they stay until they are looked up.
+    pub(super) fn expire_due(&mut self) {
+        while self.expires_by_itself()
+            && let Some((at, slot)) = self.keyspace.next_expiry()
+            && at <= self.expired_by
+        {
+            self.expire_slot(slot);
         }
-        if at <= self.now_ms() {
-            self.take(key);
-            self.changed(key, EventClasses::GENERIC, "del", 1);
+    }
+
+    /// Gives the database the time within a transaction, in which keys expire as of its start.
+    pub(crate) fn advance_within_transaction(&mut self, now: Instant) {
+        let expired_by = self.expired_by;
+        self.tell(now);
+        self.expired_by = expired_by;
+    }
+
+    /// Sets whether expired keys are removed without being looked up.
+    pub(crate) fn set_active_expiry(&mut self, on: bool) {
+        self.active_expire = on;
+        self.expire_due();
+    }
+
+    /// Sets whether anything happens by itself.
+    pub(crate) fn set_cron(&mut self, runs: bool) {
+        self.cron = runs;
+        self.expire_due();
+    }
+
+    /// Returns whether expired keys are removed now.
+    pub(super) fn expires_by_itself(&self) -> bool {
+        self.active_expire && self.cron && !self.expiry_held
+    }
+
+    /// Begins or ends to keep expired keys (`CLIENT PAUSE`).
+    pub(crate) fn hold_expiry(&mut self, held: bool) {
+        self.expiry_held = held;
+        self.expire_due();
+    }
+
+    /// Returns the time that it was last given, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.now
+    }
+
+    /// Returns when the next key expires, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_expiry_ms(&self) -> Option<i64> {
+        let next = self.keyspace.next_expiry().map(|(at, _)| at);
+        next.filter(|_| self.expires_by_itself())
+    }
+
+    pub(super) fn now_secs(&self) -> u32 {
+        self.now_secs
+    }
+
+    pub(super) fn tell(&mut self, now: Instant) {
+        self.told = self.told.max(now);
+        self.now = calendar_ms(self.told, self.ahead);
+        self.expired_by = self.now;
+        self.now_secs = in_seconds(self.now);
+    }
+
+    /// Removes the expired key in this slot.
+    pub(super) fn expire_slot(&mut self, slot: Slot) {
+        let entry = self.remove_slot(slot);
+        self.usage.expired += 1;
+        self.touch_expired(&entry.key);
+        self.notify(EventClasses::EXPIRED, "expired", &entry.key);
+    }
+
+    /// Returns whether a key has expired and was still there, and removes it unless that is
+    /// suspended.
+    pub(super) fn expire_if_needed(&mut self, key: &[u8]) -> bool {
+        self.keyspace.find(key).is_some() && self.find(key).is_none()
+    }
+
+    /// Returns whether an expired key is still there, which only happens without active expiry.
+    pub(crate) fn is_expired_unnoticed(&self, key: &[u8]) -> bool {
+        self.stored(key).is_some_and(|entry| entry.expires_at() <= self.expired_by)
+    }
+
+    /// Notes the removal of an entry by a flush, for `WATCH`.
+    pub(super) fn touch_flushed(&mut self, entry: &Entry) {
+        if entry.expires_at() <= self.expired_by {
+            self.touch_expired(&entry.key);
         } else {
-            self.put_expiry(key, at.min(NEVER - 1));
-            self.changed(key, EventClasses::GENERIC, "expire", 1);
+            self.touch(&entry.key);
         }
-        true
     }
 
-    /// `PEXPIRE`: sets when a key expires, in whole milliseconds from now. Returns whether the key
-    /// exists.
-    pub fn pexpire(&mut self, key: &[u8], after: Duration) -> bool {
-        let millis = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
-        let at = self.now_ms().saturating_add(millis);
-        self.pexpireat(key, at, ExpireCondition::default())
-    }
-
-    /// `PERSIST`: removes a key's time to live. Returns whether it had one.
-    pub fn persist(&mut self, key: &[u8]) -> bool {
-        let had_one = self.peek(key).is_some_and(|entry| entry.expiry().is_some());
-        if had_one {
-            self.put_expiry(key, NEVER);
-            self.changed(key, EventClasses::GENERIC, "persist", 1);
-        }
-        had_one
-    }
-
-    /// `TTL`, `PTTL` and similar commands: returns a key's time to live.
-    pub fn ttl(&mut self, key: &[u8]) -> Ttl {
-        match self.look(key).map(|entry| entry.expiry()) {
-            None => Ttl::NoKey,
-            Some(None) => Ttl::Persistent,
-            Some(Some(at)) => Ttl::At(at),
+    /// Notes the expiry of a key, for `WATCH`.
+    pub(super) fn touch_expired(&mut self, key: &[u8]) {
+        if !self.observers.watched.is_empty()
+            && let Some(watched) = self.observers.watched.get_mut(key)
+        {
+            watched.expiries += u64::from(!std::mem::take(&mut watched.brought_expired));
         }
     }
 }

@@ -100,7 +100,7 @@ impl Database {
     /// # Errors
     ///
     /// [`CommandError::WrongType`], [`CommandError::NotAFloat`], [`CommandError::HashNotAFloat`],
-    /// [`CommandError::NotFinite`].
+    /// [`CommandError::NotFinite`], and [`CommandError::Other`] for an infinite increment.
     pub fn hincrbyfloat(
         &mut self,
         key: &[u8],

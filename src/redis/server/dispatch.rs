@@ -5,7 +5,7 @@
 
 use super::command::Row;
 use super::refusal::{Refusal, Suspect};
-use super::{ClientId, Request, Server};
+use super::{ClientId, Server};
 use crate::redis::command::{Args, Caller, Origin, Run, flag};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
@@ -130,13 +130,7 @@ impl Server {
             session.pending.push_front(args.iter().map(|arg| Sds::new(arg)).collect());
             return Ok(None);
         }
-        let session = self.sessions.get_mut(&client).expect("the caller has a session");
-        if let Some(multi) = &mut session.multi
-            && !RUN_WITHIN_MULTI.contains(&command.name)
-        {
-            let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
-            multi.queued.push((command, request));
-            self.reply(client, Reply::QUEUED);
+        if self.queue_in_multi(client, command, args) {
             return Ok(None);
         }
         Ok(Some(command))
@@ -240,6 +234,3 @@ const ALLOWED_WHEN_SUBSCRIBED: [&str; 9] = [
     "quit",
     "reset",
 ];
-
-/// Commands that `MULTI` does not queue.
-const RUN_WITHIN_MULTI: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];

@@ -9,11 +9,14 @@
 
 use super::command::Row;
 use super::{Request, Server, Watch};
-use crate::redis::command::{Caller, Origin};
+use crate::redis::command::{Args, Caller, Origin};
 use crate::redis::database::Watched;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
+
+/// Commands that `MULTI` does not queue.
+const RUN_WITHIN_MULTI: [&str; 6] = ["exec", "discard", "multi", "watch", "quit", "reset"];
 
 /// A running transaction.
 #[derive(Debug)]
@@ -41,6 +44,25 @@ pub(crate) struct Scheduled {
 }
 
 impl Server {
+    /// Queues a command of a client that is in `MULTI`, unless it is one that ends or controls the
+    /// transaction. Returns whether the command was queued.
+    pub(super) fn queue_in_multi(
+        &mut self,
+        client: ClientId,
+        command: &'static Row,
+        args: Args<'_>,
+    ) -> bool {
+        let session = self.sessions.get_mut(&client).expect("the caller has a session");
+        let Some(multi) = &mut session.multi else { return false };
+        if RUN_WITHIN_MULTI.contains(&command.name) {
+            return false;
+        }
+        let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
+        multi.queued.push((command, request));
+        self.reply(client, Reply::QUEUED);
+        true
+    }
+
     /// Runs the remaining commands of a transaction and replies. If one of them puts the server to
     /// sleep, the rest runs when it wakes.
     pub(crate) fn run_transaction(&mut self, mut exec: Exec) {

@@ -8,9 +8,9 @@
 
 use super::conn::Phase;
 use super::connection::Connection;
-use super::wire::Up;
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::task::Wait;
+use crate::sim::net::in_flight::Up;
 use crate::sim::node::Node;
 use crate::sim::service::contract::Service;
 use crate::sim::service::hangup::Disconnected;

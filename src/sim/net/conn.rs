@@ -5,8 +5,8 @@
 //! that machine (`tcp.rs`); never because the other end knows something.
 
 use crate::sim::kernel::id::NodeId;
+use crate::sim::net::in_flight::{Down, Route, Up, Wire};
 use crate::sim::net::path::Keepalive;
-use crate::sim::net::wire::{Down, Route, Up, Wire};
 use crate::sim::service::contract::{Service, Waiter};
 use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;

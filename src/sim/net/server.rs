@@ -13,7 +13,7 @@ use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, ServerEnd};
-use crate::sim::net::wire::{Down, Route, Up};
+use crate::sim::net::in_flight::{Down, Route, Up};
 use crate::sim::service::bytes::{ByteOutput, ByteService};
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;

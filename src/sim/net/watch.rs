@@ -7,8 +7,8 @@
 use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase};
+use crate::sim::net::in_flight::Up;
 use crate::sim::net::server::Server;
-use crate::sim::net::wire::Up;
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;
 use crate::time::Instant;

@@ -2,8 +2,8 @@
 //!
 //! A change of the API then shows in review as a change of that file. `cargo run -p
 //! stunt-double-api -- --write` writes it anew; without an argument the program compares, and fails
-//! with the lines that differ. It sets `RUSTC_BOOTSTRAP`, because rustdoc writes JSON only as an
-//! unstable option.
+//! with the lines that differ. The caller sets
+//! `RUSTC_BOOTSTRAP=1`, because rustdoc writes JSON only as an unstable option.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

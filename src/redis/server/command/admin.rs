@@ -1,11 +1,11 @@
 //! The commands on the server as a whole: flushing, saving, time, memory.
 
 use super::Row;
+use crate::redis::command::arguments::{integer, is};
 use crate::redis::command::flag::*;
 use crate::redis::command::key::check_flush;
 use crate::redis::command::key_spec::key;
 use crate::redis::command::key_spec::usage::*;
-use crate::redis::command::options::{integer, is};
 use crate::redis::command::{Answer, Args, Caller, container, database, help, server};
 use crate::redis::database::{Database, memory};
 use crate::redis::error::CommandError;

@@ -1,12 +1,12 @@
 //! The commands that block until one of their keys has something.
 
 use super::{Flow, Row};
+use crate::redis::command::arguments::timeout;
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::key_spec::{key, numbered, range};
 use crate::redis::command::list::{end, several};
-use crate::redis::command::options::timeout;
 use crate::redis::command::sorted_set::pop_many;
 use crate::redis::command::{Args, Caller, flow};
 use crate::redis::server::Server;

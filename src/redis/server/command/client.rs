@@ -1,8 +1,8 @@
 //! `CLIENT`: what a client can learn about itself and the others, and do to them.
 
 use super::{Flow, Row};
+use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::flag::*;
-use crate::redis::command::options::{integer, is, shown};
 use crate::redis::command::{Answer, Args, Caller, flow, help, server};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};

@@ -6,13 +6,13 @@
 //!
 //! Source: <https://redis.io/docs/management/config/>, `config.c`.
 
-mod forms;
 mod parameters;
 mod setting;
+mod validate;
 
 use super::Row;
+use crate::redis::command::arguments::{pairs, shown};
 use crate::redis::command::flag::*;
-use crate::redis::command::options::{pairs, shown};
 use crate::redis::command::{Answer, Args, Caller, container, help, server};
 use crate::redis::database::glob;
 use crate::redis::error::CommandError;

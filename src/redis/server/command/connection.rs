@@ -1,9 +1,9 @@
 //! The commands on the connection itself.
 
 use super::{Flow, Row, client};
+use crate::redis::command::arguments::{is, shown};
 use crate::redis::command::flag::*;
 use crate::redis::command::key::database_index;
-use crate::redis::command::options::{is, shown};
 use crate::redis::command::{Answer, Args, Caller, container, database, flow, server};
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;

@@ -2,8 +2,8 @@
 //! version.
 
 use super::{Flow, Row};
+use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::flag::*;
-use crate::redis::command::options::{integer, is, shown};
 use crate::redis::command::{Answer, Args, Caller, Origin, flow};
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::{Database, digest, memory};

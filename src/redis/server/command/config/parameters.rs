@@ -8,8 +8,8 @@
 //!
 //! Source: `config.c`, and experiments with the server.
 
-use super::forms::{self, Form};
 use super::setting::{self, Setting};
+use crate::redis::server::command::config::validate::{self, Form};
 use Effect::{Alias, Fixed, Inert, Modelled};
 use Form::{Flags, Immutable, Integer, Memory, OneOf, Protected, Special, Text, YesNo};
 
@@ -95,13 +95,13 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("bind-source-addr", "", Text, Inert),
     row("bio_cpulist", "", Immutable, Inert),
     row("busy-reply-threshold", "5000", Integer(0, LONG), Inert),
-    row("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", Special(forms::output_buffer_limit), Inert),
+    row("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", Special(validate::output_buffer_limit), Inert),
     row("client-query-buffer-limit", "1073741824", Memory(1_048_576, SIGNED), Modelled(&setting::QUERY_BUFFER)),
     row("cluster-allow-pubsubshard-when-down", "yes", YesNo, Inert),
     row("cluster-allow-reads-when-down", "no", YesNo, Inert),
     row("cluster-allow-replica-migration", "yes", YesNo, Inert),
     row("cluster-announce-bus-port", "0", Integer(0, 65_535), Inert),
-    row("cluster-announce-hostname", "", Special(forms::hostname), Inert),
+    row("cluster-announce-hostname", "", Special(validate::hostname), Inert),
     row("cluster-announce-ip", "", Text, Inert),
     row("cluster-announce-port", "0", Integer(0, 65_535), Inert),
     row("cluster-announce-tls-port", "0", Integer(0, 65_535), Inert),
@@ -133,14 +133,14 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("hash-max-ziplist-entries", "512", Integer(0, LONG), Alias("hash-max-listpack-entries")),
     row("hash-max-ziplist-value", "64", Memory(0, SIGNED), Alias("hash-max-listpack-value")),
     row("hll-sparse-max-bytes", "3000", Memory(0, SIGNED), Inert),
-    row("hz", "10", Special(forms::hertz), Inert),
+    row("hz", "10", Special(validate::hertz), Inert),
     row("ignore-warnings", "", Text, Inert),
     row("io-threads", "1", Immutable, Inert),
     row("io-threads-do-reads", "no", Immutable, Inert),
     row("jemalloc-bg-thread", "yes", YesNo, Inert),
     row("latency-monitor-threshold", "0", Integer(0, LONG), Inert),
     row("latency-tracking", "yes", YesNo, Inert),
-    row("latency-tracking-info-percentiles", "50 99 99.9", Special(forms::percentiles), Inert),
+    row("latency-tracking-info-percentiles", "50 99 99.9", Special(validate::percentiles), Inert),
     row("lazyfree-lazy-eviction", "no", YesNo, Inert),
     row("lazyfree-lazy-expire", "no", YesNo, Inert),
     row("lazyfree-lazy-server-del", "no", YesNo, Inert),
@@ -158,7 +158,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("masteruser", "", Text, Inert),
     row("maxclients", "10000", Integer(1, UINT), Fixed(NOT_MODELLED)),
     row("maxmemory", "0", Memory(0, u64::MAX), Fixed(NOT_MODELLED)),
-    row("maxmemory-clients", "0", Special(forms::memory_or_percent), Fixed(NOT_MODELLED)),
+    row("maxmemory-clients", "0", Special(validate::memory_or_percent), Fixed(NOT_MODELLED)),
     row("maxmemory-eviction-tenacity", "10", Integer(0, 100), Inert),
     row("maxmemory-policy", "noeviction", OneOf(&["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"]), Fixed(NOT_MODELLED)),
     row("maxmemory-samples", "5", Integer(1, INT), Inert),
@@ -169,10 +169,10 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("no-appendfsync-on-rewrite", "no", YesNo, Inert),
     row("notify-keyspace-events", "", Text, Modelled(&setting::EVENTS)),
     row("oom-score-adj", "no", OneOf(&["no", "yes", "relative", "absolute"]), Inert),
-    row("oom-score-adj-values", "0 200 800", Special(forms::oom_scores), Inert),
+    row("oom-score-adj-values", "0 200 800", Special(validate::oom_scores), Inert),
     row("pidfile", "", Immutable, Inert),
     row("port", "6379", Integer(0, 65_535), Modelled(&setting::PORT)),
-    row("proc-title-template", "{title} {listen-addr} {server-mode}", Special(forms::title_template), Inert),
+    row("proc-title-template", "{title} {listen-addr} {server-mode}", Special(validate::title_template), Inert),
     row("propagation-error-behavior", "ignore", OneOf(&["ignore", "panic", "panic-on-replicas"]), Inert),
     row("protected-mode", "yes", YesNo, Inert),
     row("proto-max-bulk-len", "536870912", Memory(1_048_576, SIGNED), Modelled(&setting::BULK_LENGTH)),
@@ -180,7 +180,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("rdb-save-incremental-fsync", "yes", YesNo, Inert),
     row("rdbchecksum", "yes", Immutable, Inert),
     row("rdbcompression", "yes", YesNo, Inert),
-    row("repl-backlog-size", "1048576", Special(forms::backlog_size), Inert),
+    row("repl-backlog-size", "1048576", Special(validate::backlog_size), Inert),
     row("repl-backlog-ttl", "3600", Integer(0, LONG), Inert),
     row("repl-disable-tcp-nodelay", "no", YesNo, Inert),
     row("repl-diskless-load", "disabled", OneOf(&["disabled", "on-empty-db", "swapdb"]), Inert),

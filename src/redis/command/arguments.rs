@@ -1,6 +1,6 @@
 //! What the parsers of commands share: words, numbers, times.
 
-use super::Args;
+use crate::redis::command::Args;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{LongDouble, Sds, number};

@@ -1,0 +1,39 @@
+//! Length limits of queues (`x-max-length`, `x-max-length-bytes`): the head is dropped.
+//!
+//! A queue whose overflow is `drop-head` is never longer than its limits after a method. The other
+//! overflows refuse new messages instead; `accept.rs` and `queue/quorum.rs` decide that.
+//!
+//! Source: <https://www.rabbitmq.com/docs/maxlength>.
+
+use super::Broker;
+use crate::Instant;
+use crate::rabbitmq::key::QueueKey;
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::dead_letter::Reason;
+use crate::rabbitmq::queue::settings::Overflow;
+
+impl Broker {
+    /// Drops messages from the head of a queue while it is over its limit. Returns whether there
+    /// were any.
+    pub(super) fn drop_head(&mut self, now: Instant, key: QueueKey) -> bool {
+        let mut has_dropped = false;
+        while let Some(queue) = self.queues.get_mut(key)
+            && queue.is_too_long()
+            && let Some(entry) = queue.ready.pop()
+        {
+            has_dropped = true;
+            self.die(now, key, entry, Reason::MaxLength);
+        }
+        has_dropped
+    }
+}
+
+impl Queue {
+    /// Returns whether the oldest messages have to be dropped.
+    pub(crate) fn is_too_long(&self) -> bool {
+        let settings = &self.cold.settings;
+        settings.overflow == Overflow::DropHead
+            && (settings.max_length.is_some_and(|max| self.ready.len() as u64 > max)
+                || settings.max_length_bytes.is_some_and(|max| self.ready.bytes() > max))
+    }
+}
