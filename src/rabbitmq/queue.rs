@@ -40,7 +40,7 @@ use crate::rabbitmq::queue::expiry::Expiries;
 use crate::rabbitmq::queue::journal::Journal;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::ring::Ring;
-use crate::rabbitmq::queue::settings::{Overflow, Settings};
+use crate::rabbitmq::queue::settings::Settings;
 use crate::rabbitmq::queue::stream::Stream;
 use crate::rabbitmq::stats::MessageStats;
 use indexmap::IndexSet;
@@ -204,21 +204,6 @@ impl Queue {
     /// Returns whether a restart would keep this message.
     pub(crate) fn keeps(&self, message: &Message) -> bool {
         message.properties().is_persistent() || self.cold.kind.keeps_transient_messages()
-    }
-
-    /// Returns whether the queue refuses a new message now, and how.
-    pub(crate) fn refuses(&self, message: &Message) -> Option<Overflow> {
-        let settings = &self.cold.settings;
-        let length = self.ready.len() as u64 + 1;
-        let bytes = self.ready.bytes() + message.body().len() as u64;
-        let overflows = match &self.cold.kind {
-            Kind::Quorum(quorum) => quorum.refuses_publishes,
-            Kind::Classic | Kind::Stream(_) => {
-                settings.max_length.is_some_and(|max| length > max)
-                    || settings.max_length_bytes.is_some_and(|max| bytes > max)
-            }
-        };
-        (overflows && settings.overflow != Overflow::DropHead).then_some(settings.overflow)
     }
 
     /// Returns the message as a consumer is handed it: a quorum queue adds the count of a message

@@ -1,15 +1,19 @@
-//! Length limits of queues (`x-max-length`, `x-max-length-bytes`): the head is dropped.
+//! Length limits of queues (`x-max-length`, `x-max-length-bytes`): whether the head is dropped or a
+//! new message refused.
 //!
 //! A queue whose overflow is `drop-head` is never longer than its limits after a method. The other
-//! overflows refuse new messages instead; `accept.rs` and `queue/quorum.rs` decide that.
+//! overflows refuse new messages. A quorum queue refuses them until it is well below its limits
+//! (`queue/quorum.rs`).
 //!
 //! Source: <https://www.rabbitmq.com/docs/maxlength>.
 
 use super::Broker;
 use crate::Instant;
 use crate::rabbitmq::key::QueueKey;
+use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::dead_letter::Reason;
+use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::settings::Overflow;
 
 impl Broker {
@@ -29,6 +33,21 @@ impl Broker {
 }
 
 impl Queue {
+    /// Returns whether the queue refuses a new message now, and how.
+    pub(crate) fn refuses(&self, message: &Message) -> Option<Overflow> {
+        let settings = &self.cold.settings;
+        let length = self.ready.len() as u64 + 1;
+        let bytes = self.ready.bytes() + message.body().len() as u64;
+        let overflows = match &self.cold.kind {
+            Kind::Quorum(quorum) => quorum.refuses_publishes,
+            Kind::Classic | Kind::Stream(_) => {
+                settings.max_length.is_some_and(|max| length > max)
+                    || settings.max_length_bytes.is_some_and(|max| bytes > max)
+            }
+        };
+        (overflows && settings.overflow != Overflow::DropHead).then_some(settings.overflow)
+    }
+
     /// Returns whether the oldest messages have to be dropped.
     pub(crate) fn is_too_long(&self) -> bool {
         let settings = &self.cold.settings;

@@ -126,4 +126,14 @@ impl<S: Service> Conn<S> {
             watch: None,
         }
     }
+
+    /// Returns whether what the node sends reaches the server's machine.
+    pub(crate) fn up_is_open(&self, server_is_off: bool) -> bool {
+        self.route.path.is_open() && !self.lost && !server_is_off
+    }
+
+    /// Returns whether what the server sends reaches the node's machine.
+    pub(crate) fn down_is_open(&self) -> bool {
+        self.route.path.is_open() && !self.lost && (!self.gone || self.rebooted)
+    }
 }

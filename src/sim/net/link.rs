@@ -10,6 +10,9 @@
 //!
 //! - *severed*: reset, and what was in flight is lost;
 //! - *forgotten*: cut forever, and neither end is told.
+//!
+//! This file is the handle that sets the link's state. Messages that a partition holds back wait in
+//! `in_flight.rs`, to which `server.rs` tells that their path is cut.
 
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::{LinkId, NodeId};

@@ -53,16 +53,6 @@ fn next_retransmission(since: Instant, now: Instant, first: Duration) -> Instant
 }
 
 impl<S: Service> Conn<S> {
-    /// Returns whether what the node sends reaches the server's machine.
-    pub(crate) fn up_is_open(&self, server_is_off: bool) -> bool {
-        self.route.path.is_open() && !self.lost && !server_is_off
-    }
-
-    /// Returns whether what the server sends reaches the node's machine.
-    pub(crate) fn down_is_open(&self) -> bool {
-        self.route.path.is_open() && !self.lost && (!self.gone || self.rebooted)
-    }
-
     /// Returns when the node's end gives up.
     fn node_deadline(&self) -> Option<Instant> {
         if self.gone || self.gave_up {
