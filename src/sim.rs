@@ -134,7 +134,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If a node or a service has this name already.
+    /// If a node or a service has this name already, or if the name is `world`.
     #[track_caller]
     pub fn node<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
@@ -149,7 +149,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If a node or a service has this name already.
+    /// If a node or a service has this name already, or if the name is `world`.
     #[track_caller]
     pub fn daemon<F, R>(&mut self, name: &str, factory: impl FnMut(Node) -> F + 'static) -> Node
     where
@@ -178,7 +178,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If a node or a service has this name already.
+    /// If a node or a service has this name already, or if the name is `world`.
     #[track_caller]
     pub fn node_with<T, F, R>(
         &mut self,
@@ -199,7 +199,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If a node or a service has this name already.
+    /// If a node or a service has this name already, or if the name is `world`.
     #[track_caller]
     pub fn daemon_with<T, F, R>(
         &mut self,
@@ -251,7 +251,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// If a node or a service has this name already.
+    /// If a node or a service has this name already, or if the name is `world`.
     #[track_caller]
     pub fn service<S: Service>(
         &mut self,
@@ -277,8 +277,8 @@ impl Sim {
         let taken = self.world.lock().trace.has_actor(name);
         assert!(
             !taken,
-            "there is already a node or a service named {name:?} in this world: give each a name \
-             of its own, such as {name:?} with a number"
+            "there is already a node or a service named {name:?} in this world, which is itself \
+             named \"world\": give each a name of its own, such as {name:?} with a number"
         );
         name.into()
     }

@@ -139,8 +139,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects and opens vhost `/` as user `guest`, without heartbeats. Waits while the link is
-    /// partitioned; [`Node::timeout`] limits that.
+    /// Connects and opens vhost `/` as user `guest`, without heartbeats. A
+    /// partitioned link makes it wait for up to 127 seconds; [`Node::timeout`] limits that.
     ///
     /// # Errors
     ///
@@ -153,8 +153,7 @@ impl Connection {
         Connection::connect_with(node, rabbit, ConnectionOptions::default()).await
     }
 
-    /// Connects with these options. Waits while the link is partitioned, as [`Connection::connect`]
-    /// does.
+    /// Connects with these options; see [`Connection::connect`].
     ///
     /// # Errors
     ///

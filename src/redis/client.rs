@@ -99,7 +99,7 @@ impl Redis {
     ///
     /// # Panics
     ///
-    /// If `look` uses a handle of the same service.
+    /// If `look` uses a handle of the same service, or drops a connection to it.
     pub fn inspect<R>(&self, look: impl FnOnce(&Server) -> R) -> R {
         self.0.inspect(|machine| look(machine.machine()))
     }
@@ -109,7 +109,7 @@ impl Redis {
     ///
     /// # Panics
     ///
-    /// If `call` uses a handle of the same service.
+    /// If `call` uses a handle of the same service, or drops a connection to it.
     pub fn with<R>(&self, call: impl FnOnce(&mut Server, Instant) -> R) -> R {
         self.0.with(|machine, now| machine.operate(now, |server| call(server, now)))
     }

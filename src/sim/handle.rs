@@ -150,7 +150,8 @@ impl<S: Service> ServiceHandle<S> {
     ///
     /// # Panics
     ///
-    /// If `look` uses a handle of the same service, which is locked while it runs.
+    /// If `look` uses a handle of the same service, or drops a connection to it, which is locked
+    /// while it runs.
     pub fn inspect<R>(&self, look: impl FnOnce(&S) -> R) -> R {
         let cell = self.server.lock();
         let _held = self.server.hold();
@@ -163,7 +164,8 @@ impl<S: Service> ServiceHandle<S> {
     ///
     /// # Panics
     ///
-    /// If `call` uses a handle of the same service, which is locked while it runs.
+    /// If `call` uses a handle of the same service, or drops a connection to it, which is locked
+    /// while it runs.
     pub fn with<R>(&self, call: impl FnOnce(&mut S, Instant) -> R) -> R {
         let mut cell = self.server.lock();
         let held = self.server.hold();

@@ -214,3 +214,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_clock_before_the_epoch_and_a_key_that_never_ends_make_no_number_overflow() {
+    let mut db = Database::new();
+    db.set(b"k", b"v", Default::default()).unwrap();
+    assert!(db.pexpireat(b"k", i64::MAX, Default::default()));
+    let mut rig = Rig::new();
+    rig.server.set_clock_behind(Instant::ZERO, Duration::MAX);
+    rig.script(1, &[("SET k v", "OK"), ("PEXPIREAT k 9223372036854775807", "1")]);
+    for ask in ["TTL k", "PTTL k"] {
+        rig.send(1, ask);
+        let told = rig.told(1);
+        assert!(told[0].parse::<i64>().is_ok_and(|left| left > 0), "{ask}: {told:?}");
+    }
+}

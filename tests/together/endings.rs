@@ -5,7 +5,7 @@ use std::time::Duration;
 use stunt_double::Shutdown;
 use stunt_double::rabbitmq::{self, BrokerOptions, RabbitMq};
 use stunt_double::redis::{self, Redis, ServerOptions};
-use stunt_double::sim::{ByteConnection, Disconnected, Node, Outcome, Sim};
+use stunt_double::sim::{ByteConnection, Disconnected, Latency, Node, Outcome, Sim};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -126,4 +126,33 @@ fn a_dead_process_writes_nothing_and_reads_nothing() {
     sim.run().expect_done();
     assert!(redis.command(["GET", "k"]).is_nil());
     assert_eq!(sim.trace().notes(), "");
+}
+
+#[test]
+fn a_message_that_takes_forever_is_never_in_flight() {
+    let mut sim = Sim::new(1);
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    let node = sim.node_with("reader", redis.clone(), read_to_the_end);
+    node.link(&redis).set_latency(Latency::Constant(Duration::MAX));
+    assert!(matches!(sim.run(), Outcome::Stuck(_)));
+    assert_eq!(sim.check_invariants(), Ok(()));
+}
+
+#[test]
+#[should_panic(expected = "was used inside a closure")]
+fn a_connection_dropped_in_a_closure_of_its_server_panics_once() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let kept = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let keep = std::rc::Rc::clone(&kept);
+    sim.daemon_with("client", (rabbit.clone(), keep), async |node, (rabbit, keep)| {
+        let connection = rabbitmq::Connection::connect(&node, &rabbit).await?;
+        let channel = connection.channel().await?;
+        keep.borrow_mut().push((connection, channel));
+        node.sleep(Duration::MAX).await;
+        Ok::<(), rabbitmq::Error>(())
+    });
+    sim.run_for(SECOND).expect_reached();
+    let both = kept.borrow_mut().pop();
+    rabbit.with(|_, _| drop(both));
 }

@@ -58,7 +58,8 @@ impl RabbitMq {
     ///
     /// # Panics
     ///
-    /// If `look` uses a handle of the same broker: the broker is locked while `look` runs.
+    /// If `look` uses a handle of the same broker, or drops a connection to it: the broker is
+    /// locked while `look` runs.
     pub fn inspect<R>(&self, look: impl FnOnce(&Broker) -> R) -> R {
         self.0.inspect(|server| look(server.machine()))
     }
@@ -68,7 +69,8 @@ impl RabbitMq {
     ///
     /// # Panics
     ///
-    /// If `call` uses a handle of the same broker: the broker is locked while `call` runs.
+    /// If `call` uses a handle of the same broker, or drops a connection to it: the broker is
+    /// locked while `call` runs.
     pub fn with<R>(&self, call: impl FnOnce(&mut Broker, Instant) -> R) -> R {
         self.0.with(|server, now| call(server.machine_mut(), now))
     }

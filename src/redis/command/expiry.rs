@@ -98,11 +98,11 @@ fn ttl_as(db: &mut Database, args: Args<'_>, tell: impl FnOnce(i64, i64) -> i64)
 
 /// The result is rounded to the nearest second, as in Redis.
 fn ttl(db: &mut Database, args: Args<'_>) -> Answer {
-    ttl_as(db, args, |at, now| (at - now + 500) / 1_000)
+    ttl_as(db, args, |at, now| ((i128::from(at) - i128::from(now) + 500) / 1_000) as i64)
 }
 
 fn pttl(db: &mut Database, args: Args<'_>) -> Answer {
-    ttl_as(db, args, |at, now| at - now)
+    ttl_as(db, args, i64::saturating_sub)
 }
 
 fn expiretime(db: &mut Database, args: Args<'_>) -> Answer {

@@ -4,7 +4,7 @@
 //! one call arrives in one piece, in order with everything else on the connection. What has arrived
 //! is read in pieces of any size.
 //!
-//! [`ByteService`]: crate::sim::ByteService
+//! [`ByteService`]: crate::sim::service::ByteService
 
 use super::conn::Phase;
 use super::connection::Connection;
@@ -60,7 +60,8 @@ impl ByteConnection {
     ///
     /// - [`Disconnected::Refused`] if the server is not running, or does not serve bytes
     ///   ([`Service::bytes`]).
-    /// - [`Disconnected::TimedOut`] if nothing answers for 127 seconds, as on a partitioned link.
+    /// - [`Disconnected::TimedOut`] if the server stays out of reach for 127 seconds, as behind a
+    ///   partitioned link.
     /// - [`Disconnected::ClosedHere`] if the node's process has ended.
     ///
     /// # Panics
@@ -75,8 +76,9 @@ impl ByteConnection {
         Ok(ByteConnection { end: Arc::new(connection) })
     }
 
-    /// Reads at least one byte into `buffer`, and returns how many. Returns 0 once the server has
-    /// closed its end in good order and everything before that was read, or if `buffer` is empty.
+    /// Reads at least one byte into `buffer`, and returns how many. Returns 0 once everything
+    /// before the end of the stream (TCP's FIN) was read, or if `buffer` is empty. A Redis that
+    /// stops or is killed ends the stream; RabbitMQ resets the connection.
     ///
     /// # Errors
     ///

@@ -35,7 +35,8 @@ impl<S: Service> Connection<S> {
     /// # Errors
     ///
     /// - [`Disconnected::Refused`] if the server is not running.
-    /// - [`Disconnected::TimedOut`] if nothing answers for 127 seconds, as on a partitioned link.
+    /// - [`Disconnected::TimedOut`] if the server stays out of reach for 127 seconds, as behind a
+    ///   partitioned link.
     /// - [`Disconnected::ClosedHere`] if the node's process has ended.
     ///
     /// # Panics
@@ -91,6 +92,12 @@ impl<S: Service> Connection<S> {
         cell.connections.get_mut(&id)
     }
 
+    /// Returns whether this thread holds the server's lock while a panic unwinds: a destructor of a
+    /// closure's values must then not wait for the lock, or panic again and so abort.
+    fn is_unwinding_inside(&self) -> bool {
+        std::thread::panicking() && self.server.is_held_here()
+    }
+
     /// Returns the connection, if this end can still send on it.
     pub(super) fn open_end<'a>(
         &self,
@@ -120,6 +127,9 @@ impl<S: Service> Connection<S> {
         &self,
         make: impl FnOnce(&mut S::Session) -> Result<(Option<S::Input>, R), E>,
     ) -> Result<R, E> {
+        if self.is_unwinding_inside() {
+            return Err(Disconnected::ClosedHere.into());
+        }
         let mut cell = self.server.lock();
         let conn = self.open_end(&mut cell)?;
         let (input, result) = make(&mut conn.session)?;
@@ -159,6 +169,9 @@ impl<S: Service> Connection<S> {
 
     /// Runs `look` on the session. Returns `None` once this end is closed.
     pub fn session<R>(&self, look: impl FnOnce(&mut S::Session) -> R) -> Option<R> {
+        if self.is_unwinding_inside() {
+            return None;
+        }
         let mut cell = self.server.lock();
         let conn = self.find(&mut cell).filter(|c| !c.abandoned)?;
         Some(look(&mut conn.session))
@@ -166,7 +179,7 @@ impl<S: Service> Connection<S> {
 
     /// Closes the socket. The server learns of it after everything that was sent.
     pub fn close(&self) {
-        let Some(id) = self.id else { return };
+        let Some(id) = self.id.filter(|_| !self.is_unwinding_inside()) else { return };
         let mut cell = self.server.lock();
         self.server.abandon(&self.world, &mut cell, id);
         self.server.wake(&self.world, cell);

@@ -68,6 +68,10 @@ pub(crate) struct Route {
 impl<T> Wire<T> {
     pub(crate) fn send(&mut self, core: &mut Core, now: Instant, route: &Route, up: bool, item: T) {
         self.last = core.arrival(now, route.link, self.last);
+        // An item that would arrive at the end of time never does, nor does any after it.
+        if self.last.0 == Instant::MAX {
+            return;
+        }
         self.in_flight.push_back(item);
         self.schedule(core, now, self.last, route, up);
     }

@@ -71,6 +71,12 @@ impl<S: Service> Server<S> {
         self.cell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns whether this thread runs a closure while the cell is locked.
+    pub(crate) fn is_held_here(&self) -> bool {
+        let holder = *self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        holder == Some(std::thread::current().id())
+    }
+
     /// Marks that a closure of the test is about to run while the cell is locked.
     pub(crate) fn hold(&self) -> Held<'_> {
         let holder = Some(std::thread::current().id());
