@@ -23,7 +23,8 @@ fn every_behaviour_is_in_the_file_that_the_architecture_names() {
         let (file, item) = (file.trim_matches('`'), item.trim_matches('`'));
         assert!(root().join("src").join(file).is_file(), "{behaviour}: src/{file} does not exist");
         let source = text(&format!("src/{file}"));
-        let defines = ["fn ", "struct ", "enum ", "const ", "trait ", "type ", "mod ", "    "];
+        assert!(!item.is_empty(), "{behaviour}: no item is named");
+        let defines = ["fn ", "struct ", "enum ", "const ", "trait ", "type ", "mod "];
         let is_defined = source.match_indices(item).any(|(at, _)| {
             let ends =
                 !source[at + item.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_');

@@ -156,3 +156,49 @@ fn a_connection_dropped_in_a_closure_of_its_server_panics_once() {
     let both = kept.borrow_mut().pop();
     rabbit.with(|_, _| drop(both));
 }
+
+#[test]
+fn an_operator_who_closes_a_byte_connection_leaves_it_time_to_answer() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("idle", rabbit.clone(), async |node, rabbit| {
+        let mut client = Amqp::connect(&node, &rabbit).await?;
+        client.expect(0, "connection.close reply-code=320").await?;
+        node.sleep(SECOND).await;
+        client.send(0, "connection.close-ok")?;
+        assert_eq!(client.ended().await, Disconnected::Reset);
+        node.note("answered");
+        Ok::<(), Disconnected>(())
+    });
+    sim.run_for(SECOND * 100).expect_reached();
+    let id = rabbit.list_connections()[0].id;
+    rabbit.close_connection(id, "maintenance").unwrap();
+    sim.run().expect_done();
+    assert_eq!(sim.trace().notes(), "  101.000s  idle         answered\n");
+}
+
+#[test]
+fn a_redis_that_is_killed_in_its_sleep_says_nothing() {
+    let mut sim = Sim::new(1);
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    sim.node_with("listener", redis.clone(), async |node, redis| {
+        let socket = ByteConnection::connect(&node, &redis).await?;
+        socket.write(b"SUBSCRIBE news\r\n")?;
+        let mut buffer = [0; 256];
+        let read = socket.read(&mut buffer).await?;
+        assert!(buffer[..read].ends_with(b"news\r\n:1\r\n"));
+        assert_eq!(socket.read(&mut buffer).await?, 0, "nothing comes but the end of the stream");
+        Ok::<(), Disconnected>(())
+    });
+    sim.node_with("speaker", redis.clone(), async |node, redis| {
+        let socket = ByteConnection::connect(&node, &redis).await?;
+        node.sleep(SECOND).await;
+        socket.write(b"MULTI\r\nPUBLISH news hi\r\nDEBUG SLEEP 10\r\nEXEC\r\n")?;
+        while socket.read(&mut [0; 64]).await? > 0 {}
+        Ok::<(), Disconnected>(())
+    });
+    sim.run_for(SECOND * 3).expect_reached();
+    redis.stop(Shutdown::Kill);
+    sim.run().expect_done();
+    assert!(!sim.trace().transcript().contains("message"), "{}", sim.trace().transcript());
+}

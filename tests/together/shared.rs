@@ -39,6 +39,17 @@ impl Amqp {
         self.socket.write(&amqp::encode(channel, line).unwrap())
     }
 
+    /// Reads until the connection ends, and returns how.
+    pub(crate) async fn ended(&self) -> Disconnected {
+        loop {
+            match self.socket.read(&mut [0; 64]).await {
+                Ok(0) => return Disconnected::Closed,
+                Ok(_) => {}
+                Err(why) => return why,
+            }
+        }
+    }
+
     /// Waits for the next frame of this channel, which begins like this, and returns it.
     pub(crate) async fn expect(
         &mut self,

@@ -32,6 +32,8 @@ impl Broker {
         if !self.takes(connection, channel, &method) {
             return;
         }
+        // A step that failed without an answer ends here, before a refusal can join it.
+        self.outputs.settle();
         let answered = match self.refusal_of(now, ch, &method) {
             Some(error) => Err(error),
             None => {

@@ -72,7 +72,7 @@ impl RabbitMq {
     /// If `call` uses a handle of the same broker, or drops a connection to it: the broker is
     /// locked while `call` runs.
     pub fn with<R>(&self, call: impl FnOnce(&mut Broker, Instant) -> R) -> R {
-        self.0.with(|server, now| call(server.machine_mut(), now))
+        self.0.with(|server, now| call(server.operated_at(now), now))
     }
 }
 

@@ -38,11 +38,11 @@ impl Service for ByteServer {
 
     fn handle_input(&mut self, now: Instant, connection: u64, input: Self::Input) {
         let (channel, method) = input;
-        self.broker_mut().handle_input(now, ConnectionId(connection), channel, method);
+        self.broker_at(now).handle_input(now, ConnectionId(connection), channel, method);
     }
 
     fn disconnected(&mut self, now: Instant, connection: u64) {
-        self.broker_mut().connection_lost(now, ConnectionId(connection));
+        self.broker_at(now).connection_lost(now, ConnectionId(connection));
     }
 
     fn bytes(&mut self) -> Option<&mut dyn ByteService> {

@@ -108,9 +108,16 @@ impl ByteServer {
         &mut self.broker
     }
 
-    /// The broker, for a call that loses no connection without an output.
-    pub(crate) fn broker_mut(&mut self) -> &mut Broker {
+    /// The broker, for a call at this time that loses no connection without an output.
+    pub(crate) fn broker_at(&mut self, now: Instant) -> &mut Broker {
+        self.now = now;
         &mut self.broker
+    }
+
+    /// The broker, for an operator's call at this time; see [`ByteServer::machine_mut`].
+    pub(crate) fn operated_at(&mut self, now: Instant) -> &mut Broker {
+        self.now = now;
+        self.machine_mut()
     }
 
     /// Notes that a typed client has connected.
@@ -206,6 +213,9 @@ impl ByteService for ByteServer {
 
     fn receive(&mut self, now: Instant, connection: u64, bytes: &[u8]) {
         let id = ConnectionId(connection);
+        if !self.sessions.contains_key(&id) {
+            return;
+        }
         self.now = now;
         self.broker.heard(id);
         let mut input = bytes;
@@ -220,6 +230,9 @@ impl ByteService for ByteServer {
 
     fn disconnected(&mut self, now: Instant, connection: u64) {
         let id = ConnectionId(connection);
+        if !self.sessions.contains_key(&id) {
+            return;
+        }
         self.now = now;
         self.set_deadline(id, None);
         self.sessions.swap_remove(&id);

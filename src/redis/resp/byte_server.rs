@@ -304,6 +304,7 @@ impl ByteService for ByteServer {
         if self.server.is_asleep() {
             return None;
         }
+        self.encode_outputs();
         while let Some(client) = self.ready.front().copied() {
             if let Some(connection) = self.connections.get_mut(&client) {
                 if !connection.out.is_empty() {
@@ -325,6 +326,9 @@ impl ByteService for ByteServer {
 
     fn drain_output(&mut self, connection: u64, out: &mut Vec<u8>) -> Option<Hangup> {
         let client = ClientId(connection);
+        if !self.server.is_asleep() {
+            self.encode_outputs();
+        }
         let Some(connection) = self.connections.get_mut(&client) else {
             return Some(Hangup::Close);
         };

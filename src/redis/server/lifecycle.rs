@@ -73,6 +73,10 @@ impl Server {
             return;
         }
         self.advance(now);
+        // What a process says while it sleeps leaves it only when it wakes.
+        if self.is_asleep() || how != Shutdown::Clean {
+            self.outbox.clear();
+        }
         self.drop_clients();
         self.loading_until = None;
         self.running = false;

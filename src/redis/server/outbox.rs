@@ -47,6 +47,12 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    /// Drops everything that was not handed out.
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.stage = None;
+    }
+
     /// Sends a reply.
     #[inline]
     pub(super) fn reply(&mut self, client: ClientId, protocol: Protocol, reply: Reply) {

@@ -232,10 +232,14 @@ impl<S: Service> Server<S> {
                 cell.machine.handle_input(at, u64::from(connection), input);
             }
             Up::Bytes(bytes) if conn.server_end == ServerEnd::Open => {
-                let print = xxh3_64(&bytes);
-                let text = &Describe(|| describe_bytes(&bytes));
-                let record = Record::Request { from: &conn.node_label, print, text };
-                world.lock().trace.record(now, self.actor, record);
+                let mut core = world.lock();
+                if core.trace.is_on() {
+                    let print = xxh3_64(&bytes);
+                    let text = &Describe(|| describe_bytes(&bytes));
+                    let record = Record::Request { from: &conn.node_label, print, text };
+                    core.trace.record(now, self.actor, record);
+                }
+                drop(core);
                 let at = cell.clock.machine_time(now);
                 if let Some(machine) = cell.machine.bytes() {
                     machine.receive(at, u64::from(connection), &bytes);
@@ -293,9 +297,13 @@ impl<S: Service> Server<S> {
             }
             Down::Data(output) => self.deliver(world, conn, output, &mut wakes),
             Down::Bytes(bytes) => {
-                let (print, text) = (xxh3_64(&bytes), &Describe(|| describe_bytes(&bytes)));
-                let record = Record::Response { from: &conn.server_label, print, text };
-                world.lock().trace.record(now, conn.actor, record);
+                let mut core = world.lock();
+                if core.trace.is_on() {
+                    let (print, text) = (xxh3_64(&bytes), &Describe(|| describe_bytes(&bytes)));
+                    let record = Record::Response { from: &conn.server_label, print, text };
+                    core.trace.record(now, conn.actor, record);
+                }
+                drop(core);
                 if let Some(received) = &mut conn.bytes {
                     received.unread.extend(bytes);
                     wakes.wake(&mut received.reader);
