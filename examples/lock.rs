@@ -18,7 +18,7 @@ const PAUSE: Site = Site::new("lock.pause");
 const LEASE: &str = "1000";
 const INCREMENTS: u64 = 5;
 
-/// What the lock protects: a balance that is read, changed and written.
+/// The protected value: a balance that is read, changed and written.
 #[derive(Default)]
 struct Account {
     balance: u64,

@@ -30,7 +30,7 @@ struct Outbox {
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// What the consumer received, and how often.
+/// The orders that the consumer received, and how often.
 type Received = BTreeMap<String, u32>;
 
 fn durable() -> QueueOptions {

@@ -14,7 +14,7 @@ use stunt_double::sim::{Node, Sim};
 /// An exchange's name and type.
 type Exchange = (&'static str, &'static str);
 
-/// What each receiver has received.
+/// The messages that each receiver has received.
 type Received = Arc<Mutex<BTreeMap<String, Vec<String>>>>;
 
 /// Receives with an exclusive queue, which the broker deletes when the receiver's connection

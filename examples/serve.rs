@@ -23,7 +23,7 @@ use stunt_double::redis::{ServerOptions, resp};
 use stunt_double::sim::service::{ByteOutput, ByteService, Hangup};
 use stunt_double::{Instant, Shutdown, Site, Stream, WORLD_EPOCH};
 
-/// What the threads of the sockets tell the one that has the server.
+/// A message from a socket's thread to the thread that has the server.
 enum Happened {
     Connected(u64, TcpStream),
     Received(u64, Vec<u8>),

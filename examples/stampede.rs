@@ -68,7 +68,7 @@ async fn client(node: Node, with: With) -> Result<(), Error> {
     Ok(())
 }
 
-/// What each client process is given.
+/// The arguments of each client process.
 #[derive(Clone)]
 struct With {
     redis: Redis,

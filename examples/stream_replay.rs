@@ -16,7 +16,7 @@ use stunt_double::sim::{Node, Sim};
 /// Each minute brings a withdrawal or a deposit.
 const PAYMENTS: [i64; 8] = [100, -30, -20, 50, -10, 200, -90, 5];
 
-/// What an accountant writes down after each message: the next offset, and the balance so far. It
+/// An accountant's record after each message: the next offset, and the balance so far. It
 /// survives the accountant's death.
 type Ledger = Arc<Mutex<(i64, i64)>>;
 

@@ -17,7 +17,7 @@ use stunt_double::sim::{Node, Sim};
 /// The listing that shows forgotten messages.
 const LISTING: &str = "list_queues name messages_ready messages_unacknowledged";
 
-/// What each worker has done: its name, the task, and whether it was redelivered.
+/// The work done so far: the worker's name, the task, and whether it was redelivered.
 type Log = Arc<Mutex<Vec<(String, String, bool)>>>;
 
 /// How a worker works.

@@ -1,4 +1,4 @@
-//! What the examples share: the seed they are run with, and their headings.
+//! The shared parts of the examples: the seed, and the headings.
 
 use stunt_double::sim::seed_or;
 

@@ -1,4 +1,4 @@
-//! What an administrator uses: listings, as typed rows and as `rabbitmqctl` prints them; the
+//! An administrator's tools: listings, as typed rows and as `rabbitmqctl` prints them; the
 //! contents of a queue; counters; and the types for users, permissions, policies, limits and
 //! alarms.
 //!

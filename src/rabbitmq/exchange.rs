@@ -47,7 +47,7 @@ pub(crate) struct Binding {
     pub(crate) arguments: FieldTable,
 }
 
-/// What every exchange type implements.
+/// The interface of every exchange type.
 trait Router: fmt::Debug + Send {
     /// Refuses a binding that is invalid for this type.
     fn check(&self, _routing_key: &str, _arguments: &FieldTable) -> Result<(), Fault> {

@@ -107,7 +107,7 @@ impl Cold {
     }
 }
 
-/// What has happened to a queue.
+/// An event in a queue's life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) publish: u64,

@@ -92,8 +92,8 @@ pub fn start_named(sim: &mut Sim, name: &str, options: ServerOptions) -> Redis {
     Redis(sim.service(name, DRAWS, |random| ByteServer::new(Server::new(options, random))))
 }
 
-/// What a test can ask of a server in a world. The closures must not use a handle of the same
-/// service: the service is locked while they run.
+/// The requests that a test can make to a server in a world. The closures must not use a handle of
+/// the same service: the service is locked while they run.
 impl Redis {
     /// Inspects the server.
     ///

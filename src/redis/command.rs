@@ -81,7 +81,7 @@ pub(crate) struct Caller {
     pub(crate) origin: Origin,
 }
 
-/// What a command needs, and the function that runs it.
+/// The needs of a command, and the function that runs it.
 pub(crate) enum Run<S: 'static> {
     /// The selected database.
     Database(fn(&mut Database, Args<'_>) -> Answer),

@@ -150,7 +150,7 @@ pub struct Database {
     pub(crate) uneven_pages: bool,
     pub(crate) usage: Usage,
     pub(crate) observers: Observers,
-    /// What a crash would undo. Empty if a crash would lose everything.
+    /// The changes that a crash would undo. Empty if a crash would lose everything.
     pub(crate) undo: Undo,
     /// If off, expired keys are only removed when they are looked up (`DEBUG SET-ACTIVE-EXPIRE 0`).
     active_expire: bool,

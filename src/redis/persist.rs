@@ -85,7 +85,7 @@ pub(crate) struct Persistence {
     pub(crate) slow_disk: SlowDisk,
     /// The result of the last load.
     pub(crate) loaded: Loaded,
-    /// What the last stop lost.
+    /// The losses of the last stop.
     losses: Losses,
     /// The losses were not yet returned as a note.
     untold: bool,

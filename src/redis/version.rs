@@ -2,7 +2,7 @@
 //!
 //! To model another version, define another value of [`Version`].
 
-/// What distinguishes one version of Redis from another.
+/// The facts that distinguish one version of Redis from another.
 #[derive(Debug)]
 pub(crate) struct Version {
     /// The version number, as `INFO` and `HELLO` show it.

@@ -113,7 +113,7 @@ pub(crate) enum Operation {
     Restart(Down),
 }
 
-/// What the broker and the reference both run.
+/// An operation that the broker and the reference both run.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Method(ChannelId, Method),

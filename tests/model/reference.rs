@@ -1,4 +1,4 @@
-//! What the broker should do, in the simplest terms: everything is a list that is searched from the
+//! The broker's behaviour in the simplest terms: everything is a list that is searched from the
 //! front, limits are checked by counting what is outstanding, and a crash replays a log.
 //!
 //! It knows only what the operations of a case can ask for.
@@ -16,7 +16,7 @@ use std::time::Duration;
 use stunt_double::Instant;
 use stunt_double::rabbitmq::broker::{ChannelId, Method};
 
-/// What was sent on each channel, in order.
+/// The messages sent on each channel, in order.
 pub(crate) type Said = BTreeMap<ChannelId, Vec<String>>;
 
 #[derive(Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What survives a restart, a crash and a power loss.
+//! Data that survives a restart, a crash and a power loss.
 
 use crate::support::*;
 use std::time::Duration;

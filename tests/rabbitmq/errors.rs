@@ -1,4 +1,4 @@
-//! What the broker refuses, and the texts of the refusals.
+//! Requests that the broker refuses, and the texts of the refusals.
 
 use crate::support::*;
 use stunt_double::rabbitmq::broker::{ChannelId, Method};

@@ -48,7 +48,7 @@ fn prefetched_messages_that_were_not_read_are_redelivered_too() {
     assert_eq!(server.contents("q"), ["0R", "1R", "2R", "3"]);
 }
 
-/// What one consumer sees of five messages if it nacks the first at once.
+/// One consumer's view of five messages if it nacks the first at once.
 fn nacking_the_first(prefetch: u16) -> Vec<String> {
     let mut server = filled(5);
     server.qos(CH, prefetch, false);

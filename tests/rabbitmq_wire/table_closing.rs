@@ -1,4 +1,4 @@
-//! What is sent after a connection's close, from either side.
+//! Frames that either side sends after a connection's close.
 
 use crate::bytes::*;
 use crate::play::After::{Channel, Tune};

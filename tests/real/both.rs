@@ -27,7 +27,7 @@ pub(crate) struct Both<'a> {
 /// Number of bytes that the real server reads from a client before it turns to others.
 const READ_AT_ONCE: usize = 16 * 1024;
 
-/// What a client received from either server since the last call.
+/// The output that a client received from either server since the last call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What is left after the death of the process, compared on both.
+//! Data that is left after the death of the process, compared on both.
 
 use crate::server::{RealServer, request};
 use stunt_double::Shutdown;

@@ -15,7 +15,7 @@ pub(crate) type Words = Vec<Vec<u8>>;
 /// Keys that are hash tables, or contain one, in any database.
 pub(crate) type Hashed = BTreeSet<Vec<u8>>;
 
-/// What is fixed in a reply.
+/// The fixed part of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Settled {
     All,
@@ -153,7 +153,7 @@ enum Asked {
     Transaction(Vec<Words>),
 }
 
-/// What one client has requested and not yet received.
+/// A client's requests without a reply so far.
 #[derive(Debug, Default)]
 struct Asker {
     waiting: VecDeque<(usize, Words)>,

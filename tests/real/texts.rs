@@ -8,7 +8,7 @@ use crate::server::{RealServer, request};
 use std::collections::BTreeMap;
 use stunt_double::{Site, Stream};
 
-/// What replaces a `@` in a line, and the lines.
+/// The replacement of a `@` in a line, and the lines.
 struct Kind {
     name: &'static str,
     parts: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! What a server keeps over a clean stop, a crash and a power loss.
+//! Data that a server keeps over a clean stop, a crash and a power loss.
 
 use crate::support::Rig;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What a server loses if its disk takes time to sync.
+//! Losses of a server whose disk takes time to sync.
 
 use std::time::Duration;
 use stunt_double::redis::{self, AppendFsync, Redis, ServerOptions};

@@ -16,7 +16,7 @@ pub(crate) struct Ours {
     now: Instant,
     next: u64,
     sockets: BTreeMap<String, u64>,
-    /// What was sent while it stopped.
+    /// The output sent while it stopped.
     last_words: Vec<(String, Heard)>,
 }
 

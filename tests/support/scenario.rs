@@ -39,7 +39,7 @@ use std::time::Duration;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// What arrives on a socket.
+/// An arrival on a socket.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Bytes(Vec<u8>),
@@ -159,7 +159,7 @@ struct Player<'a> {
     stops: bool,
     has_streams: bool,
     written: Vec<String>,
-    /// What was declared, as the lines that delete it.
+    /// The declared objects, as the lines that delete them.
     made: BTreeSet<String>,
 }
 

@@ -53,7 +53,7 @@ impl Broker {
         for (_, queue) in self.queues.iter() {
             queue_totals.messages_ready += queue.ready_count() as usize;
             queue_totals.messages_unacknowledged += queue.unacked as usize;
-            // What a queue receives was counted when it was published to an exchange.
+            // A message in a queue was counted when it was published to an exchange.
             message_stats += MessageStats { publish: 0, ..queue.cold.counters.stats() };
         }
         queue_totals.messages = queue_totals.messages_ready + queue_totals.messages_unacknowledged;

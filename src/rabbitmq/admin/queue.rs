@@ -43,7 +43,7 @@ pub struct QueueRow {
     pub policy: Option<SmolStr>,
     /// Name of the operator policy that applies to it.
     pub operator_policy: Option<SmolStr>,
-    /// What the two policies set together, without its arguments.
+    /// The settings of the two policies together, without the queue's arguments.
     pub effective_policy_definition: FieldTable,
     /// The channel and the tag of its exclusive consumer.
     pub exclusive_consumer: Option<(ChannelId, SmolStr)>,

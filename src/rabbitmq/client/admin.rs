@@ -24,7 +24,7 @@ use smol_str::SmolStr;
 
 type Done = Result<(), AdminError>;
 
-/// What an administrator sees of a broker in a world.
+/// An administrator's view of a broker in a world.
 impl RabbitMq {
     /// `rabbitmqctl list_connections`, as rows sorted by id.
     #[must_use]
@@ -111,7 +111,7 @@ impl RabbitMq {
     }
 }
 
-/// What an administrator does to a broker in a world.
+/// An administrator's actions on a broker in a world.
 impl RabbitMq {
     /// Adds a vhost: [`Broker::add_vhost`].
     pub fn add_vhost(&self, name: impl Into<SmolStr>) {
@@ -213,7 +213,7 @@ impl RabbitMq {
     }
 }
 
-/// What an administrator does to a broker in a world, with effects on clients.
+/// An administrator's actions on a broker in a world that affect clients.
 impl RabbitMq {
     /// Removes a vhost: [`Broker::delete_vhost`].
     ///

@@ -1,5 +1,5 @@
-//! What a channel, its consumers, its deliveries and its confirms share: the connection and the
-//! channel's number.
+//! The shared part of a channel, its consumers, its deliveries and its confirms: the connection and
+//! the channel's number.
 //!
 //! The channel closes when the last of them is dropped.
 

@@ -1,4 +1,4 @@
-//! What has arrived for a client and was not yet taken.
+//! Messages that have arrived for a client and were not taken yet.
 
 use crate::rabbitmq::protocol::error::ReplyCode;
 use crate::rabbitmq::protocol::id::DeliveryTag;

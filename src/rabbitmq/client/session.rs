@@ -1,4 +1,4 @@
-//! What a client knows of its connection: a sans-IO value.
+//! A client's knowledge of its connection: a sans-IO value.
 //!
 //! Answers are matched to calls by order, as AMQP defines for a channel. Deliveries go to their
 //! consumers and confirms to their publishes as they arrive, so a waiting future only has to look.

@@ -1,4 +1,4 @@
-//! What clients and the broker send each other: [`Method`], [`Output`] and their parts.
+//! The messages between clients and the broker: [`Method`], [`Output`] and their parts.
 //!
 //! A [`Method`] is a method of AMQP 0-9-1 that a client sends; an [`Event`] is one that the broker
 //! sends. Both are moved through queues often, so both are smaller than 128 bytes. The option

@@ -28,7 +28,7 @@ struct Rest {
     returned: BTreeMap<Position, Entry>,
     /// The levels above 0, starting with level 1.
     levels: Vec<Level>,
-    /// Which levels are not empty: one bit for each.
+    /// The levels that are not empty, one bit each.
     filled: [u64; 4],
     /// Number of messages in all levels.
     len: usize,

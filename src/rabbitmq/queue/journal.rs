@@ -1,4 +1,4 @@
-//! What a durable queue has on disk: which of its persistent messages survive a crash.
+//! The journal of a durable queue: the persistent messages that survive a crash.
 //!
 //! Every publish and every acknowledgement of a persistent message is an *operation*, and
 //! operations reach the disk in order. Two marks follow them: operations up to `written` survive a

@@ -25,7 +25,7 @@ fn bit(queue_type: QueueType) -> u8 {
     }
 }
 
-/// What happens at a queue's length limit (`x-overflow`).
+/// The behaviour at a queue's length limit (`x-overflow`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Overflow {
     /// The oldest messages are dropped.

@@ -24,7 +24,7 @@ use smol_str::SmolStr;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// What a policy applies to (`apply-to`).
+/// The objects that a policy applies to (`apply-to`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApplyTo {
     /// Queues and exchanges: `all`.
@@ -127,7 +127,7 @@ pub struct Policy {
     pub name: SmolStr,
     /// A regular expression, which may match anywhere in a name unless it is anchored.
     pub pattern: SmolStr,
-    /// What it applies to.
+    /// The objects that it applies to.
     pub apply_to: ApplyTo,
     /// Of several matching policies, the one with the highest priority counts.
     pub priority: i64,

@@ -22,7 +22,7 @@ pub struct UserLimits {
     pub max_channels: Option<u32>,
 }
 
-/// What an operation does to an object.
+/// The effect of an operation on an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Configure,

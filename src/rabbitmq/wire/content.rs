@@ -69,7 +69,7 @@ struct Content {
     body: Option<Body>,
 }
 
-/// What the header announced, and what has arrived of it.
+/// The announced size of a content, and the part that has arrived.
 #[derive(Debug)]
 struct Body {
     properties: Result<Properties, BadProperties>,

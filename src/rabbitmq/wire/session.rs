@@ -36,7 +36,7 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// What a connection's bytes demand of the whole connection.
+/// A demand of a connection's bytes that concerns the whole connection.
 #[derive(Debug)]
 pub(super) enum Demand {
     /// They begin with an accepted protocol header.

@@ -75,7 +75,7 @@ pub struct Subscription {
     ended: bool,
 }
 
-/// What a subscription listens to, and how that is shown where a run is stuck.
+/// The channels of a subscription, and how a stuck run shows them.
 #[derive(Debug)]
 struct Listening {
     targets: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! What the parsers of commands share: words, numbers, times.
+//! The shared parts of the commands' parsers: words, numbers, times.
 
 use crate::redis::command::Args;
 use crate::redis::error::CommandError;

@@ -5,7 +5,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{End, Sds};
 
-/// What a blocking command tries on each of its keys.
+/// The attempt that a blocking command makes on each of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
     /// `BLPOP`, `BRPOP`.

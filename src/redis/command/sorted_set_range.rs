@@ -30,7 +30,7 @@ impl<S: 'static> Rows<S> {
     ];
 }
 
-/// What a range is by.
+/// The order of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
     Rank,

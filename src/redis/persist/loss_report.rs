@@ -1,9 +1,9 @@
-//! What a server lost when it last stopped.
+//! The losses of a server's last stop.
 
 use crate::redis::value::Sds;
 use std::fmt;
 
-/// What a server lost when it last stopped: the changes of these keys since the state on disk.
+/// The losses of a server's last stop: the changes of these keys since the state on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Each key with the number of its database, in order of their first change.

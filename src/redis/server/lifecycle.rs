@@ -73,7 +73,7 @@ impl Server {
             return;
         }
         self.advance(now);
-        // What a process says while it sleeps leaves it only when it wakes.
+        // Output of a sleeping process leaves it only when it wakes.
         if self.is_asleep() || how != Shutdown::Clean {
             self.outbox.clear();
         }

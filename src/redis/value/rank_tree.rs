@@ -65,7 +65,7 @@ pub(super) struct RankTree {
     len: usize,
 }
 
-/// What to look for: a known entry, or the one at a rank.
+/// The target of a search: a known entry, or the one at a rank.
 #[derive(Clone, Copy)]
 enum Target<'a> {
     Key(Score, &'a [u8]),

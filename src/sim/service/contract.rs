@@ -61,7 +61,7 @@ pub trait Service: Send + 'static {
     fn poll_output(&mut self) -> Option<(u64, Self::Output)>;
 
     /// Returns how an output closes the connection's socket, or `None` if the output is a message.
-    /// What the machine sent before still arrives. Nothing that arrives afterwards reaches the
+    /// Earlier messages of the machine still arrive. Nothing that arrives afterwards reaches the
     /// machine, and it is not told that the connection has ended.
     fn hangup(output: &Self::Output) -> Option<Hangup> {
         let _ = output;

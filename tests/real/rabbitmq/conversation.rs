@@ -83,7 +83,7 @@ impl Case {
     }
 }
 
-/// What a client knows of its channel.
+/// A client's knowledge of its channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -93,7 +93,7 @@ enum State {
     Failed,
 }
 
-/// What the clients know from everything that was sent.
+/// The clients' knowledge from everything that was sent.
 #[derive(Debug, Default)]
 struct Known {
     channels: BTreeMap<String, State>,

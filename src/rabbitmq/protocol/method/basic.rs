@@ -23,7 +23,7 @@ pub struct ConsumeOptions {
     pub arguments: FieldTable,
 }
 
-/// What to publish (`basic.publish` and its content).
+/// A message to publish (`basic.publish` and its content).
 ///
 /// ```
 /// use stunt_double::rabbitmq::{Properties, Publish};

@@ -47,7 +47,8 @@ pub struct BindOptions {
     pub exchange: SmolStr,
     /// The routing key or pattern.
     pub routing_key: SmolStr,
-    /// What a headers exchange matches. The arguments are part of the binding's identity.
+    /// The headers that a headers exchange matches. The arguments are part of the binding's
+    /// identity.
     pub arguments: FieldTable,
 }
 

@@ -19,7 +19,7 @@ pub(super) const COMMANDS: &[Row] = &[
     flow("debug", -2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "A container for debugging commands", debug),
 ];
 
-/// What a subcommand needs, and the function that runs it.
+/// The needs of a subcommand, and the function that runs it.
 enum Run {
     /// Nothing. It changes nothing.
     Alone(fn(Args<'_>) -> Answer),
