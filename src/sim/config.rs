@@ -5,7 +5,7 @@ use crate::sim::net::latency::Latency;
 use crate::time::Instant;
 use std::time::Duration;
 
-/// Which ready task runs next.
+/// The order in which ready tasks run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Strategy {

@@ -3,7 +3,7 @@
 //! Start with [`core`]: its `Core` holds every table of a world behind one lock, and `Core::turn`
 //! decides what happens next. `executor` then does it, with everything that need not be `Send`.
 //!
-//! What always holds:
+//! Invariants:
 //!
 //! - Nothing happens outside a turn, and turns come in the documented order: requests of handles,
 //!   ready tasks, the next event.
@@ -17,7 +17,7 @@
 //! | `core` | the tables, and `turn` |
 //! | `executor` | the run loop |
 //! | `id` | ids of nodes, links and tasks |
-//! | `invariants` | what always holds, checked |
+//! | `invariants` | the checks of these |
 //! | `life` | how processes begin and end |
 //! | `patience` | detects runs without an end |
 //! | `process`, `task`, `timer` | the tables |

@@ -4,7 +4,7 @@
 //! machine what arrives and puts what the machine says on the wires. [`connection`] and [`bytes`]
 //! are the node's ends.
 //!
-//! What always holds:
+//! Invariants:
 //!
 //! - What one end sends arrives at the other in order, exactly once, or never.
 //! - Each end learns of a failure only by what arrives, by a call on its own side or by a timer of

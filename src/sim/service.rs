@@ -4,7 +4,7 @@
 //! connection. A client library holds a [`Connection`]. A machine that also serves clients of its
 //! wire protocol implements [`ByteService`].
 //!
-//! What always holds: a machine and a session are values that know no world. They are given the
+//! The invariant: a machine and a session are values that know no world. They are given the
 //! time with every call, and name the waiters to wake instead of waking them.
 
 pub(super) mod bytes;

@@ -1,4 +1,4 @@
-//! Which task runs next: tasks, their handles, strategies, and driving a world from outside.
+//! The choice of the next task: tasks, their handles, strategies, and driving a world from outside.
 
 use crate::support::{Ask, Client, at_ms, counter, log, ms, notes, secs};
 use std::cell::{Cell, RefCell};

@@ -37,9 +37,8 @@ impl Broker {
         let answered = match self.refusal_of(now, ch, &method) {
             Some(error) => Err(error),
             None => {
-                match needs_step(&method) {
-                    true => self.outputs.begin(ch),
-                    false => self.outputs.settle(),
+                if needs_step(&method) {
+                    self.outputs.begin(ch);
                 }
                 self.answer(now, ch, method)
             }

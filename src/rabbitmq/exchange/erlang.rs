@@ -1,7 +1,7 @@
 //! The two functions of Erlang that decide where a consistent-hash exchange sends a message:
 //! `erlang:phash2`, and the generator `exs1024` of the module `rand`.
 //!
-//! Which queue gets which key depends on them, so they are reproduced exactly, for the terms that
+//! The queue that a key goes to depends on them, so they are reproduced exactly, for the terms that
 //! are hashed there.
 //!
 //! Source: Erlang/OTP's documentation of both; compared with OTP 25.

@@ -1,4 +1,4 @@
-//! Which ready task runs next: one queue per [`Strategy`].
+//! The schedule: the choice of the next ready task, with one queue per [`Strategy`].
 //!
 //! Every strategy is first in, first out where its choices are calm, so a tape of zeros is the FIFO
 //! schedule.

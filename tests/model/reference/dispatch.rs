@@ -1,4 +1,4 @@
-//! Which consumer gets a message, and which messages return to their queue.
+//! The choice of a message's consumer, and the messages that return to their queue.
 
 use super::Reference;
 use super::channel::Unacked;
