@@ -173,7 +173,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("pidfile", "", Immutable, Inert),
     row("port", "6379", Integer(0, 65_535), Modelled(&setting::PORT)),
     row("proc-title-template", "{title} {listen-addr} {server-mode}", Special(validate::title_template), Inert),
-    row("propagation-error-behaviour", "ignore", OneOf(&["ignore", "panic", "panic-on-replicas"]), Inert),
+    row("propagation-error-behavior", "ignore", OneOf(&["ignore", "panic", "panic-on-replicas"]), Inert),
     row("protected-mode", "yes", YesNo, Inert),
     row("proto-max-bulk-len", "536870912", Memory(1_048_576, SIGNED), Modelled(&setting::BULK_LENGTH)),
     row("rdb-del-sync-files", "no", YesNo, Inert),
