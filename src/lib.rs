@@ -66,6 +66,16 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+#[cfg(any(
+    feature = "lapin",
+    feature = "loopback",
+    feature = "redis-rs",
+    feature = "redis-rs-2",
+    feature = "tokio",
+    feature = "tracing",
+    feature = "turmoil"
+))]
+pub mod adapter;
 pub mod choice;
 mod invariant;
 #[cfg(feature = "rabbitmq")]
