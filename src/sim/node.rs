@@ -20,7 +20,7 @@ use super::sleep::{Sleep, Timeout};
 use crate::choice::Site;
 use crate::sim::kernel::clock::{Clock, offset};
 use crate::sim::kernel::id::NodeId;
-use crate::sim::kernel::task::Wait;
+use crate::sim::kernel::task::{SendFuture, Wait};
 use crate::sim::kernel::turn::Request;
 use crate::sim::kernel::world::World;
 use crate::sim::net::link::Link;
@@ -168,17 +168,31 @@ impl Node {
         F::Output: Send,
     {
         let (run, handle) = joinable(&self.0.world, future);
+        self.adopt(Box::pin(run), false);
+        handle
+    }
+
+    /// Runs `future` as a task that becomes ready whenever another task of the process was polled,
+    /// besides when it is woken.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn spawn_follower(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.adopt(Box::pin(future), true);
+    }
+
+    fn adopt(&self, future: SendFuture, follows: bool) {
         let mut core = self.0.world.lock();
         if core.processes[self.0.id].main.is_none() || core.withholds() {
             // A future's destructor runs foreign code, so no lock may be held.
             drop(core);
-            drop(run);
-            return handle;
+            drop(future);
+            return;
         }
         let (id, waker) = self.0.world.add_task(&mut core, self.0.id);
-        core.spawned.push((id, waker, Box::pin(run)));
+        core.spawned.push((id, waker, future));
+        if follows {
+            core.follow(id);
+        }
         core.make_ready(id);
-        handle
     }
 
     /// Writes a line to the trace. Notes are the material of a transcript.

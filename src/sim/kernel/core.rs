@@ -50,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) current: Option<TaskId>,
     /// The task that was last polled, and its node.
     pub(crate) last: Option<(NodeId, TaskId)>,
+    /// The process with followers whose task was polled last, until these are made ready.
+    followed: Option<NodeId>,
     steps: u64,
     max_steps: u64,
     pub(crate) patience: Patience,
@@ -91,6 +93,7 @@ impl Core {
             problems: VecDeque::new(),
             current: None,
             last: None,
+            followed: None,
             steps: 0,
             max_steps: config.max_steps,
             patience: Patience::new(config.patience),
@@ -105,6 +108,7 @@ impl Core {
     /// own tasks are handled here, without another turn.
     pub(crate) fn turn(&mut self, clock: &Now, limit: Instant, housekeeping: Housekeeping) -> Turn {
         self.current = None;
+        self.make_followers_ready();
         loop {
             if let Some(problem) = self.problems.pop_front() {
                 return Turn::Problem(problem);
@@ -194,9 +198,28 @@ impl Core {
         self.last_poll = now;
         self.current = Some(id);
         self.last = Some((task.node, id));
+        if !node.followers.is_empty() && !node.followers.contains(&id) {
+            self.followed = Some(task.node);
+        }
         self.tasks.clear_waits(id);
         self.trace.record(now, node.actor, Record::Ran { task: id.number() });
         Some(Turn::Poll(id))
+    }
+
+    /// Makes a task a follower: it becomes ready whenever another task of its process was polled.
+    /// A client library with a thread of its own needs this, since what its callers leave for that
+    /// thread wakes nothing that the world knows.
+    pub(crate) fn follow(&mut self, id: TaskId) {
+        if let Some(node) = self.node_of(id) {
+            self.processes[node].followers.push(id);
+        }
+    }
+
+    fn make_followers_ready(&mut self) {
+        let Some(node) = self.followed.take() else { return };
+        for i in 0..self.processes[node].followers.len() {
+            self.make_ready(self.processes[node].followers[i]);
+        }
     }
 
     pub(crate) fn make_ready(&mut self, id: TaskId) {
@@ -304,6 +327,9 @@ impl Core {
     pub(crate) fn end_task(&mut self, id: TaskId) {
         // The address of its waker may be reused from here on.
         self.current = self.current.filter(|current| *current != id);
+        if let Some(node) = self.node_of(id) {
+            self.processes[node].followers.retain(|follower| *follower != id);
+        }
         self.tasks.remove(id);
         if let ReadyQueue::Pct(pct) = &mut self.ready {
             pct.forget(id);

@@ -22,6 +22,10 @@ pub(crate) struct Process {
     /// Tasks that became ready while it was paused, in order.
     pub(crate) parked: Vec<TaskId>,
     pub(crate) main: Option<TaskId>,
+    /// The tasks that run after any other task of the process did; see [`Core::follow`].
+    ///
+    /// [`Core::follow`]: crate::sim::kernel::core::Core::follow
+    pub(crate) followers: Vec<TaskId>,
     /// Whether its machine is without power.
     pub(crate) off: bool,
     /// The number of times it was started.
@@ -57,6 +61,7 @@ impl Processes {
             paused: false,
             parked: Vec::new(),
             main: None,
+            followers: Vec::new(),
             off: false,
             life: 0,
             handles_termination: false,
