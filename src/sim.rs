@@ -66,15 +66,20 @@ use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
 use actions::pending::Actions;
 use join::joinable;
+#[cfg(feature = "tokio")]
+pub(crate) use kernel::guest;
+use kernel::guest::Guests;
 use kernel::quiet;
 use kernel::task::LocalFuture;
 use kernel::turn::Housekeeping;
 use kernel::world::World;
 use net::port::Port;
 use net::server::Server;
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -105,6 +110,8 @@ pub struct Sim {
     jobs: Vec<Option<Job>>,
     ports: Vec<Arc<dyn Port>>,
     actions: Actions,
+    /// The guests, which the factories of their nodes share.
+    pub(crate) guests: Rc<RefCell<Guests>>,
 }
 
 impl Sim {
@@ -124,6 +131,7 @@ impl Sim {
             jobs: Vec::new(),
             ports: Vec::new(),
             actions: Actions::default(),
+            guests: Rc::default(),
         }
     }
 

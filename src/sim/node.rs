@@ -19,6 +19,8 @@ use super::outcome::Outcome;
 use super::sleep::{Sleep, Timeout};
 use crate::choice::Site;
 use crate::sim::kernel::clock::{Clock, offset};
+#[cfg(feature = "tokio")]
+use crate::sim::kernel::guest::{Guest, Guests, Probe};
 use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::{SendFuture, Wait};
 use crate::sim::kernel::turn::Request;
@@ -27,9 +29,13 @@ use crate::sim::net::link::Link;
 use crate::sim::service::contract::Service;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
+#[cfg(feature = "tokio")]
+use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+#[cfg(feature = "tokio")]
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -96,6 +102,38 @@ impl Node {
     #[must_use]
     pub fn wall_clock(&self) -> Duration {
         self.0.clock.calendar(self.now())
+    }
+
+    /// Returns the time on the node's monotonic clock at `at`, a moment of the world's time.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn machine_time_at(&self, at: Instant) -> Instant {
+        self.0.clock.machine_time(at)
+    }
+
+    /// Returns the world's time at which the node's monotonic clock shows `local`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn world_time(&self, local: Instant) -> Instant {
+        self.0.clock.world_time(self.now(), local)
+    }
+
+    /// Makes a runtime the guest that runs this node's code.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn add_guest(&self, guests: &RefCell<Guests>, guest: &Rc<dyn Guest>, probe: Probe) {
+        guests.borrow_mut().add(self.0.id, Rc::downgrade(guest));
+        self.0.world.lock().probes.list.push((self.0.id, probe));
+    }
+
+    /// Records that the node waits in its runtime, for the report of a stuck run.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn note_wait(&self, wait: Wait) {
+        self.0.world.lock().note_wait(wait);
+    }
+
+    /// Fails the run because of this node's code.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn fail(&self, message: &str) {
+        let actor = self.0.world.lock().processes[self.0.id].actor;
+        self.0.world.fail(actor, false, message.to_owned());
     }
 
     /// Sets the node's calendar clock ahead of the world's by `by` from now on, by 292 years at

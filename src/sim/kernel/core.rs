@@ -7,6 +7,7 @@
 use crate::choice::{Choices, Site};
 use crate::sim::config::{Config, Panics};
 use crate::sim::kernel::agenda::{Agenda, Target};
+use crate::sim::kernel::guest::Probes;
 use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
 use crate::sim::kernel::patience::Patience;
 use crate::sim::kernel::process::Processes;
@@ -55,6 +56,7 @@ pub(crate) struct Core {
     steps: u64,
     max_steps: u64,
     pub(crate) patience: Patience,
+    pub(crate) probes: Probes,
     /// Whether a dead process is being dropped. Its destructors, which would not run in a killed
     /// process, must not become part of the run.
     pub(crate) silent: bool,
@@ -97,6 +99,7 @@ impl Core {
             steps: 0,
             max_steps: config.max_steps,
             patience: Patience::new(config.patience),
+            probes: Probes::default(),
             silent: false,
             afterwards: Vec::new(),
             aborts: config.panics == Panics::Abort,
@@ -126,6 +129,9 @@ impl Core {
                 self.count_step();
                 return Turn::Request(request);
             }
+            if !self.probes.list.is_empty() {
+                self.make_guests_ready();
+            }
             let now = clock.get();
             let event_due = self.ties && self.agenda.next_at(&self.timers) == Some(now);
             match self.ready.pop(&mut self.choices, event_due) {
@@ -137,6 +143,11 @@ impl Core {
                 }
                 Some(Next::Event) | None => {}
             }
+            if !self.probes.list.is_empty()
+                && let Some(until) = self.guests_go_first(now, limit, housekeeping)
+            {
+                return Turn::Guests { until };
+            }
             if let Some((at, service)) = self.next_housekeeping(housekeeping) {
                 if at > limit {
                     return Turn::Idle(Some(at));
@@ -147,7 +158,7 @@ impl Core {
                 return Turn::ServiceTimer(service);
             }
             let Some((at, target)) = self.agenda.pop(&self.timers, limit) else {
-                return Turn::Idle(self.agenda.next_at(&self.timers));
+                return Turn::Idle(self.next_beyond(limit, housekeeping));
             };
             self.count_step();
             self.pass_time(clock, at);
@@ -169,13 +180,72 @@ impl Core {
         }
     }
 
+    /// Makes the guests ready that have work.
+    fn make_guests_ready(&mut self) {
+        for i in 0..self.probes.list.len() {
+            let (node, has_work) = &self.probes.list[i];
+            if has_work() && let Some(main) = self.processes[*node].main {
+                self.make_ready(main);
+            }
+        }
+    }
+
+    /// Returns the time up to which guests must have moved before anything else may happen, if they
+    /// have not.
+    fn guests_go_first(
+        &mut self,
+        now: Instant,
+        limit: Instant,
+        housekeeping: Housekeeping,
+    ) -> Option<Instant> {
+        let background = self.next_housekeeping(housekeeping).map(|(at, _)| at.max(now));
+        let next = background.or_else(|| self.agenda.next_at(&self.timers));
+        // Timers of daemons alone do not keep a run from its end.
+        if next.is_none() && housekeeping == Housekeeping::WhileAwaited && !self.is_awaited() {
+            return None;
+        }
+        let until = next.unwrap_or(Instant::MAX).min(limit);
+        (until > now && until > self.probes.quiet_until).then_some(until)
+    }
+
+    /// Returns when something happens next, with nothing left before `limit`. Of a guest's timers
+    /// it is only known that they lie beyond it.
+    fn next_beyond(&mut self, limit: Instant, housekeeping: Housekeeping) -> Option<Instant> {
+        const TICK: Duration = Duration::from_millis(1);
+        let next = self.agenda.next_at(&self.timers);
+        let may_have_timers =
+            !self.probes.list.is_empty() && self.probes.quiet_until < Instant::MAX;
+        if next.is_some() || !may_have_timers || limit == Instant::MAX {
+            return next;
+        }
+        let go_on = housekeeping == Housekeeping::Always || self.is_awaited();
+        go_on.then(|| limit.saturating_add(TICK))
+    }
+
+    /// Begins to run a guest because time has passed.
+    pub(crate) fn begin_visit(&mut self, node: NodeId, main: TaskId) {
+        self.patience.count_poll();
+        self.current = Some(main);
+        self.last = Some((node, main));
+        self.tasks.clear_waits(main);
+        self.probes.quiet_until = Instant::ZERO;
+    }
+
+    /// A guest has run something because time has passed.
+    pub(crate) fn end_visit(&mut self, node: NodeId) {
+        self.steps += 1;
+        if !self.processes[node].followers.is_empty() {
+            self.followed = Some(node);
+        }
+    }
+
     /// Counts a step that is not a poll.
-    fn count_step(&mut self) {
+    pub(crate) fn count_step(&mut self) {
         self.steps += 1;
         self.patience.count_event();
     }
 
-    fn pass_time(&mut self, clock: &Now, at: Instant) {
+    pub(crate) fn pass_time(&mut self, clock: &Now, at: Instant) {
         if at > clock.get() {
             self.patience.time_passes();
             clock.set(at);
@@ -196,6 +266,7 @@ impl Core {
         self.steps += 1;
         self.patience.count_poll();
         self.last_poll = now;
+        self.probes.quiet_until = Instant::ZERO;
         self.current = Some(id);
         self.last = Some((task.node, id));
         if !node.followers.is_empty() && !node.followers.contains(&id) {

@@ -5,6 +5,7 @@
 //! process. Code under test runs only here, always under `catch_unwind` and without a lock, so its
 //! panics become failures of the run.
 
+use crate::sim::kernel::guest::Guest;
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::task::SendFuture;
 use crate::sim::kernel::turn::{Housekeeping, Request, Turn};
@@ -17,6 +18,7 @@ use crate::sim::{Job, Outcome, Sim};
 use crate::time::Instant;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 /// How a process ends.
@@ -66,6 +68,7 @@ impl Sim {
                         self.act(action);
                     }
                 }
+                Turn::Guests { until } => self.advance_guests(until),
                 Turn::Adopt(_) => unreachable!("it was dealt with above"),
                 Turn::Request(request) => self.serve(request),
                 Turn::Problem(problem) => return Outcome::Failed(problem),
@@ -80,12 +83,20 @@ impl Sim {
         }
     }
 
-    fn poll(&mut self, id: TaskId) {
+    pub(crate) fn poll(&mut self, id: TaskId) {
+        let guest = if self.guests.borrow().is_empty() { None } else { self.guest_of(id) };
         let Some(job) = self.jobs.get_mut(id.slot as usize).and_then(Option::as_mut) else {
             return;
         };
         let mut cx = Context::from_waker(&job.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| job.future.as_mut().poll(&mut cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| match guest {
+            None => job.future.as_mut().poll(&mut cx),
+            Some(guest) => {
+                let mut polled = Poll::Pending;
+                guest.enter(&mut || polled = job.future.as_mut().poll(&mut cx));
+                polled
+            }
+        }));
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => self.finish(id),
@@ -100,6 +111,15 @@ impl Sim {
                 }
             }
         }
+    }
+
+    /// Returns the guest in whose context a task runs. The main task is the guest itself.
+    fn guest_of(&self, id: TaskId) -> Option<Rc<dyn Guest>> {
+        let mut core = self.world.lock();
+        let node = core.node_of(id)?;
+        let is_guest = core.processes[node].main == Some(id);
+        drop(core);
+        if is_guest { None } else { self.guests.borrow().of(node) }
     }
 
     /// Reports a panic of a node, a service, or the test itself.

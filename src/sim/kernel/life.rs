@@ -94,6 +94,8 @@ impl Core {
         }
         process.paused = false;
         process.parked.clear();
+        self.probes.list.retain(|(node, _)| *node != id);
+        let process = &mut self.processes[id];
         // The waiting tasks belong to this process, and are dropped with it.
         drop(process.termination.take());
         let grace = process.grace.take();

@@ -67,6 +67,10 @@ pub(crate) enum Turn {
     },
     ServiceTimer(u32),
     Action(u32),
+    /// The guests' clocks move first, up to `until`.
+    Guests {
+        until: Instant,
+    },
     /// Adopts the tasks that handles have spawned.
     Adopt(Vec<(TaskId, Waker, SendFuture)>),
     Request(Request),

@@ -70,6 +70,11 @@ impl World {
         core.set_silent(true);
     }
 
+    /// Lets the world's time pass up to `at`.
+    pub(crate) fn pass_time(&self, at: Instant) {
+        self.lock().pass_time(&self.now, at);
+    }
+
     pub(crate) fn set_now(&self, now: Instant) {
         self.now.set(now);
     }

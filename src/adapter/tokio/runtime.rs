@@ -1,0 +1,468 @@
+//! The runtime of a node: tokio's current-thread runtime with a paused clock, as a guest of the
+//! world.
+//!
+//! Its clock only moves when the world's does, so tokio's own advancing of a paused clock must
+//! never happen by itself. Two tricks ensure that, and both rest on the order in which tokio's
+//! scheduler does things.
+//!
+//! - *Running until idle.* The future given to `block_on` wakes itself at every poll, so the
+//!   scheduler never parks. A marker task tells when the queue is empty: it was pushed at one poll,
+//!   and nothing else ran before the next one.
+//! - *Moving to the next timer.* The future waits for a canary, a timer at the limit, so the
+//!   scheduler parks and tokio moves its clock to the first timer. The hook that tokio calls after
+//!   a park wakes the future, which ends `block_on` before any task runs.
+//!
+//! Timers are due at whole milliseconds of the runtime's clock, its ticks, as in every tokio.
+
+use crate::sim::Node;
+use crate::sim::guest::{Guest, Probe};
+use crate::time::Instant;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant as TokioInstant;
+
+/// One tick of tokio's timers.
+const TICK: Duration = Duration::from_millis(1);
+
+/// How many polls may follow each other at one moment before the code counts as spinning.
+const SPIN: u64 = 1_000_000;
+
+/// Longer than any timer of tokio, which are capped at about two years.
+const FAR: Duration = Duration::from_secs(100_000_000);
+
+/// Where the waker of the present `block_on` lies, for the hook after a park.
+type Root = Arc<Mutex<Option<Waker>>>;
+
+/// A node's runtime.
+pub(super) struct NodeRuntime {
+    node: Node,
+    /// Taken when it is shut down.
+    runtime: Option<Runtime>,
+    /// The node's clock and tokio's when the runtime began.
+    began: Instant,
+    epoch: TokioInstant,
+    main: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+    main_woken: Arc<Flag>,
+    root: Root,
+    marker: Arc<Marker>,
+    has_run: Cell<bool>,
+    /// Whether the timers that are due have fired.
+    has_fired: Cell<bool>,
+    waits: Arc<Waits>,
+}
+
+/// What a runtime waits for, as a stuck run reports it.
+pub(super) struct Waits(tokio::runtime::RuntimeMetrics);
+
+impl fmt::Display for Waits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither the main task nor the marker is a user's spawned task.
+        let spawned = self.0.num_alive_tasks().saturating_sub(1);
+        match spawned {
+            0 => f.write_str("its main task, which waits in its tokio runtime"),
+            n => write!(f, "its main task and {n} spawned tasks, which wait in its tokio runtime"),
+        }
+    }
+}
+
+/// How a runtime came to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Every task waits for something.
+    Idle,
+    /// The main task has ended.
+    Ended,
+    /// Tasks run on and on, and none waits.
+    Spinning,
+    /// The runtime's clock is ahead of the world's, so nothing may run.
+    Ahead(Duration),
+}
+
+/// The queue of ready tasks, as far as the marker shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queue {
+    Unknown,
+    /// The marker was pushed at the last poll.
+    JustMarked,
+    /// The marker is in the queue, behind tasks that run before it.
+    Marked,
+    Empty,
+}
+
+/// The waker of the main task, which is polled only if it was woken.
+#[derive(Default)]
+struct Flag {
+    woken: AtomicBool,
+    /// Whether the runtime is not running, so that its driver must be woken too.
+    armed: AtomicBool,
+    /// The waker of the task that drives the runtime, in the world.
+    driver: Mutex<Option<Waker>>,
+}
+
+impl Flag {
+    fn set_driver(&self, driver: &Waker) {
+        let mut present = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        if !present.as_ref().is_some_and(|present| present.will_wake(driver)) {
+            *present = Some(driver.clone());
+        }
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Relaxed);
+        if self.armed.load(Relaxed) {
+            let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            driver.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
+/// The marker task, which does nothing but tell that it has run.
+#[derive(Default)]
+struct Marker {
+    ran: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Marker {
+    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        self.ran.store(true, Relaxed);
+        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if waker.is_none() {
+            *waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Puts the marker at the end of the queue.
+    fn push(&self) {
+        self.ran.store(false, Relaxed);
+        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl NodeRuntime {
+    /// Makes a runtime for `node`, whose clock shows the node's time from now on.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's, if it has no resources for a runtime.
+    pub(super) fn new(node: Node, seed: u64) -> std::io::Result<NodeRuntime> {
+        let root = Root::default();
+        let after_park = Arc::clone(&root);
+        let mut builder = Builder::new_current_thread();
+        builder
+            .enable_time()
+            .start_paused(true)
+            // The future given to `block_on` gets its turn after every single task.
+            .event_interval(1)
+            .on_thread_unpark(move || {
+                if let Some(root) = &*after_park.lock().unwrap_or_else(PoisonError::into_inner) {
+                    root.wake_by_ref();
+                }
+            });
+        refuse_blocking(&mut builder, &node);
+        seed_choices(&mut builder, seed);
+        let runtime = builder.build()?;
+        let marker = Arc::new(Marker::default());
+        let task = Arc::clone(&marker);
+        runtime.spawn(poll_fn(move |cx| task.poll(cx)));
+        let epoch = {
+            let _context = runtime.enter();
+            TokioInstant::now()
+        };
+        let main_woken = Flag { woken: AtomicBool::new(true), ..Flag::default() };
+        let began = node.machine_time_at(node.now());
+        Ok(NodeRuntime {
+            node,
+            waits: Arc::new(Waits(runtime.metrics())),
+            runtime: Some(runtime),
+            began,
+            epoch,
+            main: RefCell::new(None),
+            main_woken: Arc::new(main_woken),
+            root,
+            marker,
+            has_run: Cell::new(false),
+            has_fired: Cell::new(true),
+        })
+    }
+
+    /// Sets the main task.
+    pub(super) fn set_main(&self, main: Pin<Box<dyn Future<Output = ()>>>) {
+        *self.main.borrow_mut() = Some(main);
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("it is only taken when it is dropped")
+    }
+
+    /// Returns the question whether tasks were woken from outside the runtime.
+    pub(super) fn probe(&self) -> Probe {
+        let metrics = self.runtime().metrics();
+        Box::new(move || metrics.global_queue_depth() > 0)
+    }
+
+    /// Returns what the runtime waits for, in words.
+    pub(super) fn waits(&self) -> &Arc<Waits> {
+        &self.waits
+    }
+
+    /// Returns the context in which its code runs.
+    pub(super) fn context(&self) -> tokio::runtime::EnterGuard<'_> {
+        self.runtime().enter()
+    }
+
+    /// Returns the time that the node's clock has counted since the runtime began.
+    fn node_elapsed(&self) -> Duration {
+        self.node.machine_time_at(self.node.now()) - self.began
+    }
+
+    /// Returns the time that tokio's clock has counted since the runtime began.
+    fn elapsed(&self) -> Duration {
+        let _context = self.runtime().enter();
+        TokioInstant::now() - self.epoch
+    }
+
+    /// Returns the world's time at which the node's clock will have counted `elapsed`.
+    fn world_time(&self, elapsed: Duration) -> Instant {
+        self.node.world_time(self.began.saturating_add(elapsed))
+    }
+
+    /// Moves tokio's clock, without firing timers.
+    fn skip(&self, by: Duration) {
+        if by.is_zero() {
+            return;
+        }
+        self.has_fired.set(false);
+        let _context = self.runtime().enter();
+        // The clock moves at the first poll; what follows only yields.
+        let advanced = pin!(tokio::time::advance(by));
+        let _ = advanced.poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Sets tokio's clock to the node's. Returns by how much it is ahead, if it is.
+    fn catch_up(&self) -> Option<Duration> {
+        let (node, tokio) = (self.node_elapsed(), self.elapsed());
+        self.skip(node.saturating_sub(tokio));
+        tokio.checked_sub(node).filter(|lead| !lead.is_zero())
+    }
+
+    /// Runs every task that is ready, until none is. `driver` is woken when the main task is.
+    pub(super) fn run(&self, driver: &Waker) -> Rest {
+        if let Some(lead) = self.catch_up() {
+            return Rest::Ahead(lead);
+        }
+        self.main_woken.armed.store(false, Relaxed);
+        let waker = Waker::from(Arc::clone(&self.main_woken));
+        let mut queue = Queue::Unknown;
+        let mut polls = 0;
+        let rest = self.runtime().block_on(poll_fn(|cx| {
+            queue = self.look(queue);
+            let main_is_woken = self.main_woken.woken.swap(false, Relaxed);
+            if queue == Queue::Empty && !main_is_woken {
+                return Poll::Ready(Rest::Idle);
+            }
+            polls += 1;
+            if polls > SPIN {
+                return Poll::Ready(Rest::Spinning);
+            }
+            if main_is_woken {
+                self.has_run.set(true);
+                if self.poll_main(&mut Context::from_waker(&waker)).is_ready() {
+                    return Poll::Ready(Rest::Ended);
+                }
+            }
+            // The scheduler fires the timers that are due between two polls.
+            if self.has_fired.replace(true) && queue != Queue::Marked {
+                self.marker.push();
+                queue = Queue::JustMarked;
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        self.main_woken.set_driver(driver);
+        self.main_woken.armed.store(true, Relaxed);
+        rest
+    }
+
+    /// Looks whether the marker has run since the last poll.
+    fn look(&self, queue: Queue) -> Queue {
+        match (queue, self.marker.ran.load(Relaxed)) {
+            (Queue::Unknown | Queue::Empty, _) => Queue::Unknown,
+            (Queue::JustMarked, true) => Queue::Empty,
+            (Queue::Marked, true) => Queue::Unknown,
+            (Queue::JustMarked | Queue::Marked, false) => {
+                self.has_run.set(true);
+                Queue::Marked
+            }
+        }
+    }
+
+    fn poll_main(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut main = self.main.borrow_mut();
+        let Some(future) = main.as_mut() else { return Poll::Pending };
+        std::task::ready!(future.as_mut().poll(cx));
+        Poll::Ready(())
+    }
+
+    /// Parks the scheduler once, with a timer at `canary`, so that tokio moves its clock to its
+    /// first timer and fires what is due. Runs nothing.
+    fn park(&self, canary: Option<TokioInstant>) {
+        let mut timer = pin!(None);
+        let mut polls = 0;
+        self.runtime().block_on(poll_fn(|cx| {
+            polls += 1;
+            match (polls, canary) {
+                (1, Some(at)) => {
+                    timer.set(Some(tokio::time::sleep_until(at)));
+                    let timer = timer.as_mut().as_pin_mut().expect("it was just set");
+                    let _ = timer.poll(cx);
+                    self.set_root(Some(cx.waker()));
+                    Poll::Pending
+                }
+                // Without a canary, the first round only brings the timers up to date.
+                (1, None) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                (2, None) => {
+                    // Without any timer a park would never end. A timer that is set while there
+                    // is no earlier one unparks the scheduler at once, and is then taken back.
+                    let brief = pin!(tokio::time::sleep(FAR));
+                    let _ = brief.poll(cx);
+                    self.set_root(Some(cx.waker()));
+                    Poll::Pending
+                }
+                _ => Poll::Ready(()),
+            }
+        }));
+        self.set_root(None);
+        self.has_fired.set(true);
+    }
+
+    fn set_root(&self, waker: Option<&Waker>) {
+        *self.root.lock().unwrap_or_else(PoisonError::into_inner) = waker.cloned();
+    }
+
+    /// Drops the main task and then all others, inside the runtime's context.
+    fn shut_down(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        {
+            let _context = runtime.enter();
+            drop(self.main.take());
+        }
+        runtime.shutdown_background();
+    }
+}
+
+impl Drop for NodeRuntime {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+impl Guest for NodeRuntime {
+    fn enter(&self, call: &mut dyn FnMut()) {
+        self.catch_up();
+        let _context = self.runtime().enter();
+        call();
+    }
+
+    fn advance(&self, until: Instant) -> Instant {
+        let (now, tokio) = (self.node_elapsed(), self.elapsed());
+        let limit = self.node.machine_time_at(until) - self.began;
+        if tokio > now {
+            // It is ahead: it waits for the world, and then fires what it has reached.
+            return self.world_time(tokio.min(limit));
+        }
+        self.skip(now - tokio);
+        let tick = floor(now) + TICK;
+        if limit < tick {
+            self.skip(limit - now);
+            return until;
+        }
+        if now != floor(now) {
+            // Tokio moves its clock by whole ticks, so it starts from one.
+            self.skip(tick - now);
+            return self.world_time(tick);
+        }
+        self.park(Some(self.epoch + floor(limit)));
+        let reached = self.elapsed();
+        if reached == limit { until } else { self.world_time(reached) }
+    }
+
+    fn advance_unbounded(&self) -> Option<Instant> {
+        if let Some(lead) = self.lead() {
+            return Some(self.world_time(self.node_elapsed() + lead));
+        }
+        self.catch_up();
+        let before = self.elapsed();
+        if before != floor(before) {
+            // Tokio moves its clock by whole ticks, so it starts from one.
+            let tick = floor(before) + TICK;
+            self.skip(tick - before);
+            return Some(self.world_time(tick));
+        }
+        self.park(None);
+        let reached = self.elapsed();
+        (reached > before).then(|| self.world_time(reached))
+    }
+
+    fn next_tick(&self, now: Instant) -> Instant {
+        let elapsed = self.node.machine_time_at(now) - self.began;
+        // If it is ahead, it has no timers before the time that it has reached.
+        self.world_time(self.elapsed().max(floor(elapsed) + TICK))
+    }
+
+    fn lead(&self) -> Option<Duration> {
+        let lead = self.elapsed().saturating_sub(self.node_elapsed());
+        (!lead.is_zero()).then_some(lead)
+    }
+
+    fn has_run(&self) -> bool {
+        self.has_run.take()
+    }
+}
+
+/// Returns the last tick at or before `elapsed`.
+fn floor(elapsed: Duration) -> Duration {
+    Duration::new(elapsed.as_secs(), elapsed.subsec_millis() * 1_000_000)
+}
+
+/// `spawn_blocking` starts a thread, which no world can order. Tokio asks for the thread's name on
+/// the thread that wants it.
+fn refuse_blocking(builder: &mut Builder, node: &Node) {
+    let node = node.clone();
+    builder.thread_name_fn(move || {
+        node.fail(
+            "tokio's spawn_blocking (which tokio::fs also uses) runs on a thread of its own, and \
+             a world cannot order threads: call the function in the task itself",
+        );
+        "stunt-double-blocking".to_owned()
+    });
+}
+
+/// Seeds what tokio draws at random, such as the first branch that `select!` polls.
+#[cfg(tokio_unstable)]
+fn seed_choices(builder: &mut Builder, seed: u64) {
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+}
+
+/// A stable tokio seeds itself from the operating system.
+#[cfg(not(tokio_unstable))]
+fn seed_choices(_: &mut Builder, _: u64) {}

@@ -1,0 +1,6 @@
+//! Tokio on nodes of a world, through the public API.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+mod clock;
+mod faults;
