@@ -104,7 +104,7 @@ pub(crate) struct Job {
 ///
 /// A world lives on one thread: it is not `Send`. Its handles are.
 pub struct Sim {
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
     config: Config,
     programs: Vec<Program>,
     jobs: Vec<Option<Job>>,

@@ -16,6 +16,7 @@
 //! | `clock` | a machine's clock: offset and drift |
 //! | `core` | the tables, and `turn` |
 //! | `executor` | the run loop |
+//! | `follow` | a world that follows the clock of code outside of it |
 //! | `guest` | runtimes of their own that run a node's code |
 //! | `id` | ids of nodes, links and tasks |
 //! | `invariants` | the checks of these |
@@ -32,6 +33,7 @@ pub(super) mod agenda;
 pub(super) mod clock;
 pub(super) mod core;
 pub(super) mod executor;
+pub(super) mod follow;
 pub(crate) mod guest;
 pub(super) mod id;
 pub(super) mod invariants;

@@ -87,59 +87,62 @@ impl Guests {
     }
 }
 
+/// A guest that may run now.
+type Running = (NodeId, Rc<dyn Guest>);
+
 impl Sim {
-    /// Lets time pass up to `until` as far as the guests are concerned: the world's time becomes
-    /// that of the first timer of a guest, or `until`.
+    /// Lets time pass up to `until` as far as the guests are concerned. The world's time becomes
+    /// that of the first timer of a guest, whose code then runs, or `until`.
     pub(crate) fn advance_guests(&mut self, until: Instant) {
-        let now = self.now();
-        let core = self.world.lock();
-        let is_running = |node: &NodeId| {
-            let process = &core.processes[*node];
-            process.main.is_some() && !process.paused
-        };
-        let guests: Vec<(NodeId, Rc<dyn Guest>)> = (self.guests.borrow().list.iter())
-            .filter(|(node, _)| is_running(node))
-            .filter_map(|(node, guest)| Some((*node, guest.upgrade()?)))
-            .collect();
-        drop(core);
-        let reached = match &*guests {
-            [] => until,
-            [(_, guest)] if until == Instant::MAX => {
-                guest.advance_unbounded().unwrap_or(Instant::MAX)
+        let guests = self.running_guests();
+        loop {
+            let now = self.now();
+            let reached = match &*guests {
+                [] => until,
+                [(_, guest)] if until == Instant::MAX => {
+                    guest.advance_unbounded().unwrap_or(Instant::MAX)
+                }
+                [(_, guest)] => guest.advance(until),
+                several => self.advance_several(now, until, several),
+            };
+            if reached == Instant::MAX {
+                self.world.lock().probes.quiet_until = Instant::MAX;
+                return;
             }
-            [(_, guest)] => guest.advance(until),
-            several => self.advance_several(now, until, several),
-        };
-        if reached == Instant::MAX {
-            self.world.lock().probes.quiet_until = Instant::MAX;
-            return;
-        }
-        self.world.pass_time(reached);
-        for (node, guest) in guests {
-            if guest.lead().is_none() {
-                self.visit(node, &*guest);
+            self.world.pass_time(reached);
+            let mut has_run = false;
+            for (node, guest) in &guests {
+                has_run |= guest.lead().is_none() && self.visit(*node, &**guest);
+            }
+            // With nothing to be seen there is no step of the run: no condition has changed.
+            if has_run || reached >= until || guests.len() < 2 {
+                return;
             }
         }
     }
 
-    /// Moves several guests in step. Returns the time that they have reached.
-    fn advance_several(
-        &self,
-        now: Instant,
-        until: Instant,
-        guests: &[(NodeId, Rc<dyn Guest>)],
-    ) -> Instant {
+    fn running_guests(&self) -> Vec<Running> {
+        let core = self.world.lock();
+        let is_running = |node: NodeId| {
+            let process = &core.processes[node];
+            process.main.is_some() && !process.paused
+        };
+        let guests = self.guests.borrow();
+        let running = guests.list.iter().filter(|(node, _)| is_running(*node));
+        running.filter_map(|(node, guest)| Some((*node, guest.upgrade()?))).collect()
+    }
+
+    /// Moves several guests in step. Returns the time that they have reached, or [`Instant::MAX`]
+    /// if none of them has a timer.
+    fn advance_several(&self, now: Instant, until: Instant, guests: &[Running]) -> Instant {
         let mut state = self.guests.borrow_mut();
         state.ticks += 1;
         if state.ticks.is_multiple_of(TICKS) {
             self.world.lock().count_step();
         }
-        let silent = now - state.last_active >= SILENCE;
-        if until == Instant::MAX && silent {
-            let stops = guests.iter().filter_map(|(_, guest)| guest.advance_unbounded());
-            return stops.min().unwrap_or(Instant::MAX);
+        if until == Instant::MAX && now - state.last_active >= SILENCE {
+            return jump(guests);
         }
-        drop(state);
         let tick = guests.iter().map(|(_, guest)| guest.next_tick(now)).min();
         let reached = until.min(tick.expect("there are several"));
         for (_, guest) in guests {
@@ -149,22 +152,38 @@ impl Sim {
     }
 
     /// Lets a guest run, because time has passed. This is part of the run only if it did something.
-    fn visit(&mut self, node: NodeId, guest: &dyn Guest) {
+    /// Returns whether it did.
+    fn visit(&mut self, node: NodeId, guest: &dyn Guest) -> bool {
         let mut core = self.world.lock();
-        let Some(main) = core.processes[node].main else { return };
+        let Some(main) = core.processes[node].main else { return false };
         if core.tasks.get(main).is_none_or(|task| task.queued) {
-            return;
+            return true;
         }
         core.begin_visit(node, main);
         drop(core);
         self.poll(main);
-        if guest.has_run() {
-            let now = self.now();
-            self.guests.borrow_mut().last_active = now;
-            let mut core = self.world.lock();
-            let actor = core.processes[node].actor;
-            core.trace.record(now, actor, Record::Ran { task: main.number() });
-            core.end_visit(node);
+        if !guest.has_run() {
+            return false;
         }
+        let now = self.now();
+        self.guests.borrow_mut().last_active = now;
+        let mut core = self.world.lock();
+        let actor = core.processes[node].actor;
+        core.trace.record(now, actor, Record::Ran { task: main.number() });
+        core.end_visit(node);
+        true
     }
+}
+
+/// Moves every guest to its next timer, and each no further than those before it. One that stops
+/// earlier leaves those ahead, which must wait for the world.
+fn jump(guests: &[Running]) -> Instant {
+    let mut reached = Instant::MAX;
+    for (_, guest) in guests {
+        reached = match reached {
+            Instant::MAX => guest.advance_unbounded().unwrap_or(Instant::MAX),
+            bound => guest.advance(bound).min(bound),
+        };
+    }
+    reached
 }

@@ -6,6 +6,7 @@
 
 use crate::sim::config::Config;
 use crate::sim::kernel::core::Core;
+use crate::sim::kernel::follow::Follow;
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::turn::{Housekeeping, Now, Turn};
@@ -24,6 +25,7 @@ pub(crate) struct World {
     /// The settings that a failure reports besides the seed.
     settings: String,
     now: Now,
+    pub(crate) follow: Follow,
     /// Whether its [`Sim`](crate::sim::Sim) was dropped.
     is_over: AtomicBool,
     core: Mutex<Core>,
@@ -35,13 +37,15 @@ impl World {
             seed: config.seed,
             settings: config.beside_the_seed(),
             now: Now::default(),
+            follow: Follow::default(),
             is_over: AtomicBool::new(false),
             core: Mutex::new(Core::new(config)),
         }
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.now.get()
+        let own = self.now.get();
+        if self.follow.is_outside() { self.follow.now(own) } else { own }
     }
 
     /// Decides what happens next; see [`Core::turn`].
@@ -80,6 +84,9 @@ impl World {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
+        if self.follow.is_outside() {
+            self.follow.touch();
+        }
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

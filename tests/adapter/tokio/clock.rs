@@ -149,10 +149,10 @@ fn a_node_alone_jumps_over_years() {
 #[test]
 fn several_nodes_that_sleep_for_days_wake_when_they_should() {
     let mut sim = Sim::new(1);
-    for i in 1..4_u64 {
+    for i in 1..3_u64 {
         sim.tokio_node_with(&format!("sleeper{i}"), i, async |node, i| {
             sleep(Duration::from_secs(50_000 * i)).await;
-            assert_eq!(node.now().as_nanos(), 50_000_000_000_000 * u128::from(i) as u64);
+            assert_eq!(node.now().as_nanos(), 50_000_000_000_000 * i);
         });
     }
     sim.run().expect_done();

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
+mod beside;
 mod clock;
 mod faults;
