@@ -72,6 +72,8 @@ use kernel::guest::Guests;
 use kernel::quiet;
 use kernel::task::LocalFuture;
 use kernel::turn::Housekeeping;
+#[cfg(feature = "tracing")]
+pub(crate) use kernel::world;
 use kernel::world::World;
 use net::port::Port;
 use net::server::Server;

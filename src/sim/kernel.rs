@@ -46,4 +46,4 @@ pub(super) mod schedule;
 pub(super) mod task;
 pub(super) mod timer;
 pub(super) mod turn;
-pub(super) mod world;
+pub(crate) mod world;

@@ -184,7 +184,9 @@ impl Core {
     fn make_guests_ready(&mut self) {
         for i in 0..self.probes.list.len() {
             let (node, has_work) = &self.probes.list[i];
-            if has_work() && let Some(main) = self.processes[*node].main {
+            if has_work()
+                && let Some(main) = self.processes[*node].main
+            {
                 self.make_ready(main);
             }
         }
@@ -335,6 +337,13 @@ impl Core {
         }
     }
 
+    /// Returns whose code is running: a node's, or the test's.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn current_actor(&self) -> Actor {
+        let node = self.current.and_then(|id| self.tasks.node_of(id));
+        node.map_or(Actor::WORLD, |node| self.processes[node].actor)
+    }
+
     /// Returns when something happens next.
     pub(crate) fn next_event(&mut self, now: Instant) -> Option<Instant> {
         let busy = !self.ready.is_empty() || !self.requests.is_empty() || !self.problems.is_empty();
@@ -391,8 +400,8 @@ impl Core {
         key
     }
 
-    pub(crate) fn node_of(&mut self, task: TaskId) -> Option<NodeId> {
-        self.tasks.get(task).map(|t| t.node)
+    pub(crate) fn node_of(&self, task: TaskId) -> Option<NodeId> {
+        self.tasks.node_of(task)
     }
 
     pub(crate) fn end_task(&mut self, id: TaskId) {

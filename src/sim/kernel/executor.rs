@@ -115,7 +115,7 @@ impl Sim {
 
     /// Returns the guest in whose context a task runs. The main task is the guest itself.
     fn guest_of(&self, id: TaskId) -> Option<Rc<dyn Guest>> {
-        let mut core = self.world.lock();
+        let core = self.world.lock();
         let node = core.node_of(id)?;
         let is_guest = core.processes[node].main == Some(id);
         drop(core);

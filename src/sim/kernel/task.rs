@@ -134,6 +134,11 @@ impl Tasks {
         (task.alive && task.generation == id.generation).then_some(task)
     }
 
+    pub(crate) fn node_of(&self, id: TaskId) -> Option<NodeId> {
+        let task = &self.slots[id.slot as usize];
+        (task.alive && task.generation == id.generation).then_some(task.node)
+    }
+
     pub(crate) fn remove(&mut self, id: TaskId) {
         self.clear_waits(id);
         if let Some(task) = self.get(id) {

@@ -30,9 +30,12 @@ fn a_killed_process_says_nothing() {
         let mut sim = Sim::new(1);
         let node = sim.tokio_node("worker", with_tasks);
         sim.tokio_node("other", async |_| sleep(Duration::from_secs(20)).await);
-        sim.after(Duration::from_secs(5), move || {
-            if lose_power { node.lose_power() } else { node.kill() }
-        });
+        sim.after(
+            Duration::from_secs(5),
+            move || {
+                if lose_power { node.lose_power() } else { node.kill() }
+            },
+        );
         sim.run().expect_done();
         assert_eq!(sim.trace().notes(), "");
     }
@@ -44,7 +47,8 @@ fn a_process_that_exits_drops_its_tasks_first() {
     sim.tokio_node("worker", with_tasks);
     sim.run().expect_done();
     let notes = sim.trace().notes();
-    let ends: Vec<&str> = notes.lines().map(|line| line.rsplit("  ").next().unwrap().trim()).collect();
+    let ends: Vec<&str> =
+        notes.lines().map(|line| line.rsplit("  ").next().unwrap().trim()).collect();
     assert_eq!(ends, ["main dropped", "spawned dropped"], "{notes}");
 }
 
