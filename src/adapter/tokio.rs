@@ -34,7 +34,7 @@
 //!     node.note(format!("{received} messages"));
 //! });
 //! sim.run().expect_done();
-//! assert_eq!(sim.trace().notes(), "2400.000s  poller       3 messages\n");
+//! assert_eq!(sim.trace().notes().trim(), "2400.000s  poller       3 messages");
 //! ```
 //!
 //! # The other way round
