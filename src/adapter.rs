@@ -9,3 +9,5 @@
 pub mod tokio;
 #[cfg(feature = "tracing")]
 pub mod tracing;
+#[cfg(feature = "turmoil")]
+pub mod turmoil;

@@ -1,0 +1,49 @@
+//! The servers as hosts of the simulator `turmoil` 0.7, and on the network of `turmoil-net` 0.1.
+//!
+//! A [`Host`] is a Redis or a RabbitMQ that serves bytes over a simulated TCP listener. Its data
+//! outlive a crash of its host as the real server's would: with `turmoil`, [`Host::serve`] is the
+//! host's software, and when turmoil drops it (a crash, a bounce) the server is killed, or loses
+//! power, and keeps what it had on disk. Partitions, latencies and lost packets are the
+//! simulator's.
+//!
+#![cfg_attr(feature = "redis-rs", doc = "```")]
+#![cfg_attr(not(feature = "redis-rs"), doc = "```ignore")]
+//! # use redis_1 as redis;
+//! use redis::AsyncCommands;
+//! use redis::aio::MultiplexedConnection;
+//! use std::sync::LazyLock;
+//! use std::time::Duration;
+//! use stunt_double::adapter::turmoil::Host;
+//! use stunt_double::redis::ServerOptions;
+//! use turmoil::net::TcpStream;
+//!
+//! let mut sim = turmoil::Builder::new().rng_seed(7).build();
+//! let server = Host::redis(ServerOptions::default(), 1);
+//! let software = server.clone();
+//! sim.host("redis", move || software.clone().serve());
+//! sim.client("app", async {
+//!     let socket = TcpStream::connect("redis:6379").await?;
+//!     let config = redis::AsyncConnectionConfig::new();
+//!     static INFO: LazyLock<redis::RedisConnectionInfo> = LazyLock::new(Default::default);
+//!     let (mut connection, driver) =
+//!         MultiplexedConnection::new_with_config(&INFO, socket, config).await?;
+//!     tokio::spawn(driver);
+//!     let _: () = connection.set_ex("key", 41, 60).await?;
+//!     let number: i64 = connection.incr("key", 1).await?;
+//!     assert_eq!(number, 42);
+//!     tokio::time::sleep(Duration::from_secs(1)).await;
+//!     Ok(())
+//! });
+//! sim.run().unwrap();
+//! ```
+//!
+//! # What differs from a world of this crate
+//!
+//! - Turmoil moves time in ticks, so its hosts' clocks agree only at their ends.
+//! - Its seed replays a run only as far as turmoil itself does.
+//! - A server that resets a connection (RabbitMQ does) closes it in good order here, because
+//!   turmoil's streams cannot be told to reset.
+
+mod host;
+
+pub use host::Host;
