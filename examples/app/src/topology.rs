@@ -1,0 +1,41 @@
+//! The queues: orders to charge, orders to charge later, and how a declined one moves between them.
+
+use crate::Error;
+use lapin::options::{
+    ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, ExchangeKind};
+
+/// The orders to charge now.
+pub(crate) const ORDERS: &str = "orders";
+/// Declined orders wait here. When their time is up, they are dead-lettered back.
+const LATER: &str = "orders.later";
+/// The dead-letter exchange of both.
+const DECLINED: &str = "declined";
+/// How long a declined order waits, in milliseconds.
+const WAIT: i32 = 5_000;
+
+/// Declares the queues and the exchange, and turns on confirms.
+///
+/// # Errors
+///
+/// Whatever RabbitMQ answers.
+pub async fn declare(channel: &Channel) -> Result<(), Error> {
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    let mut orders = FieldTable::default();
+    orders.insert("x-dead-letter-exchange".into(), AMQPValue::LongString(DECLINED.into()));
+    channel.queue_declare(ORDERS.into(), durable, orders).await?;
+    let mut later = FieldTable::default();
+    later.insert("x-message-ttl".into(), AMQPValue::LongInt(WAIT));
+    later.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
+    later.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(ORDERS.into()));
+    channel.queue_declare(LATER.into(), durable, later).await?;
+    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let kind = ExchangeKind::Fanout;
+    channel.exchange_declare(DECLINED.into(), kind, options, FieldTable::default()).await?;
+    let (options, arguments) = (QueueBindOptions::default(), FieldTable::default());
+    channel.queue_bind(LATER.into(), DECLINED.into(), "".into(), options, arguments).await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok(())
+}
