@@ -51,8 +51,8 @@
 //! - Timers of daemons do not keep [`Sim::run`] from its end.
 //! - Tokio does not tell when its next timer is due. While several tokio nodes wait, the world
 //!   therefore steps through their milliseconds, so an hour of silence costs seconds rather than
-//!   microseconds. A single tokio node has no such cost. If nothing at all has happened for ten
-//!   minutes, the nodes jump to their timers; a message that reaches one of them in the meantime
+//!   microseconds. A single tokio node has no such cost. If nothing at all has happened for a
+//!   minute, the nodes jump to their timers; a message that reaches one of them in the meantime
 //!   then fails the run with a sentence that says so.
 //! - A panic in a task of `tokio::spawn` becomes a `JoinError`, as in production, and leaves the
 //!   process alive. A panic in the main task kills the process.
@@ -180,6 +180,11 @@ impl Sim {
     {
         let guests = Rc::clone(&self.guests);
         move |node| {
+            assert!(
+                tokio::runtime::Handle::try_current().is_err(),
+                "a world with tokio nodes runs inside a tokio runtime, which cannot hold another: \
+                 use #[test] instead of #[tokio::test], or Sim::run_beside with plain nodes"
+            );
             let seed = node.choose(SEED, u64::MAX);
             let runtime = match NodeRuntime::new(node.clone(), seed) {
                 Ok(runtime) => Rc::new(runtime),
@@ -210,12 +215,6 @@ impl<R: Report> Future for Drive<R> {
     type Output = R;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        if tokio::runtime::Handle::try_current().is_ok() {
-            panic!(
-                "a world with tokio nodes runs inside a tokio runtime, which cannot hold another: \
-                 use #[test] instead of #[tokio::test], or Sim::run_beside"
-            );
-        }
         match self.runtime.run(cx.waker()) {
             Rest::Ended => Poll::Ready(self.report.take().expect("the main task has set it")),
             Rest::Idle => {
@@ -227,7 +226,7 @@ impl<R: Report> Future for Drive<R> {
             }
             Rest::Ahead(by) => panic!(
                 "something reached it while its tokio clock was already {by:?} ahead: several \
-                 tokio nodes had waited for ten minutes with nothing else to happen, and jumped \
+                 tokio nodes had waited for a minute with nothing else to happen, and jumped \
                  to their timers; let one of them wait with Node::sleep"
             ),
         }

@@ -25,8 +25,7 @@ pub(crate) async fn run(
 async fn close(redis: &mut MultiplexedConnection) -> redis::RedisResult<()> {
     let token: u64 = redis.incr("ledger:tokens", 1).await?;
     let lease = SetExpiry::PX(LEASE.as_millis() as u64);
-    let options =
-        SetOptions::default().conditional_set(ExistenceCheck::NX).with_expiration(lease);
+    let options = SetOptions::default().conditional_set(ExistenceCheck::NX).with_expiration(lease);
     if !redis.set_options::<_, _, bool>("ledger:lock", token, options).await? {
         return Ok(());
     }

@@ -2,10 +2,11 @@
 //! world.
 //!
 //! Its clock only moves when the world's does, so tokio's own advancing of a paused clock must
-//! never happen by itself. Two tricks ensure that, and both rest on the order in which tokio's
+//! never happen by itself. Three tricks ensure that, and two rest on the order in which tokio's
 //! scheduler does things.
 //!
-//! - *Running until idle.* The future given to `block_on` wakes itself at every poll, so the
+//! - *Running the main task.* It is polled in the runtime's context, without the scheduler.
+//! - *Running the others until idle.* The future given to `block_on` wakes itself at every poll, so the
 //!   scheduler never parks. A marker task tells when the queue is empty: it was pushed at one poll,
 //!   and nothing else ran before the next one.
 //! - *Moving to the next timer.* The future waits for a canary, a timer at the limit, so the
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Runtime, RuntimeMetrics};
 use tokio::time::Instant as TokioInstant;
 
 /// One tick of tokio's timers.
@@ -55,11 +56,15 @@ pub(super) struct NodeRuntime {
     has_run: Cell<bool>,
     /// Whether the timers that are due have fired.
     has_fired: Cell<bool>,
+    /// Whether firing timers may have made tasks ready.
+    may_run: Cell<bool>,
+    is_spinning: Cell<bool>,
+    metrics: RuntimeMetrics,
     waits: Arc<Waits>,
 }
 
 /// What a runtime waits for, as a stuck run reports it.
-pub(super) struct Waits(tokio::runtime::RuntimeMetrics);
+pub(super) struct Waits(RuntimeMetrics);
 
 impl fmt::Display for Waits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,6 +175,8 @@ impl NodeRuntime {
             .start_paused(true)
             // The future given to `block_on` gets its turn after every single task.
             .event_interval(1)
+            // What was woken from outside the scheduler goes first, so that the marker is last.
+            .global_queue_interval(1)
             .on_thread_unpark(move || {
                 if let Some(root) = &*after_park.lock().unwrap_or_else(PoisonError::into_inner) {
                     root.wake_by_ref();
@@ -181,6 +188,7 @@ impl NodeRuntime {
         let marker = Arc::new(Marker::default());
         let task = Arc::clone(&marker);
         runtime.spawn(poll_fn(move |cx| task.poll(cx)));
+        runtime.block_on(tokio::task::yield_now());
         let epoch = {
             let _context = runtime.enter();
             TokioInstant::now()
@@ -190,6 +198,7 @@ impl NodeRuntime {
         Ok(NodeRuntime {
             node,
             waits: Arc::new(Waits(runtime.metrics())),
+            metrics: runtime.metrics(),
             runtime: Some(runtime),
             began,
             epoch,
@@ -199,6 +208,8 @@ impl NodeRuntime {
             marker,
             has_run: Cell::new(false),
             has_fired: Cell::new(true),
+            may_run: Cell::new(true),
+            is_spinning: Cell::new(false),
         })
     }
 
@@ -269,35 +280,61 @@ impl NodeRuntime {
         }
         self.main_woken.armed.store(false, Relaxed);
         let waker = Waker::from(Arc::clone(&self.main_woken));
-        let mut queue = Queue::Unknown;
+        let mut cx = Context::from_waker(&waker);
         let mut polls = 0;
-        let rest = self.runtime().block_on(poll_fn(|cx| {
-            queue = self.look(queue);
-            let main_is_woken = self.main_woken.woken.swap(false, Relaxed);
-            if queue == Queue::Empty && !main_is_woken {
-                return Poll::Ready(Rest::Idle);
-            }
+        let rest = loop {
             polls += 1;
             if polls > SPIN {
-                return Poll::Ready(Rest::Spinning);
+                break Rest::Spinning;
             }
-            if main_is_woken {
+            if self.main_woken.woken.swap(false, Relaxed) {
                 self.has_run.set(true);
-                if self.poll_main(&mut Context::from_waker(&waker)).is_ready() {
-                    return Poll::Ready(Rest::Ended);
+                if self.poll_main(&mut cx).is_ready() {
+                    break Rest::Ended;
                 }
             }
+            // What the main task wakes is queued as if it were woken from outside.
+            let queued = self.metrics.global_queue_depth() > 0;
+            let has_tasks = queued || self.metrics.num_alive_tasks() > 1;
+            let may_run = self.may_run.take() || queued;
+            if !self.has_fired.get() || (has_tasks && may_run) {
+                self.run_tasks(has_tasks);
+            } else if !self.main_woken.woken.load(Relaxed) {
+                break Rest::Idle;
+            }
+            if self.is_spinning.get() {
+                break Rest::Spinning;
+            }
+        };
+        self.main_woken.set_driver(driver);
+        self.main_woken.armed.store(true, Relaxed);
+        rest
+    }
+
+    /// Fires the timers that are due, and then runs the tasks until none is ready.
+    fn run_tasks(&self, has_tasks: bool) {
+        let mut queue = Queue::Unknown;
+        let mut polls = 0;
+        self.runtime().block_on(poll_fn(|cx| {
+            queue = self.look(queue);
+            polls += 1;
+            if queue == Queue::Empty || polls > SPIN {
+                self.is_spinning.set(polls > SPIN);
+                return Poll::Ready(());
+            }
             // The scheduler fires the timers that are due between two polls.
-            if self.has_fired.replace(true) && queue != Queue::Marked {
-                self.marker.push();
-                queue = Queue::JustMarked;
+            if self.has_fired.replace(true) {
+                if !has_tasks {
+                    return Poll::Ready(());
+                }
+                if queue != Queue::Marked {
+                    self.marker.push();
+                    queue = Queue::JustMarked;
+                }
             }
             cx.waker().wake_by_ref();
             Poll::Pending
         }));
-        self.main_woken.set_driver(driver);
-        self.main_woken.armed.store(true, Relaxed);
-        rest
     }
 
     /// Looks whether the marker has run since the last poll.
@@ -313,7 +350,10 @@ impl NodeRuntime {
         }
     }
 
+    /// Polls the main task, in the runtime's context but without its scheduler, which costs more
+    /// than most polls do.
     fn poll_main(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _context = self.runtime().enter();
         let mut main = self.main.borrow_mut();
         let Some(future) = main.as_mut() else { return Poll::Pending };
         std::task::ready!(future.as_mut().poll(cx));
@@ -328,16 +368,17 @@ impl NodeRuntime {
         self.runtime().block_on(poll_fn(|cx| {
             polls += 1;
             match (polls, canary) {
-                (1, Some(at)) => {
+                // The first round only brings the timers up to date, and uses up what earlier
+                // wakes have left: a woken scheduler parks without moving its clock.
+                (1, _) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                (2, Some(at)) => {
                     timer.set(Some(tokio::time::sleep_until(at)));
                     let timer = timer.as_mut().as_pin_mut().expect("it was just set");
                     let _ = timer.poll(cx);
                     self.set_root(Some(cx.waker()));
-                    Poll::Pending
-                }
-                // Without a canary, the first round only brings the timers up to date.
-                (1, None) => {
-                    cx.waker().wake_by_ref();
                     Poll::Pending
                 }
                 (2, None) => {
@@ -353,6 +394,7 @@ impl NodeRuntime {
         }));
         self.set_root(None);
         self.has_fired.set(true);
+        self.may_run.set(true);
     }
 
     fn set_root(&self, waker: Option<&Waker>) {

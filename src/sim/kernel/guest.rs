@@ -65,7 +65,7 @@ pub(crate) struct Guests {
 
 /// With nothing in the agenda, how long several guests take small steps before each is asked for a
 /// timer without a bound.
-const SILENCE: Duration = Duration::from_secs(600);
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// How many small steps count as a step of the run.
 const TICKS: u32 = 1024;
