@@ -4,3 +4,10 @@
 //! crate. An adapter is thin: it moves bytes and time, and never interprets them. So the real
 //! client library speaks its real protocol with a machine that answers as the real server does.
 //! Each is a feature of its own; none is in the default build.
+
+#[cfg(feature = "redis-rs")]
+pub mod redis_rs;
+#[cfg(feature = "redis-rs-2")]
+pub mod redis_rs_2;
+#[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+mod redis_rs_io;

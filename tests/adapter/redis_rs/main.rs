@@ -1,0 +1,8 @@
+//! redis-rs on the stand-in, in both of its major versions: the same tests, compiled twice.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[cfg(feature = "redis-rs")]
+mod version_1;
+#[cfg(feature = "redis-rs-2")]
+mod version_2;
