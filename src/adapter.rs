@@ -11,3 +11,5 @@ pub mod redis_rs;
 pub mod redis_rs_2;
 #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
 mod redis_rs_io;
+#[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+mod stand_in;

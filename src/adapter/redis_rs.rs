@@ -48,9 +48,15 @@
 
 use redis_1 as redis;
 
+#[cfg(feature = "bb8")]
+pub mod bb8;
 mod connect;
+#[cfg(feature = "deadpool")]
+pub mod deadpool;
 mod light;
 mod replies;
+pub mod stand_in;
 
 pub use connect::Connect;
 pub use light::Connection;
+pub use stand_in::StandIn;

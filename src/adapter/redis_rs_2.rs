@@ -32,12 +32,21 @@
 
 use redis_2 as redis;
 
+#[cfg(feature = "bb8")]
+#[path = "redis_rs/bb8.rs"]
+pub mod bb8;
 #[path = "redis_rs/connect.rs"]
 mod connect;
+#[cfg(feature = "deadpool")]
+#[path = "redis_rs/deadpool.rs"]
+pub mod deadpool;
 #[path = "redis_rs/light.rs"]
 mod light;
 #[path = "redis_rs/replies.rs"]
 mod replies;
+#[path = "redis_rs/stand_in.rs"]
+pub mod stand_in;
 
 pub use connect::Connect;
 pub use light::Connection;
+pub use stand_in::StandIn;

@@ -7,10 +7,10 @@
 
 use super::redis::aio::ConnectionLike;
 use super::redis::{
-    Arg, Cmd, ErrorKind, Parser, Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError,
-    RedisFuture, RedisResult, Value, cmd,
+    Arg, Cmd, ErrorKind, Parser, Pipeline, RedisConnectionInfo, RedisError, RedisFuture,
+    RedisResult, Value,
 };
-use super::replies::collect;
+use super::replies::{collect, greeting};
 use crate::adapter::redis_rs_io::socket::{error, write_error};
 use crate::sim::{ByteConnection, Node};
 use std::collections::VecDeque;
@@ -78,22 +78,8 @@ impl Connection {
             database: info.db(),
             response_timeout: None,
         };
-        let user = info.username().unwrap_or("default");
-        if info.protocol() == ProtocolVersion::RESP2 {
-            if let Some(password) = info.password() {
-                let login = cmd("AUTH").arg(info.username()).arg(password).to_owned();
-                login.exec_async(&mut connection).await?;
-            }
-        } else {
-            let mut hello = cmd("HELLO");
-            hello.arg(3);
-            if let Some(password) = info.password() {
-                hello.arg("AUTH").arg(user).arg(password);
-            }
-            hello.exec_async(&mut connection).await?;
-        }
-        if info.db() != 0 {
-            cmd("SELECT").arg(info.db()).exec_async(&mut connection).await?;
+        for command in greeting(info) {
+            command.exec_async(&mut connection).await?;
         }
         Ok(connection)
     }

@@ -101,3 +101,30 @@ fn kills_and_crashes_replay() {
         check_determinism(config, with_kills).unwrap_or_else(|difference| panic!("{difference}"));
     }
 }
+
+/// Set for a child process, which then prints its digests and nothing else.
+const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
+
+#[test]
+fn two_processes_agree_on_every_digest() {
+    let digests: Vec<String> = (0..3)
+        .map(|seed| {
+            let mut sim = Sim::with_config(Config::new(seed).with_strategy(Strategy::Random));
+            with_kills(&mut sim);
+            format!("digest {}", sim.digest())
+        })
+        .collect();
+    if std::env::var_os(CHILD).is_some() {
+        println!("\n{}", digests.join("\n"));
+        return;
+    }
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("{module}::two_processes_agree_on_every_digest"), "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let told: Vec<&str> = text.lines().filter(|line| line.starts_with("digest ")).collect();
+    assert_eq!(told, digests, "{text}");
+}

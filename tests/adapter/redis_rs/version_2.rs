@@ -13,6 +13,13 @@ mod errors;
 mod light;
 #[path = "messages.rs"]
 mod messages;
+#[cfg(any(feature = "bb8", feature = "deadpool"))]
+#[path = "pools.rs"]
+mod pools;
+#[path = "requests.rs"]
+mod requests;
+#[path = "stand_in.rs"]
+mod stand_in;
 #[path = "support.rs"]
 mod support;
 #[path = "timeouts.rs"]
