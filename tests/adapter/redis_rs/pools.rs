@@ -18,7 +18,8 @@ mod on_deadpool {
     #[test]
     fn connections_are_shared_and_used_again() {
         run(async |node, server| {
-            let pool = Pool::builder(Manager::new(&node, &server)).max_size(2).build().unwrap();
+            let pool =
+                Pool::<Manager>::builder(Manager::new(&node, &server)).max_size(2).build().unwrap();
             let tasks: Vec<_> = (0..10)
                 .map(|i| {
                     let (pool, at) = (pool.clone(), node.clone());
@@ -41,7 +42,8 @@ mod on_deadpool {
     #[test]
     fn a_broken_connection_is_replaced() {
         run(async |node, server| {
-            let pool = Pool::builder(Manager::new(&node, &server)).max_size(1).build().unwrap();
+            let pool =
+                Pool::<Manager>::builder(Manager::new(&node, &server)).max_size(1).build().unwrap();
             for i in 1..=3 {
                 let mut con = pool.get().await.map_err(backend)?;
                 let () = con.set("k", i).await?;
@@ -58,7 +60,7 @@ mod on_deadpool {
     #[test]
     fn a_pool_with_time_outs_says_that_it_has_no_runtime() {
         run(async |node, server| {
-            let pool = Pool::builder(Manager::new(&node, &server))
+            let pool = Pool::<Manager>::builder(Manager::new(&node, &server))
                 .wait_timeout(Some(Duration::from_secs(1)))
                 .build();
             assert!(pool.err().unwrap().to_string().contains("untime"));
