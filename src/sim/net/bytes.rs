@@ -176,8 +176,7 @@ impl<S: Service> End for Connection<S> {
             Phase::Ended(why) => Poll::Ready(Err(why)),
             Phase::Connecting | Phase::Open => {
                 let mut core = self.world().lock();
-                let wait = format!("bytes from {}", self.server().name);
-                core.note_wait(Wait::Shared(wait.into()));
+                core.note_wait(Wait::Shared(Arc::clone(&received.awaited)));
                 received.reader.register(core.wake_ref(cx));
                 Poll::Pending
             }
