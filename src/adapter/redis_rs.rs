@@ -46,6 +46,8 @@
 //! - `Client`, `ConnectionManager` and the blocking `Connection` open TCP sockets themselves, so
 //!   they cannot be in a world.
 
+#![allow(clippy::duplicate_mod, reason = "the files are compiled for either major version")]
+
 use redis_1 as redis;
 
 #[cfg(feature = "bb8")]

@@ -88,7 +88,6 @@ pub(super) fn open(options: Options) -> Result<(Poll, Ports), StartError> {
 }
 
 /// Starts the thread.
-#[expect(clippy::disallowed_methods, reason = "real sockets are served by a thread of their own")]
 pub(super) fn spawn(poll: Poll, ports: Arc<Mutex<Ports>>) -> io::Result<JoinHandle<()>> {
     Builder::new().name("loopback".to_owned()).spawn(move || run(poll, &ports))
 }

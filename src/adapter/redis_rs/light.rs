@@ -229,7 +229,7 @@ impl Drop for Waiting<'_> {
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         Box::pin(async move {
-            check(command.args_iter().next())?;
+            check(command.args_iter().next().as_ref())?;
             let bytes = command.get_packed_command();
             if command.is_no_response() {
                 let mut lane = self.lane();
@@ -250,7 +250,7 @@ impl ConnectionLike for Connection {
     ) -> RedisFuture<'a, Vec<Value>> {
         Box::pin(async move {
             for command in pipeline.cmd_iter() {
-                check(command.args_iter().next())?;
+                check(command.args_iter().next().as_ref())?;
             }
             let bytes = pipeline.get_packed_pipeline();
             collect(self.request(&bytes, offset + count).await?, offset)
@@ -263,7 +263,7 @@ impl ConnectionLike for Connection {
 }
 
 /// Refuses commands that are answered by messages.
-fn check(name: Option<Arg<&[u8]>>) -> RedisResult<()> {
+fn check(name: Option<&Arg<&[u8]>>) -> RedisResult<()> {
     let Some(Arg::Simple(name)) = name else { return Ok(()) };
     let is_for_messages = name.eq_ignore_ascii_case(b"monitor")
         || name.len() >= b"subscribe".len()

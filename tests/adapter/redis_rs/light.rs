@@ -90,7 +90,7 @@ fn a_refused_transaction_is_an_error_and_the_connection_goes_on() {
             .await
             .unwrap_err();
         assert_eq!(error.code(), Some("EXECABORT"));
-        assert_eq!(con.exists::<_, bool>("k").await?, false);
+        assert!(!con.exists::<_, bool>("k").await?);
         let empty = pipe().query_async::<()>(&mut con).await.unwrap_err();
         assert_eq!(empty.kind(), ErrorKind::Client);
         Ok(())

@@ -72,8 +72,9 @@ mod on_deadpool {
 #[cfg(feature = "bb8")]
 mod on_bb8 {
     use super::super::adapter::bb8::Manager;
-    use super::super::redis::ErrorKind;
-    use super::super::support::run;
+    use super::super::redis::{AsyncCommands, ErrorKind};
+    use super::super::support::{run, run_beside_tokio};
+    use bb8::Pool;
 
     #[test]
     fn the_pool_is_refused_where_it_would_read_the_real_clock() {
@@ -81,6 +82,26 @@ mod on_bb8 {
             let error = Manager::new(&node, &server).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidClientConfig);
             assert!(error.to_string().contains("deadpool"), "{error}");
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn connections_are_used_again_where_tokios_time_is_virtual() {
+        run_beside_tokio(async |node, server| {
+            let pool = Pool::builder()
+                .max_size(1)
+                .max_lifetime(None)
+                .idle_timeout(None)
+                .build(Manager::new(&node, &server)?)
+                .await?;
+            for i in 1..=3 {
+                let mut con = pool.get().await.unwrap();
+                assert_eq!(con.incr::<_, _, i64>("n", 1).await?, i);
+            }
+            server.restart();
+            let mut con = pool.get().await.unwrap();
+            assert_eq!(con.incr::<_, _, i64>("n", 1).await?, 4);
             Ok(())
         });
     }

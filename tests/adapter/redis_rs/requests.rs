@@ -4,11 +4,11 @@ use super::adapter::{Connect, StandIn};
 use super::redis::aio::ConnectionLike;
 use super::redis::{AsyncCommands, Commands, RedisResult, cmd, pipe};
 use super::support::run;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// A user's function over `AsyncCommands`.
-async fn failures_by_queue<C: AsyncCommands>(con: &mut C) -> RedisResult<HashMap<String, usize>> {
-    let mut failures = HashMap::new();
+async fn failures_by_queue<C: AsyncCommands>(con: &mut C) -> RedisResult<BTreeMap<String, usize>> {
+    let mut failures = BTreeMap::new();
     for queue in con.smembers::<_, Vec<String>>("resque:queues").await? {
         let count = con.llen(format!("resque:failed:{queue}")).await?;
         failures.insert(queue, count);
@@ -23,7 +23,7 @@ fn a_fake_for_async_commands_collects_the_right_types() {
         let () = con.sadd("resque:queues", &["mail", "images"]).await?;
         let () = con.rpush("resque:failed:mail", &["a", "b"]).await?;
         let failures = failures_by_queue(&mut con).await?;
-        let expected = HashMap::from([("mail".to_owned(), 2), ("images".to_owned(), 0)]);
+        let expected = BTreeMap::from([("mail".to_owned(), 2), ("images".to_owned(), 0)]);
         assert_eq!(failures, expected);
         Ok(())
     });

@@ -78,7 +78,7 @@ fn a_wait_moves_the_clock_to_its_end() -> RedisResult<()> {
     let job: Option<(String, String)> = con.blpop("jobs", 5.0)?;
     assert_eq!(job, None);
     assert_eq!(stand_in.now(), Instant::ZERO + 5 * SECOND);
-    assert_eq!(con.exists::<_, bool>("lock")?, false);
+    assert!(!con.exists::<_, bool>("lock")?);
 
     let () = con.rpush("jobs", "a")?;
     assert_eq!(con.blpop::<_, (String, String)>("jobs", 5.0)?.1, "a");
