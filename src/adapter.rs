@@ -5,6 +5,16 @@
 //! client library speaks its real protocol with a machine that answers as the real server does.
 //! Each is a feature of its own; none is in the default build.
 
+#[cfg(feature = "loopback")]
+pub mod loopback;
+#[cfg(feature = "redis-rs")]
+pub mod redis_rs;
+#[cfg(feature = "redis-rs-2")]
+pub mod redis_rs_2;
+#[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+mod redis_rs_io;
+#[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+mod stand_in;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "tracing")]

@@ -48,6 +48,12 @@ impl Blocking {
         !self.clients.is_empty() && self.clients.contains_key(&client)
     }
 
+    /// Returns when a client's wait ends in vain, if it is blocked and that ever happens.
+    #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+    pub(crate) fn deadline(&self, client: ClientId) -> Option<Instant> {
+        self.clients.get(&client)?.deadline
+    }
+
     /// Number of blocked clients with a deadline.
     pub(crate) fn with_deadline(&self) -> usize {
         self.deadlines.len()

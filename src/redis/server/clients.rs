@@ -42,6 +42,18 @@ impl Server {
             || (self.paused.is_some() && self.sessions.get(&client).is_some_and(|s| s.postponed))
     }
 
+    /// Returns when the server continues with a client that it holds up, if nobody else acts.
+    #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+    pub(crate) fn held_up_until(&self, client: ClientId) -> Option<Instant> {
+        if self.is_asleep() {
+            self.sleep.until()
+        } else if self.blocking.is_blocked(client) {
+            self.blocking.deadline(client)
+        } else {
+            self.paused.map(|pause| pause.until)
+        }
+    }
+
     /// Number of clients that wait for a key or for the end of a pause.
     pub(crate) fn blocked_clients(&self) -> usize {
         self.blocking.len() + self.sessions.values().filter(|session| session.postponed).count()

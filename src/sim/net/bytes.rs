@@ -47,7 +47,12 @@ pub struct ByteConnection {
 
 /// The node's end of a connection of bytes, whatever the machine.
 trait End: Send + Sync {
-    fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Disconnected>>;
+    fn poll_take(
+        &self,
+        cx: &Context<'_>,
+        limit: usize,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Poll<Result<usize, Disconnected>>;
     fn write(&self, bytes: &[u8]) -> Result<(), Disconnected>;
     fn close(&self);
 }
@@ -98,7 +103,23 @@ impl ByteConnection {
         cx: &Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<Result<usize, Disconnected>> {
-        self.end.poll_read(cx, buffer)
+        let mut filled = 0;
+        self.end.poll_take(cx, buffer.len(), &mut |bytes| {
+            buffer[filled..filled + bytes.len()].copy_from_slice(bytes);
+            filled += bytes.len();
+        })
+    }
+
+    /// Polls for bytes as [`ByteConnection::poll_read`] does, and hands at most `limit` of them to
+    /// `take`, in pieces and in order.
+    #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+    pub(crate) fn poll_take(
+        &self,
+        cx: &Context<'_>,
+        limit: usize,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Poll<Result<usize, Disconnected>> {
+        self.end.poll_take(cx, limit, take)
     }
 
     /// Sends all of `bytes`. They are buffered without a limit, so this never waits.
@@ -123,20 +144,31 @@ impl fmt::Debug for ByteConnection {
 }
 
 impl<S: Service> End for Connection<S> {
-    fn poll_read(&self, cx: &Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Disconnected>> {
+    fn poll_take(
+        &self,
+        cx: &Context<'_>,
+        limit: usize,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Poll<Result<usize, Disconnected>> {
         let mut cell = self.server().lock();
         let Some(conn) = self.find(&mut cell).filter(|conn| !conn.abandoned) else {
             return Poll::Ready(Err(Disconnected::ClosedHere));
         };
         let received = conn.bytes.as_mut().expect("a connection of bytes has a buffer for them");
-        if buffer.is_empty() {
+        if limit == 0 {
             return Poll::Ready(Ok(0));
         }
         if !received.unread.is_empty() {
-            let count = buffer.len().min(received.unread.len());
-            for (to, from) in buffer.iter_mut().zip(received.unread.drain(..count)) {
-                *to = from;
+            let count = limit.min(received.unread.len());
+            let (front, back) = received.unread.as_slices();
+            let front = &front[..count.min(front.len())];
+            let back = &back[..count - front.len()];
+            for piece in [front, back] {
+                if !piece.is_empty() {
+                    take(piece);
+                }
             }
+            received.unread.drain(..count);
             return Poll::Ready(Ok(count));
         }
         match conn.phase {
@@ -144,8 +176,7 @@ impl<S: Service> End for Connection<S> {
             Phase::Ended(why) => Poll::Ready(Err(why)),
             Phase::Connecting | Phase::Open => {
                 let mut core = self.world().lock();
-                let wait = format!("bytes from {}", self.server().name);
-                core.note_wait(Wait::Shared(wait.into()));
+                core.note_wait(Wait::Shared(Arc::clone(&received.awaited)));
                 received.reader.register(core.wake_ref(cx));
                 Poll::Pending
             }

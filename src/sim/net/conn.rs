@@ -15,10 +15,29 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Bytes that have arrived at a node's end and have not been read yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) unread: VecDeque<u8>,
     pub(crate) reader: Waiter,
+    /// What a reader waits for, in words.
+    pub(crate) awaited: Arc<str>,
+}
+
+impl Received {
+    /// Returns the empty buffer of a connection to the server of this name.
+    pub(crate) fn new(server: &str) -> Received {
+        let awaited = format!("bytes from {server}").into();
+        Received { unread: VecDeque::new(), reader: Waiter::default(), awaited }
+    }
+
+    /// Takes what has arrived.
+    pub(crate) fn take(&mut self, bytes: Vec<u8>) {
+        if self.unread.is_empty() {
+            self.unread = bytes.into();
+        } else {
+            self.unread.extend(bytes);
+        }
+    }
 }
 
 /// The state of a connection, as the node sees it.

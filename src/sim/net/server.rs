@@ -12,7 +12,7 @@ use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
-use crate::sim::net::conn::{Conn, Phase, ServerEnd};
+use crate::sim::net::conn::{Conn, Phase, Received, ServerEnd};
 use crate::sim::net::in_flight::{Down, Route, Up};
 use crate::sim::service::bytes::{ByteOutput, ByteService};
 use crate::sim::service::contract::{Service, Session, Wakes};
@@ -107,7 +107,7 @@ impl<S: Service> Server<S> {
         let route = Route { service: self.id, connection: id, link, path };
         let actor = core.processes[node].actor;
         let mut conn = Conn::new(now, route, (node, name, actor), &self.name, (begun, era));
-        conn.bytes = of_bytes.then(Box::default);
+        conn.bytes = of_bytes.then(|| Box::new(Received::new(&self.name)));
         conn.up.send(&mut core, now, &conn.route, true, Up::Open);
         cell.connections.insert(id, conn);
         Some(id)
@@ -305,7 +305,7 @@ impl<S: Service> Server<S> {
                 }
                 drop(core);
                 if let Some(received) = &mut conn.bytes {
-                    received.unread.extend(bytes);
+                    received.take(bytes);
                     wakes.wake(&mut received.reader);
                 }
             }
@@ -494,9 +494,16 @@ impl<S: Service> Server<S> {
 const SHOWN_BYTES: usize = 48;
 
 fn describe_bytes(bytes: &[u8]) -> String {
-    let shown = bytes[..bytes.len().min(SHOWN_BYTES)].escape_ascii();
-    let rest = if bytes.len() > SHOWN_BYTES { " …" } else { "" };
-    format!("{} bytes: {shown}{rest}", bytes.len())
+    let mut text = String::with_capacity(4 * SHOWN_BYTES);
+    text.push_str(&bytes.len().to_string());
+    text.push_str(" bytes: ");
+    for byte in &bytes[..bytes.len().min(SHOWN_BYTES)] {
+        text.extend(byte.escape_ascii().map(char::from));
+    }
+    if bytes.len() > SHOWN_BYTES {
+        text.push_str(" …");
+    }
+    text
 }
 
 /// Formats by calling a function, only when the text is needed.

@@ -1,0 +1,37 @@
+//! The clock that a timer of tokio would read here.
+//!
+//! redis-rs measures a response time-out with tokio's timers. On a node of a plain world there are
+//! none. On a node whose runtime is in lock step with the world they show virtual time. Anywhere
+//! else they would read the real clock, and a run would depend on the machine's load.
+
+use crate::sim::Node;
+
+/// The clock of tokio's timers where the caller runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TokioTime {
+    /// No runtime: a timer would panic.
+    None,
+    /// A paused runtime: its time is set by whoever drives it.
+    Virtual,
+    /// A runtime with the real clock.
+    Real,
+}
+
+/// Returns the clock that a timer of tokio would read if it were made here, by code of this node.
+pub(crate) fn tokio_time(_: &Node) -> TokioTime {
+    match tokio::runtime::Handle::try_current() {
+        Err(_) => TokioTime::None,
+        Ok(_) if is_paused() => TokioTime::Virtual,
+        Ok(_) => TokioTime::Real,
+    }
+}
+
+/// Returns whether the clock of the current runtime stands still while the real one advances.
+/// There is no other way to ask for it. Only the answer leaves this function, never a time.
+#[expect(clippy::disallowed_methods, reason = "whether a clock is real shows only beside one")]
+fn is_paused() -> bool {
+    let shown = tokio::time::Instant::now();
+    let real = std::time::Instant::now();
+    while std::time::Instant::now() == real {}
+    tokio::time::Instant::now() == shown
+}

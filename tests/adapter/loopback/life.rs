@@ -1,0 +1,160 @@
+//! Starting, stopping, restarting and dropping servers.
+
+use crate::{ask, bulk, connect, expect, send, start};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use stunt_double::Shutdown;
+use stunt_double::adapter::loopback::{Options, Server, StartError};
+use stunt_double::redis::value::End;
+use stunt_double::redis::{AppendFsync, ServerOptions};
+
+#[test]
+fn both_servers_answer_at_their_urls() {
+    let server = start();
+    let port = server.redis_addr().port();
+    assert_eq!(server.redis_url(), format!("redis://127.0.0.1:{port}/"));
+    ask(&mut connect(server.redis_addr()), "PING\r\n", "+PONG\r\n");
+    let info = bulk(&mut connect(server.redis_addr()), "INFO server\r\n");
+    assert!(info.contains(&format!("tcp_port:{port}\r\n")), "{info}");
+    assert!(info.contains("uptime_in_seconds:0\r\n"), "{info}");
+
+    let port = server.amqp_addr().port();
+    assert_eq!(server.amqp_url(), format!("amqp://guest:guest@127.0.0.1:{port}/%2f"));
+    let mut client = connect(server.amqp_addr());
+    client.write_all(b"AMQP\0\0\x09\x01").unwrap();
+    let mut start = [0; 11];
+    client.read_exact(&mut start).unwrap();
+    // A frame of a method on channel 0: connection.start.
+    assert_eq!((start[0], &start[7..]), (1, &[0, 10, 0, 10][..]));
+    server.rabbitmq(|broker, _| assert!(broker.list_queues().is_empty()));
+}
+
+#[test]
+fn servers_do_not_disturb_each_other() {
+    let servers: Vec<Server> = (0..10).map(|_| start()).collect();
+    for (i, server) in servers.iter().enumerate() {
+        ask(&mut connect(server.redis_addr()), &format!("SET k {i}\r\n"), "+OK\r\n");
+    }
+    for (i, server) in servers.iter().enumerate() {
+        ask(&mut connect(server.redis_addr()), "GET k\r\n", &format!("$1\r\n{i}\r\n"));
+    }
+}
+
+#[test]
+fn a_dropped_server_closes_its_sockets_and_frees_its_ports() {
+    let server = start();
+    let (redis, amqp) = (server.redis_addr(), server.amqp_addr());
+    let mut client = connect(redis);
+    ask(&mut client, "PING\r\n", "+PONG\r\n");
+    drop(server);
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    for addr in [redis, amqp] {
+        assert_eq!(TcpStream::connect(addr).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    }
+    let options = Options::default().with_redis_port(redis.port()).with_rabbitmq_port(amqp.port());
+    let server = Server::start(options).unwrap();
+    assert_eq!((server.redis_addr(), server.amqp_addr()), (redis, amqp));
+}
+
+/// Set for a child process, in which no other test runs.
+const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thousand_servers_leak_neither_threads_nor_sockets() {
+    if std::env::var_os(CHILD).is_none() {
+        let name = "life::a_thousand_servers_leak_neither_threads_nor_sockets";
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(CHILD, "1")
+            .status();
+        return assert!(status.unwrap().success());
+    }
+    let count = |what: &str| std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
+    let before = (count("task"), count("fd"));
+    for _ in 0..1_000 {
+        let server = start();
+        let mut client = connect(server.redis_addr());
+        ask(&mut client, "PING\r\n", "+PONG\r\n");
+    }
+    assert_eq!((count("task"), count("fd")), before);
+}
+
+#[test]
+fn a_port_in_use_is_refused_with_a_sentence() {
+    let server = start();
+    let taken = server.redis_addr();
+    let error = Server::start(Options::default().with_redis_port(taken.port())).unwrap_err();
+    assert!(matches!(error, StartError::AddressInUse(addr) if addr == taken));
+    assert!(error.to_string().contains("let the system choose one"), "{error}");
+    let error = Server::start(Options::default().without_redis().without_rabbitmq()).unwrap_err();
+    assert!(matches!(error, StartError::NoServer), "{error}");
+}
+
+#[test]
+#[should_panic(expected = "without Redis")]
+fn a_server_that_was_left_out_has_no_url() {
+    let server = Server::start(Options::default().without_redis()).unwrap();
+    let _ = server.redis_url();
+}
+
+#[test]
+fn a_stopped_redis_ends_its_connections_and_comes_back_with_its_data() {
+    let kept = ServerOptions::default().with_append_only(AppendFsync::Always);
+    let server = Server::start(Options::default().with_redis(kept)).unwrap();
+    for how in [Shutdown::Clean, Shutdown::Kill] {
+        let mut client = connect(server.redis_addr());
+        ask(&mut client, "SET k v\r\n", "+OK\r\n");
+        server.stop_redis(how);
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        let refused = TcpStream::connect(server.redis_addr()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        server.start_redis().unwrap();
+        server.start_redis().unwrap();
+        ask(&mut connect(server.redis_addr()), "GET k\r\n", "$1\r\nv\r\n");
+    }
+    let mut client = connect(server.redis_addr());
+    ask(&mut client, "PING\r\n", "+PONG\r\n");
+    server.stop_redis(Shutdown::PowerLoss);
+    assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_stopped_rabbitmq_resets_its_connections() {
+    let server = start();
+    let mut client = connect(server.amqp_addr());
+    client.write_all(b"AMQP\0\0\x09\x01").unwrap();
+    client.read_exact(&mut [0; 11]).unwrap();
+    server.stop_rabbitmq(Shutdown::Kill);
+    // What had arrived before may be read first.
+    let mut rest = Vec::new();
+    assert_eq!(client.read_to_end(&mut rest).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    server.start_rabbitmq().unwrap();
+    connect(server.amqp_addr());
+}
+
+#[test]
+fn a_port_that_something_else_took_is_refused_at_the_restart() {
+    let server = start();
+    server.stop_redis(Shutdown::Clean);
+    let taken = std::net::TcpListener::bind(server.redis_addr()).unwrap();
+    let error = server.start_redis().unwrap_err();
+    assert!(matches!(error, StartError::AddressInUse(_)), "{error}");
+    drop(taken);
+    server.start_redis().unwrap();
+    ask(&mut connect(server.redis_addr()), "PING\r\n", "+PONG\r\n");
+}
+
+#[test]
+fn the_test_serves_a_blocked_client() {
+    let server = start();
+    let mut client = connect(server.redis_addr());
+    let mut other = connect(server.redis_addr());
+    send(&mut client, "BLPOP jobs 0\r\n");
+    while !bulk(&mut other, "INFO clients\r\n").contains("blocked_clients:1") {}
+    server.redis(|redis, _| {
+        let jobs = redis.database(0).unwrap();
+        jobs.push(b"jobs", End::Right, &[b"a"]).unwrap();
+    });
+    expect(&mut client, "*2\r\n$4\r\njobs\r\n$1\r\na\r\n");
+}
