@@ -4,3 +4,6 @@
 //! crate. An adapter is thin: it moves bytes and time, and never interprets them. So the real
 //! client library speaks its real protocol with a machine that answers as the real server does.
 //! Each is a feature of its own; none is in the default build.
+
+#[cfg(feature = "lapin")]
+pub mod lapin;

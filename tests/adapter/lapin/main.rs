@@ -1,0 +1,3 @@
+//! Production code on `lapin`, unmodified, in a world.
+
+mod basics;
