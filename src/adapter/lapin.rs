@@ -8,6 +8,7 @@ mod kit;
 mod shared;
 mod stream;
 mod tasks;
+mod tuning;
 
 use crate::rabbitmq::RabbitMq;
 use crate::sim::Node;
@@ -40,10 +41,11 @@ impl RabbitMq {
         uri: &str,
         properties: ConnectionProperties,
     ) -> lapin::Result<Connection> {
-        let uri: AMQPUri = uri.parse().map_err(io::Error::other)?;
+        let mut uri: AMQPUri = uri.parse().map_err(io::Error::other)?;
+        let heartbeat = uri.query.heartbeat.take().unwrap_or_default();
         let shared = Arc::<Shared>::default();
         let (backoff, properties) = Backoff::take(node, properties);
-        node.spawn_follower(Driver::new(node, self, &shared, backoff));
+        node.spawn_follower(Driver::new(node, self, &shared, backoff, heartbeat));
         let mut state = shared.lock();
         if state.is_ended {
             return Err(io::Error::from(io::ErrorKind::NotConnected).into());

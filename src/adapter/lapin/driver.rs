@@ -8,6 +8,7 @@
 
 use super::backoff::Backoff;
 use super::shared::{Alarm, Dial, Shared, Socket};
+use super::tuning::{HEARTBEAT, Tuning};
 use crate::rabbitmq::RabbitMq;
 use crate::sim::{ByteConnection, Disconnected, Node, Sleep};
 use std::future::Future;
@@ -28,6 +29,9 @@ pub(super) struct Driver {
     backoff: Backoff,
     dialing: Option<Dialing>,
     socket: Option<ByteConnection>,
+    /// The heartbeat that lapin's URI asks for, in seconds.
+    heartbeat: u16,
+    tuning: Tuning,
     alarms: Vec<(Sleep, Arc<Alarm>)>,
     buffer: Box<[u8]>,
 }
@@ -38,6 +42,7 @@ impl Driver {
         rabbit: &RabbitMq,
         shared: &Arc<Shared>,
         backoff: Backoff,
+        heartbeat: u16,
     ) -> Driver {
         Driver {
             node: node.clone(),
@@ -46,6 +51,8 @@ impl Driver {
             backoff,
             dialing: None,
             socket: None,
+            heartbeat,
+            tuning: Tuning::new(heartbeat),
             alarms: Vec::new(),
             buffer: vec![0; BUFFER].into(),
         }
@@ -70,6 +77,7 @@ impl Driver {
         let Some(dialing) = &mut self.dialing else { return };
         let Poll::Ready(result) = dialing.as_mut().poll(cx) else { return };
         self.dialing = None;
+        self.tuning = Tuning::new(self.heartbeat);
         let answer = result.map(|socket| self.socket = Some(socket)).map_err(kind);
         let mut state = self.shared.lock();
         state.socket = Socket::default();
@@ -100,7 +108,11 @@ impl Driver {
         while state.socket.end.is_none() {
             match socket.poll_read(cx, &mut self.buffer) {
                 Poll::Ready(Ok(0)) => state.socket.end = Some(Ok(())),
-                Poll::Ready(Ok(count)) => state.socket.received.extend(&self.buffer[..count]),
+                Poll::Ready(Ok(count)) => {
+                    let bytes = &mut self.buffer[..count];
+                    self.tuning.receive(bytes);
+                    state.socket.received.extend(&*bytes);
+                }
                 Poll::Ready(Err(why)) => state.socket.end = Some(Err(kind(why))),
                 Poll::Pending => return,
             }
@@ -123,9 +135,13 @@ impl Driver {
         let Some(socket) = &self.socket else { return };
         let mut state = self.shared.lock();
         if !state.socket.to_send.is_empty() {
+            let heartbeats = self.tuning.send(&mut state.socket.to_send);
             // If the connection has ended, the thread will read so.
             let _ = socket.write(&state.socket.to_send);
             state.socket.to_send.clear();
+            if let Some(time) = heartbeats {
+                socket.start_pulse(HEARTBEAT, time);
+            }
         }
         if state.socket.is_closed {
             drop(state);

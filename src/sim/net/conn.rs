@@ -7,6 +7,7 @@
 use crate::sim::kernel::id::NodeId;
 use crate::sim::net::in_flight::{Down, Route, Up, Wire};
 use crate::sim::net::path::Keepalive;
+use crate::sim::net::pulse::Pulse;
 use crate::sim::service::contract::{Service, Waiter};
 use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
@@ -14,11 +15,13 @@ use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Bytes that have arrived at a node's end and have not been read yet.
+/// The bytes that have arrived at a node's end and have not been read yet, and its heartbeats.
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     pub(crate) unread: VecDeque<u8>,
     pub(crate) reader: Waiter,
+    /// The heartbeats that the world sends for the client, if any.
+    pub(crate) pulse: Option<Pulse>,
 }
 
 /// The state of a connection, as the node sees it.
