@@ -10,7 +10,7 @@ mod stream;
 mod tasks;
 mod tuning;
 
-use crate::rabbitmq::RabbitMq;
+use crate::rabbitmq::{FRAME_MAX, RabbitMq};
 use crate::sim::Node;
 use async_rs::Runtime;
 use backoff::Backoff;
@@ -43,6 +43,12 @@ impl RabbitMq {
     ) -> lapin::Result<Connection> {
         let mut uri: AMQPUri = uri.parse().map_err(io::Error::other)?;
         let heartbeat = uri.query.heartbeat.take().unwrap_or_default();
+        // Lapin would take what the broker offers, which is this. If it knows so from the start, it
+        // does not have to enlarge and clear its buffers.
+        let frame_max = uri.query.frame_max.get_or_insert_default();
+        if *frame_max == 0 {
+            *frame_max = FRAME_MAX;
+        }
         let shared = Arc::<Shared>::default();
         let (backoff, properties) = Backoff::take(node, properties);
         node.spawn_follower(Driver::new(node, self, &shared, backoff, heartbeat));

@@ -13,7 +13,7 @@ const WORLD_ALONE: u8 = 2;
 
 /// How often a thread looks for the baton before it goes to sleep. The other thread mostly needs it
 /// for some microseconds, which is less than what waking a thread takes.
-const LOOKS: u32 = 2_000;
+const LOOKS: u32 = 2000;
 
 #[derive(Debug, Default)]
 pub(super) struct Baton {
