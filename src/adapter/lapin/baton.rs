@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 const WORLD: u8 = 0;
 const THREAD: u8 = 1;
@@ -13,7 +14,12 @@ const WORLD_ALONE: u8 = 2;
 
 /// How often a thread looks for the baton before it goes to sleep. The other thread mostly needs it
 /// for some microseconds, which is less than what waking a thread takes.
-const LOOKS: u32 = 2000;
+const LOOKS: u32 = 2_000;
+
+/// The real time between two looks at whether the world's thread is stuck, and the number of them
+/// that must agree. No run that ends by itself depends on either.
+const TICK: Duration = Duration::from_secs(1);
+const PATIENCE: u32 = 5;
 
 #[derive(Debug, Default)]
 pub(super) struct Baton {
@@ -38,11 +44,21 @@ impl Baton {
 
     /// Lapin's thread lets the world's thread run, and waits until it has the baton again. Also its
     /// first call, when it does not have the baton yet.
-    pub(super) fn give_back(&self) {
+    ///
+    /// `progress` is asked again and again while it waits for long. If it gives the same number
+    /// each time, the world's thread is stuck: then this returns false.
+    pub(super) fn give_back(&self, progress: impl Fn() -> Option<u64>) -> bool {
         if self.is_lent() {
             self.pass(WORLD);
         }
-        self.wait_while(WORLD);
+        let mut last = None;
+        let mut ticks = 0;
+        self.wait_while_or(WORLD, || {
+            let now = progress();
+            ticks = if now.is_some() && now == last { ticks + 1 } else { 0 };
+            last = now;
+            ticks >= PATIENCE
+        })
     }
 
     /// Lapin's thread ends.
@@ -65,17 +81,28 @@ impl Baton {
     }
 
     fn wait_while(&self, other: u8) {
+        self.wait_while_or(other, || false);
+    }
+
+    /// Waits while the other thread has it, or until `give_up` says so, which is asked once in a
+    /// while. Returns whether it was passed.
+    fn wait_while_or(&self, other: u8, mut give_up: impl FnMut() -> bool) -> bool {
         for _ in 0..LOOKS {
             if self.holder.load(SeqCst) != other {
-                return;
+                return true;
             }
             std::hint::spin_loop();
         }
         let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleepers.fetch_add(1, SeqCst);
-        while self.holder.load(SeqCst) == other {
-            guard = self.passed.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        let mut was_passed = true;
+        while self.holder.load(SeqCst) == other && was_passed {
+            let waited = self.passed.wait_timeout(guard, TICK);
+            let (again, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            guard = again;
+            was_passed = !(timeout.timed_out() && give_up());
         }
         self.sleepers.fetch_sub(1, SeqCst);
+        was_passed
     }
 }

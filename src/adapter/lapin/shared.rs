@@ -5,17 +5,20 @@
 
 use super::baton::Baton;
 use super::tasks::Tasks;
+use crate::sim::Node;
 use lapin::ConnectionStatus;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) baton: Baton,
+    /// The node on which lapin runs.
+    pub(super) node: OnceLock<Node>,
     state: Mutex<State>,
 }
 

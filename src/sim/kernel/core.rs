@@ -255,6 +255,13 @@ impl Core {
         held.into_iter().for_each(|id| self.make_ready(id));
     }
 
+    /// Returns the number of the last step, if it polled a task of this node.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn polled(&self, node: NodeId) -> Option<u64> {
+        self.last.filter(|last| last.0 == node && self.current == Some(last.1))?;
+        Some(self.steps)
+    }
+
     /// Makes a task ready that was parked while its node was paused.
     pub(crate) fn unpark(&mut self, id: TaskId) {
         if let Some(task) = self.tasks.get(id) {

@@ -85,7 +85,9 @@ impl Sim {
             return;
         };
         let mut cx = Context::from_waker(&job.waker);
+        self.world.set_polling(true);
         let polled = catch_unwind(AssertUnwindSafe(|| job.future.as_mut().poll(&mut cx)));
+        self.world.set_polling(false);
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => self.finish(id),

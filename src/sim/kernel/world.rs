@@ -26,6 +26,8 @@ pub(crate) struct World {
     now: Now,
     /// Whether its [`Sim`](crate::sim::Sim) was dropped.
     is_over: AtomicBool,
+    /// Whether a task is being polled.
+    is_polling: AtomicBool,
     core: Mutex<Core>,
 }
 
@@ -36,6 +38,7 @@ impl World {
             settings: config.beside_the_seed(),
             now: Now::default(),
             is_over: AtomicBool::new(false),
+            is_polling: AtomicBool::new(false),
             core: Mutex::new(Core::new(config)),
         }
     }
@@ -68,6 +71,19 @@ impl World {
         let mut core = self.lock();
         core.end_processes();
         core.set_silent(true);
+    }
+
+    /// Notes that a poll begins or ends.
+    pub(crate) fn set_polling(&self, on: bool) {
+        self.is_polling.store(on, Relaxed);
+    }
+
+    /// Returns the number of the poll in progress, if it is that of a task of this node. It never
+    /// waits for the world, which may be stuck.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn poll_in_progress(&self, node: NodeId) -> Option<u64> {
+        let core = self.core.try_lock().ok()?;
+        core.polled(node).filter(|_| self.is_polling.load(Relaxed))
     }
 
     pub(crate) fn set_now(&self, now: Instant) {

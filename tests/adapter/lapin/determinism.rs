@@ -64,32 +64,78 @@ fn run(config: Config, fault: &str) -> Sim {
     sim
 }
 
+const FAULTS: [&str; 5] = ["close", "crash", "kill", "partition", "power"];
+const STRATEGIES: [Strategy; 2] = [Strategy::Fifo, Strategy::Random];
+
+/// How many runs are compared. The variable asks for more.
+fn runs() -> u32 {
+    let wanted = std::env::var("STUNT_DOUBLE_LAPIN_RUNS").ok();
+    wanted.map_or(20, |text| text.parse().expect("it is a number"))
+}
+
 #[test]
-fn explore() {
-    for fault in ["close", "crash", "kill", "partition", "power"] {
-        for strategy in [Strategy::Fifo, Strategy::Random] {
-            let mut digests = std::collections::BTreeMap::<String, u32>::new();
-            let start = std::time::Instant::now();
-            let mut first: Option<stunt_double::sim::trace::Trace> = None;
-            for _ in 0..100 {
-                let sim = run(Config::new(3).with_strategy(strategy), fault);
-                *digests.entry(sim.digest().to_string()).or_default() += 1;
-                let trace = sim.trace();
-                match &first {
-                    None => first = Some(trace),
-                    Some(first) => {
-                        if let Some(difference) = first.first_difference(&trace) {
-                            println!("{fault} {strategy:?} {difference}");
-                            break;
-                        }
-                    }
+fn channels_and_consumers_that_fail_at_once_fail_in_the_same_order() {
+    for fault in FAULTS {
+        for strategy in STRATEGIES {
+            let config = || Config::new(3).with_strategy(strategy);
+            let first = run(config(), fault).trace();
+            for _ in 1..runs().div_ceil(10) {
+                let again = run(config(), fault).trace();
+                if let Some(difference) = first.first_difference(&again) {
+                    panic!("{fault}, {strategy:?}: {difference}");
                 }
-            }
-            println!("{fault} {strategy:?}: {} in {:?}", digests.len(), start.elapsed());
-            if digests.len() == 1 && strategy == Strategy::Fifo {
-                let notes = first.unwrap().notes();
-                println!("{}", notes.lines().rev().take(6).collect::<Vec<_>>().join("\n"));
             }
         }
     }
+}
+
+async fn simple(node: Node, rabbit: RabbitMq) -> lapin::Result<()> {
+    let connection = rabbit.lapin(&node, ConnectionProperties::default()).await?;
+    let channel = channel(&connection).await?;
+    declare(&channel, "jobs").await?;
+    let mut consumer = consume(&channel, "jobs", "me").await?;
+    for number in 0..3 {
+        publish(&channel, "jobs", &[number]).await?;
+        node.note(format!("{:?}", take(&mut consumer).await?));
+    }
+    connection.close(200, "bye".into()).await
+}
+
+/// Two clients at work.
+fn pair(strategy: Strategy) -> String {
+    let mut sim = Sim::with_config(Config::new(5).with_strategy(strategy));
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    for name in ["a", "b"] {
+        sim.node_with(name, rabbit.clone(), simple);
+    }
+    sim.run().expect_done();
+    sim.digest().to_string()
+}
+
+#[test]
+fn every_run_has_the_same_digest() {
+    for strategy in STRATEGIES {
+        let first = pair(strategy);
+        for _ in 1..runs() {
+            assert_eq!(pair(strategy), first, "{strategy:?}");
+        }
+    }
+}
+
+#[test]
+fn two_processes_have_the_same_digest() {
+    const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
+    let digests = STRATEGIES.map(|strategy| format!("digest {}", pair(strategy)));
+    if std::env::var_os(CHILD).is_some() {
+        return println!("\n{}", digests.join("\n"));
+    }
+    let this = std::env::current_exe().expect("a test knows its own binary");
+    let output = std::process::Command::new(this)
+        .args(["--exact", "determinism::two_processes_have_the_same_digest", "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .expect("a test can run itself");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let told: Vec<&str> = text.lines().filter(|line| line.starts_with("digest ")).collect();
+    assert_eq!(told, digests, "{text}");
 }

@@ -2,4 +2,8 @@
 
 mod basics;
 mod determinism;
+mod faults;
+mod leaks;
+mod recovery;
 mod support;
+mod unit;
