@@ -106,10 +106,10 @@ pub use client::{
     Channel, ClientSession, Confirm, Confirmation, Connection, Consumer, Delivery, Error, RabbitMq,
     Returned, start, start_named,
 };
-#[cfg(feature = "lapin")]
-pub(crate) use protocol::limits::FRAME_MAX;
 pub use protocol::error::{AmqpError, ReplyCode, Scope};
 pub use protocol::id::DeliveryTag;
+#[cfg(feature = "lapin")]
+pub(crate) use protocol::limits::FRAME_MAX;
 pub use protocol::message::Message;
 pub use protocol::method::{
     BindOptions, ConnectionOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions, Publish,
