@@ -5,6 +5,8 @@
 //! client library speaks its real protocol with a machine that answers as the real server does.
 //! Each is a feature of its own; none is in the default build.
 
+#[cfg(feature = "lapin")]
+pub mod lapin;
 #[cfg(feature = "loopback")]
 pub mod loopback;
 #[cfg(feature = "redis-rs")]

@@ -108,6 +108,8 @@ pub use client::{
 };
 pub use protocol::error::{AmqpError, ReplyCode, Scope};
 pub use protocol::id::DeliveryTag;
+#[cfg(feature = "lapin")]
+pub(crate) use protocol::limits::FRAME_MAX;
 pub use protocol::message::Message;
 pub use protocol::method::{
     BindOptions, ConnectionOptions, ConsumeOptions, ExchangeBindOptions, ExchangeOptions, Publish,

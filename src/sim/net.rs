@@ -35,6 +35,7 @@ pub(super) mod link;
 pub(super) mod network;
 pub(super) mod path;
 pub(super) mod port;
+pub(super) mod pulse;
 pub(super) mod server;
 pub(super) mod tcp;
 pub(super) mod watch;

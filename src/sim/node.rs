@@ -217,6 +217,13 @@ impl Node {
         self.adopt(Box::pin(future), true);
     }
 
+    /// Returns the number of the poll in progress, if one of the node's tasks is being polled. May
+    /// be called on any thread.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn poll_in_progress(&self) -> Option<u64> {
+        self.0.world.poll_in_progress(self.0.id)
+    }
+
     fn adopt(&self, future: SendFuture, follows: bool) {
         let mut core = self.0.world.lock();
         if core.processes[self.0.id].main.is_none() || core.withholds() {

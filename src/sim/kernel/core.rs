@@ -53,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) last: Option<(NodeId, TaskId)>,
     /// The process with followers whose task was polled last, until these are made ready.
     followed: Option<NodeId>,
+    /// Tasks that were woken while wakes are held, if they are.
+    held: Option<Vec<TaskId>>,
     steps: u64,
     max_steps: u64,
     pub(crate) patience: Patience,
@@ -96,6 +98,7 @@ impl Core {
             current: None,
             last: None,
             followed: None,
+            held: None,
             steps: 0,
             max_steps: config.max_steps,
             patience: Patience::new(config.patience),
@@ -299,12 +302,37 @@ impl Core {
         if self.silent || self.is_aborting() {
             return self.tasks.note_lost_wake(id);
         }
+        if let Some(held) = &mut self.held {
+            return held.push(id);
+        }
         if let Some(task) = self.tasks.get(id)
             && !task.queued
         {
             task.queued = true;
             self.ready.push(id, &mut self.choices);
         }
+    }
+
+    /// Holds back the tasks that are woken from now on. A client library may wake its callers in an
+    /// order that differs between runs, such as that of a hash map.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn hold_wakes(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Makes the tasks ready that were held back, in the order of their numbers.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn release_wakes(&mut self) {
+        let mut held = self.held.take().unwrap_or_default();
+        held.sort_unstable_by_key(|id| id.number());
+        held.into_iter().for_each(|id| self.make_ready(id));
+    }
+
+    /// Returns the number of the last step, if it polled a task of this node.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn polled(&self, node: NodeId) -> Option<u64> {
+        self.last.filter(|last| last.0 == node && self.current == Some(last.1))?;
+        Some(self.steps)
     }
 
     /// Makes a task ready that was parked while its node was paused.

@@ -89,6 +89,7 @@ impl Sim {
             return;
         };
         let mut cx = Context::from_waker(&job.waker);
+        self.world.set_polling(true);
         let polled = catch_unwind(AssertUnwindSafe(|| match guest {
             None => job.future.as_mut().poll(&mut cx),
             Some(guest) => {
@@ -97,6 +98,7 @@ impl Sim {
                 polled
             }
         }));
+        self.world.set_polling(false);
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(())) => self.finish(id),

@@ -28,6 +28,8 @@ pub(crate) struct World {
     pub(crate) follow: Follow,
     /// Whether its [`Sim`](crate::sim::Sim) was dropped.
     is_over: AtomicBool,
+    /// Whether a task is being polled.
+    is_polling: AtomicBool,
     core: Mutex<Core>,
 }
 
@@ -39,6 +41,7 @@ impl World {
             now: Now::default(),
             follow: Follow::default(),
             is_over: AtomicBool::new(false),
+            is_polling: AtomicBool::new(false),
             core: Mutex::new(Core::new(config)),
         }
     }
@@ -77,6 +80,19 @@ impl World {
     /// Lets the world's time pass up to `at`.
     pub(crate) fn pass_time(&self, at: Instant) {
         self.lock().pass_time(&self.now, at);
+    }
+
+    /// Notes that a poll begins or ends.
+    pub(crate) fn set_polling(&self, on: bool) {
+        self.is_polling.store(on, Relaxed);
+    }
+
+    /// Returns the number of the poll in progress, if it is that of a task of this node. It never
+    /// waits for the world, which may be stuck.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn poll_in_progress(&self, node: NodeId) -> Option<u64> {
+        let core = self.core.try_lock().ok()?;
+        core.polled(node).filter(|_| self.is_polling.load(Relaxed))
     }
 
     pub(crate) fn set_now(&self, now: Instant) {

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::task::Wait;
 use crate::sim::net::in_flight::Up;
+use crate::sim::net::pulse::Pulse;
 use crate::sim::node::Node;
 use crate::sim::service::contract::Service;
 use crate::sim::service::hangup::Disconnected;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A node's end of a connection that carries bytes, as a TCP socket does.
 ///
@@ -55,6 +57,8 @@ trait End: Send + Sync {
     ) -> Poll<Result<usize, Disconnected>>;
     fn write(&self, bytes: &[u8]) -> Result<(), Disconnected>;
     fn close(&self);
+    #[cfg_attr(not(feature = "lapin"), expect(dead_code, reason = "lapin's adapter needs it"))]
+    fn start_pulse(&self, beat: &'static [u8], time: Duration);
 }
 
 impl ByteConnection {
@@ -135,6 +139,13 @@ impl ByteConnection {
     pub fn close(&self) {
         self.end.close();
     }
+
+    /// Sends heartbeats for the client from now on, and ends the connection if the server is silent
+    /// for too long; see `pulse.rs`.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn start_pulse(&self, beat: &'static [u8], time: Duration) {
+        self.end.start_pulse(beat, time);
+    }
 }
 
 impl fmt::Debug for ByteConnection {
@@ -190,11 +201,26 @@ impl<S: Service> End for Connection<S> {
             let mut core = self.world().lock();
             let now = self.world().now();
             conn.up.send(&mut core, now, &conn.route, true, Up::Bytes(bytes.to_vec()));
+            if let Some(pulse) = conn.bytes.as_mut().and_then(|bytes| bytes.pulse.as_mut()) {
+                pulse.wrote(now);
+            }
         }
         Ok(())
     }
 
     fn close(&self) {
         Connection::close(self);
+    }
+
+    fn start_pulse(&self, beat: &'static [u8], time: Duration) {
+        let now = self.world().now();
+        let mut cell = self.server().lock();
+        let Ok(conn) = self.open_end(&mut cell) else { return };
+        let connection = conn.route.connection;
+        if let Some(bytes) = &mut conn.bytes {
+            bytes.pulse = Some(Pulse::new(now, beat, time));
+        }
+        cell.watch(connection);
+        self.server().settle(self.world(), &mut cell);
     }
 }

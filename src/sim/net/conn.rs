@@ -7,6 +7,7 @@
 use crate::sim::kernel::id::NodeId;
 use crate::sim::net::in_flight::{Down, Route, Up, Wire};
 use crate::sim::net::path::Keepalive;
+use crate::sim::net::pulse::Pulse;
 use crate::sim::service::contract::{Service, Waiter};
 use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
@@ -14,20 +15,22 @@ use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Bytes that have arrived at a node's end and have not been read yet.
+/// The bytes that have arrived at a node's end and have not been read yet, and its heartbeats.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) unread: VecDeque<u8>,
     pub(crate) reader: Waiter,
     /// What a reader waits for, in words.
     pub(crate) awaited: Arc<str>,
+    /// The heartbeats that the world sends for the client, if any.
+    pub(crate) pulse: Option<Pulse>,
 }
 
 impl Received {
     /// Returns the empty buffer of a connection to the server of this name.
     pub(crate) fn new(server: &str) -> Received {
         let awaited = format!("bytes from {server}").into();
-        Received { unread: VecDeque::new(), reader: Waiter::default(), awaited }
+        Received { unread: VecDeque::new(), reader: Waiter::default(), awaited, pulse: None }
     }
 
     /// Takes what has arrived.

@@ -306,6 +306,9 @@ impl<S: Service> Server<S> {
                 drop(core);
                 if let Some(received) = &mut conn.bytes {
                     received.take(bytes);
+                    if let Some(pulse) = &mut received.pulse {
+                        pulse.heard(now);
+                    }
                     wakes.wake(&mut received.reader);
                 }
             }

@@ -1,4 +1,5 @@
-//! Watches: when sessions check that their server is still there.
+//! Watches: when sessions, and the heartbeats of byte clients, check that their server is still
+//! there.
 //!
 //! Each connection knows when its session checks next, and the server keeps these times in order.
 //! The first of them is when the server's background timer is due, unless the machine's own is
@@ -8,6 +9,7 @@ use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::in_flight::Up;
+use crate::sim::net::pulse::{Look, Pulse};
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;
@@ -21,7 +23,11 @@ const AGAIN: Duration = Duration::from_secs(1);
 impl<S: Service> Conn<S> {
     pub(crate) fn wants_to_look(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Open => self.session.poll_housekeeping(),
+            Phase::Open => {
+                let pulse = self.bytes.as_ref().and_then(|bytes| bytes.pulse.as_ref());
+                let pulse = pulse.filter(|_| !self.abandoned).map(Pulse::next_look);
+                self.session.poll_housekeeping().into_iter().chain(pulse).min()
+            }
             Phase::Connecting | Phase::Ended(_) => None,
         }
     }
@@ -65,7 +71,15 @@ impl<S: Service> Server<S> {
                 cell.watches.insert((again, connection));
                 continue;
             }
-            if !conn.abandoned && conn.session.gives_up(now) {
+            let look = match conn.bytes.as_mut().and_then(|bytes| bytes.pulse.as_mut()) {
+                Some(pulse) if !conn.abandoned => pulse.look(now),
+                _ => Look::Fine,
+            };
+            if let Look::Beat(bytes) = look {
+                let beat = Up::Bytes(bytes.to_vec());
+                conn.up.send(&mut world.lock(), now, &conn.route, true, beat);
+            }
+            if !conn.abandoned && (look == Look::Dead || conn.session.gives_up(now)) {
                 let mut wakes = Wakes(&mut cell.wakes);
                 self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
                 conn.down.clear();

@@ -1,0 +1,205 @@
+//! The driver: the task of the world that runs lapin's thread.
+//!
+//! It is a *follower*: it runs after each poll of another task of its node, since a caller of lapin
+//! leaves work for the thread without waking anything that the world knows. Whenever it runs, it
+//! gives the thread the bytes that have arrived, lets it go on until it has nothing left to do, and
+//! sends the bytes that it wrote. Only the driver touches the world, and the thread runs only
+//! meanwhile.
+
+use super::backoff::Backoff;
+use super::shared::{Alarm, Dial, Shared, Socket};
+use super::tuning::{HEARTBEAT, Tuning};
+use crate::rabbitmq::RabbitMq;
+use crate::sim::{ByteConnection, Disconnected, Node, Sleep};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// How many bytes are read at once.
+const BUFFER: usize = 16 * 1024;
+
+type Dialing = Pin<Box<dyn Future<Output = Result<ByteConnection, Disconnected>> + Send>>;
+
+pub(super) struct Driver {
+    node: Node,
+    rabbit: RabbitMq,
+    shared: Arc<Shared>,
+    backoff: Backoff,
+    dialing: Option<Dialing>,
+    socket: Option<ByteConnection>,
+    /// The heartbeat that lapin's URI asks for, in seconds.
+    heartbeat: u16,
+    tuning: Tuning,
+    alarms: Vec<(Sleep, Arc<Alarm>)>,
+    buffer: Box<[u8]>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        node: &Node,
+        rabbit: &RabbitMq,
+        shared: &Arc<Shared>,
+        backoff: Backoff,
+        heartbeat: u16,
+    ) -> Driver {
+        Driver {
+            node: node.clone(),
+            rabbit: rabbit.clone(),
+            shared: Arc::clone(shared),
+            backoff,
+            dialing: None,
+            socket: None,
+            heartbeat,
+            tuning: Tuning::new(heartbeat),
+            alarms: Vec::new(),
+            buffer: vec![0; BUFFER].into(),
+        }
+    }
+
+    /// Connects, if lapin's thread wants it.
+    fn dial(&mut self, cx: &mut Context<'_>) {
+        let mut state = self.shared.lock();
+        if let Dial::Wanted(attempt) = state.dial {
+            state.dial = Dial::Dialing;
+            let was_connected = std::mem::take(&mut state.was_connected);
+            let wait = self.backoff.wait(attempt, was_connected);
+            let (node, rabbit) = (self.node.clone(), self.rabbit.clone());
+            self.dialing = Some(Box::pin(async move {
+                if !wait.is_zero() {
+                    node.sleep(wait).await;
+                }
+                ByteConnection::connect(&node, &rabbit).await
+            }));
+        }
+        drop(state);
+        let Some(dialing) = &mut self.dialing else { return };
+        let Poll::Ready(result) = dialing.as_mut().poll(cx) else { return };
+        self.dialing = None;
+        self.tuning = Tuning::new(self.heartbeat);
+        let answer = result.map(|socket| self.socket = Some(socket)).map_err(kind);
+        let mut state = self.shared.lock();
+        state.socket = Socket::default();
+        state.dial = Dial::Answered(answer);
+    }
+
+    /// Wakes the tasks of lapin that have slept long enough.
+    fn ring(&mut self, cx: &mut Context<'_>) {
+        let new = std::mem::take(&mut self.shared.lock().sleeps);
+        self.alarms.extend(new.into_iter().map(|(wait, alarm)| (self.node.sleep(wait), alarm)));
+        self.alarms.retain_mut(|(sleep, alarm)| {
+            // The sleeper may have gone.
+            if Arc::strong_count(alarm) == 1 {
+                return false;
+            }
+            let rings = Pin::new(sleep).poll(cx).is_ready();
+            if rings {
+                alarm.ring();
+            }
+            !rings
+        });
+    }
+
+    /// Gives lapin's thread what has arrived.
+    fn receive(&mut self, cx: &Context<'_>) {
+        let Some(socket) = &self.socket else { return };
+        let mut state = self.shared.lock();
+        while state.socket.end.is_none() {
+            match socket.poll_read(cx, &mut self.buffer) {
+                Poll::Ready(Ok(0)) => state.socket.end = Some(Ok(())),
+                Poll::Ready(Ok(count)) => {
+                    let bytes = &mut self.buffer[..count];
+                    self.tuning.receive(bytes);
+                    state.socket.received.extend(&*bytes);
+                }
+                Poll::Ready(Err(why)) => state.socket.end = Some(Err(kind(why))),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Lets lapin's thread go on until it has nothing left to do. Returns whether it still exists.
+    fn run_thread(&self) -> bool {
+        self.node.world().lock().hold_wakes();
+        let exists = self.shared.baton.lend();
+        if !exists {
+            self.shared.run_tasks();
+        }
+        self.node.world().lock().release_wakes();
+        exists
+    }
+
+    /// Sends what lapin's thread has written.
+    fn send(&mut self) {
+        let Some(socket) = &self.socket else { return };
+        let mut state = self.shared.lock();
+        if !state.socket.to_send.is_empty() {
+            let heartbeats = self.tuning.send(&mut state.socket.to_send);
+            // If the connection has ended, the thread will read so.
+            let _ = socket.write(&state.socket.to_send);
+            state.socket.to_send.clear();
+            if let Some(time) = heartbeats {
+                socket.start_pulse(HEARTBEAT, time);
+            }
+        }
+        if state.socket.is_closed {
+            drop(state);
+            self.socket = None;
+        }
+    }
+
+    fn has_more_to_do(&self) -> bool {
+        let state = self.shared.lock();
+        matches!(state.dial, Dial::Wanted(_)) || !state.sleeps.is_empty()
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.lock().driver.get_or_insert_with(|| cx.waker().clone());
+        loop {
+            self.dial(cx);
+            self.ring(cx);
+            self.receive(cx);
+            let exists = self.run_thread();
+            self.send();
+            if !exists && self.shared.lock().tasks.is_empty() {
+                return Poll::Ready(());
+            }
+            if !self.has_more_to_do() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// Ends lapin's thread with its process, or with the world.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_ended = true;
+        let is_started = state.is_started;
+        drop(state);
+        while is_started && self.shared.baton.lend() {}
+        let mut state = self.shared.lock();
+        state.driver = None;
+        state.sleeps.clear();
+        let tasks = std::mem::take(&mut state.tasks);
+        drop(state);
+        drop(tasks);
+    }
+}
+
+/// Returns what a socket of the operating system would report.
+fn kind(why: Disconnected) -> io::ErrorKind {
+    match why {
+        Disconnected::Refused => io::ErrorKind::ConnectionRefused,
+        Disconnected::Reset => io::ErrorKind::ConnectionReset,
+        Disconnected::Closed => io::ErrorKind::UnexpectedEof,
+        Disconnected::ClosedHere => io::ErrorKind::NotConnected,
+        Disconnected::TimedOut => io::ErrorKind::TimedOut,
+    }
+}

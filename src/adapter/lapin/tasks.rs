@@ -1,0 +1,91 @@
+//! The tasks that lapin spawns.
+//!
+//! They run between two passes of lapin's thread, in the order in which they were spawned, until
+//! none of them is ready. They are no tasks of the world: an operation of lapin takes several of
+//! them, and to let the world choose among them would test lapin, not its caller.
+
+use super::shared::Shared;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+type TaskFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[derive(Default)]
+pub(super) struct Tasks {
+    next: u64,
+    /// A task that is being polled has no future here.
+    all: BTreeMap<u64, Option<(TaskFuture, Waker)>>,
+    ready: BTreeSet<u64>,
+}
+
+impl Tasks {
+    pub(super) fn spawn(&mut self, shared: &Arc<Shared>, future: TaskFuture) {
+        let id = self.next;
+        self.next += 1;
+        let waker = Waker::from(Arc::new(TaskWaker { shared: Arc::clone(shared), id }));
+        self.all.insert(id, Some((future, waker)));
+        self.ready.insert(id);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn are_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+}
+
+impl Shared {
+    /// Polls the tasks that are ready, and those that become ready meanwhile. Returns whether there
+    /// was one.
+    pub(super) fn run_tasks(&self) -> bool {
+        let mut ran = false;
+        loop {
+            let batch = std::mem::take(&mut self.lock().tasks.ready);
+            if batch.is_empty() {
+                return ran;
+            }
+            ran = true;
+            batch.into_iter().for_each(|id| self.run_task(id));
+        }
+    }
+
+    fn run_task(&self, id: u64) {
+        let task = self.lock().tasks.all.get_mut(&id).and_then(Option::take);
+        let Some((mut future, waker)) = task else { return };
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(()) => {
+                self.lock().tasks.all.remove(&id);
+            }
+            Poll::Pending => {
+                if let Some(slot) = self.lock().tasks.all.get_mut(&id) {
+                    *slot = Some((future, waker));
+                }
+            }
+        }
+    }
+}
+
+struct TaskWaker {
+    shared: Arc<Shared>,
+    id: u64,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.shared.lock();
+        if state.tasks.all.contains_key(&self.id) {
+            state.tasks.ready.insert(self.id);
+        }
+        drop(state);
+        self.shared.wake_driver();
+    }
+}
