@@ -1,0 +1,92 @@
+//! The world of the order service: two servers, and a node for each of its parts.
+
+use lapin::ConnectionProperties;
+use order_service::{Error, Marker, Role, Servers, place, report, wait_until_done};
+use redis::aio::MultiplexedConnection;
+use std::cell::RefCell;
+use std::rc::Rc;
+use stunt_double::adapter::redis_rs::Connect;
+use stunt_double::rabbitmq::{self, BrokerOptions, RabbitMq};
+use stunt_double::redis::{AppendFsync, Redis, ServerOptions};
+use stunt_double::sim::{Node, Sim};
+use tokio::sync::watch;
+
+pub(crate) const ORDERS: u64 = 20;
+
+/// How a part of the service connects from its node.
+#[derive(Clone)]
+struct FromNode {
+    node: Node,
+    rabbit: RabbitMq,
+    redis: Redis,
+}
+
+impl Servers for FromNode {
+    async fn rabbitmq(&self) -> Result<lapin::Connection, Error> {
+        Ok(self.rabbit.lapin(&self.node, ConnectionProperties::default()).await?)
+    }
+
+    async fn redis(&self) -> Result<MultiplexedConnection, Error> {
+        Ok(self.redis.multiplexed(&self.node).await?)
+    }
+}
+
+/// What a test needs to disturb the service.
+pub(crate) struct World {
+    pub(crate) rabbit: RabbitMq,
+    pub(crate) redis: Redis,
+    /// The parts of the service, but for the shop.
+    pub(crate) parts: Vec<Node>,
+    told: Rc<RefCell<Option<String>>>,
+}
+
+impl World {
+    /// Returns what the service has reported.
+    pub(crate) fn told(&self) -> Option<String> {
+        self.told.borrow().clone()
+    }
+}
+
+/// Starts the servers and every part of the service.
+pub(crate) fn start(sim: &mut Sim, marker: Marker) -> World {
+    let rabbit = rabbitmq::start(sim, BrokerOptions::default());
+    let durable = ServerOptions::default().with_append_only(AppendFsync::Always);
+    let redis = stunt_double::redis::start(sim, durable);
+    let roles = [
+        ("relay", Role::Relay),
+        ("worker1", Role::Worker(marker)),
+        ("worker2", Role::Worker(marker)),
+        ("closer1", Role::Closer),
+        ("closer2", Role::Closer),
+    ];
+    let servers = (rabbit.clone(), redis.clone());
+    let parts: Vec<Node> = roles
+        .into_iter()
+        .map(|(name, role)| {
+            let with = (servers.clone(), role);
+            sim.tokio_node_with(name, with, async |node, ((rabbit, redis), role)| {
+                let (stop, stopped) = watch::channel(false);
+                let terminated = node.terminated();
+                tokio::spawn(async move {
+                    terminated.await;
+                    let _ = stop.send(true);
+                });
+                order_service::run(FromNode { node, rabbit, redis }, role, stopped).await;
+            })
+        })
+        .collect();
+    let told = Rc::new(RefCell::new(None));
+    let with = (servers, parts.clone(), Rc::clone(&told));
+    sim.tokio_node_with("shop", with, async |node, ((rabbit, redis), parts, told)| {
+        let servers = FromNode { node, rabbit, redis };
+        place(&servers, ORDERS).await?;
+        wait_until_done(&servers, ORDERS).await?;
+        // They finish what they have begun, and close their connections.
+        parts.iter().for_each(Node::terminate);
+        let report = report(&servers).await?;
+        report.check(ORDERS)?;
+        *told.borrow_mut() = Some(report.to_string());
+        Ok::<(), Error>(())
+    });
+    World { rabbit, redis, parts, told }
+}
