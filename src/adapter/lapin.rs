@@ -73,7 +73,6 @@ mod gate;
 mod kit;
 mod shared;
 mod stream;
-mod tasks;
 mod tuning;
 
 use crate::rabbitmq::{FRAME_MAX, RabbitMq};
