@@ -8,7 +8,6 @@ mod tasks;
 use super::baton::Baton;
 use crate::sim::Node;
 use lapin::ConnectionStatus;
-
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
