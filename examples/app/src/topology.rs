@@ -23,12 +23,10 @@ const WAIT: i32 = 5_000;
 /// Whatever RabbitMQ answers.
 pub async fn declare(channel: &Channel) -> Result<(), Error> {
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-    let mut orders = FieldTable::default();
-    orders.insert("x-dead-letter-exchange".into(), AMQPValue::LongString(DECLINED.into()));
+    let orders = safe(DECLINED);
     channel.queue_declare(ORDERS.into(), durable, orders).await?;
-    let mut later = FieldTable::default();
+    let mut later = safe("");
     later.insert("x-message-ttl".into(), AMQPValue::LongInt(WAIT));
-    later.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
     later.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(ORDERS.into()));
     channel.queue_declare(LATER.into(), durable, later).await?;
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
@@ -38,4 +36,19 @@ pub async fn declare(channel: &Channel) -> Result<(), Error> {
     channel.queue_bind(LATER.into(), DECLINED.into(), "".into(), options, arguments).await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     Ok(())
+}
+
+/// The arguments of a queue that loses no dead letter, even if RabbitMQ loses power between the two
+/// queues: a classic queue would.
+fn safe(dead_letter_exchange: &str) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    for (name, value) in [
+        ("x-queue-type", "quorum"),
+        ("x-dead-letter-strategy", "at-least-once"),
+        ("x-overflow", "reject-publish"),
+        ("x-dead-letter-exchange", dead_letter_exchange),
+    ] {
+        arguments.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    arguments
 }

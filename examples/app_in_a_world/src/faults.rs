@@ -1,6 +1,7 @@
 //! Faults: what is drawn from the seed to disturb the service.
 
 use crate::world::World;
+use std::rc::Rc;
 use std::time::Duration;
 use stunt_double::Site;
 use stunt_double::sim::Sim;
@@ -21,11 +22,24 @@ pub(crate) fn plan(sim: &mut Sim, world: &World) {
         let part = world.parts[part].clone();
         let (rabbit, redis) = (world.rabbit.clone(), world.redis.clone());
         match sim.choose(KIND, fault, 6) {
-            0 => sim.after(at, move || part.restart()),
+            0 => {
+                let is_over = Rc::clone(&world.is_over);
+                sim.after(at, move || {
+                    if !is_over.get() {
+                        part.restart();
+                    }
+                });
+            }
             1 => {
                 let again = part.clone();
+                let is_over = Rc::clone(&world.is_over);
                 sim.after(at, move || part.lose_power());
-                sim.after(until, move || again.restart());
+                // Nobody would ask it to stop any more.
+                sim.after(until, move || {
+                    if !is_over.get() {
+                        again.restart();
+                    }
+                });
             }
             2 => {
                 let link = part.link(&rabbit);

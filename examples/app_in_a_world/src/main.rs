@@ -13,9 +13,9 @@ mod world;
 
 use order_service::Marker;
 use std::process::ExitCode;
-use stunt_double::sim::{Seeds, Sim, Strategy, Sweep};
+use stunt_double::sim::{Config, Retention, Seeds, Sim, Strategy, Sweep};
 
-const USAGE: &str = "usage: app-in-a-world [--report] [--seeds N] [--seed N]";
+const USAGE: &str = "usage: app-in-a-world [--report] [--seeds N] [--seed N [--mended]]";
 
 /// Runs the service over many seeds.
 fn hunt(seeds: u64, marker: Marker) -> Sweep {
@@ -35,18 +35,20 @@ fn without_faults() -> Result<String, String> {
 
 fn run() -> Result<(), String> {
     let (mut only_report, mut seeds, mut only_seed) = (false, 200, None);
+    let mut marker = Marker::BeforeTheCharge;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|n| n.parse().ok()).ok_or(USAGE);
         match argument.as_str() {
             "--report" => only_report = true,
+            "--mended" => marker = Marker::WithTheResult,
             "--seeds" => seeds = number()?,
             "--seed" => only_seed = Some(number()?),
             _ => return Err(USAGE.to_owned()),
         }
     }
     if let Some(seed) = only_seed {
-        show(seed);
+        show(seed, marker);
         return Ok(());
     }
     let report = without_faults()?;
@@ -70,9 +72,11 @@ fn run() -> Result<(), String> {
 }
 
 /// Shows what happens in one seed of the hunt.
-fn show(seed: u64) {
-    let sweep = Seeds::new(seed..seed + 1).with_strategy(Strategy::Random).run(|sim: &mut Sim| {
-        let world = world::start(sim, Marker::BeforeTheCharge);
+fn show(seed: u64, marker: Marker) {
+    let config = Config::new(seed).with_retention(Retention::All);
+    let seeds = Seeds::new(seed..seed + 1).with_config(config).with_strategy(Strategy::Random);
+    let sweep = seeds.run(|sim: &mut Sim| {
+        let world = world::start(sim, marker);
         faults::plan(sim, &world);
         let outcome = sim.run();
         print!("{}", sim.trace().transcript());

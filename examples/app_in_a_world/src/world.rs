@@ -3,7 +3,7 @@
 use lapin::ConnectionProperties;
 use order_service::{Error, Marker, Role, Servers, place, report, wait_until_done};
 use redis::aio::MultiplexedConnection;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use stunt_double::adapter::redis_rs::Connect;
 use stunt_double::rabbitmq::{self, BrokerOptions, RabbitMq};
@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) redis: Redis,
     /// The parts of the service, but for the shop.
     pub(crate) parts: Vec<Node>,
+    /// Whether the parts were asked to stop.
+    pub(crate) is_over: Rc<Cell<bool>>,
     told: Rc<RefCell<Option<String>>>,
 }
 
@@ -75,18 +77,19 @@ pub(crate) fn start(sim: &mut Sim, marker: Marker) -> World {
             })
         })
         .collect();
-    let told = Rc::new(RefCell::new(None));
-    let with = (servers, parts.clone(), Rc::clone(&told));
-    sim.tokio_node_with("shop", with, async |node, ((rabbit, redis), parts, told)| {
+    let (told, is_over) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(false)));
+    let with = (servers, parts.clone(), Rc::clone(&told), Rc::clone(&is_over));
+    sim.tokio_node_with("shop", with, async |node, ((rabbit, redis), parts, told, is_over)| {
         let servers = FromNode { node, rabbit, redis };
         place(&servers, ORDERS).await?;
         wait_until_done(&servers, ORDERS).await?;
         // They finish what they have begun, and close their connections.
+        is_over.set(true);
         parts.iter().for_each(Node::terminate);
         let report = report(&servers).await?;
         report.check(ORDERS)?;
         *told.borrow_mut() = Some(report.to_string());
         Ok::<(), Error>(())
     });
-    World { rabbit, redis, parts, told }
+    World { rabbit, redis, parts, is_over, told }
 }

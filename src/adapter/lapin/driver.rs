@@ -10,6 +10,7 @@ use super::backoff::Backoff;
 use super::shared::{Alarm, Dial, Shared, Socket};
 use super::tuning::{HEARTBEAT, Tuning};
 use crate::rabbitmq::RabbitMq;
+use crate::sim::service::Wait;
 use crate::sim::{ByteConnection, Disconnected, Node, Sleep};
 use std::future::Future;
 use std::io;
@@ -170,6 +171,10 @@ impl Future for Driver {
                 return Poll::Ready(());
             }
             if !self.has_more_to_do() {
+                if self.socket.is_none() {
+                    let wait = Wait::Static("what is left of a connection of lapin");
+                    self.node.world().lock().note_wait(wait);
+                }
                 return Poll::Pending;
             }
         }

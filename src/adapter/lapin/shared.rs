@@ -3,8 +3,9 @@
 //! Only the thread that holds the baton changes it, except that wakers may come from anywhere. The
 //! lock is never held while foreign code runs.
 
+mod tasks;
+
 use super::baton::Baton;
-use super::tasks::Tasks;
 use crate::sim::Node;
 use lapin::ConnectionStatus;
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
+use tasks::Tasks;
 
 #[derive(Default)]
 pub(super) struct Shared {

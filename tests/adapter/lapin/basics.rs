@@ -63,7 +63,6 @@ fn credentials_and_vhost_come_from_the_uri() {
 
         for (uri, why) in [
             ("amqp://ann:wrong@rabbit/shop", "ACCESS_REFUSED"),
-            ("amqp://ann:secret@rabbit/none", "NOT_ALLOWED"),
             ("amqps://ann:secret@rabbit/shop", "a world's network has no TLS"),
             ("http://rabbit", "scheme"),
         ] {
@@ -71,6 +70,16 @@ fn credentials_and_vhost_come_from_the_uri() {
             let error = refused.expect_err(uri).to_string();
             assert!(error.to_lowercase().contains(&why.to_lowercase()), "{uri}: {error}");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_unknown_vhost_is_not_allowed() {
+    app(async |node, rabbit| {
+        let refused = rabbit.lapin_with(&node, "amqp://rabbit/none", Default::default()).await;
+        let error = refused.expect_err("there is none").to_string();
+        assert!(error.contains("NOT_ALLOWED"), "{error}");
         Ok(())
     });
 }

@@ -179,3 +179,21 @@ fn a_call_that_blocks_the_world_ends_with_a_sentence() {
         "{problem}"
     );
 }
+
+#[test]
+fn a_closed_connection_leaves_nothing_that_waits() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("app", rabbit, async |node: Node, rabbit: RabbitMq| {
+        for uri in ["amqp://localhost/%2f", "amqp://guest:wrong@localhost/%2f"] {
+            if let Ok(connection) = rabbit.lapin_with(&node, uri, Default::default()).await {
+                connection.close(200, "bye".into()).await?;
+            }
+        }
+        node.sleep(Duration::MAX).await;
+        Result::Ok(())
+    });
+    let Outcome::Stuck(stuck) = sim.run() else { panic!("it sleeps forever") };
+    let waiting: Vec<String> = stuck.waiting.iter().map(ToString::to_string).collect();
+    assert_eq!(waiting, ["app: a time that never comes"]);
+}

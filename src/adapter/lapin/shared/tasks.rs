@@ -4,7 +4,7 @@
 //! none of them is ready. They are no tasks of the world: an operation of lapin takes several of
 //! them, and to let the world choose among them would test lapin, not its caller.
 
-use super::shared::Shared;
+use super::Shared;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 type TaskFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 #[derive(Default)]
-pub(super) struct Tasks {
+pub(in crate::adapter::lapin) struct Tasks {
     next: u64,
     /// A task that is being polled has no future here.
     all: BTreeMap<u64, Option<(TaskFuture, Waker)>>,
@@ -22,7 +22,7 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    pub(super) fn spawn(&mut self, shared: &Arc<Shared>, future: TaskFuture) {
+    pub(in crate::adapter::lapin) fn spawn(&mut self, shared: &Arc<Shared>, future: TaskFuture) {
         let id = self.next;
         self.next += 1;
         let waker = Waker::from(Arc::new(TaskWaker { shared: Arc::clone(shared), id }));
@@ -30,11 +30,11 @@ impl Tasks {
         self.ready.insert(id);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::adapter::lapin) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    pub(super) fn are_ready(&self) -> bool {
+    pub(in crate::adapter::lapin) fn are_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 }
@@ -42,7 +42,7 @@ impl Tasks {
 impl Shared {
     /// Polls the tasks that are ready, and those that become ready meanwhile. Returns whether there
     /// was one.
-    pub(super) fn run_tasks(&self) -> bool {
+    pub(in crate::adapter::lapin) fn run_tasks(&self) -> bool {
         let mut ran = false;
         loop {
             let batch = std::mem::take(&mut self.lock().tasks.ready);
