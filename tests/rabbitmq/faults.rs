@@ -264,3 +264,47 @@ fn a_recorded_run_replays_from_its_tape() {
     let (again, _) = run(Config::new(99).with_strategy(Strategy::Random).with_tape(tape));
     assert_eq!(digest, again, "the tape decides, not the seed");
 }
+
+/// A dead letter that is published at least once is in one of the two queues at any moment, even if
+/// other confirms have put its own queue on disk.
+#[test]
+fn a_power_loss_finds_an_at_least_once_dead_letter_in_either_queue() {
+    for wait in [0_u64, 1, 10, 100, 300] {
+        let mut sim = Sim::new(1);
+        let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+        sim.node_with("client", (rabbit.clone(), wait), async |node, (rabbit, wait)| {
+            let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+            let queue = |dead_letter_key: &str| {
+                let mut options = QueueOptions { durable: true, ..QueueOptions::default() };
+                for (name, value) in [
+                    ("x-queue-type", "quorum"),
+                    ("x-dead-letter-strategy", "at-least-once"),
+                    ("x-overflow", "reject-publish"),
+                    ("x-dead-letter-exchange", ""),
+                    ("x-dead-letter-routing-key", dead_letter_key),
+                ] {
+                    options.arguments.insert(name, value);
+                }
+                options
+            };
+            channel.queue_declare("orders", queue("later")).await?;
+            channel.queue_declare("later", queue("orders")).await?;
+            channel.confirm_select().await?;
+            let message = |body: &'static str| Publish {
+                properties: Properties::default().persistent(),
+                ..Publish::new("", "orders", body)
+            };
+            assert!(channel.publish(message("first"))?.await?.is_ack());
+            let first = channel.basic_get("orders", false).await?.expect("it is there");
+            first.nack(false)?;
+            assert!(channel.publish(message("second"))?.await?.is_ack());
+            node.sleep(Duration::from_millis(wait)).await;
+            rabbit.lose_power();
+            rabbit.start();
+            let left = rabbit.messages_ready("orders").zip(rabbit.messages_ready("later"));
+            assert!(left == Some((1, 1)) || left == Some((2, 1)), "after {wait} ms: {left:?}");
+            Ok::<(), Error>(())
+        });
+        sim.run().expect_done();
+    }
+}

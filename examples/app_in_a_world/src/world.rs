@@ -82,12 +82,13 @@ pub(crate) fn start(sim: &mut Sim, marker: Marker) -> World {
     sim.tokio_node_with("shop", with, async |node, ((rabbit, redis), parts, told, is_over)| {
         let servers = FromNode { node, rabbit, redis };
         place(&servers, ORDERS).await?;
-        wait_until_done(&servers, ORDERS).await?;
+        let waited = wait_until_done(&servers, ORDERS).await;
         // They finish what they have begun, and close their connections.
         is_over.set(true);
         parts.iter().for_each(Node::terminate);
         let report = report(&servers).await?;
         report.check(ORDERS)?;
+        waited?;
         *told.borrow_mut() = Some(report.to_string());
         Ok::<(), Error>(())
     });

@@ -103,7 +103,19 @@ impl Broker {
         }
         for queue in routed {
             self.accept(now, queue, Arc::clone(&message), None, None);
+            if letter.keeper.is_some() {
+                self.make_safe(queue);
+            }
         }
         is_routed
+    }
+
+    /// Puts what a queue holds on disk. A message that is dead-lettered at least once leaves its
+    /// queue only after the other one has confirmed it, so a crash must find it in either.
+    fn make_safe(&mut self, key: QueueKey) {
+        if let Some(journal) = self.queues.get_mut(key).and_then(|queue| queue.journal.as_mut()) {
+            journal.sync(&mut self.synced);
+            self.confirm_synced();
+        }
     }
 }

@@ -157,7 +157,7 @@ impl Broker {
     }
 
     /// Confirms the publishes that were just synced.
-    fn confirm_synced(&mut self) {
+    pub(super) fn confirm_synced(&mut self) {
         let mut synced = std::mem::take(&mut self.synced);
         for (channel, seqno) in synced.drain(..) {
             self.confirm(channel, seqno);

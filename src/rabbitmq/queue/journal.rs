@@ -200,6 +200,13 @@ impl Journal {
         }
     }
 
+    /// Writes and syncs everything at once, and appends the publishes that can be confirmed.
+    pub(crate) fn sync(&mut self, confirmed: &mut Vec<(ChannelKey, u64)>) {
+        self.write();
+        (self.syncing, self.urgent) = (None, None);
+        self.finish(self.written, confirmed);
+    }
+
     fn finish(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
         for entry in self.acks.drain(..(mark.acked - self.synced.acked) as usize) {
             self.expiries.remove(&entry);
