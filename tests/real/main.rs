@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod played;
 
+mod app;
 mod both;
 mod clients;
 mod commands;

@@ -73,6 +73,11 @@ impl RealServer {
         Some(RealSocket { stream })
     }
 
+    /// Its address, for a client of its own.
+    pub(crate) fn url(&self) -> String {
+        format!("redis+unix://{}", self.folder.join("redis.sock").display())
+    }
+
     pub(crate) fn connect(&self) -> RealSocket {
         self.try_connect().expect("a server that answers takes connections")
     }

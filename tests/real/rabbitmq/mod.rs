@@ -5,7 +5,7 @@ mod conversation;
 #[cfg(feature = "definitions")]
 mod definitions;
 mod differential;
-mod node;
+pub(crate) mod node;
 mod recorded;
 mod side;
 mod themes;

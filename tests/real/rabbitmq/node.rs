@@ -100,6 +100,11 @@ impl Node {
         &self.setting.folder
     }
 
+    /// Its address, for a client of its own.
+    pub(crate) fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.setting.port)
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.setting.port));
         let stream = stream.expect("a node that listens takes connections");
