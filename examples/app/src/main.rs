@@ -1,5 +1,5 @@
-//! Runs the whole service against the servers at `AMQP_URL` and `REDIS_URL`, places 20 orders, waits
-//! until they are done, and prints what became of them.
+//! Runs the whole service against the servers at `AMQP_URL` and `REDIS_URL`, places 20 orders,
+//! waits until they are done, and prints what became of them.
 
 use lapin::ConnectionProperties;
 use order_service::{Error, Marker, Role, Servers};

@@ -175,7 +175,7 @@ impl NodeRuntime {
             .start_paused(true)
             // The future given to `block_on` gets its turn after every single task.
             .event_interval(1)
-            // What was woken from outside the scheduler goes first, so that the marker is last.
+            // Tasks that were woken from outside the scheduler go first: the marker must be last.
             .global_queue_interval(1)
             .on_thread_unpark(move || {
                 if let Some(root) = &*after_park.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -14,7 +14,7 @@ use std::task::Waker;
 /// A clock of somebody else.
 type OtherClock = Box<dyn Fn() -> Instant + Send>;
 
-/// Whom a world follows, if anybody.
+/// The clock that a world follows, if any.
 #[derive(Default)]
 pub(crate) struct Follow {
     /// Whether code outside of the world runs, with the other clock.
