@@ -63,6 +63,9 @@
 //! | `rabbitmq` | yes | the module `rabbitmq` |
 //! | `redis` | yes | the module `redis` |
 //! | `definitions` | no | import and export of RabbitMQ's definitions files |
+//! | `redis-rs`, `redis-rs-2` | no | the client library redis-rs, 1.x and 2.0, on the stand-in |
+//! | `deadpool`, `bb8` | no | managers for pools of redis-rs' connections |
+//! | `loopback` | no | both servers on loopback sockets |
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 

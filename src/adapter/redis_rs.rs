@@ -37,6 +37,22 @@
 //! sim.run().expect_done();
 //! ```
 //!
+//! Without a world, a [`StandIn`] is a Redis for unit tests of blocking code:
+//!
+//! ```
+//! # use redis_1 as redis;
+//! use redis::Commands;
+//! use std::time::Duration;
+//! use stunt_double::adapter::redis_rs::StandIn;
+//!
+//! let stand_in = StandIn::redis();
+//! let mut con = stand_in.connection()?;
+//! let () = con.set_ex("session", "ann", 10)?;
+//! stand_in.advance(Duration::from_secs(10));
+//! assert_eq!(con.get::<_, Option<String>>("session")?, None);
+//! # redis::RedisResult::Ok(())
+//! ```
+//!
 //! # Where it differs from a connection that redis-rs opens itself
 //!
 //! - redis-rs' *response time-out*, 500 ms by default, uses tokio's timers. On a node without a

@@ -1,7 +1,7 @@
 //! A manager for the pool `bb8`: it opens multiplexed connections in a world.
 //!
-//! bb8 measures time-outs with tokio's timers, so the manager is refused on a node without a runtime
-//! of tokio. For the age of connections it reads the real clock: build the pool with
+//! bb8 measures time-outs with tokio's timers, so the manager is refused on a node without a
+//! runtime of tokio. For the age of connections it reads the real clock: build the pool with
 //! `max_lifetime(None)` and `idle_timeout(None)`, or a run depends on the machine's load.
 
 use super::connect::Connect;

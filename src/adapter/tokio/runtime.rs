@@ -6,9 +6,9 @@
 //! scheduler does things.
 //!
 //! - *Running the main task.* It is polled in the runtime's context, without the scheduler.
-//! - *Running the others until idle.* The future given to `block_on` wakes itself at every poll, so the
-//!   scheduler never parks. A marker task tells when the queue is empty: it was pushed at one poll,
-//!   and nothing else ran before the next one.
+//! - *Running the others until idle.* The future given to `block_on` wakes itself at every poll, so
+//!   the scheduler never parks. A marker task tells when the queue is empty: it was pushed at one
+//!   poll, and nothing else ran before the next one.
 //! - *Moving to the next timer.* The future waits for a canary, a timer at the limit, so the
 //!   scheduler parks and tokio moves its clock to the first timer. The hook that tokio calls after
 //!   a park wakes the future, which ends `block_on` before any task runs.

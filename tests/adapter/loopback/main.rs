@@ -1,6 +1,7 @@
 //! Servers on loopback sockets, driven by plain sockets.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::disallowed_methods, reason = "sockets have real clocks and threads")]
 
 mod clock;
 mod life;

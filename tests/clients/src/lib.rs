@@ -1,0 +1,1 @@
+//! Real client libraries on loopback servers; see the tests.
