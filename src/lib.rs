@@ -54,6 +54,10 @@
     doc = "- [`redis`]: Redis 7.0.15 as a service of a world, as a machine, as bytes (RESP), and its \
            data structures alone."
 )]
+#![cfg_attr(
+    feature = "redis-rs",
+    doc = "- [`adapter`]: real client libraries and runtimes, each a feature."
+)]
 //! - [`choice`] and [`time`]: randomness and time, which everything shares.
 //!
 //! # Features
@@ -64,6 +68,10 @@
 //! | `redis` | yes | the module `redis` |
 //! | `definitions` | no | import and export of RabbitMQ's definitions files |
 //! | `redis-rs`, `redis-rs-2` | no | the client library redis-rs, 1.x and 2.0, on the stand-in |
+//! | `lapin` | no | the client library lapin, 4.x, in a world |
+//! | `tokio` | no | code that needs tokio, on nodes of a world; a world beside a tokio test |
+//! | `tracing` | no | events of `tracing` as notes of the trace |
+//! | `turmoil` | no | both servers as hosts of turmoil and on turmoil-net |
 //! | `deadpool`, `bb8` | no | managers for pools of redis-rs' connections |
 //! | `loopback` | no | both servers on loopback sockets |
 

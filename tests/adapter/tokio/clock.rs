@@ -40,10 +40,10 @@ fn scenario(sim: &mut Sim, clients: u32) -> Probes {
     let probes = Probes::default();
     let (sender, receiver) =
         tokio::sync::mpsc::unbounded_channel::<(u64, tokio::sync::oneshot::Sender<u64>)>();
-    let receiver = Rc::new(RefCell::new(receiver));
+    let receiver = Rc::new(RefCell::new(Some(receiver)));
     sim.daemon_with("server", receiver, async |node, receiver| {
-        #[expect(clippy::await_holding_refcell_ref, reason = "this node is alone with it")]
-        while let Some((number, answer)) = receiver.borrow_mut().recv().await {
+        let mut receiver = receiver.take().expect("the server starts once");
+        while let Some((number, answer)) = receiver.recv().await {
             node.sleep(Duration::from_nanos(137_531 + number * 911)).await;
             let _ = answer.send(number * 2);
         }

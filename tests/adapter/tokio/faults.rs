@@ -97,7 +97,7 @@ fn a_panic_of_the_main_task_kills_the_process() {
 fn blocking_threads_are_refused() {
     let mut sim = Sim::new(1);
     sim.tokio_node("worker", async |_| {
-        let _ = tokio::task::spawn_blocking(|| 1);
+        drop(tokio::task::spawn_blocking(|| 1));
         sleep(Duration::from_secs(1)).await;
     });
     let Outcome::Failed(problem) = sim.run() else { panic!("it is refused") };
