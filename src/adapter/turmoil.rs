@@ -44,6 +44,11 @@
 //! - A server that resets a connection (RabbitMQ does) closes it in good order here, because
 //!   turmoil's streams cannot be told to reset.
 
+#[cfg(feature = "lapin")]
+mod amqp;
+mod connection;
 mod host;
 
+#[cfg(feature = "lapin")]
+pub use amqp::{lapin, lapin_net};
 pub use host::Host;
