@@ -35,9 +35,10 @@
 //!
 //! lapin has a thread of its own for each connection, `lapin-io-loop`. The invariant: it runs only
 //! while the world waits for it, in one task of the world, the `driver`; and it stops as soon as
-//! it has nothing left to do. Start with `driver.rs`, then `gate.rs`. What lapin's hash maps put in
-//! another order in each run is sorted before the world sees it: the tasks that lapin wakes at once
-//! become ready in the order of their numbers.
+//! it has nothing left to do. Start with `driver.rs`, then `gate.rs`. The `line` leads to the
+//! broker; hosts of turmoil have one of their own. What lapin's hash maps put in another order in
+//! each run is sorted before the world sees it: the tasks that lapin wakes at once become ready in
+//! the order of their numbers.
 //!
 //! # What differs from lapin on a socket
 //!

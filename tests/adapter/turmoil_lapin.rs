@@ -117,7 +117,8 @@ fn traffic(seed: u64) -> Log {
 fn lapin_publishes_with_confirms_and_consumes_and_acknowledges() {
     let mut lines = traffic(7).take();
     lines.sort();
-    let mut expected: Vec<_> = (0..5).map(|number| format!("{number} is confirmed: true")).collect();
+    let mut expected: Vec<_> =
+        (0..5).map(|number| format!("{number} is confirmed: true")).collect();
     expected.extend((0..5).map(|number| format!("job {number}")));
     assert_eq!(lines, expected);
 }
@@ -162,18 +163,18 @@ fn heartbeats_keep_an_idle_connection_and_notice_a_partition() {
     let log = Log::default();
     let lines = log.clone();
     sim.client("app", async move {
-        let uri = Some("amqp://localhost/%2f?heartbeat=10");
+        let uri = Some("amqp://localhost/%2f?heartbeat=2");
         let connection = lapin("rabbit:5672", uri, ConnectionProperties::default()).await?;
         let channel = channel(&connection).await?;
         let mut consumer = consume(&channel).await?;
-        sleep(SECOND * 100).await;
+        sleep(SECOND * 20).await;
         lines.add(publish(&channel, b"still there").await?);
         lines.add(take(&mut consumer).await?);
         turmoil::partition("app", "rabbit");
         let began = turmoil::sim_elapsed().unwrap();
         lines.add(take(&mut consumer).await.unwrap_err());
         let took = turmoil::sim_elapsed().unwrap() - began;
-        assert!(took > SECOND * 15 && took < SECOND * 26, "{took:?}");
+        assert!(took > SECOND * 3 && took < SECOND * 6, "{took:?}");
         Ok(())
     });
     sim.run().unwrap();
@@ -240,7 +241,7 @@ fn a_client_whose_broker_crashes_gets_an_error_and_connects_again() {
 
 #[test]
 fn a_host_that_crashes_ends_its_lapin_without_a_word() {
-    for steps in (1..2000).step_by(97) {
+    for steps in (1..1500).step_by(147) {
         let mut sim = simulation(7);
         let log = Log::default();
         let lines = log.clone();
@@ -258,10 +259,10 @@ fn a_host_that_crashes_ends_its_lapin_without_a_word() {
         (0..steps).for_each(|_| drop(sim.step()));
         sim.crash("app");
         log.take();
-        (0..1000).for_each(|_| drop(sim.step()));
+        (0..300).for_each(|_| drop(sim.step()));
         assert!(log.take().is_empty(), "{steps} steps: a crashed host says nothing");
         sim.bounce("app");
-        (0..3000).for_each(|_| drop(sim.step()));
+        (0..2000).for_each(|_| drop(sim.step()));
         let lines = log.take();
         assert!(lines.contains(&"hello".to_owned()), "{steps} steps: {lines:?}");
     }
@@ -299,7 +300,8 @@ fn a_blocking_call_ends_the_run_with_a_sentence() {
         connect().await?.run()?;
         Ok(())
     });
-    assert!(sim.run().is_err(), "it cannot be blocked for ever");
+    let error = sim.run().unwrap_err().to_string();
+    assert!(error.contains("lapin::Connection::run never returns"), "{error}");
 }
 
 #[test]
@@ -322,7 +324,7 @@ fn lapin_runs_over_the_shim_of_turmoil_net() {
         tokio::select! {
             biased;
             taken = work => taken.unwrap(),
-            () = driver => panic!("the driver ended first"),
+            never = driver => match never {},
         }
     });
     assert_eq!(taken, "hello");

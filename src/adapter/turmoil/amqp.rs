@@ -11,7 +11,8 @@ mod line;
 use crate::adapter::lapin::open;
 use ::lapin::{Connection, ConnectionProperties, Result};
 use line::HostLine;
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, pending};
 use std::sync::Arc;
 
 /// Who connects, and where, if the caller does not say.
@@ -22,7 +23,8 @@ const URI: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";
 /// default is the user `guest` and the vhost `/`. The URI's host and port do not count.
 ///
 /// Its thread, its waits and its heartbeats are in the host's time. What differs from lapin on a
-/// socket is said in [`adapter::lapin`](crate::adapter::lapin).
+/// socket is said in [`adapter::lapin`](crate::adapter::lapin). The jitter of its waits comes from
+/// the address and from when it connects.
 ///
 /// ```
 /// use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
@@ -66,17 +68,42 @@ pub async fn lapin(
     use ::turmoil::net::TcpStream;
 
     let dial = |address: Arc<str>| async move { TcpStream::connect(&*address).await };
-    let (driver, opening) = open(HostLine::new(address.into(), dial), uri.unwrap_or(URI), properties)?;
+    let (driver, opening) =
+        open(HostLine::new(address.into(), dial), uri.unwrap_or(URI), properties)?;
     tokio::spawn(driver);
     opening.connect().await
 }
 
-/// Connects the client library [`lapin`](::lapin) from a host of `turmoil-net`, as [`lapin`] does
+/// Connects the client library [`lapin`](::lapin) from a host of `turmoil-net`, as [`lapin()`] does
 /// from a host of `turmoil`. Returns the connection to be and its driver.
 ///
 /// The host's own future must poll both, because `turmoil-net` knows whose socket it is only
-/// meanwhile. So the driver cannot be spawned: it runs beside the code in a `select!` or a join,
-/// for as long as the connection is used.
+/// meanwhile. So the driver cannot be spawned: it runs beside the code, for as long as the
+/// connection is used, as another branch of a `select!`. It never ends.
+///
+/// ```
+/// use lapin::ConnectionProperties;
+/// use stunt_double::adapter::turmoil::{Host, lapin_net};
+/// use stunt_double::rabbitmq::BrokerOptions;
+/// use turmoil_net::fixture::ClientServer;
+///
+/// let server = Host::rabbitmq(BrokerOptions::default(), 1);
+/// let software = async move { server.serve_net().await.unwrap() };
+/// ClientServer::new().server("rabbit", software).run("app", async {
+///     let properties = ConnectionProperties::default();
+///     let (connecting, driver) = lapin_net("rabbit:5672", None, properties).unwrap();
+///     let work = async {
+///         let connection = connecting.await?;
+///         connection.create_channel().await?;
+///         connection.close(200, "bye".into()).await
+///     };
+///     tokio::select! {
+///         biased;
+///         done = work => done.unwrap(),
+///         never = driver => match never {},
+///     }
+/// });
+/// ```
 ///
 /// # Errors
 ///
@@ -90,10 +117,15 @@ pub fn lapin_net(
     address: impl Into<Arc<str>>,
     uri: Option<&str>,
     properties: ConnectionProperties,
-) -> Result<(impl Future<Output = Result<Connection>>, impl Future<Output = ()>)> {
+) -> Result<(impl Future<Output = Result<Connection>>, impl Future<Output = Infallible>)> {
     use turmoil_net::shim::tokio::net::TcpStream;
 
     let dial = |address: Arc<str>| async move { TcpStream::connect(&*address).await };
-    let (driver, opening) = open(HostLine::new(address.into(), dial), uri.unwrap_or(URI), properties)?;
+    let (driver, opening) =
+        open(HostLine::new(address.into(), dial), uri.unwrap_or(URI), properties)?;
+    let driver = async {
+        driver.await;
+        pending().await
+    };
     Ok((opening.connect(), driver))
 }
