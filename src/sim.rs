@@ -55,6 +55,8 @@ pub use join::{JoinHandle, Killed};
 pub use net::bytes::ByteConnection;
 pub use net::latency::Latency;
 pub use net::link::Link;
+#[cfg(all(feature = "lapin", feature = "turmoil"))]
+pub(crate) use net::pulse::{Look, Pulse};
 pub use node::{Node, Report};
 pub use outcome::Outcome;
 pub use service::Disconnected;

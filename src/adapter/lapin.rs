@@ -35,9 +35,10 @@
 //!
 //! lapin has a thread of its own for each connection, `lapin-io-loop`. The invariant: it runs only
 //! while the world waits for it, in one task of the world, the `driver`; and it stops as soon as
-//! it has nothing left to do. Start with `driver.rs`, then `gate.rs`. What lapin's hash maps put in
-//! another order in each run is sorted before the world sees it: the tasks that lapin wakes at once
-//! become ready in the order of their numbers.
+//! it has nothing left to do. Start with `driver.rs`, then `gate.rs`. The `line` leads to the
+//! broker; hosts of turmoil have one of their own. What lapin's hash maps put in another order in
+//! each run is sorted before the world sees it: the tasks that lapin wakes at once become ready in
+//! the order of their numbers.
 //!
 //! # What differs from lapin on a socket
 //!
@@ -72,6 +73,8 @@ mod baton;
 mod driver;
 mod gate;
 mod kit;
+pub(in crate::adapter) mod line;
+mod node_line;
 mod shared;
 mod stream;
 mod tuning;
@@ -84,6 +87,8 @@ use driver::Driver;
 use kit::Kit;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties};
+use line::Line;
+use node_line::NodeLine;
 use shared::Shared;
 use std::io;
 use std::sync::Arc;
@@ -142,22 +147,48 @@ impl RabbitMq {
         properties: ConnectionProperties,
     ) -> lapin::Result<Connection> {
         node.world().expect_same(self.world());
-        let mut uri: AMQPUri = uri.parse().map_err(io::Error::other)?;
-        if uri.scheme == AMQPScheme::AMQPS {
-            let why = "a world's network has no TLS: use amqp:// in place of amqps://";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, why).into());
-        }
-        let heartbeat = uri.query.heartbeat.take().unwrap_or_default();
-        // Lapin would take what the broker offers, which is this. If it knows so from the start, it
-        // does not have to enlarge and clear its buffers.
-        let frame_max = uri.query.frame_max.get_or_insert_default();
-        if *frame_max == 0 {
-            *frame_max = FRAME_MAX;
-        }
-        let shared = Arc::<Shared>::default();
-        let _ = shared.node.set(node.clone());
-        let (backoff, properties) = Backoff::take(node, properties);
-        node.spawn_follower(Driver::new(node, self, &shared, backoff, heartbeat));
+        let (driver, opening) = open(NodeLine::new(node, self), uri, properties)?;
+        node.spawn_follower(driver);
+        opening.connect().await
+    }
+}
+
+/// Begins a connection over `line`: the caller runs the driver, and then connects.
+pub(in crate::adapter) fn open<L: Line>(
+    line: L,
+    uri: &str,
+    properties: ConnectionProperties,
+) -> lapin::Result<(Driver<L>, Opening)> {
+    let mut uri: AMQPUri = uri.parse().map_err(io::Error::other)?;
+    if uri.scheme == AMQPScheme::AMQPS {
+        let why = "a world's network has no TLS: use amqp:// in place of amqps://";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why).into());
+    }
+    let heartbeat = uri.query.heartbeat.take().unwrap_or_default();
+    // Lapin would take what the broker offers, which is this. If it knows so from the start, it
+    // does not have to enlarge and clear its buffers.
+    let frame_max = uri.query.frame_max.get_or_insert_default();
+    if *frame_max == 0 {
+        *frame_max = FRAME_MAX;
+    }
+    let shared = Arc::<Shared>::default();
+    let _ = shared.watch.set(line.watch());
+    let (backoff, properties) = Backoff::take(&line, properties);
+    let driver = Driver::new(line, &shared, backoff, heartbeat);
+    Ok((driver, Opening { shared, uri, properties }))
+}
+
+/// A connection that has not begun.
+pub(in crate::adapter) struct Opening {
+    shared: Arc<Shared>,
+    uri: AMQPUri,
+    properties: ConnectionProperties,
+}
+
+impl Opening {
+    /// Starts lapin's thread, and connects. Its driver must run meanwhile.
+    pub(in crate::adapter) async fn connect(self) -> lapin::Result<Connection> {
+        let Opening { shared, uri, properties } = self;
         if shared.lock().is_ended {
             let why = "the node's process is not running";
             return Err(io::Error::new(io::ErrorKind::NotConnected, why).into());

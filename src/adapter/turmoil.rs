@@ -37,13 +37,31 @@
 //! sim.run().unwrap();
 //! ```
 //!
+//! With the feature `lapin`, `lapin` and `lapin_net` connect the client library lapin from a host,
+//! in lock step as in a world.
+//!
 //! # What differs from a world of this crate
 //!
 //! - Turmoil moves time in ticks, so its hosts' clocks agree only at their ends.
 //! - Its seed replays a run only as far as turmoil itself does.
 //! - A server that resets a connection (RabbitMQ does) closes it in good order here, because
 //!   turmoil's streams cannot be told to reset.
+//! - A partition of turmoil drops messages, and its TCP never sends them again. So a stream that
+//!   lost something stays silent until heartbeats or a time-out end it. `turmoil::hold` delays
+//!   instead.
+//! - lapin's thread runs when bytes arrive and at each millisecond. So what a caller of lapin sends
+//!   leaves its host up to a millisecond later.
+//! - Tasks that lapin wakes at once run in the order in which it wakes them, which comes from its
+//!   hash maps in places, such as the channels of a connection that ends. A world sorts them.
+//! - `lapin::Connection::run` blocks the whole simulation. After some seconds it ends with a
+//!   sentence if what the task awaited before was lapin's; after a wait of another kind, such as a
+//!   sleep, it blocks for ever, because turmoil does not tell whether it is at rest.
 
+#[cfg(feature = "lapin")]
+mod amqp;
+mod connection;
 mod host;
 
+#[cfg(feature = "lapin")]
+pub use amqp::{lapin, lapin_net};
 pub use host::Host;

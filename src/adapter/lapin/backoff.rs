@@ -5,16 +5,12 @@
 //! as often as its properties allow, and the world waits in its place, in virtual time. A random
 //! share of a wait (jitter) comes from the world's seed.
 
+use super::line::Line;
 use super::shared::Attempt;
-use crate::choice::Site;
-use crate::sim::Node;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use lapin::ConnectionProperties;
 use std::cell::Cell;
 use std::time::Duration;
-
-/// The site at which the seed of the jitter is drawn.
-const JITTER: Site = Site::new("lapin.backoff.jitter");
 
 /// More attempts than this count as attempts without end.
 const ENDLESS: usize = 10_000;
@@ -32,7 +28,7 @@ pub(super) struct Backoff {
 impl Backoff {
     /// Takes the waits out of the properties.
     pub(super) fn take(
-        node: &Node,
+        line: &impl Line,
         properties: ConnectionProperties,
     ) -> (Backoff, ConnectionProperties) {
         let wanted = Cell::new(ExponentialBuilder::new());
@@ -40,7 +36,7 @@ impl Backoff {
             let mut times = builder.build().take(ENDLESS).count();
             let mut builder = builder;
             if times > 0 {
-                builder = builder.with_jitter_seed(node.choose(JITTER, u64::MAX));
+                builder = builder.with_jitter_seed(line.jitter_seed());
                 times = builder.build().take(ENDLESS).count();
             }
             wanted.set(builder);

@@ -4,16 +4,13 @@
 //! leaves work for the thread without waking anything that the world knows. Whenever it runs, it
 //! gives the thread the bytes that have arrived, lets it go on until it has nothing left to do, and
 //! sends the bytes that it wrote. Only the driver touches the world, and the thread runs only
-//! meanwhile.
+//! meanwhile. It does so through a [`Line`], so that the world may be another simulator.
 
 use super::backoff::Backoff;
+use super::line::{Line, Socket as _};
 use super::shared::{Alarm, Dial, Shared, Socket};
 use super::tuning::{HEARTBEAT, Tuning};
-use crate::rabbitmq::RabbitMq;
-use crate::sim::service::Wait;
-use crate::sim::{ByteConnection, Disconnected, Node, Sleep};
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,33 +18,31 @@ use std::task::{Context, Poll};
 /// How many bytes are read at once.
 const BUFFER: usize = 16 * 1024;
 
-type Dialing = Pin<Box<dyn Future<Output = Result<ByteConnection, Disconnected>> + Send>>;
-
-pub(super) struct Driver {
-    node: Node,
-    rabbit: RabbitMq,
+pub(in crate::adapter) struct Driver<L: Line> {
+    line: L,
     shared: Arc<Shared>,
     backoff: Backoff,
-    dialing: Option<Dialing>,
-    socket: Option<ByteConnection>,
+    dialing: Option<L::Dialing>,
+    socket: Option<L::Socket>,
     /// The heartbeat that lapin's URI asks for, in seconds.
     heartbeat: u16,
     tuning: Tuning,
-    alarms: Vec<(Sleep, Arc<Alarm>)>,
+    alarms: Vec<(L::Sleep, Arc<Alarm>)>,
     buffer: Box<[u8]>,
 }
 
-impl Driver {
+/// It hands out no pinned reference to what it owns.
+impl<L: Line> Unpin for Driver<L> {}
+
+impl<L: Line> Driver<L> {
     pub(super) fn new(
-        node: &Node,
-        rabbit: &RabbitMq,
+        line: L,
         shared: &Arc<Shared>,
         backoff: Backoff,
         heartbeat: u16,
-    ) -> Driver {
+    ) -> Driver<L> {
         Driver {
-            node: node.clone(),
-            rabbit: rabbit.clone(),
+            line,
             shared: Arc::clone(shared),
             backoff,
             dialing: None,
@@ -66,20 +61,14 @@ impl Driver {
             state.dial = Dial::Dialing;
             let was_connected = std::mem::take(&mut state.was_connected);
             let wait = self.backoff.wait(attempt, was_connected);
-            let (node, rabbit) = (self.node.clone(), self.rabbit.clone());
-            self.dialing = Some(Box::pin(async move {
-                if !wait.is_zero() {
-                    node.sleep(wait).await;
-                }
-                ByteConnection::connect(&node, &rabbit).await
-            }));
+            self.dialing = Some(self.line.dial(wait));
         }
         drop(state);
         let Some(dialing) = &mut self.dialing else { return };
-        let Poll::Ready(result) = dialing.as_mut().poll(cx) else { return };
+        let Poll::Ready(result) = Pin::new(dialing).poll(cx) else { return };
         self.dialing = None;
         self.tuning = Tuning::new(self.heartbeat);
-        let answer = result.map(|socket| self.socket = Some(socket)).map_err(kind);
+        let answer = result.map(|socket| self.socket = Some(socket));
         let mut state = self.shared.lock();
         state.socket = Socket::default();
         state.dial = Dial::Answered(answer);
@@ -88,7 +77,7 @@ impl Driver {
     /// Wakes the tasks of lapin that have slept long enough.
     fn ring(&mut self, cx: &mut Context<'_>) {
         let new = std::mem::take(&mut self.shared.lock().sleeps);
-        self.alarms.extend(new.into_iter().map(|(wait, alarm)| (self.node.sleep(wait), alarm)));
+        self.alarms.extend(new.into_iter().map(|(wait, alarm)| (self.line.sleep(wait), alarm)));
         self.alarms.retain_mut(|(sleep, alarm)| {
             // The sleeper may have gone.
             if Arc::strong_count(alarm) == 1 {
@@ -103,8 +92,8 @@ impl Driver {
     }
 
     /// Gives lapin's thread what has arrived.
-    fn receive(&mut self, cx: &Context<'_>) {
-        let Some(socket) = &self.socket else { return };
+    fn receive(&mut self, cx: &mut Context<'_>) {
+        let Some(socket) = &mut self.socket else { return };
         let mut state = self.shared.lock();
         while state.socket.end.is_none() {
             match socket.poll_read(cx, &mut self.buffer) {
@@ -114,7 +103,7 @@ impl Driver {
                     self.tuning.receive(bytes);
                     state.socket.received.extend(&*bytes);
                 }
-                Poll::Ready(Err(why)) => state.socket.end = Some(Err(kind(why))),
+                Poll::Ready(Err(why)) => state.socket.end = Some(Err(why)),
                 Poll::Pending => return,
             }
         }
@@ -122,23 +111,22 @@ impl Driver {
 
     /// Lets lapin's thread go on until it has nothing left to do. Returns whether it still exists.
     fn run_thread(&self) -> bool {
-        self.node.world().lock().hold_wakes();
-        let exists = self.shared.baton.lend();
-        if !exists {
-            self.shared.run_tasks();
-        }
-        self.node.world().lock().release_wakes();
-        exists
+        self.line.while_thread_runs(|| {
+            let exists = self.shared.baton.lend();
+            if !exists {
+                self.shared.run_tasks();
+            }
+            exists
+        })
     }
 
     /// Sends what lapin's thread has written.
-    fn send(&mut self) {
-        let Some(socket) = &self.socket else { return };
+    fn send(&mut self, cx: &mut Context<'_>) {
+        let Some(socket) = &mut self.socket else { return };
         let mut state = self.shared.lock();
         if !state.socket.to_send.is_empty() {
             let heartbeats = self.tuning.send(&mut state.socket.to_send);
-            // If the connection has ended, the thread will read so.
-            let _ = socket.write(&state.socket.to_send);
+            socket.write(cx, &state.socket.to_send);
             state.socket.to_send.clear();
             if let Some(time) = heartbeats {
                 socket.start_pulse(HEARTBEAT, time);
@@ -146,7 +134,9 @@ impl Driver {
         }
         if state.socket.is_closed {
             drop(state);
-            self.socket = None;
+            if socket.poll_close(cx).is_ready() {
+                self.socket = None;
+            }
         }
     }
 
@@ -156,25 +146,31 @@ impl Driver {
     }
 }
 
-impl Future for Driver {
+impl<L: Line> Future for Driver<L> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.lock().driver.get_or_insert_with(|| cx.waker().clone());
+        let mut state = self.shared.lock();
+        state.driver.get_or_insert_with(|| cx.waker().clone());
+        let is_started = state.is_started;
+        drop(state);
+        if !is_started {
+            // There is no thread that could give the baton back.
+            self.line.rest(cx, false);
+            return Poll::Pending;
+        }
         loop {
             self.dial(cx);
             self.ring(cx);
             self.receive(cx);
             let exists = self.run_thread();
-            self.send();
-            if !exists && self.shared.lock().tasks.is_empty() {
+            self.send(cx);
+            if !exists && self.socket.is_none() && self.shared.lock().tasks.is_empty() {
                 return Poll::Ready(());
             }
             if !self.has_more_to_do() {
-                if self.socket.is_none() {
-                    let wait = Wait::Static("what is left of a connection of lapin");
-                    self.node.world().lock().note_wait(wait);
-                }
+                let is_connected = self.socket.is_some();
+                self.line.rest(cx, is_connected);
                 return Poll::Pending;
             }
         }
@@ -182,7 +178,7 @@ impl Future for Driver {
 }
 
 /// Ends lapin's thread with its process, or with the world.
-impl Drop for Driver {
+impl<L: Line> Drop for Driver<L> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_ended = true;
@@ -195,16 +191,5 @@ impl Drop for Driver {
         let tasks = std::mem::take(&mut state.tasks);
         drop(state);
         drop(tasks);
-    }
-}
-
-/// Returns what a socket of the operating system would report.
-fn kind(why: Disconnected) -> io::ErrorKind {
-    match why {
-        Disconnected::Refused => io::ErrorKind::ConnectionRefused,
-        Disconnected::Reset => io::ErrorKind::ConnectionReset,
-        Disconnected::Closed => io::ErrorKind::UnexpectedEof,
-        Disconnected::ClosedHere => io::ErrorKind::NotConnected,
-        Disconnected::TimedOut => io::ErrorKind::TimedOut,
     }
 }

@@ -7,7 +7,6 @@
 //! pass, so the thread comes back to the gate and never waits for an event of its own.
 
 use super::shared::{Dial, Shared};
-use crate::sim::Node;
 use lapin::ConnectionStatus;
 use std::any::Any;
 use std::future::Future;
@@ -64,14 +63,9 @@ impl Shared {
     }
 
     fn stop_at_gate(&self) {
-        let goes_on = self.baton.give_back(|| self.node.get().and_then(Node::poll_in_progress));
-        assert!(
-            goes_on,
-            "the node {:?} blocks its thread, on which the whole world runs: \
-             lapin::Connection::run never returns in a world, so await something instead, such as \
-             the consumer's next delivery or node.sleep(Duration::MAX)",
-            self.node.get().map_or("", Node::name)
-        );
+        let watch = self.watch.get();
+        let goes_on = self.baton.give_back(|| watch.and_then(|watch| watch.poll_in_progress()));
+        assert!(goes_on, "{}", watch.map_or_else(String::new, |watch| watch.complaint()));
         if self.lock().is_ended {
             self.end_thread();
         }

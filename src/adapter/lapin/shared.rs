@@ -6,7 +6,7 @@
 mod tasks;
 
 use super::baton::Baton;
-use crate::sim::Node;
+use super::line::Watch;
 use lapin::ConnectionStatus;
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,8 +19,8 @@ use tasks::Tasks;
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) baton: Baton,
-    /// The node on which lapin runs.
-    pub(super) node: OnceLock<Node>,
+    /// How lapin's thread learns that the world's thread is stuck.
+    pub(super) watch: OnceLock<Box<dyn Watch>>,
     state: Mutex<State>,
 }
 

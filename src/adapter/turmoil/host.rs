@@ -8,7 +8,7 @@
 //! of a connection or has been written, and a timer is set for the machine's next deadline.
 
 use crate::Shutdown;
-use crate::adapter::turmoil::host::connection::{Connection, State};
+use crate::adapter::turmoil::connection::{Connection, State};
 use crate::choice::{Site, Stream};
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::{BrokerOptions, wire};
@@ -29,11 +29,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant as TokioInstant, Sleep};
 
-mod connection;
-
 /// The port of RabbitMQ, and of Redis.
 const AMQP: u16 = 5672;
 const RESP: u16 = 6379;
+
+/// How much is read at once.
+const PIECE: usize = 16 * 1024;
 
 /// A server that a simulated host runs; see the [module](super). Clones share the server.
 pub struct Host<S> {
@@ -184,6 +185,7 @@ struct Life<S: Service, T> {
     shared: Rc<RefCell<Shared<S>>>,
     connections: BTreeMap<u64, Connection<T>>,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
+    buffer: Box<[u8]>,
 }
 
 impl<S: ByteService + Service, T: AsyncRead + AsyncWrite + Unpin> Life<S, T> {
@@ -194,7 +196,8 @@ impl<S: ByteService + Service, T: AsyncRead + AsyncWrite + Unpin> Life<S, T> {
         state.now = now;
         state.machine.start(now);
         drop(state);
-        Life { shared, connections: BTreeMap::new(), timer: None }
+        let buffer = vec![0; PIECE].into_boxed_slice();
+        Life { shared, connections: BTreeMap::new(), timer: None, buffer }
     }
 
     /// Sets the time, and fires the machine's timers that are due.
@@ -218,15 +221,16 @@ impl<S: ByteService + Service, T: AsyncRead + AsyncWrite + Unpin> Life<S, T> {
     /// keeps the others waiting. Returns whether there was anything.
     fn receive(&mut self, cx: &mut Context<'_>) -> bool {
         let state = &mut *self.shared.borrow_mut();
+        let buffer = &mut self.buffer;
         let mut busy = false;
-        self.connections.retain(|number, connection| match connection.poll_read(cx) {
+        self.connections.retain(|number, connection| match connection.poll_read(cx, buffer) {
             Poll::Pending => true,
-            Poll::Ready(Some(bytes)) => {
+            Poll::Ready(Ok(count @ 1..)) => {
                 busy = true;
-                state.machine.receive(state.now, *number, bytes);
+                state.machine.receive(state.now, *number, &buffer[..count]);
                 true
             }
-            Poll::Ready(None) => {
+            Poll::Ready(Ok(0) | Err(_)) => {
                 busy = true;
                 ByteService::disconnected(&mut state.machine, state.now, *number);
                 false

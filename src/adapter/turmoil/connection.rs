@@ -1,15 +1,12 @@
-//! One connection of a host: its stream, and what is still to be written.
+//! One end of a connection: its stream, and what is still to be written.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much is read at once.
-const PIECE: usize = 16 * 1024;
-
 pub(super) struct Connection<T> {
     stream: T,
-    read: Box<[u8]>,
     unsent: Vec<u8>,
     /// How much of it was written.
     sent: usize,
@@ -19,7 +16,7 @@ pub(super) struct Connection<T> {
 /// A connection after writing.
 pub(super) enum State {
     Open,
-    /// Closed by the server, after everything was written.
+    /// Closed on this side, after everything was written.
     Closed,
     /// Ended by the other side or by the network.
     Broken,
@@ -27,24 +24,22 @@ pub(super) enum State {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     pub(super) fn new(stream: T) -> Connection<T> {
-        let read = vec![0; PIECE].into_boxed_slice();
-        Connection { stream, read, unsent: Vec::new(), sent: 0, is_closing: false }
+        Connection { stream, unsent: Vec::new(), sent: 0, is_closing: false }
     }
 
-    /// Returns the bytes that have arrived, or `None` if the connection has ended.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<&[u8]>> {
+    /// Reads what has arrived into `buffer`, and returns how much: nothing at the end of the
+    /// stream.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         if self.is_closing {
             return Poll::Pending;
         }
-        let mut buffer = ReadBuf::new(&mut self.read);
-        match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(_)) => Poll::Ready(None),
-            Poll::Ready(Ok(())) => {
-                let filled = buffer.filled().len();
-                Poll::Ready((filled > 0).then(|| &self.read[..filled]))
-            }
-        }
+        let mut buffer = ReadBuf::new(buffer);
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+        read.map_ok(|()| buffer.filled().len())
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
