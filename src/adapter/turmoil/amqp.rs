@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
-/// Who connects, and where, if the caller does not say.
+/// The address of a broker on this host, for a caller who names none.
 const URI: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";
 
 /// Connects the client library [`lapin`](::lapin) from a host of `turmoil` to the RabbitMQ at

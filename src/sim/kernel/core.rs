@@ -146,10 +146,13 @@ impl Core {
                 }
                 Some(Next::Event) | None => {}
             }
-            if !self.probes.list.is_empty()
-                && let Some(until) = self.guests_go_first(now, limit, housekeeping)
-            {
-                return Turn::Guests { until };
+            if !self.probes.list.is_empty() {
+                if self.only_guests_go_on(housekeeping) {
+                    return Turn::Idle(None);
+                }
+                if let Some(until) = self.guests_go_first(now, limit, housekeeping) {
+                    return Turn::Guests { until };
+                }
             }
             if let Some((at, service)) = self.next_housekeeping(housekeeping) {
                 if at > limit {
@@ -195,6 +198,14 @@ impl Core {
         }
     }
 
+    /// Returns whether only daemons are left, and everything sent has arrived. The timers of guests
+    /// do not keep such a run from its end: most would go on for ever.
+    fn only_guests_go_on(&self, housekeeping: Housekeeping) -> bool {
+        housekeeping == Housekeeping::WhileAwaited
+            && !self.patience.is_awaited()
+            && !self.agenda.targets().any(|target| matches!(target, Target::Arrival { .. }))
+    }
+
     /// Returns the time up to which guests must have moved before anything else may happen, if they
     /// have not.
     fn guests_go_first(
@@ -205,10 +216,6 @@ impl Core {
     ) -> Option<Instant> {
         let background = self.next_housekeeping(housekeeping).map(|(at, _)| at.max(now));
         let next = background.or_else(|| self.agenda.next_at(&self.timers));
-        // Timers of daemons alone do not keep a run from its end.
-        if next.is_none() && housekeeping == Housekeeping::WhileAwaited && !self.is_awaited() {
-            return None;
-        }
         let until = next.unwrap_or(Instant::MAX).min(limit);
         (until > now && until > self.probes.quiet_until).then_some(until)
     }

@@ -51,6 +51,11 @@ impl Patience {
         self.idle = 0;
     }
 
+    /// Returns whether a non-daemon node is alive.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited > 0
+    }
+
     /// Returns why the run seems to have no end, if it does. `until_rest` says that the run goes on
     /// for as long as anything happens. The counts restart, so a caller that runs on has the same
     /// number of steps again.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
+use stunt_double::redis::{Client, ServerOptions};
 use stunt_double::sim::{Config, Node, Outcome, Sim, Strategy, check_determinism};
 use tokio::time::{Instant, interval, sleep, timeout};
 
@@ -211,6 +212,28 @@ fn timers_of_daemons_do_not_keep_a_run_from_its_end() {
     sim.tokio_node("main", async |_| sleep(Duration::from_secs(10)).await);
     sim.run().expect_done();
     assert_eq!(sim.now().to_string(), "10s");
+}
+
+#[test]
+fn daemons_that_go_on_sending_do_not_keep_a_run_from_its_end() {
+    let mut sim = Sim::new(1);
+    let redis = stunt_double::redis::start(&mut sim, ServerOptions::default());
+    for i in 0..2 {
+        sim.tokio_daemon_with(&format!("beats{i}"), redis.clone(), async |node, redis| {
+            let client = Client::connect(&node, &redis).await.unwrap();
+            let mut ticks = interval(Duration::from_millis(300));
+            loop {
+                ticks.tick().await;
+                client.call(["INCR", "beats"]).await.unwrap();
+            }
+        });
+    }
+    sim.tokio_node("main", async |_| sleep(Duration::from_secs(10)).await);
+    sim.run().expect_done();
+    assert_eq!(sim.now().to_string(), "10s");
+    assert!(redis.command(["GET", "beats"]).as_text().unwrap().parse::<u32>().unwrap() >= 66);
+    assert!(matches!(sim.run_for(Duration::from_secs(10)), Outcome::Reached));
+    assert!(redis.command(["GET", "beats"]).as_text().unwrap().parse::<u32>().unwrap() >= 132);
 }
 
 #[test]
