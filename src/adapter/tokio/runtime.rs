@@ -363,6 +363,8 @@ impl NodeRuntime {
     /// Parks the scheduler once, with a timer at `canary`, so that tokio moves its clock to its
     /// first timer and fires what is due. Runs nothing.
     fn park(&self, canary: Option<TokioInstant>) {
+        // A timer that fires wakes nobody in the world: the visit that follows runs what it woke.
+        let armed = self.main_woken.armed.swap(false, Relaxed);
         let mut timer = pin!(None);
         let mut polls = 0;
         self.runtime().block_on(poll_fn(|cx| {
@@ -393,6 +395,7 @@ impl NodeRuntime {
             }
         }));
         self.set_root(None);
+        self.main_woken.armed.store(armed, Relaxed);
         self.has_fired.set(true);
         self.may_run.set(true);
     }

@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
-/// The address of a broker on this host, for a caller who names none.
+/// The user and the vhost of a caller that names none.
 const URI: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";
 
 /// Connects the client library [`lapin`](::lapin) from a host of `turmoil` to the RabbitMQ at
@@ -94,7 +94,7 @@ pub async fn lapin(
 ///     let (connecting, driver) = lapin_net("rabbit:5672", None, properties).unwrap();
 ///     let work = async {
 ///         let connection = connecting.await?;
-///         connection.create_channel().await?;
+///         let _channel = connection.create_channel().await?;
 ///         connection.close(200, "bye".into()).await
 ///     };
 ///     tokio::select! {

@@ -160,6 +160,20 @@ fn several_nodes_that_sleep_for_days_wake_when_they_should() {
 }
 
 #[test]
+fn a_node_that_has_jumped_ahead_waits_for_the_world() {
+    let mut sim = Sim::new(1);
+    for i in 0..3_u64 {
+        sim.tokio_node_with(&format!("sleeper{i}"), i, async |node, i| {
+            for round in 1..4 {
+                sleep(Duration::from_secs(3600) - Duration::from_millis(i)).await;
+                assert_eq!(node.now().as_nanos(), round * (3_600_000 - i) * 1_000_000);
+            }
+        });
+    }
+    sim.run().expect_done();
+}
+
+#[test]
 fn nodes_that_wait_for_ever_are_stuck_and_say_for_what() {
     for nodes in 1..3 {
         let mut sim = Sim::new(1);
