@@ -173,6 +173,10 @@ pub(in crate::adapter) fn open<L: Line>(
     }
     let shared = Arc::<Shared>::default();
     let _ = shared.watch.set(line.watch());
+    #[cfg(feature = "tokio")]
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let _ = shared.runtime.set(runtime);
+    }
     let (backoff, properties) = Backoff::take(&line, properties);
     let driver = Driver::new(line, &shared, backoff, heartbeat);
     Ok((driver, Opening { shared, uri, properties }))

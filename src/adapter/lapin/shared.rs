@@ -21,6 +21,10 @@ pub(super) struct Shared {
     pub(super) baton: Baton,
     /// How lapin's thread learns that the world's thread is stuck.
     pub(super) watch: OnceLock<Box<dyn Watch>>,
+    /// The tokio runtime of the caller, if it has one. Lapin runs code of the caller, such as a
+    /// consumer's delegate, which may need it.
+    #[cfg(feature = "tokio")]
+    pub(super) runtime: OnceLock<tokio::runtime::Handle>,
     state: Mutex<State>,
 }
 

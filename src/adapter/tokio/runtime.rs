@@ -436,6 +436,10 @@ impl Guest for NodeRuntime {
             return self.world_time(tokio.min(limit));
         }
         self.skip(now - tokio);
+        if !self.has_fired.get() {
+            // It was behind, as after a pause: what is due by now runs before its clock moves on.
+            return self.node.now();
+        }
         let tick = floor(now) + TICK;
         if limit < tick {
             self.skip(limit - now);
@@ -456,6 +460,9 @@ impl Guest for NodeRuntime {
             return Some(self.world_time(self.node_elapsed() + lead));
         }
         self.catch_up();
+        if !self.has_fired.get() {
+            return Some(self.node.now());
+        }
         let before = self.elapsed();
         if before != floor(before) {
             // Tokio moves its clock by whole ticks, so it starts from one.

@@ -5,3 +5,5 @@
 mod beside;
 mod clock;
 mod faults;
+#[cfg(feature = "lapin")]
+mod lapin;

@@ -57,6 +57,8 @@ impl Shared {
     fn run_task(&self, id: u64) {
         let task = self.lock().tasks.all.get_mut(&id).and_then(Option::take);
         let Some((mut future, waker)) = task else { return };
+        #[cfg(feature = "tokio")]
+        let _context = self.runtime.get().map(tokio::runtime::Handle::enter);
         match future.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Ready(()) => {
                 self.lock().tasks.all.remove(&id);
