@@ -83,8 +83,11 @@ fn bare_tokio() -> Duration {
     })
 }
 
+/// What is measured: it returns the time of one event.
+type Kind = fn() -> Duration;
+
 fn main() {
-    let kinds: [(&str, fn() -> Duration); 6] = [
+    let kinds: [(&str, Kind); 6] = [
         ("plain node: node.sleep", || world(On::Plain, world_sleep)),
         ("tokio node: node.sleep", || world(On::Tokio, world_sleep)),
         ("tokio node: tokio::time::sleep", || world(On::Tokio, |_, _| tokio_sleep())),

@@ -49,6 +49,9 @@
 //!   even if the properties give one.
 //! - [`Connection::run`] blocks its thread until the connection closes, which cannot happen, since
 //!   the world runs on that thread. After some seconds it panics, and says so.
+//! - Code of the caller that lapin runs, such as a consumer's delegate, runs on lapin's thread, in
+//!   the context of the tokio node that connected. On a plain node it has no runtime. A panic in it
+//!   ends that code alone, as in production.
 //! - A connection belongs to its node. Do not use it in tasks of another one.
 //! - There is no TLS: `amqps://` is refused.
 //! - A profile with `panic = "abort"` cannot end lapin's thread when a node is killed. The thread
@@ -134,8 +137,8 @@ impl RabbitMq {
     ///
     /// # Errors
     ///
-    /// What [`Connection::connect`] returns. An I/O error if the scheme is `amqps`, or if the node
-    /// is not alive.
+    /// What [`Connection::connect`] returns. An I/O error if the scheme is `amqps`, if the node is
+    /// not alive, or if the caller runs beside the world (`Sim::run_beside`).
     ///
     /// # Panics
     ///
@@ -147,6 +150,11 @@ impl RabbitMq {
         properties: ConnectionProperties,
     ) -> lapin::Result<Connection> {
         node.world().expect_same(self.world());
+        if node.world().follow.is_outside() {
+            let why = "code beside a world (Sim::run_beside) cannot step lapin's thread: put it on \
+                       a tokio node (Sim::tokio_node)";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why).into());
+        }
         let (driver, opening) = open(NodeLine::new(node, self), uri, properties)?;
         node.spawn_follower(driver);
         opening.connect().await

@@ -72,8 +72,11 @@
 //!
 //! - `spawn_blocking` (and so `tokio::fs`) starts a thread, which a world cannot order: the run
 //!   fails with a sentence.
-//! - `tokio::net` panics, because the runtime has no sockets. Connect to the world's servers
-//!   through their adapters.
+//! - `tokio::net`, and so a client that opens its own socket, panics with tokio's words "IO is
+//!   disabled": the runtime has no sockets. Connect to the world's servers through their adapters,
+//!   such as [`RabbitMq::lapin`](crate::rabbitmq::RabbitMq) and
+//!   [`redis_rs::Connect`](crate::adapter).
+//! - On a plain node, tokio's timers panic with "there is no reactor running": make it a tokio node.
 //! - A task that spins without ever waiting for anything fails the run if it runs at all; a spawned
 //!   one is caught, too.
 

@@ -73,7 +73,8 @@ impl Options {
     }
 
     /// Lets only [`Server::advance`](super::Server::advance) move the clock. It begins at
-    /// [`Instant::ZERO`](crate::Instant::ZERO), as in every world.
+    /// [`Instant::ZERO`](crate::Instant::ZERO), as in every world. A jump beyond a minute ends AMQP
+    /// connections that have heartbeats, as the same minute of silence would.
     pub fn with_manual_clock(mut self) -> Options {
         self.has_manual_clock = true;
         self

@@ -502,8 +502,9 @@ fn refuse_blocking(builder: &mut Builder, node: &Node) {
     let node = node.clone();
     builder.thread_name_fn(move || {
         node.fail(
-            "tokio's spawn_blocking (which tokio::fs also uses) runs on a thread of its own, and \
-             a world cannot order threads: call the function in the task itself",
+            "tokio's spawn_blocking (which tokio::fs uses, and a client that looks up a host name) \
+             runs on a thread of its own, and a world cannot order threads: call the function in \
+             the task itself; connect clients with their adapters, such as RabbitMq::lapin",
         );
         "stunt-double-blocking".to_owned()
     });

@@ -54,3 +54,15 @@ fn a_delegate_sleeps_and_spawns_on_the_nodes_runtime() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn code_beside_a_world_is_told_to_use_a_tokio_node() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let node = sim.daemon("test", async |_| std::future::pending::<()>().await);
+    let refused = sim
+        .run_beside(async move { rabbit.lapin(&node, ConnectionProperties::default()).await })
+        .await
+        .unwrap();
+    assert!(refused.unwrap_err().to_string().contains("tokio node"));
+}
