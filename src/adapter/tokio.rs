@@ -48,8 +48,8 @@
 //!   exact to the nanosecond there, too.
 //! - Ready tasks of one runtime run in tokio's order, first in, first out. The strategy decides
 //!   between nodes, not between the tasks of a tokio node.
-//! - Timers of daemons do not keep [`Sim::run`] from its end: it ends once only daemons are left and
-//!   everything sent has arrived.
+//! - Timers of daemons do not keep [`Sim::run`] from its end: it ends once only daemons are left
+//!   and everything sent has arrived.
 //! - Tokio does not tell when its next timer is due. While several tokio nodes wait, the world
 //!   therefore steps through their milliseconds, so an hour of silence costs seconds rather than
 //!   microseconds. A single tokio node has no such cost. If nothing at all has happened for a
@@ -76,7 +76,8 @@
 //!   disabled": the runtime has no sockets. Connect to the world's servers through their adapters,
 //!   such as [`RabbitMq::lapin`](crate::rabbitmq::RabbitMq) and
 //!   [`redis_rs::Connect`](crate::adapter).
-//! - On a plain node, tokio's timers panic with "there is no reactor running": make it a tokio node.
+//! - On a plain node, tokio's timers panic with "there is no reactor running": make it a tokio
+//!   node.
 //! - A task that spins without ever waiting for anything fails the run if it runs at all; a spawned
 //!   one is caught, too.
 
