@@ -352,8 +352,28 @@ impl NodeRuntime {
 
     /// Polls the main task, in the runtime's context but without its scheduler, which costs more
     /// than most polls do.
+    #[cfg(not(tokio_unstable))]
     fn poll_main(&self, cx: &mut Context<'_>) -> Poll<()> {
         let _context = self.runtime().enter();
+        self.poll_main_in_context(cx)
+    }
+
+    /// Polls the main task under the scheduler: only there do its draws come from the seed.
+    #[cfg(tokio_unstable)]
+    fn poll_main(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut polled = false;
+        // One more round wakes a task that has yielded, and may run another.
+        self.may_run.set(true);
+        self.runtime().block_on(poll_fn(|root| {
+            if std::mem::replace(&mut polled, true) {
+                return Poll::Ready(Poll::Pending);
+            }
+            root.waker().wake_by_ref();
+            self.poll_main_in_context(cx).map(Poll::Ready)
+        }))
+    }
+
+    fn poll_main_in_context(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut main = self.main.borrow_mut();
         let Some(future) = main.as_mut() else { return Poll::Pending };
         std::task::ready!(future.as_mut().poll(cx));

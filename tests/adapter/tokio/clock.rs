@@ -264,3 +264,25 @@ fn a_drifting_clock_is_tokios_clock_too() {
     });
     sim.run().expect_done();
 }
+
+/// With `RUSTFLAGS="--cfg tokio_unstable"` alone; a stable tokio draws at random here.
+#[cfg(tokio_unstable)]
+#[test]
+fn select_draws_from_the_seed() {
+    let notes = |seed: u64| {
+        let mut sim = Sim::new(seed);
+        sim.tokio_node("chooser", async |node| {
+            for _ in 0..50 {
+                tokio::select! {
+                    () = std::future::ready(()) => node.note("left"),
+                    () = std::future::ready(()) => node.note("right"),
+                }
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+        sim.run().expect_done();
+        sim.trace().notes()
+    };
+    assert_eq!(notes(1), notes(1));
+    assert_ne!(notes(1), notes(2));
+}
