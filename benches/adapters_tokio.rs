@@ -83,7 +83,7 @@ fn bare_tokio() -> Duration {
     })
 }
 
-/// What is measured: it returns the time of one event.
+/// A measurement, which returns the time of one event.
 type Kind = fn() -> Duration;
 
 fn main() {

@@ -19,6 +19,8 @@ mod redis_rs_io;
 mod stand_in;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+#[cfg(any(feature = "redis-rs", feature = "redis-rs-2", feature = "tokio"))]
+mod tokio_time;
 #[cfg(feature = "tracing")]
 pub mod tracing;
 #[cfg(feature = "turmoil")]

@@ -6,10 +6,10 @@
 //! dropped, whatever is still outstanding.
 //!
 //! Start with `socket`. `driver` runs the future that redis-rs hands out. `pump` runs one that
-//! redis-rs insists on spawning itself. `tokio_time` and `config` guard against the real clock.
+//! redis-rs insists on spawning itself. `config` guards against the real clock, together with the
+//! parent's `tokio_time`.
 
 pub(super) mod config;
 pub(super) mod driver;
 pub(super) mod pump;
 pub(super) mod socket;
-pub(super) mod tokio_time;

@@ -239,11 +239,3 @@ impl<R: Report> Future for Drive<R> {
         }
     }
 }
-
-/// Returns whether the clock of the present tokio runtime stands still while code runs, as a paused
-/// one does.
-pub(crate) fn clock_is_paused() -> bool {
-    let now = tokio::time::Instant::now();
-    // A real clock goes on: its resolution is finer than this takes.
-    (0..10_000).all(|_| tokio::time::Instant::now() == now)
-}

@@ -6,16 +6,16 @@ use redis::AsyncCommands;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What became of the orders.
+/// The fate of the orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The orders that were charged, in order, each as often as it was.
     pub charged: Vec<u64>,
     /// The orders that have failed.
     pub failed: BTreeSet<u64>,
-    /// What was charged in all, in cents.
+    /// The sum of all charges, in cents.
     pub revenue: u64,
-    /// What is still in the outbox.
+    /// The number of entries that are still in the outbox.
     pub outbox: u64,
 }
 
@@ -39,7 +39,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// What does not hold.
+    /// The first rule that does not hold.
     pub fn check(&self, count: u64) -> Result<(), Error> {
         let charged: BTreeSet<u64> = self.charged.iter().copied().collect();
         if charged.len() != self.charged.len() {

@@ -36,7 +36,7 @@ pub(crate) async fn run(
         let Some(order) = order else { return Err("the consumer was cancelled".into()) };
         handle(redis, marker, &order?).await?;
     }
-    // What was delivered and not begun goes back with the channel.
+    // Orders that were delivered and not begun go back with the channel.
     channel.basic_cancel(orders.tag(), BasicCancelOptions::default()).await?;
     Ok(())
 }

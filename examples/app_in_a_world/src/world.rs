@@ -31,7 +31,7 @@ impl Servers for FromNode {
     }
 }
 
-/// What a test needs to disturb the service.
+/// The handles with which a test disturbs the service.
 pub(crate) struct World {
     pub(crate) rabbit: RabbitMq,
     pub(crate) redis: Redis,

@@ -8,7 +8,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// What one connection of lapin needs from its simulation.
+/// The needs of one connection of lapin, which its simulation meets.
 pub(in crate::adapter) trait Line: Unpin {
     type Socket: Socket;
     type Dialing: Future<Output = Result<Self::Socket, io::ErrorKind>> + Unpin;

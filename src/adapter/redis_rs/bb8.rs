@@ -9,7 +9,7 @@ use super::redis::aio::MultiplexedConnection;
 use super::redis::{
     AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, RedisResult, cmd,
 };
-use crate::adapter::redis_rs_io::tokio_time::{TokioTime, tokio_time};
+use crate::adapter::tokio_time::{TokioTime, tokio_time};
 use crate::redis::Redis;
 use crate::sim::Node;
 use std::fmt;
@@ -36,7 +36,7 @@ impl Manager {
     /// [`ErrorKind::InvalidClientConfig`] if the caller does not run in a runtime of tokio whose
     /// time is virtual.
     pub fn new(node: &Node, redis: &Redis) -> RedisResult<Manager> {
-        if tokio_time(node) != TokioTime::Virtual {
+        if tokio_time() != TokioTime::Virtual {
             return Err(RedisError::from((ErrorKind::InvalidClientConfig, WITHOUT_RUNTIME)));
         }
         Ok(Manager { node: node.clone(), redis: redis.clone(), settings: None })

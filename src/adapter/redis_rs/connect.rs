@@ -12,7 +12,7 @@ use crate::adapter::redis_rs_io::config::Asked;
 use crate::adapter::redis_rs_io::driver::Driver;
 use crate::adapter::redis_rs_io::pump::Pump;
 use crate::adapter::redis_rs_io::socket::{Seat, Socket, error};
-use crate::adapter::redis_rs_io::tokio_time::{TokioTime, tokio_time};
+use crate::adapter::tokio_time::{TokioTime, tokio_time};
 use crate::redis::Redis;
 use crate::sim::{ByteConnection, Node};
 use std::future::{Future, poll_fn};
@@ -79,7 +79,7 @@ pub trait Connect {
 impl Connect for Redis {
     async fn multiplexed(&self, node: &Node) -> RedisResult<MultiplexedConnection> {
         let mut config = AsyncConnectionConfig::new();
-        if tokio_time(node) != TokioTime::Virtual {
+        if tokio_time() != TokioTime::Virtual {
             config = config.set_response_timeout(None);
         }
         self.multiplexed_with(node, &RedisConnectionInfo::default(), config).await
@@ -92,7 +92,7 @@ impl Connect for Redis {
         config: AsyncConnectionConfig,
     ) -> RedisResult<MultiplexedConnection> {
         let asked = Asked::read(&config);
-        let time = tokio_time(node);
+        let time = tokio_time();
         check(asked, time)?;
         let opening = Box::pin(open(self, node, info, config));
         let (connection, driver) = match asked.connection_timeout {
@@ -115,7 +115,7 @@ impl Connect for Redis {
     }
 
     async fn pubsub_with(&self, node: &Node, info: &RedisConnectionInfo) -> RedisResult<PubSub> {
-        match tokio_time(node) {
+        match tokio_time() {
             TokioTime::None => {}
             TokioTime::Virtual => {
                 let socket = Socket::new(connect(self, node).await?, &Arc::default());

@@ -6,6 +6,8 @@
 //!
 //! The invariant: code on the runtime finds the world's time equal to tokio's.
 
+use super::runtime::floor;
+use crate::adapter::tokio_time::is_paused;
 use crate::sim::{Outcome, Sim};
 use crate::time::Instant;
 use std::future::{Future, poll_fn};
@@ -59,7 +61,7 @@ impl Sim {
     /// paused: the world's time would be the real one.
     pub async fn run_beside<F: Future>(&mut self, future: F) -> Result<F::Output, Box<Outcome>> {
         assert!(
-            super::clock_is_paused(),
+            is_paused(),
             "tokio's clock is not paused: use #[tokio::test(start_paused = true)], or call \
              tokio::time::pause() first"
         );
@@ -158,13 +160,13 @@ impl Beside<'_> {
         };
         let now = self.elapsed();
         let left = (next - self.began).saturating_sub(now);
-        let jump = whole_millis(left);
+        let jump = floor(left);
         if jump.is_zero() {
             let rest = pin!(tokio::time::advance(left));
             let _ = rest.poll(cx);
             return Poll::Ready(());
         }
-        self.timer.as_mut().reset(self.epoch + whole_millis(now) + jump);
+        self.timer.as_mut().reset(self.epoch + floor(now) + jump);
         self.timer.as_mut().poll(cx)
     }
 }
@@ -175,8 +177,4 @@ impl Drop for Beside<'_> {
         self.sim.world.follow.end();
         self.sim.world.set_now(now.max(self.sim.now()));
     }
-}
-
-fn whole_millis(time: Duration) -> Duration {
-    Duration::new(time.as_secs(), time.subsec_millis() * 1_000_000)
 }

@@ -512,7 +512,7 @@ impl Guest for NodeRuntime {
 }
 
 /// Returns the last tick at or before `elapsed`.
-fn floor(elapsed: Duration) -> Duration {
+pub(super) fn floor(elapsed: Duration) -> Duration {
     Duration::new(elapsed.as_secs(), elapsed.subsec_millis() * 1_000_000)
 }
 

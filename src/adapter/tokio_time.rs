@@ -4,9 +4,8 @@
 //! none. On a node whose runtime is in lock step with the world they show virtual time. Anywhere
 //! else they would read the real clock, and a run would depend on the machine's load.
 
-use crate::sim::Node;
-
 /// The clock of tokio's timers where the caller runs.
+#[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokioTime {
     /// No runtime: a timer would panic.
@@ -17,8 +16,9 @@ pub(crate) enum TokioTime {
     Real,
 }
 
-/// Returns the clock that a timer of tokio would read if it were made here, by code of this node.
-pub(crate) fn tokio_time(_: &Node) -> TokioTime {
+/// Returns the clock that a timer of tokio would read if the caller made it here.
+#[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+pub(crate) fn tokio_time() -> TokioTime {
     match tokio::runtime::Handle::try_current() {
         Err(_) => TokioTime::None,
         Ok(_) if is_paused() => TokioTime::Virtual,
@@ -29,7 +29,7 @@ pub(crate) fn tokio_time(_: &Node) -> TokioTime {
 /// Returns whether the clock of the current runtime stands still while the real one advances.
 /// There is no other way to ask for it. Only the answer leaves this function, never a time.
 #[expect(clippy::disallowed_methods, reason = "whether a clock is real shows only beside one")]
-fn is_paused() -> bool {
+pub(crate) fn is_paused() -> bool {
     let shown = tokio::time::Instant::now();
     let real = std::time::Instant::now();
     while std::time::Instant::now() == real {}
