@@ -52,11 +52,12 @@
 //!   and everything sent has arrived.
 //! - Tokio does not tell when its next timer is due. While several tokio nodes wait, the world
 //!   therefore steps through their milliseconds, so an hour of silence costs seconds rather than
-//!   microseconds. A single tokio node has no such cost. If nothing at all has happened for a
-//!   minute, the nodes jump to their timers; a message that reaches one of them in the meantime
-//!   then fails the run with a sentence that says so. A step costs about a microsecond for each
+//!   microseconds. A single tokio node has no such cost. A step costs about a microsecond for each
 //!   node, most of it in tokio, and thirty in a debug build. Let Cargo optimize dependencies there,
-//!   too: `[profile.dev.package."*"]` with `opt-level = 2`.
+//!   too: `[profile.dev.package."*"]` with `opt-level = 2`. When no code has run for a minute, the
+//!   steps grow, to a four-thousandth of the silence. A message that reaches a node in such a step
+//!   may wait for the end of it, as it would for an operating system that is slow to run a process:
+//!   15 ms at most after two minutes of silence, a second after an hour.
 //! - A panic in a task of `tokio::spawn` becomes a `JoinError`, as in production, and leaves the
 //!   process alive. A panic in the main task kills the process.
 //!
@@ -76,6 +77,8 @@
 //!   disabled": the runtime has no sockets. Connect to the world's servers through their adapters,
 //!   such as [`RabbitMq::lapin`](crate::rabbitmq::RabbitMq) and
 //!   [`redis_rs::Connect`](crate::adapter).
+//! - `tokio::time::advance` and `resume` move or free a clock that is the world's: the run fails
+//!   with a sentence. `tokio::time::pause` panics with tokio's words.
 //! - On a plain node, tokio's timers panic with "there is no reactor running": make it a tokio
 //!   node.
 //! - A task that spins without ever waiting for anything fails the run if it runs at all; a spawned
@@ -232,9 +235,8 @@ impl<R: Report> Future for Drive<R> {
                 panic!("its tokio tasks run on and on at one moment, and none of them waits")
             }
             Rest::Ahead(by) => panic!(
-                "something reached it while its tokio clock was already {by:?} ahead: several \
-                 tokio nodes had waited for a minute with nothing else to happen, and jumped \
-                 to their timers; let one of them wait with Node::sleep"
+                "its code has moved its tokio clock by {by:?} (tokio::time::advance or resume), \
+                 which belongs to the world: let the code sleep, or the test call Sim::run_for"
             ),
         }
     }

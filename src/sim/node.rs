@@ -387,6 +387,7 @@ impl Node {
         }
         let actor = node.actor;
         let parked = std::mem::take(&mut node.parked);
+        core.probes.are_quiet = false;
         core.trace.record(self.now(), actor, if on { Record::Paused } else { Record::Resumed });
         parked.into_iter().for_each(|id| core.unpark(id));
     }

@@ -42,15 +42,18 @@ impl Baton {
         self.holder.load(SeqCst) == WORLD
     }
 
-    /// Lapin's thread lets the world's thread run, and waits until it has the baton again. Also its
-    /// first call, when it does not have the baton yet.
+    /// Lapin's thread lets the world's thread run, and waits until it has the baton again; see
+    /// [`Baton::wait`].
+    pub(super) fn give_back(&self, progress: impl Fn() -> Option<u64>) -> bool {
+        self.pass(WORLD);
+        self.wait(progress)
+    }
+
+    /// Lapin's thread waits until it has the baton, also for the first time.
     ///
     /// `progress` is asked again and again while it waits for long. If it gives the same number
     /// each time, the world's thread is stuck: then this returns false.
-    pub(super) fn give_back(&self, progress: impl Fn() -> Option<u64>) -> bool {
-        if self.is_lent() {
-            self.pass(WORLD);
-        }
+    pub(super) fn wait(&self, progress: impl Fn() -> Option<u64>) -> bool {
         let mut last = None;
         let mut ticks = 0;
         self.wait_while_or(WORLD, || {
@@ -104,5 +107,29 @@ impl Baton {
         }
         self.sleepers.fetch_sub(1, SeqCst);
         was_passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::Baton;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_thread_that_begins_after_the_baton_was_lent_keeps_it() {
+        let baton = Arc::<Baton>::default();
+        let world = {
+            let baton = Arc::clone(&baton);
+            std::thread::spawn(move || baton.lend())
+        };
+        while !baton.is_lent() {
+            std::thread::yield_now();
+        }
+        assert!(baton.wait(|| None));
+        assert!(baton.is_lent(), "the world would wait in vain for what it had lent");
+        baton.give_up();
+        assert!(!world.join().unwrap());
     }
 }

@@ -47,9 +47,9 @@ impl Shared {
 
     /// Runs a future on lapin's thread. Only the world brings it forward.
     pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        if !self.baton.is_lent() {
-            self.stop_at_gate();
-        }
+        // The thread has just begun, or has the baton already. It must not give back what the world
+        // may be lending it at this moment: nobody would lend it again.
+        self.go_on_after(|progress| self.baton.wait(progress));
         let mut future = Box::pin(future);
         let mut cx = Context::from_waker(Waker::noop());
         loop {
@@ -63,8 +63,13 @@ impl Shared {
     }
 
     fn stop_at_gate(&self) {
+        self.go_on_after(|progress| self.baton.give_back(progress));
+    }
+
+    /// Goes on after a wait for the baton, unless the world has ended the thread meanwhile.
+    fn go_on_after(&self, wait: impl FnOnce(&dyn Fn() -> Option<u64>) -> bool) {
         let watch = self.watch.get();
-        let goes_on = self.baton.give_back(|| watch.and_then(|watch| watch.poll_in_progress()));
+        let goes_on = wait(&|| watch.and_then(|watch| watch.poll_in_progress()));
         assert!(goes_on, "{}", watch.map_or_else(String::new, |watch| watch.complaint()));
         if self.lock().is_ended {
             self.end_thread();

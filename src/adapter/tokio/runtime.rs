@@ -86,7 +86,7 @@ pub(super) enum Rest {
     Ended,
     /// Tasks run on and on, and none waits.
     Spinning,
-    /// The runtime's clock is ahead of the world's, so nothing may run.
+    /// Code has moved the runtime's clock, by this much.
     Ahead(Duration),
 }
 
@@ -308,7 +308,10 @@ impl NodeRuntime {
         };
         self.main_woken.set_driver(driver);
         self.main_woken.armed.store(true, Relaxed);
-        rest
+        match self.catch_up() {
+            Some(lead) if rest == Rest::Idle => Rest::Ahead(lead),
+            _ => rest,
+        }
     }
 
     /// Fires the timers that are due, and then runs the tasks until none is ready.
@@ -451,11 +454,7 @@ impl Guest for NodeRuntime {
     fn advance(&self, until: Instant) -> Instant {
         let (now, tokio) = (self.node_elapsed(), self.elapsed());
         let limit = self.node.machine_time_at(until) - self.began;
-        if tokio > now {
-            // It is ahead: it waits for the world, and then fires what it has reached.
-            return self.world_time(tokio.min(limit));
-        }
-        self.skip(now - tokio);
+        self.skip(now.saturating_sub(tokio));
         if !self.has_fired.get() {
             // It was behind, as after a pause: what is due by now runs before its clock moves on.
             return self.node.now();
@@ -476,9 +475,6 @@ impl Guest for NodeRuntime {
     }
 
     fn advance_unbounded(&self) -> Option<Instant> {
-        if let Some(lead) = self.lead() {
-            return Some(self.world_time(self.node_elapsed() + lead));
-        }
         self.catch_up();
         if !self.has_fired.get() {
             return Some(self.node.now());
@@ -497,13 +493,7 @@ impl Guest for NodeRuntime {
 
     fn next_tick(&self, now: Instant) -> Instant {
         let elapsed = self.node.machine_time_at(now) - self.began;
-        // If it is ahead, it has no timers before the time that it has reached.
-        self.world_time(self.elapsed().max(floor(elapsed) + TICK))
-    }
-
-    fn lead(&self) -> Option<Duration> {
-        let lead = self.elapsed().saturating_sub(self.node_elapsed());
-        (!lead.is_zero()).then_some(lead)
+        self.world_time(floor(elapsed) + TICK)
     }
 
     fn has_run(&self) -> bool {

@@ -29,6 +29,9 @@ use std::time::Duration;
 /// they count as stuck.
 const PATIENCE: Duration = Duration::from_secs(86_400);
 
+/// The least time between two timers of a guest.
+const TICK: Duration = Duration::from_millis(1);
+
 pub(crate) struct Core {
     pub(crate) agenda: Agenda,
     pub(crate) timers: Timers,
@@ -177,6 +180,7 @@ impl Core {
                     Some(WakeRef::Task(id)) => self.make_ready(id),
                     Some(WakeRef::Waker(waker)) => return Turn::Wake(waker),
                     Some(WakeRef::Service(service)) => return Turn::ServiceTimer(service),
+                    Some(WakeRef::Held(node)) => self.release(at, node),
                     Some(WakeRef::Kill(node)) => return Turn::Request(Request::Kill(node)),
                     #[cfg(test)]
                     Some(WakeRef::Nobody) => {}
@@ -198,12 +202,23 @@ impl Core {
         }
     }
 
-    /// Returns whether only daemons are left, and everything sent has arrived. The timers of guests
-    /// do not keep such a run from its end: most would go on for ever.
-    fn only_guests_go_on(&self, housekeeping: Housekeeping) -> bool {
+    /// Returns whether only daemons are left, and nothing is going to happen but in their guests.
+    /// The timers of guests do not keep such a run from its end: most would go on for ever.
+    fn only_guests_go_on(&mut self, housekeeping: Housekeeping) -> bool {
         housekeeping == Housekeeping::WhileAwaited
             && !self.patience.is_awaited()
-            && !self.agenda.targets().any(|target| matches!(target, Target::Arrival { .. }))
+            && self.ready.is_empty()
+            && self.agenda.next_at(&self.timers).is_none()
+    }
+
+    /// Returns for how long nothing has run.
+    pub(crate) fn silence(&self, now: Instant) -> Duration {
+        now - self.last_poll
+    }
+
+    /// Returns whether things of one moment may change places.
+    pub(crate) fn has_ties(&self) -> bool {
+        self.ties
     }
 
     /// Returns the time up to which guests must have moved before anything else may happen, if they
@@ -217,20 +232,17 @@ impl Core {
         let background = self.next_housekeeping(housekeeping).map(|(at, _)| at.max(now));
         let next = background.or_else(|| self.agenda.next_at(&self.timers));
         let until = next.unwrap_or(Instant::MAX).min(limit);
-        (until > now && until > self.probes.quiet_until).then_some(until)
+        (until > now && !self.probes.are_quiet).then_some(until)
     }
 
     /// Returns when something happens next, with nothing left before `limit`. Of a guest's timers
     /// it is only known that they lie beyond it.
     fn next_beyond(&mut self, limit: Instant, housekeeping: Housekeeping) -> Option<Instant> {
-        const TICK: Duration = Duration::from_millis(1);
         let next = self.agenda.next_at(&self.timers);
-        let may_have_timers =
-            !self.probes.list.is_empty() && self.probes.quiet_until < Instant::MAX;
-        if next.is_some() || !may_have_timers || limit == Instant::MAX {
+        if next.is_some() || !self.has_guests_with_timers() || limit == Instant::MAX {
             return next;
         }
-        let go_on = housekeeping == Housekeeping::Always || self.is_awaited();
+        let go_on = housekeeping == Housekeeping::Always || self.patience.is_awaited();
         go_on.then(|| limit.saturating_add(TICK))
     }
 
@@ -240,12 +252,13 @@ impl Core {
         self.current = Some(main);
         self.last = Some((node, main));
         self.tasks.clear_waits(main);
-        self.probes.quiet_until = Instant::ZERO;
+        self.probes.are_quiet = false;
     }
 
     /// A guest has run something because time has passed.
-    pub(crate) fn end_visit(&mut self, node: NodeId) {
+    pub(crate) fn end_visit(&mut self, now: Instant, node: NodeId) {
         self.steps += 1;
+        self.last_poll = now;
         if !self.processes[node].followers.is_empty() {
             self.followed = Some(node);
         }
@@ -270,19 +283,23 @@ impl Core {
         let task = self.tasks.get(id)?;
         task.queued = false;
         let node = &mut self.processes[task.node];
-        if node.paused {
+        if !node.may_run(now) {
             node.parked.push(id);
             task.queued = true;
             return None;
         }
         self.steps += 1;
         self.patience.count_poll();
-        self.last_poll = now;
-        self.probes.quiet_until = Instant::ZERO;
+        self.probes.are_quiet = false;
         self.current = Some(id);
         self.last = Some((task.node, id));
-        if !node.followers.is_empty() && !node.followers.contains(&id) {
-            self.followed = Some(task.node);
+        let follows = node.followers.contains(&id);
+        if !follows {
+            // A client library that only hears heartbeats does not count as at work.
+            self.last_poll = now;
+            if !node.followers.is_empty() {
+                self.followed = Some(task.node);
+            }
         }
         self.tasks.clear_waits(id);
         self.trace.record(now, node.actor, Record::Ran { task: id.number() });
@@ -382,12 +399,18 @@ impl Core {
     /// Returns when something happens next.
     pub(crate) fn next_event(&mut self, now: Instant) -> Option<Instant> {
         let busy = !self.ready.is_empty() || !self.requests.is_empty() || !self.problems.is_empty();
-        if busy {
+        if busy || self.probes.list.iter().any(|(_, has_work)| has_work()) {
             return Some(now);
         }
         let housekeeping = self.housekeeping.iter().map(|(at, _)| *at).min();
         let next = self.agenda.next_at(&self.timers);
-        next.into_iter().chain(housekeeping).min()
+        // A guest's timers are not known, only that they are due at its ticks.
+        let tick = self.has_guests_with_timers().then(|| now.saturating_add(TICK));
+        next.into_iter().chain(housekeeping).chain(tick).min()
+    }
+
+    fn has_guests_with_timers(&self) -> bool {
+        !self.probes.list.is_empty() && !self.probes.are_quiet
     }
 
     pub(crate) fn cancel_timer(&mut self, key: TimerKey) {
@@ -403,16 +426,11 @@ impl Core {
             Some(next) => (first.0 < next).then_some(first),
             None if housekeeping == Housekeeping::Always => Some(first),
             // No task has run for `PATIENCE`, so more housekeeping would not unblock anyone.
-            None if first.0 <= self.last_poll.saturating_add(PATIENCE) && self.is_awaited() => {
-                Some(first)
+            None => {
+                let is_late = first.0 > self.last_poll.saturating_add(PATIENCE);
+                (!is_late && self.patience.is_awaited()).then_some(first)
             }
-            None => None,
         }
-    }
-
-    /// Returns whether a non-daemon node is blocked.
-    fn is_awaited(&self) -> bool {
-        self.tasks.iter().any(|(_, task)| !self.processes[task.node].daemon)
     }
 
     /// Sets when a service's background timer is due.

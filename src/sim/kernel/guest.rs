@@ -8,12 +8,22 @@
 //!
 //! The invariant: code of a node runs only while its guest's clock shows the world's time.
 //!
-//! A guest cannot say when its next timer is due. One guest alone may therefore move to it, but two
-//! must move in steps that are too short to miss a timer of the other: a guest's timers are due
-//! only at its ticks.
+//! A guest cannot say when its next timer is due. It can only move to it, or to some time before
+//! it. One guest alone may therefore move to its timer, but several must move in steps that are too
+//! short to miss a timer of another: a guest's timers are due only at its ticks. In a long silence
+//! the steps grow, to a small part of its length. Then one guest may get ahead of another's timer.
+//! The world holds it until its own time is there, as an operating system may leave a process
+//! waiting for a moment.
+//!
+//! Guests whose timers are due at one moment run in an order that is a choice of the world.
 
+use crate::choice::Site;
 use crate::sim::Sim;
+use crate::sim::kernel::agenda::Target;
+use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::NodeId;
+use crate::sim::kernel::task::WakeRef;
+use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::rc::{Rc, Weak};
@@ -35,9 +45,6 @@ pub(crate) trait Guest {
     /// Returns the first moment after `now` at which one of its timers may be due.
     fn next_tick(&self, now: Instant) -> Instant;
 
-    /// Returns how far its clock is ahead of the world's time, if it is.
-    fn lead(&self) -> Option<Duration>;
-
     /// Returns whether any of its tasks have run since the last call.
     fn has_run(&self) -> bool;
 }
@@ -49,32 +56,50 @@ pub(crate) type Probe = Box<dyn Fn() -> bool + Send>;
 #[derive(Default)]
 pub(crate) struct Probes {
     pub(crate) list: Vec<(NodeId, Probe)>,
-    /// No guest has a timer before this time.
-    pub(crate) quiet_until: Instant,
-}
-
-/// The guests of a world, in the order in which they began.
-#[derive(Default)]
-pub(crate) struct Guests {
-    list: Vec<(NodeId, Weak<dyn Guest>)>,
-    /// When any of them last did something.
-    last_active: Instant,
-    /// The steps of several guests since one was counted.
+    /// Whether no guest has a timer, since none has run after they were asked.
+    pub(crate) are_quiet: bool,
+    /// The steps of several guests.
     ticks: u32,
 }
 
-/// With nothing in the agenda, how long several guests take small steps before each is asked for a
-/// timer without a bound.
+/// A guest. A process that ends takes it along, so nobody else keeps it.
+#[derive(Clone)]
+struct Member {
+    node: NodeId,
+    guest: Weak<dyn Guest>,
+    /// When a timer last made it run.
+    last_fired: Instant,
+}
+
+/// The guests of a world, at most one of each node, in the order in which they run.
+#[derive(Default)]
+pub(crate) struct Guests {
+    list: Vec<Member>,
+}
+
+/// The choice of the order in which guests run whose timers are due at one moment.
+const ORDER: Site = Site::new("guest.order");
+
+/// How long nothing must have run before the steps of several guests grow.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Each step is this part of what the silence has lasted beyond that.
+const PART: u32 = 4096;
+
+/// After how long a silence each is asked for its next timer, however far off it is.
+const LONG_SILENCE: Duration = Duration::from_secs(86_400);
 
 /// How many small steps count as a step of the run.
 const TICKS: u32 = 1024;
 
+/// The least time between two timers of a guest.
+const TICK: Duration = Duration::from_millis(1);
+
 impl Guests {
     #[cfg(feature = "tokio")]
     pub(crate) fn add(&mut self, node: NodeId, guest: Weak<dyn Guest>) {
-        self.list.retain(|(_, guest)| guest.strong_count() > 0);
-        self.list.push((node, guest));
+        self.list.retain(|member| member.guest.strong_count() > 0);
+        self.list.push(Member { node, guest, last_fired: Instant::ZERO });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -82,38 +107,37 @@ impl Guests {
     }
 
     pub(crate) fn of(&self, node: NodeId) -> Option<Rc<dyn Guest>> {
-        let (_, guest) = self.list.iter().rev().find(|(other, _)| *other == node)?;
-        guest.upgrade()
+        self.list.iter().find(|member| member.node == node)?.guest.upgrade()
+    }
+
+    fn note_fired(&mut self, node: NodeId, now: Instant) {
+        let member = self.list.iter_mut().find(|member| member.node == node);
+        member.into_iter().for_each(|member| member.last_fired = now);
+    }
+
+    /// Chooses in which order they run next time.
+    fn shuffle(&mut self, now: Instant, core: &mut Core) {
+        for i in 1..self.list.len() {
+            let n = (self.list.len() - i + 1) as u64;
+            let place = core.choose(now, Actor::WORLD, ORDER, i as u64, n) as usize;
+            self.list.swap(i - 1, i - 1 + place);
+        }
     }
 }
-
-/// A guest that may run now.
-type Running = (NodeId, Rc<dyn Guest>);
 
 impl Sim {
     /// Lets time pass up to `until` as far as the guests are concerned. The world's time becomes
     /// that of the first timer of a guest, whose code then runs, or `until`.
     pub(crate) fn advance_guests(&mut self, until: Instant) {
-        let guests = self.running_guests();
         loop {
-            let now = self.now();
-            let reached = match &*guests {
-                [] => until,
-                [(_, guest)] if until == Instant::MAX => {
-                    guest.advance_unbounded().unwrap_or(Instant::MAX)
-                }
-                [(_, guest)] => guest.advance(until),
-                several => self.advance_several(now, until, several),
-            };
+            let guests = self.running_guests();
+            let reached = self.move_guests(until, &guests);
             if reached == Instant::MAX {
-                self.world.lock().probes.quiet_until = Instant::MAX;
+                self.world.lock().probes.are_quiet = true;
                 return;
             }
             self.world.pass_time(reached);
-            let mut has_run = false;
-            for (node, guest) in &guests {
-                has_run |= guest.lead().is_none() && self.visit(*node, &**guest);
-            }
+            let has_run = self.visit_all(&guests);
             // With nothing to be seen there is no step of the run: no condition has changed.
             if has_run || reached >= until || guests.len() < 2 {
                 return;
@@ -121,39 +145,108 @@ impl Sim {
         }
     }
 
-    fn running_guests(&self) -> Vec<Running> {
+    fn running_guests(&self) -> Vec<Member> {
         let core = self.world.lock();
-        let is_running = |node: NodeId| {
-            let process = &core.processes[node];
-            process.main.is_some() && !process.paused
+        let now = self.world.now();
+        let is_running = |member: &&Member| {
+            let process = &core.processes[member.node];
+            process.main.is_some() && process.may_run(now) && member.guest.strong_count() > 0
         };
-        let guests = self.guests.borrow();
-        let running = guests.list.iter().filter(|(node, _)| is_running(*node));
-        running.filter_map(|(node, guest)| Some((*node, guest.upgrade()?))).collect()
+        self.guests.borrow().list.iter().filter(is_running).cloned().collect()
     }
 
-    /// Moves several guests in step. Returns the time that they have reached, or [`Instant::MAX`]
-    /// if none of them has a timer.
-    fn advance_several(&self, now: Instant, until: Instant, guests: &[Running]) -> Instant {
-        let mut state = self.guests.borrow_mut();
-        state.ticks += 1;
-        if state.ticks.is_multiple_of(TICKS) {
-            self.world.lock().count_step();
+    /// Moves the guests. Returns the time that they have reached, or [`Instant::MAX`] if none of
+    /// them has a timer.
+    fn move_guests(&self, until: Instant, guests: &[Member]) -> Instant {
+        let alone = |guest: Rc<dyn Guest>| match until {
+            Instant::MAX => guest.advance_unbounded().unwrap_or(Instant::MAX),
+            bound => guest.advance(bound),
+        };
+        match guests {
+            [] => until,
+            [member] => member.guest.upgrade().map_or(until, alone),
+            several => self.move_several(until, several),
         }
-        if until == Instant::MAX && now - state.last_active >= SILENCE {
-            return jump(guests);
+    }
+
+    fn move_several(&self, until: Instant, guests: &[Member]) -> Instant {
+        let now = self.now();
+        let mut core = self.world.lock();
+        if core.count_tick() {
+            core.count_step();
         }
-        let tick = guests.iter().map(|(_, guest)| guest.next_tick(now)).min();
-        let reached = until.min(tick.expect("there are several"));
-        for (_, guest) in guests {
+        let silence = core.silence(now);
+        drop(core);
+        if silence >= LONG_SILENCE || silence.saturating_sub(SILENCE) >= TICK * PART {
+            return self.move_far(until, silence, guests);
+        }
+        let alive = || guests.iter().filter_map(|member| member.guest.upgrade());
+        let tick = alive().map(|guest| guest.next_tick(now)).min();
+        let reached = until.min(tick.unwrap_or(until));
+        for guest in alive() {
             guest.advance(reached);
         }
         reached
     }
 
-    /// Lets a guest run, because time has passed. This is part of the run only if it did something.
-    /// Returns whether it did.
-    fn visit(&mut self, node: NodeId, guest: &dyn Guest) -> bool {
+    /// Moves the guests in a long silence. The first that stops bounds those after it; those before
+    /// it are held.
+    fn move_far(&self, until: Instant, silence: Duration, guests: &[Member]) -> Instant {
+        let now = self.now();
+        let step = (silence - SILENCE) / PART;
+        let mut first = until.min(now.saturating_add(step));
+        if silence >= LONG_SILENCE {
+            first = until;
+        }
+        // A timer that fires again and again is the likeliest to fire next.
+        let mut order: Vec<&Member> = guests.iter().collect();
+        order.sort_by_key(|member| std::cmp::Reverse(member.last_fired));
+        let mut reached = Vec::with_capacity(order.len());
+        for member in order {
+            let Some(guest) = member.guest.upgrade() else { continue };
+            let at = match first {
+                Instant::MAX => guest.advance_unbounded(),
+                bound => Some(guest.advance(bound)),
+            };
+            reached.extend(at.map(|at| (member.node, at)));
+            first = first.min(at.unwrap_or(first));
+        }
+        let mut core = self.world.lock();
+        for (node, at) in reached {
+            if at > first {
+                core.hold(now, node, at);
+            }
+        }
+        first
+    }
+
+    /// Lets the guests run, because time has passed. Returns whether any of them did something, or
+    /// has anything to do.
+    fn visit_all(&mut self, guests: &[Member]) -> bool {
+        let mut has_run = false;
+        for Member { node, guest, .. } in guests {
+            let now = self.now();
+            let mut core = self.world.lock();
+            if !core.processes[*node].may_run(now) && !core.processes[*node].paused {
+                continue;
+            }
+            if core.must_queue(now, *node) {
+                has_run = true;
+                continue;
+            }
+            drop(core);
+            has_run |= self.visit(*node, guest);
+        }
+        let mut core = self.world.lock();
+        if has_run && core.has_ties() {
+            self.guests.borrow_mut().shuffle(self.world.now(), &mut core);
+        }
+        // A timer of a guest may also have woken a task of the world's own.
+        has_run || !core.ready.is_empty()
+    }
+
+    /// Lets a guest run. This is part of the run only if it did something. Returns whether it did.
+    fn visit(&mut self, node: NodeId, guest: &Weak<dyn Guest>) -> bool {
         let mut core = self.world.lock();
         let Some(main) = core.processes[node].main else { return false };
         if core.tasks.get(main).is_none_or(|task| task.queued) {
@@ -162,28 +255,55 @@ impl Sim {
         core.begin_visit(node, main);
         drop(core);
         self.poll(main);
-        if !guest.has_run() {
+        if guest.upgrade().is_some_and(|guest| !guest.has_run()) {
             return false;
         }
         let now = self.now();
-        self.guests.borrow_mut().last_active = now;
+        self.guests.borrow_mut().note_fired(node, now);
         let mut core = self.world.lock();
         let actor = core.processes[node].actor;
         core.trace.record(now, actor, Record::Ran { task: main.number() });
-        core.end_visit(node);
+        core.end_visit(now, node);
         true
     }
 }
 
-/// Moves every guest to its next timer, and each no further than those before it. One that stops
-/// earlier leaves those ahead, which must wait for the world.
-fn jump(guests: &[Running]) -> Instant {
-    let mut reached = Instant::MAX;
-    for (_, guest) in guests {
-        reached = match reached {
-            Instant::MAX => guest.advance_unbounded().unwrap_or(Instant::MAX),
-            bound => guest.advance(bound).min(bound),
-        };
+impl Core {
+    /// Counts a small step of several guests. Returns whether it is to be counted as a step.
+    fn count_tick(&mut self) -> bool {
+        self.probes.ticks = self.probes.ticks.wrapping_add(1);
+        self.probes.ticks.is_multiple_of(TICKS)
     }
-    reached
+
+    /// Holds a process whose guest is ahead: nothing of it runs before `until`.
+    fn hold(&mut self, now: Instant, node: NodeId, until: Instant) {
+        self.processes[node].held_until = until;
+        let key = self.timers.set(WakeRef::Held(node));
+        self.agenda.push(now, until, 0, Target::Timer(key));
+    }
+
+    /// The time may have come until which a process is held.
+    pub(crate) fn release(&mut self, now: Instant, node: NodeId) {
+        let process = &mut self.processes[node];
+        if process.held_until == now {
+            let parked = std::mem::take(&mut process.parked);
+            let main = process.main;
+            parked.into_iter().for_each(|id| self.unpark(id));
+            main.into_iter().for_each(|id| self.make_ready(id));
+        }
+    }
+
+    /// Makes a guest whose clock has moved ready instead of letting it run at once, if it must wait
+    /// its turn: its process is paused, a request of a handle comes first, or other events of this
+    /// moment may. Returns whether it did.
+    fn must_queue(&mut self, now: Instant, node: NodeId) -> bool {
+        let waits = self.processes[node].paused
+            || !self.requests.is_empty()
+            || !self.problems.is_empty()
+            || (self.has_ties() && self.agenda.next_at(&self.timers) == Some(now));
+        if waits && let Some(main) = self.processes[node].main {
+            self.make_ready(main);
+        }
+        waits
+    }
 }

@@ -94,6 +94,7 @@ impl Core {
         }
         process.paused = false;
         process.parked.clear();
+        process.held_until = Instant::ZERO;
         self.probes.list.retain(|(node, _)| *node != id);
         let process = &mut self.processes[id];
         // The waiting tasks belong to this process, and are dropped with it.

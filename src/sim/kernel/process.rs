@@ -7,6 +7,7 @@ use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::timer::TimerKey;
 use crate::sim::service::contract::Waiter;
 use crate::sim::trace::Actor;
+use crate::time::Instant;
 use std::ops::{Index, IndexMut};
 use std::panic::Location;
 use std::sync::Arc;
@@ -19,8 +20,10 @@ pub(crate) struct Process {
     /// Whether it is a daemon, which does not keep a run from being done.
     pub(crate) daemon: bool,
     pub(crate) paused: bool,
-    /// Tasks that became ready while it was paused, in order.
+    /// Tasks that became ready while it might not run, in order.
     pub(crate) parked: Vec<TaskId>,
+    /// Nothing of it runs before; see `guest.rs`.
+    pub(crate) held_until: Instant,
     pub(crate) main: Option<TaskId>,
     /// The tasks that run after any other task of the process did; see [`Core::follow`].
     ///
@@ -39,6 +42,13 @@ pub(crate) struct Process {
     pub(crate) grace: Option<TimerKey>,
     /// The place in the test that made it.
     pub(crate) made_at: &'static Location<'static>,
+}
+
+impl Process {
+    /// Returns whether its tasks may run now.
+    pub(crate) fn may_run(&self, now: Instant) -> bool {
+        !self.paused && self.held_until <= now
+    }
 }
 
 /// Every node's process.
@@ -60,6 +70,7 @@ impl Processes {
             daemon,
             paused: false,
             parked: Vec::new(),
+            held_until: Instant::ZERO,
             main: None,
             followers: Vec::new(),
             off: false,

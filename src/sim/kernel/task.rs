@@ -26,6 +26,8 @@ pub(crate) enum WakeRef {
     Service(u32),
     /// A node whose grace period is over.
     Kill(NodeId),
+    /// A process that was held until now; see `guest.rs`.
+    Held(NodeId),
     #[cfg(test)]
     Nobody,
 }

@@ -153,6 +153,20 @@ fn a_broker_that_crashes_loses_what_it_did_not_confirm_and_nothing_else() {
 }
 
 #[test]
+fn a_wait_in_vain_is_found_though_heartbeats_go_on() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("app", rabbit, async |node: Node, rabbit: RabbitMq| {
+        let connection = connect(&node, &rabbit).await?;
+        let channel = channel(&connection).await?;
+        declare(&channel, "jobs").await?;
+        take(&mut consume(&channel, "jobs", "me").await?).await.map(drop)
+    });
+    let Outcome::Stuck(stuck) = sim.run() else { panic!("nobody publishes") };
+    assert_eq!(stuck.waiting[0].node.as_ref(), "app");
+}
+
+#[test]
 fn a_paused_node_goes_on_where_it_stopped() {
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());

@@ -7,3 +7,4 @@ mod clock;
 mod faults;
 #[cfg(feature = "lapin")]
 mod lapin;
+mod several;
