@@ -9,34 +9,31 @@
 //! - *Running the others until idle.* The future given to `block_on` wakes itself at every poll, so
 //!   the scheduler never parks. A marker task tells when the queue is empty: it was pushed at one
 //!   poll, and nothing else ran before the next one.
-//! - *Moving to the next timer.* The future waits for a canary, a timer at the limit, so the
-//!   scheduler parks and tokio moves its clock to the first timer. The hook that tokio calls after
-//!   a park wakes the future, which ends `block_on` before any task runs.
+//! - *Moving to the next timer*: see `runtime/clock.rs`.
 //!
 //! Timers are due at whole milliseconds of the runtime's clock, its ticks, as in every tokio.
 
+mod clock;
+mod wakers;
+
 use crate::sim::Node;
-use crate::sim::guest::{Guest, Probe};
+use crate::sim::guest::Probe;
 use crate::time::Instant;
+pub(super) use clock::floor;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime, RuntimeMetrics};
 use tokio::time::Instant as TokioInstant;
-
-/// One tick of tokio's timers.
-const TICK: Duration = Duration::from_millis(1);
+use wakers::{Flag, Marker};
 
 /// How many polls may follow each other at one moment before the code counts as spinning.
 const SPIN: u64 = 1_000_000;
-
-/// Longer than any timer of tokio, which are capped at about two years.
-const FAR: Duration = Duration::from_secs(100_000_000);
 
 /// Where the waker of the present `block_on` lies, for the hook after a park.
 type Root = Arc<Mutex<Option<Waker>>>;
@@ -101,65 +98,6 @@ enum Queue {
     Empty,
 }
 
-/// The waker of the main task, which is polled only if it was woken.
-#[derive(Default)]
-struct Flag {
-    woken: AtomicBool,
-    /// Whether the runtime is not running, so that its driver must be woken too.
-    armed: AtomicBool,
-    /// The waker of the task that drives the runtime, in the world.
-    driver: Mutex<Option<Waker>>,
-}
-
-impl Flag {
-    fn set_driver(&self, driver: &Waker) {
-        let mut present = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        if !present.as_ref().is_some_and(|present| present.will_wake(driver)) {
-            *present = Some(driver.clone());
-        }
-    }
-}
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Relaxed);
-        if self.armed.load(Relaxed) {
-            let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            driver.into_iter().for_each(Waker::wake);
-        }
-    }
-}
-
-/// The marker task, which does nothing but tell that it has run.
-#[derive(Default)]
-struct Marker {
-    ran: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Marker {
-    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
-        self.ran.store(true, Relaxed);
-        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
-        if waker.is_none() {
-            *waker = Some(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// Puts the marker at the end of the queue.
-    fn push(&self) {
-        self.ran.store(false, Relaxed);
-        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
-            waker.wake_by_ref();
-        }
-    }
-}
-
 impl NodeRuntime {
     /// Makes a runtime for `node`, whose clock shows the node's time from now on.
     ///
@@ -193,7 +131,6 @@ impl NodeRuntime {
             let _context = runtime.enter();
             TokioInstant::now()
         };
-        let main_woken = Flag { woken: AtomicBool::new(true), ..Flag::default() };
         let began = node.machine_time_at(node.now());
         Ok(NodeRuntime {
             node,
@@ -203,7 +140,7 @@ impl NodeRuntime {
             began,
             epoch,
             main: RefCell::new(None),
-            main_woken: Arc::new(main_woken),
+            main_woken: Arc::new(Flag::woken()),
             root,
             marker,
             has_run: Cell::new(false),
@@ -236,41 +173,6 @@ impl NodeRuntime {
     /// Returns the context in which its code runs.
     pub(super) fn context(&self) -> tokio::runtime::EnterGuard<'_> {
         self.runtime().enter()
-    }
-
-    /// Returns the time that the node's clock has counted since the runtime began.
-    fn node_elapsed(&self) -> Duration {
-        self.node.machine_time_at(self.node.now()) - self.began
-    }
-
-    /// Returns the time that tokio's clock has counted since the runtime began.
-    fn elapsed(&self) -> Duration {
-        let _context = self.runtime().enter();
-        TokioInstant::now() - self.epoch
-    }
-
-    /// Returns the world's time at which the node's clock will have counted `elapsed`.
-    fn world_time(&self, elapsed: Duration) -> Instant {
-        self.node.world_time(self.began.saturating_add(elapsed))
-    }
-
-    /// Moves tokio's clock, without firing timers.
-    fn skip(&self, by: Duration) {
-        if by.is_zero() {
-            return;
-        }
-        self.has_fired.set(false);
-        let _context = self.runtime().enter();
-        // The clock moves at the first poll; what follows only yields.
-        let advanced = pin!(tokio::time::advance(by));
-        let _ = advanced.poll(&mut Context::from_waker(Waker::noop()));
-    }
-
-    /// Sets tokio's clock to the node's. Returns by how much it is ahead, if it is.
-    fn catch_up(&self) -> Option<Duration> {
-        let (node, tokio) = (self.node_elapsed(), self.elapsed());
-        self.skip(node.saturating_sub(tokio));
-        tokio.checked_sub(node).filter(|lead| !lead.is_zero())
     }
 
     /// Runs every task that is ready, until none is. `driver` is woken when the main task is.
@@ -383,50 +285,6 @@ impl NodeRuntime {
         Poll::Ready(())
     }
 
-    /// Parks the scheduler once, with a timer at `canary`, so that tokio moves its clock to its
-    /// first timer and fires what is due. Runs nothing.
-    fn park(&self, canary: Option<TokioInstant>) {
-        // A timer that fires wakes nobody in the world: the visit that follows runs what it woke.
-        let armed = self.main_woken.armed.swap(false, Relaxed);
-        let mut timer = pin!(None);
-        let mut polls = 0;
-        self.runtime().block_on(poll_fn(|cx| {
-            polls += 1;
-            match (polls, canary) {
-                // The first round only brings the timers up to date, and uses up what earlier
-                // wakes have left: a woken scheduler parks without moving its clock.
-                (1, _) => {
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                }
-                (2, Some(at)) => {
-                    timer.set(Some(tokio::time::sleep_until(at)));
-                    let timer = timer.as_mut().as_pin_mut().expect("it was just set");
-                    let _ = timer.poll(cx);
-                    self.set_root(Some(cx.waker()));
-                    Poll::Pending
-                }
-                (2, None) => {
-                    // Without any timer a park would never end. A timer that is set while there
-                    // is no earlier one unparks the scheduler at once, and is then taken back.
-                    let brief = pin!(tokio::time::sleep(FAR));
-                    let _ = brief.poll(cx);
-                    self.set_root(Some(cx.waker()));
-                    Poll::Pending
-                }
-                _ => Poll::Ready(()),
-            }
-        }));
-        self.set_root(None);
-        self.main_woken.armed.store(armed, Relaxed);
-        self.has_fired.set(true);
-        self.may_run.set(true);
-    }
-
-    fn set_root(&self, waker: Option<&Waker>) {
-        *self.root.lock().unwrap_or_else(PoisonError::into_inner) = waker.cloned();
-    }
-
     /// Drops the main task and then all others, inside the runtime's context.
     fn shut_down(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
@@ -442,68 +300,6 @@ impl Drop for NodeRuntime {
     fn drop(&mut self) {
         self.shut_down();
     }
-}
-
-impl Guest for NodeRuntime {
-    fn enter(&self, call: &mut dyn FnMut()) {
-        self.catch_up();
-        let _context = self.runtime().enter();
-        call();
-    }
-
-    fn advance(&self, until: Instant) -> Instant {
-        let (now, tokio) = (self.node_elapsed(), self.elapsed());
-        let limit = self.node.machine_time_at(until) - self.began;
-        self.skip(now.saturating_sub(tokio));
-        if !self.has_fired.get() {
-            // It was behind, as after a pause: what is due by now runs before its clock moves on.
-            return self.node.now();
-        }
-        let tick = floor(now) + TICK;
-        if limit < tick {
-            self.skip(limit - now);
-            return until;
-        }
-        if now != floor(now) {
-            // Tokio moves its clock by whole ticks, so it starts from one.
-            self.skip(tick - now);
-            return self.world_time(tick);
-        }
-        self.park(Some(self.epoch + floor(limit)));
-        let reached = self.elapsed();
-        if reached == limit { until } else { self.world_time(reached) }
-    }
-
-    fn advance_unbounded(&self) -> Option<Instant> {
-        self.catch_up();
-        if !self.has_fired.get() {
-            return Some(self.node.now());
-        }
-        let before = self.elapsed();
-        if before != floor(before) {
-            // Tokio moves its clock by whole ticks, so it starts from one.
-            let tick = floor(before) + TICK;
-            self.skip(tick - before);
-            return Some(self.world_time(tick));
-        }
-        self.park(None);
-        let reached = self.elapsed();
-        (reached > before).then(|| self.world_time(reached))
-    }
-
-    fn next_tick(&self, now: Instant) -> Instant {
-        let elapsed = self.node.machine_time_at(now) - self.began;
-        self.world_time(floor(elapsed) + TICK)
-    }
-
-    fn has_run(&self) -> bool {
-        self.has_run.take()
-    }
-}
-
-/// Returns the last tick at or before `elapsed`.
-pub(super) fn floor(elapsed: Duration) -> Duration {
-    Duration::new(elapsed.as_secs(), elapsed.subsec_millis() * 1_000_000)
 }
 
 /// `spawn_blocking` starts a thread, which no world can order. Tokio asks for the thread's name on
