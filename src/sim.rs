@@ -71,6 +71,8 @@ use join::joinable;
 #[cfg(feature = "tokio")]
 pub(crate) use kernel::guest;
 use kernel::guest::Guests;
+#[cfg(feature = "tokio")]
+pub(crate) use kernel::probe;
 use kernel::quiet;
 use kernel::task::LocalFuture;
 use kernel::turn::Housekeeping;

@@ -39,6 +39,7 @@ pub(super) mod id;
 pub(super) mod invariants;
 pub(super) mod life;
 pub(super) mod patience;
+pub(crate) mod probe;
 pub(super) mod process;
 pub(super) mod quiet;
 pub(super) mod rest;

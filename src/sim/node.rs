@@ -20,8 +20,10 @@ use super::sleep::{Sleep, Timeout};
 use crate::choice::Site;
 use crate::sim::kernel::clock::{Clock, offset};
 #[cfg(feature = "tokio")]
-use crate::sim::kernel::guest::{Guest, Guests, Probe};
+use crate::sim::kernel::guest::{Guest, Guests};
 use crate::sim::kernel::id::NodeId;
+#[cfg(feature = "tokio")]
+use crate::sim::kernel::probe::Probe;
 use crate::sim::kernel::task::{SendFuture, Wait};
 use crate::sim::kernel::turn::Request;
 use crate::sim::kernel::world::World;

@@ -112,7 +112,7 @@ impl Baton {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
     use super::Baton;
     use std::sync::Arc;

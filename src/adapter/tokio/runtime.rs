@@ -17,7 +17,7 @@ mod clock;
 mod wakers;
 
 use crate::sim::Node;
-use crate::sim::guest::Probe;
+use crate::sim::probe::Probe;
 use crate::time::Instant;
 pub(super) use clock::floor;
 use std::cell::{Cell, RefCell};

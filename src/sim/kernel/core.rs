@@ -7,9 +7,9 @@
 use crate::choice::{Choices, Site};
 use crate::sim::config::{Config, Panics};
 use crate::sim::kernel::agenda::{Agenda, Target};
-use crate::sim::kernel::guest::Probes;
 use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
 use crate::sim::kernel::patience::Patience;
+use crate::sim::kernel::probe::Probes;
 use crate::sim::kernel::process::Processes;
 use crate::sim::kernel::schedule::{Next, ReadyQueue};
 use crate::sim::kernel::task::{SendFuture, Tasks, Wait, WakeRef};

@@ -49,19 +49,6 @@ pub(crate) trait Guest {
     fn has_run(&self) -> bool;
 }
 
-/// Asks whether a guest has work.
-pub(crate) type Probe = Box<dyn Fn() -> bool + Send>;
-
-/// The core's knowledge of the guests that are alive.
-#[derive(Default)]
-pub(crate) struct Probes {
-    pub(crate) list: Vec<(NodeId, Probe)>,
-    /// Whether no guest has a timer, since none has run after they were asked.
-    pub(crate) are_quiet: bool,
-    /// The steps of several guests.
-    ticks: u32,
-}
-
 /// A guest. A process that ends takes it along, so nobody else keeps it.
 #[derive(Clone)]
 struct Member {
@@ -88,9 +75,6 @@ const PART: u32 = 4096;
 
 /// After how long a silence each is asked for its next timer, however far off it is.
 const LONG_SILENCE: Duration = Duration::from_secs(86_400);
-
-/// How many small steps count as a step of the run.
-const TICKS: u32 = 1024;
 
 /// The least time between two timers of a guest.
 const TICK: Duration = Duration::from_millis(1);
@@ -172,7 +156,7 @@ impl Sim {
     fn move_several(&self, until: Instant, guests: &[Member]) -> Instant {
         let now = self.now();
         let mut core = self.world.lock();
-        if core.count_tick() {
+        if core.probes.count_tick() {
             core.count_step();
         }
         let silence = core.silence(now);
@@ -269,14 +253,8 @@ impl Sim {
 }
 
 impl Core {
-    /// Counts a small step of several guests. Returns whether it is to be counted as a step.
-    fn count_tick(&mut self) -> bool {
-        self.probes.ticks = self.probes.ticks.wrapping_add(1);
-        self.probes.ticks.is_multiple_of(TICKS)
-    }
-
     /// Holds a process whose guest is ahead: nothing of it runs before `until`.
-    fn hold(&mut self, now: Instant, node: NodeId, until: Instant) {
+    pub(crate) fn hold(&mut self, now: Instant, node: NodeId, until: Instant) {
         self.processes[node].held_until = until;
         let key = self.timers.set(WakeRef::Held(node));
         self.agenda.push(now, until, 0, Target::Timer(key));
@@ -296,7 +274,7 @@ impl Core {
     /// Makes a guest whose clock has moved ready instead of letting it run at once, if it must wait
     /// its turn: its process is paused, a request of a handle comes first, or other events of this
     /// moment may. Returns whether it did.
-    fn must_queue(&mut self, now: Instant, node: NodeId) -> bool {
+    pub(crate) fn must_queue(&mut self, now: Instant, node: NodeId) -> bool {
         let waits = self.processes[node].paused
             || !self.requests.is_empty()
             || !self.problems.is_empty()
