@@ -5,9 +5,9 @@
 //!
 //! It first runs the service without faults. Then it hunts for the bug that the service has if its
 //! workers set their marker before the charge, and shows the seed. Then it shows that the service
-//! without the bug survives the same seeds. `--mended` does only that. `--seed N` shows what happens
-//! in one seed, with what the service logs. `--report` prints only what the service reports without
-//! faults, as the service itself does against real servers.
+//! without the bug survives the same seeds. `--mended` does only that. `--seed N` shows what
+//! happens in one seed, with what the service logs. `--report` prints only what the service reports
+//! without faults, as the service itself does against real servers.
 
 mod faults;
 #[cfg(test)]

@@ -20,8 +20,8 @@ const STALL: Site = Site::new("app.test.stall");
 const WORKER: Role = Role::Worker(Marker::WithTheResult);
 
 /// Makes what the service logs notes. Other tests run beside this one without a subscriber, and
-/// tracing asks only the thread that meets an event first whether anybody listens, unless there is a
-/// subscriber for all of them.
+/// tracing asks only the thread that meets an event first whether anybody listens, unless there is
+/// a subscriber for all of them.
 fn logs(sim: &Sim) -> DefaultGuard {
     static FOR_ALL: Once = Once::new();
     FOR_ALL.call_once(|| drop(set_global_default(tracing_subscriber::registry())));
