@@ -56,7 +56,7 @@ use crate::rabbitmq::protocol::method::ConnectionOptions;
 pub use crate::rabbitmq::protocol::method::{Event, GetOk, Method, Output};
 use crate::rabbitmq::protocol::names::Names;
 use crate::rabbitmq::queue::Queue;
-use crate::rabbitmq::queue::dead_letter::{DeadLetter, InFlight};
+use crate::rabbitmq::queue::dead_letter::{DeadLetter, SentLetter};
 use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::version::{Profile, Version};
@@ -209,7 +209,7 @@ pub struct Broker {
     /// Dead letters that were just refused, and will be kept.
     refused_letters: Vec<DeadLetter>,
     /// Dead letters that wait for confirms, by number.
-    letters_in_flight: BTreeMap<u64, InFlight>,
+    letters_in_flight: BTreeMap<u64, SentLetter>,
     next_letter: u64,
 
     outputs: Outputs,

@@ -11,6 +11,8 @@
 
 mod faults;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod tests;
 mod world;
 

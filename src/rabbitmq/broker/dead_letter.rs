@@ -14,7 +14,7 @@ use crate::Instant;
 use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::message::Message;
-use crate::rabbitmq::queue::dead_letter::{DeadLetter, InFlight, Reason, is_cycle};
+use crate::rabbitmq::queue::dead_letter::{DeadLetter, Reason, SentLetter, is_cycle};
 use crate::rabbitmq::queue::journal::Waiter;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +129,7 @@ impl Broker {
         routed.retain(|queue| !letter.settled.contains(queue));
         let number = self.next_letter;
         self.next_letter += 1;
-        let in_flight = InFlight { letter, unsettled: routed.len(), is_refused: false };
+        let in_flight = SentLetter { letter, unsettled: routed.len(), is_refused: false };
         if !routed.is_empty() {
             self.letters_in_flight.insert(number, in_flight);
         }

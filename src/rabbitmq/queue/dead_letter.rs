@@ -57,7 +57,7 @@ pub(crate) struct DeadLetter {
 
 /// A dead letter that was published and waits for confirms.
 #[derive(Debug)]
-pub(crate) struct InFlight {
+pub(crate) struct SentLetter {
     pub(crate) letter: DeadLetter,
     /// Number of queues that have not answered yet; never 0.
     pub(crate) unsettled: usize,
