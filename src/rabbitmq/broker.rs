@@ -56,7 +56,8 @@ use crate::rabbitmq::protocol::method::ConnectionOptions;
 pub use crate::rabbitmq::protocol::method::{Event, GetOk, Method, Output};
 use crate::rabbitmq::protocol::names::Names;
 use crate::rabbitmq::queue::Queue;
-use crate::rabbitmq::queue::dead_letter::DeadLetter;
+use crate::rabbitmq::queue::dead_letter::{DeadLetter, SentLetter};
+use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::version::{Profile, Version};
 use crate::rabbitmq::vhost::VHost;
@@ -69,7 +70,7 @@ use route::Delayed;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use stage::Outputs;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use timer::Timers;
 
@@ -203,8 +204,13 @@ pub struct Broker {
     delayed: Delayed,
     /// Messages that died and were not yet published again.
     dead_letters: VecDeque<DeadLetter>,
-    /// Dead letters that found no queue, and that their own queues keep.
+    /// Dead letters that found no queue or were refused, and that their own queues keep.
     kept_letters: Vec<DeadLetter>,
+    /// Dead letters that were just refused, and will be kept.
+    refused_letters: Vec<DeadLetter>,
+    /// Dead letters that wait for confirms, by number.
+    letters_in_flight: BTreeMap<u64, SentLetter>,
+    next_letter: u64,
 
     outputs: Outputs,
     /// Channels with confirms that are ready, in the order in which they became ready.
@@ -218,7 +224,7 @@ pub struct Broker {
     /// Scratch: the destinations that an exchange returned.
     destinations: Vec<Destination>,
     /// Scratch: publishes that were just synced.
-    synced: Vec<(ChannelKey, u64)>,
+    synced: Vec<Waiter>,
 }
 
 impl Broker {
@@ -251,6 +257,9 @@ impl Broker {
             delayed: Delayed::default(),
             dead_letters: VecDeque::new(),
             kept_letters: Vec::new(),
+            refused_letters: Vec::new(),
+            letters_in_flight: BTreeMap::new(),
+            next_letter: 0,
             outputs: Outputs::default(),
             confirming: Vec::new(),
             committed: VecDeque::new(),
@@ -418,8 +427,12 @@ impl Broker {
         }
     }
 
-    fn confirm(&mut self, key: ChannelKey, seqno: u64) {
-        self.settle_publish(key, seqno, Verdict::Ack);
+    /// Tells whoever waits for a message that a queue has it safely, or has refused it.
+    fn tell_waiter(&mut self, waiter: Waiter, verdict: Verdict) {
+        match waiter {
+            Waiter::Publisher(channel, seqno) => self.settle_publish(channel, seqno, verdict),
+            Waiter::Letter(number, queue) => self.settle_letter(number, queue, verdict),
+        }
     }
 
     fn send_confirms(&mut self) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stunt_double::Shutdown;
 use stunt_double::rabbitmq::{
-    self, BrokerOptions, Channel, Connection, ConsumeOptions, Error, Properties, Publish,
+    self, BrokerOptions, Channel, Connection, ConsumeOptions, Delivery, Error, Properties, Publish,
     QueueOptions, RabbitMq,
 };
 use stunt_double::sim::{
@@ -265,6 +265,25 @@ fn a_recorded_run_replays_from_its_tape() {
     assert_eq!(digest, again, "the tape decides, not the seed");
 }
 
+/// A durable quorum queue that publishes its dead letters at least once, to this queue.
+fn at_least_once(dead_letter_queue: &str) -> QueueOptions {
+    let mut options = QueueOptions { durable: true, ..QueueOptions::default() };
+    for (name, value) in [
+        ("x-queue-type", "quorum"),
+        ("x-dead-letter-strategy", "at-least-once"),
+        ("x-overflow", "reject-publish"),
+        ("x-dead-letter-exchange", ""),
+        ("x-dead-letter-routing-key", dead_letter_queue),
+    ] {
+        options.arguments.insert(name, value);
+    }
+    options
+}
+
+fn persistent(queue: &'static str, body: &'static str) -> Publish {
+    Publish { properties: Properties::default().persistent(), ..Publish::new("", queue, body) }
+}
+
 /// A dead letter that is published at least once is in one of the two queues at any moment, even if
 /// other confirms have put its own queue on disk.
 #[test]
@@ -274,30 +293,14 @@ fn a_power_loss_finds_an_at_least_once_dead_letter_in_either_queue() {
         let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
         sim.node_with("client", (rabbit.clone(), wait), async |node, (rabbit, wait)| {
             let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-            let queue = |dead_letter_key: &str| {
-                let mut options = QueueOptions { durable: true, ..QueueOptions::default() };
-                for (name, value) in [
-                    ("x-queue-type", "quorum"),
-                    ("x-dead-letter-strategy", "at-least-once"),
-                    ("x-overflow", "reject-publish"),
-                    ("x-dead-letter-exchange", ""),
-                    ("x-dead-letter-routing-key", dead_letter_key),
-                ] {
-                    options.arguments.insert(name, value);
-                }
-                options
-            };
+            let queue = at_least_once;
             channel.queue_declare("orders", queue("later")).await?;
             channel.queue_declare("later", queue("orders")).await?;
             channel.confirm_select().await?;
-            let message = |body: &'static str| Publish {
-                properties: Properties::default().persistent(),
-                ..Publish::new("", "orders", body)
-            };
-            assert!(channel.publish(message("first"))?.await?.is_ack());
+            assert!(channel.publish(persistent("orders", "first"))?.await?.is_ack());
             let first = channel.basic_get("orders", false).await?.expect("it is there");
             first.nack(false)?;
-            assert!(channel.publish(message("second"))?.await?.is_ack());
+            assert!(channel.publish(persistent("orders", "second"))?.await?.is_ack());
             node.sleep(Duration::from_millis(wait)).await;
             rabbit.lose_power();
             rabbit.start();
@@ -307,4 +310,84 @@ fn a_power_loss_finds_an_at_least_once_dead_letter_in_either_queue() {
         });
         sim.run().expect_done();
     }
+}
+
+const SYNC: Duration = Duration::from_millis(50);
+
+/// Declares `orders`, whose dead letters go to `later`, and leaves one delivered message in it.
+async fn one_delivered(node: &Node, rabbit: &RabbitMq) -> Result<(Channel, Delivery), Error> {
+    let channel = Connection::connect(node, rabbit).await?.channel().await?;
+    channel.queue_declare("orders", at_least_once("later")).await?;
+    let later = QueueOptions { durable: true, ..QueueOptions::default() };
+    channel.queue_declare("later", later).await?;
+    channel.confirm_select().await?;
+    assert!(channel.publish(persistent("orders", "first"))?.await?.is_ack());
+    let first = channel.basic_get("orders", false).await?.expect("it is there");
+    Ok((channel, first))
+}
+
+fn slow_disk(sim: &mut Sim) -> RabbitMq {
+    rabbitmq::start(sim, BrokerOptions::default().with_sync_time(SYNC))
+}
+
+/// A dead letter takes part in the syncs of the queue it goes to; it does not hasten them.
+#[test]
+fn a_dead_letter_confirms_no_other_publish_early() {
+    let mut sim = Sim::new(1);
+    let rabbit = slow_disk(&mut sim);
+    sim.node_with("client", rabbit, async |node, rabbit| {
+        let (channel, first) = one_delivered(&node, &rabbit).await?;
+        let began = node.now();
+        let unrelated = channel.publish(persistent("later", "unrelated"))?;
+        node.sleep(SYNC / 5).await;
+        first.nack(false)?;
+        assert!(unrelated.await?.is_ack());
+        assert_eq!(node.now().saturating_duration_since(began), SYNC);
+        Ok::<(), Error>(())
+    });
+    sim.run().expect_done();
+}
+
+/// On a slow disk a dead letter passes from one queue to the other by way of both.
+#[test]
+fn a_power_loss_finds_an_at_least_once_dead_letter_where_its_journal_is() {
+    for (milliseconds, expected) in [(10, (1, 0)), (100, (1, 1)), (1_000, (0, 1))] {
+        let mut sim = Sim::new(1);
+        let rabbit = slow_disk(&mut sim);
+        sim.node_with("client", (rabbit, milliseconds), async |node, (rabbit, milliseconds)| {
+            let (_channel, first) = one_delivered(&node, &rabbit).await?;
+            first.nack(false)?;
+            node.sleep(Duration::from_millis(milliseconds)).await;
+            rabbit.lose_power();
+            rabbit.start();
+            let left = rabbit.messages_ready("orders").zip(rabbit.messages_ready("later"));
+            node.note(format!("{left:?}"));
+            Ok::<(), Error>(())
+        });
+        sim.run().expect_done();
+        let notes = sim.trace().notes();
+        assert!(notes.contains(&format!("{:?}", Some(expected))), "{milliseconds} ms: {notes}");
+    }
+}
+
+/// The disk knows that the message has left its queue, but not yet that it is in the other one.
+#[test]
+fn a_power_loss_between_the_two_syncs_publishes_the_dead_letter_again() {
+    let mut sim = Sim::new(1);
+    let rabbit = slow_disk(&mut sim);
+    sim.node_with("client", rabbit, async |node, rabbit| {
+        let (channel, first) = one_delivered(&node, &rabbit).await?;
+        // This sync delays that of the dead letter.
+        let unrelated = channel.publish(persistent("later", "unrelated"))?;
+        node.sleep(SYNC / 2).await;
+        first.nack(false)?;
+        assert!(channel.publish(persistent("orders", "second"))?.await?.is_ack());
+        drop(unrelated);
+        rabbit.lose_power();
+        rabbit.start();
+        assert_eq!(rabbit.messages_ready("orders"), Some(1), "the first has left");
+        assert_eq!(rabbit.messages_ready("later"), Some(2), "and is published again");
+        Ok::<(), Error>(())
+    });
+    sim.run().expect_done();
 }

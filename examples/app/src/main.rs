@@ -1,5 +1,6 @@
 //! Runs the whole service against the servers at `AMQP_URL` and `REDIS_URL`, places 20 orders,
-//! waits until they are done, and prints what became of them.
+//! waits until they are done, and prints what became of them. What goes wrong is logged to the
+//! standard error.
 
 use lapin::ConnectionProperties;
 use order_service::{Error, Marker, Role, Servers};
@@ -26,6 +27,7 @@ impl Servers for Urls {
 }
 
 fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let url = |name: &str| std::env::var(name).map_err(|_| format!("set {name}"));
     let servers = Urls { amqp: url("AMQP_URL")?, redis: url("REDIS_URL")? };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

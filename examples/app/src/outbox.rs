@@ -2,34 +2,36 @@
 //! has confirmed its message, so an order may be published twice, but never lost.
 
 use crate::Error;
+use crate::private::Private;
+use crate::publish::publish;
+use crate::stop::Stop;
 use crate::topology::ORDERS;
-use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel};
-use redis::AsyncCommands;
-use redis::aio::MultiplexedConnection;
+use redis::Cmd;
 use std::time::Duration;
-use tokio::sync::watch;
+
+/// How long the relay waits when there is nothing to publish.
+const IDLE: Duration = Duration::from_millis(200);
+/// How long it waits when RabbitMQ has refused a message, before it tries again.
+const REFUSED: Duration = Duration::from_secs(1);
 
 pub(crate) async fn relay(
     channel: &Channel,
-    redis: &mut MultiplexedConnection,
-    mut stop: watch::Receiver<bool>,
+    redis: &mut Private,
+    stop: &mut Stop,
 ) -> Result<(), Error> {
-    while !*stop.borrow() {
-        let Some(order) = redis.lindex::<_, Option<u64>>("outbox", 0).await? else {
-            let _ = tokio::time::timeout(Duration::from_millis(200), stop.changed()).await;
+    while !stop.is_asked() {
+        // It is forwarded as it is: whether it makes sense is the worker's question.
+        let Some(order) = redis.ask::<Option<Vec<u8>>>(&Cmd::lindex("outbox", 0)).await? else {
+            stop.wait(IDLE).await;
             continue;
         };
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let persistent = BasicProperties::default().with_delivery_mode(2);
-        let body = order.to_string();
-        let confirm = channel
-            .basic_publish("".into(), ORDERS.into(), options, body.as_bytes(), persistent)
-            .await?;
-        // RabbitMQ may be gone without a word.
-        let confirm = tokio::time::timeout(Duration::from_secs(10), confirm).await??;
-        if confirm.is_ack() && confirm.take_message().is_none() {
-            let _: u64 = redis.lrem("outbox", 1, order).await?;
+        if publish(channel, ORDERS, &order, BasicProperties::default()).await? {
+            let _: u64 = redis.ask(&Cmd::lrem("outbox", 1, order)).await?;
+        } else {
+            let order = String::from_utf8_lossy(&order);
+            tracing::warn!(%order, "RabbitMQ did not take an order");
+            stop.wait(REFUSED).await;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ pub async fn place(servers: &impl Servers, count: u64) -> Result<(), Error> {
     for order in 1..=count {
         let mut attempts = 0;
         while let Err(error) = place_one(&mut redis, order).await {
+            tracing::warn!(order, %error, "an order was not placed");
             attempts += 1;
             if attempts > 60 {
                 return Err(error.into());
@@ -42,28 +43,37 @@ async fn place_one(redis: &mut MultiplexedConnection, order: u64) -> redis::Redi
         .await
 }
 
-/// Waits until each of `count` orders was charged or has failed.
+/// Waits until each of `count` orders was charged or has failed, and the outbox is empty.
 ///
 /// # Errors
 ///
 /// If that takes longer than five minutes.
 pub async fn wait_until_done(servers: &impl Servers, count: u64) -> Result<(), Error> {
     let mut redis = retry(servers, 60).await?;
-    let mut done = (0, 0);
+    let mut done = (0, 0, 0);
     for _ in 0..600 {
         match counts(&mut redis).await {
-            Ok((charged, failed)) if charged + failed >= count => return Ok(()),
+            Ok((charged, failed, 0)) if charged + failed >= count => return Ok(()),
             Ok(counts) => done = counts,
-            Err(_) => redis = retry(servers, 60).await?,
+            Err(error) => {
+                tracing::warn!(%error, "the orders cannot be counted");
+                redis = retry(servers, 60).await?;
+            }
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let (charged, failed) = done;
-    Err(format!("of {count} orders, {charged} were charged and {failed} have failed").into())
+    let (charged, failed, outbox) = done;
+    Err(format!(
+        "of {count} orders, {charged} were charged, {failed} have failed, and {outbox} are still \
+         in the outbox"
+    )
+    .into())
 }
 
-async fn counts(redis: &mut MultiplexedConnection) -> redis::RedisResult<(u64, u64)> {
-    Ok((redis.llen("charged").await?, redis.scard("failed").await?))
+/// Returns how many orders were charged, how many have failed, and how many are in the outbox.
+async fn counts(redis: &mut MultiplexedConnection) -> redis::RedisResult<(u64, u64, u64)> {
+    let (charged, failed) = (redis.llen("charged").await?, redis.scard("failed").await?);
+    Ok((charged, failed, redis.llen("outbox").await?))
 }
 
 async fn retry(servers: &impl Servers, attempts: u32) -> Result<MultiplexedConnection, Error> {
@@ -72,7 +82,10 @@ async fn retry(servers: &impl Servers, attempts: u32) -> Result<MultiplexedConne
         attempt += 1;
         match servers.redis().await {
             Err(error) if attempt >= attempts => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
+            Err(error) => {
+                tracing::warn!(%error, "the shop cannot reach Redis");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
             connected => return connected,
         }
     }

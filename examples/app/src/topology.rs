@@ -1,4 +1,5 @@
-//! The queues: orders to charge, orders to charge later, and how a declined one moves between them.
+//! The queues: orders to charge, orders to charge later, how a declined one moves between them, and
+//! where messages end that no worker can handle.
 
 use crate::Error;
 use lapin::options::{
@@ -11,10 +12,15 @@ use lapin::{Channel, ExchangeKind};
 pub(crate) const ORDERS: &str = "orders";
 /// Declined orders wait here. When their time is up, they are dead-lettered back.
 const LATER: &str = "orders.later";
-/// The dead-letter exchange of both.
+/// Messages that somebody has to look at.
+pub(crate) const PARKED: &str = "orders.parked";
+/// The dead-letter exchange of the first two.
 const DECLINED: &str = "declined";
 /// How long a declined order waits, in milliseconds.
 const WAIT: i32 = 5_000;
+/// A message that was returned more often, since its worker died or lost a connection, is
+/// dead-lettered.
+const RETURNS: i32 = 20;
 
 /// Declares the queues and the exchange, and turns on confirms.
 ///
@@ -23,12 +29,16 @@ const WAIT: i32 = 5_000;
 /// Whatever RabbitMQ answers.
 pub async fn declare(channel: &Channel) -> Result<(), Error> {
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-    let orders = safe(DECLINED);
+    let mut orders = safe(DECLINED);
+    orders.insert("x-delivery-limit".into(), AMQPValue::LongInt(RETURNS));
     channel.queue_declare(ORDERS.into(), durable, orders).await?;
     let mut later = safe("");
     later.insert("x-message-ttl".into(), AMQPValue::LongInt(WAIT));
     later.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(ORDERS.into()));
     channel.queue_declare(LATER.into(), durable, later).await?;
+    let mut parked = FieldTable::default();
+    parked.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    channel.queue_declare(PARKED.into(), durable, parked).await?;
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let kind = ExchangeKind::Fanout;
     channel.exchange_declare(DECLINED.into(), kind, options, FieldTable::default()).await?;

@@ -21,7 +21,7 @@ pub(crate) fn plan(sim: &mut Sim, world: &World) {
         let part = sim.choose(PART, fault, world.parts.len() as u64) as usize;
         let part = world.parts[part].clone();
         let (rabbit, redis) = (world.rabbit.clone(), world.redis.clone());
-        match sim.choose(KIND, fault, 6) {
+        match sim.choose(KIND, fault, 7) {
             0 => {
                 let is_over = Rc::clone(&world.is_over);
                 sim.after(at, move || {
@@ -58,10 +58,16 @@ pub(crate) fn plan(sim: &mut Sim, world: &World) {
                 sim.after(at, move || rabbit.lose_power());
                 sim.after(until, move || again.start());
             }
-            _ => {
+            5 => {
                 let again = redis.clone();
                 sim.after(at, move || redis.lose_power());
                 sim.after(until, move || again.start());
+            }
+            _ => {
+                // Longer than the closers' lease, perhaps.
+                let again = part.clone();
+                sim.after(at, move || part.pause());
+                sim.after(until, move || again.resume());
             }
         }
     }

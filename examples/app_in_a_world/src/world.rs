@@ -15,10 +15,10 @@ pub(crate) const ORDERS: u64 = 20;
 
 /// How a part of the service connects from its node.
 #[derive(Clone)]
-struct FromNode {
-    node: Node,
-    rabbit: RabbitMq,
-    redis: Redis,
+pub(crate) struct FromNode {
+    pub(crate) node: Node,
+    pub(crate) rabbit: RabbitMq,
+    pub(crate) redis: Redis,
 }
 
 impl Servers for FromNode {
@@ -49,11 +49,29 @@ impl World {
     }
 }
 
-/// Starts the servers and every part of the service.
-pub(crate) fn start(sim: &mut Sim, marker: Marker) -> World {
+/// Starts a part of the service, which stops when its node is asked to terminate.
+pub(crate) fn part(sim: &mut Sim, name: &str, role: Role, servers: &(RabbitMq, Redis)) -> Node {
+    sim.tokio_node_with(name, (servers.clone(), role), async |node, ((rabbit, redis), role)| {
+        let (stop, stopped) = watch::channel(false);
+        let terminated = node.terminated();
+        tokio::spawn(async move {
+            terminated.await;
+            let _ = stop.send(true);
+        });
+        order_service::run(FromNode { node, rabbit, redis }, role, stopped).await;
+    })
+}
+
+/// Starts the servers.
+pub(crate) fn servers(sim: &mut Sim) -> (RabbitMq, Redis) {
     let rabbit = rabbitmq::start(sim, BrokerOptions::default());
     let durable = ServerOptions::default().with_append_only(AppendFsync::Always);
-    let redis = stunt_double::redis::start(sim, durable);
+    (rabbit, stunt_double::redis::start(sim, durable))
+}
+
+/// Starts the servers and every part of the service.
+pub(crate) fn start(sim: &mut Sim, marker: Marker) -> World {
+    let servers = servers(sim);
     let roles = [
         ("relay", Role::Relay),
         ("worker1", Role::Worker(marker)),
@@ -61,24 +79,10 @@ pub(crate) fn start(sim: &mut Sim, marker: Marker) -> World {
         ("closer1", Role::Closer),
         ("closer2", Role::Closer),
     ];
-    let servers = (rabbit.clone(), redis.clone());
-    let parts: Vec<Node> = roles
-        .into_iter()
-        .map(|(name, role)| {
-            let with = (servers.clone(), role);
-            sim.tokio_node_with(name, with, async |node, ((rabbit, redis), role)| {
-                let (stop, stopped) = watch::channel(false);
-                let terminated = node.terminated();
-                tokio::spawn(async move {
-                    terminated.await;
-                    let _ = stop.send(true);
-                });
-                order_service::run(FromNode { node, rabbit, redis }, role, stopped).await;
-            })
-        })
-        .collect();
+    let parts: Vec<Node> =
+        roles.into_iter().map(|(name, role)| part(sim, name, role, &servers)).collect();
     let (told, is_over) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(false)));
-    let with = (servers, parts.clone(), Rc::clone(&told), Rc::clone(&is_over));
+    let with = (servers.clone(), parts.clone(), Rc::clone(&told), Rc::clone(&is_over));
     sim.tokio_node_with("shop", with, async |node, ((rabbit, redis), parts, told, is_over)| {
         let servers = FromNode { node, rabbit, redis };
         place(&servers, ORDERS).await?;
@@ -92,5 +96,6 @@ pub(crate) fn start(sim: &mut Sim, marker: Marker) -> World {
         *told.borrow_mut() = Some(report.to_string());
         Ok::<(), Error>(())
     });
+    let (rabbit, redis) = servers;
     World { rabbit, redis, parts, is_over, told }
 }

@@ -6,9 +6,10 @@
 use super::Broker;
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Verdict;
-use crate::rabbitmq::key::{ChannelKey, QueueKey};
+use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::message::{Entry, Message};
 use crate::rabbitmq::queue::dead_letter::Reason;
+use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::settings::Overflow;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ impl Broker {
         key: QueueKey,
         mut message: Arc<Message>,
         mut expiry: Option<Instant>,
-        confirm: Option<(ChannelKey, u64)>,
+        confirm: Option<Waiter>,
     ) {
         let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
         queue.cold.counters.publish += 1;
@@ -55,7 +56,7 @@ impl Broker {
         key: QueueKey,
         message: Arc<Message>,
         expiry: Option<Instant>,
-        mut confirm: Option<(ChannelKey, u64)>,
+        mut confirm: Option<Waiter>,
     ) {
         if self.queues.get(key).is_some_and(|q| q.cold.single_active && !q.ready.is_empty()) {
             // A new active consumer that did not get the backlog yet gets it before this message.
@@ -100,8 +101,8 @@ impl Broker {
                 }
             }
         }
-        if let Some((channel, seqno)) = confirm {
-            self.confirm(channel, seqno);
+        if let Some(waiter) = confirm {
+            self.tell_waiter(waiter, Verdict::Ack);
         }
         if is_done {
             let queue = self.queue_mut(key);
@@ -122,13 +123,13 @@ impl Broker {
         key: QueueKey,
         message: Arc<Message>,
         overflow: Overflow,
-        confirm: Option<(ChannelKey, u64)>,
+        confirm: Option<Waiter>,
     ) {
         if overflow == Overflow::RejectPublishDlx {
             self.bury(key, message, Reason::MaxLength);
         }
-        if let Some((channel, seqno)) = confirm {
-            self.settle_publish(channel, seqno, Verdict::Nack);
+        if let Some(waiter) = confirm {
+            self.tell_waiter(waiter, Verdict::Nack);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Consumers: `basic.consume` and `basic.cancel`, the consumer of direct replies, and the consumer
-//! time-out.
+//! Consumers: `basic.consume` and `basic.cancel`, and the consumer of direct replies.
 
 use super::{Broker, Caller};
 use crate::Instant;

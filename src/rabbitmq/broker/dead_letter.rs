@@ -2,13 +2,20 @@
 //!
 //! Dead letters are gathered while a method or a timer runs and published when it is done. The
 //! queues they go to may give up messages in turn, so this avoids recursion.
+//!
+//! A queue with the strategy *at-least-once* keeps each letter until every queue that it was routed
+//! to has it safely. While the letter waits for their confirms it is *in flight*. If one of them
+//! refuses it, or it was routed nowhere, it is *kept*, and published again after three minutes, to
+//! those that do not have it yet. A crash loses neither: the letter is on its own queue's disk.
 
 use super::Broker;
 use super::timer::Timer;
 use crate::Instant;
+use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::message::Message;
-use crate::rabbitmq::queue::dead_letter::{DeadLetter, Reason, is_cycle};
+use crate::rabbitmq::queue::dead_letter::{DeadLetter, Reason, SentLetter, is_cycle};
+use crate::rabbitmq::queue::journal::Waiter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +39,7 @@ impl Broker {
                 exchange: exchange.clone(),
                 routing_key: cold.settings.dead_letter_routing_key.clone(),
                 keeper: cold.settings.keeps_dead_letters.then_some(key),
+                settled: Vec::new(),
             });
         }
     }
@@ -39,13 +47,14 @@ impl Broker {
     /// Publishes the gathered dead letters in order.
     pub(super) fn publish_dead_letters(&mut self, now: Instant) {
         while let Some(letter) = self.dead_letters.pop_front() {
-            if !self.publish_dead_letter(now, &letter) && letter.keeper.is_some() {
-                self.keep_dead_letter(now, letter);
-            }
+            self.publish_dead_letter(now, letter);
+        }
+        for letter in std::mem::take(&mut self.refused_letters) {
+            self.keep_dead_letter(now, letter);
         }
     }
 
-    /// Keeps a dead letter that found no queue for a retry.
+    /// Keeps a dead letter for a retry, if its own queue does that.
     fn keep_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
         let keeper = letter.keeper.and_then(|key| self.queues.get_mut(key));
         let Some(quorum) = keeper.and_then(|queue| queue.cold.kind.quorum_mut()) else { return };
@@ -74,13 +83,14 @@ impl Broker {
         self.publish_dead_letters(now);
     }
 
-    /// Publishes a dead letter. Returns whether it reached a queue, or is to be forgotten for
-    /// another reason.
-    fn publish_dead_letter(&mut self, now: Instant, letter: &DeadLetter) -> bool {
-        let Ok(source) = self.source(letter.vhost, &letter.exchange) else { return false };
+    /// Publishes a dead letter. Its own queue keeps it if it is routed nowhere.
+    fn publish_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
+        let Ok(source) = self.source(letter.vhost, &letter.exchange) else {
+            return self.keep_dead_letter(now, letter);
+        };
         if letter.has_uncountable_death() {
             // The process of the server's queue crashes over it.
-            return true;
+            return;
         }
         let name = self.source_name(source);
         let message = Arc::new(letter.published(now, name, self.profile()));
@@ -93,29 +103,76 @@ impl Broker {
                 queue.is_some_and(|queue| !is_cycle(headers, &queue.cold.name))
             });
         }
-        let is_routed = !routed.is_empty();
-        if letter.keeper.is_none() {
-            // A dead letter that is published at most once never reaches a stream.
-            let queues = &self.queues;
-            routed.retain(|key| {
-                !queues.get(*key).is_some_and(|queue| queue.cold.kind.misses_dead_letters())
-            });
+        if letter.keeper.is_some() {
+            return self.send_kept_letter(now, letter, &message, routed);
         }
         for queue in routed {
-            self.accept(now, queue, Arc::clone(&message), None, None);
-            if letter.keeper.is_some() {
-                self.make_safe(queue);
+            // A dead letter that is published at most once never reaches a stream.
+            let queue_of = self.queues.get(queue);
+            if !queue_of.is_some_and(|queue| queue.cold.kind.misses_dead_letters()) {
+                self.accept(now, queue, Arc::clone(&message), None, None);
             }
         }
-        is_routed
     }
 
-    /// Puts what a queue holds on disk. A message that is dead-lettered at least once leaves its
-    /// queue only after the other one has confirmed it, so a crash must find it in either.
-    fn make_safe(&mut self, key: QueueKey) {
-        if let Some(journal) = self.queues.get_mut(key).and_then(|queue| queue.journal.as_mut()) {
-            journal.sync(&mut self.synced);
-            self.confirm_synced();
+    /// Publishes a letter that its own queue keeps until the others have it safely.
+    fn send_kept_letter(
+        &mut self,
+        now: Instant,
+        letter: DeadLetter,
+        message: &Arc<Message>,
+        mut routed: Vec<QueueKey>,
+    ) {
+        if routed.is_empty() {
+            return self.keep_dead_letter(now, letter);
+        }
+        routed.retain(|queue| !letter.settled.contains(queue));
+        let number = self.next_letter;
+        self.next_letter += 1;
+        let in_flight = SentLetter { letter, unsettled: routed.len(), is_refused: false };
+        if !routed.is_empty() {
+            self.letters_in_flight.insert(number, in_flight);
+        }
+        for queue in routed {
+            let waiter = Waiter::Letter(number, queue);
+            self.accept(now, queue, Arc::clone(message), None, Some(waiter));
+        }
+    }
+
+    /// Notes that a queue has a letter in flight safely, or refused it.
+    pub(super) fn settle_letter(&mut self, number: u64, queue: QueueKey, verdict: Verdict) {
+        let Some(in_flight) = self.letters_in_flight.get_mut(&number) else { return };
+        in_flight.unsettled -= 1;
+        match verdict {
+            Verdict::Ack => in_flight.letter.settled.push(queue),
+            Verdict::Nack => in_flight.is_refused = true,
+        }
+        if in_flight.unsettled == 0
+            && let Some(in_flight) = self.letters_in_flight.remove(&number)
+            && in_flight.is_refused
+        {
+            self.refused_letters.push(in_flight.letter);
+        }
+    }
+
+    /// After the broker went down: letters in flight have to be published again. A letter whose
+    /// death was not on disk yet is a message of its queue again.
+    pub(super) fn recall_letters(&mut self) {
+        let in_flight = std::mem::take(&mut self.letters_in_flight).into_values();
+        let mut letters = std::mem::take(&mut self.kept_letters);
+        letters.append(&mut self.refused_letters);
+        letters.extend(in_flight.map(|in_flight| in_flight.letter));
+        for letter in letters {
+            let Some(queue) = letter.keeper.and_then(|key| self.queues.get(key)) else { continue };
+            if !queue.ready.iter().any(|entry| Arc::ptr_eq(&entry.message, &letter.message)) {
+                self.kept_letters.push(letter);
+            }
+        }
+        for key in self.queues.keys() {
+            let kept = self.kept_letters.iter().filter(|letter| letter.keeper == Some(key)).count();
+            if let Some(quorum) = self.queue_mut(key).cold.kind.quorum_mut() {
+                quorum.kept_dead_letters = kept as u64;
+            }
         }
     }
 }

@@ -43,7 +43,9 @@ impl Broker {
             let checked = self.check_queue(key, queue, &held);
             checked.map_err(|what| format!("{}: {what}", queue.what()))?;
         }
-        ensure(self.dead_letters.is_empty(), || "a dead letter was not published".to_owned())
+        ensure(self.dead_letters.is_empty() && self.refused_letters.is_empty(), || {
+            "a dead letter was not published".to_owned()
+        })
     }
 
     /// Each name leads to a live object of this name, and each object has its name.

@@ -133,6 +133,7 @@ impl Broker {
                 self.delete_queue(key);
             }
         }
+        self.recall_letters();
         let transient = self.exchanges.iter().filter(|(_, exchange)| !exchange.durable);
         let transient: Vec<_> = transient.map(|(key, _)| key).collect();
         for key in transient {

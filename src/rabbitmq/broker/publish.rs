@@ -16,6 +16,7 @@ use crate::rabbitmq::protocol::method::{Event, Publish, ids};
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::queue::expiry::parse_expiration;
+use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::vhost::user::Access;
 use crate::sort::sort_by;
 use smol_str::SmolStr;
@@ -87,7 +88,7 @@ impl Broker {
         let channel = self.channel_mut(caller.channel);
         let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
         let delivery_tag = seqno.map(DeliveryTag);
-        let confirm = seqno.map(|seqno| (caller.channel, seqno));
+        let confirm = seqno.map(|seqno| Waiter::Publisher(caller.channel, seqno));
         if routed.is_empty() {
             self.unroutable(caller.id, Arc::clone(&message), mandatory, delivery_tag);
         }

@@ -3,6 +3,7 @@
 use super::exchange::{check_not_default, without_line_ends};
 use super::{Broker, Caller, Session};
 use crate::Instant;
+use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, is_pseudo_queue};
 use crate::rabbitmq::exchange::{Binding, Destination};
 use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey, VHostKey};
@@ -12,6 +13,7 @@ use crate::rabbitmq::protocol::method::{BindOptions, Event, QueueDeclareOk, Queu
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::settings::check_arguments;
 use crate::rabbitmq::stats::MessageStats;
@@ -325,8 +327,12 @@ impl Broker {
             self.auto_delete_exchange(*exchange);
         }
         self.cancel_consumers(&queue);
-        for (channel, seqno) in queue.journal.iter().flat_map(|journal| journal.waiting()) {
-            self.confirm(channel, seqno);
+        for waiter in queue.journal.iter().flat_map(|journal| journal.waiting()) {
+            let verdict = match waiter {
+                Waiter::Publisher(..) => Verdict::Ack,
+                Waiter::Letter(..) => Verdict::Nack,
+            };
+            self.tell_waiter(waiter, verdict);
         }
     }
 

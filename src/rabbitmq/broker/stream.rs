@@ -3,11 +3,12 @@
 use super::Broker;
 use crate::Instant;
 use crate::rabbitmq::channel::unacked::Unacked;
-use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
+use crate::rabbitmq::key::{ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
 use crate::rabbitmq::protocol::method::Event;
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::queue::stream::Retention;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ impl Broker {
         now: Instant,
         key: QueueKey,
         message: &Arc<Message>,
-        confirm: Option<(ChannelKey, u64)>,
+        confirm: Option<Waiter>,
     ) {
         let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
         let retention = retention(queue);

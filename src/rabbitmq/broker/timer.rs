@@ -8,6 +8,7 @@
 
 use super::Broker;
 use crate::Instant;
+use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::id::ConnectionId;
 use crate::rabbitmq::queue::journal::Journal;
@@ -122,6 +123,7 @@ impl Broker {
             self.publish_dead_letters(now);
         }
         self.confirm_synced();
+        self.publish_dead_letters(now);
         self.resume_after_commits(now);
     }
 
@@ -157,10 +159,10 @@ impl Broker {
     }
 
     /// Confirms the publishes that were just synced.
-    pub(super) fn confirm_synced(&mut self) {
+    fn confirm_synced(&mut self) {
         let mut synced = std::mem::take(&mut self.synced);
-        for (channel, seqno) in synced.drain(..) {
-            self.confirm(channel, seqno);
+        for waiter in synced.drain(..) {
+            self.tell_waiter(waiter, Verdict::Ack);
         }
         self.synced = synced;
     }

@@ -9,6 +9,7 @@ use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{Event, Method, Output, ids};
+use crate::rabbitmq::queue::journal::Waiter;
 use std::sync::Arc;
 
 impl Broker {
@@ -92,7 +93,7 @@ impl Broker {
         let count = super::queue::count(queues.len());
         let seqno = confirms.map(|confirms| confirms.publish(count));
         for queue in queues {
-            let confirm = seqno.map(|seqno| (caller.channel, seqno));
+            let confirm = seqno.map(|seqno| Waiter::Publisher(caller.channel, seqno));
             self.accept(now, queue, Arc::clone(&message), expiry, confirm);
         }
     }

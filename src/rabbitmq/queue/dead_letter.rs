@@ -49,8 +49,20 @@ pub(crate) struct DeadLetter {
     pub(crate) queue: SmolStr,
     pub(crate) exchange: SmolStr,
     pub(crate) routing_key: Option<SmolStr>,
-    /// The queue it died in, if that queue keeps it until it can be routed.
+    /// The queue it died in, if that queue keeps it until the others have it safely.
     pub(crate) keeper: Option<QueueKey>,
+    /// The queues that have it safely.
+    pub(crate) settled: Vec<QueueKey>,
+}
+
+/// A dead letter that was published and waits for confirms.
+#[derive(Debug)]
+pub(crate) struct SentLetter {
+    pub(crate) letter: DeadLetter,
+    /// Number of queues that have not answered yet; never 0.
+    pub(crate) unsettled: usize,
+    /// Whether one of them has refused it.
+    pub(crate) is_refused: bool,
 }
 
 impl DeadLetter {

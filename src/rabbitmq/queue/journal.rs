@@ -22,7 +22,7 @@
 
 use super::expiry::Expiries;
 use crate::Instant;
-use crate::rabbitmq::key::ChannelKey;
+use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::sort::sort_by_key;
 use std::collections::{BTreeMap, VecDeque};
@@ -52,12 +52,20 @@ struct Mark {
     acked: u64,
 }
 
+/// The part that waits until a queue has a message safely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiter {
+    /// A publisher: its channel, and the number of the publish there.
+    Publisher(ChannelKey, u64),
+    /// A dead letter that its own queue keeps until then: its number, and the queue it went to.
+    Letter(u64, QueueKey),
+}
+
 /// A publish whose confirm waits for the sync.
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     position: Position,
-    channel: ChannelKey,
-    seqno: u64,
+    waiter: Waiter,
 }
 
 #[derive(Debug)]
@@ -107,15 +115,10 @@ impl Journal {
     }
 
     /// Notes the publish of a persistent message, perhaps with a confirm that waits.
-    pub(crate) fn publish(
-        &mut self,
-        now: Instant,
-        position: Position,
-        confirm: Option<(ChannelKey, u64)>,
-    ) {
+    pub(crate) fn publish(&mut self, now: Instant, position: Position, confirm: Option<Waiter>) {
         self.head.published = Position(position.0 + 1);
-        if let Some((channel, seqno)) = confirm {
-            self.waiting.push_back(Waiting { position, channel, seqno });
+        if let Some(waiter) = confirm {
+            self.waiting.push_back(Waiting { position, waiter });
             self.urgent.get_or_insert(now);
         }
         self.count(now);
@@ -172,14 +175,13 @@ impl Journal {
         self.urgent.or_else(|| is_dirty.then(idle))
     }
 
-    /// Does everything that is due by `now`, and appends the publishes that can be confirmed, as
-    /// channel and sequence number.
+    /// Does everything that is due by `now`, and appends who can be told that a message is safe.
     pub(crate) fn fire(
         &mut self,
         now: Instant,
         sync_time: Duration,
         confirm_on_write: bool,
-        confirmed: &mut Vec<(ChannelKey, u64)>,
+        confirmed: &mut Vec<Waiter>,
     ) {
         while self.due().is_some_and(|due| due <= now) {
             match self.syncing.take() {
@@ -200,14 +202,7 @@ impl Journal {
         }
     }
 
-    /// Writes and syncs everything at once, and appends the publishes that can be confirmed.
-    pub(crate) fn sync(&mut self, confirmed: &mut Vec<(ChannelKey, u64)>) {
-        self.write();
-        (self.syncing, self.urgent) = (None, None);
-        self.finish(self.written, confirmed);
-    }
-
-    fn finish(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
+    fn finish(&mut self, mark: Mark, confirmed: &mut Vec<Waiter>) {
         for entry in self.acks.drain(..(mark.acked - self.synced.acked) as usize) {
             self.expiries.remove(&entry);
         }
@@ -217,11 +212,11 @@ impl Journal {
     }
 
     /// Takes the waiting publishes up to this mark.
-    fn confirm(&mut self, mark: Mark, confirmed: &mut Vec<(ChannelKey, u64)>) {
+    fn confirm(&mut self, mark: Mark, confirmed: &mut Vec<Waiter>) {
         while let Some(first) = self.waiting.front()
             && first.position < mark.published
         {
-            confirmed.push((first.channel, first.seqno));
+            confirmed.push(first.waiter);
             self.waiting.pop_front();
         }
     }
@@ -245,9 +240,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Returns the publishes that wait for their confirms, in order.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = (ChannelKey, u64)> {
-        self.waiting.iter().map(|w| (w.channel, w.seqno))
+    /// Returns who waits for confirms, in the order of their publishes.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Waiter> {
+        self.waiting.iter().map(|waiting| waiting.waiter)
     }
 
     /// Takes the expiry times of messages that a crash may bring back.
