@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 const PATIENCE: u32 = 64;
 
 /// Why lapin's thread unwinds: the world has ended it.
-struct Ended;
+pub(super) struct Ended;
 
 impl Shared {
     /// The gate of a pass.
@@ -47,9 +47,8 @@ impl Shared {
 
     /// Runs a future on lapin's thread. Only the world brings it forward.
     pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        if !self.baton.is_lent() {
-            self.stop_at_gate();
-        }
+        // The thread may have begun before it was lent the baton.
+        self.wait_for_baton();
         let mut future = Box::pin(future);
         let mut cx = Context::from_waker(Waker::noop());
         loop {
@@ -63,10 +62,15 @@ impl Shared {
     }
 
     fn stop_at_gate(&self) {
+        self.baton.give_back();
+        self.wait_for_baton();
+    }
+
+    fn wait_for_baton(&self) {
         let watch = self.watch.get();
-        let goes_on = self.baton.give_back(|| watch.and_then(|watch| watch.poll_in_progress()));
+        let goes_on = self.baton.wait(|| watch.and_then(|watch| watch.poll_in_progress()));
         assert!(goes_on, "{}", watch.map_or_else(String::new, |watch| watch.complaint()));
-        if self.lock().is_ended {
+        if self.lock().is_ended || self.baton.is_given_up() {
             self.end_thread();
         }
     }
