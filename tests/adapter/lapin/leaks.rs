@@ -15,8 +15,7 @@ fn worlds() -> u32 {
     wanted.map_or(300, |text| text.parse().expect("it is a number"))
 }
 
-/// Makes a world and ends it. Returns whether lapin was about to connect
-/// or to open a channel when it ended.
+/// Makes a world and ends it. Returns whether lapin was about to connect or to open a channel.
 fn world(number: u32) -> bool {
     let mut sim = Sim::new(number.into());
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
@@ -72,8 +71,7 @@ fn threads() -> Option<usize> {
 }
 
 /// Makes a world, waits until its thread is gone, and returns by how much the memory has grown, and
-/// whether lapin was about to connect or to open a channel. The thread has given up its part in the world, and is about
-/// to exit.
+/// what [`world`] returns. The thread has given up its part in the world, and is about to exit.
 fn growth(number: u32) -> (usize, bool) {
     let before = live();
     let connects = world(number);
