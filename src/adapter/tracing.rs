@@ -90,7 +90,6 @@ impl fmt::Debug for Notes {
 
 /// The fields of a span, as text, for each layer that wrote some. A subscriber may have several
 /// layers of notes, each for a world of its own, and they share what a span keeps.
-#[derive(Default)]
 struct Fields(Vec<(LayerId, String)>);
 
 /// The address of a layer's mark, which no other layer has.
