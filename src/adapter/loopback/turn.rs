@@ -202,7 +202,7 @@ impl Ports {
                 self.rabbitmq.iter_mut().for_each(|port| port.stirs(number));
             }
         }
-        // What was due before the clients spoke comes first.
+        // Timers that were due before the clients spoke come first.
         self.fire();
         let buffer = &mut self.buffer;
         if let Some(port) = &mut self.redis {

@@ -81,7 +81,7 @@ pub(crate) fn fire_until<M: ?Sized>(
         after_each(machine, at);
         last = Some(due);
     }
-    // What was held back, and what is due although no timer says so, such as a client to feed.
+    // Timers that are held back, and work that no timer announces, such as a client to feed.
     service(machine).handle_timeout(until);
     after_each(machine, until);
 }
