@@ -1,8 +1,10 @@
 //! Adapters: production code, unmodified, on the stand-ins.
 //!
 //! Each module adapts one client library, runtime or transport to a world or to a server of this
-//! crate. An adapter is thin: it moves bytes and time, and never interprets them. So the real
-//! client library speaks its real protocol with a machine that answers as the real server does.
+//! crate. An adapter is thin: it moves bytes and time, and interprets neither. So the real client
+//! library speaks its real protocol with a machine that answers as the real server does. The one
+//! exception are lapin's heartbeats, which would read the real clock: two numbers of its handshake
+//! are changed on their way (`lapin/tuning.rs`).
 //! Each is a feature of its own; none is in the default build.
 
 #[cfg(feature = "lapin")]

@@ -55,7 +55,15 @@
            data structures alone."
 )]
 #![cfg_attr(
-    feature = "redis-rs",
+    any(
+        feature = "lapin",
+        feature = "loopback",
+        feature = "redis-rs",
+        feature = "redis-rs-2",
+        feature = "tokio",
+        feature = "tracing",
+        feature = "turmoil"
+    ),
     doc = "- [`adapter`]: real client libraries and runtimes, each a feature."
 )]
 //! - [`choice`] and [`time`]: randomness and time, which everything shares.

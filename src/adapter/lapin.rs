@@ -37,8 +37,8 @@
 //! while the world waits for it, in one task of the world, the `driver`; and it stops as soon as
 //! it has nothing left to do. Start with `driver.rs`, then `gate.rs`. The `line` leads to the
 //! broker; hosts of turmoil have one of their own. What lapin's hash maps put in another order in
-//! each run is sorted before the world sees it: the tasks that lapin wakes at once become ready in
-//! the order of their numbers.
+//! each run is sorted before the world sees it: the tasks of the world (a node's own code, and
+//! `node.spawn`) that lapin wakes at once become ready in the order of their numbers.
 //!
 //! # What differs from lapin on a socket
 //!
@@ -47,11 +47,19 @@
 //!   for too long is an I/O error (`TimedOut`), not `MissingHeartbeatError`.
 //! - Waits between attempts to connect take virtual time. Their jitter comes from the world's seed,
 //!   even if the properties give one.
+//! - lapin refreshes a secret ([`AuthProvider::valid_for`](lapin::auth::AuthProvider)) from the
+//!   moment at which its own heartbeats start. Here they never do, so it refreshes none, as with a
+//!   broker that wants no heartbeats. [`Connection::update_secret`] works.
 //! - [`Connection::run`] blocks its thread until the connection closes, which cannot happen, since
-//!   the world runs on that thread. After some seconds it panics, and says so.
+//!   the world runs on that thread. After five minutes of real time it panics, and says so.
 //! - Code of the caller that lapin runs, such as a consumer's delegate, runs on lapin's thread, in
-//!   the context of the tokio node that connected. On a plain node it has no runtime. A panic in it
-//!   ends that code alone, as in production.
+//!   the context of the tokio node that connected. On a plain node it has no runtime. A panic in
+//!   the future that a delegate returns ends this future alone, as in production. A panic before it
+//!   returns one ends lapin's thread, as in production, and then whatever waits for lapin waits in
+//!   vain.
+//! - Such code must not block, as `block_on(delivery.ack(..))` does: the thread that would have to
+//!   send is its own. After five minutes the run fails, and says so. The environment variable
+//!   `STUNT_DOUBLE_LAPIN_PATIENCE` sets another number of seconds for both.
 //! - A connection belongs to its node. Do not use it in tasks of another one.
 //! - There is no TLS: `amqps://` is refused.
 //! - A profile with `panic = "abort"` cannot end lapin's thread when a node is killed. The thread
@@ -67,6 +75,10 @@
 //!   same way each time.
 //! - If one `basic.ack` of the broker confirms several messages, one of which was returned, lapin
 //!   gives the returned message to any of their confirms.
+//! - If a whole connection fails that has several channels, lapin tells them in such an order. Code
+//!   in `node.spawn` does not see it. But tasks of `tokio::spawn` on a tokio node, and delegates,
+//!   run in the order in which lapin wakes them: spawn with the node what waits for a channel of
+//!   its own.
 //!
 //! Five channels that recovered at once gave 19 digests in 20 runs.
 //! [`check_determinism`](crate::sim::check_determinism) finds such runs.

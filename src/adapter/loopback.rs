@@ -147,14 +147,8 @@ impl Server {
     pub fn redis<R>(&self, call: impl FnOnce(&mut redis::server::Server, Instant) -> R) -> R {
         self.with(|ports| {
             let now = ports.now();
-            ports.redis().expect(NO_REDIS).operate(|machine| {
-                // Keys that are due are gone before anyone looks.
-                machine.fire_timers(now);
-                let result = machine.operate(now, |server| call(server, now));
-                // Serves blocked clients that were waiting for the result.
-                machine.fire_timers(now);
-                result
-            })
+            let port = ports.redis().expect(NO_REDIS);
+            port.operate(now, |machine| machine.operate(now, |server| call(server, now)))
         })
     }
 
@@ -168,7 +162,7 @@ impl Server {
         self.with(|ports| {
             let now = ports.now();
             let port = ports.rabbitmq().expect(NO_RABBITMQ);
-            port.operate(|machine| call(machine.operated_at(now), now))
+            port.operate(now, |machine| call(machine.operated_at(now), now))
         })
     }
 

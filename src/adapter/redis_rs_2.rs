@@ -21,15 +21,7 @@
 //! sim.run().expect_done();
 //! ```
 //!
-//! # Where it differs from a connection that redis-rs opens itself
-//!
-//! - redis-rs' *response time-out*, 500 ms by default, uses tokio's timers. On a node without a
-//!   runtime of tokio there are none: [`multiplexed`](Connect::multiplexed) then sets no time-out,
-//!   and [`multiplexed_with`](Connect::multiplexed_with) refuses one. `node.timeout(..)` around a
-//!   call does the same in virtual time.
-//! - `Client`, `ConnectionManager` and the blocking `Connection` open TCP sockets themselves, so
-//!   they cannot be in a world.
-
+#![doc = include_str!("redis_rs/differences.md")]
 #![allow(clippy::duplicate_mod, reason = "the files are compiled for either major version")]
 
 use redis_2 as redis;

@@ -11,6 +11,7 @@ use crate::Shutdown;
 use crate::choice::{Site, Stream};
 use crate::redis::resp::ByteServer;
 use crate::redis::server::{ClientId, Server, ServerOptions};
+use crate::sim::service::bytes::fire_until;
 use crate::sim::service::{ByteOutput, ByteService, Service};
 use crate::time::Instant;
 use indexmap::IndexMap;
@@ -103,17 +104,17 @@ impl Machine {
 
     /// Moves the clock. Timers on the way fire at their own time.
     pub(crate) fn advance_to(&mut self, at: Instant) {
-        let due = |machine: &Machine| ByteService::poll_timeout(&machine.server);
-        while let Some(next) = due(self).filter(|next| *next <= at) {
-            self.now = self.now.max(next);
-            self.fire();
-            // A timer that is held back, as by a pause, waits for the end of that.
-            if due(self) == Some(next) {
-                break;
-            }
-        }
-        self.now = self.now.max(at);
-        self.fire();
+        let (from, until) = (self.now, self.now.max(at));
+        fire_until(
+            self,
+            |machine| &mut machine.server,
+            from,
+            until,
+            |machine, now| {
+                machine.now = now;
+                machine.settle();
+            },
+        );
     }
 
     pub(crate) fn advance(&mut self, by: Duration) {
@@ -134,10 +135,15 @@ impl Machine {
         true
     }
 
-    /// Ends the wait of a blocked client in vain, as `CLIENT UNBLOCK` does.
-    pub(crate) fn unblock(&mut self, connection: u64) {
-        self.server.operate(self.now, |server| server.time_out(ClientId(connection)));
+    /// Ends the wait of a blocked client in vain, as `CLIENT UNBLOCK` does. Returns `false` if it
+    /// is something else that holds the client up: the server pauses or sleeps.
+    #[must_use]
+    pub(crate) fn unblock(&mut self, connection: u64) -> bool {
+        let client = ClientId(connection);
+        let was_blocked =
+            self.server.operate(self.now, |server| !server.is_asleep() && server.time_out(client));
         self.settle();
+        was_blocked
     }
 
     /// Inspects the server.
@@ -150,7 +156,7 @@ impl Machine {
         let now = self.now;
         let result = self.server.operate(now, |server| call(server, now));
         // A timer may be due at once: a key was set with a time in the past, a client was fed.
-        self.fire();
+        self.advance_to(now);
         result
     }
 
@@ -178,12 +184,6 @@ impl Machine {
         if was_running {
             self.start();
         }
-    }
-
-    /// Fires the timers that are due.
-    fn fire(&mut self) {
-        ByteService::handle_timeout(&mut self.server, self.now);
-        self.settle();
     }
 
     /// Moves what the server has said to the lanes.

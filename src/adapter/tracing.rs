@@ -41,7 +41,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::registry::{LookupSpan, Registry};
+use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
 impl Sim {
     /// Makes every event of `level` or more severe a note, on this thread, until the guard is
@@ -53,16 +53,32 @@ impl Sim {
     }
 }
 
-/// A layer that makes every event a note of the node whose code is running, or of the world.
+/// A layer that makes every event a note of the node whose code is running, or of the world. A
+/// subscriber may have several, such as one for each of two worlds.
 pub struct Notes {
     world: Arc<World>,
+    /// Tells this layer from others of the same subscriber.
+    mark: Arc<()>,
 }
 
 impl Notes {
     /// Returns a layer for this world.
     #[must_use]
     pub fn new(sim: &Sim) -> Notes {
-        Notes { world: Arc::clone(&sim.world) }
+        Notes { world: Arc::clone(&sim.world), mark: Arc::default() }
+    }
+
+    fn id(&self) -> LayerId {
+        Arc::as_ptr(&self.mark).addr()
+    }
+
+    /// Adds to the fields of a span.
+    fn add_fields<'a, S: LookupSpan<'a>>(&self, span: &SpanRef<'a, S>, more: &str) {
+        let mut extensions = span.extensions_mut();
+        match extensions.get_mut::<Fields>() {
+            Some(fields) => fields.of(self.id()).push_str(more),
+            None => extensions.insert(Fields(vec![(self.id(), more.to_owned())])),
+        }
     }
 }
 
@@ -72,15 +88,35 @@ impl fmt::Debug for Notes {
     }
 }
 
-/// The fields of a span, as text.
-struct Fields(String);
+/// The fields of a span, as text, for each layer that wrote some. A subscriber may have several
+/// layers of notes, each for a world of its own, and they share what a span keeps.
+struct Fields(Vec<(LayerId, String)>);
+
+/// The address of a layer's mark, which no other layer has.
+type LayerId = usize;
+
+impl Fields {
+    fn of(&mut self, layer: LayerId) -> &mut String {
+        let known = self.0.iter().position(|(owner, _)| *owner == layer);
+        let place = known.unwrap_or_else(|| {
+            self.0.push((layer, String::new()));
+            self.0.len() - 1
+        });
+        &mut self.0[place].1
+    }
+
+    fn get(&self, layer: LayerId) -> &str {
+        let found = self.0.iter().find(|(owner, _)| *owner == layer);
+        found.map_or("", |(_, fields)| fields)
+    }
+}
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Text::default();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(Fields(fields.fields));
+            self.add_fields(&span, &fields.fields);
         }
     }
 
@@ -88,9 +124,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
         let Some(span) = context.span(id) else { return };
         let mut more = Text::default();
         values.record(&mut more);
-        if let Some(Fields(fields)) = span.extensions_mut().get_mut() {
-            fields.push_str(&more.fields);
-        }
+        self.add_fields(&span, &more.fields);
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -100,9 +134,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
         {
             text.push(if i == 0 { ' ' } else { ':' });
             text.push_str(span.name());
-            if let Some(Fields(fields)) = span.extensions().get::<Fields>()
-                && !fields.is_empty()
-            {
+            let extensions = span.extensions();
+            let fields = extensions.get::<Fields>().map_or("", |fields| fields.get(self.id()));
+            if !fields.is_empty() {
                 let _ = write!(text, "{{{}}}", fields.trim_start());
             }
         }

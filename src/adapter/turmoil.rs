@@ -53,7 +53,7 @@
 //!   leaves its host up to a millisecond later.
 //! - Tasks that lapin wakes at once run in the order in which it wakes them, which comes from its
 //!   hash maps in places, such as the channels of a connection that ends. A world sorts them.
-//! - `lapin::Connection::run` blocks the whole simulation. After some seconds it ends with a
+//! - `lapin::Connection::run` blocks the whole simulation. After five minutes it ends with a
 //!   sentence if what the task awaited before was lapin's; after a wait of another kind, such as a
 //!   sleep, it blocks for ever, because turmoil does not tell whether it is at rest.
 

@@ -125,6 +125,16 @@ impl Node {
         self.0.world.lock().probes.list.push((self.0.id, probe));
     }
 
+    /// Returns whether the clock of the runtime in which the node's code runs, if there is one, is
+    /// the world's: the runtime is the node's own, or the world follows it.
+    #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+    pub(crate) fn shares_its_runtimes_clock(&self) -> bool {
+        let core = self.0.world.lock();
+        let has_guest = core.probes.list.iter().any(|(node, _)| *node == self.0.id);
+        drop(core);
+        has_guest || self.0.world.follow.has_begun()
+    }
+
     /// Records that the node waits in its runtime, for the report of a stuck run.
     #[cfg(feature = "tokio")]
     pub(crate) fn note_wait(&self, wait: Wait) {

@@ -7,7 +7,7 @@
 //! The invariant: a machine and a session are values that know no world. They are given the
 //! time with every call, and name the waiters to wake instead of waking them.
 
-pub(super) mod bytes;
+pub(crate) mod bytes;
 pub(super) mod contract;
 pub(super) mod hangup;
 

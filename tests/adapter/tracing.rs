@@ -89,3 +89,21 @@ fn other_layers_can_show_the_worlds_time_and_node() {
     assert!(printed.contains("1.5s worker  WARN order{id=7 state=\"paid\"}:pay:"), "{printed}");
     assert!(sim.trace().notes().contains("DEBUG order{id=7 state=\"paid\"}: unseen"));
 }
+
+#[test]
+fn one_subscriber_may_have_a_layer_for_each_world() {
+    let mut worlds = [Sim::new(1), Sim::new(2)];
+    let [one, two] = &worlds;
+    let subscriber = tracing_subscriber::registry().with(Notes::new(one)).with(Notes::new(two));
+    tracing::subscriber::with_default(subscriber, || {
+        for sim in &mut worlds {
+            sim.node("worker", work);
+            sim.run().expect_done();
+        }
+    });
+    for sim in worlds {
+        let notes = sim.trace().notes();
+        let fields = "WARN order{id=7 state=\"paid\"}:pay: slow attempt=2";
+        assert_eq!(notes.matches(fields).count(), 2, "{notes}");
+    }
+}

@@ -14,6 +14,7 @@ use std::time::Duration;
 use stunt_double::Shutdown;
 use stunt_double::adapter::turmoil::Host;
 use stunt_double::rabbitmq::BrokerOptions;
+use stunt_double::redis::value::End;
 use stunt_double::redis::{AppendFsync, ServerOptions};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -182,4 +183,30 @@ fn redis_rs_talks_to_redis_over_the_shim_of_turmoil_net() {
         }
     });
     assert_eq!(popped, (42, None, None));
+}
+
+#[test]
+fn what_the_test_does_to_a_server_is_seen_at_once() {
+    let mut sim = turmoil::Builder::new().build();
+    let server = Host::redis(ServerOptions::default(), 1);
+    let software = server.clone();
+    sim.host("redis", move || software.clone().serve());
+    let popped = Rc::new(RefCell::new(None));
+    let result = Rc::clone(&popped);
+    sim.client("app", async move {
+        let got: (String, String) = dial().await?.blpop("jobs", 0.0).await?;
+        *result.borrow_mut() = Some(got.1);
+        Ok(())
+    });
+    for _ in 0..1_000 {
+        sim.step().unwrap();
+    }
+    server.with(|server, _| {
+        let jobs = server.machine_mut().database(0).unwrap();
+        jobs.push(b"jobs", End::Right, &[b"a"]).unwrap();
+    });
+    for _ in 0..1_000 {
+        sim.step().unwrap();
+    }
+    assert_eq!(popped.take().as_deref(), Some("a"));
 }

@@ -295,6 +295,18 @@ fn a_wrong_password_a_wrong_host_and_tls_are_errors() {
 
 #[test]
 fn a_blocking_call_ends_the_run_with_a_sentence() {
+    const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
+    if std::env::var_os(CHILD).is_none() {
+        // In a process of its own, which has little patience.
+        let this = std::env::current_exe().unwrap();
+        let status = std::process::Command::new(this)
+            .args(["--exact", "a_blocking_call_ends_the_run_with_a_sentence", "--nocapture"])
+            .env(CHILD, "1")
+            .env("STUNT_DOUBLE_LAPIN_PATIENCE", "1")
+            .status()
+            .unwrap();
+        return assert!(status.success());
+    }
     let mut sim = simulation(7);
     sim.client("app", async {
         connect().await?.run()?;

@@ -7,6 +7,7 @@
 //! meanwhile. It does so through a [`Line`], so that the world may be another simulator.
 
 use super::backoff::Backoff;
+use super::baton::Lent;
 use super::line::{Line, Socket as _};
 use super::shared::{Alarm, Dial, Shared, Socket};
 use super::tuning::{HEARTBEAT, Tuning};
@@ -17,6 +18,11 @@ use std::task::{Context, Poll};
 
 /// How many bytes are read at once.
 const BUFFER: usize = 16 * 1024;
+
+const STUCK: &str = "code that lapin runs, such as a consumer's delegate, has blocked lapin's \
+    thread, for which the whole simulation waits, for a long time: await the future instead, such as \
+    delivery.ack(..).await in place of block_on(delivery.ack(..)); if one poll really takes this \
+    long, set STUNT_DOUBLE_LAPIN_PATIENCE to more seconds";
 
 pub(in crate::adapter) struct Driver<L: Line> {
     line: L,
@@ -60,10 +66,12 @@ impl<L: Line> Driver<L> {
         if let Dial::Wanted(attempt) = state.dial {
             state.dial = Dial::Dialing;
             let was_connected = std::mem::take(&mut state.was_connected);
+            drop(state);
             let wait = self.backoff.wait(attempt, was_connected);
             self.dialing = Some(self.line.dial(wait));
+        } else {
+            drop(state);
         }
-        drop(state);
         let Some(dialing) = &mut self.dialing else { return };
         let Poll::Ready(result) = Pin::new(dialing).poll(cx) else { return };
         self.dialing = None;
@@ -94,17 +102,17 @@ impl<L: Line> Driver<L> {
     /// Gives lapin's thread what has arrived.
     fn receive(&mut self, cx: &mut Context<'_>) {
         let Some(socket) = &mut self.socket else { return };
-        let mut state = self.shared.lock();
-        while state.socket.end.is_none() {
-            match socket.poll_read(cx, &mut self.buffer) {
-                Poll::Ready(Ok(0)) => state.socket.end = Some(Ok(())),
-                Poll::Ready(Ok(count)) => {
+        while self.shared.lock().socket.end.is_none() {
+            let Poll::Ready(read) = socket.poll_read(cx, &mut self.buffer) else { return };
+            let mut state = self.shared.lock();
+            match read {
+                Ok(0) => state.socket.end = Some(Ok(())),
+                Ok(count) => {
                     let bytes = &mut self.buffer[..count];
                     self.tuning.receive(bytes);
                     state.socket.received.extend(&*bytes);
                 }
-                Poll::Ready(Err(why)) => state.socket.end = Some(Err(why)),
-                Poll::Pending => return,
+                Err(why) => state.socket.end = Some(Err(why)),
             }
         }
     }
@@ -112,11 +120,12 @@ impl<L: Line> Driver<L> {
     /// Lets lapin's thread go on until it has nothing left to do. Returns whether it still exists.
     fn run_thread(&self) -> bool {
         self.line.while_thread_runs(|| {
-            let exists = self.shared.baton.lend();
-            if !exists {
+            let lent = self.shared.baton.lend();
+            assert!(lent != Lent::Stuck, "{STUCK}");
+            if lent == Lent::Ended {
                 self.shared.run_tasks();
             }
-            exists
+            lent == Lent::Back
         })
     }
 
@@ -124,19 +133,21 @@ impl<L: Line> Driver<L> {
     fn send(&mut self, cx: &mut Context<'_>) {
         let Some(socket) = &mut self.socket else { return };
         let mut state = self.shared.lock();
-        if !state.socket.to_send.is_empty() {
-            let heartbeats = self.tuning.send(&mut state.socket.to_send);
-            socket.write(cx, &state.socket.to_send);
-            state.socket.to_send.clear();
+        let is_closed = state.socket.is_closed;
+        let mut bytes = std::mem::take(&mut state.socket.to_send);
+        drop(state);
+        if !bytes.is_empty() {
+            let heartbeats = self.tuning.send(&mut bytes);
+            socket.write(cx, &bytes);
             if let Some(time) = heartbeats {
                 socket.start_pulse(HEARTBEAT, time);
             }
+            bytes.clear();
         }
-        if state.socket.is_closed {
-            drop(state);
-            if socket.poll_close(cx).is_ready() {
-                self.socket = None;
-            }
+        // The buffer is used again. Lapin's thread does not run meanwhile.
+        self.shared.lock().socket.to_send = bytes;
+        if is_closed && socket.poll_close(cx).is_ready() {
+            self.socket = None;
         }
     }
 
@@ -184,12 +195,12 @@ impl<L: Line> Drop for Driver<L> {
         state.is_ended = true;
         let is_started = state.is_started;
         drop(state);
-        while is_started && self.shared.baton.lend() {}
+        while is_started && self.shared.baton.lend() == Lent::Back {}
         let mut state = self.shared.lock();
         state.driver = None;
         state.sleeps.clear();
         let tasks = std::mem::take(&mut state.tasks);
         drop(state);
-        drop(tasks);
+        tasks.end();
     }
 }

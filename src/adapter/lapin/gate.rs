@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 const PATIENCE: u32 = 64;
 
 /// Why lapin's thread unwinds: the world has ended it.
-struct Ended;
+pub(super) struct Ended;
 
 impl Shared {
     /// The gate of a pass.
@@ -47,9 +47,8 @@ impl Shared {
 
     /// Runs a future on lapin's thread. Only the world brings it forward.
     pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        // The thread has just begun, or has the baton already. It must not give back what the world
-        // may be lending it at this moment: nobody would lend it again.
-        self.go_on_after(|progress| self.baton.wait(progress));
+        // The thread may have begun before it was lent the baton.
+        self.wait_for_baton();
         let mut future = Box::pin(future);
         let mut cx = Context::from_waker(Waker::noop());
         loop {
@@ -63,15 +62,15 @@ impl Shared {
     }
 
     fn stop_at_gate(&self) {
-        self.go_on_after(|progress| self.baton.give_back(progress));
+        self.baton.give_back();
+        self.wait_for_baton();
     }
 
-    /// Goes on after a wait for the baton, unless the world has ended the thread meanwhile.
-    fn go_on_after(&self, wait: impl FnOnce(&dyn Fn() -> Option<u64>) -> bool) {
+    fn wait_for_baton(&self) {
         let watch = self.watch.get();
-        let goes_on = wait(&|| watch.and_then(|watch| watch.poll_in_progress()));
+        let goes_on = self.baton.wait(|| watch.and_then(|watch| watch.poll_in_progress()));
         assert!(goes_on, "{}", watch.map_or_else(String::new, |watch| watch.complaint()));
-        if self.lock().is_ended {
+        if self.lock().is_ended || self.baton.is_given_up() {
             self.end_thread();
         }
     }

@@ -55,9 +55,8 @@ impl Line for NodeLine {
     /// The tasks that are woken meanwhile become ready in the order of their numbers.
     fn while_thread_runs<R>(&self, run: impl FnOnce() -> R) -> R {
         self.node.world().lock().hold_wakes();
-        let result = run();
-        self.node.world().lock().release_wakes();
-        result
+        let _held = Held(&self.node);
+        run()
     }
 
     /// The driver is a follower, so it is polled after every other task anyway.
@@ -66,6 +65,15 @@ impl Line for NodeLine {
             let wait = Wait::Static("what is left of a connection of lapin");
             self.node.world().lock().note_wait(wait);
         }
+    }
+}
+
+/// Wakes are held back until this is dropped, even by a panic: they are those of the whole world.
+struct Held<'a>(&'a Node);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.world().lock().release_wakes();
     }
 }
 
@@ -99,9 +107,10 @@ impl Watch for Node {
 
     fn complaint(&self) -> String {
         format!(
-            "the node {:?} blocks its thread, on which the whole world runs: \
-             lapin::Connection::run never returns in a world, so await something instead, such as \
-             the consumer's next delivery or node.sleep(Duration::MAX)",
+            "the node {:?} has blocked its thread, on which the whole world runs, for a long \
+             time: lapin::Connection::run never returns in a world, so await something instead, such as \
+             the consumer's next delivery or node.sleep(Duration::MAX); if one poll of its code \
+             really takes this long, set STUNT_DOUBLE_LAPIN_PATIENCE to more seconds",
             self.name()
         )
     }

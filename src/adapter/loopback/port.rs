@@ -6,6 +6,7 @@
 use super::connection::{Connection, Incoming};
 use super::error::StartError;
 use crate::Shutdown;
+use crate::sim::service::bytes::fire_until;
 use crate::sim::service::{ByteOutput, ByteService, Hangup, Service};
 use crate::time::Instant;
 use mio::net::TcpListener;
@@ -35,6 +36,8 @@ pub(super) struct Port<M> {
     readable: BTreeSet<u64>,
     /// The system could not hand out a connection that waits.
     accepts_later: bool,
+    /// When timers were last fired.
+    now: Instant,
 }
 
 impl<M: Service> Port<M> {
@@ -58,6 +61,7 @@ impl<M: Service> Port<M> {
             last: 0,
             readable: BTreeSet::new(),
             accepts_later: false,
+            now: Instant::ZERO,
         })
     }
 
@@ -69,10 +73,13 @@ impl<M: Service> Port<M> {
         self.machine.bytes().expect("both machines serve clients that send bytes")
     }
 
-    /// Calls the machine on behalf of anything but a client.
-    pub(super) fn operate<R>(&mut self, call: impl FnOnce(&mut M) -> R) -> R {
+    /// Calls the machine on behalf of anything but a client. What is due is gone before anyone
+    /// looks, and a client that waited for the result is served.
+    pub(super) fn operate<R>(&mut self, now: Instant, call: impl FnOnce(&mut M) -> R) -> R {
+        self.fire_until(now);
         let result = call(&mut self.machine);
         self.settle();
+        self.fire_until(now);
         result
     }
 
@@ -189,16 +196,11 @@ impl<M: Service> Port<M> {
 
     /// Fires the timers up to `now`, each at its own time.
     pub(super) fn fire_until(&mut self, now: Instant) {
-        while let Some(due) = self.poll_timeout().filter(|due| *due <= now) {
-            self.bytes().handle_timeout(due);
-            self.settle();
-            // A timer that is held back waits for the end of what holds it back.
-            if self.poll_timeout() == Some(due) {
-                self.bytes().handle_timeout(now);
-                self.settle();
-                return;
-            }
+        if self.listener.is_none() {
+            return;
         }
+        let from = std::mem::replace(&mut self.now, now);
+        fire_until(self, |port| port.bytes(), from, now, |port, _| port.settle());
     }
 
     /// Stops the server, as the operating system ends its process.

@@ -202,6 +202,8 @@ impl Ports {
                 self.rabbitmq.iter_mut().for_each(|port| port.stirs(number));
             }
         }
+        // Timers that were due before the clients spoke come first.
+        self.fire();
         let buffer = &mut self.buffer;
         if let Some(port) = &mut self.redis {
             port.accept(now, redis_token);

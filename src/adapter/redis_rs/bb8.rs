@@ -23,9 +23,9 @@ pub struct Manager {
     settings: Option<(RedisConnectionInfo, AsyncConnectionConfig)>,
 }
 
-const WITHOUT_RUNTIME: &str = "bb8 needs tokio's timers, and here they are missing or would read \
-    the real clock: run this code on a node with a runtime of tokio, or use the pool deadpool, \
-    which needs no timers";
+const WITHOUT_RUNTIME: &str = "bb8 needs tokio's timers, and here they are missing, would read the \
+    real clock, or would stand still: run this code on a node with a runtime of tokio, or use the \
+    pool deadpool, which needs no timers";
 
 impl Manager {
     /// Returns a manager that opens connections with default settings, as
@@ -36,7 +36,7 @@ impl Manager {
     /// [`ErrorKind::InvalidClientConfig`] if the caller does not run in a runtime of tokio whose
     /// time is virtual.
     pub fn new(node: &Node, redis: &Redis) -> RedisResult<Manager> {
-        if tokio_time() != TokioTime::Virtual {
+        if tokio_time(node) != TokioTime::Virtual {
             return Err(RedisError::from((ErrorKind::InvalidClientConfig, WITHOUT_RUNTIME)));
         }
         Ok(Manager { node: node.clone(), redis: redis.clone(), settings: None })

@@ -79,7 +79,7 @@ pub trait Connect {
 impl Connect for Redis {
     async fn multiplexed(&self, node: &Node) -> RedisResult<MultiplexedConnection> {
         let mut config = AsyncConnectionConfig::new();
-        if tokio_time() != TokioTime::Virtual {
+        if tokio_time(node) != TokioTime::Virtual {
             config = config.set_response_timeout(None);
         }
         self.multiplexed_with(node, &RedisConnectionInfo::default(), config).await
@@ -92,7 +92,7 @@ impl Connect for Redis {
         config: AsyncConnectionConfig,
     ) -> RedisResult<MultiplexedConnection> {
         let asked = Asked::read(&config);
-        let time = tokio_time();
+        let time = tokio_time(node);
         check(asked, time)?;
         let opening = Box::pin(open(self, node, info, config));
         let (connection, driver) = match asked.connection_timeout {
@@ -115,13 +115,14 @@ impl Connect for Redis {
     }
 
     async fn pubsub_with(&self, node: &Node, info: &RedisConnectionInfo) -> RedisResult<PubSub> {
-        match tokio_time() {
+        match tokio_time(node) {
             TokioTime::None => {}
             TokioTime::Virtual => {
                 let socket = Socket::new(connect(self, node).await?, &Arc::default());
                 return PubSub::new(info, socket).await;
             }
             TokioTime::Real => return Err(refusal(PUBSUB_IN_REAL_RUNTIME)),
+            TokioTime::Still => return Err(refusal(PUBSUB_IN_PAUSED_RUNTIME)),
         }
         let seat = Arc::<Seat>::default();
         let pump = Pump::new(Arc::clone(&seat))?;
@@ -159,12 +160,22 @@ const RESPONSE_TIMEOUT_IN_REAL_RUNTIME: &str = "a response time-out would read t
     set_response_timeout(None), run the world outside that runtime, or run this code on a node with \
     a runtime of tokio";
 
+const RESPONSE_TIMEOUT_IN_PAUSED_RUNTIME: &str = "a response time-out would wait in vain, because \
+    the world runs inside a paused runtime of tokio, whose clock stands still meanwhile: await \
+    Sim::run_beside in place of Sim::run, call set_response_timeout(None), or run this code on a \
+    node with a runtime of tokio";
+
 const CLIENT_SIDE_CACHING: &str = "the stand-in does not track keys (CLIENT TRACKING), so there is \
     no client-side caching: leave out set_cache_config";
 
 const PUBSUB_IN_REAL_RUNTIME: &str = "a PubSub spawns its task with tokio, and the runtime here is \
     not paused, so that task would run outside the world: run the world outside that runtime, or \
     use a multiplexed connection with RESP3 and a push sender";
+
+const PUBSUB_IN_PAUSED_RUNTIME: &str = "a PubSub spawns its task with tokio, and the thread of the \
+    runtime here is busy with the world, so that task would never run: await Sim::run_beside in \
+    place of Sim::run, run the world outside that runtime, or use a multiplexed connection with \
+    RESP3 and a push sender";
 
 fn refusal(sentence: &'static str) -> RedisError {
     RedisError::from((ErrorKind::InvalidClientConfig, sentence))
@@ -182,7 +193,10 @@ fn check(asked: Asked, time: TokioTime) -> RedisResult<()> {
         TokioTime::Real if asked.has_response_timeout => {
             Err(refusal(RESPONSE_TIMEOUT_IN_REAL_RUNTIME))
         }
-        TokioTime::None | TokioTime::Virtual | TokioTime::Real => Ok(()),
+        TokioTime::Still if asked.has_response_timeout => {
+            Err(refusal(RESPONSE_TIMEOUT_IN_PAUSED_RUNTIME))
+        }
+        TokioTime::None | TokioTime::Virtual | TokioTime::Real | TokioTime::Still => Ok(()),
     }
 }
 

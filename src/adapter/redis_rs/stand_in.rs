@@ -72,6 +72,7 @@ impl StandIn {
             number,
             database: info.db(),
             parser: Parser::new(),
+            owed: 0,
         };
         for command in replies::greeting(info) {
             command.exec(&mut connection)?;
@@ -199,6 +200,8 @@ pub struct Connection {
     number: u64,
     database: i64,
     parser: Parser,
+    /// How many replies are still to come to requests that were given up.
+    owed: usize,
 }
 
 const ENDLESS_WAIT: &str = "the call would wait forever, because a stand-in without a world has \
@@ -214,26 +217,26 @@ impl Connection {
         let stand_in = self.stand_in.clone();
         let mut machine = stand_in.lock();
         machine.send(self.number, bytes);
+        let endless = || RedisError::from((ErrorKind::Client, ENDLESS_WAIT));
         let mut replies = Vec::with_capacity(wanted);
         let mut is_endless = false;
         while replies.len() < wanted {
             match self.read(&mut machine)? {
                 Some(Value::Push { .. }) => {}
+                Some(_) if self.owed > 0 => self.owed -= 1,
                 Some(value) => replies.push(value),
                 None if !machine.is_held_up(self.number) => {
                     return Err(RedisError::from((ErrorKind::Client, NO_REPLY)));
                 }
                 None if machine.wait_for(self.number) => {}
+                None if machine.unblock(self.number) => is_endless = true,
                 None => {
-                    is_endless = true;
-                    machine.unblock(self.number);
+                    self.owed += wanted - replies.len();
+                    return Err(endless());
                 }
             }
         }
-        if is_endless {
-            return Err(RedisError::from((ErrorKind::Client, ENDLESS_WAIT)));
-        }
-        Ok(replies)
+        if is_endless { Err(endless()) } else { Ok(replies) }
     }
 
     /// Reads one value. `None` means that nothing more has arrived.
@@ -356,7 +359,11 @@ impl PubSub {
     /// If there is none, a time-out ([`RedisError::is_timeout`]): nobody can publish while the call
     /// waits. If the connection has ended, an error that says so.
     pub fn get_message(&mut self) -> RedisResult<Msg> {
-        self.receive()?;
+        match self.receive() {
+            // What arrived before the end can still be read.
+            Err(error) if error.is_io_error() && !self.messages.is_empty() => {}
+            received => received?,
+        }
         let none = || RedisError::from(io::Error::from(io::ErrorKind::WouldBlock));
         self.messages.pop_front().ok_or_else(none)
     }
@@ -367,19 +374,25 @@ impl PubSub {
         self.receive()
     }
 
-    /// Reads everything that has arrived and keeps the messages.
+    /// Reads everything that has arrived and keeps the messages, even if something else among it is
+    /// an error, or the connection has ended after it.
     fn receive(&mut self) -> RedisResult<()> {
         let stand_in = self.connection.stand_in.clone();
         let mut machine = stand_in.lock();
-        loop {
+        let mut refused = None;
+        let result = loop {
             match self.connection.read(&mut machine) {
-                Ok(Some(Value::ServerError(error))) => return Err(error.into()),
+                Ok(Some(Value::ServerError(error))) => {
+                    refused.get_or_insert(error);
+                }
                 Ok(Some(value)) => self.messages.extend(Msg::from_owned_value(value)),
-                Ok(None) => return Ok(()),
-                // What arrived before the end can still be read.
-                Err(_) if !self.messages.is_empty() => return Ok(()),
-                Err(error) => return Err(error),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
             }
+        };
+        match refused {
+            Some(error) => Err(error.into()),
+            None => result,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::{BrokerOptions, wire};
 use crate::redis::server::Server;
 use crate::redis::{ServerOptions, resp};
+use crate::sim::service::bytes::fire_until;
 use crate::sim::service::{ByteOutput, ByteService, Service};
 use crate::time::Instant;
 use std::cell::RefCell;
@@ -24,7 +25,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant as TokioInstant, Sleep};
@@ -50,6 +51,8 @@ struct Shared<S> {
     /// The latest time that the machine was given.
     now: Instant,
     is_running: bool,
+    /// Wakes the host's future while it rests.
+    resting: Option<Waker>,
 }
 
 impl Host<resp::ByteServer> {
@@ -80,6 +83,7 @@ impl<S: ByteService + Service> Host<S> {
             connections: 0,
             now: Instant::ZERO,
             is_running: false,
+            resting: None,
         };
         Host { shared: Rc::new(RefCell::new(shared)), port }
     }
@@ -99,14 +103,17 @@ impl<S: ByteService + Service> Host<S> {
     }
 
     /// Calls `call` with the machine and the latest time that it was given, to look at it or to
-    /// inject a fault. What it sends goes out when the host runs next.
+    /// inject a fault. If its host runs, what it sends goes out with the host's next turn.
     ///
     /// # Panics
     ///
     /// If it is called from within itself.
     pub fn with<R>(&self, call: impl FnOnce(&mut S, Instant) -> R) -> R {
         let shared = &mut *self.shared.borrow_mut();
-        call(&mut shared.machine, shared.now)
+        let result = call(&mut shared.machine, shared.now);
+        // There may be something to send, or another deadline.
+        shared.resting.take().into_iter().for_each(Waker::wake);
+        result
     }
 
     /// Serves on a host of `turmoil`, until it crashes.
@@ -172,6 +179,7 @@ impl<S: ByteService + Service> Host<S> {
                 busy |= life.receive(cx);
                 life.send(cx);
                 if !busy && life.wait(cx).is_pending() {
+                    life.shared.borrow_mut().resting = Some(cx.waker().clone());
                     return Poll::Pending;
                 }
             }
@@ -203,10 +211,8 @@ impl<S: ByteService + Service, T: AsyncRead + AsyncWrite + Unpin> Life<S, T> {
     /// Sets the time, and fires the machine's timers that are due.
     fn time_is(&mut self, now: Instant) {
         let state = &mut *self.shared.borrow_mut();
-        state.now = now;
-        if ByteService::poll_timeout(&state.machine).is_some_and(|due| due <= now) {
-            ByteService::handle_timeout(&mut state.machine, now);
-        }
+        let from = std::mem::replace(&mut state.now, now);
+        fire_until(&mut state.machine, |machine| machine, from, now, |_, _| {});
     }
 
     fn connected(&mut self, stream: T, peer: SocketAddr) {
@@ -281,6 +287,7 @@ impl<S: Service, T> Drop for Life<S, T> {
     fn drop(&mut self) {
         let state = &mut *self.shared.borrow_mut();
         state.is_running = false;
+        state.resting = None;
         state.machine.stop(state.now, state.crash);
         for number in self.connections.keys() {
             Service::disconnected(&mut state.machine, state.now, *number);

@@ -37,6 +37,12 @@ impl Follow {
         self.outside.load(Relaxed)
     }
 
+    /// Returns whether the world follows another clock, whoever runs now.
+    #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
+    pub(crate) fn has_begun(&self) -> bool {
+        self.leader().clock.is_some()
+    }
+
     fn leader(&self) -> MutexGuard<'_, Leader> {
         self.leader.lock().unwrap_or_else(PoisonError::into_inner)
     }

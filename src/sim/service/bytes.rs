@@ -4,7 +4,7 @@
 //! reads no clock and opens no socket, so a simulated connection, a loopback socket and a test
 //! drive it in the same way. The caller polls [`ByteService::poll_output`] until it is empty after
 //! every other call, and calls [`ByteService::handle_timeout`] when [`ByteService::poll_timeout`]
-//! is due.
+//! is due. Callers outside of a world do so by `fire_until`.
 
 use super::hangup::Hangup;
 use crate::time::Instant;
@@ -50,4 +50,38 @@ pub trait ByteService {
 
     /// Fires the timers that are due by `now`.
     fn handle_timeout(&mut self, now: Instant);
+}
+
+/// Fires the timers of a machine up to `until`, each at its own time, and calls `after_each` each
+/// time. `from` is the latest time that the machine was given: a timer that should have fired
+/// before it fires now.
+///
+/// A timer that stays due after it has fired is held back, as by a pause. It waits for the end of
+/// what holds it back, and keeps no other timer from its turn.
+#[cfg(any(
+    feature = "loopback",
+    feature = "redis-rs",
+    feature = "redis-rs-2",
+    feature = "turmoil"
+))]
+pub(crate) fn fire_until<M: ?Sized>(
+    machine: &mut M,
+    service: impl Fn(&mut M) -> &mut dyn ByteService,
+    from: Instant,
+    until: Instant,
+    mut after_each: impl FnMut(&mut M, Instant),
+) {
+    let mut last = None;
+    while let Some(due) = service(machine)
+        .poll_timeout()
+        .filter(|due| *due <= until && last.is_none_or(|last| last < *due))
+    {
+        let at = due.max(from);
+        service(machine).handle_timeout(at);
+        after_each(machine, at);
+        last = Some(due);
+    }
+    // Timers that are held back, and work that no timer announces, such as a client to feed.
+    service(machine).handle_timeout(until);
+    after_each(machine, until);
 }

@@ -1,7 +1,11 @@
 //! What a client does every day: confirms, returns, consumers, credentials, blocking.
 
 use crate::support::{app, channel, consume, declare, next, publish, take};
+use lapin::auth::AuthProvider;
+use lapin::types::{LongString, ShortString};
 use lapin::{Confirmation, ConnectionProperties};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use stunt_double::rabbitmq::admin::{Alarm, Permissions};
 
@@ -115,5 +119,42 @@ fn a_consumer_ends_when_its_queue_is_deleted() {
         channel.queue_delete("jobs".into(), Default::default()).await?;
         assert!(next(&mut consumer).await.is_none());
         Ok(())
+    });
+}
+
+/// A token that is valid for a second.
+struct Token(Arc<AtomicU32>);
+
+impl AuthProvider for Token {
+    fn mechanism(&self) -> ShortString {
+        "PLAIN".into()
+    }
+
+    fn auth_starter(&self) -> Result<LongString, String> {
+        Ok("\0guest\0guest".into())
+    }
+
+    fn valid_for(&self) -> Option<Duration> {
+        Some(Duration::from_secs(1))
+    }
+
+    fn refresh(&self) -> Result<LongString, String> {
+        self.0.fetch_add(1, Relaxed);
+        Ok("guest".into())
+    }
+}
+
+/// Pins a difference that the module documents: lapin would refresh it once it beats itself.
+#[test]
+fn a_secret_is_refreshed_by_hand_only() {
+    app(async |node, rabbit| {
+        let refreshed = Arc::<AtomicU32>::default();
+        let properties = ConnectionProperties::default();
+        let properties = properties.with_auth_provider(Token(Arc::clone(&refreshed)));
+        let connection = rabbit.lapin(&node, properties).await?;
+        node.sleep(Duration::from_secs(10)).await;
+        assert_eq!(refreshed.load(Relaxed), 0);
+        connection.update_secret("guest".into(), "by hand".into()).await?;
+        connection.close(200, "bye".into()).await
     });
 }

@@ -1,6 +1,7 @@
 //! Faults: kills, losses of power, partitions, and a broker that goes down.
 
-use crate::support::{channel, consume, declare, next, publish, take};
+use crate::support::{alone, channel, consume, declare, next, publish, take};
+use lapin::message::DeliveryResult;
 use lapin::{Connection, ConnectionProperties, Result};
 use std::time::Duration;
 use stunt_double::Shutdown;
@@ -180,8 +181,83 @@ fn a_paused_node_goes_on_where_it_stopped() {
     assert_eq!(rabbit.list_queues()[0].messages(), 0);
 }
 
+/// Runs a node whose delegate panics at its first delivery after `wait`, and whose connection is
+/// closed before that if `closes`. Another node lives on.
+fn run_with_a_panicking_delegate(wait: Duration, closes: bool) {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let with = (rabbit, wait, closes);
+    sim.node_with("app", with, async |node: Node, (rabbit, wait, closes)| {
+        let connection = connect(&node, &rabbit).await?;
+        let channel = channel(&connection).await?;
+        declare(&channel, "jobs").await?;
+        let at = node.clone();
+        consume(&channel, "jobs", "me").await?.set_delegate(move |delivery: DeliveryResult| {
+            let node = at.clone();
+            async move {
+                let Ok(Some(delivery)) = delivery else { return };
+                node.sleep(wait).await;
+                assert_ne!(delivery.data, b"bad", "a delegate panics");
+                node.note("handled");
+            }
+        });
+        publish(&channel, "jobs", b"bad").await?;
+        publish(&channel, "jobs", b"good").await?;
+        if closes {
+            connection.close(200, "bye".into()).await?;
+        }
+        node.sleep(SECOND * 60).await;
+        node.note("goes on");
+        if closes { Ok(()) } else { connection.close(200, "bye".into()).await }
+    });
+    sim.node("other", async |node: Node| {
+        for _ in 0..100 {
+            node.sleep(SECOND).await;
+        }
+        node.note("done");
+    });
+    sim.run().expect_done();
+    let notes = sim.trace().notes();
+    let said: Vec<&str> = notes.lines().map(|line| line[24..].trim()).collect();
+    assert_eq!(said, ["handled", "goes on", "done"], "{notes}");
+}
+
+#[test]
+fn a_panic_of_a_delegate_ends_that_code_alone() {
+    run_with_a_panicking_delegate(Duration::ZERO, false);
+    run_with_a_panicking_delegate(SECOND, false);
+    run_with_a_panicking_delegate(SECOND, true);
+}
+
+#[test]
+fn a_delegate_that_blocks_ends_the_run_with_a_sentence() {
+    if !alone("faults::a_delegate_that_blocks_ends_the_run_with_a_sentence") {
+        return;
+    }
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("app", rabbit, async |node: Node, rabbit: RabbitMq| {
+        let connection = connect(&node, &rabbit).await?;
+        let channel = channel(&connection).await?;
+        declare(&channel, "jobs").await?;
+        consume(&channel, "jobs", "me").await?.set_delegate(async |delivery: DeliveryResult| {
+            let Ok(Some(_)) = delivery else { return };
+            // It waits for what only its own thread could do.
+            std::thread::park();
+        });
+        publish(&channel, "jobs", b"a").await?;
+        node.sleep(SECOND).await;
+        Result::Ok(())
+    });
+    let Outcome::Failed(problem) = sim.run() else { panic!("it blocks") };
+    assert!(problem.message.contains("delivery.ack(..).await in place of"), "{problem}");
+}
+
 #[test]
 fn a_call_that_blocks_the_world_ends_with_a_sentence() {
+    if !alone("faults::a_call_that_blocks_the_world_ends_with_a_sentence") {
+        return;
+    }
     let mut sim = Sim::new(1);
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("app", rabbit, async |node: Node, rabbit: RabbitMq| {

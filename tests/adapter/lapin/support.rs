@@ -25,6 +25,23 @@ where
     (sim, rabbit)
 }
 
+/// Runs a test in a process of its own, with little patience. Returns whether this is that process.
+pub(crate) fn alone(test: &str) -> bool {
+    const CHILD: &str = "STUNT_DOUBLE_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        return true;
+    }
+    let this = std::env::current_exe().expect("a test knows its own binary");
+    let status = std::process::Command::new(this)
+        .args(["--exact", test, "--nocapture"])
+        .env(CHILD, "1")
+        .env("STUNT_DOUBLE_LAPIN_PATIENCE", "1")
+        .status()
+        .expect("a test can run itself");
+    assert!(status.success());
+    false
+}
+
 /// Opens a channel with confirms.
 pub(crate) async fn channel(connection: &Connection) -> Result<Channel> {
     let channel = connection.create_channel().await?;

@@ -122,16 +122,18 @@ fn after_a_crash_a_new_connection_works() {
 
 #[test]
 fn the_servers_errors_keep_their_codes() {
-    run(async |node, server| {
-        for con in [&mut server.multiplexed(&node).await?] {
-            let () = con.set("text", "x").await?;
-            let error = con.lpush::<_, _, ()>("text", 1).await.unwrap_err();
-            assert_eq!(error.code(), Some("WRONGTYPE"));
-            assert_eq!(error.kind(), ErrorKind::Extension);
-            let error = con.incr::<_, _, ()>("text", 1).await.unwrap_err();
-            assert_eq!(error.detail(), Some("value is not an integer or out of range"));
-        }
+    async fn check(con: &mut impl AsyncCommands) -> RedisResult<()> {
+        let () = con.set("text", "x").await?;
+        let error = con.lpush::<_, _, ()>("text", 1).await.unwrap_err();
+        assert_eq!(error.code(), Some("WRONGTYPE"));
+        assert_eq!(error.kind(), ErrorKind::Extension);
+        let error = con.incr::<_, _, ()>("text", 1).await.unwrap_err();
+        assert_eq!(error.detail(), Some("value is not an integer or out of range"));
         Ok(())
+    }
+    run(async |node, server| {
+        check(&mut server.multiplexed(&node).await?).await?;
+        check(&mut server.connection(&node).await?).await
     });
 }
 

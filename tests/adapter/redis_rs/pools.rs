@@ -72,8 +72,13 @@ mod on_deadpool {
 #[cfg(feature = "bb8")]
 mod on_bb8 {
     use super::super::adapter::bb8::Manager;
-    use super::super::redis::{AsyncCommands, ErrorKind};
-    use super::super::support::{run, run_beside_tokio};
+    #[cfg(feature = "tokio")]
+    use super::super::redis::AsyncCommands;
+    use super::super::redis::ErrorKind;
+    #[cfg(feature = "tokio")]
+    use super::super::support::run_beside_tokio;
+    use super::super::support::{paused_runtime, run};
+    #[cfg(feature = "tokio")]
     use bb8::Pool;
 
     #[test]
@@ -86,6 +91,18 @@ mod on_bb8 {
         });
     }
 
+    #[test]
+    fn the_pool_is_refused_where_tokios_time_stands_still() {
+        paused_runtime().block_on(async {
+            run(async |node, server| {
+                let error = Manager::new(&node, &server).unwrap_err();
+                assert!(error.to_string().contains("stand still"), "{error}");
+                Ok(())
+            });
+        });
+    }
+
+    #[cfg(feature = "tokio")]
     #[test]
     fn connections_are_used_again_where_tokios_time_is_virtual() {
         run_beside_tokio(async |node, server| {

@@ -108,6 +108,51 @@ fn an_endless_wait_is_refused_and_leaves_nothing_behind() -> RedisResult<()> {
 }
 
 #[test]
+fn a_pause_or_a_sleep_without_an_end_is_refused() -> RedisResult<()> {
+    let stand_in = StandIn::redis();
+    let mut con = stand_in.connection()?;
+    let () = con.set("k", 1)?;
+    let () = cmd("CLIENT").arg("PAUSE").arg(i64::MAX).query(&mut con)?;
+    for _ in 0..2 {
+        let error = con.get::<_, ()>("other").unwrap_err();
+        assert!(error.to_string().contains("would wait forever"), "{error}");
+    }
+    assert_eq!(stand_in.now(), Instant::ZERO);
+    stand_in.command(["CLIENT", "UNPAUSE"]);
+    // What was given up is answered by now, and taken for no other answer.
+    assert_eq!(con.get::<_, i64>("k")?, 1);
+
+    let stand_in = StandIn::redis();
+    let mut con = stand_in.connection()?;
+    let error = cmd("DEBUG").arg("SLEEP").arg("1e300").query::<()>(&mut con).unwrap_err();
+    assert!(error.to_string().contains("would wait forever"), "{error}");
+    let error = stand_in.connection()?.get::<_, ()>("k").unwrap_err();
+    assert!(error.to_string().contains("would wait forever"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_subscription_that_has_ended_says_so_and_loses_no_message() -> RedisResult<()> {
+    let stand_in = StandIn::redis();
+    let mut messages = stand_in.pubsub()?;
+    messages.subscribe("news")?;
+    let mut con = stand_in.connection()?;
+    assert_eq!(con.publish::<_, _, i64>("news", "one")?, 1);
+    stand_in.stop(Shutdown::Kill);
+    assert!(messages.subscribe("weather").unwrap_err().is_connection_dropped());
+    assert_eq!(messages.get_message()?.get_payload::<String>()?, "one");
+    assert!(messages.get_message().unwrap_err().is_connection_dropped());
+
+    let stand_in = StandIn::redis();
+    let mut messages = stand_in.pubsub()?;
+    messages.subscribe("news")?;
+    assert_eq!(stand_in.connection()?.publish::<_, _, i64>("news", "two")?, 1);
+    assert!(messages.subscribe(&[] as &[&str]).is_err());
+    assert_eq!(messages.get_message()?.get_payload::<String>()?, "two");
+    Ok(())
+}
+
+#[test]
 fn a_call_without_an_answer_is_an_error_and_no_hang() -> RedisResult<()> {
     let mut con = StandIn::redis().connection()?;
     let () = cmd("CLIENT").arg("REPLY").arg("OFF").set_no_response(true).query(&mut con)?;

@@ -4,6 +4,7 @@ use super::redis::RedisResult;
 use futures_core::Stream;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+#[cfg(feature = "tokio")]
 use std::time::Duration;
 use stunt_double::redis::{Redis, ServerOptions, start};
 use stunt_double::sim::{Node, Sim};
@@ -25,26 +26,25 @@ pub(crate) async fn next<S: Stream>(stream: S) -> Option<S::Item> {
     poll_fn(|cx| stream.as_mut().poll_next(cx)).await
 }
 
-/// Runs `client` as [`run`] does, inside a paused runtime of tokio whose clock goes with the
-/// world's, in steps of a millisecond.
+/// Runs `client` as [`run`] does, beside a paused runtime of tokio whose clock the world follows.
+#[cfg(feature = "tokio")]
 pub(crate) fn run_beside_tokio<F>(client: impl FnMut(Node, Redis) -> F + 'static)
 where
     F: Future<Output = RedisResult<()>> + 'static,
 {
-    const STEP: Duration = Duration::from_millis(1);
     let mut sim = Sim::new(1);
     let server = start(&mut sim, ServerOptions::default());
     let node = sim.node_with("client", server, client);
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(async {
+    let ended = async move {
         while node.is_alive() {
-            while sim.next_event() == Some(sim.now()) {
-                sim.advance_to(sim.now()).expect_reached();
-                tokio::task::yield_now().await;
-            }
-            sim.advance_to(sim.now() + STEP).expect_reached();
-            tokio::time::advance(STEP).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    });
+    };
+    paused_runtime().block_on(sim.run_beside(ended)).unwrap();
+}
+
+/// Returns a runtime of tokio whose clock is paused.
+pub(crate) fn paused_runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    { runtime }.enable_time().start_paused(true).build().unwrap()
 }

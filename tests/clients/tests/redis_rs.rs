@@ -46,8 +46,11 @@ fn the_connection_manager_survives_a_restart() -> RedisResult<()> {
         server.stop_redis(Shutdown::Clean);
         server.start_redis().unwrap();
         // The first calls may fail on the old connection.
+        let mut failures = Vec::new();
         while let Err(error) = con.incr::<_, _, i64>("n", 1).await {
             assert!(error.is_io_error(), "{error}");
+            failures.push(error);
+            assert!(failures.len() < 1_000, "it never connects again: {failures:?}");
         }
         assert!(con.get::<_, i64>("n").await? >= 2);
         Ok(())

@@ -3,10 +3,15 @@
 //! They run between two passes of lapin's thread, in the order in which they were spawned, until
 //! none of them is ready. They are no tasks of the world: an operation of lapin takes several of
 //! them, and to let the world choose among them would test lapin, not its caller.
+//!
+//! Some of them run code of the caller, which may panic. As on any runtime, a panic ends its task
+//! alone: it never leaves this file.
 
 use super::Shared;
+use crate::adapter::lapin::gate::Ended;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -37,6 +42,18 @@ impl Tasks {
     pub(in crate::adapter::lapin) fn are_ready(&self) -> bool {
         !self.ready.is_empty()
     }
+
+    /// Drops every task. The destructors are foreign code, so no lock may be held.
+    pub(in crate::adapter::lapin) fn end(self) {
+        for (future, _) in self.all.into_values().flatten() {
+            let _ = discard(future);
+        }
+    }
+}
+
+/// Drops a future. A panic of its destructors has been reported when it happened.
+fn discard(future: TaskFuture) -> std::thread::Result<()> {
+    catch_unwind(AssertUnwindSafe(|| drop(future)))
 }
 
 impl Shared {
@@ -59,14 +76,20 @@ impl Shared {
         let Some((mut future, waker)) = task else { return };
         #[cfg(feature = "tokio")]
         let _context = self.runtime.get().map(tokio::runtime::Handle::enter);
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(()) => {
-                self.lock().tasks.all.remove(&id);
+        let mut cx = Context::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
+        if let Ok(Poll::Pending) = polled {
+            if let Some(slot) = self.lock().tasks.all.get_mut(&id) {
+                *slot = Some((future, waker));
             }
-            Poll::Pending => {
-                if let Some(slot) = self.lock().tasks.all.get_mut(&id) {
-                    *slot = Some((future, waker));
-                }
+            return;
+        }
+        self.lock().tasks.all.remove(&id);
+        let dropped = discard(future);
+        for panic in [polled.map(drop), dropped].into_iter().filter_map(Result::err) {
+            if panic.is::<Ended>() {
+                // It blocked the thread, and the world has ended the thread meanwhile.
+                resume_unwind(panic);
             }
         }
     }

@@ -106,9 +106,10 @@ impl Watch for Arc<Parks> {
     }
 
     fn complaint(&self) -> String {
-        "a host blocks its thread, on which the whole simulation runs: lapin::Connection::run \
-         never returns in a simulation, so await something instead, such as the consumer's next \
-         delivery or std::future::pending()"
+        "a host has blocked its thread, on which the whole simulation runs, for a long \
+         time: lapin::Connection::run never returns in a simulation, so await something instead, such as \
+         the consumer's next delivery or std::future::pending(); if one poll of its code really \
+         takes this long, set STUNT_DOUBLE_LAPIN_PATIENCE to more seconds"
             .to_owned()
     }
 }
