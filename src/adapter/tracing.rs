@@ -31,12 +31,12 @@ use crate::sim::Sim;
 use crate::sim::trace::event::Record;
 use crate::sim::world::World;
 use std::fmt::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Subscriber};
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -48,6 +48,7 @@ impl Sim {
     /// dropped. A test that also wants its events elsewhere adds [`Notes`] to its own subscriber.
     #[must_use = "the events are notes until the guard is dropped"]
     pub fn note_events(&self, level: Level) -> DefaultGuard {
+        keep_second_subscriber();
         let layer = Notes::new(self).with_filter(LevelFilter::from_level(level));
         tracing::subscriber::set_default(Registry::default().with(layer))
     }
@@ -65,6 +66,7 @@ impl Notes {
     /// Returns a layer for this world.
     #[must_use]
     pub fn new(sim: &Sim) -> Notes {
+        keep_second_subscriber();
         Notes { world: Arc::clone(&sim.world), mark: Arc::default() }
     }
 
@@ -80,6 +82,14 @@ impl Notes {
             None => extensions.insert(Fields(vec![(self.id(), more.to_owned())])),
         }
     }
+}
+
+/// Sees to it that there are two subscribers. As long as there is only one, `tracing` asks the
+/// thread that meets an event first whether anybody listens. A thread without a subscriber, such as
+/// another test's, would then switch the event off for every thread.
+fn keep_second_subscriber() {
+    static SECOND: OnceLock<Dispatch> = OnceLock::new();
+    SECOND.get_or_init(|| Dispatch::new(NoSubscriber::default()));
 }
 
 impl fmt::Debug for Notes {

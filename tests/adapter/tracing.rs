@@ -1,6 +1,6 @@
 //! Events of `tracing` as notes, through the public API.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -106,4 +106,17 @@ fn one_subscriber_may_have_a_layer_for_each_world() {
         let fields = "WARN order{id=7 state=\"paid\"}:pay: slow attempt=2";
         assert_eq!(notes.matches(fields).count(), 2, "{notes}");
     }
+}
+
+#[test]
+fn an_event_that_another_thread_met_first_is_noted() {
+    fn log() {
+        tracing::info!("met");
+    }
+    let mut sim = Sim::new(1);
+    let _guard = sim.note_events(Level::INFO);
+    std::thread::spawn(log).join().unwrap();
+    sim.node("app", async |_| log());
+    sim.run().expect_done();
+    assert!(sim.trace().notes().contains("met"), "{}", sim.trace().notes());
 }

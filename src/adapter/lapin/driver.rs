@@ -176,6 +176,9 @@ impl<L: Line> Future for Driver<L> {
             self.receive(cx);
             let exists = self.run_thread();
             self.send(cx);
+            if std::mem::take(&mut self.shared.lock().have_tasks_run) {
+                self.line.tell_others();
+            }
             if !exists && self.socket.is_none() && self.shared.lock().tasks.is_empty() {
                 return Poll::Ready(());
             }

@@ -30,6 +30,10 @@ pub(in crate::adapter) trait Line: Unpin {
         run()
     }
 
+    /// The thread has run code of its callers, such as a delegate, which may have left work for
+    /// other connections of the same process.
+    fn tell_others(&self) {}
+
     /// The driver has nothing left to do for now. It must be polled again after other tasks of its
     /// node ran.
     fn rest(&mut self, cx: &mut Context<'_>, is_connected: bool);

@@ -59,6 +59,10 @@ impl Line for NodeLine {
         run()
     }
 
+    fn tell_others(&self) {
+        self.node.world().lock().make_other_followers_ready();
+    }
+
     /// The driver is a follower, so it is polled after every other task anyway.
     fn rest(&mut self, _: &mut Context<'_>, is_connected: bool) {
         if !is_connected {

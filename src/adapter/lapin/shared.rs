@@ -42,6 +42,8 @@ pub(super) struct State {
     pub(super) was_connected: bool,
     pub(super) status: Option<ConnectionStatus>,
     pub(super) tasks: Tasks,
+    /// Whether any task has run since the driver last looked.
+    pub(super) have_tasks_run: bool,
     /// Sleeps that the world's thread has not seen yet.
     pub(super) sleeps: Vec<(Duration, Arc<Alarm>)>,
     pub(super) pass: Pass,

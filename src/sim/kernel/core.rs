@@ -322,6 +322,20 @@ impl Core {
         }
     }
 
+    /// Makes the followers ready that are in one process with the one being polled, which has run
+    /// code that may have left work for them.
+    #[cfg(feature = "lapin")]
+    pub(crate) fn make_other_followers_ready(&mut self) {
+        let Some(id) = self.current else { return };
+        let Some(node) = self.node_of(id) else { return };
+        for i in 0..self.processes[node].followers.len() {
+            let other = self.processes[node].followers[i];
+            if other != id {
+                self.make_ready(other);
+            }
+        }
+    }
+
     pub(crate) fn make_ready(&mut self, id: TaskId) {
         if self.silent || self.is_aborting() {
             return self.tasks.note_lost_wake(id);

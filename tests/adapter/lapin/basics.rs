@@ -2,12 +2,16 @@
 
 use crate::support::{app, channel, consume, declare, next, publish, take};
 use lapin::auth::AuthProvider;
+use lapin::message::DeliveryResult;
+use lapin::options::BasicAckOptions;
 use lapin::types::{LongString, ShortString};
 use lapin::{Confirmation, ConnectionProperties};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use stunt_double::rabbitmq::admin::{Alarm, Permissions};
+use stunt_double::rabbitmq::{self, BrokerOptions, RabbitMq};
+use stunt_double::sim::{Node, Sim};
 
 #[test]
 fn a_message_is_confirmed_delivered_and_acknowledged() {
@@ -157,4 +161,32 @@ fn a_secret_is_refreshed_by_hand_only() {
         connection.update_secret("guest".into(), "by hand".into()).await?;
         connection.close(200, "bye".into()).await
     });
+}
+
+#[test]
+fn a_delegate_publishes_on_another_connection_of_its_node() {
+    let mut sim = Sim::new(1);
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.daemon_with("bridge", rabbit.clone(), async |node: Node, rabbit: RabbitMq| {
+        let from = rabbit.lapin(&node, ConnectionProperties::default()).await?;
+        let to = rabbit.lapin(&node, ConnectionProperties::default()).await?;
+        let (from, to) = (channel(&from).await?, channel(&to).await?);
+        declare(&from, "in").await?;
+        declare(&to, "out").await?;
+        consume(&from, "in", "bridge").await?.set_delegate(move |delivery: DeliveryResult| {
+            let to = to.clone();
+            async move {
+                let Ok(Some(delivery)) = delivery else { return };
+                publish(&to, "out", &delivery.data).await.unwrap();
+                delivery.ack(BasicAckOptions::default()).await.unwrap();
+            }
+        });
+        publish(&from, "in", b"hello").await?;
+        // Nothing else of this node runs from now on.
+        node.sleep(Duration::MAX).await;
+        lapin::Result::Ok(())
+    });
+    sim.run_for(Duration::from_millis(100)).expect_reached();
+    let ready: Vec<usize> = rabbit.list_queues().iter().map(|queue| queue.messages()).collect();
+    assert_eq!(ready, [0, 1]);
 }

@@ -62,11 +62,14 @@ impl Shared {
     pub(in crate::adapter::lapin) fn run_tasks(&self) -> bool {
         let mut ran = false;
         loop {
-            let batch = std::mem::take(&mut self.lock().tasks.ready);
+            let mut state = self.lock();
+            let batch = std::mem::take(&mut state.tasks.ready);
             if batch.is_empty() {
                 return ran;
             }
             ran = true;
+            state.have_tasks_run = true;
+            drop(state);
             batch.into_iter().for_each(|id| self.run_task(id));
         }
     }
