@@ -62,6 +62,8 @@ pub use outcome::Outcome;
 pub use service::Disconnected;
 use service::Service;
 pub use sleep::{Elapsed, Sleep, Timeout};
+#[cfg(any(feature = "rabbitmq", feature = "redis"))]
+pub(crate) use trace::compact;
 use trace::{Digest, Trace};
 
 use crate::choice::{Site, Stream, Tape};
@@ -79,6 +81,7 @@ use kernel::turn::Housekeeping;
 #[cfg(feature = "tracing")]
 pub(crate) use kernel::world;
 use kernel::world::World;
+use net::logged::Reads;
 use net::port::Port;
 use net::server::Server;
 use std::cell::RefCell;
@@ -278,9 +281,10 @@ impl Sim {
         let mut core = self.world.lock();
         let actor = core.trace.actor(&name);
         let stream = core.choices.stream(site, u64::from(id));
+        let reads = Reads::of::<S>(&mut core.trace);
         core.trace.record(self.world.now(), actor, Record::Started);
         drop(core);
-        let server = Arc::new(Server::new(id, name, actor, make(stream)));
+        let server = Arc::new(Server::new(id, name, (actor, reads), make(stream)));
         self.ports.push(Arc::clone(&server) as Arc<dyn Port>);
         ServiceHandle::new(&self.world, &server)
     }

@@ -38,6 +38,7 @@ mod definitions;
 mod handle;
 mod heartbeat;
 mod inbox;
+mod log;
 mod service;
 mod session;
 mod short_strings;

@@ -25,6 +25,7 @@
 //! value; `service` makes the server a service of the world.
 
 mod convert;
+mod log;
 mod pipeline;
 mod service;
 mod session;

@@ -19,6 +19,7 @@
 //! | `connection` | the node's end of a connection of typed messages |
 //! | `latency` | how long a message travels |
 //! | `link`, `path`, `network` | a link's handle, its state, and all links of a world |
+//! | `logged` | messages in the log of the trace |
 //! | `port` | what the run loop needs of a server, whatever its machine |
 //! | `server` | a machine at work, and its connections |
 //! | `tcp` | retransmission, keepalive and time-outs |
@@ -32,6 +33,7 @@ pub(super) mod connection;
 pub(super) mod in_flight;
 pub(super) mod latency;
 pub(super) mod link;
+pub(super) mod logged;
 pub(super) mod network;
 pub(super) mod path;
 pub(super) mod port;

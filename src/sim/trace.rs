@@ -5,7 +5,9 @@
 //! polls, choices, messages and notes, as little-endian words through XXH3. It is the same on every
 //! platform.
 
+pub(crate) mod compact;
 pub(crate) mod event;
+mod log;
 
 pub use event::EventKind;
 
@@ -13,10 +15,11 @@ use super::config::Retention;
 use crate::time::Instant;
 use event::Record;
 use indexmap::IndexSet;
+use log::Log;
+pub(crate) use log::Read;
 use rustc_hash::FxBuildHasher;
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The subject of an event: an index into the trace's names.
@@ -72,7 +75,10 @@ pub struct Trace {
     known: IndexSet<Arc<str>, FxBuildHasher>,
     hasher: Option<Box<Xxh3>>,
     count: u64,
-    kept: VecDeque<Event>,
+    kept: Log,
+    /// The kept events with their texts, once somebody has read them. Only copies are read, and
+    /// nothing is recorded in a copy.
+    read: OnceLock<Vec<Event>>,
     /// Every note up to the limit, apart from the other events.
     notes: Vec<Event>,
     max_notes: usize,
@@ -91,7 +97,8 @@ impl Trace {
             known: IndexSet::default(),
             hasher,
             count: 0,
-            kept: VecDeque::new(),
+            kept: Log::default(),
+            read: OnceLock::new(),
             notes: Vec::new(),
             max_notes,
             dropped_notes: 0,
@@ -142,11 +149,10 @@ impl Trace {
             Retention::Last(_) | Retention::Digest | Retention::Off => return,
         };
         if self.kept.len() >= room {
-            self.kept.pop_front();
+            self.kept.pop();
         }
         if room > 0 {
-            let who = Arc::clone(self.name(who));
-            self.kept.push_back(Event { at, who, kind: record.kind() });
+            self.kept.push(at, who, record);
         }
     }
 
@@ -169,7 +175,13 @@ impl Trace {
     /// Returns the events that were kept, oldest first.
     #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> + ExactSizeIterator {
-        self.kept.iter()
+        self.read.get_or_init(|| self.kept.events(&self.names)).iter()
+    }
+
+    /// Adds a function that makes the text of a message from what its service has written. Returns
+    /// its number.
+    pub(crate) fn add_read(&mut self, read: Read) -> u32 {
+        self.kept.add_read(read)
     }
 
     /// Returns every note, one per line: `   1.500s  worker-1     done`. Notes are kept at any
@@ -206,25 +218,26 @@ impl Trace {
     }
 
     fn lines(&self, wanted: impl Fn(&EventKind) -> bool) -> String {
-        self.kept.iter().filter(|e| wanted(&e.kind)).map(|e| format!("{e}\n")).collect()
+        self.events().filter(|e| wanted(&e.kind)).map(|e| format!("{e}\n")).collect()
     }
 
     /// Returns where two traces first differ; `None` if they are equal. Both should contain every
     /// event ([`Retention::All`]).
     #[must_use]
     pub fn first_difference(&self, other: &Trace) -> Option<Difference> {
-        let (a, b) = (&self.kept, &other.kept);
-        let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+        // Equal logs need no texts.
+        if self.digest() == other.digest() && self.kept.is_same(&other.kept) {
+            return None;
+        }
+        let (mut a, mut b) = (self.events(), other.events());
+        let same = self.events().zip(other.events()).take_while(|(x, y)| x == y).count();
         if same == a.len() && same == b.len() && self.digest() == other.digest() {
             return None;
         }
-        let before = a.iter().skip(same.saturating_sub(3)).take(same.min(3)).cloned().collect();
-        Some(Difference {
-            index: same,
-            before,
-            left: a.get(same).cloned(),
-            right: b.get(same).cloned(),
-        })
+        let before =
+            self.events().skip(same.saturating_sub(3)).take(same.min(3)).cloned().collect();
+        let (left, right) = (a.nth(same).cloned(), b.nth(same).cloned());
+        Some(Difference { index: same, before, left, right })
     }
 }
 

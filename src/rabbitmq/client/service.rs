@@ -1,6 +1,7 @@
 //! The broker as a service of the world: typed clients and clients that speak bytes share one
 //! [`ByteServer`], and so one broker.
 
+use super::log;
 use super::session::ClientSession;
 use crate::Shutdown;
 use crate::choice::Choice;
@@ -89,6 +90,22 @@ impl Service for ByteServer {
 
     fn describe_output(output: &Self::Output) -> String {
         format!("{} on channel {}", output.1, output.0)
+    }
+
+    fn log_input(input: &Self::Input, log: &mut Vec<u8>) {
+        log::log_method(input, log);
+    }
+
+    fn log_output(output: &Self::Output, log: &mut Vec<u8>) {
+        log::log_event(output, log);
+    }
+
+    fn read_input(log: &[u8]) -> String {
+        log::read(log)
+    }
+
+    fn read_output(log: &[u8]) -> String {
+        log::read(log)
     }
 
     fn fingerprint_input(input: &Self::Input) -> u64 {

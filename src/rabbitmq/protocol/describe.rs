@@ -1,9 +1,12 @@
 //! Methods and events in a few words, for transcripts.
 //!
 //! A message is shown by its routing key and the beginning of its body, so that a transcript reads
-//! like a conversation.
+//! like a conversation. Of the methods that carry the traffic, a trace logs only what is shown, and
+//! makes the text when it is read: that is what [`Published`], [`Delivered`] and [`Settled`] are.
 
-use super::method::{Event, ExchangeBindOptions, Method};
+use super::id::DeliveryTag;
+use super::message::Message;
+use super::method::{Event, ExchangeBindOptions, Method, Publish};
 use super::properties::Properties;
 use std::fmt;
 
@@ -11,26 +14,120 @@ use std::fmt;
 const SHOWN: usize = 40;
 
 /// The beginning of a body, as text.
-struct Body<'a>(&'a [u8]);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body<'a> {
+    pub(crate) shown: &'a [u8],
+    pub(crate) has_more: bool,
+}
+
+impl<'a> From<&'a [u8]> for Body<'a> {
+    fn from(body: &'a [u8]) -> Body<'a> {
+        let shown = &body[..body.len().min(SHOWN)];
+        Body { shown, has_more: shown.len() < body.len() }
+    }
+}
 
 impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(SHOWN)];
-        write!(f, "\"{}", String::from_utf8_lossy(shown).escape_debug())?;
-        f.write_str(if shown.len() < self.0.len() { "…\"" } else { "\"" })
+        write!(f, "\"{}", String::from_utf8_lossy(self.shown).escape_debug())?;
+        f.write_str(if self.has_more { "…\"" } else { "\"" })
     }
 }
 
 /// The properties that distinguish messages.
-struct Marks<'a>(&'a Properties);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks<'a> {
+    pub(crate) correlation_id: Option<&'a str>,
+    pub(crate) reply_to: Option<&'a str>,
+    pub(crate) is_persistent: bool,
+}
+
+impl<'a> From<&'a Properties> for Marks<'a> {
+    fn from(properties: &'a Properties) -> Marks<'a> {
+        Marks {
+            correlation_id: properties.correlation_id(),
+            reply_to: properties.reply_to(),
+            is_persistent: properties.is_persistent(),
+        }
+    }
+}
 
 impl fmt::Display for Marks<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let marks = [("correlation-id", self.0.correlation_id()), ("reply-to", self.0.reply_to())];
+        let marks = [("correlation-id", self.correlation_id), ("reply-to", self.reply_to)];
         for (name, value) in marks {
             value.iter().try_for_each(|value| write!(f, " {name}={value}"))?;
         }
-        f.write_str(if self.0.is_persistent() { " persistent" } else { "" })
+        f.write_str(if self.is_persistent { " persistent" } else { "" })
+    }
+}
+
+/// The shown part of `basic.publish`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Published<'a> {
+    pub(crate) exchange: &'a str,
+    pub(crate) routing_key: &'a str,
+    pub(crate) body: Body<'a>,
+    pub(crate) marks: Marks<'a>,
+}
+
+impl<'a> From<&'a Publish> for Published<'a> {
+    fn from(publish: &'a Publish) -> Published<'a> {
+        Published {
+            exchange: &publish.exchange,
+            routing_key: &publish.routing_key,
+            body: Body::from(&*publish.body),
+            marks: Marks::from(&publish.properties),
+        }
+    }
+}
+
+impl fmt::Display for Published<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Published { exchange, routing_key, body, marks } = self;
+        write!(f, "basic.publish to '{exchange}' key '{routing_key}' {body}{marks}")
+    }
+}
+
+/// The shown part of `basic.deliver`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivered<'a> {
+    pub(crate) delivery_tag: DeliveryTag,
+    pub(crate) redelivered: bool,
+    pub(crate) body: Body<'a>,
+    pub(crate) marks: Marks<'a>,
+}
+
+impl<'a> Delivered<'a> {
+    pub(crate) fn new(
+        delivery_tag: DeliveryTag,
+        redelivered: bool,
+        message: &'a Message,
+    ) -> Delivered<'a> {
+        let (body, marks) = (Body::from(&**message.body()), Marks::from(message.properties()));
+        Delivered { delivery_tag, redelivered, body, marks }
+    }
+}
+
+impl fmt::Display for Delivered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Delivered { delivery_tag, redelivered, body, marks } = self;
+        write!(f, "basic.deliver {delivery_tag}{}", flag(*redelivered, " redelivered"))?;
+        write!(f, " {body}{marks}")
+    }
+}
+
+/// An acknowledgement, by a client or as a confirm.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settled {
+    pub(crate) name: &'static str,
+    pub(crate) delivery_tag: DeliveryTag,
+    pub(crate) multiple: bool,
+}
+
+impl fmt::Display for Settled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.name, self.delivery_tag, flag(self.multiple, " multiple"))
     }
 }
 
@@ -84,14 +181,11 @@ impl fmt::Display for Method {
                 write!(f, "basic.consume '{queue}'{}", flag(options.no_ack, " no-ack"))
             }
             Method::BasicCancel { consumer_tag, .. } => write!(f, "basic.cancel {consumer_tag}"),
-            Method::BasicPublish(publish) => {
-                let (exchange, key) = (&publish.exchange, &publish.routing_key);
-                write!(f, "basic.publish to '{exchange}' key '{key}' ")?;
-                write!(f, "{}{}", Body(&publish.body), Marks(&publish.properties))
-            }
+            Method::BasicPublish(publish) => write!(f, "{}", Published::from(publish)),
             Method::BasicGet { queue, .. } => write!(f, "basic.get '{queue}'"),
             Method::BasicAck { delivery_tag, multiple } => {
-                write!(f, "basic.ack {delivery_tag}{}", flag(*multiple, " multiple"))
+                let (name, delivery_tag, multiple) = ("basic.ack", *delivery_tag, *multiple);
+                write!(f, "{}", Settled { name, delivery_tag, multiple })
             }
             Method::BasicNack { delivery_tag, multiple, requeue } => {
                 let (multiple, requeue) =
@@ -150,27 +244,24 @@ impl fmt::Display for Event {
             Event::BasicQosOk => f.write_str("basic.qos-ok"),
             Event::BasicConsumeOk { consumer_tag } => write!(f, "basic.consume-ok {consumer_tag}"),
             Event::BasicCancelOk { consumer_tag } => write!(f, "basic.cancel-ok {consumer_tag}"),
-            Event::Deliver { delivery_tag, redelivered, message, .. } => write!(
-                f,
-                "basic.deliver {delivery_tag}{} {}{}",
-                flag(*redelivered, " redelivered"),
-                Body(message.body()),
-                Marks(message.properties())
-            ),
+            Event::Deliver { delivery_tag, redelivered, message, .. } => {
+                write!(f, "{}", Delivered::new(*delivery_tag, *redelivered, message))
+            }
             Event::GetOk(ok) => write!(
                 f,
                 "basic.get-ok {}{} {}",
                 ok.delivery_tag,
                 flag(ok.redelivered, " redelivered"),
-                Body(ok.message.body())
+                Body::from(&**ok.message.body())
             ),
             Event::GetEmpty => f.write_str("basic.get-empty"),
             Event::BasicRecoverOk => f.write_str("basic.recover-ok"),
             Event::Return { code, message } => {
-                write!(f, "basic.return {code} {}", Body(message.body()))
+                write!(f, "basic.return {code} {}", Body::from(&**message.body()))
             }
             Event::Ack { delivery_tag, multiple } => {
-                write!(f, "confirm ack {delivery_tag}{}", flag(*multiple, " multiple"))
+                let (name, delivery_tag, multiple) = ("confirm ack", *delivery_tag, *multiple);
+                write!(f, "{}", Settled { name, delivery_tag, multiple })
             }
             Event::Nack { delivery_tag, multiple } => {
                 write!(f, "confirm nack {delivery_tag}{}", flag(*multiple, " multiple"))

@@ -1,8 +1,8 @@
 //! The server as a service of the world, for typed clients. Byte clients are served through
 //! [`ByteService`] by the same machine.
 
-use super::Request;
 use super::session::{ClientSession, Response};
+use super::{Request, log};
 use crate::Shutdown;
 use crate::choice::Choice;
 use crate::redis::reply::{Protocol, Reply};
@@ -99,15 +99,29 @@ impl Service for ByteServer {
     }
 
     fn describe_input(input: &Request) -> String {
-        let words = input.iter().map(|word| word.escape_ascii().to_string());
-        words.collect::<Vec<_>>().join(" ")
+        let mut words = Vec::new();
+        log::log_request(input, &mut words);
+        log::read_request(&words)
     }
 
     fn describe_output(output: &Response) -> String {
-        match output {
-            Response::Reply(reply) => reply.to_string().replace('\n', " "),
-            Response::Closed => "closed".to_owned(),
-        }
+        log::describe_response(output)
+    }
+
+    fn log_input(input: &Request, log: &mut Vec<u8>) {
+        log::log_request(input, log);
+    }
+
+    fn log_output(output: &Response, log: &mut Vec<u8>) {
+        log::log_response(output, log);
+    }
+
+    fn read_input(log: &[u8]) -> String {
+        log::read_request(log)
+    }
+
+    fn read_output(log: &[u8]) -> String {
+        log::read_response(log)
     }
 
     fn fingerprint_input(input: &Request) -> u64 {

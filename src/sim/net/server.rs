@@ -14,13 +14,13 @@ use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, Received, ServerEnd};
 use crate::sim::net::in_flight::{Down, Route, Up};
+use crate::sim::net::logged::{Reads, log_bytes};
 use crate::sim::service::bytes::{ByteOutput, ByteService};
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use xxhash_rust::xxh3::xxh3_64;
@@ -30,6 +30,7 @@ pub(crate) struct Server<S: Service> {
     pub(crate) id: u32,
     pub(crate) name: Arc<str>,
     pub(crate) actor: Actor,
+    reads: Reads,
     cell: Mutex<Cell<S>>,
     /// The thread that runs a closure of the test while the cell is locked.
     holder: Mutex<Option<ThreadId>>,
@@ -45,9 +46,14 @@ impl Drop for Held<'_> {
 }
 
 impl<S: Service> Server<S> {
-    pub(crate) fn new(id: u32, name: Arc<str>, actor: Actor, machine: S) -> Server<S> {
-        let cell = Cell::new(machine);
-        Server { id, name, actor, cell: Mutex::new(cell), holder: Mutex::new(None) }
+    pub(crate) fn new(
+        id: u32,
+        name: Arc<str>,
+        (actor, reads): (Actor, Reads),
+        machine: S,
+    ) -> Server<S> {
+        let cell = Mutex::new(Cell::new(machine));
+        Server { id, name, actor, reads, cell, holder: Mutex::new(None) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Cell<S>> {
@@ -223,8 +229,9 @@ impl<S: Service> Server<S> {
                 let mut core = world.lock();
                 if core.trace.is_on() && cell.machine.takes(u64::from(connection), &input) {
                     let print = S::fingerprint_input(&input);
-                    let text = &Describe(|| S::describe_input(&input));
-                    let record = Record::Request { from: &conn.node_label, print, text };
+                    let write = &|log: &mut Vec<u8>| S::log_input(&input, log);
+                    let (from, read) = (&conn.node_label, self.reads.input);
+                    let record = Record::Request { from, print, read, write };
                     core.trace.record(now, self.actor, record);
                 }
                 drop(core);
@@ -234,9 +241,9 @@ impl<S: Service> Server<S> {
             Up::Bytes(bytes) if conn.server_end == ServerEnd::Open => {
                 let mut core = world.lock();
                 if core.trace.is_on() {
-                    let print = xxh3_64(&bytes);
-                    let text = &Describe(|| describe_bytes(&bytes));
-                    let record = Record::Request { from: &conn.node_label, print, text };
+                    let (print, write) = (xxh3_64(&bytes), &log_bytes(&bytes));
+                    let (from, read) = (&conn.node_label, self.reads.bytes);
+                    let record = Record::Request { from, print, read, write };
                     core.trace.record(now, self.actor, record);
                 }
                 drop(core);
@@ -299,8 +306,9 @@ impl<S: Service> Server<S> {
             Down::Bytes(bytes) => {
                 let mut core = world.lock();
                 if core.trace.is_on() {
-                    let (print, text) = (xxh3_64(&bytes), &Describe(|| describe_bytes(&bytes)));
-                    let record = Record::Response { from: &conn.server_label, print, text };
+                    let (print, write) = (xxh3_64(&bytes), &log_bytes(&bytes));
+                    let (from, read) = (&conn.server_label, self.reads.bytes);
+                    let record = Record::Response { from, print, read, write };
                     core.trace.record(now, conn.actor, record);
                 }
                 drop(core);
@@ -326,8 +334,9 @@ impl<S: Service> Server<S> {
         let traced = core.trace.is_on();
         if traced {
             let print = S::fingerprint_output(&output);
-            let text = &Describe(|| S::describe_output(&output));
-            let record = Record::Response { from: &conn.server_label, print, text };
+            let write = &|log: &mut Vec<u8>| S::log_output(&output, log);
+            let (from, read) = (&conn.server_label, self.reads.output);
+            let record = Record::Response { from, print, read, write };
             core.trace.record(now, conn.actor, record);
         }
         let is_paused = core.processes[conn.node].paused;
@@ -490,30 +499,5 @@ impl<S: Service> Server<S> {
             world.lock().cancel_timer(key);
         }
         self.settle(world, cell);
-    }
-}
-
-/// The number of bytes of a message that the transcript shows.
-const SHOWN_BYTES: usize = 48;
-
-fn describe_bytes(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(4 * SHOWN_BYTES);
-    text.push_str(&bytes.len().to_string());
-    text.push_str(" bytes: ");
-    for byte in &bytes[..bytes.len().min(SHOWN_BYTES)] {
-        text.extend(byte.escape_ascii().map(char::from));
-    }
-    if bytes.len() > SHOWN_BYTES {
-        text.push_str(" …");
-    }
-    text
-}
-
-/// Formats by calling a function, only when the text is needed.
-struct Describe<F>(F);
-
-impl<F: Fn() -> String> fmt::Display for Describe<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&(self.0)())
     }
 }

@@ -134,6 +134,31 @@ pub trait Service: Send + 'static {
     /// Describes a message in a few words, for the transcript.
     fn describe_output(output: &Self::Output) -> String;
 
+    /// Writes what [`Service::read_input`] needs of a message to the log of the trace. This happens
+    /// to every message that a trace keeps, while its text is made only if somebody reads it. So a
+    /// service with much traffic writes a few bytes here. By default this is the text.
+    fn log_input(input: &Self::Input, log: &mut Vec<u8>) {
+        log.extend_from_slice(Self::describe_input(input).as_bytes());
+    }
+
+    /// As [`Service::log_input`].
+    fn log_output(output: &Self::Output, log: &mut Vec<u8>) {
+        log.extend_from_slice(Self::describe_output(output).as_bytes());
+    }
+
+    /// Returns the text of a message from what [`Service::log_input`] has written: the same as
+    /// [`Service::describe_input`] returns.
+    #[must_use]
+    fn read_input(log: &[u8]) -> String {
+        String::from_utf8_lossy(log).into_owned()
+    }
+
+    /// As [`Service::read_input`].
+    #[must_use]
+    fn read_output(log: &[u8]) -> String {
+        String::from_utf8_lossy(log).into_owned()
+    }
+
     /// Returns a hash of the message, for the digest.
     fn fingerprint_input(input: &Self::Input) -> u64;
 

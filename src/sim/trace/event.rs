@@ -1,7 +1,7 @@
 //! The kinds of events: on their way into a trace, and as a trace keeps them.
 //!
-//! A [`Record`] borrows, so that texts are made only if they are kept. An [`EventKind`] is the
-//! same, owned. Each kind has its own number in the digest, which never changes.
+//! A [`Record`] borrows, so that nothing is made of it unless it is kept; see `log.rs`. An
+//! [`EventKind`] is the same, owned and with texts, as it is read. Each kind has its own number in the digest, which never changes.
 
 use crate::choice::Site;
 use crate::sim::service::hangup::Disconnected;
@@ -14,33 +14,83 @@ use xxhash_rust::xxh3::Xxh3;
 /// An event on its way into the trace.
 #[derive(Clone, Copy)]
 pub(crate) enum Record<'a> {
-    Ran { task: u64 },
-    Choice { site: Site, entity: u64, n: u64, value: u64 },
+    Ran {
+        task: u64,
+    },
+    Choice {
+        site: Site,
+        entity: u64,
+        n: u64,
+        value: u64,
+    },
     Started,
     Killed,
     Exited,
-    Failed { message: &'a str },
+    Failed {
+        message: &'a str,
+    },
     Paused,
     Resumed,
-    Partitioned { service: &'a Arc<str> },
-    Healed { service: &'a Arc<str> },
-    Severed { service: &'a Arc<str> },
-    Blackholed { service: &'a Arc<str> },
-    Forgotten { service: &'a Arc<str> },
+    Partitioned {
+        service: &'a Arc<str>,
+    },
+    Healed {
+        service: &'a Arc<str>,
+    },
+    Severed {
+        service: &'a Arc<str>,
+    },
+    Blackholed {
+        service: &'a Arc<str>,
+    },
+    Forgotten {
+        service: &'a Arc<str>,
+    },
     PowerLost,
     Terminated,
-    GaveUp { peer: &'a Arc<str> },
-    Unawaited { from: &'a Arc<str> },
-    ClockSet { ahead: i64 },
-    Drifts { ppm: i64 },
-    Connected { service: &'a Arc<str> },
-    Refused { service: &'a Arc<str> },
-    Disconnected { peer: &'a Arc<str>, why: Option<Disconnected> },
-    Request { from: &'a Arc<str>, print: u64, text: &'a dyn fmt::Display },
-    Response { from: &'a Arc<str>, print: u64, text: &'a dyn fmt::Display },
-    Stopped { how: &'static str },
+    GaveUp {
+        peer: &'a Arc<str>,
+    },
+    Unawaited {
+        from: &'a Arc<str>,
+    },
+    ClockSet {
+        ahead: i64,
+    },
+    Drifts {
+        ppm: i64,
+    },
+    Connected {
+        service: &'a Arc<str>,
+    },
+    Refused {
+        service: &'a Arc<str>,
+    },
+    Disconnected {
+        peer: &'a Arc<str>,
+        why: Option<Disconnected>,
+    },
+    /// A message, whose service writes what it needs of it into the log, and reads it back with the
+    /// function of this number.
+    Request {
+        from: &'a Arc<str>,
+        print: u64,
+        read: u32,
+        write: &'a dyn Fn(&mut Vec<u8>),
+    },
+    Response {
+        from: &'a Arc<str>,
+        print: u64,
+        read: u32,
+        write: &'a dyn Fn(&mut Vec<u8>),
+    },
+    Stopped {
+        how: &'static str,
+    },
     Wiped,
-    Note { text: &'a str },
+    Note {
+        text: &'a str,
+    },
 }
 
 /// The kind of an event.
@@ -209,12 +259,13 @@ impl Record<'_> {
         hash(hasher, at, who, (kind, a, b), text);
     }
 
-    pub(crate) fn kind(self) -> EventKind {
+    /// Returns the kind of a rare event. The log writes others itself.
+    pub(super) fn kind(self) -> EventKind {
         match self {
-            Record::Ran { task } => EventKind::Ran { task },
-            Record::Choice { site, entity, n, value } => {
-                EventKind::Choice { site, entity, n, value }
-            }
+            Record::Ran { .. }
+            | Record::Choice { .. }
+            | Record::Request { .. }
+            | Record::Response { .. } => unreachable!("the log writes it"),
             Record::Started => EventKind::Started,
             Record::Killed => EventKind::Killed,
             Record::Exited => EventKind::Exited,
@@ -237,12 +288,6 @@ impl Record<'_> {
             Record::Unawaited { from } => EventKind::Unawaited(Arc::clone(from)),
             Record::ClockSet { ahead } => EventKind::ClockSet(ahead),
             Record::Drifts { ppm } => EventKind::Drifts(ppm),
-            Record::Request { from, text, .. } => {
-                EventKind::Request { from: Arc::clone(from), text: text.to_string() }
-            }
-            Record::Response { from, text, .. } => {
-                EventKind::Response { from: Arc::clone(from), text: text.to_string() }
-            }
             Record::Stopped { how } => EventKind::Stopped(how),
             Record::Wiped => EventKind::Wiped,
             Record::Note { text } => EventKind::Note(text.to_owned()),

@@ -1,0 +1,43 @@
+//! Messages in the log of the trace: which functions read back what was written.
+//!
+//! A service writes its own messages ([`Service::log_input`]). Of the bytes of a client library, of
+//! which the world knows nothing, the log has the number and the first.
+
+use crate::sim::service::contract::Service;
+use crate::sim::trace::Trace;
+use crate::sim::trace::compact::{put_number, take_number};
+
+/// How many of the bytes of a message are shown.
+const SHOWN: usize = 48;
+
+/// The numbers of the functions that read a service's messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reads {
+    pub(crate) input: u32,
+    pub(crate) output: u32,
+    pub(crate) bytes: u32,
+}
+
+impl Reads {
+    pub(crate) fn of<S: Service>(trace: &mut Trace) -> Reads {
+        Reads {
+            input: trace.add_read(S::read_input),
+            output: trace.add_read(S::read_output),
+            bytes: trace.add_read(read_bytes),
+        }
+    }
+}
+
+/// Returns what writes the length and the first of some bytes to a log.
+pub(crate) fn log_bytes(bytes: &[u8]) -> impl Fn(&mut Vec<u8>) {
+    |log| {
+        put_number(log, bytes.len() as u64);
+        log.extend_from_slice(&bytes[..bytes.len().min(SHOWN)]);
+    }
+}
+
+fn read_bytes(mut log: &[u8]) -> String {
+    let count = take_number(&mut log);
+    let more = if count > log.len() as u64 { " …" } else { "" };
+    format!("{count} bytes: {}{more}", log.escape_ascii())
+}

@@ -1,0 +1,202 @@
+//! The log of a trace: the events that it keeps, in a few bytes each.
+//!
+//! An event is written when it happens and becomes an [`Event`] with texts only if somebody reads
+//! it. Polls, choices and messages, of which there are many, are bytes in one buffer: a length, the
+//! time since the event before, the actor, the kind, and the kind's own fields. What a message
+//! needs is written by its service, which reads it back (see [`Service::log_input`]). Other events
+//! are rare: they lie in a queue of their own, and the buffer has a mark in their place.
+//!
+//! The oldest event can be dropped. The buffer then begins later, and is moved to its front when
+//! half of it is unused.
+//!
+//! [`Service::log_input`]: crate::sim::service::Service::log_input
+
+use super::Event;
+use super::compact::{put_bytes, put_number, take_bytes, take_number, take_text};
+use super::event::{EventKind, Record};
+use crate::choice::Site;
+use crate::sim::trace::Actor;
+use crate::time::Instant;
+use std::collections::VecDeque;
+use std::collections::vec_deque::Iter;
+use std::sync::Arc;
+
+/// Returns the text of a message, from what its service has written.
+pub(crate) type Read = fn(&[u8]) -> String;
+
+/// The kinds in the buffer.
+const RARE: u8 = 0;
+const RAN: u8 = 1;
+const CHOICE: u8 = 2;
+const REQUEST: u8 = 3;
+const RESPONSE: u8 = 4;
+
+/// With fewer unused bytes at its front the buffer stays as it is.
+const UNUSED: usize = 4096;
+
+/// The kept events, oldest first.
+#[derive(Clone, Default)]
+pub(super) struct Log {
+    bytes: Vec<u8>,
+    /// Where the oldest event begins.
+    head: usize,
+    len: usize,
+    /// The times before the oldest event and of the youngest, in nanoseconds.
+    before: u64,
+    last: u64,
+    rare: VecDeque<EventKind>,
+    sites: Vec<Site>,
+    reads: Vec<Read>,
+}
+
+impl Log {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns whether both logs were written in the same way. Two that were not may still have the
+    /// same events.
+    pub(super) fn is_same(&self, other: &Log) -> bool {
+        self.before == other.before
+            && self.len == other.len
+            && self.bytes[self.head..] == other.bytes[other.head..]
+            && self.rare == other.rare
+            && self.sites == other.sites
+    }
+
+    /// Adds a function that reads what services write, and returns its number.
+    pub(super) fn add_read(&mut self, read: Read) -> u32 {
+        self.reads.push(read);
+        u32::try_from(self.reads.len() - 1).expect("fewer than 2^32 services")
+    }
+
+    pub(super) fn push(&mut self, at: Instant, who: Actor, record: Record<'_>) {
+        let start = self.bytes.len();
+        // Most events are shorter than 128 bytes, so that their length is one.
+        self.bytes.push(0);
+        put_number(&mut self.bytes, at.as_nanos().saturating_sub(self.last));
+        put_number(&mut self.bytes, u64::from(who.0));
+        self.put_kind(record);
+        let length = self.bytes.len() - start - 1;
+        if length < 0x80 {
+            self.bytes[start] = length as u8;
+        } else {
+            let mut prefix = Vec::new();
+            put_number(&mut prefix, length as u64);
+            self.bytes.splice(start..=start, prefix);
+        }
+        self.last = at.as_nanos();
+        self.len += 1;
+    }
+
+    fn put_kind(&mut self, record: Record<'_>) {
+        match record {
+            Record::Ran { task } => {
+                self.bytes.push(RAN);
+                put_number(&mut self.bytes, task);
+            }
+            Record::Choice { site, entity, n, value } => {
+                let number = self.site(site);
+                self.bytes.push(CHOICE);
+                for number in [number, entity, n, value] {
+                    put_number(&mut self.bytes, number);
+                }
+            }
+            Record::Request { from, read, write, .. } => {
+                self.put_message(REQUEST, from, read, write);
+            }
+            Record::Response { from, read, write, .. } => {
+                self.put_message(RESPONSE, from, read, write);
+            }
+            other => {
+                self.bytes.push(RARE);
+                self.rare.push_back(other.kind());
+            }
+        }
+    }
+
+    fn put_message(&mut self, kind: u8, from: &str, read: u32, write: &dyn Fn(&mut Vec<u8>)) {
+        self.bytes.push(kind);
+        put_number(&mut self.bytes, u64::from(read));
+        put_bytes(&mut self.bytes, from.as_bytes());
+        write(&mut self.bytes);
+    }
+
+    /// Returns the number of a site. There are few.
+    fn site(&mut self, site: Site) -> u64 {
+        let known = self.sites.iter().position(|other| *other == site);
+        let number = known.unwrap_or_else(|| {
+            self.sites.push(site);
+            self.sites.len() - 1
+        });
+        number as u64
+    }
+
+    /// Drops the oldest event.
+    pub(super) fn pop(&mut self) {
+        let mut rest = &self.bytes[self.head..];
+        let mut event = take_bytes(&mut rest);
+        if self.len == 0 {
+            return;
+        }
+        self.before += take_number(&mut event);
+        take_number(&mut event);
+        if event.first() == Some(&RARE) {
+            self.rare.pop_front();
+        }
+        self.head = self.bytes.len() - rest.len();
+        self.len -= 1;
+        if self.head >= UNUSED && self.head >= self.bytes.len() / 2 {
+            self.bytes.drain(..self.head);
+            self.head = 0;
+        }
+    }
+
+    /// Returns the events, oldest first, with the actors' names.
+    pub(super) fn events(&self, names: &[Arc<str>]) -> Vec<Event> {
+        let mut rest = &self.bytes[self.head..];
+        let mut at = self.before;
+        let mut rare = self.rare.iter();
+        let mut events = Vec::with_capacity(self.len);
+        for _ in 0..self.len {
+            let mut event = take_bytes(&mut rest);
+            at += take_number(&mut event);
+            let who = take_number(&mut event) as usize;
+            let kind = self.take_kind(event, &mut rare);
+            let who = Arc::clone(&names[who]);
+            events.push(Event { at: Instant::from_nanos(at), who, kind });
+        }
+        events
+    }
+
+    fn take_kind(&self, mut event: &[u8], rare: &mut Iter<'_, EventKind>) -> EventKind {
+        const RARE_IS_THERE: &str = "each mark in the buffer has its event in the queue";
+        let Some((kind, rest)) = event.split_first() else {
+            unreachable!("each event was written with its kind");
+        };
+        event = rest;
+        match *kind {
+            RAN => EventKind::Ran { task: take_number(&mut event) },
+            CHOICE => {
+                let site = self.sites[take_number(&mut event) as usize];
+                let [entity, n, value] = std::array::from_fn(|_| take_number(&mut event));
+                EventKind::Choice { site, entity, n, value }
+            }
+            REQUEST => {
+                let (from, text) = self.take_message(event);
+                EventKind::Request { from, text }
+            }
+            RESPONSE => {
+                let (from, text) = self.take_message(event);
+                EventKind::Response { from, text }
+            }
+            _ => rare.next().expect(RARE_IS_THERE).clone(),
+        }
+    }
+
+    fn take_message(&self, mut event: &[u8]) -> (Arc<str>, String) {
+        let read = self.reads[take_number(&mut event) as usize];
+        let from = Arc::from(take_text(&mut event));
+        (from, read(event))
+    }
+}
