@@ -67,6 +67,8 @@ impl Sim {
         );
         let mut future = pin!(future);
         let mut beside = Beside::new(self);
+        // What is ready already runs now, before the future may move tokio's clock.
+        beside.catch_up()?;
         poll_fn(move |cx| beside.poll(cx, future.as_mut())).await
     }
 }
@@ -144,6 +146,11 @@ impl Beside<'_> {
     fn catch_up(&mut self) -> Result<(), Box<Outcome>> {
         let now = self.began.saturating_add(self.elapsed());
         self.sim.world.follow.set_outside(false);
+        // A timer of tokio may have woken one of the world's own tasks, which runs at the present
+        // time, unless the world has something to do before.
+        if self.sim.world.lock().next_timed().is_none_or(|at| at >= now) {
+            self.sim.world.pass_time(now);
+        }
         let outcome = self.sim.advance_to(now);
         self.sim.world.follow.set_outside(true);
         match outcome {

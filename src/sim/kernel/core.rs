@@ -416,11 +416,17 @@ impl Core {
         if busy || self.probes.list.iter().any(|(_, has_work)| has_work()) {
             return Some(now);
         }
-        let housekeeping = self.housekeeping.iter().map(|(at, _)| *at).min();
-        let next = self.agenda.next_at(&self.timers);
+        let next = self.next_timed();
         // A guest's timers are not known, only that they are due at its ticks.
         let tick = self.has_guests_with_timers().then(|| now.saturating_add(TICK));
-        next.into_iter().chain(housekeeping).chain(tick).min()
+        next.into_iter().chain(tick).min()
+    }
+
+    /// Returns when the next event or background timer is due.
+    pub(crate) fn next_timed(&mut self) -> Option<Instant> {
+        let housekeeping = self.housekeeping.iter().map(|(at, _)| *at).min();
+        let next = self.agenda.next_at(&self.timers);
+        next.into_iter().chain(housekeeping).min()
     }
 
     fn has_guests_with_timers(&self) -> bool {

@@ -75,3 +75,19 @@ async fn a_jump_of_tokios_clock_is_caught_up_with_in_order() {
 async fn a_real_clock_is_refused() {
     let _ = Sim::new(1).run_beside(async {}).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_the_world_that_tokio_wakes_runs_at_the_present_time() {
+    let mut sim = Sim::new(1);
+    let node = sim.daemon("test", async |_| pending::<()>().await);
+    let inner = node.clone();
+    let before = sim.now();
+    let code = async move {
+        let joined = node.spawn(async move {
+            sleep(Duration::from_secs(10)).await;
+            inner.now()
+        });
+        joined.await.unwrap()
+    };
+    assert_eq!(sim.run_beside(code).await.unwrap() - before, Duration::from_secs(10));
+}
