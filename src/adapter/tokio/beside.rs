@@ -67,7 +67,7 @@ impl Sim {
         );
         let mut future = pin!(future);
         let mut beside = Beside::new(self);
-        // What is ready already runs now, before the future may move tokio's clock.
+        // Tasks that are ready already run now, before the future may move tokio's clock.
         beside.catch_up()?;
         poll_fn(move |cx| beside.poll(cx, future.as_mut())).await
     }

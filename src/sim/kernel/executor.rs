@@ -240,8 +240,7 @@ impl Sim {
             return;
         }
         let actor = core.processes[id].actor;
-        let tasks: Vec<TaskId> =
-            core.tasks.iter().filter(|(_, task)| task.node == id).map(|(id, _)| id).collect();
+        let tasks = core.tasks.of(id);
         tasks.iter().for_each(|task| core.end_task(*task));
         let now = self.world.now();
         match how {

@@ -86,12 +86,21 @@ pub(crate) struct Task {
     /// The first thing that it waits for, and whether the table holds more.
     wait: Option<Wait>,
     waits_for_more: bool,
+    /// The slots of the tasks before and after it in its node's list.
+    before: u32,
+    after: u32,
 }
+
+/// No slot: the end of a list.
+const NONE: u32 = u32::MAX;
 
 /// Every task's state.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     slots: Vec<Task>,
+    /// The first slot of each node's list of live tasks, so that the end of a process costs what it
+    /// owns.
+    first: Vec<u32>,
     free: Vec<u32>,
     /// The further things that tasks wait for. Kept apart, because a task's state should fit into
     /// one cache line.
@@ -117,6 +126,8 @@ impl Tasks {
                 waker: 0,
                 wait: None,
                 waits_for_more: false,
+                before: NONE,
+                after: NONE,
             };
             self.slots.push(blank);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks live at once")
@@ -128,7 +139,47 @@ impl Tasks {
         task.alive = true;
         task.queued = false;
         task.waker = waker.data() as usize;
+        self.link(slot, node);
         (id, waker)
+    }
+
+    /// Puts a task at the front of its node's list.
+    fn link(&mut self, slot: u32, node: NodeId) {
+        let node = node.0 as usize;
+        if self.first.len() <= node {
+            self.first.resize(node + 1, NONE);
+        }
+        let after = std::mem::replace(&mut self.first[node], slot);
+        if let Some(after) = self.slots.get_mut(after as usize) {
+            after.before = slot;
+        }
+        let task = &mut self.slots[slot as usize];
+        (task.before, task.after) = (NONE, after);
+    }
+
+    /// Takes a task out of its node's list.
+    fn unlink(&mut self, slot: u32) {
+        let task = &self.slots[slot as usize];
+        let (node, before, after) = (task.node.0 as usize, task.before, task.after);
+        match self.slots.get_mut(before as usize) {
+            Some(before) => before.after = after,
+            None => self.first[node] = after,
+        }
+        if let Some(after) = self.slots.get_mut(after as usize) {
+            after.before = before;
+        }
+    }
+
+    /// Returns the live tasks of a node, in the order of their slots.
+    pub(crate) fn of(&self, node: NodeId) -> Vec<TaskId> {
+        let first = self.first.get(node.0 as usize).copied().unwrap_or(NONE);
+        let slots = std::iter::successors(Some(first), |slot| {
+            self.slots.get(*slot as usize).map(|task| task.after)
+        });
+        let mut slots: Vec<u32> = slots.take_while(|slot| *slot != NONE).collect();
+        sort_by_key(&mut slots, |slot| *slot);
+        let id = |slot: u32| TaskId { slot, generation: self.slots[slot as usize].generation };
+        slots.into_iter().map(id).collect()
     }
 
     pub(crate) fn get(&mut self, id: TaskId) -> Option<&mut Task> {
@@ -147,6 +198,7 @@ impl Tasks {
             task.alive = false;
             task.generation = task.generation.wrapping_add(1);
             self.free.push(id.slot);
+            self.unlink(id.slot);
         }
     }
 
@@ -200,13 +252,20 @@ impl Tasks {
             .map(|(slot, t)| (TaskId { slot: slot as u32, generation: t.generation }, t))
     }
 
-    /// The free list names exactly the dead slots, and every further wait has a task.
+    /// The free list names exactly the dead slots, each node's list its live tasks, and every
+    /// further wait has a task.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let mut free = self.free.clone();
         sort_by_key(&mut free, |slot| *slot);
         let dead = (0_u32..).zip(&self.slots).filter(|(_, task)| !task.alive);
         let dead: Vec<u32> = dead.map(|(slot, _)| slot).collect();
         ensure(free == dead, || format!("free tasks {free:?} are not the dead ones {dead:?}"))?;
+        for (node, _) in self.first.iter().enumerate() {
+            let node = NodeId(node as u32);
+            let theirs = self.iter().filter(|(_, task)| task.node == node).map(|(id, _)| id);
+            let theirs: Vec<TaskId> = theirs.collect();
+            ensure(theirs == self.of(node), || format!("node {}: its list differs", node.0))?;
+        }
         for (slot, waits) in &self.more_waits {
             let task = &self.slots[*slot as usize];
             let belongs = task.alive && task.waits_for_more && task.wait.is_some();

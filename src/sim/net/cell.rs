@@ -1,10 +1,12 @@
 //! A server's cell: its machine, its connections, and its timers, as one value behind a lock.
 
 use crate::sim::kernel::clock::Clock;
+use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::timer::TimerKey;
 use crate::sim::net::conn::{Conn, ServerEnd};
 use crate::sim::service::contract::Service;
+use crate::sort::sort_by_key;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -19,6 +21,8 @@ pub(crate) struct Cell<S: Service> {
     /// The machine's clock.
     pub(crate) clock: Clock,
     pub(crate) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
+    /// The same connections, by node, so that the end of a process costs what it owns.
+    pub(crate) by_node: BTreeSet<(NodeId, u32)>,
     /// Whether a byte client ever connected. Without one, the machine is asked for typed messages
     /// only.
     pub(crate) serves_bytes: bool,
@@ -41,6 +45,7 @@ impl<S: Service> Cell<S> {
             off: false,
             clock: Clock::default(),
             connections: IndexMap::default(),
+            by_node: BTreeSet::new(),
             serves_bytes: false,
             next_connection: 0,
             timer: None,
@@ -49,6 +54,19 @@ impl<S: Service> Cell<S> {
             deadlines: BTreeSet::new(),
             wakes: Vec::new(),
         }
+    }
+
+    pub(crate) fn add(&mut self, connection: u32, conn: Conn<S>) {
+        self.by_node.insert((conn.node, connection));
+        self.connections.insert(connection, conn);
+    }
+
+    /// Returns the connections of a node, which are those of its link, in their order.
+    pub(crate) fn of_node(&self, node: NodeId) -> Vec<u32> {
+        let theirs = self.by_node.range((node, 0)..=(node, u32::MAX)).map(|(_, id)| *id);
+        let mut theirs: Vec<u32> = theirs.collect();
+        sort_by_key(&mut theirs, |id| self.connections.get_index_of(id));
+        theirs
     }
 
     /// Returns a connection whose end at the server is open.
@@ -81,6 +99,7 @@ impl<S: Service> Cell<S> {
 
     pub(crate) fn forget(&mut self, connection: u32) {
         let Some(conn) = self.connections.swap_remove(&connection) else { return };
+        self.by_node.remove(&(conn.node, connection));
         if let Some(at) = conn.watch {
             self.watches.remove(&(at, connection));
         }

@@ -69,9 +69,7 @@ impl<S: Service> Port for Server<S> {
 
     fn node_died(&self, world: &World, node: NodeId) {
         let mut cell = self.lock();
-        let theirs: Vec<u32> =
-            cell.connections.iter().filter(|(_, c)| c.node == node).map(|(id, _)| *id).collect();
-        for connection in theirs {
+        for connection in cell.of_node(node) {
             self.abandon(world, &mut cell, connection);
         }
         self.wake(world, cell);
@@ -100,14 +98,10 @@ impl<S: Service> Port for Server<S> {
     fn severed(&self, world: &World, link: LinkId, before: u32) {
         let mut guard = self.lock();
         let cell = &mut *guard;
-        let cut: Vec<u32> = cell
-            .connections
-            .iter()
-            .filter(|(_, c)| c.route.link == link && c.era < before)
-            .map(|(id, _)| *id)
-            .collect();
-        for connection in cut {
-            let conn = cell.connections.get_mut(&connection).expect("it was just listed");
+        let node = world.lock().links[link].node;
+        for connection in cell.of_node(node) {
+            let conn = cell.connections.get_mut(&connection).filter(|conn| conn.era < before);
+            let Some(conn) = conn else { continue };
             conn.up.clear();
             conn.down.clear();
             self.end_at_node(world, conn, Disconnected::Reset, &mut Wakes(&mut cell.wakes));
@@ -169,6 +163,8 @@ impl<S: Service> Port for Server<S> {
         ensure(watched, || format!("{}: watches are not those of its connections", self.name))?;
         let timed = times(|conn| conn.deadline) == cell.deadlines;
         ensure(timed, || format!("{}: deadlines are not those of its connections", self.name))?;
+        let by_node = cell.connections.iter().map(|(id, conn)| (conn.node, *id)).collect();
+        ensure(cell.by_node == by_node, || format!("{}: connections by node differ", self.name))?;
         let idle = cell.running || cell.timer.is_none();
         ensure(idle, || format!("{} is down, but has a timer", self.name))
     }

@@ -115,7 +115,7 @@ impl<S: Service> Server<S> {
         let mut conn = Conn::new(now, route, (node, name, actor), &self.name, (begun, era));
         conn.bytes = of_bytes.then(|| Box::new(Received::new(&self.name)));
         conn.up.send(&mut core, now, &conn.route, true, Up::Open);
-        cell.connections.insert(id, conn);
+        cell.add(id, conn);
         Some(id)
     }
 
@@ -455,7 +455,7 @@ impl<S: Service> Server<S> {
                         conn.server_end = ServerEnd::Dead;
                     }
                 }
-                cell.retime_all(now, |_| true);
+                cell.retime_every(now);
             }
             Some(how) => {
                 self.settle(world, cell);

@@ -143,10 +143,18 @@ impl<S: Service> Cell<S> {
         self.deadlines.extend(wanted.map(|at| (at, connection)));
     }
 
-    /// Recomputes, for all connections selected by `concerned`, when an end gives up.
-    pub(crate) fn retime_all(&mut self, now: Instant, concerned: impl Fn(&Conn<S>) -> bool) {
-        let theirs = self.connections.iter().filter(|(_, conn)| concerned(conn));
-        let theirs: Vec<u32> = theirs.map(|(id, _)| *id).collect();
+    /// Recomputes, for every connection, when an end gives up.
+    pub(crate) fn retime_every(&mut self, now: Instant) {
+        let all: Vec<u32> = self.connections.keys().copied().collect();
+        all.into_iter().for_each(|connection| self.retime(connection, now));
+    }
+
+    /// Does something to each connection of a node, and recomputes when its ends give up.
+    fn with_each_of(&mut self, node: NodeId, now: Instant, mut act: impl FnMut(&mut Conn<S>)) {
+        let theirs = self.of_node(node);
+        for connection in &theirs {
+            self.connections.get_mut(connection).into_iter().for_each(&mut act);
+        }
         theirs.into_iter().for_each(|connection| self.retime(connection, now));
     }
 }
@@ -202,10 +210,8 @@ impl<S: Service> Server<S> {
     /// The link of these connections was cut. The timers of their ends start.
     pub(crate) fn cut(&self, world: &World, link: LinkId) {
         let mut cell = self.lock();
-        let now = world.now();
-        let theirs = cell.connections.values_mut().filter(|c| c.route.link == link);
-        theirs.for_each(|conn| conn.loses_reach(now));
-        cell.retime_all(now, |conn| conn.route.link == link);
+        let (now, node) = (world.now(), world.lock().links[link].node);
+        cell.with_each_of(node, now, |conn| conn.loses_reach(now));
         self.settle(world, &mut cell);
     }
 
@@ -213,27 +219,29 @@ impl<S: Service> Server<S> {
     pub(crate) fn healed(&self, world: &World, link: LinkId, heal: Heal) {
         let mut guard = self.lock();
         let cell = &mut *guard;
-        let (now, off) = (world.now(), cell.off);
-        for conn in cell.connections.values_mut().filter(|c| c.route.link == link && !c.lost) {
+        let (now, off, node) = (world.now(), cell.off, world.lock().links[link].node);
+        cell.with_each_of(node, now, |conn| {
+            if conn.lost {
+                return;
+            }
             if !conn.gone && !off {
                 conn.heard = now;
             }
             conn.resume(&mut world.lock(), now, heal, off);
-        }
-        cell.retime_all(now, |conn| conn.route.link == link);
+        });
         self.settle(world, cell);
     }
 
     /// A NAT or a firewall has forgotten the connections of earlier eras.
     pub(crate) fn forgotten(&self, world: &World, link: LinkId, before: u32) {
         let mut cell = self.lock();
-        for conn in cell.connections.values_mut() {
-            if conn.route.link == link && conn.era < before {
-                conn.loses_reach(world.now());
+        let (now, node) = (world.now(), world.lock().links[link].node);
+        cell.with_each_of(node, now, |conn| {
+            if conn.era < before {
+                conn.loses_reach(now);
                 conn.lost = true;
             }
-        }
-        cell.retime_all(world.now(), |conn| conn.lost);
+        });
         self.settle(world, &mut cell);
     }
 
@@ -242,10 +250,9 @@ impl<S: Service> Server<S> {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let now = world.now();
-        let theirs = cell.connections.iter().filter(|(_, conn)| conn.node == node && !conn.gone);
-        let theirs: Vec<u32> = theirs.map(|(id, _)| *id).collect();
-        for connection in theirs {
-            let conn = cell.connections.get_mut(&connection).expect("it was just listed");
+        for connection in cell.of_node(node) {
+            let conn = cell.connections.get_mut(&connection).filter(|conn| !conn.gone);
+            let Some(conn) = conn else { continue };
             conn.loses_reach(now);
             conn.gone = true;
             if !std::mem::replace(&mut conn.abandoned, true) {
@@ -267,12 +274,11 @@ impl<S: Service> Server<S> {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let (now, off) = (world.now(), cell.off);
-        let theirs = |conn: &Conn<S>| conn.node == node && conn.gone && !conn.rebooted;
-        for conn in cell.connections.values_mut().filter(|conn| theirs(conn)) {
-            conn.rebooted = true;
-            conn.resume(&mut world.lock(), now, Heal::ByRetransmission, off);
-        }
-        cell.retime_all(now, |conn| conn.node == node && conn.gone);
+        cell.with_each_of(node, now, |conn| {
+            if conn.gone && !std::mem::replace(&mut conn.rebooted, true) {
+                conn.resume(&mut world.lock(), now, Heal::ByRetransmission, off);
+            }
+        });
         self.settle(world, cell);
     }
 
@@ -283,7 +289,7 @@ impl<S: Service> Server<S> {
         for conn in cell.connections.values_mut() {
             conn.resume(&mut world.lock(), now, Heal::ByRetransmission, false);
         }
-        cell.retime_all(now, |_| true);
+        cell.retime_every(now);
     }
 }
 

@@ -1,0 +1,204 @@
+//! What one operation costs among 10, 100, … others: each law of growth in one table.
+//!
+//! Flat within 1.3 times is the rule. The table names the growth of the largest over the smallest
+//! from 1,000 on; below that the processor's caches hold everything.
+//!
+//! `cargo bench -p stunt-double-benches --bench growth [-- NAME]`
+
+#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+
+use std::cell::Cell;
+use std::future::pending;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, QueueOptions};
+use stunt_double::redis::{self, Client, ServerOptions};
+use stunt_double::sim::{Config, Node, Retention, Sim};
+
+/// The numbers of others, and how often each measurement is made. The best counts.
+const AMONG: [u32; 5] = [10, 100, 1_000, 10_000, 100_000];
+const ROUNDS: usize = 3;
+
+/// A measurement: the time of one operation among `n` others.
+type Law = fn(n: u32) -> Duration;
+
+fn sim() -> Sim {
+    Sim::with_config(
+        Config::new(1)
+            .with_retention(Retention::Digest)
+            .with_max_steps(u64::MAX)
+            .with_patience(u64::MAX),
+    )
+}
+
+/// Runs what the world has still to do, and returns the time of one of `count` operations.
+fn run(mut sim: Sim, count: u32) -> Duration {
+    let began = Instant::now();
+    sim.run_for(Duration::from_secs(1)).expect_reached();
+    began.elapsed() / count
+}
+
+/// How many operations are measured.
+const COUNT: u32 = 2_000;
+
+/// Restarts one of the nodes again and again.
+fn restart_it_again(sim: &mut Sim, node: &Node) {
+    for i in 0..u64::from(COUNT) {
+        let node = node.clone();
+        sim.after(Duration::from_micros(10 * i), move || node.restart());
+    }
+}
+
+fn node_restarts(n: u32) -> Duration {
+    let mut sim = sim();
+    for i in 0..n {
+        sim.daemon(&format!("idle{i}"), async |_| pending::<()>().await);
+    }
+    let node = sim.daemon("restarted", async |_| pending::<()>().await);
+    sim.run_for(Duration::ZERO).expect_reached();
+    restart_it_again(&mut sim, &node);
+    run(sim, COUNT)
+}
+
+fn redis_client_restarts(n: u32) -> Duration {
+    let mut sim = sim();
+    let server = redis::start(&mut sim, ServerOptions::default());
+    let client = async |node, server| {
+        let _client = Client::connect(&node, &server).await.expect("it runs");
+        pending::<()>().await;
+    };
+    server.command(["CONFIG", "SET", "maxclients", "1000000"]);
+    for i in 0..n {
+        sim.daemon_with(&format!("idle{i}"), server.clone(), client);
+    }
+    let node = sim.daemon_with("restarted", server, client);
+    sim.run_for(Duration::ZERO).expect_reached();
+    restart_it_again(&mut sim, &node);
+    run(sim, COUNT)
+}
+
+async fn consumer(node: Node, rabbit: rabbitmq::RabbitMq) -> Result<(), rabbitmq::Error> {
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+    let _consumer = channel.basic_consume("jobs", ConsumeOptions::default()).await?;
+    pending::<()>().await;
+    Ok(())
+}
+
+/// A world with a broker, a queue, and `n` consumers of it.
+fn consumers(n: u32) -> (Sim, rabbitmq::RabbitMq) {
+    let mut sim = sim();
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    sim.node_with("declares", rabbit.clone(), async |node: Node, rabbit| {
+        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+        channel.queue_declare("jobs", QueueOptions::default()).await.map(drop)
+    });
+    sim.run().expect_done();
+    for i in 0..n {
+        sim.daemon_with(&format!("idle{i}"), rabbit.clone(), consumer);
+    }
+    sim.run_for(Duration::ZERO).expect_reached();
+    (sim, rabbit)
+}
+
+fn amqp_consumer_restarts(n: u32) -> Duration {
+    let (mut sim, rabbit) = consumers(n);
+    let node = sim.daemon_with("restarted", rabbit, consumer);
+    sim.run_for(Duration::ZERO).expect_reached();
+    restart_it_again(&mut sim, &node);
+    run(sim, COUNT)
+}
+
+/// How long `n` nodes take to connect, to open a channel, to declare a queue and to consume from
+/// it, each.
+fn amqp_client_begins(n: u32) -> Duration {
+    let mut sim = sim();
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    for i in 0..n {
+        sim.daemon_with(&format!("client{i}"), (rabbit.clone(), i), async |node, (rabbit, i)| {
+            let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+            let queue = format!("q{i}");
+            channel.queue_declare(&queue, QueueOptions::default()).await?;
+            let _consumer = channel.basic_consume(&queue, ConsumeOptions::default()).await?;
+            pending::<()>().await;
+            Ok::<_, rabbitmq::Error>(())
+        });
+    }
+    run(sim, n)
+}
+
+/// A message goes to each of `n` consumers in turn.
+fn round_robin(n: u32) -> Duration {
+    let mut sim = sim();
+    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let acked = Rc::<Cell<u32>>::default();
+    sim.node_with("declares", rabbit.clone(), async |node: Node, rabbit| {
+        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+        channel.queue_declare("jobs", QueueOptions::default()).await.map(drop)
+    });
+    sim.run().expect_done();
+    for i in 0..n {
+        let with = (rabbit.clone(), Rc::clone(&acked));
+        sim.daemon_with(&format!("worker{i}"), with, async |node, (rabbit, acked)| {
+            let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+            let mut consumer = channel.basic_consume("jobs", ConsumeOptions::default()).await?;
+            while let Some(delivery) = consumer.next().await {
+                delivery?.ack()?;
+                acked.set(acked.get() + 1);
+            }
+            Ok::<_, rabbitmq::Error>(())
+        });
+    }
+    sim.run_for(Duration::ZERO).expect_reached();
+    let count = 20 * COUNT;
+    sim.node_with("publishes", rabbit, async move |node: Node, rabbit| {
+        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+        for _ in 0..20 * COUNT {
+            channel.basic_publish("", "jobs", rabbitmq::Properties::default(), "hello")?;
+            node.yield_now().await;
+        }
+        channel.close().await
+    });
+    let took = run(sim, count);
+    assert_eq!(acked.get(), count, "each message is acknowledged");
+    took
+}
+
+fn timers(n: u32) -> Duration {
+    let mut sim = sim();
+    for i in 0..n {
+        sim.daemon_with(&format!("sleeper{i}"), u64::from(i), async |node: Node, i| {
+            loop {
+                node.sleep(Duration::from_micros(1_000_000 + i % 1_000)).await;
+            }
+        });
+    }
+    sim.run_for(Duration::from_millis(500)).expect_reached();
+    run(sim, n)
+}
+
+fn main() {
+    let laws: [(&str, Law, u32); 6] = [
+        ("a node exits and restarts", node_restarts, 100_000),
+        ("a node with a Redis client restarts", redis_client_restarts, 100_000),
+        ("a node with an AMQP consumer restarts", amqp_consumer_restarts, 100_000),
+        ("an AMQP client connects and consumes", amqp_client_begins, 100_000),
+        ("a message goes round the consumers", round_robin, 10_000),
+        ("a timer of one of so many tasks fires", timers, 100_000),
+    ];
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    println!("{:40}{}", "among", AMONG.map(|n| format!("{n:>10}")).concat());
+    for (name, law, most) in laws {
+        if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
+            continue;
+        }
+        let mut line = format!("{name:40}");
+        let mut times = Vec::new();
+        for n in AMONG.into_iter().filter(|n| *n <= most) {
+            let best = (0..ROUNDS).map(|_| law(n)).min().expect("there are rounds");
+            line += &format!("{:>8} ns", best.as_nanos()).replace(" ns", "ns");
+            times.extend((n >= 1_000).then_some(best.as_nanos() as f64));
+        }
+        let growth = times.last().zip(times.first()).map_or(1.0, |(last, first)| last / first);
+        println!("{line}   {growth:.2} times");
+    }
+}
