@@ -153,9 +153,10 @@ impl Broker {
         if !account.is_some_and(|account| account.grants.contains_key(vhost)) {
             return refuse(format!("access to vhost '{vhost}' refused for user '{user}'"));
         }
-        let open = self.connections.values().filter(|connection| connection.vhost == key).count();
+        // Without a limit nobody is counted, so that a connection costs the same among many.
+        let open = || self.connections.values().filter(|c| c.vhost == key).count();
         if let Some(max) = self.vhost(key).limits.max_connections
-            && open >= max as usize
+            && open() >= max as usize
         {
             return refuse(format!(
                 "access to vhost '{vhost}' refused for user '{user}': connection limit ({max}) is \
@@ -163,9 +164,9 @@ impl Broker {
             ));
         }
         let limits = account.map(|account| account.limits).unwrap_or_default();
-        let own = self.connections.values().filter(|c| c.options.user == *user).count();
+        let own = || self.connections.values().filter(|c| c.options.user == *user).count();
         if let Some(max) = limits.max_connections
-            && own >= max as usize
+            && own() >= max as usize
         {
             return refuse(format!(
                 "connection refused for user '{user}': user connection limit ({max}) is reached"

@@ -10,12 +10,16 @@
 //! run if it fits into the processor's cache; otherwise it is spread over the buckets below. A
 //! small agenda is all run. With 100 timers this is a binary heap. With 100,000 it is several times
 //! faster than one, in which every step down would be a cache miss.
+//!
+//! Most messages arrive at the moment at which they are sent, unless a link has a latency. Such
+//! events wait in a plain queue, the *lane*, as long as each comes behind those in it. Nothing
+//! outside the lane is due earlier than its front, but an older event of the same moment may be.
 
 use crate::invariant::ensure;
 use crate::sim::kernel::timer::{TimerKey, Timers};
 use crate::time::Instant;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 /// The effect of an event when it is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +92,9 @@ enum Next {
 /// The future events.
 #[derive(Debug)]
 pub(crate) struct Agenda {
-    /// The nearest events: their time differs from `base` in the lowest `span` bits at most.
+    /// Events that were due when they were inserted, in order.
+    lane: VecDeque<Event>,
+    /// The nearest other events: their time differs from `base` in the lowest `span` bits at most.
     run: BinaryHeap<Event>,
     span: u32,
     /// Bucket `i` holds the events whose time differs from `base` in bit `i` and in no higher bit.
@@ -98,6 +104,7 @@ pub(crate) struct Agenda {
     filled: u64,
     /// Never later than the present time.
     base: u64,
+    /// The next time of an event that is not in the lane.
     next: Next,
     sequence: u64,
     len: usize,
@@ -108,6 +115,7 @@ pub(crate) struct Agenda {
 impl Default for Agenda {
     fn default() -> Agenda {
         Agenda {
+            lane: VecDeque::new(),
             run: BinaryHeap::new(),
             span: 0,
             buckets: Vec::new(),
@@ -133,6 +141,10 @@ impl Agenda {
         self.sequence += 1;
         self.len += 1;
         let event = Event { at, order: u64::from(tie) << 48 | self.sequence, target };
+        if at == now.as_nanos() && self.lane.back().is_none_or(|last| last.key() < event.key()) {
+            self.lane.push_back(event);
+            return;
+        }
         if let Next::Known(next) = &mut self.next {
             *next = Some(next.map_or(at, |next| next.min(at)));
         }
@@ -167,6 +179,17 @@ impl Agenda {
 
     /// Returns when the next event is due.
     pub(crate) fn next_at(&mut self, timers: &Timers) -> Option<Instant> {
+        while let Some(first) = self.lane.front() {
+            if !first.is_dead(timers) {
+                return Some(Instant::from_nanos(first.at));
+            }
+            self.lane.pop_front();
+            self.forget(1);
+        }
+        self.next_beside_the_lane(timers)
+    }
+
+    fn next_beside_the_lane(&mut self, timers: &Timers) -> Option<Instant> {
         while let Some(first) = self.run.peek() {
             if !first.is_dead(timers) {
                 return Some(Instant::from_nanos(first.at));
@@ -214,6 +237,16 @@ impl Agenda {
     /// Removes and returns the next event, unless it is after `limit`.
     pub(crate) fn pop(&mut self, timers: &Timers, limit: Instant) -> Option<(Instant, Target)> {
         let at = self.next_at(timers).filter(|at| *at <= limit)?;
+        if let Some(first) = self.lane.front().copied() {
+            if self.next_beside_the_lane(timers) == Some(at) && self.run.is_empty() {
+                self.refill(first.at);
+            }
+            if self.run.peek().is_none_or(|other| first.key() < other.key()) {
+                self.lane.pop_front();
+                self.len -= 1;
+                return Some((at, first.target));
+            }
+        }
         if self.run.is_empty() {
             self.refill(at.as_nanos());
         }
@@ -250,15 +283,20 @@ impl Agenda {
 
     /// Returns what every event is for, in no particular order.
     pub(crate) fn targets(&self) -> impl Iterator<Item = Target> + '_ {
-        self.run.iter().chain(self.buckets.iter().flatten()).map(|event| event.target)
+        let others = self.run.iter().chain(self.buckets.iter().flatten());
+        self.lane.iter().chain(others).map(|event| event.target)
     }
 
     /// Every event is in the place of its time, none is in the past, and the count is right.
     pub(crate) fn check_invariants(&self, now: Instant) -> Result<(), String> {
         let bucketed: usize = self.buckets.iter().map(Vec::len).sum();
-        let len = self.run.len() + bucketed;
+        let len = self.lane.len() + self.run.len() + bucketed;
         ensure(self.len == len, || format!("the agenda counts {} events of {len}", self.len))?;
         ensure(self.base <= now.as_nanos(), || format!("the base is {}, now {now}", self.base))?;
+        let is_due = self.lane.iter().all(|event| event.at == now.as_nanos());
+        ensure(is_due && self.lane.iter().is_sorted_by_key(Event::key), || {
+            format!("the lane is not in order at {now}: {:?}", self.lane)
+        })?;
         let place = |event: &Event| (event.at ^ self.base).checked_ilog2();
         for event in &self.run {
             let fits = place(event).is_none_or(|bit| bit < self.span);
@@ -279,11 +317,13 @@ impl Agenda {
         self.cancelled += 1;
         self.next = Next::Unknown;
         if self.cancelled > 64 && self.cancelled * 2 > self.len {
+            self.lane.retain(|event| !event.is_dead(timers));
             self.run.retain(|event| !event.is_dead(timers));
             for bucket in &mut self.buckets {
                 bucket.retain(|event| !event.is_dead(timers));
             }
-            self.len = self.run.len() + self.buckets.iter().map(Vec::len).sum::<usize>();
+            self.len =
+                self.lane.len() + self.run.len() + self.buckets.iter().map(Vec::len).sum::<usize>();
             self.cancelled = 0;
         }
     }
@@ -383,7 +423,8 @@ mod tests {
             // The agenda grows beyond `SMALL`, and shrinks again.
             if draw(5) < if n / 4_000 == 1 { 1 } else { 4 } {
                 let spread = 1 << draw(40);
-                let (at, tie) = (now + draw(spread), draw(3) as u16);
+                let delay = if draw(2) == 0 { 0 } else { draw(spread) };
+                let (at, tie) = (now + delay, draw(3) as u16);
                 agenda.push(
                     Instant::from_nanos(now),
                     Instant::from_nanos(at),
