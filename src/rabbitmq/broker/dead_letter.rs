@@ -45,7 +45,15 @@ impl Broker {
     }
 
     /// Publishes the gathered dead letters in order.
+    #[inline]
     pub(super) fn publish_dead_letters(&mut self, now: Instant) {
+        // Asked after every message, and nearly always there is nothing.
+        if !self.dead_letters.is_empty() || !self.refused_letters.is_empty() {
+            self.publish_gathered_letters(now);
+        }
+    }
+
+    fn publish_gathered_letters(&mut self, now: Instant) {
         while let Some(letter) = self.dead_letters.pop_front() {
             self.publish_dead_letter(now, letter);
         }
