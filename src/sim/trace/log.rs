@@ -31,6 +31,9 @@ const CHOICE: u8 = 2;
 const REQUEST: u8 = 3;
 const RESPONSE: u8 = 4;
 
+/// The first size of the buffer: enough for a small world.
+const FIRST: usize = 512;
+
 /// With fewer unused bytes at its front the buffer stays as it is.
 const UNUSED: usize = 4096;
 
@@ -71,6 +74,9 @@ impl Log {
     }
 
     pub(super) fn push(&mut self, at: Instant, who: Actor, record: Record<'_>) {
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST);
+        }
         let start = self.bytes.len();
         // Most events are shorter than 128 bytes, so that their length is one.
         self.bytes.push(0);
