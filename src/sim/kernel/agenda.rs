@@ -117,7 +117,7 @@ impl Default for Agenda {
         Agenda {
             lane: VecDeque::new(),
             run: BinaryHeap::new(),
-            span: 0,
+            span: ALL,
             buckets: Vec::new(),
             filled: 0,
             base: 0,
