@@ -5,6 +5,7 @@
 
 mod keys;
 mod queues;
+mod trace;
 mod wire;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
@@ -18,4 +19,5 @@ fn memory_is_bounded() {
     queues::a_queued_message_is_small_and_fanout_shares_it();
     wire::announced_lengths_take_no_memory_and_useless_bytes_are_dropped();
     keys::a_small_string_key_is_small();
+    trace::a_trace_of_everything_is_small();
 }

@@ -34,6 +34,9 @@ const RESPONSE: u8 = 4;
 /// The first size of the buffer: enough for a small world.
 const FIRST: usize = 512;
 
+/// Most events are shorter than this.
+const LONGEST: usize = 128;
+
 /// With fewer unused bytes at its front the buffer stays as it is.
 const UNUSED: usize = 4096;
 
@@ -74,8 +77,10 @@ impl Log {
     }
 
     pub(super) fn push(&mut self, at: Instant, who: Actor, record: Record<'_>) {
-        if self.bytes.capacity() == 0 {
-            self.bytes.reserve(FIRST);
+        let spare = self.bytes.capacity() - self.bytes.len();
+        if spare < LONGEST {
+            // A quarter more rather than twice as much: most of a long trace's memory is this buffer.
+            self.bytes.reserve_exact(FIRST.max(self.bytes.len() / 4));
         }
         let start = self.bytes.len();
         // Most events are shorter than 128 bytes, so that their length is one.
