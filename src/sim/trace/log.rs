@@ -79,7 +79,7 @@ impl Log {
     pub(super) fn push(&mut self, at: Instant, who: Actor, record: Record<'_>) {
         let spare = self.bytes.capacity() - self.bytes.len();
         if spare < LONGEST {
-            // A quarter more rather than twice as much: most of a long trace's memory is this buffer.
+            // A quarter more rather than twice as much: most of a long trace's memory is here.
             self.bytes.reserve_exact(FIRST.max(self.bytes.len() / 4));
         }
         let start = self.bytes.len();
