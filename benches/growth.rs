@@ -1,4 +1,4 @@
-//! What one operation costs among 10, 100, … others: each law of growth in one table.
+//! The cost of one operation among 10, 100, … others: each law of growth in one table.
 //!
 //! Flat within 1.3 times is the rule. The table names the growth of the largest over the smallest
 //! from 1,000 on; below that the processor's caches hold everything.
@@ -84,8 +84,8 @@ async fn consumer(node: Node, rabbit: rabbitmq::RabbitMq) -> Result<(), rabbitmq
     Ok(())
 }
 
-/// A world with a broker, a queue, and `n` consumers of it.
-fn consumers(n: u32) -> (Sim, rabbitmq::RabbitMq) {
+/// A world with a broker and a queue.
+fn with_queue() -> (Sim, rabbitmq::RabbitMq) {
     let mut sim = sim();
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     sim.node_with("declares", rabbit.clone(), async |node: Node, rabbit| {
@@ -93,15 +93,15 @@ fn consumers(n: u32) -> (Sim, rabbitmq::RabbitMq) {
         channel.queue_declare("jobs", QueueOptions::default()).await.map(drop)
     });
     sim.run().expect_done();
-    for i in 0..n {
-        sim.daemon_with(&format!("idle{i}"), rabbit.clone(), consumer);
-    }
-    sim.run_for(Duration::ZERO).expect_reached();
     (sim, rabbit)
 }
 
 fn amqp_consumer_restarts(n: u32) -> Duration {
-    let (mut sim, rabbit) = consumers(n);
+    let (mut sim, rabbit) = with_queue();
+    for i in 0..n {
+        sim.daemon_with(&format!("idle{i}"), rabbit.clone(), consumer);
+    }
+    sim.run_for(Duration::ZERO).expect_reached();
     let node = sim.daemon_with("restarted", rabbit, consumer);
     sim.run_for(Duration::ZERO).expect_reached();
     restart_it_again(&mut sim, &node);
@@ -128,14 +128,8 @@ fn amqp_client_begins(n: u32) -> Duration {
 
 /// A message goes to each of `n` consumers in turn.
 fn round_robin(n: u32) -> Duration {
-    let mut sim = sim();
-    let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
+    let (mut sim, rabbit) = with_queue();
     let acked = Rc::<Cell<u32>>::default();
-    sim.node_with("declares", rabbit.clone(), async |node: Node, rabbit| {
-        let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-        channel.queue_declare("jobs", QueueOptions::default()).await.map(drop)
-    });
-    sim.run().expect_done();
     for i in 0..n {
         let with = (rabbit.clone(), Rc::clone(&acked));
         sim.daemon_with(&format!("worker{i}"), with, async |node, (rabbit, acked)| {

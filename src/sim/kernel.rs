@@ -22,6 +22,7 @@
 //! | `invariants` | the checks of these |
 //! | `life` | how processes begin and end |
 //! | `patience` | detects runs without an end |
+//! | `probe` | what the core knows of guests |
 //! | `process`, `task`, `timer` | the tables |
 //! | `quiet` | the panic hook during a sweep |
 //! | `rest` | which tasks still wait when nothing can happen any more |

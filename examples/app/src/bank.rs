@@ -8,7 +8,7 @@ use crate::shop::price;
 use redis::{Cmd, RedisResult};
 use std::time::Duration;
 
-/// What the bank says.
+/// The bank's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Charged,

@@ -24,7 +24,7 @@ use tracing::Level;
 const USAGE: &str =
     "usage: app-in-a-world [--report | --seed N [--mended] | [--seeds N] [--mended]]";
 
-/// What the command line asks for.
+/// The wish of the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
     /// Print what the service reports without faults.

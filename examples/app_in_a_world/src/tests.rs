@@ -1,4 +1,4 @@
-//! What the service promises, each in a world made for it.
+//! The promises of the service, each in a world made for it.
 
 use super::world::{FromNode, part, servers, start};
 use super::{Task, sweep};
@@ -200,7 +200,7 @@ fn an_order_that_rabbitmq_returns_is_tried_again_slowly() {
     assert!(notes.contains("RabbitMQ did not take an order order=1"), "{notes}");
 }
 
-/// What no new attempt will mend is logged, and tried again ever more slowly.
+/// A fault that no new attempt will mend is logged, and tried again ever more slowly.
 #[test]
 fn a_lasting_error_is_logged_and_backed_off() {
     let mut sim = Sim::new(1);

@@ -35,7 +35,7 @@ fn patience() -> u32 {
     wanted.and_then(|text| text.parse().ok()).unwrap_or(PATIENCE)
 }
 
-/// What became of the baton after the world's thread had lent it.
+/// The fate of the baton after the world's thread had lent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lent {
     Back,

@@ -360,7 +360,7 @@ impl PubSub {
     /// waits. If the connection has ended, an error that says so.
     pub fn get_message(&mut self) -> RedisResult<Msg> {
         match self.receive() {
-            // What arrived before the end can still be read.
+            // Messages that arrived before the end can still be read.
             Err(error) if error.is_io_error() && !self.messages.is_empty() => {}
             received => received?,
         }

@@ -8,7 +8,7 @@ use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};
 use crate::rabbitmq::protocol::method::{Event, Method};
 use crate::sim::compact::{put_bytes, put_number, take_bytes, take_number, take_text};
 
-/// What follows the channel's number.
+/// The kinds, which follow the channel's number.
 const TEXT: u64 = 0;
 const PUBLISH: u64 = 1;
 const ACK: u64 = 2;

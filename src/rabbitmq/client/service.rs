@@ -85,11 +85,15 @@ impl Service for ByteServer {
     }
 
     fn describe_input(input: &Self::Input) -> String {
-        format!("{} on channel {}", input.1, input.0)
+        let mut log = Vec::new();
+        log::log_method(input, &mut log);
+        log::read(&log)
     }
 
     fn describe_output(output: &Self::Output) -> String {
-        format!("{} on channel {}", output.1, output.0)
+        let mut log = Vec::new();
+        log::log_event(output, &mut log);
+        log::read(&log)
     }
 
     fn log_input(input: &Self::Input, log: &mut Vec<u8>) {

@@ -9,7 +9,7 @@ use crate::sim::config::{Config, Panics};
 use crate::sim::kernel::agenda::{Agenda, Target};
 use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
 use crate::sim::kernel::patience::Patience;
-use crate::sim::kernel::probe::Probes;
+use crate::sim::kernel::probe::{Probes, TICK};
 use crate::sim::kernel::process::Processes;
 use crate::sim::kernel::schedule::{Next, ReadyQueue};
 use crate::sim::kernel::task::{SendFuture, Tasks, Wait, WakeRef};
@@ -28,9 +28,6 @@ use std::time::Duration;
 /// How long blocked nodes may wait for a background timer, such as a time-out at the server, before
 /// they count as stuck.
 const PATIENCE: Duration = Duration::from_secs(86_400);
-
-/// The least time between two timers of a guest.
-const TICK: Duration = Duration::from_millis(1);
 
 pub(crate) struct Core {
     pub(crate) agenda: Agenda,
@@ -316,9 +313,8 @@ impl Core {
     }
 
     fn make_followers_ready(&mut self) {
-        let Some(node) = self.followed.take() else { return };
-        for i in 0..self.processes[node].followers.len() {
-            self.make_ready(self.processes[node].followers[i]);
+        if let Some(node) = self.followed.take() {
+            self.make_followers_ready_but(node, None);
         }
     }
 
@@ -327,11 +323,16 @@ impl Core {
     #[cfg(feature = "lapin")]
     pub(crate) fn make_other_followers_ready(&mut self) {
         let Some(id) = self.current else { return };
-        let Some(node) = self.node_of(id) else { return };
+        if let Some(node) = self.node_of(id) {
+            self.make_followers_ready_but(node, Some(id));
+        }
+    }
+
+    fn make_followers_ready_but(&mut self, node: NodeId, but: Option<TaskId>) {
         for i in 0..self.processes[node].followers.len() {
-            let other = self.processes[node].followers[i];
-            if other != id {
-                self.make_ready(other);
+            let follower = self.processes[node].followers[i];
+            if Some(follower) != but {
+                self.make_ready(follower);
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::sim::Sim;
 use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::NodeId;
+use crate::sim::kernel::probe::TICK;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
@@ -75,9 +76,6 @@ const PART: u32 = 4096;
 
 /// After how long a silence each is asked for its next timer, however far off it is.
 const LONG_SILENCE: Duration = Duration::from_secs(86_400);
-
-/// The least time between two timers of a guest.
-const TICK: Duration = Duration::from_millis(1);
 
 impl Guests {
     #[cfg(feature = "tokio")]
@@ -161,7 +159,7 @@ impl Sim {
         }
         let silence = core.silence(now);
         drop(core);
-        if silence >= LONG_SILENCE || silence.saturating_sub(SILENCE) >= TICK * PART {
+        if silence.saturating_sub(SILENCE) >= TICK * PART {
             return self.move_far(until, silence, guests);
         }
         let alive = || guests.iter().filter_map(|member| member.guest.upgrade());

@@ -3,6 +3,10 @@
 //! The guests themselves belong to the executor; see `guest.rs`.
 
 use crate::sim::kernel::id::NodeId;
+use std::time::Duration;
+
+/// The least time between two timers of a guest.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 
 /// Asks whether a guest has work.
 pub(crate) type Probe = Box<dyn Fn() -> bool + Send>;

@@ -1,7 +1,8 @@
 //! The kinds of events: on their way into a trace, and as a trace keeps them.
 //!
 //! A [`Record`] borrows, so that nothing is made of it unless it is kept; see `log.rs`. An
-//! [`EventKind`] is the same, owned and with texts, as it is read. Each kind has its own number in the digest, which never changes.
+//! [`EventKind`] is the same, owned and with texts, as it is read. Each kind has its own number in
+//! the digest, which never changes.
 
 use crate::choice::Site;
 use crate::sim::service::hangup::Disconnected;

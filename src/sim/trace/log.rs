@@ -145,11 +145,11 @@ impl Log {
 
     /// Drops the oldest event.
     pub(super) fn pop(&mut self) {
-        let mut rest = &self.bytes[self.head..];
-        let mut event = take_bytes(&mut rest);
         if self.len == 0 {
             return;
         }
+        let mut rest = &self.bytes[self.head..];
+        let mut event = take_bytes(&mut rest);
         self.before += take_number(&mut event);
         take_number(&mut event);
         if event.first() == Some(&RARE) {

@@ -6,24 +6,30 @@ use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, Result};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
-use stunt_double::rabbitmq::{self, BrokerOptions};
-use stunt_double::sim::{Config, Sim, Strategy, check_determinism};
+use stunt_double::rabbitmq::{self, BrokerOptions, RabbitMq};
+use stunt_double::sim::{Config, Node, Sim, Strategy, check_determinism};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{Instant, sleep};
+
+/// Connects, and consumes from the queue `jobs`.
+async fn consume(node: &Node, rabbit: &RabbitMq) -> Result<(Connection, Channel, Consumer)> {
+    let connection = rabbit.lapin(node, ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    let (options, arguments) = (QueueDeclareOptions::default(), FieldTable::default());
+    channel.queue_declare("jobs".into(), options, arguments.clone()).await?;
+    let options = BasicConsumeOptions::default();
+    let consumer = channel.basic_consume("jobs".into(), "".into(), options, arguments).await?;
+    Ok((connection, channel, consumer))
+}
 
 fn scenario(sim: &mut Sim) {
     let rabbit = rabbitmq::start(sim, BrokerOptions::default());
     sim.tokio_node_with("consumer", rabbit, async |node, rabbit| {
-        let connection = rabbit.lapin(&node, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        let (options, arguments) = (QueueDeclareOptions::default(), FieldTable::default());
-        channel.queue_declare("jobs".into(), options, arguments.clone()).await?;
-        let options = BasicConsumeOptions::default();
-        let consumer = channel.basic_consume("jobs".into(), "".into(), options, arguments).await?;
+        let (connection, channel, consumer) = consume(&node, &rabbit).await?;
         let (sender, mut done) = unbounded_channel();
         consumer.set_delegate(move |delivery: DeliveryResult| {
             let sender = sender.clone();
@@ -62,12 +68,7 @@ fn a_delegate_sleeps_and_spawns_on_the_nodes_runtime() {
 fn panics(sim: &mut Sim, closes: bool) {
     let rabbit = rabbitmq::start(sim, BrokerOptions::default());
     sim.tokio_node_with("consumer", (rabbit, closes), async |node, (rabbit, closes)| {
-        let connection = rabbit.lapin(&node, ConnectionProperties::default()).await?;
-        let channel = connection.create_channel().await?;
-        let (options, arguments) = (QueueDeclareOptions::default(), FieldTable::default());
-        channel.queue_declare("jobs".into(), options, arguments.clone()).await?;
-        let options = BasicConsumeOptions::default();
-        let consumer = channel.basic_consume("jobs".into(), "".into(), options, arguments).await?;
+        let (connection, channel, consumer) = consume(&node, &rabbit).await?;
         let (sender, mut done) = unbounded_channel();
         consumer.set_delegate(move |delivery: DeliveryResult| {
             let sender = sender.clone();
@@ -130,7 +131,7 @@ fn severed(sim: &mut Sim, with_tokio: bool) -> Vec<String> {
         }
         drop(sender);
         while done.recv().await.is_some() {}
-        lapin::Result::Ok(())
+        Result::Ok(())
     });
     let link = node.link(&rabbit);
     sim.after(Duration::from_secs(10), move || link.sever());
