@@ -70,6 +70,7 @@ use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
 use actions::pending::Actions;
 use join::joinable;
+use kernel::executor::GoOn;
 #[cfg(feature = "tokio")]
 pub(crate) use kernel::guest;
 use kernel::guest::Guests;
@@ -369,7 +370,7 @@ impl Sim {
     /// keep the run going only while a non-daemon node is blocked, and for at most 24 virtual hours
     /// without any task running.
     pub fn run(&mut self) -> Outcome {
-        self.run_while(self.config.max_time, Housekeeping::WhileAwaited, |_| true)
+        self.run_while(self.config.max_time, Housekeeping::WhileAwaited, GoOn::Always)
     }
 
     /// Runs for `duration` of virtual time, and sets the time to its end even if nothing happened.
@@ -383,7 +384,7 @@ impl Sim {
     /// returns [`Outcome::NotReached`].
     pub fn run_until(&mut self, mut condition: impl FnMut() -> bool) -> Outcome {
         let limit = self.config.max_time;
-        match self.run_while(limit, Housekeeping::Always, |_| !condition()) {
+        match self.run_while(limit, Housekeeping::Always, GoOn::If(&mut || !condition())) {
             end @ (Outcome::Reached | Outcome::Failed(_) | Outcome::NotReached(_)) => end,
             end => Outcome::NotReached(Box::new(end)),
         }
@@ -395,7 +396,7 @@ impl Sim {
     pub fn advance_to(&mut self, at: Instant) -> Outcome {
         let at = at.max(self.now());
         let limit = at.min(self.config.max_time);
-        match self.run_while(limit, Housekeeping::Always, |_| true) {
+        match self.run_while(limit, Housekeeping::Always, GoOn::Always) {
             Outcome::Done | Outcome::Stuck(_) | Outcome::TimeBudget { .. } => {
                 self.world.set_now(limit);
                 if limit < at {
@@ -422,7 +423,8 @@ impl Sim {
     /// to take.
     pub fn step(&mut self) -> Outcome {
         let mut first = true;
-        self.run_while(self.config.max_time, Housekeeping::Always, |_| std::mem::take(&mut first))
+        let go_on = GoOn::If(&mut || std::mem::take(&mut first));
+        self.run_while(self.config.max_time, Housekeeping::Always, go_on)
     }
 }
 

@@ -8,6 +8,7 @@
 pub(crate) mod compact;
 pub(crate) mod event;
 mod log;
+mod running;
 
 pub use event::EventKind;
 
@@ -17,10 +18,10 @@ use event::Record;
 use indexmap::IndexSet;
 use log::Log;
 pub(crate) use log::Read;
+use running::Running;
 use rustc_hash::FxBuildHasher;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use xxhash_rust::xxh3::Xxh3;
 
 /// The subject of an event: an index into the trace's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub struct Trace {
     names: Vec<Arc<str>>,
     /// The same names, as a set, once there are many.
     known: IndexSet<Arc<str>, FxBuildHasher>,
-    hasher: Option<Box<Xxh3>>,
+    running: Running,
     count: u64,
     kept: Log,
     /// The kept events with their texts, once somebody has read them. Only copies are read, and
@@ -90,12 +91,11 @@ pub struct Trace {
 
 impl Trace {
     pub(crate) fn new(retention: Retention, max_notes: usize) -> Trace {
-        let hasher = (retention != Retention::Off).then(|| Box::new(Xxh3::new()));
         Trace {
             retention,
             names: vec![Arc::from("world")],
             known: IndexSet::default(),
-            hasher,
+            running: Running::default(),
             count: 0,
             kept: Log::default(),
             read: OnceLock::new(),
@@ -129,7 +129,7 @@ impl Trace {
 
     /// Returns whether events are recorded. If not, no message needs a fingerprint.
     pub(crate) fn is_on(&self) -> bool {
-        self.hasher.is_some()
+        self.retention != Retention::Off
     }
 
     pub(crate) fn record(&mut self, at: Instant, who: Actor, record: Record<'_>) {
@@ -139,9 +139,11 @@ impl Trace {
         if let Record::Note { text } = record {
             self.keep_note(at, who, text);
         }
-        let Some(hasher) = &mut self.hasher else { return };
+        if !self.is_on() {
+            return;
+        }
         self.count += 1;
-        record.digest(at, who, hasher);
+        record.digest(at, who, &mut self.running);
         let detail = matches!(record, Record::Ran { .. } | Record::Choice { .. });
         let room = match self.retention {
             Retention::All => usize::MAX,
@@ -168,7 +170,7 @@ impl Trace {
     /// Returns the digest so far.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let hash = self.hasher.as_ref().map_or(0, |hasher| hasher.digest128());
+        let hash = if self.is_on() { self.running.hash() } else { 0 };
         Digest { hash, count: self.count }
     }
 

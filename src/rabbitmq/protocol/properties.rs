@@ -61,6 +61,11 @@ struct Rest {
 }
 
 impl Properties {
+    /// Returns whether any is set but the delivery mode and the priority.
+    pub(crate) fn has_more(&self) -> bool {
+        self.more.is_some()
+    }
+
     /// Properties with only these two set.
     pub(crate) fn common(delivery_mode: Option<u8>, priority: Option<u8>) -> Properties {
         Properties { delivery_mode, priority, more: None }

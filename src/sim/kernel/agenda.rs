@@ -104,7 +104,8 @@ pub(crate) struct Agenda {
     filled: u64,
     /// Never later than the present time.
     base: u64,
-    /// The next time of an event that is not in the lane.
+    /// The next time of an event that is not in the lane. It may be that of an event of the run
+    /// that has come since, so it is never too late.
     next: Next,
     sequence: u64,
     len: usize,
@@ -141,7 +142,8 @@ impl Agenda {
         self.sequence += 1;
         self.len += 1;
         let event = Event { at, order: u64::from(tie) << 48 | self.sequence, target };
-        if at == now.as_nanos() && self.lane.back().is_none_or(|last| last.key() < event.key()) {
+        // Everything in the lane is due now, so only the order decides.
+        if at == now.as_nanos() && self.lane.back().is_none_or(|last| last.order < event.order) {
             self.lane.push_back(event);
             return;
         }
@@ -234,8 +236,37 @@ impl Agenda {
         self.cancelled = self.cancelled.saturating_sub(dropped);
     }
 
+    /// Returns the front of the lane, if it is the next event.
+    fn first_in_lane(&self) -> Option<&Event> {
+        let first = self.lane.front()?;
+        let Next::Known(others) = self.next else { return None };
+        others.is_none_or(|others| others > first.at).then_some(first)
+    }
+
+    /// Removes and returns the next event if it is an arrival at this service that is due now: the
+    /// connection, and whether the arrival is at the service.
+    pub(crate) fn pop_arrival(&mut self, at: u32) -> Option<(u32, bool)> {
+        match self.first_in_lane()?.target {
+            Target::Arrival { service, connection, up } if service == at => {
+                self.lane.pop_front();
+                self.len -= 1;
+                Some((connection, up))
+            }
+            _ => None,
+        }
+    }
+
     /// Removes and returns the next event, unless it is after `limit`.
     pub(crate) fn pop(&mut self, timers: &Timers, limit: Instant) -> Option<(Instant, Target)> {
+        if let Some(first) = self.first_in_lane()
+            && !matches!(first.target, Target::Timer(_))
+            && first.at <= limit.as_nanos()
+        {
+            let (at, target) = (first.at, first.target);
+            self.lane.pop_front();
+            self.len -= 1;
+            return Some((Instant::from_nanos(at), target));
+        }
         let at = self.next_at(timers).filter(|at| *at <= limit)?;
         if let Some(first) = self.lane.front().copied() {
             if self.next_beside_the_lane(timers) == Some(at) && self.run.is_empty() {
@@ -252,9 +283,10 @@ impl Agenda {
         }
         let event = self.run.pop().expect("the next time has an event");
         self.len -= 1;
-        if self.run.is_empty() {
-            self.next = Next::Unknown;
-        }
+        self.next = match self.run.peek() {
+            Some(next) => Next::Known(Some(next.at)),
+            None => Next::Unknown,
+        };
         Some((at, event.target))
     }
 

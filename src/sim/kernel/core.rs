@@ -187,6 +187,27 @@ impl Core {
         }
     }
 
+    /// Takes the next step if [`Core::turn`] would return an arrival at this service now: the
+    /// connection, and whether the arrival is at the service. So a burst needs one turn.
+    pub(crate) fn go_on_with(&mut self, now: Instant, service: u32) -> Option<(u32, bool)> {
+        let something_else = !self.ready.is_empty()
+            || !self.requests.is_empty()
+            || !self.problems.is_empty()
+            || !self.spawned.is_empty()
+            || !self.probes.list.is_empty()
+            || self.followed.is_some()
+            || self.withheld > 0
+            || self.steps >= self.max_steps
+            || self.patience.must_check()
+            || self.housekeeping.iter().any(|(at, _)| *at < now);
+        if something_else {
+            return None;
+        }
+        let arrival = self.agenda.pop_arrival(service)?;
+        self.count_step();
+        Some(arrival)
+    }
+
     /// Makes the guests ready that have work.
     fn make_guests_ready(&mut self) {
         for i in 0..self.probes.list.len() {

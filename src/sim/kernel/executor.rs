@@ -29,23 +29,35 @@ enum End {
     LostPower,
 }
 
+/// What the run loop asks before each step.
+pub(crate) enum GoOn<'a> {
+    /// Nothing: it takes every step there is.
+    Always,
+    /// Whether to take it.
+    If(&'a mut dyn FnMut() -> bool),
+}
+
 impl Sim {
-    /// The run loop: takes steps up to `limit` while `go_on` returns true.
+    /// The run loop: takes steps up to `limit`, as long as `go_on` allows.
     pub(crate) fn run_while(
         &mut self,
         limit: Instant,
         housekeeping: Housekeeping,
-        mut go_on: impl FnMut(&Sim) -> bool,
+        mut go_on: GoOn<'_>,
     ) -> Outcome {
         loop {
-            if self.actions.has_conditions() {
+            let has_conditions = self.actions.has_conditions();
+            if has_conditions {
                 for action in self.actions.fulfilled() {
                     self.act(action);
                 }
             }
-            if !go_on(self) {
+            if let GoOn::If(go_on) = &mut go_on
+                && !go_on()
+            {
                 return Outcome::Reached;
             }
+            let bursts = !has_conditions && matches!(go_on, GoOn::Always);
             // Adopting spawned tasks does not count as a step.
             let turn = loop {
                 let turn = self.world.turn(limit, housekeeping);
@@ -57,7 +69,7 @@ impl Sim {
             match turn {
                 Turn::Poll(id) => self.poll(id),
                 Turn::Arrival { service, connection, up } => {
-                    self.at_port(service, |port, world| port.arrive(world, connection, up));
+                    self.at_port(service, |port, world| port.arrive(world, connection, up, bursts));
                 }
                 Turn::Wake(waker) => waker.wake(),
                 Turn::ServiceTimer(service) => {

@@ -8,47 +8,58 @@
 use crate::sim::outcome::Endless;
 
 /// Counts steps that may lead nowhere.
+///
+/// Each count is the difference between the number of steps and a mark, so that a step counts only
+/// once. Nothing can have run out before the step `check_at`.
 #[derive(Debug)]
 pub(crate) struct Patience {
     limit: u64,
-    /// Steps since time last passed.
-    still: u64,
-    /// Polls among them since anything else ran.
-    polls: u64,
-    /// Steps since a non-daemon node was alive.
-    idle: u64,
+    steps: u64,
+    /// The step at which time last passed.
+    time_passed: u64,
+    /// The last step that was not a poll, or at which time passed.
+    event: u64,
+    /// The step since which no non-daemon node is alive, if none is.
+    idle_since: u64,
     /// The number of such nodes that are alive.
     awaited: usize,
+    check_at: u64,
 }
 
 impl Patience {
     pub(crate) fn new(limit: u64) -> Patience {
-        Patience { limit: limit.max(10), still: 0, polls: 0, idle: 0, awaited: 0 }
+        Patience {
+            limit: limit.max(10),
+            steps: 0,
+            time_passed: 0,
+            event: 0,
+            idle_since: 0,
+            awaited: 0,
+            check_at: 0,
+        }
     }
 
     /// Counts a poll.
     pub(crate) fn count_poll(&mut self) {
-        self.still += 1;
-        self.polls += 1;
-        self.idle += u64::from(self.awaited == 0);
+        self.steps += 1;
     }
 
     /// Counts anything that is not a poll.
     pub(crate) fn count_event(&mut self) {
-        self.still += 1;
-        self.polls = 0;
-        self.idle += u64::from(self.awaited == 0);
+        self.steps += 1;
+        self.event = self.steps;
     }
 
     pub(crate) fn time_passes(&mut self) {
-        self.still = 0;
-        self.polls = 0;
+        self.time_passed = self.steps;
+        self.event = self.steps;
     }
 
     /// A non-daemon node has become alive, or has ended.
     pub(crate) fn count_awaited(&mut self, alive: bool) {
         self.awaited = if alive { self.awaited + 1 } else { self.awaited - 1 };
-        self.idle = 0;
+        self.idle_since = self.steps;
+        self.check_at = self.steps;
     }
 
     /// Returns whether a non-daemon node is alive.
@@ -60,15 +71,36 @@ impl Patience {
     /// for as long as anything happens. The counts restart, so a caller that runs on has the same
     /// number of steps again.
     pub(crate) fn run_out(&mut self, until_rest: bool) -> Option<Endless> {
-        let endless = if self.still >= self.limit || self.polls >= self.limit / 10 {
-            Endless::NoTimePasses { steps: self.still }
-        } else if self.idle >= self.limit && until_rest {
-            Endless::OnlyDaemons { steps: self.idle }
+        if self.must_check() { self.check(until_rest) } else { None }
+    }
+
+    /// Returns whether anything can have run out.
+    pub(crate) fn must_check(&self) -> bool {
+        self.steps >= self.check_at
+    }
+
+    #[cold]
+    fn check(&mut self, until_rest: bool) -> Option<Endless> {
+        let still = self.steps - self.time_passed;
+        let polls = self.steps - self.event;
+        let idle = if self.is_awaited() { 0 } else { self.steps - self.idle_since };
+        let endless = if still >= self.limit || polls >= self.limit / 10 {
+            Endless::NoTimePasses { steps: still }
+        } else if idle >= self.limit && until_rest {
+            Endless::OnlyDaemons { steps: idle }
         } else {
+            let soonest = (self.limit - still).min(self.limit / 10 - polls);
+            // With only daemons left for so long, what the caller waits for decides at each step.
+            let soonest = match idle {
+                idle if idle < self.limit => soonest.min(self.limit - idle),
+                _ => 1,
+            };
+            self.check_at = self.steps + soonest;
             return None;
         };
         self.time_passes();
-        self.idle = 0;
+        self.idle_since = self.steps;
+        self.check_at = self.steps;
         Some(endless)
     }
 }

@@ -8,6 +8,7 @@ use crate::choice::Choice;
 use crate::invariant::ensure;
 use crate::sim::kernel::agenda::Arrivals;
 use crate::sim::kernel::id::{LinkId, NodeId};
+use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::world::World;
 use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::path::Heal;
@@ -22,7 +23,9 @@ use std::sync::Arc;
 
 /// The run loop's view of a service of any kind.
 pub(crate) trait Port {
-    fn arrive(&self, world: &World, connection: u32, up: bool);
+    /// Something arrives, at the service (`up`) or at a node. If `bursts`, so does what arrives
+    /// next, as long as nothing else comes first.
+    fn arrive(&self, world: &World, connection: u32, up: bool, bursts: bool);
     fn timeout(&self, world: &World);
     fn node_died(&self, world: &World, node: NodeId);
     fn node_vanished(&self, world: &World, node: NodeId);
@@ -41,14 +44,24 @@ pub(crate) trait Port {
 }
 
 impl<S: Service> Port for Server<S> {
-    fn arrive(&self, world: &World, connection: u32, up: bool) {
+    fn arrive(&self, world: &World, connection: u32, up: bool, bursts: bool) {
         let mut cell = self.lock();
-        if up {
-            self.arrive_up(world, &mut cell, connection);
-        } else {
-            self.arrive_down(world, &mut cell, connection);
-            self.wake(world, cell);
+        let mut next = Some((connection, up));
+        while let Some((connection, up)) = next {
+            if up {
+                self.arrive_up(world, &mut cell, connection);
+            } else {
+                self.arrive_down(world, &mut cell, connection);
+            }
+            let is_foreign = |wake: &WakeRef| matches!(wake, WakeRef::Waker(_));
+            if !bursts || cell.wakes.iter().any(is_foreign) {
+                break;
+            }
+            let mut core = world.lock();
+            cell.wakes.drain(..).for_each(|wake| core.wake(&wake));
+            next = core.go_on_with(world.now(), self.id);
         }
+        self.wake(world, cell);
     }
 
     fn timeout(&self, world: &World) {

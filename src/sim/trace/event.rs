@@ -4,13 +4,13 @@
 //! [`EventKind`] is the same, owned and with texts, as it is read. Each kind has its own number in
 //! the digest, which never changes.
 
+use super::running::Running;
 use crate::choice::Site;
 use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
 use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;
-use xxhash_rust::xxh3::Xxh3;
 
 /// An event on its way into the trace.
 #[derive(Clone, Copy)]
@@ -223,7 +223,7 @@ impl fmt::Display for EventKind {
 
 impl Record<'_> {
     /// Feeds the event to the digest: four words, and the bytes of its text.
-    pub(crate) fn digest(&self, at: Instant, who: Actor, hasher: &mut Xxh3) {
+    pub(crate) fn digest(&self, at: Instant, who: Actor, running: &mut Running) {
         let (kind, a, b, text): (u64, u64, u64, Option<&str>) = match *self {
             Record::Ran { task } => (1, task, 0, None),
             Record::Choice { site, entity, n, value } => {
@@ -257,7 +257,7 @@ impl Record<'_> {
             Record::ClockSet { ahead } => (26, ahead as u64, 0, None),
             Record::Drifts { ppm } => (27, ppm as u64, 0, None),
         };
-        hash(hasher, at, who, (kind, a, b), text);
+        feed(running, at, who, (kind, a, b), text.unwrap_or_default());
     }
 
     /// Returns the kind of a rare event. The log writes others itself.
@@ -296,15 +296,12 @@ impl Record<'_> {
     }
 }
 
-fn hash(hasher: &mut Xxh3, at: Instant, who: Actor, words: (u64, u64, u64), text: Option<&str>) {
+fn feed(running: &mut Running, at: Instant, who: Actor, words: (u64, u64, u64), text: &str) {
     let (kind, a, b) = words;
     let mut bytes = [0; 32];
     bytes[0..8].copy_from_slice(&at.as_nanos().to_le_bytes());
     bytes[8..16].copy_from_slice(&(u64::from(who.0) << 8 | kind).to_le_bytes());
     bytes[16..24].copy_from_slice(&a.to_le_bytes());
     bytes[24..32].copy_from_slice(&b.to_le_bytes());
-    hasher.update(&bytes);
-    if let Some(text) = text {
-        hasher.update(text.as_bytes());
-    }
+    running.feed(&bytes, text.as_bytes());
 }
