@@ -22,6 +22,7 @@
 //! | `logged` | messages in the log of the trace |
 //! | `port` | what the run loop needs of a server, whatever its machine |
 //! | `server` | a machine at work, and its connections |
+//! | `table` | the connections of a server, by number |
 //! | `tcp` | retransmission, keepalive and time-outs |
 //! | `watch` | when sessions check that their server is still there |
 //! | `in_flight` | one direction of a connection, with what is in flight |
@@ -39,5 +40,6 @@ pub(super) mod path;
 pub(super) mod port;
 pub(super) mod pulse;
 pub(super) mod server;
+pub(super) mod table;
 pub(super) mod tcp;
 pub(super) mod watch;

@@ -158,6 +158,18 @@ impl Trace {
         }
     }
 
+    /// Records that a task was polled, which is the most frequent event.
+    pub(crate) fn record_poll(&mut self, at: Instant, who: Actor, task: u64) {
+        let record = Record::Ran { task };
+        if self.retention == Retention::All {
+            return self.record(at, who, record);
+        }
+        if self.is_on() && !self.silent {
+            self.count += 1;
+            record.digest(at, who, &mut self.running);
+        }
+    }
+
     fn keep_note(&mut self, at: Instant, who: Actor, text: &str) {
         if self.notes.len() < self.max_notes {
             let (who, kind) = (Arc::clone(self.name(who)), EventKind::Note(text.to_owned()));

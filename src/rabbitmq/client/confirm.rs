@@ -39,7 +39,7 @@ impl Future for Confirm {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.channel.poll_state(
             cx,
-            || Wait::Shared(format!("the confirm of publish {}", self.tag).into()),
+            || Wait::Numbered("the confirm of publish", self.tag.0),
             |state| state.confirms.take(self.tag),
         )
     }

@@ -7,6 +7,7 @@ use crate::rabbitmq::protocol::describe::{Body, Delivered, Marks, Published, Set
 use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};
 use crate::rabbitmq::protocol::method::{Event, Method};
 use crate::sim::compact::{put_bytes, put_number, take_bytes, take_number, take_text};
+use std::io::Write as _;
 
 /// The kinds, which follow the channel's number.
 const TEXT: u64 = 0;
@@ -79,7 +80,7 @@ pub(super) fn read(mut log: &[u8]) -> String {
 
 fn put_text(log: &mut Vec<u8>, method: &dyn std::fmt::Display) {
     put_number(log, TEXT);
-    log.extend_from_slice(method.to_string().as_bytes());
+    write!(log, "{method}").expect("a log grows as it must");
 }
 
 /// Writes a tag and a flag.

@@ -80,19 +80,19 @@ impl Confirms {
         wakes: &mut Wakes<'_>,
     ) {
         let confirmation = if ack { Confirmation::Ack } else { Confirmation::Nack };
-        let settled = if multiple {
-            let later = self.outstanding.split_off(&(tag.0 + 1));
-            std::mem::replace(&mut self.outstanding, later)
-        } else {
-            self.outstanding.remove(&tag.0).then_some(tag.0).into_iter().collect()
-        };
-        for tag in settled {
+        let mut settle = |tag| {
             if let Some((answer, waiter)) = self.watched.get_mut(&tag) {
                 *answer = Some(confirmation);
                 wakes.wake(waiter);
             } else if !ack {
                 self.nacked.push(DeliveryTag(tag));
             }
+        };
+        if multiple {
+            let later = self.outstanding.split_off(&(tag.0 + 1));
+            std::mem::replace(&mut self.outstanding, later).into_iter().for_each(settle);
+        } else if self.outstanding.remove(&tag.0) {
+            settle(tag.0);
         }
         if self.outstanding.is_empty() {
             wakes.wake(&mut self.drained);

@@ -5,11 +5,11 @@
 //!
 //! Source: AMQP 0-9-1, section 1.8 (class basic).
 
+use super::describe::hash_of_text;
 use super::table::{FieldTable, FieldValue, in_milliseconds};
 use crate::Instant;
 use smol_str::SmolStr;
 use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// The header that holds the offset of a message in a stream.
 const OFFSET: SmolStr = SmolStr::new_static("x-stream-offset");
@@ -61,11 +61,6 @@ struct Rest {
 }
 
 impl Properties {
-    /// Returns whether any is set but the delivery mode and the priority.
-    pub(crate) fn has_more(&self) -> bool {
-        self.more.is_some()
-    }
-
     /// Properties with only these two set.
     pub(crate) fn common(delivery_mode: Option<u8>, priority: Option<u8>) -> Properties {
         Properties { delivery_mode, priority, more: None }
@@ -107,7 +102,7 @@ impl Properties {
     /// A number that differs if two sets of properties differ.
     pub(crate) fn fingerprint(&self) -> u64 {
         let inline = [self.delivery_mode, self.priority].map(|part| part.map_or(256, u64::from));
-        let more = self.more.as_ref().map_or(0, |more| xxh3_64(format!("{more:?}").as_bytes()));
+        let more = self.more.as_ref().map_or(0, |more| hash_of_text(more, 0));
         more ^ (inline[0] << 16 | inline[1])
     }
 

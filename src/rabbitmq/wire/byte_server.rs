@@ -136,8 +136,11 @@ impl ByteServer {
 
     /// Returns when the next timer that only watches over clients is due.
     pub(crate) fn poll_watch(&self) -> Option<Instant> {
-        let deadline = self.deadlines.first().map(|(at, _)| *at);
-        [deadline, self.broker.poll_housekeeping()].into_iter().flatten().min()
+        let broker = self.broker.poll_housekeeping();
+        match self.deadlines.first() {
+            Some((at, _)) => Some(broker.map_or(*at, |broker| broker.min(*at))),
+            None => broker,
+        }
     }
 
     /// Fires the timers that are due by `now`: those of the broker, then those of sockets that are

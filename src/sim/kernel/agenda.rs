@@ -133,6 +133,7 @@ impl Default for Agenda {
 impl Agenda {
     /// Inserts an event. An event for the past is due `now`. An event for [`Instant::MAX`] never
     /// comes and is not stored.
+    #[inline]
     pub(crate) fn push(&mut self, now: Instant, at: Instant, tie: u16, target: Target) {
         let at = at.max(now);
         if at == Instant::MAX {
@@ -147,8 +148,12 @@ impl Agenda {
             self.lane.push_back(event);
             return;
         }
+        self.push_beside_the_lane(now, event);
+    }
+
+    fn push_beside_the_lane(&mut self, now: Instant, event: Event) {
         if let Next::Known(next) = &mut self.next {
-            *next = Some(next.map_or(at, |next| next.min(at)));
+            *next = Some(next.map_or(event.at, |next| next.min(event.at)));
         }
         self.place(event);
         if self.run.len() > SPILL && self.span > 0 {
@@ -189,6 +194,16 @@ impl Agenda {
             self.forget(1);
         }
         self.next_beside_the_lane(timers)
+    }
+
+    /// Returns whether the next event is due.
+    pub(crate) fn is_due(&mut self, now: Instant, timers: &Timers) -> bool {
+        let nothing_beside =
+            matches!(self.next, Next::Known(next) if next.is_none_or(|next| next > now.as_nanos()));
+        match self.lane.is_empty() && nothing_beside {
+            true => false,
+            false => self.next_at(timers) == Some(now),
+        }
     }
 
     fn next_beside_the_lane(&mut self, timers: &Timers) -> Option<Instant> {

@@ -116,27 +116,13 @@ impl Core {
         self.current = None;
         self.make_followers_ready();
         loop {
-            if let Some(problem) = self.problems.pop_front() {
-                return Turn::Problem(problem);
-            }
-            if !self.spawned.is_empty() {
-                return Turn::Adopt(std::mem::take(&mut self.spawned));
-            }
-            if self.steps >= self.max_steps {
-                return Turn::StepBudget;
-            }
-            if let Some(why) = self.patience.run_out(housekeeping == Housekeeping::WhileAwaited) {
-                return Turn::Endless(why);
-            }
-            if let Some(request) = self.requests.pop_front() {
-                self.count_step();
-                return Turn::Request(request);
-            }
-            if !self.probes.list.is_empty() {
-                self.make_guests_ready();
+            if self.is_interrupted()
+                && let Some(turn) = self.interruption(housekeeping)
+            {
+                return turn;
             }
             let now = clock.get();
-            let event_due = self.ties && self.agenda.next_at(&self.timers) == Some(now);
+            let event_due = self.ties && self.agenda.is_due(now, &self.timers);
             match self.ready.pop(&mut self.choices, event_due) {
                 Some(Next::Task(id)) => {
                     if let Some(turn) = self.begin_poll(now, id) {
@@ -187,18 +173,45 @@ impl Core {
         }
     }
 
+    /// Returns whether something may come before ready tasks and events. Mostly nothing does.
+    fn is_interrupted(&self) -> bool {
+        !self.problems.is_empty()
+            || !self.spawned.is_empty()
+            || !self.requests.is_empty()
+            || !self.probes.list.is_empty()
+            || self.steps >= self.max_steps
+            || self.patience.must_check()
+    }
+
+    /// Returns what comes before ready tasks and events, if anything.
+    fn interruption(&mut self, housekeeping: Housekeeping) -> Option<Turn> {
+        if let Some(problem) = self.problems.pop_front() {
+            return Some(Turn::Problem(problem));
+        }
+        if !self.spawned.is_empty() {
+            return Some(Turn::Adopt(std::mem::take(&mut self.spawned)));
+        }
+        if self.steps >= self.max_steps {
+            return Some(Turn::StepBudget);
+        }
+        if let Some(why) = self.patience.run_out(housekeeping == Housekeeping::WhileAwaited) {
+            return Some(Turn::Endless(why));
+        }
+        if let Some(request) = self.requests.pop_front() {
+            self.count_step();
+            return Some(Turn::Request(request));
+        }
+        self.make_guests_ready();
+        None
+    }
+
     /// Takes the next step if [`Core::turn`] would return an arrival at this service now: the
     /// connection, and whether the arrival is at the service. So a burst needs one turn.
     pub(crate) fn go_on_with(&mut self, now: Instant, service: u32) -> Option<(u32, bool)> {
         let something_else = !self.ready.is_empty()
-            || !self.requests.is_empty()
-            || !self.problems.is_empty()
-            || !self.spawned.is_empty()
-            || !self.probes.list.is_empty()
+            || self.is_interrupted()
             || self.followed.is_some()
             || self.withheld > 0
-            || self.steps >= self.max_steps
-            || self.patience.must_check()
             || self.housekeeping.iter().any(|(at, _)| *at < now);
         if something_else {
             return None;
@@ -311,16 +324,17 @@ impl Core {
         self.probes.are_quiet = false;
         self.current = Some(id);
         self.last = Some((task.node, id));
-        let follows = node.followers.contains(&id);
-        if !follows {
+        if node.followers.is_empty() {
+            self.last_poll = now;
+        } else if !node.followers.contains(&id) {
             // A client library that only hears heartbeats does not count as at work.
             self.last_poll = now;
-            if !node.followers.is_empty() {
-                self.followed = Some(task.node);
-            }
+            self.followed = Some(task.node);
         }
-        self.tasks.clear_waits(id);
-        self.trace.record(now, node.actor, Record::Ran { task: id.number() });
+        if task.has_waited() || self.tasks.has_lost_wakes() {
+            self.tasks.clear_waits(id);
+        }
+        self.trace.record_poll(now, node.actor, id.number());
         Some(Turn::Poll(id))
     }
 
@@ -537,6 +551,12 @@ impl Core {
         last: (Instant, u16),
     ) -> (Instant, u16) {
         const TIE: Site = Site::new("event.tie");
+        let state = &mut self.links[link];
+        // Most links have no latency, and no fault waits for a message.
+        if !self.silent && !self.ties && state.latency.is_none() && state.triggers.is_empty() {
+            state.sent += 1;
+            return (now, 0).max(last);
+        }
         // A message that destructors of a dead process make a handle send draws nothing, and does
         // not count as a message for a fault.
         if self.silent {

@@ -33,6 +33,7 @@ struct Leader {
 }
 
 impl Follow {
+    #[inline]
     pub(crate) fn is_outside(&self) -> bool {
         self.outside.load(Relaxed)
     }
@@ -48,11 +49,13 @@ impl Follow {
     }
 
     /// Returns the other clock's time, or `own` if there is none.
+    #[cold]
     pub(crate) fn now(&self, own: Instant) -> Instant {
         self.leader().clock.as_ref().map_or(own, |clock| clock().max(own))
     }
 
     /// Wakes the follower, because somebody touches the world.
+    #[cold]
     pub(crate) fn touch(&self) {
         #[cfg(feature = "tokio")]
         {

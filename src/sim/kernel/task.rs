@@ -53,6 +53,8 @@ pub enum Wait {
     Static(&'static str),
     /// Something with a name of its own.
     Shared(Arc<str>),
+    /// One of several things of a kind: its name is the kind's, followed by the number.
+    Numbered(&'static str, u64),
     /// Something whose name is formatted only when it is reported.
     Shown(Arc<dyn fmt::Display + Send + Sync>),
 }
@@ -70,6 +72,7 @@ impl fmt::Display for Wait {
             Wait::Until(at) => write!(f, "{at}"),
             Wait::Static(what) => f.write_str(what),
             Wait::Shared(what) => f.write_str(what),
+            Wait::Numbered(kind, number) => write!(f, "{kind} {number}"),
             Wait::Shown(what) => what.fmt(f),
         }
     }
@@ -89,6 +92,13 @@ pub(crate) struct Task {
     /// The slots of the tasks before and after it in its node's list.
     before: u32,
     after: u32,
+}
+
+impl Task {
+    /// Returns whether it has recorded that it waits.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.wait.is_some()
+    }
 }
 
 /// No slot: the end of a list.
@@ -207,6 +217,10 @@ impl Tasks {
         if self.get(id).is_some() {
             self.lost_wakes.insert(id);
         }
+    }
+
+    pub(crate) fn has_lost_wakes(&self) -> bool {
+        !self.lost_wakes.is_empty()
     }
 
     pub(crate) fn has_lost_wake(&self, id: TaskId) -> bool {

@@ -46,6 +46,7 @@ impl World {
         }
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Instant {
         let own = self.now.get();
         if self.follow.is_outside() { self.follow.now(own) } else { own }
@@ -99,6 +100,7 @@ impl World {
         self.now.set(now);
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
         if self.follow.is_outside() {
             self.follow.touch();

@@ -1,15 +1,12 @@
 //! A server's cell: its machine, its connections, and its timers, as one value behind a lock.
 
 use crate::sim::kernel::clock::Clock;
-use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::timer::TimerKey;
 use crate::sim::net::conn::{Conn, ServerEnd};
+use crate::sim::net::table::Connections;
 use crate::sim::service::contract::Service;
-use crate::sort::sort_by_key;
 use crate::time::Instant;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use std::collections::BTreeSet;
 
 /// A machine at work, with its connections.
@@ -20,9 +17,7 @@ pub(crate) struct Cell<S: Service> {
     pub(crate) off: bool,
     /// The machine's clock.
     pub(crate) clock: Clock,
-    pub(crate) connections: IndexMap<u32, Conn<S>, FxBuildHasher>,
-    /// The same connections, by node, so that the end of a process costs what it owns.
-    pub(crate) by_node: BTreeSet<(NodeId, u32)>,
+    pub(crate) connections: Connections<S>,
     /// Whether a byte client ever connected. Without one, the machine is asked for typed messages
     /// only.
     pub(crate) serves_bytes: bool,
@@ -44,8 +39,7 @@ impl<S: Service> Cell<S> {
             running: true,
             off: false,
             clock: Clock::default(),
-            connections: IndexMap::default(),
-            by_node: BTreeSet::new(),
+            connections: Connections::default(),
             serves_bytes: false,
             next_connection: 0,
             timer: None,
@@ -56,29 +50,16 @@ impl<S: Service> Cell<S> {
         }
     }
 
-    pub(crate) fn add(&mut self, connection: u32, conn: Conn<S>) {
-        self.by_node.insert((conn.node, connection));
-        self.connections.insert(connection, conn);
-    }
-
-    /// Returns the connections of a node, which are those of its link, in their order.
-    pub(crate) fn of_node(&self, node: NodeId) -> Vec<u32> {
-        let theirs = self.by_node.range((node, 0)..=(node, u32::MAX)).map(|(_, id)| *id);
-        let mut theirs: Vec<u32> = theirs.collect();
-        sort_by_key(&mut theirs, |id| self.connections.get_index_of(id));
-        theirs
-    }
-
     /// Returns a connection whose end at the server is open.
     pub(crate) fn open_at_server(&mut self, connection: u64) -> Option<&mut Conn<S>> {
-        let conn = u32::try_from(connection).ok().and_then(|id| self.connections.get_mut(&id));
+        let conn = u32::try_from(connection).ok().and_then(|id| self.connections.get_mut(id));
         conn.filter(|conn| conn.server_end == ServerEnd::Open)
     }
 
     /// Tells the machine that a connection has ended.
     pub(crate) fn disconnect(&mut self, now: Instant, connection: u32) {
         let at = self.clock.machine_time(now);
-        let of_bytes = self.connections.get(&connection).is_some_and(|conn| conn.bytes.is_some());
+        let of_bytes = self.connections.get(connection).is_some_and(|conn| conn.bytes.is_some());
         match self.machine.bytes().filter(|_| of_bytes) {
             Some(bytes) => bytes.disconnected(at, u64::from(connection)),
             None => self.machine.disconnected(at, u64::from(connection)),
@@ -92,14 +73,13 @@ impl<S: Service> Cell<S> {
             let sends = !conn.up.is_empty() || !conn.down.is_empty();
             node_is_done && conn.server_end != ServerEnd::Open && !sends
         };
-        if self.connections.get(&connection).is_some_and(over) {
+        if self.connections.get(connection).is_some_and(over) {
             self.forget(connection);
         }
     }
 
     pub(crate) fn forget(&mut self, connection: u32) {
-        let Some(conn) = self.connections.swap_remove(&connection) else { return };
-        self.by_node.remove(&(conn.node, connection));
+        let Some(conn) = self.connections.remove(connection) else { return };
         if let Some(at) = conn.watch {
             self.watches.remove(&(at, connection));
         }

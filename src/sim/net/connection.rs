@@ -89,7 +89,7 @@ impl<S: Service> Connection<S> {
     pub(super) fn find<'a>(&self, cell: &'a mut Cell<S>) -> Option<&'a mut Conn<S>> {
         // Nothing closes the sockets of a world that has ended, but they are dead.
         let id = self.id.filter(|_| !self.world.is_over())?;
-        cell.connections.get_mut(&id)
+        cell.connections.get_mut(id)
     }
 
     /// Returns whether this thread holds the server's lock while a panic unwinds: a destructor of a

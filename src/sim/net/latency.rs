@@ -34,6 +34,11 @@ pub enum Latency {
 }
 
 impl Latency {
+    /// Returns whether every message arrives at once.
+    pub(crate) fn is_none(&self) -> bool {
+        matches!(self, Latency::Constant(Duration::ZERO))
+    }
+
     pub(crate) fn draw(&self, choices: &mut Choices, entity: u64) -> Duration {
         match *self {
             Latency::Constant(latency) => latency,

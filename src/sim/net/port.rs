@@ -82,7 +82,7 @@ impl<S: Service> Port for Server<S> {
 
     fn node_died(&self, world: &World, node: NodeId) {
         let mut cell = self.lock();
-        for connection in cell.of_node(node) {
+        for connection in cell.connections.of_node(node) {
             self.abandon(world, &mut cell, connection);
         }
         self.wake(world, cell);
@@ -112,8 +112,8 @@ impl<S: Service> Port for Server<S> {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let node = world.lock().links[link].node;
-        for connection in cell.of_node(node) {
-            let conn = cell.connections.get_mut(&connection).filter(|conn| conn.era < before);
+        for connection in cell.connections.of_node(node) {
+            let conn = cell.connections.get_mut(connection).filter(|conn| conn.era < before);
             let Some(conn) = conn else { continue };
             conn.up.clear();
             conn.down.clear();
@@ -137,7 +137,7 @@ impl<S: Service> Port for Server<S> {
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)> {
         let cell = self.lock();
         let mut found: Vec<(Arc<str>, String)> = Vec::new();
-        for conn in cell.connections.values().filter(|conn| !conn.abandoned) {
+        for (_, conn) in cell.connections.iter().filter(|(_, conn)| !conn.abandoned) {
             let name = &self.name;
             let why = match &*conn.route.path {
                 path if path.is_blackholed() => format!("its link to {name} drops everything"),
@@ -164,20 +164,20 @@ impl<S: Service> Port for Server<S> {
 
     fn check_invariants(&self, arrivals: &Arrivals) -> Result<(), String> {
         let cell = self.lock();
-        for (id, conn) in &cell.connections {
-            let coming = |up| arrivals.get(&(self.id, *id, up)).copied().unwrap_or(0);
+        for (id, conn) in cell.connections.iter() {
+            let coming = |up| arrivals.get(&(self.id, id, up)).copied().unwrap_or(0);
             conn.up.check_invariants(coming(true))?;
             conn.down.check_invariants(coming(false))?;
         }
         let times = |time: fn(&Conn<S>) -> Option<Instant>| -> BTreeSet<(Instant, u32)> {
-            cell.connections.iter().filter_map(|(id, conn)| Some((time(conn)?, *id))).collect()
+            cell.connections.iter().filter_map(|(id, conn)| Some((time(conn)?, id))).collect()
         };
         let watched = times(|conn| conn.watch) == cell.watches;
         ensure(watched, || format!("{}: watches are not those of its connections", self.name))?;
         let timed = times(|conn| conn.deadline) == cell.deadlines;
         ensure(timed, || format!("{}: deadlines are not those of its connections", self.name))?;
-        let by_node = cell.connections.iter().map(|(id, conn)| (conn.node, *id)).collect();
-        ensure(cell.by_node == by_node, || format!("{}: connections by node differ", self.name))?;
+        let found = cell.connections.is_consistent();
+        ensure(found, || format!("{}: connections by node differ", self.name))?;
         let idle = cell.running || cell.timer.is_none();
         ensure(idle, || format!("{} is down, but has a timer", self.name))
     }

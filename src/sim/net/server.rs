@@ -115,7 +115,7 @@ impl<S: Service> Server<S> {
         let mut conn = Conn::new(now, route, (node, name, actor), &self.name, (begun, era));
         conn.bytes = of_bytes.then(|| Box::new(Received::new(&self.name)));
         conn.up.send(&mut core, now, &conn.route, true, Up::Open);
-        cell.add(id, conn);
+        cell.connections.add(id, conn);
         Some(id)
     }
 
@@ -181,7 +181,7 @@ impl<S: Service> Server<S> {
 
     pub(crate) fn arrive_up(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let now = world.now();
-        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        let Some(conn) = cell.connections.get_mut(connection) else { return };
         if conn.up.take_stale() {
             return;
         }
@@ -259,7 +259,7 @@ impl<S: Service> Server<S> {
             Up::Close => {
                 self.end_at_server(world, cell, connection);
                 // The node may still ask why, unless it has closed its end.
-                let conn = cell.connections.get(&connection);
+                let conn = cell.connections.get(connection);
                 if conn.is_some_and(|conn| conn.abandoned) {
                     cell.forget(connection);
                 }
@@ -270,7 +270,7 @@ impl<S: Service> Server<S> {
 
     pub(crate) fn arrive_down(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
         let now = world.now();
-        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        let Some(conn) = cell.connections.get_mut(connection) else { return };
         if conn.down.take_stale() {
             return;
         }
@@ -394,7 +394,7 @@ impl<S: Service> Server<S> {
 
     /// Ends the connection at the machine.
     pub(crate) fn end_at_server(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
-        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        let Some(conn) = cell.connections.get_mut(connection) else { return };
         let end = std::mem::replace(&mut conn.server_end, ServerEnd::Closed);
         if end == ServerEnd::Open {
             let record = Record::Disconnected { peer: &conn.node_label, why: None };
@@ -406,7 +406,7 @@ impl<S: Service> Server<S> {
 
     /// Closes the node's end. The machine learns of it after everything that was sent.
     pub(crate) fn abandon(&self, world: &World, cell: &mut Cell<S>, connection: u32) {
-        let Some(conn) = cell.connections.get_mut(&connection) else { return };
+        let Some(conn) = cell.connections.get_mut(connection) else { return };
         if std::mem::replace(&mut conn.abandoned, true) {
             return;
         }

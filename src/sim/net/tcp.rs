@@ -134,7 +134,7 @@ impl<S: Service> Conn<S> {
 impl<S: Service> Cell<S> {
     /// Recomputes when an end of a connection gives up.
     pub(crate) fn retime(&mut self, connection: u32, now: Instant) {
-        let Some(conn) = self.connections.get_mut(&connection) else { return };
+        let Some(conn) = self.connections.get_mut(connection) else { return };
         let ends = [conn.node_deadline(), conn.server_deadline(self.off, now)];
         let wanted = ends.into_iter().flatten().min();
         if let Some(at) = std::mem::replace(&mut conn.deadline, wanted) {
@@ -145,15 +145,15 @@ impl<S: Service> Cell<S> {
 
     /// Recomputes, for every connection, when an end gives up.
     pub(crate) fn retime_every(&mut self, now: Instant) {
-        let all: Vec<u32> = self.connections.keys().copied().collect();
+        let all: Vec<u32> = self.connections.iter().map(|(number, _)| number).collect();
         all.into_iter().for_each(|connection| self.retime(connection, now));
     }
 
     /// Does something to each connection of a node, and recomputes when its ends give up.
     fn with_each_of(&mut self, node: NodeId, now: Instant, mut act: impl FnMut(&mut Conn<S>)) {
-        let theirs = self.of_node(node);
+        let theirs = self.connections.of_node(node);
         for connection in &theirs {
-            self.connections.get_mut(connection).into_iter().for_each(&mut act);
+            self.connections.get_mut(*connection).into_iter().for_each(&mut act);
         }
         theirs.into_iter().for_each(|connection| self.retime(connection, now));
     }
@@ -167,7 +167,7 @@ impl<S: Service> Server<S> {
             && at <= now
         {
             cell.deadlines.pop_first();
-            let Some(conn) = cell.connections.get_mut(&connection) else { continue };
+            let Some(conn) = cell.connections.get_mut(connection) else { continue };
             conn.deadline = None;
             if conn.node_deadline().is_some_and(|at| at <= now) {
                 conn.gave_up = true;
@@ -250,8 +250,8 @@ impl<S: Service> Server<S> {
         let mut guard = self.lock();
         let cell = &mut *guard;
         let now = world.now();
-        for connection in cell.of_node(node) {
-            let conn = cell.connections.get_mut(&connection).filter(|conn| !conn.gone);
+        for connection in cell.connections.of_node(node) {
+            let conn = cell.connections.get_mut(connection).filter(|conn| !conn.gone);
             let Some(conn) = conn else { continue };
             conn.loses_reach(now);
             conn.gone = true;

@@ -20,13 +20,21 @@ use std::time::Duration;
 /// A paused process checks at most this long after it was resumed.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// Returns the earlier of two times, of which each may be missing.
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}
+
 impl<S: Service> Conn<S> {
     pub(crate) fn wants_to_look(&self) -> Option<Instant> {
         match self.phase {
             Phase::Open => {
                 let pulse = self.bytes.as_ref().and_then(|bytes| bytes.pulse.as_ref());
                 let pulse = pulse.filter(|_| !self.abandoned).map(Pulse::next_look);
-                self.session.poll_housekeeping().into_iter().chain(pulse).min()
+                earlier(self.session.poll_housekeeping(), pulse)
             }
             Phase::Connecting | Phase::Ended(_) => None,
         }
@@ -40,13 +48,12 @@ impl<S: Service> Cell<S> {
         let machine = if self.running { self.machine.poll_housekeeping() } else { None };
         let machine = machine.map(|at| self.clock.world_time(now, at));
         let first = |set: &BTreeSet<(Instant, u32)>| set.first().map(|(at, _)| *at);
-        let others = [first(&self.watches), first(&self.deadlines)];
-        machine.into_iter().chain(others.into_iter().flatten()).min()
+        earlier(machine, earlier(first(&self.watches), first(&self.deadlines)))
     }
 
     /// Recomputes when a session checks next.
     pub(crate) fn watch(&mut self, connection: u32) {
-        let Some(conn) = self.connections.get_mut(&connection) else { return };
+        let Some(conn) = self.connections.get_mut(connection) else { return };
         let wanted = conn.wants_to_look();
         if let Some(at) = std::mem::replace(&mut conn.watch, wanted) {
             self.watches.remove(&(at, connection));
@@ -63,7 +70,7 @@ impl<S: Service> Server<S> {
             && at <= now
         {
             cell.watches.pop_first();
-            let Some(conn) = cell.connections.get_mut(&connection) else { continue };
+            let Some(conn) = cell.connections.get_mut(connection) else { continue };
             conn.watch = None;
             if world.lock().processes[conn.node].paused {
                 let again = now.saturating_add(AGAIN);

@@ -223,6 +223,7 @@ impl fmt::Display for EventKind {
 
 impl Record<'_> {
     /// Feeds the event to the digest: four words, and the bytes of its text.
+    #[inline]
     pub(crate) fn digest(&self, at: Instant, who: Actor, running: &mut Running) {
         let (kind, a, b, text): (u64, u64, u64, Option<&str>) = match *self {
             Record::Ran { task } => (1, task, 0, None),
