@@ -85,7 +85,7 @@ use kernel::world::World;
 use net::logged::Reads;
 use net::port::Port;
 use net::server::Server;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -121,7 +121,7 @@ pub struct Sim {
     ports: Vec<Arc<dyn Port>>,
     actions: Actions,
     /// The guests, which the factories of their nodes share.
-    pub(crate) guests: Rc<RefCell<Guests>>,
+    guests: OnceCell<Rc<RefCell<Guests>>>,
 }
 
 impl Sim {
@@ -141,7 +141,7 @@ impl Sim {
             jobs: Vec::new(),
             ports: Vec::new(),
             actions: Actions::default(),
-            guests: Rc::default(),
+            guests: OnceCell::new(),
         }
     }
 

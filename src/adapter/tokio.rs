@@ -188,7 +188,7 @@ impl Sim {
         F: Future<Output = R> + 'static,
         R: Report + 'static,
     {
-        let guests = Rc::clone(&self.guests);
+        let guests = Rc::clone(self.guests());
         move |node| {
             assert!(
                 tokio::runtime::Handle::try_current().is_err(),

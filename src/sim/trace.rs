@@ -91,9 +91,12 @@ pub struct Trace {
 
 impl Trace {
     pub(crate) fn new(retention: Retention, max_notes: usize) -> Trace {
+        // Room for the names of a small world.
+        let mut names = Vec::with_capacity(8);
+        names.push(Arc::from("world"));
         Trace {
             retention,
-            names: vec![Arc::from("world")],
+            names,
             known: IndexSet::default(),
             running: Running::default(),
             count: 0,

@@ -96,7 +96,7 @@ impl Sim {
     }
 
     pub(crate) fn poll(&mut self, id: TaskId) {
-        let guest = if self.guests.borrow().is_empty() { None } else { self.guest_of(id) };
+        let guest = if self.guests.get().is_none() { None } else { self.guest_of(id) };
         let Some(job) = self.jobs.get_mut(id.slot as usize).and_then(Option::as_mut) else {
             return;
         };
@@ -133,7 +133,7 @@ impl Sim {
         let node = core.node_of(id)?;
         let is_guest = core.processes[node].main == Some(id);
         drop(core);
-        if is_guest { None } else { self.guests.borrow().of(node) }
+        if is_guest { None } else { self.guests().borrow().of(node) }
     }
 
     /// Reports a panic of a node, a service, or the test itself.

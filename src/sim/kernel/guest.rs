@@ -27,6 +27,7 @@ use crate::sim::kernel::task::WakeRef;
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -84,10 +85,6 @@ impl Guests {
         self.list.push(Member { node, guest, last_fired: Instant::ZERO });
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     pub(crate) fn of(&self, node: NodeId) -> Option<Rc<dyn Guest>> {
         self.list.iter().find(|member| member.node == node)?.guest.upgrade()
     }
@@ -127,6 +124,11 @@ impl Sim {
         }
     }
 
+    /// Returns the guests, which a world without any has no room for until it is asked.
+    pub(crate) fn guests(&self) -> &Rc<RefCell<Guests>> {
+        self.guests.get_or_init(Rc::default)
+    }
+
     fn running_guests(&self) -> Vec<Member> {
         let core = self.world.lock();
         let now = self.world.now();
@@ -134,7 +136,7 @@ impl Sim {
             let process = &core.processes[member.node];
             process.main.is_some() && process.may_run(now) && member.guest.strong_count() > 0
         };
-        self.guests.borrow().list.iter().filter(is_running).cloned().collect()
+        self.guests().borrow().list.iter().filter(is_running).cloned().collect()
     }
 
     /// Moves the guests. Returns the time that they have reached, or [`Instant::MAX`] if none of
@@ -221,7 +223,7 @@ impl Sim {
         }
         let mut core = self.world.lock();
         if has_run && core.has_ties() {
-            self.guests.borrow_mut().shuffle(self.world.now(), &mut core);
+            self.guests().borrow_mut().shuffle(self.world.now(), &mut core);
         }
         // A timer of a guest may also have woken a task of the world's own.
         has_run || !core.ready.is_empty()
@@ -241,7 +243,7 @@ impl Sim {
             return false;
         }
         let now = self.now();
-        self.guests.borrow_mut().note_fired(node, now);
+        self.guests().borrow_mut().note_fired(node, now);
         let mut core = self.world.lock();
         let actor = core.processes[node].actor;
         core.trace.record(now, actor, Record::Ran { task: main.number() });

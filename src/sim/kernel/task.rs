@@ -89,7 +89,8 @@ pub(crate) struct Task {
     /// The first thing that it waits for, and whether the table holds more.
     wait: Option<Wait>,
     waits_for_more: bool,
-    /// The slots of the tasks before and after it in its node's list.
+    /// The slots of the tasks before and after it in its node's list, or after it in the list of
+    /// free ones.
     before: u32,
     after: u32,
 }
@@ -105,19 +106,32 @@ impl Task {
 const NONE: u32 = u32::MAX;
 
 /// Every task's state.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tasks {
     slots: Vec<Task>,
     /// The first slot of each node's list of live tasks, so that the end of a process costs what it
     /// owns.
     first: Vec<u32>,
-    free: Vec<u32>,
+    /// The slot that became free last.
+    free: u32,
     /// The further things that tasks wait for. Kept apart, because a task's state should fit into
     /// one cache line.
     more_waits: IndexMap<u32, Vec<Wait>, FxBuildHasher>,
     /// Tasks that were woken only by a destructor of a killed process since they last ran. Such a
     /// wake is lost.
     lost_wakes: IndexSet<TaskId, FxBuildHasher>,
+}
+
+impl Default for Tasks {
+    fn default() -> Tasks {
+        Tasks {
+            slots: Vec::new(),
+            first: Vec::new(),
+            free: NONE,
+            more_waits: IndexMap::default(),
+            lost_wakes: IndexSet::default(),
+        }
+    }
 }
 
 impl Tasks {
@@ -127,21 +141,7 @@ impl Tasks {
         node: NodeId,
         make_waker: impl FnOnce(TaskId) -> Waker,
     ) -> (TaskId, Waker) {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            let blank = Task {
-                generation: 0,
-                node,
-                alive: false,
-                queued: false,
-                waker: 0,
-                wait: None,
-                waits_for_more: false,
-                before: NONE,
-                after: NONE,
-            };
-            self.slots.push(blank);
-            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks live at once")
-        });
+        let slot = self.new_slot(node);
         let task = &mut self.slots[slot as usize];
         let id = TaskId { slot, generation: task.generation };
         let waker = make_waker(id);
@@ -151,6 +151,25 @@ impl Tasks {
         task.waker = waker.data() as usize;
         self.link(slot, node);
         (id, waker)
+    }
+
+    /// Returns a slot for a task of this node: a free one, if any is.
+    fn new_slot(&mut self, node: NodeId) -> u32 {
+        if let Some(task) = self.slots.get(self.free as usize) {
+            return std::mem::replace(&mut self.free, task.after);
+        }
+        self.slots.push(Task {
+            generation: 0,
+            node,
+            alive: false,
+            queued: false,
+            waker: 0,
+            wait: None,
+            waits_for_more: false,
+            before: NONE,
+            after: NONE,
+        });
+        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 tasks live at once")
     }
 
     /// Puts a task at the front of its node's list.
@@ -182,14 +201,18 @@ impl Tasks {
 
     /// Returns the live tasks of a node, in the order of their slots.
     pub(crate) fn of(&self, node: NodeId) -> Vec<TaskId> {
-        let first = self.first.get(node.0 as usize).copied().unwrap_or(NONE);
-        let slots = std::iter::successors(Some(first), |slot| {
-            self.slots.get(*slot as usize).map(|task| task.after)
-        });
-        let mut slots: Vec<u32> = slots.take_while(|slot| *slot != NONE).collect();
-        sort_by_key(&mut slots, |slot| *slot);
+        let slots = self.list(self.first.get(node.0 as usize).copied().unwrap_or(NONE));
         let id = |slot: u32| TaskId { slot, generation: self.slots[slot as usize].generation };
         slots.into_iter().map(id).collect()
+    }
+
+    /// Returns the slots of the list that begins here, in order.
+    fn list(&self, first: u32) -> Vec<u32> {
+        let after = |slot: &u32| self.slots.get(*slot as usize).map(|task| task.after);
+        let slots = std::iter::successors(Some(first), after).take_while(|slot| *slot != NONE);
+        let mut slots: Vec<u32> = slots.take(self.slots.len()).collect();
+        sort_by_key(&mut slots, |slot| *slot);
+        slots
     }
 
     pub(crate) fn get(&mut self, id: TaskId) -> Option<&mut Task> {
@@ -207,8 +230,8 @@ impl Tasks {
         if let Some(task) = self.get(id) {
             task.alive = false;
             task.generation = task.generation.wrapping_add(1);
-            self.free.push(id.slot);
             self.unlink(id.slot);
+            self.slots[id.slot as usize].after = std::mem::replace(&mut self.free, id.slot);
         }
     }
 
@@ -269,8 +292,7 @@ impl Tasks {
     /// The free list names exactly the dead slots, each node's list its live tasks, and every
     /// further wait has a task.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
-        let mut free = self.free.clone();
-        sort_by_key(&mut free, |slot| *slot);
+        let free = self.list(self.free);
         let dead = (0_u32..).zip(&self.slots).filter(|(_, task)| !task.alive);
         let dead: Vec<u32> = dead.map(|(slot, _)| slot).collect();
         ensure(free == dead, || format!("free tasks {free:?} are not the dead ones {dead:?}"))?;
