@@ -200,7 +200,7 @@ fn measure(contender: &Contender) -> Result<f64, String> {
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().map_err(|_| {
         let said = String::from_utf8_lossy(&output.stderr);
-        said.trim().lines().last().unwrap_or("it ended without a number").to_owned()
+        said.trim().lines().next().unwrap_or("it ended without a number").to_owned()
     })
 }
 

@@ -28,7 +28,7 @@ fn worlds() -> Batch {
 fn bare_worlds() -> Batch {
     Box::new(|| {
         for seed in 0..1_000 {
-            world(seed).block_on(sleep(Duration::from_secs(1)));
+            world(seed).block_on(async { sleep(Duration::from_secs(1)).await });
         }
         1_000
     })
@@ -83,7 +83,7 @@ fn timers() -> Batch {
     });
     Box::new(move || {
         let before = fired.load(Relaxed);
-        runtime.block_on(sleep(timers_run()));
+        runtime.block_on(async { sleep(timers_run()).await });
         fired.load(Relaxed) - before
     })
 }

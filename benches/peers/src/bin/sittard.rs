@@ -23,7 +23,7 @@ fn worlds() -> Batch {
 fn bare_worlds() -> Batch {
     Box::new(|| {
         for _ in 0..1_000 {
-            Runtime::default().block_on(sleep(Duration::from_secs(1)));
+            Runtime::default().block_on(async { sleep(Duration::from_secs(1)).await });
         }
         1_000
     })
@@ -43,7 +43,7 @@ fn timers() -> Batch {
     }
     Box::new(move || {
         let before = fired.get();
-        runtime.block_on(sleep(timers_run()));
+        runtime.block_on(async { sleep(timers_run()).await });
         fired.get() - before
     })
 }

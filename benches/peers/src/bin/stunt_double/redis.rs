@@ -121,7 +121,8 @@ fn bytes(count: u64, words: &[&str]) -> Batch {
     let (keys, mut walk) = (keys(count), Scattered::over(count));
     let mut server = ByteServer::new(server(&keys));
     server.connected(NOW, CLIENT.0, "peer");
-    let requests: Vec<Vec<u8>> = (0..OPERATIONS.max(count)).map(|i| {
+    let distinct = if count == 1 { 6_400 } else { count };
+    let requests: Vec<Vec<u8>> = (0..distinct).map(|i| {
         let key = &keys[walk.step()];
         let number = (i * 7_919 % 1_000_003).to_string();
         let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
