@@ -1,0 +1,121 @@
+//! A real `redis-server`: a private one without persistence on a unix socket, which
+//! `redis-benchmark -P 64` asks. What counts is the server's own processor time for a command, so
+//! that neither the client nor a busy machine is in it; the kernel's work for the socket is.
+//!
+//! Prints the nanoseconds of a command, or exits with 3 if the programs are not installed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// How many commands are sent at a time: once to warm up and fill the keys, and once measured.
+const COMMANDS: u64 = 1_000_000;
+
+/// The words of each case's command. `redis-benchmark` replaces `__rand_int__` by 12 digits, below
+/// the number of keys.
+const CASES: [(&str, u64, &[&str]); 9] = [
+    ("get-bytes", 1, &["GET", "key:000000000000"]),
+    ("set-bytes", 1, &["SET", "key:000000000000", "value:01"]),
+    ("incr-bytes", 1, &["INCR", "counter"]),
+    ("lpush-bytes", 1, &["LPUSH", "list", "value:01"]),
+    ("zadd-bytes", 1, &["ZADD", "zset", "1", "key:000000000000"]),
+    ("get-bytes-many", 1_000_000, &["GET", "key:__rand_int__"]),
+    ("set-bytes-many", 1_000_000, &["SET", "key:__rand_int__", "value:01"]),
+    ("incr-bytes-many", 1_000_000, &["INCR", "counter:__rand_int__"]),
+    ("zadd-bytes-many", 1_000_000, &["ZADD", "zset", "__rand_int__", "key:__rand_int__"]),
+];
+
+/// A running server and the folder of its socket. Both go with it.
+struct Server {
+    process: Child,
+    folder: PathBuf,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Server {
+    fn start() -> Option<Server> {
+        let folder = std::env::temp_dir().join(format!("peers-redis-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).ok()?;
+        let process = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
+            .arg(folder.join("socket"))
+            .stdout(Stdio::null())
+            .spawn()
+            .ok()?;
+        let server = Server { process, folder };
+        for _ in 0..500 {
+            if server.socket().exists() {
+                return Some(server);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("socket")
+    }
+
+    /// Sends the command again and again. Returns whether the client could.
+    fn ask(&self, keys: u64, words: &[&str]) -> bool {
+        let mut command = Command::new("redis-benchmark");
+        command.arg("-s").arg(self.socket()).args(["-P", "64", "-c", "1", "-q"]);
+        command.args(["-n", &COMMANDS.to_string(), "-r", &keys.to_string()]).args(words);
+        let ended = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        ended.is_ok_and(|status| status.success())
+    }
+
+    /// The processor time that the server's main thread, which runs all commands, has had.
+    fn processor_time(&self) -> Option<u64> {
+        let path = format!("/proc/{}/schedstat", self.process.id());
+        let text = std::fs::read_to_string(Path::new(&path)).ok()?;
+        text.split(' ').next()?.parse().ok()
+    }
+}
+
+fn measure(keys: u64, words: &[&str]) -> Option<f64> {
+    let server = Server::start()?;
+    // Every key exists before: GET finds what it asks for.
+    if keys > 1 && words[0] == "GET" && !server.fill(keys) {
+        return None;
+    }
+    if !server.ask(keys, words) {
+        return None;
+    }
+    let before = server.processor_time()?;
+    server.ask(keys, words);
+    Some((server.processor_time()? - before) as f64 / COMMANDS as f64)
+}
+
+impl Server {
+    /// Sets each key, through the server's own command to make keys of such a form.
+    fn fill(&self, keys: u64) -> bool {
+        let script = "for i = 0, tonumber(ARGV[1]) - 1 do \
+             redis.call('SET', string.format('key:%012d', i), 'value:01') end";
+        let mut command = Command::new("redis-cli");
+        command.arg("-s").arg(self.socket()).args(["EVAL", script, "0", &keys.to_string()]);
+        command.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    }
+}
+
+fn main() {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    let Some((_, keys, words)) = CASES.iter().find(|(name, ..)| *name == wanted) else {
+        eprintln!("there is no case `{wanted}`");
+        std::process::exit(2);
+    };
+    match measure(*keys, words) {
+        Some(time) => println!("{time}"),
+        None => {
+            eprintln!("redis-server or redis-benchmark is not installed, or does not run");
+            std::process::exit(3);
+        }
+    }
+}

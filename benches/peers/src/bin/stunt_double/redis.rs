@@ -1,0 +1,152 @@
+//! Redis in process: the typed operations, the commands (words in, a reply out, with all checks of
+//! the real server), and bytes in to bytes out in pipelines of 64.
+
+use std::hint::black_box;
+use stunt_double::redis::ServerOptions;
+use stunt_double::redis::database::{Database, SetOptions};
+use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::{ClientId, Output, Server};
+use stunt_double::redis::value::End;
+use stunt_double::sim::service::ByteService as _;
+use stunt_double::{Instant, Site, Stream};
+use stunt_double_peers::{Batch, Case, KEYS, OPERATIONS, Scattered, VALUE, keys};
+
+pub(crate) const CASES: &[Case] = &[
+    ("get", || typed_get(1)),
+    ("set", || typed_set(1)),
+    ("incr", typed_incr),
+    ("lpush", typed_lpush),
+    ("get-many", || typed_get(KEYS)),
+    ("set-many", || typed_set(KEYS)),
+    ("get-words", || command(&["GET", "key:000000000000"])),
+    ("set-words", || command(&["SET", "key:000000000000", VALUE])),
+    ("incr-words", || command(&["INCR", "counter"])),
+    ("lpush-words", || command(&["LPUSH", "list", VALUE])),
+    ("get-bytes", || bytes(1, &["GET", KEY])),
+    ("set-bytes", || bytes(1, &["SET", KEY, VALUE])),
+    ("incr-bytes", || bytes(1, &["INCR", "counter"])),
+    ("lpush-bytes", || bytes(1, &["LPUSH", "list", VALUE])),
+    ("zadd-bytes", || bytes(1, &["ZADD", "zset", "1", KEY])),
+    ("get-bytes-many", || bytes(KEYS, &["GET", KEY])),
+    ("set-bytes-many", || bytes(KEYS, &["SET", KEY, VALUE])),
+    ("incr-bytes-many", || bytes(KEYS, &["INCR", COUNTER])),
+    ("zadd-bytes-many", || bytes(KEYS, &["ZADD", "zset", NUMBER, KEY])),
+];
+
+/// Words of a request that stand for the next key, counter or number.
+const KEY: &str = "<key>";
+const COUNTER: &str = "<counter>";
+const NUMBER: &str = "<number>";
+
+const NOW: Instant = Instant::ZERO;
+const CLIENT: ClientId = ClientId(1);
+
+fn filled(keys: &[String]) -> Database {
+    let mut db = Database::new();
+    for key in keys {
+        db.set(key.as_bytes(), VALUE.as_bytes(), SetOptions::default()).expect("nothing is there");
+    }
+    db
+}
+
+fn typed_get(count: u64) -> Batch {
+    let (keys, mut walk) = (keys(count), Scattered::over(count));
+    let mut db = filled(&keys);
+    Box::new(move || {
+        for _ in 0..OPERATIONS {
+            let _ = black_box(db.get(keys[walk.step()].as_bytes()));
+        }
+        OPERATIONS
+    })
+}
+
+fn typed_set(count: u64) -> Batch {
+    let (keys, mut walk) = (keys(count), Scattered::over(count));
+    let mut db = filled(&keys);
+    Box::new(move || {
+        for _ in 0..OPERATIONS {
+            let key = keys[walk.step()].as_bytes();
+            let _ = black_box(db.set(key, VALUE.as_bytes(), SetOptions::default()));
+        }
+        OPERATIONS
+    })
+}
+
+fn typed_incr() -> Batch {
+    let mut db = Database::new();
+    Box::new(move || {
+        for _ in 0..OPERATIONS {
+            let _ = black_box(db.incrby(b"counter", 1));
+        }
+        OPERATIONS
+    })
+}
+
+fn typed_lpush() -> Batch {
+    let mut db = Database::new();
+    Box::new(move || {
+        for _ in 0..OPERATIONS {
+            let _ = black_box(db.push(b"list", End::Left, &[VALUE.as_bytes()]));
+        }
+        OPERATIONS
+    })
+}
+
+fn server(keys: &[String]) -> Server {
+    let mut server = Server::new(ServerOptions::default(), Stream::calm(Site::new("peers"), 0));
+    *server.database(0).expect("there are 16") = filled(keys);
+    server
+}
+
+fn command(words: &[&str]) -> Batch {
+    let mut server = server(&keys(1));
+    server.connected(NOW, CLIENT, "peer");
+    let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+    Box::new(move || {
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        for _ in 0..OPERATIONS {
+            server.handle_input(NOW, CLIENT, &words);
+            let Some(Output::Reply { reply, .. }) = server.poll_output() else {
+                unreachable!("a command is answered")
+            };
+            black_box(reply);
+        }
+        OPERATIONS
+    })
+}
+
+/// Pipelines of 64 requests, as `redis-benchmark -P 64` sends them. The keys are set before, and
+/// sorted sets and counters are filled by the batch that warms up.
+fn bytes(count: u64, words: &[&str]) -> Batch {
+    let (keys, mut walk) = (keys(count), Scattered::over(count));
+    let mut server = ByteServer::new(server(&keys));
+    server.connected(NOW, CLIENT.0, "peer");
+    let distinct = if count == 1 { 6_400 } else { count };
+    let requests: Vec<Vec<u8>> = (0..distinct).map(|i| {
+        let key = &keys[walk.step()];
+        let number = (i * 7_919 % 1_000_003).to_string();
+        let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            let word = match *word {
+                KEY => key.clone(),
+                COUNTER => key.replace("key", "counter"),
+                NUMBER => number.clone(),
+                word => word.to_owned(),
+            };
+            bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+        }
+        bytes
+    }).collect();
+    let pipelines: Vec<Vec<u8>> = requests.chunks(64).map(<[Vec<u8>]>::concat).collect();
+    let operations = requests.len() as u64;
+    drop(requests);
+    let mut out = Vec::new();
+    Box::new(move || {
+        for pipeline in &pipelines {
+            server.receive(NOW, CLIENT.0, pipeline);
+            out.clear();
+            black_box(server.drain_output(CLIENT.0, &mut out));
+        }
+        operations
+    })
+}
