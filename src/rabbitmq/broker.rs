@@ -71,7 +71,6 @@ use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use stage::Outputs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use timer::Timers;
 
 /// Channel 0 belongs to the connection; methods of other classes are not allowed on it.
@@ -188,10 +187,10 @@ pub struct Broker {
     pub(super) vhost_names: IndexMap<SmolStr, VHostKey, FxBuildHasher>,
     pub(super) connections: IndexMap<ConnectionId, Connection, FxBuildHasher>,
     sessions: IndexMap<ChannelId, Session, FxBuildHasher>,
+    /// The last caller, which usually calls again. It is open as long as its channel exists.
+    recent: Option<Caller>,
     pub(super) channels: Arena<Channel>,
     pub(super) exchanges: Arena<Exchange>,
-    /// The name of the default exchange, which is empty.
-    nameless: Arc<SmolStr>,
     pub(super) queues: Arena<Queue>,
     pub(super) consumers: Arena<Consumer>,
     /// Counts that belong to no queue or exchange, or to one that is gone.
@@ -246,9 +245,9 @@ impl Broker {
             vhost_names: IndexMap::default(),
             connections: IndexMap::default(),
             sessions: IndexMap::default(),
+            recent: None,
             channels: Arena::default(),
             exchanges: Arena::default(),
-            nameless: Arc::default(),
             queues: Arena::default(),
             consumers: Arena::default(),
             tally: MessageStats::default(),
@@ -306,12 +305,12 @@ impl Broker {
         if !self.confirming.is_empty() && self.outputs.is_empty() {
             self.send_confirms();
         }
-        let output = self.outputs.pop()?;
-        // A heartbeat does not replace the next heartbeat.
-        if self.has_heartbeats && output.event != Event::Heartbeat {
-            self.sent(output.connection);
+        if self.has_heartbeats
+            && let Some(connection) = self.outputs.next_but_heartbeat()
+        {
+            self.sent(connection);
         }
-        Some(output)
+        self.outputs.pop()
     }
 
     /// Runs a method on an open channel. If it fails, closes what its failure closes.
@@ -322,13 +321,28 @@ impl Broker {
         method: MethodId,
         run: impl FnOnce(&mut Broker, Caller) -> Result<T, Fault>,
     ) -> Result<T, AmqpError> {
-        let caller = match self.sessions.get(&id) {
-            Some(&Session::Open(channel, vhost)) => Caller { id, channel, vhost },
-            Some(Session::Failed(_)) | None => return Err(self.not_open(now, id, method)),
-        };
+        let Some(caller) = self.caller(id) else { return Err(self.not_open(now, id, method)) };
         let result = run(self, caller).map_err(|fault| self.fail(now, id, fault.of(method)));
         self.publish_dead_letters(now);
         result
+    }
+
+    /// The caller with this id, if it is an open channel.
+    #[inline]
+    fn caller(&mut self, id: ChannelId) -> Option<Caller> {
+        match self.recent {
+            Some(recent) if recent.id == id && self.channels.get(recent.channel).is_some() => {
+                Some(recent)
+            }
+            _ => self.look_caller_up(id),
+        }
+    }
+
+    #[inline(never)]
+    fn look_caller_up(&mut self, id: ChannelId) -> Option<Caller> {
+        let Some(&Session::Open(channel, vhost)) = self.sessions.get(&id) else { return None };
+        self.recent = Some(Caller { id, channel, vhost });
+        self.recent
     }
 
     /// The error of a method on a channel that is not open.

@@ -11,7 +11,7 @@
 //!
 //! Start with [`Queue`]. In this module: `kind` (what classic queues, quorum queues and streams do
 //! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `ring`
-//! (consumers), `journal` (what a crash leaves), `expiry` (times to live), `settings` (arguments
+//! (consumers that take turns), `lineup` (consumers in an order), `journal` (what a crash leaves), `expiry` (times to live), `settings` (arguments
 //! and policies), `dead_letter`.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
@@ -21,6 +21,7 @@ pub(crate) mod dead_letter;
 pub(crate) mod expiry;
 pub(crate) mod journal;
 pub(crate) mod kind;
+pub(crate) mod lineup;
 pub(crate) mod quorum;
 pub(crate) mod ring;
 pub(crate) mod settings;
@@ -39,6 +40,7 @@ use crate::rabbitmq::queue::backlog::Backlog;
 use crate::rabbitmq::queue::expiry::Expiries;
 use crate::rabbitmq::queue::journal::Journal;
 use crate::rabbitmq::queue::kind::Kind;
+use crate::rabbitmq::queue::lineup::Lineup;
 use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::settings::Settings;
 use crate::rabbitmq::queue::stream::Stream;
@@ -57,9 +59,10 @@ pub(crate) struct Queue {
     pub(crate) next_position: Position,
     /// Number of messages that were delivered and not settled.
     pub(crate) unacked: u32,
-    /// Whether the queue is a classic queue without settings, as most queues are. This is checked
-    /// first and saves all other checks.
+    /// Whether the queue is a classic queue without settings and without a single active consumer,
+    /// as most queues are. This is checked first and saves all other checks.
     pub(crate) is_plain: bool,
+    pub(crate) counts: Counts,
     /// Set for a durable queue.
     pub(crate) journal: Option<Box<Journal>>,
     pub(crate) cold: Box<Cold>,
@@ -84,7 +87,7 @@ pub(crate) struct Cold {
     /// The queue's bindings, each with its exchange.
     pub(crate) bindings: IndexSet<(ExchangeKey, Binding), FxBuildHasher>,
     /// Consumers that cannot take a message, in the order in which they left the ring or arrived.
-    pub(crate) blocked: Vec<ConsumerKey>,
+    pub(crate) blocked: Lineup,
     pub(crate) exclusive_consumer: Option<ConsumerKey>,
     /// Whether only one consumer at a time gets messages.
     pub(crate) single_active: bool,
@@ -94,7 +97,7 @@ pub(crate) struct Cold {
     pub(crate) unused_since: Instant,
     /// When the broker's timer for the queue's own expiry fires next.
     pub(crate) unused_armed: Option<Instant>,
-    pub(crate) counters: Counters,
+    pub(crate) counts: RareCounts,
     /// Expiry times of messages, ready or not.
     pub(crate) expiries: Expiries,
 }
@@ -107,35 +110,22 @@ impl Cold {
     }
 }
 
-/// An event in a queue's life.
+/// What happens to nearly every message of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counters {
+pub(crate) struct Counts {
     pub(crate) publish: u64,
     pub(crate) deliver: u64,
+    pub(crate) ack: u64,
+}
+
+/// What happens to some messages of a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RareCounts {
     pub(crate) deliver_no_ack: u64,
     pub(crate) get: u64,
     pub(crate) get_no_ack: u64,
     pub(crate) get_empty: u64,
     pub(crate) redeliver: u64,
-    pub(crate) ack: u64,
-}
-
-impl Counters {
-    pub(crate) fn stats(self) -> MessageStats {
-        let Counters { publish, deliver, deliver_no_ack, get, get_no_ack, .. } = self;
-        let Counters { get_empty, redeliver, ack, .. } = self;
-        MessageStats {
-            publish,
-            deliver,
-            deliver_no_ack,
-            get,
-            get_no_ack,
-            get_empty,
-            redeliver,
-            ack,
-            ..MessageStats::default()
-        }
-    }
 }
 
 impl Stored for Queue {
@@ -169,13 +159,13 @@ impl Queue {
             settings: Settings::default(),
             policies: [None, None],
             bindings: IndexSet::default(),
-            blocked: Vec::new(),
+            blocked: Lineup::default(),
             exclusive_consumer: None,
             active: None,
             unused_since: now,
             unused_armed: None,
             expiries: Expiries::default(),
-            counters: Counters::default(),
+            counts: RareCounts::default(),
         };
         let mut queue = Queue {
             ready: Backlog::with_levels(levels),
@@ -183,6 +173,7 @@ impl Queue {
             next_position: first,
             unacked: 0,
             is_plain: false,
+            counts: Counts::default(),
             journal: durable.then(|| Box::new(Journal::new(first))),
             cold: Box::new(cold),
         };
@@ -192,8 +183,35 @@ impl Queue {
 
     /// Replaces the settings.
     pub(crate) fn set(&mut self, settings: Settings) {
-        self.is_plain = self.cold.kind.can_be_plain() && settings.is_plain();
         self.cold.settings = settings;
+        self.is_plain = self.can_be_plain();
+    }
+
+    /// Returns whether the queue has nothing that most queues do not have.
+    pub(crate) fn can_be_plain(&self) -> bool {
+        let cold = &self.cold;
+        cold.kind.can_be_plain() && cold.settings.is_plain() && !cold.single_active
+    }
+
+    pub(crate) fn stats(&self) -> MessageStats {
+        let Counts { publish, deliver, ack } = self.counts;
+        let RareCounts { deliver_no_ack, get, get_no_ack, get_empty, redeliver } = self.cold.counts;
+        MessageStats {
+            publish,
+            deliver,
+            deliver_no_ack,
+            get,
+            get_no_ack,
+            get_empty,
+            redeliver,
+            ack,
+            ..MessageStats::default()
+        }
+    }
+
+    pub(crate) fn forget_counts(&mut self) {
+        self.counts = Counts::default();
+        self.cold.counts = RareCounts::default();
     }
 
     /// Returns the queue as the server's texts name it.
@@ -233,7 +251,7 @@ impl Queue {
     /// Returns all its consumers, those in the ring first.
     pub(crate) fn consumers(&self) -> impl Iterator<Item = ConsumerKey> {
         let readers = self.cold.kind.stream().into_iter().flat_map(Stream::consumers);
-        self.ring.iter().chain(self.cold.blocked.iter().copied()).chain(readers)
+        self.ring.iter().chain(self.cold.blocked.iter()).chain(readers)
     }
 
     /// Returns the consumer that gets the next message, if the queue has a single active consumer.
@@ -326,6 +344,6 @@ pub(crate) mod tests {
 
     #[test]
     fn the_hot_fields_of_a_queue_fit_into_two_cache_lines() {
-        assert!(size_of::<Queue>() <= 120, "{}", size_of::<Queue>());
+        assert!(size_of::<Queue>() <= 124, "{}", size_of::<Queue>());
     }
 }

@@ -54,7 +54,7 @@ impl Broker {
             queue_totals.messages_ready += queue.ready_count() as usize;
             queue_totals.messages_unacknowledged += queue.unacked as usize;
             // A message in a queue was counted when it was published to an exchange.
-            message_stats += MessageStats { publish: 0, ..queue.cold.counters.stats() };
+            message_stats += MessageStats { publish: 0, ..queue.stats() };
         }
         queue_totals.messages = queue_totals.messages_ready + queue_totals.messages_unacknowledged;
         let exchanges = self.exchanges.iter().map(|(_, exchange)| exchange.published);

@@ -134,7 +134,7 @@ impl Broker {
             messages_unacknowledged: queue.unacked as usize,
             message_bytes_ready: queue.ready.bytes() + streamed,
             consumers: queue.consumer_count(),
-            message_stats: cold.counters.stats(),
+            message_stats: queue.stats(),
         }
     }
 

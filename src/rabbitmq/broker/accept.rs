@@ -4,10 +4,13 @@
 //! length limit then drops messages from its head.
 
 use super::Broker;
+use super::deliver::{Delivery, take_turn};
+use super::timer::Timers;
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::key::QueueKey;
-use crate::rabbitmq::protocol::message::{Entry, Message};
+use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::dead_letter::Reason;
 use crate::rabbitmq::queue::journal::Waiter;
 use crate::rabbitmq::queue::kind::Kind;
@@ -25,7 +28,10 @@ impl Broker {
         confirm: Option<Waiter>,
     ) {
         let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
-        queue.cold.counters.publish += 1;
+        if queue.is_plain && expiry.is_none() {
+            return self.accept_plainly(now, key, message, confirm);
+        }
+        queue.counts.publish += 1;
         if !queue.is_plain {
             let (length, bytes) = (queue.ready.len() as u64, queue.ready.bytes());
             match &mut queue.cold.kind {
@@ -50,6 +56,40 @@ impl Broker {
         self.enqueue(now, key, message, expiry, confirm);
     }
 
+    /// Accepts a message that does not expire at a plain queue, which takes one look at everything.
+    #[inline]
+    fn accept_plainly(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        message: Arc<Message>,
+        mut confirm: Option<Waiter>,
+    ) {
+        let Broker { queues, consumers, channels, outputs, options, timers, .. } = self;
+        let queue = queues.get_mut(key).expect("a message is routed to live queues only");
+        queue.counts.publish += 1;
+        let taker = take_turn(key, queue, consumers, channels);
+        let taker = taker.and_then(|key| consumers.get_mut(key).map(|consumer| (key, consumer)));
+        let position = queue.take_position();
+        if queue.journal.is_some() {
+            let is_done = taker.as_ref().is_some_and(|(_, consumer)| !consumer.ack_required);
+            write_down(now, (key, queue), position, &message, is_done, &mut confirm, timers);
+        }
+        let entry = Entry::new(message, position);
+        match taker {
+            Some((key, consumer)) => {
+                let channel = channels.get_mut(consumer.channel);
+                let channel = channel.expect("a consumer is removed before its channel closes");
+                let delivery = Delivery { queue, consumer, channel, outputs, options, timers };
+                drop(delivery.send(now, key, entry));
+            }
+            None => queue.ready.push(entry),
+        }
+        if let Some(waiter) = confirm {
+            self.tell_waiter(waiter, Verdict::Ack);
+        }
+    }
+
     fn enqueue(
         &mut self,
         now: Instant,
@@ -58,7 +98,8 @@ impl Broker {
         expiry: Option<Instant>,
         mut confirm: Option<Waiter>,
     ) {
-        if self.queues.get(key).is_some_and(|q| q.cold.single_active && !q.ready.is_empty()) {
+        let is_special = |q: &Queue| !q.is_plain && q.cold.single_active && !q.ready.is_empty();
+        if self.queues.get(key).is_some_and(is_special) {
             // A new active consumer that did not get the backlog yet gets it before this message.
             self.run_queue(now, key);
         }
@@ -66,16 +107,8 @@ impl Broker {
         let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
         let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
         let position = queue.take_position();
-        let keeps = queue.keeps(&message);
-        if let Some(journal) = &mut queue.journal {
-            // A message that an auto-acknowledging consumer takes at once is not written to disk.
-            if keeps && !is_done {
-                journal.publish(now, position, confirm.take());
-                self.timers.arm_journal(key, journal);
-            } else {
-                journal.touch(now);
-            }
-        }
+        let timers = &mut self.timers;
+        write_down(now, (key, queue), position, &message, is_done, &mut confirm, timers);
         let mut entry = Entry::new(message, position);
         if let Some(at) = expiry
             && !is_done
@@ -85,7 +118,7 @@ impl Broker {
         }
         match taker {
             Some(consumer) => {
-                if queue.cold.kind.reserves_credit() {
+                if !queue.is_plain && queue.cold.kind.reserves_credit() {
                     self.reserve(consumer);
                 }
                 drop(self.give(now, consumer, entry));
@@ -130,6 +163,29 @@ impl Broker {
         }
         if let Some(waiter) = confirm {
             self.tell_waiter(waiter, Verdict::Nack);
+        }
+    }
+}
+
+/// Notes in the journal of a queue, if it has one, that it has accepted a message. A confirm that
+/// waits for the disk is taken.
+fn write_down(
+    now: Instant,
+    (key, queue): (QueueKey, &mut Queue),
+    position: Position,
+    message: &Message,
+    is_done: bool,
+    confirm: &mut Option<Waiter>,
+    timers: &mut Timers,
+) {
+    let keeps = queue.keeps(message);
+    if let Some(journal) = &mut queue.journal {
+        // A message that an auto-acknowledging consumer takes at once is not written to disk.
+        if keeps && !is_done {
+            journal.publish(now, position, confirm.take());
+            timers.arm_journal(key, journal);
+        } else {
+            journal.touch(now);
         }
     }
 }

@@ -113,7 +113,7 @@ impl Broker {
         }
         queue.touch(now);
         let Some(entry) = queue.ready.pop() else {
-            queue.cold.counters.get_empty += 1;
+            queue.cold.counts.get_empty += 1;
             return Ok(None);
         };
         if queue.head_expires() {
@@ -121,10 +121,10 @@ impl Broker {
             queue = self.queue_mut(key);
         }
         let message_count = count(queue.ready.len());
-        let counters = &mut queue.cold.counters;
-        counters.get += u64::from(!no_ack);
-        counters.get_no_ack += u64::from(no_ack);
-        counters.redeliver += u64::from(entry.redelivered());
+        let counts = &mut queue.cold.counts;
+        counts.get += u64::from(!no_ack);
+        counts.get_no_ack += u64::from(no_ack);
+        counts.redeliver += u64::from(entry.redelivered());
         queue.unacked += u32::from(!no_ack);
         let message = match &queue.cold.kind {
             Kind::Quorum(quorum) => quorum.delivery_counts.counted(&entry),
@@ -153,6 +153,16 @@ impl Broker {
         delivery_tag: DeliveryTag,
         multiple: bool,
     ) -> Result<(), AmqpError> {
+        if !multiple
+            && let Some(caller) = self.caller(ch)
+            && let Some(channel) = self.channels.get_mut(caller.channel)
+            && channel.transaction.is_none()
+            && let Some(unacked) = channel.unacked.remove(delivery_tag.0)
+        {
+            self.settle_one(now, caller.channel, unacked, Settle::Ack);
+            self.publish_dead_letters(now);
+            return Ok(());
+        }
         self.settle_tags(now, ch, ids::BASIC_ACK, delivery_tag, multiple, Settle::Ack)
     }
 
@@ -207,12 +217,13 @@ impl Broker {
                 broker.check_rejects(key, tag, multiple)?;
             }
             let channel = broker.channel_mut(key);
-            let unknown = || Fault::precondition(format!("unknown delivery tag {tag}"));
             if !multiple {
-                let since = channel.unacked.time_of(tag).unwrap_or(now);
-                let unacked = channel.unacked.remove(tag).ok_or_else(unknown)?;
+                let of_transaction = channel.transaction.is_some();
+                let since = if of_transaction { channel.unacked.time_of(tag) } else { None };
+                let unacked = channel.unacked.remove(tag).ok_or_else(|| unknown_tag(tag))?;
                 match &mut channel.transaction {
                     Some(waiting) => {
+                        let since = since.unwrap_or(now);
                         waiting.settled.push(Settled { how, taken: vec![(tag, unacked)], since });
                     }
                     None => broker.settle_one(now, key, unacked, how),
@@ -223,7 +234,7 @@ impl Broker {
             let taken = if tag == 0 {
                 channel.unacked.remove_all()
             } else {
-                channel.unacked.remove_through(tag).ok_or_else(unknown)?
+                channel.unacked.remove_through(tag).ok_or_else(|| unknown_tag(tag))?
             };
             match &mut channel.transaction {
                 Some(waiting) => waiting.settled.push(Settled { how, taken, since }),
@@ -308,4 +319,9 @@ impl Broker {
     pub(super) fn channel_mut(&mut self, key: ChannelKey) -> &mut Channel {
         self.channels.get_mut(key).expect("the channel of a running method is open")
     }
+}
+
+#[cold]
+fn unknown_tag(tag: u64) -> Fault {
+    Fault::precondition(format!("unknown delivery tag {tag}"))
 }

@@ -5,6 +5,7 @@ use super::settle::Return;
 use super::{Broker, Connection, Failure, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
@@ -15,6 +16,19 @@ use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
 use crate::sort::sort_by_key;
 use smol_str::format_smolstr;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A consumer that has ended and is still listed by its queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    key: ConsumerKey,
+    is_blocked: bool,
+}
+
+impl Ended {
+    pub(super) fn new(key: ConsumerKey, consumer: &Consumer) -> Ended {
+        Ended { key, is_blocked: consumer.is_blocked }
+    }
+}
 
 impl Broker {
     /// Opens a connection (`connection.open`).
@@ -267,7 +281,7 @@ impl Broker {
 
     /// Removes channels of one connection together: none of them gets what another returns.
     pub(super) fn close_channels(&mut self, now: Instant, keys: &[ChannelKey]) {
-        let mut left: BTreeSet<QueueKey> = BTreeSet::new();
+        let mut left: BTreeMap<QueueKey, Vec<Ended>> = BTreeMap::new();
         let mut returned: BTreeMap<QueueKey, Vec<Entry>> = BTreeMap::new();
         // The server asks a quorum queue for one channel after the other, in an unspecified order.
         // This broker begins with the last.
@@ -278,20 +292,22 @@ impl Broker {
             for (_, unacked) in self.taken_back(&mut channel) {
                 returned.entry(unacked.queue).or_default().push(unacked.entry);
             }
-            for (_, consumer) in channel.consumers.drain(..) {
-                left.extend(self.consumers.remove(consumer).map(|consumer| consumer.queue));
+            for (_, key) in channel.consumers.drain(..) {
+                if let Some(consumer) = self.consumers.remove(key) {
+                    left.entry(consumer.queue).or_default().push(Ended::new(key, &consumer));
+                }
             }
             if let Some(consumer) = channel.reply_consumer.take() {
                 self.reply_names.swap_remove(&consumer.name);
             }
         }
-        for &key in &left {
-            if self.remove_dead_consumers(now, key) {
-                self.delete_queue(key);
+        for (key, ended) in &left {
+            if self.remove_dead_consumers(now, *key, ended) {
+                self.delete_queue(*key);
             }
         }
         let touched: BTreeSet<QueueKey> =
-            left.into_iter().chain(returned.keys().copied()).collect();
+            left.into_keys().chain(returned.keys().copied()).collect();
         for key in touched {
             let entries = returned.remove(&key).unwrap_or_default();
             self.return_entries(now, key, entries);
@@ -319,24 +335,34 @@ impl Broker {
         taken
     }
 
-    /// Removes consumers that are gone from a queue. Returns whether the queue is to be deleted
-    /// too.
-    pub(super) fn remove_dead_consumers(&mut self, now: Instant, key: QueueKey) -> bool {
+    /// Removes consumers that have ended from their queue. Returns whether the queue is to be
+    /// deleted too.
+    pub(super) fn remove_dead_consumers(
+        &mut self,
+        now: Instant,
+        key: QueueKey,
+        ended: &[Ended],
+    ) -> bool {
         let Broker { consumers, channels, queues, .. } = self;
         let Some(queue) = queues.get_mut(key) else {
             return false;
         };
-        queue.ring.retain(|consumer| consumers.get(consumer).is_some());
-        queue.ring.forget_channels(|channel| channels.get(channel).is_none());
-        queue.cold.blocked.retain(|&consumer| consumers.get(consumer).is_some());
+        if let Some(stream) = queue.cold.kind.stream_mut() {
+            stream.retain(|consumer| consumers.get(consumer).is_some());
+        } else {
+            for consumer in ended {
+                match consumer.is_blocked {
+                    true => queue.cold.blocked.leave(consumer.key),
+                    false => queue.ring.leave(consumer.key),
+                }
+            }
+            queue.ring.forget_channels(|channel| channels.get(channel).is_none());
+        }
         queue.cold.exclusive_consumer.take_if(|consumer| consumers.get(*consumer).is_none());
         queue.cold.active.take_if(|consumer| consumers.get(*consumer).is_none());
         if queue.cold.single_active && queue.cold.active.is_none() {
             // At once, so that a consumer that arrives later does not take the place.
             queue.cold.active = queue.ring.head();
-        }
-        if let Some(stream) = queue.cold.kind.stream_mut() {
-            stream.retain(|consumer| consumers.get(consumer).is_some());
         }
         if queue.consumer_count() > 0 {
             return false;

@@ -1,5 +1,6 @@
 //! Consumers: `basic.consume` and `basic.cancel`, and the consumer of direct replies.
 
+use super::connection::Ended;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
@@ -11,6 +12,7 @@ use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{ConsumeOptions, ids};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::quorum::UNLIMITED_PREFETCH;
 use crate::rabbitmq::queue::stream::Start;
@@ -167,16 +169,16 @@ impl Broker {
             let Some(consumer) = channel.consumers.swap_remove(consumer_tag) else {
                 return Ok(());
             };
-            let Some(Consumer { queue, tag, priority, .. }) = broker.consumers.remove(consumer)
-            else {
-                return Ok(());
-            };
-            let of = broker.queue_mut(queue);
-            if of.cold.kind.keeps_place_of_cancelled() && !of.cold.single_active {
-                of.ring.vacate(consumer, key, tag.clone(), priority);
+            let Some(of) = broker.consumers.remove(consumer) else { return Ok(()) };
+            let (queue, mut ended) = (of.queue, vec![Ended::new(consumer, &of)]);
+            let Queue { ring, cold, .. } = broker.queue_mut(queue);
+            let keeps_place = cold.kind.keeps_place_of_cancelled() && !cold.single_active;
+            if keeps_place && !of.is_blocked {
+                ring.vacate(consumer, key, of.tag.clone(), of.priority());
+                ended.clear();
             }
-            broker.channel_mut(key).remember_cancelled(consumer, tag);
-            if broker.remove_dead_consumers(now, queue) {
+            broker.channel_mut(key).remember_cancelled(consumer, of.tag);
+            if broker.remove_dead_consumers(now, queue, &ended) {
                 broker.delete_queue(queue);
                 return Ok(());
             }

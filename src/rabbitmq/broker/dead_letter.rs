@@ -53,6 +53,8 @@ impl Broker {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn publish_gathered_letters(&mut self, now: Instant) {
         while let Some(letter) = self.dead_letters.pop_front() {
             self.publish_dead_letter(now, letter);

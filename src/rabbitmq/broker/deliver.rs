@@ -6,8 +6,11 @@
 //! the queue.
 
 use super::Broker;
-use super::timer::Timer;
+use super::options::BrokerOptions;
+use super::stage::Outputs;
+use super::timer::{Timer, Timers};
 use crate::Instant;
+use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::consumer::Consumer;
 use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{Arena, ChannelKey, ConsumerKey, QueueKey};
@@ -17,6 +20,7 @@ use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::ring::Ring;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 impl Broker {
@@ -105,8 +109,9 @@ impl Broker {
             self.queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
         if !consumer.has_credit() {
             // A quorum queue checks credit before it asks a consumer.
-            queue.ring.retain(|other| other != key);
-            queue.cold.blocked.push(key);
+            queue.ring.take(key);
+            queue.cold.blocked.push_back(key);
+            consumer.is_blocked = true;
         }
     }
 
@@ -114,27 +119,10 @@ impl Broker {
     /// the head that cannot take a message leave the ring.
     pub(super) fn next_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
-        if queue.cold.single_active {
+        if !queue.is_plain && queue.cold.single_active {
             return self.active_consumer(key);
         }
-        while let Some(head) = queue.ring.head() {
-            let consumer = self.consumers.get(head).expect("a ring holds live consumers only");
-            let channel = self
-                .channels
-                .get_mut(consumer.channel)
-                .expect("a consumer is removed before its channel closes");
-            if !channel.limiter.is_suspended(key)
-                && consumer.has_credit()
-                && channel.limiter.admits(key)
-            {
-                let consumers = &self.consumers;
-                queue.ring.rotate(|c| consumers.get(c).map_or(0, |c| c.priority));
-                return Some(head);
-            }
-            queue.ring.pop();
-            queue.cold.blocked.push(head);
-        }
-        None
+        take_turn(key, queue, &mut self.consumers, &mut self.channels)
     }
 
     /// Returns the single active consumer, if it can take a message.
@@ -156,49 +144,13 @@ impl Broker {
     /// Sends a message to a consumer. Returns the entry if it needs no acknowledgement, and so has
     /// left the queue.
     pub(super) fn give(&mut self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
-        let consumer =
-            self.consumers.get_mut(key).expect("the caller has just chosen this consumer");
-        let queue =
-            self.queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
-        let message = match queue.is_plain {
-            true => Arc::clone(&entry.message),
-            false => queue.shown(&entry),
-        };
-        // The consumer's credit was spent by `reserve`.
-        let is_reserved = !queue.is_plain && queue.cold.kind.reserves_credit();
-        let counters = &mut queue.cold.counters;
-        counters.redeliver += u64::from(entry.redelivered());
-        counters.deliver += u64::from(consumer.ack_required);
-        counters.deliver_no_ack += u64::from(!consumer.ack_required);
-        let channel = self
-            .channels
-            .get_mut(consumer.channel)
-            .expect("a consumer is removed before its channel closes");
-        let tag = channel.next_tag();
-        self.outputs.push(Output {
-            connection: channel.id.connection,
-            channel: channel.id.number,
-            event: Event::Deliver {
-                consumer_tag: consumer.tag.clone(),
-                delivery_tag: DeliveryTag(tag),
-                redelivered: entry.redelivered(),
-                message,
-            },
-        });
-        if !consumer.ack_required {
-            if is_reserved && let Some(quorum) = queue.cold.kind.quorum_mut() {
-                quorum.acknowledges(key);
-            }
-            return Some(entry);
-        }
-        if !is_reserved {
-            consumer.spend();
-            channel.limiter.sent();
-        }
-        queue.unacked += 1;
-        let (owner, channel_key) = (consumer.queue, consumer.channel);
-        self.hold(now, channel_key, tag, Unacked { queue: owner, consumer: Some(key), entry });
-        None
+        let Broker { queues, consumers, channels, outputs, options, timers, .. } = self;
+        let consumer = consumers.get_mut(key).expect("the caller has just chosen this consumer");
+        let queue = queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
+        let channel = channels.get_mut(consumer.channel);
+        let channel = channel.expect("a consumer is removed before its channel closes");
+        let at_work = Delivery { queue, consumer, channel, outputs, options, timers };
+        at_work.send(now, key, entry)
     }
 
     /// Makes a channel hold a delivery until it is settled.
@@ -213,45 +165,52 @@ impl Broker {
 
     /// Arms the timer that checks a channel when its oldest delivery is too old.
     pub(super) fn watch_deliveries(&mut self, key: ChannelKey) {
-        let Some(timeout) = self.options.consumer_timeout() else { return };
-        let Some(channel) = self.channels.get_mut(key) else { return };
-        let due = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout));
-        if let Some(at) = due
-            && channel.timeout_armed.is_none_or(|armed| at < armed)
-        {
-            channel.timeout_armed = Some(at);
-            self.timers.set(at, Timer::Channel(key));
+        if let Some(channel) = self.channels.get_mut(key) {
+            watch(key, channel, &self.options, &mut self.timers);
         }
     }
 
     /// Returns the channel's blocked consumers of a queue to the ring if they have credit again: at
     /// its tail, in the order in which they left it.
     pub(super) fn unblock(&mut self, channel: ChannelKey, key: QueueKey) {
-        let consumers = &self.consumers;
-        let Some(Queue { cold, ring, .. }) = self.queues.get_mut(key) else {
+        let Broker { queues, consumers, channels, .. } = self;
+        let Some(Queue { cold, ring, .. }) = queues.get_mut(key) else {
             return;
         };
-        let has_priorities = cold.has_priorities();
-        cold.blocked.retain(|&blocked| {
-            let consumer = consumers.get(blocked).expect("a queue lists live consumers only");
-            let stays = consumer.channel != channel || !consumer.has_credit();
-            if !stays {
-                join(ring, consumers, blocked, has_priorities);
+        let may_join = |blocked: &ConsumerKey| {
+            let consumer = consumers.get(*blocked).expect("a queue lists live consumers only");
+            consumer.is_blocked && consumer.channel == channel && consumer.has_credit()
+        };
+        let own = channels.get(channel).map(|channel| &channel.consumers);
+        let joining: SmallVec<[ConsumerKey; 4]> = match own {
+            // Most channels have one consumer, while the queue may have many that are blocked.
+            Some(own) if own.len() == 1 && cold.blocked.len() > 0 => {
+                let is_here = |c: &&ConsumerKey| consumers.get(**c).is_some_and(|c| c.queue == key);
+                own.values().filter(is_here).copied().filter(may_join).collect()
             }
-            stays
-        });
+            _ => cold.blocked.iter().filter(may_join).collect(),
+        };
+        let has_priorities = cold.has_priorities();
+        for key in joining {
+            cold.blocked.take(key);
+            if let Some(consumer) = consumers.get_mut(key) {
+                consumer.is_blocked = false;
+            }
+            join(ring, consumers, key, has_priorities);
+        }
     }
 
     /// Adds a new consumer to the ring of its queue, if it has credit.
     pub(super) fn join_ring(&mut self, key: ConsumerKey) {
         let Broker { queues, consumers, .. } = self;
-        let consumer = consumers.get(key).expect("the caller has just inserted this consumer");
+        let consumer = consumers.get_mut(key).expect("the caller has just inserted this consumer");
         let queue = queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
         if consumer.has_credit() {
             let has_priorities = queue.cold.has_priorities();
             join(&mut queue.ring, consumers, key, has_priorities);
         } else {
-            queue.cold.blocked.push(key);
+            queue.cold.blocked.push_back(key);
+            consumer.is_blocked = true;
         }
     }
 
@@ -269,11 +228,110 @@ impl Broker {
     }
 }
 
+/// Everything that a delivery touches.
+pub(super) struct Delivery<'a> {
+    pub(super) queue: &'a mut Queue,
+    pub(super) consumer: &'a mut Consumer,
+    pub(super) channel: &'a mut Channel,
+    pub(super) outputs: &'a mut Outputs,
+    pub(super) options: &'a BrokerOptions,
+    pub(super) timers: &'a mut Timers,
+}
+
+impl Delivery<'_> {
+    /// Sends a message to the consumer, which has this key. Returns the entry if it needs no
+    /// acknowledgement, and so has left the queue.
+    #[inline]
+    pub(super) fn send(self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
+        let Delivery { queue, consumer, channel, outputs, options, timers } = self;
+        let message = match queue.is_plain {
+            true => Arc::clone(&entry.message),
+            false => queue.shown(&entry),
+        };
+        let tag = channel.next_tag();
+        let redelivered = entry.redelivered();
+        if redelivered {
+            queue.cold.counts.redeliver += 1;
+        }
+        outputs.push(Output {
+            connection: channel.id.connection,
+            channel: channel.id.number,
+            event: Event::Deliver {
+                consumer_tag: consumer.tag.clone(),
+                delivery_tag: DeliveryTag(tag),
+                redelivered,
+                message,
+            },
+        });
+        // The consumer's credit was spent by `reserve`.
+        let is_reserved = !queue.is_plain && queue.cold.kind.reserves_credit();
+        if !consumer.ack_required {
+            queue.cold.counts.deliver_no_ack += 1;
+            if is_reserved && let Some(quorum) = queue.cold.kind.quorum_mut() {
+                quorum.acknowledges(key);
+            }
+            return Some(entry);
+        }
+        if !is_reserved {
+            consumer.spend();
+            channel.limiter.sent();
+        }
+        queue.counts.deliver += 1;
+        queue.unacked += 1;
+        let unacked = Unacked { queue: consumer.queue, consumer: Some(key), entry };
+        channel.unacked.push(now, tag, unacked);
+        if channel.timeout_armed.is_none() {
+            watch(consumer.channel, channel, options, timers);
+        }
+        None
+    }
+}
+
+/// Returns the consumer of a queue that has the turn, and moves it to the tail of the ring.
+/// Consumers at the head that cannot take a message leave the ring.
+#[inline]
+pub(super) fn take_turn(
+    key: QueueKey,
+    queue: &mut Queue,
+    consumers: &mut Arena<Consumer>,
+    channels: &mut Arena<Channel>,
+) -> Option<ConsumerKey> {
+    while let Some(head) = queue.ring.head() {
+        let consumer = consumers.get_mut(head).expect("a ring holds live consumers only");
+        let channel = channels.get_mut(consumer.channel);
+        let channel = channel.expect("a consumer is removed before its channel closes");
+        if !channel.limiter.is_suspended(key)
+            && consumer.has_credit()
+            && channel.limiter.admits(key)
+        {
+            queue.ring.rotate(|c| consumers.get(c).map_or(0, Consumer::priority));
+            return Some(head);
+        }
+        consumer.is_blocked = true;
+        queue.ring.pop();
+        queue.cold.blocked.push_back(head);
+    }
+    None
+}
+
+/// Arms the timer that checks a channel when its oldest delivery is too old.
+#[inline(never)]
+fn watch(key: ChannelKey, channel: &mut Channel, options: &BrokerOptions, timers: &mut Timers) {
+    let Some(timeout) = options.consumer_timeout() else { return };
+    let due = channel.unacked.oldest().map(|oldest| oldest.saturating_add(timeout));
+    if let Some(at) = due
+        && channel.timeout_armed.is_none_or(|armed| at < armed)
+    {
+        channel.timeout_armed = Some(at);
+        timers.set(at, Timer::Channel(key));
+    }
+}
+
 /// Adds a consumer to a ring: at a place that was kept for it, or behind those of its priority.
 fn join(ring: &mut Ring, consumers: &Arena<Consumer>, key: ConsumerKey, has_priorities: bool) {
     let consumer = consumers.get(key).expect("a queue lists live consumers only");
     if !ring.resubscribe(key, consumer.channel, &consumer.tag) {
-        let priority_of = |c: &Consumer| if has_priorities { c.priority } else { 0 };
+        let priority_of = |c: &Consumer| if has_priorities { c.priority() } else { 0 };
         let priority = priority_of(consumer);
         ring.insert(key, priority, |c| consumers.get(c).map_or(0, priority_of));
     }

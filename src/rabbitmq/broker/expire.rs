@@ -47,7 +47,7 @@ impl Broker {
     pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
         let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
         let expiry = if entry.expires() { queue.cold.expiries.remove(&entry) } else { None };
-        let keeps = queue.keeps(&entry.message);
+        let keeps = queue.journal.is_some() && queue.keeps(&entry.message);
         if !queue.is_plain
             && let Some(quorum) = queue.cold.kind.quorum_mut()
         {

@@ -63,7 +63,8 @@ impl Broker {
     /// Notes that bytes of a connection have arrived, even if they are no complete method.
     /// [`Broker::handle_input`] does this itself.
     pub fn heard(&mut self, connection: ConnectionId) {
-        if let Some(connection) = self.connections.get_mut(&connection)
+        if self.has_heartbeats
+            && let Some(connection) = self.connections.get_mut(&connection)
             && let Some(heartbeats) = &mut connection.heartbeats
         {
             heartbeats.has_heard = true;

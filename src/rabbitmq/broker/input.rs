@@ -66,10 +66,14 @@ impl Broker {
     /// the connection up, or if it has closed the channel and waits for the answer.
     #[must_use]
     pub fn takes(&self, connection: ConnectionId, channel: ChannelNumber, method: &Method) -> bool {
+        let id = ChannelId { connection, number: channel };
+        if self.recent.is_some_and(|r| r.id == id && self.channels.get(r.channel).is_some()) {
+            return true;
+        }
         if !self.has_connection(connection) {
             return matches!(method, Method::ConnectionOpen(_));
         }
-        match self.sessions.get(&ChannelId { connection, number: channel }) {
+        match self.sessions.get(&id) {
             Some(Session::Failed(failure)) => match method {
                 Method::ChannelClose | Method::ChannelCloseOk => true,
                 Method::ChannelOpen => failure.has_crossed,

@@ -151,6 +151,10 @@ impl Broker {
             ensure(times == 1, || {
                 format!("the queue of consumer {} knows it {times} times", consumer.tag)
             })?;
+            let mut blocked = queue.into_iter().flat_map(|queue| queue.cold.blocked.iter());
+            ensure(blocked.any(|blocked| blocked == key) == consumer.is_blocked, || {
+                format!("consumer {} is blocked or not against its queue", consumer.tag)
+            })?;
         }
         Ok(())
     }
@@ -188,7 +192,7 @@ impl Broker {
         ensure(queue.unacked as usize == held.len(), || {
             format!("counts {} unacknowledged messages of {}", queue.unacked, held.len())
         })?;
-        ensure(queue.is_plain == (cold.kind.can_be_plain() && cold.settings.is_plain()), || {
+        ensure(queue.is_plain == queue.can_be_plain(), || {
             "is plain or not against its settings".to_owned()
         })?;
         for consumer in queue.consumers() {
@@ -247,6 +251,8 @@ impl Broker {
 mod tests {
     use super::*;
     use crate::rabbitmq::protocol::id::ChannelId;
+    use crate::rabbitmq::queue::lineup::Lineup;
+    use crate::rabbitmq::queue::ring::Ring;
     use crate::rabbitmq::{
         BrokerOptions, ConnectionOptions, ConsumeOptions, Publish, QueueOptions,
     };
@@ -283,8 +289,8 @@ mod tests {
             ("a channel has no number", |broker| broker.sessions.clear()),
             ("the queue of consumer", |broker| {
                 let key = broker.queues.keys()[0];
-                broker.queue_mut(key).cold.blocked.clear();
-                broker.queue_mut(key).ring.retain(|_| false);
+                broker.queue_mut(key).cold.blocked = Lineup::default();
+                broker.queue_mut(key).ring = Ring::default();
             }),
             ("is unknown to its channel", |broker| {
                 let key = broker.channels.keys()[0];

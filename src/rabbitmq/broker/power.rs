@@ -24,9 +24,10 @@ use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::{Entry, Position};
 use crate::rabbitmq::protocol::method::{Event, Output};
+use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::journal::{Crash, Journal};
+use crate::rabbitmq::queue::lineup::Lineup;
 use crate::rabbitmq::queue::ring::Ring;
-use crate::rabbitmq::queue::{Counters, Queue};
 use crate::rabbitmq::stats::{MessageStats, Published};
 use crate::sort::{sort_by, sort_by_key};
 use std::collections::BTreeMap;
@@ -145,7 +146,7 @@ impl Broker {
     fn forget_counts(&mut self) {
         self.tally = MessageStats::default();
         for key in self.queues.keys() {
-            self.queue_mut(key).cold.counters = Counters::default();
+            self.queue_mut(key).forget_counts();
         }
         for key in self.exchanges.keys() {
             if let Some(exchange) = self.exchanges.get_mut(key) {
@@ -160,7 +161,7 @@ impl Broker {
     fn bring_down_queue(&mut self, key: QueueKey, returned: Vec<Entry>, crash: Option<Crash>) {
         let queue = self.queue_mut(key);
         queue.ring = Ring::default();
-        queue.cold.blocked.clear();
+        queue.cold.blocked = Lineup::default();
         queue.cold.exclusive_consumer = None;
         queue.cold.active = None;
         queue.cold.unused_armed = None;

@@ -40,6 +40,13 @@ impl Broker {
         ch: ChannelId,
         publish: Publish,
     ) -> Result<Option<DeliveryTag>, AmqpError> {
+        if let Some(caller) = self.caller(ch)
+            && let Some(queue) = self.plain_destination(caller, &publish)
+        {
+            let tag = self.publish_plainly(now, caller, queue, publish);
+            self.publish_dead_letters(now);
+            return Ok(tag);
+        }
         self.on_channel(now, ch, ids::BASIC_PUBLISH, |broker, caller| {
             broker.publish(now, caller, publish)
         })
@@ -103,6 +110,45 @@ impl Broker {
         }
         self.routed = routed;
         if breaks { Err(Fault::internal()) } else { Ok(delivery_tag) }
+    }
+
+    /// Returns the queue to which a publish goes, if it is like most: through the default exchange,
+    /// to a queue that exists, with nothing that has to be looked at.
+    #[inline]
+    fn plain_destination(&self, caller: Caller, publish: &Publish) -> Option<QueueKey> {
+        let Publish { exchange, routing_key, mandatory: _, immediate, properties, body } = publish;
+        let channel = self.channels.get(caller.channel)?;
+        let is_plain = exchange.is_empty()
+            && !immediate
+            && !properties.has_more()
+            && matches!(properties.delivery_mode(), None | Some(1 | 2))
+            && channel.is_unrestricted
+            && channel.transaction.is_none()
+            && body.len() <= self.version().max_message_size();
+        if !is_plain {
+            return None;
+        }
+        // No queue has the name of a pseudo-queue.
+        self.vhost(caller.vhost).queues.get(routing_key).copied()
+    }
+
+    /// Publishes to the queue that [`Broker::plain_destination`] has found.
+    #[inline]
+    fn publish_plainly(
+        &mut self,
+        now: Instant,
+        caller: Caller,
+        queue: QueueKey,
+        publish: Publish,
+    ) -> Option<DeliveryTag> {
+        let Publish { routing_key, properties, body, .. } = publish;
+        self.vhost_mut(caller.vhost).published.count(1);
+        let channel = self.channel_mut(caller.channel);
+        let seqno = channel.confirms.as_mut().map(|confirms| confirms.publish(1));
+        let confirm = seqno.map(|seqno| Waiter::Publisher(caller.channel, seqno));
+        let message = Arc::new(Message::new(None, routing_key, properties, body));
+        self.accept(now, queue, message, None, confirm);
+        seqno.map(DeliveryTag)
     }
 
     fn crashes_over_headers(&self, queue: QueueKey) -> bool {

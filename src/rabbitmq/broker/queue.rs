@@ -314,7 +314,7 @@ impl Broker {
             return;
         };
         self.vhost_mut(queue.cold.vhost).queues.swap_remove(&queue.cold.name);
-        self.tally += MessageStats { publish: 0, ..queue.cold.counters.stats() };
+        self.tally += MessageStats { publish: 0, ..queue.stats() };
         if let Some(owner) = queue.cold.owner
             && let Some(connection) = self.connections.get_mut(&owner)
         {

@@ -12,7 +12,7 @@ use crate::rabbitmq::exchange::{Destination, Exchange, Kind};
 use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::Fault;
 use crate::rabbitmq::protocol::limits::MAX_DELAY;
-use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::message::{ExchangeName, Message};
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::expiry::parse_expiration;
 use smol_str::SmolStr;
@@ -59,9 +59,9 @@ impl Broker {
     }
 
     /// Returns the name of an exchange, as messages share it.
-    pub(super) fn source_name(&self, source: Option<ExchangeKey>) -> Arc<SmolStr> {
-        let exchange = source.and_then(|key| self.exchanges.get(key));
-        Arc::clone(exchange.map_or(&self.nameless, |exchange| &exchange.name))
+    pub(super) fn source_name(&self, source: Option<ExchangeKey>) -> ExchangeName {
+        let exchange = self.exchanges.get(source?)?;
+        Some(Arc::clone(&exchange.name))
     }
 
     /// Appends to `into` the queues that a message goes to, each once and in order of slots, which

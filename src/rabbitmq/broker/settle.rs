@@ -34,7 +34,25 @@ impl Broker {
         how: Settle,
     ) {
         let is_delivery = unacked.consumer.is_some();
-        self.settle_at_queue(now, channel, unacked, how);
+        match self.queues.get_mut(unacked.queue) {
+            Some(queue) if queue.is_plain && how == Settle::Ack => {
+                queue.unacked -= 1;
+                queue.counts.ack += 1;
+                let Unacked { queue: key, consumer, entry } = unacked;
+                let has_more = queue.journal.is_some() || entry.expires();
+                let unblocked = self.refund(channel, key, consumer, 1);
+                if has_more {
+                    self.leave(now, key, entry);
+                } else {
+                    drop(entry);
+                }
+                if unblocked {
+                    self.run_queue(now, key);
+                }
+            }
+            Some(_) => self.settle_at_queue(now, channel, unacked, how),
+            None => {}
+        }
         self.below_limit(now, channel, usize::from(is_delivery));
     }
 
@@ -50,7 +68,7 @@ impl Broker {
         if let Some(owner) = self.queues.get_mut(queue) {
             owner.unacked -= 1;
             let is_kept = owner.cold.kind.keeps_consumed();
-            owner.cold.counters.ack += u64::from(is_kept && how == Settle::Ack);
+            owner.counts.ack += u64::from(is_kept && how == Settle::Ack);
             let unblocked = self.refund(channel, queue, consumer, 1);
             if !is_kept {
                 match how {
@@ -70,7 +88,7 @@ impl Broker {
     }
 
     fn acknowledged(&mut self, now: Instant, key: QueueKey, entry: Entry) {
-        self.queue_mut(key).cold.counters.ack += 1;
+        self.queue_mut(key).counts.ack += 1;
         self.leave(now, key, entry);
     }
 
@@ -147,7 +165,7 @@ impl Broker {
         owner.unacked -= group.len() as u32;
         let is_kept = owner.cold.kind.keeps_consumed();
         if is_kept && how == Settle::Ack {
-            owner.cold.counters.ack += group.len() as u64;
+            owner.counts.ack += group.len() as u64;
         }
         let unblocked = self.refund(channel, queue, consumer, its_own);
         let entries = group.into_iter().map(|unacked| unacked.entry);
@@ -169,6 +187,7 @@ impl Broker {
 
     /// Returns credit for deliveries to their consumer. Returns whether blocked consumers may be
     /// back in the ring.
+    #[inline]
     pub(super) fn refund(
         &mut self,
         channel: ChannelKey,
@@ -259,8 +278,11 @@ impl Broker {
     }
 
     /// Counts settled deliveries for the channel's shared limit.
+    #[inline]
     fn below_limit(&mut self, now: Instant, key: ChannelKey, settled: usize) {
-        if let Some(channel) = self.channels.get_mut(key) {
+        if let Some(channel) = self.channels.get_mut(key)
+            && channel.limiter.is_on()
+        {
             let resumed = channel.limiter.settled(settled);
             self.resume(now, key, resumed);
         }

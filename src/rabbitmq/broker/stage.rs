@@ -37,6 +37,7 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// Adds an output, in the current step if there is one.
+    #[inline]
     pub(super) fn push(&mut self, output: Output) {
         if self.in_step {
             self.push_effect(output);
@@ -57,6 +58,14 @@ impl Outputs {
     pub(super) fn pop(&mut self) -> Option<Output> {
         self.settle();
         self.ready.pop_front()
+    }
+
+    /// The connection to which the next output goes, unless it is a heartbeat: a heartbeat does not
+    /// replace the next heartbeat.
+    pub(super) fn next_but_heartbeat(&mut self) -> Option<ConnectionId> {
+        self.settle();
+        let next = self.ready.front().filter(|output| output.event != Event::Heartbeat);
+        next.map(|output| output.connection)
     }
 
     pub(super) fn is_empty(&mut self) -> bool {
@@ -117,12 +126,18 @@ impl Outputs {
     }
 
     /// Ends the current step without an answer.
+    #[inline]
     pub(super) fn settle(&mut self) {
         if self.in_step {
-            self.ready.extend(self.effects.drain(..));
-            self.in_step = false;
-            self.caller = None;
+            self.end_step();
         }
+    }
+
+    #[inline(never)]
+    fn end_step(&mut self) {
+        self.ready.extend(self.effects.drain(..));
+        self.in_step = false;
+        self.caller = None;
     }
 
     /// Drops the outputs to a connection.

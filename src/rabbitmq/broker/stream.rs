@@ -68,7 +68,7 @@ impl Broker {
             && let Some((offset, message)) = stream.read_next(reader)
         {
             consumer.spend();
-            queue.cold.counters.deliver += 1;
+            queue.counts.deliver += 1;
             queue.unacked += 1;
             let message = Arc::new(message);
             let (channel_key, consumer_tag) = (consumer.channel, consumer.tag.clone());

@@ -1,6 +1,6 @@
 //! The methods of the classes tx and confirm: the two modes of a channel.
 
-use super::{Broker, Caller, Session};
+use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::confirm::Confirms;
@@ -123,8 +123,8 @@ impl Broker {
 
     /// Keeps a method that a client sends during its commit, and returns any other method.
     pub(super) fn after_commit(&mut self, ch: ChannelId, method: Method) -> Option<Method> {
-        if let Some(&Session::Open(key, _)) = self.sessions.get(&ch)
-            && let Some(channel) = self.channels.get_mut(key)
+        if let Some(caller) = self.caller(ch)
+            && let Some(channel) = self.channels.get_mut(caller.channel)
             && let Some(transaction) = channel.transaction.as_mut().filter(|t| t.waiting > 0)
         {
             transaction.later.push_back(method);

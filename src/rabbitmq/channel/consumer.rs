@@ -20,10 +20,18 @@ pub(crate) struct Consumer {
     /// The channel's prefetch count when the consumer began; 0 means no limit.
     pub(crate) prefetch: u16,
     credit: u32,
-    /// Its argument `x-priority`.
-    pub(crate) priority: i64,
+    /// Whether it is among the blocked consumers of its queue, and not in the ring.
+    pub(crate) is_blocked: bool,
     /// Boxed, because hardly any consumer has arguments.
-    arguments: Option<Box<FieldTable>>,
+    special: Option<Box<Special>>,
+}
+
+/// What follows from a consumer's arguments.
+#[derive(Debug)]
+struct Special {
+    arguments: FieldTable,
+    /// Its argument `x-priority`.
+    priority: i64,
 }
 
 impl Stored for Consumer {
@@ -39,12 +47,15 @@ impl Consumer {
         prefetch: u16,
         arguments: FieldTable,
     ) -> Consumer {
-        let priority = arguments.get("x-priority").and_then(FieldValue::as_integer);
-        let priority = priority.and_then(|p| i64::try_from(p).ok()).unwrap_or(0);
-        let arguments = (!arguments.is_empty()).then(|| Box::new(arguments));
+        let special = (!arguments.is_empty()).then(|| {
+            let priority = arguments.get("x-priority").and_then(FieldValue::as_integer);
+            let priority = priority.and_then(|p| i64::try_from(p).ok()).unwrap_or(0);
+            Box::new(Special { arguments, priority })
+        });
         let limited = ack_required && prefetch > 0;
         let credit = if limited { prefetch.into() } else { UNLIMITED };
-        Consumer { tag, queue, channel, ack_required, prefetch, arguments, priority, credit }
+        let is_blocked = false;
+        Consumer { tag, queue, channel, ack_required, prefetch, credit, is_blocked, special }
     }
 
     /// Makes the prefetch count a limit even if the consumer acknowledges automatically, until the
@@ -55,7 +66,12 @@ impl Consumer {
 
     pub(crate) fn arguments(&self) -> &FieldTable {
         const NONE: &FieldTable = &FieldTable::new();
-        self.arguments.as_deref().unwrap_or(NONE)
+        self.special.as_ref().map_or(NONE, |special| &special.arguments)
+    }
+
+    /// Its argument `x-priority`, 0 by default.
+    pub(crate) fn priority(&self) -> i64 {
+        self.special.as_ref().map_or(0, |special| special.priority)
     }
 
     pub(crate) fn has_credit(&self) -> bool {
@@ -95,6 +111,6 @@ mod tests {
 
     #[test]
     fn fits_a_cache_line_with_its_slot() {
-        assert!(size_of::<Consumer>() <= 120, "{}", size_of::<Consumer>());
+        assert!(size_of::<Consumer>() <= 60, "{}", size_of::<Consumer>());
     }
 }

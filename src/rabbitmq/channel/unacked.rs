@@ -50,12 +50,17 @@ impl UnackedTable {
     /// Appends a delivery with a tag higher than all before.
     pub(crate) fn push(&mut self, now: Instant, tag: u64, unacked: Unacked) {
         if self.times.back().is_none_or(|(_, at)| *at != now) {
-            self.forget_times();
-            self.times.push_back((tag, now));
+            self.begin_time(now, tag);
         }
         debug_assert!(self.slots.back().is_none_or(|(last, _)| *last < tag), "tags rise");
         self.slots.push_back((tag, Some(unacked)));
         self.live += 1;
+    }
+
+    #[inline(never)]
+    fn begin_time(&mut self, now: Instant, tag: u64) {
+        self.forget_times();
+        self.times.push_back((tag, now));
     }
 
     /// Returns when the oldest outstanding delivery was delivered.
@@ -99,6 +104,16 @@ impl UnackedTable {
 
     /// Removes and returns the delivery with this tag.
     pub(crate) fn remove(&mut self, tag: u64) -> Option<Unacked> {
+        // Most consumers acknowledge in order.
+        if self.slots.front()?.0 == tag && self.slots.len() == self.live {
+            self.live -= 1;
+            return self.slots.pop_front()?.1;
+        }
+        self.remove_from_the_middle(tag)
+    }
+
+    #[inline(never)]
+    fn remove_from_the_middle(&mut self, tag: u64) -> Option<Unacked> {
         let index = self.find(tag)?;
         let unacked = self.slots[index].1.take();
         self.live -= 1;
@@ -167,8 +182,7 @@ mod tests {
 
     fn unacked(position: u64) -> Unacked {
         let queue = Arena::default().insert(crate::rabbitmq::queue::tests::any_queue());
-        let name = Arc::new(SmolStr::default());
-        let message = Message::new(name, SmolStr::default(), Properties::default(), Bytes::new());
+        let message = Message::new(None, SmolStr::default(), Properties::default(), Bytes::new());
         let entry = Entry::new(Arc::new(message), Position(position));
         Unacked { queue, consumer: None, entry }
     }

@@ -13,10 +13,17 @@ use smol_str::SmolStr;
 use std::fmt;
 use std::sync::Arc;
 
+/// The name of an exchange, as its messages share it; `None` is the default exchange, so that most
+/// messages count no reference to it.
+pub(crate) type ExchangeName = Option<Arc<SmolStr>>;
+
+/// The name of the default exchange.
+static NAMELESS: SmolStr = SmolStr::new_static("");
+
 /// A published message. It is immutable and shared through an `Arc`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    exchange: Arc<SmolStr>,
+    exchange: ExchangeName,
     routing_key: SmolStr,
     properties: Properties,
     body: Bytes,
@@ -24,7 +31,7 @@ pub struct Message {
 
 impl Message {
     pub(crate) fn new(
-        exchange: Arc<SmolStr>,
+        exchange: ExchangeName,
         routing_key: SmolStr,
         properties: Properties,
         body: Bytes,
@@ -35,10 +42,10 @@ impl Message {
     /// The exchange it was published to; the empty name is the default exchange.
     #[must_use]
     pub fn exchange(&self) -> &SmolStr {
-        &self.exchange
+        self.exchange.as_deref().unwrap_or(&NAMELESS)
     }
 
-    pub(crate) fn exchange_name(&self) -> &Arc<SmolStr> {
+    pub(crate) fn exchange_name(&self) -> &ExchangeName {
         &self.exchange
     }
 
@@ -73,7 +80,7 @@ impl Message {
     /// Returns the same message with other properties.
     pub(crate) fn with_properties(&self, properties: Properties) -> Message {
         Message {
-            exchange: Arc::clone(&self.exchange),
+            exchange: self.exchange.clone(),
             routing_key: self.routing_key.clone(),
             properties,
             body: self.body.clone(),
@@ -84,7 +91,7 @@ impl Message {
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
-            .field("exchange", &self.exchange.as_str())
+            .field("exchange", &self.exchange().as_str())
             .field("routing_key", &self.routing_key.as_str())
             .field("properties", &self.properties)
             .field("body", &self.body)

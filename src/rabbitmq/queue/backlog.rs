@@ -263,10 +263,9 @@ mod tests {
     }
 
     fn with_priority(position: u64, priority: u8) -> Entry {
-        let name = Arc::new(SmolStr::default());
         let properties = Properties::default().with_priority(priority);
         let body = Bytes::from_static(b"ab");
-        let message = Message::new(name, SmolStr::default(), properties, body);
+        let message = Message::new(None, SmolStr::default(), properties, body);
         Entry::new(Arc::new(message), Position(position))
     }
 

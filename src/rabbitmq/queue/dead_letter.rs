@@ -13,7 +13,7 @@
 
 use crate::Instant;
 use crate::rabbitmq::key::{QueueKey, VHostKey};
-use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::message::{ExchangeName, Message};
 use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::version::Profile;
 use smol_str::SmolStr;
@@ -70,7 +70,7 @@ impl DeadLetter {
     pub(crate) fn published(
         &self,
         now: Instant,
-        exchange: Arc<SmolStr>,
+        exchange: ExchangeName,
         profile: &Profile,
     ) -> Message {
         let mut headers = self.message.properties().headers().cloned().unwrap_or_default();

@@ -290,9 +290,8 @@ mod tests {
     use std::sync::Arc;
 
     fn entry(position: u64) -> Entry {
-        let name = Arc::new(SmolStr::default());
         let properties = Properties::default().persistent();
-        let message = Message::new(name, SmolStr::default(), properties, Bytes::new());
+        let message = Message::new(None, SmolStr::default(), properties, Bytes::new());
         Entry::new(Arc::new(message), Position(position))
     }
 

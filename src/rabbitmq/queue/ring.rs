@@ -11,8 +11,8 @@
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/consumer-priority>.
 
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey};
+use crate::rabbitmq::queue::lineup::Lineup;
 use smol_str::SmolStr;
-use std::collections::VecDeque;
 
 /// Most queues have at most one consumer, so the others are stored separately.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Ring {
 
 #[derive(Debug, Default)]
 struct Others {
-    tail: VecDeque<ConsumerKey>,
+    tail: Lineup,
     /// There are few of these, if any, so a linear search is enough.
     kept: Vec<KeptPlace>,
 }
@@ -53,8 +53,9 @@ impl Others {
 impl Ring {
     /// Number of consumers.
     pub(crate) fn len(&self) -> usize {
-        let vacant = self.others().flat_map(|others| &others.kept).filter(|place| place.is_vacant);
-        self.everyone().count() - vacant.count()
+        let vacant = |others: &Others| others.kept.iter().filter(|place| place.is_vacant).count();
+        let others = self.others().map(|others| others.tail.len() - vacant(others));
+        usize::from(self.head.is_some()) + others.sum::<usize>()
     }
 
     pub(crate) fn head(&self) -> Option<ConsumerKey> {
@@ -86,8 +87,7 @@ impl Ring {
             tail.push_front(head);
             return;
         }
-        let behind = tail.iter().rev().take_while(|other| is_lower(**other)).count();
-        tail.insert(tail.len() - behind, consumer);
+        tail.push_before(consumer, is_lower);
     }
 
     /// Removes and returns the head.
@@ -111,20 +111,35 @@ impl Ring {
         }
     }
 
-    /// Removes all consumers that do not pass.
-    pub(crate) fn retain(&mut self, mut stays: impl FnMut(ConsumerKey) -> bool) {
-        let head_leaves = self.head.is_some_and(|head| !self.is_vacant(head) && !stays(head));
-        if let Some(others) = &mut self.others {
-            let Others { tail, kept } = &mut **others;
-            let is_vacant = |c| kept.iter().any(|place| place.is_vacant && place.consumer == c);
-            tail.retain(|&consumer| is_vacant(consumer) || stays(consumer));
+    /// Removes a consumer that is in the ring and has ended, unless its place is kept.
+    pub(crate) fn leave(&mut self, consumer: ConsumerKey) {
+        if self.is_vacant(consumer) {
+            return;
         }
-        if head_leaves {
+        if self.head == Some(consumer) {
+            self.next_head();
+        } else if let Some(others) = &mut self.others {
+            others.tail.leave(consumer);
+        }
+        self.left(consumer);
+    }
+
+    /// Removes a consumer that may join again. Returns whether it was in the ring.
+    pub(crate) fn take(&mut self, consumer: ConsumerKey) -> bool {
+        let is_head = self.head == Some(consumer);
+        if is_head {
             self.next_head();
         }
+        let was_there =
+            is_head || self.others.as_mut().is_some_and(|others| others.tail.take(consumer));
+        self.left(consumer);
+        was_there
+    }
+
+    /// Tidies up after a consumer has left.
+    fn left(&mut self, consumer: ConsumerKey) {
         if self.keeps_places() {
-            let all: Vec<ConsumerKey> = self.everyone().collect();
-            self.forget_places(|place| !all.contains(&place.consumer));
+            self.forget_places(|place| place.consumer == consumer);
             self.pass_over_vacant();
         }
     }
@@ -164,9 +179,10 @@ impl Ring {
         };
         let former = std::mem::replace(&mut place.consumer, consumer);
         place.is_vacant = false;
-        let mut places = self.head.iter_mut().chain(&mut others.tail);
-        let place = places.find(|there| **there == former);
-        *place.expect("a kept place is always in the ring") = consumer;
+        match &mut self.head {
+            Some(head) if *head == former => *head = consumer,
+            _ => others.tail.replace(former, consumer),
+        }
         true
     }
 
@@ -175,9 +191,9 @@ impl Ring {
         let kept = self.others().flat_map(|others| &others.kept);
         let vacant = kept.filter(|place| place.is_vacant && is_gone(place.channel));
         let gone: Vec<ConsumerKey> = vacant.map(|place| place.consumer).collect();
-        if !gone.is_empty() {
-            self.forget_places(|place| gone.contains(&place.consumer));
-            self.retain(|consumer| !gone.contains(&consumer));
+        for consumer in gone {
+            self.forget_places(|place| place.consumer == consumer);
+            self.leave(consumer);
         }
     }
 
@@ -202,7 +218,7 @@ impl Ring {
     }
 
     fn everyone(&self) -> impl Iterator<Item = ConsumerKey> {
-        self.head.into_iter().chain(self.others().flat_map(|others| &others.tail).copied())
+        self.head.into_iter().chain(self.others().flat_map(|others| others.tail.iter()))
     }
 
     fn keeps_places(&self) -> bool {
@@ -221,7 +237,7 @@ impl Ring {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::rabbitmq::broker::ChannelId;
     use crate::rabbitmq::channel::Channel;
@@ -230,7 +246,8 @@ mod tests {
     use crate::rabbitmq::protocol::table::FieldTable;
     use crate::rabbitmq::queue::tests::any_queue;
 
-    fn consumers() -> ([ConsumerKey; 4], ChannelKey) {
+    /// Four consumers that are not in any queue, and a channel.
+    pub(crate) fn consumers() -> ([ConsumerKey; 4], ChannelKey) {
         let queue = Arena::default().insert(any_queue());
         let channel = Arena::default().insert(Channel::new(ChannelId::new(1, 1)));
         let mut consumers = Arena::default();
@@ -254,7 +271,7 @@ mod tests {
         }
         ring.rotate(|_| 0);
         assert_eq!(all(&ring), [b, c, a]);
-        ring.retain(|consumer| consumer != b);
+        ring.leave(b);
         assert_eq!(all(&ring), [c, a]);
         assert_eq!((ring.pop(), ring.pop(), ring.pop()), (Some(c), Some(a), None));
         ring.insert(b, 0, |_| 0);
@@ -284,7 +301,7 @@ mod tests {
             ring.insert(consumer, 0, priority_of);
         }
         ring.vacate(b, channel, "b".into(), 0);
-        ring.retain(|consumer| consumer != b);
+        ring.leave(b);
         assert_eq!((all(&ring), ring.len()), (vec![a, c], 2));
         assert!(!ring.resubscribe(again, channel, "other"));
         assert!(ring.resubscribe(again, channel, "b"));

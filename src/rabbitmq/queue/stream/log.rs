@@ -6,12 +6,10 @@
 
 use crate::Instant;
 use crate::rabbitmq::protocol::limits::SHORT_STRING_MAX;
-use crate::rabbitmq::protocol::message::Message;
+use crate::rabbitmq::protocol::message::{ExchangeName, Message};
 use crate::rabbitmq::protocol::properties::Properties;
 use bytes::Bytes;
-use smol_str::SmolStr;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Size of a segment, unless it is set.
@@ -41,7 +39,7 @@ pub(crate) struct Log {
     next_offset: u64,
     bytes: u64,
     /// The exchanges that messages were published to.
-    exchanges: Vec<Arc<SmolStr>>,
+    exchanges: Vec<ExchangeName>,
 }
 
 #[derive(Debug)]
@@ -122,10 +120,10 @@ impl Log {
         offset
     }
 
-    fn exchange_index(&mut self, name: &Arc<SmolStr>) -> u32 {
+    fn exchange_index(&mut self, name: &ExchangeName) -> u32 {
         let known = self.exchanges.iter().rposition(|known| known == name);
         let index = known.unwrap_or_else(|| {
-            self.exchanges.push(Arc::clone(name));
+            self.exchanges.push(name.clone());
             self.exchanges.len() - 1
         });
         u32::try_from(index).expect("a stream has fewer than 2^32 exchanges")
@@ -187,7 +185,7 @@ impl Log {
         let body_length = record.number() as usize;
         let body = Bytes::copy_from_slice(record.take(body_length));
         let properties = properties.streamed(offset);
-        Some(Message::new(Arc::clone(exchange), routing_key, properties, body))
+        Some(Message::new(exchange.clone(), routing_key, properties, body))
     }
 }
 
@@ -274,11 +272,12 @@ impl<'a> Record<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn message(body: &str) -> Message {
         let properties = Properties::default().persistent();
         let body = Bytes::copy_from_slice(body.as_bytes());
-        Message::new(Arc::new("x".into()), "key".into(), properties, body)
+        Message::new(Some(Arc::new("x".into())), "key".into(), properties, body)
     }
 
     fn at(seconds: u64) -> Instant {

@@ -150,7 +150,7 @@ fn answers_with_arguments() {
 fn events_that_carry_messages() {
     use basic::AMQPMethod;
     let message = || {
-        let (exchange, body) = (Arc::new("x".into()), Bytes::from_static(b"body"));
+        let (exchange, body) = (Some(Arc::new("x".into())), Bytes::from_static(b"body"));
         Arc::new(Message::new(exchange, "k".into(), Properties::default(), body))
     };
     let tag = DeliveryTag(TAG);
