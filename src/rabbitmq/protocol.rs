@@ -13,6 +13,7 @@
 pub(crate) mod age;
 pub(crate) mod describe;
 pub(crate) mod error;
+pub(crate) mod fingerprint;
 pub(crate) mod id;
 pub(crate) mod limits;
 pub(crate) mod message;

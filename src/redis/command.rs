@@ -285,7 +285,21 @@ impl<S> std::fmt::Debug for Command<S> {
 
 /// All commands by name.
 #[derive(Debug)]
-pub(crate) struct Table<S: 'static>(IndexMap<&'static [u8], &'static Command<S>, FxBuildHasher>);
+pub(crate) struct Table<S: 'static> {
+    by_name: IndexMap<&'static [u8], &'static Command<S>, FxBuildHasher>,
+    /// For each [`shape`] of a name, the first command of that shape. Most names are found here.
+    by_shape: Vec<Option<&'static Command<S>>>,
+}
+
+/// The number of shapes.
+const SHAPES: usize = 1024;
+
+/// A number below [`SHAPES`] that most names share with no other; the same in either case.
+fn shape(name: &[u8]) -> usize {
+    let letter = |at: usize| name.get(at).map_or(0, |byte| usize::from(byte & 0x1f));
+    let last = name.len().wrapping_sub(1);
+    (name.len() + letter(0) * 32 + letter(1) * 11 + letter(last) * 101) % SHAPES
+}
 
 /// Greatest length of a command's name.
 const LONGEST: usize = 32;
@@ -294,16 +308,26 @@ impl<S> Table<S> {
     /// Returns the table of these groups of rows.
     pub(crate) fn new(groups: &[&'static [Command<S>]]) -> Table<S> {
         let rows = groups.iter().copied().flatten();
-        Table(rows.map(|command| (command.name.as_bytes(), command)).collect())
+        let mut by_shape = vec![None; SHAPES];
+        for command in rows.clone() {
+            by_shape[shape(command.name.as_bytes())].get_or_insert(command);
+        }
+        let by_name = rows.map(|command| (command.name.as_bytes(), command)).collect();
+        Table { by_name, by_shape }
     }
 
     /// Returns the command of this name, ignoring case.
     pub(crate) fn get(&self, name: &[u8]) -> Option<&'static Command<S>> {
+        if let Some(command) = self.by_shape[shape(name)]
+            && command.name.as_bytes().eq_ignore_ascii_case(name)
+        {
+            return Some(command);
+        }
         let mut lower = [0; LONGEST];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
-        self.0.get(&*lower).copied()
+        self.by_name.get(&*lower).copied()
     }
 
     /// Returns the command or subcommand that a request calls, or the error that Redis answers if
@@ -332,11 +356,11 @@ impl<S> Table<S> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Command<S>> {
-        self.0.values().copied()
+        self.by_name.values().copied()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.by_name.len()
     }
 }
 

@@ -195,6 +195,16 @@ impl Database {
         Database { index, ..Database::new() }
     }
 
+    /// Returns whether it pays to look ahead; see [`Keyspace::look_ahead`].
+    pub(crate) fn looks_ahead(&self) -> bool {
+        self.keyspace.is_large()
+    }
+
+    /// Reads what operations on these keys will read.
+    pub(crate) fn look_ahead(&self, keys: &[&[u8]]) {
+        self.keyspace.look_ahead(keys);
+    }
+
     /// Number of keys (`DBSIZE`).
     #[must_use]
     pub fn len(&self) -> usize {

@@ -5,7 +5,7 @@ use super::log;
 use super::session::ClientSession;
 use crate::Shutdown;
 use crate::choice::Choice;
-use crate::rabbitmq::protocol::describe::hash_of_text;
+use crate::rabbitmq::protocol::fingerprint::fingerprint;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::method::{Event, Method};
@@ -126,7 +126,7 @@ impl Service for ByteServer {
             Method::BasicAck { delivery_tag, multiple } => {
                 mix(channel, delivery_tag.0 << 1 | u64::from(*multiple))
             }
-            other => hash_of_text(other, channel),
+            other => fingerprint(other, channel),
         }
     }
 
@@ -140,7 +140,7 @@ impl Service for ByteServer {
             Event::Ack { delivery_tag, multiple } => {
                 mix(channel, delivery_tag.0 << 1 | u64::from(*multiple))
             }
-            other => hash_of_text(other, channel),
+            other => fingerprint(other, channel),
         }
     }
 }

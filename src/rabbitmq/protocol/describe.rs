@@ -8,16 +8,7 @@ use super::id::DeliveryTag;
 use super::message::Message;
 use super::method::{Event, ExchangeBindOptions, Method, Publish};
 use super::properties::Properties;
-use std::fmt::{self, Write as _};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-/// Returns a hash of what something shows of itself, which is all of it.
-pub(crate) fn hash_of_text(of: &dyn fmt::Debug, seed: u64) -> u64 {
-    // Room for most of them, so that the text does not grow.
-    let mut text = String::with_capacity(512);
-    write!(text, "{of:?}").expect("a text grows as it must");
-    xxh3_64_with_seed(text.as_bytes(), seed)
-}
+use std::fmt;
 
 /// Number of bytes of a body that are shown.
 const SHOWN: usize = 40;

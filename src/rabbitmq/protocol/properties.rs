@@ -5,7 +5,7 @@
 //!
 //! Source: AMQP 0-9-1, section 1.8 (class basic).
 
-use super::describe::hash_of_text;
+use super::fingerprint::fingerprint;
 use super::table::{FieldTable, FieldValue, in_milliseconds};
 use crate::Instant;
 use smol_str::SmolStr;
@@ -102,7 +102,7 @@ impl Properties {
     /// A number that differs if two sets of properties differ.
     pub(crate) fn fingerprint(&self) -> u64 {
         let inline = [self.delivery_mode, self.priority].map(|part| part.map_or(256, u64::from));
-        let more = self.more.as_ref().map_or(0, |more| hash_of_text(more, 0));
+        let more = self.more.as_ref().map_or(0, |more| fingerprint(more, 0));
         more ^ (inline[0] << 16 | inline[1])
     }
 

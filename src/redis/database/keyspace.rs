@@ -14,11 +14,16 @@ use super::slot_table::SlotTable;
 use crate::invariant::ensure;
 use crate::redis::value::{Sds, Value};
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
+use std::hint::black_box;
 
 /// Expiry time of a key that has none.
 pub(crate) const NEVER: i64 = i64::MAX;
+
+/// Fewer keys fit into the processor's caches.
+const LARGE: usize = 32_768;
 
 /// Number of entries in a chunk.
 const CHUNK: usize = 32_768;
@@ -71,6 +76,22 @@ impl Keyspace {
     pub(crate) fn find(&self, key: &[u8]) -> Option<Slot> {
         let chunks = &self.chunks;
         self.table.find(hash_of(key), |slot| at(chunks, slot).key.as_slice() == key)
+    }
+
+    /// Returns whether the keys do not all fit into the processor's caches.
+    pub(crate) fn is_large(&self) -> bool {
+        self.len >= LARGE
+    }
+
+    /// Reads what look-ups of these keys will read, so that it is in the processor's caches when
+    /// they come. It changes nothing. Of several reads that do not depend on each other the processor waits
+    /// for all at once, so this pays if there are many keys.
+    pub(crate) fn look_ahead(&self, keys: &[&[u8]]) {
+        let hashes: SmallVec<[u32; 16]> = keys.iter().map(|key| hash_of(key)).collect();
+        let read = hashes.iter().fold(0, |read, hash| read ^ self.table.first_cell(*hash));
+        black_box(read);
+        let slots = hashes.iter().filter_map(|hash| self.table.find(*hash, |_| true));
+        black_box(slots.fold(0, |read, slot| read ^ self.entry(slot).accessed));
     }
 
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {

@@ -41,6 +41,11 @@ impl SlotTable {
         (spread >> (64 - self.cells.len().trailing_zeros())) as usize
     }
 
+    /// Reads the first cell that a look-up of this hash reads.
+    pub(crate) fn first_cell(&self, hash: u32) -> u64 {
+        if self.len == 0 { EMPTY } else { self.cells[self.home(hash)] }
+    }
+
     fn next(&self, at: usize) -> usize {
         (at + 1) & (self.cells.len() - 1)
     }

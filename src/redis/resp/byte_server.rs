@@ -23,6 +23,9 @@ use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
+/// How many requests the server looks ahead.
+const AHEAD: usize = 16;
+
 #[derive(Debug, Default)]
 struct Connection {
     parser: RequestParser,
@@ -174,6 +177,9 @@ impl ByteServer {
         let Some(connection) = self.connections.get_mut(&client) else { return };
         connection.parser.set_query_buffer_limit(limit);
         connection.parser.set_max_bulk_len(self.server.max_bulk_len());
+        let looks_ahead = self.server.looks_ahead(client);
+        // How many of the next requests it has looked at.
+        let mut seen = 0_usize;
         loop {
             let Some(connection) = self.connections.get_mut(&client) else { return };
             if connection.failed || connection.closing {
@@ -188,6 +194,13 @@ impl ByteServer {
                 }
                 return self.encode_outputs();
             }
+            if looks_ahead && seen == 0 {
+                let keys: SmallVec<[&[u8]; AHEAD]> =
+                    connection.parser.first_arguments().take(AHEAD).collect();
+                self.server.look_ahead(client, &keys);
+                seen = keys.len();
+            }
+            seen = seen.saturating_sub(1);
             connection.parser.set_authenticated(self.server.is_authenticated(client));
             match connection.parser.next_request() {
                 Ok(Some(request)) => {

@@ -219,6 +219,18 @@ impl RequestParser {
         self.query_buffer_limit = bytes;
     }
 
+    /// Returns the first arguments of the requests that have arrived, as far as that is easily
+    /// seen: mostly these are keys.
+    pub(crate) fn first_arguments(&self) -> impl Iterator<Item = &[u8]> {
+        let is_between = self.at == 0 && self.missing == 0;
+        let mut rest = if is_between { &self.buffer[self.start..] } else { &[] };
+        std::iter::from_fn(move || {
+            let (first, after) = look_at(rest)?;
+            rest = after;
+            Some(first)
+        })
+    }
+
     /// Number of bytes that are not yet part of a returned request.
     #[must_use]
     pub fn buffered(&self) -> usize {
@@ -330,6 +342,11 @@ impl RequestParser {
         &mut self,
         too_big: ProtocolError,
     ) -> Result<Option<(u8, Option<i64>)>, ProtocolError> {
+        if let Some((first, length, bytes)) = short_length(&self.buffer[self.start + self.at..]) {
+            self.at += bytes;
+            self.scanned = self.at;
+            return Ok(Some((first, Some(length))));
+        }
         let Some(end) = self.find(b'\r') else {
             let long = self.buffered() - self.at > RequestParser::MAX_LINE;
             return if long { Err(too_big) } else { Ok(None) };
@@ -421,6 +438,37 @@ impl RequestParser {
         self.consume();
         Ok(Some(!self.args.is_empty()))
     }
+}
+
+/// Reads a line with a length of one or two digits, as most are: its first byte, the length, and
+/// the number of bytes of the line.
+#[inline]
+fn short_length(bytes: &[u8]) -> Option<(u8, i64, usize)> {
+    let value = |digit: u8| i64::from(digit - b'0');
+    match *bytes {
+        [first @ (b'*' | b'$'), one @ b'0'..=b'9', b'\r', _, ..] => Some((first, value(one), 4)),
+        [first @ (b'*' | b'$'), ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', _, ..] => {
+            Some((first, value(ten) * 10 + value(one), 5))
+        }
+        _ => None,
+    }
+}
+
+/// Returns the first argument of the multibulk request at the front of these bytes, and the bytes
+/// after the request; `None` if the request is anything else, or has not arrived.
+fn look_at(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (b'*', count @ 2..=8, line) = short_length(bytes)? else { return None };
+    bytes = &bytes[line..];
+    let mut first = None;
+    for word in 0..count {
+        let (b'$', length, line) = short_length(bytes)? else { return None };
+        let (text, rest) = bytes[line..].split_at_checked(length as usize)?;
+        if word == 1 {
+            first = Some(text);
+        }
+        bytes = rest.get(2..)?;
+    }
+    Some((first?, bytes))
 }
 
 #[cfg(test)]

@@ -65,6 +65,19 @@ impl Server {
             || self.sessions.get(&client).is_some_and(|session| session.user.is_some())
     }
 
+    /// Returns whether it pays to look ahead at the keys of a client's requests.
+    pub(crate) fn looks_ahead(&self, client: ClientId) -> bool {
+        let session = self.sessions.get(&client);
+        session.is_some_and(|session| self.databases[session.database].looks_ahead())
+    }
+
+    /// Prepares for requests of a client with these keys. It changes only the time that they take.
+    pub(crate) fn look_ahead(&self, client: ClientId, keys: &[&[u8]]) {
+        if let Some(session) = self.sessions.get(&client) {
+            self.databases[session.database].look_ahead(keys);
+        }
+    }
+
     /// Returns whether a client receives replies now.
     pub(crate) fn wants_reply(&self, client: ClientId) -> bool {
         self.sessions.get(&client).is_some_and(Session::wants_reply)

@@ -69,12 +69,11 @@ impl Server {
     /// Finishes a command. It may have closed its own connection; a client that has switched
     /// replies off then stays connected and is ignored, as in Redis.
     pub(super) fn command_ends(&mut self, client: ClientId) {
-        if self.sessions.get(&client).is_some_and(|s| s.closing && s.wants_reply()) {
-            self.close(client);
+        let Some(session) = self.sessions.get_mut(&client) else { return };
+        if session.closing && session.wants_reply() {
+            return self.close(client);
         }
-        if let Some(session) = self.sessions.get_mut(&client) {
-            session.command_done();
-        }
+        session.command_done();
     }
 
     /// Marks a client's transaction as failed, because a command was refused before it ran. A
@@ -112,9 +111,8 @@ impl Server {
             return Err(CommandError::text("ERR Command not allowed inside a transaction"));
         }
         self.check_refusals(client, command, false)?;
-        let session = self.sessions.get_mut(&client).expect("the caller has a session");
-        if session.protocol == Protocol::Resp2
-            && self.pubsub.is_subscriber(client)
+        if self.pubsub.is_subscriber(client)
+            && self.sessions.get(&client).is_some_and(|s| s.protocol == Protocol::Resp2)
             && !ALLOWED_WHEN_SUBSCRIBED.contains(&command.name)
         {
             return Err(CommandError::format(format!(
@@ -144,6 +142,9 @@ impl Server {
         command: &'static Row,
         late: bool,
     ) -> Result<(), CommandError> {
+        if self.refusals.is_empty() && self.loading_until.is_none() {
+            return Ok(());
+        }
         let session = self.sessions.get(&client).expect("the caller has a session");
         let queued: &[_] = match (&session.multi, command.name) {
             (Some(multi), "exec") => &multi.queued,

@@ -250,6 +250,10 @@ impl Refusals {
         self.0.iter().any(|refusal| refusal.error.code() == "LOADING" && !is_over(refusal))
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the error that refuses a command, if one does.
     pub(crate) fn check(
         &mut self,

@@ -1,7 +1,7 @@
 //! The running hash of a trace, which is fed with every event.
 //!
-//! What is fed waits in a buffer, because XXH3 is fastest on much at once. The hash is that of all
-//! bytes, one behind the other, wherever the buffer was emptied. A small world never fills the
+//! The bytes wait in a buffer, because XXH3 is fastest on many at once. The hash is that of all of
+//! them, one behind the other, wherever the buffer was emptied. A small world never fills the
 //! buffer, and so never needs the hasher, which is large.
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};

@@ -221,3 +221,27 @@ proptest! {
         prop_assert_eq!(run(&mut RequestParser::new(), &bytes, piece), whole);
     }
 }
+
+#[test]
+fn the_first_arguments_of_whole_requests_are_seen_ahead() {
+    let mut parser = RequestParser::new();
+    let seen = |parser: &RequestParser| -> Vec<Vec<u8>> {
+        parser.first_arguments().map(<[u8]>::to_vec).collect()
+    };
+    parser.feed(b"*2\r\n$3\r\nGET\r\n$2\r\nk1\r\n*3\r\n$3\r\nSET\r\n$2\r\nk2\r\n$1\r\nv\r\n");
+    parser.feed(b"*2\r\n$3\r\nGET\r\n$9\r\nhalf");
+    assert_eq!(seen(&parser), [b"k1", b"k2"]);
+    assert_eq!(parser.next_request().unwrap().unwrap().len(), 2);
+    assert_eq!(seen(&parser), [b"k2"]);
+    assert_eq!(parser.next_request().unwrap().unwrap().len(), 3);
+    assert!(parser.next_request().unwrap().is_none());
+    // Within a request there is nothing to see, nor behind one of another form.
+    assert!(seen(&parser).is_empty());
+    for other in
+        [&b"PING\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"[..], b"*1\r\n$4\r\nPING\r\n", b"*2\r\n$3"]
+    {
+        let mut parser = RequestParser::new();
+        parser.feed(other);
+        assert!(seen(&parser).is_empty(), "{}", other.escape_ascii());
+    }
+}
