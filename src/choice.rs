@@ -173,6 +173,10 @@ enum Mode {
     Tape(IndexMap<(u64, u64), VecDeque<u64>, FxBuildHasher>),
 }
 
+/// The place of the choices of a site and an entity among all, once it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place(Option<usize>);
+
 /// The source of every choice of a world.
 ///
 /// ```
@@ -235,22 +239,37 @@ impl Choices {
     /// Returns the next choice at `site` for `entity`, in `0..n`. If `n` is 0 or 1 the answer is 0,
     /// and nothing is drawn.
     pub fn choose(&mut self, site: Site, entity: u64, n: u64) -> u64 {
+        self.choose_at(&mut Place::default(), site, entity, n)
+    }
+
+    /// Returns the next choice as [`Choices::choose`] does. `place` belongs to this site and entity
+    /// alone; it saves the search for them.
+    #[inline]
+    pub(crate) fn choose_at(&mut self, place: &mut Place, site: Site, entity: u64, n: u64) -> u64 {
         if n <= 1 {
             return 0;
         }
-        let key = (site.key, entity);
-        let index = match self.streams.get_index_of(&key) {
+        let index = match place.0 {
             Some(index) => index,
-            None => {
-                let stream = self.source_of(site, entity);
-                self.streams.insert_full(key, stream).0
-            }
+            None => *place.0.insert(self.find(site, entity)),
         };
         let value = self.streams[index].choose(n);
         if let Some(recorded) = &mut self.recorded {
             recorded.push(Choice { site: site.name.into(), entity, n, value });
         }
         value
+    }
+
+    /// Returns the index of a stream, which never changes.
+    fn find(&mut self, site: Site, entity: u64) -> usize {
+        let key = (site.key, entity);
+        match self.streams.get_index_of(&key) {
+            Some(index) => index,
+            None => {
+                let stream = self.source_of(site, entity);
+                self.streams.insert_full(key, stream).0
+            }
+        }
     }
 
     /// Returns whether a fault of probability `numerator / denominator` happens. Calm is `false`,

@@ -79,6 +79,11 @@ impl Instant {
         self.checked_add(d).unwrap_or(Instant::MAX)
     }
 
+    /// Returns the instant this many nanoseconds later. Saturates at [`Instant::MAX`].
+    pub(crate) fn after_nanos(self, nanos: u64) -> Instant {
+        Instant(self.0.saturating_add(nanos))
+    }
+
     /// Returns the time from `earlier` to `self`, or `None` if `earlier` is later.
     #[must_use]
     pub fn checked_duration_since(self, earlier: Instant) -> Option<Duration> {

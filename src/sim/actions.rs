@@ -8,7 +8,7 @@
 pub(super) mod pending;
 
 use crate::sim::Sim;
-use crate::sim::kernel::agenda::Target;
+use crate::sim::kernel::event::Target;
 use crate::sim::net::link::Link;
 use crate::time::Instant;
 use std::time::Duration;

@@ -12,9 +12,10 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `agenda` | future events, ordered by time, tie and sequence |
+//! | `agenda`, `run` | future events, and the nearest of them |
 //! | `clock` | a machine's clock: offset and drift |
 //! | `core` | the tables, and `turn` |
+//! | `event` | an event and its place in the order |
 //! | `executor` | the run loop |
 //! | `follow` | a world that follows the clock of code outside of it |
 //! | `guest` | runtimes of their own that run a node's code |
@@ -33,6 +34,7 @@
 pub(super) mod agenda;
 pub(super) mod clock;
 pub(super) mod core;
+pub(super) mod event;
 pub(super) mod executor;
 pub(super) mod follow;
 pub(crate) mod guest;
@@ -44,6 +46,7 @@ pub(crate) mod probe;
 pub(super) mod process;
 pub(super) mod quiet;
 pub(super) mod rest;
+pub(super) mod run;
 pub(super) mod schedule;
 pub(super) mod task;
 pub(super) mod timer;

@@ -3,7 +3,7 @@
 //! A sleep sets its timer at its first poll, and never has more than one. It ends at its deadline,
 //! or never if the deadline is [`Instant::MAX`].
 
-use crate::sim::kernel::agenda::Target;
+use crate::sim::kernel::event::Target;
 use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::timer::TimerKey;
 use crate::sim::kernel::world::World;

@@ -84,8 +84,8 @@ impl Keyspace {
     }
 
     /// Reads what look-ups of these keys will read, so that it is in the processor's caches when
-    /// they come. It changes nothing. Of several reads that do not depend on each other the processor waits
-    /// for all at once, so this pays if there are many keys.
+    /// they come. It changes nothing. The processor waits at once for all reads that do not depend
+    /// on each other, so this pays if there are many keys.
     pub(crate) fn look_ahead(&self, keys: &[&[u8]]) {
         let hashes: SmallVec<[u32; 16]> = keys.iter().map(|key| hash_of(key)).collect();
         let read = hashes.iter().fold(0, |read, hash| read ^ self.table.first_cell(*hash));

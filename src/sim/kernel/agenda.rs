@@ -1,36 +1,25 @@
 //! The agenda: the future events, in order.
 //!
-//! Events are ordered by `(time, tie, sequence)`: events of one instant by their tie (a choice; 0
-//! is calm), then by insertion.
+//! Their order is that of `event.rs`.
 //!
 //! Time never runs backwards, so the agenda is a *radix heap* (Ahuja, Mehlhorn, Orlin and Tarjan,
 //! 1990), a priority queue for monotone keys. An event lies in the bucket of the highest bit in
-//! which its time differs from a base time. Below the buckets lies the *run*, a binary heap of the
-//! nearest events; events are taken from it. When the run is empty, the nearest bucket becomes the
+//! which its time differs from a base time. Below the buckets lies the *run* of the nearest events
+//! (`run.rs`); events are taken from it. When the run is empty, the nearest bucket becomes the
 //! run if it fits into the processor's cache; otherwise it is spread over the buckets below. A
-//! small agenda is all run. With 100 timers this is a binary heap. With 100,000 it is several times
-//! faster than one, in which every step down would be a cache miss.
+//! small agenda is all run. With 100,000 timers this is several times faster than a binary heap, in
+//! which every step down would be a cache miss.
 //!
 //! Most messages arrive at the moment at which they are sent, unless a link has a latency. Such
 //! events wait in a plain queue, the *lane*, as long as each comes behind those in it. Nothing
 //! outside the lane is due earlier than its front, but an older event of the same moment may be.
 
 use crate::invariant::ensure;
-use crate::sim::kernel::timer::{TimerKey, Timers};
+use crate::sim::kernel::event::{Event, Target};
+use crate::sim::kernel::run::Run;
+use crate::sim::kernel::timer::Timers;
 use crate::time::Instant;
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-
-/// The effect of an event when it is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    /// A timer of a task or a service fires.
-    Timer(TimerKey),
-    /// The front item of a connection's wire arrives, at the service (`up`) or at the node.
-    Arrival { service: u32, connection: u32, up: bool },
-    /// A scheduled action of the test runs.
-    Action(u32),
-}
+use std::collections::{BTreeMap, VecDeque};
 
 /// The arrivals to come: by service, connection and direction.
 pub(crate) type Arrivals = BTreeMap<(u32, u32, bool), usize>;
@@ -41,45 +30,6 @@ const SMALL: usize = 1_024;
 const SPILL: usize = 2 * SMALL;
 /// The span of a run that contains every event.
 const ALL: u32 = 64;
-
-#[derive(Clone, Copy, Debug)]
-struct Event {
-    at: u64,
-    /// The tie in the upper 16 bits, the sequence in the lower 48.
-    order: u64,
-    target: Target,
-}
-
-impl PartialEq for Event {
-    fn eq(&self, other: &Event) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Event {}
-
-impl PartialOrd for Event {
-    fn partial_cmp(&self, other: &Event) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// Reversed, because the heap returns the greatest first.
-impl Ord for Event {
-    fn cmp(&self, other: &Event) -> Ordering {
-        other.key().cmp(&self.key())
-    }
-}
-
-impl Event {
-    fn key(&self) -> (u64, u64) {
-        (self.at, self.order)
-    }
-
-    fn is_dead(&self, timers: &Timers) -> bool {
-        matches!(self.target, Target::Timer(key) if !timers.is_set(key))
-    }
-}
 
 /// The time of the next event, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,7 +45,7 @@ pub(crate) struct Agenda {
     /// Events that were due when they were inserted, in order.
     lane: VecDeque<Event>,
     /// The nearest other events: their time differs from `base` in the lowest `span` bits at most.
-    run: BinaryHeap<Event>,
+    run: Run,
     span: u32,
     /// Bucket `i` holds the events whose time differs from `base` in bit `i` and in no higher bit.
     /// Buckets below `span` are empty.
@@ -117,7 +67,7 @@ impl Default for Agenda {
     fn default() -> Agenda {
         Agenda {
             lane: VecDeque::new(),
-            run: BinaryHeap::new(),
+            run: Run::default(),
             span: ALL,
             buckets: Vec::new(),
             filled: 0,
@@ -180,8 +130,7 @@ impl Agenda {
     fn rebase(&mut self, base: u64, span: u32) {
         self.base = base;
         self.span = span;
-        let run = std::mem::take(&mut self.run);
-        run.into_iter().for_each(|event| self.place(event));
+        self.run.take().for_each(|event| self.place(event));
     }
 
     /// Returns when the next event is due.
@@ -207,7 +156,7 @@ impl Agenda {
     }
 
     fn next_beside_the_lane(&mut self, timers: &Timers) -> Option<Instant> {
-        while let Some(first) = self.run.peek() {
+        while let Some(first) = self.run.first() {
             if !first.is_dead(timers) {
                 return Some(Instant::from_nanos(first.at));
             }
@@ -287,7 +236,7 @@ impl Agenda {
             if self.next_beside_the_lane(timers) == Some(at) && self.run.is_empty() {
                 self.refill(first.at);
             }
-            if self.run.peek().is_none_or(|other| first.key() < other.key()) {
+            if self.run.first().is_none_or(|other| first < *other) {
                 self.lane.pop_front();
                 self.len -= 1;
                 return Some((at, first.target));
@@ -298,7 +247,7 @@ impl Agenda {
         }
         let event = self.run.pop().expect("the next time has an event");
         self.len -= 1;
-        self.next = match self.run.peek() {
+        self.next = match self.run.first() {
             Some(next) => Next::Known(Some(next.at)),
             None => Next::Unknown,
         };
@@ -311,7 +260,7 @@ impl Agenda {
         if self.len <= SMALL {
             self.span = ALL;
             self.filled = 0;
-            self.run.extend(self.buckets.iter_mut().flat_map(|bucket| bucket.drain(..)));
+            self.run.fill(self.buckets.iter_mut().flat_map(|bucket| bucket.drain(..)));
             return;
         }
         let lowest = self.filled.trailing_zeros();
@@ -319,7 +268,7 @@ impl Agenda {
         let mut events = std::mem::take(&mut self.buckets[lowest as usize]);
         if events.len() <= SMALL {
             self.span = lowest;
-            self.run.extend(events.drain(..));
+            self.run.fill(events.drain(..));
         } else {
             self.span = 0;
             events.drain(..).for_each(|event| self.place(event));
@@ -341,11 +290,12 @@ impl Agenda {
         ensure(self.len == len, || format!("the agenda counts {} events of {len}", self.len))?;
         ensure(self.base <= now.as_nanos(), || format!("the base is {}, now {now}", self.base))?;
         let is_due = self.lane.iter().all(|event| event.at == now.as_nanos());
-        ensure(is_due && self.lane.iter().is_sorted_by_key(Event::key), || {
+        ensure(is_due && self.lane.iter().is_sorted(), || {
             format!("the lane is not in order at {now}: {:?}", self.lane)
         })?;
         let place = |event: &Event| (event.at ^ self.base).checked_ilog2();
-        for event in &self.run {
+        ensure(self.run.is_sorted(), || format!("the run is not in order: {:?}", self.run))?;
+        for event in self.run.iter() {
             let fits = place(event).is_none_or(|bit| bit < self.span);
             ensure(fits, || format!("the run of span {} has {event:?}", self.span))?;
         }

@@ -4,9 +4,10 @@
 //! world's lock. Nothing happens except through [`Core::turn`], which returns the next thing in the
 //! documented order.
 
-use crate::choice::{Choices, Site};
+use crate::choice::{Choices, Place, Site};
 use crate::sim::config::{Config, Panics};
-use crate::sim::kernel::agenda::{Agenda, Target};
+use crate::sim::kernel::agenda::Agenda;
+use crate::sim::kernel::event::Target;
 use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
 use crate::sim::kernel::patience::Patience;
 use crate::sim::kernel::probe::{Probes, TICK};
@@ -28,6 +29,9 @@ use std::time::Duration;
 /// How long blocked nodes may wait for a background timer, such as a time-out at the server, before
 /// they count as stuck.
 const PATIENCE: Duration = Duration::from_secs(86_400);
+
+/// The number of places in which an event may be among those of its instant.
+const TIES: u64 = 4;
 
 pub(crate) struct Core {
     pub(crate) agenda: Agenda,
@@ -560,24 +564,27 @@ impl Core {
         // A message that destructors of a dead process make a handle send draws nothing, and does
         // not count as a message for a fault.
         if self.silent {
-            let latency = self.links[link].latency.draw(&mut Choices::calm(), 0);
-            return (now + latency, 0).max(last);
+            let latency = state.latency.draw(&mut Choices::calm(), &mut Place::default(), 0);
+            return (now.after_nanos(latency), 0).max(last);
         }
-        let state = &mut self.links[link];
         state.sent += 1;
         if !state.triggers.is_empty() {
             let sent = state.sent;
             let due = state.triggers.extract_if(.., |(at, _)| *at <= sent);
             self.requests.extend(due.map(|(_, action)| Request::Act(action)));
         }
-        let state = &self.links[link];
         let entity = state.entity();
-        let latency = state.latency.draw(&mut self.choices, entity);
-        (now + latency, self.tie(TIE, entity)).max(last)
+        let latency = state.latency;
+        let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
+        let tie = match self.ties {
+            true => self.choices.choose_at(&mut state.tie_place, TIE, entity, TIES) as u16,
+            false => 0,
+        };
+        (now.after_nanos(latency), tie).max(last)
     }
 
     /// Draws the place of an event among the events of its instant.
     fn tie(&mut self, site: Site, entity: u64) -> u16 {
-        if self.ties { self.choices.choose(site, entity, 4) as u16 } else { 0 }
+        if self.ties { self.choices.choose(site, entity, TIES) as u16 } else { 0 }
     }
 }

@@ -19,8 +19,8 @@
 
 use crate::choice::Site;
 use crate::sim::Sim;
-use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
+use crate::sim::kernel::event::Target;
 use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::probe::TICK;
 use crate::sim::kernel::task::WakeRef;

@@ -5,8 +5,9 @@
 
 use crate::invariant::ensure;
 use crate::sim::Sim;
-use crate::sim::kernel::agenda::{Arrivals, Target};
+use crate::sim::kernel::agenda::Arrivals;
 use crate::sim::kernel::core::Core;
+use crate::sim::kernel::event::Target;
 use crate::sim::kernel::timer::TimerKey;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;

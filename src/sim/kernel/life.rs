@@ -5,8 +5,8 @@
 //! its process under [`Panics::Abort`](crate::sim::Panics::Abort), everything that destructors send
 //! is *withheld*.
 
-use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
+use crate::sim::kernel::event::Target;
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::turn::Request;

@@ -3,7 +3,7 @@
 //! Every strategy is first in, first out where its choices are calm, so a tape of zeros is the FIFO
 //! schedule.
 
-use crate::choice::{Choices, Site};
+use crate::choice::{Choices, Place, Site};
 use crate::sim::config::Strategy;
 use crate::sim::kernel::id::TaskId;
 use std::collections::{BTreeMap, VecDeque};
@@ -24,7 +24,7 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) enum ReadyQueue {
     Fifo(VecDeque<TaskId>),
-    Random(VecDeque<TaskId>),
+    Random(VecDeque<TaskId>, Place),
     Pct(Box<Pct>),
 }
 
@@ -32,7 +32,7 @@ impl ReadyQueue {
     pub(crate) fn new(strategy: Strategy, choices: &mut Choices) -> ReadyQueue {
         match strategy {
             Strategy::Fifo => ReadyQueue::Fifo(VecDeque::new()),
-            Strategy::Random => ReadyQueue::Random(VecDeque::new()),
+            Strategy::Random => ReadyQueue::Random(VecDeque::new(), Place::default()),
             Strategy::Pct { depth, steps } => {
                 ReadyQueue::Pct(Box::new(Pct::new(depth, steps, choices)))
             }
@@ -41,7 +41,7 @@ impl ReadyQueue {
 
     pub(crate) fn is_empty(&self) -> bool {
         match self {
-            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue) => queue.is_empty(),
+            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue, _) => queue.is_empty(),
             ReadyQueue::Pct(pct) => pct.ready.is_empty(),
         }
     }
@@ -49,7 +49,9 @@ impl ReadyQueue {
     /// Returns the ready tasks, in no particular order.
     pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = TaskId> + '_> {
         match self {
-            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue) => Box::new(queue.iter().copied()),
+            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue, _) => {
+                Box::new(queue.iter().copied())
+            }
             ReadyQueue::Pct(pct) => {
                 Box::new(pct.ready.values().map(|task| TaskId::numbered(*task)))
             }
@@ -58,7 +60,7 @@ impl ReadyQueue {
 
     pub(crate) fn push(&mut self, task: TaskId, choices: &mut Choices) {
         match self {
-            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue) => queue.push_back(task),
+            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue, _) => queue.push_back(task),
             ReadyQueue::Pct(pct) => pct.push(task, choices),
         }
     }
@@ -68,12 +70,12 @@ impl ReadyQueue {
     pub(crate) fn pop(&mut self, choices: &mut Choices, event_due: bool) -> Option<Next> {
         match self {
             ReadyQueue::Fifo(queue) => queue.pop_front().map(Next::Task),
-            ReadyQueue::Random(queue) => {
+            ReadyQueue::Random(queue, place) => {
                 if queue.is_empty() {
                     return None;
                 }
                 let n = queue.len() as u64 + u64::from(event_due);
-                let chosen = choices.choose(READY, 0, n) as usize;
+                let chosen = choices.choose_at(place, READY, 0, n) as usize;
                 match queue.swap_remove_front(chosen) {
                     Some(task) => Some(Next::Task(task)),
                     None => Some(Next::Event),

@@ -8,8 +8,8 @@
 //! retransmitting it (see `tcp.rs`).
 
 use crate::invariant::ensure;
-use crate::sim::kernel::agenda::Target;
 use crate::sim::kernel::core::Core;
+use crate::sim::kernel::event::Target;
 use crate::sim::kernel::id::LinkId;
 use crate::sim::net::path::Path;
 use crate::sim::service::hangup::Hangup;

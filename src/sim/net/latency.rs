@@ -3,7 +3,7 @@
 //! Latencies are drawn in whole numbers from the tape of choices, so every platform agrees on every
 //! bit, and a tape of zeros means the smallest latency.
 
-use crate::choice::{Choices, Site};
+use crate::choice::{Choices, Place, Site};
 use std::time::Duration;
 
 const LATENCY: Site = Site::new("link.latency");
@@ -39,17 +39,20 @@ impl Latency {
         matches!(self, Latency::Constant(Duration::ZERO))
     }
 
-    pub(crate) fn draw(&self, choices: &mut Choices, entity: u64) -> Duration {
+    /// Returns the latency of the next message, in nanoseconds. `place` is that of the link's
+    /// choices.
+    pub(crate) fn draw(&self, choices: &mut Choices, place: &mut Place, entity: u64) -> u64 {
         match *self {
-            Latency::Constant(latency) => latency,
+            Latency::Constant(latency) => nanos(latency),
             Latency::Uniform { min, max } => {
-                let width = nanos(max).saturating_sub(nanos(min)).saturating_add(1);
-                min.saturating_add(Duration::from_nanos(choices.choose(LATENCY, entity, width)))
+                let min = nanos(min);
+                let width = nanos(max).saturating_sub(min).saturating_add(1);
+                min.saturating_add(choices.choose_at(place, LATENCY, entity, width))
             }
             Latency::Exponential { min, mean } => {
-                let drawn = choices.choose(LATENCY, entity, 1 << 32);
+                let drawn = choices.choose_at(place, LATENCY, entity, 1 << 32);
                 let rest = (u128::from(minus_ln(drawn)) * u128::from(nanos(mean))) >> 32;
-                min.saturating_add(Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX)))
+                nanos(min).saturating_add(u64::try_from(rest).unwrap_or(u64::MAX))
             }
         }
     }
@@ -100,11 +103,14 @@ mod tests {
         let ms = Duration::from_millis;
         let mut choices = Choices::seeded(1);
         let uniform = Latency::Uniform { min: ms(2), max: ms(4) };
-        let drawn: Vec<_> = (0..2_000).map(|_| uniform.draw(&mut choices, 0)).collect();
+        let mut draw = |latency: Latency, entity| {
+            Duration::from_nanos(latency.draw(&mut choices, &mut Place::default(), entity))
+        };
+        let drawn: Vec<_> = (0..2_000).map(|_| draw(uniform, 0)).collect();
         assert!(drawn.iter().all(|d| (ms(2)..=ms(4)).contains(d)));
 
         let exponential = Latency::Exponential { min: ms(1), mean: ms(10) };
-        let total: Duration = (0..20_000).map(|_| exponential.draw(&mut choices, 1)).sum();
+        let total: Duration = (0..20_000).map(|_| draw(exponential, 1)).sum();
         let mean = total / 20_000;
         assert!(
             (Duration::from_micros(10_800)..Duration::from_micros(11_200)).contains(&mean),
@@ -121,13 +127,15 @@ mod tests {
             Latency::Uniform { min: ms(3), max: ms(9) },
             Latency::Exponential { min: ms(3), mean: ms(9) },
         ] {
-            assert_eq!(latency.draw(&mut calm, 0), ms(3));
+            let least = latency.draw(&mut calm, &mut Place::default(), 0);
+            assert_eq!(Duration::from_nanos(least), ms(3));
         }
     }
 
     #[test]
     fn a_backward_range_is_its_minimum() {
         let latency = Latency::Uniform { min: Duration::from_secs(2), max: Duration::from_secs(1) };
-        assert_eq!(latency.draw(&mut Choices::seeded(1), 0), Duration::from_secs(2));
+        let drawn = latency.draw(&mut Choices::seeded(1), &mut Place::default(), 0);
+        assert_eq!(Duration::from_nanos(drawn), Duration::from_secs(2));
     }
 }

@@ -3,6 +3,7 @@
 //! A link is created when it is first used or asked for, and stays. What is in flight on it belongs
 //! to the connections; the state here only says how the link treats it.
 
+use crate::choice::Place;
 use crate::sim::kernel::id::{LinkId, NodeId};
 use crate::sim::net::latency::Latency;
 use crate::sim::net::path::Path;
@@ -23,6 +24,9 @@ pub(crate) struct LinkState {
     pub(crate) era: u32,
     /// The number of connections begun on it.
     pub(crate) begun: u32,
+    /// The places of its choices.
+    pub(crate) latency_place: Place,
+    pub(crate) tie_place: Place,
     /// The number of messages sent on it, in either direction.
     pub(crate) sent: u64,
     /// The actions to run at a message: its number, and the action's slot.
@@ -67,6 +71,8 @@ impl Links {
             path: Arc::default(),
             era: 0,
             begun: 0,
+            latency_place: Place::default(),
+            tie_place: Place::default(),
             sent: 0,
             triggers: Vec::new(),
         });

@@ -65,9 +65,9 @@ mod tests {
         assert_eq!(running.hash(), xxh3_128(b""));
         for length in (0..300).chain([2_000, 2_048, 5_000, 1]) {
             let words = [length as u8; 32];
-            running.feed(&words, text[..length].as_bytes());
+            running.feed(&words, &text.as_bytes()[..length]);
             all.extend_from_slice(&words);
-            all.extend_from_slice(text[..length].as_bytes());
+            all.extend_from_slice(&text.as_bytes()[..length]);
             assert_eq!(running.hash(), xxh3_128(&all), "after {length}");
         }
         assert!(running.waiting.capacity() <= 2 * 5_100);
