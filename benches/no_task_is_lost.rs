@@ -15,7 +15,7 @@ const TASKS: u32 = 100;
 const WORKERS: u32 = 3;
 const KILL: Site = Site::new("no-task-is-lost.kill");
 
-/// What the test of [`test`] looks at in the end: how often each task was done.
+/// How often each task was done, which the test looks at in the end.
 type Done = Rc<RefCell<[u32; TASKS as usize]>>;
 
 async fn worker(node: Node, (rabbit, done): (RabbitMq, Done)) -> Result<(), rabbitmq::Error> {

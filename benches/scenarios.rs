@@ -1,4 +1,4 @@
-//! Eleven fixed scenarios: what the counts of instructions and comparisons of commits are made of.
+//! Fixed scenarios: what the counts of instructions and comparisons of commits are made of.
 //!
 //! `scenarios NAME` runs one of them once and prints nothing, so that a tool can count its
 //! instructions (`benches/count-instructions`). `scenarios` runs each several times and prints the
