@@ -1,4 +1,4 @@
-//! The laws of what lives in a machine: the queues and bindings of a broker, the keys of a database.
+//! The laws of what lives in a machine: a broker's queues and bindings, a database's keys.
 
 use super::nanoseconds;
 use bytes::Bytes;

@@ -157,8 +157,8 @@ pub(super) fn timers(n: u32) -> f64 {
     run(sim, n)
 }
 
-/// A note is written while the trace keeps `n` events and more, up to twice as many: the copies that
-/// a growing trace makes are part of it.
+/// A note is written while the trace keeps `n` events and more, up to twice as many: the copies
+/// that a growing trace makes are part of it.
 pub(super) fn kept_event(n: u32) -> f64 {
     let mut sim =
         Sim::with_config(Config::new(1).with_retention(Retention::All).with_max_steps(u64::MAX));

@@ -1,6 +1,6 @@
 //! Runs ours and the peers in turns, a process each, and prints a Markdown table of their processor
-//! times: for each the median over the rounds with its range, and how many times ours that is, again
-//! the median and the range over the rounds.
+//! times: the median over the rounds with its range, and the ratio to ours, which is taken in each
+//! round, as a median with its range too.
 //!
 //! `compare [ROUNDS] [PART OF A ROW]...`
 
