@@ -177,12 +177,18 @@ const ROWS: &[Row] = &[
         &against_the_server("zadd-bytes-many"),
     ),
     row(
-        "RabbitMQ: publish → deliver → ack",
+        "RabbitMQ in process: publish → deliver → ack",
         &[
             is(OURS, "rounds", "**stunt-double**, bare broker"),
-            is(OURS, "world-rounds", "**stunt-double**, clients in a world"),
-            is(OURS, "world-rounds-digest", "stunt-double, in a world, digest only"),
             is("sova", "rounds", "sova-rabbit's `FakeBroker`"),
+        ],
+    ),
+    row(
+        "RabbitMQ through a world: publish → deliver → ack",
+        &[
+            is(OURS, "world-rounds", "**stunt-double**, async clients in a world"),
+            is(OURS, "world-rounds-digest", "stunt-double, digest only"),
+            is("sova", "rounds", "sova-rabbit's `FakeBroker`, which has no world"),
         ],
     ),
 ];
