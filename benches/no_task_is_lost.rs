@@ -55,13 +55,12 @@ pub(super) fn test(sim: &mut Sim) {
     for i in 0..WORKERS {
         let with = (rabbit.clone(), Rc::clone(&done));
         let node = sim.daemon_with(&format!("worker{i}"), with, worker);
-        let at = Duration::from_millis(u64::from(sim.choose(KILL, i.into(), 40)));
+        let at = Duration::from_millis(sim.choose(KILL, i.into(), 40));
         let again = node.clone();
         sim.after(at, move || node.kill());
         sim.after(at + Duration::from_millis(5), move || again.restart());
     }
-    sim.node_with("client", rabbit.clone(), client);
+    sim.node_with("client", rabbit, client);
     sim.run().expect_done();
-    let all_done = Rc::clone(&done);
-    sim.run_until(move || all_done.borrow().iter().all(|times| *times > 0)).expect_reached();
+    sim.run_until(move || done.borrow().iter().all(|times| *times > 0)).expect_reached();
 }
