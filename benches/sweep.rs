@@ -2,7 +2,9 @@
 //!
 //! The same seeds are swept on one thread and on two, in turns, and each round gives a factor; the
 //! median of the factors counts. Wall time is what a sweep is about, so the machine must be quiet:
-//! with something else on the second core, the factor is of that.
+//! with something else on the second core, the factor is of that. The worlds of two threads share
+//! only the counters of the sweep. A seed takes the same processor time on one thread, on two, and
+//! in two processes, so neither the allocator nor a cache line is contended.
 //!
 //! `cargo bench -p stunt-double-benches --bench sweep [-- SEEDS]`
 
