@@ -1,4 +1,4 @@
-//! Eleven fixed scenarios: what the counts of instructions and comparisons of commits are made of.
+//! Fixed scenarios: what the counts of instructions and comparisons of commits are made of.
 //!
 //! `scenarios NAME` runs one of them once and prints nothing, so that a tool can count its
 //! instructions (`benches/count-instructions`). `scenarios` runs each several times and prints the
@@ -9,10 +9,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
+mod no_task_is_lost;
+
 use bytes::Bytes;
-use std::cell::RefCell;
 use std::future::pending;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
 use stunt_double::rabbitmq::{
@@ -169,64 +169,8 @@ fn determinism() -> u32 {
     equal.map(|_| MESSAGES).expect("a seed determines its run")
 }
 
-/// How many tasks a seed has, and how many workers.
-const TASKS: u32 = 100;
-const WORKERS: u32 = 3;
-const KILL: Site = Site::new("scenarios.kill");
-
-/// What the test of [`seeds`] looks at in the end: how often each task was done.
-type Done = Rc<RefCell<[u32; TASKS as usize]>>;
-
-async fn worker(node: Node, (rabbit, done): (RabbitMq, Done)) -> Result<(), rabbitmq::Error> {
-    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-    channel.queue_declare("tasks", QueueOptions::default()).await?;
-    channel.basic_qos(10, false).await?;
-    let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
-    while let Some(task) = tasks.next().await {
-        let task = task?;
-        node.sleep(Duration::from_millis(1)).await;
-        done.borrow_mut()[usize::from(task.body()[0])] += 1;
-        task.ack()?;
-    }
-    Ok(())
-}
-
-async fn client(node: Node, rabbit: RabbitMq) -> Result<(), rabbitmq::Error> {
-    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
-    channel.queue_declare("tasks", QueueOptions::default()).await?;
-    channel.confirm_select().await?;
-    let mut confirms = Vec::new();
-    for task in 0..TASKS {
-        let body = Bytes::from(vec![task as u8]);
-        confirms.push(channel.publish(Publish::new("", "tasks", body))?);
-    }
-    for confirm in confirms {
-        assert!(confirm.await?.is_ack(), "nothing is refused");
-    }
-    Ok(())
-}
-
-/// A test as a user writes it: a broker, workers that are killed and restarted at a moment that the
-/// seed decides, and a check that no task is lost.
-fn no_task_is_lost(sim: &mut Sim) {
-    let rabbit = rabbitmq::start(sim, BrokerOptions::default());
-    let done = Rc::new(RefCell::new([0; TASKS as usize]));
-    for i in 0..WORKERS {
-        let with = (rabbit.clone(), Rc::clone(&done));
-        let node = sim.daemon_with(&format!("worker{i}"), with, worker);
-        let at = Duration::from_millis(u64::from(sim.choose(KILL, i.into(), 40)));
-        let again = node.clone();
-        sim.after(at, move || node.kill());
-        sim.after(at + Duration::from_millis(5), move || again.restart());
-    }
-    sim.node_with("client", rabbit.clone(), client);
-    sim.run().expect_done();
-    let all_done = Rc::clone(&done);
-    sim.run_until(move || all_done.borrow().iter().all(|times| *times > 0)).expect_reached();
-}
-
 fn seeds() -> u32 {
-    Seeds::new(0..200).with_threads(1).run(no_task_is_lost).expect_none();
+    Seeds::new(0..200).with_threads(1).run(no_task_is_lost::test).expect_none();
     200
 }
 

@@ -88,10 +88,5 @@ fn timers() -> Batch {
 }
 
 fn main() {
-    run(&[
-        ("worlds", worlds),
-        ("polls", polls),
-        ("schedules", schedules),
-        ("timers", timers),
-    ]);
+    run(&[("worlds", worlds), ("polls", polls), ("schedules", schedules), ("timers", timers)]);
 }

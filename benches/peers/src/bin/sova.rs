@@ -1,5 +1,5 @@
 //! sova-rabbit's `FakeBroker`: a map of queues behind a lock, asked for one message at a time. Its
-//! acknowledgement does nothing, it knows no connections, channels, consumers, prefetch or confirms,
+//! acknowledgement does nothing, it has no connections, channels, consumers, prefetch or confirms,
 //! and it has no time.
 
 use bytes::Bytes;

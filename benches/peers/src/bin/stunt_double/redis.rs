@@ -122,21 +122,23 @@ fn bytes(count: u64, words: &[&str]) -> Batch {
     let mut server = ByteServer::new(server(&keys));
     server.connected(NOW, CLIENT.0, "peer");
     let distinct = if count == 1 { 6_400 } else { count };
-    let requests: Vec<Vec<u8>> = (0..distinct).map(|i| {
-        let key = &keys[walk.step()];
-        let number = (i * 7_919 % 1_000_003).to_string();
-        let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words {
-            let word = match *word {
-                KEY => key.clone(),
-                COUNTER => key.replace("key", "counter"),
-                NUMBER => number.clone(),
-                word => word.to_owned(),
-            };
-            bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
-        }
-        bytes
-    }).collect();
+    let requests: Vec<Vec<u8>> = (0..distinct)
+        .map(|i| {
+            let key = &keys[walk.step()];
+            let number = (i * 7_919 % 1_000_003).to_string();
+            let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+            for word in words {
+                let word = match *word {
+                    KEY => key.clone(),
+                    COUNTER => key.replace("key", "counter"),
+                    NUMBER => number.clone(),
+                    word => word.to_owned(),
+                };
+                bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+            }
+            bytes
+        })
+        .collect();
     let pipelines: Vec<Vec<u8>> = requests.chunks(64).map(<[Vec<u8>]>::concat).collect();
     let operations = requests.len() as u64;
     drop(requests);

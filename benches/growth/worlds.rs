@@ -1,12 +1,6 @@
-//! The cost of one operation among 10, 100, … others: each law of growth in one table.
-//!
-//! Flat within 1.3 times is the rule. The table names the growth of the largest over the smallest
-//! from 1,000 on; below that the processor's caches hold everything.
-//!
-//! `cargo bench -p stunt-double-benches --bench growth [-- NAME]`
+//! The laws of what lives in a world: nodes, connections, consumers, timers, kept events.
 
-#![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-
+use super::nanoseconds;
 use std::cell::Cell;
 use std::future::pending;
 use std::rc::Rc;
@@ -14,13 +8,6 @@ use std::time::{Duration, Instant};
 use stunt_double::rabbitmq::{self, BrokerOptions, Connection, ConsumeOptions, QueueOptions};
 use stunt_double::redis::{self, Client, ServerOptions};
 use stunt_double::sim::{Config, Node, Retention, Sim};
-
-/// The numbers of others, and how often each measurement is made. The best counts.
-const AMONG: [u32; 5] = [10, 100, 1_000, 10_000, 100_000];
-const ROUNDS: usize = 3;
-
-/// A measurement: the time of one operation among `n` others.
-type Law = fn(n: u32) -> Duration;
 
 fn sim() -> Sim {
     Sim::with_config(
@@ -31,11 +18,11 @@ fn sim() -> Sim {
     )
 }
 
-/// Runs what the world has still to do, and returns the time of one of `count` operations.
-fn run(mut sim: Sim, count: u32) -> Duration {
+/// Runs what the world has still to do, and returns the nanoseconds of one of `count` operations.
+fn run(mut sim: Sim, count: u32) -> f64 {
     let began = Instant::now();
     sim.run_for(Duration::from_secs(1)).expect_reached();
-    began.elapsed() / count
+    nanoseconds(began.elapsed(), count)
 }
 
 /// How many operations are measured.
@@ -49,7 +36,7 @@ fn restart_it_again(sim: &mut Sim, node: &Node) {
     }
 }
 
-fn node_restarts(n: u32) -> Duration {
+pub(super) fn node_restarts(n: u32) -> f64 {
     let mut sim = sim();
     for i in 0..n {
         sim.daemon(&format!("idle{i}"), async |_| pending::<()>().await);
@@ -60,7 +47,7 @@ fn node_restarts(n: u32) -> Duration {
     run(sim, COUNT)
 }
 
-fn redis_client_restarts(n: u32) -> Duration {
+pub(super) fn redis_client_restarts(n: u32) -> f64 {
     let mut sim = sim();
     let server = redis::start(&mut sim, ServerOptions::default());
     let client = async |node, server| {
@@ -96,7 +83,7 @@ fn with_queue() -> (Sim, rabbitmq::RabbitMq) {
     (sim, rabbit)
 }
 
-fn amqp_consumer_restarts(n: u32) -> Duration {
+pub(super) fn amqp_consumer_restarts(n: u32) -> f64 {
     let (mut sim, rabbit) = with_queue();
     for i in 0..n {
         sim.daemon_with(&format!("idle{i}"), rabbit.clone(), consumer);
@@ -110,7 +97,7 @@ fn amqp_consumer_restarts(n: u32) -> Duration {
 
 /// How long `n` nodes take to connect, to open a channel, to declare a queue and to consume from
 /// it, each.
-fn amqp_client_begins(n: u32) -> Duration {
+pub(super) fn amqp_client_begins(n: u32) -> f64 {
     let mut sim = sim();
     let rabbit = rabbitmq::start(&mut sim, BrokerOptions::default());
     for i in 0..n {
@@ -127,7 +114,7 @@ fn amqp_client_begins(n: u32) -> Duration {
 }
 
 /// A message goes to each of `n` consumers in turn.
-fn round_robin(n: u32) -> Duration {
+pub(super) fn round_robin(n: u32) -> f64 {
     let (mut sim, rabbit) = with_queue();
     let acked = Rc::<Cell<u32>>::default();
     for i in 0..n {
@@ -157,7 +144,7 @@ fn round_robin(n: u32) -> Duration {
     took
 }
 
-fn timers(n: u32) -> Duration {
+pub(super) fn timers(n: u32) -> f64 {
     let mut sim = sim();
     for i in 0..n {
         sim.daemon_with(&format!("sleeper{i}"), u64::from(i), async |node: Node, i| {
@@ -170,29 +157,23 @@ fn timers(n: u32) -> Duration {
     run(sim, n)
 }
 
-fn main() {
-    let laws: [(&str, Law, u32); 6] = [
-        ("a node exits and restarts", node_restarts, 100_000),
-        ("a node with a Redis client restarts", redis_client_restarts, 100_000),
-        ("a node with an AMQP consumer restarts", amqp_consumer_restarts, 100_000),
-        ("an AMQP client connects and consumes", amqp_client_begins, 100_000),
-        ("a message goes round the consumers", round_robin, 10_000),
-        ("a timer of one of so many tasks fires", timers, 100_000),
-    ];
-    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    println!("{:40}{}", "among", AMONG.map(|n| format!("{n:>10}")).concat());
-    for (name, law, most) in laws {
-        if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
-            continue;
+/// A note is written while the trace keeps `n` events and more, up to twice as many: the copies
+/// that a growing trace makes are part of it.
+pub(super) fn kept_event(n: u32) -> f64 {
+    let mut sim =
+        Sim::with_config(Config::new(1).with_retention(Retention::All).with_max_steps(u64::MAX));
+    // What a thousand notes cost is more than the clock's own cost.
+    let count = n.max(1_000);
+    sim.daemon("writer", move |node| async move {
+        for i in 0..n {
+            node.note(i);
         }
-        let mut line = format!("{name:40}");
-        let mut times = Vec::new();
-        for n in AMONG.into_iter().filter(|n| *n <= most) {
-            let best = (0..ROUNDS).map(|_| law(n)).min().expect("there are rounds");
-            line += &format!("{:>8} ns", best.as_nanos()).replace(" ns", "ns");
-            times.extend((n >= 1_000).then_some(best.as_nanos() as f64));
+        node.sleep(Duration::from_millis(1)).await;
+        for i in 0..count {
+            node.note(i);
         }
-        let growth = times.last().zip(times.first()).map_or(1.0, |(last, first)| last / first);
-        println!("{line}   {growth:.2} times");
-    }
+        pending::<()>().await;
+    });
+    sim.run_for(Duration::ZERO).expect_reached();
+    run(sim, count)
 }
