@@ -93,12 +93,11 @@ impl Channel {
         Some(successor)
     }
 
-    /// Takes everything that it holds.
-    pub(crate) fn take_held(&mut self) -> Vec<(u64, Unacked)> {
+    /// Takes everything that it holds, with delivery tags.
+    pub(crate) fn drain_held(&mut self) -> impl Iterator<Item = (u64, Unacked)> {
         let settled = self.transaction.as_mut().map(|t| std::mem::take(&mut t.settled));
-        let mut held = self.unacked.remove_all();
-        held.extend(settled.into_iter().flatten().flat_map(|settled| settled.taken));
-        held
+        let settled = settled.into_iter().flatten().flat_map(|settled| settled.taken);
+        self.unacked.drain_all().chain(settled)
     }
 
     /// Returns everything that it holds: unacknowledged deliveries, and those settled in a

@@ -10,7 +10,8 @@
 //! checks limits before it asks. With a *single active consumer* the others stand by.
 //!
 //! Start with [`Queue`]. In this module: `kind` (what classic queues, quorum queues and streams do
-//! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `ring`
+//! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `pages` (its far
+//! end), `ring`
 //! (consumers that take turns), `lineup` (consumers in an order), `journal` (what a crash leaves), `expiry` (times to live), `settings` (arguments
 //! and policies), `dead_letter`.
 //!
@@ -22,6 +23,7 @@ pub(crate) mod expiry;
 pub(crate) mod journal;
 pub(crate) mod kind;
 pub(crate) mod lineup;
+mod pages;
 pub(crate) mod quorum;
 pub(crate) mod ring;
 pub(crate) mod settings;

@@ -9,6 +9,7 @@ use crate::invariant::ensure;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::Queue;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `Err` describes the first invariant that does not hold.
@@ -209,11 +210,12 @@ impl Broker {
         }
         queue.ready.check()?;
         if cold.kind.stream().is_none() {
-            let expiring = queue.ready.iter().chain(held.iter().copied()).filter(|e| e.expires());
+            let held = held.iter().copied().map(Cow::Borrowed);
+            let expiring = queue.ready.iter().chain(held).filter(|e| e.expires());
             let mut count = 0;
             for entry in expiring {
                 count += 1;
-                ensure(cold.expiries.of(entry).is_some(), || {
+                ensure(cold.expiries.of(&entry).is_some(), || {
                     format!("does not know when message {:?} expires", entry.position())
                 })?;
             }
