@@ -76,7 +76,7 @@ impl Broker {
             channels: BTreeSet::new(),
             exclusive_queues: BTreeSet::new(),
         };
-        self.connections.insert(id, connection);
+        self.connections.insert(id, Box::new(connection));
         self.start_heartbeats(now, id);
         Ok(())
     }

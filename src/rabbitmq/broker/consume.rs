@@ -68,7 +68,7 @@ impl Broker {
         let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
         let name = self.names.reply_to();
         self.reply_names.insert(name.clone(), caller.channel);
-        let consumer = ReplyConsumer { tag: tag.clone(), name };
+        let consumer = Box::new(ReplyConsumer { tag: tag.clone(), name });
         self.channel_mut(caller.channel).reply_consumer = Some(consumer);
         Ok(tag)
     }
@@ -111,7 +111,7 @@ impl Broker {
             consumer.limit_credit();
         }
         let consumer = self.consumers.insert(consumer);
-        self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
+        self.channel_mut(channel_key).add_consumer(tag.clone(), consumer);
         let queue = self.queue_mut(key);
         queue.cold.exclusive_consumer = exclusive.then_some(consumer);
         if let (Some(start), Some(stream)) = (start, queue.cold.kind.stream_mut()) {
