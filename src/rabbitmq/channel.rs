@@ -20,8 +20,7 @@ use crate::rabbitmq::channel::transaction::Transaction;
 use crate::rabbitmq::channel::unacked::{Unacked, UnackedTable};
 use crate::rabbitmq::key::{ConsumerKey, QueueKey, Stored, marker};
 use crate::rabbitmq::protocol::id::ChannelId;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use crate::rabbitmq::protocol::tags::Tags;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -34,7 +33,7 @@ pub(crate) struct Channel {
     pub(crate) limiter: Limiter,
     /// The prefetch count of consumers that are still to come.
     pub(crate) prefetch: u16,
-    pub(crate) consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
+    pub(crate) consumers: Tags<ConsumerKey>,
     /// Set while there are cancelled consumers that may have left unacknowledged deliveries.
     cancelled: Option<Box<Cancelled>>,
     /// Set by `confirm.select`.
@@ -67,7 +66,7 @@ impl Channel {
             unacked: UnackedTable::default(),
             limiter: Limiter::default(),
             prefetch: 0,
-            consumers: IndexMap::default(),
+            consumers: Tags::default(),
             cancelled: None,
             confirms: None,
             transaction: None,
@@ -82,7 +81,7 @@ impl Channel {
     /// if there is nothing to take over.
     pub(crate) fn successor(
         &self,
-        consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
+        consumers: Tags<ConsumerKey>,
         held: Vec<(u64, Unacked)>,
         now: Instant,
     ) -> Option<Channel> {
@@ -116,14 +115,6 @@ impl Channel {
         self.cancelled.as_ref().map_or(&[], |cancelled| &cancelled.0)
     }
 
-    /// Adds a consumer. Most channels have one.
-    pub(crate) fn add_consumer(&mut self, tag: SmolStr, consumer: ConsumerKey) {
-        if self.consumers.is_empty() {
-            self.consumers.reserve_exact(1);
-        }
-        self.consumers.insert(tag, consumer);
-    }
-
     fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
         self.held().any(|unacked| unacked.consumer == Some(consumer))
     }
@@ -136,7 +127,7 @@ impl Channel {
 
     /// Returns whether it has a consumer with this tag, other than that of direct replies.
     pub(crate) fn has_consumer(&self, tag: &str) -> bool {
-        self.consumers.contains_key(tag)
+        self.consumers.get(tag).is_some()
     }
 
     pub(crate) fn next_tag(&mut self) -> u64 {

@@ -12,6 +12,7 @@ use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
+use crate::rabbitmq::protocol::tags::Tags;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::sort::sort_by_key;
 use smol_str::format_smolstr;
@@ -243,8 +244,9 @@ impl Broker {
             queue.is_none_or(|queue| queue.cold.kind.hears_of_failed_channel_at_once())
         };
         let queue_of = |consumer: ConsumerKey| consumers.get(consumer).map(|c| c.queue);
-        let (leaving, staying) = std::mem::take(&mut failing.consumers)
-            .into_iter()
+        let (leaving, staying): (Tags<ConsumerKey>, Tags<ConsumerKey>) = failing
+            .consumers
+            .take()
             .partition(|(_, consumer)| queue_of(*consumer).is_none_or(|queue| hears(&queue)));
         failing.consumers = leaving;
         let consumed: BTreeSet<QueueKey> =
@@ -289,7 +291,7 @@ impl Broker {
                 continue;
             };
             self.take_back(&mut channel, &mut returned);
-            for (_, key) in channel.consumers.drain(..) {
+            for (_, key) in channel.consumers.take() {
                 if let Some(consumer) = self.consumers.remove(key) {
                     left.entry(consumer.queue).or_default().push(Ended::new(key, &consumer));
                 }

@@ -111,7 +111,7 @@ impl Broker {
             consumer.limit_credit();
         }
         let consumer = self.consumers.insert(consumer);
-        self.channel_mut(channel_key).add_consumer(tag.clone(), consumer);
+        self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
         let queue = self.queue_mut(key);
         queue.cold.exclusive_consumer = exclusive.then_some(consumer);
         if let (Some(start), Some(stream)) = (start, queue.cold.kind.stream_mut()) {

@@ -15,9 +15,8 @@ use crate::rabbitmq::protocol::error::{AmqpError, Scope};
 use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};
 use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Method};
+use crate::rabbitmq::protocol::tags::Tags;
 use crate::sim::service::{Session, Waiter, Wakes};
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 
@@ -39,7 +38,7 @@ pub(super) struct ChannelState {
     /// Takes no memory while no call is under way, as on most channels most of the time.
     calls: VecDeque<(Call, Slot)>,
     next_call: u64,
-    pub(super) consumers: IndexMap<SmolStr, Inbox, FxBuildHasher>,
+    pub(super) consumers: Tags<Inbox>,
     last_inbox: u64,
     rare: Option<Box<RareState>>,
     /// Whether this end has sent its close.
@@ -161,10 +160,6 @@ impl ChannelState {
                 // nobody will read them.
                 if !self.next_is_forgotten() {
                     self.last_inbox += 1;
-                    if self.consumers.is_empty() {
-                        // Most channels have one consumer.
-                        self.consumers.reserve_exact(1);
-                    }
                     self.consumers.insert(consumer_tag.clone(), Inbox::new(self.last_inbox));
                 }
                 self.answer(Event::BasicConsumeOk { consumer_tag }, wakes);
