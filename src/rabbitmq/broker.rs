@@ -83,7 +83,7 @@ pub(super) struct Connection {
     vhost: VHostKey,
     /// Maximum number of its channels.
     pub(super) channel_max: u16,
-    heartbeats: Option<Heartbeats>,
+    heartbeats: Option<Box<Heartbeats>>,
     /// Whether an alarm blocks it, or will when it publishes.
     block: alarm::Block,
     /// Every channel number in use, including those of failed channels.
@@ -185,7 +185,7 @@ pub struct Broker {
     pub(super) global_parameters: IndexMap<SmolStr, serde_json::Value, FxBuildHasher>,
     pub(super) vhosts: Arena<VHost>,
     pub(super) vhost_names: IndexMap<SmolStr, VHostKey, FxBuildHasher>,
-    pub(super) connections: IndexMap<ConnectionId, Connection, FxBuildHasher>,
+    pub(super) connections: IndexMap<ConnectionId, Box<Connection>, FxBuildHasher>,
     sessions: IndexMap<ChannelId, Session, FxBuildHasher>,
     /// The last caller, which usually calls again. It is open as long as its channel exists.
     recent: Option<Caller>,

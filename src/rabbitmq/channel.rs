@@ -20,8 +20,7 @@ use crate::rabbitmq::channel::transaction::Transaction;
 use crate::rabbitmq::channel::unacked::{Unacked, UnackedTable};
 use crate::rabbitmq::key::{ConsumerKey, QueueKey, Stored, marker};
 use crate::rabbitmq::protocol::id::ChannelId;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use crate::rabbitmq::protocol::tags::Tags;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 
@@ -34,15 +33,15 @@ pub(crate) struct Channel {
     pub(crate) limiter: Limiter,
     /// The prefetch count of consumers that are still to come.
     pub(crate) prefetch: u16,
-    pub(crate) consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
-    /// Cancelled consumers that may have left unacknowledged deliveries.
-    cancelled: Vec<(ConsumerKey, SmolStr)>,
+    pub(crate) consumers: Tags<ConsumerKey>,
+    /// Set while there are cancelled consumers that may have left unacknowledged deliveries.
+    cancelled: Option<Box<Cancelled>>,
     /// Set by `confirm.select`.
-    pub(crate) confirms: Option<Confirms>,
+    pub(crate) confirms: Option<Box<Confirms>>,
     /// Set by `tx.select`.
     pub(crate) transaction: Option<Box<Transaction>>,
     /// The consumer of direct replies.
-    pub(crate) reply_consumer: Option<ReplyConsumer>,
+    pub(crate) reply_consumer: Option<Box<ReplyConsumer>>,
     /// Whether its user has every permission in its vhost.
     pub(crate) is_unrestricted: bool,
     /// When the broker's timer for unacknowledged deliveries fires next.
@@ -50,6 +49,10 @@ pub(crate) struct Channel {
     /// The queue that an empty name stands for.
     pub(crate) last_queue: Option<SmolStr>,
 }
+
+/// Cancelled consumers, with their tags.
+#[derive(Clone, Debug, Default)]
+struct Cancelled(Vec<(ConsumerKey, SmolStr)>);
 
 impl Stored for Channel {
     type Marker = marker::Channel;
@@ -63,8 +66,8 @@ impl Channel {
             unacked: UnackedTable::default(),
             limiter: Limiter::default(),
             prefetch: 0,
-            consumers: IndexMap::default(),
-            cancelled: Vec::new(),
+            consumers: Tags::default(),
+            cancelled: None,
             confirms: None,
             transaction: None,
             reply_consumer: None,
@@ -78,7 +81,7 @@ impl Channel {
     /// if there is nothing to take over.
     pub(crate) fn successor(
         &self,
-        consumers: IndexMap<SmolStr, ConsumerKey, FxBuildHasher>,
+        consumers: Tags<ConsumerKey>,
         held: Vec<(u64, Unacked)>,
         now: Instant,
     ) -> Option<Channel> {
@@ -93,12 +96,11 @@ impl Channel {
         Some(successor)
     }
 
-    /// Takes everything that it holds.
-    pub(crate) fn take_held(&mut self) -> Vec<(u64, Unacked)> {
+    /// Takes everything that it holds, with delivery tags.
+    pub(crate) fn drain_held(&mut self) -> impl Iterator<Item = (u64, Unacked)> {
         let settled = self.transaction.as_mut().map(|t| std::mem::take(&mut t.settled));
-        let mut held = self.unacked.remove_all();
-        held.extend(settled.into_iter().flatten().flat_map(|settled| settled.taken));
-        held
+        let settled = settled.into_iter().flatten().flat_map(|settled| settled.taken);
+        self.unacked.drain_all().chain(settled)
     }
 
     /// Returns everything that it holds: unacknowledged deliveries, and those settled in a
@@ -109,6 +111,10 @@ impl Channel {
         self.unacked.iter().map(|(_, unacked)| unacked).chain(settled)
     }
 
+    fn cancelled(&self) -> &[(ConsumerKey, SmolStr)] {
+        self.cancelled.as_ref().map_or(&[], |cancelled| &cancelled.0)
+    }
+
     fn holds_any_of(&self, consumer: ConsumerKey) -> bool {
         self.held().any(|unacked| unacked.consumer == Some(consumer))
     }
@@ -116,12 +122,12 @@ impl Channel {
     /// Returns the tags of its consumers, including cancelled ones that are remembered.
     pub(crate) fn consumer_tags(&self) -> BTreeMap<ConsumerKey, SmolStr> {
         let consumers = self.consumers.iter().map(|(tag, consumer)| (*consumer, tag.clone()));
-        consumers.chain(self.cancelled.iter().cloned()).collect()
+        consumers.chain(self.cancelled().iter().cloned()).collect()
     }
 
     /// Returns whether it has a consumer with this tag, other than that of direct replies.
     pub(crate) fn has_consumer(&self, tag: &str) -> bool {
-        self.consumers.contains_key(tag)
+        self.consumers.get(tag).is_some()
     }
 
     pub(crate) fn next_tag(&mut self) -> u64 {
@@ -131,20 +137,21 @@ impl Channel {
 
     /// Remembers the tag of a cancelled consumer while it holds deliveries to it.
     pub(crate) fn remember_cancelled(&mut self, consumer: ConsumerKey, tag: SmolStr) {
-        if self.cancelled.len() >= self.unacked.len() {
-            let mut cancelled = std::mem::take(&mut self.cancelled);
-            cancelled.retain(|(cancelled, _)| self.holds_any_of(*cancelled));
-            self.cancelled = cancelled;
+        if self.cancelled().len() >= self.unacked.len()
+            && let Some(mut cancelled) = self.cancelled.take()
+        {
+            cancelled.0.retain(|(cancelled, _)| self.holds_any_of(*cancelled));
+            self.cancelled = (!cancelled.0.is_empty()).then_some(cancelled);
         }
         if self.holds_any_of(consumer) {
-            self.cancelled.push((consumer, tag));
+            self.cancelled.get_or_insert_default().0.push((consumer, tag));
         }
     }
 
     /// Gives a consumer the deliveries of cancelled consumers that had its tag on this queue.
     /// Returns their number.
     pub(crate) fn take_over(&mut self, queue: QueueKey, tag: &str, to: ConsumerKey) -> usize {
-        let cancelled = self.cancelled.iter().filter(|(_, cancelled)| cancelled == tag);
+        let cancelled = self.cancelled().iter().filter(|(_, cancelled)| cancelled == tag);
         let former: Vec<ConsumerKey> = cancelled.map(|(consumer, _)| *consumer).collect();
         if former.is_empty() {
             return 0;
@@ -161,7 +168,7 @@ impl Channel {
 
     /// Returns the tag of a cancelled consumer that left unacknowledged deliveries.
     pub(crate) fn cancelled_tag(&self, consumer: ConsumerKey) -> Option<&str> {
-        let found = self.cancelled.iter().find(|(cancelled, _)| *cancelled == consumer);
+        let found = self.cancelled().iter().find(|(cancelled, _)| *cancelled == consumer);
         found.map(|(_, tag)| tag.as_str())
     }
 }
@@ -172,8 +179,11 @@ impl Channel {
 /// skipped until the channel is below its limit again. `basic.get` is not limited, and is not
 /// counted while there is a limit.
 #[derive(Debug, Default)]
-pub(crate) struct Limiter {
-    /// 0 means no limit.
+pub(crate) struct Limiter(Option<Box<Limited>>);
+
+/// The state of a channel that has a limit.
+#[derive(Debug)]
+struct Limited {
     limit: u16,
     /// Number of deliveries that count. As in the server, this includes those outstanding when the
     /// limit was set, fetched ones too.
@@ -182,73 +192,9 @@ pub(crate) struct Limiter {
     suspended: Vec<QueueKey>,
 }
 
-impl Limiter {
-    /// Sets the limit. Returns the queues that are no longer suspended.
-    #[must_use]
-    pub(crate) fn set_limit(&mut self, limit: u16, outstanding: usize) -> Vec<QueueKey> {
-        let was_reached = self.is_reached();
-        if limit == 0 {
-            (self.limit, self.volume) = (0, 0);
-            return std::mem::take(&mut self.suspended);
-        }
-        if self.limit == 0 {
-            self.volume = outstanding as i64;
-        }
-        self.limit = limit;
-        self.resumed(was_reached)
-    }
-
-    pub(crate) fn is_suspended(&self, queue: QueueKey) -> bool {
-        !self.suspended.is_empty() && self.suspended.contains(&queue)
-    }
-
-    /// Returns whether a queue may send to the channel; a refusal suspends the queue.
-    pub(crate) fn admits(&mut self, queue: QueueKey) -> bool {
-        let reached = self.is_reached();
-        if reached {
-            self.suspended.push(queue);
-        }
-        !reached
-    }
-
-    /// Counts a delivery that needs an acknowledgement.
-    pub(crate) fn sent(&mut self) {
-        if self.limit > 0 {
-            self.volume += 1;
-        }
-    }
-
-    /// Counts settled deliveries to consumers. Returns the queues that are no longer suspended.
-    #[must_use]
-    pub(crate) fn settled(&mut self, count: usize) -> Vec<QueueKey> {
-        if self.limit == 0 {
-            return Vec::new();
-        }
-        let was_reached = self.is_reached();
-        if self.volume != 0 {
-            self.volume -= count as i64;
-        }
-        self.resumed(was_reached)
-    }
-
-    /// Forgets a queue at which the channel has no more consumers.
-    pub(crate) fn forget(&mut self, queue: QueueKey) {
-        self.suspended.retain(|&suspended| suspended != queue);
-    }
-
-    /// The shared limit; 0 means no limit.
-    pub(crate) fn limit(&self) -> u16 {
-        self.limit
-    }
-
-    /// Returns whether there is a shared limit.
-    pub(crate) fn is_on(&self) -> bool {
-        self.limit > 0
-    }
-
-    /// Returns whether the channel is at its shared limit.
-    pub(crate) fn is_reached(&self) -> bool {
-        self.limit > 0 && self.volume >= i64::from(self.limit)
+impl Limited {
+    fn is_reached(&self) -> bool {
+        self.volume >= i64::from(self.limit)
     }
 
     fn resumed(&mut self, was_reached: bool) -> Vec<QueueKey> {
@@ -260,11 +206,88 @@ impl Limiter {
     }
 }
 
+impl Limiter {
+    /// Sets the limit. Returns the queues that are no longer suspended.
+    #[must_use]
+    pub(crate) fn set_limit(&mut self, limit: u16, outstanding: usize) -> Vec<QueueKey> {
+        if limit == 0 {
+            return self.0.take().map_or_else(Vec::new, |limited| limited.suspended);
+        }
+        let was_reached = self.is_reached();
+        let limited = self.0.get_or_insert_with(|| {
+            let volume = outstanding as i64;
+            Box::new(Limited { limit, volume, suspended: Vec::new() })
+        });
+        limited.limit = limit;
+        limited.resumed(was_reached)
+    }
+
+    pub(crate) fn is_suspended(&self, queue: QueueKey) -> bool {
+        self.0.as_ref().is_some_and(|limited| limited.suspended.contains(&queue))
+    }
+
+    /// Returns whether a queue may send to the channel; a refusal suspends the queue.
+    pub(crate) fn admits(&mut self, queue: QueueKey) -> bool {
+        match self.0.as_mut().filter(|limited| limited.is_reached()) {
+            Some(limited) => {
+                limited.suspended.push(queue);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Counts a delivery that needs an acknowledgement.
+    pub(crate) fn sent(&mut self) {
+        if let Some(limited) = &mut self.0 {
+            limited.volume += 1;
+        }
+    }
+
+    /// Counts settled deliveries to consumers. Returns the queues that are no longer suspended.
+    #[must_use]
+    pub(crate) fn settled(&mut self, count: usize) -> Vec<QueueKey> {
+        let Some(limited) = &mut self.0 else { return Vec::new() };
+        let was_reached = limited.is_reached();
+        if limited.volume != 0 {
+            limited.volume -= count as i64;
+        }
+        limited.resumed(was_reached)
+    }
+
+    /// Forgets a queue at which the channel has no more consumers.
+    pub(crate) fn forget(&mut self, queue: QueueKey) {
+        if let Some(limited) = &mut self.0 {
+            limited.suspended.retain(|&suspended| suspended != queue);
+        }
+    }
+
+    /// The shared limit; 0 means no limit.
+    pub(crate) fn limit(&self) -> u16 {
+        self.0.as_ref().map_or(0, |limited| limited.limit)
+    }
+
+    /// Returns whether there is a shared limit.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Returns whether the channel is at its shared limit.
+    pub(crate) fn is_reached(&self) -> bool {
+        self.0.as_ref().is_some_and(|limited| limited.is_reached())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rabbitmq::key::Arena;
     use crate::rabbitmq::queue::tests::any_queue;
+
+    #[test]
+    fn a_channel_fits_into_four_cache_lines_with_its_slot() {
+        assert!(size_of::<Channel>() <= 252, "{}", size_of::<Channel>());
+    }
 
     #[test]
     fn the_shared_limit_suspends_and_resumes_queues() {

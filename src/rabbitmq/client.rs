@@ -63,7 +63,9 @@ use session::Call;
 use smol_str::SmolStr;
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// Why a call of the client failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +153,7 @@ impl Connection {
     ///
     /// If the node and the broker are in different worlds.
     pub async fn connect(node: &Node, rabbit: &RabbitMq) -> Result<Connection, Error> {
-        Connection::connect_with(node, rabbit, ConnectionOptions::default()).await
+        Connection::open(node, rabbit, Box::default()).await
     }
 
     /// Connects with these options; see [`Connection::connect`].
@@ -173,11 +175,19 @@ impl Connection {
         rabbit: &RabbitMq,
         options: ConnectionOptions,
     ) -> Result<Connection, Error> {
+        Connection::open(node, rabbit, Box::new(options)).await
+    }
+
+    async fn open(
+        node: &Node,
+        rabbit: &RabbitMq,
+        options: Box<ConnectionOptions>,
+    ) -> Result<Connection, Error> {
         short_strings::check_options(&options)?;
         let inner = Arc::new(sim::service::Connection::connect(node, rabbit.service()).await?);
         inner.session(|session| session.configure(&options));
         let connection = Connection { inner };
-        let open = Method::ConnectionOpen(Box::new(options));
+        let open = Method::ConnectionOpen(options);
         connection.call(ChannelNumber(0), "connection.open-ok", open).await?;
         Ok(connection)
     }
@@ -278,40 +288,20 @@ impl Connection {
         self.inner.send_with(make)
     }
 
-    /// Sends a method and waits for its answer. If this future is dropped, the answer is ignored
-    /// when it arrives.
-    async fn call(
-        &self,
-        channel: ChannelNumber,
-        awaiting: &'static str,
-        method: Method,
-    ) -> Result<Event, Error> {
-        short_strings::check(&method)?;
-        let call = self.send(|session| {
-            let call = session.begin_call(channel)?;
-            Ok((Some((channel, method)), call))
-        })?;
-        self.answer(channel, awaiting, call).await
+    /// Sends a method at once; the future waits for its answer.
+    fn call(&self, channel: ChannelNumber, awaiting: &'static str, method: Method) -> Answer<'_> {
+        let sent = short_strings::check(&method).and_then(|()| {
+            self.send(|session| {
+                let call = session.begin_call(channel)?;
+                Ok((Some((channel, method)), call))
+            })
+        });
+        Answer { connection: self, channel, awaiting, sent: Some(sent) }
     }
 
     /// Waits for the answer to a call that was sent.
-    async fn answer(
-        &self,
-        channel: ChannelNumber,
-        awaiting: &'static str,
-        call: Call,
-    ) -> Result<Event, Error> {
-        let pending = Pending { connection: self, channel, call };
-        let answer = poll_fn(|cx| {
-            self.inner.poll_session(
-                cx,
-                || Wait::Static(awaiting),
-                |session| session.take_answer(channel, call),
-            )
-        });
-        let answer = answer.await;
-        drop(pending);
-        answer?
+    fn answer(&self, channel: ChannelNumber, awaiting: &'static str, call: Call) -> Answer<'_> {
+        Answer { connection: self, channel, awaiting, sent: Some(Ok(call)) }
     }
 }
 
@@ -321,15 +311,54 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// A call that was sent. Dropping it forgets its answer.
-struct Pending<'a> {
+/// The answer to a call that was sent. If it is dropped, the answer is ignored when it arrives.
+///
+/// It is a type of its own and not an `async fn`, because the future of a node contains it at every
+/// call, and an `async fn` would contain the method too.
+#[must_use = "a call is awaited"]
+struct Answer<'a> {
     connection: &'a Connection,
+    awaiting: &'static str,
     channel: ChannelNumber,
-    call: Call,
+    /// The call, or why it was not sent; `None` when it is over.
+    sent: Option<Result<Call, Error>>,
 }
 
-impl Drop for Pending<'_> {
+impl Answer<'_> {
+    fn forget(&self, call: Call) {
+        let _ = self.connection.inner.session(|session| session.forget_call(self.channel, call));
+    }
+}
+
+impl Future for Answer<'_> {
+    type Output = Result<Event, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let call = match self.sent.take().expect("an answer is awaited once") {
+            Ok(call) => call,
+            Err(error) => return Poll::Ready(Err(error)),
+        };
+        let polled = self.connection.inner.poll_session(
+            cx,
+            || Wait::Static(self.awaiting),
+            |session| session.take_answer(self.channel, call),
+        );
+        let Poll::Ready(answer) = polled else {
+            self.sent = Some(Ok(call));
+            return Poll::Pending;
+        };
+        let answer = answer.map_err(Error::from).and_then(|answer| answer);
+        if answer.is_err() {
+            self.forget(call);
+        }
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for Answer<'_> {
     fn drop(&mut self) {
-        let _ = self.connection.inner.session(|s| s.forget_call(self.channel, self.call));
+        if let Some(Ok(call)) = self.sent {
+            self.forget(call);
+        }
     }
 }

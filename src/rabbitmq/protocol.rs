@@ -7,7 +7,7 @@
 //! Start with `method`. Then: `table` and `properties` (the data of AMQP), `message` (one published
 //! message and a queue's entry for it), `error` (reply codes and texts), `id` (numbers of
 //! connections, channels and deliveries), `limits`, `names` (names that the server makes),
-//! `queue_type` (the kinds of queue a client can ask for) and `describe` (methods and events as
+//! `queue_type` (the kinds of queue a client can ask for), `tags` (a map by consumer tag) and `describe` (methods and events as
 //! text for transcripts).
 
 pub(crate) mod age;
@@ -22,3 +22,4 @@ pub(crate) mod names;
 pub(crate) mod properties;
 pub(crate) mod queue_type;
 pub(crate) mod table;
+pub(crate) mod tags;

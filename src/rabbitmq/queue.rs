@@ -10,7 +10,8 @@
 //! checks limits before it asks. With a *single active consumer* the others stand by.
 //!
 //! Start with [`Queue`]. In this module: `kind` (what classic queues, quorum queues and streams do
-//! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `ring`
+//! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `pages` (its far
+//! end), `ring`
 //! (consumers that take turns), `lineup` (consumers in an order), `journal` (what a crash leaves), `expiry` (times to live), `settings` (arguments
 //! and policies), `dead_letter`.
 //!
@@ -22,6 +23,7 @@ pub(crate) mod expiry;
 pub(crate) mod journal;
 pub(crate) mod kind;
 pub(crate) mod lineup;
+mod pages;
 pub(crate) mod quorum;
 pub(crate) mod ring;
 pub(crate) mod settings;
@@ -42,7 +44,7 @@ use crate::rabbitmq::queue::journal::Journal;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::lineup::Lineup;
 use crate::rabbitmq::queue::ring::Ring;
-use crate::rabbitmq::queue::settings::Settings;
+use crate::rabbitmq::queue::settings::{Effective, Settings};
 use crate::rabbitmq::queue::stream::Stream;
 use crate::rabbitmq::stats::MessageStats;
 use indexmap::IndexSet;
@@ -81,7 +83,7 @@ pub(crate) struct Cold {
     pub(crate) owner: Option<ConnectionId>,
     pub(crate) arguments: FieldTable,
     /// The effective settings: the arguments and the matching policies.
-    pub(crate) settings: Settings,
+    pub(crate) settings: Effective,
     /// Names of the policy and the operator policy that apply.
     pub(crate) policies: [Option<SmolStr>; 2],
     /// The queue's bindings, each with its exchange.
@@ -156,7 +158,7 @@ impl Queue {
             owner: options.exclusive.then_some(owner),
             single_active: single_active == Some(&FieldValue::Bool(true)),
             arguments: options.arguments,
-            settings: Settings::default(),
+            settings: Effective::default(),
             policies: [None, None],
             bindings: IndexSet::default(),
             blocked: Lineup::default(),
@@ -183,7 +185,7 @@ impl Queue {
 
     /// Replaces the settings.
     pub(crate) fn set(&mut self, settings: Settings) {
-        self.cold.settings = settings;
+        self.cold.settings = settings.into();
         self.is_plain = self.can_be_plain();
     }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod clients;
 mod keys;
 mod queues;
 mod trace;
@@ -18,6 +19,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn memory_is_bounded() {
     queues::a_queued_message_is_small_and_fanout_shares_it();
     wire::announced_lengths_take_no_memory_and_useless_bytes_are_dropped();
+    clients::an_amqp_client_is_small();
     keys::a_small_string_key_is_small();
     trace::a_trace_of_everything_is_small();
 }

@@ -62,7 +62,7 @@ impl Broker {
             messages_unacknowledged: channel.unacked.len(),
             messages_uncommitted: transaction.map_or(0, |t| t.publishes.len()),
             acks_uncommitted: settled.map(|settled| settled.taken.len()).sum(),
-            messages_unconfirmed: channel.confirms.as_ref().map_or(0, Confirms::unconfirmed),
+            messages_unconfirmed: channel.confirms.as_deref().map_or(0, Confirms::unconfirmed),
             prefetch_count: channel.prefetch,
             global_prefetch_count: channel.limiter.limit(),
         })

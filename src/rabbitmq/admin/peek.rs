@@ -47,7 +47,7 @@ impl Broker {
         let peeked = queue.ready.iter().take(n).zip(0..).map(|(entry, position)| PeekedMessage {
             position,
             redelivered: entry.redelivered(),
-            message: queue.shown(entry),
+            message: queue.shown(&entry),
         });
         Ok(peeked.collect())
     }

@@ -6,13 +6,14 @@ use super::{Broker, Connection, Failure, NOT_ON_CHANNEL_0, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::consumer::Consumer;
-use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, MethodId, ReplyCode, Scope};
 use crate::rabbitmq::protocol::id::{ChannelId, ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
+use crate::rabbitmq::protocol::tags::Tags;
+use crate::rabbitmq::queue::kind::Kind;
 use crate::sort::sort_by_key;
 use smol_str::format_smolstr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +77,7 @@ impl Broker {
             channels: BTreeSet::new(),
             exclusive_queues: BTreeSet::new(),
         };
-        self.connections.insert(id, connection);
+        self.connections.insert(id, Box::new(connection));
         self.start_heartbeats(now, id);
         Ok(())
     }
@@ -243,16 +244,15 @@ impl Broker {
             queue.is_none_or(|queue| queue.cold.kind.hears_of_failed_channel_at_once())
         };
         let queue_of = |consumer: ConsumerKey| consumers.get(consumer).map(|c| c.queue);
-        let (leaving, staying) = std::mem::take(&mut failing.consumers)
-            .into_iter()
+        let (leaving, staying): (Tags<ConsumerKey>, Tags<ConsumerKey>) = failing
+            .consumers
+            .take()
             .partition(|(_, consumer)| queue_of(*consumer).is_none_or(|queue| hears(&queue)));
         failing.consumers = leaving;
         let consumed: BTreeSet<QueueKey> =
             failing.consumers.values().filter_map(|consumer| queue_of(*consumer)).collect();
-        let (returning, held): (Vec<_>, Vec<_>) = failing
-            .take_held()
-            .into_iter()
-            .partition(|(_, unacked)| consumed.contains(&unacked.queue));
+        let (returning, held): (Vec<_>, Vec<_>) =
+            failing.drain_held().partition(|(_, unacked)| consumed.contains(&unacked.queue));
         // Their time does not matter any more.
         failing.unacked.restore(returning, now);
         let staying_keys: Vec<ConsumerKey> = staying.values().copied().collect();
@@ -270,7 +270,8 @@ impl Broker {
     fn return_entries(&mut self, now: Instant, key: QueueKey, mut entries: Vec<Entry>) {
         let Some(queue) = self.queues.get_mut(key) else { return };
         queue.unacked -= entries.len() as u32;
-        if queue.cold.kind.returns_by_position() {
+        let is_sorted = entries.is_sorted_by_key(Entry::position);
+        if queue.cold.kind.returns_by_position() && !is_sorted {
             sort_by_key(&mut entries, Entry::position);
         }
         if !queue.cold.kind.keeps_consumed() {
@@ -289,10 +290,8 @@ impl Broker {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
-            for (_, unacked) in self.taken_back(&mut channel) {
-                returned.entry(unacked.queue).or_default().push(unacked.entry);
-            }
-            for (_, key) in channel.consumers.drain(..) {
+            self.take_back(&mut channel, &mut returned);
+            for (_, key) in channel.consumers.take() {
                 if let Some(consumer) = self.consumers.remove(key) {
                     left.entry(consumer.queue).or_default().push(Ended::new(key, &consumer));
                 }
@@ -314,17 +313,32 @@ impl Broker {
         }
     }
 
-    /// Takes everything that a channel holds, in the order in which it returns to quorum queues:
-    /// sorted by consumer tag, where a fetched message counts by its delivery tag.
-    fn taken_back(&self, channel: &mut Channel) -> Vec<(u64, Unacked)> {
-        let mut taken = channel.take_held();
-        let by_tag = |unacked: &Unacked| {
-            let queue = self.queues.get(unacked.queue);
-            queue.is_some_and(|queue| queue.cold.kind.returns_by_consumer_tag())
-        };
-        if taken.iter().any(|(_, unacked)| by_tag(unacked)) {
+    /// Takes everything that a channel holds, and adds it to what returns to each queue: to a quorum
+    /// queue sorted by consumer tag, where a fetched message counts by its delivery tag.
+    fn take_back(&self, channel: &mut Channel, returned: &mut BTreeMap<QueueKey, Vec<Entry>>) {
+        let mut by_tag = Vec::new();
+        let count = channel.unacked.len();
+        let mut held = channel.drain_held().peekable();
+        // Deliveries of one queue come in a row, most of the time.
+        while let Some(first) = held.next() {
+            let of = first.1.queue;
+            let kind = self.queues.get(of).map(|queue| &queue.cold.kind);
+            let mut run = std::iter::from_fn(|| held.next_if(|(_, next)| next.queue == of));
+            if kind.is_some_and(Kind::returns_by_consumer_tag) {
+                by_tag.push(first);
+                by_tag.extend(run);
+            } else {
+                let is_first = returned.is_empty();
+                let entries = returned.entry(of).or_default();
+                entries.reserve(if is_first { count } else { 0 });
+                entries.push(first.1.entry);
+                entries.extend(run.by_ref().map(|(_, unacked)| unacked.entry));
+            }
+        }
+        drop(held);
+        if !by_tag.is_empty() {
             let tags = channel.consumer_tags();
-            sort_by_key(&mut taken, |(tag, unacked)| {
+            sort_by_key(&mut by_tag, |(tag, unacked)| {
                 let by = match unacked.consumer {
                     Some(consumer) => tags.get(&consumer).cloned().unwrap_or_default(),
                     None => format_smolstr!("{tag}"),
@@ -332,7 +346,9 @@ impl Broker {
                 (by, *tag)
             });
         }
-        taken
+        for (_, unacked) in by_tag {
+            returned.entry(unacked.queue).or_default().push(unacked.entry);
+        }
     }
 
     /// Removes consumers that have ended from their queue. Returns whether the queue is to be

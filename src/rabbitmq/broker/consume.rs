@@ -68,7 +68,7 @@ impl Broker {
         let tag = if consumer_tag.is_empty() { self.names.consumer_tag() } else { consumer_tag };
         let name = self.names.reply_to();
         self.reply_names.insert(name.clone(), caller.channel);
-        let consumer = ReplyConsumer { tag: tag.clone(), name };
+        let consumer = Box::new(ReplyConsumer { tag: tag.clone(), name });
         self.channel_mut(caller.channel).reply_consumer = Some(consumer);
         Ok(tag)
     }

@@ -26,6 +26,9 @@ use std::sync::Arc;
 impl Broker {
     /// Delivers ready messages as long as a consumer can take one.
     pub(super) fn run_queue(&mut self, now: Instant, key: QueueKey) {
+        if self.queues.get(key).is_some_and(|queue| queue.is_plain && queue.ready.is_empty()) {
+            return;
+        }
         self.notice_expired(now, key);
         match self.queues.get(key).map(|queue| queue.cold.kind.queue_type()) {
             Some(QueueType::Classic) => self.hand_out(now, key),

@@ -55,7 +55,7 @@ impl Broker {
         if seconds > 0 {
             let heartbeats = Heartbeats::new(now, Duration::from_secs(seconds.into()));
             self.timers.set(heartbeats.next(), Timer::Connection(id));
-            connection.heartbeats = Some(heartbeats);
+            connection.heartbeats = Some(Box::new(heartbeats));
             self.has_heartbeats = true;
         }
     }

@@ -27,21 +27,20 @@ impl Broker {
     ) {
         self.heard(connection);
         let ch = ChannelId { connection, number: channel };
-        let Some(method) = self.after_commit(ch, method) else { return };
-        let Some(method) = self.read(connection, channel, method) else { return };
-        if !self.takes(connection, channel, &method) {
-            return;
-        }
-        // A step that failed without an answer ends here, before a refusal can join it.
-        self.outputs.settle();
-        let answered = match self.refusal_of(now, ch, &method) {
-            Some(error) => Err(error),
-            None => {
-                if needs_step(&method) {
-                    self.outputs.begin(ch);
-                }
-                self.answer(now, ch, method)
+        let answered = match method {
+            // Most methods are one of these two.
+            Method::BasicPublish(publish) if self.runs_at_once(ch) => {
+                self.outputs.settle();
+                self.basic_publish(now, ch, publish).map(|_| None)
             }
+            Method::BasicAck { delivery_tag, multiple } if self.runs_at_once(ch) => {
+                self.outputs.settle();
+                self.basic_ack(now, ch, delivery_tag, multiple).map(|()| None)
+            }
+            method => match self.run(now, ch, method) {
+                Some(answered) => answered,
+                None => return,
+            },
         };
         match answered {
             Ok(event) => {
@@ -60,6 +59,33 @@ impl Broker {
         if !self.committed.is_empty() {
             self.resume_after_commits(now);
         }
+    }
+
+    /// Returns whether nothing keeps a method of a channel from running, so that it needs no look.
+    fn runs_at_once(&mut self, ch: ChannelId) -> bool {
+        let caller = self.caller(ch);
+        let channel = caller.and_then(|caller| self.channels.get(caller.channel));
+        channel.is_some_and(|channel| channel.transaction.is_none())
+            && self.alarms.is_empty()
+            && self.refusals.is_empty()
+    }
+
+    /// Runs a method, unless it is ignored or kept for later.
+    fn run(&mut self, now: Instant, ch: ChannelId, method: Method) -> Option<Answer> {
+        let method = self.after_commit(ch, method)?;
+        let method = self.read(ch.connection, ch.number, method)?;
+        if !self.takes(ch.connection, ch.number, &method) {
+            return None;
+        }
+        // A step that failed without an answer ends here, before a refusal can join it.
+        self.outputs.settle();
+        if let Some(error) = self.refusal_of(now, ch, &method) {
+            return Some(Err(error));
+        }
+        if needs_step(&method) {
+            self.outputs.begin(ch);
+        }
+        Some(self.answer(now, ch, method))
     }
 
     /// Returns whether the broker would act on a method of a client. It would not if it has given

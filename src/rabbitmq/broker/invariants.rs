@@ -9,6 +9,7 @@ use crate::invariant::ensure;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::Queue;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `Err` describes the first invariant that does not hold.
@@ -126,7 +127,7 @@ impl Broker {
     fn check_consumers(&self) -> Checked {
         let mut by_channel: BTreeMap<ConsumerKey, ChannelKey> = BTreeMap::new();
         for (key, channel) in self.channels.iter() {
-            for (tag, consumer) in &channel.consumers {
+            for (tag, consumer) in channel.consumers.iter() {
                 let live = self.consumers.get(*consumer);
                 ensure(live.is_some_and(|c| c.channel == key && c.tag == *tag), || {
                     format!("channel {} lists a consumer {tag} that is not its own", channel.id)
@@ -209,11 +210,12 @@ impl Broker {
         }
         queue.ready.check()?;
         if cold.kind.stream().is_none() {
-            let expiring = queue.ready.iter().chain(held.iter().copied()).filter(|e| e.expires());
+            let held = held.iter().copied().map(Cow::Borrowed);
+            let expiring = queue.ready.iter().chain(held).filter(|e| e.expires());
             let mut count = 0;
             for entry in expiring {
                 count += 1;
-                ensure(cold.expiries.of(entry).is_some(), || {
+                ensure(cold.expiries.of(&entry).is_some(), || {
                     format!("does not know when message {:?} expires", entry.position())
                 })?;
             }
@@ -251,6 +253,7 @@ impl Broker {
 mod tests {
     use super::*;
     use crate::rabbitmq::protocol::id::ChannelId;
+    use crate::rabbitmq::protocol::tags::Tags;
     use crate::rabbitmq::queue::lineup::Lineup;
     use crate::rabbitmq::queue::ring::Ring;
     use crate::rabbitmq::{
@@ -294,7 +297,7 @@ mod tests {
             }),
             ("is unknown to its channel", |broker| {
                 let key = broker.channels.keys()[0];
-                broker.channel_mut(key).consumers.clear();
+                broker.channel_mut(key).consumers = Tags::default();
             }),
             ("is plain or not against its settings", |broker| {
                 let key = broker.queues.keys()[0];

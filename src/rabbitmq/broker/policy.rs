@@ -137,7 +137,7 @@ impl Broker {
         }
         let queue = self.queue_mut(key);
         queue.cold.policies = names;
-        if queue.cold.settings == settings {
+        if *queue.cold.settings == settings {
             return self.arm_unused(key);
         }
         queue.set(settings);

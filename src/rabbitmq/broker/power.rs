@@ -111,7 +111,7 @@ impl Broker {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
-            for (_, unacked) in channel.take_held() {
+            for (_, unacked) in channel.drain_held() {
                 returned.entry(unacked.queue).or_default().push(unacked.entry.again());
             }
         }

@@ -25,7 +25,7 @@ impl Broker {
             if channel.transaction.is_some() {
                 return Err(Fault::precondition("cannot switch from tx to confirm mode"));
             }
-            channel.confirms.get_or_insert_with(Confirms::new);
+            channel.confirms.get_or_insert_with(|| Box::new(Confirms::new()));
             Ok(())
         })
     }

@@ -144,8 +144,15 @@ impl UnackedTable {
 
     /// Removes all deliveries and returns them in order.
     pub(crate) fn remove_all(&mut self) -> Vec<(u64, Unacked)> {
+        let mut all = Vec::with_capacity(self.live);
+        all.extend(self.drain_all());
+        all
+    }
+
+    /// As [`UnackedTable::remove_all`], one by one.
+    pub(crate) fn drain_all(&mut self) -> impl Iterator<Item = (u64, Unacked)> {
         self.live = 0;
-        self.slots.drain(..).filter_map(|(tag, unacked)| Some((tag, unacked?))).collect()
+        self.slots.drain(..).filter_map(|(tag, unacked)| Some((tag, unacked?)))
     }
 
     /// Returns when a delivery was delivered.

@@ -4,7 +4,7 @@ use super::channel_handle::ChannelHandle;
 use super::confirm::Confirm;
 use super::consumer::{Consumer, Delivery};
 use super::inbox::{Inbound, Inbox, Returned};
-use super::session::ChannelState;
+use super::session::{ChannelState, RareState};
 use super::{Connection, Error};
 use crate::rabbitmq::protocol::error::AmqpError;
 use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};
@@ -172,7 +172,7 @@ impl Channel {
     ///
     /// Those of a closed channel. A missing exchange closes the channel later: the next call fails.
     pub fn basic_publish_with(&self, publish: Publish) -> Result<Option<DeliveryTag>, Error> {
-        self.handle.send(Method::BasicPublish(publish), |state| Ok(state.confirms.published()))
+        self.handle.send(Method::BasicPublish(publish), |state| Ok(state.published()))
     }
 
     /// Publishes a message on a channel in confirm mode, and returns the broker's confirm:
@@ -185,8 +185,8 @@ impl Channel {
     /// taken the message then.
     pub fn publish(&self, publish: Publish) -> Result<Confirm, Error> {
         let tag = self.handle.send(Method::BasicPublish(publish), |state| {
-            let tag = state.confirms.published().ok_or(Error::NotInConfirmMode)?;
-            state.confirms.watch(tag);
+            let tag = state.published().ok_or(Error::NotInConfirmMode)?;
+            state.rare_mut().confirms.watch(tag);
             Ok(tag)
         })?;
         Ok(Confirm::new(self.handle.clone(), tag))
@@ -202,7 +202,7 @@ impl Channel {
         let call = connection.send(|session| {
             let call = session.begin_call(number)?;
             // The broker counts from this method on, not from its answer.
-            session.state(number).confirms.select();
+            session.state(number).rare_mut().confirms.select();
             Ok((Some((number, Method::ConfirmSelect { no_wait: false })), call))
         })?;
         connection.answer(number, "confirm.select-ok", call).await.map(drop)
@@ -215,17 +215,22 @@ impl Channel {
     ///
     /// [`Error::NotInConfirmMode`], and the errors of a channel that ends before the answers.
     pub async fn wait_for_confirms(&self) -> Result<Vec<DeliveryTag>, Error> {
-        if self.handle.with_state(|state| state.confirms.is_on()) == Some(false) {
+        let is_on =
+            |state: &mut ChannelState| state.rare().is_some_and(|rare| rare.confirms.is_on());
+        if self.handle.with_state(is_on) == Some(false) {
             return Err(Error::NotInConfirmMode);
         }
         let wait = || Wait::Static("publisher confirms");
-        poll_fn(|cx| self.handle.poll_state(cx, wait, |state| state.confirms.drain())).await
+        poll_fn(|cx| self.handle.poll_state(cx, wait, |state| state.rare_mut().confirms.drain()))
+            .await
     }
 
     /// Number of publishes that the broker has not answered yet.
     #[must_use]
     pub fn unconfirmed(&self) -> usize {
-        self.handle.with_state(|state| state.confirms.outstanding()).unwrap_or(0)
+        let outstanding =
+            |state: &mut ChannelState| state.rare().map_or(0, |rare| rare.confirms.outstanding());
+        self.handle.with_state(outstanding).unwrap_or(0)
     }
 
     /// Waits for the next mandatory message that is returned as unroutable.
@@ -235,13 +240,12 @@ impl Channel {
     /// Those of a channel that ends before one is returned.
     pub async fn next_return(&self) -> Result<Returned, Error> {
         let wait = || Wait::Static("a returned message");
-        let look = |state: &mut ChannelState| match state.returned.pop_front() {
-            Some(returned) => Ok(returned),
-            None => Err(()),
-        };
+        let look = |rare: &mut RareState| rare.returned.pop_front().ok_or(());
         poll_fn(|cx| {
-            self.handle
-                .poll_state(cx, wait, |state| look(state).map_err(|()| &mut state.return_waiter))
+            self.handle.poll_state(cx, wait, |state| {
+                let rare = state.rare_mut();
+                look(rare).map_err(|()| &mut rare.return_waiter)
+            })
         })
         .await
     }
@@ -249,7 +253,7 @@ impl Channel {
     /// Takes a mandatory message that was returned as unroutable, if one has arrived.
     #[must_use]
     pub fn try_return(&self) -> Option<Returned> {
-        self.handle.with_state(|state| state.returned.pop_front()).flatten()
+        self.handle.with_state(|state| state.rare_mut().returned.pop_front()).flatten()
     }
 
     /// Acknowledges a delivery; with `multiple` all deliveries up to it, and with tag 0 all

@@ -4,9 +4,9 @@
 //! The channel closes when the last of them is dropped.
 
 use super::session::ChannelState;
-use super::{Connection, Error, short_strings};
+use super::{Answer, Connection, Error, short_strings};
 use crate::rabbitmq::protocol::id::ChannelNumber;
-use crate::rabbitmq::protocol::method::{Event, Method};
+use crate::rabbitmq::protocol::method::Method;
 use crate::sim::service::{Wait, Waiter};
 use smol_str::SmolStr;
 use std::fmt;
@@ -46,12 +46,9 @@ impl ChannelHandle {
         &self.inner.connection
     }
 
-    pub(super) async fn call(
-        &self,
-        awaiting: &'static str,
-        method: Method,
-    ) -> Result<Event, Error> {
-        self.inner.connection.call(self.inner.number, awaiting, method).await
+    /// Sends a method at once; the future waits for its answer.
+    pub(super) fn call(&self, awaiting: &'static str, method: Method) -> Answer<'_> {
+        self.inner.connection.call(self.inner.number, awaiting, method)
     }
 
     /// Sends a method that has no answer.

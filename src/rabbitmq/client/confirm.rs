@@ -40,13 +40,13 @@ impl Future for Confirm {
         self.channel.poll_state(
             cx,
             || Wait::Numbered("the confirm of publish", self.tag.0),
-            |state| state.confirms.take(self.tag),
+            |state| state.rare_mut().confirms.take(self.tag),
         )
     }
 }
 
 impl Drop for Confirm {
     fn drop(&mut self) {
-        self.channel.with_state(|state| state.confirms.unwatch(self.tag));
+        self.channel.with_state(|state| state.rare_mut().confirms.unwatch(self.tag));
     }
 }

@@ -12,12 +12,11 @@ use super::inbox::{Inbound, Inbox, Returned};
 use super::unconfirmed::Confirms;
 use crate::Instant;
 use crate::rabbitmq::protocol::error::{AmqpError, Scope};
-use crate::rabbitmq::protocol::id::ChannelNumber;
+use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};
 use crate::rabbitmq::protocol::limits::CHANNEL_MAX;
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Method};
+use crate::rabbitmq::protocol::tags::Tags;
 use crate::sim::service::{Session, Waiter, Wakes};
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
 use std::collections::VecDeque;
 
@@ -36,15 +35,12 @@ enum Slot {
 /// A channel, as the client sees it.
 #[derive(Debug, Default)]
 pub(super) struct ChannelState {
+    /// Takes no memory while no call is under way, as on most channels most of the time.
     calls: VecDeque<(Call, Slot)>,
     next_call: u64,
-    pub(super) consumers: IndexMap<SmolStr, Inbox, FxBuildHasher>,
+    pub(super) consumers: Tags<Inbox>,
     last_inbox: u64,
-    pub(super) confirms: Confirms,
-    pub(super) returned: VecDeque<Returned>,
-    pub(super) return_waiter: Waiter,
-    /// Why the broker closed it.
-    closed: Option<AmqpError>,
+    rare: Option<Box<RareState>>,
     /// Whether this end has sent its close.
     closing: bool,
     /// Whether the broker has answered that close.
@@ -53,7 +49,44 @@ pub(super) struct ChannelState {
     released: bool,
 }
 
+/// What most channels do not have.
+#[derive(Debug, Default)]
+pub(super) struct RareState {
+    pub(super) confirms: Confirms,
+    pub(super) returned: VecDeque<Returned>,
+    pub(super) return_waiter: Waiter,
+    /// Why the broker closed it.
+    closed: Option<AmqpError>,
+}
+
 impl ChannelState {
+    pub(super) fn rare(&self) -> Option<&RareState> {
+        self.rare.as_deref()
+    }
+
+    pub(super) fn rare_mut(&mut self) -> &mut RareState {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Numbers a publish; `None` if the channel is not in confirm mode.
+    pub(super) fn published(&mut self) -> Option<DeliveryTag> {
+        self.rare.as_mut()?.confirms.published()
+    }
+
+    /// Why the broker closed it.
+    fn closed(&self) -> Option<&AmqpError> {
+        self.rare.as_ref()?.closed.as_ref()
+    }
+
+    /// Removes a call that is over.
+    fn remove_call(&mut self, at: usize) -> Option<Slot> {
+        let removed = self.calls.remove(at);
+        if self.calls.is_empty() {
+            self.calls = VecDeque::new();
+        }
+        removed.map(|(_, slot)| slot)
+    }
+
     /// Removes a consumer whose handle was dropped. Returns whether to tell the broker.
     pub(super) fn drop_consumer(&mut self, tag: &str, serial: u64) -> bool {
         // Another consumer may have the tag by now.
@@ -71,8 +104,10 @@ impl ChannelState {
             }
         }
         self.consumers.values_mut().for_each(|inbox| inbox.wake(wakes));
-        self.confirms.wake_all(wakes);
-        wakes.wake(&mut self.return_waiter);
+        if let Some(rare) = &mut self.rare {
+            rare.confirms.wake_all(wakes);
+            wakes.wake(&mut rare.return_waiter);
+        }
     }
 
     /// Returns whether nobody waits for the next answer.
@@ -92,7 +127,7 @@ impl ChannelState {
                 self.calls[at].1 = Slot::Answered(event);
             }
             Slot::Forgotten | Slot::Answered(_) => {
-                self.calls.remove(at);
+                self.remove_call(at);
             }
         }
     }
@@ -105,14 +140,15 @@ impl ChannelState {
                 }
             }
             Event::Ack { delivery_tag, multiple } => {
-                self.confirms.settle(delivery_tag, multiple, true, wakes);
+                self.rare_mut().confirms.settle(delivery_tag, multiple, true, wakes);
             }
             Event::Nack { delivery_tag, multiple } => {
-                self.confirms.settle(delivery_tag, multiple, false, wakes);
+                self.rare_mut().confirms.settle(delivery_tag, multiple, false, wakes);
             }
             Event::Return { code, message } => {
-                self.returned.push_back(Returned { code, message });
-                wakes.wake(&mut self.return_waiter);
+                let rare = self.rare_mut();
+                rare.returned.push_back(Returned { code, message });
+                wakes.wake(&mut rare.return_waiter);
             }
             Event::Cancel { consumer_tag } => {
                 if let Some(inbox) = self.consumers.get_mut(&consumer_tag) {
@@ -135,7 +171,7 @@ impl ChannelState {
                 self.answer(Event::BasicCancelOk { consumer_tag }, wakes);
             }
             Event::ChannelClose(error) => {
-                self.closed = Some(*error);
+                self.rare_mut().closed = Some(*error);
                 self.end(wakes);
             }
             Event::ChannelCloseOk => {
@@ -183,12 +219,18 @@ pub struct ClientSession {
     channels: Vec<ChannelState>,
     /// The highest number allowed; 0 means the server's limit.
     channel_max: u16,
+    /// Whether nobody waited for the last answer.
+    was_unawaited: bool,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most connections do not have, most of the time.
+#[derive(Debug, Default)]
+struct Rare {
     /// Numbers that can be reused.
     free: VecDeque<u16>,
     closed: Option<AmqpError>,
     close_waiter: Waiter,
-    /// Whether nobody waited for the last answer.
-    was_unawaited: bool,
     /// Why the broker does not read from the connection.
     blocked: Option<SmolStr>,
     block_waiter: Waiter,
@@ -201,16 +243,21 @@ pub struct ClientSession {
 impl ClientSession {
     /// Why the broker closed the connection.
     pub(super) fn closed(&self) -> Option<&AmqpError> {
-        self.closed.as_ref()
+        self.rare.as_ref()?.closed.as_ref()
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     pub(super) fn wait_closed(&mut self) -> Result<AmqpError, &mut Waiter> {
-        self.closed.clone().ok_or(&mut self.close_waiter)
+        let rare = self.rare_mut();
+        rare.closed.clone().ok_or(&mut rare.close_waiter)
     }
 
     /// Why the broker does not read from the connection, if it does not.
     pub(super) fn blocked(&self) -> Option<&SmolStr> {
-        self.blocked.as_ref()
+        self.rare.as_ref()?.blocked.as_ref()
     }
 
     /// Waits until the connection is blocked, or until it is not blocked.
@@ -221,21 +268,24 @@ impl ClientSession {
         if let Some(error) = self.ended() {
             return Ok(Err(error));
         }
-        match self.blocked.is_some() == wanted {
-            true => Ok(Ok(self.blocked.clone())),
-            false => Err(&mut self.block_waiter),
+        let rare = self.rare_mut();
+        match rare.blocked.is_some() == wanted {
+            true => Ok(Ok(rare.blocked.clone())),
+            false => Err(&mut rare.block_waiter),
         }
     }
 
     /// Why the connection can no longer be used, if the broker has told.
     fn ended(&self) -> Option<Error> {
-        self.closed.clone().map(Error::AlreadyClosed)
+        self.closed().cloned().map(Error::AlreadyClosed)
     }
 
     /// Applies the options with which the connection is opened.
     pub(super) fn configure(&mut self, options: &ConnectionOptions) {
         self.channel_max = options.channel_max;
-        self.heartbeats = Heartbeats::new(options.heartbeat_seconds());
+        if let Some(heartbeats) = Heartbeats::new(options.heartbeat_seconds()) {
+            self.rare_mut().heartbeats = Some(heartbeats);
+        }
     }
 
     /// Reserves a number for a new channel.
@@ -243,18 +293,25 @@ impl ClientSession {
         if let Some(error) = self.ended() {
             return Err(error);
         }
-        if let Some(number) = self.free.pop_front() {
+        if let Some(number) = self.rare.as_mut().and_then(|rare| rare.free.pop_front()) {
             self.channels[usize::from(number)] = ChannelState::default();
             return Ok(ChannelNumber(number));
         }
-        if self.channels.is_empty() {
-            self.channels.push(ChannelState::default());
-        }
+        self.add_connection_channel();
         let max = if self.channel_max == 0 { CHANNEL_MAX } else { self.channel_max };
         let next = u16::try_from(self.channels.len()).ok().filter(|next| *next <= max);
         let number = next.ok_or(Error::NoFreeChannel)?;
         self.channels.push(ChannelState::default());
         Ok(ChannelNumber(number))
+    }
+
+    /// Makes sure that channel 0 has a state.
+    fn add_connection_channel(&mut self) {
+        if self.channels.is_empty() {
+            // Most connections have one channel beside it.
+            self.channels.reserve_exact(2);
+            self.channels.push(ChannelState::default());
+        }
     }
 
     /// Begins to close a channel from this end.
@@ -268,9 +325,9 @@ impl ClientSession {
     /// broker's `close-ok`. Returns whether to tell the broker.
     pub(super) fn release(&mut self, number: ChannelNumber) -> bool {
         let state = self.channel_mut(number);
-        let by_broker = state.closed.is_some();
+        let by_broker = state.closed().is_some();
         if state.closed_here || (by_broker && !state.closing) {
-            self.free.push_back(number.0);
+            self.rare_mut().free.push_back(number.0);
             return false;
         }
         state.released = true;
@@ -289,15 +346,12 @@ impl ClientSession {
         if let Some(error) = self.ended() {
             return Err(error);
         }
-        if self.channels.is_empty() {
-            self.channels.push(ChannelState::default());
-        }
+        self.add_connection_channel();
         let state = self.channel_mut(number);
-        match &state.closed {
-            Some(error) => Err(Error::AlreadyClosed(error.clone())),
-            None if state.closing => Err(Error::ChannelClosed),
-            None => Ok(state),
+        if let Some(error) = state.closed() {
+            return Err(Error::AlreadyClosed(error.clone()));
         }
+        if state.closing { Err(Error::ChannelClosed) } else { Ok(state) }
     }
 
     fn channel_mut(&mut self, number: ChannelNumber) -> &mut ChannelState {
@@ -309,7 +363,7 @@ impl ClientSession {
     /// Why nothing more will arrive on this channel, if so.
     pub(super) fn over(&self, number: ChannelNumber) -> Option<Error> {
         let state = &self.channels[usize::from(number.0)];
-        let error = state.closed.as_ref().or(self.closed.as_ref());
+        let error = state.closed().or(self.closed());
         match error {
             Some(error) => Some(Error::Amqp(error.clone())),
             None => state.closed_here.then_some(Error::ChannelClosed),
@@ -324,6 +378,9 @@ impl ClientSession {
         let state = self.open_channel(number)?;
         let call = Call(state.next_call);
         state.next_call += 1;
+        if state.calls.is_empty() {
+            state.calls.reserve_exact(1);
+        }
         state.calls.push_back((call, Slot::Waiting(Waiter::default())));
         Ok(call)
     }
@@ -334,13 +391,12 @@ impl ClientSession {
         call: Call,
     ) -> Result<Result<Event, Error>, &mut Waiter> {
         let over = self.over(number);
-        let calls = &mut self.channel_mut(number).calls;
-        let Some(at) = calls.iter().position(|(c, _)| *c == call) else {
+        let state = self.channel_mut(number);
+        let Some(at) = state.calls.iter().position(|(c, _)| *c == call) else {
             return Ok(Err(over.unwrap_or(Error::ChannelClosed)));
         };
-        if matches!(calls[at].1, Slot::Answered(_)) {
-            let slot = calls.remove(at).map(|(_, slot)| slot);
-            return match slot {
+        if matches!(state.calls[at].1, Slot::Answered(_)) {
+            return match state.remove_call(at) {
                 Some(Slot::Answered(event)) => Ok(Ok(event)),
                 _ => Ok(Err(Error::ChannelClosed)),
             };
@@ -353,19 +409,25 @@ impl ClientSession {
 
     /// Forgets a call whose caller is gone, even if the answer is still to come.
     pub(super) fn forget_call(&mut self, number: ChannelNumber, call: Call) {
-        let calls = &mut self.channel_mut(number).calls;
-        if let Some(at) = calls.iter().position(|(c, _)| *c == call) {
-            match calls[at].1 {
-                Slot::Answered(_) => drop(calls.remove(at)),
-                Slot::Waiting(_) | Slot::Forgotten => calls[at].1 = Slot::Forgotten,
+        let state = self.channel_mut(number);
+        if let Some(at) = state.calls.iter().position(|(c, _)| *c == call) {
+            match state.calls[at].1 {
+                Slot::Answered(_) => drop(state.remove_call(at)),
+                Slot::Waiting(_) | Slot::Forgotten => state.calls[at].1 = Slot::Forgotten,
             }
         }
     }
 
     fn end(&mut self, wakes: &mut Wakes<'_>) {
         self.channels.iter_mut().for_each(|state| state.end(wakes));
-        wakes.wake(&mut self.close_waiter);
-        wakes.wake(&mut self.block_waiter);
+        if let Some(rare) = &mut self.rare {
+            wakes.wake(&mut rare.close_waiter);
+            wakes.wake(&mut rare.block_waiter);
+        }
+    }
+
+    fn heartbeats_mut(&mut self) -> Option<&mut Heartbeats> {
+        self.rare.as_mut()?.heartbeats.as_mut()
     }
 }
 
@@ -373,26 +435,28 @@ impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession 
     fn deliver(&mut self, now: Instant, output: (ChannelNumber, Event), wakes: &mut Wakes<'_>) {
         let (number, event) = output;
         self.was_unawaited = false;
-        if let Some(heartbeats) = &mut self.heartbeats {
+        if let Some(heartbeats) = self.heartbeats_mut() {
             heartbeats.heard(now);
         }
         match event {
             Event::ConnectionClose(error) => {
                 debug_assert_eq!(error.scope, Scope::Connection);
-                self.closed = Some(*error);
+                self.rare_mut().closed = Some(*error);
                 self.end(wakes);
             }
             // The world closes the connection.
             Event::ConnectionLost => {}
             Event::ConnectionBlocked { reason } => {
-                self.blocked = Some(reason);
-                wakes.wake(&mut self.block_waiter);
+                let rare = self.rare_mut();
+                rare.blocked = Some(reason);
+                wakes.wake(&mut rare.block_waiter);
             }
             Event::ConnectionUnblocked => {
-                self.blocked = None;
-                wakes.wake(&mut self.block_waiter);
+                let rare = self.rare_mut();
+                rare.blocked = None;
+                wakes.wake(&mut rare.block_waiter);
             }
-            Event::Heartbeat => self.answers.push_back((number, Method::Heartbeat)),
+            Event::Heartbeat => self.rare_mut().answers.push_back((number, Method::Heartbeat)),
             event => self.deliver_to_channel(number, event, wakes),
         }
     }
@@ -402,19 +466,19 @@ impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession 
     }
 
     fn hindrance(&self) -> Option<String> {
-        self.blocked.as_ref().map(|reason| format!("the broker has blocked it: {reason}"))
+        self.blocked().map(|reason| format!("the broker has blocked it: {reason}"))
     }
 
     fn answer(&mut self) -> Option<(ChannelNumber, Method)> {
-        self.answers.pop_front()
+        self.rare.as_mut()?.answers.pop_front()
     }
 
     fn poll_housekeeping(&self) -> Option<Instant> {
-        self.heartbeats.as_ref().and_then(Heartbeats::next_look)
+        self.rare.as_ref()?.heartbeats.as_ref().and_then(Heartbeats::next_look)
     }
 
     fn gives_up(&mut self, now: Instant) -> bool {
-        self.heartbeats.as_mut().is_some_and(|heartbeats| heartbeats.is_missed(now))
+        self.heartbeats_mut().is_some_and(|heartbeats| heartbeats.is_missed(now))
     }
 
     fn disconnected(&mut self, wakes: &mut Wakes<'_>) {
@@ -425,7 +489,7 @@ impl Session<(ChannelNumber, Method), (ChannelNumber, Event)> for ClientSession 
 impl ClientSession {
     fn deliver_to_channel(&mut self, number: ChannelNumber, event: Event, wakes: &mut Wakes<'_>) {
         if matches!(event, Event::ChannelClose(_)) {
-            self.answers.push_back((number, Method::ChannelCloseOk));
+            self.rare_mut().answers.push_back((number, Method::ChannelCloseOk));
         }
         if let Some(state) = self.channels.get_mut(usize::from(number.0)) {
             let freed = event == Event::ChannelCloseOk && state.released;
@@ -434,7 +498,7 @@ impl ClientSession {
             // Only the answer to a call that was given up removes the call at once.
             self.was_unawaited = state.calls.len() < calls;
             if freed {
-                self.free.push_back(number.0);
+                self.rare_mut().free.push_back(number.0);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! and deliveries all point at it. An [`Entry`] is one queue's record of a message: the pointer,
 //! the message's *position* in that queue, whether it was delivered before, and whether it expires.
 //! Positions rise with every message that a queue accepts and are never used twice, so a requeued
-//! message finds its original place.
+//! message finds its original place. Far back in a long backlog, messages are packed (`pages.rs`).
 
 use super::properties::Properties;
 use super::table::FieldValue;
@@ -23,10 +23,16 @@ static NAMELESS: SmolStr = SmolStr::new_static("");
 /// A published message. It is immutable and shared through an `Arc`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
+    envelope: Envelope,
+    body: Bytes,
+}
+
+/// What a message has beside its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Envelope {
     exchange: ExchangeName,
     routing_key: SmolStr,
     properties: Properties,
-    body: Bytes,
 }
 
 impl Message {
@@ -36,29 +42,37 @@ impl Message {
         properties: Properties,
         body: Bytes,
     ) -> Message {
-        Message { exchange, routing_key, properties, body }
+        Message::from_parts(Envelope { exchange, routing_key, properties }, body)
+    }
+
+    pub(crate) fn from_parts(envelope: Envelope, body: Bytes) -> Message {
+        Message { envelope, body }
+    }
+
+    pub(crate) fn into_parts(self) -> (Envelope, Bytes) {
+        (self.envelope, self.body)
     }
 
     /// The exchange it was published to; the empty name is the default exchange.
     #[must_use]
     pub fn exchange(&self) -> &SmolStr {
-        self.exchange.as_deref().unwrap_or(&NAMELESS)
+        self.envelope.exchange.as_deref().unwrap_or(&NAMELESS)
     }
 
     pub(crate) fn exchange_name(&self) -> &ExchangeName {
-        &self.exchange
+        &self.envelope.exchange
     }
 
     /// The routing key it was published with.
     #[must_use]
     pub fn routing_key(&self) -> &SmolStr {
-        &self.routing_key
+        &self.envelope.routing_key
     }
 
     /// Its properties.
     #[must_use]
     pub fn properties(&self) -> &Properties {
-        &self.properties
+        &self.envelope.properties
     }
 
     /// Its body.
@@ -69,7 +83,7 @@ impl Message {
 
     /// Returns the routing keys in its header `CC` or `BCC`.
     pub(crate) fn carbon_copies(&self, header: &str) -> impl Iterator<Item = &str> {
-        let copies = self.properties.headers().and_then(|headers| headers.get(header));
+        let copies = self.envelope.properties.headers().and_then(|headers| headers.get(header));
         let keys: &[FieldValue] = match copies {
             Some(FieldValue::Array(keys)) => keys,
             _ => &[],
@@ -79,12 +93,8 @@ impl Message {
 
     /// Returns the same message with other properties.
     pub(crate) fn with_properties(&self, properties: Properties) -> Message {
-        Message {
-            exchange: self.exchange.clone(),
-            routing_key: self.routing_key.clone(),
-            properties,
-            body: self.body.clone(),
-        }
+        let Envelope { exchange, routing_key, .. } = self.envelope.clone();
+        Message::new(exchange, routing_key, properties, self.body.clone())
     }
 }
 
@@ -92,8 +102,8 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
             .field("exchange", &self.exchange().as_str())
-            .field("routing_key", &self.routing_key.as_str())
-            .field("properties", &self.properties)
+            .field("routing_key", &self.routing_key().as_str())
+            .field("properties", self.properties())
             .field("body", &self.body)
             .finish()
     }
@@ -107,9 +117,12 @@ pub(crate) struct Position(pub(crate) u64);
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) message: Arc<Message>,
-    /// The position times four, plus the two flags.
-    packed: u64,
+    mark: Mark,
 }
+
+/// What a queue knows of a message: the position times four, plus the two flags.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(u64);
 
 /// Flag: the message was delivered before.
 const REDELIVERED: u64 = 1;
@@ -119,19 +132,32 @@ const EXPIRES: u64 = 2;
 
 impl Entry {
     pub(crate) fn new(message: Arc<Message>, position: Position) -> Entry {
-        Entry { message, packed: position.0 << 2 }
+        Entry { message, mark: Mark(position.0 << 2) }
+    }
+
+    pub(crate) fn from_parts(message: Arc<Message>, mark: Mark) -> Entry {
+        Entry { message, mark }
+    }
+
+    pub(crate) fn into_parts(self) -> (Arc<Message>, Mark) {
+        (self.message, self.mark)
+    }
+
+    /// Returns whether somebody else points at its message.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.message) > 1
     }
 
     pub(crate) fn position(&self) -> Position {
-        Position(self.packed >> 2)
+        Position(self.mark.0 >> 2)
     }
 
     pub(crate) fn redelivered(&self) -> bool {
-        self.packed & REDELIVERED != 0
+        self.mark.0 & REDELIVERED != 0
     }
 
     pub(crate) fn expires(&self) -> bool {
-        self.packed & EXPIRES != 0
+        self.mark.0 & EXPIRES != 0
     }
 
     /// The priority of its message, 0 by default.
@@ -141,19 +167,19 @@ impl Entry {
 
     /// Returns the entry at another position.
     pub(crate) fn moved(mut self, position: Position) -> Entry {
-        self.packed = self.packed & (REDELIVERED | EXPIRES) | position.0 << 2;
+        self.mark.0 = self.mark.0 & (REDELIVERED | EXPIRES) | position.0 << 2;
         self
     }
 
     /// Returns the entry, marked as delivered before.
     pub(crate) fn again(mut self) -> Entry {
-        self.packed |= REDELIVERED;
+        self.mark.0 |= REDELIVERED;
         self
     }
 
     /// Returns the entry, marked as one that expires.
     pub(crate) fn expiring(mut self) -> Entry {
-        self.packed |= EXPIRES;
+        self.mark.0 |= EXPIRES;
         self
     }
 }

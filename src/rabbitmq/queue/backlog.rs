@@ -1,15 +1,20 @@
 //! The messages of a queue that are ready for delivery, in order of delivery, and the size of their
 //! bodies.
 //!
-//! New messages join at the end. A requeued message goes back to its original place: to the front
+//! A requeued message goes back to its original place: to the front
 //! if it is the oldest, as it usually is, or else into a second, sorted store. The next message is
 //! the older of the two heads. So a requeue costs O(log n), and returning everything that a dead
 //! consumer held costs O(1) for each message.
+//!
+//! New messages join at the end, which in a long backlog consists of pages (`pages.rs`). The line
+//! takes the next page when it is empty, so it is empty only if nothing waits behind it.
 //!
 //! A queue with priorities has a *level* for each priority. The highest level that is not empty
 //! goes first, and a message returns to its own level.
 
 use crate::rabbitmq::protocol::message::{Entry, Position};
+use crate::rabbitmq::queue::pages::{PAGE, Pages};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 #[derive(Debug, Default)]
@@ -24,8 +29,10 @@ pub(crate) struct Backlog {
 
 #[derive(Debug, Default)]
 struct Rest {
-    /// Requeued messages whose place is inside the line.
+    /// Requeued messages whose place is inside the line or behind it.
     returned: BTreeMap<Position, Entry>,
+    /// What follows the line.
+    pages: Pages,
     /// The levels above 0, starting with level 1.
     levels: Vec<Level>,
     /// The levels that are not empty, one bit each.
@@ -64,6 +71,11 @@ impl Rest {
         &mut self.levels[level]
     }
 
+    /// Returns whether nothing returned and nothing follows the line.
+    fn is_empty(&self) -> bool {
+        self.returned.is_empty() && self.pages.is_empty()
+    }
+
     fn pop(&mut self, level: usize) -> Option<Entry> {
         let place = &mut self.levels[level];
         let entry = pop(&mut place.line, &mut place.returned);
@@ -95,12 +107,13 @@ fn pop(line: &mut VecDeque<Entry>, returned: &mut BTreeMap<Position, Entry>) -> 
     line.pop_front()
 }
 
-/// Puts an entry back at one end of the line. Returns it if its place is inside the line.
-fn put_back(line: &mut VecDeque<Entry>, entry: Entry) -> Option<Entry> {
+/// Puts an entry back at one end of the line, if that is its place. Returns any other entry: of one
+/// that is younger than the line, the place may be behind others.
+fn put_back(line: &mut VecDeque<Entry>, is_all: bool, entry: Entry) -> Option<Entry> {
     let position = entry.position();
     if line.front().is_none_or(|front| position < front.position()) {
         line.push_front(entry);
-    } else if line.back().is_none_or(|back| position > back.position()) {
+    } else if is_all && line.back().is_none_or(|back| position > back.position()) {
         line.push_back(entry);
     } else {
         return Some(entry);
@@ -110,11 +123,12 @@ fn put_back(line: &mut VecDeque<Entry>, entry: Entry) -> Option<Entry> {
 
 /// Returns the entries of both in order of position.
 fn merged<'a>(
-    line: &'a VecDeque<Entry>,
+    line: impl Iterator<Item = Cow<'a, Entry>>,
     returned: Option<&'a BTreeMap<Position, Entry>>,
-) -> impl Iterator<Item = &'a Entry> {
-    let mut line = line.iter().peekable();
-    let mut returned = returned.into_iter().flat_map(BTreeMap::values).peekable();
+) -> impl Iterator<Item = Cow<'a, Entry>> {
+    let mut line = line.peekable();
+    let returned = returned.into_iter().flat_map(BTreeMap::values);
+    let mut returned = returned.map(Cow::Borrowed).peekable();
     std::iter::from_fn(move || match (line.peek(), returned.peek()) {
         (Some(a), Some(b)) if b.position() < a.position() => returned.next(),
         (None, _) => returned.next(),
@@ -134,12 +148,18 @@ impl Backlog {
     }
 
     pub(crate) fn len(&self) -> usize {
-        let rest = self.rest.as_ref().map_or(0, |rest| rest.returned.len() + rest.len);
+        let rest =
+            self.rest.as_ref().map_or(0, |rest| rest.returned.len() + rest.pages.len() + rest.len);
         self.line.len() + rest
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Returns whether messages follow the line.
+    fn has_pages(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| !rest.pages.is_empty())
     }
 
     /// Bytes of all bodies together.
@@ -159,8 +179,10 @@ impl Backlog {
             && let Some(level) = rest.level_of(&entry)
         {
             rest.fill(level).line.push_back(entry);
-        } else {
+        } else if self.line.len() < PAGE && !self.has_pages() {
             self.line.push_back(entry);
+        } else {
+            self.rest.get_or_insert_default().pages.push(entry);
         }
     }
 
@@ -181,7 +203,10 @@ impl Backlog {
                 Some(level) => rest.pop(level),
                 None => {
                     let entry = pop(&mut self.line, &mut rest.returned);
-                    if rest.returned.is_empty() && rest.levels.is_empty() {
+                    if self.line.is_empty() {
+                        rest.pages.turn(&mut self.line);
+                    }
+                    if rest.is_empty() && rest.levels.is_empty() {
                         self.rest = None;
                     }
                     entry
@@ -193,7 +218,16 @@ impl Backlog {
     }
 
     /// Puts messages back in their places. They are given in order of position.
-    pub(crate) fn restore(&mut self, entries: Vec<Entry>) {
+    pub(crate) fn restore(&mut self, mut entries: Vec<Entry>) {
+        if self.line.is_empty() && self.rest.is_none() {
+            self.bytes = entries.iter().map(|entry| entry.message.body().len() as u64).sum();
+            if entries.capacity() > 2 * entries.len() {
+                entries.shrink_to_fit();
+            }
+            self.line = entries.into();
+            return;
+        }
+        let is_all = !self.has_pages();
         // From the youngest to the oldest, because each is then likely to be a new front.
         for entry in entries.into_iter().rev() {
             self.bytes += entry.message.body().len() as u64;
@@ -202,10 +236,10 @@ impl Backlog {
                 && let Some(level) = level
             {
                 let level = rest.fill(level);
-                if let Some(entry) = put_back(&mut level.line, entry) {
+                if let Some(entry) = put_back(&mut level.line, true, entry) {
                     level.returned.insert(entry.position(), entry);
                 }
-            } else if let Some(entry) = put_back(&mut self.line, entry) {
+            } else if let Some(entry) = put_back(&mut self.line, is_all, entry) {
                 let rest = self.rest.get_or_insert_default();
                 rest.returned.insert(entry.position(), entry);
             }
@@ -241,11 +275,14 @@ impl Backlog {
     }
 
     /// Returns the messages in order of delivery.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Cow<'_, Entry>> {
         let rest = self.rest.as_deref();
         let levels = rest.into_iter().flat_map(|rest| rest.levels.iter().rev());
-        let above = levels.flat_map(|level| merged(&level.line, Some(&level.returned)));
-        above.chain(merged(&self.line, rest.map(|rest| &rest.returned)))
+        let above = levels
+            .flat_map(|level| merged(level.line.iter().map(Cow::Borrowed), Some(&level.returned)));
+        let pages = rest.into_iter().flat_map(|rest| rest.pages.iter());
+        let line = self.line.iter().map(Cow::Borrowed).chain(pages);
+        above.chain(merged(line, rest.map(|rest| &rest.returned)))
     }
 }
 
@@ -310,6 +347,26 @@ mod tests {
             assert_eq!(backlog.pop().map(|entry| entry.position()), Some(position));
         }
         assert!(backlog.front().is_none());
+    }
+
+    #[test]
+    fn a_long_backlog_keeps_its_order() {
+        let mut backlog = backlog(3 * PAGE as u64);
+        assert!(backlog.has_pages());
+        // What comes back late is younger than the line, and older than the pages behind it.
+        let mut held: Vec<Entry> = (0..PAGE + 10).map(|_| backlog.pop().unwrap()).collect();
+        let late = held.split_off(PAGE / 2);
+        backlog.restore(held);
+        backlog.push(entry(3 * PAGE as u64));
+        while backlog.pop().unwrap().position().0 + 1 < PAGE as u64 / 2 {}
+        backlog.restore(late);
+        backlog.check().unwrap();
+        assert_eq!(backlog.len(), 2 * PAGE + PAGE / 2 + 1);
+        for position in PAGE as u64 / 2..=3 * PAGE as u64 {
+            assert_eq!(backlog.front().map(Entry::position), Some(Position(position)));
+            assert_eq!(backlog.pop().map(|entry| entry.position()), Some(Position(position)));
+        }
+        assert_eq!((backlog.pop().is_none(), backlog.rest.is_none()), (true, true));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::rabbitmq::protocol::table::{FieldTable, FieldValue};
 use crate::rabbitmq::vhost::policy::{Policy, effective};
 use crate::sort::sort_by_key;
 use smol_str::SmolStr;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// The bit of a type in the table of arguments.
@@ -108,6 +109,41 @@ impl Settings {
     /// Returns whether no setting affects a publish or an acknowledgement.
     pub(crate) fn is_plain(&self) -> bool {
         *self == Settings { expires: self.expires, ..Settings::default() }
+    }
+}
+
+/// The settings of a queue, which take no memory if they are the default ones.
+#[derive(Debug, Default)]
+pub(crate) struct Effective(Option<Box<Settings>>);
+
+/// The settings of most queues.
+static DEFAULT: Settings = Settings {
+    message_ttl: None,
+    expires: None,
+    max_length: None,
+    max_length_bytes: None,
+    overflow: Overflow::DropHead,
+    dead_letter_exchange: None,
+    dead_letter_routing_key: None,
+    keeps_dead_letters: false,
+    delivery_limit: None,
+    sets_delivery_limit: false,
+    has_negative_delivery_limit: false,
+    max_age: None,
+    max_segment_bytes: None,
+};
+
+impl From<Settings> for Effective {
+    fn from(settings: Settings) -> Effective {
+        Effective((settings != DEFAULT).then(|| Box::new(settings)))
+    }
+}
+
+impl Deref for Effective {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        self.0.as_deref().unwrap_or(&DEFAULT)
     }
 }
 
