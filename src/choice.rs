@@ -22,6 +22,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU32;
 
 /// The kind of decision that a choice is about: a name such as `"link.latency"`.
 ///
@@ -175,7 +176,7 @@ enum Mode {
 
 /// The place of the choices of a site and an entity among all, once it is known.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place(Option<usize>);
+pub(crate) struct Place(Option<NonZeroU32>);
 
 /// The source of every choice of a world.
 ///
@@ -249,27 +250,29 @@ impl Choices {
         if n <= 1 {
             return 0;
         }
-        let index = match place.0 {
-            Some(index) => index,
+        let number = match place.0 {
+            Some(number) => number,
             None => *place.0.insert(self.find(site, entity)),
         };
-        let value = self.streams[index].choose(n);
+        let value = self.streams[number.get() as usize - 1].choose(n);
         if let Some(recorded) = &mut self.recorded {
             recorded.push(Choice { site: site.name.into(), entity, n, value });
         }
         value
     }
 
-    /// Returns the index of a stream, which never changes.
-    fn find(&mut self, site: Site, entity: u64) -> usize {
+    /// Returns the number of a stream, from 1 on, which never changes.
+    fn find(&mut self, site: Site, entity: u64) -> NonZeroU32 {
         let key = (site.key, entity);
-        match self.streams.get_index_of(&key) {
+        let index = match self.streams.get_index_of(&key) {
             Some(index) => index,
             None => {
                 let stream = self.source_of(site, entity);
                 self.streams.insert_full(key, stream).0
             }
-        }
+        };
+        let number = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
+        number.expect("there are fewer than 2^32 sites and entities")
     }
 
     /// Returns whether a fault of probability `numerator / denominator` happens. Calm is `false`,

@@ -4,10 +4,12 @@ use crate::sim::kernel::clock::Clock;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::timer::TimerKey;
 use crate::sim::net::conn::{Conn, ServerEnd};
+use crate::sim::net::path::Keepalive;
 use crate::sim::net::table::Connections;
 use crate::sim::service::contract::Service;
 use crate::time::Instant;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A machine at work, with its connections.
 pub(crate) struct Cell<S: Service> {
@@ -22,6 +24,8 @@ pub(crate) struct Cell<S: Service> {
     /// only.
     pub(crate) serves_bytes: bool,
     pub(crate) next_connection: u32,
+    /// The keepalive of the connection that was accepted last.
+    pub(crate) keepalive: Option<Arc<Keepalive>>,
     pub(crate) timer: Option<(Instant, TimerKey)>,
     /// When a background timer is due, as the world was told.
     pub(crate) housekeeping: Option<Instant>,
@@ -42,6 +46,7 @@ impl<S: Service> Cell<S> {
             connections: Connections::default(),
             serves_bytes: false,
             next_connection: 0,
+            keepalive: None,
             timer: None,
             housekeeping: None,
             watches: BTreeSet::new(),

@@ -90,7 +90,7 @@ pub(crate) struct Conn<S: Service> {
     pub(crate) era: u32,
     pub(crate) began: Instant,
     /// The keepalive of the server's end, fixed when that end was opened.
-    pub(crate) keepalive: Option<Keepalive>,
+    pub(crate) keepalive: Option<Arc<Keepalive>>,
     /// When anything last arrived, at either end.
     pub(crate) heard: Instant,
     /// When one of the ends gives it up; see `tcp.rs`.

@@ -72,6 +72,10 @@ impl<T> Wire<T> {
         if self.last.0 == Instant::MAX {
             return;
         }
+        if self.in_flight.capacity() == 0 {
+            // On most wires one item is in flight, and items are large.
+            self.in_flight.reserve_exact(1);
+        }
         self.in_flight.push_back(item);
         self.schedule(core, now, self.last, route, up);
     }

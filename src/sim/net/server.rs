@@ -15,6 +15,7 @@ use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, Received, ServerEnd};
 use crate::sim::net::in_flight::{Down, Route, Up};
 use crate::sim::net::logged::{Reads, log_bytes};
+use crate::sim::net::path::Keepalive;
 use crate::sim::service::bytes::{ByteOutput, ByteService};
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;
@@ -34,6 +35,14 @@ pub(crate) struct Server<S: Service> {
     cell: Mutex<Cell<S>>,
     /// The thread that runs a closure of the test while the cell is locked.
     holder: Mutex<Option<ThreadId>>,
+}
+
+/// Returns a keepalive, which is that of the last connection unless the server has another by now.
+fn share(last: &mut Option<Arc<Keepalive>>, now: Option<Keepalive>) -> Option<Arc<Keepalive>> {
+    if last.as_deref() != now.as_ref() {
+        *last = now.map(Arc::new);
+    }
+    last.clone()
 }
 
 /// While this lives, its thread runs a closure while the cell is locked.
@@ -212,7 +221,7 @@ impl<S: Service> Server<S> {
                 drop(core);
                 if accepted {
                     conn.server_end = ServerEnd::Open;
-                    conn.keepalive = cell.machine.keepalive();
+                    conn.keepalive = share(&mut cell.keepalive, cell.machine.keepalive());
                     let at = cell.clock.machine_time(now);
                     cell.serves_bytes |= of_bytes;
                     match cell.machine.bytes().filter(|_| of_bytes) {

@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 
 /// Every connection that one of its ends still knows.
 pub(crate) struct Connections<S: Service> {
-    by_number: IndexMap<u32, Conn<S>, FxBuildHasher>,
+    /// A table has room for more than it holds, so its places are small.
+    by_number: IndexMap<u32, Box<Conn<S>>, FxBuildHasher>,
     /// The same connections, by node, so that the end of a process costs what it owns.
     by_node: BTreeSet<(NodeId, u32)>,
 }
@@ -28,7 +29,7 @@ impl<S: Service> Connections<S> {
     pub(crate) fn get(&self, number: u32) -> Option<&Conn<S>> {
         match self.by_number.get_index(number as usize) {
             Some((found, conn)) if *found == number => Some(conn),
-            _ => self.by_number.get(&number),
+            _ => self.by_number.get(&number).map(Box::as_ref),
         }
     }
 
@@ -37,17 +38,17 @@ impl<S: Service> Connections<S> {
         let place = number as usize;
         let is_there = self.by_number.get_index(place).is_some_and(|(found, _)| *found == number);
         if is_there {
-            return self.by_number.get_index_mut(place).map(|(_, conn)| conn);
+            return self.by_number.get_index_mut(place).map(|(_, conn)| &mut **conn);
         }
-        self.by_number.get_mut(&number)
+        self.by_number.get_mut(&number).map(Box::as_mut)
     }
 
     pub(crate) fn add(&mut self, number: u32, conn: Conn<S>) {
         self.by_node.insert((conn.node, number));
-        self.by_number.insert(number, conn);
+        self.by_number.insert(number, Box::new(conn));
     }
 
-    pub(crate) fn remove(&mut self, number: u32) -> Option<Conn<S>> {
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Box<Conn<S>>> {
         let conn = self.by_number.swap_remove(&number)?;
         self.by_node.remove(&(conn.node, number));
         Some(conn)
@@ -62,11 +63,11 @@ impl<S: Service> Connections<S> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Conn<S>)> {
-        self.by_number.iter().map(|(number, conn)| (*number, conn))
+        self.by_number.iter().map(|(number, conn)| (*number, &**conn))
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Conn<S>> {
-        self.by_number.values_mut()
+        self.by_number.values_mut().map(Box::as_mut)
     }
 
     /// Every connection is found by its node, and nothing else is.

@@ -83,7 +83,7 @@ impl<S: Service> Conn<S> {
                 if let Some(since) = self.down.stalled_since() {
                     return Some(since + RETRANSMISSION);
                 }
-                let keepalive = self.keepalive?;
+                let keepalive = self.keepalive.as_ref()?;
                 // A machine that is up again answers the next probe with a reset.
                 let answers = self.gone && self.rebooted && self.down_is_open();
                 Some(match answers {
@@ -100,7 +100,7 @@ impl<S: Service> Conn<S> {
         if self.deadline.is_some() {
             return;
         }
-        if let Some(idle) = self.keepalive.map(|keepalive| keepalive.idle.as_nanos())
+        if let Some(idle) = self.keepalive.as_ref().map(|keepalive| keepalive.idle.as_nanos())
             && idle > 0
         {
             let answered = (now - self.heard).as_nanos() / idle * idle;

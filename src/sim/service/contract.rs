@@ -212,13 +212,15 @@ pub trait Session<Input, Output>: Default + Send + 'static {
 #[derive(Debug, Default)]
 pub struct Waiter {
     first: Option<WakeRef>,
-    more: Vec<WakeRef>,
+    /// In a box, because there are many waiters and mostly nothing here.
+    #[allow(clippy::box_collection, reason = "an empty vector is three times as large")]
+    more: Option<Box<Vec<WakeRef>>>,
 }
 
 impl Waiter {
     /// Removes and returns all waiters.
     pub(crate) fn take(&mut self) -> Vec<WakeRef> {
-        let mut wakes = std::mem::take(&mut self.more);
+        let mut wakes = self.more.take().map_or_else(Vec::new, |more| *more);
         wakes.splice(..0, self.first.take());
         wakes
     }
@@ -229,8 +231,9 @@ impl Waiter {
             None => self.first = Some(wake),
             Some(first) if first.same(&wake) => {}
             Some(_) => {
-                if !self.more.iter().any(|other| other.same(&wake)) {
-                    self.more.push(wake);
+                let more = self.more.get_or_insert_default();
+                if !more.iter().any(|other| other.same(&wake)) {
+                    more.push(wake);
                 }
             }
         }
@@ -245,6 +248,8 @@ impl Wakes<'_> {
     /// Wakes everyone who waits there.
     pub fn wake(&mut self, waiter: &mut Waiter) {
         self.0.extend(waiter.first.take());
-        self.0.append(&mut waiter.more);
+        if let Some(more) = waiter.more.take() {
+            self.0.extend(*more);
+        }
     }
 }
