@@ -7,8 +7,8 @@
 //! Start with `method`. Then: `table` and `properties` (the data of AMQP), `message` (one published
 //! message and a queue's entry for it), `error` (reply codes and texts), `id` (numbers of
 //! connections, channels and deliveries), `limits`, `names` (names that the server makes),
-//! `queue_type` (the kinds of queue a client can ask for), `tags` (a map by consumer tag) and `describe` (methods and events as
-//! text for transcripts).
+//! `queue_type` (the kinds of queue a client can ask for), `tags` (a map by consumer tag) and
+//! `describe` (methods and events as text for transcripts).
 
 pub(crate) mod age;
 pub(crate) mod describe;

@@ -11,9 +11,8 @@
 //!
 //! Start with [`Queue`]. In this module: `kind` (what classic queues, quorum queues and streams do
 //! differently), `quorum` and `stream` (their state), `backlog` (ready messages), `pages` (its far
-//! end), `ring`
-//! (consumers that take turns), `lineup` (consumers in an order), `journal` (what a crash leaves), `expiry` (times to live), `settings` (arguments
-//! and policies), `dead_letter`.
+//! end), `ring` (consumers that take turns), `lineup` (consumers in an order), `journal` (what a
+//! crash leaves), `expiry` (times to live), `settings` (arguments and policies), `dead_letter`.
 //!
 //! Source: the server's behaviour; <https://www.rabbitmq.com/docs/queues>.
 

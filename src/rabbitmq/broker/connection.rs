@@ -313,8 +313,9 @@ impl Broker {
         }
     }
 
-    /// Takes everything that a channel holds, and adds it to what returns to each queue: to a quorum
-    /// queue sorted by consumer tag, where a fetched message counts by its delivery tag.
+    /// Takes everything that a channel holds, and adds it to what returns to each queue. To a
+    /// quorum queue it returns sorted by consumer tag, where a fetched message counts by its
+    /// delivery tag.
     fn take_back(&self, channel: &mut Channel, returned: &mut BTreeMap<QueueKey, Vec<Entry>>) {
         let mut by_tag = Vec::new();
         let count = channel.unacked.len();

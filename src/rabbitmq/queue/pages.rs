@@ -132,7 +132,7 @@ mod tests {
         let body = Bytes::from(position.to_string());
         let message = Message::new(None, key, Properties::default(), body);
         let entry = Entry::new(Arc::new(message), Position(position));
-        if position % 2 == 0 { entry.again() } else { entry }
+        if position.is_multiple_of(2) { entry.again() } else { entry }
     }
 
     fn same(found: &Entry, position: u64) -> bool {
