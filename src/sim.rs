@@ -43,6 +43,7 @@ mod kernel;
 mod net;
 mod node;
 pub mod outcome;
+mod report;
 pub mod service;
 mod sleep;
 pub mod trace;
@@ -57,8 +58,9 @@ pub use net::latency::Latency;
 pub use net::link::Link;
 #[cfg(all(feature = "lapin", feature = "turmoil"))]
 pub(crate) use net::pulse::{Look, Pulse};
-pub use node::{Node, Report};
+pub use node::Node;
 pub use outcome::Outcome;
+pub use report::Report;
 pub use service::Disconnected;
 use service::Service;
 pub use sleep::{Elapsed, Sleep, Timeout};
@@ -250,15 +252,7 @@ impl Sim {
         let id = core.processes.add(&name, actor, daemon, Location::caller());
         drop(core);
         let node = Node::new(&self.world, id, name);
-        let factory: Factory = Box::new(move |node| {
-            let world = Arc::clone(node.world());
-            let main = factory(node);
-            Box::pin(async move {
-                if let Some(message) = main.await.failure() {
-                    world.fail(actor, false, message);
-                }
-            })
-        });
+        let factory: Factory = Box::new(move |node| Box::pin(factory(node)));
         self.programs.push(Program { node: node.clone(), factory });
         self.start(id);
         node

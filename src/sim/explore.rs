@@ -8,8 +8,8 @@ pub(super) mod replay;
 
 use super::Sim;
 use super::config::{Config, Retention, Strategy};
-use super::node::Report;
 use super::outcome::panic_message;
+use super::report::Report;
 use super::trace::{Difference, Digest};
 use crate::sim::kernel::quiet::{self, Quiet};
 use crate::sim::net::latency::Latency;

@@ -15,7 +15,6 @@
 
 use super::handle::ServiceHandle;
 use super::join::{JoinHandle, joinable};
-use super::outcome::Outcome;
 use super::sleep::{Sleep, Timeout};
 use crate::choice::Site;
 use crate::sim::kernel::clock::{Clock, offset};
@@ -454,51 +453,5 @@ impl<F: Future> Future for WaitingFor<F> {
             self.world.lock().note_wait(what);
         }
         poll
-    }
-}
-
-/// The return value of a node's main task: nothing, or a `Result` whose error fails the run.
-pub trait Report {
-    /// Returns what went wrong, in words.
-    fn failure(self) -> Option<String>;
-}
-
-impl Report for () {
-    fn failure(self) -> Option<String> {
-        None
-    }
-}
-
-/// Names the type `!`, which has no stable name of its own.
-trait Returns {
-    type Type;
-}
-
-impl<T> Returns for fn() -> T {
-    type Type = T;
-}
-
-/// For a main task that loops forever: its type is `!`, not `()`.
-#[expect(private_interfaces, reason = "the type is never's, whatever it is called by")]
-impl Report for <fn() -> ! as Returns>::Type {
-    fn failure(self) -> Option<String> {
-        self
-    }
-}
-
-/// A run that is neither done nor has reached its goal is a failure, so a scenario may end with
-/// `sim.run()`.
-impl Report for Outcome {
-    fn failure(self) -> Option<String> {
-        match self {
-            Outcome::Done | Outcome::Reached => None,
-            other => Some(other.to_string()),
-        }
-    }
-}
-
-impl<E: fmt::Display> Report for Result<(), E> {
-    fn failure(self) -> Option<String> {
-        self.err().map(|error| format!("{error:#}"))
     }
 }

@@ -39,5 +39,5 @@ pub(crate) fn an_amqp_client_is_small() {
     drop(sim);
     let client = (used.bytes_allocated - used.bytes_deallocated) / CLIENTS;
     println!("{client} bytes for each AMQP client");
-    assert!(client <= 4_100, "{client} bytes for each AMQP client");
+    assert!(client <= 3_000, "{client} bytes for each AMQP client");
 }

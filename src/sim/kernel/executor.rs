@@ -103,17 +103,22 @@ impl Sim {
         let mut cx = Context::from_waker(&job.waker);
         self.world.set_polling(true);
         let polled = catch_unwind(AssertUnwindSafe(|| match guest {
-            None => job.future.as_mut().poll(&mut cx),
+            None => job.future.as_mut().poll_report(&mut cx),
             Some(guest) => {
                 let mut polled = Poll::Pending;
-                guest.enter(&mut || polled = job.future.as_mut().poll(&mut cx));
+                guest.enter(&mut || polled = job.future.as_mut().poll_report(&mut cx));
                 polled
             }
         }));
         self.world.set_polling(false);
         match polled {
             Ok(Poll::Pending) => {}
-            Ok(Poll::Ready(())) => self.finish(id),
+            Ok(Poll::Ready(None)) => self.finish(id),
+            Ok(Poll::Ready(Some(message))) => {
+                let node = self.world.lock().node_of(id);
+                self.world.fail(self.actor_of(node), false, message);
+                self.finish(id);
+            }
             Err(panic) => {
                 let mut core = self.world.lock();
                 core.forget_withheld();
@@ -142,8 +147,11 @@ impl Sim {
     }
 
     fn blame_node(&self, node: Option<NodeId>, panic: &(dyn Any + Send)) {
-        let actor = node.map_or(Actor::WORLD, |node| self.world.lock().processes[node].actor);
-        self.blame(actor, panic);
+        self.blame(self.actor_of(node), panic);
+    }
+
+    fn actor_of(&self, node: Option<NodeId>) -> Actor {
+        node.map_or(Actor::WORLD, |node| self.world.lock().processes[node].actor)
     }
 
     /// Runs a server. If its machine or one of its sessions panics, the server is down from then

@@ -6,12 +6,12 @@
 
 use crate::invariant::ensure;
 use crate::sim::kernel::id::{NodeId, TaskId};
+use crate::sim::report::Work;
 use crate::sort::sort_by_key;
 use crate::time::Instant;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
@@ -319,6 +319,6 @@ impl Tasks {
 }
 
 /// A future as the executor holds it.
-pub(crate) type LocalFuture = Pin<Box<dyn Future<Output = ()>>>;
+pub(crate) type LocalFuture = Pin<Box<dyn Work>>;
 /// A future on its way to the executor from a handle.
-pub(crate) type SendFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type SendFuture = Pin<Box<dyn Work + Send>>;
