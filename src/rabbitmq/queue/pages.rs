@@ -1,6 +1,6 @@
 //! The far end of a long backlog: messages that wait behind a thousand others.
 //!
-//! They stand in *pages*. A page that is full is packed: the messages give up their own allocations
+//! They stand in *pages*. In a backlog of many pages, a page that is full is packed: the messages give up their own allocations
 //! for the page's, and those in a row with the same exchange, routing key and properties share
 //! them. So a message costs 40 bytes beyond its body there. A page that holds a message which
 //! somebody else points at, such as another queue, stays as it is. Whoever comes to the front is
@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 /// Number of messages in a full page.
 pub(super) const PAGE: usize = 1024;
+
+/// The first pages stay as they are: packing costs time, and these take little memory.
+const WHOLE: usize = 15;
 
 #[derive(Debug, Default)]
 pub(super) struct Pages {
@@ -55,7 +58,9 @@ impl Pages {
         }
         self.last.push(entry);
         if self.last.len() == PAGE {
-            self.full.push_back(Page::new(std::mem::take(&mut self.last)));
+            let page = std::mem::take(&mut self.last);
+            let packs = self.full.len() >= WHOLE;
+            self.full.push_back(if packs { Page::packed(page) } else { Page::Whole(page) });
         }
     }
 
@@ -82,7 +87,8 @@ impl Pages {
 }
 
 impl Page {
-    fn new(entries: Vec<Entry>) -> Page {
+    /// Packs a page, if nobody else points at its messages.
+    fn packed(entries: Vec<Entry>) -> Page {
         if entries.iter().any(Entry::is_shared) {
             return Page::Whole(entries);
         }
@@ -145,25 +151,29 @@ mod tests {
     #[test]
     fn messages_come_back_as_they_went_in() {
         let mut pages = Pages::default();
-        let elsewhere = entry(PAGE as u64).message;
-        for position in 0..3 * PAGE as u64 + 7 {
+        let page = PAGE as u64;
+        let shared = (WHOLE as u64 + 1) * page;
+        let count = shared + 2 * page + 7;
+        let elsewhere = entry(shared).message;
+        for position in 0..count {
             let mut entry = entry(position);
-            if position == PAGE as u64 {
+            if position == shared {
                 entry.message = Arc::clone(&elsewhere);
             }
             pages.push(entry);
         }
-        assert_eq!(pages.len(), 3 * PAGE + 7);
+        assert_eq!(pages.len() as u64, count);
         let is_packed = |page: &Page| matches!(page, Page::Packed(_));
         let packed: Vec<bool> = pages.full.iter().map(is_packed).collect();
-        assert_eq!(packed, [true, false, true], "a shared message is not packed");
+        assert_eq!(packed[..WHOLE], [false; WHOLE]);
+        assert_eq!(packed[WHOLE..], [true, false, true], "a shared message is not packed");
         assert!(pages.iter().zip(0..).all(|(entry, position)| same(&entry, position)));
         let mut line = VecDeque::new();
         while !pages.is_empty() {
             pages.turn(&mut line);
         }
-        assert_eq!(line.len(), 3 * PAGE + 7);
+        assert_eq!(line.len() as u64, count);
         assert!(line.iter().zip(0..).all(|(entry, position)| same(entry, position)));
-        assert!(Arc::ptr_eq(&line[PAGE].message, &elsewhere));
+        assert!(Arc::ptr_eq(&line[shared as usize].message, &elsewhere));
     }
 }
