@@ -15,6 +15,7 @@
 //! | `agenda`, `run` | future events, and the nearest of them |
 //! | `clock` | a machine's clock: offset and drift |
 //! | `core` | the tables, and `turn` |
+//! | `draw` | the choices of the kernel |
 //! | `event` | an event and its place in the order |
 //! | `executor` | the run loop |
 //! | `follow` | a world that follows the clock of code outside of it |
@@ -29,11 +30,13 @@
 //! | `rest` | which tasks still wait when nothing can happen any more |
 //! | `schedule` | which ready task runs next |
 //! | `turn` | what a turn can be |
+//! | `wake` | how tasks become ready |
 //! | `world` | the shared half of a world |
 
 pub(super) mod agenda;
 pub(super) mod clock;
 pub(super) mod core;
+pub(super) mod draw;
 pub(super) mod event;
 pub(super) mod executor;
 pub(super) mod follow;
@@ -51,4 +54,5 @@ pub(super) mod schedule;
 pub(super) mod task;
 pub(super) mod timer;
 pub(super) mod turn;
+pub(super) mod wake;
 pub(crate) mod world;

@@ -1,10 +1,11 @@
 //! The far end of a long backlog: messages that wait behind a thousand others.
 //!
-//! They stand in *pages*. In a backlog of many pages, a page that is full is packed: the messages give up their own allocations
-//! for the page's, and those in a row with the same exchange, routing key and properties share
-//! them. So a message costs 40 bytes beyond its body there. A page that holds a message which
-//! somebody else points at, such as another queue, stays as it is. Whoever comes to the front is
-//! unpacked with its whole page. Pages also spare the backlog the doubling of a single allocation.
+//! They stand in *pages*. In a backlog of many pages, a page that is full is packed: the messages
+//! give up their own allocations for the page's, and those in a row with the same exchange, routing
+//! key and properties share them. So a message costs 40 bytes beyond its body there. A page that
+//! holds a message which somebody else points at, such as another queue, stays as it is. Whoever
+//! comes to the front is unpacked with its whole page. Pages also spare the backlog the doubling of
+//! a single allocation.
 //!
 //! The messages are in order of position.
 

@@ -4,34 +4,32 @@
 //! world's lock. Nothing happens except through [`Core::turn`], which returns the next thing in the
 //! documented order.
 
-use crate::choice::{Choices, Place, Site};
+use crate::choice::{Choices, Site};
 use crate::sim::config::{Config, Panics};
 use crate::sim::kernel::agenda::Agenda;
 use crate::sim::kernel::event::Target;
-use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
+use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::patience::Patience;
 use crate::sim::kernel::probe::{Probes, TICK};
 use crate::sim::kernel::process::Processes;
 use crate::sim::kernel::schedule::{Next, ReadyQueue};
-use crate::sim::kernel::task::{SendFuture, Tasks, Wait, WakeRef};
+use crate::sim::kernel::task::{SendFuture, Tasks, WakeRef};
 use crate::sim::kernel::timer::{TimerKey, Timers};
 use crate::sim::kernel::turn::{Housekeeping, Now, Request, Turn};
 use crate::sim::net::latency::Latency;
 use crate::sim::net::network::Links;
 use crate::sim::outcome::Problem;
-use crate::sim::trace::event::Record;
-use crate::sim::trace::{Actor, Trace};
+#[cfg(feature = "tracing")]
+use crate::sim::trace::Actor;
+use crate::sim::trace::Trace;
 use crate::time::Instant;
 use std::collections::VecDeque;
-use std::task::{Context, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 /// How long blocked nodes may wait for a background timer, such as a time-out at the server, before
 /// they count as stuck.
 const PATIENCE: Duration = Duration::from_secs(86_400);
-
-/// The number of places in which an event may be among those of its instant.
-const TIES: u64 = 4;
 
 pub(crate) struct Core {
     pub(crate) agenda: Agenda,
@@ -56,9 +54,9 @@ pub(crate) struct Core {
     /// The task that was last polled, and its node.
     pub(crate) last: Option<(NodeId, TaskId)>,
     /// The process with followers whose task was polled last, until these are made ready.
-    followed: Option<NodeId>,
+    pub(crate) followed: Option<NodeId>,
     /// Tasks that were woken while wakes are held, if they are.
-    held: Option<Vec<TaskId>>,
+    pub(crate) held: Option<Vec<TaskId>>,
     steps: u64,
     max_steps: u64,
     pub(crate) patience: Patience,
@@ -72,7 +70,7 @@ pub(crate) struct Core {
     pub(crate) aborts: bool,
     pub(crate) withheld: u32,
     /// Whether events of one instant may change places.
-    ties: bool,
+    pub(crate) ties: bool,
 }
 
 impl Core {
@@ -342,105 +340,11 @@ impl Core {
         Some(Turn::Poll(id))
     }
 
-    /// Makes a task a follower: it becomes ready whenever another task of its process was polled.
-    /// A client library with a thread of its own needs this, since what its callers leave for that
-    /// thread wakes nothing that the world knows.
-    pub(crate) fn follow(&mut self, id: TaskId) {
-        if let Some(node) = self.node_of(id) {
-            self.processes[node].followers.push(id);
-        }
-    }
-
-    fn make_followers_ready(&mut self) {
-        if let Some(node) = self.followed.take() {
-            self.make_followers_ready_but(node, None);
-        }
-    }
-
-    /// Makes the followers ready that are in one process with the one being polled, which has run
-    /// code that may have left work for them.
-    #[cfg(feature = "lapin")]
-    pub(crate) fn make_other_followers_ready(&mut self) {
-        let Some(id) = self.current else { return };
-        if let Some(node) = self.node_of(id) {
-            self.make_followers_ready_but(node, Some(id));
-        }
-    }
-
-    fn make_followers_ready_but(&mut self, node: NodeId, but: Option<TaskId>) {
-        for i in 0..self.processes[node].followers.len() {
-            let follower = self.processes[node].followers[i];
-            if Some(follower) != but {
-                self.make_ready(follower);
-            }
-        }
-    }
-
-    pub(crate) fn make_ready(&mut self, id: TaskId) {
-        if self.silent || self.is_aborting() {
-            return self.tasks.note_lost_wake(id);
-        }
-        if let Some(held) = &mut self.held {
-            return held.push(id);
-        }
-        if let Some(task) = self.tasks.get(id)
-            && !task.queued
-        {
-            task.queued = true;
-            self.ready.push(id, &mut self.choices);
-        }
-    }
-
-    /// Holds back the tasks that are woken from now on. A client library may wake its callers in an
-    /// order that differs between runs, such as that of a hash map.
-    #[cfg(feature = "lapin")]
-    pub(crate) fn hold_wakes(&mut self) {
-        self.held.get_or_insert_default();
-    }
-
-    /// Makes the tasks ready that were held back, in the order of their numbers.
-    #[cfg(feature = "lapin")]
-    pub(crate) fn release_wakes(&mut self) {
-        let mut held = self.held.take().unwrap_or_default();
-        held.sort_unstable_by_key(|id| id.number());
-        held.into_iter().for_each(|id| self.make_ready(id));
-    }
-
     /// Returns the number of the last step, if it polled a task of this node.
     #[cfg(feature = "lapin")]
     pub(crate) fn polled(&self, node: NodeId) -> Option<u64> {
         self.last.filter(|last| last.0 == node && self.current == Some(last.1))?;
         Some(self.steps)
-    }
-
-    /// Makes a task ready that was parked while its node was paused.
-    pub(crate) fn unpark(&mut self, id: TaskId) {
-        if let Some(task) = self.tasks.get(id) {
-            task.queued = false;
-        }
-        self.make_ready(id);
-    }
-
-    /// Wakes a waiter, unless it is a foreign waker, which must not be woken under the lock.
-    pub(crate) fn wake(&mut self, wake: &WakeRef) {
-        if let WakeRef::Task(id) = wake {
-            self.make_ready(*id);
-        }
-    }
-
-    /// Returns the waiter for the future that is being polled with `cx`.
-    pub(crate) fn wake_ref(&self, cx: &Context<'_>) -> WakeRef {
-        match self.current {
-            Some(id) if self.tasks.owns_waker(id, cx.waker()) => WakeRef::Task(id),
-            _ => WakeRef::Waker(cx.waker().clone()),
-        }
-    }
-
-    /// Records what the task being polled waits for.
-    pub(crate) fn note_wait(&mut self, wait: Wait) {
-        if let Some(id) = self.current {
-            self.tasks.note_wait(id, wait);
-        }
     }
 
     /// Returns whose code is running: a node's, or the test's.
@@ -527,64 +431,5 @@ impl Core {
         if let ReadyQueue::Pct(pct) = &mut self.ready {
             pct.forget(id);
         }
-    }
-
-    /// Draws a choice of the world, and traces it.
-    pub(crate) fn choose(
-        &mut self,
-        now: Instant,
-        who: Actor,
-        site: Site,
-        entity: u64,
-        n: u64,
-    ) -> u64 {
-        if self.withholds() {
-            return 0;
-        }
-        let value = self.choices.choose(site, entity, n);
-        self.trace.record(now, who, Record::Choice { site, entity, n, value });
-        value
-    }
-
-    /// Returns the time and tie at which an item sent now on `link` arrives: not before `last`, the
-    /// arrival of the previous item.
-    pub(crate) fn arrival(
-        &mut self,
-        now: Instant,
-        link: LinkId,
-        last: (Instant, u16),
-    ) -> (Instant, u16) {
-        const TIE: Site = Site::new("event.tie");
-        let state = &mut self.links[link];
-        // Most links have no latency, and no fault waits for a message.
-        if !self.silent && !self.ties && state.latency.is_none() && state.triggers.is_empty() {
-            state.sent += 1;
-            return (now, 0).max(last);
-        }
-        // A message that destructors of a dead process make a handle send draws nothing, and does
-        // not count as a message for a fault.
-        if self.silent {
-            let latency = state.latency.draw(&mut Choices::calm(), &mut Place::default(), 0);
-            return (now.after_nanos(latency), 0).max(last);
-        }
-        state.sent += 1;
-        if !state.triggers.is_empty() {
-            let sent = state.sent;
-            let due = state.triggers.extract_if(.., |(at, _)| *at <= sent);
-            self.requests.extend(due.map(|(_, action)| Request::Act(action)));
-        }
-        let entity = state.entity();
-        let latency = state.latency;
-        let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
-        let tie = match self.ties {
-            true => self.choices.choose_at(&mut state.tie_place, TIE, entity, TIES) as u16,
-            false => 0,
-        };
-        (now.after_nanos(latency), tie).max(last)
-    }
-
-    /// Draws the place of an event among the events of its instant.
-    fn tie(&mut self, site: Site, entity: u64) -> u16 {
-        if self.ties { self.choices.choose(site, entity, TIES) as u16 } else { 0 }
     }
 }

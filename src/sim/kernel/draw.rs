@@ -1,0 +1,73 @@
+//! Draws: the choices of the kernel, and when a message arrives.
+
+use crate::choice::{Choices, Place, Site};
+use crate::sim::kernel::core::Core;
+use crate::sim::kernel::id::LinkId;
+use crate::sim::kernel::turn::Request;
+use crate::sim::trace::Actor;
+use crate::sim::trace::event::Record;
+use crate::time::Instant;
+
+/// The number of places in which an event may be among those of its instant.
+const TIES: u64 = 4;
+
+impl Core {
+    /// Draws a choice of the world, and traces it.
+    pub(crate) fn choose(
+        &mut self,
+        now: Instant,
+        who: Actor,
+        site: Site,
+        entity: u64,
+        n: u64,
+    ) -> u64 {
+        if self.withholds() {
+            return 0;
+        }
+        let value = self.choices.choose(site, entity, n);
+        self.trace.record(now, who, Record::Choice { site, entity, n, value });
+        value
+    }
+
+    /// Returns the time and tie at which an item sent now on `link` arrives: not before `last`, the
+    /// arrival of the previous item.
+    pub(crate) fn arrival(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        last: (Instant, u16),
+    ) -> (Instant, u16) {
+        const TIE: Site = Site::new("event.tie");
+        let state = &mut self.links[link];
+        // Most links have no latency, and no fault waits for a message.
+        if !self.silent && !self.ties && state.latency.is_none() && state.triggers.is_empty() {
+            state.sent += 1;
+            return (now, 0).max(last);
+        }
+        // A message that destructors of a dead process make a handle send draws nothing, and does
+        // not count as a message for a fault.
+        if self.silent {
+            let latency = state.latency.draw(&mut Choices::calm(), &mut Place::default(), 0);
+            return (now.after_nanos(latency), 0).max(last);
+        }
+        state.sent += 1;
+        if !state.triggers.is_empty() {
+            let sent = state.sent;
+            let due = state.triggers.extract_if(.., |(at, _)| *at <= sent);
+            self.requests.extend(due.map(|(_, action)| Request::Act(action)));
+        }
+        let entity = state.entity();
+        let latency = state.latency;
+        let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
+        let tie = match self.ties {
+            true => self.choices.choose_at(&mut state.tie_place, TIE, entity, TIES) as u16,
+            false => 0,
+        };
+        (now.after_nanos(latency), tie).max(last)
+    }
+
+    /// Draws the place of an event among the events of its instant.
+    pub(crate) fn tie(&mut self, site: Site, entity: u64) -> u16 {
+        if self.ties { self.choices.choose(site, entity, TIES) as u16 } else { 0 }
+    }
+}
