@@ -50,6 +50,11 @@ pub struct ClientSession {
 impl ClientSession {
     /// Registers a call that is being sent.
     pub(super) fn expect_reply(&mut self) -> Ticket {
+        // Most clients wait for one reply at a time, so the first room is for one; a pipeline's
+        // grows from there.
+        if self.slots.capacity() == 0 {
+            self.slots.reserve_exact(1);
+        }
         self.slots.push_back(Slot::default());
         Ticket(self.first + self.slots.len() as u64 - 1)
     }
