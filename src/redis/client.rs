@@ -52,9 +52,11 @@ use bytes::Bytes;
 use convert::Words;
 use session::Ticket;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// The site at which `SPOP`, `RANDOMKEY` and similar commands draw.
 const DRAWS: Site = Site::new("redis.draws");
@@ -344,9 +346,7 @@ impl Client {
         I: IntoIterator,
         I::Item: AsRef<[u8]>,
     {
-        let request = request(command)?;
-        let waiting = Waiting { client: self, ticket: self.send(request.clone())? };
-        match self.answer(waiting, request).await? {
+        match self.ask(request(command)?)?.await? {
             Reply::Error(error) => Err(Error::Reply(error)),
             reply => Ok(reply),
         }
@@ -390,12 +390,11 @@ impl Client {
             pipeline.requests().iter().cloned().collect::<Result<_, Error>>()?;
         let mut sent = Vec::with_capacity(requests.len());
         for request in requests {
-            let ticket = self.send(request.clone())?;
-            sent.push((Waiting { client: self, ticket }, request));
+            sent.push(self.ask(request)?);
         }
         let mut replies = Vec::with_capacity(sent.len());
-        for (waiting, request) in sent {
-            match self.answer(waiting, request).await {
+        for answer in sent {
+            match answer.await {
                 Ok(reply) => replies.push(reply),
                 Err(why) => return Err(Error::PipelineCut { replies, why }),
             }
@@ -430,20 +429,12 @@ impl Client {
         self.inner.close();
     }
 
-    fn send(&self, request: Request) -> Result<Ticket, Error> {
-        self.inner.send_with(|session| Ok((Some(request), session.expect_reply())))
-    }
-
-    async fn answer(&self, waiting: Waiting<'_>, to: Request) -> Result<Reply, Disconnected> {
-        let ticket = waiting.ticket;
-        let to = Arc::new(ReplyTo(to));
-        let reply = poll_fn(|cx| {
-            let why = || Wait::Shown(Arc::clone(&to) as Arc<dyn fmt::Display + Send + Sync>);
-            self.inner.poll_session(cx, why, |session| session.take_reply(ticket))
-        });
-        let reply = reply.await;
-        drop(waiting);
-        reply
+    /// Sends a command, and returns its reply as a future.
+    fn ask(&self, request: Request) -> Result<Answer<'_>, Error> {
+        let to = Arc::new(ReplyTo(request.clone()));
+        let ticket: Result<Ticket, Error> =
+            self.inner.send_with(|session| Ok((Some(request), session.expect_reply())));
+        Ok(Answer { client: self, ticket: ticket?, to })
     }
 }
 
@@ -453,13 +444,24 @@ impl fmt::Debug for Client {
     }
 }
 
-/// An outstanding call. Dropping it gives up its reply.
-struct Waiting<'a> {
+/// The reply to a command that was sent, as a future. It is small, because callers hold it as long
+/// as they wait. Dropping it gives up the reply.
+struct Answer<'a> {
     client: &'a Client,
     ticket: Ticket,
+    to: Arc<ReplyTo>,
 }
 
-impl Drop for Waiting<'_> {
+impl Future for Answer<'_> {
+    type Output = Result<Reply, Disconnected>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let why = || Wait::Shown(Arc::clone(&self.to) as Arc<dyn fmt::Display + Send + Sync>);
+        self.client.inner.poll_session(cx, why, |session| session.take_reply(self.ticket))
+    }
+}
+
+impl Drop for Answer<'_> {
     fn drop(&mut self) {
         let _ = self.client.inner.session(|session| session.forget(self.ticket));
     }
@@ -477,6 +479,9 @@ impl fmt::Display for ReplyTo {
 /// A command with its arguments, as it is sent.
 pub(crate) type Request = Vec<Bytes>;
 
+/// The end of the names of the commands that are answered by messages.
+const SUBSCRIBE: &[u8] = b"subscribe";
+
 /// Returns the words of a command, which must be one that is answered by a reply.
 fn request<I>(command: I) -> Result<Request, Error>
 where
@@ -485,7 +490,8 @@ where
 {
     let words: Request =
         command.into_iter().map(|word| Bytes::copy_from_slice(word.as_ref())).collect();
-    let name = words.first().ok_or(Error::EmptyCommand)?.to_ascii_lowercase();
-    let by_messages = name.ends_with(b"subscribe");
+    let name = words.first().ok_or(Error::EmptyCommand)?;
+    let end = &name[name.len().saturating_sub(SUBSCRIBE.len())..];
+    let by_messages = end.eq_ignore_ascii_case(SUBSCRIBE);
     if by_messages { Err(Error::NotACall) } else { Ok(words) }
 }

@@ -20,6 +20,7 @@ fn memory_is_bounded() {
     queues::a_queued_message_is_small_and_fanout_shares_it();
     wire::announced_lengths_take_no_memory_and_useless_bytes_are_dropped();
     clients::an_amqp_client_is_small();
+    clients::a_redis_client_is_small();
     keys::a_small_string_key_is_small();
     trace::a_trace_of_everything_is_small();
 }
