@@ -401,6 +401,22 @@ mod tests {
     }
 
     #[test]
+    fn a_known_place_draws_and_records_as_a_search_does() {
+        let mut known = Choices::seeded(13).recording();
+        let mut searched = Choices::seeded(13).recording();
+        let (mut a, mut b) = (Place::default(), Place::default());
+        for n in (0..50).map(|n| n % 7) {
+            assert_eq!(known.choose_at(&mut a, A, 1, n), searched.choose(A, 1, n));
+            assert_eq!(known.choose_at(&mut b, B, 2, 9), searched.choose(B, 2, 9));
+            assert_eq!(known.choose(A, 1, 9), searched.choose(A, 1, 9), "the same stream");
+        }
+        assert_eq!(known.tape().to_string(), searched.tape().to_string());
+        let mut replayed = Choices::replaying(&known.tape());
+        let mut place = Place::default();
+        assert_eq!(replayed.choose_at(&mut place, B, 2, 9), Choices::seeded(13).choose(B, 2, 9));
+    }
+
+    #[test]
     fn a_taped_value_out_of_range_becomes_the_largest_on_offer() {
         let tape: Tape =
             [Choice { site: "test.a".into(), entity: 0, n: 100, value: 70 }].into_iter().collect();

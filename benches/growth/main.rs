@@ -44,11 +44,7 @@ const CACHES: &str = "the caches: O(1) steps, which touch what no longer lies in
 const LAWS: [Law; 13] = [
     law("a node exits and restarts", worlds::node_restarts, CACHES),
     law("a node with a Redis client restarts", worlds::redis_client_restarts, CACHES),
-    law(
-        "a node with an AMQP consumer restarts",
-        worlds::amqp_consumer_restarts,
-        "O(n) in the consumers of its queue, which are looked through for those that are gone",
-    ),
+    law("a node with an AMQP consumer restarts", worlds::amqp_consumer_restarts, CACHES),
     law("an AMQP client connects and consumes", worlds::amqp_client_begins, CACHES),
     Law { most: 10_000, ..law("a message goes round the consumers", worlds::round_robin, CACHES) },
     law("a timer of one of n tasks fires", worlds::timers, "O(log n), and the caches"),

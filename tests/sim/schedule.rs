@@ -174,6 +174,65 @@ fn however_a_world_is_driven_it_goes_the_same_way() {
     }
 }
 
+/// Clients without latency that send many messages at once, while timers of the server are due, and
+/// of which one is killed by a message in the middle of a burst.
+fn bursts(config: Config) -> Sim {
+    let mut sim = Sim::with_config(config);
+    let counter = counter(&mut sim);
+    for name in ["a", "b", "c"] {
+        let node = sim.node_with(name, counter.clone(), async move |node, counter| {
+            let client = Client::open(&node, &counter).await?;
+            for n in 0..3 {
+                client.send(Ask::Ring(ms(n)))?;
+                for n in 0..5 {
+                    client.send(Ask::Add(n))?;
+                }
+                for _ in 0..5 {
+                    let answer = client.next().await?;
+                    node.note(format_args!("{answer:?}"));
+                }
+                node.sleep(ms(1)).await;
+            }
+            Ok::<_, stunt_double::sim::Disconnected>(())
+        });
+        if name == "b" {
+            let link = node.link(&counter);
+            sim.at_message(&link, 9, move || node.kill());
+        }
+    }
+    sim
+}
+
+#[test]
+fn a_burst_goes_as_step_by_step_wherever_it_is_cut() {
+    for strategy in [Strategy::Fifo, Strategy::Random, PCT] {
+        let config = Config::new(5).with_strategy(strategy);
+        let mut whole = bursts(config.clone());
+        whole.run().expect_done();
+        let mut watched = bursts(config.clone());
+        assert_eq!(watched.run_until(|| false), Outcome::NotReached(Box::new(Outcome::Done)));
+        assert_eq!(watched.digest(), whole.digest(), "until never, {strategy:?}");
+
+        for limit in 1..150 {
+            for config in
+                [config.clone().with_max_steps(limit), config.clone().with_patience(limit)]
+            {
+                let mut whole = bursts(config.clone());
+                let outcome = whole.run();
+                let mut stepped = bursts(config);
+                let end = loop {
+                    match stepped.step() {
+                        Outcome::Reached => {}
+                        other => break other,
+                    }
+                };
+                assert_eq!(end.to_string(), outcome.to_string(), "{limit}, {strategy:?}");
+                assert_eq!(stepped.digest(), whole.digest(), "{limit}, {strategy:?}: {outcome}");
+            }
+        }
+    }
+}
+
 #[test]
 fn running_for_a_time_ends_at_that_time() {
     let mut sim = Sim::new(1);

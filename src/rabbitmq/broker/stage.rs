@@ -60,8 +60,8 @@ impl Outputs {
         self.ready.pop_front()
     }
 
-    /// The connection to which the next output goes, unless it is a heartbeat: a heartbeat does not
-    /// replace the next heartbeat.
+    /// Returns the connection to which the next output goes, unless that is a heartbeat. Anything
+    /// but a heartbeat postpones the next heartbeat.
     pub(super) fn next_but_heartbeat(&mut self) -> Option<ConnectionId> {
         self.settle();
         let next = self.ready.front().filter(|output| output.event != Event::Heartbeat);

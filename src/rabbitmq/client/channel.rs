@@ -253,7 +253,7 @@ impl Channel {
     /// Takes a mandatory message that was returned as unroutable, if one has arrived.
     #[must_use]
     pub fn try_return(&self) -> Option<Returned> {
-        self.handle.with_state(|state| state.rare_mut().returned.pop_front()).flatten()
+        self.handle.with_state(ChannelState::take_returned).flatten()
     }
 
     /// Acknowledges a delivery; with `multiple` all deliveries up to it, and with tag 0 all

@@ -47,6 +47,6 @@ impl Future for Confirm {
 
 impl Drop for Confirm {
     fn drop(&mut self) {
-        self.channel.with_state(|state| state.rare_mut().confirms.unwatch(self.tag));
+        self.channel.with_state(|state| state.unwatch(self.tag));
     }
 }

@@ -73,7 +73,19 @@ impl ChannelState {
         self.rare.as_mut()?.confirms.published()
     }
 
-    /// Why the broker closed it.
+    /// Takes the oldest message that was returned.
+    pub(super) fn take_returned(&mut self) -> Option<Returned> {
+        self.rare.as_mut()?.returned.pop_front()
+    }
+
+    /// Nobody waits for this publish's confirm any more.
+    pub(super) fn unwatch(&mut self, tag: DeliveryTag) {
+        if let Some(rare) = &mut self.rare {
+            rare.confirms.unwatch(tag);
+        }
+    }
+
+    /// Returns why the broker closed it.
     fn closed(&self) -> Option<&AmqpError> {
         self.rare.as_ref()?.closed.as_ref()
     }

@@ -1,10 +1,10 @@
 //! The messages of a queue that are ready for delivery, in order of delivery, and the size of their
 //! bodies.
 //!
-//! A requeued message goes back to its original place: to the front
-//! if it is the oldest, as it usually is, or else into a second, sorted store. The next message is
-//! the older of the two heads. So a requeue costs O(log n), and returning everything that a dead
-//! consumer held costs O(1) for each message.
+//! A requeued message goes back to its original place: to the front if it is the oldest, as it
+//! usually is, or else into a second, sorted store. The next message is the older of the two heads.
+//! So a requeue costs O(log n), and returning everything that a dead consumer held costs O(1) for
+//! each message.
 //!
 //! New messages join at the end, which in a long backlog consists of pages (`pages.rs`). The line
 //! takes the next page when it is empty, so it is empty only if nothing waits behind it.

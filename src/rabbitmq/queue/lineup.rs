@@ -1,8 +1,9 @@
 //! Consumers in an order, from which any of them can leave at once.
 //!
-//! Whoever leaves from the middle is only noted, and passed over: so a death costs the same among
-//! ten consumers and among a hundred thousand. The notes are cleared when half of the line is gone.
-//! A consumer that was noted must not join again; a key never does once its consumer has ended.
+//! A consumer that leaves from the middle is only noted, and passed over: so a death costs the same
+//! among ten consumers as among a hundred thousand. The notes are cleared when half of the line is
+//! gone. A consumer that was noted must not join again; a key never does once its consumer has
+//! ended.
 //!
 //! The invariant: neither the first nor the last in the line is gone.
 
@@ -57,7 +58,10 @@ impl Lineup {
     /// Removes a consumer that may join again, at a cost that grows with its distance from the end.
     /// Returns whether it was there.
     pub(crate) fn take(&mut self, consumer: ConsumerKey) -> bool {
-        let Some(at) = self.line.iter().rposition(|other| *other == consumer) else { return false };
+        // The one that waits longest mostly leaves first.
+        let first = (self.line.front() == Some(&consumer)).then_some(0);
+        let at = first.or_else(|| self.line.iter().rposition(|other| *other == consumer));
+        let Some(at) = at else { return false };
         self.line.remove(at);
         if self.gone.is_some() {
             self.drop_gone_ends();

@@ -3,9 +3,10 @@
 //! They stand in *pages*. In a backlog of many pages, a page that is full is packed: the messages
 //! give up their own allocations for the page's, and those in a row with the same exchange, routing
 //! key and properties share them. So a message costs 40 bytes beyond its body there. A page that
-//! holds a message which somebody else points at, such as another queue, stays as it is. Whoever
-//! comes to the front is unpacked with its whole page. Pages also spare the backlog the doubling of
-//! a single allocation.
+//! holds a message which another queue or a dead letter shares stays as it is, so a shared message
+//! keeps its identity. A page that comes to the front is unpacked. Pages also spare the backlog the
+//! doubling of a single allocation. Messages that return all at once, as after a restart, are the
+//! line itself and are not paged.
 //!
 //! The messages are in order of position.
 

@@ -54,8 +54,8 @@ pub(crate) struct Agenda {
     filled: u64,
     /// Never later than the present time.
     base: u64,
-    /// The next time of an event that is not in the lane. It may be that of an event of the run
-    /// that has come since, so it is never too late.
+    /// A lower bound of the next time of an event that is not in the lane: it may be the time of
+    /// one that was already taken.
     next: Next,
     sequence: u64,
     len: usize,
@@ -93,8 +93,7 @@ impl Agenda {
         self.sequence += 1;
         self.len += 1;
         let event = Event { at, order: u64::from(tie) << 48 | self.sequence, target };
-        // Everything in the lane is due now, so only the order decides.
-        if at == now.as_nanos() && self.lane.back().is_none_or(|last| last.order < event.order) {
+        if at == now.as_nanos() && self.lane.back().is_none_or(|last| *last < event) {
             self.lane.push_back(event);
             return;
         }

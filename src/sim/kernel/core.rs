@@ -2,7 +2,8 @@
 //!
 //! Processes, tasks, timers, links, the agenda, the choices and the trace are one value behind the
 //! world's lock. Nothing happens except through [`Core::turn`], which returns the next thing in the
-//! documented order.
+//! documented order, and [`Core::go_on_with`], which is a turn for one case of it. A new source of
+//! things that happen belongs in both.
 
 use crate::choice::{Choices, Site};
 use crate::sim::config::{Config, Panics};

@@ -104,3 +104,67 @@ impl Patience {
         Some(endless)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Choices, Site};
+
+    /// The counts as they are defined, one by one.
+    #[derive(Default)]
+    struct Plain {
+        still: u64,
+        polls: u64,
+        idle: u64,
+        awaited: usize,
+    }
+
+    #[test]
+    fn patience_runs_out_at_the_step_at_which_a_plain_count_does() {
+        let mut choices = Choices::seeded(1);
+        let mut draw = |n| choices.choose(Site::new("test"), 0, n);
+        for _ in 0..200 {
+            let limit = 10 + draw(90);
+            let (mut patience, mut plain) = (Patience::new(limit), Plain::default());
+            let rare = 1 + draw(200);
+            for _ in 0..2_000 {
+                match draw(4 * rare) {
+                    0 => {
+                        let alive = plain.awaited == 0 || draw(2) == 0;
+                        patience.count_awaited(alive);
+                        plain.awaited = if alive { plain.awaited + 1 } else { plain.awaited - 1 };
+                        plain.idle = 0;
+                    }
+                    1 => {
+                        patience.time_passes();
+                        (plain.still, plain.polls) = (0, 0);
+                    }
+                    n => {
+                        let is_poll = n % 4 != 2;
+                        if is_poll {
+                            patience.count_poll();
+                        } else {
+                            patience.count_event();
+                        };
+                        plain.still += 1;
+                        plain.polls = if is_poll { plain.polls + 1 } else { 0 };
+                        plain.idle += u64::from(plain.awaited == 0);
+                    }
+                }
+                let until_rest = draw(2) == 0;
+                let is_still = plain.still >= limit || plain.polls >= limit / 10;
+                let expected = match is_still {
+                    true => Some(Endless::NoTimePasses { steps: plain.still }),
+                    false if plain.idle >= limit && until_rest => {
+                        Some(Endless::OnlyDaemons { steps: plain.idle })
+                    }
+                    false => None,
+                };
+                assert_eq!(patience.run_out(until_rest), expected);
+                if expected.is_some() {
+                    plain = Plain { awaited: plain.awaited, ..Plain::default() };
+                }
+            }
+        }
+    }
+}

@@ -4,6 +4,9 @@
 //! which an event is inserted as long as the queue is short. In a long one an event that does not
 //! come last would have to push many aside, so it goes to a binary heap. The first event is that of
 //! the queue or that of the heap.
+//!
+//! Tried: a binary heap alone, with which a timer among 100 costs 6 % more, and a binary search in
+//! a queue of up to 64, with which a sweep costs 2 % more.
 
 use crate::sim::kernel::event::Event;
 use std::cmp::Reverse;

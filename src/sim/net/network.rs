@@ -24,7 +24,7 @@ pub(crate) struct LinkState {
     pub(crate) era: u32,
     /// The number of connections begun on it.
     pub(crate) begun: u32,
-    /// The places of its choices.
+    /// Where its choices are found among those of the world.
     pub(crate) latency_place: Place,
     pub(crate) tie_place: Place,
     /// The number of messages sent on it, in either direction.

@@ -6,7 +6,8 @@
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-/// The size of the buffer when it is first used, and its greatest.
+/// The size of the buffer when it is first used, and that at which it is emptied. Only a long text
+/// makes it larger.
 const FIRST: usize = 256;
 const MOST: usize = 2048;
 

@@ -83,23 +83,37 @@ impl Server {
 
 fn measure(keys: u64, words: &[&str]) -> Option<f64> {
     let server = Server::start()?;
-    // Every key exists before: GET finds what it asks for.
-    if keys > 1 && words[0] == "GET" && !server.fill(keys) {
+    // Every key, counter or member exists before, as with ours.
+    if keys > 1 && !server.fill(keys, words) {
         return None;
     }
     if !server.ask(keys, words) {
         return None;
     }
     let before = server.processor_time()?;
-    server.ask(keys, words);
+    if !server.ask(keys, words) {
+        return None;
+    }
     Some((server.processor_time()? - before) as f64 / COMMANDS as f64)
 }
 
 impl Server {
-    /// Sets each key, through the server's own command to make keys of such a form.
-    fn fill(&self, keys: u64) -> bool {
-        let script = "for i = 0, tonumber(ARGV[1]) - 1 do \
-             redis.call('SET', string.format('key:%012d', i), 'value:01') end";
+    /// Makes everything that a command may name, with a script in the server.
+    fn fill(&self, keys: u64, words: &[&str]) -> bool {
+        let script = match words[0] {
+            "ZADD" => {
+                "for i = 0, tonumber(ARGV[1]) - 1 do \
+                 redis.call('ZADD', 'zset', i, string.format('key:%012d', i)) end"
+            }
+            "INCR" => {
+                "for i = 0, tonumber(ARGV[1]) - 1 do \
+                 redis.call('SET', string.format('counter:%012d', i), '1') end"
+            }
+            _ => {
+                "for i = 0, tonumber(ARGV[1]) - 1 do \
+                 redis.call('SET', string.format('key:%012d', i), 'value:01') end"
+            }
+        };
         let mut command = Command::new("redis-cli");
         command.arg("-s").arg(self.socket()).args(["EVAL", script, "0", &keys.to_string()]);
         command.stdout(Stdio::null()).status().is_ok_and(|status| status.success())

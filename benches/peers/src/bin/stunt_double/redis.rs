@@ -122,7 +122,9 @@ fn bytes(count: u64, words: &[&str]) -> Batch {
     let mut server = ByteServer::new(server(&keys));
     server.connected(NOW, CLIENT.0, "peer");
     let distinct = if count == 1 { 6_400 } else { count };
-    let requests: Vec<Vec<u8>> = (0..distinct)
+    // The second half moves each member that the first half has put somewhere else.
+    let rounds = if words.contains(&NUMBER) { 2 * distinct } else { distinct };
+    let requests: Vec<Vec<u8>> = (0..rounds)
         .map(|i| {
             let key = &keys[walk.step()];
             let number = (i * 7_919 % 1_000_003).to_string();
