@@ -30,6 +30,7 @@
 mod admin;
 mod channel;
 mod channel_handle;
+mod channel_state;
 mod confirm;
 mod consumer;
 mod declare;
@@ -59,7 +60,7 @@ use crate::rabbitmq::wire::ByteServer;
 use crate::sim::service::Wait;
 use crate::sim::{self, Disconnected, Node};
 use bytes::Bytes;
-use session::Call;
+use channel_state::Call;
 use smol_str::SmolStr;
 use std::fmt;
 use std::future::poll_fn;

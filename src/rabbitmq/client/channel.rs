@@ -1,10 +1,10 @@
 //! A channel of a connection: the methods of AMQP, one to one.
 
 use super::channel_handle::ChannelHandle;
+use super::channel_state::{ChannelState, RareState};
 use super::confirm::Confirm;
 use super::consumer::{Consumer, Delivery};
 use super::inbox::{Inbound, Inbox, Returned};
-use super::session::{ChannelState, RareState};
 use super::{Connection, Error};
 use crate::rabbitmq::protocol::error::AmqpError;
 use crate::rabbitmq::protocol::id::{ChannelNumber, DeliveryTag};

@@ -3,7 +3,7 @@
 //!
 //! The channel closes when the last of them is dropped.
 
-use super::session::ChannelState;
+use super::channel_state::ChannelState;
 use super::{Answer, Connection, Error, short_strings};
 use crate::rabbitmq::protocol::id::ChannelNumber;
 use crate::rabbitmq::protocol::method::Method;
