@@ -104,7 +104,8 @@ fn redis(sim: &mut Sim, count: u64, done: &Done) {
     sim.node_with("caller", (redis, count, Rc::clone(done)), caller);
 }
 
-/// What the system has given to the process, in kilobytes, now and at most. Only Linux tells.
+/// The memory that the system has given to the process, in kilobytes, now and at most. Only Linux
+/// tells.
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = |name| status.lines().find_map(|line: &str| line.strip_prefix(name)).map(str::trim);
@@ -130,7 +131,7 @@ fn soak(name: &str, count: u64, fill: fn(&mut Sim, u64, &Done)) -> bool {
         let wanted = count / 10 * tenth;
         let counted = Rc::clone(&done);
         sim.run_until(move || counted.get() >= wanted).expect_reached();
-        // What is on its way arrives.
+        // Everything that is on its way arrives.
         sim.run_for(Duration::ZERO).expect_reached();
         let stats = region.change();
         let bytes = stats.bytes_allocated as i64 - stats.bytes_deallocated as i64;

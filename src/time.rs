@@ -97,6 +97,14 @@ impl Instant {
     }
 }
 
+/// Returns the earlier of two times, of which each may be missing.
+pub(crate) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// Saturates at [`Instant::MAX`].
 impl Add<Duration> for Instant {
     type Output = Instant;

@@ -162,7 +162,7 @@ pub(super) fn timers(n: u32) -> f64 {
 pub(super) fn kept_event(n: u32) -> f64 {
     let mut sim =
         Sim::with_config(Config::new(1).with_retention(Retention::All).with_max_steps(u64::MAX));
-    // What a thousand notes cost is more than the clock's own cost.
+    // A thousand notes cost more than the clock itself.
     let count = n.max(1_000);
     sim.daemon("writer", move |node| async move {
         for i in 0..n {

@@ -312,7 +312,9 @@ impl<S> Table<S> {
         for command in rows.clone() {
             by_shape[shape(command.name.as_bytes())].get_or_insert(command);
         }
-        let by_name = rows.map(|command| (command.name.as_bytes(), command)).collect();
+        let by_name: IndexMap<_, _, _> =
+            rows.clone().map(|command| (command.name.as_bytes(), command)).collect();
+        debug_assert_eq!(by_name.len(), rows.count(), "each command has one row");
         Table { by_name, by_shape }
     }
 

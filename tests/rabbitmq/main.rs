@@ -24,6 +24,7 @@ mod kills;
 mod kinds;
 mod lifecycle;
 mod listings;
+mod long_backlogs;
 mod peek;
 mod qos;
 mod recorded;

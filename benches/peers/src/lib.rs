@@ -1,4 +1,4 @@
-//! What every contender's program is made of: cases by name, one of which is measured in a process.
+//! The parts of every contender's program: cases by name, one of which is measured in a process.
 //!
 //! A program is called with the name of a case and prints one number: the processor time of one
 //! operation in nanoseconds. Each runs in a process of its own, because some of them replace global
@@ -91,6 +91,17 @@ pub fn keys(count: u64) -> Vec<String> {
 pub const KEYS: u64 = 1_000_000;
 /// See [`KEYS`].
 pub const OPERATIONS: u64 = 200_000;
+
+/// Returns the batch that does an operation [`OPERATIONS`] times.
+#[must_use]
+pub fn repeated(mut operation: impl FnMut() + 'static) -> Batch {
+    Box::new(move || {
+        for _ in 0..OPERATIONS {
+            operation();
+        }
+        OPERATIONS
+    })
+}
 
 /// The value that is set: 8 bytes.
 pub const VALUE: &str = "value:01";

@@ -12,6 +12,7 @@ use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::key::{ChannelKey, QueueKey};
 use crate::rabbitmq::protocol::id::ConnectionId;
 use crate::rabbitmq::queue::journal::Journal;
+use crate::time::earlier;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -95,7 +96,7 @@ impl Broker {
     /// Returns when [`Broker::handle_timeout`] is next due, which may be in the past.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.poll_work().into_iter().chain(self.poll_housekeeping()).min()
+        earlier(self.poll_work(), self.poll_housekeeping())
     }
 
     /// Returns when the next timer for messages, queues or journals is due.

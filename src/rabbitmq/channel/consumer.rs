@@ -26,7 +26,7 @@ pub(crate) struct Consumer {
     special: Option<Box<Special>>,
 }
 
-/// What follows from a consumer's arguments.
+/// The consequences of a consumer's arguments.
 #[derive(Debug)]
 struct Special {
     arguments: FieldTable,

@@ -1,9 +1,10 @@
 //! A client's knowledge of its connection: a sans-IO value.
 //!
-//! Everything that arrives goes to its channel at once (`channel_state.rs`), so a waiting future only
-//! has to look. The session itself sends the answers that the protocol requires at once: to a channel's close,
-//! and to a heartbeat. It considers the broker dead after two heartbeat intervals without traffic.
-//! A channel that the broker has closed keeps the reason, and its number is free for a new one.
+//! Everything that arrives goes to its channel at once (`channel_state.rs`), so a waiting future
+//! only has to look. The session itself sends the answers that the protocol requires at once: to a
+//! channel's close, and to a heartbeat. It considers the broker dead after two heartbeat intervals
+//! without traffic. A channel that the broker has closed keeps the reason, and its number is free
+//! for a new one.
 
 use super::Error;
 use super::channel_state::{Call, ChannelState};

@@ -124,16 +124,14 @@ impl Ring {
         self.left(consumer);
     }
 
-    /// Removes a consumer that may join again. Returns whether it was in the ring.
-    pub(crate) fn take(&mut self, consumer: ConsumerKey) -> bool {
-        let is_head = self.head == Some(consumer);
-        if is_head {
+    /// Removes a consumer that may join again.
+    pub(crate) fn take(&mut self, consumer: ConsumerKey) {
+        if self.head == Some(consumer) {
             self.next_head();
+        } else if let Some(others) = &mut self.others {
+            others.tail.take(consumer);
         }
-        let was_there =
-            is_head || self.others.as_mut().is_some_and(|others| others.tail.take(consumer));
         self.left(consumer);
-        was_there
     }
 
     /// Tidies up after a consumer has left.

@@ -20,6 +20,7 @@ use crate::rabbitmq::protocol::error::{MethodId, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{Event, Method, Output};
 use crate::sim::service::{ByteOutput, ByteService, Hangup};
+use crate::time::earlier;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, VecDeque};
@@ -136,11 +137,7 @@ impl ByteServer {
 
     /// Returns when the next timer that only watches over clients is due.
     pub(crate) fn poll_watch(&self) -> Option<Instant> {
-        let broker = self.broker.poll_housekeeping();
-        match self.deadlines.first() {
-            Some((at, _)) => Some(broker.map_or(*at, |broker| broker.min(*at))),
-            None => broker,
-        }
+        earlier(self.deadlines.first().map(|(at, _)| *at), self.broker.poll_housekeeping())
     }
 
     /// Fires the timers that are due by `now`: those of the broker, then those of sockets that are

@@ -146,11 +146,13 @@ impl Agenda {
 
     /// Returns whether the next event is due.
     pub(crate) fn is_due(&mut self, now: Instant, timers: &Timers) -> bool {
-        let nothing_beside =
-            matches!(self.next, Next::Known(next) if next.is_none_or(|next| next > now.as_nanos()));
-        match self.lane.is_empty() && nothing_beside {
-            true => false,
-            false => self.next_at(timers) == Some(now),
+        match self.next {
+            Next::Known(next)
+                if self.lane.is_empty() && next.is_none_or(|at| at > now.as_nanos()) =>
+            {
+                false
+            }
+            _ => self.next_at(timers) == Some(now),
         }
     }
 
@@ -199,6 +201,11 @@ impl Agenda {
         self.cancelled = self.cancelled.saturating_sub(dropped);
     }
 
+    fn pop_lane(&mut self) {
+        self.lane.pop_front();
+        self.len -= 1;
+    }
+
     /// Returns the front of the lane, if it is the next event.
     fn first_in_lane(&self) -> Option<&Event> {
         let first = self.lane.front()?;
@@ -211,8 +218,7 @@ impl Agenda {
     pub(crate) fn pop_arrival(&mut self, at: u32) -> Option<(u32, bool)> {
         match self.first_in_lane()?.target {
             Target::Arrival { service, connection, up } if service == at => {
-                self.lane.pop_front();
-                self.len -= 1;
+                self.pop_lane();
                 Some((connection, up))
             }
             _ => None,
@@ -226,8 +232,7 @@ impl Agenda {
             && first.at <= limit.as_nanos()
         {
             let (at, target) = (first.at, first.target);
-            self.lane.pop_front();
-            self.len -= 1;
+            self.pop_lane();
             return Some((Instant::from_nanos(at), target));
         }
         let at = self.next_at(timers).filter(|at| *at <= limit)?;
@@ -236,8 +241,7 @@ impl Agenda {
                 self.refill(first.at);
             }
             if self.run.first().is_none_or(|other| first < *other) {
-                self.lane.pop_front();
-                self.len -= 1;
+                self.pop_lane();
                 return Some((at, first.target));
             }
         }
@@ -413,26 +417,50 @@ mod tests {
     fn the_order_is_that_of_a_sorted_list() {
         let mut choices = crate::Choices::seeded(1);
         let mut draw = |n| choices.choose(crate::Site::new("test"), 0, n);
-        let timers = Timers::default();
+        let mut timers = Timers::default();
         let (mut agenda, mut list, mut now) = (Agenda::default(), Vec::new(), 0);
         for n in 0..12_000_u32 {
+            let present = Instant::from_nanos(now);
             // The agenda grows beyond `SMALL`, and shrinks again.
             if draw(5) < if n / 4_000 == 1 { 1 } else { 4 } {
                 let spread = 1 << draw(40);
                 let delay = if draw(2) == 0 { 0 } else { draw(spread) };
                 let (at, tie) = (now + delay, draw(3) as u16);
-                agenda.push(
-                    Instant::from_nanos(now),
-                    Instant::from_nanos(at),
-                    tie,
-                    Target::Action(n),
-                );
-                list.push((at, tie, n));
-            } else if let Some((at, target)) = agenda.pop(&timers, Instant::MAX) {
-                list.sort_unstable();
-                let (expected, _, n) = list.remove(0);
-                assert_eq!((at.as_nanos(), target), (expected, Target::Action(n)));
-                now = expected;
+                let target = match draw(3) {
+                    0 => Target::Action(n),
+                    1 => Target::Arrival { service: n % 2, connection: n, up: true },
+                    _ => Target::Timer(timers.set(crate::sim::kernel::task::WakeRef::Nobody)),
+                };
+                agenda.push(present, Instant::from_nanos(at), tie, target);
+                list.push((at, tie, n, target));
+                continue;
+            }
+            list.sort_unstable_by_key(|(at, tie, n, _)| (*at, *tie, *n));
+            if draw(4) == 0 && !list.is_empty() {
+                let index = draw(list.len() as u64) as usize;
+                if let Target::Timer(key) = list[index].3 {
+                    timers.cancel(key);
+                    agenda.note_cancelled(&timers);
+                    list.remove(index);
+                }
+            }
+            let next = list.first().map(|(at, ..)| *at);
+            assert_eq!(agenda.is_due(present, &timers), next == Some(now));
+            let popped = match agenda.pop_arrival(draw(2) as u32) {
+                Some((connection, up)) => {
+                    Some((present, Target::Arrival { service: connection % 2, connection, up }))
+                }
+                None => agenda.pop(&timers, Instant::MAX),
+            };
+            let expected = (!list.is_empty()).then(|| list.remove(0));
+            let expected = expected.map(|(at, _, _, target)| (Instant::from_nanos(at), target));
+            assert_eq!(popped, expected);
+            if let Some((at, target)) = popped {
+                now = at.as_nanos();
+                if let Target::Timer(key) = target {
+                    timers.cancel(key);
+                }
+                agenda.check_invariants(at).unwrap();
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::sim::outcome::Problem;
 #[cfg(feature = "tracing")]
 use crate::sim::trace::Actor;
 use crate::sim::trace::Trace;
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Duration;
@@ -364,14 +364,14 @@ impl Core {
         let next = self.next_timed();
         // A guest's timers are not known, only that they are due at its ticks.
         let tick = self.has_guests_with_timers().then(|| now.saturating_add(TICK));
-        next.into_iter().chain(tick).min()
+        earlier(next, tick)
     }
 
     /// Returns when the next event or background timer is due.
     pub(crate) fn next_timed(&mut self) -> Option<Instant> {
         let housekeeping = self.housekeeping.iter().map(|(at, _)| *at).min();
         let next = self.agenda.next_at(&self.timers);
-        next.into_iter().chain(housekeeping).min()
+        earlier(next, housekeeping)
     }
 
     fn has_guests_with_timers(&self) -> bool {

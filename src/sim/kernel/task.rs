@@ -33,6 +33,11 @@ pub(crate) enum WakeRef {
 }
 
 impl WakeRef {
+    /// Returns whether it is a waker of somebody else, which may do anything when it is woken.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self, WakeRef::Waker(_))
+    }
+
     /// Returns whether both wake the same task. `false` may be wrong.
     pub(crate) fn same(&self, other: &WakeRef) -> bool {
         match (self, other) {

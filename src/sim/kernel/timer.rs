@@ -81,7 +81,7 @@ impl Timers {
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let next = |slot: &u32| self.slots.get(*slot as usize).map(|entry| entry.next_free);
         let list = std::iter::successors(Some(self.free), next).take_while(|slot| *slot != NONE);
-        let mut free: Vec<u32> = list.take(self.slots.len() + 1).collect();
+        let mut free: Vec<u32> = list.take(self.slots.len()).collect();
         sort_by_key(&mut free, |slot| *slot);
         let blank = (0_u32..).zip(&self.slots).filter(|(_, slot)| slot.wake.is_none());
         let blank: Vec<u32> = blank.map(|(index, _)| index).collect();

@@ -152,7 +152,7 @@ impl World {
 
     /// Wakes all waiters on the list. The caller must not hold the core's lock.
     pub(crate) fn wake_all(&self, wakes: &mut Vec<WakeRef>) {
-        if wakes.iter().any(|wake| matches!(wake, WakeRef::Waker(_))) {
+        if wakes.iter().any(WakeRef::is_foreign) {
             for wake in wakes.drain(..) {
                 match wake {
                     WakeRef::Waker(waker) => waker.wake(),

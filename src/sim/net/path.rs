@@ -1,6 +1,7 @@
 //! Paths: whether anything crosses a link, and keepalive, which notices that nothing does.
 
 use crate::time::Instant;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -65,6 +66,18 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
+    /// Returns a server's keepalive: the allocation of the last connection, unless the server has
+    /// another keepalive by now.
+    pub(crate) fn shared(
+        last: &mut Option<Arc<Keepalive>>,
+        now: Option<Keepalive>,
+    ) -> Option<Arc<Keepalive>> {
+        if last.as_deref() != now.as_ref() {
+            *last = now.map(Arc::new);
+        }
+        last.clone()
+    }
+
     /// Returns when a peer that was last heard at `heard` counts as dead.
     pub(crate) fn gives_up(&self, heard: Instant) -> Instant {
         heard + self.idle.saturating_add(self.interval.saturating_mul(self.probes))

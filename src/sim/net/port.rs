@@ -53,8 +53,7 @@ impl<S: Service> Port for Server<S> {
             } else {
                 self.arrive_down(world, &mut cell, connection);
             }
-            let is_foreign = |wake: &WakeRef| matches!(wake, WakeRef::Waker(_));
-            if !bursts || cell.wakes.iter().any(is_foreign) {
+            if !bursts || cell.wakes.iter().any(WakeRef::is_foreign) {
                 break;
             }
             let mut core = world.lock();

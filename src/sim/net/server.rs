@@ -37,14 +37,6 @@ pub(crate) struct Server<S: Service> {
     holder: Mutex<Option<ThreadId>>,
 }
 
-/// Returns a keepalive, which is that of the last connection unless the server has another by now.
-fn share(last: &mut Option<Arc<Keepalive>>, now: Option<Keepalive>) -> Option<Arc<Keepalive>> {
-    if last.as_deref() != now.as_ref() {
-        *last = now.map(Arc::new);
-    }
-    last.clone()
-}
-
 /// While this lives, its thread runs a closure while the cell is locked.
 pub(crate) struct Held<'a>(&'a Mutex<Option<ThreadId>>);
 
@@ -221,7 +213,8 @@ impl<S: Service> Server<S> {
                 drop(core);
                 if accepted {
                     conn.server_end = ServerEnd::Open;
-                    conn.keepalive = share(&mut cell.keepalive, cell.machine.keepalive());
+                    conn.keepalive =
+                        Keepalive::shared(&mut cell.keepalive, cell.machine.keepalive());
                     let at = cell.clock.machine_time(now);
                     cell.serves_bytes |= of_bytes;
                     match cell.machine.bytes().filter(|_| of_bytes) {
@@ -363,7 +356,7 @@ impl<S: Service> Server<S> {
     /// Wakes all waiters on the list. A foreign waker may do anything, even call back into this
     /// server, so it is woken without a lock.
     pub(crate) fn wake(&self, world: &World, mut cell: MutexGuard<'_, Cell<S>>) {
-        if cell.wakes.iter().any(|wake| matches!(wake, WakeRef::Waker(_))) {
+        if cell.wakes.iter().any(WakeRef::is_foreign) {
             let mut wakes = std::mem::take(&mut cell.wakes);
             drop(cell);
             world.wake_all(&mut wakes);

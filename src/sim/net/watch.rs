@@ -13,20 +13,12 @@ use crate::sim::net::pulse::{Look, Pulse};
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A paused process checks at most this long after it was resumed.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// Returns the earlier of two times, of which each may be missing.
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (one, other) => one.or(other),
-    }
-}
 
 impl<S: Service> Conn<S> {
     pub(crate) fn wants_to_look(&self) -> Option<Instant> {

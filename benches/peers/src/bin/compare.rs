@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Who is measured in a row: a program, its case, and what the table calls it. The first is ours,
+/// The contender of a row: a program, its case, and what the table calls it. The first is ours,
 /// and the others are divided by it.
 struct Contender {
     program: &'static str,

@@ -3,7 +3,7 @@
 
 use heaplet::Store;
 use std::hint::black_box;
-use stunt_double_peers::{Batch, KEYS, OPERATIONS, Scattered, VALUE, keys, run};
+use stunt_double_peers::{Batch, KEYS, Scattered, VALUE, keys, repeated, run};
 
 fn store(count: u64) -> (Store, Vec<String>) {
     let (store, keys) = (Store::new(), keys(count));
@@ -15,42 +15,30 @@ fn store(count: u64) -> (Store, Vec<String>) {
 
 fn get(count: u64) -> Batch {
     let ((store, keys), mut walk) = (store(count), Scattered::over(count));
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let value: Option<String> = store.kv().get(&keys[walk.step()]).expect("a text");
-            black_box(value);
-        }
-        OPERATIONS
+    repeated(move || {
+        let value: Option<String> = store.kv().get(&keys[walk.step()]).expect("a text");
+        black_box(value);
     })
 }
 
 fn set(count: u64) -> Batch {
     let ((store, keys), mut walk) = (store(count), Scattered::over(count));
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            store.kv().set(&keys[walk.step()], &VALUE).expect("it is kept");
-        }
-        OPERATIONS
+    repeated(move || {
+        store.kv().set(&keys[walk.step()], &VALUE).expect("it is kept");
     })
 }
 
 fn incr() -> Batch {
     let store = Store::new();
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            black_box(store.kv().incr("counter").expect("a number"));
-        }
-        OPERATIONS
+    repeated(move || {
+        black_box(store.kv().incr("counter").expect("a number"));
     })
 }
 
 fn lpush() -> Batch {
     let store = Store::new();
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            black_box(store.list("list").lpush(&VALUE).expect("a list"));
-        }
-        OPERATIONS
+    repeated(move || {
+        black_box(store.list("list").lpush(&VALUE).expect("a list"));
     })
 }
 

@@ -3,7 +3,7 @@
 
 use kevy_embedded::{Config, Store};
 use std::hint::black_box;
-use stunt_double_peers::{Batch, KEYS, OPERATIONS, Scattered, VALUE, keys, run};
+use stunt_double_peers::{Batch, KEYS, Scattered, VALUE, keys, repeated, run};
 
 fn store(count: u64) -> (Store, Vec<String>) {
     let store = Store::open(Config::default()).expect("it needs no disk");
@@ -16,42 +16,30 @@ fn store(count: u64) -> (Store, Vec<String>) {
 
 fn get(count: u64) -> Batch {
     let ((store, keys), mut walk) = (store(count), Scattered::over(count));
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            black_box(store.get(keys[walk.step()].as_bytes()).expect("a string"));
-        }
-        OPERATIONS
+    repeated(move || {
+        black_box(store.get(keys[walk.step()].as_bytes()).expect("a string"));
     })
 }
 
 fn set(count: u64) -> Batch {
     let ((store, keys), mut walk) = (store(count), Scattered::over(count));
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let key = keys[walk.step()].as_bytes();
-            black_box(store.set(key, VALUE.as_bytes()).expect("it is kept"));
-        }
-        OPERATIONS
+    repeated(move || {
+        let key = keys[walk.step()].as_bytes();
+        black_box(store.set(key, VALUE.as_bytes()).expect("it is kept"));
     })
 }
 
 fn incr() -> Batch {
     let (store, _) = store(0);
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            black_box(store.incr(b"counter").expect("a number"));
-        }
-        OPERATIONS
+    repeated(move || {
+        black_box(store.incr(b"counter").expect("a number"));
     })
 }
 
 fn lpush() -> Batch {
     let (store, _) = store(0);
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            black_box(store.lpush(b"list", &[VALUE.as_bytes()]).expect("a list"));
-        }
-        OPERATIONS
+    repeated(move || {
+        black_box(store.lpush(b"list", &[VALUE.as_bytes()]).expect("a list"));
     })
 }
 
@@ -60,13 +48,10 @@ fn dispatch(words: &[&str]) -> Batch {
     let (store, _) = store(1);
     let words: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
     let mut out = Vec::new();
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            out.clear();
-            store.dispatch_argv(&words, &mut out);
-            black_box(&out);
-        }
-        OPERATIONS
+    repeated(move || {
+        out.clear();
+        store.dispatch_argv(&words, &mut out);
+        black_box(&out);
     })
 }
 

@@ -5,7 +5,7 @@
 use kora_core::command::Command;
 use kora_core::shard::ShardStore;
 use std::hint::black_box;
-use stunt_double_peers::{Batch, KEYS, OPERATIONS, Scattered, VALUE, keys, run};
+use stunt_double_peers::{Batch, KEYS, Scattered, VALUE, keys, repeated, run};
 
 fn store(count: u64) -> (ShardStore, Vec<String>) {
     let (mut store, keys) = (ShardStore::new(0), keys(count));
@@ -17,43 +17,31 @@ fn store(count: u64) -> (ShardStore, Vec<String>) {
 
 fn get(count: u64) -> Batch {
     let ((mut store, keys), mut walk) = (store(count), Scattered::over(count));
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            black_box(store.get_bytes(keys[walk.step()].as_bytes()));
-        }
-        OPERATIONS
+    repeated(move || {
+        black_box(store.get_bytes(keys[walk.step()].as_bytes()));
     })
 }
 
 fn set(count: u64) -> Batch {
     let ((mut store, keys), mut walk) = (store(count), Scattered::over(count));
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let key = keys[walk.step()].as_bytes();
-            black_box(store.set_bytes(key, VALUE.as_bytes(), None, None, false, false));
-        }
-        OPERATIONS
+    repeated(move || {
+        let key = keys[walk.step()].as_bytes();
+        black_box(store.set_bytes(key, VALUE.as_bytes(), None, None, false, false));
     })
 }
 
 fn incr() -> Batch {
     let mut store = ShardStore::new(0);
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            black_box(store.incr_by_bytes(b"counter", 1));
-        }
-        OPERATIONS
+    repeated(move || {
+        black_box(store.incr_by_bytes(b"counter", 1));
     })
 }
 
 fn lpush() -> Batch {
     let mut store = ShardStore::new(0);
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let (key, values) = (b"list".to_vec(), vec![VALUE.as_bytes().to_vec()]);
-            black_box(store.execute(Command::LPush { key, values }));
-        }
-        OPERATIONS
+    repeated(move || {
+        let (key, values) = (b"list".to_vec(), vec![VALUE.as_bytes().to_vec()]);
+        black_box(store.execute(Command::LPush { key, values }));
     })
 }
 

@@ -1,6 +1,6 @@
 //! turmoil: hosts, each on a paused tokio runtime, which run one after the other in ticks of 1 ms.
-//! What is due within a tick happens at its end: there is no order by time inside of it. It has no
-//! trace and no digest, and its order of tasks is tokio's: first in, first out.
+//! Everything that is due within a tick happens at its end: there is no order by time inside of it.
+//! It has no trace and no digest, and its order of tasks is tokio's: first in, first out.
 
 use std::cell::Cell;
 use std::rc::Rc;

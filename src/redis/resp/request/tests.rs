@@ -245,3 +245,32 @@ fn the_first_arguments_of_whole_requests_are_seen_ahead() {
         assert!(seen(&parser).is_empty(), "{}", other.escape_ascii());
     }
 }
+
+/// Lengths of one and two digits are read at a glance, and mean what longer ones mean.
+#[test]
+fn short_lengths_are_read_as_any_others() {
+    use ProtocolError::{ExpectedBulk, InvalidBulkLength, InvalidMultibulkLength};
+    let word = |text: &str| vec![vec![text.as_bytes().to_vec()]];
+    let long = "x".repeat(99);
+    let long_bulk = format!("*1\r\n$99\r\n{long}\r\n");
+    type Read = Result<Vec<Args>, ProtocolError>;
+    let cases: [(&[u8], Read); 10] = [
+        (b"*1\r\n$4\r\nPING\r\n", Ok(word("PING"))),
+        (b"*1\rX$4\rYPING\r\n", Ok(word("PING"))),
+        (b"*1\r\n$0\r\n\r\n", Ok(word(""))),
+        (b"*1\r\n$10\r\n0123456789\r\n", Ok(word("0123456789"))),
+        (long_bulk.as_bytes(), Ok(word(&long))),
+        (b"*0\r\n*1\r\n$1\r\na\r\n", Ok(word("a"))),
+        (b"*01\r\n$1\r\na\r\n", Err(InvalidMultibulkLength)),
+        (b"*1\r\n$04\r\nPING\r\n", Err(InvalidBulkLength)),
+        (b"*1\r\n$-1\r\n", Err(InvalidBulkLength)),
+        (b"*1\r\n+3\r\nabc\r\n", Err(ExpectedBulk(b'+'))),
+    ];
+    for (bytes, expected) in cases {
+        for piece in [1, 2, 3, 5, usize::MAX] {
+            let (requests, error) = run(&mut RequestParser::new(), bytes, piece);
+            let found = error.map_or(Ok(requests), Err);
+            assert_eq!(found, expected, "{} in pieces of {piece}", bytes.escape_ascii());
+        }
+    }
+}

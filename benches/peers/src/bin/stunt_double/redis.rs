@@ -9,7 +9,7 @@ use stunt_double::redis::server::{ClientId, Output, Server};
 use stunt_double::redis::value::End;
 use stunt_double::sim::service::ByteService as _;
 use stunt_double::{Instant, Site, Stream};
-use stunt_double_peers::{Batch, Case, KEYS, OPERATIONS, Scattered, VALUE, keys};
+use stunt_double_peers::{Batch, Case, KEYS, OPERATIONS, Scattered, VALUE, keys, repeated};
 
 pub(crate) const CASES: &[Case] = &[
     ("get", || typed_get(1)),
@@ -52,43 +52,31 @@ fn filled(keys: &[String]) -> Database {
 fn typed_get(count: u64) -> Batch {
     let (keys, mut walk) = (keys(count), Scattered::over(count));
     let mut db = filled(&keys);
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let _ = black_box(db.get(keys[walk.step()].as_bytes()));
-        }
-        OPERATIONS
+    repeated(move || {
+        let _ = black_box(db.get(keys[walk.step()].as_bytes()));
     })
 }
 
 fn typed_set(count: u64) -> Batch {
     let (keys, mut walk) = (keys(count), Scattered::over(count));
     let mut db = filled(&keys);
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let key = keys[walk.step()].as_bytes();
-            let _ = black_box(db.set(key, VALUE.as_bytes(), SetOptions::default()));
-        }
-        OPERATIONS
+    repeated(move || {
+        let key = keys[walk.step()].as_bytes();
+        let _ = black_box(db.set(key, VALUE.as_bytes(), SetOptions::default()));
     })
 }
 
 fn typed_incr() -> Batch {
     let mut db = Database::new();
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let _ = black_box(db.incrby(b"counter", 1));
-        }
-        OPERATIONS
+    repeated(move || {
+        let _ = black_box(db.incrby(b"counter", 1));
     })
 }
 
 fn typed_lpush() -> Batch {
     let mut db = Database::new();
-    Box::new(move || {
-        for _ in 0..OPERATIONS {
-            let _ = black_box(db.push(b"list", End::Left, &[VALUE.as_bytes()]));
-        }
-        OPERATIONS
+    repeated(move || {
+        let _ = black_box(db.push(b"list", End::Left, &[VALUE.as_bytes()]));
     })
 }
 
