@@ -9,20 +9,25 @@
 //! the first three and read at position `i`. Golden vectors in the tests pin it: a seed means the
 //! same forever.
 //!
-//! The answers of a [`Choices`] come from a seed or from a recorded [`Tape`] (calm once the tape is
-//! exhausted), or are always calm. A machine owns one [`Stream`], given to it at construction.
+//! The answers of a [`Choices`] come from a seed or from a recorded [`Tape`], or are always calm.
+//! Once a tape is exhausted they are calm, or those of a seed. A machine owns one [`Stream`], given
+//! to it at construction.
 
+mod recorder;
+mod stream;
 mod tape;
 
+pub use stream::Stream;
 pub use tape::{Choice, ParseTapeError, Tape};
 
-use chacha20::ChaCha8Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
+use crate::time::Instant;
 use indexmap::IndexMap;
+use recorder::{Made, Recorder};
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// The kind of decision that a choice is about: a name such as `"link.latency"`.
 ///
@@ -82,96 +87,15 @@ const fn site_key(name: &[u8]) -> u64 {
     hash
 }
 
-/// The origin of a stream's answers.
-#[derive(Debug)]
-enum Source {
-    Calm,
-    Seed(Box<ChaCha8Rng>),
-    Tape(VecDeque<u64>),
-}
-
-/// A clone draws what the original would have drawn next.
-impl Clone for Source {
-    fn clone(&self) -> Source {
-        match self {
-            Source::Calm => Source::Calm,
-            Source::Seed(rng) => {
-                let state = rng.serialize_state();
-                Source::Seed(Box::new(ChaCha8Rng::deserialize_state(&state)))
-            }
-            Source::Tape(values) => Source::Tape(values.clone()),
-        }
-    }
-}
-
-/// The choices of one entity at one site: an owned, sequential stream.
-///
-/// A machine holds its randomness in this form.
-#[derive(Clone, Debug)]
-pub struct Stream {
-    site: Site,
-    entity: u64,
-    source: Source,
-    recorded: Option<Vec<Choice>>,
-}
-
-impl Stream {
-    /// Returns a stream that always answers 0.
-    #[must_use]
-    pub fn calm(site: Site, entity: u64) -> Stream {
-        Stream { site, entity, source: Source::Calm, recorded: None }
-    }
-
-    /// Returns the stream of this seed, site and entity.
-    #[must_use]
-    pub fn seeded(seed: u64, site: Site, entity: u64) -> Stream {
-        let mut key = [0; 32];
-        key[0..8].copy_from_slice(&seed.to_le_bytes());
-        key[8..16].copy_from_slice(&site.key.to_le_bytes());
-        key[16..24].copy_from_slice(&entity.to_le_bytes());
-        key[24..32].copy_from_slice(b"stuntdbl");
-        let source = Source::Seed(Box::new(ChaCha8Rng::from_seed(key)));
-        Stream { site, entity, source, recorded: None }
-    }
-
-    /// Returns the next choice, in `0..n`. If `n` is 0 or 1 there is nothing to choose: the answer
-    /// is 0, and nothing is drawn or recorded.
-    pub fn choose(&mut self, n: u64) -> u64 {
-        if n <= 1 {
-            return 0;
-        }
-        let value = match &mut self.source {
-            Source::Calm => 0,
-            Source::Seed(rng) => scale(rng.next_u64(), n),
-            // A tape from another program may hold a value outside `0..n`: the largest valid one is
-            // used.
-            Source::Tape(values) => values.pop_front().unwrap_or(0).min(n - 1),
-        };
-        if let Some(recorded) = &mut self.recorded {
-            recorded.push(Choice { site: self.site.name.into(), entity: self.entity, n, value });
-        }
-        value
-    }
-
-    /// Returns the choices so far, if the stream was made by a recording [`Choices`]; otherwise
-    /// nothing.
-    #[must_use]
-    pub fn recorded(&self) -> &[Choice] {
-        self.recorded.as_deref().unwrap_or_default()
-    }
-}
-
-/// Scales a 64-bit draw to `0..n`. One draw makes one choice for every `n`, so choice `i` is at
-/// position `i`. The bias is below n / 2^64.
-fn scale(draw: u64, n: u64) -> u64 {
-    ((u128::from(draw) * u128::from(n)) >> 64) as u64
-}
-
 #[derive(Clone, Debug)]
 enum Mode {
     Calm,
     Seed(u64),
-    Tape(IndexMap<(u64, u64), VecDeque<u64>, FxBuildHasher>),
+    Tape {
+        values: IndexMap<(u64, u64), VecDeque<u64>, FxBuildHasher>,
+        /// The seed that follows it.
+        then: Option<u64>,
+    },
 }
 
 /// The place of the choices of a site and an entity among all, once it is known.
@@ -194,11 +118,19 @@ pub(crate) struct Place(Option<NonZeroU32>);
 /// assert_eq!(tossed, (0..8).map(|_| c.choose(COIN, 0, 2)).collect::<Vec<_>>());
 /// assert_eq!(c.choose(COIN, 0, 2), 0, "an exhausted tape is calm");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Choices {
     mode: Mode,
     streams: IndexMap<(u64, u64), Stream, FxBuildHasher>,
-    recorded: Option<Vec<Choice>>,
+    recorder: Option<Recorder>,
+}
+
+/// A clone draws what the original would have drawn next, and keeps a record of its own.
+impl Clone for Choices {
+    fn clone(&self) -> Choices {
+        let (mode, streams) = (self.mode.clone(), self.streams.clone());
+        Choices { mode, streams, recorder: self.recorder.as_ref().map(Recorder::copy) }
+    }
 }
 
 impl Choices {
@@ -218,22 +150,34 @@ impl Choices {
     /// entity.
     #[must_use]
     pub fn replaying(tape: &Tape) -> Choices {
+        Choices::taped(tape, None)
+    }
+
+    /// Returns choices read from a tape, and drawn from `seed` once the tape has no more for a site
+    /// and entity. If the tape is the first part of a recorded run, the world repeats that part and
+    /// goes on differently.
+    #[must_use]
+    pub fn replaying_then(tape: &Tape, seed: u64) -> Choices {
+        Choices::taped(tape, Some(seed))
+    }
+
+    fn taped(tape: &Tape, then: Option<u64>) -> Choices {
         let mut values: IndexMap<_, VecDeque<u64>, _> = IndexMap::default();
         for choice in tape.choices() {
             let key = (site_key(choice.site.as_bytes()), choice.entity);
             values.entry(key).or_default().push_back(choice.value);
         }
-        Choices::with_mode(Mode::Tape(values))
+        Choices::with_mode(Mode::Tape { values, then })
     }
 
     fn with_mode(mode: Mode) -> Choices {
-        Choices { mode, streams: IndexMap::default(), recorded: None }
+        Choices { mode, streams: IndexMap::default(), recorder: None }
     }
 
     /// Records every choice from now on; see [`Choices::tape`].
     #[must_use]
     pub fn recording(mut self) -> Choices {
-        self.recorded = Some(Vec::new());
+        self.recorder = Some(Recorder::default());
         self
     }
 
@@ -250,15 +194,96 @@ impl Choices {
         if n <= 1 {
             return 0;
         }
+        let value = self.stream_at(place, site, entity).draw(n);
+        if let Some(recorder) = &self.recorder {
+            recorder.add(Made { site, entity, n, value });
+        }
+        value
+    }
+
+    #[inline]
+    fn stream_at(&mut self, place: &mut Place, site: Site, entity: u64) -> &mut Stream {
         let number = match place.0 {
             Some(number) => number,
             None => *place.0.insert(self.find(site, entity)),
         };
-        let value = self.streams[number.get() as usize - 1].choose(n);
-        if let Some(recorded) = &mut self.recorded {
-            recorded.push(Choice { site: site.name.into(), entity, n, value });
+        &mut self.streams[number.get() as usize - 1]
+    }
+
+    /// Returns 0, or rarely (once in `one_in` times) a number in `1..=kinds`, each equally likely.
+    /// 0 is calm: nothing happens. A rarity below 2 counts as 2. If `kinds` is 0 nothing is drawn.
+    pub fn choose_rarely(&mut self, site: Site, entity: u64, kinds: u64, one_in: u64) -> u64 {
+        if kinds == 0 {
+            return 0;
+        }
+        let stream = self.stream_at(&mut Place::default(), site, entity);
+        let value = stream.draw_rarely(kinds, one_in);
+        if let Some(recorder) = &self.recorder {
+            recorder.add(Made { site, entity, n: kinds.saturating_add(1), value });
         }
         value
+    }
+
+    /// Returns the next choice of a schedule that decides by more than one draw: the one on the
+    /// tape, calm, or else what `propose` returns. It is recorded like any other; what `propose`
+    /// draws with [`Choices::draw`] is not.
+    pub(crate) fn decide(
+        &mut self,
+        place: &mut Place,
+        site: Site,
+        entity: u64,
+        n: u64,
+        propose: impl FnOnce(&mut Choices) -> u64,
+    ) -> u64 {
+        if n <= 1 {
+            return 0;
+        }
+        let value = match self.stream_at(place, site, entity).given() {
+            Some(value) => value.min(n - 1),
+            None => propose(self),
+        };
+        if let Some(recorder) = &self.recorder {
+            recorder.add(Made { site, entity, n, value });
+        }
+        value
+    }
+
+    /// Returns a number in `0..n` that is no choice by itself, and so not recorded.
+    pub(crate) fn draw(&mut self, site: Site, entity: u64, n: u64) -> u64 {
+        if n <= 1 {
+            return 0;
+        }
+        self.stream_at(&mut Place::default(), site, entity).draw(n)
+    }
+
+    /// Returns the number of choices on the record, if there is one. What is made for the record
+    /// alone, such as words, is made only then.
+    #[inline]
+    pub(crate) fn recorded(&self) -> Option<usize> {
+        self.recorder.as_ref().map(Recorder::len)
+    }
+
+    /// Adds to the last choice, if it was made after there were `before`, who asked for it, and
+    /// what it decided.
+    pub(crate) fn attribute(
+        &self,
+        before: usize,
+        who: &Arc<str>,
+        words: impl FnOnce() -> Option<String>,
+    ) {
+        if let Some(recorder) = &self.recorder
+            && recorder.len() > before
+        {
+            recorder.attribute(who, words());
+        }
+    }
+
+    /// Tells the record the time of the choices to come.
+    #[inline]
+    pub(crate) fn set_now(&self, now: Instant) {
+        if let Some(recorder) = &self.recorder {
+            recorder.set_now(now);
+        }
     }
 
     /// Returns the number of a stream, from 1 on, which never changes.
@@ -282,13 +307,21 @@ impl Choices {
         value >= denominator.saturating_sub(numerator) && numerator > 0
     }
 
-    /// Returns the choices at `site` for `entity` as an owned stream, for a machine to keep. The
-    /// stream is recorded if these choices are. Do not call [`Choices::choose`] for the same site
-    /// and entity as well: that would repeat the stream's draws.
+    /// Returns the choices at `site` for `entity` as an owned stream, for a machine to keep. If
+    /// these choices are recorded, so are the stream's, in the same order. Do not call
+    /// [`Choices::choose`] for the same site and entity as well: that would repeat the stream's
+    /// draws.
     #[must_use]
     pub fn stream(&mut self, site: Site, entity: u64) -> Stream {
+        self.stream_of(site, entity, &Arc::from(site.name))
+    }
+
+    /// Returns a stream as [`Choices::stream`] does, which is recorded in the name of `who`.
+    pub(crate) fn stream_of(&mut self, site: Site, entity: u64, who: &Arc<str>) -> Stream {
         let mut stream = self.source_of(site, entity);
-        stream.recorded = self.recorded.is_some().then(Vec::new);
+        if let Some(recorder) = &self.recorder {
+            stream.tell(recorder, who);
+        }
         stream
     }
 
@@ -296,18 +329,18 @@ impl Choices {
         match &mut self.mode {
             Mode::Calm => Stream::calm(site, entity),
             Mode::Seed(seed) => Stream::seeded(*seed, site, entity),
-            Mode::Tape(values) => {
+            Mode::Tape { values, then } => {
                 let values = values.swap_remove(&(site.key, entity)).unwrap_or_default();
-                Stream { site, entity, source: Source::Tape(values), recorded: None }
+                Stream::taped(values, *then, site, entity)
             }
         }
     }
 
-    /// Returns the choices since [`Choices::recording`], in order; empty without recording. Streams
-    /// that were handed out hold their own part.
+    /// Returns the choices since [`Choices::recording`], in order, with those of the streams that
+    /// were handed out; empty without recording.
     #[must_use]
     pub fn tape(&self) -> Tape {
-        self.recorded.iter().flatten().cloned().collect()
+        self.recorder.as_ref().map(Recorder::tape).unwrap_or_default()
     }
 }
 
@@ -418,8 +451,7 @@ mod tests {
 
     #[test]
     fn a_taped_value_out_of_range_becomes_the_largest_on_offer() {
-        let tape: Tape =
-            [Choice { site: "test.a".into(), entity: 0, n: 100, value: 70 }].into_iter().collect();
+        let tape: Tape = [Choice::new("test.a", 0, 100, 70)].into_iter().collect();
         assert_eq!(Choices::replaying(&tape).choose(A, 0, 10), 9);
     }
 
@@ -431,6 +463,51 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(stream.choose(77), whole.choose(A, 5, 77));
         }
-        assert_eq!(stream.recorded().len(), 10);
+        assert_eq!(parent.tape().len(), 10);
+    }
+
+    #[test]
+    fn the_choices_of_a_stream_have_their_place_among_all() {
+        let mut choices = Choices::seeded(4).recording();
+        let mut stream = choices.stream(B, 1);
+        let _ = (choices.choose(A, 0, 9), stream.choose(9), choices.choose(A, 0, 9));
+        let tape = choices.tape();
+        let sites: Vec<&str> = tape.choices().iter().map(|choice| &*choice.site).collect();
+        assert_eq!(sites, ["test.a", "test.b", "test.a"]);
+    }
+
+    #[test]
+    fn what_follows_a_prefix_is_drawn_from_the_seed_at_the_same_positions() {
+        let mut whole = Choices::seeded(21).recording();
+        let all = draws(&mut whole, A, 0, 1_000, 10);
+        for length in 0..=10 {
+            let prefix = whole.tape().prefix(length);
+            let mut same = Choices::replaying_then(&prefix, 21);
+            assert_eq!(draws(&mut same, A, 0, 1_000, 10), all, "the seed's own prefix");
+            let mut other = Choices::replaying_then(&prefix, 22);
+            let others = draws(&mut other, A, 0, 1_000, 10);
+            assert_eq!(others[..length], all[..length]);
+            let fresh = draws(&mut Choices::seeded(22), A, 0, 1_000, 10);
+            assert_eq!(others[length..], fresh[length..]);
+        }
+    }
+
+    #[test]
+    fn something_rare_keeps_its_probability_and_nothing_is_0() {
+        let mut choices = Choices::seeded(8).recording();
+        let drawn: Vec<u64> = (0..9_000).map(|_| choices.choose_rarely(A, 0, 3, 10)).collect();
+        assert!(drawn.iter().all(|value| *value <= 3));
+        for kind in 1..=3 {
+            let count = drawn.iter().filter(|value| **value == kind).count();
+            assert!((230..370).contains(&count), "{count} of 9000 at 1/30");
+        }
+        let tape = choices.tape();
+        assert!(tape.choices().iter().all(|choice| choice.n == 4));
+        let mut again = Choices::replaying(&tape);
+        let replayed: Vec<u64> = (0..9_000).map(|_| again.choose_rarely(A, 0, 3, 10)).collect();
+        assert_eq!(replayed, drawn);
+        assert_eq!(again.choose_rarely(A, 0, 3, 10), 0, "an exhausted tape is calm");
+        assert_eq!(Choices::calm().choose_rarely(A, 0, 3, 0), 0);
+        assert_eq!(choices.choose_rarely(A, 0, 0, 10), 0);
     }
 }

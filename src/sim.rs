@@ -275,7 +275,8 @@ impl Sim {
         let id = u32::try_from(self.ports.len()).expect("fewer than 2^32 services");
         let mut core = self.world.lock();
         let actor = core.trace.actor(&name);
-        let stream = core.choices.stream(site, u64::from(id));
+        let stream = core.choices.stream_of(site, u64::from(id), &name);
+        core.links.name_service(&name);
         let reads = Reads::of::<S>(&mut core.trace);
         core.trace.record(self.world.now(), actor, Record::Started);
         drop(core);
@@ -337,6 +338,29 @@ impl Sim {
         self.world.lock().choose(self.now(), Actor::WORLD, site, entity, n)
     }
 
+    /// Returns a choice as [`Sim::choose`] does. If the run is recorded, `words` makes of its value
+    /// what a report shows of it, such as "the worker dies after 3 s".
+    ///
+    /// ```
+    /// use stunt_double::Site;
+    /// use stunt_double::sim::{Config, Sim};
+    ///
+    /// const DEATH: Site = Site::new("example.death");
+    /// let mut sim = Sim::with_config(Config::new(7).with_recording());
+    /// let after = sim.choose_told(DEATH, 0, 10, |n| format!("the worker dies after {n} s"));
+    /// let told = sim.tape().choices()[0].told();
+    /// assert_eq!(told, format!("the worker dies after {after} s"));
+    /// ```
+    pub fn choose_told(
+        &mut self,
+        site: Site,
+        entity: u64,
+        n: u64,
+        words: impl FnOnce(u64) -> String,
+    ) -> u64 {
+        self.world.lock().choose_told(self.now(), Actor::WORLD, (site, entity, n), words)
+    }
+
     /// Returns the trace so far.
     #[must_use]
     pub fn trace(&self) -> Trace {
@@ -349,15 +373,11 @@ impl Sim {
         self.world.lock().trace.digest()
     }
 
-    /// Returns every choice so far, with those of services at the end. Empty unless the world was
-    /// made with [`Config::with_recording`].
+    /// Returns every choice so far, in the order in which they were made. Empty unless the world
+    /// was made with [`Config::with_recording`].
     #[must_use]
     pub fn tape(&self) -> Tape {
-        let mut tape = self.world.lock().choices.tape();
-        for port in &self.ports {
-            tape.extend(port.recorded());
-        }
-        tape
+        self.world.lock().choices.tape()
     }
 
     /// Runs until nothing is left to happen. Background timers (heartbeats, consumer time-outs)

@@ -62,7 +62,7 @@ use crate::rabbitmq::stats::MessageStats;
 use crate::rabbitmq::version::{Profile, Version};
 use crate::rabbitmq::vhost::VHost;
 use crate::rabbitmq::vhost::user::User;
-use crate::{Choice, Instant, Stream};
+use crate::{Instant, Stream};
 use alarm::Alarms;
 use heartbeat::Heartbeats;
 use indexmap::IndexMap;
@@ -286,11 +286,6 @@ impl Broker {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
-    }
-
-    /// The draws for names, if they are recorded.
-    pub(crate) fn recorded_choices(&self) -> &[Choice] {
-        self.names.recorded()
     }
 
     /// Returns whether a connection is open.

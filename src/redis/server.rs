@@ -41,7 +41,7 @@ pub(crate) use session::{DEFAULT_USER, Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
 
-use crate::choice::{Choice, Stream};
+use crate::choice::Stream;
 use crate::redis::command::{Origin, Table};
 use crate::redis::database::Database;
 use crate::redis::database::calendar::instant_of_ms;
@@ -183,11 +183,6 @@ impl Server {
     /// this number. `WATCH` sees such changes at once, blocked clients with the next input.
     pub fn database(&mut self, index: usize) -> Option<&mut Database> {
         self.databases.get_mut(index)
-    }
-
-    /// Returns the choices that were made, if they are recorded.
-    pub(crate) fn recorded_choices(&self) -> &[Choice] {
-        self.random.recorded()
     }
 
     /// Answers commands with errors from now on, instead of running them; see [`Refusal`].

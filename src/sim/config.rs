@@ -3,6 +3,8 @@
 use crate::choice::Tape;
 use crate::sim::net::latency::Latency;
 use crate::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The order in which ready tasks run.
@@ -15,16 +17,37 @@ pub enum Strategy {
     /// Any ready task, or a due event, with equal probability.
     Random,
     /// Probabilistic concurrency testing (Burckhardt et al., ASPLOS 2010). Each task has a random
-    /// priority and the highest runs. At `depth - 1` random moments among the first `steps` polls,
-    /// the running task falls below all others. This finds any bug that needs `depth` ordered
-    /// events with probability at least 1 / (tasks * (steps + 1)^(depth - 1)). The `+ 1` is the
-    /// calm choice, which lowers no task.
+    /// priority and the highest runs; a due event is a task like any other. At `depth - 1` random
+    /// moments, the one that would run falls below all others. This finds any bug that needs
+    /// `depth` ordered events with probability at least 1 / (tasks * moments^(depth - 1)).
     Pct {
         /// The number of ordered events that the bug may need; at least 1.
         depth: u32,
-        /// The approximate number of polls in the run.
-        steps: u64,
+        /// The approximate number of moments in a run at which there is more than one candidate. If
+        /// it is `None`, a sweep learns it from a first run of its scenario, and a single world
+        /// takes 1,000.
+        moments: Option<u64>,
     },
+    /// Partial order sampling (Yuan et al., CAV 2018). Each pending step has a random priority and
+    /// the highest runs; then the pending steps of the same node, which race with it, are drawn
+    /// anew. So each order of racing steps is about as likely as any other.
+    Pos,
+    /// Selectively uniform random walk (Zhao et al., ASPLOS 2025). A ready task is chosen in
+    /// proportion to the steps that it still has to take, which makes every interleaving equally
+    /// likely. A sweep learns the steps from a first run of its scenario. A single world knows none
+    /// and walks as [`Strategy::Random`] does.
+    Surw,
+}
+
+/// What a sweep has learned from a first run of its scenario, in which every choice was calm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Learned {
+    /// The number of moments at which the schedule had a choice.
+    pub(crate) moments: u64,
+    /// The number of polls of each task.
+    pub(crate) polls: BTreeMap<u64, u64>,
+    /// The number of messages that arrived.
+    pub(crate) messages: u64,
 }
 
 /// How much of its trace a world keeps in memory.
@@ -72,7 +95,9 @@ pub struct Config {
     pub(crate) retention: Retention,
     pub(crate) max_steps: u64,
     pub(crate) max_time: Instant,
-    pub(crate) tape: Option<Tape>,
+    pub(crate) tape: Option<Arc<Tape>>,
+    /// Whether the seed's draws follow the tape.
+    pub(crate) resumes: bool,
     pub(crate) record: bool,
     pub(crate) calm: bool,
     /// The latency of links; `None` if it was never set.
@@ -80,6 +105,7 @@ pub struct Config {
     pub(crate) max_notes: usize,
     pub(crate) patience: u64,
     pub(crate) panics: Panics,
+    pub(crate) learned: Option<Arc<Learned>>,
 }
 
 impl Config {
@@ -95,12 +121,14 @@ impl Config {
             max_steps: 100_000_000,
             max_time: Instant::MAX,
             tape: None,
+            resumes: false,
             record: false,
             calm: false,
             latency: None,
             max_notes: 100_000,
             patience: 10_000_000,
             panics: Panics::Abort,
+            learned: None,
         }
     }
 
@@ -170,7 +198,18 @@ impl Config {
     /// more.
     #[must_use]
     pub fn with_tape(mut self, tape: Tape) -> Config {
-        self.tape = Some(tape);
+        self.tape = Some(Arc::new(tape));
+        self.resumes = false;
+        self
+    }
+
+    /// Takes the first choices from `tape`, and the others from the seed once the tape has no more.
+    /// With a prefix of a recorded run ([`Tape::prefix`]) the world repeats that part of the run
+    /// and goes on differently with each seed.
+    #[must_use]
+    pub fn with_prefix(mut self, tape: Tape) -> Config {
+        self.tape = Some(Arc::new(tape));
+        self.resumes = true;
         self
     }
 
@@ -197,6 +236,7 @@ impl Config {
         };
         let choices = match &self.tape {
             _ if self.calm => Some("calm".to_owned()),
+            Some(_) if self.resumes => Some("after a tape".to_owned()),
             Some(_) => Some("replaying a tape".to_owned()),
             None => None,
         };

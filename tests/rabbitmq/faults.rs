@@ -202,7 +202,9 @@ fn clients_get_a_close_in_a_clean_stop_and_only_a_reset_in_a_kill() {
 
 #[test]
 fn two_runs_are_identical() {
-    for strategy in [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 500 }] {
+    for strategy in
+        [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, moments: Some(500) }]
+    {
         let config = Config::new(7).with_strategy(strategy);
         let ran = check_determinism(config, |sim| {
             let shop = shop(sim, &["worker-1", "worker-2"]);

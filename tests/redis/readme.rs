@@ -37,7 +37,9 @@ where
 
 #[test]
 fn the_readmes_pattern_finds_the_counter_that_never_expires() {
-    for strategy in [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 50 }] {
+    for strategy in
+        [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, moments: Some(50) }]
+    {
         let sweep = Seeds::new(0..1_000).with_strategy(strategy).run(|sim| scenario(sim, limiter));
         let failure = sweep.failures.first().expect("it is found");
         assert!(failure.message.contains("it never expires"), "{failure}");

@@ -159,7 +159,7 @@ proptest! {
     fn whatever_breaks_a_server_hears_a_sound_story_and_the_run_replays(
         seed: u64,
         strategy in proptest::sample::select(vec![
-            Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 500 },
+            Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, moments: Some(500) },
         ]),
         faults in proptest::collection::vec(
             (0_u64..200, proptest::sample::select(FAULTS.to_vec()), 0_usize..3), 0..25,

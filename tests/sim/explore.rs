@@ -101,7 +101,7 @@ fn a_panic_of_a_destructor_at_the_worlds_end_fails_no_seed() {
 
 #[test]
 fn a_sweep_over_a_sound_program_finds_nothing() {
-    let strategy = Strategy::Pct { depth: 3, steps: 20 };
+    let strategy = Strategy::Pct { depth: 3, moments: Some(20) };
     let sweep = Seeds::new(0..50).with_strategy(strategy).run(|sim| exchange(sim).map(|_| ()));
     assert_eq!(sweep.to_string(), "50 seeds, none failed");
     sweep.expect_none();
@@ -145,7 +145,7 @@ fn replayed(config: &Config, tape: &Tape) -> Digest {
 }
 
 const STRATEGIES: [Strategy; 3] =
-    [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, steps: 30 }];
+    [Strategy::Fifo, Strategy::Random, Strategy::Pct { depth: 3, moments: Some(30) }];
 
 #[test]
 fn a_recorded_run_replays_under_any_seed_through_text_too() {

@@ -314,12 +314,12 @@ fn panics_of_a_process_that_exits_are_all_told_and_those_of_a_killed_one_are_not
 
 #[test]
 fn a_failure_names_what_a_replay_needs_beside_the_seed() {
-    let pct = Strategy::Pct { depth: 3, steps: 10 };
+    let pct = Strategy::Pct { depth: 3, moments: Some(10) };
     let config = Config::new(4);
     for (config, settings) in [
         (config.clone().with_recording(), ""),
         (config.clone().with_strategy(Strategy::Random), ", strategy Random"),
-        (config.clone().with_strategy(pct), ", strategy Pct { depth: 3, steps: 10 }"),
+        (config.clone().with_strategy(pct), ", strategy Pct { depth: 3, moments: Some(10) }"),
         (config.clone().with_calm_choices(), ", calm"),
         (config.clone().with_tape(Tape::default()), ", replaying a tape"),
         (config.clone().with_tape(Tape::default()).with_calm_choices(), ", calm"),

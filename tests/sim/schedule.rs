@@ -10,7 +10,7 @@ use stunt_double::sim::{
     Config, JoinHandle, Killed, Latency, Outcome, Retention, Seeds, Sim, Strategy,
 };
 
-const PCT: Strategy = Strategy::Pct { depth: 2, steps: 10 };
+const PCT: Strategy = Strategy::Pct { depth: 2, moments: Some(10) };
 
 #[test]
 fn a_spawned_task_hands_its_result_to_its_handle() {
@@ -139,10 +139,14 @@ fn chatter(config: Config) -> Sim {
     sim
 }
 
-fn digest_of_run(config: Config) -> Digest {
+fn run(config: Config) -> Sim {
     let mut sim = chatter(config);
     sim.run().expect_done();
-    sim.digest()
+    sim
+}
+
+fn digest_of_run(config: Config) -> Digest {
+    run(config).digest()
 }
 
 #[test]
@@ -362,7 +366,7 @@ fn torn_write(sim: &mut Sim) -> Result<(), String> {
 #[test]
 fn pct_finds_a_bug_of_its_depth_and_none_deeper() {
     let failures = |depth| {
-        let strategy = Strategy::Pct { depth, steps: 5 };
+        let strategy = Strategy::Pct { depth, moments: Some(5) };
         Seeds::new(0..200)
             .with_strategy(strategy)
             .with_all_failures()
@@ -376,9 +380,50 @@ fn pct_finds_a_bug_of_its_depth_and_none_deeper() {
 }
 
 #[test]
+fn every_random_strategy_finds_half_a_write() {
+    for strategy in [Strategy::Random, Strategy::Pos, Strategy::Surw] {
+        let sweep = Seeds::new(0..200).with_strategy(strategy).with_all_failures().run(torn_write);
+        let found = sweep.failures.len();
+        assert!((4..150).contains(&found), "{found} of 200, {strategy:?}");
+    }
+}
+
+/// A recorded tape says which of the ready tasks ran, so it replays whatever had decided.
+#[test]
+fn the_tape_of_every_strategy_replays_without_its_seed() {
+    for strategy in [Strategy::Random, PCT, Strategy::Pos, Strategy::Surw] {
+        let mut choices = 0;
+        for seed in 0..20 {
+            let config = Config::new(seed).with_strategy(strategy).with_recording();
+            let first = run(config);
+            let tape = first.tape();
+            choices += tape.choices().iter().filter(|c| c.site == "schedule.ready").count();
+            let again = run(Config::new(99).with_strategy(strategy).with_tape(tape));
+            assert_eq!(first.digest(), again.digest(), "{strategy:?}, seed {seed}");
+        }
+        assert!(choices > 20, "{choices}, {strategy:?}");
+    }
+}
+
+#[test]
+fn a_choice_of_the_schedule_names_who_ran_and_who_was_first() {
+    let config = |seed| Config::new(seed).with_strategy(Strategy::Random).with_recording();
+    let tapes: Vec<_> = (0..20).map(|seed| run(config(seed)).tape()).collect();
+    let told = |site: &str| {
+        let choices = tapes.iter().flat_map(|tape| tape.choices());
+        let choices = choices.filter(|choice| choice.site == site && choice.value > 0);
+        choices.map(|choice| choice.told()).collect::<Vec<String>>()
+    };
+    let ran = told("schedule.ready");
+    assert!(ran.iter().any(|words| words.contains("/main before ")), "{ran:?}");
+    let took = told("link.latency");
+    assert!(took.iter().all(|words| words.contains(" took ")), "{took:?}");
+}
+
+#[test]
 fn a_calm_world_is_the_fifo_schedule_whatever_the_strategy() {
     let fifo = digest_of_run(Config::new(0).with_calm_choices());
-    for strategy in [Strategy::Random, PCT] {
+    for strategy in [Strategy::Random, PCT, Strategy::Pos, Strategy::Surw] {
         assert_eq!(
             digest_of_run(Config::new(9).with_strategy(strategy).with_calm_choices()),
             fifo,
@@ -409,7 +454,7 @@ fn bell_before_message(seed: u64, strategy: Strategy) -> bool {
 
 #[test]
 fn a_servers_timer_and_a_message_of_one_instant_may_change_places() {
-    for strategy in [Strategy::Random, PCT] {
+    for strategy in [Strategy::Random, PCT, Strategy::Pos, Strategy::Surw] {
         let first = (0..40).filter(|seed| bell_before_message(*seed, strategy)).count();
         assert!((5..=35).contains(&first), "{first} of 40, {strategy:?}");
     }

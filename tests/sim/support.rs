@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 use stunt_double::Shutdown;
-use stunt_double::choice::{Choice, Stream};
+use stunt_double::choice::Stream;
 use stunt_double::sim::service::{Connection, Keepalive, Service, Session, Wait, Waiter, Wakes};
 use stunt_double::sim::trace::EventKind;
 use stunt_double::sim::{Disconnected, Node, ServiceHandle, Sim};
@@ -164,10 +164,6 @@ impl Service for Counter {
     fn wipe(&mut self, now: Instant) {
         self.log.push(format!("{now} wipe"));
         (self.total, self.saved) = (0, 0);
-    }
-
-    fn recorded(&self) -> &[Choice] {
-        self.stream.recorded()
     }
 
     fn describe_input(input: &Ask) -> String {

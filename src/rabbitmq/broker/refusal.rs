@@ -305,8 +305,7 @@ impl Refusals {
             if !refusal.matches(method) {
                 continue;
             }
-            // The last number refuses, so that the calm choice 0 does not.
-            if refusal.one_in > 1 && names.draw(refusal.one_in) != refusal.one_in - 1 {
+            if refusal.one_in > 1 && !names.happens(refusal.one_in) {
                 continue;
             }
             if let Some(left) = &mut refusal.left {

@@ -4,7 +4,6 @@
 use super::log;
 use super::session::ClientSession;
 use crate::Shutdown;
-use crate::choice::Choice;
 use crate::rabbitmq::protocol::fingerprint::fingerprint;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::message::Message;
@@ -79,10 +78,6 @@ impl Service for ByteServer {
 
     fn wipe(&mut self, now: Instant) {
         ByteServer::wipe(self, now);
-    }
-
-    fn recorded(&self) -> &[Choice] {
-        self.machine().recorded_choices()
     }
 
     fn describe_input(input: &Self::Input) -> String {

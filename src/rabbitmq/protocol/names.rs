@@ -5,7 +5,7 @@
 //! differ even when every draw is 0. The serial number continues over restarts, because durable
 //! queues keep their names.
 
-use crate::{Choice, Stream};
+use crate::Stream;
 use smol_str::SmolStr;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -19,11 +19,6 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn new(stream: Stream) -> Names {
         Names { stream, serial: 0 }
-    }
-
-    /// The draws, if they are recorded.
-    pub(crate) fn recorded(&self) -> &[Choice] {
-        self.stream.recorded()
     }
 
     pub(crate) fn queue(&mut self) -> SmolStr {
@@ -42,6 +37,11 @@ impl Names {
     /// A draw in `0..among` where the real server picks at random.
     pub(crate) fn draw(&mut self, among: u64) -> u64 {
         self.stream.choose(among)
+    }
+
+    /// Returns whether something rare happens now: once in `one_in` times.
+    pub(crate) fn happens(&mut self, one_in: u64) -> bool {
+        self.stream.choose_rarely(1, one_in) > 0
     }
 
     fn name(&mut self, prefix: &str) -> SmolStr {

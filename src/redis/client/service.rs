@@ -4,7 +4,6 @@
 use super::session::{ClientSession, Response};
 use super::{Request, log};
 use crate::Shutdown;
-use crate::choice::Choice;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::resp::{ByteServer, encode};
 use crate::redis::server::{ClientId, Output};
@@ -92,10 +91,6 @@ impl Service for ByteServer {
 
     fn poll_note(&mut self) -> Option<String> {
         self.machine_mut().take_loss_note()
-    }
-
-    fn recorded(&self) -> &[Choice] {
-        self.machine().recorded_choices()
     }
 
     fn describe_input(input: &Request) -> String {

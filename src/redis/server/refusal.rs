@@ -270,8 +270,7 @@ impl Refusals {
             if refusal.matches.is_late() != late || !refusal.fits(suspect) {
                 continue;
             }
-            // The last of `n` draws refuses, so that 0 is calm.
-            if refusal.one_in > 1 && random.choose(refusal.one_in) != refusal.one_in - 1 {
+            if refusal.one_in > 1 && random.choose_rarely(1, refusal.one_in) == 0 {
                 continue;
             }
             if let Some(left) = &mut refusal.left {

@@ -20,9 +20,7 @@ use crate::sim::kernel::turn::{Housekeeping, Now, Request, Turn};
 use crate::sim::net::latency::Latency;
 use crate::sim::net::network::Links;
 use crate::sim::outcome::Problem;
-#[cfg(feature = "tracing")]
-use crate::sim::trace::Actor;
-use crate::sim::trace::Trace;
+use crate::sim::trace::{Actor, Trace};
 use crate::time::{Instant, earlier};
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -78,16 +76,18 @@ impl Core {
     pub(crate) fn new(config: &Config) -> Core {
         let choices = match &config.tape {
             _ if config.calm => Choices::calm(),
+            Some(tape) if config.resumes => Choices::replaying_then(tape, config.seed),
             Some(tape) => Choices::replaying(tape),
             None => Choices::seeded(config.seed),
         };
         let mut choices = if config.record { choices.recording() } else { choices };
-        let ready = ReadyQueue::new(config.strategy, &mut choices);
+        let learned = config.learned.as_deref();
+        let ready = ReadyQueue::new(config.strategy, learned, &mut choices);
         Core {
             agenda: Agenda::default(),
             timers: Timers::default(),
             tasks: Tasks::default(),
-            ties: !matches!(ready, ReadyQueue::Fifo(_)),
+            ties: !ready.is_fifo(),
             ready,
             processes: Processes::default(),
             links: Links::new(config.latency.unwrap_or(Latency::Constant(Duration::ZERO))),
@@ -126,7 +126,7 @@ impl Core {
             }
             let now = clock.get();
             let event_due = self.ties && self.agenda.is_due(now, &self.timers);
-            match self.ready.pop(&mut self.choices, event_due) {
+            match self.next_ready(event_due) {
                 Some(Next::Task(id)) => {
                     if let Some(turn) = self.begin_poll(now, id) {
                         return turn;
@@ -174,6 +174,36 @@ impl Core {
                 },
             }
         }
+    }
+
+    /// Returns what runs next, or `None` if no task is ready.
+    #[inline]
+    fn next_ready(&mut self, event_due: bool) -> Option<Next> {
+        match self.choices.recorded() {
+            None => self.ready.pop(&mut self.choices, event_due, &self.tasks),
+            Some(before) => self.next_ready_told(event_due, before),
+        }
+    }
+
+    /// As [`Core::next_ready`], with words for the choice.
+    fn next_ready_told(&mut self, event_due: bool, before: usize) -> Option<Next> {
+        let first = self.ready.iter().next();
+        let next = self.ready.pop(&mut self.choices, event_due, &self.tasks)?;
+        let calm = first.map(|first| self.task_name(first)).unwrap_or_default();
+        let words = || {
+            Some(match next {
+                Next::Task(task) if Some(task) == first => format!("ran {calm}, which was first"),
+                Next::Task(task) => {
+                    let ran = self.task_name(task);
+                    format!("ran {ran} before {calm} (calm: {calm}, which was ready first)")
+                }
+                Next::Event => {
+                    format!("let a due event go before {calm} (calm: {calm}, which was ready)")
+                }
+            })
+        };
+        self.choices.attribute(before, self.trace.name(Actor::WORLD), words);
+        Some(next)
     }
 
     /// Returns whether something may come before ready tasks and events. Mostly nothing does.
@@ -308,6 +338,7 @@ impl Core {
         if at > clock.get() {
             self.patience.time_passes();
             clock.set(at);
+            self.choices.set_now(at);
         }
     }
 
@@ -429,8 +460,6 @@ impl Core {
             self.processes[node].followers.retain(|follower| *follower != id);
         }
         self.tasks.remove(id);
-        if let ReadyQueue::Pct(pct) = &mut self.ready {
-            pct.forget(id);
-        }
+        self.ready.forget(id);
     }
 }

@@ -7,6 +7,7 @@ use crate::sim::kernel::turn::Request;
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::time::Instant;
+use std::time::Duration;
 
 /// The number of places in which an event may be among those of its instant.
 const TIES: u64 = 4;
@@ -21,10 +22,35 @@ impl Core {
         entity: u64,
         n: u64,
     ) -> u64 {
+        self.draw(now, who, (site, entity, n), |_| None)
+    }
+
+    /// Draws a choice as [`Core::choose`] does, with words for its value.
+    pub(crate) fn choose_told(
+        &mut self,
+        now: Instant,
+        who: Actor,
+        choice: (Site, u64, u64),
+        words: impl FnOnce(u64) -> String,
+    ) -> u64 {
+        self.draw(now, who, choice, |value| Some(words(value)))
+    }
+
+    fn draw(
+        &mut self,
+        now: Instant,
+        who: Actor,
+        (site, entity, n): (Site, u64, u64),
+        words: impl FnOnce(u64) -> Option<String>,
+    ) -> u64 {
         if self.withholds() {
             return 0;
         }
+        let before = self.choices.recorded();
         let value = self.choices.choose(site, entity, n);
+        if let Some(before) = before {
+            self.choices.attribute(before, self.trace.name(who), || words(value));
+        }
         self.trace.record(now, who, Record::Choice { site, entity, n, value });
         value
     }
@@ -35,6 +61,7 @@ impl Core {
         &mut self,
         now: Instant,
         link: LinkId,
+        up: bool,
         last: (Instant, u16),
     ) -> (Instant, u16) {
         const TIE: Site = Site::new("event.tie");
@@ -57,17 +84,49 @@ impl Core {
             self.requests.extend(due.map(|(_, action)| Request::Act(action)));
         }
         let entity = state.entity();
+        let before = self.choices.recorded();
         let latency = state.latency;
         let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
+        if let Some(before) = before {
+            self.tell_latency(before, link, up, latency);
+        }
+        let before = before.map(|_| self.choices.recorded().unwrap_or_default());
+        let state = &mut self.links[link];
         let tie = match self.ties {
             true => self.choices.choose_at(&mut state.tie_place, TIE, entity, TIES) as u16,
             false => 0,
         };
+        if let Some(before) = before {
+            let words = || format!("a message came {} among those of its moment", nth(tie));
+            self.tell_on_link(before, link, up, words);
+        }
         (now.after_nanos(latency), tie).max(last)
+    }
+
+    /// Adds words to the choice of a latency.
+    fn tell_latency(&self, before: usize, link: LinkId, up: bool, latency: u64) {
+        let least = self.links[link].latency.least();
+        let words = || {
+            let [took, calm] = [latency, least].map(Duration::from_nanos);
+            format!("took {took:?} (calm: {calm:?})")
+        };
+        self.tell_on_link(before, link, up, words);
+    }
+
+    fn tell_on_link(&self, before: usize, link: LinkId, up: bool, words: impl Fn() -> String) {
+        let state = &self.links[link];
+        let node = &self.processes[state.node].name;
+        let service = self.links.service(state.service);
+        let (from, to) = if up { (node, service) } else { (service, node) };
+        self.choices.attribute(before, from, || Some(format!("{from} → {to} {}", words())));
     }
 
     /// Draws the place of an event among the events of its instant.
     pub(crate) fn tie(&mut self, site: Site, entity: u64) -> u16 {
         if self.ties { self.choices.choose(site, entity, TIES) as u16 } else { 0 }
     }
+}
+
+fn nth(tie: u16) -> &'static str {
+    ["first", "later", "late", "last"].get(usize::from(tie)).copied().unwrap_or("last")
 }

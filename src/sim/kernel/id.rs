@@ -23,9 +23,4 @@ impl TaskId {
     pub(crate) fn number(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot)
     }
-
-    /// Returns the task with this number.
-    pub(crate) fn numbered(number: u64) -> TaskId {
-        TaskId { slot: number as u32, generation: (number >> 32) as u32 }
-    }
 }

@@ -1,7 +1,7 @@
 //! At rest: which tasks still wait when nothing can happen any more, and for what.
 
 use crate::sim::kernel::core::Core;
-use crate::sim::kernel::id::TaskId;
+use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::task::Task;
 use crate::sim::outcome::Waiting;
 use std::sync::Arc;
@@ -40,12 +40,22 @@ impl Core {
     /// Returns the task that was last polled: its node's name, and which of its tasks.
     pub(crate) fn last_polled(&self) -> Arc<str> {
         let Some((node, task)) = self.last else { return Arc::from("world") };
+        self.name_in(node, task).into()
+    }
+
+    /// Returns a task's node and number in words, such as `worker-1/main`.
+    pub(crate) fn task_name(&self, task: TaskId) -> String {
+        let node = self.node_of(task);
+        node.map_or_else(|| "an ended task".to_owned(), |node| self.name_in(node, task))
+    }
+
+    fn name_in(&self, node: NodeId, task: TaskId) -> String {
         let process = &self.processes[node];
         let name = &process.name;
         // A process that has ended no longer has a main task.
         match process.main {
-            Some(main) if main != task => format!("{name}/task {}", task.number()).into(),
-            _ => format!("{name}/main").into(),
+            Some(main) if main != task => format!("{name}/task {}", task.number()),
+            _ => format!("{name}/main"),
         }
     }
 }

@@ -1,16 +1,24 @@
-//! The schedule: the choice of the next ready task, with one queue per [`Strategy`].
+//! The schedule: the choice of the next ready task, or of a due event before any.
 //!
-//! Every strategy is first in, first out where its choices are calm, so a tape of zeros is the FIFO
-//! schedule.
+//! Ready tasks stand in one queue, in the order in which they became ready. The calm choice is its
+//! front, so a tape of zeros is the FIFO schedule under any [`Strategy`]. A strategy only proposes:
+//! what is recorded is which of the ready tasks ran, at the site `schedule.ready`. So a tape of any
+//! strategy reads the same, and each of its choices can be made calm by itself.
+
+mod pct;
+mod pos;
+mod surw;
 
 use crate::choice::{Choices, Place, Site};
-use crate::sim::config::Strategy;
+use crate::sim::config::{Learned, Strategy};
 use crate::sim::kernel::id::TaskId;
-use std::collections::{BTreeMap, VecDeque};
+use crate::sim::kernel::task::Tasks;
+use pct::Pct;
+use pos::Pos;
+use std::collections::VecDeque;
+use surw::Surw;
 
-const READY: Site = Site::new("schedule.ready");
-const PRIORITY: Site = Site::new("schedule.pct.priority");
-const CHANGE: Site = Site::new("schedule.pct.change");
+pub(crate) const READY: Site = Site::new("schedule.ready");
 
 /// The next thing to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,129 +28,138 @@ pub(crate) enum Next {
     Event,
 }
 
+/// A strategy that knows more than the present moment.
+trait Propose: Send {
+    /// Returns which of the ready tasks should run: its place in the queue, or the queue's length
+    /// for a due event. There are at least two candidates.
+    fn propose(&mut self, moment: &Moment<'_>, choices: &mut Choices) -> usize;
+
+    /// Learns what runs next, at every step.
+    fn runs(&mut self, next: Next) {
+        let _ = next;
+    }
+
+    /// Forgets a task that ended.
+    fn forget(&mut self, task: TaskId) {
+        let _ = task;
+    }
+}
+
+/// What can run now.
+struct Moment<'a> {
+    ready: &'a VecDeque<TaskId>,
+    event_due: bool,
+    tasks: &'a Tasks,
+}
+
+impl Moment<'_> {
+    /// Returns the candidates, in calm order.
+    fn candidates(&self) -> impl Iterator<Item = Next> {
+        let tasks = self.ready.iter().map(|task| Next::Task(*task));
+        tasks.chain(self.event_due.then_some(Next::Event))
+    }
+}
+
+/// The number under which a strategy knows a candidate.
+fn number(next: Next) -> u64 {
+    match next {
+        Next::Task(task) => task.number(),
+        Next::Event => u64::MAX,
+    }
+}
+
+enum Policy {
+    Fifo,
+    Random,
+    Proposed(Box<dyn Propose>),
+}
+
 /// The tasks that are ready.
-#[derive(Debug)]
-pub(crate) enum ReadyQueue {
-    Fifo(VecDeque<TaskId>),
-    Random(VecDeque<TaskId>, Place),
-    Pct(Box<Pct>),
+pub(crate) struct ReadyQueue {
+    queue: VecDeque<TaskId>,
+    policy: Policy,
+    place: Place,
 }
 
 impl ReadyQueue {
-    pub(crate) fn new(strategy: Strategy, choices: &mut Choices) -> ReadyQueue {
-        match strategy {
-            Strategy::Fifo => ReadyQueue::Fifo(VecDeque::new()),
-            Strategy::Random => ReadyQueue::Random(VecDeque::new(), Place::default()),
-            Strategy::Pct { depth, steps } => {
-                ReadyQueue::Pct(Box::new(Pct::new(depth, steps, choices)))
+    pub(crate) fn new(
+        strategy: Strategy,
+        learned: Option<&Learned>,
+        choices: &mut Choices,
+    ) -> ReadyQueue {
+        let policy = match strategy {
+            Strategy::Fifo => Policy::Fifo,
+            Strategy::Random => Policy::Random,
+            Strategy::Pct { depth, moments } => {
+                let learned = learned.map(|learned| learned.moments);
+                let moments = moments.or(learned).unwrap_or(1_000);
+                Policy::Proposed(Box::new(Pct::new(depth, moments, choices)))
             }
-        }
+            Strategy::Pos => Policy::Proposed(Box::new(Pos::default())),
+            Strategy::Surw => Policy::Proposed(Box::new(Surw::new(learned))),
+        };
+        ReadyQueue { queue: VecDeque::new(), policy, place: Place::default() }
+    }
+
+    /// Returns whether it is first in, first out, whatever the choices.
+    pub(crate) fn is_fifo(&self) -> bool {
+        matches!(self.policy, Policy::Fifo)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue, _) => queue.is_empty(),
-            ReadyQueue::Pct(pct) => pct.ready.is_empty(),
-        }
+        self.queue.is_empty()
     }
 
-    /// Returns the ready tasks, in no particular order.
-    pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = TaskId> + '_> {
-        match self {
-            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue, _) => {
-                Box::new(queue.iter().copied())
-            }
-            ReadyQueue::Pct(pct) => {
-                Box::new(pct.ready.values().map(|task| TaskId::numbered(*task)))
-            }
-        }
+    /// Returns the ready tasks, the calm choice first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = TaskId> {
+        self.queue.iter().copied()
     }
 
-    pub(crate) fn push(&mut self, task: TaskId, choices: &mut Choices) {
-        match self {
-            ReadyQueue::Fifo(queue) | ReadyQueue::Random(queue, _) => queue.push_back(task),
-            ReadyQueue::Pct(pct) => pct.push(task, choices),
-        }
+    pub(crate) fn push(&mut self, task: TaskId) {
+        self.queue.push_back(task);
     }
 
     /// Returns what runs next, or `None` if no task is ready. `event_due` says whether an event of
     /// the present instant may be chosen instead.
-    pub(crate) fn pop(&mut self, choices: &mut Choices, event_due: bool) -> Option<Next> {
-        match self {
-            ReadyQueue::Fifo(queue) => queue.pop_front().map(Next::Task),
-            ReadyQueue::Random(queue, place) => {
-                if queue.is_empty() {
+    pub(crate) fn pop(
+        &mut self,
+        choices: &mut Choices,
+        event_due: bool,
+        tasks: &Tasks,
+    ) -> Option<Next> {
+        match &mut self.policy {
+            Policy::Fifo => self.queue.pop_front().map(Next::Task),
+            Policy::Random => {
+                if self.queue.is_empty() {
                     return None;
                 }
-                let n = queue.len() as u64 + u64::from(event_due);
-                let chosen = choices.choose_at(place, READY, 0, n) as usize;
-                match queue.swap_remove_front(chosen) {
+                let n = self.queue.len() as u64 + u64::from(event_due);
+                let chosen = choices.choose_at(&mut self.place, READY, 0, n) as usize;
+                match self.queue.swap_remove_front(chosen) {
                     Some(task) => Some(Next::Task(task)),
                     None => Some(Next::Event),
                 }
             }
-            ReadyQueue::Pct(pct) => pct.pop().map(Next::Task),
-        }
-    }
-}
-
-/// A schedule of probabilistic concurrency testing. Higher priorities run first, equal ones in the
-/// order in which they became ready.
-#[derive(Debug)]
-pub(crate) struct Pct {
-    /// The numbers of tasks by inverted priority and sequence: the first is the next to run.
-    ready: BTreeMap<(u64, u64), u64>,
-    priorities: BTreeMap<u64, u64>,
-    /// The polls at which the running task is lowered, and its new priority.
-    changes: BTreeMap<u64, u64>,
-    /// Initial priorities lie above every lowered one.
-    base: u64,
-    polls: u64,
-    sequence: u64,
-}
-
-impl Pct {
-    fn new(depth: u32, steps: u64, choices: &mut Choices) -> Pct {
-        let base = u64::from(depth.max(1));
-        let changes = (1..base)
-            .map(|i| (choices.choose(CHANGE, i, steps.saturating_add(1)), base - i))
-            .filter(|(at, _)| *at > 0)
-            .collect();
-        Pct {
-            ready: BTreeMap::new(),
-            priorities: BTreeMap::new(),
-            changes,
-            base,
-            polls: 0,
-            sequence: 0,
-        }
-    }
-
-    fn push(&mut self, task: TaskId, choices: &mut Choices) {
-        let priority = *self
-            .priorities
-            .entry(task.number())
-            .or_insert_with(|| self.base + choices.choose(PRIORITY, task.number(), 1 << 32));
-        self.sequence += 1;
-        self.ready.insert((u64::MAX - priority, self.sequence), task.number());
-    }
-
-    fn pop(&mut self) -> Option<TaskId> {
-        loop {
-            let ((_, sequence), task) = self.ready.pop_first()?;
-            // A task without a priority has ended while it was ready.
-            let Some(priority) = self.priorities.get_mut(&task) else { continue };
-            let Some(lowered) = self.changes.remove(&(self.polls + 1)) else {
-                self.polls += 1;
-                return Some(TaskId::numbered(task));
-            };
-            *priority = lowered;
-            self.ready.insert((u64::MAX - lowered, sequence), task);
+            Policy::Proposed(strategy) => {
+                if self.queue.is_empty() {
+                    return None;
+                }
+                let moment = Moment { ready: &self.queue, event_due, tasks };
+                let n = self.queue.len() as u64 + u64::from(event_due);
+                let chosen = choices.decide(&mut self.place, READY, 0, n, |choices| {
+                    strategy.propose(&moment, choices) as u64
+                });
+                let next = self.queue.remove(chosen as usize).map_or(Next::Event, Next::Task);
+                strategy.runs(next);
+                Some(next)
+            }
         }
     }
 
     /// Forgets a task that ended.
     pub(crate) fn forget(&mut self, task: TaskId) {
-        self.priorities.remove(&task.number());
+        if let Policy::Proposed(strategy) = &mut self.policy {
+            strategy.forget(task);
+        }
     }
 }

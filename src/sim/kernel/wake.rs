@@ -55,7 +55,7 @@ impl Core {
             && !task.queued
         {
             task.queued = true;
-            self.ready.push(id, &mut self.choices);
+            self.ready.push(id);
         }
     }
 

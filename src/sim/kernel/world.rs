@@ -98,6 +98,7 @@ impl World {
 
     pub(crate) fn set_now(&self, now: Instant) {
         self.now.set(now);
+        self.lock().choices.set_now(now);
     }
 
     #[inline]

@@ -67,7 +67,7 @@ pub(crate) struct Route {
 
 impl<T> Wire<T> {
     pub(crate) fn send(&mut self, core: &mut Core, now: Instant, route: &Route, up: bool, item: T) {
-        self.last = core.arrival(now, route.link, self.last);
+        self.last = core.arrival(now, route.link, up, self.last);
         // An item that would arrive at the end of time never does, nor does any after it.
         if self.last.0 == Instant::MAX {
             return;

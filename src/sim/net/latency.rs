@@ -39,6 +39,14 @@ impl Latency {
         matches!(self, Latency::Constant(Duration::ZERO))
     }
 
+    /// Returns the smallest latency, in nanoseconds.
+    pub(crate) fn least(&self) -> u64 {
+        match *self {
+            Latency::Constant(latency) => nanos(latency),
+            Latency::Uniform { min, .. } | Latency::Exponential { min, .. } => nanos(min),
+        }
+    }
+
     /// Returns the latency of the next message, in nanoseconds. `place` is that of the link's
     /// choices.
     pub(crate) fn draw(&self, choices: &mut Choices, place: &mut Place, entity: u64) -> u64 {

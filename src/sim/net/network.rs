@@ -53,11 +53,23 @@ pub(crate) struct Links {
     links: IndexMap<(NodeId, u32), LinkState, FxBuildHasher>,
     /// The latency of a link until it is set.
     latency: Latency,
+    /// The names of the services, by number.
+    services: Vec<Arc<str>>,
 }
 
 impl Links {
     pub(crate) fn new(latency: Latency) -> Links {
-        Links { links: IndexMap::default(), latency }
+        Links { links: IndexMap::default(), latency, services: Vec::new() }
+    }
+
+    /// Adds the next service's name.
+    pub(crate) fn name_service(&mut self, name: &Arc<str>) {
+        self.services.push(Arc::clone(name));
+    }
+
+    /// Returns a service's name.
+    pub(crate) fn service(&self, number: u32) -> &Arc<str> {
+        &self.services[number as usize]
     }
 
     pub(crate) fn between(&mut self, node: NodeId, service: u32) -> LinkId {

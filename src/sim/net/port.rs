@@ -4,7 +4,6 @@
 //! and leaves it settled: outputs on the wires, timers set.
 
 use crate::Shutdown;
-use crate::choice::Choice;
 use crate::invariant::ensure;
 use crate::sim::kernel::agenda::Arrivals;
 use crate::sim::kernel::id::{LinkId, NodeId};
@@ -34,7 +33,6 @@ pub(crate) trait Port {
     fn healed(&self, world: &World, link: LinkId, heal: Heal);
     fn severed(&self, world: &World, link: LinkId, before: u32);
     fn forgotten(&self, world: &World, link: LinkId, before: u32);
-    fn recorded(&self) -> Vec<Choice>;
     /// Returns why nodes may wait in vain for this server: the node, and the reason.
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)>;
     fn actor(&self) -> Actor;
@@ -127,10 +125,6 @@ impl<S: Service> Port for Server<S> {
         }
         self.settle(world, cell);
         self.wake(world, guard);
-    }
-
-    fn recorded(&self) -> Vec<Choice> {
-        self.lock().machine.recorded().to_vec()
     }
 
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)> {

@@ -11,7 +11,6 @@
 use super::bytes::ByteService;
 use super::hangup::Hangup;
 use crate::Shutdown;
-use crate::choice::Choice;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::net::path::Keepalive;
 use crate::time::Instant;
@@ -121,11 +120,6 @@ pub trait Service: Send + 'static {
     /// lost. Called after a stop, until it returns `None`.
     fn poll_note(&mut self) -> Option<String> {
         None
-    }
-
-    /// Returns the choices that its stream has recorded.
-    fn recorded(&self) -> &[Choice] {
-        &[]
     }
 
     /// Describes a message in a few words, for the transcript.
