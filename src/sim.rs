@@ -50,7 +50,10 @@ pub mod trace;
 
 pub use config::{Config, Panics, Retention, Strategy};
 pub use explore::replay::{SEED_VARIABLE, seed_or};
-pub use explore::{Failure, Seeds, Sweep, check_determinism, seeds};
+pub use explore::{
+    Account, Decision, Effort, Failure, Risk, Seeds, Sweep, VARIABLES, Variable, check_determinism,
+    seeds,
+};
 pub use handle::ServiceHandle;
 pub use join::{JoinHandle, Killed};
 pub use net::bytes::ByteConnection;
@@ -280,7 +283,12 @@ impl Sim {
         let reads = Reads::of::<S>(&mut core.trace);
         core.trace.record(self.world.now(), actor, Record::Started);
         drop(core);
-        let server = Arc::new(Server::new(id, name, (actor, reads), make(stream)));
+        let mut machine = make(stream);
+        if self.config.stories {
+            machine.tell_stories();
+        }
+        let server = Arc::new(Server::new(id, name, (actor, reads), machine));
+        server.lock().tells = self.config.stories;
         self.ports.push(Arc::clone(&server) as Arc<dyn Port>);
         ServiceHandle::new(&self.world, &server)
     }
@@ -378,6 +386,16 @@ impl Sim {
     #[must_use]
     pub fn tape(&self) -> Tape {
         self.world.lock().choices.tape()
+    }
+
+    /// Returns what each service holds, one thing a line.
+    pub(crate) fn portraits(&self) -> Vec<(String, Vec<String>)> {
+        self.ports.iter().map(|port| port.portrait(&self.world)).collect()
+    }
+
+    /// Returns the number of steps taken so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.world.lock().steps()
     }
 
     /// Runs until nothing is left to happen. Background timers (heartbeats, consumer time-outs)

@@ -106,6 +106,7 @@ pub struct Config {
     pub(crate) patience: u64,
     pub(crate) panics: Panics,
     pub(crate) learned: Option<Arc<Learned>>,
+    pub(crate) stories: bool,
 }
 
 impl Config {
@@ -129,6 +130,7 @@ impl Config {
             patience: 10_000_000,
             panics: Panics::Abort,
             learned: None,
+            stories: false,
         }
     }
 
@@ -224,6 +226,14 @@ impl Config {
     #[must_use]
     pub fn with_recording(mut self) -> Config {
         self.record = true;
+        self
+    }
+
+    /// Asks every service to tell what happens to its messages or keys, for
+    /// [`Trace::stories`](super::trace::Trace::stories). The run is the same with and without.
+    #[must_use]
+    pub fn with_stories(mut self) -> Config {
+        self.stories = true;
         self
     }
 

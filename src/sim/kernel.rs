@@ -50,7 +50,7 @@ pub(super) mod process;
 pub(super) mod quiet;
 pub(super) mod rest;
 pub(super) mod run;
-pub(super) mod schedule;
+pub(crate) mod schedule;
 pub(super) mod task;
 pub(super) mod timer;
 pub(super) mod turn;

@@ -1,5 +1,6 @@
 //! How a run ended, and how to reproduce it.
 
+use crate::sim::kernel::quiet;
 use crate::time::Instant;
 use std::any::Any;
 use std::fmt;
@@ -164,6 +165,9 @@ impl Outcome {
     /// If it is not. The message says how the run ended.
     #[track_caller]
     pub fn expect_done(self) {
+        if !self.is_done() {
+            quiet::note_end(|| self.way());
+        }
         assert!(self.is_done(), "{self}");
     }
 
@@ -174,8 +178,52 @@ impl Outcome {
     /// If it was not. The message says how the run ended.
     #[track_caller]
     pub fn expect_reached(self) {
-        assert!(matches!(self, Outcome::Reached), "{self}");
+        let is_reached = matches!(self, Outcome::Reached);
+        if !is_reached {
+            quiet::note_end(|| self.way());
+        }
+        assert!(is_reached, "{self}");
     }
+
+    /// Returns what this end has in common with others of the same cause.
+    pub(crate) fn way(&self) -> String {
+        match self {
+            Outcome::Done => "done".to_owned(),
+            Outcome::Reached => "reached".to_owned(),
+            Outcome::Stuck(stuck) => {
+                let mut nodes: Vec<&str> = stuck.waiting.iter().map(|w| &*w.node).collect();
+                nodes.sort_unstable();
+                nodes.dedup();
+                format!("stuck {nodes:?}")
+            }
+            Outcome::NotReached(end) => format!("not reached: {}", end.way()),
+            Outcome::Endless { why: Endless::NoTimePasses { .. }, .. } => "no time".to_owned(),
+            Outcome::Endless { why: Endless::OnlyDaemons { .. }, .. } => "daemons".to_owned(),
+            Outcome::StepBudget { .. } => "steps".to_owned(),
+            Outcome::TimeBudget { .. } => "time".to_owned(),
+            Outcome::Failed(problem) => {
+                let Problem { node, panicked, message, .. } = &**problem;
+                format!("failed {node} {panicked} {}", skeleton(message))
+            }
+        }
+    }
+}
+
+/// Returns a text without what tells only how far a run had come: numbers, and what is in brackets.
+pub(crate) fn skeleton(text: &str) -> String {
+    let mut out = String::new();
+    let mut depth = 0_usize;
+    for c in text.chars() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            '0'..='9' if out.ends_with('#') => {}
+            '0'..='9' => out.push('#'),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 impl fmt::Display for Outcome {

@@ -1,5 +1,6 @@
 //! Reports: what the main task of a node returns, and how its process learns of it.
 
+use super::kernel::quiet;
 use super::outcome::Outcome;
 use std::fmt;
 use std::future::Future;
@@ -53,7 +54,10 @@ impl Report for Outcome {
     fn failure(self) -> Option<String> {
         match self {
             Outcome::Done | Outcome::Reached => None,
-            other => Some(other.to_string()),
+            other => {
+                quiet::note_end(|| other.way());
+                Some(other.to_string())
+            }
         }
     }
 }

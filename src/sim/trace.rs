@@ -9,13 +9,15 @@ pub(crate) mod compact;
 pub(crate) mod event;
 mod log;
 mod running;
+mod story;
 
 pub use event::EventKind;
+pub use story::{Step, Story, Told};
 
 use super::config::Retention;
 use crate::time::Instant;
 use event::Record;
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use log::Log;
 pub(crate) use log::Read;
 use running::Running;
@@ -85,6 +87,8 @@ pub struct Trace {
     max_notes: usize,
     /// The number of notes beyond the limit.
     dropped_notes: u64,
+    /// What services told of their messages and keys, if they were asked to.
+    told: Vec<(Instant, Actor, Told)>,
     /// Whether a dead process is being dropped, so that what happens now is not part of the run.
     pub(crate) silent: bool,
 }
@@ -105,6 +109,7 @@ impl Trace {
             notes: Vec::new(),
             max_notes,
             dropped_notes: 0,
+            told: Vec::new(),
             silent: false,
         }
     }
@@ -182,6 +187,28 @@ impl Trace {
         }
     }
 
+    /// Keeps what a service tells.
+    pub(crate) fn tell(&mut self, at: Instant, who: Actor, told: Told) {
+        if !self.silent {
+            self.told.push((at, who, told));
+        }
+    }
+
+    /// Returns what happened to each message and each key, by the order in which they were first
+    /// told of. Empty unless the world was made with
+    /// [`Config::with_stories`](super::Config::with_stories).
+    #[must_use]
+    pub fn stories(&self) -> Vec<Story> {
+        let mut stories: IndexMap<(&str, &str), Story, FxBuildHasher> = IndexMap::default();
+        for (at, who, Told { kind, subject, text }) in &self.told {
+            let new = || Story { kind, subject: Arc::clone(subject), steps: Vec::new() };
+            let story = stories.entry((*kind, &**subject)).or_insert_with(new);
+            let who = Arc::clone(self.name(*who));
+            story.steps.push(Step { at: *at, who, text: text.clone() });
+        }
+        stories.into_values().collect()
+    }
+
     /// Returns the digest so far.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -255,6 +282,26 @@ impl Trace {
             self.events().skip(same.saturating_sub(3)).take(same.min(3)).cloned().collect();
         let (left, right) = (a.nth(same).cloned(), b.nth(same).cloned());
         Some(Difference { index: same, before, left, right })
+    }
+}
+
+impl Trace {
+    /// Returns where two traces first differ, polls and choices apart; `None` if they do not.
+    pub(crate) fn first_event_apart(&self, other: &Trace) -> Option<Difference> {
+        fn shown(trace: &Trace) -> Vec<&Event> {
+            let is_shown = |event: &&Event| {
+                !matches!(event.kind, EventKind::Ran { .. } | EventKind::Choice { .. })
+            };
+            trace.events().filter(is_shown).collect()
+        }
+        let (a, b) = (shown(self), shown(other));
+        let index = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+        if index == a.len() && index == b.len() {
+            return None;
+        }
+        let before = a[index.saturating_sub(3)..index].iter().map(|event| (*event).clone());
+        let at = |events: &[&Event]| events.get(index).map(|event| (*event).clone());
+        Some(Difference { index, before: before.collect(), left: at(&a), right: at(&b) })
     }
 }
 

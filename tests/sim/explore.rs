@@ -54,7 +54,9 @@ fn a_failing_sweep_says_how_to_replay_it() {
     let release = if cfg!(debug_assertions) { "" } else { "--release " };
     let replay = format!("STUNT_DOUBLE_SEED=43 cargo test -p stunt-double {release}{name}");
     assert_eq!(sweep.replay.as_deref(), Some(&*replay));
-    assert_eq!(sweep.to_string(), format!("seed 43 failed: too large\n  replay with: {replay}"));
+    let why = "  nothing was drawn in the run, so no choice explains it\n";
+    let told = format!("seed 43 failed: too large\n{why}  replay with: {replay}");
+    assert_eq!(sweep.to_string(), told);
     assert!(sweep.seeds_per_second() > 0.0);
     let random = Seeds::new(7..9).with_strategy(Strategy::Random).run(|_| Err::<(), _>("no"));
     assert!(random.to_string().starts_with("seed 7 failed (strategy Random): no\n"), "{random}");

@@ -328,6 +328,11 @@ impl Core {
         }
     }
 
+    /// Returns the number of steps taken so far.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
     /// Counts a step that is not a poll.
     pub(crate) fn count_step(&mut self) {
         self.steps += 1;

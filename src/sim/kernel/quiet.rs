@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) place: Option<String>,
     /// The time of the world that was dropped during the panic.
     pub(crate) at: Option<Instant>,
+    /// How the run ended that the scenario did not accept.
+    pub(crate) end: Option<String>,
 }
 
 thread_local! {
@@ -74,6 +76,15 @@ fn note(info: &PanicHookInfo<'_>) -> bool {
         seen.place = info.location().map(ToString::to_string);
         true
     })
+}
+
+/// Stores how a run ended, if this is a thread of a sweep, which the scenario does not accept.
+pub(crate) fn note_end(end: impl FnOnce() -> String) {
+    SEEN.with_borrow_mut(|seen| {
+        if let Some(seen) = seen {
+            seen.end = Some(end());
+        }
+    });
 }
 
 /// Marks this thread as one of a sweep.

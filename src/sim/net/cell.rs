@@ -23,6 +23,8 @@ pub(crate) struct Cell<S: Service> {
     /// Whether a byte client ever connected. Without one, the machine is asked for typed messages
     /// only.
     pub(crate) serves_bytes: bool,
+    /// Whether the machine tells what happens to its messages or keys.
+    pub(crate) tells: bool,
     pub(crate) next_connection: u32,
     /// The keepalive of the connection that was accepted last.
     pub(crate) keepalive: Option<Arc<Keepalive>>,
@@ -45,6 +47,7 @@ impl<S: Service> Cell<S> {
             clock: Clock::default(),
             connections: Connections::default(),
             serves_bytes: false,
+            tells: false,
             next_connection: 0,
             keepalive: None,
             timer: None,

@@ -33,6 +33,8 @@ pub(crate) trait Port {
     fn healed(&self, world: &World, link: LinkId, heal: Heal);
     fn severed(&self, world: &World, link: LinkId, before: u32);
     fn forgotten(&self, world: &World, link: LinkId, before: u32);
+    /// Returns the service's name, and what its machine holds.
+    fn portrait(&self, world: &World) -> (String, Vec<String>);
     /// Returns why nodes may wait in vain for this server: the node, and the reason.
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)>;
     fn actor(&self) -> Actor;
@@ -125,6 +127,12 @@ impl<S: Service> Port for Server<S> {
         }
         self.settle(world, cell);
         self.wake(world, guard);
+    }
+
+    fn portrait(&self, world: &World) -> (String, Vec<String>) {
+        let cell = self.lock();
+        let at = cell.clock.machine_time(world.now());
+        (self.name.to_string(), cell.machine.portrait(at))
     }
 
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)> {

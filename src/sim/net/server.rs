@@ -124,6 +124,9 @@ impl<S: Service> Server<S> {
     pub(crate) fn settle(&self, world: &World, cell: &mut Cell<S>) {
         let now = world.now();
         let mut core = None;
+        if cell.tells {
+            self.tell(world, cell);
+        }
         loop {
             while let Some((connection, output)) = cell.machine.poll_output() {
                 // A message to a client that has gone is lost.
@@ -177,6 +180,15 @@ impl<S: Service> Server<S> {
             if let Some(at) = wanted.filter(|at| *at < Instant::MAX) {
                 cell.timer = Some((at, core.set_service_timer(now, at, self.id)));
             }
+        }
+    }
+
+    /// Keeps what the machine tells of its messages or keys.
+    fn tell(&self, world: &World, cell: &mut Cell<S>) {
+        let now = world.now();
+        let mut core = world.lock();
+        while let Some(told) = cell.machine.poll_story() {
+            core.trace.tell(now, self.actor, told);
         }
     }
 

@@ -13,6 +13,7 @@ use super::hangup::Hangup;
 use crate::Shutdown;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::net::path::Keepalive;
+use crate::sim::trace::Told;
 use crate::time::Instant;
 
 /// A machine that can be a server in the world.
@@ -120,6 +121,22 @@ pub trait Service: Send + 'static {
     /// lost. Called after a stop, until it returns `None`.
     fn poll_note(&mut self) -> Option<String> {
         None
+    }
+
+    /// Asks the machine to tell from now on what happens to its messages or keys.
+    fn tell_stories(&mut self) {}
+
+    /// Returns the next thing that happened to a message or a key, if the machine was asked to
+    /// tell. Called after every input and every timer, until it returns `None`.
+    fn poll_story(&mut self) -> Option<Told> {
+        None
+    }
+
+    /// Returns what the machine holds, one thing a line, for people who compare the ends of two
+    /// runs: `tasks: 1 ready, 2 unacknowledged`.
+    fn portrait(&self, now: Instant) -> Vec<String> {
+        let _ = now;
+        Vec::new()
     }
 
     /// Describes a message in a few words, for the transcript.

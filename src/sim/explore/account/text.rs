@@ -1,0 +1,217 @@
+//! The account as text: at most 40 lines, the cause first.
+//!
+//! Each part has a share of the lines, and says how many of its own it left out.
+
+use super::{Account, Decision, Passing};
+use crate::sim::trace::{Event, EventKind, Story};
+use crate::time::Instant;
+use std::fmt::{self, Write as _};
+
+/// The lines that each part may take.
+const MESSAGE: usize = 6;
+const DECISIONS: usize = 3;
+const ENDS: usize = 4;
+const STORY: usize = 6;
+const EVENTS: usize = 5;
+
+/// The longest line.
+const WIDTH: usize = 160;
+
+pub(super) fn write(account: &Account, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = String::new();
+    head(account, &mut text)?;
+    decisions(account, &mut text)?;
+    if let Some(passing) = &account.passing {
+        apart(passing, &mut text)?;
+    }
+    if let Some(story) = story_of(account) {
+        section(&mut text, &format!("the story of {} {}:", story.kind, story.subject))?;
+        let steps = story.steps.iter().map(|step| timed(step.at, &step.who, &step.text));
+        ends_of(&mut text, steps.collect(), STORY)?;
+    }
+    events(account, &mut text)?;
+    for (what, path) in &account.files {
+        writeln!(text, "  {what}: {path}")?;
+    }
+    if let Some(line) = &account.replay {
+        writeln!(text, "  replay with: {line}")?;
+    }
+    let lines: Vec<String> = text.lines().map(short).collect();
+    f.write_str(&lines.join("\n"))
+}
+
+/// Returns a line of a bearable width.
+fn short(line: &str) -> String {
+    match line.char_indices().nth(WIDTH) {
+        // A command must be whole.
+        Some((end, _)) if !line.trim_start().starts_with("replay with") => {
+            format!("{} …", &line[..end])
+        }
+        _ => line.to_owned(),
+    }
+}
+
+fn section(text: &mut String, title: &str) -> fmt::Result {
+    writeln!(text, "  {title}")
+}
+
+fn head(account: &Account, text: &mut String) -> fmt::Result {
+    let failure = &account.failure;
+    write!(text, "seed {} failed", failure.seed)?;
+    if !account.settings.is_empty() {
+        write!(text, " ({})", account.settings)?;
+    }
+    let message = failure.to_string();
+    let lines: Vec<&str> = message.lines().collect();
+    let (first, rest) = lines.split_first().unwrap_or((&"", &[]));
+    writeln!(text, ": {first}")?;
+    let shown = rest.len().min(MESSAGE - 1);
+    // The last line says where it panicked.
+    let cut = rest.len() - shown;
+    for line in rest[..shown.saturating_sub(1)].iter().chain(rest.last().filter(|_| shown > 0)) {
+        writeln!(text, "{line}")?;
+    }
+    if cut > 0 {
+        writeln!(text, "  ({cut} more lines of the message)")?;
+    }
+    Ok(())
+}
+
+fn decisions(account: &Account, text: &mut String) -> fmt::Result {
+    let (all, unquiet) = (account.found_with, account.found_unquiet);
+    let Some(decisive) = account.decisive() else {
+        return match all {
+            0 => section(text, "nothing was drawn in the run, so no choice explains it"),
+            _ => section(text, "no choice matters: the run also fails if all of them are calm"),
+        };
+    };
+    section(
+        text,
+        &format!("the decisive choice (found among {unquiet} of {all} that were not calm):"),
+    )?;
+    writeln!(text, "  ▶ {}", moment(decisive))?;
+    writeln!(text, "      {}", verdict(decisive))?;
+    let others: Vec<&Decision> = account.decisions.iter().filter(|d| !d.is_decisive).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    section(text, "it also needs:")?;
+    let lines = others.iter().map(|decision| moment(decision)).collect();
+    ends_of(text, lines, DECISIONS)
+}
+
+fn moment(decision: &Decision) -> String {
+    format!("{:>11.6}  {}", decision.choice.at, decision.choice.told())
+}
+
+/// Returns an event as a line. Between two events of a world there are often only microseconds.
+fn of_event(event: &Event) -> String {
+    timed(event.at, &event.who, &event.kind)
+}
+
+fn timed(at: Instant, who: &str, what: &dyn fmt::Display) -> String {
+    format!("{at:>11.6}  {who:<12} {what}")
+}
+
+/// Returns what is known of the decisive choice, in a sentence.
+fn verdict(decision: &Decision) -> String {
+    let mut parts = Vec::new();
+    match decision.is_necessary {
+        Some(true) => parts.push("with it calm, the run passes".to_owned()),
+        Some(false) => parts.push("with it calm, the run still fails in another way".to_owned()),
+        None => {}
+    }
+    if decision.others_tried > 0 {
+        let (failing, tried) = (decision.others_failing, decision.others_tried);
+        parts.push(format!("{failing} of {tried} other values fail too"));
+    }
+    if let (Some(before), Some(after)) = (&decision.before, &decision.after) {
+        let (before, after, of) = (before.percent(), after.percent(), after.of);
+        parts
+            .push(format!("the risk goes from {before} % to {after} % here (of {of} fresh seeds)"));
+    }
+    parts.join("; ")
+}
+
+fn apart(passing: &Passing, text: &mut String) -> fmt::Result {
+    if let Some(difference) = &passing.difference {
+        section(text, "with it calm, the first thing to differ:")?;
+        for (run, event) in [("failing", &difference.left), ("passing", &difference.right)] {
+            match event {
+                Some(event) => writeln!(text, "    {run} {}", of_event(event))?,
+                None => writeln!(text, "    {run}  (the run has ended)")?,
+            }
+        }
+    }
+    let mut lines = Vec::new();
+    for (service, failing, passing) in &passing.ends {
+        let only = |these: &[String], those: &[String], run: &str| {
+            let apart = these.iter().filter(|line| !those.contains(line));
+            apart.map(|line| format!("{run}  {service}: {line}")).collect::<Vec<_>>()
+        };
+        lines.extend(only(failing, passing, "failing"));
+        lines.extend(only(passing, failing, "passing"));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    section(text, "and at the end:")?;
+    ends_of(text, lines, ENDS)
+}
+
+/// Returns the story of what the failure names or, if it names nothing, of what the decisive choice
+/// names.
+fn story_of(account: &Account) -> Option<&Story> {
+    let words = account.decisive().map(|decision| decision.choice.told()).unwrap_or_default();
+    let texts = [account.failure.message.clone(), words];
+    let named = texts.iter().flat_map(|text| {
+        let stories = account.stories.iter().filter(|story| names(text, &story.subject));
+        stories.max_by_key(|story| story.steps.len())
+    });
+    named.into_iter().next()
+}
+
+/// Returns whether a text names a thing, as a word.
+fn names(text: &str, subject: &str) -> bool {
+    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+    !subject.is_empty()
+        && text.match_indices(subject).any(|(at, _)| {
+            let after = text[at + subject.len()..].chars().next();
+            is_edge(text[..at].chars().next_back()) && is_edge(after)
+        })
+}
+
+/// Writes the last events of the run, choices and polls apart.
+fn events(account: &Account, text: &mut String) -> fmt::Result {
+    let shown = account
+        .trace
+        .events()
+        .filter(|event| !matches!(event.kind, EventKind::Ran { .. } | EventKind::Choice { .. }));
+    let lines: Vec<String> = shown.map(of_event).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    section(text, "the end of the run:")?;
+    let cut = lines.len().saturating_sub(EVENTS);
+    if cut > 0 {
+        writeln!(text, "    ({cut} events before)")?;
+    }
+    lines[cut..].iter().try_for_each(|line| writeln!(text, "  {line}"))
+}
+
+/// Writes lines; if there are too many, the first and the last of them.
+fn ends_of(text: &mut String, lines: Vec<String>, most: usize) -> fmt::Result {
+    let cut = lines.len().saturating_sub(most);
+    let first = if cut > 0 { (most - 1).div_ceil(2) } else { lines.len() };
+    let last = if cut > 0 { most - 1 - first } else { 0 };
+    for line in &lines[..first] {
+        writeln!(text, "    {}", line.trim_end())?;
+    }
+    if cut > 0 {
+        writeln!(text, "    ({} more)", cut + 1)?;
+    }
+    for line in &lines[lines.len() - last..] {
+        writeln!(text, "    {}", line.trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Explaining: which of the choices that are left is to blame, and when the run went wrong.
+//!
+//! Everything is asked by running again. A choice is *necessary* if the run passes with that one
+//! calm. The *risk* at a moment is the share of runs that fail if everything up to it happens as it
+//! did and the rest is drawn anew. Where the risk jumps, the run went wrong; the choice at the
+//! largest jump is the *decisive* one. The run with the decisive choice calm is the *nearest
+//! passing run*: what differs first is what the choice did.
+
+use super::account::{Decision, Passing, Risk};
+use super::attempt::{all, attempt};
+use super::failure::Failure;
+use crate::choice::Tape;
+use crate::sim::Sim;
+use crate::sim::config::{Config, Retention};
+use crate::sim::report::Report;
+use crate::sim::trace::Trace;
+
+/// How many of the unquiet choices are asked about.
+const ASKED: usize = 16;
+
+/// How many other values of a choice are tried.
+const OTHERS: u64 = 8;
+
+/// The number that tells the fresh seeds of a risk from the seeds of a sweep.
+const FRESH: u64 = 0x5eed_0000_0000_0000;
+
+/// A run that was seen in full.
+pub(super) struct Seen {
+    pub(super) failure: Option<Failure>,
+    pub(super) tape: Tape,
+    pub(super) trace: Trace,
+    /// What each service holds at the end.
+    pub(super) ends: Vec<(String, Vec<String>)>,
+}
+
+/// Runs the scenario once, recording everything that a person may want to see.
+pub(super) fn see<R: Report>(config: &Config, scenario: &impl Fn(&mut Sim) -> R) -> Seen {
+    let config = config.clone().with_recording().with_retention(Retention::All).with_stories();
+    let look = |sim: &Sim| (sim.tape(), sim.trace(), sim.portraits());
+    let (failure, (tape, trace, ends)) = attempt(config, scenario, look);
+    Seen { failure, tape, trace, ends }
+}
+
+/// The questions about a failing run, and how often they may be asked.
+pub(super) struct Explainer<'a, S> {
+    pub(super) scenario: &'a S,
+    /// The settings of the failing run, without its tape.
+    pub(super) config: &'a Config,
+    pub(super) failure: &'a Failure,
+    pub(super) threads: usize,
+    /// The moments at which the risk is asked, and the fresh seeds at each.
+    pub(super) moments: usize,
+    pub(super) seeds: u64,
+}
+
+impl<S, R> Explainer<'_, S>
+where
+    S: Fn(&mut Sim) -> R + Sync,
+    R: Report,
+{
+    fn fails(&self, config: Config) -> bool {
+        let (failure, ()) = attempt(config, self.scenario, |_| ());
+        failure.is_some_and(|failure| failure.is_like(self.failure))
+    }
+
+    /// Returns how many of these runs fail, of each group.
+    fn count(
+        &self,
+        groups: usize,
+        each: u64,
+        config: impl Fn(usize, u64) -> Config + Sync,
+    ) -> Vec<u64> {
+        let each = usize::try_from(each).unwrap_or(usize::MAX);
+        let failed = all(self.threads, groups * each, |number| {
+            self.fails(config(number / each, (number % each) as u64))
+        });
+        let failed: Vec<u64> = failed.into_iter().map(u64::from).collect();
+        failed.chunks(each.max(1)).map(|group| group.iter().sum()).collect()
+    }
+
+    /// Returns the risk after each of these numbers of choices.
+    fn risks(&self, tape: &Tape, lengths: &[usize]) -> Vec<Risk> {
+        if self.seeds == 0 {
+            return Vec::new();
+        }
+        let failed = self.count(lengths.len(), self.seeds, |group, number| {
+            let mut config = self.config.clone().with_prefix(tape.prefix(lengths[group]));
+            config.seed = FRESH + number;
+            config
+        });
+        let risks = lengths.iter().zip(failed).map(|(length, failed)| {
+            let last = length.checked_sub(1).map(|last| tape.choices()[last].at);
+            Risk { after: *length, at: last.unwrap_or_default(), failed, of: self.seeds }
+        });
+        risks.collect()
+    }
+
+    /// Returns the risk over the whole run, and before and after each unquiet choice.
+    pub(super) fn risk(&self, tape: &Tape) -> Vec<Risk> {
+        let last = tape.len();
+        let parts = self.moments.max(1);
+        let even = (0..=parts).map(|part| last * part / parts);
+        let around = tape.unquiet().take(ASKED).flat_map(|index| [index, index + 1]);
+        let mut lengths: Vec<usize> = even.chain(around).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        self.risks(tape, &lengths)
+    }
+
+    /// Returns what is known of each unquiet choice.
+    pub(super) fn decisions(&self, tape: &Tape, risk: &[Risk]) -> Vec<Decision> {
+        let unquiet: Vec<usize> = tape.unquiet().collect();
+        let asked = unquiet.len().min(ASKED);
+        let is_necessary = all(self.threads, asked, |number| {
+            !self.fails(self.config.clone().with_tape(self.with(tape, unquiet[number], 0)))
+        });
+        let others: Vec<Vec<u64>> =
+            unquiet[..asked].iter().map(|i| other_values(tape, *i)).collect();
+        let tried: Vec<(usize, u64)> = (0..asked)
+            .flat_map(|number| others[number].iter().map(move |value| (number, *value)))
+            .collect();
+        let failed = all(self.threads, tried.len(), |i| {
+            let (number, value) = tried[i];
+            self.fails(self.config.clone().with_tape(self.with(tape, unquiet[number], value)))
+        });
+        let share = |length: usize| risk.iter().find(|risk| risk.after == length);
+        let decisions = unquiet.iter().enumerate().map(|(number, index)| {
+            let theirs = tried.iter().zip(&failed).filter(|((of, _), _)| *of == number);
+            let failing = theirs.filter(|(_, failed)| **failed).count() as u64;
+            Decision {
+                order: *index,
+                choice: tape.choices()[*index].clone(),
+                is_decisive: false,
+                is_necessary: is_necessary.get(number).copied(),
+                others_failing: failing,
+                others_tried: others.get(number).map_or(0, Vec::len) as u64,
+                before: share(*index).cloned(),
+                after: share(*index + 1).cloned(),
+            }
+        });
+        let mut decisions: Vec<Decision> = decisions.collect();
+        // The point of no return is the last of the largest jumps.
+        let decisive = decisions.iter_mut().max_by_key(|decision| decision.jump());
+        if let Some(decisive) = decisive {
+            decisive.is_decisive = true;
+        }
+        decisions
+    }
+
+    fn with(&self, tape: &Tape, index: usize, value: u64) -> Tape {
+        let mut tape = tape.clone();
+        tape.set(index, value);
+        tape
+    }
+
+    /// Returns the run with this choice calm, beside the failing one.
+    pub(super) fn passing(&self, failing: &Seen, index: usize) -> Option<Passing> {
+        let calm = self.with(&failing.tape, index, 0);
+        let passing = see(&self.config.clone().with_tape(calm), self.scenario);
+        if passing.failure.is_some() {
+            return None;
+        }
+        let difference = failing.trace.first_event_apart(&passing.trace);
+        let ends = failing.ends.iter().map(|(service, failing)| {
+            let theirs = passing.ends.iter().find(|(other, _)| other == service);
+            let passing = theirs.map(|(_, lines)| lines.clone()).unwrap_or_default();
+            (service.clone(), failing.clone(), passing)
+        });
+        Some(Passing { difference, ends: ends.collect() })
+    }
+}
+
+/// Returns some other values of a choice, spread over all.
+fn other_values(tape: &Tape, index: usize) -> Vec<u64> {
+    let choice = &tape.choices()[index];
+    let most = choice.n - 1;
+    let count = OTHERS.min(most);
+    let spread = (1..=count).map(|i| (u128::from(most) * u128::from(i) / u128::from(count)) as u64);
+    spread.filter(|value| *value != choice.value).collect()
+}

@@ -1,0 +1,232 @@
+//! Shrinking: the calmest tape that still fails in the same way.
+//!
+//! A candidate is the failing run's tape with some choices made calm, or nearer to it. It counts if
+//! its run fails like the first (see `failure.rs`). The passes, until nothing changes or the budget
+//! of runs is spent:
+//!
+//! 1. the end of the tape: the shortest prefix that fails when everything after it is calm;
+//! 2. whole sites: the kernel's own noise (latencies, ties, the schedule) before faults;
+//! 3. the choices of one entity at a site;
+//! 4. ever smaller parts of the rest, down to single choices;
+//! 5. each value towards 0, by halves;
+//! 6. two choices at once, since one may matter only because of the other.
+//!
+//! Candidates are independent runs, so they run on all cores. Of several that fail the first in
+//! order is taken, and only those up to it are charged to the budget. So the result is the same on
+//! any number of threads.
+
+use super::attempt::{attempt, first};
+use super::failure::Failure;
+use crate::choice::{Choice, Tape};
+use crate::sim::Sim;
+use crate::sim::config::Config;
+use crate::sim::report::Report;
+use std::collections::BTreeSet;
+
+/// Sites that are the kernel's own noise: they are made calm first, so that what is left of a
+/// failure is what a person has asked for.
+const NOISE: [&str; 5] =
+    ["link.latency", "event.tie", "event.tie.timer", "schedule.ready", "guest.order"];
+
+/// With more choices than this no pairs are tried.
+const FEW: usize = 24;
+
+/// Candidates of this many choices are made at once at most.
+const BATCH: usize = 64;
+
+/// The search for a smaller tape.
+pub(super) struct Shrinker<'a, S> {
+    scenario: &'a S,
+    /// The settings of the failing run.
+    config: &'a Config,
+    failure: &'a Failure,
+    threads: usize,
+    /// The number of runs that may still be made.
+    left: u64,
+    /// The failing run's choices, and the smallest values so far that fail.
+    choices: Vec<Choice>,
+    values: Vec<u64>,
+}
+
+impl<'a, S, R> Shrinker<'a, S>
+where
+    S: Fn(&mut Sim) -> R + Sync,
+    R: Report,
+{
+    /// Begins with the tape of a failing run.
+    pub(super) fn new(
+        (config, scenario): (&'a Config, &'a S),
+        failure: &'a Failure,
+        tape: &Tape,
+        threads: usize,
+        budget: u64,
+    ) -> Shrinker<'a, S> {
+        // Without words, which candidates do not need.
+        let bare = |c: &Choice| Choice::new(c.site.clone(), c.entity, c.n, c.value);
+        let choices: Vec<Choice> = tape.choices().iter().map(bare).collect();
+        let values = choices.iter().map(|choice| choice.value).collect();
+        Shrinker { scenario, config, failure, threads, left: budget, choices, values }
+    }
+
+    /// Makes the tape as calm as it can be, and returns it.
+    pub(super) fn shrink(mut self) -> Tape {
+        loop {
+            let before = self.values.clone();
+            self.calm_end();
+            self.calm_sites();
+            self.calm_parts();
+            self.lower_values();
+            self.calm_pairs();
+            if self.values == before || self.left == 0 {
+                return self.tape(&self.values);
+            }
+        }
+    }
+
+    /// Returns the tape with these values, without the calm end of each stream.
+    fn tape(&self, values: &[u64]) -> Tape {
+        let mut wanted = BTreeSet::new();
+        let mut kept: Vec<Choice> = Vec::new();
+        for (choice, value) in self.choices.iter().zip(values).rev() {
+            let key = (&choice.site, choice.entity);
+            if *value > 0 || wanted.contains(&key) {
+                wanted.insert(key);
+                kept.push(Choice { value: *value, ..choice.clone() });
+            }
+        }
+        kept.into_iter().rev().collect()
+    }
+
+    fn fails(&self, values: &[u64]) -> bool {
+        let config = self.config.clone().with_tape(self.tape(values));
+        let (failure, ()) = attempt(config, self.scenario, |_| ());
+        failure.is_some_and(|failure| failure.is_like(self.failure))
+    }
+
+    /// Tries the candidates in order. Takes the first that fails, and returns its number.
+    fn take_first(&mut self, candidates: &[Vec<u64>]) -> Option<usize> {
+        let count = candidates.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let found = first(self.threads, count, |number| self.fails(&candidates[number]));
+        self.left -= found.map_or(count, |number| number + 1) as u64;
+        if let Some(number) = found {
+            self.values.clone_from(&candidates[number]);
+        }
+        found
+    }
+
+    /// Returns the values with these choices made calm.
+    fn calmed(&self, indices: impl IntoIterator<Item = usize>) -> Vec<u64> {
+        let mut values = self.values.clone();
+        indices.into_iter().for_each(|index| values[index] = 0);
+        values
+    }
+
+    fn unquiet(&self) -> Vec<usize> {
+        (0..self.values.len()).filter(|index| self.values[*index] > 0).collect()
+    }
+
+    /// Finds the shortest prefix that fails when everything after it is calm.
+    fn calm_end(&mut self) {
+        let unquiet = self.unquiet();
+        // A prefix of `low` unquiet choices passes, as far as it is known, and one of `high` fails.
+        let (mut low, mut high) = (0, unquiet.len());
+        if high == 0 || self.take_first(&[self.calmed(unquiet.iter().copied())]).is_some() {
+            return;
+        }
+        while high - low > 1 && self.left > 0 {
+            let middle = low.midpoint(high);
+            let candidate = self.calmed(unquiet[middle..].iter().copied());
+            match self.take_first(&[candidate]) {
+                Some(_) => high = middle,
+                None => low = middle,
+            }
+        }
+    }
+
+    /// Makes every choice of a site calm, or of one entity at a site.
+    fn calm_sites(&mut self) {
+        let choices = self.unquiet().into_iter().map(|index| &self.choices[index]);
+        let sites: BTreeSet<(bool, String)> =
+            choices.map(|c| (!NOISE.contains(&&*c.site), c.site.to_string())).collect();
+        for (_, site) in sites {
+            let of_site = |index: &usize| self.choices[*index].site == site;
+            let theirs: Vec<usize> = self.unquiet().into_iter().filter(of_site).collect();
+            if theirs.is_empty()
+                || self.take_first(&[self.calmed(theirs.iter().copied())]).is_some()
+            {
+                continue;
+            }
+            let entities: BTreeSet<u64> = theirs.iter().map(|i| self.choices[*i].entity).collect();
+            if entities.len() == 1 {
+                continue;
+            }
+            for entity in entities {
+                let of_entity = |index: &usize| self.choices[*index].entity == entity;
+                let theirs = theirs.iter().copied().filter(of_entity);
+                self.take_first(&[self.calmed(theirs)]);
+            }
+        }
+    }
+
+    /// Makes ever smaller parts of the unquiet choices calm (ddmin).
+    fn calm_parts(&mut self) {
+        let mut size = self.unquiet().len().div_ceil(2);
+        while size > 0 && self.left > 0 {
+            // Later choices first: most of them are consequences.
+            let mut from = 0;
+            loop {
+                let unquiet: Vec<usize> = self.unquiet().into_iter().rev().collect();
+                let parts: Vec<&[usize]> =
+                    unquiet[from.min(unquiet.len())..].chunks(size).take(BATCH).collect();
+                if parts.is_empty() {
+                    break;
+                }
+                let calmed = |part: &&[usize]| self.calmed(part.iter().copied());
+                let candidates: Vec<Vec<u64>> = parts.iter().map(calmed).collect();
+                match self.take_first(&candidates) {
+                    // The parts before it have to stay; it has gone.
+                    Some(number) => from += number * size,
+                    None => from += candidates.len() * size,
+                }
+                if self.left == 0 {
+                    return;
+                }
+            }
+            size /= 2;
+        }
+    }
+
+    /// Brings each value as near to 0 as it still fails.
+    fn lower_values(&mut self) {
+        for index in self.unquiet() {
+            // `low` passes, as far as it is known, and `high` fails.
+            let (mut low, mut high) = (0, self.values[index]);
+            while high - low > 1 && self.left > 0 {
+                let middle = low.midpoint(high);
+                let mut candidate = self.values.clone();
+                candidate[index] = middle;
+                match self.take_first(&[candidate]) {
+                    Some(_) => high = middle,
+                    None => low = middle,
+                }
+            }
+        }
+    }
+
+    /// Makes two choices calm at once.
+    fn calm_pairs(&mut self) {
+        loop {
+            let unquiet = self.unquiet();
+            if !(2..=FEW).contains(&unquiet.len()) {
+                return;
+            }
+            let later = |i: usize| unquiet[i + 1..].iter().map(move |other| (i, *other));
+            let pairs = (0..unquiet.len()).flat_map(later);
+            let calmed = |(i, other): (usize, usize)| self.calmed([unquiet[i], other]);
+            let candidates: Vec<Vec<u64>> = pairs.map(calmed).collect();
+            if self.take_first(&candidates).is_none() || self.left == 0 {
+                return;
+            }
+        }
+    }
+}

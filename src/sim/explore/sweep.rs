@@ -1,0 +1,116 @@
+//! The result of a sweep over seeds.
+
+use super::account::Account;
+use super::failure::Failure;
+use super::folder;
+use super::tapes::Tapes;
+use crate::json;
+use std::fmt;
+use std::time::Duration;
+
+/// The result of a sweep over seeds.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "failures are only told here; see `Sweep::expect_none`"]
+pub struct Sweep {
+    /// The number of seeds that ran.
+    pub ran: u64,
+    /// The failures, by rising seed. The first is the smallest failing seed of the range. There is
+    /// only that one, unless [`Seeds::with_all_failures`](super::Seeds::with_all_failures) asked
+    /// for all.
+    pub failures: Vec<Failure>,
+    /// The explanation of the first failure. `None` if nothing failed, if
+    /// [`Effort::none`](super::Effort::none) was asked for, or if the seed did not fail again when
+    /// it was run a second time.
+    pub account: Option<Box<Account>>,
+    /// The wall time of the sweep, without that of its explanation.
+    pub wall_time: Duration,
+    /// The shell command that runs the smallest failing seed again.
+    pub replay: Option<String>,
+    /// The settings that a replay needs besides the seed, such as `strategy Random`; empty if the
+    /// defaults suffice.
+    pub settings: String,
+    /// Whether the first failure did not happen again.
+    pub(super) is_fickle: bool,
+    pub(super) tapes: Tapes,
+}
+
+impl Sweep {
+    /// Returns the number of seeds that ran per second of wall time.
+    #[must_use]
+    pub fn seeds_per_second(&self) -> f64 {
+        self.ran as f64 / self.wall_time.as_secs_f64().max(1e-9)
+    }
+
+    /// Asserts that no seed failed. If one did, its tape is saved beside the test, where the next
+    /// run finds it, and its report in the folder for reports; see
+    /// [`VARIABLES`](super::VARIABLES).
+    ///
+    /// # Panics
+    ///
+    /// If one did. The message is the account of the failure, with the command that replays it.
+    #[track_caller]
+    pub fn expect_none(mut self) {
+        if !self.failures.is_empty() {
+            self.save();
+        }
+        assert!(self.failures.is_empty(), "{self}");
+    }
+
+    /// Writes what a person may want to keep. What cannot be written is left out: the failure
+    /// itself matters more.
+    fn save(&mut self) {
+        let Some(account) = &mut self.account else { return };
+        if let Some(path) = self.tapes.save(account.failure.seed, &account.tape) {
+            account.files.push(("the tape, which runs first from now on", path));
+        }
+        if self.tapes.writes()
+            && let Some(path) =
+                folder::write(&format!("{}.txt", self.tapes.name()), &account.to_string())
+        {
+            account.files.push(("the report", path));
+        }
+    }
+}
+
+impl fmt::Display for Sweep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.failures.first(), &self.account) {
+            (None, _) => write!(f, "{} seeds, none failed", self.ran),
+            (Some(_), Some(account)) => account.fmt(f),
+            (Some(failure), None) => {
+                write!(f, "seed {} failed", failure.seed)?;
+                if !self.settings.is_empty() {
+                    write!(f, " ({})", self.settings)?;
+                }
+                write!(f, ": {failure}")?;
+                if self.is_fickle {
+                    f.write_str(
+                        "\n  it did not fail again when it was run a second time: something in it \
+                         comes from outside the world; `sim::check_determinism` shows what",
+                    )?;
+                }
+                self.replay.iter().try_for_each(|line| write!(f, "\n  replay with: {line}"))
+            }
+        }
+    }
+}
+
+impl Sweep {
+    /// Returns the sweep as a line of JSON, for the log of sweeps.
+    pub(super) fn to_json(&self) -> String {
+        let quote = |text: &str| json::quoted(text);
+        let first = self.failures.first();
+        let seed = first.map_or("null".to_owned(), |failure| failure.seed.to_string());
+        let message = first.map_or("null".to_owned(), |failure| quote(&failure.message));
+        format!(
+            "{{\"test\":{},\"ran\":{},\"failed\":{},\"seed\":{seed},\"message\":{message},\
+             \"seconds\":{:.3},\"settings\":{}}}",
+            quote(&self.tapes.name()),
+            self.ran,
+            self.failures.len(),
+            self.wall_time.as_secs_f64(),
+            quote(&self.settings),
+        )
+    }
+}

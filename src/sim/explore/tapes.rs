@@ -1,0 +1,96 @@
+//! Saved tapes: the failures of a test that every later run of it tries first.
+//!
+//! A tape lies beside the source of the test and carries its name and the seed:
+//! `tests/limiter.every_counter_expires.6.tape`. It is meant to be committed. It stays when the
+//! failure is mended, so that the same failure cannot come back unnoticed.
+
+use crate::choice::Tape;
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+
+/// Where the tapes of one test are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tapes {
+    /// The test, in the form of a file's name.
+    name: String,
+    /// The folder of the test's source, if tapes are kept.
+    folder: Option<PathBuf>,
+    /// The stem of the test's source.
+    stem: String,
+}
+
+impl Tapes {
+    /// Returns the place for the tapes of the test that runs now, whose source is at `caller`.
+    pub(super) fn of(caller: &Location<'_>, keeps: bool) -> Tapes {
+        let thread = std::thread::current();
+        let source = Path::new(caller.file());
+        let stem = source.file_stem().and_then(|stem| stem.to_str()).unwrap_or("test").to_owned();
+        let name = match thread.name() {
+            // With a single test thread the test's name is unknown, but not its place.
+            None | Some("main") => format!("line-{}", caller.line()),
+            Some(name) => file_name(name),
+        };
+        let folder = if keeps { found(source) } else { None };
+        Tapes { name, folder, stem }
+    }
+
+    /// Returns whether files are written for this test.
+    pub(super) fn writes(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Returns the name of the test's files.
+    pub(super) fn name(&self) -> String {
+        format!("{}.{}", self.stem, self.name)
+    }
+
+    /// Returns the saved tapes with their seeds, by rising seed. A file that is no tape is refused,
+    /// because a test that passes without it would deceive.
+    ///
+    /// # Panics
+    ///
+    /// If a file with the name of a tape is none.
+    pub(super) fn load(&self) -> Vec<(u64, Tape)> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let prefix = format!("{}.", self.name());
+        let mut found: Vec<(u64, Tape)> = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let rest = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".tape"));
+            let Some(seed) = rest.and_then(|seed| seed.parse().ok()) else { continue };
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            match text.parse() {
+                Ok(tape) => found.push((seed, tape)),
+                Err(error) => panic!("{} is not a tape: {error}", path.display()),
+            }
+        }
+        found.sort_by_key(|(seed, _)| *seed);
+        found
+    }
+
+    /// Saves a tape. Returns where it is, or `None` if it is not kept.
+    pub(super) fn save(&self, seed: u64, tape: &Tape) -> Option<String> {
+        let path = self.folder.as_ref()?.join(format!("{}.{seed}.tape", self.name()));
+        std::fs::write(&path, tape.to_string()).ok()?;
+        Some(path.display().to_string())
+    }
+}
+
+/// Returns a test's name as a part of a file's name.
+fn file_name(test: &str) -> String {
+    let fits = |c: char| if c.is_alphanumeric() || c == '_' || c == '-' { c } else { '.' };
+    test.replace("::", ".").chars().map(fits).collect()
+}
+
+/// Returns the folder of a source file. The compiler knows it relative to the workspace, while a
+/// test runs in the folder of its package.
+fn found(source: &Path) -> Option<PathBuf> {
+    let start = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let start = start.or_else(|| std::env::current_dir().ok())?;
+    let mut roots = start.ancestors();
+    roots.find_map(|root| {
+        let path = root.join(source);
+        if path.is_file() { path.parent().map(Path::to_path_buf) } else { None }
+    })
+}
