@@ -51,8 +51,8 @@ pub mod trace;
 pub use config::{Config, Panics, Retention, Strategy};
 pub use explore::replay::{SEED_VARIABLE, seed_or};
 pub use explore::{
-    Account, Decision, Effort, Failure, Risk, Seeds, Sweep, VARIABLES, Variable, check_determinism,
-    seeds,
+    Account, Decision, Effort, Failure, Risk, Schedules, Seeds, Sweep, VARIABLES, Variable,
+    check_determinism, seeds,
 };
 pub use handle::ServiceHandle;
 pub use join::{JoinHandle, Killed};

@@ -14,6 +14,7 @@ mod folder;
 mod learn;
 mod progress;
 pub(super) mod replay;
+mod schedules;
 mod seeds;
 mod shrink;
 mod sweep;
@@ -22,6 +23,7 @@ mod tapes;
 pub use account::{Account, Decision, Risk};
 pub use environment::{VARIABLES, Variable};
 pub use failure::Failure;
+pub use schedules::Schedules;
 pub use seeds::{Effort, Seeds, seeds};
 pub use sweep::Sweep;
 

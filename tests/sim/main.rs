@@ -13,6 +13,7 @@ mod nodes;
 mod outcome;
 mod saved;
 mod schedule;
+mod search;
 mod shrinking;
 mod silence;
 mod stopping;

@@ -210,7 +210,7 @@ impl Seeds {
             failures.truncate(1);
         }
         let replay = failures.first().map(|failure| replay::command(failure.seed));
-        let settings = self.config.beside_the_seed();
+        let settings = self.settings();
         let account = match failures.first() {
             Some(failure) if self.effort.shrink > 0 => {
                 alone(|| self.explain(failure, tape.as_ref(), &scenario))
@@ -223,17 +223,30 @@ impl Seeds {
             let (replay, settings) = (replay.clone(), settings.clone());
             Box::new(Account { replay, settings, ..account })
         });
-        let sweep = Sweep { ran, failures, account, wall_time, replay, settings, is_fickle, tapes };
+        let sweep = Sweep {
+            ran,
+            failures,
+            account,
+            wall_time,
+            replay,
+            is_fickle,
+            ..Sweep::new(tapes, settings)
+        };
         if self.files {
             folder::log(&sweep.to_json());
         }
         sweep
     }
 
-    fn config_of(&self, seed: u64) -> Config {
+    pub(super) fn config_of(&self, seed: u64) -> Config {
         let mut config = self.config.clone();
         config.seed = seed;
         config
+    }
+
+    /// Returns the settings that a replay needs besides the seed.
+    pub(super) fn settings(&self) -> String {
+        self.config.beside_the_seed()
     }
 
     /// Runs the tapes that were saved, and returns the first that fails.
@@ -282,7 +295,7 @@ impl Seeds {
     }
 
     /// Explains a failure. Returns `None` if it does not happen again.
-    fn explain<R: Report>(
+    pub(super) fn explain<R: Report>(
         &self,
         failure: &Failure,
         tape: Option<&Tape>,
@@ -333,7 +346,7 @@ impl Seeds {
 }
 
 /// Runs `work` on a thread of its own, whose panics are not printed.
-fn alone<T: Send>(work: impl Fn() -> T + Sync) -> T {
+pub(super) fn alone<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let result = Mutex::new(None);
     on_threads(1, || *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(work()));
     let result = result.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -30,12 +30,32 @@ pub struct Sweep {
     /// The settings that a replay needs besides the seed, such as `strategy Random`; empty if the
     /// defaults suffice.
     pub settings: String,
+    /// Whether a search of [`Schedules`](super::Schedules) has seen all there are.
+    pub all_seen: bool,
     /// Whether the first failure did not happen again.
     pub(super) is_fickle: bool,
+    /// The name of what it runs.
+    pub(super) unit: &'static str,
     pub(super) tapes: Tapes,
 }
 
 impl Sweep {
+    /// Returns a sweep that has not begun.
+    pub(super) fn new(tapes: Tapes, settings: String) -> Sweep {
+        Sweep {
+            ran: 0,
+            failures: Vec::new(),
+            account: None,
+            wall_time: Duration::ZERO,
+            replay: None,
+            settings,
+            all_seen: false,
+            is_fickle: false,
+            unit: "seeds",
+            tapes,
+        }
+    }
+
     /// Returns the number of seeds that ran per second of wall time.
     #[must_use]
     pub fn seeds_per_second(&self) -> f64 {
@@ -76,7 +96,10 @@ impl Sweep {
 impl fmt::Display for Sweep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.failures.first(), &self.account) {
-            (None, _) => write!(f, "{} seeds, none failed", self.ran),
+            (None, _) if self.all_seen => {
+                write!(f, "all {} {} seen, none failed", self.ran, self.unit)
+            }
+            (None, _) => write!(f, "{} {}, none failed", self.ran, self.unit),
             (Some(_), Some(account)) => account.fmt(f),
             (Some(failure), None) => {
                 write!(f, "seed {} failed", failure.seed)?;
