@@ -48,6 +48,7 @@ pub mod service;
 mod sleep;
 pub mod trace;
 
+pub use actions::Verdict;
 pub use config::{Config, Panics, Retention, Strategy};
 pub use explore::replay::{SEED_VARIABLE, seed_or};
 pub use explore::{

@@ -5,7 +5,10 @@
 //! action for a moment is an event like any other. Conditions are checked after every step, in the
 //! order in which they were added, and each acts once.
 
+mod checks;
 pub(super) mod pending;
+
+pub use checks::Verdict;
 
 use crate::sim::Sim;
 use crate::sim::kernel::event::Target;
@@ -83,6 +86,60 @@ impl Sim {
         let state = &mut self.world.lock().links[link.id()];
         let at = state.sent.saturating_add(n.max(1));
         state.triggers.push((at, action));
+    }
+
+    /// Checks after every step that something holds. The first step after which it does not fails
+    /// the run ([`Outcome::Failed`](crate::sim::Outcome::Failed)), with the time of that step.
+    /// `check` returns a `bool`, or a `Result` whose error says what is wrong. It is called often,
+    /// so it should be cheap.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    /// use std::time::Duration;
+    /// use stunt_double::sim::{Outcome, Sim};
+    ///
+    /// let mut sim = Sim::new(1);
+    /// let balance = Rc::new(Cell::new(20));
+    /// let seen = Rc::clone(&balance);
+    /// sim.always("the balance is not negative", move || seen.get() >= 0);
+    /// sim.node_with("shop", balance, async |node, balance| {
+    ///     for _ in 0..3 {
+    ///         node.sleep(Duration::from_secs(1)).await;
+    ///         balance.set(balance.get() - 9);
+    ///     }
+    /// });
+    /// let Outcome::Failed(problem) = sim.run() else { panic!("20 is not enough") };
+    /// assert_eq!(problem.at.to_string(), "3s");
+    /// assert_eq!(problem.message, "`the balance is not negative` does not hold");
+    /// ```
+    pub fn always<V: Verdict>(&mut self, name: &str, check: impl FnMut() -> V + 'static) {
+        self.actions.check(name, None, check);
+    }
+
+    /// Checks that something comes to hold within this time from now. If it has not, or if nothing
+    /// is left to happen before it does, the run fails
+    /// ([`Outcome::Failed`](crate::sim::Outcome::Failed)). It need not go on to hold. `check` is
+    /// called after every step until it holds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use stunt_double::sim::{Outcome, Sim};
+    ///
+    /// let mut sim = Sim::new(1);
+    /// let node = sim.node("slow", async |node| node.sleep(Duration::from_secs(9)).await);
+    /// sim.eventually("it is over", Duration::from_secs(5), move || !node.is_alive());
+    /// let Outcome::Failed(problem) = sim.run() else { panic!("it takes too long") };
+    /// assert_eq!(problem.message, "`it is over` did not come to hold by 5s");
+    /// ```
+    pub fn eventually<V: Verdict>(
+        &mut self,
+        name: &str,
+        within: Duration,
+        check: impl FnMut() -> V + 'static,
+    ) {
+        let by = self.now() + within;
+        self.actions.check(name, Some(by), check);
     }
 
     /// Runs `action` once `condition` holds. The condition is checked after every step of the

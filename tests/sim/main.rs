@@ -1,6 +1,7 @@
 //! The world, tested from outside: the guarantees on which its users may rely.
 
 mod chaos;
+mod checks;
 mod clocks;
 mod deceptions;
 mod determinism;

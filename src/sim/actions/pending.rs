@@ -5,6 +5,8 @@
 //! actions that were pending at once. Actions for a condition are kept in the order in which they
 //! were added. Each action is taken once.
 
+use super::checks::{Checks, Verdict};
+use crate::time::Instant;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -19,6 +21,7 @@ pub(crate) struct Actions {
     conditional: Vec<(Condition, Action)>,
     /// Whether some condition was never checked.
     unseen: bool,
+    checks: Checks,
 }
 
 impl Actions {
@@ -45,8 +48,30 @@ impl Actions {
         Some(action)
     }
 
+    /// Adds a check of the run: by this time or, without one, always.
+    pub(crate) fn check<V: Verdict>(
+        &mut self,
+        name: &str,
+        within: Option<Instant>,
+        check: impl FnMut() -> V + 'static,
+    ) {
+        self.checks.add(name, within, check);
+        self.unseen = true;
+    }
+
+    /// Makes every check, and returns what is wrong.
+    pub(crate) fn objections(&mut self, now: Instant) -> Vec<String> {
+        self.checks.make(now)
+    }
+
+    /// Returns what can no longer come to hold, because nothing is left to happen.
+    pub(crate) fn hopeless(&mut self) -> Vec<String> {
+        self.checks.give_up()
+    }
+
+    /// Returns whether something is to be asked after every step.
     pub(crate) fn has_conditions(&self) -> bool {
-        !self.conditional.is_empty()
+        !self.conditional.is_empty() || !self.checks.is_empty()
     }
 
     pub(crate) fn has_unseen_conditions(&self) -> bool {

@@ -51,6 +51,9 @@ impl Sim {
                 for action in self.actions.fulfilled() {
                     self.act(action);
                 }
+                for problem in self.actions.objections(self.now()) {
+                    self.world.fail(Actor::WORLD, false, problem);
+                }
             }
             if let GoOn::If(go_on) = &mut go_on
                 && !go_on()
@@ -343,8 +346,15 @@ impl Sim {
     }
 
     /// Nothing can happen any more. Adds to each waiting task why it may wait in vain.
-    fn at_rest(&self) -> Outcome {
+    fn at_rest(&mut self) -> Outcome {
         let mut outcome = self.world.at_rest();
+        if outcome.is_done() {
+            for problem in self.actions.hopeless() {
+                self.world.fail(Actor::WORLD, false, problem);
+            }
+            let problem = self.world.lock().problems.pop_front();
+            outcome = problem.map_or(outcome, Outcome::Failed);
+        }
         if let Outcome::Stuck(stuck) = &mut outcome {
             for port in &self.ports {
                 for (node, why) in port.hindrances(&self.world) {
