@@ -36,6 +36,7 @@ pub(crate) mod refusal;
 mod route;
 mod settle;
 mod stage;
+pub(crate) mod story;
 mod stream;
 mod timer;
 mod tx;
@@ -43,6 +44,7 @@ mod vhost;
 
 use crate::rabbitmq::broker::options::BrokerOptions;
 use crate::rabbitmq::broker::refusal::Refusals;
+use crate::rabbitmq::broker::story::Story;
 use crate::rabbitmq::channel::Channel;
 use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::channel::consumer::Consumer;
@@ -218,6 +220,9 @@ pub struct Broker {
     committed: VecDeque<ChannelKey>,
     timers: Timers,
 
+    /// What happened to each message, while somebody asks for it.
+    story: Option<Box<Story>>,
+
     /// Scratch: the queues of the message that is being published.
     routed: Vec<QueueKey>,
     /// Scratch: the destinations that an exchange returned.
@@ -263,6 +268,7 @@ impl Broker {
             confirming: Vec::new(),
             committed: VecDeque::new(),
             timers: Timers::default(),
+            story: None,
             routed: Vec::new(),
             destinations: Vec::new(),
             synced: Vec::new(),
@@ -439,7 +445,10 @@ impl Broker {
     /// Tells whoever waits for a message that a queue has it safely, or has refused it.
     fn tell_waiter(&mut self, waiter: Waiter, verdict: Verdict) {
         match waiter {
-            Waiter::Publisher(channel, seqno) => self.settle_publish(channel, seqno, verdict),
+            Waiter::Publisher(channel, seqno) => {
+                self.tell_confirmed(channel, seqno, verdict);
+                self.settle_publish(channel, seqno, verdict);
+            }
             Waiter::Letter(number, queue) => self.settle_letter(number, queue, verdict),
         }
     }

@@ -130,6 +130,11 @@ impl Channel {
         self.consumers.get(tag).is_some()
     }
 
+    /// Returns the tag of the last delivery, 0 if there was none.
+    pub(crate) fn last_tag(&self) -> u64 {
+        self.last_tag
+    }
+
     pub(crate) fn next_tag(&mut self) -> u64 {
         self.last_tag += 1;
         self.last_tag

@@ -43,6 +43,7 @@ mod log;
 mod service;
 mod session;
 mod short_strings;
+mod story;
 mod unconfirmed;
 
 pub use channel::Channel;

@@ -28,7 +28,7 @@ impl Broker {
         confirm: Option<Waiter>,
     ) {
         let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
-        if queue.is_plain && expiry.is_none() {
+        if queue.is_plain && expiry.is_none() && self.story.is_none() {
             return self.accept_plainly(now, key, message, confirm);
         }
         queue.counts.publish += 1;
@@ -103,6 +103,10 @@ impl Broker {
             // A new active consumer that did not get the backlog yet gets it before this message.
             self.run_queue(now, key);
         }
+        if self.tells() {
+            let position = self.queues.get(key).map(|queue| queue.next_position);
+            self.tell_enqueued(key, position.unwrap_or_default(), &message);
+        }
         let taker = self.next_consumer(key);
         let is_done = taker.is_some_and(|c| !self.consumer(c).ack_required);
         let queue = self.queues.get_mut(key).expect("a message is routed to live queues only");
@@ -121,7 +125,10 @@ impl Broker {
                 if !queue.is_plain && queue.cold.kind.reserves_credit() {
                     self.reserve(consumer);
                 }
-                drop(self.give(now, consumer, entry));
+                let position = entry.position();
+                if self.give(now, consumer, entry).is_some() {
+                    self.tell_left(key, position);
+                }
             }
             None => {
                 queue.ready.push(entry);
@@ -158,6 +165,7 @@ impl Broker {
         overflow: Overflow,
         confirm: Option<Waiter>,
     ) {
+        self.tell_refused(key, &message);
         if overflow == Overflow::RejectPublishDlx {
             self.bury(key, message, Reason::MaxLength);
         }

@@ -131,6 +131,7 @@ impl Broker {
             Kind::Classic | Kind::Stream(_) => Arc::clone(&entry.message),
         };
         let tag = self.channel_mut(channel).next_tag();
+        self.tell_delivered((key, channel), &entry, tag, !no_ack);
         let redelivered = entry.redelivered();
         if no_ack {
             self.leave(now, key, entry);

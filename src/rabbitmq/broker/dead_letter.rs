@@ -104,6 +104,7 @@ impl Broker {
         }
         let name = self.source_name(source);
         let message = Arc::new(letter.published(now, name, self.profile()));
+        self.tell_dead_lettered(&letter.message, &message);
         let mut routed = Vec::new();
         self.route(now, letter.vhost, source, &message, &mut routed);
         if letter.reason != Reason::Rejected {
@@ -123,6 +124,7 @@ impl Broker {
                 self.accept(now, queue, Arc::clone(&message), None, None);
             }
         }
+        self.tell_all_routed();
     }
 
     /// Publishes a letter that its own queue keeps until the others have it safely.
@@ -147,6 +149,7 @@ impl Broker {
             let waiter = Waiter::Letter(number, queue);
             self.accept(now, queue, Arc::clone(message), None, Some(waiter));
         }
+        self.tell_all_routed();
     }
 
     /// Notes that a queue has a letter in flight safely, or refused it.

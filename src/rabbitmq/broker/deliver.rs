@@ -147,6 +147,9 @@ impl Broker {
     /// Sends a message to a consumer. Returns the entry if it needs no acknowledgement, and so has
     /// left the queue.
     pub(super) fn give(&mut self, now: Instant, key: ConsumerKey, entry: Entry) -> Option<Entry> {
+        if self.tells() {
+            self.tell_given(key, &entry);
+        }
         let Broker { queues, consumers, channels, outputs, options, timers, .. } = self;
         let consumer = consumers.get_mut(key).expect("the caller has just chosen this consumer");
         let queue = queues.get_mut(consumer.queue).expect("a consumer is removed before its queue");
@@ -154,6 +157,13 @@ impl Broker {
         let channel = channel.expect("a consumer is removed before its channel closes");
         let at_work = Delivery { queue, consumer, channel, outputs, options, timers };
         at_work.send(now, key, entry)
+    }
+
+    fn tell_given(&mut self, key: ConsumerKey, entry: &Entry) {
+        let queue = self.consumer(key).queue;
+        if let Some((channel, tag, ack_required)) = self.next_delivery(key) {
+            self.tell_delivered((queue, channel), entry, tag, ack_required);
+        }
     }
 
     /// Makes a channel hold a delivery until it is settled.

@@ -45,6 +45,7 @@ impl Broker {
 
     /// Notes that a message has left its queue for good.
     pub(super) fn leave(&mut self, now: Instant, key: QueueKey, entry: Entry) {
+        self.tell_left(key, entry.position());
         let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
         let expiry = if entry.expires() { queue.cold.expiries.remove(&entry) } else { None };
         let keeps = queue.journal.is_some() && queue.keeps(&entry.message);
@@ -65,6 +66,7 @@ impl Broker {
 
     /// Gives up a message, which leaves its queue and may become a dead letter.
     pub(super) fn die(&mut self, now: Instant, key: QueueKey, entry: Entry, reason: Reason) {
+        self.tell_died(key, &entry, reason.name());
         self.bury(key, Arc::clone(&entry.message), reason);
         self.leave(now, key, entry);
     }

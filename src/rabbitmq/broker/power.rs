@@ -130,6 +130,7 @@ impl Broker {
         for key in self.queues.keys() {
             if self.queue_mut(key).durable() {
                 self.bring_down_queue(key, returned.remove(&key).unwrap_or_default(), crash);
+                self.tell_lost(key);
             } else {
                 self.delete_queue(key);
             }

@@ -96,6 +96,7 @@ impl Broker {
         let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
         let delivery_tag = seqno.map(DeliveryTag);
         let confirm = seqno.map(|seqno| Waiter::Publisher(caller.channel, seqno));
+        self.tell_published((caller.id, caller.channel), &message, seqno, routed.len());
         if routed.is_empty() {
             self.unroutable(caller.id, Arc::clone(&message), mandatory, delivery_tag);
         }
@@ -108,6 +109,7 @@ impl Broker {
             }
             self.accept(now, last, message, expiry, confirm);
         }
+        self.tell_all_routed();
         self.routed = routed;
         if breaks { Err(Fault::internal()) } else { Ok(delivery_tag) }
     }
@@ -119,6 +121,7 @@ impl Broker {
         let Publish { exchange, routing_key, mandatory: _, immediate, properties, body } = publish;
         let channel = self.channels.get(caller.channel)?;
         let is_plain = exchange.is_empty()
+            && !self.tells()
             && !immediate
             && !properties.has_more()
             && matches!(properties.delivery_mode(), None | Some(1 | 2))

@@ -1,6 +1,7 @@
 //! The methods of class queue.
 
 use super::exchange::{check_not_default, without_line_ends};
+use super::story::Fate;
 use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Verdict;
@@ -253,6 +254,7 @@ impl Broker {
             let purged = queue.ready.take_all();
             let message_count = count(purged.len());
             for entry in purged {
+                broker.tell_of(key, entry.position(), |queue| Fate::Purged { queue });
                 broker.leave(now, key, entry);
             }
             Ok(message_count)
@@ -310,6 +312,7 @@ impl Broker {
 
     /// Removes a queue with its bindings and consumers. Confirms that waited for it are sent.
     pub(super) fn delete_queue(&mut self, key: QueueKey) {
+        self.tell_deleted(key);
         let Some(queue) = self.queues.remove(key) else {
             return;
         };

@@ -4,6 +4,7 @@
 //! tag, as the server does.
 
 use super::Broker;
+use super::story::Fate;
 use crate::Instant;
 use crate::rabbitmq::channel::transaction::Settle;
 use crate::rabbitmq::channel::unacked::Unacked;
@@ -24,6 +25,15 @@ pub(super) enum Return {
     Lost,
 }
 
+impl Return {
+    fn words(self) -> &'static str {
+        match self {
+            Return::Rejected => "its consumer requeued it",
+            Return::Lost => "its consumer or its channel was gone",
+        }
+    }
+}
+
 impl Broker {
     /// Settles one delivery of a channel.
     pub(super) fn settle_one(
@@ -35,7 +45,7 @@ impl Broker {
     ) {
         let is_delivery = unacked.consumer.is_some();
         match self.queues.get_mut(unacked.queue) {
-            Some(queue) if queue.is_plain && how == Settle::Ack => {
+            Some(queue) if queue.is_plain && how == Settle::Ack && self.story.is_none() => {
                 queue.unacked -= 1;
                 queue.counts.ack += 1;
                 let Unacked { queue: key, consumer, entry } = unacked;
@@ -89,6 +99,7 @@ impl Broker {
 
     fn acknowledged(&mut self, now: Instant, key: QueueKey, entry: Entry) {
         self.queue_mut(key).counts.ack += 1;
+        self.tell_of(key, entry.position(), |queue| Fate::Acknowledged { queue });
         self.leave(now, key, entry);
     }
 
@@ -214,6 +225,12 @@ impl Broker {
         why: Return,
     ) -> usize {
         entries = entries.into_iter().map(Entry::again).collect();
+        if self.tells() {
+            for entry in &entries {
+                let why = why.words();
+                self.tell_of(key, entry.position(), |queue| Fate::Returned { queue, why });
+            }
+        }
         let queue = self.queue_mut(key);
         queue.touch(now);
         match &queue.cold.kind {
@@ -273,6 +290,7 @@ impl Broker {
                 self.timers.arm_journal(key, journal);
             }
             queue.ready.restore(vec![entry.moved(position)]);
+            self.tell_moved(key, old, position);
         }
         died
     }

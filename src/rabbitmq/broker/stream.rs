@@ -36,6 +36,8 @@ impl Broker {
         let retention = retention(queue);
         let Some(stream) = queue.cold.kind.stream_mut() else { return };
         let offset = stream.append(now, message, retention);
+        self.tell_enqueued(key, Position(offset), message);
+        let Some(queue) = self.queues.get_mut(key) else { return };
         if let Some(journal) = &mut queue.journal {
             journal.publish(now, Position(offset), confirm);
             self.timers.arm_journal(key, journal);
@@ -73,6 +75,9 @@ impl Broker {
             let message = Arc::new(message);
             let (channel_key, consumer_tag) = (consumer.channel, consumer.tag.clone());
             let entry = Entry::new(Arc::clone(&message), Position(offset));
+            if let Some((channel, tag, _)) = self.next_delivery(reader).filter(|_| self.tells()) {
+                self.tell_delivered((key, channel), &entry, tag, true);
+            }
             let channel = self
                 .channels
                 .get_mut(channel_key)

@@ -3,6 +3,7 @@
 
 use super::log;
 use super::session::ClientSession;
+use super::story;
 use crate::Shutdown;
 use crate::rabbitmq::protocol::fingerprint::fingerprint;
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
@@ -10,6 +11,7 @@ use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::protocol::method::{Event, Method};
 use crate::rabbitmq::wire::ByteServer;
 use crate::sim::service::{ByteService, Hangup, Service};
+use crate::sim::trace::Told;
 use crate::time::Instant;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -19,8 +21,9 @@ impl Service for ByteServer {
     type Session = ClientSession;
 
     /// A socket is not an AMQP connection yet: `connection.open` makes one.
-    fn connected(&mut self, _now: Instant, _connection: u64, _client: &str) {
+    fn connected(&mut self, _now: Instant, connection: u64, client: &str) {
         self.typed_connected();
+        self.teller().name_client(ConnectionId(connection), client);
     }
 
     fn takes(&self, connection: u64, (channel, method): &Self::Input) -> bool {
@@ -78,6 +81,19 @@ impl Service for ByteServer {
 
     fn wipe(&mut self, now: Instant) {
         ByteServer::wipe(self, now);
+    }
+
+    fn tell_stories(&mut self) {
+        self.teller().tell_stories();
+    }
+
+    fn poll_story(&mut self) -> Option<Told> {
+        let happening = self.teller().poll_story()?;
+        Some(story::told(self.machine(), &happening))
+    }
+
+    fn portrait(&self, _now: Instant) -> Vec<String> {
+        story::portrait(self.machine())
     }
 
     fn describe_input(input: &Self::Input) -> String {

@@ -109,6 +109,11 @@ impl ByteServer {
         &mut self.broker
     }
 
+    /// The broker, to be asked for stories, which changes nothing else.
+    pub(crate) fn teller(&mut self) -> &mut Broker {
+        &mut self.broker
+    }
+
     /// The broker, for a call at this time that loses no connection without an output.
     pub(crate) fn broker_at(&mut self, now: Instant) -> &mut Broker {
         self.now = now;
@@ -200,8 +205,9 @@ impl ByteServer {
 }
 
 impl ByteService for ByteServer {
-    fn connected(&mut self, now: Instant, connection: u64, _peer: &str) {
+    fn connected(&mut self, now: Instant, connection: u64, peer: &str) {
         let id = ConnectionId(connection);
+        self.broker.name_client(id, peer);
         self.now = now;
         self.sessions.insert(id, Session::new());
         if self.broker.is_running() {

@@ -1,0 +1,90 @@
+//! The life of a message in words, and what a broker holds.
+//!
+//! Source of the words: RabbitMQ's own terms (publish, route, deliver, acknowledge, requeue, dead
+//! letter).
+
+use crate::rabbitmq::broker::Broker;
+use crate::rabbitmq::broker::story::{Fate, Happening};
+use crate::rabbitmq::channel::confirm::Verdict;
+use crate::rabbitmq::protocol::describe::Body;
+use crate::rabbitmq::protocol::id::ChannelId;
+use crate::sim::trace::Told;
+
+/// How many queues a portrait shows.
+const SHOWN: usize = 100;
+
+/// Returns something that happened in words.
+pub(super) fn told(broker: &Broker, happening: &Happening) -> Told {
+    let Happening { message, body, fate } = happening;
+    let subject = format!("#{message} {}", Body::from(&**body)).into();
+    Told { kind: "message", subject, text: words(broker, fate) }
+}
+
+fn words(broker: &Broker, fate: &Fate) -> String {
+    let client = |channel: &ChannelId| match broker.client_name(channel.connection) {
+        Some(name) => format!("{name} (channel {})", channel.number.0),
+        None => format!("connection {} (channel {})", channel.connection.0, channel.number.0),
+    };
+    match fate {
+        Fate::Published { by, exchange, routing_key, confirm } => {
+            let confirm = confirm.map(|n| format!(", to be confirmed as {n}")).unwrap_or_default();
+            let by = client(by);
+            format!("published by {by} to {} as {routing_key:?}{confirm}", exchange_name(exchange))
+        }
+        Fate::Unroutable => "routed to no queue".to_owned(),
+        Fate::DeadLettered { exchange, routing_key } => {
+            let exchange = exchange_name(exchange);
+            format!("published again as a dead letter, to {exchange} as {routing_key:?}")
+        }
+        Fate::Enqueued { queue, behind: 0 } => format!("put into queue {queue}"),
+        Fate::Enqueued { queue, behind } => format!("put into queue {queue}, behind {behind}"),
+        Fate::Refused { queue } => format!("refused by queue {queue}, which is at its limit"),
+        Fate::Confirmed { to, number, verdict: Verdict::Ack } => {
+            format!("confirmed to {} as {number}", client(to))
+        }
+        Fate::Confirmed { to, number, verdict: Verdict::Nack } => {
+            format!("refused to {}: nack {number}", client(to))
+        }
+        Fate::Delivered { queue, to, tag, redelivered, ack_required } => {
+            let again = if *redelivered { " again" } else { "" };
+            let gone = if *ack_required { "" } else { ", which needs no ack: it has left" };
+            format!("delivered{again} from queue {queue} to {} as {tag}{gone}", client(to))
+        }
+        Fate::Acknowledged { queue } => format!("acknowledged: it has left queue {queue}"),
+        Fate::Returned { queue, why } => format!("returned to queue {queue}: {why}"),
+        Fate::Died { queue, reason, dead_letter_exchange: None } => {
+            format!(
+                "died in queue {queue} ({reason}), which has no dead-letter exchange: it is gone"
+            )
+        }
+        Fate::Died { queue, reason, dead_letter_exchange: Some(_) } => {
+            format!("died in queue {queue} ({reason})")
+        }
+        Fate::Purged { queue } => format!("purged from queue {queue}"),
+        Fate::Deleted { queue } => format!("gone with queue {queue}, which was deleted"),
+        Fate::Lost { queue } => format!("lost from queue {queue}, as the broker went down"),
+    }
+}
+
+fn exchange_name(name: &str) -> String {
+    if name.is_empty() { "the default exchange".to_owned() } else { format!("exchange {name}") }
+}
+
+/// Returns what a broker holds, a queue a line.
+pub(super) fn portrait(broker: &Broker) -> Vec<String> {
+    let rows = broker.list_queues();
+    let mut lines: Vec<String> = rows
+        .iter()
+        .take(SHOWN)
+        .map(|row| {
+            let (ready, unacked) = (row.messages_ready, row.messages_unacknowledged);
+            let vhost = if row.vhost == "/" { String::new() } else { format!("{}/", row.vhost) };
+            let name = &row.name;
+            format!("queue {vhost}{name}: {ready} ready, {unacked} unacknowledged")
+        })
+        .collect();
+    if rows.len() > SHOWN {
+        lines.push(format!("and {} more queues", rows.len() - SHOWN));
+    }
+    lines
+}
