@@ -29,6 +29,7 @@ mod log;
 mod pipeline;
 mod service;
 mod session;
+mod story;
 mod subscription;
 
 pub use convert::{ConvertError, FromReply};

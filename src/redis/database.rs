@@ -99,6 +99,9 @@ pub(crate) struct Observers {
     pub(crate) classes: EventClasses,
     /// The collected events, in order.
     pub(crate) events: Vec<KeyEvent>,
+    /// Whether every event is collected for the story, and those that were.
+    pub(crate) tells: bool,
+    pub(crate) told: Vec<KeyEvent>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.
@@ -433,6 +436,10 @@ impl Database {
         if self.observers.classes.intersects(class) {
             let database = self.index;
             self.observers.events.push(KeyEvent { event, key: Sds::new(key), database });
+        }
+        if self.observers.tells {
+            let database = self.index;
+            self.observers.told.push(KeyEvent { event, key: Sds::new(key), database });
         }
     }
 

@@ -30,6 +30,7 @@ pub(crate) mod refusal;
 mod session;
 mod sleep;
 mod stats;
+pub(crate) mod story;
 pub(crate) mod transaction;
 
 pub(crate) use dispatch::hangs_up_on;
@@ -40,6 +41,7 @@ pub use refusal::Refusal;
 pub(crate) use session::{DEFAULT_USER, Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
+use story::Story;
 
 use crate::choice::Stream;
 use crate::redis::command::{Origin, Table};
@@ -132,6 +134,8 @@ pub struct Server {
     pub(crate) sleep: Sleep,
     /// `CLIENT PAUSE`.
     pub(crate) paused: Option<Pause>,
+    /// What happened to each key, while somebody asks for it.
+    story: Option<Box<Story>>,
 }
 
 impl Server {
@@ -163,6 +167,7 @@ impl Server {
             scheduled: Scheduled::default(),
             sleep: Sleep::default(),
             paused: None,
+            story: None,
             options,
             config,
         };

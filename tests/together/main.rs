@@ -7,3 +7,4 @@
 mod amqp;
 mod endings;
 mod shared;
+mod stories;

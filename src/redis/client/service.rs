@@ -2,12 +2,13 @@
 //! [`ByteService`] by the same machine.
 
 use super::session::{ClientSession, Response};
-use super::{Request, log};
+use super::{Request, log, story};
 use crate::Shutdown;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::resp::{ByteServer, encode};
 use crate::redis::server::{ClientId, Output};
 use crate::sim::service::{ByteService, Hangup, Keepalive, Service};
+use crate::sim::trace::Told;
 use crate::time::Instant;
 use bytes::Bytes;
 use std::time::Duration;
@@ -91,6 +92,18 @@ impl Service for ByteServer {
 
     fn poll_note(&mut self) -> Option<String> {
         self.machine_mut().take_loss_note()
+    }
+
+    fn tell_stories(&mut self) {
+        self.machine_mut().tell_stories();
+    }
+
+    fn poll_story(&mut self) -> Option<Told> {
+        self.machine_mut().poll_story().map(|happening| story::told(&happening))
+    }
+
+    fn portrait(&self, _now: Instant) -> Vec<String> {
+        story::portrait(self.machine())
     }
 
     fn describe_input(input: &Request) -> String {

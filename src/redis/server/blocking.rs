@@ -232,6 +232,7 @@ impl Server {
                 // An error, such as a destination of the wrong type, ends the wait.
                 Err(error) => error.into(),
             };
+            self.tell_served(database, key, client, &reply);
             self.unblock(client, reply);
             self.publish_events();
         }

@@ -208,12 +208,16 @@ impl Server {
         };
         self.stats.of(command.name).calls += 1;
         // The server does not count the reply of `DEBUG ERROR` as an error.
-        answer.unwrap_or_else(|error| {
+        let reply = answer.unwrap_or_else(|error| {
             let error = ErrorReply::from(error);
             self.stats.of(command.name).failed += 1;
             self.stats.failed(&error);
             Some(error.into())
-        })
+        });
+        if self.story.is_some() {
+            self.tell_command((client, database), command, args, reply.as_ref());
+        }
+        reply
     }
 }
 

@@ -24,6 +24,7 @@ impl Server {
             database.observers.classes =
                 if events.is_silent() { Default::default() } else { events };
         }
+        self.observe_for_story();
     }
 
     /// Replaces the configuration (`CONFIG SET`).
@@ -96,6 +97,7 @@ impl Server {
         self.config = Config::new(&self.options);
         self.apply_config();
         self.disk().load(now);
+        self.tell_lost();
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
             self.loading_until = Some(self.now + loading);
