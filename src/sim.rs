@@ -40,6 +40,7 @@ mod explore;
 mod handle;
 mod join;
 mod kernel;
+mod ledger;
 mod net;
 mod node;
 pub mod outcome;
@@ -57,6 +58,7 @@ pub use explore::{
 };
 pub use handle::ServiceHandle;
 pub use join::{JoinHandle, Killed};
+pub use ledger::{Breach, Breaches, History, Ledger, Promise};
 pub use net::bytes::ByteConnection;
 pub use net::latency::Latency;
 pub use net::link::Link;

@@ -8,6 +8,7 @@ mod determinism;
 mod explore;
 mod faults;
 mod half_open;
+mod ledger;
 mod lifetime;
 mod links;
 mod nodes;

@@ -1,0 +1,272 @@
+//! A ledger: what was sent, confirmed and processed, kept apart from the world.
+//!
+//! The code under test reports to it, as an auditor's book. It is a test's own, so it survives
+//! kills and losses of power, and what a dead process's destructors report does not count. From it
+//! follows whether every confirmed message was processed, how often, and in which order per key.
+
+use super::node::Node;
+use crate::time::Instant;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many discrepancies an error shows.
+const SHOWN: usize = 10;
+
+/// The history of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct History {
+    /// When it was first sent, if that was reported.
+    pub sent: Option<Instant>,
+    /// When it was first confirmed to its sender.
+    pub confirmed: Option<Instant>,
+    /// Each time that it was processed, with the node that did.
+    pub processed: Vec<(Instant, Arc<str>)>,
+}
+
+/// A promise that a ledger can be held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Promise {
+    /// Every confirmed message was processed.
+    AtLeastOnce,
+    /// No message was processed twice.
+    AtMostOnce,
+    /// Both.
+    ExactlyOnce,
+    /// The messages of a key were first processed in the order in which they were sent. Those that
+    /// were not processed do not count.
+    InOrder,
+}
+
+/// A breach of a promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Breach {
+    /// A message was confirmed, and never processed.
+    Missing {
+        /// Its key.
+        key: String,
+        /// Its name.
+        message: String,
+        /// When it was confirmed.
+        confirmed: Instant,
+    },
+    /// A message was processed more than once.
+    Repeated {
+        /// Its key.
+        key: String,
+        /// Its name.
+        message: String,
+        /// Each time that it was processed, with the node that did.
+        processed: Vec<(Instant, Arc<str>)>,
+    },
+    /// A message was processed before one that was sent earlier.
+    OutOfOrder {
+        /// Their key.
+        key: String,
+        /// The message that was processed first.
+        message: String,
+        /// The one that was sent earlier.
+        before: String,
+        /// When the first was processed.
+        at: Instant,
+    },
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Breach::Missing { key, message, confirmed } => {
+                let of = of(key);
+                write!(f, "{message}{of} was confirmed at {confirmed} and never processed")
+            }
+            Breach::Repeated { key, message, processed } => {
+                write!(f, "{message}{} was processed {} times:", of(key), processed.len())?;
+                processed.iter().try_for_each(|(at, who)| write!(f, " by {who} at {at}"))
+            }
+            Breach::OutOfOrder { key, message, before, at } => {
+                let of = of(key);
+                write!(
+                    f,
+                    "{message}{of} was processed at {at}, before {before}, which was sent earlier"
+                )
+            }
+        }
+    }
+}
+
+fn of(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!(" of {key}") }
+}
+
+/// Every breach of a promise, in the order in which messages were first reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Breaches(pub Vec<Breach>);
+
+impl fmt::Display for Breaches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Breaches(breaches) = self;
+        let shown: Vec<String> = breaches.iter().take(SHOWN).map(ToString::to_string).collect();
+        f.write_str(&shown.join("\n"))?;
+        match breaches.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Breaches {}
+
+type Messages = IndexMap<(String, String), History, FxBuildHasher>;
+
+/// What was sent, confirmed and processed. `Clone`, `Send` and `Sync`: its clones share one book.
+///
+/// ```
+/// use stunt_double::sim::{Ledger, Promise, Sim};
+///
+/// let mut sim = Sim::new(1);
+/// let ledger = Ledger::new();
+/// sim.node_with("shop", ledger.clone(), async |node, ledger| {
+///     ledger.sent(&node, "orders", 1);
+///     ledger.confirmed(&node, "orders", 1);
+/// });
+/// sim.run().expect_done();
+/// let breaches = ledger.check(Promise::AtLeastOnce).unwrap_err();
+/// assert_eq!(breaches.to_string(), "1 of orders was confirmed at 0s and never processed");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<Mutex<Messages>>);
+
+impl Ledger {
+    /// Returns an empty ledger.
+    #[must_use]
+    pub fn new() -> Ledger {
+        Ledger::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Messages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(
+        &self,
+        node: &Node,
+        key: impl fmt::Display,
+        message: impl fmt::Display,
+        write: impl FnOnce(&mut History, Instant),
+    ) {
+        if node.world().lock().withholds() {
+            return;
+        }
+        let entry = (key.to_string(), message.to_string());
+        write(self.lock().entry(entry).or_default(), node.now());
+    }
+
+    /// Reports that `node` sends a message. `key` names the messages whose order matters among each
+    /// other, such as an order's; `message` is the message's name among them.
+    pub fn sent(&self, node: &Node, key: impl fmt::Display, message: impl fmt::Display) {
+        self.report(node, key, message, |history, now| {
+            history.sent.get_or_insert(now);
+        });
+    }
+
+    /// Reports that a message of `node` was confirmed: from now on it may not be lost.
+    pub fn confirmed(&self, node: &Node, key: impl fmt::Display, message: impl fmt::Display) {
+        self.report(node, key, message, |history, now| {
+            history.confirmed.get_or_insert(now);
+        });
+    }
+
+    /// Reports that `node` has processed a message, where its effect is done.
+    pub fn processed(&self, node: &Node, key: impl fmt::Display, message: impl fmt::Display) {
+        self.report(node, key, message, |history, now| {
+            history.processed.push((now, Arc::clone(node.shared_name())));
+        });
+    }
+
+    /// Returns what is known of a message; nothing, if it was never reported.
+    #[must_use]
+    pub fn history(&self, key: impl fmt::Display, message: impl fmt::Display) -> History {
+        let entry = (key.to_string(), message.to_string());
+        self.lock().get(&entry).cloned().unwrap_or_default()
+    }
+
+    /// Returns the messages of a key in the order in which each was first processed.
+    #[must_use]
+    pub fn order(&self, key: impl fmt::Display) -> Vec<String> {
+        let key = key.to_string();
+        let messages = self.lock();
+        let theirs = messages.iter().filter(|((other, _), _)| *other == key);
+        let done = theirs.filter_map(|((_, message), history)| {
+            Some((history.processed.first()?.0, message.clone()))
+        });
+        let mut done: Vec<(Instant, String)> = done.collect();
+        // Equal times keep the order of reports.
+        done.sort_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, message)| message).collect()
+    }
+
+    /// Checks a promise.
+    ///
+    /// # Errors
+    ///
+    /// Every breach of it.
+    pub fn check(&self, promise: Promise) -> Result<(), Breaches> {
+        let messages = self.lock();
+        let missing = || messages.iter().filter_map(missing);
+        let repeated = || messages.iter().filter_map(repeated);
+        let breaches: Vec<Breach> = match promise {
+            Promise::AtLeastOnce => missing().collect(),
+            Promise::AtMostOnce => repeated().collect(),
+            Promise::ExactlyOnce => missing().chain(repeated()).collect(),
+            Promise::InOrder => out_of_order(&messages),
+        };
+        if breaches.is_empty() { Ok(()) } else { Err(Breaches(breaches)) }
+    }
+}
+
+type Entry<'a> = (&'a (String, String), &'a History);
+
+fn missing(((key, message), history): Entry<'_>) -> Option<Breach> {
+    let confirmed = history.confirmed.filter(|_| history.processed.is_empty())?;
+    Some(Breach::Missing { key: key.clone(), message: message.clone(), confirmed })
+}
+
+fn repeated(((key, message), history): Entry<'_>) -> Option<Breach> {
+    let processed = history.processed.clone();
+    let (key, message) = (key.clone(), message.clone());
+    (processed.len() > 1).then_some(Breach::Repeated { key, message, processed })
+}
+
+fn out_of_order(messages: &Messages) -> Vec<Breach> {
+    /// The message of a key that was processed last of those sent so far, and when.
+    type Latest<'a> = IndexMap<&'a str, (&'a str, Instant), FxBuildHasher>;
+
+    let mut sent: Vec<(Instant, Entry<'_>)> = messages
+        .iter()
+        .filter_map(|entry| Some((entry.1.sent.or(entry.1.confirmed)?, entry)))
+        .collect();
+    // Equal times keep the order of reports.
+    sent.sort_by_key(|(at, _)| *at);
+    let mut latest: Latest<'_> = IndexMap::default();
+    let mut breaches = Vec::new();
+    for (_, ((key, message), history)) in sent {
+        let Some((at, _)) = history.processed.first() else { continue };
+        match latest.get(&**key) {
+            Some((before, earlier)) if at < earlier => breaches.push(Breach::OutOfOrder {
+                key: key.clone(),
+                message: message.clone(),
+                before: (*before).to_owned(),
+                at: *at,
+            }),
+            _ => {
+                latest.insert(key, (message, *at));
+            }
+        }
+    }
+    breaches
+}
