@@ -47,6 +47,7 @@ impl Core {
             return 0;
         }
         let before = self.choices.recorded();
+        self.choices.set_now(now);
         let value = self.choices.choose(site, entity, n);
         if let Some(before) = before {
             self.choices.attribute(before, self.trace.name(who), || words(value));
@@ -85,6 +86,7 @@ impl Core {
         }
         let entity = state.entity();
         let before = self.choices.recorded();
+        self.choices.set_now(now);
         let latency = state.latency;
         let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
         if let Some(before) = before {
