@@ -129,8 +129,7 @@ impl Core {
                 if let Some(turn) = self.interruption(housekeeping) {
                     return turn;
                 }
-                recorded = self.choices.recorded();
-                self.choices.set_now(now);
+                recorded = self.choices.begin(now);
             }
             let event_due = self.ties && self.agenda.is_due(now, &self.timers);
             let next = match recorded {
@@ -188,6 +187,8 @@ impl Core {
     }
 
     /// Returns what runs next, or `None` if no task is ready, with words for the choice.
+    #[cold]
+    #[inline(never)]
     fn next_ready_told(&mut self, event_due: bool, before: usize) -> Option<Next> {
         let first = self.ready.iter().next();
         let next = self.ready.pop(&mut self.choices, event_due, &self.tasks)?;
