@@ -2,8 +2,8 @@
 //! fix.
 //!
 //! A program is what a team would write, with a check of what must hold. A sweep over seeds, with
-//! the faults that the program itself plans, finds the bug; the fixed program survives. The tests of
-//! this package and the bench `kit` measure how well.
+//! the faults that the program itself plans, finds the bug; the fixed program survives. The tests
+//! of this package and the bench `kit` measure how well.
 
 pub mod redis;
 

@@ -46,7 +46,8 @@ async fn moving(node: &Node, client: &Client) -> Result<(), Error> {
 async fn worker(node: Node, redis: Redis, fixed: bool) {
     loop {
         let client = connected(&node, &redis).await;
-        let ended = if fixed { moving(&node, &client).await } else { popping(&node, &client).await };
+        let ended =
+            if fixed { moving(&node, &client).await } else { popping(&node, &client).await };
         drop(ended);
         node.sleep(ms(20)).await;
     }
@@ -62,9 +63,8 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
         }
         Ok::<(), Error>(())
     });
-    let node = sim.daemon_with("worker", redis.clone(), move |node, redis| {
-        worker(node, redis, fixed)
-    });
+    let node =
+        sim.daemon_with("worker", redis.clone(), move |node, redis| worker(node, redis, fixed));
     let plan = Chaos::new().kill(&node);
     plan.run_then_heal(sim, Duration::from_secs(60)).expect_done();
     match redis.command(["SCARD", "done"]).as_integer() {

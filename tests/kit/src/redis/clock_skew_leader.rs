@@ -76,7 +76,8 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let mut plan = Chaos::new();
     for name in ["node-1", "node-2"] {
         let handles = (redis.clone(), Arc::clone(&book));
-        let node = sim.node_with(name, handles, move |node, handles| candidate(node, handles, fixed));
+        let node =
+            sim.node_with(name, handles, move |node, handles| candidate(node, handles, fixed));
         plan = plan.clock_jump(&node, ms(400));
     }
     plan.run_then_heal(sim, Duration::from_secs(60)).expect_done();

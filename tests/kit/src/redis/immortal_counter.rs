@@ -28,7 +28,8 @@ async fn visit(node: Node, redis: Redis, fixed: bool) -> Result<(), Error> {
 
 fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let redis = redis::start(sim, ServerOptions::default());
-    let node = sim.node_with("limiter", redis.clone(), move |node, redis| visit(node, redis, fixed));
+    let node =
+        sim.node_with("limiter", redis.clone(), move |node, redis| visit(node, redis, fixed));
     let plan = Chaos::new().kill(&node);
     plan.run_then_heal(sim, Duration::from_secs(30)).expect_done();
     match redis.command(["TTL", "visits"]).as_integer() {

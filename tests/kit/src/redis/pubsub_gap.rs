@@ -60,9 +60,8 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let redis = redis::start(sim, ServerOptions::default());
     let seen = Seen::default();
     let handles = (redis.clone(), Arc::clone(&seen));
-    let node = sim.daemon_with("subscriber", handles, move |node, handles| {
-        subscriber(node, handles, fixed)
-    });
+    let node = sim
+        .daemon_with("subscriber", handles, move |node, handles| subscriber(node, handles, fixed));
     sim.node_with("publisher", redis.clone(), publisher);
     let plan = Chaos::new().sever(&node.link(&redis));
     plan.run_then_heal(sim, Duration::from_secs(30)).expect_done();

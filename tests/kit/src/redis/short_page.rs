@@ -39,7 +39,7 @@ async fn scan(node: Node, (redis, found): (Redis, Found), fixed: bool) -> Result
 }
 
 fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
-    let options = ServerOptions::default().with_drawn_scan_pages();
+    let options = ServerOptions::default().with_uneven_pages();
     let redis = redis::start(sim, options);
     for member in 0..MEMBERS {
         redis.command(["SADD", "users", &format!("user-{member}")]);
