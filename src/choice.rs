@@ -91,11 +91,15 @@ const fn site_key(name: &[u8]) -> u64 {
 enum Mode {
     Calm,
     Seed(u64),
-    Tape {
-        values: IndexMap<(u64, u64), VecDeque<u64>, FxBuildHasher>,
-        /// The seed that follows it.
-        then: Option<u64>,
-    },
+    Tape(Box<Taped>),
+}
+
+/// The rest of a tape for the streams that are not in use yet.
+#[derive(Clone, Debug)]
+struct Taped {
+    values: IndexMap<(u64, u64), VecDeque<u64>, FxBuildHasher>,
+    /// The seed that follows it.
+    then: Option<u64>,
 }
 
 /// The place of the choices of a site and an entity among all, once it is known.
@@ -167,7 +171,7 @@ impl Choices {
             let key = (site_key(choice.site.as_bytes()), choice.entity);
             values.entry(key).or_default().push_back(choice.value);
         }
-        Choices::with_mode(Mode::Tape { values, then })
+        Choices::with_mode(Mode::Tape(Box::new(Taped { values, then })))
     }
 
     fn with_mode(mode: Mode) -> Choices {
@@ -256,11 +260,11 @@ impl Choices {
         self.stream_at(&mut Place::default(), site, entity).draw(n)
     }
 
-    /// Returns the number of choices on the record, if there is one. What is made for the record
-    /// alone, such as words, is made only then.
+    /// Returns whether there is a record. What is made for it alone, such as words, is made only
+    /// then.
     #[inline]
-    pub(crate) fn recorded(&self) -> Option<usize> {
-        self.recorder.as_ref().map(Recorder::len)
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recorder.is_some()
     }
 
     /// Adds to the last choice, if it was made after there were `before`, who asked for it, and
@@ -278,8 +282,16 @@ impl Choices {
         }
     }
 
+    /// Tells the record the time of the choices to come. Returns how many it has, if there is one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn begin(&self, now: Instant) -> Option<usize> {
+        let recorder = self.recorder.as_ref()?;
+        recorder.set_now(now);
+        Some(recorder.len())
+    }
+
     /// Tells the record the time of the choices to come.
-    #[inline]
     pub(crate) fn set_now(&self, now: Instant) {
         if let Some(recorder) = &self.recorder {
             recorder.set_now(now);
@@ -329,9 +341,9 @@ impl Choices {
         match &mut self.mode {
             Mode::Calm => Stream::calm(site, entity),
             Mode::Seed(seed) => Stream::seeded(*seed, site, entity),
-            Mode::Tape { values, then } => {
-                let values = values.swap_remove(&(site.key, entity)).unwrap_or_default();
-                Stream::taped(values, *then, site, entity)
+            Mode::Tape(tape) => {
+                let values = tape.values.swap_remove(&(site.key, entity)).unwrap_or_default();
+                Stream::taped(values, tape.then, site, entity)
             }
         }
     }

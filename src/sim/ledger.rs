@@ -123,7 +123,8 @@ impl std::error::Error for Breaches {}
 
 type Messages = IndexMap<(String, String), History, FxBuildHasher>;
 
-/// What was sent, confirmed and processed. `Clone`, `Send` and `Sync`: its clones share one book.
+/// A book of what was sent, confirmed and processed. `Clone`, `Send` and `Sync`: its clones share
+/// it.
 ///
 /// ```
 /// use stunt_double::sim::{Ledger, Promise, Sim};

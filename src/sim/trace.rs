@@ -69,6 +69,10 @@ impl fmt::Display for Digest {
     }
 }
 
+/// The tales of services, in order.
+#[derive(Clone, Debug, Default)]
+struct Tales(Vec<(Instant, Actor, Told)>);
+
 /// The trace of a world; see [`Sim::trace`](super::Sim::trace).
 #[derive(Clone)]
 pub struct Trace {
@@ -87,8 +91,8 @@ pub struct Trace {
     max_notes: usize,
     /// The number of notes beyond the limit.
     dropped_notes: u64,
-    /// What services told of their messages and keys, if they were asked to.
-    told: Vec<(Instant, Actor, Told)>,
+    /// The tales of services about their messages and keys, if they were asked for any.
+    told: Option<Box<Tales>>,
     /// Whether a dead process is being dropped, so that what happens now is not part of the run.
     pub(crate) silent: bool,
 }
@@ -109,7 +113,7 @@ impl Trace {
             notes: Vec::new(),
             max_notes,
             dropped_notes: 0,
-            told: Vec::new(),
+            told: None,
             silent: false,
         }
     }
@@ -190,7 +194,7 @@ impl Trace {
     /// Keeps what a service tells.
     pub(crate) fn tell(&mut self, at: Instant, who: Actor, told: Told) {
         if !self.silent {
-            self.told.push((at, who, told));
+            self.told.get_or_insert_default().0.push((at, who, told));
         }
     }
 
@@ -200,7 +204,8 @@ impl Trace {
     #[must_use]
     pub fn stories(&self) -> Vec<Story> {
         let mut stories: IndexMap<(&str, &str), Story, FxBuildHasher> = IndexMap::default();
-        for (at, who, Told { kind, subject, text }) in &self.told {
+        let tales = self.told.iter().flat_map(|tales| &tales.0);
+        for (at, who, Told { kind, subject, text }) in tales {
             let new = || Story { kind, subject: Arc::clone(subject), steps: Vec::new() };
             let story = stories.entry((*kind, &**subject)).or_insert_with(new);
             let who = Arc::clone(self.name(*who));

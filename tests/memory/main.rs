@@ -6,6 +6,7 @@
 mod clients;
 mod keys;
 mod queues;
+mod sweep;
 mod trace;
 mod wire;
 
@@ -23,4 +24,5 @@ fn memory_is_bounded() {
     clients::a_redis_client_is_small();
     keys::a_small_string_key_is_small();
     trace::a_trace_of_everything_is_small();
+    sweep::a_sweep_of_many_seeds_takes_no_more_memory_than_one_of_few();
 }

@@ -5,6 +5,7 @@ mod checks;
 mod clocks;
 mod deceptions;
 mod determinism;
+mod environment;
 mod explore;
 mod faults;
 mod half_open;

@@ -59,6 +59,9 @@ pub(crate) struct Core {
     pub(crate) held: Option<Vec<TaskId>>,
     steps: u64,
     max_steps: u64,
+    /// From this number of steps on, each is looked at: all of them if the choices are recorded, so
+    /// that a world whose choices are not pays nothing for that.
+    alarm: u64,
     pub(crate) patience: Patience,
     pub(crate) probes: Probes,
     /// Whether a dead process is being dropped. Its destructors, which would not run in a killed
@@ -107,6 +110,7 @@ impl Core {
             held: None,
             steps: 0,
             max_steps: config.max_steps,
+            alarm: if config.record { 0 } else { config.max_steps },
             patience: Patience::new(config.patience),
             probes: Probes::default(),
             silent: false,
@@ -123,14 +127,20 @@ impl Core {
         self.current = None;
         self.make_followers_ready();
         loop {
-            if self.is_interrupted()
-                && let Some(turn) = self.interruption(housekeeping)
-            {
-                return turn;
-            }
             let now = clock.get();
+            let mut recorded = None;
+            if self.is_interrupted() {
+                if let Some(turn) = self.interruption(housekeeping) {
+                    return turn;
+                }
+                recorded = self.choices.begin(now);
+            }
             let event_due = self.ties && self.agenda.is_due(now, &self.timers);
-            match self.next_ready(event_due) {
+            let next = match recorded {
+                None => self.ready.pop(&mut self.choices, event_due, &self.tasks),
+                Some(before) => self.next_ready_told(event_due, before),
+            };
+            match next {
                 Some(Next::Task(id)) => {
                     if let Some(turn) = self.begin_poll(now, id) {
                         return turn;
@@ -180,16 +190,9 @@ impl Core {
         }
     }
 
-    /// Returns what runs next, or `None` if no task is ready.
-    #[inline]
-    fn next_ready(&mut self, event_due: bool) -> Option<Next> {
-        match self.choices.recorded() {
-            None => self.ready.pop(&mut self.choices, event_due, &self.tasks),
-            Some(before) => self.next_ready_told(event_due, before),
-        }
-    }
-
-    /// As [`Core::next_ready`], with words for the choice.
+    /// Returns what runs next, or `None` if no task is ready, with words for the choice.
+    #[cold]
+    #[inline(never)]
     fn next_ready_told(&mut self, event_due: bool, before: usize) -> Option<Next> {
         let first = self.ready.iter().next();
         let next = self.ready.pop(&mut self.choices, event_due, &self.tasks)?;
@@ -216,7 +219,7 @@ impl Core {
             || !self.spawned.is_empty()
             || !self.requests.is_empty()
             || !self.probes.list.is_empty()
-            || self.steps >= self.max_steps
+            || self.steps >= self.alarm
             || self.patience.must_check()
     }
 
@@ -347,7 +350,6 @@ impl Core {
         if at > clock.get() {
             self.patience.time_passes();
             clock.set(at);
-            self.choices.set_now(at);
         }
     }
 

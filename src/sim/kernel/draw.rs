@@ -46,7 +46,7 @@ impl Core {
         if self.withholds() {
             return 0;
         }
-        let before = self.choices.recorded();
+        let before = self.choices.is_recording().then(|| self.choices.begin(now)).flatten();
         let value = self.choices.choose(site, entity, n);
         if let Some(before) = before {
             self.choices.attribute(before, self.trace.name(who), || words(value));
@@ -83,13 +83,13 @@ impl Core {
         }
         let state = &mut self.links[link];
         let entity = state.entity();
-        let before = self.choices.recorded();
+        let before = self.choices.is_recording().then(|| self.choices.begin(now)).flatten();
         let latency = state.latency;
         let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
         if let Some(before) = before {
             self.tell_latency(before, link, up, latency);
         }
-        let before = before.map(|_| self.choices.recorded().unwrap_or_default());
+        let before = before.and_then(|_| self.choices.begin(now));
         let state = &mut self.links[link];
         let tie = match self.ties {
             true => self.choices.choose_at(&mut state.tie_place, TIE, entity, TIES) as u16,
@@ -116,6 +116,8 @@ impl Core {
     }
 
     /// Adds words to the choice of a latency.
+    #[cold]
+    #[inline(never)]
     fn tell_latency(&self, before: usize, link: LinkId, up: bool, latency: u64) {
         let least = self.links[link].latency.least();
         let words = || {

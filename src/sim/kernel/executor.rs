@@ -160,6 +160,10 @@ impl Sim {
     /// Runs a server. If its machine or one of its sessions panics, the server is down from then
     /// on.
     fn at_port(&self, service: u32, call: impl FnOnce(&dyn Port, &World)) {
+        if self.config.record {
+            // For the choices of the machine, which does not know the record's time.
+            self.world.lock().choices.set_now(self.now());
+        }
         let port = &*self.ports[service as usize];
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(port, &self.world))) {
             self.blame(port.actor(), &*panic);

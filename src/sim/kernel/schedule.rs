@@ -121,29 +121,29 @@ impl ReadyQueue {
 
     /// Returns what runs next, or `None` if no task is ready. `event_due` says whether an event of
     /// the present instant may be chosen instead.
+    #[inline]
     pub(crate) fn pop(
         &mut self,
         choices: &mut Choices,
         event_due: bool,
         tasks: &Tasks,
     ) -> Option<Next> {
+        if self.is_fifo() || self.queue.is_empty() {
+            return self.queue.pop_front().map(Next::Task);
+        }
+        Some(self.choose(choices, event_due, tasks))
+    }
+
+    #[inline(never)]
+    fn choose(&mut self, choices: &mut Choices, event_due: bool, tasks: &Tasks) -> Next {
         match &mut self.policy {
-            Policy::Fifo => self.queue.pop_front().map(Next::Task),
+            Policy::Fifo => self.queue.pop_front().map_or(Next::Event, Next::Task),
             Policy::Random => {
-                if self.queue.is_empty() {
-                    return None;
-                }
                 let n = self.queue.len() as u64 + u64::from(event_due);
                 let chosen = choices.choose_at(&mut self.place, READY, 0, n) as usize;
-                match self.queue.swap_remove_front(chosen) {
-                    Some(task) => Some(Next::Task(task)),
-                    None => Some(Next::Event),
-                }
+                self.queue.swap_remove_front(chosen).map_or(Next::Event, Next::Task)
             }
             Policy::Proposed(strategy) => {
-                if self.queue.is_empty() {
-                    return None;
-                }
                 let moment = Moment { ready: &self.queue, event_due, tasks };
                 let n = self.queue.len() as u64 + u64::from(event_due);
                 let chosen = choices.decide(&mut self.place, READY, 0, n, |choices| {
@@ -151,7 +151,7 @@ impl ReadyQueue {
                 });
                 let next = self.queue.remove(chosen as usize).map_or(Next::Event, Next::Task);
                 strategy.runs(next);
-                Some(next)
+                next
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Each part has a share of the lines, and says how many of its own it left out.
 
-use super::{Account, Decision, Passing};
+use super::{Account, Decision, Passing, Risk};
 use crate::sim::trace::{Event, EventKind, Story};
 use crate::time::Instant;
 use std::fmt::{self, Write as _};
@@ -11,7 +11,7 @@ use std::fmt::{self, Write as _};
 const MESSAGE: usize = 6;
 const DECISIONS: usize = 3;
 const ENDS: usize = 4;
-const STORY: usize = 6;
+const STORY: usize = 5;
 const EVENTS: usize = 5;
 
 /// The longest line.
@@ -91,6 +91,9 @@ fn decisions(account: &Account, text: &mut String) -> fmt::Result {
     )?;
     writeln!(text, "  ▶ {}", moment(decisive))?;
     writeln!(text, "      {}", verdict(decisive))?;
+    if let Some(rise) = rise(account, decisive) {
+        writeln!(text, "      {rise}")?;
+    }
     let others: Vec<&Decision> = account.decisions.iter().filter(|d| !d.is_decisive).collect();
     if others.is_empty() {
         return Ok(());
@@ -125,12 +128,30 @@ fn verdict(decision: &Decision) -> String {
         let (failing, tried) = (decision.others_failing, decision.others_tried);
         parts.push(format!("{failing} of {tried} other values fail too"));
     }
-    if let (Some(before), Some(after)) = (&decision.before, &decision.after) {
+    if let (Some(before), Some(after)) = (&decision.before, &decision.after)
+        && after.failed > before.failed
+    {
         let (before, after, of) = (before.percent(), after.percent(), after.of);
-        parts
-            .push(format!("the risk goes from {before} % to {after} % here (of {of} fresh seeds)"));
+        let seeds = format!("of {of} fresh seeds");
+        parts.push(format!("the risk goes from {before} % to {after} % here ({seeds})"));
     }
     parts.join("; ")
+}
+
+/// Returns where the risk rises most, if that is not at the decisive choice.
+fn rise(account: &Account, decisive: &Decision) -> Option<String> {
+    let steps = account.risk.windows(2).map(|pair| (&pair[0], &pair[1]));
+    let rise = |(a, b): &(&Risk, &Risk)| (b.failed.saturating_sub(a.failed), b.after);
+    let (before, after) = steps.max_by_key(rise)?;
+    if after.failed <= before.failed || after.after == decisive.order + 1 {
+        return None;
+    }
+    let (from, to) = (before.percent(), after.percent());
+    let (since, until, of) = (before.at, after.at, after.of);
+    let seeds = format!("of {of} fresh seeds");
+    Some(format!(
+        "the risk rises most between {since} and {until}: from {from} % to {to} % ({seeds})"
+    ))
 }
 
 fn apart(passing: &Passing, text: &mut String) -> fmt::Result {
