@@ -35,6 +35,7 @@
 //! before a ready task.
 
 mod actions;
+pub mod chaos;
 mod config;
 mod explore;
 mod handle;
@@ -50,6 +51,7 @@ mod sleep;
 pub mod trace;
 
 pub use actions::Verdict;
+pub use chaos::Chaos;
 pub use config::{Config, Panics, Retention, Strategy};
 pub use explore::replay::{SEED_VARIABLE, seed_or};
 pub use explore::{
@@ -77,6 +79,7 @@ use trace::{Digest, Trace};
 use crate::choice::{Site, Stream, Tape};
 use crate::time::Instant;
 use actions::pending::Actions;
+use chaos::storm::Storm;
 use join::joinable;
 use kernel::executor::GoOn;
 #[cfg(feature = "tokio")]
@@ -128,6 +131,8 @@ pub struct Sim {
     jobs: Vec<Option<Job>>,
     ports: Vec<Arc<dyn Port>>,
     actions: Actions,
+    /// The faults of its plan, if it has one.
+    storm: Option<Storm>,
     /// The guests, which the factories of their nodes share.
     guests: OnceCell<Rc<RefCell<Guests>>>,
 }
@@ -149,6 +154,7 @@ impl Sim {
             jobs: Vec::new(),
             ports: Vec::new(),
             actions: Actions::default(),
+            storm: None,
             guests: OnceCell::new(),
         }
     }

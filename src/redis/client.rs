@@ -46,6 +46,7 @@ use crate::redis::server::Server;
 use crate::redis::server::ServerOptions;
 use crate::redis::server::refusal::Refusal;
 use crate::redis::value::Sds;
+use crate::sim::chaos::{AnyMachine, Machine, sealed};
 use crate::sim::service::Wait;
 use crate::sim::{self, Disconnected, Node, ServiceHandle, Sim};
 use crate::time::Instant;
@@ -76,6 +77,14 @@ impl Deref for Redis {
         &self.0
     }
 }
+
+impl sealed::Machine for Redis {
+    fn machine(&self) -> AnyMachine {
+        self.0.machine()
+    }
+}
+
+impl Machine for Redis {}
 
 /// Starts a server named `redis` in the world. See [`start_named`] for several servers, or another
 /// name.

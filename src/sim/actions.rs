@@ -85,7 +85,7 @@ impl Sim {
         let action = self.actions.schedule(Box::new(action));
         let state = &mut self.world.lock().links[link.id()];
         let at = state.sent.saturating_add(n.max(1));
-        state.triggers.push((at, action));
+        state.triggers().actions.push((at, action));
     }
 
     /// Checks after every step that something holds. The first step after which it does not fails

@@ -23,6 +23,7 @@
 //! | `id` | ids of nodes, links and tasks |
 //! | `invariants` | the checks of these |
 //! | `life` | how processes begin and end |
+//! | `moment`, `striker` | when the faults of a plan strike |
 //! | `patience` | detects runs without an end |
 //! | `probe` | what the core knows of guests |
 //! | `process`, `task`, `timer` | the tables |
@@ -44,6 +45,7 @@ pub(crate) mod guest;
 pub(super) mod id;
 pub(super) mod invariants;
 pub(super) mod life;
+pub(super) mod moment;
 pub(super) mod patience;
 pub(crate) mod probe;
 pub(super) mod process;
@@ -51,6 +53,7 @@ pub(super) mod quiet;
 pub(super) mod rest;
 pub(super) mod run;
 pub(crate) mod schedule;
+pub(super) mod striker;
 pub(super) mod task;
 pub(super) mod timer;
 pub(super) mod turn;

@@ -14,6 +14,7 @@ mod lifetime;
 mod links;
 mod nodes;
 mod outcome;
+mod plans;
 mod saved;
 mod schedule;
 mod search;

@@ -5,6 +5,7 @@ use crate::rabbitmq::admin::{BindingRow, ConsumerRow, CtlError, ExchangeRow, Que
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::broker::options::BrokerOptions;
 use crate::rabbitmq::wire::ByteServer;
+use crate::sim::chaos::{AnyMachine, Machine, sealed};
 use crate::sim::{ServiceHandle, Sim};
 use crate::time::Instant;
 use std::ops::Deref;
@@ -47,6 +48,14 @@ impl Deref for RabbitMq {
         &self.0
     }
 }
+
+impl sealed::Machine for RabbitMq {
+    fn machine(&self) -> AnyMachine {
+        self.0.machine()
+    }
+}
+
+impl Machine for RabbitMq {}
 
 impl RabbitMq {
     /// The handle of the world's service.

@@ -14,6 +14,7 @@ use crate::sim::kernel::patience::Patience;
 use crate::sim::kernel::probe::{Probes, TICK};
 use crate::sim::kernel::process::Processes;
 use crate::sim::kernel::schedule::{Next, ReadyQueue};
+use crate::sim::kernel::striker::Striker;
 use crate::sim::kernel::task::{SendFuture, Tasks, WakeRef};
 use crate::sim::kernel::timer::{TimerKey, Timers};
 use crate::sim::kernel::turn::{Housekeeping, Now, Request, Turn};
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) withheld: u32,
     /// Whether events of one instant may change places.
     pub(crate) ties: bool,
+    /// When the faults of the world's plan strike, if it has one.
+    pub(crate) striker: Option<Box<Striker>>,
 }
 
 impl Core {
@@ -114,6 +117,7 @@ impl Core {
             afterwards: Vec::new(),
             aborts: config.panics == Panics::Abort,
             withheld: 0,
+            striker: None,
         }
     }
 

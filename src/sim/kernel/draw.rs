@@ -67,7 +67,7 @@ impl Core {
         const TIE: Site = Site::new("event.tie");
         let state = &mut self.links[link];
         // Most links have no latency, and no fault waits for a message.
-        if !self.silent && !self.ties && state.latency.is_none() && state.triggers.is_empty() {
+        if !self.silent && !self.ties && state.latency.is_none() && state.triggers.is_none() {
             state.sent += 1;
             return (now, 0).max(last);
         }
@@ -78,11 +78,10 @@ impl Core {
             return (now.after_nanos(latency), 0).max(last);
         }
         state.sent += 1;
-        if !state.triggers.is_empty() {
-            let sent = state.sent;
-            let due = state.triggers.extract_if(.., |(at, _)| *at <= sent);
-            self.requests.extend(due.map(|(_, action)| Request::Act(action)));
+        if state.triggers.is_some() {
+            self.pull_triggers(now, link, up);
         }
+        let state = &mut self.links[link];
         let entity = state.entity();
         let before = self.choices.is_recording().then(|| self.choices.begin(now)).flatten();
         let latency = state.latency;
@@ -101,6 +100,19 @@ impl Core {
             self.tell_on_link(before, link, up, words);
         }
         (now.after_nanos(latency), tie).max(last)
+    }
+
+    /// A message was sent on a link on which something waits for messages.
+    #[cold]
+    fn pull_triggers(&mut self, now: Instant, link: LinkId, up: bool) {
+        let state = &mut self.links[link];
+        let Some(triggers) = &mut state.triggers else { return };
+        self.requests.extend(triggers.due(state.sent).map(Request::Act));
+        if triggers.is_watched {
+            self.strike_at_message(now, link, up);
+        } else if triggers.actions.is_empty() {
+            state.triggers = None;
+        }
     }
 
     /// Adds words to the choice of a latency.

@@ -215,6 +215,8 @@ impl Sim {
                     self.act(action);
                 }
             }
+            Request::Strike(strike) => self.strike(strike),
+            Request::Tick => self.tick(),
             Request::Cut(link) => {
                 let service = self.world.lock().links[link].service;
                 self.at_port(service, |port, world| port.cut(world, link));

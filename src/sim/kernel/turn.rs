@@ -1,6 +1,7 @@
 //! Turns: what the run loop does next, and what handles ask of it.
 
 use crate::sim::kernel::id::{LinkId, NodeId, TaskId};
+use crate::sim::kernel::striker::Strike;
 use crate::sim::kernel::task::SendFuture;
 use crate::sim::net::path::Heal;
 use crate::sim::outcome::{Endless, Problem};
@@ -30,6 +31,10 @@ pub(crate) enum Request {
     LosePower(NodeId),
     /// Runs an action of the test, because its message was sent.
     Act(u32),
+    /// Lets a fault of the world's plan strike.
+    Strike(Strike),
+    /// Chooses whether one strikes now.
+    Tick,
     Cut(LinkId),
     Heal {
         link: LinkId,

@@ -130,6 +130,20 @@ impl Link {
         core.requests.push_back(Request::Sever { link: self.id, before });
     }
 
+    /// Returns the latency of messages that are sent now.
+    pub(crate) fn latency(&self) -> Latency {
+        self.world.lock().links[self.id].latency
+    }
+
+    pub(crate) fn service_name(&self) -> &str {
+        &self.service
+    }
+
+    pub(crate) fn node_name(&self) -> Arc<str> {
+        let core = self.world.lock();
+        Arc::clone(&core.processes[core.links[self.id].node].name)
+    }
+
     pub(crate) fn world(&self) -> &Arc<World> {
         &self.world
     }

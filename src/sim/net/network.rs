@@ -8,6 +8,7 @@ use crate::sim::kernel::id::{LinkId, NodeId};
 use crate::sim::net::latency::Latency;
 use crate::sim::net::path::Path;
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 use rustc_hash::FxBuildHasher;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
@@ -29,8 +30,37 @@ pub(crate) struct LinkState {
     pub(crate) tie_place: Place,
     /// The number of messages sent on it, in either direction.
     pub(crate) sent: u64,
+    /// What waits for a message on it; mostly nothing.
+    pub(crate) triggers: Option<Box<Triggers>>,
+}
+
+/// The messages at which faults may strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// Those of a node.
+    Node(NodeId),
+    /// Those of a service.
+    Service(u32),
+    /// Those of a link.
+    Link(LinkId),
+}
+
+/// What waits for messages on a link.
+#[derive(Debug, Default)]
+pub(crate) struct Triggers {
     /// The actions to run at a message: its number, and the action's slot.
-    pub(crate) triggers: Vec<(u64, u32)>,
+    pub(crate) actions: Vec<(u64, u32)>,
+    /// Whether a fault of the world's plan may strike at any message.
+    pub(crate) is_watched: bool,
+    /// Where the choices of these faults are found among those of the world.
+    pub(crate) strike_place: Place,
+}
+
+impl Triggers {
+    /// Returns the actions that are due at this message.
+    pub(crate) fn due(&mut self, sent: u64) -> impl Iterator<Item = u32> {
+        self.actions.extract_if(.., move |(at, _)| *at <= sent).map(|(_, action)| action)
+    }
 }
 
 impl LinkState {
@@ -38,6 +68,11 @@ impl LinkState {
     pub(crate) fn next_era(&mut self) -> u32 {
         self.era += 1;
         self.era
+    }
+
+    /// Returns what waits for messages on it.
+    pub(crate) fn triggers(&mut self) -> &mut Triggers {
+        self.triggers.get_or_insert_default()
     }
 
     /// Returns the link's entity in choices. It is made from the two ends, so a link's choices do
@@ -55,11 +90,13 @@ pub(crate) struct Links {
     latency: Latency,
     /// The names of the services, by number.
     services: Vec<Arc<str>>,
+    /// The links at whose messages faults may strike.
+    watches: Vec<Watch>,
 }
 
 impl Links {
     pub(crate) fn new(latency: Latency) -> Links {
-        Links { links: IndexMap::default(), latency, services: Vec::new() }
+        Links { links: IndexMap::default(), latency, services: Vec::new(), watches: Vec::new() }
     }
 
     /// Adds the next service's name.
@@ -75,6 +112,7 @@ impl Links {
     pub(crate) fn between(&mut self, node: NodeId, service: u32) -> LinkId {
         let latency = self.latency;
         let entry = self.links.entry((node, service));
+        let is_new = matches!(entry, Entry::Vacant(_));
         let id = LinkId(u32::try_from(entry.index()).expect("fewer than 2^32 links"));
         entry.or_insert_with(|| LinkState {
             latency,
@@ -86,9 +124,32 @@ impl Links {
             latency_place: Place::default(),
             tie_place: Place::default(),
             sent: 0,
-            triggers: Vec::new(),
+            triggers: None,
         });
+        if is_new && !self.watches.is_empty() {
+            self.watch_one(id);
+        }
         id
+    }
+
+    /// Watches these links, and those of these nodes and services that are yet to come.
+    pub(crate) fn watch(&mut self, watches: &[Watch]) {
+        self.watches.extend_from_slice(watches);
+        for id in 0..self.links.len() {
+            self.watch_one(LinkId(u32::try_from(id).expect("fewer than 2^32 links")));
+        }
+    }
+
+    fn watch_one(&mut self, id: LinkId) {
+        let state = &mut self.links[id.0 as usize];
+        let of_it = |watch: &Watch| match watch {
+            Watch::Node(node) => *node == state.node,
+            Watch::Service(service) => *service == state.service,
+            Watch::Link(link) => *link == id,
+        };
+        if self.watches.iter().any(of_it) {
+            state.triggers().is_watched = true;
+        }
     }
 }
 
