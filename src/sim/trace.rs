@@ -8,9 +8,11 @@
 pub(crate) mod compact;
 pub(crate) mod event;
 mod log;
+pub(crate) mod lost;
 mod running;
 
 pub use event::EventKind;
+pub use lost::Lost;
 
 use super::config::Retention;
 use crate::time::Instant;
@@ -83,6 +85,8 @@ pub struct Trace {
     /// Every note up to the limit, apart from the other events.
     notes: Vec<Event>,
     max_notes: usize,
+    /// The messages that never arrived, if everything is kept.
+    lost: Vec<Lost>,
     /// The number of notes beyond the limit.
     dropped_notes: u64,
     /// Whether a dead process is being dropped, so that what happens now is not part of the run.
@@ -104,6 +108,7 @@ impl Trace {
             read: OnceLock::new(),
             notes: Vec::new(),
             max_notes,
+            lost: Vec::new(),
             dropped_notes: 0,
             silent: false,
         }

@@ -7,6 +7,7 @@ mod determinism;
 mod explore;
 mod faults;
 mod half_open;
+mod journey;
 mod lifetime;
 mod links;
 mod nodes;
