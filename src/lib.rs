@@ -97,6 +97,7 @@
 pub mod adapter;
 pub mod choice;
 mod invariant;
+mod json;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 #[cfg(feature = "redis")]

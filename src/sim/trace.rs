@@ -7,8 +7,11 @@
 
 pub(crate) mod compact;
 pub(crate) mod event;
+pub(crate) mod lanes;
 mod log;
 pub(crate) mod lost;
+mod mermaid;
+mod perfetto;
 mod running;
 
 pub use event::EventKind;

@@ -12,6 +12,7 @@ mod lifetime;
 mod links;
 mod nodes;
 mod outcome;
+mod picture;
 mod schedule;
 mod silence;
 mod stopping;

@@ -25,7 +25,7 @@ pub(crate) struct Journey {
 
 /// The name of an end of a connection: that of the node or service, and the connection's number
 /// if it is not the first on its link.
-pub(crate) fn label(name: &Arc<str>, begun: u32) -> Arc<str> {
+pub(crate) fn label(name: &Arc<str>, begun: u64) -> Arc<str> {
     match begun {
         1 => Arc::clone(name),
         n => format!("{name}#{n}").into(),

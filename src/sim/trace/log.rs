@@ -43,11 +43,11 @@ const UNUSED: usize = 4096;
 /// The names of senders, each made once.
 struct Labels<'a> {
     names: &'a [Arc<str>],
-    made: BTreeMap<(u32, u32), Arc<str>>,
+    made: BTreeMap<(u64, u64), Arc<str>>,
 }
 
 impl Labels<'_> {
-    fn get(&mut self, sender: u32, begun: u32) -> Arc<str> {
+    fn get(&mut self, sender: u64, begun: u64) -> Arc<str> {
         let name = &self.names[sender as usize];
         match begun {
             1 => Arc::clone(name),
@@ -151,9 +151,14 @@ impl Log {
     ) {
         let Journey { sender, begun, connection, sent } = journey;
         self.bytes.push(kind);
-        for number in [read, sender.0, begun, connection] {
-            put_number(&mut self.bytes, u64::from(number));
+        put_number(&mut self.bytes, u64::from(read));
+        // Most connections are the first on their link, which takes a bit.
+        let is_later = begun != 1;
+        put_number(&mut self.bytes, u64::from(sender.0) << 1 | u64::from(is_later));
+        if is_later {
+            put_number(&mut self.bytes, u64::from(begun));
         }
+        put_number(&mut self.bytes, u64::from(connection));
         let took = at.as_nanos().saturating_sub(sent.as_nanos());
         put_number(&mut self.bytes, took);
         write(&mut self.bytes);
@@ -246,10 +251,11 @@ impl Log {
         mut event: &[u8],
         labels: &mut Labels<'_>,
     ) -> (Arc<str>, u32, u64, String) {
-        let [read, sender, begun, connection] =
-            std::array::from_fn(|_| u32::try_from(take_number(&mut event)).unwrap_or_default());
-        let took = take_number(&mut event);
+        let mut next = || take_number(&mut event);
+        let (read, sender) = (next(), next());
+        let begun = if sender & 1 == 1 { next() } else { 1 };
+        let (connection, took) = (next(), next());
         let read = self.reads[read as usize];
-        (labels.get(sender, begun), connection, took, read(event))
+        (labels.get(sender >> 1, begun), connection as u32, took, read(event))
     }
 }
