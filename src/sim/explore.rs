@@ -4,6 +4,7 @@
 //! many threads as there are cores. No world can observe which thread runs it, or how long that
 //! takes.
 
+pub(super) mod page;
 pub(super) mod replay;
 
 use super::Sim;
