@@ -24,6 +24,9 @@ use std::sync::Arc;
 /// Returns the text of a message, from what its service has written.
 pub(crate) type Read = fn(&[u8]) -> String;
 
+/// Writes a message as its service reads it back.
+type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 /// The kinds in the buffer.
 const RARE: u8 = 0;
 const RAN: u8 = 1;
@@ -147,7 +150,7 @@ impl Log {
         kind: u8,
         at: Instant,
         journey: Journey,
-        (read, write): (u32, &dyn Fn(&mut Vec<u8>)),
+        (read, write): (u32, Write<'_>),
     ) {
         let Journey { sender, begun, connection, sent } = journey;
         self.bytes.push(kind);

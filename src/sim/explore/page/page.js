@@ -135,7 +135,7 @@ const filter = () => {
     : count === all ? `${all.toLocaleString('en')} events`
       : `${count.toLocaleString('en')} of ${all.toLocaleString('en')} events`;
   $('cut').textContent = view.gaps === 0 ? 'no time is cut'
-    : `${span(view.cut)} in which nothing happens are cut, in ${view.gaps} places`;
+    : `${span(view.cut)} in which nothing happens are cut, in ${view.gaps} place${view.gaps === 1 ? '' : 's'}`;
   $('all').hidden = lanes.size === 0;
   active = view.rowOf.get(kept) ?? -1;
   if (active >= 0) reveal(active, true);
@@ -201,7 +201,8 @@ const finish = (event, withFocus) => {
   layHeads();
   if (active >= 0) reveal(active);
   render();
-  if (withFocus) story.focus();
+  story.querySelector('.here')?.scrollIntoView({ block: 'nearest' });
+  if (withFocus) story.focus({ preventScroll: true });
 };
 const tell = (number, event, withFocus) => {
   const { subject, kind, steps: all } = data.stories[number];

@@ -105,7 +105,7 @@ fn pages_for_the_browser_are_small() {
         sim.run().expect_done();
         sim.trace()
     };
-    let trace = world(190);
+    let trace = world(240);
     let picture = failure(&trace);
     let page = picture.to_html();
     assert!(page.len() < 200_000, "{} bytes", page.len());
@@ -113,7 +113,7 @@ fn pages_for_the_browser_are_small() {
     let folder = Path::new(&folder);
     let put = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
     put("thousand.html", page);
-    put("hundred-thousand.html", world(19_500).to_html("A long run"));
+    put("hundred-thousand.html", world(25_100).to_html("A long run"));
     put("nasty.html", noted(10).to_html(NASTY));
     put("trace.json", trace.to_perfetto());
     put("diagram.mmd", noted(10).to_mermaid(100));
@@ -123,7 +123,7 @@ fn pages_for_the_browser_are_small() {
 fn failure(trace: &Trace) -> Picture<'_> {
     let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
     let mut picture = Picture::of("every_order_is_shipped failed", trace);
-    picture.message = "assertion failed: 189 of 190 orders were shipped".into();
+    picture.message = "assertion failed: 239 of 240 orders were shipped".into();
     picture.place = Some("tests/shop.rs:42:9".into());
     picture.at = Some(at(8_000));
     picture.seed = Some(17);
@@ -160,7 +160,7 @@ fn failure(trace: &Trace) -> Picture<'_> {
         ends: vec![End {
             service: "rabbitmq".into(),
             failing: vec!["orders: 0 ready".into()],
-            passing: vec!["orders: 0 ready, 190 acknowledged".into()],
+            passing: vec!["orders: 0 ready, 240 acknowledged".into()],
         }],
     });
     picture
