@@ -99,7 +99,8 @@ fn put(body: &mut String, lanes: &Lanes<'_>, used: &mut BTreeSet<usize>, line: &
     };
 }
 
-/// Writes everything but letters, digits and harmless marks as entities, and line breaks as `<br/>`.
+/// Writes everything but letters, digits and harmless marks as entities, and a line break as
+/// `<br/>`.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for (count, character) in text.trim().chars().enumerate() {
