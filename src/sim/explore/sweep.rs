@@ -4,7 +4,7 @@ use super::account::Account;
 use super::failure::Failure;
 use super::folder;
 use super::tapes::Tapes;
-use crate::json;
+use crate::json::Json;
 use std::fmt;
 use std::time::Duration;
 
@@ -84,11 +84,11 @@ impl Sweep {
         if let Some(path) = self.tapes.save(account.failure.seed, &account.tape) {
             account.files.push(("the tape, which runs first from now on", path));
         }
-        if self.tapes.writes()
-            && let Some(path) =
-                folder::write(&format!("{}.txt", self.tapes.name()), &account.to_string())
-        {
-            account.files.push(("the report", path));
+        if self.tapes.writes() {
+            let name = format!("{}.html", self.tapes.name());
+            if let Some(path) = folder::write(&name, &account.to_html()) {
+                account.files.push(("the picture, for a browser", path));
+            }
         }
     }
 }
@@ -122,18 +122,19 @@ impl fmt::Display for Sweep {
 impl Sweep {
     /// Returns the sweep as a line of JSON, for the log of sweeps.
     pub(super) fn to_json(&self) -> String {
-        let quote = |text: &str| json::quoted(text);
-        let first = self.failures.first();
-        let seed = first.map_or("null".to_owned(), |failure| failure.seed.to_string());
-        let message = first.map_or("null".to_owned(), |failure| quote(&failure.message));
-        format!(
-            "{{\"test\":{},\"ran\":{},\"failed\":{},\"seed\":{seed},\"message\":{message},\
-             \"seconds\":{:.3},\"settings\":{}}}",
-            quote(&self.tapes.name()),
-            self.ran,
-            self.failures.len(),
-            self.wall_time.as_secs_f64(),
-            quote(&self.settings),
-        )
+        let mut json = Json::default();
+        let millis = u64::try_from(self.wall_time.as_millis()).unwrap_or(u64::MAX);
+        json.object(|json| {
+            json.key("test").text(&self.tapes.name());
+            json.key("ran").number(self.ran);
+            json.key("failed").number(self.failures.len() as u64);
+            if let Some(first) = self.failures.first() {
+                json.key("seed").number(first.seed);
+                json.key("message").text(&first.message);
+            }
+            json.key("seconds").thousandths(millis);
+            json.key("settings").text(&self.settings);
+        });
+        json.into_text()
     }
 }

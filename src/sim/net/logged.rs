@@ -36,6 +36,13 @@ pub(crate) fn log_bytes(bytes: &[u8]) -> impl Fn(&mut Vec<u8>) {
     }
 }
 
+/// Describes some bytes, as the log does.
+pub(crate) fn describe_bytes(bytes: &[u8]) -> String {
+    let mut log = Vec::new();
+    log_bytes(bytes)(&mut log);
+    read_bytes(&log)
+}
+
 fn read_bytes(mut log: &[u8]) -> String {
     let count = take_number(&mut log);
     let more = if count > log.len() as u64 { " …" } else { "" };

@@ -13,7 +13,7 @@ use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, Received, ServerEnd};
-use crate::sim::net::in_flight::{Down, Route, Up};
+use crate::sim::net::in_flight::{Down, Flight, Route, Up};
 use crate::sim::net::logged::{Reads, log_bytes};
 use crate::sim::net::path::Keepalive;
 use crate::sim::service::bytes::{ByteOutput, ByteService};
@@ -202,13 +202,13 @@ impl<S: Service> Server<S> {
             conn.up.stall(now);
             // A machine without power retransmits nothing.
             if conn.gone {
-                conn.up.lose_stalled();
+                self.lose_stalled_up(world, conn);
             }
             cell.retime(connection, now);
             cell.reap(connection);
             return self.settle(world, cell);
         }
-        let Some(item) = conn.up.arrive() else { return };
+        let Some(Flight { sent, item }) = conn.up.arrive() else { return };
         conn.heard = now;
         match item {
             Up::Open => {
@@ -245,7 +245,8 @@ impl<S: Service> Server<S> {
                     let print = S::fingerprint_input(&input);
                     let write = &|log: &mut Vec<u8>| S::log_input(&input, log);
                     let (from, read) = (&conn.node_label, self.reads.input);
-                    let record = Record::Request { from, print, read, write };
+                    let journey = conn.journey(conn.actor, sent);
+                    let record = Record::Request { from, journey, print, read, write };
                     core.trace.record(now, self.actor, record);
                 }
                 drop(core);
@@ -257,7 +258,8 @@ impl<S: Service> Server<S> {
                 if core.trace.is_on() {
                     let (print, write) = (xxh3_64(&bytes), &log_bytes(&bytes));
                     let (from, read) = (&conn.node_label, self.reads.bytes);
-                    let record = Record::Request { from, print, read, write };
+                    let journey = conn.journey(conn.actor, sent);
+                    let record = Record::Request { from, journey, print, read, write };
                     core.trace.record(now, self.actor, record);
                 }
                 drop(core);
@@ -267,9 +269,10 @@ impl<S: Service> Server<S> {
                 }
             }
             Up::Data(_) | Up::Bytes(_) if conn.server_end == ServerEnd::Dead => {
+                self.tell_ignored_up(world, conn, (sent, &item));
                 self.reset_by_server(world, conn);
             }
-            Up::Data(_) | Up::Bytes(_) => {}
+            Up::Data(_) | Up::Bytes(_) => self.tell_ignored_up(world, conn, (sent, &item)),
             Up::Close => {
                 self.end_at_server(world, cell, connection);
                 // The node may still ask why, unless it has closed its end.
@@ -291,20 +294,21 @@ impl<S: Service> Server<S> {
         if !conn.down_is_open() {
             conn.down.stall(now);
             if cell.off {
-                conn.down.lose_stalled();
+                self.lose_stalled_down(world, conn);
             }
             cell.retime(connection, now);
             cell.reap(connection);
             return self.settle(world, cell);
         }
-        let Some(item) = conn.down.arrive() else { return };
+        let Some(Flight { sent, item }) = conn.down.arrive() else { return };
         conn.heard = now;
         if conn.gone || conn.gave_up {
+            self.tell_ignored_down(world, conn, (sent, &item));
             self.reset_by_node(world, conn);
             return cell.reap(connection);
         }
         if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
-            return;
+            return self.tell_ignored_down(world, conn, (sent, &item));
         }
         let mut wakes = Wakes(&mut cell.wakes);
         match item {
@@ -316,13 +320,14 @@ impl<S: Service> Server<S> {
                 conn.phase = Phase::Ended(Disconnected::Refused);
                 wakes.wake(&mut conn.opener);
             }
-            Down::Data(output) => self.deliver(world, conn, output, &mut wakes),
+            Down::Data(output) => self.deliver(world, conn, (sent, output), &mut wakes),
             Down::Bytes(bytes) => {
                 let mut core = world.lock();
                 if core.trace.is_on() {
                     let (print, write) = (xxh3_64(&bytes), &log_bytes(&bytes));
                     let (from, read) = (&conn.server_label, self.reads.bytes);
-                    let record = Record::Response { from, print, read, write };
+                    let journey = conn.journey(self.actor, sent);
+                    let record = Record::Response { from, journey, print, read, write };
                     core.trace.record(now, conn.actor, record);
                 }
                 drop(core);
@@ -342,7 +347,13 @@ impl<S: Service> Server<S> {
         }
     }
 
-    fn deliver(&self, world: &World, conn: &mut Conn<S>, output: S::Output, wakes: &mut Wakes<'_>) {
+    fn deliver(
+        &self,
+        world: &World,
+        conn: &mut Conn<S>,
+        (sent, output): (Instant, S::Output),
+        wakes: &mut Wakes<'_>,
+    ) {
         let now = world.now();
         let mut core = world.lock();
         let traced = core.trace.is_on();
@@ -350,7 +361,8 @@ impl<S: Service> Server<S> {
             let print = S::fingerprint_output(&output);
             let write = &|log: &mut Vec<u8>| S::log_output(&output, log);
             let (from, read) = (&conn.server_label, self.reads.output);
-            let record = Record::Response { from, print, read, write };
+            let journey = conn.journey(self.actor, sent);
+            let record = Record::Response { from, journey, print, read, write };
             core.trace.record(now, conn.actor, record);
         }
         let is_paused = core.processes[conn.node].paused;
@@ -424,7 +436,7 @@ impl<S: Service> Server<S> {
         if std::mem::replace(&mut conn.abandoned, true) {
             return;
         }
-        conn.down.clear();
+        self.lose_down(world, conn);
         // Other tasks may wait on this connection.
         self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
         if !conn.gave_up {
@@ -464,7 +476,7 @@ impl<S: Service> Server<S> {
             Some(_) if vanishes => {
                 cell.off = true;
                 for conn in cell.connections.values_mut() {
-                    conn.down.lose_stalled();
+                    self.lose_stalled_down(world, conn);
                     if conn.server_end == ServerEnd::Open {
                         conn.server_end = ServerEnd::Dead;
                     }

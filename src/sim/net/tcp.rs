@@ -171,12 +171,12 @@ impl<S: Service> Server<S> {
             conn.deadline = None;
             if conn.node_deadline().is_some_and(|at| at <= now) {
                 conn.gave_up = true;
-                conn.up.clear();
+                self.lose_up(world, conn);
                 let mut wakes = Wakes(&mut cell.wakes);
                 self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
             }
             if conn.server_deadline(cell.off, now).is_some_and(|at| at <= now) {
-                conn.down.clear();
+                self.lose_down(world, conn);
                 if std::mem::replace(&mut conn.server_end, ServerEnd::Dead) == ServerEnd::Open {
                     let record = Record::GaveUp { peer: &conn.node_label };
                     world.lock().trace.record(now, self.actor, record);
@@ -193,7 +193,7 @@ impl<S: Service> Server<S> {
     /// machine answers with a reset.
     pub(crate) fn reset_by_node(&self, world: &World, conn: &mut Conn<S>) {
         if conn.server_end == ServerEnd::Open && !std::mem::replace(&mut conn.node_reset, true) {
-            conn.down.clear();
+            self.lose_down(world, conn);
             conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
         }
     }
@@ -260,7 +260,7 @@ impl<S: Service> Server<S> {
             }
             // Data that had left the machine still arrives. Data that awaits retransmission does
             // not.
-            conn.up.lose_stalled();
+            self.lose_stalled_up(world, conn);
             cell.watch(connection);
             cell.retime(connection, now);
             cell.reap(connection);

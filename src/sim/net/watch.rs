@@ -81,7 +81,7 @@ impl<S: Service> Server<S> {
             if !conn.abandoned && (look == Look::Dead || conn.session.gives_up(now)) {
                 let mut wakes = Wakes(&mut cell.wakes);
                 self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
-                conn.down.clear();
+                self.lose_down(world, conn);
                 conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Close);
             }
             cell.watch(connection);
