@@ -73,8 +73,16 @@ pub(crate) struct Route {
 }
 
 impl<T> Wire<T> {
-    pub(crate) fn send(&mut self, core: &mut Core, now: Instant, route: &Route, up: bool, item: T) {
-        self.last = core.arrival(now, route.link, up, self.last);
+    /// Puts an item on the wire. `words` says what it is, for people.
+    pub(crate) fn send(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        (route, up): (&Route, bool),
+        item: T,
+        words: fn(&T) -> String,
+    ) {
+        self.last = core.arrival(now, (route.link, up), self.last, &|| words(&item));
         // An item that would arrive at the end of time never does, nor does any after it.
         if self.last.0 == Instant::MAX {
             return;

@@ -8,7 +8,7 @@
 use crate::sim::kernel::world::World;
 use crate::sim::net::conn::Conn;
 use crate::sim::net::in_flight::{Down, Up};
-use crate::sim::net::logged::describe_bytes;
+use crate::sim::net::logged::{down_in_words, up_in_words};
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::Service;
 use crate::sim::trace::Trace;
@@ -111,11 +111,10 @@ impl<S: Service> Server<S> {
         item: &Up<S::Input>,
         at: Option<Instant>,
     ) -> Option<Lost> {
-        let text = match item {
-            Up::Data(input) => S::describe_input(input),
-            Up::Bytes(bytes) => describe_bytes(bytes),
-            Up::Open | Up::Close => return None,
-        };
+        if matches!(item, Up::Open | Up::Close) {
+            return None;
+        }
+        let text = up_in_words::<S>(item);
         let (from, to) = (Arc::clone(&conn.node_label), Arc::clone(&self.name));
         Some(Lost { sent, from, to, connection: conn.route.connection, text, lost: at })
     }
@@ -127,11 +126,10 @@ impl<S: Service> Server<S> {
         item: &Down<S::Output>,
         at: Option<Instant>,
     ) -> Option<Lost> {
-        let text = match item {
-            Down::Data(output) => S::describe_output(output),
-            Down::Bytes(bytes) => describe_bytes(bytes),
-            Down::Accepted | Down::Refused | Down::Close(_) => return None,
-        };
+        if matches!(item, Down::Accepted | Down::Refused | Down::Close(_)) {
+            return None;
+        }
+        let text = down_in_words::<S>(item);
         let (from, to) = (Arc::clone(&conn.server_label), Arc::clone(&conn.node_name));
         Some(Lost { sent, from, to, connection: conn.route.connection, text, lost: at })
     }

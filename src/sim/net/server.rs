@@ -15,6 +15,7 @@ use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, Received, ServerEnd};
 use crate::sim::net::in_flight::{Down, Flight, Route, Up};
 use crate::sim::net::logged::{Reads, log_bytes};
+use crate::sim::net::logged::{down_in_words, up_in_words};
 use crate::sim::net::path::Keepalive;
 use crate::sim::service::bytes::{ByteOutput, ByteService};
 use crate::sim::service::contract::{Service, Session, Wakes};
@@ -115,7 +116,7 @@ impl<S: Service> Server<S> {
         let actor = core.processes[node].actor;
         let mut conn = Conn::new(now, route, (node, name, actor), &self.name, (begun, era));
         conn.bytes = of_bytes.then(|| Box::new(Received::new(&self.name)));
-        conn.up.send(&mut core, now, &conn.route, true, Up::Open);
+        conn.up.send(&mut core, now, (&conn.route, true), Up::Open, up_in_words::<S>);
         cell.connections.add(id, conn);
         Some(id)
     }
@@ -139,7 +140,7 @@ impl<S: Service> Server<S> {
                     }
                 };
                 let core = core.get_or_insert_with(|| world.lock());
-                conn.down.send(core, now, &conn.route, false, item);
+                conn.down.send(core, now, (&conn.route, false), item, down_in_words::<S>);
             }
             if !cell.serves_bytes {
                 break;
@@ -155,7 +156,7 @@ impl<S: Service> Server<S> {
                 }
             };
             let core = core.get_or_insert_with(|| world.lock());
-            conn.down.send(core, now, &conn.route, false, item);
+            conn.down.send(core, now, (&conn.route, false), item, down_in_words::<S>);
         }
         let idle = cell.poll_housekeeping(now);
         if idle != cell.housekeeping {
@@ -221,7 +222,7 @@ impl<S: Service> Server<S> {
                     (Down::Refused, Record::Refused { service: &conn.server_label })
                 };
                 core.trace.record(now, conn.actor, record);
-                conn.down.send(&mut core, now, &conn.route, false, answer);
+                conn.down.send(&mut core, now, (&conn.route, false), answer, down_in_words::<S>);
                 drop(core);
                 if accepted {
                     conn.server_end = ServerEnd::Open;
@@ -373,7 +374,13 @@ impl<S: Service> Server<S> {
             world.lock().trace.record(now, conn.actor, record);
         }
         while !is_paused && let Some(input) = conn.session.answer() {
-            conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Data(input));
+            conn.up.send(
+                &mut world.lock(),
+                now,
+                (&conn.route, true),
+                Up::Data(input),
+                up_in_words::<S>,
+            );
         }
     }
 
@@ -440,7 +447,13 @@ impl<S: Service> Server<S> {
         // Other tasks may wait on this connection.
         self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
         if !conn.gave_up {
-            conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
+            conn.up.send(
+                &mut world.lock(),
+                world.now(),
+                (&conn.route, true),
+                Up::Close,
+                up_in_words::<S>,
+            );
         }
         cell.watch(connection);
         cell.retime(connection, world.now());
@@ -500,7 +513,13 @@ impl<S: Service> Server<S> {
         let mut core = world.lock();
         for conn in cell.connections.values_mut().filter(|c| c.server_end == ServerEnd::Open) {
             conn.server_end = ServerEnd::Closed;
-            conn.down.send(&mut core, world.now(), &conn.route, false, Down::Close(how));
+            conn.down.send(
+                &mut core,
+                world.now(),
+                (&conn.route, false),
+                Down::Close(how),
+                down_in_words::<S>,
+            );
         }
     }
 

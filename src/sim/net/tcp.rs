@@ -19,6 +19,7 @@ use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, ServerEnd};
 use crate::sim::net::in_flight::{Down, Up};
+use crate::sim::net::logged::{down_in_words, up_in_words};
 use crate::sim::net::path::Heal;
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::{Service, Wakes};
@@ -194,7 +195,13 @@ impl<S: Service> Server<S> {
     pub(crate) fn reset_by_node(&self, world: &World, conn: &mut Conn<S>) {
         if conn.server_end == ServerEnd::Open && !std::mem::replace(&mut conn.node_reset, true) {
             self.lose_down(world, conn);
-            conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
+            conn.up.send(
+                &mut world.lock(),
+                world.now(),
+                (&conn.route, true),
+                Up::Close,
+                up_in_words::<S>,
+            );
         }
     }
 
@@ -203,7 +210,13 @@ impl<S: Service> Server<S> {
     pub(crate) fn reset_by_server(&self, world: &World, conn: &mut Conn<S>) {
         if !std::mem::replace(&mut conn.server_reset, true) {
             let reset = Down::Close(Hangup::Reset);
-            conn.down.send(&mut world.lock(), world.now(), &conn.route, false, reset);
+            conn.down.send(
+                &mut world.lock(),
+                world.now(),
+                (&conn.route, false),
+                reset,
+                down_in_words::<S>,
+            );
         }
     }
 
