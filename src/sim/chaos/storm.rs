@@ -43,7 +43,7 @@ pub(super) fn start(plan: Chaos, sim: &mut Sim) {
         Some((messages / u64::from(plan.limit.max(1))).max(2))
     });
     let mut core = sim.world.lock();
-    let is_recorded = core.choices.recorded().is_some();
+    let is_recorded = core.choices.is_recording();
     drop(core);
     let kinds = plan.faults.iter().map(|fault| Kind {
         durations: fault.durations().len() as u64,
