@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use stunt_double::rabbitmq::{
-    Channel, Connection, ConnectionOptions, ConsumeOptions, Consumer, Error, FieldTable,
+    Channel, Confirm, Connection, ConnectionOptions, ConsumeOptions, Consumer, Error, FieldTable,
     Properties, Publish, QueueOptions, RabbitMq,
 };
 use stunt_double::sim::Node;
@@ -129,12 +129,31 @@ async fn consume(
     channel.basic_consume(queue, ConsumeOptions::default()).await
 }
 
+/// Waits for a confirm. A broker that refuses a message is as good as gone.
+async fn expect_ack(confirm: Confirm) -> Result<(), Error> {
+    if confirm.await?.is_ack() { Ok(()) } else { Err(Error::ChannelClosed) }
+}
+
 /// Publishes jobs 1 to `count` to a durable queue, and waits for their confirms.
 async fn produce(node: Node, (rabbit, queue, count): (RabbitMq, &'static str, u32)) {
+    produce_to(node, rabbit, queue, durable(), count).await;
+}
+
+/// Publishes jobs as [`produce`] does, to a queue with these options.
+async fn produce_to(
+    node: Node,
+    rabbit: RabbitMq,
+    queue: &'static str,
+    options: QueueOptions,
+    count: u32,
+) {
     let mut next = 1;
     while next <= count {
         let channel = channel(&node, &rabbit).await;
-        if produce_from(&node, &channel, queue, &mut next, count).await.is_err() {
+        let declared = channel.queue_declare(queue, options.clone()).await;
+        if declared.is_err()
+            || produce_from(&node, &channel, queue, &mut next, count).await.is_err()
+        {
             node.sleep(ms(20)).await;
         }
     }
@@ -147,7 +166,6 @@ async fn produce_from(
     next: &mut u32,
     count: u32,
 ) -> Result<(), Error> {
-    channel.queue_declare(queue, durable()).await?;
     channel.confirm_select().await?;
     while *next <= count {
         let confirm = channel.publish(persistent("", queue, &format!("job {next}")))?;

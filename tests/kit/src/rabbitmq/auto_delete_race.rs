@@ -2,7 +2,7 @@
 //! is restarted, the queue goes too, with everything that was in it or is published meanwhile. The
 //! fix keeps the queue, and lets it expire when nobody has used it for long.
 
-use super::{Done, channel, consume, durable, expect_done, ms, persistent, with};
+use super::{Done, channel, consume, durable, expect_ack, expect_done, ms, persistent, with};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{
@@ -50,7 +50,8 @@ async fn publish(node: Node, rabbit: RabbitMq, fixed: bool) -> Result<(), Error>
     channel.queue_declare("jobs", queue(fixed)).await?;
     channel.confirm_select().await?;
     for job in 1..=JOBS {
-        channel.publish(persistent("", "jobs", &format!("job {job}")))?.await?;
+        let confirm = channel.publish(persistent("", "jobs", &format!("job {job}")))?;
+        expect_ack(confirm).await?;
         node.sleep(ms(5)).await;
     }
     channel.close().await

@@ -2,7 +2,7 @@
 //! away for longer, the broker sees a message go round without anybody's doing, and drops it. The
 //! fix lets jobs wait, and uses the retry queue for rejected ones only.
 
-use super::{Done, channel, consume, expect_done, ms, persistent, with};
+use super::{Done, channel, consume, expect_ack, expect_done, ms, persistent, with};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{
@@ -59,7 +59,8 @@ async fn publish(node: Node, rabbit: RabbitMq, fixed: bool) -> Result<(), Error>
     declare(&channel, fixed).await?;
     channel.confirm_select().await?;
     for job in 1..=JOBS {
-        channel.publish(persistent("", "jobs", &format!("job {job}")))?.await?;
+        let confirm = channel.publish(persistent("", "jobs", &format!("job {job}")))?;
+        expect_ack(confirm).await?;
         node.sleep(ms(10)).await;
     }
     channel.close().await

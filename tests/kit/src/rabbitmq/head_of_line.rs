@@ -2,9 +2,8 @@
 //! queue, so one that waits long holds up those that came after it. The fix has a queue for each
 //! time.
 
-use super::{Table, channel, consume, durable, ms, persistent, with};
+use super::{Table, channel, consume, durable, expect_ack, ms, persistent, with};
 use crate::{Bug, Planted};
-use std::time::Duration;
 use stunt_double::Instant;
 use stunt_double::rabbitmq::{
     self, BrokerOptions, Channel, Error, FieldTable, Properties, Publish, QueueOptions, RabbitMq,
@@ -32,7 +31,8 @@ async fn remind(node: Node, rabbit: RabbitMq, delay: u64, fixed: bool) -> Result
     channel.confirm_select().await?;
     let properties = Properties::default().persistent().with_expiration(delay.to_string());
     let message = persistent("", &queue, &format!("after {delay} ms"));
-    channel.publish(Publish { properties, ..message })?.await?;
+    let confirm = channel.publish(Publish { properties, ..message })?;
+    expect_ack(confirm).await?;
     channel.close().await
 }
 
@@ -61,7 +61,7 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let rabbit = rabbitmq::start(sim, BrokerOptions::default());
     let heard = Heard::default();
     sim.daemon_with("listener", (rabbit.clone(), heard.clone()), listener);
-    for (name, delay, start) in [("short", 100, 0), ("long", 1_000, 6)] {
+    for (name, delay, start) in [("short", 100, 0), ("long", 1_000, 3)] {
         sim.node_with(name, rabbit.clone(), move |node, rabbit| async move {
             node.sleep(ms(start)).await;
             remind(node, rabbit, delay, fixed).await

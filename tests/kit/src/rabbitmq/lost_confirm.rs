@@ -29,7 +29,7 @@ async fn publish_from(channel: &Channel, next: &mut u32, fixed: bool) -> Result<
             }
         } else {
             *next += 1;
-            confirm.await?;
+            drop(confirm.await?);
         }
     }
     Ok(())
@@ -68,9 +68,8 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let rabbit = rabbitmq::start(sim, BrokerOptions::default());
     let done = Done::default();
     sim.daemon_with("worker", (rabbit.clone(), done.clone()), worker);
-    let node = sim.node_with("publisher", rabbit.clone(), move |node, rabbit| {
-        publisher(node, rabbit, fixed)
-    });
+    let node = sim
+        .node_with("publisher", rabbit.clone(), move |node, rabbit| publisher(node, rabbit, fixed));
     let plan = Chaos::new().sever(&node.link(&rabbit));
     plan.run_then_heal(sim, Duration::from_secs(30)).expect_done();
     let count = done.lock().len();

@@ -78,7 +78,9 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let deliveries = *handles.deliveries.lock();
     match redis.command(["SCARD", "done"]).as_integer() {
         Some(done) if done != i64::from(JOBS) => Err(format!("{done} of {JOBS} jobs done")),
-        _ if deliveries > DELIVERIES => Err(format!("{JOBS} jobs were delivered {deliveries} times")),
+        _ if deliveries > DELIVERIES => {
+            Err(format!("{JOBS} jobs were delivered {deliveries} times"))
+        }
         _ => Ok(()),
     }
 }
