@@ -282,6 +282,12 @@ impl Choices {
         }
     }
 
+    /// Does what [`Choices::begin`] does, where mostly there is no record.
+    #[inline]
+    pub(crate) fn recorded(&self, now: Instant) -> Option<usize> {
+        if self.is_recording() { self.begin(now) } else { None }
+    }
+
     /// Tells the record the time of the choices to come. Returns how many it has, if there is one.
     #[cold]
     #[inline(never)]

@@ -7,9 +7,11 @@
 //! 1. the end of the tape: the shortest prefix that fails when everything after it is calm;
 //! 2. whole sites: the kernel's own noise (latencies, ties, the schedule) before faults;
 //! 3. the choices of one entity at a site;
-//! 4. ever smaller parts of the rest, down to single choices;
-//! 5. each value towards 0, by halves;
-//! 6. two choices at once, since one may matter only because of the other.
+//! 4. if much noise is left, a fault at another moment without it: often the noise only made the
+//!    fault come at the right time; or one or two noisy choices alone, as large as they can be;
+//! 5. ever smaller parts of the rest, down to single choices;
+//! 6. each value towards 0, by halves;
+//! 7. two choices at once, since one may matter only because of the other.
 //!
 //! Candidates are independent runs, so they run on all cores. Of several that fail the first in
 //! order is taken, and only those up to it are charged to the budget. So the result is the same on
@@ -33,6 +35,15 @@ const FEW: usize = 24;
 
 /// Candidates of this many choices are made at once at most.
 const BATCH: usize = 64;
+
+/// With no more noisy choices than this, nothing is gained by other moments.
+const BEARABLE: usize = 3;
+
+/// At how many other moments a fault is tried, and how many noisy choices are tried alone.
+const MOMENTS: usize = 100;
+
+/// How many other faults are tried in its place.
+const KINDS: u64 = 8;
 
 /// The search for a smaller tape.
 pub(super) struct Shrinker<'a, S> {
@@ -74,6 +85,8 @@ where
             let before = self.values.clone();
             self.calm_end();
             self.calm_sites();
+            self.move_faults();
+            self.single_out();
             self.calm_parts();
             self.lower_values();
             self.calm_pairs();
@@ -168,6 +181,64 @@ where
         }
     }
 
+    fn is_noise(&self, index: usize) -> bool {
+        NOISE.contains(&&*self.choices[index].site)
+    }
+
+    /// Returns the unquiet choices that are noise, if there are more than a person can bear.
+    fn noise(&self) -> Option<Vec<usize>> {
+        let noise: Vec<usize> = self.unquiet().into_iter().filter(|i| self.is_noise(*i)).collect();
+        (noise.len() > BEARABLE).then_some(noise)
+    }
+
+    /// Tries each fault at other moments, with all noise calm; and if that does not fail, others in
+    /// its place.
+    fn move_faults(&mut self) {
+        let Some(noise) = self.noise() else { return };
+        let calm = self.calmed(noise);
+        let faults = self.unquiet().into_iter().filter(|index| !self.is_noise(*index));
+        for fault in faults.take(BEARABLE).collect::<Vec<usize>>() {
+            let site = &self.choices[fault].site;
+            let moments = (0..calm.len()).filter(|index| self.choices[*index].site == *site);
+            let moments = spread(moments.collect(), fault);
+            // The fault itself first, then what else may strike.
+            let others = (1..self.choices[fault].n.min(KINDS)).filter(|kind| *kind != calm[fault]);
+            for kind in [calm[fault]].into_iter().chain(others) {
+                let moved = |moment: &usize| {
+                    let mut values = calm.clone();
+                    values[fault] = 0;
+                    values[*moment] = kind;
+                    values
+                };
+                let candidates: Vec<Vec<u64>> = moments.iter().map(moved).collect();
+                if self.take_first(&candidates).is_some() || self.left == 0 {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tries one noisy choice alone, or two that follow each other, as large as they can be.
+    fn single_out(&mut self) {
+        let Some(noise) = self.noise() else { return };
+        let calm = self.calmed(noise.iter().copied());
+        let shown = spread(noise.clone(), usize::MAX);
+        for together in 1..=2 {
+            let alone = |first: &usize| {
+                let place = noise.iter().position(|index| index == first).unwrap_or_default();
+                let mut values = calm.clone();
+                for index in noise[place..].iter().take(together) {
+                    values[*index] = self.choices[*index].n - 1;
+                }
+                values
+            };
+            let candidates: Vec<Vec<u64>> = shown.iter().map(alone).collect();
+            if self.take_first(&candidates).is_some() || self.left == 0 {
+                return;
+            }
+        }
+    }
+
     /// Makes ever smaller parts of the unquiet choices calm (ddmin).
     fn calm_parts(&mut self) {
         let mut size = self.unquiet().len().div_ceil(2);
@@ -229,4 +300,12 @@ where
             }
         }
     }
+}
+
+/// Returns some of the indices, spread over all, the nearest to `around` first.
+fn spread(indices: Vec<usize>, around: usize) -> Vec<usize> {
+    let step = indices.len().div_ceil(MOMENTS).max(1);
+    let mut some: Vec<usize> = indices.into_iter().step_by(step).collect();
+    some.sort_by_key(|index| (index.abs_diff(around), *index));
+    some
 }

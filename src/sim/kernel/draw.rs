@@ -46,7 +46,7 @@ impl Core {
         if self.withholds() {
             return 0;
         }
-        let before = self.choices.is_recording().then(|| self.choices.begin(now)).flatten();
+        let before = self.choices.recorded(now);
         let value = self.choices.choose(site, entity, n);
         if let Some(before) = before {
             self.choices.attribute(before, self.trace.name(who), || words(value));
@@ -83,7 +83,7 @@ impl Core {
         }
         let state = &mut self.links[link];
         let entity = state.entity();
-        let before = self.choices.is_recording().then(|| self.choices.begin(now)).flatten();
+        let before = self.choices.recorded(now);
         let latency = state.latency;
         let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
         if let Some(before) = before {

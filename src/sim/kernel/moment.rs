@@ -23,7 +23,7 @@ impl Core {
         if !striker.is_armed() {
             return;
         }
-        let (before, n) = (self.choices.begin(now), striker.answers());
+        let (before, n) = (self.choices.recorded(now), striker.answers());
         let place = &mut triggers.strike_place;
         let propose = |choices: &mut Choices| striker.propose(choices, entity);
         let answer = self.choices.decide(place, STRIKE, entity, n, propose);
@@ -39,7 +39,7 @@ impl Core {
         if !striker.is_armed() {
             return;
         }
-        let (before, n) = (self.choices.begin(now), striker.answers());
+        let (before, n) = (self.choices.recorded(now), striker.answers());
         let mut place = striker.tick_place;
         let propose = |choices: &mut Choices| striker.propose(choices, TICK);
         let answer = self.choices.decide(&mut place, STRIKE, TICK, n, propose);

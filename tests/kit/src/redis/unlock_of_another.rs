@@ -31,6 +31,9 @@ type Shared = Arc<Mutex<Book>>;
 impl Book {
     /// A worker has the lock. Its lease began when it asked.
     fn acquired(&mut self, who: &str, asked: Instant, now: Instant) {
+        if now >= asked + ms(LEASE) {
+            return; // It is over already.
+        }
         if let Some((holder, until)) = &self.holder
             && now < *until
         {
