@@ -5,6 +5,7 @@
 //! the faults that the program itself plans, finds the bug; the fixed program survives. The tests
 //! of this package and the bench `kit` measure how well.
 
+pub mod rabbitmq;
 pub mod redis;
 
 use stunt_double::sim::Sim;
@@ -52,7 +53,7 @@ impl Planted {
 /// Returns every bug.
 #[must_use]
 pub fn kit() -> Vec<Bug> {
-    redis::bugs()
+    rabbitmq::bugs().into_iter().chain(redis::bugs()).collect()
 }
 
 /// Turns an outcome or an error into the text of a failure.
