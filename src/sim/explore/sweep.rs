@@ -20,8 +20,8 @@ pub struct Sweep {
     /// for all.
     pub failures: Vec<Failure>,
     /// The explanation of the first failure. `None` if nothing failed, if
-    /// [`Effort::none`](super::Effort::none) was asked for, or if the seed did not fail again when
-    /// it was run a second time.
+    /// [`Effort::none`](super::Effort::none) was asked for, if the run takes too many steps, or if
+    /// the seed did not fail again when it was run a second time.
     pub account: Option<Box<Account>>,
     /// The wall time of the sweep, without that of its explanation.
     pub wall_time: Duration,
@@ -32,14 +32,47 @@ pub struct Sweep {
     pub settings: String,
     /// Whether a search of [`Schedules`](super::Schedules) has seen all there are.
     pub all_seen: bool,
-    /// Whether the first failure did not happen again.
-    pub(super) is_fickle: bool,
+    /// Why there is no account, if something failed.
+    unexplained: Option<String>,
     /// The name of what it runs.
     pub(super) unit: &'static str,
     pub(super) tapes: Tapes,
 }
 
+/// What became of the explanation of a failure.
+pub(super) enum Explained {
+    By(Box<Account>),
+    NotWanted,
+    /// It did not happen again.
+    Fickle,
+    /// Its run takes this many steps.
+    TooLong(u64),
+}
+
 impl Sweep {
+    /// Takes the explanation of the first failure.
+    pub(super) fn take(&mut self, explained: Option<Explained>, replay: Option<&String>) {
+        match explained {
+            Some(Explained::By(mut account)) => {
+                account.replay = replay.cloned();
+                account.settings.clone_from(&self.settings);
+                self.account = Some(account);
+            }
+            Some(Explained::Fickle) => {
+                let why = "it did not fail again when it was run a second time: something in it \
+                           comes from outside the world; `sim::check_determinism` shows what";
+                self.unexplained = Some(why.to_owned());
+            }
+            Some(Explained::TooLong(steps)) => {
+                self.unexplained = Some(format!(
+                    "its run takes {steps} steps, too many to explain it by running it again and \
+                     again; `Effort::with_steps` allows more"
+                ));
+            }
+            Some(Explained::NotWanted) | None => {}
+        }
+    }
+
     /// Returns a sweep that has not begun.
     pub(super) fn new(tapes: Tapes, settings: String) -> Sweep {
         Sweep {
@@ -50,7 +83,7 @@ impl Sweep {
             replay: None,
             settings,
             all_seen: false,
-            is_fickle: false,
+            unexplained: None,
             unit: "seeds",
             tapes,
         }
@@ -107,12 +140,7 @@ impl fmt::Display for Sweep {
                     write!(f, " ({})", self.settings)?;
                 }
                 write!(f, ": {failure}")?;
-                if self.is_fickle {
-                    f.write_str(
-                        "\n  it did not fail again when it was run a second time: something in it \
-                         comes from outside the world; `sim::check_determinism` shows what",
-                    )?;
-                }
+                self.unexplained.iter().try_for_each(|why| write!(f, "\n  {why}"))?;
                 self.replay.iter().try_for_each(|line| write!(f, "\n  replay with: {line}"))
             }
         }
