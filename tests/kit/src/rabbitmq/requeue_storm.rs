@@ -72,7 +72,7 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
         Handles { rabbit: rabbit.clone(), redis: redis.clone(), deliveries: Table::default() };
     sim.daemon_with("worker", handles.clone(), move |node, with| worker(node, with, fixed));
     sim.node_with("producer", (rabbit, "jobs", JOBS), produce);
-    let downtime = Duration::from_secs(1)..Duration::from_secs(1);
+    let downtime = ms(200)..ms(200);
     let plan = Chaos::new().with_downtime(downtime).crash(&redis);
     plan.run_then_heal(sim, Duration::from_secs(30)).expect_done();
     let deliveries = *handles.deliveries.lock();
