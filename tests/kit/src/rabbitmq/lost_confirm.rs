@@ -29,7 +29,7 @@ async fn publish_from(channel: &Channel, next: &mut u32, fixed: bool) -> Result<
             }
         } else {
             *next += 1;
-            drop(confirm.await?);
+            let _ = confirm.await?;
         }
     }
     Ok(())
