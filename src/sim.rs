@@ -381,7 +381,9 @@ impl Sim {
     /// Returns the trace so far.
     #[must_use]
     pub fn trace(&self) -> Trace {
-        self.world.lock().trace.clone()
+        let mut trace = self.world.lock().trace.clone();
+        self.ports.iter().for_each(|port| port.tell_in_flight(&mut trace));
+        trace
     }
 
     /// Returns the digest so far.

@@ -12,6 +12,7 @@ mod explain;
 mod failure;
 mod folder;
 mod learn;
+pub(super) mod page;
 mod progress;
 pub(super) mod replay;
 mod schedules;

@@ -35,6 +35,7 @@ pub(super) mod in_flight;
 pub(super) mod latency;
 pub(super) mod link;
 pub(super) mod logged;
+pub(super) mod lost;
 pub(super) mod network;
 pub(super) mod path;
 pub(super) mod port;

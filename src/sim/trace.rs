@@ -7,11 +7,16 @@
 
 pub(crate) mod compact;
 pub(crate) mod event;
+pub(crate) mod lanes;
 mod log;
+pub(crate) mod lost;
+mod mermaid;
+mod perfetto;
 mod running;
 mod story;
 
 pub use event::EventKind;
+pub use lost::Lost;
 pub use story::{Step, Story, Told};
 
 use super::config::Retention;
@@ -89,6 +94,8 @@ pub struct Trace {
     /// Every note up to the limit, apart from the other events.
     notes: Vec<Event>,
     max_notes: usize,
+    /// The messages that never arrived, if everything is kept.
+    lost: Vec<Lost>,
     /// The number of notes beyond the limit.
     dropped_notes: u64,
     /// The tales of services about their messages and keys, if they were asked for any.
@@ -112,6 +119,7 @@ impl Trace {
             read: OnceLock::new(),
             notes: Vec::new(),
             max_notes,
+            lost: Vec::new(),
             dropped_notes: 0,
             told: None,
             silent: false,

@@ -2,7 +2,7 @@
 
 use crate::support::{Ask, Client, counter, ms};
 use proptest::prelude::*;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use stunt_double::Site;
 use stunt_double::sim::{
     Account, Config, Effort, Outcome, Seeds, Sim, Strategy as Schedule, Sweep,
@@ -166,6 +166,48 @@ fn a_failure_that_does_not_come_again_is_said_to_come_from_outside() {
     });
     assert!(sweep.account.is_none());
     assert!(sweep.to_string().contains("did not fail again"), "{sweep}");
+}
+
+#[test]
+fn a_run_that_is_too_long_to_be_repeated_is_said_to_be() {
+    let long = |sim: &mut Sim| {
+        sim.node("counter", async |node| {
+            for _ in 0..1_000 {
+                node.yield_now().await;
+            }
+        });
+        sim.run().expect_done();
+        Err::<(), _>("in the end")
+    };
+    let few = Effort::default().with_steps(5_000);
+    let sweep = Seeds::new(0..3).with_effort(few).run(long);
+    assert!(sweep.account.is_none());
+    assert!(sweep.to_string().contains("its run takes 1001 steps, too many to explain"), "{sweep}");
+    let sweep = Seeds::new(0..3).with_effort(few.with_steps(50_000)).run(long);
+    assert!(sweep.account.is_some());
+}
+
+/// Once a run has failed, those with tails never end.
+#[test]
+fn a_candidate_that_never_ends_is_given_up() {
+    let has_failed = AtomicBool::new(false);
+    let sweep = Seeds::new(0..50).with_threads(1).run(|sim: &mut Sim| {
+        sim.node("counter", async |node| {
+            loop {
+                node.sleep(ms(1)).await;
+            }
+        });
+        if sim.choose(COIN, 0, 2) == 1 {
+            sim.run_for(ms(500)).expect_reached();
+            has_failed.store(true, SeqCst);
+            return Err("heads".to_owned());
+        }
+        if has_failed.load(SeqCst) {
+            return Err(sim.run().to_string());
+        }
+        Ok(())
+    });
+    assert_eq!(left(account(&sweep)), [("test.coin".to_owned(), 0, 1)]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! An [`Account`] holds the calmest run that fails in the same way, and what was learned of it. As
 //! text it takes at most 40 lines (`account/text.rs`).
 
+mod picture;
 mod text;
 
 use super::failure::Failure;

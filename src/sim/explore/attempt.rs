@@ -26,7 +26,7 @@ pub(super) fn attempt<R: Report, T>(
     let ended = catch_unwind(AssertUnwindSafe(|| scenario(&mut sim).failure()));
     // Whatever this thread saw concerns the scenario: panics inside the world were caught earlier.
     let seen = quiet::take();
-    let now = sim.now();
+    let (now, of) = (sim.now(), (seed, sim.steps()));
     let looked = look(&sim);
     // The world's tasks may panic while they are dropped.
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(sim)));
@@ -34,13 +34,13 @@ pub(super) fn attempt<R: Report, T>(
     let failure = match (ended, dropped) {
         (Ok(Some(message)), _) => {
             let seen = Seen { end: seen.end, ..Seen::default() };
-            Some(Failure::new(seed, &message, seen))
+            Some(Failure::new(of, &message, seen))
         }
         (Err(panic), _) => {
             let seen = Seen { at: seen.at.or(Some(now)), ..seen };
-            Some(Failure::new(seed, &panic_message(&*panic), seen))
+            Some(Failure::new(of, &panic_message(&*panic), seen))
         }
-        (Ok(None), Err(panic)) => Some(Failure::new(seed, &panic_message(&*panic), at_drop)),
+        (Ok(None), Err(panic)) => Some(Failure::new(of, &panic_message(&*panic), at_drop)),
         (Ok(None), Ok(())) => None,
     };
     (failure, looked)

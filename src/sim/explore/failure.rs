@@ -22,12 +22,14 @@ pub struct Failure {
     pub at: Option<Instant>,
     /// How the run had ended, if the scenario failed because of that.
     end: Option<String>,
+    /// The steps that the world had taken.
+    pub(super) steps: u64,
 }
 
 impl Failure {
-    pub(super) fn new(seed: u64, message: &str, seen: Seen) -> Failure {
+    pub(super) fn new((seed, steps): (u64, u64), message: &str, seen: Seen) -> Failure {
         let Seen { place, at, end } = seen;
-        Failure { seed, message: without_replay(message), place, at, end }
+        Failure { seed, message: without_replay(message), place, at, end, steps }
     }
 
     /// Returns whether both went wrong in the same way: the panic came from the same place or, if

@@ -5,7 +5,7 @@
 use super::environment::report_dir;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A log of sweeps that is longer than this, in bytes, begins anew.
 const LONGEST: u64 = 1 << 20;
@@ -29,7 +29,13 @@ pub(super) fn write(name: &str, text: &str) -> Option<String> {
     std::fs::create_dir_all(&folder).ok()?;
     let path = folder.join(name);
     std::fs::write(&path, text).ok()?;
-    Some(path.display().to_string())
+    Some(shown(&path))
+}
+
+/// Returns a path as a person may type it here.
+pub(super) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 /// Adds a line to the log of sweeps.

@@ -95,8 +95,7 @@ impl Schedules {
             sweep.ran += 1;
             progress.tell(sweep.ran, self.limit, None, sweep.failures.len());
             if let Some(failure) = failure {
-                sweep.account = self.seeds.explain(&failure, Some(&made), scenario).map(Box::new);
-                sweep.is_fickle = sweep.account.is_none();
+                sweep.take(Some(self.seeds.explain(&failure, Some(&made), scenario)), None);
                 sweep.failures.push(failure);
                 break;
             }

@@ -13,7 +13,7 @@ use super::learn::learn;
 use super::progress::Progress;
 use super::replay;
 use super::shrink::Shrinker;
-use super::sweep::Sweep;
+use super::sweep::{Explained, Sweep};
 use super::tapes::Tapes;
 use crate::choice::Tape;
 use crate::sim::Sim;
@@ -43,14 +43,15 @@ pub struct Effort {
     pub moments: usize,
     /// The fresh seeds with which it is asked at each. 32 by default.
     pub seeds: u64,
-    /// The steps of worlds that all of this may take; a run that takes many is repeated less often.
-    /// 20,000,000 by default: some seconds.
+    /// The steps of worlds that all of this may take. A run that takes many is repeated less often,
+    /// and not at all if it could not be repeated eight times. 4,000,000 by default: about two
+    /// seconds in a release build on two cores, and ten times that in a debug build.
     pub steps: u64,
 }
 
 impl Default for Effort {
     fn default() -> Effort {
-        Effort { shrink: 2_000, moments: 64, seeds: 32, steps: 20_000_000 }
+        Effort { shrink: 2_000, moments: 64, seeds: 32, steps: 4_000_000 }
     }
 }
 
@@ -75,14 +76,23 @@ impl Effort {
         self
     }
 
-    /// Returns the effort for a run of this many steps.
-    fn for_a_run_of(self, steps: u64) -> Effort {
-        // Even of a long run something is learned.
-        let runs = (self.steps / steps.max(1)).max(60);
+    /// Sets the steps of worlds that all of this may take.
+    #[must_use]
+    pub fn with_steps(mut self, steps: u64) -> Effort {
+        self.steps = steps;
+        self
+    }
+
+    /// Returns the effort for a run of this many steps; `None` if the run is too long.
+    fn for_a_run_of(self, steps: u64) -> Option<Effort> {
+        let runs = self.steps / steps.max(1);
+        if self.shrink == 0 || runs < 8 {
+            return None;
+        }
         let shrink = self.shrink.min(runs / 2);
-        let seeds = self.seeds.min(runs / 16).max(self.seeds.min(4));
+        let seeds = self.seeds.min((runs / 16).max(2));
         let moments = usize::try_from(runs / 2 / seeds.max(1)).unwrap_or(usize::MAX);
-        Effort { shrink, seeds, moments: self.moments.min(moments), ..self }
+        Some(Effort { shrink, seeds, moments: self.moments.min(moments), ..self })
     }
 }
 
@@ -211,27 +221,13 @@ impl Seeds {
         }
         let replay = failures.first().map(|failure| replay::command(failure.seed));
         let settings = self.settings();
-        let account = match failures.first() {
-            Some(failure) if self.effort.shrink > 0 => {
-                alone(|| self.explain(failure, tape.as_ref(), &scenario))
-            }
-            _ => None,
-        };
+        let explain = |failure| alone(|| self.explain(failure, tape.as_ref(), &scenario));
+        let explained = failures.first().map(explain);
         drop(quiet);
-        let is_fickle = self.effort.shrink > 0 && account.is_none() && !failures.is_empty();
-        let account = account.map(|account| {
-            let (replay, settings) = (replay.clone(), settings.clone());
-            Box::new(Account { replay, settings, ..account })
-        });
-        let sweep = Sweep {
-            ran,
-            failures,
-            account,
-            wall_time,
-            replay,
-            is_fickle,
-            ..Sweep::new(tapes, settings)
-        };
+        let mut sweep = Sweep::new(tapes, settings);
+        sweep.take(explained, replay.as_ref());
+        (sweep.ran, sweep.failures) = (ran, failures);
+        (sweep.wall_time, sweep.replay) = (wall_time, replay);
         if self.files {
             folder::log(&sweep.to_json());
         }
@@ -294,28 +290,37 @@ impl Seeds {
         }
     }
 
-    /// Explains a failure. Returns `None` if it does not happen again.
+    /// Explains a failure, if that is possible and wanted.
     pub(super) fn explain<R: Report>(
         &self,
         failure: &Failure,
         tape: Option<&Tape>,
         scenario: &(impl Fn(&mut Sim) -> R + Sync),
-    ) -> Option<Account> {
-        let config = self.config_of(failure.seed);
+    ) -> Explained {
+        if self.effort.shrink == 0 {
+            return Explained::NotWanted;
+        }
+        let Some(effort) = self.effort.for_a_run_of(failure.steps) else {
+            return Explained::TooLong(failure.steps);
+        };
+        let mut config = self.config_of(failure.seed);
+        // Another run may never end.
+        config.max_steps = config.max_steps.min(failure.steps.saturating_mul(4) + 10_000);
         let first = match tape {
             Some(tape) => config.clone().with_tape(tape.clone()),
             None => config.clone(),
         };
-        let looked = |sim: &Sim| (sim.tape(), sim.steps());
-        let (again, (tape, steps)) = attempt(first.with_recording(), scenario, looked);
-        again.filter(|again| again.is_like(failure))?;
-        let effort = self.effort.for_a_run_of(steps);
+        let (again, tape) = attempt(first.with_recording(), scenario, Sim::tape);
+        if !again.is_some_and(|again| again.is_like(failure)) {
+            return Explained::Fickle;
+        }
         let (found_with, found_unquiet) = (tape.len(), tape.unquiet().count());
         let shrinker =
             Shrinker::new((&config, scenario), failure, &tape, self.threads, effort.shrink);
         let smallest = shrinker.shrink();
         let seen = see(&config.clone().with_tape(smallest), scenario);
-        let shrunk = seen.failure.clone().filter(|shrunk| shrunk.is_like(failure))?;
+        let shrunk = seen.failure.clone().filter(|shrunk| shrunk.is_like(failure));
+        let Some(shrunk) = shrunk else { return Explained::Fickle };
         let explainer = Explainer {
             scenario,
             config: &config,
@@ -324,11 +329,13 @@ impl Seeds {
             moments: effort.moments,
             seeds: effort.seeds,
         };
-        let risk = explainer.risk(&seen.tape);
+        // If the calm run fails, every other is no riskier.
+        let is_calm = seen.tape.unquiet().next().is_none();
+        let risk = if is_calm { Vec::new() } else { explainer.risk(&seen.tape) };
         let decisions = explainer.decisions(&seen.tape, &risk);
         let decisive = decisions.iter().find(|decision| decision.is_decisive);
         let passing = decisive.and_then(|decisive| explainer.passing(&seen, decisive.order));
-        Some(Account {
+        Explained::By(Box::new(Account {
             failure: shrunk,
             stories: seen.trace.stories(),
             tape: seen.tape,
@@ -341,7 +348,7 @@ impl Seeds {
             replay: None,
             settings: String::new(),
             files: Vec::new(),
-        })
+        }))
     }
 }
 

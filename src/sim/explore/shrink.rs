@@ -30,7 +30,7 @@ use std::collections::BTreeSet;
 const NOISE: [&str; 5] =
     ["link.latency", "event.tie", "event.tie.timer", "schedule.ready", "guest.order"];
 
-/// With more choices than this no pairs are tried.
+/// With more choices than this no pairs are tried, and with more entities none by itself.
 const FEW: usize = 24;
 
 /// Candidates of this many choices are made at once at most.
@@ -170,7 +170,8 @@ where
                 continue;
             }
             let entities: BTreeSet<u64> = theirs.iter().map(|i| self.choices[*i].entity).collect();
-            if entities.len() == 1 {
+            // Many are better divided into halves, which comes next.
+            if entities.len() == 1 || entities.len() > FEW {
                 continue;
             }
             for entity in entities {

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::failure::Failure;
 use super::folder;
 use super::tapes::Tapes;
-use crate::json;
+use crate::json::Json;
 use std::fmt;
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub struct Sweep {
     /// for all.
     pub failures: Vec<Failure>,
     /// The explanation of the first failure. `None` if nothing failed, if
-    /// [`Effort::none`](super::Effort::none) was asked for, or if the seed did not fail again when
-    /// it was run a second time.
+    /// [`Effort::none`](super::Effort::none) was asked for, if the run takes too many steps, or if
+    /// the seed did not fail again when it was run a second time.
     pub account: Option<Box<Account>>,
     /// The wall time of the sweep, without that of its explanation.
     pub wall_time: Duration,
@@ -32,14 +32,47 @@ pub struct Sweep {
     pub settings: String,
     /// Whether a search of [`Schedules`](super::Schedules) has seen all there are.
     pub all_seen: bool,
-    /// Whether the first failure did not happen again.
-    pub(super) is_fickle: bool,
+    /// Why there is no account, if something failed.
+    unexplained: Option<String>,
     /// The name of what it runs.
     pub(super) unit: &'static str,
     pub(super) tapes: Tapes,
 }
 
+/// What became of the explanation of a failure.
+pub(super) enum Explained {
+    By(Box<Account>),
+    NotWanted,
+    /// It did not happen again.
+    Fickle,
+    /// Its run takes this many steps.
+    TooLong(u64),
+}
+
 impl Sweep {
+    /// Takes the explanation of the first failure.
+    pub(super) fn take(&mut self, explained: Option<Explained>, replay: Option<&String>) {
+        match explained {
+            Some(Explained::By(mut account)) => {
+                account.replay = replay.cloned();
+                account.settings.clone_from(&self.settings);
+                self.account = Some(account);
+            }
+            Some(Explained::Fickle) => {
+                let why = "it did not fail again when it was run a second time: something in it \
+                           comes from outside the world; `sim::check_determinism` shows what";
+                self.unexplained = Some(why.to_owned());
+            }
+            Some(Explained::TooLong(steps)) => {
+                self.unexplained = Some(format!(
+                    "its run takes {steps} steps, too many to explain it by running it again and \
+                     again; `Effort::with_steps` allows more"
+                ));
+            }
+            Some(Explained::NotWanted) | None => {}
+        }
+    }
+
     /// Returns a sweep that has not begun.
     pub(super) fn new(tapes: Tapes, settings: String) -> Sweep {
         Sweep {
@@ -50,7 +83,7 @@ impl Sweep {
             replay: None,
             settings,
             all_seen: false,
-            is_fickle: false,
+            unexplained: None,
             unit: "seeds",
             tapes,
         }
@@ -84,11 +117,11 @@ impl Sweep {
         if let Some(path) = self.tapes.save(account.failure.seed, &account.tape) {
             account.files.push(("the tape, which runs first from now on", path));
         }
-        if self.tapes.writes()
-            && let Some(path) =
-                folder::write(&format!("{}.txt", self.tapes.name()), &account.to_string())
-        {
-            account.files.push(("the report", path));
+        if self.tapes.writes() {
+            let name = format!("{}.html", self.tapes.name());
+            if let Some(path) = folder::write(&name, &account.to_html()) {
+                account.files.push(("the picture, for a browser", path));
+            }
         }
     }
 }
@@ -107,12 +140,7 @@ impl fmt::Display for Sweep {
                     write!(f, " ({})", self.settings)?;
                 }
                 write!(f, ": {failure}")?;
-                if self.is_fickle {
-                    f.write_str(
-                        "\n  it did not fail again when it was run a second time: something in it \
-                         comes from outside the world; `sim::check_determinism` shows what",
-                    )?;
-                }
+                self.unexplained.iter().try_for_each(|why| write!(f, "\n  {why}"))?;
                 self.replay.iter().try_for_each(|line| write!(f, "\n  replay with: {line}"))
             }
         }
@@ -122,18 +150,19 @@ impl fmt::Display for Sweep {
 impl Sweep {
     /// Returns the sweep as a line of JSON, for the log of sweeps.
     pub(super) fn to_json(&self) -> String {
-        let quote = |text: &str| json::quoted(text);
-        let first = self.failures.first();
-        let seed = first.map_or("null".to_owned(), |failure| failure.seed.to_string());
-        let message = first.map_or("null".to_owned(), |failure| quote(&failure.message));
-        format!(
-            "{{\"test\":{},\"ran\":{},\"failed\":{},\"seed\":{seed},\"message\":{message},\
-             \"seconds\":{:.3},\"settings\":{}}}",
-            quote(&self.tapes.name()),
-            self.ran,
-            self.failures.len(),
-            self.wall_time.as_secs_f64(),
-            quote(&self.settings),
-        )
+        let mut json = Json::default();
+        let millis = u64::try_from(self.wall_time.as_millis()).unwrap_or(u64::MAX);
+        json.object(|json| {
+            json.key("test").text(&self.tapes.name());
+            json.key("ran").number(self.ran);
+            json.key("failed").number(self.failures.len() as u64);
+            if let Some(first) = self.failures.first() {
+                json.key("seed").number(first.seed);
+                json.key("message").text(&first.message);
+            }
+            json.key("seconds").thousandths(millis);
+            json.key("settings").text(&self.settings);
+        });
+        json.into_text()
     }
 }

@@ -4,6 +4,7 @@
 //! `tests/limiter.every_counter_expires.6.tape`. It is meant to be committed. It stays when the
 //! failure is mended, so that the same failure cannot come back unnoticed.
 
+use super::folder::shown;
 use crate::choice::Tape;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -73,7 +74,7 @@ impl Tapes {
     pub(super) fn save(&self, seed: u64, tape: &Tape) -> Option<String> {
         let path = self.folder.as_ref()?.join(format!("{}.{seed}.tape", self.name()));
         std::fs::write(&path, tape.to_string()).ok()?;
-        Some(path.display().to_string())
+        Some(shown(&path))
     }
 }
 

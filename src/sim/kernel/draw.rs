@@ -60,9 +60,9 @@ impl Core {
     pub(crate) fn arrival(
         &mut self,
         now: Instant,
-        link: LinkId,
-        up: bool,
+        (link, up): (LinkId, bool),
         last: (Instant, u16),
+        what: &dyn Fn() -> String,
     ) -> (Instant, u16) {
         const TIE: Site = Site::new("event.tie");
         let state = &mut self.links[link];
@@ -79,7 +79,7 @@ impl Core {
         }
         state.sent += 1;
         if state.triggers.is_some() {
-            self.pull_triggers(now, link, up);
+            self.pull_triggers(now, (link, up), what);
         }
         let state = &mut self.links[link];
         let entity = state.entity();
@@ -104,12 +104,17 @@ impl Core {
 
     /// A message was sent on a link on which something waits for messages.
     #[cold]
-    fn pull_triggers(&mut self, now: Instant, link: LinkId, up: bool) {
+    fn pull_triggers(
+        &mut self,
+        now: Instant,
+        (link, up): (LinkId, bool),
+        what: &dyn Fn() -> String,
+    ) {
         let state = &mut self.links[link];
         let Some(triggers) = &mut state.triggers else { return };
         self.requests.extend(triggers.due(state.sent).map(Request::Act));
         if triggers.is_watched {
-            self.strike_at_message(now, link, up);
+            self.strike_at_message(now, (link, up), what);
         } else if triggers.actions.is_empty() {
             state.triggers = None;
         }

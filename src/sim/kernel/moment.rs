@@ -16,7 +16,12 @@ use crate::time::Instant;
 
 impl Core {
     /// Chooses whether a fault strikes now, because a message was sent on `link`.
-    pub(crate) fn strike_at_message(&mut self, now: Instant, link: LinkId, up: bool) {
+    pub(crate) fn strike_at_message(
+        &mut self,
+        now: Instant,
+        (link, up): (LinkId, bool),
+        what: &dyn Fn() -> String,
+    ) {
         let state = &mut self.links[link];
         let entity = state.entity();
         let (Some(striker), Some(triggers)) = (&self.striker, &mut state.triggers) else { return };
@@ -28,7 +33,8 @@ impl Core {
         let propose = |choices: &mut Choices| striker.propose(choices, entity);
         let answer = self.choices.decide(place, STRIKE, entity, n, propose);
         if answer > 0 {
-            let moment = before.map(|_| self.message_in_words(link, up)).unwrap_or_default();
+            let moment =
+                before.map(|_| self.message_in_words(link, up, &what())).unwrap_or_default();
             self.strike(now, (entity, n, answer), before, &moment);
         }
     }
@@ -69,12 +75,12 @@ impl Core {
     }
 
     /// Returns the message just sent on a link, in words.
-    fn message_in_words(&self, link: LinkId, up: bool) -> String {
+    fn message_in_words(&self, link: LinkId, up: bool, what: &str) -> String {
         let state = &self.links[link];
         let node = &self.processes[state.node].name;
         let service = self.links.service(state.service);
         let (from, to) = if up { (node, service) } else { (service, node) };
-        format!("{from} sent {to} something (message {} of their link)", state.sent)
+        format!("{from} sent {to} {what} (message {} of their link)", state.sent)
     }
 
     /// Begins to let faults strike at these messages.

@@ -11,6 +11,7 @@ use super::connection::Connection;
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::task::Wait;
 use crate::sim::net::in_flight::Up;
+use crate::sim::net::logged::up_in_words;
 use crate::sim::net::pulse::Pulse;
 use crate::sim::node::Node;
 use crate::sim::service::contract::Service;
@@ -200,7 +201,13 @@ impl<S: Service> End for Connection<S> {
         if !bytes.is_empty() {
             let mut core = self.world().lock();
             let now = self.world().now();
-            conn.up.send(&mut core, now, &conn.route, true, Up::Bytes(bytes.to_vec()));
+            conn.up.send(
+                &mut core,
+                now,
+                (&conn.route, true),
+                Up::Bytes(bytes.to_vec()),
+                up_in_words::<S>,
+            );
             if let Some(pulse) = conn.bytes.as_mut().and_then(|bytes| bytes.pulse.as_mut()) {
                 pulse.wrote(now);
             }

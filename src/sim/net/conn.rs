@@ -11,6 +11,7 @@ use crate::sim::net::pulse::Pulse;
 use crate::sim::service::contract::{Service, Waiter};
 use crate::sim::service::hangup::Disconnected;
 use crate::sim::trace::Actor;
+use crate::sim::trace::event::{Journey, label};
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -71,6 +72,8 @@ pub(crate) struct Conn<S: Service> {
     /// The names of both ends in the trace, with the connection's number if there are several.
     pub(crate) node_label: Arc<str>,
     pub(crate) server_label: Arc<str>,
+    /// The number of the connection on its link.
+    pub(crate) begun: u32,
     pub(crate) actor: Actor,
     pub(crate) phase: Phase,
     pub(crate) server_end: ServerEnd,
@@ -115,16 +118,13 @@ impl<S: Service> Conn<S> {
         server: &Arc<str>,
         (begun, era): (u32, u32),
     ) -> Conn<S> {
-        let label = |name: &Arc<str>| match begun {
-            1 => Arc::clone(name),
-            n => format!("{name}#{n}").into(),
-        };
         Conn {
             route,
             node,
             node_name: Arc::clone(name),
-            node_label: label(name),
-            server_label: label(server),
+            node_label: label(name, begun.into()),
+            server_label: label(server, begun.into()),
+            begun,
             actor,
             phase: Phase::Connecting,
             server_end: ServerEnd::None,
@@ -147,6 +147,11 @@ impl<S: Service> Conn<S> {
             opener: Waiter::default(),
             watch: None,
         }
+    }
+
+    /// Returns how a message of this sender travelled, which is one of the two ends.
+    pub(crate) fn journey(&self, sender: Actor, sent: Instant) -> Journey {
+        Journey { sender, begun: self.begun, connection: self.route.connection, sent }
     }
 
     /// Returns whether what the node sends reaches the server's machine.

@@ -10,6 +10,7 @@ use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::in_flight::Up;
+use crate::sim::net::logged::up_in_words;
 use crate::sim::net::server::Server;
 use crate::sim::node::Node;
 use crate::sim::service::contract::{Service, Waiter};
@@ -135,7 +136,13 @@ impl<S: Service> Connection<S> {
         let (input, result) = make(&mut conn.session)?;
         if let Some(input) = input {
             let mut core = self.world.lock();
-            conn.up.send(&mut core, self.world.now(), &conn.route, true, Up::Data(input));
+            conn.up.send(
+                &mut core,
+                self.world.now(),
+                (&conn.route, true),
+                Up::Data(input),
+                up_in_words::<S>,
+            );
         }
         Ok(result)
     }

@@ -34,10 +34,17 @@ pub(crate) enum Down<O> {
     Close(Hangup),
 }
 
+/// An item in flight, and when it was sent.
+#[derive(Debug)]
+pub(crate) struct Flight<T> {
+    pub(crate) sent: Instant,
+    pub(crate) item: T,
+}
+
 /// One direction of a connection: what is in flight, in order.
 #[derive(Debug)]
 pub(crate) struct Wire<T> {
-    in_flight: VecDeque<T>,
+    in_flight: VecDeque<Flight<T>>,
     /// When the last item arrives. No later item arrives before it.
     last: (Instant, u16),
     /// The number of items whose time came while the path was cut, and the time of the first of
@@ -66,8 +73,16 @@ pub(crate) struct Route {
 }
 
 impl<T> Wire<T> {
-    pub(crate) fn send(&mut self, core: &mut Core, now: Instant, route: &Route, up: bool, item: T) {
-        self.last = core.arrival(now, route.link, up, self.last);
+    /// Puts an item on the wire. `words` says what it is, for people.
+    pub(crate) fn send(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        (route, up): (&Route, bool),
+        item: T,
+        words: fn(&T) -> String,
+    ) {
+        self.last = core.arrival(now, (route.link, up), self.last, &|| words(&item));
         // An item that would arrive at the end of time never does, nor does any after it.
         if self.last.0 == Instant::MAX {
             return;
@@ -76,7 +91,7 @@ impl<T> Wire<T> {
             // On most wires one item is in flight, and items are large.
             self.in_flight.reserve_exact(1);
         }
-        self.in_flight.push_back(item);
+        self.in_flight.push_back(Flight { sent: now, item });
         self.schedule(core, now, self.last, route, up);
     }
 
@@ -108,7 +123,7 @@ impl<T> Wire<T> {
     }
 
     /// Removes and returns the front item, whose time has come.
-    pub(crate) fn arrive(&mut self) -> Option<T> {
+    pub(crate) fn arrive(&mut self) -> Option<Flight<T>> {
         self.in_flight.pop_front()
     }
 
@@ -128,14 +143,6 @@ impl<T> Wire<T> {
         (self.stalled > 0).then_some(self.since)
     }
 
-    /// Drops everything if something has stalled. The sender is gone, so stalled items are not
-    /// retransmitted, and later items are useless to the other end without them.
-    pub(crate) fn lose_stalled(&mut self) {
-        if self.stalled > 0 {
-            self.clear();
-        }
-    }
-
     /// Every item in flight either has an arrival to come or has stalled. `coming` is the number of
     /// arrivals in the agenda.
     pub(crate) fn check_invariants(&self, coming: usize) -> Result<(), String> {
@@ -150,6 +157,11 @@ impl<T> Wire<T> {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.in_flight.is_empty()
+    }
+
+    /// Returns what is in flight, in order.
+    pub(crate) fn flights(&self) -> impl Iterator<Item = &Flight<T>> {
+        self.in_flight.iter()
     }
 
     /// Drops everything in flight.

@@ -3,6 +3,7 @@
 //! A service writes its own messages ([`Service::log_input`]). Of the bytes of a client library, of
 //! which the world knows nothing, the log has the number and the first.
 
+use crate::sim::net::in_flight::{Down, Up};
 use crate::sim::service::contract::Service;
 use crate::sim::trace::Trace;
 use crate::sim::trace::compact::{put_number, take_number};
@@ -36,8 +37,36 @@ pub(crate) fn log_bytes(bytes: &[u8]) -> impl Fn(&mut Vec<u8>) {
     }
 }
 
+/// Describes some bytes, as the log does.
+pub(crate) fn describe_bytes(bytes: &[u8]) -> String {
+    let mut log = Vec::new();
+    log_bytes(bytes)(&mut log);
+    read_bytes(&log)
+}
+
 fn read_bytes(mut log: &[u8]) -> String {
     let count = take_number(&mut log);
     let more = if count > log.len() as u64 { " …" } else { "" };
     format!("{count} bytes: {}{more}", log.escape_ascii())
+}
+
+/// Returns what a node sends, in words.
+pub(crate) fn up_in_words<S: Service>(item: &Up<S::Input>) -> String {
+    match item {
+        Up::Data(input) => S::describe_input(input),
+        Up::Bytes(bytes) => describe_bytes(bytes),
+        Up::Open => "the attempt to connect".to_owned(),
+        Up::Close => "the end of a connection".to_owned(),
+    }
+}
+
+/// Returns what a server sends, in words.
+pub(crate) fn down_in_words<S: Service>(item: &Down<S::Output>) -> String {
+    match item {
+        Down::Data(output) => S::describe_output(output),
+        Down::Bytes(bytes) => describe_bytes(bytes),
+        Down::Accepted => "the acceptance of a connection".to_owned(),
+        Down::Refused => "the refusal of a connection".to_owned(),
+        Down::Close(_) => "the end of a connection".to_owned(),
+    }
 }

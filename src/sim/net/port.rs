@@ -14,8 +14,8 @@ use crate::sim::net::path::Heal;
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::{Service, Session, Wakes};
 use crate::sim::service::hangup::Disconnected;
-use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
+use crate::sim::trace::{Actor, Trace};
 use crate::time::Instant;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(crate) trait Port {
     fn forgotten(&self, world: &World, link: LinkId, before: u32);
     /// Returns the service's name, and what its machine holds.
     fn portrait(&self, world: &World) -> (String, Vec<String>);
+    fn tell_in_flight(&self, trace: &mut Trace);
     /// Returns why nodes may wait in vain for this server: the node, and the reason.
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)>;
     fn actor(&self) -> Actor;
@@ -114,8 +115,8 @@ impl<S: Service> Port for Server<S> {
         for connection in cell.connections.of_node(node) {
             let conn = cell.connections.get_mut(connection).filter(|conn| conn.era < before);
             let Some(conn) = conn else { continue };
-            conn.up.clear();
-            conn.down.clear();
+            self.lose_up(world, conn);
+            self.lose_down(world, conn);
             self.end_at_node(world, conn, Disconnected::Reset, &mut Wakes(&mut cell.wakes));
             let abandoned = conn.abandoned;
             self.end_at_server(world, cell, connection);
@@ -133,6 +134,10 @@ impl<S: Service> Port for Server<S> {
         let cell = self.lock();
         let at = cell.clock.machine_time(world.now());
         (self.name.to_string(), cell.machine.portrait(at))
+    }
+
+    fn tell_in_flight(&self, trace: &mut Trace) {
+        Server::tell_in_flight(self, trace);
     }
 
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)> {

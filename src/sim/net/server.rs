@@ -13,8 +13,9 @@ use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, Received, ServerEnd};
-use crate::sim::net::in_flight::{Down, Route, Up};
+use crate::sim::net::in_flight::{Down, Flight, Route, Up};
 use crate::sim::net::logged::{Reads, log_bytes};
+use crate::sim::net::logged::{down_in_words, up_in_words};
 use crate::sim::net::path::Keepalive;
 use crate::sim::service::bytes::{ByteOutput, ByteService};
 use crate::sim::service::contract::{Service, Session, Wakes};
@@ -115,7 +116,7 @@ impl<S: Service> Server<S> {
         let actor = core.processes[node].actor;
         let mut conn = Conn::new(now, route, (node, name, actor), &self.name, (begun, era));
         conn.bytes = of_bytes.then(|| Box::new(Received::new(&self.name)));
-        conn.up.send(&mut core, now, &conn.route, true, Up::Open);
+        conn.up.send(&mut core, now, (&conn.route, true), Up::Open, up_in_words::<S>);
         cell.connections.add(id, conn);
         Some(id)
     }
@@ -139,7 +140,7 @@ impl<S: Service> Server<S> {
                     }
                 };
                 let core = core.get_or_insert_with(|| world.lock());
-                conn.down.send(core, now, &conn.route, false, item);
+                conn.down.send(core, now, (&conn.route, false), item, down_in_words::<S>);
             }
             if !cell.serves_bytes {
                 break;
@@ -155,7 +156,7 @@ impl<S: Service> Server<S> {
                 }
             };
             let core = core.get_or_insert_with(|| world.lock());
-            conn.down.send(core, now, &conn.route, false, item);
+            conn.down.send(core, now, (&conn.route, false), item, down_in_words::<S>);
         }
         let idle = cell.poll_housekeeping(now);
         if idle != cell.housekeeping {
@@ -202,13 +203,13 @@ impl<S: Service> Server<S> {
             conn.up.stall(now);
             // A machine without power retransmits nothing.
             if conn.gone {
-                conn.up.lose_stalled();
+                self.lose_stalled_up(world, conn);
             }
             cell.retime(connection, now);
             cell.reap(connection);
             return self.settle(world, cell);
         }
-        let Some(item) = conn.up.arrive() else { return };
+        let Some(Flight { sent, item }) = conn.up.arrive() else { return };
         conn.heard = now;
         match item {
             Up::Open => {
@@ -221,7 +222,7 @@ impl<S: Service> Server<S> {
                     (Down::Refused, Record::Refused { service: &conn.server_label })
                 };
                 core.trace.record(now, conn.actor, record);
-                conn.down.send(&mut core, now, &conn.route, false, answer);
+                conn.down.send(&mut core, now, (&conn.route, false), answer, down_in_words::<S>);
                 drop(core);
                 if accepted {
                     conn.server_end = ServerEnd::Open;
@@ -245,7 +246,8 @@ impl<S: Service> Server<S> {
                     let print = S::fingerprint_input(&input);
                     let write = &|log: &mut Vec<u8>| S::log_input(&input, log);
                     let (from, read) = (&conn.node_label, self.reads.input);
-                    let record = Record::Request { from, print, read, write };
+                    let journey = conn.journey(conn.actor, sent);
+                    let record = Record::Request { from, journey, print, read, write };
                     core.trace.record(now, self.actor, record);
                 }
                 drop(core);
@@ -257,7 +259,8 @@ impl<S: Service> Server<S> {
                 if core.trace.is_on() {
                     let (print, write) = (xxh3_64(&bytes), &log_bytes(&bytes));
                     let (from, read) = (&conn.node_label, self.reads.bytes);
-                    let record = Record::Request { from, print, read, write };
+                    let journey = conn.journey(conn.actor, sent);
+                    let record = Record::Request { from, journey, print, read, write };
                     core.trace.record(now, self.actor, record);
                 }
                 drop(core);
@@ -267,9 +270,10 @@ impl<S: Service> Server<S> {
                 }
             }
             Up::Data(_) | Up::Bytes(_) if conn.server_end == ServerEnd::Dead => {
+                self.tell_ignored_up(world, conn, (sent, &item));
                 self.reset_by_server(world, conn);
             }
-            Up::Data(_) | Up::Bytes(_) => {}
+            Up::Data(_) | Up::Bytes(_) => self.tell_ignored_up(world, conn, (sent, &item)),
             Up::Close => {
                 self.end_at_server(world, cell, connection);
                 // The node may still ask why, unless it has closed its end.
@@ -291,20 +295,21 @@ impl<S: Service> Server<S> {
         if !conn.down_is_open() {
             conn.down.stall(now);
             if cell.off {
-                conn.down.lose_stalled();
+                self.lose_stalled_down(world, conn);
             }
             cell.retime(connection, now);
             cell.reap(connection);
             return self.settle(world, cell);
         }
-        let Some(item) = conn.down.arrive() else { return };
+        let Some(Flight { sent, item }) = conn.down.arrive() else { return };
         conn.heard = now;
         if conn.gone || conn.gave_up {
+            self.tell_ignored_down(world, conn, (sent, &item));
             self.reset_by_node(world, conn);
             return cell.reap(connection);
         }
         if conn.abandoned || matches!(conn.phase, Phase::Ended(_)) {
-            return;
+            return self.tell_ignored_down(world, conn, (sent, &item));
         }
         let mut wakes = Wakes(&mut cell.wakes);
         match item {
@@ -316,13 +321,14 @@ impl<S: Service> Server<S> {
                 conn.phase = Phase::Ended(Disconnected::Refused);
                 wakes.wake(&mut conn.opener);
             }
-            Down::Data(output) => self.deliver(world, conn, output, &mut wakes),
+            Down::Data(output) => self.deliver(world, conn, (sent, output), &mut wakes),
             Down::Bytes(bytes) => {
                 let mut core = world.lock();
                 if core.trace.is_on() {
                     let (print, write) = (xxh3_64(&bytes), &log_bytes(&bytes));
                     let (from, read) = (&conn.server_label, self.reads.bytes);
-                    let record = Record::Response { from, print, read, write };
+                    let journey = conn.journey(self.actor, sent);
+                    let record = Record::Response { from, journey, print, read, write };
                     core.trace.record(now, conn.actor, record);
                 }
                 drop(core);
@@ -342,7 +348,13 @@ impl<S: Service> Server<S> {
         }
     }
 
-    fn deliver(&self, world: &World, conn: &mut Conn<S>, output: S::Output, wakes: &mut Wakes<'_>) {
+    fn deliver(
+        &self,
+        world: &World,
+        conn: &mut Conn<S>,
+        (sent, output): (Instant, S::Output),
+        wakes: &mut Wakes<'_>,
+    ) {
         let now = world.now();
         let mut core = world.lock();
         let traced = core.trace.is_on();
@@ -350,7 +362,8 @@ impl<S: Service> Server<S> {
             let print = S::fingerprint_output(&output);
             let write = &|log: &mut Vec<u8>| S::log_output(&output, log);
             let (from, read) = (&conn.server_label, self.reads.output);
-            let record = Record::Response { from, print, read, write };
+            let journey = conn.journey(self.actor, sent);
+            let record = Record::Response { from, journey, print, read, write };
             core.trace.record(now, conn.actor, record);
         }
         let is_paused = core.processes[conn.node].paused;
@@ -361,7 +374,13 @@ impl<S: Service> Server<S> {
             world.lock().trace.record(now, conn.actor, record);
         }
         while !is_paused && let Some(input) = conn.session.answer() {
-            conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Data(input));
+            conn.up.send(
+                &mut world.lock(),
+                now,
+                (&conn.route, true),
+                Up::Data(input),
+                up_in_words::<S>,
+            );
         }
     }
 
@@ -424,11 +443,17 @@ impl<S: Service> Server<S> {
         if std::mem::replace(&mut conn.abandoned, true) {
             return;
         }
-        conn.down.clear();
+        self.lose_down(world, conn);
         // Other tasks may wait on this connection.
         self.end_session(conn, Disconnected::ClosedHere, &mut Wakes(&mut cell.wakes));
         if !conn.gave_up {
-            conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
+            conn.up.send(
+                &mut world.lock(),
+                world.now(),
+                (&conn.route, true),
+                Up::Close,
+                up_in_words::<S>,
+            );
         }
         cell.watch(connection);
         cell.retime(connection, world.now());
@@ -464,7 +489,7 @@ impl<S: Service> Server<S> {
             Some(_) if vanishes => {
                 cell.off = true;
                 for conn in cell.connections.values_mut() {
-                    conn.down.lose_stalled();
+                    self.lose_stalled_down(world, conn);
                     if conn.server_end == ServerEnd::Open {
                         conn.server_end = ServerEnd::Dead;
                     }
@@ -488,7 +513,13 @@ impl<S: Service> Server<S> {
         let mut core = world.lock();
         for conn in cell.connections.values_mut().filter(|c| c.server_end == ServerEnd::Open) {
             conn.server_end = ServerEnd::Closed;
-            conn.down.send(&mut core, world.now(), &conn.route, false, Down::Close(how));
+            conn.down.send(
+                &mut core,
+                world.now(),
+                (&conn.route, false),
+                Down::Close(how),
+                down_in_words::<S>,
+            );
         }
     }
 

@@ -19,6 +19,7 @@ use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, ServerEnd};
 use crate::sim::net::in_flight::{Down, Up};
+use crate::sim::net::logged::{down_in_words, up_in_words};
 use crate::sim::net::path::Heal;
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::{Service, Wakes};
@@ -171,12 +172,12 @@ impl<S: Service> Server<S> {
             conn.deadline = None;
             if conn.node_deadline().is_some_and(|at| at <= now) {
                 conn.gave_up = true;
-                conn.up.clear();
+                self.lose_up(world, conn);
                 let mut wakes = Wakes(&mut cell.wakes);
                 self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
             }
             if conn.server_deadline(cell.off, now).is_some_and(|at| at <= now) {
-                conn.down.clear();
+                self.lose_down(world, conn);
                 if std::mem::replace(&mut conn.server_end, ServerEnd::Dead) == ServerEnd::Open {
                     let record = Record::GaveUp { peer: &conn.node_label };
                     world.lock().trace.record(now, self.actor, record);
@@ -193,8 +194,14 @@ impl<S: Service> Server<S> {
     /// machine answers with a reset.
     pub(crate) fn reset_by_node(&self, world: &World, conn: &mut Conn<S>) {
         if conn.server_end == ServerEnd::Open && !std::mem::replace(&mut conn.node_reset, true) {
-            conn.down.clear();
-            conn.up.send(&mut world.lock(), world.now(), &conn.route, true, Up::Close);
+            self.lose_down(world, conn);
+            conn.up.send(
+                &mut world.lock(),
+                world.now(),
+                (&conn.route, true),
+                Up::Close,
+                up_in_words::<S>,
+            );
         }
     }
 
@@ -203,7 +210,13 @@ impl<S: Service> Server<S> {
     pub(crate) fn reset_by_server(&self, world: &World, conn: &mut Conn<S>) {
         if !std::mem::replace(&mut conn.server_reset, true) {
             let reset = Down::Close(Hangup::Reset);
-            conn.down.send(&mut world.lock(), world.now(), &conn.route, false, reset);
+            conn.down.send(
+                &mut world.lock(),
+                world.now(),
+                (&conn.route, false),
+                reset,
+                down_in_words::<S>,
+            );
         }
     }
 
@@ -260,7 +273,7 @@ impl<S: Service> Server<S> {
             }
             // Data that had left the machine still arrives. Data that awaits retransmission does
             // not.
-            conn.up.lose_stalled();
+            self.lose_stalled_up(world, conn);
             cell.watch(connection);
             cell.retime(connection, now);
             cell.reap(connection);

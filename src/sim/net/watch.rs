@@ -9,6 +9,7 @@ use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::in_flight::Up;
+use crate::sim::net::logged::up_in_words;
 use crate::sim::net::pulse::{Look, Pulse};
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::{Service, Session, Wakes};
@@ -76,13 +77,19 @@ impl<S: Service> Server<S> {
             };
             if let Look::Beat(bytes) = look {
                 let beat = Up::Bytes(bytes.to_vec());
-                conn.up.send(&mut world.lock(), now, &conn.route, true, beat);
+                conn.up.send(&mut world.lock(), now, (&conn.route, true), beat, up_in_words::<S>);
             }
             if !conn.abandoned && (look == Look::Dead || conn.session.gives_up(now)) {
                 let mut wakes = Wakes(&mut cell.wakes);
                 self.end_at_node(world, conn, Disconnected::TimedOut, &mut wakes);
-                conn.down.clear();
-                conn.up.send(&mut world.lock(), now, &conn.route, true, Up::Close);
+                self.lose_down(world, conn);
+                conn.up.send(
+                    &mut world.lock(),
+                    now,
+                    (&conn.route, true),
+                    Up::Close,
+                    up_in_words::<S>,
+                );
             }
             cell.watch(connection);
         }

@@ -14,6 +14,7 @@ pub(crate) fn put_number(log: &mut Vec<u8>, mut n: u64) {
 }
 
 /// Writes bytes behind their length.
+#[cfg(any(test, feature = "rabbitmq", feature = "redis"))]
 pub(crate) fn put_bytes(log: &mut Vec<u8>, bytes: &[u8]) {
     put_number(log, bytes.len() as u64);
     log.extend_from_slice(bytes);
@@ -43,6 +44,7 @@ pub(crate) fn take_bytes<'a>(log: &mut &'a [u8]) -> &'a [u8] {
 }
 
 /// Reads bytes that were text.
+#[cfg(any(test, feature = "rabbitmq"))]
 pub(crate) fn take_text<'a>(log: &mut &'a [u8]) -> &'a str {
     std::str::from_utf8(take_bytes(log)).unwrap_or_default()
 }

@@ -12,6 +12,26 @@ use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;
 
+/// How a message travelled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Journey {
+    /// The sender. With the number of the connection on its link, it makes the sender's label.
+    pub(crate) sender: Actor,
+    pub(crate) begun: u32,
+    /// The number of the connection within its service.
+    pub(crate) connection: u32,
+    pub(crate) sent: Instant,
+}
+
+/// The name of an end of a connection: that of the node or service, and the connection's number
+/// if it is not the first on its link.
+pub(crate) fn label(name: &Arc<str>, begun: u64) -> Arc<str> {
+    match begun {
+        1 => Arc::clone(name),
+        n => format!("{name}#{n}").into(),
+    }
+}
+
 /// An event on its way into the trace.
 #[derive(Clone, Copy)]
 pub(crate) enum Record<'a> {
@@ -75,12 +95,14 @@ pub(crate) enum Record<'a> {
     /// function of this number.
     Request {
         from: &'a Arc<str>,
+        journey: Journey,
         print: u64,
         read: u32,
         write: &'a dyn Fn(&mut Vec<u8>),
     },
     Response {
         from: &'a Arc<str>,
+        journey: Journey,
         print: u64,
         read: u32,
         write: &'a dyn Fn(&mut Vec<u8>),
@@ -161,17 +183,26 @@ pub enum EventKind {
     },
     /// A service received a message from a node.
     Request {
-        /// The node.
+        /// The node. If this is not its first connection to the service, the connection's number
+        /// among them follows: `worker#2`.
         from: Arc<str>,
         /// The message, in a few words.
         text: String,
+        /// The number of the connection. It is unique within the service.
+        connection: u32,
+        /// When the node sent it. The event's own time is that of its arrival.
+        sent: Instant,
     },
     /// A node received a message from a service.
     Response {
-        /// The service.
+        /// The service, as in a request.
         from: Arc<str>,
         /// The message, in a few words.
         text: String,
+        /// The number of the connection. It is unique within the service.
+        connection: u32,
+        /// When the service sent it. The event's own time is that of its arrival.
+        sent: Instant,
     },
     /// A service stopped, in this way.
     Stopped(&'static str),
@@ -212,8 +243,8 @@ impl fmt::Display for EventKind {
                 Some(Disconnected::TimedOut) => write!(f, "disconnected from {peer} (timed out)"),
                 _ => write!(f, "disconnected from {peer}"),
             },
-            EventKind::Request { from, text } => write!(f, "<- {from}: {text}"),
-            EventKind::Response { from, text } => write!(f, "<- {from}: {text}"),
+            EventKind::Request { from, text, .. } => write!(f, "<- {from}: {text}"),
+            EventKind::Response { from, text, .. } => write!(f, "<- {from}: {text}"),
             EventKind::Stopped(how) => write!(f, "stopped ({how})"),
             EventKind::Wiped => f.write_str("wiped"),
             EventKind::Note(text) => f.write_str(text),

@@ -12,17 +12,20 @@
 //! [`Service::log_input`]: crate::sim::service::Service::log_input
 
 use super::Event;
-use super::compact::{put_bytes, put_number, take_bytes, take_number, take_text};
-use super::event::{EventKind, Record};
+use super::compact::{put_number, take_bytes, take_number};
+use super::event::{EventKind, Journey, Record, label};
 use crate::choice::Site;
 use crate::sim::trace::Actor;
 use crate::time::Instant;
-use std::collections::VecDeque;
 use std::collections::vec_deque::Iter;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Returns the text of a message, from what its service has written.
 pub(crate) type Read = fn(&[u8]) -> String;
+
+/// Writes a message as its service reads it back.
+type Write<'a> = &'a dyn Fn(&mut Vec<u8>);
 
 /// The kinds in the buffer.
 const RARE: u8 = 0;
@@ -39,6 +42,22 @@ const LONGEST: usize = 128;
 
 /// With fewer unused bytes at its front the buffer stays as it is.
 const UNUSED: usize = 4096;
+
+/// The names of senders, each made once.
+struct Labels<'a> {
+    names: &'a [Arc<str>],
+    made: BTreeMap<(u64, u64), Arc<str>>,
+}
+
+impl Labels<'_> {
+    fn get(&mut self, sender: u64, begun: u64) -> Arc<str> {
+        let name = &self.names[sender as usize];
+        match begun {
+            1 => Arc::clone(name),
+            _ => Arc::clone(self.made.entry((sender, begun)).or_insert_with(|| label(name, begun))),
+        }
+    }
+}
 
 /// The kept events, oldest first.
 #[derive(Clone, Default)]
@@ -87,7 +106,7 @@ impl Log {
         self.bytes.push(0);
         put_number(&mut self.bytes, at.as_nanos().saturating_sub(self.last));
         put_number(&mut self.bytes, u64::from(who.0));
-        self.put_kind(record);
+        self.put_kind(at, record);
         let length = self.bytes.len() - start - 1;
         if length < 0x80 {
             self.bytes[start] = length as u8;
@@ -100,7 +119,7 @@ impl Log {
         self.len += 1;
     }
 
-    fn put_kind(&mut self, record: Record<'_>) {
+    fn put_kind(&mut self, at: Instant, record: Record<'_>) {
         match record {
             Record::Ran { task } => {
                 self.bytes.push(RAN);
@@ -113,11 +132,11 @@ impl Log {
                     put_number(&mut self.bytes, number);
                 }
             }
-            Record::Request { from, read, write, .. } => {
-                self.put_message(REQUEST, from, read, write);
+            Record::Request { journey, read, write, .. } => {
+                self.put_message(REQUEST, at, journey, (read, write));
             }
-            Record::Response { from, read, write, .. } => {
-                self.put_message(RESPONSE, from, read, write);
+            Record::Response { journey, read, write, .. } => {
+                self.put_message(RESPONSE, at, journey, (read, write));
             }
             other => {
                 self.bytes.push(RARE);
@@ -126,10 +145,25 @@ impl Log {
         }
     }
 
-    fn put_message(&mut self, kind: u8, from: &str, read: u32, write: &dyn Fn(&mut Vec<u8>)) {
+    fn put_message(
+        &mut self,
+        kind: u8,
+        at: Instant,
+        journey: Journey,
+        (read, write): (u32, Write<'_>),
+    ) {
+        let Journey { sender, begun, connection, sent } = journey;
         self.bytes.push(kind);
         put_number(&mut self.bytes, u64::from(read));
-        put_bytes(&mut self.bytes, from.as_bytes());
+        // Most connections are the first on their link, which takes a bit.
+        let is_later = begun != 1;
+        put_number(&mut self.bytes, u64::from(sender.0) << 1 | u64::from(is_later));
+        if is_later {
+            put_number(&mut self.bytes, u64::from(begun));
+        }
+        put_number(&mut self.bytes, u64::from(connection));
+        let took = at.as_nanos().saturating_sub(sent.as_nanos());
+        put_number(&mut self.bytes, took);
         write(&mut self.bytes);
     }
 
@@ -168,19 +202,26 @@ impl Log {
         let mut rest = &self.bytes[self.head..];
         let mut at = self.before;
         let mut rare = self.rare.iter();
+        let mut labels = Labels { names, made: BTreeMap::new() };
         let mut events = Vec::with_capacity(self.len);
         for _ in 0..self.len {
             let mut event = take_bytes(&mut rest);
             at += take_number(&mut event);
             let who = take_number(&mut event) as usize;
-            let kind = self.take_kind(event, &mut rare);
+            let kind = self.take_kind(event, at, &mut rare, &mut labels);
             let who = Arc::clone(&names[who]);
             events.push(Event { at: Instant::from_nanos(at), who, kind });
         }
         events
     }
 
-    fn take_kind(&self, mut event: &[u8], rare: &mut Iter<'_, EventKind>) -> EventKind {
+    fn take_kind(
+        &self,
+        mut event: &[u8],
+        at: u64,
+        rare: &mut Iter<'_, EventKind>,
+        labels: &mut Labels<'_>,
+    ) -> EventKind {
         const RARE_IS_THERE: &str = "each mark in the buffer has its event in the queue";
         let Some((kind, rest)) = event.split_first() else {
             unreachable!("each event was written with its kind");
@@ -194,20 +235,30 @@ impl Log {
                 EventKind::Choice { site, entity, n, value }
             }
             REQUEST => {
-                let (from, text) = self.take_message(event);
-                EventKind::Request { from, text }
+                let (from, connection, took, text) = self.take_message(event, labels);
+                let sent = Instant::from_nanos(at - took);
+                EventKind::Request { from, text, connection, sent }
             }
             RESPONSE => {
-                let (from, text) = self.take_message(event);
-                EventKind::Response { from, text }
+                let (from, connection, took, text) = self.take_message(event, labels);
+                let sent = Instant::from_nanos(at - took);
+                EventKind::Response { from, text, connection, sent }
             }
             _ => rare.next().expect(RARE_IS_THERE).clone(),
         }
     }
 
-    fn take_message(&self, mut event: &[u8]) -> (Arc<str>, String) {
-        let read = self.reads[take_number(&mut event) as usize];
-        let from = Arc::from(take_text(&mut event));
-        (from, read(event))
+    /// Reads the rest of a message: its sender, its connection, how long it took, and its text.
+    fn take_message(
+        &self,
+        mut event: &[u8],
+        labels: &mut Labels<'_>,
+    ) -> (Arc<str>, u32, u64, String) {
+        let mut next = || take_number(&mut event);
+        let (read, sender) = (next(), next());
+        let begun = if sender & 1 == 1 { next() } else { 1 };
+        let (connection, took) = (next(), next());
+        let read = self.reads[read as usize];
+        (labels.get(sender >> 1, begun), connection as u32, took, read(event))
     }
 }

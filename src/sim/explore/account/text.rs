@@ -72,7 +72,8 @@ fn head(account: &Account, text: &mut String) -> fmt::Result {
         writeln!(text, "{line}")?;
     }
     if cut > 0 {
-        writeln!(text, "  ({cut} more lines of the message)")?;
+        let lines = if cut == 1 { "line" } else { "lines" };
+        writeln!(text, "  ({cut} more {lines} of the message)")?;
     }
     Ok(())
 }
@@ -125,8 +126,11 @@ fn verdict(decision: &Decision) -> String {
         None => {}
     }
     if decision.others_tried > 0 {
-        let (failing, tried) = (decision.others_failing, decision.others_tried);
-        parts.push(format!("{failing} of {tried} other values fail too"));
+        parts.push(match (decision.others_failing, decision.others_tried) {
+            (0, _) => "no other value of it fails".to_owned(),
+            (1, tried) => format!("1 of {tried} other values fails too"),
+            (failing, tried) => format!("{failing} of {tried} other values fail too"),
+        });
     }
     if let (Some(before), Some(after)) = (&decision.before, &decision.after)
         && after.failed > before.failed
@@ -215,7 +219,8 @@ fn events(account: &Account, text: &mut String) -> fmt::Result {
     section(text, "the end of the run:")?;
     let cut = lines.len().saturating_sub(EVENTS);
     if cut > 0 {
-        writeln!(text, "    ({cut} events before)")?;
+        let events = if cut == 1 { "event" } else { "events" };
+        writeln!(text, "    ({cut} {events} before)")?;
     }
     lines[cut..].iter().try_for_each(|line| writeln!(text, "  {line}"))
 }
