@@ -4,7 +4,14 @@
 //! A program is what a team would write, with a check of what must hold. A sweep over seeds, with
 //! the faults that the program itself plans, finds the bug; the fixed program survives. The tests
 //! of this package and the bench `kit` measure how well.
+//!
+//! Five of the bugs are there a second time, on lapin (feature `lapin`) and on redis-rs (feature
+//! `redis-rs`).
 
+#[cfg(feature = "lapin")]
+pub mod on_lapin;
+#[cfg(feature = "redis-rs")]
+pub mod on_redis_rs;
 pub mod rabbitmq;
 pub mod redis;
 
@@ -53,7 +60,12 @@ impl Planted {
 /// Returns every bug.
 #[must_use]
 pub fn kit() -> Vec<Bug> {
-    rabbitmq::bugs().into_iter().chain(redis::bugs()).collect()
+    let typed = rabbitmq::bugs().into_iter().chain(redis::bugs());
+    #[cfg(feature = "lapin")]
+    let typed = typed.chain(on_lapin::bugs());
+    #[cfg(feature = "redis-rs")]
+    let typed = typed.chain(on_redis_rs::bugs());
+    typed.collect()
 }
 
 /// Turns an outcome or an error into the text of a failure.

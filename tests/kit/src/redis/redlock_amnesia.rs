@@ -36,11 +36,11 @@ async fn lock_at(node: &Node, client: &mut Client, redis: &Redis) -> bool {
 }
 
 async fn client(node: Node, (servers, book): (Vec<Redis>, Book), start: u64) {
+    node.sleep(ms(start)).await;
     let mut clients = Vec::new();
     for server in &servers {
         clients.push(connected(&node, server).await);
     }
-    node.sleep(ms(start)).await;
     let asked = node.now();
     let mut votes = 0;
     for (client, server) in clients.iter_mut().zip(&servers) {
@@ -73,7 +73,7 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
         servers.push(redis);
     }
     let book = Book::default();
-    for (name, start, backwards) in [("client-1", 0, false), ("client-2", 40, true)] {
+    for (name, start, backwards) in [("client-1", 0, false), ("client-2", 200, true)] {
         let mut servers = servers.clone();
         if backwards {
             servers.reverse();
