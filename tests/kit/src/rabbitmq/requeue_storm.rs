@@ -17,7 +17,7 @@ pub(super) const BUG: Bug = Bug {
 };
 
 const JOBS: u32 = 3;
-const DELIVERIES: u32 = 100;
+const DELIVERIES: u32 = 20;
 
 #[derive(Clone)]
 struct Handles {
