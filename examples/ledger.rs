@@ -64,7 +64,7 @@ fn scenario(sim: &mut Sim, ack: Ack) -> Ledger {
     let rabbit = rabbitmq::start(sim, BrokerOptions::default());
     let ledger = Ledger::new();
     sim.node_with("publisher", (rabbit.clone(), ledger.clone()), publisher);
-    let node = sim.daemon_with("worker", (rabbit.clone(), ledger.clone(), ack), worker);
+    let node = sim.daemon_with("worker", (rabbit, ledger.clone(), ack), worker);
     let after = sim.choose_told(DEATH, 0, 200, |ms| format!("the worker dies after {ms} ms"));
     if after > 0 {
         sim.after(Duration::from_millis(after), move || node.restart());

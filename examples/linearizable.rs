@@ -31,6 +31,16 @@ struct Recorder {
 }
 
 impl Recorder {
+    fn asked(&self, operation: &RegisterOp<u32>) {
+        let mut history = self.history.lock().expect("one thread");
+        history.on_invoke(self.number, operation.clone()).expect("one at a time");
+    }
+
+    fn was_told(&self, answer: RegisterRet<u32>) {
+        let mut history = self.history.lock().expect("one thread");
+        history.on_return(self.number, answer).expect("it was asked");
+    }
+
     async fn run(&mut self, operations: &[RegisterOp<u32>]) {
         let mut client = None;
         for operation in operations {
@@ -43,9 +53,7 @@ impl Recorder {
                 None => Client::connect(&self.node, &self.redis).await,
             };
             let Ok(connected) = connected else { continue };
-            let mut history = self.history.lock().expect("one thread");
-            history.on_invoke(self.number, operation.clone()).expect("one at a time");
-            drop(history);
+            self.asked(operation);
             let Ok(reply) = connected.call(&asks).await else {
                 self.number += 100;
                 continue;
@@ -57,9 +65,7 @@ impl Recorder {
                     RegisterRet::ReadOk(text.parse().expect("only numbers are written"))
                 }
             };
-            let mut history = self.history.lock().expect("one thread");
-            history.on_return(self.number, answer).expect("it was asked");
-            drop(history);
+            self.was_told(answer);
             client = Some(connected);
             self.node.sleep(Duration::from_millis(1)).await;
         }

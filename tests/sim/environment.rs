@@ -43,7 +43,10 @@ fn seeds_of(variables: &[(&str, &str)]) -> Vec<u64> {
     assert!(output.status.success(), "{text}");
     let list = text.split("ran [").nth(1).and_then(|rest| rest.split(']').next());
     let list = list.unwrap_or_else(|| panic!("no seeds in {text}"));
-    list.split(", ").filter(|seed| !seed.is_empty()).map(|seed| seed.parse().unwrap()).collect()
+    list.split(", ")
+        .filter(|seed| !seed.is_empty())
+        .map(|seed| seed.parse().expect("a seed"))
+        .collect()
 }
 
 #[test]

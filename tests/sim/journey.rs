@@ -4,10 +4,13 @@ use crate::support::{Ask, Client, at_ms, counter, ms};
 use std::sync::Arc;
 use stunt_double::Instant;
 use stunt_double::sim::trace::{EventKind, Trace};
-use stunt_double::sim::{ByteConnection, Config, Disconnected, Latency, Retention, Sim};
+use stunt_double::sim::{Config, Disconnected, Latency, Retention, Sim};
 
-/// The messages of a trace: receiver, sender, connection, sent, arrived.
-fn messages(trace: &Trace) -> Vec<(Arc<str>, Arc<str>, u32, Instant, Instant)> {
+/// A message: its receiver, its sender, its connection, when it was sent and when it arrived.
+type Journey = (Arc<str>, Arc<str>, u32, Instant, Instant);
+
+/// Returns the messages of a trace.
+fn messages(trace: &Trace) -> Vec<Journey> {
     let journey = |event: &stunt_double::sim::trace::Event| match &event.kind {
         EventKind::Request { from, connection, sent, .. }
         | EventKind::Response { from, connection, sent, .. } => {
@@ -143,6 +146,7 @@ fn lost_messages_are_told_when_everything_is_kept() {
 #[cfg(feature = "redis")]
 fn bytes_know_their_journey_too() {
     use stunt_double::redis::{self, ServerOptions};
+    use stunt_double::sim::ByteConnection;
     let mut sim = Sim::with_config(Config::new(1).with_retention(Retention::All));
     let redis = redis::start(&mut sim, ServerOptions::default());
     let node = sim.node_with("a", redis.clone(), async |node, redis| {

@@ -141,7 +141,7 @@ fn a_key_is_followed_through_its_commands_its_expiry_and_its_end() {
         let client = Client::connect(&node, &redis).await?;
         client.call(["BLPOP", "jobs", "0"]).await.map(drop)
     });
-    sim.node_with("locker", redis.clone(), locker);
+    sim.node_with("locker", redis, locker);
     sim.run().expect_done();
     assert_eq!(
         story(&sim, "lock"),

@@ -6,6 +6,7 @@ use crate::redis::server::Server;
 use crate::redis::server::story::{Fate, Happening};
 use crate::redis::value::{Sds, Value};
 use crate::sim::trace::Told;
+use std::fmt;
 
 /// How many keys a portrait shows.
 const SHOWN: usize = 100;
@@ -28,7 +29,7 @@ pub(super) fn told(happening: &Happening) -> Told {
 fn words(fate: &Fate) -> String {
     match fate {
         Fate::Command { by, words, reply } => {
-            let words: Vec<String> = words.iter().map(|word| short(word.escape_ascii())).collect();
+            let words: Vec<String> = words.iter().map(|word| short(&word.escape_ascii())).collect();
             let reply = reply.as_ref().map_or("waits".to_owned(), answer);
             format!("{by}: {} → {reply}", words.join(" "))
         }
@@ -40,11 +41,11 @@ fn words(fate: &Fate) -> String {
 }
 
 fn answer(reply: &Reply) -> String {
-    short(reply.to_string().replace('\n', " "))
+    short(&reply.to_string().replace('\n', " "))
 }
 
 /// Returns a text of a bearable length.
-fn short(text: impl ToString) -> String {
+fn short(text: &dyn fmt::Display) -> String {
     let text = text.to_string();
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -66,7 +67,7 @@ pub(super) fn portrait(server: &Server) -> Vec<String> {
             let name = key.escape_ascii();
             let database = if index == 0 { String::new() } else { format!(" (db {index})") };
             let value = match &entry.value {
-                Value::String(text) => format!("\"{}\"", short(text.as_slice().escape_ascii())),
+                Value::String(text) => format!("\"{}\"", short(&text.as_slice().escape_ascii())),
                 Value::List(list) => format!("a list of {}", list.len()),
                 Value::Hash(hash) => format!("a hash of {}", hash.len()),
                 Value::Set(set) => format!("a set of {}", set.len()),

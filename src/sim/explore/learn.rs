@@ -22,9 +22,9 @@ pub(super) fn learn<R: Report>(config: &mut Config, scenario: &impl Fn(&mut Sim)
 }
 
 fn look(sim: &Sim) -> Learned {
-    let mut learned = Learned::default();
-    learned.moments =
-        sim.tape().choices().iter().filter(|choice| choice.site == READY.name()).count() as u64;
+    let tape = sim.tape();
+    let moments = tape.choices().iter().filter(|choice| choice.site == READY.name());
+    let mut learned = Learned { moments: moments.count() as u64, ..Learned::default() };
     for event in sim.trace().events() {
         match event.kind {
             EventKind::Ran { task } => *learned.polls.entry(task).or_default() += 1,

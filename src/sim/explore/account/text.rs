@@ -27,7 +27,7 @@ pub(super) fn write(account: &Account, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     if let Some(story) = story_of(account) {
         section(&mut text, &format!("the story of {} {}:", story.kind, story.subject))?;
         let steps = story.steps.iter().map(|step| timed(step.at, &step.who, &step.text));
-        ends_of(&mut text, steps.collect(), STORY)?;
+        ends_of(&mut text, &steps.collect::<Vec<String>>(), STORY)?;
     }
     events(account, &mut text)?;
     for (what, path) in &account.files {
@@ -100,8 +100,8 @@ fn decisions(account: &Account, text: &mut String) -> fmt::Result {
         return Ok(());
     }
     section(text, "it also needs:")?;
-    let lines = others.iter().map(|decision| moment(decision)).collect();
-    ends_of(text, lines, DECISIONS)
+    let lines: Vec<String> = others.iter().map(|decision| moment(decision)).collect();
+    ends_of(text, &lines, DECISIONS)
 }
 
 fn moment(decision: &Decision) -> String {
@@ -181,7 +181,7 @@ fn apart(passing: &Passing, text: &mut String) -> fmt::Result {
         return Ok(());
     }
     section(text, "and at the end:")?;
-    ends_of(text, lines, ENDS)
+    ends_of(text, &lines, ENDS)
 }
 
 /// Returns the story of what the failure names or, if it names nothing, of what the decisive choice
@@ -226,7 +226,7 @@ fn events(account: &Account, text: &mut String) -> fmt::Result {
 }
 
 /// Writes lines; if there are too many, the first and the last of them.
-fn ends_of(text: &mut String, lines: Vec<String>, most: usize) -> fmt::Result {
+fn ends_of(text: &mut String, lines: &[String], most: usize) -> fmt::Result {
     let cut = lines.len().saturating_sub(most);
     let first = if cut > 0 { (most - 1).div_ceil(2) } else { lines.len() };
     let last = if cut > 0 { most - 1 - first } else { 0 };

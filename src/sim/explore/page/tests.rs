@@ -2,9 +2,8 @@
 //! here if `STUNT_DOUBLE_PAGES` names a folder.
 
 use super::*;
-use crate::sim::trace::{Step, Trace};
+use crate::sim::trace::Trace;
 use crate::sim::{Config, Retention, Sim};
-use std::path::Path;
 use std::time::Duration;
 
 const NASTY: &str = "</script><img src=x onerror=alert(1)> <!-- {{data}} & \"quoted\" 'one'";
@@ -110,7 +109,7 @@ fn pages_for_the_browser_are_small() {
     let page = picture.to_html();
     assert!(page.len() < 200_000, "{} bytes", page.len());
     let Some(folder) = std::env::var_os("STUNT_DOUBLE_PAGES") else { return };
-    let folder = Path::new(&folder);
+    let folder = std::path::Path::new(&folder);
     let put = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
     put("thousand.html", page);
     put("hundred-thousand.html", world(25_100).to_html("A long run"));
@@ -120,7 +119,9 @@ fn pages_for_the_browser_are_small() {
 }
 
 /// The picture of a failure, as an account of it would be.
+#[cfg(feature = "rabbitmq")]
 fn failure(trace: &Trace) -> Picture<'_> {
+    use crate::sim::trace::Step;
     let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
     let mut picture = Picture::of("every_order_is_shipped failed", trace);
     picture.message = "assertion failed: 239 of 240 orders were shipped".into();
@@ -152,7 +153,7 @@ fn failure(trace: &Trace) -> Picture<'_> {
     let lost = Step { at: at(2_006), who: "worker".into(), text: "lost: worker was killed".into() };
     picture.stories = vec![Story {
         subject: "message 7 of orders".into(),
-        kind: "message".into(),
+        kind: "message",
         steps: steps.chain([lost]).collect(),
     }];
     picture.passing = Some(Passing {

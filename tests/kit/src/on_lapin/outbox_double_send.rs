@@ -45,16 +45,20 @@ async fn relay(node: Node, (rabbit, outbox): (RabbitMq, Outbox)) {
     }
 }
 
+/// Sends a mail. The fix looks first whether it was sent.
+fn send(sent: &Sent, mail: String, fixed: bool) {
+    let mut book = sent.lock().expect("one thread");
+    let times = book.entry(mail).or_default();
+    if !fixed || *times == 0 {
+        *times += 1;
+    }
+}
+
 async fn serve(channel: &Channel, sent: &Sent, fixed: bool) -> Result<()> {
     let mut mails = consume(channel, "mails", false).await?;
     while let Some(mail) = next(&mut mails).await {
         let mail = mail?;
-        let mut book = sent.lock().expect("one thread");
-        let times = book.entry(text(&mail)).or_default();
-        if !fixed || *times == 0 {
-            *times += 1;
-        }
-        drop(book);
+        send(sent, text(&mail), fixed);
         mail.ack(BasicAckOptions::default()).await?;
     }
     Ok(())

@@ -43,6 +43,17 @@ async fn by_the_server(node: &Node, client: &Client) -> Result<bool, Error> {
     Ok(!lead.is_nil())
 }
 
+/// Writes down that a node leads, and whether another does too.
+fn write_down(node: &Node, book: &Book, until: Instant) {
+    let mut book = book.lock().expect("one thread");
+    if let Some((leader, until)) = &book.0
+        && node.now() < *until
+    {
+        book.1 = Some(format!("{} leads beside {leader}", node.name()));
+    }
+    book.0 = Some((node.name().to_owned(), until));
+}
+
 async fn candidate(node: Node, (redis, book): (Redis, Book), fixed: bool) -> Result<(), Error> {
     let client = connected(&node, &redis).await;
     let mut led = 0;
@@ -54,16 +65,10 @@ async fn candidate(node: Node, (redis, book): (Redis, Book), fixed: bool) -> Res
         };
         if leads {
             led += 1;
-            let mut book = book.lock().expect("one thread");
-            if let Some((leader, until)) = &book.0
-                && node.now() < *until
-            {
-                book.1 = Some(format!("{} leads beside {leader}", node.name()));
-            }
             // It stops a little early, because it does not know when the server began to count.
-            book.0 = Some((node.name().to_owned(), asked + ms(TERM - 50)));
-            drop(book);
-            node.sleep_until(asked + ms(TERM - 50)).await;
+            let until = asked + ms(TERM - 50);
+            write_down(&node, &book, until);
+            node.sleep_until(until).await;
         }
         node.sleep(ms(60)).await;
     }
