@@ -1,7 +1,7 @@
 //! Bugs of the kit again, in code that uses redis-rs.
 //!
-//! The programs are those of `redis/`, with their waits left to the node. Nothing else in them knows
-//! of a world.
+//! The programs are those of `redis/`, with their waits left to the node. Nothing else in them
+//! knows of a world.
 
 mod immortal_counter;
 mod lost_update;
