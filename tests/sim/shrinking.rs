@@ -250,7 +250,7 @@ fn the_account_has_at_most_40_lines() {
     });
     let text = account(&sweep).to_string();
     assert!(text.lines().count() <= 40, "{} lines:\n{text}", text.lines().count());
-    assert!(text.lines().all(|line| line.chars().count() <= 170), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 250), "{text}");
     assert!(text.contains("more lines of the message"), "{text}");
 }
 

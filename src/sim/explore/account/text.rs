@@ -3,6 +3,7 @@
 //! Each part has a share of the lines, and says how many of its own it left out.
 
 use super::{Account, Decision, Passing, Risk};
+use crate::choice::Choice;
 use crate::sim::trace::{Event, EventKind, Story};
 use crate::time::Instant;
 use std::fmt::{self, Write as _};
@@ -14,8 +15,9 @@ const ENDS: usize = 4;
 const STORY: usize = 5;
 const EVENTS: usize = 5;
 
-/// The longest line.
+/// The longest line, and the longest that names a choice.
 const WIDTH: usize = 160;
+const CHOICE: usize = 240;
 
 pub(super) fn write(account: &Account, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut text = String::new();
@@ -42,7 +44,8 @@ pub(super) fn write(account: &Account, f: &mut fmt::Formatter<'_>) -> fmt::Resul
 
 /// Returns a line of a bearable width.
 fn short(line: &str) -> String {
-    match line.char_indices().nth(WIDTH) {
+    let width = if line.trim_start().starts_with('▶') { CHOICE } else { WIDTH };
+    match line.char_indices().nth(width) {
         // A command must be whole.
         Some((end, _)) if !line.trim_start().starts_with("replay with") => {
             format!("{} …", &line[..end])
@@ -185,23 +188,37 @@ fn apart(passing: &Passing, text: &mut String) -> fmt::Result {
 }
 
 /// Returns the story of what the failure names or, if it names nothing, of what the decisive choice
-/// names.
+/// names or, if that is nothing either, of what was under way when it was made.
 fn story_of(account: &Account) -> Option<&Story> {
-    let words = account.decisive().map(|decision| decision.choice.told()).unwrap_or_default();
-    let texts = [account.failure.message.clone(), words];
-    let named = texts.iter().flat_map(|text| {
-        let stories = account.stories.iter().filter(|story| names(text, &story.subject));
+    let decisive = account.decisive().map(|decision| &decision.choice);
+    let words = decisive.map(Choice::told).unwrap_or_default();
+    let named = |text: &str| {
+        let stories = account.stories.iter().filter(|story| is_named(text, &story.subject));
         stories.max_by_key(|story| story.steps.len())
-    });
-    named.into_iter().next()
+    };
+    let under_way = || {
+        let at = decisive?.at;
+        let spans = |story: &&Story| {
+            let mut times = story.steps.iter().map(|step| step.at);
+            times.next().is_some_and(|first| first <= at) && times.any(|later| later >= at)
+        };
+        account.stories.iter().filter(spans).last()
+    };
+    named(&account.failure.message).or_else(|| named(&words)).or_else(under_way)
 }
 
-/// Returns whether a text names a thing, as a word.
-fn names(text: &str, subject: &str) -> bool {
+/// Returns whether a text names a thing: its whole name, or the body of a numbered message.
+fn is_named(text: &str, subject: &str) -> bool {
+    let body = subject.strip_prefix('#').and_then(|rest| rest.split_once(' '));
+    let body = body.map(|(_, body)| body.trim_matches('"'));
+    has_word(text, subject) || body.is_some_and(|body| body.len() > 2 && has_word(text, body))
+}
+
+fn has_word(text: &str, word: &str) -> bool {
     let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-    !subject.is_empty()
-        && text.match_indices(subject).any(|(at, _)| {
-            let after = text[at + subject.len()..].chars().next();
+    !word.is_empty()
+        && text.match_indices(word).any(|(at, _)| {
+            let after = text[at + word.len()..].chars().next();
             is_edge(text[..at].chars().next_back()) && is_edge(after)
         })
 }
