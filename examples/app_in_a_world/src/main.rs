@@ -18,7 +18,7 @@ mod world;
 
 use order_service::Marker;
 use std::process::ExitCode;
-use stunt_double::sim::{Config, Retention, Seeds, Sim, Strategy, Sweep};
+use stunt_double::sim::{Config, Effort, Retention, Seeds, Sim, Strategy, Sweep};
 use tracing::Level;
 
 const USAGE: &str =
@@ -64,7 +64,9 @@ impl Task {
 
 /// Runs the service over many seeds.
 fn sweep(seeds: u64, marker: Marker) -> Sweep {
-    Seeds::new(0..seeds).with_strategy(Strategy::Random).run(move |sim: &mut Sim| {
+    // The story of a seed is told by `--seed`.
+    let seeds = Seeds::new(0..seeds).with_strategy(Strategy::Random).with_effort(Effort::none());
+    seeds.run(move |sim: &mut Sim| {
         let world = world::start(sim, marker);
         faults::plan(sim, &world);
         sim.run()
@@ -100,6 +102,8 @@ fn hunt(seeds: u64, only_mended: bool) -> Result<(), String> {
 fn show(seed: u64, marker: Marker) {
     let config = Config::new(seed).with_retention(Retention::All);
     let seeds = Seeds::new(seed..seed + 1).with_config(config).with_strategy(Strategy::Random);
+    // The seed runs once, since it prints what happens.
+    let seeds = seeds.with_effort(Effort::none());
     let sweep = seeds.run(|sim: &mut Sim| {
         let _logs = sim.note_events(Level::WARN);
         let world = world::start(sim, marker);

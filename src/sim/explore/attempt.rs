@@ -26,7 +26,7 @@ pub(super) fn attempt<R: Report, T>(
     let ended = catch_unwind(AssertUnwindSafe(|| scenario(&mut sim).failure()));
     // Whatever this thread saw concerns the scenario: panics inside the world were caught earlier.
     let seen = quiet::take();
-    let (now, of) = (sim.now(), (seed, sim.steps()));
+    let (now, of) = (sim.now(), (seed, sim.cost()));
     let looked = look(&sim);
     // The world's tasks may panic while they are dropped.
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(sim)));

@@ -27,7 +27,12 @@ const fn variable(name: &'static str, example: &'static str, effect: &'static st
 
 /// Every environment variable that sweeps read.
 pub const VARIABLES: &[Variable] = &[
-    variable(SEED_VARIABLE, "6", "runs only this seed, in sweeps and with `seed_or`"),
+    variable(
+        SEED_VARIABLE,
+        "6",
+        "runs only this seed, in sweeps and with `seed_or`; once, without an explanation, unless \
+         `STUNT_DOUBLE_EFFORT` is set too",
+    ),
     variable(SEEDS, "0..100000", "replaces the range of every sweep"),
     variable(
         SHARD,

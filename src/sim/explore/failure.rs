@@ -22,7 +22,7 @@ pub struct Failure {
     pub at: Option<Instant>,
     /// How the run had ended, if the scenario failed because of that.
     end: Option<String>,
-    /// The steps that the world had taken.
+    /// The steps that the world had taken, as what they cost.
     pub(super) steps: u64,
 }
 

@@ -45,7 +45,8 @@ pub struct Effort {
     pub seeds: u64,
     /// The steps of worlds that all of this may take. A run that takes many is repeated less often,
     /// and not at all if it could not be repeated eight times. 4,000,000 by default: about two
-    /// seconds in a release build on two cores, and ten times that in a debug build.
+    /// seconds in a release build on two cores, and ten times that in a debug build. In a world
+    /// with a tokio node or a client library of others, a step counts as ten.
     pub steps: u64,
 }
 
@@ -185,7 +186,7 @@ impl Seeds {
     ///
     /// The tapes that were saved beside this test run first. The environment may change which seeds
     /// run; see [`VARIABLES`](super::VARIABLES). If [`SEED_VARIABLE`](super::super::SEED_VARIABLE)
-    /// is set, only that seed runs, even if it lies outside the range.
+    /// is set, only that seed runs, even if it lies outside the range, and it is not explained.
     ///
     /// # Panics
     ///
@@ -194,8 +195,12 @@ impl Seeds {
     pub fn run<R: Report>(mut self, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
         let environment = Environment::read();
         let tapes = Tapes::of(Location::caller(), self.files);
-        if let Some(runs) = environment.effort {
-            self.effort = if runs == 0 { Effort::none() } else { self.effort.with_shrink(runs) };
+        let forced = replay::forced_seed();
+        // A person who runs one seed again may print in it, and wants to see that once.
+        match environment.effort.or(forced.map(|_| 0)) {
+            Some(0) => self.effort = Effort::none(),
+            Some(runs) => self.effort = self.effort.with_shrink(runs),
+            None => {}
         }
         self.config.latency.get_or_insert(LATENCY);
         let quiet = Quiet::begin();
@@ -206,7 +211,6 @@ impl Seeds {
         });
         self.config = learned;
         let progress = Progress::begin();
-        let forced = replay::forced_seed();
         let saved = if forced.is_none() { self.run_saved(&tapes, &scenario) } else { None };
         let found = Found::new(&self.range, &environment, forced);
         if saved.is_none() || self.all {
