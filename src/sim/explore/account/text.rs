@@ -202,7 +202,7 @@ fn story_of(account: &Account) -> Option<&Story> {
             let mut times = story.steps.iter().map(|step| step.at);
             times.next().is_some_and(|first| first <= at) && times.any(|later| later >= at)
         };
-        account.stories.iter().filter(spans).last()
+        account.stories.iter().rfind(spans)
     };
     named(&account.failure.message).or_else(|| named(&words)).or_else(under_way)
 }
