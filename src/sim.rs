@@ -93,7 +93,7 @@ use kernel::turn::Housekeeping;
 #[cfg(feature = "tracing")]
 pub(crate) use kernel::world;
 use kernel::world::World;
-use net::logged::Reads;
+use net::logged::{ROUTINE, Reads};
 use net::port::Port;
 use net::server::Server;
 use std::cell::{OnceCell, RefCell};
@@ -402,6 +402,12 @@ impl Sim {
     /// Returns what each service holds, one thing a line.
     pub(crate) fn portraits(&self) -> Vec<(String, Vec<String>)> {
         self.ports.iter().map(|port| port.portrait(&self.world)).collect()
+    }
+
+    /// Returns how the messages of its services begin that say little.
+    pub(crate) fn routine(&self) -> Vec<&'static str> {
+        let services = self.ports.iter().flat_map(|port| port.routine());
+        services.chain(ROUTINE).copied().collect()
     }
 
     /// Returns the number of steps taken so far, as what they cost: those of a world with runtimes

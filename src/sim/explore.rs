@@ -13,6 +13,7 @@ mod failure;
 mod folder;
 mod learn;
 pub(super) mod page;
+mod passing;
 mod progress;
 pub(super) mod replay;
 mod schedules;

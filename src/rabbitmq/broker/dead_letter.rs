@@ -9,6 +9,7 @@
 //! those that do not have it yet. A crash loses neither: the letter is on its own queue's disk.
 
 use super::Broker;
+use super::story::Fate;
 use super::timer::Timer;
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Verdict;
@@ -96,35 +97,62 @@ impl Broker {
     /// Publishes a dead letter. Its own queue keeps it if it is routed nowhere.
     fn publish_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
         let Ok(source) = self.source(letter.vhost, &letter.exchange) else {
+            let nowhere = format!("there is no exchange {}", letter.exchange);
+            let fate = if letter.keeper.is_some() { Fate::Kept } else { dropped(nowhere) };
+            self.tell_not_lettered(&letter.message, fate);
             return self.keep_dead_letter(now, letter);
         };
         if letter.has_uncountable_death() {
             // The process of the server's queue crashes over it.
-            return;
+            let fate = dropped("the server cannot count its death".to_owned());
+            return self.tell_not_lettered(&letter.message, fate);
         }
         let name = self.source_name(source);
         let message = Arc::new(letter.published(now, name, self.profile()));
-        self.tell_dead_lettered(&letter.message, &message);
+        self.tell_dead_lettered(&letter.message, &message, letter.keeper.is_some());
         let mut routed = Vec::new();
         self.route(now, letter.vhost, source, &message, &mut routed);
+        if routed.is_empty() && letter.keeper.is_none() {
+            self.tell_of_current(&message, || Fate::Unroutable);
+        }
         if letter.reason != Reason::Rejected {
-            let headers = message.properties().headers();
-            routed.retain(|key| {
-                let queue = self.queues.get(*key);
-                queue.is_some_and(|queue| !is_cycle(headers, &queue.cold.name))
-            });
+            self.leave_cycles(&message, &mut routed);
         }
         if letter.keeper.is_some() {
             return self.send_kept_letter(now, letter, &message, routed);
         }
-        for queue in routed {
+        for key in routed {
             // A dead letter that is published at most once never reaches a stream.
-            let queue_of = self.queues.get(queue);
-            if !queue_of.is_some_and(|queue| queue.cold.kind.misses_dead_letters()) {
-                self.accept(now, queue, Arc::clone(&message), None, None);
+            let queue = self.queues.get(key);
+            if let Some(stream) = queue.filter(|queue| queue.cold.kind.misses_dead_letters()) {
+                let name = stream.cold.name.clone();
+                let why =
+                    || dropped(format!("stream {name} takes no dead letters of such a queue"));
+                self.tell_of_current(&message, why);
+            } else {
+                self.accept(now, key, Arc::clone(&message), None, None);
             }
         }
         self.tell_all_routed();
+    }
+
+    /// Leaves out the queues in which a message has died before without having been rejected since.
+    fn leave_cycles(&mut self, message: &Message, routed: &mut Vec<QueueKey>) {
+        let headers = message.properties().headers();
+        let mut left = Vec::new();
+        routed.retain(|key| {
+            let Some(queue) = self.queues.get(*key) else { return false };
+            let name = &queue.cold.name;
+            let is_cycle = is_cycle(headers, name);
+            left.extend(is_cycle.then(|| name.clone()));
+            !is_cycle
+        });
+        for name in left {
+            self.tell_of_current(message, || {
+                let circle = "it has gone in a circle, and no consumer rejected it on the way";
+                dropped(format!("it died in queue {name} before: {circle}"))
+            });
+        }
     }
 
     /// Publishes a letter that its own queue keeps until the others have it safely.
@@ -136,6 +164,8 @@ impl Broker {
         mut routed: Vec<QueueKey>,
     ) {
         if routed.is_empty() {
+            self.tell_of_current(message, || Fate::Kept);
+            self.tell_all_routed();
             return self.keep_dead_letter(now, letter);
         }
         routed.retain(|queue| !letter.settled.contains(queue));
@@ -162,9 +192,12 @@ impl Broker {
         }
         if in_flight.unsettled == 0
             && let Some(in_flight) = self.letters_in_flight.remove(&number)
-            && in_flight.is_refused
         {
-            self.refused_letters.push(in_flight.letter);
+            if in_flight.is_refused {
+                self.refused_letters.push(in_flight.letter);
+            } else {
+                self.tell_letter_safe(&in_flight.letter.message);
+            }
         }
     }
 
@@ -188,4 +221,8 @@ impl Broker {
             }
         }
     }
+}
+
+fn dropped(why: String) -> Fate {
+    Fate::Dropped { why }
 }

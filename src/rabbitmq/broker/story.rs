@@ -36,6 +36,12 @@ pub(crate) enum Fate {
     },
     /// No queue got it.
     Unroutable,
+    /// The broker gives it up.
+    Dropped {
+        why: String,
+    },
+    /// Its queue keeps it, as its dead-letter exchange routes it to no queue.
+    Kept,
     /// Published again because it had died.
     DeadLettered {
         exchange: SmolStr,
@@ -106,6 +112,18 @@ pub(super) struct Story {
 impl Story {
     fn tell(&mut self, message: u64, body: Bytes, fate: Fate) {
         self.happenings.push_back(Happening { message, body, fate });
+    }
+
+    /// Returns the number of a dead message.
+    fn number_of(&self, dead: &Arc<Message>) -> Option<u64> {
+        let mut all = self.dead.iter();
+        all.find(|(_, other)| Arc::ptr_eq(other, dead)).map(|(number, _)| *number)
+    }
+
+    /// Forgets a dead message, and returns its number.
+    fn take(&mut self, dead: &Arc<Message>) -> Option<u64> {
+        let place = self.dead.iter().position(|(_, other)| Arc::ptr_eq(other, dead))?;
+        self.dead.remove(place).map(|(number, _)| number)
     }
 
     /// Returns the number of the message that is being published, a new one if it has none yet.
@@ -179,17 +197,44 @@ impl Broker {
         }
     }
 
-    /// A dead message is published again.
-    pub(super) fn tell_dead_lettered(&mut self, dead: &Arc<Message>, message: &Message) {
+    /// A dead message is published again. If its queue `keeps` it until others have it safely, that
+    /// may happen several times.
+    pub(super) fn tell_dead_lettered(
+        &mut self,
+        dead: &Arc<Message>,
+        message: &Message,
+        keeps: bool,
+    ) {
         let Some(story) = &mut self.story else { return };
-        let place = story.dead.iter().position(|(_, other)| Arc::ptr_eq(other, dead));
-        let found = place.and_then(|place| story.dead.remove(place));
-        story.current = found.map(|(number, _)| number);
+        story.current = if keeps { story.number_of(dead) } else { story.take(dead) };
         let number = story.number();
         story.current = Some(number);
         let (exchange, routing_key) = (message.exchange().clone(), message.routing_key().clone());
         let fate = Fate::DeadLettered { exchange, routing_key };
         story.tell(number, message.body().clone(), fate);
+    }
+
+    /// A dead message is not published.
+    pub(super) fn tell_not_lettered(&mut self, dead: &Arc<Message>, fate: Fate) {
+        let Some(story) = &mut self.story else { return };
+        let number = if fate == Fate::Kept { story.number_of(dead) } else { story.take(dead) };
+        if let Some(number) = number {
+            story.tell(number, dead.body().clone(), fate);
+        }
+    }
+
+    /// Others have a dead message safely, so its queue does not keep it any longer.
+    pub(super) fn tell_letter_safe(&mut self, dead: &Arc<Message>) {
+        if let Some(story) = &mut self.story {
+            story.take(dead);
+        }
+    }
+
+    /// Something happened to the message that is being published.
+    pub(super) fn tell_of_current(&mut self, message: &Message, fate: impl FnOnce() -> Fate) {
+        let Some(story) = &mut self.story else { return };
+        let number = story.number();
+        story.tell(number, message.body().clone(), fate());
     }
 
     /// A queue has accepted a message, at this position.

@@ -96,6 +96,10 @@ impl Service for ByteServer {
         story::portrait(self.machine())
     }
 
+    fn routine() -> &'static [&'static str] {
+        story::ROUTINE
+    }
+
     fn describe_input(input: &Self::Input) -> String {
         let mut log = Vec::new();
         log::log_method(input, &mut log);

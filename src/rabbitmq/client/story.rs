@@ -13,6 +13,24 @@ use crate::sim::trace::Told;
 /// How many queues a portrait shows.
 const SHOWN: usize = 100;
 
+/// How the descriptions of messages begin that belong to every connection.
+pub(super) const ROUTINE: &[&str] = &[
+    "access.request",
+    "basic.consume-ok",
+    "basic.qos",
+    "channel.close-ok",
+    "channel.open",
+    "confirm.select",
+    "connection.close-ok",
+    "connection.open",
+    "connection.secure",
+    "connection.start",
+    "connection.tune",
+    "exchange.declare-ok",
+    "heartbeat",
+    "queue.bind-ok",
+];
+
 /// Returns something that happened in words.
 pub(super) fn told(broker: &Broker, happening: &Happening) -> Told {
     let Happening { message, body, fate } = happening;
@@ -32,6 +50,8 @@ fn words(broker: &Broker, fate: &Fate) -> String {
             format!("published by {by} to {} as {routing_key:?}{confirm}", exchange_name(exchange))
         }
         Fate::Unroutable => "routed to no queue".to_owned(),
+        Fate::Dropped { why } => format!("dropped: {why}"),
+        Fate::Kept => "kept by the queue in which it died, for another try".to_owned(),
         Fate::DeadLettered { exchange, routing_key } => {
             let exchange = exchange_name(exchange);
             format!("published again as a dead letter, to {exchange} as {routing_key:?}")

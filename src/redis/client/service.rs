@@ -106,6 +106,10 @@ impl Service for ByteServer {
         story::portrait(self.machine())
     }
 
+    fn routine() -> &'static [&'static str] {
+        story::ROUTINE
+    }
+
     fn describe_input(input: &Request) -> String {
         let mut words = Vec::new();
         log::log_request(input, &mut words);

@@ -14,6 +14,9 @@ const SHOWN: usize = 100;
 /// The longest word or reply that is shown.
 const LONGEST: usize = 40;
 
+/// How the descriptions of messages begin that belong to every connection.
+pub(super) const ROUTINE: &[&str] = &["AUTH", "CLIENT", "HELLO", "PING", "SELECT"];
+
 /// Returns something that happened in words.
 pub(super) fn told(happening: &Happening) -> Told {
     let Happening { database, key, fate, lived } = happening;

@@ -3,14 +3,19 @@
 //! An [`Account`] holds the calmest run that fails in the same way, and what was learned of it. As
 //! text it takes at most 40 lines (`account/text.rs`).
 
+mod concern;
+mod part;
 mod picture;
+mod tale;
 mod text;
 
 use super::failure::Failure;
+use super::passing::Passing;
 use crate::choice::{Choice, Tape};
 use crate::sim::trace::{Difference, Story, Trace};
 use crate::time::Instant;
 use std::fmt;
+pub(crate) use tale::Tale;
 
 /// The share of runs that fail if the first choices are those of the failing run and all others are
 /// drawn anew.
@@ -66,15 +71,6 @@ impl Decision {
     }
 }
 
-/// The run that differs only in the decisive choice, and passes.
-#[derive(Clone, Debug)]
-pub(super) struct Passing {
-    /// The first event that differs, choices apart. The failing run is the first.
-    pub(super) difference: Option<Difference>,
-    /// Each service, with what it holds at the end of the failing run and of the passing one.
-    pub(super) ends: Vec<(String, Vec<String>, Vec<String>)>,
-}
-
 /// The explanation of a failure; see [`Sweep::account`](super::Sweep).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -96,6 +92,8 @@ pub struct Account {
     /// How many of those were not calm.
     pub found_unquiet: usize,
     pub(super) passing: Option<Passing>,
+    /// How messages begin that say little.
+    pub(super) routine: Vec<&'static str>,
     /// The command that runs the seed again.
     pub(super) replay: Option<String>,
     pub(super) settings: String,

@@ -6,9 +6,10 @@
 //! largest jump is the *decisive* one. The run with the decisive choice calm is the *nearest
 //! passing run*: what differs first is what the choice did.
 
-use super::account::{Decision, Passing, Risk};
+use super::account::{Decision, Risk};
 use super::attempt::{all, attempt};
 use super::failure::Failure;
+use super::passing::Passing;
 use crate::choice::Tape;
 use crate::sim::Sim;
 use crate::sim::config::{Config, Retention};
@@ -31,14 +32,16 @@ pub(super) struct Seen {
     pub(super) trace: Trace,
     /// What each service holds at the end.
     pub(super) ends: Vec<(String, Vec<String>)>,
+    /// How the messages of its services begin that say little.
+    pub(super) routine: Vec<&'static str>,
 }
 
 /// Runs the scenario once, recording everything that a person may want to see.
 pub(super) fn see<R: Report>(config: &Config, scenario: &impl Fn(&mut Sim) -> R) -> Seen {
     let config = config.clone().with_recording().with_retention(Retention::All).with_stories();
-    let look = |sim: &Sim| (sim.tape(), sim.trace(), sim.portraits());
-    let (failure, (tape, trace, ends)) = attempt(config, scenario, look);
-    Seen { failure, tape, trace, ends }
+    let look = |sim: &Sim| (sim.tape(), sim.trace(), sim.portraits(), sim.routine());
+    let (failure, (tape, trace, ends, routine)) = attempt(config, scenario, look);
+    Seen { failure, tape, trace, ends, routine }
 }
 
 /// The questions about a failing run, and how often they may be asked.
@@ -157,16 +160,7 @@ where
     pub(super) fn passing(&self, failing: &Seen, index: usize) -> Option<Passing> {
         let calm = self.with(&failing.tape, index, 0);
         let passing = see(&self.config.clone().with_tape(calm), self.scenario);
-        if passing.failure.is_some() {
-            return None;
-        }
-        let difference = failing.trace.first_event_apart(&passing.trace);
-        let ends = failing.ends.iter().map(|(service, failing)| {
-            let theirs = passing.ends.iter().find(|(other, _)| other == service);
-            let passing = theirs.map(|(_, lines)| lines.clone()).unwrap_or_default();
-            (service.clone(), failing.clone(), passing)
-        });
-        Some(Passing { difference, ends: ends.collect() })
+        passing.failure.is_none().then(|| Passing::between(failing, passing))
     }
 }
 

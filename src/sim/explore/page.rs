@@ -8,8 +8,9 @@
 mod rows;
 
 use crate::json::Json;
+use crate::sim::explore::account::Tale;
 use crate::sim::trace::lanes::Lanes;
-use crate::sim::trace::{Story, Trace};
+use crate::sim::trace::{Step, Trace};
 use crate::time::Instant;
 
 const TEMPLATE: &str = include_str!("page/page.html");
@@ -35,7 +36,9 @@ pub(crate) struct Picture<'a> {
     pub(crate) choices: Vec<Chosen>,
     pub(crate) risk: Vec<Risk>,
     pub(crate) trace: &'a Trace,
-    pub(crate) stories: Vec<Story>,
+    pub(crate) stories: Vec<Tale<'a>>,
+    /// The story that is open at first.
+    pub(crate) open: Option<usize>,
     pub(crate) passing: Option<Passing>,
     /// The account as text.
     pub(crate) text: String,
@@ -65,12 +68,14 @@ pub(crate) struct Risk {
 /// The nearest run that passes.
 #[derive(Clone, Debug)]
 pub(crate) struct Passing {
-    /// The first difference, in words.
-    pub(crate) difference: String,
+    /// The first event that differs, in words: that of the failing run, and that of the passing one.
+    pub(crate) difference: [String; 2],
+    /// What the program did in one of the runs only.
+    pub(crate) effects: Vec<String>,
     pub(crate) ends: Vec<End>,
 }
 
-/// A service at the end of both runs.
+/// What a service holds at the end of one of the runs only.
 #[derive(Clone, Debug)]
 pub(crate) struct End {
     pub(crate) service: String,
@@ -114,6 +119,7 @@ impl<'a> Picture<'a> {
             risk: Vec::new(),
             trace,
             stories: Vec::new(),
+            open: None,
             passing: None,
             text: String::new(),
         }
@@ -185,7 +191,11 @@ impl<'a> Picture<'a> {
                 }
             });
             rows::put(json, self, &lanes);
-            json.key("stories").array(|json| self.stories.iter().for_each(|s| put_story(s, json)));
+            json.key("stories").array(|json| self.stories.iter().for_each(|s| put_tale(s, json)));
+            match self.open {
+                Some(story) => json.key("open").number(story as u64),
+                None => json.key("open").null(),
+            }
             json.key("passing");
             match &self.passing {
                 Some(passing) => passing.put(json),
@@ -223,26 +233,39 @@ impl Chosen {
     }
 }
 
-fn put_story(story: &Story, json: &mut Json) {
+fn put_tale(tale: &Tale<'_>, json: &mut Json) {
     json.object(|json| {
-        json.key("subject").text(&story.subject);
-        json.key("kind").text(story.kind);
-        json.key("steps").array(|json| {
-            for step in &story.steps {
-                json.array(|json| {
-                    json.number(step.at.as_nanos());
-                    json.text(&step.who);
-                    json.text(&step.text);
-                });
-            }
-        });
+        json.key("subject").text(tale.subject);
+        json.key("kind").text(tale.kind);
+        put_steps(json.key("steps"), tale.here);
+        // Of the passing run, only what is not the same.
+        let apart = tale.apart.unwrap_or_default();
+        json.key("same").bool(tale.there.is_some() && tale.apart.is_none());
+        json.key("apart").number(apart as u64);
+        match tale.there.filter(|_| tale.apart.is_some()) {
+            Some(steps) => put_steps(json.key("there"), &steps[apart..]),
+            None => json.key("there").null(),
+        }
+    });
+}
+
+fn put_steps(json: &mut Json, steps: &[Step]) {
+    json.array(|json| {
+        for step in steps {
+            json.array(|json| {
+                json.number(step.at.as_nanos());
+                json.text(&step.who);
+                json.text(&step.text);
+            });
+        }
     });
 }
 
 impl Passing {
     fn put(&self, json: &mut Json) {
         json.object(|json| {
-            json.key("difference").text(&self.difference);
+            put_texts(json.key("difference"), &self.difference);
+            put_texts(json.key("effects"), &self.effects);
             json.key("ends").array(|json| {
                 for end in &self.ends {
                     json.object(|json| {

@@ -349,6 +349,7 @@ impl Seeds {
             found_with,
             found_unquiet,
             passing,
+            routine: seen.routine,
             replay: None,
             settings: String::new(),
             files: Vec::new(),

@@ -80,7 +80,7 @@ impl Core {
         let node = &self.processes[state.node].name;
         let service = self.links.service(state.service);
         let (from, to) = if up { (node, service) } else { (service, node) };
-        format!("{from} sent {to} {what} (message {} of their link)", state.sent)
+        format!("{from} sent {to} {what}")
     }
 
     /// Begins to let faults strike at these messages.

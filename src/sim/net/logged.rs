@@ -50,6 +50,10 @@ fn read_bytes(mut log: &[u8]) -> String {
     format!("{count} bytes: {}{more}", log.escape_ascii())
 }
 
+/// How the words begin that belong to every connection; see [`Service::routine`].
+pub(crate) const ROUTINE: &[&str] =
+    &["the attempt to connect", "the acceptance of a connection", "the end of a connection"];
+
 /// Returns what a node sends, in words.
 pub(crate) fn up_in_words<S: Service>(item: &Up<S::Input>) -> String {
     match item {

@@ -35,6 +35,8 @@ pub(crate) trait Port {
     fn forgotten(&self, world: &World, link: LinkId, before: u32);
     /// Returns the service's name, and what its machine holds.
     fn portrait(&self, world: &World) -> (String, Vec<String>);
+    /// Returns how its messages begin that say little.
+    fn routine(&self) -> &'static [&'static str];
     fn tell_in_flight(&self, trace: &mut Trace);
     /// Returns why nodes may wait in vain for this server: the node, and the reason.
     fn hindrances(&self, world: &World) -> Vec<(Arc<str>, String)>;
@@ -134,6 +136,10 @@ impl<S: Service> Port for Server<S> {
         let cell = self.lock();
         let at = cell.clock.machine_time(world.now());
         (self.name.to_string(), cell.machine.portrait(at))
+    }
+
+    fn routine(&self) -> &'static [&'static str] {
+        S::routine()
     }
 
     fn tell_in_flight(&self, trace: &mut Trace) {

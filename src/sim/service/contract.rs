@@ -139,6 +139,13 @@ pub trait Service: Send + 'static {
         Vec::new()
     }
 
+    /// Returns how the descriptions of messages begin that say little: handshakes, heartbeats,
+    /// options. The account of a failure leaves such messages out.
+    #[must_use]
+    fn routine() -> &'static [&'static str] {
+        &[]
+    }
+
     /// Describes a message in a few words, for the transcript.
     fn describe_input(input: &Self::Input) -> String;
 

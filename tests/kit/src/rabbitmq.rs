@@ -177,6 +177,12 @@ async fn produce_from(
     Ok(())
 }
 
+/// Writes down that a job was done, and says so.
+fn finish(node: &Node, done: &Done, job: String) {
+    node.note(format_args!("has done {job}"));
+    done.lock().insert(job);
+}
+
 /// Compares the number of jobs that were done with that of all.
 fn expect_done(done: usize, all: u32) -> Result<(), String> {
     if done == all as usize { Ok(()) } else { Err(format!("{done} of {all} jobs done")) }

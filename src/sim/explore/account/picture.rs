@@ -1,7 +1,10 @@
 //! The account as a picture: what of it the page shows.
 
-use super::{Account, Decision, Passing};
+use super::tale::{Tale, pairs, tales};
+use super::{Account, Decision, Passing, text};
 use crate::sim::explore::page::{self, Chosen, End, Picture};
+use crate::sim::explore::passing::Effects;
+use crate::sim::trace::Event;
 
 impl Account {
     /// Returns the account as a page of HTML: the choices, the risk, the trace with its messages,
@@ -26,8 +29,14 @@ impl Account {
             of: count(risk.of),
         });
         picture.risk = risk.collect();
-        picture.stories.clone_from(&self.stories);
-        picture.passing = self.passing.as_ref().map(passing);
+        let effects = self.passing.as_ref().map(|passing| passing.effects(&self.trace));
+        let words = effects.as_ref().map(Effects::words).unwrap_or_default();
+        picture.stories = pairs(self);
+        let best = tales(self, &words).into_iter().next();
+        let is_best = |tale: &Tale<'_>| best.as_ref().is_some_and(|best| tale.is(best));
+        picture.open = picture.stories.iter().position(is_best);
+        let effects = effects.unwrap_or_default();
+        picture.passing = self.passing.as_ref().map(|it| passing(it, &effects));
         picture.text = self.to_string();
         picture.to_html()
     }
@@ -46,13 +55,23 @@ fn chosen(decision: &Decision) -> Chosen {
     }
 }
 
-fn passing(passing: &Passing) -> page::Passing {
+fn passing(passing: &Passing, effects: &Effects) -> page::Passing {
     let ends = passing.ends.iter().map(|(service, failing, passing)| End {
         service: service.clone(),
         failing: failing.clone(),
         passing: passing.clone(),
     });
-    let difference = passing.difference.as_ref();
-    let difference = difference.map_or_else(String::new, ToString::to_string);
-    page::Passing { difference, ends: ends.collect() }
+    let event = |event: Option<&Event>| match event {
+        Some(event) => text::of_event(event).trim_start().to_owned(),
+        None => "(the run has ended)".to_owned(),
+    };
+    let difference = passing
+        .difference
+        .as_ref()
+        .map(|difference| [event(difference.left.as_ref()), event(difference.right.as_ref())]);
+    page::Passing {
+        difference: difference.unwrap_or_default(),
+        effects: text::in_words(effects),
+        ends: ends.collect(),
+    }
 }

@@ -1,43 +1,41 @@
 //! The account as text: at most 40 lines, the cause first.
 //!
-//! Each part has a share of the lines, and says how many of its own it left out.
+//! It says which choice decides, what happened around it in this run and in the nearest one that
+//! passes, what differs between the two in the end, and the story of the thing that shows it.
 
+use super::concern::{Concern, telling};
+use super::part::{self, Part};
+use super::tale::{Tale, tales};
 use super::{Account, Decision, Passing, Risk};
-use crate::choice::Choice;
-use crate::sim::trace::{Event, EventKind, Story};
+use crate::sim::explore::passing::Effects;
+use crate::sim::trace::{Event, Step};
 use crate::time::Instant;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-/// The lines that each part may take.
-const MESSAGE: usize = 6;
-const DECISIONS: usize = 3;
-const ENDS: usize = 4;
-const STORY: usize = 5;
-const EVENTS: usize = 5;
+/// The most lines.
+const LINES: usize = 40;
 
 /// The longest line, and the longest that names a choice.
 const WIDTH: usize = 160;
 const CHOICE: usize = 240;
 
 pub(super) fn write(account: &Account, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut text = String::new();
-    head(account, &mut text)?;
-    decisions(account, &mut text)?;
+    let mut parts = vec![head(account), decision(account), others(account)];
+    let mut words = Vec::new();
     if let Some(passing) = &account.passing {
-        apart(passing, &mut text)?;
+        let effects = passing.effects(&account.trace);
+        parts.extend(around(account, passing));
+        parts.push(lost(account, passing));
+        parts.push(apart(passing, &effects));
+        words = effects.words();
     }
-    if let Some(story) = story_of(account) {
-        section(&mut text, &format!("the story of {} {}:", story.kind, story.subject))?;
-        let steps = story.steps.iter().map(|step| timed(step.at, &step.who, &step.text));
-        ends_of(&mut text, &steps.collect::<Vec<String>>(), STORY)?;
+    for (number, tale) in tales(account, &words).iter().enumerate() {
+        parts.extend(story(account, tale, number));
     }
-    events(account, &mut text)?;
-    for (what, path) in &account.files {
-        writeln!(text, "  {what}: {path}")?;
-    }
-    if let Some(line) = &account.replay {
-        writeln!(text, "  replay with: {line}")?;
-    }
+    let told: Vec<String> = parts.iter().flat_map(|part| part.lines.clone()).collect();
+    parts.push(end(account, &told));
+    parts.push(tail(account));
+    let text = part::write(parts, LINES);
     let lines: Vec<String> = text.lines().map(short).collect();
     f.write_str(&lines.join("\n"))
 }
@@ -54,57 +52,41 @@ fn short(line: &str) -> String {
     }
 }
 
-fn section(text: &mut String, title: &str) -> fmt::Result {
-    writeln!(text, "  {title}")
-}
-
-fn head(account: &Account, text: &mut String) -> fmt::Result {
+fn head(account: &Account) -> Part {
     let failure = &account.failure;
-    write!(text, "seed {} failed", failure.seed)?;
-    if !account.settings.is_empty() {
-        write!(text, " ({})", account.settings)?;
-    }
-    let message = failure.to_string();
-    let lines: Vec<&str> = message.lines().collect();
-    let (first, rest) = lines.split_first().unwrap_or((&"", &[]));
-    writeln!(text, ": {first}")?;
-    let shown = rest.len().min(MESSAGE - 1);
+    let settings = &account.settings;
+    let settings = if settings.is_empty() { String::new() } else { format!(" ({settings})") };
+    let text = format!("seed {} failed{settings}: {failure}", failure.seed);
     // The last line says where it panicked.
-    let cut = rest.len() - shown;
-    for line in rest[..shown.saturating_sub(1)].iter().chain(rest.last().filter(|_| shown > 0)) {
-        writeln!(text, "{line}")?;
-    }
-    if cut > 0 {
-        let lines = if cut == 1 { "line" } else { "lines" };
-        writeln!(text, "  ({cut} more {lines} of the message)")?;
-    }
-    Ok(())
+    let heart = text.lines().count().saturating_sub(1);
+    let lines = text.lines().map(str::to_owned).collect();
+    Part { lines, heart, with_ends: true, most: 6, least: 4, spare: 1, ..Part::default() }
 }
 
-fn decisions(account: &Account, text: &mut String) -> fmt::Result {
+/// The decisive choice, and what is known of it.
+fn decision(account: &Account) -> Part {
     let (all, unquiet) = (account.found_with, account.found_unquiet);
     let Some(decisive) = account.decisive() else {
-        return match all {
-            0 => section(text, "nothing was drawn in the run, so no choice explains it"),
-            _ => section(text, "no choice matters: the run also fails if all of them are calm"),
+        let title = match all {
+            0 => "  nothing was drawn in the run, so no choice explains it",
+            _ => "  no choice matters: the run also fails if all of them are calm",
         };
+        return Part { lines: vec![title.to_owned()], ..Part::default() };
     };
-    section(
-        text,
-        &format!("the decisive choice (found among {unquiet} of {all} that were not calm):"),
-    )?;
-    writeln!(text, "  ▶ {}", moment(decisive))?;
-    writeln!(text, "      {}", verdict(decisive))?;
-    if let Some(rise) = rise(account, decisive) {
-        writeln!(text, "      {rise}")?;
-    }
-    let others: Vec<&Decision> = account.decisions.iter().filter(|d| !d.is_decisive).collect();
-    if others.is_empty() {
-        return Ok(());
-    }
-    section(text, "it also needs:")?;
-    let lines: Vec<String> = others.iter().map(|decision| moment(decision)).collect();
-    ends_of(text, &lines, DECISIONS)
+    let title =
+        format!("  the decisive choice (found among {unquiet} of {all} that were not calm):");
+    let mut lines =
+        vec![format!("  ▶ {}", moment(decisive)), format!("      {}", verdict(decisive))];
+    lines.extend(rise(account, decisive).map(|rise| format!("      {rise}")));
+    Part { title, lines, ..Part::default() }
+}
+
+/// The other choices that the failure needs.
+fn others(account: &Account) -> Part {
+    let others = account.decisions.iter().filter(|decision| !decision.is_decisive);
+    let lines = others.map(|decision| format!("    {}", moment(decision))).collect();
+    let title = "  it also needs:".to_owned();
+    Part { title, lines, most: 3, least: 1, spare: 3, ..Part::default() }
 }
 
 fn moment(decision: &Decision) -> String {
@@ -112,7 +94,7 @@ fn moment(decision: &Decision) -> String {
 }
 
 /// Returns an event as a line. Between two events of a world there are often only microseconds.
-fn of_event(event: &Event) -> String {
+pub(super) fn of_event(event: &Event) -> String {
     timed(event.at, &event.who, &event.kind)
 }
 
@@ -150,7 +132,8 @@ fn rise(account: &Account, decisive: &Decision) -> Option<String> {
     let steps = account.risk.windows(2).map(|pair| (&pair[0], &pair[1]));
     let rise = |(a, b): &(&Risk, &Risk)| (b.failed.saturating_sub(a.failed), b.after);
     let (before, after) = steps.max_by_key(rise)?;
-    if after.failed <= before.failed || after.after == decisive.order + 1 {
+    let is_told = after.after == decisive.order + 1 || before.at == after.at;
+    if after.failed <= before.failed || is_told {
         return None;
     }
     let (from, to) = (before.percent(), after.percent());
@@ -161,100 +144,133 @@ fn rise(account: &Account, decisive: &Decision) -> Option<String> {
     ))
 }
 
-fn apart(passing: &Passing, text: &mut String) -> fmt::Result {
-    if let Some(difference) = &passing.difference {
-        section(text, "with it calm, the first thing to differ:")?;
-        for (run, event) in [("failing", &difference.left), ("passing", &difference.right)] {
-            match event {
-                Some(event) => writeln!(text, "    {run} {}", of_event(event))?,
-                None => writeln!(text, "    {run}  (the run has ended)")?,
-            }
+/// What happened around the decisive choice: to those it strikes before, to everybody after.
+fn around(account: &Account, passing: &Passing) -> Option<Part> {
+    let difference = passing.difference.as_ref()?;
+    let concern = Concern::of(account);
+    let mut lines = Vec::new();
+    let mut heart = None;
+    for (at, event) in telling(&account.trace, &account.routine) {
+        if at < difference.index && !concern.is_about(event) {
+            continue;
+        }
+        if at >= difference.index {
+            heart.get_or_insert(lines.len());
+        }
+        lines.push(format!("    {}", of_event(event)));
+    }
+    let heart = heart.unwrap_or(lines.len().saturating_sub(1));
+    let title = "  around it:".to_owned();
+    let mut around = Part { title, lines, heart, most: 9, least: 5, spare: 5, ..Part::default() };
+    around.fold();
+    Some(around)
+}
+
+/// What never arrived in this run only.
+fn lost(account: &Account, passing: &Passing) -> Part {
+    let lost = passing.lost(&account.trace).into_iter();
+    let is_telling = |text: &str| !account.routine.iter().any(|words| text.starts_with(words));
+    let lines = lost.filter(|lost| is_telling(&lost.text)).map(|lost| {
+        let what = format!("never arrived, from {}: {}", lost.from, lost.text);
+        format!("    {}", timed(lost.sent, &lost.to, &what))
+    });
+    let (title, lines) = ("  lost on the way:".to_owned(), lines.collect());
+    Part { title, lines, most: 2, least: 1, spare: 4, ..Part::default() }
+}
+
+/// The most lines of one kind of difference.
+const SHOWN: usize = 3;
+
+/// Returns what the program did in one of the runs only, or later.
+pub(super) fn in_words(effects: &Effects) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Effects { only_here, only_there, later } = effects;
+    for (run, events) in [("this run", only_here), ("the passing run", only_there)] {
+        for event in events.iter().take(SHOWN) {
+            lines.push(format!("only in {run}: {}", of_event(event).trim_start()));
+        }
+        if events.len() > SHOWN {
+            lines.push(format!("only in {run}: ({} more like that)", events.len() - SHOWN));
         }
     }
-    let mut lines = Vec::new();
+    for (event, at) in later.iter().take(SHOWN) {
+        let late = of_event(event);
+        lines.push(format!("later: {} (there at {at})", late.trim_start()));
+    }
+    lines
+}
+
+/// What differs between the two runs in the end.
+fn apart(passing: &Passing, effects: &Effects) -> Part {
+    let mut lines = in_words(effects);
     for (service, failing, passing) in &passing.ends {
-        let only = |these: &[String], those: &[String], run: &str| {
-            let apart = these.iter().filter(|line| !those.contains(line));
-            apart.map(|line| format!("{run}  {service}: {line}")).collect::<Vec<_>>()
-        };
-        lines.extend(only(failing, passing, "failing"));
-        lines.extend(only(passing, failing, "passing"));
+        for (run, holds) in [("this run", failing), ("the passing run", passing)] {
+            let ends = holds.iter().take(SHOWN);
+            lines.extend(ends.map(|line| format!("at the end of {run}: {service}: {line}")));
+        }
     }
-    if lines.is_empty() {
-        return Ok(());
-    }
-    section(text, "and at the end:")?;
-    ends_of(text, &lines, ENDS)
+    lines.iter_mut().for_each(|line| line.insert_str(0, "    "));
+    let title =
+        "  beside the nearest run that passes, in which only that choice is calm:".to_owned();
+    let most = 3 * SHOWN;
+    Part { title, lines, most, least: 4, spare: 2, ..Part::default() }
 }
 
-/// Returns the story of what the failure names or, if it names nothing, of what the decisive choice
-/// names or, if that is nothing either, of what was under way when it was made.
-fn story_of(account: &Account) -> Option<&Story> {
-    let decisive = account.decisive().map(|decision| &decision.choice);
-    let words = decisive.map(Choice::told).unwrap_or_default();
-    let named = |text: &str| {
-        let stories = account.stories.iter().filter(|story| is_named(text, &story.subject));
-        stories.max_by_key(|story| story.steps.len())
+/// A story, with what the passing run tells instead.
+fn story(account: &Account, tale: &Tale<'_>, number: usize) -> Vec<Part> {
+    let Tale { kind, subject, here, there, apart, .. } = *tale;
+    let line = |step: &Step| format!("    {}", timed(step.at, &step.who, &step.text));
+    let note = match (account.passing.is_some(), here.is_empty(), there, apart) {
+        (false, ..) => "",
+        (true, true, ..) => " (in this run its service never took one)",
+        (true, _, None, _) => " (there is none in the passing run)",
+        (true, _, Some(_), None) => {
+            " (the passing run tells the same: its service did nothing else)"
+        }
+        (true, _, Some(_), Some(_)) => "",
     };
-    let under_way = || {
-        let at = decisive?.at;
-        let spans = |story: &&Story| {
-            let mut times = story.steps.iter().map(|step| step.at);
-            times.next().is_some_and(|first| first <= at) && times.any(|later| later >= at)
-        };
-        account.stories.iter().rfind(spans)
+    let title = format!("  the story of {kind} {subject}{note}:");
+    let lines: Vec<String> = here.iter().map(line).collect();
+    let decisive = account.decisive().map(|decisive| decisive.choice.at);
+    let at_choice = || {
+        let before = |at| here.iter().take_while(|step| step.at <= at).count();
+        decisive.map_or(0, |at| before(at).saturating_sub(1))
     };
-    named(&account.failure.message).or_else(|| named(&words)).or_else(under_way)
+    let heart = apart.unwrap_or_else(at_choice).min(lines.len().saturating_sub(1));
+    let (most, spare) = if number == 0 { (10, 6) } else { (5, 8) };
+    let mut main = Part { title, lines, heart, most, least: 3, with_ends: true, spare };
+    main.fold();
+    let mut other = Part { most: 3, least: 1, spare: 7, ..Part::default() };
+    if let (Some(apart), Some(there)) = (apart, there) {
+        other.lines = there[apart..].iter().map(line).collect();
+        other.title = "    in the passing run, instead:".to_owned();
+        if here.is_empty() {
+            main.lines = std::mem::take(&mut other.lines);
+            main.title = format!("  the story of {kind} {subject} in the passing run{note}:");
+        }
+        other.fold();
+    }
+    vec![main, other]
 }
 
-/// Returns whether a text names a thing: its whole name, or the body of a numbered message.
-fn is_named(text: &str, subject: &str) -> bool {
-    let body = subject.strip_prefix('#').and_then(|rest| rest.split_once(' '));
-    let body = body.map(|(_, body)| body.trim_matches('"'));
-    has_word(text, subject) || body.is_some_and(|body| body.len() > 2 && has_word(text, body))
+/// The last events of the run, without what is told already.
+fn end(account: &Account, told: &[String]) -> Part {
+    let events: Vec<&Event> = telling(&account.trace, &account.routine).map(|(_, e)| e).collect();
+    let lines = events.iter().map(|event| format!("    {}", of_event(event)));
+    let mut lines: Vec<String> = lines.collect();
+    let known = lines.iter().rposition(|line| told.contains(line)).map_or(0, |at| at + 1);
+    lines.drain(..known);
+    let heart = lines.len().saturating_sub(1);
+    let title = "  the end of the run:".to_owned();
+    let most = if account.passing.is_some() { 3 } else { 8 };
+    let mut end = Part { title, lines, heart, most, least: 0, spare: 9, ..Part::default() };
+    end.fold();
+    end
 }
 
-fn has_word(text: &str, word: &str) -> bool {
-    let is_edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-    !word.is_empty()
-        && text.match_indices(word).any(|(at, _)| {
-            let after = text[at + word.len()..].chars().next();
-            is_edge(text[..at].chars().next_back()) && is_edge(after)
-        })
-}
-
-/// Writes the last events of the run, choices and polls apart.
-fn events(account: &Account, text: &mut String) -> fmt::Result {
-    let shown = account
-        .trace
-        .events()
-        .filter(|event| !matches!(event.kind, EventKind::Ran { .. } | EventKind::Choice { .. }));
-    let lines: Vec<String> = shown.map(of_event).collect();
-    if lines.is_empty() {
-        return Ok(());
-    }
-    section(text, "the end of the run:")?;
-    let cut = lines.len().saturating_sub(EVENTS);
-    if cut > 0 {
-        let events = if cut == 1 { "event" } else { "events" };
-        writeln!(text, "    ({cut} {events} before)")?;
-    }
-    lines[cut..].iter().try_for_each(|line| writeln!(text, "  {line}"))
-}
-
-/// Writes lines; if there are too many, the first and the last of them.
-fn ends_of(text: &mut String, lines: &[String], most: usize) -> fmt::Result {
-    let cut = lines.len().saturating_sub(most);
-    let first = if cut > 0 { (most - 1).div_ceil(2) } else { lines.len() };
-    let last = if cut > 0 { most - 1 - first } else { 0 };
-    for line in &lines[..first] {
-        writeln!(text, "    {}", line.trim_end())?;
-    }
-    if cut > 0 {
-        writeln!(text, "    ({} more)", cut + 1)?;
-    }
-    for line in &lines[lines.len() - last..] {
-        writeln!(text, "    {}", line.trim_end())?;
-    }
-    Ok(())
+/// Where the rest is.
+fn tail(account: &Account) -> Part {
+    let files = account.files.iter().map(|(what, path)| format!("  {what}: {path}"));
+    let replay = account.replay.iter().map(|line| format!("  replay with: {line}"));
+    Part { lines: files.chain(replay).collect(), ..Part::default() }
 }

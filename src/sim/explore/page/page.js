@@ -205,11 +205,20 @@ const finish = (event, withFocus) => {
   if (withFocus) story.focus({ preventScroll: true });
 };
 const tell = (number, event, withFocus) => {
-  const { subject, kind, steps: all } = data.stories[number];
-  begin(subject, kind);
+  const { subject, kind, steps: all, there, apart, same } = data.stories[number];
+  begin(subject, all.length ? kind : `${kind} · only in the run that passes`);
   const list = all.map((each) => [eventOfStep(each), each[0], each[1], each[2]]);
   related = new Set(list.map(([each]) => each).filter((each) => each >= 0));
   story.append(steps(list, event));
+  // What the run that passes tells instead, from the first step that is not the same.
+  if (there) {
+    story.append(make('h2', apart ? 'In the run that passes, instead' : 'In the run that passes'));
+    story.append(steps(there.map((each) => [-1, ...each]), null));
+  } else if (same) {
+    story.append(make('p', 'The run that passes tells the same.', 'difference'));
+  } else if (data.passing && all.length) {
+    story.append(make('p', 'In the run that passes there is none.', 'difference'));
+  }
   finish(event, withFocus);
 };
 const MOST = 200;
@@ -303,14 +312,24 @@ const tellCause = () => {
     cause.append(make('h2', 'Replay'), box);
   }
   if (data.passing) {
-    const { difference, ends } = data.passing;
-    cause.append(make('h2', 'Nearest run that passes'), make('p', difference, 'difference'));
-    for (const { service, failing, passing } of ends) {
+    const { difference, effects, ends } = data.passing;
+    cause.append(make('h2', 'Nearest run that passes'));
+    cause.append(make('p', 'Only the choice above is calm in it. The first thing to differ:', 'hint'));
+    const sides = (failing, passing) => {
       const table = make('table'), head = make('tr'), body = make('tr');
-      head.append(make('th', `${service}, failing`), make('th', `${service}, passing`));
-      body.append(make('td', failing.join('\n')), make('td', passing.join('\n')));
+      head.append(make('th', 'failing'), make('th', 'passing'));
+      body.append(make('td', failing || '—'), make('td', passing || '—'));
       table.append(head, body);
-      cause.append(table);
+      return table;
+    };
+    if (difference[0] || difference[1]) cause.append(sides(...difference));
+    if (effects.length) {
+      cause.append(make('p', 'What the program did in one of them only:', 'hint'));
+      cause.append(make('p', effects.join('\n'), 'difference'));
+    }
+    for (const { service, failing, passing } of ends) {
+      cause.append(make('p', `What ${service} holds at the end of one of them only:`, 'hint'));
+      cause.append(sides(failing.join('\n'), passing.join('\n')));
     }
   }
   if (data.stories.length) cause.append(make('h2', 'Stories'), list);
@@ -385,3 +404,4 @@ follow();
 filter();
 layHeads();
 if (ordered.length) jump(choiceEvent(ordered[0][1]));
+if (data.open !== null) tell(data.open, -1, false);

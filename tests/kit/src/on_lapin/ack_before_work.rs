@@ -26,6 +26,7 @@ async fn serve(node: &Node, channel: &Channel, done: &Done, fixed: bool) -> Resu
             job.ack(BasicAckOptions::default()).await?;
         }
         node.sleep(ms(5)).await;
+        node.note(format_args!("has done {}", text(&job)));
         done.lock().expect("one thread").insert(text(&job));
         if fixed {
             job.ack(BasicAckOptions::default()).await?;

@@ -24,6 +24,7 @@ async fn serve(node: &Node, channel: &Channel, done: &Done, fixed: bool) -> Resu
     while let Some(job) = next(&mut jobs).await {
         let job = job?;
         node.sleep(ms(3)).await;
+        node.note(format_args!("has done {}", text(&job)));
         done.lock().expect("one thread").insert(text(&job));
         if fixed {
             job.ack(BasicAckOptions::default()).await?;

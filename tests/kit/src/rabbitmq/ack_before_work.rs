@@ -1,7 +1,7 @@
 //! A worker acknowledges a job when it receives it, and then does the work. If it dies in between,
 //! nobody has the job any more. The fix acknowledges the job when it is done.
 
-use super::{Done, channel, consume, durable, expect_done, ms, produce};
+use super::{Done, channel, consume, durable, expect_done, finish, ms, produce};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{self, BrokerOptions, Channel, Error, RabbitMq};
@@ -24,7 +24,7 @@ async fn serve(node: &Node, channel: &Channel, done: &Done, fixed: bool) -> Resu
             job.ack()?;
         }
         node.sleep(ms(5)).await;
-        done.lock().insert(job.text());
+        finish(node, done, job.text());
         if fixed {
             job.ack()?;
         }

@@ -2,7 +2,9 @@
 //! is restarted, the queue goes too, with everything that was in it or is published meanwhile. The
 //! fix keeps the queue, and lets it expire when nobody has used it for long.
 
-use super::{Done, channel, consume, durable, expect_ack, expect_done, ms, persistent, with};
+use super::{
+    Done, channel, consume, durable, expect_ack, expect_done, finish, ms, persistent, with,
+};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{
@@ -26,11 +28,11 @@ fn queue(fixed: bool) -> QueueOptions {
     }
 }
 
-async fn serve(channel: &Channel, done: &Done, fixed: bool) -> Result<(), Error> {
+async fn serve(node: &Node, channel: &Channel, done: &Done, fixed: bool) -> Result<(), Error> {
     let mut jobs = consume(channel, "jobs", queue(fixed), 1).await?;
     while let Some(job) = jobs.next().await {
         let job = job?;
-        done.lock().insert(job.text());
+        finish(node, done, job.text());
         job.ack()?;
     }
     Ok(())
@@ -39,7 +41,7 @@ async fn serve(channel: &Channel, done: &Done, fixed: bool) -> Result<(), Error>
 async fn worker(node: Node, (rabbit, done): (RabbitMq, Done), fixed: bool) {
     loop {
         let channel = channel(&node, &rabbit).await;
-        if serve(&channel, &done, fixed).await.is_err() {
+        if serve(&node, &channel, &done, fixed).await.is_err() {
             node.sleep(ms(20)).await;
         }
     }

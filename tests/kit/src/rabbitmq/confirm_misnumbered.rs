@@ -2,7 +2,7 @@
 //! the numbers begin at 1 again, so a new message takes the place of an old one that was never
 //! confirmed. The fix publishes what is left of the old channel first.
 
-use super::{Done, channel, consume, durable, expect_done, ms, persistent};
+use super::{Done, channel, consume, durable, expect_done, finish, ms, persistent};
 use crate::{Bug, Planted};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -61,11 +61,11 @@ async fn publisher(node: Node, rabbit: RabbitMq, fixed: bool) {
     }
 }
 
-async fn serve(channel: &Channel, done: &Done) -> Result<(), Error> {
+async fn serve(node: &Node, channel: &Channel, done: &Done) -> Result<(), Error> {
     let mut jobs = consume(channel, "jobs", durable(), 1).await?;
     while let Some(job) = jobs.next().await {
         let job = job?;
-        done.lock().insert(job.text());
+        finish(node, done, job.text());
         job.ack()?;
     }
     Ok(())
@@ -74,7 +74,7 @@ async fn serve(channel: &Channel, done: &Done) -> Result<(), Error> {
 async fn worker(node: Node, (rabbit, done): (RabbitMq, Done)) {
     loop {
         let channel = channel(&node, &rabbit).await;
-        if serve(&channel, &done).await.is_err() {
+        if serve(&node, &channel, &done).await.is_err() {
             node.sleep(ms(20)).await;
         }
     }

@@ -2,7 +2,7 @@
 //! away for longer, the broker sees a message go round without anybody's doing, and drops it. The
 //! fix lets jobs wait, and uses the retry queue for rejected ones only.
 
-use super::{Done, channel, consume, expect_ack, expect_done, ms, persistent, with};
+use super::{Done, channel, consume, expect_ack, expect_done, finish, ms, persistent, with};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{
@@ -34,12 +34,12 @@ async fn declare(channel: &Channel, fixed: bool) -> Result<QueueOptions, Error> 
     Ok(jobs)
 }
 
-async fn serve(channel: &Channel, done: &Done, fixed: bool) -> Result<(), Error> {
+async fn serve(node: &Node, channel: &Channel, done: &Done, fixed: bool) -> Result<(), Error> {
     let options = declare(channel, fixed).await?;
     let mut jobs = consume(channel, "jobs", options, 1).await?;
     while let Some(job) = jobs.next().await {
         let job = job?;
-        done.lock().insert(job.text());
+        finish(node, done, job.text());
         job.ack()?;
     }
     Ok(())
@@ -48,7 +48,7 @@ async fn serve(channel: &Channel, done: &Done, fixed: bool) -> Result<(), Error>
 async fn worker(node: Node, (rabbit, done): (RabbitMq, Done), fixed: bool) {
     loop {
         let channel = channel(&node, &rabbit).await;
-        if serve(&channel, &done, fixed).await.is_err() {
+        if serve(&node, &channel, &done, fixed).await.is_err() {
             node.sleep(ms(20)).await;
         }
     }

@@ -40,6 +40,7 @@ async fn serve(node: &Node, channel: &Channel, heard: &Heard) -> Result<(), Erro
     let mut due = consume(channel, "due", durable(), 1).await?;
     while let Some(reminder) = due.next().await {
         let reminder = reminder?;
+        node.note(format_args!("is reminded: {}", reminder.text()));
         heard.lock().push((reminder.text(), node.now()));
         reminder.ack()?;
     }

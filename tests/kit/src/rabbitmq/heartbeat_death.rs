@@ -33,8 +33,9 @@ async fn serve(
         node.sleep(Duration::from_secs(5)).await;
         let id = job.properties().message_id().unwrap_or_default().to_owned();
         let mut charges = charges.lock();
-        let charged = charges.entry(id).or_default();
+        let charged = charges.entry(id.clone()).or_default();
         if !fixed || *charged == 0 {
+            node.note(format_args!("charges {id}"));
             *charged += 1;
         }
         drop(charges);

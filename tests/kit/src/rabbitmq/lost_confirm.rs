@@ -2,7 +2,7 @@
 //! meanwhile, because it has sent the message. Nobody has confirmed it, and it may be lost. The fix
 //! publishes it again.
 
-use super::{Done, channel, consume, durable, expect_done, ms, persistent};
+use super::{Done, channel, consume, durable, expect_done, finish, ms, persistent};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{self, BrokerOptions, Channel, Error, RabbitMq};
@@ -45,11 +45,11 @@ async fn publisher(node: Node, rabbit: RabbitMq, fixed: bool) {
     }
 }
 
-async fn serve(channel: &Channel, done: &Done) -> Result<(), Error> {
+async fn serve(node: &Node, channel: &Channel, done: &Done) -> Result<(), Error> {
     let mut jobs = consume(channel, "jobs", durable(), 1).await?;
     while let Some(job) = jobs.next().await {
         let job = job?;
-        done.lock().insert(job.text());
+        finish(node, done, job.text());
         job.ack()?;
     }
     Ok(())
@@ -58,7 +58,7 @@ async fn serve(channel: &Channel, done: &Done) -> Result<(), Error> {
 async fn worker(node: Node, (rabbit, done): (RabbitMq, Done)) {
     loop {
         let channel = channel(&node, &rabbit).await;
-        if serve(&channel, &done).await.is_err() {
+        if serve(&node, &channel, &done).await.is_err() {
             node.sleep(ms(20)).await;
         }
     }

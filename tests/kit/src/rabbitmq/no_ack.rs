@@ -2,7 +2,7 @@
 //! when the broker has sent it, so what is on the way or in the worker's hands dies with the
 //! worker. The fix acknowledges each job itself.
 
-use super::{Done, channel, durable, expect_done, ms, produce};
+use super::{Done, channel, durable, expect_done, finish, ms, produce};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{self, BrokerOptions, Channel, ConsumeOptions, Error, RabbitMq};
@@ -24,7 +24,7 @@ async fn serve(node: &Node, channel: &Channel, done: &Done, fixed: bool) -> Resu
     while let Some(job) = jobs.next().await {
         let job = job?;
         node.sleep(ms(3)).await;
-        done.lock().insert(job.text());
+        finish(node, done, job.text());
         if fixed {
             job.ack()?;
         }

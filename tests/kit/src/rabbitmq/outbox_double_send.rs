@@ -43,14 +43,15 @@ async fn relay(node: Node, (rabbit, outbox): (RabbitMq, Outbox)) {
     }
 }
 
-async fn serve(channel: &Channel, sent: &Sent, fixed: bool) -> Result<(), Error> {
+async fn serve(node: &Node, channel: &Channel, sent: &Sent, fixed: bool) -> Result<(), Error> {
     let mut mails = consume(channel, "mails", durable(), 1).await?;
     while let Some(mail) = mails.next().await {
         let mail = mail?;
         let id = mail.properties().message_id().unwrap_or_default().to_owned();
         let mut sent = sent.lock();
-        let times = sent.entry(id).or_default();
+        let times = sent.entry(id.clone()).or_default();
         if !fixed || *times == 0 {
+            node.note(format_args!("sends {id}"));
             *times += 1;
         }
         drop(sent);
@@ -62,7 +63,7 @@ async fn serve(channel: &Channel, sent: &Sent, fixed: bool) -> Result<(), Error>
 async fn mailer(node: Node, (rabbit, sent): (RabbitMq, Sent), fixed: bool) {
     loop {
         let channel = channel(&node, &rabbit).await;
-        if serve(&channel, &sent, fixed).await.is_err() {
+        if serve(&node, &channel, &sent, fixed).await.is_err() {
             node.sleep(ms(20)).await;
         }
     }

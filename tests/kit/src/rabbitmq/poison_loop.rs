@@ -2,7 +2,7 @@
 //! delivered forever, and the worker does little else. The fix limits the deliveries and parks what
 //! exceeds the limit.
 
-use super::{Done, Table, channel, consume, ms, with};
+use super::{Done, Table, channel, consume, finish, ms, with};
 use crate::{Bug, Planted};
 use std::time::Duration;
 use stunt_double::rabbitmq::{
@@ -33,7 +33,12 @@ struct Handles {
     deliveries: Table<u32>,
 }
 
-async fn serve(channel: &Channel, handles: &Handles, fixed: bool) -> Result<(), Error> {
+async fn serve(
+    node: &Node,
+    channel: &Channel,
+    handles: &Handles,
+    fixed: bool,
+) -> Result<(), Error> {
     channel.queue_declare("parked", with(FieldTable::default())).await?;
     let mut consumer = consume(channel, "jobs", jobs(fixed), 1).await?;
     while let Some(job) = consumer.next().await {
@@ -41,7 +46,7 @@ async fn serve(channel: &Channel, handles: &Handles, fixed: bool) -> Result<(), 
         *handles.deliveries.lock() += 1;
         match job.text().parse::<u32>() {
             Ok(_) => {
-                handles.done.lock().insert(job.text());
+                finish(node, &handles.done, job.text());
                 job.ack()?;
             }
             Err(_) => job.nack(true)?,
@@ -53,7 +58,7 @@ async fn serve(channel: &Channel, handles: &Handles, fixed: bool) -> Result<(), 
 async fn worker(node: Node, handles: Handles, fixed: bool) {
     loop {
         let channel = channel(&node, &handles.rabbit).await;
-        if serve(&channel, &handles, fixed).await.is_err() {
+        if serve(&node, &channel, &handles, fixed).await.is_err() {
             node.sleep(ms(20)).await;
         }
     }

@@ -28,6 +28,7 @@ async fn serve(node: &Node, channel: &Channel, done: &Times, fixed: bool) -> Res
     while let Some(job) = jobs.next().await {
         let job = job?;
         node.sleep(ms(20)).await;
+        node.note(format_args!("has done {}", job.text()));
         done.lock().entry(job.text()).or_insert(node.now());
         job.ack()?;
     }

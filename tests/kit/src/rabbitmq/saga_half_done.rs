@@ -48,6 +48,7 @@ async fn serve(
             node.sleep(ms(20)).await;
         }
         node.sleep(ms(3)).await;
+        node.note(format_args!("charges {}", order.text()));
         handles.charged.lock().insert(order.text());
         if fixed {
             order.ack()?;

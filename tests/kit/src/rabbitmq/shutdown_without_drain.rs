@@ -44,6 +44,14 @@ async fn hear(
     .await
 }
 
+/// Writes a batch of jobs down as done.
+fn write(node: &Node, done: &Done, batch: &mut Vec<String>) {
+    if !batch.is_empty() {
+        node.note(format_args!("writes {}", batch.join(", ")));
+        done.lock().extend(batch.drain(..));
+    }
+}
+
 async fn serve(
     node: &Node,
     channel: &Channel,
@@ -61,10 +69,10 @@ async fn serve(
             batch.push(job.text());
             job.ack()?;
         } else if !is_over || fixed {
-            done.lock().extend(batch.drain(..));
+            write(node, done, &mut batch);
         }
         if batch.len() >= BATCH {
-            done.lock().extend(batch.drain(..));
+            write(node, done, &mut batch);
         }
         if is_over {
             return Ok(());

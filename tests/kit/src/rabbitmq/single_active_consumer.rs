@@ -40,6 +40,7 @@ async fn serve(
         node.sleep(ms(work)).await;
         let mut last = last.lock();
         if !fixed || new > last.0 {
+            node.note(format_args!("writes {}", price.text()));
             last.1 |= new < last.0;
             last.0 = new;
         }

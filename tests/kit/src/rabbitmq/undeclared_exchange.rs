@@ -2,7 +2,7 @@
 //! the first, the broker closes its channel, or drops what no queue takes. The fix lets either
 //! declare what it needs.
 
-use super::{Done, channel, durable, expect_done, ms, persistent};
+use super::{Done, channel, durable, expect_done, finish, ms, persistent};
 use crate::{Bug, Planted};
 use stunt_double::rabbitmq::{
     self, BrokerOptions, Channel, ConsumeOptions, Error, ExchangeOptions, RabbitMq,
@@ -25,12 +25,12 @@ async fn declare(channel: &Channel) -> Result<(), Error> {
     channel.queue_bind("audit", "events", "").await
 }
 
-async fn serve(channel: &Channel, done: &Done) -> Result<(), Error> {
+async fn serve(node: &Node, channel: &Channel, done: &Done) -> Result<(), Error> {
     declare(channel).await?;
     let mut events = channel.basic_consume("audit", ConsumeOptions::default()).await?;
     while let Some(event) = events.next().await {
         let event = event?;
-        done.lock().insert(event.text());
+        finish(node, done, event.text());
         event.ack()?;
     }
     Ok(())
@@ -39,7 +39,7 @@ async fn serve(channel: &Channel, done: &Done) -> Result<(), Error> {
 async fn audit(node: Node, (rabbit, done): (RabbitMq, Done)) {
     loop {
         let channel = channel(&node, &rabbit).await;
-        if serve(&channel, &done).await.is_err() {
+        if serve(&node, &channel, &done).await.is_err() {
             node.sleep(ms(20)).await;
         }
     }

@@ -45,6 +45,7 @@ async fn by_the_server(node: &Node, client: &Client) -> Result<bool, Error> {
 
 /// Writes down that a node leads, and whether another does too.
 fn write_down(node: &Node, book: &Book, until: Instant) {
+    node.note(format_args!("leads until {until}"));
     let mut book = book.lock().expect("one thread");
     if let Some((leader, until)) = &book.0
         && node.now() < *until

@@ -47,8 +47,10 @@ async fn worker(node: Node, (redis, storage): (Redis, Storage), fixed: bool) -> 
         }
         let token = client.call(["INCR", "token"]).await?.as_integer().unwrap_or_default();
         if let Some(number) = read(&storage, token, fixed) {
+            node.note(format_args!("has read {number}"));
             client.call(["SET", "progress", node.name()]).await?;
             node.sleep(ms(2)).await;
+            node.note(format_args!("writes {}", number + 1));
             done += i64::from(write(&storage, token, number + 1, fixed));
         }
         if client.call(["GET", "lock"]).await?.as_text() == Some(node.name()) {

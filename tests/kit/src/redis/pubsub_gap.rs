@@ -30,7 +30,9 @@ async fn listen(node: &Node, redis: &Redis, seen: &Seen, fixed: bool) -> Result<
         seen.lock().expect("one thread").extend(missed);
     }
     while let Some(message) = subscription.next().await {
-        seen.lock().expect("one thread").insert(message?.text());
+        let text = message?.text();
+        node.note(format_args!("sees {text}"));
+        seen.lock().expect("one thread").insert(text);
     }
     Ok(())
 }

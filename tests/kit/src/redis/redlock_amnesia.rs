@@ -52,6 +52,7 @@ async fn client(node: Node, (servers, book): (Vec<Redis>, Book), start: u64) {
     if votes < 2 || node.now() >= asked + ms(LEASE) {
         return;
     }
+    node.note("holds the lock");
     let mut book = book.lock().expect("one thread");
     if let Some((holder, until)) = &book.0
         && node.now() < *until

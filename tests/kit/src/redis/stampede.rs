@@ -17,6 +17,7 @@ pub(super) const BUG: Bug = Bug {
 };
 
 async fn compute(node: &Node, client: &Client, computed: &AtomicU32) -> Result<(), Error> {
+    node.note("computes the page");
     computed.fetch_add(1, Relaxed);
     node.sleep(ms(1)).await;
     client.call(["SET", "page", "hello", "EX", "60"]).await.map(drop)

@@ -73,9 +73,11 @@ async fn worker(node: Node, (redis, book): (Redis, Shared), fixed: bool) -> Resu
             }
             node.sleep(ms(20)).await;
         };
+        node.note("holds the lock");
         book.lock().expect("one thread").acquired(node.name(), asked, node.now());
         node.sleep(ms(20)).await;
         client.call(["INCR", "work"]).await?;
+        node.note("gives back the lock");
         book.lock().expect("one thread").releases(node.name());
         release(&node, &client, fixed).await?;
     }
