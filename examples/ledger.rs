@@ -10,7 +10,7 @@ use stunt_double::Site;
 use stunt_double::rabbitmq::{
     self, BrokerOptions, Connection, ConsumeOptions, Error, Publish, QueueOptions, RabbitMq,
 };
-use stunt_double::sim::{Breaches, Ledger, Node, Promise, Seeds, Sim};
+use stunt_double::sim::{Breaches, Config, Ledger, Node, Promise, Seeds, Sim};
 
 /// The site that decides when the worker dies.
 const DEATH: Site = Site::new("ledger.death");
@@ -91,7 +91,8 @@ fn hunt(ack: Ack, promise: Promise) {
 
 fn main() -> Result<(), Breaches> {
     common::heading("without a death every promise is kept");
-    let ledger = scenario(&mut Sim::new(common::seed()), Ack::AfterWork);
+    let mut calm = Sim::with_config(Config::new(common::seed()).with_calm_choices());
+    let ledger = scenario(&mut calm, Ack::AfterWork);
     for promise in [Promise::AtLeastOnce, Promise::AtMostOnce, Promise::InOrder] {
         println!("{promise:?}: {}", if ledger.check(promise).is_ok() { "kept" } else { "broken" });
     }

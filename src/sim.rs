@@ -424,7 +424,9 @@ impl Sim {
     /// keep the run going only while a non-daemon node is blocked, and for at most 24 virtual hours
     /// without any task running.
     pub fn run(&mut self) -> Outcome {
-        self.run_while(self.config.max_time, Housekeeping::WhileAwaited, GoOn::Always)
+        let limit = self.config.max_time;
+        let outcome = self.run_while(limit, Housekeeping::WhileAwaited, GoOn::Always);
+        self.at_the_end(outcome)
     }
 
     /// Runs for `duration` of virtual time, and sets the time to its end even if nothing happened.
@@ -453,6 +455,9 @@ impl Sim {
         match self.run_while(limit, Housekeeping::Always, GoOn::Always) {
             Outcome::Done | Outcome::Stuck(_) | Outcome::TimeBudget { .. } => {
                 self.world.set_now(limit);
+                if let Some(problem) = self.overdue(limit) {
+                    return Outcome::Failed(problem);
+                }
                 if limit < at {
                     return Outcome::TimeBudget { next: self.next_event().unwrap_or(at) };
                 }

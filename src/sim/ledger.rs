@@ -24,6 +24,15 @@ pub struct History {
     pub confirmed: Option<Instant>,
     /// Each time that it was processed, with the node that did.
     pub processed: Vec<(Instant, Arc<str>)>,
+    /// The number of the first report that it was sent, or else confirmed, and that it was
+    /// processed. Within an instant only these numbers know the order.
+    first: [Option<u64>; 3],
+}
+
+impl History {
+    fn number(&self, kind: Kind) -> Option<u64> {
+        self.first[kind as usize]
+    }
 }
 
 /// A promise that a ledger can be held to.
@@ -121,7 +130,21 @@ impl fmt::Display for Breaches {
 
 impl std::error::Error for Breaches {}
 
-type Messages = IndexMap<(String, String), History, FxBuildHasher>;
+/// What was reported.
+#[derive(Debug, Default)]
+struct Book {
+    messages: IndexMap<(String, String), History, FxBuildHasher>,
+    /// How many reports there were.
+    reports: u64,
+}
+
+/// The kinds of reports, as a [`History`] numbers them.
+#[derive(Clone, Copy)]
+enum Kind {
+    Sent,
+    Confirmed,
+    Processed,
+}
 
 /// A book of what was sent, confirmed and processed. `Clone`, `Send` and `Sync`: its clones share
 /// it.
@@ -140,7 +163,7 @@ type Messages = IndexMap<(String, String), History, FxBuildHasher>;
 /// assert_eq!(breaches.to_string(), "1 of orders was confirmed at 0s and never processed");
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Ledger(Arc<Mutex<Messages>>);
+pub struct Ledger(Arc<Mutex<Book>>);
 
 impl Ledger {
     /// Returns an empty ledger.
@@ -149,65 +172,65 @@ impl Ledger {
         Ledger::default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Messages> {
+    fn lock(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn report(
-        &self,
-        node: &Node,
-        key: impl fmt::Display,
-        message: impl fmt::Display,
-        write: impl FnOnce(&mut History, Instant),
-    ) {
+    fn report(&self, node: &Node, key: impl fmt::Display, message: impl fmt::Display, kind: Kind) {
         if node.world().lock().withholds() {
             return;
         }
         let entry = (key.to_string(), message.to_string());
-        write(self.lock().entry(entry).or_default(), node.now());
+        let (mut book, now) = (self.lock(), node.now());
+        book.reports += 1;
+        let number = book.reports;
+        let history = book.messages.entry(entry).or_default();
+        history.first[kind as usize].get_or_insert(number);
+        match kind {
+            Kind::Sent => {
+                history.sent.get_or_insert(now);
+            }
+            Kind::Confirmed => {
+                history.confirmed.get_or_insert(now);
+            }
+            Kind::Processed => history.processed.push((now, Arc::clone(node.shared_name()))),
+        }
     }
 
     /// Reports that `node` sends a message. `key` names the messages whose order matters among each
     /// other, such as an order's; `message` is the message's name among them.
     pub fn sent(&self, node: &Node, key: impl fmt::Display, message: impl fmt::Display) {
-        self.report(node, key, message, |history, now| {
-            history.sent.get_or_insert(now);
-        });
+        self.report(node, key, message, Kind::Sent);
     }
 
     /// Reports that a message of `node` was confirmed: from now on it may not be lost.
     pub fn confirmed(&self, node: &Node, key: impl fmt::Display, message: impl fmt::Display) {
-        self.report(node, key, message, |history, now| {
-            history.confirmed.get_or_insert(now);
-        });
+        self.report(node, key, message, Kind::Confirmed);
     }
 
     /// Reports that `node` has processed a message, where its effect is done.
     pub fn processed(&self, node: &Node, key: impl fmt::Display, message: impl fmt::Display) {
-        self.report(node, key, message, |history, now| {
-            history.processed.push((now, Arc::clone(node.shared_name())));
-        });
+        self.report(node, key, message, Kind::Processed);
     }
 
     /// Returns what is known of a message; nothing, if it was never reported.
     #[must_use]
     pub fn history(&self, key: impl fmt::Display, message: impl fmt::Display) -> History {
         let entry = (key.to_string(), message.to_string());
-        self.lock().get(&entry).cloned().unwrap_or_default()
+        self.lock().messages.get(&entry).cloned().unwrap_or_default()
     }
 
     /// Returns the messages of a key in the order in which each was first processed.
     #[must_use]
     pub fn order(&self, key: impl fmt::Display) -> Vec<String> {
         let key = key.to_string();
-        let messages = self.lock();
-        let theirs = messages.iter().filter(|((other, _), _)| *other == key);
+        let book = self.lock();
+        let theirs = book.messages.iter().filter(|((other, _), _)| *other == key);
         let done = theirs.filter_map(|((_, message), history)| {
-            Some((history.processed.first()?.0, message.clone()))
+            Some((history.number(Kind::Processed)?, message.clone()))
         });
-        let mut done: Vec<(Instant, String)> = done.collect();
-        // Equal times keep the order of reports.
-        done.sort_by_key(|(at, _)| *at);
+        let mut done: Vec<(u64, String)> = done.collect();
+        done.sort_unstable();
         done.into_iter().map(|(_, message)| message).collect()
     }
 
@@ -217,14 +240,14 @@ impl Ledger {
     ///
     /// Every breach of it.
     pub fn check(&self, promise: Promise) -> Result<(), Breaches> {
-        let messages = self.lock();
-        let missing = || messages.iter().filter_map(missing);
-        let repeated = || messages.iter().filter_map(repeated);
+        let book = self.lock();
+        let missing = || book.messages.iter().filter_map(missing);
+        let repeated = || book.messages.iter().filter_map(repeated);
         let breaches: Vec<Breach> = match promise {
             Promise::AtLeastOnce => missing().collect(),
             Promise::AtMostOnce => repeated().collect(),
             Promise::ExactlyOnce => missing().chain(repeated()).collect(),
-            Promise::InOrder => out_of_order(&messages),
+            Promise::InOrder => out_of_order(&book),
         };
         if breaches.is_empty() { Ok(()) } else { Err(Breaches(breaches)) }
     }
@@ -243,29 +266,33 @@ fn repeated(((key, message), history): Entry<'_>) -> Option<Breach> {
     (processed.len() > 1).then_some(Breach::Repeated { key, message, processed })
 }
 
-fn out_of_order(messages: &Messages) -> Vec<Breach> {
-    /// The message of a key that was processed last of those sent so far, and when.
-    type Latest<'a> = IndexMap<&'a str, (&'a str, Instant), FxBuildHasher>;
+fn out_of_order(book: &Book) -> Vec<Breach> {
+    /// The message of a key that was processed last of those sent so far, and in which place.
+    type Latest<'a> = IndexMap<&'a str, (&'a str, u64), FxBuildHasher>;
 
-    let mut sent: Vec<(Instant, Entry<'_>)> = messages
-        .iter()
-        .filter_map(|entry| Some((entry.1.sent.or(entry.1.confirmed)?, entry)))
-        .collect();
-    // Equal times keep the order of reports.
-    sent.sort_by_key(|(at, _)| *at);
+    let entries = book.messages.iter().filter_map(|entry| {
+        let sent = entry.1.number(Kind::Sent).or_else(|| entry.1.number(Kind::Confirmed))?;
+        Some((sent, entry))
+    });
+    let mut sent: Vec<(u64, Entry<'_>)> = entries.collect();
+    sent.sort_by_key(|(number, _)| *number);
     let mut latest: Latest<'_> = IndexMap::default();
     let mut breaches = Vec::new();
     for (_, ((key, message), history)) in sent {
-        let Some((at, _)) = history.processed.first() else { continue };
+        let (Some((at, _)), Some(place)) =
+            (history.processed.first(), history.number(Kind::Processed))
+        else {
+            continue;
+        };
         match latest.get(&**key) {
-            Some((before, earlier)) if at < earlier => breaches.push(Breach::OutOfOrder {
+            Some((before, earlier)) if place < *earlier => breaches.push(Breach::OutOfOrder {
                 key: key.clone(),
                 message: message.clone(),
                 before: (*before).to_owned(),
                 at: *at,
             }),
             _ => {
-                latest.insert(key, (message, *at));
+                latest.insert(key, (message, place));
             }
         }
     }

@@ -105,3 +105,58 @@ fn a_sweep_explains_the_moment_of_a_violation() {
     assert_eq!(account.decisions[0].choice.value, 5);
     assert!(account.failure.message.contains("world failed at 3s"), "{account}");
 }
+
+#[test]
+fn a_violation_is_not_forgotten_when_the_goal_is_reached_by_the_same_step() {
+    let mut sim = Sim::new(1);
+    let count = counting(&mut sim, 3);
+    let seen = Rc::clone(&count);
+    sim.always("not two", move || seen.get() != 2);
+    assert_eq!(failed(sim.run_until(|| count.get() == 2)).1, at_ms(2_000));
+}
+
+#[test]
+fn a_deadline_also_ends_where_nothing_happens() {
+    // Nothing is left to happen, and the time goes past the deadline.
+    let mut sim = Sim::new(1);
+    sim.eventually("ever", secs(5), || false);
+    sim.run_for(secs(5)).expect_reached();
+    let (_, at, message) = failed(sim.run_for(secs(1)));
+    assert_eq!((at, &*message), (at_ms(6_000), "`ever` did not come to hold by 5s"));
+
+    // Somebody waits for ever.
+    let mut sim = Sim::new(1);
+    sim.node("stuck", async |_| std::future::pending::<()>().await);
+    sim.eventually("ever", secs(5), || false);
+    assert_eq!(failed(sim.run_for(secs(60))).1, at_ms(60_000));
+
+    // The next event is later.
+    let mut sim = Sim::new(1);
+    sim.node("late", async |node| node.sleep(secs(100)).await);
+    sim.eventually("ever", secs(5), || false);
+    assert_eq!(failed(sim.run_for(secs(60))).1, at_ms(60_000));
+}
+
+#[test]
+fn a_world_that_rests_in_between_may_still_do_what_it_must() {
+    let mut sim = Sim::new(1);
+    let done = Rc::new(Cell::new(false));
+    let seen = Rc::clone(&done);
+    sim.eventually("done", secs(60), move || seen.get());
+    sim.run_for(secs(1)).expect_reached();
+    sim.node_with("late", done, async |_, done: Rc<Cell<bool>>| done.set(true));
+    sim.run().expect_done();
+}
+
+#[test]
+fn what_does_not_come_to_hold_says_why_it_did_not() {
+    let mut sim = Sim::new(1);
+    let count = counting(&mut sim, 2);
+    sim.eventually("three", secs(60), move || match count.get() {
+        3 => Ok(()),
+        2 => panic!("only two"),
+        n => Err(format!("only {n}")),
+    });
+    let why = "`three` did not come to hold, and nothing is left to happen: only two";
+    assert_eq!(failed(sim.run()).2, why);
+}

@@ -112,7 +112,7 @@ fn a_sweep_over_a_sound_program_finds_nothing() {
 #[test]
 #[should_panic(expected = "seed 0 failed: no")]
 fn expecting_no_failure_tells_of_the_first() {
-    seeds(0..1, |_| Err::<(), _>("no")).expect_none();
+    Seeds::new(0..1).without_files().run(|_| Err::<(), _>("no")).expect_none();
 }
 
 /// Two clients toss coins at a server. Returns the digest.

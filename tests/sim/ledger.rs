@@ -116,3 +116,25 @@ proptest! {
         }
     }
 }
+
+/// In most worlds a whole exchange happens in one instant.
+#[test]
+fn the_order_within_an_instant_is_that_of_the_reports() {
+    let mut sim = Sim::new(1);
+    let ledger = Ledger::new();
+    sim.node_with("worker", ledger.clone(), async |node: Node, ledger: Ledger| {
+        for message in [1, 2, 3] {
+            ledger.sent(&node, "k", message);
+        }
+        for message in [3, 1, 2] {
+            ledger.processed(&node, "k", message);
+        }
+    });
+    sim.run().expect_done();
+    assert_eq!(ledger.order("k"), ["3", "1", "2"]);
+    let breaches = ledger.check(Promise::InOrder).unwrap_err();
+    assert_eq!(
+        breaches.to_string(),
+        "3 of k was processed at 0s, before 2, which was sent earlier"
+    );
+}

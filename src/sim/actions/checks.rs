@@ -1,7 +1,7 @@
 //! The test's own checks of a run: what must always hold, and what must come to hold in time.
 //!
 //! Checks are made after every step, so a violation is found at its moment, by the step that caused
-//! it. Each fails once. A check that panics has failed with that message.
+//! it. Each fails once. A check that panics does not hold, and says why with its message.
 
 use crate::sim::outcome::panic_message;
 use crate::time::Instant;
@@ -33,6 +33,8 @@ struct Check {
     /// The time by which it must have held once; `None` if it must always hold.
     within: Option<Instant>,
     ask: Ask,
+    /// Why it did not hold when it was asked last.
+    last: String,
 }
 
 /// The checks that have neither failed nor been fulfilled.
@@ -47,7 +49,7 @@ impl Checks {
         mut check: impl FnMut() -> V + 'static,
     ) {
         let ask = Box::new(move || check().objection());
-        self.0.push(Check { name: name.to_owned(), within, ask });
+        self.0.push(Check { name: name.to_owned(), within, ask, last: String::new() });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -61,7 +63,7 @@ impl Checks {
             let name = &check.name;
             // What happens after the deadline is too late.
             if let Some(within) = check.within.filter(|within| now > *within) {
-                problems.push(format!("`{name}` did not come to hold by {within}"));
+                problems.push(format!("`{name}` did not come to hold by {within}{}", check.last));
                 return false;
             }
             let asked = catch_unwind(AssertUnwindSafe(&mut check.ask));
@@ -69,11 +71,13 @@ impl Checks {
             let must_hold = check.within.is_none();
             match objection {
                 None => must_hold,
-                Some(_) if !must_hold => true,
                 Some(what) => {
                     let colon = if what.is_empty() { "" } else { ": " };
-                    problems.push(format!("`{name}` does not hold{colon}{what}"));
-                    false
+                    check.last = format!("{colon}{what}");
+                    if must_hold {
+                        problems.push(format!("`{name}` does not hold{}", check.last));
+                    }
+                    !must_hold
                 }
             }
         });
@@ -84,7 +88,8 @@ impl Checks {
     pub(super) fn give_up(&mut self) -> Vec<String> {
         let hopeless = self.0.extract_if(.., |check| check.within.is_some());
         let told = hopeless.map(|check| {
-            format!("`{}` did not come to hold, and nothing is left to happen", check.name)
+            let Check { name, last, .. } = check;
+            format!("`{name}` did not come to hold, and nothing is left to happen{last}")
         });
         told.collect()
     }

@@ -11,7 +11,7 @@ use crate::sim::kernel::task::SendFuture;
 use crate::sim::kernel::turn::{Housekeeping, Request, Turn};
 use crate::sim::kernel::world::World;
 use crate::sim::net::port::Port;
-use crate::sim::outcome::panic_message;
+use crate::sim::outcome::{Problem, panic_message};
 use crate::sim::trace::Actor;
 use crate::sim::trace::event::Record;
 use crate::sim::{Job, Outcome, Sim};
@@ -55,10 +55,14 @@ impl Sim {
                     self.world.fail(Actor::WORLD, false, problem);
                 }
             }
-            if let GoOn::If(go_on) = &mut go_on
-                && !go_on()
-            {
-                return Outcome::Reached;
+            if let GoOn::If(go_on) = &mut go_on {
+                // What went wrong in the last step is not forgotten because the goal was reached.
+                if let Some(problem) = self.world.lock().problems.pop_front() {
+                    return Outcome::Failed(problem);
+                }
+                if !go_on() {
+                    return Outcome::Reached;
+                }
             }
             let bursts = !has_conditions && matches!(go_on, GoOn::Always);
             // Adopting spawned tasks does not count as a step.
@@ -354,13 +358,6 @@ impl Sim {
     /// Nothing can happen any more. Adds to each waiting task why it may wait in vain.
     fn at_rest(&mut self) -> Outcome {
         let mut outcome = self.world.at_rest();
-        if outcome.is_done() {
-            for problem in self.actions.hopeless() {
-                self.world.fail(Actor::WORLD, false, problem);
-            }
-            let problem = self.world.lock().problems.pop_front();
-            outcome = problem.map_or(outcome, Outcome::Failed);
-        }
         if let Outcome::Stuck(stuck) = &mut outcome {
             for port in &self.ports {
                 for (node, why) in port.hindrances(&self.world) {
@@ -370,6 +367,26 @@ impl Sim {
             }
         }
         outcome
+    }
+
+    /// Returns the outcome of a run after which nothing more will happen: what has not come to hold
+    /// never will.
+    pub(crate) fn at_the_end(&mut self, outcome: Outcome) -> Outcome {
+        let hopeless = if outcome.is_done() { self.actions.hopeless() } else { Vec::new() };
+        self.first_problem(hopeless).map_or(outcome, Outcome::Failed)
+    }
+
+    /// Returns what is wrong at the end of a run that stops at `at`, though the world may go on.
+    pub(crate) fn overdue(&mut self, at: Instant) -> Option<Box<Problem>> {
+        let overdue = self.actions.objections(at);
+        self.first_problem(overdue)
+    }
+
+    fn first_problem(&mut self, problems: Vec<String>) -> Option<Box<Problem>> {
+        for problem in problems {
+            self.world.fail(Actor::WORLD, false, problem);
+        }
+        self.world.lock().problems.pop_front()
     }
 
     fn step_budget(&self) -> Outcome {
