@@ -196,6 +196,25 @@ const check = async () => {
   console.log(`${count} events, at most ${most} elements`);
   done();
 
+  // On a narrow screen the events stay in view beside an open story.
+  await ask('Emulation.setDeviceMetricsOverride',
+    { width: 800, height: 900, deviceScaleFactor: 1, mobile: false });
+  done = await open('thousand.html');
+  assert.equal(await run('document.getElementById("story").hidden'), false);
+  const height = await run('document.getElementById("scroller").clientHeight');
+  assert.ok(height > 200, `the events have ${height} pixels`);
+  await picture('narrow.png');
+  done();
+  await ask('Emulation.setDeviceMetricsOverride',
+    { width: 1500, height: 900, deviceScaleFactor: 1, mobile: false });
+
+  done = await open('empty.html');
+  assert.equal(await text('#count'), 'No events were kept');
+  done();
+  done = await open('one.html');
+  assert.equal(await text('#count'), '1 event');
+  done();
+
   done = await open('nasty.html');
   assert.match(await text('#title'), /<\/script><img/);
   assert.equal(await run('document.querySelectorAll("img").length'), 0);
@@ -222,6 +241,13 @@ const check = async () => {
   }
   console.log(`${traceEvents.length} trace events, ${flows.size} arrows`);
 };
+
+// A page that hangs must not hang the gate.
+setTimeout(() => {
+  console.error('it takes longer than three minutes');
+  browser.kill('SIGKILL');
+  process.exit(1);
+}, 180_000).unref();
 
 try {
   await check();

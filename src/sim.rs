@@ -56,7 +56,7 @@ pub use config::{Config, Panics, Retention, Strategy};
 pub use explore::replay::{SEED_VARIABLE, seed_or};
 pub use explore::{
     Account, Decision, Effort, Failure, Risk, Schedules, Seeds, Sweep, VARIABLES, Variable,
-    check_determinism, seeds,
+    Without, check_determinism, seeds,
 };
 pub use handle::ServiceHandle;
 pub use join::{JoinHandle, Killed};

@@ -107,6 +107,8 @@ pub struct Config {
     pub(crate) panics: Panics,
     pub(crate) learned: Option<Arc<Learned>>,
     pub(crate) stories: bool,
+    /// Whether the scenario is unwound if the steps are used up, instead of being told.
+    pub(crate) unwinds: bool,
 }
 
 impl Config {
@@ -131,6 +133,7 @@ impl Config {
             panics: Panics::Abort,
             learned: None,
             stories: false,
+            unwinds: false,
         }
     }
 
@@ -186,6 +189,14 @@ impl Config {
     pub fn with_max_steps(mut self, steps: u64) -> Config {
         self.max_steps = steps;
         self
+    }
+
+    /// Limits the steps of a world that only repeats another. A scenario that runs such a world
+    /// again and again would never end once they are used up, so it is unwound.
+    pub(crate) fn limit_steps(&mut self, steps: u64) {
+        if steps < self.max_steps {
+            (self.max_steps, self.unwinds) = (steps, true);
+        }
     }
 
     /// Limits virtual time. A run whose next event lies beyond the limit ends as

@@ -7,6 +7,7 @@
 
 mod account;
 mod attempt;
+mod effort;
 mod environment;
 mod explain;
 mod failure;
@@ -22,11 +23,12 @@ mod shrink;
 mod sweep;
 mod tapes;
 
-pub use account::{Account, Decision, Risk};
+pub use account::{Account, Decision, Risk, Without};
+pub use effort::Effort;
 pub use environment::{VARIABLES, Variable};
 pub use failure::Failure;
 pub use schedules::Schedules;
-pub use seeds::{Effort, Seeds, seeds};
+pub use seeds::{Seeds, seeds};
 pub use sweep::Sweep;
 
 use super::Sim;

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use stunt_double::sim::{Seeds, Sim, Sweep};
-use stunt_double::{Site, Tape};
+use stunt_double::sim::{Effort, Schedules, Seeds, Sim, Sweep};
+use stunt_double::{Choice, Site, Tape};
 
 const DICE: Site = Site::new("test.dice");
 
@@ -62,7 +62,13 @@ fn a_failure_that_was_saved_runs_before_any_seed() {
         at_least_90(sim)
     });
     assert_eq!((again.ran, again.failures[0].seed), (0, seed));
-    assert!(expect_none(again).contains("too high"));
+    let replay = again.replay.clone().unwrap();
+    assert!(!replay.contains("STUNT_DOUBLE_SEED"), "the tape runs by itself: {replay}");
+    let told = expect_none(again);
+    assert!(
+        told.starts_with("the tape tests/sim/saved.saved.") && told.contains("too high"),
+        "{told}"
+    );
 
     // Once it is mended, the tape stays and passes.
     let mended = Seeds::new(0..10).run(|sim: &mut Sim| {
@@ -70,6 +76,45 @@ fn a_failure_that_was_saved_runs_before_any_seed() {
     });
     assert_eq!(mended.ran, 10);
     mended.expect_none();
+    assert_eq!(saved.files().len(), 1);
+}
+
+/// With all failures wanted, every tape runs, and each is told, also beside seeds that fail.
+#[test]
+fn no_tape_is_forgotten_beside_other_failures() {
+    let saved = Saved("no_tape_is_forgotten_beside_other_failures");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sim");
+    for seed in [100_000, 200_000] {
+        let tape: Tape = [Choice::new("test.dice", 0, 100, 95)].into_iter().collect();
+        let name = format!("saved.saved.{}.{seed}.tape", saved.0);
+        std::fs::write(folder.join(name), tape.to_string()).unwrap();
+    }
+    let sweep = Seeds::new(0..50).with_all_failures().run(at_least_90);
+    let seeds: Vec<u64> = sweep.failures.iter().map(|failure| failure.seed).collect();
+    assert_eq!(seeds.iter().filter(|seed| **seed >= 100_000).count(), 2, "{seeds:?}");
+    assert!(seeds[0] < 50 && seeds.is_sorted(), "{seeds:?}");
+}
+
+#[test]
+fn a_failure_that_is_not_explained_is_saved_too() {
+    let saved = Saved("a_failure_that_is_not_explained_is_saved_too");
+    let sweep = Seeds::new(0..1_000).with_effort(Effort::none()).run(at_least_90);
+    let told = expect_none(sweep);
+    assert!(told.contains("the tape, which runs first from now on: "), "{told}");
+    assert_eq!(saved.files().len(), 1);
+    assert_eq!(Seeds::new(0..1).run(at_least_90).ran, 0, "it runs first");
+}
+
+#[test]
+fn a_schedule_that_was_saved_runs_first_and_only_in_searches() {
+    let saved = Saved("a_schedule_that_was_saved_runs_first_and_only_in_searches");
+    let found = Schedules::new(1_000).with_values(100).run(at_least_90);
+    assert_eq!(found.ran, 91);
+    let told = expect_none(found);
+    assert!(told.contains(".0.schedule.tape"), "{told}");
+    let again = Schedules::new(1_000).with_values(100).run(at_least_90);
+    assert_eq!((again.ran, again.failures.len()), (0, 1));
+    Seeds::new(1..2).run(at_least_90).expect_none();
     assert_eq!(saved.files().len(), 1);
 }
 
@@ -90,4 +135,11 @@ fn a_file_that_is_no_tape_is_refused() {
     let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("it must not pass unnoticed");
     let message = panic.downcast_ref::<String>().expect("a message");
     assert!(message.contains("is not a tape: line 1"), "{message}");
+    // Nor may it be empty, or no text.
+    for bad in [&b""[..], &[0xff, 0xfe, 0x31]] {
+        std::fs::write(&path, bad).unwrap();
+        let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("it must not pass unnoticed");
+        let message = panic.downcast_ref::<String>().expect("a message");
+        assert!(message.contains("is not a tape: "), "{message}");
+    }
 }

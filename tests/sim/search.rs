@@ -59,6 +59,8 @@ fn a_bound_on_delays_or_runs_makes_the_search_smaller() {
     assert_eq!((calm.ran, calm.all_seen), (1, true));
     let one = run(Schedules::new(10_000).with_delays(1));
     assert!((2..70).contains(&one.ran) && one.all_seen, "{}", one.ran);
+    let told = format!("all {} schedules with at most 1 delay seen, none failed", one.ran);
+    assert_eq!(one.to_string(), told);
     let some = run(Schedules::new(10));
     assert_eq!((some.ran, some.all_seen), (10, false));
     assert_eq!(some.to_string(), "10 seeds, none failed".replace("seeds", "schedules"));
@@ -88,5 +90,7 @@ fn the_tests_own_choices_are_searched_too_but_not_large_ones() {
         *sum.lock().unwrap() += thrown;
     });
     assert_eq!((sweep.ran, sweep.all_seen), (216, true));
+    let told = "all 216 schedules (choices of more than 16 values stay calm) seen, none failed";
+    assert_eq!(sweep.to_string(), told);
     assert_eq!(*sum.lock().unwrap(), 216 * 3 * 5 / 2);
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use stunt_double::Site;
 use stunt_double::sim::{
-    Account, Config, Effort, Outcome, Seeds, Sim, Strategy as Schedule, Sweep,
+    Account, Config, Effort, Outcome, Seeds, Sim, Strategy as Schedule, Sweep, Without,
 };
 
 const DICE: Site = Site::new("test.dice");
@@ -52,7 +52,7 @@ fn the_decisive_choice_is_the_one_at_which_the_risk_jumps_most() {
     let account = account(&sweep);
     let decisive = account.decisive().expect("there are choices");
     assert_eq!(decisive.choice.told(), "the coin shows 1", "a die of 40 is likely, heads are not");
-    assert_eq!(decisive.is_necessary, Some(true));
+    assert_eq!(decisive.without, Some(Without::Passes));
     let (before, after) = (decisive.before.as_ref().unwrap(), decisive.after.as_ref().unwrap());
     assert!((25..80).contains(&before.percent()), "{before:?}: heads are still open");
     assert_eq!(after.percent(), 100);
@@ -215,7 +215,8 @@ fn effort_bounds_the_runs() {
     let runs = AtomicU64::new(0);
     let count = |effort: Effort| {
         runs.store(0, SeqCst);
-        let sweep = Seeds::new(3..100).with_threads(1).with_effort(effort).run(|sim| {
+        let seeds = Seeds::new(3..100).with_threads(1).with_effort(effort).without_files();
+        let sweep = seeds.run(|sim| {
             runs.fetch_add(1, SeqCst);
             needle(sim)
         });
@@ -226,10 +227,58 @@ fn effort_bounds_the_runs() {
     assert!(sweep.account.is_none());
     let (few, sweep) = count(Effort::default().with_shrink(10).with_risk(0, 0));
     // Ten, and a few more to see the run, to ask about its choices, and the passing one.
-    assert!((10..300).contains(&few), "{few}");
-    assert!(account(&sweep).decisive().is_some());
+    assert!((10..200).contains(&few), "{few}");
+    // The coin is not among the first of the many that are left, which are asked about.
+    let few = account(&sweep);
+    assert!(few.decisions.len() > 20 && few.decisive().is_none(), "{few}");
+    assert!(few.to_string().contains("the effort was spent with"), "{few}");
     let (all, _) = count(Effort::default());
     assert!(all < 2_000 + 64 * 32 + 400, "{all}");
+}
+
+/// A long run with many choices that are not calm.
+#[test]
+fn a_long_run_is_repeated_as_often_as_the_steps_allow() {
+    const STEPS: u64 = 5_000;
+    let runs = AtomicU64::new(0);
+    let effort = Effort::default().with_steps(40 * STEPS);
+    let seeds = Seeds::new(0..1).with_effort(effort).without_files();
+    let sweep = seeds.run(|sim: &mut Sim| {
+        runs.fetch_add(1, SeqCst);
+        let sum: u64 = (0..200).map(|i| sim.choose(DICE, i, 100)).sum();
+        sim.node("busy", async |node| {
+            for _ in 0..STEPS {
+                node.yield_now().await;
+            }
+        });
+        sim.run().expect_done();
+        if sum > 4_000 { Err("much") } else { Ok(()) }
+    });
+    // A few more see the run, and the passing one.
+    let runs = runs.load(SeqCst);
+    assert!((30..=45).contains(&runs), "{runs}");
+    let account = account(&sweep);
+    assert!(account.decisions.len() > 20, "{}", account.decisions.len());
+}
+
+/// The scenario runs the world again and again, until some time has come.
+#[test]
+fn a_candidate_without_steps_ends_even_if_its_scenario_goes_on() {
+    let sweep = Seeds::new(0..100).without_files().run(|sim: &mut Sim| {
+        let busy = sim.choose(DICE, 0, 10);
+        sim.node_with("worker", busy, async |node, busy| {
+            // In calm it polls without end, at times that never come to be much.
+            loop {
+                let pause = if busy == 0 { 1 } else { 100_000_000 };
+                node.sleep(std::time::Duration::from_nanos(pause)).await;
+            }
+        });
+        while sim.now().since_start() < std::time::Duration::from_secs(1) {
+            let _ = sim.run_for(ms(100));
+        }
+        if busy == 0 { Ok(()) } else { Err("it is busy") }
+    });
+    assert_eq!(account(&sweep).decisions.len(), 1);
 }
 
 #[test]
@@ -251,7 +300,7 @@ fn the_account_has_at_most_40_lines() {
     let text = account(&sweep).to_string();
     assert!(text.lines().count() <= 40, "{} lines:\n{text}", text.lines().count());
     assert!(text.lines().all(|line| line.chars().count() <= 250), "{text}");
-    assert!(text.contains("more lines of the message"), "{text}");
+    assert!(text.contains("\nline 1 long") && text.contains("(45 more)"), "{text}");
 }
 
 proptest! {

@@ -40,7 +40,19 @@ impl Risk {
     }
 }
 
-/// A choice that the failure needs, and what is known of it.
+/// How a failing run ends with one of its choices made calm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Without {
+    /// It passes.
+    Passes,
+    /// It fails in another way.
+    FailsOtherwise,
+    /// It fails in the same way.
+    FailsTheSame,
+}
+
+/// A choice that is left in the failing run, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decision {
@@ -50,8 +62,8 @@ pub struct Decision {
     pub choice: Choice,
     /// Whether it is the one at which the run went wrong: that of the largest jump of the risk.
     pub is_decisive: bool,
-    /// Whether the run passes with this one calm; `None` if there were too many to ask.
-    pub is_necessary: Option<bool>,
+    /// How the run ends with this one calm; `None` if there were too many to ask.
+    pub without: Option<Without>,
     /// How many of its other values fail too, of those that were tried.
     pub others_failing: u64,
     /// How many of its other values were tried.
@@ -63,11 +75,17 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Returns by how much it raises the risk, in runs. An unnecessary choice raises nothing.
+    /// Returns whether the failure needs it: without it the run does not fail in the same way.
+    /// `None` if there were too many choices to ask.
+    #[must_use]
+    pub fn is_necessary(&self) -> Option<bool> {
+        self.without.map(|end| end != Without::FailsTheSame)
+    }
+
+    /// Returns by how much it raises the risk, in runs.
     pub(super) fn jump(&self) -> u64 {
         let failed = |risk: &Option<Risk>| risk.as_ref().map_or(0, |risk| risk.failed);
-        let jump = failed(&self.after).saturating_sub(failed(&self.before));
-        if self.is_necessary == Some(false) { 0 } else { jump + 1 }
+        failed(&self.after).saturating_sub(failed(&self.before))
     }
 }
 
@@ -81,7 +99,8 @@ pub struct Account {
     pub tape: Tape,
     /// The events of that run, every one.
     pub trace: Trace,
-    /// The choices that the failure needs, in order. If there is none, the calm run fails.
+    /// The choices that are left, in order: those that the failure needs, unless the effort was
+    /// spent before the others had gone. If there is none, the calm run fails.
     pub decisions: Vec<Decision>,
     /// The risk over time.
     pub risk: Vec<Risk>,
@@ -102,7 +121,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns the choice at which the run went wrong. If there is none, the calm run fails too.
+    /// Returns the choice at which the run went wrong. If there is none, the calm run fails too, or
+    /// the effort was spent before one was found without which it does not fail.
     #[must_use]
     pub fn decisive(&self) -> Option<&Decision> {
         self.decisions.iter().find(|decision| decision.is_decisive)

@@ -1,7 +1,7 @@
 //! The environment variables that change how tests run.
 //!
-//! They are read here and in `replay.rs`, and nowhere else. Nothing of them reaches a world, except
-//! as the seed that a test passes to it. A value that makes no sense is refused: a typing error
+//! The variables of ours that sweeps obey are read here and in `replay.rs`. Nothing of them reaches
+//! a world, except as the seed that a test passes to it. A value that makes no sense is refused: a typing error
 //! must not look like a test that passes.
 
 use super::replay::SEED_VARIABLE;
@@ -30,8 +30,8 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         SEED_VARIABLE,
         "6",
-        "runs only this seed, in sweeps and with `seed_or`; once, without an explanation, unless \
-         `STUNT_DOUBLE_EFFORT` is set too",
+        "runs only this seed, and no saved tape, in sweeps and with `seed_or`; once (with PCT or SURW \
+         after their first, calm run), without an explanation unless `STUNT_DOUBLE_EFFORT` is set",
     ),
     variable(SEEDS, "0..100000", "replaces the range of every sweep"),
     variable(
@@ -42,8 +42,8 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         FOR,
         "10m",
-        "goes on with further seeds for this long (s, m or h); a range ends where it began, and the \
-         time decides",
+        "runs seeds for this long (s, m or h) in every sweep, from the start of its range on and \
+         beyond its end",
     ),
     variable(
         REPORT_DIR,
@@ -81,8 +81,8 @@ impl Environment {
     ///
     /// If a value makes no sense.
     pub(super) fn read() -> Environment {
-        Environment::of(|name| std::env::var(name).ok())
-            .unwrap_or_else(|problem| panic!("{problem}"))
+        let value = |name: &str| std::env::var_os(name).map(|text| text.to_string_lossy().into());
+        Environment::of(value).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
     fn of(value: impl Fn(&str) -> Option<String>) -> Result<Environment, String> {
@@ -109,6 +109,8 @@ impl Environment {
 /// reports.
 pub(super) fn report_dir() -> Option<Option<PathBuf>> {
     let dir = std::env::var_os(REPORT_DIR)?;
+    // A variable that is there but empty comes from a script that has no value for it.
+    let dir = Some(dir).filter(|dir| !dir.is_empty())?;
     Some(Some(dir).filter(|dir| dir != "0").map(PathBuf::from))
 }
 
@@ -133,7 +135,8 @@ fn duration(text: &str) -> Option<Duration> {
         'h' => number.checked_mul(3_600)?,
         _ => return None,
     };
-    Some(Duration::from_secs(seconds))
+    // Without time no seed would run, and every test would pass.
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -167,6 +170,8 @@ mod tests {
             (FOR, "m"),
             (FOR, ""),
             (FOR, "1é"),
+            (FOR, "0s"),
+            (SEEDS, "\u{fffd}"),
             (EFFORT, "much"),
         ];
         for (name, text) in bad {

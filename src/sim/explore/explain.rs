@@ -6,8 +6,9 @@
 //! largest jump is the *decisive* one. The run with the decisive choice calm is the *nearest
 //! passing run*: what differs first is what the choice did.
 
-use super::account::{Decision, Risk};
+use super::account::{Decision, Risk, Without};
 use super::attempt::{all, attempt};
+use super::effort::Budget;
 use super::failure::Failure;
 use super::passing::Passing;
 use crate::choice::Tape;
@@ -16,10 +17,10 @@ use crate::sim::config::{Config, Retention};
 use crate::sim::report::Report;
 use crate::sim::trace::Trace;
 
-/// How many of the unquiet choices are asked about.
-const ASKED: usize = 16;
+/// How many of the unquiet choices are asked about at most.
+const ASKED: u64 = 16;
 
-/// How many other values of a choice are tried.
+/// How many other values of a choice are tried at most.
 const OTHERS: u64 = 8;
 
 /// The number that tells the fresh seeds of a risk from the seeds of a sweep.
@@ -51,9 +52,7 @@ pub(super) struct Explainer<'a, S> {
     pub(super) config: &'a Config,
     pub(super) failure: &'a Failure,
     pub(super) threads: usize,
-    /// The moments at which the risk is asked, and the fresh seeds at each.
-    pub(super) moments: usize,
-    pub(super) seeds: u64,
+    pub(super) budget: Budget,
 }
 
 impl<S, R> Explainer<'_, S>
@@ -62,8 +61,24 @@ where
     R: Report,
 {
     fn fails(&self, config: Config) -> bool {
+        self.end(config) == Without::FailsTheSame
+    }
+
+    /// Runs the scenario, and returns how that ends.
+    fn end(&self, config: Config) -> Without {
         let (failure, ()) = attempt(config, self.scenario, |_| ());
-        failure.is_some_and(|failure| failure.is_like(self.failure))
+        match failure {
+            None => Without::Passes,
+            Some(failure) if failure.is_like(self.failure) => Without::FailsTheSame,
+            Some(_) => Without::FailsOtherwise,
+        }
+    }
+
+    /// Returns how many of the unquiet choices are asked about. Each takes a run, some with other
+    /// values, and the risk around it.
+    fn asked(&self, tape: &Tape) -> usize {
+        let fits = (self.budget.rest / 8).clamp(1, ASKED);
+        tape.unquiet().take(usize::try_from(fits).unwrap_or(1)).count()
     }
 
     /// Returns how many of these runs fail, of each group.
@@ -83,17 +98,18 @@ where
 
     /// Returns the risk after each of these numbers of choices.
     fn risks(&self, tape: &Tape, lengths: &[usize]) -> Vec<Risk> {
-        if self.seeds == 0 {
+        let seeds = self.budget.seeds;
+        if seeds == 0 {
             return Vec::new();
         }
-        let failed = self.count(lengths.len(), self.seeds, |group, number| {
+        let failed = self.count(lengths.len(), seeds, |group, number| {
             let mut config = self.config.clone().with_prefix(tape.prefix(lengths[group]));
             config.seed = FRESH + number;
             config
         });
         let risks = lengths.iter().zip(failed).map(|(length, failed)| {
             let last = length.checked_sub(1).map(|last| tape.choices()[last].at);
-            Risk { after: *length, at: last.unwrap_or_default(), failed, of: self.seeds }
+            Risk { after: *length, at: last.unwrap_or_default(), failed, of: seeds }
         });
         risks.collect()
     }
@@ -101,10 +117,13 @@ where
     /// Returns the risk over the whole run, and before and after each unquiet choice.
     pub(super) fn risk(&self, tape: &Tape) -> Vec<Risk> {
         let last = tape.len();
-        let parts = self.moments.max(1);
-        let even = (0..=parts).map(|part| last * part / parts);
-        let around = tape.unquiet().take(ASKED).flat_map(|index| [index, index + 1]);
-        let mut lengths: Vec<usize> = even.chain(around).collect();
+        let around = tape.unquiet().take(self.asked(tape)).flat_map(|index| [index, index + 1]);
+        let mut lengths: Vec<usize> = around.collect();
+        // Half of the runs are for the risk: around these choices, and then over time.
+        let fits = self.budget.rest / 2 / self.budget.seeds.max(1);
+        let fits = usize::try_from(fits).unwrap_or(usize::MAX).saturating_sub(lengths.len());
+        let parts = self.budget.moments.min(fits).clamp(1, last.max(1));
+        lengths.extend((0..=parts).map(|part| last * part / parts));
         lengths.sort_unstable();
         lengths.dedup();
         self.risks(tape, &lengths)
@@ -113,12 +132,13 @@ where
     /// Returns what is known of each unquiet choice.
     pub(super) fn decisions(&self, tape: &Tape, risk: &[Risk]) -> Vec<Decision> {
         let unquiet: Vec<usize> = tape.unquiet().collect();
-        let asked = unquiet.len().min(ASKED);
-        let is_necessary = all(self.threads, asked, |number| {
-            !self.fails(self.config.clone().with_tape(self.with(tape, unquiet[number], 0)))
+        let asked = self.asked(tape);
+        let without = all(self.threads, asked, |number| {
+            self.end(self.config.clone().with_tape(self.with(tape, unquiet[number], 0)))
         });
+        let count = (self.budget.rest / 8 / asked.max(1) as u64).min(OTHERS);
         let others: Vec<Vec<u64>> =
-            unquiet[..asked].iter().map(|i| other_values(tape, *i)).collect();
+            unquiet[..asked].iter().map(|i| other_values(tape, *i, count)).collect();
         let tried: Vec<(usize, u64)> = (0..asked)
             .flat_map(|number| others[number].iter().map(move |value| (number, *value)))
             .collect();
@@ -134,7 +154,7 @@ where
                 order: *index,
                 choice: tape.choices()[*index].clone(),
                 is_decisive: false,
-                is_necessary: is_necessary.get(number).copied(),
+                without: without.get(number).copied(),
                 others_failing: failing,
                 others_tried: others.get(number).map_or(0, Vec::len) as u64,
                 before: share(*index).cloned(),
@@ -142,8 +162,9 @@ where
             }
         });
         let mut decisions: Vec<Decision> = decisions.collect();
-        // The point of no return is the last of the largest jumps.
-        let decisive = decisions.iter_mut().max_by_key(|decision| decision.jump());
+        // The point of no return is the last of the largest jumps of those that it needs.
+        let needed = decisions.iter_mut().filter(|it| it.is_necessary() == Some(true));
+        let decisive = needed.max_by_key(|decision| decision.jump());
         if let Some(decisive) = decisive {
             decisive.is_decisive = true;
         }
@@ -165,10 +186,10 @@ where
 }
 
 /// Returns some other values of a choice, spread over all.
-fn other_values(tape: &Tape, index: usize) -> Vec<u64> {
+fn other_values(tape: &Tape, index: usize, count: u64) -> Vec<u64> {
     let choice = &tape.choices()[index];
     let most = choice.n - 1;
-    let count = OTHERS.min(most);
+    let count = count.min(most);
     let spread = (1..=count).map(|i| (u128::from(most) * u128::from(i) / u128::from(count)) as u64);
     spread.filter(|value| *value != choice.value).collect()
 }

@@ -4,6 +4,7 @@
 //! with the same end of the run. Numbers, and what is in brackets, may differ, because they tell
 //! how far the run had come, not what went wrong.
 
+use super::replay;
 use crate::sim::kernel::quiet::Seen;
 use crate::sim::outcome::skeleton;
 use crate::time::Instant;
@@ -24,12 +25,33 @@ pub struct Failure {
     end: Option<String>,
     /// The steps that the world had taken, as what they cost.
     pub(super) steps: u64,
+    /// The saved tape that failed, if it was not the seed by itself.
+    pub(super) saved: Option<String>,
 }
 
 impl Failure {
     pub(super) fn new((seed, steps): (u64, u64), message: &str, seen: Seen) -> Failure {
         let Seen { place, at, end } = seen;
-        Failure { seed, message: without_replay(message), place, at, end, steps }
+        Failure { seed, message: without_replay(message), place, at, end, steps, saved: None }
+    }
+
+    /// Returns the failure as that of a saved tape, if it is one.
+    pub(super) fn of_tape(mut self, saved: Option<String>) -> Failure {
+        self.saved = saved;
+        self
+    }
+
+    /// Returns what failed: the seed, or a tape that was saved.
+    pub(super) fn subject(&self) -> String {
+        match &self.saved {
+            Some(path) => format!("the tape {path} failed"),
+            None => format!("seed {} failed", self.seed),
+        }
+    }
+
+    /// Returns the command that runs it again. Saved tapes run by themselves.
+    pub(super) fn replay(&self) -> String {
+        replay::command(Some(self.seed).filter(|_| self.saved.is_none()))
     }
 
     /// Returns whether both went wrong in the same way: the panic came from the same place or, if

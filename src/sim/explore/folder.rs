@@ -16,9 +16,9 @@ fn folder() -> Option<PathBuf> {
         Some(dir) => dir,
         None => {
             let program = std::env::current_exe().ok()?;
-            let mut above = program.ancestors();
-            let profile = above.find(|dir| dir.ends_with("debug") || dir.ends_with("release"))?;
-            Some(profile.parent()?.join("stunt-double"))
+            // Cargo marks its target folder, whatever its name and the profile's.
+            let target = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file())?;
+            Some(target.join("stunt-double"))
         }
     }
 }

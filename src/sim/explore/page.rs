@@ -10,7 +10,7 @@ mod rows;
 use crate::json::Json;
 use crate::sim::explore::account::Tale;
 use crate::sim::trace::lanes::Lanes;
-use crate::sim::trace::{Step, Trace};
+use crate::sim::trace::{Event, EventKind, Step, Trace};
 use crate::time::Instant;
 
 const TEMPLATE: &str = include_str!("page/page.html");
@@ -54,7 +54,10 @@ pub(crate) struct Chosen {
     pub(crate) site: String,
     pub(crate) words: String,
     pub(crate) is_decisive: bool,
-    pub(crate) is_necessary: bool,
+    /// What comes of the run without it, in words; empty if that is not known.
+    pub(crate) without: &'static str,
+    pub(crate) entity: u64,
+    pub(crate) value: u64,
 }
 
 /// How many fresh seeds fail if the run is kept up to a moment.
@@ -220,6 +223,18 @@ impl<'a> Picture<'a> {
 }
 
 impl Chosen {
+    /// Returns whether this event of a trace is that choice.
+    fn is(&self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::Choice { site, entity, value, .. } => {
+                event.at == self.at
+                    && site.name() == self.site
+                    && (*entity, *value) == (self.entity, self.value)
+            }
+            _ => false,
+        }
+    }
+
     fn put(&self, json: &mut Json) {
         json.object(|json| {
             json.key("order").number(self.order);
@@ -228,7 +243,7 @@ impl Chosen {
             json.key("site").text(&self.site);
             json.key("words").text(&self.words);
             json.key("decisive").bool(self.is_decisive);
-            json.key("necessary").bool(self.is_necessary);
+            json.key("without").text(self.without);
         });
     }
 }

@@ -1,7 +1,6 @@
 //! Replaying one seed: the environment variable, and the command that sets it.
 //!
-//! Only this code reads environment variables or the program's path. Nothing here reaches a world,
-//! except as the seed that a test passes to it.
+//! Nothing here reaches a world, except as the seed that a test passes to it.
 
 use std::path::Path;
 
@@ -22,17 +21,17 @@ pub fn seed_or(default: u64) -> u64 {
 }
 
 pub(crate) fn forced_seed() -> Option<u64> {
-    let seed = std::env::var(SEED_VARIABLE).ok()?;
-    Some(parse(&seed).unwrap_or_else(|problem| panic!("{problem}")))
+    let seed = std::env::var_os(SEED_VARIABLE)?;
+    Some(parse(&seed.to_string_lossy()).unwrap_or_else(|problem| panic!("{problem}")))
 }
 
 fn parse(seed: &str) -> Result<u64, String> {
     seed.parse().map_err(|_| format!("{SEED_VARIABLE}={seed:?} is not a seed, a number below 2^64"))
 }
 
-/// Returns the command that runs this program or this test again with `seed`, in the usual shell of
-/// this system.
-pub(crate) fn command(seed: u64) -> String {
+/// Returns the command that runs this program or this test again with `seed`, or as it is without
+/// one, in the usual shell of this system.
+pub(crate) fn command(seed: impl Into<Option<u64>>) -> String {
     let program = std::env::current_exe().unwrap_or_default();
     let thread = std::thread::current();
     let package = std::env::var("CARGO_PKG_NAME").ok();
@@ -43,7 +42,7 @@ pub(crate) fn command(seed: u64) -> String {
         nextest: std::env::var_os("NEXTEST").is_some(),
         windows: cfg!(windows),
     };
-    running.command(seed)
+    running.command(seed.into())
 }
 
 /// The running program, and how it was started.
@@ -59,8 +58,9 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn command(&self, seed: u64) -> String {
+    fn command(&self, seed: Option<u64>) -> String {
         let run = self.run();
+        let Some(seed) = seed else { return run };
         match self.windows {
             // PowerShell would keep the variable set.
             true => format!("$env:{SEED_VARIABLE}={seed}; {run}; Remove-Item Env:{SEED_VARIABLE}"),
@@ -71,8 +71,13 @@ impl Running<'_> {
     fn run(&self) -> String {
         let stem = self.program.file_stem().and_then(|s| s.to_str()).unwrap_or("program");
         let folder = |path: &Path| Some(path.parent()?.file_name()?.to_str()?.to_owned());
-        let release = self.program.parent().and_then(folder).is_some_and(|f| f == "release");
-        let profile = if release { " --release" } else { "" };
+        let profile = match self.program.parent().and_then(folder).as_deref() {
+            Some("release") => " --release".to_owned(),
+            None | Some("debug") => String::new(),
+            // A profile of the workspace's own.
+            Some(name) if self.nextest => format!(" --cargo-profile {name}"),
+            Some(name) => format!(" --profile {name}"),
+        };
         // A workspace needs the package's name; elsewhere it does no harm.
         let package = self.package.map(|name| format!(" -p {name}")).unwrap_or_default();
         let test = self.thread;
@@ -80,7 +85,7 @@ impl Running<'_> {
             Some("deps") if self.nextest => {
                 format!("cargo nextest run{package}{profile} -E 'test(={test})'")
             }
-            // With a single test thread a test runs on the main thread, and its name is unknown.
+            // A test without the usual harness runs on the main thread, and its name is unknown.
             Some("deps") if test == "main" => format!("cargo test{package}{profile}"),
             Some("deps") => format!("cargo test{package}{profile} {test} -- --exact"),
             Some("examples") => format!("cargo run{package}{profile} --example {stem}"),
@@ -111,7 +116,12 @@ mod tests {
             nextest: false,
             windows: false,
         };
-        let line = |running: Running<'_>| running.command(7);
+        let line = |running: Running<'_>| running.command(Some(7));
+        assert_eq!(running.command(None), "cargo test outbox::never_loses -- --exact");
+        let own = Running { program: Path::new("target/ci/deps/sim-0af3"), ..running };
+        assert!(line(own).contains("cargo test --profile ci outbox"), "{}", line(own));
+        let nextest = line(Running { nextest: true, ..own });
+        assert!(nextest.contains("cargo nextest run --cargo-profile ci -E"), "{nextest}");
         assert_eq!(line(running), "STUNT_DOUBLE_SEED=7 cargo test outbox::never_loses -- --exact");
         assert_eq!(
             line(Running { package: Some("orders"), ..running }),

@@ -7,9 +7,13 @@
 //! most bugs (Emmi et al., POPL 2011).
 
 use super::attempt::attempt;
+use super::effort::Effort;
+use super::environment::Environment;
+use super::folder;
+use super::replay;
 use super::seeds::{Seeds, alone};
 use super::sweep::Sweep;
-use super::tapes::Tapes;
+use super::tapes::{self, Tapes};
 use crate::choice::{Choice, Tape};
 use crate::sim::Sim;
 use crate::sim::config::{Config, Strategy};
@@ -73,14 +77,39 @@ impl Schedules {
         self
     }
 
-    /// Runs `scenario` once for each schedule. A scenario fails by returning an error or by
-    /// panicking. The first failure is explained, as that of a sweep.
+    /// Sets how much is done to explain a failure.
+    pub fn with_effort(mut self, effort: Effort) -> Schedules {
+        self.seeds = self.seeds.with_effort(effort);
+        self
+    }
+
+    /// Neither saves nor reads tapes beside the test, and writes no report.
+    pub fn without_files(mut self) -> Schedules {
+        self.seeds = self.seeds.without_files();
+        self
+    }
+
+    /// Runs `scenario` once for each schedule, after those that were saved beside this test. A
+    /// scenario fails by returning an error or by panicking. The first failure is explained, as
+    /// that of a sweep.
+    ///
+    /// # Panics
+    ///
+    /// If an environment variable or a saved tape makes no sense.
     #[track_caller]
-    pub fn run<R: Report>(self, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
-        let tapes = Tapes::of(Location::caller(), true);
+    pub fn run<R: Report>(mut self, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
+        self.seeds.obey(Environment::read().effort);
+        let tapes = Tapes::of(Location::caller(), self.seeds.has_files(), tapes::SCHEDULE);
         let quiet = Quiet::begin();
-        let sweep = alone(|| self.search(tapes.clone(), &scenario));
+        let mut sweep = alone(|| self.search(tapes.clone(), &scenario));
         drop(quiet);
+        sweep.replay = sweep.failures.first().map(|_| replay::command(None));
+        if let Some(account) = &mut sweep.account {
+            account.replay.clone_from(&sweep.replay);
+        }
+        if self.seeds.has_files() {
+            folder::log(&sweep.to_json());
+        }
         sweep
     }
 
@@ -88,11 +117,22 @@ impl Schedules {
         let progress = super::progress::Progress::begin();
         let mut sweep = Sweep::new(tapes, self.seeds.settings());
         sweep.unit = "schedules";
+        if let Some((failure, tape)) = self.seeds.run_saved(&sweep.tapes, scenario).pop() {
+            sweep.take(Some(self.seeds.explain(&failure, Some(&tape), scenario)), None);
+            sweep.failures.push(failure);
+            return sweep;
+        }
+        if let Some(delays) = self.delays {
+            sweep.bound =
+                format!(" with at most {delays} delay{}", if delays == 1 { "" } else { "s" });
+        }
+        let mut is_cut = false;
         let mut prefix = Some(Tape::default());
         while let Some(tape) = prefix.take_if(|_| sweep.ran < self.limit) {
             let config = self.seeds.config_of(0).with_tape(tape).with_recording();
             let (failure, made) = attempt(config, scenario, Sim::tape);
             sweep.ran += 1;
+            is_cut |= made.choices().iter().any(|choice| choice.n > self.most);
             progress.tell(sweep.ran, self.limit, None, sweep.failures.len());
             if let Some(failure) = failure {
                 sweep.take(Some(self.seeds.explain(&failure, Some(&made), scenario)), None);
@@ -101,6 +141,9 @@ impl Schedules {
             }
             prefix = self.next(&made);
             sweep.all_seen = prefix.is_none();
+        }
+        if is_cut {
+            sweep.bound += &format!(" (choices of more than {} values stay calm)", self.most);
         }
         sweep.wall_time = progress.elapsed();
         sweep

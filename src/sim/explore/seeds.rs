@@ -5,6 +5,7 @@
 
 use super::account::Account;
 use super::attempt::{attempt, on_threads};
+use super::effort::{Effort, most_steps};
 use super::environment::Environment;
 use super::explain::{Explainer, see};
 use super::failure::Failure;
@@ -14,7 +15,7 @@ use super::progress::Progress;
 use super::replay;
 use super::shrink::Shrinker;
 use super::sweep::{Explained, Sweep};
-use super::tapes::Tapes;
+use super::tapes::{self, SavedTape, Tapes};
 use crate::choice::Tape;
 use crate::sim::Sim;
 use crate::sim::config::{Config, Strategy};
@@ -32,70 +33,6 @@ use std::time::Duration;
 /// The default latency of messages in a sweep.
 const LATENCY: Latency =
     Latency::Uniform { min: Duration::from_micros(100), max: Duration::from_millis(2) };
-
-/// How much a sweep does to explain a failure, in runs of the scenario. No clock decides anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Effort {
-    /// The runs that may be spent on making the failing run calm. 2,000 by default.
-    pub shrink: u64,
-    /// The moments of the run at which the risk is asked. 64 by default.
-    pub moments: usize,
-    /// The fresh seeds with which it is asked at each. 32 by default.
-    pub seeds: u64,
-    /// The steps of worlds that all of this may take. A run that takes many is repeated less often,
-    /// and not at all if it could not be repeated eight times. 4,000,000 by default: about two
-    /// seconds in a release build on two cores, and ten times that in a debug build. In a world
-    /// with a tokio node or a client library of others, a step counts as ten.
-    pub steps: u64,
-}
-
-impl Default for Effort {
-    fn default() -> Effort {
-        Effort { shrink: 2_000, moments: 64, seeds: 32, steps: 4_000_000 }
-    }
-}
-
-impl Effort {
-    /// Returns no effort: the failure is told as it was found.
-    #[must_use]
-    pub fn none() -> Effort {
-        Effort { shrink: 0, moments: 0, seeds: 0, steps: 0 }
-    }
-
-    /// Sets the runs that may be spent on making the failing run calm.
-    #[must_use]
-    pub fn with_shrink(mut self, runs: u64) -> Effort {
-        self.shrink = runs;
-        self
-    }
-
-    /// Sets how the risk is asked: at this many moments, with this many fresh seeds at each.
-    #[must_use]
-    pub fn with_risk(mut self, moments: usize, seeds: u64) -> Effort {
-        (self.moments, self.seeds) = (moments, seeds);
-        self
-    }
-
-    /// Sets the steps of worlds that all of this may take.
-    #[must_use]
-    pub fn with_steps(mut self, steps: u64) -> Effort {
-        self.steps = steps;
-        self
-    }
-
-    /// Returns the effort for a run of this many steps; `None` if the run is too long.
-    fn for_a_run_of(self, steps: u64) -> Option<Effort> {
-        let runs = self.steps / steps.max(1);
-        if self.shrink == 0 || runs < 8 {
-            return None;
-        }
-        let shrink = self.shrink.min(runs / 2);
-        let seeds = self.seeds.min((runs / 16).max(2));
-        let moments = usize::try_from(runs / 2 / seeds.max(1)).unwrap_or(usize::MAX);
-        Some(Effort { shrink, seeds, moments: self.moments.min(moments), ..self })
-    }
-}
 
 /// A sweep over seeds, to be set up and run.
 ///
@@ -194,14 +131,10 @@ impl Seeds {
     #[track_caller]
     pub fn run<R: Report>(mut self, scenario: impl Fn(&mut Sim) -> R + Sync) -> Sweep {
         let environment = Environment::read();
-        let tapes = Tapes::of(Location::caller(), self.files);
+        let tapes = Tapes::of(Location::caller(), self.files, tapes::SEED);
         let forced = replay::forced_seed();
         // A person who runs one seed again may print in it, and wants to see that once.
-        match environment.effort.or(forced.map(|_| 0)) {
-            Some(0) => self.effort = Effort::none(),
-            Some(runs) => self.effort = self.effort.with_shrink(runs),
-            None => {}
-        }
+        self.obey(environment.effort.or(forced.map(|_| 0)));
         self.config.latency.get_or_insert(LATENCY);
         let quiet = Quiet::begin();
         let learned = alone(|| {
@@ -211,22 +144,29 @@ impl Seeds {
         });
         self.config = learned;
         let progress = Progress::begin();
-        let saved = if forced.is_none() { self.run_saved(&tapes, &scenario) } else { None };
+        let saved = match forced {
+            None => self.run_saved(&tapes, &scenario),
+            Some(_) => Vec::new(),
+        };
         let found = Found::new(&self.range, &environment, forced);
-        if saved.is_none() || self.all {
-            on_threads(self.threads, || self.run_some(&found, &progress, &scenario));
+        if saved.is_empty() || self.all {
+            let threads = usize::try_from(found.count).unwrap_or(usize::MAX);
+            on_threads(self.threads.min(threads), || self.run_some(&found, &progress, &scenario));
         }
         let wall_time = progress.elapsed();
         drop(progress);
         let ran = found.ran.load(SeqCst);
-        let (mut failures, tape) = found.failures(saved, self.all);
-        if !self.all {
-            failures.truncate(1);
-        }
-        let replay = failures.first().map(|failure| replay::command(failure.seed));
+        let (failures, tape) = found.failures(saved, self.all);
+        let replay = failures.first().map(Failure::replay);
         let settings = self.settings();
         let explain = |failure| alone(|| self.explain(failure, tape.as_ref(), &scenario));
-        let explained = failures.first().map(explain);
+        let mut explained = failures.first().map(explain);
+        if let (Some(explained), Some(first), None) = (&mut explained, failures.first(), forced)
+            && let Some(place) = explained.place_for_tape()
+            && self.files
+        {
+            *place = alone(|| self.tape_of(first, &scenario));
+        }
         drop(quiet);
         let mut sweep = Sweep::new(tapes, settings);
         sweep.take(explained, replay.as_ref());
@@ -236,6 +176,10 @@ impl Seeds {
             folder::log(&sweep.to_json());
         }
         sweep
+    }
+
+    pub(super) fn has_files(&self) -> bool {
+        self.files
     }
 
     pub(super) fn config_of(&self, seed: u64) -> Config {
@@ -249,23 +193,33 @@ impl Seeds {
         self.config.beside_the_seed()
     }
 
-    /// Runs the tapes that were saved, and returns the first that fails.
-    fn run_saved<R: Report>(
+    /// Does what the environment asks for instead of what was set: this many runs to make a failure
+    /// small.
+    pub(super) fn obey(&mut self, effort: Option<u64>) {
+        match effort {
+            Some(0) => self.effort = Effort::none(),
+            Some(runs) => self.effort = self.effort.with_shrink(runs),
+            None => {}
+        }
+    }
+
+    /// Runs the tapes that were saved, and returns those that fail: all, or the first.
+    pub(super) fn run_saved<R: Report>(
         &self,
         tapes: &Tapes,
         scenario: &(impl Fn(&mut Sim) -> R + Sync),
-    ) -> Option<(Failure, Tape)> {
+    ) -> Vec<(Failure, Tape)> {
         let saved = tapes.load();
         if saved.is_empty() {
-            return None;
+            return Vec::new();
         }
-        alone(|| {
-            saved.iter().find_map(|(seed, tape)| {
-                let config = self.config_of(*seed).with_tape(tape.clone());
-                let (failure, ()) = attempt(config, scenario, |_| ());
-                failure.map(|failure| (failure, tape.clone()))
-            })
-        })
+        let most = if self.all { usize::MAX } else { 1 };
+        let run = |SavedTape { seed, tape, path }: SavedTape| {
+            let config = self.config_of(seed).with_tape(tape.clone());
+            let (failure, ()) = attempt(config, scenario, |_| ());
+            failure.map(|failure| (failure.of_tape(Some(path)), tape))
+        };
+        alone(|| saved.iter().cloned().filter_map(run).take(most).collect())
     }
 
     /// Runs seeds until none is left.
@@ -294,6 +248,20 @@ impl Seeds {
         }
     }
 
+    /// Returns the choices of a failing run, unless they were saved already.
+    fn tape_of<R: Report>(
+        &self,
+        failure: &Failure,
+        scenario: &impl Fn(&mut Sim) -> R,
+    ) -> Option<Tape> {
+        if failure.saved.is_some() {
+            return None;
+        }
+        let config = self.config_of(failure.seed).with_recording();
+        let (again, made) = attempt(config, scenario, Sim::tape);
+        again.is_some_and(|again| again.is_like(failure)).then_some(made)
+    }
+
     /// Explains a failure, if that is possible and wanted.
     pub(super) fn explain<R: Report>(
         &self,
@@ -302,14 +270,13 @@ impl Seeds {
         scenario: &(impl Fn(&mut Sim) -> R + Sync),
     ) -> Explained {
         if self.effort.shrink == 0 {
-            return Explained::NotWanted;
+            return Explained::NotWanted(None);
         }
-        let Some(effort) = self.effort.for_a_run_of(failure.steps) else {
-            return Explained::TooLong(failure.steps);
+        let Some(budget) = self.effort.for_a_run_of(failure.steps) else {
+            return Explained::TooLong(failure.steps, None);
         };
         let mut config = self.config_of(failure.seed);
-        // Another run may never end.
-        config.max_steps = config.max_steps.min(failure.steps.saturating_mul(4) + 10_000);
+        config.limit_steps(most_steps(failure.steps));
         let first = match tape {
             Some(tape) => config.clone().with_tape(tape.clone()),
             None => config.clone(),
@@ -320,19 +287,14 @@ impl Seeds {
         }
         let (found_with, found_unquiet) = (tape.len(), tape.unquiet().count());
         let shrinker =
-            Shrinker::new((&config, scenario), failure, &tape, self.threads, effort.shrink);
+            Shrinker::new((&config, scenario), failure, &tape, self.threads, budget.shrink);
         let smallest = shrinker.shrink();
         let seen = see(&config.clone().with_tape(smallest), scenario);
         let shrunk = seen.failure.clone().filter(|shrunk| shrunk.is_like(failure));
         let Some(shrunk) = shrunk else { return Explained::Fickle };
-        let explainer = Explainer {
-            scenario,
-            config: &config,
-            failure,
-            threads: self.threads,
-            moments: effort.moments,
-            seeds: effort.seeds,
-        };
+        let shrunk = shrunk.of_tape(failure.saved.clone());
+        let explainer =
+            Explainer { scenario, config: &config, failure, threads: self.threads, budget };
         // If the calm run fails, every other is no riskier.
         let is_calm = seen.tape.unquiet().next().is_none();
         let risk = if is_calm { Vec::new() } else { explainer.risk(&seen.tape) };
@@ -409,24 +371,28 @@ impl Found {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the failures by rising seed, that of a saved tape first, with the tape of the first.
-    fn failures(self, saved: Option<(Failure, Tape)>, all: bool) -> (Vec<Failure>, Option<Tape>) {
-        let mut failures = self.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-        sort_by_key(&mut failures, |failure| failure.seed);
-        match saved {
-            None => (failures, None),
-            // If every seed ran, a failure of a saved seed may be there twice.
-            Some((failure, _))
-                if all && failures.first().is_some_and(|f| f.seed <= failure.seed) =>
-            {
-                (failures, None)
-            }
-            Some((failure, tape)) => {
-                failures.retain(|other| other.seed != failure.seed);
-                failures.insert(0, failure);
-                (failures, Some(tape))
-            }
+    /// Returns the failures, with the tape of the first if it was a saved one: that or the smallest
+    /// seed, or all of them by rising seed.
+    fn failures(self, saved: Vec<(Failure, Tape)>, all: bool) -> (Vec<Failure>, Option<Tape>) {
+        let found = self.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A seed that fails by itself is told once.
+        let is_new = |(failure, _): &(Failure, Tape)| {
+            !all || !found.iter().any(|other| other.seed == failure.seed)
+        };
+        let saved: Vec<(Failure, Tape)> = saved.into_iter().filter(is_new).collect();
+        let (tapes, mut failures): (Vec<Tape>, Vec<Failure>) =
+            saved.into_iter().map(|(failure, tape)| (tape, failure)).unzip();
+        let paths: Vec<Option<String>> = failures.iter().map(|f| f.saved.clone()).collect();
+        if all || failures.is_empty() {
+            failures.extend(found);
         }
+        sort_by_key(&mut failures, |failure| failure.seed);
+        if !all {
+            failures.truncate(1);
+        }
+        let first = failures.first().and_then(|first| first.saved.clone());
+        let place = paths.iter().position(|path| first.is_some() && *path == first);
+        (failures, place.map(|place| tapes[place].clone()))
     }
 }
 

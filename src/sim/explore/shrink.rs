@@ -45,6 +45,15 @@ const MOMENTS: usize = 100;
 /// How many other faults are tried in its place.
 const KINDS: u64 = 8;
 
+/// What of a tape a candidate changes: choices, with their new values. A candidate must not be a
+/// whole tape, because of a long one there are hundreds at once.
+type Edit = Vec<(usize, u64)>;
+
+/// Returns the edit that makes these choices calm.
+fn calm(indices: impl IntoIterator<Item = usize>) -> Edit {
+    indices.into_iter().map(|index| (index, 0)).collect()
+}
+
 /// The search for a smaller tape.
 pub(super) struct Shrinker<'a, S> {
     scenario: &'a S,
@@ -117,20 +126,30 @@ where
     }
 
     /// Tries the candidates in order. Takes the first that fails, and returns its number.
-    fn take_first(&mut self, candidates: &[Vec<u64>]) -> Option<usize> {
+    fn take_first(&mut self, candidates: &[Edit]) -> Option<usize> {
+        self.take_first_from(&self.values.clone(), candidates)
+    }
+
+    /// As [`Shrinker::take_first`], for candidates that differ from these values.
+    fn take_first_from(&mut self, base: &[u64], candidates: &[Edit]) -> Option<usize> {
+        let edited = |number: usize| {
+            let mut values = base.to_vec();
+            candidates[number].iter().for_each(|(index, value)| values[*index] = *value);
+            values
+        };
         let count = candidates.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let found = first(self.threads, count, |number| self.fails(&candidates[number]));
+        let found = first(self.threads, count, |number| self.fails(&edited(number)));
         self.left -= found.map_or(count, |number| number + 1) as u64;
         if let Some(number) = found {
-            self.values.clone_from(&candidates[number]);
+            self.values = edited(number);
         }
         found
     }
 
     /// Returns the values with these choices made calm.
-    fn calmed(&self, indices: impl IntoIterator<Item = usize>) -> Vec<u64> {
+    fn calmed(&self, indices: &[usize]) -> Vec<u64> {
         let mut values = self.values.clone();
-        indices.into_iter().for_each(|index| values[index] = 0);
+        indices.iter().for_each(|index| values[*index] = 0);
         values
     }
 
@@ -143,12 +162,12 @@ where
         let unquiet = self.unquiet();
         // A prefix of `low` unquiet choices passes, as far as it is known, and one of `high` fails.
         let (mut low, mut high) = (0, unquiet.len());
-        if high == 0 || self.take_first(&[self.calmed(unquiet.iter().copied())]).is_some() {
+        if high == 0 || self.take_first(&[calm(unquiet.iter().copied())]).is_some() {
             return;
         }
         while high - low > 1 && self.left > 0 {
             let middle = low.midpoint(high);
-            let candidate = self.calmed(unquiet[middle..].iter().copied());
+            let candidate = calm(unquiet[middle..].iter().copied());
             match self.take_first(&[candidate]) {
                 Some(_) => high = middle,
                 None => low = middle,
@@ -164,9 +183,7 @@ where
         for (_, site) in sites {
             let of_site = |index: &usize| self.choices[*index].site == site;
             let theirs: Vec<usize> = self.unquiet().into_iter().filter(of_site).collect();
-            if theirs.is_empty()
-                || self.take_first(&[self.calmed(theirs.iter().copied())]).is_some()
-            {
+            if theirs.is_empty() || self.take_first(&[calm(theirs.iter().copied())]).is_some() {
                 continue;
             }
             let entities: BTreeSet<u64> = theirs.iter().map(|i| self.choices[*i].entity).collect();
@@ -177,7 +194,7 @@ where
             for entity in entities {
                 let of_entity = |index: &usize| self.choices[*index].entity == entity;
                 let theirs = theirs.iter().copied().filter(of_entity);
-                self.take_first(&[self.calmed(theirs)]);
+                self.take_first(&[calm(theirs)]);
             }
         }
     }
@@ -196,23 +213,18 @@ where
     /// its place.
     fn move_faults(&mut self) {
         let Some(noise) = self.noise() else { return };
-        let calm = self.calmed(noise);
+        let base = self.calmed(&noise);
         let faults = self.unquiet().into_iter().filter(|index| !self.is_noise(*index));
         for fault in faults.take(BEARABLE).collect::<Vec<usize>>() {
             let site = &self.choices[fault].site;
-            let moments = (0..calm.len()).filter(|index| self.choices[*index].site == *site);
+            let moments = (0..base.len()).filter(|index| self.choices[*index].site == *site);
             let moments = spread(moments.collect(), fault);
             // The fault itself first, then what else may strike.
-            let others = (1..self.choices[fault].n.min(KINDS)).filter(|kind| *kind != calm[fault]);
-            for kind in [calm[fault]].into_iter().chain(others) {
-                let moved = |moment: &usize| {
-                    let mut values = calm.clone();
-                    values[fault] = 0;
-                    values[*moment] = kind;
-                    values
-                };
-                let candidates: Vec<Vec<u64>> = moments.iter().map(moved).collect();
-                if self.take_first(&candidates).is_some() || self.left == 0 {
+            let others = (1..self.choices[fault].n.min(KINDS)).filter(|kind| *kind != base[fault]);
+            for kind in [base[fault]].into_iter().chain(others) {
+                let moved = |moment: &usize| vec![(fault, 0), (*moment, kind)];
+                let candidates: Vec<Edit> = moments.iter().map(moved).collect();
+                if self.take_first_from(&base, &candidates).is_some() || self.left == 0 {
                     return;
                 }
             }
@@ -222,19 +234,16 @@ where
     /// Tries one noisy choice alone, or two that follow each other, as large as they can be.
     fn single_out(&mut self) {
         let Some(noise) = self.noise() else { return };
-        let calm = self.calmed(noise.iter().copied());
+        let base = self.calmed(&noise);
         let shown = spread(noise.clone(), usize::MAX);
         for together in 1..=2 {
             let alone = |first: &usize| {
                 let place = noise.iter().position(|index| index == first).unwrap_or_default();
-                let mut values = calm.clone();
-                for index in noise[place..].iter().take(together) {
-                    values[*index] = self.choices[*index].n - 1;
-                }
-                values
+                let largest = |index: &usize| (*index, self.choices[*index].n - 1);
+                noise[place..].iter().take(together).map(largest).collect()
             };
-            let candidates: Vec<Vec<u64>> = shown.iter().map(alone).collect();
-            if self.take_first(&candidates).is_some() || self.left == 0 {
+            let candidates: Vec<Edit> = shown.iter().map(alone).collect();
+            if self.take_first_from(&base, &candidates).is_some() || self.left == 0 {
                 return;
             }
         }
@@ -253,8 +262,8 @@ where
                 if parts.is_empty() {
                     break;
                 }
-                let calmed = |part: &&[usize]| self.calmed(part.iter().copied());
-                let candidates: Vec<Vec<u64>> = parts.iter().map(calmed).collect();
+                let calmed = |part: &&[usize]| calm(part.iter().copied());
+                let candidates: Vec<Edit> = parts.iter().map(calmed).collect();
                 match self.take_first(&candidates) {
                     // The parts before it have to stay; it has gone.
                     Some(number) => from += number * size,
@@ -275,9 +284,7 @@ where
             let (mut low, mut high) = (0, self.values[index]);
             while high - low > 1 && self.left > 0 {
                 let middle = low.midpoint(high);
-                let mut candidate = self.values.clone();
-                candidate[index] = middle;
-                match self.take_first(&[candidate]) {
+                match self.take_first(&[vec![(index, middle)]]) {
                     Some(_) => high = middle,
                     None => low = middle,
                 }
@@ -294,8 +301,8 @@ where
             }
             let later = |i: usize| unquiet[i + 1..].iter().map(move |other| (i, *other));
             let pairs = (0..unquiet.len()).flat_map(later);
-            let calmed = |(i, other): (usize, usize)| self.calmed([unquiet[i], other]);
-            let candidates: Vec<Vec<u64>> = pairs.map(calmed).collect();
+            let calmed = |(i, other): (usize, usize)| calm([unquiet[i], other]);
+            let candidates: Vec<Edit> = pairs.map(calmed).collect();
             if self.take_first(&candidates).is_none() || self.left == 0 {
                 return;
             }

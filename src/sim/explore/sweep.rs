@@ -4,16 +4,21 @@ use super::account::Account;
 use super::failure::Failure;
 use super::folder;
 use super::tapes::Tapes;
+use crate::choice::Tape;
 use crate::json::Json;
 use std::fmt;
 use std::time::Duration;
+
+/// What the path of a saved tape is told as.
+const TAPE: &str = "the tape, which runs first from now on";
 
 /// The result of a sweep over seeds.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[must_use = "failures are only told here; see `Sweep::expect_none`"]
 pub struct Sweep {
-    /// The number of seeds that ran.
+    /// The number of seeds that ran. If one failed, how many others had run by then depends on the
+    /// threads.
     pub ran: u64,
     /// The failures, by rising seed. The first is the smallest failing seed of the range. There is
     /// only that one, unless [`Seeds::with_all_failures`](super::Seeds::with_all_failures) asked
@@ -30,23 +35,40 @@ pub struct Sweep {
     /// The settings that a replay needs besides the seed, such as `strategy Random`; empty if the
     /// defaults suffice.
     pub settings: String,
-    /// Whether a search of [`Schedules`](super::Schedules) has seen all there are.
+    /// Whether a search of [`Schedules`](super::Schedules) has seen all there are, within its bounds
+    /// if it has some.
     pub all_seen: bool,
     /// Why there is no account, if something failed.
     unexplained: Option<String>,
+    /// The choices of the first failure, if there is no account of it, and where they were saved.
+    unexplained_tape: Option<Tape>,
+    saved: Option<String>,
     /// The name of what it runs.
     pub(super) unit: &'static str,
+    /// What of all there is was not searched, in words.
+    pub(super) bound: String,
     pub(super) tapes: Tapes,
 }
 
 /// What became of the explanation of a failure.
 pub(super) enum Explained {
     By(Box<Account>),
-    NotWanted,
+    /// No effort is to be made. The choices of the run, if they are known.
+    NotWanted(Option<Tape>),
     /// It did not happen again.
     Fickle,
-    /// Its run takes this many steps.
-    TooLong(u64),
+    /// Its run takes this many steps; with its choices.
+    TooLong(u64, Option<Tape>),
+}
+
+impl Explained {
+    /// Returns where the choices of a failure belong that is not explained.
+    pub(super) fn place_for_tape(&mut self) -> Option<&mut Option<Tape>> {
+        match self {
+            Explained::NotWanted(tape) | Explained::TooLong(_, tape) => Some(tape),
+            Explained::By(_) | Explained::Fickle => None,
+        }
+    }
 }
 
 impl Sweep {
@@ -63,13 +85,15 @@ impl Sweep {
                            comes from outside the world; `sim::check_determinism` shows what";
                 self.unexplained = Some(why.to_owned());
             }
-            Some(Explained::TooLong(steps)) => {
+            Some(Explained::TooLong(steps, tape)) => {
+                self.unexplained_tape = tape;
                 self.unexplained = Some(format!(
                     "its run takes {steps} steps, too many to explain it by running it again and \
                      again; `Effort::with_steps` allows more"
                 ));
             }
-            Some(Explained::NotWanted) | None => {}
+            Some(Explained::NotWanted(tape)) => self.unexplained_tape = tape,
+            None => {}
         }
     }
 
@@ -84,7 +108,10 @@ impl Sweep {
             settings,
             all_seen: false,
             unexplained: None,
+            unexplained_tape: None,
+            saved: None,
             unit: "seeds",
+            bound: String::new(),
             tapes,
         }
     }
@@ -113,9 +140,12 @@ impl Sweep {
     /// Writes what a person may want to keep. What cannot be written is left out: the failure
     /// itself matters more.
     fn save(&mut self) {
+        if let (Some(tape), Some(first)) = (&self.unexplained_tape, self.failures.first()) {
+            self.saved = self.tapes.save(first.seed, tape);
+        }
         let Some(account) = &mut self.account else { return };
         if let Some(path) = self.tapes.save(account.failure.seed, &account.tape) {
-            account.files.push(("the tape, which runs first from now on", path));
+            account.files.push((TAPE, path));
         }
         if self.tapes.writes() {
             let name = format!("{}.html", self.tapes.name());
@@ -130,17 +160,19 @@ impl fmt::Display for Sweep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.failures.first(), &self.account) {
             (None, _) if self.all_seen => {
-                write!(f, "all {} {} seen, none failed", self.ran, self.unit)
+                write!(f, "all {} {}{} seen, none failed", self.ran, self.unit, self.bound)
             }
             (None, _) => write!(f, "{} {}, none failed", self.ran, self.unit),
             (Some(_), Some(account)) => account.fmt(f),
             (Some(failure), None) => {
-                write!(f, "seed {} failed", failure.seed)?;
+                f.write_str(&failure.subject())?;
                 if !self.settings.is_empty() {
                     write!(f, " ({})", self.settings)?;
                 }
                 write!(f, ": {failure}")?;
                 self.unexplained.iter().try_for_each(|why| write!(f, "\n  {why}"))?;
+                let saved = self.saved.iter();
+                saved.into_iter().try_for_each(|path| write!(f, "\n  {TAPE}: {path}"))?;
                 self.replay.iter().try_for_each(|line| write!(f, "\n  replay with: {line}"))
             }
         }

@@ -5,7 +5,7 @@
 //! failure is mended, so that the same failure cannot come back unnoticed.
 
 use super::folder::shown;
-use crate::choice::Tape;
+use crate::choice::{ParseTapeError, Tape};
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 
@@ -18,26 +18,43 @@ pub(super) struct Tapes {
     folder: Option<PathBuf>,
     /// The stem of the test's source.
     stem: String,
+    /// Whether reports are written for the test.
+    writes: bool,
+    /// What the names of its tapes end with.
+    suffix: &'static str,
 }
+
+/// A tape that was saved.
+#[derive(Clone, Debug)]
+pub(super) struct SavedTape {
+    pub(super) seed: u64,
+    pub(super) tape: Tape,
+    /// Where it is, as a person may type it.
+    pub(super) path: String,
+}
+
+/// What the names of tapes end with: those of seeds, and those of schedules, which mean something
+/// only in a world of their own settings.
+pub(super) const SEED: &str = ".tape";
+pub(super) const SCHEDULE: &str = ".schedule.tape";
 
 impl Tapes {
     /// Returns the place for the tapes of the test that runs now, whose source is at `caller`.
-    pub(super) fn of(caller: &Location<'_>, keeps: bool) -> Tapes {
+    pub(super) fn of(caller: &Location<'_>, writes: bool, suffix: &'static str) -> Tapes {
         let thread = std::thread::current();
         let source = Path::new(caller.file());
         let stem = source.file_stem().and_then(|stem| stem.to_str()).unwrap_or("test").to_owned();
-        let name = match thread.name() {
-            // With a single test thread the test's name is unknown, but not its place.
-            None | Some("main") => format!("line-{}", caller.line()),
-            Some(name) => file_name(name),
-        };
-        let folder = if keeps { found(source) } else { None };
-        Tapes { name, folder, stem }
+        let test = thread.name().filter(|name| *name != "main");
+        // An example, or a test without the usual harness, has no name but its place. Where its
+        // next line moves that, a tape would be forgotten unnoticed, so it has no tapes.
+        let name = test.map_or_else(|| format!("line-{}", caller.line()), file_name);
+        let folder = test.filter(|_| writes).and_then(|_| found(source));
+        Tapes { name, folder, stem, writes, suffix }
     }
 
     /// Returns whether files are written for this test.
     pub(super) fn writes(&self) -> bool {
-        self.folder.is_some()
+        self.writes
     }
 
     /// Returns the name of the test's files.
@@ -50,32 +67,41 @@ impl Tapes {
     ///
     /// # Panics
     ///
-    /// If a file with the name of a tape is none.
-    pub(super) fn load(&self) -> Vec<(u64, Tape)> {
+    /// If a file with the name of a tape is none, or cannot be read.
+    pub(super) fn load(&self) -> Vec<SavedTape> {
         let Some(folder) = &self.folder else { return Vec::new() };
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
         let prefix = format!("{}.", self.name());
-        let mut found: Vec<(u64, Tape)> = Vec::new();
+        let mut found: Vec<SavedTape> = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let rest = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".tape"));
+            let rest = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(self.suffix));
             let Some(seed) = rest.and_then(|seed| seed.parse().ok()) else { continue };
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            match text.parse() {
-                Ok(tape) => found.push((seed, tape)),
-                Err(error) => panic!("{} is not a tape: {error}", path.display()),
+            let (read, path) = (read(&path), shown(&path));
+            match read {
+                Ok(tape) => found.push(SavedTape { seed, tape, path }),
+                Err(error) => panic!("{path} is not a tape: {error}"),
             }
         }
-        found.sort_by_key(|(seed, _)| *seed);
+        found.sort_by_key(|saved| saved.seed);
         found
     }
 
     /// Saves a tape. Returns where it is, or `None` if it is not kept.
     pub(super) fn save(&self, seed: u64, tape: &Tape) -> Option<String> {
-        let path = self.folder.as_ref()?.join(format!("{}.{seed}.tape", self.name()));
+        let path = self.folder.as_ref()?.join(format!("{}.{seed}{}", self.name(), self.suffix));
         std::fs::write(&path, tape.to_string()).ok()?;
         Some(shown(&path))
     }
+}
+
+fn read(path: &Path) -> Result<Tape, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    // Every tape that was saved has a line that says so.
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    text.parse().map_err(|error: ParseTapeError| error.to_string())
 }
 
 /// Returns a test's name as a part of a file's name.

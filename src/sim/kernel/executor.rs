@@ -372,7 +372,10 @@ impl Sim {
     /// Returns the outcome of a run after which nothing more will happen: what has not come to hold
     /// never will.
     pub(crate) fn at_the_end(&mut self, outcome: Outcome) -> Outcome {
-        let hopeless = if outcome.is_done() { self.actions.hopeless() } else { Vec::new() };
+        if !outcome.is_done() {
+            return outcome;
+        }
+        let hopeless = self.actions.hopeless();
         self.first_problem(hopeless).map_or(outcome, Outcome::Failed)
     }
 
@@ -390,6 +393,10 @@ impl Sim {
     }
 
     fn step_budget(&self) -> Outcome {
+        if self.config.unwinds {
+            // No hook is called: nothing has gone wrong.
+            std::panic::resume_unwind(Box::new("this candidate takes too many steps".to_owned()));
+        }
         let last = self.world.lock().last_polled();
         Outcome::StepBudget { steps: self.config.max_steps, last }
     }

@@ -1,7 +1,7 @@
 //! The account as a picture: what of it the page shows.
 
 use super::tale::{Tale, pairs, tales};
-use super::{Account, Decision, Passing, text};
+use super::{Account, Decision, Passing, Without, text};
 use crate::sim::explore::page::{self, Chosen, End, Picture};
 use crate::sim::explore::passing::Effects;
 use crate::sim::trace::Event;
@@ -12,7 +12,7 @@ impl Account {
     #[must_use]
     pub fn to_html(&self) -> String {
         let seed = self.failure.seed;
-        let mut picture = Picture::of(&format!("seed {seed} failed"), &self.trace);
+        let mut picture = Picture::of(&self.failure.subject(), &self.trace);
         picture.message.clone_from(&self.failure.message);
         picture.place.clone_from(&self.failure.place);
         picture.at = self.failure.at;
@@ -51,7 +51,14 @@ fn chosen(decision: &Decision) -> Chosen {
         site: choice.site.to_string(),
         words: choice.told(),
         is_decisive: decision.is_decisive,
-        is_necessary: decision.is_necessary != Some(false),
+        without: match decision.without {
+            Some(Without::Passes) => "without it the run passes",
+            Some(Without::FailsOtherwise) => "without it the run fails in another way",
+            Some(Without::FailsTheSame) => "the run fails without it too",
+            None => "",
+        },
+        entity: choice.entity,
+        value: choice.value,
     }
 }
 

@@ -6,7 +6,7 @@
 use super::concern::{Concern, telling};
 use super::part::{self, Part};
 use super::tale::{Tale, tales};
-use super::{Account, Decision, Passing, Risk};
+use super::{Account, Decision, Passing, Risk, Without};
 use crate::sim::explore::passing::Effects;
 use crate::sim::trace::{Event, Step};
 use crate::time::Instant;
@@ -56,9 +56,9 @@ fn head(account: &Account) -> Part {
     let failure = &account.failure;
     let settings = &account.settings;
     let settings = if settings.is_empty() { String::new() } else { format!(" ({settings})") };
-    let text = format!("seed {} failed{settings}: {failure}", failure.seed);
-    // The last line says where it panicked.
-    let heart = text.lines().count().saturating_sub(1);
+    let text = format!("{}{settings}: {failure}", failure.subject());
+    // The first line says what is wrong, and the last where it panicked.
+    let heart = 1;
     let lines = text.lines().map(str::to_owned).collect();
     Part { lines, heart, with_ends: true, most: 6, least: 4, spare: 1, ..Part::default() }
 }
@@ -67,11 +67,15 @@ fn head(account: &Account) -> Part {
 fn decision(account: &Account) -> Part {
     let (all, unquiet) = (account.found_with, account.found_unquiet);
     let Some(decisive) = account.decisive() else {
-        let title = match all {
-            0 => "  nothing was drawn in the run, so no choice explains it",
-            _ => "  no choice matters: the run also fails if all of them are calm",
+        let line = match (all, account.decisions.len()) {
+            (0, _) => "  nothing was drawn in the run, so no choice explains it".to_owned(),
+            (_, 0) => "  no choice matters: the run also fails if all of them are calm".to_owned(),
+            (_, left) => format!(
+                "  the effort was spent with {left} choices left that are not calm, of which no \
+                 single one is known to decide"
+            ),
         };
-        return Part { lines: vec![title.to_owned()], ..Part::default() };
+        return Part { lines: vec![line], ..Part::default() };
     };
     let title =
         format!("  the decisive choice (found among {unquiet} of {all} that were not calm):");
@@ -85,7 +89,10 @@ fn decision(account: &Account) -> Part {
 fn others(account: &Account) -> Part {
     let others = account.decisions.iter().filter(|decision| !decision.is_decisive);
     let lines = others.map(|decision| format!("    {}", moment(decision))).collect();
-    let title = "  it also needs:".to_owned();
+    let title = match account.decisive() {
+        Some(_) => "  it also needs:".to_owned(),
+        None => "  among them:".to_owned(),
+    };
     Part { title, lines, most: 3, least: 1, spare: 3, ..Part::default() }
 }
 
@@ -105,10 +112,13 @@ fn timed(at: Instant, who: &str, what: &dyn fmt::Display) -> String {
 /// Returns what is known of the decisive choice, in a sentence.
 fn verdict(decision: &Decision) -> String {
     let mut parts = Vec::new();
-    match decision.is_necessary {
-        Some(true) => parts.push("with it calm, the run passes".to_owned()),
-        Some(false) => parts.push("with it calm, the run still fails in another way".to_owned()),
-        None => {}
+    match decision.without {
+        Some(Without::Passes) => parts.push("with it calm, the run passes".to_owned()),
+        Some(Without::FailsOtherwise) => {
+            parts.push("with it calm, the run fails in another way".to_owned());
+        }
+        // The decisive one is necessary.
+        Some(Without::FailsTheSame) | None => {}
     }
     if decision.others_tried > 0 {
         parts.push(match (decision.others_failing, decision.others_tried) {

@@ -131,8 +131,9 @@ const filter = () => {
   $('spacer').style.height = `${view.rows.length * ROW}px`;
   const count = view.rows.length - view.gaps, all = events.count;
   const words = search.value.trim();
-  $('count').textContent = count === 0 ? `Nothing matches${words ? ` “${words}”` : ''}`
-    : count === all ? `${all.toLocaleString('en')} events`
+  $('count').textContent = all === 0 ? 'No events were kept'
+    : count === 0 ? `Nothing matches${words ? ` “${words}”` : ''}`
+    : count === all ? `${all.toLocaleString('en')} event${all === 1 ? '' : 's'}`
       : `${count.toLocaleString('en')} of ${all.toLocaleString('en')} events`;
   $('cut').textContent = view.gaps === 0 ? 'no time is cut'
     : `${span(view.cut)} in which nothing happens are cut, in ${view.gaps} place${view.gaps === 1 ? '' : 's'}`;
@@ -296,8 +297,8 @@ const tellCause = () => {
     if (place === 1 && ordered[0][0].decisive) cause.append(make('h2', 'What else it needs'));
     const button = press(choice.words, () => jump(choiceEvent(i)), 'choice');
     button.classList.toggle('decisive', choice.decisive);
-    const need = choice.necessary ? 'without it the run passes' : 'the run fails without it too';
-    button.append(make('small', `${time(choice.at)} · ${choice.who} · ${need}`));
+    const facts = [time(choice.at), choice.who, choice.without].filter((fact) => fact);
+    button.append(make('small', facts.join(' · ')));
     cause.append(button);
   });
   if (data.replay) {
@@ -345,9 +346,13 @@ const setTheme = (theme) => {
   plan();
 };
 const preference = matchMedia('(prefers-color-scheme: dark)');
-const follow = () => setTheme(preference.matches ? 'dark' : 'light');
+let chosen = false;
+const follow = () => chosen || setTheme(preference.matches ? 'dark' : 'light');
 preference.addEventListener('change', follow);
-$('theme').addEventListener('click', () => setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark'));
+$('theme').addEventListener('click', () => {
+  chosen = true;
+  setTheme(root.dataset.theme === 'dark' ? 'light' : 'dark');
+});
 $('as-text').addEventListener('click', () => {
   const on = root.classList.toggle('as-text');
   $('as-text').setAttribute('aria-pressed', on);

@@ -53,11 +53,25 @@ pub(super) fn put(json: &mut Json, picture: &Picture<'_>, lanes: &Lanes<'_>) {
 
 /// Returns the rows in the order of the page.
 fn rows<'a>(picture: &'a Picture<'_>) -> Vec<(Instant, Row<'a>)> {
-    let shown = |e: &&Event| !matches!(Class::of(&e.kind), Class::Poll | Class::Choice);
-    // A choice comes before what it leads to.
-    let choices = picture.choices.iter().enumerate().map(|(n, c)| (c.at, Row::Choice(n)));
-    let mut rows: Vec<_> = choices.collect();
-    rows.extend(picture.trace.events().filter(shown).map(|event| (event.at, Row::Event(event))));
+    let mut rows: Vec<(Instant, Row<'_>)> = Vec::new();
+    let mut left: Vec<usize> = (0..picture.choices.len()).collect();
+    left.sort_by_key(|number| picture.choices[*number].order);
+    for event in picture.trace.events() {
+        // The trace knows between which events a choice was made, if it kept that.
+        let made = left.iter().position(|n| picture.choices[*n].is(event));
+        if let Some(number) = made.map(|place| left.remove(place)) {
+            rows.push((event.at, Row::Choice(number)));
+        }
+        if !matches!(Class::of(&event.kind), Class::Poll | Class::Choice) {
+            rows.push((event.at, Row::Event(event)));
+        }
+    }
+    // Otherwise it comes before what else happens at that time.
+    for number in left.into_iter().rev() {
+        let at = picture.choices[number].at;
+        let place = rows.partition_point(|(other, _)| *other < at);
+        rows.insert(place, (at, Row::Choice(number)));
+    }
     let end = rows.iter().map(|(at, _)| *at).max().unwrap_or(Instant::ZERO);
     let end = end.max(picture.at.unwrap_or(end));
     for lost in picture.trace.lost() {

@@ -140,5 +140,9 @@ fn pages_for_the_browser_are_small() {
     sim.run().expect_done();
     put("hundred-thousand.html", sim.trace().to_html("A long run"));
     put("nasty.html", noted(10).to_html(NASTY));
+    put("empty.html", Sim::new(1).trace().to_html("Nothing"));
+    let mut sim = Sim::new(1);
+    let _ = crate::rabbitmq::start(&mut sim, crate::rabbitmq::BrokerOptions::default());
+    put("one.html", sim.trace().to_html("A start"));
     put("diagram.mmd", noted(10).to_mermaid(100));
 }
