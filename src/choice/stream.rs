@@ -102,6 +102,18 @@ impl Stream {
         value
     }
 
+    /// Returns the next choice as [`Stream::choose`] does, and has `told` say what was decided, for a
+    /// person who reads the account of a failure. It is asked only if somebody records.
+    pub fn choose_told(&mut self, n: u64, told: impl FnOnce(u64) -> String) -> u64 {
+        let value = self.choose(n);
+        if n > 1
+            && let Some(Told { recorder, who }) = self.told.as_deref()
+        {
+            recorder.attribute(who, Some(told(value)));
+        }
+        value
+    }
+
     /// Returns 0, or rarely (once in `one_in` times) a number in `1..=kinds`, each equally likely.
     /// 0 is calm: nothing happens. A rarity below 2 counts as 2. If `kinds` is 0 nothing is drawn.
     pub fn choose_rarely(&mut self, kinds: u64, one_in: u64) -> u64 {

@@ -54,11 +54,13 @@ impl PageSize<'_> {
     fn draw(self) -> usize {
         let PageSize { count, random: Some(random) } = self else { return self.count };
         let most = count.saturating_mul(2).min(usize::MAX - 1);
-        match random.choose(most as u64 + 1) as usize {
+        let size = |drawn: u64| match drawn as usize {
             0 => count,
             drawn if drawn <= count => drawn - 1,
             drawn => drawn,
-        }
+        };
+        let told = |drawn| format!("looked at {} places for COUNT {count}", size(drawn));
+        size(random.choose_told(most as u64 + 1, told))
     }
 }
 

@@ -13,10 +13,8 @@ pub struct Effort {
     pub moments: usize,
     /// The fresh seeds with which it is asked at each. 32 by default.
     pub seeds: u64,
-    /// The steps of worlds that all of this may take, if each repetition takes as many as the
-    /// failing run; one that goes another way is given up after four times as many and 1,000. A run
-    /// that takes many is repeated less often, and not at all if it could not be repeated eight
-    /// times. 4,000,000 by default: about two seconds in a release build on two cores, and ten
+    /// The steps of worlds that all of this may take, within a few runs. A run that takes many is
+    /// repeated less often, and not at all if it could not be repeated eight times. 4,000,000 by default: about two seconds in a release build on two cores, and ten
     /// times that in a debug build. In a world with a tokio node or a client library of others, a
     /// step counts as ten.
     pub steps: u64,
@@ -59,18 +57,22 @@ impl Effort {
         self
     }
 
-    /// Returns what may be done about a failing run of this many steps; `None` if the run is too
-    /// long.
-    pub(super) fn for_a_run_of(self, steps: u64) -> Option<Budget> {
-        // A run that goes another way may take more; see `most_steps`.
-        let runs = self.steps / steps.max(SHORT);
-        if self.shrink == 0 || runs < 8 {
-            return None;
-        }
-        let shrink = self.shrink.min(runs / 2);
-        let rest = runs - shrink;
-        let seeds = self.seeds.min((rest / 16).clamp(2, MOST_SEEDS));
-        Some(Budget { shrink, rest, seeds, moments: self.moments })
+    /// Returns whether a failing run of this many steps is short enough to be explained.
+    pub(super) fn suffices(self, steps: u64) -> bool {
+        self.shrink > 0 && self.steps / steps.max(1) >= 8
+    }
+
+    /// Returns what may be spent on making a failing run calm: runs, and their steps.
+    pub(super) fn on_shrinking(self) -> (u64, u64) {
+        (self.shrink, self.steps / 2)
+    }
+
+    /// Returns what may be spent on asking about a calm run of this many steps. That may be far more
+    /// than the run that was found first had, or far less.
+    pub(super) fn on_asking(self, steps: u64) -> Budget {
+        let runs = (self.steps / 2 / steps.max(SHORT)).max(1);
+        let seeds = self.seeds.min((runs / 16).clamp(2, MOST_SEEDS));
+        Budget { runs, seeds, moments: self.moments }
     }
 }
 
@@ -83,16 +85,13 @@ const MOST_SEEDS: u64 = 100_000;
 /// Returns how many steps a run may take that repeats a failing one of this many with other
 /// choices. It may go another way, and then it may never end.
 pub(super) fn most_steps(failing: u64) -> u64 {
-    failing.saturating_mul(4).saturating_add(4 * SHORT)
+    failing.saturating_mul(4).saturating_add(50_000)
 }
 
-/// How many runs may be spent on explaining one failure.
+/// How many runs may be spent on asking about a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
-    /// On making it calm.
-    pub(super) shrink: u64,
-    /// On all that is asked about the calm run.
-    pub(super) rest: u64,
+    pub(super) runs: u64,
     pub(super) seeds: u64,
     pub(super) moments: usize,
 }

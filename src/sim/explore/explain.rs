@@ -77,7 +77,7 @@ where
     /// Returns how many of the unquiet choices are asked about. Each takes a run, some with other
     /// values, and the risk around it.
     fn asked(&self, tape: &Tape) -> usize {
-        let fits = (self.budget.rest / 8).clamp(1, ASKED);
+        let fits = (self.budget.runs / 8).clamp(1, ASKED);
         tape.unquiet().take(usize::try_from(fits).unwrap_or(1)).count()
     }
 
@@ -120,7 +120,7 @@ where
         let around = tape.unquiet().take(self.asked(tape)).flat_map(|index| [index, index + 1]);
         let mut lengths: Vec<usize> = around.collect();
         // Half of the runs are for the risk: around these choices, and then over time.
-        let fits = self.budget.rest / 2 / self.budget.seeds.max(1);
+        let fits = self.budget.runs / 2 / self.budget.seeds.max(1);
         let fits = usize::try_from(fits).unwrap_or(usize::MAX).saturating_sub(lengths.len());
         let parts = self.budget.moments.min(fits).clamp(1, last.max(1));
         lengths.extend((0..=parts).map(|part| last * part / parts));
@@ -136,7 +136,7 @@ where
         let without = all(self.threads, asked, |number| {
             self.end(self.config.clone().with_tape(self.with(tape, unquiet[number], 0)))
         });
-        let count = (self.budget.rest / 8 / asked.max(1) as u64).min(OTHERS);
+        let count = (self.budget.runs / 8 / asked.max(1) as u64).min(OTHERS);
         let others: Vec<Vec<u64>> =
             unquiet[..asked].iter().map(|i| other_values(tape, *i, count)).collect();
         let tried: Vec<(usize, u64)> = (0..asked)

@@ -272,9 +272,9 @@ impl Seeds {
         if self.effort.shrink == 0 {
             return Explained::NotWanted(None);
         }
-        let Some(budget) = self.effort.for_a_run_of(failure.steps) else {
+        if !self.effort.suffices(failure.steps) {
             return Explained::TooLong(failure.steps, None);
-        };
+        }
         let mut config = self.config_of(failure.seed);
         config.limit_steps(most_steps(failure.steps));
         let first = match tape {
@@ -287,12 +287,13 @@ impl Seeds {
         }
         let (found_with, found_unquiet) = (tape.len(), tape.unquiet().count());
         let shrinker =
-            Shrinker::new((&config, scenario), failure, &tape, self.threads, budget.shrink);
+            Shrinker::new((&config, scenario), failure, &tape, self.threads, self.effort);
         let smallest = shrinker.shrink();
         let seen = see(&config.clone().with_tape(smallest), scenario);
         let shrunk = seen.failure.clone().filter(|shrunk| shrunk.is_like(failure));
         let Some(shrunk) = shrunk else { return Explained::Fickle };
         let shrunk = shrunk.of_tape(failure.saved.clone());
+        let budget = self.effort.on_asking(shrunk.steps);
         let explainer =
             Explainer { scenario, config: &config, failure, threads: self.threads, budget };
         // If the calm run fails, every other is no riskier.

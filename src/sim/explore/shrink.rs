@@ -18,12 +18,14 @@
 //! any number of threads.
 
 use super::attempt::{attempt, first};
+use super::effort::Effort;
 use super::failure::Failure;
 use crate::choice::{Choice, Tape};
 use crate::sim::Sim;
 use crate::sim::config::Config;
 use crate::sim::report::Report;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 /// Sites that are the kernel's own noise: they are made calm first, so that what is left of a
 /// failure is what a person has asked for.
@@ -61,8 +63,10 @@ pub(super) struct Shrinker<'a, S> {
     config: &'a Config,
     failure: &'a Failure,
     threads: usize,
-    /// The number of runs that may still be made.
+    /// The number of runs that may still be made; 0 if their steps are used up.
     left: u64,
+    /// The steps that they may still take.
+    steps: u64,
     /// The failing run's choices, and the smallest values so far that fail.
     choices: Vec<Choice>,
     values: Vec<u64>,
@@ -79,13 +83,14 @@ where
         failure: &'a Failure,
         tape: &Tape,
         threads: usize,
-        budget: u64,
+        effort: Effort,
     ) -> Shrinker<'a, S> {
         // Without words, which candidates do not need.
         let bare = |c: &Choice| Choice::new(c.site.clone(), c.entity, c.n, c.value);
         let choices: Vec<Choice> = tape.choices().iter().map(bare).collect();
         let values = choices.iter().map(|choice| choice.value).collect();
-        Shrinker { scenario, config, failure, threads, left: budget, choices, values }
+        let (left, steps) = effort.on_shrinking();
+        Shrinker { scenario, config, failure, threads, left, steps, choices, values }
     }
 
     /// Makes the tape as calm as it can be, and returns it.
@@ -119,10 +124,11 @@ where
         kept.into_iter().rev().collect()
     }
 
-    fn fails(&self, values: &[u64]) -> bool {
+    /// Returns whether the run of these values fails in the same way, and the steps that it takes.
+    fn fails(&self, values: &[u64]) -> (bool, u64) {
         let config = self.config.clone().with_tape(self.tape(values));
-        let (failure, ()) = attempt(config, self.scenario, |_| ());
-        failure.is_some_and(|failure| failure.is_like(self.failure))
+        let (failure, steps) = attempt(config, self.scenario, Sim::cost);
+        (failure.is_some_and(|failure| failure.is_like(self.failure)), steps)
     }
 
     /// Tries the candidates in order. Takes the first that fails, and returns its number.
@@ -138,8 +144,17 @@ where
             values
         };
         let count = candidates.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let found = first(self.threads, count, |number| self.fails(&edited(number)));
-        self.left -= found.map_or(count, |number| number + 1) as u64;
+        // Those up to the one that is taken all run, on any number of threads.
+        let taken: Vec<AtomicU64> = (0..count).map(|_| AtomicU64::new(0)).collect();
+        let found = first(self.threads, count, |number| {
+            let (fails, steps) = self.fails(&edited(number));
+            taken[number].store(steps, SeqCst);
+            fails
+        });
+        let ran = found.map_or(count, |number| number + 1);
+        let steps = taken.into_iter().take(ran).map(AtomicU64::into_inner);
+        self.steps = steps.fold(self.steps, u64::saturating_sub);
+        self.left = if self.steps == 0 { 0 } else { self.left - ran as u64 };
         if let Some(number) = found {
             self.values = edited(number);
         }

@@ -4,6 +4,8 @@
 use super::connected;
 use crate::{Bug, Planted};
 use redis_1::{AsyncCommands, RedisResult, pipe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use stunt_double::redis::{self, Redis, ServerOptions};
 use stunt_double::sim::{Chaos, Node, Sim};
@@ -31,12 +33,18 @@ async fn visit(node: Node, redis: Redis, fixed: bool) -> RedisResult<()> {
 
 fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let redis = redis::start(sim, ServerOptions::default());
-    let node =
-        sim.node_with("limiter", redis.clone(), move |node, redis| visit(node, redis, fixed));
+    let visits = Arc::new(AtomicU32::new(0));
+    let handles = (redis.clone(), Arc::clone(&visits));
+    let node = sim.node_with("limiter", handles, move |node, (redis, visits)| async move {
+        visit(node, redis, fixed).await?;
+        visits.fetch_add(1, Relaxed);
+        Ok::<(), redis_1::RedisError>(())
+    });
     let plan = Chaos::new().kill(&node);
     plan.run_then_heal(sim, Duration::from_secs(30)).expect_done();
-    match redis.command(["TTL", "visits"]).as_integer() {
-        Some(-1) => Err("a counter that never expires".to_owned()),
+    match (redis.command(["TTL", "visits"]).as_integer(), visits.load(Relaxed)) {
+        (Some(-1), _) => Err("a counter that never expires".to_owned()),
+        (_, 0) => Err("nobody has visited".to_owned()),
         _ => Ok(()),
     }
 }

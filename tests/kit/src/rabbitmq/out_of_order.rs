@@ -62,8 +62,10 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     let plan = Chaos::new().sever(&node.link(&redis));
     plan.run_then_heal(sim, Duration::from_secs(30)).expect_done();
     let log = redis.command(["LRANGE", "log", "0", "-1"]);
-    let log: Vec<&str> =
+    let mut log: Vec<&str> =
         log.as_array().unwrap_or_default().iter().flat_map(|e| e.as_text()).collect();
     // An entry may be there twice, but no older one may follow a newer one.
-    if log.is_sorted() { Ok(()) } else { Err(format!("the log is {log:?}")) }
+    log.dedup();
+    let is_whole = log.len() == ENTRIES as usize;
+    if log.is_sorted() && is_whole { Ok(()) } else { Err(format!("the log is {log:?}")) }
 }

@@ -76,9 +76,9 @@ fn run(sim: &mut Sim, fixed: bool) -> Result<(), String> {
     Chaos::new().kill(&node).run_then_heal(sim, Duration::from_secs(30)).expect_done();
     let reserved = handles.warehouse.command(["SCARD", "reserved"]).as_integer();
     let (reserved, charged) = (reserved.unwrap_or_default(), handles.charged.lock().len());
-    if reserved == charged as i64 {
+    if (reserved, charged) == (i64::from(ORDERS), ORDERS as usize) {
         Ok(())
     } else {
-        Err(format!("{reserved} orders reserved, but {charged} charged"))
+        Err(format!("{reserved} of {ORDERS} orders reserved, and {charged} charged"))
     }
 }

@@ -22,15 +22,15 @@ const LEASE: u64 = 10_000;
 /// Who holds the lock until when at least, and what went wrong.
 type Book = Arc<Mutex<(Option<(String, Instant)>, Option<String>)>>;
 
-/// Asks one server for the lock.
-async fn lock_at(node: &Node, client: &mut Client, redis: &Redis) -> bool {
+/// Asks one server for the lock. Returns whether it was given, or `None` if there was no answer.
+async fn lock_at(node: &Node, client: &mut Client, redis: &Redis) -> Option<bool> {
     let lease = LEASE.to_string();
     let asked = client.call(["SET", "lock", node.name(), "NX", "PX", &lease]).await;
     match asked {
-        Ok(reply) => !reply.is_nil() && !reply.is_error(),
+        Ok(reply) => Some(!reply.is_nil() && !reply.is_error()),
         Err(_) => {
             *client = connected(node, redis).await;
-            false
+            None
         }
     }
 }
@@ -42,12 +42,18 @@ async fn client(node: Node, (servers, book): (Vec<Redis>, Book), start: u64) {
         clients.push(connected(&node, server).await);
     }
     let asked = node.now();
-    let mut votes = 0;
+    let (mut votes, mut answers) = (0, 0);
     for (client, server) in clients.iter_mut().zip(&servers) {
-        votes += u32::from(lock_at(&node, client, server).await);
+        let answer = lock_at(&node, client, server).await;
+        answers += usize::from(answer.is_some());
+        votes += u32::from(answer == Some(true));
         if votes == 2 {
             break;
         }
+    }
+    // Nobody asks before the first.
+    if start == 0 && answers == servers.len() && votes == 0 {
+        book.lock().expect("one thread").1 = Some("a free lock is given to nobody".to_owned());
     }
     if votes < 2 || node.now() >= asked + ms(LEASE) {
         return;

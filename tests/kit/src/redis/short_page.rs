@@ -13,7 +13,7 @@ pub(super) const BUG: Bug = Bug {
     name: "SCAN stop at a short page",
     buggy: |sim| run(sim, false),
     fixed: |sim| run(sim, true),
-    planted: Planted::Choice { site: "redis.draws", words: "redis.draws" },
+    planted: Planted::Choice { site: "redis.draws", words: "places for COUNT 10" },
 };
 
 const MEMBERS: usize = 40;
