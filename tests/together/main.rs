@@ -6,5 +6,6 @@
 #[allow(dead_code, reason = "other tests need the rest")]
 mod amqp;
 mod endings;
+mod message_stories;
 mod shared;
 mod stories;
