@@ -4,9 +4,12 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
-use stunt_double::Shutdown;
+use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::Server;
 use stunt_double::redis::{self, Client, Redis, ServerOptions};
+use stunt_double::sim::service::{ByteService, Service};
 use stunt_double::sim::{Config, Latency, Sim};
+use stunt_double::{Instant, Shutdown, Site, Stream};
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -136,4 +139,36 @@ fn a_swap_of_databases_removes_nothing() {
     let both = "shop: SWAPDB: it changes places with that of db";
     assert_eq!(told(&sim, "both")[1], format!("{both} 1"));
     assert_eq!(told(&sim, "both (db 1)")[1], format!("{both} 0"));
+}
+
+#[test]
+fn a_portrait_shows_small_values() {
+    let server = Server::new(ServerOptions::default(), Stream::calm(Site::new("redis"), 0));
+    let mut server = ByteServer::new(server);
+    ByteService::connected(&mut server, Instant::ZERO, 1, "a test");
+    for command in [
+        "SET text hello",
+        "RPUSH list b a b",
+        "SADD numbers 4 2 1",
+        "SADD words c a b",
+        "HSET hash b 2 a 1",
+        "ZADD ranks 2.5 second 1 first",
+        "RPUSH many 1 2 3 4 5 6 7",
+        "SADD long a-member-that-is-longer-than-a-line-should-be",
+    ] {
+        server.receive(Instant::ZERO, 1, format!("{command}\r\n").as_bytes());
+    }
+    assert_eq!(
+        server.portrait(Instant::ZERO),
+        [
+            "key hash: a hash of 2: a=1, b=2, no expiry",
+            "key list: a list of 3: b, a, b, no expiry",
+            "key long: a set of 1, no expiry",
+            "key many: a list of 7, no expiry",
+            "key numbers: a set of 3: 1, 2, 4, no expiry",
+            "key ranks: a sorted set of 2: first=1, second=2.5, no expiry",
+            "key text: \"hello\", no expiry",
+            "key words: a set of 3: a, b, c, no expiry",
+        ]
+    );
 }

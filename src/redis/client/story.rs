@@ -110,9 +110,7 @@ pub(super) fn portrait(server: &Server) -> Vec<String> {
 fn value(value: &Value) -> String {
     match value {
         Value::String(text) => format!("\"{}\"", short(&text.as_slice().escape_ascii())),
-        Value::List(list) => {
-            collection("list", list.len(), list.iter().map(|element| shown(element)))
-        }
+        Value::List(list) => collection("list", list.len(), list.iter().map(shown)),
         Value::Hash(hash) => {
             let mut fields: Vec<(&Sds, &Sds)> = hash.iter().collect();
             fields.sort_unstable();
@@ -124,7 +122,7 @@ fn value(value: &Value) -> String {
         Value::Set(set) => {
             let mut members: Vec<Sds> = set.iter().map(Cow::into_owned).collect();
             members.sort_unstable();
-            collection("set", set.len(), members.iter().map(|member| shown(member)))
+            collection("set", set.len(), members.iter().map(shown))
         }
         Value::SortedSet(set) => {
             let pair = |(member, score): (&Sds, f64)| {
