@@ -239,7 +239,7 @@ fn a_direct_reply_reaches_its_requester() {
         let mut requests = channel.basic_consume("requests", no_ack).await?;
         while let Some(request) = requests.next().await {
             let to = request?.properties().reply_to().unwrap_or_default().to_owned();
-            channel.basic_publish("", &*to, Properties::default(), "answer")?;
+            channel.basic_publish("", &to, Properties::default(), "answer")?;
             channel.basic_publish("", "amq.rabbitmq.reply-to.x", Properties::default(), "stale")?;
         }
         Done::Ok(())

@@ -1,9 +1,12 @@
 //! The part of a story that happens in a queue, to its entries.
 
 use super::{Fate, Story};
+use crate::invariant::ensure;
 use crate::rabbitmq::broker::Broker;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::stream::Stream;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -229,10 +232,7 @@ impl Broker {
         let (Some(story), Some(queue)) = (&mut self.story, self.queues.get(key)) else { return };
         let name = &queue.cold.name;
         let kept: BTreeSet<Position> = match queue.cold.kind.stream() {
-            // A stream's messages are not entries of a backlog.
-            Some(stream) => {
-                (stream.log.first_offset()..stream.log.next_offset()).map(Position).collect()
-            }
+            Some(stream) => offsets(stream).collect(),
             None => queue.ready.iter().map(|entry| entry.position()).collect(),
         };
         let found = kept.iter().filter_map(|at| Some((*at, story.places.get(&(key, *at))?)));
@@ -264,6 +264,29 @@ impl Broker {
         }
     }
 
+    /// Checks that the story knows where each entry of a queue is, and of no other.
+    pub(in crate::rabbitmq::broker) fn check_story(
+        &self,
+        key: QueueKey,
+        queue: &Queue,
+        held: &[&Entry],
+    ) -> Result<(), String> {
+        let Some(story) = &self.story else { return Ok(()) };
+        let entries: BTreeSet<Position> = match queue.cold.kind.stream() {
+            Some(stream) => offsets(stream).collect(),
+            None => {
+                let held = held.iter().map(|entry| entry.position());
+                queue.ready.iter().map(|entry| entry.position()).chain(held).collect()
+            }
+        };
+        let here = (key, Position(0))..=(key, Position(u64::MAX));
+        let told = story.places.range(here).filter(|(_, place)| place.is_here());
+        let told: BTreeSet<Position> = told.map(|((_, at), _)| *at).collect();
+        ensure(entries == told, || {
+            format!("the story tells of the entries {told:?} instead of {entries:?}")
+        })
+    }
+
     /// The broker's disk is about to be wiped.
     pub(in crate::rabbitmq::broker) fn tell_wiped(&mut self) {
         if !self.tells() {
@@ -282,4 +305,9 @@ impl Broker {
             self.tell_of_held(number, &message, wiped());
         }
     }
+}
+
+/// The messages of a stream, which are not entries of a backlog.
+fn offsets(stream: &Stream) -> impl Iterator<Item = Position> {
+    (stream.log.first_offset()..stream.log.next_offset()).map(Position)
 }
