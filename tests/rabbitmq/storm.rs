@@ -147,7 +147,7 @@ impl Storm {
             220..=229 => self.now = self.now.saturating_add(Duration::from_millis(a % 5_000)),
             230 => self.now = self.now.saturating_add(Duration::from_secs(a % 100_000_000)),
             231..=233 => {
-                self.server.machine_mut().connection_lost(self.now, ConnectionId(step.connection))
+                self.server.machine_mut().connection_lost(self.now, ConnectionId(step.connection));
             }
             234 => self.server.machine_mut().stop(self.now),
             235 => self.server.machine_mut().kill(self.now),
