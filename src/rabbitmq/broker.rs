@@ -446,7 +446,6 @@ impl Broker {
     fn tell_waiter(&mut self, waiter: Waiter, verdict: Verdict) {
         match waiter {
             Waiter::Publisher(channel, seqno) => {
-                self.tell_confirmed(channel, seqno, verdict);
                 self.settle_publish(channel, seqno, verdict);
             }
             Waiter::Letter(number, queue) => self.settle_letter(number, queue, verdict),
@@ -461,6 +460,9 @@ impl Broker {
             let ChannelId { connection, number } = channel.id;
             if let Some(confirms) = &mut channel.confirms {
                 self.tally.confirm += confirms.ready() as u64;
+                if let Some(story) = &mut self.story {
+                    story.tell_answers(key, channel.id, confirms);
+                }
                 confirms.send(|verdict, seqno, multiple| {
                     let delivery_tag = DeliveryTag(seqno);
                     let event = match verdict {

@@ -140,6 +140,7 @@ impl<S: Service> ServiceHandle<S> {
         let at = cell.clock.machine_time(now);
         cell.machine.wipe(at);
         self.world.lock().trace.record(now, self.server.actor, Record::Wiped);
+        self.server.tell(&self.world, &mut cell);
         drop(cell);
         if running {
             self.start();

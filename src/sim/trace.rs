@@ -211,11 +211,14 @@ impl Trace {
     /// [`Config::with_stories`](super::Config::with_stories).
     #[must_use]
     pub fn stories(&self) -> Vec<Story> {
-        let mut stories: IndexMap<(&str, &str), Story, FxBuildHasher> = IndexMap::default();
+        type Thing<'a> = (&'a str, &'a str, Option<u32>);
+        let mut stories: IndexMap<Thing<'_>, Story, FxBuildHasher> = IndexMap::default();
         let tales = self.told.iter().flat_map(|tales| &tales.0);
         for (at, who, Told { kind, subject, text }) in tales {
             let new = || Story { kind, subject: Arc::clone(subject), steps: Vec::new() };
-            let story = stories.entry((*kind, &**subject)).or_insert_with(new);
+            // Each service numbers its messages.
+            let service = (*kind == "message").then_some(who.0);
+            let story = stories.entry((*kind, &**subject, service)).or_insert_with(new);
             let who = Arc::clone(self.name(*who));
             story.steps.push(Step { at: *at, who, text: text.clone() });
         }

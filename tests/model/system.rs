@@ -4,17 +4,24 @@ use crate::operation::{Down, Step};
 use crate::reference::{ConsumerRow, QueueRow, Said};
 use stunt_double::rabbitmq::BrokerOptions;
 use stunt_double::rabbitmq::broker::{Broker, ChannelId, Event};
+use stunt_double::rabbitmq::wire::ByteServer;
+use stunt_double::sim::service::Service;
 use stunt_double::{Instant, Site, Stream};
 
 pub(crate) struct System {
-    broker: Broker,
+    server: ByteServer,
     now: Instant,
 }
 
 impl System {
-    pub(crate) fn new() -> System {
+    /// A broker that perhaps tells the story of each message.
+    pub(crate) fn new(tells: bool) -> System {
         let names = Stream::calm(Site::new("test.names"), 0);
-        System { broker: Broker::new(BrokerOptions::default(), names), now: Instant::ZERO }
+        let mut server = ByteServer::new(Broker::new(BrokerOptions::default(), names));
+        if tells {
+            server.tell_stories();
+        }
+        System { server, now: Instant::ZERO }
     }
 
     /// Runs a step. Returns what was sent, on each channel in order.
@@ -22,25 +29,32 @@ impl System {
         let mut said = Said::default();
         match step {
             Step::Method(ch, method) => {
-                self.broker.handle_input(self.now, ch.connection, ch.number, method.clone());
+                self.server.machine_mut().handle_input(
+                    self.now,
+                    ch.connection,
+                    ch.number,
+                    method.clone(),
+                );
             }
-            Step::Lose(ch) => self.broker.connection_lost(self.now, ch.connection),
+            Step::Lose(ch) => self.server.machine_mut().connection_lost(self.now, ch.connection),
             Step::Wait(time) => {
                 let end = self.now + *time;
-                while let Some(at) = self.broker.poll_timeout().filter(|at| *at <= end) {
+                while let Some(at) =
+                    self.server.machine_mut().poll_timeout().filter(|at| *at <= end)
+                {
                     self.now = self.now.max(at);
-                    self.broker.handle_timeout(self.now);
+                    self.server.machine_mut().handle_timeout(self.now);
                     self.drain(&mut said);
                 }
                 self.now = end;
             }
             Step::Restart(down) => {
                 match down {
-                    Down::Stop => self.broker.stop(self.now),
-                    Down::Kill => self.broker.kill(self.now),
-                    Down::PowerLoss => self.broker.power_loss(self.now),
+                    Down::Stop => self.server.machine_mut().stop(self.now),
+                    Down::Kill => self.server.machine_mut().kill(self.now),
+                    Down::PowerLoss => self.server.machine_mut().power_loss(self.now),
                 }
-                self.broker.start(self.now);
+                self.server.machine_mut().start(self.now);
             }
         }
         self.drain(&mut said);
@@ -48,19 +62,20 @@ impl System {
     }
 
     fn drain(&mut self, said: &mut Said) {
-        while let Some(output) = self.broker.poll_output() {
+        while let Some(output) = self.server.machine_mut().poll_output() {
             let ch = ChannelId { connection: output.connection, number: output.channel };
             said.entry(ch).or_default().push(show(&output.event));
         }
+        while self.server.poll_story().is_some() {}
     }
 
     /// Checks the invariants of the broker itself.
     pub(crate) fn check(&self) -> Result<(), String> {
-        self.broker.check_invariants()
+        self.server.machine().check_invariants()
     }
 
     pub(crate) fn queues(&self) -> Vec<QueueRow> {
-        let rows = self.broker.list_queues().into_iter();
+        let rows = self.server.machine().list_queues().into_iter();
         rows.map(|row| QueueRow {
             name: row.name.to_string(),
             ready: row.messages_ready,
@@ -71,7 +86,7 @@ impl System {
     }
 
     pub(crate) fn consumers(&self) -> Vec<ConsumerRow> {
-        let rows = self.broker.list_consumers().into_iter();
+        let rows = self.server.machine().list_consumers().into_iter();
         rows.map(|row| ConsumerRow {
             queue: row.queue.to_string(),
             channel: row.channel,

@@ -6,11 +6,13 @@ use proptest::prelude::*;
 use std::time::Duration;
 use stunt_double::rabbitmq::admin::{Alarm, Permissions, Policy};
 use stunt_double::rabbitmq::broker::{Broker, ChannelId, ChannelNumber, ConnectionId, Method};
+use stunt_double::rabbitmq::wire::ByteServer;
 use stunt_double::rabbitmq::{
     BindOptions, BrokerOptions, ConnectionOptions, ConsumeOptions, DeliveryTag,
     ExchangeBindOptions, ExchangeOptions, FieldTable, FieldValue, Properties, Publish,
     QueueOptions, Version,
 };
+use stunt_double::sim::service::Service;
 use stunt_double::{Instant, Site, Stream};
 
 const NAMES: &[&str] = &["a", "b", "c", "", "amq.direct", "amq.rabbitmq.reply-to", "amq.x"];
@@ -38,7 +40,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 struct Storm {
-    broker: Broker,
+    server: ByteServer,
     now: Instant,
 }
 
@@ -119,11 +121,16 @@ fn properties(number: u64) -> Properties {
 }
 
 impl Storm {
-    fn new(version: Version) -> Storm {
+    /// A storm on a broker that perhaps tells the story of each message.
+    fn new(version: Version, tells: bool) -> Storm {
         let names = Stream::seeded(1, Site::new("test.names"), 0);
         let options =
             BrokerOptions::default().with_version(version).with_sync_time(Duration::from_millis(3));
-        Storm { broker: Broker::new(options, names), now: Instant::ZERO }
+        let mut server = ByteServer::new(Broker::new(options, names));
+        if tells {
+            server.tell_stories();
+        }
+        Storm { server, now: Instant::ZERO }
     }
 
     fn step(&mut self, step: &Step) {
@@ -134,49 +141,56 @@ impl Storm {
                 let (id, channel) = (ConnectionId(step.connection), ChannelNumber(step.channel));
                 self.open(ChannelId { connection: id, number: channel });
                 if let Some(method) = method(step) {
-                    self.broker.handle_input(self.now, id, channel, method);
+                    self.server.machine_mut().handle_input(self.now, id, channel, method);
                 }
             }
             220..=229 => self.now = self.now.saturating_add(Duration::from_millis(a % 5_000)),
             230 => self.now = self.now.saturating_add(Duration::from_secs(a % 100_000_000)),
-            231..=233 => self.broker.connection_lost(self.now, ConnectionId(step.connection)),
-            234 => self.broker.stop(self.now),
-            235 => self.broker.kill(self.now),
-            236 => self.broker.power_loss(self.now),
-            237 => self.broker.set_alarm(self.now, Alarm::Memory, a % 2 == 0),
+            231..=233 => {
+                self.server.machine_mut().connection_lost(self.now, ConnectionId(step.connection));
+            }
+            234 => self.server.machine_mut().stop(self.now),
+            235 => self.server.machine_mut().kill(self.now),
+            236 => self.server.machine_mut().power_loss(self.now),
+            237 => self.server.machine_mut().set_alarm(self.now, Alarm::Memory, a % 2 == 0),
             238..=240 => {
                 let key = ["max-length", "message-ttl", "expires", "delivery-limit"];
                 let key = pick(&key, a);
                 let definition = FieldTable::new().with(key, (b % 50) as i64);
                 let policy = Policy::new(name(c), "", definition);
-                let _ = self.broker.set_policy(self.now, "/", policy);
+                let _ = self.server.machine_mut().set_policy(self.now, "/", policy);
             }
-            241 => drop(self.broker.clear_policy(self.now, "/", name(a))),
-            242 => drop(self.broker.set_permissions("/", "guest", Permissions::new("a", "b", "c"))),
+            241 => drop(self.server.machine_mut().clear_policy(self.now, "/", name(a))),
+            242 => drop(self.server.machine_mut().set_permissions(
+                "/",
+                "guest",
+                Permissions::new("a", "b", "c"),
+            )),
             243..=245 => {
-                drop(self.broker.set_permissions("/", "guest", Permissions::all()));
+                drop(self.server.machine_mut().set_permissions("/", "guest", Permissions::all()));
             }
             246 => {
-                drop(self.broker.delete_vhost(self.now, "/"));
-                self.broker.add_vhost("/");
-                drop(self.broker.set_permissions("/", "guest", Permissions::all()));
+                drop(self.server.machine_mut().delete_vhost(self.now, "/"));
+                self.server.machine_mut().add_vhost("/");
+                drop(self.server.machine_mut().set_permissions("/", "guest", Permissions::all()));
             }
             247 => {
-                drop(self.broker.delete_user(self.now, "guest"));
-                self.broker.add_user("guest", "guest");
-                drop(self.broker.set_permissions("/", "guest", Permissions::all()));
+                drop(self.server.machine_mut().delete_user(self.now, "guest"));
+                self.server.machine_mut().add_user("guest", "guest");
+                drop(self.server.machine_mut().set_permissions("/", "guest", Permissions::all()));
             }
-            248 => self.broker.wipe(self.now),
-            _ => drop(self.broker.peek("/", name(d), 3)),
+            248 => self.server.machine_mut().wipe(self.now),
+            _ => drop(self.server.machine_mut().peek("/", name(d), 3)),
         }
-        if !self.broker.is_running() && step.what != 234 {
-            self.broker.start(self.now);
+        if !self.server.machine_mut().is_running() && step.what != 234 {
+            self.server.machine_mut().start(self.now);
         }
         for _ in 0..1_000 {
-            while self.broker.poll_output().is_some() {}
-            self.broker.check_invariants().unwrap();
-            match self.broker.poll_timeout() {
-                Some(at) if at <= self.now => self.broker.handle_timeout(self.now),
+            while self.server.machine_mut().poll_output().is_some() {}
+            while self.server.poll_story().is_some() {}
+            self.server.machine_mut().check_invariants().unwrap();
+            match self.server.machine_mut().poll_timeout() {
+                Some(at) if at <= self.now => self.server.machine_mut().handle_timeout(self.now),
                 _ => return,
             }
         }
@@ -185,35 +199,35 @@ impl Storm {
 
     /// Makes sure that a connection and channels are open.
     fn open(&mut self, ch: ChannelId) {
-        if !self.broker.has_connection(ch.connection) {
+        if !self.server.machine_mut().has_connection(ch.connection) {
             let options =
                 ConnectionOptions { heartbeat: Duration::from_secs(10), ..Default::default() };
             let open = Method::ConnectionOpen(Box::new(options));
-            self.broker.handle_input(self.now, ch.connection, ChannelNumber(0), open);
+            self.server.machine_mut().handle_input(self.now, ch.connection, ChannelNumber(0), open);
             for number in 1..3 {
                 let (number, open) = (ChannelNumber(number), Method::ChannelOpen);
-                self.broker.handle_input(self.now, ch.connection, number, open);
+                self.server.machine_mut().handle_input(self.now, ch.connection, number, open);
             }
         }
     }
 
     /// Closes all connections and checks that nothing of theirs is left.
     fn check(&mut self) {
-        if !self.broker.is_running() {
-            self.broker.start(self.now);
+        if !self.server.machine_mut().is_running() {
+            self.server.machine_mut().start(self.now);
         }
         for connection in 1..3 {
-            self.broker.connection_lost(self.now, ConnectionId(connection));
+            self.server.machine_mut().connection_lost(self.now, ConnectionId(connection));
         }
-        for row in self.broker.list_queues() {
+        for row in self.server.machine_mut().list_queues() {
             assert_eq!(row.messages_unacknowledged, 0, "{row:?}");
             assert_eq!(row.consumers, 0, "{row:?}");
-            let peeked = self.broker.peek("/", &row.name, usize::MAX).unwrap();
+            let peeked = self.server.machine_mut().peek("/", &row.name, usize::MAX).unwrap();
             assert_eq!(peeked.len(), row.messages_ready, "{row:?}");
         }
-        for row in self.broker.list_bindings() {
-            let queues = self.broker.list_queues();
-            let exchanges = self.broker.list_exchanges();
+        for row in self.server.machine_mut().list_bindings() {
+            let queues = self.server.machine_mut().list_queues();
+            let exchanges = self.server.machine_mut().list_exchanges();
             let is_there = queues.iter().any(|queue| queue.name == row.destination)
                 || exchanges.iter().any(|exchange| exchange.name == row.destination);
             assert!(is_there, "{row:?}");
@@ -317,8 +331,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn nothing_panics_and_the_invariants_hold(steps in steps(), is_4 in any::<bool>()) {
-        let mut storm = Storm::new(if is_4 { Version::V4 } else { Version::V3_10 });
+    fn nothing_panics_and_the_invariants_hold(
+        steps in steps(),
+        is_4 in any::<bool>(),
+        tells in any::<bool>(),
+    ) {
+        let mut storm = Storm::new(if is_4 { Version::V4 } else { Version::V3_10 }, tells);
         for step in &steps {
             storm.step(step);
         }

@@ -6,5 +6,7 @@
 #[allow(dead_code, reason = "other tests need the rest")]
 mod amqp;
 mod endings;
+mod key_stories;
+mod message_stories;
 mod shared;
 mod stories;

@@ -167,7 +167,8 @@ impl Broker {
     ) {
         self.tell_refused(key, &message);
         if overflow == Overflow::RejectPublishDlx {
-            self.bury(key, message, Reason::MaxLength);
+            let story = self.story_number();
+            self.bury(key, message, Reason::MaxLength, story);
         }
         if let Some(waiter) = confirm {
             self.tell_waiter(waiter, Verdict::Nack);

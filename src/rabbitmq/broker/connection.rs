@@ -290,6 +290,7 @@ impl Broker {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
+            self.tell_uncommitted(&channel, "its channel was closed before a commit");
             self.take_back(&mut channel, &mut returned);
             for (_, key) in channel.consumers.take() {
                 if let Some(consumer) = self.consumers.remove(key) {

@@ -17,6 +17,7 @@ use crate::rabbitmq::key::QueueKey;
 use crate::rabbitmq::protocol::message::Message;
 use crate::rabbitmq::queue::dead_letter::{DeadLetter, Reason, SentLetter, is_cycle};
 use crate::rabbitmq::queue::journal::Waiter;
+use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,14 @@ const RETRY: Duration = Duration::from_secs(180);
 
 impl Broker {
     /// Gathers a message that a queue gives up, if the queue has a dead-letter exchange.
-    pub(super) fn bury(&mut self, key: QueueKey, message: Arc<Message>, reason: Reason) {
+    /// It has this number in the story, if one is told.
+    pub(super) fn bury(
+        &mut self,
+        key: QueueKey,
+        message: Arc<Message>,
+        reason: Reason,
+        story: Option<u64>,
+    ) {
         let queue = self.queues.get(key).expect("the caller has just found the queue");
         if queue.is_plain {
             return;
@@ -41,6 +49,7 @@ impl Broker {
                 routing_key: cold.settings.dead_letter_routing_key.clone(),
                 keeper: cold.settings.keeps_dead_letters.then_some(key),
                 settled: Vec::new(),
+                story,
             });
         }
     }
@@ -61,15 +70,21 @@ impl Broker {
             self.publish_dead_letter(now, letter);
         }
         for letter in std::mem::take(&mut self.refused_letters) {
-            self.keep_dead_letter(now, letter);
+            self.keep_dead_letter(now, letter, "not every queue has taken it");
         }
     }
 
-    /// Keeps a dead letter for a retry, if its own queue does that.
-    fn keep_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
+    /// Keeps a dead letter for a retry, in its own queue, if that still exists.
+    fn keep_dead_letter(&mut self, now: Instant, letter: DeadLetter, why: &str) {
         let keeper = letter.keeper.and_then(|key| self.queues.get_mut(key));
-        let Some(quorum) = keeper.and_then(|queue| queue.cold.kind.quorum_mut()) else { return };
+        let Some(quorum) = keeper.and_then(|queue| queue.cold.kind.quorum_mut()) else {
+            return self.tell_of_letter(&letter, || Fate::Deleted { queue: letter.queue.clone() });
+        };
         quorum.kept_dead_letters += 1;
+        self.tell_of_letter(&letter, || Fate::Kept {
+            queue: letter.queue.clone(),
+            why: why.to_owned(),
+        });
         if self.kept_letters.is_empty() {
             self.timers.set(now.saturating_add(RETRY), Timer::KeptLetters);
         }
@@ -97,41 +112,40 @@ impl Broker {
     /// Publishes a dead letter. Its own queue keeps it if it is routed nowhere.
     fn publish_dead_letter(&mut self, now: Instant, letter: DeadLetter) {
         let Ok(source) = self.source(letter.vhost, &letter.exchange) else {
-            let nowhere = format!("there is no exchange {}", letter.exchange);
-            let fate = if letter.keeper.is_some() { Fate::Kept } else { dropped(nowhere) };
-            self.tell_not_lettered(&letter.message, fate);
-            return self.keep_dead_letter(now, letter);
+            let why = format!("there is no exchange {}", letter.exchange);
+            if letter.keeper.is_some() {
+                return self.keep_dead_letter(now, letter, &why);
+            }
+            return self.tell_of_letter(&letter, || Fate::Dropped { why });
         };
         if letter.has_uncountable_death() {
             // The process of the server's queue crashes over it.
-            let fate = dropped("the server cannot count its death".to_owned());
-            return self.tell_not_lettered(&letter.message, fate);
+            let why = "the server cannot count its death".to_owned();
+            return self.tell_of_letter(&letter, || Fate::Dropped { why });
         }
         let name = self.source_name(source);
         let message = Arc::new(letter.published(now, name, self.profile()));
-        self.tell_dead_lettered(&letter.message, &message, letter.keeper.is_some());
+        self.tell_dead_lettered(&letter, &message);
         let mut routed = Vec::new();
         self.route(now, letter.vhost, source, &message, &mut routed);
-        if routed.is_empty() && letter.keeper.is_none() {
-            self.tell_of_current(&message, || Fate::Unroutable);
+        if routed.is_empty() {
+            self.tell_unroutable(&message);
         }
+        let is_routed = !routed.is_empty();
         if letter.reason != Reason::Rejected {
             self.leave_cycles(&message, &mut routed);
         }
         if letter.keeper.is_some() {
             return self.send_kept_letter(now, letter, &message, routed);
         }
+        self.leave_streams(&message, &mut routed);
+        if is_routed && routed.is_empty() {
+            self.tell_of_current(&message, || Fate::Dropped {
+                why: "no other queue is to get it".to_owned(),
+            });
+        }
         for key in routed {
-            // A dead letter that is published at most once never reaches a stream.
-            let queue = self.queues.get(key);
-            if let Some(stream) = queue.filter(|queue| queue.cold.kind.misses_dead_letters()) {
-                let name = stream.cold.name.clone();
-                let why =
-                    || dropped(format!("stream {name} takes no dead letters of such a queue"));
-                self.tell_of_current(&message, why);
-            } else {
-                self.accept(now, key, Arc::clone(&message), None, None);
-            }
+            self.accept(now, key, Arc::clone(&message), None, None);
         }
         self.tell_all_routed();
     }
@@ -147,11 +161,23 @@ impl Broker {
             left.extend(is_cycle.then(|| name.clone()));
             !is_cycle
         });
-        for name in left {
-            self.tell_of_current(message, || {
-                let circle = "it has gone in a circle, and no consumer rejected it on the way";
-                dropped(format!("it died in queue {name} before: {circle}"))
-            });
+        let why = "it died there before, and no consumer has rejected it since";
+        for queue in left {
+            self.tell_of_current(message, || Fate::LeftOut { queue, why });
+        }
+    }
+
+    /// Leaves out streams, which never get a dead letter that is published at most once.
+    fn leave_streams(&mut self, message: &Message, routed: &mut Vec<QueueKey>) {
+        let is_left = |key: &QueueKey| {
+            self.queues.get(*key).filter(|queue| queue.cold.kind.misses_dead_letters())
+        };
+        let left = routed.iter().filter_map(is_left);
+        let left: Vec<SmolStr> = left.map(|queue| queue.cold.name.clone()).collect();
+        routed.retain(|key| is_left(key).is_none());
+        let why = "a stream misses dead letters that are published at most once";
+        for queue in left {
+            self.tell_of_current(message, || Fate::LeftOut { queue, why });
         }
     }
 
@@ -164,15 +190,16 @@ impl Broker {
         mut routed: Vec<QueueKey>,
     ) {
         if routed.is_empty() {
-            self.tell_of_current(message, || Fate::Kept);
             self.tell_all_routed();
-            return self.keep_dead_letter(now, letter);
+            return self.keep_dead_letter(now, letter, "no queue is to get it");
         }
         routed.retain(|queue| !letter.settled.contains(queue));
         let number = self.next_letter;
         self.next_letter += 1;
-        let in_flight = SentLetter { letter, unsettled: routed.len(), is_refused: false };
-        if !routed.is_empty() {
+        if routed.is_empty() {
+            self.tell_released(&letter);
+        } else {
+            let in_flight = SentLetter { letter, unsettled: routed.len(), is_refused: false };
             self.letters_in_flight.insert(number, in_flight);
         }
         for queue in routed {
@@ -196,8 +223,15 @@ impl Broker {
             if in_flight.is_refused {
                 self.refused_letters.push(in_flight.letter);
             } else {
-                self.tell_letter_safe(&in_flight.letter.message);
+                self.tell_released(&in_flight.letter);
             }
+        }
+    }
+
+    /// A letter's own queue does not keep it any longer, as others have it safely.
+    fn tell_released(&mut self, letter: &DeadLetter) {
+        if letter.keeper.is_some_and(|key| self.queues.get(key).is_some()) {
+            self.tell_of_letter(letter, || Fate::Released { queue: letter.queue.clone() });
         }
     }
 
@@ -221,8 +255,4 @@ impl Broker {
             }
         }
     }
-}
-
-fn dropped(why: String) -> Fate {
-    Fate::Dropped { why }
 }

@@ -269,6 +269,9 @@ impl Broker {
             return;
         };
         self.vhost_mut(exchange.vhost).exchanges.swap_remove(exchange.name.as_str());
+        if self.tells() {
+            self.tell_delayed_gone(key, &exchange);
+        }
         self.delayed.forget(key);
         self.tally += exchange.published.stats();
         for binding in exchange.bindings() {

@@ -66,8 +66,8 @@ impl Broker {
 
     /// Gives up a message, which leaves its queue and may become a dead letter.
     pub(super) fn die(&mut self, now: Instant, key: QueueKey, entry: Entry, reason: Reason) {
-        self.tell_died(key, &entry, reason.name());
-        self.bury(key, Arc::clone(&entry.message), reason);
+        let story = self.tell_died(key, &entry, reason.name());
+        self.bury(key, Arc::clone(&entry.message), reason, story);
         self.leave(now, key, entry);
     }
 

@@ -42,6 +42,7 @@ impl Broker {
         for (key, queue) in self.queues.iter() {
             let held = held.remove(&key).unwrap_or_default();
             let checked = self.check_queue(key, queue, &held);
+            let checked = checked.and_then(|()| self.check_story(key, queue, &held));
             checked.map_err(|what| format!("{}: {what}", queue.what()))?;
         }
         ensure(self.dead_letters.is_empty() && self.refused_letters.is_empty(), || {

@@ -17,6 +17,7 @@
 //! that stopped and killed the server.
 
 use super::route::Delayed;
+use super::story::Fate;
 use super::timer::Timer;
 use super::{Broker, Fault, MethodId, ReplyCode};
 use crate::Instant;
@@ -86,6 +87,8 @@ impl Broker {
     /// starts it empty.
     pub fn wipe(&mut self, now: Instant) {
         self.kill(now);
+        self.tell_wiped();
+        self.kept_letters.clear();
         for key in self.queues.keys() {
             self.queues.remove(key);
         }
@@ -111,6 +114,7 @@ impl Broker {
             let Some(mut channel) = self.channels.remove(key) else {
                 continue;
             };
+            self.tell_uncommitted(&channel, "the broker went down before its commit");
             for (_, unacked) in channel.drain_held() {
                 returned.entry(unacked.queue).or_default().push(unacked.entry.again());
             }
@@ -129,9 +133,12 @@ impl Broker {
 
         for key in self.queues.keys() {
             if self.queue_mut(key).durable() {
-                self.bring_down_queue(key, returned.remove(&key).unwrap_or_default(), crash);
-                self.tell_lost(key);
+                let returned = returned.remove(&key).unwrap_or_default();
+                let held = self.tells().then(|| returned.iter().map(Entry::position).collect());
+                self.bring_down_queue(key, returned, crash);
+                self.tell_lost(key, &held.unwrap_or_default());
             } else {
+                self.tell_all_gone(key, |queue| Fate::LostWithQueue { queue });
                 self.delete_queue(key);
             }
         }

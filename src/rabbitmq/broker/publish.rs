@@ -2,13 +2,14 @@
 
 use super::queue::count;
 use super::route::further_keys;
+use super::story::Fate;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::reply_to::{
     REPLY_TO, is_malformed, is_pseudo_queue, no_reply_consumer,
 };
 use crate::rabbitmq::channel::transaction::Pending;
-use crate::rabbitmq::key::{ExchangeKey, QueueKey, VHostKey};
+use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelId, DeliveryTag};
 use crate::rabbitmq::protocol::message::Message;
@@ -72,10 +73,13 @@ impl Broker {
         let name = self.source_name(source);
         let message = Arc::new(Message::new(name, routing_key, properties, body));
         check_reply_keys(source, &message)?;
+        self.tell_published(caller, &message);
+        let requesters = self.requesters(source, &message);
         if self.channel_mut(caller.channel).transaction.is_some() {
-            self.deliver_replies(source, &message);
+            self.deliver_replies(&requesters, &message);
             let queues = self.routed_names(now, caller, source, &message);
-            let pending = Pending { message, expiry, mandatory, queues };
+            let story = self.pause_story();
+            let pending = Pending { message, expiry, mandatory, queues, story };
             let transaction = self.channel_mut(caller.channel).transaction.as_mut();
             transaction
                 .expect("the channel is transactional, as was checked above")
@@ -96,12 +100,14 @@ impl Broker {
         let seqno = channel.confirms.as_mut().map(|c| c.publish(count(routed.len())));
         let delivery_tag = seqno.map(DeliveryTag);
         let confirm = seqno.map(|seqno| Waiter::Publisher(caller.channel, seqno));
-        self.tell_published((caller.id, caller.channel), &message, seqno, routed.len());
         if routed.is_empty() {
-            self.unroutable(caller.id, Arc::clone(&message), mandatory, delivery_tag);
+            if requesters.is_empty() {
+                self.tell_unroutable(&message);
+            }
+            self.unroutable(caller, Arc::clone(&message), mandatory, delivery_tag);
         }
         // A channel may reply to itself. It first hears that no queue got the message.
-        self.deliver_replies(source, &message);
+        self.deliver_replies(&requesters, &message);
         if let Some(last) = routed.pop() {
             // In order of declaration. The last queue needs no copy of the pointer.
             for queue in routed.drain(..) {
@@ -239,19 +245,22 @@ impl Broker {
     /// once, on its own.
     pub(super) fn unroutable(
         &mut self,
-        ch: ChannelId,
+        caller: Caller,
         message: Arc<Message>,
         mandatory: bool,
         confirm: Option<DeliveryTag>,
     ) {
+        let ch = caller.id;
         let tally = &mut self.tally;
         tally.return_unroutable += u64::from(mandatory);
         tally.drop_unroutable += u64::from(!mandatory);
         tally.confirm += u64::from(confirm.is_some());
         if mandatory {
+            self.tell_of_current(&message, || Fate::SentBack { to: ch });
             self.push(ch, Event::Return { code: ReplyCode::NoRoute, message });
         }
         if let Some(delivery_tag) = confirm {
+            self.tell_confirmed(caller, delivery_tag.0);
             self.push(ch, Event::Ack { delivery_tag, multiple: false });
         }
     }
@@ -266,18 +275,22 @@ impl Broker {
         Ok(())
     }
 
-    /// Delivers direct replies to the consumers that the keys name, at once, even in a transaction.
-    /// Otherwise such a message counts as one that reaches no queue.
-    fn deliver_replies(&mut self, source: Option<ExchangeKey>, message: &Arc<Message>) {
+    /// Returns the channels with the consumers of direct replies that the keys name.
+    fn requesters(&self, source: Option<ExchangeKey>, message: &Message) -> Vec<ChannelKey> {
         if self.reply_names.is_empty() || source.is_some() {
-            return;
+            return Vec::new();
         }
         let further = further_keys(message).filter(|key| is_pseudo_queue(key));
         let key = message.routing_key().as_str();
         let keys: BTreeSet<&str> = further.chain(is_pseudo_queue(key).then_some(key)).collect();
-        for key in keys {
-            let channel = self.reply_names.get(key).copied();
-            if let Some(channel) = channel.and_then(|key| self.channels.get(key))
+        keys.into_iter().filter_map(|key| self.reply_names.get(key).copied()).collect()
+    }
+
+    /// Delivers direct replies, at once, even in a transaction. Otherwise such a message counts as
+    /// one that reaches no queue.
+    fn deliver_replies(&mut self, requesters: &[ChannelKey], message: &Arc<Message>) {
+        for key in requesters {
+            if let Some(channel) = self.channels.get(*key)
                 && let Some(consumer) = &channel.reply_consumer
             {
                 let consumer_tag = consumer.tag.clone();
@@ -285,6 +298,7 @@ impl Broker {
                 let (id, tag) = (channel.id, channel.last_tag + 1);
                 let (delivery_tag, message) = (DeliveryTag(tag), Arc::clone(message));
                 let redelivered = false;
+                self.tell_of_holder(&message, || Fate::Replied { to: id });
                 self.push(id, Event::Deliver { consumer_tag, delivery_tag, redelivered, message });
             }
         }

@@ -5,6 +5,7 @@
 //! that cycles of bindings end. If no binding of an exchange matches, its alternate exchange is
 //! asked.
 
+use super::story::Fate;
 use super::timer::Timer;
 use super::{Broker, Caller};
 use crate::Instant;
@@ -23,19 +24,40 @@ use std::time::Duration;
 /// Messages that wait at delayed exchanges, ordered by time and then by arrival.
 #[derive(Debug, Default)]
 pub(super) struct Delayed {
-    waiting: BTreeMap<(Instant, u64), (ExchangeKey, Arc<Message>)>,
+    waiting: BTreeMap<(Instant, u64), Held>,
     serial: u64,
+}
+
+/// A message that waits at a delayed exchange.
+#[derive(Debug)]
+struct Held {
+    at: ExchangeKey,
+    message: Arc<Message>,
+    /// Its number in the story, if one is told.
+    story: Option<u64>,
 }
 
 impl Delayed {
     /// Number of messages that wait at an exchange.
     pub(super) fn count(&self, exchange: ExchangeKey) -> usize {
-        self.waiting.values().filter(|(at, _)| *at == exchange).count()
+        self.waiting.values().filter(|held| held.at == exchange).count()
+    }
+
+    /// Returns the messages that wait at an exchange, with their numbers in the story.
+    pub(super) fn at(&self, exchange: ExchangeKey) -> Vec<(Option<u64>, Arc<Message>)> {
+        let held = self.waiting.values().filter(|held| held.at == exchange);
+        held.map(|held| (held.story, Arc::clone(&held.message))).collect()
     }
 
     /// Drops the messages that wait at an exchange.
     pub(super) fn forget(&mut self, exchange: ExchangeKey) {
-        self.waiting.retain(|_, (at, _)| *at != exchange);
+        self.waiting.retain(|_, held| held.at != exchange);
+    }
+
+    /// Returns the messages that wait, with their numbers in the story.
+    pub(super) fn all(&self) -> Vec<(Option<u64>, Arc<Message>)> {
+        let held = self.waiting.values();
+        held.map(|held| (held.story, Arc::clone(&held.message))).collect()
     }
 
     /// Returns when the first message is due.
@@ -160,7 +182,14 @@ impl Broker {
         let at = now.saturating_add(delay);
         self.delayed.serial += 1;
         let serial = self.delayed.serial;
-        self.delayed.waiting.insert((at, serial), (key, Arc::clone(message)));
+        let name = self.exchanges.get(key).filter(|_| self.tells()).map(|e| Arc::clone(&e.name));
+        if let Some(name) = name {
+            let exchange = SmolStr::clone(&name);
+            self.tell_of_holder(message, || Fate::Delayed { exchange, delay });
+        }
+        let story = self.story_number();
+        let held = Held { at: key, message: Arc::clone(message), story };
+        self.delayed.waiting.insert((at, serial), held);
         self.timers.set(at, Timer::Delayed);
     }
 
@@ -170,16 +199,22 @@ impl Broker {
         while let Some(entry) = self.delayed.waiting.first_entry()
             && entry.key().0 <= now
         {
-            let (key, message) = entry.remove();
+            let Held { at: key, message, story } = entry.remove();
             let Some(exchange) = self.exchanges.get(key) else { continue };
-            let vhost = exchange.vhost;
+            let (vhost, name) = (exchange.vhost, Arc::clone(&exchange.name));
+            self.resume_story(story);
+            self.tell_of_current(&message, || Fate::Due { exchange: SmolStr::clone(&name) });
             let message = Arc::new(delivered_late(&message));
             let mut routed = Vec::new();
             self.route(now, vhost, Some(key), &message, &mut routed);
+            if routed.is_empty() {
+                self.tell_unroutable(&message);
+            }
             let own = time_to_live(&message).map(|ttl| now.saturating_add(ttl));
             for queue in routed {
                 self.accept(now, queue, Arc::clone(&message), own, None);
             }
+            self.tell_all_routed();
         }
     }
 

@@ -1,20 +1,31 @@
 //! The life of each message, as typed events, while somebody asks for it.
 //!
-//! A message gets a number when it is published, and keeps it as a dead letter. A queue knows an
-//! entry by its position, so the story finds the number of an entry by its queue and position. The
-//! hooks are where a message moves; without a story each is one look at an empty option, and the
-//! shortest paths of plain messages are not taken while there is one, so that they need no hooks.
-//! Of a stream, only what is appended is told.
+//! A message gets a number when it is published, and keeps it: as a dead letter, while it waits at
+//! a delayed exchange or for a commit, and in each queue. Whatever holds a message outside a queue
+//! keeps its number beside it. A queue knows an entry by its position, so the story finds the
+//! number of an entry by its queue and position (`entries`).
+//!
+//! The hooks are where a message moves; without a story each is one look at an empty option, and
+//! the shortest paths of plain messages are not taken while there is one, so that they need no
+//! hooks. Of a stream is told what is appended, what is delivered, and what its retention drops;
+//! its readers' acknowledgements are not, as they remove nothing.
 
-use super::Broker;
-use crate::rabbitmq::channel::confirm::Verdict;
-use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
+mod entries;
+
+use super::{Broker, Caller};
+use crate::rabbitmq::channel::Channel;
+use crate::rabbitmq::channel::confirm::{Confirms, Verdict};
+use crate::rabbitmq::exchange::Exchange;
+use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey};
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
-use crate::rabbitmq::protocol::message::{Entry, Message, Position};
+use crate::rabbitmq::protocol::message::{Message, Position};
+use crate::rabbitmq::queue::dead_letter::DeadLetter;
 use bytes::Bytes;
+use entries::Place;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Something that happened to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +44,49 @@ pub(crate) enum Fate {
         exchange: SmolStr,
         routing_key: SmolStr,
         confirm: Option<u64>,
+        /// Whether it waits for the commit of a transaction.
+        until_commit: bool,
+    },
+    /// The transaction in which it was published is committed.
+    Committed,
+    RolledBack,
+    /// A delayed exchange holds it back.
+    Delayed {
+        exchange: SmolStr,
+        delay: Duration,
+    },
+    /// A delayed exchange routes it now.
+    Due {
+        exchange: SmolStr,
+    },
+    /// Delivered without a queue, as the answer to a request.
+    Replied {
+        to: ChannelId,
     },
     /// No queue got it.
     Unroutable,
+    /// Sent back to its publisher, as no queue got it.
+    SentBack {
+        to: ChannelId,
+    },
+    /// A queue to which it was routed is left out.
+    LeftOut {
+        queue: SmolStr,
+        why: &'static str,
+    },
     /// The broker gives it up.
     Dropped {
         why: String,
     },
-    /// Its queue keeps it, as its dead-letter exchange routes it to no queue.
-    Kept,
+    /// The queue in which it died keeps it and tries again later.
+    Kept {
+        queue: SmolStr,
+        why: String,
+    },
+    /// The queue in which it died keeps it no longer.
+    Released {
+        queue: SmolStr,
+    },
     /// Published again because it had died.
     DeadLettered {
         exchange: SmolStr,
@@ -90,6 +135,23 @@ pub(crate) enum Fate {
     Lost {
         queue: SmolStr,
     },
+    /// The broker went down, and its queue is not durable.
+    LostWithQueue {
+        queue: SmolStr,
+    },
+    /// The broker went down before what took it out of its queue was safe on disk.
+    Undone {
+        queue: SmolStr,
+        what: &'static str,
+    },
+    /// The broker's disk was wiped.
+    Wiped {
+        queue: SmolStr,
+    },
+    /// Its stream has become too long or too old.
+    Outlived {
+        stream: SmolStr,
+    },
 }
 
 /// The story so far.
@@ -101,12 +163,13 @@ pub(super) struct Story {
     last: u64,
     /// The message that is being published.
     current: Option<u64>,
-    /// The message of each entry.
-    places: BTreeMap<(QueueKey, Position), (u64, Bytes)>,
-    /// The messages whose confirms are not told yet.
+    /// The messages of [`Story::current`] that something else than a queue has got.
+    elsewhere: BTreeSet<u64>,
+    /// The entries of each queue. Those that have left it stay here, as a crash may bring them
+    /// back.
+    places: BTreeMap<(QueueKey, Position), Place>,
+    /// The messages whose confirms were not sent yet.
     confirms: BTreeMap<(ChannelKey, u64), (u64, Bytes)>,
-    /// The dead messages that will be published again, with their bodies.
-    dead: VecDeque<(u64, Arc<Message>)>,
 }
 
 impl Story {
@@ -114,26 +177,17 @@ impl Story {
         self.happenings.push_back(Happening { message, body, fate });
     }
 
-    /// Returns the number of a dead message.
-    fn number_of(&self, dead: &Arc<Message>) -> Option<u64> {
-        let mut all = self.dead.iter();
-        all.find(|(_, other)| Arc::ptr_eq(other, dead)).map(|(number, _)| *number)
+    /// Tells that a publish is answered.
+    fn tell_answer(&mut self, (key, to): (ChannelKey, ChannelId), number: u64, verdict: Verdict) {
+        if let Some((message, body)) = self.confirms.remove(&(key, number)) {
+            self.tell(message, body, Fate::Confirmed { to, number, verdict });
+        }
     }
 
-    /// Forgets a dead message, and returns its number.
-    fn take(&mut self, dead: &Arc<Message>) -> Option<u64> {
-        let place = self.dead.iter().position(|(_, other)| Arc::ptr_eq(other, dead))?;
-        self.dead.remove(place).map(|(number, _)| number)
-    }
-
-    /// Returns the number of the message that is being published, a new one if it has none yet.
-    fn number(&mut self) -> u64 {
-        match self.current {
-            Some(number) => number,
-            None => {
-                self.last += 1;
-                self.last
-            }
+    /// Tells of the answers that are ready, which are sent now.
+    pub(super) fn tell_answers(&mut self, key: ChannelKey, to: ChannelId, confirms: &Confirms) {
+        for (verdict, number) in confirms.decided() {
+            self.tell_answer((key, to), number, verdict);
         }
     }
 }
@@ -166,205 +220,132 @@ impl Broker {
         self.story.is_some()
     }
 
-    /// A message is published by a client, and goes to this many queues.
-    pub(super) fn tell_published(
-        &mut self,
-        by: (ChannelId, ChannelKey),
-        message: &Message,
-        confirm: Option<u64>,
-        queues: usize,
-    ) {
-        let Some(story) = &mut self.story else { return };
-        story.current = None;
-        let number = story.number();
+    /// A client publishes a message, which has not been routed yet.
+    pub(super) fn tell_published(&mut self, caller: Caller, message: &Message) {
+        let (Some(story), Some(channel)) = (&mut self.story, self.channels.get(caller.channel))
+        else {
+            return;
+        };
+        story.last += 1;
+        let number = story.last;
         story.current = Some(number);
         let body = message.body().clone();
-        let (exchange, routing_key) = (message.exchange().clone(), message.routing_key().clone());
-        let fate = Fate::Published { by: by.0, exchange, routing_key, confirm };
-        story.tell(number, body.clone(), fate);
-        if queues == 0 {
-            story.tell(number, body.clone(), Fate::Unroutable);
-        }
+        let confirm = channel.confirms.as_ref().map(|confirms| confirms.next());
         if let Some(confirm) = confirm {
-            story.confirms.insert((by.1, confirm), (number, body));
+            story.confirms.insert((caller.channel, confirm), (number, body.clone()));
         }
+        let (exchange, routing_key) = (message.exchange().clone(), message.routing_key().clone());
+        let until_commit = channel.transaction.is_some();
+        let fate = Fate::Published { by: caller.id, exchange, routing_key, confirm, until_commit };
+        story.tell(number, body, fate);
+    }
+
+    /// Returns the number of the message that is being published.
+    pub(super) fn story_number(&self) -> Option<u64> {
+        self.story.as_ref()?.current
+    }
+
+    /// A message that was held outside a queue is published now.
+    pub(super) fn resume_story(&mut self, number: Option<u64>) {
+        if let Some(story) = &mut self.story {
+            story.current = number;
+        }
+    }
+
+    /// Returns the number of the message that was being published, and waits for something now.
+    pub(super) fn pause_story(&mut self) -> Option<u64> {
+        self.story.as_mut()?.current.take()
     }
 
     /// The message that is being published is with its queues.
     pub(super) fn tell_all_routed(&mut self) {
-        if let Some(story) = &mut self.story {
-            story.current = None;
-        }
-    }
-
-    /// A dead message is published again. If its queue `keeps` it until others have it safely, that
-    /// may happen several times.
-    pub(super) fn tell_dead_lettered(
-        &mut self,
-        dead: &Arc<Message>,
-        message: &Message,
-        keeps: bool,
-    ) {
-        let Some(story) = &mut self.story else { return };
-        story.current = if keeps { story.number_of(dead) } else { story.take(dead) };
-        let number = story.number();
-        story.current = Some(number);
-        let (exchange, routing_key) = (message.exchange().clone(), message.routing_key().clone());
-        let fate = Fate::DeadLettered { exchange, routing_key };
-        story.tell(number, message.body().clone(), fate);
-    }
-
-    /// A dead message is not published.
-    pub(super) fn tell_not_lettered(&mut self, dead: &Arc<Message>, fate: Fate) {
-        let Some(story) = &mut self.story else { return };
-        let number = if fate == Fate::Kept { story.number_of(dead) } else { story.take(dead) };
-        if let Some(number) = number {
-            story.tell(number, dead.body().clone(), fate);
-        }
-    }
-
-    /// Others have a dead message safely, so its queue does not keep it any longer.
-    pub(super) fn tell_letter_safe(&mut self, dead: &Arc<Message>) {
-        if let Some(story) = &mut self.story {
-            story.take(dead);
+        if let Some(story) = &mut self.story
+            && let Some(number) = story.current.take()
+        {
+            story.elsewhere.remove(&number);
         }
     }
 
     /// Something happened to the message that is being published.
     pub(super) fn tell_of_current(&mut self, message: &Message, fate: impl FnOnce() -> Fate) {
-        let Some(story) = &mut self.story else { return };
-        let number = story.number();
-        story.tell(number, message.body().clone(), fate());
-    }
-
-    /// A queue has accepted a message, at this position.
-    pub(super) fn tell_enqueued(&mut self, key: QueueKey, position: Position, message: &Message) {
-        let (Some(story), Some(queue)) = (&mut self.story, self.queues.get(key)) else { return };
-        let number = story.number();
-        let body = message.body().clone();
-        story.places.insert((key, position), (number, body.clone()));
-        let behind = queue.ready.len() as u64;
-        story.tell(number, body, Fate::Enqueued { queue: queue.cold.name.clone(), behind });
-    }
-
-    /// A queue has refused a message.
-    pub(super) fn tell_refused(&mut self, key: QueueKey, message: &Message) {
-        let (Some(story), Some(queue)) = (&mut self.story, self.queues.get(key)) else { return };
-        let number = story.number();
-        let fate = Fate::Refused { queue: queue.cold.name.clone() };
-        story.tell(number, message.body().clone(), fate);
-    }
-
-    /// A publisher will be told the fate of its message.
-    pub(super) fn tell_confirmed(&mut self, channel: ChannelKey, seqno: u64, verdict: Verdict) {
-        let Some(story) = &mut self.story else { return };
-        let Some((number, body)) = story.confirms.remove(&(channel, seqno)) else { return };
-        if let Some(to) = self.channels.get(channel).map(|channel| channel.id) {
-            story.tell(number, body, Fate::Confirmed { to, number: seqno, verdict });
+        if let Some(story) = &mut self.story
+            && let Some(number) = story.current
+        {
+            story.tell(number, message.body().clone(), fate());
         }
     }
 
-    /// An entry is delivered to a consumer, or fetched on a channel.
-    pub(super) fn tell_delivered(
-        &mut self,
-        (key, channel): (QueueKey, ChannelKey),
-        entry: &Entry,
-        tag: u64,
-        ack_required: bool,
-    ) {
-        let Some(to) = self.channels.get(channel).map(|channel| channel.id) else { return };
-        let redelivered = entry.redelivered();
-        self.tell_of(key, entry.position(), |queue| Fate::Delivered {
-            queue,
-            to,
-            tag,
-            redelivered,
-            ack_required,
+    /// Something else than a queue has got the message that is being published.
+    pub(super) fn tell_of_holder(&mut self, message: &Message, fate: impl FnOnce() -> Fate) {
+        if let Some(story) = &mut self.story
+            && let Some(number) = story.current
+        {
+            story.elsewhere.insert(number);
+            story.tell(number, message.body().clone(), fate());
+        }
+    }
+
+    /// No queue gets the message that is being published.
+    pub(super) fn tell_unroutable(&mut self, message: &Message) {
+        if let Some(story) = &self.story
+            && story.current.is_some_and(|number| !story.elsewhere.contains(&number))
+        {
+            self.tell_of_current(message, || Fate::Unroutable);
+        }
+    }
+
+    /// Something happened to a message that is held outside a queue.
+    pub(super) fn tell_of_held(&mut self, number: Option<u64>, message: &Message, fate: Fate) {
+        if let Some(story) = &mut self.story
+            && let Some(number) = number
+        {
+            story.tell(number, message.body().clone(), fate);
+        }
+    }
+
+    /// Something happened to a dead letter.
+    pub(super) fn tell_of_letter(&mut self, letter: &DeadLetter, fate: impl FnOnce() -> Fate) {
+        if self.tells() {
+            self.tell_of_held(letter.story, &letter.message, fate());
+        }
+    }
+
+    /// A dead letter is published.
+    pub(super) fn tell_dead_lettered(&mut self, letter: &DeadLetter, message: &Message) {
+        self.resume_story(letter.story);
+        self.tell_of_current(message, || Fate::DeadLettered {
+            exchange: message.exchange().clone(),
+            routing_key: message.routing_key().clone(),
         });
     }
 
-    /// The next tag of a consumer's channel, and its channel.
-    pub(super) fn next_delivery(&self, consumer: ConsumerKey) -> Option<(ChannelKey, u64, bool)> {
-        let consumer = self.consumers.get(consumer)?;
-        let channel = self.channels.get(consumer.channel)?;
-        Some((consumer.channel, channel.last_tag() + 1, consumer.ack_required))
-    }
-
-    /// Something happened to an entry of a queue.
-    pub(super) fn tell_of(
-        &mut self,
-        key: QueueKey,
-        position: Position,
-        fate: impl FnOnce(SmolStr) -> Fate,
-    ) {
-        let (Some(story), Some(queue)) = (&mut self.story, self.queues.get(key)) else { return };
-        let Some((number, body)) = story.places.get(&(key, position)).cloned() else { return };
-        let fate = fate(queue.cold.name.clone());
-        story.tell(number, body, fate);
-    }
-
-    /// A queue gives up an entry.
-    pub(super) fn tell_died(&mut self, key: QueueKey, entry: &Entry, reason: &'static str) {
-        let Some(queue) = self.queues.get(key).filter(|_| self.story.is_some()) else { return };
-        let dead_letter_exchange = queue.cold.settings.dead_letter_exchange.clone();
-        let goes_on = dead_letter_exchange.is_some();
-        let fate = |queue| Fate::Died { queue, reason, dead_letter_exchange };
-        self.tell_of(key, entry.position(), fate);
-        if let Some(story) = &mut self.story
-            && let Some((number, _)) = story.places.get(&(key, entry.position()))
-            && goes_on
-        {
-            story.dead.push_back((*number, Arc::clone(&entry.message)));
+    /// A delayed exchange is gone, with what waits at it.
+    pub(super) fn tell_delayed_gone(&mut self, key: ExchangeKey, exchange: &Exchange) {
+        let name = &exchange.name;
+        let why = match self.running {
+            true => format!("exchange {name} was deleted"),
+            false => format!("the broker went down, and exchange {name} is not durable"),
+        };
+        for (number, message) in self.delayed.at(key) {
+            self.tell_of_held(number, &message, Fate::Dropped { why: why.clone() });
         }
     }
 
-    /// An entry has left its queue.
-    pub(super) fn tell_left(&mut self, key: QueueKey, position: Position) {
+    /// A publish that reached no queue is confirmed at once.
+    pub(super) fn tell_confirmed(&mut self, caller: Caller, number: u64) {
         if let Some(story) = &mut self.story {
-            story.places.remove(&(key, position));
+            story.tell_answer((caller.channel, caller.id), number, Verdict::Ack);
         }
     }
 
-    /// An entry has another position now.
-    pub(super) fn tell_moved(&mut self, key: QueueKey, from: Position, to: Position) {
-        if let Some(story) = &mut self.story
-            && let Some(message) = story.places.remove(&(key, from))
-        {
-            story.places.insert((key, to), message);
-        }
-    }
-
-    /// A queue is about to be deleted, with everything in it.
-    pub(super) fn tell_deleted(&mut self, key: QueueKey) {
-        self.tell_gone(key, |_| true, |queue| Fate::Deleted { queue });
-    }
-
-    /// A queue has been reduced to what is on disk.
-    pub(super) fn tell_lost(&mut self, key: QueueKey) {
-        let Some(queue) = self.queues.get(key).filter(|_| self.story.is_some()) else { return };
-        // A stream's messages are not entries of a backlog.
-        if queue.cold.kind.stream().is_some() {
+    /// A channel is closed, with what it has published in a transaction without a commit.
+    pub(super) fn tell_uncommitted(&mut self, channel: &Channel, why: &str) {
+        let Some(transaction) = channel.transaction.as_ref().filter(|_| self.tells()) else {
             return;
-        }
-        let kept: BTreeSet<Position> = queue.ready.iter().map(|entry| entry.position()).collect();
-        self.tell_gone(key, |position| !kept.contains(&position), |queue| Fate::Lost { queue });
-    }
-
-    fn tell_gone(
-        &mut self,
-        key: QueueKey,
-        is_gone: impl Fn(Position) -> bool,
-        fate: impl Fn(SmolStr) -> Fate,
-    ) {
-        let (Some(story), Some(queue)) = (&mut self.story, self.queues.get(key)) else { return };
-        let name = &queue.cold.name;
-        let here = (key, Position(0))..=(key, Position(u64::MAX));
-        let gone: Vec<Position> =
-            story.places.range(here).map(|((_, at), _)| *at).filter(|at| is_gone(*at)).collect();
-        for position in gone {
-            if let Some((number, body)) = story.places.remove(&(key, position)) {
-                story.tell(number, body, fate(name.clone()));
-            }
+        };
+        for pending in &transaction.publishes {
+            let fate = Fate::Dropped { why: why.to_owned() };
+            self.tell_of_held(pending.story, &pending.message, fate);
         }
     }
 }

@@ -36,7 +36,10 @@ impl Broker {
         let retention = retention(queue);
         let Some(stream) = queue.cold.kind.stream_mut() else { return };
         let offset = stream.append(now, message, retention);
-        self.tell_enqueued(key, Position(offset), message);
+        if self.tells() {
+            self.tell_outlived(key);
+            self.tell_enqueued(key, Position(offset), message);
+        }
         let Some(queue) = self.queues.get_mut(key) else { return };
         if let Some(journal) = &mut queue.journal {
             journal.publish(now, Position(offset), confirm);

@@ -1,5 +1,6 @@
 //! The methods of the classes tx and confirm: the two modes of a channel.
 
+use super::story::Fate;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::Channel;
@@ -80,13 +81,17 @@ impl Broker {
     }
 
     fn publish_pending(&mut self, now: Instant, caller: Caller, pending: Pending) {
-        let Pending { message, expiry, mandatory, queues } = pending;
+        let Pending { message, expiry, mandatory, queues, story } = pending;
+        self.resume_story(story);
+        self.tell_of_current(&message, || Fate::Committed);
         let vhost = self.vhost(caller.vhost);
         let found = queues.iter().filter_map(|name| vhost.queues.get(name).copied());
         let queues: Vec<QueueKey> = found.collect();
         self.count_pending(caller.vhost, &message, queues.len());
         if queues.is_empty() {
-            return self.unroutable(caller.id, message, mandatory, None);
+            self.tell_unroutable(&message);
+            self.unroutable(caller, message, mandatory, None);
+            return self.tell_all_routed();
         }
         let transaction = self.channel_mut(caller.channel).transaction.as_mut();
         let confirms = transaction.and_then(|transaction| transaction.committing.as_mut());
@@ -96,6 +101,7 @@ impl Broker {
             let confirm = seqno.map(|seqno| Waiter::Publisher(caller.channel, seqno));
             self.accept(now, queue, Arc::clone(&message), expiry, confirm);
         }
+        self.tell_all_routed();
     }
 
     /// Sends the answers to commits whose publishes have become safe.
@@ -156,10 +162,13 @@ impl Broker {
         self.on_channel(now, ch, ids::TX_ROLLBACK, |broker, caller| {
             let channel = broker.channel_mut(caller.channel);
             let transaction = transaction_of(channel)?;
-            transaction.publishes.clear();
+            let publishes = std::mem::take(&mut transaction.publishes);
             let settled = std::mem::take(&mut transaction.settled);
             for Settled { taken, since, .. } in settled.into_iter().rev() {
                 channel.unacked.restore(taken, since);
+            }
+            for Pending { message, story, .. } in publishes {
+                broker.tell_of_held(story, &message, Fate::RolledBack);
             }
             broker.watch_deliveries(caller.channel);
             Ok(())

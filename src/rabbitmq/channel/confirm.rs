@@ -80,6 +80,17 @@ impl Confirms {
         }
     }
 
+    /// Returns the number of the next publish.
+    pub(crate) fn next(&self) -> u64 {
+        self.first + self.open.len() as u64
+    }
+
+    /// Returns the answers that are ready to be sent.
+    pub(crate) fn decided(&self) -> impl Iterator<Item = (Verdict, u64)> {
+        let ready = self.ready.iter().map(|seqno| (Verdict::Ack, *seqno));
+        ready.chain(self.rejected.iter().map(|seqno| (Verdict::Nack, *seqno)))
+    }
+
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty() || !self.rejected.is_empty()
     }

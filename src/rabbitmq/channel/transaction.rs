@@ -34,6 +34,8 @@ pub(crate) struct Pending {
     pub(crate) mandatory: bool,
     /// Names of the queues it was routed to. By the commit, other queues may have these names.
     pub(crate) queues: Vec<SmolStr>,
+    /// Its number in the story, if one is told.
+    pub(crate) story: Option<u64>,
 }
 
 /// Deliveries settled by one method, with their tags.

@@ -44,14 +44,32 @@ fn words(broker: &Broker, fate: &Fate) -> String {
         None => format!("connection {} (channel {})", channel.connection.0, channel.number.0),
     };
     match fate {
-        Fate::Published { by, exchange, routing_key, confirm } => {
-            let confirm = confirm.map(|n| format!(", to be confirmed as {n}")).unwrap_or_default();
+        Fate::Published { by, exchange, routing_key, confirm, until_commit } => {
+            let confirm = match confirm {
+                Some(number) => format!(", to be confirmed as {number}"),
+                None if *until_commit => ", to wait for a commit".to_owned(),
+                None => String::new(),
+            };
             let by = client(by);
             format!("published by {by} to {} as {routing_key:?}{confirm}", exchange_name(exchange))
         }
+        Fate::Committed => "published by the commit of its transaction".to_owned(),
+        Fate::RolledBack => "its transaction is rolled back: it is gone".to_owned(),
+        Fate::Delayed { exchange, delay } => {
+            format!("held back by exchange {exchange} for {delay:?}")
+        }
+        Fate::Due { exchange } => format!("due at exchange {exchange}, which routes it now"),
+        Fate::Replied { to } => format!("delivered to {} as a direct reply", client(to)),
         Fate::Unroutable => "routed to no queue".to_owned(),
+        Fate::SentBack { to } => format!("sent back to {}, as it is mandatory", client(to)),
+        Fate::LeftOut { queue, why } => format!("not put into queue {queue}: {why}"),
         Fate::Dropped { why } => format!("dropped: {why}"),
-        Fate::Kept => "kept by the queue in which it died, for another try".to_owned(),
+        Fate::Kept { queue, why } => {
+            format!("kept by queue {queue}, in which it died, for another try: {why}")
+        }
+        Fate::Released { queue } => {
+            format!("kept no longer by queue {queue}: the others have it safely")
+        }
         Fate::DeadLettered { exchange, routing_key } => {
             let exchange = exchange_name(exchange);
             format!("published again as a dead letter, to {exchange} as {routing_key:?}")
@@ -83,6 +101,16 @@ fn words(broker: &Broker, fate: &Fate) -> String {
         Fate::Purged { queue } => format!("purged from queue {queue}"),
         Fate::Deleted { queue } => format!("gone with queue {queue}, which was deleted"),
         Fate::Lost { queue } => format!("lost from queue {queue}, as the broker went down"),
+        Fate::LostWithQueue { queue } => {
+            format!("lost with queue {queue}, which is not durable, as the broker went down")
+        }
+        Fate::Undone { queue, what } => {
+            format!("back in queue {queue}, as the broker went down: {what} was not yet on disk")
+        }
+        Fate::Wiped { queue } => format!("gone with queue {queue}: the broker's disk was wiped"),
+        Fate::Outlived { stream } => {
+            format!("dropped from stream {stream}, which had reached its limit of length or age")
+        }
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct DeadLetter {
     pub(crate) keeper: Option<QueueKey>,
     /// The queues that have it safely.
     pub(crate) settled: Vec<QueueKey>,
+    /// The message's number in the story, if one is told.
+    pub(crate) story: Option<u64>,
 }
 
 /// A dead letter that was published and waits for confirms.

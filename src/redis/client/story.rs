@@ -4,12 +4,18 @@ use crate::redis::database::calendar::calendar_ms;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::story::{Fate, Happening};
+use crate::redis::value::number::format_double;
 use crate::redis::value::{Sds, Value};
 use crate::sim::trace::Told;
+use std::borrow::Cow;
 use std::fmt;
 
 /// How many keys a portrait shows.
 const SHOWN: usize = 100;
+
+/// How many members of a collection are shown, and how long each of them may be.
+const MEMBERS: usize = 6;
+const LONGEST_MEMBER: usize = 24;
 
 /// The longest word or reply that is shown.
 const LONGEST: usize = 40;
@@ -39,7 +45,24 @@ fn words(fate: &Fate) -> String {
         Fate::Served { by, reply } => format!("{by}, which waited → {}", answer(reply)),
         Fate::Event(event) => (*event).to_owned(),
         Fate::Flushed => "flushed".to_owned(),
+        Fate::Swapped { by, with, was_here, was_there } => {
+            let what = match (was_here, was_there) {
+                (true, true) => format!("it changes places with that of db {with}"),
+                (true, false) => format!("it is in db {with} now"),
+                (false, _) => format!("it comes from db {with}"),
+            };
+            format!("{by}: SWAPDB: {what}")
+        }
         Fate::Lost => "lost, as the server went down".to_owned(),
+        Fate::SetBack => {
+            "back to what was on disk, as the server went down: its last changes are lost"
+                .to_owned()
+        }
+        Fate::Back => {
+            "back, as the server went down: what removed it was not yet on disk".to_owned()
+        }
+        Fate::ExpiredMeanwhile => "expired while the server was down".to_owned(),
+        Fate::Wiped => "lost, as the server's disk was wiped".to_owned(),
     }
 }
 
@@ -56,8 +79,8 @@ fn short(text: &dyn fmt::Display) -> String {
     }
 }
 
-/// Returns what a server holds, a key a line: its type, its value if that is a string, its length
-/// otherwise, and its time to live.
+/// Returns what a server holds, a key a line: its type, its value if that is a string or small, its
+/// length otherwise, and its time to live.
 pub(super) fn portrait(server: &Server) -> Vec<String> {
     let mut lines = Vec::new();
     let mut more = 0;
@@ -69,13 +92,7 @@ pub(super) fn portrait(server: &Server) -> Vec<String> {
             let Some(entry) = database.keyspace.get(&key) else { continue };
             let name = key.escape_ascii();
             let database = if index == 0 { String::new() } else { format!(" (db {index})") };
-            let value = match &entry.value {
-                Value::String(text) => format!("\"{}\"", short(&text.as_slice().escape_ascii())),
-                Value::List(list) => format!("a list of {}", list.len()),
-                Value::Hash(hash) => format!("a hash of {}", hash.len()),
-                Value::Set(set) => format!("a set of {}", set.len()),
-                Value::SortedSet(set) => format!("a sorted set of {}", set.len()),
-            };
+            let value = value(&entry.value);
             let now = calendar_ms(server.now, server.ahead);
             let expiry = entry.expiry().map_or("no expiry".to_owned(), |at| {
                 format!("expires in {} ms", at.saturating_sub(now))
@@ -87,4 +104,49 @@ pub(super) fn portrait(server: &Server) -> Vec<String> {
         lines.push(format!("and {more} more keys"));
     }
     lines
+}
+
+/// Returns a value: a string as it is, and the members of a small collection.
+fn value(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("\"{}\"", short(&text.as_slice().escape_ascii())),
+        Value::List(list) => collection("list", list.len(), list.iter().map(shown)),
+        Value::Hash(hash) => {
+            let mut fields: Vec<(&Sds, &Sds)> = hash.iter().collect();
+            fields.sort_unstable();
+            let pair = |(field, value): (&Sds, &Sds)| {
+                format!("{}={}", field.escape_ascii(), value.escape_ascii())
+            };
+            collection("hash", hash.len(), fields.into_iter().map(pair))
+        }
+        Value::Set(set) => {
+            let mut members: Vec<Sds> = set.iter().map(Cow::into_owned).collect();
+            members.sort_unstable();
+            collection("set", set.len(), members.iter().map(shown))
+        }
+        Value::SortedSet(set) => {
+            let pair = |(member, score): (&Sds, f64)| {
+                format!("{}={}", member.escape_ascii(), format_double(score).escape_ascii())
+            };
+            collection("sorted set", set.len(), set.iter().map(pair))
+        }
+    }
+}
+
+/// Returns the members of a collection if they are few and short, and how many there are. Those of
+/// a set and of a hash have to be sorted, as their order depends on their encodings.
+fn collection(kind: &str, length: usize, members: impl Iterator<Item = String>) -> String {
+    let count = format!("a {kind} of {length}");
+    if length > MEMBERS {
+        return count;
+    }
+    let members: Vec<String> = members.collect();
+    match members.iter().all(|member| member.len() <= LONGEST_MEMBER) {
+        true => format!("{count}: {}", members.join(", ")),
+        false => count,
+    }
+}
+
+fn shown(member: &Sds) -> String {
+    member.escape_ascii().to_string()
 }

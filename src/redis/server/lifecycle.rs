@@ -78,10 +78,12 @@ impl Server {
         if self.is_asleep() || how != Shutdown::Clean {
             self.outbox.clear();
         }
+        self.tell_last_events();
         self.drop_clients();
         self.loading_until = None;
         self.running = false;
         self.disk().leave_what_is_on_disk(how);
+        self.tell_losses();
     }
 
     /// Starts the process again, with what is on disk and with its original options: `CONFIG SET`
@@ -97,7 +99,7 @@ impl Server {
         self.config = Config::new(&self.options);
         self.apply_config();
         self.disk().load(now);
-        self.tell_lost();
+        self.tell_expired_meanwhile();
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
             self.loading_until = Some(self.now + loading);
@@ -112,5 +114,6 @@ impl Server {
             database.undo = Undo::default();
         }
         self.disk().wipe_disk(now);
+        self.tell_wiped();
     }
 }

@@ -2,17 +2,18 @@
 //!
 //! Told are the commands that name a key, reads included, because a lost update is explained by who
 //! read what; and what happens to a key without a command: it expires, a blocked client takes from
-//! it, it is lost when the server goes down. A key's age is told when it is gone: that of a lock is
-//! how long it was held.
+//! it, databases are swapped, or the server goes down before a change is on disk, which undoes the
+//! change. A key's age is told when it is gone: that of a lock is how long it was held.
 
 use super::command::Row;
 use super::{ClientId, Server};
 use crate::redis::command::Args;
 use crate::redis::command::key_spec::usage;
+use crate::redis::database::calendar::calendar_ms;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::time::Instant;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Something that happened to a key.
@@ -36,8 +37,18 @@ pub(crate) enum Fate {
     Event(&'static str),
     /// All keys were removed.
     Flushed,
+    /// Its database was exchanged for another, which had this key or had it not.
+    Swapped { by: String, with: usize, was_here: bool, was_there: bool },
     /// The server went down before it was safe on disk.
     Lost,
+    /// The server went down before the last changes were safe on disk.
+    SetBack,
+    /// The server went down before what removed it was safe on disk.
+    Back,
+    /// Its time came while the server was down.
+    ExpiredMeanwhile,
+    /// The server's disk was wiped.
+    Wiped,
 }
 
 /// The story so far.
@@ -92,8 +103,39 @@ impl Server {
             let (by, words, reply) = (by.clone(), words.clone(), reply.cloned());
             self.add_to_story(database, key, Fate::Command { by, words, reply });
         }
-        if matches!(command.name, "flushall" | "flushdb" | "swapdb") {
-            self.tell_gone(&Fate::Flushed);
+        match command.name {
+            "flushall" | "flushdb" => self.tell_gone(&Fate::Flushed),
+            "swapdb" if reply == Some(&Reply::OK) => self.tell_swapped(&by, args),
+            _ => {}
+        }
+    }
+
+    /// Two databases were exchanged for each other. Their keys keep their ages.
+    fn tell_swapped(&mut self, by: &str, args: Args<'_>) {
+        let index = |at: usize| std::str::from_utf8(args.get(at)?).ok()?.parse::<usize>().ok();
+        let (Some(one), Some(other)) = (index(1), index(2)) else { return };
+        let Some(story) = self.story.as_mut().filter(|_| one != other) else { return };
+        let mut keys: BTreeMap<Sds, (Option<Instant>, Option<Instant>)> = BTreeMap::new();
+        for ((database, key), born) in std::mem::take(&mut story.born) {
+            if database == one {
+                keys.entry(key).or_default().0 = Some(born);
+            } else if database == other {
+                keys.entry(key).or_default().1 = Some(born);
+            } else {
+                story.born.insert((database, key), born);
+            }
+        }
+        for (key, (here, there)) in keys {
+            for (database, with, was, comes) in
+                [(one, other, here, there), (other, one, there, here)]
+            {
+                let by = by.to_owned();
+                let (was_here, was_there) = (was.is_some(), comes.is_some());
+                let fate = Fate::Swapped { by, with, was_here, was_there };
+                let key = key.clone();
+                story.born.extend(comes.map(|born| ((database, key.clone()), born)));
+                story.happenings.push_back(Happening { database, key, fate, lived: None });
+            }
         }
     }
 
@@ -127,9 +169,52 @@ impl Server {
         }
     }
 
-    /// The server has started with what was on its disk.
-    pub(super) fn tell_lost(&mut self) {
+    /// The server goes down. Keys whose time has come are gone for that reason.
+    pub(super) fn tell_last_events(&mut self) {
+        self.tell_events(0, &[]);
+        let Some(story) = &self.story else { return };
+        let now = calendar_ms(self.now, self.ahead);
+        let due = story.born.keys().filter(|(database, key)| {
+            let database = self.databases.get(*database);
+            let entry = database.and_then(|database| database.keyspace.get(key));
+            entry.is_some_and(|entry| entry.expires_at() <= now)
+        });
+        let due: Vec<(usize, Sds)> = due.cloned().collect();
+        for (database, key) in due {
+            self.add_to_story(database, key, Fate::Event("expired"));
+        }
+    }
+
+    /// The server has gone down, with what is on its disk.
+    pub(super) fn tell_losses(&mut self) {
+        let Some(story) = &self.story else { return };
+        let now = calendar_ms(self.now, self.ahead);
+        let lost: BTreeSet<&(usize, Sds)> = self.persistence.losses().keys.iter().collect();
+        let mut changed: BTreeMap<(usize, Sds), Fate> = BTreeMap::new();
+        for (index, database) in self.databases.iter().enumerate() {
+            for entry in database.keyspace.iter().filter(|entry| entry.expires_at() > now) {
+                let place = (index, entry.key.clone());
+                match story.born.contains_key(&place) {
+                    false => changed.insert(place, Fate::Back),
+                    true if lost.contains(&place) => changed.insert(place, Fate::SetBack),
+                    true => None,
+                };
+            }
+        }
+        for ((database, key), fate) in changed {
+            self.add_to_story(database, key, fate);
+        }
         self.tell_gone(&Fate::Lost);
+    }
+
+    /// The server has started with what was on its disk.
+    pub(super) fn tell_expired_meanwhile(&mut self) {
+        self.tell_gone(&Fate::ExpiredMeanwhile);
+    }
+
+    /// Everything is removed.
+    pub(super) fn tell_wiped(&mut self) {
+        self.tell_gone(&Fate::Wiped);
     }
 
     fn tell_gone(&mut self, fate: &Fate) {

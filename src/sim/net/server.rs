@@ -125,9 +125,6 @@ impl<S: Service> Server<S> {
     pub(crate) fn settle(&self, world: &World, cell: &mut Cell<S>) {
         let now = world.now();
         let mut core = None;
-        if cell.tells {
-            self.tell(world, cell);
-        }
         loop {
             while let Some((connection, output)) = cell.machine.poll_output() {
                 // A message to a client that has gone is lost.
@@ -158,6 +155,11 @@ impl<S: Service> Server<S> {
             let core = core.get_or_insert_with(|| world.lock());
             conn.down.send(core, now, (&conn.route, false), item, down_in_words::<S>);
         }
+        // What is sent is told, too.
+        if cell.tells {
+            core = None;
+            self.tell(world, cell);
+        }
         let idle = cell.poll_housekeeping(now);
         if idle != cell.housekeeping {
             cell.housekeeping = idle;
@@ -185,7 +187,10 @@ impl<S: Service> Server<S> {
     }
 
     /// Keeps what the machine tells of its messages or keys.
-    fn tell(&self, world: &World, cell: &mut Cell<S>) {
+    pub(crate) fn tell(&self, world: &World, cell: &mut Cell<S>) {
+        if !cell.tells {
+            return;
+        }
         let now = world.now();
         let mut core = world.lock();
         while let Some(told) = cell.machine.poll_story() {

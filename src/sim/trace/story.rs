@@ -9,7 +9,15 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Something that happened to a message or a key, as its service tells it.
+///
+/// ```
+/// use stunt_double::sim::trace::Told;
+///
+/// let told = Told::new("key", "stock", "taken by shop");
+/// assert_eq!((told.kind, &*told.subject), ("key", "stock"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Told {
     /// The kind of thing: `message`, `key`, `lock`.
     pub kind: &'static str,
@@ -19,8 +27,17 @@ pub struct Told {
     pub text: String,
 }
 
+impl Told {
+    /// Something that happened to a thing of this kind.
+    #[must_use]
+    pub fn new(kind: &'static str, subject: impl Into<Arc<str>>, text: impl Into<String>) -> Told {
+        Told { kind, subject: subject.into(), text: text.into() }
+    }
+}
+
 /// A step of a story.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Step {
     /// The world's time.
     pub at: Instant,
@@ -30,8 +47,10 @@ pub struct Step {
     pub text: String,
 }
 
-/// Everything that was told of one thing, in order.
+/// Everything that was told of one thing, in order. The messages of two services are different
+/// things, even if both are named alike; the keys of that name are one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Story {
     /// The kind of thing: `message`, `key`, `lock`.
     pub kind: &'static str,
