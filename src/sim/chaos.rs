@@ -43,9 +43,11 @@
 //! `kernel/striker.rs` the choice at a moment.
 
 mod fault;
+mod holds;
 pub(super) mod storm;
+mod subject;
+mod victim;
 
-use crate::Shutdown;
 use crate::sim::Sim;
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::world::World;
@@ -56,10 +58,11 @@ use crate::sim::node::Node;
 use crate::sim::outcome::Outcome;
 use crate::sim::service::contract::Service;
 use fault::{Fault, What};
-use std::fmt;
+pub(crate) use sealed::AnyMachine;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use victim::Victim;
 
 /// How many faults strike in a run at most, unless the plan says otherwise.
 const FAULTS: u32 = 2;
@@ -71,7 +74,11 @@ const DOWNTIME: Range<Duration> = Duration::from_millis(100)..Duration::from_sec
 pub trait Machine: sealed::Machine {}
 
 pub(crate) mod sealed {
-    use super::AnyMachine;
+    use super::victim::Victim;
+
+    /// A node or a service of any kind.
+    #[derive(Clone, Debug)]
+    pub struct AnyMachine(pub(super) Victim);
 
     /// The part of a machine that the plan needs.
     pub trait Machine {
@@ -80,19 +87,9 @@ pub(crate) mod sealed {
     }
 }
 
-/// A node or a service of any kind.
-#[derive(Clone)]
-pub struct AnyMachine(fault::Victim);
-
-impl fmt::Debug for AnyMachine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnyMachine")
-    }
-}
-
 impl sealed::Machine for Node {
     fn machine(&self) -> AnyMachine {
-        AnyMachine(fault::Victim::Node(self.clone()))
+        AnyMachine(Victim::Node(self.clone()))
     }
 }
 
@@ -100,7 +97,7 @@ impl Machine for Node {}
 
 impl<S: Service> sealed::Machine for ServiceHandle<S> {
     fn machine(&self) -> AnyMachine {
-        AnyMachine(fault::Victim::Service(Arc::new(self.clone())))
+        AnyMachine(Victim::Service(Arc::new(self.clone())))
     }
 }
 
@@ -220,10 +217,8 @@ impl Chaos {
     /// [`ServiceHandle::lose_power`]). It starts again after the downtime.
     pub fn lose_power(self, machine: &impl Machine) -> Chaos {
         self.add_down(match machine.machine().0 {
-            fault::Victim::Node(node) => What::LosePower { node },
-            fault::Victim::Service(service) => {
-                What::Stop { service, how: Shutdown::PowerLoss, silently: false }
-            }
+            Victim::Node(node) => What::LosePower { node },
+            Victim::Service(service) => What::Vanish { service, told: "lost power" },
         })
     }
 
@@ -231,14 +226,14 @@ impl Chaos {
     /// downtime, with what was written to its disk.
     pub fn crash<S: Service>(self, service: &ServiceHandle<S>) -> Chaos {
         let service = Arc::new(service.clone());
-        self.add_down(What::Stop { service, how: Shutdown::Kill, silently: false })
+        self.add_down(What::Crash { service })
     }
 
     /// The service's machine may [vanish](ServiceHandle::vanish), without a word to its clients. It
     /// starts again after the downtime.
     pub fn vanish<S: Service>(self, service: &ServiceHandle<S>) -> Chaos {
         let service = Arc::new(service.clone());
-        self.add_down(What::Stop { service, how: Shutdown::PowerLoss, silently: true })
+        self.add_down(What::Vanish { service, told: "vanished" })
     }
 
     /// The link may be [partitioned](Link::partition) for a while.
@@ -263,7 +258,7 @@ impl Chaos {
 
     /// Messages on the link may take `latency` for a while.
     pub fn slow(self, link: &Link, latency: Latency, lasting: Range<Duration>) -> Chaos {
-        self.add(What::slow(link, latency), &lasting)
+        self.add(What::Slow { link: link.clone(), latency }, &lasting)
     }
 
     /// The calendar clock of the node or service may jump by this much, forwards or backwards, and
