@@ -89,9 +89,10 @@ pub(super) fn run_then_heal(sim: &mut Sim, lasting: Duration) -> Outcome {
 
 impl Sim {
     /// Ends the world's plan of faults: no fault strikes any more, and what has struck is undone.
-    /// Links heal and have their latencies back, clocks show the right time, services run, and
-    /// nodes that faults have killed start again, except [for good](Chaos::kill_for_good). A no-op
-    /// if there is no plan.
+    /// Links heal and have their latencies back, calendars show the right time, services run, and
+    /// nodes that faults have killed start again, except [for good](Chaos::kill_for_good). A node
+    /// that was asked to stop and has not ended yet starts again when it has. What the test itself
+    /// has cut, paused, stopped or set stays so. A no-op if there is no plan.
     ///
     /// ```
     /// use std::time::Duration;
