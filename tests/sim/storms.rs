@@ -29,7 +29,8 @@ fn lasting(duration: Duration) -> Range<Duration> {
 /// comes after its moment.
 fn fault(number: u64, delay: Duration) -> u64 {
     let delays = [Duration::ZERO, ms(1), ms(100)];
-    1 + 3 * number + delays.iter().position(|known| *known == delay).unwrap() as u64
+    let at = delays.iter().position(|known| *known == delay).expect("it is one of the delays");
+    1 + 3 * number + at as u64
 }
 
 /// Returns the settings of a run in which these faults strike at these ticks, the first of which is
@@ -267,8 +268,7 @@ fn a_node_is_down_until_the_last_strike_on_it_lets_go() {
     let node = sleeper(&mut sim);
     let plan = storm().with_downtime(lasting(ms(500))).kill(&node);
     plan.with_downtime(lasting(secs(3))).kill(&node).start(&mut sim);
-    let other = node.clone();
-    sim.after(ms(550), move || other.restart());
+    sim.after(ms(550), move || node.restart());
     sim.run_for(secs(8)).expect_reached();
     assert_eq!(moments(&sim, "started"), ["0s", "0.55s", "1.4s"]);
 }
@@ -660,7 +660,7 @@ fn what_a_dead_process_does_in_the_rest_of_its_poll_counts_for_nothing() {
 fn a_process_that_handles_its_termination_goes_on_when_it_is_asked_to_stop() {
     let mut sim = Sim::with_config(at_message(3, Duration::ZERO));
     let counter = counter(&mut sim);
-    let node = sim.node_with("writer", counter.clone(), async |node, counter| {
+    let node = sim.node_with("writer", counter, async |node, counter| {
         let terminated = node.terminated();
         let client = Client::open(&node, &counter).await?;
         client.send(Ask::AddQuietly(1))?;
