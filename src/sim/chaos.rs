@@ -10,9 +10,25 @@
 //! the run uses at all (a *swarm*: a run that never kills gets further with its partitions). None
 //! of that is a choice, only what comes of it.
 //!
-//! What every fault does can be undone: a killed process starts again, a link heals.
-//! [`Sim::end_chaos`] undoes everything that is left, and [`Chaos::run_then_heal`] is the whole
-//! story in one call: faults for a while, then none, and everything must come to its end.
+//! What every fault does can be undone: a killed process starts again, a link heals. Faults may
+//! overlap. Each undoes only itself: a node is down, and a link is cut, until the last fault on it
+//! is over. What the test itself has done stays: its partitions and pauses, its latencies and
+//! clocks. [`Sim::end_chaos`] undoes everything that is left, and [`Chaos::run_then_heal`] is the
+//! whole story in one call: faults for a while, then none, and everything must come to its end.
+//!
+//! # Between two messages
+//!
+//! A fault that ends a process at once (a kill, a restart, a loss of power, a request to stop that
+//! it does not handle) may come between two messages that the process sends without waiting, as a
+//! real `kill -9` may fall between two writes. The process in
+//! `job.ack()?; channel.basic_publish(..)?` can die with the acknowledgement sent and the publish
+//! not. From the message on, nothing that the process does is part of the run, although its code
+//! goes on to the next point at which it waits: what it sends is an error to it, what it awaits
+//! does not come, and its notes, choices, results and panics do not count. Only what the world does
+//! not know still happens there, such as a write to a variable that the code shares with the test.
+//!
+//! All other faults come once the sender has reached the point at which it next waits, with all
+//! that it sent before on its way.
 //!
 #![cfg_attr(feature = "redis", doc = "```")]
 #![cfg_attr(not(feature = "redis"), doc = "```ignore")]
@@ -39,13 +55,15 @@
 //! assert!(fault.ends_with("(calm: nothing happens)"), "{fault}");
 //! ```
 //!
-//! Start with [`Chaos`]. `chaos/fault.rs` is one fault, `chaos/storm.rs` a plan at work, and
-//! `kernel/striker.rs` the choice at a moment.
+//! Start with [`Chaos`]. `chaos/fault.rs` is one fault, `chaos/storm.rs` a plan at work,
+//! `chaos/holds.rs` what its strikes hold, and `kernel/striker.rs` the choice at a moment.
 
 mod fault;
+mod holds;
 pub(super) mod storm;
+mod subject;
+mod victim;
 
-use crate::Shutdown;
 use crate::sim::Sim;
 use crate::sim::handle::ServiceHandle;
 use crate::sim::kernel::world::World;
@@ -56,10 +74,11 @@ use crate::sim::node::Node;
 use crate::sim::outcome::Outcome;
 use crate::sim::service::contract::Service;
 use fault::{Fault, What};
-use std::fmt;
+pub(crate) use sealed::AnyMachine;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use victim::Victim;
 
 /// How many faults strike in a run at most, unless the plan says otherwise.
 const FAULTS: u32 = 2;
@@ -71,7 +90,11 @@ const DOWNTIME: Range<Duration> = Duration::from_millis(100)..Duration::from_sec
 pub trait Machine: sealed::Machine {}
 
 pub(crate) mod sealed {
-    use super::AnyMachine;
+    use super::victim::Victim;
+
+    /// A node or a service of any kind.
+    #[derive(Clone, Debug)]
+    pub struct AnyMachine(pub(super) Victim);
 
     /// The part of a machine that the plan needs.
     pub trait Machine {
@@ -80,19 +103,9 @@ pub(crate) mod sealed {
     }
 }
 
-/// A node or a service of any kind.
-#[derive(Clone)]
-pub struct AnyMachine(fault::Victim);
-
-impl fmt::Debug for AnyMachine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnyMachine")
-    }
-}
-
 impl sealed::Machine for Node {
     fn machine(&self) -> AnyMachine {
-        AnyMachine(fault::Victim::Node(self.clone()))
+        AnyMachine(Victim::Node(self.clone()))
     }
 }
 
@@ -100,7 +113,7 @@ impl Machine for Node {}
 
 impl<S: Service> sealed::Machine for ServiceHandle<S> {
     fn machine(&self) -> AnyMachine {
-        AnyMachine(fault::Victim::Service(Arc::new(self.clone())))
+        AnyMachine(Victim::Service(Arc::new(self.clone())))
     }
 }
 
@@ -109,7 +122,7 @@ impl<S: Service> Machine for ServiceHandle<S> {}
 /// A plan of faults; see the [module](self).
 ///
 /// Where a fault lasts, the plan takes a range of durations. A fault lasts as long as its start,
-/// its end, or a duration between them.
+/// its end, or a duration between them, and no longer than the plan.
 #[derive(Debug)]
 #[must_use = "a plan does nothing until it is started or run"]
 pub struct Chaos {
@@ -159,7 +172,9 @@ impl Chaos {
 
     /// Sets how rare faults are: one moment in `n` has one. By default each seed draws a rarity
     /// between 1 in 4 and 1 in 512, so that short runs and long ones are both reached at every
-    /// place.
+    /// place. A sweep whose strategy learns from a first run
+    /// ([`Strategy::Pct`](crate::sim::Strategy::Pct), [`Strategy::Surw`](crate::sim::Strategy::Surw))
+    /// has counted the moments there, and spreads the faults over them.
     pub fn with_one_in(mut self, n: u64) -> Chaos {
         self.one_in = Some(n.max(1));
         self
@@ -172,7 +187,9 @@ impl Chaos {
     }
 
     /// Makes every `period` of virtual time a moment as well, while a node that is no daemon is
-    /// alive and something runs. A world that sends no messages has no other moments.
+    /// alive and something runs. After 1,000 periods in which nothing has run, this clock stands
+    /// until something runs again, and so it does while no such node is alive. A world that sends
+    /// no messages has no other moments.
     pub fn also_every(mut self, period: Duration) -> Chaos {
         self.every = Some(period.max(Duration::from_nanos(1)));
         self
@@ -190,7 +207,8 @@ impl Chaos {
         self.add(what, &downtime)
     }
 
-    /// The node may be [killed](Node::kill). It starts again after the downtime.
+    /// The node may be [killed](Node::kill), also between two messages that it sends without
+    /// waiting. It starts again after the downtime.
     pub fn kill(self, node: &Node) -> Chaos {
         self.add_down(What::Kill { node: node.clone() })
     }
@@ -200,7 +218,8 @@ impl Chaos {
         self.add(What::KillForGood { node: node.clone() }, &NO_TIME)
     }
 
-    /// The node may be asked to stop ([`Node::terminate`]). It starts again when it has ended.
+    /// The node may be asked to stop ([`Node::terminate`]). It starts again when it has ended, even
+    /// if the plan has ended before.
     pub fn terminate(self, node: &Node) -> Chaos {
         self.add(What::Terminate { node: node.clone() }, &NO_TIME)
     }
@@ -217,13 +236,13 @@ impl Chaos {
     }
 
     /// The machine of the node or service may lose power ([`Node::lose_power`],
-    /// [`ServiceHandle::lose_power`]). It starts again after the downtime.
+    /// [`ServiceHandle::vanish`]). It starts again after the downtime. Until then it resets and
+    /// refuses nothing: whoever waits for it waits. The short outage that is over before anyone
+    /// could notice is [`ServiceHandle::lose_power`]; [`Chaos::crash`] resets all connections too.
     pub fn lose_power(self, machine: &impl Machine) -> Chaos {
         self.add_down(match machine.machine().0 {
-            fault::Victim::Node(node) => What::LosePower { node },
-            fault::Victim::Service(service) => {
-                What::Stop { service, how: Shutdown::PowerLoss, silently: false }
-            }
+            Victim::Node(node) => What::LosePower { node },
+            Victim::Service(service) => What::Vanish { service, told: "lost power" },
         })
     }
 
@@ -231,14 +250,14 @@ impl Chaos {
     /// downtime, with what was written to its disk.
     pub fn crash<S: Service>(self, service: &ServiceHandle<S>) -> Chaos {
         let service = Arc::new(service.clone());
-        self.add_down(What::Stop { service, how: Shutdown::Kill, silently: false })
+        self.add_down(What::Crash { service })
     }
 
     /// The service's machine may [vanish](ServiceHandle::vanish), without a word to its clients. It
-    /// starts again after the downtime.
+    /// starts again after the downtime. This is [`Chaos::lose_power`] in other words.
     pub fn vanish<S: Service>(self, service: &ServiceHandle<S>) -> Chaos {
         let service = Arc::new(service.clone());
-        self.add_down(What::Stop { service, how: Shutdown::PowerLoss, silently: true })
+        self.add_down(What::Vanish { service, told: "vanished" })
     }
 
     /// The link may be [partitioned](Link::partition) for a while.
@@ -261,21 +280,23 @@ impl Chaos {
         self.add(What::Forget { link: link.clone() }, &NO_TIME)
     }
 
-    /// Messages on the link may take `latency` for a while.
+    /// Messages on the link may take `latency` for a while. A latency that the test sets meanwhile
+    /// holds afterwards.
     pub fn slow(self, link: &Link, latency: Latency, lasting: Range<Duration>) -> Chaos {
-        self.add(What::slow(link, latency), &lasting)
+        self.add(What::Slow { link: link.clone(), latency }, &lasting)
     }
 
-    /// The calendar clock of the node or service may jump by this much, forwards or backwards, and
-    /// stay there until the plan ends.
+    /// The calendar clock of the node or service may jump by this much from where it is, forwards
+    /// or backwards, until the plan ends. Then it shows what it would show without the plan.
     pub fn clock_jump(self, machine: &impl Machine, by: Duration) -> Chaos {
         let victim = machine.machine().0;
         self.add(What::Jump { victim: victim.clone(), by, ahead: true }, &NO_TIME)
             .add(What::Jump { victim, by, ahead: false }, &NO_TIME)
     }
 
-    /// The clocks of the node or service may run fast or slow by this many parts per million until
-    /// the plan ends.
+    /// The clocks of the node or service may run fast or slow by this many parts per million more
+    /// than the test lets them, until the plan ends. Then the calendar shows what it would show
+    /// without the plan. A monotonic clock cannot go back: it keeps what it has gained.
     pub fn clock_drift(self, machine: &impl Machine, ppm: u32) -> Chaos {
         let (victim, ppm) = (machine.machine().0, i64::from(ppm));
         self.add(What::Drift { victim: victim.clone(), ppm }, &NO_TIME)

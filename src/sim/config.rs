@@ -46,8 +46,8 @@ pub(crate) struct Learned {
     pub(crate) moments: u64,
     /// The number of polls of each task.
     pub(crate) polls: BTreeMap<u64, u64>,
-    /// The number of messages that arrived.
-    pub(crate) messages: u64,
+    /// The number of moments at which a fault of a plan could have struck.
+    pub(crate) strikes: u64,
 }
 
 /// How much of its trace a world keeps in memory.

@@ -4,7 +4,7 @@
 //! an input. When a call returns, everything that the machine said because of it is on its way to
 //! the clients.
 
-use super::kernel::clock::offset;
+use super::kernel::clock::{Clock, offset};
 use crate::Shutdown;
 use crate::sim::kernel::world::World;
 use crate::sim::net::server::Server;
@@ -111,11 +111,40 @@ impl<S: Service> ServiceHandle<S> {
     }
 
     fn set_clock_offset(&self, nanos: i64) {
+        self.change_clock_offset(|clock| clock.set_offset(nanos));
+    }
+
+    fn change_clock_offset(&self, change: impl FnOnce(&Clock)) {
         let now = self.world.now();
-        let ahead = Record::ClockSet { ahead: nanos };
-        self.server.set_clock(&self.world, ahead, |clock, machine| {
-            machine.clock_set(clock.machine_time(now), nanos);
+        self.server.set_clock(&self.world, |clock, machine| {
+            change(clock);
+            machine.clock_set(clock.machine_time(now), clock.offset());
+            Record::ClockSet { ahead: clock.offset() }
         });
+    }
+
+    /// Lets the calendar clock jump from where it is, because of a fault of a plan.
+    pub(crate) fn jump_clock(&self, by: Duration, ahead: bool) {
+        let nanos = if ahead { offset(by) } else { -offset(by) };
+        self.change_clock_offset(|clock| clock.jump(nanos));
+    }
+
+    /// Lets the clocks run this much faster, because of a fault of a plan.
+    pub(crate) fn let_clock_drift(&self, ppm: i64) {
+        let now = self.world.now();
+        self.server.set_clock(&self.world, |clock, _| {
+            clock.stray(now, ppm);
+            Record::Drifts { ppm: clock.drift() }
+        });
+    }
+
+    /// Undoes what faults of plans did to the clocks.
+    pub(crate) fn heal_clock(&self) {
+        if self.server.lock().clock.strays() {
+            self.let_clock_drift(0);
+        }
+        let now = self.world.now();
+        self.change_clock_offset(|clock| clock.heal(now));
     }
 
     /// Sets how fast the clocks of the server's machine run from now on, in parts per million more
@@ -123,8 +152,10 @@ impl<S: Service> ServiceHandle<S> {
     /// -999,999 count as -999,999, a clock that almost stands still.
     pub fn set_clock_drift(&self, ppm: i64) {
         let now = self.world.now();
-        let drifts = Record::Drifts { ppm };
-        self.server.set_clock(&self.world, drifts, |clock, _| clock.set_drift(now, ppm));
+        self.server.set_clock(&self.world, |clock, _| {
+            clock.set_drift(now, ppm);
+            Record::Drifts { ppm }
+        });
     }
 
     /// Takes everything from the server, including its disk. A running server is killed first and

@@ -51,6 +51,8 @@ struct Finish<T> {
 
 impl<T> Finish<T> {
     fn set(&self, result: Result<T, Killed>) {
+        // Of a process that was struck dead, no task finishes.
+        let result = if self.world.is_struck_dead() { Err(Killed) } else { result };
         let mut joint = self.joint.lock().unwrap_or_else(PoisonError::into_inner);
         if let Joint::Running(waker) = &mut *joint {
             let waker = waker.take();
@@ -88,6 +90,9 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, Killed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.world.is_struck_dead() {
+            return Poll::Pending;
+        }
         let mut joint = self.joint.lock().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *joint, Joint::Taken) {
             Joint::Ended(result) => Poll::Ready(result),

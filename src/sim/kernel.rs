@@ -25,6 +25,7 @@
 //! | `life` | how processes begin and end |
 //! | `moment`, `striker` | when the faults of a plan strike |
 //! | `patience` | detects runs without an end |
+//! | `polling` | whether a task is being polled |
 //! | `probe` | what the core knows of guests |
 //! | `process`, `task`, `timer` | the tables |
 //! | `quiet` | the panic hook during a sweep |
@@ -47,6 +48,7 @@ pub(super) mod invariants;
 pub(super) mod life;
 pub(super) mod moment;
 pub(super) mod patience;
+pub(super) mod polling;
 pub(crate) mod probe;
 pub(super) mod process;
 pub(super) mod quiet;

@@ -23,6 +23,7 @@ use crate::sim::kernel::guest::{Guest, Guests};
 use crate::sim::kernel::id::NodeId;
 #[cfg(feature = "tokio")]
 use crate::sim::kernel::probe::Probe;
+use crate::sim::kernel::process::Process;
 use crate::sim::kernel::task::{SendFuture, Wait};
 use crate::sim::kernel::turn::Request;
 use crate::sim::kernel::world::World;
@@ -143,7 +144,12 @@ impl Node {
     /// Fails the run because of this node's code.
     #[cfg(feature = "tokio")]
     pub(crate) fn fail(&self, message: &str) {
-        let actor = self.0.world.lock().processes[self.0.id].actor;
+        let mut core = self.0.world.lock();
+        if core.withholds() {
+            return;
+        }
+        let actor = core.processes[self.0.id].actor;
+        drop(core);
         self.0.world.fail(actor, false, message.to_owned());
     }
 
@@ -172,6 +178,21 @@ impl Node {
         if !self.0.world.lock().withholds() {
             self.0.clock.set_drift(self.now(), ppm);
         }
+    }
+
+    /// Lets the calendar clock jump from where it is, because of a fault of a plan.
+    pub(crate) fn jump_clock(&self, by: Duration, ahead: bool) {
+        self.0.clock.jump(if ahead { offset(by) } else { -offset(by) });
+    }
+
+    /// Lets the clock run this much faster, because of a fault of a plan.
+    pub(crate) fn let_clock_drift(&self, ppm: i64) {
+        self.0.clock.stray(self.now(), ppm);
+    }
+
+    /// Undoes what faults of plans did to the clock.
+    pub(crate) fn heal_clock(&self) {
+        self.0.clock.heal(self.now());
     }
 
     /// Waits for `duration` by the node's clock.
@@ -355,7 +376,7 @@ impl Node {
         let (world, id) = (Arc::clone(&self.0.world), self.0.id);
         let mut core = world.lock();
         let process = &mut core.processes[id];
-        process.handles_termination |= process.main.is_some();
+        process.handles_termination |= process.main.is_some() && !world.is_struck_dead();
         let life = process.life;
         drop(core);
         std::future::poll_fn(move |cx| {
@@ -376,22 +397,42 @@ impl Node {
     /// Pauses the process (`SIGSTOP`): none of its tasks run until [`Node::resume`]. Its sockets
     /// stay open and its clock goes on. A no-op if it is not alive.
     pub fn pause(&self) {
-        self.set_paused(true);
+        self.set_paused(|process| process.paused = true);
+    }
+
+    /// Pauses the process because of a fault of a plan.
+    pub(crate) fn hold(&self) {
+        self.set_paused(|process| process.held = true);
+    }
+
+    /// Ends a pause by a plan. A pause by the test goes on.
+    pub(crate) fn let_run(&self) {
+        self.set_paused(|process| process.held = false);
+    }
+
+    /// Returns the number of the process's present or last life.
+    pub(crate) fn life(&self) -> u64 {
+        self.0.world.lock().processes[self.0.id].life
     }
 
     /// Resumes a paused process.
     pub fn resume(&self) {
-        self.set_paused(false);
+        self.set_paused(|process| (process.paused, process.held) = (false, false));
     }
 
-    fn set_paused(&self, on: bool) {
+    fn set_paused(&self, set: impl FnOnce(&mut Process)) {
         let mut core = self.0.world.lock();
         let withheld = core.withholds();
         let node = &mut core.processes[self.0.id];
-        if withheld || node.main.is_none() || node.paused == on {
+        if withheld || node.main.is_none() {
             return;
         }
-        node.paused = on;
+        let was = node.is_paused();
+        set(node);
+        let on = node.is_paused();
+        if on == was {
+            return;
+        }
         if !on && node.is_terminating && !node.handles_termination {
             core.requests.push_back(Request::Kill(self.0.id));
             return;

@@ -45,6 +45,10 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // A loop of a process that was struck dead must not spin either.
+        if self.world.is_struck_dead() {
+            return Poll::Pending;
+        }
         // `Instant::MAX` never comes, even when it is that time: otherwise a loop around a sleep
         // would spin forever.
         if self.world.now() >= self.deadline && self.deadline < Instant::MAX {

@@ -6,7 +6,7 @@ use stunt_double::rabbitmq::{
     self, BrokerOptions, Channel, Connection, ConnectionOptions, ConsumeOptions, Delivery, Error,
     FieldTable, Properties, QueueOptions, RabbitMq,
 };
-use stunt_double::sim::{Disconnected, Latency, Node, Outcome, Sim};
+use stunt_double::sim::{Chaos, Disconnected, Latency, Node, Outcome, Sim, seeds};
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -249,4 +249,54 @@ fn an_answer_that_nobody_awaits_is_marked_in_the_trace() {
     let transcript = sim.trace().transcript();
     let line = "hasty        nobody waited for that answer of rabbitmq";
     assert_eq!(transcript.matches(line).count(), 1, "{transcript}");
+}
+
+/// Works on one task: acknowledges it and publishes its result, or the other way round. It waits
+/// nowhere in between.
+async fn work(node: Node, rabbit: RabbitMq, ack_first: bool) -> Result<(), Error> {
+    let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+    channel.queue_declare("results", QueueOptions::default()).await?;
+    let mut tasks = channel.basic_consume("tasks", ConsumeOptions::default()).await?;
+    let task = tasks.next().await.expect("the consumer is not cancelled")?;
+    let publish = || channel.basic_publish("", "results", Properties::default(), "done");
+    if ack_first {
+        task.ack()?;
+        publish()?;
+    } else {
+        publish()?;
+        task.ack()?;
+    }
+    node.sleep(ms(1)).await;
+    Ok(())
+}
+
+#[test]
+fn a_worker_may_die_between_its_acknowledgement_and_its_publish() {
+    let sweep = |ack_first: bool| {
+        seeds(0..1_000, move |sim: &mut Sim| {
+            let rabbit = rabbitmq::start(sim, BrokerOptions::default());
+            sim.node_with("shop", rabbit.clone(), async |node, rabbit| {
+                let channel = Connection::connect(&node, &rabbit).await?.channel().await?;
+                channel.queue_declare("tasks", QueueOptions::default()).await?;
+                channel.basic_publish("", "tasks", Properties::default(), "work")?;
+                Ok::<_, Error>(())
+            });
+            sim.run().expect_done();
+            let node = sim.node_with("worker", rabbit.clone(), move |node, rabbit| {
+                work(node, rabbit, ack_first)
+            });
+            let plan = Chaos::new().kill_for_good(&node);
+            plan.run_then_heal(sim, Duration::from_secs(10)).expect_done();
+            let left = ["tasks", "results"].map(|queue| rabbit.messages_ready(queue).unwrap_or(0));
+            assert_ne!(left, [0, 0], "the task is gone, and there is no result");
+        })
+    };
+    let found = sweep(true);
+    let account = found.account.as_deref().unwrap_or_else(|| panic!("{found}"));
+    let words = account.decisive().map(|decision| decision.choice.told()).unwrap_or_default();
+    assert!(
+        words.starts_with("worker killed for good, as worker sent rabbitmq basic.ack"),
+        "{words}"
+    );
+    sweep(false).expect_none();
 }

@@ -23,6 +23,7 @@ mod search;
 mod shrinking;
 mod silence;
 mod stopping;
+mod storms;
 mod support;
 mod time;
 mod trace;

@@ -98,3 +98,35 @@ fn a_capped_diagram_says_what_it_leaves_out() {
     let none = trace.to_mermaid(0);
     assert!(none.contains("participant p0 as world\n    Note over p0: "), "{none}");
 }
+
+#[test]
+fn a_node_whose_name_looks_like_a_connection_has_its_own_lane() {
+    let mut sim = Sim::with_config(Config::new(1).with_retention(Retention::All));
+    let counter = counter(&mut sim);
+    for (name, number) in [("worker", 1), ("worker#2", 100)] {
+        let with = (counter.clone(), number);
+        let node = sim.node_with(name, with, async |node, (counter, number)| {
+            for _ in number..3.max(number + 1) {
+                let client = Client::open(&node, &counter).await?;
+                client.ask(Ask::Add(number)).await?;
+                client.send(Ask::AddQuietly(number))?;
+            }
+            Ok::<_, Disconnected>(())
+        });
+        node.link(&counter).set_latency(Latency::Constant(ms(10)));
+        if number == 100 {
+            let link = node.link(&counter);
+            sim.at_message(&node.link(&counter), 5, move || link.sever());
+        }
+    }
+    sim.run().expect_done();
+    let diagram = sim.trace().to_mermaid(100);
+    let count = |from: &str, text: &str| {
+        let of_it = |line: &&str| line.trim_start().starts_with(from) && line.contains(text);
+        diagram.lines().filter(of_it).count()
+    };
+    assert_eq!(count("p2->>p1", " Add(1)"), 2, "both connections are the worker's: {diagram}");
+    assert_eq!(count("p3->>p1", " Add(100)"), 1, "{diagram}");
+    assert_eq!(count("p3-xp1", " AddQuietly(100)"), 1, "{diagram}");
+    assert_eq!(count("Note over p3", ""), 4, "it starts, connects, is reset and exits: {diagram}");
+}

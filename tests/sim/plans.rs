@@ -71,7 +71,7 @@ const KINDS: [(&str, &str, Plan); 17] = [
     ("worker killed and restarted", "killed", |chaos, b| chaos.restart(&b.node)),
     ("worker paused for 3s", "paused", |chaos, b| chaos.pause(&b.node, SHORT)),
     ("counter crashed for 1s", "stopped", |chaos, b| chaos.crash(&b.counter)),
-    ("counter lost power for 10s", "stopped", |chaos, b| chaos.lose_power(&b.counter)),
+    ("counter lost power for 10s", "vanished", |chaos, b| chaos.lose_power(&b.counter)),
     ("counter vanished for 100ms", "vanished", |chaos, b| chaos.vanish(&b.counter)),
     ("counter restarted", "stopped", |chaos, b| chaos.restart(&b.counter)),
     ("worker – counter partitioned for 3s", "partitioned", |chaos, b| {
@@ -92,7 +92,7 @@ const KINDS: [(&str, &str, Plan); 17] = [
     ("the clock of counter jumped 60s behind", "clock", |chaos, b| {
         chaos.clock_jump(&b.counter, Duration::from_secs(60))
     }),
-    ("the clock of counter ran -500 ppm fast", "", |chaos, b| chaos.clock_drift(&b.counter, 500)),
+    ("the clock of counter ran 500 ppm slow", "", |chaos, b| chaos.clock_drift(&b.counter, 500)),
 ];
 
 #[test]

@@ -1,118 +1,23 @@
-//! One fault of a plan: what it does, and how it is undone.
+//! One fault of a plan: what it does, what it holds, and its words.
 //!
-//! A fault that strikes where it cannot (a dead node, a stopped service) does nothing. Undoing a
-//! fault that has not struck does nothing either, so a node that has ended by itself is never
-//! started again.
+//! A fault that strikes where it cannot (a node that has ended by itself, a stopped service) does
+//! nothing. Where something of the plan is down already, another fault keeps it down for longer.
+//! How a fault is undone is `holds.rs`.
 
+use super::subject::Subject;
+use super::victim::{Serving, Victim};
 use crate::Shutdown;
-use crate::sim::handle::ServiceHandle;
+use crate::sim::kernel::striker::Fatal;
 use crate::sim::kernel::world::World;
 use crate::sim::net::latency::Latency;
 use crate::sim::net::link::Link;
 use crate::sim::net::network::Watch;
+use crate::sim::net::path::Cut;
 use crate::sim::node::Node;
-use crate::sim::service::contract::Service;
-use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A service of any kind, as a plan handles it.
-pub(crate) trait Serving {
-    fn id(&self) -> u32;
-    fn name(&self) -> &Arc<str>;
-    fn world(&self) -> &Arc<World>;
-    fn is_running(&self) -> bool;
-    fn stop(&self, how: Shutdown);
-    fn vanish(&self);
-    fn start(&self);
-    fn set_clock(&self, by: Duration, ahead: bool);
-    fn set_drift(&self, ppm: i64);
-}
-
-impl<S: Service> Serving for ServiceHandle<S> {
-    fn id(&self) -> u32 {
-        ServiceHandle::id(self)
-    }
-
-    fn name(&self) -> &Arc<str> {
-        self.shared_name()
-    }
-
-    fn world(&self) -> &Arc<World> {
-        ServiceHandle::world(self)
-    }
-
-    fn is_running(&self) -> bool {
-        ServiceHandle::is_running(self)
-    }
-
-    fn stop(&self, how: Shutdown) {
-        ServiceHandle::stop(self, how);
-    }
-
-    fn vanish(&self) {
-        ServiceHandle::vanish(self);
-    }
-
-    fn start(&self) {
-        ServiceHandle::start(self);
-    }
-
-    fn set_clock(&self, by: Duration, ahead: bool) {
-        if ahead { self.set_clock_ahead(by) } else { self.set_clock_behind(by) }
-    }
-
-    fn set_drift(&self, ppm: i64) {
-        self.set_clock_drift(ppm);
-    }
-}
-
-/// A node or a service.
-#[derive(Clone)]
-pub(super) enum Victim {
-    Node(Node),
-    Service(Arc<dyn Serving>),
-}
-
-impl Victim {
-    fn name(&self) -> &Arc<str> {
-        match self {
-            Victim::Node(node) => node.shared_name(),
-            Victim::Service(service) => service.name(),
-        }
-    }
-
-    fn world(&self) -> &Arc<World> {
-        match self {
-            Victim::Node(node) => node.world(),
-            Victim::Service(service) => service.world(),
-        }
-    }
-
-    fn watch(&self) -> Watch {
-        match self {
-            Victim::Node(node) => Watch::Node(node.id()),
-            Victim::Service(service) => Watch::Service(service.id()),
-        }
-    }
-
-    fn set_clock(&self, by: Duration, ahead: bool) {
-        match self {
-            Victim::Node(node) if ahead => node.set_clock_ahead(by),
-            Victim::Node(node) => node.set_clock_behind(by),
-            Victim::Service(service) => service.set_clock(by, ahead),
-        }
-    }
-
-    fn set_drift(&self, ppm: i64) {
-        match self {
-            Victim::Node(node) => node.set_clock_drift(ppm),
-            Victim::Service(service) => service.set_drift(ppm),
-        }
-    }
-}
 
 /// The kinds of faults.
 pub(super) enum What {
@@ -122,21 +27,18 @@ pub(super) enum What {
     Terminate { node: Node },
     Pause { node: Node },
     Restart { victim: Victim },
-    Stop { service: Arc<dyn Serving>, how: Shutdown, silently: bool },
+    Crash { service: Arc<dyn Serving> },
+    Vanish { service: Arc<dyn Serving>, told: &'static str },
     Partition { link: Link },
     Blackhole { link: Link },
     Sever { link: Link },
     Forget { link: Link },
-    Slow { link: Link, latency: Latency, before: Cell<Option<Latency>> },
+    Slow { link: Link, latency: Latency },
     Jump { victim: Victim, by: Duration, ahead: bool },
     Drift { victim: Victim, ppm: i64 },
 }
 
 impl What {
-    pub(super) fn slow(link: &Link, latency: Latency) -> What {
-        What::Slow { link: link.clone(), latency, before: Cell::new(None) }
-    }
-
     pub(super) fn world(&self) -> &Arc<World> {
         match self {
             What::Kill { node }
@@ -144,7 +46,7 @@ impl What {
             | What::LosePower { node }
             | What::Terminate { node }
             | What::Pause { node } => node.world(),
-            What::Stop { service, .. } => service.world(),
+            What::Crash { service } | What::Vanish { service, .. } => service.world(),
             What::Partition { link }
             | What::Blackhole { link }
             | What::Sever { link }
@@ -164,7 +66,7 @@ impl What {
             | What::LosePower { node }
             | What::Terminate { node }
             | What::Pause { node } => Watch::Node(node.id()),
-            What::Stop { service, .. } => Watch::Service(service.id()),
+            What::Crash { service } | What::Vanish { service, .. } => Watch::Service(service.id()),
             What::Partition { link }
             | What::Blackhole { link }
             | What::Sever { link }
@@ -176,6 +78,48 @@ impl What {
         }
     }
 
+    /// Returns what a strike holds. `None` if nothing of it lasts.
+    pub(super) fn subject(&self) -> Option<Subject> {
+        Some(match self {
+            What::Kill { node }
+            | What::KillForGood { node }
+            | What::LosePower { node }
+            | What::Terminate { node } => Subject::Process(node.clone()),
+            What::Pause { node } => Subject::Running(node.clone()),
+            What::Crash { service } | What::Vanish { service, .. } => {
+                Subject::Service(Arc::clone(service))
+            }
+            What::Partition { link } => Subject::Cut(link.clone(), Cut::Partition),
+            What::Blackhole { link } => Subject::Cut(link.clone(), Cut::Blackhole),
+            What::Slow { link, .. } => Subject::Latency(link.clone()),
+            What::Jump { victim, .. } | What::Drift { victim, .. } => {
+                Subject::Clock(victim.clone())
+            }
+            What::Restart { .. } | What::Sever { .. } | What::Forget { .. } => return None,
+        })
+    }
+
+    /// Returns the process that it ends before that does anything else.
+    pub(super) fn fatal(&self) -> Option<Fatal> {
+        match self {
+            What::Kill { node }
+            | What::KillForGood { node }
+            | What::LosePower { node }
+            | What::Restart { victim: Victim::Node(node) } => Some(Fatal::Always(node.id())),
+            What::Terminate { node } => Some(Fatal::UnlessHandled(node.id())),
+            _ => None,
+        }
+    }
+
+    /// Returns how it ends.
+    pub(super) fn until(&self) -> Until<'_> {
+        match self {
+            What::Terminate { node } => Until::EndOf(node),
+            What::KillForGood { .. } | What::Jump { .. } | What::Drift { .. } => Until::PlanEnds,
+            _ => Until::TimeIsUp,
+        }
+    }
+
     /// Returns the name of the node or service that it strikes. Of a link it is the node.
     fn victim(&self) -> Arc<str> {
         match self {
@@ -184,7 +128,7 @@ impl What {
             | What::LosePower { node }
             | What::Terminate { node }
             | What::Pause { node } => Arc::clone(node.shared_name()),
-            What::Stop { service, .. } => Arc::clone(service.name()),
+            What::Crash { service } | What::Vanish { service, .. } => Arc::clone(service.name()),
             What::Partition { link }
             | What::Blackhole { link }
             | What::Sever { link }
@@ -207,11 +151,8 @@ impl What {
             What::Pause { .. } => format!("{name} paused for {lasting:?}"),
             What::Restart { victim: Victim::Node(_) } => format!("{name} killed and restarted"),
             What::Restart { victim: Victim::Service(_) } => format!("{name} restarted"),
-            What::Stop { silently: true, .. } => format!("{name} vanished for {lasting:?}"),
-            What::Stop { how: Shutdown::PowerLoss, .. } => {
-                format!("{name} lost power for {lasting:?}")
-            }
-            What::Stop { .. } => format!("{name} crashed for {lasting:?}"),
+            What::Crash { .. } => format!("{name} crashed for {lasting:?}"),
+            What::Vanish { told, .. } => format!("{name} {told} for {lasting:?}"),
             What::Partition { link } => {
                 format!("{name} – {} partitioned for {lasting:?}", link.service_name())
             }
@@ -224,7 +165,7 @@ impl What {
             What::Forget { link } => {
                 format!("connections of {name} to {} forgotten", link.service_name())
             }
-            What::Slow { link, latency, .. } => {
+            What::Slow { link, latency } => {
                 let to = link.service_name();
                 format!("{name} – {to} slowed down to {latency:?} for {lasting:?}")
             }
@@ -232,9 +173,78 @@ impl What {
                 let to = if *ahead { "ahead" } else { "behind" };
                 format!("the clock of {name} jumped {by:?} {to}")
             }
-            What::Drift { ppm, .. } => format!("the clock of {name} ran {ppm} ppm fast"),
+            What::Drift { ppm, .. } => {
+                let how = if *ppm < 0 { "slow" } else { "fast" };
+                format!("the clock of {name} ran {} ppm {how}", ppm.unsigned_abs())
+            }
         }
     }
+}
+
+impl What {
+    /// Strikes with what lasts. `is_held` says whether a strike holds the subject already. Returns
+    /// whether this one now does.
+    pub(super) fn strike(&self, is_held: bool) -> bool {
+        let strikes = match self {
+            What::Kill { node } | What::KillForGood { node } | What::LosePower { node } => {
+                node.is_alive() || is_held
+            }
+            What::Terminate { node } | What::Pause { node } => node.is_alive(),
+            What::Crash { service } | What::Vanish { service, .. } => {
+                service.is_running() || is_held
+            }
+            _ => true,
+        };
+        if !strikes {
+            return false;
+        }
+        match self {
+            What::Kill { node } | What::KillForGood { node } => node.kill(),
+            What::LosePower { node } => node.lose_power(),
+            What::Terminate { node } => node.terminate(),
+            What::Pause { node } => node.hold(),
+            What::Crash { service } => service.stop(Shutdown::Kill),
+            What::Vanish { service, .. } => service.vanish(),
+            What::Partition { link } => link.cut_by_plan(Cut::Partition),
+            What::Blackhole { link } => link.cut_by_plan(Cut::Blackhole),
+            What::Slow { link, latency } => link.slow_down(*latency),
+            What::Jump { victim, by, ahead } => victim.jump_clock(*by, *ahead),
+            What::Drift { victim, ppm } => victim.let_clock_drift(*ppm),
+            What::Restart { .. } | What::Sever { .. } | What::Forget { .. } => self.strike_once(),
+        }
+        true
+    }
+
+    /// Strikes with what does not last.
+    pub(super) fn strike_once(&self) {
+        match self {
+            What::Restart { victim: Victim::Node(node) } if node.is_alive() => node.restart(),
+            What::Restart { victim: Victim::Service(service) } if service.is_running() => {
+                service.stop(Shutdown::Clean);
+                service.start();
+            }
+            What::Sever { link } => link.sever(),
+            What::Forget { link } => link.forget(),
+            _ => {}
+        }
+    }
+
+    /// A later strike on the same subject has let go, and this one is the last that holds it.
+    pub(super) fn goes_on(&self) {
+        if let What::Slow { link, latency } = self {
+            link.slow_down(*latency);
+        }
+    }
+}
+
+/// How a strike ends.
+pub(super) enum Until<'a> {
+    /// When its time is over.
+    TimeIsUp,
+    /// When the node's process ends.
+    EndOf(&'a Node),
+    /// When the plan ends, or never.
+    PlanEnds,
 }
 
 /// A fault of a plan.
@@ -242,8 +252,6 @@ pub(super) struct Fault {
     what: What,
     /// How long it may last. Zero, if it does not last or lasts until the plan ends.
     durations: Vec<Duration>,
-    /// Whether it has struck and was not undone.
-    struck: Cell<bool>,
 }
 
 impl fmt::Debug for Fault {
@@ -257,7 +265,11 @@ impl Fault {
         let (least, most) = (range.start, range.end.max(range.start));
         let mut durations = vec![least, between(least, most), most];
         durations.dedup();
-        Fault { what, durations, struck: Cell::new(false) }
+        Fault { what, durations }
+    }
+
+    pub(super) fn what(&self) -> &What {
+        &self.what
     }
 
     /// Returns how long it may last: at least one duration.
@@ -270,99 +282,16 @@ impl Fault {
         let told = self.durations.iter().map(|lasting| self.what.told(*lasting));
         (self.what.victim(), told.collect())
     }
-
-    /// Returns the node to start again as soon as it has ended, if that is how the fault is undone.
-    pub(super) fn restarts_at_end_of(&self) -> Option<&Node> {
-        match &self.what {
-            What::Terminate { node } if self.struck.get() => Some(node),
-            _ => None,
-        }
-    }
-
-    /// Strikes. Returns whether it is to be undone after its duration.
-    pub(super) fn strike(&self) -> bool {
-        match &self.what {
-            What::Kill { node } if node.is_alive() => node.kill(),
-            What::LosePower { node } if node.is_alive() => node.lose_power(),
-            What::Pause { node } if node.is_alive() => node.pause(),
-            What::Stop { service, silently: true, .. } if service.is_running() => service.vanish(),
-            What::Stop { service, how, .. } if service.is_running() => service.stop(*how),
-            What::Partition { link } => link.partition(),
-            What::Blackhole { link } => link.blackhole(),
-            What::Slow { link, latency, before } => {
-                if before.get().is_none() {
-                    before.set(Some(link.latency()));
-                }
-                link.set_latency(*latency);
-            }
-            _ => {
-                self.strike_once();
-                return false;
-            }
-        }
-        self.struck.set(true);
-        true
-    }
-
-    /// Strikes with what is not undone after a while.
-    fn strike_once(&self) {
-        match &self.what {
-            What::KillForGood { node } => node.kill(),
-            What::Terminate { node } if node.is_alive() => {
-                node.terminate();
-                self.struck.set(true);
-            }
-            What::Restart { victim: Victim::Node(node) } if node.is_alive() => node.restart(),
-            What::Restart { victim: Victim::Service(service) } if service.is_running() => {
-                service.stop(Shutdown::Clean);
-                service.start();
-            }
-            What::Sever { link } => link.sever(),
-            What::Forget { link } => link.forget(),
-            What::Jump { victim, by, ahead } => {
-                victim.set_clock(*by, *ahead);
-                self.struck.set(true);
-            }
-            What::Drift { victim, ppm } => {
-                victim.set_drift(*ppm);
-                self.struck.set(true);
-            }
-            _ => {}
-        }
-    }
-
-    /// Undoes what it did, if it struck.
-    pub(super) fn undo(&self) {
-        if !self.struck.take() {
-            return;
-        }
-        match &self.what {
-            What::Kill { node } | What::LosePower { node } | What::Terminate { node } => {
-                if !node.is_alive() {
-                    node.restart();
-                }
-            }
-            What::Pause { node } => node.resume(),
-            What::Stop { service, .. } => service.start(),
-            What::Partition { link } | What::Blackhole { link } => link.heal(),
-            What::Slow { link, before, .. } => {
-                if let Some(latency) = before.take() {
-                    link.set_latency(latency);
-                }
-            }
-            What::Jump { victim, .. } => victim.set_clock(Duration::ZERO, true),
-            What::Drift { victim, .. } => victim.set_drift(0),
-            What::KillForGood { .. }
-            | What::Restart { .. }
-            | What::Sever { .. }
-            | What::Forget { .. } => {}
-        }
-    }
 }
 
 /// Returns the duration halfway between two, by factors.
 fn between(least: Duration, most: Duration) -> Duration {
-    let nanos = (least.as_nanos().max(1) * most.as_nanos()).isqrt();
+    // The product overflows from 19 s times forever on; the roots' product is as good then.
+    let (least_nanos, most_nanos) = (least.as_nanos().max(1), most.as_nanos());
+    let nanos = match least_nanos.checked_mul(most_nanos) {
+        Some(product) => product.isqrt(),
+        None => least_nanos.isqrt() * most_nanos.isqrt(),
+    };
     let between = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
     // Whole milliseconds read better.
     match u64::try_from(between.as_millis()) {

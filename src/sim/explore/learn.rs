@@ -4,9 +4,11 @@
 //! one seed learns the same. It is made only for a strategy that needs it.
 
 use super::attempt::attempt;
+use crate::choice::Site;
 use crate::sim::Sim;
 use crate::sim::config::{Config, Learned, Retention, Strategy};
 use crate::sim::kernel::schedule::READY;
+use crate::sim::kernel::striker::STRIKE;
 use crate::sim::report::Report;
 use crate::sim::trace::EventKind;
 use std::sync::Arc;
@@ -23,13 +25,12 @@ pub(super) fn learn<R: Report>(config: &mut Config, scenario: &impl Fn(&mut Sim)
 
 fn look(sim: &Sim) -> Learned {
     let tape = sim.tape();
-    let moments = tape.choices().iter().filter(|choice| choice.site == READY.name());
-    let mut learned = Learned { moments: moments.count() as u64, ..Learned::default() };
+    let at = |site: Site| tape.choices().iter().filter(move |choice| choice.site == site.name());
+    let (moments, strikes) = (at(READY).count() as u64, at(STRIKE).count() as u64);
+    let mut learned = Learned { moments, strikes, ..Learned::default() };
     for event in sim.trace().events() {
-        match event.kind {
-            EventKind::Ran { task } => *learned.polls.entry(task).or_default() += 1,
-            EventKind::Request { .. } | EventKind::Response { .. } => learned.messages += 1,
-            _ => {}
+        if let EventKind::Ran { task } = event.kind {
+            *learned.polls.entry(task).or_default() += 1;
         }
     }
     learned

@@ -11,6 +11,7 @@ use crate::sim::kernel::agenda::Agenda;
 use crate::sim::kernel::event::Target;
 use crate::sim::kernel::id::{NodeId, TaskId};
 use crate::sim::kernel::patience::Patience;
+use crate::sim::kernel::polling::Polling;
 use crate::sim::kernel::probe::{Probes, TICK};
 use crate::sim::kernel::process::Processes;
 use crate::sim::kernel::schedule::{Next, ReadyQueue};
@@ -24,6 +25,7 @@ use crate::sim::outcome::Problem;
 use crate::sim::trace::{Actor, Trace};
 use crate::time::{Instant, earlier};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -51,6 +53,7 @@ pub(crate) struct Core {
     pub(crate) problems: VecDeque<Box<Problem>>,
     /// The task being polled.
     pub(crate) current: Option<TaskId>,
+    pub(crate) polling: Arc<Polling>,
     /// The task that was last polled, and its node.
     pub(crate) last: Option<(NodeId, TaskId)>,
     /// The process with followers whose task was polled last, until these are made ready.
@@ -79,7 +82,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(config: &Config) -> Core {
+    pub(crate) fn new(config: &Config, polling: Arc<Polling>) -> Core {
         let choices = match &config.tape {
             _ if config.calm => Choices::calm(),
             Some(tape) if config.resumes => Choices::replaying_then(tape, config.seed),
@@ -105,6 +108,7 @@ impl Core {
             housekeeping: Vec::new(),
             problems: VecDeque::new(),
             current: None,
+            polling,
             last: None,
             followed: None,
             held: None,
@@ -330,6 +334,7 @@ impl Core {
     pub(crate) fn end_visit(&mut self, now: Instant, node: NodeId) {
         self.steps += 1;
         self.last_poll = now;
+        self.wind();
         if !self.processes[node].followers.is_empty() {
             self.followed = Some(node);
         }
@@ -380,6 +385,9 @@ impl Core {
             self.tasks.clear_waits(id);
         }
         self.trace.record_poll(now, node.actor, id.number());
+        if self.striker.is_some() && self.last_poll == now {
+            self.wind();
+        }
         Some(Turn::Poll(id))
     }
 

@@ -108,7 +108,7 @@ impl Sim {
             return;
         };
         let mut cx = Context::from_waker(&job.waker);
-        self.world.set_polling(true);
+        self.world.begin_poll();
         let polled = catch_unwind(AssertUnwindSafe(|| match guest {
             None => job.future.as_mut().poll_report(&mut cx),
             Some(guest) => {
@@ -117,7 +117,11 @@ impl Sim {
                 polled
             }
         }));
-        self.world.set_polling(false);
+        if self.world.end_poll() {
+            // The process died in the middle of the poll, and nothing of its end counts. The
+            // request that ends it comes next.
+            return self.world.lock().forget_withheld();
+        }
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(None)) => self.finish(id),
@@ -220,7 +224,8 @@ impl Sim {
                 }
             }
             Request::Strike(strike) => self.strike(strike),
-            Request::Tick => self.tick(),
+            Request::Tick(plan) => self.tick(plan),
+            Request::Wind(plan) => self.wind(plan),
             Request::Cut(link) => {
                 let service = self.world.lock().links[link].service;
                 self.at_port(service, |port, world| port.cut(world, link));

@@ -211,7 +211,7 @@ impl Sim {
         for Member { node, guest, .. } in guests {
             let now = self.now();
             let mut core = self.world.lock();
-            if !core.processes[*node].may_run(now) && !core.processes[*node].paused {
+            if !core.processes[*node].may_run(now) && !core.processes[*node].is_paused() {
                 continue;
             }
             if core.must_queue(now, *node) {
@@ -275,7 +275,7 @@ impl Core {
     /// its turn: its process is paused, a request of a handle comes first, or other events of this
     /// moment may. Returns whether it did.
     pub(crate) fn must_queue(&mut self, now: Instant, node: NodeId) -> bool {
-        let waits = self.processes[node].paused
+        let waits = self.processes[node].is_paused()
             || !self.requests.is_empty()
             || !self.problems.is_empty()
             || (self.has_ties() && self.agenda.next_at(&self.timers) == Some(now));

@@ -69,7 +69,8 @@ impl Core {
     /// A process that is not alive has no tasks, is not paused and has no timer.
     fn check_processes(&self) -> Result<(), String> {
         for process in self.processes.iter().filter(|process| process.main.is_none()) {
-            let is_empty = process.parked.is_empty() && !process.paused && process.grace.is_none();
+            let is_empty =
+                process.parked.is_empty() && !process.is_paused() && process.grace.is_none();
             ensure(is_empty, || format!("{} is dead, but paused or timed", process.name))?;
         }
         for (id, task) in self.tasks.iter() {

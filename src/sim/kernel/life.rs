@@ -3,7 +3,8 @@
 //! While a killed process is being dropped, the kernel is *silent*: the destructors would not run
 //! in a killed process, so nothing that they ask for happens. While a panic unwinds that will end
 //! its process under [`Panics::Abort`](crate::sim::Panics::Abort), everything that destructors send
-//! is *withheld*.
+//! is *withheld*. So is everything that a process does in the rest of the poll in which a fault of
+//! a plan has struck it dead (`moment.rs`).
 
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::event::Target;
@@ -24,11 +25,11 @@ impl Core {
     }
 
     /// Returns whether calls of a node's code must have no effect now: a destructor is running for
-    /// a killed process, or during a panic that aborts its process.
+    /// a killed process, or during a panic that aborts its process, or the process was struck dead.
     pub(crate) fn withholds(&mut self) -> bool {
         let aborting = self.is_aborting();
         self.withheld += u32::from(aborting);
-        self.silent || aborting
+        self.silent || aborting || self.polling.is_struck_dead()
     }
 
     /// Returns whether a panic unwinds that will end the process of the task being polled.
@@ -65,7 +66,7 @@ impl Core {
         let wakes = process.termination.take();
         self.trace.record(now, process.actor, Record::Terminated);
         // A paused process receives no signal but SIGKILL until it is resumed.
-        if process.handles_termination || process.paused {
+        if process.handles_termination || process.is_paused() {
             let key = self.timers.set(WakeRef::Kill(id));
             process.grace = Some(key);
             self.agenda.push(now, now + grace, 0, Target::Timer(key));
@@ -93,6 +94,7 @@ impl Core {
             return false;
         }
         process.paused = false;
+        process.held = false;
         process.parked.clear();
         process.held_until = Instant::ZERO;
         self.probes.list.retain(|(node, _)| *node != id);

@@ -1,13 +1,19 @@
 //! Moments: messages and ticks at which the faults of a world's plan may strike.
 //!
 //! At a moment the world makes one choice (`striker.rs`). If its answer is a fault, that becomes a
-//! request, which is served before anything else happens: the message is on its way, and its sender
-//! has reached the point at which it next waits.
+//! request, which is served before anything else happens, with the message on its way.
+//!
+//! A process may send several messages in one poll, and a fault that ends it may come between two
+//! of them. The poll cannot be cut off there, but it can have no effect any more: from the message
+//! of the moment on the process is *struck dead*. Until its poll is over, the world withholds what
+//! its code does, as that of destructors of a killed process (`life.rs`). What the code sends is an
+//! error to it, what it awaits never comes, and its result or panic counts for nothing. Then the
+//! request ends the process.
 
 use crate::choice::Choices;
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::LinkId;
-use crate::sim::kernel::striker::{STRIKE, Striker, TICK};
+use crate::sim::kernel::striker::{Fatal, STRIKE, Strike, Striker, TICK};
 use crate::sim::kernel::turn::Request;
 use crate::sim::net::network::Watch;
 use crate::sim::trace::Actor;
@@ -64,14 +70,54 @@ impl Core {
     ) {
         let Some(striker) = &mut self.striker else { return };
         striker.count();
-        let strike = striker.decode(value);
+        let mut strike = striker.decode(value);
+        let fatal = striker.fatal(strike);
         if let Some(before) = before
             && let Some((who, words)) = striker.told(strike, moment)
         {
             self.choices.attribute(before, who, || Some(words));
         }
         self.trace.record(now, Actor::WORLD, Record::Choice { site: STRIKE, entity, n, value });
+        strike.was_fatal = fatal.is_some_and(|fatal| self.strike_dead(fatal));
         self.requests.push_back(Request::Strike(strike));
+    }
+
+    /// Strikes a process dead if its code is running. Returns whether it is.
+    fn strike_dead(&mut self, fatal: Fatal) -> bool {
+        let Some(running) = self.current.and_then(|id| self.node_of(id)) else { return false };
+        let process = &self.processes[running];
+        let dies = match fatal {
+            Fatal::Always(node) => node == running,
+            // As for `Core::terminate`.
+            Fatal::UnlessHandled(node) => {
+                node == running && !process.handles_termination && !process.is_paused()
+            }
+        };
+        dies && self.polling.strike_dead()
+    }
+
+    /// Takes the strikes of a plan that have ended a process already.
+    pub(crate) fn take_fatal_strikes(&mut self, storm: u32) -> Vec<Strike> {
+        let mut taken = Vec::new();
+        self.requests.retain(|request| match request {
+            Request::Strike(strike) if strike.storm == storm && strike.was_fatal => {
+                taken.push(*strike);
+                false
+            }
+            _ => true,
+        });
+        taken
+    }
+
+    /// Something runs. If the plan's clock stands, it goes on.
+    pub(crate) fn wind(&mut self) {
+        if let Some(striker) = &mut self.striker
+            && striker.clock_stands
+            && self.patience.is_awaited()
+        {
+            striker.clock_stands = false;
+            self.requests.push_back(Request::Wind(striker.storm()));
+        }
     }
 
     /// Returns the message just sent on a link, in words.
@@ -83,7 +129,7 @@ impl Core {
         format!("{from} sent {to} {what}")
     }
 
-    /// Begins to let faults strike at these messages.
+    /// Begins to let faults strike at these messages, and no others.
     pub(crate) fn watch(&mut self, striker: Striker, watches: &[Watch]) {
         self.striker = Some(Box::new(striker));
         self.links.watch(watches);

@@ -19,7 +19,9 @@ pub(crate) struct Process {
     pub(crate) actor: Actor,
     /// Whether it is a daemon, which does not keep a run from being done.
     pub(crate) daemon: bool,
+    /// Whether the test has paused it, and whether a fault of a plan has.
     pub(crate) paused: bool,
+    pub(crate) held: bool,
     /// Tasks that became ready while it might not run, in order.
     pub(crate) parked: Vec<TaskId>,
     /// Nothing of it runs before; see `guest.rs`.
@@ -47,7 +49,11 @@ pub(crate) struct Process {
 impl Process {
     /// Returns whether its tasks may run now.
     pub(crate) fn may_run(&self, now: Instant) -> bool {
-        !self.paused && self.held_until <= now
+        !self.is_paused() && self.held_until <= now
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused || self.held
     }
 }
 
@@ -69,6 +75,7 @@ impl Processes {
             actor,
             daemon,
             paused: false,
+            held: false,
             parked: Vec::new(),
             held_until: Instant::ZERO,
             main: None,

@@ -21,7 +21,7 @@ impl Core {
     fn describe_waiting(&self, id: TaskId, task: &Task) -> Waiting {
         let node = &self.processes[task.node];
         let mut what = self.tasks.waits(id);
-        if node.paused {
+        if node.is_paused() {
             what = vec!["to be resumed".to_owned()];
         } else if what.is_empty() {
             what.push(FOREIGN.to_owned());

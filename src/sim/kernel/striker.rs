@@ -11,6 +11,7 @@
 //! `moment.rs`.
 
 use crate::choice::{Choices, Place, Site};
+use crate::sim::kernel::id::NodeId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,22 +40,37 @@ const RARITIES: u64 = 8;
 pub(crate) struct Kind {
     /// How many durations there are to choose from; at least 1.
     pub(crate) durations: u64,
+    /// The process that it ends before that does anything else, if it comes at once.
+    pub(crate) fatal: Option<Fatal>,
     /// The node or service that it strikes, and what happens for each duration, in words. Empty
     /// unless the run is recorded.
     pub(crate) told: Option<(Arc<str>, Vec<String>)>,
 }
 
-/// A fault of the plan, chosen.
+/// The process that a fault ends at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fatal {
+    Always(NodeId),
+    /// Unless it handles termination.
+    UnlessHandled(NodeId),
+}
+
+/// A fault of a plan, chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Strike {
+    /// The plan's number.
+    pub(crate) storm: u32,
     pub(crate) fault: usize,
     pub(crate) duration: usize,
     pub(crate) delay: Duration,
+    /// Whether a process has died of it already, in the middle of a poll.
+    pub(crate) was_fatal: bool,
 }
 
 /// When the faults of a plan strike.
 #[derive(Debug)]
 pub(crate) struct Striker {
+    storm: u32,
     kinds: Vec<Kind>,
     /// The faults that this seed draws.
     enabled: Vec<usize>,
@@ -63,14 +79,17 @@ pub(crate) struct Striker {
     /// The number of faults that may still strike.
     left: u32,
     pub(crate) tick_place: Place,
+    /// Whether the plan's clock stands, because nothing runs.
+    pub(crate) clock_stands: bool,
 }
 
 impl Striker {
-    /// Returns the striker of a plan. `one_in` is the rarity of faults, if it is known; otherwise
-    /// each seed draws its own. `swarms` says whether each seed uses only some of the faults.
+    /// Returns the striker of the plan of this number. `one_in` is the rarity of faults, if it is
+    /// known; otherwise each seed draws its own. `swarms` says whether each seed uses only some of
+    /// the faults.
     pub(crate) fn new(
         choices: &mut Choices,
-        kinds: Vec<Kind>,
+        (storm, kinds): (u32, Vec<Kind>),
         one_in: Option<u64>,
         faults: u32,
         swarms: bool,
@@ -83,7 +102,13 @@ impl Striker {
             enabled = (0..kinds.len()).collect();
         }
         let one_in = one_in.unwrap_or_else(|| 4 << choices.draw(RARITY, TICK, RARITIES));
-        Striker { kinds, enabled, one_in, left: faults, tick_place: Place::default() }
+        let (left, tick_place, clock_stands) = (faults, Place::default(), false);
+        Striker { storm, kinds, enabled, one_in, left, tick_place, clock_stands }
+    }
+
+    /// Returns the plan's number.
+    pub(crate) fn storm(&self) -> u32 {
+        self.storm
     }
 
     /// Returns whether a fault may still strike.
@@ -127,11 +152,17 @@ impl Striker {
             let here = kind.durations * delays;
             if rest < here {
                 let (duration, delay) = ((rest / delays) as usize, (rest % delays) as usize);
-                return Strike { fault, duration, delay: DELAYS[delay] };
+                let (storm, delay) = (self.storm, DELAYS[delay]);
+                return Strike { storm, fault, duration, delay, was_fatal: false };
             }
             rest -= here;
         }
         unreachable!("an answer is below the number of answers")
+    }
+
+    /// Returns the process that a strike ends before that does anything else.
+    pub(crate) fn fatal(&self, strike: Strike) -> Option<Fatal> {
+        self.kinds[strike.fault].fatal.filter(|_| strike.delay.is_zero())
     }
 
     /// Returns what a fault does, in words, with whom it strikes.

@@ -33,8 +33,10 @@ pub(crate) enum Request {
     Act(u32),
     /// Lets a fault of the world's plan strike.
     Strike(Strike),
-    /// Chooses whether one strikes now.
-    Tick,
+    /// Chooses whether one strikes now, because the clock of the plan of this number ticks.
+    Tick(u32),
+    /// Lets the clock of the plan of this number go on.
+    Wind(u32),
     Cut(LinkId),
     Heal {
         link: LinkId,

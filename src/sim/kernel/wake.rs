@@ -1,8 +1,8 @@
 //! Waking: how tasks become ready, and whom a future's waker stands for.
 //!
 //! A task that is woken becomes ready once, however often it is woken. Wakes by destructors of a
-//! dead process are lost. A *follower* becomes ready whenever another task of its process was
-//! polled.
+//! dead process are lost, and so are those by a process that was struck dead. A *follower* becomes
+//! ready whenever another task of its process was polled.
 
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::{NodeId, TaskId};
@@ -45,7 +45,7 @@ impl Core {
     }
 
     pub(crate) fn make_ready(&mut self, id: TaskId) {
-        if self.silent || self.is_aborting() {
+        if self.silent || self.is_aborting() || self.polling.is_struck_dead() {
             return self.tasks.note_lost_wake(id);
         }
         if let Some(held) = &mut self.held {

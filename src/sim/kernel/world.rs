@@ -8,6 +8,7 @@ use crate::sim::config::Config;
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::follow::Follow;
 use crate::sim::kernel::id::{NodeId, TaskId};
+use crate::sim::kernel::polling::Polling;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::turn::{Housekeeping, Now, Turn};
 use crate::sim::outcome::{Outcome, Problem, Stuck};
@@ -28,21 +29,21 @@ pub(crate) struct World {
     pub(crate) follow: Follow,
     /// Whether its [`Sim`](crate::sim::Sim) was dropped.
     is_over: AtomicBool,
-    /// Whether a task is being polled.
-    is_polling: AtomicBool,
+    polling: Arc<Polling>,
     core: Mutex<Core>,
 }
 
 impl World {
     pub(crate) fn new(config: &Config) -> World {
+        let polling = Arc::<Polling>::default();
         World {
             seed: config.seed,
             settings: config.beside_the_seed(),
             now: Now::default(),
             follow: Follow::default(),
             is_over: AtomicBool::new(false),
-            is_polling: AtomicBool::new(false),
-            core: Mutex::new(Core::new(config)),
+            polling: Arc::clone(&polling),
+            core: Mutex::new(Core::new(config, polling)),
         }
     }
 
@@ -83,9 +84,20 @@ impl World {
         self.lock().pass_time(&self.now, at);
     }
 
-    /// Notes that a poll begins or ends.
-    pub(crate) fn set_polling(&self, on: bool) {
-        self.is_polling.store(on, Relaxed);
+    /// Notes that a poll begins.
+    pub(crate) fn begin_poll(&self) {
+        self.polling.begin();
+    }
+
+    /// Notes that a poll ends. Returns whether its process was struck dead meanwhile.
+    pub(crate) fn end_poll(&self) -> bool {
+        self.polling.end()
+    }
+
+    /// Returns whether the process whose code is running was struck dead; see `moment.rs`.
+    #[inline]
+    pub(crate) fn is_struck_dead(&self) -> bool {
+        self.polling.is_struck_dead()
     }
 
     /// Returns the number of the poll in progress, if it is that of a task of this node. It never
@@ -93,7 +105,7 @@ impl World {
     #[cfg(feature = "lapin")]
     pub(crate) fn poll_in_progress(&self, node: NodeId) -> Option<u64> {
         let core = self.core.try_lock().ok()?;
-        core.polled(node).filter(|_| self.is_polling.load(Relaxed))
+        core.polled(node).filter(|_| self.polling.is_on())
     }
 
     pub(crate) fn set_now(&self, now: Instant) {
@@ -143,7 +155,7 @@ impl World {
     /// Wakes `waker` once no dead process is being dropped: now, if none is.
     pub(crate) fn wake_afterwards(&self, waker: Waker) {
         let mut core = self.lock();
-        if core.silent || core.is_aborting() {
+        if core.silent || core.is_aborting() || self.is_struck_dead() {
             core.afterwards.push(waker);
         } else {
             drop(core);

@@ -162,6 +162,9 @@ impl<S: Service> End for Connection<S> {
         limit: usize,
         take: &mut dyn FnMut(&[u8]),
     ) -> Poll<Result<usize, Disconnected>> {
+        if self.world().is_struck_dead() {
+            return Poll::Pending;
+        }
         let mut cell = self.server().lock();
         let Some(conn) = self.find(&mut cell).filter(|conn| !conn.abandoned) else {
             return Poll::Ready(Err(Disconnected::ClosedHere));

@@ -60,6 +60,9 @@ impl<S: Service> Connection<S> {
     }
 
     pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<Result<(), Disconnected>> {
+        if self.world.is_struck_dead() {
+            return Poll::Pending;
+        }
         let mut cell = self.server.lock();
         // The connection is gone although its handle exists if its node was killed.
         let Some(conn) = self.find(&mut cell) else {
@@ -108,6 +111,10 @@ impl<S: Service> Connection<S> {
         let conn = conn.ok_or(Disconnected::ClosedHere)?;
         if let Phase::Ended(why) = conn.phase {
             return Err(why);
+        }
+        // A process that was struck dead sends nothing.
+        if self.world.is_struck_dead() {
+            return Err(Disconnected::ClosedHere);
         }
         // While a panic unwinds that will end the process, its destructors may send nothing.
         if std::thread::panicking() && self.world.lock().withholds() {
@@ -158,6 +165,9 @@ impl<S: Service> Connection<S> {
         waiting_for: impl FnOnce() -> Wait,
         look: impl FnOnce(&mut S::Session) -> Result<T, &mut Waiter>,
     ) -> Poll<Result<T, Disconnected>> {
+        if self.world.is_struck_dead() {
+            return Poll::Pending;
+        }
         let mut cell = self.server.lock();
         let Some(conn) = self.find(&mut cell).filter(|c| !c.abandoned) else {
             return Poll::Ready(Err(Disconnected::ClosedHere));
@@ -187,6 +197,10 @@ impl<S: Service> Connection<S> {
     /// Closes the socket. The server learns of it after everything that was sent.
     pub fn close(&self) {
         let Some(id) = self.id.filter(|_| !self.is_unwinding_inside()) else { return };
+        // What becomes of the socket depends on how the process has died.
+        if self.world.is_struck_dead() {
+            return;
+        }
         let mut cell = self.server.lock();
         self.server.abandon(&self.world, &mut cell, id);
         self.server.wake(&self.world, cell);

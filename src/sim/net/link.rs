@@ -11,6 +11,9 @@
 //! - *severed*: reset, and what was in flight is lost;
 //! - *forgotten*: cut forever, and neither end is told.
 //!
+//! The faults of a plan cut and delay a link beside the test, so neither undoes what the other did,
+//! except that [`Link::heal`] lets everything through.
+//!
 //! This file is the handle that sets the link's state. Messages that a partition holds back wait in
 //! `in_flight.rs`, to which `server.rs` tells that their path is cut.
 
@@ -19,7 +22,7 @@ use crate::sim::kernel::id::{LinkId, NodeId};
 use crate::sim::kernel::turn::Request;
 use crate::sim::kernel::world::World;
 use crate::sim::net::latency::Latency;
-use crate::sim::net::path::Path;
+use crate::sim::net::path::{By, Cut, Heal};
 use crate::sim::trace::event::Record;
 use std::sync::Arc;
 
@@ -47,7 +50,8 @@ impl Link {
     pub fn set_latency(&self, latency: Latency) {
         let mut core = self.world.lock();
         if !core.withholds() {
-            core.links[self.id].latency = latency;
+            let state = &mut core.links[self.id];
+            *state.own_latency.as_mut().unwrap_or(&mut state.latency) = latency;
         }
     }
 
@@ -56,7 +60,7 @@ impl Link {
     /// watches the other, as RabbitMQ does with heartbeats, may give up on the other in the
     /// meantime; so may the operating systems, as for [`Link::blackhole`].
     pub fn partition(&self) {
-        self.cut(Path::partition, Record::Partitioned { service: &self.service });
+        self.cut(Cut::Partition, By::Test);
     }
 
     /// Drops every packet from now on, in either direction, as a firewall or a dead route does. Not
@@ -69,7 +73,7 @@ impl Link {
     /// the client agrees. After an end has given up, it answers with a reset when the other end
     /// gets through to it again.
     pub fn blackhole(&self) {
-        self.cut(Path::blackhole, Record::Blackholed { service: &self.service });
+        self.cut(Cut::Blackhole, By::Test);
     }
 
     /// Lets everything through again.
@@ -78,10 +82,40 @@ impl Link {
         if core.withholds() {
             return;
         }
-        if let Some(heal) = core.links[self.id].path.heal() {
-            self.trace(&mut core, Record::Healed { service: &self.service });
+        let healed = core.links[self.id].path.heal();
+        self.tell_healed(&mut core, healed);
+    }
+
+    fn tell_healed(&self, core: &mut Core, healed: Option<Heal>) {
+        if let Some(heal) = healed {
+            self.trace(core, Record::Healed { service: &self.service });
             core.requests.push_back(Request::Heal { link: self.id, heal });
         }
+    }
+
+    /// Cuts the link because of a fault of a plan.
+    pub(crate) fn cut_by_plan(&self, how: Cut) {
+        self.cut(how, By::Plan);
+    }
+
+    /// Undoes a cut by a plan. A cut by the test stays.
+    pub(crate) fn heal_from_plan(&self, how: Cut) {
+        let mut core = self.world.lock();
+        let healed = core.links[self.id].path.heal_from_plan(how);
+        self.tell_healed(&mut core, healed);
+    }
+
+    /// Lets messages take this long because of a fault of a plan.
+    pub(crate) fn slow_down(&self, latency: Latency) {
+        let state = &mut self.world.lock().links[self.id];
+        state.own_latency.get_or_insert(state.latency);
+        state.latency = latency;
+    }
+
+    /// Lets messages take as long as the test wants.
+    pub(crate) fn end_slowness(&self) {
+        let state = &mut self.world.lock().links[self.id];
+        state.latency = state.own_latency.take().unwrap_or(state.latency);
     }
 
     /// Makes the network forget the link's present connections, as a NAT or a firewall does with
@@ -130,11 +164,6 @@ impl Link {
         core.requests.push_back(Request::Sever { link: self.id, before });
     }
 
-    /// Returns the latency of messages that are sent now.
-    pub(crate) fn latency(&self) -> Latency {
-        self.world.lock().links[self.id].latency
-    }
-
     pub(crate) fn service_name(&self) -> &str {
         &self.service
     }
@@ -152,9 +181,14 @@ impl Link {
         self.id
     }
 
-    fn cut(&self, how: fn(&Path) -> bool, record: Record<'_>) {
+    fn cut(&self, how: Cut, by: By) {
         let mut core = self.world.lock();
-        if !core.withholds() && how(&core.links[self.id].path) {
+        if !core.withholds() && core.links[self.id].path.cut(how, by) {
+            let service = &self.service;
+            let record = match how {
+                Cut::Partition => Record::Partitioned { service },
+                Cut::Blackhole => Record::Blackholed { service },
+            };
             self.trace(&mut core, record);
             core.requests.push_back(Request::Cut(self.id));
         }

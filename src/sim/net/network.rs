@@ -17,6 +17,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct LinkState {
     pub(crate) latency: Latency,
+    /// The latency that the test has set, while a fault of a plan has set another.
+    pub(crate) own_latency: Option<Latency>,
     pub(crate) node: NodeId,
     pub(crate) service: u32,
     pub(crate) path: Arc<Path>,
@@ -116,6 +118,7 @@ impl Links {
         let id = LinkId(u32::try_from(entry.index()).expect("fewer than 2^32 links"));
         entry.or_insert_with(|| LinkState {
             latency,
+            own_latency: None,
             node,
             service,
             path: Arc::default(),
@@ -132,9 +135,9 @@ impl Links {
         id
     }
 
-    /// Watches these links, and those of these nodes and services that are yet to come.
+    /// Watches these links, those of these nodes and services that are yet to come, and no others.
     pub(crate) fn watch(&mut self, watches: &[Watch]) {
-        self.watches.extend_from_slice(watches);
+        self.watches = watches.to_vec();
         for id in 0..self.links.len() {
             self.watch_one(LinkId(u32::try_from(id).expect("fewer than 2^32 links")));
         }
@@ -147,8 +150,9 @@ impl Links {
             Watch::Service(service) => *service == state.service,
             Watch::Link(link) => *link == id,
         };
-        if self.watches.iter().any(of_it) {
-            state.triggers().is_watched = true;
+        let is_watched = self.watches.iter().any(of_it);
+        if is_watched || state.triggers.is_some() {
+            state.triggers().is_watched = is_watched;
         }
     }
 }

@@ -5,12 +5,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Whether anything crosses a link.
+/// Whether anything crosses a link. The test and the faults of a plan cut it independently.
 #[derive(Debug, Default)]
 pub(crate) struct Path(AtomicU8);
 
-const PARTITIONED: u8 = 1;
-const BLACKHOLED: u8 = 2;
+/// A way in which a link is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Partition,
+    Blackhole,
+}
+
+/// Those who cut links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    Test,
+    Plan,
+}
+
+impl Cut {
+    fn bit(self, by: By) -> u8 {
+        match (self, by) {
+            (Cut::Partition, By::Test) => 1,
+            (Cut::Blackhole, By::Test) => 2,
+            (Cut::Partition, By::Plan) => 4,
+            (Cut::Blackhole, By::Plan) => 8,
+        }
+    }
+
+    /// Returns the bits of this way, whoever cut the link.
+    fn bits(self) -> u8 {
+        self.bit(By::Test) | self.bit(By::Plan)
+    }
+}
 
 /// How a link started to work again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,30 +54,38 @@ impl Path {
     }
 
     pub(crate) fn is_partitioned(&self) -> bool {
-        self.0.load(Relaxed) & PARTITIONED != 0
+        self.0.load(Relaxed) & Cut::Partition.bits() != 0
     }
 
     pub(crate) fn is_blackholed(&self) -> bool {
-        self.0.load(Relaxed) & BLACKHOLED != 0
+        self.0.load(Relaxed) & Cut::Blackhole.bits() != 0
     }
 
-    /// Returns whether this changed anything.
-    pub(crate) fn partition(&self) -> bool {
-        self.0.fetch_or(PARTITIONED, Relaxed) & PARTITIONED == 0
-    }
-
-    /// Returns whether this changed anything.
-    pub(crate) fn blackhole(&self) -> bool {
-        self.0.fetch_or(BLACKHOLED, Relaxed) & BLACKHOLED == 0
+    /// Cuts the link. Returns whether this changed anything.
+    pub(crate) fn cut(&self, how: Cut, by: By) -> bool {
+        self.0.fetch_or(how.bit(by), Relaxed) & how.bits() == 0
     }
 
     /// Heals the link. Returns how, or `None` if it was not cut.
     pub(crate) fn heal(&self) -> Option<Heal> {
-        match self.0.swap(0, Relaxed) {
-            0 => None,
-            PARTITIONED => Some(Heal::AtOnce),
-            _ => Some(Heal::ByRetransmission),
-        }
+        heal_from(self.0.swap(0, Relaxed))
+    }
+
+    /// Undoes a cut by the plan. Returns how the link healed, or `None` if it did not: it was not
+    /// cut by the plan, or is still cut in another way or by the test.
+    pub(crate) fn heal_from_plan(&self, how: Cut) -> Option<Heal> {
+        let bit = how.bit(By::Plan);
+        let was = self.0.fetch_and(!bit, Relaxed);
+        if was == bit { heal_from(was) } else { None }
+    }
+}
+
+/// Returns how a link heals that is cut in these ways.
+fn heal_from(bits: u8) -> Option<Heal> {
+    match bits {
+        0 => None,
+        bits if bits & Cut::Blackhole.bits() == 0 => Some(Heal::AtOnce),
+        _ => Some(Heal::ByRetransmission),
     }
 }
 

@@ -163,7 +163,7 @@ impl<S: Service> Port for Server<S> {
                 },
             };
             let entry = (Arc::clone(&conn.node_name), why);
-            if !found.contains(&entry) && !world.lock().processes[conn.node].paused {
+            if !found.contains(&entry) && !world.lock().processes[conn.node].is_paused() {
                 found.push(entry);
             }
         }

@@ -371,7 +371,7 @@ impl<S: Service> Server<S> {
             let record = Record::Response { from, journey, print, read, write };
             core.trace.record(now, conn.actor, record);
         }
-        let is_paused = core.processes[conn.node].paused;
+        let is_paused = core.processes[conn.node].is_paused();
         drop(core);
         conn.session.deliver(now, output, wakes);
         if traced && conn.session.was_unawaited() {
@@ -532,18 +532,15 @@ impl<S: Service> Server<S> {
     pub(crate) fn set_clock(
         &self,
         world: &World,
-        record: Record<'_>,
-        set: impl FnOnce(&Clock, &mut S),
+        set: impl FnOnce(&Clock, &mut S) -> Record<'static>,
     ) {
         let mut guard = self.lock();
         let cell = &mut *guard;
-        let mut core = world.lock();
-        if core.withholds() {
+        if world.lock().withholds() {
             return;
         }
-        core.trace.record(world.now(), self.actor, record);
-        drop(core);
-        set(&cell.clock, &mut cell.machine);
+        let record = set(&cell.clock, &mut cell.machine);
+        world.lock().trace.record(world.now(), self.actor, record);
         // The timer was set by the old clock.
         if let Some((_, key)) = cell.timer.take() {
             world.lock().cancel_timer(key);

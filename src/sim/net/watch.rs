@@ -65,7 +65,7 @@ impl<S: Service> Server<S> {
             cell.watches.pop_first();
             let Some(conn) = cell.connections.get_mut(connection) else { continue };
             conn.watch = None;
-            if world.lock().processes[conn.node].paused {
+            if world.lock().processes[conn.node].is_paused() {
                 let again = now.saturating_add(AGAIN);
                 conn.watch = Some(again);
                 cell.watches.insert((again, connection));

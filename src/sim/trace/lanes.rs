@@ -90,9 +90,20 @@ impl<'a> Lanes<'a> {
 
     /// Returns the lane of a name, or of the label of a connection's end.
     pub(crate) fn find(&self, label: &str) -> usize {
-        let name = || label.rsplit_once('#').map_or(label, |(name, _)| name);
-        let found = self.numbers.get(label).or_else(|| self.numbers.get(name()));
-        found.copied().unwrap_or_default()
+        let name = label.rsplit_once('#').map(|(name, _)| name);
+        let of_connection = name.and_then(|name| self.numbers.get(name)).copied();
+        let found = match (self.numbers.get(label).copied(), of_connection) {
+            // Of a node of this name, or of another connection of a node of the shorter name. A
+            // trace keeps each name once, and makes only the labels with numbers.
+            (Some(lane), Some(_))
+                if std::ptr::eq(&raw const *label, &raw const *self.names[lane]) =>
+            {
+                Some(lane)
+            }
+            (Some(_), Some(lane)) => Some(lane),
+            (exact, other) => exact.or(other),
+        };
+        found.unwrap_or_default()
     }
 
     /// Returns the lanes of services: of those that received a request or sent an answer, accepted
