@@ -119,7 +119,7 @@ fn main() {
         println!("{edge}{:34}{bar}{}{bar}{told}{close}", bug.name, cells.join(bar));
     }
     println!(
-        "\n{all} bugs: {quick} found by every sweep, in a median of less than a second, with the default sweep, {small} \
+        "\n{all} bugs: {quick} found by every sweep, in a median of less than a second, {small} \
          left with at most 3 choices within 2 s, {right} with the planted choice as the decisive one"
     );
 }

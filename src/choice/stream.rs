@@ -102,8 +102,8 @@ impl Stream {
         value
     }
 
-    /// Returns the next choice as [`Stream::choose`] does, and has `told` say what was decided, for a
-    /// person who reads the account of a failure. It is asked only if somebody records.
+    /// Returns the next choice as [`Stream::choose`] does, and has `told` say what was decided, for
+    /// a person who reads the account of a failure. It is asked only if somebody records.
     pub fn choose_told(&mut self, n: u64, told: impl FnOnce(u64) -> String) -> u64 {
         let value = self.choose(n);
         if n > 1

@@ -19,6 +19,7 @@ mod progress;
 pub(super) mod replay;
 mod schedules;
 mod seeds;
+mod seen;
 mod shrink;
 mod sweep;
 mod tapes;

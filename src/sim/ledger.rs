@@ -130,7 +130,7 @@ impl fmt::Display for Breaches {
 
 impl std::error::Error for Breaches {}
 
-/// What was reported.
+/// Everything that was reported.
 #[derive(Debug, Default)]
 struct Book {
     messages: IndexMap<(String, String), History, FxBuildHasher>,

@@ -14,9 +14,9 @@ pub struct Effort {
     /// The fresh seeds with which it is asked at each. 32 by default.
     pub seeds: u64,
     /// The steps of worlds that all of this may take, within a few runs. A run that takes many is
-    /// repeated less often, and not at all if it could not be repeated eight times. 4,000,000 by default: about two seconds in a release build on two cores, and ten
-    /// times that in a debug build. In a world with a tokio node or a client library of others, a
-    /// step counts as ten.
+    /// repeated less often, and not at all if it could not be repeated eight times. 4,000,000 by
+    /// default: about two seconds in a release build on two cores, and ten times that in a debug
+    /// build. In a world with a tokio node or a client library of others, a step counts as ten.
     pub steps: u64,
 }
 
@@ -67,8 +67,8 @@ impl Effort {
         (self.shrink, self.steps / 2)
     }
 
-    /// Returns what may be spent on asking about a calm run of this many steps. That may be far more
-    /// than the run that was found first had, or far less.
+    /// Returns what may be spent on asking about a calm run of this many steps. That may be far
+    /// more than the run that was found first had, or far less.
     pub(super) fn on_asking(self, steps: u64) -> Budget {
         let runs = (self.steps / 2 / steps.max(SHORT)).max(1);
         let seeds = self.seeds.min((runs / 16).clamp(2, MOST_SEEDS));

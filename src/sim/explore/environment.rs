@@ -1,8 +1,8 @@
 //! The environment variables that change how tests run.
 //!
 //! The variables of ours that sweeps obey are read here and in `replay.rs`. Nothing of them reaches
-//! a world, except as the seed that a test passes to it. A value that makes no sense is refused: a typing error
-//! must not look like a test that passes.
+//! a world, except as the seed that a test passes to it. A value that makes no sense is refused: a
+//! typing error must not look like a test that passes.
 
 use super::replay::SEED_VARIABLE;
 use std::ops::Range;

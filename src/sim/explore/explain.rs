@@ -11,11 +11,11 @@ use super::attempt::{all, attempt};
 use super::effort::Budget;
 use super::failure::Failure;
 use super::passing::Passing;
+use super::seen::{Seen, see};
 use crate::choice::Tape;
 use crate::sim::Sim;
-use crate::sim::config::{Config, Retention};
+use crate::sim::config::Config;
 use crate::sim::report::Report;
-use crate::sim::trace::Trace;
 
 /// How many of the unquiet choices are asked about at most.
 const ASKED: u64 = 16;
@@ -25,25 +25,6 @@ const OTHERS: u64 = 8;
 
 /// The number that tells the fresh seeds of a risk from the seeds of a sweep.
 const FRESH: u64 = 0x5eed_0000_0000_0000;
-
-/// A run that was seen in full.
-pub(super) struct Seen {
-    pub(super) failure: Option<Failure>,
-    pub(super) tape: Tape,
-    pub(super) trace: Trace,
-    /// What each service holds at the end.
-    pub(super) ends: Vec<(String, Vec<String>)>,
-    /// How the messages of its services begin that say little.
-    pub(super) routine: Vec<&'static str>,
-}
-
-/// Runs the scenario once, recording everything that a person may want to see.
-pub(super) fn see<R: Report>(config: &Config, scenario: &impl Fn(&mut Sim) -> R) -> Seen {
-    let config = config.clone().with_recording().with_retention(Retention::All).with_stories();
-    let look = |sim: &Sim| (sim.tape(), sim.trace(), sim.portraits(), sim.routine());
-    let (failure, (tape, trace, ends, routine)) = attempt(config, scenario, look);
-    Seen { failure, tape, trace, ends, routine }
-}
 
 /// The questions about a failing run, and how often they may be asked.
 pub(super) struct Explainer<'a, S> {

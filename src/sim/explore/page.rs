@@ -71,7 +71,8 @@ pub(crate) struct Risk {
 /// The nearest run that passes.
 #[derive(Clone, Debug)]
 pub(crate) struct Passing {
-    /// The first event that differs, in words: that of the failing run, and that of the passing one.
+    /// The first event that differs, in words: that of the failing run, and that of the passing
+    /// one.
     pub(crate) difference: [String; 2],
     /// What the program did in one of the runs only.
     pub(crate) effects: Vec<String>,

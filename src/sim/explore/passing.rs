@@ -5,7 +5,7 @@
 //! Compared are events, what the program did by itself (its notes and ends), what the services hold
 //! at the end, what never arrived, and the stories.
 
-use super::explain::Seen;
+use super::seen::Seen;
 use crate::sim::trace::{Difference, Event, EventKind, Lost, Story, Trace};
 use crate::time::Instant;
 use std::cmp::Reverse;

@@ -35,8 +35,8 @@ pub struct Sweep {
     /// The settings that a replay needs besides the seed, such as `strategy Random`; empty if the
     /// defaults suffice.
     pub settings: String,
-    /// Whether a search of [`Schedules`](super::Schedules) has seen all there are, within its bounds
-    /// if it has some.
+    /// Whether a search of [`Schedules`](super::Schedules) has seen all there are, within its
+    /// bounds if it has some.
     pub all_seen: bool,
     /// Why there is no account, if something failed.
     unexplained: Option<String>,

@@ -22,7 +22,8 @@ pub(super) struct Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Here,
-    /// What was last told takes it out of its queue, in the words of what a crash would undo.
+    /// The last step that was told takes it out of its queue, in the words of what a crash would
+    /// undo.
     Leaving(&'static str),
     Gone(&'static str),
     /// It has another position now.

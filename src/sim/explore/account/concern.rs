@@ -1,7 +1,7 @@
-//! Whom the decisive choice strikes, and the events about them.
+//! Those whom the decisive choice strikes, and the events about them.
 //!
-//! The words of a choice begin with what it does (`worker killed for 100ms, as rabbitmq sent …`), so
-//! those it names there are concerned: the nodes, or the services if it names no node.
+//! The words of a choice begin with what it does (`worker killed for 100ms, as rabbitmq sent …`),
+//! so those it names there are concerned: the nodes, or the services if it names no node.
 
 use super::Account;
 use crate::sim::trace::lanes::{Class, Lanes};
@@ -46,8 +46,8 @@ impl Concern {
 }
 
 /// Returns the events that say something, with their places among all events that are no polls and
-/// no choices. Left out are the first starts, connections that come and go in good order, and messages
-/// that begin with one of these words: handshakes, heartbeats and options.
+/// no choices. Left out are the first starts, connections that come and go in good order, and
+/// messages that begin with one of these words: handshakes, heartbeats and options.
 pub(super) fn telling<'a>(
     trace: &'a Trace,
     routine: &[&str],

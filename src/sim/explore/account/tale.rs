@@ -123,8 +123,8 @@ fn first_apart(subject: &str, here: &[Step], there: Option<&[Step]>) -> Option<u
     (same < here.len() || same < there.len()).then_some(same)
 }
 
-/// Returns the last thing that the struck one had to do with before it was struck, or what was under
-/// way then, or if nothing was struck what had the longest life.
+/// Returns the last thing that the struck one had to do with before it was struck, or what was
+/// under way then, or if nothing was struck what had the longest life.
 fn last_touched<'a>(account: &Account, tales: Vec<Tale<'a>>) -> Option<Tale<'a>> {
     let Some(decisive) = account.decisive() else {
         return tales.into_iter().max_by_key(|tale| tale.here.len());
