@@ -222,10 +222,8 @@ impl Broker {
 
     /// A client publishes a message, which has not been routed yet.
     pub(super) fn tell_published(&mut self, caller: Caller, message: &Message) {
-        let (Some(story), Some(channel)) = (&mut self.story, self.channels.get(caller.channel))
-        else {
-            return;
-        };
+        let Some(story) = &mut self.story else { return };
+        let Some(channel) = self.channels.get(caller.channel) else { return };
         story.last += 1;
         let number = story.last;
         story.current = Some(number);

@@ -155,7 +155,7 @@ impl<S: Service> Server<S> {
             let core = core.get_or_insert_with(|| world.lock());
             conn.down.send(core, now, (&conn.route, false), item, down_in_words::<S>);
         }
-        // Messages that are sent are told, too.
+        // This comes after the outputs, since the machine tells of some when it sends them.
         if cell.tells {
             core = None;
             self.tell(world, cell);

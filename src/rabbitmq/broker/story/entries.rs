@@ -21,10 +21,11 @@ pub(super) struct Place {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// It is in its queue, or a consumer holds it.
     Here,
-    /// The last step that was told takes it out of its queue, in the words of what a crash would
-    /// undo.
+    /// It is about to leave its queue, by what these words say.
     Leaving(&'static str),
+    /// It has left its queue by that, which a crash may undo.
     Gone(&'static str),
     /// It has another position now.
     Moved(Position),
