@@ -172,10 +172,11 @@ impl Chaos {
 
     /// Sets how rare faults are: one moment in `n` has one. By default each seed draws a rarity
     /// between 1 in 4 and 1 in 512, so that short runs and long ones are both reached at every
-    /// place. A sweep whose strategy learns from a first run
-    /// ([`Strategy::Pct`](crate::sim::Strategy::Pct),
-    /// [`Strategy::Surw`](crate::sim::Strategy::Surw)) has counted the moments there, and spreads
-    /// the faults over them.
+    /// place. A sweep that learns from a first run, as [`Strategy::Pct`] and [`Strategy::Surw`] do,
+    /// has counted the moments there, and spreads the faults over them.
+    ///
+    /// [`Strategy::Pct`]: crate::sim::Strategy::Pct
+    /// [`Strategy::Surw`]: crate::sim::Strategy::Surw
     pub fn with_one_in(mut self, n: u64) -> Chaos {
         self.one_in = Some(n.max(1));
         self
