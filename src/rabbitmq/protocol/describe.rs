@@ -163,7 +163,12 @@ impl fmt::Display for Method {
                 let ExchangeBindOptions { destination, source, routing_key, .. } = &**binding;
                 write!(f, "exchange.unbind '{destination}' from {source} key '{routing_key}'")
             }
-            Method::QueueDeclare { queue, .. } => write!(f, "queue.declare '{queue}'"),
+            Method::QueueDeclare { queue, options, .. } => {
+                write!(f, "queue.declare '{queue}'")?;
+                // What a queue does with its messages explains more than its name.
+                let mut arguments = options.arguments.iter();
+                arguments.try_for_each(|(name, value)| write!(f, " {name}={value}"))
+            }
             Method::QueueBind { binding, .. } => {
                 let (queue, key) = (&binding.queue, &binding.routing_key);
                 write!(f, "queue.bind '{queue}' to {} key '{key}'", binding.exchange)

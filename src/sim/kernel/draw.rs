@@ -87,7 +87,7 @@ impl Core {
         let latency = state.latency;
         let latency = latency.draw(&mut self.choices, &mut state.latency_place, entity);
         if let Some(before) = before {
-            self.tell_latency(before, link, up, latency);
+            self.tell_latency(before, (link, up), latency, what);
         }
         let before = before.and_then(|_| self.choices.begin(now));
         let state = &mut self.links[link];
@@ -123,11 +123,17 @@ impl Core {
     /// Adds words to the choice of a latency.
     #[cold]
     #[inline(never)]
-    fn tell_latency(&self, before: usize, link: LinkId, up: bool, latency: u64) {
+    fn tell_latency(
+        &self,
+        before: usize,
+        (link, up): (LinkId, bool),
+        latency: u64,
+        what: &dyn Fn() -> String,
+    ) {
         let least = self.links[link].latency.least();
         let words = || {
             let [took, calm] = [latency, least].map(Duration::from_nanos);
-            format!("took {took:?} (calm: {calm:?})")
+            format!("took {took:?} (calm: {calm:?}): {}", what())
         };
         self.tell_on_link(before, link, up, words);
     }

@@ -135,7 +135,7 @@ fn folded(lines: &[String]) -> Vec<String> {
         told.extend_from_slice(&lines[at..at + long]);
         let above =
             if long == 1 { "the line above".to_owned() } else { format!("the {long} lines above") };
-        told.push(format!("    ({above}, {} more times)", times - 1));
+        told.push(format!("    ({} more like {above})", times - 1));
         at += long * times;
     }
     told
