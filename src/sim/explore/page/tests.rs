@@ -4,9 +4,11 @@
 use super::*;
 use crate::sim::trace::Trace;
 use crate::sim::{Config, Retention, Sim};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
+#[cfg(feature = "rabbitmq")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 use std::time::Duration;
 
 const NASTY: &str = "</script><img src=x onerror=alert(1)> <!-- {{data}} & \"quoted\" 'one'";
