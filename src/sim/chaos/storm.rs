@@ -66,7 +66,7 @@ pub(super) fn start(plan: Chaos, sim: &mut Sim) {
     core = sim.world.lock();
     let (limit, swarms) = (plan.limit, plan.swarms);
     let striker = Striker::new(&mut core.choices, (number, kinds), one_in, limit, swarms);
-    core.watch(striker, &plan.watches);
+    core.watch(striker, &plan.watches, sim.world.share_polling());
     drop(core);
     let faults = plan.faults.into_iter().map(Rc::new).collect();
     sim.storm = Some(Storm { number, faults, is_over: false, every: plan.every, holds });

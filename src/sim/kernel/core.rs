@@ -25,7 +25,6 @@ use crate::sim::outcome::Problem;
 use crate::sim::trace::{Actor, Trace};
 use crate::time::{Instant, earlier};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -53,7 +52,7 @@ pub(crate) struct Core {
     pub(crate) problems: VecDeque<Box<Problem>>,
     /// The task being polled.
     pub(crate) current: Option<TaskId>,
-    pub(crate) polling: Arc<Polling>,
+    pub(crate) polling: Polling,
     /// The task that was last polled, and its node.
     pub(crate) last: Option<(NodeId, TaskId)>,
     /// The process with followers whose task was polled last, until these are made ready.
@@ -82,7 +81,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(config: &Config, polling: Arc<Polling>) -> Core {
+    pub(crate) fn new(config: &Config) -> Core {
         let choices = match &config.tape {
             _ if config.calm => Choices::calm(),
             Some(tape) if config.resumes => Choices::replaying_then(tape, config.seed),
@@ -108,7 +107,7 @@ impl Core {
             housekeeping: Vec::new(),
             problems: VecDeque::new(),
             current: None,
-            polling,
+            polling: Polling::default(),
             last: None,
             followed: None,
             held: None,

@@ -13,6 +13,7 @@
 use crate::choice::Choices;
 use crate::sim::kernel::core::Core;
 use crate::sim::kernel::id::LinkId;
+use crate::sim::kernel::polling::Polling;
 use crate::sim::kernel::striker::{Fatal, STRIKE, Strike, Striker, TICK};
 use crate::sim::kernel::turn::Request;
 use crate::sim::net::network::Watch;
@@ -130,7 +131,8 @@ impl Core {
     }
 
     /// Begins to let faults strike at these messages, and no others.
-    pub(crate) fn watch(&mut self, striker: Striker, watches: &[Watch]) {
+    pub(crate) fn watch(&mut self, striker: Striker, watches: &[Watch], polling: Polling) {
+        self.polling = polling;
         self.striker = Some(Box::new(striker));
         self.links.watch(watches);
     }

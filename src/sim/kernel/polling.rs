@@ -1,11 +1,15 @@
 //! Polling: whether a task is being polled, and whether its process has died meanwhile.
+//!
+//! Only a plan of faults strikes a process dead in the middle of a poll, so a world without one has
+//! no state of this kind.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
-/// The state of the poll in progress. The world and its core share it, so that a look at it needs
-/// no lock.
-#[derive(Debug, Default)]
-pub(crate) struct Polling(AtomicU8);
+/// The state of the poll in progress, once there is a plan of faults. The world and its core share
+/// it, so that a look at it needs no lock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Polling(OnceLock<Arc<AtomicU8>>);
 
 const OFF: u8 = 0;
 const ON: u8 = 1;
@@ -13,33 +17,47 @@ const ON: u8 = 1;
 const DEAD: u8 = 2;
 
 impl Polling {
+    /// Begins to look at polls, and returns the other one that shares the state.
+    pub(crate) fn share(&self) -> Polling {
+        self.0.get_or_init(Arc::default);
+        self.clone()
+    }
+
+    #[inline]
+    fn is(&self, state: u8) -> bool {
+        self.0.get().is_some_and(|now| now.load(Relaxed) == state)
+    }
+
+    fn set(&self, state: u8) {
+        if let Some(now) = self.0.get() {
+            now.store(state, Relaxed);
+        }
+    }
+
+    #[inline]
     pub(crate) fn begin(&self) {
-        self.0.store(ON, Relaxed);
+        self.set(ON);
     }
 
     /// Returns whether the process was struck dead during the poll.
+    #[inline]
     pub(crate) fn end(&self) -> bool {
-        let was = self.0.load(Relaxed);
-        self.0.store(OFF, Relaxed);
-        was == DEAD
-    }
-
-    #[cfg(feature = "lapin")]
-    pub(crate) fn is_on(&self) -> bool {
-        self.0.load(Relaxed) != OFF
+        let was_dead = self.is(DEAD);
+        self.set(OFF);
+        was_dead
     }
 
     /// Strikes the process dead whose task is being polled. Returns whether there is one.
     pub(crate) fn strike_dead(&self) -> bool {
-        let is_on = self.0.load(Relaxed) != OFF;
-        if is_on {
-            self.0.store(DEAD, Relaxed);
+        let is_polled = self.is(ON) || self.is(DEAD);
+        if is_polled {
+            self.set(DEAD);
         }
-        is_on
+        is_polled
     }
 
     #[inline]
     pub(crate) fn is_struck_dead(&self) -> bool {
-        self.0.load(Relaxed) == DEAD
+        self.is(DEAD)
     }
 }

@@ -29,21 +29,25 @@ pub(crate) struct World {
     pub(crate) follow: Follow,
     /// Whether its [`Sim`](crate::sim::Sim) was dropped.
     is_over: AtomicBool,
-    polling: Arc<Polling>,
+    polling: Polling,
+    /// Whether a task is being polled.
+    #[cfg(feature = "lapin")]
+    is_polling: AtomicBool,
     core: Mutex<Core>,
 }
 
 impl World {
     pub(crate) fn new(config: &Config) -> World {
-        let polling = Arc::<Polling>::default();
         World {
             seed: config.seed,
             settings: config.beside_the_seed(),
             now: Now::default(),
             follow: Follow::default(),
             is_over: AtomicBool::new(false),
-            polling: Arc::clone(&polling),
-            core: Mutex::new(Core::new(config, polling)),
+            polling: Polling::default(),
+            #[cfg(feature = "lapin")]
+            is_polling: AtomicBool::new(false),
+            core: Mutex::new(Core::new(config)),
         }
     }
 
@@ -87,11 +91,20 @@ impl World {
     /// Notes that a poll begins.
     pub(crate) fn begin_poll(&self) {
         self.polling.begin();
+        #[cfg(feature = "lapin")]
+        self.is_polling.store(true, Relaxed);
     }
 
     /// Notes that a poll ends. Returns whether its process was struck dead meanwhile.
     pub(crate) fn end_poll(&self) -> bool {
+        #[cfg(feature = "lapin")]
+        self.is_polling.store(false, Relaxed);
         self.polling.end()
+    }
+
+    /// Returns what a plan of faults needs to strike processes dead in the middle of a poll.
+    pub(crate) fn share_polling(&self) -> Polling {
+        self.polling.share()
     }
 
     /// Returns whether the process whose code is running was struck dead; see `moment.rs`.
@@ -105,7 +118,7 @@ impl World {
     #[cfg(feature = "lapin")]
     pub(crate) fn poll_in_progress(&self, node: NodeId) -> Option<u64> {
         let core = self.core.try_lock().ok()?;
-        core.polled(node).filter(|_| self.polling.is_on())
+        core.polled(node).filter(|_| self.is_polling.load(Relaxed))
     }
 
     pub(crate) fn set_now(&self, now: Instant) {
