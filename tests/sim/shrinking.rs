@@ -303,6 +303,30 @@ fn the_account_has_at_most_40_lines() {
     assert!(text.contains("\nline 1 long") && text.contains("(45 more)"), "{text}");
 }
 
+/// Many nodes fail with messages of several lines, and every part of the account has much to tell.
+#[test]
+fn messages_of_several_lines_do_not_make_the_account_longer() {
+    let sweep = Seeds::new(0..100).without_files().run(|sim: &mut Sim| {
+        let counter = counter(sim);
+        let bad = sim.choose(DICE, 0, 20);
+        for i in 0..12 {
+            let with = (counter.clone(), bad);
+            sim.node_with(&format!("node-{i}"), with, move |node, (counter, bad)| async move {
+                let client = Client::open(&node, &counter).await?;
+                for _ in 0..bad {
+                    node.note(format_args!("one\ntwo\nthree {:?}", client.ask(Ask::Add(i)).await?));
+                }
+                Ok::<_, stunt_double::sim::Disconnected>(())
+            });
+        }
+        sim.run().expect_done();
+        if bad > 2 { Err("first\nsecond\nthird") } else { Ok(()) }
+    });
+    let text = account(&sweep).to_string();
+    assert!(text.lines().count() <= 40, "{} lines:\n{text}", text.lines().count());
+    assert!(text.contains("one ⏎ two ⏎ three"), "{text}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
 

@@ -105,10 +105,10 @@ pub(super) fn write(mut parts: Vec<Part>, most: usize) -> String {
         part.least = part.least.min(part.most);
     }
     while parts.iter().map(Part::height).sum::<usize>() > most {
+        // Below their least, too, if they must: only what cannot be spared at all stays.
         let longest = |part: &&mut Part| (part.most > part.least, part.spare, part.most);
-        let Some(part) = parts.iter_mut().max_by_key(longest).filter(|part| part.most > 0) else {
-            break;
-        };
+        let spared = parts.iter_mut().filter(|part| part.most > 0 && part.spare > 0);
+        let Some(part) = spared.max_by_key(longest) else { break };
         part.most -= 1;
     }
     let mut text = String::new();

@@ -106,6 +106,8 @@ pub(super) fn of_event(event: &Event) -> String {
 }
 
 fn timed(at: Instant, who: &str, what: &dyn fmt::Display) -> String {
+    // A message of several lines is one line here.
+    let what = what.to_string().replace('\n', " ⏎ ");
     format!("{at:>11.6}  {who:<12} {what}")
 }
 
@@ -247,10 +249,11 @@ fn story(account: &Account, tale: &Tale<'_>, number: usize) -> Vec<Part> {
         decisive.map_or(0, |at| before(at).saturating_sub(1))
     };
     let heart = apart.unwrap_or_else(at_choice).min(lines.len().saturating_sub(1));
-    let (most, spare) = if number == 0 { (10, 6) } else { (5, 8) };
-    let mut main = Part { title, lines, heart, most, least: 3, with_ends: true, spare };
+    let (most, least, spare) = if number == 0 { (10, 5, 4) } else { (5, 0, 8) };
+    let mut main = Part { title, lines, heart, most, least, with_ends: true, spare };
     main.fold();
-    let mut other = Part { most: 3, least: 1, spare: 7, ..Part::default() };
+    let (least, spare) = if number == 0 { (2, 6) } else { (0, 8) };
+    let mut other = Part { most: 3, least, spare, ..Part::default() };
     if let (Some(apart), Some(there)) = (apart, there) {
         other.lines = there[apart..].iter().map(line).collect();
         other.title = "    in the passing run, instead:".to_owned();
