@@ -10,7 +10,7 @@
 //! the run uses at all (a *swarm*: a run that never kills gets further with its partitions). None
 //! of that is a choice, only what comes of it.
 //!
-//! What every fault does can be undone: a killed process starts again, a link heals. Faults may
+//! Every fault can be undone: a killed process starts again, a link heals. Faults may
 //! overlap. Each undoes only itself: a node is down, and a link is cut, until the last fault on it
 //! is over. What the test itself has done stays: its partitions and pauses, its latencies and
 //! clocks. [`Sim::end_chaos`] undoes everything that is left, and [`Chaos::run_then_heal`] is the

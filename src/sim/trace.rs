@@ -274,7 +274,7 @@ impl Trace {
     /// Returns the kept events, one per line, without polls and choices.
     #[must_use]
     pub fn transcript(&self) -> String {
-        self.lines(|what| !matches!(what, EventKind::Ran { .. } | EventKind::Choice { .. }))
+        self.lines(EventKind::is_shown)
     }
 
     fn lines(&self, wanted: impl Fn(&EventKind) -> bool) -> String {
@@ -302,15 +302,15 @@ impl Trace {
 }
 
 impl Trace {
+    /// Returns the kept events that people see. The index of [`Trace::first_event_apart`] counts
+    /// these.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Event> {
+        self.events().filter(|event| event.kind.is_shown())
+    }
+
     /// Returns where two traces first differ, polls and choices apart; `None` if they do not.
     pub(crate) fn first_event_apart(&self, other: &Trace) -> Option<Difference> {
-        fn shown(trace: &Trace) -> Vec<&Event> {
-            let is_shown = |event: &&Event| {
-                !matches!(event.kind, EventKind::Ran { .. } | EventKind::Choice { .. })
-            };
-            trace.events().filter(is_shown).collect()
-        }
-        let (a, b) = (shown(self), shown(other));
+        let (a, b): (Vec<&Event>, Vec<&Event>) = (self.shown().collect(), other.shown().collect());
         let index = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
         if index == a.len() && index == b.len() {
             return None;

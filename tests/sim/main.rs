@@ -13,6 +13,7 @@ mod journey;
 mod ledger;
 mod lifetime;
 mod links;
+mod mid_poll;
 mod nodes;
 mod outcome;
 mod picture;

@@ -165,7 +165,7 @@ impl fmt::Display for Method {
             }
             Method::QueueDeclare { queue, options, .. } => {
                 write!(f, "queue.declare '{queue}'")?;
-                // What a queue does with its messages explains more than its name.
+                // Its arguments explain more than its name does: they say what becomes of messages.
                 let mut arguments = options.arguments.iter();
                 arguments.try_for_each(|(name, value)| write!(f, " {name}={value}"))
             }

@@ -63,7 +63,8 @@ impl Checks {
             let name = &check.name;
             // What happens after the deadline is too late.
             if let Some(within) = check.within.filter(|within| now > *within) {
-                problems.push(format!("`{name}` did not come to hold by {within}{}", check.last));
+                let why = because(&check.last);
+                problems.push(format!("`{name}` did not come to hold by {within}{why}"));
                 return false;
             }
             let asked = catch_unwind(AssertUnwindSafe(&mut check.ask));
@@ -71,13 +72,13 @@ impl Checks {
             let must_hold = check.within.is_none();
             match objection {
                 None => must_hold,
+                Some(what) if must_hold => {
+                    problems.push(format!("`{name}` does not hold{}", because(&what)));
+                    false
+                }
                 Some(what) => {
-                    let colon = if what.is_empty() { "" } else { ": " };
-                    check.last = format!("{colon}{what}");
-                    if must_hold {
-                        problems.push(format!("`{name}` does not hold{}", check.last));
-                    }
-                    !must_hold
+                    check.last = what;
+                    true
                 }
             }
         });
@@ -88,9 +89,14 @@ impl Checks {
     pub(super) fn give_up(&mut self) -> Vec<String> {
         let hopeless = self.0.extract_if(.., |check| check.within.is_some());
         let told = hopeless.map(|check| {
-            let Check { name, last, .. } = check;
-            format!("`{name}` did not come to hold, and nothing is left to happen{last}")
+            let (name, why) = (check.name, because(&check.last));
+            format!("`{name}` did not come to hold, and nothing is left to happen{why}")
         });
         told.collect()
     }
+}
+
+/// Returns what is wrong as the end of a sentence.
+fn because(what: &str) -> String {
+    if what.is_empty() { String::new() } else { format!(": {what}") }
 }

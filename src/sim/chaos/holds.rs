@@ -15,7 +15,7 @@ use super::fault::{Fault, What};
 use super::subject::Subject;
 use std::rc::Rc;
 
-/// What one strike holds.
+/// The hold of one strike on its subject.
 struct Hold {
     strike: u64,
     subject: Subject,
@@ -43,7 +43,7 @@ impl Hold {
     }
 }
 
-/// What all strikes of a world hold.
+/// The holds of all strikes of a world.
 #[derive(Default)]
 pub(super) struct Holds {
     /// In the order of the strikes.

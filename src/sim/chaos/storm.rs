@@ -31,7 +31,7 @@ pub(crate) struct Storm {
     faults: Vec<Rc<Fault>>,
     is_over: bool,
     every: Option<Duration>,
-    /// What the strikes of this plan and of earlier ones hold.
+    /// The holds of the strikes of this plan and of earlier ones.
     holds: Rc<RefCell<Holds>>,
 }
 
@@ -54,16 +54,14 @@ pub(super) fn start(plan: Chaos, sim: &mut Sim) {
     let last = sim.storm.take();
     let number = last.as_ref().map_or(0, |storm| storm.number + 1);
     let holds = last.map(|storm| storm.holds).unwrap_or_default();
-    let mut core = sim.world.lock();
-    let is_recorded = core.choices.is_recording();
-    drop(core);
+    let is_recorded = sim.world.lock().choices.is_recording();
     let kinds = plan.faults.iter().map(|fault| Kind {
         durations: fault.durations().len() as u64,
         fatal: fault.what().fatal(),
         told: is_recorded.then(|| fault.told()),
     });
     let kinds: Vec<Kind> = kinds.collect();
-    core = sim.world.lock();
+    let mut core = sim.world.lock();
     let (limit, swarms) = (plan.limit, plan.swarms);
     let striker = Striker::new(&mut core.choices, (number, kinds), one_in, limit, swarms);
     core.watch(striker, &plan.watches, sim.world.share_polling());
@@ -146,7 +144,7 @@ impl Sim {
         match fault.what().until() {
             Until::TimeIsUp => {
                 let end = self.now() + fault.durations()[strike.duration];
-                // What ends later ends with its plan. Its event must not keep the run from its end.
+                // A fault that ends later ends with its plan. Its event must not keep the run going.
                 if end <= self.config.max_time && end < Instant::MAX {
                     self.at(end, let_go);
                 }

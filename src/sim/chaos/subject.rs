@@ -6,7 +6,7 @@ use crate::sim::net::path::Cut;
 use crate::sim::node::Node;
 use std::sync::Arc;
 
-/// What a strike may hold.
+/// A thing that a strike may hold.
 #[derive(Clone)]
 pub(super) enum Subject {
     /// A node's process, which is down or asked to stop.

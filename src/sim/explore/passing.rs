@@ -9,7 +9,7 @@ use super::seen::Seen;
 use crate::sim::trace::{Difference, Event, EventKind, Lost, Story, Trace};
 use crate::time::Instant;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The run that differs only in the decisive choice, and passes.
 #[derive(Clone, Debug)]
@@ -54,8 +54,10 @@ impl Passing {
 
     /// Returns the messages that never arrived in the failing run, and did in the passing one.
     pub(super) fn lost(&self, failing: &Trace) -> Vec<Lost> {
-        let name = |lost: &Lost| (lost.from.clone(), lost.to.clone(), lost.text.clone());
-        let theirs: Vec<_> = self.trace.lost().iter().map(name).collect();
+        fn name(lost: &Lost) -> (&str, &str, &str) {
+            (&lost.from, &lost.to, &lost.text)
+        }
+        let theirs: BTreeSet<_> = self.trace.lost().iter().map(name).collect();
         failing.lost().iter().filter(|lost| !theirs.contains(&name(lost))).cloned().collect()
     }
 }

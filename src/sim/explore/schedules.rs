@@ -9,6 +9,7 @@
 use super::attempt::attempt;
 use super::effort::Effort;
 use super::environment::Environment;
+use super::failure::Failure;
 use super::folder;
 use super::replay;
 use super::seeds::{Seeds, alone};
@@ -101,12 +102,8 @@ impl Schedules {
         self.seeds.obey(Environment::read().effort);
         let tapes = Tapes::of(Location::caller(), self.seeds.has_files(), tapes::SCHEDULE);
         let quiet = Quiet::begin();
-        let mut sweep = alone(|| self.search(tapes.clone(), &scenario));
+        let sweep = alone(|| self.search(tapes.clone(), &scenario));
         drop(quiet);
-        sweep.replay = sweep.failures.first().map(|_| replay::command(None));
-        if let Some(account) = &mut sweep.account {
-            account.replay.clone_from(&sweep.replay);
-        }
         if self.seeds.has_files() {
             folder::log(&sweep.to_json());
         }
@@ -117,9 +114,15 @@ impl Schedules {
         let progress = super::progress::Progress::begin();
         let mut sweep = Sweep::new(tapes, self.seeds.settings());
         sweep.unit = "schedules";
-        if let Some((failure, tape)) = self.seeds.run_saved(&sweep.tapes, scenario).pop() {
-            sweep.take(Some(self.seeds.explain(&failure, Some(&tape), scenario)), None);
+        let fail = |sweep: &mut Sweep, failure: Failure, tape: &Tape| {
+            // A search has no seed: the same program finds the same schedule.
+            let replay = replay::command(None);
+            sweep.take(Some(self.seeds.explain(&failure, Some(tape), scenario)), Some(&replay));
+            sweep.replay = Some(replay);
             sweep.failures.push(failure);
+        };
+        if let Some((failure, tape)) = self.seeds.run_saved(&sweep.tapes, scenario).pop() {
+            fail(&mut sweep, failure, &tape);
             return sweep;
         }
         if let Some(delays) = self.delays {
@@ -135,8 +138,7 @@ impl Schedules {
             is_cut |= made.choices().iter().any(|choice| choice.n > self.most);
             progress.tell(sweep.ran, self.limit, None, sweep.failures.len());
             if let Some(failure) = failure {
-                sweep.take(Some(self.seeds.explain(&failure, Some(&made), scenario)), None);
-                sweep.failures.push(failure);
+                fail(&mut sweep, failure, &made);
                 break;
             }
             prefix = self.next(&made);

@@ -377,24 +377,18 @@ impl Found {
     /// seed, or all of them by rising seed.
     fn failures(self, saved: Vec<(Failure, Tape)>, all: bool) -> (Vec<Failure>, Option<Tape>) {
         let found = self.failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // A seed that fails by itself is told once.
-        let is_new = |(failure, _): &(Failure, Tape)| {
-            !all || !found.iter().any(|other| other.seed == failure.seed)
-        };
-        let saved: Vec<(Failure, Tape)> = saved.into_iter().filter(is_new).collect();
-        let (tapes, mut failures): (Vec<Tape>, Vec<Failure>) =
-            saved.into_iter().map(|(failure, tape)| (tape, failure)).unzip();
-        let paths: Vec<Option<String>> = failures.iter().map(|f| f.saved.clone()).collect();
+        // With all wanted, a seed that fails by itself is told once.
+        let is_new = |failure: &Failure| !all || found.iter().all(|it| it.seed != failure.seed);
+        let saved = saved.into_iter().filter(|(failure, _)| is_new(failure));
+        let mut failures: Vec<(Failure, Option<Tape>)> =
+            saved.map(|(failure, tape)| (failure, Some(tape))).collect();
         if all || failures.is_empty() {
-            failures.extend(found);
+            failures.extend(found.into_iter().map(|failure| (failure, None)));
         }
-        sort_by_key(&mut failures, |failure| failure.seed);
-        if !all {
-            failures.truncate(1);
-        }
-        let first = failures.first().and_then(|first| first.saved.clone());
-        let place = paths.iter().position(|path| first.is_some() && *path == first);
-        (failures, place.map(|place| tapes[place].clone()))
+        sort_by_key(&mut failures, |(failure, _)| failure.seed);
+        failures.truncate(if all { usize::MAX } else { 1 });
+        let tape = failures.first_mut().and_then(|(_, tape)| tape.take());
+        (failures.into_iter().map(|(failure, _)| failure).collect(), tape)
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! A tape lies beside the source of the test and carries its name and the seed:
 //! `tests/limiter.every_counter_expires.6.tape`. It is meant to be committed. It stays when the
-//! failure is mended, so that the same failure cannot come back unnoticed.
+//! failure is mended, so that the same failure cannot come back unnoticed. A schedule's tape
+//! (`.schedule.tape`) means something only in a search of schedules, so each kind is read only by
+//! its own.
 
 use super::folder::shown;
 use crate::choice::{ParseTapeError, Tape};

@@ -55,14 +55,12 @@ impl Sim {
                     self.world.fail(Actor::WORLD, false, problem);
                 }
             }
-            if let GoOn::If(go_on) = &mut go_on {
-                // What went wrong in the last step is not forgotten because the goal was reached.
-                if let Some(problem) = self.world.lock().problems.pop_front() {
-                    return Outcome::Failed(problem);
-                }
-                if !go_on() {
-                    return Outcome::Reached;
-                }
+            if let GoOn::If(go_on) = &mut go_on
+                && !go_on()
+            {
+                // A problem of the last step is not forgotten because the goal was reached.
+                let problem = self.world.lock().problems.pop_front();
+                return problem.map_or(Outcome::Reached, Outcome::Failed);
             }
             let bursts = !has_conditions && matches!(go_on, GoOn::Always);
             // Adopting spawned tasks does not count as a step.

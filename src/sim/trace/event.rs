@@ -212,6 +212,13 @@ pub enum EventKind {
     Note(String),
 }
 
+impl EventKind {
+    /// Returns whether people see it in a transcript: it is neither a poll nor a choice.
+    pub(crate) fn is_shown(&self) -> bool {
+        !matches!(self, EventKind::Ran { .. } | EventKind::Choice { .. })
+    }
+}
+
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

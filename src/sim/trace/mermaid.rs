@@ -5,7 +5,7 @@
 //! a letter, a digit nor a harmless mark is written as an entity. Invariant: whatever the names and
 //! texts are, each event is one statement, and the diagram shows their characters.
 
-use super::lanes::{Class, Lanes};
+use super::lanes::Lanes;
 use super::{Event, EventKind, Lost, Trace};
 use crate::sort::sort_by_key;
 use crate::time::Instant;
@@ -48,8 +48,7 @@ impl Trace {
     #[must_use]
     pub fn to_mermaid(&self, limit: usize) -> String {
         let lanes = Lanes::of(self);
-        let is_shown = |e: &&Event| !matches!(Class::of(&e.kind), Class::Poll | Class::Choice);
-        let mut lines: Vec<Line<'_>> = self.events().filter(is_shown).map(Line::Event).collect();
+        let mut lines: Vec<Line<'_>> = self.shown().map(Line::Event).collect();
         lines.extend(self.lost().iter().map(Line::Lost));
         sort_by_key(&mut lines, Line::at);
         let left_out = lines.len().saturating_sub(limit);

@@ -186,14 +186,18 @@ impl Broker {
     /// A queue is about to be deleted, with everything in it.
     pub(in crate::rabbitmq::broker) fn tell_deleted(&mut self, key: QueueKey) {
         self.tell_all_gone(key, |queue| Fate::Deleted { queue });
-        if !self.tells() {
-            return;
+        self.tell_of_kept(Some(key), |queue| Fate::Deleted { queue });
+    }
+
+    /// Something happened to the letters that are kept, all or those of one queue.
+    fn tell_of_kept(&mut self, keeper: Option<QueueKey>, fate: impl Fn(SmolStr) -> Fate) {
+        let Some(story) = &mut self.story else { return };
+        let kept = self.kept_letters.iter();
+        for letter in kept.filter(|letter| keeper.is_none() || letter.keeper == keeper) {
+            if let Some(number) = letter.story {
+                story.tell(number, letter.message.body().clone(), fate(letter.queue.clone()));
+            }
         }
-        let kept = std::mem::take(&mut self.kept_letters);
-        for letter in kept.iter().filter(|letter| letter.keeper == Some(key)) {
-            self.tell_of_letter(letter, || Fate::Deleted { queue: letter.queue.clone() });
-        }
-        self.kept_letters = kept;
     }
 
     /// A queue is about to vanish, with everything in it.
@@ -223,9 +227,9 @@ impl Broker {
 
     /// A queue has been reduced to what is on disk. Consumers held these entries.
     ///
-    /// What has not left the queue may be lost, and what has left it may be back. A message that
-    /// was requeued may be back at its former place, while its new place is lost: then it is not
-    /// lost.
+    /// Entries that have not left the queue may be lost, and those that have left it may be back. A
+    /// message that was requeued may be back at its former place, while its new place is lost: then
+    /// it is not lost.
     pub(in crate::rabbitmq::broker) fn tell_lost(
         &mut self,
         key: QueueKey,
@@ -298,11 +302,7 @@ impl Broker {
             self.tell_all_gone(key, |queue| Fate::Wiped { queue });
         }
         let wiped = || Fate::Dropped { why: "the broker's disk was wiped".to_owned() };
-        let kept = std::mem::take(&mut self.kept_letters);
-        for letter in &kept {
-            self.tell_of_letter(letter, wiped);
-        }
-        self.kept_letters = kept;
+        self.tell_of_kept(None, |_| wiped());
         for (number, message) in self.delayed.all() {
             self.tell_of_held(number, &message, wiped());
         }

@@ -4,63 +4,65 @@
 //! so those it names there are concerned: the nodes, or the services if it names no node.
 
 use super::Account;
-use crate::sim::trace::lanes::{Class, Lanes};
+use crate::sim::trace::lanes::Lanes;
 use crate::sim::trace::{Event, EventKind, Trace};
 use crate::time::Instant;
 
-/// Those whom a choice strikes.
-#[derive(Debug)]
-pub(super) struct Concern {
-    names: Vec<String>,
+/// Those whom a choice strikes, as lanes.
+pub(super) struct Concern<'a> {
+    lanes: Lanes<'a>,
+    struck: Vec<usize>,
 }
 
-impl Concern {
-    pub(super) fn of(account: &Account) -> Concern {
+impl<'a> Concern<'a> {
+    pub(super) fn of(account: &'a Account) -> Concern<'a> {
         let words = account.decisive().map(|decisive| decisive.choice.told()).unwrap_or_default();
         let struck = words.split([',', '(']).next().unwrap_or_default();
         let lanes = Lanes::of(&account.trace);
         let services = lanes.services(account.trace.events());
         let named = lanes.names().iter().enumerate().filter(|(_, name)| has_word(struck, name));
-        let (services, nodes): (Vec<_>, Vec<_>) = named
-            .map(|(at, name)| (at, name.to_string()))
-            .partition(|(at, _)| services.contains(at));
-        let names = if nodes.is_empty() { services } else { nodes };
-        Concern { names: names.into_iter().map(|(_, name)| name).collect() }
+        let (services, nodes): (Vec<usize>, Vec<usize>) =
+            named.map(|(lane, _)| lane).partition(|lane| services.contains(lane));
+        Concern { lanes, struck: if nodes.is_empty() { services } else { nodes } }
     }
 
     /// Returns whether a text names one of them.
     pub(super) fn is_named_in(&self, text: &str) -> bool {
-        self.names.iter().any(|name| has_word(text, name))
+        self.struck.iter().any(|lane| has_word(text, &self.lanes.names()[*lane]))
     }
 
     /// Returns whether an event happens to one of them, or comes from one. If nobody is struck,
     /// every event is as good as any.
     pub(super) fn is_about(&self, event: &Event) -> bool {
-        let from = match &event.kind {
-            EventKind::Request { from, .. } | EventKind::Response { from, .. } => &**from,
-            _ => "",
+        let is_struck = |label: &str| self.struck.contains(&self.lanes.find(label));
+        let comes_from_one = || match &event.kind {
+            EventKind::Request { from, .. } | EventKind::Response { from, .. } => is_struck(from),
+            _ => false,
         };
-        let from = from.split('#').next().unwrap_or_default();
-        self.names.is_empty() || self.names.iter().any(|name| *name == *event.who || name == from)
+        self.struck.is_empty() || is_struck(&event.who) || comes_from_one()
     }
 }
 
-/// Returns the events that say something, with their places among all events that are no polls and
-/// no choices. Left out are the first starts, connections that come and go in good order, and
-/// messages that begin with one of these words: handshakes, heartbeats and options.
+/// Returns the events that say something, with their places among all events that people see. Left
+/// out are the first starts, connections that come and go in good order, and messages that begin
+/// with one of these words: handshakes, heartbeats and options.
 pub(super) fn telling<'a>(
     trace: &'a Trace,
     routine: &[&str],
 ) -> impl Iterator<Item = (usize, &'a Event)> {
-    let shown = |e: &&Event| !matches!(Class::of(&e.kind), Class::Poll | Class::Choice);
-    trace.events().filter(shown).enumerate().filter(|(_, event)| match &event.kind {
+    trace.shown().enumerate().filter(|(_, event)| match &event.kind {
         EventKind::Request { text, .. } | EventKind::Response { text, .. } => {
-            !routine.iter().any(|words| text.starts_with(words))
+            !is_routine(text, routine)
         }
         EventKind::Started => event.at > Instant::ZERO,
         EventKind::Connected(_) | EventKind::Disconnected { why: None, .. } => false,
         _ => true,
     })
+}
+
+/// Returns whether the description of a message begins with one of these words.
+pub(super) fn is_routine(text: &str, routine: &[&str]) -> bool {
+    routine.iter().any(|words| text.starts_with(words))
 }
 
 /// Returns whether a text has a word, or several.

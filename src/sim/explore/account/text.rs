@@ -3,13 +3,14 @@
 //! It says which choice decides, what happened around it in this run and in the nearest one that
 //! passes, what differs between the two in the end, and the story of the thing that shows it.
 
-use super::concern::{Concern, telling};
+use super::concern::{Concern, is_routine, telling};
 use super::part::{self, Part};
 use super::tale::{Tale, tales};
 use super::{Account, Decision, Passing, Risk, Without};
 use crate::sim::explore::passing::Effects;
 use crate::sim::trace::{Event, Step};
 use crate::time::Instant;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The most lines.
@@ -32,8 +33,9 @@ pub(super) fn write(account: &Account, f: &mut fmt::Formatter<'_>) -> fmt::Resul
     for (number, tale) in tales(account, &words).iter().enumerate() {
         parts.extend(story(account, tale, number));
     }
-    let told: Vec<String> = parts.iter().flat_map(|part| part.lines.clone()).collect();
-    parts.push(end(account, &told));
+    let told: BTreeSet<&String> = parts.iter().flat_map(|part| &part.lines).collect();
+    let end = end(account, &told);
+    parts.push(end);
     parts.push(tail(account));
     let text = part::write(parts, LINES);
     let lines: Vec<String> = text.lines().map(short).collect();
@@ -181,8 +183,7 @@ fn around(account: &Account, passing: &Passing) -> Option<Part> {
 /// What never arrived in this run only.
 fn lost(account: &Account, passing: &Passing) -> Part {
     let lost = passing.lost(&account.trace).into_iter();
-    let is_telling = |text: &str| !account.routine.iter().any(|words| text.starts_with(words));
-    let lines = lost.filter(|lost| is_telling(&lost.text)).map(|lost| {
+    let lines = lost.filter(|lost| !is_routine(&lost.text, &account.routine)).map(|lost| {
         let what = format!("never arrived, from {}: {}", lost.from, lost.text);
         format!("    {}", timed(lost.sent, &lost.to, &what))
     });
@@ -267,12 +268,11 @@ fn story(account: &Account, tale: &Tale<'_>, number: usize) -> Vec<Part> {
 }
 
 /// The last events of the run, without what is told already.
-fn end(account: &Account, told: &[String]) -> Part {
+fn end(account: &Account, told: &BTreeSet<&String>) -> Part {
     let events: Vec<&Event> = telling(&account.trace, &account.routine).map(|(_, e)| e).collect();
-    let lines = events.iter().map(|event| format!("    {}", of_event(event)));
-    let mut lines: Vec<String> = lines.collect();
-    let known = lines.iter().rposition(|line| told.contains(line)).map_or(0, |at| at + 1);
-    lines.drain(..known);
+    let lines = events.iter().rev().map(|event| format!("    {}", of_event(event)));
+    let mut lines: Vec<String> = lines.take_while(|line| !told.contains(line)).collect();
+    lines.reverse();
     let heart = lines.len().saturating_sub(1);
     let title = "  the end of the run:".to_owned();
     let most = if account.passing.is_some() { 3 } else { 8 };

@@ -62,7 +62,7 @@ fn rows<'a>(picture: &'a Picture<'_>) -> Vec<(Instant, Row<'a>)> {
         if let Some(number) = made.map(|place| left.remove(place)) {
             rows.push((event.at, Row::Choice(number)));
         }
-        if !matches!(Class::of(&event.kind), Class::Poll | Class::Choice) {
+        if event.kind.is_shown() {
             rows.push((event.at, Row::Event(event)));
         }
     }
