@@ -144,7 +144,8 @@ impl Sim {
         match fault.what().until() {
             Until::TimeIsUp => {
                 let end = self.now() + fault.durations()[strike.duration];
-                // A fault that ends later ends with its plan. Its event must not keep the run going.
+                // A fault that ends later ends with its plan. Its event must not keep the run
+                // from its end.
                 if end <= self.config.max_time && end < Instant::MAX {
                     self.at(end, let_go);
                 }
