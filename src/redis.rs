@@ -99,6 +99,8 @@ mod id;
 mod persist;
 mod reply;
 pub mod resp;
+#[cfg(feature = "lua")]
+mod script;
 pub mod server;
 pub mod value;
 mod version;

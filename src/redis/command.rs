@@ -23,6 +23,7 @@ mod bitmap;
 mod describe;
 mod expiry;
 mod hash;
+mod help_text;
 pub(crate) mod key;
 pub(crate) mod key_spec;
 mod lcs;
@@ -58,6 +59,8 @@ pub(crate) enum Origin {
     Client,
     /// `EXEC` runs it.
     Exec,
+    /// A script calls it.
+    Script,
     /// A test calls it at the server itself.
     Operator,
 }
@@ -67,7 +70,7 @@ impl Origin {
     pub(crate) fn may_wait(self) -> bool {
         match self {
             Origin::Client => true,
-            Origin::Exec | Origin::Operator => false,
+            Origin::Exec | Origin::Script | Origin::Operator => false,
         }
     }
 }
@@ -117,9 +120,13 @@ pub(crate) mod flag {
     pub(crate) const ALLOW_BUSY: u32 = 1 << 13;
     pub(crate) const NO_ASYNC_LOADING: u32 = 1 << 14;
     pub(crate) const NO_MULTI: u32 = 1 << 15;
+    pub(crate) const SKIP_MONITOR: u32 = 1 << 16;
+    pub(crate) const NO_MANDATORY_KEYS: u32 = 1 << 17;
+    /// It may write although it is no write command. `COMMAND INFO` does not show it.
+    pub(crate) const MAY_REPLICATE: u32 = 1 << 18;
 
     /// The names, in the order in which `COMMAND INFO` lists them.
-    pub(crate) const NAMES: [(u32, &str); 16] = [
+    pub(crate) const NAMES: [(u32, &str); 18] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
@@ -129,9 +136,11 @@ pub(crate) mod flag {
         (BLOCKING, "blocking"),
         (LOADING, "loading"),
         (STALE, "stale"),
+        (SKIP_MONITOR, "skip_monitor"),
         (SKIP_SLOWLOG, "skip_slowlog"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
+        (NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (MOVABLEKEYS, "movablekeys"),
         (ALLOW_BUSY, "allow_busy"),
         (NO_ASYNC_LOADING, "no_async_loading"),

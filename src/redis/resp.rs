@@ -31,7 +31,7 @@
 
 mod byte_server;
 mod encode;
-mod inline;
+pub(crate) mod inline;
 mod parse;
 mod request;
 

@@ -27,6 +27,7 @@ mod outbox;
 mod pause;
 pub(crate) mod pubsub;
 pub(crate) mod refusal;
+mod scripting;
 mod session;
 mod sleep;
 mod stats;
@@ -60,6 +61,7 @@ use outbox::Outbox;
 use pubsub::PubSub;
 use refusal::Refusals;
 use rustc_hash::FxBuildHasher;
+use scripting::Scripting;
 use std::collections::VecDeque;
 use std::time::Duration;
 use transaction::Scheduled;
@@ -136,6 +138,7 @@ pub struct Server {
     pub(crate) paused: Option<Pause>,
     /// What happened to each key, while somebody asks for it.
     story: Option<Box<Story>>,
+    pub(crate) scripting: Scripting,
 }
 
 impl Server {
@@ -168,6 +171,7 @@ impl Server {
             sleep: Sleep::default(),
             paused: None,
             story: None,
+            scripting: Scripting::default(),
             options,
             config,
         };

@@ -23,6 +23,8 @@ mod info;
 mod open;
 mod protocol;
 mod rabbitmq;
+#[cfg(feature = "lua")]
+mod recorded;
 mod server;
 mod texts;
 mod traps;

@@ -14,6 +14,8 @@ mod faults;
 mod lists;
 mod pubsub;
 mod readme;
+#[cfg(feature = "lua")]
+mod recorded;
 mod scan;
 mod sets;
 mod shared;

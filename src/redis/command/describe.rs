@@ -2,6 +2,7 @@
 //! one table.
 
 use super::flag::*;
+use super::help_text;
 use super::key_spec::{Find, KeySpec, usage};
 use super::{Answer, Args, Command, Rows, Table, help as help_row, table};
 use crate::redis::command::arguments::is;
@@ -210,7 +211,11 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
     let invalid = CommandError::text("ERR Invalid arguments specified for command");
     let mut keys = Vec::new();
     for spec in specs {
-        let Some(positions) = spec.positions(request) else { return Err(invalid) };
+        let positions = match spec.positions(request) {
+            Some(positions) => positions,
+            None if command.has(NO_MANDATORY_KEYS) => continue,
+            None => return Err(invalid),
+        };
         let used = match command.name {
             "set" => set_usage(request),
             "bitfield" => bitfield_usage(request),
@@ -281,12 +286,9 @@ fn command_getkeysandflags<S>(table: &Table<S>, args: Args<'_>) -> Answer {
 pub(super) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     let Some(container) = table.get(args[0]) else { return Err(CommandError::Syntax) };
     let name = container.name.to_uppercase();
-    let mut lines =
-        vec![format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")];
-    for row in container.subcommands {
-        lines.push(row.short_name().to_uppercase());
-        lines.push(format!("    {}.", row.summary));
-    }
-    let line = |line: String| Reply::Simple(SmolStr::new(line));
-    Ok(Reply::Array(lines.into_iter().map(line).collect()))
+    let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+    let own = help_text::lines(container.name).unwrap_or_default().iter().copied();
+    let lines = std::iter::once(first.as_str()).chain(own).chain(["HELP", "    Prints this help."]);
+    let line = |line: &str| Reply::Simple(SmolStr::new(line));
+    Ok(Reply::Array(lines.map(line).collect()))
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// Splits the line. Appends the arguments' bytes to `bytes`, and the range of each to `args`.
 /// Returns `false` if a quote is not closed, or is followed by anything but a space; both vectors
 /// then hold what was read so far. The line has no NUL.
-pub(super) fn split(line: &[u8], bytes: &mut Vec<u8>, args: &mut Vec<Range<usize>>) -> bool {
+pub(crate) fn split(line: &[u8], bytes: &mut Vec<u8>, args: &mut Vec<Range<usize>>) -> bool {
     let mut at = 0;
     loop {
         at += line[at..].iter().take_while(|b| is_space(**b)).count();

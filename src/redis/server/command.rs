@@ -13,6 +13,7 @@ mod connection;
 mod debug;
 mod info;
 mod pubsub;
+mod script;
 mod transaction;
 
 use super::Server;
@@ -45,6 +46,7 @@ pub(super) fn table() -> Table<Server> {
         Rows::SCAN,
         Rows::SORT,
         transaction::COMMANDS,
+        script::COMMANDS,
         pubsub::COMMANDS,
         connection::COMMANDS,
         admin::COMMANDS,

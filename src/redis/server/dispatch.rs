@@ -136,7 +136,7 @@ impl Server {
 
     /// Returns an error if a command is refused, as by a server in a bad state. `late` selects the
     /// states that Redis checks after it knows that a subscriber may send the command.
-    fn check_refusals(
+    pub(super) fn check_refusals(
         &mut self,
         client: ClientId,
         command: &'static Row,
@@ -170,9 +170,7 @@ impl Server {
             return true;
         }
         let queued = self.sessions.get(&client).and_then(|s| s.multi.as_ref());
-        let writes = |command: &Row| {
-            command.has(flag::WRITE) || matches!(command.name, "publish" | "spublish")
-        };
+        let writes = |command: &Row| command.has(flag::WRITE | flag::MAY_REPLICATE);
         writes(command)
             || (command.name == "exec"
                 && queued.is_some_and(|m| m.queued.iter().any(|q| writes(q.0))))

@@ -26,11 +26,11 @@ pub(super) const COMMANDS: &[Row] = &[
     flow("unsubscribe", -1, PUBSUB | NOSCRIPT | LOADING | STALE, &[], &[], "Stop listening for messages posted to the given channels", unsubscribe),
     flow("psubscribe", -2, PUBSUB | NOSCRIPT | LOADING | STALE, &[], &[], "Listen for messages published to channels matching the given patterns", psubscribe),
     flow("punsubscribe", -1, PUBSUB | NOSCRIPT | LOADING | STALE, &[], &[], "Stop listening for messages posted to channels matching the given patterns", punsubscribe),
-    server("publish", 3, PUBSUB | LOADING | STALE | FAST, &[], &[], "Post a message to a channel", publish),
+    server("publish", 3, MAY_REPLICATE | PUBSUB | LOADING | STALE | FAST, &[], &[], "Post a message to a channel", publish),
     container("pubsub", -2, 0, &[], "A container for Pub/Sub commands", PUBSUB_SUBCOMMANDS),
     flow("ssubscribe", -2, PUBSUB | NOSCRIPT | LOADING | STALE, &[], &[range(NOT_KEY, 1, -1, 1)], "Listen for messages published to the given shard channels", ssubscribe),
     flow("sunsubscribe", -1, PUBSUB | NOSCRIPT | LOADING | STALE, &[], &[range(NOT_KEY, 1, -1, 1)], "Stop listening for messages posted to the given shard channels", sunsubscribe),
-    server("spublish", 3, PUBSUB | LOADING | STALE | FAST, &[], &[key(NOT_KEY, 1)], "Post a message to a shard channel", spublish),
+    server("spublish", 3, MAY_REPLICATE | PUBSUB | LOADING | STALE | FAST, &[], &[key(NOT_KEY, 1)], "Post a message to a shard channel", spublish),
 ];
 
 fn subscribe_to(server: &mut Server, caller: Caller, args: Args<'_>, kind: Kind) -> Flow {

@@ -1,0 +1,236 @@
+//! The table `redis` of scripts.
+//!
+//! Its functions exist as long as the interpreter; what they do depends on the run. A run puts one
+//! function into a slot, which has access to the server. Without it there is no run, and functions
+//! that need one say so.
+//!
+//! Source: `script_lua.c` (`luaRegisterRedisAPI`), `eval.c` (`scriptingInit`).
+
+use super::convert;
+use super::meter::Meter;
+use super::native::{Arguments, Raised, number_of, raised, text_of};
+use crate::redis::database::sha1::sha1;
+use crate::redis::reply::Protocol;
+use mlua::{Function, Lua, MultiValue, Table, Value};
+use std::sync::Arc;
+
+/// What a function asks of the run.
+pub(super) mod ask {
+    /// Run a command.
+    pub(crate) const CALL: u8 = 0;
+    /// Whether the user may run a command.
+    pub(crate) const MAY_CALL: u8 = 1;
+    /// Write a line of the log.
+    pub(crate) const LOG: u8 = 2;
+}
+
+/// Index of the run's function in the slot.
+pub(super) const RUN: usize = 1;
+
+fn reply_error(text: &str) -> mlua::Error {
+    Raised::Reply(format!("ERR {text}").into_bytes(), false).into()
+}
+
+/// Returns the run's function, or the error of a function that was called outside of a run.
+fn run(slot: &Table, name: &str) -> mlua::Result<Function> {
+    match slot.raw_get(RUN)? {
+        Value::Function(run) => Ok(run),
+        _ => {
+            let text = format!("{name} can only be called inside a script invocation");
+            Err(reply_error(&text))
+        }
+    }
+}
+
+/// Returns an error's table if a function raised a reply, or the error itself.
+fn as_table(lua: &Lua, error: mlua::Error) -> mlua::Result<Value> {
+    match raised(&error) {
+        Some(Raised::Reply(text, counted)) => convert::error_table(lua, text, *counted),
+        Some(Raised::Text(_)) | None => Err(error),
+    }
+}
+
+/// Returns an error's text with a code: `-CODE text` has its own, everything else gets `ERR`.
+fn with_code(text: &[u8]) -> Vec<u8> {
+    // C's text ends with a NUL.
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    let Some(rest) = text.strip_prefix(b"-") else { return [b"ERR ", text].concat() };
+    let (code, message) = match rest.iter().position(|byte| *byte == b' ') {
+        Some(space) => (&rest[..space], &rest[space + 1..]),
+        None => (&b"ERR"[..], rest),
+    };
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let start = message.iter().take_while(|byte| is_end(byte)).count();
+    let message = &message[start..];
+    let end = message.iter().rev().take_while(|byte| is_end(byte)).count();
+    [code, b" ", &message[..message.len() - end]].concat()
+}
+
+/// Adds `redis.call` and `redis.pcall`.
+fn add_calls(lua: &Lua, api: &Table, slot: &Table) -> mlua::Result<()> {
+    let own = slot.clone();
+    let call = move |_: &Lua, mut values: MultiValue| -> mlua::Result<Value> {
+        let run = run(&own, "redis.call/pcall")?;
+        values.push_front(Value::Integer(i64::from(ask::CALL)));
+        run.call(values)
+    };
+    api.raw_set("call", lua.create_function(call)?)?;
+    let own = slot.clone();
+    let pcall = move |lua: &Lua, mut values: MultiValue| -> mlua::Result<Value> {
+        let run = run(&own, "redis.call/pcall")?;
+        values.push_front(Value::Integer(i64::from(ask::CALL)));
+        run.call(values).or_else(|error| as_table(lua, error))
+    };
+    api.raw_set("pcall", lua.create_function(pcall)?)?;
+    let own = slot.clone();
+    let check = move |_: &Lua, mut values: MultiValue| -> mlua::Result<Value> {
+        let run = run(&own, "redis.acl_check_cmd")?;
+        values.push_front(Value::Integer(i64::from(ask::MAY_CALL)));
+        run.call(values)
+    };
+    api.raw_set("acl_check_cmd", lua.create_function(check)?)
+}
+
+/// `redis.error_reply(text)` and `redis.status_reply(text)`.
+fn add_replies(lua: &Lua, api: &Table) -> mlua::Result<()> {
+    let only_text = |values: &MultiValue| match values.iter().collect::<Vec<_>>()[..] {
+        [Value::String(text)] => Some(text.as_bytes().to_vec()),
+        _ => None,
+    };
+    let wrong =
+        |lua: &Lua| convert::error_table(lua, b"ERR wrong number or type of arguments", false);
+    let error_reply = move |lua: &Lua, values: MultiValue| {
+        let Some(text) = only_text(&values) else { return wrong(lua) };
+        let text = if text.starts_with(b"-") { text } else { [b"-", &text[..]].concat() };
+        convert::error_table(lua, &with_code(&text), false)
+    };
+    api.raw_set("error_reply", lua.create_function(error_reply)?)?;
+    let status_reply = move |lua: &Lua, values: MultiValue| {
+        let Some(text) = only_text(&values) else { return wrong(lua) };
+        let table = lua.create_table()?;
+        table.raw_set("ok", lua.create_string(text)?)?;
+        Ok(Value::Table(table))
+    };
+    api.raw_set("status_reply", lua.create_function(status_reply)?)
+}
+
+/// Levels of `redis.log`.
+const LEVELS: [(&str, i64); 4] =
+    [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)];
+
+/// Adds `redis.log` and the version, which libraries also have while they are loaded.
+pub(super) fn add_log_and_version(
+    lua: &Lua,
+    api: &Table,
+    slot: &Table,
+    version: &str,
+) -> mlua::Result<()> {
+    let own = slot.clone();
+    let log = move |lua: &Lua, values: MultiValue| -> mlua::Result<()> {
+        let arguments = Arguments::new(lua, values);
+        if arguments.len() < 2 {
+            return Err(reply_error("redis.log() requires two arguments or more."));
+        }
+        let Some(level) = number_of(lua, &arguments.values[0]) else {
+            return Err(reply_error("First argument must be a number (log level)."));
+        };
+        if !(0..=3).contains(&(level as i64)) {
+            return Err(reply_error("Invalid debug level."));
+        }
+        let words = arguments.values[1..].iter().filter_map(|value| text_of(lua, value));
+        let text = words.collect::<Vec<_>>().join(&b' ');
+        // Outside of a run, there is nobody to tell.
+        if let Value::Function(run) = own.raw_get(RUN)? {
+            run.call::<Value>((ask::LOG, level as i64, lua.create_string(text)?))?;
+        }
+        Ok(())
+    };
+    api.raw_set("log", lua.create_function(log)?)?;
+    for (name, level) in LEVELS {
+        api.raw_set(name, level)?;
+    }
+    api.raw_set("REDIS_VERSION", version)?;
+    let number = version.split('.').fold(0, |n, part| n << 8 | part.parse::<i64>().unwrap_or(0));
+    api.raw_set("REDIS_VERSION_NUM", number)
+}
+
+fn add_settings(lua: &Lua, api: &Table, slot: &Table, meter: &Arc<Meter>) -> mlua::Result<()> {
+    let (own, shared) = (slot.clone(), Arc::clone(meter));
+    let set_protocol = move |lua: &Lua, values: MultiValue| {
+        run(&own, "redis.setresp")?;
+        let arguments = Arguments::new(lua, values);
+        if arguments.len() != 1 {
+            return Err(reply_error("redis.setresp() requires one argument."));
+        }
+        match number_of(lua, &arguments.values[0]).map_or(0, |n| n as i64) {
+            2 => shared.set_protocol(Protocol::Resp2),
+            3 => shared.set_protocol(Protocol::Resp3),
+            _ => return Err(reply_error("RESP version must be 2 or 3.")),
+        }
+        Ok(())
+    };
+    api.raw_set("setresp", lua.create_function(set_protocol)?)?;
+    let own = slot.clone();
+    // There is no replica or file that could miss a change: the flags are only checked.
+    let set_replication = move |lua: &Lua, values: MultiValue| {
+        run(&own, "redis.set_repl")?;
+        let arguments = Arguments::new(lua, values);
+        if arguments.len() != 1 {
+            return Err(reply_error("redis.set_repl() requires two arguments."));
+        }
+        let flags = number_of(lua, &arguments.values[0]).map_or(0, |n| n as i64);
+        if flags & !3 != 0 {
+            return Err(reply_error(
+                "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+            ));
+        }
+        Ok(())
+    };
+    api.raw_set("set_repl", lua.create_function(set_replication)?)?;
+    let flags = [
+        ("REPL_NONE", 0),
+        ("REPL_AOF", 1),
+        ("REPL_SLAVE", 2),
+        ("REPL_REPLICA", 2),
+        ("REPL_ALL", 3),
+    ];
+    for (name, flag) in flags {
+        api.raw_set(name, flag)?;
+    }
+    Ok(())
+}
+
+/// Returns the table.
+pub(super) fn table(
+    lua: &Lua,
+    slot: &Table,
+    meter: &Arc<Meter>,
+    version: &str,
+) -> mlua::Result<Table> {
+    let api = lua.create_table()?;
+    add_calls(lua, &api, slot)?;
+    add_replies(lua, &api)?;
+    add_log_and_version(lua, &api, slot, version)?;
+    add_settings(lua, &api, slot, meter)?;
+    let sha1hex = |lua: &Lua, values: MultiValue| {
+        let arguments = Arguments::new(lua, values);
+        if arguments.len() != 1 {
+            return Err(reply_error("wrong number of arguments"));
+        }
+        Ok(hex(&sha1(&text_of(lua, &arguments.values[0]).unwrap_or_default())))
+    };
+    api.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
+    Ok(api)
+}
+
+/// Adds the functions that only `EVAL` has: those of the debugger, which is never active.
+pub(super) fn add_debugging(lua: &Lua, api: &Table) -> mlua::Result<()> {
+    api.raw_set("breakpoint", lua.create_function(|_, _: MultiValue| Ok(false))?)?;
+    api.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
+    api.raw_set("replicate_commands", lua.create_function(|_, _: MultiValue| Ok(true))?)
+}
+
+/// Returns bytes as hexadecimal digits in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,207 @@
+//! Conversions between replies and Lua's values.
+//!
+//! The types of RESP3 that Lua lacks are tables with one field: `map`, `set`, `double`,
+//! `big_number`, `verbatim_string`. A status is a table with the field `ok`, an error one with the
+//! field `err`. Fractions of numbers are lost on the way to the client, as documented by Redis.
+//!
+//! Source: `script_lua.c` (`redisProtocolToLuaType`, `luaReplyToRedisReply`).
+
+use super::native::{Raised, has_no_order, text_of};
+use super::table::{self, UNORDERED};
+use crate::redis::reply::{ErrorReply, Protocol, Reply};
+use crate::redis::value::number;
+use mlua::{Lua, Table, Value};
+use smol_str::SmolStr;
+
+/// Returns a table with one field.
+fn with_field(lua: &Lua, name: &str, value: Value) -> mlua::Result<Value> {
+    let table = lua.create_table_with_capacity(0, 1)?;
+    table.raw_set(name, value)?;
+    Ok(Value::Table(table))
+}
+
+fn string(lua: &Lua, bytes: &[u8]) -> mlua::Result<Value> {
+    Ok(Value::String(lua.create_string(bytes)?))
+}
+
+/// Returns an error as a table. `counted` tells whether the server has counted it.
+pub(super) fn error_table(lua: &Lua, text: &[u8], counted: bool) -> mlua::Result<Value> {
+    let table = lua.create_table_with_capacity(0, 2)?;
+    table.raw_set("err", string(lua, text)?)?;
+    if counted {
+        table.raw_set("ignore_error_stats_update", true)?;
+    }
+    Ok(Value::Table(table))
+}
+
+/// Returns a command's reply as a script sees it. It must have the types of the script's protocol.
+pub(super) fn to_lua(lua: &Lua, reply: &Reply) -> mlua::Result<Value> {
+    Ok(match reply {
+        Reply::Simple(text) => with_field(lua, "ok", string(lua, text.as_bytes())?)?,
+        Reply::Error(ErrorReply(text)) => error_table(lua, text.as_bytes(), true)?,
+        Reply::Integer(n) => Value::Number(*n as f64),
+        Reply::Bulk(bytes) => string(lua, bytes)?,
+        Reply::Nil | Reply::NilArray => Value::Boolean(false),
+        Reply::Array(items) | Reply::Push(items) => {
+            let table = lua.create_table_with_capacity(items.len(), 0)?;
+            for (index, item) in items.iter().enumerate() {
+                table.raw_set(index + 1, to_lua(lua, item)?)?;
+            }
+            Value::Table(table)
+        }
+        Reply::Map(pairs) | Reply::Pairs(pairs) => {
+            let table = lua.create_table_with_capacity(0, pairs.len())?;
+            for (key, value) in pairs {
+                table.raw_set(to_lua(lua, key)?, to_lua(lua, value)?)?;
+            }
+            with_field(lua, "map", Value::Table(table))?
+        }
+        Reply::Set(items) => {
+            let table = lua.create_table_with_capacity(0, items.len())?;
+            for item in items {
+                table.raw_set(to_lua(lua, item)?, true)?;
+            }
+            with_field(lua, "set", Value::Table(table))?
+        }
+        Reply::Double(x) => with_field(lua, "double", Value::Number(*x))?,
+        Reply::Boolean(yes) => Value::Boolean(*yes),
+        Reply::BigNumber(digits) => with_field(lua, "big_number", string(lua, digits.as_bytes())?)?,
+        Reply::Verbatim(format, text) => {
+            let table = lua.create_table_with_capacity(0, 2)?;
+            table.raw_set("string", string(lua, text)?)?;
+            table.raw_set("format", string(lua, format.as_bytes())?)?;
+            with_field(lua, "verbatim_string", Value::Table(table))?
+        }
+        Reply::Attributed(_, reply) => to_lua(lua, reply)?,
+    })
+}
+
+/// Returns a command's reply as a script sees it that has chosen a protocol.
+pub(super) fn reply_to_lua(lua: &Lua, reply: Reply, protocol: Protocol) -> mlua::Result<Value> {
+    match (reply.in_protocol(protocol), protocol) {
+        (Reply::Nil, Protocol::Resp3) => Ok(Value::Nil),
+        (Reply::Array(items), Protocol::Resp3) => {
+            let table = lua.create_table_with_capacity(items.len(), 0)?;
+            for (index, item) in items.into_iter().enumerate() {
+                table.raw_set(index + 1, reply_to_lua(lua, item, protocol)?)?;
+            }
+            Ok(Value::Table(table))
+        }
+        (reply, _) => to_lua(lua, &reply),
+    }
+}
+
+/// Returns the C integer of a number. Out of its range, x86 returns the least.
+fn truncated(n: f64) -> i64 {
+    const BOUND: f64 = 9_223_372_036_854_775_808.0;
+    if (-BOUND..BOUND).contains(&n) { n as i64 } else { i64::MIN }
+}
+
+/// Greatest depth of a reply. The real interpreter's stack allows more, which no client reads.
+const MAX_DEPTH: usize = 128;
+
+fn text(bytes: &[u8]) -> String {
+    let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(bytes).replace(['\r', '\n'], " ")
+}
+
+/// Returns a script's result as a reply. `protocol` is the script's, which decides about booleans.
+pub(super) fn to_reply(value: &Value, protocol: Protocol) -> mlua::Result<Reply> {
+    nested(value, protocol, 0)
+}
+
+fn nested(value: &Value, protocol: Protocol, depth: usize) -> mlua::Result<Reply> {
+    Ok(match value {
+        Value::String(bytes) => Reply::bulk(&bytes.as_bytes()),
+        Value::Boolean(yes) => match (protocol, yes) {
+            (Protocol::Resp3, yes) => Reply::Boolean(*yes),
+            (Protocol::Resp2, true) => Reply::Integer(1),
+            (Protocol::Resp2, false) => Reply::Nil,
+        },
+        Value::Integer(n) => Reply::Integer(*n),
+        Value::Number(n) => Reply::Integer(truncated(*n)),
+        Value::Table(_) if depth > MAX_DEPTH => error("ERR reached lua stack limit".into()),
+        Value::Table(table) => table_to_reply(table, protocol, depth + 1)?,
+        _ => Reply::Nil,
+    })
+}
+
+fn error(text: String) -> Reply {
+    Reply::Error(ErrorReply(text.into()))
+}
+
+fn table_to_reply(table: &Table, protocol: Protocol, depth: usize) -> mlua::Result<Reply> {
+    if let Value::String(message) = table.raw_get("err")? {
+        return Ok(error(text(&message.as_bytes())));
+    }
+    if let Value::String(status) = table.raw_get("ok")? {
+        return Ok(Reply::Simple(SmolStr::new(text(&status.as_bytes()))));
+    }
+    match table.raw_get("double")? {
+        Value::Integer(n) => return Ok(Reply::Double(n as f64)),
+        Value::Number(n) => return Ok(Reply::Double(n)),
+        _ => {}
+    }
+    if let Value::String(digits) = table.raw_get("big_number")? {
+        let digits = String::from_utf8_lossy(&digits.as_bytes()).replace(['\r', '\n'], " ");
+        return Ok(Reply::BigNumber(digits.into()));
+    }
+    if let Value::Table(verbatim) = table.raw_get("verbatim_string")?
+        && let Value::String(format) = verbatim.raw_get("format")?
+        && let Value::String(content) = verbatim.raw_get("string")?
+    {
+        // A format has exactly three letters.
+        let letters: String =
+            text(&format.as_bytes()).chars().chain(" ".repeat(3).chars()).take(3).collect();
+        return Ok(Reply::Verbatim(letters.into(), content.as_bytes().to_vec().into()));
+    }
+    if let Value::Table(map) = table.raw_get("map")? {
+        let pairs = ordered(&map)?.into_iter().map(|(key, value)| {
+            Ok((nested(&key, protocol, depth)?, nested(&value, protocol, depth)?))
+        });
+        return Ok(Reply::Map(pairs.collect::<mlua::Result<_>>()?));
+    }
+    if let Value::Table(set) = table.raw_get("set")? {
+        let items = ordered(&set)?.into_iter().map(|(key, _)| nested(&key, protocol, depth));
+        return Ok(Reply::Set(items.collect::<mlua::Result<_>>()?));
+    }
+    let items = table::elements(table)?;
+    let items = items.iter().map(|item| nested(item, protocol, depth));
+    Ok(Reply::Array(items.collect::<mlua::Result<_>>()?))
+}
+
+/// Returns the pairs of a table whose order does not depend on addresses.
+fn ordered(table: &Table) -> mlua::Result<Vec<(Value, Value)>> {
+    let pairs = table::pairs(table)?;
+    if pairs.iter().any(|(key, _)| has_no_order(key)) {
+        return Err(Raised::Text(UNORDERED.as_bytes().to_vec()).into());
+    }
+    Ok(pairs)
+}
+
+/// Returns the words of a command that a script calls, or `None` if one is neither a string nor a
+/// number.
+pub(super) fn words(values: std::slice::Iter<'_, Value>) -> Option<Vec<Vec<u8>>> {
+    values
+        .map(|value| match value {
+            Value::String(text) => Some(text.as_bytes().to_vec()),
+            Value::Integer(n) => Some(number::format_double(*n as f64).to_vec()),
+            Value::Number(n) => Some(number::format_double(*n).to_vec()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Returns what a script's error table says: its text, its place, and whether it was counted.
+pub(super) fn read_error(lua: &Lua, table: &Table) -> mlua::Result<(String, Option<String>, bool)> {
+    let field = |name: &str| -> mlua::Result<Option<String>> {
+        Ok(text_of(lua, &table.get(name)?).map(|bytes| text(&bytes)))
+    };
+    let message = field("err")?.unwrap_or_else(|| "(null)".to_owned());
+    let place = match (field("source")?, field("line")?) {
+        (Some(source), Some(line)) => Some(format!("{source}:{line}")),
+        _ => None,
+    };
+    let counted = matches!(table.get("ignore_error_stats_update")?, Value::Boolean(true));
+    Ok((message, place, counted))
+}

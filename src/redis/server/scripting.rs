@@ -1,0 +1,37 @@
+//! Scripting: the server's two interpreters, its cache of scripts and its libraries of functions.
+//!
+//! A run is one step: no other client's command, and no expiry, comes between the commands of a
+//! script, and the clock stands still. A script's commands run for a client that exists only during
+//! the run, in the caller's database and with the caller's permissions; `SELECT` does not outlive
+//! it. The interpreters are made when they are first needed.
+//!
+//! Without the feature `lua`, the commands exist and answer with an error that names the feature.
+//!
+//! Source: `script.c`, `eval.c`, `functions.c`.
+
+#[cfg(feature = "lua")]
+mod functions;
+#[cfg(feature = "lua")]
+mod host;
+#[cfg(not(feature = "lua"))]
+mod none;
+#[cfg(feature = "lua")]
+mod scripts;
+#[cfg(feature = "lua")]
+mod shebang;
+
+#[cfg(feature = "lua")]
+pub(crate) use functions::Functions;
+#[cfg(feature = "lua")]
+pub(crate) use scripts::Scripts;
+
+/// What the server knows of scripts and functions.
+#[derive(Debug, Default)]
+pub(crate) struct Scripting {
+    #[cfg(feature = "lua")]
+    pub(crate) scripts: Scripts,
+    #[cfg(feature = "lua")]
+    pub(crate) functions: Functions,
+    /// Lines that scripts have written to the log, since they were last taken.
+    pub(crate) log: Vec<(i64, Vec<u8>)>,
+}

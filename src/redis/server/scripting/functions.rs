@@ -1,0 +1,264 @@
+//! Libraries of functions: `FUNCTION` and `FCALL`.
+//!
+//! A library is one text, which registers functions when it is loaded. Names of functions are
+//! unique among all libraries. Libraries are data: they are saved with the keys, and survive what
+//! the keys survive.
+//!
+//! Source: `functions.c`, `function_lua.c`.
+
+use super::host::{self, Invocation};
+use super::shebang::{self, Flags};
+use crate::redis::command::arguments::is;
+use crate::redis::command::{Answer, Args, Caller};
+use crate::redis::database::glob;
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::script::{Interpreter, Kind, Script, is_name};
+use crate::redis::server::Server;
+use crate::redis::value::{Sds, number};
+use crate::redis::version::VERSION;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+/// A function of a library.
+#[derive(Clone, Debug)]
+struct Function {
+    description: Option<Sds>,
+    flags: Flags,
+    script: Script,
+}
+
+/// A library.
+#[derive(Clone, Debug)]
+struct Library {
+    /// The whole text, with its first line.
+    code: Sds,
+    functions: IndexMap<Sds, Function, FxBuildHasher>,
+}
+
+/// All libraries, and their interpreter.
+#[derive(Debug, Default)]
+pub(crate) struct Functions {
+    interpreter: Option<Box<Interpreter>>,
+    libraries: IndexMap<Sds, Library, FxBuildHasher>,
+}
+
+/// The only engine.
+const ENGINE: &str = "LUA";
+
+impl Functions {
+    /// Number of libraries and of functions.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.libraries.len(), self.libraries.values().map(|library| library.functions.len()).sum())
+    }
+
+    /// Returns the texts of all libraries, in the order in which they were loaded.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = &Sds> {
+        self.libraries.values().map(|library| &library.code)
+    }
+
+    fn find(&self, name: &[u8]) -> Option<(&Sds, &Function)> {
+        // Names of functions ignore case, when they are called.
+        self.libraries
+            .values()
+            .flat_map(|library| &library.functions)
+            .find(|(known, _)| known.as_slice().eq_ignore_ascii_case(name))
+    }
+
+    /// Compiles a library and runs its code. Returns its name and the library.
+    fn compile(&mut self, code: &[u8], version: &str) -> Result<(Sds, Library), String> {
+        let first = shebang::of_library(code)?;
+        if !is_name(&first.name) {
+            return Err("Library names can only contain letters, numbers, or underscores(_) and \
+                        must be at least one character long"
+                .to_owned());
+        }
+        if !first.engine.eq_ignore_ascii_case(ENGINE.as_bytes()) {
+            let engine = String::from_utf8_lossy(&first.engine);
+            return Err(format!("Engine '{engine}' not found"));
+        }
+        let interpreter = self
+            .interpreter
+            .get_or_insert_with(|| Box::new(Interpreter::new(Kind::Functions, version)));
+        let registered = interpreter.load(first.code)?;
+        if registered.is_empty() {
+            return Err("No functions registered".to_owned());
+        }
+        let functions = registered.into_iter().map(|registration| {
+            let function = Function {
+                description: registration.description.map(|text| Sds::new(&text)),
+                flags: Flags::of(&registration.flags),
+                script: registration.callback,
+            };
+            (Sds::new(&registration.name), function)
+        });
+        let functions = functions.collect();
+        Ok((Sds::new(&first.name), Library { code: Sds::new(code), functions }))
+    }
+
+    /// Returns the name of a function that another library has, if there is one.
+    fn taken(&self, name: &Sds, library: &Library) -> Option<Sds> {
+        let others = self.libraries.iter().filter(|(other, _)| *other != name);
+        let mut names = others.flat_map(|(_, other)| other.functions.keys());
+        names
+            .find(|known| {
+                library.functions.keys().any(|own| own.as_slice().eq_ignore_ascii_case(known))
+            })
+            .cloned()
+    }
+
+    /// Loads a library.
+    fn load(&mut self, code: &[u8], replace: bool, version: &str) -> Result<Sds, String> {
+        let first = shebang::of_library(code)?;
+        if is_name(&first.name)
+            && first.engine.eq_ignore_ascii_case(ENGINE.as_bytes())
+            && !replace
+            && self.libraries.contains_key(first.name.as_slice())
+        {
+            let name = String::from_utf8_lossy(&first.name);
+            return Err(format!("Library '{name}' already exists"));
+        }
+        let (name, library) = self.compile(code, version)?;
+        if let Some(taken) = self.taken(&name, &library) {
+            return Err(format!("Function {taken} already exists"));
+        }
+        self.libraries.insert(name.clone(), library);
+        Ok(name)
+    }
+}
+
+fn refuse(why: impl AsRef<str>) -> CommandError {
+    CommandError::format(format!("ERR {}", why.as_ref()))
+}
+
+impl Server {
+    /// Notes that the libraries have changed, for save points.
+    fn functions_changed(&mut self) {
+        self.databases[0].usage.changes += 1;
+    }
+
+    /// `FUNCTION LOAD [REPLACE] code`.
+    pub(crate) fn function_load(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        let (code, options) = args[2..].split_last().ok_or(refuse("Function code is missing"))?;
+        if let Some(option) = options.iter().find(|option| !is(option, "replace")) {
+            let option = String::from_utf8_lossy(option);
+            return Err(refuse(format!("Unknown option given: {option}")));
+        }
+        let version = VERSION.number;
+        let name =
+            self.scripting.functions.load(code, !options.is_empty(), version).map_err(refuse)?;
+        self.functions_changed();
+        Ok(Reply::bulk(&name))
+    }
+
+    /// `FUNCTION DELETE library`.
+    pub(crate) fn function_delete(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        let removed = self.scripting.functions.libraries.shift_remove(args[2]);
+        removed.ok_or(refuse("Library not found"))?;
+        self.functions_changed();
+        Ok(Reply::OK)
+    }
+
+    /// Removes all libraries.
+    pub(crate) fn flush_functions(&mut self) {
+        self.scripting.functions.libraries.clear();
+        self.functions_changed();
+    }
+
+    /// `FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]`.
+    pub(crate) fn function_list(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        let (mut with_code, mut pattern) = (false, None);
+        let mut words = args[2..].iter();
+        while let Some(word) = words.next() {
+            if !with_code && is(word, "withcode") {
+                with_code = true;
+            } else if pattern.is_none() && is(word, "libraryname") {
+                let given = words.next().ok_or(refuse("library name argument was not given"))?;
+                pattern = Some(*given);
+            } else {
+                let word = String::from_utf8_lossy(word);
+                return Err(refuse(format!("Unknown argument {word}")));
+            }
+        }
+        let libraries = self.scripting.functions.libraries.iter();
+        let shown = libraries
+            .filter(|(name, _)| pattern.is_none_or(|pattern| glob::matches(pattern, name, true)));
+        let list = shown.map(|(name, library)| listed(name, library, with_code));
+        Ok(Reply::Array(list.collect()))
+    }
+
+    /// `FUNCTION STATS`.
+    pub(crate) fn function_stats(&mut self, _: Caller, _: Args<'_>) -> Answer {
+        let (libraries, functions) = self.scripting.functions.size();
+        let counts = Reply::Map(vec![
+            (Reply::bulk(b"libraries_count"), Reply::count(libraries)),
+            (Reply::bulk(b"functions_count"), Reply::count(functions)),
+        ]);
+        Ok(Reply::Map(vec![
+            (Reply::bulk(b"running_script"), Reply::Nil),
+            (Reply::bulk(b"engines"), Reply::Map(vec![(Reply::bulk(ENGINE.as_bytes()), counts)])),
+        ]))
+    }
+
+    /// `FUNCTION KILL`.
+    pub(crate) fn function_kill(&mut self, _: Caller, _: Args<'_>) -> Answer {
+        Err(CommandError::text("NOTBUSY No scripts in execution right now."))
+    }
+
+    /// `FCALL` and `FCALL_RO`: `function numkeys key … arg …`.
+    pub(crate) fn fcall(&mut self, caller: Caller, args: Args<'_>) -> Answer {
+        let functions = &mut self.scripting.functions;
+        let (name, function) = functions.find(args[1]).ok_or(refuse("Function not found"))?;
+        let (name, function) = (name.to_string(), function.clone());
+        let count = number::parse_i64(args[2]).ok_or(refuse("Bad number of keys provided"))?;
+        let (keys, rest) = host::split(args, count)?;
+        let invocation = Invocation {
+            script: function.script,
+            name,
+            kind: Kind::Functions,
+            flags: function.flags,
+            read_only: args[0].eq_ignore_ascii_case(b"fcall_ro"),
+            keys,
+            args: rest,
+        };
+        let Some(mut interpreter) = functions.interpreter.take() else {
+            return Err(refuse("a function cannot run within a function"));
+        };
+        let answer = self.invoke(&mut interpreter, caller, &invocation);
+        self.scripting.functions.interpreter = Some(interpreter);
+        answer
+    }
+}
+
+impl Server {
+    pub(crate) fn function_dump(&mut self, _: Caller, _: Args<'_>) -> Answer {
+        Err(CommandError::Syntax)
+    }
+    pub(crate) fn function_restore(&mut self, _: Caller, _: Args<'_>) -> Answer {
+        Err(CommandError::Syntax)
+    }
+}
+
+/// Returns a library as `FUNCTION LIST` shows it.
+fn listed(name: &Sds, library: &Library, with_code: bool) -> Reply {
+    let functions = library.functions.iter().map(|(name, function)| {
+        let flags = function.flags.names().map(Reply::status);
+        Reply::Map(vec![
+            (Reply::bulk(b"name"), Reply::bulk(name)),
+            (
+                Reply::bulk(b"description"),
+                Reply::bulk_or_nil(function.description.as_ref().map(Sds::as_slice)),
+            ),
+            (Reply::bulk(b"flags"), Reply::Set(flags.collect())),
+        ])
+    });
+    let mut fields = vec![
+        (Reply::bulk(b"library_name"), Reply::bulk(name)),
+        (Reply::bulk(b"engine"), Reply::bulk(ENGINE.as_bytes())),
+        (Reply::bulk(b"functions"), Reply::Array(functions.collect())),
+    ];
+    if with_code {
+        fields.push((Reply::bulk(b"library_code"), Reply::bulk(&library.code)));
+    }
+    Reply::Map(fields)
+}

@@ -1,0 +1,129 @@
+//! The cache of scripts, and `EVAL`, `EVALSHA` and `SCRIPT`.
+//!
+//! A script is cached by the SHA-1 of its text when it is first seen. Nothing but `SCRIPT FLUSH`
+//! and the end of the process removes it.
+//!
+//! Source: `eval.c`.
+
+use super::host::{self, Invocation};
+use super::shebang::{self, Flags};
+use crate::redis::command::arguments::integer;
+use crate::redis::command::{Answer, Args, Caller};
+use crate::redis::database::sha1::sha1;
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::script::{Interpreter, Kind, Script, hex};
+use crate::redis::server::Server;
+use crate::redis::value::Sds;
+use crate::redis::version::VERSION;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+/// A cached script.
+#[derive(Debug)]
+struct Cached {
+    body: Sds,
+    flags: Flags,
+    script: Script,
+}
+
+/// The cache of scripts, and their interpreter.
+#[derive(Debug, Default)]
+pub(crate) struct Scripts {
+    interpreter: Option<Box<Interpreter>>,
+    by_sha: IndexMap<String, Cached, FxBuildHasher>,
+}
+
+impl Scripts {
+    /// Number of cached scripts, and the bytes of their texts.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.by_sha.len(), self.by_sha.values().map(|cached| cached.body.len()).sum())
+    }
+}
+
+const NO_SCRIPT: CommandError = CommandError::text("NOSCRIPT No matching script. Please use EVAL.");
+
+impl Server {
+    /// Returns the cached script of a text, or caches it. Returns its SHA-1.
+    fn cache_script(&mut self, body: &[u8]) -> Result<String, CommandError> {
+        let sha = hex(&sha1(body));
+        let scripts = &mut self.scripting.scripts;
+        if scripts.by_sha.contains_key(&sha) {
+            return Ok(sha);
+        }
+        let (flags, code) =
+            shebang::of_script(body).map_err(|why| CommandError::format(format!("ERR {why}")))?;
+        let version = VERSION.number;
+        let interpreter = scripts
+            .interpreter
+            .get_or_insert_with(|| Box::new(Interpreter::new(Kind::Eval, version)));
+        let script = interpreter.compile(code, "@user_script").map_err(|why| {
+            CommandError::format(format!("ERR Error compiling script (new function): {why}"))
+        })?;
+        scripts.by_sha.insert(sha.clone(), Cached { body: Sds::new(body), flags, script });
+        Ok(sha)
+    }
+
+    fn run_cached(&mut self, caller: Caller, sha: &str, args: Args<'_>, read_only: bool) -> Answer {
+        let (keys, rest) = host::split(args, integer(args[2])?)?;
+        let scripts = &mut self.scripting.scripts;
+        let cached = scripts.by_sha.get(sha).ok_or(NO_SCRIPT)?;
+        let invocation = Invocation {
+            script: cached.script.clone(),
+            name: sha.to_owned(),
+            kind: Kind::Eval,
+            flags: cached.flags,
+            read_only,
+            keys,
+            args: rest,
+        };
+        let Some(mut interpreter) = scripts.interpreter.take() else {
+            return Err(CommandError::text("ERR a script cannot run within a script"));
+        };
+        let answer = self.invoke(&mut interpreter, caller, &invocation);
+        self.scripting.scripts.interpreter = Some(interpreter);
+        answer
+    }
+
+    /// `EVAL` and `EVAL_RO`: `script numkeys key … arg …`.
+    pub(crate) fn eval(&mut self, caller: Caller, args: Args<'_>) -> Answer {
+        host::split(args, integer(args[2])?)?;
+        let sha = self.cache_script(args[1])?;
+        let read_only = args[0].eq_ignore_ascii_case(b"eval_ro");
+        self.run_cached(caller, &sha, args, read_only)
+    }
+
+    /// `EVALSHA` and `EVALSHA_RO`: `sha1 numkeys key … arg …`.
+    pub(crate) fn evalsha(&mut self, caller: Caller, args: Args<'_>) -> Answer {
+        if args[1].len() != 40 {
+            return Err(NO_SCRIPT);
+        }
+        let sha = String::from_utf8_lossy(args[1]).to_ascii_lowercase();
+        let read_only = args[0].eq_ignore_ascii_case(b"evalsha_ro");
+        self.run_cached(caller, &sha, args, read_only)
+    }
+
+    /// `SCRIPT EXISTS sha1 …`.
+    pub(crate) fn script_exists(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        let known = |sha: &&[u8]| {
+            let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
+            Reply::flag(self.scripting.scripts.by_sha.contains_key(&sha))
+        };
+        Ok(Reply::Array(args[2..].iter().map(known).collect()))
+    }
+
+    /// `SCRIPT LOAD script`.
+    pub(crate) fn script_load(&mut self, _: Caller, args: Args<'_>) -> Answer {
+        Ok(Reply::bulk(self.cache_script(args[2])?.as_bytes()))
+    }
+
+    /// `SCRIPT KILL`.
+    pub(crate) fn script_kill(&mut self, _: Caller, _: Args<'_>) -> Answer {
+        Err(CommandError::text("NOTBUSY No scripts in execution right now."))
+    }
+
+    /// Removes all scripts, with everything that they left in the interpreter.
+    pub(crate) fn flush_scripts(&mut self) {
+        self.scripting.scripts = Scripts::default();
+    }
+}

@@ -1,0 +1,111 @@
+//! Conversations that were recorded from a real `redis-server` 7.0.15, one request after the other.
+//!
+//! In a file, a line is a request, and the indented line below it is the reply, byte for byte, in
+//! Rust's escapes. `= name` begins a conversation with an empty server, and `*` is any reply.
+//!
+//! The files are used twice: by tests of our server alone, and by tests that also have the real
+//! server.
+
+/// A request and its reply; `None` for any reply.
+type Exchange = (Vec<Vec<u8>>, Option<Vec<u8>>);
+
+/// A conversation of one client.
+pub(crate) struct Conversation {
+    pub(crate) name: String,
+    exchanges: Vec<Exchange>,
+}
+
+/// The files.
+pub(crate) const FILES: [(&str, &str); 2] =
+    [("scripts", include_str!("scripts.txt")), ("functions", include_str!("functions.txt"))];
+
+/// Returns the conversations of a file.
+pub(crate) fn conversations(text: &str) -> Vec<Conversation> {
+    let mut conversations: Vec<Conversation> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("# ")) {
+        if let Some(name) = line.strip_prefix("= ") {
+            conversations.push(Conversation { name: name.to_owned(), exchanges: Vec::new() });
+            continue;
+        }
+        let exchanges = &mut conversations.last_mut().expect("a name comes first").exchanges;
+        match line.strip_prefix("  ") {
+            Some(reply) => {
+                let last = exchanges.last_mut().expect("a reply follows a request");
+                last.1 = (reply != "*").then(|| unescaped(&mut reply.bytes()));
+            }
+            None => exchanges.push((words(line), None)),
+        }
+    }
+    conversations
+}
+
+/// Splits a request into words. A word in double quotes has escapes.
+fn words(line: &str) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut rest = line.bytes().peekable();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b' ' => {}
+            b'"' => words.push(unescaped(&mut rest)),
+            first => {
+                let mut word = vec![first];
+                while let Some(byte) = rest.next_if(|byte| *byte != b' ') {
+                    word.push(byte);
+                }
+                words.push(word);
+            }
+        }
+    }
+    words
+}
+
+/// Reads text with escapes up to a double quote, or to the end.
+fn unescaped(text: &mut impl Iterator<Item = u8>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(byte) = text.next() {
+        match byte {
+            b'"' => break,
+            b'\\' => match text.next() {
+                Some(b'n') => bytes.push(b'\n'),
+                Some(b'r') => bytes.push(b'\r'),
+                Some(b't') => bytes.push(b'\t'),
+                Some(b'x') => {
+                    let digits: String = text.take(2).map(char::from).collect();
+                    bytes.push(u8::from_str_radix(&digits, 16).expect("two digits"));
+                }
+                Some(other) => bytes.push(other),
+                None => {}
+            },
+            other => bytes.push(other),
+        }
+    }
+    bytes
+}
+
+impl Conversation {
+    /// Number of requests.
+    pub(crate) fn len(&self) -> usize {
+        self.exchanges.len()
+    }
+
+    /// Sends each request. Returns a line for each reply that differs.
+    pub(crate) fn play(&self, mut ask: impl FnMut(&[Vec<u8>]) -> Vec<u8>) -> Vec<String> {
+        let mut differences = Vec::new();
+        for (words, expected) in &self.exchanges {
+            let got = ask(words);
+            if expected.as_ref().is_some_and(|expected| *expected != got) {
+                let shown: Vec<String> =
+                    words.iter().map(|word| word.escape_ascii().to_string()).collect();
+                let expected = expected.as_deref().unwrap_or_default();
+                differences.push(format!(
+                    "{}: {}\n  recorded {}\n  got      {}",
+                    self.name,
+                    shown.join(" "),
+                    expected.escape_ascii(),
+                    got.escape_ascii()
+                ));
+            }
+        }
+        differences
+    }
+}
