@@ -31,7 +31,7 @@ use crate::redis::reply::{ErrorReply, Reply};
 use api::ask;
 use library::{Pending, Registration};
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
-use native::{Raised, failure, raised, text_of};
+use native::{Raised, SANDBOX, failure, raised, text_of};
 use random::Random;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -202,6 +202,11 @@ impl Interpreter {
         self.meter.elapsed()
     }
 
+    /// Returns whether the last run was stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.meter.is_stopped()
+    }
+
     /// Runs a script. It is stopped after this number of milliseconds.
     pub(crate) fn run(
         &mut self,
@@ -315,9 +320,6 @@ impl Interpreter {
         }
     }
 }
-
-/// Name of the sandbox's chunk, by which the error handler knows its functions.
-const SANDBOX: &str = "=[sandbox]";
 
 /// `__index` of the globals: reading one that does not exist is an error.
 fn no_such_global(lua: &Lua, (_, name): (Value, Value)) -> mlua::Result<()> {

@@ -266,6 +266,9 @@ impl Server {
         if let Some(until) = self.sleep.until() {
             return Some(until);
         }
+        if self.is_busy() {
+            return self.busy_until();
+        }
         let expiry = self.databases.iter().filter_map(Database::next_expiry_ms).min();
         [
             expiry.map(|ms| instant_of_ms(ms, self.ahead)),
@@ -284,6 +287,11 @@ impl Server {
             return;
         }
         self.advance(now);
+        if self.is_busy() {
+            self.continue_script();
+            self.settle();
+            return self.read_what_came_meanwhile();
+        }
         // A key may have been set with a time in the past.
         for database in &mut self.databases {
             database.advance_to(now);
@@ -302,7 +310,9 @@ impl Server {
     /// Advances the time. Due keys expire before anything else happens. A sleeping server does not
     /// notice.
     pub(crate) fn advance(&mut self, now: Instant) {
-        if now > self.now && !self.is_asleep() {
+        if self.is_busy() {
+            self.now = self.now.max(now);
+        } else if now > self.now && !self.is_asleep() {
             self.disk().persist_until(now);
             self.now = now;
             for database in &mut self.databases {
@@ -316,6 +326,9 @@ impl Server {
     /// left to do.
     fn settle(&mut self) {
         while !self.is_asleep() {
+            if self.script_is_killed() {
+                self.continue_script();
+            }
             self.publish_events();
             if self.serve_ready() {
                 continue;

@@ -83,11 +83,6 @@ fn unescaped(text: &mut impl Iterator<Item = u8>) -> Vec<u8> {
 }
 
 impl Conversation {
-    /// Number of requests.
-    pub(crate) fn len(&self) -> usize {
-        self.exchanges.len()
-    }
-
     /// Sends each request. Returns a line for each reply that differs.
     pub(crate) fn play(&self, mut ask: impl FnMut(&[Vec<u8>]) -> Vec<u8>) -> Vec<String> {
         let mut differences = Vec::new();

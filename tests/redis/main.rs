@@ -17,6 +17,8 @@ mod readme;
 #[cfg(feature = "lua")]
 mod recorded;
 mod scan;
+#[cfg(feature = "lua")]
+mod scripts;
 mod sets;
 mod shared;
 mod slow_disk;

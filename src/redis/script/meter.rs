@@ -7,7 +7,7 @@
 //!
 //! Source: `script_lua.c` (`luaMaskCountHook`).
 
-use super::native::Raised;
+use super::native::{Raised, SANDBOX};
 use crate::redis::reply::Protocol;
 use mlua::{HookTriggers, Lua, VmState};
 use std::sync::Arc;
@@ -93,7 +93,16 @@ impl Meter {
         self.stopped.store(true, Relaxed);
         let raise = move || mlua::Error::from(Raised::Reply(why.text().as_bytes().to_vec(), false));
         let every = HookTriggers::new().every_nth_instruction(1);
-        match lua.set_global_hook(every, move |_, _| Err(raise())) {
+        // The sandbox has to hand the error on.
+        let hook = move |_: &Lua, debug: &mlua::Debug<'_>| {
+            let source = debug.source().source;
+            if source.is_some_and(|source| source == SANDBOX) {
+                Ok(VmState::Continue)
+            } else {
+                Err(raise())
+            }
+        };
+        match lua.set_global_hook(every, hook) {
             Ok(()) => raise(),
             Err(error) => error,
         }

@@ -7,6 +7,9 @@
 
 use mlua::{Error, Lua, MultiValue, Value};
 
+/// Name of the sandbox's chunk, by which its functions are known.
+pub(super) const SANDBOX: &str = "=[sandbox]";
+
 /// What a native function raises.
 #[derive(Clone, Debug)]
 pub(super) enum Raised {

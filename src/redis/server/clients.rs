@@ -39,6 +39,7 @@ impl Server {
     pub(crate) fn is_held_up(&self, client: ClientId) -> bool {
         self.is_asleep()
             || self.blocking.is_blocked(client)
+            || self.is_busy_for(client)
             || (self.paused.is_some() && self.sessions.get(&client).is_some_and(|s| s.postponed))
     }
 

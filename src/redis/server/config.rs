@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
     pub(crate) databases: usize,
     pub(crate) port: u16,
+    /// Milliseconds after which a script makes the server busy. 0 is never.
+    pub(crate) busy_reply_threshold: u64,
     /// Seconds of silence before a client is probed. 0 is never.
     pub(crate) tcp_keepalive: u32,
 }
@@ -39,6 +41,7 @@ impl Config {
             inert: IndexMap::default(),
             databases: options.databases,
             port: options.port,
+            busy_reply_threshold: 5_000,
             tcp_keepalive: options.tcp_keepalive,
         }
     }

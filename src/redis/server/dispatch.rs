@@ -14,8 +14,9 @@ use crate::redis::value::Sds;
 impl Server {
     /// Runs a client's request, or keeps it until the client is released.
     pub(super) fn receive(&mut self, client: ClientId, request: Args<'_>) {
+        let busy = self.is_busy_for(client);
         let Some(session) = self.sessions.get_mut(&client) else { return };
-        let waits = session.postponed || !session.pending.is_empty();
+        let waits = busy || session.postponed || !session.pending.is_empty();
         if waits || self.blocking.is_blocked(client) {
             if self.may_wait(client, request)
                 && let Some(session) = self.sessions.get_mut(&client)
@@ -32,6 +33,7 @@ impl Server {
     pub(super) fn resume(&mut self, client: ClientId) {
         while !self.blocking.is_blocked(client)
             && !self.is_asleep()
+            && !self.is_busy_for(client)
             && let Some(session) = self.sessions.get_mut(&client)
             && !session.postponed
             && let Some(request) = session.pending.pop_front()
@@ -61,7 +63,7 @@ impl Server {
                 self.reply(client, error.into());
             }
         }
-        if !self.sleeps_for(client) {
+        if !self.sleeps_for(client) && !self.is_busy_for(client) {
             self.command_ends(client);
         }
     }
@@ -122,6 +124,11 @@ impl Server {
             )));
         }
         self.check_refusals(client, command, true)?;
+        if !command.has(flag::ALLOW_BUSY)
+            && let Some(error) = self.busy_error()
+        {
+            return Err(error);
+        }
         if self.must_wait(command, client) {
             let session = self.sessions.get_mut(&client).expect("the caller has a session");
             session.postponed = true;

@@ -59,6 +59,7 @@ impl Server {
         self.pubsub = PubSub::default();
         self.released.clear();
         self.sleep = Sleep::default();
+        self.scripting.forget_process();
         self.cron_paused = false;
         self.scheduled = Scheduled::default();
         self.paused = None;

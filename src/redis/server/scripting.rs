@@ -10,6 +10,8 @@
 //! Source: `script.c`, `eval.c`, `functions.c`.
 
 #[cfg(feature = "lua")]
+mod busy;
+#[cfg(feature = "lua")]
 mod functions;
 #[cfg(feature = "lua")]
 mod host;
@@ -25,6 +27,18 @@ pub(crate) use functions::Functions;
 #[cfg(feature = "lua")]
 pub(crate) use scripts::Scripts;
 
+impl Scripting {
+    /// Forgets what ends with the process: everything but the libraries, which are data.
+    pub(crate) fn forget_process(&mut self) {
+        #[cfg(feature = "lua")]
+        {
+            self.scripts = Scripts::default();
+            self.busy = None;
+        }
+        self.log.clear();
+    }
+}
+
 /// What the server knows of scripts and functions.
 #[derive(Debug, Default)]
 pub(crate) struct Scripting {
@@ -32,6 +46,9 @@ pub(crate) struct Scripting {
     pub(crate) scripts: Scripts,
     #[cfg(feature = "lua")]
     pub(crate) functions: Functions,
+    /// The script that runs for longer than others wait.
+    #[cfg(feature = "lua")]
+    pub(crate) busy: Option<Box<busy::Busy>>,
     /// Lines that scripts have written to the log, since they were last taken.
     pub(crate) log: Vec<(i64, Vec<u8>)>,
 }

@@ -27,6 +27,8 @@ struct Asleep {
     read_at: Instant,
     /// The transaction that continues afterwards.
     exec: Option<Exec>,
+    /// A script runs meanwhile, and goes on.
+    for_script: bool,
 }
 
 /// An input that arrived during the sleep.
@@ -71,7 +73,16 @@ impl Server {
     /// Begins to sleep for a client, which is answered on waking.
     pub(crate) fn fall_asleep(&mut self, client: ClientId, until: Instant) {
         let read_at = self.sleep.read_at;
-        self.sleep.asleep = Some(Asleep { until, client, read_at, exec: None });
+        self.sleep.asleep = Some(Asleep { until, client, read_at, exec: None, for_script: false });
+    }
+
+    /// Begins to do nothing but run a script for a client.
+    #[cfg(feature = "lua")]
+    pub(super) fn fall_asleep_for_script(&mut self, client: ClientId, until: Instant) {
+        self.fall_asleep(client, until);
+        if let Some(asleep) = &mut self.sleep.asleep {
+            asleep.for_script = true;
+        }
     }
 
     /// Keeps the transaction that sleeps, to continue it on waking.
@@ -104,6 +115,14 @@ impl Server {
     pub(crate) fn wake(&mut self, now: Instant) -> Option<ClientId> {
         let asleep = self.sleep.asleep.take_if(|asleep| asleep.until <= now)?;
         let client = asleep.client;
+        if asleep.for_script {
+            // The clock of the databases stands still as long as the script runs.
+            self.now = self.now.max(now);
+            if let Some(exec) = asleep.exec {
+                self.busy_within(exec);
+            }
+            return Some(client);
+        }
         match asleep.exec {
             None => {
                 self.advance(now);

@@ -36,6 +36,14 @@ impl Exec {
     }
 }
 
+impl Exec {
+    /// Returns the transaction, with the reply of the command that it waited for.
+    pub(crate) fn continued(mut self, reply: Reply) -> Exec {
+        self.replies.push(reply);
+        self
+    }
+}
+
 /// Work that a transaction has put off until its end.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Scheduled {

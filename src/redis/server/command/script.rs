@@ -5,7 +5,7 @@ use crate::redis::command::arguments::is;
 use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::numbered;
 use crate::redis::command::key_spec::usage::*;
-use crate::redis::command::{Answer, Args, Caller, container, help, server};
+use crate::redis::command::{Answer, Args, Caller, container, flow, help, server};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
@@ -19,12 +19,12 @@ const UNKNOWN_RO: &str =
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
-    server("eval", -3, RUN, &["scripting"], &[numbered(RW | ACCESS | UPDATE, 2).noted(UNKNOWN_RW)], "Execute a Lua script server side", Server::eval),
-    server("evalsha", -3, RUN, &["scripting"], &[numbered(RW | ACCESS | UPDATE, 2)], "Execute a Lua script server side", Server::evalsha),
-    server("eval_ro", -3, RUN_RO, &["scripting"], &[numbered(RO | ACCESS, 2).noted(UNKNOWN_RO)], "Execute a read-only Lua script server side", Server::eval),
-    server("evalsha_ro", -3, RUN_RO, &["scripting"], &[numbered(RO | ACCESS, 2)], "Execute a read-only Lua script server side", Server::evalsha),
-    server("fcall", -3, RUN, &["scripting"], &[numbered(RW | ACCESS | UPDATE, 2).noted(UNKNOWN_RW)], "Invoke a function", Server::fcall),
-    server("fcall_ro", -3, RUN_RO, &["scripting"], &[numbered(RO | ACCESS, 2).noted(UNKNOWN_RO)], "Invoke a read-only function", Server::fcall),
+    flow("eval", -3, RUN, &["scripting"], &[numbered(RW | ACCESS | UPDATE, 2).noted(UNKNOWN_RW)], "Execute a Lua script server side", Server::eval),
+    flow("evalsha", -3, RUN, &["scripting"], &[numbered(RW | ACCESS | UPDATE, 2)], "Execute a Lua script server side", Server::evalsha),
+    flow("eval_ro", -3, RUN_RO, &["scripting"], &[numbered(RO | ACCESS, 2).noted(UNKNOWN_RO)], "Execute a read-only Lua script server side", Server::eval),
+    flow("evalsha_ro", -3, RUN_RO, &["scripting"], &[numbered(RO | ACCESS, 2)], "Execute a read-only Lua script server side", Server::evalsha),
+    flow("fcall", -3, RUN, &["scripting"], &[numbered(RW | ACCESS | UPDATE, 2).noted(UNKNOWN_RW)], "Invoke a function", Server::fcall),
+    flow("fcall_ro", -3, RUN_RO, &["scripting"], &[numbered(RO | ACCESS, 2).noted(UNKNOWN_RO)], "Invoke a read-only function", Server::fcall),
     container("script", -2, 0, &[], "A container for Lua scripts management commands", SCRIPT),
     container("function", -2, 0, &[], "A container for function commands", FUNCTION),
 ];

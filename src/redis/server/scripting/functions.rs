@@ -39,7 +39,7 @@ struct Library {
 /// All libraries, and their interpreter.
 #[derive(Debug, Default)]
 pub(crate) struct Functions {
-    interpreter: Option<Box<Interpreter>>,
+    pub(super) interpreter: Option<Box<Interpreter>>,
     libraries: IndexMap<Sds, Library, FxBuildHasher>,
 }
 
@@ -189,24 +189,29 @@ impl Server {
 
     /// `FUNCTION STATS`.
     pub(crate) fn function_stats(&mut self, _: Caller, _: Args<'_>) -> Answer {
+        let running = self.running_function()?;
         let (libraries, functions) = self.scripting.functions.size();
         let counts = Reply::Map(vec![
             (Reply::bulk(b"libraries_count"), Reply::count(libraries)),
             (Reply::bulk(b"functions_count"), Reply::count(functions)),
         ]);
         Ok(Reply::Map(vec![
-            (Reply::bulk(b"running_script"), Reply::Nil),
+            (Reply::bulk(b"running_script"), running),
             (Reply::bulk(b"engines"), Reply::Map(vec![(Reply::bulk(ENGINE.as_bytes()), counts)])),
         ]))
     }
 
     /// `FUNCTION KILL`.
     pub(crate) fn function_kill(&mut self, _: Caller, _: Args<'_>) -> Answer {
-        Err(CommandError::text("NOTBUSY No scripts in execution right now."))
+        self.kill_script(Kind::Functions)
     }
 
     /// `FCALL` and `FCALL_RO`: `function numkeys key … arg …`.
-    pub(crate) fn fcall(&mut self, caller: Caller, args: Args<'_>) -> Answer {
+    pub(crate) fn fcall(
+        &mut self,
+        caller: Caller,
+        args: Args<'_>,
+    ) -> Result<Option<Reply>, CommandError> {
         let functions = &mut self.scripting.functions;
         let (name, function) = functions.find(args[1]).ok_or(refuse("Function not found"))?;
         let (name, function) = (name.to_string(), function.clone());
@@ -221,12 +226,7 @@ impl Server {
             keys,
             args: rest,
         };
-        let Some(mut interpreter) = functions.interpreter.take() else {
-            return Err(refuse("a function cannot run within a function"));
-        };
-        let answer = self.invoke(&mut interpreter, caller, &invocation);
-        self.scripting.functions.interpreter = Some(interpreter);
-        answer
+        self.invoke(caller, &invocation)
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Source: `script.c` (`scriptCall`, `scriptPrepareForRun`).
 
+use super::busy;
 use super::shebang::Flags;
-use crate::redis::command::{Args, Caller, Origin, flag};
+use crate::redis::command::{Answer, Args, Caller, Origin, flag};
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::{ErrorReply, Reply};
@@ -13,8 +14,8 @@ use crate::redis::server::{Server, Session};
 /// The client of a script's commands. No connection of a world has this number.
 const SCRIPT: ClientId = ClientId(u64::MAX - 1);
 
-/// Milliseconds after which nobody follows a script any further.
-const ABANDONED_AFTER: u64 = 60_000;
+/// Milliseconds beyond the threshold for which a script is followed.
+pub(super) const FOLLOWED_FOR: u64 = 60_000;
 
 /// A script with its arguments, ready to run.
 pub(super) struct Invocation<'a> {
@@ -32,11 +33,19 @@ pub(super) struct Invocation<'a> {
 struct Run<'a> {
     server: &'a mut Server,
     read_only: bool,
-    /// It has called a command that may write.
+    /// It has called a command that writes.
     dirty: bool,
+    /// Milliseconds from which on it must not do that for the first time.
+    hold_back_from: Option<u64>,
+    held_back_at: Option<u64>,
 }
 
 impl Run<'_> {
+    fn would_write(&self, words: &[&[u8]]) -> bool {
+        !self.read_only
+            && self.server.table.named(words).is_some_and(|command| command.has(flag::WRITE))
+    }
+
     /// Runs a command for the script, or refuses it.
     fn try_call(&mut self, words: &[&[u8]]) -> Result<Reply, CommandError> {
         let server = &mut *self.server;
@@ -68,7 +77,14 @@ impl Run<'_> {
 }
 
 impl Host for Run<'_> {
-    fn call(&mut self, words: &[&[u8]], _: &Meter) -> Called {
+    fn call(&mut self, words: &[&[u8]], meter: &Meter) -> Called {
+        if self.hold_back_from.is_some_and(|from| from <= meter.elapsed())
+            && !self.dirty
+            && self.would_write(words)
+        {
+            self.held_back_at = Some(meter.elapsed());
+            return Called::Stop(Stop::Abandoned);
+        }
         Called::Reply(self.try_call(words).unwrap_or_else(|error| {
             let error = ErrorReply::from(error);
             let server = &mut *self.server;
@@ -89,31 +105,111 @@ impl Host for Run<'_> {
     }
 }
 
+/// How far a run may go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    stop_at: u64,
+    why: Stop,
+    /// Milliseconds from which on it must not call its first command that writes.
+    hold_back_from: Option<u64>,
+}
+
+impl Attempt {
+    /// Returns an attempt that is stopped after this number of milliseconds.
+    pub(super) fn until(stop_at: u64, why: Stop) -> Attempt {
+        Attempt { stop_at, why, hold_back_from: None }
+    }
+}
+
+/// How far a run went.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    /// Milliseconds that it ran.
+    pub(super) elapsed: u64,
+    /// It called a command that writes.
+    pub(super) wrote: bool,
+    /// When it was stopped because it was about to write.
+    pub(super) held_back_at: Option<u64>,
+    pub(super) stopped: bool,
+}
+
 impl Server {
-    /// Runs a script for a client.
+    /// Runs a script for a client. Returns `None` if it is slow: the answer follows.
     pub(super) fn invoke(
         &mut self,
-        interpreter: &mut Interpreter,
         caller: Caller,
         invocation: &Invocation<'_>,
-    ) -> Result<Reply, CommandError> {
-        let Invocation { script, name, kind, flags, read_only, keys, args } = invocation;
-        if !flags.compatible && !flags.no_writes() && *read_only {
+    ) -> Result<Option<Reply>, CommandError> {
+        if !invocation.flags.compatible && !invocation.flags.no_writes() && invocation.read_only {
             return Err(CommandError::text(
                 "ERR Can not execute a script with write flag using *_ro command.",
             ));
         }
+        let threshold = match self.config.busy_reply_threshold {
+            0 => u64::MAX - FOLLOWED_FOR,
+            threshold => threshold.min(u64::MAX - FOLLOWED_FOR),
+        };
+        let before = (self.random_state(invocation.kind), self.random.clone());
+        let hold_back_from = busy::may_be_slow(caller.origin).then_some(threshold);
+        let attempt =
+            Attempt { stop_at: threshold + FOLLOWED_FOR, why: Stop::Abandoned, hold_back_from };
+        let (progress, answer) = self.attempt_script(caller, invocation, None, attempt);
+        if progress.elapsed < threshold || !busy::may_be_slow(caller.origin) {
+            return answer.map(Some);
+        }
+        self.become_busy(caller, invocation, before, (progress, answer), threshold);
+        Ok(None)
+    }
+
+    fn interpreter(&mut self, kind: Kind) -> &mut Option<Box<Interpreter>> {
+        match kind {
+            Kind::Eval => &mut self.scripting.scripts.interpreter,
+            Kind::Functions => &mut self.scripting.functions.interpreter,
+        }
+    }
+
+    fn random_state(&mut self, kind: Kind) -> u64 {
+        self.interpreter(kind).as_ref().map_or(0, |interpreter| interpreter.random_state())
+    }
+
+    /// Makes one run of a script, with this state of `math.random` if one is given.
+    pub(super) fn attempt_script(
+        &mut self,
+        caller: Caller,
+        invocation: &Invocation<'_>,
+        random: Option<u64>,
+        attempt: Attempt,
+    ) -> (Progress, Answer) {
+        let Invocation { script, name, kind, flags, read_only, keys, args } = invocation;
+        let Some(mut interpreter) = self.interpreter(*kind).take() else {
+            let error = CommandError::text("ERR a script cannot run within a script");
+            let none = Progress { elapsed: 0, wrote: false, held_back_at: None, stopped: false };
+            return (none, Err(error));
+        };
+        if let Some(state) = random {
+            interpreter.restore_random(state);
+        }
         self.enter_script(caller);
         let read_only = *read_only || flags.no_writes();
-        let mut run = Run { server: self, read_only, dirty: false };
-        let stop = (ABANDONED_AFTER, Stop::Abandoned);
+        let hold_back_from = attempt.hold_back_from;
+        let mut run =
+            Run { server: self, read_only, dirty: false, hold_back_from, held_back_at: None };
+        let stop = (attempt.stop_at, attempt.why);
         let finished = interpreter.run(script, name, *kind, (keys, args), &mut run, stop);
+        let progress = Progress {
+            elapsed: interpreter.elapsed(),
+            wrote: run.dirty,
+            held_back_at: run.held_back_at,
+            stopped: interpreter.is_stopped(),
+        };
+        *self.interpreter(*kind) = Some(interpreter);
         self.forget(SCRIPT);
         let Finished { reply, counted } = finished;
-        match reply {
+        let answer = match reply {
             Reply::Error(ErrorReply(text)) if !counted => Err(CommandError::Other(text)),
             reply => Ok(reply),
-        }
+        };
+        (progress, answer)
     }
 
     /// Adds the client of the script's commands.

@@ -2,7 +2,11 @@
 
 use crate::redis::command::{Answer, Args, Caller};
 use crate::redis::error::CommandError;
+use crate::redis::id::ClientId;
+use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use crate::redis::server::transaction::Exec;
+use crate::time::Instant;
 
 const NEEDED: CommandError =
     CommandError::text("ERR scripts need the feature `lua` of stunt-double: add it to Cargo.toml");
@@ -18,8 +22,51 @@ macro_rules! needs_lua {
 }
 
 needs_lua! {
-    eval evalsha script_exists script_load script_kill fcall function_load function_delete
+    script_exists script_load script_kill function_load function_delete
     function_list function_stats function_kill function_dump function_restore
+}
+
+macro_rules! needs_lua_to_run {
+    ($($name:ident)*) => {
+        impl Server {
+            $(pub(crate) fn $name(
+                &mut self,
+                _: Caller,
+                _: Args<'_>,
+            ) -> Result<Option<Reply>, CommandError> {
+                Err(NEEDED)
+            })*
+        }
+    };
+}
+
+needs_lua_to_run! { eval evalsha fcall }
+
+/// Without scripts, the server is never busy with one.
+impl Server {
+    pub(crate) fn is_busy(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn is_busy_for(&self, _: ClientId) -> bool {
+        false
+    }
+
+    pub(crate) fn busy_error(&self) -> Option<CommandError> {
+        None
+    }
+
+    pub(crate) fn busy_until(&self) -> Option<Instant> {
+        None
+    }
+
+    pub(crate) fn busy_within(&mut self, _: Exec) {}
+
+    pub(crate) fn continue_script(&mut self) {}
+
+    pub(crate) fn script_is_killed(&self) -> bool {
+        false
+    }
 }
 
 impl Server {

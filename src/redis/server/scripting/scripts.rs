@@ -30,7 +30,7 @@ struct Cached {
 /// The cache of scripts, and their interpreter.
 #[derive(Debug, Default)]
 pub(crate) struct Scripts {
-    interpreter: Option<Box<Interpreter>>,
+    pub(super) interpreter: Option<Box<Interpreter>>,
     by_sha: IndexMap<String, Cached, FxBuildHasher>,
 }
 
@@ -40,6 +40,9 @@ impl Scripts {
         (self.by_sha.len(), self.by_sha.values().map(|cached| cached.body.len()).sum())
     }
 }
+
+/// The result of a command that may answer later.
+type Flow = Result<Option<Reply>, CommandError>;
 
 const NO_SCRIPT: CommandError = CommandError::text("NOSCRIPT No matching script. Please use EVAL.");
 
@@ -64,7 +67,7 @@ impl Server {
         Ok(sha)
     }
 
-    fn run_cached(&mut self, caller: Caller, sha: &str, args: Args<'_>, read_only: bool) -> Answer {
+    fn run_cached(&mut self, caller: Caller, sha: &str, args: Args<'_>, read_only: bool) -> Flow {
         let (keys, rest) = host::split(args, integer(args[2])?)?;
         let scripts = &mut self.scripting.scripts;
         let cached = scripts.by_sha.get(sha).ok_or(NO_SCRIPT)?;
@@ -77,16 +80,11 @@ impl Server {
             keys,
             args: rest,
         };
-        let Some(mut interpreter) = scripts.interpreter.take() else {
-            return Err(CommandError::text("ERR a script cannot run within a script"));
-        };
-        let answer = self.invoke(&mut interpreter, caller, &invocation);
-        self.scripting.scripts.interpreter = Some(interpreter);
-        answer
+        self.invoke(caller, &invocation)
     }
 
     /// `EVAL` and `EVAL_RO`: `script numkeys key … arg …`.
-    pub(crate) fn eval(&mut self, caller: Caller, args: Args<'_>) -> Answer {
+    pub(crate) fn eval(&mut self, caller: Caller, args: Args<'_>) -> Flow {
         host::split(args, integer(args[2])?)?;
         let sha = self.cache_script(args[1])?;
         let read_only = args[0].eq_ignore_ascii_case(b"eval_ro");
@@ -94,7 +92,7 @@ impl Server {
     }
 
     /// `EVALSHA` and `EVALSHA_RO`: `sha1 numkeys key … arg …`.
-    pub(crate) fn evalsha(&mut self, caller: Caller, args: Args<'_>) -> Answer {
+    pub(crate) fn evalsha(&mut self, caller: Caller, args: Args<'_>) -> Flow {
         if args[1].len() != 40 {
             return Err(NO_SCRIPT);
         }
@@ -119,7 +117,7 @@ impl Server {
 
     /// `SCRIPT KILL`.
     pub(crate) fn script_kill(&mut self, _: Caller, _: Args<'_>) -> Answer {
-        Err(CommandError::text("NOTBUSY No scripts in execution right now."))
+        self.kill_script(Kind::Eval)
     }
 
     /// Removes all scripts, with everything that they left in the interpreter.

@@ -94,7 +94,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("bind", "* -::*", Text, Fixed(NOT_MODELLED)),
     row("bind-source-addr", "", Text, Inert),
     row("bio_cpulist", "", Immutable, Inert),
-    row("busy-reply-threshold", "5000", Integer(0, LONG), Inert),
+    row("busy-reply-threshold", "5000", Integer(0, LONG), Modelled(&setting::BUSY_REPLY_THRESHOLD)),
     row("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", Special(validate::output_buffer_limit), Inert),
     row("client-query-buffer-limit", "1073741824", Memory(1_048_576, SIGNED), Modelled(&setting::QUERY_BUFFER)),
     row("cluster-allow-pubsubshard-when-down", "yes", YesNo, Inert),

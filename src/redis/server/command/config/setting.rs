@@ -34,6 +34,7 @@ macro_rules! number {
     };
 }
 
+number!(BUSY_REPLY_THRESHOLD, config => config.busy_reply_threshold);
 number!(QUERY_BUFFER, config => config.query_buffer_limit);
 number!(HASH_ENTRIES, config => config.limits.hash.max_entries);
 number!(HASH_VALUE, config => config.limits.hash.max_value);
