@@ -21,6 +21,7 @@ pub(crate) mod arguments;
 pub(crate) mod attempt;
 mod bitmap;
 mod describe;
+mod docs;
 mod expiry;
 mod hash;
 mod help_text;

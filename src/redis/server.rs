@@ -30,6 +30,7 @@ pub(crate) mod refusal;
 mod scripting;
 mod session;
 mod sleep;
+mod slow;
 mod stats;
 pub(crate) mod story;
 pub(crate) mod transaction;
@@ -62,6 +63,7 @@ use pubsub::PubSub;
 use refusal::Refusals;
 use rustc_hash::FxBuildHasher;
 use scripting::Scripting;
+use slow::Watchers;
 use std::collections::VecDeque;
 use std::time::Duration;
 use transaction::Scheduled;
@@ -139,6 +141,7 @@ pub struct Server {
     /// What happened to each key, while somebody asks for it.
     story: Option<Box<Story>>,
     pub(crate) scripting: Scripting,
+    pub(crate) watchers: Watchers,
 }
 
 impl Server {
@@ -172,6 +175,7 @@ impl Server {
             paused: None,
             story: None,
             scripting: Scripting::default(),
+            watchers: Watchers::default(),
             options,
             config,
         };

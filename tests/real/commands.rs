@@ -244,3 +244,32 @@ fn wrong_numbers_of_arguments_and_unknown_subcommands() {
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }
+
+/// Returns the entries of `COMMAND DOCS` by name, those of subcommands among them.
+fn documents(reply: &Reply, found: &mut BTreeMap<String, String>) {
+    for pair in items(reply).chunks_exact(2) {
+        let fields = items(&pair[1]).chunks_exact(2);
+        let (nested, own): (Vec<_>, Vec<_>) =
+            fields.partition(|field| field[0].as_bytes() == Some(b"subcommands"));
+        let own: Vec<String> = own.iter().map(|field| format!("{field:?}")).collect();
+        found.insert(text(&pair[0]), own.join("\n"));
+        nested.iter().for_each(|field| documents(&field[1], found));
+    }
+}
+
+#[test]
+fn each_command_is_documented_as_by_the_real_server() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut both = Both::new(&real, "");
+    let (real, ours) = both.ask(1, &[b"COMMAND", b"DOCS"]);
+    let (mut known, mut described) = (BTreeMap::new(), BTreeMap::new());
+    documents(&parse(&real.bytes), &mut known);
+    documents(&parse(&ours.bytes), &mut described);
+    let failures: Vec<String> = described
+        .iter()
+        .filter(|(name, ours)| known.get(*name) != Some(ours))
+        .map(|(name, ours)| format!("{name}\n  real {:?}\n  ours {ours}", known.get(name)))
+        .collect();
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    println!("{} commands and subcommands are documented as by the real server", described.len());
+}

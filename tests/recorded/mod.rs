@@ -16,8 +16,11 @@ pub(crate) struct Conversation {
 }
 
 /// The files.
-pub(crate) const FILES: [(&str, &str); 2] =
-    [("scripts", include_str!("scripts.txt")), ("functions", include_str!("functions.txt"))];
+pub(crate) const FILES: [(&str, &str); 3] = [
+    ("scripts", include_str!("scripts.txt")),
+    ("functions", include_str!("functions.txt")),
+    ("node", include_str!("node.txt")),
+];
 
 /// Returns the conversations of a file.
 pub(crate) fn conversations(text: &str) -> Vec<Conversation> {

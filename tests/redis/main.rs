@@ -26,4 +26,5 @@ mod strings;
 mod support;
 mod transactions;
 mod traps;
+mod watchers;
 mod world;

@@ -2,9 +2,9 @@
 //! one table.
 
 use super::flag::*;
-use super::help_text;
 use super::key_spec::{Find, KeySpec, usage};
 use super::{Answer, Args, Command, Rows, Table, help as help_row, table};
+use super::{docs, help_text};
 use crate::redis::command::arguments::is;
 use crate::redis::database::glob;
 use crate::redis::error::CommandError;
@@ -15,6 +15,7 @@ impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
     const COMMAND: &'static [Command<S>] = &[
         table("command|count", 2, LOADING | STALE, &["connection"], &[], "Get total number of Redis commands", command_count),
+        table("command|docs", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command documentation", command_docs).tips(&["nondeterministic_output_order"]),
         table("command|getkeys", -4, LOADING | STALE, &["connection"], &[], "Extract keys given a full Redis command", command_getkeys),
         table("command|getkeysandflags", -4, LOADING | STALE, &["connection"], &[], "Extract keys and access flags given a full Redis command", command_getkeysandflags),
         help_row("command|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
@@ -60,9 +61,11 @@ fn statuses(names: impl Iterator<Item = &'static str>) -> Vec<Reply> {
 }
 
 fn categories<S>(command: &Command<S>) -> Vec<Reply> {
+    // Scripts have a category of their own, whatever they do.
+    let scripting = command.categories.contains(&"scripting");
     let follows = |category: &str| match category {
-        "write" => command.has(WRITE),
-        "read" => command.has(READONLY),
+        "write" => command.has(WRITE) && !scripting,
+        "read" => command.has(READONLY) && !scripting,
         "admin" => command.has(ADMIN),
         "dangerous" => command.has(ADMIN),
         "pubsub" => command.has(PUBSUB),
@@ -272,6 +275,11 @@ fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
 
 fn command_getkeys<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     Ok(Reply::bulks(keys_of(table, args)?.into_iter().map(|(key, _)| key)))
+}
+
+/// `[name …]`.
+fn command_docs<S>(table: &Table<S>, args: Args<'_>) -> Answer {
+    Ok(docs::docs(table, &args[2..]))
 }
 
 fn command_getkeysandflags<S>(table: &Table<S>, args: Args<'_>) -> Answer {

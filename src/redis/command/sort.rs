@@ -15,7 +15,7 @@ impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
     pub(crate) const SORT: &'static [Command<S>] = &[
         database("sort", -2, WRITE | DENYOOM | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort"), unknown(OW | UPDATE, "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear anywhere in the argument array")], "Sort the elements in a list, set or sorted set", sort),
-        database("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT", sort_ro),
+        database("sort_ro", -2, READONLY | MOVABLEKEYS, &["set", "sortedset", "list", "dangerous"], &[key(RO | ACCESS, 1), unknown(RO | ACCESS, "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort")], "Sort the elements in a list, set or sorted set. Read-only variant of SORT.", sort_ro),
     ];
 }
 

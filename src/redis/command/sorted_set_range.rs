@@ -25,7 +25,7 @@ impl<S: 'static> Rows<S> {
         database("zremrangebyrank", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given indexes", zremrangebyrank),
         database("zremrangebyscore", 4, WRITE, &["sortedset"], &[key(RW | DELETE, 1)], "Remove all members in a sorted set within the given scores", zremrangebyscore),
         database("zrevrange", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by index, with scores ordered from high to low", zrevrange),
-        database("zrevrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range, ordered from higher to lower strings", zrevrangebylex),
+        database("zrevrangebylex", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by lexicographical range, ordered from higher to lower strings.", zrevrangebylex),
         database("zrevrangebyscore", -4, READONLY, &["sortedset"], &[key(RO | ACCESS, 1)], "Return a range of members in a sorted set, by score, with scores ordered from high to low", zrevrangebyscore),
     ];
 }

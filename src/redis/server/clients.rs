@@ -156,6 +156,7 @@ impl Server {
         self.unwatch(client);
         self.blocking.remove(client, &mut self.databases);
         self.pubsub.remove_client(client);
+        self.watchers.forget(client);
         self.sessions.shift_remove(&client);
     }
 

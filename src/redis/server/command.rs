@@ -8,12 +8,15 @@
 mod admin;
 mod blocking;
 mod client;
+mod cluster;
 mod config;
 mod connection;
 mod debug;
 mod info;
+mod node;
 mod pubsub;
 mod script;
+mod slow;
 mod transaction;
 
 use super::Server;
@@ -47,6 +50,9 @@ pub(super) fn table() -> Table<Server> {
         Rows::SORT,
         transaction::COMMANDS,
         script::COMMANDS,
+        slow::COMMANDS,
+        node::COMMANDS,
+        cluster::COMMANDS,
         pubsub::COMMANDS,
         connection::COMMANDS,
         admin::COMMANDS,

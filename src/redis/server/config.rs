@@ -22,6 +22,11 @@ pub(crate) struct Config {
     pub(crate) inert: IndexMap<&'static str, String, FxBuildHasher>,
     pub(crate) databases: usize,
     pub(crate) port: u16,
+    /// Microseconds from which on a command is in the slow log. Negative is never.
+    pub(crate) slow_log_threshold: i64,
+    pub(crate) slow_log_length: i64,
+    /// Milliseconds from which on the latency monitor notes a command. 0 is never.
+    pub(crate) latency_threshold: u64,
     /// Milliseconds after which a script makes the server busy. 0 is never.
     pub(crate) busy_reply_threshold: u64,
     /// Seconds of silence before a client is probed. 0 is never.
@@ -41,6 +46,9 @@ impl Config {
             inert: IndexMap::default(),
             databases: options.databases,
             port: options.port,
+            slow_log_threshold: 10_000,
+            slow_log_length: 128,
+            latency_threshold: 0,
             busy_reply_threshold: 5_000,
             tcp_keepalive: options.tcp_keepalive,
         }

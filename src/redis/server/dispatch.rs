@@ -200,6 +200,7 @@ impl Server {
         self.stats.commands += 1;
         let database = self.sessions.get(&client).map_or(0, |session| session.database);
         let caller = Caller { client, database, origin };
+        let was_idle = !self.is_asleep() && !self.is_busy();
         let answer = match command.run {
             Run::Database(run) => run(&mut self.databases[database], args).map(Some),
             Run::Drawing(run) => {
@@ -219,6 +220,10 @@ impl Server {
             self.stats.failed(&error);
             Some(error.into())
         });
+        if self.is_watched() {
+            let takes_time = was_idle && (self.is_asleep() || self.is_busy());
+            self.watch_call((client, database, origin), command, args, takes_time);
+        }
         if self.story.is_some() {
             self.tell_command((client, database), command, args, reply.as_ref());
         }

@@ -123,6 +123,7 @@ impl Server {
             }
             return Some(client);
         }
+        self.pending_call_ends(now);
         match asleep.exec {
             None => {
                 self.advance(now);

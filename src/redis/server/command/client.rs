@@ -59,6 +59,7 @@ fn line(server: &Server, client: ClientId, session: &Session) -> String {
     let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
     let mut flags = String::new();
     let marks = [
+        ('O', server.watchers.monitors.contains(&client)),
         ('P', server.pubsub.is_subscriber(client)),
         ('x', session.multi.is_some()),
         ('b', server.blocking.is_blocked(client) || session.postponed),

@@ -203,6 +203,7 @@ impl Server {
     /// Ends a slow script: its client gets the answer, and the server does what has waited.
     fn end_script(&mut self, busy: Busy, answer: Answer) {
         let client = busy.caller.client;
+        self.pending_call_ends(self.now);
         let reply = answer.unwrap_or_else(|error| {
             let error = ErrorReply::from(error);
             self.stats.failed(&error);
@@ -255,10 +256,7 @@ impl Server {
         if busy.kind == Kind::Eval {
             return Err(busy_error(Kind::Eval));
         }
-        let count = busy.keys.len().to_string();
-        let name = if busy.read_only { &b"FCALL_RO"[..] } else { b"FCALL" };
-        let words = [name, busy.name.as_bytes(), count.as_bytes()].into_iter();
-        let words = words.chain(busy.keys.iter().chain(&busy.args).map(Sds::as_slice));
+        let words = self.pending_words();
         let elapsed = i64::try_from(busy.elapsed(self.now)).unwrap_or(i64::MAX);
         Ok(Reply::Map(vec![
             (Reply::bulk(b"name"), Reply::bulk(busy.name.as_bytes())),

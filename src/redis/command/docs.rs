@@ -1,0 +1,147 @@
+//! `COMMAND DOCS`: what the server tells people about its commands.
+//!
+//! The facts are in `docs.txt`, except for the summaries, which are in the rows. The file is read
+//! when somebody asks.
+//!
+//! Source: the reply of redis-server 7.0.15.
+
+use super::{Args, Command, Table};
+use crate::redis::reply::Reply;
+
+const FACTS: &str = include_str!("docs.txt");
+
+/// A line's letter, or the depth of an argument, and the rest of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line<'a> {
+    Complexity(&'a str),
+    Flags(&'a str),
+    DeprecatedSince(&'a str),
+    ReplacedBy(&'a str),
+    History(&'a str),
+    Argument(usize, &'a str),
+}
+
+impl<'a> Line<'a> {
+    fn read(line: &'a str) -> Option<Line<'a>> {
+        let (letter, rest) = line.strip_prefix(' ')?.split_once(' ')?;
+        Some(match letter {
+            "c" => Line::Complexity(rest),
+            "f" => Line::Flags(rest),
+            "d" => Line::DeprecatedSince(rest),
+            "r" => Line::ReplacedBy(rest),
+            "h" => Line::History(rest),
+            dots => Line::Argument(dots.len(), rest),
+        })
+    }
+}
+
+fn bulk(text: &str) -> Reply {
+    Reply::bulk(text.as_bytes())
+}
+
+/// Returns a token, in which spaces are encoded.
+fn token(text: &str) -> Reply {
+    bulk(&text.replace("%20", " ").replace("%25", "%"))
+}
+
+/// Returns the lines of a command: the first, and those below it.
+fn lines_of(name: &str) -> Option<(&'static str, Vec<Line<'static>>)> {
+    let mut lines = FACTS.lines().filter(|line| !line.starts_with('#'));
+    let is_it = |line: &&str| line.split(' ').next() == Some(name);
+    let first = lines.find(is_it)?;
+    Some((first, lines.map_while(Line::read).collect()))
+}
+
+/// Returns the arguments of this depth from the beginning of the lines, and the lines after them.
+fn arguments<'a>(
+    mut lines: &'a [Line<'static>],
+    depth: usize,
+) -> (Vec<Reply>, &'a [Line<'static>]) {
+    let mut found = Vec::new();
+    while let Some((Line::Argument(at, words), rest)) = lines.split_first()
+        && *at == depth
+    {
+        let (nested, rest) = arguments(rest, depth + 1);
+        found.push(argument(words, nested));
+        lines = rest;
+    }
+    (found, lines)
+}
+
+fn argument(words: &str, nested: Vec<Reply>) -> Reply {
+    let mut fields = Vec::new();
+    let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
+    let mut words = words.split(' ');
+    add("name", words.next().map_or(Reply::Nil, token));
+    add("type", words.next().map_or(Reply::Nil, bulk));
+    let mut flags = Vec::new();
+    for word in words {
+        match word.split_at(1) {
+            ("#", index) => add("key_spec_index", Reply::Integer(index.parse().unwrap_or(0))),
+            ("=", text) => add("token", token(text)),
+            ("@", version) => add("since", bulk(version)),
+            ("~", version) => add("deprecated_since", bulk(version)),
+            ("?", _) => flags.push(Reply::status("optional")),
+            ("*", _) => flags.push(Reply::status("multiple")),
+            _ => flags.push(Reply::status("multiple_token")),
+        }
+    }
+    if !flags.is_empty() {
+        add("flags", Reply::Set(flags));
+    }
+    if !nested.is_empty() {
+        add("arguments", Reply::Array(nested));
+    }
+    Reply::Map(fields)
+}
+
+/// Returns what is said about a command, and about its subcommands.
+fn about<S>(command: &Command<S>) -> (Reply, Reply) {
+    let mut fields = vec![(bulk("summary"), bulk(command.summary))];
+    let mut add = |name: &str, value: Reply| fields.push((bulk(name), value));
+    if let Some((first, lines)) = lines_of(command.name) {
+        let mut words = first.split(' ').skip(1);
+        add("since", words.next().map_or(Reply::Nil, bulk));
+        add("group", words.next().map_or(Reply::Nil, bulk));
+        let mut history = Vec::new();
+        for line in &lines {
+            match line {
+                Line::Complexity(text) => add("complexity", bulk(text)),
+                Line::Flags(flags) => {
+                    let flags = flags.split(' ').map(Reply::status);
+                    add("doc_flags", Reply::Set(flags.collect()));
+                }
+                Line::DeprecatedSince(version) => add("deprecated_since", bulk(version)),
+                Line::ReplacedBy(text) => add("replaced_by", bulk(text)),
+                Line::History(text) => {
+                    let (version, what) = text.split_once(' ').unwrap_or((text, ""));
+                    history.push(Reply::Array(vec![bulk(version), bulk(what)]));
+                }
+                Line::Argument(..) => {}
+            }
+        }
+        if !history.is_empty() {
+            add("history", Reply::Set(history));
+        }
+        let begin = lines.iter().position(|line| matches!(line, Line::Argument(..)));
+        if let Some(begin) = begin {
+            add("arguments", Reply::Array(arguments(&lines[begin..], 1).0));
+        }
+    }
+    if !command.subcommands.is_empty() {
+        add("subcommands", Reply::Map(command.subcommands.iter().map(about).collect()));
+    }
+    (bulk(command.name), Reply::Map(fields))
+}
+
+/// Returns what is said about these commands, or about all. Names that are unknown are skipped.
+pub(super) fn docs<S>(table: &Table<S>, names: Args<'_>) -> Reply {
+    if names.is_empty() {
+        return Reply::Map(table.iter().map(about).collect());
+    }
+    let named = names.iter().filter_map(|name| {
+        let words: Vec<&[u8]> = name.splitn(2, |byte| *byte == b'|').collect();
+        table.named(&words)
+    });
+    Reply::Map(named.map(about).collect())
+}

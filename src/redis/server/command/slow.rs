@@ -1,0 +1,184 @@
+//! `SLOWLOG`, `LATENCY` and `MONITOR`.
+
+use super::Row;
+use crate::redis::command::arguments::is;
+use crate::redis::command::flag::*;
+use crate::redis::command::{Answer, Args, Caller, container, help, server};
+use crate::redis::error::CommandError;
+use crate::redis::reply::Reply;
+use crate::redis::server::Server;
+use crate::redis::value::number;
+
+const READ: u32 = ADMIN | LOADING | STALE;
+const LATENCY: u32 = ADMIN | NOSCRIPT | LOADING | STALE;
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Row] = &[
+    container("slowlog", -2, 0, &[], "A container for slow log commands", SLOWLOG),
+    container("latency", -2, 0, &[], "A container for latency diagnostics commands", LATENCIES),
+    server("monitor", 1, LATENCY, &[], &[], "Listen for all requests received by the server in real time", monitor),
+];
+
+#[rustfmt::skip]
+const SLOWLOG: &[Row] = &[
+    server("slowlog|get", -2, READ, &[], &[], "Get the slow log's entries", slowlog_get).tips(&["request_policy:all_nodes", "nondeterministic_output"]),
+    help("slowlog|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands"),
+    server("slowlog|len", 2, READ, &[], &[], "Get the slow log's length", slowlog_len).tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]),
+    server("slowlog|reset", 2, READ, &[], &[], "Clear all entries from the slow log", slowlog_reset).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+];
+
+#[rustfmt::skip]
+const LATENCIES: &[Row] = &[
+    server("latency|doctor", 2, LATENCY, &[], &[], "Return a human readable latency analysis report.", latency_doctor).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    server("latency|graph", 3, LATENCY, &[], &[], "Return a latency graph for the event.", latency_graph).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    help("latency|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands."),
+    server("latency|histogram", -2, LATENCY, &[], &[], "Return the cumulative distribution of latencies of a subset of commands or all.", latency_histogram).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    server("latency|history", 3, LATENCY, &[], &[], "Return timestamp-latency samples for the event.", latency_history).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    server("latency|latest", 2, LATENCY, &[], &[], "Return the latest latency samples for all events.", latency_latest).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    server("latency|reset", -2, LATENCY, &[], &[], "Reset latency data for one or more events.", latency_reset).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+];
+
+fn integer(n: u64) -> Reply {
+    Reply::Integer(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// `[count]`. -1 is all.
+fn slowlog_get(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let wrong = CommandError::text("ERR count should be greater than or equal to -1");
+    let count = match &args[2..] {
+        [] => 10,
+        [count] => number::parse_i64(count).filter(|count| *count >= -1).ok_or(wrong)?,
+        _ => {
+            return Err(CommandError::format(format!(
+                "ERR unknown subcommand or wrong number of arguments for '{}'. Try SLOWLOG HELP.",
+                String::from_utf8_lossy(args[1])
+            )));
+        }
+    };
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    let entries = server.watchers.slow_log.iter().take(count).map(|entry| {
+        Reply::Array(vec![
+            integer(entry.id),
+            integer(entry.time),
+            integer(entry.micros),
+            Reply::bulks(&entry.args),
+            Reply::bulk(entry.peer.as_bytes()),
+            Reply::bulk(&entry.name),
+        ])
+    });
+    Ok(Reply::Array(entries.collect()))
+}
+
+fn slowlog_len(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    Ok(Reply::count(server.watchers.slow_log.len()))
+}
+
+fn slowlog_reset(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    server.watchers.slow_log.clear();
+    Ok(Reply::OK)
+}
+
+fn latency_latest(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    let events = server.watchers.latency.iter().map(|(event, samples)| {
+        let (second, millis) = samples.samples.back().copied().unwrap_or_default();
+        Reply::Array(vec![
+            Reply::bulk(event.as_bytes()),
+            integer(second),
+            integer(millis),
+            integer(samples.longest),
+        ])
+    });
+    Ok(Reply::Array(events.collect()))
+}
+
+fn latency_history(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let event = std::str::from_utf8(args[2]).unwrap_or_default();
+    let samples = server.watchers.latency.get(event).map(|samples| &samples.samples);
+    let samples = samples.into_iter().flatten();
+    let pair =
+        |(second, millis): &(u64, u64)| Reply::Array(vec![integer(*second), integer(*millis)]);
+    Ok(Reply::Array(samples.map(pair).collect()))
+}
+
+/// `[event …]`.
+fn latency_reset(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let latency = &mut server.watchers.latency;
+    let before = latency.len();
+    let names = &args[2..];
+    let meant = |event: &str| names.is_empty() || names.iter().any(|name| is(name, event));
+    latency.retain(|event, _| !meant(event));
+    Ok(Reply::count(before - latency.len()))
+}
+
+/// A report is only written while nothing has been noted.
+fn latency_doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    let text = if !server.watchers.latency.is_empty() {
+        let mut lines =
+            vec!["Dave, I have observed latency spikes in this Redis instance.".to_owned()];
+        for (number, (event, samples)) in server.watchers.latency.iter().enumerate() {
+            let (count, longest) = (samples.samples.len(), samples.longest);
+            lines.push(format!(
+                "{}. {event}: {count} latency spikes (worst all time event {longest}ms).",
+                number + 1
+            ));
+        }
+        lines.join("\n")
+    } else if server.config.latency_threshold == 0 {
+        "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. \
+         You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable \
+         it. If we weren't in a deep space mission I'd suggest to take a look at \
+         https://redis.io/topics/latency-monitor.\n"
+            .to_owned()
+    } else {
+        "Dave, no latency spike was observed during the lifetime of this Redis instance, not in \
+         the slightest bit. I honestly think you ought to sit down calmly, take a stress pill, and \
+         think things over.\n"
+            .to_owned()
+    };
+    Ok(Reply::Verbatim("txt".into(), text.into()))
+}
+
+/// A graph of the samples. The real one draws them; here they are listed.
+fn latency_graph(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let event = std::str::from_utf8(args[2]).unwrap_or_default();
+    let Some(samples) = server.watchers.latency.get(event) else {
+        let event = String::from_utf8_lossy(args[2]);
+        return Err(CommandError::format(format!("ERR No samples available for event '{event}'")));
+    };
+    let millis = samples.samples.iter().map(|sample| sample.1);
+    let (high, low) = (millis.clone().max().unwrap_or(0), millis.min().unwrap_or(0));
+    let longest = samples.longest;
+    let text = format!(
+        "{event} - high {high} ms, low {low} ms (all time high {longest} ms)\n{}\n",
+        "-".repeat(80)
+    );
+    Ok(Reply::Verbatim("txt".into(), text.into()))
+}
+
+/// `[command …]`. Each call counts in the lowest bucket, since commands take no time.
+fn latency_histogram(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let names = &args[2..];
+    let meant = |name: &str| {
+        let container = name.split('|').next().unwrap_or(name);
+        names.is_empty() || names.iter().any(|given| is(given, name) || is(given, container))
+    };
+    let counted = server.stats.by_command.iter();
+    let counted = counted.filter(|(name, stats)| stats.calls > 0 && meant(name));
+    let entries = counted.map(|(name, stats)| {
+        let buckets = Reply::Map(vec![(Reply::Integer(1), integer(stats.calls))]);
+        let fields = vec![
+            (Reply::bulk(b"calls"), integer(stats.calls)),
+            (Reply::bulk(b"histogram_usec"), buckets),
+        ];
+        (Reply::bulk(name.as_bytes()), Reply::Map(fields))
+    });
+    Ok(Reply::Map(entries.collect()))
+}
+
+/// From now on the client is shown every command.
+fn monitor(server: &mut Server, caller: Caller, _: Args<'_>) -> Answer {
+    if !server.watchers.monitors.contains(&caller.client) {
+        server.watchers.monitors.push(caller.client);
+    }
+    Ok(Reply::OK)
+}

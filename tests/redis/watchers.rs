@@ -1,0 +1,85 @@
+//! The slow log, the latency monitor and `MONITOR`, in virtual time.
+
+use crate::support::Rig;
+
+#[test]
+fn the_slow_log_has_what_takes_virtual_time() {
+    let mut rig = Rig::new();
+    rig.say(1, "SET k v");
+    rig.send(1, "DEBUG SLEEP 0.25");
+    rig.pass_ms(300);
+    assert_eq!(rig.told(1), ["OK"]);
+    assert_eq!(rig.say(1, "SLOWLOG LEN"), "1");
+    let entries = rig.say(1, "SLOWLOG GET");
+    assert!(
+        entries.contains("250000, [\"DEBUG\", \"SLEEP\", \"0.25\"], \"client-1\", \"\"]"),
+        "{entries}"
+    );
+    rig.say(1, "SLOWLOG RESET");
+    assert_eq!(rig.say(1, "SLOWLOG GET"), "[]");
+}
+
+#[test]
+fn a_threshold_of_zero_logs_every_command_but_no_secrets() {
+    let mut rig = Rig::new();
+    rig.say(1, "CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 2");
+    rig.say(1, "CLIENT SETNAME me");
+    rig.say(1, "CONFIG SET requirepass secret");
+    rig.say(1, "SET k {x*130}");
+    let entries = rig.say(1, "SLOWLOG GET -1");
+    assert!(
+        entries.contains("\"requirepass\", \"(redacted)\"], \"client-1\", \"me\""),
+        "{entries}"
+    );
+    assert!(entries.contains("x... (2 more bytes)\""), "{entries}");
+    assert!(!entries.contains("SETNAME"), "{entries}");
+    rig.say(1, "RPUSH l {1..40}");
+    let entries = rig.say(1, "SLOWLOG GET 1");
+    assert!(entries.contains("\"29\", \"... (11 more arguments)\"]"), "{entries}");
+    rig.say(1, "CONFIG SET slowlog-log-slower-than -1");
+    assert_eq!(rig.say(1, "SLOWLOG LEN"), "2");
+}
+
+#[test]
+fn the_latency_monitor_keeps_the_longest_of_each_second() {
+    let mut rig = Rig::new();
+    rig.say(1, "CONFIG SET latency-monitor-threshold 100");
+    for (seconds, millis) in [("0.15", 150), ("0.05", 50), ("0.3", 300), ("1.2", 1200)] {
+        rig.send(1, &format!("DEBUG SLEEP {seconds}"));
+        rig.pass_ms(millis);
+        rig.told(1);
+    }
+    let latest = rig.say(1, "LATENCY LATEST");
+    assert!(latest.starts_with("[[\"command\", "), "{latest}");
+    assert!(latest.ends_with(", 1200, 1200]]"), "{latest}");
+    let history = rig.say(1, "LATENCY HISTORY command");
+    assert!(history.ends_with(", 1200]]") && history.contains(", 300], ["), "{history}");
+    assert_eq!(rig.say(1, "LATENCY RESET"), "1");
+    assert_eq!(rig.say(1, "LATENCY LATEST"), "[]");
+}
+
+#[test]
+fn a_monitor_is_shown_the_commands_of_others_in_order() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.say(9, "MONITOR"), "OK");
+    rig.say(1, "SET k \"a b\"");
+    rig.say(1, "MULTI");
+    rig.say(1, "INCR n");
+    rig.say(1, "CONFIG GET save");
+    rig.say(1, "EXEC");
+    rig.say(1, "HELLO 2 AUTH default secret");
+    let told = rig.told(9);
+    let commands: Vec<&str> = told.iter().map(|line| line.split_once("] ").unwrap().1).collect();
+    let expected = [
+        "\"SET\" \"k\" \"a b\"",
+        "\"MULTI\"",
+        "\"INCR\" \"n\"",
+        "\"EXEC\"",
+        "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\"",
+    ];
+    assert_eq!(commands, expected);
+    assert!(told[0].contains(" [0 client-1] "), "{}", told[0]);
+    assert!(rig.say(1, "CLIENT LIST").contains(" flags=O "));
+    rig.disconnect(9);
+    rig.say(1, "PING");
+}
