@@ -55,7 +55,7 @@ pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
 pub use notify::{EventClasses, KeyEvent};
 pub use ttl::{ExpireCondition, Ttl};
-pub(crate) use watch::Watched;
+pub(crate) use watch::{Modified, Watched};
 
 pub use crate::redis::value::Limits;
 pub use scan::Page;
@@ -102,6 +102,9 @@ pub(crate) struct Observers {
     /// Whether every event is collected for the story, and those that were.
     pub(crate) tells: bool,
     pub(crate) told: Vec<KeyEvent>,
+    /// Whether changed keys are collected for clients that track them, and those that were.
+    pub(crate) tracked: bool,
+    pub(crate) modified: Vec<Modified>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.

@@ -33,6 +33,7 @@ mod sleep;
 mod slow;
 mod stats;
 pub(crate) mod story;
+pub(crate) mod tracking;
 pub(crate) mod transaction;
 
 pub(crate) use dispatch::hangs_up_on;
@@ -66,6 +67,7 @@ use scripting::Scripting;
 use slow::Watchers;
 use std::collections::VecDeque;
 use std::time::Duration;
+use tracking::Tracking;
 use transaction::Scheduled;
 
 /// A request that waits for its turn.
@@ -142,6 +144,7 @@ pub struct Server {
     story: Option<Box<Story>>,
     pub(crate) scripting: Scripting,
     pub(crate) watchers: Watchers,
+    pub(crate) tracking: Tracking,
 }
 
 impl Server {
@@ -176,6 +179,7 @@ impl Server {
             story: None,
             scripting: Scripting::default(),
             watchers: Watchers::default(),
+            tracking: Tracking::default(),
             options,
             config,
         };
@@ -334,6 +338,7 @@ impl Server {
                 self.continue_script();
             }
             self.publish_events();
+            self.send_invalidations();
             if self.serve_ready() {
                 continue;
             }

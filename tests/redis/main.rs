@@ -24,6 +24,7 @@ mod shared;
 mod slow_disk;
 mod strings;
 mod support;
+mod tracking;
 mod transactions;
 mod traps;
 mod watchers;

@@ -9,7 +9,8 @@
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::database::keyspace::{Entry, Slot};
 use crate::redis::database::notify::EventClasses;
-use crate::redis::database::{Database, in_seconds};
+use crate::redis::database::{Database, Modified, in_seconds};
+use crate::redis::value::Sds;
 use crate::time::Instant;
 
 impl Database {
@@ -111,15 +112,20 @@ impl Database {
 
     /// Notes the removal of an entry by a flush, for `WATCH`.
     pub(super) fn touch_flushed(&mut self, entry: &Entry) {
+        let tracked = std::mem::take(&mut self.observers.tracked);
         if entry.expires_at() <= self.expired_by {
             self.touch_expired(&entry.key);
         } else {
             self.touch(&entry.key);
         }
+        self.observers.tracked = tracked;
     }
 
     /// Notes the expiry of a key, for `WATCH`.
     pub(super) fn touch_expired(&mut self, key: &[u8]) {
+        if self.observers.tracked {
+            self.observers.modified.push(Modified::Key(Sds::new(key)));
+        }
         if !self.observers.watched.is_empty()
             && let Some(watched) = self.observers.watched.get_mut(key)
         {

@@ -4,7 +4,7 @@
 
 use super::keyspace::{Entry, Keyspace, NEVER};
 use super::notify::EventClasses;
-use super::{Database, draw, glob};
+use super::{Database, Modified, draw, glob};
 use crate::choice::Stream;
 use crate::redis::error::CommandError;
 use crate::redis::value::{Sds, Value};
@@ -220,6 +220,9 @@ impl Database {
         for entry in gone.iter() {
             self.undo.remember(entry);
             self.touch_flushed(entry);
+        }
+        if self.observers.tracked {
+            self.observers.modified.push(Modified::All);
         }
         self.usage.changes += gone.len() as u64;
         gone.len()

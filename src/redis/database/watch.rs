@@ -6,6 +6,7 @@
 //! Source: `multi.c` (`touchWatchedKey`).
 
 use super::Database;
+use crate::redis::value::Sds;
 
 /// The changes of a watched key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,9 +23,20 @@ pub(crate) struct Watched {
     pub(crate) watchers: usize,
 }
 
+/// A change that clients which track keys are told of.
+#[derive(Clone, Debug)]
+pub(crate) enum Modified {
+    Key(Sds),
+    /// All keys of a database are gone.
+    All,
+}
+
 impl Database {
-    /// Notes a change of a key, for `WATCH` only.
+    /// Notes a change of a key, for `WATCH` and for tracking.
     pub(crate) fn touch(&mut self, key: &[u8]) {
+        if self.observers.tracked {
+            self.observers.modified.push(Modified::Key(Sds::new(key)));
+        }
         if !self.observers.watched.is_empty()
             && let Some(watched) = self.observers.watched.get_mut(key)
         {

@@ -157,6 +157,7 @@ impl Server {
         self.blocking.remove(client, &mut self.databases);
         self.pubsub.remove_client(client);
         self.watchers.forget(client);
+        self.untrack(client);
         self.sessions.shift_remove(&client);
     }
 

@@ -17,6 +17,7 @@ mod node;
 mod pubsub;
 mod script;
 mod slow;
+mod tracking;
 mod transaction;
 
 use super::Server;

@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) slow_log_length: i64,
     /// Milliseconds from which on the latency monitor notes a command. 0 is never.
     pub(crate) latency_threshold: u64,
+    /// Greatest number of keys that are remembered for tracking clients. 0 is no limit.
+    pub(crate) tracking_keys: u64,
     /// Milliseconds after which a script makes the server busy. 0 is never.
     pub(crate) busy_reply_threshold: u64,
     /// Seconds of silence before a client is probed. 0 is never.
@@ -49,6 +51,7 @@ impl Config {
             slow_log_threshold: 10_000,
             slow_log_length: 128,
             latency_threshold: 0,
+            tracking_keys: 1_000_000,
             busy_reply_threshold: 5_000,
             tcp_keepalive: options.tcp_keepalive,
         }

@@ -52,7 +52,12 @@ impl Server {
             return self.hang_up(client);
         }
         match self.admit(client, args) {
-            Ok(Some(command)) => self.run(client, command, args),
+            Ok(Some(command)) => {
+                self.tracking.current = Some(client);
+                self.run(client, command, args);
+                self.send_invalidations();
+                self.tracking.current = None;
+            }
             Ok(None) => {}
             Err(error) => {
                 let error = ErrorReply::from(self.spoil(client, args, error));
@@ -76,6 +81,7 @@ impl Server {
             return self.close(client);
         }
         session.command_done();
+        self.caching_ends(client);
     }
 
     /// Marks a client's transaction as failed, because a command was refused before it ran. A
@@ -220,6 +226,10 @@ impl Server {
             self.stats.failed(&error);
             Some(error.into())
         });
+        if !self.tracking.clients.is_empty() {
+            self.note_changes();
+            self.remember_reads(client, command, args);
+        }
         if self.is_watched() {
             let takes_time = was_idle && (self.is_asleep() || self.is_busy());
             self.watch_call((client, database, origin), command, args, takes_time);

@@ -7,6 +7,8 @@
 use super::blocking::Blocking;
 use super::config::Config;
 use super::pubsub::PubSub;
+use super::slow::Watchers;
+use super::tracking::Tracking;
 use super::transaction::Scheduled;
 use super::{DEFAULT_USER, Server, Sleep, Stats};
 use crate::Shutdown;
@@ -60,6 +62,8 @@ impl Server {
         self.released.clear();
         self.sleep = Sleep::default();
         self.scripting.forget_process();
+        self.watchers = Watchers::default();
+        self.tracking = Tracking::default();
         self.cron_paused = false;
         self.scheduled = Scheduled::default();
         self.paused = None;

@@ -1,6 +1,6 @@
 //! `CLIENT`: what a client can learn about itself and the others, and do to them.
 
-use super::{Flow, Row};
+use super::{Flow, Row, tracking};
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, flow, help, server};
@@ -14,6 +14,10 @@ use std::time::Duration;
 
 #[rustfmt::skip]
 pub(super) const SUBCOMMANDS: &[Row] = &[
+    server("client|caching", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Instruct the server about tracking or not keys in the next request", tracking::client_caching),
+    server("client|getredir", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get tracking notifications redirection client ID if any", tracking::client_getredir),
+    server("client|tracking", -3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Enable or disable server assisted client side caching support", tracking::client_tracking),
+    server("client|trackinginfo", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Return information about server assisted client side caching for the current connection", tracking::client_trackinginfo),
     server("client|getname", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the current connection name", client_getname),
     help("client|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
     server("client|id", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns the client ID for the current connection", client_id),
@@ -57,11 +61,15 @@ pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), Command
 fn line(server: &Server, client: ClientId, session: &Session) -> String {
     let pubsub = |kind| server.pubsub.count(client, kind);
     let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
+    let tracker = server.tracking.clients.get(&client);
     let mut flags = String::new();
     let marks = [
         ('O', server.watchers.monitors.contains(&client)),
         ('P', server.pubsub.is_subscriber(client)),
         ('x', session.multi.is_some()),
+        ('t', tracker.is_some()),
+        ('R', tracker.is_some_and(|by| by.broken)),
+        ('B', tracker.is_some_and(|by| by.broadcasts)),
         ('b', server.blocking.is_blocked(client) || session.postponed),
         ('e', session.no_evict),
     ];
@@ -73,7 +81,7 @@ fn line(server: &Server, client: ClientId, session: &Session) -> String {
     format!(
         "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={} db={} sub={} \
          psub={} ssub={} multi={multi} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
-         obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user=default redir=-1 resp={}\n",
+         obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user=default redir={} resp={}\n",
         session.id,
         session.peer,
         server.config.port,
@@ -87,6 +95,7 @@ fn line(server: &Server, client: ClientId, session: &Session) -> String {
         pubsub(Kind::Pattern),
         pubsub(Kind::Shard),
         session.last_command,
+        tracking::redirection(server, client),
         match session.protocol {
             Protocol::Resp2 => 2,
             Protocol::Resp3 => 3,

@@ -144,6 +144,8 @@ fn reset(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     let client = caller.client;
     server.unwatch(client);
     server.pubsub.remove_client(client);
+    server.watchers.forget(client);
+    server.untrack(client);
     let user = server.config.password().is_none().then_some(DEFAULT_USER);
     let session = server.session_mut(caller.client);
     session.multi = None;

@@ -32,6 +32,9 @@ pub(super) struct Invocation<'a> {
 /// The server, as a running script sees it.
 struct Run<'a> {
     server: &'a mut Server,
+    /// The client that runs the script, and the keys that it has named.
+    client: ClientId,
+    keys: Args<'a>,
     read_only: bool,
     /// It has called a command that writes.
     dirty: bool,
@@ -71,6 +74,9 @@ impl Run<'_> {
         }
         self.dirty |= writes;
         let reply = server.call(SCRIPT, Origin::Script, command, words);
+        if command.has(flag::READONLY) {
+            server.remember_keys(self.client, self.keys);
+        }
         server.publish_events();
         Ok(reply.unwrap_or(Reply::Nil))
     }
@@ -192,8 +198,15 @@ impl Server {
         self.enter_script(caller);
         let read_only = *read_only || flags.no_writes();
         let hold_back_from = attempt.hold_back_from;
-        let mut run =
-            Run { server: self, read_only, dirty: false, hold_back_from, held_back_at: None };
+        let mut run = Run {
+            server: self,
+            client: caller.client,
+            keys,
+            read_only,
+            dirty: false,
+            hold_back_from,
+            held_back_at: None,
+        };
         let stop = (attempt.stop_at, attempt.why);
         let finished = interpreter.run(script, name, *kind, (keys, args), &mut run, stop);
         let progress = Progress {

@@ -250,7 +250,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("tls-session-cache-size", "20480", Integer(0, INT), Inert),
     row("tls-session-cache-timeout", "300", Integer(0, INT), Inert),
     row("tls-session-caching", "yes", YesNo, Inert),
-    row("tracking-table-max-keys", "1000000", Integer(0, LONG), Inert),
+    row("tracking-table-max-keys", "1000000", Integer(0, LONG), Modelled(&setting::TRACKING_KEYS)),
     row("unixsocket", "", Immutable, Inert),
     row("unixsocketperm", "0", Immutable, Inert),
     row("zset-max-listpack-entries", "128", Integer(0, LONG), Modelled(&setting::SORTED_SET_ENTRIES)),

@@ -38,6 +38,7 @@ number!(BUSY_REPLY_THRESHOLD, config => config.busy_reply_threshold);
 number!(SLOW_LOG_THRESHOLD, config => config.slow_log_threshold);
 number!(SLOW_LOG_LENGTH, config => config.slow_log_length);
 number!(LATENCY_THRESHOLD, config => config.latency_threshold);
+number!(TRACKING_KEYS, config => config.tracking_keys);
 number!(QUERY_BUFFER, config => config.query_buffer_limit);
 number!(HASH_ENTRIES, config => config.limits.hash.max_entries);
 number!(HASH_VALUE, config => config.limits.hash.max_value);

@@ -65,7 +65,7 @@ pub(super) fn clients(server: &Server) -> Lines {
         line("client_recent_max_input_buffer", 0),
         line("client_recent_max_output_buffer", 0),
         line("blocked_clients", server.blocked_clients()),
-        line("tracking_clients", 0),
+        line("tracking_clients", server.tracking.sizes()[0]),
         line("clients_in_timeout_table", server.blocking.with_deadline()),
     ]
 }
@@ -261,11 +261,14 @@ pub(super) fn stats(server: &Server) -> Lines {
         ("active_defrag_key_misses", "0"),
         ("total_active_defrag_time", "0"),
         ("current_active_defrag_time", "0"),
-        ("tracking_total_keys", "0"),
-        ("tracking_total_items", "0"),
-        ("tracking_total_prefixes", "0"),
-        ("unexpected_error_replies", "0"),
     ]));
+    let [_, keys, items, prefixes] = server.tracking.sizes();
+    lines.extend([
+        line("tracking_total_keys", keys),
+        line("tracking_total_items", items),
+        line("tracking_total_prefixes", prefixes),
+        line("unexpected_error_replies", 0),
+    ]);
     lines.push(line("total_error_replies", server.stats.errors.values().sum::<u64>()));
     lines.extend(constant(&[
         ("dump_payload_sanitizations", "0"),

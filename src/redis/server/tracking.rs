@@ -1,0 +1,289 @@
+//! Tracking: telling clients that keep copies of values when the copies are out of date.
+//!
+//! By default the server remembers which client has read which key, until the key changes; then it
+//! sends one invalidation and forgets. Keys of different databases are not told apart. In
+//! broadcasting mode a client names prefixes instead, and nothing is remembered: every change of a
+//! matching key is sent, all changes of one step in one message.
+//!
+//! An invalidation follows the reply of the command that caused it. It goes to the client itself in
+//! RESP3, or to the connection that the client redirects to; in RESP2 only a redirection to a
+//! subscriber can receive it.
+//!
+//! The databases collect the changed keys while anybody tracks. The real server broadcasts once for
+//! each round of its event loop, which may hold several commands of a pipeline; here it does after
+//! each command.
+//!
+//! Source: <https://redis.io/docs/manual/client-side-caching/>, `tracking.c`.
+
+use super::Server;
+use super::command::Row;
+use crate::redis::command::key_spec::usage;
+use crate::redis::command::{Args, flag};
+use crate::redis::database::Modified;
+use crate::redis::id::ClientId;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::value::Sds;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+/// Which of the keys that a client reads are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Remembers {
+    /// All.
+    #[default]
+    All,
+    /// Those read right after `CLIENT CACHING YES`.
+    OptIn,
+    /// All but those read right after `CLIENT CACHING NO`.
+    OptOut,
+}
+
+/// How a client tracks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tracker {
+    /// The number of the client that gets the invalidations. 0 is the client itself.
+    pub(crate) redirect: u64,
+    /// That client is gone.
+    pub(crate) broken: bool,
+    pub(crate) broadcasts: bool,
+    /// The prefixes that are broadcast, sorted.
+    pub(crate) prefixes: Vec<Sds>,
+    pub(crate) remembers: Remembers,
+    /// `CLIENT CACHING` was called for the next command.
+    pub(crate) caching: bool,
+    /// The client is not told of its own changes.
+    pub(crate) no_loop: bool,
+}
+
+/// Who tracks what.
+#[derive(Debug, Default)]
+pub(crate) struct Tracking {
+    pub(crate) clients: IndexMap<ClientId, Tracker, FxBuildHasher>,
+    /// The clients that have read a key since it changed.
+    readers: IndexMap<Sds, Vec<ClientId>, FxBuildHasher>,
+    /// The client whose request runs.
+    pub(super) current: Option<ClientId>,
+    /// Invalidations that are to be sent, in order.
+    due: Vec<(ClientId, Reply)>,
+    /// Keys that have changed in this step, and who changed them last.
+    changed: IndexMap<Sds, Option<ClientId>, FxBuildHasher>,
+}
+
+impl Tracking {
+    /// Numbers of tracking clients, of remembered keys, of remembered pairs of a key and a client,
+    /// and of prefixes.
+    pub(crate) fn sizes(&self) -> [usize; 4] {
+        let mut prefixes: Vec<&Sds> = self.clients.values().flat_map(|by| &by.prefixes).collect();
+        prefixes.sort();
+        prefixes.dedup();
+        let pairs = self.readers.values().map(Vec::len).sum();
+        [self.clients.len(), self.readers.len(), pairs, prefixes.len()]
+    }
+}
+
+impl Server {
+    /// Begins to track for a client, or changes how.
+    pub(crate) fn track(&mut self, client: ClientId, mut tracker: Tracker) {
+        if let Some(former) = self.tracking.clients.get(&client) {
+            tracker.prefixes.extend(former.prefixes.iter().cloned());
+        }
+        tracker.prefixes.sort();
+        tracker.prefixes.dedup();
+        self.tracking.clients.insert(client, tracker);
+        self.observe_for_tracking();
+    }
+
+    /// Ends a client's tracking. What is remembered of it is forgotten lazily.
+    pub(crate) fn untrack(&mut self, client: ClientId) {
+        if self.tracking.clients.shift_remove(&client).is_some() {
+            self.observe_for_tracking();
+        }
+    }
+
+    fn observe_for_tracking(&mut self) {
+        let tracked = !self.tracking.clients.is_empty();
+        for database in &mut self.databases {
+            database.observers.tracked = tracked;
+            if !tracked {
+                database.observers.modified.clear();
+            }
+        }
+        if !tracked {
+            self.tracking = Tracking { current: self.tracking.current, ..Tracking::default() };
+        }
+    }
+
+    /// Returns whether the keys that a client reads now are remembered.
+    fn remembers(&self, client: ClientId) -> bool {
+        let Some(tracker) = self.tracking.clients.get(&client) else { return false };
+        let remembers = match tracker.remembers {
+            Remembers::All => true,
+            Remembers::OptIn => tracker.caching,
+            Remembers::OptOut => !tracker.caching,
+        };
+        remembers && !tracker.broadcasts
+    }
+
+    /// Remembers the keys that a client's command has read.
+    pub(super) fn remember_reads(&mut self, client: ClientId, command: &Row, args: Args<'_>) {
+        if !command.has(flag::READONLY) || command.has(flag::PUBSUB) || !self.remembers(client) {
+            return;
+        }
+        for spec in command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0) {
+            for at in spec.positions(args).unwrap_or_default() {
+                if let Some(key) = args.get(at) {
+                    self.remember(client, key);
+                }
+            }
+        }
+    }
+
+    /// Remembers the keys of a client's script, one of whose commands has read.
+    #[cfg(feature = "lua")]
+    pub(super) fn remember_keys(&mut self, client: ClientId, keys: Args<'_>) {
+        if self.remembers(client) {
+            keys.iter().for_each(|key| self.remember(client, key));
+        }
+    }
+
+    fn remember(&mut self, client: ClientId, key: &[u8]) {
+        let readers = self.tracking.readers.entry(Sds::new(key)).or_default();
+        if !readers.contains(&client) {
+            readers.push(client);
+        }
+    }
+
+    /// Ends what `CLIENT CACHING` said about the command that has just run.
+    pub(super) fn caching_ends(&mut self, client: ClientId) {
+        if let Some(tracker) = self.tracking.clients.get_mut(&client).filter(|by| by.caching)
+            && let Some(session) = self.sessions.get(&client)
+            && session.multi.is_none()
+            && !session.last_command.starts_with("client")
+        {
+            tracker.caching = false;
+        }
+    }
+
+    /// Notes what a command has changed: who has to be told, which follows its reply.
+    pub(super) fn note_changes(&mut self) {
+        if self.tracking.clients.is_empty() {
+            return;
+        }
+        let by = self.tracking.current;
+        let mut flushed = false;
+        for index in 0..self.databases.len() {
+            for modified in std::mem::take(&mut self.databases[index].observers.modified) {
+                match modified {
+                    Modified::Key(key) => {
+                        self.invalidate(&key, by);
+                        self.tracking.changed.insert(key, by);
+                    }
+                    Modified::All => flushed = true,
+                }
+            }
+        }
+        if flushed {
+            self.tracking.readers.clear();
+            let all = self.tracking.clients.keys().map(|client| (*client, Reply::Nil));
+            self.tracking.due.extend(all);
+        }
+    }
+
+    /// Sends the invalidations for what has changed.
+    pub(super) fn send_invalidations(&mut self) {
+        if self.tracking.clients.is_empty() {
+            return;
+        }
+        self.note_changes();
+        for (client, keys) in std::mem::take(&mut self.tracking.due) {
+            self.send_invalidation(client, keys);
+        }
+        self.broadcast();
+        self.forget_what_is_too_much();
+    }
+
+    /// Tells the clients that have read a key.
+    fn invalidate(&mut self, key: &Sds, by: Option<ClientId>) {
+        let Some(readers) = self.tracking.readers.swap_remove(key) else { return };
+        for client in readers {
+            let Some(tracker) = self.tracking.clients.get(&client) else { continue };
+            if !tracker.broadcasts && !(tracker.no_loop && by == Some(client)) {
+                self.tracking.due.push((client, Reply::Array(vec![Reply::bulk(key)])));
+            }
+        }
+    }
+
+    /// Tells the clients in broadcasting mode: one message for each of their prefixes.
+    fn broadcast(&mut self) {
+        let mut changed: Vec<(Sds, Option<ClientId>)> =
+            std::mem::take(&mut self.tracking.changed).into_iter().collect();
+        changed.sort();
+        let mut messages: Vec<(Sds, ClientId, bool)> = Vec::new();
+        for (client, tracker) in self.tracking.clients.iter().filter(|(_, by)| by.broadcasts) {
+            let of_prefix = |prefix: &Sds| (prefix.clone(), *client, tracker.no_loop);
+            messages.extend(tracker.prefixes.iter().map(of_prefix));
+        }
+        messages.sort();
+        for (prefix, client, no_loop) in messages {
+            let meant = changed.iter().filter(|(key, by)| {
+                key.starts_with(prefix.as_slice()) && !(no_loop && *by == Some(client))
+            });
+            let keys: Vec<&Sds> = meant.map(|(key, _)| key).collect();
+            if !keys.is_empty() {
+                self.send_invalidation(client, Reply::bulks(keys));
+            }
+        }
+    }
+
+    /// Forgets keys that were read, drawn at random, while there are more than
+    /// `tracking-table-max-keys`. Their readers are told as if they had changed.
+    fn forget_what_is_too_much(&mut self) {
+        let most = match self.config.tracking_keys {
+            0 => return,
+            most => usize::try_from(most).unwrap_or(usize::MAX),
+        };
+        while self.tracking.readers.len() > most {
+            let index = self.random.choose(self.tracking.readers.len() as u64);
+            let index = usize::try_from(index).unwrap_or(0);
+            let Some((key, _)) = self.tracking.readers.get_index(index) else { return };
+            let key = key.clone();
+            self.invalidate(&key, None);
+        }
+        for (client, keys) in std::mem::take(&mut self.tracking.due) {
+            self.send_invalidation(client, keys);
+        }
+    }
+
+    /// Sends an invalidation to a client, or to the one that it redirects to.
+    fn send_invalidation(&mut self, client: ClientId, keys: Reply) {
+        let Some(tracker) = self.tracking.clients.get_mut(&client) else { return };
+        let redirect = tracker.redirect;
+        let mut to = client;
+        if redirect != 0 {
+            let found = self.sessions.iter().find(|(_, session)| session.id == redirect);
+            match found {
+                Some((found, _)) => to = *found,
+                None => {
+                    tracker.broken = true;
+                    if self.speaks(client, Protocol::Resp3) {
+                        let number = i64::try_from(redirect).unwrap_or(i64::MAX);
+                        let items =
+                            vec![Reply::bulk(b"tracking-redir-broken"), Reply::Integer(number)];
+                        self.push(client, items);
+                    }
+                    return;
+                }
+            }
+        }
+        if self.speaks(to, Protocol::Resp3) {
+            self.push(to, vec![Reply::bulk(b"invalidate"), keys]);
+        } else if to != client && self.pubsub.is_subscriber(to) {
+            let channel = Reply::bulk(b"__redis__:invalidate");
+            self.push(to, vec![Reply::bulk(b"message"), channel, keys]);
+        }
+    }
+
+    fn speaks(&self, client: ClientId, protocol: Protocol) -> bool {
+        self.sessions.get(&client).is_some_and(|session| session.protocol == protocol)
+    }
+}

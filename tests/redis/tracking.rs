@@ -1,0 +1,155 @@
+//! Client-side caching: who is told of which change, and after what. Every expectation was compared
+//! with the real server.
+
+use crate::support::Rig;
+
+/// A server with a client 1 that speaks RESP3 and tracks like this.
+fn tracking(options: &str) -> Rig {
+    let mut rig = Rig::new();
+    rig.send(1, "HELLO 3");
+    rig.told(1);
+    assert_eq!(rig.say(1, &format!("CLIENT TRACKING ON {options}")), "OK");
+    rig
+}
+
+fn invalid(keys: &str) -> String {
+    format!(">[\"invalidate\", [{keys}]]")
+}
+
+#[test]
+fn a_reader_is_told_once_of_the_first_change() {
+    let mut rig = tracking("");
+    rig.say(1, "GET a");
+    rig.say(1, "MGET b c");
+    rig.say(2, "SET a 1");
+    assert_eq!(rig.told(1), [invalid("\"a\"")]);
+    rig.say(2, "SET a 2");
+    assert!(rig.told(1).is_empty());
+    rig.say(2, "MSET b 1 c 2 d 3");
+    assert_eq!(rig.told(1), [invalid("\"b\""), invalid("\"c\"")]);
+}
+
+#[test]
+fn an_own_change_is_told_after_its_reply() {
+    let mut rig = tracking("");
+    rig.say(1, "GET a");
+    rig.send(1, "SET a 1");
+    assert_eq!(rig.told(1), ["OK".to_owned(), invalid("\"a\"")]);
+}
+
+#[test]
+fn an_expiry_is_told_and_so_is_a_flush() {
+    let mut rig = tracking("");
+    rig.say(2, "SET a 1 PX 50");
+    rig.say(1, "GET a");
+    rig.pass_ms(50);
+    assert_eq!(rig.told(1), [invalid("\"a\"")]);
+    rig.say(2, "FLUSHALL");
+    assert_eq!(rig.told(1), [">[\"invalidate\", nil]"]);
+}
+
+#[test]
+fn prefixes_are_broadcast_in_one_message_for_each() {
+    let mut rig = tracking("BCAST PREFIX u: PREFIX o:");
+    rig.say(2, "MSET u:2 a o:1 b x 1 u:1 c");
+    assert_eq!(rig.told(1), [invalid("\"o:1\""), invalid("\"u:1\", \"u:2\"")]);
+    rig.say(2, "MULTI");
+    rig.say(2, "SET u:5 b");
+    rig.say(2, "SET u:1 b");
+    rig.say(2, "SET u:5 c");
+    assert!(rig.told(1).is_empty());
+    rig.say(2, "EXEC");
+    assert_eq!(rig.told(1), [invalid("\"u:1\", \"u:5\"")]);
+}
+
+#[test]
+fn opting_in_is_for_the_next_command_or_transaction() {
+    let mut rig = tracking("OPTIN");
+    rig.say(1, "GET a");
+    rig.say(1, "CLIENT CACHING YES");
+    rig.say(1, "GET b");
+    rig.say(1, "GET c");
+    rig.say(2, "MSET a 1 b 1 c 1");
+    assert_eq!(rig.told(1), [invalid("\"b\"")]);
+    rig.say(1, "CLIENT CACHING YES");
+    rig.script(1, &[("MULTI", "OK"), ("GET d", "QUEUED"), ("GET e", "QUEUED")]);
+    rig.say(1, "EXEC");
+    rig.say(2, "MSET d 1 e 1");
+    assert_eq!(rig.told(1), [invalid("\"d\""), invalid("\"e\"")]);
+}
+
+#[test]
+fn opting_out_is_for_the_next_command() {
+    let mut rig = tracking("OPTOUT");
+    rig.say(1, "GET a");
+    rig.say(1, "CLIENT CACHING NO");
+    rig.say(1, "GET b");
+    rig.say(2, "MSET a 1 b 1");
+    assert_eq!(rig.told(1), [invalid("\"a\"")]);
+}
+
+#[test]
+fn without_a_loop_own_changes_are_not_told() {
+    let mut rig = tracking("NOLOOP");
+    rig.say(1, "GET a");
+    assert_eq!(rig.say(1, "SET a 1"), "OK");
+    rig.say(1, "MULTI");
+    rig.say(1, "SET a 2");
+    rig.say(1, "GET a");
+    rig.say(1, "EXEC");
+    rig.say(2, "SET a 3");
+    assert_eq!(rig.told(1), [invalid("\"a\"")]);
+}
+
+#[test]
+fn a_subscriber_in_resp2_can_receive_for_another() {
+    let mut rig = Rig::new();
+    rig.say(2, "SUBSCRIBE __redis__:invalidate");
+    rig.say(1, "PING");
+    assert_eq!(rig.say(1, "CLIENT TRACKING ON REDIRECT 1"), "OK");
+    assert_eq!(rig.say(1, "CLIENT GETREDIR"), "1");
+    rig.say(1, "GET a");
+    rig.say(3, "SET a 1");
+    assert_eq!(rig.told(2), ["[\"message\", \"__redis__:invalidate\", [\"a\"]]"]);
+    assert!(rig.told(1).is_empty());
+}
+
+#[test]
+fn a_client_whose_receiver_is_gone_is_told_so() {
+    let mut rig = Rig::new();
+    rig.say(2, "SUBSCRIBE __redis__:invalidate");
+    rig.send(1, "HELLO 3");
+    rig.told(1);
+    rig.say(1, "CLIENT TRACKING ON REDIRECT 1");
+    rig.say(1, "GET a");
+    rig.disconnect(2);
+    rig.say(3, "SET a 1");
+    assert_eq!(rig.told(1), [">[\"tracking-redir-broken\", 1]"]);
+    assert!(rig.say(1, "CLIENT TRACKINGINFO").contains("broken_redirect"));
+}
+
+#[test]
+fn the_table_is_bounded_by_telling_of_keys_that_did_not_change() {
+    let mut rig = tracking("");
+    rig.say(2, "CONFIG SET tracking-table-max-keys 2");
+    for key in ["a", "b", "c"] {
+        rig.send(1, &format!("GET {key}"));
+    }
+    let told = rig.told(1);
+    assert_eq!(
+        told.iter().filter(|line| line.starts_with(">[\"invalidate\"")).count(),
+        1,
+        "{told:?}"
+    );
+    assert!(rig.say(2, "INFO stats").contains("tracking_total_keys:2"));
+}
+
+#[test]
+fn a_reset_ends_tracking() {
+    let mut rig = tracking("");
+    rig.say(1, "GET a");
+    rig.say(1, "RESET");
+    rig.say(2, "SET a 1");
+    assert!(rig.told(1).is_empty());
+    assert_eq!(rig.say(1, "CLIENT GETREDIR"), "-1");
+}
