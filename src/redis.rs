@@ -106,8 +106,8 @@ pub mod value;
 mod version;
 
 pub use client::{
-    Client, ClientOptions, ConvertError, Error, FromReply, Message, Pipeline, Redis, Subscription,
-    start, start_named,
+    Client, ClientOptions, ConvertError, Error, FromReply, Invalidated, Message, Pipeline, Redis,
+    Subscription, start, start_named,
 };
 pub use database::EventClasses;
 pub use error::CommandError;

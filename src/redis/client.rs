@@ -35,7 +35,7 @@ mod subscription;
 pub use convert::{ConvertError, FromReply};
 pub use pipeline::Pipeline;
 pub use session::{ClientSession, Response};
-pub use subscription::{Message, Subscription};
+pub use subscription::{Invalidated, Message, Subscription};
 
 use crate::choice::Site;
 use crate::redis::database::Database;

@@ -22,11 +22,62 @@ pub struct Message {
     pub pattern: Option<Bytes>,
     /// The message's bytes.
     pub payload: Bytes,
+    /// What an invalidation of client-side caching is about, if it is one. Its channel is then
+    /// `__redis__:invalidate`, in RESP3 too, and its payload is empty.
+    pub invalidated: Option<Invalidated>,
+}
+
+/// What an invalidation says to remove from a client's cache (`CLIENT TRACKING`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invalidated {
+    /// These keys.
+    Keys(Vec<Bytes>),
+    /// All keys: a database was flushed.
+    All,
+}
+
+/// The channel of invalidations.
+const INVALIDATE: &[u8] = b"__redis__:invalidate";
+
+impl Invalidated {
+    fn from_reply(reply: &Reply) -> Option<Invalidated> {
+        match reply {
+            Reply::Nil | Reply::NilArray => Some(Invalidated::All),
+            Reply::Array(keys) => {
+                let bytes = |key: &Reply| key.as_bytes().map(Bytes::copy_from_slice);
+                Some(Invalidated::Keys(keys.iter().filter_map(bytes).collect()))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Message {
+    /// Reads an invalidation, in RESP3 or through a channel.
+    fn invalidation(items: &[Reply]) -> Option<Message> {
+        let about = match items {
+            [kind, about] if kind.as_bytes() == Some(b"invalidate") => about,
+            [kind, channel, about]
+                if kind.as_bytes() == Some(b"message")
+                    && channel.as_bytes() == Some(INVALIDATE) =>
+            {
+                about
+            }
+            _ => return None,
+        };
+        Some(Message {
+            channel: Bytes::from_static(INVALIDATE),
+            pattern: None,
+            payload: Bytes::new(),
+            invalidated: Some(Invalidated::from_reply(about)?),
+        })
+    }
+
     /// Reads a push as a message. Returns `None` if it confirms a subscription.
     pub(super) fn from_push(items: Vec<Reply>) -> Option<Message> {
+        if let Some(message) = Message::invalidation(&items) {
+            return Some(message);
+        }
         let mut items = items
             .into_iter()
             .map(|item| if let Reply::Bulk(bytes) = item { bytes } else { Bytes::new() });
@@ -36,7 +87,8 @@ impl Message {
             b"pmessage" => Some(items.next()?),
             _ => return None,
         };
-        Some(Message { pattern, channel: items.next()?, payload: items.next()? })
+        let (channel, payload) = (items.next()?, items.next()?);
+        Some(Message { pattern, channel, payload, invalidated: None })
     }
 
     /// Returns the payload as text. Bytes that are not UTF-8 are replaced.

@@ -1,6 +1,6 @@
 //! The library `bit`: operations on 32-bit integers.
 //!
-//! Source: the Lua library LuaBitOp, as Redis includes it (`lua_bit.c`).
+//! Source: the Lua library `LuaBitOp`, as Redis includes it (`lua_bit.c`).
 
 use super::native::Arguments;
 use mlua::{Lua, MultiValue, Table, Value};

@@ -1,4 +1,4 @@
-//! The library `cmsgpack`: values in the format MessagePack.
+//! The library `cmsgpack`: values in the format `MessagePack`.
 //!
 //! Source: Salvatore Sanfilippo's lua-cmsgpack 0.4.0, as Redis includes it (`lua_cmsgpack.c`).
 
@@ -26,22 +26,22 @@ fn header(out: &mut Vec<u8>, len: usize, short: (u8, usize), one: Option<u8>, tw
 
 fn put_integer(out: &mut Vec<u8>, n: i64) {
     match n {
-        0..=127 | -32..=-1 => out.push(n as u8),
-        0..=0xff => out.extend([0xcc, n as u8]),
-        -128..0 => out.extend([0xd0, n as u8]),
-        0..=0xffff => {
+        -32..=127 => out.push(n as u8),
+        128..=0xff => out.extend([0xcc, n as u8]),
+        -128..=-33 => out.extend([0xd0, n as u8]),
+        0x100..=0xffff => {
             out.push(0xcd);
             out.extend((n as u16).to_be_bytes());
         }
-        -32_768..0 => {
+        -32_768..=-129 => {
             out.push(0xd1);
             out.extend((n as u16).to_be_bytes());
         }
-        0..=0xffff_ffff => {
+        0x1_0000..=0xffff_ffff => {
             out.push(0xce);
             out.extend((n as u32).to_be_bytes());
         }
-        -2_147_483_648..0 => {
+        -2_147_483_648..=-32_769 => {
             out.push(0xd2);
             out.extend((n as u32).to_be_bytes());
         }
@@ -122,8 +122,8 @@ fn pack(lua: &Lua, values: MultiValue) -> mlua::Result<mlua::String> {
         return Err(bad_argument(lua, 0, "MessagePack pack needs input."));
     }
     let mut out = Vec::new();
-    for value in &values {
-        put(lua, &mut out, value, 0)?;
+    for value in values {
+        put(lua, &mut out, &value, 0)?;
     }
     lua.create_string(out)
 }

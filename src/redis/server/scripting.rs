@@ -27,7 +27,29 @@ pub(crate) use functions::Functions;
 #[cfg(feature = "lua")]
 pub(crate) use scripts::Scripts;
 
+/// Numbers for `INFO`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sizes {
+    pub(crate) scripts: usize,
+    /// Bytes of the scripts' texts.
+    pub(crate) bytes: usize,
+    pub(crate) libraries: usize,
+    pub(crate) functions: usize,
+}
+
 impl Scripting {
+    /// Returns the numbers for `INFO`.
+    pub(crate) fn sizes(&self) -> Sizes {
+        #[cfg(feature = "lua")]
+        {
+            let (scripts, bytes) = self.scripts.size();
+            let (libraries, functions) = self.functions.size();
+            Sizes { scripts, bytes, libraries, functions }
+        }
+        #[cfg(not(feature = "lua"))]
+        Sizes::default()
+    }
+
     /// Forgets what ends with the process: everything but the libraries, which are data.
     pub(crate) fn forget_process(&mut self) {
         #[cfg(feature = "lua")]

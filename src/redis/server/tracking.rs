@@ -207,7 +207,8 @@ impl Server {
         let Some(readers) = self.tracking.readers.swap_remove(key) else { return };
         for client in readers {
             let Some(tracker) = self.tracking.clients.get(&client) else { continue };
-            if !tracker.broadcasts && !(tracker.no_loop && by == Some(client)) {
+            let is_own = tracker.no_loop && by == Some(client);
+            if !is_own && !tracker.broadcasts {
                 self.tracking.due.push((client, Reply::Array(vec![Reply::bulk(key)])));
             }
         }

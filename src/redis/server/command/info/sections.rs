@@ -97,6 +97,7 @@ pub(super) fn memory(server: &Server) -> Lines {
     let used = facts.at_start + dataset;
     let (allocated, resident) = (used + facts.allocator, used + facts.resident);
     let (scripts, functions) = (facts.scripts, facts.functions);
+    let sizes = server.scripting.sizes();
     let mut lines = Lines::new();
     let mut size = |name: &str, bytes: usize| {
         lines.push(line(name, bytes));
@@ -119,10 +120,10 @@ pub(super) fn memory(server: &Server) -> Lines {
         line("used_memory_lua", scripts),
         line("used_memory_vm_eval", scripts),
         line("used_memory_lua_human", human(scripts)),
-        line("used_memory_scripts_eval", 0),
-        line("number_of_cached_scripts", 0),
-        line("number_of_functions", 0),
-        line("number_of_libraries", 0),
+        line("used_memory_scripts_eval", sizes.bytes),
+        line("number_of_cached_scripts", sizes.scripts),
+        line("number_of_functions", sizes.functions),
+        line("number_of_libraries", sizes.libraries),
         line("used_memory_vm_functions", functions),
         line("used_memory_vm_total", scripts + functions),
         line("used_memory_vm_total_human", human(scripts + functions)),
