@@ -220,6 +220,9 @@ impl Database {
         for entry in gone.iter() {
             self.undo.remember(entry);
             self.touch_flushed(entry);
+            if entry.value.is_missed_by_blocked_clients() {
+                self.fed(&entry.key);
+            }
         }
         self.usage.changes += gone.len() as u64;
         gone.len()
@@ -252,8 +255,11 @@ impl Database {
             }
         }
         let fed = |key: &&Sds| {
-            let entry = keyspace.get(key);
-            entry.is_some_and(|entry| entry.value.feeds_blocked_clients())
+            let missed = |entry: &Entry| entry.value.is_missed_by_blocked_clients();
+            match keyspace.get(key) {
+                Some(entry) if entry.value.feeds_blocked_clients() => true,
+                Some(_) | None => before.get(key).is_some_and(missed),
+            }
         };
         let ready: Vec<Sds> = observers.awaited.keys().filter(fed).cloned().collect();
         for key in ready {

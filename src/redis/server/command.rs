@@ -13,6 +13,7 @@ mod connection;
 mod debug;
 mod info;
 mod pubsub;
+mod streams;
 mod transaction;
 
 use super::Server;
@@ -40,6 +41,10 @@ pub(super) fn table() -> Table<Server> {
         Rows::SORTED_SET,
         Rows::SORTED_SET_RANGE,
         Rows::SORTED_SET_ALGEBRA,
+        Rows::STREAM,
+        streams::COMMANDS,
+        Rows::STREAM_GROUPS,
+        Rows::STREAM_INFO,
         Rows::KEY,
         Rows::EXPIRY,
         Rows::SCAN,
