@@ -330,10 +330,7 @@ impl Database {
     }
 
     /// Returns a value of a type, to be changed by a command that looks it up as if to read it.
-    pub(crate) fn read_mut<T: Kind>(
-        &mut self,
-        key: &[u8],
-    ) -> Result<Option<&mut T>, CommandError> {
+    pub(crate) fn read_mut<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
         let accessed = self.now_secs();
         let Some(slot) = self.find(key) else {
             self.missed(key);

@@ -163,7 +163,10 @@ fn waits_end_in_time_or_by_force() {
     rig.pass_ms(99);
     assert_eq!((rig.told(1), rig.told(2)), (vec![], vec![]));
     rig.pass_ms(1);
-    assert_eq!((rig.told(1), rig.told(2)), (vec!["nil array".to_owned()], vec!["nil array".into()]));
+    assert_eq!(
+        (rig.told(1), rig.told(2)),
+        (vec!["nil array".to_owned()], vec!["nil array".into()])
+    );
     assert_eq!(rig.say(9, "XINFO CONSUMERS s g"), "[]", "nothing was read");
     let id: u64 = rig.say(1, "CLIENT ID").parse().unwrap();
     rig.blocks(1, "XREAD BLOCK 0 STREAMS s $");

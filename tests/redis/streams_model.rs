@@ -237,8 +237,7 @@ fn take(step: &Step, db: &mut Database, model: &mut Model) -> Result<(), TestCas
         }
         Step::ClaimAny { group, consumer, start, count } => {
             let start_id = stream_id(*start);
-            let claim =
-                AutoClaim { min_idle: 0, start: start_id, count: *count, just_id: false };
+            let claim = AutoClaim { min_idle: 0, start: start_id, count: *count, just_id: false };
             let got = db.xautoclaim(b"s", GROUPS[*group], CONSUMERS[*consumer], claim)?;
             let expected = model.claim_any(*group, *consumer, *start, *count);
             prop_assert_eq!(ids_of(&got.claimed.entries), expected);

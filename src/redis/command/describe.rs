@@ -132,7 +132,8 @@ fn key_spec(spec: &KeySpec) -> Reply {
     let (begin, find) = match spec.find {
         Find::Range { last, step } => {
             let step = step as i64;
-            let range = vec![number("lastkey", last), number("keystep", step), number("limit", limit)];
+            let range =
+                vec![number("lastkey", last), number("keystep", step), number("limit", limit)];
             (begin, search("range", range))
         }
         Find::Number => {

@@ -40,9 +40,8 @@ const TWO_STRATEGIES: CommandError = CommandError::text(
 const NOTHING_TO_LIMIT: CommandError = CommandError::text(
     "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
 );
-const EXACT_LIMIT: CommandError = CommandError::text(
-    "ERR syntax error, LIMIT cannot be used without the special ~ option",
-);
+const EXACT_LIMIT: CommandError =
+    CommandError::text("ERR syntax error, LIMIT cannot be used without the special ~ option");
 
 impl Options {
     /// Reads `MAXLEN [=|~] n`, `MINID [=|~] id` or `LIMIT n` from the beginning of the words.

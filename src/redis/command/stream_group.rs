@@ -5,9 +5,7 @@ use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::{Answer, Args, Command, Rows, container, database, help};
 use crate::redis::command::arguments::{integer, is, shown};
-use crate::redis::command::stream_reply::{
-    INVALID_ID, delivered, end, id, ids, shown_id, start,
-};
+use crate::redis::command::stream_reply::{INVALID_ID, delivered, end, id, ids, shown_id, start};
 use crate::redis::database::{Database, GroupStart};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
@@ -58,9 +56,7 @@ fn group_options(args: Args<'_>, may_make: bool) -> Result<(Option<i64>, bool), 
         {
             let count = integer(count)?;
             if count < -1 {
-                return Err(CommandError::text(
-                    "ERR value for ENTRIESREAD must be positive or -1",
-                ));
+                return Err(CommandError::text("ERR value for ENTRIESREAD must be positive or -1"));
             }
             entries_read = Some(count).filter(|count| *count >= 0);
             rest
@@ -88,7 +84,10 @@ fn xgroup_create(db: &mut Database, args: Args<'_>) -> Answer {
                 Err(CommandError::Other(_)) if make => {}
                 found => found.map(|_| ())?,
             }
-            other.err().filter(|_| args.len() <= 8).map_or(Err(wrong_subcommand(args, "XGROUP")), Err)
+            other
+                .err()
+                .filter(|_| args.len() <= 8)
+                .map_or(Err(wrong_subcommand(args, "XGROUP")), Err)
         }
     }
 }
@@ -189,7 +188,8 @@ fn xpending(db: &mut Database, args: Args<'_>) -> Answer {
     };
     let listed = match range.consumer {
         Some(name) => {
-            let ids = group.consumer(name).into_iter().flat_map(|c| c.pending().range(bounds.clone()));
+            let ids =
+                group.consumer(name).into_iter().flat_map(|c| c.pending().range(bounds.clone()));
             let of_consumer = ids.filter_map(|id| Some((*id, group.pending().get(id)?)));
             of_consumer.filter_map(shown).take(range.count).collect()
         }
@@ -248,8 +248,7 @@ impl ClaimWords {
             integer(word).map_err(|_| error())
         };
         let min_idle = number(min_idle, "min-idle-time")?.max(0);
-        let ids: Vec<StreamId> =
-            words.iter().map_while(|word| StreamId::parse(word, 0)).collect();
+        let ids: Vec<StreamId> = words.iter().map_while(|word| StreamId::parse(word, 0)).collect();
         let mut options = &words[ids.len()..];
         let (mut time, mut deliveries) = (None, None);
         let (mut force, mut just_id, mut last_id) = (false, false, StreamId::MIN);

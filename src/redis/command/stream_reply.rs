@@ -33,9 +33,7 @@ fn bound(arg: &[u8], missing_seq: u64) -> Result<(StreamId, bool), CommandError>
 pub(crate) fn start(arg: &[u8]) -> Result<StreamId, CommandError> {
     match bound(arg, 0)? {
         (id, false) => Ok(id),
-        (id, true) => {
-            id.next().ok_or(CommandError::text("ERR invalid start ID for the interval"))
-        }
+        (id, true) => id.next().ok_or(CommandError::text("ERR invalid start ID for the interval")),
     }
 }
 

@@ -176,7 +176,10 @@ impl Database {
 
     /// Returns what `COPY` copies: the value and its expiry time.
     pub(crate) fn copied(&mut self, key: &[u8]) -> Option<(Value, i64)> {
-        let value = self.read_any(key)?.clone();
+        let mut value = self.read_any(key)?.clone();
+        if let Value::Stream(stream) = &mut value {
+            stream.shrink();
+        }
         let expires_at = self.peek(key).map_or(NEVER, Entry::expires_at);
         Some((value, expires_at))
     }

@@ -47,9 +47,7 @@ fn shown(text: &[u8]) -> String {
 /// Returns the error of a command that names a group, or a key, that does not exist.
 fn no_group(key: &[u8], group: &[u8], place: &str) -> CommandError {
     let (key, group) = (shown(key), shown(group));
-    CommandError::format(format!(
-        "NOGROUP No such key '{key}' or consumer group '{group}'{place}"
-    ))
+    CommandError::format(format!("NOGROUP No such key '{key}' or consumer group '{group}'{place}"))
 }
 
 fn no_group_of(key: &[u8], group: &[u8]) -> CommandError {

@@ -88,8 +88,7 @@ impl StreamCounters {
         if id == self.last_id || (self.length == 0 && id < self.last_id) {
             return Some(added);
         }
-        let is_whole =
-            self.max_deleted_id == StreamId::MIN || self.max_deleted_id < self.first_id;
+        let is_whole = self.max_deleted_id == StreamId::MIN || self.max_deleted_id < self.first_id;
         let before = added.wrapping_sub(self.length as i64);
         if id > self.last_id || !is_whole {
             None
@@ -126,9 +125,7 @@ pub struct Stream {
 
 impl PartialEq for Stream {
     fn eq(&self, other: &Stream) -> bool {
-        self.counters == other.counters
-            && self.groups == other.groups
-            && self.nodes == other.nodes
+        self.counters == other.counters && self.groups == other.groups && self.nodes == other.nodes
     }
 }
 
@@ -338,12 +335,7 @@ impl Stream {
 
     /// Adds a group that has read up to this id. Returns whether it is new; one of this name stays
     /// as it is.
-    pub fn add_group(
-        &mut self,
-        name: &[u8],
-        last_id: StreamId,
-        entries_read: Option<i64>,
-    ) -> bool {
+    pub fn add_group(&mut self, name: &[u8], last_id: StreamId, entries_read: Option<i64>) -> bool {
         let is_new = !self.groups.contains_key(name);
         if is_new {
             self.groups.insert(Sds::new(name), Group::new(last_id, entries_read));

@@ -30,8 +30,7 @@ const GROUP_IN_XREAD: &str =
     "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
 const NOACK_IN_XREAD: &str =
     "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
-const END_IN_XREADGROUP: &str =
-    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of \
+const END_IN_XREADGROUP: &str = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of \
      this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would \
      just return an empty result set.";
 const NEW_IN_XREAD: &str = "ERR The > ID can be specified only when calling XREADGROUP using the \

@@ -76,10 +76,11 @@ impl PartialEq for Group {
         };
         (self.last_id, self.entries_read) == (other.last_id, other.entries_read)
             && self.consumers().eq(other.consumers())
-            && self.pending.iter().map(|pending| owned(self, pending)).eq(other
+            && self
                 .pending
                 .iter()
-                .map(|pending| owned(other, pending)))
+                .map(|pending| owned(self, pending))
+                .eq(other.pending.iter().map(|pending| owned(other, pending)))
     }
 }
 

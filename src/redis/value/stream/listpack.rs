@@ -179,9 +179,7 @@ fn decode(bytes: &[u8]) -> Option<(Element<'_>, usize)> {
             let n = i64::from(head & 0x1f) << 8 | i64::from(*bytes.get(1)?);
             Some((Element::Integer(if n < 4_096 { n } else { n - 8_192 }), 2))
         }
-        head @ 0xe0..=0xef => {
-            text(2, usize::from(head & 0xf) << 8 | usize::from(*bytes.get(1)?))
-        }
+        head @ 0xe0..=0xef => text(2, usize::from(head & 0xf) << 8 | usize::from(*bytes.get(1)?)),
         0xf0 => {
             let len: [u8; 4] = bytes.get(1..5)?.try_into().ok()?;
             text(5, u32::from_le_bytes(len) as usize)
