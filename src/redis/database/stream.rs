@@ -1,7 +1,7 @@
 //! Operations on streams: their entries and counters. Those on groups are in `stream_group`.
 //!
-//! A stream stays when its last entry is deleted. Every addition may serve blocked clients, not only
-//! the first.
+//! A stream stays when its last entry is deleted. Every addition may serve blocked clients, not
+//! only the first.
 //!
 //! Source: <https://redis.io/commands/?group=stream>, `t_stream.c`.
 

@@ -26,7 +26,7 @@ pub enum GroupStart {
 pub enum GroupRead {
     /// `>`: entries that its group has not read.
     New,
-    /// What is pending for it, after this id.
+    /// Entries after this id that are pending for it.
     PendingAfter(StreamId),
 }
 
@@ -232,14 +232,7 @@ impl Database {
         let Some(stream) = self.read_mut::<Stream>(key)? else { return Ok(None) };
         let delivery = match read {
             GroupRead::PendingAfter(after) => stream.redeliver(group, consumer, after, count, now),
-            GroupRead::New => {
-                let read = stream.group(group).map_or(StreamId::MAX, Group::last_id);
-                // The last id is usually that of an entry.
-                if stream.counters().last_id <= read || stream.last_entry_id() <= read {
-                    return Ok(None);
-                }
-                stream.deliver(group, consumer, count, no_ack, now)
-            }
+            GroupRead::New => stream.deliver(group, consumer, count, (no_ack, false), now),
         };
         if let Some(delivery) = &delivery {
             self.consumer_added(key, delivery.new_consumer);
@@ -267,7 +260,7 @@ impl Database {
         if last_id <= read {
             return Ok(None);
         }
-        let delivery = stream.deliver(group, consumer, count, no_ack, now);
+        let delivery = stream.deliver(group, consumer, count, (no_ack, true), now);
         self.consumer_added(key, delivery.as_ref().is_some_and(|delivery| delivery.new_consumer));
         Ok(delivery)
     }

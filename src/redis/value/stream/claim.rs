@@ -18,7 +18,7 @@ pub struct Redelivery {
     pub just_id: bool,
 }
 
-/// What is claimed, and how.
+/// A claim of named entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
     /// The entries, in the order of the reply.
@@ -33,7 +33,7 @@ pub struct Claim<'a> {
     pub redelivery: Redelivery,
 }
 
-/// What was claimed, and what that did.
+/// The result of a claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
     /// The claimed entries; without their fields, if those were not wanted.
@@ -46,7 +46,7 @@ pub struct Claimed {
     pub only_last_id: bool,
 }
 
-/// Which entries are claimed without being named.
+/// A claim of any entries that were not acknowledged in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoClaim {
     /// The least time since the last delivery, in milliseconds.
@@ -59,12 +59,12 @@ pub struct AutoClaim {
     pub just_id: bool,
 }
 
-/// What was claimed without being named.
+/// The result of a claim of any entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AutoClaimed {
     /// Where to go on, or `0-0` at the end.
     pub next: StreamId,
-    /// What was claimed.
+    /// The result of the claim itself.
     pub claimed: Claimed,
 }
 

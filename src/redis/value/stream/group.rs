@@ -47,8 +47,8 @@ impl Consumer {
     }
 }
 
-/// Where the entry after a group's last one lies: a node, and a position relative to its first
-/// entry. It is wrong if ids were set back since. It spares the walk from a node's first entry.
+/// The place of the entry after a group's last one: a node, and a position as `range::after` takes
+/// it. It is wrong if ids were set back since. It spares the walk from a node's first entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bookmark {
     pub(super) node: StreamId,
@@ -177,10 +177,13 @@ impl Group {
     /// Notes that a consumer acts, and adds it if it is new. Returns its place, and whether it is
     /// new.
     pub(super) fn see(&mut self, name: &[u8], now: i64) -> (Place, bool) {
-        let is_new = self.add_consumer(name, now);
-        let place = self.by_name[name];
+        let known = self.by_name.get(name).copied();
+        let place = known.unwrap_or_else(|| {
+            self.add_consumer(name, now);
+            self.by_name[name]
+        });
         self.at(place).seen_at = now;
-        (place, is_new)
+        (place, known.is_none())
     }
 
     /// Removes a consumer with what is pending for it. Returns how many entries that were, or

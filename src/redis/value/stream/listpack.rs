@@ -44,7 +44,7 @@ impl Element<'_> {
     /// Calls a function with the element's text.
     pub fn with<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
         match self {
-            Element::Integer(n) => read(&number::format_i64(*n)),
+            Element::Integer(n) => read(itoa::Buffer::new().format(*n).as_bytes()),
             Element::Bytes(bytes) => read(bytes),
         }
     }
@@ -271,8 +271,18 @@ impl Listpack {
 
     /// Returns the element at a position before the end, and the position of the next.
     pub(crate) fn get(&self, at: usize) -> (Element<'_>, usize) {
-        let (element, len) = decode(&self.0[at..]).expect("a listpack is well-formed");
-        (element, at + len + back_size(len))
+        match self.0[at] {
+            // Most elements are short.
+            n @ 0..=0x7f => (Element::Integer(n.into()), at + 2),
+            head @ 0x80..=0xbf => {
+                let end = at + 1 + usize::from(head & 0x3f);
+                (Element::Bytes(&self.0[at + 1..end]), end + 1)
+            }
+            _ => {
+                let (element, len) = decode(&self.0[at..]).expect("a listpack is well-formed");
+                (element, at + len + back_size(len))
+            }
+        }
     }
 
     /// Returns the integer at a position, and the position of the next element.

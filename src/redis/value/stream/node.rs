@@ -3,12 +3,14 @@
 //! The listpack begins with the *master entry*: how many entries are there and how many are marked
 //! as deleted, and the field names of the first entry. An entry with the same field names stores
 //! only its values. An entry is never removed, only marked, so nothing but the master entry ever
-//! changes its length: a position relative to the first entry is valid as long as the node lives.
+//! changes its length: a distance to the field names is valid as long as the node lives.
 //!
 //! ```text
 //! live | deleted | n | field … | 0
-//! flags | ms - ms of the node | seq - seq of the node | [n] | [field] value … | elements before this
+//! flags | ms | seq | [n] | [field] value … | number of elements before this one
 //! ```
+//!
+//! The two parts of an id are relative to the id of the node.
 //!
 //! Source: `t_stream.c` (`streamAppendItem`).
 
@@ -46,8 +48,8 @@ pub(super) struct Master {
     pub(super) live: i64,
     pub(super) deleted: i64,
     fields: i64,
-    /// Position of the first field name.
-    names: usize,
+    /// Position of the first field name. What is behind has fixed distances to it.
+    pub(super) names: usize,
 }
 
 /// An entry of a stream, as it is stored.

@@ -1,8 +1,8 @@
 //! The number of nodes of the radix trees in which Redis keeps ids.
 //!
 //! The tree itself is not modelled: an ordered map finds ids as well. Its number of nodes depends
-//! only on which ids it has. There is a leaf for each, a node for each place where ids part, and one
-//! for each stretch of bytes that is without a choice.
+//! only on which ids it has. There is a leaf for each, a node for each place where ids part, and
+//! one for each stretch of bytes that is without a choice.
 //!
 //! Source: `rax.c`.
 

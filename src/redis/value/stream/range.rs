@@ -2,17 +2,25 @@
 //!
 //! Source: `t_stream.c` (`streamIteratorGetID`).
 
-use super::node::{Entry, Node, Placed};
+use super::node::{Entry, Master, Node, Placed};
 use super::{Nodes, Stream, StreamId};
-use std::collections::btree_map;
 use std::ops::Bound;
+
+/// A position in a node.
+#[derive(Clone, Copy, Debug)]
+struct Here<'a> {
+    id: StreamId,
+    node: &'a Node,
+    master: Master,
+    at: usize,
+}
 
 /// Entries in order of their ids; see [`Stream::range`].
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
-    nodes: btree_map::Range<'a, StreamId, Node>,
-    /// The node at hand, and the position of the next entry.
-    here: Option<(StreamId, &'a Node, usize)>,
+    nodes: &'a Nodes,
+    /// Where the next entry lies.
+    here: Option<Here<'a>>,
     from: StreamId,
     to: StreamId,
 }
@@ -20,11 +28,21 @@ pub struct Entries<'a> {
 /// Entries in reverse order of their ids; see [`Stream::range_back`].
 #[derive(Clone, Debug)]
 pub struct EntriesBack<'a> {
-    nodes: btree_map::Range<'a, StreamId, Node>,
-    /// The node at hand, and the position after the next entry.
-    here: Option<(StreamId, &'a Node, usize)>,
+    nodes: &'a Nodes,
+    /// Where the entry before the next one lies.
+    here: Option<Here<'a>>,
     from: StreamId,
     to: StreamId,
+}
+
+impl<'a> Here<'a> {
+    fn first_of((id, node): (&StreamId, &'a Node)) -> Here<'a> {
+        Here { id: *id, node, master: node.master(), at: node.entries() }
+    }
+
+    fn end_of((id, node): (&StreamId, &'a Node)) -> Here<'a> {
+        Here { id: *id, node, master: node.master(), at: node.end() }
+    }
 }
 
 impl<'a> Iterator for Entries<'a> {
@@ -39,22 +57,21 @@ impl<'a> Entries<'a> {
     /// Returns the next entry with its place, and its node.
     pub(super) fn next_placed(&mut self) -> Option<(StreamId, Placed<'a>)> {
         loop {
-            let (id, node, mut at) = match self.here.take() {
-                Some(here) => here,
-                None => {
-                    let (id, node) = self.nodes.next()?;
-                    (*id, node, node.entries())
-                }
-            };
-            let master = node.master();
-            while let Some(placed) = node.at(id, master, at) {
-                at = placed.end;
+            let here = self.here.as_mut()?;
+            while let Some(placed) = here.node.at(here.id, here.master, here.at) {
+                here.at = placed.end;
                 if placed.entry.id() >= self.from && !placed.deleted {
-                    self.here = Some((id, node, at));
-                    return (placed.entry.id() <= self.to).then_some((id, placed));
+                    return (placed.entry.id() <= self.to).then_some((here.id, placed));
                 }
             }
+            let further = (Bound::Excluded(here.id), Bound::Unbounded);
+            self.here = self.nodes.range(further).next().map(Here::first_of);
         }
+    }
+
+    /// Returns where the next entry lies: a node, and a position in it as [`after`] takes it.
+    pub(super) fn place(&self) -> Option<(StreamId, usize)> {
+        self.here.map(|here| (here.id, here.at - here.master.names))
     }
 }
 
@@ -63,21 +80,14 @@ impl<'a> Iterator for EntriesBack<'a> {
 
     fn next(&mut self) -> Option<Entry<'a>> {
         loop {
-            let (id, node, mut at) = match self.here.take() {
-                Some(here) => here,
-                None => {
-                    let (id, node) = self.nodes.next_back()?;
-                    (*id, node, node.end())
-                }
-            };
-            let master = node.master();
-            while let Some(placed) = node.before(id, master, at) {
-                at = placed.start;
+            let here = self.here.as_mut()?;
+            while let Some(placed) = here.node.before(here.id, here.master, here.at) {
+                here.at = placed.start;
                 if placed.entry.id() <= self.to && !placed.deleted {
-                    self.here = Some((id, node, at));
                     return (placed.entry.id() >= self.from).then_some(placed.entry);
                 }
             }
+            self.here = self.nodes.range(..here.id).next_back().map(Here::end_of);
         }
     }
 }
@@ -87,18 +97,18 @@ impl<'a> Iterator for EntriesBack<'a> {
 /// An entry usually lies in the last node that begins before it. If ids were set back, it may lie
 /// in a node that begins after it.
 pub(super) fn between(nodes: &Nodes, from: StreamId, to: StreamId) -> Entries<'_> {
-    let first = nodes.range(..=from).next_back();
-    let nodes = nodes.range(first.map_or(StreamId::MIN, |(id, _)| *id)..);
-    Entries { nodes, here: None, from, to }
+    let first = nodes.range(..=from).next_back().or_else(|| nodes.first_key_value());
+    Entries { nodes, here: first.map(Here::first_of), from, to }
 }
 
-/// Returns the entries from a position relative to the first entry of a node on, or from an id on
-/// if that node is gone.
+/// Returns the entries from a position in a node on, or from an id on if that node is gone. The
+/// position is relative to the first name in the master entry.
 pub(super) fn after(nodes: &Nodes, node: StreamId, offset: usize, from: StreamId) -> Entries<'_> {
     let to = StreamId::MAX;
     let Some(here) = nodes.get(&node) else { return between(nodes, from, to) };
-    let nodes = nodes.range((Bound::Excluded(node), Bound::Unbounded));
-    Entries { nodes, here: Some((node, here, here.entries() + offset)), from, to }
+    let master = here.master();
+    let here = Some(Here { id: node, node: here, master, at: master.names + offset });
+    Entries { nodes, here, from, to }
 }
 
 impl Stream {
@@ -111,9 +121,9 @@ impl Stream {
     /// Returns the entries from an id to another, both included, in reverse order.
     #[must_use]
     pub fn range_back(&self, from: StreamId, to: StreamId) -> EntriesBack<'_> {
-        let last = self.nodes.range(..=to).next_back();
-        let nodes = self.nodes.range(..=last.map_or(StreamId::MAX, |(id, _)| *id));
-        EntriesBack { nodes, here: None, from, to }
+        let nodes = &self.nodes;
+        let last = nodes.range(..=to).next_back().or_else(|| nodes.last_key_value());
+        EntriesBack { nodes, here: last.map(Here::end_of), from, to }
     }
 
     /// Returns the entry of this id.

@@ -1,11 +1,11 @@
-//! What a consumer of a group reads: new entries, and those that are pending for it.
+//! Reads of a group's consumers: new entries, and those that are pending for it.
 //!
 //! Source: `t_stream.c` (`streamReplyWithRange`, `streamReplyWithRangeFromConsumerPEL`).
 
 use super::group::Bookmark;
 use super::{Stream, StreamEntry, StreamId, range};
 
-/// What a consumer was given, and what that did.
+/// The result of a consumer's read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
     /// The entries in order. One without fields was deleted from the stream, but is still pending.
@@ -17,28 +17,36 @@ pub struct Delivery {
 impl Stream {
     /// Gives a consumer up to this many entries that its group has not read, and makes them pending
     /// unless it acknowledges them by reading (`no_ack`). 0 is unlimited. Returns `None` if there
-    /// is no such group.
+    /// is no such group, or no new entry. With `anyway` the consumer is seen, and created, even if
+    /// there is none.
     pub fn deliver(
         &mut self,
         group: &[u8],
         consumer: &[u8],
         count: usize,
-        no_ack: bool,
+        (no_ack, anyway): (bool, bool),
         now_ms: i64,
     ) -> Option<Delivery> {
         let Stream { nodes, counters, groups, setbacks } = self;
         let state = groups.get_mut(group)?;
-        let (place, new_consumer) = state.see(consumer, now_ms);
         let mut last = state.last_id();
-        let mut read = state.entries_read();
+        if counters.last_id <= last && !anyway {
+            return None;
+        }
         let from = last.next().unwrap_or_default();
         let mut range = match state.bookmark.filter(|mark| mark.setbacks == *setbacks) {
             Some(mark) => range::after(nodes, mark.node, mark.offset, from),
             None => range::between(nodes, from, StreamId::MAX),
         };
+        let mut next = range.next_placed();
+        if next.is_none() && !anyway {
+            return None;
+        }
+        let (place, new_consumer) = state.see(consumer, now_ms);
+        let mut read = state.entries_read();
         let mut entries = Vec::new();
-        let mut end = None;
-        while let Some((node, placed)) = range.next_placed() {
+        let mut place_after = None;
+        while let Some((_, placed)) = next {
             let id = placed.entry.id();
             if id > last {
                 read = match read {
@@ -52,15 +60,16 @@ impl Stream {
                 state.assign(id, place, now_ms, 1);
             }
             entries.push((id, Some(placed.entry.to_owned())));
-            end = Some((node, placed.end));
+            place_after = range.place();
             if entries.len() == count {
                 break;
             }
+            next = range.next_placed();
         }
-        if let Some((node, end)) = end {
+        if !entries.is_empty() {
             state.set_position(last, read);
-            let offset = end - nodes[&node].entries();
-            state.bookmark = Some(Bookmark { node, offset, setbacks: *setbacks });
+            let mark = |(node, offset)| Bookmark { node, offset, setbacks: *setbacks };
+            state.bookmark = place_after.map(mark);
         }
         Some(Delivery { entries, new_consumer })
     }

@@ -4,7 +4,7 @@
 
 use super::{Stream, StreamId};
 
-/// What remains when a stream is trimmed.
+/// The entries that remain when a stream is trimmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrimTo {
     /// `MAXLEN`: this many entries.
@@ -16,7 +16,7 @@ pub enum TrimTo {
 /// How a stream is trimmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trim {
-    /// What remains.
+    /// The entries that remain.
     pub to: TrimTo,
     /// `~`: only whole nodes are removed, so that more may remain.
     pub approximate: bool,
