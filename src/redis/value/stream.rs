@@ -1,6 +1,6 @@
 //! Streams: entries with fields, in order of their ids, and the groups of consumers that read them.
 //!
-//! Entries lie in [nodes](node): as many as `stream-node-max-entries` and `stream-node-max-bytes`
+//! Entries lie in nodes: as many as `stream-node-max-entries` and `stream-node-max-bytes`
 //! allow, packed into the bytes that Redis packs them into. This is observable. An approximate trim
 //! removes only whole nodes, `XINFO STREAM` counts them, and a dump contains them. A node that has
 //! lost all its entries by `XDEL` is removed; one that has lost them by a trim may remain.
