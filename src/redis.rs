@@ -64,8 +64,8 @@
 //!   (connections, commands, errors, hits, keys, saves). The others report that nothing happened:
 //!   commands take no time, and bytes are not counted. `avg_ttl` is the exact average, once a tenth
 //!   of a second has passed. `CLIENT LIST` shows 0 for buffer sizes. `MEMORY USAGE` is exact for
-//!   strings and close for collections. `OBJECT IDLETIME` counts small integers one by one, where
-//!   Redis shares the objects.
+//!   strings and streams, and close for other collections. `OBJECT IDLETIME` counts small integers
+//!   one by one, where Redis shares the objects.
 //! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD. `HELP` is
 //!   generated from the command table.
 //! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked and

@@ -1,8 +1,8 @@
 //! Memory: what the real server would use for a key, as `MEMORY USAGE` shows it.
 //!
 //! This estimates Redis's own structures under its allocator (jemalloc), not the memory of this
-//! process. For strings it is exactly the real server's number; for collections it is close, since
-//! the real server samples.
+//! process. For strings and streams it is exactly the real server's number; for other
+//! collections it is close, since the real server samples.
 //!
 //! Source: `object.c` (`objectComputeSize`), and experiments with the server.
 
