@@ -64,8 +64,8 @@
 //!   (connections, commands, errors, hits, keys, saves). The others report that nothing happened:
 //!   commands take no time, and bytes are not counted. `avg_ttl` is the exact average, once a tenth
 //!   of a second has passed. `CLIENT LIST` shows 0 for buffer sizes. `MEMORY USAGE` is exact for
-//!   strings and close for collections. `OBJECT IDLETIME` counts small integers one by one, where
-//!   Redis shares the objects.
+//!   strings and streams, and close for other collections. `OBJECT IDLETIME` counts small integers
+//!   one by one, where Redis shares the objects.
 //! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD. `HELP` is
 //!   generated from the command table.
 //! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked and
@@ -75,6 +75,10 @@
 //!   `maxclients`, `timeout`, `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no
 //!   configuration file: a restart undoes `CONFIG SET`, and drops an append-only file that `CONFIG
 //!   SET` switched on.
+//! - *Streams*: a restart with an append-only file keeps what consumers read again, when they were
+//!   last seen, and how many entries a group has read. The real server's file has none of these.
+//!   Where `ms-*` has no sequence number left, the error is the one about large elements; that of
+//!   the real server depends on what failed before.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG` has

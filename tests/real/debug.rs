@@ -28,6 +28,10 @@ fn digests_of_every_type_and_encoding() {
         format!("HSET large{pairs}"),
         "ZADD z 1 a 2.5 b -0 c inf d 1e300 e 0.1 f".to_owned(),
         format!("ZADD zz{pairs}"),
+        "XADD st 1-1 a b 12 -3".to_owned(),
+        "XADD st 1700000000000-0 a b".to_owned(),
+        "XGROUP CREATE st g 0".to_owned(),
+        "XDEL st 1-1".to_owned(),
         "SELECT 3".to_owned(),
         "SET s text".to_owned(),
         "SELECT 0".to_owned(),
@@ -35,7 +39,7 @@ fn digests_of_every_type_and_encoding() {
     for line in &lines {
         both.ask(1, &words(line));
         for digest in
-            ["DEBUG DIGEST", "DEBUG DIGEST-VALUE s n t raw l ints set small large z zz no"]
+            ["DEBUG DIGEST", "DEBUG DIGEST-VALUE s n t raw l ints set small large z zz st no"]
         {
             let (theirs, ours) = both.ask(1, &words(digest));
             assert_eq!(replies(&ours.bytes), replies(&theirs.bytes), "{digest} after {line:.20}");
@@ -271,5 +275,28 @@ fn within_a_transaction_a_save_is_scheduled() {
         let (theirs, ours) = both.ask(1, &words(line));
         let theirs: Vec<Reply> = replies(&theirs.bytes);
         assert_eq!(replies(&ours.bytes), theirs, "{line}");
+    }
+}
+
+#[test]
+fn a_stream_takes_as_much_memory() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut both = Both::new(&real, "");
+    both.ask(1, &words("XGROUP CREATE s g 0 MKSTREAM"));
+    for n in 0..700_u64 {
+        let value = "v".repeat((n * n % 89) as usize);
+        both.send(1, &request(&words(&format!("XADD s {}-{n} n {n} v{value} 1", n / 3 * 1_000))));
+        let also = match n % 100 {
+            7 => "XREADGROUP GROUP g c COUNT 20 STREAMS s >",
+            30 => "XTRIM s MAXLEN 60",
+            50 => "XDEL s 1000-4 1000-5 10000-30 20000-61",
+            80 => "COPY s t REPLACE",
+            _ => continue,
+        };
+        both.ask(1, &words(also));
+        for key in ["s", "t"] {
+            let (theirs, ours) = both.ask(1, &words(&format!("MEMORY USAGE {key}")));
+            assert_eq!(ours, theirs, "{key} after {also}, {n}");
+        }
     }
 }

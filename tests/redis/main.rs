@@ -22,6 +22,8 @@ mod scripts;
 mod sets;
 mod shared;
 mod slow_disk;
+mod streams;
+mod streams_model;
 mod strings;
 mod support;
 mod tracking;

@@ -101,7 +101,8 @@ fn info<S>(command: &Command<S>) -> Reply {
 
 /// Returns first key, last key and step for older clients, with all ranges in one.
 fn legacy_range<S>(command: &Command<S>) -> (i64, i64, i64) {
-    let mut ranges = command.keys.iter().filter_map(|spec| match spec.find {
+    let at_a_place = command.keys.iter().filter(|spec| spec.keyword.is_none());
+    let mut ranges = at_a_place.filter_map(|spec| match spec.find {
         Find::Range { last, step } => {
             let begin = spec.begin as i64;
             Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
@@ -123,11 +124,20 @@ fn key_spec(spec: &KeySpec) -> Reply {
     let search = |kind: &str, spec: Vec<(Reply, Reply)>| {
         Reply::Map(vec![(text("type"), text(kind)), (text("spec"), Reply::Map(spec))])
     };
-    let begin = search("index", vec![number("index", spec.begin as i64)]);
+    let position = spec.begin as i64;
+    let begin = match spec.keyword {
+        Some(keyword) => {
+            let rule = vec![(text("keyword"), text(keyword)), number("startfrom", position)];
+            search("keyword", rule)
+        }
+        None => search("index", vec![number("index", position)]),
+    };
+    let limit = if spec.keyword.is_some() { 2 } else { 0 };
     let (begin, find) = match spec.find {
         Find::Range { last, step } => {
             let step = step as i64;
-            let range = vec![number("lastkey", last), number("keystep", step), number("limit", 0)];
+            let range =
+                vec![number("lastkey", last), number("keystep", step), number("limit", limit)];
             (begin, search("range", range))
         }
         Find::Number => {

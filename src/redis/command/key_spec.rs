@@ -53,8 +53,10 @@ pub(crate) enum Find {
 pub(crate) struct KeySpec {
     /// See [`usage`].
     pub(crate) usage: u16,
-    /// The first position.
+    /// The first position, or the first at which the keyword may be.
     pub(crate) begin: usize,
+    /// The first half of what follows this word are keys.
+    pub(crate) keyword: Option<&'static str>,
     pub(crate) find: Find,
     /// Notes that `COMMAND` shows.
     pub(crate) notes: Option<&'static str>,
@@ -67,17 +69,23 @@ pub(crate) const fn key(usage: u16, begin: usize) -> KeySpec {
 
 /// Returns the specification of keys from a position on; see [`Find::Range`].
 pub(crate) const fn range(usage: u16, begin: usize, last: i64, step: usize) -> KeySpec {
-    KeySpec { usage, begin, find: Find::Range { last, step }, notes: None }
+    KeySpec { usage, begin, keyword: None, find: Find::Range { last, step }, notes: None }
 }
 
 /// Returns the specification of a number of keys at a position, and the keys.
 pub(crate) const fn numbered(usage: u16, begin: usize) -> KeySpec {
-    KeySpec { usage, begin, find: Find::Number, notes: None }
+    KeySpec { usage, begin, keyword: None, find: Find::Number, notes: None }
+}
+
+/// Returns the specification of keys after a word, which is at this position or further on. As many
+/// arguments follow the keys.
+pub(crate) const fn after(usage: u16, keyword: &'static str, from: usize) -> KeySpec {
+    KeySpec { keyword: Some(keyword), ..range(usage, from, -1, 1) }
 }
 
 /// Returns the specification of keys that no rule finds.
 pub(crate) const fn unknown(usage: u16, notes: &'static str) -> KeySpec {
-    KeySpec { usage, begin: 0, find: Find::Unknown, notes: Some(notes) }
+    KeySpec { usage, begin: 0, keyword: None, find: Find::Unknown, notes: Some(notes) }
 }
 
 impl KeySpec {
@@ -88,6 +96,13 @@ impl KeySpec {
     /// Returns the positions of the keys in a request, or `None` if the request does not match the
     /// specification.
     pub(crate) fn positions(&self, args: Args<'_>) -> Option<Vec<usize>> {
+        if let Some(keyword) = self.keyword {
+            let words = args.get(self.begin..)?;
+            let at = words.iter().position(|w| w.eq_ignore_ascii_case(keyword.as_bytes()))?;
+            let first = self.begin + at + 1;
+            let count = (args.len() - first) / 2;
+            return (count > 0).then(|| (first..first + count).collect());
+        }
         let (first, last, step) = match self.find {
             Find::Range { last, step } => {
                 let end = if last >= 0 {

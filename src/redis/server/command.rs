@@ -17,6 +17,7 @@ mod node;
 mod pubsub;
 mod script;
 mod slow;
+mod streams;
 mod tracking;
 mod transaction;
 
@@ -45,6 +46,10 @@ pub(super) fn table() -> Table<Server> {
         Rows::SORTED_SET,
         Rows::SORTED_SET_RANGE,
         Rows::SORTED_SET_ALGEBRA,
+        Rows::STREAM,
+        streams::COMMANDS,
+        Rows::STREAM_GROUPS,
+        Rows::STREAM_INFO,
         Rows::KEY,
         Rows::EXPIRY,
         Rows::SCAN,

@@ -46,6 +46,8 @@ number!(BULK_LENGTH, config => config.limits.string);
 number!(TCP_KEEPALIVE, config => config.tcp_keepalive);
 number!(INTSET, config => config.limits.intset);
 number!(SORTED_SET_ENTRIES, config => config.limits.sorted_set.max_entries);
+number!(STREAM_NODE_BYTES, config => config.limits.stream.max_bytes);
+number!(STREAM_NODE_ENTRIES, config => config.limits.stream.max_entries);
 number!(SORTED_SET_VALUE, config => config.limits.sorted_set.max_value);
 
 pub(super) const APPEND_ONLY: Setting = Setting {
