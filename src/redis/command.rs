@@ -22,6 +22,7 @@ pub(crate) mod attempt;
 mod bitmap;
 mod describe;
 mod expiry;
+mod geo;
 mod hash;
 pub(crate) mod key;
 pub(crate) mod key_spec;

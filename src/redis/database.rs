@@ -29,6 +29,7 @@ pub(crate) mod digest;
 mod disk;
 pub(crate) mod draw;
 mod expiry;
+mod geo;
 pub(crate) mod glob;
 mod hash;
 mod key;
@@ -51,6 +52,7 @@ mod watch;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
 pub(crate) use disk::Loaded;
+pub use geo::GeoScores;
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};
 pub use notify::{EventClasses, KeyEvent};

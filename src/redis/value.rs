@@ -18,6 +18,7 @@
 //! in text, `number` and `long_double`.
 
 pub mod bitmap;
+pub mod geo;
 mod hash;
 mod list;
 mod long_double;

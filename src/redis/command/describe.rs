@@ -97,7 +97,8 @@ fn info<S>(command: &Command<S>) -> Reply {
 
 /// Returns first key, last key and step for older clients, with all ranges in one.
 fn legacy_range<S>(command: &Command<S>) -> (i64, i64, i64) {
-    let mut ranges = command.keys.iter().filter_map(|spec| match spec.find {
+    let fixed = command.keys.iter().filter(|spec| spec.keyword.is_none());
+    let mut ranges = fixed.filter_map(|spec| match spec.find {
         Find::Range { last, step } => {
             let begin = spec.begin as i64;
             Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
@@ -119,7 +120,13 @@ fn key_spec(spec: &KeySpec) -> Reply {
     let search = |kind: &str, spec: Vec<(Reply, Reply)>| {
         Reply::Map(vec![(text("type"), text(kind)), (text("spec"), Reply::Map(spec))])
     };
-    let begin = search("index", vec![number("index", spec.begin as i64)]);
+    let begin = match spec.keyword {
+        None => search("index", vec![number("index", spec.begin as i64)]),
+        Some((word, from)) => {
+            let rule = vec![(text("keyword"), text(word)), number("startfrom", from)];
+            search("keyword", rule)
+        }
+    };
     let (begin, find) = match spec.find {
         Find::Range { last, step } => {
             let step = step as i64;

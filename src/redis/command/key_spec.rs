@@ -20,9 +20,10 @@ pub(crate) mod usage {
     pub(crate) const DELETE: u16 = 1 << 7;
     pub(crate) const NOT_KEY: u16 = 1 << 8;
     pub(crate) const VARIABLE: u16 = 1 << 9;
+    pub(crate) const INCOMPLETE: u16 = 1 << 10;
 
     /// The names, in the order in which `COMMAND INFO` lists them.
-    pub(crate) const NAMES: [(u16, &str); 10] = [
+    pub(crate) const NAMES: [(u16, &str); 11] = [
         (RO, "RO"),
         (RW, "RW"),
         (OW, "OW"),
@@ -32,6 +33,7 @@ pub(crate) mod usage {
         (INSERT, "insert"),
         (DELETE, "delete"),
         (NOT_KEY, "not_key"),
+        (INCOMPLETE, "incomplete"),
         (VARIABLE, "variable_flags"),
     ];
 }
@@ -55,6 +57,9 @@ pub(crate) struct KeySpec {
     pub(crate) usage: u16,
     /// The first position.
     pub(crate) begin: usize,
+    /// The keys are after this word, which is searched for from that position on. A negative
+    /// position counts from the end and searches backwards.
+    pub(crate) keyword: Option<(&'static str, i64)>,
     pub(crate) find: Find,
     /// Notes that `COMMAND` shows.
     pub(crate) notes: Option<&'static str>,
@@ -67,17 +72,23 @@ pub(crate) const fn key(usage: u16, begin: usize) -> KeySpec {
 
 /// Returns the specification of keys from a position on; see [`Find::Range`].
 pub(crate) const fn range(usage: u16, begin: usize, last: i64, step: usize) -> KeySpec {
-    KeySpec { usage, begin, find: Find::Range { last, step }, notes: None }
+    KeySpec { usage, begin, keyword: None, find: Find::Range { last, step }, notes: None }
 }
 
 /// Returns the specification of a number of keys at a position, and the keys.
 pub(crate) const fn numbered(usage: u16, begin: usize) -> KeySpec {
-    KeySpec { usage, begin, find: Find::Number, notes: None }
+    KeySpec { usage, begin, keyword: None, find: Find::Number, notes: None }
+}
+
+/// Returns the specification of the keys after a word, up to `last`; see [`Find::Range`].
+pub(crate) const fn after(usage: u16, word: &'static str, from: i64, last: i64) -> KeySpec {
+    let find = Find::Range { last, step: 1 };
+    KeySpec { usage, begin: 0, keyword: Some((word, from)), find, notes: None }
 }
 
 /// Returns the specification of keys that no rule finds.
 pub(crate) const fn unknown(usage: u16, notes: &'static str) -> KeySpec {
-    KeySpec { usage, begin: 0, find: Find::Unknown, notes: Some(notes) }
+    KeySpec { usage, begin: 0, keyword: None, find: Find::Unknown, notes: Some(notes) }
 }
 
 impl KeySpec {
@@ -88,25 +99,45 @@ impl KeySpec {
     /// Returns the positions of the keys in a request, or `None` if the request does not match the
     /// specification.
     pub(crate) fn positions(&self, args: Args<'_>) -> Option<Vec<usize>> {
+        let begin = match self.keyword {
+            None => self.begin,
+            Some((word, from)) => match position_after(args, word, from) {
+                Some(begin) => begin,
+                None => return Some(Vec::new()),
+            },
+        };
         let (first, last, step) = match self.find {
             Find::Range { last, step } => {
                 let end = if last >= 0 {
-                    self.begin + usize::try_from(last).ok()?
+                    begin + usize::try_from(last).ok()?
                 } else {
                     args.len().checked_sub(usize::try_from(-last).ok()?)?
                 };
-                (self.begin, end, step)
+                (begin, end, step)
             }
             Find::Number => {
-                let count = number::parse_i64(args.get(self.begin)?)?;
+                let count = number::parse_i64(args.get(begin)?)?;
                 let count = usize::try_from(count).ok().filter(|n| *n > 0)?;
-                (self.begin + 1, self.begin.checked_add(count)?, 1)
+                (begin + 1, begin.checked_add(count)?, 1)
             }
             Find::Unknown => return Some(Vec::new()),
         };
-        if last >= args.len() {
+        if last >= args.len() || last < first {
             return None;
         }
         Some((first..=last).step_by(step).collect())
     }
+}
+
+/// Returns the position after a word. As in Redis, the last argument of a search forwards is not
+/// looked at, nor the first of a search backwards.
+fn position_after(args: Args<'_>, word: &str, from: i64) -> Option<usize> {
+    let is_word = |at: &usize| args[*at].eq_ignore_ascii_case(word.as_bytes());
+    let found = if from > 0 {
+        (usize::try_from(from).ok()?..args.len().checked_sub(1)?).find(is_word)
+    } else {
+        let from = args.len().checked_sub(usize::try_from(-from).ok()?)?;
+        (2..=from).rev().find(is_word)
+    };
+    found.map(|at| at + 1)
 }

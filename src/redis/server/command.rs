@@ -40,6 +40,7 @@ pub(super) fn table() -> Table<Server> {
         Rows::SORTED_SET,
         Rows::SORTED_SET_RANGE,
         Rows::SORTED_SET_ALGEBRA,
+        Rows::GEO,
         Rows::KEY,
         Rows::EXPIRY,
         Rows::SCAN,
