@@ -24,6 +24,7 @@ mod describe;
 mod expiry;
 mod geo;
 mod hash;
+mod hyperloglog;
 pub(crate) mod key;
 pub(crate) mod key_spec;
 mod lcs;

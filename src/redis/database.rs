@@ -32,6 +32,7 @@ mod expiry;
 mod geo;
 pub(crate) mod glob;
 mod hash;
+mod hyperloglog;
 mod key;
 pub(crate) mod keyspace;
 mod lcs;

@@ -20,6 +20,7 @@
 pub mod bitmap;
 pub mod geo;
 mod hash;
+pub mod hyperloglog;
 mod list;
 mod long_double;
 pub(crate) mod number;
@@ -56,6 +57,8 @@ pub struct Limits {
     pub sorted_set: ListpackLimits,
     /// `set-max-intset-entries`.
     pub intset: usize,
+    /// `hll-sparse-max-bytes`: greatest length of a sparse HyperLogLog.
+    pub hll_sparse: u64,
     /// `proto-max-bulk-len`: greatest length of a string in bytes.
     pub string: u64,
 }
@@ -67,6 +70,7 @@ impl Default for Limits {
             hash: ListpackLimits { max_entries: 512, max_value: 64 },
             sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
             intset: 512,
+            hll_sparse: 3_000,
             string: 512 << 20,
         }
     }

@@ -41,6 +41,7 @@ pub(super) fn table() -> Table<Server> {
         Rows::SORTED_SET_RANGE,
         Rows::SORTED_SET_ALGEBRA,
         Rows::GEO,
+        Rows::HYPERLOGLOG,
         Rows::KEY,
         Rows::EXPIRY,
         Rows::SCAN,
