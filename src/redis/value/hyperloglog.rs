@@ -257,7 +257,8 @@ pub fn runs(bytes: &[u8]) -> Option<String> {
     }
 }
 
-/// Applies the runs to the registers, as far as they fit. Runs of zeros are not applied.
+/// Applies the runs to the registers, except for runs of zeros. More runs than registers are
+/// corrupt, as in a server with the fix of CVE-2025-32023.
 fn unpack(
     runs: &[u8],
     registers: &mut Registers,
@@ -266,8 +267,8 @@ fn unpack(
     let mut at = 0;
     for run in sparse::runs(runs) {
         let end = at + run.len;
+        let equal = registers.get_mut(at..end).ok_or(Corrupt)?;
         if run.count > 0 {
-            let Some(equal) = registers.get_mut(at..end) else { break };
             equal.iter_mut().for_each(|register| apply(register, run.count));
         }
         at = end;
