@@ -97,6 +97,7 @@ pub mod database;
 mod error;
 mod id;
 mod persist;
+pub mod rdb;
 mod reply;
 pub mod resp;
 pub mod server;

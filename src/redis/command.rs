@@ -21,6 +21,7 @@ pub(crate) mod arguments;
 pub(crate) mod attempt;
 mod bitmap;
 mod describe;
+mod dump;
 mod expiry;
 mod geo;
 mod hash;
@@ -119,9 +120,10 @@ pub(crate) mod flag {
     pub(crate) const ALLOW_BUSY: u32 = 1 << 13;
     pub(crate) const NO_ASYNC_LOADING: u32 = 1 << 14;
     pub(crate) const NO_MULTI: u32 = 1 << 15;
+    pub(crate) const ASKING: u32 = 1 << 16;
 
     /// The names, in the order in which `COMMAND INFO` lists them.
-    pub(crate) const NAMES: [(u32, &str); 16] = [
+    pub(crate) const NAMES: [(u32, &str); 17] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
@@ -138,6 +140,7 @@ pub(crate) mod flag {
         (ALLOW_BUSY, "allow_busy"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
+        (ASKING, "asking"),
     ];
 }
 

@@ -28,6 +28,7 @@ mod check;
 pub(crate) mod digest;
 mod disk;
 pub(crate) mod draw;
+mod dump;
 mod expiry;
 mod geo;
 pub(crate) mod glob;
@@ -53,6 +54,7 @@ mod watch;
 
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
 pub(crate) use disk::Loaded;
+pub use dump::RestoreOptions;
 pub use geo::GeoScores;
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};

@@ -17,6 +17,7 @@ mod commands;
 mod config;
 mod debug;
 mod differential;
+mod dump;
 mod durability;
 mod geo;
 mod grammar;

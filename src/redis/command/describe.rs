@@ -215,6 +215,10 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
         return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
     let invalid = CommandError::text("ERR Invalid arguments specified for command");
+    if command.name == "migrate" {
+        let used = usage::RW | usage::ACCESS | usage::DELETE;
+        return Ok(migrated(request).iter().map(|key| (*key, used)).collect());
+    }
     let mut keys = Vec::new();
     for spec in specs {
         let Some(positions) = spec.positions(request) else { return Err(invalid) };
@@ -270,6 +274,18 @@ fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
         rest = more.get(arguments..).unwrap_or_default();
     }
     store
+}
+
+/// Only `MIGRATE` itself knows whether it has one key or several after `KEYS`.
+fn migrated<'a, 'r>(request: &'r [&'a [u8]]) -> &'r [&'a [u8]] {
+    let mut at = 6;
+    while let Some(word) = request.get(at) {
+        if is(word, "keys") {
+            return if request[3].is_empty() { &request[at + 1..] } else { &[] };
+        }
+        at += 1 + usize::from(is(word, "auth")) + 2 * usize::from(is(word, "auth2"));
+    }
+    &request[3..4]
 }
 
 fn command_getkeys<S>(table: &Table<S>, args: Args<'_>) -> Answer {

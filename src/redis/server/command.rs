@@ -43,6 +43,7 @@ pub(super) fn table() -> Table<Server> {
         Rows::GEO,
         Rows::HYPERLOGLOG,
         Rows::KEY,
+        Rows::DUMP,
         Rows::EXPIRY,
         Rows::SCAN,
         Rows::SORT,
