@@ -217,7 +217,9 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
     let invalid = CommandError::text("ERR Invalid arguments specified for command");
     if command.name == "migrate" {
         let used = usage::RW | usage::ACCESS | usage::DELETE;
-        return Ok(migrated(request).iter().map(|key| (*key, used)).collect());
+        let keys = migrated(request);
+        let keys: Vec<_> = keys.iter().map(|key| (*key, used)).collect();
+        return if keys.is_empty() { Err(invalid) } else { Ok(keys) };
     }
     let mut keys = Vec::new();
     for spec in specs {

@@ -93,5 +93,12 @@ fn migrate(db: &mut Database, args: Args<'_>) -> Answer {
     if found == 0 {
         return Ok(Reply::status("NOKEY"));
     }
-    Err(CommandError::text("IOERR error or timeout connecting to the client"))
+    // Nothing listens at any address, and no name is known.
+    let host = std::str::from_utf8(args[1]).unwrap_or_default();
+    let known = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok();
+    Err(CommandError::text(if known {
+        "IOERR error or timeout writing to target instance"
+    } else {
+        "IOERR error or timeout connecting to the client"
+    }))
 }
