@@ -55,6 +55,7 @@ mod watch;
 pub use bitmap::{BitRange, BitUnit, FieldAction, FieldOperation, FieldType, Overflow};
 pub(crate) use disk::Loaded;
 pub use dump::RestoreOptions;
+pub(crate) use dump::keyspaces;
 pub use geo::GeoScores;
 pub use lcs::{Lcs, LcsMatch};
 pub use list::{Inserted, LposOptions};

@@ -33,6 +33,7 @@ mod ziplist;
 mod zipmap;
 
 pub use append_only::append_only_file;
+pub(crate) use append_only::{AppendOnly, Next};
 pub use error::RdbError;
 pub(crate) use payload::PayloadError;
 pub(crate) use payload::{dump, restore};

@@ -26,7 +26,7 @@ fn sealed(body: &[u8]) -> Vec<u8> {
 }
 
 /// Commands that make a value of each encoding at key `k`, in which nothing is left open.
-fn makers(random: &mut Stream) -> Vec<Vec<Vec<u8>>> {
+pub(crate) fn makers(random: &mut Stream) -> Vec<Vec<Vec<u8>>> {
     let mut below = |n: u64| random.choose(n);
     let word = |below: &mut dyn FnMut(u64) -> u64| -> String {
         match below(9) {

@@ -1,9 +1,9 @@
-//! Append-only files, as a rewrite without an RDB preamble writes them: the commands that make each
-//! key.
+//! Append-only files: commands as clients send them. A rewrite without an RDB preamble writes those
+//! that make each key.
 //!
-//! Source: `aof.c` (`rewriteAppendOnlyFileRio`).
+//! Source: `aof.c` (`rewriteAppendOnlyFileRio`, `loadSingleAppendOnlyFile`).
 
-use super::Snapshot;
+use super::{RdbError, Snapshot};
 use crate::redis::value::{Value, number};
 
 /// The most elements of one command.
@@ -76,5 +76,115 @@ fn batches<const N: usize>(
         let mut words = vec![name, key];
         words.extend(batch.iter().flatten().map(Vec::as_slice));
         command(file, &words);
+    }
+}
+
+/// The commands of an append-only file, read.
+#[derive(Debug)]
+pub(crate) struct AppendOnly<'a> {
+    file: &'a [u8],
+    at: usize,
+}
+
+/// What comes next in an append-only file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next<'a> {
+    /// A command: its name and its arguments.
+    Command(Vec<&'a [u8]>),
+    /// Nothing.
+    End,
+    /// The beginning of a command.
+    Truncated,
+}
+
+impl<'a> AppendOnly<'a> {
+    pub(crate) fn new(file: &'a [u8], begin: usize) -> AppendOnly<'a> {
+        AppendOnly { file, at: begin }
+    }
+
+    /// Number of bytes that were read.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Returns the next command. Lines that begin with `#` are notes.
+    pub(crate) fn next_command(&mut self) -> Result<Next<'a>, RdbError> {
+        while self.file.get(self.at) == Some(&b'#') {
+            if self.line().is_none() {
+                return Ok(Next::Truncated);
+            }
+        }
+        if self.at >= self.file.len() {
+            return Ok(Next::End);
+        }
+        let begin = self.at;
+        let Some(count) = self.header(b'*')? else { return Ok(Next::Truncated) };
+        if count == 0 {
+            return Err(RdbError::new(begin, "a command has no name"));
+        }
+        let mut words = Vec::new();
+        for _ in 0..count {
+            let Some(len) = self.header(b'$')? else { return Ok(Next::Truncated) };
+            let end = usize::try_from(len).ok().and_then(|len| self.at.checked_add(len));
+            let word = end.and_then(|end| Some((self.file.get(self.at..end)?, end)));
+            let Some((word, end)) = word.filter(|(_, end)| end + 2 <= self.file.len()) else {
+                return Ok(Next::Truncated);
+            };
+            words.push(word);
+            self.at = end + 2;
+        }
+        Ok(Next::Command(words))
+    }
+
+    /// Returns the next line without its end, or `None` if it has none.
+    fn line(&mut self) -> Option<&'a [u8]> {
+        let rest = self.file.get(self.at..)?;
+        let len = rest.iter().position(|byte| *byte == b'\n')?;
+        self.at += len + 1;
+        Some(rest[..len].strip_suffix(b"\r").unwrap_or(&rest[..len]))
+    }
+
+    /// Returns the number after a byte, or `None` if the file ends before it does.
+    fn header(&mut self, kind: u8) -> Result<Option<u64>, RdbError> {
+        let begin = self.at;
+        let invalid = || RdbError::new(begin, format!("no {} is here", char::from(kind)));
+        if self.file.get(begin).is_some_and(|byte| *byte != kind) {
+            return Err(invalid());
+        }
+        let Some(line) = self.line() else { return Ok(None) };
+        let number = line.get(1..).and_then(number::parse_i64);
+        number.and_then(|number| u64::try_from(number).ok()).map(Some).ok_or_else(invalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_end_anywhere() {
+        let mut file = Vec::new();
+        command(&mut file, &[b"SET", b"k", b"a\r\nb"]);
+        file.extend_from_slice(b"#TS:1\r\n");
+        command(&mut file, &[b"DEL", b"k"]);
+        for len in 0..=file.len() {
+            let mut commands = AppendOnly::new(&file[..len], 0);
+            let mut read = 0;
+            let end = loop {
+                match commands.next_command() {
+                    Ok(Next::Command(words)) => {
+                        read += words.len();
+                    }
+                    other => break other,
+                }
+            };
+            let whole = [(0, 0), (31, 3), (38, 3), (58, 5)];
+            match whole.iter().find(|(at, _)| *at == len) {
+                Some((_, words)) => assert_eq!((end, read), (Ok(Next::End), *words), "{len}"),
+                None => assert_eq!(end, Ok(Next::Truncated), "{len}"),
+            }
+        }
+        let damaged = AppendOnly::new(b"SET k v\r\n", 0).next_command();
+        assert_eq!(damaged.map_err(|error| error.offset), Err(0));
     }
 }
