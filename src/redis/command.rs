@@ -36,6 +36,10 @@ mod sort;
 pub(crate) mod sorted_set;
 mod sorted_set_algebra;
 mod sorted_set_range;
+pub(crate) mod stream;
+mod stream_group;
+mod stream_info;
+pub(crate) mod stream_reply;
 mod string;
 
 use crate::choice::Stream;

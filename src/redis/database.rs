@@ -47,6 +47,8 @@ mod slot_table;
 mod sort;
 mod sorted_set;
 mod sorted_set_algebra;
+mod stream;
+mod stream_group;
 mod string;
 mod ttl;
 pub(crate) mod undo;
@@ -71,6 +73,8 @@ pub use sorted_set::{
     ZRange, ZRangeOptions, ZaddComparison, ZaddCondition, ZaddOptions, ZaddOutcome,
 };
 pub use sorted_set_algebra::{Aggregate, Combination, ZSources};
+pub use stream::{XaddId, XaddOptions};
+pub use stream_group::{GroupRead, GroupStart, XreadgroupOptions};
 pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 
 use crate::redis::error::CommandError;
@@ -331,8 +335,22 @@ impl Database {
         T::of_mut(&mut entry.value).map(Some).ok_or(CommandError::WrongType)
     }
 
+    /// Returns a value of a type, to be changed by a command that looks it up as if to read it.
+    pub(crate) fn read_mut<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
+        let accessed = self.now_secs();
+        let Some(slot) = self.find(key) else {
+            self.missed(key);
+            return Ok(None);
+        };
+        self.usage.hits += 1;
+        self.undo.remember(self.keyspace.entry(slot));
+        let entry = self.keyspace.entry_mut(slot);
+        entry.accessed = accessed;
+        T::of_mut(&mut entry.value).map(Some).ok_or(CommandError::WrongType)
+    }
+
     /// Returns a value of a type, to be changed. A missing key is added with an empty value, which
-    /// the caller must not leave empty.
+    /// the caller must not leave empty, unless it is a stream.
     pub(crate) fn write_or_insert<T: Kind + Default>(
         &mut self,
         key: &[u8],
@@ -380,8 +398,12 @@ impl Database {
                 self.undo.remember(self.keyspace.entry(slot));
                 let accessed = self.now_secs();
                 let entry = self.keyspace.entry_mut(slot);
+                let missed = entry.value.is_missed_by_blocked_clients();
                 entry.value = value;
                 entry.accessed = accessed;
+                if missed {
+                    self.fed(key);
+                }
                 slot
             }
             None => self.insert(key, value),
@@ -414,6 +436,9 @@ impl Database {
     fn remove_slot(&mut self, slot: Slot) -> Entry {
         let entry = self.keyspace.remove(slot);
         self.undo.remember(&entry);
+        if entry.value.is_missed_by_blocked_clients() {
+            self.fed(&entry.key);
+        }
         entry
     }
 
@@ -422,6 +447,18 @@ impl Database {
         if emptied && self.take(key).is_some() {
             self.notify(EventClasses::GENERIC, "del", key);
         }
+    }
+
+    /// Notes changes of a key that `WATCH` does not see: those of a stream's groups.
+    pub(crate) fn changed_unwatched(
+        &mut self,
+        key: &[u8],
+        class: EventClasses,
+        event: &'static str,
+        changes: u64,
+    ) {
+        self.notify(class, event, key);
+        self.usage.changes += changes;
     }
 
     /// Notes changes of a key, for `WATCH`, save points and listeners of the event.
@@ -450,9 +487,10 @@ impl Database {
     }
 
     /// Notes that a write has given a key something that blocked clients may be waiting for. They
-    /// are served when the command, or the transaction, ends. Every operation that creates a list
-    /// or a sorted set calls this. For a type whose clients wait for additions (a stream), every
-    /// write that adds to the value would call it.
+    /// are served when the command, or the transaction, ends. Every operation that creates a list,
+    /// a sorted set or a stream calls this, and so does one that adds to a stream. Readers of a
+    /// group also wait for the end of their stream or group, so an operation that removes or
+    /// replaces either calls this too.
     pub(crate) fn fed(&mut self, key: &[u8]) {
         if !self.observers.awaited.is_empty()
             && self.observers.awaited.contains_key(key)

@@ -12,7 +12,7 @@
 //! small multiple of their length. All of a value is checked, as with `sanitize-dump-payload yes`.
 //!
 //! `writer` and `reader` have the parts that everything is made of. `encode` and `decode` have the
-//! values, `payload` has what `DUMP` adds to one, `snapshot` has whole files. `crc64` and `lzf` are
+//! values, `stream` has streams, `payload` has what `DUMP` adds to one, `snapshot` has whole files. `crc64` and `lzf` are
 //! algorithms, and `listpack`, `ziplist`, `zipmap` and `intset` are the compact arrays.
 //!
 //! Source: `rdb.c`, `aof.c`, and experiments with the server.
@@ -28,6 +28,7 @@ mod lzf;
 mod payload;
 mod reader;
 mod snapshot;
+mod stream;
 mod writer;
 mod ziplist;
 mod zipmap;
@@ -56,7 +57,9 @@ pub(crate) mod kind {
     pub(crate) const ZSET_ZIPLIST: u8 = 12;
     pub(crate) const HASH_ZIPLIST: u8 = 13;
     pub(crate) const LIST_QUICKLIST: u8 = 14;
+    pub(crate) const STREAM_LISTPACKS: u8 = 15;
     pub(crate) const HASH_LISTPACK: u8 = 16;
     pub(crate) const ZSET_LISTPACK: u8 = 17;
     pub(crate) const LIST_QUICKLIST_2: u8 = 18;
+    pub(crate) const STREAM_LISTPACKS_2: u8 = 19;
 }

@@ -1,4 +1,4 @@
-//! Values: what a key holds. There are five types, each a data structure of its own that can be
+//! Values: what a key holds. There are six types, each a data structure of its own that can be
 //! used and measured without a server.
 //!
 //! | type | structure | `OBJECT ENCODING` |
@@ -8,6 +8,7 @@
 //! | hash | [`Hash`](struct@Hash) | `listpack`, `hashtable` |
 //! | set | [`Set`] | `intset`, `hashtable` |
 //! | sorted set | [`SortedSet`] | `listpack`, `skiplist` |
+//! | stream | [`Stream`] | `stream` |
 //!
 //! An encoding is modelled where a client can observe it: in `OBJECT ENCODING`, and in the order of
 //! listings. The compact encodings list in a fixed order. The others list in an order that Redis
@@ -17,6 +18,7 @@
 //! Below the types lie [`Sds`], the byte string that they all store, and the two kinds of numbers
 //! in text, `number` and `long_double`.
 
+pub(crate) mod allocation;
 pub mod bitmap;
 pub mod geo;
 mod hash;
@@ -28,6 +30,7 @@ mod rank_tree;
 mod sds;
 mod set;
 mod sorted_set;
+mod stream;
 mod string;
 
 use crate::invariant::ensure;
@@ -37,6 +40,12 @@ pub(crate) use long_double::LongDouble;
 pub use sds::Sds;
 pub use set::{Set, SetEncoding};
 pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
+pub(crate) use stream::radix;
+pub use stream::{
+    AutoClaim, AutoClaimed, Claim, Claimed, Consumer, Delivery, Element, Entries, EntriesBack,
+    Entry, Group, Pending, Redelivery, Stream, StreamCounters, StreamEntry, StreamId, StreamLimits,
+    Trim, TrimTo,
+};
 pub use string::{StringEncoding, StringValue};
 
 /// The sizes up to which a hash or a sorted set stays a `listpack`.
@@ -59,6 +68,8 @@ pub struct Limits {
     pub intset: usize,
     /// `hll-sparse-max-bytes`: greatest length of a sparse HyperLogLog.
     pub hll_sparse: u64,
+    /// `stream-node-max-bytes` and `-entries`.
+    pub stream: StreamLimits,
     /// `proto-max-bulk-len`: greatest length of a string in bytes.
     pub string: u64,
 }
@@ -71,6 +82,7 @@ impl Default for Limits {
             sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
             intset: 512,
             hll_sparse: 3_000,
+            stream: StreamLimits::default(),
             string: 512 << 20,
         }
     }
@@ -89,10 +101,12 @@ pub enum Value {
     Set(Box<Set>),
     /// A sorted set.
     SortedSet(Box<SortedSet>),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 impl Value {
-    /// Checks that a collection is not empty, and the invariants of its type. Returns what is wrong
+    /// Checks that a collection other than a stream is not empty, and the invariants of its type. Returns what is wrong
     /// otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let empty = match self {
@@ -104,6 +118,10 @@ impl Value {
                 set.check_invariants()?;
                 set.is_empty()
             }
+            Value::Stream(stream) => {
+                stream.check_invariants()?;
+                false
+            }
         };
         ensure(!empty, || format!("an empty {}", self.type_name()))
     }
@@ -112,9 +130,15 @@ impl Value {
     /// such a key must call `Database::fed`.
     pub(crate) fn feeds_blocked_clients(&self) -> bool {
         match self {
-            Value::List(_) | Value::SortedSet(_) => true,
+            Value::List(_) | Value::SortedSet(_) | Value::Stream(_) => true,
             Value::String(_) | Value::Hash(_) | Value::Set(_) => false,
         }
+    }
+
+    /// Returns whether clients that wait for such a value are told when it is gone. A write that
+    /// removes or replaces such a value must call `Database::fed`.
+    pub(crate) fn is_missed_by_blocked_clients(&self) -> bool {
+        matches!(self, Value::Stream(_))
     }
 
     /// Returns the name of the type, as in `TYPE`.
@@ -126,6 +150,7 @@ impl Value {
             Value::Hash(_) => "hash",
             Value::Set(_) => "set",
             Value::SortedSet(_) => "zset",
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -138,6 +163,7 @@ impl Value {
             Value::Hash(hash) => hash.encoding().name(),
             Value::Set(set) => set.encoding().name(),
             Value::SortedSet(set) => set.encoding().name(),
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -150,6 +176,7 @@ impl Value {
             Value::Hash(hash) => hash.reencode(limits.hash),
             Value::Set(set) => set.reencode(limits.intset),
             Value::SortedSet(set) => set.reencode(limits.sorted_set),
+            Value::Stream(stream) => stream.shrink(),
         }
     }
 
@@ -241,6 +268,20 @@ impl Kind for SortedSet {
 
     fn wrap(self) -> Value {
         Value::SortedSet(Box::new(self))
+    }
+}
+
+impl Kind for Stream {
+    fn of(value: &Value) -> Option<&Stream> {
+        if let Value::Stream(stream) = value { Some(stream) } else { None }
+    }
+
+    fn of_mut(value: &mut Value) -> Option<&mut Stream> {
+        if let Value::Stream(stream) = value { Some(stream) } else { None }
+    }
+
+    fn wrap(self) -> Value {
+        Value::Stream(Box::new(self))
     }
 }
 

@@ -6,6 +6,7 @@
 mod clients;
 mod keys;
 mod queues;
+mod streams;
 mod sweep;
 mod trace;
 mod wire;
@@ -23,6 +24,7 @@ fn memory_is_bounded() {
     clients::an_amqp_client_is_small();
     clients::a_redis_client_is_small();
     keys::a_small_string_key_is_small();
+    streams::a_streams_entry_is_as_small_as_in_redis();
     trace::a_trace_of_everything_is_small();
     sweep::a_sweep_of_many_seeds_takes_no_more_memory_than_one_of_few();
 }

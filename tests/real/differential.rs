@@ -86,7 +86,7 @@ const KEYS: [&[u8]; 10] = [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2", b"g1", b"g2
 /// Returns requests that read everything in a database. Most of them are of the wrong type.
 fn questions() -> Vec<Words> {
     let of_all: [&[&[u8]]; 2] = [&[b"DBSIZE"], &[b"KEYS", b"*"]];
-    let of_each = |key| -> [Vec<&'static [u8]>; 8] {
+    let of_each = |key| -> [Vec<&'static [u8]>; 10] {
         [
             vec![b"TYPE", key],
             vec![b"OBJECT", b"ENCODING", key],
@@ -96,6 +96,8 @@ fn questions() -> Vec<Words> {
             vec![b"HGETALL", key],
             vec![b"SMEMBERS", key],
             vec![b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
+            vec![b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"],
+            vec![b"XREVRANGE", key, b"+", b"-"],
         ]
     };
     let of_all = of_all.iter().map(|words| words.to_vec());
@@ -153,8 +155,11 @@ fn bytes(words: &Words) -> Vec<u8> {
 }
 
 /// Sizes up to which values stay compact: the defaults, small ones, none.
-const LIMITS: [[&str; 5]; 3] =
-    [["512", "64", "128", "64", "512"], ["3", "5", "3", "5", "3"], ["0", "0", "0", "0", "0"]];
+const LIMITS: [[&str; 7]; 3] = [
+    ["512", "64", "128", "64", "512", "100", "4096"],
+    ["3", "5", "3", "5", "3", "3", "100"],
+    ["0", "0", "0", "0", "0", "2", "0"],
+];
 
 fn begin<'a>(server: &'a RealServer, case: &Case) -> Both<'a> {
     let mut both = Both::new(server, "KEA");
@@ -162,8 +167,9 @@ fn begin<'a>(server: &'a RealServer, case: &Case) -> Both<'a> {
     let limits = LIMITS[case.limits];
     let line = format!(
         "CONFIG SET hash-max-listpack-entries {} hash-max-listpack-value {} \
-         zset-max-listpack-entries {} zset-max-listpack-value {} set-max-intset-entries {}",
-        limits[0], limits[1], limits[2], limits[3], limits[4]
+         zset-max-listpack-entries {} zset-max-listpack-value {} set-max-intset-entries {} \
+         stream-node-max-entries {} stream-node-max-bytes {}",
+        limits[0], limits[1], limits[2], limits[3], limits[4], limits[5], limits[6]
     );
     let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
     both.send(0, &request(&words));

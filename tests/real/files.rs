@@ -36,6 +36,17 @@ fn fill(socket: &mut RealSocket, seed: u64) {
     let many: Vec<String> = (0..600).map(|n| format!("f{n} v{n}")).collect();
     ask(socket, &line(&format!("HSET fields {}", many.join(" "))));
     ask(socket, &line("PFADD sketch a b c"));
+    for request in [
+        "XADD stream 1-1 f v",
+        "XADD stream 2-1 f v g w",
+        "XGROUP CREATE stream group 0",
+        "XREADGROUP GROUP group ann COUNT 1 STREAMS stream >",
+        "XGROUP CREATECONSUMER stream group idle",
+        "XADD empty 1-1 f v",
+        "XDEL empty 1-1",
+    ] {
+        ask(socket, &line(request));
+    }
     ask(socket, &line("GEOADD places 13.361389 38.115556 a 15.087269 37.502669 b"));
 }
 

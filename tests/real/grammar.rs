@@ -86,6 +86,55 @@ fn pool(name: &str) -> &'static [&'static str] {
         "unit" => &["m", "km", "ft", "mi", "KM", "x"],
         "chan" => &["c1", "c2", "d"],
         "opt" => &["X", "NX", "LIMIT"],
+        // Mostly ids that are greater than those before.
+        "new" => &[
+            "1-1", "1-*", "2-0", "2-*", "3-1", "3-*", "5", "7-3", "8-*", "8-*", "9-*", "9-*",
+            "9-*", "0-0", "0-*", "x", "-", "300-7", "300-*", "70000-*",
+        ],
+        "sid" => &[
+            "1-1",
+            "2-0",
+            "2-1",
+            "3-1",
+            "5",
+            "7-3",
+            "8-0",
+            "8-1",
+            "9-0",
+            "9-1",
+            "9-2",
+            "9-3",
+            "0",
+            "0-1",
+            "x",
+            "300-7",
+            "18446744073709551615-18446744073709551615",
+            "18446744073709551615",
+        ],
+        "from" => &["$", ">", ">", ">", "0", "0", "1-1", "3-1", "8-0", "9-1", "+", "-", "x"],
+        "span" => &[
+            "-",
+            "+",
+            "0",
+            "1-1",
+            "2",
+            "3",
+            "(3-1",
+            "(8-0",
+            "9",
+            "9-1",
+            "(9-1",
+            "(",
+            "x",
+            "(-",
+            "(18446744073709551615-18446744073709551615",
+            "(0-0",
+            "300",
+        ],
+        "grp" => &["g", "h", "g", ""],
+        "con" => &["c", "d", "e", ""],
+        "idle" => &["0", "0", "0", "100000000", "50000000", "-1", "x"],
+        "cut" => &["0", "1", "2", "5", "9-1", "-1", "x"],
         other => panic!("no pool {other}"),
     }
 }
@@ -243,6 +292,43 @@ pub(crate) const PATTERNS: &[&str] = &[
     "(ZUNION|ZINTER|ZDIFF) num key key? (WEIGHTS score score)? (AGGREGATE (SUM|MIN|MAX|X))? WITHSCORES?",
     "(ZUNIONSTORE|ZINTERSTORE|ZDIFFSTORE) key num key key? (WEIGHTS score score)? (AGGREGATE (SUM|MIN|MAX))?",
     "ZINTERCARD num key key? (LIMIT idx)?",
+    "XADD key new (mem val)+",
+    "XADD key new (mem val)+",
+    "XADD key (8-*|9-*|9-*) a 1 b 2",
+    "XADD key (8-*|9-*|9-*) a 1 b 2",
+    "XADD key NOMKSTREAM? ((MAXLEN|MINID) (=|~)? cut (LIMIT num)?)? new (mem val)+ mem?",
+    "XTRIM key (MAXLEN|MINID|X) (=|~)? cut (LIMIT num)?",
+    "XDEL key sid+",
+    "XLEN key",
+    "(XRANGE|XREVRANGE) key span span (COUNT idx)?",
+    "XSETID key sid (ENTRIESADDED idx)? (MAXDELETEDID sid)?",
+    "XREAD (COUNT idx)? STREAMS key (sid|from)",
+    "XREAD (COUNT idx)? (BLOCK (0|x|-1))? STREAMS key key (sid|from) (sid|from)",
+    "XREAD (COUNT num)? BLOCK 0 STREAMS key (sid|from)",
+    "XREAD (GROUP g c|NOACK|COUNT|BLOCK|STREAMS key) STREAMS key sid",
+    "XGROUP CREATE key grp from MKSTREAM? (ENTRIESREAD idx)?",
+    "XGROUP CREATE key grp 0 MKSTREAM",
+    "XGROUP CREATE key g 0 MKSTREAM",
+    "XGROUP SETID key grp from (ENTRIESREAD idx)?",
+    "XGROUP SETID key grp from MKSTREAM",
+    "XGROUP DESTROY key grp",
+    "XGROUP CREATECONSUMER key grp con",
+    "XGROUP DELCONSUMER key grp con",
+    "XREADGROUP GROUP grp con (COUNT idx)? NOACK? STREAMS key from",
+    "XREADGROUP GROUP g con (COUNT num)? NOACK? STREAMS key (from|sid)",
+    "XREADGROUP GROUP g con (COUNT num)? NOACK? STREAMS key key from from",
+    "XREADGROUP GROUP g con BLOCK 0 (COUNT num)? NOACK? STREAMS key >",
+    "XREADGROUP (GROUP g)? con BLOCK 0 STREAMS key > >",
+    "XACK key grp sid+",
+    "XPENDING key grp",
+    "XPENDING key grp (IDLE idle)? span span idx con?",
+    "XCLAIM key grp con idle sid+ (IDLE idle)? (TIME ms)? (RETRYCOUNT idx)? FORCE? JUSTID? (LASTID sid)?",
+    "XCLAIM key g con idle sid+ FORCE? JUSTID?",
+    "XAUTOCLAIM key grp con idle span (COUNT idx)? JUSTID?",
+    "XAUTOCLAIM key g con idle - (COUNT num)? JUSTID?",
+    "XINFO STREAM key (FULL (COUNT idx)?|X)?",
+    "XINFO GROUPS key",
+    "XINFO CONSUMERS key grp",
     "DEL key+",
     "UNLINK key+",
     "EXISTS key+",
@@ -262,7 +348,7 @@ pub(crate) const PATTERNS: &[&str] = &[
     "PEXPIRETIME key",
     "PEXPIRE key (9999999|x|-1) (NX|XX|X)?",
     "OBJECT (ENCODING|REFCOUNT|FREQ|X) key",
-    "SCAN 0 COUNT 1000 (MATCH glob)? (TYPE (string|list|x))?",
+    "SCAN 0 COUNT 1000 (MATCH glob)? (TYPE (string|list|stream|x))?",
     "KEYS glob",
     "DBSIZE",
     "SELECT (0|0|0|1|99|x|2147483648)",
@@ -353,8 +439,8 @@ pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize)
         "SORT",
         "SORT_RO",
     ];
-    // A stray number would be a time to live that expires.
-    const TIMED: [&str; 14] = [
+    // A stray number would be a time to live that expires, or an idle time that passes.
+    const TIMED: [&str; 19] = [
         "SET",
         "SETEX",
         "PSETEX",
@@ -369,6 +455,11 @@ pub(crate) fn mutate(words: &mut Vec<Vec<u8>>, how: u16, at: usize, what: usize)
         "BZPOPMIN",
         "BZPOPMAX",
         "BZMPOP",
+        "XREAD",
+        "XREADGROUP",
+        "XPENDING",
+        "XCLAIM",
+        "XAUTOCLAIM",
     ];
     let is_of = |names: &[&str]| names.iter().any(|name| words[0] == name.as_bytes());
     if is_of(&NEVER) || (words[0] == b"COMMAND" && how % 5 != 4) {
@@ -436,7 +527,10 @@ fn choose(body: &str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) {
         alternatives[if alternatives.len() == 1 { 0 } else { picks.pick(alternatives.len()) }];
     let is_word = !chosen.contains([' ', '(', '?', '+']);
     let is_pool = is_word && chosen.chars().all(|c| c.is_ascii_lowercase());
-    if is_pool && !["x", "string", "list", "nosort", "z", "none", "a", "b", "m"].contains(&chosen) {
+    if is_pool
+        && !["x", "string", "list", "stream", "g", "c", "nosort", "z", "none", "a", "b", "m"]
+            .contains(&chosen)
+    {
         let pool = pool(chosen);
         out.push(pool[picks.pick(pool.len())].as_bytes().to_vec());
     } else if is_word {

@@ -32,6 +32,8 @@ enum Settled {
     Kind,
     /// Not the last units, up to this many.
     About(i64),
+    /// Not when something happened, or how long ago.
+    Moments,
 }
 
 /// Returns what is fixed in the reply to a request, given which keys are hash tables.
@@ -49,6 +51,7 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "KEYS" | "PUBSUB" | "COMMAND" => Settled::Items,
         "SCAN" => Settled::Page,
         "TTL" | "EXPIRETIME" => Settled::About(3),
+        "XINFO" | "XPENDING" => Settled::Moments,
         "PTTL" | "PEXPIRETIME" => Settled::About(3_000),
         "SMEMBERS" | "HKEYS" | "HVALS" | "SRANDMEMBER" | "SPOP" if first => Settled::Items,
         "SINTER" | "SUNION" | "SDIFF" if any => Settled::Items,
@@ -75,6 +78,44 @@ fn shape(reply: &Reply) -> String {
         Reply::Array(items) => format!("*{:?}", items.iter().map(shape).collect::<Vec<_>>()),
         Reply::Bulk(_) | Reply::Double(_) => "$".to_owned(),
         other => format!("{other:?}"),
+    }
+}
+
+/// Returns whether two replies are equal, except that times may differ by a minute.
+fn same_but_for_moments(real: &Reply, ours: &Reply) -> bool {
+    let near = |real: i64, ours: i64| (real - ours).abs() <= 60_000;
+    let is_moment = |n: i64| n > 1_000_000_000_000;
+    let is_idle = |reply: Option<&Reply>| reply.and_then(Reply::as_bytes) == Some(b"idle");
+    match (real, ours) {
+        (Reply::Integer(real), Reply::Integer(ours)) => {
+            real == ours || (is_moment(*real) && is_moment(*ours) && near(*real, *ours))
+        }
+        (Reply::Array(real), Reply::Array(ours)) => {
+            // A pending entry is an id, a consumer, the time since its delivery, and a count.
+            let entry = matches!(
+                real[..],
+                [Reply::Bulk(_), Reply::Bulk(_), Reply::Integer(_), Reply::Integer(_)]
+            );
+            let same = |(at, (real_item, ours_item)): (usize, (&Reply, &Reply))| {
+                let before = at.checked_sub(1).and_then(|before| real.get(before));
+                match (real_item, ours_item) {
+                    (Reply::Integer(real), Reply::Integer(ours))
+                        if (entry && at == 2) || is_idle(before) =>
+                    {
+                        near(*real, *ours)
+                    }
+                    _ => same_but_for_moments(real_item, ours_item),
+                }
+            };
+            real.len() == ours.len() && real.iter().zip(ours).enumerate().all(same)
+        }
+        (Reply::Map(real), Reply::Map(ours)) => {
+            let flat = |pairs: &[(Reply, Reply)]| {
+                Reply::Array(pairs.iter().flat_map(|(a, b)| [a.clone(), b.clone()]).collect())
+            };
+            same_but_for_moments(&flat(real), &flat(ours))
+        }
+        _ => format!("{real:?}") == format!("{ours:?}"),
     }
 }
 
@@ -109,6 +150,7 @@ fn alike(settled: Settled, real: &Reply, ours: &Reply) -> bool {
             pairs(real) == pairs(ours)
         }
         (Settled::Shape, ..) => shape(real) == shape(ours),
+        (Settled::Moments, ..) => same_but_for_moments(real, ours),
         (Settled::Kind, Reply::Array(_), Reply::Array(_)) => true,
         (Settled::Page, ..) => page(1),
         (Settled::PageOfPairs, ..) => page(2),

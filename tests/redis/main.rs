@@ -18,6 +18,8 @@ mod scan;
 mod sets;
 mod shared;
 mod slow_disk;
+mod streams;
+mod streams_model;
 mod strings;
 mod support;
 mod transactions;

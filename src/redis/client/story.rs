@@ -5,7 +5,7 @@ use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::story::{Fate, Happening};
 use crate::redis::value::number::format_double;
-use crate::redis::value::{Sds, Value};
+use crate::redis::value::{Consumer, Group, Sds, Value};
 use crate::sim::trace::Told;
 use std::borrow::Cow;
 use std::fmt;
@@ -130,7 +130,24 @@ fn value(value: &Value) -> String {
             };
             collection("sorted set", set.len(), set.iter().map(pair))
         }
+        Value::Stream(stream) => {
+            let groups: Vec<String> = stream.groups().iter().map(group).collect();
+            let groups = if groups.is_empty() { "no group".to_owned() } else { groups.join(", ") };
+            let last = stream.counters().last_id;
+            format!("a stream of {} up to {last}, {groups}", stream.len())
+        }
     }
+}
+
+/// Returns a group of a stream: what it has read, and what is pending for whom.
+fn group((name, group): (&Sds, &Group)) -> String {
+    let consumers = group.consumers().filter(|consumer| !consumer.pending().is_empty());
+    let pending = |consumer: &Consumer| {
+        format!("{} for {}", consumer.pending().len(), consumer.name().escape_ascii())
+    };
+    let pending: Vec<String> = consumers.map(pending).collect();
+    let pending = if pending.is_empty() { "none".to_owned() } else { pending.join(", ") };
+    format!("group {} at {} with pending: {pending}", name.escape_ascii(), group.last_id())
 }
 
 /// Returns the members of a collection if they are few and short, and how many there are. Those of

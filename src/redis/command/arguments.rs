@@ -95,6 +95,19 @@ pub(crate) fn timeout(now: Instant, seconds: &[u8]) -> Result<Option<Instant>, C
     Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
 }
 
+/// Returns the deadline of a client that blocks for this many milliseconds from now, or `None` for
+/// 0, which is forever.
+pub(crate) fn timeout_in_millis(
+    now: Instant,
+    millis: &[u8],
+) -> Result<Option<Instant>, CommandError> {
+    let millis = number::parse_i64(millis)
+        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
+    let millis =
+        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
+}
+
 /// Reads a number of keys and the keys, from `at` on. Returns also the position after them.
 pub(crate) fn numbered_keys<'a>(
     args: Args<'a>,

@@ -1,9 +1,10 @@
 //! Attempts: what a blocking command tries on each of its keys, and again when one of them is fed.
 
-use crate::redis::database::Database;
+use crate::redis::command::stream_reply::{by_stream, delivered, owned};
+use crate::redis::database::{Database, XreadgroupOptions};
 use crate::redis::error::CommandError;
-use crate::redis::reply::Reply;
-use crate::redis::value::{End, Sds};
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::value::{End, Sds, StreamId};
 
 /// The attempt that a blocking command makes on each of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub(crate) enum Attempt {
     PopScored(End),
     /// `BZMPOP`.
     PopManyScored(End, usize),
+    /// `XREAD`: reads what comes after the id of each stream.
+    Read { after: Vec<(Sds, StreamId)>, count: usize, protocol: Protocol },
+    /// `XREADGROUP`: reads what is new for the group.
+    ReadGroup { group: Sds, consumer: Sds, options: XreadgroupOptions, protocol: Protocol },
 }
 
 impl Attempt {
@@ -54,6 +59,18 @@ impl Attempt {
                 });
                 Ok(Some(Reply::Array(vec![Reply::bulk(key), Reply::Array(pairs.collect())])))
             }
+            Attempt::Read { after, count, protocol } => {
+                let after = after.iter().find(|(name, _)| name.as_slice() == key);
+                let Some((_, after)) = after else { return Ok(None) };
+                let read = db.xread_waiting(key, *after, *count);
+                let read = read.map(|entries| Reply::Array(entries.iter().map(owned).collect()));
+                Ok(read.map(|entries| by_stream(vec![(Reply::bulk(key), entries)], *protocol)))
+            }
+            Attempt::ReadGroup { group, consumer, options, protocol } => {
+                let read = db.serve_waiting_consumer(key, group, consumer, *options)?;
+                let read = read.map(|delivery| delivered(&delivery.entries));
+                Ok(read.map(|entries| by_stream(vec![(Reply::bulk(key), entries)], *protocol)))
+            }
         }
     }
 
@@ -65,7 +82,9 @@ impl Attempt {
             Attempt::Pop(_)
             | Attempt::PopMany(..)
             | Attempt::PopScored(_)
-            | Attempt::PopManyScored(..) => Reply::NilArray,
+            | Attempt::PopManyScored(..)
+            | Attempt::Read { .. }
+            | Attempt::ReadGroup { .. } => Reply::NilArray,
         }
     }
 
@@ -80,6 +99,23 @@ impl Attempt {
         match self {
             Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",
             Attempt::PopScored(_) | Attempt::PopManyScored(..) => "zset",
+            Attempt::Read { .. } | Attempt::ReadGroup { .. } => "stream",
+        }
+    }
+
+    /// Returns the error that ends the wait when the key no longer has a value of that type, if
+    /// anything does.
+    pub(crate) fn ends_with_key(&self) -> Option<CommandError> {
+        match self {
+            Attempt::ReadGroup { .. } => {
+                Some(CommandError::text("UNBLOCKED the stream key no longer exists"))
+            }
+            Attempt::Pop(_)
+            | Attempt::PopMany(..)
+            | Attempt::Move { .. }
+            | Attempt::PopScored(_)
+            | Attempt::PopManyScored(..)
+            | Attempt::Read { .. } => None,
         }
     }
 }

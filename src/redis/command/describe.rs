@@ -103,7 +103,7 @@ fn legacy_range<S>(command: &Command<S>) -> (i64, i64, i64) {
             let begin = spec.begin as i64;
             Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
         }
-        Find::Number | Find::Unknown => None,
+        Find::Half | Find::Number | Find::Unknown => None,
     });
     let Some(first) = ranges.next() else { return (0, 0, 0) };
     let joined = |a: (i64, i64, i64), b: (i64, i64, i64)| {
@@ -131,6 +131,10 @@ fn key_spec(spec: &KeySpec) -> Reply {
         Find::Range { last, step } => {
             let step = step as i64;
             let range = vec![number("lastkey", last), number("keystep", step), number("limit", 0)];
+            (begin, search("range", range))
+        }
+        Find::Half => {
+            let range = vec![number("lastkey", -1), number("keystep", 1), number("limit", 2)];
             (begin, search("range", range))
         }
         Find::Number => {
@@ -230,6 +234,10 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
             _ => spec.usage,
         };
         keys.extend(positions.into_iter().map(|at| (request[at], used)));
+    }
+    let by_keyword = command.keys.iter().any(|spec| spec.keyword.is_some());
+    if keys.is_empty() && by_keyword {
+        return Err(invalid);
     }
     if command.name == "sort" {
         keys.extend(sort_store(request).map(|key| (key, usage::OW | usage::UPDATE)));

@@ -181,7 +181,8 @@ fn object_refcount(db: &mut Database, args: Args<'_>) -> Answer {
         | Value::List(_)
         | Value::Hash(_)
         | Value::Set(_)
-        | Value::SortedSet(_) => false,
+        | Value::SortedSet(_)
+        | Value::Stream(_) => false,
     };
     Ok(Reply::Integer(if shared { i32::MAX.into() } else { 1 }))
 }

@@ -44,6 +44,8 @@ pub(crate) enum Find {
     /// Every `step`-th argument up to `last` positions further on; a negative `last` counts from
     /// the end.
     Range { last: i64, step: usize },
+    /// The first half of the arguments.
+    Half,
     /// A number of keys, followed by the keys.
     Number,
     /// Only the command itself knows.
@@ -55,7 +57,7 @@ pub(crate) enum Find {
 pub(crate) struct KeySpec {
     /// See [`usage`].
     pub(crate) usage: u16,
-    /// The first position.
+    /// The first position, unless there is a keyword.
     pub(crate) begin: usize,
     /// The keys are after this word, which is searched for from that position on. A negative
     /// position counts from the end and searches backwards.
@@ -86,6 +88,12 @@ pub(crate) const fn after(usage: u16, word: &'static str, from: i64, last: i64) 
     KeySpec { usage, begin: 0, keyword: Some((word, from)), find, notes: None }
 }
 
+/// Returns the specification of the keys after a word that is at this position or further on. As
+/// many arguments follow the keys.
+pub(crate) const fn half_after(usage: u16, word: &'static str, from: i64) -> KeySpec {
+    KeySpec { usage, begin: 0, keyword: Some((word, from)), find: Find::Half, notes: None }
+}
+
 /// Returns the specification of keys that no rule finds.
 pub(crate) const fn unknown(usage: u16, notes: &'static str) -> KeySpec {
     KeySpec { usage, begin: 0, keyword: None, find: Find::Unknown, notes: Some(notes) }
@@ -114,6 +122,10 @@ impl KeySpec {
                     args.len().checked_sub(usize::try_from(-last).ok()?)?
                 };
                 (begin, end, step)
+            }
+            Find::Half => {
+                let keys = args.len().saturating_sub(begin) / 2;
+                (begin, begin + keys.checked_sub(1)?, 1)
             }
             Find::Number => {
                 let count = number::parse_i64(args.get(begin)?)?;

@@ -8,7 +8,7 @@
 
 use super::keyspace::{Entry, Keyspace};
 use super::sha1::{Sha1, sha1};
-use crate::redis::value::{Value, number};
+use crate::redis::value::{StreamId, Value, number};
 
 /// The digest of nothing.
 pub(crate) const NONE: Sha1 = [0; 20];
@@ -40,6 +40,7 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
         Value::Set(_) => 2,
         Value::SortedSet(_) => 3,
         Value::Hash(_) => 4,
+        Value::Stream(_) => 6,
     };
     mix(digest, &kind.to_be_bytes());
     match value {
@@ -53,6 +54,17 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
         }
         Value::Hash(hash) => {
             hash.iter().for_each(|(field, value)| add(digest, &pair(field, value)));
+        }
+        // Groups and counters do not matter.
+        Value::Stream(stream) => {
+            for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+                let StreamId { ms, seq } = entry.id();
+                mix(digest, format!("{ms}.{seq}").as_bytes());
+                for (field, value) in entry.fields() {
+                    field.with(|field| mix(digest, field));
+                    value.with(|value| mix(digest, value));
+                }
+            }
         }
     }
     if expires {

@@ -176,7 +176,10 @@ impl Database {
 
     /// Returns what `COPY` copies: the value and its expiry time.
     pub(crate) fn copied(&mut self, key: &[u8]) -> Option<(Value, i64)> {
-        let value = self.read_any(key)?.clone();
+        let mut value = self.read_any(key)?.clone();
+        if let Value::Stream(stream) = &mut value {
+            stream.shrink();
+        }
         let expires_at = self.peek(key).map_or(NEVER, Entry::expires_at);
         Some((value, expires_at))
     }
@@ -220,6 +223,9 @@ impl Database {
         for entry in gone.iter() {
             self.undo.remember(entry);
             self.touch_flushed(entry);
+            if entry.value.is_missed_by_blocked_clients() {
+                self.fed(&entry.key);
+            }
         }
         self.usage.changes += gone.len() as u64;
         gone.len()
@@ -252,8 +258,11 @@ impl Database {
             }
         }
         let fed = |key: &&Sds| {
-            let entry = keyspace.get(key);
-            entry.is_some_and(|entry| entry.value.feeds_blocked_clients())
+            let missed = |entry: &Entry| entry.value.is_missed_by_blocked_clients();
+            match keyspace.get(key) {
+                Some(entry) if entry.value.feeds_blocked_clients() => true,
+                Some(_) | None => before.get(key).is_some_and(missed),
+            }
         };
         let ready: Vec<Sds> = observers.awaited.keys().filter(fed).cloned().collect();
         for key in ready {

@@ -6,10 +6,11 @@
 //!
 //! Source: `object.c` (`objectComputeSize`), and experiments with the server.
 
+use crate::redis::value::allocation::allocated;
 use crate::redis::value::number;
 use crate::redis::value::{
-    Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding, StringEncoding,
-    StringValue, Value,
+    Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding, Stream, StringEncoding,
+    StringValue, Value, radix,
 };
 
 /// An object's header.
@@ -18,16 +19,6 @@ const OBJECT: usize = 16;
 const ENTRY: usize = 24;
 /// A hash table with the headers of its two arrays.
 const TABLE: usize = 56;
-
-/// Returns the size that the allocator rounds a request up to: multiples of 16 up to 128, then four
-/// sizes for each doubling.
-fn allocated(bytes: usize) -> usize {
-    match bytes {
-        0..=8 => 8,
-        9..=128 => bytes.next_multiple_of(16),
-        _ => bytes.next_multiple_of(bytes.next_power_of_two() / 8),
-    }
-}
 
 /// Returns the size of a string: a header that depends on its length, its bytes and a NUL.
 fn sds(len: usize, short: bool) -> usize {
@@ -133,6 +124,36 @@ fn sorted_set(set: &SortedSet) -> usize {
     }
 }
 
+/// Returns the size of a radix tree of ids, as the server estimates it.
+fn radix_tree(ids: usize, nodes: usize) -> usize {
+    16 * ids + (4 + 8 * 30) * nodes
+}
+
+/// Number of nodes of a stream whose size is averaged by default.
+const SAMPLES: usize = 5;
+
+fn stream(stream: &Stream) -> usize {
+    const STREAM: usize = 80;
+    const GROUP: usize = 40;
+    const PENDING: usize = 24;
+    const CONSUMER: usize = 24;
+    let count = stream.node_count();
+    let sampled: usize = stream.allocations().take(SAMPLES).sum();
+    let last = stream.allocations().next_back().unwrap_or_default();
+    let nodes = if count <= SAMPLES { sampled } else { sampled / SAMPLES * (count - 1) + last };
+    let groups = stream.groups().values().map(|group| {
+        let pending = group.pending();
+        let tree = radix_tree(pending.len(), radix::nodes(pending.keys().copied()));
+        let consumers = group.consumers().map(|consumer| {
+            let ids = consumer.pending();
+            let tree = radix_tree(ids.len(), radix::nodes(ids.iter().copied()));
+            CONSUMER + consumer.name().len() + tree
+        });
+        GROUP + tree + PENDING * pending.len() + consumers.sum::<usize>()
+    });
+    OBJECT + STREAM + radix_tree(count, stream.radix_nodes()) + nodes + groups.sum::<usize>()
+}
+
 /// Returns the size of a key with its value.
 pub(crate) fn usage(key: &[u8], value: &Value) -> usize {
     let value = match value {
@@ -146,6 +167,7 @@ pub(crate) fn usage(key: &[u8], value: &Value) -> usize {
             let nodes = (bytes / 8_192).max(1);
             OBJECT + 48 + nodes * 32 + allocated(7 + bytes)
         }
+        Value::Stream(value) => stream(value),
     };
     value + sds(key.len(), true) + ENTRY
 }

@@ -98,7 +98,9 @@ impl Database {
             Some(Value::List(list)) => (list.iter().cloned().collect::<Vec<_>>(), true),
             Some(Value::Set(set)) => (set.iter().map(|m| m.into_owned()).collect(), false),
             Some(Value::SortedSet(set)) => (set.iter().map(|(m, _)| m.clone()).collect(), true),
-            Some(Value::String(_) | Value::Hash(_)) => return Err(CommandError::WrongType),
+            Some(Value::String(_) | Value::Hash(_) | Value::Stream(_)) => {
+                return Err(CommandError::WrongType);
+            }
         };
         match &options.by {
             SortBy::Nothing if !in_order && store => {
@@ -184,7 +186,7 @@ impl Database {
             (Value::Hash(hash), Some(field)) => hash.get(field).cloned(),
             (Value::String(_), Some(_))
             | (Value::Hash(_), None)
-            | (Value::List(_) | Value::Set(_) | Value::SortedSet(_), _) => None,
+            | (Value::List(_) | Value::Set(_) | Value::SortedSet(_) | Value::Stream(_), _) => None,
         }
     }
 }

@@ -189,7 +189,7 @@ impl Database {
                 None => Source::Empty,
                 Some(Value::Set(set)) => Source::Plain((**set).clone()),
                 Some(Value::SortedSet(set)) => Source::Sorted((**set).clone()),
-                Some(Value::String(_) | Value::List(_) | Value::Hash(_)) => {
+                Some(Value::String(_) | Value::List(_) | Value::Hash(_) | Value::Stream(_)) => {
                     return Err(CommandError::WrongType);
                 }
             });

@@ -4,7 +4,7 @@
 //! Source: `aof.c` (`rewriteAppendOnlyFileRio`, `loadSingleAppendOnlyFile`).
 
 use super::{RdbError, Snapshot};
-use crate::redis::value::{Value, number};
+use crate::redis::value::{Group, Stream, StreamId, Value, number};
 
 /// The most elements of one command.
 const AT_ONCE: usize = 64;
@@ -61,7 +61,73 @@ fn value(file: &mut Vec<u8>, key: &[u8], value: &Value) {
             let pairs = hash.iter().map(|(field, value)| [field.to_vec(), value.to_vec()]);
             batches(file, b"HMSET", key, pairs);
         }
+        Value::Stream(value) => stream(file, key, value),
     }
+}
+
+/// Writes the commands that make a stream: its entries, its counters, its groups, and what is
+/// pending. A stream without entries needs one that is removed at once.
+fn stream(file: &mut Vec<u8>, key: &[u8], stream: &Stream) {
+    for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+        let (id, entry) = (entry.id().to_string(), entry.to_owned());
+        let mut words: Vec<&[u8]> = vec![b"XADD", key, id.as_bytes()];
+        words.extend(entry.fields.iter().flat_map(|(field, value)| [&**field, &**value]));
+        command(file, &words);
+    }
+    if stream.is_empty() {
+        command(file, &[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]);
+    }
+    let counters = stream.counters();
+    let (last, deleted) = (counters.last_id.to_string(), counters.max_deleted_id.to_string());
+    let added = number::format_i64(counters.entries_added as i64);
+    let words: [&[u8]; 7] = [
+        b"XSETID",
+        key,
+        last.as_bytes(),
+        b"ENTRIESADDED",
+        &added,
+        b"MAXDELETEDID",
+        deleted.as_bytes(),
+    ];
+    command(file, &words);
+    for (name, group) in stream.groups() {
+        let (last, read) = (group.last_id().to_string(), group.entries_read().unwrap_or(-1));
+        let read = number::format_i64(read);
+        let create: [&[u8]; 7] =
+            [b"XGROUP", b"CREATE", key, name, last.as_bytes(), b"ENTRIESREAD", &read];
+        command(file, &create);
+        for consumer in group.consumers() {
+            if consumer.pending().is_empty() {
+                command(file, &[b"XGROUP", b"CREATECONSUMER", key, name, consumer.name()]);
+            }
+            for id in consumer.pending() {
+                pending(file, (key, name, consumer.name()), *id, group);
+            }
+        }
+    }
+}
+
+/// Writes the command that makes an entry pending for a consumer: key, group and consumer.
+fn pending(file: &mut Vec<u8>, of: (&[u8], &[u8], &[u8]), id: StreamId, group: &Group) {
+    let Some(pending) = group.pending().get(&id) else { return };
+    let (at, count) = (pending.delivered_at, pending.deliveries as i64);
+    let (at, count, id) = (number::format_i64(at), number::format_i64(count), id.to_string());
+    let (key, name, consumer) = of;
+    let words: [&[u8]; 12] = [
+        b"XCLAIM",
+        key,
+        name,
+        consumer,
+        b"0",
+        id.as_bytes(),
+        b"TIME",
+        &at,
+        b"RETRYCOUNT",
+        &count,
+        b"JUSTID",
+        b"FORCE",
+    ];
+    command(file, &words);
 }
 
 /// Writes a command for each batch of elements, which have `N` words each.

@@ -4,7 +4,7 @@
 //! Source: `rdb.c` (`rdbLoadObject`).
 
 use super::reader::Reader;
-use super::{RdbError, encode, intset, kind, listpack, ziplist, zipmap};
+use super::{RdbError, encode, intset, kind, listpack, stream, ziplist, zipmap};
 use crate::redis::value::{
     End, Hash, Kind, Limits, List, Sds, Set, SortedSet, StringValue, Value, number,
 };
@@ -41,6 +41,7 @@ pub(super) fn value(reader: &mut Reader<'_>, of: u8, limits: &Limits) -> Read<Op
         kind::HASH_LISTPACK => fields(reader, listpack::elements, false, limits),
         kind::HASH_ZIPLIST => fields(reader, ziplist::elements, false, limits),
         kind::HASH_ZIPMAP => fields(reader, zipmap::elements, true, limits),
+        kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 => stream::read(reader, of),
         _ => Err(reader.error(format!("values of type {of} are not known"))),
     }
 }

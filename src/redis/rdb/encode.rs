@@ -4,7 +4,7 @@
 
 use super::listpack::Listpack;
 use super::writer::Writer;
-use super::{intset, kind};
+use super::{intset, kind, stream};
 use crate::redis::value::{
     Hash, HashEncoding, List, Set, SetEncoding, SortedSet, SortedSetEncoding, Value, number,
 };
@@ -34,6 +34,7 @@ pub(super) fn kind_of(value: &Value) -> u8 {
             HashEncoding::Listpack => kind::HASH_LISTPACK,
             HashEncoding::Hashtable => kind::HASH,
         },
+        Value::Stream(_) => kind::STREAM_LISTPACKS_2,
     }
 }
 
@@ -45,6 +46,7 @@ pub(super) fn value(writer: &mut Writer, value: &Value) {
         Value::Set(value) => set(writer, value),
         Value::SortedSet(value) => sorted_set(writer, value),
         Value::Hash(value) => hash(writer, value),
+        Value::Stream(value) => stream::write(writer, value),
     }
 }
 

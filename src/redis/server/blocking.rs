@@ -4,7 +4,8 @@
 //! awaited key, the database notes it. At the end of that command or `EXEC`, the clients in the
 //! key's queue are served in order: each makes its [`Attempt`] again, on that key alone. Clients
 //! that wait for another type are passed over. An attempt may feed another key (`BLMOVE`), whose
-//! queue is then served in the same step.
+//! queue is then served in the same step. A consumer that waits for a stream is told when the
+//! stream is gone.
 //!
 //! Each database owns the wait queues of its own keys. A client is in the queues of exactly the
 //! keys that it waits for, and leaves all of them at once: when it is served, timed out, unblocked
@@ -25,6 +26,9 @@ use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, VecDeque};
+
+/// The type of which clients wait for every addition, and for the end.
+const STREAM: &str = "stream";
 
 /// A blocked client.
 #[derive(Debug)]
@@ -165,14 +169,26 @@ impl Server {
         attempt: Attempt,
         deadline: Option<Instant>,
     ) -> Result<Option<Reply>, CommandError> {
-        let Caller { client, database, origin } = caller;
         for key in keys {
-            if let Some(reply) = attempt.on(&mut self.databases[database], key)? {
+            if let Some(reply) = attempt.on(&mut self.databases[caller.database], key)? {
                 return Ok(Some(reply));
             }
         }
+        Ok(self.block(caller, keys, attempt, deadline))
+    }
+
+    /// Blocks a client whose attempt was in vain. Returns `None`, or the reply to a call that may
+    /// not wait.
+    pub(crate) fn block(
+        &mut self,
+        caller: Caller,
+        keys: &[&[u8]],
+        attempt: Attempt,
+        deadline: Option<Instant>,
+    ) -> Option<Reply> {
+        let Caller { client, database, origin } = caller;
         if !origin.may_wait() {
-            return Ok(Some(attempt.nothing()));
+            return Some(attempt.nothing());
         }
         let mut waits_for: Vec<Sds> = Vec::with_capacity(keys.len());
         for key in keys {
@@ -182,7 +198,7 @@ impl Server {
         }
         let blocked = Blocked { attempt, database, keys: waits_for, deadline };
         self.blocking.insert(client, blocked, &mut self.databases);
-        Ok(None)
+        None
     }
 
     /// Serves the clients that wait for a key that was fed. Returns whether there was such a key.
@@ -199,6 +215,18 @@ impl Server {
     }
 
     fn serve_key(&mut self, database: usize, key: &Sds) {
+        let found = self.databases[database].peek(key);
+        let Some(kind) = found.map(|entry| entry.value.type_name()) else {
+            return self.end_waits(database, key);
+        };
+        self.serve_waiting(database, key, kind);
+        if kind != STREAM {
+            self.end_waits(database, key);
+        }
+    }
+
+    /// Serves the clients that wait for a key, which has a value of this type.
+    fn serve_waiting(&mut self, database: usize, key: &Sds, kind: &'static str) {
         // A client that begins to wait meanwhile has its own turn.
         let queue = self.databases[database].observers.awaited.get(key);
         let mut left = queue.map_or(0, VecDeque::len);
@@ -206,18 +234,18 @@ impl Server {
         while left > 0 {
             left -= 1;
             let db = &mut self.databases[database];
-            let Some(entry) = db.peek(key) else { return };
-            let kind = entry.value.type_name();
-            let queue = db.observers.awaited.get(key);
-            let Some(client) = queue.and_then(|queue| queue.get(passed_over)).copied() else {
+            // It may have been emptied.
+            if db.peek(key).is_none_or(|entry| entry.value.type_name() != kind) {
                 return;
-            };
+            }
+            let Some(client) = self.waiting(database, key, passed_over) else { return };
             let blocked =
                 self.blocking.clients.get(&client).expect("a client in a wait queue is blocked");
             if blocked.attempt.awaits() != kind {
                 passed_over += 1;
                 continue;
             }
+            let db = &mut self.databases[database];
             let changes = db.usage.changes;
             let served = blocked.attempt.on(db, key);
             if !blocked.attempt.counts_when_served() {
@@ -232,10 +260,32 @@ impl Server {
                 // An error, such as a destination of the wrong type, ends the wait.
                 Err(error) => error.into(),
             };
-            self.tell_served(database, key, client, &reply);
-            self.unblock(client, reply);
-            self.publish_events();
+            self.end_wait(database, key, client, reply);
         }
+    }
+
+    /// Ends the waits that depend on a key whose value is gone.
+    fn end_waits(&mut self, database: usize, key: &Sds) {
+        let mut passed_over = 0;
+        while let Some(client) = self.waiting(database, key, passed_over) {
+            let blocked =
+                self.blocking.clients.get(&client).expect("a client in a wait queue is blocked");
+            match blocked.attempt.ends_with_key() {
+                Some(error) => self.end_wait(database, key, client, error.into()),
+                None => passed_over += 1,
+            }
+        }
+    }
+
+    /// Returns a client in the wait queue of a key, by its place.
+    fn waiting(&self, database: usize, key: &Sds, place: usize) -> Option<ClientId> {
+        self.databases[database].observers.awaited.get(key)?.get(place).copied()
+    }
+
+    fn end_wait(&mut self, database: usize, key: &Sds, client: ClientId, reply: Reply) {
+        self.tell_served(database, key, client, &reply);
+        self.unblock(client, reply);
+        self.publish_events();
     }
 
     /// Gives a blocked client its reply and releases it. Returns whether it was blocked.

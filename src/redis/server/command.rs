@@ -13,6 +13,7 @@ mod connection;
 mod debug;
 mod info;
 mod pubsub;
+mod streams;
 mod transaction;
 
 use super::Server;
@@ -42,6 +43,10 @@ pub(super) fn table() -> Table<Server> {
         Rows::SORTED_SET_ALGEBRA,
         Rows::GEO,
         Rows::HYPERLOGLOG,
+        Rows::STREAM,
+        streams::COMMANDS,
+        Rows::STREAM_GROUPS,
+        Rows::STREAM_INFO,
         Rows::KEY,
         Rows::DUMP,
         Rows::EXPIRY,

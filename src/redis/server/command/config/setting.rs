@@ -42,6 +42,8 @@ number!(TCP_KEEPALIVE, config => config.tcp_keepalive);
 number!(HLL_SPARSE, config => config.limits.hll_sparse);
 number!(INTSET, config => config.limits.intset);
 number!(SORTED_SET_ENTRIES, config => config.limits.sorted_set.max_entries);
+number!(STREAM_NODE_BYTES, config => config.limits.stream.max_bytes);
+number!(STREAM_NODE_ENTRIES, config => config.limits.stream.max_entries);
 number!(SORTED_SET_VALUE, config => config.limits.sorted_set.max_value);
 
 pub(super) const APPEND_ONLY: Setting = Setting {

@@ -1,0 +1,195 @@
+//! The commands that read streams and may block until there is something to read.
+
+use super::{Flow, Row};
+use crate::redis::command::arguments::{integer, is, timeout_in_millis};
+use crate::redis::command::attempt::Attempt;
+use crate::redis::command::flag::*;
+use crate::redis::command::key_spec::half_after;
+use crate::redis::command::key_spec::usage::*;
+use crate::redis::command::stream_reply::{by_stream, delivered, entry, id};
+use crate::redis::command::{Args, Caller, flow};
+use crate::redis::database::{GroupRead, XreadgroupOptions};
+use crate::redis::error::CommandError;
+use crate::redis::reply::{Protocol, Reply};
+use crate::redis::server::Server;
+use crate::redis::value::{Sds, Stream, StreamId};
+use crate::time::Instant;
+
+#[rustfmt::skip]
+pub(super) const COMMANDS: &[Row] = &[
+    flow("xread", -4, READONLY | BLOCKING | MOVABLEKEYS, &["stream"], &[half_after(RO | ACCESS, "STREAMS", 1)], "Return never seen elements in multiple streams, with IDs greater than the ones reported by the caller for each stream. Can block.", xread),
+    flow("xreadgroup", -7, WRITE | BLOCKING | MOVABLEKEYS, &["stream"], &[half_after(RO | ACCESS, "STREAMS", 4)], "Return new entries from a stream using a consumer group, or access the history of the pending entries for a given consumer. Can block.", xreadgroup),
+];
+
+/// Greatest number of entries for a client that has waited, unless it gave one.
+const COUNT_AFTER_WAIT: usize = 1_000;
+
+const UNBALANCED: &str = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' \
+                          must be specified.";
+const GROUP_IN_XREAD: &str =
+    "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+const NOACK_IN_XREAD: &str =
+    "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+const END_IN_XREADGROUP: &str = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of \
+     this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would \
+     just return an empty result set.";
+const NEW_IN_XREAD: &str = "ERR The > ID can be specified only when calling XREADGROUP using the \
+                            GROUP <group> <consumer> option.";
+
+/// The words of both commands.
+struct Words<'a> {
+    /// When the wait ends, if the client blocks at all.
+    block: Option<Option<Instant>>,
+    /// 0 is unlimited.
+    count: usize,
+    no_ack: bool,
+    group: Option<(&'a [u8], &'a [u8])>,
+    keys: Args<'a>,
+    ids: Args<'a>,
+}
+
+impl<'a> Words<'a> {
+    /// Reads `[COUNT n] [BLOCK ms] [GROUP group consumer] [NOACK] STREAMS key … id …`.
+    fn read(args: Args<'a>, now: Instant, of_group: bool) -> Result<Words<'a>, CommandError> {
+        let mut words =
+            Words { block: None, count: 0, no_ack: false, group: None, keys: &[], ids: &[] };
+        let mut rest = &args[1..];
+        loop {
+            let [word, more @ ..] = rest else { return Err(CommandError::Syntax) };
+            rest = match more {
+                [millis, more @ ..] if is(word, "block") => {
+                    words.block = Some(timeout_in_millis(now, millis)?);
+                    more
+                }
+                [count, more @ ..] if is(word, "count") => {
+                    words.count = usize::try_from(integer(count)?).unwrap_or(0);
+                    more
+                }
+                [_, ..] if is(word, "streams") => {
+                    if !more.len().is_multiple_of(2) {
+                        return Err(CommandError::text(UNBALANCED));
+                    }
+                    (words.keys, words.ids) = more.split_at(more.len() / 2);
+                    break;
+                }
+                [group, consumer, more @ ..] if is(word, "group") => {
+                    if !of_group {
+                        return Err(CommandError::text(GROUP_IN_XREAD));
+                    }
+                    words.group = Some((group, consumer));
+                    more
+                }
+                more if is(word, "noack") => {
+                    if !of_group {
+                        return Err(CommandError::text(NOACK_IN_XREAD));
+                    }
+                    words.no_ack = true;
+                    more
+                }
+                _ => return Err(CommandError::Syntax),
+            };
+        }
+        if of_group && words.group.is_none() {
+            return Err(CommandError::text("ERR Missing GROUP option for XREADGROUP"));
+        }
+        Ok(words)
+    }
+
+    /// Returns the streams with their ids.
+    fn streams(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        self.keys.iter().copied().zip(self.ids.iter().copied())
+    }
+
+    /// Returns the greatest number of entries for a client that has waited.
+    fn count_after_wait(&self) -> usize {
+        if self.count == 0 { COUNT_AFTER_WAIT } else { self.count }
+    }
+}
+
+/// Returns the protocol of a caller. An operator has none of its own.
+fn protocol_of(server: &Server, caller: Caller) -> Protocol {
+    server.sessions.get(&caller.client).map_or(Protocol::Resp2, |session| session.protocol)
+}
+
+/// Returns the reply, if anything was read. Otherwise blocks, if the client wants that.
+fn answer(
+    server: &mut Server,
+    caller: Caller,
+    words: &Words<'_>,
+    read: Vec<(Reply, Reply)>,
+    attempt: impl FnOnce(Protocol) -> Attempt,
+) -> Flow {
+    let protocol = protocol_of(server, caller);
+    if !read.is_empty() {
+        return Ok(Some(by_stream(read, protocol)));
+    }
+    let Some(deadline) = words.block else { return Ok(Some(Reply::NilArray)) };
+    Ok(server.block(caller, words.keys, attempt(protocol), deadline))
+}
+
+/// See [`Words`]. The id `$` is the last one of the stream.
+fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    let words = Words::read(args, server.now, false)?;
+    let db = &mut server.databases[caller.database];
+    let mut after: Vec<(&[u8], StreamId)> = Vec::with_capacity(words.keys.len());
+    for (key, text) in words.streams() {
+        let last = db.stream(key)?.map(|stream| stream.counters().last_id);
+        let id = match text {
+            b"$" => last.unwrap_or_default(),
+            b">" => return Err(CommandError::text(NEW_IN_XREAD)),
+            text => id(text)?,
+        };
+        after.push((key, id));
+    }
+    let limit = if words.count == 0 { usize::MAX } else { words.count };
+    let mut read = Vec::new();
+    for (key, after) in &after {
+        let news = |stream: &&Stream| stream.last_entry_id() > *after;
+        if let Some(stream) = db.stream(key)?.filter(news)
+            && let Some(from) = after.next()
+        {
+            let entries = stream.range(from, StreamId::MAX).take(limit).map(entry);
+            read.push((Reply::bulk(key), Reply::Array(entries.collect())));
+        }
+    }
+    let count = words.count_after_wait();
+    answer(server, caller, &words, read, |protocol| {
+        let after = after.iter().map(|(key, id)| (Sds::new(key), *id)).collect();
+        Attempt::Read { after, count, protocol }
+    })
+}
+
+/// See [`Words`]. The id `>` is what the group has read.
+fn xreadgroup(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    let words = Words::read(args, server.now, true)?;
+    let Some((group, consumer)) = words.group else { return Err(CommandError::Syntax) };
+    let db = &mut server.databases[caller.database];
+    let mut reads: Vec<(&[u8], GroupRead)> = Vec::with_capacity(words.keys.len());
+    for (key, text) in words.streams() {
+        db.check_readable(key, group)?;
+        let read = match text {
+            b"$" => return Err(CommandError::text(END_IN_XREADGROUP)),
+            b">" => GroupRead::New,
+            text => match id(text)? {
+                // The server marks `>` so.
+                StreamId::MAX => GroupRead::New,
+                id => GroupRead::PendingAfter(id),
+            },
+        };
+        reads.push((key, read));
+    }
+    let options = XreadgroupOptions { count: words.count, no_ack: words.no_ack };
+    let mut read = Vec::new();
+    for (key, from) in reads {
+        if let Some(delivery) = db.serve_consumer(key, group, consumer, from, options)? {
+            read.push((Reply::bulk(key), delivered(&delivery.entries)));
+        }
+    }
+    let options = XreadgroupOptions { count: words.count_after_wait(), ..options };
+    answer(server, caller, &words, read, |protocol| Attempt::ReadGroup {
+        group: Sds::new(group),
+        consumer: Sds::new(consumer),
+        options,
+        protocol,
+    })
+}
