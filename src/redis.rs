@@ -75,6 +75,10 @@
 //!   `maxclients`, `timeout`, `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no
 //!   configuration file: a restart undoes `CONFIG SET`, and drops an append-only file that `CONFIG
 //!   SET` switched on.
+//! - *Streams*: a restart with an append-only file keeps what consumers read again, when they were
+//!   last seen, and how many entries a group has read. The real server's file has none of these.
+//!   Where `ms-*` has no sequence number left, the error is the one about large elements; that of
+//!   the real server depends on what failed before.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG` has

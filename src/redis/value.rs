@@ -106,8 +106,8 @@ pub enum Value {
 }
 
 impl Value {
-    /// Checks that a collection other than a stream is not empty, and the invariants of its type. Returns what is wrong
-    /// otherwise.
+    /// Checks that a collection other than a stream is not empty, and the invariants of its type.
+    /// Returns what is wrong otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         let empty = match self {
             Value::String(_) => false,

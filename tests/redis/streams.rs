@@ -5,12 +5,14 @@
 
 use crate::lists::{events, listening};
 use crate::support::Rig;
+use std::time::Duration;
 use stunt_double::Shutdown;
-use stunt_double::redis::ServerOptions;
 use stunt_double::redis::database::{
     Database, GroupRead, GroupStart, XaddId, XaddOptions, XreadgroupOptions,
 };
-use stunt_double::redis::value::{StreamId, Trim, TrimTo};
+use stunt_double::redis::value::{StreamEntry, StreamId, Trim, TrimTo};
+use stunt_double::redis::{self, Client, Reply, ServerOptions};
+use stunt_double::sim::Sim;
 
 const WRONG_TYPE: &str = "!WRONGTYPE Operation against a key holding the wrong kind of value";
 
@@ -357,4 +359,42 @@ fn typed_operations_need_no_server() {
     let ids: Vec<StreamId> = read.unwrap().entries.iter().map(|(id, _)| *id).collect();
     assert_eq!(ids, [StreamId::new(5, 1), StreamId::new(5, 2)]);
     assert_eq!(db.xack(b"s", b"g", &ids), Ok(2));
+}
+
+/// A worker that reads one entry and waits forever with it; the other takes over what nobody has
+/// acknowledged for a second.
+#[test]
+fn what_a_dead_worker_has_read_is_claimed_by_another() {
+    let mut sim = Sim::new(1);
+    let redis = redis::start(&mut sim, ServerOptions::default());
+    redis.command(["XGROUP", "CREATE", "jobs", "g", "0", "MKSTREAM"]);
+    let dies = sim.node_with("dies", redis.clone(), async |node, redis| {
+        let client = Client::connect(&node, &redis).await?;
+        let read = ["XREADGROUP", "GROUP", "g", "dies", "BLOCK", "0", "STREAMS", "jobs", ">"];
+        let read: Vec<(String, Vec<StreamEntry>)> = client.call_as(read).await?;
+        assert_eq!(read[0].1[0].fields, [("job".into(), "1".into())]);
+        std::future::pending::<()>().await;
+        Ok::<(), redis::Error>(())
+    });
+    sim.node_with("lives", redis.clone(), async |node, redis| {
+        let client = Client::connect(&node, &redis).await?;
+        node.sleep(Duration::from_millis(10)).await;
+        let id: StreamId = client.call_as(["XADD", "jobs", "*", "job", "1"]).await?;
+        loop {
+            let claim = ["XAUTOCLAIM", "jobs", "g", "lives", "1000", "0"];
+            let (_, claimed, _): (StreamId, Vec<StreamEntry>, Vec<StreamId>) =
+                client.call_as(claim).await?;
+            if let [job] = &claimed[..] {
+                assert_eq!(job.id, id);
+                let id = id.to_string();
+                assert_eq!(client.call_as::<u64, _>(["XACK", "jobs", "g", &id]).await?, 1);
+                return Ok::<(), redis::Error>(());
+            }
+            node.sleep(Duration::from_millis(100)).await;
+        }
+    });
+    sim.run_for(Duration::from_millis(500)).expect_reached();
+    dies.kill();
+    sim.run().expect_done();
+    assert_eq!(redis.command(["XPENDING", "jobs", "g"]).as_array().unwrap()[0], Reply::Integer(0));
 }

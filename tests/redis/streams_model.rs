@@ -71,7 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (group.clone(), consumer.clone(), count.clone(), any::<bool>()).prop_map(
             |(group, consumer, count, no_ack)| Step::Read { group, consumer, count, no_ack }
         ),
-        2 => (group.clone(), consumer.clone(), id.clone(), count.clone()).prop_map(
+        2 => (group.clone(), consumer.clone(), id.clone(), count).prop_map(
             |(group, consumer, after, count)| Step::ReadAgain { group, consumer, after, count }
         ),
         3 => (group.clone(), ids.clone()).prop_map(|(group, ids)| Step::Acknowledge(group, ids)),

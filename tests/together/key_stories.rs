@@ -172,3 +172,20 @@ fn a_portrait_shows_small_values() {
         ]
     );
 }
+
+#[test]
+fn the_story_of_a_stream_says_who_added_read_and_acknowledged() {
+    let (mut sim, redis) = world();
+    let adds: &[&[&str]] =
+        &[&["XGROUP", "CREATE", "jobs", "g", "0", "MKSTREAM"], &["XADD", "jobs", "5-1", "n", "1"]];
+    run(&mut sim, "shop", &redis, adds);
+    let reads: &[&[&str]] = &[
+        &["XREADGROUP", "GROUP", "g", "w", "COUNT", "1", "STREAMS", "jobs", ">"],
+        &["XACK", "jobs", "g", "5-1"],
+    ];
+    run(&mut sim, "worker", &redis, reads);
+    let told = told(&sim, "jobs");
+    assert!(told.iter().any(|step| step.starts_with("shop: XADD jobs 5-1 n 1 →")), "{told:?}");
+    assert!(told.iter().any(|step| step.starts_with("worker: XREADGROUP GROUP g w")), "{told:?}");
+    assert!(told.iter().any(|step| step == "worker: XACK jobs g 5-1 → (integer) 1"), "{told:?}");
+}

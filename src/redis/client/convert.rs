@@ -6,6 +6,7 @@
 //! Nothing is cut or rounded silently: a number out of range is an error.
 
 use crate::redis::reply::Reply;
+use crate::redis::value::{Sds, StreamEntry, StreamId};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -38,7 +39,8 @@ impl ConvertError {
 /// A type that a reply can be read as; see [`Client::call_as`](super::Client::call_as).
 ///
 /// It is implemented for `()`, integers, floats, `bool`, `String`, [`Bytes`], `Vec<u8>` and
-/// [`Reply`], and for `Option`, `Vec`, tuples, sets and maps of them.
+/// [`Reply`], for [`StreamId`] and [`StreamEntry`], and for `Option`, `Vec`, tuples, sets and maps
+/// of them.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -210,6 +212,24 @@ macro_rules! try_from {
 }
 
 try_from!(u8, f64, f32, bool, Bytes, String);
+
+impl FromReply for StreamId {
+    fn from_reply(reply: Reply) -> Result<StreamId, ConvertError> {
+        let id = reply.as_bytes().and_then(|text| StreamId::parse(text, 0));
+        id.ok_or_else(|| ConvertError::new(reply, "the id of a stream's entry"))
+    }
+}
+
+/// Reads an entry as `XRANGE`, `XREAD` and similar commands return it. An entry that is pending
+/// although it was deleted has no fields.
+impl FromReply for StreamEntry {
+    fn from_reply(reply: Reply) -> Result<StreamEntry, ConvertError> {
+        let (id, fields) = <(StreamId, Vec<Bytes>)>::from_reply(reply)?;
+        let pairs = fields.chunks_exact(2);
+        let fields = pairs.map(|pair| (Sds::new(&pair[0]), Sds::new(&pair[1]))).collect();
+        Ok(StreamEntry { id, fields })
+    }
+}
 
 impl<T: FromReply> FromReply for Option<T> {
     fn from_reply(reply: Reply) -> Result<Option<T>, ConvertError> {

@@ -8,7 +8,8 @@ impl Database {
     /// broken. O(n log n). Tests may call it after every step.
     ///
     /// The table of keys finds each entry in its slot; the expiry index has exactly the keys with a
-    /// time to live; no collection is empty; a sorted set's map and tree agree; the values
+    /// time to live; no collection but a stream is empty; a sorted set's map and tree agree; a
+    /// stream's nodes are well-formed, and its pending entries belong to consumers; the values
     /// remembered for a crash are valid; no wait queue is empty or has a client twice.
     ///
     /// # Errors

@@ -208,6 +208,20 @@ impl Group {
         self.at(to).pending.insert(id);
     }
 
+    /// Makes an entry pending for an existing consumer, as it was read from elsewhere. Returns
+    /// whether there is such a consumer.
+    pub fn add_pending(
+        &mut self,
+        id: StreamId,
+        consumer: &[u8],
+        delivered_at: i64,
+        deliveries: u64,
+    ) -> bool {
+        let Some(place) = self.by_name.get(consumer).copied() else { return false };
+        self.assign(id, place, delivered_at, deliveries);
+        true
+    }
+
     /// Notes that a pending entry was delivered once more.
     pub(super) fn redelivered(&mut self, id: StreamId, now: i64) {
         if let Some(pending) = self.pending.get_mut(&id) {

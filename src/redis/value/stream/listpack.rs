@@ -362,7 +362,7 @@ mod tests {
             for text in &elements {
                 let (element, next) = pack.get(at);
                 prop_assert!(element.is(text));
-                prop_assert_eq!(element.to_sds().as_slice(), text);
+                prop_assert!(element.to_sds().as_slice() == text);
                 prop_assert_eq!(pack.next(at), next);
                 prop_assert_eq!(pack.previous(next), at);
                 at = next;
