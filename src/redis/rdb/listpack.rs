@@ -63,8 +63,8 @@ impl Listpack {
 
     fn push_text(&mut self, text: &[u8]) {
         match text.len() {
-            len @ ..64 => self.bytes.push(0x80 | len as u8),
-            len @ ..4_096 => {
+            len @ 0..64 => self.bytes.push(0x80 | len as u8),
+            len @ 64..4_096 => {
                 self.bytes.extend_from_slice(&[0xe0 | (len >> 8) as u8, len as u8]);
             }
             len => {
@@ -97,10 +97,10 @@ impl Listpack {
 /// Returns how many bytes the size of an element needs.
 fn size_groups(size: usize) -> usize {
     match size {
-        ..=127 => 1,
-        ..=16_382 => 2,
-        ..=2_097_150 => 3,
-        ..=268_435_454 => 4,
+        0..=127 => 1,
+        128..=16_382 => 2,
+        16_383..=2_097_150 => 3,
+        2_097_151..=268_435_454 => 4,
         _ => 5,
     }
 }

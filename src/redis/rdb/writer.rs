@@ -31,9 +31,9 @@ impl Writer {
 
     pub(super) fn length(&mut self, len: u64) {
         match len {
-            ..64 => self.byte(len as u8),
-            ..16_384 => self.raw(&(0x4000 | len as u16).to_be_bytes()),
-            ..=0xffff_ffff => {
+            0..64 => self.byte(len as u8),
+            64..16_384 => self.raw(&(0x4000 | len as u16).to_be_bytes()),
+            16_384..=0xffff_ffff => {
                 self.byte(0x80);
                 self.raw(&(len as u32).to_be_bytes());
             }

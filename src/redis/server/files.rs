@@ -17,6 +17,9 @@ use crate::redis::value::Sds;
 use crate::redis::version::VERSION;
 use crate::time::Instant;
 
+/// A command, and where it begins.
+type Placed<'a> = (usize, Vec<&'a [u8]>);
+
 /// No connection of a world has this number.
 const LOADER: ClientId = ClientId(u64::MAX);
 
@@ -137,7 +140,7 @@ impl Server {
     ) -> Result<(), RdbError> {
         let mut commands = AppendOnly::new(file, begin);
         // The commands of a transaction that has not ended, and where it begins.
-        let mut transaction: Option<(usize, Vec<(usize, Vec<&[u8]>)>)> = None;
+        let mut transaction: Option<(usize, Vec<Placed<'_>>)> = None;
         loop {
             let at = commands.at();
             let words = match commands.next_command()? {

@@ -384,9 +384,8 @@ pub fn search(set: &SortedSet, search: &Search) -> Vec<Found> {
     let nearest_first = search.count != 0 && !search.any;
     let order = search.order.or(nearest_first.then_some(Order::Nearest));
     let wanted = if search.count == 0 { found.len() } else { search.count.min(found.len()) };
-    match order {
-        Some(order) => order::sort(&mut found, order, wanted),
-        None => {}
+    if let Some(order) = order {
+        order::sort(&mut found, order, wanted);
     }
     found.truncate(wanted);
     found

@@ -1,6 +1,6 @@
 //! HyperLogLogs: strings that estimate how many distinct elements were added to them.
 //!
-//! An element's hash (MurmurHash64A) chooses one of 16,384 registers and a count of zero bits; a
+//! An element's hash (`MurmurHash64A`) chooses one of 16,384 registers and a count of zero bits; a
 //! register keeps the greatest count. The number of elements is estimated from how often each count
 //! occurs. A string has a header of 16 bytes, which ends with the last estimate, and its registers:
 //! *dense*, with six bits for each, or *sparse*, as runs of equal registers. A sparse one becomes

@@ -2,7 +2,7 @@
 //!
 //! All members are merge-sorted, which is stable. If only the first are wanted, the server uses a
 //! quicksort that skips what it does not need and does not keep the order of equal members
-//! (Bentley and McIlroy, "Engineering a sort function", 1993). The comparison treats a distance
+//! ("Engineering a sort function", 1993). The comparison treats a distance
 //! that is not a number as less than any, in both places, which is no order; neither algorithm
 //! minds.
 //!

@@ -1,6 +1,6 @@
 //! The place of an element: a register, and the count that it raises the register to.
 //!
-//! Source: `hyperloglog.c` (`hllPatLen`); the hash is Austin Appleby's MurmurHash64A, read as
+//! Source: `hyperloglog.c` (`hllPatLen`); the hash is Austin Appleby's `MurmurHash64A`, read as
 //! little-endian on every platform.
 
 use super::REGISTERS;
