@@ -1,19 +1,20 @@
 //! The formats in which Redis writes values: RDB files, the payloads of `DUMP`, and append-only
 //! files. All of them are bytes here; nothing reads or writes a file.
 //!
-//! What is written is what 7.0.15 writes, byte for byte: RDB version 10, with strings that are
+//! The bytes are those that 7.0.15 writes, one by one: RDB version 10, with strings that are
 //! numbers stored as such, longer ones compressed by LZF, and compact values as listpacks or
 //! intsets. Exceptions: the members of a hash table stand in an order that Redis leaves open, the
 //! nodes of a list are those that pushes at one end would make, and an intset is as narrow as its
 //! members allow.
 //!
-//! What is read may also be of an older version: everything that 7.0.15 reads, except for modules.
+//! Reading also accepts older versions: everything that 7.0.15 reads, except for modules.
 //! Bytes that are corrupt are an [`RdbError`], never a panic, and never need more memory than a
 //! small multiple of their length. All of a value is checked, as with `sanitize-dump-payload yes`.
 //!
 //! `writer` and `reader` have the parts that everything is made of. `encode` and `decode` have the
-//! values, `stream` has streams, `payload` has what `DUMP` adds to one, `snapshot` has whole files. `crc64` and `lzf` are
-//! algorithms, and `listpack`, `ziplist`, `zipmap` and `intset` are the compact arrays.
+//! values, `stream` has streams, `payload` has what `DUMP` adds to one, `snapshot` has whole files.
+//! `crc64` and `lzf` are algorithms, and `listpack`, `ziplist`, `zipmap` and `intset` are the
+//! compact arrays.
 //!
 //! Source: `rdb.c`, `aof.c`, and experiments with the server.
 

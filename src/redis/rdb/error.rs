@@ -7,7 +7,7 @@ use std::fmt;
 pub struct RdbError {
     /// Where the reader was, as a number of bytes from the beginning.
     pub offset: usize,
-    /// What is wrong.
+    /// The problem, as text.
     pub problem: String,
 }
 

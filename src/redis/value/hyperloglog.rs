@@ -7,8 +7,8 @@
 //! dense when it grows too long (`hll-sparse-max-bytes`), and stays so.
 //!
 //! The bytes are the real server's, bit by bit, so a client may read them with `GET` and write them
-//! with `SET`. Bytes that only look like a HyperLogLog are therefore possible. They are *corrupt* if
-//! their runs do not add up to 16,384 registers.
+//! with `SET`. Bytes that only look like a HyperLogLog are therefore possible. They are *corrupt*
+//! if their runs do not add up to 16,384 registers.
 //!
 //! Source: `hyperloglog.c`, and Ertl, "New cardinality estimation algorithms for HyperLogLog
 //! sketches", <https://arxiv.org/abs/1702.01284>.

@@ -1,3 +1,5 @@
+//! Positions: the documented example, scores that are none, and the partial sort.
+
 use super::*;
 
 fn point(longitude: f64, latitude: f64) -> Point {
