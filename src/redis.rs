@@ -101,6 +101,7 @@ pub mod database;
 mod error;
 mod id;
 mod persist;
+pub mod rdb;
 mod reply;
 pub mod resp;
 #[cfg(feature = "lua")]

@@ -22,9 +22,12 @@ pub(crate) mod attempt;
 mod bitmap;
 mod describe;
 mod docs;
+mod dump;
 mod expiry;
+mod geo;
 mod hash;
 mod help_text;
+mod hyperloglog;
 pub(crate) mod key;
 pub(crate) mod key_spec;
 mod lcs;
@@ -129,9 +132,10 @@ pub(crate) mod flag {
     pub(crate) const NO_MANDATORY_KEYS: u32 = 1 << 17;
     /// It may write although it is no write command. `COMMAND INFO` does not show it.
     pub(crate) const MAY_REPLICATE: u32 = 1 << 18;
+    pub(crate) const ASKING: u32 = 1 << 19;
 
     /// The names, in the order in which `COMMAND INFO` lists them.
-    pub(crate) const NAMES: [(u32, &str); 18] = [
+    pub(crate) const NAMES: [(u32, &str); 19] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
@@ -150,6 +154,7 @@ pub(crate) mod flag {
         (ALLOW_BUSY, "allow_busy"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
+        (ASKING, "asking"),
     ];
 }
 

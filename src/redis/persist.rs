@@ -333,6 +333,26 @@ impl Disk<'_> {
         }
     }
 
+    /// Replaces all keys with those of a file, which becomes the state on disk. Keys that have
+    /// expired are left out, unless expiry is suspended.
+    pub(crate) fn adopt(&mut self, saved: Vec<Keyspace>) {
+        let now = self.now;
+        let mut loaded = Loaded::default();
+        for (database, keyspace) in self.databases.iter_mut().zip(saved) {
+            loaded += database.adopt(keyspace, now);
+        }
+        self.state.loaded = loaded;
+        self.is_loaded();
+    }
+
+    /// Marks that all keys are from disk.
+    pub(crate) fn is_loaded(&mut self) {
+        self.state.last_save = self.now;
+        self.state.saved_changes = total_changes(self.databases);
+        self.all_on_disk();
+        self.append_only_is_synced();
+    }
+
     /// Adds the saved keys to the existing ones (`DEBUG RELOAD NOFLUSH MERGE`).
     pub(crate) fn merge(&mut self, mut saved: Vec<Keyspace>) {
         let mut loaded = Loaded::default();

@@ -73,6 +73,8 @@ pub enum Reply {
     Pairs(Vec<(Reply, Reply)>),
     /// A floating-point number. In RESP2 its text as a string.
     Double(f64),
+    /// A coordinate: a floating-point number with up to 17 decimals. In RESP2 its text as a string.
+    Coordinate(f64),
     /// A boolean. In RESP2 the integer 1 or 0.
     Boolean(bool),
     /// An integer of any size, as its digits.
@@ -153,6 +155,7 @@ impl Reply {
             | Reply::Set(_)
             | Reply::Pairs(_)
             | Reply::Double(_)
+            | Reply::Coordinate(_)
             | Reply::Boolean(_)
             | Reply::BigNumber(_)
             | Reply::Push(_)
@@ -180,6 +183,7 @@ impl Reply {
             | Reply::Map(_)
             | Reply::Pairs(_)
             | Reply::Double(_)
+            | Reply::Coordinate(_)
             | Reply::Boolean(_)
             | Reply::BigNumber(_)
             | Reply::Verbatim(..)
@@ -207,6 +211,9 @@ impl Reply {
             (Protocol::Resp2, Reply::Map(pairs) | Reply::Pairs(pairs)) => Reply::Array(flat(pairs)),
             (Protocol::Resp2, Reply::Set(items) | Reply::Push(items)) => Reply::Array(all(items)),
             (Protocol::Resp2, Reply::Double(x)) => Reply::bulk(&number::format_double(x)),
+            (Protocol::Resp2, Reply::Coordinate(x)) => {
+                Reply::bulk(number::format_coordinate(x).as_bytes())
+            }
             (Protocol::Resp2, Reply::Boolean(yes)) => Reply::flag(yes),
             (Protocol::Resp2, Reply::BigNumber(digits)) => Reply::bulk(digits.as_bytes()),
             (Protocol::Resp2, Reply::Verbatim(_, text)) => Reply::Bulk(text),
@@ -236,6 +243,7 @@ impl Reply {
             | (
                 Protocol::Resp3,
                 reply @ (Reply::Double(_)
+                | Reply::Coordinate(_)
                 | Reply::Boolean(_)
                 | Reply::BigNumber(_)
                 | Reply::Verbatim(..)
@@ -282,6 +290,7 @@ fn write_indented(reply: &Reply, f: &mut fmt::Formatter<'_>, depth: usize) -> fm
         Reply::Verbatim(_, bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
         Reply::Nil | Reply::NilArray => f.write_str("(nil)"),
         Reply::Double(x) => write!(f, "(double) {}", number::format_double(*x).as_str()),
+        Reply::Coordinate(x) => write!(f, "(double) {}", number::format_coordinate(*x)),
         Reply::Boolean(yes) => f.write_str(if *yes { "(true)" } else { "(false)" }),
         Reply::Array(items) | Reply::Push(items) => list(f, &mut items.iter(), "(empty array)"),
         Reply::Set(items) => list(f, &mut items.iter(), "(empty set)"),

@@ -21,6 +21,7 @@ mod command;
 pub(crate) mod config;
 mod disk;
 mod dispatch;
+mod files;
 mod lifecycle;
 mod options;
 mod outbox;
@@ -37,6 +38,7 @@ pub(crate) mod tracking;
 pub(crate) mod transaction;
 
 pub(crate) use dispatch::hangs_up_on;
+pub use files::AppendOnlyLoad;
 pub use options::ServerOptions;
 pub use outbox::Output;
 pub(crate) use pause::Pause;

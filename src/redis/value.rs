@@ -20,7 +20,9 @@
 
 pub(crate) mod allocation;
 pub mod bitmap;
+pub mod geo;
 mod hash;
+pub mod hyperloglog;
 mod list;
 mod long_double;
 pub(crate) mod number;
@@ -64,6 +66,8 @@ pub struct Limits {
     pub sorted_set: ListpackLimits,
     /// `set-max-intset-entries`.
     pub intset: usize,
+    /// `hll-sparse-max-bytes`: greatest length of a sparse HyperLogLog.
+    pub hll_sparse: u64,
     /// `stream-node-max-bytes` and `-entries`.
     pub stream: StreamLimits,
     /// `proto-max-bulk-len`: greatest length of a string in bytes.
@@ -77,6 +81,7 @@ impl Default for Limits {
             hash: ListpackLimits { max_entries: 512, max_value: 64 },
             sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
             intset: 512,
+            hll_sparse: 3_000,
             stream: StreamLimits::default(),
             string: 512 << 20,
         }

@@ -54,7 +54,7 @@ impl Step {
 
 fn case() -> impl Strategy<Value = Case> {
     let mutation = proptest::option::weighted(0.15, any::<(u16, u16, u16)>());
-    let picks = proptest::collection::vec(any::<u16>(), 14);
+    let picks = proptest::collection::vec(any::<u16>(), 24);
     let step = (0..CLIENTS, 0..PATTERNS.len(), picks, mutation)
         .prop_map(|(client, pattern, picks, mutation)| Step { client, pattern, picks, mutation });
     let steps = proptest::collection::vec(step, 1..60);
@@ -81,7 +81,7 @@ pub(crate) fn without_ids(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The keys that commands name.
-const KEYS: [&[u8]; 6] = [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2"];
+const KEYS: [&[u8]; 10] = [b"k1", b"k2", b"k3", b"k4", b"l1", b"l2", b"g1", b"g2", b"p1", b"p2"];
 
 /// Returns requests that read everything in a database. Most of them are of the wrong type.
 fn questions() -> Vec<Words> {

@@ -75,6 +75,15 @@ fn pool(name: &str) -> &'static [&'static str] {
         "secs" => &["10000", "20000", "0", "-1", "x", "9223372036854775807"],
         "num" => &["1", "2", "2", "0", "3", "x"],
         "glob" => &["*", "k*", "k?", "k[12]", "[^k]*", "k[1", "\\k1"],
+        "host" => &["127.0.0.1", "localhost", ""],
+        "hole" => &["", "k1"],
+        "sketch" => &["p1", "p2"],
+        "place" => &["g1", "g2", "g1", "g2", "k1"],
+        "lon" => &["13.361389", "15.087269", "-180", "180", "0", "13.4", "181", "x", "-122.27"],
+        "lat" => &["38.115556", "37.502669", "85.05112878", "-85.05", "0", "38.2", "86", "nan"],
+        "city" => &["a", "b", "c", "d", "e", "1", LONG],
+        "far" => &["100", "200", "0", "1", "20000000", "-1", "x", "1e-3", "inf", "500"],
+        "unit" => &["m", "km", "ft", "mi", "KM", "x"],
         "chan" => &["c1", "c2", "d"],
         "opt" => &["X", "NX", "LIMIT"],
         // Mostly ids that are greater than those before.
@@ -252,6 +261,32 @@ pub(crate) const PATTERNS: &[&str] = &[
     "ZMPOP num key key? (MIN|MAX|X) (COUNT idx)?",
     "ZRANDMEMBER key (0|100|x|100 WITHSCORES)?",
     "ZRANDMEMBER key idx WITHSCORES?",
+    "DUMP key",
+    "RESTORE key (0|x|-1|9999999) val (REPLACE|ABSTTL|IDLETIME idx|FREQ idx|X|IDLETIME 1 FREQ 1)?",
+    "MIGRATE 127.0.0.1 1 key 0 10 (COPY|REPLACE|AUTH val|AUTH2 val val|AUTH2 val|KEYS key|X)?",
+    "MIGRATE host 1 hole (0|x) (10|x) COPY? (KEYS key+)?",
+    "COMMAND GETKEYS MIGRATE X X hole 0 0 (KEYS key key|COPY KEYS key|AUTH KEYS KEYS key)?",
+    "PFADD sketch val+",
+    "PFADD sketch val val val val val val val val",
+    "PFADD key val?",
+    "PFCOUNT sketch",
+    "PFCOUNT (sketch|key)+",
+    "PFMERGE sketch (sketch|sketch|key)+",
+    "PFDEBUG (GETREG|DECODE|ENCODING|TODENSE|X) (sketch|key)",
+    "GET sketch",
+    "SETRANGE sketch off val",
+    "PFSELFTEST X",
+    "GEOADD place NX? XX? CH? (lon lat city)+",
+    "GEOADD place CH? (lon lat city)+",
+    "GEOADD g1 13.361389 38.115556 city 15.087269 37.502669 city 13.4 38.2 city",
+    "GEODIST place city city unit?",
+    "GEOHASH place city+",
+    "GEOPOS place city+",
+    "GEOSEARCH place (FROMMEMBER city|FROMLONLAT lon lat) (BYRADIUS far unit|BYBOX far far unit) (ASC|DESC)? (COUNT num ANY?)? WITHCOORD? WITHDIST? WITHHASH? X?",
+    "GEOSEARCHSTORE place place (FROMMEMBER city|FROMLONLAT lon lat) (BYRADIUS far unit|BYBOX far far unit) (ASC|DESC)? (COUNT num ANY?)? STOREDIST? (WITHDIST)?",
+    "(GEORADIUS|GEORADIUS_RO) place lon lat far unit (ASC|DESC|COUNT num ANY?|WITHCOORD|WITHDIST|WITHHASH)? (STORE place|STOREDIST place)? (ASC|DESC|COUNT num ANY?)?",
+    "(GEORADIUSBYMEMBER|GEORADIUSBYMEMBER_RO) place city far unit (ASC|DESC|COUNT num ANY?|WITHCOORD|WITHDIST|WITHHASH)? (STORE place|STOREDIST place)? (ASC|DESC|COUNT num ANY?)?",
+    "COMMAND GETKEYS (GEORADIUS key 1 1 1 m STORE key|GEORADIUS key 1 1 1 m STOREDIST key X|GEORADIUSBYMEMBER key a 1 m STORE|GEOSEARCHSTORE key key X X X X X|PFMERGE key key key|PFCOUNT key key|PFDEBUG X key)",
     "RANDOMKEY",
     "ZSCAN key 0 (COUNT 1000)? (MATCH (glob|mem))? (COUNT 0|X|COUNT 1)?",
     "(ZUNION|ZINTER|ZDIFF) num key key? (WEIGHTS score score)? (AGGREGATE (SUM|MIN|MAX|X))? WITHSCORES?",
@@ -493,7 +528,7 @@ fn choose(body: &str, picks: &mut Picks<'_>, out: &mut Vec<Vec<u8>>) {
     let is_word = !chosen.contains([' ', '(', '?', '+']);
     let is_pool = is_word && chosen.chars().all(|c| c.is_ascii_lowercase());
     if is_pool
-        && !["x", "string", "list", "stream", "g", "c", "nosort", "z", "none", "a", "b"]
+        && !["x", "string", "list", "stream", "g", "c", "nosort", "z", "none", "a", "b", "m"]
             .contains(&chosen)
     {
         let pool = pool(chosen);

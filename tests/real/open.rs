@@ -55,6 +55,7 @@ fn settled(words: &Words, hashed: &dyn Fn(&[u8]) -> bool) -> Settled {
         "PTTL" | "PEXPIRETIME" => Settled::About(3_000),
         "SMEMBERS" | "HKEYS" | "HVALS" | "SRANDMEMBER" | "SPOP" if first => Settled::Items,
         "SINTER" | "SUNION" | "SDIFF" if any => Settled::Items,
+        "DUMP" if first => Settled::Shape,
         "CONFIG" => Settled::Pairs,
         "HGETALL" if first => Settled::Pairs,
         "HRANDFIELD" if first && words.len() > 3 => Settled::Pairs,

@@ -82,6 +82,19 @@ impl RealServer {
         self.try_connect().expect("a server that answers takes connections")
     }
 
+    /// Its directory.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// Kills the process, changes its directory, and starts another process in it.
+    pub(crate) fn restart_with(&mut self, change: impl FnOnce(&std::path::Path)) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        change(&self.folder);
+        self.kill_and_restart();
+    }
+
     /// Kills the process and starts another in the same directory.
     pub(crate) fn kill_and_restart(&mut self) {
         let _ = self.child.kill();

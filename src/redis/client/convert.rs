@@ -140,7 +140,7 @@ impl FromReply for u8 {
 impl FromReply for f64 {
     fn from_reply(reply: Reply) -> Result<f64, ConvertError> {
         let value = match &reply {
-            Reply::Double(x) => Some(*x),
+            Reply::Double(x) | Reply::Coordinate(x) => Some(*x),
             #[expect(clippy::cast_precision_loss, reason = "as the integer's text would be read")]
             Reply::Integer(n) => Some(*n as f64),
             other => digits(other).and_then(|text| text.parse().ok()),
@@ -180,6 +180,9 @@ impl FromReply for Bytes {
                 Ok(Bytes::copy_from_slice(text.as_bytes()))
             }
             Reply::Integer(n) => Ok(n.to_string().into()),
+            Reply::Coordinate(x) => {
+                Ok(crate::redis::value::number::format_coordinate(x).into_bytes().into())
+            }
             Reply::Double(x) => Ok(crate::redis::value::number::format_double(x).to_vec().into()),
             other => Err(ConvertError::new(other, "a string")),
         }

@@ -101,13 +101,13 @@ fn info<S>(command: &Command<S>) -> Reply {
 
 /// Returns first key, last key and step for older clients, with all ranges in one.
 fn legacy_range<S>(command: &Command<S>) -> (i64, i64, i64) {
-    let at_a_place = command.keys.iter().filter(|spec| spec.keyword.is_none());
-    let mut ranges = at_a_place.filter_map(|spec| match spec.find {
+    let fixed = command.keys.iter().filter(|spec| spec.keyword.is_none());
+    let mut ranges = fixed.filter_map(|spec| match spec.find {
         Find::Range { last, step } => {
             let begin = spec.begin as i64;
             Some((begin, if last >= 0 { begin + last } else { last }, step as i64))
         }
-        Find::Number | Find::Unknown => None,
+        Find::Half | Find::Number | Find::Unknown => None,
     });
     let Some(first) = ranges.next() else { return (0, 0, 0) };
     let joined = |a: (i64, i64, i64), b: (i64, i64, i64)| {
@@ -124,20 +124,21 @@ fn key_spec(spec: &KeySpec) -> Reply {
     let search = |kind: &str, spec: Vec<(Reply, Reply)>| {
         Reply::Map(vec![(text("type"), text(kind)), (text("spec"), Reply::Map(spec))])
     };
-    let position = spec.begin as i64;
     let begin = match spec.keyword {
-        Some(keyword) => {
-            let rule = vec![(text("keyword"), text(keyword)), number("startfrom", position)];
+        None => search("index", vec![number("index", spec.begin as i64)]),
+        Some((word, from)) => {
+            let rule = vec![(text("keyword"), text(word)), number("startfrom", from)];
             search("keyword", rule)
         }
-        None => search("index", vec![number("index", position)]),
     };
-    let limit = if spec.keyword.is_some() { 2 } else { 0 };
     let (begin, find) = match spec.find {
         Find::Range { last, step } => {
             let step = step as i64;
-            let range =
-                vec![number("lastkey", last), number("keystep", step), number("limit", limit)];
+            let range = vec![number("lastkey", last), number("keystep", step), number("limit", 0)];
+            (begin, search("range", range))
+        }
+        Find::Half => {
+            let range = vec![number("lastkey", -1), number("keystep", 1), number("limit", 2)];
             (begin, search("range", range))
         }
         Find::Number => {
@@ -222,6 +223,12 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
         return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
     let invalid = CommandError::text("ERR Invalid arguments specified for command");
+    if command.name == "migrate" {
+        let used = usage::RW | usage::ACCESS | usage::DELETE;
+        let keys = migrated(request);
+        let keys: Vec<_> = keys.iter().map(|key| (*key, used)).collect();
+        return if keys.is_empty() { Err(invalid) } else { Ok(keys) };
+    }
     let mut keys = Vec::new();
     for spec in specs {
         let positions = match spec.positions(request) {
@@ -235,6 +242,10 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
             _ => spec.usage,
         };
         keys.extend(positions.into_iter().map(|at| (request[at], used)));
+    }
+    let by_keyword = command.keys.iter().any(|spec| spec.keyword.is_some());
+    if keys.is_empty() && by_keyword {
+        return Err(invalid);
     }
     if command.name == "sort" {
         keys.extend(sort_store(request).map(|key| (key, usage::OW | usage::UPDATE)));
@@ -281,6 +292,18 @@ fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
         rest = more.get(arguments..).unwrap_or_default();
     }
     store
+}
+
+/// Only `MIGRATE` itself knows whether it has one key or several after `KEYS`.
+fn migrated<'a, 'r>(request: &'r [&'a [u8]]) -> &'r [&'a [u8]] {
+    let mut at = 6;
+    while let Some(word) = request.get(at) {
+        if is(word, "keys") {
+            return if request[3].is_empty() { &request[at + 1..] } else { &[] };
+        }
+        at += 1 + usize::from(is(word, "auth")) + 2 * usize::from(is(word, "auth2"));
+    }
+    &request[3..4]
 }
 
 fn command_getkeys<S>(table: &Table<S>, args: Args<'_>) -> Answer {

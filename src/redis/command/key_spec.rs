@@ -20,9 +20,10 @@ pub(crate) mod usage {
     pub(crate) const DELETE: u16 = 1 << 7;
     pub(crate) const NOT_KEY: u16 = 1 << 8;
     pub(crate) const VARIABLE: u16 = 1 << 9;
+    pub(crate) const INCOMPLETE: u16 = 1 << 10;
 
     /// The names, in the order in which `COMMAND INFO` lists them.
-    pub(crate) const NAMES: [(u16, &str); 10] = [
+    pub(crate) const NAMES: [(u16, &str); 11] = [
         (RO, "RO"),
         (RW, "RW"),
         (OW, "OW"),
@@ -32,6 +33,7 @@ pub(crate) mod usage {
         (INSERT, "insert"),
         (DELETE, "delete"),
         (NOT_KEY, "not_key"),
+        (INCOMPLETE, "incomplete"),
         (VARIABLE, "variable_flags"),
     ];
 }
@@ -42,6 +44,8 @@ pub(crate) enum Find {
     /// Every `step`-th argument up to `last` positions further on; a negative `last` counts from
     /// the end.
     Range { last: i64, step: usize },
+    /// The first half of the arguments.
+    Half,
     /// A number of keys, followed by the keys.
     Number,
     /// Only the command itself knows.
@@ -53,10 +57,11 @@ pub(crate) enum Find {
 pub(crate) struct KeySpec {
     /// See [`usage`].
     pub(crate) usage: u16,
-    /// The first position, or the first at which the keyword may be.
+    /// The first position, unless there is a keyword.
     pub(crate) begin: usize,
-    /// The first half of what follows this word are keys.
-    pub(crate) keyword: Option<&'static str>,
+    /// The keys are after this word, which is searched for from that position on. A negative
+    /// position counts from the end and searches backwards.
+    pub(crate) keyword: Option<(&'static str, i64)>,
     pub(crate) find: Find,
     /// Notes that `COMMAND` shows.
     pub(crate) notes: Option<&'static str>,
@@ -77,10 +82,16 @@ pub(crate) const fn numbered(usage: u16, begin: usize) -> KeySpec {
     KeySpec { usage, begin, keyword: None, find: Find::Number, notes: None }
 }
 
-/// Returns the specification of keys after a word, which is at this position or further on. As many
-/// arguments follow the keys.
-pub(crate) const fn after(usage: u16, keyword: &'static str, from: usize) -> KeySpec {
-    KeySpec { keyword: Some(keyword), ..range(usage, from, -1, 1) }
+/// Returns the specification of the keys after a word, up to `last`; see [`Find::Range`].
+pub(crate) const fn after(usage: u16, word: &'static str, from: i64, last: i64) -> KeySpec {
+    let find = Find::Range { last, step: 1 };
+    KeySpec { usage, begin: 0, keyword: Some((word, from)), find, notes: None }
+}
+
+/// Returns the specification of the keys after a word that is at this position or further on. As
+/// many arguments follow the keys.
+pub(crate) const fn half_after(usage: u16, word: &'static str, from: i64) -> KeySpec {
+    KeySpec { usage, begin: 0, keyword: Some((word, from)), find: Find::Half, notes: None }
 }
 
 /// Returns the specification of keys that no rule finds.
@@ -96,32 +107,49 @@ impl KeySpec {
     /// Returns the positions of the keys in a request, or `None` if the request does not match the
     /// specification.
     pub(crate) fn positions(&self, args: Args<'_>) -> Option<Vec<usize>> {
-        if let Some(keyword) = self.keyword {
-            let words = args.get(self.begin..)?;
-            let at = words.iter().position(|w| w.eq_ignore_ascii_case(keyword.as_bytes()))?;
-            let first = self.begin + at + 1;
-            let count = (args.len() - first) / 2;
-            return (count > 0).then(|| (first..first + count).collect());
-        }
+        let begin = match self.keyword {
+            None => self.begin,
+            Some((word, from)) => match position_after(args, word, from) {
+                Some(begin) => begin,
+                None => return Some(Vec::new()),
+            },
+        };
         let (first, last, step) = match self.find {
             Find::Range { last, step } => {
                 let end = if last >= 0 {
-                    self.begin + usize::try_from(last).ok()?
+                    begin + usize::try_from(last).ok()?
                 } else {
                     args.len().checked_sub(usize::try_from(-last).ok()?)?
                 };
-                (self.begin, end, step)
+                (begin, end, step)
+            }
+            Find::Half => {
+                let keys = args.len().saturating_sub(begin) / 2;
+                (begin, begin + keys.checked_sub(1)?, 1)
             }
             Find::Number => {
-                let count = number::parse_i64(args.get(self.begin)?)?;
+                let count = number::parse_i64(args.get(begin)?)?;
                 let count = usize::try_from(count).ok().filter(|n| *n > 0)?;
-                (self.begin + 1, self.begin.checked_add(count)?, 1)
+                (begin + 1, begin.checked_add(count)?, 1)
             }
             Find::Unknown => return Some(Vec::new()),
         };
-        if last >= args.len() {
+        if last >= args.len() || last < first {
             return None;
         }
         Some((first..=last).step_by(step).collect())
     }
+}
+
+/// Returns the position after a word. As in Redis, the last argument of a search forwards is not
+/// looked at, nor the first of a search backwards.
+fn position_after(args: Args<'_>, word: &str, from: i64) -> Option<usize> {
+    let is_word = |at: &usize| args[*at].eq_ignore_ascii_case(word.as_bytes());
+    let found = if from > 0 {
+        (usize::try_from(from).ok()?..args.len().checked_sub(1)?).find(is_word)
+    } else {
+        let from = args.len().checked_sub(usize::try_from(-from).ok()?)?;
+        (2..=from).rev().find(is_word)
+    };
+    found.map(|at| at + 1)
 }

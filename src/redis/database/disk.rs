@@ -49,6 +49,16 @@ impl Database {
         loaded
     }
 
+    /// Replaces all keys with those of a file, as [`load`](Database::load) does. If expiry is
+    /// suspended, expired keys stay.
+    pub(crate) fn adopt(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
+        if self.expired_by > i64::MIN {
+            return self.load(keyspace, now);
+        }
+        self.replace_all(keyspace);
+        Loaded { kept: self.keyspace.len() as u64, expired: 0 }
+    }
+
     /// Removes all keys from memory, but not from disk.
     pub(crate) fn drop_all(&mut self) {
         for entry in self.keyspace.iter() {

@@ -44,6 +44,11 @@ impl Database {
         self.expired_by = expired_by;
     }
 
+    /// Lets no key expire until the database is given the time, as while a file is read.
+    pub(crate) fn suspend_expiry(&mut self) {
+        self.expired_by = i64::MIN;
+    }
+
     /// Sets whether expired keys are removed without being looked up.
     pub(crate) fn set_active_expiry(&mut self, on: bool) {
         self.active_expire = on;

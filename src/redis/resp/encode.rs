@@ -57,6 +57,10 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
         }
         Reply::Double(x) if resp3 => line(b',', &number::format_double(*x), out),
         Reply::Double(x) => bulk(&number::format_double(*x), out),
+        Reply::Coordinate(x) if resp3 => {
+            line(b',', number::format_coordinate(*x).as_bytes(), out);
+        }
+        Reply::Coordinate(x) => bulk(number::format_coordinate(*x).as_bytes(), out),
         Reply::Boolean(yes) if resp3 => {
             out.extend_from_slice(if *yes { b"#t\r\n" } else { b"#f\r\n" });
         }

@@ -63,7 +63,7 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply) -> mlua::Result<Value> {
             }
             with_field(lua, "set", Value::Table(table))?
         }
-        Reply::Double(x) => with_field(lua, "double", Value::Number(*x))?,
+        Reply::Double(x) | Reply::Coordinate(x) => with_field(lua, "double", Value::Number(*x))?,
         Reply::Boolean(yes) => Value::Boolean(*yes),
         Reply::BigNumber(digits) => with_field(lua, "big_number", string(lua, digits.as_bytes())?)?,
         Reply::Verbatim(format, text) => {

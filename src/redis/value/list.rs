@@ -21,6 +21,8 @@ pub enum End {
 #[derive(Clone, Debug, Default)]
 pub struct List {
     elements: VecDeque<Sds>,
+    /// The first push since the list was last empty was at the left end.
+    leftwards: bool,
 }
 
 impl List {
@@ -38,6 +40,9 @@ impl List {
 
     /// Adds an element at an end. Amortised O(1).
     pub fn push(&mut self, end: End, element: impl Into<Sds>) {
+        if self.elements.is_empty() {
+            self.leftwards = end == End::Left;
+        }
         match end {
             End::Left => self.elements.push_front(element.into()),
             End::Right => self.elements.push_back(element.into()),
@@ -72,6 +77,17 @@ impl List {
     /// Inserts before `index`, or at the tail if there is no such index. O(n).
     pub fn insert(&mut self, index: usize, element: impl Into<Sds>) {
         self.elements.insert(index.min(self.len()), element.into());
+    }
+
+    /// Returns whether the list began with a push at the left end. Redis divides a long list into
+    /// nodes from where it began, which `DUMP` shows.
+    pub(crate) fn grows_leftwards(&self) -> bool {
+        self.leftwards
+    }
+
+    /// Sets where the list began; see [`grows_leftwards`](List::grows_leftwards).
+    pub(crate) fn grow_leftwards(&mut self, leftwards: bool) {
+        self.leftwards = leftwards;
     }
 
     /// Returns the elements from head to tail.
@@ -122,7 +138,7 @@ impl List {
 
 impl FromIterator<Sds> for List {
     fn from_iter<I: IntoIterator<Item = Sds>>(elements: I) -> List {
-        List { elements: elements.into_iter().collect() }
+        List { elements: elements.into_iter().collect(), leftwards: false }
     }
 }
 

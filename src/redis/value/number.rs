@@ -15,6 +15,13 @@ mod text;
 pub(crate) use literal::Literal;
 pub(crate) use text::{Text, format_double, format_i64};
 
+/// Formats a finite number as `%.17f` without trailing zeros, and without a trailing point.
+pub(crate) fn format_coordinate(x: f64) -> String {
+    let text = format!("{x:.17}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}
+
 /// Reads an integer in the only form in which Redis writes it: no spaces, no plus, no leading zero,
 /// no `-0`. Returns `None` for anything else, and for numbers beyond 64 bits. This is `string2ll`.
 pub(crate) fn parse_i64(text: &[u8]) -> Option<i64> {

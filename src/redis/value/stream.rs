@@ -80,7 +80,7 @@ impl StreamCounters {
     }
 
     /// Returns how many entries were ever added up to this id, if that can be told.
-    fn entries_up_to(&self, id: StreamId) -> Option<i64> {
+    pub(crate) fn entries_up_to(&self, id: StreamId) -> Option<i64> {
         let added = self.entries_added as i64;
         if self.entries_added == 0 {
             return Some(0);

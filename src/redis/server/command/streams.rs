@@ -4,7 +4,7 @@ use super::{Flow, Row};
 use crate::redis::command::arguments::{integer, is, timeout_in_millis};
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag::*;
-use crate::redis::command::key_spec::after;
+use crate::redis::command::key_spec::half_after;
 use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::stream_reply::{by_stream, delivered, entry, id};
 use crate::redis::command::{Args, Caller, flow};
@@ -17,8 +17,8 @@ use crate::time::Instant;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
-    flow("xread", -4, READONLY | BLOCKING | MOVABLEKEYS, &["stream"], &[after(RO | ACCESS, "STREAMS", 1)], "Return never seen elements in multiple streams, with IDs greater than the ones reported by the caller for each stream. Can block.", xread),
-    flow("xreadgroup", -7, WRITE | BLOCKING | MOVABLEKEYS, &["stream"], &[after(RO | ACCESS, "STREAMS", 4)], "Return new entries from a stream using a consumer group, or access the history of the pending entries for a given consumer. Can block.", xreadgroup),
+    flow("xread", -4, READONLY | BLOCKING | MOVABLEKEYS, &["stream"], &[half_after(RO | ACCESS, "STREAMS", 1)], "Return never seen elements in multiple streams, with IDs greater than the ones reported by the caller for each stream. Can block.", xread),
+    flow("xreadgroup", -7, WRITE | BLOCKING | MOVABLEKEYS, &["stream"], &[half_after(RO | ACCESS, "STREAMS", 4)], "Return new entries from a stream using a consumer group, or access the history of the pending entries for a given consumer. Can block.", xreadgroup),
 ];
 
 /// Greatest number of entries for a client that has waited, unless it gave one.

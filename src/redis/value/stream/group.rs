@@ -240,6 +240,18 @@ impl Group {
         true
     }
 
+    /// Adds a pending entry that was read from elsewhere. The consumer exists.
+    pub(crate) fn put_pending(
+        &mut self,
+        id: StreamId,
+        consumer: &[u8],
+        delivered_at: i64,
+        deliveries: u64,
+    ) {
+        let Some(place) = self.by_name.get(consumer).copied() else { return };
+        self.assign(id, place, delivered_at, deliveries);
+    }
+
     /// Checks that every entry is pending for one consumer. Returns what is wrong otherwise.
     pub(super) fn check_invariants(&self) -> Result<(), String> {
         let mut pending = 0;

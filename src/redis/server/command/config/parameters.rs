@@ -132,7 +132,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("hash-max-listpack-value", "64", Memory(0, SIGNED), Modelled(&setting::HASH_VALUE)),
     row("hash-max-ziplist-entries", "512", Integer(0, LONG), Alias("hash-max-listpack-entries")),
     row("hash-max-ziplist-value", "64", Memory(0, SIGNED), Alias("hash-max-listpack-value")),
-    row("hll-sparse-max-bytes", "3000", Memory(0, SIGNED), Inert),
+    row("hll-sparse-max-bytes", "3000", Memory(0, SIGNED), Modelled(&setting::HLL_SPARSE)),
     row("hz", "10", Special(validate::hertz), Inert),
     row("ignore-warnings", "", Text, Inert),
     row("io-threads", "1", Immutable, Inert),

@@ -44,6 +44,7 @@ number!(HASH_ENTRIES, config => config.limits.hash.max_entries);
 number!(HASH_VALUE, config => config.limits.hash.max_value);
 number!(BULK_LENGTH, config => config.limits.string);
 number!(TCP_KEEPALIVE, config => config.tcp_keepalive);
+number!(HLL_SPARSE, config => config.limits.hll_sparse);
 number!(INTSET, config => config.limits.intset);
 number!(SORTED_SET_ENTRIES, config => config.limits.sorted_set.max_entries);
 number!(STREAM_NODE_BYTES, config => config.limits.stream.max_bytes);

@@ -1,0 +1,47 @@
+//! The payloads of `DUMP`: a value, the version of RDB in two bytes, and a checksum of all that.
+//!
+//! Source: `cluster.c` (`createDumpPayload`, `verifyDumpPayload`).
+
+use super::crc64::crc64;
+use super::reader::Reader;
+use super::writer::Writer;
+use super::{VERSION, decode, encode};
+use crate::redis::value::{Limits, Value};
+
+/// Length of the version and the checksum.
+const FOOTER: usize = 10;
+const CHECKSUM: usize = 8;
+
+/// Why a payload is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PayloadError {
+    /// It is of a later version, or damaged.
+    Footer,
+    /// The value is corrupt, or of a type that is not known.
+    Value,
+}
+
+/// Returns the payload of a value.
+pub(crate) fn dump(value: &Value) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.byte(encode::kind_of(value));
+    encode::value(&mut writer, value);
+    writer.raw(&VERSION.to_le_bytes());
+    let checksum = crc64(&writer.bytes);
+    writer.raw(&checksum.to_le_bytes());
+    writer.bytes
+}
+
+/// Returns the value of a payload. As in Redis, bytes between the value and the footer are ignored.
+pub(crate) fn restore(payload: &[u8], limits: &Limits) -> Result<Value, PayloadError> {
+    let body = payload.len().checked_sub(FOOTER).ok_or(PayloadError::Footer)?;
+    let version = u16::from_le_bytes([payload[body], payload[body + 1]]);
+    let (checked, checksum) = payload.split_at(payload.len() - CHECKSUM);
+    if version > VERSION || crc64(checked).to_le_bytes() != *checksum {
+        return Err(PayloadError::Footer);
+    }
+    let mut reader = Reader::new(payload);
+    let kind = reader.byte().map_err(|_| PayloadError::Value)?;
+    let value = decode::value(&mut reader, kind, limits).map_err(|_| PayloadError::Value)?;
+    value.ok_or(PayloadError::Value)
+}
