@@ -85,10 +85,19 @@ pub(crate) struct Persistence {
     pub(crate) slow_disk: SlowDisk,
     /// The result of the last load.
     pub(crate) loaded: Loaded,
+    /// The libraries of functions, which are saved with the keys.
+    pub(crate) libraries: Libraries,
     /// The losses of the last stop.
     losses: Losses,
     /// The losses were not yet returned as a note.
     untold: bool,
+}
+
+/// The texts of the libraries of functions: now, and as they are on disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Libraries {
+    pub(crate) now: Vec<Sds>,
+    on_disk: Vec<Sds>,
 }
 
 /// How a server keeps its keys.
@@ -143,6 +152,7 @@ impl Disk<'_> {
     /// Makes the state in memory the state on disk.
     fn all_on_disk(&mut self) {
         self.state.on_disk = true;
+        self.state.libraries.on_disk.clone_from(&self.state.libraries.now);
         let always = self.setup.append_only && self.setup.fsync == AppendFsync::Always;
         let keeping = !(self.setup.restarts_from_append_only && always);
         for (home, database) in self.databases.iter_mut().enumerate() {
@@ -286,6 +296,8 @@ impl Disk<'_> {
         let now = calendar_ms(self.now, self.ahead);
         let mut lost = Vec::new();
         let mut homes = Vec::new();
+        let libraries = std::mem::take(&mut self.state.libraries.on_disk);
+        self.state.libraries.now = if self.state.on_disk { libraries } else { Vec::new() };
         for (number, database) in self.databases.iter_mut().enumerate() {
             let mut keyspace = std::mem::take(&mut database.keyspace);
             let mut undo = std::mem::take(&mut database.undo);

@@ -39,6 +39,8 @@ pub(crate) use append_only::{AppendOnly, Next};
 pub use error::RdbError;
 pub(crate) use payload::PayloadError;
 pub(crate) use payload::{dump, restore};
+#[cfg(feature = "lua")]
+pub(crate) use payload::{dump_libraries, restore_libraries};
 pub use snapshot::{Record, Snapshot};
 
 /// The version of the format.

@@ -6,8 +6,8 @@
 //! does: one for `EVAL`, one for functions.
 //!
 //! A run is a function of the script, its arguments, the host's answers and what earlier scripts
-//! left in the interpreter (settings of `cjson`, the state of `math.random`). Nothing of the machine
-//! reaches it: no file, clock or address. Its memory is bounded.
+//! left in the interpreter (settings of `cjson`, the state of `math.random`). Nothing of the
+//! machine reaches it: no file, clock or address. Its memory is bounded.
 //!
 //! Source: `script.c`, `script_lua.c`, `eval.c`, `function_lua.c`.
 

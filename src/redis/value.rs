@@ -27,6 +27,7 @@ mod list;
 mod long_double;
 pub(crate) mod number;
 mod rank_tree;
+pub(crate) mod score;
 mod sds;
 mod set;
 mod sorted_set;

@@ -2,7 +2,6 @@
 //! unknown subcommands.
 
 use crate::both::{Both, unordered};
-use crate::open::replies;
 use crate::server::RealServer;
 use std::collections::BTreeMap;
 use stunt_double::redis::Reply;

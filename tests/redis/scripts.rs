@@ -1,7 +1,9 @@
 //! Scripts in time: slow ones, which make the server busy, and what they share with others.
 
-use crate::support::Rig;
+use crate::support::{Rig, short};
 use stunt_double::Shutdown;
+use stunt_double::redis::server::{ClientId, Output};
+use stunt_double::redis::{AppendFsync, ServerOptions};
 
 /// A million rounds are a few seconds of virtual time.
 const SLOW_READ: &str = "for i = 1, 3000000 do end return redis.call('get', 'k')";
@@ -197,17 +199,46 @@ fn the_running_function_is_shown() {
     assert!(machine.told(1)[0].contains("script: slow, on @user_function:2."));
 }
 
+/// A server that stops and starts again with this configuration, after a library was loaded, saved
+/// and replaced. Returns what the function returns then.
+fn after_a_stop(options: ServerOptions, how: Shutdown, save: bool) -> String {
+    let mut machine = Machine(Rig::with(options));
+    let library = |value: u32| {
+        format!("#!lua name=lib\nredis.register_function('f', function() return {value} end)")
+    };
+    machine.ask(1, &["FUNCTION", "LOAD", &library(1)]);
+    if save {
+        machine.ask(1, &["SAVE"]);
+    }
+    machine.pass_ms(5_000);
+    machine.ask(1, &["FUNCTION", "LOAD", "REPLACE", &library(2)]);
+    let now = machine.0.now;
+    machine.0.server.stop(now, how);
+    machine.0.server.start(now);
+    machine.0.server.connected(now, ClientId(1), "client-1");
+    machine.ask(1, &["FCALL", "f", "0"])
+}
+
 #[test]
-fn libraries_survive_a_restart_and_scripts_do_not() {
+fn libraries_survive_what_keys_survive() {
+    let gone = error("ERR Function not found");
+    let saved = ServerOptions::default;
+    assert_eq!(after_a_stop(saved(), Shutdown::Clean, false), "2");
+    assert_eq!(after_a_stop(saved(), Shutdown::Kill, true), "1");
+    assert_eq!(after_a_stop(saved(), Shutdown::Kill, false), gone);
+    let appended = || ServerOptions::default().with_append_only(AppendFsync::EverySec);
+    assert_eq!(after_a_stop(appended(), Shutdown::Kill, false), "2");
+    assert_eq!(after_a_stop(appended(), Shutdown::PowerLoss, false), "1");
+}
+
+#[test]
+fn scripts_do_not_survive_a_restart() {
     let mut machine = Machine::new();
-    let library = "#!lua name=lib\nredis.register_function('f', function() return 7 end)";
-    machine.ask(1, &["FUNCTION", "LOAD", library]);
     let sha = machine.ask(1, &["SCRIPT", "LOAD", "return 8"]);
     let now = machine.0.now;
     machine.0.server.stop(now, Shutdown::Clean);
     machine.0.server.start(now);
-    machine.0.server.connected(now, stunt_double::redis::server::ClientId(1), "client-1");
-    assert_eq!(machine.ask(1, &["FCALL", "f", "0"]), "7");
+    machine.0.server.connected(now, ClientId(1), "client-1");
     let sha = sha.trim_matches('"');
     let gone = error("NOSCRIPT No matching script. Please use EVAL.");
     assert_eq!(machine.ask(1, &["EVALSHA", sha, "0"]), gone);
@@ -230,4 +261,66 @@ fn an_order_that_depends_on_addresses_is_refused() {
     let mut machine = Machine::new();
     machine.send(1, &["EVAL", "for k in pairs({[{}]=1, [{}]=2}) do end", "0"]);
     assert!(machine.told(1)[0].contains("whose order would depend on addresses"));
+}
+
+#[test]
+fn libraries_are_dumped_and_restored_by_each_policy() {
+    let mut machine = Machine::new();
+    let library = |name: &str, value: u32| {
+        format!(
+            "#!lua name={name}\nredis.register_function('{name}', function() return {value} end)"
+        )
+    };
+    machine.ask(1, &["FUNCTION", "LOAD", &library("one", 1)]);
+    let escaped = machine.ask(1, &["FUNCTION", "DUMP"]);
+    let payload: Vec<u8> = unescaped(escaped.trim_matches('"'));
+    let restore = |machine: &mut Machine, policy: &[u8]| {
+        let words: Vec<&[u8]> = [&b"FUNCTION"[..], b"RESTORE", &payload, policy].into();
+        let client = ClientId(1);
+        let rig = &mut machine.0;
+        rig.server.handle_input(rig.now, client, &words);
+        let Some(Output::Reply { reply, .. }) = rig.server.poll_output() else { panic!("a reply") };
+        short(&reply)
+    };
+    assert_eq!(restore(&mut machine, b"APPEND"), error("ERR Library one already exists"));
+    machine.ask(1, &["FUNCTION", "LOAD", "REPLACE", &library("one", 2)]);
+    machine.ask(1, &["FUNCTION", "LOAD", &library("two", 2)]);
+    assert_eq!(restore(&mut machine, b"REPLACE"), "OK");
+    assert_eq!(machine.ask(1, &["FCALL", "one", "0"]), "1");
+    assert_eq!(machine.ask(1, &["FCALL", "two", "0"]), "2");
+    assert_eq!(restore(&mut machine, b"FLUSH"), "OK");
+    assert_eq!(machine.ask(1, &["FCALL", "two", "0"]), error("ERR Function not found"));
+    assert_eq!(machine.ask(1, &["FCALL", "one", "0"]), "1");
+
+    let file = machine.0.server.to_rdb();
+    let mut other = Machine::new();
+    other.0.server.load_rdb(other.0.now, &file).unwrap();
+    assert_eq!(other.ask(1, &["FCALL", "one", "0"]), "1");
+    let file = machine.0.server.to_append_only_file();
+    let mut other = Machine::new();
+    other.0.server.load_append_only_file(other.0.now, &file).unwrap();
+    assert_eq!(other.ask(1, &["FCALL", "one", "0"]), "1");
+}
+
+/// Reads the escapes of `escape_ascii`.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        match rest.next().unwrap() {
+            b'n' => bytes.push(b'\n'),
+            b'r' => bytes.push(b'\r'),
+            b't' => bytes.push(b'\t'),
+            b'x' => {
+                let digits: String = rest.by_ref().take(2).map(char::from).collect();
+                bytes.push(u8::from_str_radix(&digits, 16).unwrap());
+            }
+            other => bytes.push(other),
+        }
+    }
+    bytes
 }

@@ -9,8 +9,8 @@
 use super::Database;
 use super::notify::EventClasses;
 use crate::redis::error::CommandError;
+use crate::redis::value::score::Score;
 use crate::redis::value::{Kind, List, Sds, Value, number};
-use ordered_float::OrderedFloat;
 use std::cmp::Ordering;
 
 /// The weight that elements are ordered by.
@@ -43,7 +43,7 @@ pub struct SortOptions {
 
 /// The weight of an element.
 enum Weight {
-    Number(OrderedFloat<f64>),
+    Number(Score),
     Text(Option<Sds>),
 }
 
@@ -147,10 +147,10 @@ impl Database {
             };
             let weight = match text {
                 text if options.alpha => Weight::Text(text),
-                None => Weight::Number(OrderedFloat(0.0)),
-                Some(text) => Weight::Number(OrderedFloat(weight(&text).ok_or(
+                None => Weight::Number(Score::new(0.0).expect("zero is a number")),
+                Some(text) => Weight::Number(weight(&text).and_then(Score::new).ok_or(
                     CommandError::text("ERR One or more scores can't be converted into double"),
-                )?)),
+                )?),
             };
             weighted.push((weight, element));
         }

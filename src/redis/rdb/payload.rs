@@ -32,16 +32,62 @@ pub(crate) fn dump(value: &Value) -> Vec<u8> {
     writer.bytes
 }
 
-/// Returns the value of a payload. As in Redis, bytes between the value and the footer are ignored.
-pub(crate) fn restore(payload: &[u8], limits: &Limits) -> Result<Value, PayloadError> {
+/// Checks the version and the checksum of a payload. Returns where they begin.
+fn check_footer(payload: &[u8]) -> Result<usize, PayloadError> {
     let body = payload.len().checked_sub(FOOTER).ok_or(PayloadError::Footer)?;
     let version = u16::from_le_bytes([payload[body], payload[body + 1]]);
     let (checked, checksum) = payload.split_at(payload.len() - CHECKSUM);
     if version > VERSION || crc64(checked).to_le_bytes() != *checksum {
         return Err(PayloadError::Footer);
     }
+    Ok(body)
+}
+
+/// Returns the value of a payload. As in Redis, bytes between the value and the footer are ignored.
+pub(crate) fn restore(payload: &[u8], limits: &Limits) -> Result<Value, PayloadError> {
+    check_footer(payload)?;
     let mut reader = Reader::new(payload);
     let kind = reader.byte().map_err(|_| PayloadError::Value)?;
     let value = decode::value(&mut reader, kind, limits).map_err(|_| PayloadError::Value)?;
     value.ok_or(PayloadError::Value)
+}
+
+/// Marks a library of functions.
+#[cfg(feature = "lua")]
+const LIBRARY: u8 = 245;
+#[cfg(feature = "lua")]
+const OLD_LIBRARY: u8 = 246;
+
+/// Returns the payload of libraries of functions (`FUNCTION DUMP`).
+#[cfg(feature = "lua")]
+pub(crate) fn dump_libraries(codes: &[Vec<u8>]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    for code in codes {
+        writer.byte(LIBRARY);
+        writer.string(code);
+    }
+    writer.raw(&VERSION.to_le_bytes());
+    let checksum = crc64(&writer.bytes);
+    writer.raw(&checksum.to_le_bytes());
+    writer.bytes
+}
+
+/// Returns the texts of the libraries of a payload, or why it is refused.
+#[cfg(feature = "lua")]
+pub(crate) fn restore_libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
+    let body = check_footer(payload).map_err(|_| "DUMP payload version or checksum are wrong")?;
+    let mut reader = Reader::new(&payload[..body]);
+    let mut codes = Vec::new();
+    while reader.at() < body {
+        match reader.byte().map_err(|_| "can not read data type")? {
+            LIBRARY => {
+                let code =
+                    reader.string().map_err(|_| "failed loading the given functions payload")?;
+                codes.push(code.into_owned());
+            }
+            OLD_LIBRARY => return Err("failed loading the given functions payload"),
+            _ => return Err("given type is not a function"),
+        }
+    }
+    Ok(codes)
 }

@@ -28,7 +28,8 @@ const LOADER: ClientId = ClientId(u64::MAX);
 pub struct AppendOnlyLoad {
     /// Number of commands that were run.
     pub commands: usize,
-    /// Source of each library of functions. The server does not load them.
+    /// Source of each library of functions. Without the feature `lua`, the server does not load
+    /// them.
     pub libraries: Vec<Sds>,
     /// The file ends within a command or a transaction; this many bytes before that are whole.
     /// As with `aof-load-truncated yes`, the rest is ignored.
@@ -76,21 +77,24 @@ impl Server {
 
     fn snapshot(&self) -> Snapshot {
         let records = self.databases.iter().flat_map(Database::records).collect();
-        Snapshot { records, ..Snapshot::default() }
+        Snapshot { records, libraries: self.libraries(), ..Snapshot::default() }
     }
 
     /// Replaces all keys with those of an RDB file. Those that have expired by now are left out.
-    /// Returns the source of each library of functions, which the server does not load.
+    /// The libraries of functions are replaced, too; without the feature `lua` they are left out.
+    /// Returns the source of each.
     ///
     /// # Errors
     ///
     /// [`RdbError`] for a file that is damaged or of a later version, that has values of modules or
-    /// a key twice, or that has keys in a database which the server does not have. Then nothing has
-    /// changed.
+    /// a key twice, that has keys in a database which the server does not have, or a library that
+    /// does not load. Then nothing has changed.
     pub fn load_rdb(&mut self, now: Instant, file: &[u8]) -> Result<Vec<Sds>, RdbError> {
         self.advance(now);
         let snapshot = Snapshot::from_bytes(file, &self.config.limits)?;
         let saved = keyspaces(snapshot.records, self.databases.len())?;
+        let unloadable = |why: String| RdbError::new(0, format!("a library does not load: {why}"));
+        self.replace_libraries(&snapshot.libraries).map_err(unloadable)?;
         self.disk().adopt(saved);
         Ok(snapshot.libraries)
     }
@@ -115,6 +119,8 @@ impl Server {
             (records, load.libraries, begin) = (snapshot.records, snapshot.libraries, end);
         }
         let saved = keyspaces(records, self.databases.len())?;
+        let unloadable = |why: String| RdbError::new(0, format!("a library does not load: {why}"));
+        self.replace_libraries(&load.libraries).map_err(unloadable)?;
         self.databases.iter_mut().for_each(Database::suspend_expiry);
         self.disk().adopt(saved);
         let session = Session::new(0, "loader", now, Some(DEFAULT_USER));
@@ -178,15 +184,12 @@ impl Server {
     ) -> Result<(), RdbError> {
         load.commands += 1;
         let Some(command) = self.table.named(words) else {
-            if let [name, _, .., library] = words
-                && name.eq_ignore_ascii_case(b"function")
-            {
-                load.libraries.push(Sds::new(library));
-                return Ok(());
-            }
             let name = String::from_utf8_lossy(words[0]);
             return Err(RdbError::new(at, format!("there is no command {name}")));
         };
+        if let (Some(library), "function|load") = (words.last(), command.name) {
+            load.libraries.push(Sds::new(library));
+        }
         // What fails here has failed before, or has been refused: the file goes on, as on the real
         // server.
         if command.accepts(words.len()) {

@@ -103,6 +103,7 @@ impl Server {
         self.stats = Stats::default();
         self.config = Config::new(&self.options);
         self.apply_config();
+        self.load_libraries();
         self.disk().load(now);
         self.tell_expired_meanwhile();
         let loading = self.options.loading_time();
@@ -119,6 +120,7 @@ impl Server {
             database.undo = Undo::default();
         }
         self.disk().wipe_disk(now);
+        self.load_libraries();
         self.tell_wiped();
     }
 }

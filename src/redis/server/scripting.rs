@@ -12,6 +12,8 @@
 #[cfg(feature = "lua")]
 mod busy;
 #[cfg(feature = "lua")]
+mod dump;
+#[cfg(feature = "lua")]
 mod functions;
 #[cfg(feature = "lua")]
 mod host;
@@ -50,11 +52,12 @@ impl Scripting {
         Sizes::default()
     }
 
-    /// Forgets what ends with the process: everything but the libraries, which are data.
+    /// Forgets what ends with the process. The libraries are on disk.
     pub(crate) fn forget_process(&mut self) {
         #[cfg(feature = "lua")]
         {
             self.scripts = Scripts::default();
+            self.functions = Functions::default();
             self.busy = None;
         }
         self.log.clear();

@@ -55,7 +55,7 @@ pub(crate) struct Tracker {
     pub(crate) no_loop: bool,
 }
 
-/// Who tracks what.
+/// The clients that track keys, and what is remembered and due for them.
 #[derive(Debug, Default)]
 pub(crate) struct Tracking {
     pub(crate) clients: IndexMap<ClientId, Tracker, FxBuildHasher>,

@@ -36,6 +36,7 @@ impl Exec {
     }
 }
 
+#[cfg(feature = "lua")]
 impl Exec {
     /// Returns the transaction, with the reply of the command that it waited for.
     pub(crate) fn continued(mut self, reply: Reply) -> Exec {

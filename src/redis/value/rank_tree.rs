@@ -43,8 +43,9 @@ mod check;
 mod iter;
 mod node;
 
+use crate::redis::value::score::Score;
 pub(super) use iter::Entries;
-pub(super) use node::{Entry, Score};
+pub(super) use node::Entry;
 
 use arena::Arena;
 use iter::Cursor;

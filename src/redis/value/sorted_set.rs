@@ -15,7 +15,8 @@
 
 use super::ListpackLimits;
 use super::Sds;
-use super::rank_tree::{Entries, Entry, RankTree, Score};
+use super::rank_tree::{Entries, Entry, RankTree};
+use super::score::Score;
 use crate::invariant::ensure;
 use indexmap::IndexMap;
 use indexmap::map;
@@ -132,8 +133,10 @@ impl SortedSet {
     /// if there are none, or if the bounds are crossed. O(log n).
     #[must_use]
     pub fn rank_range_by_score(&self, min: Bound<f64>, max: Bound<f64>) -> Range<usize> {
-        let below = |score: f64| self.order.partition_point(|entry| *entry.score < score);
-        let up_to = |score: f64| self.order.partition_point(|entry| *entry.score <= score);
+        let below =
+            |score: f64| self.order.partition_point(|entry| entry.score.into_inner() < score);
+        let up_to =
+            |score: f64| self.order.partition_point(|entry| entry.score.into_inner() <= score);
         let start = match min {
             Bound::Unbounded => 0,
             Bound::Included(score) => below(score),

@@ -18,7 +18,7 @@
 use super::host::{Attempt, Invocation, Progress};
 use super::shebang::Flags;
 use crate::choice::Stream;
-use crate::redis::command::{Answer, Args, Caller, Origin};
+use crate::redis::command::{Answer, Args, Caller};
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::{ErrorReply, Reply};
@@ -275,13 +275,5 @@ impl Busy {
             (None, true) => (Next::Nothing, progress.elapsed),
             (None, false) => (Next::Ends(answer), progress.elapsed),
         };
-    }
-}
-
-/// Returns whether a call of this origin can take virtual time.
-pub(super) fn may_be_slow(origin: Origin) -> bool {
-    match origin {
-        Origin::Client | Origin::Exec => true,
-        Origin::Script | Origin::Operator => false,
     }
 }

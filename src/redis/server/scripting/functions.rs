@@ -96,6 +96,50 @@ impl Functions {
         Ok((Sds::new(&first.name), Library { code: Sds::new(code), functions }))
     }
 
+    /// Loads these libraries into an empty set, which has this set's interpreter until it is given
+    /// back with [`Functions::join`] or [`Functions::give_back`].
+    pub(super) fn load_apart(
+        &mut self,
+        codes: &[Vec<u8>],
+        version: &str,
+    ) -> (Functions, Result<(), String>) {
+        let mut apart =
+            Functions { interpreter: self.interpreter.take(), libraries: IndexMap::default() };
+        let loaded = codes.iter().try_for_each(|code| apart.load(code, false, version).map(|_| ()));
+        (apart, loaded)
+    }
+
+    /// Takes the interpreter of a set back.
+    pub(super) fn give_back(&mut self, apart: Functions) {
+        self.interpreter = apart.interpreter;
+    }
+
+    /// Removes all libraries.
+    pub(super) fn clear(&mut self) {
+        self.libraries.clear();
+    }
+
+    /// Adds the libraries of another set: all of them, or none. A library that exists is replaced,
+    /// or is the reason to add none.
+    pub(super) fn join(&mut self, mut apart: Functions, replace: bool) -> Result<(), String> {
+        self.interpreter = apart.interpreter.take();
+        let exists = apart.libraries.keys().find(|name| self.libraries.contains_key(*name));
+        if let Some(name) = exists.filter(|_| !replace) {
+            return Err(format!("Library {name} already exists"));
+        }
+        let kept = self.libraries.iter().filter(|(name, _)| !apart.libraries.contains_key(*name));
+        let kept: IndexMap<_, _, _> = kept.map(|(name, of)| (name.clone(), of.clone())).collect();
+        let kept = Functions { interpreter: None, libraries: kept };
+        for (name, library) in &apart.libraries {
+            if let Some(taken) = kept.taken(name, library) {
+                return Err(format!("Function {taken} already exists"));
+            }
+        }
+        self.libraries = kept.libraries;
+        self.libraries.extend(apart.libraries);
+        Ok(())
+    }
+
     /// Returns the name of a function that another library has, if there is one.
     fn taken(&self, name: &Sds, library: &Library) -> Option<Sds> {
         let others = self.libraries.iter().filter(|(other, _)| *other != name);
@@ -127,14 +171,15 @@ impl Functions {
     }
 }
 
-fn refuse(why: impl AsRef<str>) -> CommandError {
+pub(super) fn refuse(why: impl AsRef<str>) -> CommandError {
     CommandError::format(format!("ERR {}", why.as_ref()))
 }
 
 impl Server {
     /// Notes that the libraries have changed, for save points.
-    fn functions_changed(&mut self) {
+    pub(super) fn functions_changed(&mut self) {
         self.databases[0].usage.changes += 1;
+        self.persistence.libraries.now = self.libraries();
     }
 
     /// `FUNCTION LOAD [REPLACE] code`.
@@ -227,15 +272,6 @@ impl Server {
             args: rest,
         };
         self.invoke(caller, &invocation)
-    }
-}
-
-impl Server {
-    pub(crate) fn function_dump(&mut self, _: Caller, _: Args<'_>) -> Answer {
-        Err(CommandError::Syntax)
-    }
-    pub(crate) fn function_restore(&mut self, _: Caller, _: Args<'_>) -> Answer {
-        Err(CommandError::Syntax)
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Source: `script.c` (`scriptCall`, `scriptPrepareForRun`).
 
-use super::busy;
 use super::shebang::Flags;
 use crate::redis::command::{Answer, Args, Caller, Origin, flag};
 use crate::redis::error::CommandError;
@@ -156,11 +155,11 @@ impl Server {
             threshold => threshold.min(u64::MAX - FOLLOWED_FOR),
         };
         let before = (self.random_state(invocation.kind), self.random.clone());
-        let hold_back_from = busy::may_be_slow(caller.origin).then_some(threshold);
+        let hold_back_from = may_be_slow(caller.origin).then_some(threshold);
         let attempt =
             Attempt { stop_at: threshold + FOLLOWED_FOR, why: Stop::Abandoned, hold_back_from };
         let (progress, answer) = self.attempt_script(caller, invocation, None, attempt);
-        if progress.elapsed < threshold || !busy::may_be_slow(caller.origin) {
+        if progress.elapsed < threshold || !may_be_slow(caller.origin) {
             return answer.map(Some);
         }
         self.become_busy(caller, invocation, before, (progress, answer), threshold);
@@ -244,4 +243,12 @@ pub(super) fn split<'a>(args: Args<'a>, count: i64) -> Result<(Args<'a>, Args<'a
     args[3..]
         .split_at_checked(count)
         .ok_or(CommandError::text("ERR Number of keys can't be greater than number of args"))
+}
+
+/// Returns whether a call of this origin can take virtual time.
+fn may_be_slow(origin: Origin) -> bool {
+    match origin {
+        Origin::Client | Origin::Exec => true,
+        Origin::Script | Origin::Operator => false,
+    }
 }

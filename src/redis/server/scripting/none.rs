@@ -6,6 +6,7 @@ use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::transaction::Exec;
+use crate::redis::value::Sds;
 use crate::time::Instant;
 
 const NEEDED: CommandError =
@@ -70,6 +71,18 @@ impl Server {
 }
 
 impl Server {
+    /// Without scripts there are no libraries.
+    pub(crate) fn libraries(&self) -> Vec<Sds> {
+        Vec::new()
+    }
+
+    /// The libraries of a file are ignored: they could not run.
+    pub(crate) fn replace_libraries(&mut self, _: &[Sds]) -> Result<(), String> {
+        Ok(())
+    }
+
+    pub(crate) fn load_libraries(&mut self) {}
+
     /// Nothing is cached that could be removed.
     pub(crate) fn flush_scripts(&mut self) {}
 

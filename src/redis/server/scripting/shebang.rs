@@ -31,10 +31,6 @@ impl Flags {
         self.has(0)
     }
 
-    pub(crate) fn allow_oom(self) -> bool {
-        self.has(1)
-    }
-
     /// The names of the flags.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         FLAGS

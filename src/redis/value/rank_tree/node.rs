@@ -1,7 +1,7 @@
 //! The nodes of a rank tree, and the order of their entries.
 
 use crate::redis::value::Sds;
-use ordered_float::NotNan;
+use crate::redis::value::score::Score;
 use std::cmp::Ordering;
 
 pub(super) const LEAF_MAX: usize = 64;
@@ -11,9 +11,6 @@ pub(super) const FANOUT_MIN: usize = FANOUT_MAX / 4;
 
 /// The id of no leaf.
 pub(super) const NONE: u32 = u32::MAX;
-
-/// A score. -0.0 equals 0.0.
-pub(in super::super) type Score = NotNan<f64>;
 
 /// A member with its score.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ const MANY: usize = 20_000;
 
 fn entry(n: usize) -> Entry {
     // Three entries share a score, so that members decide too.
-    Entry { score: Score::from((n / 3) as u32), member: Sds::from(format!("{n:08}")) }
+    Entry { score: Score::new((n / 3) as f64).unwrap(), member: Sds::from(format!("{n:08}")) }
 }
 
 fn tree_of(numbers: impl Iterator<Item = usize>) -> RankTree {
