@@ -244,7 +244,7 @@ mod tests {
                     other => break other,
                 }
             };
-            let whole = [(0, 0), (31, 3), (38, 3), (58, 5)];
+            let whole = [(0, 0), (30, 3), (37, 3), (57, 5)];
             match whole.iter().find(|(at, _)| *at == len) {
                 Some((_, words)) => assert_eq!((end, read), (Ok(Next::End), *words), "{len}"),
                 None => assert_eq!(end, Ok(Next::Truncated), "{len}"),
