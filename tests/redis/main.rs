@@ -15,6 +15,7 @@ mod faults;
 mod geo;
 mod hyperloglogs;
 mod lists;
+mod node;
 mod pubsub;
 mod readme;
 #[cfg(feature = "lua")]

@@ -19,6 +19,8 @@ pub(crate) enum Attempt {
     PopScored(End),
     /// `BZMPOP`.
     PopManyScored(End, usize),
+    /// `WAIT`: until this many replicas have what the client has written. There are none.
+    Replicas,
     /// `XREAD`: reads what comes after the id of each stream.
     Read { after: Vec<(Sds, StreamId)>, count: usize, protocol: Protocol },
     /// `XREADGROUP`: reads what is new for the group.
@@ -29,6 +31,7 @@ impl Attempt {
     /// Makes the attempt on one key. Returns `None` if the key has nothing.
     pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, CommandError> {
         match self {
+            Attempt::Replicas => Ok(None),
             Attempt::Pop(end) => {
                 let popped = db.pop(key, *end)?;
                 Ok(popped.map(|element| Reply::bulks([key, element.as_slice()])))
@@ -79,8 +82,23 @@ impl Attempt {
     pub(crate) fn nothing(&self) -> Reply {
         match self {
             Attempt::Move { .. } => Reply::Nil,
+            Attempt::Replicas => Reply::Integer(0),
             Attempt::Pop(_)
             | Attempt::PopMany(..)
+            | Attempt::PopScored(_)
+            | Attempt::PopManyScored(..)
+            | Attempt::Read { .. }
+            | Attempt::ReadGroup { .. } => Reply::NilArray,
+        }
+    }
+
+    /// Returns the reply to a client that has waited in vain.
+    pub(crate) fn in_vain(&self) -> Reply {
+        match self {
+            Attempt::Replicas => Reply::Integer(0),
+            Attempt::Pop(_)
+            | Attempt::PopMany(..)
+            | Attempt::Move { .. }
             | Attempt::PopScored(_)
             | Attempt::PopManyScored(..)
             | Attempt::Read { .. }
@@ -100,6 +118,7 @@ impl Attempt {
             Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",
             Attempt::PopScored(_) | Attempt::PopManyScored(..) => "zset",
             Attempt::Read { .. } | Attempt::ReadGroup { .. } => "stream",
+            Attempt::Replicas => "nothing",
         }
     }
 
@@ -115,7 +134,8 @@ impl Attempt {
             | Attempt::Move { .. }
             | Attempt::PopScored(_)
             | Attempt::PopManyScored(..)
-            | Attempt::Read { .. } => None,
+            | Attempt::Read { .. }
+            | Attempt::Replicas => None,
         }
     }
 }

@@ -303,6 +303,8 @@ impl Server {
 
     /// Ends a client's wait in vain. Returns whether it was blocked.
     pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
-        self.unblock(client, Reply::NilArray)
+        let Some(blocked) = self.blocking.clients.get(&client) else { return false };
+        let reply = blocked.attempt.in_vain();
+        self.unblock(client, reply)
     }
 }

@@ -10,6 +10,8 @@ impl Server {
     pub fn connected(&mut self, now: Instant, client: ClientId, peer: &str) {
         self.advance(now);
         if !self.running {
+            // Nothing listens there.
+            self.outbox.close(client);
             return;
         }
         self.forget(client);

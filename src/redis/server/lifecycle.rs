@@ -10,7 +10,7 @@ use super::pubsub::PubSub;
 use super::slow::Watchers;
 use super::tracking::Tracking;
 use super::transaction::Scheduled;
-use super::{DEFAULT_USER, Server, Sleep, Stats};
+use super::{ClientId, DEFAULT_USER, Server, Sleep, Stats};
 use crate::Shutdown;
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::undo::Undo;
@@ -89,6 +89,21 @@ impl Server {
         self.running = false;
         self.disk().leave_what_is_on_disk(how);
         self.tell_losses();
+    }
+
+    /// Ends the process on a client's request (`SHUTDOWN`): what was sent before still arrives, and
+    /// all connections are closed. Keys are saved if there are save points, or if `save` asks for
+    /// it; `no_save` keeps the last save.
+    pub(crate) fn shut_down(&mut self, save: bool, no_save: bool) {
+        let clients: Vec<ClientId> = self.sessions.keys().copied().collect();
+        if save {
+            self.disk().save();
+        }
+        let how = if no_save { Shutdown::Kill } else { Shutdown::Clean };
+        let sent = std::mem::take(&mut self.outbox);
+        self.stop(self.now, how);
+        self.outbox = sent;
+        clients.into_iter().for_each(|client| self.outbox.close(client));
     }
 
     /// Starts the process again, with what is on disk and with its original options: `CONFIG SET`

@@ -4,15 +4,17 @@
 //! Source: `replication.c`, `cluster.c`, `module.c`, `lolwut.c`, and the replies of redis-server
 //! 7.0.15.
 
-use super::Row;
+use super::{Flow, Row};
 use crate::redis::command::arguments::{integer, is};
+use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag::*;
-use crate::redis::command::{Answer, Args, Caller, container, help, server};
+use crate::redis::command::{Answer, Args, Caller, container, flow, help, server};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::value::number;
 use crate::redis::version::VERSION;
+use std::time::Duration;
 
 const INTERNAL: u32 = ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI;
 const MODULES: u32 = ADMIN | NOSCRIPT | NO_ASYNC_LOADING;
@@ -27,6 +29,8 @@ pub(super) const COMMANDS: &[Row] = &[
     server("psync", -3, INTERNAL, &[], &[], "Internal command used for replication", not_modelled),
     server("sync", 1, INTERNAL, &[], &[], "Internal command used for replication", not_modelled),
     server("replconf", -1, ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY, &[], &[], "An internal command for configuring the replication stream", replconf),
+    flow("wait", 3, NOSCRIPT, &["connection"], &[], "Wait for the synchronous replication of all the write commands sent in the context of the current connection", wait).tips(&["request_policy:all_shards", "response_policy:agg_min"]),
+    flow("shutdown", -1, ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY, &[], &[], "Synchronously save the dataset to disk and then shut down the server", shutdown),
     server("asking", 1, FAST, &["connection"], &[], "Sent by cluster clients after an -ASK redirect", no_cluster),
     server("readonly", 1, ANY_TIME, &["connection"], &[], "Enables read queries for a connection to a cluster replica node", no_cluster),
     server("readwrite", 1, ANY_TIME, &["connection"], &[], "Disables read queries for a connection to a cluster replica node", no_cluster),
@@ -79,6 +83,48 @@ fn failover(_: &mut Server, _: Caller, args: Args<'_>) -> Answer {
         };
     }
     Err(CommandError::text("ERR FAILOVER requires connected replicas."))
+}
+
+/// `numreplicas milliseconds`. There are no replicas, so a client that waits for one waits in vain.
+fn wait(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    let replicas = integer(args[1])?;
+    let millis = number::parse_i64(args[2])
+        .ok_or(CommandError::text("ERR timeout is not an integer or out of range"))?;
+    let millis =
+        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    if replicas <= 0 {
+        return Ok(Some(Reply::Integer(0)));
+    }
+    let deadline = (millis > 0).then(|| server.now + Duration::from_millis(millis));
+    Ok(server.block(caller, &[], Attempt::Replicas, deadline))
+}
+
+/// `[NOSAVE | SAVE] [NOW] [FORCE] | ABORT`. The process ends, and all connections with it. A test
+/// starts it again.
+fn shutdown(server: &mut Server, _: Caller, args: Args<'_>) -> Flow {
+    let (mut save, mut no_save, mut abort) = (false, false, false);
+    for word in &args[1..] {
+        if is(word, "nosave") {
+            no_save = true;
+        } else if is(word, "save") {
+            save = true;
+        } else if is(word, "abort") {
+            abort = true;
+        } else if !is(word, "now") && !is(word, "force") {
+            return Err(CommandError::Syntax);
+        }
+    }
+    if (abort && args.len() > 2) || (save && no_save) {
+        return Err(CommandError::Syntax);
+    }
+    if abort {
+        return Err(CommandError::text("ERR No shutdown in progress."));
+    }
+    if let Some(busy) = server.busy_error().filter(|_| !no_save) {
+        return Err(busy);
+    }
+    server.shut_down(save, no_save);
+    Ok(None)
 }
 
 /// `NO ONE`, or `host port`. Only the first is modelled.
