@@ -4,17 +4,19 @@
 //! A process that ends takes every connection with it. A process that starts knows only the disk
 //! and its [`ServerOptions`](super::ServerOptions).
 
+use super::acl::Acl;
 use super::blocking::Blocking;
 use super::config::Config;
 use super::pubsub::PubSub;
 use super::slow::Watchers;
 use super::tracking::Tracking;
 use super::transaction::Scheduled;
-use super::{DEFAULT_USER, Server, Sleep, Stats};
+use super::{Server, Sleep, Stats};
 use crate::Shutdown;
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::undo::Undo;
 use crate::redis::database::{Observers, Usage};
+use crate::redis::value::Sds;
 use crate::time::Instant;
 
 impl Server {
@@ -35,10 +37,8 @@ impl Server {
             || (config.append_only && config.fsync != self.config.fsync);
         let former = std::mem::replace(&mut self.config, config);
         self.apply_config();
-        if self.config.password().is_none() && former.password().is_some() {
-            for session in self.sessions.values_mut() {
-                session.user.get_or_insert(DEFAULT_USER);
-            }
+        if self.config.password() != former.password() {
+            self.acl.set_default_password(self.config.password().map(Sds::as_slice));
         }
         if rewrite {
             self.disk().rewrite_append_only();
@@ -102,6 +102,7 @@ impl Server {
         self.started = self.now;
         self.stats = Stats::default();
         self.config = Config::new(&self.options);
+        self.acl = Acl::new(self.config.password().map(Sds::as_slice));
         self.apply_config();
         self.disk().load(now);
         self.tell_expired_meanwhile();
