@@ -35,6 +35,7 @@ impl Reason {
 pub(crate) enum Context {
     Toplevel,
     Multi,
+    #[cfg(feature = "lua")]
     Script,
 }
 
@@ -43,6 +44,7 @@ impl Context {
         match self {
             Context::Toplevel => "toplevel",
             Context::Multi => "multi",
+            #[cfg(feature = "lua")]
             Context::Script => "lua",
         }
     }
