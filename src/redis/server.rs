@@ -61,6 +61,7 @@ use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::time::Instant;
 use acl::Acl;
+use acl::file::AclFile;
 use blocking::Blocking;
 use config::Config;
 use indexmap::IndexMap;
@@ -119,6 +120,8 @@ pub struct Server {
     pub(crate) databases: Vec<Database>,
     pub(crate) sessions: IndexMap<ClientId, Session, FxBuildHasher>,
     pub(crate) acl: Acl,
+    /// The file of users on the disk.
+    pub(crate) acl_file: Option<AclFile>,
     next_id: u64,
     pub(crate) random: Stream,
     pub(crate) pubsub: PubSub,
@@ -165,7 +168,8 @@ impl Server {
             started: Instant::ZERO,
             databases: (0..options.databases()).map(|index| options.database(index)).collect(),
             sessions: IndexMap::default(),
-            acl: Acl::new(config.password().map(Sds::as_slice)),
+            acl: Acl::new(None),
+            acl_file: options.acl_file.clone(),
             next_id: 1,
             random,
             pubsub: PubSub::default(),
@@ -190,6 +194,7 @@ impl Server {
             options,
             config,
         };
+        server.start_acl();
         server.apply_config();
         if server.config.append_only {
             server.disk().append_only_is_synced();
@@ -201,6 +206,13 @@ impl Server {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
+    }
+
+    /// Returns the text of the file of ACL users, as it is on the server's disk; see
+    /// [`ServerOptions::with_acl_file`].
+    #[must_use]
+    pub fn acl_file(&self) -> Option<&[u8]> {
+        self.acl_file.as_ref().map(|file| file.text.as_slice())
     }
 
     /// Returns a database, to inspect it or to change it directly, or `None` if no database has

@@ -2,6 +2,7 @@
 //! the real server. `recorded/acl.txt` has the rules and what they permit.
 
 use crate::support::Rig;
+use stunt_double::redis::ServerOptions;
 
 const LOST: &str = "!NOPERM ACLs rules changed between the moment the transaction was accumulated \
                     and the EXEC call. This command is no longer allowed for the following reason: ";
@@ -137,6 +138,50 @@ fn a_restart_forgets_users_and_passwords_are_drawn_from_the_seed() {
     rig.server.stop(rig.now, stunt_double::Shutdown::Clean);
     rig.server.start(rig.now);
     assert_eq!(rig.say(9, "ACL LIST"), "[\"user default on nopass ~* &* +@all\"]");
+}
+
+#[test]
+fn users_are_saved_to_a_file_and_loaded_from_it() {
+    let text = "user w on nopass (~a +get ~b)  ~x\n";
+    let options = ServerOptions::default().with_acl_file("/u.acl", text).unwrap();
+    let mut rig = Rig::with(options);
+    let default = "user default on nopass ~* &* +@all";
+    let w = "user w on nopass ~x resetchannels -@all (~a ~b resetchannels -@all +get)";
+    assert_eq!(rig.say(1, "ACL LIST"), format!("[\"{default}\", \"{w}\"]"));
+    assert_eq!(rig.say(1, "CONFIG GET aclfile"), "[\"aclfile\", \"/u.acl\"]");
+    rig.say(1, "ACL SETUSER v on nopass");
+    rig.say(2, "AUTH w x");
+    rig.say(3, "AUTH v x");
+    assert_eq!(rig.say(1, "ACL LOAD"), "OK");
+    assert_eq!([1, 2, 3].map(|client| rig.is_closed(client)), [false, true, true]);
+    assert_eq!(rig.say(1, "ACL USERS"), "[\"default\", \"w\"]");
+    rig.say(1, "ACL SETUSER v off");
+    assert_eq!(rig.say(1, "ACL SAVE"), "OK");
+    let saved = format!("{default}\nuser v off resetchannels -@all\n{w}\n");
+    assert_eq!(rig.server.acl_file(), Some(saved.as_bytes()));
+    rig.server.stop(rig.now, stunt_double::Shutdown::Kill);
+    rig.server.start(rig.now);
+    assert_eq!(rig.say(9, "ACL USERS"), "[\"default\", \"v\", \"w\"]");
+}
+
+#[test]
+fn a_file_with_errors_is_refused_with_all_of_them() {
+    let text = "user u on nobody nopass +nothing +bad -x extra\n\n  user   w on\nxuser\nuser\n\
+                user u on\nuser z\ton\nuser q on (~x +get) ~y\nuser z2 on (+nothing)";
+    let error = ServerOptions::default().with_acl_file("/f", text).unwrap_err().to_string();
+    let unknown = "Unknown command or category name in ACL";
+    let expected = format!(
+        "ERR /f:1: Syntax error. /f:1: Error in applying operation '+nothing': {unknown}. /f:1: \
+         Error in applying operation '+bad': {unknown}. /f:1: Error in applying operation '-x': \
+         {unknown}. /f:3: Syntax error. /f:4 should start with user keyword followed by the \
+         username. /f:5 should start with user keyword followed by the username. WARNING: \
+         Duplicate user 'u' found on line 6. '/f:7: username 'z\ton' contains invalid characters. \
+         /f:9: Error in applying operation '(+nothing)': {unknown}. WARNING: ACL errors detected, \
+         no change to the previously active ACL rules was performed"
+    );
+    assert_eq!(error, expected);
+    let unmatched = ServerOptions::default().with_acl_file("/f", "user z (~a").unwrap_err();
+    assert!(unmatched.to_string().contains("/f:1: Unmatched parenthesis in selector definition."));
 }
 
 #[test]

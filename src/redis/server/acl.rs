@@ -12,11 +12,13 @@
 pub(crate) mod catalogue;
 pub(crate) mod check;
 mod commands;
+pub(crate) mod file;
 pub(crate) mod log;
 pub(crate) mod selector;
 pub(crate) mod user;
 
 use crate::redis::value::Sds;
+use file::AclFile;
 use log::Log;
 use std::collections::BTreeMap;
 use user::User;
@@ -99,6 +101,31 @@ impl Acl {
             })?;
         }
         Ok(user)
+    }
+
+    /// Replaces all users with those of a file. Without one of that name, the default user is as at
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file; then nothing has changed.
+    pub(crate) fn load(&mut self, file: &AclFile, all_channels: bool) -> Result<(), String> {
+        let mut users = file.users(all_channels)?;
+        users.entry(Sds::from(DEFAULT_USER)).or_insert_with(User::default_user);
+        self.users = users;
+        self.changed();
+        Ok(())
+    }
+
+    /// Returns the text of a file with all users.
+    pub(crate) fn to_file(&self) -> Vec<u8> {
+        let lines = self.lines().map(|line| [&line[..], b"\n"].concat());
+        lines.collect::<Vec<_>>().concat()
+    }
+
+    /// Returns a line for each user, as in a file.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.users.iter().map(|(name, user)| [b"user ", &name[..], b" ", &user.describe()].concat())
     }
 
     /// Adds or replaces a user.

@@ -49,7 +49,7 @@ impl Config {
             events: options.events,
             limits: options.limits,
             query_buffer_limit: 1 << 30,
-            inert: IndexMap::default(),
+            inert: options.acl_file.iter().map(|file| ("aclfile", file.path.clone())).collect(),
             databases: options.databases,
             port: options.port,
             slow_log_threshold: 10_000,

@@ -31,6 +31,15 @@ impl Server {
         self.observe_for_story();
     }
 
+    /// Begins with the users that a process starts with: those of the file, if there is one.
+    pub(crate) fn start_acl(&mut self) {
+        self.acl = Acl::new(self.config.password().map(Sds::as_slice));
+        if let Some(file) = &self.acl_file {
+            let loaded = self.acl.load(file, self.config.acl_all_channels);
+            debug_assert_eq!(loaded, Ok(()), "the file was valid when it was written");
+        }
+    }
+
     /// Replaces the configuration (`CONFIG SET`).
     pub(crate) fn reconfigure(&mut self, config: Config) {
         let rewrite = config.append_only != self.config.append_only
@@ -102,7 +111,7 @@ impl Server {
         self.started = self.now;
         self.stats = Stats::default();
         self.config = Config::new(&self.options);
-        self.acl = Acl::new(self.config.password().map(Sds::as_slice));
+        self.start_acl();
         self.apply_config();
         self.disk().load(now);
         self.tell_expired_meanwhile();

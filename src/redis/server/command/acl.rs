@@ -29,9 +29,9 @@ const SUBCOMMANDS: &[Row] = &[
     server("acl|getuser", 3, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Get the rules for a specific ACL user", acl_getuser),
     help("acl|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands"),
     server("acl|list", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "List the current ACL rules in ACL config file format", acl_list),
-    server("acl|load", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Reload the ACLs from the configured ACL file", acl_file),
+    server("acl|load", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Reload the ACLs from the configured ACL file", acl_load),
     server("acl|log", -2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "List latest events denied because of ACLs in place", acl_log),
-    server("acl|save", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Save the current ACL rules in the configured ACL file", acl_file),
+    server("acl|save", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Save the current ACL rules in the configured ACL file", acl_save),
     server("acl|setuser", -3, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "Modify or create the rules for a specific ACL user", acl_setuser),
     server("acl|users", 2, ADMIN | NOSCRIPT | LOADING | STALE, &[], &[], "List the username of all the configured ACL rules", acl_users),
     server("acl|whoami", 2, NOSCRIPT | LOADING | STALE, &[], &[], "Return the name of the user associated to the current connection", acl_whoami),
@@ -176,13 +176,29 @@ fn acl_whoami(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     Ok(Reply::bulk_or_nil(server.session_mut(caller.client).user.as_deref()))
 }
 
-/// There is no file of users.
-fn acl_file(_: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
-    Err(CommandError::text(
-        "ERR This Redis instance is not configured to use an ACL file. You may want to specify \
-         users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a \
-         Redis configuration file set) in order to store users in the Redis configuration.",
-    ))
+const NO_FILE: CommandError = CommandError::text(
+    "ERR This Redis instance is not configured to use an ACL file. You may want to specify users \
+     via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis \
+     configuration file set) in order to store users in the Redis configuration.",
+);
+
+/// Replaces all users with those of the file. The clients of all users but the default one are
+/// closed, also if the user is in the file.
+fn acl_load(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
+    let file = server.acl_file.as_ref().ok_or(NO_FILE)?;
+    let former: Vec<Sds> = server.acl.users().map(|(name, _)| name.clone()).collect();
+    let loaded = server.acl.load(file, server.config.acl_all_channels);
+    loaded.map_err(|why| CommandError::format(format!("ERR {why}")))?;
+    for name in former.iter().filter(|name| name.as_slice() != DEFAULT_USER.as_bytes()) {
+        close_clients_of(server, caller, name);
+    }
+    Ok(Reply::OK)
+}
+
+fn acl_save(server: &mut Server, _: Caller, _args: Args<'_>) -> Answer {
+    let file = server.acl_file.as_mut().ok_or(NO_FILE)?;
+    file.text = server.acl.to_file().into();
+    Ok(Reply::OK)
 }
 
 /// `[bits]`. The password is drawn like everything else that is random, so it is no secret.
