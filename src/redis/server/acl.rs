@@ -108,7 +108,7 @@ impl Acl {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file; then nothing has changed.
+    /// The text of all errors in the file; then nothing has changed.
     pub(crate) fn load(&mut self, file: &AclFile, all_channels: bool) -> Result<(), String> {
         let mut users = file.users(all_channels)?;
         users.entry(Sds::from(DEFAULT_USER)).or_insert_with(User::default_user);

@@ -149,14 +149,14 @@ impl ServerOptions {
         self
     }
 
-    /// Gives the server a file of ACL users (`aclfile`) with this path and text, which it loads when
-    /// it starts. `ACL SAVE` and `ACL LOAD` write and read it on the server's modelled disk:
+    /// Gives the server a file of ACL users (`aclfile`) with this path and text, which it loads
+    /// when it starts. `ACL SAVE` and `ACL LOAD` write and read it on the server's modelled disk:
     /// nothing is read from this machine. A line is one of `ACL LIST`, such as
     /// `user app on >secret ~app:* +@all`.
     ///
     /// # Errors
     ///
-    /// What `ACL LOAD` would answer for this file: a real server does not start with it.
+    /// The error that `ACL LOAD` would answer for this file: a real server does not start with it.
     pub fn with_acl_file(
         mut self,
         path: impl Into<String>,

@@ -30,7 +30,7 @@ impl AclFile {
     ///
     /// # Errors
     ///
-    /// What is wrong with the lines, all in one text.
+    /// The text of all errors in the lines.
     pub(super) fn users(&self, all_channels: bool) -> Result<BTreeMap<Sds, User>, String> {
         let (mut users, mut errors) = (BTreeMap::new(), String::new());
         for (at, line) in self.text.split(|byte| *byte == b'\n').enumerate() {
