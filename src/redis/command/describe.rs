@@ -62,10 +62,10 @@ fn statuses(names: impl Iterator<Item = &'static str>) -> Vec<Reply> {
 
 /// Returns the ACL categories of a command, as a bit for each of [`CATEGORIES`].
 pub(crate) fn category_bits<S>(command: &Command<S>) -> u32 {
-    // Scripts have a category of their own, whatever they do.
+    // What only reads and belongs to scripts is not in the category of what reads.
     let scripting = command.categories.contains(&"scripting");
     let follows = |category: &str| match category {
-        "write" => command.has(WRITE) && !scripting,
+        "write" => command.has(WRITE),
         "read" => command.has(READONLY) && !scripting,
         "admin" => command.has(ADMIN),
         "dangerous" => command.has(ADMIN),
