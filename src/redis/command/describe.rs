@@ -19,7 +19,7 @@ impl<S: 'static> Rows<S> {
         table("command|getkeys", -4, LOADING | STALE, &["connection"], &[], "Extract keys given a full Redis command", command_getkeys),
         table("command|getkeysandflags", -4, LOADING | STALE, &["connection"], &[], "Extract keys and access flags given a full Redis command", command_getkeysandflags),
         help_row("command|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
-        table("command|info", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command details, or all when no argument is given", command_info).tips(&["nondeterministic_output_order"]),
+        table("command|info", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command details, or all when no argument is given.", command_info).tips(&["nondeterministic_output_order"]),
         table("command|list", -2, LOADING | STALE, &["connection"], &[], "Get an array of Redis command names", command_list).tips(&["nondeterministic_output_order"]),
     ];
 }

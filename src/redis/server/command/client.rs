@@ -21,7 +21,7 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
     server("client|getname", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the current connection name", client_getname),
     help("client|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
     server("client|id", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns the client ID for the current connection", client_id),
-    server("client|info", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns information about the current client connection", client_info).tips(&["nondeterministic_output"]),
+    server("client|info", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns information about the current client connection.", client_info).tips(&["nondeterministic_output"]),
     server("client|kill", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Kill the connection of a client", client_kill),
     server("client|list", -2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the list of client connections", client_list).tips(&["nondeterministic_output"]),
     server("client|no-evict", 3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set client eviction mode for the current connection", client_no_evict),
