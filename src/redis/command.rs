@@ -20,7 +20,7 @@
 pub(crate) mod arguments;
 pub(crate) mod attempt;
 mod bitmap;
-mod describe;
+pub(crate) mod describe;
 mod docs;
 mod dump;
 mod expiry;
@@ -34,7 +34,7 @@ mod lcs;
 pub(crate) mod list;
 mod scan;
 mod set;
-mod sort;
+pub(crate) mod sort;
 pub(crate) mod sorted_set;
 mod sorted_set_algebra;
 mod sorted_set_range;

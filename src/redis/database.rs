@@ -43,6 +43,7 @@ pub(crate) mod notify;
 mod scan;
 mod set;
 pub(crate) mod sha1;
+pub(crate) mod sha256;
 mod slot_table;
 mod sort;
 mod sorted_set;

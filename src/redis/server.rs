@@ -13,6 +13,7 @@
 //! that this released continue with the requests that they had sent meanwhile. No input of another
 //! client comes in between.
 
+pub(crate) mod acl;
 pub(crate) mod blocking;
 mod check;
 mod clients;
@@ -26,6 +27,7 @@ mod lifecycle;
 mod options;
 mod outbox;
 mod pause;
+mod permission;
 pub(crate) mod pubsub;
 pub(crate) mod refusal;
 mod scripting;
@@ -43,7 +45,7 @@ pub use options::ServerOptions;
 pub use outbox::Output;
 pub(crate) use pause::Pause;
 pub use refusal::Refusal;
-pub(crate) use session::{DEFAULT_USER, Multi, Replies, Session, Watch};
+pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
 use story::Story;
@@ -58,6 +60,8 @@ use crate::redis::persist::Persistence;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::time::Instant;
+use acl::Acl;
+use acl::file::AclFile;
 use blocking::Blocking;
 use config::Config;
 use indexmap::IndexMap;
@@ -115,6 +119,9 @@ pub struct Server {
     pub(crate) started: Instant,
     pub(crate) databases: Vec<Database>,
     pub(crate) sessions: IndexMap<ClientId, Session, FxBuildHasher>,
+    pub(crate) acl: Acl,
+    /// The file of users on the disk.
+    pub(crate) acl_file: Option<AclFile>,
     next_id: u64,
     pub(crate) random: Stream,
     pub(crate) pubsub: PubSub,
@@ -161,6 +168,8 @@ impl Server {
             started: Instant::ZERO,
             databases: (0..options.databases()).map(|index| options.database(index)).collect(),
             sessions: IndexMap::default(),
+            acl: Acl::new(None),
+            acl_file: options.acl_file.clone(),
             next_id: 1,
             random,
             pubsub: PubSub::default(),
@@ -185,6 +194,7 @@ impl Server {
             options,
             config,
         };
+        server.start_acl();
         server.apply_config();
         if server.config.append_only {
             server.disk().append_only_is_synced();
@@ -196,6 +206,13 @@ impl Server {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
+    }
+
+    /// Returns the text of the file of ACL users, as it is on the server's disk; see
+    /// [`ServerOptions::with_acl_file`].
+    #[must_use]
+    pub fn acl_file(&self) -> Option<&[u8]> {
+        self.acl_file.as_ref().map(|file| file.text.as_slice())
     }
 
     /// Returns a database, to inspect it or to change it directly, or `None` if no database has
@@ -250,7 +267,7 @@ impl Server {
         if !self.running || words.is_empty() {
             return CommandError::text("ERR the server is not running").into();
         }
-        self.sessions.insert(OPERATOR, Session::new(0, "operator", now, Some(DEFAULT_USER)));
+        self.sessions.insert(OPERATOR, Session::new(0, "operator", now, None));
         let reply = match self.table.resolve(words) {
             Ok(command) => self.call(OPERATOR, Origin::Operator, command, words),
             Err(error) => Some(error.into()),

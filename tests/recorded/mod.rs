@@ -16,7 +16,8 @@ pub(crate) struct Conversation {
 }
 
 /// The files.
-pub(crate) const FILES: [(&str, &str); 3] = [
+pub(crate) const FILES: [(&str, &str); 4] = [
+    ("acl", include_str!("acl.txt")),
     ("scripts", include_str!("scripts.txt")),
     ("functions", include_str!("functions.txt")),
     ("node", include_str!("node.txt")),

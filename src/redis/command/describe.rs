@@ -19,7 +19,7 @@ impl<S: 'static> Rows<S> {
         table("command|getkeys", -4, LOADING | STALE, &["connection"], &[], "Extract keys given a full Redis command", command_getkeys),
         table("command|getkeysandflags", -4, LOADING | STALE, &["connection"], &[], "Extract keys and access flags given a full Redis command", command_getkeysandflags),
         help_row("command|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
-        table("command|info", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command details, or all when no argument is given", command_info).tips(&["nondeterministic_output_order"]),
+        table("command|info", -2, LOADING | STALE, &["connection"], &[], "Get array of specific Redis command details, or all when no argument is given.", command_info).tips(&["nondeterministic_output_order"]),
         table("command|list", -2, LOADING | STALE, &["connection"], &[], "Get an array of Redis command names", command_list).tips(&["nondeterministic_output_order"]),
     ];
 }
@@ -32,7 +32,7 @@ impl<S: 'static> Rows<S> {
 }
 
 /// The ACL categories, in the order in which they are listed.
-const CATEGORIES: [&str; 21] = [
+pub(crate) const CATEGORIES: [&str; 21] = [
     "keyspace",
     "read",
     "write",
@@ -60,11 +60,12 @@ fn statuses(names: impl Iterator<Item = &'static str>) -> Vec<Reply> {
     names.map(Reply::status).collect()
 }
 
-fn categories<S>(command: &Command<S>) -> Vec<Reply> {
-    // Scripts have a category of their own, whatever they do.
+/// Returns the ACL categories of a command, as a bit for each of [`CATEGORIES`].
+pub(crate) fn category_bits<S>(command: &Command<S>) -> u32 {
+    // What only reads and belongs to scripts is not in the category of what reads.
     let scripting = command.categories.contains(&"scripting");
     let follows = |category: &str| match category {
-        "write" => command.has(WRITE) && !scripting,
+        "write" => command.has(WRITE),
         "read" => command.has(READONLY) && !scripting,
         "admin" => command.has(ADMIN),
         "dangerous" => command.has(ADMIN),
@@ -74,12 +75,18 @@ fn categories<S>(command: &Command<S>) -> Vec<Reply> {
         "blocking" => command.has(BLOCKING),
         _ => false,
     };
-    let has = |category: &&str| follows(category) || command.categories.contains(category);
+    let has = |category: &str| follows(category) || command.categories.contains(&category);
     CATEGORIES
         .iter()
-        .filter(|category| has(category))
-        .map(|category| Reply::Simple(SmolStr::new(format!("@{category}"))))
-        .collect()
+        .enumerate()
+        .fold(0, |bits, (at, category)| bits | u32::from(has(category)) << at)
+}
+
+fn categories<S>(command: &Command<S>) -> Vec<Reply> {
+    let bits = category_bits(command);
+    let has = |at: usize| bits & 1 << at != 0;
+    let of_command = CATEGORIES.iter().enumerate().filter(|(at, _)| has(*at));
+    of_command.map(|(_, name)| Reply::Simple(SmolStr::new(format!("@{name}")))).collect()
 }
 
 /// Returns the entry of `COMMAND INFO` for one command.
@@ -215,42 +222,49 @@ fn keys_of<'a, S>(table: &Table<S>, args: Args<'a>) -> Result<Vec<(&'a [u8], u16
         sub.map_or(Some(command), |sub| command.subcommand(sub))
     });
     let command = command.ok_or(CommandError::text("ERR Invalid command specified"))?;
-    let mut specs = command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0).peekable();
-    if specs.peek().is_none() {
+    if !command.keys.iter().any(|spec| spec.usage & usage::NOT_KEY == 0) {
         return Err(CommandError::text("ERR The command has no key arguments"));
     }
     if !command.accepts(request.len()) {
         return Err(CommandError::text("ERR Invalid number of arguments specified for command"));
     }
     let invalid = CommandError::text("ERR Invalid arguments specified for command");
+    let keys = positions_of(command, request).ok_or_else(|| invalid.clone())?;
+    let by_keyword = command.keys.iter().any(|spec| spec.keyword.is_some());
+    if keys.is_empty() && (by_keyword || command.name == "migrate") {
+        return Err(invalid);
+    }
+    Ok(keys.into_iter().map(|(at, used)| (request[at], used)).collect())
+}
+
+/// Returns the positions of a command's keys in a request, with the usage of each, or `None` if the
+/// request does not match the command's specifications.
+pub(crate) fn positions_of<S>(
+    command: &Command<S>,
+    request: Args<'_>,
+) -> Option<Vec<(usize, u16)>> {
     if command.name == "migrate" {
         let used = usage::RW | usage::ACCESS | usage::DELETE;
-        let keys = migrated(request);
-        let keys: Vec<_> = keys.iter().map(|key| (*key, used)).collect();
-        return if keys.is_empty() { Err(invalid) } else { Ok(keys) };
+        return Some(migrated(request).map(|at| (at, used)).collect());
     }
     let mut keys = Vec::new();
-    for spec in specs {
+    for spec in command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0) {
         let positions = match spec.positions(request) {
             Some(positions) => positions,
             None if command.has(NO_MANDATORY_KEYS) => continue,
-            None => return Err(invalid),
+            None => return None,
         };
         let used = match command.name {
             "set" => set_usage(request),
             "bitfield" => bitfield_usage(request),
             _ => spec.usage,
         };
-        keys.extend(positions.into_iter().map(|at| (request[at], used)));
-    }
-    let by_keyword = command.keys.iter().any(|spec| spec.keyword.is_some());
-    if keys.is_empty() && by_keyword {
-        return Err(invalid);
+        keys.extend(positions.into_iter().map(|at| (at, used)));
     }
     if command.name == "sort" {
-        keys.extend(sort_store(request).map(|key| (key, usage::OW | usage::UPDATE)));
+        keys.extend(sort_store(request).map(|at| (at, usage::OW | usage::UPDATE)));
     }
-    Ok(keys)
+    Some(keys)
 }
 
 /// `SET` reads its key only if the old value is requested.
@@ -277,7 +291,7 @@ fn bitfield_usage(request: Args<'_>) -> u16 {
 }
 
 /// Only `SORT` itself knows where its `STORE` is. The last one counts.
-fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
+fn sort_store(request: Args<'_>) -> Option<usize> {
     let mut store = None;
     let mut rest = &request[2..];
     while let [word, more @ ..] = rest {
@@ -287,7 +301,7 @@ fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
             usize::from(is(word, "get") || is(word, "by") || is(word, "store"))
         };
         if is(word, "store") && !more.is_empty() {
-            store = Some(more[0]);
+            store = Some(request.len() - more.len());
         }
         rest = more.get(arguments..).unwrap_or_default();
     }
@@ -295,15 +309,15 @@ fn sort_store<'a>(request: Args<'a>) -> Option<&'a [u8]> {
 }
 
 /// Only `MIGRATE` itself knows whether it has one key or several after `KEYS`.
-fn migrated<'a, 'r>(request: &'r [&'a [u8]]) -> &'r [&'a [u8]] {
+fn migrated(request: Args<'_>) -> std::ops::Range<usize> {
     let mut at = 6;
     while let Some(word) = request.get(at) {
         if is(word, "keys") {
-            return if request[3].is_empty() { &request[at + 1..] } else { &[] };
+            return if request[3].is_empty() { at + 1..request.len() } else { 0..0 };
         }
         at += 1 + usize::from(is(word, "auth")) + 2 * usize::from(is(word, "auth2"));
     }
-    &request[3..4]
+    3..4
 }
 
 fn command_getkeys<S>(table: &Table<S>, args: Args<'_>) -> Answer {

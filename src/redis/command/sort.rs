@@ -24,6 +24,7 @@ impl<S: 'static> Rows<S> {
 fn parse<'a>(
     args: Args<'a>,
     read_only: bool,
+    reads_all_keys: bool,
 ) -> Result<(SortOptions, Option<&'a [u8]>), CommandError> {
     let mut sort = SortOptions::default();
     let mut store = None;
@@ -48,10 +49,20 @@ fn parse<'a>(
             }
             [pattern, after @ ..] if is(word, "by") => {
                 let varies = pattern.contains(&b'*');
+                if varies && !reads_all_keys {
+                    return Err(CommandError::text(
+                        "ERR BY option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
                 sort.by = if varies { SortBy::Pattern(Sds::new(pattern)) } else { SortBy::Nothing };
                 after
             }
             [pattern, after @ ..] if is(word, "get") => {
+                if !reads_all_keys {
+                    return Err(CommandError::text(
+                        "ERR GET option of SORT denied due to insufficient ACL permissions.",
+                    ));
+                }
                 sort.get.push(Sds::new(pattern));
                 after
             }
@@ -65,8 +76,14 @@ fn parse<'a>(
     Ok((sort, store))
 }
 
+/// Returns the error of a user who may not read every key, if the request has options for that or
+/// an error before them.
+pub(crate) fn check_without_all_keys(args: Args<'_>, read_only: bool) -> Result<(), CommandError> {
+    parse(args, read_only, false).map(|_| ())
+}
+
 fn run(db: &mut Database, args: Args<'_>, read_only: bool) -> Answer {
-    let (sort, store) = parse(args, read_only)?;
+    let (sort, store) = parse(args, read_only, true)?;
     if let Some(destination) = store {
         return Ok(Reply::count(db.sort_store(args[1], &sort, destination)?));
     }

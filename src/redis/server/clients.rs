@@ -1,6 +1,7 @@
 //! The server's clients: connecting, disconnecting, and sending to them.
 
-use super::{ClientId, DEFAULT_USER, Server, Session};
+use super::acl::DEFAULT_USER;
+use super::{ClientId, Server, Session};
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
 use crate::time::Instant;
@@ -18,8 +19,9 @@ impl Server {
         let id = self.next_id;
         self.next_id += 1;
         self.stats.connections += 1;
-        let user = self.config.password().is_none().then_some(DEFAULT_USER);
-        self.sessions.insert(client, Session::new(id, peer, now, user));
+        let mut session = Session::new(id, peer, now, Some(DEFAULT_USER.into()));
+        session.authenticated = self.acl.is_open;
+        self.sessions.insert(client, session);
     }
 
     /// Ends a client's connection, and with it its transaction, its wait and its subscriptions.
@@ -62,10 +64,9 @@ impl Server {
         self.blocking.len() + self.sessions.values().filter(|session| session.postponed).count()
     }
 
-    /// Returns whether a client has given the password, or needs none.
+    /// Returns whether a client has logged in, or need not.
     pub(crate) fn is_authenticated(&self, client: ClientId) -> bool {
-        self.config.password().is_none()
-            || self.sessions.get(&client).is_some_and(|session| session.user.is_some())
+        self.acl.is_open || self.sessions.get(&client).is_some_and(|s| s.authenticated)
     }
 
     /// Returns whether it pays to look ahead at the keys of a client's requests.

@@ -5,6 +5,7 @@
 
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
 
+mod acl;
 mod admin;
 mod blocking;
 mod client;
@@ -33,7 +34,7 @@ pub(crate) type Row = Command<Server>;
 type Flow = Result<Option<Reply>, CommandError>;
 
 /// Returns the table of all commands.
-pub(super) fn table() -> Table<Server> {
+pub(crate) fn table() -> Table<Server> {
     Table::new(&[
         Rows::STRING,
         Rows::LCS,
@@ -63,6 +64,7 @@ pub(super) fn table() -> Table<Server> {
         node::COMMANDS,
         cluster::COMMANDS,
         pubsub::COMMANDS,
+        acl::COMMANDS,
         connection::COMMANDS,
         admin::COMMANDS,
         info::COMMANDS,
@@ -70,4 +72,11 @@ pub(super) fn table() -> Table<Server> {
         config::COMMANDS,
         Rows::DESCRIBE,
     ])
+}
+
+/// Returns a client's line of `CLIENT LIST`, without its end.
+pub(super) fn client_line(server: &Server, client: super::ClientId) -> String {
+    let session = server.sessions.get(&client);
+    let line = session.map_or_else(String::new, |session| client::line(server, client, session));
+    line.trim_end().to_owned()
 }

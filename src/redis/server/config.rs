@@ -31,6 +31,10 @@ pub(crate) struct Config {
     pub(crate) tracking_keys: u64,
     /// Milliseconds after which a script makes the server busy. 0 is never.
     pub(crate) busy_reply_threshold: u64,
+    /// Greatest number of entries of `ACL LOG`.
+    pub(crate) acl_log_length: u64,
+    /// New users may use all channels (`acl-pubsub-default`).
+    pub(crate) acl_all_channels: bool,
     /// Seconds of silence before a client is probed. 0 is never.
     pub(crate) tcp_keepalive: u32,
 }
@@ -45,7 +49,7 @@ impl Config {
             events: options.events,
             limits: options.limits,
             query_buffer_limit: 1 << 30,
-            inert: IndexMap::default(),
+            inert: options.acl_file.iter().map(|file| ("aclfile", file.path.clone())).collect(),
             databases: options.databases,
             port: options.port,
             slow_log_threshold: 10_000,
@@ -53,6 +57,8 @@ impl Config {
             latency_threshold: 0,
             tracking_keys: 1_000_000,
             busy_reply_threshold: 5_000,
+            acl_log_length: 128,
+            acl_all_channels: false,
             tcp_keepalive: options.tcp_keepalive,
         }
     }

@@ -112,11 +112,14 @@ impl Server {
         let session = self.sessions.get_mut(&client).expect("the caller has a session");
         session.last_command = named.map_or("NULL", |command| command.name);
         let command = resolved?;
-        if session.user.is_none() && !command.has(flag::NO_AUTH) {
+        if !session.authenticated && !self.acl.is_open && !command.has(flag::NO_AUTH) {
             return Err(CommandError::text("NOAUTH Authentication required."));
         }
         if session.multi.is_some() && command.has(flag::NO_MULTI) {
             return Err(CommandError::text("ERR Command not allowed inside a transaction"));
+        }
+        if self.acl.restricts {
+            self.check_permission(client, command, args)?;
         }
         self.check_refusals(client, command, false)?;
         if self.pubsub.is_subscriber(client)
@@ -207,7 +210,13 @@ impl Server {
         let database = self.sessions.get(&client).map_or(0, |session| session.database);
         let caller = Caller { client, database, origin };
         let was_idle = !self.is_asleep() && !self.is_busy();
+        let denied = if self.acl.restricts && command.name.starts_with("sort") {
+            self.check_sort(client, command, args).err()
+        } else {
+            None
+        };
         let answer = match command.run {
+            _ if denied.is_some() => denied.map_or(Ok(None), Err),
             Run::Database(run) => run(&mut self.databases[database], args).map(Some),
             Run::Drawing(run) => {
                 run(&mut self.databases[database], &mut self.random, args).map(Some)

@@ -7,7 +7,7 @@
 //!
 //! Source: `rdb.c`, `aof.c` (`loadSingleAppendOnlyFile`).
 
-use super::{DEFAULT_USER, Server, Session};
+use super::{Server, Session};
 use crate::redis::command::Origin;
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::database::{Database, keyspaces};
@@ -123,7 +123,7 @@ impl Server {
         self.replace_libraries(&load.libraries).map_err(unloadable)?;
         self.databases.iter_mut().for_each(Database::suspend_expiry);
         self.disk().adopt(saved);
-        let session = Session::new(0, "loader", now, Some(DEFAULT_USER));
+        let session = Session::new(0, "loader", now, None);
         self.sessions.insert(LOADER, session);
         let result = self.run_file(file, begin, &mut load);
         self.forget(LOADER);

@@ -4,17 +4,19 @@
 //! A process that ends takes every connection with it. A process that starts knows only the disk
 //! and its [`ServerOptions`](super::ServerOptions).
 
+use super::acl::Acl;
 use super::blocking::Blocking;
 use super::config::Config;
 use super::pubsub::PubSub;
 use super::slow::Watchers;
 use super::tracking::Tracking;
 use super::transaction::Scheduled;
-use super::{ClientId, DEFAULT_USER, Server, Sleep, Stats};
+use super::{ClientId, Server, Sleep, Stats};
 use crate::Shutdown;
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::undo::Undo;
 use crate::redis::database::{Observers, Usage};
+use crate::redis::value::Sds;
 use crate::time::Instant;
 
 impl Server {
@@ -29,16 +31,23 @@ impl Server {
         self.observe_for_story();
     }
 
+    /// Begins with the users that a process starts with: those of the file, if there is one.
+    pub(crate) fn start_acl(&mut self) {
+        self.acl = Acl::new(self.config.password().map(Sds::as_slice));
+        if let Some(file) = &self.acl_file {
+            let loaded = self.acl.load(file, self.config.acl_all_channels);
+            debug_assert_eq!(loaded, Ok(()), "the file was valid when it was written");
+        }
+    }
+
     /// Replaces the configuration (`CONFIG SET`).
     pub(crate) fn reconfigure(&mut self, config: Config) {
         let rewrite = config.append_only != self.config.append_only
             || (config.append_only && config.fsync != self.config.fsync);
         let former = std::mem::replace(&mut self.config, config);
         self.apply_config();
-        if self.config.password().is_none() && former.password().is_some() {
-            for session in self.sessions.values_mut() {
-                session.user.get_or_insert(DEFAULT_USER);
-            }
+        if self.config.password() != former.password() {
+            self.acl.set_default_password(self.config.password().map(Sds::as_slice));
         }
         if rewrite {
             self.disk().rewrite_append_only();
@@ -117,6 +126,7 @@ impl Server {
         self.started = self.now;
         self.stats = Stats::default();
         self.config = Config::new(&self.options);
+        self.start_acl();
         self.apply_config();
         self.load_libraries();
         self.disk().load(now);

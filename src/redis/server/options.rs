@@ -1,7 +1,10 @@
 //! The options that a server is started with, and returns to when it is started again, as from a
 //! configuration file.
 
+use super::acl::Acl;
+use super::acl::file::AclFile;
 use crate::redis::database::{Database, EventClasses};
+use crate::redis::error::CommandError;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
 use std::time::Duration;
@@ -21,6 +24,7 @@ pub struct ServerOptions {
     pub(super) tcp_keepalive: u32,
     pub(super) fsync_time: Duration,
     pub(super) port: u16,
+    pub(super) acl_file: Option<AclFile>,
 }
 
 impl Default for ServerOptions {
@@ -38,6 +42,7 @@ impl Default for ServerOptions {
             tcp_keepalive: 300,
             fsync_time: Duration::ZERO,
             port: 6_379,
+            acl_file: None,
         }
     }
 }
@@ -142,6 +147,26 @@ impl ServerOptions {
     pub fn with_port(mut self, port: u16) -> ServerOptions {
         self.port = port;
         self
+    }
+
+    /// Gives the server a file of ACL users (`aclfile`) with this path and text, which it loads
+    /// when it starts. `ACL SAVE` and `ACL LOAD` write and read it on the server's modelled disk:
+    /// nothing is read from this machine. A line is one of `ACL LIST`, such as
+    /// `user app on >secret ~app:* +@all`.
+    ///
+    /// # Errors
+    ///
+    /// The error that `ACL LOAD` would answer for this file: a real server does not start with it.
+    pub fn with_acl_file(
+        mut self,
+        path: impl Into<String>,
+        text: impl Into<Sds>,
+    ) -> Result<ServerOptions, CommandError> {
+        let file = AclFile { path: path.into(), text: text.into() };
+        let mut acl = Acl::new(None);
+        acl.load(&file, false).map_err(|why| CommandError::format(format!("ERR {why}")))?;
+        self.acl_file = Some(file);
+        Ok(self)
     }
 
     pub(crate) fn databases(&self) -> usize {

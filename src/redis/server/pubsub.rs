@@ -125,7 +125,7 @@ impl PubSub {
     }
 
     /// Returns a client's targets, in the order in which it subscribed.
-    fn subscriptions(&self, client: ClientId, kind: Kind) -> Vec<Sds> {
+    pub(crate) fn subscriptions(&self, client: ClientId, kind: Kind) -> Vec<Sds> {
         let mine = self.clients.get(&client);
         mine.map_or_else(Vec::new, |mine| mine[kind as usize].iter().cloned().collect())
     }

@@ -5,14 +5,7 @@ use super::command::Row;
 use crate::redis::reply::Protocol;
 use crate::redis::value::Sds;
 use crate::time::Instant;
-use smol_str::SmolStr;
 use std::collections::VecDeque;
-
-/// The name of a user.
-pub(crate) type User = SmolStr;
-
-/// The only user.
-pub(crate) const DEFAULT_USER: User = SmolStr::new_static("default");
 
 /// The state of `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,8 +49,10 @@ pub(crate) struct Session {
     pub(crate) last_command: &'static str,
     pub(crate) protocol: Protocol,
     pub(crate) database: usize,
-    /// The user that it has logged in as.
-    pub(crate) user: Option<User>,
+    /// The name of its user. `None` may do everything.
+    pub(crate) user: Option<Sds>,
+    /// It has logged in, or did not need to when it connected.
+    pub(crate) authenticated: bool,
     pub(crate) multi: Option<Multi>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) replies: Replies,
@@ -73,7 +68,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(id: u64, peer: &str, now: Instant, user: Option<User>) -> Session {
+    pub(super) fn new(id: u64, peer: &str, now: Instant, user: Option<Sds>) -> Session {
         Session {
             id,
             peer: peer.to_owned(),
@@ -84,6 +79,7 @@ impl Session {
             protocol: Protocol::default(),
             database: 0,
             user,
+            authenticated: true,
             multi: None,
             watches: Vec::new(),
             replies: Replies::default(),

@@ -97,7 +97,7 @@ fn without_secrets<'a>(command: &Row, args: Args<'a>) -> Vec<&'a [u8]> {
     let mut shown = args.to_vec();
     match command.name {
         "auth" => shown[1..].fill(REDACTED),
-        "acl|setuser" => shown.iter_mut().skip(3).for_each(|word| *word = REDACTED),
+        "acl|setuser" => shown.iter_mut().skip(2).for_each(|word| *word = REDACTED),
         "hello" => {
             if let Some(at) = args.iter().position(|word| word.eq_ignore_ascii_case(b"auth")) {
                 shown.iter_mut().skip(at + 1).take(2).for_each(|word| *word = REDACTED);

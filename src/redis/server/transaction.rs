@@ -81,6 +81,10 @@ impl Server {
             && let Some((command, request)) = exec.queued.next()
         {
             let request: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
+            if let Some(error) = self.denied_in_exec(client, command, &request) {
+                exec.replies.push(error);
+                continue;
+            }
             self.outbox.begin_stage(client);
             let reply = self.call(client, Origin::Exec, command, &request);
             self.publish_events();

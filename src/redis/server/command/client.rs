@@ -21,7 +21,7 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
     server("client|getname", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the current connection name", client_getname),
     help("client|help", 2, LOADING | STALE, &["connection"], &[], "Show helpful text about the different subcommands"),
     server("client|id", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns the client ID for the current connection", client_id),
-    server("client|info", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns information about the current client connection", client_info).tips(&["nondeterministic_output"]),
+    server("client|info", 2, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Returns information about the current client connection.", client_info).tips(&["nondeterministic_output"]),
     server("client|kill", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Kill the connection of a client", client_kill),
     server("client|list", -2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the list of client connections", client_list).tips(&["nondeterministic_output"]),
     server("client|no-evict", 3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set client eviction mode for the current connection", client_no_evict),
@@ -58,7 +58,7 @@ pub(super) fn set_name(session: &mut Session, name: &[u8]) -> Result<(), Command
 }
 
 /// Returns a client's line of `CLIENT LIST`.
-fn line(server: &Server, client: ClientId, session: &Session) -> String {
+pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> String {
     let pubsub = |kind| server.pubsub.count(client, kind);
     let multi = session.multi.as_ref().map_or(-1, |multi| multi.queued.len() as i64);
     let tracker = server.tracking.clients.get(&client);
@@ -81,7 +81,7 @@ fn line(server: &Server, client: ClientId, session: &Session) -> String {
     format!(
         "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={} db={} sub={} \
          psub={} ssub={} multi={multi} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
-         obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user=default redir={} resp={}\n",
+         obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user={} redir={} resp={}\n",
         session.id,
         session.peer,
         server.config.port,
@@ -95,6 +95,7 @@ fn line(server: &Server, client: ClientId, session: &Session) -> String {
         pubsub(Kind::Pattern),
         pubsub(Kind::Shard),
         session.last_command,
+        session.user.as_ref().map_or_else(|| "(superuser)".to_owned(), Sds::to_string),
         tracking::redirection(server, client),
         match session.protocol {
             Protocol::Resp2 => 2,
@@ -168,11 +169,12 @@ struct Filter<'a> {
     kind: Option<ClientType>,
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
+    user: Option<&'a [u8]>,
     with_self: bool,
 }
 
 impl<'a> Filter<'a> {
-    fn parse(words: Args<'a>) -> Result<Filter<'a>, CommandError> {
+    fn parse(server: &Server, words: Args<'a>) -> Result<Filter<'a>, CommandError> {
         let mut filter = Filter::default();
         let pairs = words.chunks_exact(2);
         if !pairs.remainder().is_empty() {
@@ -192,10 +194,11 @@ impl<'a> Filter<'a> {
             } else if is(word, "laddr") {
                 filter.laddr = Some(value);
             } else if is(word, "user") {
-                if value != b"default" {
+                if server.acl.user(value).is_none() {
                     let name = shown(value);
                     return Err(CommandError::format(format!("ERR No such user '{name}'")));
                 }
+                filter.user = Some(value);
             } else if is(word, "skipme") && (is(value, "yes") || is(value, "no")) {
                 filter.with_self = is(value, "no");
             } else {
@@ -208,6 +211,7 @@ impl<'a> Filter<'a> {
     fn matches(&self, server: &Server, client: ClientId, session: &Session) -> bool {
         self.id.is_none_or(|id| session.id == id)
             && self.kind.is_none_or(|kind| ClientType::of(server, client) == kind)
+            && self.user.is_none_or(|name| session.user.as_deref() == Some(name))
             && self.addr.is_none_or(|addr| session.peer.as_bytes() == addr)
             && self
                 .laddr
@@ -221,7 +225,7 @@ fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let filter = if by_address {
         Filter { addr: Some(args[2]), with_self: true, ..Filter::default() }
     } else {
-        Filter::parse(&args[2..])?
+        Filter::parse(server, &args[2..])?
     };
     let me = caller.client;
     let server = &mut *server;

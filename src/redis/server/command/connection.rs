@@ -8,7 +8,8 @@ use crate::redis::command::{Answer, Args, Caller, container, database, flow, ser
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
-use crate::redis::server::{DEFAULT_USER, Replies, Server};
+use crate::redis::server::acl::DEFAULT_USER;
+use crate::redis::server::{Replies, Server};
 use crate::redis::value::{Sds, number};
 use crate::redis::version::VERSION;
 
@@ -27,32 +28,40 @@ pub(super) const COMMANDS: &[Row] = &[
 const WRONG_PASSWORD: CommandError =
     CommandError::text("WRONGPASS invalid username-password pair or user is disabled.");
 
-/// Logs a client in. The only user is `default`, with the configured password, or with any if none
-/// is configured.
+/// Logs a client in.
 fn authenticate(
     server: &mut Server,
     caller: Caller,
-    user: &[u8],
-    password: &[u8],
+    args: Args<'_>,
+    (user, password): (&[u8], &[u8]),
 ) -> Result<(), CommandError> {
-    let wanted = server.config.password();
-    if user != DEFAULT_USER.as_bytes() || wanted.is_some_and(|wanted| wanted.as_slice() != password)
-    {
+    if !server.acl.user(user).is_some_and(|known| known.accepts(password)) {
+        server.log_failed_login(caller, args[0], user);
         return Err(WRONG_PASSWORD);
     }
-    server.session_mut(caller.client).user = Some(DEFAULT_USER);
+    let session = server.session_mut(caller.client);
+    session.user = Some(Sds::new(user));
+    session.authenticated = true;
     Ok(())
 }
 
 /// `[user] password`.
 fn auth(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     match args {
-        [_, _] if server.config.password().is_none() => Err(CommandError::text(
-            "ERR AUTH <password> called without any password configured for the default user. \
+        [_, _] if server.acl.default_user().is_some_and(|user| user.any_password) => {
+            Err(CommandError::text(
+                "ERR AUTH <password> called without any password configured for the default user. \
              Are you sure your configuration is correct?",
-        )),
-        [_, password] => authenticate(server, caller, b"default", password).map(|()| Reply::OK),
-        [_, user, password] => authenticate(server, caller, user, password).map(|()| Reply::OK),
+            ))
+        }
+        [_, password] => {
+            authenticate(server, caller, args, (DEFAULT_USER.as_bytes(), password))?;
+            Ok(Reply::OK)
+        }
+        [_, user, password] => {
+            authenticate(server, caller, args, (user, password))?;
+            Ok(Reply::OK)
+        }
         _ => Err(CommandError::Syntax),
     }
 }
@@ -69,16 +78,15 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
             _ => return Err(CommandError::text("NOPROTO unsupported protocol version")),
         };
     }
-    let (mut login, mut name) = (None, None);
     let mut rest = args.get(2..).unwrap_or_default();
     while let [word, after @ ..] = rest {
         rest = match after {
             [user, password, after @ ..] if is(word, "auth") => {
-                login = Some((*user, *password));
+                authenticate(server, caller, args, (user, password))?;
                 after
             }
             [value, after @ ..] if is(word, "setname") => {
-                name = Some(*value);
+                client::set_name(server.session_mut(caller.client), value)?;
                 after
             }
             _ => {
@@ -89,18 +97,12 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
             }
         };
     }
-    if let Some((user, password)) = login {
-        authenticate(server, caller, user, password)?;
-    }
-    if server.session_mut(caller.client).user.is_none() {
+    if !server.session_mut(caller.client).authenticated {
         return Err(CommandError::text(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
              HELLO AUTH <user> <pass> option can be used to authenticate the client and \
              select the RESP protocol version at the same time",
         ));
-    }
-    if let Some(name) = name {
-        client::set_name(server.session_mut(caller.client), name)?;
     }
     server.session_mut(caller.client).protocol = protocol;
     let text = |text: &str| Reply::bulk(text.as_bytes());
@@ -146,14 +148,15 @@ fn reset(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     server.pubsub.remove_client(client);
     server.watchers.forget(client);
     server.untrack(client);
-    let user = server.config.password().is_none().then_some(DEFAULT_USER);
+    let authenticated = server.acl.is_open;
     let session = server.session_mut(caller.client);
     session.multi = None;
     session.database = 0;
     session.protocol = Protocol::Resp2;
     session.replies = Replies::On;
     session.name = Sds::default();
-    session.user = user;
+    session.user = Some(DEFAULT_USER.into());
+    session.authenticated = authenticated;
     Ok(Reply::status("RESET"))
 }
 

@@ -62,6 +62,9 @@ impl Run<'_> {
         if command.has(flag::NOSCRIPT) {
             return refuse("ERR This Redis command is not allowed from script");
         }
+        if server.acl.restricts {
+            server.check_script(self.client, SCRIPT, command, words)?;
+        }
         let writes = command.has(flag::WRITE);
         if self.read_only && (writes || command.has(flag::MAY_REPLICATE)) {
             return refuse("ERR Write commands are not allowed from read-only scripts.");
@@ -102,7 +105,8 @@ impl Host for Run<'_> {
     }
 
     fn may_call(&mut self, words: &[&[u8]]) -> Option<bool> {
-        self.server.table.named(words).map(|_| true)
+        let command = self.server.table.named(words)?;
+        Some(self.server.user_of(SCRIPT).is_none_or(|user| user.check(command, words).is_ok()))
     }
 
     fn log(&mut self, level: i64, text: &[u8]) {

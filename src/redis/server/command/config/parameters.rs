@@ -65,9 +65,9 @@ impl Parameter {
 
 #[rustfmt::skip]
 pub(super) const PARAMETERS: &[Parameter] = &[
-    row("acl-pubsub-default", "resetchannels", OneOf(&["allchannels", "resetchannels"]), Inert),
+    row("acl-pubsub-default", "resetchannels", OneOf(&["allchannels", "resetchannels"]), Modelled(&setting::ACL_PUBSUB_DEFAULT)),
     row("aclfile", "", Immutable, Inert),
-    row("acllog-max-len", "128", Integer(0, LONG), Inert),
+    row("acllog-max-len", "128", Integer(0, LONG), Modelled(&setting::ACL_LOG_LENGTH)),
     row("active-defrag-cycle-max", "25", Integer(1, 99), Inert),
     row("active-defrag-cycle-min", "1", Integer(1, 99), Inert),
     row("active-defrag-ignore-bytes", "104857600", Memory(1, SIGNED), Inert),

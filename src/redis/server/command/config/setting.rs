@@ -43,6 +43,7 @@ number!(QUERY_BUFFER, config => config.query_buffer_limit);
 number!(HASH_ENTRIES, config => config.limits.hash.max_entries);
 number!(HASH_VALUE, config => config.limits.hash.max_value);
 number!(BULK_LENGTH, config => config.limits.string);
+number!(ACL_LOG_LENGTH, config => config.acl_log_length);
 number!(TCP_KEEPALIVE, config => config.tcp_keepalive);
 number!(HLL_SPARSE, config => config.limits.hll_sparse);
 number!(INTSET, config => config.limits.intset);
@@ -55,6 +56,17 @@ pub(super) const APPEND_ONLY: Setting = Setting {
     get: |config| if config.append_only { "yes" } else { "no" }.to_owned(),
     set: |config, value| {
         config.append_only = value == "yes";
+        Ok(())
+    },
+};
+
+pub(super) const ACL_PUBSUB_DEFAULT: Setting = Setting {
+    get: |config| {
+        let name = if config.acl_all_channels { "allchannels" } else { "resetchannels" };
+        name.to_owned()
+    },
+    set: |config, value| {
+        config.acl_all_channels = value == "allchannels";
         Ok(())
     },
 };
