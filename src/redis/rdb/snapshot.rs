@@ -61,7 +61,7 @@ pub struct Record {
 /// });
 /// let file = snapshot.to_bytes();
 /// let read = Snapshot::from_bytes(&file, &Limits::default())?;
-/// assert_eq!(read.records[0].key, "greeting".into());
+/// assert_eq!(read.records[0].key, "greeting");
 /// # Ok::<(), stunt_double::redis::rdb::RdbError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
