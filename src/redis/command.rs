@@ -411,3 +411,11 @@ fn unknown_subcommand(args: Args<'_>) -> CommandError {
     let container = preview(args[0], 128).to_uppercase();
     CommandError::format(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
 }
+
+/// Returns the error of a subcommand with wrong options, or with too many.
+pub(crate) fn wrong_subcommand(args: Args<'_>, container: &str) -> CommandError {
+    CommandError::format(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
+        preview(args[1], 128)
+    ))
+}

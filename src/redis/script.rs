@@ -43,9 +43,6 @@ pub(crate) trait Host {
 
     /// Returns whether the script's user may run a command, or `None` if there is none.
     fn may_call(&mut self, words: &[&[u8]]) -> Option<bool>;
-
-    /// Writes a line of the log.
-    fn log(&mut self, level: i64, text: &[u8]);
 }
 
 /// The result of a command that a script calls.
@@ -134,7 +131,7 @@ impl Interpreter {
             Kind::Functions => {
                 let pending = Pending::default();
                 let api = library::api(&lua, &pending)?;
-                api::add_log_and_version(&lua, &api, &slot, version)?;
+                api::add_log_and_version(&lua, &api, version)?;
                 let lock: Function = sandbox.raw_get("lock_for_functions")?;
                 let (own, choose): (Table, Function) = lock.call(api)?;
                 (own, Some((pending, choose)))
@@ -177,11 +174,12 @@ impl Interpreter {
         };
         let loaded = load();
         let registered = pending.end();
-        let ended = choose.call::<()>(false).and_then(|()| self.meter.end(&self.lua));
+        self.lua.remove_global_hook();
+        let ended = choose.call::<()>(false);
         match loaded.and(ended) {
             Ok(()) => Ok(registered),
             Err(error) => {
-                let why = library::message(&self.lua, &error);
+                let why = library::message(&error);
                 Err(format!("Error registering functions: {why}"))
             }
         }
@@ -291,12 +289,6 @@ impl Interpreter {
         let values: Vec<Value> = values.into_iter().collect();
         let mut values = values.iter();
         let asked = values.next().and_then(Value::as_integer).unwrap_or_default();
-        if asked == i64::from(ask::LOG) {
-            let level = values.next().and_then(Value::as_integer).unwrap_or_default();
-            let text = values.next().and_then(|text| text_of(lua, text)).unwrap_or_default();
-            host.log(level, &text);
-            return Ok(Value::Nil);
-        }
         let refuse = |text: &str| Raised::Reply(text.as_bytes().to_vec(), false).into();
         if values.len() == 0 {
             return Err(refuse("ERR Please specify at least one argument for this redis lib call"));

@@ -24,6 +24,7 @@ pub mod geo;
 mod hash;
 pub mod hyperloglog;
 mod list;
+pub(crate) mod listpack;
 mod long_double;
 pub(crate) mod number;
 mod rank_tree;

@@ -3,23 +3,13 @@
 #[path = "../recorded/mod.rs"]
 mod files;
 
+use crate::support::request;
 use files::{FILES, conversations};
 use stunt_double::redis::ServerOptions;
 use stunt_double::redis::resp::ByteServer;
 use stunt_double::redis::server::Server;
 use stunt_double::sim::service::{ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream};
-
-/// Returns the bytes of a request.
-fn encoded(words: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
-}
 
 #[test]
 fn our_server_answers_as_was_recorded() {
@@ -29,7 +19,7 @@ fn our_server_answers_as_was_recorded() {
         let mut server = ByteServer::new(Server::new(ServerOptions::default(), random));
         server.connected(Instant::ZERO, 1, "127.0.0.1:1");
         differences.extend(conversation.play(|words| {
-            server.receive(Instant::ZERO, 1, &encoded(words));
+            server.receive(Instant::ZERO, 1, &request(words));
             let mut reply = Vec::new();
             while let Some((_, output)) = server.poll_output() {
                 if let ByteOutput::Data(bytes) = output {

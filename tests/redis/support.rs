@@ -107,6 +107,17 @@ impl Rig {
     }
 }
 
+/// Returns the bytes of a request.
+pub(crate) fn request(words: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
+
 /// Returns a reply in short form.
 pub(crate) fn short(reply: &Reply) -> String {
     let list = |items: &[Reply]| items.iter().map(short).collect::<Vec<_>>().join(", ");

@@ -3,6 +3,7 @@
 #[path = "../traps/mod.rs"]
 pub(crate) mod table;
 
+use crate::support::request;
 use std::time::Duration;
 use stunt_double::redis::ServerOptions;
 use stunt_double::redis::resp::ByteServer;
@@ -31,13 +32,7 @@ impl Player for Ours {
             self.connected.push(client);
             self.server.connected(self.now, client, "127.0.0.1:1");
         }
-        let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words {
-            bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-            bytes.extend_from_slice(word);
-            bytes.extend_from_slice(b"\r\n");
-        }
-        self.server.receive(self.now, client, &bytes);
+        self.server.receive(self.now, client, &request(words));
     }
 
     fn pass_ms(&mut self, millis: u64) {

@@ -22,12 +22,12 @@ pub struct Message {
     pub pattern: Option<Bytes>,
     /// The message's bytes.
     pub payload: Bytes,
-    /// What an invalidation of client-side caching is about, if it is one. Its channel is then
+    /// The subject of an invalidation of client-side caching, if this is one. Its channel is then
     /// `__redis__:invalidate`, in RESP3 too, and its payload is empty.
     pub invalidated: Option<Invalidated>,
 }
 
-/// What an invalidation says to remove from a client's cache (`CLIENT TRACKING`).
+/// The keys that an invalidation removes from a client's cache (`CLIENT TRACKING`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invalidated {
     /// These keys.

@@ -62,7 +62,7 @@ fn statuses(names: impl Iterator<Item = &'static str>) -> Vec<Reply> {
 
 /// Returns the ACL categories of a command, as a bit for each of [`CATEGORIES`].
 pub(crate) fn category_bits<S>(command: &Command<S>) -> u32 {
-    // What only reads and belongs to scripts is not in the category of what reads.
+    // A command of scripts is not in the category `read`, even if it only reads.
     let scripting = command.categories.contains(&"scripting");
     let follows = |category: &str| match category {
         "write" => command.has(WRITE),

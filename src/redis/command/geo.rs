@@ -144,7 +144,7 @@ enum Searcher {
     SearchStore,
 }
 
-/// What the options of a search say.
+/// The options of a search.
 #[derive(Default)]
 struct Options<'a> {
     centre: Option<Point>,

@@ -3,7 +3,7 @@
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::{Answer, Args, Command, Rows, container, database, help};
+use super::{Answer, Args, Command, Rows, container, database, help, wrong_subcommand};
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::stream_reply::{INVALID_ID, delivered, end, id, ids, shown_id, start};
 use crate::redis::database::{Database, GroupStart};
@@ -32,14 +32,6 @@ impl<S: 'static> Rows<S> {
         container("xgroup", -2, 0, &[], "A container for consumer groups commands", Rows::XGROUP),
         database("xpending", -3, READONLY, &["stream"], &[key(RO | ACCESS, 1)], "Return information and entries from a stream consumer group pending entries list, that are messages fetched but never acknowledged.", xpending).tips(&["nondeterministic_output"]),
     ];
-}
-
-/// Returns the error of a subcommand with wrong options.
-pub(super) fn wrong_subcommand(args: Args<'_>, container: &str) -> CommandError {
-    CommandError::format(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
-        super::preview(args[1], 128)
-    ))
 }
 
 /// Reads `[ENTRIESREAD count]`, and `[MKSTREAM]` if that is allowed. Returns the count, and whether

@@ -3,7 +3,7 @@
 use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
-use super::stream_group::wrong_subcommand;
+use super::wrong_subcommand;
 use super::{Answer, Args, Command, Rows, container, database, help};
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::stream_reply::{entry, shown_id};

@@ -21,7 +21,7 @@ pub enum GroupStart {
     After(StreamId),
 }
 
-/// What a consumer reads.
+/// Where a consumer begins to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GroupRead {
     /// `>`: entries that its group has not read.

@@ -33,6 +33,7 @@ pub(crate) enum Modified {
 
 impl Database {
     /// Notes a change of a key, for `WATCH` and for tracking.
+    #[inline]
     pub(crate) fn touch(&mut self, key: &[u8]) {
         if self.observers.tracked {
             self.observers.modified.push(Modified::Key(Sds::new(key)));

@@ -152,7 +152,7 @@ pub(crate) struct AppendOnly<'a> {
     at: usize,
 }
 
-/// What comes next in an append-only file.
+/// The next part of an append-only file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next<'a> {
     /// A command: its name and its arguments.

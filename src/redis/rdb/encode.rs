@@ -12,7 +12,7 @@ use crate::redis::value::{
 /// A node of a list holds elements up to this many bytes, unless it has only one
 /// (`list-max-listpack-size -2`).
 const NODE: usize = 8_192;
-/// What the server adds to the length of an element to see whether it fits.
+/// Number of bytes that the server adds to the length of an element to see whether it fits.
 const OVERHEAD: usize = 8;
 /// A node that is a listpack.
 const PACKED: usize = 2;

@@ -4,6 +4,8 @@
 
 use super::crc64::crc64;
 use super::reader::Reader;
+#[cfg(feature = "lua")]
+use super::snapshot::part;
 use super::writer::Writer;
 use super::{VERSION, decode, encode};
 use crate::redis::value::{Limits, Value};
@@ -26,6 +28,11 @@ pub(crate) fn dump(value: &Value) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.byte(encode::kind_of(value));
     encode::value(&mut writer, value);
+    with_footer(writer)
+}
+
+/// Returns a payload, with its version and checksum.
+fn with_footer(mut writer: Writer) -> Vec<u8> {
     writer.raw(&VERSION.to_le_bytes());
     let checksum = crc64(&writer.bytes);
     writer.raw(&checksum.to_le_bytes());
@@ -52,24 +59,15 @@ pub(crate) fn restore(payload: &[u8], limits: &Limits) -> Result<Value, PayloadE
     value.ok_or(PayloadError::Value)
 }
 
-/// Marks a library of functions.
-#[cfg(feature = "lua")]
-const LIBRARY: u8 = 245;
-#[cfg(feature = "lua")]
-const OLD_LIBRARY: u8 = 246;
-
 /// Returns the payload of libraries of functions (`FUNCTION DUMP`).
 #[cfg(feature = "lua")]
 pub(crate) fn dump_libraries(codes: &[Vec<u8>]) -> Vec<u8> {
     let mut writer = Writer::default();
     for code in codes {
-        writer.byte(LIBRARY);
+        writer.byte(part::FUNCTION);
         writer.string(code);
     }
-    writer.raw(&VERSION.to_le_bytes());
-    let checksum = crc64(&writer.bytes);
-    writer.raw(&checksum.to_le_bytes());
-    writer.bytes
+    with_footer(writer)
 }
 
 /// Returns the texts of the libraries of a payload, or why it is refused.
@@ -80,12 +78,12 @@ pub(crate) fn restore_libraries(payload: &[u8]) -> Result<Vec<Vec<u8>>, &'static
     let mut codes = Vec::new();
     while reader.at() < body {
         match reader.byte().map_err(|_| "can not read data type")? {
-            LIBRARY => {
+            part::FUNCTION => {
                 let code =
                     reader.string().map_err(|_| "failed loading the given functions payload")?;
                 codes.push(code.into_owned());
             }
-            OLD_LIBRARY => return Err("failed loading the given functions payload"),
+            part::OLD_FUNCTION => return Err("failed loading the given functions payload"),
             _ => return Err("given type is not a function"),
         }
     }

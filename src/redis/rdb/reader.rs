@@ -1,4 +1,4 @@
-//! What everything in RDB is made of, read. Nothing is allocated before the bytes for it are there.
+//! Lengths, strings and numbers of RDB, read. Nothing is allocated before its bytes are there.
 //!
 //! Source: `rdb.c`.
 

@@ -11,10 +11,10 @@ use super::writer::Writer;
 use super::{RdbError, VERSION, decode, encode};
 use crate::redis::value::{Limits, Sds, Value};
 
-/// What a part of a file is, if it is not a key of this type.
-mod part {
-    pub(super) const FUNCTION: u8 = 245;
-    pub(super) const OLD_FUNCTION: u8 = 246;
+/// The marks of the parts of a file that are not keys.
+pub(super) mod part {
+    pub(in super::super) const FUNCTION: u8 = 245;
+    pub(in super::super) const OLD_FUNCTION: u8 = 246;
     pub(super) const MODULE: u8 = 247;
     pub(super) const IDLE: u8 = 248;
     pub(super) const FREQUENCY: u8 = 249;

@@ -1,4 +1,4 @@
-//! What everything in RDB is made of, written: lengths and strings.
+//! Lengths, strings and numbers of RDB, written.
 //!
 //! A length has one, two, five or nine bytes. A string is its length and its bytes, or an integer
 //! of one, two or four bytes, or the result of LZF with both lengths.

@@ -20,8 +20,6 @@ pub(super) mod ask {
     pub(crate) const CALL: u8 = 0;
     /// Whether the user may run a command.
     pub(crate) const MAY_CALL: u8 = 1;
-    /// Write a line of the log.
-    pub(crate) const LOG: u8 = 2;
 }
 
 /// Index of the run's function in the slot.
@@ -119,14 +117,9 @@ const LEVELS: [(&str, i64); 4] =
     [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)];
 
 /// Adds `redis.log` and the version, which libraries also have while they are loaded.
-pub(super) fn add_log_and_version(
-    lua: &Lua,
-    api: &Table,
-    slot: &Table,
-    version: &str,
-) -> mlua::Result<()> {
-    let own = slot.clone();
-    let log = move |lua: &Lua, values: MultiValue| -> mlua::Result<()> {
+pub(super) fn add_log_and_version(lua: &Lua, api: &Table, version: &str) -> mlua::Result<()> {
+    // There is no log, so the arguments are only checked.
+    let log = |lua: &Lua, values: MultiValue| -> mlua::Result<()> {
         let arguments = Arguments::new(lua, values);
         if arguments.len() < 2 {
             return Err(reply_error("redis.log() requires two arguments or more."));
@@ -136,12 +129,6 @@ pub(super) fn add_log_and_version(
         };
         if !(0..=3).contains(&(level as i64)) {
             return Err(reply_error("Invalid debug level."));
-        }
-        let words = arguments.values[1..].iter().filter_map(|value| text_of(lua, value));
-        let text = words.collect::<Vec<_>>().join(&b' ');
-        // Outside of a run, there is nobody to tell.
-        if let Value::Function(run) = own.raw_get(RUN)? {
-            run.call::<Value>((ask::LOG, level as i64, lua.create_string(text)?))?;
         }
         Ok(())
     };
@@ -210,7 +197,7 @@ pub(super) fn table(
     let api = lua.create_table()?;
     add_calls(lua, &api, slot)?;
     add_replies(lua, &api)?;
-    add_log_and_version(lua, &api, slot, version)?;
+    add_log_and_version(lua, &api, version)?;
     add_settings(lua, &api, slot, meter)?;
     let sha1hex = |lua: &Lua, values: MultiValue| {
         let arguments = Arguments::new(lua, values);

@@ -73,8 +73,7 @@ fn set_integer(
     least: i32,
     most: i32,
 ) -> mlua::Result<Value> {
-    if let Some(value) = arguments.values.get(number - 1).filter(|value| !value.is_nil()) {
-        let _ = value;
+    if arguments.values.get(number - 1).is_some_and(|value| !value.is_nil()) {
         let value = arguments.integer(number)? as i32;
         if !(least..=most).contains(&value) {
             let problem = format!("expected integer between {least} and {most}");

@@ -154,8 +154,7 @@ fn refuse(text: &'static str) -> mlua::Error {
 }
 
 /// Returns what an error says that stopped a library.
-pub(super) fn message(lua: &Lua, error: &mlua::Error) -> String {
-    let _ = lua;
+pub(super) fn message(error: &mlua::Error) -> String {
     match raised(error) {
         Some(Raised::Reply(text, _)) => String::from_utf8_lossy(text).into_owned(),
         Some(Raised::Text(text)) => format!("ERR {}", String::from_utf8_lossy(text)),

@@ -82,12 +82,6 @@ impl Meter {
         })
     }
 
-    /// Ends a run: nothing is counted until the next.
-    pub(super) fn end(&self, lua: &Lua) -> mlua::Result<()> {
-        lua.remove_global_hook();
-        Ok(())
-    }
-
     /// Stops the script. Returns the error that it gets now, and again at each instruction.
     pub(super) fn stop(&self, lua: &Lua, why: Stop) -> mlua::Error {
         self.stopped.store(true, Relaxed);

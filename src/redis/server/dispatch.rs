@@ -152,6 +152,7 @@ impl Server {
 
     /// Returns an error if a command is refused, as by a server in a bad state. `late` selects the
     /// states that Redis checks after it knows that a subscriber may send the command.
+    #[inline]
     pub(super) fn check_refusals(
         &mut self,
         client: ClientId,
@@ -161,6 +162,15 @@ impl Server {
         if self.refusals.is_empty() && self.loading_until.is_none() {
             return Ok(());
         }
+        self.check_bad_state(client, command, late)
+    }
+
+    fn check_bad_state(
+        &mut self,
+        client: ClientId,
+        command: &'static Row,
+        late: bool,
+    ) -> Result<(), CommandError> {
         let session = self.sessions.get(&client).expect("the caller has a session");
         let queued: &[_] = match (&session.multi, command.name) {
             (Some(multi), "exec") => &multi.queued,
@@ -210,22 +220,12 @@ impl Server {
         let database = self.sessions.get(&client).map_or(0, |session| session.database);
         let caller = Caller { client, database, origin };
         let was_idle = !self.is_asleep() && !self.is_busy();
-        let denied = if self.acl.restricts && command.name.starts_with("sort") {
-            self.check_sort(client, command, args).err()
+        let answer = if self.acl.restricts
+            && let Err(error) = self.check_sort(client, command, args)
+        {
+            Err(error)
         } else {
-            None
-        };
-        let answer = match command.run {
-            _ if denied.is_some() => denied.map_or(Ok(None), Err),
-            Run::Database(run) => run(&mut self.databases[database], args).map(Some),
-            Run::Drawing(run) => {
-                run(&mut self.databases[database], &mut self.random, args).map(Some)
-            }
-            Run::Databases(run) => run(&mut self.databases, database, args).map(Some),
-            Run::Table(run) => run(&self.table, args).map(Some),
-            Run::Server(run) => run(self, caller, args).map(Some),
-            Run::Flow(run) => run(self, caller, args),
-            Run::Container => Err(command.arity_error()),
+            self.execute(caller, command, args)
         };
         self.stats.of(command.name).calls += 1;
         // The server does not count the reply of `DEBUG ERROR` as an error.
@@ -247,6 +247,28 @@ impl Server {
             self.tell_command((client, database), command, args, reply.as_ref());
         }
         reply
+    }
+
+    /// Calls the function of a command's row.
+    #[inline]
+    fn execute(
+        &mut self,
+        caller: Caller,
+        command: &'static Row,
+        args: Args<'_>,
+    ) -> Result<Option<Reply>, CommandError> {
+        let database = caller.database;
+        match command.run {
+            Run::Database(run) => run(&mut self.databases[database], args).map(Some),
+            Run::Drawing(run) => {
+                run(&mut self.databases[database], &mut self.random, args).map(Some)
+            }
+            Run::Databases(run) => run(&mut self.databases, database, args).map(Some),
+            Run::Table(run) => run(&self.table, args).map(Some),
+            Run::Server(run) => run(self, caller, args).map(Some),
+            Run::Flow(run) => run(self, caller, args),
+            Run::Container => Err(command.arity_error()),
+        }
     }
 }
 

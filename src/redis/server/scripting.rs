@@ -60,7 +60,6 @@ impl Scripting {
             self.functions = Functions::default();
             self.busy = None;
         }
-        self.log.clear();
     }
 }
 
@@ -74,6 +73,4 @@ pub(crate) struct Scripting {
     /// The script that runs for longer than others wait.
     #[cfg(feature = "lua")]
     pub(crate) busy: Option<Box<busy::Busy>>,
-    /// Lines that scripts have written to the log, since they were last taken.
-    pub(crate) log: Vec<(i64, Vec<u8>)>,
 }

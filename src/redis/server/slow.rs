@@ -171,6 +171,7 @@ impl Server {
 
     /// Notes that a command has run, for all who watch. A command that takes time is noted when it
     /// ends.
+    #[cold]
     pub(super) fn watch_call(
         &mut self,
         (client, database, origin): (ClientId, usize, Origin),

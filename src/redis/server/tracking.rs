@@ -125,6 +125,7 @@ impl Server {
     }
 
     /// Remembers the keys that a client's command has read.
+    #[cold]
     pub(super) fn remember_reads(&mut self, client: ClientId, command: &Row, args: Args<'_>) {
         if !command.has(flag::READONLY) || command.has(flag::PUBSUB) || !self.remembers(client) {
             return;
@@ -154,7 +155,15 @@ impl Server {
     }
 
     /// Ends what `CLIENT CACHING` said about the command that has just run.
+    #[inline]
     pub(super) fn caching_ends(&mut self, client: ClientId) {
+        if !self.tracking.clients.is_empty() {
+            self.end_caching(client);
+        }
+    }
+
+    #[cold]
+    fn end_caching(&mut self, client: ClientId) {
         if let Some(tracker) = self.tracking.clients.get_mut(&client).filter(|by| by.caching)
             && let Some(session) = self.sessions.get(&client)
             && session.multi.is_none()
@@ -165,6 +174,7 @@ impl Server {
     }
 
     /// Notes what a command has changed: who has to be told, which follows its reply.
+    #[cold]
     pub(super) fn note_changes(&mut self) {
         if self.tracking.clients.is_empty() {
             return;
@@ -190,10 +200,15 @@ impl Server {
     }
 
     /// Sends the invalidations for what has changed.
+    #[inline]
     pub(super) fn send_invalidations(&mut self) {
-        if self.tracking.clients.is_empty() {
-            return;
+        if !self.tracking.clients.is_empty() {
+            self.send_due();
         }
+    }
+
+    #[cold]
+    fn send_due(&mut self) {
         self.note_changes();
         for (client, keys) in std::mem::take(&mut self.tracking.due) {
             self.send_invalidation(client, keys);

@@ -14,17 +14,16 @@
 mod claim;
 mod group;
 mod id;
-mod listpack;
 mod node;
 pub(crate) mod radix;
 mod range;
 mod read;
 mod trim;
 
+pub use crate::redis::value::listpack::Element;
 pub use claim::{AutoClaim, AutoClaimed, Claim, Claimed, Redelivery};
 pub use group::{Consumer, Group, Pending};
 pub use id::StreamId;
-pub use listpack::Element;
 pub use node::{Entry, StreamEntry};
 pub use range::{Entries, EntriesBack};
 pub use read::Delivery;

@@ -13,9 +13,10 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 /// A set of commands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Commands {
-    /// For each number of the catalogue, whether the command is allowed.
+    /// For each number of the catalogue, whether the command is allowed. Empty as long as the set
+    /// is as it began, so that a server without restricted users needs no catalogue.
     allowed: Vec<bool>,
     /// The set began with all commands, and so has those of modules that are loaded later.
     future: bool,
@@ -28,12 +29,11 @@ pub(super) struct Commands {
 impl Commands {
     /// Returns the set of no commands, or of all.
     pub(super) fn of(all: bool) -> Commands {
-        let allowed = vec![all; catalogue().len()];
-        Commands { allowed, future: all, all, first_arguments: IndexMap::default() }
+        Commands { future: all, all, ..Commands::default() }
     }
 
     pub(super) fn has(&self, number: usize) -> bool {
-        self.allowed.get(number).copied().unwrap_or_default()
+        self.allowed.get(number).copied().unwrap_or(self.future)
     }
 
     /// Returns the first arguments with which a command is allowed.
@@ -44,6 +44,9 @@ impl Commands {
     /// Allows or forbids a command with its subcommands.
     pub(super) fn set(&mut self, number: usize, allow: bool) {
         self.first_arguments.shift_remove(&number);
+        if self.allowed.is_empty() {
+            self.allowed = vec![self.future; catalogue().len()];
+        }
         self.allowed[catalogue().family(number)].fill(allow);
         self.all &= allow;
     }

@@ -72,7 +72,7 @@ impl KeyPattern {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Selector {
     pub(super) commands: Commands,
     pub(super) all_keys: bool,

@@ -9,7 +9,7 @@ use crate::redis::database::sha256::sha256_hex;
 use crate::redis::resp::inline;
 use crate::redis::value::Sds;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct User {
     pub(crate) enabled: bool,
     pub(crate) any_password: bool,

@@ -6,7 +6,7 @@ use super::Row;
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::describe::CATEGORIES;
 use crate::redis::command::flag::*;
-use crate::redis::command::{Answer, Args, Caller, container, help, server};
+use crate::redis::command::{Answer, Args, Caller, container, help, server, wrong_subcommand};
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
@@ -45,14 +45,6 @@ pub(super) const COMMANDS: &[Row] = &[
 /// Greatest number of bits of `ACL GENPASS`.
 const MOST_BITS: i64 = 4096;
 
-/// Returns the error for superfluous arguments of a subcommand.
-fn too_many(args: Args<'_>) -> CommandError {
-    let name: String = shown(args[1]).chars().take(128).collect();
-    CommandError::format(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try ACL HELP."
-    ))
-}
-
 /// `[category]`.
 fn acl_cat(_: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     match args {
@@ -65,7 +57,7 @@ fn acl_cat(_: &mut Server, _: Caller, args: Args<'_>) -> Answer {
             let members = catalogue().iter().filter(|(_, entry)| entry.categories & bit != 0);
             Ok(Reply::bulks(members.map(|(_, entry)| entry.row.name)))
         }
-        _ => Err(too_many(args)),
+        _ => Err(wrong_subcommand(args, "ACL")),
     }
 }
 
@@ -206,7 +198,7 @@ fn acl_genpass(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let bits = match args {
         [_, _] => 256,
         [_, _, bits] => integer(bits)?,
-        _ => return Err(too_many(args)),
+        _ => return Err(wrong_subcommand(args, "ACL")),
     };
     if !(1..=MOST_BITS).contains(&bits) {
         return Err(CommandError::format(format!(
@@ -246,7 +238,7 @@ fn acl_log(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
             return Ok(Reply::OK);
         }
         [_, _, count] => integer(count)?.max(0),
-        _ => return Err(too_many(args)),
+        _ => return Err(wrong_subcommand(args, "ACL")),
     };
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let now = calendar_ms(server.now, server.ahead);

@@ -3,7 +3,7 @@
 use super::{Flow, Row, tracking};
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::flag::*;
-use crate::redis::command::{Answer, Args, Caller, flow, help, server};
+use crate::redis::command::{Answer, Args, Caller, flow, help, server, wrong_subcommand};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::pubsub::Kind;
@@ -247,21 +247,13 @@ fn client_kill(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     }
 }
 
-/// Returns the error for superfluous arguments of a subcommand.
-fn too_many(args: Args<'_>) -> CommandError {
-    let name = shown(args[1]);
-    CommandError::format(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
-    ))
-}
-
 /// `id [TIMEOUT | ERROR]`.
 fn client_unblock(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let error = match &args[3..] {
         [] => false,
         [word] if is(word, "timeout") => false,
         [word] if is(word, "error") => true,
-        [_, _, ..] => return Err(too_many(args)),
+        [_, _, ..] => return Err(wrong_subcommand(args, "CLIENT")),
         _ => {
             return Err(CommandError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
         }
@@ -294,7 +286,7 @@ fn client_pause(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
         [] => false,
         [word] if is(word, "all") => false,
         [word] if is(word, "write") => true,
-        [_, _, ..] => return Err(too_many(args)),
+        [_, _, ..] => return Err(wrong_subcommand(args, "CLIENT")),
         _ => return Err(CommandError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
     let millis = number::parse_i64(args[2])

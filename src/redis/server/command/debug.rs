@@ -4,7 +4,7 @@
 use super::{Flow, Row};
 use crate::redis::command::arguments::{integer, is, shown};
 use crate::redis::command::flag::*;
-use crate::redis::command::{Answer, Args, Caller, Origin, flow};
+use crate::redis::command::{Answer, Args, Caller, Origin, flow, wrong_subcommand};
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::{Database, digest, memory};
 use crate::redis::error::CommandError;
@@ -87,15 +87,8 @@ fn debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
             Run::Server(run) => run(server, args).map(Some),
             Run::Flow(run) => run(server, caller, args),
         },
-        None => Err(unknown(args)),
+        None => Err(wrong_subcommand(args, "DEBUG")),
     }
-}
-
-fn unknown(args: Args<'_>) -> CommandError {
-    CommandError::format(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try DEBUG HELP.",
-        shown(args[1])
-    ))
 }
 
 fn ok(_: Args<'_>) -> Answer {
@@ -228,7 +221,11 @@ fn pause_cron(server: &mut Server, args: Args<'_>) -> Answer {
 
 fn replybuffer(args: Args<'_>) -> Answer {
     let known = ["peak-reset-time", "resizing"];
-    if known.iter().any(|name| is(args[2], name)) { Ok(Reply::OK) } else { Err(unknown(args)) }
+    if known.iter().any(|name| is(args[2], name)) {
+        Ok(Reply::OK)
+    } else {
+        Err(wrong_subcommand(args, "DEBUG"))
+    }
 }
 
 fn packed_threshold(args: Args<'_>) -> Answer {

@@ -4,7 +4,9 @@ use super::{Flow, Row};
 use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::key_spec::{key, range};
-use crate::redis::command::{Answer, Args, Caller, container, flow, help, server};
+use crate::redis::command::{
+    Answer, Args, Caller, container, flow, help, server, wrong_subcommand,
+};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
@@ -78,21 +80,19 @@ fn spublish(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     Ok(Reply::count(server.publish(Kind::Shard, args[1], args[2])))
 }
 
-fn active(server: &mut Server, _: Caller, args: Args<'_>, kind: Kind, name: &str) -> Answer {
+fn active(server: &mut Server, _: Caller, args: Args<'_>, kind: Kind) -> Answer {
     if args.len() > 3 {
-        return Err(CommandError::format(format!(
-            "ERR unknown subcommand or wrong number of arguments for '{name}'. Try PUBSUB HELP."
-        )));
+        return Err(wrong_subcommand(args, "PUBSUB"));
     }
     Ok(Reply::bulks(server.pubsub.active(kind, args.get(2).copied())))
 }
 
 fn pubsub_channels(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
-    active(server, caller, args, Kind::Channel, "channels")
+    active(server, caller, args, Kind::Channel)
 }
 
 fn pubsub_shardchannels(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
-    active(server, caller, args, Kind::Shard, "shardchannels")
+    active(server, caller, args, Kind::Shard)
 }
 
 fn subscribers(server: &mut Server, _: Caller, args: Args<'_>, kind: Kind) -> Answer {

@@ -5,7 +5,9 @@ use crate::redis::command::arguments::is;
 use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::numbered;
 use crate::redis::command::key_spec::usage::*;
-use crate::redis::command::{Answer, Args, Caller, container, flow, help, server};
+use crate::redis::command::{
+    Answer, Args, Caller, container, flow, help, server, wrong_subcommand,
+};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
@@ -83,10 +85,7 @@ fn function_flush(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
             return Err(CommandError::text("ERR FUNCTION FLUSH only supports SYNC|ASYNC option"));
         }
         _ => {
-            return Err(CommandError::format(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{}'. Try FUNCTION HELP.",
-                String::from_utf8_lossy(args[1])
-            )));
+            return Err(wrong_subcommand(args, "FUNCTION"));
         }
     }
     server.flush_functions();

@@ -3,7 +3,7 @@
 use super::Row;
 use crate::redis::command::arguments::is;
 use crate::redis::command::flag::*;
-use crate::redis::command::{Answer, Args, Caller, container, help, server};
+use crate::redis::command::{Answer, Args, Caller, container, help, server, wrong_subcommand};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
@@ -49,10 +49,7 @@ fn slowlog_get(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
         [] => 10,
         [count] => number::parse_i64(count).filter(|count| *count >= -1).ok_or(wrong)?,
         _ => {
-            return Err(CommandError::format(format!(
-                "ERR unknown subcommand or wrong number of arguments for '{}'. Try SLOWLOG HELP.",
-                String::from_utf8_lossy(args[1])
-            )));
+            return Err(wrong_subcommand(args, "SLOWLOG"));
         }
     };
     let count = usize::try_from(count).unwrap_or(usize::MAX);

@@ -5,7 +5,7 @@
 
 use super::functions::refuse;
 use crate::redis::command::arguments::is;
-use crate::redis::command::{Answer, Args, Caller};
+use crate::redis::command::{Answer, Args, Caller, wrong_subcommand};
 use crate::redis::error::CommandError;
 use crate::redis::rdb::{dump_libraries, restore_libraries};
 use crate::redis::reply::Reply;
@@ -33,13 +33,7 @@ impl Server {
                      REPLACE.",
                 ));
             }
-            _ => {
-                return Err(CommandError::format(format!(
-                    "ERR unknown subcommand or wrong number of arguments for '{}'. Try FUNCTION \
-                     HELP.",
-                    String::from_utf8_lossy(args[1])
-                )));
-            }
+            _ => return Err(wrong_subcommand(args, "FUNCTION")),
         };
         let codes = restore_libraries(args[2]).map_err(refuse)?;
         let functions = &mut self.scripting.functions;

@@ -108,10 +108,6 @@ impl Host for Run<'_> {
         let command = self.server.table.named(words)?;
         Some(self.server.user_of(SCRIPT).is_none_or(|user| user.check(command, words).is_ok()))
     }
-
-    fn log(&mut self, level: i64, text: &[u8]) {
-        self.server.scripting.log.push((level, text.to_vec()));
-    }
 }
 
 /// How far a run may go.

@@ -15,9 +15,9 @@
 //! Source: `t_stream.c` (`streamAppendItem`).
 
 use super::StreamId;
-use super::listpack::{Element, Listpack};
 use crate::redis::value::Sds;
 use crate::redis::value::allocation::allocated;
+use crate::redis::value::listpack::{Element, Listpack};
 
 /// Flag of an entry that was deleted.
 const DELETED: i64 = 1;

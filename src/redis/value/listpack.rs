@@ -223,6 +223,11 @@ impl Listpack {
         (at == bytes.len() - 1 && counted).then_some(Listpack(bytes))
     }
 
+    /// Returns the bytes.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
     /// Returns the listpack as Redis stores it.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
