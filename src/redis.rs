@@ -130,5 +130,5 @@ pub use database::EventClasses;
 pub use error::CommandError;
 pub use persist::{AppendFsync, Losses, SavePoint};
 pub use reply::{ErrorReply, Protocol, Reply};
-pub use server::{Refusal, ServerOptions};
+pub use server::{EvictionPolicy, Refusal, ServerOptions};
 pub use value::{Limits, Sds};

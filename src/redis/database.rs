@@ -14,14 +14,15 @@
 //!
 //! # Rules that every operation keeps
 //!
-//! - There are six ways to look a value up. `stored` returns it even if it has expired. `peek` has
+//! - There are seven ways to look a value up. `stored` returns it even if it has expired. `peek` has
 //!   no side effect. `inspect` counts a hit or a miss. `look` also raises the event of a miss.
-//!   `read` also updates the time of last use (`OBJECT IDLETIME`). `write` allows changes.
+//!   `read` also is a use of the key (`aging`). `seek` is only that. `write` allows changes.
 //! - Every operation that changes a key calls `changed` exactly once. `WATCH`, the events and the
 //!   save points depend on it.
 //! - A collection that becomes empty is removed, with a `del` event after the operation's own
 //!   (`remove_emptied`).
 
+pub(crate) mod aging;
 mod bitmap;
 pub(crate) mod calendar;
 mod check;
@@ -37,6 +38,7 @@ mod hyperloglog;
 mod key;
 pub(crate) mod keyspace;
 mod lcs;
+mod ledger;
 mod list;
 pub(crate) mod memory;
 pub(crate) mod notify;
@@ -98,6 +100,8 @@ pub struct Usage {
     pub misses: u64,
     /// Keys that expired.
     pub expired: u64,
+    /// Keys that were evicted.
+    pub evicted: u64,
     /// Changes, as save points count them.
     pub changes: u64,
 }
@@ -160,8 +164,10 @@ pub struct Database {
     expired_by: i64,
     /// When the first of the keys that have a time to live got it.
     expiring_since: i64,
-    /// `now` in seconds, noted with every use of a key.
-    now_secs: u32,
+    /// The 24 bits of `now` in seconds, noted with every use of a key.
+    lru_clock: u32,
+    /// Uses of keys are counted instead, for a policy that evicts by frequency.
+    frequencies: Option<Box<aging::Frequencies>>,
     pub(crate) limits: Limits,
     /// The number of places that a scan walks is drawn at random.
     pub(crate) uneven_pages: bool,
@@ -195,7 +201,8 @@ impl Database {
             now: unix_ms(Instant::ZERO),
             expired_by: unix_ms(Instant::ZERO),
             expiring_since: unix_ms(Instant::ZERO),
-            now_secs: in_seconds(unix_ms(Instant::ZERO)),
+            lru_clock: in_seconds(unix_ms(Instant::ZERO)),
+            frequencies: None,
             limits: Limits::default(),
             uneven_pages: false,
             usage: Usage::default(),
@@ -268,6 +275,20 @@ impl Database {
         Some(self.keyspace.entry(slot))
     }
 
+    /// Returns the entry of a key that a command looks up to change the key. It is a use, but
+    /// neither a hit nor a miss.
+    pub(crate) fn seek(&mut self, key: &[u8]) -> Option<&Entry> {
+        let slot = self.find(key)?;
+        Some(self.used(slot))
+    }
+
+    /// Notes that the value in a slot is about to change.
+    #[inline]
+    fn remember(&mut self, slot: Slot) {
+        self.undo.remember(self.keyspace.entry(slot));
+        self.keyspace.resized(slot);
+    }
+
     /// Returns the entry of a key, and counts a hit or a miss. It is not a use, and raises no
     /// event.
     pub(crate) fn inspect(&mut self, key: &[u8]) -> Option<&Entry> {
@@ -298,13 +319,10 @@ impl Database {
 
     /// Returns a value to be read.
     pub(crate) fn read_any(&mut self, key: &[u8]) -> Option<&Value> {
-        let accessed = self.now_secs();
         match self.find(key) {
             Some(slot) => {
                 self.usage.hits += 1;
-                let entry = self.keyspace.entry_mut(slot);
-                entry.accessed = accessed;
-                Some(&entry.value)
+                Some(&self.used(slot).value)
             }
             None => {
                 self.missed(key);
@@ -331,26 +349,44 @@ impl Database {
 
     /// Returns a value of a type, to be changed.
     pub(crate) fn write<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
-        let accessed = self.now_secs();
         let Some(slot) = self.find(key) else { return Ok(None) };
-        self.undo.remember(self.keyspace.entry(slot));
-        let entry = self.keyspace.entry_mut(slot);
-        entry.accessed = accessed;
-        T::of_mut(&mut entry.value).map(Some).ok_or(CommandError::WrongType)
+        self.remember(slot);
+        T::of_mut(&mut self.used(slot).value).map(Some).ok_or(CommandError::WrongType)
+    }
+
+    /// Returns a value of a type, to be changed, that the same operation has looked up before: it is
+    /// no further use.
+    pub(crate) fn again<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
+        let Some(slot) = self.find(key) else { return Ok(None) };
+        self.remember(slot);
+        T::of_mut(&mut self.keyspace.entry_mut(slot).value).map(Some).ok_or(CommandError::WrongType)
+    }
+
+    /// Returns a value as [`Database::again`] does. A missing key is added as
+    /// [`Database::write_or_insert`] does.
+    pub(crate) fn again_or_insert<T: Kind + Default>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<&mut T, CommandError> {
+        let slot = match self.find(key) {
+            Some(slot) => {
+                self.remember(slot);
+                slot
+            }
+            None => self.insert(key, T::default().wrap()),
+        };
+        T::of_mut(&mut self.keyspace.entry_mut(slot).value).ok_or(CommandError::WrongType)
     }
 
     /// Returns a value of a type, to be changed by a command that looks it up as if to read it.
     pub(crate) fn read_mut<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
-        let accessed = self.now_secs();
         let Some(slot) = self.find(key) else {
             self.missed(key);
             return Ok(None);
         };
         self.usage.hits += 1;
-        self.undo.remember(self.keyspace.entry(slot));
-        let entry = self.keyspace.entry_mut(slot);
-        entry.accessed = accessed;
-        T::of_mut(&mut entry.value).map(Some).ok_or(CommandError::WrongType)
+        self.remember(slot);
+        T::of_mut(&mut self.used(slot).value).map(Some).ok_or(CommandError::WrongType)
     }
 
     /// Returns a value of a type, to be changed. A missing key is added with an empty value, which
@@ -359,16 +395,16 @@ impl Database {
         &mut self,
         key: &[u8],
     ) -> Result<&mut T, CommandError> {
-        let slot = match self.find(key) {
+        let entry = match self.find(key) {
             Some(slot) => {
-                self.undo.remember(self.keyspace.entry(slot));
-                slot
+                self.remember(slot);
+                self.used(slot)
             }
-            None => self.insert(key, T::default().wrap()),
+            None => {
+                let slot = self.insert(key, T::default().wrap());
+                self.keyspace.entry_mut(slot)
+            }
         };
-        let accessed = self.now_secs();
-        let entry = self.keyspace.entry_mut(slot);
-        entry.accessed = accessed;
         T::of_mut(&mut entry.value).ok_or(CommandError::WrongType)
     }
 
@@ -382,7 +418,7 @@ impl Database {
         }
         self.undo.remember_absent(key);
         let feeds = value.feeds_blocked_clients();
-        let slot = self.keyspace.insert(key, value, self.now_secs());
+        let slot = self.keyspace.insert(key, value, self.clock_of_new());
         self.notify(EventClasses::NEW, "new", key);
         if feeds {
             self.fed(key);
@@ -399,12 +435,10 @@ impl Database {
     pub(crate) fn put_keeping(&mut self, key: &[u8], value: Value, expires_at: i64) {
         let slot = match self.find(key) {
             Some(slot) => {
-                self.undo.remember(self.keyspace.entry(slot));
-                let accessed = self.now_secs();
-                let entry = self.keyspace.entry_mut(slot);
+                self.remember(slot);
+                let entry = self.used(slot);
                 let missed = entry.value.is_missed_by_blocked_clients();
                 entry.value = value;
-                entry.accessed = accessed;
                 if missed {
                     self.fed(key);
                 }
@@ -440,6 +474,7 @@ impl Database {
     fn remove_slot(&mut self, slot: Slot) -> Entry {
         let entry = self.keyspace.remove(slot);
         self.undo.remember(&entry);
+        self.forget_uses(&entry.key);
         if entry.value.is_missed_by_blocked_clients() {
             self.fed(&entry.key);
         }
@@ -505,8 +540,9 @@ impl Database {
     }
 }
 
+/// Returns a time as the clock of keys, which has 24 bits.
 fn in_seconds(ms: i64) -> u32 {
-    u32::try_from(ms / 1_000).unwrap_or(u32::MAX)
+    (ms / 1_000) as u32 & aging::CLOCK_MAX
 }
 
 /// Returns an instant as Redis counts time: in milliseconds since the Unix epoch.

@@ -22,12 +22,14 @@ mod command;
 pub(crate) mod config;
 mod disk;
 mod dispatch;
+mod eviction;
 mod files;
 mod lifecycle;
 mod options;
 mod outbox;
 mod pause;
 mod permission;
+mod policy;
 pub(crate) mod pubsub;
 pub(crate) mod refusal;
 mod scripting;
@@ -44,6 +46,7 @@ pub use files::AppendOnlyLoad;
 pub use options::ServerOptions;
 pub use outbox::Output;
 pub(crate) use pause::Pause;
+pub use policy::EvictionPolicy;
 pub use refusal::Refusal;
 pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
@@ -64,6 +67,7 @@ use acl::Acl;
 use acl::file::AclFile;
 use blocking::Blocking;
 use config::Config;
+use eviction::Eviction;
 use indexmap::IndexMap;
 use outbox::Outbox;
 use pubsub::PubSub;
@@ -154,6 +158,7 @@ pub struct Server {
     pub(crate) scripting: Scripting,
     pub(crate) watchers: Watchers,
     pub(crate) tracking: Tracking,
+    pub(crate) eviction: Eviction,
 }
 
 impl Server {
@@ -191,6 +196,7 @@ impl Server {
             scripting: Scripting::default(),
             watchers: Watchers::default(),
             tracking: Tracking::default(),
+            eviction: Eviction::default(),
             options,
             config,
         };
@@ -356,6 +362,7 @@ impl Server {
             if self.script_is_killed() {
                 self.continue_script();
             }
+            self.evict_if_due();
             self.publish_events();
             self.send_invalidations();
             if self.serve_ready() {

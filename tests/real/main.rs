@@ -19,6 +19,7 @@ mod debug;
 mod differential;
 mod dump;
 mod durability;
+mod eviction;
 mod files;
 mod geo;
 mod grammar;

@@ -112,6 +112,19 @@ impl Attempt {
         !matches!(self, Attempt::Pop(_) | Attempt::Move { .. })
     }
 
+    /// Returns whether the command looks a key up once more before it tries, which is a further use
+    /// of the key.
+    pub(crate) fn looks_twice(&self) -> bool {
+        match self {
+            Attempt::Move { .. } | Attempt::PopScored(_) | Attempt::PopManyScored(..) => true,
+            Attempt::Pop(_)
+            | Attempt::PopMany(..)
+            | Attempt::Read { .. }
+            | Attempt::ReadGroup { .. }
+            | Attempt::Replicas => false,
+        }
+    }
+
     /// Returns the type that the command waits for.
     pub(crate) fn awaits(&self) -> &'static str {
         match self {

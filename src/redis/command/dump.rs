@@ -24,11 +24,11 @@ fn dump(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(db.dump(args[1]).map_or(Reply::Nil, |payload| Reply::Bulk(payload.into())))
 }
 
-/// `key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds | FREQ frequency]`. A frequency has no
-/// effect. The checks come in the server's order.
+/// `key ttl payload [REPLACE] [ABSTTL] [IDLETIME seconds | FREQ frequency]`.
+/// The checks come in the server's order.
 fn restore(db: &mut Database, args: Args<'_>) -> Answer {
     let mut options = RestoreOptions::default();
-    let (mut absolute, mut frequency) = (false, false);
+    let mut absolute = false;
     let mut words = &args[4..];
     while let [word, rest @ ..] = words {
         words = rest;
@@ -36,16 +36,16 @@ fn restore(db: &mut Database, args: Args<'_>) -> Answer {
             options.replace = true;
         } else if is(word, "absttl") {
             absolute = true;
-        } else if is(word, "idletime") && !rest.is_empty() && !frequency {
+        } else if is(word, "idletime") && !rest.is_empty() && options.frequency.is_none() {
             let idle = u64::try_from(integer(rest[0])?)
                 .map_err(|_| CommandError::text("ERR Invalid IDLETIME value, must be >= 0"))?;
             options.idle = Some(idle);
             words = &rest[1..];
         } else if is(word, "freq") && !rest.is_empty() && options.idle.is_none() {
-            if !(0..=255).contains(&integer(rest[0])?) {
-                return Err(CommandError::text("ERR Invalid FREQ value, must be >= 0 and <= 255"));
-            }
-            frequency = true;
+            let frequency = u8::try_from(integer(rest[0])?).map_err(|_| {
+                CommandError::text("ERR Invalid FREQ value, must be >= 0 and <= 255")
+            })?;
+            options.frequency = Some(frequency);
             words = &rest[1..];
         } else {
             return Err(CommandError::Syntax);

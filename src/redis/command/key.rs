@@ -167,6 +167,12 @@ fn object_encoding(db: &mut Database, args: Args<'_>) -> Answer {
 
 fn object_idletime(db: &mut Database, args: Args<'_>) -> Answer {
     let idle = db.object_idletime(args[2]);
+    if idle.is_some() && db.counts_uses() {
+        return Err(CommandError::text(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+             switching between policies at runtime LRU and LFU data will take some time to adjust.",
+        ));
+    }
     Ok(idle.map_or(Reply::Nil, |time| Reply::Integer(time.as_secs() as i64)))
 }
 
@@ -187,8 +193,11 @@ fn object_refcount(db: &mut Database, args: Args<'_>) -> Answer {
     Ok(Reply::Integer(if shared { i32::MAX.into() } else { 1 }))
 }
 
-/// Frequencies are only counted under an LFU eviction policy, which is not modelled.
+/// Uses are only counted under an LFU policy.
 fn object_freq(db: &mut Database, args: Args<'_>) -> Answer {
+    if db.counts_uses() {
+        return Ok(db.object_freq(args[2]).map_or(Reply::Nil, |n| Reply::Integer(n.into())));
+    }
     match db.inspect(args[2]) {
         None => Ok(Reply::Nil),
         Some(_) => Err(CommandError::text(

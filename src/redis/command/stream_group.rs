@@ -87,7 +87,7 @@ fn xgroup_create(db: &mut Database, args: Args<'_>) -> Answer {
 /// `key group id | $ [ENTRIESREAD count]`. Unlike in other places the id may be `-` or `+`.
 fn xgroup_setid(db: &mut Database, args: Args<'_>) -> Answer {
     let (entries_read, _) = group_options(args, false)?;
-    db.existing_group(args[2], args[3])?;
+    db.check_group(args[2], args[3])?;
     if args.len() != 5 && args.len() != 7 {
         return Err(wrong_subcommand(args, "XGROUP"));
     }

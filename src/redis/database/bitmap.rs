@@ -211,7 +211,7 @@ impl Database {
         if self.write::<StringValue>(key)?.is_none() {
             self.insert(key, Value::String(StringValue::raw(Vec::new())));
         }
-        let string = self.write::<StringValue>(key)?.expect("the key was just added");
+        let string = self.again::<StringValue>(key)?.expect("the key was just added");
         let bytes = string.make_raw();
         let len = bits.div_ceil(8) as usize;
         let grown = bytes.len() < len;

@@ -73,8 +73,8 @@ impl Database {
         for entry in before.iter() {
             self.touch_flushed(entry);
         }
-        let now_secs = self.now_secs;
-        self.keyspace.entries_mut().for_each(|entry| entry.accessed = now_secs);
+        let clock = self.clock_of_new();
+        self.keyspace.entries_mut().for_each(|entry| entry.clock = clock);
     }
 
     /// Adds keys from disk, which replace existing ones of the same name without an event.
@@ -93,7 +93,7 @@ impl Database {
                 }
                 None => self.undo.remember_absent(&entry.key),
             }
-            let slot = self.keyspace.insert(&entry.key, entry.value.clone(), self.now_secs);
+            let slot = self.keyspace.insert(&entry.key, entry.value.clone(), self.clock_of_new());
             self.set_expiry(slot, entry.expires_at());
         }
         loaded

@@ -15,12 +15,12 @@ pub struct RestoreOptions {
     pub replace: bool,
     /// The key expires at this time, in milliseconds since the Unix epoch.
     pub expires_at: Option<i64>,
-    /// `IDLETIME`: the key was not used for this many seconds.
+    /// `IDLETIME`: the key was not used for this many seconds. It has no effect under a policy that
+    /// evicts by frequency.
     pub idle: Option<u64>,
+    /// `FREQ`: the counter of the key's uses. It has an effect only under such a policy.
+    pub frequency: Option<u8>,
 }
-
-/// The clock that notes when a key was used counts seconds, and begins again after this many.
-const CLOCK: u64 = 1 << 24;
 
 impl Database {
     /// `DUMP`: returns a key's value as bytes, with a checksum.
@@ -57,14 +57,9 @@ impl Database {
             }
             return Ok(());
         }
-        let now_secs = self.now_secs;
         let slot = self.insert(key, value);
         self.set_expiry(slot, options.expires_at.map_or(NEVER, |at| at.min(NEVER - 1)));
-        if let Some(idle) = options.idle {
-            // A time before the clock began is half a round of the clock ago.
-            let idle = if idle > u64::from(now_secs) % CLOCK { CLOCK / 2 } else { idle };
-            self.keyspace.entry_mut(slot).accessed = now_secs.saturating_sub(idle as u32);
-        }
+        self.set_age(slot, options.idle, options.frequency);
         self.changed(key, EventClasses::GENERIC, "restore", 1);
         Ok(())
     }

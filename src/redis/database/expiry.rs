@@ -1,4 +1,5 @@
-//! The clock of a database, and the expiry of keys.
+//! The clock of a database, and the keys that are removed without a command: those that expire,
+//! and those that are evicted.
 //!
 //! Expired keys are removed when the database is given the time, unless that is switched off or
 //! suspended, and when they are looked up, unless that is suspended. Within a transaction that
@@ -85,15 +86,11 @@ impl Database {
         next.filter(|_| self.expires_by_itself())
     }
 
-    pub(super) fn now_secs(&self) -> u32 {
-        self.now_secs
-    }
-
     pub(super) fn tell(&mut self, now: Instant) {
         self.told = self.told.max(now);
         self.now = calendar_ms(self.told, self.ahead);
         self.expired_by = self.now;
-        self.now_secs = in_seconds(self.now);
+        self.lru_clock = in_seconds(self.now);
     }
 
     /// Removes the expired key in this slot.
@@ -102,6 +99,15 @@ impl Database {
         self.usage.expired += 1;
         self.touch_expired(&entry.key);
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
+    }
+
+    /// Removes a key to make room.
+    pub(crate) fn evict(&mut self, key: &[u8]) {
+        let Some(slot) = self.keyspace.find(key) else { return };
+        let entry = self.remove_slot(slot);
+        self.usage.evicted += 1;
+        self.touch(&entry.key);
+        self.notify(EventClasses::EVICTED, "evicted", &entry.key);
     }
 
     /// Returns whether a key has expired and was still there, and removes it unless that is

@@ -132,7 +132,7 @@ impl Database {
         event: &'static str,
     ) -> Result<(), CommandError> {
         let limits = self.limits.hash;
-        let hash = self.write_or_insert::<Hash>(key)?;
+        let hash = self.again_or_insert::<Hash>(key)?;
         hash.limit_value(field.len().max(value.len()), limits);
         hash.insert(field, value);
         hash.limit_entries(limits);

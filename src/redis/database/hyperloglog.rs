@@ -32,13 +32,20 @@ impl Database {
         Ok(Some(string.make_raw()))
     }
 
+    /// Returns the bytes of a HyperLogLog that the same operation has looked up before.
+    fn hyperloglog_again(&mut self, key: &[u8]) -> Result<Option<&mut Vec<u8>>, CommandError> {
+        let Some(string) = self.again::<StringValue>(key)? else { return Ok(None) };
+        encoding(string)?;
+        Ok(Some(string.make_raw()))
+    }
+
     /// Returns the bytes of a HyperLogLog, to be changed, and whether it is new.
     fn hyperloglog_or_new(&mut self, key: &[u8]) -> Result<(&mut Vec<u8>, bool), CommandError> {
         let is_new = self.hyperloglog(key)?.is_none();
         if is_new {
             self.insert(key, Value::String(StringValue::raw(hyperloglog::new())));
         }
-        let bytes = self.hyperloglog(key)?.expect("the key exists or was just added");
+        let bytes = self.hyperloglog_again(key)?.expect("the key exists or was just added");
         Ok((bytes, is_new))
     }
 
@@ -72,7 +79,7 @@ impl Database {
     pub fn pfcount(&mut self, key: &[u8]) -> Result<u64, CommandError> {
         let Some(string) = self.read::<StringValue>(key)? else { return Ok(0) };
         encoding(string)?;
-        let bytes = self.hyperloglog(key)?.expect("the key was just read");
+        let bytes = self.hyperloglog_again(key)?.expect("the key was just read");
         if let Some(estimate) = hyperloglog::cached(bytes) {
             return Ok(estimate);
         }

@@ -36,11 +36,25 @@ impl Database {
         self.inspect(key).map(|entry| entry.value.encoding_name())
     }
 
-    /// `OBJECT IDLETIME`: returns the time since a key was last used, in whole seconds.
+    /// `OBJECT IDLETIME`: returns the time since a key was last used, in whole seconds. It means
+    /// nothing under a policy that evicts by frequency.
     pub fn object_idletime(&mut self, key: &[u8]) -> Option<Duration> {
-        let now = self.now_secs();
-        let idle = self.inspect(key).map(|entry| now.saturating_sub(entry.accessed));
-        idle.map(|secs| Duration::from_secs(secs.into()))
+        self.inspect(key)?;
+        let entry = self.stored(key)?;
+        Some(Duration::from_secs(self.idle_secs(entry).into()))
+    }
+
+    /// `OBJECT FREQ`: returns the counter of a key's uses, or `None` if the key is missing, or if
+    /// uses are not counted because the policy evicts otherwise.
+    pub fn object_freq(&mut self, key: &[u8]) -> Option<u8> {
+        self.inspect(key)?;
+        let entry = self.stored(key)?;
+        self.frequency_of(entry).and_then(|frequency| u8::try_from(frequency).ok())
+    }
+
+    /// Returns whether uses are counted, for a policy that evicts by frequency.
+    pub(crate) fn counts_uses(&self) -> bool {
+        self.frequencies.is_some()
     }
 
     /// `DEL`, `UNLINK`: removes a key. Returns whether it existed.
@@ -123,22 +137,31 @@ impl Database {
     }
 
     fn rename_if(&mut self, key: &[u8], to: &[u8], replace: bool) -> Result<bool, CommandError> {
-        if self.peek(key).is_none() {
+        if self.seek(key).is_none() {
             return Err(CommandError::NoSuchKey);
         }
         if key == to {
             return Ok(replace);
         }
-        if !replace && self.peek(to).is_some() {
+        if !replace && self.seek(to).is_some() {
             return Ok(false);
         }
         let entry = self.take(key).ok_or(CommandError::NoSuchKey)?;
         let expires_at = entry.expires_at();
         self.add_or_replace(to, entry.value, expires_at);
+        self.keep_clock(to, entry.clock);
         self.touch(key);
         self.notify(EventClasses::GENERIC, "rename_from", key);
         self.changed(to, EventClasses::GENERIC, "rename_to", 1);
         Ok(true)
+    }
+
+    /// Gives a key that was renamed or moved the clock that it had, and counts the move as a use.
+    fn keep_clock(&mut self, key: &[u8], clock: u32) {
+        if let Some(slot) = self.keyspace.find(key) {
+            self.keyspace.entry_mut(slot).clock = clock;
+            self.used(slot);
+        }
     }
 
     /// Adds a key that does not exist, with its expiry time.
@@ -155,6 +178,11 @@ impl Database {
         }
         let feeds = value.feeds_blocked_clients();
         self.put_keeping(key, value, expires_at);
+        self.forget_uses(key);
+        let clock = self.clock_of_new();
+        if let Some(slot) = self.keyspace.find(key) {
+            self.keyspace.entry_mut(slot).clock = clock;
+        }
         self.notify(EventClasses::NEW, "new", key);
         if feeds {
             self.fed(key);
@@ -192,7 +220,7 @@ impl Database {
         expires_at: i64,
         replace: bool,
     ) -> bool {
-        if !replace && self.peek(to).is_some() {
+        if !replace && self.seek(to).is_some() {
             return false;
         }
         self.add_or_replace(to, value, expires_at);
@@ -203,12 +231,13 @@ impl Database {
     /// `MOVE`: moves a key to another database, unless the name exists there. Returns whether the
     /// key was moved.
     pub fn move_to(&mut self, key: &[u8], other: &mut Database) -> bool {
-        if self.peek(key).is_none() || other.peek(key).is_some() {
+        if self.seek(key).is_none() || other.seek(key).is_some() {
             return false;
         }
         let Some(entry) = self.take(key) else { return false };
         let expires_at = entry.expires_at();
         other.add(key, entry.value, expires_at);
+        other.keep_clock(key, entry.clock);
         self.observers.events.append(&mut other.observers.events);
         self.touch(key);
         self.notify(EventClasses::GENERIC, "move_from", key);

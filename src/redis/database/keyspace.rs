@@ -9,8 +9,11 @@
 //! Keys with a time to live are also in an index ordered by it, so that due keys are found without
 //! looking at the rest. The index has exactly the entries whose `expires_at` is not [`NEVER`].
 
+use super::ledger::Ledger;
+use super::memory;
 pub(crate) use super::slot_table::Slot;
 use super::slot_table::SlotTable;
+use crate::choice::Stream;
 use crate::invariant::ensure;
 use crate::redis::value::{Sds, Value};
 use rustc_hash::FxBuildHasher;
@@ -36,8 +39,8 @@ pub(crate) struct Entry {
     pub(crate) value: Value,
     /// Expiry time, in milliseconds since the Unix epoch.
     expires_at: i64,
-    /// Time of the last use, in seconds since the Unix epoch.
-    pub(crate) accessed: u32,
+    /// When it was last used, or how often; see `aging`.
+    pub(crate) clock: u32,
     hash: u32,
 }
 
@@ -57,6 +60,10 @@ pub(crate) struct Keyspace {
     chunks: Vec<Vec<Entry>>,
     len: usize,
     expires: BTreeSet<(i64, Slot)>,
+    /// The keys with a time to live once more, to draw from, if a policy evicts these alone.
+    volatile: Option<Box<SlotTable>>,
+    /// The entries' sizes, while there is a limit.
+    ledger: Option<Box<Ledger>>,
 }
 
 fn hash_of(key: &[u8]) -> u32 {
@@ -91,7 +98,7 @@ impl Keyspace {
         let read = hashes.iter().fold(0, |read, hash| read ^ self.table.first_cell(*hash));
         black_box(read);
         let slots = hashes.iter().filter_map(|hash| self.table.find(*hash, |_| true));
-        black_box(slots.fold(0, |read, slot| read ^ self.entry(slot).accessed));
+        black_box(slots.fold(0, |read, slot| read ^ self.entry(slot).clock));
     }
 
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {
@@ -107,7 +114,7 @@ impl Keyspace {
     }
 
     /// Adds a key that does not exist.
-    pub(crate) fn insert(&mut self, key: &[u8], value: Value, accessed: u32) -> Slot {
+    pub(crate) fn insert(&mut self, key: &[u8], value: Value, clock: u32) -> Slot {
         debug_assert!(self.find(key).is_none(), "a key exists only once");
         let hash = hash_of(key);
         let slot = Slot::try_from(self.len).expect("fewer than 2^32 keys fit into memory");
@@ -116,7 +123,10 @@ impl Keyspace {
             let room = if self.len == 0 { 0 } else { CHUNK };
             self.chunks.push(Vec::with_capacity(room));
         }
-        let entry = Entry { key: Sds::new(key), value, expires_at: NEVER, accessed, hash };
+        let entry = Entry { key: Sds::new(key), value, expires_at: NEVER, clock, hash };
+        if let Some(ledger) = &mut self.ledger {
+            ledger.push(&entry.key);
+        }
         self.chunks.last_mut().expect("a chunk was just added").push(entry);
         self.len += 1;
         self.table.insert(hash, slot);
@@ -128,8 +138,14 @@ impl Keyspace {
         let Entry { hash, expires_at, .. } = *self.entry(slot);
         if expires_at != NEVER {
             self.expires.remove(&(expires_at, slot));
+            if let Some(volatile) = &mut self.volatile {
+                volatile.remove(hash, slot);
+            }
         }
         self.table.remove(hash, slot);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.remove(slot);
+        }
         let last = self.chunks.last_mut().and_then(Vec::pop).expect("a slot belongs to an entry");
         if self.chunks.last().is_some_and(Vec::is_empty) {
             self.chunks.pop();
@@ -143,6 +159,9 @@ impl Keyspace {
         if last.expires_at != NEVER {
             self.expires.remove(&(last.expires_at, from));
             self.expires.insert((last.expires_at, slot));
+            if let Some(volatile) = &mut self.volatile {
+                volatile.moved(last.hash, from, slot);
+            }
         }
         std::mem::replace(self.entry_mut(slot), last)
     }
@@ -153,8 +172,16 @@ impl Keyspace {
         if before == at {
             return;
         }
+        let hash = self.entry(slot).hash;
         if before != NEVER {
             self.expires.remove(&(before, slot));
+        }
+        if let Some(volatile) = &mut self.volatile {
+            match (before, at) {
+                (NEVER, _) => volatile.insert(hash, slot),
+                (_, NEVER) => volatile.remove(hash, slot),
+                _ => {}
+            }
         }
         if at != NEVER {
             self.expires.insert((at, slot));
@@ -167,10 +194,109 @@ impl Keyspace {
         self.expires.first().copied()
     }
 
+    /// Notes that a value changes its size.
+    #[inline]
+    pub(crate) fn resized(&mut self, slot: Slot) {
+        if self.ledger.is_some() {
+            self.mark(slot);
+        }
+    }
+
+    #[cold]
+    fn mark(&mut self, slot: Slot) {
+        let key = &at(&self.chunks, slot).key;
+        if let Some(ledger) = &mut self.ledger {
+            ledger.mark(slot, key);
+        }
+    }
+
+    /// Returns the memory that all entries use, and records their sizes from now on. O(n) for the
+    /// first time, then in proportion to the changes since the last time.
+    pub(crate) fn memory(&mut self) -> u64 {
+        let mut ledger = self.ledger.take().unwrap_or_else(|| {
+            let mut ledger = Ledger::default();
+            self.iter().for_each(|entry| ledger.push(&entry.key));
+            Box::new(ledger)
+        });
+        for key in ledger.take_changed() {
+            if let Some(slot) = self.find(&key)
+                && ledger.recorded(slot).is_none()
+            {
+                ledger.record(slot, memory::estimate(&key, &self.entry(slot).value) as u64);
+            }
+        }
+        let sum = ledger.sum();
+        self.ledger = Some(ledger);
+        sum + self.tables() as u64
+    }
+
+    /// Returns the memory that all entries use. O(n).
+    pub(crate) fn measured(&self) -> u64 {
+        let sizes = self.iter().map(|entry| memory::estimate(&entry.key, &entry.value));
+        (sizes.sum::<usize>() + self.tables()) as u64
+    }
+
+    /// Returns the memory of the tables that are not counted with the entries.
+    pub(crate) fn tables(&self) -> usize {
+        memory::buckets(self.len) + memory::expiries(self.expires.len())
+    }
+
+    /// Ends to record sizes, and to keep a table of the keys with a time to live.
+    pub(crate) fn forget_limits(&mut self) {
+        self.ledger = None;
+        self.volatile = None;
+    }
+
+    /// Draws up to this many entries, of all or of those with a time to live.
+    pub(crate) fn sample(
+        &mut self,
+        volatile: bool,
+        count: usize,
+        random: &mut Stream,
+    ) -> Vec<Slot> {
+        if !volatile {
+            return self.table.sample(count, random);
+        }
+        if self.volatile.is_none() {
+            let mut table = SlotTable::default();
+            for (_, slot) in &self.expires {
+                table.insert(self.entry(*slot).hash, *slot);
+            }
+            self.volatile = Some(Box::new(table));
+        }
+        self.volatile.as_mut().map_or_else(Vec::new, |table| table.sample(count, random))
+    }
+
+    fn check_limits(&self) -> Result<(), String> {
+        if let Some(volatile) = &self.volatile {
+            volatile.check_invariants()?;
+            let (drawn, indexed) = (volatile.len(), self.expires.len());
+            ensure(drawn == indexed, || format!("{drawn} keys can be drawn, {indexed} expire"))?;
+            for (_, slot) in &self.expires {
+                let found = volatile.find(self.entry(*slot).hash, |other| other == *slot);
+                ensure(found.is_some(), || format!("slot {slot} expires and cannot be drawn"))?;
+            }
+        }
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        let lines = ledger.len();
+        ensure(lines == self.len, || format!("{lines} sizes are recorded"))?;
+        ensure(ledger.is_balanced(), || "the sum of sizes is wrong".to_owned())?;
+        for (slot, entry) in (0..).zip(self.iter()) {
+            let bytes = memory::estimate(&entry.key, &entry.value) as u64;
+            if let Some(recorded) = ledger.recorded(slot) {
+                ensure(recorded == bytes, || {
+                    format!("key {} uses {bytes} bytes, not {recorded}", entry.key)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that the entries lie densely, that the table finds each in its slot, and that the
     /// index has exactly the keys with a time to live. Returns what is wrong otherwise.
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
         self.table.check_invariants()?;
+        self.check_limits()?;
         let full = |chunk: &Vec<Entry>| chunk.len() == CHUNK;
         let (last, before) = match &*self.chunks {
             [] => (0, &[][..]),
@@ -200,10 +326,12 @@ impl Keyspace {
     }
 
     pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.ledger = None;
         self.chunks.iter_mut().flatten()
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.ledger = None;
         self.chunks.iter_mut().flatten().map(|entry| &mut entry.value)
     }
 }

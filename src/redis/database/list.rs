@@ -85,7 +85,7 @@ impl Database {
         end: End,
         elements: &[&[u8]],
     ) -> Result<usize, CommandError> {
-        match self.write::<List>(key)? {
+        match self.again::<List>(key)? {
             Some(_) => self.push(key, end, elements),
             None => Ok(0),
         }
@@ -163,12 +163,12 @@ impl Database {
             return Ok(None);
         }
         self.write::<List>(destination)?;
-        let list = self.write::<List>(source)?.expect("the source was just found");
+        let list = self.again::<List>(source)?.expect("the source was just found");
         let Some(element) = list.pop(from) else { return Ok(None) };
         // The push is notified before the pop, and both count as one change.
-        self.write_or_insert::<List>(destination)?.push(to, element.clone());
+        self.again_or_insert::<List>(destination)?.push(to, element.clone());
         self.pushed(destination, to, 0);
-        let emptied = self.write::<List>(source)?.is_some_and(|list| list.is_empty());
+        let emptied = self.again::<List>(source)?.is_some_and(|list| list.is_empty());
         self.popped(source, from, 1, emptied);
         Ok(Some(element))
     }

@@ -2,15 +2,17 @@
 //!
 //! This estimates Redis's own structures under its allocator (jemalloc), not the memory of this
 //! process. For strings and streams it is exactly the real server's number; for other
-//! collections it is close, since the real server samples.
+//! collections it is close, since the real server samples. What counts against `maxmemory` is the
+//! same number, except that it is extrapolated for large collections, so that a change of one costs
+//! a bounded number of steps.
 //!
 //! Source: `object.c` (`objectComputeSize`), and experiments with the server.
 
 use crate::redis::value::allocation::allocated;
 use crate::redis::value::number;
 use crate::redis::value::{
-    Hash, HashEncoding, Set, SetEncoding, SortedSet, SortedSetEncoding, Stream, StringEncoding,
-    StringValue, Value, radix,
+    Hash, HashEncoding, Sds, Set, SetEncoding, SortedSet, SortedSetEncoding, Stream,
+    StringEncoding, StringValue, Value, radix,
 };
 
 /// An object's header.
@@ -70,31 +72,67 @@ fn packed(element: &[u8]) -> usize {
     }
 }
 
-fn listpack(elements: impl Iterator<Item = usize>) -> usize {
-    allocated(7 + elements.sum::<usize>())
+/// How many elements of a collection are measured.
+#[derive(Clone, Copy)]
+enum Measured {
+    All,
+    /// Those of small collections. Of others, some that are spread evenly.
+    Some,
+}
+
+/// Number of elements of a small collection, and of those that are measured of a large one.
+const SMALL: usize = 128;
+const SPREAD: usize = 64;
+
+impl Measured {
+    /// Returns the sum of the sizes of a collection's elements.
+    fn sum(self, len: usize, size: impl Fn(usize) -> Option<usize>) -> usize {
+        let of = |index| size(index).unwrap_or_default();
+        match self {
+            Measured::Some if len > SMALL => {
+                let spread: usize = (0..SPREAD).map(|nth| of(nth * len / SPREAD)).sum();
+                spread * len / SPREAD
+            }
+            Measured::All | Measured::Some => (0..len).map(of).sum(),
+        }
+    }
+}
+
+/// Returns the size of the array of a hash table.
+pub(crate) fn buckets(len: usize) -> usize {
+    if len == 0 { 0 } else { 8 * len.next_power_of_two().max(4) }
+}
+
+/// Returns the size of the table of expiry times.
+pub(crate) fn expiries(len: usize) -> usize {
+    ENTRY * len + buckets(len)
 }
 
 fn table_of(len: usize) -> usize {
     TABLE + 8 * len.next_power_of_two().max(4)
 }
 
-fn hash(hash: &Hash) -> usize {
+fn hash(hash: &Hash, measured: Measured) -> usize {
+    let len = hash.len();
     match hash.encoding() {
         HashEncoding::Listpack => {
-            OBJECT + listpack(hash.iter().map(|(f, v)| packed(f) + packed(v)))
+            let size = |at| hash.get_index(at).map(|(f, v)| packed(f) + packed(v));
+            OBJECT + allocated(7 + measured.sum(len, size))
         }
         HashEncoding::Hashtable => {
-            let fields = hash.iter().map(|(f, v)| ENTRY + sds(f.len(), true) + sds(v.len(), true));
-            OBJECT + table_of(hash.len()) + fields.sum::<usize>()
+            let size = |(f, v): (&Sds, &Sds)| ENTRY + sds(f.len(), true) + sds(v.len(), true);
+            OBJECT + table_of(len) + measured.sum(len, |at| hash.get_index(at).map(size))
         }
     }
 }
 
-fn set(set: &Set) -> usize {
+fn set(set: &Set, measured: Measured) -> usize {
     match set.encoding() {
         SetEncoding::Intset => {
-            let numbers = set.iter().filter_map(|member| number::parse_i64(&member));
-            let width = numbers.map(|n| match n {
+            // The members are in order, so the widest is the first or the last.
+            let ends = [0, set.len().saturating_sub(1)];
+            let ends = ends.into_iter().filter_map(|at| set.get_index(at));
+            let width = ends.filter_map(|end| number::parse_i64(&end)).map(|n| match n {
                 -32_768..=32_767 => 2,
                 -2_147_483_648..=2_147_483_647 => 4,
                 _ => 8,
@@ -102,24 +140,25 @@ fn set(set: &Set) -> usize {
             OBJECT + allocated(8 + width.max().unwrap_or(2) * set.len())
         }
         SetEncoding::Hashtable => {
-            let members = set.iter().map(|member| ENTRY + sds(member.len(), true));
-            OBJECT + table_of(set.len()) + members.sum::<usize>()
+            let size = |at| set.get_index(at).map(|member| ENTRY + sds(member.len(), true));
+            OBJECT + table_of(set.len()) + measured.sum(set.len(), size)
         }
     }
 }
 
-fn sorted_set(set: &SortedSet) -> usize {
+fn sorted_set(set: &SortedSet, measured: Measured) -> usize {
+    let len = set.len();
     match set.encoding() {
         SortedSetEncoding::Listpack => {
-            let sizes = set
-                .iter()
-                .map(|(member, score)| packed(member) + packed(&number::format_double(score)));
-            OBJECT + listpack(sizes)
+            let size = |(member, score): (&Sds, f64)| {
+                packed(member) + packed(&number::format_double(score))
+            };
+            OBJECT + allocated(7 + measured.sum(len, |at| set.get_index(at).map(size)))
         }
         // A node has a score, a member, a back pointer and 1.33 levels on average.
         SortedSetEncoding::Skiplist => {
-            let members = set.iter().map(|(member, _)| ENTRY + sds(member.len(), true) + 48);
-            OBJECT + table_of(set.len()) + 32 + members.sum::<usize>()
+            let size = |(member, _): (&Sds, f64)| ENTRY + sds(member.len(), true) + 48;
+            OBJECT + table_of(len) + 32 + measured.sum(len, |at| set.get_index(at).map(size))
         }
     }
 }
@@ -156,14 +195,24 @@ fn stream(stream: &Stream) -> usize {
 
 /// Returns the size of a key with its value.
 pub(crate) fn usage(key: &[u8], value: &Value) -> usize {
+    measure(key, value, Measured::All)
+}
+
+/// Returns the size of a key with its value, extrapolated for a large collection. O(1).
+pub(crate) fn estimate(key: &[u8], value: &Value) -> usize {
+    measure(key, value, Measured::Some)
+}
+
+fn measure(key: &[u8], value: &Value, measured: Measured) -> usize {
     let value = match value {
         Value::String(value) => string(value),
-        Value::Hash(value) => hash(value),
-        Value::Set(value) => set(value),
-        Value::SortedSet(value) => sorted_set(value),
+        Value::Hash(value) => hash(value, measured),
+        Value::Set(value) => set(value, measured),
+        Value::SortedSet(value) => sorted_set(value, measured),
         // A list is one or more listpacks of up to 8 KB, each with a node.
         Value::List(list) => {
-            let bytes: usize = list.iter().map(|element| packed(element)).sum();
+            let size = |at| list.get(at).map(|element| packed(element));
+            let bytes = measured.sum(list.len(), size);
             let nodes = (bytes / 8_192).max(1);
             OBJECT + 48 + nodes * 32 + allocated(7 + bytes)
         }

@@ -51,7 +51,7 @@ impl EventClasses {
     pub const SORTED_SET: EventClasses = EventClasses(1 << 7);
     /// `x`: a key expired.
     pub const EXPIRED: EventClasses = EventClasses(1 << 8);
-    /// `e`: a key was evicted, which never happens here.
+    /// `e`: a key was evicted.
     pub const EVICTED: EventClasses = EventClasses(1 << 9);
     /// `t`.
     pub const STREAM: EventClasses = EventClasses(1 << 10);

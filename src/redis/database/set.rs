@@ -91,7 +91,7 @@ impl Database {
         }
         self.write::<Set>(destination)?;
         let max_intset = self.limits.intset;
-        let from = self.write::<Set>(source)?.expect("the source was just found");
+        let from = self.again::<Set>(source)?.expect("the source was just found");
         if source == destination {
             return Ok(from.contains(member));
         }
@@ -101,7 +101,7 @@ impl Database {
         let emptied = from.is_empty();
         self.changed(source, EventClasses::SET, "srem", 1);
         self.remove_emptied(emptied, source);
-        if self.write_or_insert::<Set>(destination)?.insert(member, max_intset) {
+        if self.again_or_insert::<Set>(destination)?.insert(member, max_intset) {
             self.changed(destination, EventClasses::SET, "sadd", 1);
         }
         Ok(true)

@@ -8,6 +8,7 @@
 //! At most three quarters of the cells are used, and there is no gap between a cell and the home of
 //! its hash.
 
+use crate::choice::Stream;
 use crate::invariant::ensure;
 
 /// Index of an entry in the keyspace.
@@ -21,6 +22,8 @@ pub(crate) struct SlotTable {
     /// The length is a power of two, or 0.
     cells: Vec<u64>,
     len: usize,
+    /// Where the next sample begins, if its draw is calm.
+    cursor: usize,
 }
 
 fn cell(hash: u32, slot: Slot) -> u64 {
@@ -121,6 +124,32 @@ impl SlotTable {
         }
         self.cells[gap] = EMPTY;
         self.len -= 1;
+    }
+
+    /// Draws up to this many slots: those of neighbouring cells, from a random cell on. The order of
+    /// cells does not depend on when a key was added. A calm draw begins where the last one ended,
+    /// so that calm samples differ. Like the real server's, a sample looks at ten cells for each
+    /// slot, and may be smaller; it is empty only if the table is.
+    pub(crate) fn sample(&mut self, count: usize, random: &mut Stream) -> Vec<Slot> {
+        let mut drawn = Vec::new();
+        if self.len == 0 || count == 0 {
+            return drawn;
+        }
+        let cells = self.cells.len();
+        let wanted = count.min(self.len);
+        let from = self.cursor.wrapping_add(random.choose(cells as u64) as usize);
+        let most = count.saturating_mul(10);
+        for step in 0..cells {
+            let at = from.wrapping_add(step) & (cells - 1);
+            if self.cells[at] != EMPTY {
+                drawn.push(slot_in(self.cells[at]));
+            }
+            self.cursor = at + 1;
+            if drawn.len() == wanted || (step >= most && !drawn.is_empty()) {
+                break;
+            }
+        }
+        drawn
     }
 
     /// Checks the invariants of the module. Returns what is wrong otherwise.

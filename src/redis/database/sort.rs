@@ -131,6 +131,7 @@ impl Database {
             && let Value::SortedSet(set) = &mut self.keyspace.entry_mut(slot).value
         {
             set.force_skiplist();
+            self.keyspace.resized(slot);
         }
     }
 

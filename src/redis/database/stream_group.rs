@@ -83,7 +83,7 @@ impl Database {
             self.write_or_insert::<Stream>(key)?;
             self.touch(key);
         }
-        let stream = self.write::<Stream>(key)?.ok_or(CommandError::text(NO_STREAM))?;
+        let stream = self.again::<Stream>(key)?.ok_or(CommandError::text(NO_STREAM))?;
         let last_id = start.resolve(stream);
         if !stream.add_group(group, last_id, entries_read) {
             return Err(CommandError::text("BUSYGROUP Consumer Group name already exists"));
@@ -95,6 +95,12 @@ impl Database {
     /// Returns a stream of which `XGROUP` changes groups.
     pub(crate) fn grouped(&mut self, key: &[u8]) -> Result<&mut Stream, CommandError> {
         self.write::<Stream>(key)?.ok_or(CommandError::text(NO_STREAM))
+    }
+
+    /// Returns an error if a group is missing. It is no use of the key: the change that follows is.
+    pub(crate) fn check_group(&mut self, key: &[u8], group: &[u8]) -> Result<(), CommandError> {
+        let stream = self.again::<Stream>(key)?.ok_or(CommandError::text(NO_STREAM))?;
+        stream.group_mut(group).map(|_| ()).ok_or_else(|| no_group_of(key, group))
     }
 
     /// Returns a group that `XGROUP` changes.
@@ -119,7 +125,8 @@ impl Database {
         start: GroupStart,
         entries_read: Option<i64>,
     ) -> Result<(), CommandError> {
-        let last_id = start.resolve(self.grouped(key)?);
+        let stream = self.again::<Stream>(key)?.ok_or(CommandError::text(NO_STREAM))?;
+        let last_id = start.resolve(stream);
         self.existing_group(key, group)?.set_position(last_id, entries_read);
         self.changed_unwatched(key, EventClasses::STREAM, "xgroup-setid", 1);
         Ok(())

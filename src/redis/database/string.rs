@@ -79,7 +79,10 @@ impl Database {
             None => false,
         };
         match options.condition {
-            Some(SetCondition::IfAbsent) if exists => return Ok(outcome),
+            Some(SetCondition::IfAbsent) if exists => {
+                self.seek(key);
+                return Ok(outcome);
+            }
             Some(SetCondition::IfPresent) if !exists => return Ok(outcome),
             Some(_) | None => {}
         }
@@ -132,7 +135,7 @@ impl Database {
         match expiry {
             Expiry::Keep => {}
             Expiry::Clear => {
-                self.persist(key);
+                self.persist_unused(key);
             }
             Expiry::At(at) if at <= self.now_ms() => {
                 self.take(key);
@@ -157,7 +160,7 @@ impl Database {
     /// `MSETNX`: sets several strings, or none if one of the keys exists. Returns whether they were
     /// set.
     pub fn msetnx(&mut self, pairs: &[(&[u8], &[u8])]) -> bool {
-        if pairs.iter().any(|(key, _)| self.peek(key).is_some()) {
+        if pairs.iter().any(|(key, _)| self.seek(key).is_some()) {
             return false;
         }
         self.mset(pairs.iter().copied());
@@ -240,7 +243,7 @@ impl Database {
             Some(string) => string,
             None => {
                 self.insert(key, Value::String(StringValue::raw(Vec::new())));
-                self.write::<StringValue>(key)?.expect("the key was just added")
+                self.again::<StringValue>(key)?.expect("the key was just added")
             }
         };
         let string = string.make_raw();
@@ -257,7 +260,7 @@ impl Database {
 
     /// Returns the length of a string, without counting as a read.
     fn strlen_unread(&mut self, key: &[u8]) -> Result<usize, CommandError> {
-        match self.peek(key).map(|entry| &entry.value) {
+        match self.seek(key).map(|entry| &entry.value) {
             Some(Value::String(string)) => Ok(string.len()),
             Some(_) => Err(CommandError::WrongType),
             None => Ok(0),

@@ -36,7 +36,7 @@ impl Database {
     /// the key exists and the condition held. A time in the past removes the key at once, with a
     /// `del` event.
     pub fn pexpireat(&mut self, key: &[u8], at: i64, condition: ExpireCondition) -> bool {
-        let Some(entry) = self.peek(key) else { return false };
+        let Some(entry) = self.seek(key) else { return false };
         let before = entry.expires_at();
         let holds = (!condition.if_none || before == NEVER)
             && (!condition.if_some || before != NEVER)
@@ -65,6 +65,12 @@ impl Database {
 
     /// `PERSIST`: removes a key's time to live. Returns whether it had one.
     pub fn persist(&mut self, key: &[u8]) -> bool {
+        self.seek(key);
+        self.persist_unused(key)
+    }
+
+    /// Removes a key's time to live, where looking the key up was no further use.
+    pub(super) fn persist_unused(&mut self, key: &[u8]) -> bool {
         let had_one = self.peek(key).is_some_and(|entry| entry.expiry().is_some());
         if had_one {
             self.put_expiry(key, NEVER);

@@ -154,7 +154,7 @@ impl Undo {
         let mut changed = Vec::with_capacity(self.newest.before.len());
         for (key, before) in std::mem::take(&mut self.newest.before) {
             let found = keyspace.find(&key).map(|slot| keyspace.remove(slot));
-            let accessed = found.as_ref().map_or(0, |entry| entry.accessed);
+            let clock = found.as_ref().map_or(0, |entry| entry.clock);
             let found = found.map(|e| Before { expires_at: e.expires_at(), value: e.value });
             let live = |state: &&Before| state.expires_at > now;
             let same = match (found.as_ref().filter(live), before.as_ref().filter(live)) {
@@ -163,7 +163,7 @@ impl Undo {
                 (Some(_), None) | (None, Some(_)) => false,
             };
             if let Some(before) = before {
-                let slot = keyspace.insert(&key, before.value, accessed);
+                let slot = keyspace.insert(&key, before.value, clock);
                 if before.expires_at != NEVER {
                     keyspace.set_expiry(slot, before.expires_at);
                 }

@@ -170,7 +170,11 @@ impl Server {
         deadline: Option<Instant>,
     ) -> Result<Option<Reply>, CommandError> {
         for key in keys {
-            if let Some(reply) = attempt.on(&mut self.databases[caller.database], key)? {
+            let db = &mut self.databases[caller.database];
+            if attempt.looks_twice() {
+                db.seek(key);
+            }
+            if let Some(reply) = attempt.on(db, key)? {
                 return Ok(Some(reply));
             }
         }
@@ -210,6 +214,7 @@ impl Server {
         let Some(database) = self.databases.iter().position(ready) else { return false };
         for key in std::mem::take(&mut self.databases[database].observers.ready) {
             self.serve_key(database, &key);
+            self.count_uses();
         }
         true
     }

@@ -23,6 +23,7 @@ impl Server {
         for client in self.blocking.clients().chain(self.pubsub.clients()) {
             ensure(knows(client), || format!("client {client} waits or listens, and is gone"))?;
         }
+        self.eviction.check_invariants()?;
         self.check_watches()?;
         ensure(self.outbox.is_settled(), || "a stage of the outbox is left open".to_owned())?;
         ensure(self.running || self.sessions.is_empty(), || "a client of no server".to_owned())?;

@@ -1,6 +1,6 @@
 //! The current configuration, which `CONFIG SET` changes.
 
-use super::ServerOptions;
+use super::{EvictionPolicy, ServerOptions};
 use crate::redis::database::EventClasses;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
@@ -37,6 +37,14 @@ pub(crate) struct Config {
     pub(crate) acl_all_channels: bool,
     /// Seconds of silence before a client is probed. 0 is never.
     pub(crate) tcp_keepalive: u32,
+    /// Greatest number of bytes that the server uses. 0 is no limit.
+    pub(crate) max_memory: u64,
+    pub(crate) policy: EvictionPolicy,
+    /// Number of keys that are drawn to find one to evict.
+    pub(crate) eviction_samples: usize,
+    /// How the uses of keys are counted; see `aging`.
+    pub(crate) lfu_decay: u32,
+    pub(crate) lfu_factor: u32,
 }
 
 impl Config {
@@ -60,6 +68,11 @@ impl Config {
             acl_log_length: 128,
             acl_all_channels: false,
             tcp_keepalive: options.tcp_keepalive,
+            max_memory: options.max_memory,
+            policy: options.policy,
+            eviction_samples: 5,
+            lfu_decay: 1,
+            lfu_factor: 10,
         }
     }
 

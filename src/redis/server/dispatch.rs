@@ -121,6 +121,9 @@ impl Server {
         if self.acl.restricts {
             self.check_permission(client, command, args)?;
         }
+        if self.config.max_memory > 0 {
+            self.check_memory(client, command, args)?;
+        }
         self.check_refusals(client, command, false)?;
         if self.pubsub.is_subscriber(client)
             && self.sessions.get(&client).is_some_and(|s| s.protocol == Protocol::Resp2)
@@ -227,6 +230,7 @@ impl Server {
         } else {
             self.execute(caller, command, args)
         };
+        self.count_uses();
         self.stats.of(command.name).calls += 1;
         // The server does not count the reply of `DEBUG ERROR` as an error.
         let reply = answer.unwrap_or_else(|error| {

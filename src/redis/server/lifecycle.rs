@@ -7,12 +7,14 @@
 use super::acl::Acl;
 use super::blocking::Blocking;
 use super::config::Config;
+use super::eviction::Eviction;
 use super::pubsub::PubSub;
 use super::slow::Watchers;
 use super::tracking::Tracking;
 use super::transaction::Scheduled;
 use super::{ClientId, Server, Sleep, Stats};
 use crate::Shutdown;
+use crate::redis::database::aging::Frequencies;
 use crate::redis::database::keyspace::Keyspace;
 use crate::redis::database::undo::Undo;
 use crate::redis::database::{Observers, Usage};
@@ -27,6 +29,14 @@ impl Server {
             database.limits = self.config.limits;
             database.observers.classes =
                 if events.is_silent() { Default::default() } else { events };
+        }
+        let Config { policy, lfu_decay, lfu_factor, max_memory, .. } = self.config;
+        for database in &mut self.databases {
+            let counted = policy.counts_uses().then(|| Frequencies::new(lfu_decay, lfu_factor));
+            database.set_frequencies(counted);
+            if max_memory == 0 {
+                database.keyspace.forget_limits();
+            }
         }
         self.observe_for_story();
     }
@@ -46,6 +56,9 @@ impl Server {
             || (config.append_only && config.fsync != self.config.fsync);
         let former = std::mem::replace(&mut self.config, config);
         self.apply_config();
+        if self.config.max_memory != former.max_memory {
+            self.eviction.limit_changed();
+        }
         if self.config.password() != former.password() {
             self.acl.set_default_password(self.config.password().map(Sds::as_slice));
         }
@@ -57,6 +70,7 @@ impl Server {
     /// Resets the counters (`CONFIG RESETSTAT`).
     pub(crate) fn reset_stats(&mut self) {
         self.stats = Stats::default();
+        self.eviction.reset_stats();
         for database in &mut self.databases {
             let changes = database.usage.changes;
             database.usage = Usage { changes, ..Usage::default() };
@@ -73,6 +87,7 @@ impl Server {
         self.scripting.forget_process();
         self.watchers = Watchers::default();
         self.tracking = Tracking::default();
+        self.eviction = Eviction::default();
         self.cron_paused = false;
         self.scheduled = Scheduled::default();
         self.paused = None;

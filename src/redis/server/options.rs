@@ -3,6 +3,7 @@
 
 use super::acl::Acl;
 use super::acl::file::AclFile;
+use super::policy::EvictionPolicy;
 use crate::redis::database::{Database, EventClasses};
 use crate::redis::error::CommandError;
 use crate::redis::persist::{AppendFsync, SavePoint};
@@ -25,6 +26,8 @@ pub struct ServerOptions {
     pub(super) fsync_time: Duration,
     pub(super) port: u16,
     pub(super) acl_file: Option<AclFile>,
+    pub(super) max_memory: u64,
+    pub(super) policy: EvictionPolicy,
 }
 
 impl Default for ServerOptions {
@@ -43,6 +46,8 @@ impl Default for ServerOptions {
             fsync_time: Duration::ZERO,
             port: 6_379,
             acl_file: None,
+            max_memory: 0,
+            policy: EvictionPolicy::NoEviction,
         }
     }
 }
@@ -134,6 +139,45 @@ impl ServerOptions {
     #[must_use]
     pub fn with_tcp_keepalive(mut self, silence: Duration) -> ServerOptions {
         self.tcp_keepalive = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// Limits the server's memory to this many bytes (`maxmemory`). Zero, the default, is no limit.
+    ///
+    /// What counts is what a real server would use for the keys (`MEMORY USAGE`) and for itself,
+    /// which is close to 1 MB: see `used_memory` in `INFO`. Beyond the limit, commands that may
+    /// need memory are refused with `OOM`, unless keys can be evicted
+    /// ([`ServerOptions::with_eviction`]).
+    #[must_use]
+    pub fn with_max_memory(mut self, bytes: u64) -> ServerOptions {
+        self.max_memory = bytes;
+        self
+    }
+
+    /// Sets which keys are evicted beyond the limit (`maxmemory-policy`). The default is none.
+    ///
+    /// ```
+    /// use stunt_double::redis::server::Server;
+    /// use stunt_double::redis::{EvictionPolicy, ServerOptions};
+    /// use stunt_double::{Instant, Site, Stream};
+    ///
+    /// let options = ServerOptions::default()
+    ///     .with_max_memory(1_000_000)
+    ///     .with_eviction(EvictionPolicy::AllKeysLru);
+    /// let mut server = Server::new(options, Stream::seeded(1, Site::new("redis"), 0));
+    /// let client = stunt_double::redis::server::ClientId(1);
+    /// server.connected(Instant::ZERO, client, "a cache");
+    /// let value = vec![b'x'; 10_000];
+    /// for n in 0..100 {
+    ///     let key = format!("k{n}");
+    ///     server.handle_input(Instant::ZERO, client, &[b"SET", key.as_bytes(), &value]);
+    /// }
+    /// let kept = server.database(0).map_or(0, |db| db.len());
+    /// assert!(kept < 20, "{kept} keys fit");
+    /// ```
+    #[must_use]
+    pub fn with_eviction(mut self, policy: EvictionPolicy) -> ServerOptions {
+        self.policy = policy;
         self
     }
 

@@ -33,7 +33,7 @@ pub(crate) enum Fate {
     Command { by: String, words: Vec<Sds>, reply: Option<Reply> },
     /// A client that waited was served.
     Served { by: String, reply: Reply },
-    /// A keyspace event without a command that names the key: `expired`.
+    /// A keyspace event without a command that names the key: `expired`, `evicted`.
     Event(&'static str),
     /// All keys were removed.
     Flushed,
@@ -57,6 +57,11 @@ pub(crate) struct Story {
     happenings: VecDeque<Happening>,
     /// When each key that exists came to be.
     born: BTreeMap<(usize, Sds), Instant>,
+}
+
+/// Returns whether an event says that a key is gone without a command.
+fn is_end(event: &str) -> bool {
+    event == "expired" || event == "evicted"
 }
 
 impl Server {
@@ -162,7 +167,7 @@ impl Server {
         for index in 0..self.databases.len() {
             for event in std::mem::take(&mut self.databases[index].observers.told) {
                 let is_of_command = index == database && but.contains(&event.key);
-                if !is_of_command || event.event == "expired" {
+                if !is_of_command || is_end(event.event) {
                     self.add_to_story(index, event.key, Fate::Event(event.event));
                 }
             }
@@ -232,7 +237,8 @@ impl Server {
 
     fn add_to_story(&mut self, database: usize, key: Sds, fate: Fate) {
         // An event that says so precedes what comes after it.
-        let exists = self.has(database, &key) && fate != Fate::Event("expired");
+        let ended = matches!(fate, Fate::Event(event) if is_end(event));
+        let exists = self.has(database, &key) && !ended;
         let now = self.now;
         let Some(story) = &mut self.story else { return };
         let place = (database, key.clone());

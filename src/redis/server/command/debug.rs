@@ -127,14 +127,13 @@ fn sleep(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 
 /// The key may have expired, as long as it is stored.
 fn object(db: &mut Database, args: Args<'_>) -> Answer {
-    let now = (db.now_ms() / 1_000) as u64;
     let entry = db.stored(args[2]).ok_or(CommandError::NoSuchKey)?;
     let encoding = entry.value.encoding_name();
-    let idle = now.saturating_sub(entry.accessed.into());
+    let idle = db.idle_secs(entry);
     Ok(Reply::Simple(SmolStr::new(format!(
         "Value at:0x7f0000000000 refcount:1 encoding:{encoding} serializedlength:0 lru:{} \
          lru_seconds_idle:{idle}",
-        entry.accessed & 0xff_ffff,
+        entry.clock,
     ))))
 }
 

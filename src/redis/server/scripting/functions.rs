@@ -57,6 +57,11 @@ impl Functions {
         self.libraries.values().map(|library| &library.code)
     }
 
+    /// Returns the flags of a function.
+    pub(super) fn flags_of(&self, name: &[u8]) -> Option<Flags> {
+        self.find(name).map(|(_, function)| function.flags)
+    }
+
     fn find(&self, name: &[u8]) -> Option<(&Sds, &Function)> {
         // Names of functions ignore case, when they are called.
         self.libraries

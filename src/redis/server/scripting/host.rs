@@ -35,6 +35,8 @@ struct Run<'a> {
     client: ClientId,
     keys: Args<'a>,
     read_only: bool,
+    /// It may call commands that need memory, although there is none.
+    allow_oom: bool,
     /// It has called a command that writes.
     dirty: bool,
     /// Milliseconds from which on it must not do that for the first time.
@@ -73,6 +75,10 @@ impl Run<'_> {
         if !(writes && self.dirty) {
             server.check_refusals(SCRIPT, command, false)?;
             server.check_refusals(SCRIPT, command, true)?;
+        }
+        if server.is_out_of_memory() && !self.dirty && !self.allow_oom && command.has(flag::DENYOOM)
+        {
+            return refuse("OOM command not allowed when used memory > 'maxmemory'.");
         }
         self.dirty |= writes;
         let reply = server.call(SCRIPT, Origin::Script, command, words);
@@ -150,6 +156,15 @@ impl Server {
                 "ERR Can not execute a script with write flag using *_ro command.",
             ));
         }
+        let may_exceed = invocation.flags.compatible
+            || invocation.flags.allow_oom()
+            || invocation.flags.no_writes();
+        if !may_exceed && self.is_out_of_memory() {
+            return Err(CommandError::text(
+                "OOM allow-oom flag is not set on the script, can not run it when used memory > \
+                 'maxmemory'",
+            ));
+        }
         let threshold = match self.config.busy_reply_threshold {
             0 => u64::MAX - FOLLOWED_FOR,
             threshold => threshold.min(u64::MAX - FOLLOWED_FOR),
@@ -202,6 +217,7 @@ impl Server {
             client: caller.client,
             keys,
             read_only,
+            allow_oom: flags.allow_oom(),
             dirty: false,
             hold_back_from,
             held_back_at: None,

@@ -67,6 +67,30 @@ impl Server {
         Ok(sha)
     }
 
+    /// Returns the flags of the script or function that a request calls, if it is known.
+    fn called_flags(&self, name: &str, args: Args<'_>) -> Option<Flags> {
+        let body = args.get(1)?;
+        let by_sha = &self.scripting.scripts.by_sha;
+        match name {
+            "eval" | "eval_ro" => match by_sha.get(&hex(&sha1(body))) {
+                Some(cached) => Some(cached.flags),
+                None => shebang::of_script(body).ok().map(|(flags, _)| flags),
+            },
+            "evalsha" | "evalsha_ro" => {
+                let sha = String::from_utf8_lossy(body).to_ascii_lowercase();
+                by_sha.get(&sha).map(|cached| cached.flags)
+            }
+            "fcall" | "fcall_ro" => self.scripting.functions.flags_of(body),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a request calls a script that declares what it does, and may need memory.
+    pub(crate) fn calls_for_memory(&self, name: &str, args: Args<'_>) -> bool {
+        let flags = self.called_flags(name, args);
+        flags.is_some_and(|flags| !flags.compatible && !flags.allow_oom() && !flags.no_writes())
+    }
+
     fn run_cached(&mut self, caller: Caller, sha: &str, args: Args<'_>, read_only: bool) -> Flow {
         let (keys, rest) = host::split(args, integer(args[2])?)?;
         let scripts = &mut self.scripting.scripts;

@@ -31,6 +31,11 @@ impl Flags {
         self.has(0)
     }
 
+    /// Returns whether it may run when the server's memory is full.
+    pub(crate) fn allow_oom(self) -> bool {
+        self.has(1)
+    }
+
     /// The names of the flags.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         FLAGS

@@ -3,6 +3,7 @@
 
 use crate::redis::database::notify::EventClasses;
 use crate::redis::persist::{AppendFsync, SavePoint};
+use crate::redis::server::EvictionPolicy;
 use crate::redis::server::config::Config;
 use crate::redis::value::{Sds, number};
 use std::fmt;
@@ -50,6 +51,10 @@ number!(INTSET, config => config.limits.intset);
 number!(SORTED_SET_ENTRIES, config => config.limits.sorted_set.max_entries);
 number!(STREAM_NODE_BYTES, config => config.limits.stream.max_bytes);
 number!(STREAM_NODE_ENTRIES, config => config.limits.stream.max_entries);
+number!(MAX_MEMORY, config => config.max_memory);
+number!(EVICTION_SAMPLES, config => config.eviction_samples);
+number!(LFU_DECAY, config => config.lfu_decay);
+number!(LFU_FACTOR, config => config.lfu_factor);
 number!(SORTED_SET_VALUE, config => config.limits.sorted_set.max_value);
 
 pub(super) const APPEND_ONLY: Setting = Setting {
@@ -67,6 +72,14 @@ pub(super) const ACL_PUBSUB_DEFAULT: Setting = Setting {
     },
     set: |config, value| {
         config.acl_all_channels = value == "allchannels";
+        Ok(())
+    },
+};
+
+pub(super) const EVICTION_POLICY: Setting = Setting {
+    get: |config| config.policy.name().to_owned(),
+    set: |config, value| {
+        config.policy = EvictionPolicy::named(value).unwrap_or_default();
         Ok(())
     },
 };
