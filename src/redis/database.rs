@@ -169,6 +169,8 @@ pub struct Database {
     /// Uses of keys are counted instead, for a policy that evicts by frequency.
     frequencies: Option<Box<aging::Frequencies>>,
     pub(crate) limits: Limits,
+    /// Keys share the objects of small integers, as long as no policy needs a clock for each.
+    pub(crate) shares_integers: bool,
     /// The number of places that a scan walks is drawn at random.
     pub(crate) uneven_pages: bool,
     pub(crate) usage: Usage,
@@ -204,6 +206,7 @@ impl Database {
             lru_clock: in_seconds(unix_ms(Instant::ZERO)),
             frequencies: None,
             limits: Limits::default(),
+            shares_integers: true,
             uneven_pages: false,
             usage: Usage::default(),
             observers: Observers::default(),

@@ -25,6 +25,7 @@ mod dispatch;
 mod eviction;
 mod files;
 mod lifecycle;
+mod limits;
 mod options;
 mod outbox;
 mod pause;
@@ -97,7 +98,7 @@ pub(crate) type Request = Vec<Sds>;
 /// 3. Call [`handle_timeout`](Server::handle_timeout) at the time that
 ///    [`poll_timeout`](Server::poll_timeout) returns. Timers of the same instant fire in this
 ///    order: keys expire, a `DEBUG SLEEP` ends, a `CLIENT PAUSE` ends, blocked clients time out,
-///    the lowest [`ClientId`] first.
+///    the lowest [`ClientId`] first, idle clients are closed (`timeout`).
 ///
 /// The databases can also be used directly at any time: [`database`](Server::database).
 ///
@@ -307,6 +308,7 @@ impl Server {
             expiry.map(|ms| instant_of_ms(ms, self.ahead)),
             self.blocking.next_timeout(),
             self.paused.map(|pause| pause.until),
+            self.next_idle_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -336,6 +338,7 @@ impl Server {
         for client in self.blocking.due(now) {
             self.time_out(client);
         }
+        self.close_idle_clients();
         self.settle();
         self.read_what_came_meanwhile();
     }
@@ -363,6 +366,7 @@ impl Server {
                 self.continue_script();
             }
             self.evict_if_due();
+            self.evict_clients();
             self.publish_events();
             self.send_invalidations();
             if self.serve_ready() {

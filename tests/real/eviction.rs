@@ -4,6 +4,8 @@ use crate::both::{Both, Told};
 use crate::geo::{compare, line};
 use crate::open::replies;
 use crate::server::{RealServer, request};
+use std::collections::BTreeMap;
+use stunt_double::redis::Reply;
 
 fn both<'a>(real: &'a RealServer, events: &str) -> Both<'a> {
     let mut both = Both::new(real, events);
@@ -347,4 +349,196 @@ fn lru_evicts_in_order_of_idle_time_if_all_keys_are_drawn() {
         }
         same(&mut both, &["GET d", "EXISTS a", "TTL none", "CONFIG SET maxmemory 1", "DBSIZE"]);
     }
+}
+
+/// Returns a reply with every number replaced, so that only names and nesting are left.
+fn shape(reply: &Reply) -> String {
+    match reply {
+        Reply::Map(pairs) => {
+            let pairs: Vec<String> =
+                pairs.iter().map(|(name, value)| format!("{name}: {}", shape(value))).collect();
+            format!("{{{}}}", pairs.join(", "))
+        }
+        Reply::Integer(_) => "n".to_owned(),
+        Reply::Double(_) => "x".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn the_memory_of_a_server_is_told_in_the_same_fields() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut both = both(&real, "");
+    both.ask(1, &[b"HELLO", b"3"]);
+    for text in ["SET a 1", "SET b 1 EX 100", "HSET h f v", "SELECT 3", "SET c 1"] {
+        same(&mut both, &[text]);
+    }
+    let (theirs, ours) = both.ask(1, &[b"MEMORY", b"STATS"]);
+    let (theirs, ours) = (replies(&theirs.bytes).remove(0), replies(&ours.bytes).remove(0));
+    assert_eq!(shape(&ours), shape(&theirs));
+    // What depends on the keys alone is equal.
+    let tables = |reply: &Reply| match reply {
+        Reply::Map(fields) => fields
+            .iter()
+            .filter(|(name, _)| {
+                name.to_string().contains("db.") || name.to_string().contains("count")
+            })
+            .map(|field| format!("{field:?}"))
+            .collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    assert_eq!(tables(&ours), tables(&theirs));
+    same(
+        &mut both,
+        &[
+            "MEMORY DOCTOR",
+            "MEMORY STATS x",
+            "CONFIG SET maxmemory 104857600 maxmemory-policy allkeys-lfu",
+        ],
+    );
+    for (section, names) in [
+        ("memory", &["maxmemory", "maxmemory_human", "maxmemory_policy"][..]),
+        ("stats", &["evicted_keys", "evicted_clients", "rejected_connections", "expired_keys"]),
+        ("keyspace", &["db0", "db3"]),
+    ] {
+        let (theirs, ours) = both.ask(1, &[b"INFO", section.as_bytes()]);
+        let of = |told: &Told| -> Vec<String> {
+            let text = replies(&told.bytes)[0].as_text().unwrap().to_owned();
+            let is_named =
+                |line: &&str| names.iter().any(|name| line.split(':').next() == Some(name));
+            text.lines()
+                .filter(is_named)
+                .map(|line| line.split(",avg").next().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(of(&ours), of(&theirs));
+        assert!(!of(&ours).is_empty());
+    }
+}
+
+/// Shared integers have no clock of their own, so a policy that needs one ends the sharing.
+#[test]
+fn integers_are_shared_unless_each_needs_a_clock() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    for policy in ["allkeys-lru", "volatile-lfu", "allkeys-random", "volatile-ttl", "noeviction"] {
+        let mut both = both(&real, "");
+        same(
+            &mut both,
+            &[
+                "SET a 5",
+                "OBJECT REFCOUNT a",
+                &format!("CONFIG SET maxmemory 1gb maxmemory-policy {policy}"),
+                "SET b 5",
+                "OBJECT REFCOUNT b",
+            ],
+        );
+    }
+}
+
+#[test]
+fn ages_are_restored_and_reinterpreted_alike() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut both = both(&real, "");
+    both.tell_time();
+    same(&mut both, &["CONFIG SET maxmemory 10gb", "SET a text"]);
+    let (payload, _) = both.ask(1, &[b"DUMP", b"a"]);
+    let payload = replies(&payload.bytes)[0].as_bytes().unwrap().to_vec();
+    for policy in ["allkeys-lfu", "allkeys-lru", "volatile-lfu", "noeviction"] {
+        same(&mut both, &[&format!("CONFIG SET maxmemory-policy {policy} lfu-decay-time 0")]);
+        for options in [
+            "IDLETIME 100",
+            "FREQ 77",
+            "FREQ 0",
+            "FREQ 255",
+            "FREQ 256",
+            "FREQ 1 IDLETIME 2",
+            "IDLETIME -1",
+            "IDLETIME 16777215",
+            "IDLETIME 9999999",
+        ] {
+            let mut words: Vec<Vec<u8>> = vec![
+                b"RESTORE".to_vec(),
+                b"r".to_vec(),
+                b"0".to_vec(),
+                payload.clone(),
+                b"REPLACE".to_vec(),
+            ];
+            words.extend(line(options));
+            let (theirs, ours) = both.ask(1, &words.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            assert_eq!(ours, theirs, "{policy} {options}");
+            for command in ["FREQ", "IDLETIME"] {
+                let (theirs, ours) = both.ask(1, &[b"OBJECT", command.as_bytes(), b"r"]);
+                let (theirs, ours) =
+                    (replies(&theirs.bytes).remove(0), replies(&ours.bytes).remove(0));
+                // Either may have reached the next second.
+                match (theirs.as_integer(), ours.as_integer()) {
+                    (Some(a), Some(b)) => {
+                        assert!((a - b).abs() <= 1, "{policy} {options}: {a} {b}")
+                    }
+                    _ => assert_eq!(ours, theirs, "{policy} {options}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn clients_beyond_a_limit_are_closed() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut both = both(&real, "");
+    let value = vec![b'x'; 20_000];
+    same(
+        &mut both,
+        &[
+            "2> MULTI",
+            "4> CLIENT NO-EVICT maybe",
+            "CONFIG SET maxmemory-clients 1mb",
+            "CONFIG GET maxmemory-clients",
+        ],
+    );
+    // The real server also counts the buffers of clients that were just active. They are less than
+    // what lies between 40 values and the limit.
+    let several = |count| request(&[b"SET", b"k", &value]).repeat(count);
+    for step in 0..=40 {
+        let last = step == 40;
+        both.send(2, &several(if last { 20 } else { 1 }));
+        let (theirs, ours) = both.told().remove(&2).unwrap();
+        assert_eq!((theirs.closed, ours.closed), (last, last));
+    }
+    let (theirs, ours) = both.ask(1, &[b"INFO", b"stats"]);
+    let evicted = |told: &Told| {
+        let text = replies(&told.bytes)[0].as_text().unwrap().to_owned();
+        text.lines().find(|line| line.starts_with("evicted_clients")).map(str::to_owned)
+    };
+    assert_eq!(evicted(&ours).as_deref(), Some("evicted_clients:1"));
+    assert_eq!(evicted(&ours), evicted(&theirs));
+    same(&mut both, &["3> CLIENT NO-EVICT on", "3> MULTI"]);
+    for _ in 0..60 {
+        let (theirs, ours) = both.ask(3, &[b"SET", b"k", &value]);
+        assert_eq!((ours.closed, theirs.closed), (false, false));
+    }
+}
+
+#[test]
+fn idle_clients_are_closed_unless_they_wait() {
+    let Some(real) = RealServer::start(&["--save", ""]) else { return };
+    let mut both = both(&real, "");
+    both.tell_time();
+    same(&mut both, &["2> PING", "3> SUBSCRIBE c", "5> MULTI", "CONFIG SET timeout 1"]);
+    both.ask(4, &[b"MONITOR"]);
+    both.send(6, &request(&[b"BLPOP", b"none", b"0"]));
+    both.told();
+    let mut closed: BTreeMap<u64, (bool, bool)> = BTreeMap::new();
+    for _ in 0..6 {
+        both.pass_ms(600);
+        // The times of both differ by less than this.
+        both.send(1, &request(&[b"PING"]));
+        for (client, (theirs, ours)) in both.told() {
+            let closed = closed.entry(client).or_default();
+            *closed = (closed.0 | theirs.closed, closed.1 | ours.closed);
+        }
+    }
+    // Client 0 was idle before the time was set.
+    closed.retain(|client, closed| *client != 0 && *closed != (false, false));
+    assert_eq!(closed, BTreeMap::from([(2, (true, true)), (5, (true, true))]));
 }

@@ -178,10 +178,11 @@ fn object_idletime(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// Redis shares small integers, whose reference count is the greatest integer.
 fn object_refcount(db: &mut Database, args: Args<'_>) -> Answer {
+    let shares = db.shares_integers;
     let Some(entry) = db.inspect(args[2]) else { return Ok(Reply::Nil) };
     let shared = match &entry.value {
         Value::String(string) if string.encoding() == StringEncoding::Int => {
-            number::parse_i64(string).is_some_and(|n| (0..10_000).contains(&n))
+            shares && number::parse_i64(string).is_some_and(|n| (0..10_000).contains(&n))
         }
         Value::String(_)
         | Value::List(_)

@@ -241,6 +241,12 @@ impl Keyspace {
         memory::buckets(self.len) + memory::expiries(self.expires.len())
     }
 
+    /// Returns what the tables of keys and of expiry times use, as the real server counts it.
+    pub(crate) fn overhead(&self) -> (usize, usize) {
+        let main = memory::KEY_OVERHEAD * self.len + memory::buckets(self.len);
+        (main, memory::expiries(self.expires.len()))
+    }
+
     /// Ends to record sizes, and to keep a table of the keys with a time to live.
     pub(crate) fn forget_limits(&mut self) {
         self.ledger = None;

@@ -301,6 +301,9 @@ impl Server {
         if let Reply::Error(error) = &reply {
             self.stats.failed(error);
         }
+        if let Some(session) = self.sessions.get_mut(&client) {
+            session.last_used = self.now;
+        }
         self.reply(client, reply);
         self.release(client);
         true

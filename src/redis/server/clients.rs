@@ -16,6 +16,9 @@ impl Server {
             return;
         }
         self.forget(client);
+        if self.is_full_for(client) {
+            return;
+        }
         let id = self.next_id;
         self.next_id += 1;
         self.stats.connections += 1;
@@ -126,7 +129,7 @@ impl Server {
 
     /// Sends a message that no request asked for, also to a client that has switched replies off.
     pub(crate) fn push(&mut self, client: ClientId, items: Vec<Reply>) {
-        if let Some(session) = self.sessions.get(&client) {
+        if let Some(session) = self.sessions.get_mut(&client) {
             if session.closing {
                 // Such a client is closed with the next thing that is sent to it.
                 if !session.wants_reply() {
@@ -135,6 +138,7 @@ impl Server {
                 return;
             }
             let protocol = session.protocol;
+            session.last_used = self.now;
             self.outbox.push(client, protocol, items);
         }
     }

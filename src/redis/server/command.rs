@@ -14,6 +14,7 @@ mod config;
 mod connection;
 mod debug;
 mod info;
+mod memory;
 mod node;
 mod pubsub;
 mod script;
@@ -67,6 +68,7 @@ pub(crate) fn table() -> Table<Server> {
         acl::COMMANDS,
         connection::COMMANDS,
         admin::COMMANDS,
+        memory::COMMANDS,
         info::COMMANDS,
         debug::COMMANDS,
         config::COMMANDS,

@@ -1,5 +1,6 @@
 //! The current configuration, which `CONFIG SET` changes.
 
+use super::limits::{ClientMemory, whole_seconds};
 use super::{EvictionPolicy, ServerOptions};
 use crate::redis::database::EventClasses;
 use crate::redis::persist::{AppendFsync, SavePoint};
@@ -37,6 +38,12 @@ pub(crate) struct Config {
     pub(crate) acl_all_channels: bool,
     /// Seconds of silence before a client is probed. 0 is never.
     pub(crate) tcp_keepalive: u32,
+    /// Greatest number of clients.
+    pub(crate) max_clients: u64,
+    /// Seconds after which an idle client is closed. 0 is never.
+    pub(crate) timeout: i64,
+    /// Greatest memory of all clients.
+    pub(crate) client_memory: ClientMemory,
     /// Greatest number of bytes that the server uses. 0 is no limit.
     pub(crate) max_memory: u64,
     pub(crate) policy: EvictionPolicy,
@@ -68,6 +75,9 @@ impl Config {
             acl_log_length: 128,
             acl_all_channels: false,
             tcp_keepalive: options.tcp_keepalive,
+            max_clients: options.max_clients,
+            timeout: whole_seconds(options.client_timeout),
+            client_memory: ClientMemory::Unlimited,
             max_memory: options.max_memory,
             policy: options.policy,
             eviction_samples: 5,

@@ -52,6 +52,31 @@ pub(crate) struct Eviction {
     pub(crate) out_of_memory: bool,
     exceeded_since: Option<Instant>,
     exceeded: Duration,
+    /// The most memory that was found to be used.
+    peak: u64,
+}
+
+/// The memory of the server, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MemoryUse {
+    pub(crate) used: usize,
+    pub(crate) peak: usize,
+    /// What is not of values and keys: the server itself, and tables.
+    pub(crate) overhead: usize,
+    pub(crate) keys: usize,
+}
+
+impl MemoryUse {
+    /// Measures the memory. O(n).
+    pub(crate) fn of(server: &Server) -> MemoryUse {
+        let used = server.measured_memory();
+        let peak = used.max(server.eviction.peak as usize);
+        let keys = server.databases.iter().map(|db| db.len()).sum();
+        let tables = server.databases.iter().map(|db| db.keyspace.overhead());
+        let overhead =
+            VERSION.memory.at_start + tables.map(|(main, expires)| main + expires).sum::<usize>();
+        MemoryUse { used, peak, overhead, keys }
+    }
 }
 
 impl Eviction {
@@ -93,6 +118,7 @@ impl Eviction {
     pub(crate) fn reset_stats(&mut self) {
         self.exceeded = Duration::ZERO;
         self.exceeded_since = None;
+        self.peak = 0;
     }
 
     pub(crate) fn check_invariants(&self) -> Result<(), String> {
@@ -107,11 +133,13 @@ impl Server {
     /// Returns the memory that counts against the limit.
     fn counted_memory(&mut self) -> u64 {
         let keys: u64 = self.databases.iter_mut().map(|db| db.keyspace.memory()).sum();
-        VERSION.memory.at_start as u64 + keys
+        let used = VERSION.memory.at_start as u64 + keys;
+        self.eviction.peak = self.eviction.peak.max(used);
+        used
     }
 
     /// Returns the memory that counts against the limit. O(n).
-    pub(crate) fn measured_memory(&self) -> usize {
+    fn measured_memory(&self) -> usize {
         let keys: u64 = self.databases.iter().map(|db| db.keyspace.measured()).sum();
         VERSION.memory.at_start + keys as usize
     }

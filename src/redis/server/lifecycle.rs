@@ -34,6 +34,7 @@ impl Server {
         for database in &mut self.databases {
             let counted = policy.counts_uses().then(|| Frequencies::new(lfu_decay, lfu_factor));
             database.set_frequencies(counted);
+            database.shares_integers = max_memory == 0 || !policy.ages_values();
             if max_memory == 0 {
                 database.keyspace.forget_limits();
             }

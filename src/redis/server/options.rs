@@ -26,6 +26,8 @@ pub struct ServerOptions {
     pub(super) fsync_time: Duration,
     pub(super) port: u16,
     pub(super) acl_file: Option<AclFile>,
+    pub(super) max_clients: u64,
+    pub(super) client_timeout: Duration,
     pub(super) max_memory: u64,
     pub(super) policy: EvictionPolicy,
 }
@@ -46,6 +48,8 @@ impl Default for ServerOptions {
             fsync_time: Duration::ZERO,
             port: 6_379,
             acl_file: None,
+            max_clients: 10_000,
+            client_timeout: Duration::ZERO,
             max_memory: 0,
             policy: EvictionPolicy::NoEviction,
         }
@@ -139,6 +143,22 @@ impl ServerOptions {
     #[must_use]
     pub fn with_tcp_keepalive(mut self, silence: Duration) -> ServerOptions {
         self.tcp_keepalive = u32::try_from(silence.as_secs()).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// Sets how many clients may be connected (`maxclients`), at least 1. Further ones are told
+    /// `ERR max number of clients reached`, and closed. The default is 10,000.
+    #[must_use]
+    pub fn with_max_clients(mut self, clients: u32) -> ServerOptions {
+        self.max_clients = u64::from(clients.max(1));
+        self
+    }
+
+    /// Closes clients that send nothing for longer than this (`timeout`), in whole seconds, unless
+    /// they wait for a key or listen to a channel. Zero, the default, is never.
+    #[must_use]
+    pub fn with_client_timeout(mut self, idle: Duration) -> ServerOptions {
+        self.client_timeout = idle;
         self
     }
 

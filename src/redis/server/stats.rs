@@ -10,6 +10,10 @@ use smol_str::SmolStr;
 pub(crate) struct Stats {
     pub(crate) connections: u64,
     pub(crate) commands: u64,
+    /// Connections beyond `maxclients`.
+    pub(crate) rejected_connections: u64,
+    /// Clients beyond `maxmemory-clients`.
+    pub(crate) evicted_clients: u64,
     /// Error replies by their first word.
     pub(crate) errors: IndexMap<SmolStr, u64, FxBuildHasher>,
     /// Counters of each command, by name.

@@ -80,8 +80,8 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
     let since = |then: Instant| (server.now - then).as_secs();
     format!(
         "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={} db={} sub={} \
-         psub={} ssub={} multi={multi} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 \
-         obl=0 oll=0 omem=0 tot-mem=0 events=r cmd={} user={} redir={} resp={}\n",
+         psub={} ssub={} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 \
+         obl=0 oll=0 omem=0 tot-mem={} events=r cmd={} user={} redir={} resp={}\n",
         session.id,
         session.peer,
         server.config.port,
@@ -94,6 +94,9 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
         pubsub(Kind::Channel),
         pubsub(Kind::Pattern),
         pubsub(Kind::Shard),
+        session.sent_ahead(),
+        session.queued_bytes(),
+        server.client_memory(client, session),
         session.last_command,
         session.user.as_ref().map_or_else(|| "(superuser)".to_owned(), Sds::to_string),
         tracking::redirection(server, client),

@@ -5,6 +5,7 @@ use crate::redis::database::notify::EventClasses;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::server::EvictionPolicy;
 use crate::redis::server::config::Config;
+use crate::redis::server::limits::ClientMemory;
 use crate::redis::value::{Sds, number};
 use std::fmt;
 use std::time::Duration;
@@ -51,6 +52,8 @@ number!(INTSET, config => config.limits.intset);
 number!(SORTED_SET_ENTRIES, config => config.limits.sorted_set.max_entries);
 number!(STREAM_NODE_BYTES, config => config.limits.stream.max_bytes);
 number!(STREAM_NODE_ENTRIES, config => config.limits.stream.max_entries);
+number!(MAX_CLIENTS, config => config.max_clients);
+number!(TIMEOUT, config => config.timeout);
 number!(MAX_MEMORY, config => config.max_memory);
 number!(EVICTION_SAMPLES, config => config.eviction_samples);
 number!(LFU_DECAY, config => config.lfu_decay);
@@ -72,6 +75,25 @@ pub(super) const ACL_PUBSUB_DEFAULT: Setting = Setting {
     },
     set: |config, value| {
         config.acl_all_channels = value == "allchannels";
+        Ok(())
+    },
+};
+
+pub(super) const CLIENT_MEMORY: Setting = Setting {
+    get: |config| match config.client_memory {
+        ClientMemory::Unlimited => "0".to_owned(),
+        ClientMemory::Bytes(bytes) => bytes.to_string(),
+        ClientMemory::Percent(percent) => format!("{percent}%"),
+    },
+    set: |config, value| {
+        let wrong = || "argument must be a memory or percent value".to_owned();
+        config.client_memory = match value.strip_suffix('%') {
+            Some(percent) => ClientMemory::Percent(percent.parse().map_err(|_| wrong())?),
+            None => match value.parse().map_err(|_| wrong())? {
+                0 => ClientMemory::Unlimited,
+                bytes => ClientMemory::Bytes(bytes),
+            },
+        };
         Ok(())
     },
 };

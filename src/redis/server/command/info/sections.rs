@@ -2,8 +2,9 @@
 
 use super::Lines;
 use crate::redis::database::sha1::sha1;
-use crate::redis::database::{Database, Usage, digest, memory};
+use crate::redis::database::{Usage, digest};
 use crate::redis::server::Server;
+use crate::redis::server::eviction::MemoryUse;
 use crate::redis::server::pubsub::Kind;
 use crate::redis::version::VERSION;
 use crate::sort::sort_by;
@@ -61,7 +62,7 @@ pub(super) fn clients(server: &Server) -> Lines {
     vec![
         line("connected_clients", server.sessions.len()),
         line("cluster_connections", 0),
-        line("maxclients", 10_000),
+        line("maxclients", server.config.max_clients),
         line("client_recent_max_input_buffer", 0),
         line("client_recent_max_output_buffer", 0),
         line("blocked_clients", server.blocked_clients()),
@@ -89,12 +90,9 @@ fn ratio(part: usize, of: usize) -> String {
 }
 
 pub(super) fn memory(server: &Server) -> Lines {
-    let of = |db: &Database| -> usize {
-        db.keyspace.iter().map(|entry| memory::usage(&entry.key, &entry.value)).sum()
-    };
-    let dataset: usize = server.databases.iter().map(of).sum();
     let facts = &VERSION.memory;
-    let used = facts.at_start + dataset;
+    let MemoryUse { used, peak, overhead, .. } = MemoryUse::of(server);
+    let (dataset, net) = (used - overhead, used - facts.at_start);
     let (allocated, resident) = (used + facts.allocator, used + facts.resident);
     let (scripts, functions) = (facts.scripts, facts.functions);
     let sizes = server.scripting.sizes();
@@ -105,13 +103,13 @@ pub(super) fn memory(server: &Server) -> Lines {
     };
     size("used_memory", used);
     size("used_memory_rss", resident);
-    size("used_memory_peak", used);
+    size("used_memory_peak", peak);
     lines.extend([
-        line("used_memory_peak_perc", share(used, used)),
-        line("used_memory_overhead", facts.at_start),
+        line("used_memory_peak_perc", share(used, peak)),
+        line("used_memory_overhead", overhead),
         line("used_memory_startup", facts.at_start),
         line("used_memory_dataset", dataset),
-        line("used_memory_dataset_perc", share(dataset, dataset)),
+        line("used_memory_dataset_perc", share(dataset, net)),
         line("allocator_allocated", allocated),
         line("allocator_active", allocated),
         line("allocator_resident", resident),
@@ -130,9 +128,9 @@ pub(super) fn memory(server: &Server) -> Lines {
         line("used_memory_functions", facts.tables),
         line("used_memory_scripts", facts.tables),
         line("used_memory_scripts_human", human(facts.tables)),
-        line("maxmemory", 0),
-        line("maxmemory_human", human(0)),
-        line("maxmemory_policy", "noeviction"),
+        line("maxmemory", server.config.max_memory),
+        line("maxmemory_human", human(server.config.max_memory as usize)),
+        line("maxmemory_policy", server.config.policy),
         line("allocator_frag_ratio", ratio(allocated, allocated)),
         line("allocator_frag_bytes", 0),
         line("allocator_rss_ratio", ratio(resident, allocated)),
@@ -229,7 +227,9 @@ pub(super) fn stats(server: &Server) -> Lines {
         ("instantaneous_output_kbps", "0.00"),
         ("instantaneous_input_repl_kbps", "0.00"),
         ("instantaneous_output_repl_kbps", "0.00"),
-        ("rejected_connections", "0"),
+    ]));
+    lines.push(line("rejected_connections", server.stats.rejected_connections));
+    lines.extend(constant(&[
         ("sync_full", "0"),
         ("sync_partial_ok", "0"),
         ("sync_partial_err", "0"),
@@ -239,11 +239,14 @@ pub(super) fn stats(server: &Server) -> Lines {
         ("expired_stale_perc", "0.00"),
         ("expired_time_cap_reached_count", "0"),
         ("expire_cycle_cpu_milliseconds", "0"),
-        ("evicted_keys", "0"),
-        ("evicted_clients", "0"),
-        ("total_eviction_exceeded_time", "0"),
-        ("current_eviction_exceeded_time", "0"),
     ]));
+    let (exceeded, exceeded_now) = server.eviction.exceeded(server.now);
+    lines.extend([
+        line("evicted_keys", sum(|usage| usage.evicted)),
+        line("evicted_clients", server.stats.evicted_clients),
+        line("total_eviction_exceeded_time", exceeded.as_millis()),
+        line("current_eviction_exceeded_time", exceeded_now.as_millis()),
+    ]);
     lines.extend([
         line("keyspace_hits", sum(|usage| usage.hits)),
         line("keyspace_misses", sum(|usage| usage.misses)),
