@@ -57,6 +57,11 @@ impl Functions {
         self.libraries.values().map(|library| &library.code)
     }
 
+    /// Returns the flags of a function, if there is one with this name.
+    pub(super) fn flags(&self, name: &[u8]) -> Option<Flags> {
+        self.find(name).map(|(_, function)| function.flags)
+    }
+
     fn find(&self, name: &[u8]) -> Option<(&Sds, &Function)> {
         // Names of functions ignore case, when they are called.
         self.libraries
@@ -257,6 +262,7 @@ impl Server {
         caller: Caller,
         args: Args<'_>,
     ) -> Result<Option<Reply>, CommandError> {
+        self.show_call(caller, args);
         let functions = &mut self.scripting.functions;
         let (name, function) = functions.find(args[1]).ok_or(refuse("Function not found"))?;
         let (name, function) = (name.to_string(), function.clone());

@@ -5,6 +5,7 @@ use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use crate::redis::server::command::Row;
 use crate::redis::server::transaction::Exec;
 use crate::redis::value::Sds;
 use crate::time::Instant;
@@ -47,6 +48,10 @@ needs_lua_to_run! { eval evalsha fcall }
 impl Server {
     pub(crate) fn is_busy(&self) -> bool {
         false
+    }
+
+    pub(crate) fn flags_of(&self, command: &Row, _: Args<'_>) -> u32 {
+        command.flags
     }
 
     pub(crate) fn is_busy_for(&self, _: ClientId) -> bool {
