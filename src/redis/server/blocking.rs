@@ -15,8 +15,8 @@
 
 use super::{Request, Server};
 use crate::invariant::ensure;
-use crate::redis::command::{Args, Caller};
 use crate::redis::command::attempt::Attempt;
+use crate::redis::command::{Args, Caller};
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
