@@ -196,11 +196,9 @@ impl Server {
             return true;
         }
         let queued = self.sessions.get(&client).and_then(|s| s.multi.as_ref());
-        // A transaction is judged by its commands, whatever their scripts have declared.
         const WRITES: u32 = flag::WRITE | flag::MAY_REPLICATE;
         self.flags_of(command, args) & WRITES != 0
-            || (command.name == "exec"
-                && queued.is_some_and(|multi| multi.queued.iter().any(|q| q.0.has(WRITES))))
+            || (command.name == "exec" && queued.is_some_and(|multi| multi.flags & WRITES != 0))
     }
 
     fn run(&mut self, client: ClientId, command: &'static Row, args: Args<'_>) {
