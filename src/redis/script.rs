@@ -30,7 +30,7 @@ pub(crate) use meter::{Meter, Stop};
 use crate::redis::reply::{ErrorReply, Reply};
 use api::ask;
 use library::{Pending, Registration};
-use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
+use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use native::{Raised, SANDBOX, failure, raised, text_of};
 use random::Random;
 use std::cell::RefCell;
@@ -107,7 +107,8 @@ impl Interpreter {
         let slot = lua.create_table()?;
 
         let format: Function = globals.raw_get::<Table>("string")?.raw_get("format")?;
-        globals.raw_set("cjson", cjson::library(&lua, &format)?)?;
+        let next: Function = globals.raw_get("next")?;
+        globals.raw_set("cjson", cjson::library(&lua, &format, &next)?)?;
         globals.raw_set("struct", structs::library(&lua)?)?;
         globals.raw_set("cmsgpack", cmsgpack::library(&lua)?)?;
         globals.raw_set("bit", bits::library(&lua)?)?;
@@ -122,6 +123,11 @@ impl Interpreter {
         native.raw_set("no_such_global", lua.create_function(no_such_global)?)?;
         native.raw_set("plain_error", lua.create_function(plain_error)?)?;
         native.raw_set("error_handler", lua.create_function(error_handler)?)?;
+        native.raw_set("outside_of_a_run", lua.create_function(api::outside_of_a_run)?)?;
+        native.raw_set("slot", &slot)?;
+        native.raw_set("CALL", ask::CALL)?;
+        native.raw_set("MAY_CALL", ask::MAY_CALL)?;
+        native.raw_set("TRY_CALL", ask::TRY_CALL)?;
         native.raw_set("null", Value::NULL)?;
         let sandbox: Table =
             lua.load(include_str!("script/sandbox.lua")).set_name(SANDBOX).call(native)?;
@@ -263,10 +269,10 @@ impl Interpreter {
         self.meter.begin(lua, stop_at, why)?;
         let host = RefCell::new(host);
         let (ok, value): (bool, Value) = lua.scope(|scope| {
-            let answer = scope.create_function(|lua, values: MultiValue| {
+            let answer = scope.create_function(|lua, asked: (u8, usize, Table)| {
                 let mut host =
                     host.try_borrow_mut().map_err(|_| mlua::Error::RecursiveMutCallback)?;
-                self.answer(lua, values, &mut **host)
+                self.answer(lua, asked, &mut **host)
             })?;
             self.slot.raw_set(api::RUN, answer)?;
             match kind {
@@ -284,29 +290,37 @@ impl Interpreter {
         }
     }
 
-    /// Answers a function of the table `redis` during a run.
-    fn answer(&self, lua: &Lua, values: MultiValue, host: &mut dyn Host) -> mlua::Result<Value> {
-        let values: Vec<Value> = values.into_iter().collect();
-        let mut values = values.iter();
-        let asked = values.next().and_then(Value::as_integer).unwrap_or_default();
-        let refuse = |text: &str| Raised::Reply(text.as_bytes().to_vec(), false).into();
-        if values.len() == 0 {
-            return Err(refuse("ERR Please specify at least one argument for this redis lib call"));
+    /// Answers a function of the table `redis` during a run. Its arguments are in a table, since
+    /// Lua has room for some thousand values that Rust holds at a time.
+    fn answer(
+        &self,
+        lua: &Lua,
+        (asked, count, given): (u8, usize, Table),
+        host: &mut dyn Host,
+    ) -> mlua::Result<Value> {
+        let refuse = |text: &str, counted| {
+            if asked == ask::TRY_CALL {
+                return convert::error_table(lua, text.as_bytes(), counted);
+            }
+            Err(Raised::Reply(text.as_bytes().to_vec(), counted).into())
+        };
+        if count == 0 {
+            let text = "ERR Please specify at least one argument for this redis lib call";
+            return refuse(text, false);
         }
-        let Some(words) = convert::words(values) else {
-            return Err(refuse("ERR Lua redis lib command arguments must be strings or integers"));
+        let Some(words) = convert::words(&given, count)? else {
+            let text = "ERR Lua redis lib command arguments must be strings or integers";
+            return refuse(text, false);
         };
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        if asked == i64::from(ask::MAY_CALL) {
-            let may = host.may_call(&words);
-            let may =
-                may.ok_or_else(|| refuse("ERR Invalid command passed to redis.acl_check_cmd()"))?;
-            return Ok(Value::Boolean(may));
+        if asked == ask::MAY_CALL {
+            return match host.may_call(&words) {
+                Some(may) => Ok(Value::Boolean(may)),
+                None => refuse("ERR Invalid command passed to redis.acl_check_cmd()", false),
+            };
         }
         match host.call(&words, &self.meter) {
-            Called::Reply(Reply::Error(ErrorReply(text))) => {
-                Err(Raised::Reply(text.as_bytes().to_vec(), true).into())
-            }
+            Called::Reply(Reply::Error(ErrorReply(text))) => refuse(&text, true),
             Called::Reply(reply) => convert::reply_to_lua(lua, reply, self.meter.protocol()),
             Called::Stop(why) => Err(self.meter.stop(lua, why)),
         }

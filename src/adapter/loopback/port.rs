@@ -9,6 +9,7 @@ use crate::Shutdown;
 use crate::sim::service::bytes::fire_until;
 use crate::sim::service::{ByteOutput, ByteService, Hangup, Service};
 use crate::time::Instant;
+use indexmap::IndexSet;
 use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,11 @@ pub(super) const PIECE: usize = 64 << 10;
 /// The most pieces of a connection that are read before the clock is moved by hand.
 const PIECES_BEFORE_A_JUMP: usize = 1_024;
 
+/// A socket that had less than it was asked for is empty, and says when it no longer is. So what
+/// arrives next is read in the order of arrival at all sockets, as by a server that waits for its
+/// sockets anew in each turn. Elsewhere, only a read that would wait lets a socket speak again.
+const A_SHORT_READ_IS_THE_LAST: bool = cfg!(unix);
+
 #[derive(Debug)]
 pub(super) struct Port<M> {
     machine: M,
@@ -32,8 +38,8 @@ pub(super) struct Port<M> {
     connections: BTreeMap<u64, Connection>,
     /// Number of the last connection.
     last: u64,
-    /// Connections whose socket may hold more bytes.
-    readable: BTreeSet<u64>,
+    /// Connections whose socket may hold more bytes, the one that stirred first at the front.
+    readable: IndexSet<u64>,
     /// The system could not hand out a connection that waits.
     accepts_later: bool,
     /// When timers were last fired.
@@ -59,7 +65,7 @@ impl<M: Service> Port<M> {
             listens_as,
             connections: BTreeMap::new(),
             last: 0,
-            readable: BTreeSet::new(),
+            readable: IndexSet::new(),
             accepts_later: false,
             now: Instant::ZERO,
         })
@@ -107,7 +113,6 @@ impl<M: Service> Port<M> {
             };
             self.connections.insert(number, connection);
             self.bytes().connected(now, number, &peer.to_string());
-            self.readable.insert(number);
         }
         self.settle();
     }
@@ -155,7 +160,7 @@ impl<M: Service> Port<M> {
                     self.bytes().receive(now, number, &buffer[..count]);
                     self.settle();
                 }
-                true
+                count == buffer.len() || !A_SHORT_READ_IS_THE_LAST
             }
             Incoming::Nothing => false,
             Incoming::End => {
@@ -179,7 +184,7 @@ impl<M: Service> Port<M> {
             return;
         }
         if connection.is_closing() {
-            self.readable.remove(&number);
+            self.readable.shift_remove(&number);
             if let Some(connection) = self.connections.remove(&number) {
                 connection.end(&self.registry);
             }

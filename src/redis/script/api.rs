@@ -8,18 +8,20 @@
 
 use super::convert;
 use super::meter::Meter;
-use super::native::{Arguments, Raised, number_of, raised, text_of};
+use super::native::{Arguments, Raised, number_of, text_of};
 use crate::redis::database::sha1::sha1;
 use crate::redis::reply::Protocol;
-use mlua::{Function, Lua, MultiValue, Table, Value};
+use mlua::{Lua, MultiValue, Table, Value};
 use std::sync::Arc;
 
-/// What a function asks of the run.
+/// What a function of `sandbox.lua` asks of the run.
 pub(super) mod ask {
     /// Run a command.
     pub(crate) const CALL: u8 = 0;
     /// Whether the user may run a command.
     pub(crate) const MAY_CALL: u8 = 1;
+    /// Run a command, and return its error as a table.
+    pub(crate) const TRY_CALL: u8 = 2;
 }
 
 /// Index of the run's function in the slot.
@@ -29,23 +31,17 @@ fn reply_error(text: &str) -> mlua::Error {
     Raised::Reply(format!("ERR {text}").into_bytes(), false).into()
 }
 
-/// Returns the run's function, or the error of a function that was called outside of a run.
-fn run(slot: &Table, name: &str) -> mlua::Result<Function> {
+/// Refuses a function that was called outside of a run.
+fn within_run(lua: &Lua, slot: &Table, name: &str) -> mlua::Result<()> {
     match slot.raw_get(RUN)? {
-        Value::Function(run) => Ok(run),
-        _ => {
-            let text = format!("{name} can only be called inside a script invocation");
-            Err(reply_error(&text))
-        }
+        Value::Function(_) => Ok(()),
+        _ => outside_of_a_run(lua, name.to_owned()),
     }
 }
 
-/// Returns an error's table if a function raised a reply, or the error itself.
-fn as_table(lua: &Lua, error: mlua::Error) -> mlua::Result<Value> {
-    match raised(&error) {
-        Some(Raised::Reply(text, counted)) => convert::error_table(lua, text, *counted),
-        Some(Raised::Text(_)) | None => Err(error),
-    }
+/// Raises the error of a function that was called outside of a run.
+pub(super) fn outside_of_a_run(_: &Lua, name: String) -> mlua::Result<()> {
+    Err(reply_error(&format!("{name} can only be called inside a script invocation")))
 }
 
 /// Returns an error's text with a code: `-CODE text` has its own, everything else gets `ERR`.
@@ -62,31 +58,6 @@ fn with_code(text: &[u8]) -> Vec<u8> {
     let message = &message[start..];
     let end = message.iter().rev().take_while(|byte| is_end(byte)).count();
     [code, b" ", &message[..message.len() - end]].concat()
-}
-
-/// Adds `redis.call` and `redis.pcall`.
-fn add_calls(lua: &Lua, api: &Table, slot: &Table) -> mlua::Result<()> {
-    let own = slot.clone();
-    let call = move |_: &Lua, mut values: MultiValue| -> mlua::Result<Value> {
-        let run = run(&own, "redis.call/pcall")?;
-        values.push_front(Value::Integer(i64::from(ask::CALL)));
-        run.call(values)
-    };
-    api.raw_set("call", lua.create_function(call)?)?;
-    let own = slot.clone();
-    let pcall = move |lua: &Lua, mut values: MultiValue| -> mlua::Result<Value> {
-        let run = run(&own, "redis.call/pcall")?;
-        values.push_front(Value::Integer(i64::from(ask::CALL)));
-        run.call(values).or_else(|error| as_table(lua, error))
-    };
-    api.raw_set("pcall", lua.create_function(pcall)?)?;
-    let own = slot.clone();
-    let check = move |_: &Lua, mut values: MultiValue| -> mlua::Result<Value> {
-        let run = run(&own, "redis.acl_check_cmd")?;
-        values.push_front(Value::Integer(i64::from(ask::MAY_CALL)));
-        run.call(values)
-    };
-    api.raw_set("acl_check_cmd", lua.create_function(check)?)
 }
 
 /// `redis.error_reply(text)` and `redis.status_reply(text)`.
@@ -144,7 +115,7 @@ pub(super) fn add_log_and_version(lua: &Lua, api: &Table, version: &str) -> mlua
 fn add_settings(lua: &Lua, api: &Table, slot: &Table, meter: &Arc<Meter>) -> mlua::Result<()> {
     let (own, shared) = (slot.clone(), Arc::clone(meter));
     let set_protocol = move |lua: &Lua, values: MultiValue| {
-        run(&own, "redis.setresp")?;
+        within_run(lua, &own, "redis.setresp")?;
         let arguments = Arguments::new(lua, values);
         if arguments.len() != 1 {
             return Err(reply_error("redis.setresp() requires one argument."));
@@ -160,7 +131,7 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Table, meter: &Arc<Meter>) -> mlu
     let own = slot.clone();
     // There is no replica or file that could miss a change: the flags are only checked.
     let set_replication = move |lua: &Lua, values: MultiValue| {
-        run(&own, "redis.set_repl")?;
+        within_run(lua, &own, "redis.set_repl")?;
         let arguments = Arguments::new(lua, values);
         if arguments.len() != 1 {
             return Err(reply_error("redis.set_repl() requires two arguments."));
@@ -195,7 +166,6 @@ pub(super) fn table(
     version: &str,
 ) -> mlua::Result<Table> {
     let api = lua.create_table()?;
-    add_calls(lua, &api, slot)?;
     add_replies(lua, &api)?;
     add_log_and_version(lua, &api, version)?;
     add_settings(lua, &api, slot, meter)?;

@@ -197,16 +197,17 @@ fn only_argument(lua: &Lua, values: MultiValue) -> mlua::Result<Arguments<'_>> {
     Ok(Arguments::new(lua, values))
 }
 
-/// Returns the library, with settings of its own. `format` is Lua's `string.format`.
-pub(super) fn library(lua: &Lua, format: &Function) -> mlua::Result<Table> {
+/// Returns the library, with settings of its own. `format` is Lua's `string.format`, and `next` its
+/// function of that name.
+pub(super) fn library(lua: &Lua, format: &Function, next: &Function) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     let shared = Shared::default();
     let own = shared.clone();
-    let format_number = format.clone();
+    let used = (format.clone(), next.clone());
     let encode = move |lua: &Lua, values: MultiValue| {
         let arguments = only_argument(lua, values)?;
         let settings = lock(&own).clone();
-        encode::encode(lua, &settings, &format_number, &arguments.values[0])
+        encode::encode(lua, &settings, (&used.0, &used.1), &arguments.values[0])
     };
     table.raw_set("encode", lua.create_function(encode)?)?;
 
@@ -224,8 +225,8 @@ pub(super) fn library(lua: &Lua, format: &Function) -> mlua::Result<Table> {
             move |lua: &Lua, values: MultiValue| set(&mut lock(&own), &at_most(lua, values, most)?);
         table.raw_set(name, lua.create_function(function)?)?;
     }
-    let format = format.clone();
-    table.raw_set("new", lua.create_function(move |lua, ()| library(lua, &format))?)?;
+    let (format, next) = (format.clone(), next.clone());
+    table.raw_set("new", lua.create_function(move |lua, ()| library(lua, &format, &next))?)?;
     table.raw_set("null", Value::NULL)?;
     table.raw_set("_NAME", "cjson")?;
     table.raw_set("_VERSION", "2.1.0")?;

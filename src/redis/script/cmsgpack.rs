@@ -2,7 +2,7 @@
 //!
 //! Source: Salvatore Sanfilippo's lua-cmsgpack 0.4.0, as Redis includes it (`lua_cmsgpack.c`).
 
-use super::native::{Arguments, bad_argument, failure, has_no_order};
+use super::native::{Arguments, bad_argument, failure};
 use super::table::{self, UNORDERED};
 use mlua::{Lua, MultiValue, Table, Value};
 
@@ -64,23 +64,6 @@ fn put_number(out: &mut Vec<u8>, n: f64) {
     }
 }
 
-/// Returns the length of a table whose keys are exactly `1..=length`.
-fn length_of_array(pairs: &[(Value, Value)]) -> Option<usize> {
-    let mut greatest = 0.0_f64;
-    for (key, _) in pairs {
-        let n = match key {
-            Value::Integer(n) => *n as f64,
-            Value::Number(n) => *n,
-            _ => return None,
-        };
-        if n <= 0.0 || f64::from(n as i32) != n {
-            return None;
-        }
-        greatest = greatest.max(n);
-    }
-    (greatest == pairs.len() as f64).then_some(pairs.len())
-}
-
 fn put(lua: &Lua, out: &mut Vec<u8>, value: &Value, level: usize) -> mlua::Result<()> {
     match value {
         Value::String(text) => {
@@ -98,21 +81,24 @@ fn put(lua: &Lua, out: &mut Vec<u8>, value: &Value, level: usize) -> mlua::Resul
 }
 
 fn put_table(lua: &Lua, out: &mut Vec<u8>, table: &Table, level: usize) -> mlua::Result<()> {
-    let pairs = table::pairs(table)?;
-    if let Some(len) = length_of_array(&pairs) {
-        header(out, len, (0x90, 15), None, 0xdc, 0xdd);
-        for index in 1..=len {
+    let keys = table::keys(table, |n| n > 0.0 && f64::from(n as i32) == n)?;
+    let count = keys.count;
+    // The keys of an array are exactly those from 1 to their number.
+    if keys.greatest == Some(count as f64) {
+        header(out, count, (0x90, 15), None, 0xdc, 0xdd);
+        for index in 1..=count {
             put(lua, out, &table.get(index)?, level + 1)?;
         }
         return Ok(());
     }
-    if pairs.iter().any(|(key, _)| has_no_order(key)) {
+    if keys.unordered {
         return Err(failure(lua, UNORDERED));
     }
-    header(out, pairs.len(), (0x80, 15), None, 0xde, 0xdf);
-    for (key, value) in &pairs {
-        put(lua, out, key, level + 1)?;
-        put(lua, out, value, level + 1)?;
+    header(out, count, (0x80, 15), None, 0xde, 0xdf);
+    for pair in table::pairs(table) {
+        let (key, value) = pair?;
+        put(lua, out, &key, level + 1)?;
+        put(lua, out, &value, level + 1)?;
     }
     Ok(())
 }

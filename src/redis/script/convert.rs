@@ -6,7 +6,7 @@
 //!
 //! Source: `script_lua.c` (`redisProtocolToLuaType`, `luaReplyToRedisReply`).
 
-use super::native::{Raised, has_no_order, text_of};
+use super::native::{Raised, text_of};
 use super::table::{self, UNORDERED};
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::number;
@@ -156,38 +156,41 @@ fn table_to_reply(table: &Table, protocol: Protocol, depth: usize) -> mlua::Resu
         return Ok(Reply::Verbatim(letters.into(), content.as_bytes().to_vec().into()));
     }
     if let Value::Table(map) = table.raw_get("map")? {
-        let pairs = ordered(&map)?.into_iter().map(|(key, value)| {
+        must_have_order(&map)?;
+        let pairs = table::pairs(&map).map(|pair| {
+            let (key, value) = pair?;
             Ok((nested(&key, protocol, depth)?, nested(&value, protocol, depth)?))
         });
         return Ok(Reply::Map(pairs.collect::<mlua::Result<_>>()?));
     }
     if let Value::Table(set) = table.raw_get("set")? {
-        let items = ordered(&set)?.into_iter().map(|(key, _)| nested(&key, protocol, depth));
+        must_have_order(&set)?;
+        let items = table::pairs(&set).map(|pair| nested(&pair?.0, protocol, depth));
         return Ok(Reply::Set(items.collect::<mlua::Result<_>>()?));
     }
-    let items = table::elements(table)?;
-    let items = items.iter().map(|item| nested(item, protocol, depth));
+    let items = table::elements(table).map(|item| nested(&item?, protocol, depth));
     Ok(Reply::Array(items.collect::<mlua::Result<_>>()?))
 }
 
-/// Returns the pairs of a table whose order does not depend on addresses.
-fn ordered(table: &Table) -> mlua::Result<Vec<(Value, Value)>> {
-    let pairs = table::pairs(table)?;
-    if pairs.iter().any(|(key, _)| has_no_order(key)) {
+/// Refuses a table whose order depends on addresses.
+fn must_have_order(table: &Table) -> mlua::Result<()> {
+    if table::keys(table, |_| true)?.unordered {
         return Err(Raised::Text(UNORDERED.as_bytes().to_vec()).into());
     }
-    Ok(pairs)
+    Ok(())
 }
 
 /// Returns the words of a command that a script calls, or `None` if one is neither a string nor a
 /// number.
-pub(super) fn words(values: std::slice::Iter<'_, Value>) -> Option<Vec<Vec<u8>>> {
-    values
-        .map(|value| match value {
-            Value::String(text) => Some(text.as_bytes().to_vec()),
-            Value::Integer(n) => Some(number::format_double(*n as f64).to_vec()),
-            Value::Number(n) => Some(number::format_double(*n).to_vec()),
-            _ => None,
+pub(super) fn words(given: &Table, count: usize) -> mlua::Result<Option<Vec<Vec<u8>>>> {
+    (1..=count)
+        .map(|index| {
+            Ok(match given.raw_get(index)? {
+                Value::String(text) => Some(text.as_bytes().to_vec()),
+                Value::Integer(n) => Some(number::format_double(n as f64).to_vec()),
+                Value::Number(n) => Some(number::format_double(n).to_vec()),
+                _ => None,
+            })
         })
         .collect()
 }

@@ -63,8 +63,8 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
 
 fn read_flags(lua: &Lua, flags: &Table) -> Option<Vec<usize>> {
     let mut found = Vec::new();
-    for value in table::elements(flags).ok()? {
-        let word = text_of(lua, &value)?;
+    for value in table::elements(flags) {
+        let word = text_of(lua, &value.ok()?)?;
         let flag = FLAGS.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(&word))?;
         found.push(flag);
     }
@@ -81,7 +81,7 @@ fn by_names(lua: &Lua, given: &Value) -> Result<Registration, &'static str> {
         );
     };
     let (mut name, mut description, mut callback, mut flags) = (None, None, None, Vec::new());
-    for (key, value) in table::pairs(given).unwrap_or_default() {
+    for (key, value) in table::pairs(given).flatten() {
         let Some(key) = text_of(lua, &key) else {
             return Err("named argument key given to redis.register_function is not a string");
         };

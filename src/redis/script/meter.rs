@@ -57,6 +57,11 @@ impl Meter {
         self.stopped.load(Relaxed)
     }
 
+    /// Lets the script run until this many milliseconds.
+    pub(crate) fn go_on_until(&self, stop_at: u64) {
+        self.stop_at.store(stop_at, Relaxed);
+    }
+
     pub(super) fn protocol(&self) -> Protocol {
         if self.resp3.load(Relaxed) { Protocol::Resp3 } else { Protocol::Resp2 }
     }

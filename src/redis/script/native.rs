@@ -145,8 +145,3 @@ pub(super) fn text_of(lua: &Lua, value: &Value) -> Option<Vec<u8>> {
         _ => None,
     }
 }
-
-/// Returns whether a value has an address in place of a value, so that tables have no order for it.
-pub(super) fn has_no_order(value: &Value) -> bool {
-    matches!(value, Value::Table(_) | Value::Function(_) | Value::Thread(_) | Value::UserData(_))
-}

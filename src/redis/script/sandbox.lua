@@ -140,6 +140,23 @@ function coroutine.resume(...)
   return plain_results(resume(...))
 end
 
+-- Commands ------------------------------------------------------------------------------------
+
+-- The run is in the slot: a native function that is told what to do, and given any number of
+-- arguments in a table.
+local slot, outside_of_a_run = native.slot, native.outside_of_a_run
+
+local function add(name, shown, what)
+  globals.redis[name] = function(...)
+    local run = slot[1]
+    if not run then outside_of_a_run(shown) end
+    return run(what, select('#', ...), { ... })
+  end
+end
+add('call', 'redis.call/pcall', native.CALL)
+add('acl_check_cmd', 'redis.acl_check_cmd', native.MAY_CALL)
+add('pcall', 'redis.call/pcall', native.TRY_CALL)
+
 -- Functions of Lua that could change a readonly table, or see the true one ---------------------
 
 local function guard(library, name, position)

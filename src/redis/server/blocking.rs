@@ -13,10 +13,10 @@
 //!
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
-use super::Server;
+use super::{Request, Server};
 use crate::invariant::ensure;
-use crate::redis::command::Caller;
 use crate::redis::command::attempt::Attempt;
+use crate::redis::command::{Args, Caller};
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
@@ -38,6 +38,8 @@ pub(crate) struct Blocked {
     /// Each key once, in the order given.
     keys: Vec<Sds>,
     deadline: Option<Instant>,
+    /// The request, for the slow log.
+    words: Request,
 }
 
 /// All blocked clients.
@@ -133,12 +135,23 @@ impl Blocking {
         self.clients.insert(client, blocked);
     }
 
-    /// Ends a client's wait. Returns whether it was blocked.
-    pub(crate) fn remove(&mut self, client: ClientId, databases: &mut [Database]) -> bool {
-        if self.clients.is_empty() {
-            return false;
+    /// Keeps the request of a client that is blocked now.
+    pub(crate) fn keep_words(&mut self, client: ClientId, args: Args<'_>) {
+        if let Some(blocked) = self.clients.get_mut(&client) {
+            blocked.words = args.iter().map(|word| Sds::new(word)).collect();
         }
-        let Some(blocked) = self.clients.swap_remove(&client) else { return false };
+    }
+
+    /// Ends a client's wait. Returns its request if it was blocked.
+    pub(crate) fn remove(
+        &mut self,
+        client: ClientId,
+        databases: &mut [Database],
+    ) -> Option<Request> {
+        if self.clients.is_empty() {
+            return None;
+        }
+        let blocked = self.clients.swap_remove(&client)?;
         if let Some(deadline) = blocked.deadline {
             self.deadlines.remove(&(deadline, client));
         }
@@ -154,7 +167,7 @@ impl Blocking {
                 }
             }
         }
-        true
+        Some(blocked.words)
     }
 }
 
@@ -200,7 +213,7 @@ impl Server {
                 waits_for.push(Sds::new(key));
             }
         }
-        let blocked = Blocked { attempt, database, keys: waits_for, deadline };
+        let blocked = Blocked { attempt, database, keys: waits_for, deadline, words: Vec::new() };
         self.blocking.insert(client, blocked, &mut self.databases);
         None
     }
@@ -293,26 +306,51 @@ impl Server {
         self.publish_events();
     }
 
-    /// Gives a blocked client its reply and releases it. Returns whether it was blocked.
+    /// Gives a blocked client the reply to its command, which has ended now, and releases it.
+    /// Returns whether it was blocked.
     pub(crate) fn unblock(&mut self, client: ClientId, reply: Reply) -> bool {
-        if !self.blocking.remove(client, &mut self.databases) {
-            return false;
-        }
+        let failed = matches!(reply, Reply::Error(_));
+        self.release_blocked(client, reply, failed, true)
+    }
+
+    /// Ends a client's wait because another client asked for it (`CLIENT UNBLOCK`), with an error
+    /// or in vain. Either counts as a failure. Returns whether it was blocked.
+    pub(crate) fn unblock_by_request(&mut self, client: ClientId, error: Option<Reply>) -> bool {
+        let Some(blocked) = self.blocking.clients.get(&client) else { return false };
+        let reply = error.unwrap_or_else(|| blocked.attempt.in_vain());
+        self.release_blocked(client, reply, true, true)
+    }
+
+    /// Ends a client's wait because its time is up, which the slow log never notes. Returns whether
+    /// it was blocked.
+    pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
+        let Some(blocked) = self.blocking.clients.get(&client) else { return false };
+        let reply = blocked.attempt.in_vain();
+        self.release_blocked(client, reply, false, false)
+    }
+
+    fn release_blocked(
+        &mut self,
+        client: ClientId,
+        reply: Reply,
+        failed: bool,
+        logged: bool,
+    ) -> bool {
+        let Some(words) = self.blocking.remove(client, &mut self.databases) else { return false };
         if let Reply::Error(error) = &reply {
             self.stats.failed(error);
         }
         if let Some(session) = self.sessions.get_mut(&client) {
             session.last_used = self.now;
         }
+        if failed && let Some(session) = self.sessions.get(&client) {
+            self.stats.of(session.last_command).failed += 1;
+        }
+        if logged && self.config.slow_log_threshold == 0 {
+            self.add_blocked_to_slow_log(client, &words);
+        }
         self.reply(client, reply);
         self.release(client);
         true
-    }
-
-    /// Ends a client's wait in vain. Returns whether it was blocked.
-    pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
-        let Some(blocked) = self.blocking.clients.get(&client) else { return false };
-        let reply = blocked.attempt.in_vain();
-        self.unblock(client, reply)
     }
 }

@@ -141,7 +141,7 @@ impl Server {
         {
             return Err(error);
         }
-        if self.must_wait(command, client) {
+        if self.must_wait(command, client, args) {
             let session = self.sessions.get_mut(&client).expect("the caller has a session");
             session.postponed = true;
             session.pending.push_front(args.iter().map(|arg| Sds::new(arg)).collect());
@@ -193,16 +193,15 @@ impl Server {
     }
 
     /// Returns whether a `CLIENT PAUSE` delays the command.
-    fn must_wait(&self, command: &Row, client: ClientId) -> bool {
+    fn must_wait(&self, command: &Row, client: ClientId, args: Args<'_>) -> bool {
         let Some(pause) = self.paused else { return false };
         if !pause.writes_only {
             return true;
         }
         let queued = self.sessions.get(&client).and_then(|s| s.multi.as_ref());
-        let writes = |command: &Row| command.has(flag::WRITE | flag::MAY_REPLICATE);
-        writes(command)
-            || (command.name == "exec"
-                && queued.is_some_and(|m| m.queued.iter().any(|q| writes(q.0))))
+        const WRITES: u32 = flag::WRITE | flag::MAY_REPLICATE;
+        self.flags_of(command, args) & WRITES != 0
+            || (command.name == "exec" && queued.is_some_and(|multi| multi.flags & WRITES != 0))
     }
 
     fn run(&mut self, client: ClientId, command: &'static Row, args: Args<'_>) {
@@ -242,6 +241,9 @@ impl Server {
         if !self.tracking.clients.is_empty() {
             self.note_changes();
             self.remember_reads(client, command, args);
+        }
+        if reply.is_none() {
+            self.blocking.keep_words(client, args);
         }
         if self.is_watched() {
             let takes_time = was_idle && (self.is_asleep() || self.is_busy());

@@ -15,11 +15,11 @@
 //! Source: `evict.c`, `server.c` (`processCommand`).
 
 use super::command::Row;
-use super::refusal::{Refusal, Suspect};
+use super::refusal::Refusal;
 use super::{ClientId, Server};
 use crate::choice::Stream;
 use crate::invariant::ensure;
-use crate::redis::command::Args;
+use crate::redis::command::{Args, flag};
 use crate::redis::database::Database;
 use crate::redis::database::draw;
 use crate::redis::error::CommandError;
@@ -30,6 +30,9 @@ use std::time::Duration;
 
 /// Greatest number of candidates.
 const POOL: usize = 16;
+
+/// Commands that a full server does not refuse within `MULTI`.
+const MAY_END_MULTI: [&str; 4] = ["exec", "discard", "quit", "reset"];
 
 /// A key that may be evicted.
 #[derive(Debug)]
@@ -162,20 +165,12 @@ impl Server {
             return Ok(());
         }
         let multi = self.sessions.get(&client).and_then(|session| session.multi.as_ref());
-        let queued: &[_] = match (multi, command.name) {
-            (Some(multi), "exec") => &multi.queued,
-            _ => &[],
-        };
-        let refusal = Refusal::out_of_memory();
-        let calls = queued.iter().any(|(row, request)| {
-            let words: Vec<&[u8]> = request.iter().map(Sds::as_slice).collect();
-            self.calls_for_memory(row.name, &words)
-        });
-        if refusal.fits(Suspect { command, queued, in_multi: multi.is_some() })
-            || calls
-            || self.calls_for_memory(command.name, args)
-        {
-            return Err(CommandError::format(&refusal.error().0));
+        let queued = multi.filter(|_| command.name == "exec").map_or(0, |multi| multi.flags);
+        let needs = (self.flags_of(command, args) | queued) & flag::DENYOOM != 0;
+        // A transaction's queue needs memory, too.
+        let queues = multi.is_some() && !MAY_END_MULTI.contains(&command.name);
+        if needs || queues {
+            return Err(CommandError::format(&Refusal::out_of_memory().error().0));
         }
         self.eviction.out_of_memory = true;
         Ok(())

@@ -182,10 +182,11 @@ impl Server {
         if !command.has(flag::SKIP_MONITOR | flag::ADMIN) {
             self.feed_monitors((client, database, origin), command, args);
         }
-        if takes_time {
+        // A transaction does not take the time of its own command.
+        if takes_time && self.watchers.pending.is_none() {
             let words = without_secrets(command, args).into_iter().map(Sds::new).collect();
             self.watchers.pending = Some(Pending { client, command, words, began: self.now });
-        } else if self.config.slow_log_threshold == 0 {
+        } else if self.config.slow_log_threshold == 0 && !self.blocking.is_blocked(client) {
             let words = without_secrets(command, args);
             self.add_to_slow_log(client, command, &words, Duration::ZERO);
         }
@@ -210,6 +211,15 @@ impl Server {
         }
         let words: Vec<&[u8]> = pending.words.iter().map(Sds::as_slice).collect();
         self.add_to_slow_log(pending.client, pending.command, &words, took);
+    }
+
+    /// Notes that a blocked command has ended.
+    #[cold]
+    pub(super) fn add_blocked_to_slow_log(&mut self, client: ClientId, words: &[Sds]) {
+        let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
+        if let Some(command) = self.table.named(&words) {
+            self.add_to_slow_log(client, command, &words, Duration::ZERO);
+        }
     }
 
     fn add_to_slow_log(

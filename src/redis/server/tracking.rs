@@ -127,7 +127,13 @@ impl Server {
     /// Remembers the keys that a client's command has read.
     #[cold]
     pub(super) fn remember_reads(&mut self, client: ClientId, command: &Row, args: Args<'_>) {
-        if !command.has(flag::READONLY) || command.has(flag::PUBSUB) || !self.remembers(client) {
+        // A script remembers its keys when one of its own commands reads.
+        let runs_script = command.has(flag::SKIP_MONITOR);
+        if !command.has(flag::READONLY)
+            || command.has(flag::PUBSUB)
+            || runs_script
+            || !self.remembers(client)
+        {
             return;
         }
         for spec in command.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0) {

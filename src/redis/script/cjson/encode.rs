@@ -11,6 +11,8 @@ struct Writer<'a> {
     settings: &'a Settings,
     /// Lua's `string.format`.
     format: &'a Function,
+    /// Lua's `next`.
+    next: &'a Function,
     out: Vec<u8>,
 }
 
@@ -18,10 +20,10 @@ struct Writer<'a> {
 pub(super) fn encode(
     lua: &Lua,
     settings: &Settings,
-    format: &Function,
+    (format, next): (&Function, &Function),
     value: &Value,
 ) -> mlua::Result<mlua::String> {
-    let mut writer = Writer { lua, settings, format, out: Vec::new() };
+    let mut writer = Writer { lua, settings, format, next, out: Vec::new() };
     writer.value(value)?;
     lua.create_string(writer.out)
 }
@@ -82,26 +84,12 @@ impl Writer<'_> {
     }
 
     /// Returns the length of a table that is an array, or `None` if it is to be an object.
-    fn length_of_array(
-        &self,
-        value: &Value,
-        pairs: &[(Value, Value)],
-    ) -> mlua::Result<Option<usize>> {
-        let mut greatest = 0.0_f64;
-        for (key, _) in pairs {
-            let n = match key {
-                Value::Integer(n) => *n as f64,
-                Value::Number(n) => *n,
-                _ => return Ok(None),
-            };
-            if n.floor() != n || n < 1.0 {
-                return Ok(None);
-            }
-            greatest = greatest.max(n);
-        }
+    fn length_of_array(&self, value: &Value, table: &Table) -> mlua::Result<Option<usize>> {
+        let keys = table::keys(table, |n| n.floor() == n && n >= 1.0)?;
+        let Some(greatest) = keys.greatest else { return Ok(None) };
         let Settings { sparse_convert, sparse_ratio, sparse_safe, .. } = *self.settings;
         let is_sparse = sparse_ratio > 0
-            && greatest > pairs.len() as f64 * f64::from(sparse_ratio)
+            && greatest > keys.count as f64 * f64::from(sparse_ratio)
             && greatest > f64::from(sparse_safe);
         if !is_sparse {
             return Ok(Some(greatest as usize));
@@ -130,15 +118,14 @@ impl Writer<'_> {
             let text = format!("Cannot serialise, excessive nesting ({depth})");
             return Err(failure(self.lua, text));
         }
-        let pairs = table::pairs(table)?;
-        match self.length_of_array(value, &pairs)? {
+        match self.length_of_array(value, table)? {
             Some(len @ 1..) => {
                 self.out.push(b'[');
                 Ok(Open::Array { table: table.clone(), next: 1, len })
             }
             _ => {
                 self.out.push(b'{');
-                Ok(Open::Object { pairs: pairs.into_iter(), first: true })
+                Ok(Open::Object { table: table.clone(), last: Value::Nil })
             }
         }
     }
@@ -158,15 +145,17 @@ impl Writer<'_> {
                 *next += 1;
                 Ok(Some(table.raw_get(*next - 1)?))
             }
-            Open::Object { pairs, first } => {
-                let Some((key, value)) = pairs.next() else {
+            Open::Object { table, last } => {
+                let (key, value): (Value, Value) = self.next.call((&*table, &*last))?;
+                if key.is_nil() {
                     self.out.push(b'}');
                     return Ok(None);
-                };
-                if !std::mem::take(first) {
+                }
+                if !last.is_nil() {
                     self.out.push(b',');
                 }
                 self.key(&key)?;
+                *last = key;
                 Ok(Some(value))
             }
         }
@@ -208,6 +197,14 @@ impl Writer<'_> {
 
 /// An array or object that is being written.
 enum Open {
-    Array { table: Table, next: usize, len: usize },
-    Object { pairs: std::vec::IntoIter<(Value, Value)>, first: bool },
+    Array {
+        table: Table,
+        next: usize,
+        len: usize,
+    },
+    /// The last key that was written is nil before the first.
+    Object {
+        table: Table,
+        last: Value,
+    },
 }

@@ -265,13 +265,9 @@ fn client_unblock(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let server = &mut *server;
     let found = server.sessions.iter().find(|(_, session)| session.id as i64 == id);
     let Some(client) = found.map(|(client, _)| *client) else { return Ok(Reply::flag(false)) };
-    let unblocked = if error {
-        let error = CommandError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        server.unblock(client, error.into())
-    } else {
-        server.time_out(client)
-    };
-    Ok(Reply::flag(unblocked))
+    let error =
+        error.then_some(CommandError::text("UNBLOCKED client unblocked via CLIENT UNBLOCK").into());
+    Ok(Reply::flag(server.unblock_by_request(client, error)))
 }
 
 fn client_no_evict(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {

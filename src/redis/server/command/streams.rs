@@ -7,7 +7,7 @@ use crate::redis::command::flag::*;
 use crate::redis::command::key_spec::half_after;
 use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::stream_reply::{by_stream, delivered, entry, id};
-use crate::redis::command::{Args, Caller, flow};
+use crate::redis::command::{Args, Caller, Origin, flow};
 use crate::redis::database::{GroupRead, XreadgroupOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
@@ -50,13 +50,24 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// Reads `[COUNT n] [BLOCK ms] [GROUP group consumer] [NOACK] STREAMS key … id …`.
-    fn read(args: Args<'a>, now: Instant, of_group: bool) -> Result<Words<'a>, CommandError> {
+    fn read(
+        args: Args<'a>,
+        now: Instant,
+        by: Origin,
+        of_group: bool,
+    ) -> Result<Words<'a>, CommandError> {
         let mut words =
             Words { block: None, count: 0, no_ack: false, group: None, keys: &[], ids: &[] };
         let mut rest = &args[1..];
         loop {
             let [word, more @ ..] = rest else { return Err(CommandError::Syntax) };
             rest = match more {
+                [_, ..] if is(word, "block") && by == Origin::Script => {
+                    let name = String::from_utf8_lossy(args[0]);
+                    return Err(CommandError::format(format!(
+                        "ERR {name} command is not allowed with BLOCK option from scripts"
+                    )));
+                }
                 [millis, more @ ..] if is(word, "block") => {
                     words.block = Some(timeout_in_millis(now, millis)?);
                     more
@@ -129,7 +140,7 @@ fn answer(
 
 /// See [`Words`]. The id `$` is the last one of the stream.
 fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, false)?;
+    let words = Words::read(args, server.now, caller.origin, false)?;
     let db = &mut server.databases[caller.database];
     let mut after: Vec<(&[u8], StreamId)> = Vec::with_capacity(words.keys.len());
     for (key, text) in words.streams() {
@@ -161,7 +172,7 @@ fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 
 /// See [`Words`]. The id `>` is what the group has read.
 fn xreadgroup(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, true)?;
+    let words = Words::read(args, server.now, caller.origin, true)?;
     let Some((group, consumer)) = words.group else { return Err(CommandError::Syntax) };
     let db = &mut server.databases[caller.database];
     let mut reads: Vec<(&[u8], GroupRead)> = Vec::with_capacity(words.keys.len());

@@ -6,12 +6,14 @@
 //!
 //! A run takes virtual time only if it is slow. It is computed at once, and what it did is revealed
 //! when its time has come. Since nobody else can change anything while the server is busy, a run
-//! from the beginning does the same again. That gives the two cases in which a run must not simply
-//! go on: a script that would first write after the threshold is stopped before that, and runs
-//! again when it is time to write; a script that is killed runs again up to that moment, so that
-//! its error has the line that it was at. The clock of a run is that of its beginning.
+//! from the beginning does the same again. That gives the cases in which a run must not simply go
+//! on: a script that would first write after the threshold is stopped before that, and runs again
+//! when it is time to write; a script that is killed runs again up to that moment, so that its
+//! error has the line that it was at. The clock of a run is that of its beginning.
 //!
-//! A script is followed for a minute beyond the threshold. One that still runs never ends.
+//! A run looks ahead for as long as the script has run by then, so that following a script takes
+//! time in proportion to its virtual time. A script is followed for a minute beyond the threshold.
+//! One that still runs never ends.
 //!
 //! Source: `script.c` (`scriptInterrupt`, `scriptKill`).
 
@@ -22,7 +24,7 @@ use crate::redis::command::{Answer, Args, Caller};
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::{ErrorReply, Reply};
-use crate::redis::script::{Kind, Script, Stop};
+use crate::redis::script::{Kind, Script};
 use crate::redis::server::transaction::Exec;
 use crate::redis::server::{Request, Server};
 use crate::redis::value::Sds;
@@ -36,6 +38,8 @@ enum Next {
     Ends(Answer),
     /// It calls its first command that writes.
     Writes,
+    /// It runs on, which nobody has looked at yet.
+    GoesOn,
     /// Nothing: it never ends.
     Nothing,
 }
@@ -57,6 +61,7 @@ pub(crate) struct Busy {
     next: Next,
     /// Milliseconds from the beginning until then.
     at: u64,
+    threshold: u64,
     killed: bool,
     /// The states of `math.random` and of the server's draws at its beginning.
     random: (u64, Stream),
@@ -135,6 +140,7 @@ impl Server {
             dirty: false,
             next: Next::Nothing,
             at: 0,
+            threshold,
             killed: false,
             random,
             exec: None,
@@ -157,8 +163,7 @@ impl Server {
         let Some(mut busy) = self.scripting.busy.take() else { return };
         let now = self.now;
         if busy.killed {
-            let (_, answer) =
-                self.run_again(&busy, Attempt::until(busy.elapsed(now), Stop::Killed));
+            let (_, answer) = self.run_again(&busy, Attempt::killed_at(busy.elapsed(now)));
             return self.end_script(*busy, answer);
         }
         if busy.after(busy.at) > now {
@@ -168,11 +173,12 @@ impl Server {
         match std::mem::replace(&mut busy.next, Next::Nothing) {
             Next::Nothing => self.scripting.busy = Some(busy),
             Next::Ends(answer) => self.end_script(*busy, answer),
-            Next::Writes => {
-                let (progress, answer) = self.run_again(
-                    &busy,
-                    Attempt::until(busy.at + super::host::FOLLOWED_FOR, Stop::Abandoned),
-                );
+            next @ (Next::Writes | Next::GoesOn) => {
+                let attempt = match next {
+                    Next::GoesOn => Attempt::ahead_of(busy.at, busy.threshold),
+                    _ => Attempt::to_the_end(busy.threshold),
+                };
+                let (progress, answer) = self.run_again(&busy, attempt);
                 busy.progress(progress, answer);
                 self.scripting.busy = Some(busy);
                 self.continue_script();
@@ -272,6 +278,7 @@ impl Busy {
         self.dirty = progress.wrote;
         (self.next, self.at) = match (progress.held_back_at, progress.stopped) {
             (Some(at), _) => (Next::Writes, at),
+            (None, true) if progress.followed => (Next::GoesOn, progress.elapsed),
             (None, true) => (Next::Nothing, progress.elapsed),
             (None, false) => (Next::Ends(answer), progress.elapsed),
         };

@@ -57,8 +57,8 @@ impl Functions {
         self.libraries.values().map(|library| &library.code)
     }
 
-    /// Returns the flags of a function.
-    pub(super) fn flags_of(&self, name: &[u8]) -> Option<Flags> {
+    /// Returns the flags of a function, if there is one with this name.
+    pub(super) fn flags(&self, name: &[u8]) -> Option<Flags> {
         self.find(name).map(|(_, function)| function.flags)
     }
 
@@ -262,6 +262,7 @@ impl Server {
         caller: Caller,
         args: Args<'_>,
     ) -> Result<Option<Reply>, CommandError> {
+        self.show_call(caller, args);
         let functions = &mut self.scripting.functions;
         let (name, function) = functions.find(args[1]).ok_or(refuse("Function not found"))?;
         let (name, function) = (name.to_string(), function.clone());

@@ -14,7 +14,10 @@ use crate::redis::server::{Server, Session};
 const SCRIPT: ClientId = ClientId(u64::MAX - 1);
 
 /// Milliseconds beyond the threshold for which a script is followed.
-pub(super) const FOLLOWED_FOR: u64 = 60_000;
+const FOLLOWED_FOR: u64 = 60_000;
+
+/// Fewest milliseconds by which a run goes further than the one before.
+const STAGE: u64 = 100;
 
 /// A script with its arguments, ready to run.
 pub(super) struct Invocation<'a> {
@@ -42,6 +45,8 @@ struct Run<'a> {
     /// Milliseconds from which on it must not do that for the first time.
     hold_back_from: Option<u64>,
     held_back_at: Option<u64>,
+    /// How far it goes once it has written.
+    limit: u64,
 }
 
 impl Run<'_> {
@@ -51,7 +56,7 @@ impl Run<'_> {
     }
 
     /// Runs a command for the script, or refuses it.
-    fn try_call(&mut self, words: &[&[u8]]) -> Result<Reply, CommandError> {
+    fn try_call(&mut self, words: &[&[u8]], meter: &Meter) -> Result<Reply, CommandError> {
         let server = &mut *self.server;
         let refuse = |text| Err(CommandError::text(text));
         let command = match server.table.resolve(words) {
@@ -80,7 +85,10 @@ impl Run<'_> {
         {
             return refuse("OOM command not allowed when used memory > 'maxmemory'.");
         }
-        self.dirty |= writes;
+        if writes && !self.dirty {
+            self.dirty = true;
+            meter.go_on_until(self.limit);
+        }
         let reply = server.call(SCRIPT, Origin::Script, command, words);
         if command.has(flag::READONLY) {
             server.remember_keys(self.client, self.keys);
@@ -99,7 +107,7 @@ impl Host for Run<'_> {
             self.held_back_at = Some(meter.elapsed());
             return Called::Stop(Stop::Abandoned);
         }
-        Called::Reply(self.try_call(words).unwrap_or_else(|error| {
+        Called::Reply(self.try_call(words, meter).unwrap_or_else(|error| {
             let error = ErrorReply::from(error);
             let server = &mut *self.server;
             if let Some(command) = server.table.named(words) {
@@ -119,16 +127,32 @@ impl Host for Run<'_> {
 /// How far a run may go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attempt {
+    /// When it is stopped, in milliseconds. One that has written cannot run again, so it goes on up
+    /// to the limit.
     stop_at: u64,
+    limit: u64,
     why: Stop,
     /// Milliseconds from which on it must not call its first command that writes.
     hold_back_from: Option<u64>,
 }
 
 impl Attempt {
-    /// Returns an attempt that is stopped after this number of milliseconds.
-    pub(super) fn until(stop_at: u64, why: Stop) -> Attempt {
-        Attempt { stop_at, why, hold_back_from: None }
+    /// Returns an attempt up to the moment at which a script is killed.
+    pub(super) fn killed_at(stop_at: u64) -> Attempt {
+        Attempt { stop_at, limit: stop_at, why: Stop::Killed, hold_back_from: None }
+    }
+
+    /// Returns an attempt that may write now, and goes on as long as anybody follows it.
+    pub(super) fn to_the_end(threshold: u64) -> Attempt {
+        let limit = threshold + FOLLOWED_FOR;
+        Attempt { stop_at: limit, limit, why: Stop::Abandoned, hold_back_from: None }
+    }
+
+    /// Returns an attempt that looks ahead from this moment, and does not write later than that.
+    pub(super) fn ahead_of(now: u64, threshold: u64) -> Attempt {
+        let limit = threshold + FOLLOWED_FOR;
+        let stop_at = (now + now.max(STAGE)).min(limit);
+        Attempt { stop_at, limit, why: Stop::Abandoned, hold_back_from: Some(now) }
     }
 }
 
@@ -142,6 +166,8 @@ pub(super) struct Progress {
     /// When it was stopped because it was about to write.
     pub(super) held_back_at: Option<u64>,
     pub(super) stopped: bool,
+    /// It was stopped early, and can run again.
+    pub(super) followed: bool,
 }
 
 impl Server {
@@ -157,7 +183,7 @@ impl Server {
             ));
         }
         let may_exceed = invocation.flags.compatible
-            || invocation.flags.allow_oom()
+            || invocation.flags.allows_oom()
             || invocation.flags.no_writes();
         if !may_exceed && self.is_out_of_memory() {
             return Err(CommandError::text(
@@ -170,9 +196,11 @@ impl Server {
             threshold => threshold.min(u64::MAX - FOLLOWED_FOR),
         };
         let before = (self.random_state(invocation.kind), self.random.clone());
-        let hold_back_from = may_be_slow(caller.origin).then_some(threshold);
-        let attempt =
-            Attempt { stop_at: threshold + FOLLOWED_FOR, why: Stop::Abandoned, hold_back_from };
+        let attempt = if may_be_slow(caller.origin) {
+            Attempt::ahead_of(threshold, threshold)
+        } else {
+            Attempt::to_the_end(threshold)
+        };
         let (progress, answer) = self.attempt_script(caller, invocation, None, attempt);
         if progress.elapsed < threshold || !may_be_slow(caller.origin) {
             return answer.map(Some);
@@ -203,7 +231,13 @@ impl Server {
         let Invocation { script, name, kind, flags, read_only, keys, args } = invocation;
         let Some(mut interpreter) = self.interpreter(*kind).take() else {
             let error = CommandError::text("ERR a script cannot run within a script");
-            let none = Progress { elapsed: 0, wrote: false, held_back_at: None, stopped: false };
+            let none = Progress {
+                elapsed: 0,
+                wrote: false,
+                held_back_at: None,
+                stopped: false,
+                followed: false,
+            };
             return (none, Err(error));
         };
         if let Some(state) = random {
@@ -217,10 +251,11 @@ impl Server {
             client: caller.client,
             keys,
             read_only,
-            allow_oom: flags.allow_oom(),
+            allow_oom: flags.allows_oom(),
             dirty: false,
             hold_back_from,
             held_back_at: None,
+            limit: attempt.limit,
         };
         let stop = (attempt.stop_at, attempt.why);
         let finished = interpreter.run(script, name, *kind, (keys, args), &mut run, stop);
@@ -229,6 +264,7 @@ impl Server {
             wrote: run.dirty,
             held_back_at: run.held_back_at,
             stopped: interpreter.is_stopped(),
+            followed: !run.dirty && interpreter.elapsed() < attempt.limit,
         };
         *self.interpreter(*kind) = Some(interpreter);
         self.forget(SCRIPT);

@@ -5,6 +5,7 @@ use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use crate::redis::server::command::Row;
 use crate::redis::server::transaction::Exec;
 use crate::redis::value::Sds;
 use crate::time::Instant;
@@ -27,13 +28,6 @@ needs_lua! {
     function_list function_stats function_kill function_dump function_restore
 }
 
-impl Server {
-    /// Returns whether a request calls a script that may need memory, which none does.
-    pub(crate) fn calls_for_memory(&self, _: &str, _: Args<'_>) -> bool {
-        false
-    }
-}
-
 macro_rules! needs_lua_to_run {
     ($($name:ident)*) => {
         impl Server {
@@ -54,6 +48,10 @@ needs_lua_to_run! { eval evalsha fcall }
 impl Server {
     pub(crate) fn is_busy(&self) -> bool {
         false
+    }
+
+    pub(crate) fn flags_of(&self, command: &Row, _: Args<'_>) -> u32 {
+        command.flags
     }
 
     pub(crate) fn is_busy_for(&self, _: ClientId) -> bool {

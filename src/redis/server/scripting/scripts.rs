@@ -14,6 +14,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::script::{Interpreter, Kind, Script, hex};
 use crate::redis::server::Server;
+use crate::redis::server::command::Row;
 use crate::redis::value::Sds;
 use crate::redis::version::VERSION;
 use indexmap::IndexMap;
@@ -67,30 +68,6 @@ impl Server {
         Ok(sha)
     }
 
-    /// Returns the flags of the script or function that a request calls, if it is known.
-    fn called_flags(&self, name: &str, args: Args<'_>) -> Option<Flags> {
-        let body = args.get(1)?;
-        let by_sha = &self.scripting.scripts.by_sha;
-        match name {
-            "eval" | "eval_ro" => match by_sha.get(&hex(&sha1(body))) {
-                Some(cached) => Some(cached.flags),
-                None => shebang::of_script(body).ok().map(|(flags, _)| flags),
-            },
-            "evalsha" | "evalsha_ro" => {
-                let sha = String::from_utf8_lossy(body).to_ascii_lowercase();
-                by_sha.get(&sha).map(|cached| cached.flags)
-            }
-            "fcall" | "fcall_ro" => self.scripting.functions.flags_of(body),
-            _ => None,
-        }
-    }
-
-    /// Returns whether a request calls a script that declares what it does, and may need memory.
-    pub(crate) fn calls_for_memory(&self, name: &str, args: Args<'_>) -> bool {
-        let flags = self.called_flags(name, args);
-        flags.is_some_and(|flags| !flags.compatible && !flags.allow_oom() && !flags.no_writes())
-    }
-
     fn run_cached(&mut self, caller: Caller, sha: &str, args: Args<'_>, read_only: bool) -> Flow {
         let (keys, rest) = host::split(args, integer(args[2])?)?;
         let scripts = &mut self.scripting.scripts;
@@ -107,8 +84,35 @@ impl Server {
         self.invoke(caller, &invocation)
     }
 
+    /// Returns the flags of a call: those of the script or function that it runs, if that has
+    /// declared any.
+    pub(crate) fn flags_of(&self, command: &Row, args: Args<'_>) -> u32 {
+        let declared = match (command.name, args.get(1)) {
+            ("eval" | "eval_ro", Some(body)) => {
+                shebang::of_script(body).ok().map(|(flags, _)| flags)
+            }
+            ("evalsha" | "evalsha_ro", Some(sha)) => {
+                let sha = String::from_utf8_lossy(sha).to_ascii_lowercase();
+                self.scripting.scripts.by_sha.get(&sha).map(|cached| cached.flags)
+            }
+            ("fcall" | "fcall_ro", Some(name)) => self.scripting.functions.flags(name),
+            _ => None,
+        };
+        declared.map_or(command.flags, |flags| flags.of_command(command.flags))
+    }
+
+    /// Shows a call to the monitors before the commands of its script.
+    pub(super) fn show_call(&mut self, caller: Caller, args: Args<'_>) {
+        if self.is_watched()
+            && let Some(command) = self.table.named(args)
+        {
+            self.feed_monitors((caller.client, caller.database, caller.origin), command, args);
+        }
+    }
+
     /// `EVAL` and `EVAL_RO`: `script numkeys key … arg …`.
     pub(crate) fn eval(&mut self, caller: Caller, args: Args<'_>) -> Flow {
+        self.show_call(caller, args);
         host::split(args, integer(args[2])?)?;
         let sha = self.cache_script(args[1])?;
         let read_only = args[0].eq_ignore_ascii_case(b"eval_ro");
@@ -117,6 +121,7 @@ impl Server {
 
     /// `EVALSHA` and `EVALSHA_RO`: `sha1 numkeys key … arg …`.
     pub(crate) fn evalsha(&mut self, caller: Caller, args: Args<'_>) -> Flow {
+        self.show_call(caller, args);
         if args[1].len() != 40 {
             return Err(NO_SCRIPT);
         }

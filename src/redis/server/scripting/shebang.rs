@@ -1,7 +1,9 @@
 //! The first line of a script: `#!lua flags=no-writes`, and of a library: `#!lua name=lib`.
 //!
-//! Source: `eval.c` (`evalExtractShebangFlags`), `functions.c` (`functionExtractLibMetaData`).
+//! Source: `eval.c` (`evalExtractShebangFlags`), `functions.c` (`functionExtractLibMetaData`),
+//! `script.c` (`scriptFlagsToCmdFlags`).
 
+use crate::redis::command::flag;
 use crate::redis::resp::inline;
 use crate::redis::script::FLAGS;
 
@@ -31,9 +33,28 @@ impl Flags {
         self.has(0)
     }
 
-    /// Returns whether it may run when the server's memory is full.
-    pub(crate) fn allow_oom(self) -> bool {
+    pub(crate) fn allows_oom(self) -> bool {
         self.has(1)
+    }
+
+    pub(crate) fn allows_stale(self) -> bool {
+        self.has(2)
+    }
+
+    /// Returns the flags of a command that runs the script, given those of its row: what the script
+    /// has declared takes the place of what is assumed of scripts.
+    pub(crate) fn of_command(self, row: u32) -> u32 {
+        if self.compatible {
+            return row;
+        }
+        let declared = [
+            (flag::DENYOOM, !self.no_writes() && !self.allows_oom()),
+            (flag::WRITE, !self.no_writes()),
+            (flag::STALE, self.allows_stale()),
+        ];
+        let assumed = flag::STALE | flag::DENYOOM | flag::WRITE | flag::MAY_REPLICATE;
+        let declared = declared.into_iter().filter(|(_, set)| *set).map(|(flag, _)| flag);
+        declared.fold(row & !assumed, |flags, flag| flags | flag)
     }
 
     /// The names of the flags.
