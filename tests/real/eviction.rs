@@ -203,24 +203,24 @@ fn scripts_of_a_full_server_are_refused_alike() {
     let load = |code: &str| vec![b"FUNCTION".to_vec(), b"LOAD".to_vec(), code.as_bytes().to_vec()];
     let eval = |code: &str| vec![b"EVAL".to_vec(), code.as_bytes().to_vec(), b"0".to_vec()];
     let library = "#!lua name=lib\n\
-        redis.register_function('plain', function() return redis.call('set', 'a', 'f') end)\n\
-        redis.register_function{function_name='oom', callback=function() return \
-        redis.call('set', 'a', 'f') end, flags={'allow-oom'}}\n\
+        redis.register_function('plain', function() local r = redis.call('set', 'a', 'f') return r end)\n\
+        redis.register_function{function_name='oom', callback=function() local r = \
+        redis.call('set', 'a', 'f') return r end, flags={'allow-oom'}}\n\
         redis.register_function{function_name='ro', callback=function() return \
         redis.call('get', 'a') end, flags={'no-writes'}}";
     let scripts = [
-        "return redis.call('set', 'a', '1')",
+        "local r = redis.call('set', 'a', '1') return r",
         "return redis.pcall('set', 'a', '1')",
         "return redis.call('get', 'a')",
-        "redis.call('del', 'a') return redis.call('set', 'a', '2')",
+        "redis.call('del', 'a') local r = redis.call('set', 'a', '2') return r",
         "redis.call('lpop', 'l') return redis.pcall('rpush', 'l', '2')",
         "redis.call('del', 'none') return redis.call('rpush', 'l', '2')",
         "#!lua\nreturn 1",
         "#!lua\nreturn redis.call('get', 'a')",
         "#!lua flags=no-writes\nreturn redis.call('get', 'a')",
-        "#!lua flags=no-writes\nreturn redis.call('set', 'a', '1')",
-        "#!lua flags=allow-oom\nreturn redis.call('set', 'a', '3')",
-        "#!lua flags=allow-oom,no-writes\nreturn redis.call('set', 'a', '3')",
+        "#!lua flags=no-writes\nlocal r = redis.call('set', 'a', '1') return r",
+        "#!lua flags=allow-oom\nlocal r = redis.call('set', 'a', '3') return r",
+        "#!lua flags=allow-oom,no-writes\nlocal r = redis.call('set', 'a', '3') return r",
     ];
     let mut requests = vec![load(library), line("SET a 0"), line("RPUSH l 1 2 3")];
     for limit in ["CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0"] {

@@ -11,6 +11,7 @@ mod connection;
 mod debug;
 mod dumps;
 mod durability;
+mod eviction;
 mod expiry;
 mod faults;
 mod geo;
