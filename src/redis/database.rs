@@ -14,9 +14,10 @@
 //!
 //! # Rules that every operation keeps
 //!
-//! - There are seven ways to look a value up. `stored` returns it even if it has expired. `peek` has
-//!   no side effect. `inspect` counts a hit or a miss. `look` also raises the event of a miss.
-//!   `read` also is a use of the key (`aging`). `seek` is only that. `write` allows changes.
+//! - There are eight ways to look a value up. `stored` returns it even if it has expired. `peek`
+//!   has no side effect. `inspect` counts a hit or a miss. `look` also raises the event of a miss.
+//!   `read` also is a use of the key (`aging`). `seek` is only that. `write` is that and allows
+//!   changes. `again` only allows changes.
 //! - Every operation that changes a key calls `changed` exactly once. `WATCH`, the events and the
 //!   save points depend on it.
 //! - A collection that becomes empty is removed, with a `del` event after the operation's own
@@ -357,8 +358,8 @@ impl Database {
         T::of_mut(&mut self.used(slot).value).map(Some).ok_or(CommandError::WrongType)
     }
 
-    /// Returns a value of a type, to be changed, that the same operation has looked up before: it is
-    /// no further use.
+    /// Returns a value of a type, to be changed, that the same operation has looked up before, so
+    /// that it is no further use.
     pub(crate) fn again<T: Kind>(&mut self, key: &[u8]) -> Result<Option<&mut T>, CommandError> {
         let Some(slot) = self.find(key) else { return Ok(None) };
         self.remember(slot);

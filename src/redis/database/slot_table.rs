@@ -126,10 +126,10 @@ impl SlotTable {
         self.len -= 1;
     }
 
-    /// Draws up to this many slots: those of neighbouring cells, from a random cell on. The order of
-    /// cells does not depend on when a key was added. A calm draw begins where the last one ended,
-    /// so that calm samples differ. Like the real server's, a sample looks at ten cells for each
-    /// slot, and may be smaller; it is empty only if the table is.
+    /// Draws up to this many slots: those of neighbouring cells, from a random cell on. The order
+    /// of cells does not depend on when a key was added. A calm draw begins where the last one
+    /// ended, so that calm samples differ. Like the real server's, a sample looks at ten cells for
+    /// each slot, and may be smaller; it is empty only if the table is.
     pub(crate) fn sample(&mut self, count: usize, random: &mut Stream) -> Vec<Slot> {
         let mut drawn = Vec::new();
         if self.len == 0 || count == 0 {

@@ -64,7 +64,7 @@ pub(crate) struct Eviction {
 pub(crate) struct MemoryUse {
     pub(crate) used: usize,
     pub(crate) peak: usize,
-    /// What is not of values and keys: the server itself, and tables.
+    /// The part of the server itself and of its tables.
     pub(crate) overhead: usize,
     pub(crate) keys: usize,
 }
