@@ -473,7 +473,7 @@ fn ages_are_restored_and_reinterpreted_alike() {
                 // Either may have reached the next second.
                 match (theirs.as_integer(), ours.as_integer()) {
                     (Some(a), Some(b)) => {
-                        assert!((a - b).abs() <= 1, "{policy} {options}: {a} {b}")
+                        assert!((a - b).abs() <= 1, "{policy} {options}: {a} {b}");
                     }
                     _ => assert_eq!(ours, theirs, "{policy} {options}"),
                 }

@@ -1,11 +1,11 @@
 //! `INFO`: the server in numbers.
 //!
 //! Sections and fields are the real server's, in its order. Numbers that a client can check are
-//! true (connections, commands, errors, hits, keys, saves). The others report that nothing
-//! happened: nothing was evicted or replicated, nothing is tracked, commands took no time. Memory
-//! is the sum of `MEMORY USAGE` over all keys, plus what an empty server uses, and its peak is its
-//! current value. The process, its build and its machine are fixed values (`version.rs`). Bytes are
-//! not counted. `run_id` changes with each start.
+//! true (connections, commands, errors, hits, keys, evictions, saves). The others report that
+//! nothing happened: nothing was replicated, commands took no time. Memory is what counts against
+//! `maxmemory`, and its peak is the most that was ever found. The process, its build and its machine
+//! are fixed values (`version.rs`). Bytes on the network are not counted. `run_id` changes with
+//! each start.
 
 mod sections;
 

@@ -126,7 +126,7 @@ fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
     fields.extend([
         count("overhead.total", overhead),
         count("keys.count", keys),
-        count("keys.bytes-per-key", if keys == 0 { 0 } else { net / keys }),
+        count("keys.bytes-per-key", net.checked_div(keys).unwrap_or(0)),
         count("dataset.bytes", dataset),
         named("dataset.percentage", percentage(dataset, net)),
         named("peak.percentage", percentage(used, peak)),
