@@ -5,7 +5,8 @@ use crate::support::Rig;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use stunt_double::redis::server::{ClientId, Output, Server};
-use stunt_double::redis::{EvictionPolicy, Reply, ServerOptions};
+use stunt_double::redis::{self, Client, Error, EvictionPolicy, Reply, ServerOptions};
+use stunt_double::sim::Sim;
 use stunt_double::{Instant, Site, Stream};
 
 /// The memory that the server reports.
@@ -499,4 +500,32 @@ fn a_restart_returns_to_the_options() {
             ("OBJECT FREQ k", "5"),
         ],
     );
+}
+
+/// A world's clients see the limits as errors of their calls, and a timer of idle clients keeps no
+/// world alive.
+#[test]
+fn limits_reach_the_clients_of_a_world() {
+    let mut sim = Sim::new(1);
+    let options =
+        ServerOptions::default().with_max_clients(1).with_client_timeout(Duration::from_secs(5));
+    let redis = redis::start(&mut sim, options);
+    sim.node_with("first", redis.clone(), async |node, redis| {
+        let client = Client::connect(&node, &redis).await?;
+        client.call(["SET", "k", "v"]).await?;
+        node.sleep(Duration::from_secs(10)).await;
+        assert!(client.call(["GET", "k"]).await.is_err(), "it was idle for too long");
+        Ok::<(), Error>(())
+    });
+    sim.node_with("second", redis, async |node, redis| {
+        node.sleep(Duration::from_secs(1)).await;
+        let refused = Client::connect(&node, &redis).await?;
+        assert!(refused.call(["GET", "k"]).await.is_err(), "there is room for one");
+        node.sleep(Duration::from_secs(8)).await;
+        let client = Client::connect(&node, &redis).await?;
+        assert_eq!(client.call(["GET", "k"]).await?, Reply::bulk(b"v"));
+        Ok::<(), Error>(())
+    });
+    sim.run().expect_done();
+    assert!(sim.now() < Instant::ZERO + Duration::from_secs(11), "{}", sim.now());
 }

@@ -106,6 +106,24 @@ fn a_key_that_expires_while_the_server_is_down_is_not_said_to_be_lost() {
 }
 
 #[test]
+fn an_evicted_key_is_told_even_by_the_command_that_names_it() {
+    let (mut sim, redis) = world();
+    run(
+        &mut sim,
+        "shop",
+        &redis,
+        &[
+            &["SET", "stock", "1"],
+            &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", "1"],
+            &["GET", "stock"],
+        ],
+    );
+    let stock = told(&sim, "stock");
+    assert!(stock[1].starts_with("evicted; it is gone"), "{stock:?}");
+    assert_eq!(stock[2..], ["shop: GET stock → (nil)"]);
+}
+
+#[test]
 fn a_wiped_disk_is_told() {
     let (mut sim, redis) = world();
     run(&mut sim, "shop", &redis, &[&["SET", "stock", "1"], &["SAVE"]]);
