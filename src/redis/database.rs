@@ -163,6 +163,8 @@ pub struct Database {
     /// `now` in seconds, noted with every use of a key.
     now_secs: u32,
     pub(crate) limits: Limits,
+    /// `RESTORE` takes payloads with any version and checksum (`DEBUG`).
+    pub(crate) skips_checksums: bool,
     /// The number of places that a scan walks is drawn at random.
     pub(crate) uneven_pages: bool,
     pub(crate) usage: Usage,
@@ -197,6 +199,7 @@ impl Database {
             expiring_since: unix_ms(Instant::ZERO),
             now_secs: in_seconds(unix_ms(Instant::ZERO)),
             limits: Limits::default(),
+            skips_checksums: false,
             uneven_pages: false,
             usage: Usage::default(),
             observers: Observers::default(),
