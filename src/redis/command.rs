@@ -68,7 +68,6 @@ pub(crate) enum Origin {
     /// `EXEC` runs it.
     Exec,
     /// A script calls it.
-    #[cfg_attr(not(feature = "lua"), allow(dead_code, reason = "there are no scripts"))]
     Script,
     /// A test calls it at the server itself.
     Operator,

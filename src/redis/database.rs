@@ -172,6 +172,8 @@ pub struct Database {
     pub(crate) limits: Limits,
     /// Keys share the objects of small integers, as long as no policy needs a clock for each.
     pub(crate) shares_integers: bool,
+    /// `RESTORE` takes payloads with any version and checksum (`DEBUG`).
+    pub(crate) skips_checksums: bool,
     /// The number of places that a scan walks is drawn at random.
     pub(crate) uneven_pages: bool,
     pub(crate) usage: Usage,
@@ -208,6 +210,7 @@ impl Database {
             frequencies: None,
             limits: Limits::default(),
             shares_integers: true,
+            skips_checksums: false,
             uneven_pages: false,
             usage: Usage::default(),
             observers: Observers::default(),

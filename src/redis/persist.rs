@@ -79,6 +79,9 @@ pub(crate) struct Persistence {
     /// When the first change since the last sync was seen.
     unsynced: Option<Instant>,
     synced_changes: u64,
+    /// The keys as of the last rewrite of an append-only file that is not kept. No process starts
+    /// with it.
+    rewritten: Option<Vec<Keyspace>>,
     /// Number of rewrites of the append-only file.
     pub(crate) rewrites: u64,
     /// The state of an append-only file that is synced once a second.
@@ -163,6 +166,10 @@ impl Disk<'_> {
     /// Rewrites the append-only file: because its configuration changed, or on request.
     pub(crate) fn rewrite_append_only(&mut self) {
         self.state.rewrites += 1;
+        if !self.setup.append_only {
+            let keys = self.databases.iter().map(|database| database.keyspace.clone());
+            self.state.rewritten = Some(keys.collect());
+        }
         self.append_only_is_synced();
     }
 
@@ -376,13 +383,20 @@ impl Disk<'_> {
         self.state.loaded = loaded;
     }
 
-    /// Reads all keys from the append-only file again (`DEBUG LOADAOF`).
-    pub(crate) fn reload_append_only(&mut self) {
+    /// Reads all keys from the append-only file again (`DEBUG LOADAOF`). Returns whether there is
+    /// one.
+    pub(crate) fn reload_append_only(&mut self) -> bool {
+        if !self.setup.append_only {
+            let Some(rewritten) = self.state.rewritten.clone() else { return false };
+            self.reload(rewritten);
+            return true;
+        }
         for database in &mut *self.databases {
             let keyspace = database.keyspace.clone();
             database.replace_all(keyspace);
             database.replay();
         }
         self.state.saved_changes = total_changes(self.databases);
+        true
     }
 }

@@ -28,7 +28,7 @@ pub(crate) use library::{FLAGS, is_name};
 pub(crate) use meter::{Meter, Stop};
 
 use crate::redis::reply::{ErrorReply, Reply};
-use api::ask;
+use api::{Ask, Asked, Slot};
 use library::{Pending, Registration};
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
 use native::{Raised, SANDBOX, failure, raised, text_of};
@@ -76,7 +76,7 @@ pub(crate) struct Interpreter {
     globals: Table,
     run: Function,
     begin: Function,
-    slot: Table,
+    slot: Arc<Slot>,
     meter: Arc<Meter>,
     random: Random,
     /// For functions: what the library that is loaded has registered, and the choice of globals.
@@ -104,7 +104,7 @@ impl Interpreter {
         let globals = lua.globals();
         let meter = Arc::<Meter>::default();
         let random = Random::default();
-        let slot = lua.create_table()?;
+        let slot = Arc::<Slot>::default();
 
         let format: Function = globals.raw_get::<Table>("string")?.raw_get("format")?;
         let next: Function = globals.raw_get("next")?;
@@ -123,11 +123,6 @@ impl Interpreter {
         native.raw_set("no_such_global", lua.create_function(no_such_global)?)?;
         native.raw_set("plain_error", lua.create_function(plain_error)?)?;
         native.raw_set("error_handler", lua.create_function(error_handler)?)?;
-        native.raw_set("outside_of_a_run", lua.create_function(api::outside_of_a_run)?)?;
-        native.raw_set("slot", &slot)?;
-        native.raw_set("CALL", ask::CALL)?;
-        native.raw_set("MAY_CALL", ask::MAY_CALL)?;
-        native.raw_set("TRY_CALL", ask::TRY_CALL)?;
         native.raw_set("null", Value::NULL)?;
         let sandbox: Table =
             lua.load(include_str!("script/sandbox.lua")).set_name(SANDBOX).call(native)?;
@@ -222,7 +217,7 @@ impl Interpreter {
         (stop_at, why): (u64, Stop),
     ) -> Finished {
         let outcome = self.try_run(script, kind, keys, args, host, (stop_at, why));
-        self.slot.raw_set(api::RUN, Value::Nil).expect("the slot can be emptied");
+        self.slot.clear();
         match outcome {
             Ok(Ok(reply)) => Finished { reply, counted: false },
             Ok(Err((message, place, counted))) => {
@@ -269,12 +264,12 @@ impl Interpreter {
         self.meter.begin(lua, stop_at, why)?;
         let host = RefCell::new(host);
         let (ok, value): (bool, Value) = lua.scope(|scope| {
-            let answer = scope.create_function(|lua, asked: (u8, usize, Table)| {
+            let answer = scope.create_function(|lua, ()| {
                 let mut host =
                     host.try_borrow_mut().map_err(|_| mlua::Error::RecursiveMutCallback)?;
-                self.answer(lua, asked, &mut **host)
+                self.answer(lua, self.slot.take(), &mut **host)
             })?;
-            self.slot.raw_set(api::RUN, answer)?;
+            self.slot.fill(answer);
             match kind {
                 Kind::Eval => self.run.call(&script.0),
                 Kind::Functions => self.run.call((&script.0, keys, args)),
@@ -290,30 +285,25 @@ impl Interpreter {
         }
     }
 
-    /// Answers a function of the table `redis` during a run. Its arguments are in a table, since
-    /// Lua has room for some thousand values that Rust holds at a time.
-    fn answer(
-        &self,
-        lua: &Lua,
-        (asked, count, given): (u8, usize, Table),
-        host: &mut dyn Host,
-    ) -> mlua::Result<Value> {
+    /// Answers a function of the table `redis` during a run.
+    fn answer(&self, lua: &Lua, asked: Asked, host: &mut dyn Host) -> mlua::Result<Value> {
+        let Asked { ask, words } = asked;
         let refuse = |text: &str, counted| {
-            if asked == ask::TRY_CALL {
+            if ask == Ask::TryCall {
                 return convert::error_table(lua, text.as_bytes(), counted);
             }
             Err(Raised::Reply(text.as_bytes().to_vec(), counted).into())
         };
-        if count == 0 {
-            let text = "ERR Please specify at least one argument for this redis lib call";
-            return refuse(text, false);
-        }
-        let Some(words) = convert::words(&given, count)? else {
+        let Some(words) = words else {
             let text = "ERR Lua redis lib command arguments must be strings or integers";
             return refuse(text, false);
         };
+        if words.is_empty() {
+            let text = "ERR Please specify at least one argument for this redis lib call";
+            return refuse(text, false);
+        }
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        if asked == ask::MAY_CALL {
+        if ask == Ask::MayCall {
             return match host.may_call(&words) {
                 Some(may) => Ok(Value::Boolean(may)),
                 None => refuse("ERR Invalid command passed to redis.acl_check_cmd()", false),

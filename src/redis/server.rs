@@ -140,6 +140,8 @@ pub struct Server {
     pub(crate) loading_until: Option<Instant>,
     pub(crate) stats: Stats,
     pub(crate) running: bool,
+    /// When a process that has ended starts by itself.
+    pub(crate) starts_at: Option<Instant>,
     outbox: Outbox,
     /// Clients that were released and may have waiting requests.
     released: VecDeque<ClientId>,
@@ -186,6 +188,7 @@ impl Server {
             loading_until: None,
             stats: Stats::default(),
             running: true,
+            starts_at: None,
             outbox: Outbox::default(),
             released: VecDeque::new(),
             resumed: None,
@@ -295,7 +298,7 @@ impl Server {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if !self.running {
-            return None;
+            return self.starts_at;
         }
         if let Some(until) = self.sleep.until() {
             return Some(until);
@@ -317,6 +320,9 @@ impl Server {
 
     /// Fires the timers that are due by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if self.starts_at.is_some_and(|at| at <= now) {
+            self.start(now);
+        }
         self.wake(now);
         if self.is_asleep() {
             return;

@@ -16,11 +16,12 @@ pub(crate) struct Conversation {
 }
 
 /// The files.
-pub(crate) const FILES: [(&str, &str); 4] = [
+pub(crate) const FILES: [(&str, &str); 5] = [
     ("acl", include_str!("acl.txt")),
     ("scripts", include_str!("scripts.txt")),
     ("functions", include_str!("functions.txt")),
     ("node", include_str!("node.txt")),
+    ("debug", include_str!("debug.txt")),
 ];
 
 /// Returns the conversations of a file.

@@ -47,3 +47,47 @@ fn a_shutdown_saves_if_the_server_saves_at_all() {
     assert_eq!(after_shutdown(without(), ""), first);
     assert_eq!(after_shutdown(without(), "SAVE"), both);
 }
+
+/// Ends the process with this command. Returns the server, stopped, and what was on its way.
+fn after_the_end(words: &str) -> Rig {
+    let mut rig = Rig::new();
+    rig.say(1, "SET saved 1");
+    rig.say(1, "SAVE");
+    rig.say(1, "SET later 2");
+    rig.send(1, words);
+    assert!(rig.told(1).is_empty());
+    assert!(rig.is_closed(1) && !rig.server.is_running(), "{words}");
+    rig
+}
+
+#[test]
+fn debug_ends_the_process_as_a_crash_does() {
+    for words in ["DEBUG SEGFAULT", "DEBUG PANIC", "DEBUG OOM", "DEBUG ASSERT"] {
+        let mut rig = after_the_end(words);
+        assert_eq!(rig.server.poll_timeout(), None, "{words}: it does not start by itself");
+        rig.server.start(rig.now);
+        assert_eq!([rig.say(2, "GET saved"), rig.say(2, "GET later")], ["\"1\"", "nil"]);
+    }
+}
+
+#[test]
+fn debug_starts_the_process_again() {
+    for (words, later) in [("DEBUG RESTART 500", "\"2\""), ("DEBUG CRASH-AND-RECOVER 500", "nil")] {
+        let mut rig = after_the_end(words);
+        rig.pass_ms(499);
+        assert!(!rig.server.is_running());
+        rig.pass_ms(1);
+        assert!(rig.server.is_running());
+        assert_eq!([rig.say(2, "GET saved"), rig.say(2, "GET later")], ["\"1\"", later]);
+    }
+}
+
+#[test]
+fn a_rewritten_file_is_read_although_none_is_kept() {
+    let mut rig = Rig::new();
+    rig.say(1, "SET k 1");
+    assert_eq!(rig.say(1, "BGREWRITEAOF"), "Background append only file rewriting started");
+    rig.say(1, "SET k 2");
+    assert_eq!(rig.say(1, "DEBUG LOADAOF"), "OK");
+    assert_eq!(rig.say(1, "GET k"), "\"1\"");
+}

@@ -324,3 +324,79 @@ fn unescaped(text: &str) -> Vec<u8> {
     }
     bytes
 }
+
+/// Lua has room for eight thousand values that a native function holds at a time, which must not
+/// show: tables are of any size.
+#[test]
+fn tables_and_calls_may_be_large() {
+    let mut machine = machine();
+    let many = "local t = {} for i = 1, 20000 do t[i] = 'v' .. i end ";
+    let named = "local t = {} for i = 1, 20000 do t['k' .. i] = 'v' .. i end ";
+    for (script, expected) in [
+        (format!("{many} return #cmsgpack.unpack(cmsgpack.pack(t))"), "20000"),
+        (format!("{named} return cmsgpack.unpack(cmsgpack.pack(t)).k777"), "\"v777\""),
+        (format!("{many} return #cjson.decode(cjson.encode(t))"), "20000"),
+        (format!("{named} return cjson.decode(cjson.encode(t)).k777"), "\"v777\""),
+        (format!("{many} return redis.call('rpush', 'l', unpack(t, 1, 7000))"), "7000"),
+        (
+            format!("{many} return redis.pcall('rpush', 'l', unpack(t)).err"),
+            "!ERR user_script:1: too many results to unpack",
+        ),
+    ] {
+        let reply = machine.ask(1, &["EVAL", &script, "0"]);
+        assert_eq!(reply.split(" script:").next(), Some(expected), "{script}");
+    }
+    let reply = machine.ask(1, &["EVAL", &format!("{many} return t"), "0"]);
+    assert!(reply.ends_with("\"v20000\"]"), "{} bytes", reply.len());
+}
+
+#[test]
+fn an_endless_script_that_calls_commands_is_followed_as_it_runs() {
+    let mut machine = machine();
+    machine.ask(1, &["CONFIG", "SET", "busy-reply-threshold", "50"]);
+    machine.send(1, &["EVAL", "while true do redis.call('ping') end", "0"]);
+    machine.pass_ms(170);
+    machine.send(2, &["PING"]);
+    assert_eq!(machine.told(2), [error(BUSY)]);
+    assert_eq!(machine.ask(2, &["SCRIPT", "KILL"]), "OK");
+    let end = machine.told(1);
+    assert!(
+        end[0].starts_with("!ERR Script killed by user with SCRIPT KILL... script: "),
+        "{end:?}"
+    );
+    assert_eq!(machine.ask(2, &["PING"]), "PONG");
+}
+
+/// The replies of redis-server 7.0.15.
+#[test]
+fn a_pause_of_writes_delays_scripts_by_what_they_have_declared() {
+    let mut machine = machine();
+    machine.ask(1, &["CLIENT", "PAUSE", "1000", "WRITE"]);
+    let reads = "#!lua flags=no-writes\n return 1";
+    assert_eq!(machine.ask(2, &["EVAL", reads, "0"]), "1");
+    assert_eq!(machine.ask(2, &["EVAL_RO", "return 2", "0"]), "2");
+    machine.ask(2, &["MULTI"]);
+    machine.ask(2, &["EVAL", reads, "0"]);
+    assert_eq!(machine.ask(2, &["EXEC"]), "[1]");
+    for (client, script) in [(3, "return 3"), (4, "#!lua\n return 3")] {
+        machine.send(client, &["EVAL", script, "0"]);
+        assert!(machine.told(client).is_empty(), "{script}");
+    }
+    machine.pass_ms(1_000);
+    assert_eq!([machine.told(3), machine.told(4)], [["3"], ["3"]]);
+}
+
+/// The replies of redis-server 7.0.15.
+#[test]
+fn what_a_script_calls_is_seen_after_the_script() {
+    let mut machine = machine();
+    machine.ask(9, &["MONITOR"]);
+    machine.ask(1, &["EVAL", "redis.call('set', 'a', 'b')", "0"]);
+    let seen = machine.told(9);
+    assert!(seen[0].contains(" client-1] \"EVAL\" "), "{seen:?}");
+    assert!(seen[1].ends_with(" lua] \"set\" \"a\" \"b\""), "{seen:?}");
+    let blocks = "return redis.call('xread', 'BLOCK', 0, 'STREAMS', 's', '$')";
+    let refused = machine.ask(1, &["EVAL", blocks, "0"]);
+    let text = "!ERR xread command is not allowed with BLOCK option from scripts script: ";
+    assert!(refused.starts_with(text), "{refused}");
+}

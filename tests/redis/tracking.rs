@@ -153,3 +153,21 @@ fn a_reset_ends_tracking() {
     assert!(rig.told(1).is_empty());
     assert_eq!(rig.say(1, "CLIENT GETREDIR"), "-1");
 }
+
+/// The replies of redis-server 7.0.15: the keys of a script are remembered when one of its commands
+/// reads.
+#[cfg(feature = "lua")]
+#[test]
+fn a_script_that_reads_remembers_its_keys() {
+    let mut rig = tracking("");
+    for (script, told) in [
+        ("EVAL \"redis.call('set', 'c', 1)\" 2 a b", 0),
+        ("EVAL \"redis.call('get', 'c')\" 2 a b", 2),
+        ("EVAL_RO \"redis.call('ping')\" 2 a b", 0),
+        ("EVAL_RO \"redis.call('get', 'c')\" 2 a b", 2),
+    ] {
+        rig.say(1, script);
+        rig.say(2, "MSET a 1 b 1");
+        assert_eq!(rig.told(1).len(), told, "{script}");
+    }
+}

@@ -83,3 +83,41 @@ fn a_monitor_is_shown_the_commands_of_others_in_order() {
     rig.disconnect(9);
     rig.say(1, "PING");
 }
+
+/// The replies of redis-server 7.0.15: a blocked command is in the slow log when it is served, or
+/// unblocked by another client, but not when its time is up; each of the errors is a failure.
+#[test]
+fn a_blocked_command_is_noted_when_it_ends() {
+    let mut rig = Rig::new();
+    let id = rig.say(1, "CLIENT ID");
+    rig.say(2, "CONFIG SET slowlog-log-slower-than 0");
+    rig.say(2, "SLOWLOG RESET");
+    rig.send(1, "BLPOP l 0");
+    assert_eq!(rig.say(2, "SLOWLOG LEN"), "1", "only the reset");
+    rig.say(2, "LPUSH l a");
+    assert!(rig.say(2, "SLOWLOG GET -1").contains("[\"BLPOP\", \"l\", \"0\"], \"client-1\""));
+    rig.say(2, "SLOWLOG RESET");
+    rig.send(1, "BLPOP l 1");
+    rig.pass_ms(1_000);
+    assert!(!rig.say(2, "SLOWLOG GET -1").contains("BLPOP"));
+    for reason in ["TIMEOUT", "ERROR"] {
+        rig.send(1, "BLPOP l 0");
+        assert_eq!(rig.say(2, &format!("CLIENT UNBLOCK {id} {reason}")), "1");
+    }
+    assert_eq!(rig.say(2, "SLOWLOG GET -1").matches("BLPOP").count(), 2);
+    let stats = rig.say(2, "INFO commandstats");
+    let blpop = stats.split("cmdstat_").find(|line| line.starts_with("blpop")).expect("it ran");
+    assert!(blpop.contains("calls=4") && blpop.contains("failed_calls=2"), "{blpop}");
+}
+
+#[test]
+fn a_sleep_in_a_transaction_is_in_the_slow_log() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("MULTI", "OK"), ("DEBUG SLEEP 0.2", "QUEUED")]);
+    rig.send(1, "EXEC");
+    rig.pass_ms(200);
+    assert_eq!(rig.told(1), ["[OK]"]);
+    let entries = rig.say(1, "SLOWLOG GET");
+    assert!(entries.contains("200000, [\"DEBUG\", \"SLEEP\", \"0.2\"]"), "{entries}");
+    assert!(!entries.contains("EXEC"), "{entries}");
+}

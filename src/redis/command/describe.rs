@@ -338,7 +338,7 @@ fn command_getkeysandflags<S>(table: &Table<S>, args: Args<'_>) -> Answer {
 }
 
 /// Returns the `HELP` of the container that is called.
-pub(super) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
+pub(crate) fn help<S>(table: &Table<S>, args: Args<'_>) -> Answer {
     let Some(container) = table.get(args[0]) else { return Err(CommandError::Syntax) };
     let name = container.name.to_uppercase();
     let first = format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");

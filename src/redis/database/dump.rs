@@ -44,12 +44,14 @@ impl Database {
         if !options.replace {
             self.check_not_busy(key)?;
         }
-        let value = rdb::restore(payload, &self.limits).map_err(|error| match error {
-            PayloadError::Footer => {
-                CommandError::text("ERR DUMP payload version or checksum are wrong")
-            }
-            PayloadError::Value => CommandError::text("ERR Bad data format"),
-        })?;
+        let value = rdb::restore(payload, &self.limits, !self.skips_checksums).map_err(
+            |error| match error {
+                PayloadError::Footer => {
+                    CommandError::text("ERR DUMP payload version or checksum are wrong")
+                }
+                PayloadError::Value => CommandError::text("ERR Bad data format"),
+            },
+        )?;
         let deleted = options.replace && self.take(key).is_some();
         if options.expires_at.is_some_and(|at| at <= self.now) {
             if deleted {

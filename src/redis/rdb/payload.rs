@@ -51,8 +51,15 @@ fn check_footer(payload: &[u8]) -> Result<usize, PayloadError> {
 }
 
 /// Returns the value of a payload. As in Redis, bytes between the value and the footer are ignored.
-pub(crate) fn restore(payload: &[u8], limits: &Limits) -> Result<Value, PayloadError> {
-    check_footer(payload)?;
+/// `checked` is false if any footer is right.
+pub(crate) fn restore(
+    payload: &[u8],
+    limits: &Limits,
+    checked: bool,
+) -> Result<Value, PayloadError> {
+    if checked {
+        check_footer(payload)?;
+    }
     let mut reader = Reader::new(payload);
     let kind = reader.byte().map_err(|_| PayloadError::Value)?;
     let value = decode::value(&mut reader, kind, limits).map_err(|_| PayloadError::Value)?;

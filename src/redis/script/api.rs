@@ -11,37 +11,69 @@ use super::meter::Meter;
 use super::native::{Arguments, Raised, number_of, text_of};
 use crate::redis::database::sha1::sha1;
 use crate::redis::reply::Protocol;
-use mlua::{Lua, MultiValue, Table, Value};
-use std::sync::Arc;
+use mlua::{Function, Lua, MultiValue, Table, Value};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a function of `sandbox.lua` asks of the run.
-pub(super) mod ask {
+/// What a function asks of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
     /// Run a command.
-    pub(crate) const CALL: u8 = 0;
-    /// Whether the user may run a command.
-    pub(crate) const MAY_CALL: u8 = 1;
+    Call,
     /// Run a command, and return its error as a table.
-    pub(crate) const TRY_CALL: u8 = 2;
+    TryCall,
+    /// Whether the user may run a command.
+    MayCall,
 }
 
-/// Index of the run's function in the slot.
-pub(super) const RUN: usize = 1;
-
-fn reply_error(text: &str) -> mlua::Error {
-    Raised::Reply(format!("ERR {text}").into_bytes(), false).into()
+/// A request to the run. The words are `None` if they are no words.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) ask: Ask,
+    pub(super) words: Option<Vec<Vec<u8>>>,
 }
 
-/// Refuses a function that was called outside of a run.
-fn within_run(lua: &Lua, slot: &Table, name: &str) -> mlua::Result<()> {
-    match slot.raw_get(RUN)? {
-        Value::Function(_) => Ok(()),
-        _ => outside_of_a_run(lua, name.to_owned()),
+/// The place where functions that outlive a run find it. A request is handed over beside Lua, whose
+/// stack has no room for the same thousands of words twice.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    run: Mutex<Option<Function>>,
+    asked: Mutex<Option<Asked>>,
+}
+
+impl Slot {
+    pub(super) fn fill(&self, run: Function) {
+        *lock(&self.run) = Some(run);
+    }
+
+    pub(super) fn clear(&self) {
+        *lock(&self.run) = None;
+    }
+
+    /// Returns the request, which the run answers.
+    pub(super) fn take(&self) -> Asked {
+        lock(&self.asked).take().expect("only a request calls the run")
+    }
+
+    fn ask(&self, name: &str, ask: Ask, values: MultiValue) -> mlua::Result<Value> {
+        let run = self.within_run(name)?;
+        *lock(&self.asked) = Some(Asked { ask, words: convert::words(values) });
+        run.call(())
+    }
+
+    /// Returns the run, or the error of a function that was called outside of one.
+    fn within_run(&self, name: &str) -> mlua::Result<Function> {
+        lock(&self.run).clone().ok_or_else(|| {
+            reply_error(&format!("{name} can only be called inside a script invocation"))
+        })
     }
 }
 
-/// Raises the error of a function that was called outside of a run.
-pub(super) fn outside_of_a_run(_: &Lua, name: String) -> mlua::Result<()> {
-    Err(reply_error(&format!("{name} can only be called inside a script invocation")))
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reply_error(text: &str) -> mlua::Error {
+    Raised::Reply(format!("ERR {text}").into_bytes(), false).into()
 }
 
 /// Returns an error's text with a code: `-CODE text` has its own, everything else gets `ERR`.
@@ -58,6 +90,21 @@ fn with_code(text: &[u8]) -> Vec<u8> {
     let message = &message[start..];
     let end = message.iter().rev().take_while(|byte| is_end(byte)).count();
     [code, b" ", &message[..message.len() - end]].concat()
+}
+
+/// Adds `redis.call`, `redis.pcall` and `redis.acl_check_cmd`.
+fn add_calls(lua: &Lua, api: &Table, slot: &Arc<Slot>) -> mlua::Result<()> {
+    let functions = [
+        ("call", "redis.call/pcall", Ask::Call),
+        ("pcall", "redis.call/pcall", Ask::TryCall),
+        ("acl_check_cmd", "redis.acl_check_cmd", Ask::MayCall),
+    ];
+    for (name, shown, ask) in functions {
+        let own = Arc::clone(slot);
+        let function = move |_: &Lua, values: MultiValue| own.ask(shown, ask, values);
+        api.raw_set(name, lua.create_function(function)?)?;
+    }
+    Ok(())
 }
 
 /// `redis.error_reply(text)` and `redis.status_reply(text)`.
@@ -112,10 +159,10 @@ pub(super) fn add_log_and_version(lua: &Lua, api: &Table, version: &str) -> mlua
     api.raw_set("REDIS_VERSION_NUM", number)
 }
 
-fn add_settings(lua: &Lua, api: &Table, slot: &Table, meter: &Arc<Meter>) -> mlua::Result<()> {
-    let (own, shared) = (slot.clone(), Arc::clone(meter));
+fn add_settings(lua: &Lua, api: &Table, slot: &Arc<Slot>, meter: &Arc<Meter>) -> mlua::Result<()> {
+    let (own, shared) = (Arc::clone(slot), Arc::clone(meter));
     let set_protocol = move |lua: &Lua, values: MultiValue| {
-        within_run(lua, &own, "redis.setresp")?;
+        own.within_run("redis.setresp")?;
         let arguments = Arguments::new(lua, values);
         if arguments.len() != 1 {
             return Err(reply_error("redis.setresp() requires one argument."));
@@ -128,10 +175,10 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Table, meter: &Arc<Meter>) -> mlu
         Ok(())
     };
     api.raw_set("setresp", lua.create_function(set_protocol)?)?;
-    let own = slot.clone();
+    let own = Arc::clone(slot);
     // There is no replica or file that could miss a change: the flags are only checked.
     let set_replication = move |lua: &Lua, values: MultiValue| {
-        within_run(lua, &own, "redis.set_repl")?;
+        own.within_run("redis.set_repl")?;
         let arguments = Arguments::new(lua, values);
         if arguments.len() != 1 {
             return Err(reply_error("redis.set_repl() requires two arguments."));
@@ -161,11 +208,12 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Table, meter: &Arc<Meter>) -> mlu
 /// Returns the table.
 pub(super) fn table(
     lua: &Lua,
-    slot: &Table,
+    slot: &Arc<Slot>,
     meter: &Arc<Meter>,
     version: &str,
 ) -> mlua::Result<Table> {
     let api = lua.create_table()?;
+    add_calls(lua, &api, slot)?;
     add_replies(lua, &api)?;
     add_log_and_version(lua, &api, version)?;
     add_settings(lua, &api, slot, meter)?;

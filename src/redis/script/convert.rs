@@ -10,7 +10,7 @@ use super::native::{Raised, text_of};
 use super::table::{self, UNORDERED};
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::number;
-use mlua::{Lua, Table, Value};
+use mlua::{Lua, MultiValue, Table, Value};
 use smol_str::SmolStr;
 
 /// Returns a table with one field.
@@ -182,15 +182,14 @@ fn must_have_order(table: &Table) -> mlua::Result<()> {
 
 /// Returns the words of a command that a script calls, or `None` if one is neither a string nor a
 /// number.
-pub(super) fn words(given: &Table, count: usize) -> mlua::Result<Option<Vec<Vec<u8>>>> {
-    (1..=count)
-        .map(|index| {
-            Ok(match given.raw_get(index)? {
-                Value::String(text) => Some(text.as_bytes().to_vec()),
-                Value::Integer(n) => Some(number::format_double(n as f64).to_vec()),
-                Value::Number(n) => Some(number::format_double(n).to_vec()),
-                _ => None,
-            })
+pub(super) fn words(values: MultiValue) -> Option<Vec<Vec<u8>>> {
+    values
+        .into_iter()
+        .map(|value| match value {
+            Value::String(text) => Some(text.as_bytes().to_vec()),
+            Value::Integer(n) => Some(number::format_double(n as f64).to_vec()),
+            Value::Number(n) => Some(number::format_double(n).to_vec()),
+            _ => None,
         })
         .collect()
 }

@@ -140,23 +140,6 @@ function coroutine.resume(...)
   return plain_results(resume(...))
 end
 
--- Commands ------------------------------------------------------------------------------------
-
--- The run is in the slot: a native function that is told what to do, and given any number of
--- arguments in a table.
-local slot, outside_of_a_run = native.slot, native.outside_of_a_run
-
-local function add(name, shown, what)
-  globals.redis[name] = function(...)
-    local run = slot[1]
-    if not run then outside_of_a_run(shown) end
-    return run(what, select('#', ...), { ... })
-  end
-end
-add('call', 'redis.call/pcall', native.CALL)
-add('acl_check_cmd', 'redis.acl_check_cmd', native.MAY_CALL)
-add('pcall', 'redis.call/pcall', native.TRY_CALL)
-
 -- Functions of Lua that could change a readonly table, or see the true one ---------------------
 
 local function guard(library, name, position)
@@ -210,6 +193,26 @@ end
 function globals.table.setn(...)
   check_table((...), select('#', ...), 'setn')
   return setn(...)
+end
+
+-- Rust has room for eight thousand values of a call. Redis's own limit is a few hundred higher.
+local MOST_RESULTS = 7700
+local unpack = unpack
+function globals.unpack(...)
+  local tbl, first, last = ...
+  if type(tbl) ~= 'table' then
+    local got = select('#', ...) == 0 and 'no value' or type(tbl)
+    error("bad argument #1 to 'unpack' (table expected, got " .. got .. ')', 2)
+  end
+  for position = 2, 3 do
+    local value = (select(position, ...))
+    if value ~= nil and not tonumber(value) then
+      error("bad argument #" .. position .. " to 'unpack' (number expected, got " .. type(value) .. ')', 2)
+    end
+  end
+  local count = (tonumber(last) or #tbl) - (tonumber(first) or 1) + 1
+  if count > MOST_RESULTS then error('too many results to unpack', 2) end
+  return unpack(...)
 end
 
 function globals.rawget(tbl, key)

@@ -20,6 +20,7 @@ use crate::redis::database::undo::Undo;
 use crate::redis::database::{Observers, Usage};
 use crate::redis::value::Sds;
 use crate::time::Instant;
+use std::time::Duration;
 
 impl Server {
     /// Applies the configuration to the databases.
@@ -94,6 +95,7 @@ impl Server {
         self.paused = None;
         for database in &mut self.databases {
             database.observers = Observers::default();
+            database.skips_checksums = false;
         }
     }
 
@@ -131,6 +133,19 @@ impl Server {
         clients.into_iter().for_each(|client| self.outbox.close(client));
     }
 
+    /// Ends the process as a crash does (`DEBUG SEGFAULT`): what it had not sent is lost, and the
+    /// operating system closes all connections.
+    pub(crate) fn crash(&mut self) {
+        let clients: Vec<ClientId> = self.sessions.keys().copied().collect();
+        self.stop(self.now, Shutdown::Kill);
+        clients.into_iter().for_each(|client| self.outbox.close(client));
+    }
+
+    /// Starts a process that has ended after this time (`DEBUG RESTART`).
+    pub(crate) fn start_after(&mut self, delay: Duration) {
+        self.starts_at = Some(self.now + delay);
+    }
+
     /// Starts the process again, with what is on disk and with its original options: `CONFIG SET`
     /// is undone. Keys that are due by now are gone.
     pub fn start(&mut self, now: Instant) {
@@ -138,6 +153,7 @@ impl Server {
             return;
         }
         self.running = true;
+        self.starts_at = None;
         self.now = self.now.max(now);
         self.started = self.now;
         self.stats = Stats::default();

@@ -54,6 +54,7 @@ impl Scripting {
 
     /// Forgets what ends with the process. The libraries are on disk.
     pub(crate) fn forget_process(&mut self) {
+        self.allows_every_command = false;
         #[cfg(feature = "lua")]
         {
             self.scripts = Scripts::default();
@@ -66,6 +67,8 @@ impl Scripting {
 /// What the server knows of scripts and functions.
 #[derive(Debug, Default)]
 pub(crate) struct Scripting {
+    /// Scripts may call commands that are otherwise not allowed (`DEBUG`).
+    pub(crate) allows_every_command: bool,
     #[cfg(feature = "lua")]
     pub(crate) scripts: Scripts,
     #[cfg(feature = "lua")]

@@ -66,7 +66,7 @@ impl Run<'_> {
             }
             Err(_) => return refuse("ERR Unknown Redis command called from script"),
         };
-        if command.has(flag::NOSCRIPT) {
+        if command.has(flag::NOSCRIPT) && !server.scripting.allows_every_command {
             return refuse("ERR This Redis command is not allowed from script");
         }
         if server.acl.restricts {
@@ -151,7 +151,7 @@ impl Attempt {
     /// Returns an attempt that looks ahead from this moment, and does not write later than that.
     pub(super) fn ahead_of(now: u64, threshold: u64) -> Attempt {
         let limit = threshold + FOLLOWED_FOR;
-        let stop_at = (now + now.max(STAGE)).min(limit);
+        let stop_at = now.saturating_add(now.max(STAGE)).min(limit);
         Attempt { stop_at, limit, why: Stop::Abandoned, hold_back_from: Some(now) }
     }
 }
