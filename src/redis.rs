@@ -60,33 +60,33 @@
 //!   not hold a reference that `OBJECT REFCOUNT` would count. A crash during a transaction that
 //!   sleeps (`DEBUG SLEEP`) keeps what the transaction has done so far, if there is an append-only
 //!   file.
-//! - *Numbers in `INFO`*: it has the real server's fields. Numbers that a client can check are true
-//!   (connections, commands, errors, hits, keys, saves). The others report that nothing happened:
-//!   commands take no time, and bytes on the network are not counted. `avg_ttl` is the exact average, once a tenth
-//!   of a second has passed. `CLIENT LIST` shows buffers as they are
-//!   after some idle seconds. `MEMORY USAGE` is exact for strings and streams, and close for other
-//!   collections. `OBJECT IDLETIME` and `FREQ` count small integers one by one, where Redis shares
-//!   the objects unless a limit and its policy forbid that.
-//! - *Memory*: what counts against `maxmemory` (`used_memory`) is what an empty server uses, the
-//!   `MEMORY USAGE` of all keys, extrapolated for collections of more than 128 elements, and the
-//!   tables of keys. The real figure also has clients, buffers and scripts, and what its allocator
-//!   wastes, so limits of a few megabytes are reached earlier there. Eviction takes no time and is
-//!   never cut short (`maxmemory-eviction-tenacity`). The keys to choose from are drawn from the
-//!   seed, and so are increments of LFU counters. The calm choices are all keys in turn, and to
-//!   increment. After a restart all keys count as just used. A script that starts without its
-//!   client's check (that of an operator) is not refused.
-//! - *Limits on clients*: `timeout` closes a client at the exact second, where the real server takes
-//!   up to one more. `maxmemory-clients` does not count replies, which leave at once, nor buffers
-//!   that were just used: the real server counts 37 KB for a client that has just sent a request.
-//!   `maxclients` may be any number, whatever the operating system allows.
+//! - *Numbers in `INFO`*: it has the real server's fields. Numbers that a client can check are
+//!   true (connections, commands, errors, hits, keys, saves). The others report that nothing
+//!   happened: commands take no time, and bytes on the network are not counted. `avg_ttl` is
+//!   the exact average, once a tenth of a second has passed. `CLIENT LIST` shows buffers as
+//!   they are after some idle seconds. `MEMORY USAGE` is exact for strings and streams, and
+//!   close for other collections. `OBJECT IDLETIME` and `FREQ` count small integers one by one,
+//!   where Redis shares the objects unless a limit and its policy forbid that.
+//! - *Memory*: what counts against `maxmemory` (`used_memory`) is what an empty server uses,
+//!   the `MEMORY USAGE` of all keys, extrapolated for collections of more than 128 elements,
+//!   and the tables of keys. The real figure also has clients, buffers and scripts, and what
+//!   its allocator wastes, so limits of a few megabytes are reached earlier there. Eviction
+//!   takes no time and is never cut short (`maxmemory-eviction-tenacity`). The keys to choose
+//!   from are drawn from the seed, and so are increments of LFU counters. The calm choices are
+//!   all keys in turn, and to increment. After a restart all keys count as just used. A script
+//!   that starts without its client's check (that of an operator) is not refused.
+//! - *Limits on clients*: `timeout` closes a client at the exact second, where the real server
+//!   takes up to one more. `maxmemory-clients` does not count replies, which leave at once, nor
+//!   buffers that were just used: the real server counts 37 KB for a client that has just sent
+//!   a request. `maxclients` may be any number, whatever the operating system allows.
 //! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD. `DEBUG
 //!   HELP` lists what is there.
-//! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked and
-//!   read back in the same way. Parameters that tune what is not modelled (threads, defragmentation,
-//!   replicas, clusters, TLS, the log) have no effect. Parameters that would matter can only be set
-//!   to the value that they have: `min-replicas-to-write`, `bind`, `port`, `tls-port`. There is no
-//!   configuration file: a restart undoes `CONFIG SET`, and drops an append-only file that `CONFIG
-//!   SET` switched on.
+//! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked
+//!   and read back in the same way. Parameters that tune what is not modelled (threads,
+//!   defragmentation, replicas, clusters, TLS, the log) have no effect. Parameters that would
+//!   matter can only be set to the value that they have: `min-replicas-to-write`, `bind`,
+//!   `port`, `tls-port`. There is no configuration file: a restart undoes `CONFIG SET`, and
+//!   drops an append-only file that `CONFIG SET` switched on.
 //! - *Scripts* (feature `lua`): a script takes no time unless it is slow: a thousand instructions
 //!   count as a millisecond, and a script that exceeds `busy-reply-threshold` makes the server busy
 //!   for as long as it runs. It is followed for a minute beyond that; one that still runs never

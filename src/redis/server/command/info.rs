@@ -3,9 +3,9 @@
 //! Sections and fields are the real server's, in its order. Numbers that a client can check are
 //! true (connections, commands, errors, hits, keys, evictions, saves). The others report that
 //! nothing happened: nothing was replicated, commands took no time. Memory is what counts against
-//! `maxmemory`, and its peak is the most that was ever found. The process, its build and its machine
-//! are fixed values (`version.rs`). Bytes on the network are not counted. `run_id` changes with
-//! each start.
+//! `maxmemory`, and its peak is the most that was ever found. The process, its build and its
+//! machine are fixed values (`version.rs`). Bytes on the network are not counted. `run_id`
+//! changes with each start.
 
 mod sections;
 
