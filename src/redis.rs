@@ -79,8 +79,7 @@
 //!   takes up to one more. `maxmemory-clients` does not count replies, which leave at once, nor
 //!   buffers that were just used: the real server counts 37 KB for a client that has just sent
 //!   a request. `maxclients` may be any number, whatever the operating system allows.
-//! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD. `DEBUG
-//!   HELP` lists what is there.
+//! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD.
 //! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked
 //!   and read back in the same way. Parameters that tune what is not modelled (threads,
 //!   defragmentation, replicas, clusters, TLS, the log) have no effect. Parameters that would
@@ -92,21 +91,21 @@
 //!   for as long as it runs. It is followed for a minute beyond that; one that still runs never
 //!   ends. Its memory is bounded by 512 MB. `tostring` numbers tables and functions instead of
 //!   showing addresses, and iterating over keys that are tables is refused, since their order would
-//!   depend on addresses. A reply is nested at most 128 levels. The place in the message of a wrong
-//!   argument is missing where `tostring`, `pairs` or a function of `table` is called in a tail
-//!   call. There is no debugger (`SCRIPT DEBUG`).
+//!   depend on addresses. A reply is nested at most 128 levels. `unpack` returns at most 7,700 results
+//!   (8,000 in the real server). The place in the message of a wrong argument is missing where
+//!   `tostring`, `pairs`, `unpack` or a function of `table` is called in a tail call. There is no debugger (`SCRIPT DEBUG`).
 //! - *Caching*: changes are broadcast after each command, where the real server does once for each
 //!   round of its event loop, which may hold several commands of a pipeline.
-//! - *Latency*: `LATENCY GRAPH` draws no graph, and `LATENCY DOCTOR` gives no advice. Commands take
-//!   no time, so they count in the lowest bucket of `LATENCY HISTOGRAM`. `LOLWUT` draws nothing.
+//! - *Latency*: commands take no time, so they count in the lowest bucket of `LATENCY HISTOGRAM`,
+//!   and no event but those of commands is ever seen. `LOLWUT` draws nothing.
 //! - *Streams*: a restart with an append-only file keeps what consumers read again, when they were
 //!   last seen, and how many entries a group has read. The real server's file has none of these.
 //!   Where `ms-*` has no sequence number left, the error is the one about large elements; that of
 //!   the real server depends on what failed before.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
-//! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG` has
-//!   the subcommands that tests use, and `DEBUG DIGEST` returns the real server's digest. Where
+//! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG
+//!   DIGEST` returns the real server's digest; what `DEBUG LISTPACK` prints, nobody sees. Where
 //!   `DEBUG RELOAD NOFLUSH` finds a key twice, or `DEBUG LOADAOF` has no file, the real process
 //!   exits; here both are errors, and so is `DEBUG RELOAD NOSAVE` beside an append-only file.
 //!

@@ -121,3 +121,38 @@ fn a_sleep_in_a_transaction_is_in_the_slow_log() {
     assert!(entries.contains("200000, [\"DEBUG\", \"SLEEP\", \"0.2\"]"), "{entries}");
     assert!(!entries.contains("EXEC"), "{entries}");
 }
+
+/// The replies of redis-server 7.0.15 to the same sleeps.
+#[test]
+fn latency_is_drawn_and_advised_about() {
+    let mut rig = Rig::new();
+    assert!(rig.say(1, "LATENCY DOCTOR").contains("Latency monitoring is disabled"));
+    rig.say(1, "CONFIG SET latency-monitor-threshold 20");
+    assert!(rig.say(1, "LATENCY DOCTOR").contains("no latency spike was observed"));
+    for (seconds, millis) in [("0.05", 50), ("0.1", 100), ("0.3", 300), ("0.15", 150), ("0.2", 200)]
+    {
+        rig.send(1, &format!("DEBUG SLEEP {seconds}"));
+        rig.pass_ms(millis);
+        assert_eq!(rig.told(1), ["OK"]);
+        rig.pass_ms(1_000 - millis);
+    }
+    let graph = rig.say(1, "LATENCY GRAPH command").replace("\\n", "\n");
+    for line in [
+        "command - high 300 ms, low 50 ms (all time high 300 ms)\n",
+        "\n  #  \n  | o\n  |o|\n_#|||\n     \n54321\nsssss\n",
+    ] {
+        assert!(graph.contains(line), "{graph}");
+    }
+    let report = rig.say(1, "LATENCY DOCTOR");
+    for line in [
+        "1. command: 5 latency spikes (average 160ms, mean deviation 72ms, period 1.00 sec). Worst \
+         all time event 300ms.",
+        "- Check your Slow Log to understand",
+        "- Deleting, expiring or evicting",
+    ] {
+        assert!(report.contains(line), "{report}");
+    }
+    rig.say(1, "CONFIG SET slowlog-log-slower-than -1");
+    let report = rig.say(1, "LATENCY DOCTOR");
+    assert!(report.contains("CONFIG SET slowlog-log-slower-than 20000"), "{report}");
+}

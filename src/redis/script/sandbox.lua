@@ -195,7 +195,7 @@ function globals.table.setn(...)
   return setn(...)
 end
 
--- Rust has room for eight thousand values of a call. Redis's own limit is a few hundred higher.
+-- Lua's limit is 8,000 results. A native function in Rust has room for a few hundred fewer.
 local MOST_RESULTS = 7700
 local unpack = unpack
 function globals.unpack(...)

@@ -14,6 +14,7 @@ mod config;
 mod connection;
 mod debug;
 mod info;
+mod latency;
 mod memory;
 mod node;
 mod pubsub;

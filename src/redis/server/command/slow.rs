@@ -1,6 +1,6 @@
 //! `SLOWLOG`, `LATENCY` and `MONITOR`.
 
-use super::Row;
+use super::{Row, latency};
 use crate::redis::command::arguments::is;
 use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, container, help, server, wrong_subcommand};
@@ -29,8 +29,8 @@ const SLOWLOG: &[Row] = &[
 
 #[rustfmt::skip]
 const LATENCIES: &[Row] = &[
-    server("latency|doctor", 2, LATENCY, &[], &[], "Return a human readable latency analysis report.", latency_doctor).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
-    server("latency|graph", 3, LATENCY, &[], &[], "Return a latency graph for the event.", latency_graph).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    server("latency|doctor", 2, LATENCY, &[], &[], "Return a human readable latency analysis report.", latency::doctor).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
+    server("latency|graph", 3, LATENCY, &[], &[], "Return a latency graph for the event.", latency::graph).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     help("latency|help", 2, LOADING | STALE, &[], &[], "Show helpful text about the different subcommands."),
     server("latency|histogram", -2, LATENCY, &[], &[], "Return the cumulative distribution of latencies of a subset of commands or all.", latency_histogram).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     server("latency|history", 3, LATENCY, &[], &[], "Return timestamp-latency samples for the event.", latency_history).tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
@@ -105,51 +105,6 @@ fn latency_reset(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let meant = |event: &str| names.is_empty() || names.iter().any(|name| is(name, event));
     latency.retain(|event, _| !meant(event));
     Ok(Reply::count(before - latency.len()))
-}
-
-/// A report is only written while nothing has been noted.
-fn latency_doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
-    let text = if !server.watchers.latency.is_empty() {
-        let mut lines =
-            vec!["Dave, I have observed latency spikes in this Redis instance.".to_owned()];
-        for (number, (event, samples)) in server.watchers.latency.iter().enumerate() {
-            let (count, longest) = (samples.samples.len(), samples.longest);
-            lines.push(format!(
-                "{}. {event}: {count} latency spikes (worst all time event {longest}ms).",
-                number + 1
-            ));
-        }
-        lines.join("\n")
-    } else if server.config.latency_threshold == 0 {
-        "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. \
-         You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable \
-         it. If we weren't in a deep space mission I'd suggest to take a look at \
-         https://redis.io/topics/latency-monitor.\n"
-            .to_owned()
-    } else {
-        "Dave, no latency spike was observed during the lifetime of this Redis instance, not in \
-         the slightest bit. I honestly think you ought to sit down calmly, take a stress pill, and \
-         think things over.\n"
-            .to_owned()
-    };
-    Ok(Reply::Verbatim("txt".into(), text.into()))
-}
-
-/// A graph of the samples. The real one draws them; here they are listed.
-fn latency_graph(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
-    let event = std::str::from_utf8(args[2]).unwrap_or_default();
-    let Some(samples) = server.watchers.latency.get(event) else {
-        let event = String::from_utf8_lossy(args[2]);
-        return Err(CommandError::format(format!("ERR No samples available for event '{event}'")));
-    };
-    let millis = samples.samples.iter().map(|sample| sample.1);
-    let (high, low) = (millis.clone().max().unwrap_or(0), millis.min().unwrap_or(0));
-    let longest = samples.longest;
-    let text = format!(
-        "{event} - high {high} ms, low {low} ms (all time high {longest} ms)\n{}\n",
-        "-".repeat(80)
-    );
-    Ok(Reply::Verbatim("txt".into(), text.into()))
 }
 
 /// `[command …]`. Each call counts in the lowest bucket, since commands take no time.
