@@ -172,11 +172,11 @@ impl Keyspace {
         if before == at {
             return;
         }
-        let hash = self.entry(slot).hash;
         if before != NEVER {
             self.expires.remove(&(before, slot));
         }
         if let Some(volatile) = &mut self.volatile {
+            let hash = self.chunks[slot as usize / CHUNK][slot as usize % CHUNK].hash;
             match (before, at) {
                 (NEVER, _) => volatile.insert(hash, slot),
                 (_, NEVER) => volatile.remove(hash, slot),
