@@ -22,14 +22,19 @@ mod command;
 pub(crate) mod config;
 mod disk;
 mod dispatch;
+mod failover;
 mod files;
 mod lifecycle;
+mod master;
 mod options;
 mod outbox;
 mod pause;
 mod permission;
+mod propagate;
 pub(crate) mod pubsub;
 pub(crate) mod refusal;
+mod replica;
+pub(crate) mod replication;
 mod scripting;
 mod session;
 mod sleep;
@@ -45,6 +50,7 @@ pub use options::ServerOptions;
 pub use outbox::Output;
 pub(crate) use pause::Pause;
 pub use refusal::Refusal;
+pub use replication::{Dial, DialAction, Discarded, LostWrite};
 pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
@@ -66,8 +72,10 @@ use blocking::Blocking;
 use config::Config;
 use indexmap::IndexMap;
 use outbox::Outbox;
+use propagate::Sent;
 use pubsub::PubSub;
 use refusal::Refusals;
+use replication::Replication;
 use rustc_hash::FxBuildHasher;
 use scripting::Scripting;
 use slow::Watchers;
@@ -154,6 +162,7 @@ pub struct Server {
     pub(crate) scripting: Scripting,
     pub(crate) watchers: Watchers,
     pub(crate) tracking: Tracking,
+    pub(crate) replication: Replication,
 }
 
 impl Server {
@@ -191,6 +200,7 @@ impl Server {
             scripting: Scripting::default(),
             watchers: Watchers::default(),
             tracking: Tracking::default(),
+            replication: Replication::new(options.replication_seed()),
             options,
             config,
         };
@@ -199,6 +209,7 @@ impl Server {
         if server.config.append_only {
             server.disk().append_only_is_synced();
         }
+        server.start_replication();
         server
     }
 
@@ -273,6 +284,7 @@ impl Server {
             Err(error) => Some(error.into()),
         };
         self.forget(OPERATOR);
+        self.send_effects(Sent::Together);
         self.settle();
         reply.unwrap_or(Reply::Nil)
     }
@@ -324,6 +336,12 @@ impl Server {
             database.advance_to(now);
         }
         self.publish_events();
+        if self.replication.feeds {
+            self.send_effects(Sent::OneByOne);
+        }
+        if self.replication.cron.is_some_and(|due| due <= now) {
+            self.replicate_until(now);
+        }
         if self.paused.is_some_and(|pause| pause.until <= now) {
             self.unpause();
         }
@@ -346,6 +364,9 @@ impl Server {
                 database.advance_to(now);
             }
             self.publish_events();
+            if self.replication.feeds {
+                self.send_effects(Sent::OneByOne);
+            }
         }
     }
 
@@ -358,6 +379,9 @@ impl Server {
             }
             self.publish_events();
             self.send_invalidations();
+            if self.replication.feeds {
+                self.send_effects(Sent::Together);
+            }
             if self.serve_ready() {
                 continue;
             }

@@ -47,6 +47,10 @@ impl Service for ByteServer {
             Output::Reply { client, protocol, reply } => {
                 (client.0, Response::Reply(reply.in_protocol(protocol)))
             }
+            // Typed clients are no replicas; one that asks to be one reads what these read.
+            Output::Bytes { client, bytes } => {
+                (client.0, Response::Reply(Reply::Bulk(bytes.into())))
+            }
             Output::Close { client } => (client.0, Response::Closed),
         })
     }

@@ -100,6 +100,9 @@ impl Database {
     pub(super) fn expire_slot(&mut self, slot: Slot) {
         let entry = self.remove_slot(slot);
         self.usage.expired += 1;
+        if self.observers.feeds {
+            self.observers.expired.push(entry.key.clone());
+        }
         self.touch_expired(&entry.key);
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
     }

@@ -14,6 +14,7 @@
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
 use super::Server;
+use super::propagate::Sent;
 use crate::invariant::ensure;
 use crate::redis::command::Caller;
 use crate::redis::command::attempt::Attempt;
@@ -56,6 +57,13 @@ impl Blocking {
     #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
     pub(crate) fn deadline(&self, client: ClientId) -> Option<Instant> {
         self.clients.get(&client)?.deadline
+    }
+
+    /// Returns the clients that wait for replicas, in the order in which they began.
+    pub(crate) fn waiting_for_replicas(&self) -> Vec<(ClientId, Attempt)> {
+        let waits = self.clients.iter().map(|(client, blocked)| (*client, &blocked.attempt));
+        let waits = waits.filter(|(_, attempt)| matches!(attempt, Attempt::Replicas { .. }));
+        waits.map(|(client, attempt)| (client, attempt.clone())).collect()
     }
 
     /// Number of blocked clients with a deadline.
@@ -247,9 +255,17 @@ impl Server {
             }
             let db = &mut self.databases[database];
             let changes = db.usage.changes;
+            let attempt = self.replication.feeds.then(|| blocked.attempt.clone());
+            let before = attempt.as_ref().map(|attempt| self.before_served(database, key, attempt));
+            let blocked =
+                self.blocking.clients.get(&client).expect("a client in a wait queue is blocked");
+            let db = &mut self.databases[database];
             let served = blocked.attempt.on(db, key);
             if !blocked.attempt.counts_when_served() {
                 db.usage.changes = changes;
+            }
+            if let (Some(attempt), Some(before), Ok(Some(reply))) = (&attempt, &before, &served) {
+                self.note_served(database, key, (client, attempt), before, reply);
             }
             let reply = match served {
                 Ok(None) => {
@@ -286,6 +302,9 @@ impl Server {
         self.tell_served(database, key, client, &reply);
         self.unblock(client, reply);
         self.publish_events();
+        if self.replication.feeds {
+            self.send_effects(Sent::Together);
+        }
     }
 
     /// Gives a blocked client its reply and releases it. Returns whether it was blocked.
@@ -304,7 +323,10 @@ impl Server {
     /// Ends a client's wait in vain. Returns whether it was blocked.
     pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
         let Some(blocked) = self.blocking.clients.get(&client) else { return false };
-        let reply = blocked.attempt.in_vain();
+        let reply = match &blocked.attempt {
+            Attempt::Replicas { offset, .. } => Reply::count(self.replicas_with(*offset)),
+            attempt => attempt.in_vain(),
+        };
         self.unblock(client, reply)
     }
 }

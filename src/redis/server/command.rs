@@ -16,6 +16,7 @@ mod debug;
 mod info;
 mod node;
 mod pubsub;
+mod replication;
 mod script;
 mod slow;
 mod streams;
@@ -61,6 +62,7 @@ pub(crate) fn table() -> Table<Server> {
         transaction::COMMANDS,
         script::COMMANDS,
         slow::COMMANDS,
+        replication::COMMANDS,
         node::COMMANDS,
         cluster::COMMANDS,
         pubsub::COMMANDS,

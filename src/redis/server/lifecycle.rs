@@ -29,6 +29,7 @@ impl Server {
                 if events.is_silent() { Default::default() } else { events };
         }
         self.observe_for_story();
+        self.observe_role();
     }
 
     /// Begins with the users that a process starts with: those of the file, if there is one.
@@ -96,6 +97,8 @@ impl Server {
         self.drop_clients();
         self.loading_until = None;
         self.running = false;
+        let saved = how == Shutdown::Clean && !self.config.save_points.is_empty();
+        self.stop_replication(saved && !self.options.append_only());
         self.disk().leave_what_is_on_disk(how);
         self.tell_losses();
     }
@@ -131,6 +134,7 @@ impl Server {
         self.load_libraries();
         self.disk().load(now);
         self.tell_expired_meanwhile();
+        self.start_replication();
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
             self.loading_until = Some(self.now + loading);

@@ -25,6 +25,9 @@ pub struct ServerOptions {
     pub(super) fsync_time: Duration,
     pub(super) port: u16,
     pub(super) acl_file: Option<AclFile>,
+    pub(super) master: Option<(String, u16)>,
+    pub(super) master_password: Option<Sds>,
+    pub(super) sync_delay: Duration,
 }
 
 impl Default for ServerOptions {
@@ -43,6 +46,9 @@ impl Default for ServerOptions {
             fsync_time: Duration::ZERO,
             port: 6_379,
             acl_file: None,
+            master: None,
+            master_password: None,
+            sync_delay: Duration::from_secs(5),
         }
     }
 }
@@ -167,6 +173,44 @@ impl ServerOptions {
         acl.load(&file, false).map_err(|why| CommandError::format(format!("ERR {why}")))?;
         self.acl_file = Some(file);
         Ok(self)
+    }
+
+    /// Makes the server a replica of the server of this name, which listens on this port
+    /// (`replicaof`), whenever it is started. In a world, it needs to be able to reach that server:
+    /// see [`start_replicas`](crate::redis::start_replicas).
+    #[must_use]
+    pub fn with_master(mut self, host: impl Into<String>, port: u16) -> ServerOptions {
+        self.master = Some((host.into(), port));
+        self
+    }
+
+    /// Sets the password with which the server logs in to its master (`masterauth`).
+    #[must_use]
+    pub fn with_master_password(mut self, password: impl Into<Sds>) -> ServerOptions {
+        self.master_password = Some(password.into());
+        self
+    }
+
+    /// Sets how long a master waits, in whole seconds, before it sends its data set to a new
+    /// replica (`repl-diskless-sync-delay`). The default is five seconds, as in the real server,
+    /// which hopes that more replicas come meanwhile.
+    #[must_use]
+    pub fn with_sync_delay(mut self, delay: Duration) -> ServerOptions {
+        self.sync_delay = delay;
+        self
+    }
+
+    pub(super) fn sync_delay(&self) -> u64 {
+        self.sync_delay.as_secs()
+    }
+
+    pub(super) fn master(&self) -> Option<&(String, u16)> {
+        self.master.as_ref()
+    }
+
+    /// Returns what tells the histories of this server from those of others.
+    pub(super) fn replication_seed(&self) -> String {
+        self.port.to_string()
     }
 
     pub(crate) fn databases(&self) -> usize {

@@ -4,9 +4,13 @@ use super::Lines;
 use crate::redis::database::sha1::sha1;
 use crate::redis::database::{Database, Usage, digest, memory};
 use crate::redis::server::Server;
+use crate::redis::server::failover::Progress;
 use crate::redis::server::pubsub::Kind;
+use crate::redis::server::replication::{Link, NO_ID, Stage};
+use crate::redis::value::Sds;
 use crate::redis::version::VERSION;
 use crate::sort::sort_by;
+use crate::time::Instant;
 use std::fmt::Display;
 
 fn line(name: impl Into<String>, value: impl Display) -> (String, String) {
@@ -283,22 +287,87 @@ pub(super) fn stats(server: &Server) -> Lines {
     lines
 }
 
-pub(super) fn replication(server: &Server) -> Lines {
-    let mut lines = constant(&[
-        ("role", "master"),
-        ("connected_slaves", "0"),
-        ("master_failover_state", "no-failover"),
+fn yes(value: bool) -> u8 {
+    u8::from(value)
+}
+
+/// The fields of a server that follows a master.
+fn following(server: &Server, link: &Link) -> Lines {
+    let seconds = |then: Instant| (server.now - then).as_secs();
+    let connected = link.is_connected();
+    let last_io = if connected { seconds(link.heard).to_string() } else { "-1".to_owned() };
+    let offset = if server.replication.backlog.is_some() { server.replication.offset } else { 1 };
+    let mut lines = vec![
+        line("master_host", &link.host),
+        line("master_port", link.port),
+        line("master_link_status", if connected { "up" } else { "down" }),
+        line("master_last_io_seconds_ago", last_io),
+        line("master_sync_in_progress", yes(link.shown() == "sync")),
+        line("slave_read_repl_offset", offset),
+        line("slave_repl_offset", offset),
+    ];
+    if link.shown() == "sync" {
+        lines.extend(constant(&[
+            ("master_sync_total_bytes", "0"),
+            ("master_sync_read_bytes", "0"),
+            ("master_sync_left_bytes", "0"),
+            ("master_sync_perc", "0.00"),
+        ]));
+        lines.push(line("master_sync_last_io_seconds_ago", seconds(link.heard)));
+    }
+    if !connected {
+        lines.push(line("master_link_down_since_seconds", seconds(link.down_since)));
+    }
+    lines.extend([
+        line("slave_priority", server.parameter("replica-priority", 100)),
+        line("slave_read_only", yes(server.is_read_only_replica())),
+        line("replica_announced", yes(server.word("replica-announced") != Some("no"))),
     ]);
-    lines.push(line("master_replid", id(server, "replication")));
-    lines.extend(constant(&[
-        ("master_replid2", "0000000000000000000000000000000000000000"),
-        ("master_repl_offset", "0"),
-        ("second_repl_offset", "-1"),
-        ("repl_backlog_active", "0"),
-        ("repl_backlog_size", "1048576"),
-        ("repl_backlog_first_byte_offset", "0"),
-        ("repl_backlog_histlen", "0"),
-    ]));
+    lines
+}
+
+pub(super) fn replication(server: &Server) -> Lines {
+    let replication = &server.replication;
+    let role = if replication.is_replica() { "slave" } else { "master" };
+    let mut lines = vec![line("role", role)];
+    lines.extend(replication.link.iter().flat_map(|link| following(server, link)));
+    lines.push(line("connected_slaves", replication.replicas.len()));
+    if server.parameter("min-replicas-to-write", 0) > 0
+        && server.parameter("min-replicas-max-lag", 10) > 0
+    {
+        lines.push(line("min_slaves_good_slaves", server.good_replicas()));
+    }
+    for (number, (client, replica)) in replication.replicas.iter().enumerate() {
+        let (host, port) = server.address_of(*client);
+        let (state, lag) = match replica.stage {
+            Stage::Waits(_) => ("wait_bgsave", 0),
+            Stage::Online => ("online", server.lag(replica)),
+        };
+        let acked = replica.acked;
+        let text = format!("ip={host},port={port},state={state},offset={acked},lag={lag}");
+        lines.push((format!("slave{number}"), text));
+    }
+    let state = match replication.failover.as_ref().map(|failover| failover.progress) {
+        None => "no-failover",
+        Some(Progress::WaitsForSync) => "waiting-for-sync",
+        Some(Progress::HandsOver) => "failover-in-progress",
+    };
+    lines.push(line("master_failover_state", state));
+    let replid = replication.id.as_ref().map(Sds::to_string);
+    lines.push(line("master_replid", replid.unwrap_or_else(|| id(server, "replication"))));
+    let former = replication.former_id.as_ref().map(Sds::to_string);
+    lines.push(line("master_replid2", former.unwrap_or_else(|| NO_ID.to_owned())));
+    lines.push(line("master_repl_offset", replication.offset));
+    let parts_at = replication.parts_at.map_or(-1, |at| at as i64);
+    lines.push(line("second_repl_offset", parts_at));
+    let kept = replication.backlog.as_ref().map(|backlog| backlog.len() as u64);
+    let first = kept.map_or(0, |kept| replication.offset - kept + 1);
+    lines.extend([
+        line("repl_backlog_active", yes(kept.is_some())),
+        line("repl_backlog_size", server.backlog_limit()),
+        line("repl_backlog_first_byte_offset", first),
+        line("repl_backlog_histlen", kept.unwrap_or(0)),
+    ]);
     lines
 }
 
