@@ -213,6 +213,11 @@ impl Server {
         server
     }
 
+    /// The port that the server claims to listen on.
+    pub(crate) fn port(&self) -> u16 {
+        self.config.port
+    }
+
     /// Returns whether the server is running; see [`Server::stop`].
     #[must_use]
     pub fn is_running(&self) -> bool {

@@ -10,9 +10,13 @@ use crate::sim::kernel::world::World;
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::Service;
 use crate::sim::trace::event::Record;
+#[cfg(feature = "redis")]
+use crate::sim::{kernel::task::Wait, node::Node};
 use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "redis")]
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A service of the world, as a test holds it: stops, starts and inspects the machine. `Clone`,
@@ -205,7 +209,42 @@ impl<S: Service> ServiceHandle<S> {
         let result = call(&mut cell.machine, now);
         drop(held);
         self.server.settle(&self.world, &mut cell);
+        self.server.wake(&self.world, cell);
         result
+    }
+
+    /// Lets this process open connections for the machine. It lives and dies with the machine's.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_companion(&self, node: &Node) {
+        self.server.lock().companion = Some(node.id());
+    }
+
+    /// Polls for something that the machine wants of its companion: what `take` returns.
+    #[cfg(feature = "redis")]
+    pub(crate) fn poll_errand<T>(
+        &self,
+        cx: &Context<'_>,
+        take: impl FnOnce(&mut S) -> Option<T>,
+    ) -> Poll<T> {
+        if self.world.is_struck_dead() {
+            return Poll::Pending;
+        }
+        let mut guard = self.server.lock();
+        let cell = &mut *guard;
+        if let Some(errand) = take(&mut cell.machine) {
+            return Poll::Ready(errand);
+        }
+        let mut core = self.world.lock();
+        core.note_wait(Wait::Static("something to do"));
+        cell.errand.register(core.wake_ref(cx));
+        Poll::Pending
+    }
+
+    /// Writes a line to the trace in the server's name.
+    #[cfg(feature = "redis")]
+    pub(crate) fn note(&self, text: &str) {
+        let mut core = self.world.lock();
+        core.trace.record(self.world.now(), self.server.actor, Record::Note { text });
     }
 }
 

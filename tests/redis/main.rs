@@ -21,6 +21,7 @@ mod pubsub;
 mod readme;
 #[cfg(feature = "lua")]
 mod recorded;
+mod replication;
 mod scan;
 #[cfg(feature = "lua")]
 mod scripts;

@@ -17,7 +17,7 @@ use super::request::RequestParser;
 use crate::redis::id::ClientId;
 use crate::redis::server::{Output, Server, hangs_up_on};
 use crate::sim::service::{ByteOutput, ByteService, Hangup};
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
@@ -360,7 +360,7 @@ impl ByteService for ByteServer {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.server.poll_timeout()
+        earlier(self.server.poll_timeout(), self.server.poll_housekeeping())
     }
 
     fn handle_timeout(&mut self, now: Instant) {

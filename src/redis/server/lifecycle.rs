@@ -58,6 +58,7 @@ impl Server {
     /// Resets the counters (`CONFIG RESETSTAT`).
     pub(crate) fn reset_stats(&mut self) {
         self.stats = Stats::default();
+        self.replication.reset_counters();
         for database in &mut self.databases {
             let changes = database.usage.changes;
             database.usage = Usage { changes, ..Usage::default() };
@@ -128,6 +129,7 @@ impl Server {
         self.now = self.now.max(now);
         self.started = self.now;
         self.stats = Stats::default();
+        self.replication.reset_counters();
         self.config = Config::new(&self.options);
         self.start_acl();
         self.apply_config();

@@ -118,12 +118,12 @@ impl Server {
     /// Returns the next thing that the server wants of a connection that it opens itself, to the
     /// master that it follows.
     pub fn poll_dial(&mut self) -> Option<Dial> {
-        if self.running && !self.is_asleep() { self.replication.dials.pop_front() } else { None }
+        if self.has_dials() { self.replication.dials.pop_front() } else { None }
     }
 
     /// Returns whether [`Server::poll_dial`] returns something.
     pub(crate) fn has_dials(&self) -> bool {
-        self.running && !self.is_asleep() && !self.replication.dials.is_empty()
+        !self.replication.dials.is_empty() && self.running && !self.is_asleep()
     }
 
     /// A connection that the server wanted to open is open, or was refused.

@@ -243,6 +243,10 @@ impl Replication {
         }
     }
 
+    pub(crate) fn reset_counters(&mut self) {
+        (self.full_syncs, self.partial_syncs, self.refused_syncs) = (0, 0, 0);
+    }
+
     /// Returns whether the server follows a master.
     pub(crate) fn is_replica(&self) -> bool {
         self.link.is_some()

@@ -13,7 +13,7 @@ use crate::redis::command::arguments::is;
 use crate::redis::command::attempt::Attempt;
 use crate::redis::database::Database;
 use crate::redis::reply::Reply;
-use crate::redis::value::geo::{Point, score_as_integer};
+use crate::redis::value::geo::Point;
 use crate::redis::value::number::{parse_double, parse_i64};
 use crate::redis::value::{End, Kind, Sds, Stream, StreamId};
 
@@ -21,7 +21,7 @@ type Effects = Vec<Vec<Sds>>;
 
 /// Returns whether a command is sent even if it has changed nothing.
 pub(super) fn is_forced(command: &str) -> bool {
-    matches!(command, "publish" | "spublish" | "flushall" | "flushdb")
+    matches!(command, "publish" | "spublish" | "flushall" | "flushdb" | "swapdb")
 }
 
 fn number(number: impl ToString) -> Sds {
@@ -147,7 +147,9 @@ fn xadd(db: &Database, args: Args<'_>, reply: Option<&Reply>) -> Vec<Sds> {
         };
     }
     let mut words = words(args);
-    if let (Some(id), Some(word)) = (reply.and_then(Reply::as_bytes), words.get_mut(at)) {
+    if let (Some(id), Some(word)) = (reply.and_then(Reply::as_bytes), words.get_mut(at))
+        && word.ends_with(b"*")
+    {
         *word = id.into();
     }
     trimmed(db, args, words, at)
@@ -187,7 +189,7 @@ fn geoadd(args: Args<'_>) -> Vec<Sds> {
     for place in args[first..].chunks_exact(3) {
         let coordinate = |word: &[u8]| parse_double(word).unwrap_or(0.0);
         let point = Point::new(coordinate(place[0]), coordinate(place[1]));
-        let score = point.map_or(0, |point| score_as_integer(point.score()));
+        let score = point.map_or(0, |point| point.bits());
         words.extend([number(score), place[2].into()]);
     }
     words

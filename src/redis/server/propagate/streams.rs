@@ -25,6 +25,7 @@ pub(super) struct GroupBefore {
     key: Sds,
     group: Sds,
     consumer: Sds,
+    /// Up to where it had read. The greatest id if what is new is not read.
     last_id: StreamId,
     knew_consumer: bool,
     pending: BTreeMap<StreamId, Nack>,
@@ -172,8 +173,12 @@ fn read_keys<'a>(args: Args<'a>) -> impl Iterator<Item = (&'a [u8], bool)> {
 pub(super) fn groups_before(db: &Database, command: &str, args: Args<'_>) -> Vec<GroupBefore> {
     match command {
         "xreadgroup" if args.len() > 4 => {
-            let new = read_keys(args).filter(|(_, is_new)| *is_new);
-            new.map(|(key, _)| GroupBefore::of(db, key, args[2], args[3])).collect()
+            let before = |(key, is_new)| {
+                let before = GroupBefore::of(db, key, args[2], args[3]);
+                let last_id = if is_new { before.last_id } else { StreamId::MAX };
+                GroupBefore { last_id, ..before }
+            };
+            read_keys(args).map(before).collect()
         }
         "xclaim" | "xautoclaim" => {
             vec![GroupBefore::of(db, args[1], args[2], args[3]).with_pending(db)]

@@ -234,10 +234,12 @@ pub(super) fn stats(server: &Server) -> Lines {
         ("instantaneous_input_repl_kbps", "0.00"),
         ("instantaneous_output_repl_kbps", "0.00"),
         ("rejected_connections", "0"),
-        ("sync_full", "0"),
-        ("sync_partial_ok", "0"),
-        ("sync_partial_err", "0"),
     ]));
+    lines.extend([
+        line("sync_full", server.replication.full_syncs),
+        line("sync_partial_ok", server.replication.partial_syncs),
+        line("sync_partial_err", server.replication.refused_syncs),
+    ]);
     lines.push(line("expired_keys", sum(|usage| usage.expired)));
     lines.extend(constant(&[
         ("expired_stale_perc", "0.00"),
