@@ -124,11 +124,11 @@ mod version;
 
 pub use client::{
     Client, ClientOptions, ConvertError, Error, FromReply, Invalidated, Message, Pipeline, Redis,
-    Subscription, start, start_named, start_replicas,
+    Subscription, start, start_named, start_replicas, start_sentinels,
 };
 pub use database::EventClasses;
 pub use error::CommandError;
 pub use persist::{AppendFsync, Losses, SavePoint};
 pub use reply::{ErrorReply, Protocol, Reply};
-pub use server::{Discarded, LostWrite, Refusal, ServerOptions};
+pub use server::{Discarded, LostWrite, Refusal, SentinelOptions, ServerOptions};
 pub use value::{Limits, Sds};

@@ -44,7 +44,7 @@ use crate::redis::persist::Losses;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::resp::ByteServer;
 use crate::redis::server::refusal::Refusal;
-use crate::redis::server::{Discarded, Server, ServerOptions};
+use crate::redis::server::{Discarded, SentinelOptions, Server, ServerOptions};
 use crate::redis::value::Sds;
 use crate::sim::chaos::{AnyMachine, Machine, sealed};
 use crate::sim::service::Wait;
@@ -165,6 +165,58 @@ pub fn start_replicas(
         replicas.push(replica);
     }
     replicas
+}
+
+/// Starts Sentinels of these names, which listen on port 26379 and watch a master with its replicas
+/// over the simulated network. They behave as the real ones do: they find the replicas and each
+/// other through the master, agree by quorum that it is down, elect a leader by majority, and that
+/// one promotes the best replica. A client asks them who the master is
+/// (`SENTINEL get-master-addr-by-name`), or subscribes to `+switch-master`.
+///
+/// ```
+/// use std::time::Duration;
+/// use stunt_double::Shutdown;
+/// use stunt_double::redis::{self, Client, SentinelOptions, ServerOptions};
+/// use stunt_double::sim::Sim;
+///
+/// let mut sim = Sim::new(1);
+/// let master = redis::start_named(&mut sim, "redis-a", ServerOptions::default());
+/// redis::start_replicas(&mut sim, &master, ["redis-b"], ServerOptions::default());
+/// let options = SentinelOptions::new("mymaster", 2).with_down_after(Duration::from_secs(5));
+/// let sentinels = redis::start_sentinels(&mut sim, &master, ["s1", "s2", "s3"], options);
+/// sim.run_for(Duration::from_secs(30)).expect_reached();
+/// master.stop(Shutdown::Kill);
+/// sim.run_for(Duration::from_secs(30)).expect_reached();
+/// sim.node_with("client", sentinels[0].clone(), async |node, sentinel| {
+///     let client = Client::connect(&node, &sentinel).await?;
+///     let master = client.call(["SENTINEL", "get-master-addr-by-name", "mymaster"]).await?;
+///     assert_eq!(master.as_array().map(|words| words[0].as_text()), Some(Some("redis-b")));
+///     Ok::<(), redis::Error>(())
+/// });
+/// sim.run().expect_done();
+/// ```
+///
+/// # Panics
+///
+/// If the world already has a service or a node of one of the names, or of one of them with
+/// `-link` behind it.
+pub fn start_sentinels(
+    sim: &mut Sim,
+    master: &Redis,
+    names: impl IntoIterator<Item: AsRef<str>>,
+    options: SentinelOptions,
+) -> Vec<Redis> {
+    master.join(sim, &master.group);
+    let options = options.watching(master.name(), master.inspect(Server::port));
+    let mut sentinels = Vec::new();
+    for name in names {
+        let options = ServerOptions::default().with_port(26_379).as_sentinel(options.clone());
+        let sentinel = start_named(sim, name.as_ref(), options);
+        let sentinel = Redis { group: master.group.clone(), ..sentinel };
+        sentinel.join(sim, &master.group);
+        sentinels.push(sentinel);
+    }
+    sentinels
 }
 
 /// The requests that a test can make to a server in a world. The closures must not use a handle of

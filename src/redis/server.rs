@@ -36,6 +36,7 @@ pub(crate) mod refusal;
 mod replica;
 pub(crate) mod replication;
 mod scripting;
+pub(crate) mod sentinel;
 mod session;
 mod sleep;
 mod slow;
@@ -51,6 +52,7 @@ pub use outbox::Output;
 pub(crate) use pause::Pause;
 pub use refusal::Refusal;
 pub use replication::{Dial, DialAction, Discarded, LostWrite};
+pub use sentinel::SentinelOptions;
 pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
@@ -78,6 +80,7 @@ use refusal::Refusals;
 use replication::Replication;
 use rustc_hash::FxBuildHasher;
 use scripting::Scripting;
+use sentinel::Sentinel;
 use slow::Watchers;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -163,6 +166,8 @@ pub struct Server {
     pub(crate) watchers: Watchers,
     pub(crate) tracking: Tracking,
     pub(crate) replication: Replication,
+    /// What it knows as a Sentinel, if it is one.
+    pub(crate) sentinel: Option<Box<Sentinel>>,
 }
 
 impl Server {
@@ -172,7 +177,10 @@ impl Server {
     pub fn new(options: ServerOptions, random: Stream) -> Server {
         let config = Config::new(&options);
         let mut server = Server {
-            table: command::table(),
+            table: match options.sentinel() {
+                None => command::table(),
+                Some(_) => command::sentinel_table(),
+            },
             now: Instant::ZERO,
             started: Instant::ZERO,
             databases: (0..options.databases()).map(|index| options.database(index)).collect(),
@@ -201,6 +209,7 @@ impl Server {
             watchers: Watchers::default(),
             tracking: Tracking::default(),
             replication: Replication::new(options.replication_seed()),
+            sentinel: options.new_sentinel(),
             options,
             config,
         };
@@ -347,6 +356,7 @@ impl Server {
         if self.replication.cron.is_some_and(|due| due <= now) {
             self.replicate_until(now);
         }
+        self.watch_until(now);
         if self.paused.is_some_and(|pause| pause.until <= now) {
             self.unpause();
         }

@@ -25,6 +25,7 @@ mod replication;
 mod scan;
 #[cfg(feature = "lua")]
 mod scripts;
+mod sentinel;
 mod sets;
 mod shared;
 mod slow_disk;

@@ -111,8 +111,12 @@ impl Group {
     }
 }
 
+/// Number of bytes that are read at once.
+const READ_AT_ONCE: usize = 16 * 1024;
+
 enum Line {
-    Opening(Opening),
+    /// It is being opened, and these bytes are sent then.
+    Opening(Opening, Vec<u8>),
     Open(ByteConnection),
 }
 
@@ -126,10 +130,11 @@ struct Pump<S: Dialer> {
 impl<S: Dialer> Pump<S> {
     async fn run(self) {
         let mut lines: IndexMap<u64, Line> = IndexMap::new();
+        let mut room = vec![0; READ_AT_ONCE];
         poll_fn(|cx| {
             loop {
                 let dialed = self.poll_errands(cx, &mut lines);
-                let heard = self.poll_lines(cx, &mut lines);
+                let heard = self.poll_lines(cx, &mut lines, &mut room);
                 if !dialed && !heard {
                     return Poll::<()>::Pending;
                 }
@@ -158,16 +163,19 @@ impl<S: Dialer> Pump<S> {
             match action {
                 DialAction::Open { host, port } => match self.group.find(&host, port) {
                     Some(peer) => {
-                        lines.insert(link, Line::Opening(peer.connect(self.node.clone())));
+                        lines.insert(
+                            link,
+                            Line::Opening(peer.connect(self.node.clone()), Vec::new()),
+                        );
                     }
                     None => self.tell(|machine, now| machine.dialed(now, link, false)),
                 },
-                DialAction::Send(bytes) => {
-                    if let Some(Line::Open(line)) = lines.get(&link) {
-                        // Its end is noticed when it is read.
-                        let _ = line.write(&bytes);
-                    }
-                }
+                DialAction::Send(bytes) => match lines.get_mut(&link) {
+                    // Its end is noticed when it is read.
+                    Some(Line::Open(line)) => drop(line.write(&bytes)),
+                    Some(Line::Opening(_, waiting)) => waiting.extend(bytes),
+                    None => {}
+                },
                 DialAction::Close => {
                     lines.shift_remove(&link);
                 }
@@ -177,25 +185,32 @@ impl<S: Dialer> Pump<S> {
     }
 
     /// Tells the machine what has happened to its connections. Returns whether that was anything.
-    fn poll_lines(&self, cx: &mut Context<'_>, lines: &mut IndexMap<u64, Line>) -> bool {
+    fn poll_lines(
+        &self,
+        cx: &mut Context<'_>,
+        lines: &mut IndexMap<u64, Line>,
+        room: &mut [u8],
+    ) -> bool {
         let mut any = false;
         let numbers: Vec<u64> = lines.keys().copied().collect();
         for number in numbers {
             let Some(line) = lines.get_mut(&number) else { continue };
             match line {
-                Line::Opening(opening) => {
+                Line::Opening(opening, waiting) => {
                     let Poll::Ready(opened) = opening.as_mut().poll(cx) else { continue };
                     any = true;
                     let open = opened.is_ok();
                     match opened {
-                        Ok(connection) => *line = Line::Open(connection),
+                        Ok(connection) => {
+                            let _ = connection.write(waiting);
+                            *line = Line::Open(connection);
+                        }
                         Err(_) => drop(lines.shift_remove(&number)),
                     }
                     self.tell(|machine, now| machine.dialed(now, number, open));
                 }
                 Line::Open(connection) => {
-                    let mut bytes = vec![0; 65_536];
-                    let Poll::Ready(read) = connection.poll_read(cx, &mut bytes) else { continue };
+                    let Poll::Ready(read) = connection.poll_read(cx, room) else { continue };
                     any = true;
                     match read {
                         Ok(0) | Err(_) => {
@@ -203,7 +218,7 @@ impl<S: Dialer> Pump<S> {
                             self.tell(|machine, now| machine.dial_closed(now, number));
                         }
                         Ok(len) => {
-                            let bytes = &bytes[..len];
+                            let bytes = &room[..len];
                             self.tell(|machine, now| machine.dial_received(now, number, bytes));
                         }
                     }

@@ -55,6 +55,9 @@ impl Server {
             Ok(Some(command)) => {
                 self.tracking.current = Some(client);
                 self.run(client, command, args);
+                if self.sentinel.is_some() {
+                    self.publish_sentinel_events();
+                }
                 if self.replication.feeds {
                     self.send_effects_of(client, command);
                 }

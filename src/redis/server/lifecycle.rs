@@ -137,6 +137,9 @@ impl Server {
         self.disk().load(now);
         self.tell_expired_meanwhile();
         self.start_replication();
+        if let Some(sentinel) = &mut self.sentinel {
+            sentinel.restart(self.now);
+        }
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
             self.loading_until = Some(self.now + loading);

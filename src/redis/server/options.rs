@@ -3,10 +3,12 @@
 
 use super::acl::Acl;
 use super::acl::file::AclFile;
+use super::sentinel::{Sentinel, SentinelOptions};
 use crate::redis::database::{Database, EventClasses};
 use crate::redis::error::CommandError;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
+use crate::time::Instant;
 use std::time::Duration;
 
 /// How a server is set up. The defaults are Redis's own: no password, 16 databases, the save points
@@ -28,6 +30,7 @@ pub struct ServerOptions {
     pub(super) master: Option<(String, u16)>,
     pub(super) master_password: Option<Sds>,
     pub(super) sync_delay: Duration,
+    pub(super) sentinel: Option<SentinelOptions>,
 }
 
 impl Default for ServerOptions {
@@ -49,6 +52,7 @@ impl Default for ServerOptions {
             master: None,
             master_password: None,
             sync_delay: Duration::from_secs(5),
+            sentinel: None,
         }
     }
 }
@@ -198,6 +202,22 @@ impl ServerOptions {
     pub fn with_sync_delay(mut self, delay: Duration) -> ServerOptions {
         self.sync_delay = delay;
         self
+    }
+
+    /// Makes the server a Sentinel, which has no keys, and watches a master at this address.
+    pub(crate) fn as_sentinel(mut self, options: SentinelOptions) -> ServerOptions {
+        self.sentinel = Some(options);
+        self
+    }
+
+    pub(super) fn sentinel(&self) -> Option<&SentinelOptions> {
+        self.sentinel.as_ref()
+    }
+
+    pub(super) fn new_sentinel(&self) -> Option<Box<Sentinel>> {
+        let options = self.sentinel.as_ref()?;
+        let own = (String::new(), self.port);
+        Some(Box::new(Sentinel::new(Instant::ZERO, options, own)))
     }
 
     pub(super) fn sync_delay(&self) -> u64 {

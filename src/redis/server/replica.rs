@@ -118,17 +118,28 @@ impl Server {
     /// Returns the next thing that the server wants of a connection that it opens itself, to the
     /// master that it follows.
     pub fn poll_dial(&mut self) -> Option<Dial> {
-        if self.has_dials() { self.replication.dials.pop_front() } else { None }
+        if !self.has_dials() {
+            return None;
+        }
+        match &mut self.sentinel {
+            Some(sentinel) => sentinel.dials.pop_front(),
+            None => self.replication.dials.pop_front(),
+        }
     }
 
     /// Returns whether [`Server::poll_dial`] returns something.
     pub(crate) fn has_dials(&self) -> bool {
-        !self.replication.dials.is_empty() && self.running && !self.is_asleep()
+        let any = !self.replication.dials.is_empty()
+            || self.sentinel.as_ref().is_some_and(|sentinel| !sentinel.dials.is_empty());
+        any && self.running && !self.is_asleep()
     }
 
     /// A connection that the server wanted to open is open, or was refused.
     pub fn dialed(&mut self, now: Instant, link: u64, open: bool) {
         self.advance(now);
+        if let Some(sentinel) = &mut self.sentinel {
+            return sentinel.dialed(link, open);
+        }
         if !self.is_of(link) {
             return;
         }
@@ -143,10 +154,14 @@ impl Server {
     /// Bytes have arrived on a connection that the server has opened itself.
     pub fn dial_received(&mut self, now: Instant, link: u64, bytes: &[u8]) {
         self.advance(now);
+        let at = self.now;
+        if let Some(sentinel) = &mut self.sentinel {
+            sentinel.dial_received(at, link, bytes);
+            return self.publish_sentinel_events();
+        }
         if !self.is_of(link) {
             return;
         }
-        let at = self.now;
         if let Some(link) = &mut self.replication.link {
             link.heard = at;
             link.buffer.extend_from_slice(bytes);
@@ -160,6 +175,9 @@ impl Server {
     /// A connection that the server has opened itself has ended.
     pub fn dial_closed(&mut self, now: Instant, link: u64) {
         self.advance(now);
+        if let Some(sentinel) = &mut self.sentinel {
+            return sentinel.dial_closed(link);
+        }
         if !self.is_of(link) {
             return;
         }

@@ -18,7 +18,7 @@ use crate::invariant::ensure;
 use crate::redis::database::digest;
 use crate::redis::database::sha1::sha1;
 use crate::redis::value::Sds;
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
@@ -361,11 +361,8 @@ impl Server {
     /// replication.
     #[must_use]
     pub fn poll_housekeeping(&self) -> Option<Instant> {
-        if self.running && !self.is_asleep() && !self.is_busy() {
-            self.replication.cron
-        } else {
-            None
-        }
+        let due = earlier(self.replication.cron, self.sentinel.as_ref().map(|s| s.beats));
+        due.filter(|_| self.running && !self.is_asleep() && !self.is_busy())
     }
 
     /// Does the housekeeping that is due.
@@ -402,6 +399,9 @@ impl Server {
     /// Sets the address under which others know this server (`replica-announce-ip`).
     pub(crate) fn announce_as(&mut self, address: &str) {
         self.replication.address = Some(Sds::from(address));
+        if let Some(sentinel) = &mut self.sentinel {
+            sentinel.announce_as(address);
+        }
     }
 
     pub(super) fn check_replication(&self) -> Result<(), String> {

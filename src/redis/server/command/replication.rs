@@ -31,6 +31,10 @@ pub(super) const COMMANDS: &[Row] = &[
 ];
 
 fn role(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
+    if let Some(sentinel) = &server.sentinel {
+        let names = Reply::bulks(sentinel.masters.keys());
+        return Ok(Reply::Array(vec![Reply::bulk(b"sentinel"), names]));
+    }
     let replication = &server.replication;
     if let Some(link) = &replication.link {
         let offset = if link.is_connected() { replication.offset as i64 } else { -1 };

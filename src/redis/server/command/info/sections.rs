@@ -35,7 +35,7 @@ pub(super) fn server(server: &Server) -> Lines {
         ("redis_git_sha1", "00000000"),
         ("redis_git_dirty", "0"),
         ("redis_build_id", "0"),
-        ("redis_mode", "standalone"),
+        ("redis_mode", if server.sentinel.is_some() { "sentinel" } else { "standalone" }),
         ("os", "Linux"),
         ("arch_bits", "64"),
         ("monotonic_clock", "POSIX clock_gettime"),
@@ -286,6 +286,34 @@ pub(super) fn stats(server: &Server) -> Lines {
         ("reply_buffer_shrinks", "0"),
         ("reply_buffer_expands", "0"),
     ]));
+    lines
+}
+
+/// The section that only a Sentinel has.
+pub(super) fn sentinel(server: &Server) -> Lines {
+    let Some(sentinel) = &server.sentinel else { return Vec::new() };
+    let mut lines = vec![line("sentinel_masters", sentinel.masters.len())];
+    lines.extend(constant(&[
+        ("sentinel_tilt", "0"),
+        ("sentinel_tilt_since_seconds", "-1"),
+        ("sentinel_running_scripts", "0"),
+        ("sentinel_scripts_queue_length", "0"),
+        ("sentinel_simulate_failure_flags", "0"),
+    ]));
+    for (number, (name, master)) in sentinel.masters.iter().enumerate() {
+        let status = match (master.o_down, master.itself.s_down) {
+            (Some(_), _) => "odown",
+            (None, Some(_)) => "sdown",
+            (None, None) => "ok",
+        };
+        let (host, port) = &master.itself.address;
+        let (replicas, sentinels) = (master.replicas.len(), master.sentinels.len() + 1);
+        let text = format!(
+            "name={name},status={status},address={host}:{port},slaves={replicas},\
+             sentinels={sentinels}"
+        );
+        lines.push((format!("master{number}"), text));
+    }
     lines
 }
 
