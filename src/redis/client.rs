@@ -115,9 +115,10 @@ pub fn start_named(sim: &mut Sim, name: &str, options: ServerOptions) -> Redis {
 /// all of them can reach each other, so any may become the master of the others (`REPLICAOF`,
 /// `FAILOVER`). Call it again for more replicas of the same master.
 ///
-/// A replica has nothing at first: it connects, and the master sends its data set after the delay of
-/// [`ServerOptions::with_sync_delay`], five seconds unless the master's options say otherwise. What
-/// servers say to each other is background work, which does not keep [`Sim::run`] going by itself.
+/// A replica has nothing at first: it connects, and the master sends its data set after the delay
+/// of [`ServerOptions::with_sync_delay`], five seconds unless the master's options say otherwise.
+/// What servers say to each other is background work, which does not keep [`Sim::run`] going by
+/// itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -254,8 +255,8 @@ impl Redis {
     ///
     /// # Panics
     ///
-    /// If the two servers cannot reach each other: neither was started by [`start_replicas`] for the
-    /// other, or for the same master.
+    /// If the two servers cannot reach each other: neither was started by [`start_replicas`] for
+    /// the other, or for the same master.
     #[must_use]
     pub fn link_to(&self, other: &Redis) -> Link {
         self.group.link(self.name(), other.name()).unwrap_or_else(|| {

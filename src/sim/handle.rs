@@ -6,12 +6,12 @@
 
 use super::kernel::clock::{Clock, offset};
 use crate::Shutdown;
+#[cfg(feature = "redis")]
+use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::world::World;
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::Service;
 use crate::sim::trace::event::Record;
-#[cfg(feature = "redis")]
-use crate::sim::{kernel::task::Wait, node::Node};
 use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;
@@ -211,12 +211,6 @@ impl<S: Service> ServiceHandle<S> {
         self.server.settle(&self.world, &mut cell);
         self.server.wake(&self.world, cell);
         result
-    }
-
-    /// Lets this process open connections for the machine. It lives and dies with the machine's.
-    #[cfg(feature = "redis")]
-    pub(crate) fn set_companion(&self, node: &Node) {
-        self.server.lock().companion = Some(node.id());
     }
 
     /// Polls for something that the machine wants of its companion: what `take` returns.

@@ -1,11 +1,20 @@
-//! The stream that a master sends: a client asks both servers for it (`PSYNC`), and what follows the
-//! data set is compared byte for byte after each step, except for the clock's times in it.
+//! The stream that a master sends: a client asks both servers for it (`PSYNC`), and what follows
+//! the data set is compared byte for byte after each step, except for the clock's times in it.
 
 use crate::both::Both;
 use crate::differential::{number, shown};
 use crate::grammar::{PATTERNS, Picks, build, mutate};
-use crate::server::{RealServer, request};
+use crate::server::{RealServer, RealSocket, request};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::time::Duration;
+use stunt_double::redis::ServerOptions;
+use stunt_double::redis::resp::ByteServer;
+use stunt_double::redis::server::{ClientId, Dial, DialAction, Output, Server};
+use stunt_double::sim::service::{ByteOutput, ByteService};
+use stunt_double::{Site, Stream};
 
 /// The client that reads the stream.
 const REPLICA: u64 = 50;
@@ -356,4 +365,179 @@ fn random_commands_are_sent_to_replicas_as_the_real_server_sends_them() {
         streams.both.disconnect(REPLICA);
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Runs commands that make keys of every type on a server.
+const KEYS: &str = "
+SET a 1
+SET b 2 EX 1000
+RPUSH l a b c
+SADD s x y z
+SADD i 1 2 3
+ZADD z 1 a 2 b
+HSET h f v g w
+XADD st 1-1 f v
+XADD st 2-1 f v
+XGROUP CREATE st g 0
+XREADGROUP GROUP g c COUNT 1 STREAMS st >
+PFADD p a b
+GEOADD geo 13.361389 38.115556 p
+SETBIT bits 9 1
+INCRBYFLOAT a 0.5
+SPOP s
+EXPIRE l 100
+SELECT 3
+SET other 1
+";
+
+fn words(line: &str) -> Vec<&[u8]> {
+    line.split(' ').map(str::as_bytes).collect()
+}
+
+fn a_moment() {
+    let _ = Command::new("sleep").arg("0.01").status();
+}
+
+fn our_server() -> Server {
+    let random = Stream::seeded(1, Site::new("test.real"), 0);
+    Server::new(ServerOptions::default().with_sync_delay(Duration::ZERO), random)
+}
+
+fn digest_of(real: &RealServer) -> String {
+    let reply = real.connect().request(&[b"DEBUG", b"DIGEST"]);
+    String::from_utf8_lossy(&reply).trim_start_matches('+').trim().to_owned()
+}
+
+#[test]
+fn our_server_follows_a_real_one() {
+    let Some(real) = RealServer::start(&["--save", "", "--repl-diskless-sync-delay", "0"]) else {
+        return;
+    };
+    let mut client = real.connect();
+    let run = |client: &mut RealSocket| {
+        for line in KEYS.lines().filter(|line| !line.is_empty()) {
+            client.request(&words(line));
+        }
+        client.request(&[b"SELECT", b"0"]);
+    };
+    run(&mut client);
+    let mut both = Both::with(&real, ServerOptions::default());
+    both.tell_time();
+    let mut now = both.now();
+    let mut ours = our_server();
+    let operator = ClientId(1);
+    ours.connected(now, operator, "operator");
+    ours.handle_input(now, operator, &[b"REPLICAOF", b"real", b"6379"]);
+    let mut line: Option<(u64, RealSocket)> = None;
+    let mut synced = false;
+    for round in 0..2_000 {
+        while let Some(Dial { link, action }) = ours.poll_dial() {
+            match action {
+                DialAction::Open { .. } => {
+                    line = Some((link, real.connect()));
+                    ours.dialed(now, link, true);
+                }
+                DialAction::Send(bytes) => line.as_mut().expect("it is open").1.send(&bytes),
+                DialAction::Close => line = None,
+            }
+        }
+        let Some((link, socket)) = &mut line else { panic!("the link was given up") };
+        let (bytes, closed) = socket.available();
+        assert!(!closed, "the real server has closed the link");
+        if !bytes.is_empty() {
+            ours.dial_received(now, *link, &bytes);
+        }
+        ours.handle_timeout(now);
+        while ours.poll_output().is_some() {}
+        assert_eq!(ours.check_invariants(), Ok(()));
+        ours.handle_input(now, operator, &[b"DEBUG", b"DIGEST"]);
+        let Some(Output::Reply { reply, .. }) = ours.poll_output() else { panic!("it answers") };
+        if reply.as_text() == Some(&digest_of(&real)) {
+            if synced {
+                assert!(real.connect().request(&[b"WAIT", b"1", b"1000"]).starts_with(b":"));
+                return;
+            }
+            synced = true;
+            client.request(&[b"FLUSHALL"]);
+            run(&mut client);
+            client.request(&[b"SET", b"one more", b"1"]);
+        }
+        now += Duration::from_millis(10);
+        if round > 20 {
+            a_moment();
+        }
+    }
+    panic!("the data sets never were the same");
+}
+
+#[test]
+fn a_real_server_follows_ours() {
+    let Some(real) = RealServer::start(&["--save", "", "--bind", "127.0.0.1"]) else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.set_nonblocking(true).expect("sockets may not block");
+    let port = listener.local_addr().expect("it is bound").port().to_string();
+    let mut ours = ByteServer::new(our_server());
+    let mut both = Both::with(&real, ServerOptions::default());
+    both.tell_time();
+    let mut now = both.now();
+    let operator = ClientId(1_000);
+    ours.machine_mut().connected(now, operator, "operator");
+    let run = |ours: &mut ByteServer, now| {
+        for line in KEYS.lines().filter(|line| !line.is_empty()) {
+            ours.machine_mut().handle_input(now, operator, &words(line));
+        }
+        ours.machine_mut().handle_input(now, operator, &[b"SELECT", b"0"]);
+    };
+    run(&mut ours, now);
+    real.connect().request(&[b"REPLICAOF", b"127.0.0.1", port.as_bytes()]);
+    let mut sockets: BTreeMap<u64, TcpStream> = BTreeMap::new();
+    let mut synced = false;
+    for _ in 0..1_500 {
+        if let Ok((socket, _)) = listener.accept() {
+            socket.set_nonblocking(true).expect("sockets may not block");
+            let number = sockets.len() as u64 + 1;
+            ours.connected(now, number, "127.0.0.1:1");
+            sockets.insert(number, socket);
+        }
+        for (number, socket) in &mut sockets {
+            let mut bytes = [0; 4096];
+            if let Ok(read) = socket.read(&mut bytes)
+                && read > 0
+            {
+                ours.receive(now, *number, &bytes[..read]);
+            }
+        }
+        ours.handle_timeout(now);
+        while let Some((number, output)) = ours.poll_output() {
+            if let (ByteOutput::Data(bytes), Some(socket)) = (output, sockets.get_mut(&number)) {
+                socket.write_all(&bytes).expect("the real server reads");
+            }
+        }
+        ours.machine_mut().handle_input(now, operator, &[b"DEBUG", b"DIGEST"]);
+        let digest = loop {
+            match ours.machine_mut().poll_output() {
+                Some(Output::Reply { client, reply, .. }) if client == operator => {
+                    let text = reply.as_text().unwrap_or_default().to_owned();
+                    if text.len() == 40 {
+                        break text;
+                    }
+                }
+                Some(_) => {}
+                None => panic!("it answers"),
+            }
+        };
+        if digest == digest_of(&real) {
+            if synced {
+                let role = real.connect().request(&[b"ROLE"]);
+                assert!(role.windows(9).any(|part| part == b"connected"));
+                return;
+            }
+            synced = true;
+            run(&mut ours, now);
+            ours.machine_mut().handle_input(now, operator, &[b"SET", b"one more", b"1"]);
+        }
+        now += Duration::from_millis(10);
+        a_moment();
+    }
+    panic!("the data sets never were the same");
 }

@@ -83,14 +83,12 @@ impl Group {
         if self.lock().contains_key(&name) {
             return;
         }
-        let with = (self.clone(), service.clone());
-        let companion = sim.daemon_with(&format!("{name}-link"), with, async |node, with| {
-            let (group, service) = with;
-            let own = node.clone();
-            node.spawn_follower(async move { Pump { group, service, node: own }.run().await });
-            std::future::pending::<()>().await;
+        let (group, own) = (self.clone(), service.clone());
+        let companion = sim.companion(&format!("{name}-link"), service, move |node| {
+            let pump = Pump { group: group.clone(), service: own.clone(), node: node.clone() };
+            node.spawn_follower(pump.run());
+            std::future::pending::<()>()
         });
-        service.set_companion(&companion);
         let peer: Arc<dyn Peer> = Arc::new(service.clone());
         self.lock().insert(name, Member { peer, companion });
     }

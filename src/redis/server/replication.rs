@@ -12,6 +12,10 @@
 //!
 //! Source: `replication.c`.
 
+mod failover;
+mod master;
+mod replica;
+
 use super::propagate::Effect;
 use super::{ClientId, Server};
 use crate::invariant::ensure;
@@ -25,15 +29,26 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) use super::failover::Failover;
-pub(crate) use super::replica::Link;
-pub use super::replica::{Dial, DialAction};
+pub(crate) use failover::{Failover, FailoverOptions, Progress};
+pub(crate) use replica::Link;
+pub use replica::{Dial, DialAction};
 
 /// The id of a history: 40 hexadecimal digits.
 pub(crate) type ReplicationId = Sds;
 
 /// The id of no history.
 pub(crate) const NO_ID: &str = "0000000000000000000000000000000000000000";
+
+/// Returns a command as bytes.
+pub(super) fn encoded(words: &[Sds]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        bytes.extend_from_slice(word);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}
 
 /// The last part of a history.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! Sentinel: a server that watches masters, and replaces one that is gone.
 //!
 //! A Sentinel has a connection for commands to every master, replica and other Sentinel that it
-//! knows, and one that listens to each master and replica. It learns of replicas from `INFO`, and of
-//! other Sentinels from the greetings that they publish on their masters. It considers a server
+//! knows, and one that listens to each master and replica. It learns of replicas from `INFO`, and
+//! of other Sentinels from the greetings that they publish on their masters. It considers a server
 //! down that has not answered `PING` in time. If enough Sentinels agree, they vote for one of them
 //! in the present epoch, and that one promotes a replica, makes the others follow it, and publishes
 //! the new configuration. A former master that returns becomes a replica.
@@ -57,8 +57,8 @@ pub struct SentinelOptions {
 impl SentinelOptions {
     /// Returns the options with which a master of this name is watched. `quorum` is the number of
     /// Sentinels that must agree that it is down. The other options are those of the real Sentinel:
-    /// down after 30 seconds, a failover takes up to three minutes, one replica is reconfigured at a
-    /// time.
+    /// down after 30 seconds, a failover takes up to three minutes, one replica is reconfigured at
+    /// a time.
     #[must_use]
     pub fn new(name: impl Into<String>, quorum: usize) -> SentinelOptions {
         SentinelOptions {
@@ -148,7 +148,7 @@ struct Line {
     who: Who,
     listens: bool,
     buffer: Vec<u8>,
-    /// What was asked and not answered yet, in order.
+    /// The questions that were not answered yet, in order.
     asked: VecDeque<Asked>,
 }
 
@@ -164,7 +164,7 @@ pub(crate) struct Sentinel {
     /// When the clock beats next.
     pub(super) beats: Instant,
     pub(super) dials: VecDeque<Dial>,
-    /// What is to be published: the channel and the message.
+    /// The messages that are to be published, each with its channel.
     pub(super) events: VecDeque<(&'static str, String)>,
 }
 
@@ -386,7 +386,7 @@ impl Sentinel {
         self.dials.push_back(Dial { link: number, action: DialAction::Open { host, port } });
         if listens {
             let words = ["SUBSCRIBE", HELLO].map(Sds::from);
-            let bytes = super::master::encoded(&words);
+            let bytes = super::replication::encoded(&words);
             self.dials.push_back(Dial { link: number, action: DialAction::Send(bytes) });
         }
         number
@@ -434,7 +434,7 @@ impl Sentinel {
         let Some(line) = self.lines.get_mut(&number) else { return false };
         line.asked.push_back(asked);
         let words: Vec<Sds> = words.iter().map(|word| Sds::from(*word)).collect();
-        let bytes = super::master::encoded(&words);
+        let bytes = super::replication::encoded(&words);
         self.dials.push_back(Dial { link: number, action: DialAction::Send(bytes) });
         true
     }

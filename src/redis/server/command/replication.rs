@@ -11,8 +11,7 @@ use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
-use crate::redis::server::failover::FailoverOptions;
-use crate::redis::server::replication::{Announced, Stage};
+use crate::redis::server::replication::{Announced, FailoverOptions, Stage};
 use crate::redis::value::{Sds, number};
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! The failover of a Sentinel: agreement, the election of a leader, and what the leader does.
 //!
 //! Each attempt has an epoch of its own, in which a Sentinel votes once, for the first that asks.
-//! An attempt without a majority is given up, and no other begins for twice the time that a failover
-//! may take. The leader promotes the best replica: that of the best priority, then the one with the
-//! greatest offset, then the one with the smallest run id.
+//! An attempt without a majority is given up, and no other begins for twice the time that a
+//! failover may take. The leader promotes the best replica: that of the best priority, then the one
+//! with the greatest offset, then the one with the smallest run id.
 
 use super::answers::Asked;
 use super::{ASK_PERIOD, Address, INFO_PERIOD, Instance, Kind, Master, PING_PERIOD, Reconfigured};
@@ -167,8 +167,8 @@ impl Sentinel {
         (master.leader.clone(), master.leader_epoch)
     }
 
-    /// Answers another Sentinel (`SENTINEL IS-MASTER-DOWN-BY-ADDR`): whether the master is down, the
-    /// vote, and its epoch.
+    /// Answers another Sentinel (`SENTINEL IS-MASTER-DOWN-BY-ADDR`): whether the master is down,
+    /// the vote, and its epoch.
     pub(crate) fn is_master_down(
         &mut self,
         now: Instant,

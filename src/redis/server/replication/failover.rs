@@ -6,9 +6,10 @@
 //!
 //! Source: `replication.c` (`failoverCommand`, `updateFailoverStatus`).
 
-use super::replication::{Replica, Stage};
-use super::{ClientId, Pause, Server};
+use super::{Replica, Stage};
 use crate::redis::error::CommandError;
+use crate::redis::id::ClientId;
+use crate::redis::server::{Pause, Server};
 use crate::redis::value::Sds;
 use crate::time::Instant;
 use std::time::Duration;
@@ -100,7 +101,7 @@ impl Server {
     }
 
     /// Goes on with a failover that waits.
-    pub(super) fn continue_failover(&mut self) {
+    pub(in super::super) fn continue_failover(&mut self) {
         let now = self.now;
         let Some(failover) = &self.replication.failover else { return };
         if failover.progress != Progress::WaitsForSync {
@@ -152,7 +153,7 @@ impl Server {
     }
 
     /// The other server did not become the master, so this one stays it.
-    pub(super) fn abort_handover(&mut self) {
+    pub(in super::super) fn abort_handover(&mut self) {
         let hands_over = self.replication.link.as_ref().is_some_and(|link| link.hands_over);
         if hands_over {
             self.abort_failover();
@@ -160,7 +161,7 @@ impl Server {
     }
 
     /// Ends a failover, and the pause that belongs to it.
-    pub(super) fn end_failover(&mut self) {
+    pub(in super::super) fn end_failover(&mut self) {
         if self.replication.failover.take().is_some() {
             self.unpause();
         }

@@ -9,32 +9,22 @@
 //!
 //! Source: `replication.c`.
 
-use super::command::Row;
-use super::propagate::Sent;
-use super::replication::{NO_ID, Replica, Stage};
-use super::{ClientId, Server};
+use super::{NO_ID, Replica, Stage, encoded};
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::flag;
 use crate::redis::error::CommandError;
+use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
+use crate::redis::server::Server;
+use crate::redis::server::command::Row;
+use crate::redis::server::propagate::Sent;
 use crate::redis::value::Sds;
 use std::time::Duration;
-
-/// Returns a command as bytes.
-pub(super) fn encoded(words: &[Sds]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
-}
 
 impl Server {
     /// Appends a command to the history, and sends it. Without a database, it is one that needs
     /// none.
-    pub(super) fn feed(&mut self, database: Option<usize>, words: &[Sds]) {
+    pub(in super::super) fn feed(&mut self, database: Option<usize>, words: &[Sds]) {
         if self.replication.backlog.is_none() || self.replication.is_replica() {
             return;
         }
@@ -51,7 +41,7 @@ impl Server {
     }
 
     /// Appends bytes to the history, and sends them to the replicas.
-    pub(super) fn append_history(&mut self, bytes: &[u8]) {
+    pub(in super::super) fn append_history(&mut self, bytes: &[u8]) {
         let limit = self.backlog_limit();
         self.replication.append(bytes, limit);
         for (client, replica) in &self.replication.replicas {
@@ -62,7 +52,7 @@ impl Server {
     }
 
     /// Asks the replicas to confirm what they have, if a client waits for that.
-    pub(super) fn ask_for_acks(&mut self) {
+    pub(in super::super) fn ask_for_acks(&mut self) {
         if std::mem::take(&mut self.replication.wants_acks) {
             self.feed(None, &["REPLCONF".into(), "GETACK".into(), "*".into()]);
         }
@@ -220,7 +210,7 @@ impl Server {
 
     /// Returns an error if the role refuses a command: a replica its writes, and everything if it
     /// must not show old data; a master its writes, if it has too few replicas.
-    pub(super) fn check_role(
+    pub(in super::super) fn check_role(
         &self,
         client: ClientId,
         command: &Row,
@@ -253,7 +243,7 @@ impl Server {
     }
 
     /// A client is gone, which may have been a replica.
-    pub(super) fn forget_replica(&mut self, client: ClientId) {
+    pub(in super::super) fn forget_replica(&mut self, client: ClientId) {
         if self.replication.announced.is_empty() && self.replication.replicas.is_empty() {
             return;
         }
@@ -266,13 +256,13 @@ impl Server {
     }
 
     /// Disconnects all replicas, which will ask for what they miss.
-    pub(super) fn drop_replicas(&mut self) {
+    pub(in super::super) fn drop_replicas(&mut self) {
         let replicas: Vec<ClientId> = self.replication.replicas.keys().copied().collect();
         replicas.into_iter().for_each(|client| self.close(client));
     }
 
     /// What a master does once a second.
-    pub(super) fn look_after_replicas(&mut self) {
+    pub(in super::super) fn look_after_replicas(&mut self) {
         let period = self.parameter("repl-ping-replica-period", 10).max(1);
         let failing_over = self.replication.failover.is_some();
         if self.replication.rounds.is_multiple_of(period)

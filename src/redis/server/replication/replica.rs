@@ -8,21 +8,20 @@
 //!
 //! Source: `replication.c` (`syncWithMaster`, `replicationSetMaster`), `db.c` (`expireIfNeeded`).
 
-use super::master::encoded;
-use super::propagate::Sent;
-use super::replication::{Discarded, LostWrite, Past, ReplicationId};
-use super::{Server, Session};
+use super::{Discarded, LostWrite, Past, ReplicationId, encoded};
 use crate::redis::command::Origin;
 use crate::redis::database::keyspace::{Entry, Keyspace};
 use crate::redis::database::{Database, keyspaces};
 use crate::redis::id::ClientId;
 use crate::redis::rdb::{AppendOnly, Next, Snapshot, dump};
 use crate::redis::reply::{ErrorReply, Reply};
+use crate::redis::server::propagate::Sent;
+use crate::redis::server::{Server, Session};
 use crate::redis::value::{Sds, number};
 use crate::time::Instant;
 
 /// No connection of a world has this number.
-pub(super) const MASTER: ClientId = ClientId(u64::MAX - 2);
+const MASTER: ClientId = ClientId(u64::MAX - 2);
 
 /// Something that a server wants of the connections that it opens itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,7 +257,7 @@ impl Server {
 
     /// Begins as a process that has just started: with what its disk knows of its history, and as
     /// a replica if its options say so.
-    pub(super) fn start_replication(&mut self) {
+    pub(in super::super) fn start_replication(&mut self) {
         let master = self.options.master().cloned();
         let replication = &mut self.replication;
         let known = replication.on_disk.take();
@@ -285,7 +284,7 @@ impl Server {
     }
 
     /// Ends with the process. What is on disk stays known if `saved`.
-    pub(super) fn stop_replication(&mut self, saved: bool) {
+    pub(in super::super) fn stop_replication(&mut self, saved: bool) {
         let replication = &mut self.replication;
         replication.pending.clear();
         replication.selected = None;
@@ -353,7 +352,7 @@ impl Server {
     }
 
     /// What a replica does once a second.
-    pub(super) fn look_after_link(&mut self) {
+    pub(in super::super) fn look_after_link(&mut self) {
         let timeout = self.replication_timeout();
         let now = self.now;
         let Some(link) = &self.replication.link else { return };
@@ -424,7 +423,7 @@ impl Server {
     }
 
     /// Handles what has arrived from the master.
-    pub(super) fn read_link(&mut self) {
+    pub(in super::super) fn read_link(&mut self) {
         loop {
             let Some(link) = &mut self.replication.link else { return };
             match &mut link.state {
@@ -566,8 +565,9 @@ impl Server {
         }
     }
 
-    /// Returns what this server has and its new master has not, if it was a master itself. `parting`
-    /// is the history that the master's continues, and the offset from which on it differs.
+    /// Returns what this server has and its new master has not, if it was a master itself.
+    /// `parting` is the history that the master's continues, and the offset from which on it
+    /// differs.
     fn what_is_discarded(
         &self,
         parting: Option<(Sds, u64)>,
