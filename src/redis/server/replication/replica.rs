@@ -392,9 +392,7 @@ impl Server {
         if let Some(address) = address.or_else(|| self.replication.address.clone()) {
             commands.push(vec!["REPLCONF".into(), "ip-address".into(), address]);
         }
-        commands.push(
-            ["REPLCONF", "capa", "eof", "capa", "psync2", "capa", "parting"].map(Sds::from).into(),
-        );
+        commands.push(["REPLCONF", "capa", "psync2", "capa", "parting"].map(Sds::from).into());
         let now = self.now;
         if let Some(link) = &mut self.replication.link {
             link.state = LinkState::Greets { expected: commands.len() };
