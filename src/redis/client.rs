@@ -211,7 +211,7 @@ pub fn start_sentinels(
     let options = options.watching(master.name(), master.inspect(Server::port));
     let mut sentinels = Vec::new();
     for name in names {
-        let options = ServerOptions::default().with_port(26_379).as_sentinel(options.clone());
+        let options = ServerOptions::default().with_port(26_379).with_sentinel(options.clone());
         let sentinel = start_named(sim, name.as_ref(), options);
         let sentinel = Redis { group: master.group.clone(), ..sentinel };
         sentinel.join(sim, &master.group);

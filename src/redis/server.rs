@@ -354,6 +354,10 @@ impl Server {
             self.replicate_until(now);
         }
         self.watch_until(now);
+        if self.replication.is_replica() {
+            // What arrived while it slept.
+            self.read_link();
+        }
         if self.paused.is_some_and(|pause| pause.until <= now) {
             self.unpause();
         }

@@ -145,14 +145,14 @@ fn a_client_hears_of_the_new_master() {
         listener.psubscribe(["*"]).await?;
         while let Some(message) = listener.next().await {
             let message = message?;
-            node.note(format!("{:?}", message));
+            node.note(format!("{message:?}"));
             if format!("{message:?}").contains("+switch-master") {
                 break;
             }
         }
         Ok::<(), redis::Error>(())
     });
-    let stopped = a.clone();
+    let stopped = a;
     sim.after(Duration::from_secs(1), move || stopped.stop(Shutdown::Kill));
     sim.run().expect_done();
     let notes = sim.trace().notes();

@@ -154,6 +154,7 @@ impl Server {
             database.undo = Undo::default();
         }
         self.disk().wipe_disk(now);
+        self.replication.on_disk = None;
         self.load_libraries();
         self.tell_wiped();
     }

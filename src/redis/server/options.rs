@@ -205,7 +205,7 @@ impl ServerOptions {
     }
 
     /// Makes the server a Sentinel, which has no keys, and watches a master at this address.
-    pub(crate) fn as_sentinel(mut self, options: SentinelOptions) -> ServerOptions {
+    pub(crate) fn with_sentinel(mut self, options: SentinelOptions) -> ServerOptions {
         self.sentinel = Some(options);
         self
     }

@@ -349,6 +349,17 @@ impl Server {
         self.observe_role();
     }
 
+    /// Forgets the history, because the keys are replaced by others. Replicas will receive them as a
+    /// whole.
+    pub(super) fn abandon_history(&mut self) {
+        if self.replication.backlog.is_some() && !self.replication.is_replica() {
+            self.replication.change_id();
+            self.replication.backlog = None;
+            self.drop_replicas();
+            self.observe_role();
+        }
+    }
+
     /// Tells everyone who depends on the role what it is now.
     pub(crate) fn observe_role(&mut self) {
         let replication = &mut self.replication;

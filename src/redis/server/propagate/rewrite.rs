@@ -24,7 +24,7 @@ pub(super) fn is_forced(command: &str) -> bool {
     matches!(command, "publish" | "spublish" | "flushall" | "flushdb" | "swapdb")
 }
 
-fn number(number: impl ToString) -> Sds {
+fn number(number: &impl ToString) -> Sds {
     Sds::from(number.to_string())
 }
 
@@ -45,7 +45,7 @@ pub(super) fn effects(
         "set" => vec![set(args, expiry())],
         "setex" | "psetex" => match expiry() {
             Some(at) => {
-                vec![vec!["SET".into(), key.into(), args[3].into(), "PXAT".into(), number(at)]]
+                vec![vec!["SET".into(), key.into(), args[3].into(), "PXAT".into(), number(&at)]]
             }
             None => vec![words(args)],
         },
@@ -53,7 +53,7 @@ pub(super) fn effects(
         "getdel" => vec![words(&[b"DEL", key])],
         "getex" => match (db.stored(key), expiry()) {
             (None, _) => vec![words(&[removal, key])],
-            (Some(_), Some(at)) => vec![vec!["PEXPIREAT".into(), key.into(), number(at)]],
+            (Some(_), Some(at)) => vec![vec!["PEXPIREAT".into(), key.into(), number(&at)]],
             (Some(_), None) => vec![words(&[b"PERSIST", key])],
         },
         "expire" | "pexpire" | "expireat" | "pexpireat" => match expiry() {
@@ -62,7 +62,7 @@ pub(super) fn effects(
                 let mut words = words(args);
                 if command != "pexpireat" {
                     words[0] = "PEXPIREAT".into();
-                    words[2] = number(at);
+                    words[2] = number(&at);
                 }
                 vec![words]
             }
@@ -99,7 +99,7 @@ fn set(args: Args<'_>, expiry: Option<i64>) -> Vec<Sds> {
     let has = |name: &str| args[3..].iter().any(|word| is(word, name));
     let expires = ["ex", "px", "exat", "pxat"].iter().any(|name| has(name));
     if expires && let Some(at) = expiry {
-        return vec!["SET".into(), args[1].into(), args[2].into(), "PXAT".into(), number(at)];
+        return vec!["SET".into(), args[1].into(), args[2].into(), "PXAT".into(), number(&at)];
     }
     let kept = args.iter().enumerate().filter(|(at, word)| *at < 3 || !is(word, "get"));
     kept.map(|(_, word)| Sds::new(word)).collect()
@@ -127,7 +127,7 @@ fn restore(args: Args<'_>, exists: bool, expiry: Option<i64>) -> Effects {
     if let Some(at) = expiry
         && !args[4..].iter().any(|word| is(word, "absttl"))
     {
-        words[2] = number(at);
+        words[2] = number(&at);
         words.push("ABSTTL".into());
     }
     vec![words]
@@ -165,10 +165,10 @@ fn trimmed(db: &Database, args: Args<'_>, mut words: Vec<Sds>, end: usize) -> Ve
     };
     let stream = db.stored(args[1]).and_then(|entry| Stream::of(&entry.value));
     let left = |stream: &Stream| match is(args[by], "maxlen") {
-        true => number(stream.len()),
+        true => number(&stream.len()),
         false => {
             let first = stream.range(StreamId::MIN, StreamId::MAX).next();
-            number(first.map_or(StreamId::MIN, |entry| entry.id()))
+            number(&first.map_or(StreamId::MIN, |entry| entry.id()))
         }
     };
     if let Some(stream) = stream
@@ -190,7 +190,7 @@ fn geoadd(args: Args<'_>) -> Vec<Sds> {
         let coordinate = |word: &[u8]| parse_double(word).unwrap_or(0.0);
         let point = Point::new(coordinate(place[0]), coordinate(place[1]));
         let score = point.map_or(0, |point| point.bits());
-        words.extend([number(score), place[2].into()]);
+        words.extend([number(&score), place[2].into()]);
     }
     words
 }
@@ -214,7 +214,7 @@ fn popped_many(
     let keys = parse_i64(rest[0]).and_then(|keys| usize::try_from(keys).ok());
     let side = keys.and_then(|keys| rest.get(keys + 1));
     let command = if side.is_some_and(|side| is(side, last_side)) { last } else { first };
-    let count = number(elements.as_array().map_or(0, <[Reply]>::len));
+    let count = number(&elements.as_array().map_or(0, <[Reply]>::len));
     vec![words(&[command, key.as_bytes().unwrap_or_default(), &count])]
 }
 
@@ -225,7 +225,7 @@ pub(super) fn served(attempt: &Attempt, called: &str, key: &[u8], reply: &Reply)
     let side = |end: End| -> &[u8] { if end == End::Left { b"left" } else { b"right" } };
     let count = || {
         let elements = reply.as_array().and_then(|items| items.get(1));
-        number(elements.and_then(Reply::as_array).map_or(0, <[Reply]>::len))
+        number(&elements.and_then(Reply::as_array).map_or(0, <[Reply]>::len))
     };
     match attempt {
         Attempt::Pop(end) => vec![words(&[list(*end), key])],

@@ -143,9 +143,9 @@ impl Server {
             return;
         }
         if open {
-            self.greet()
+            self.greet();
         } else {
-            self.retry_later()
+            self.retry_later();
         }
         self.settle();
     }

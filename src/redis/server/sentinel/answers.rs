@@ -169,7 +169,7 @@ impl Sentinel {
             let new: Address = (master_ip.to_owned(), port_of(master_port));
             if new != master.itself.address {
                 self.tell(&who, "+config-update-from", "");
-                self.switch_master(now, name, new);
+                self.switch_master(now, name, &new);
             }
         }
     }

@@ -453,12 +453,12 @@ impl Sentinel {
         let Some(master) = self.masters.get(name) else { return };
         if master.failover == Some(FailoverState::UpdatesConfig) {
             let new = master.promoted.clone().unwrap_or_else(|| master.itself.address.clone());
-            self.switch_master(now, name, new);
+            self.switch_master(now, name, &new);
         }
     }
 
     /// The master has another address now. The former one is one of its replicas.
-    pub(super) fn switch_master(&mut self, now: Instant, name: &str, new: Address) {
+    pub(super) fn switch_master(&mut self, now: Instant, name: &str, new: &Address) {
         let Some(master) = self.masters.get(name) else { return };
         let (host, port) = &master.itself.address;
         let text = format!("{name} {host} {port} {} {}", new.0, new.1);
@@ -473,8 +473,8 @@ impl Sentinel {
         let Some(master) = self.masters.get_mut(name) else { return };
         let former = std::mem::replace(&mut master.itself.address, new.clone());
         let mut replicas: Vec<Address> =
-            master.replicas.keys().filter(|address| **address != new).cloned().collect();
-        if former != new {
+            master.replicas.keys().filter(|address| *address != new).cloned().collect();
+        if former != *new {
             replicas.push(former);
         }
         master.replicas.clear();
