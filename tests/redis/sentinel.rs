@@ -199,3 +199,21 @@ fn a_sentinel_has_its_own_commands_only() {
     assert!(notes.contains("ERR Only HELLO messages are accepted by Sentinel instances."));
     assert!(notes.contains("ERR No such master with that name"));
 }
+
+#[test]
+fn all_sentinels_agree_upon_the_only_replica() {
+    for seed in 0..3 {
+        let mut sim = Sim::new(seed);
+        let a = redis::start_named(&mut sim, "redis-a", quick());
+        let b = redis::start_replicas(&mut sim, &a, ["redis-b"], quick()).remove(0);
+        let options = SentinelOptions::new("mymaster", 2).with_down_after(Duration::from_secs(2));
+        let sentinels = redis::start_sentinels(&mut sim, &a, ["s1", "s2", "s3"], options);
+        pass(&mut sim, 15);
+        a.stop(Shutdown::Kill);
+        pass(&mut sim, 20);
+        assert_eq!(role(&b), "master");
+        for sentinel in &sentinels {
+            assert!(master_of(sentinel).contains("redis-b"), "{}", master_of(sentinel));
+        }
+    }
+}

@@ -569,7 +569,9 @@ impl Master {
     /// Returns the address that clients are told.
     pub(crate) fn current_address(&self) -> &Address {
         match (&self.promoted, self.failover) {
-            (Some(promoted), Some(FailoverState::Reconfigures)) => promoted,
+            (Some(promoted), Some(FailoverState::Reconfigures | FailoverState::UpdatesConfig)) => {
+                promoted
+            }
             (Some(_) | None, _) => &self.itself.address,
         }
     }
