@@ -1,6 +1,6 @@
-//! The acknowledged write that a failover loses. A client writes to a Redis that a Sentinel replaces
-//! when it dies. Without `WAIT`, an order that was answered `OK` may be gone afterwards; with it,
-//! none is.
+//! The acknowledged write that a failover loses. A client writes to a Redis whose network fails, and
+//! then its machine, so Sentinels promote the replica. Without `WAIT`, an order that was answered
+//! `OK` may be gone afterwards; with it, none is.
 //!
 //! `cargo run --release --example failover -- --seed 1`
 
@@ -8,11 +8,11 @@ mod common;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use stunt_double::Site;
 use stunt_double::redis::{self, Client, Error, Redis, SentinelOptions, ServerOptions};
 use stunt_double::sim::{Latency, Node, Seeds, Sim};
-use stunt_double::{Shutdown, Site};
 
-/// The site that decides when the master dies.
+/// The site that decides when the master's network fails.
 const DEATH: Site = Site::new("failover.death");
 
 /// When an order counts as accepted.
@@ -64,8 +64,10 @@ fn scenario(sim: &mut Sim, accepted: Accepted) -> Result<(), String> {
 
     let orders = Orders::default();
     sim.node_with("shop", (master.clone(), Arc::clone(&orders), accepted), shop);
-    let after = sim.choose_told(DEATH, 0, 200, |ms| format!("the master dies after {ms} ms"));
-    sim.after(Duration::from_millis(after), move || master.stop(Shutdown::Kill));
+    let after = sim.choose_told(DEATH, 0, 200, |ms| format!("the network fails after {ms} ms"));
+    let link = replica.link_to(&master);
+    sim.after(Duration::from_millis(after), move || link.partition());
+    sim.after(Duration::from_millis(after + 20), move || master.vanish());
     sim.run_for(Duration::from_secs(20)).expect_reached();
 
     let found = sentinels[0].command(["SENTINEL", "get-master-addr-by-name", "shop"]);

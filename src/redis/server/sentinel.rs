@@ -163,6 +163,9 @@ pub(crate) struct Sentinel {
     next_line: u64,
     /// When the clock beats next.
     pub(super) beats: Instant,
+    /// Whether its clock beats at other moments than those of the others, as it does once it has
+    /// drawn when.
+    is_apart: bool,
     pub(super) dials: VecDeque<Dial>,
     /// The messages that are to be published, each with its channel.
     pub(super) events: VecDeque<(&'static str, String)>,
@@ -191,6 +194,7 @@ impl Sentinel {
             lines: IndexMap::new(),
             next_line: 1,
             beats: now + BEAT,
+            is_apart: false,
             dials: VecDeque::new(),
             events: VecDeque::new(),
         };
@@ -248,6 +252,7 @@ impl Sentinel {
         self.dials.clear();
         self.events.clear();
         self.beats = now + BEAT;
+        self.is_apart = false;
         for (name, master) in &mut self.masters {
             master.forget_state(now);
             master.replicas.values_mut().for_each(|replica| replica.begin(now));
@@ -314,6 +319,12 @@ impl Sentinel {
 
     /// The clock beats.
     pub(super) fn beat(&mut self, now: Instant, random: &mut Stream) {
+        // Sentinels that all began an election at one moment would all vote for themselves.
+        if !std::mem::replace(&mut self.is_apart, true) {
+            let own = self.id.bytes().fold(0, |sum, digit| sum * 31 % 97 + u64::from(digit));
+            self.beats = now + Duration::from_millis((own + random.choose(100)) % 100 + 1);
+            return;
+        }
         self.beats = now + BEAT;
         let names: Vec<String> = self.masters.keys().cloned().collect();
         for name in names {
