@@ -1,6 +1,6 @@
-//! The acknowledged write that a failover loses. A client writes to a Redis whose network fails, and
-//! then its machine, so Sentinels promote the replica. Without `WAIT`, an order that was answered
-//! `OK` may be gone afterwards; with it, none is.
+//! The acknowledged write that a failover loses. A client writes to a Redis whose network fails,
+//! and then its machine, so Sentinels promote the replica. Without `WAIT`, an order that was
+//! answered `OK` may be gone afterwards; with it, none is.
 //!
 //! `cargo run --release --example failover -- --seed 1`
 

@@ -103,18 +103,18 @@
 //!   last seen, and how many entries a group has read. The real server's file has none of these.
 //!   Where `ms-*` has no sequence number left, the error is the one about large elements; that of
 //!   the real server depends on what failed before.
-//! - *Replication* ([`start_replicas`]): a data set is sent at one moment and takes only the latency
-//!   of its link, and a replica loads it at once. The master waits
+//! - *Replication* ([`start_replicas`]): a data set is sent at one moment and takes only the
+//!   latency of its link, and a replica loads it at once. The master waits
 //!   [`with_sync_delay`](ServerOptions::with_sync_delay) before it sends one, whatever the replica
 //!   announces, and `repl-diskless-sync-max-replicas` has no effect. A restart in good order
 //!   remembers its history if there are save points; after a crash, a replica always receives the
 //!   whole data set. The connection to the master is not in a replica's `CLIENT LIST`. A replica
 //!   that may be written (`replica-read-only no`) keeps what it was given until its master removes
-//!   it. What a test changes directly in a [`Database`](database::Database) is not sent to replicas.
-//!   `SHUTDOWN` does not wait for replicas that lag.
-//! - *Sentinel* ([`start_sentinels`]): its clock beats ten times a second, exactly. Scripts, TILT and
-//!   `SENTINEL CONFIG`, `DEBUG`, `INFO-CACHE` and `SIMULATE-FAILURE` are not modelled. Its id is made
-//!   from its name. A restart keeps what it knew.
+//!   it. What a test changes directly in a [`Database`](database::Database) is not sent to
+//!   replicas. `SHUTDOWN` does not wait for replicas that lag.
+//! - *Sentinel* ([`start_sentinels`]): its clock beats ten times a second, exactly. Scripts, TILT
+//!   and `SENTINEL CONFIG`, `DEBUG`, `INFO-CACHE` and `SIMULATE-FAILURE` are not modelled. Its id
+//!   is made from its name. A restart keeps what it knew.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG` has

@@ -349,8 +349,7 @@ impl Server {
         self.observe_role();
     }
 
-    /// Forgets the history, because the keys are replaced by others. Replicas will receive them as a
-    /// whole.
+    /// Forgets the history, because the keys are replaced by others. Replicas will receive them all.
     pub(super) fn abandon_history(&mut self) {
         if self.replication.backlog.is_some() && !self.replication.is_replica() {
             self.replication.change_id();
