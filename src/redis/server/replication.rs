@@ -349,7 +349,7 @@ impl Server {
         self.observe_role();
     }
 
-    /// Forgets the history, because the keys are replaced by others. Replicas will receive them all.
+    /// Forgets the history, because the keys are replaced by others. Replicas receive them all.
     pub(super) fn abandon_history(&mut self) {
         if self.replication.backlog.is_some() && !self.replication.is_replica() {
             self.replication.change_id();
