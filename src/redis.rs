@@ -46,6 +46,18 @@
 //! [`with_loading_time`](ServerOptions::with_loading_time) sets how long a server that starts with
 //! data answers `LOADING`. A [`Refusal`] makes a running server answer with errors.
 //!
+//! # Replicas, failovers, Sentinels
+//!
+//! [`start_replicas`] adds replicas to a server of a world, and [`start_sentinels`] what replaces a
+//! dead master. They talk over links of their own ([`Redis::link_to`]), which a test may slow down
+//! or partition, and faults act on them by themselves. The three classic surprises:
+//!
+//! - a read from a replica is stale for as long as its link takes;
+//! - a failover loses acknowledged writes that the new master had not received, unless the client
+//!   called `WAIT`, and even then if the replica that had them was not the one promoted;
+//! - a client that stays connected to the old master gets `READONLY`, or writes to it in vain while
+//!   it is cut off. [`Redis::discarded`] and the trace list the lost writes.
+//!
 //! # Where it differs from the real server
 //!
 //! - *Time*: a key expires in exactly its millisecond, whether anything looks it up or not. The
@@ -82,8 +94,8 @@
 //! - *Texts*: errors are text, so bytes that are not UTF-8 appear in them as U+FFFD.
 //! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked
 //!   and read back in the same way. Parameters that tune what is not modelled (threads,
-//!   defragmentation, replicas, clusters, TLS, the log) have no effect. Parameters that would
-//!   matter can only be set to the value that they have: `min-replicas-to-write`, `bind`,
+//!   defragmentation, clusters, TLS, the log) have no effect. Parameters that would
+//!   matter can only be set to the value that they have: `bind`,
 //!   `port`, `tls-port`. There is no configuration file: a restart undoes `CONFIG SET`, and
 //!   drops an append-only file that `CONFIG SET` switched on.
 //! - *Scripts* (feature `lua`): a script takes no time unless it is slow: a thousand instructions
@@ -102,6 +114,18 @@
 //!   last seen, and how many entries a group has read. The real server's file has none of these.
 //!   Where `ms-*` has no sequence number left, the error is the one about large elements; that of
 //!   the real server depends on what failed before.
+//! - *Replication* ([`start_replicas`]): a data set is sent at one moment and takes only the
+//!   latency of its link, and a replica loads it at once. The master waits
+//!   [`with_sync_delay`](ServerOptions::with_sync_delay) before it sends one, whatever the replica
+//!   announces, and `repl-diskless-sync-max-replicas` has no effect. A restart in good order
+//!   remembers its history if there are save points; after a crash, a replica always receives the
+//!   whole data set. The connection to the master is not in a replica's `CLIENT LIST`. A replica
+//!   that may be written (`replica-read-only no`) keeps what it was given until its master removes
+//!   it. What a test changes directly in a [`Database`](database::Database) is not sent to
+//!   replicas. `SHUTDOWN` does not wait for replicas that lag.
+//! - *Sentinel* ([`start_sentinels`]): its clock beats ten times a second, exactly. Scripts, TILT
+//!   and `SENTINEL CONFIG`, `DEBUG`, `INFO-CACHE` and `SIMULATE-FAILURE` are not modelled. Its id
+//!   is made from its name. A restart keeps what it knew.
 //! - *Scans*: a call walks exactly `COUNT` places. The real server walks about that many, few or
 //!   none. [`with_uneven_pages`](ServerOptions::with_uneven_pages) draws the number.
 //! - `CLIENT REPLY` inside a transaction leaves a well-formed reply, unlike in Redis. `DEBUG
@@ -135,11 +159,11 @@ mod version;
 
 pub use client::{
     Client, ClientOptions, ConvertError, Error, FromReply, Invalidated, Message, Pipeline, Redis,
-    Subscription, start, start_named,
+    Subscription, start, start_named, start_replicas, start_sentinels,
 };
 pub use database::EventClasses;
 pub use error::CommandError;
 pub use persist::{AppendFsync, Losses, SavePoint};
 pub use reply::{ErrorReply, Protocol, Reply};
-pub use server::{EvictionPolicy, Refusal, ServerOptions};
+pub use server::{Discarded, EvictionPolicy, LostWrite, Refusal, SentinelOptions, ServerOptions};
 pub use value::{Limits, Sds};

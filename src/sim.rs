@@ -247,6 +247,25 @@ impl Sim {
         self.add_node(name, true, move |node| factory(node, with.clone()))
     }
 
+    /// Adds a daemon that opens connections for a service's machine. It is a process of the same
+    /// computer: it ends, loses its power and starts together with the server.
+    #[cfg(feature = "redis")]
+    #[track_caller]
+    pub(crate) fn companion<S: Service, F, R>(
+        &mut self,
+        name: &str,
+        service: &ServiceHandle<S>,
+        factory: impl FnMut(Node) -> F + 'static,
+    ) -> Node
+    where
+        F: Future<Output = R> + 'static,
+        R: Report,
+    {
+        let node = self.add_node(name, true, factory);
+        service.server().lock().companion = Some(node.id());
+        node
+    }
+
     #[track_caller]
     fn add_node<F, R>(
         &mut self,

@@ -324,9 +324,9 @@ fn shape(name: &[u8]) -> usize {
 const LONGEST: usize = 32;
 
 impl<S> Table<S> {
-    /// Returns the table of these groups of rows.
-    pub(crate) fn new(groups: &[&'static [Command<S>]]) -> Table<S> {
-        let rows = groups.iter().copied().flatten();
+    /// Returns the table of the commands in these groups whose names are selected.
+    pub(crate) fn select(groups: &[&'static [Command<S>]], has: fn(&str) -> bool) -> Table<S> {
+        let rows = groups.iter().copied().flatten().filter(|command| has(command.name));
         let mut by_shape = vec![None; SHAPES];
         for command in rows.clone() {
             by_shape[shape(command.name.as_bytes())].get_or_insert(command);

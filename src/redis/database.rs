@@ -121,6 +121,9 @@ pub(crate) struct Observers {
     /// Whether changed keys are collected for clients that track them, and those that were.
     pub(crate) tracked: bool,
     pub(crate) modified: Vec<Modified>,
+    /// Whether keys that expire are collected for replicas, and those that were.
+    pub(crate) feeds: bool,
+    pub(crate) expired: Vec<Sds>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.

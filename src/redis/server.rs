@@ -31,9 +31,12 @@ mod outbox;
 mod pause;
 mod permission;
 mod policy;
+mod propagate;
 pub(crate) mod pubsub;
 pub(crate) mod refusal;
+pub(crate) mod replication;
 mod scripting;
+pub(crate) mod sentinel;
 mod session;
 mod sleep;
 mod slow;
@@ -49,6 +52,8 @@ pub use outbox::Output;
 pub(crate) use pause::Pause;
 pub use policy::EvictionPolicy;
 pub use refusal::Refusal;
+pub use replication::{Dial, DialAction, Discarded, LostWrite};
+pub use sentinel::SentinelOptions;
 pub(crate) use session::{Multi, Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
@@ -71,10 +76,13 @@ use config::Config;
 use eviction::Eviction;
 use indexmap::IndexMap;
 use outbox::Outbox;
+use propagate::Sent;
 use pubsub::PubSub;
 use refusal::Refusals;
+use replication::Replication;
 use rustc_hash::FxBuildHasher;
 use scripting::Scripting;
+use sentinel::Sentinel;
 use slow::Watchers;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -162,6 +170,9 @@ pub struct Server {
     pub(crate) watchers: Watchers,
     pub(crate) tracking: Tracking,
     pub(crate) eviction: Eviction,
+    pub(crate) replication: Replication,
+    /// What it knows as a Sentinel, if it is one.
+    pub(crate) sentinel: Option<Box<Sentinel>>,
 }
 
 impl Server {
@@ -171,7 +182,10 @@ impl Server {
     pub fn new(options: ServerOptions, random: Stream) -> Server {
         let config = Config::new(&options);
         let mut server = Server {
-            table: command::table(),
+            table: match options.sentinel() {
+                None => command::table(),
+                Some(_) => command::sentinel_table(),
+            },
             now: Instant::ZERO,
             started: Instant::ZERO,
             databases: (0..options.databases()).map(|index| options.database(index)).collect(),
@@ -201,6 +215,8 @@ impl Server {
             watchers: Watchers::default(),
             tracking: Tracking::default(),
             eviction: Eviction::default(),
+            replication: Replication::new(options.replication_seed()),
+            sentinel: options.new_sentinel(),
             options,
             config,
         };
@@ -209,7 +225,13 @@ impl Server {
         if server.config.append_only {
             server.disk().append_only_is_synced();
         }
+        server.start_replication();
         server
+    }
+
+    /// The port that the server claims to listen on.
+    pub(crate) fn port(&self) -> u16 {
+        self.config.port
     }
 
     /// Returns whether the server is running; see [`Server::stop`].
@@ -283,6 +305,7 @@ impl Server {
             Err(error) => Some(error.into()),
         };
         self.forget(OPERATOR);
+        self.send_effects(Sent::Together);
         self.settle();
         reply.unwrap_or(Reply::Nil)
     }
@@ -338,6 +361,17 @@ impl Server {
             database.advance_to(now);
         }
         self.publish_events();
+        if self.replication.feeds {
+            self.send_effects(Sent::OneByOne);
+        }
+        if self.replication.cron.is_some_and(|due| due <= now) {
+            self.replicate_until(now);
+        }
+        self.watch_until(now);
+        if self.replication.is_replica() {
+            // What arrived while it slept.
+            self.read_link();
+        }
         if self.paused.is_some_and(|pause| pause.until <= now) {
             self.unpause();
         }
@@ -361,6 +395,9 @@ impl Server {
                 database.advance_to(now);
             }
             self.publish_events();
+            if self.replication.feeds {
+                self.send_effects(Sent::OneByOne);
+            }
         }
     }
 
@@ -375,6 +412,9 @@ impl Server {
             self.evict_clients();
             self.publish_events();
             self.send_invalidations();
+            if self.replication.feeds {
+                self.send_effects(Sent::Together);
+            }
             if self.serve_ready() {
                 continue;
             }

@@ -6,6 +6,8 @@
 
 use super::kernel::clock::{Clock, offset};
 use crate::Shutdown;
+#[cfg(feature = "redis")]
+use crate::sim::kernel::task::Wait;
 use crate::sim::kernel::world::World;
 use crate::sim::net::server::Server;
 use crate::sim::service::contract::Service;
@@ -13,6 +15,8 @@ use crate::sim::trace::event::Record;
 use crate::time::Instant;
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "redis")]
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A service of the world, as a test holds it: stops, starts and inspects the machine. `Clone`,
@@ -205,7 +209,36 @@ impl<S: Service> ServiceHandle<S> {
         let result = call(&mut cell.machine, now);
         drop(held);
         self.server.settle(&self.world, &mut cell);
+        self.server.wake(&self.world, cell);
         result
+    }
+
+    /// Polls for something that the machine wants of its companion: what `take` returns.
+    #[cfg(feature = "redis")]
+    pub(crate) fn poll_errand<T>(
+        &self,
+        cx: &Context<'_>,
+        take: impl FnOnce(&mut S) -> Option<T>,
+    ) -> Poll<T> {
+        if self.world.is_struck_dead() {
+            return Poll::Pending;
+        }
+        let mut guard = self.server.lock();
+        let cell = &mut *guard;
+        if let Some(errand) = take(&mut cell.machine) {
+            return Poll::Ready(errand);
+        }
+        let mut core = self.world.lock();
+        core.note_wait(Wait::Static("something to do"));
+        cell.errand.register(core.wake_ref(cx));
+        Poll::Pending
+    }
+
+    /// Writes a line to the trace in the server's name.
+    #[cfg(feature = "redis")]
+    pub(crate) fn note(&self, text: &str) {
+        let mut core = self.world.lock();
+        core.trace.record(self.world.now(), self.server.actor, Record::Note { text });
     }
 }
 

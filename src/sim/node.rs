@@ -244,7 +244,7 @@ impl Node {
 
     /// Runs `future` as a task that becomes ready whenever another task of the process was polled,
     /// besides when it is woken.
-    #[cfg(any(feature = "lapin", feature = "redis-rs", feature = "redis-rs-2"))]
+    #[cfg(any(feature = "lapin", feature = "redis"))]
     pub(crate) fn spawn_follower(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.adopt(Box::pin(future), true);
     }

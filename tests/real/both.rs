@@ -71,6 +71,11 @@ impl<'a> Both<'a> {
         self.now = self.now.max(Instant::ZERO + since_start);
     }
 
+    /// Returns our server's time.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
     /// Logs the barrier connection in, so that waiting works where a password is required.
     pub(crate) fn authenticate_barrier(&mut self, password: &str) {
         self.barrier.request(&[b"AUTH", password.as_bytes()]);

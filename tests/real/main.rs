@@ -30,6 +30,7 @@ mod protocol;
 mod rabbitmq;
 #[cfg(feature = "lua")]
 mod recorded;
+mod replication;
 mod server;
 mod texts;
 mod traps;

@@ -22,9 +22,11 @@ mod pubsub;
 mod readme;
 #[cfg(feature = "lua")]
 mod recorded;
+mod replication;
 mod scan;
 #[cfg(feature = "lua")]
 mod scripts;
+mod sentinel;
 mod sets;
 mod shared;
 mod slow_disk;

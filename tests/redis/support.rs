@@ -50,6 +50,7 @@ impl Rig {
                     let reply = reply.in_protocol(protocol);
                     self.replies.entry(client.0).or_default().push_back(reply);
                 }
+                Output::Bytes { .. } => {}
                 Output::Close { client } => {
                     self.closed.insert(client.0);
                 }

@@ -1,12 +1,13 @@
 //! The server as a service of the world, for typed clients. Byte clients are served through
 //! [`ByteService`] by the same machine.
 
+use super::companion::Dialer;
 use super::session::{ClientSession, Response};
 use super::{Request, log, story};
 use crate::Shutdown;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::resp::{ByteServer, encode};
-use crate::redis::server::{ClientId, Output};
+use crate::redis::server::{ClientId, Dial, Output};
 use crate::sim::service::{ByteService, Hangup, Keepalive, Service};
 use crate::sim::trace::Told;
 use crate::time::Instant;
@@ -47,6 +48,10 @@ impl Service for ByteServer {
             Output::Reply { client, protocol, reply } => {
                 (client.0, Response::Reply(reply.in_protocol(protocol)))
             }
+            // Typed clients are no replicas; one that asks to be one reads what these read.
+            Output::Bytes { client, bytes } => {
+                (client.0, Response::Reply(Reply::Bulk(bytes.into())))
+            }
             Output::Close { client } => (client.0, Response::Closed),
         })
     }
@@ -73,8 +78,16 @@ impl Service for ByteServer {
         self.machine().poll_timeout()
     }
 
+    fn poll_housekeeping(&self) -> Option<Instant> {
+        self.machine().poll_housekeeping()
+    }
+
     fn handle_timeout(&mut self, now: Instant) {
         self.fire_timers(now);
+    }
+
+    fn has_errands(&self) -> bool {
+        self.machine().has_dials()
     }
 
     fn stop(&mut self, now: Instant, how: Shutdown) {
@@ -149,5 +162,31 @@ impl Service for ByteServer {
             }
             Response::Closed => 0,
         }
+    }
+}
+
+impl Dialer for ByteServer {
+    fn poll_dial(&mut self) -> Option<Dial> {
+        self.machine_mut().poll_dial()
+    }
+
+    fn dialed(&mut self, now: Instant, link: u64, open: bool) {
+        self.operate(now, |server| server.dialed(now, link, open));
+    }
+
+    fn dial_received(&mut self, now: Instant, link: u64, bytes: &[u8]) {
+        self.operate(now, |server| server.dial_received(now, link, bytes));
+    }
+
+    fn dial_closed(&mut self, now: Instant, link: u64) {
+        self.operate(now, |server| server.dial_closed(now, link));
+    }
+
+    fn take_note(&mut self) -> Option<String> {
+        self.machine_mut().take_discarded_note()
+    }
+
+    fn port(&self) -> u16 {
+        self.machine().port()
     }
 }

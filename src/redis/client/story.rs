@@ -53,6 +53,13 @@ fn words(fate: &Fate) -> String {
             };
             format!("{by}: SWAPDB: {what}")
         }
+        Fate::Discarded { command, master } if command.is_empty() => {
+            format!("lost in a failover: the new master {master} has not this value")
+        }
+        Fate::Discarded { command, master } => {
+            let words: Vec<String> = command.iter().map(Sds::to_string).collect();
+            format!("{} lost in a failover: {master} never received it", words.join(" "))
+        }
         Fate::Lost => "lost, as the server went down".to_owned(),
         Fate::SetBack => {
             "back to what was on disk, as the server went down: its last changes are lost"

@@ -19,8 +19,8 @@ pub(crate) enum Attempt {
     PopScored(End),
     /// `BZMPOP`.
     PopManyScored(End, usize),
-    /// `WAIT`: until this many replicas have what the client has written. There are none.
-    Replicas,
+    /// `WAIT`: until this many replicas have the history up to this offset.
+    Replicas { count: usize, offset: u64 },
     /// `XREAD`: reads what comes after the id of each stream.
     Read { after: Vec<(Sds, StreamId)>, count: usize, protocol: Protocol },
     /// `XREADGROUP`: reads what is new for the group.
@@ -31,7 +31,7 @@ impl Attempt {
     /// Makes the attempt on one key. Returns `None` if the key has nothing.
     pub(crate) fn on(&self, db: &mut Database, key: &[u8]) -> Result<Option<Reply>, CommandError> {
         match self {
-            Attempt::Replicas => Ok(None),
+            Attempt::Replicas { .. } => Ok(None),
             Attempt::Pop(end) => {
                 let popped = db.pop(key, *end)?;
                 Ok(popped.map(|element| Reply::bulks([key, element.as_slice()])))
@@ -82,7 +82,7 @@ impl Attempt {
     pub(crate) fn nothing(&self) -> Reply {
         match self {
             Attempt::Move { .. } => Reply::Nil,
-            Attempt::Replicas => Reply::Integer(0),
+            Attempt::Replicas { .. } => Reply::Integer(0),
             Attempt::Pop(_)
             | Attempt::PopMany(..)
             | Attempt::PopScored(_)
@@ -95,7 +95,7 @@ impl Attempt {
     /// Returns the reply to a client that has waited in vain.
     pub(crate) fn in_vain(&self) -> Reply {
         match self {
-            Attempt::Replicas => Reply::Integer(0),
+            Attempt::Replicas { .. } => Reply::Integer(0),
             Attempt::Pop(_)
             | Attempt::PopMany(..)
             | Attempt::Move { .. }
@@ -121,7 +121,7 @@ impl Attempt {
             | Attempt::PopMany(..)
             | Attempt::Read { .. }
             | Attempt::ReadGroup { .. }
-            | Attempt::Replicas => false,
+            | Attempt::Replicas { .. } => false,
         }
     }
 
@@ -131,7 +131,7 @@ impl Attempt {
             Attempt::Pop(_) | Attempt::PopMany(..) | Attempt::Move { .. } => "list",
             Attempt::PopScored(_) | Attempt::PopManyScored(..) => "zset",
             Attempt::Read { .. } | Attempt::ReadGroup { .. } => "stream",
-            Attempt::Replicas => "nothing",
+            Attempt::Replicas { .. } => "nothing",
         }
     }
 
@@ -148,7 +148,7 @@ impl Attempt {
             | Attempt::PopScored(_)
             | Attempt::PopManyScored(..)
             | Attempt::Read { .. }
-            | Attempt::Replicas => None,
+            | Attempt::Replicas { .. } => None,
         }
     }
 }

@@ -97,6 +97,9 @@ impl Database {
     pub(super) fn expire_slot(&mut self, slot: Slot) {
         let entry = self.remove_slot(slot);
         self.usage.expired += 1;
+        if self.observers.feeds {
+            self.observers.expired.push(entry.key.clone());
+        }
         self.touch_expired(&entry.key);
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
     }
@@ -106,6 +109,9 @@ impl Database {
         let Some(slot) = self.keyspace.find(key) else { return };
         let entry = self.remove_slot(slot);
         self.usage.evicted += 1;
+        if self.observers.feeds {
+            self.observers.expired.push(entry.key.clone());
+        }
         self.touch(&entry.key);
         self.notify(EventClasses::EVICTED, "evicted", &entry.key);
     }

@@ -17,7 +17,7 @@ use super::request::RequestParser;
 use crate::redis::id::ClientId;
 use crate::redis::server::{Output, Server, hangs_up_on};
 use crate::sim::service::{ByteOutput, ByteService, Hangup};
-use crate::time::Instant;
+use crate::time::{Instant, earlier};
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
@@ -258,7 +258,9 @@ impl ByteServer {
     fn encode_outputs(&mut self) {
         while let Some(output) = self.server.poll_output() {
             let client = match output {
-                Output::Reply { client, .. } | Output::Close { client } => client,
+                Output::Reply { client, .. }
+                | Output::Bytes { client, .. }
+                | Output::Close { client } => client,
             };
             let Some(connection) = self.connections.get_mut(&client) else {
                 if self.typed_clients.contains(&client) {
@@ -270,6 +272,7 @@ impl ByteServer {
                 Output::Reply { protocol, reply, .. } => {
                     encode(&reply, protocol, &mut connection.out);
                 }
+                Output::Bytes { bytes, .. } => connection.out.extend_from_slice(&bytes),
                 Output::Close { .. } => connection.closing = true,
             }
             if !std::mem::replace(&mut connection.queued, true) {
@@ -357,7 +360,7 @@ impl ByteService for ByteServer {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.server.poll_timeout()
+        earlier(self.server.poll_timeout(), self.server.poll_housekeeping())
     }
 
     fn handle_timeout(&mut self, now: Instant) {

@@ -13,6 +13,7 @@
 //!
 //! Source: `blocked.c`, `t_list.c` (`handleClientsBlockedOnKeys`).
 
+use super::propagate::Sent;
 use super::{Request, Server};
 use crate::invariant::ensure;
 use crate::redis::command::attempt::Attempt;
@@ -58,6 +59,13 @@ impl Blocking {
     #[cfg(any(feature = "redis-rs", feature = "redis-rs-2"))]
     pub(crate) fn deadline(&self, client: ClientId) -> Option<Instant> {
         self.clients.get(&client)?.deadline
+    }
+
+    /// Returns the clients that wait for replicas, in the order in which they began.
+    pub(crate) fn waiting_for_replicas(&self) -> Vec<(ClientId, Attempt)> {
+        let waits = self.clients.iter().map(|(client, blocked)| (*client, &blocked.attempt));
+        let waits = waits.filter(|(_, attempt)| matches!(attempt, Attempt::Replicas { .. }));
+        waits.map(|(client, attempt)| (client, attempt.clone())).collect()
     }
 
     /// Number of blocked clients with a deadline.
@@ -265,9 +273,17 @@ impl Server {
             }
             let db = &mut self.databases[database];
             let changes = db.usage.changes;
+            let attempt = self.replication.feeds.then(|| blocked.attempt.clone());
+            let before = attempt.as_ref().map(|attempt| self.before_served(database, key, attempt));
+            let blocked =
+                self.blocking.clients.get(&client).expect("a client in a wait queue is blocked");
+            let db = &mut self.databases[database];
             let served = blocked.attempt.on(db, key);
             if !blocked.attempt.counts_when_served() {
                 db.usage.changes = changes;
+            }
+            if let (Some(attempt), Some(before), Ok(Some(reply))) = (&attempt, &before, &served) {
+                self.note_served(database, key, (client, attempt), before, reply);
             }
             let reply = match served {
                 Ok(None) => {
@@ -304,6 +320,9 @@ impl Server {
         self.tell_served(database, key, client, &reply);
         self.unblock(client, reply);
         self.publish_events();
+        if self.replication.feeds {
+            self.send_effects(Sent::Together);
+        }
     }
 
     /// Gives a blocked client the reply to its command, which has ended now, and releases it.
@@ -316,20 +335,28 @@ impl Server {
     /// Ends a client's wait because another client asked for it (`CLIENT UNBLOCK`), with an error
     /// or in vain. Either counts as a failure. Returns whether it was blocked.
     pub(crate) fn unblock_by_request(&mut self, client: ClientId, error: Option<Reply>) -> bool {
-        let Some(blocked) = self.blocking.clients.get(&client) else { return false };
-        let reply = error.unwrap_or_else(|| blocked.attempt.in_vain());
-        self.release_blocked(client, reply, true, true)
+        let Some(in_vain) = self.in_vain(client) else { return false };
+        self.release_blocked(client, error.unwrap_or(in_vain), true, true)
     }
 
     /// Ends a client's wait because its time is up, which the slow log never notes. Returns whether
     /// it was blocked.
     pub(crate) fn time_out(&mut self, client: ClientId) -> bool {
-        let Some(blocked) = self.blocking.clients.get(&client) else { return false };
-        let reply = blocked.attempt.in_vain();
-        self.release_blocked(client, reply, false, false)
+        let Some(in_vain) = self.in_vain(client) else { return false };
+        self.release_blocked(client, in_vain, false, false)
     }
 
-    fn release_blocked(
+    /// Returns the reply to a blocked client that has waited in vain.
+    fn in_vain(&self, client: ClientId) -> Option<Reply> {
+        Some(match &self.blocking.clients.get(&client)?.attempt {
+            Attempt::Replicas { offset, .. } => Reply::count(self.replicas_with(*offset)),
+            attempt => attempt.in_vain(),
+        })
+    }
+
+    /// Ends a client's wait with this reply. `failed` counts it as a failure, and `logged` notes it
+    /// in the slow log. Returns whether the client was blocked.
+    pub(super) fn release_blocked(
         &mut self,
         client: ClientId,
         reply: Reply,
@@ -342,9 +369,9 @@ impl Server {
         }
         if let Some(session) = self.sessions.get_mut(&client) {
             session.last_used = self.now;
-        }
-        if failed && let Some(session) = self.sessions.get(&client) {
-            self.stats.of(session.last_command).failed += 1;
+            if failed {
+                self.stats.of(session.last_command).failed += 1;
+            }
         }
         if logged && self.config.slow_log_threshold == 0 {
             self.add_blocked_to_slow_log(client, &words);

@@ -19,6 +19,7 @@ impl Server {
         self.databases.iter().try_for_each(|database| database.check_invariants())?;
         self.blocking.check_invariants(&self.databases)?;
         self.pubsub.check_invariants()?;
+        self.check_replication()?;
         let knows = |client| self.sessions.contains_key(&client);
         for client in self.blocking.clients().chain(self.pubsub.clients()) {
             ensure(knows(client), || format!("client {client} waits or listens, and is gone"))?;

@@ -165,6 +165,7 @@ impl Server {
         self.pubsub.remove_client(client);
         self.watchers.forget(client);
         self.untrack(client);
+        self.forget_replica(client);
         self.sessions.shift_remove(&client);
     }
 

@@ -18,7 +18,9 @@ mod latency;
 mod memory;
 mod node;
 mod pubsub;
+mod replication;
 mod script;
+mod sentinel;
 mod slow;
 mod streams;
 mod tracking;
@@ -35,47 +37,57 @@ pub(crate) type Row = Command<Server>;
 /// The reply of a command that may answer later, or answers by itself: `None`.
 type Flow = Result<Option<Reply>, CommandError>;
 
+/// Returns the table of a Sentinel.
+pub(crate) fn sentinel_table() -> Table<Server> {
+    let mut groups = GROUPS.to_vec();
+    groups.push(sentinel::COMMANDS);
+    Table::select(&groups, sentinel::has)
+}
+
 /// Returns the table of all commands.
 pub(crate) fn table() -> Table<Server> {
-    Table::new(&[
-        Rows::STRING,
-        Rows::LCS,
-        Rows::BITMAP,
-        Rows::HASH,
-        blocking::LISTS,
-        Rows::LIST,
-        Rows::SET,
-        blocking::SORTED_SETS,
-        Rows::SORTED_SET,
-        Rows::SORTED_SET_RANGE,
-        Rows::SORTED_SET_ALGEBRA,
-        Rows::GEO,
-        Rows::HYPERLOGLOG,
-        Rows::STREAM,
-        streams::COMMANDS,
-        Rows::STREAM_GROUPS,
-        Rows::STREAM_INFO,
-        Rows::KEY,
-        Rows::DUMP,
-        Rows::EXPIRY,
-        Rows::SCAN,
-        Rows::SORT,
-        transaction::COMMANDS,
-        script::COMMANDS,
-        slow::COMMANDS,
-        node::COMMANDS,
-        cluster::COMMANDS,
-        pubsub::COMMANDS,
-        acl::COMMANDS,
-        connection::COMMANDS,
-        admin::COMMANDS,
-        memory::COMMANDS,
-        info::COMMANDS,
-        debug::COMMANDS,
-        config::COMMANDS,
-        Rows::DESCRIBE,
-    ])
+    Table::select(GROUPS, |_| true)
 }
+
+const GROUPS: &[&[Row]] = &[
+    Rows::STRING,
+    Rows::LCS,
+    Rows::BITMAP,
+    Rows::HASH,
+    blocking::LISTS,
+    Rows::LIST,
+    Rows::SET,
+    blocking::SORTED_SETS,
+    Rows::SORTED_SET,
+    Rows::SORTED_SET_RANGE,
+    Rows::SORTED_SET_ALGEBRA,
+    Rows::GEO,
+    Rows::HYPERLOGLOG,
+    Rows::STREAM,
+    streams::COMMANDS,
+    Rows::STREAM_GROUPS,
+    Rows::STREAM_INFO,
+    Rows::KEY,
+    Rows::DUMP,
+    Rows::EXPIRY,
+    Rows::SCAN,
+    Rows::SORT,
+    transaction::COMMANDS,
+    script::COMMANDS,
+    slow::COMMANDS,
+    replication::COMMANDS,
+    node::COMMANDS,
+    cluster::COMMANDS,
+    pubsub::COMMANDS,
+    acl::COMMANDS,
+    connection::COMMANDS,
+    admin::COMMANDS,
+    memory::COMMANDS,
+    info::COMMANDS,
+    debug::COMMANDS,
+    config::COMMANDS,
+    Rows::DESCRIBE,
+];
 
 /// Returns a client's line of `CLIENT LIST`, without its end.
 pub(super) fn client_line(server: &Server, client: super::ClientId) -> String {

@@ -54,6 +54,17 @@ pub(crate) struct Config {
     pub(crate) lfu_factor: u32,
 }
 
+/// Returns the values of parameters that the options set and that only other code reads.
+fn inert(options: &ServerOptions) -> IndexMap<&'static str, String, FxBuildHasher> {
+    let mut inert: IndexMap<_, _, _> =
+        options.acl_file.iter().map(|file| ("aclfile", file.path.clone())).collect();
+    inert.extend(options.master_password.iter().map(|word| ("masterauth", word.to_string())));
+    if options.sync_delay() != 5 {
+        inert.insert("repl-diskless-sync-delay", options.sync_delay().to_string());
+    }
+    inert
+}
+
 impl Config {
     pub(crate) fn new(options: &ServerOptions) -> Config {
         Config {
@@ -64,7 +75,7 @@ impl Config {
             events: options.events,
             limits: options.limits,
             query_buffer_limit: 1 << 30,
-            inert: options.acl_file.iter().map(|file| ("aclfile", file.path.clone())).collect(),
+            inert: inert(options),
             databases: options.databases,
             port: options.port,
             slow_log_threshold: 10_000,

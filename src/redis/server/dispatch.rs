@@ -55,6 +55,12 @@ impl Server {
             Ok(Some(command)) => {
                 self.tracking.current = Some(client);
                 self.run(client, command, args);
+                if self.sentinel.is_some() {
+                    self.publish_sentinel_events();
+                }
+                if self.replication.feeds {
+                    self.send_effects_of(client, command);
+                }
                 self.send_invalidations();
                 self.tracking.current = None;
             }
@@ -162,9 +168,10 @@ impl Server {
         command: &'static Row,
         late: bool,
     ) -> Result<(), CommandError> {
-        if self.refusals.is_empty() && self.loading_until.is_none() {
+        if self.refusals.is_empty() && self.loading_until.is_none() && !self.replication.restricts {
             return Ok(());
         }
+        self.check_role(client, command, late)?;
         self.check_bad_state(client, command, late)
     }
 
@@ -222,6 +229,8 @@ impl Server {
         let database = self.sessions.get(&client).map_or(0, |session| session.database);
         let caller = Caller { client, database, origin };
         let was_idle = !self.is_asleep() && !self.is_busy();
+        let feeds = self.replication.feeds;
+        let before = feeds.then(|| self.before_effects(caller, command, args));
         let answer = if self.acl.restricts
             && let Err(error) = self.check_sort(client, command, args)
         {
@@ -238,6 +247,9 @@ impl Server {
             self.stats.failed(&error);
             Some(error.into())
         });
+        if let Some(before) = before {
+            self.note_effects(caller, command, args, &before, reply.as_ref());
+        }
         if !self.tracking.clients.is_empty() {
             self.note_changes();
             self.remember_reads(client, command, args);

@@ -199,6 +199,12 @@ impl Server {
         if self.paused.is_some() || loads || self.config.max_memory == 0 {
             return false;
         }
+        // What a replica has to remove, its master tells it.
+        let inert = &self.config.inert;
+        let ignores = inert.get("replica-ignore-maxmemory").is_none_or(|value| value == "yes");
+        if self.replication.is_replica() && ignores {
+            return false;
+        }
         let mut exceeded = false;
         while !exceeded && self.counted_memory() > self.config.max_memory {
             exceeded = !self.evict_one();

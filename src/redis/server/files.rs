@@ -95,6 +95,7 @@ impl Server {
         let saved = keyspaces(snapshot.records, self.databases.len())?;
         let unloadable = |why: String| RdbError::new(0, format!("a library does not load: {why}"));
         self.replace_libraries(&snapshot.libraries).map_err(unloadable)?;
+        self.abandon_history();
         self.disk().adopt(saved);
         Ok(snapshot.libraries)
     }
@@ -121,6 +122,7 @@ impl Server {
         let saved = keyspaces(records, self.databases.len())?;
         let unloadable = |why: String| RdbError::new(0, format!("a library does not load: {why}"));
         self.replace_libraries(&load.libraries).map_err(unloadable)?;
+        self.abandon_history();
         self.databases.iter_mut().for_each(Database::suspend_expiry);
         self.disk().adopt(saved);
         let session = Session::new(0, "loader", now, None);

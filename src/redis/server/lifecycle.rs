@@ -41,6 +41,7 @@ impl Server {
             }
         }
         self.observe_for_story();
+        self.observe_role();
     }
 
     /// Begins with the users that a process starts with: those of the file, if there is one.
@@ -73,6 +74,7 @@ impl Server {
     pub(crate) fn reset_stats(&mut self) {
         self.stats = Stats::default();
         self.eviction.reset_stats();
+        self.replication.reset_counters();
         for database in &mut self.databases {
             let changes = database.usage.changes;
             database.usage = Usage { changes, ..Usage::default() };
@@ -114,6 +116,8 @@ impl Server {
         self.drop_clients();
         self.loading_until = None;
         self.running = false;
+        let saved = how == Shutdown::Clean && !self.config.save_points.is_empty();
+        self.stop_replication(saved && !self.options.append_only());
         self.disk().leave_what_is_on_disk(how);
         self.tell_losses();
     }
@@ -157,12 +161,17 @@ impl Server {
         self.now = self.now.max(now);
         self.started = self.now;
         self.stats = Stats::default();
+        self.replication.reset_counters();
         self.config = Config::new(&self.options);
         self.start_acl();
         self.apply_config();
         self.load_libraries();
         self.disk().load(now);
         self.tell_expired_meanwhile();
+        self.start_replication();
+        if let Some(sentinel) = &mut self.sentinel {
+            sentinel.restart(self.now);
+        }
         let loading = self.options.loading_time();
         if !loading.is_zero() && self.databases.iter().any(|database| !database.is_empty()) {
             self.loading_until = Some(self.now + loading);
@@ -177,6 +186,7 @@ impl Server {
             database.undo = Undo::default();
         }
         self.disk().wipe_disk(now);
+        self.replication.on_disk = None;
         self.load_libraries();
         self.tell_wiped();
     }

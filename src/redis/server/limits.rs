@@ -99,7 +99,8 @@ impl Server {
     fn evict_largest_clients(&mut self) {
         let Some(limit) = self.client_memory_limit() else { return };
         let sizes = self.sessions.iter().map(|(client, session)| {
-            (*client, self.client_memory(*client, session), session.no_evict)
+            let kept = session.no_evict || self.replication.replicas.contains_key(client);
+            (*client, self.client_memory(*client, session), kept)
         });
         let sizes: Vec<(ClientId, usize, bool)> = sizes.collect();
         let mut used: u64 = sizes.iter().map(|(_, bytes, _)| *bytes as u64).sum();
@@ -141,6 +142,7 @@ impl Server {
             && !self.blocking.is_blocked(client)
             && !self.pubsub.is_subscriber(client)
             && !self.watchers.monitors.contains(&client)
+            && !self.replication.replicas.contains_key(&client)
     }
 
     /// Returns when a client has been idle for too long. The server counts whole seconds of its

@@ -4,10 +4,12 @@
 use super::acl::Acl;
 use super::acl::file::AclFile;
 use super::policy::EvictionPolicy;
+use super::sentinel::{Sentinel, SentinelOptions};
 use crate::redis::database::{Database, EventClasses};
 use crate::redis::error::CommandError;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
+use crate::time::Instant;
 use std::time::Duration;
 
 /// How a server is set up. The defaults are Redis's own: no password, 16 databases, the save points
@@ -30,6 +32,10 @@ pub struct ServerOptions {
     pub(super) client_timeout: Duration,
     pub(super) max_memory: u64,
     pub(super) policy: EvictionPolicy,
+    pub(super) master: Option<(String, u16)>,
+    pub(super) master_password: Option<Sds>,
+    pub(super) sync_delay: Duration,
+    pub(super) sentinel: Option<SentinelOptions>,
 }
 
 impl Default for ServerOptions {
@@ -52,6 +58,10 @@ impl Default for ServerOptions {
             client_timeout: Duration::ZERO,
             max_memory: 0,
             policy: EvictionPolicy::NoEviction,
+            master: None,
+            master_password: None,
+            sync_delay: Duration::from_secs(5),
+            sentinel: None,
         }
     }
 }
@@ -231,6 +241,60 @@ impl ServerOptions {
         acl.load(&file, false).map_err(|why| CommandError::format(format!("ERR {why}")))?;
         self.acl_file = Some(file);
         Ok(self)
+    }
+
+    /// Makes the server a replica of the server of this name, which listens on this port
+    /// (`replicaof`), whenever it is started. In a world, it needs to be able to reach that server:
+    /// see [`start_replicas`](crate::redis::start_replicas).
+    #[must_use]
+    pub fn with_master(mut self, host: impl Into<String>, port: u16) -> ServerOptions {
+        self.master = Some((host.into(), port));
+        self
+    }
+
+    /// Sets the password with which the server logs in to its master (`masterauth`).
+    #[must_use]
+    pub fn with_master_password(mut self, password: impl Into<Sds>) -> ServerOptions {
+        self.master_password = Some(password.into());
+        self
+    }
+
+    /// Sets how long a master waits, in whole seconds, before it sends its data set to a new
+    /// replica (`repl-diskless-sync-delay`). The default is five seconds, as in the real server,
+    /// which hopes that more replicas come meanwhile.
+    #[must_use]
+    pub fn with_sync_delay(mut self, delay: Duration) -> ServerOptions {
+        self.sync_delay = delay;
+        self
+    }
+
+    /// Makes the server a Sentinel, which has no keys, and watches a master at this address.
+    pub(crate) fn with_sentinel(mut self, options: SentinelOptions) -> ServerOptions {
+        self.sentinel = Some(options);
+        self
+    }
+
+    pub(super) fn sentinel(&self) -> Option<&SentinelOptions> {
+        self.sentinel.as_ref()
+    }
+
+    pub(super) fn new_sentinel(&self) -> Option<Box<Sentinel>> {
+        let options = self.sentinel.as_ref()?;
+        let own = (String::new(), self.port);
+        Some(Box::new(Sentinel::new(Instant::ZERO, options, own)))
+    }
+
+    pub(super) fn sync_delay(&self) -> u64 {
+        self.sync_delay.as_secs()
+    }
+
+    pub(super) fn master(&self) -> Option<&(String, u16)> {
+        self.master.as_ref()
+    }
+
+    /// Returns what tells the histories of this server from those of others.
+    pub(super) fn replication_seed(&self) -> String {
+        self.port.to_string()
     }
 
     pub(crate) fn databases(&self) -> usize {

@@ -26,6 +26,13 @@ pub enum Output {
         /// The reply or message.
         reply: Reply,
     },
+    /// Bytes to be written as they are: a part of what a master sends to a replica.
+    Bytes {
+        /// The recipient.
+        client: ClientId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// Close the connection after all earlier outputs. The server no longer knows the client.
     Close {
         /// The client.
@@ -69,6 +76,11 @@ impl Outbox {
         }
     }
 
+    /// Sends bytes as they are.
+    pub(super) fn bytes(&mut self, client: ClientId, bytes: Vec<u8>) {
+        self.queue.push_back(Output::Bytes { client, bytes });
+    }
+
     /// Closes a connection after all earlier outputs.
     pub(super) fn close(&mut self, client: ClientId) {
         self.queue.push_back(Output::Close { client });
@@ -76,8 +88,7 @@ impl Outbox {
 
     /// Drops the outputs to a client that were not polled.
     pub(super) fn drop_replies(&mut self, client: ClientId) {
-        let is_for_it =
-            |output: &Output| matches!(output, Output::Reply { client: to, .. } if *to == client);
+        let is_for_it = |output: &Output| matches!(output, Output::Reply { client: to, .. } | Output::Bytes { client: to, .. } if *to == client);
         self.queue.retain(|output| !is_for_it(output));
     }
 

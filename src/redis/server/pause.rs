@@ -14,13 +14,13 @@ impl Server {
     /// Begins a pause (`CLIENT PAUSE`): clients wait, and expired keys stay until it ends.
     pub(crate) fn pause(&mut self, pause: Pause) {
         self.paused = Some(pause);
-        self.databases.iter_mut().for_each(|database| database.hold_expiry(true));
+        self.hold_expiry();
     }
 
     /// Ends a pause (`CLIENT UNPAUSE`, or by timeout) and releases the clients that waited.
     pub(crate) fn unpause(&mut self) {
         self.paused = None;
-        self.databases.iter_mut().for_each(|database| database.hold_expiry(false));
+        self.hold_expiry();
         self.publish_events();
         let waiting = self.sessions.iter_mut().filter(|(_, session)| session.postponed);
         for (client, session) in waiting {

@@ -63,6 +63,8 @@ pub(crate) struct Session {
     pub(crate) pending: VecDeque<Request>,
     /// Number of bytes sent ahead since no request was waiting.
     pub(crate) waiting_bytes: usize,
+    /// The offset of the history after its last command.
+    pub(crate) written: u64,
     /// The client waits for the end of a `CLIENT PAUSE`.
     pub(crate) postponed: bool,
     /// The connection closes when the current command has been answered.
@@ -88,6 +90,7 @@ impl Session {
             no_evict: false,
             pending: VecDeque::new(),
             waiting_bytes: 0,
+            written: 0,
             postponed: false,
             closing: false,
         }

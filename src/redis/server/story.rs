@@ -6,6 +6,7 @@
 //! change. A key's age is told when it is gone: that of a lock is how long it was held.
 
 use super::command::Row;
+use super::replication::{Discarded, LostWrite};
 use super::{ClientId, Server};
 use crate::redis::command::Args;
 use crate::redis::command::key_spec::usage;
@@ -39,6 +40,8 @@ pub(crate) enum Fate {
     Flushed,
     /// Its database was exchanged for another, which had this key or had it not.
     Swapped { by: String, with: usize, was_here: bool, was_there: bool },
+    /// The server discarded this write of its own, which its new master does not have.
+    Discarded { command: Vec<Sds>, master: String },
     /// The server went down before it was safe on disk.
     Lost,
     /// The server went down before the last changes were safe on disk.
@@ -210,6 +213,30 @@ impl Server {
             self.add_to_story(database, key, fate);
         }
         self.tell_gone(&Fate::Lost);
+    }
+
+    /// The server has discarded writes of its own, because its new master does not have them.
+    pub(super) fn tell_discarded(&mut self, lost: &Discarded) {
+        if self.story.is_none() {
+            return;
+        }
+        let Discarded { writes, keys, master } = lost;
+        for LostWrite { database, command } in writes {
+            let words: Vec<&[u8]> = command.iter().map(Sds::as_slice).collect();
+            let Some(row) = self.table.named(&words) else { continue };
+            for spec in row.keys.iter().filter(|spec| spec.usage & usage::NOT_KEY == 0) {
+                let places = spec.positions(&words).unwrap_or_default();
+                for key in places.into_iter().filter_map(|at| command.get(at)) {
+                    let (command, master) = (command.clone(), master.clone());
+                    let fate = Fate::Discarded { command, master };
+                    self.add_to_story(*database, key.clone(), fate);
+                }
+            }
+        }
+        for (database, key) in keys {
+            let (command, master) = (Vec::new(), master.clone());
+            self.add_to_story(*database, key.clone(), Fate::Discarded { command, master });
+        }
     }
 
     /// The server has started with what was on its disk.

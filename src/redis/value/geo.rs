@@ -64,7 +64,12 @@ impl Point {
     /// Returns the score that represents the position.
     #[must_use]
     pub fn score(self) -> f64 {
-        Cell::of(self, STEPS, LATITUDE).bits as f64
+        self.bits() as f64
+    }
+
+    /// The number that becomes the score, which may not represent it exactly.
+    pub(crate) fn bits(self) -> u64 {
+        Cell::of(self, STEPS, LATITUDE).bits
     }
 
     /// Returns the position that a score represents: the middle of its cell. Any score represents

@@ -1,12 +1,13 @@
 //! A server's cell: its machine, its connections, and its timers, as one value behind a lock.
 
 use crate::sim::kernel::clock::Clock;
+use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::WakeRef;
 use crate::sim::kernel::timer::TimerKey;
 use crate::sim::net::conn::{Conn, ServerEnd};
 use crate::sim::net::path::Keepalive;
 use crate::sim::net::table::Connections;
-use crate::sim::service::contract::Service;
+use crate::sim::service::contract::{Service, Waiter};
 use crate::time::Instant;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,6 +37,10 @@ pub(crate) struct Cell<S: Service> {
     /// When ends of connections give up, in order.
     pub(crate) deadlines: BTreeSet<(Instant, u32)>,
     pub(crate) wakes: Vec<WakeRef>,
+    /// The process that opens connections for the machine, on the same computer.
+    pub(crate) companion: Option<NodeId>,
+    /// That process, while it waits for something to do.
+    pub(crate) errand: Waiter,
 }
 
 impl<S: Service> Cell<S> {
@@ -55,6 +60,8 @@ impl<S: Service> Cell<S> {
             watches: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             wakes: Vec::new(),
+            companion: None,
+            errand: Waiter::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::invariant::ensure;
 use crate::sim::kernel::agenda::Arrivals;
 use crate::sim::kernel::id::{LinkId, NodeId};
 use crate::sim::kernel::task::WakeRef;
+use crate::sim::kernel::turn::Request;
 use crate::sim::kernel::world::World;
 use crate::sim::net::conn::{Conn, Phase};
 use crate::sim::net::path::Heal;
@@ -212,6 +213,7 @@ impl<S: Service> Port for Server<S> {
         core.set_housekeeping(self.id, cell.housekeeping);
         let how = Shutdown::Kill;
         core.trace.record(now, self.actor, Record::Stopped { how: how.name() });
+        core.requests.extend(cell.companion.map(Request::Kill));
         drop(core);
         cell.machine.stop(cell.clock.machine_time(now), how);
     }

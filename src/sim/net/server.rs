@@ -10,6 +10,7 @@ use crate::Shutdown;
 use crate::sim::kernel::clock::Clock;
 use crate::sim::kernel::id::NodeId;
 use crate::sim::kernel::task::WakeRef;
+use crate::sim::kernel::turn::Request;
 use crate::sim::kernel::world::World;
 use crate::sim::net::cell::Cell;
 use crate::sim::net::conn::{Conn, Phase, Received, ServerEnd};
@@ -159,6 +160,9 @@ impl<S: Service> Server<S> {
         if cell.tells {
             core = None;
             self.tell(world, cell);
+        }
+        if cell.companion.is_some() && cell.machine.has_errands() {
+            Wakes(&mut cell.wakes).wake(&mut cell.errand);
         }
         let idle = cell.poll_housekeeping(now);
         if idle != cell.housekeeping {
@@ -490,6 +494,13 @@ impl<S: Service> Server<S> {
             Some(_) | None => return,
         }
         cell.running = how.is_none();
+        if let Some(node) = cell.companion {
+            world.lock().requests.push_back(match how {
+                None => Request::Restart(node),
+                Some(Shutdown::PowerLoss) => Request::LosePower(node),
+                Some(Shutdown::Clean | Shutdown::Kill) => Request::Kill(node),
+            });
+        }
         match how {
             Some(_) if vanishes => {
                 cell.off = true;

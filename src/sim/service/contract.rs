@@ -107,6 +107,12 @@ pub trait Service: Send + 'static {
     /// The time of [`Service::poll_timeout`] or [`Service::poll_housekeeping`] has come.
     fn handle_timeout(&mut self, now: Instant);
 
+    /// Returns whether the machine wants something of the process beside it that opens connections
+    /// for it, if there is one. That process is woken then.
+    fn has_errands(&self) -> bool {
+        false
+    }
+
     /// The server stops. Before a clean stop its last messages are polled; then every connection is
     /// closed.
     fn stop(&mut self, now: Instant, how: Shutdown);

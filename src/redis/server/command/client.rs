@@ -64,6 +64,7 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
     let tracker = server.tracking.clients.get(&client);
     let mut flags = String::new();
     let marks = [
+        ('S', server.replication.replicas.contains_key(&client)),
         ('O', server.watchers.monitors.contains(&client)),
         ('P', server.pubsub.is_subscriber(client)),
         ('x', session.multi.is_some()),
@@ -117,12 +118,13 @@ fn client_info(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     Ok(verbatim(line(server, client, session)))
 }
 
-/// Types of clients. There are no replicas and no masters.
+/// Types of clients. The connection to a master is none of its clients.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClientType {
     Normal,
     PubSub,
-    Absent,
+    Replica,
+    Master,
 }
 
 impl ClientType {
@@ -131,8 +133,10 @@ impl ClientType {
             Ok(ClientType::Normal)
         } else if is(word, "pubsub") {
             Ok(ClientType::PubSub)
-        } else if ["master", "slave", "replica"].iter().any(|name| is(word, name)) {
-            Ok(ClientType::Absent)
+        } else if is(word, "slave") || is(word, "replica") {
+            Ok(ClientType::Replica)
+        } else if is(word, "master") {
+            Ok(ClientType::Master)
         } else {
             let word = shown(word);
             Err(CommandError::format(format!("ERR Unknown client type '{word}'")))
@@ -140,7 +144,13 @@ impl ClientType {
     }
 
     fn of(server: &Server, client: ClientId) -> ClientType {
-        if server.pubsub.is_subscriber(client) { ClientType::PubSub } else { ClientType::Normal }
+        if server.replication.replicas.contains_key(&client) {
+            ClientType::Replica
+        } else if server.pubsub.is_subscriber(client) {
+            ClientType::PubSub
+        } else {
+            ClientType::Normal
+        }
     }
 }
 

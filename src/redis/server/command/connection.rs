@@ -107,15 +107,20 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     server.session_mut(caller.client).protocol = protocol;
     let text = |text: &str| Reply::bulk(text.as_bytes());
     let version = if protocol == Protocol::Resp3 { 3 } else { 2 };
-    Ok(Reply::Map(vec![
+    let mode = if server.sentinel.is_some() { "sentinel" } else { "standalone" };
+    let role = if server.replication.is_replica() { "replica" } else { "master" };
+    let mut fields = vec![
         (text("server"), text("redis")),
         (text("version"), text(VERSION.number)),
         (text("proto"), Reply::Integer(version)),
         (text("id"), Reply::Integer(server.session_mut(caller.client).id as i64)),
-        (text("mode"), text("standalone")),
-        (text("role"), text("master")),
-        (text("modules"), Reply::Array(Vec::new())),
-    ]))
+        (text("mode"), text(mode)),
+    ];
+    if server.sentinel.is_none() {
+        fields.push((text("role"), text(role)));
+    }
+    fields.push((text("modules"), Reply::Array(Vec::new())));
+    Ok(Reply::Map(fields))
 }
 
 fn echo(_: &mut Database, args: Args<'_>) -> Answer {

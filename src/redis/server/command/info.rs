@@ -30,7 +30,7 @@ pub(super) type Lines = Vec<(String, String)>;
 type Section = (&'static str, fn(&Server) -> Lines);
 
 /// The sections by name, in order.
-const SECTIONS: [Section; 13] = [
+static SECTIONS: [Section; 13] = [
     ("Server", sections::server),
     ("Clients", clients),
     ("Memory", memory),
@@ -58,11 +58,21 @@ fn asks_for(word: &[u8], section: &str) -> bool {
         || (is("default") && !NOT_BY_DEFAULT.contains(&section))
 }
 
+/// Returns the sections that a server has.
+fn sections_of(server: &Server) -> impl Iterator<Item = &'static Section> + use<> {
+    const OF_SENTINEL: [&str; 4] = ["Server", "Clients", "Stats", "CPU"];
+    static SENTINEL: [Section; 1] = [("Sentinel", sections::sentinel)];
+    let is_sentinel = server.sentinel.is_some();
+    let common =
+        SECTIONS.iter().filter(move |(name, _)| !is_sentinel || OF_SENTINEL.contains(name));
+    common.chain(SENTINEL.iter().filter(move |_| is_sentinel))
+}
+
 /// `[section …]`. Without any, the default sections.
 fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let words = if args.len() == 1 { &[&b"default"[..]] } else { &args[1..] };
     let mut text = String::new();
-    for (name, section) in &SECTIONS {
+    for (name, section) in sections_of(server) {
         if !words.iter().any(|word| asks_for(word, name)) {
             continue;
         }

@@ -11,6 +11,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::pubsub::Kind;
+use crate::redis::server::sentinel::HELLO;
 
 #[rustfmt::skip]
 const PUBSUB_SUBCOMMANDS: &[Row] = &[
@@ -73,6 +74,16 @@ fn sunsubscribe(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 }
 
 fn publish(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    let now = server.now;
+    if let Some(sentinel) = &mut server.sentinel {
+        if args[1] != HELLO.as_bytes() {
+            return Err(CommandError::text(
+                "ERR Only HELLO messages are accepted by Sentinel instances.",
+            ));
+        }
+        sentinel.greeted(now, &String::from_utf8_lossy(args[2]));
+        return Ok(Reply::Integer(1));
+    }
     Ok(Reply::count(server.publish(Kind::Channel, args[1], args[2])))
 }
 

@@ -163,7 +163,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("maxmemory-policy", "noeviction", OneOf(&["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-lru", "allkeys-lfu", "allkeys-random", "noeviction"]), Modelled(&setting::EVICTION_POLICY)),
     row("maxmemory-samples", "5", Integer(1, INT), Modelled(&setting::EVICTION_SAMPLES)),
     row("min-replicas-max-lag", "10", Integer(0, INT), Inert),
-    row("min-replicas-to-write", "0", Integer(0, INT), Fixed(NOT_MODELLED)),
+    row("min-replicas-to-write", "0", Integer(0, INT), Inert),
     row("min-slaves-max-lag", "10", Integer(0, INT), Alias("min-replicas-max-lag")),
     row("min-slaves-to-write", "0", Integer(0, INT), Alias("min-replicas-to-write")),
     row("no-appendfsync-on-rewrite", "no", YesNo, Inert),

@@ -6,8 +6,11 @@ use crate::redis::database::{Usage, digest};
 use crate::redis::server::Server;
 use crate::redis::server::eviction::MemoryUse;
 use crate::redis::server::pubsub::Kind;
+use crate::redis::server::replication::{Link, NO_ID, Progress, Stage};
+use crate::redis::value::Sds;
 use crate::redis::version::VERSION;
 use crate::sort::sort_by;
+use crate::time::Instant;
 use std::fmt::Display;
 
 fn line(name: impl Into<String>, value: impl Display) -> (String, String) {
@@ -32,7 +35,7 @@ pub(super) fn server(server: &Server) -> Lines {
         ("redis_git_sha1", "00000000"),
         ("redis_git_dirty", "0"),
         ("redis_build_id", "0"),
-        ("redis_mode", "standalone"),
+        ("redis_mode", if server.sentinel.is_some() { "sentinel" } else { "standalone" }),
         ("os", "Linux"),
         ("arch_bits", "64"),
         ("monotonic_clock", "POSIX clock_gettime"),
@@ -228,12 +231,12 @@ pub(super) fn stats(server: &Server) -> Lines {
         ("instantaneous_input_repl_kbps", "0.00"),
         ("instantaneous_output_repl_kbps", "0.00"),
     ]));
-    lines.push(line("rejected_connections", server.stats.rejected_connections));
-    lines.extend(constant(&[
-        ("sync_full", "0"),
-        ("sync_partial_ok", "0"),
-        ("sync_partial_err", "0"),
-    ]));
+    lines.extend([
+        line("rejected_connections", server.stats.rejected_connections),
+        line("sync_full", server.replication.full_syncs),
+        line("sync_partial_ok", server.replication.partial_syncs),
+        line("sync_partial_err", server.replication.refused_syncs),
+    ]);
     lines.push(line("expired_keys", sum(|usage| usage.expired)));
     lines.extend(constant(&[
         ("expired_stale_perc", "0.00"),
@@ -286,22 +289,115 @@ pub(super) fn stats(server: &Server) -> Lines {
     lines
 }
 
-pub(super) fn replication(server: &Server) -> Lines {
-    let mut lines = constant(&[
-        ("role", "master"),
-        ("connected_slaves", "0"),
-        ("master_failover_state", "no-failover"),
-    ]);
-    lines.push(line("master_replid", id(server, "replication")));
+/// The section that only a Sentinel has.
+pub(super) fn sentinel(server: &Server) -> Lines {
+    let Some(sentinel) = &server.sentinel else { return Vec::new() };
+    let mut lines = vec![line("sentinel_masters", sentinel.masters.len())];
     lines.extend(constant(&[
-        ("master_replid2", "0000000000000000000000000000000000000000"),
-        ("master_repl_offset", "0"),
-        ("second_repl_offset", "-1"),
-        ("repl_backlog_active", "0"),
-        ("repl_backlog_size", "1048576"),
-        ("repl_backlog_first_byte_offset", "0"),
-        ("repl_backlog_histlen", "0"),
+        ("sentinel_tilt", "0"),
+        ("sentinel_tilt_since_seconds", "-1"),
+        ("sentinel_running_scripts", "0"),
+        ("sentinel_scripts_queue_length", "0"),
+        ("sentinel_simulate_failure_flags", "0"),
     ]));
+    for (number, (name, master)) in sentinel.masters.iter().enumerate() {
+        let status = match (master.o_down, master.itself.s_down) {
+            (Some(_), _) => "odown",
+            (None, Some(_)) => "sdown",
+            (None, None) => "ok",
+        };
+        let (host, port) = &master.itself.address;
+        let (replicas, sentinels) = (master.replicas.len(), master.sentinels.len() + 1);
+        let text = format!(
+            "name={name},status={status},address={host}:{port},slaves={replicas},\
+             sentinels={sentinels}"
+        );
+        lines.push((format!("master{number}"), text));
+    }
+    lines
+}
+
+fn yes(value: bool) -> u8 {
+    u8::from(value)
+}
+
+/// The fields of a server that follows a master.
+fn following(server: &Server, link: &Link) -> Lines {
+    let seconds = |then: Instant| (server.now - then).as_secs();
+    let connected = link.is_connected();
+    let last_io = if connected { seconds(link.heard).to_string() } else { "-1".to_owned() };
+    let offset = if server.replication.backlog.is_some() { server.replication.offset } else { 1 };
+    let mut lines = vec![
+        line("master_host", &link.host),
+        line("master_port", link.port),
+        line("master_link_status", if connected { "up" } else { "down" }),
+        line("master_last_io_seconds_ago", last_io),
+        line("master_sync_in_progress", yes(link.shown() == "sync")),
+        line("slave_read_repl_offset", offset),
+        line("slave_repl_offset", offset),
+    ];
+    if link.shown() == "sync" {
+        lines.extend(constant(&[
+            ("master_sync_total_bytes", "0"),
+            ("master_sync_read_bytes", "0"),
+            ("master_sync_left_bytes", "0"),
+            ("master_sync_perc", "0.00"),
+        ]));
+        lines.push(line("master_sync_last_io_seconds_ago", seconds(link.heard)));
+    }
+    if !connected {
+        lines.push(line("master_link_down_since_seconds", seconds(link.down_since)));
+    }
+    lines.extend([
+        line("slave_priority", server.parameter("replica-priority", 100)),
+        line("slave_read_only", yes(server.is_read_only_replica())),
+        line("replica_announced", yes(server.word("replica-announced") != Some("no"))),
+    ]);
+    lines
+}
+
+pub(super) fn replication(server: &Server) -> Lines {
+    let replication = &server.replication;
+    let role = if replication.is_replica() { "slave" } else { "master" };
+    let mut lines = vec![line("role", role)];
+    lines.extend(replication.link.iter().flat_map(|link| following(server, link)));
+    lines.push(line("connected_slaves", replication.replicas.len()));
+    if server.parameter("min-replicas-to-write", 0) > 0
+        && server.parameter("min-replicas-max-lag", 10) > 0
+    {
+        lines.push(line("min_slaves_good_slaves", server.good_replicas()));
+    }
+    for (number, (client, replica)) in replication.replicas.iter().enumerate() {
+        let (host, port) = server.address_of(*client);
+        let (state, lag) = match replica.stage {
+            Stage::Waits(_) => ("wait_bgsave", 0),
+            Stage::Online => ("online", server.lag(replica)),
+        };
+        let acked = replica.acked;
+        let text = format!("ip={host},port={port},state={state},offset={acked},lag={lag}");
+        lines.push((format!("slave{number}"), text));
+    }
+    let state = match replication.failover.as_ref().map(|failover| failover.progress) {
+        None => "no-failover",
+        Some(Progress::WaitsForSync) => "waiting-for-sync",
+        Some(Progress::HandsOver) => "failover-in-progress",
+    };
+    lines.push(line("master_failover_state", state));
+    let replid = replication.id.as_ref().map(Sds::to_string);
+    lines.push(line("master_replid", replid.unwrap_or_else(|| id(server, "replication"))));
+    let former = replication.former_id.as_ref().map(Sds::to_string);
+    lines.push(line("master_replid2", former.unwrap_or_else(|| NO_ID.to_owned())));
+    lines.push(line("master_repl_offset", replication.offset));
+    let parts_at = replication.parts_at.map_or(-1, |at| at as i64);
+    lines.push(line("second_repl_offset", parts_at));
+    let kept = replication.backlog.as_ref().map(|backlog| backlog.len() as u64);
+    let first = kept.map_or(0, |kept| replication.offset - kept + 1);
+    lines.extend([
+        line("repl_backlog_active", yes(kept.is_some())),
+        line("repl_backlog_size", server.backlog_limit()),
+        line("repl_backlog_first_byte_offset", first),
+        line("repl_backlog_histlen", kept.unwrap_or(0)),
+    ]);
     lines
 }
 
