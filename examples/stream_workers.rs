@@ -2,9 +2,9 @@
 //! one job is poison: it kills every worker that touches it.
 //!
 //! An entry that was delivered and not acknowledged belongs to its consumer for ever. So somebody
-//! has to claim what has been idle for too long (`XAUTOCLAIM`), or the job of a dead worker is never
-//! done. And somebody has to look at how often an entry was delivered, or the poison kills the
-//! workers one after the other, for ever.
+//! has to claim what has been idle for too long (`XAUTOCLAIM`), or the job of a dead worker is
+//! never done. And somebody has to look at how often an entry was delivered, or the poison kills
+//! the workers one after the other, for ever.
 //!
 //! `cargo run --release --example stream_workers -- --seed 1`
 

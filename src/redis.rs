@@ -95,17 +95,18 @@
 //! - *Configuration*: all parameters of 7.0.15 exist, with its defaults, and values are checked
 //!   and read back in the same way. Parameters that tune what is not modelled (threads,
 //!   defragmentation, clusters, TLS, the log) have no effect. Parameters that would
-//!   matter can only be set to the value that they have: `bind`,
-//!   `port`, `tls-port`. There is no configuration file: a restart undoes `CONFIG SET`, and
-//!   drops an append-only file that `CONFIG SET` switched on.
+//!   matter can only be set to the value that they have: `bind`, `port`, `tls-port`. There is no
+//!   configuration file: a restart undoes `CONFIG SET`, and drops an append-only file that
+//!   `CONFIG SET` switched on.
 //! - *Scripts* (feature `lua`): a script takes no time unless it is slow: a thousand instructions
 //!   count as a millisecond, and a script that exceeds `busy-reply-threshold` makes the server busy
 //!   for as long as it runs. It is followed for a minute beyond that; one that still runs never
 //!   ends. Its memory is bounded by 512 MB. `tostring` numbers tables and functions instead of
 //!   showing addresses, and iterating over keys that are tables is refused, since their order would
-//!   depend on addresses. A reply is nested at most 128 levels. `unpack` returns at most 7,700 results
-//!   (8,000 in the real server). The place in the message of a wrong argument is missing where
-//!   `tostring`, `pairs`, `unpack` or a function of `table` is called in a tail call. There is no debugger (`SCRIPT DEBUG`).
+//!   depend on addresses. A reply is nested at most 128 levels. `unpack` returns at most 7,700
+//!   results, and that of the real server nearly 8,000. The place in the message of a wrong
+//!   argument is missing where `tostring`, `pairs`, `unpack` or a function of `table` is called in
+//!   a tail call. There is no debugger (`SCRIPT DEBUG`).
 //! - *Caching*: changes are broadcast after each command, where the real server does once for each
 //!   round of its event loop, which may hold several commands of a pipeline.
 //! - *Latency*: commands take no time, so they count in the lowest bucket of `LATENCY HISTOGRAM`,

@@ -121,7 +121,7 @@ pub(crate) struct Observers {
     /// Whether changed keys are collected for clients that track them, and those that were.
     pub(crate) tracked: bool,
     pub(crate) modified: Vec<Modified>,
-    /// Whether keys that expire are collected for replicas, and those that were.
+    /// Whether keys that expire or are evicted are collected for replicas, and those that were.
     pub(crate) feeds: bool,
     pub(crate) expired: Vec<Sds>,
     /// Keys under `WATCH`.
