@@ -7,7 +7,8 @@
 //! fixed.
 
 use crate::both::{Both, Told};
-use crate::grammar::{PATTERNS, Picks, build, mutate};
+use crate::families;
+use crate::grammar::{self, Picks, build, mutate};
 use crate::open::{Askers, Hashed, Words, first_difference, replies};
 use crate::server::{RealServer, request};
 use proptest::prelude::*;
@@ -26,7 +27,7 @@ const OBSERVERS: [(u64, &str); 2] = [(20, "0"), (21, "1")];
 #[derive(Clone, Debug)]
 struct Step {
     client: u64,
-    pattern: usize,
+    pattern: &'static str,
     picks: Vec<u16>,
     /// A change to the finished words.
     mutation: Option<(u16, u16, u16)>,
@@ -40,7 +41,7 @@ struct Case {
 
 impl Step {
     fn words(&self) -> Words {
-        let mut words = build(PATTERNS[self.pattern], &mut Picks(&self.picks));
+        let mut words = build(self.pattern, &mut Picks(&self.picks));
         if let Some((how, at, what)) = self.mutation {
             mutate(&mut words, how, usize::from(at), usize::from(what));
         }
@@ -52,11 +53,17 @@ impl Step {
     }
 }
 
-fn case() -> impl Strategy<Value = Case> {
+fn case(patterns: &'static [&'static str]) -> impl Strategy<Value = Case> {
     let mutation = proptest::option::weighted(0.15, any::<(u16, u16, u16)>());
     let picks = proptest::collection::vec(any::<u16>(), 24);
-    let step = (0..CLIENTS, 0..PATTERNS.len(), picks, mutation)
-        .prop_map(|(client, pattern, picks, mutation)| Step { client, pattern, picks, mutation });
+    let step = (0..CLIENTS, 0..patterns.len(), picks, mutation).prop_map(
+        move |(client, pattern, picks, mutation)| Step {
+            client,
+            pattern: patterns[pattern],
+            picks,
+            mutation,
+        },
+    );
     let steps = proptest::collection::vec(step, 1..60);
     (0..LIMITS.len(), steps).prop_map(|(limits, steps)| Case { limits, steps })
 }
@@ -181,6 +188,11 @@ fn begin<'a>(server: &'a RealServer, case: &Case) -> Both<'a> {
     for (observer, database) in OBSERVERS {
         both.send(observer, &request(&[b"SELECT", database.as_bytes()]));
     }
+    // What other cases have left on the real server.
+    for words in ["ACL DELUSER u v w", "SCRIPT FLUSH", "FUNCTION FLUSH"] {
+        let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+        both.send(0, &request(&words));
+    }
     both.told();
     both
 }
@@ -248,15 +260,25 @@ pub(crate) fn number(variable: &str, default: u64) -> u64 {
 }
 
 /// Returns the command that reproduces a failure.
-fn replay(seed: u64, cases: u64) -> String {
+fn replay(name: &str, seed: u64, cases: u64) -> String {
     format!(
         "replay with: STUNT_DOUBLE_REAL_SEED={seed} STUNT_DOUBLE_REAL_CASES={cases} \
-         cargo test --test real random_commands_of_several_clients"
+         cargo test --test real {name}"
     )
 }
 
 #[test]
 fn random_commands_of_several_clients() {
+    compare("random_commands_of_several_clients", grammar::PATTERNS);
+}
+
+#[cfg(feature = "lua")]
+#[test]
+fn random_scripts_users_and_tracking() {
+    compare("random_scripts_users_and_tracking", families::PATTERNS);
+}
+
+fn compare(name: &str, patterns: &'static [&'static str]) {
     let Some(server) = RealServer::start(&["--save", "", "--appendonly", "no"]) else { return };
     let cases = number("STUNT_DOUBLE_REAL_CASES", 100);
     let seed = number("STUNT_DOUBLE_REAL_SEED", 1);
@@ -271,14 +293,14 @@ fn random_commands_of_several_clients() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let questions = questions();
-    match runner.run(&case(), |case| run(&server, &questions, &case)) {
+    match runner.run(&case(patterns), |case| run(&server, &questions, &case)) {
         Ok(()) => {}
         Err(TestError::Fail(reason, case)) => {
             let reason =
                 without_unnecessary_operations(&server, &questions, case).unwrap_or(reason);
-            panic!("{reason}\n{}", replay(seed, cases));
+            panic!("{reason}\n{}", replay(name, seed, cases));
         }
-        Err(TestError::Abort(reason)) => panic!("{reason}\n{}", replay(seed, cases)),
+        Err(TestError::Abort(reason)) => panic!("{reason}\n{}", replay(name, seed, cases)),
     }
     println!("{cases} cases from seed {seed} without a difference");
 }

@@ -20,6 +20,7 @@ mod differential;
 mod dump;
 mod durability;
 mod eviction;
+mod families;
 mod files;
 mod geo;
 mod grammar;

@@ -4,7 +4,7 @@ use crate::redis::command::arguments::{integer, is};
 use crate::redis::command::{Answer, Args, Caller};
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
-use crate::redis::reply::Reply;
+use crate::redis::reply::{ErrorReply, Reply};
 use crate::redis::server::Server;
 use crate::redis::server::tracking::{Remembers, Tracker};
 use crate::redis::value::Sds;
@@ -64,8 +64,9 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// Checks that the options go together, and with how the client tracks now.
-    fn check(&self, now: Option<&Tracker>) -> Result<(), CommandError> {
+    /// Checks that the options go together, and with how the client tracks now. Returns an error
+    /// that is told although tracking begins.
+    fn check(&self, now: Option<&Tracker>) -> Result<Option<CommandError>, CommandError> {
         let refuse = |text| Err(CommandError::text(text));
         if !self.broadcasts && !self.prefixes.is_empty() {
             return refuse("ERR PREFIX option requires BCAST mode to be enabled");
@@ -94,7 +95,9 @@ impl<'a> Options<'a> {
         self.check_prefixes(now)
     }
 
-    fn check_prefixes(&self, now: Option<&Tracker>) -> Result<(), CommandError> {
+    /// Checks that no prefix begins with another. As in Redis, only an overlap of the first prefix
+    /// with another given one is refused; of a later one, the error and then the reply is sent.
+    fn check_prefixes(&self, now: Option<&Tracker>) -> Result<Option<CommandError>, CommandError> {
         let overlap = |one: &[u8], other: &[u8]| one.starts_with(other) || other.starts_with(one);
         let shown = |prefix: &[u8]| String::from_utf8_lossy(prefix).into_owned();
         for (index, prefix) in self.prefixes.iter().enumerate() {
@@ -110,15 +113,16 @@ impl<'a> Options<'a> {
             }
             let later = &self.prefixes[index + 1..];
             if let Some(other) = later.iter().find(|other| overlap(prefix, other)) {
-                return Err(CommandError::format(format!(
+                let error = CommandError::format(format!(
                     "ERR Prefix '{}' overlaps with another provided prefix '{}'. Prefixes for a \
                      single client must not overlap.",
                     shown(prefix),
                     shown(other)
-                )));
+                ));
+                return if index == 0 { Err(error) } else { Ok(Some(error)) };
             }
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -133,7 +137,12 @@ pub(super) fn client_tracking(server: &mut Server, caller: Caller, args: Args<'_
     if !is(args[2], "on") {
         return Err(CommandError::Syntax);
     }
-    options.check(server.tracking.clients.get(&client))?;
+    if let Some(error) = options.check(server.tracking.clients.get(&client))? {
+        let error = ErrorReply::from(error);
+        server.stats.of("client|tracking").failed += 1;
+        server.stats.failed(&error);
+        server.reply(client, error.into());
+    }
     let mut prefixes: Vec<Sds> = options.prefixes.iter().map(|prefix| Sds::new(prefix)).collect();
     if options.broadcasts && prefixes.is_empty() {
         prefixes.push(Sds::default());
