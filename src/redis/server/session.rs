@@ -55,7 +55,7 @@ pub(crate) struct Session {
     pub(crate) user: Option<Sds>,
     /// It has logged in, or did not need to when it connected.
     pub(crate) authenticated: bool,
-    pub(crate) multi: Option<Multi>,
+    pub(crate) multi: Option<Box<Multi>>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) replies: Replies,
     pub(crate) no_evict: bool,

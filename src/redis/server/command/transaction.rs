@@ -7,8 +7,8 @@ use crate::redis::command::key_spec::usage::*;
 use crate::redis::command::{Answer, Args, Caller, flow, server};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
+use crate::redis::server::Server;
 use crate::redis::server::transaction::Exec;
-use crate::redis::server::{Multi, Server};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
@@ -24,7 +24,7 @@ fn multi(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answer {
     if multi.is_some() {
         return Err(CommandError::text("ERR MULTI calls can not be nested"));
     }
-    *multi = Some(Multi::default());
+    *multi = Some(Box::default());
     Ok(Reply::OK)
 }
 
