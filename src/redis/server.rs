@@ -54,7 +54,7 @@ pub use policy::EvictionPolicy;
 pub use refusal::Refusal;
 pub use replication::{Dial, DialAction, Discarded, LostWrite};
 pub use sentinel::SentinelOptions;
-pub(crate) use session::{Multi, Replies, Session, Watch};
+pub(crate) use session::{Replies, Session, Watch};
 pub(crate) use sleep::Sleep;
 pub(crate) use stats::Stats;
 use story::Story;
