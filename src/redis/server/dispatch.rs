@@ -121,7 +121,8 @@ impl Server {
         if !session.authenticated && !self.acl.is_open && !command.has(flag::NO_AUTH) {
             return Err(CommandError::text("NOAUTH Authentication required."));
         }
-        if session.multi.is_some() && command.has(flag::NO_MULTI) {
+        let in_multi = session.multi.is_some();
+        if in_multi && command.has(flag::NO_MULTI) {
             return Err(CommandError::text("ERR Command not allowed inside a transaction"));
         }
         if self.acl.restricts {
@@ -130,7 +131,9 @@ impl Server {
         if self.config.max_memory > 0 {
             self.check_memory(client, command, args)?;
         }
-        self.check_refusals(client, command, false)?;
+        if self.may_refuse() {
+            self.check_refusals(client, command, false)?;
+        }
         if self.pubsub.is_subscriber(client)
             && self.sessions.get(&client).is_some_and(|s| s.protocol == Protocol::Resp2)
             && !ALLOWED_WHEN_SUBSCRIBED.contains(&command.name)
@@ -141,7 +144,9 @@ impl Server {
                 command.name
             )));
         }
-        self.check_refusals(client, command, true)?;
+        if self.may_refuse() {
+            self.check_refusals(client, command, true)?;
+        }
         if !command.has(flag::ALLOW_BUSY)
             && let Some(error) = self.busy_error()
         {
@@ -153,22 +158,27 @@ impl Server {
             session.pending.push_front(args.iter().map(|arg| Sds::new(arg)).collect());
             return Ok(None);
         }
-        if self.queue_in_multi(client, command, args) {
+        if in_multi && self.queue_in_multi(client, command, args) {
             return Ok(None);
         }
         Ok(Some(command))
     }
 
+    /// Returns whether a command may be refused because of the server's state.
+    #[inline]
+    fn may_refuse(&self) -> bool {
+        !self.refusals.is_empty() || self.loading_until.is_some() || self.replication.restricts
+    }
+
     /// Returns an error if a command is refused, as by a server in a bad state. `late` selects the
     /// states that Redis checks after it knows that a subscriber may send the command.
-    #[inline]
     pub(super) fn check_refusals(
         &mut self,
         client: ClientId,
         command: &'static Row,
         late: bool,
     ) -> Result<(), CommandError> {
-        if self.refusals.is_empty() && self.loading_until.is_none() && !self.replication.restricts {
+        if !self.may_refuse() {
             return Ok(());
         }
         self.check_role(client, command, late)?;

@@ -61,16 +61,12 @@ impl Server {
         command: &'static Row,
         args: Args<'_>,
     ) -> bool {
-        let session = self.sessions.get(&client).expect("the caller has a session");
-        if session.multi.is_none() {
+        if RUN_WITHIN_MULTI.contains(&command.name) {
             return false;
         }
         let flags = self.flags_of(command, args);
         let session = self.sessions.get_mut(&client).expect("the caller has a session");
         let Some(multi) = &mut session.multi else { return false };
-        if RUN_WITHIN_MULTI.contains(&command.name) {
-            return false;
-        }
         let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
         multi.flags |= flags;
         multi.queued.push((command, request));
