@@ -297,3 +297,35 @@ fn the_same_seed_makes_the_same_history() {
     };
     assert_eq!(run(), run());
 }
+
+/// A client that sends `SYNC` gets the data set at once, without a position, and then the stream:
+/// that of redis-server 7.0.15 to the same requests.
+#[test]
+fn an_old_replica_is_told_no_position() {
+    use stunt_double::redis::resp::ByteServer;
+    use stunt_double::redis::server::Server;
+    use stunt_double::sim::service::{ByteOutput, ByteService};
+    use stunt_double::{Instant, Site, Stream};
+
+    let random = Stream::calm(Site::new("redis"), 0);
+    let mut server = ByteServer::new(Server::new(ServerOptions::default(), random));
+    server.connected(Instant::ZERO, 1, "replica");
+    server.connected(Instant::ZERO, 2, "client");
+    let mut told = |client: u64, bytes: &[u8]| {
+        server.receive(Instant::ZERO, client, bytes);
+        let mut received = Vec::new();
+        while let Some((to, output)) = server.poll_output() {
+            if let (1, ByteOutput::Data(bytes)) = (to, output) {
+                received.extend(bytes);
+            }
+        }
+        received
+    };
+    let file = told(1, b"SYNC\r\n");
+    let header = file.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let size: usize = String::from_utf8_lossy(&header[1..]).parse().expect("a length");
+    assert_eq!((header[0], file.len()), (b'$', header.len() + 2 + size));
+    assert!(file[header.len() + 2..].starts_with(b"REDIS0010"));
+    let set = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    assert_eq!(told(2, b"SET k v\r\n"), set);
+}

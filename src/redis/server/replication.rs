@@ -96,6 +96,8 @@ pub(crate) struct Announced {
     pub(crate) address: Option<Sds>,
     /// It understands the new id of a continued history.
     pub(crate) psync2: bool,
+    /// It takes a data set of unknown length, which a master sends without a file.
+    pub(crate) takes_stream: bool,
     /// It wants to know where the histories part.
     pub(crate) asks_for_parting: bool,
 }
@@ -103,7 +105,7 @@ pub(crate) struct Announced {
 /// How far a replica is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It waits for the data set since then.
+    /// It waits for the data set, which is sent then.
     Waits(Instant),
     /// It receives the stream.
     Online,
@@ -113,6 +115,8 @@ pub(crate) enum Stage {
 #[derive(Clone, Debug)]
 pub(crate) struct Replica {
     pub(crate) stage: Stage,
+    /// It has sent `SYNC`, and is told no position.
+    pub(crate) is_old: bool,
     /// The offset up to which it has confirmed the stream.
     pub(crate) acked: u64,
     pub(crate) acked_at: Instant,

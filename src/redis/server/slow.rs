@@ -103,6 +103,18 @@ fn without_secrets<'a>(command: &Row, args: Args<'a>) -> Vec<&'a [u8]> {
                 shown.iter_mut().skip(at + 1).take(2).for_each(|word| *word = REDACTED);
             }
         }
+        "migrate" => {
+            for (at, word) in args.iter().enumerate().skip(6) {
+                let count = if word.eq_ignore_ascii_case(b"auth") {
+                    1
+                } else if word.eq_ignore_ascii_case(b"auth2") {
+                    2
+                } else {
+                    continue;
+                };
+                shown.iter_mut().skip(at + 1).take(count).for_each(|word| *word = REDACTED);
+            }
+        }
         "config|set" => {
             for pair in shown[2..].chunks_exact_mut(2) {
                 let secret = [&b"requirepass"[..], b"masterauth", b"masteruser"];

@@ -19,7 +19,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::config::Config;
-use parameters::{Effect, PARAMETERS, Parameter};
+use parameters::{Effect, HIDDEN, PARAMETERS, Parameter};
 
 #[rustfmt::skip]
 const CONFIG_SUBCOMMANDS: &[Row] = &[
@@ -52,7 +52,7 @@ fn matching(config: &Config, pattern: &[u8]) -> Vec<(Vec<u8>, String)> {
     let named = PARAMETERS.iter().filter(|parameter| {
         let name = parameter.name.as_bytes();
         if is_pattern {
-            glob::matches(pattern, name, true)
+            glob::matches(pattern, name, true) && !HIDDEN.contains(&parameter.name)
         } else {
             pattern.eq_ignore_ascii_case(name)
         }

@@ -182,6 +182,8 @@ fn replconf(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
             let announced = announced(server, client);
             announced.psync2 |= is(value, "psync2");
             announced.asks_for_parting |= is(value, "parting");
+            // Links between our servers wait like those of real ones.
+            announced.takes_stream |= is(value, "eof") || is(value, "parting");
         } else if is(option, "rdb-only") {
             number::parse_i64(value).filter(|on| *on == 0 || *on == 1).ok_or(
                 CommandError::text("ERR value is out of range, value must between 0 and 1"),

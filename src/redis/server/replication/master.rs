@@ -85,10 +85,18 @@ impl Server {
             self.replication.change_id();
             self.keep_backlog();
         }
-        let replica = Replica { stage: Stage::Waits(self.now), acked: 0, acked_at: self.now };
+        // Only a data set without a file waits for more replicas to come.
+        let announced = self.replication.announced.get(&client);
+        let delay = match announced.is_some_and(|announced| announced.takes_stream) {
+            true => self.sync_delay(),
+            false => Duration::ZERO,
+        };
+        let stage = Stage::Waits(self.now + delay);
+        let is_old = position.is_none();
+        let replica = Replica { stage, is_old, acked: 0, acked_at: self.now };
         self.replication.replicas.insert(client, replica);
-        if self.sync_delay().is_zero() {
-            self.send_data_set();
+        if delay.is_zero() {
+            self.send_data_set(|due| due);
         }
         Ok(None)
     }
@@ -125,34 +133,44 @@ impl Server {
         if !missed.is_empty() {
             self.outbox.bytes(client, missed);
         }
-        let replica = Replica { stage: Stage::Online, acked: 0, acked_at: self.now };
+        let stage = Stage::Online;
+        let replica = Replica { stage, is_old: false, acked: 0, acked_at: self.now };
         self.replication.replicas.insert(client, replica);
         self.observe_role();
     }
 
-    /// Sends the data set to the replicas that wait for it.
-    fn send_data_set(&mut self) {
-        let waits = |replica: &Replica| replica.stage != Stage::Online;
+    /// Sends the data set to the replicas that wait for it and are chosen by whether they are due.
+    fn send_data_set(&mut self, chosen: impl Fn(bool) -> bool) {
+        let now = self.now;
+        let waits = |replica: &Replica| match replica.stage {
+            Stage::Waits(due) => chosen(due <= now),
+            Stage::Online => false,
+        };
         if !self.replication.replicas.values().any(waits) {
             return;
         }
+        self.send_effects(Sent::Together);
         let file = self.to_rdb();
         let (id, offset) = (self.replication.history(), self.replication.offset);
         self.replication.selected = None;
         let former = self.replication.former_id.clone().unwrap_or(NO_ID.into());
         let parts_at = self.replication.parts_at.unwrap_or(0);
         for (client, replica) in &mut self.replication.replicas {
-            if replica.stage == Stage::Online {
+            if !waits(replica) {
                 continue;
             }
-            *replica = Replica { stage: Stage::Online, acked: 0, acked_at: self.now };
+            let is_old = replica.is_old;
+            *replica = Replica { stage: Stage::Online, is_old, acked: 0, acked_at: now };
             let announced = self.replication.announced.get(client);
             let parting = match announced.is_some_and(|announced| announced.asks_for_parting) {
                 true => format!(" {former} {parts_at}"),
                 false => String::new(),
             };
-            let head = format!("+FULLRESYNC {id} {offset}{parting}\r\n${}\r\n", file.len());
-            let mut bytes = head.into_bytes();
+            let position = match is_old {
+                true => String::new(),
+                false => format!("+FULLRESYNC {id} {offset}{parting}\r\n"),
+            };
+            let mut bytes = format!("{position}${}\r\n", file.len()).into_bytes();
             bytes.extend_from_slice(&file);
             self.outbox.bytes(*client, bytes);
         }
@@ -280,14 +298,14 @@ impl Server {
             replicas.filter(|(_, replica)| silent(replica)).map(|(client, _)| *client).collect()
         };
         silent.into_iter().for_each(|client| self.hang_up(client));
-        let delay = self.sync_delay();
+        let now = self.now;
         let due = |replica: &Replica| match replica.stage {
-            Stage::Waits(since) => self.now - since >= delay,
+            Stage::Waits(due) => due <= now,
             Stage::Online => false,
         };
+        // All that wait get it together.
         if self.replication.replicas.values().any(due) {
-            self.send_effects(Sent::Together);
-            self.send_data_set();
+            self.send_data_set(|_| true);
         }
         self.forget_old_history();
     }

@@ -63,6 +63,15 @@ impl Parameter {
     }
 }
 
+/// Parameters that only their full name shows.
+pub(super) const HIDDEN: [&str; 5] = [
+    "key-load-delay",
+    "loading-process-events-interval-bytes",
+    "rdb-key-save-delay",
+    "use-exit-on-panic",
+    "watchdog-period",
+];
+
 #[rustfmt::skip]
 pub(super) const PARAMETERS: &[Parameter] = &[
     row("acl-pubsub-default", "resetchannels", OneOf(&["allchannels", "resetchannels"]), Modelled(&setting::ACL_PUBSUB_DEFAULT)),
@@ -138,6 +147,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("io-threads", "1", Immutable, Inert),
     row("io-threads-do-reads", "no", Immutable, Inert),
     row("jemalloc-bg-thread", "yes", YesNo, Inert),
+    row("key-load-delay", "0", Integer(INT_MIN, INT), Inert),
     row("latency-monitor-threshold", "0", Integer(0, LONG), Modelled(&setting::LATENCY_THRESHOLD)),
     row("latency-tracking", "yes", YesNo, Inert),
     row("latency-tracking-info-percentiles", "50 99 99.9", Special(validate::percentiles), Inert),
@@ -151,6 +161,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("list-compress-depth", "0", Integer(0, INT), Inert),
     row("list-max-listpack-size", "-2", Integer(INT_MIN, INT), Inert),
     row("list-max-ziplist-size", "-2", Integer(INT_MIN, INT), Alias("list-max-listpack-size")),
+    row("loading-process-events-interval-bytes", "2097152", Integer(1_024, INT), Inert),
     row("logfile", "", Immutable, Inert),
     row("loglevel", "notice", OneOf(&["debug", "verbose", "notice", "warning"]), Inert),
     row("lua-time-limit", "5000", Integer(0, LONG), Alias("busy-reply-threshold")),
@@ -177,6 +188,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("protected-mode", "yes", YesNo, Inert),
     row("proto-max-bulk-len", "536870912", Memory(1_048_576, SIGNED), Modelled(&setting::BULK_LENGTH)),
     row("rdb-del-sync-files", "no", YesNo, Inert),
+    row("rdb-key-save-delay", "0", Integer(INT_MIN, INT), Inert),
     row("rdb-save-incremental-fsync", "yes", YesNo, Inert),
     row("rdbchecksum", "yes", Immutable, Inert),
     row("rdbcompression", "yes", YesNo, Inert),
@@ -253,6 +265,8 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("tracking-table-max-keys", "1000000", Integer(0, LONG), Modelled(&setting::TRACKING_KEYS)),
     row("unixsocket", "", Immutable, Inert),
     row("unixsocketperm", "0", Immutable, Inert),
+    row("use-exit-on-panic", "no", YesNo, Inert),
+    row("watchdog-period", "0", Integer(0, INT), Inert),
     row("zset-max-listpack-entries", "128", Integer(0, LONG), Modelled(&setting::SORTED_SET_ENTRIES)),
     row("zset-max-listpack-value", "64", Memory(0, SIGNED), Modelled(&setting::SORTED_SET_VALUE)),
     row("zset-max-ziplist-entries", "128", Integer(0, LONG), Alias("zset-max-listpack-entries")),
@@ -274,6 +288,6 @@ mod tests {
             assert_eq!(parameter.itself().default, default, "{name}");
         }
         assert!(PARAMETERS.is_sorted_by_key(|parameter| parameter.name));
-        assert_eq!(PARAMETERS.len(), 192);
+        assert_eq!(PARAMETERS.len(), 192 + HIDDEN.len());
     }
 }
