@@ -117,8 +117,8 @@ pub fn start_named(sim: &mut Sim, name: &str, options: ServerOptions) -> Redis {
 ///
 /// A replica has nothing at first: it connects, and the master sends its data set after the delay
 /// of [`ServerOptions::with_sync_delay`], five seconds unless the master's options say otherwise.
-/// What servers say to each other is background work, which does not keep [`Sim::run`] going by
-/// itself.
+/// The messages of servers to each other are background work, which does not keep [`Sim::run`]
+/// going by itself.
 ///
 /// ```
 /// use std::time::Duration;

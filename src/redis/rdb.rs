@@ -35,7 +35,7 @@ mod ziplist;
 mod zipmap;
 
 pub use append_only::append_only_file;
-pub(crate) use append_only::{AppendOnly, Next};
+pub(crate) use append_only::{AppendOnly, Next, write_command};
 pub use error::RdbError;
 pub(crate) use payload::PayloadError;
 pub(crate) use payload::{dump, restore};

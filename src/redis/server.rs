@@ -171,7 +171,7 @@ pub struct Server {
     pub(crate) tracking: Tracking,
     pub(crate) eviction: Eviction,
     pub(crate) replication: Replication,
-    /// What it knows as a Sentinel, if it is one.
+    /// The state of a Sentinel, if it is one.
     pub(crate) sentinel: Option<Box<Sentinel>>,
 }
 
@@ -369,7 +369,7 @@ impl Server {
         }
         self.watch_until(now);
         if self.replication.is_replica() {
-            // What arrived while it slept.
+            // Bytes may have arrived while it slept.
             self.read_link();
         }
         if self.paused.is_some_and(|pause| pause.until <= now) {

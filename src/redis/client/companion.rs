@@ -118,7 +118,7 @@ enum Line {
     Open(ByteConnection),
 }
 
-/// What a companion does.
+/// A companion's work.
 struct Pump<S: Dialer> {
     group: Group,
     service: ServiceHandle<S>,

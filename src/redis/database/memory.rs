@@ -19,7 +19,7 @@ use crate::redis::value::{
 const OBJECT: usize = 16;
 /// An entry of a hash table.
 const ENTRY: usize = 24;
-/// What each key needs besides its name and its value's contents.
+/// The bytes of each key besides its name and its value's contents.
 pub(crate) const KEY_OVERHEAD: usize = ENTRY + OBJECT;
 /// A hash table with the headers of its two arrays.
 const TABLE: usize = 56;

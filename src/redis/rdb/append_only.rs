@@ -15,24 +15,25 @@ const AT_ONCE: usize = 64;
 pub fn append_only_file(snapshot: &Snapshot) -> Vec<u8> {
     let mut file = Vec::new();
     for library in &snapshot.libraries {
-        command(&mut file, &[b"FUNCTION", b"LOAD", library]);
+        write_command(&mut file, &[b"FUNCTION", b"LOAD", library]);
     }
     let mut databases: Vec<usize> = snapshot.records.iter().map(|record| record.database).collect();
     databases.sort_unstable();
     databases.dedup();
     for database in databases {
-        command(&mut file, &[b"SELECT", database.to_string().as_bytes()]);
+        write_command(&mut file, &[b"SELECT", database.to_string().as_bytes()]);
         for record in snapshot.records.iter().filter(|record| record.database == database) {
             value(&mut file, &record.key, &record.value);
             if let Some(at) = record.expires_at {
-                command(&mut file, &[b"PEXPIREAT", &record.key, &number::format_i64(at)]);
+                write_command(&mut file, &[b"PEXPIREAT", &record.key, &number::format_i64(at)]);
             }
         }
     }
     file
 }
 
-fn command(file: &mut Vec<u8>, words: &[&[u8]]) {
+/// Appends a command, as clients send it.
+pub(crate) fn write_command(file: &mut Vec<u8>, words: &[&[u8]]) {
     file.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
     for word in words {
         file.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
@@ -44,7 +45,7 @@ fn command(file: &mut Vec<u8>, words: &[&[u8]]) {
 /// Writes the commands that make a value.
 fn value(file: &mut Vec<u8>, key: &[u8], value: &Value) {
     match value {
-        Value::String(string) => command(file, &[b"SET", key, string]),
+        Value::String(string) => write_command(file, &[b"SET", key, string]),
         Value::List(list) => {
             batches(file, b"RPUSH", key, list.iter().map(|element| [element.to_vec()]));
         }
@@ -72,10 +73,10 @@ fn stream(file: &mut Vec<u8>, key: &[u8], stream: &Stream) {
         let (id, entry) = (entry.id().to_string(), entry.to_owned());
         let mut words: Vec<&[u8]> = vec![b"XADD", key, id.as_bytes()];
         words.extend(entry.fields.iter().flat_map(|(field, value)| [&**field, &**value]));
-        command(file, &words);
+        write_command(file, &words);
     }
     if stream.is_empty() {
-        command(file, &[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]);
+        write_command(file, &[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]);
     }
     let counters = stream.counters();
     let (last, deleted) = (counters.last_id.to_string(), counters.max_deleted_id.to_string());
@@ -89,16 +90,16 @@ fn stream(file: &mut Vec<u8>, key: &[u8], stream: &Stream) {
         b"MAXDELETEDID",
         deleted.as_bytes(),
     ];
-    command(file, &words);
+    write_command(file, &words);
     for (name, group) in stream.groups() {
         let (last, read) = (group.last_id().to_string(), group.entries_read().unwrap_or(-1));
         let read = number::format_i64(read);
         let create: [&[u8]; 7] =
             [b"XGROUP", b"CREATE", key, name, last.as_bytes(), b"ENTRIESREAD", &read];
-        command(file, &create);
+        write_command(file, &create);
         for consumer in group.consumers() {
             if consumer.pending().is_empty() {
-                command(file, &[b"XGROUP", b"CREATECONSUMER", key, name, consumer.name()]);
+                write_command(file, &[b"XGROUP", b"CREATECONSUMER", key, name, consumer.name()]);
             }
             for id in consumer.pending() {
                 pending(file, (key, name, consumer.name()), *id, group);
@@ -127,7 +128,7 @@ fn pending(file: &mut Vec<u8>, of: (&[u8], &[u8], &[u8]), id: StreamId, group: &
         b"JUSTID",
         b"FORCE",
     ];
-    command(file, &words);
+    write_command(file, &words);
 }
 
 /// Writes a command for each batch of elements, which have `N` words each.
@@ -141,7 +142,7 @@ fn batches<const N: usize>(
     for batch in elements.chunks(AT_ONCE) {
         let mut words = vec![name, key];
         words.extend(batch.iter().flatten().map(Vec::as_slice));
-        command(file, &words);
+        write_command(file, &words);
     }
 }
 
@@ -230,9 +231,9 @@ mod tests {
     #[test]
     fn a_file_may_end_anywhere() {
         let mut file = Vec::new();
-        command(&mut file, &[b"SET", b"k", b"a\r\nb"]);
+        write_command(&mut file, &[b"SET", b"k", b"a\r\nb"]);
         file.extend_from_slice(b"#TS:1\r\n");
-        command(&mut file, &[b"DEL", b"k"]);
+        write_command(&mut file, &[b"DEL", b"k"]);
         for len in 0..=file.len() {
             let mut commands = AppendOnly::new(&file[..len], 0);
             let mut read = 0;

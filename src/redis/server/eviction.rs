@@ -199,9 +199,8 @@ impl Server {
         if self.paused.is_some() || loads || self.config.max_memory == 0 {
             return false;
         }
-        // What a replica has to remove, its master tells it.
-        let inert = &self.config.inert;
-        let ignores = inert.get("replica-ignore-maxmemory").is_none_or(|value| value == "yes");
+        // A replica's master tells it what to remove.
+        let ignores = self.word("replica-ignore-maxmemory") != Some("no");
         if self.replication.is_replica() && ignores {
             return false;
         }

@@ -174,9 +174,9 @@ impl ServerOptions {
 
     /// Limits the server's memory to this many bytes (`maxmemory`). Zero, the default, is no limit.
     ///
-    /// What counts is what a real server would use for the keys (`MEMORY USAGE`) and for itself,
-    /// which is close to 1 MB: see `used_memory` in `INFO`. Beyond the limit, commands that may
-    /// need memory are refused with `OOM`, unless keys can be evicted
+    /// The limit counts the bytes that a real server would use for the keys (`MEMORY USAGE`) and
+    /// for itself, which is close to 1 MB: see `used_memory` in `INFO`. Beyond the limit, commands
+    /// that may need memory are refused with `OOM`, unless keys can be evicted
     /// ([`ServerOptions::with_eviction`]).
     #[must_use]
     pub fn with_max_memory(mut self, bytes: u64) -> ServerOptions {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Which keys the server removes when its memory reaches the limit (`maxmemory-policy`).
+/// The choice of keys that the server removes when its memory reaches the limit
+/// (`maxmemory-policy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EvictionPolicy {
     /// `noeviction`: none. Commands that may need memory are refused with `OOM`.

@@ -167,7 +167,7 @@ impl Server {
     }
 
     fn expires_lazily(&self) -> bool {
-        self.config.inert.get("lazyfree-lazy-expire").is_some_and(|value| value == "yes")
+        self.word("lazyfree-lazy-expire") == Some("yes")
     }
 
     /// Sends the effects of a step.

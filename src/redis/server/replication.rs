@@ -7,12 +7,15 @@
 //! continues, too. A replica that has more holds writes that the new history does not have. It
 //! receives the whole data set, and those writes are lost.
 //!
-//! `master` has the side that sends, `replica` the side that follows, `failover` the change of
-//! roles on request. The invariant: the backlog ends at the offset.
+//! `master` has the side that sends, `link` and `replica` the side that follows, `failover` the
+//! change of roles on request, `discarded` what that loses. The invariant: the backlog ends at the
+//! offset.
 //!
 //! Source: `replication.c`.
 
+mod discarded;
 mod failover;
+mod link;
 mod master;
 mod replica;
 
@@ -21,17 +24,18 @@ use super::{ClientId, Server};
 use crate::invariant::ensure;
 use crate::redis::database::digest;
 use crate::redis::database::sha1::sha1;
+use crate::redis::rdb::write_command;
 use crate::redis::value::Sds;
 use crate::time::{Instant, earlier};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
+pub use discarded::{Discarded, LostWrite};
 pub(crate) use failover::{Failover, FailoverOptions, Progress};
-pub(crate) use replica::Link;
-pub use replica::{Dial, DialAction};
+pub(crate) use link::Link;
+pub use link::{Dial, DialAction};
 
 /// The id of a history: 40 hexadecimal digits.
 pub(crate) type ReplicationId = Sds;
@@ -41,12 +45,8 @@ pub(crate) const NO_ID: &str = "0000000000000000000000000000000000000000";
 
 /// Returns a command as bytes.
 pub(super) fn encoded(words: &[Sds]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
+    let mut bytes = Vec::new();
+    write_command(&mut bytes, &words.iter().map(Sds::as_slice).collect::<Vec<_>>());
     bytes
 }
 
@@ -67,6 +67,12 @@ impl Backlog {
         self.bytes.drain(..excess);
     }
 
+    /// Returns the bytes after this offset of a history that ends at `end`, if they are all here.
+    fn after(&self, offset: u64, end: u64) -> Option<Vec<u8>> {
+        let missing = usize::try_from(end.checked_sub(offset)?).ok()?;
+        (missing <= self.len()).then(|| self.last(missing))
+    }
+
     /// Returns the last bytes.
     pub(crate) fn last(&self, count: usize) -> Vec<u8> {
         self.bytes.iter().skip(self.bytes.len() - count).copied().collect()
@@ -84,8 +90,7 @@ pub(crate) struct Past {
 impl Past {
     /// Returns the history from the byte after this offset on, if the backlog has it.
     pub(crate) fn after(&self, offset: u64) -> Option<Vec<u8>> {
-        let missing = usize::try_from(self.offset.saturating_sub(offset)).ok()?;
-        (missing <= self.backlog.len()).then(|| self.backlog.last(missing))
+        self.backlog.after(offset.min(self.offset), self.offset)
     }
 }
 
@@ -120,59 +125,6 @@ pub(crate) struct Replica {
     /// The offset up to which it has confirmed the stream.
     pub(crate) acked: u64,
     pub(crate) acked_at: Instant,
-}
-
-/// A write that no other server has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostWrite {
-    /// Number of the database.
-    pub database: usize,
-    /// The command, as replicas would have run it.
-    pub command: Vec<Sds>,
-}
-
-/// The writes that a server has discarded because its new master does not have them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Discarded {
-    /// The writes, in order, as far as they were still known.
-    pub writes: Vec<LostWrite>,
-    /// Keys that have changed without a known write, each with the number of its database.
-    pub keys: Vec<(usize, Sds)>,
-    /// The new master.
-    pub master: String,
-}
-
-/// Greatest number of writes, or of keys, that are named.
-const NAMED: usize = 10;
-
-impl fmt::Display for Discarded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        let Discarded { writes, keys, master } = self;
-        let count = if writes.is_empty() { keys.len() } else { writes.len() };
-        let what = if writes.is_empty() { "key" } else { "write" };
-        write!(f, "failover lost {count} {what}{} that {master} does not have: ", plural(count))?;
-        for (i, LostWrite { database, command }) in writes.iter().take(NAMED).enumerate() {
-            let shown = |word: &Sds| word.to_string();
-            let words: Vec<String> = command.iter().take(8).map(shown).collect();
-            f.write_str(if i == 0 { "" } else { ", " })?;
-            f.write_str(&words.join(" "))?;
-            if command.len() > 8 {
-                f.write_str(" …")?;
-            }
-            if *database != 0 {
-                write!(f, " (database {database})")?;
-            }
-        }
-        let keys = if writes.is_empty() { &keys[..] } else { &[] };
-        for (i, (database, key)) in keys.iter().take(NAMED).enumerate() {
-            write!(f, "{}{key}", if i == 0 { "" } else { ", " })?;
-            if *database != 0 {
-                write!(f, " (database {database})")?;
-            }
-        }
-        if count > NAMED { f.write_str(", …") } else { Ok(()) }
-    }
 }
 
 /// Everything about replication.
@@ -310,9 +262,7 @@ impl Replication {
 
     /// Returns the history from the byte after this offset on, if the backlog has it.
     pub(crate) fn after(&self, offset: u64) -> Option<Vec<u8>> {
-        let missing = usize::try_from(self.offset.checked_sub(offset)?).ok()?;
-        let backlog = self.backlog.as_ref()?;
-        (missing <= backlog.len()).then(|| backlog.last(missing))
+        self.backlog.as_ref()?.after(offset, self.offset)
     }
 
     /// Returns whether somebody needs the housekeeping.
@@ -411,18 +361,6 @@ impl Server {
                 self.replication.cron = None;
             }
         }
-    }
-
-    /// Returns the writes that the server has last discarded, because it became the replica of a
-    /// master that did not have them.
-    #[must_use]
-    pub fn discarded(&self) -> &Discarded {
-        &self.replication.discarded
-    }
-
-    /// Returns what was discarded as text, the first time it is called after that.
-    pub(crate) fn take_discarded_note(&mut self) -> Option<String> {
-        std::mem::take(&mut self.replication.untold).then(|| self.replication.discarded.to_string())
     }
 
     /// Sets the address under which others know this server (`replica-announce-ip`).
