@@ -26,6 +26,8 @@ pub(super) struct Connection {
     unwritten: VecDeque<u8>,
     /// How to close the socket once everything is written.
     closing: Option<Hangup>,
+    /// The client's end, or a failure, lies behind the bytes that are still to be read.
+    expects_end: bool,
 }
 
 impl Connection {
@@ -37,7 +39,7 @@ impl Connection {
     ) -> io::Result<Connection> {
         stream.set_nodelay(true)?;
         stream.register(registry, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Connection { stream, unwritten: VecDeque::new(), closing: None })
+        Ok(Connection { stream, unwritten: VecDeque::new(), closing: None, expects_end: false })
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Incoming {
@@ -64,6 +66,15 @@ impl Connection {
     /// Closes the socket in this way after everything that is queued.
     pub(super) fn close_after_writing(&mut self, how: Hangup) {
         self.closing.get_or_insert(how);
+    }
+
+    /// Notes that the client's end has arrived, or that the socket is broken.
+    pub(super) fn expect_end(&mut self) {
+        self.expects_end = true;
+    }
+
+    pub(super) fn expects_end(&self) -> bool {
+        self.expects_end
     }
 
     pub(super) fn is_closing(&self) -> bool {

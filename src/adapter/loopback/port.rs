@@ -24,7 +24,8 @@ const PIECES_BEFORE_A_JUMP: usize = 1_024;
 
 /// A socket that had less than it was asked for is empty, and says when it no longer is. So what
 /// arrives next is read in the order of arrival at all sockets, as by a server that waits for its
-/// sockets anew in each turn. Elsewhere, only a read that would wait lets a socket speak again.
+/// sockets anew in each turn. Elsewhere, only a read that would wait lets a socket speak again. An
+/// end that had arrived when the socket stirred is not told again: it is read for.
 const A_SHORT_READ_IS_THE_LAST: bool = cfg!(unix);
 
 #[derive(Debug)]
@@ -121,9 +122,14 @@ impl<M: Service> Port<M> {
         self.accepts_later
     }
 
-    /// Notes that a socket may hold bytes, or may take some.
-    pub(super) fn stirs(&mut self, number: u64) {
+    /// Notes that a socket may hold bytes, or may take some. `has_ended`: its end has arrived too.
+    pub(super) fn stirs(&mut self, number: u64, has_ended: bool) {
         self.readable.insert(number);
+        if let Some(connection) = self.connections.get_mut(&number)
+            && has_ended
+        {
+            connection.expect_end();
+        }
         self.write(number);
     }
 
@@ -156,11 +162,12 @@ impl<M: Service> Port<M> {
         let Some(connection) = self.connections.get_mut(&number) else { return false };
         match connection.read(buffer) {
             Incoming::Bytes(count) => {
+                let has_more = count == buffer.len() || connection.expects_end();
                 if !connection.is_closing() {
                     self.bytes().receive(now, number, &buffer[..count]);
                     self.settle();
                 }
-                count == buffer.len() || !A_SHORT_READ_IS_THE_LAST
+                has_more || !A_SHORT_READ_IS_THE_LAST
             }
             Incoming::Nothing => false,
             Incoming::End => {
@@ -190,6 +197,7 @@ impl<M: Service> Port<M> {
             }
         } else {
             // The next read finds that the socket is broken, after what has arrived.
+            connection.expect_end();
             self.readable.insert(number);
         }
     }

@@ -196,10 +196,11 @@ impl Ports {
                 continue;
             }
             let number = (token.0 as u64 - 1) / 2;
+            let has_ended = event.is_read_closed() || event.is_error();
             if token == redis_token(number) {
-                self.redis.iter_mut().for_each(|port| port.stirs(number));
+                self.redis.iter_mut().for_each(|port| port.stirs(number, has_ended));
             } else {
-                self.rabbitmq.iter_mut().for_each(|port| port.stirs(number));
+                self.rabbitmq.iter_mut().for_each(|port| port.stirs(number, has_ended));
             }
         }
         // Timers that were due before the clients spoke come first.
