@@ -1,4 +1,4 @@
-//! SHA-1, for `DEBUG DIGEST` only. Not secure.
+//! SHA-1: digests of data sets, names of scripts, ids of servers. Not secure.
 //!
 //! Source: RFC 3174.
 

@@ -69,6 +69,16 @@ impl Server {
             + channels
     }
 
+    /// Returns the number of clients, without replicas and without those that stand for a script or
+    /// the operator.
+    pub(crate) fn connected_clients(&self) -> usize {
+        let replicas = &self.replication.replicas;
+        let counts = |(client, session): &(&ClientId, &Session)| {
+            session.id != 0 && !replicas.contains_key(*client)
+        };
+        self.sessions.iter().filter(counts).count()
+    }
+
     /// Returns the memory of all clients.
     pub(crate) fn memory_of_clients(&self) -> usize {
         self.sessions.iter().map(|(client, session)| self.client_memory(*client, session)).sum()

@@ -8,7 +8,7 @@
 //! the new configuration. A former master that returns becomes a replica.
 //!
 //! This file has the state and the beat of the clock, ten times a second. `instance` is what a
-//! Sentinel knows of another server, `answers` reads what these say, `election` decides upon a
+//! Sentinel knows of another server, `master` what it knows of one that it watches, `answers` reads what these say, `election` decides upon a
 //! failover and makes it. The module knows no server: it returns what it wants to dial, and what it
 //! has to publish.
 //!
@@ -19,6 +19,8 @@
 mod answers;
 mod election;
 mod instance;
+mod master;
+mod options;
 
 use super::Server;
 use super::replication::{Dial, DialAction};
@@ -27,104 +29,13 @@ use crate::redis::database::{digest, glob, sha1::sha1};
 use crate::redis::value::Sds;
 use crate::time::Instant;
 use answers::Asked;
-pub(crate) use election::FailoverState;
 use indexmap::IndexMap;
 pub(crate) use instance::{Instance, Kind, Reconfigured};
+pub(crate) use master::Master;
+pub(crate) use options::Address;
+pub use options::SentinelOptions;
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// The address of a server: its host and port.
-pub(crate) type Address = (String, u16);
-
-/// How a Sentinel watches a master.
-///
-/// ```
-/// use std::time::Duration;
-/// use stunt_double::redis::SentinelOptions;
-///
-/// let options = SentinelOptions::new("mymaster", 2).with_down_after(Duration::from_secs(5));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SentinelOptions {
-    pub(super) name: String,
-    pub(super) master: Option<Address>,
-    pub(super) quorum: usize,
-    pub(super) down_after: Duration,
-    pub(super) failover_timeout: Duration,
-    pub(super) parallel_syncs: usize,
-}
-
-impl SentinelOptions {
-    /// Returns the options with which a master of this name is watched. `quorum` is the number of
-    /// Sentinels that must agree that it is down. The other options are those of the real Sentinel:
-    /// down after 30 seconds, a failover takes up to three minutes, one replica is reconfigured at
-    /// a time.
-    #[must_use]
-    pub fn new(name: impl Into<String>, quorum: usize) -> SentinelOptions {
-        SentinelOptions {
-            name: name.into(),
-            master: None,
-            quorum: quorum.max(1),
-            down_after: Duration::from_secs(30),
-            failover_timeout: Duration::from_secs(180),
-            parallel_syncs: 1,
-        }
-    }
-
-    /// Sets how long a server may leave a `PING` unanswered before it counts as down
-    /// (`down-after-milliseconds`).
-    #[must_use]
-    pub fn with_down_after(mut self, time: Duration) -> SentinelOptions {
-        self.down_after = time;
-        self
-    }
-
-    /// Sets how long the steps of a failover may take, and half of the time between two of them
-    /// (`failover-timeout`).
-    #[must_use]
-    pub fn with_failover_timeout(mut self, time: Duration) -> SentinelOptions {
-        self.failover_timeout = time;
-        self
-    }
-
-    /// Sets how many replicas follow the new master at the same time (`parallel-syncs`).
-    #[must_use]
-    pub fn with_parallel_syncs(mut self, replicas: usize) -> SentinelOptions {
-        self.parallel_syncs = replicas.max(1);
-        self
-    }
-
-    /// Sets the address of the master.
-    pub(crate) fn watching(mut self, host: &str, port: u16) -> SentinelOptions {
-        self.master = Some((host.to_owned(), port));
-        self
-    }
-}
-
-/// A master that is watched.
-#[derive(Debug)]
-pub(crate) struct Master {
-    pub(crate) quorum: usize,
-    pub(crate) down_after: Duration,
-    pub(crate) failover_timeout: Duration,
-    pub(crate) parallel_syncs: usize,
-    pub(crate) config_epoch: u64,
-    pub(crate) itself: Instance,
-    pub(crate) replicas: IndexMap<Address, Instance>,
-    /// The other Sentinels, by their ids.
-    pub(crate) sentinels: IndexMap<String, Instance>,
-    /// Since when enough Sentinels agree that it is down.
-    pub(crate) o_down: Option<Instant>,
-    pub(crate) failover: Option<FailoverState>,
-    failover_epoch: u64,
-    /// When the last failover began, its own or that of another for which it voted.
-    failover_began: Option<Instant>,
-    state_changed: Instant,
-    promoted: Option<Address>,
-    pub(crate) forced: bool,
-    leader: Option<String>,
-    leader_epoch: u64,
-}
 
 /// The place of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -567,31 +478,5 @@ impl Server {
         {
             self.publish(super::pubsub::Kind::Channel, channel.as_bytes(), message.as_bytes());
         }
-    }
-}
-
-impl Master {
-    /// Returns all instances, the master first.
-    fn instances(&mut self) -> impl Iterator<Item = &mut Instance> {
-        let others = self.replicas.values_mut().chain(self.sentinels.values_mut());
-        std::iter::once(&mut self.itself).chain(others)
-    }
-
-    /// Returns the address that clients are told.
-    pub(crate) fn current_address(&self) -> &Address {
-        match (&self.promoted, self.failover) {
-            (Some(promoted), Some(FailoverState::Reconfigures | FailoverState::UpdatesConfig)) => {
-                promoted
-            }
-            (Some(_) | None, _) => &self.itself.address,
-        }
-    }
-
-    /// Forgets everything but whom it watches.
-    fn forget_state(&mut self, now: Instant) {
-        self.itself.begin(now);
-        (self.o_down, self.failover, self.failover_began) = (None, None, None);
-        (self.promoted, self.leader, self.forced) = (None, None, false);
-        self.state_changed = now;
     }
 }

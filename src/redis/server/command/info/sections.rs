@@ -63,7 +63,7 @@ pub(super) fn server(server: &Server) -> Lines {
 
 pub(super) fn clients(server: &Server) -> Lines {
     vec![
-        line("connected_clients", server.sessions.len()),
+        line("connected_clients", server.connected_clients()),
         line("cluster_connections", 0),
         line("maxclients", server.config.max_clients),
         line("client_recent_max_input_buffer", 0),
