@@ -168,3 +168,4 @@ pub use persist::{AppendFsync, Losses, SavePoint};
 pub use reply::{ErrorReply, Protocol, Reply};
 pub use server::{Discarded, EvictionPolicy, LostWrite, Refusal, SentinelOptions, ServerOptions};
 pub use value::{Limits, Sds};
+pub use version::{UnknownVersion, Version};

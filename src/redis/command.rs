@@ -17,6 +17,7 @@
 
 #![allow(clippy::wildcard_imports, reason = "the rows name many flags, all of two modules")]
 
+mod amendments;
 pub(crate) mod arguments;
 pub(crate) mod attempt;
 mod bitmap;
@@ -43,16 +44,17 @@ mod stream_group;
 mod stream_info;
 pub(crate) mod stream_reply;
 mod string;
+mod table;
 
 use crate::choice::Stream;
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
-use indexmap::IndexMap;
+use crate::redis::version::Versions;
 use key_spec::KeySpec;
-use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
+pub(crate) use table::{Table, wrong_subcommand};
 
 /// A request: the command's name and its arguments.
 pub(crate) type Args<'a> = &'a [&'a [u8]];
@@ -110,6 +112,14 @@ pub(crate) enum Run<S: 'static> {
     Container,
 }
 
+impl<S> Clone for Run<S> {
+    fn clone(&self) -> Run<S> {
+        *self
+    }
+}
+
+impl<S> Copy for Run<S> {}
+
 /// Properties of commands, as bits. The names are those of `COMMAND INFO`.
 pub(crate) mod flag {
     pub(crate) const WRITE: u32 = 1;
@@ -133,9 +143,11 @@ pub(crate) mod flag {
     /// It may write although it is no write command. `COMMAND INFO` does not show it.
     pub(crate) const MAY_REPLICATE: u32 = 1 << 18;
     pub(crate) const ASKING: u32 = 1 << 19;
+    /// The name of [`SKIP_SLOWLOG`] where the slow log is part of the command log.
+    pub(crate) const SKIP_COMMANDLOG: u32 = 1 << 20;
 
     /// The names, in the order in which `COMMAND INFO` lists them.
-    pub(crate) const NAMES: [(u32, &str); 19] = [
+    pub(crate) const NAMES: [(u32, &str); 20] = [
         (WRITE, "write"),
         (READONLY, "readonly"),
         (DENYOOM, "denyoom"),
@@ -147,6 +159,7 @@ pub(crate) mod flag {
         (STALE, "stale"),
         (SKIP_MONITOR, "skip_monitor"),
         (SKIP_SLOWLOG, "skip_slowlog"),
+        (SKIP_COMMANDLOG, "skip_commandlog"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
         (NO_MANDATORY_KEYS, "no_mandatory_keys"),
@@ -173,8 +186,18 @@ pub(crate) struct Command<S: 'static> {
     pub(crate) summary: &'static str,
     /// The commands among which the first argument chooses.
     pub(crate) subcommands: &'static [Command<S>],
+    /// The versions that have it.
+    pub(crate) versions: Versions,
     pub(crate) run: Run<S>,
 }
+
+impl<S> Clone for Command<S> {
+    fn clone(&self) -> Command<S> {
+        *self
+    }
+}
+
+impl<S> Copy for Command<S> {}
 
 /// The groups of rows, one constant for each, beside the functions that they name. (Of constants,
 /// only an associated one can be generic.)
@@ -258,12 +281,18 @@ const fn row<S>(
     run: Run<S>,
 ) -> Command<S> {
     let (tips, subcommands): (_, &[Command<S>]) = (&[], &[]);
-    Command { name, arity, flags, categories, tips, keys, summary, subcommands, run }
+    let versions = Versions::ALL;
+    Command { name, arity, flags, categories, tips, keys, summary, subcommands, versions, run }
 }
 
 impl<S> Command<S> {
     pub(crate) const fn tips(self, tips: &'static [&'static str]) -> Command<S> {
         Command { tips, ..self }
+    }
+
+    /// Only these versions have it.
+    pub(crate) const fn in_versions(self, versions: Versions) -> Command<S> {
+        Command { versions, ..self }
     }
 
     pub(crate) const fn with(self, subcommands: &'static [Command<S>]) -> Command<S> {
@@ -300,121 +329,4 @@ impl<S> std::fmt::Debug for Command<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
-}
-
-/// All commands by name.
-#[derive(Debug)]
-pub(crate) struct Table<S: 'static> {
-    by_name: IndexMap<&'static [u8], &'static Command<S>, FxBuildHasher>,
-    /// For each [`shape`] of a name, the first command of that shape. Most names are found here.
-    by_shape: Vec<Option<&'static Command<S>>>,
-}
-
-/// The number of shapes.
-const SHAPES: usize = 1024;
-
-/// A number below [`SHAPES`] that most names share with no other; the same in either case.
-fn shape(name: &[u8]) -> usize {
-    let letter = |at: usize| name.get(at).map_or(0, |byte| usize::from(byte & 0x1f));
-    let last = name.len().wrapping_sub(1);
-    (name.len() + letter(0) * 32 + letter(1) * 11 + letter(last) * 101) % SHAPES
-}
-
-/// Greatest length of a command's name.
-const LONGEST: usize = 32;
-
-impl<S> Table<S> {
-    /// Returns the table of the commands in these groups whose names are selected.
-    pub(crate) fn select(groups: &[&'static [Command<S>]], has: fn(&str) -> bool) -> Table<S> {
-        let rows = groups.iter().copied().flatten().filter(|command| has(command.name));
-        let mut by_shape = vec![None; SHAPES];
-        for command in rows.clone() {
-            by_shape[shape(command.name.as_bytes())].get_or_insert(command);
-        }
-        let by_name: IndexMap<_, _, _> =
-            rows.clone().map(|command| (command.name.as_bytes(), command)).collect();
-        debug_assert_eq!(by_name.len(), rows.count(), "each command has one row");
-        Table { by_name, by_shape }
-    }
-
-    /// Returns the command of this name, ignoring case.
-    pub(crate) fn get(&self, name: &[u8]) -> Option<&'static Command<S>> {
-        if let Some(command) = self.by_shape[shape(name)]
-            && command.name.as_bytes().eq_ignore_ascii_case(name)
-        {
-            return Some(command);
-        }
-        let mut lower = [0; LONGEST];
-        let lower = lower.get_mut(..name.len())?;
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        self.by_name.get(&*lower).copied()
-    }
-
-    /// Returns the command or subcommand that a request calls, or the error that Redis answers if
-    /// there is none.
-    pub(crate) fn resolve(&self, args: Args<'_>) -> Result<&'static Command<S>, CommandError> {
-        let Some(command) = self.get(args[0]) else { return Err(unknown_command(args)) };
-        let found = match args.get(1) {
-            Some(name) if !command.subcommands.is_empty() => {
-                command.subcommand(name).ok_or_else(|| unknown_subcommand(args))?
-            }
-            Some(_) | None => command,
-        };
-        if !found.accepts(args.len()) {
-            return Err(found.arity_error());
-        }
-        Ok(found)
-    }
-
-    /// Returns the command or subcommand that a request names, whatever its arguments.
-    pub(crate) fn named(&self, args: Args<'_>) -> Option<&'static Command<S>> {
-        let command = self.get(args[0])?;
-        match args.get(1).filter(|_| !command.subcommands.is_empty()) {
-            Some(name) => command.subcommand(name),
-            None => Some(command),
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Command<S>> {
-        self.by_name.values().copied()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.by_name.len()
-    }
-}
-
-/// Returns the first bytes of a word as text for an error; a NUL ends it.
-fn preview(word: &[u8], most: usize) -> String {
-    let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(&word[..word.len().min(most)]).into_owned()
-}
-
-/// Redis shows up to 128 characters of the arguments.
-fn unknown_command(args: Args<'_>) -> CommandError {
-    let mut shown = String::new();
-    for arg in &args[1..] {
-        if shown.len() >= 128 {
-            break;
-        }
-        let room = 128 - shown.len();
-        shown.push_str(&format!("'{}' ", preview(arg, room)));
-    }
-    let name = preview(args[0], 128);
-    CommandError::format(format!("ERR unknown command '{name}', with args beginning with: {shown}"))
-}
-
-fn unknown_subcommand(args: Args<'_>) -> CommandError {
-    let name = preview(args[1], 128);
-    let container = preview(args[0], 128).to_uppercase();
-    CommandError::format(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
-}
-
-/// Returns the error of a subcommand with wrong options, or with too many.
-pub(crate) fn wrong_subcommand(args: Args<'_>, container: &str) -> CommandError {
-    CommandError::format(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try {container} HELP.",
-        preview(args[1], 128)
-    ))
 }

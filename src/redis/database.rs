@@ -84,6 +84,7 @@ pub use string::{Expiry, SetCondition, SetOptions, SetOutcome};
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::value::{Kind, Sds, Value};
+use crate::redis::version::{Profile, Version};
 use crate::time::Instant;
 use calendar::calendar_ms;
 use indexmap::IndexMap;
@@ -173,6 +174,8 @@ pub struct Database {
     /// Uses of keys are counted instead, for a policy that evicts by frequency.
     frequencies: Option<Box<aging::Frequencies>>,
     pub(crate) limits: Limits,
+    /// The facts of the version that is imitated.
+    pub(crate) profile: &'static Profile,
     /// Keys share the objects of small integers, as long as no policy needs a clock for each.
     pub(crate) shares_integers: bool,
     /// `RESTORE` takes payloads with any version and checksum (`DEBUG`).
@@ -212,6 +215,7 @@ impl Database {
             lru_clock: in_seconds(unix_ms(Instant::ZERO)),
             frequencies: None,
             limits: Limits::default(),
+            profile: Version::default().profile(),
             shares_integers: true,
             skips_checksums: false,
             uneven_pages: false,

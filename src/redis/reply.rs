@@ -8,6 +8,7 @@
 //! conversions.
 
 use crate::redis::value::number;
+use crate::redis::version::{Numbers, Version};
 use bytes::Bytes;
 use smol_str::SmolStr;
 use std::fmt;
@@ -201,8 +202,13 @@ impl Reply {
     /// protocol has. It is idempotent.
     #[must_use]
     pub fn in_protocol(self, protocol: Protocol) -> Reply {
+        self.in_form(protocol, Version::default().profile().numbers)
+    }
+
+    /// As [`Reply::in_protocol`], of a server that writes numbers in this way.
+    pub(crate) fn in_form(self, protocol: Protocol, numbers: Numbers) -> Reply {
         let all = |items: Vec<Reply>| -> Vec<Reply> {
-            items.into_iter().map(|item| item.in_protocol(protocol)).collect()
+            items.into_iter().map(|item| item.in_form(protocol, numbers)).collect()
         };
         let flat = |pairs: Vec<(Reply, Reply)>| {
             all(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())
@@ -210,9 +216,9 @@ impl Reply {
         match (protocol, self) {
             (Protocol::Resp2, Reply::Map(pairs) | Reply::Pairs(pairs)) => Reply::Array(flat(pairs)),
             (Protocol::Resp2, Reply::Set(items) | Reply::Push(items)) => Reply::Array(all(items)),
-            (Protocol::Resp2, Reply::Double(x)) => Reply::bulk(&number::format_double(x)),
+            (Protocol::Resp2, Reply::Double(x)) => Reply::bulk(&number::format_score(x, numbers)),
             (Protocol::Resp2, Reply::Coordinate(x)) => {
-                Reply::bulk(number::format_coordinate(x).as_bytes())
+                Reply::bulk(&number::format_coordinate(x, numbers))
             }
             (Protocol::Resp2, Reply::Boolean(yes)) => Reply::flag(yes),
             (Protocol::Resp2, Reply::BigNumber(digits)) => Reply::bulk(digits.as_bytes()),
@@ -224,12 +230,12 @@ impl Reply {
             (Protocol::Resp3, Reply::Map(pairs)) => Reply::Map(
                 pairs
                     .into_iter()
-                    .map(|(a, b)| (a.in_protocol(protocol), b.in_protocol(protocol)))
+                    .map(|(a, b)| (a.in_form(protocol, numbers), b.in_form(protocol, numbers)))
                     .collect(),
             ),
             (Protocol::Resp3, Reply::Set(items)) => Reply::Set(all(items)),
             (Protocol::Resp3, Reply::Push(items)) => Reply::Push(all(items)),
-            (Protocol::Resp2, Reply::Attributed(_, reply)) => reply.in_protocol(protocol),
+            (Protocol::Resp2, Reply::Attributed(_, reply)) => reply.in_form(protocol, numbers),
             (_, Reply::Array(items)) => Reply::Array(all(items)),
             (
                 _,
@@ -290,7 +296,10 @@ fn write_indented(reply: &Reply, f: &mut fmt::Formatter<'_>, depth: usize) -> fm
         Reply::Verbatim(_, bytes) => f.write_str(&String::from_utf8_lossy(bytes)),
         Reply::Nil | Reply::NilArray => f.write_str("(nil)"),
         Reply::Double(x) => write!(f, "(double) {}", number::format_double(*x).as_str()),
-        Reply::Coordinate(x) => write!(f, "(double) {}", number::format_coordinate(*x)),
+        Reply::Coordinate(x) => {
+            let text = number::format_coordinate(*x, Version::default().profile().numbers);
+            write!(f, "(double) {}", text.escape_ascii())
+        }
         Reply::Boolean(yes) => f.write_str(if *yes { "(true)" } else { "(false)" }),
         Reply::Array(items) | Reply::Push(items) => list(f, &mut items.iter(), "(empty array)"),
         Reply::Set(items) => list(f, &mut items.iter(), "(empty set)"),

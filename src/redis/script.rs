@@ -28,6 +28,7 @@ pub(crate) use library::{FLAGS, is_name};
 pub(crate) use meter::{Meter, Stop};
 
 use crate::redis::reply::{ErrorReply, Reply};
+use crate::redis::version::Profile;
 use api::{Ask, Asked, Slot};
 use library::{Pending, Registration};
 use mlua::{Function, Lua, LuaOptions, StdLib, Table, Value};
@@ -94,17 +95,17 @@ pub(crate) enum Kind {
 
 impl Interpreter {
     /// Returns a new interpreter for a server of this version.
-    pub(crate) fn new(kind: Kind, version: &str) -> Interpreter {
-        Interpreter::build(kind, version).expect("the sandbox is the same in every interpreter")
+    pub(crate) fn new(kind: Kind, profile: &'static Profile) -> Interpreter {
+        Interpreter::build(kind, profile).expect("the sandbox is the same in every interpreter")
     }
 
-    fn build(kind: Kind, version: &str) -> mlua::Result<Interpreter> {
+    fn build(kind: Kind, profile: &'static Profile) -> mlua::Result<Interpreter> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let globals = lua.globals();
         let meter = Arc::<Meter>::default();
         let random = Random::default();
-        let slot = Arc::<Slot>::default();
+        let slot = Arc::new(Slot::new(profile.numbers));
 
         let format: Function = globals.raw_get::<Table>("string")?.raw_get("format")?;
         let next: Function = globals.raw_get("next")?;
@@ -112,7 +113,7 @@ impl Interpreter {
         globals.raw_set("struct", structs::library(&lua)?)?;
         globals.raw_set("cmsgpack", cmsgpack::library(&lua)?)?;
         globals.raw_set("bit", bits::library(&lua)?)?;
-        let api = api::table(&lua, &slot, &meter, version)?;
+        let api = api::table(&lua, &slot, &meter, profile)?;
         if kind == Kind::Eval {
             api::add_debugging(&lua, &api)?;
         }
@@ -132,7 +133,7 @@ impl Interpreter {
             Kind::Functions => {
                 let pending = Pending::default();
                 let api = library::api(&lua, &pending)?;
-                api::add_log_and_version(&lua, &api, version)?;
+                api::add_log_and_version(&lua, &api, profile)?;
                 let lock: Function = sandbox.raw_get("lock_for_functions")?;
                 let (own, choose): (Table, Function) = lock.call(api)?;
                 (own, Some((pending, choose)))
@@ -311,7 +312,9 @@ impl Interpreter {
         }
         match host.call(&words, &self.meter) {
             Called::Reply(Reply::Error(ErrorReply(text))) => refuse(&text, true),
-            Called::Reply(reply) => convert::reply_to_lua(lua, reply, self.meter.protocol()),
+            Called::Reply(reply) => {
+                convert::reply_to_lua(lua, reply, self.meter.protocol(), self.slot.numbers())
+            }
             Called::Stop(why) => Err(self.meter.stop(lua, why)),
         }
     }

@@ -68,6 +68,7 @@ pub use crate::redis::id::ClientId;
 use crate::redis::persist::Persistence;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
+use crate::redis::version::Profile;
 use crate::time::Instant;
 use acl::Acl;
 use acl::file::AclFile;
@@ -127,7 +128,7 @@ pub(crate) type Request = Vec<Sds>;
 pub struct Server {
     pub(crate) options: ServerOptions,
     pub(crate) config: Config,
-    pub(crate) table: Table<Server>,
+    pub(crate) table: &'static Table<Server>,
     pub(crate) now: Instant,
     pub(crate) started: Instant,
     pub(crate) databases: Vec<Database>,
@@ -183,14 +184,14 @@ impl Server {
         let config = Config::new(&options);
         let mut server = Server {
             table: match options.sentinel() {
-                None => command::table(),
+                None => command::table(options.version),
                 Some(_) => command::sentinel_table(),
             },
             now: Instant::ZERO,
             started: Instant::ZERO,
             databases: (0..options.databases()).map(|index| options.database(index)).collect(),
             sessions: IndexMap::default(),
-            acl: Acl::new(None),
+            acl: Acl::new(options.version, None),
             acl_file: options.acl_file.clone(),
             next_id: 1,
             random,
@@ -227,6 +228,11 @@ impl Server {
         }
         server.start_replication();
         server
+    }
+
+    /// The facts of the version that the server imitates.
+    pub(crate) fn profile(&self) -> &'static Profile {
+        self.options.version.profile()
     }
 
     /// The port that the server claims to listen on.

@@ -1,46 +1,139 @@
-//! The modelled version of Redis: the facts that a client can read off the server's build.
+//! The versions of Redis and Valkey that a server can imitate, and how they differ.
 //!
-//! To model another version, define another value of [`Version`].
+//! A [`Version`] is a name. Its [`Profile`] has every fact in which versions differ: code asks the
+//! profile for the fact, never for the version. Tables (of commands, of fields of `INFO`) say of a row
+//! which [`Versions`] have it.
+//!
+//! Invariant: a fact of 7.0.15 is the base; every later profile says only how it differs from the
+//! one from which it descends.
 
-/// The facts that distinguish one version of Redis from another.
-#[derive(Debug)]
-pub(crate) struct Version {
-    /// The version number, as `INFO` and `HELLO` show it.
-    pub(crate) number: &'static str,
-    pub(crate) compiler: &'static str,
-    pub(crate) allocator: &'static str,
-    pub(crate) memory: Memory,
+mod profiles;
+mod set;
+
+pub(crate) use profiles::{Numbers, Profile};
+pub(crate) use set::Versions;
+
+/// The version of Redis or Valkey that a server imitates, where versions differ in a way that users
+/// can see.
+///
+/// ```
+/// use stunt_double::redis::{ServerOptions, Version};
+///
+/// let options = ServerOptions::default().with_version(Version::Valkey9_1);
+/// assert_eq!(options.version().number(), "9.1.2");
+/// assert_eq!("valkey-9.1".parse(), Ok(Version::Valkey9_1));
+/// ```
+///
+/// Each was compared with the real server of the number that [`Version::number`] returns. Modules
+/// that some of them bring along (vector sets, JSON, search, time series, probabilistic
+/// structures) are not modelled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// Redis 7.0.15, the reference.
+    #[default]
+    Redis7_0,
+    /// Redis 7.2: scores in their shortest form, blocked commands that run again, time that stands
+    /// still in a transaction.
+    Redis7_2,
+    /// Redis 7.4: hash fields that expire.
+    Redis7_4,
+    /// Redis 8.0: `HGETEX`, `HSETEX`, `HGETDEL`.
+    Redis8_0,
+    /// Redis 8.2: `XACKDEL`, `XDELEX`, more operations of `BITOP`.
+    Redis8_2,
+    /// Redis 8.6, with what came in 8.4: `SET … IFEQ`, `DELEX`, `DIGEST`, `MSETEX`.
+    Redis8_6,
+    /// Valkey 8.0, which goes on from Redis 7.2.
+    Valkey8_0,
+    /// Valkey 8.1: `SET … IFEQ`.
+    Valkey8_1,
+    /// Valkey 9.1, with what came in 9.0: hash fields that expire, `DELIFEQ`.
+    Valkey9_1,
 }
 
-/// Numbers of bytes that `INFO memory` shows for an empty server.
-#[derive(Debug)]
-pub(crate) struct Memory {
-    /// Used by the server itself.
-    pub(crate) at_start: usize,
-    /// Taken by the allocator beyond that, and by the process from the operating system.
-    pub(crate) allocator: usize,
-    pub(crate) resident: usize,
-    /// The machine's memory.
-    pub(crate) system: usize,
-    /// Used by the interpreters of scripts and of functions.
-    pub(crate) scripts: usize,
-    pub(crate) functions: usize,
-    /// Used by the tables of scripts and functions.
-    pub(crate) tables: usize,
+/// The name of a version that is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownVersion(String);
+
+impl std::fmt::Display for UnknownVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "there is no version {:?}: try one of", self.0)?;
+        for (at, version) in Version::ALL.iter().enumerate() {
+            write!(f, "{} {version}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
 }
 
-/// Redis 7.0.15, as built for Debian 12.
-pub(crate) const VERSION: Version = Version {
-    number: "7.0.15",
-    compiler: "12.2.0",
-    allocator: "jemalloc-5.3.0",
-    memory: Memory {
-        at_start: 876_160,
-        allocator: 950_000,
-        resident: 5_700_000,
-        system: 16 << 30,
-        scripts: 32_768,
-        functions: 33_792,
-        tables: 200,
-    },
-};
+impl std::error::Error for UnknownVersion {}
+
+impl Version {
+    /// All versions: those of Redis, the oldest first, and then those of Valkey.
+    pub const ALL: &'static [Version] = &[
+        Version::Redis7_0,
+        Version::Redis7_2,
+        Version::Redis7_4,
+        Version::Redis8_0,
+        Version::Redis8_2,
+        Version::Redis8_6,
+        Version::Valkey8_0,
+        Version::Valkey8_1,
+        Version::Valkey9_1,
+    ];
+
+    /// The number of the real server that was compared, which `HELLO` and `INFO` report: `7.0.15`.
+    #[must_use]
+    pub const fn number(self) -> &'static str {
+        self.profile().product.number
+    }
+
+    /// The name of the version: `redis-7.0`, `valkey-9.1`. It can be parsed again.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Version::Redis7_0 => "redis-7.0",
+            Version::Redis7_2 => "redis-7.2",
+            Version::Redis7_4 => "redis-7.4",
+            Version::Redis8_0 => "redis-8.0",
+            Version::Redis8_2 => "redis-8.2",
+            Version::Redis8_6 => "redis-8.6",
+            Version::Valkey8_0 => "valkey-8.0",
+            Version::Valkey8_1 => "valkey-8.1",
+            Version::Valkey9_1 => "valkey-9.1",
+        }
+    }
+
+    /// The facts of this version.
+    pub(crate) const fn profile(self) -> &'static Profile {
+        match self {
+            Version::Redis7_0 => &profiles::REDIS_7_0,
+            Version::Redis7_2 => &profiles::REDIS_7_2,
+            Version::Redis7_4 => &profiles::REDIS_7_4,
+            Version::Redis8_0 => &profiles::REDIS_8_0,
+            Version::Redis8_2 => &profiles::REDIS_8_2,
+            Version::Redis8_6 => &profiles::REDIS_8_6,
+            Version::Valkey8_0 => &profiles::VALKEY_8_0,
+            Version::Valkey8_1 => &profiles::VALKEY_8_1,
+            Version::Valkey9_1 => &profiles::VALKEY_9_1,
+        }
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads a name such as `redis-8.2` or `valkey-9.1`. Without a product, it is Redis.
+impl std::str::FromStr for Version {
+    type Err = UnknownVersion;
+
+    fn from_str(name: &str) -> Result<Version, UnknownVersion> {
+        let is_it = |version: &&Version| {
+            version.name() == name || version.name().strip_prefix("redis-") == Some(name)
+        };
+        Version::ALL.iter().find(is_it).copied().ok_or_else(|| UnknownVersion(name.to_owned()))
+    }
+}

@@ -6,7 +6,9 @@
 //! Nothing is cut or rounded silently: a number out of range is an error.
 
 use crate::redis::reply::Reply;
+use crate::redis::value::number;
 use crate::redis::value::{Sds, StreamEntry, StreamId};
+use crate::redis::version::Numbers;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -180,10 +182,8 @@ impl FromReply for Bytes {
                 Ok(Bytes::copy_from_slice(text.as_bytes()))
             }
             Reply::Integer(n) => Ok(n.to_string().into()),
-            Reply::Coordinate(x) => {
-                Ok(crate::redis::value::number::format_coordinate(x).into_bytes().into())
-            }
-            Reply::Double(x) => Ok(crate::redis::value::number::format_double(x).to_vec().into()),
+            Reply::Coordinate(x) => Ok(number::format_coordinate(x, Numbers::default()).into()),
+            Reply::Double(x) => Ok(number::format_double(x).to_vec().into()),
             other => Err(ConvertError::new(other, "a string")),
         }
     }

@@ -38,15 +38,17 @@ impl Service for ByteServer {
     }
 
     fn poll_output(&mut self) -> Option<(u64, Response)> {
+        let numbers = self.machine().profile().numbers;
         Some(match self.poll_typed_output()? {
             // A client must be able to tell a message from a reply, also in RESP2, where both are
             // arrays.
             Output::Reply { client, protocol, reply: Reply::Push(items) } => {
-                let items = items.into_iter().map(|item| item.in_protocol(protocol)).collect();
+                let in_form = |item: Reply| item.in_form(protocol, numbers);
+                let items = items.into_iter().map(in_form).collect();
                 (client.0, Response::Reply(Reply::Push(items)))
             }
             Output::Reply { client, protocol, reply } => {
-                (client.0, Response::Reply(reply.in_protocol(protocol)))
+                (client.0, Response::Reply(reply.in_form(protocol, numbers)))
             }
             // Typed clients are no replicas; one that asks to be one reads what these read.
             Output::Bytes { client, bytes } => {

@@ -10,6 +10,7 @@ use crate::redis::database::{Database, PageSize, glob, hash_page, set_page, sort
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{Hash, Set, SortedSet, SortedSetEncoding, number};
+use crate::redis::version::Numbers;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -121,6 +122,7 @@ fn sscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
 /// Scores are strings in either protocol.
 fn zscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let cursor = cursor(args[2])?;
+    let numbers = db.profile.numbers;
     let (db, random) = db_and_pages(db, random);
     let Some(set) = db.read::<SortedSet>(args[1])? else { return Ok(page(0, Vec::new())) };
     let options = Options::parse(&args[3..], false)?;
@@ -128,17 +130,19 @@ fn zscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
     let found = sorted_set_page(set, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|(member, _)| options.passes(member));
     let items = passing.flat_map(|(member, score)| {
-        [Reply::bulk(member), Reply::bulk(&score_text(*score, packed))]
+        [Reply::bulk(member), Reply::bulk(&score_text(*score, packed, numbers))]
     });
     Ok(page(found.cursor, items.collect()))
 }
 
 /// Returns a score as it is stored: a listpack stores whole numbers as integers, with all their
 /// digits.
-fn score_text(score: f64, packed: bool) -> number::Text {
+fn score_text(score: f64, packed: bool, numbers: Numbers) -> number::Text {
     const MOST: f64 = (i64::MAX / 2) as f64;
     if packed && score.abs() <= MOST && score.fract() == 0.0 {
         number::format_i64(score as i64)
+    } else if packed {
+        number::format_score(score, numbers)
     } else {
         number::format_double(score)
     }

@@ -9,6 +9,7 @@
 use super::keyspace::{Entry, Keyspace};
 use super::sha1::{Sha1, sha1};
 use crate::redis::value::{StreamId, Value, number};
+use crate::redis::version::Numbers;
 
 /// The digest of nothing.
 pub(crate) const NONE: Sha1 = [0; 20];
@@ -33,7 +34,7 @@ fn pair(first: &[u8], second: &[u8]) -> Sha1 {
 }
 
 /// Mixes in a value, and whether it has a time to live. The expiry time itself does not matter.
-pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
+pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool, numbers: Numbers) {
     let kind: u32 = match value {
         Value::String(_) => 0,
         Value::List(_) => 1,
@@ -49,7 +50,7 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
         Value::Set(set) => set.iter().for_each(|member| add(digest, &member)),
         Value::SortedSet(set) => {
             for (member, score) in set.iter() {
-                add(digest, &pair(member, &number::format_double(score)));
+                add(digest, &pair(member, &number::format_few(score, numbers)));
             }
         }
         Value::Hash(hash) => {
@@ -73,21 +74,26 @@ pub(crate) fn mix_value(digest: &mut Sha1, value: &Value, expires: bool) {
 }
 
 /// Returns the digest of an entry's value.
-pub(crate) fn of_entry(entry: &Entry) -> Sha1 {
+pub(crate) fn of_entry(entry: &Entry, numbers: Numbers) -> Sha1 {
     let mut digest = NONE;
-    mix_value(&mut digest, &entry.value, entry.expiry().is_some());
+    mix_value(&mut digest, &entry.value, entry.expiry().is_some(), numbers);
     digest
 }
 
 /// Adds the keys of the database with this number. A database without keys adds nothing.
-pub(crate) fn mix_database(digest: &mut Sha1, number: usize, keyspace: &Keyspace) {
+pub(crate) fn mix_database(
+    digest: &mut Sha1,
+    number: usize,
+    keyspace: &Keyspace,
+    numbers: Numbers,
+) {
     if keyspace.len() > 0 {
         mix(digest, &(number as u32).to_be_bytes());
     }
     for entry in keyspace.iter() {
         let mut key = NONE;
         mix(&mut key, &entry.key);
-        mix_value(&mut key, &entry.value, entry.expiry().is_some());
+        mix_value(&mut key, &entry.value, entry.expiry().is_some(), numbers);
         add(digest, &key);
     }
 }

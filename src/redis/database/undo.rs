@@ -8,6 +8,7 @@ use super::digest;
 use super::keyspace::{Entry, Keyspace, NEVER};
 use crate::invariant::ensure;
 use crate::redis::value::{Sds, Value};
+use crate::redis::version::Numbers;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -23,7 +24,7 @@ impl Before {
     fn is(&self, other: &Before) -> bool {
         let digest = |state: &Before| {
             let mut digest = digest::NONE;
-            digest::mix_value(&mut digest, &state.value, false);
+            digest::mix_value(&mut digest, &state.value, false, Numbers::default());
             digest
         };
         let same = match (&self.value, &other.value) {

@@ -12,7 +12,7 @@
 //! buffer at once, and an output to a typed client waits in `typed` until the world polls it. A
 //! server without byte clients skips all of that.
 
-use super::encode::encode;
+use super::encode::encode_with;
 use super::request::RequestParser;
 use crate::redis::id::ClientId;
 use crate::redis::server::{Output, Server, hangs_up_on};
@@ -256,6 +256,7 @@ impl ByteServer {
     /// Moves the server's outputs to the connections that they are for, and drops outputs to
     /// clients that are gone.
     fn encode_outputs(&mut self) {
+        let numbers = self.server.profile().numbers;
         while let Some(output) = self.server.poll_output() {
             let client = match output {
                 Output::Reply { client, .. }
@@ -270,7 +271,7 @@ impl ByteServer {
             };
             match output {
                 Output::Reply { protocol, reply, .. } => {
-                    encode(&reply, protocol, &mut connection.out);
+                    encode_with(&reply, protocol, numbers, &mut connection.out);
                 }
                 Output::Bytes { bytes, .. } => connection.out.extend_from_slice(&bytes),
                 Output::Close { .. } => connection.closing = true,

@@ -4,6 +4,7 @@
 //! into the client's buffer.
 
 use crate::redis::value::number;
+use crate::redis::version::{Numbers, Version};
 use crate::redis::{Protocol, Reply};
 
 /// Appends the reply to `out`, as a client of that protocol gets it.
@@ -12,6 +13,11 @@ use crate::redis::{Protocol, Reply};
 /// dropped at the end of an error. The format of a verbatim text is cut or padded to three letters.
 /// The recursion is as deep as the reply.
 pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
+    encode_with(reply, protocol, Version::default().profile().numbers, out);
+}
+
+/// As [`encode`], by a server that writes numbers in this way.
+pub(crate) fn encode_with(reply: &Reply, protocol: Protocol, numbers: Numbers, out: &mut Vec<u8>) {
     let resp3 = protocol == Protocol::Resp3;
     match reply {
         Reply::Simple(text) => line(b'+', text.as_bytes(), out),
@@ -21,9 +27,9 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
         Reply::Nil | Reply::NilArray if resp3 => out.extend_from_slice(b"_\r\n"),
         Reply::Nil => out.extend_from_slice(b"$-1\r\n"),
         Reply::NilArray => out.extend_from_slice(b"*-1\r\n"),
-        Reply::Array(items) => all(b'*', items, protocol, out),
-        Reply::Set(items) => all(if resp3 { b'~' } else { b'*' }, items, protocol, out),
-        Reply::Push(items) => all(if resp3 { b'>' } else { b'*' }, items, protocol, out),
+        Reply::Array(items) => all(b'*', items, protocol, numbers, out),
+        Reply::Set(items) => all(if resp3 { b'~' } else { b'*' }, items, protocol, numbers, out),
+        Reply::Push(items) => all(if resp3 { b'>' } else { b'*' }, items, protocol, numbers, out),
         Reply::Map(pairs) => {
             if resp3 {
                 length(b'%', pairs.len(), out);
@@ -31,8 +37,8 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
                 length(b'*', pairs.len() * 2, out);
             }
             for (key, value) in pairs {
-                encode(key, protocol, out);
-                encode(value, protocol, out);
+                encode_with(key, protocol, numbers, out);
+                encode_with(value, protocol, numbers, out);
             }
         }
         Reply::Pairs(pairs) => {
@@ -41,26 +47,26 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
                 if resp3 {
                     out.extend_from_slice(b"*2\r\n");
                 }
-                encode(first, protocol, out);
-                encode(second, protocol, out);
+                encode_with(first, protocol, numbers, out);
+                encode_with(second, protocol, numbers, out);
             }
         }
         Reply::Attributed(attributes, reply) => {
             if resp3 {
                 length(b'|', attributes.len(), out);
                 for (name, value) in attributes {
-                    encode(name, protocol, out);
-                    encode(value, protocol, out);
+                    encode_with(name, protocol, numbers, out);
+                    encode_with(value, protocol, numbers, out);
                 }
             }
-            encode(reply, protocol, out);
+            encode_with(reply, protocol, numbers, out);
         }
-        Reply::Double(x) if resp3 => line(b',', &number::format_double(*x), out),
-        Reply::Double(x) => bulk(&number::format_double(*x), out),
+        Reply::Double(x) if resp3 => line(b',', &number::format_score(*x, numbers), out),
+        Reply::Double(x) => bulk(&number::format_score(*x, numbers), out),
         Reply::Coordinate(x) if resp3 => {
-            line(b',', number::format_coordinate(*x).as_bytes(), out);
+            line(b',', &number::format_coordinate(*x, numbers), out);
         }
-        Reply::Coordinate(x) => bulk(number::format_coordinate(*x).as_bytes(), out),
+        Reply::Coordinate(x) => bulk(&number::format_coordinate(*x, numbers), out),
         Reply::Boolean(yes) if resp3 => {
             out.extend_from_slice(if *yes { b"#t\r\n" } else { b"#f\r\n" });
         }
@@ -72,10 +78,10 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
     }
 }
 
-fn all(kind: u8, items: &[Reply], protocol: Protocol, out: &mut Vec<u8>) {
+fn all(kind: u8, items: &[Reply], protocol: Protocol, numbers: Numbers, out: &mut Vec<u8>) {
     length(kind, items.len(), out);
     for item in items {
-        encode(item, protocol, out);
+        encode_with(item, protocol, numbers, out);
     }
 }
 

@@ -11,6 +11,7 @@ use super::meter::Meter;
 use super::native::{Arguments, Raised, number_of, text_of};
 use crate::redis::database::sha1::sha1;
 use crate::redis::reply::Protocol;
+use crate::redis::version::{Numbers, Profile};
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,9 +39,19 @@ pub(super) struct Asked {
 pub(super) struct Slot {
     run: Mutex<Option<Function>>,
     asked: Mutex<Option<Asked>>,
+    numbers: Numbers,
 }
 
 impl Slot {
+    /// Returns an empty slot of a server that writes numbers in this way.
+    pub(super) fn new(numbers: Numbers) -> Slot {
+        Slot { numbers, run: Mutex::default(), asked: Mutex::default() }
+    }
+
+    pub(super) fn numbers(&self) -> Numbers {
+        self.numbers
+    }
+
     pub(super) fn fill(&self, run: Function) {
         *lock(&self.run) = Some(run);
     }
@@ -56,7 +67,7 @@ impl Slot {
 
     fn ask(&self, name: &str, ask: Ask, values: MultiValue) -> mlua::Result<Value> {
         let run = self.within_run(name)?;
-        *lock(&self.asked) = Some(Asked { ask, words: convert::words(values) });
+        *lock(&self.asked) = Some(Asked { ask, words: convert::words(values, self.numbers) });
         run.call(())
     }
 
@@ -135,7 +146,7 @@ const LEVELS: [(&str, i64); 4] =
     [("LOG_DEBUG", 0), ("LOG_VERBOSE", 1), ("LOG_NOTICE", 2), ("LOG_WARNING", 3)];
 
 /// Adds `redis.log` and the version, which libraries also have while they are loaded.
-pub(super) fn add_log_and_version(lua: &Lua, api: &Table, version: &str) -> mlua::Result<()> {
+pub(super) fn add_log_and_version(lua: &Lua, api: &Table, profile: &Profile) -> mlua::Result<()> {
     // There is no log, so the arguments are only checked.
     let log = |lua: &Lua, values: MultiValue| -> mlua::Result<()> {
         let arguments = Arguments::new(lua, values);
@@ -154,6 +165,7 @@ pub(super) fn add_log_and_version(lua: &Lua, api: &Table, version: &str) -> mlua
     for (name, level) in LEVELS {
         api.raw_set(name, level)?;
     }
+    let version = profile.product.redis_number;
     api.raw_set("REDIS_VERSION", version)?;
     let number = version.split('.').fold(0, |n, part| n << 8 | part.parse::<i64>().unwrap_or(0));
     api.raw_set("REDIS_VERSION_NUM", number)
@@ -210,12 +222,12 @@ pub(super) fn table(
     lua: &Lua,
     slot: &Arc<Slot>,
     meter: &Arc<Meter>,
-    version: &str,
+    profile: &Profile,
 ) -> mlua::Result<Table> {
     let api = lua.create_table()?;
     add_calls(lua, &api, slot)?;
     add_replies(lua, &api)?;
-    add_log_and_version(lua, &api, version)?;
+    add_log_and_version(lua, &api, profile)?;
     add_settings(lua, &api, slot, meter)?;
     let sha1hex = |lua: &Lua, values: MultiValue| {
         let arguments = Arguments::new(lua, values);

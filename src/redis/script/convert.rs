@@ -10,6 +10,7 @@ use super::native::{Raised, text_of};
 use super::table::{self, UNORDERED};
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::number;
+use crate::redis::version::Numbers;
 use mlua::{Lua, MultiValue, Table, Value};
 use smol_str::SmolStr;
 
@@ -77,13 +78,18 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply) -> mlua::Result<Value> {
 }
 
 /// Returns a command's reply as a script sees it that has chosen a protocol.
-pub(super) fn reply_to_lua(lua: &Lua, reply: Reply, protocol: Protocol) -> mlua::Result<Value> {
-    match (reply.in_protocol(protocol), protocol) {
+pub(super) fn reply_to_lua(
+    lua: &Lua,
+    reply: Reply,
+    protocol: Protocol,
+    numbers: Numbers,
+) -> mlua::Result<Value> {
+    match (reply.in_form(protocol, numbers), protocol) {
         (Reply::Nil, Protocol::Resp3) => Ok(Value::Nil),
         (Reply::Array(items), Protocol::Resp3) => {
             let table = lua.create_table_with_capacity(items.len(), 0)?;
             for (index, item) in items.into_iter().enumerate() {
-                table.raw_set(index + 1, reply_to_lua(lua, item, protocol)?)?;
+                table.raw_set(index + 1, reply_to_lua(lua, item, protocol, numbers)?)?;
             }
             Ok(Value::Table(table))
         }
@@ -182,13 +188,13 @@ fn must_have_order(table: &Table) -> mlua::Result<()> {
 
 /// Returns the words of a command that a script calls, or `None` if one is neither a string nor a
 /// number.
-pub(super) fn words(values: MultiValue) -> Option<Vec<Vec<u8>>> {
+pub(super) fn words(values: MultiValue, numbers: Numbers) -> Option<Vec<Vec<u8>>> {
     values
         .into_iter()
         .map(|value| match value {
             Value::String(text) => Some(text.as_bytes().to_vec()),
-            Value::Integer(n) => Some(number::format_double(n as f64).to_vec()),
-            Value::Number(n) => Some(number::format_double(n).to_vec()),
+            Value::Integer(n) => Some(number::format_argument(n as f64, numbers).to_vec()),
+            Value::Number(n) => Some(number::format_argument(n, numbers).to_vec()),
             _ => None,
         })
         .collect()

@@ -18,8 +18,10 @@ pub(crate) mod selector;
 pub(crate) mod user;
 
 use crate::redis::value::Sds;
+use crate::redis::version::Version;
 use file::AclFile;
 use log::Log;
+use selector::Basis;
 use std::collections::BTreeMap;
 use user::User;
 
@@ -29,6 +31,7 @@ pub(crate) const DEFAULT_USER: &str = "default";
 /// All users.
 #[derive(Debug)]
 pub(crate) struct Acl {
+    version: Version,
     users: BTreeMap<Sds, User>,
     /// Some user may not do everything.
     pub(crate) restricts: bool,
@@ -39,13 +42,17 @@ pub(crate) struct Acl {
 
 impl Acl {
     /// Returns the users of a server with this password.
-    pub(crate) fn new(password: Option<&[u8]>) -> Acl {
-        let mut user = User::default_user();
+    pub(crate) fn new(version: Version, password: Option<&[u8]>) -> Acl {
+        let mut user = User::default_user(version);
         user.set_password(password);
         let users = BTreeMap::from([(Sds::from(DEFAULT_USER), user)]);
-        let mut acl = Acl { users, restricts: false, is_open: true, log: Log::default() };
+        let mut acl = Acl { version, users, restricts: false, is_open: true, log: Log::default() };
         acl.changed();
         acl
+    }
+
+    fn basis(&self, all_channels: bool) -> Basis {
+        Basis { all_channels, version: self.version }
     }
 
     /// Updates what follows from the users.
@@ -94,9 +101,10 @@ impl Acl {
         let rules = user::merge(rules).map_err(|begin| {
             format!("Unmatched parenthesis in acl selector starting at '{}'.", shown(&begin))
         })?;
-        let mut user = self.user(name).cloned().unwrap_or_else(|| User::new(all_channels));
+        let basis = self.basis(all_channels);
+        let mut user = self.user(name).cloned().unwrap_or_else(|| User::new(basis));
         for rule in rules {
-            user.apply(&rule, all_channels).map_err(|why| {
+            user.apply(&rule, basis).map_err(|why| {
                 format!("Error in ACL SETUSER modifier '{}': {}", shown(&rule), why.text())
             })?;
         }
@@ -110,8 +118,8 @@ impl Acl {
     ///
     /// The text of all errors in the file; then nothing has changed.
     pub(crate) fn load(&mut self, file: &AclFile, all_channels: bool) -> Result<(), String> {
-        let mut users = file.users(all_channels)?;
-        users.entry(Sds::from(DEFAULT_USER)).or_insert_with(User::default_user);
+        let mut users = file.users(self.basis(all_channels))?;
+        users.entry(Sds::from(DEFAULT_USER)).or_insert_with(|| User::default_user(self.version));
         self.users = users;
         self.changed();
         Ok(())

@@ -30,6 +30,8 @@ use super::Server;
 use crate::redis::command::{Command, Rows, Table};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
+use crate::redis::version::Version;
+use std::sync::OnceLock;
 
 /// A row of the server's table.
 pub(crate) type Row = Command<Server>;
@@ -38,15 +40,20 @@ pub(crate) type Row = Command<Server>;
 type Flow = Result<Option<Reply>, CommandError>;
 
 /// Returns the table of a Sentinel.
-pub(crate) fn sentinel_table() -> Table<Server> {
-    let mut groups = GROUPS.to_vec();
-    groups.push(sentinel::COMMANDS);
-    Table::select(&groups, sentinel::has)
+pub(crate) fn sentinel_table() -> &'static Table<Server> {
+    static TABLE: OnceLock<Table<Server>> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut groups = GROUPS.to_vec();
+        groups.push(sentinel::COMMANDS);
+        Table::new(&groups, Version::default(), sentinel::has)
+    })
 }
 
-/// Returns the table of all commands.
-pub(crate) fn table() -> Table<Server> {
-    Table::select(GROUPS, |_| true)
+/// Returns the table of all commands of a version.
+pub(crate) fn table(version: Version) -> &'static Table<Server> {
+    static TABLES: [OnceLock<Table<Server>>; Version::ALL.len()] =
+        [const { OnceLock::new() }; Version::ALL.len()];
+    TABLES[version as usize].get_or_init(|| Table::new(GROUPS, version, |_| true))
 }
 
 const GROUPS: &[&[Row]] = &[

@@ -292,7 +292,7 @@ impl Server {
                 run(&mut self.databases[database], &mut self.random, args).map(Some)
             }
             Run::Databases(run) => run(&mut self.databases, database, args).map(Some),
-            Run::Table(run) => run(&self.table, args).map(Some),
+            Run::Table(run) => run(self.table, args).map(Some),
             Run::Server(run) => run(self, caller, args).map(Some),
             Run::Flow(run) => run(self, caller, args),
             Run::Container => Err(command.arity_error()),

@@ -24,7 +24,6 @@ use crate::redis::database::Database;
 use crate::redis::database::draw;
 use crate::redis::error::CommandError;
 use crate::redis::value::Sds;
-use crate::redis::version::VERSION;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -76,8 +75,8 @@ impl MemoryUse {
         let peak = used.max(server.eviction.peak as usize);
         let keys = server.databases.iter().map(|db| db.len()).sum();
         let tables = server.databases.iter().map(|db| db.keyspace.overhead());
-        let overhead =
-            VERSION.memory.at_start + tables.map(|(main, expires)| main + expires).sum::<usize>();
+        let overhead = server.profile().memory.at_start
+            + tables.map(|(main, expires)| main + expires).sum::<usize>();
         MemoryUse { used, peak, overhead, keys }
     }
 }
@@ -136,7 +135,7 @@ impl Server {
     /// Returns the memory that counts against the limit.
     fn counted_memory(&mut self) -> u64 {
         let keys: u64 = self.databases.iter_mut().map(|db| db.keyspace.memory()).sum();
-        let used = VERSION.memory.at_start as u64 + keys;
+        let used = self.profile().memory.at_start as u64 + keys;
         self.eviction.peak = self.eviction.peak.max(used);
         used
     }
@@ -144,7 +143,7 @@ impl Server {
     /// Returns the memory that counts against the limit. O(n).
     fn measured_memory(&self) -> usize {
         let keys: u64 = self.databases.iter().map(|db| db.keyspace.measured()).sum();
-        VERSION.memory.at_start + keys as usize
+        self.profile().memory.at_start + keys as usize
     }
 
     /// Makes room for a command, or refuses it if there is none.

@@ -14,7 +14,6 @@ use crate::redis::database::{Database, keyspaces};
 use crate::redis::id::ClientId;
 use crate::redis::rdb::{AppendOnly, Next, RdbError, Snapshot, append_only_file};
 use crate::redis::value::Sds;
-use crate::redis::version::VERSION;
 use crate::time::Instant;
 
 /// A command, and where it begins.
@@ -60,10 +59,10 @@ impl Server {
         let seconds = calendar_ms(self.now, self.ahead) / 1_000;
         let mut snapshot = self.snapshot();
         snapshot.fields = vec![
-            field("redis-ver", VERSION.number.to_owned()),
+            field("redis-ver", self.profile().product.number.to_owned()),
             field("redis-bits", "64".to_owned()),
             field("ctime", seconds.to_string()),
-            field("used-mem", VERSION.memory.at_start.to_string()),
+            field("used-mem", self.profile().memory.at_start.to_string()),
             field("aof-base", "0".to_owned()),
         ];
         snapshot.to_bytes()

@@ -9,6 +9,7 @@ use crate::redis::database::{Database, EventClasses};
 use crate::redis::error::CommandError;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
+use crate::redis::version::Version;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 /// `3600 1 300 100 60 10000`, no append-only file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerOptions {
+    pub(super) version: Version,
     pub(super) databases: usize,
     pub(super) password: Option<Sds>,
     pub(super) save_points: Vec<SavePoint>,
@@ -42,6 +44,7 @@ impl Default for ServerOptions {
     fn default() -> ServerOptions {
         let point = |secs, changes| SavePoint { after: Duration::from_secs(secs), changes };
         ServerOptions {
+            version: Version::default(),
             databases: 16,
             password: None,
             save_points: vec![point(3_600, 1), point(300, 100), point(60, 10_000)],
@@ -67,6 +70,20 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
+    /// Sets the version that the server imitates; Redis 7.0 by default. Options that name commands
+    /// ([`ServerOptions::with_acl_file`]) mean those of this version, so set it first.
+    #[must_use]
+    pub fn with_version(mut self, version: Version) -> ServerOptions {
+        self.version = version;
+        self
+    }
+
+    /// See [`ServerOptions::with_version`].
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
     /// Sets the number of databases, at least 1.
     #[must_use]
     pub fn with_databases(mut self, databases: usize) -> ServerOptions {
@@ -237,7 +254,7 @@ impl ServerOptions {
         text: impl Into<Sds>,
     ) -> Result<ServerOptions, CommandError> {
         let file = AclFile { path: path.into(), text: text.into() };
-        let mut acl = Acl::new(None);
+        let mut acl = Acl::new(self.version, None);
         acl.load(&file, false).map_err(|why| CommandError::format(format!("ERR {why}")))?;
         self.acl_file = Some(file);
         Ok(self)
@@ -309,6 +326,7 @@ impl ServerOptions {
     pub(super) fn database(&self, index: usize) -> Database {
         let mut database = Database::numbered(index);
         database.uneven_pages = self.uneven_pages;
+        database.profile = self.version.profile();
         database
     }
 }

@@ -243,7 +243,8 @@ impl Server {
     ) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let threshold = u64::try_from(self.config.slow_log_threshold);
-        if threshold.is_ok_and(|threshold| micros >= threshold) && !command.has(flag::SKIP_SLOWLOG)
+        if threshold.is_ok_and(|threshold| micros >= threshold)
+            && !command.has(flag::SKIP_SLOWLOG | flag::SKIP_COMMANDLOG)
         {
             let by = self.sessions.get(&client);
             let entry = SlowEntry {

@@ -9,17 +9,26 @@
 //! C's `%.17g`. Every result depends on the bytes alone: reading rounds correctly, and writing is
 //! exact, on every platform.
 
+use crate::redis::version::Numbers;
+
 mod literal;
+mod shortest;
 mod text;
 
 pub(crate) use literal::Literal;
-pub(crate) use text::{Text, format_double, format_i64};
+#[cfg(feature = "lua")]
+pub(crate) use text::format_argument;
+pub(crate) use text::{Text, format_double, format_few, format_i64, format_score};
 
-/// Formats a finite number as `%.17f` without trailing zeros, and without a trailing point.
-pub(crate) fn format_coordinate(x: f64) -> String {
+/// Formats a finite coordinate: as a score, or as `%.17f` without trailing zeros and without a
+/// trailing point.
+pub(crate) fn format_coordinate(x: f64, numbers: Numbers) -> Vec<u8> {
+    if numbers.coordinates_are_doubles {
+        return format_score(x, numbers).to_vec();
+    }
     let text = format!("{x:.17}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    if text == "-0" { b"0".to_vec() } else { text.as_bytes().to_vec() }
 }
 
 /// Reads an integer in the only form in which Redis writes it: no spaces, no plus, no leading zero,

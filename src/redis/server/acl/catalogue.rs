@@ -8,10 +8,11 @@
 
 use crate::redis::command::describe::{CATEGORIES, category_bits};
 use crate::redis::server::command::{Row, table};
+use crate::redis::version::Version;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 /// A command, with its categories as bits.
 #[derive(Debug)]
@@ -25,16 +26,16 @@ pub(crate) struct Catalogue {
     entries: IndexMap<&'static str, Entry, FxBuildHasher>,
 }
 
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
-    let table = table();
-    let rows = table.iter().flat_map(|row| std::iter::once(row).chain(row.subcommands));
-    let entries = rows.map(|row| (row.name, Entry { row, categories: category_bits(row) }));
-    Catalogue { entries: entries.collect() }
-});
-
-/// Returns the one catalogue.
-pub(crate) fn catalogue() -> &'static Catalogue {
-    &CATALOGUE
+/// Returns the catalogue of a version.
+pub(crate) fn catalogue(version: Version) -> &'static Catalogue {
+    static CATALOGUES: [OnceLock<Catalogue>; Version::ALL.len()] =
+        [const { OnceLock::new() }; Version::ALL.len()];
+    CATALOGUES[version as usize].get_or_init(|| {
+        let rows = table(version).iter();
+        let rows = rows.flat_map(|row| std::iter::once(row).chain(row.subcommands));
+        let entries = rows.map(|row| (row.name, Entry { row, categories: category_bits(row) }));
+        Catalogue { entries: entries.collect() }
+    })
 }
 
 /// Returns a category as its bit, ignoring case.

@@ -6,7 +6,6 @@
 //! Source: `acl.c` (`ACLSelectorCheckCmd`, `ACLCheckAllUserCommandPerm`), `db.c`
 //! (`commands_with_channels`).
 
-use super::catalogue::catalogue;
 use super::selector::{READ, Selector, WRITE, is_among};
 use super::user::User;
 use crate::redis::command::Args;
@@ -60,7 +59,7 @@ impl Request<'_> {
         if selector.commands.all || self.command.has(NO_AUTH) {
             return true;
         }
-        let Some(number) = catalogue().number(self.command) else { return false };
+        let Some(number) = selector.commands.catalogue().number(self.command) else { return false };
         let at = if self.command.name.contains('|') { 2 } else { 1 };
         let listed = |argument: &&[u8]| {
             let listed = selector.commands.first_arguments(number);

@@ -6,15 +6,18 @@
 //!
 //! Source: `acl.c` (`ACLDescribeSelectorCommandRules`).
 
-use super::catalogue::catalogue;
+use super::catalogue::{Catalogue, catalogue};
 use crate::redis::command::describe::CATEGORIES;
 use crate::redis::value::Sds;
+use crate::redis::version::Version;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 /// A set of commands.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Commands {
+    /// Whose commands they are.
+    version: Version,
     /// For each number of the catalogue, whether the command is allowed. Empty as long as the set
     /// is as it began, so that a server without restricted users needs no catalogue.
     allowed: Vec<bool>,
@@ -28,8 +31,18 @@ pub(super) struct Commands {
 
 impl Commands {
     /// Returns the set of no commands, or of all.
-    pub(super) fn of(all: bool) -> Commands {
-        Commands { future: all, all, ..Commands::default() }
+    pub(super) fn of(version: Version, all: bool) -> Commands {
+        let (allowed, first_arguments) = (Vec::new(), IndexMap::default());
+        Commands { version, allowed, future: all, all, first_arguments }
+    }
+
+    /// Returns the set of no commands of the same version, or of all.
+    pub(super) fn anew(&self, all: bool) -> Commands {
+        Commands::of(self.version, all)
+    }
+
+    pub(super) fn catalogue(&self) -> &'static Catalogue {
+        catalogue(self.version)
     }
 
     pub(super) fn has(&self, number: usize) -> bool {
@@ -45,15 +58,16 @@ impl Commands {
     pub(super) fn set(&mut self, number: usize, allow: bool) {
         self.first_arguments.shift_remove(&number);
         if self.allowed.is_empty() {
-            self.allowed = vec![self.future; catalogue().len()];
+            self.allowed = vec![self.future; self.catalogue().len()];
         }
-        self.allowed[catalogue().family(number)].fill(allow);
+        let family = self.catalogue().family(number);
+        self.allowed[family].fill(allow);
         self.all &= allow;
     }
 
     /// Allows or forbids the commands of some categories.
     pub(super) fn set_categories(&mut self, categories: u32, allow: bool) {
-        for (number, entry) in catalogue().iter() {
+        for (number, entry) in self.catalogue().iter() {
             if entry.categories & categories != 0 {
                 self.set(number, allow);
             }
@@ -70,7 +84,8 @@ impl Commands {
 
     /// Number of commands of a category that are in the set, and that are not.
     fn count(&self, category: u32) -> (usize, usize) {
-        let of_category = catalogue().iter().filter(|(_, entry)| entry.categories & category != 0);
+        let of_category =
+            self.catalogue().iter().filter(|(_, entry)| entry.categories & category != 0);
         of_category.fold(
             (0, 0),
             |(on, off), (number, _)| {
@@ -99,7 +114,7 @@ impl Commands {
     /// Returns rules that make this set.
     pub(super) fn describe(&self) -> Vec<u8> {
         let additive = !self.future;
-        let (mut made, mut left) = (Commands::of(self.future), self.clone());
+        let (mut made, mut left) = (self.anew(self.future), self.clone());
         let sign = if additive { "+" } else { "-" };
         let mut rules = if additive { "-@all" } else { "+@all" }.as_bytes().to_vec();
         let mut applied = 0;
@@ -109,7 +124,7 @@ impl Commands {
             rules.extend_from_slice(format!(" {sign}@{}", CATEGORIES[best]).as_bytes());
             applied |= 1 << best;
         }
-        for (number, entry) in catalogue().iter() {
+        for (number, entry) in self.catalogue().iter() {
             let name = entry.row.name;
             let allowed = self.has(number);
             if allowed != made.has(number) {

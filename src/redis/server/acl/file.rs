@@ -2,7 +2,7 @@
 //!
 //! Source: `acl.c` (`ACLLoadFromFile`, `ACLSaveToFile`).
 
-use super::selector::{RuleError, has_spaces};
+use super::selector::{Basis, RuleError, has_spaces};
 use super::user::{User, merge};
 use crate::redis::value::Sds;
 use std::collections::BTreeMap;
@@ -26,17 +26,17 @@ fn trimmed<'a>(text: &'a [u8], spaces: &[u8]) -> &'a [u8] {
 }
 
 impl AclFile {
-    /// Returns the users of the file. `all_channels` is `acl-pubsub-default`.
+    /// Returns the users of the file. `basis` is `acl-pubsub-default`.
     ///
     /// # Errors
     ///
     /// The text of all errors in the lines.
-    pub(super) fn users(&self, all_channels: bool) -> Result<BTreeMap<Sds, User>, String> {
+    pub(super) fn users(&self, basis: Basis) -> Result<BTreeMap<Sds, User>, String> {
         let (mut users, mut errors) = (BTreeMap::new(), String::new());
         for (at, line) in self.text.split(|byte| *byte == b'\n').enumerate() {
             let line = trimmed(line, b" \t\r\n");
             if !line.is_empty() {
-                self.read_line(line, at + 1, all_channels, &mut users, &mut errors);
+                self.read_line(line, at + 1, basis, &mut users, &mut errors);
             }
         }
         if errors.is_empty() {
@@ -51,7 +51,7 @@ impl AclFile {
         &self,
         line: &[u8],
         number: usize,
-        all_channels: bool,
+        basis: Basis,
         users: &mut BTreeMap<Sds, User>,
         errors: &mut String,
     ) {
@@ -72,9 +72,9 @@ impl AclFile {
             *errors += &format!("WARNING: Duplicate user '{name}' found on line {number}. ");
             return;
         }
-        let mut user = User::new(all_channels);
+        let mut user = User::new(basis);
         match merge(rules) {
-            Ok(rules) => apply(&mut user, &rules, all_channels, &place, errors),
+            Ok(rules) => apply(&mut user, &rules, basis, &place, errors),
             Err(_) => *errors += &format!("{place}: Unmatched parenthesis in selector definition."),
         }
         users.insert(Sds::new(name), user);
@@ -82,11 +82,11 @@ impl AclFile {
 }
 
 /// Applies the rules of a line. Of the errors, all unknown commands are told, and one other.
-fn apply(user: &mut User, rules: &[Vec<u8>], all_channels: bool, place: &str, errors: &mut String) {
+fn apply(user: &mut User, rules: &[Vec<u8>], basis: Basis, place: &str, errors: &mut String) {
     let mut told = false;
     for rule in rules {
         let rule = trimmed(rule, b"\t\r\n");
-        match user.apply(rule, all_channels) {
+        match user.apply(rule, basis) {
             Ok(()) => {}
             Err(why @ RuleError::UnknownCommand) => {
                 let (rule, why) = (shown(rule), why.text());

@@ -2,12 +2,13 @@
 //!
 //! Source: `acl.c` (`ACLSetSelector`, `ACLDescribeSelector`).
 
-use super::catalogue::{catalogue, category};
+use super::catalogue::category;
 use super::commands::Commands;
 use crate::redis::command::arguments::is;
 use crate::redis::database::glob;
 use crate::redis::value::Sds;
 use crate::redis::value::number::is_space;
+use crate::redis::version::Version;
 
 /// Why a rule is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,15 @@ impl RuleError {
     }
 }
 
+/// What rules stand on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// `acl-pubsub-default`: a new user may use all channels.
+    pub(crate) all_channels: bool,
+    /// Whose commands the rules name.
+    pub(crate) version: Version,
+}
+
 /// What may be done with a key, as bits.
 pub(crate) const READ: u8 = 1;
 pub(crate) const WRITE: u8 = 2;
@@ -87,11 +97,11 @@ pub(crate) fn has_spaces(text: &[u8]) -> bool {
 }
 
 impl Selector {
-    pub(super) fn new(all_channels: bool) -> Selector {
+    pub(super) fn new(basis: Basis) -> Selector {
         Selector {
-            commands: Commands::of(false),
+            commands: Commands::of(basis.version, false),
             all_keys: false,
-            all_channels,
+            all_channels: basis.all_channels,
             keys: Vec::new(),
             channels: Vec::new(),
         }
@@ -114,9 +124,9 @@ impl Selector {
             self.all_channels = false;
             self.channels.clear();
         } else if is(word, "allcommands") || is(word, "+@all") {
-            self.commands = Commands::of(true);
+            self.commands = self.commands.anew(true);
         } else if is(word, "nocommands") || is(word, "-@all") {
-            self.commands = Commands::of(false);
+            self.commands = self.commands.anew(false);
         } else {
             match rule[0] {
                 b'~' | b'%' => self.add_keys(rule)?,
@@ -183,7 +193,8 @@ impl Selector {
             self.commands.set_categories(category, allow);
             return Ok(());
         }
-        let found = catalogue().find(name);
+        let catalogue = self.commands.catalogue();
+        let found = catalogue.find(name);
         let bar = name.iter().rposition(|byte| *byte == b'|').filter(|_| allow);
         let Some(bar) = bar else {
             let (number, _) = found.ok_or(RuleError::UnknownCommand)?;
@@ -191,7 +202,7 @@ impl Selector {
             return Ok(());
         };
         let argument = &name[bar + 1..];
-        let (number, command) = catalogue().find(&name[..bar]).ok_or(RuleError::UnknownCommand)?;
+        let (number, command) = catalogue.find(&name[..bar]).ok_or(RuleError::UnknownCommand)?;
         if command.name.contains('|') {
             return Err(RuleError::FirstArgument);
         }

@@ -3,11 +3,12 @@
 //!
 //! Source: `acl.c` (`ACLSetUser`, `ACLDescribeUser`).
 
-use super::selector::{RuleError, Selector};
+use super::selector::{Basis, RuleError, Selector};
 use crate::redis::command::arguments::is;
 use crate::redis::database::sha256::sha256_hex;
 use crate::redis::resp::inline;
 use crate::redis::value::Sds;
+use crate::redis::version::Version;
 
 #[derive(Clone, Debug)]
 pub(crate) struct User {
@@ -28,23 +29,24 @@ fn digest(text: &[u8]) -> Result<Sds, RuleError> {
 }
 
 impl User {
-    /// Returns a new user, who may do nothing. `all_channels` is `acl-pubsub-default`.
-    pub(super) fn new(all_channels: bool) -> User {
+    /// Returns a new user, who may do nothing.
+    pub(super) fn new(basis: Basis) -> User {
         User {
             enabled: false,
             any_password: false,
             sanitize: None,
             passwords: Vec::new(),
-            root: Selector::new(all_channels),
+            root: Selector::new(basis),
             others: Vec::new(),
         }
     }
 
     /// Returns the default user as a server starts with it.
-    pub(super) fn default_user() -> User {
-        let mut user = User::new(true);
+    pub(super) fn default_user(version: Version) -> User {
+        let basis = Basis { all_channels: true, version };
+        let mut user = User::new(basis);
         for rule in ["+@all", "~*", "on", "nopass"] {
-            let applied = user.apply(rule.as_bytes(), true);
+            let applied = user.apply(rule.as_bytes(), basis);
             debug_assert_eq!(applied, Ok(()), "the rule is valid");
         }
         user
@@ -71,8 +73,8 @@ impl User {
         self.any_password = password.is_none();
     }
 
-    /// Applies a rule. `all_channels` is `acl-pubsub-default`.
-    pub(super) fn apply(&mut self, rule: &[u8], all_channels: bool) -> Result<(), RuleError> {
+    /// Applies a rule.
+    pub(super) fn apply(&mut self, rule: &[u8], basis: Basis) -> Result<(), RuleError> {
         let word = rule.split(|byte| *byte == 0).next().unwrap_or_default();
         if rule.is_empty() {
             return Ok(());
@@ -87,14 +89,14 @@ impl User {
         } else if is(word, "clearselectors") {
             self.others.clear();
         } else if is(word, "reset") {
-            *self = User { sanitize: Some(true), ..User::new(all_channels) };
+            *self = User { sanitize: Some(true), ..User::new(basis) };
         } else {
             match rule {
                 [b'>', password @ ..] => self.add_password(sha256_hex(password).into()),
                 [b'#', hash @ ..] => self.add_password(digest(hash)?),
                 [b'<', password @ ..] => self.remove_password(&sha256_hex(password).into())?,
                 [b'!', hash @ ..] => self.remove_password(&digest(hash)?)?,
-                [b'(', rules @ .., b')'] => self.others.push(selector(rules, all_channels)?),
+                [b'(', rules @ .., b')'] => self.others.push(selector(rules, basis)?),
                 _ => self.root.apply(rule)?,
             }
         }
@@ -148,8 +150,8 @@ impl User {
 
 /// Returns the selector of the rules within parentheses. As in Redis, quotes that are not closed
 /// make a selector without rules.
-fn selector(rules: &[u8], all_channels: bool) -> Result<Selector, RuleError> {
-    let mut selector = Selector::new(all_channels);
+fn selector(rules: &[u8], basis: Basis) -> Result<Selector, RuleError> {
+    let mut selector = Selector::new(basis);
     let rules = rules.split(|byte| *byte == 0).next().unwrap_or_default();
     let (mut bytes, mut ranges) = (Vec::new(), Vec::new());
     if inline::split(rules, &mut bytes, &mut ranges) {

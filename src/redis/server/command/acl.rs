@@ -46,7 +46,7 @@ pub(super) const COMMANDS: &[Row] = &[
 const MOST_BITS: i64 = 4096;
 
 /// `[category]`.
-fn acl_cat(_: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+fn acl_cat(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     match args {
         [_, _] => Ok(Reply::bulks(CATEGORIES)),
         [_, _, name] => {
@@ -54,7 +54,9 @@ fn acl_cat(_: &mut Server, _: Caller, args: Args<'_>) -> Answer {
                 let name: String = shown(name).chars().take(128).collect();
                 return Err(CommandError::format(format!("ERR Unknown category '{name}'")));
             };
-            let members = catalogue().iter().filter(|(_, entry)| entry.categories & bit != 0);
+            let members = catalogue(server.options.version())
+                .iter()
+                .filter(|(_, entry)| entry.categories & bit != 0);
             Ok(Reply::bulks(members.map(|(_, entry)| entry.row.name)))
         }
         _ => Err(wrong_subcommand(args, "ACL")),

@@ -11,7 +11,6 @@ use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::acl::DEFAULT_USER;
 use crate::redis::server::{Replies, Server};
 use crate::redis::value::{Sds, number};
-use crate::redis::version::VERSION;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
@@ -109,9 +108,10 @@ fn hello(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     let version = if protocol == Protocol::Resp3 { 3 } else { 2 };
     let mode = if server.sentinel.is_some() { "sentinel" } else { "standalone" };
     let role = if server.replication.is_replica() { "replica" } else { "master" };
+    let product = &server.profile().product;
     let mut fields = vec![
-        (text("server"), text("redis")),
-        (text("version"), text(VERSION.number)),
+        (text("server"), text(product.name)),
+        (text("version"), text(product.number)),
         (text("proto"), Reply::Integer(version)),
         (text("id"), Reply::Integer(server.session_mut(caller.client).id as i64)),
         (text("mode"), text(mode)),

@@ -99,7 +99,7 @@ const SUBCOMMANDS: &[Debug] = &[
 fn debug(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let arguments = args.len() - 2;
     if arguments == 0 && is(args[1], "help") {
-        return describe::help(&server.table, args).map(Some);
+        return describe::help(server.table, args).map(Some);
     }
     let called = |row: &&Debug| {
         let (least, most) = row.arguments;

@@ -7,6 +7,7 @@
 //! machine are fixed values (`version.rs`). Bytes on the network are not counted. `run_id`
 //! changes with each start.
 
+mod additions;
 mod sections;
 
 use super::Row;
@@ -14,6 +15,7 @@ use crate::redis::command::flag::*;
 use crate::redis::command::{Answer, Args, Caller, server};
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
+use crate::redis::version::Versions;
 use sections::{
     clients, cluster, commandstats, cpu, errorstats, keyspace, latencystats, memory, persistence,
     replication, stats,
@@ -27,23 +29,30 @@ pub(super) const COMMANDS: &[Row] = &[
 /// The fields of a section, in order.
 pub(super) type Lines = Vec<(String, String)>;
 
-type Section = (&'static str, fn(&Server) -> Lines);
+/// A section: its name, its fields, and the versions that have it.
+type Section = (&'static str, fn(&Server) -> Lines, Versions);
 
 /// The sections by name, in order.
-static SECTIONS: [Section; 13] = [
-    ("Server", sections::server),
-    ("Clients", clients),
-    ("Memory", memory),
-    ("Persistence", persistence),
-    ("Stats", stats),
-    ("Replication", replication),
-    ("CPU", cpu),
-    ("Modules", |_| Vec::new()),
-    ("Commandstats", commandstats),
-    ("Errorstats", errorstats),
-    ("Latencystats", latencystats),
-    ("Cluster", cluster),
-    ("Keyspace", keyspace),
+static SECTIONS: [Section; 19] = [
+    ("Server", sections::server, Versions::ALL),
+    ("TLS", additions::tls, Versions::VALKEY_9_1),
+    ("Clients", clients, Versions::ALL),
+    ("Memory", memory, Versions::ALL),
+    ("Persistence", persistence, Versions::ALL),
+    ("Threads", additions::threads, Versions::REDIS_SINCE_8_0),
+    ("Stats", stats, Versions::ALL),
+    ("Replication", replication, Versions::ALL),
+    ("CPU", cpu, Versions::ALL),
+    ("Hotkeys", |_| Vec::new(), Versions::REDIS_8_6),
+    ("Modules", |_| Vec::new(), Versions::ALL),
+    ("Commandstats", commandstats, Versions::ALL),
+    ("Errorstats", errorstats, Versions::ALL),
+    ("Latencystats", latencystats, Versions::ALL),
+    ("Cluster", cluster, Versions::ALL),
+    ("Cluster Info", |_| Vec::new(), Versions::VALKEY_9_1),
+    ("Scripting Engines", additions::engines, Versions::VALKEY_9_1),
+    ("Keyspace", keyspace, Versions::ALL),
+    ("Keysizes", |_| Vec::new(), Versions::REDIS_SINCE_8_0),
 ];
 
 /// Sections that must be requested by name.
@@ -61,10 +70,13 @@ fn asks_for(word: &[u8], section: &str) -> bool {
 /// Returns the sections that a server has.
 fn sections_of(server: &Server) -> impl Iterator<Item = &'static Section> + use<> {
     const OF_SENTINEL: [&str; 4] = ["Server", "Clients", "Stats", "CPU"];
-    static SENTINEL: [Section; 1] = [("Sentinel", sections::sentinel)];
+    static SENTINEL: [Section; 1] = [("Sentinel", sections::sentinel, Versions::ALL)];
     let is_sentinel = server.sentinel.is_some();
-    let common =
-        SECTIONS.iter().filter(move |(name, _)| !is_sentinel || OF_SENTINEL.contains(name));
+    let version = server.profile().version;
+    let common = SECTIONS
+        .iter()
+        .filter(move |(.., versions)| versions.has(version))
+        .filter(move |(name, ..)| !is_sentinel || OF_SENTINEL.contains(name));
     common.chain(SENTINEL.iter().filter(move |_| is_sentinel))
 }
 
@@ -72,7 +84,7 @@ fn sections_of(server: &Server) -> impl Iterator<Item = &'static Section> + use<
 fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let words = if args.len() == 1 { &[&b"default"[..]] } else { &args[1..] };
     let mut text = String::new();
-    for (name, section) in sections_of(server) {
+    for (name, section, _) in sections_of(server) {
         if !words.iter().any(|word| asks_for(word, name)) {
             continue;
         }
@@ -80,7 +92,9 @@ fn info(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
             text.push_str("\r\n");
         }
         text.push_str(&format!("# {name}\r\n"));
-        for (name, value) in section(server) {
+        let mut lines = section(server);
+        additions::add(server, name, &mut lines);
+        for (name, value) in lines {
             text.push_str(&format!("{name}:{value}\r\n"));
         }
     }

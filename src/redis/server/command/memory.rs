@@ -13,7 +13,6 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::eviction::MemoryUse;
-use crate::redis::version::VERSION;
 
 #[rustfmt::skip]
 const MEMORY_SUBCOMMANDS: &[Row] = &[
@@ -103,7 +102,7 @@ fn overhead_of((number, db): (usize, &Database)) -> (Reply, Reply) {
 }
 
 fn memory_stats(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
-    let facts = &VERSION.memory;
+    let facts = &server.profile().memory;
     let MemoryUse { used, peak, overhead, keys } = MemoryUse::of(server);
     let (dataset, net) = (used - overhead, (used - facts.at_start).max(1));
     let (allocated, resident) = (used + facts.allocator, used + facts.resident);

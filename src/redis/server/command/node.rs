@@ -11,7 +11,6 @@ use crate::redis::command::{Answer, Args, Caller, container, flow, help, server}
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
-use crate::redis::version::VERSION;
 
 const MODULES: u32 = ADMIN | NOSCRIPT | NO_ASYNC_LOADING;
 const ANY_TIME: u32 = LOADING | STALE | FAST;
@@ -80,12 +79,13 @@ fn no_modules(_: &mut Server, _: Caller, _: Args<'_>) -> Answer {
 }
 
 /// `[VERSION version …]`. The computer art of versions 5 and 6 is not drawn.
-fn lolwut(_: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+fn lolwut(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     if let [_, word, version, ..] = args
         && is(word, "version")
     {
         integer(version)?;
     }
-    let text = format!("Redis ver. {}\n", VERSION.number);
+    let product = &server.profile().product;
+    let text = format!("{} ver. {}\n", product.title, product.number);
     Ok(Reply::Verbatim("txt".into(), text.into()))
 }

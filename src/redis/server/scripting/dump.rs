@@ -11,7 +11,6 @@ use crate::redis::rdb::{dump_libraries, restore_libraries};
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::value::Sds;
-use crate::redis::version::VERSION;
 
 impl Server {
     /// `FUNCTION DUMP`.
@@ -36,8 +35,9 @@ impl Server {
             _ => return Err(wrong_subcommand(args, "FUNCTION")),
         };
         let codes = restore_libraries(args[2]).map_err(refuse)?;
+        let profile = self.profile();
         let functions = &mut self.scripting.functions;
-        let (apart, loaded) = functions.load_apart(&codes, VERSION.number);
+        let (apart, loaded) = functions.load_apart(&codes, profile);
         if let Err(why) = loaded {
             functions.give_back(apart);
             return Err(refuse(why));
@@ -58,8 +58,9 @@ impl Server {
     /// Replaces all libraries, or returns why one of them does not load.
     pub(crate) fn replace_libraries(&mut self, codes: &[Sds]) -> Result<(), String> {
         let codes: Vec<Vec<u8>> = codes.iter().map(|code| code.to_vec()).collect();
+        let profile = self.profile();
         let functions = &mut self.scripting.functions;
-        let (apart, loaded) = functions.load_apart(&codes, VERSION.number);
+        let (apart, loaded) = functions.load_apart(&codes, profile);
         if loaded.is_err() {
             functions.give_back(apart);
             return loaded;

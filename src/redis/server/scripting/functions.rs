@@ -16,7 +16,7 @@ use crate::redis::reply::Reply;
 use crate::redis::script::{Interpreter, Kind, Script, is_name};
 use crate::redis::server::Server;
 use crate::redis::value::{Sds, number};
-use crate::redis::version::VERSION;
+use crate::redis::version::Profile;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -71,7 +71,11 @@ impl Functions {
     }
 
     /// Compiles a library and runs its code. Returns its name and the library.
-    fn compile(&mut self, code: &[u8], version: &str) -> Result<(Sds, Library), String> {
+    fn compile(
+        &mut self,
+        code: &[u8],
+        profile: &'static Profile,
+    ) -> Result<(Sds, Library), String> {
         let first = shebang::of_library(code)?;
         if !is_name(&first.name) {
             return Err("Library names can only contain letters, numbers, or underscores(_) and \
@@ -84,7 +88,7 @@ impl Functions {
         }
         let interpreter = self
             .interpreter
-            .get_or_insert_with(|| Box::new(Interpreter::new(Kind::Functions, version)));
+            .get_or_insert_with(|| Box::new(Interpreter::new(Kind::Functions, profile)));
         let registered = interpreter.load(first.code)?;
         if registered.is_empty() {
             return Err("No functions registered".to_owned());
@@ -106,11 +110,11 @@ impl Functions {
     pub(super) fn load_apart(
         &mut self,
         codes: &[Vec<u8>],
-        version: &str,
+        profile: &'static Profile,
     ) -> (Functions, Result<(), String>) {
         let mut apart =
             Functions { interpreter: self.interpreter.take(), libraries: IndexMap::default() };
-        let loaded = codes.iter().try_for_each(|code| apart.load(code, false, version).map(|_| ()));
+        let loaded = codes.iter().try_for_each(|code| apart.load(code, false, profile).map(|_| ()));
         (apart, loaded)
     }
 
@@ -157,7 +161,12 @@ impl Functions {
     }
 
     /// Loads a library.
-    fn load(&mut self, code: &[u8], replace: bool, version: &str) -> Result<Sds, String> {
+    fn load(
+        &mut self,
+        code: &[u8],
+        replace: bool,
+        profile: &'static Profile,
+    ) -> Result<Sds, String> {
         let first = shebang::of_library(code)?;
         if is_name(&first.name)
             && first.engine.eq_ignore_ascii_case(ENGINE.as_bytes())
@@ -167,7 +176,7 @@ impl Functions {
             let name = String::from_utf8_lossy(&first.name);
             return Err(format!("Library '{name}' already exists"));
         }
-        let (name, library) = self.compile(code, version)?;
+        let (name, library) = self.compile(code, profile)?;
         if let Some(taken) = self.taken(&name, &library) {
             return Err(format!("Function {taken} already exists"));
         }
@@ -194,9 +203,9 @@ impl Server {
             let option = String::from_utf8_lossy(option);
             return Err(refuse(format!("Unknown option given: {option}")));
         }
-        let version = VERSION.number;
+        let profile = self.profile();
         let name =
-            self.scripting.functions.load(code, !options.is_empty(), version).map_err(refuse)?;
+            self.scripting.functions.load(code, !options.is_empty(), profile).map_err(refuse)?;
         self.functions_changed();
         Ok(Reply::bulk(&name))
     }

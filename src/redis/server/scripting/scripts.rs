@@ -16,7 +16,6 @@ use crate::redis::script::{Interpreter, Kind, Script, hex};
 use crate::redis::server::Server;
 use crate::redis::server::command::Row;
 use crate::redis::value::Sds;
-use crate::redis::version::VERSION;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
@@ -51,16 +50,16 @@ impl Server {
     /// Returns the cached script of a text, or caches it. Returns its SHA-1.
     fn cache_script(&mut self, body: &[u8]) -> Result<String, CommandError> {
         let sha = hex(&sha1(body));
+        let profile = self.profile();
         let scripts = &mut self.scripting.scripts;
         if scripts.by_sha.contains_key(&sha) {
             return Ok(sha);
         }
         let (flags, code) =
             shebang::of_script(body).map_err(|why| CommandError::format(format!("ERR {why}")))?;
-        let version = VERSION.number;
         let interpreter = scripts
             .interpreter
-            .get_or_insert_with(|| Box::new(Interpreter::new(Kind::Eval, version)));
+            .get_or_insert_with(|| Box::new(Interpreter::new(Kind::Eval, profile)));
         let script = interpreter.compile(code, "@user_script").map_err(|why| {
             CommandError::format(format!("ERR Error compiling script (new function): {why}"))
         })?;

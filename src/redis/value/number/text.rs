@@ -1,5 +1,7 @@
 //! Numbers formatted without an allocation.
 
+use super::shortest;
+use crate::redis::version::Numbers;
 use std::io::Write;
 use std::ops::Deref;
 
@@ -66,6 +68,91 @@ pub(crate) fn format_double(x: f64) -> Text {
         push_general(&mut text, x);
     }
     text
+}
+
+/// Formats a double as a version writes scores: as [`format_double`] does, or in few digits.
+///
+/// Source: `util.c` (`d2string`).
+pub(crate) fn format_score(x: f64, numbers: Numbers) -> Text {
+    // Integers within half of the range of 64 bits are written as such.
+    const SAFE: f64 = (i64::MAX / 2) as f64;
+    if !numbers.shortest {
+        return format_double(x);
+    }
+    let mut text = Text::EMPTY;
+    if x.is_nan() {
+        text.push(b"nan");
+    } else if x.is_infinite() {
+        text.push(if x > 0.0 { b"inf" } else { b"-inf" });
+    } else if x == 0.0 {
+        text.push(if x.is_sign_negative() { b"-0" } else { b"0" });
+    } else if x.fract() == 0.0 && x.abs() <= SAFE {
+        text.push(itoa::Buffer::new().format(x as i64).as_bytes());
+    } else {
+        push_shortest(&mut text, x);
+    }
+    text
+}
+
+/// Formats a number as the argument of a command in a script.
+///
+/// Source: `script_lua.c` (`luaArgsToRedisArgv`).
+#[cfg(feature = "lua")]
+pub(crate) fn format_argument(x: f64, numbers: Numbers) -> Text {
+    if x == 0.0 && numbers.shortest { format_i64(0) } else { format_score(x, numbers) }
+}
+
+/// Formats a double in few digits without regard to integers, as a version does that writes scores
+/// so.
+///
+/// Source: `fpconv_dtoa.c`.
+pub(crate) fn format_few(x: f64, numbers: Numbers) -> Text {
+    let is_special = !x.is_finite() || x == 0.0;
+    if !numbers.shortest || is_special {
+        return format_score(x, numbers);
+    }
+    let mut text = Text::EMPTY;
+    push_shortest(&mut text, x);
+    text
+}
+
+/// Formats a finite number that is not zero in few digits, without regard to integers.
+///
+/// Source: `fpconv_dtoa.c` (`emit_digits`).
+fn push_shortest(text: &mut Text, x: f64) {
+    let found = shortest::digits(x.abs());
+    let (digits, last) = (found.as_slice(), found.exponent);
+    let len = digits.len() as i32;
+    let first = last + len - 1;
+    if x < 0.0 {
+        text.push(b"-");
+    }
+    if last >= 0 && first < len + 7 {
+        text.push(digits);
+        text.push_zeros(last as usize);
+    } else if last < 0 && (last > -7 || first.abs() < 4) {
+        let whole = len + last;
+        if whole <= 0 {
+            text.push(b"0.");
+            text.push_zeros(whole.unsigned_abs() as usize);
+            text.push(digits);
+        } else {
+            let (whole, rest) = digits.split_at(whole as usize);
+            text.push(whole);
+            text.push(b".");
+            text.push(rest);
+        }
+    } else {
+        // The real server's buffer has room for so many.
+        let digits = &digits[..digits.len().min(18 - usize::from(x < 0.0))];
+        text.push(&digits[..1]);
+        if digits.len() > 1 {
+            text.push(b".");
+            text.push(&digits[1..]);
+        }
+        text.push(if first < 0 { b"e-" } else { b"e+" });
+        text.push(itoa::Buffer::new().format(first.unsigned_abs()).as_bytes());
+    }
 }
 
 /// Formats a finite number that is not zero as `%.17g`.

@@ -8,7 +8,6 @@ use crate::redis::server::eviction::MemoryUse;
 use crate::redis::server::pubsub::Kind;
 use crate::redis::server::replication::{Link, NO_ID, Progress, Stage};
 use crate::redis::value::Sds;
-use crate::redis::version::VERSION;
 use crate::sort::sort_by;
 use crate::time::Instant;
 use std::fmt::Display;
@@ -30,21 +29,25 @@ fn id(server: &Server, of: &str) -> String {
 pub(super) fn server(server: &Server) -> Lines {
     let uptime = (server.now - server.started).as_secs();
     let hz = server.config.inert.get("hz").map_or("10", String::as_str);
-    let mut lines = vec![line("redis_version", VERSION.number)];
+    let product = &server.profile().product;
+    let mut lines = vec![line("redis_version", product.redis_number)];
     lines.extend(constant(&[
         ("redis_git_sha1", "00000000"),
         ("redis_git_dirty", "0"),
         ("redis_build_id", "0"),
-        ("redis_mode", if server.sentinel.is_some() { "sentinel" } else { "standalone" }),
+        (product.mode_field, if server.sentinel.is_some() { "sentinel" } else { "standalone" }),
         ("os", "Linux"),
         ("arch_bits", "64"),
         ("monotonic_clock", "POSIX clock_gettime"),
         ("multiplexing_api", "epoll"),
         ("atomicvar_api", "c11-builtin"),
-        ("gcc_version", VERSION.compiler),
+        ("gcc_version", product.compiler),
         ("process_id", "1"),
         ("process_supervised", "no"),
     ]));
+    if !product.tells_atomics {
+        lines.retain(|(name, _)| name != "atomicvar_api");
+    }
     lines.extend([
         line("run_id", id(server, "run")),
         line("tcp_port", server.config.port),
@@ -93,7 +96,7 @@ fn ratio(part: usize, of: usize) -> String {
 }
 
 pub(super) fn memory(server: &Server) -> Lines {
-    let facts = &VERSION.memory;
+    let facts = &server.profile().memory;
     let MemoryUse { used, peak, overhead, .. } = MemoryUse::of(server);
     let (dataset, net) = (used - overhead, used - facts.at_start);
     let (allocated, resident) = (used + facts.allocator, used + facts.resident);
@@ -151,7 +154,7 @@ pub(super) fn memory(server: &Server) -> Lines {
         ("mem_clients_normal", "0"),
         ("mem_cluster_links", "0"),
         ("mem_aof_buffer", "0"),
-        ("mem_allocator", VERSION.allocator),
+        ("mem_allocator", server.profile().product.allocator),
         ("active_defrag_running", "0"),
         ("lazyfree_pending_objects", "0"),
         ("lazyfreed_objects", "0"),

@@ -1,0 +1,140 @@
+//! The profiles: the facts of each version.
+
+use super::Version;
+
+/// The facts of a version: everything in which versions differ beside the rows of the command table
+/// and the fields of `INFO`, which name the versions that have them ([`Versions`]).
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) version: Version,
+    pub(crate) product: Product,
+    pub(crate) memory: Memory,
+    pub(crate) numbers: Numbers,
+    pub(crate) texts: Texts,
+}
+
+/// The names and numbers by which the server introduces itself.
+#[derive(Debug)]
+pub(crate) struct Product {
+    /// The name, as `HELLO` shows it.
+    pub(crate) name: &'static str,
+    /// The name, as people write it.
+    pub(crate) title: &'static str,
+    /// The version number.
+    pub(crate) number: &'static str,
+    /// The version number of Redis that `INFO` claims.
+    pub(crate) redis_number: &'static str,
+    /// The field of `INFO` that says that the server is standalone.
+    pub(crate) mode_field: &'static str,
+    /// `INFO` has the field `atomicvar_api`.
+    pub(crate) tells_atomics: bool,
+    pub(crate) compiler: &'static str,
+    pub(crate) allocator: &'static str,
+}
+
+/// Numbers of bytes that `INFO memory` shows for an empty server.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    /// Used by the server itself.
+    pub(crate) at_start: usize,
+    /// Taken by the allocator beyond that, and by the process from the operating system.
+    pub(crate) allocator: usize,
+    pub(crate) resident: usize,
+    /// The machine's memory.
+    pub(crate) system: usize,
+    /// Used by the interpreters of scripts and of functions.
+    pub(crate) scripts: usize,
+    pub(crate) functions: usize,
+    /// Used by the tables of scripts and functions.
+    pub(crate) tables: usize,
+}
+
+/// How floating-point numbers are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// Scores and other doubles take their shortest form, not 17 digits.
+    pub(crate) shortest: bool,
+    /// Coordinates are written as scores are, not with up to 17 decimals.
+    pub(crate) coordinates_are_doubles: bool,
+}
+
+/// How errors are worded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Texts {
+    /// The error of an unknown command without arguments does not speak of arguments.
+    pub(crate) unknown_command_has_no_tail: bool,
+}
+
+/// Redis 7.0.15, as built for Debian 12.
+pub(super) const REDIS_7_0: Profile = Profile {
+    version: Version::Redis7_0,
+    product: REDIS,
+    memory: Memory {
+        at_start: 876_160,
+        allocator: 950_000,
+        resident: 5_700_000,
+        system: 16 << 30,
+        scripts: 32_768,
+        functions: 33_792,
+        tables: 200,
+    },
+    numbers: Numbers { shortest: false, coordinates_are_doubles: false },
+    texts: Texts { unknown_command_has_no_tail: false },
+};
+
+const REDIS: Product = Product {
+    name: "redis",
+    title: "Redis",
+    number: "7.0.15",
+    redis_number: "7.0.15",
+    mode_field: "redis_mode",
+    tells_atomics: true,
+    compiler: "12.2.0",
+    allocator: "jemalloc-5.3.0",
+};
+
+const fn redis(number: &'static str, compiler: &'static str) -> Product {
+    Product { number, redis_number: number, compiler, ..REDIS }
+}
+
+const fn valkey(number: &'static str, compiler: &'static str) -> Product {
+    let (name, title, redis_number) = ("valkey", "Valkey", "7.2.4");
+    let (mode_field, tells_atomics) = ("server_mode", false);
+    Product { name, title, number, redis_number, mode_field, tells_atomics, compiler, ..REDIS }
+}
+
+pub(super) const REDIS_7_2: Profile = Profile {
+    version: Version::Redis7_2,
+    product: redis("7.2.6", "12.2.0"),
+    numbers: Numbers { shortest: true, coordinates_are_doubles: false },
+    ..REDIS_7_0
+};
+
+pub(super) const REDIS_7_4: Profile =
+    Profile { version: Version::Redis7_4, product: redis("7.4.1", "12.2.0"), ..REDIS_7_2 };
+
+pub(super) const REDIS_8_0: Profile = Profile {
+    version: Version::Redis8_0,
+    product: redis("8.0.6", "16.2.0"),
+    numbers: Numbers { shortest: true, coordinates_are_doubles: true },
+    ..REDIS_7_4
+};
+
+pub(super) const REDIS_8_2: Profile =
+    Profile { version: Version::Redis8_2, product: redis("8.2.3", "14.2.1"), ..REDIS_8_0 };
+
+pub(super) const REDIS_8_6: Profile = Profile {
+    version: Version::Redis8_6,
+    product: redis("8.6.2", "13.3.0"),
+    texts: Texts { unknown_command_has_no_tail: true },
+    ..REDIS_8_2
+};
+
+pub(super) const VALKEY_8_0: Profile =
+    Profile { version: Version::Valkey8_0, product: valkey("8.0.1", "12.2.0"), ..REDIS_7_2 };
+
+pub(super) const VALKEY_8_1: Profile =
+    Profile { version: Version::Valkey8_1, product: valkey("8.1.8", "10.2.1"), ..VALKEY_8_0 };
+
+pub(super) const VALKEY_9_1: Profile =
+    Profile { version: Version::Valkey9_1, product: valkey("9.1.2", "16.2.0"), ..VALKEY_8_1 };
