@@ -53,7 +53,7 @@ impl<'a> Both<'a> {
     /// Uses both as they are, ours with these options.
     pub(crate) fn with(real: &'a RealServer, options: ServerOptions) -> Both<'a> {
         let random = Stream::seeded(1, Site::new("test.real"), 0);
-        let server = Server::new(options, random);
+        let server = Server::new(options.with_version(real.version()), random);
         let (ours, sockets) = (ByteServer::new(server), BTreeMap::new());
         let (now, barrier) = (Instant::ZERO, real.connect());
         Both { real, ours, now, barrier, sockets, sent: 0 }

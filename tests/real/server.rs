@@ -1,11 +1,15 @@
 //! A private `redis-server`: in a directory of its own, on a unix socket, killed when the value is
 //! dropped.
+//!
+//! `STUNT_DOUBLE_REDIS_SERVER` names another server to run, with the arguments that come before its
+//! options: a Redis or Valkey of any version that is modelled. Ours then imitates that version.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use stunt_double::redis::Version;
 
 /// Number of attempts to connect before the server counts as failed. Each attempt waits for the
 /// process a moment.
@@ -17,11 +21,30 @@ pub(crate) struct RealServer {
     child: Child,
     folder: PathBuf,
     options: Vec<String>,
+    version: Version,
+}
+
+/// Returns the command that starts a server.
+fn program() -> Command {
+    let words = std::env::var("STUNT_DOUBLE_REDIS_SERVER").unwrap_or_default();
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or("redis-server"));
+    command.args(words);
+    command
+}
+
+/// Reads the version off the answer to `--version`, such as `Redis server v=7.0.15 sha=…`.
+fn version_of(answer: &str) -> Option<Version> {
+    let product = answer.split_whitespace().next()?.to_lowercase();
+    let number = answer.split_once("v=")?.1.split_whitespace().next()?;
+    let (major, rest) = number.split_once('.')?;
+    let minor = rest.split('.').next()?;
+    format!("{product}-{major}.{minor}").parse().ok()
 }
 
 impl RealServer {
     /// Starts a server with these further options. Returns `None`, having printed why, if there is
-    /// no server of version 7.0.
+    /// no server of a version that is modelled.
     pub(crate) fn start(options: &[&str]) -> Option<RealServer> {
         match RealServer::try_start(options) {
             Ok(server) => Some(server),
@@ -34,20 +57,18 @@ impl RealServer {
 
     fn try_start(options: &[&str]) -> Result<RealServer, String> {
         crate::wanted()?;
-        let version = Command::new("redis-server").arg("--version").output();
-        let version =
-            version.map_err(|error| format!("no redis-server to compare with: {error}"))?;
-        let version = String::from_utf8_lossy(&version.stdout).into_owned();
-        if !version.contains("v=7.0.") {
-            return Err(format!("redis-server is not 7.0: {}", version.trim()));
-        }
+        let answer = program().arg("--version").output();
+        let answer = answer.map_err(|error| format!("no redis-server to compare with: {error}"))?;
+        let answer = String::from_utf8_lossy(&answer.stdout).into_owned();
+        let version = version_of(&answer)
+            .ok_or_else(|| format!("this version is not modelled: {}", answer.trim()))?;
         let number = NUMBER.fetch_add(1, Relaxed);
         let name = format!("stunt-double-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).map_err(|e| format!("no folder for a server: {e}"))?;
         let options = options.iter().map(|o| (*o).to_owned()).collect();
         let child = spawn(&folder, &options)?;
-        let mut server = RealServer { child, folder, options };
+        let mut server = RealServer { child, folder, options, version };
         server.wait_until_it_answers()?;
         Ok(server)
     }
@@ -82,6 +103,11 @@ impl RealServer {
         self.try_connect().expect("a server that answers takes connections")
     }
 
+    /// Its version.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
     /// Its directory.
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
@@ -106,7 +132,7 @@ impl RealServer {
 }
 
 fn spawn(folder: &PathBuf, options: &Vec<String>) -> Result<Child, String> {
-    Command::new("redis-server")
+    program()
         .args(["--port", "0", "--unixsocket"])
         .arg(folder.join("redis.sock"))
         .arg("--dir")
