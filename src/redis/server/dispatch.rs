@@ -10,6 +10,7 @@ use crate::redis::command::{Args, Caller, Origin, Run, flag};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::Sds;
+use crate::redis::version::Waking;
 
 impl Server {
     /// Runs a client's request, or keeps it until the client is released.
@@ -266,6 +267,10 @@ impl Server {
         }
         if reply.is_none() {
             self.blocking.keep_words(client, args);
+            // The call counts when it ends.
+            if self.profile().blocking == Waking::RunsAgain && self.blocking.is_blocked(client) {
+                self.count_call(client, -1);
+            }
         }
         if self.is_watched() {
             let takes_time = was_idle && (self.is_asleep() || self.is_busy());

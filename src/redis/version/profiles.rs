@@ -11,6 +11,45 @@ pub(crate) struct Profile {
     pub(crate) memory: Memory,
     pub(crate) numbers: Numbers,
     pub(crate) texts: Texts,
+    pub(crate) encodings: Encodings,
+    pub(crate) rdb: Rdb,
+    pub(crate) blocking: Waking,
+}
+
+/// How a blocked client is served when one of its keys is fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waking {
+    /// From the key that was fed first.
+    Serves,
+    /// Its whole command runs again, with its keys in their order.
+    RunsAgain,
+}
+
+/// The format of files and of the payloads of `DUMP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rdb {
+    pub(crate) version: u16,
+    pub(crate) streams: Streams,
+}
+
+/// What is written of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// Of a consumer, when it was seen.
+    Seen,
+    /// Also when it was active.
+    Active,
+    /// Also the settings of producers that send again.
+    Idempotent,
+}
+
+/// The encodings that values may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encodings {
+    /// Sets may be listpacks.
+    pub(crate) set_listpack: bool,
+    /// Lists may be listpacks.
+    pub(crate) list_listpack: bool,
 }
 
 /// The names and numbers by which the server introduces itself.
@@ -80,6 +119,9 @@ pub(super) const REDIS_7_0: Profile = Profile {
     },
     numbers: Numbers { shortest: false, coordinates_are_doubles: false },
     texts: Texts { unknown_command_has_no_tail: false },
+    encodings: Encodings { set_listpack: false, list_listpack: false },
+    rdb: Rdb { version: 10, streams: Streams::Seen },
+    blocking: Waking::Serves,
 };
 
 const REDIS: Product = Product {
@@ -98,20 +140,34 @@ const fn redis(number: &'static str, compiler: &'static str) -> Product {
 }
 
 const fn valkey(number: &'static str, compiler: &'static str) -> Product {
-    let (name, title, redis_number) = ("valkey", "Valkey", "7.2.4");
-    let (mode_field, tells_atomics) = ("server_mode", false);
-    Product { name, title, number, redis_number, mode_field, tells_atomics, compiler, ..REDIS }
+    Product {
+        name: "valkey",
+        title: "Valkey",
+        number,
+        redis_number: "7.2.4",
+        mode_field: "server_mode",
+        tells_atomics: false,
+        compiler,
+        ..REDIS
+    }
 }
 
 pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
+    encodings: Encodings { set_listpack: true, list_listpack: true },
+    rdb: Rdb { version: 11, streams: Streams::Active },
+    blocking: Waking::RunsAgain,
     ..REDIS_7_0
 };
 
-pub(super) const REDIS_7_4: Profile =
-    Profile { version: Version::Redis7_4, product: redis("7.4.1", "12.2.0"), ..REDIS_7_2 };
+pub(super) const REDIS_7_4: Profile = Profile {
+    version: Version::Redis7_4,
+    product: redis("7.4.1", "12.2.0"),
+    rdb: Rdb { version: 12, streams: Streams::Active },
+    ..REDIS_7_2
+};
 
 pub(super) const REDIS_8_0: Profile = Profile {
     version: Version::Redis8_0,
@@ -127,6 +183,7 @@ pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
     texts: Texts { unknown_command_has_no_tail: true },
+    rdb: Rdb { version: 13, streams: Streams::Idempotent },
     ..REDIS_8_2
 };
 
@@ -136,5 +193,9 @@ pub(super) const VALKEY_8_0: Profile =
 pub(super) const VALKEY_8_1: Profile =
     Profile { version: Version::Valkey8_1, product: valkey("8.1.8", "10.2.1"), ..VALKEY_8_0 };
 
-pub(super) const VALKEY_9_1: Profile =
-    Profile { version: Version::Valkey9_1, product: valkey("9.1.2", "16.2.0"), ..VALKEY_8_1 };
+pub(super) const VALKEY_9_1: Profile = Profile {
+    version: Version::Valkey9_1,
+    product: valkey("9.1.2", "16.2.0"),
+    rdb: Rdb { version: 80, streams: Streams::Active },
+    ..VALKEY_8_1
+};

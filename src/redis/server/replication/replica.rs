@@ -160,7 +160,8 @@ impl Server {
     pub(super) fn adopt_data_set(&mut self, file: &[u8]) {
         let Some(link) = &mut self.replication.link else { return };
         let LinkState::Receives { id, offset, parting, .. } = link.state.clone() else { return };
-        let read = Snapshot::from_bytes(file, &self.config.limits);
+        let read =
+            Snapshot::read(file, &self.config.limits, self.options.version()).map(|(read, _)| read);
         let Ok((snapshot, saved)) = read.and_then(|snapshot| {
             let records = snapshot.records.clone();
             Ok((snapshot, keyspaces(records, self.databases.len())?))
