@@ -124,6 +124,12 @@ impl Server {
         }
         let in_multi = session.multi.is_some();
         if in_multi && command.has(flag::NO_MULTI) {
+            if self.profile().texts.refusal_in_multi_names_command {
+                return Err(CommandError::format(format!(
+                    "ERR Command '{}' not allowed inside a transaction",
+                    command.name
+                )));
+            }
             return Err(CommandError::text("ERR Command not allowed inside a transaction"));
         }
         if self.acl.restricts {
