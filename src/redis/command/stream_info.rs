@@ -87,7 +87,7 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
     let stream = stream_of(db, args[2])?;
     let wrong = || wrong_subcommand(args, "XINFO");
     let limit = match &args[3..] {
-        [] => return Ok(summary(stream)),
+        [] => return Ok(summary(stream, form)),
         [word] if is(word, "full") => 10,
         [word, name, n] if is(word, "full") && is(name, "count") => match integer(n)? {
             ..0 => 10,
@@ -96,7 +96,7 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
         },
         _ => return Err(wrong()),
     };
-    let mut fields = counters(stream);
+    let mut fields = counters_of(stream, form);
     let entries = stream.range(StreamId::MIN, StreamId::MAX).take(limit);
     fields.push(named("entries", Reply::Array(entries.map(entry).collect())));
     let groups = stream.groups().iter();
@@ -106,9 +106,9 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 /// Returns what both forms of `XINFO STREAM` begin with.
-fn counters(stream: &Stream) -> Vec<(Reply, Reply)> {
+fn counters_of(stream: &Stream, form: Streams) -> Vec<(Reply, Reply)> {
     let counters = stream.counters();
-    vec![
+    let mut fields = vec![
         named("length", Reply::count(stream.len())),
         named("radix-tree-keys", Reply::count(stream.node_count())),
         named("radix-tree-nodes", Reply::count(stream.radix_nodes())),
@@ -116,12 +116,25 @@ fn counters(stream: &Stream) -> Vec<(Reply, Reply)> {
         named("max-deleted-entry-id", shown_id(counters.max_deleted_id)),
         named("entries-added", Reply::Integer(counters.entries_added as i64)),
         named("recorded-first-entry-id", shown_id(counters.first_id)),
-    ]
+    ];
+    if form == Streams::Idempotent {
+        // Producers that send again are not modelled: there are none.
+        let names = [
+            ("idmp-duration", 100),
+            ("idmp-maxsize", 100),
+            ("pids-tracked", 0),
+            ("iids-tracked", 0),
+            ("iids-added", 0),
+            ("iids-duplicates", 0),
+        ];
+        fields.extend(names.map(|(name, n)| named(name, Reply::Integer(n))));
+    }
+    fields
 }
 
-fn summary(stream: &Stream) -> Reply {
+fn summary(stream: &Stream, form: Streams) -> Reply {
     let (from, to) = (StreamId::MIN, StreamId::MAX);
-    let mut fields = counters(stream);
+    let mut fields = counters_of(stream, form);
     fields.push(named("groups", Reply::count(stream.groups().len())));
     let first = stream.range(from, to).next().map_or(Reply::Nil, entry);
     let last = stream.range_back(from, to).next().map_or(Reply::Nil, entry);

@@ -15,6 +15,16 @@ pub(crate) struct Profile {
     pub(crate) rdb: Rdb,
     pub(crate) blocking: Waking,
     pub(crate) arguments: Arguments,
+    pub(crate) past: Past,
+}
+
+/// The effect of a time to live that is over already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// The key expires, with its event and in the statistics; otherwise it is deleted.
+    pub(crate) expires: bool,
+    /// `SET` stores the value nevertheless, until it expires.
+    pub(crate) is_stored: bool,
 }
 
 /// How arguments are read.
@@ -48,6 +58,8 @@ pub(crate) struct Arguments {
     pub(crate) getex_expiry_first: bool,
     /// `CLIENT KILL` and `CLIENT LIST` call an id that is no number a syntax error.
     pub(crate) client_ids_are_syntax: bool,
+    /// A client that listens to nothing cannot unsubscribe.
+    pub(crate) unsubscribe_needs_subscription: bool,
     /// `CLIENT KILL` takes `MAXAGE`.
     pub(crate) kill_takes_maxage: bool,
     /// `READONLY` and `READWRITE` are accepted outside of a cluster.
@@ -169,6 +181,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
     rdb: Rdb { version: 10, streams: Streams::Seen },
     blocking: Waking::Serves,
     arguments: ARGUMENTS,
+    past: Past { expires: false, is_stored: true },
 };
 
 const REDIS: Product = Product {
@@ -245,7 +258,8 @@ pub(super) const REDIS_8_6: Profile = Profile {
 pub(super) const VALKEY_8_0: Profile = Profile {
     version: Version::Valkey8_0,
     product: valkey("8.0.1", "12.2.0"),
-    arguments: ARGUMENTS_VALKEY,
+    arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
+    past: Past { expires: false, is_stored: false },
     ..REDIS_7_2
 };
 
@@ -254,6 +268,7 @@ pub(super) const VALKEY_8_1: Profile = Profile {
     product: valkey("8.1.8", "10.2.1"),
     encodings: Encodings { shares_integers: false, ..VALKEY_8_0.encodings },
     arguments: Arguments { client_ids_are_syntax: true, ..ARGUMENTS_VALKEY },
+    past: Past { expires: true, is_stored: false },
     ..VALKEY_8_0
 };
 
@@ -297,6 +312,7 @@ const ARGUMENTS: Arguments = Arguments {
     scores_are_decimal: false,
     getex_expiry_first: false,
     client_ids_are_syntax: false,
+    unsubscribe_needs_subscription: false,
     kill_takes_maxage: false,
     readonly_outside_cluster: false,
 };
