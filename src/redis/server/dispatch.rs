@@ -151,6 +151,15 @@ impl Server {
                 command.name
             )));
         }
+        if self.profile().arguments.unsubscribe_needs_subscription
+            && command.name.ends_with("unsubscribe")
+            && !self.pubsub.is_subscriber(client)
+        {
+            return Err(CommandError::format(format!(
+                "NOSUB '{}' command executed not in subscribed mode",
+                command.name
+            )));
+        }
         if self.may_refuse() {
             self.check_refusals(client, command, true)?;
         }

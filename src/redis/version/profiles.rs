@@ -156,6 +156,8 @@ pub(crate) struct Texts {
     pub(crate) unknown_command_has_no_tail: bool,
     /// `XREAD` and `XREADGROUP` name themselves when streams and ids do not match.
     pub(crate) unbalanced_names_command: bool,
+    /// That error of `XREAD` also offers the id `+`.
+    pub(crate) unbalanced_offers_last: bool,
     /// The error of a position that is missing names the member.
     pub(crate) missing_position_is_named: bool,
     /// The error of a command that no transaction takes names the command.
@@ -236,6 +238,7 @@ pub(super) const REDIS_8_0: Profile = Profile {
     version: Version::Redis8_0,
     product: redis("8.0.6", "16.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: true },
+    texts: Texts { unbalanced_offers_last: true, ..REDIS_7_4.texts },
     arguments: Arguments { bounds_are_decimal: true, ..ARGUMENTS_7_4 },
     ..REDIS_7_4
 };
@@ -293,6 +296,7 @@ pub(super) const VALKEY_9_1: Profile = Profile {
 const TEXTS: Texts = Texts {
     unknown_command_has_no_tail: false,
     unbalanced_names_command: false,
+    unbalanced_offers_last: false,
     missing_position_is_named: false,
     refusal_in_multi_names_command: false,
 };

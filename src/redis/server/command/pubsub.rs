@@ -58,29 +58,19 @@ fn ssubscribe(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     subscribe_to(server, caller, args, Kind::Shard)
 }
 
-fn unsubscribe_from(server: &mut Server, caller: Caller, kind: Kind, args: Args<'_>) -> Flow {
-    if server.profile().arguments.unsubscribe_needs_subscription
-        && !server.pubsub.is_subscriber(caller.client)
-    {
-        let name = String::from_utf8_lossy(args[0]).to_lowercase();
-        return Err(CommandError::format(format!(
-            "NOSUB '{name}' command executed not in subscribed mode"
-        )));
-    }
-    server.unsubscribe(caller.client, kind, &args[1..]);
+fn unsubscribe(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
+    server.unsubscribe(caller.client, Kind::Channel, &args[1..]);
     Ok(None)
 }
 
-fn unsubscribe(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    unsubscribe_from(server, caller, Kind::Channel, args)
-}
-
 fn punsubscribe(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    unsubscribe_from(server, caller, Kind::Pattern, args)
+    server.unsubscribe(caller.client, Kind::Pattern, &args[1..]);
+    Ok(None)
 }
 
 fn sunsubscribe(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    unsubscribe_from(server, caller, Kind::Shard, args)
+    server.unsubscribe(caller.client, Kind::Shard, &args[1..]);
+    Ok(None)
 }
 
 fn publish(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {

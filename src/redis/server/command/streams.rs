@@ -43,10 +43,13 @@ fn unbalanced(args: Args<'_>, of_group: bool, texts: &Texts) -> CommandError {
         return CommandError::text(UNBALANCED);
     }
     let name = String::from_utf8_lossy(args[0]).to_lowercase();
-    let id = if of_group { '>' } else { '$' };
+    let ids = match of_group {
+        true => "an ID or '>'",
+        false if texts.unbalanced_offers_last => "an ID, '+', or '$'",
+        false => "an ID or '$'",
+    };
     CommandError::format(format!(
-        "ERR Unbalanced '{name}' list of streams: for each stream key an ID or '{id}' must be \
-         specified."
+        "ERR Unbalanced '{name}' list of streams: for each stream key {ids} must be specified."
     ))
 }
 
