@@ -6,6 +6,8 @@
 //! The files are used twice: by tests of our server alone, and by tests that also have the real
 //! server.
 
+use stunt_double::redis::Version;
+
 /// A request and its reply; `None` for any reply.
 type Exchange = (Vec<Vec<u8>>, Option<Vec<u8>>);
 
@@ -22,6 +24,22 @@ pub(crate) const FILES: [(&str, &str); 5] = [
     ("functions", include_str!("functions.txt")),
     ("node", include_str!("node.txt")),
     ("debug", include_str!("debug.txt")),
+];
+
+/// The conversations of each version, which have the same requests: `versions/requests.txt`.
+///
+/// They are recorded by the test `the_real_server_answers_as_its_version_was_recorded` with
+/// `STUNT_DOUBLE_RECORD=1`, from the server that `STUNT_DOUBLE_REDIS_SERVER` starts.
+pub(crate) const VERSIONS: [(Version, &str); 9] = [
+    (Version::Redis7_0, include_str!("versions/redis-7.0.txt")),
+    (Version::Redis7_2, include_str!("versions/redis-7.2.txt")),
+    (Version::Redis7_4, include_str!("versions/redis-7.4.txt")),
+    (Version::Redis8_0, include_str!("versions/redis-8.0.txt")),
+    (Version::Redis8_2, include_str!("versions/redis-8.2.txt")),
+    (Version::Redis8_6, include_str!("versions/redis-8.6.txt")),
+    (Version::Valkey8_0, include_str!("versions/valkey-8.0.txt")),
+    (Version::Valkey8_1, include_str!("versions/valkey-8.1.txt")),
+    (Version::Valkey9_1, include_str!("versions/valkey-9.1.txt")),
 ];
 
 /// Returns the conversations of a file.
@@ -45,7 +63,7 @@ pub(crate) fn conversations(text: &str) -> Vec<Conversation> {
 }
 
 /// Splits a request into words. A word in double quotes has escapes.
-fn words(line: &str) -> Vec<Vec<u8>> {
+pub(crate) fn words(line: &str) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     let mut rest = line.bytes().peekable();
     while let Some(byte) = rest.next() {

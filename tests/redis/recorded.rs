@@ -4,30 +4,46 @@
 mod files;
 
 use crate::support::request;
-use files::{FILES, conversations};
-use stunt_double::redis::ServerOptions;
+use files::{Conversation, FILES, VERSIONS, conversations};
 use stunt_double::redis::resp::ByteServer;
 use stunt_double::redis::server::Server;
+use stunt_double::redis::{ServerOptions, Version};
 use stunt_double::sim::service::{ByteOutput, ByteService};
 use stunt_double::{Instant, Site, Stream};
 
+/// Plays a conversation to a new server of a version. Returns what differs.
+fn play(conversation: &Conversation, version: Version) -> Vec<String> {
+    let random = Stream::seeded(1, Site::new("test.recorded"), 0);
+    let options = ServerOptions::default().with_version(version);
+    let mut server = ByteServer::new(Server::new(options, random));
+    server.connected(Instant::ZERO, 1, "127.0.0.1:1");
+    conversation.play(|words| {
+        server.receive(Instant::ZERO, 1, &request(words));
+        let mut reply = Vec::new();
+        while let Some((_, output)) = server.poll_output() {
+            if let ByteOutput::Data(bytes) = output {
+                reply.extend(bytes);
+            }
+        }
+        reply
+    })
+}
+
 #[test]
 fn our_server_answers_as_was_recorded() {
-    let mut differences = Vec::new();
-    for conversation in FILES.iter().flat_map(|(_, text)| conversations(text)) {
-        let random = Stream::seeded(1, Site::new("test.recorded"), 0);
-        let mut server = ByteServer::new(Server::new(ServerOptions::default(), random));
-        server.connected(Instant::ZERO, 1, "127.0.0.1:1");
-        differences.extend(conversation.play(|words| {
-            server.receive(Instant::ZERO, 1, &request(words));
-            let mut reply = Vec::new();
-            while let Some((_, output)) = server.poll_output() {
-                if let ByteOutput::Data(bytes) = output {
-                    reply.extend(bytes);
-                }
-            }
-            reply
-        }));
-    }
+    let conversations = FILES.iter().flat_map(|(_, text)| conversations(text));
+    let differences: Vec<String> =
+        conversations.flat_map(|of| play(&of, Version::default())).collect();
+    assert!(differences.is_empty(), "\n{}", differences.join("\n"));
+}
+
+#[test]
+fn each_version_answers_as_was_recorded() {
+    let of_version = |(version, text): &(Version, &str)| {
+        let found = conversations(text);
+        let differences: Vec<String> = found.iter().flat_map(|of| play(of, *version)).collect();
+        (!differences.is_empty()).then(|| format!("{version}:\n{}", differences.join("\n")))
+    };
+    let differences: Vec<String> = VERSIONS.iter().filter_map(of_version).collect();
     assert!(differences.is_empty(), "\n{}", differences.join("\n"));
 }

@@ -126,11 +126,6 @@ impl<S> Table<S> {
         self.by_name.len()
     }
 
-    /// The facts of the version.
-    pub(crate) fn profile(&self) -> &'static Profile {
-        self.profile
-    }
-
     /// Redis shows up to 128 characters of the arguments.
     fn unknown_command(&self, args: Args<'_>) -> CommandError {
         let mut shown = String::new();

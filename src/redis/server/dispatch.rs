@@ -238,8 +238,16 @@ impl Server {
     }
 
     fn run(&mut self, client: ClientId, command: &'static Row, args: Args<'_>) {
+        let follow = self.profile().messages_follow_reply;
+        if follow {
+            self.outbox.hold(client);
+        }
         if let Some(reply) = self.call(client, Origin::Client, command, args) {
             self.reply(client, reply);
+        }
+        if follow {
+            let protocol = self.sessions.get(&client).map_or(Protocol::Resp2, |s| s.protocol);
+            self.outbox.release(protocol);
         }
     }
 
@@ -252,6 +260,7 @@ impl Server {
         args: Args<'_>,
     ) -> Option<Reply> {
         self.stats.commands += 1;
+        self.outbox.confirms(command.has(flag::PUBSUB) && command.name.ends_with("subscribe"));
         let database = self.sessions.get(&client).map_or(0, |session| session.database);
         let caller = Caller { client, database, origin };
         let was_idle = !self.is_asleep() && !self.is_busy();

@@ -1,6 +1,6 @@
 //! The outbox: the server's outputs, in order.
 //!
-//! All outputs leave in the order in which they are sent, from one queue. There are two special
+//! All outputs leave in the order in which they are sent, from one queue. There are three special
 //! cases:
 //!
 //! - Within `EXEC`, a message to the client itself (the confirmation of a subscription, `DEBUG
@@ -8,6 +8,8 @@
 //!   transaction. While a command of a transaction runs, such messages go to a stage. The
 //!   transaction takes them from there and puts them before the command's reply. Outputs to other
 //!   clients go to the queue as usual.
+//! - In later versions such a message follows the reply, unless it is itself the reply, as the
+//!   confirmation of a subscription is. It is held back while the command runs.
 //! - A client that is hung up on does not receive what was sent before.
 
 use crate::redis::id::ClientId;
@@ -51,6 +53,10 @@ struct Stage {
 pub(super) struct Outbox {
     queue: VecDeque<Output>,
     stage: Option<Stage>,
+    /// Messages that follow the reply.
+    held: Option<Stage>,
+    /// Messages to the client are the replies of the command that runs.
+    confirms: bool,
 }
 
 impl Outbox {
@@ -58,6 +64,7 @@ impl Outbox {
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.stage = None;
+        self.held = None;
     }
 
     /// Sends a reply.
@@ -70,6 +77,12 @@ impl Outbox {
     #[inline]
     pub(super) fn push(&mut self, client: ClientId, protocol: Protocol, items: Vec<Reply>) {
         let message = Reply::Push(items);
+        if let Some(held) = self.held.as_mut().filter(|held| held.client == client)
+            && !self.confirms
+        {
+            held.messages.push(message);
+            return;
+        }
         match &mut self.stage {
             Some(stage) if stage.client == client => stage.messages.push(message),
             Some(_) | None => self.reply(client, protocol, message),
@@ -92,6 +105,28 @@ impl Outbox {
         self.queue.retain(|output| !is_for_it(output));
     }
 
+    /// Holds messages to this client back, until [`Outbox::release`].
+    #[inline]
+    pub(super) fn hold(&mut self, client: ClientId) {
+        self.held = Some(Stage { client, messages: Vec::new() });
+    }
+
+    /// Notes whether messages to the client are the replies of the command that runs.
+    #[inline]
+    pub(super) fn confirms(&mut self, confirms: bool) {
+        self.confirms = confirms;
+    }
+
+    /// Sends what was held back.
+    #[inline]
+    pub(super) fn release(&mut self, protocol: Protocol) {
+        if let Some(held) = self.held.take() {
+            for message in held.messages {
+                self.reply(held.client, protocol, message);
+            }
+        }
+    }
+
     /// Opens the stage for messages to this client, until [`Outbox::take_stage`].
     pub(super) fn begin_stage(&mut self, client: ClientId) {
         self.stage = Some(Stage { client, messages: Vec::new() });
@@ -104,7 +139,7 @@ impl Outbox {
 
     /// Returns whether the stage is closed.
     pub(super) fn is_settled(&self) -> bool {
-        self.stage.is_none()
+        self.stage.is_none() && self.held.is_none()
     }
 
     #[inline]

@@ -16,6 +16,9 @@ pub(crate) struct Profile {
     pub(crate) blocking: Waking,
     pub(crate) arguments: Arguments,
     pub(crate) past: Past,
+    /// A message that a client causes to itself follows the reply to its command, or to its
+    /// transaction, instead of coming before it or within it.
+    pub(crate) messages_follow_reply: bool,
 }
 
 /// The effect of a time to live that is over already.
@@ -184,6 +187,7 @@ pub(super) const REDIS_7_0: Profile = Profile {
     blocking: Waking::Serves,
     arguments: ARGUMENTS,
     past: Past { expires: false, is_stored: true },
+    messages_follow_reply: false,
 };
 
 const REDIS: Product = Product {
@@ -223,6 +227,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     rdb: Rdb { version: 11, streams: Streams::Active },
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
+    messages_follow_reply: true,
     ..REDIS_7_0
 };
 

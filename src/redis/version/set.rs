@@ -24,12 +24,6 @@ impl Versions {
     pub(crate) const VALKEY_SINCE_8_1: Versions =
         Versions::of(&[Version::Valkey8_1, Version::Valkey9_1]);
     pub(crate) const VALKEY_9_1: Versions = Versions::of(&[Version::Valkey9_1]);
-    /// Where fields of a hash have times to live.
-    pub(crate) const FIELDS_EXPIRE: Versions = Versions::REDIS_SINCE_7_4.and(Versions::VALKEY_9_1);
-    /// Where `HGETEX`, `HSETEX` and `HGETDEL` are.
-    pub(crate) const FIELDS_EXPIRE_IN_ONE: Versions =
-        Versions::REDIS_SINCE_8_0.and(Versions::VALKEY_9_1);
-
     const fn of(versions: &[Version]) -> Versions {
         let (mut bits, mut at) = (0, 0);
         while at < versions.len() {

@@ -4,6 +4,7 @@ use super::Row;
 use super::node::no_cluster;
 use crate::redis::command::flag::*;
 use crate::redis::command::{container, server};
+use crate::redis::version::Versions;
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Row] = &[
@@ -29,6 +30,7 @@ const CLUSTER: &[Row] = &[
     server("cluster|links", 2, STALE, &[], &[], "Returns a list of all TCP links to and from peer nodes in cluster", no_cluster).tips(&["nondeterministic_output"]),
     server("cluster|meet", -4, ADMIN | STALE | NO_ASYNC_LOADING, &[], &[], "Force a node cluster to handshake with another node", no_cluster),
     server("cluster|myid", 2, STALE, &[], &[], "Return the node id", no_cluster),
+    server("cluster|myshardid", 2, STALE, &[], &[], "Returns the shard ID of a node.", no_cluster).tips(&["nondeterministic_output"]).in_versions(Versions::SINCE_7_2),
     server("cluster|nodes", 2, STALE, &[], &[], "Get Cluster config for the node", no_cluster).tips(&["nondeterministic_output"]),
     server("cluster|replicas", 3, ADMIN | STALE, &[], &[], "List replica nodes of the specified master node", no_cluster).tips(&["nondeterministic_output"]),
     server("cluster|replicate", 3, ADMIN | STALE | NO_ASYNC_LOADING, &[], &[], "Reconfigure a node as a replica of the specified master node", no_cluster),

@@ -11,7 +11,6 @@ use Form::{Immutable, Integer, Text, YesNo};
 
 const SINCE_7_2: Versions = Versions::SINCE_7_2;
 const SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4.and(VALKEY);
-const REDIS_SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4;
 const REDIS_SINCE_8_0: Versions = Versions::REDIS_SINCE_8_0;
 const REDIS_SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2;
 const SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2.and(VALKEY);
