@@ -1,7 +1,7 @@
 //! Redis, as a value: databases and a server that open no socket and read no clock.
 //!
-//! The model is Redis 7.0.15, down to error texts; `docs/model.md` in the repository lists what is
-//! modelled. There are four ways to use it, each built on the next:
+//! The model is Redis 7.0.15 (see [`Version`] for others), down to error texts; `docs/model.md` in
+//! the repository lists what is modelled. There are four ways to use it, each built on the next:
 //!
 //! - in a [world](crate::sim): [`start`] puts a server into it, and a [`Client`] calls commands
 //!   from a node, with latency, partitions and crashes;

@@ -10,7 +10,9 @@
 mod profiles;
 mod set;
 
-pub(crate) use profiles::{Arguments, Encodings, Numbers, Profile, Rdb, Streams, Texts, Waking};
+pub(crate) use profiles::{
+    Arguments, Encodings, Groups, Numbers, Profile, Rdb, Streams, Texts, Waking,
+};
 pub(crate) use set::Versions;
 
 /// The version of Redis or Valkey that a server imitates, where versions differ in a way that users

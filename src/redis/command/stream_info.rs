@@ -11,7 +11,7 @@ use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{Consumer, Group, Pending, Sds, Stream, StreamId};
-use crate::redis::version::Streams;
+use crate::redis::version::{Groups, Streams};
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -67,6 +67,7 @@ fn xinfo_consumers(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 fn xinfo_groups(db: &mut Database, args: Args<'_>) -> Answer {
+    let groups = db.profile.groups;
     let stream = stream_of(db, args[2])?;
     let group = |(name, group): (&Sds, &Group)| {
         Reply::Map(vec![
@@ -75,7 +76,7 @@ fn xinfo_groups(db: &mut Database, args: Args<'_>) -> Answer {
             named("pending", Reply::count(group.pending().len())),
             named("last-delivered-id", shown_id(group.last_id())),
             named("entries-read", known(group.entries_read())),
-            named("lag", known(stream.lag(group))),
+            named("lag", known(lag_of(stream, group, groups))),
         ])
     };
     Ok(Reply::Array(stream.groups().iter().map(group).collect()))
@@ -83,7 +84,7 @@ fn xinfo_groups(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// `key [FULL [COUNT count]]`.
 fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
-    let form = db.profile.rdb.streams;
+    let (form, rules) = (db.profile.rdb.streams, db.profile.groups);
     let stream = stream_of(db, args[2])?;
     let wrong = || wrong_subcommand(args, "XINFO");
     let limit = match &args[3..] {
@@ -100,9 +101,19 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
     let entries = stream.range(StreamId::MIN, StreamId::MAX).take(limit);
     fields.push(named("entries", Reply::Array(entries.map(entry).collect())));
     let groups = stream.groups().iter();
-    let groups = groups.map(|(name, group)| full_group(stream, name, group, limit, form));
+    let groups = groups.map(|(name, group)| full_group(stream, name, group, limit, (form, rules)));
     fields.push(named("groups", Reply::Array(groups.collect())));
     Ok(Reply::Map(fields))
+}
+
+/// Returns how many entries a group has not read, by the rules of the version.
+fn lag_of(stream: &Stream, group: &Group, groups: Groups) -> Option<i64> {
+    let counters = stream.counters();
+    let read_nothing = group.last_id() < counters.first_id;
+    if groups.lag_from_start && read_nothing && counters.entries_added > 0 {
+        return i64::try_from(stream.len()).ok();
+    }
+    stream.lag(group)
 }
 
 /// Returns what both forms of `XINFO STREAM` begin with.
@@ -143,7 +154,13 @@ fn summary(stream: &Stream, form: Streams) -> Reply {
     Reply::Map(fields)
 }
 
-fn full_group(stream: &Stream, name: &[u8], group: &Group, limit: usize, form: Streams) -> Reply {
+fn full_group(
+    stream: &Stream,
+    name: &[u8],
+    group: &Group,
+    limit: usize,
+    (form, groups): (Streams, Groups),
+) -> Reply {
     let pending = |(id, pending): (&StreamId, &Pending)| {
         Reply::Array(vec![
             shown_id(*id),
@@ -157,7 +174,7 @@ fn full_group(stream: &Stream, name: &[u8], group: &Group, limit: usize, form: S
         named("name", Reply::bulk(name)),
         named("last-delivered-id", shown_id(group.last_id())),
         named("entries-read", known(group.entries_read())),
-        named("lag", known(stream.lag(group))),
+        named("lag", known(lag_of(stream, group, groups))),
         named("pel-count", Reply::count(group.pending().len())),
         named("pending", Reply::Array(group.pending().iter().take(limit).map(pending).collect())),
         named("consumers", Reply::Array(group.consumers().map(consumer).collect())),

@@ -11,7 +11,6 @@ use crate::redis::error::CommandError;
 use crate::redis::value::{
     AutoClaim, AutoClaimed, Claim, Claimed, Delivery, Group, Stream, StreamId,
 };
-use crate::redis::version::Streams;
 
 /// Where a group begins to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +61,13 @@ const NO_STREAM: &str = "ERR The XGROUP subcommand requires the key to exist. No
 
 const IN_XREADGROUP: &str = " in XREADGROUP with GROUP option";
 
+/// Returns how many entries a group is said to have read, at most as many as were added where the
+/// version caps it.
+fn capped(entries_read: Option<i64>, stream: &Stream, caps: bool) -> Option<i64> {
+    let added = i64::try_from(stream.counters().entries_added).unwrap_or(i64::MAX);
+    if caps { entries_read.map(|read| read.min(added)) } else { entries_read }
+}
+
 impl Database {
     /// `XGROUP CREATE`: adds a group. With `make` (`MKSTREAM`) it creates the stream if necessary.
     ///
@@ -84,8 +90,10 @@ impl Database {
             self.write_or_insert::<Stream>(key)?;
             self.touch(key);
         }
+        let caps = self.profile.groups.cap_entries_read;
         let stream = self.again::<Stream>(key)?.ok_or(CommandError::text(NO_STREAM))?;
         let last_id = start.resolve(stream);
+        let entries_read = capped(entries_read, stream, caps);
         if !stream.add_group(group, last_id, entries_read) {
             return Err(CommandError::text("BUSYGROUP Consumer Group name already exists"));
         }
@@ -126,8 +134,10 @@ impl Database {
         start: GroupStart,
         entries_read: Option<i64>,
     ) -> Result<(), CommandError> {
+        let caps = self.profile.groups.cap_entries_read;
         let stream = self.again::<Stream>(key)?.ok_or(CommandError::text(NO_STREAM))?;
         let last_id = start.resolve(stream);
+        let entries_read = capped(entries_read, stream, caps);
         self.existing_group(key, group)?.set_position(last_id, entries_read);
         self.changed_unwatched(key, EventClasses::STREAM, "xgroup-setid", 1);
         Ok(())
@@ -237,8 +247,7 @@ impl Database {
     ) -> Result<Option<Delivery>, CommandError> {
         let now = self.now_ms();
         let XreadgroupOptions { count, no_ack } = options;
-        // A version that knows when a consumer was active also creates it when it finds nothing.
-        let at_once = self.profile.rdb.streams != Streams::Seen;
+        let at_once = self.profile.groups.create_consumers_at_once;
         let Some(stream) = self.read_mut::<Stream>(key)? else { return Ok(None) };
         let delivery = match read {
             GroupRead::PendingAfter(after) => stream.redeliver(group, consumer, after, count, now),
@@ -310,8 +319,9 @@ impl Database {
         claim: Claim<'_>,
     ) -> Result<Claimed, CommandError> {
         let now = self.now_ms();
+        let at_once = self.profile.groups.create_consumers_at_once;
         let stream = self.read_mut::<Stream>(key)?;
-        let claimed = stream.and_then(|stream| stream.claim(group, consumer, claim, now));
+        let claimed = stream.and_then(|stream| stream.claim(group, consumer, claim, now, at_once));
         let claimed = claimed.ok_or_else(|| no_group(key, group, ""))?;
         self.claimed(key, &claimed);
         Ok(claimed)
@@ -330,8 +340,10 @@ impl Database {
         claim: AutoClaim,
     ) -> Result<AutoClaimed, CommandError> {
         let now = self.now_ms();
+        let at_once = self.profile.groups.create_consumers_at_once;
         let stream = self.read_mut::<Stream>(key)?;
-        let claimed = stream.and_then(|stream| stream.auto_claim(group, consumer, claim, now));
+        let claimed =
+            stream.and_then(|stream| stream.auto_claim(group, consumer, claim, now, at_once));
         let claimed = claimed.ok_or_else(|| no_group(key, group, ""))?;
         self.claimed(key, &claimed.claimed);
         Ok(claimed)

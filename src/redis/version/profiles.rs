@@ -19,6 +19,18 @@ pub(crate) struct Profile {
     /// A message that a client causes to itself follows the reply to its command, or to its
     /// transaction, instead of coming before it or within it.
     pub(crate) messages_follow_reply: bool,
+    pub(crate) groups: Groups,
+}
+
+/// What groups of consumers do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Groups {
+    /// A consumer is created by a read or claim that finds nothing.
+    pub(crate) create_consumers_at_once: bool,
+    /// A group that has read nothing lags behind by the whole stream, whatever it says it has read.
+    pub(crate) lag_from_start: bool,
+    /// A group cannot have read more entries than were added.
+    pub(crate) cap_entries_read: bool,
 }
 
 /// The effect of a time to live that is over already.
@@ -188,6 +200,11 @@ pub(super) const REDIS_7_0: Profile = Profile {
     arguments: ARGUMENTS,
     past: Past { expires: false, is_stored: true },
     messages_follow_reply: false,
+    groups: Groups {
+        create_consumers_at_once: false,
+        lag_from_start: false,
+        cap_entries_read: false,
+    },
 };
 
 const REDIS: Product = Product {
@@ -228,6 +245,7 @@ pub(super) const REDIS_7_2: Profile = Profile {
     blocking: Waking::RunsAgain,
     arguments: ARGUMENTS_7_2,
     messages_follow_reply: true,
+    groups: Groups { create_consumers_at_once: true, ..REDIS_7_0.groups },
     ..REDIS_7_0
 };
 
@@ -244,6 +262,7 @@ pub(super) const REDIS_8_0: Profile = Profile {
     product: redis("8.0.6", "16.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: true },
     texts: Texts { unbalanced_offers_last: true, ..REDIS_7_4.texts },
+    groups: Groups { lag_from_start: true, ..REDIS_7_4.groups },
     arguments: Arguments { bounds_are_decimal: true, ..ARGUMENTS_7_4 },
     ..REDIS_7_4
 };
@@ -252,6 +271,7 @@ pub(super) const REDIS_8_2: Profile = Profile {
     version: Version::Redis8_2,
     product: redis("8.2.3", "14.2.1"),
     encodings: Encodings { shares_integers: false, ..REDIS_8_0.encodings },
+    groups: Groups { cap_entries_read: true, ..REDIS_8_0.groups },
     ..REDIS_8_0
 };
 

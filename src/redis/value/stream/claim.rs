@@ -69,17 +69,22 @@ pub struct AutoClaimed {
 }
 
 impl Stream {
-    /// `XCLAIM`: gives entries to a consumer. Returns `None` if there is no such group.
+    /// `XCLAIM`: gives entries to a consumer. Returns `None` if there is no such group. With
+    /// `at_once`, the consumer is created even if it gets nothing.
     pub fn claim(
         &mut self,
         group: &[u8],
         consumer: &[u8],
         claim: Claim<'_>,
         now_ms: i64,
+        at_once: bool,
     ) -> Option<Claimed> {
         let Stream { nodes, groups, .. } = self;
         let state = groups.get_mut(group)?;
         let mut claimed = Claimed::default();
+        if at_once {
+            claimed.new_consumer = state.see(consumer, now_ms).1;
+        }
         if claim.last_id > state.last_id() {
             state.set_position(claim.last_id, state.entries_read());
             claimed.only_last_id = true;
@@ -109,17 +114,21 @@ impl Stream {
     }
 
     /// `XAUTOCLAIM`: gives a consumer entries that were not acknowledged in time. Returns `None` if
-    /// there is no such group.
+    /// there is no such group. With `at_once`, the consumer is created even if it gets nothing.
     pub fn auto_claim(
         &mut self,
         group: &[u8],
         consumer: &[u8],
         claim: AutoClaim,
         now_ms: i64,
+        at_once: bool,
     ) -> Option<AutoClaimed> {
         let Stream { nodes, groups, .. } = self;
         let state = groups.get_mut(group)?;
         let mut claimed = Claimed::default();
+        if at_once {
+            claimed.new_consumer = state.see(consumer, now_ms).1;
+        }
         let (mut attempts, mut left) = (claim.count.saturating_mul(10), claim.count);
         let mut next = state.pending().range(claim.start..).next().map(|(id, p)| (*id, *p));
         let redelivery = Redelivery { at: now_ms, deliveries: None, just_id: claim.just_id };
