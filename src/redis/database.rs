@@ -192,6 +192,9 @@ pub struct Database {
     cron: bool,
     /// Expired keys are invisible, but stay until this ends (`CLIENT PAUSE`).
     expiry_held: bool,
+    /// The server is a replica. Its master decides which keys have expired, so they stay, and a key
+    /// may get an expiry time in the past.
+    follows: bool,
 }
 
 impl Default for Database {
@@ -225,6 +228,7 @@ impl Database {
             active_expire: true,
             cron: true,
             expiry_held: false,
+            follows: false,
         }
     }
 
@@ -270,7 +274,7 @@ impl Database {
     fn find(&mut self, key: &[u8]) -> Option<Slot> {
         let slot = self.keyspace.find(key)?;
         if self.keyspace.entry(slot).expires_at() <= self.expired_by {
-            if !self.expiry_held {
+            if !self.keeps_expired() {
                 self.expire_slot(slot);
             }
             return None;
@@ -425,7 +429,7 @@ impl Database {
     /// Adds a key that does not exist.
     pub(crate) fn insert(&mut self, key: &[u8], value: Value) -> Slot {
         // An expired key that is kept makes room.
-        if self.expiry_held
+        if self.keeps_expired()
             && let Some(slot) = self.keyspace.find(key)
         {
             self.expire_slot(slot);

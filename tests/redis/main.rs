@@ -22,7 +22,9 @@ mod pubsub;
 mod readme;
 #[cfg(feature = "lua")]
 mod recorded;
+mod replicas_model;
 mod replication;
+mod replication_stream;
 mod scan;
 #[cfg(feature = "lua")]
 mod scripts;

@@ -77,7 +77,7 @@ impl Database {
 
     /// `RANDOMKEY`: draws a key at random.
     pub fn random_key(&mut self, random: &mut Stream) -> Option<Sds> {
-        if self.expiry_held {
+        if self.keeps_expired() {
             // Expired keys stay, so drawing one that has not expired could take long.
             let now = self.expired_by;
             let live = self.keyspace.iter().filter(|entry| entry.expires_at() > now);

@@ -137,7 +137,7 @@ impl Database {
             Expiry::Clear => {
                 self.persist_unused(key);
             }
-            Expiry::At(at) if at <= self.now_ms() => {
+            Expiry::At(at) if self.is_past(at) => {
                 self.take(key);
                 self.changed(key, EventClasses::GENERIC, "del", 1);
             }

@@ -45,7 +45,7 @@ impl Database {
         if !holds {
             return false;
         }
-        if at <= self.now_ms() {
+        if self.is_past(at) {
             self.take(key);
             self.changed(key, EventClasses::GENERIC, "del", 1);
         } else {

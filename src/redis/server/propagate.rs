@@ -12,6 +12,7 @@
 //! Source: `server.c` (`call`, `propagatePendingCommands`), `replication.c`
 //! (`replicationFeedSlaves`).
 
+mod obey;
 mod rewrite;
 mod streams;
 
@@ -22,6 +23,7 @@ use crate::redis::command::{Args, Caller};
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
+pub(super) use obey::obeyed;
 use streams::GroupBefore;
 
 /// A command that replicas are to run.

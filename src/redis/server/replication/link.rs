@@ -74,7 +74,7 @@ pub(crate) struct Link {
     /// Since when it is not connected.
     pub(crate) down_since: Instant,
     /// The database that the stream has selected.
-    pub(super) database: usize,
+    pub(crate) database: usize,
     /// The commands of a transaction that has not ended.
     pub(super) transaction: Option<Vec<Vec<Sds>>>,
     /// Whether it asks for a history at all: it has one.
@@ -216,7 +216,8 @@ impl Server {
         }
     }
 
-    /// The connection to the master has ended. The next one is tried at once.
+    /// The connection to the master has ended. The next one is tried at once, or in the next second
+    /// if the master had not answered yet.
     pub(super) fn lose_link(&mut self) {
         let now = self.now;
         let Some(link) = &mut self.replication.link else { return };
@@ -224,7 +225,8 @@ impl Server {
             link.down_since = now;
         }
         link.transaction = None;
-        if link.hands_over {
+        let had_answer = link.is_connected() || matches!(link.state, LinkState::Receives { .. });
+        if link.hands_over || !had_answer {
             return self.retry_later();
         }
         self.dial_master();
@@ -239,8 +241,14 @@ impl Server {
             return self.dial_master();
         }
         if now - link.heard > timeout {
+            let hands_over = link.hands_over;
             self.hang_up_link();
-            return self.lose_link();
+            self.lose_link();
+            let waits = |link: &Link| link.state == LinkState::Connect && !hands_over;
+            if self.replication.link.as_deref().is_some_and(waits) {
+                self.dial_master();
+            }
+            return;
         }
         self.confirm();
     }

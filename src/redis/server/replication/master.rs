@@ -150,7 +150,7 @@ impl Server {
             return;
         }
         self.send_effects(Sent::Together);
-        let file = self.to_rdb();
+        let file = self.data_set();
         let (id, offset) = (self.replication.history(), self.replication.offset);
         self.replication.selected = None;
         let former = self.replication.former_id.clone().unwrap_or(NO_ID.into());

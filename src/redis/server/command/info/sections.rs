@@ -277,7 +277,7 @@ pub(super) fn stats(server: &Server) -> Lines {
         line("tracking_total_keys", keys),
         line("tracking_total_items", items),
         line("tracking_total_prefixes", prefixes),
-        line("unexpected_error_replies", 0),
+        line("unexpected_error_replies", server.stats.unexpected_errors),
     ]);
     lines.push(line("total_error_replies", server.stats.errors.values().sum::<u64>()));
     lines.extend(constant(&[
