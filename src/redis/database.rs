@@ -108,6 +108,14 @@ pub struct Usage {
     pub changes: u64,
 }
 
+/// A key that was removed without a command.
+#[derive(Clone, Debug)]
+pub(crate) struct Removed {
+    pub(crate) key: Sds,
+    /// It was evicted; otherwise it has expired.
+    pub(crate) evicted: bool,
+}
+
 /// Everything else that depends on changes of a database. It is empty, and free, while nobody has
 /// asked for it.
 #[derive(Clone, Debug, Default)]
@@ -124,7 +132,7 @@ pub(crate) struct Observers {
     pub(crate) modified: Vec<Modified>,
     /// Whether keys that expire or are evicted are collected for replicas, and those that were.
     pub(crate) feeds: bool,
-    pub(crate) expired: Vec<Sds>,
+    pub(crate) removed: Vec<Removed>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.

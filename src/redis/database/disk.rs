@@ -3,7 +3,7 @@
 //! Source: `rdb.c`, `aof.c`, `debug.c`.
 
 use super::keyspace::Keyspace;
-use super::{Database, Usage};
+use super::{Database, Removed, Usage};
 use crate::redis::value::Value;
 use crate::time::Instant;
 use std::ops::AddAssign;
@@ -45,7 +45,7 @@ impl Database {
         {
             let entry = self.keyspace.remove(slot);
             if self.observers.feeds {
-                self.observers.expired.push(entry.key);
+                self.observers.removed.push(Removed { key: entry.key, evicted: false });
             }
             loaded.expired += 1;
         }

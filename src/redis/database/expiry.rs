@@ -10,7 +10,7 @@
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::database::keyspace::{Entry, Slot};
 use crate::redis::database::notify::EventClasses;
-use crate::redis::database::{Database, Modified, in_seconds};
+use crate::redis::database::{Database, Modified, Removed, in_seconds};
 use crate::redis::value::Sds;
 use crate::time::Instant;
 
@@ -110,7 +110,7 @@ impl Database {
         let entry = self.remove_slot(slot);
         self.usage.expired += 1;
         if self.observers.feeds {
-            self.observers.expired.push(entry.key.clone());
+            self.observers.removed.push(Removed { key: entry.key.clone(), evicted: false });
         }
         self.touch_expired(&entry.key);
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
@@ -122,7 +122,7 @@ impl Database {
         let entry = self.remove_slot(slot);
         self.usage.evicted += 1;
         if self.observers.feeds {
-            self.observers.expired.push(entry.key.clone());
+            self.observers.removed.push(Removed { key: entry.key.clone(), evicted: true });
         }
         self.touch(&entry.key);
         self.notify(EventClasses::EVICTED, "evicted", &entry.key);

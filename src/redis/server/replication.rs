@@ -36,6 +36,8 @@ pub use discarded::{Discarded, LostWrite};
 pub(crate) use failover::{Failover, FailoverOptions, Progress};
 pub(crate) use link::Link;
 pub use link::{Dial, DialAction};
+#[cfg(feature = "lua")]
+pub(crate) use master::STALE;
 
 /// The id of a history: 40 hexadecimal digits.
 pub(crate) type ReplicationId = Sds;
@@ -154,6 +156,8 @@ pub(crate) struct Replication {
     pub(crate) feeds: bool,
     /// Whether commands may be refused because of the role or of missing replicas.
     pub(crate) restricts: bool,
+    /// The effects of the command that runs are not sent (`redis.set_repl`).
+    pub(crate) mute: bool,
     /// The effects of the present step.
     pub(crate) pending: Vec<Effect>,
     /// The database that the stream has selected.
@@ -206,6 +210,7 @@ impl Replication {
         Replication {
             feeds: false,
             restricts: false,
+            mute: false,
             pending: Vec::new(),
             selected: None,
             id: None,

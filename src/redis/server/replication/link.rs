@@ -69,16 +69,18 @@ pub(crate) struct Link {
     pub(super) number: u64,
     /// What has arrived and was not handled yet.
     pub(super) buffer: Vec<u8>,
+    /// Number of bytes in it that were read: those of a transaction that has not ended.
+    pub(super) read: usize,
     /// When anything last arrived.
     pub(crate) heard: Instant,
-    /// Since when it is not connected.
-    pub(crate) down_since: Instant,
+    /// Since when it is not connected, if it ever was.
+    pub(crate) down_since: Option<Instant>,
     /// The database that the stream has selected.
     pub(crate) database: usize,
     /// The commands of a transaction that has not ended.
     pub(super) transaction: Option<Vec<Vec<Sds>>>,
     /// Whether it asks for a history at all: it has one.
-    pub(super) continues: bool,
+    pub(crate) continues: bool,
     /// The server was a master before, and has not been connected since.
     pub(super) was_master: bool,
     /// It asks the other side to become the master.
@@ -198,6 +200,7 @@ impl Server {
         link.state = LinkState::Connecting;
         link.heard = now;
         link.buffer.clear();
+        (link.read, link.transaction) = (0, None);
         let (host, port) = (link.host.to_string(), link.port);
         self.dial(DialAction::Open { host, port });
     }
@@ -222,9 +225,8 @@ impl Server {
         let now = self.now;
         let Some(link) = &mut self.replication.link else { return };
         if link.is_connected() {
-            link.down_since = now;
+            link.down_since = Some(now);
         }
-        link.transaction = None;
         let had_answer = link.is_connected() || matches!(link.state, LinkState::Receives { .. });
         if link.hands_over || !had_answer {
             return self.retry_later();

@@ -35,7 +35,7 @@ impl Server {
             self.has_data_of_master();
         }
         let (continues, was_master) = match &self.replication.link {
-            None => (self.replication.backlog.is_some(), true),
+            None => (true, true),
             Some(link) => (link.continues, link.was_master),
         };
         let database = self.replication.stream_database();
@@ -45,8 +45,9 @@ impl Server {
             state: LinkState::Connect,
             number: 0,
             buffer: Vec::new(),
+            read: 0,
             heard: self.now,
-            down_since: self.now,
+            down_since: None,
             database,
             transaction: None,
             continues,
@@ -67,7 +68,8 @@ impl Server {
         self.replication.shift_id();
         self.drop_replicas();
         self.replication.selected = None;
-        self.keep_backlog();
+        self.replication.alone_since = self.now;
+        self.observe_role();
         self.publish_events();
         self.send_effects(Sent::OneByOne);
     }
@@ -190,7 +192,7 @@ impl Server {
         self.drop_replicas();
         if let Some(link) = &mut self.replication.link {
             link.database = snapshot.stream_database().filter(|at| *at < databases).unwrap_or(0);
-            link.transaction = None;
+            (link.read, link.transaction) = (0, None);
         }
         let replication = &mut self.replication;
         replication.id = Some(id);
@@ -209,8 +211,8 @@ impl Server {
     /// Runs the commands of the stream that have arrived.
     pub(super) fn read_stream(&mut self) {
         let Some(link) = &mut self.replication.link else { return };
-        let buffer = std::mem::take(&mut link.buffer);
-        let mut commands = AppendOnly::new(&buffer, 0);
+        let (mut buffer, mut read) = (std::mem::take(&mut link.buffer), link.read);
+        let mut commands = AppendOnly::new(&buffer, read);
         let mut applied = 0;
         let broken = loop {
             if self.is_asleep() || !self.link_is_connected() {
@@ -218,30 +220,28 @@ impl Server {
             }
             match commands.next_command() {
                 Ok(Next::Command(words)) => {
-                    let ends = commands.at();
-                    let is_whole = self.run_from_master(&words);
-                    if is_whole {
-                        self.append_history(&buffer[applied..ends]);
-                        applied = ends;
-                    }
-                    if words.len() == 3 && words[1].eq_ignore_ascii_case(b"getack") {
-                        self.confirm();
+                    read = commands.at();
+                    if self.run_from_master(&words) {
+                        self.append_history(&buffer[applied..read]);
+                        applied = read;
                     }
                 }
                 Ok(Next::End | Next::Truncated) => break false,
                 // A newline keeps the connection alive.
-                Err(_) if buffer.get(commands.at()) == Some(&b'\n') => {
-                    commands = AppendOnly::new(&buffer, commands.at() + 1);
-                    applied = commands.at();
+                Err(_) if applied == read && buffer.get(read) == Some(&b'\n') => {
+                    read += 1;
+                    applied = read;
+                    commands = AppendOnly::new(&buffer, read);
                 }
                 Err(_) => break true,
             }
         };
-        // A transaction that has not ended is read again as a whole.
+        // A transaction that has not ended stays, since the history has it as a whole.
         if let Some(link) = &mut self.replication.link {
-            link.transaction = None;
-            let arrived = std::mem::take(&mut link.buffer);
-            link.buffer = [&buffer[applied..], &arrived].concat();
+            link.read = read - applied;
+            buffer.drain(..applied);
+            buffer.append(&mut link.buffer);
+            link.buffer = buffer;
         }
         if broken {
             self.hang_up_link();
