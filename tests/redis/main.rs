@@ -22,6 +22,7 @@ mod pubsub;
 mod readme;
 #[cfg(feature = "lua")]
 mod recorded;
+mod replica_role;
 mod replicas_model;
 mod replication;
 mod replication_stream;

@@ -134,3 +134,32 @@ fn an_approximate_trim_leaves_the_same_entries_everywhere() {
     assert_eq!(a.command(["XLEN", "y"]).as_integer(), Some(0));
     assert_same([&a, &b, &c]);
 }
+
+#[test]
+fn a_pause_does_not_keep_replicas_from_confirming() {
+    let (mut sim, a, b, c) = chain();
+    a.command(["CLIENT", "PAUSE", "200000"]);
+    pass(&mut sim, 150_000);
+    let stats = a.command(["INFO", "stats"]).to_string();
+    assert!(stats.contains("sync_full:1") && stats.contains("sync_partial_ok:0"), "{stats}");
+    assert_same([&a, &b, &c]);
+}
+
+#[test]
+fn a_large_value_and_a_long_transaction_arrive_in_pieces() {
+    let (mut sim, a, b, c) = chain();
+    a.command(["SET", "k", &"x".repeat(5_000_000)]);
+    sim.node_with("client", a.clone(), async |node, a| {
+        let client = Client::connect(&node, &a).await?;
+        client.call(["MULTI"]).await?;
+        for i in 0..5_000 {
+            client.call(["RPUSH", "l", &i.to_string()]).await?;
+        }
+        client.call(["EXEC"]).await?;
+        Ok::<(), redis::Error>(())
+    });
+    sim.run().expect_done();
+    pass(&mut sim, 5_000);
+    assert_eq!(c.command(["LLEN", "l"]).as_integer(), Some(5_000));
+    assert_same([&a, &b, &c]);
+}
