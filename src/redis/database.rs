@@ -394,12 +394,21 @@ impl Database {
         &mut self,
         key: &[u8],
     ) -> Result<&mut T, CommandError> {
+        self.again_or_insert_with(key, T::default)
+    }
+
+    /// As [`Database::again_or_insert`], with another value than the default.
+    pub(crate) fn again_or_insert_with<T: Kind>(
+        &mut self,
+        key: &[u8],
+        make: impl FnOnce() -> T,
+    ) -> Result<&mut T, CommandError> {
         let slot = match self.find(key) {
             Some(slot) => {
                 self.remember(slot);
                 slot
             }
-            None => self.insert(key, T::default().wrap()),
+            None => self.insert(key, make().wrap()),
         };
         T::of_mut(&mut self.keyspace.entry_mut(slot).value).ok_or(CommandError::WrongType)
     }
@@ -417,9 +426,19 @@ impl Database {
 
     /// Returns a value of a type, to be changed. A missing key is added with an empty value, which
     /// the caller must not leave empty, unless it is a stream.
+    #[inline]
     pub(crate) fn write_or_insert<T: Kind + Default>(
         &mut self,
         key: &[u8],
+    ) -> Result<&mut T, CommandError> {
+        self.write_or_insert_with(key, T::default)
+    }
+
+    /// As [`Database::write_or_insert`], with another value than the default.
+    pub(crate) fn write_or_insert_with<T: Kind>(
+        &mut self,
+        key: &[u8],
+        make: impl FnOnce() -> T,
     ) -> Result<&mut T, CommandError> {
         let entry = match self.find(key) {
             Some(slot) => {
@@ -427,7 +446,7 @@ impl Database {
                 self.used(slot)
             }
             None => {
-                let slot = self.insert(key, T::default().wrap());
+                let slot = self.insert(key, make().wrap());
                 self.keyspace.entry_mut(slot)
             }
         };

@@ -378,8 +378,8 @@ impl Disk<'_> {
     pub(crate) fn merge(&mut self, mut saved: Vec<Keyspace>) {
         let mut loaded = Loaded::default();
         for (database, keyspace) in self.databases.iter_mut().zip(&mut saved) {
-            let limits = database.limits;
-            keyspace.values_mut().for_each(|value| value.reencode(&limits));
+            let (limits, encodings) = (database.limits, database.profile.encodings);
+            keyspace.values_mut().for_each(|value| value.reencode(&limits, encodings));
             loaded += database.merge(keyspace);
         }
         self.state.loaded = loaded;

@@ -43,9 +43,6 @@ pub(crate) use payload::{dump, length, restore};
 pub(crate) use payload::{dump_libraries, restore_libraries};
 pub use snapshot::{Record, Snapshot};
 
-/// The version of the format.
-pub(crate) const VERSION: u16 = 10;
-
 /// The numbers of the types of values.
 pub(crate) mod kind {
     pub(crate) const STRING: u8 = 0;
@@ -65,4 +62,7 @@ pub(crate) mod kind {
     pub(crate) const ZSET_LISTPACK: u8 = 17;
     pub(crate) const LIST_QUICKLIST_2: u8 = 18;
     pub(crate) const STREAM_LISTPACKS_2: u8 = 19;
+    pub(crate) const SET_LISTPACK: u8 = 20;
+    pub(crate) const STREAM_LISTPACKS_3: u8 = 21;
+    pub(crate) const STREAM_LISTPACKS_4: u8 = 26;
 }

@@ -6,7 +6,7 @@
 //! | string | [`StringValue`] | `int`, `embstr`, `raw` |
 //! | list | [`List`] | `quicklist` |
 //! | hash | [`Hash`](struct@Hash) | `listpack`, `hashtable` |
-//! | set | [`Set`] | `intset`, `hashtable` |
+//! | set | [`Set`] | `intset`, `listpack`, `hashtable` |
 //! | sorted set | [`SortedSet`] | `listpack`, `skiplist` |
 //! | stream | [`Stream`] | `stream` |
 //!
@@ -36,11 +36,13 @@ mod stream;
 mod string;
 
 use crate::invariant::ensure;
+use crate::redis::version::Encodings;
 pub use hash::{Hash, HashEncoding};
-pub use list::{End, List};
+pub(crate) use list::ListLimits;
+pub use list::{End, List, ListEncoding};
 pub(crate) use long_double::LongDouble;
 pub use sds::Sds;
-pub use set::{Set, SetEncoding};
+pub use set::{Set, SetEncoding, SetLimits};
 pub use sorted_set::{LexBound, SortedSet, SortedSetEncoding, SortedSetIter};
 pub(crate) use stream::radix;
 pub use stream::{
@@ -68,6 +70,11 @@ pub struct Limits {
     pub sorted_set: ListpackLimits,
     /// `set-max-intset-entries`.
     pub intset: usize,
+    /// `set-max-listpack-entries` and `-value`, in versions where sets have listpacks.
+    pub set: ListpackLimits,
+    /// `list-max-listpack-size`, in versions where lists are listpacks: a number of elements, or,
+    /// from -1 to -5, 4 KiB to 64 KiB.
+    pub list: i64,
     /// `hll-sparse-max-bytes`: greatest length of a sparse HyperLogLog.
     pub hll_sparse: u64,
     /// `stream-node-max-bytes` and `-entries`.
@@ -83,10 +90,25 @@ impl Default for Limits {
             hash: ListpackLimits { max_entries: 512, max_value: 64 },
             sorted_set: ListpackLimits { max_entries: 128, max_value: 64 },
             intset: 512,
+            set: ListpackLimits { max_entries: 128, max_value: 64 },
+            list: -2,
             hll_sparse: 3_000,
             stream: StreamLimits::default(),
             string: 512 << 20,
         }
+    }
+}
+
+impl Limits {
+    /// Returns those of lists, in a version with these encodings.
+    pub(crate) fn of_lists(&self, encodings: Encodings) -> Option<ListLimits> {
+        encodings.list_listpack.then(|| ListLimits::of_parameter(self.list))
+    }
+
+    /// Returns those of sets, in a version with these encodings.
+    pub(crate) fn of_sets(&self, encodings: Encodings) -> SetLimits {
+        let listpack = encodings.set_listpack.then_some(self.set);
+        SetLimits { intset: self.intset, listpack }
     }
 }
 
@@ -161,7 +183,7 @@ impl Value {
     pub fn encoding_name(&self) -> &'static str {
         match self {
             Value::String(string) => string.encoding().name(),
-            Value::List(_) => "quicklist",
+            Value::List(list) => list.encoding().name(),
             Value::Hash(hash) => hash.encoding().name(),
             Value::Set(set) => set.encoding().name(),
             Value::SortedSet(set) => set.encoding().name(),
@@ -171,12 +193,12 @@ impl Value {
 
     /// Re-encodes the value as a new process does that reads a snapshot: in the most compact
     /// encoding that its type allows. Nothing else returns a value to a compact encoding.
-    pub(crate) fn reencode(&mut self, limits: &Limits) {
+    pub(crate) fn reencode(&mut self, limits: &Limits, encodings: Encodings) {
         match self {
             Value::String(string) => *string = StringValue::new(string),
-            Value::List(_) => {}
+            Value::List(list) => list.reencode(limits.of_lists(encodings)),
             Value::Hash(hash) => hash.reencode(limits.hash),
-            Value::Set(set) => set.reencode(limits.intset),
+            Value::Set(set) => set.reencode(limits.of_sets(encodings)),
             Value::SortedSet(set) => set.reencode(limits.sorted_set),
             Value::Stream(stream) => stream.shrink(),
         }

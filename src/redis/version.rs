@@ -10,7 +10,7 @@
 mod profiles;
 mod set;
 
-pub(crate) use profiles::{Numbers, Profile};
+pub(crate) use profiles::{Arguments, Encodings, Numbers, Profile, Rdb, Streams, Texts, Waking};
 pub(crate) use set::Versions;
 
 /// The version of Redis or Valkey that a server imitates, where versions differ in a way that users

@@ -84,7 +84,24 @@ pub(crate) fn without_ids(bytes: &[u8]) -> Vec<u8> {
         rest = &rest[rest.iter().position(|b| *b == b'\r').unwrap_or(0)..];
     }
     without.extend_from_slice(rest);
-    without
+    without_modules(without)
+}
+
+/// Removes the modules from the reply to `HELLO`: some versions bring modules that are not
+/// modelled.
+fn without_modules(bytes: Vec<u8>) -> Vec<u8> {
+    const BEFORE: &[u8] = b"$7\r\nmodules\r\n*";
+    const MODULE: &[u8] = b"$4\r\nargs\r\n*0\r\n";
+    let Some(at) = bytes.windows(BEFORE.len()).position(|part| part == BEFORE) else {
+        return bytes;
+    };
+    let (head, rest) = bytes.split_at(at + BEFORE.len());
+    let end = rest.windows(MODULE.len()).position(|part| part == MODULE);
+    let rest = match (rest.first(), end) {
+        (Some(b'1'), Some(end)) => &rest[end + MODULE.len()..],
+        _ => rest.get(3..).unwrap_or_default(),
+    };
+    [head, b"0\r\n", rest].concat()
 }
 
 /// The keys that commands name.

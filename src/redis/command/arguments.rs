@@ -4,6 +4,7 @@ use crate::redis::command::Args;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{LongDouble, Sds, number};
+use crate::redis::version::Arguments;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -42,6 +43,19 @@ pub(crate) fn integer(arg: &[u8]) -> Result<i64, CommandError> {
 /// Reads a floating-point number.
 pub(crate) fn float(arg: &[u8]) -> Result<f64, CommandError> {
     number::parse_double(arg).ok_or(CommandError::NotAFloat)
+}
+
+/// Returns whether the text of a number is hexadecimal.
+pub(crate) fn is_hexadecimal(arg: &[u8]) -> bool {
+    arg.iter().any(|byte| byte.eq_ignore_ascii_case(&b'x'))
+}
+
+/// Reads a score.
+pub(crate) fn score(arg: &[u8], rules: &Arguments) -> Result<f64, CommandError> {
+    if rules.scores_are_decimal && is_hexadecimal(arg) {
+        return Err(CommandError::NotAFloat);
+    }
+    float(arg)
 }
 
 /// Reads a count of 0 or more.
@@ -87,11 +101,19 @@ pub(crate) fn expire_unit(word: &[u8]) -> Option<Unit> {
 /// Returns the deadline of a client that blocks for this many seconds from now, or `None` for 0,
 /// which is forever. Redis counts in milliseconds, rounded up; a number that does not fit counts as
 /// negative.
-pub(crate) fn timeout(now: Instant, seconds: &[u8]) -> Result<Option<Instant>, CommandError> {
+pub(crate) fn timeout(
+    now: Instant,
+    seconds: &[u8],
+    rules: &Arguments,
+) -> Result<Option<Instant>, CommandError> {
     let seconds = LongDouble::parse(seconds)
         .ok_or(CommandError::text("ERR timeout is not a float or out of range"))?;
-    let millis = u64::try_from(seconds.ceil_millis())
-        .map_err(|_| CommandError::text("ERR timeout is negative"))?;
+    let millis = seconds.ceil_millis();
+    if rules.timeouts_have_a_range && millis == i64::MIN && seconds.is_positive() {
+        return Err(CommandError::text("ERR timeout is out of range"));
+    }
+    let millis =
+        u64::try_from(millis).map_err(|_| CommandError::text("ERR timeout is negative"))?;
     Ok((millis > 0).then(|| now + Duration::from_millis(millis)))
 }
 

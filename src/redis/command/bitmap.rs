@@ -11,6 +11,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::bitmap::Operator;
 use crate::redis::value::number;
+use crate::redis::version::Arguments;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -60,7 +61,9 @@ fn unit(word: &[u8]) -> Result<BitUnit, CommandError> {
 
 /// `key [start end [BYTE | BIT]]`. The range is only checked if there is a string.
 fn bitcount(db: &mut Database, args: Args<'_>) -> Answer {
-    let count = match count_range(&args[2..]) {
+    let rules = &db.profile.arguments;
+    let count = match count_range(&args[2..], rules) {
+        Err(error) if rules.bit_ranges_first => return Err(error),
         Ok(range) => db.bitcount(args[1], range)?,
         Err(_) if db.get(args[1])?.is_none() => 0,
         Err(error) => return Err(error),
@@ -69,14 +72,17 @@ fn bitcount(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 /// The unit is only checked if the range is not empty.
-fn count_range(args: Args<'_>) -> Result<BitRange, CommandError> {
+fn count_range(args: Args<'_>, rules: &Arguments) -> Result<BitRange, CommandError> {
     let (start, end, rest) = match args {
         [] => return Ok(BitRange::default()),
+        [start] if rules.bitcount_takes_start => {
+            return Ok(BitRange { start: integer(start)?, ..BitRange::default() });
+        }
         [start, end, rest @ ..] if rest.len() < 2 => (integer(start)?, integer(end)?, rest),
         _ => return Err(CommandError::Syntax),
     };
     let range = BitRange { start, end: Some(end), unit: BitUnit::Byte };
-    if start < 0 && end < 0 && start > end {
+    if start < 0 && end < 0 && start > end && !rules.bit_ranges_first {
         return Ok(range);
     }
     let unit = rest.first().map_or(Ok(BitUnit::Byte), |word| unit(word))?;
@@ -91,6 +97,7 @@ fn bitpos(db: &mut Database, args: Args<'_>) -> Answer {
         _ => return Err(CommandError::text("ERR The bit argument must be 1 or 0.")),
     };
     let found = match search_range(&args[3..]) {
+        Err(error) if db.profile.arguments.bit_ranges_first => return Err(error),
         Ok(range) => db.bitpos(args[1], bit, range)?,
         Err(_) if db.get(args[1])?.is_none() => (!bit).then_some(0),
         Err(error) => return Err(error),

@@ -13,6 +13,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::geo::{self, Area, Found, Order, Point, Search, Shape, Unit};
 use crate::redis::value::{SortedSet, number};
+use crate::redis::version::Texts;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -159,11 +160,18 @@ struct Options<'a> {
     with_point: bool,
     store: Option<&'a [u8]>,
     store_distances: bool,
+    texts: Texts,
 }
 
-fn member_point(set: &SortedSet, member: &[u8]) -> Result<Point, CommandError> {
-    let undecodable = CommandError::text("ERR could not decode requested zset member");
-    position(Some(set), member).ok_or(undecodable)
+fn member_point(set: &SortedSet, member: &[u8], texts: &Texts) -> Result<Point, CommandError> {
+    position(Some(set), member).ok_or_else(|| {
+        if texts.missing_position_is_named {
+            let member = String::from_utf8_lossy(member);
+            CommandError::format(format!("ERR member {member} does not exist"))
+        } else {
+            CommandError::text("ERR could not decode requested zset member")
+        }
+    })
 }
 
 impl<'a> Options<'a> {
@@ -230,7 +238,7 @@ impl<'a> Options<'a> {
             [member, rest @ ..] if is(word, "frommember") && !self.from_point => {
                 self.from_member = true;
                 if let Some(set) = set {
-                    self.centre = Some(member_point(set, member)?);
+                    self.centre = Some(member_point(set, member, &self.texts)?);
                 }
                 Ok(rest)
             }
@@ -327,8 +335,9 @@ fn run<'a>(
     searcher: Searcher,
     begin: impl FnOnce(&mut Options<'a>, Option<&SortedSet>) -> Result<Args<'a>, CommandError>,
 ) -> Answer {
+    let texts = db.profile.texts;
     let set = db.sorted_set(source)?;
-    let mut options = Options::default();
+    let mut options = Options { texts, ..Options::default() };
     if searcher == Searcher::SearchStore {
         options.store = Some(args[1]);
     }
@@ -366,7 +375,7 @@ fn by_point(db: &mut Database, args: Args<'_>, searcher: Searcher) -> Answer {
 fn by_member(db: &mut Database, args: Args<'_>, searcher: Searcher) -> Answer {
     run(db, args, args[1], searcher, |options, set| {
         if let Some(set) = set {
-            options.centre = Some(member_point(set, args[2])?);
+            options.centre = Some(member_point(set, args[2], &options.texts)?);
             options.shape = Some(circle(args[3], args[4])?);
         }
         Ok(&args[5..])

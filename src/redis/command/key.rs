@@ -178,7 +178,7 @@ fn object_idletime(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// Redis shares small integers, whose reference count is the greatest integer.
 fn object_refcount(db: &mut Database, args: Args<'_>) -> Answer {
-    let shares = db.shares_integers;
+    let shares = db.shares_integers && db.profile.encodings.shares_integers;
     let Some(entry) = db.inspect(args[2]) else { return Ok(Reply::Nil) };
     let shared = match &entry.value {
         Value::String(string) if string.encoding() == StringEncoding::Int => {

@@ -108,6 +108,7 @@ fn lrange(db: &mut Database, args: Args<'_>) -> Answer {
 /// The index is only checked if there is a list.
 fn lset(db: &mut Database, args: Args<'_>) -> Answer {
     let index = match integer(args[2]) {
+        Ok(index) if db.profile.arguments.lset_cuts_index => (index as i32).into(),
         Ok(index) => index,
         Err(error) => {
             let list = db.write::<List>(args[1])?;
@@ -133,6 +134,9 @@ fn linsert(db: &mut Database, args: Args<'_>) -> Answer {
 
 fn lrem(db: &mut Database, args: Args<'_>) -> Answer {
     let count = integer(args[2])?;
+    if count == i64::MIN && db.profile.arguments.lrem_refuses_least {
+        return Err(CommandError::text(NOT_LEAST));
+    }
     Ok(Reply::count(db.lrem(args[1], count, args[3])?))
 }
 
@@ -151,6 +155,9 @@ fn lpos(db: &mut Database, args: Args<'_>) -> Answer {
         let &[word, value] = option else { return Err(CommandError::Syntax) };
         if is(word, "rank") {
             options.rank = integer(value)?;
+            if options.rank == i64::MIN && db.profile.arguments.lpos_refuses_least {
+                return Err(CommandError::text(NOT_LEAST));
+            }
             if options.rank == 0 {
                 return Err(CommandError::text(RANK_0));
             }
@@ -169,6 +176,9 @@ fn lpos(db: &mut Database, args: Args<'_>) -> Answer {
     let mut found = found.into_iter().map(Reply::count);
     Ok(if many { Reply::Array(found.collect()) } else { found.next().unwrap_or(Reply::Nil) })
 }
+
+const NOT_LEAST: &str = "ERR value is out of range, value must between -9223372036854775807 and \
+                         9223372036854775807";
 
 const RANK_0: &str = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the \
                       second ... or use negative to start from the end of the list";

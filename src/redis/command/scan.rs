@@ -10,7 +10,7 @@ use crate::redis::database::{Database, PageSize, glob, hash_page, set_page, sort
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{Hash, Set, SortedSet, SortedSetEncoding, number};
-use crate::redis::version::Numbers;
+use crate::redis::version::{Arguments, Numbers};
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -27,20 +27,43 @@ struct Options<'a> {
     pattern: Option<&'a [u8]>,
     count: usize,
     kind: Option<&'a [u8]>,
+    without_values: bool,
+}
+
+/// The command whose options are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Keys,
+    Fields,
+    Others,
 }
 
 impl<'a> Options<'a> {
-    fn parse(words: Args<'a>, may_name_type: bool) -> Result<Options<'a>, CommandError> {
-        let mut options = Options { pattern: None, count: 10, kind: None };
+    fn parse(words: Args<'a>, of: Of, rules: &Arguments) -> Result<Options<'a>, CommandError> {
+        let mut options = Options { pattern: None, count: 10, kind: None, without_values: false };
         let mut words = words.iter();
         while let Some(word) = words.next() {
+            if is(word, "novalues") && rules.hscan_takes_novalues {
+                if of != Of::Fields {
+                    return Err(CommandError::text(
+                        "ERR NOVALUES option can only be used in HSCAN",
+                    ));
+                }
+                options.without_values = true;
+                continue;
+            }
             let value = words.next().ok_or(CommandError::Syntax)?;
             if is(word, "count") {
                 let count = usize::try_from(integer(value)?).unwrap_or(0);
                 options.count = Some(count).filter(|n| *n > 0).ok_or(CommandError::Syntax)?;
             } else if is(word, "match") {
                 options.pattern = Some(value);
-            } else if is(word, "type") && may_name_type {
+            } else if is(word, "type") && of == Of::Keys {
+                let exists = TYPES.iter().any(|name| is(value, name));
+                if rules.scan_refuses_unknown_types && !exists {
+                    let name = String::from_utf8_lossy(value);
+                    return Err(CommandError::format(format!("ERR unknown type name '{name}'")));
+                }
                 options.kind = Some(value);
             } else {
                 return Err(CommandError::Syntax);
@@ -55,9 +78,23 @@ impl<'a> Options<'a> {
     }
 }
 
+/// The types of values, as `TYPE` names them.
+const TYPES: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"];
+
+/// Reads a cursor by the rules of the version: an unsigned number, or [`old_cursor`].
+fn cursor(arg: &[u8], rules: &Arguments) -> Result<u64, CommandError> {
+    if !rules.cursors_are_unsigned {
+        return old_cursor(arg);
+    }
+    let text = std::str::from_utf8(arg).map_err(|_| CommandError::Cursor)?;
+    let digits = text.trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    digits.parse().map_err(|_| CommandError::Cursor)
+}
+
 /// Reads a cursor as C's `strtoul` does, up to a NUL: no digits are 0, and a negative number wraps.
 /// Redis accepts no leading spaces.
-fn cursor(arg: &[u8]) -> Result<u64, CommandError> {
+fn old_cursor(arg: &[u8]) -> Result<u64, CommandError> {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     if text.is_empty() {
         return Ok(0);
@@ -89,8 +126,8 @@ fn db_and_pages<'a>(
 }
 
 fn scan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
-    let cursor = cursor(args[1])?;
-    let options = Options::parse(&args[2..], true)?;
+    let cursor = cursor(args[1], &db.profile.arguments)?;
+    let options = Options::parse(&args[2..], Of::Keys, &db.profile.arguments)?;
     let (db, random) = db_and_pages(db, random);
     let size = PageSize { count: options.count, random };
     let found = db.scan_matching(cursor, size, |name| options.passes(name), options.kind);
@@ -98,22 +135,27 @@ fn scan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
 }
 
 fn hscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
-    let cursor = cursor(args[2])?;
+    let cursor = cursor(args[2], &db.profile.arguments)?;
     let (db, random) = db_and_pages(db, random);
     // A missing key ends the scan before the options are checked.
+    let rules = &db.profile.arguments;
     let Some(hash) = db.read::<Hash>(args[1])? else { return Ok(page(0, Vec::new())) };
-    let options = Options::parse(&args[3..], false)?;
+    let options = Options::parse(&args[3..], Of::Fields, rules)?;
     let found = hash_page(hash, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|(field, _)| options.passes(field));
+    if options.without_values {
+        return Ok(page(found.cursor, passing.map(|(field, _)| Reply::bulk(field)).collect()));
+    }
     let items = passing.flat_map(|(field, value)| [Reply::bulk(field), Reply::bulk(value)]);
     Ok(page(found.cursor, items.collect()))
 }
 
 fn sscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
-    let cursor = cursor(args[2])?;
+    let cursor = cursor(args[2], &db.profile.arguments)?;
     let (db, random) = db_and_pages(db, random);
+    let rules = &db.profile.arguments;
     let Some(set) = db.read::<Set>(args[1])? else { return Ok(page(0, Vec::new())) };
-    let options = Options::parse(&args[3..], false)?;
+    let options = Options::parse(&args[3..], Of::Others, rules)?;
     let found = set_page(set, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|member| options.passes(member));
     Ok(page(found.cursor, passing.map(|member| Reply::bulk(member)).collect()))
@@ -121,11 +163,12 @@ fn sscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
 
 /// Scores are strings in either protocol.
 fn zscan(db: &mut Database, random: &mut Stream, args: Args<'_>) -> Answer {
-    let cursor = cursor(args[2])?;
+    let cursor = cursor(args[2], &db.profile.arguments)?;
     let numbers = db.profile.numbers;
     let (db, random) = db_and_pages(db, random);
+    let rules = &db.profile.arguments;
     let Some(set) = db.read::<SortedSet>(args[1])? else { return Ok(page(0, Vec::new())) };
-    let options = Options::parse(&args[3..], false)?;
+    let options = Options::parse(&args[3..], Of::Others, rules)?;
     let packed = set.encoding() == SortedSetEncoding::Listpack;
     let found = sorted_set_page(set, cursor, PageSize { count: options.count, random });
     let passing = found.items.iter().filter(|(member, _)| options.passes(member));

@@ -8,7 +8,7 @@ use super::key_spec::{key, numbered};
 use super::{Answer, Args, Command, Rows, database, drawing};
 use crate::choice::Stream;
 use crate::redis::command::arguments::{
-    count, float, integer, is, numbered_keys, pop_count, scored,
+    count, integer, is, numbered_keys, pop_count, score, scored,
 };
 use crate::redis::database::Database;
 use crate::redis::database::{ZaddComparison, ZaddCondition, ZaddOptions, draw};
@@ -92,7 +92,7 @@ fn zadd(db: &mut Database, args: Args<'_>) -> Answer {
     let (zadd, at) = Zadd::parse(args)?;
     let mut members = Vec::with_capacity((args.len() - at) / 2);
     for pair in args[at..].chunks_exact(2) {
-        members.push((float(pair[0])?, pair[1]));
+        members.push((score(pair[0], &db.profile.arguments)?, pair[1]));
     }
     if zadd.increment {
         let (by, member) = members[0];
@@ -109,7 +109,7 @@ fn zincrby(db: &mut Database, args: Args<'_>) -> Answer {
     if ["nx", "xx", "gt", "lt", "ch", "incr"].iter().any(|option| is(args[2], option)) {
         return Err(CommandError::Syntax);
     }
-    let by = float(args[2])?;
+    let by = score(args[2], &db.profile.arguments)?;
     let score = db.zincrby(args[1], by, args[3], ZaddOptions::default())?;
     Ok(score.map_or(Reply::Nil, Reply::Double))
 }
@@ -134,7 +134,19 @@ fn zmscore(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 fn rank(db: &mut Database, args: Args<'_>, reverse: bool) -> Answer {
-    Ok(db.zrank(args[1], args[2], reverse)?.map_or(Reply::Nil, Reply::count))
+    let with_score = match &args[3..] {
+        [] => false,
+        [word] if is(word, "withscore") => true,
+        _ => return Err(CommandError::Syntax),
+    };
+    let Some(rank) = db.zrank(args[1], args[2], reverse)? else {
+        return Ok(if with_score { Reply::NilArray } else { Reply::Nil });
+    };
+    if !with_score {
+        return Ok(Reply::count(rank));
+    }
+    let score = db.zscore(args[1], args[2])?.unwrap_or_default();
+    Ok(Reply::Array(vec![Reply::count(rank), Reply::Double(score)]))
 }
 
 fn zrank(db: &mut Database, args: Args<'_>) -> Answer {

@@ -4,12 +4,13 @@ use super::flag::*;
 use super::key_spec::key;
 use super::key_spec::usage::*;
 use super::{Answer, Args, Command, Rows, database};
-use crate::redis::command::arguments::{integer, is, scored};
+use crate::redis::command::arguments::{integer, is, is_hexadecimal, scored};
 use crate::redis::database::Database;
 use crate::redis::database::{ZRange, ZRangeOptions};
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{LexBound, Sds, number};
+use crate::redis::version::Arguments;
 use std::ops::Bound;
 
 impl<S: 'static> Rows<S> {
@@ -39,7 +40,10 @@ enum By {
 }
 
 /// Reads a score, or `(` and an excluded score.
-fn score_bound(arg: &[u8]) -> Result<Bound<f64>, CommandError> {
+fn score_bound(arg: &[u8], rules: &Arguments) -> Result<Bound<f64>, CommandError> {
+    if rules.bounds_are_decimal && is_hexadecimal(arg) {
+        return Err(CommandError::ScoreBound);
+    }
     let (score, exclusive) = number::parse_score_bound(arg).ok_or(CommandError::ScoreBound)?;
     Ok(if exclusive { Bound::Excluded(score) } else { Bound::Included(score) })
 }
@@ -56,10 +60,10 @@ fn lex_bound(arg: &[u8]) -> Result<LexBound, CommandError> {
     }
 }
 
-fn parse_range(by: By, min: &[u8], max: &[u8]) -> Result<ZRange, CommandError> {
+fn parse_range(by: By, min: &[u8], max: &[u8], rules: &Arguments) -> Result<ZRange, CommandError> {
     Ok(match by {
         By::Rank => ZRange::Ranks(integer(min)?, integer(max)?),
-        By::Score => ZRange::Scores(score_bound(min)?, score_bound(max)?),
+        By::Score => ZRange::Scores(score_bound(min, rules)?, score_bound(max, rules)?),
         By::Lex => ZRange::Lex(lex_bound(min)?, lex_bound(max)?),
     })
 }
@@ -77,9 +81,9 @@ impl Asked {
     fn parse(
         args: Args<'_>,
         at: usize,
-        by: Option<By>,
-        reverse: Option<bool>,
+        (by, reverse): (Option<By>, Option<bool>),
         store: bool,
+        rules: &Arguments,
     ) -> Result<Asked, CommandError> {
         let (mut chosen, mut rev) = (by, reverse);
         let (mut limit, mut with_scores) = (None, false);
@@ -128,13 +132,13 @@ impl Asked {
             (By::Rank, _) | (_, false) => (args[at], args[at + 1]),
         };
         let limit = limit.filter(|_| by != By::Rank);
-        let range = parse_range(by, min, max)?;
+        let range = parse_range(by, min, max, rules)?;
         Ok(Asked { range, options: ZRangeOptions { reverse, limit }, with_scores })
     }
 }
 
 fn answer(db: &mut Database, args: Args<'_>, by: Option<By>, reverse: Option<bool>) -> Answer {
-    let asked = Asked::parse(args, 2, by, reverse, false)?;
+    let asked = Asked::parse(args, 2, (by, reverse), false, &db.profile.arguments)?;
     let members = db.zrange(args[1], &asked.range, asked.options)?;
     Ok(scored(&members, asked.with_scores))
 }
@@ -166,13 +170,13 @@ fn zrevrangebylex(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// `destination source`, and the arguments of `ZRANGE`.
 fn zrangestore(db: &mut Database, args: Args<'_>) -> Answer {
-    let asked = Asked::parse(args, 3, None, None, true)?;
+    let asked = Asked::parse(args, 3, (None, None), true, &db.profile.arguments)?;
     let stored = db.zrangestore(args[1], args[2], &asked.range, asked.options)?;
     Ok(Reply::count(stored))
 }
 
 fn count(db: &mut Database, args: Args<'_>, by: By) -> Answer {
-    let range = parse_range(by, args[2], args[3])?;
+    let range = parse_range(by, args[2], args[3], &db.profile.arguments)?;
     Ok(Reply::count(db.zcount(args[1], &range)?))
 }
 
@@ -185,7 +189,7 @@ fn zlexcount(db: &mut Database, args: Args<'_>) -> Answer {
 }
 
 fn remove(db: &mut Database, args: Args<'_>, by: By) -> Answer {
-    let range = parse_range(by, args[2], args[3])?;
+    let range = parse_range(by, args[2], args[3], &db.profile.arguments)?;
     Ok(Reply::count(db.zremrange(args[1], &range)?))
 }
 

@@ -11,6 +11,7 @@ use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::value::{Consumer, Group, Pending, Sds, Stream, StreamId};
+use crate::redis::version::Streams;
 
 impl<S: 'static> Rows<S> {
     #[rustfmt::skip]
@@ -43,6 +44,7 @@ fn known(count: Option<i64>) -> Reply {
 /// `key group`.
 fn xinfo_consumers(db: &mut Database, args: Args<'_>) -> Answer {
     let now = db.now_ms();
+    let tells_activity = db.profile.rdb.streams != Streams::Seen;
     let group = stream_of(db, args[2])?.group(args[3]).ok_or_else(|| {
         let (key, group) = (shown(args[2]), shown(args[3]));
         CommandError::format(format!(
@@ -50,11 +52,16 @@ fn xinfo_consumers(db: &mut Database, args: Args<'_>) -> Answer {
         ))
     })?;
     let consumer = |consumer: &Consumer| {
-        Reply::Map(vec![
+        let mut fields = vec![
             named("name", Reply::bulk(consumer.name())),
             named("pending", Reply::count(consumer.pending().len())),
             named("idle", Reply::Integer(now.wrapping_sub(consumer.seen_at).max(0))),
-        ])
+        ];
+        if tells_activity {
+            let inactive = consumer.active_at.map_or(-1, |at| now.wrapping_sub(at));
+            fields.push(named("inactive", Reply::Integer(inactive)));
+        }
+        Reply::Map(fields)
     };
     Ok(Reply::Array(group.consumers().map(consumer).collect()))
 }
@@ -76,10 +83,11 @@ fn xinfo_groups(db: &mut Database, args: Args<'_>) -> Answer {
 
 /// `key [FULL [COUNT count]]`.
 fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
+    let form = db.profile.rdb.streams;
     let stream = stream_of(db, args[2])?;
     let wrong = || wrong_subcommand(args, "XINFO");
     let limit = match &args[3..] {
-        [] => return Ok(summary(stream)),
+        [] => return Ok(summary(stream, form)),
         [word] if is(word, "full") => 10,
         [word, name, n] if is(word, "full") && is(name, "count") => match integer(n)? {
             ..0 => 10,
@@ -88,19 +96,19 @@ fn xinfo_stream(db: &mut Database, args: Args<'_>) -> Answer {
         },
         _ => return Err(wrong()),
     };
-    let mut fields = counters(stream);
+    let mut fields = counters_of(stream, form);
     let entries = stream.range(StreamId::MIN, StreamId::MAX).take(limit);
     fields.push(named("entries", Reply::Array(entries.map(entry).collect())));
     let groups = stream.groups().iter();
-    let groups = groups.map(|(name, group)| full_group(stream, name, group, limit));
+    let groups = groups.map(|(name, group)| full_group(stream, name, group, limit, form));
     fields.push(named("groups", Reply::Array(groups.collect())));
     Ok(Reply::Map(fields))
 }
 
 /// Returns what both forms of `XINFO STREAM` begin with.
-fn counters(stream: &Stream) -> Vec<(Reply, Reply)> {
+fn counters_of(stream: &Stream, form: Streams) -> Vec<(Reply, Reply)> {
     let counters = stream.counters();
-    vec![
+    let mut fields = vec![
         named("length", Reply::count(stream.len())),
         named("radix-tree-keys", Reply::count(stream.node_count())),
         named("radix-tree-nodes", Reply::count(stream.radix_nodes())),
@@ -108,12 +116,25 @@ fn counters(stream: &Stream) -> Vec<(Reply, Reply)> {
         named("max-deleted-entry-id", shown_id(counters.max_deleted_id)),
         named("entries-added", Reply::Integer(counters.entries_added as i64)),
         named("recorded-first-entry-id", shown_id(counters.first_id)),
-    ]
+    ];
+    if form == Streams::Idempotent {
+        // Producers that send again are not modelled: there are none.
+        let names = [
+            ("idmp-duration", 100),
+            ("idmp-maxsize", 100),
+            ("pids-tracked", 0),
+            ("iids-tracked", 0),
+            ("iids-added", 0),
+            ("iids-duplicates", 0),
+        ];
+        fields.extend(names.map(|(name, n)| named(name, Reply::Integer(n))));
+    }
+    fields
 }
 
-fn summary(stream: &Stream) -> Reply {
+fn summary(stream: &Stream, form: Streams) -> Reply {
     let (from, to) = (StreamId::MIN, StreamId::MAX);
-    let mut fields = counters(stream);
+    let mut fields = counters_of(stream, form);
     fields.push(named("groups", Reply::count(stream.groups().len())));
     let first = stream.range(from, to).next().map_or(Reply::Nil, entry);
     let last = stream.range_back(from, to).next().map_or(Reply::Nil, entry);
@@ -122,7 +143,7 @@ fn summary(stream: &Stream) -> Reply {
     Reply::Map(fields)
 }
 
-fn full_group(stream: &Stream, name: &[u8], group: &Group, limit: usize) -> Reply {
+fn full_group(stream: &Stream, name: &[u8], group: &Group, limit: usize, form: Streams) -> Reply {
     let pending = |(id, pending): (&StreamId, &Pending)| {
         Reply::Array(vec![
             shown_id(*id),
@@ -131,7 +152,7 @@ fn full_group(stream: &Stream, name: &[u8], group: &Group, limit: usize) -> Repl
             Reply::Integer(pending.deliveries as i64),
         ])
     };
-    let consumer = |consumer: &Consumer| full_consumer(group, consumer, limit);
+    let consumer = |consumer: &Consumer| full_consumer(group, consumer, limit, form);
     Reply::Map(vec![
         named("name", Reply::bulk(name)),
         named("last-delivered-id", shown_id(group.last_id())),
@@ -143,7 +164,7 @@ fn full_group(stream: &Stream, name: &[u8], group: &Group, limit: usize) -> Repl
     ])
 }
 
-fn full_consumer(group: &Group, consumer: &Consumer, limit: usize) -> Reply {
+fn full_consumer(group: &Group, consumer: &Consumer, limit: usize, form: Streams) -> Reply {
     let pending = consumer.pending().iter().take(limit).filter_map(|id| {
         let pending = group.pending().get(id)?;
         Some(Reply::Array(vec![
@@ -152,10 +173,16 @@ fn full_consumer(group: &Group, consumer: &Consumer, limit: usize) -> Reply {
             Reply::Integer(pending.deliveries as i64),
         ]))
     });
-    Reply::Map(vec![
+    let mut fields = vec![
         named("name", Reply::bulk(consumer.name())),
         named("seen-time", Reply::Integer(consumer.seen_at)),
+    ];
+    if form != Streams::Seen {
+        fields.push(named("active-time", Reply::Integer(consumer.active_at.unwrap_or(-1))));
+    }
+    fields.extend([
         named("pel-count", Reply::count(consumer.pending().len())),
         named("pending", Reply::Array(pending.collect())),
-    ])
+    ]);
+    Reply::Map(fields)
 }

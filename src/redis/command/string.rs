@@ -124,6 +124,9 @@ fn getex(db: &mut Database, args: Args<'_>) -> Answer {
             return Err(CommandError::Syntax);
         }
     }
+    if let Some((arg, unit)) = expire.filter(|_| db.profile.arguments.getex_expiry_first) {
+        expire_time(arg, unit, db.now_ms(), "getex")?;
+    }
     db.check_type::<StringValue>(args[1])?;
     // Without a key the time is not checked.
     if let Some((arg, unit)) = expire.filter(|_| db.value(args[1]).is_some()) {

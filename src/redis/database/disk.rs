@@ -106,7 +106,7 @@ impl Database {
     /// Re-encodes all values as if they were read from a snapshot.
     pub(crate) fn reencode(&mut self) {
         for value in self.keyspace.values_mut() {
-            value.reencode(&self.limits);
+            value.reencode(&self.limits, self.profile.encodings);
         }
     }
 

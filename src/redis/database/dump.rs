@@ -25,7 +25,8 @@ pub struct RestoreOptions {
 impl Database {
     /// `DUMP`: returns a key's value as bytes, with a checksum.
     pub fn dump(&mut self, key: &[u8]) -> Option<Vec<u8>> {
-        self.read_any(key).map(rdb::dump)
+        let profile = self.profile;
+        self.read_any(key).map(|value| rdb::dump(value, profile))
     }
 
     /// `RESTORE`: sets a key to a value that `DUMP` returned, also of an older server. A key that
@@ -44,14 +45,13 @@ impl Database {
         if !options.replace {
             self.check_not_busy(key)?;
         }
-        let value = rdb::restore(payload, &self.limits, !self.skips_checksums).map_err(
-            |error| match error {
+        let value = rdb::restore(payload, &self.limits, self.profile, !self.skips_checksums)
+            .map_err(|error| match error {
                 PayloadError::Footer => {
                     CommandError::text("ERR DUMP payload version or checksum are wrong")
                 }
                 PayloadError::Value => CommandError::text("ERR Bad data format"),
-            },
-        )?;
+            })?;
         let deleted = options.replace && self.take(key).is_some();
         if options.expires_at.is_some_and(|at| self.is_past(at)) {
             if deleted {

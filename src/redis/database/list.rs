@@ -7,7 +7,7 @@
 use super::Database;
 use super::notify::EventClasses;
 use crate::redis::error::CommandError;
-use crate::redis::value::{End, List, Sds};
+use crate::redis::value::{End, List, ListLimits, Sds, Value};
 use std::collections::vec_deque;
 use std::ops::Range;
 
@@ -64,7 +64,12 @@ impl Database {
         if elements.is_empty() {
             return Ok(self.write::<List>(key)?.map_or(0, |list| list.len()));
         }
-        let list = self.write_or_insert::<List>(key)?;
+        let limits = self.list_limits();
+        let make = || limits.map_or_else(List::default, |_| List::packed());
+        let list = self.write_or_insert_with::<List>(key, make)?;
+        if let Some(limits) = limits {
+            list.make_room(elements.len(), elements.iter().map(|e| e.len()).sum(), limits);
+        }
         for element in elements {
             list.push(end, *element);
         }
@@ -88,6 +93,21 @@ impl Database {
         match self.again::<List>(key)? {
             Some(_) => self.push(key, end, elements),
             None => Ok(0),
+        }
+    }
+
+    /// Returns the greatest size of a list that is a listpack, if lists may be.
+    fn list_limits(&self) -> Option<ListLimits> {
+        self.limits.of_lists(self.profile.encodings)
+    }
+
+    /// Makes a list that has shrunk a listpack, if it is small.
+    fn pack_list(&mut self, key: &[u8]) {
+        if let Some(limits) = self.list_limits()
+            && let Some(slot) = self.keyspace.find(key)
+            && let Value::List(list) = &mut self.keyspace.entry_mut(slot).value
+        {
+            list.pack(true, limits);
         }
     }
 
@@ -141,6 +161,7 @@ impl Database {
             End::Left => "lpop",
             End::Right => "rpop",
         };
+        self.pack_list(key);
         self.changed(key, EventClasses::LIST, event, count as u64);
         self.remove_emptied(emptied, key);
     }
@@ -166,7 +187,13 @@ impl Database {
         let list = self.again::<List>(source)?.expect("the source was just found");
         let Some(element) = list.pop(from) else { return Ok(None) };
         // The push is notified before the pop, and both count as one change.
-        self.again_or_insert::<List>(destination)?.push(to, element.clone());
+        let limits = self.list_limits();
+        let make = || limits.map_or_else(List::default, |_| List::packed());
+        let list = self.again_or_insert_with::<List>(destination, make)?;
+        if let Some(limits) = limits {
+            list.make_room(1, element.len(), limits);
+        }
+        list.push(to, element.clone());
         self.pushed(destination, to, 0);
         let emptied = self.again::<List>(source)?.is_some_and(|list| list.is_empty());
         self.popped(source, from, 1, emptied);
@@ -233,9 +260,14 @@ impl Database {
     ///
     /// [`CommandError::NoSuchKey`], [`CommandError::WrongType`], [`CommandError::IndexOutOfRange`].
     pub fn lset(&mut self, key: &[u8], index: i64, element: &[u8]) -> Result<(), CommandError> {
+        let limits = self.list_limits();
         let list = self.write::<List>(key)?.ok_or(CommandError::NoSuchKey)?;
         let at = position(index, list.len()).ok_or(CommandError::IndexOutOfRange)?;
+        if let Some(limits) = limits {
+            list.make_room(1, element.len(), limits);
+        }
         list.set(at, element);
+        self.pack_list(key);
         self.changed(key, EventClasses::LIST, "lset", 1);
         Ok(())
     }
@@ -252,7 +284,11 @@ impl Database {
         pivot: &[u8],
         element: &[u8],
     ) -> Result<Inserted, CommandError> {
+        let limits = self.list_limits();
         let Some(list) = self.write::<List>(key)? else { return Ok(Inserted::NoKey) };
+        if let Some(limits) = limits {
+            list.make_room(1, element.len(), limits);
+        }
         let Some(at) = list.iter().position(|element| **element == *pivot) else {
             return Ok(Inserted::NoPivot);
         };
@@ -279,6 +315,7 @@ impl Database {
         let removed = list.remove(element, from, limit);
         if removed > 0 {
             let emptied = list.is_empty();
+            self.pack_list(key);
             self.changed(key, EventClasses::LIST, "lrem", removed as u64);
             self.remove_emptied(emptied, key);
         }
@@ -295,6 +332,7 @@ impl Database {
         let len = list.len();
         list.trim(span(start, stop, len));
         let removed = len - list.len();
+        self.pack_list(key);
         // A trim that removes nothing is notified too, but counts as no change.
         self.changed(key, EventClasses::LIST, "ltrim", removed as u64);
         self.remove_emptied(removed == len, key);

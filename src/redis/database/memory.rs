@@ -141,6 +141,10 @@ fn set(set: &Set, measured: Measured) -> usize {
             });
             OBJECT + allocated(8 + width.max().unwrap_or(2) * set.len())
         }
+        SetEncoding::Listpack => {
+            let size = |at| set.get_index(at).map(|member| packed(&member));
+            OBJECT + allocated(7 + measured.sum(set.len(), size))
+        }
         SetEncoding::Hashtable => {
             let size = |at| set.get_index(at).map(|member| ENTRY + sds(member.len(), true));
             OBJECT + table_of(set.len()) + measured.sum(set.len(), size)

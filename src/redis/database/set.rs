@@ -9,10 +9,15 @@ use super::notify::EventClasses;
 use super::{Database, draw};
 use crate::choice::Stream;
 use crate::redis::error::CommandError;
-use crate::redis::value::{Sds, Set, Value};
+use crate::redis::value::{Sds, Set, SetEncoding, SetLimits, Value};
 use crate::sort::sort_by_key;
 
 impl Database {
+    /// Returns the sizes up to which sets keep their compact encodings.
+    fn limits_of_sets(&self) -> SetLimits {
+        self.limits.of_sets(self.profile.encodings)
+    }
+
     /// `SMEMBERS`: returns a set to be read, or `None` if the key does not exist.
     ///
     /// # Errors
@@ -49,9 +54,12 @@ impl Database {
         if members.is_empty() {
             return self.write::<Set>(key).map(|_| 0);
         }
-        let max_intset = self.limits.intset;
-        let set = self.write_or_insert::<Set>(key)?;
-        let added = members.iter().filter(|member| set.insert(member, max_intset)).count();
+        let limits = self.limits_of_sets();
+        let hint = members.len();
+        let make = || Set::for_members(members[0], hint, limits);
+        let set = self.write_or_insert_with::<Set>(key, make)?;
+        set.expect(hint, limits);
+        let added = members.iter().filter(|member| set.insert(member, limits)).count();
         if added > 0 {
             self.changed(key, EventClasses::SET, "sadd", added as u64);
         }
@@ -90,7 +98,7 @@ impl Database {
             return Ok(false);
         }
         self.write::<Set>(destination)?;
-        let max_intset = self.limits.intset;
+        let limits = self.limits_of_sets();
         let from = self.again::<Set>(source)?.expect("the source was just found");
         if source == destination {
             return Ok(from.contains(member));
@@ -101,7 +109,8 @@ impl Database {
         let emptied = from.is_empty();
         self.changed(source, EventClasses::SET, "srem", 1);
         self.remove_emptied(emptied, source);
-        if self.again_or_insert::<Set>(destination)?.insert(member, max_intset) {
+        let make = || Set::for_members(member, 1, limits);
+        if self.again_or_insert_with::<Set>(destination, make)?.insert(member, limits) {
             self.changed(destination, EventClasses::SET, "sadd", 1);
         }
         Ok(true)
@@ -161,8 +170,8 @@ impl Database {
     ///
     /// [`CommandError::WrongType`].
     pub fn sinter(&mut self, keys: &[&[u8]]) -> Result<Set, CommandError> {
-        let max_intset = self.limits.intset;
-        Ok(Intersection::of(&self.sets(keys)?).collect(max_intset))
+        let limits = self.limits_of_sets();
+        Ok(Intersection::of(&self.sets(keys)?).collect(limits))
     }
 
     /// `SINTERCARD`: returns the number of members of all of these sets, counted up to `limit`
@@ -183,11 +192,11 @@ impl Database {
     ///
     /// [`CommandError::WrongType`].
     pub fn sunion(&mut self, keys: &[&[u8]]) -> Result<Set, CommandError> {
-        let max_intset = self.limits.intset;
+        let limits = self.limits_of_sets();
         let mut union = Set::default();
         for set in self.sets(keys)?.into_iter().flatten() {
             for member in set.iter() {
-                union.insert(&member, max_intset);
+                union.insert(&member, limits);
             }
         }
         Ok(union)
@@ -199,13 +208,13 @@ impl Database {
     ///
     /// [`CommandError::WrongType`].
     pub fn sdiff(&mut self, keys: &[&[u8]]) -> Result<Set, CommandError> {
-        let max_intset = self.limits.intset;
+        let limits = self.limits_of_sets();
         let mut difference = Set::default();
         let sets = self.sets(keys)?;
         let Some((Some(first), others)) = sets.split_first() else { return Ok(difference) };
         for member in first.iter() {
             if !others.iter().flatten().any(|other| other.contains(&member)) {
-                difference.insert(&member, max_intset);
+                difference.insert(&member, limits);
             }
         }
         Ok(difference)
@@ -222,7 +231,8 @@ impl Database {
         destination: &[u8],
         keys: &[&[u8]],
     ) -> Result<usize, CommandError> {
-        let set = self.sinter(keys)?;
+        let mut set = self.sinter(keys)?;
+        set.make_intset_if_possible(self.limits_of_sets());
         Ok(self.store_set(destination, set, "sinterstore"))
     }
 
@@ -303,10 +313,11 @@ impl<'a> Intersection<'a> {
         all.filter(|member| self.others.iter().all(|other| other.contains(member)))
     }
 
-    fn collect(&self, max_intset: usize) -> Set {
-        let mut common = Set::default();
+    fn collect(&self, limits: SetLimits) -> Set {
+        let is_intset = self.smallest.is_none_or(|set| set.encoding() == SetEncoding::Intset);
+        let mut common = if is_intset { Set::default() } else { Set::to_append_to(limits) };
         for member in self.members() {
-            common.insert(&member, max_intset);
+            common.insert(&member, limits);
         }
         common
     }

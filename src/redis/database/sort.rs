@@ -75,7 +75,8 @@ impl Database {
         destination: &[u8],
     ) -> Result<usize, CommandError> {
         let sorted = self.sort_for(key, options, true)?;
-        let list: List = sorted.into_iter().map(Option::unwrap_or_default).collect();
+        let mut list: List = sorted.into_iter().map(Option::unwrap_or_default).collect();
+        list.reencode(self.limits.of_lists(self.profile.encodings));
         let len = list.len();
         if len > 0 {
             self.put(destination, list.wrap());

@@ -11,6 +11,7 @@ use crate::redis::error::CommandError;
 use crate::redis::value::{
     AutoClaim, AutoClaimed, Claim, Claimed, Delivery, Group, Stream, StreamId,
 };
+use crate::redis::version::Streams;
 
 /// Where a group begins to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,16 +237,21 @@ impl Database {
     ) -> Result<Option<Delivery>, CommandError> {
         let now = self.now_ms();
         let XreadgroupOptions { count, no_ack } = options;
+        // A version that knows when a consumer was active also creates it when it finds nothing.
+        let at_once = self.profile.rdb.streams != Streams::Seen;
         let Some(stream) = self.read_mut::<Stream>(key)? else { return Ok(None) };
         let delivery = match read {
             GroupRead::PendingAfter(after) => stream.redeliver(group, consumer, after, count, now),
-            GroupRead::New => stream.deliver(group, consumer, count, (no_ack, false), now),
+            GroupRead::New => stream.deliver(group, consumer, count, (no_ack, at_once), now),
         };
         if let Some(delivery) = &delivery {
             self.consumer_added(key, delivery.new_consumer);
-            self.usage.changes += 1;
+            if read != GroupRead::New || !delivery.entries.is_empty() {
+                self.usage.changes += 1;
+            }
         }
-        Ok(delivery)
+        let is_new = read == GroupRead::New;
+        Ok(delivery.filter(|delivery| !is_new || !delivery.entries.is_empty()))
     }
 
     /// Gives a consumer new entries for which it has waited. Returns `None` if there is nothing

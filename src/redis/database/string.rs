@@ -91,6 +91,11 @@ impl Database {
             Expiry::At(at) => at.min(NEVER - 1),
             Expiry::Keep => self.peek(key).map_or(NEVER, |entry| entry.expires_at()),
         };
+        if expires_at <= self.expired_by && !self.profile.past.is_stored {
+            self.remove_past(key);
+            outcome.set = true;
+            return Ok(outcome);
+        }
         self.put_keeping(key, Value::String(StringValue::new(value)), expires_at);
         self.changed(key, EventClasses::STRING, "set", 1);
         if let Expiry::At(_) = options.expiry {
@@ -137,10 +142,7 @@ impl Database {
             Expiry::Clear => {
                 self.persist_unused(key);
             }
-            Expiry::At(at) if self.is_past(at) => {
-                self.take(key);
-                self.changed(key, EventClasses::GENERIC, "del", 1);
-            }
+            Expiry::At(at) if self.is_past(at) => self.remove_past(key),
             Expiry::At(at) => {
                 self.put_expiry(key, at);
                 self.changed(key, EventClasses::GENERIC, "expire", 1);

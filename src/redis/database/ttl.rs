@@ -46,13 +46,25 @@ impl Database {
             return false;
         }
         if self.is_past(at) {
-            self.take(key);
-            self.changed(key, EventClasses::GENERIC, "del", 1);
+            self.remove_past(key);
         } else {
             self.put_expiry(key, at.min(NEVER - 1));
             self.changed(key, EventClasses::GENERIC, "expire", 1);
         }
         true
+    }
+
+    /// Removes a key whose time to live is over already, if it exists.
+    pub(super) fn remove_past(&mut self, key: &[u8]) {
+        if self.take(key).is_none() {
+            return;
+        }
+        if self.profile.past.expires {
+            self.usage.expired += 1;
+            self.changed(key, EventClasses::EXPIRED, "expired", 1);
+        } else {
+            self.changed(key, EventClasses::GENERIC, "del", 1);
+        }
     }
 
     /// `PEXPIRE`: sets when a key expires, in whole milliseconds from now. Returns whether the key

@@ -6,8 +6,9 @@
 use super::reader::Reader;
 use super::{RdbError, encode, intset, kind, listpack, stream, ziplist, zipmap};
 use crate::redis::value::{
-    End, Hash, Kind, Limits, List, Sds, Set, SortedSet, StringValue, Value, number,
+    End, Hash, Kind, Limits, List, Sds, Set, SetLimits, SortedSet, StringValue, Value, number,
 };
+use crate::redis::version::Encodings;
 
 type Read<T> = Result<T, RdbError>;
 
@@ -16,21 +17,30 @@ const PLAIN: u64 = 1;
 const PACKED: u64 = 2;
 
 /// Reads a value of this type. Returns `None` for an empty collection, which is no value.
-pub(super) fn value(reader: &mut Reader<'_>, of: u8, limits: &Limits) -> Read<Option<Value>> {
+pub(super) fn value(
+    reader: &mut Reader<'_>,
+    of: u8,
+    limits: &Limits,
+    encodings: Encodings,
+) -> Read<Option<Value>> {
     match of {
         kind::STRING => Ok(Some(StringValue::new(&reader.string()?).wrap())),
-        kind::LIST => list(reader),
-        kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => nodes(reader, of),
+        kind::LIST => list(reader).map(|read| encoded(read, limits, encodings)),
+        kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => {
+            nodes(reader, of).map(|read| encoded(read, limits, encodings))
+        }
         kind::LIST_ZIPLIST => {
             let elements: List = packed(reader, ziplist::elements)?.into_iter().collect();
-            Ok((!elements.is_empty()).then(|| elements.wrap()))
+            let read = (!elements.is_empty()).then(|| elements.wrap());
+            Ok(encoded(read, limits, encodings))
         }
-        kind::SET => set(reader, limits),
+        kind::SET => set(reader, limits.of_sets(encodings)),
+        kind::SET_LISTPACK => members(reader, limits.of_sets(encodings)),
         kind::SET_INTSET => {
             let numbers = packed(reader, intset::numbers)?;
             let mut set = Set::default();
             for n in numbers {
-                set.insert(&number::format_i64(n), limits.intset);
+                set.insert(&number::format_i64(n), limits.of_sets(encodings));
             }
             Ok(Some(set.wrap()))
         }
@@ -41,7 +51,10 @@ pub(super) fn value(reader: &mut Reader<'_>, of: u8, limits: &Limits) -> Read<Op
         kind::HASH_LISTPACK => fields(reader, listpack::elements, false, limits),
         kind::HASH_ZIPLIST => fields(reader, ziplist::elements, false, limits),
         kind::HASH_ZIPMAP => fields(reader, zipmap::elements, true, limits),
-        kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 => stream::read(reader, of),
+        kind::STREAM_LISTPACKS
+        | kind::STREAM_LISTPACKS_2
+        | kind::STREAM_LISTPACKS_3
+        | kind::STREAM_LISTPACKS_4 => stream::read(reader, of),
         _ => Err(reader.error(format!("values of type {of} are not known"))),
     }
 }
@@ -54,6 +67,14 @@ fn packed<T>(reader: &mut Reader<'_>, read: fn(&[u8]) -> Option<T>) -> Read<T> {
 
 fn duplicate(reader: &Reader<'_>) -> RdbError {
     reader.error("a value has an element twice")
+}
+
+/// Returns a list in the encoding of one that was read.
+fn encoded(read: Option<Value>, limits: &Limits, encodings: Encodings) -> Option<Value> {
+    read.map(|mut value| {
+        value.reencode(limits, encodings);
+        value
+    })
 }
 
 fn list(reader: &mut Reader<'_>) -> Read<Option<Value>> {
@@ -100,10 +121,21 @@ fn nodes(reader: &mut Reader<'_>, of: u8) -> Read<Option<Value>> {
     Ok((!list.is_empty()).then(|| list.wrap()))
 }
 
-fn set(reader: &mut Reader<'_>, limits: &Limits) -> Read<Option<Value>> {
+fn set(reader: &mut Reader<'_>, limits: SetLimits) -> Read<Option<Value>> {
     let mut set = Set::default();
     for _ in 0..reader.length()? {
-        if !set.insert(&reader.string()?, limits.intset) {
+        if !set.insert(&reader.string()?, limits) {
+            return Err(duplicate(reader));
+        }
+    }
+    Ok((!set.is_empty()).then(|| set.wrap()))
+}
+
+/// Reads a set that is a listpack.
+fn members(reader: &mut Reader<'_>, limits: SetLimits) -> Read<Option<Value>> {
+    let mut set = Set::to_append_to(limits);
+    for member in packed(reader, listpack::elements)? {
+        if !set.insert(&member, limits) {
             return Err(duplicate(reader));
         }
     }

@@ -8,6 +8,7 @@ use super::{intset, kind, stream};
 use crate::redis::value::{
     Hash, HashEncoding, List, Set, SetEncoding, SortedSet, SortedSetEncoding, Value, number,
 };
+use crate::redis::version::{Numbers, Profile, Rdb, Streams};
 
 /// A node of a list holds elements up to this many bytes, unless it has only one
 /// (`list-max-listpack-size -2`).
@@ -18,12 +19,13 @@ const OVERHEAD: usize = 8;
 const PACKED: usize = 2;
 
 /// Returns the number of a value's type.
-pub(super) fn kind_of(value: &Value) -> u8 {
+pub(super) fn kind_of(value: &Value, rdb: Rdb) -> u8 {
     match value {
         Value::String(_) => kind::STRING,
         Value::List(_) => kind::LIST_QUICKLIST_2,
         Value::Set(set) => match set.encoding() {
             SetEncoding::Intset => kind::SET_INTSET,
+            SetEncoding::Listpack => kind::SET_LISTPACK,
             SetEncoding::Hashtable => kind::SET,
         },
         Value::SortedSet(set) => match set.encoding() {
@@ -34,19 +36,23 @@ pub(super) fn kind_of(value: &Value) -> u8 {
             HashEncoding::Listpack => kind::HASH_LISTPACK,
             HashEncoding::Hashtable => kind::HASH,
         },
-        Value::Stream(_) => kind::STREAM_LISTPACKS_2,
+        Value::Stream(_) => match rdb.streams {
+            Streams::Seen => kind::STREAM_LISTPACKS_2,
+            Streams::Active => kind::STREAM_LISTPACKS_3,
+            Streams::Idempotent => kind::STREAM_LISTPACKS_4,
+        },
     }
 }
 
 /// Writes a value, without its type.
-pub(super) fn value(writer: &mut Writer, value: &Value) {
+pub(super) fn value(writer: &mut Writer, value: &Value, profile: &Profile) {
     match value {
         Value::String(string) => writer.string(string),
         Value::List(value) => list(writer, value),
         Value::Set(value) => set(writer, value),
-        Value::SortedSet(value) => sorted_set(writer, value),
+        Value::SortedSet(value) => sorted_set(writer, value, profile.numbers),
         Value::Hash(value) => hash(writer, value),
-        Value::Stream(value) => stream::write(writer, value),
+        Value::Stream(value) => stream::write(writer, value, profile.rdb.streams),
     }
 }
 
@@ -102,6 +108,11 @@ fn set(writer: &mut Writer, set: &Set) {
                 set.iter().filter_map(|member| number::parse_i64(&member)).collect();
             writer.string(&intset::bytes(&numbers));
         }
+        SetEncoding::Listpack => {
+            let mut members = Listpack::new();
+            set.iter().for_each(|member| members.push(&member));
+            writer.string(&members.finish());
+        }
         SetEncoding::Hashtable => {
             writer.count(set.len());
             set.iter().for_each(|member| writer.string(&member));
@@ -110,13 +121,13 @@ fn set(writer: &mut Writer, set: &Set) {
 }
 
 /// A skiplist is written from the highest member to the lowest.
-fn sorted_set(writer: &mut Writer, set: &SortedSet) {
+fn sorted_set(writer: &mut Writer, set: &SortedSet, numbers: Numbers) {
     match set.encoding() {
         SortedSetEncoding::Listpack => {
             let mut pairs = Listpack::new();
             for (member, score) in set {
                 pairs.push(member);
-                pairs.push(&packed_score(score));
+                pairs.push(&packed_score(score, numbers));
             }
             writer.string(&pairs.finish());
         }
@@ -132,12 +143,12 @@ fn sorted_set(writer: &mut Writer, set: &SortedSet) {
 
 /// Returns the text of a score in a listpack. Whole numbers are written in full, and there is no
 /// negative zero.
-fn packed_score(score: f64) -> number::Text {
+fn packed_score(score: f64, numbers: Numbers) -> number::Text {
     const WHOLE: f64 = 4_611_686_018_427_387_904.0;
     if score.fract() == 0.0 && score.abs() <= WHOLE {
         number::format_i64(score as i64)
     } else {
-        number::format_double(score)
+        number::format_score(score, numbers)
     }
 }
 

@@ -8,8 +8,9 @@
 use super::crc64::crc64;
 use super::reader::Reader;
 use super::writer::Writer;
-use super::{RdbError, VERSION, decode, encode};
+use super::{RdbError, decode, encode};
 use crate::redis::value::{Limits, Sds, Value};
+use crate::redis::version::{Rdb, Version};
 
 /// The marks of the parts of a file that are not keys.
 pub(super) mod part {
@@ -73,6 +74,9 @@ pub struct Snapshot {
     /// The keys. A file has those of each database together, so they are sorted by database when
     /// they are written, stably.
     pub records: Vec<Record>,
+    /// The version whose format the file has when it is written. A reader takes every format up to
+    /// that of its own version.
+    pub version: Version,
 }
 
 impl Snapshot {
@@ -90,7 +94,8 @@ impl Snapshot {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        writer.raw(format!("REDIS{VERSION:04}").as_bytes());
+        let number = self.version.profile().rdb.version;
+        writer.raw(format!("REDIS{number:04}").as_bytes());
         for (name, value) in &self.fields {
             writer.byte(part::FIELD);
             writer.string(name);
@@ -114,6 +119,7 @@ impl Snapshot {
 
     fn write_database(&self, writer: &mut Writer, database: usize) {
         let records = || self.records.iter().filter(move |record| record.database == database);
+        let profile = self.version.profile();
         writer.byte(part::DATABASE);
         writer.count(database);
         writer.byte(part::SIZE);
@@ -132,9 +138,9 @@ impl Snapshot {
                 writer.byte(part::FREQUENCY);
                 writer.byte(frequency);
             }
-            writer.byte(encode::kind_of(&record.value));
+            writer.byte(encode::kind_of(&record.value, profile.rdb));
             writer.string(&record.key);
-            encode::value(writer, &record.value);
+            encode::value(writer, &record.value, profile);
         }
     }
 
@@ -147,14 +153,19 @@ impl Snapshot {
     /// [`RdbError`] for a file that is damaged or of a later version, and for one with values of
     /// modules.
     pub fn from_bytes(bytes: &[u8], limits: &Limits) -> Result<Snapshot, RdbError> {
-        Snapshot::read(bytes, limits).map(|(snapshot, _)| snapshot)
+        Snapshot::read(bytes, limits, Version::default()).map(|(snapshot, _)| snapshot)
     }
 
     /// Reads a file as [`from_bytes`](Snapshot::from_bytes) does. Returns also where it ends.
-    pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<(Snapshot, usize), RdbError> {
+    pub(crate) fn read(
+        bytes: &[u8],
+        limits: &Limits,
+        by: Version,
+    ) -> Result<(Snapshot, usize), RdbError> {
         let mut reader = Reader::new(bytes);
-        let version = version(&mut reader)?;
-        let mut snapshot = Snapshot::default();
+        let profile = by.profile();
+        let version = version(&mut reader, profile.rdb)?;
+        let mut snapshot = Snapshot { version: by, ..Snapshot::default() };
         let mut database = 0;
         let (mut expires_at, mut idle, mut frequency) = (None, None, None);
         loop {
@@ -183,7 +194,8 @@ impl Snapshot {
                 part::END => break,
                 of => {
                     let key = Sds::new(&reader.string()?);
-                    if let Some(value) = decode::value(&mut reader, of, limits)? {
+                    if let Some(value) = decode::value(&mut reader, of, limits, profile.encodings)?
+                    {
                         snapshot.records.push(Record {
                             database,
                             key,
@@ -209,13 +221,13 @@ impl Snapshot {
     }
 }
 
-fn version(reader: &mut Reader<'_>) -> Result<u16, RdbError> {
+fn version(reader: &mut Reader<'_>, rdb: Rdb) -> Result<u16, RdbError> {
     let magic: [u8; 9] = reader.array()?;
     let digits = magic.strip_prefix(b"REDIS");
     let digits = digits.ok_or_else(|| RdbError::new(0, "the file does not begin with REDIS"))?;
     let version = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
     match version {
-        Some(version @ 1..=VERSION) => Ok(version),
+        Some(version) if (1..=rdb.version).contains(&version) => Ok(version),
         Some(_) | None => Err(reader.error("the version of the file is not known")),
     }
 }

@@ -8,15 +8,19 @@ use super::reader::Reader;
 use super::writer::Writer;
 use super::{RdbError, kind};
 use crate::redis::value::{Group, Kind, Stream, StreamCounters, StreamId, Value};
+use crate::redis::version::Streams;
 use std::collections::BTreeMap;
 
-/// Stands for a number of read entries that is not known.
+/// Stands for a number of read entries, or a time, that is not known.
 const UNKNOWN: i64 = -1;
+
+/// How long, and how many, entries of producers are remembered; no producer, and two counters.
+const PRODUCERS: [u64; 5] = [100, 100, 0, 0, 0];
 
 /// Times and numbers of the deliveries of pending entries.
 type Deliveries = BTreeMap<StreamId, (i64, u64)>;
 
-pub(super) fn write(writer: &mut Writer, stream: &Stream) {
+pub(super) fn write(writer: &mut Writer, stream: &Stream, form: Streams) {
     writer.count(stream.node_count());
     for (id, listpack) in stream.listpacks() {
         writer.string(&raw(id));
@@ -43,9 +47,15 @@ pub(super) fn write(writer: &mut Writer, stream: &Stream) {
         for consumer in group.consumers() {
             writer.string(consumer.name());
             writer.raw(&consumer.seen_at.to_le_bytes());
+            if form != Streams::Seen {
+                writer.raw(&consumer.active_at.unwrap_or(UNKNOWN).to_le_bytes());
+            }
             writer.count(consumer.pending().len());
             consumer.pending().iter().for_each(|id| writer.raw(&raw(*id)));
         }
+    }
+    if form == Streams::Idempotent {
+        PRODUCERS.iter().for_each(|setting| writer.length(*setting));
     }
 }
 
@@ -81,8 +91,8 @@ pub(super) fn read(reader: &mut Reader<'_>, of: u8) -> Result<Option<Value>, Rdb
     }
     let length = reader.length()?;
     let mut counters = StreamCounters { length, last_id: read_id(reader)?, ..Default::default() };
-    let is_current = of == kind::STREAM_LISTPACKS_2;
-    if is_current {
+    let has_counters = of != kind::STREAM_LISTPACKS;
+    if has_counters {
         counters.first_id = read_id(reader)?;
         counters.max_deleted_id = read_id(reader)?;
         counters.entries_added = reader.length()?;
@@ -94,7 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>, of: u8) -> Result<Option<Value>, Rdb
         stream.ok_or_else(|| reader.error("a node of a stream is corrupt"))
     };
     let mut stream = of_nodes(nodes, counters, reader)?;
-    if !is_current {
+    if !has_counters {
         let first = stream.range(StreamId::MIN, StreamId::MAX).next();
         counters.first_id = first.map_or(StreamId::MIN, |entry| entry.id());
         let nodes: Vec<_> =
@@ -103,11 +113,18 @@ pub(super) fn read(reader: &mut Reader<'_>, of: u8) -> Result<Option<Value>, Rdb
     }
     for _ in 0..reader.length()? {
         let name = reader.string()?;
-        let group = read_group(reader, is_current, counters)?;
+        let group = read_group(reader, of, counters)?;
         if stream.group(&name).is_some() {
             return Err(reader.error("a group is there twice"));
         }
         stream.put_group(&name, group);
+    }
+    if of == kind::STREAM_LISTPACKS_4 {
+        for setting in 0..PRODUCERS.len() {
+            if reader.length()? != 0 && setting == 2 {
+                return Err(reader.error("a stream has idempotent producers"));
+            }
+        }
     }
     stream.check_invariants().map_err(|why| reader.error(why))?;
     Ok(Some(stream.wrap()))
@@ -115,11 +132,11 @@ pub(super) fn read(reader: &mut Reader<'_>, of: u8) -> Result<Option<Value>, Rdb
 
 fn read_group(
     reader: &mut Reader<'_>,
-    is_current: bool,
+    of: u8,
     counters: StreamCounters,
 ) -> Result<Group, RdbError> {
     let last_id = read_id(reader)?;
-    let entries_read = if is_current {
+    let entries_read = if of != kind::STREAM_LISTPACKS {
         Some(reader.length()? as i64).filter(|read| *read != UNKNOWN)
     } else {
         counters.entries_up_to(last_id)
@@ -136,7 +153,9 @@ fn read_group(
     for _ in 0..reader.length()? {
         let name = reader.string()?;
         let seen_at = i64::from_le_bytes(reader.array()?);
-        if !group.add_consumer(&name, seen_at) {
+        let has_activity = matches!(of, kind::STREAM_LISTPACKS_3 | kind::STREAM_LISTPACKS_4);
+        let active_at = if has_activity { i64::from_le_bytes(reader.array()?) } else { seen_at };
+        if !group.add_known_consumer(&name, seen_at, Some(active_at).filter(|at| *at != UNKNOWN)) {
             return Err(reader.error("a consumer is there twice"));
         }
         for _ in 0..reader.length()? {

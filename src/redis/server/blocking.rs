@@ -17,12 +17,13 @@ use super::propagate::Sent;
 use super::{Request, Server};
 use crate::invariant::ensure;
 use crate::redis::command::attempt::Attempt;
-use crate::redis::command::{Args, Caller};
+use crate::redis::command::{Args, Caller, Origin};
 use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
+use crate::redis::version::Waking;
 use crate::time::Instant;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -48,6 +49,8 @@ pub(crate) struct Blocked {
 pub(crate) struct Blocking {
     clients: IndexMap<ClientId, Blocked, FxBuildHasher>,
     deadlines: BTreeSet<(Instant, ClientId)>,
+    /// The deadline of the wait whose command runs again.
+    again: Option<Option<Instant>>,
 }
 
 impl Blocking {
@@ -221,6 +224,7 @@ impl Server {
                 waits_for.push(Sds::new(key));
             }
         }
+        let deadline = self.blocking.again.unwrap_or(deadline);
         let blocked = Blocked { attempt, database, keys: waits_for, deadline, words: Vec::new() };
         self.blocking.insert(client, blocked, &mut self.databases);
         None
@@ -241,6 +245,9 @@ impl Server {
     }
 
     fn serve_key(&mut self, database: usize, key: &Sds) {
+        if self.profile().blocking == Waking::RunsAgain {
+            return self.run_waiting_again(database, key);
+        }
         let found = self.databases[database].peek(key);
         let Some(kind) = found.map(|entry| entry.value.type_name()) else {
             return self.end_waits(database, key);
@@ -248,6 +255,55 @@ impl Server {
         self.serve_waiting(database, key, kind);
         if kind != STREAM {
             self.end_waits(database, key);
+        }
+    }
+
+    /// Runs the commands of the clients that wait for a key again, in the order in which they came,
+    /// if the key has a value that they can use. One that reads for a group runs in any case, since
+    /// its group may be gone.
+    ///
+    /// Source: `blocked.c` (`handleClientsBlockedOnKey`).
+    fn run_waiting_again(&mut self, database: usize, key: &Sds) {
+        let queue = self.databases[database].observers.awaited.get(key).cloned();
+        for client in queue.into_iter().flatten() {
+            let kind = self.databases[database].peek(key).map(|entry| entry.value.type_name());
+            let Some(blocked) = self.blocking.clients.get(&client) else { continue };
+            let waits = blocked.database == database && blocked.keys.contains(key);
+            let wakes =
+                kind == Some(blocked.attempt.awaits()) || blocked.attempt.ends_with_key().is_some();
+            if waits && wakes {
+                self.run_blocked_again(client);
+                self.publish_events();
+                if self.replication.feeds {
+                    self.send_effects(Sent::Together);
+                }
+            }
+        }
+    }
+
+    /// Runs the command of a blocked client again, which may block it again until the same time.
+    fn run_blocked_again(&mut self, client: ClientId) {
+        let Some(blocked) = self.blocking.clients.get(&client) else { return };
+        let (attempt, deadline) = (blocked.attempt.clone(), blocked.deadline);
+        let Some(mut words) = self.blocking.remove(client, &mut self.databases) else { return };
+        // `$` was the end of the stream when the wait began.
+        if let Attempt::Read { after, .. } = &attempt {
+            let first = words.len() - after.len();
+            for (word, (_, id)) in words[first..].iter_mut().zip(after) {
+                *word = Sds::from(id.to_string());
+            }
+        }
+        let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
+        let Ok(command) = self.table.resolve(&words) else { return };
+        self.blocking.again = Some(deadline);
+        let reply = self.call(client, Origin::Client, command, &words);
+        self.blocking.again = None;
+        if let Some(reply) = reply {
+            if let Some(session) = self.sessions.get_mut(&client) {
+                session.last_used = self.now;
+            }
+            self.reply(client, reply);
+            self.release(client);
         }
     }
 
@@ -346,6 +402,14 @@ impl Server {
         self.release_blocked(client, in_vain, false, false)
     }
 
+    /// Counts the command of a client once more, or once less.
+    pub(super) fn count_call(&mut self, client: ClientId, by: i64) {
+        let Some(session) = self.sessions.get(&client) else { return };
+        let stats = self.stats.of(session.last_command);
+        stats.calls = stats.calls.saturating_add_signed(by);
+        self.stats.commands = self.stats.commands.saturating_add_signed(by);
+    }
+
     /// Returns the reply to a blocked client that has waited in vain.
     fn in_vain(&self, client: ClientId) -> Option<Reply> {
         Some(match &self.blocking.clients.get(&client)?.attempt {
@@ -366,6 +430,9 @@ impl Server {
         let Some(words) = self.blocking.remove(client, &mut self.databases) else { return false };
         if let Reply::Error(error) = &reply {
             self.stats.failed(error);
+        }
+        if self.profile().blocking == Waking::RunsAgain {
+            self.count_call(client, 1);
         }
         if let Some(session) = self.sessions.get_mut(&client) {
             session.last_used = self.now;

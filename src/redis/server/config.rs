@@ -5,12 +5,15 @@ use super::{EvictionPolicy, ServerOptions};
 use crate::redis::database::EventClasses;
 use crate::redis::persist::{AppendFsync, SavePoint};
 use crate::redis::value::{Limits, Sds};
+use crate::redis::version::Version;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 /// The current configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    /// The version whose parameters they are.
+    pub(crate) version: Version,
     pub(crate) password: Option<Sds>,
     pub(crate) save_points: Vec<SavePoint>,
     pub(crate) append_only: bool,
@@ -68,6 +71,7 @@ fn inert(options: &ServerOptions) -> IndexMap<&'static str, String, FxBuildHashe
 impl Config {
     pub(crate) fn new(options: &ServerOptions) -> Config {
         Config {
+            version: options.version,
             password: options.password.clone(),
             save_points: options.save_points.clone(),
             append_only: options.append_only.is_some(),

@@ -10,6 +10,7 @@ use crate::redis::command::{Args, Caller, Origin, Run, flag};
 use crate::redis::error::CommandError;
 use crate::redis::reply::{ErrorReply, Protocol, Reply};
 use crate::redis::value::Sds;
+use crate::redis::version::Waking;
 
 impl Server {
     /// Runs a client's request, or keeps it until the client is released.
@@ -123,6 +124,12 @@ impl Server {
         }
         let in_multi = session.multi.is_some();
         if in_multi && command.has(flag::NO_MULTI) {
+            if self.profile().texts.refusal_in_multi_names_command {
+                return Err(CommandError::format(format!(
+                    "ERR Command '{}' not allowed inside a transaction",
+                    command.name
+                )));
+            }
             return Err(CommandError::text("ERR Command not allowed inside a transaction"));
         }
         if self.acl.restricts {
@@ -141,6 +148,15 @@ impl Server {
             return Err(CommandError::format(format!(
                 "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
                  RESET are allowed in this context",
+                command.name
+            )));
+        }
+        if self.profile().arguments.unsubscribe_needs_subscription
+            && command.name.ends_with("unsubscribe")
+            && !self.pubsub.is_subscriber(client)
+        {
+            return Err(CommandError::format(format!(
+                "NOSUB '{}' command executed not in subscribed mode",
                 command.name
             )));
         }
@@ -276,6 +292,10 @@ impl Server {
         }
         if reply.is_none() {
             self.blocking.keep_words(client, args);
+            // The call counts when it ends.
+            if self.profile().blocking == Waking::RunsAgain && self.blocking.is_blocked(client) {
+                self.count_call(client, -1);
+            }
         }
         if self.is_watched() {
             let takes_time = was_idle && (self.is_asleep() || self.is_busy());

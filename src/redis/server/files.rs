@@ -94,7 +94,12 @@ impl Server {
 
     fn snapshot(&self) -> Snapshot {
         let records = self.databases.iter().flat_map(Database::records).collect();
-        Snapshot { records, libraries: self.libraries(), ..Snapshot::default() }
+        Snapshot {
+            records,
+            libraries: self.libraries(),
+            version: self.options.version(),
+            ..Snapshot::default()
+        }
     }
 
     /// Replaces all keys with those of an RDB file. Those that have expired by now are left out.
@@ -108,7 +113,7 @@ impl Server {
     /// does not load. Then nothing has changed.
     pub fn load_rdb(&mut self, now: Instant, file: &[u8]) -> Result<Vec<Sds>, RdbError> {
         self.advance(now);
-        let snapshot = Snapshot::from_bytes(file, &self.config.limits)?;
+        let (snapshot, _) = Snapshot::read(file, &self.config.limits, self.options.version())?;
         let saved = keyspaces(snapshot.records, self.databases.len())?;
         let unloadable = |why: String| RdbError::new(0, format!("a library does not load: {why}"));
         self.replace_libraries(&snapshot.libraries).map_err(unloadable)?;
@@ -133,7 +138,8 @@ impl Server {
         let mut load = AppendOnlyLoad::default();
         let (mut records, mut begin) = (Vec::new(), 0);
         if file.starts_with(b"REDIS") {
-            let (snapshot, end) = Snapshot::read(file, &self.config.limits)?;
+            let (snapshot, end) =
+                Snapshot::read(file, &self.config.limits, self.options.version())?;
             (records, load.libraries, begin) = (snapshot.records, snapshot.libraries, end);
         }
         let saved = keyspaces(records, self.databases.len())?;

@@ -71,9 +71,32 @@ pub(crate) struct Session {
     pub(crate) postponed: bool,
     /// The connection closes when the current command has been answered.
     pub(crate) closing: bool,
+    /// What the client has said of itself, if anything.
+    claims: Option<Box<Claims>>,
+}
+
+/// What a client has said of itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims {
+    /// The name and the version of its library (`CLIENT SETINFO`).
+    pub(crate) library: Sds,
+    pub(crate) library_version: Sds,
+    /// Its commands are no uses of keys (`CLIENT NO-TOUCH`).
+    pub(crate) no_touch: bool,
+    /// It follows redirections (`CLIENT CAPA`).
+    pub(crate) redirects: bool,
 }
 
 impl Session {
+    /// Returns what the client has said of itself.
+    pub(crate) fn claims(&self) -> Option<&Claims> {
+        self.claims.as_deref()
+    }
+
+    pub(crate) fn claims_mut(&mut self) -> &mut Claims {
+        self.claims.get_or_insert_default()
+    }
+
     pub(super) fn new(id: u64, peer: &str, now: Instant, user: Option<Sds>) -> Session {
         Session {
             id,
@@ -95,6 +118,7 @@ impl Session {
             written: 0,
             postponed: false,
             closing: false,
+            claims: None,
         }
     }
 

@@ -109,6 +109,25 @@ impl Appender<'_> {
     }
 }
 
+/// Number of bytes of an empty listpack.
+pub(crate) const EMPTY: usize = HEADER + 1;
+
+/// Returns the number of bytes that an element takes.
+pub(crate) fn size_of(text: &[u8]) -> usize {
+    let len = match number::parse_i64(text) {
+        Some(n) => encode(n).1,
+        None => {
+            let prefix = match text.len() {
+                0..64 => 1,
+                64..4_096 => 2,
+                _ => 5,
+            };
+            prefix + text.len()
+        }
+    };
+    len + backwards(len).1
+}
+
 /// Returns the encoding of an integer, and its length.
 fn encode(n: i64) -> ([u8; 9], usize) {
     let mut bytes = [0; 9];

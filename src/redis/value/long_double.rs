@@ -70,6 +70,11 @@ impl LongDouble {
         i64::try_from(millis.value).unwrap_or(i64::MIN)
     }
 
+    /// Returns whether the number is positive or a positive zero.
+    pub(crate) fn is_positive(self) -> bool {
+        !self.0.is_negative()
+    }
+
     /// Returns the human text. Zero is `0` even if negative, and so is a number without a non-zero
     /// digit among the 17 decimals.
     pub(crate) fn format_human(self) -> String {

@@ -1,10 +1,13 @@
 //! The set: unique members.
 //!
 //! While all members are integers and few, it is an `intset`, which lists them in ascending order.
-//! After that it is a `hashtable`, in which a removal moves the last member into the gap. (Redis
-//! 7.0 has no listpack sets.)
+//! With other members it is a `listpack` while they are few and short, which keeps them in the
+//! order in which they came (since Redis 7.2). After that it is a `hashtable`, in which a removal
+//! moves the last member into the gap.
+//!
+//! Source: `t_set.c`.
 
-use super::{Sds, number};
+use super::{ListpackLimits, Sds, number};
 use crate::sort::sort_by;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
@@ -15,6 +18,8 @@ use std::borrow::Cow;
 pub enum SetEncoding {
     /// A sorted array of integers.
     Intset,
+    /// A packed list.
+    Listpack,
     /// A hash table.
     Hashtable,
 }
@@ -25,8 +30,25 @@ impl SetEncoding {
     pub fn name(self) -> &'static str {
         match self {
             SetEncoding::Intset => "intset",
+            SetEncoding::Listpack => "listpack",
             SetEncoding::Hashtable => "hashtable",
         }
+    }
+}
+
+/// The sizes up to which a set keeps its compact encodings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetLimits {
+    /// Greatest number of members of an intset (`set-max-intset-entries`).
+    pub intset: usize,
+    /// Those of a listpack (`set-max-listpack-entries` and `-value`), where sets have listpacks.
+    pub listpack: Option<ListpackLimits>,
+}
+
+impl SetLimits {
+    /// Returns whether a listpack of this length takes another member of this length.
+    fn fits(&self, len: usize, member: usize) -> bool {
+        self.listpack.is_some_and(|of| len < of.max_entries && member <= of.max_value)
     }
 }
 
@@ -37,6 +59,7 @@ pub struct Set(Repr);
 #[derive(Clone, Debug)]
 enum Repr {
     Intset(Vec<i64>),
+    Listpack(IndexSet<Sds, FxBuildHasher>),
     Hashtable(IndexSet<Sds, FxBuildHasher>),
 }
 
@@ -52,7 +75,7 @@ impl Set {
     pub fn len(&self) -> usize {
         match &self.0 {
             Repr::Intset(numbers) => numbers.len(),
-            Repr::Hashtable(members) => members.len(),
+            Repr::Listpack(members) | Repr::Hashtable(members) => members.len(),
         }
     }
 
@@ -67,6 +90,7 @@ impl Set {
     pub fn encoding(&self) -> SetEncoding {
         match &self.0 {
             Repr::Intset(_) => SetEncoding::Intset,
+            Repr::Listpack(_) => SetEncoding::Listpack,
             Repr::Hashtable(_) => SetEncoding::Hashtable,
         }
     }
@@ -78,50 +102,130 @@ impl Set {
             Repr::Intset(numbers) => {
                 number::parse_i64(member).is_some_and(|n| numbers.binary_search(&n).is_ok())
             }
-            Repr::Hashtable(members) => members.contains(member),
+            Repr::Listpack(members) | Repr::Hashtable(members) => members.contains(member),
         }
     }
 
-    /// Adds a member. Returns whether it is new. An intset with more than `max_intset` members
-    /// (`set-max-intset-entries`) becomes a hash table.
-    pub fn insert(&mut self, member: &[u8], max_intset: usize) -> bool {
-        if let Repr::Intset(numbers) = &mut self.0 {
-            if let Some(n) = number::parse_i64(member) {
-                let Err(at) = numbers.binary_search(&n) else { return false };
-                numbers.insert(at, n);
-                if numbers.len() > max_intset {
+    /// Returns an empty set for about `hint` members, of which this is the first.
+    pub(crate) fn for_members(first: &[u8], hint: usize, limits: SetLimits) -> Set {
+        let Some(listpack) = limits.listpack else { return Set::default() };
+        if number::parse_i64(first).is_some() && hint <= limits.intset {
+            return Set::default();
+        }
+        let members = IndexSet::default();
+        Set(if hint <= listpack.max_entries {
+            Repr::Listpack(members)
+        } else {
+            Repr::Hashtable(members)
+        })
+    }
+
+    /// Returns an empty listpack, where sets have one, to which members may be appended.
+    pub(crate) fn to_append_to(limits: SetLimits) -> Set {
+        limits.listpack.map_or_else(Set::default, |_| Set(Repr::Listpack(IndexSet::default())))
+    }
+
+    /// Prepares the set for that many more members: a compact one that has no room for them
+    /// becomes a hash table.
+    pub(crate) fn expect(&mut self, more: usize, limits: SetLimits) {
+        let Some(listpack) = limits.listpack else { return };
+        let most = match &self.0 {
+            Repr::Intset(_) => limits.intset,
+            Repr::Listpack(_) => listpack.max_entries,
+            Repr::Hashtable(_) => usize::MAX,
+        };
+        if more > most {
+            self.make_hashtable();
+        }
+    }
+
+    /// Adds a member. Returns whether it is new. A compact set that grows beyond its limits becomes
+    /// a hash table.
+    pub fn insert(&mut self, member: &[u8], limits: SetLimits) -> bool {
+        match &mut self.0 {
+            Repr::Intset(numbers) => {
+                if let Some(n) = number::parse_i64(member) {
+                    let Err(at) = numbers.binary_search(&n) else { return false };
+                    numbers.insert(at, n);
+                    if numbers.len() > limits.intset {
+                        self.make_hashtable();
+                    }
+                    return true;
+                }
+                let ends = [numbers.first(), numbers.last()].into_iter().flatten();
+                let longest = ends.map(|n| digits(*n)).fold(member.len(), usize::max);
+                if limits.fits(numbers.len(), longest) {
+                    self.make_listpack();
+                } else {
                     self.make_hashtable();
                 }
-                return true;
             }
-            self.make_hashtable();
+            Repr::Listpack(members) => {
+                if members.contains(member) {
+                    return false;
+                }
+                if !limits.fits(members.len(), member.len()) {
+                    self.make_hashtable();
+                }
+            }
+            Repr::Hashtable(_) => {}
         }
         match &mut self.0 {
             // Checked first, so that an existing member is not copied.
-            Repr::Hashtable(members) => {
+            Repr::Listpack(members) | Repr::Hashtable(members) => {
                 !members.contains(member) && members.insert(Sds::new(member))
             }
-            Repr::Intset(_) => unreachable!("the set was just converted to a hash table"),
+            Repr::Intset(_) => unreachable!("the set was just converted"),
         }
+    }
+
+    fn texts(&self) -> IndexSet<Sds, FxBuildHasher> {
+        self.iter().map(Cow::into_owned).collect()
+    }
+
+    fn make_listpack(&mut self) {
+        self.0 = Repr::Listpack(self.texts());
     }
 
     fn make_hashtable(&mut self) {
-        if let Repr::Intset(numbers) = &self.0 {
-            let members = numbers.iter().map(|n| Sds::new(&number::format_i64(*n))).collect();
-            self.0 = Repr::Hashtable(members);
+        match &mut self.0 {
+            Repr::Intset(_) => self.0 = Repr::Hashtable(self.texts()),
+            Repr::Listpack(members) => self.0 = Repr::Hashtable(std::mem::take(members)),
+            Repr::Hashtable(_) => {}
         }
     }
 
-    /// Re-encodes the set as one read from a snapshot: an intset if it may be one.
-    pub(crate) fn reencode(&mut self, max_intset: usize) {
-        if self.len() > max_intset {
-            self.make_hashtable();
-        } else if let Repr::Hashtable(members) = &self.0 {
-            let numbers: Option<Vec<i64>> =
-                members.iter().map(|member| number::parse_i64(member)).collect();
-            if let Some(mut numbers) = numbers {
-                sort_by(&mut numbers, Ord::cmp);
-                self.0 = Repr::Intset(numbers);
+    /// Makes the set an intset if all members are integers, and few enough.
+    pub(crate) fn make_intset_if_possible(&mut self, limits: SetLimits) {
+        if self.len() > limits.intset || matches!(self.0, Repr::Intset(_)) {
+            return;
+        }
+        let numbers: Option<Vec<i64>> =
+            self.iter().map(|member| number::parse_i64(&member)).collect();
+        if let Some(mut numbers) = numbers {
+            sort_by(&mut numbers, Ord::cmp);
+            self.0 = Repr::Intset(numbers);
+        }
+    }
+
+    /// Re-encodes the set as one read from a snapshot: a hash table is written as its members, and
+    /// may become compact.
+    pub(crate) fn reencode(&mut self, limits: SetLimits) {
+        match &self.0 {
+            Repr::Intset(numbers) if numbers.len() > limits.intset => self.make_hashtable(),
+            Repr::Listpack(members)
+                if limits.listpack.is_none_or(|of| members.len() > of.max_entries) =>
+            {
+                self.make_hashtable();
+            }
+            Repr::Intset(_) | Repr::Listpack(_) => {}
+            Repr::Hashtable(members) if members.len() > limits.intset => {}
+            Repr::Hashtable(_) => {
+                let members = self.texts();
+                *self = Set::default();
+                for member in &members {
+                    self.insert(member, limits);
+                }
             }
         }
     }
@@ -133,6 +237,7 @@ impl Set {
                 let at = number::parse_i64(member).and_then(|n| numbers.binary_search(&n).ok());
                 at.map(|at| numbers.remove(at)).is_some()
             }
+            Repr::Listpack(members) => members.shift_remove(member),
             Repr::Hashtable(members) => members.swap_remove(member),
         }
     }
@@ -144,7 +249,9 @@ impl Set {
             Repr::Intset(numbers) => {
                 numbers.get(index).map(|n| Cow::Owned(Sds::new(&number::format_i64(*n))))
             }
-            Repr::Hashtable(members) => members.get_index(index).map(Cow::Borrowed),
+            Repr::Listpack(members) | Repr::Hashtable(members) => {
+                members.get_index(index).map(Cow::Borrowed)
+            }
         }
     }
 
@@ -154,14 +261,21 @@ impl Set {
     }
 }
 
+/// Number of digits of an integer, and its sign.
+fn digits(n: i64) -> usize {
+    number::format_i64(n).len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMITS: SetLimits = SetLimits { intset: 4, listpack: None };
+
     fn set(members: &[&str]) -> Set {
         let mut set = Set::default();
         for member in members {
-            set.insert(member.as_bytes(), 4);
+            set.insert(member.as_bytes(), LIMITS);
         }
         set
     }
@@ -173,7 +287,7 @@ mod tests {
         assert_eq!(listed, ["-1", "2", "3"]);
         assert_eq!(numbers.encoding(), SetEncoding::Intset);
         assert!(!numbers.contains(b"03"), "not the text of an integer");
-        assert!(numbers.insert(b"03", 4));
+        assert!(numbers.insert(b"03", LIMITS));
         assert_eq!(numbers.encoding(), SetEncoding::Hashtable);
         assert!(numbers.remove(b"03"));
         assert_eq!(numbers.encoding(), SetEncoding::Hashtable, "it never goes back");
@@ -184,5 +298,23 @@ mod tests {
     fn an_intset_that_grows_too_long_becomes_a_hash_table() {
         assert_eq!(set(&["1", "2", "3", "4"]).encoding(), SetEncoding::Intset);
         assert_eq!(set(&["1", "2", "3", "4", "5"]).encoding(), SetEncoding::Hashtable);
+    }
+
+    #[test]
+    fn a_listpack_keeps_the_order_until_it_is_too_large() {
+        let listpack = Some(ListpackLimits { max_entries: 4, max_value: 3 });
+        let limits = SetLimits { listpack, ..LIMITS };
+        let mut set = Set::default();
+        for member in ["2", "1", "b", "a"] {
+            assert!(set.insert(member.as_bytes(), limits));
+        }
+        assert_eq!(set.encoding(), SetEncoding::Listpack);
+        let listed: Vec<String> = set.iter().map(|m| m.to_string()).collect();
+        assert_eq!(listed, ["1", "2", "b", "a"]);
+        assert!(set.remove(b"2"));
+        let listed: Vec<String> = set.iter().map(|m| m.to_string()).collect();
+        assert_eq!(listed, ["1", "b", "a"]);
+        assert!(set.insert(b"long", limits));
+        assert_eq!(set.encoding(), SetEncoding::Hashtable);
     }
 }

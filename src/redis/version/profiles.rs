@@ -11,6 +11,97 @@ pub(crate) struct Profile {
     pub(crate) memory: Memory,
     pub(crate) numbers: Numbers,
     pub(crate) texts: Texts,
+    pub(crate) encodings: Encodings,
+    pub(crate) rdb: Rdb,
+    pub(crate) blocking: Waking,
+    pub(crate) arguments: Arguments,
+    pub(crate) past: Past,
+}
+
+/// The effect of a time to live that is over already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    /// The key expires, with its event and in the statistics; otherwise it is deleted.
+    pub(crate) expires: bool,
+    /// `SET` stores the value nevertheless, until it expires.
+    pub(crate) is_stored: bool,
+}
+
+/// How arguments are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// `LPOS … RANK` refuses the least integer.
+    pub(crate) lpos_refuses_least: bool,
+    /// `LREM` refuses the least integer.
+    pub(crate) lrem_refuses_least: bool,
+    /// `LSET` cuts its index to 32 bits, so that one far out of range replaces an element.
+    pub(crate) lset_cuts_index: bool,
+    /// A timeout that does not fit is out of range, not negative.
+    pub(crate) timeouts_have_a_range: bool,
+    /// `BITCOUNT` and `BITPOS` check their ranges even if the key is missing or of another type.
+    pub(crate) bit_ranges_first: bool,
+    /// `BITCOUNT` takes a start without an end.
+    pub(crate) bitcount_takes_start: bool,
+    /// `XREAD` takes the id `+`, the last entry.
+    pub(crate) xread_takes_last: bool,
+    /// A cursor is an unsigned number, after spaces, and is checked before the key.
+    pub(crate) cursors_are_unsigned: bool,
+    /// `HSCAN` takes `NOVALUES`.
+    pub(crate) hscan_takes_novalues: bool,
+    /// `SCAN … TYPE` refuses a type that does not exist.
+    pub(crate) scan_refuses_unknown_types: bool,
+    /// Bounds of scores are decimal.
+    pub(crate) bounds_are_decimal: bool,
+    /// Scores are decimal.
+    pub(crate) scores_are_decimal: bool,
+    /// `GETEX` checks its expiry before the key.
+    pub(crate) getex_expiry_first: bool,
+    /// `CLIENT KILL` and `CLIENT LIST` call an id that is no number a syntax error.
+    pub(crate) client_ids_are_syntax: bool,
+    /// A client that listens to nothing cannot unsubscribe.
+    pub(crate) unsubscribe_needs_subscription: bool,
+    /// `CLIENT KILL` takes `MAXAGE`.
+    pub(crate) kill_takes_maxage: bool,
+    /// `READONLY` and `READWRITE` are accepted outside of a cluster.
+    pub(crate) readonly_outside_cluster: bool,
+}
+
+/// How a blocked client is served when one of its keys is fed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waking {
+    /// From the key that was fed first.
+    Serves,
+    /// Its whole command runs again, with its keys in their order.
+    RunsAgain,
+}
+
+/// The format of files and of the payloads of `DUMP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rdb {
+    pub(crate) version: u16,
+    pub(crate) streams: Streams,
+}
+
+/// What is written of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// Of a consumer, when it was seen.
+    Seen,
+    /// Also when it was active.
+    Active,
+    /// Also the settings of producers that send again.
+    Idempotent,
+}
+
+/// The encodings that values may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Encodings {
+    /// Sets may be listpacks.
+    pub(crate) set_listpack: bool,
+    /// Lists may be listpacks.
+    pub(crate) list_listpack: bool,
+    /// Small integers share one object, with the greatest reference count.
+    pub(crate) shares_integers: bool,
 }
 
 /// The names and numbers by which the server introduces itself.
@@ -63,6 +154,14 @@ pub(crate) struct Numbers {
 pub(crate) struct Texts {
     /// The error of an unknown command without arguments does not speak of arguments.
     pub(crate) unknown_command_has_no_tail: bool,
+    /// `XREAD` and `XREADGROUP` name themselves when streams and ids do not match.
+    pub(crate) unbalanced_names_command: bool,
+    /// That error of `XREAD` also offers the id `+`.
+    pub(crate) unbalanced_offers_last: bool,
+    /// The error of a position that is missing names the member.
+    pub(crate) missing_position_is_named: bool,
+    /// The error of a command that no transaction takes names the command.
+    pub(crate) refusal_in_multi_names_command: bool,
 }
 
 /// Redis 7.0.15, as built for Debian 12.
@@ -79,7 +178,12 @@ pub(super) const REDIS_7_0: Profile = Profile {
         tables: 200,
     },
     numbers: Numbers { shortest: false, coordinates_are_doubles: false },
-    texts: Texts { unknown_command_has_no_tail: false },
+    texts: TEXTS,
+    encodings: Encodings { set_listpack: false, list_listpack: false, shares_integers: true },
+    rdb: Rdb { version: 10, streams: Streams::Seen },
+    blocking: Waking::Serves,
+    arguments: ARGUMENTS,
+    past: Past { expires: false, is_stored: true },
 };
 
 const REDIS: Product = Product {
@@ -98,43 +202,146 @@ const fn redis(number: &'static str, compiler: &'static str) -> Product {
 }
 
 const fn valkey(number: &'static str, compiler: &'static str) -> Product {
-    let (name, title, redis_number) = ("valkey", "Valkey", "7.2.4");
-    let (mode_field, tells_atomics) = ("server_mode", false);
-    Product { name, title, number, redis_number, mode_field, tells_atomics, compiler, ..REDIS }
+    Product {
+        name: "valkey",
+        title: "Valkey",
+        number,
+        redis_number: "7.2.4",
+        mode_field: "server_mode",
+        tells_atomics: false,
+        compiler,
+        ..REDIS
+    }
 }
 
 pub(super) const REDIS_7_2: Profile = Profile {
     version: Version::Redis7_2,
     product: redis("7.2.6", "12.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: false },
+    texts: Texts { unbalanced_names_command: true, ..TEXTS },
+    encodings: Encodings { set_listpack: true, list_listpack: true, shares_integers: true },
+    rdb: Rdb { version: 11, streams: Streams::Active },
+    blocking: Waking::RunsAgain,
+    arguments: ARGUMENTS_7_2,
     ..REDIS_7_0
 };
 
-pub(super) const REDIS_7_4: Profile =
-    Profile { version: Version::Redis7_4, product: redis("7.4.1", "12.2.0"), ..REDIS_7_2 };
+pub(super) const REDIS_7_4: Profile = Profile {
+    version: Version::Redis7_4,
+    product: redis("7.4.1", "12.2.0"),
+    rdb: Rdb { version: 12, streams: Streams::Active },
+    arguments: ARGUMENTS_7_4,
+    ..REDIS_7_2
+};
 
 pub(super) const REDIS_8_0: Profile = Profile {
     version: Version::Redis8_0,
     product: redis("8.0.6", "16.2.0"),
     numbers: Numbers { shortest: true, coordinates_are_doubles: true },
+    texts: Texts { unbalanced_offers_last: true, ..REDIS_7_4.texts },
+    arguments: Arguments { bounds_are_decimal: true, ..ARGUMENTS_7_4 },
     ..REDIS_7_4
 };
 
-pub(super) const REDIS_8_2: Profile =
-    Profile { version: Version::Redis8_2, product: redis("8.2.3", "14.2.1"), ..REDIS_8_0 };
+pub(super) const REDIS_8_2: Profile = Profile {
+    version: Version::Redis8_2,
+    product: redis("8.2.3", "14.2.1"),
+    encodings: Encodings { shares_integers: false, ..REDIS_8_0.encodings },
+    ..REDIS_8_0
+};
 
 pub(super) const REDIS_8_6: Profile = Profile {
     version: Version::Redis8_6,
     product: redis("8.6.2", "13.3.0"),
-    texts: Texts { unknown_command_has_no_tail: true },
+    texts: Texts { unknown_command_has_no_tail: true, ..REDIS_8_2.texts },
+    rdb: Rdb { version: 13, streams: Streams::Idempotent },
     ..REDIS_8_2
 };
 
-pub(super) const VALKEY_8_0: Profile =
-    Profile { version: Version::Valkey8_0, product: valkey("8.0.1", "12.2.0"), ..REDIS_7_2 };
+pub(super) const VALKEY_8_0: Profile = Profile {
+    version: Version::Valkey8_0,
+    product: valkey("8.0.1", "12.2.0"),
+    arguments: Arguments { unsubscribe_needs_subscription: true, ..ARGUMENTS_VALKEY },
+    past: Past { expires: false, is_stored: false },
+    ..REDIS_7_2
+};
 
-pub(super) const VALKEY_8_1: Profile =
-    Profile { version: Version::Valkey8_1, product: valkey("8.1.8", "10.2.1"), ..VALKEY_8_0 };
+pub(super) const VALKEY_8_1: Profile = Profile {
+    version: Version::Valkey8_1,
+    product: valkey("8.1.8", "10.2.1"),
+    encodings: Encodings { shares_integers: false, ..VALKEY_8_0.encodings },
+    arguments: Arguments { client_ids_are_syntax: true, ..ARGUMENTS_VALKEY },
+    past: Past { expires: true, is_stored: false },
+    ..VALKEY_8_0
+};
 
-pub(super) const VALKEY_9_1: Profile =
-    Profile { version: Version::Valkey9_1, product: valkey("9.1.2", "16.2.0"), ..VALKEY_8_1 };
+pub(super) const VALKEY_9_1: Profile = Profile {
+    version: Version::Valkey9_1,
+    product: valkey("9.1.2", "16.2.0"),
+    texts: Texts {
+        missing_position_is_named: true,
+        refusal_in_multi_names_command: true,
+        ..VALKEY_8_1.texts
+    },
+    rdb: Rdb { version: 80, streams: Streams::Active },
+    arguments: Arguments {
+        bounds_are_decimal: true,
+        scores_are_decimal: true,
+        getex_expiry_first: true,
+        ..VALKEY_8_1.arguments
+    },
+    ..VALKEY_8_1
+};
+
+const TEXTS: Texts = Texts {
+    unknown_command_has_no_tail: false,
+    unbalanced_names_command: false,
+    unbalanced_offers_last: false,
+    missing_position_is_named: false,
+    refusal_in_multi_names_command: false,
+};
+
+const ARGUMENTS: Arguments = Arguments {
+    lpos_refuses_least: false,
+    lrem_refuses_least: false,
+    lset_cuts_index: false,
+    timeouts_have_a_range: false,
+    bit_ranges_first: false,
+    bitcount_takes_start: false,
+    xread_takes_last: false,
+    cursors_are_unsigned: false,
+    hscan_takes_novalues: false,
+    scan_refuses_unknown_types: false,
+    bounds_are_decimal: false,
+    scores_are_decimal: false,
+    getex_expiry_first: false,
+    client_ids_are_syntax: false,
+    unsubscribe_needs_subscription: false,
+    kill_takes_maxage: false,
+    readonly_outside_cluster: false,
+};
+
+const ARGUMENTS_7_2: Arguments = Arguments {
+    lpos_refuses_least: true,
+    lset_cuts_index: true,
+    timeouts_have_a_range: true,
+    ..ARGUMENTS
+};
+
+/// Redis 7.4, and Valkey, which took the same changes.
+const ARGUMENTS_7_4: Arguments = Arguments {
+    lrem_refuses_least: true,
+    bit_ranges_first: true,
+    xread_takes_last: true,
+    cursors_are_unsigned: true,
+    hscan_takes_novalues: true,
+    kill_takes_maxage: true,
+    ..ARGUMENTS_7_2
+};
+
+const ARGUMENTS_VALKEY: Arguments = Arguments {
+    bitcount_takes_start: true,
+    scan_refuses_unknown_types: true,
+    readonly_outside_cluster: true,
+    ..ARGUMENTS_7_4
+};

@@ -20,6 +20,7 @@ impl Versions {
     pub(crate) const REDIS_SINCE_8_2: Versions =
         Versions::of(&[Version::Redis8_2, Version::Redis8_6]);
     pub(crate) const REDIS_8_6: Versions = Versions::of(&[Version::Redis8_6]);
+    pub(crate) const VALKEY_8_0: Versions = Versions::of(&[Version::Valkey8_0]);
     pub(crate) const VALKEY_SINCE_8_1: Versions =
         Versions::of(&[Version::Valkey8_1, Version::Valkey9_1]);
     pub(crate) const VALKEY_9_1: Versions = Versions::of(&[Version::Valkey9_1]);

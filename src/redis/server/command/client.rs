@@ -7,8 +7,10 @@ use crate::redis::command::{Answer, Args, Caller, flow, help, server, wrong_subc
 use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::pubsub::Kind;
+use crate::redis::server::session::Claims;
 use crate::redis::server::{ClientId, Pause, Replies, Server, Session};
 use crate::redis::value::{Sds, number};
+use crate::redis::version::{Version, Versions};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -25,6 +27,9 @@ pub(super) const SUBCOMMANDS: &[Row] = &[
     server("client|kill", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Kill the connection of a client", client_kill),
     server("client|list", -2, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Get the list of client connections", client_list).tips(&["nondeterministic_output"]),
     server("client|no-evict", 3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set client eviction mode for the current connection", client_no_evict),
+    server("client|no-touch", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.", client_no_touch).in_versions(Versions::SINCE_7_2),
+    server("client|setinfo", 4, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Sets information specific to the client or connection.", client_setinfo).tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]).in_versions(Versions::SINCE_7_2),
+    server("client|capa", -3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "A client claims its capability.", client_capa).in_versions(Versions::VALKEY),
     server("client|pause", -3, ADMIN | NOSCRIPT | LOADING | STALE, &["connection"], &[], "Stop processing commands from clients for some time", client_pause),
     flow("client|reply", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Instruct the server whether to reply to commands", client_reply),
     server("client|setname", 3, NOSCRIPT | LOADING | STALE, &["connection"], &[], "Set the current connection name", client_setname),
@@ -43,6 +48,46 @@ fn client_getname(server: &mut Server, caller: Caller, _args: Args<'_>) -> Answe
 
 fn client_setname(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
     set_name(server.session_mut(caller.client), args[2])?;
+    Ok(Reply::OK)
+}
+
+/// `ON | OFF`. Commands of a client that does not touch keys are no uses of them.
+fn client_no_touch(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    let on = is(args[2], "on");
+    if !on && !is(args[2], "off") {
+        return Err(CommandError::Syntax);
+    }
+    server.session_mut(caller.client).claims_mut().no_touch = on;
+    Ok(Reply::OK)
+}
+
+/// `LIB-NAME name | LIB-VER version`: what library the client uses.
+fn client_setinfo(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    let (option, value) = (args[2], args[3]);
+    let claims = server.session_mut(caller.client).claims_mut();
+    let field = if is(option, "lib-name") {
+        &mut claims.library
+    } else if is(option, "lib-ver") {
+        &mut claims.library_version
+    } else {
+        let option = shown(option);
+        return Err(CommandError::format(format!("ERR Unrecognized option '{option}'")));
+    };
+    if value.iter().any(|byte| !(b'!'..=b'~').contains(byte)) {
+        let option = shown(option);
+        return Err(CommandError::format(format!(
+            "ERR {option} cannot contain spaces, newlines or special characters."
+        )));
+    }
+    *field = Sds::new(value);
+    Ok(Reply::OK)
+}
+
+/// `capability …`: of the known ones, redirection is the only one.
+fn client_capa(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    if args[2..].iter().any(|capability| is(capability, "redirect")) {
+        server.session_mut(caller.client).claims_mut().redirects = true;
+    }
     Ok(Reply::OK)
 }
 
@@ -73,16 +118,18 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
         ('B', tracker.is_some_and(|by| by.broadcasts)),
         ('b', server.blocking.is_blocked(client) || session.postponed),
         ('e', session.no_evict),
+        ('T', session.claims().is_some_and(|claims| claims.no_touch)),
     ];
     flags.extend(marks.into_iter().filter(|(_, set)| *set).map(|(mark, _)| mark));
     if flags.is_empty() {
         flags.push('N');
     }
     let since = |then: Instant| (server.now - then).as_secs();
+    let (capa, watch, more) = later_fields(server.profile().version, session);
     format!(
-        "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={} db={} sub={} \
-         psub={} ssub={} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 \
-         obl=0 oll=0 omem=0 tot-mem={} events=r cmd={} user={} redir={} resp={}\n",
+        "id={} addr={} laddr=127.0.0.1:{} fd={} name={} age={} idle={} flags={}{capa} db={} sub={} \
+         psub={} ssub={} multi={multi}{watch} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs=0 rbp=0 \
+         obl=0 oll=0 omem=0 tot-mem={} events=r cmd={} user={} redir={} resp={}{more}\n",
         session.id,
         session.peer,
         server.config.port,
@@ -106,6 +153,36 @@ pub(super) fn line(server: &Server, client: ClientId, session: &Session) -> Stri
             Protocol::Resp3 => 3,
         },
     )
+}
+
+/// Returns the fields that later versions have: after the flags, after the transaction, at the end.
+fn later_fields(version: Version, session: &Session) -> (String, String, String) {
+    let fits = |versions: Versions| versions.has(version);
+    let claims = session.claims();
+    let redirects = claims.is_some_and(|claims| claims.redirects);
+    let capa = if fits(Versions::VALKEY_SINCE_8_1) {
+        format!(" capa={}", if redirects { "r" } else { "" })
+    } else {
+        String::new()
+    };
+    let watch = if fits(Versions::REDIS_SINCE_7_4.and(Versions::VALKEY)) {
+        format!(" watch={}", session.watches.len())
+    } else {
+        String::new()
+    };
+    let mut more = String::new();
+    if fits(Versions::SINCE_7_2) {
+        let text = |of: fn(&Claims) -> &Sds| claims.map_or_else(String::new, |c| of(c).to_string());
+        more +=
+            &format!(" lib-name={} lib-ver={}", text(|c| &c.library), text(|c| &c.library_version));
+    }
+    if fits(Versions::REDIS_SINCE_8_0) {
+        more += " io-thread=0";
+    }
+    if fits(Versions::REDIS_SINCE_8_2.and(Versions::VALKEY_SINCE_8_1)) {
+        more += " tot-net-in=0 tot-net-out=0 tot-cmds=0";
+    }
+    (capa, watch, more)
 }
 
 fn verbatim(text: String) -> Reply {
@@ -163,7 +240,12 @@ fn client_list(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
         [word, name] if is(word, "type") => kind = Some(ClientType::parse(name)?),
         [word, rest @ ..] if is(word, "id") && !rest.is_empty() => {
             let parsed: Option<Vec<i64>> = rest.iter().map(|id| number::parse_i64(id)).collect();
-            ids = Some(parsed.ok_or(CommandError::text("ERR Invalid client ID"))?);
+            let wrong = if server.profile().arguments.client_ids_are_syntax {
+                CommandError::Syntax
+            } else {
+                CommandError::text("ERR Invalid client ID")
+            };
+            ids = Some(parsed.ok_or(wrong)?);
         }
         _ => return Err(CommandError::Syntax),
     }
@@ -183,12 +265,15 @@ struct Filter<'a> {
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
     user: Option<&'a [u8]>,
+    /// Connected for at least this many seconds.
+    age: Option<u64>,
     with_self: bool,
 }
 
 impl<'a> Filter<'a> {
     fn parse(server: &Server, words: Args<'a>) -> Result<Filter<'a>, CommandError> {
         let mut filter = Filter::default();
+        let rules = &server.profile().arguments;
         let pairs = words.chunks_exact(2);
         if !pairs.remainder().is_empty() {
             return Err(CommandError::Syntax);
@@ -196,12 +281,22 @@ impl<'a> Filter<'a> {
         for pair in pairs {
             let (word, value) = (pair[0], pair[1]);
             if is(word, "id") {
-                let id = number::parse_i64(value).and_then(|id| u64::try_from(id).ok());
+                let id = number::parse_i64(value);
+                if id.is_none() && rules.client_ids_are_syntax {
+                    return Err(CommandError::Syntax);
+                }
+                let id = id.and_then(|id| u64::try_from(id).ok());
                 let id = id.filter(|id| *id > 0);
                 filter.id =
                     Some(id.ok_or(CommandError::text("ERR client-id should be greater than 0"))?);
             } else if is(word, "type") {
                 filter.kind = Some(ClientType::parse(value)?);
+            } else if is(word, "maxage") && rules.kill_takes_maxage {
+                let age = number::parse_i64(value)
+                    .ok_or(CommandError::text("ERR maxage is not an integer or out of range"))?;
+                let age = u64::try_from(age).ok().filter(|age| *age > 0);
+                filter.age =
+                    Some(age.ok_or(CommandError::text("ERR maxage should be greater than 0"))?);
             } else if is(word, "addr") {
                 filter.addr = Some(value);
             } else if is(word, "laddr") {
@@ -223,6 +318,7 @@ impl<'a> Filter<'a> {
 
     fn matches(&self, server: &Server, client: ClientId, session: &Session) -> bool {
         self.id.is_none_or(|id| session.id == id)
+            && self.age.is_none_or(|age| (server.now - session.created).as_secs() >= age)
             && self.kind.is_none_or(|kind| ClientType::of(server, client) == kind)
             && self.user.is_none_or(|name| session.user.as_deref() == Some(name))
             && self.addr.is_none_or(|addr| session.peer.as_bytes() == addr)

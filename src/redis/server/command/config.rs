@@ -6,6 +6,7 @@
 //!
 //! Source: <https://redis.io/docs/management/config/>, `config.c`.
 
+mod later;
 mod parameters;
 mod setting;
 mod validate;
@@ -19,6 +20,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::server::config::Config;
+use crate::redis::version::Version;
 use parameters::{Effect, HIDDEN, PARAMETERS, Parameter};
 
 #[rustfmt::skip]
@@ -35,6 +37,11 @@ pub(super) const COMMANDS: &[Row] = &[
     container("config", -2, 0, &[], "A container for server configuration commands", CONFIG_SUBCOMMANDS),
 ];
 
+/// Returns the parameters of a version.
+fn parameters_of(version: Version) -> impl Iterator<Item = &'static Parameter> {
+    PARAMETERS.iter().chain(later::LATER).filter(move |parameter| later::has(version, parameter))
+}
+
 /// Returns the value of a parameter.
 fn value_of(config: &Config, parameter: &'static Parameter) -> String {
     let parameter = parameter.itself();
@@ -42,14 +49,14 @@ fn value_of(config: &Config, parameter: &'static Parameter) -> String {
         return (setting.get)(config);
     }
     let set = config.inert.get(parameter.name);
-    set.map_or(parameter.default, String::as_str).to_owned()
+    set.map_or(later::default_of(parameter, config.version), String::as_str).to_owned()
 }
 
 /// Returns all parameters that a word or pattern names, with their values. A word is returned as
 /// the caller spelled it.
 fn matching(config: &Config, pattern: &[u8]) -> Vec<(Vec<u8>, String)> {
     let is_pattern = pattern.iter().any(|byte| b"*?[".contains(byte));
-    let named = PARAMETERS.iter().filter(|parameter| {
+    let named = parameters_of(config.version).filter(|parameter| {
         let name = parameter.name.as_bytes();
         if is_pattern {
             glob::matches(pattern, name, true) && !HIDDEN.contains(&parameter.name)
@@ -89,7 +96,9 @@ fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> R
     let value = parameter.form.read(&current, value)?;
     match parameter.effect {
         Effect::Modelled(setting) => (setting.set)(config, &value),
-        Effect::Fixed(why) if value != parameter.default => Err(why.to_owned()),
+        Effect::Fixed(why) if value != later::default_of(parameter, config.version) => {
+            Err(why.to_owned())
+        }
         Effect::Inert | Effect::Fixed(_) | Effect::Alias(_) => {
             config.inert.insert(parameter.name, value);
             Ok(())
@@ -107,7 +116,9 @@ fn config_set(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let mut set: Vec<(&'static Parameter, &[u8], &[u8])> = Vec::new();
     for (name, value) in pairs {
         let shown = shown(name);
-        let parameter = Parameter::named(&shown).ok_or_else(|| {
+        let mut parameters = parameters_of(server.options.version());
+        let named = parameters.find(|known| known.name.eq_ignore_ascii_case(&shown));
+        let parameter = named.ok_or_else(|| {
             CommandError::format(format!(
                 "ERR Unknown option or number of arguments for CONFIG SET - '{shown}'"
             ))

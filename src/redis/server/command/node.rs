@@ -19,8 +19,8 @@ const ANY_TIME: u32 = LOADING | STALE | FAST;
 pub(super) const COMMANDS: &[Row] = &[
     flow("shutdown", -1, ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY, &[], &[], "Synchronously save the dataset to disk and then shut down the server", shutdown),
     server("asking", 1, FAST, &["connection"], &[], "Sent by cluster clients after an -ASK redirect", no_cluster),
-    server("readonly", 1, ANY_TIME, &["connection"], &[], "Enables read queries for a connection to a cluster replica node", no_cluster),
-    server("readwrite", 1, ANY_TIME, &["connection"], &[], "Disables read queries for a connection to a cluster replica node", no_cluster),
+    server("readonly", 1, ANY_TIME, &["connection"], &[], "Enables read queries for a connection to a cluster replica node", outside_cluster),
+    server("readwrite", 1, ANY_TIME, &["connection"], &[], "Disables read queries for a connection to a cluster replica node", outside_cluster),
     container("module", -2, 0, &[], "A container for module commands", MODULE),
     server("lolwut", -1, READONLY | FAST, &[], &[], "Display some computer art and the Redis version", lolwut),
 ];
@@ -76,6 +76,14 @@ fn no_modules(_: &mut Server, _: Caller, _: Args<'_>) -> Answer {
          you can run it from a local connection, otherwise you need to set this option in the \
          configuration file, and then restart the server.",
     ))
+}
+
+/// Some versions accept these commands, which have no effect outside of a cluster.
+fn outside_cluster(server: &mut Server, caller: Caller, args: Args<'_>) -> Answer {
+    if server.profile().arguments.readonly_outside_cluster {
+        return Ok(Reply::OK);
+    }
+    no_cluster(server, caller, args)
 }
 
 /// `[VERSION version …]`. The computer art of versions 5 and 6 is not drawn.

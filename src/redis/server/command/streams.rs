@@ -13,6 +13,7 @@ use crate::redis::error::CommandError;
 use crate::redis::reply::{Protocol, Reply};
 use crate::redis::server::Server;
 use crate::redis::value::{Sds, Stream, StreamId};
+use crate::redis::version::Texts;
 use crate::time::Instant;
 
 #[rustfmt::skip]
@@ -36,6 +37,22 @@ const END_IN_XREADGROUP: &str = "ERR The $ ID is meaningless in the context of X
 const NEW_IN_XREAD: &str = "ERR The > ID can be specified only when calling XREADGROUP using the \
                             GROUP <group> <consumer> option.";
 
+/// Returns the error of streams without as many ids.
+fn unbalanced(args: Args<'_>, of_group: bool, texts: &Texts) -> CommandError {
+    if !texts.unbalanced_names_command {
+        return CommandError::text(UNBALANCED);
+    }
+    let name = String::from_utf8_lossy(args[0]).to_lowercase();
+    let ids = match of_group {
+        true => "an ID or '>'",
+        false if texts.unbalanced_offers_last => "an ID, '+', or '$'",
+        false => "an ID or '$'",
+    };
+    CommandError::format(format!(
+        "ERR Unbalanced '{name}' list of streams: for each stream key {ids} must be specified."
+    ))
+}
+
 /// The words of both commands.
 struct Words<'a> {
     /// When the wait ends, if the client blocks at all.
@@ -55,6 +72,7 @@ impl<'a> Words<'a> {
         now: Instant,
         by: Origin,
         of_group: bool,
+        texts: &Texts,
     ) -> Result<Words<'a>, CommandError> {
         let mut words =
             Words { block: None, count: 0, no_ack: false, group: None, keys: &[], ids: &[] };
@@ -78,7 +96,7 @@ impl<'a> Words<'a> {
                 }
                 [_, ..] if is(word, "streams") => {
                     if !more.len().is_multiple_of(2) {
-                        return Err(CommandError::text(UNBALANCED));
+                        return Err(unbalanced(args, of_group, texts));
                     }
                     (words.keys, words.ids) = more.split_at(more.len() / 2);
                     break;
@@ -140,14 +158,24 @@ fn answer(
 
 /// See [`Words`]. The id `$` is the last one of the stream.
 fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, caller.origin, false)?;
+    let words = Words::read(args, server.now, caller.origin, false, &server.profile().texts)?;
     let db = &mut server.databases[caller.database];
+    let takes_last = db.profile.arguments.xread_takes_last;
     let mut after: Vec<(&[u8], StreamId)> = Vec::with_capacity(words.keys.len());
+    let mut lasts: Vec<(&[u8], Reply)> = Vec::new();
     for (key, text) in words.streams() {
         let last = db.stream(key)?.map(|stream| stream.counters().last_id);
         let id = match text {
             b"$" => last.unwrap_or_default(),
             b">" => return Err(CommandError::text(NEW_IN_XREAD)),
+            b"+" if takes_last => {
+                let backwards = |stream: &Stream| {
+                    stream.range_back(StreamId::MIN, StreamId::MAX).next().map(entry)
+                };
+                let found = db.stream(key)?.and_then(backwards);
+                lasts.extend(found.map(|found| (key, Reply::Array(vec![found]))));
+                last.unwrap_or_default()
+            }
             text => id(text)?,
         };
         after.push((key, id));
@@ -155,6 +183,10 @@ fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
     let limit = if words.count == 0 { usize::MAX } else { words.count };
     let mut read = Vec::new();
     for (key, after) in &after {
+        if let Some((_, last)) = lasts.iter().find(|(name, _)| name == key) {
+            read.push((Reply::bulk(key), last.clone()));
+            continue;
+        }
         let news = |stream: &&Stream| stream.last_entry_id() > *after;
         if let Some(stream) = db.stream(key)?.filter(news)
             && let Some(from) = after.next()
@@ -172,14 +204,18 @@ fn xread(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
 
 /// See [`Words`]. The id `>` is what the group has read.
 fn xreadgroup(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
-    let words = Words::read(args, server.now, caller.origin, true)?;
+    let words = Words::read(args, server.now, caller.origin, true, &server.profile().texts)?;
     let Some((group, consumer)) = words.group else { return Err(CommandError::Syntax) };
     let db = &mut server.databases[caller.database];
+    let takes_last = db.profile.arguments.xread_takes_last;
     let mut reads: Vec<(&[u8], GroupRead)> = Vec::with_capacity(words.keys.len());
     for (key, text) in words.streams() {
         db.check_readable(key, group)?;
         let read = match text {
             b"$" => return Err(CommandError::text(END_IN_XREADGROUP)),
+            b"+" if takes_last => {
+                return Err(CommandError::format(END_IN_XREADGROUP.replace('$', "+")));
+            }
             b">" => GroupRead::New,
             text => match id(text)? {
                 // The server marks `>` so.

@@ -8,7 +8,7 @@
 use super::Server;
 use crate::redis::database::keyspace::{Entry, Keyspace};
 use crate::redis::rdb::{AppendOnly, Next, dump};
-use crate::redis::value::{Sds, number};
+use crate::redis::value::{Sds, Value, number};
 use std::fmt;
 
 /// A write that no other server has.
@@ -127,7 +127,8 @@ impl Server {
         let mut keys = Vec::new();
         for (index, (database, new)) in self.databases.iter().zip(new).enumerate() {
             for entry in database.keyspace.iter() {
-                let same = |other: &Entry| dump(&other.value) == dump(&entry.value);
+                let bytes = |value: &Value| dump(value, database.profile);
+                let same = |other: &Entry| bytes(&other.value) == bytes(&entry.value);
                 let same = new.get(&entry.key).is_some_and(same);
                 if !same {
                     keys.push((index, entry.key.clone()));

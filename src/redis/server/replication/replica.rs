@@ -172,7 +172,8 @@ impl Server {
         let Some(link) = &mut self.replication.link else { return };
         let LinkState::Receives { id, offset, parting, .. } = link.state.clone() else { return };
         let databases = self.databases.len();
-        let read = Snapshot::from_bytes(file, &self.config.limits);
+        let read =
+            Snapshot::read(file, &self.config.limits, self.options.version()).map(|(read, _)| read);
         let Ok((snapshot, saved)) = read.and_then(|snapshot| {
             let records = snapshot.records.clone();
             Ok((snapshot, keyspaces(records, self.databases.len())?))

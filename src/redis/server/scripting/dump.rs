@@ -16,7 +16,7 @@ impl Server {
     /// `FUNCTION DUMP`.
     pub(crate) fn function_dump(&mut self, _: Caller, _: Args<'_>) -> Answer {
         let codes = self.scripting.functions.codes().map(|code| code.to_vec());
-        Ok(Reply::bulk(&dump_libraries(&codes.collect::<Vec<_>>())))
+        Ok(Reply::bulk(&dump_libraries(&codes.collect::<Vec<_>>(), self.profile())))
     }
 
     /// `FUNCTION RESTORE payload [FLUSH | APPEND | REPLACE]`.
@@ -34,7 +34,7 @@ impl Server {
             }
             _ => return Err(wrong_subcommand(args, "FUNCTION")),
         };
-        let codes = restore_libraries(args[2]).map_err(refuse)?;
+        let codes = restore_libraries(args[2], self.profile()).map_err(refuse)?;
         let profile = self.profile();
         let functions = &mut self.scripting.functions;
         let (apart, loaded) = functions.load_apart(&codes, profile);

@@ -168,4 +168,5 @@ fn take(
     claimed.new_consumer |= is_new;
     let counted = deliveries.wrapping_add(u64::from(!how.just_id));
     state.assign(id, place, how.at, how.deliveries.unwrap_or(counted));
+    state.note_activity(place, now_ms);
 }

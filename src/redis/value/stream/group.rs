@@ -30,6 +30,8 @@ pub struct Consumer {
     name: Sds,
     /// When it last read or claimed entries, in milliseconds since the Unix epoch.
     pub seen_at: i64,
+    /// When it last got entries, if it ever has.
+    pub active_at: Option<i64>,
     pending: BTreeSet<StreamId>,
 }
 
@@ -160,10 +162,21 @@ impl Group {
 
     /// Adds a consumer. Returns whether it is new.
     pub fn add_consumer(&mut self, name: &[u8], now: i64) -> bool {
+        self.add_known_consumer(name, now, None)
+    }
+
+    /// Adds a consumer that has been seen and active before. Returns whether it is new.
+    pub(crate) fn add_known_consumer(
+        &mut self,
+        name: &[u8],
+        seen_at: i64,
+        active_at: Option<i64>,
+    ) -> bool {
         if self.by_name.contains_key(name) {
             return false;
         }
-        let consumer = Consumer { name: Sds::new(name), seen_at: now, pending: BTreeSet::new() };
+        let pending = BTreeSet::new();
+        let consumer = Consumer { name: Sds::new(name), seen_at, active_at, pending };
         let place = self.free.pop().unwrap_or_else(|| {
             self.places.push(None);
             let place = Place::try_from(self.places.len() - 1);
@@ -184,6 +197,11 @@ impl Group {
         });
         self.at(place).seen_at = now;
         (place, known.is_none())
+    }
+
+    /// Notes that a consumer has got entries.
+    pub(super) fn note_activity(&mut self, place: Place, now: i64) {
+        self.at(place).active_at = Some(now);
     }
 
     /// Removes a consumer with what is pending for it. Returns how many entries that were, or

@@ -67,6 +67,9 @@ impl Stream {
             next = range.next_placed();
         }
         if !entries.is_empty() {
+            if !no_ack {
+                state.note_activity(place, now_ms);
+            }
             state.set_position(last, read);
             let mark = |(node, offset)| Bookmark { node, offset, setbacks: *setbacks };
             state.bookmark = place_after.map(mark);

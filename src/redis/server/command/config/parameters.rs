@@ -10,6 +10,7 @@
 
 use super::setting::{self, Setting};
 use crate::redis::server::command::config::validate::{self, Form};
+use crate::redis::version::Versions;
 use Effect::{Alias, Fixed, Inert, Modelled};
 use Form::{Flags, Immutable, Integer, Memory, OneOf, Protected, Special, Text, YesNo};
 
@@ -20,6 +21,8 @@ pub(super) struct Parameter {
     pub(super) default: &'static str,
     pub(super) form: Form,
     pub(super) effect: Effect,
+    /// The versions that have it, unless they dropped it (`later`).
+    pub(super) versions: Versions,
 }
 
 /// The effect of setting a parameter.
@@ -41,11 +44,11 @@ const NOT_MODELLED: &str = "values other than the default are not modelled";
 const INT: i64 = i32::MAX as i64;
 const INT_MIN: i64 = i32::MIN as i64;
 const UINT: i64 = u32::MAX as i64;
-const LONG: i64 = i64::MAX;
+pub(super) const LONG: i64 = i64::MAX;
 const SIGNED: u64 = i64::MAX as u64;
 
 const fn row(name: &'static str, default: &'static str, form: Form, effect: Effect) -> Parameter {
-    Parameter { name, default, form, effect }
+    Parameter { name, default, form, effect, versions: Versions::ALL }
 }
 
 impl Parameter {
@@ -159,7 +162,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     row("lfu-decay-time", "1", Integer(0, INT), Modelled(&setting::LFU_DECAY)),
     row("lfu-log-factor", "10", Integer(0, INT), Modelled(&setting::LFU_FACTOR)),
     row("list-compress-depth", "0", Integer(0, INT), Inert),
-    row("list-max-listpack-size", "-2", Integer(INT_MIN, INT), Inert),
+    row("list-max-listpack-size", "-2", Integer(INT_MIN, INT), Modelled(&setting::LIST_SIZE)),
     row("list-max-ziplist-size", "-2", Integer(INT_MIN, INT), Alias("list-max-listpack-size")),
     row("loading-process-events-interval-bytes", "2097152", Integer(1_024, INT), Inert),
     row("logfile", "", Immutable, Inert),

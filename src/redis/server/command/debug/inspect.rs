@@ -15,7 +15,7 @@ pub(super) fn object(db: &mut Database, args: Args<'_>) -> Answer {
     let entry = db.stored(args[2]).ok_or(CommandError::NoSuchKey)?;
     let encoding = entry.value.encoding_name();
     let idle = db.idle_secs(entry);
-    let length = rdb::length(&entry.value);
+    let length = rdb::length(&entry.value, db.profile);
     Ok(Reply::Simple(SmolStr::new(format!(
         "Value at:0x7f0000000000 refcount:1 encoding:{encoding} serializedlength:{length} lru:{} \
          lru_seconds_idle:{idle}",

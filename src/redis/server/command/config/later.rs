@@ -1,0 +1,135 @@
+//! The parameters that versions after 7.0 added, gave another default, or dropped, as data.
+//!
+//! Source: `CONFIG GET *` of the real servers.
+
+use super::parameters::{Effect, LONG, Parameter};
+use super::setting;
+use super::validate::Form;
+use crate::redis::version::{Version, Versions};
+use Effect::{Alias, Inert, Modelled};
+use Form::{Immutable, Integer, Text, YesNo};
+
+const SINCE_7_2: Versions = Versions::SINCE_7_2;
+const SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4.and(VALKEY);
+const REDIS_SINCE_7_4: Versions = Versions::REDIS_SINCE_7_4;
+const REDIS_SINCE_8_0: Versions = Versions::REDIS_SINCE_8_0;
+const REDIS_SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2;
+const SINCE_8_2: Versions = Versions::REDIS_SINCE_8_2.and(VALKEY);
+const REDIS_8_6: Versions = Versions::REDIS_8_6;
+const REDIS_8_6_VALKEY_9_1: Versions = REDIS_8_6.and(VALKEY_9_1);
+const VALKEY: Versions = Versions::VALKEY;
+const VALKEY_8_0: Versions = Versions::VALKEY_8_0;
+const VALKEY_SINCE_8_1: Versions = Versions::VALKEY_SINCE_8_1;
+const VALKEY_9_1: Versions = Versions::VALKEY_9_1;
+
+const fn later(
+    name: &'static str,
+    default: &'static str,
+    form: Form,
+    effect: Effect,
+    versions: Versions,
+) -> Parameter {
+    Parameter { name, default, form, effect, versions }
+}
+
+#[rustfmt::skip]
+pub(super) const LATER: &[Parameter] = &[
+    later("active-defrag-cycle-us", "500", Integer(0, LONG), Inert, VALKEY_SINCE_8_1),
+    later("aof-load-corrupt-tail-max-size", "0", Integer(0, LONG), Inert, REDIS_8_6),
+    later("aof-rewrite-cpulist", "", Immutable, Inert, SINCE_7_4),
+    later("availability-zone", "", Text, Inert, VALKEY),
+    later("bgsave-cpulist", "", Immutable, Inert, SINCE_7_4),
+    later("bio-cpulist", "", Immutable, Inert, SINCE_7_4),
+    later("cluster-announce-client-ipv4", "", Text, Inert, VALKEY),
+    later("cluster-announce-client-ipv6", "", Text, Inert, VALKEY),
+    later("cluster-announce-client-port", "0", Integer(0, LONG), Inert, VALKEY_9_1),
+    later("cluster-announce-client-tls-port", "0", Integer(0, LONG), Inert, VALKEY_9_1),
+    later("cluster-announce-human-nodename", "", Text, Inert, SINCE_7_2),
+    later("cluster-blacklist-ttl", "60", Integer(0, LONG), Inert, VALKEY),
+    later("cluster-compatibility-sample-ratio", "0", Integer(0, LONG), Inert, REDIS_SINCE_8_0),
+    later("cluster-config-save-behavior", "sync", Text, Inert, VALKEY_9_1),
+    later("cluster-databases", "1", Integer(0, LONG), Inert, VALKEY_9_1),
+    later("cluster-manual-failover-timeout", "5000", Integer(0, LONG), Inert, VALKEY_SINCE_8_1),
+    later("cluster-slot-migration-handoff-max-lag-bytes", "1048576", Integer(0, LONG), Inert, REDIS_8_6),
+    later("cluster-slot-migration-log-max-len", "1000", Integer(0, LONG), Inert, VALKEY_9_1),
+    later("cluster-slot-migration-write-pause-timeout", "10000", Integer(0, LONG), Inert, REDIS_8_6),
+    later("cluster-slot-stats-enabled", "no", YesNo, Inert, SINCE_8_2),
+    later("commandlog-execution-slower-than", "10000", Integer(-1, LONG), Alias("slowlog-log-slower-than"), VALKEY_SINCE_8_1),
+    later("commandlog-large-reply-max-len", "128", Integer(0, LONG), Inert, VALKEY_SINCE_8_1),
+    later("commandlog-large-request-max-len", "128", Integer(0, LONG), Inert, VALKEY_SINCE_8_1),
+    later("commandlog-reply-larger-than", "1048576", Integer(0, LONG), Inert, VALKEY_SINCE_8_1),
+    later("commandlog-request-larger-than", "1048576", Integer(0, LONG), Inert, VALKEY_SINCE_8_1),
+    later("commandlog-slow-execution-max-len", "128", Integer(0, LONG), Alias("slowlog-max-len"), VALKEY_SINCE_8_1),
+    later("dual-channel-replication-enabled", "no", YesNo, Inert, VALKEY),
+    later("events-per-io-thread", "2", Integer(0, LONG), Inert, VALKEY_8_0),
+    later("extended-redis-compatibility", "no", YesNo, Inert, VALKEY),
+    later("hash-seed", "", Immutable, Inert, VALKEY_9_1),
+    later("hide-user-data-from-log", "no", YesNo, Inert, SINCE_7_4),
+    later("import-mode", "no", YesNo, Inert, VALKEY_SINCE_8_1),
+    later("key-memory-histograms", "no", YesNo, Inert, REDIS_8_6),
+    later("locale-collate", "", Text, Inert, SINCE_7_2),
+    later("log-format", "legacy", Text, Inert, VALKEY_SINCE_8_1),
+    later("log-timestamp-format", "legacy", Text, Inert, VALKEY_SINCE_8_1),
+    later("lookahead", "16", Integer(0, LONG), Inert, REDIS_8_6),
+    later("max-new-connections-per-cycle", "10", Integer(0, LONG), Inert, SINCE_7_4),
+    later("max-new-tls-connections-per-cycle", "1", Integer(0, LONG), Inert, SINCE_7_4),
+    later("mptcp", "no", Immutable, Inert, VALKEY_9_1),
+    later("prefetch-batch-max-size", "16", Integer(0, LONG), Inert, VALKEY),
+    later("primaryauth", "", Text, Alias("masterauth"), VALKEY),
+    later("primaryuser", "", Text, Alias("masteruser"), VALKEY),
+    later("rdb-version-check", "strict", Text, Inert, VALKEY_SINCE_8_1),
+    later("rdma-bind", "", Immutable, Inert, VALKEY_SINCE_8_1),
+    later("rdma-completion-vector", "-1", Integer(-1, LONG), Inert, VALKEY_SINCE_8_1),
+    later("rdma-port", "0", Immutable, Inert, VALKEY_SINCE_8_1),
+    later("rdma-rx-size", "1048576", Integer(0, LONG), Inert, VALKEY_SINCE_8_1),
+    later("repl-mptcp", "no", YesNo, Inert, VALKEY_9_1),
+    later("replica-full-sync-buffer-limit", "0", Integer(0, LONG), Inert, REDIS_SINCE_8_0),
+    later("server-cpulist", "", Immutable, Inert, SINCE_7_4),
+    later("set-max-listpack-entries", "128", Integer(0, LONG), Modelled(&setting::SET_ENTRIES), SINCE_7_2),
+    later("set-max-listpack-value", "64", Integer(0, LONG), Modelled(&setting::SET_VALUE), SINCE_7_2),
+    later("slot-migration-max-failover-repl-bytes", "0", Integer(0, LONG), Inert, VALKEY_9_1),
+    later("stream-idmp-duration", "100", Integer(0, LONG), Inert, REDIS_8_6),
+    later("stream-idmp-maxsize", "100", Integer(0, LONG), Inert, REDIS_8_6),
+    later("tls-auth-clients-user", "off", Text, Inert, REDIS_8_6_VALKEY_9_1),
+    later("tls-auto-reload-interval", "0", Integer(0, LONG), Inert, VALKEY_9_1),
+    later("unixsocketgroup", "", Immutable, Inert, VALKEY),
+    later("vset-force-single-threaded-execution", "no", YesNo, Inert, REDIS_SINCE_8_2),
+];
+
+/// Other defaults.
+#[rustfmt::skip]
+const DEFAULTS: &[(&str, &str, Versions)] = &[
+    ("hide-user-data-from-log", "yes", VALKEY),
+    ("io-threads-do-reads", "yes", VALKEY_8_0),
+    ("lazyfree-lazy-eviction", "yes", VALKEY),
+    ("lazyfree-lazy-expire", "yes", VALKEY),
+    ("lazyfree-lazy-server-del", "yes", VALKEY),
+    ("lazyfree-lazy-user-del", "yes", VALKEY),
+    ("lazyfree-lazy-user-flush", "yes", VALKEY),
+    ("repl-backlog-size", "10485760", VALKEY),
+    ("replica-lazy-flush", "yes", VALKEY),
+    ("syslog-ident", "valkey", VALKEY),
+];
+
+/// Parameters of 7.0 that some versions no longer have.
+const GONE: &[(&str, Versions)] = &[
+    ("aof-disable-auto-gc", SINCE_7_2),
+    ("dynamic-hz", VALKEY_SINCE_8_1),
+    ("io-threads-do-reads", REDIS_SINCE_8_0.and(VALKEY_SINCE_8_1)),
+    ("sanitize-dump-payload", VALKEY_9_1),
+];
+
+/// Returns whether a version has a parameter.
+pub(super) fn has(version: Version, parameter: &Parameter) -> bool {
+    let gone =
+        |(name, versions): &(&str, Versions)| *name == parameter.name && versions.has(version);
+    parameter.versions.has(version) && !GONE.iter().any(gone)
+}
+
+/// Returns the default of a parameter in a version.
+pub(super) fn default_of(parameter: &Parameter, version: Version) -> &'static str {
+    let other = |(name, _, versions): &&(&str, &str, Versions)| {
+        *name == parameter.name && versions.has(version)
+    };
+    DEFAULTS.iter().find(other).map_or(parameter.default, |(_, default, _)| default)
+}
