@@ -163,3 +163,17 @@ fn a_large_value_and_a_long_transaction_arrive_in_pieces() {
     assert_eq!(c.command(["LLEN", "l"]).as_integer(), Some(5_000));
     assert_same([&a, &b, &c]);
 }
+
+#[test]
+fn a_server_that_becomes_a_replica_asks_for_its_own_history() {
+    let mut sim = Sim::new(1);
+    let a = redis::start_named(&mut sim, "redis-a", quick());
+    let b = redis::start_replicas(&mut sim, &a, ["redis-b"], quick()).remove(0);
+    b.command(["REPLICAOF", "NO", "ONE"]);
+    pass(&mut sim, 3_000);
+    b.command(["REPLICAOF", "redis-a", "6379"]);
+    pass(&mut sim, 3_000);
+    let stats = a.command(["INFO", "stats"]).to_string();
+    assert!(stats.contains("sync_partial_err:1"), "{stats}");
+    assert_eq!(a.command(["WAIT", "1", "100"]).as_integer(), Some(1));
+}

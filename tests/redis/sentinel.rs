@@ -240,7 +240,7 @@ fn a_sentinel_describes_itself_and_the_others() {
 #[test]
 fn a_script_that_does_not_end_is_killed() {
     let Set { mut sim, a, .. } = set(1);
-    sim.daemon_with("client", a.clone(), async |node, a| {
+    sim.daemon_with("client", a, async |node, a| {
         let client = Client::connect(&node, &a).await?;
         node.note(format!("{:?}", client.call(["EVAL", "while true do end", "0"]).await));
         Ok::<(), redis::Error>(())

@@ -189,9 +189,9 @@ fn replconf(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
                 CommandError::text("ERR value is out of range, value must between 0 and 1"),
             )?;
         } else if is(option, "rdb-filter-only") {
-            let words = value.split(|byte| byte.is_ascii_whitespace());
+            let mut words = value.split(|byte| byte.is_ascii_whitespace());
             let known = |word: &&[u8]| word.is_empty() || is(word, "functions");
-            if let Some(word) = words.filter(|word| !known(word)).next() {
+            if let Some(word) = words.find(|word| !known(word)) {
                 let word = String::from_utf8_lossy(word);
                 return Err(CommandError::format(format!(
                     "ERR Unsupported rdb-filter-only option: {word}"
