@@ -108,6 +108,14 @@ pub struct Usage {
     pub changes: u64,
 }
 
+/// A key that was removed without a command.
+#[derive(Clone, Debug)]
+pub(crate) struct Removed {
+    pub(crate) key: Sds,
+    /// It was evicted; otherwise it has expired.
+    pub(crate) evicted: bool,
+}
+
 /// Everything else that depends on changes of a database. It is empty, and free, while nobody has
 /// asked for it.
 #[derive(Clone, Debug, Default)]
@@ -124,7 +132,7 @@ pub(crate) struct Observers {
     pub(crate) modified: Vec<Modified>,
     /// Whether keys that expire or are evicted are collected for replicas, and those that were.
     pub(crate) feeds: bool,
-    pub(crate) expired: Vec<Sds>,
+    pub(crate) removed: Vec<Removed>,
     /// Keys under `WATCH`.
     pub(crate) watched: IndexMap<Sds, Watched, FxBuildHasher>,
     /// Keys that blocked clients wait for, with the clients in order.
@@ -192,6 +200,9 @@ pub struct Database {
     cron: bool,
     /// Expired keys are invisible, but stay until this ends (`CLIENT PAUSE`).
     expiry_held: bool,
+    /// The server is a replica. Its master decides which keys have expired, so they stay, and a key
+    /// may get an expiry time in the past.
+    follows: bool,
 }
 
 impl Default for Database {
@@ -225,6 +236,7 @@ impl Database {
             active_expire: true,
             cron: true,
             expiry_held: false,
+            follows: false,
         }
     }
 
@@ -270,7 +282,7 @@ impl Database {
     fn find(&mut self, key: &[u8]) -> Option<Slot> {
         let slot = self.keyspace.find(key)?;
         if self.keyspace.entry(slot).expires_at() <= self.expired_by {
-            if !self.expiry_held {
+            if !self.keeps_expired() {
                 self.expire_slot(slot);
             }
             return None;
@@ -444,7 +456,7 @@ impl Database {
     /// Adds a key that does not exist.
     pub(crate) fn insert(&mut self, key: &[u8], value: Value) -> Slot {
         // An expired key that is kept makes room.
-        if self.expiry_held
+        if self.keeps_expired()
             && let Some(slot) = self.keyspace.find(key)
         {
             self.expire_slot(slot);

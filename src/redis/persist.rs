@@ -113,6 +113,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) fsync: AppendFsync,
     pub(crate) fsync_time: Duration,
     pub(crate) save_points: &'a [SavePoint],
+    /// A new process is a replica.
+    pub(crate) restarts_as_replica: bool,
     /// Nothing is saved by itself.
     pub(crate) cron_paused: bool,
 }
@@ -268,11 +270,11 @@ impl Disk<'_> {
         self.state.losses = Losses { keys };
     }
 
-    /// Starts a process with what is on disk, without the keys that are due by now.
+    /// Starts a process with what is on disk. A master leaves out the keys that are due.
     pub(crate) fn load(&mut self, now: Instant) {
         let mut loaded = Loaded::default();
         for database in &mut *self.databases {
-            loaded += database.restart(now);
+            loaded += database.restart(now, self.setup.restarts_as_replica);
             if self.setup.append_only {
                 database.replay();
             } else {

@@ -38,7 +38,7 @@ pub use append_only::append_only_file;
 pub(crate) use append_only::{AppendOnly, Next, write_command};
 pub use error::RdbError;
 pub(crate) use payload::PayloadError;
-pub(crate) use payload::{dump, restore};
+pub(crate) use payload::{dump, length, restore};
 #[cfg(feature = "lua")]
 pub(crate) use payload::{dump_libraries, restore_libraries};
 pub use snapshot::{Record, Snapshot};

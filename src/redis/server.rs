@@ -307,7 +307,10 @@ impl Server {
         }
         self.sessions.insert(OPERATOR, Session::new(0, "operator", now, None));
         let reply = match self.table.resolve(words) {
-            Ok(command) => self.call(OPERATOR, Origin::Operator, command, words),
+            Ok(command) => match self.check_role_for_all(OPERATOR, command, words) {
+                Ok(()) => self.call(OPERATOR, Origin::Operator, command, words),
+                Err(error) => Some(error.into()),
+            },
             Err(error) => Some(error.into()),
         };
         self.forget(OPERATOR);

@@ -234,3 +234,75 @@ fn an_operator_does_not_sleep_nor_disturb_a_transaction_that_does() {
     sim.run().expect_done();
     assert_eq!(sim.now(), Instant::ZERO + Duration::from_secs(10));
 }
+
+/// The replies are those of redis-server 7.0.15.
+#[test]
+fn subcommands_check_their_words() {
+    let mut rig = Rig::new();
+    let positive = "!ERR value is out of range, must be positive";
+    let packed = "!ERR argument must be a memory value bigger than 1 and smaller than 4gb";
+    rig.script(
+        1,
+        &[
+            ("DEBUG POPULATE -1", positive),
+            ("DEBUG POPULATE x", positive),
+            ("DEBUG POPULATE 3 a b", positive),
+            ("DEBUG POPULATE 3 a -1", positive),
+            ("DEBUG POPULATE 3 a 0", "OK"),
+            ("DEBUG REPLYBUFFER peak-reset-time x", "!ERR value is not an integer or out of range"),
+            ("DEBUG REPLYBUFFER peak-reset-time never", "OK"),
+            ("DEBUG REPLYBUFFER peak-reset-time -5", "OK"),
+            ("DEBUG REPLYBUFFER resizing x", "OK"),
+            ("DEBUG QUICKLIST-PACKED-THRESHOLD 4gb", packed),
+            ("DEBUG QUICKLIST-PACKED-THRESHOLD 4294967295", packed),
+            ("DEBUG QUICKLIST-PACKED-THRESHOLD 4293918720", "OK"),
+            ("DEBUG CLIENT-EVICTION", "!ERR maxmemory-clients is disabled."),
+        ],
+    );
+}
+
+/// The lengths are those of redis-server 7.0.15.
+#[test]
+fn an_object_has_the_length_that_it_has_in_a_file() {
+    let mut rig = Rig::new();
+    let values = [
+        ("SET k 1", 2),
+        ("SET k 12345678", 5),
+        ("SET k hellohellohellohellohello", 13),
+        ("SADD k 1 2 3", 15),
+        ("SADD k a b c", 7),
+        ("RPUSH k 1 2 3", 16),
+        ("ZADD k 1 a 2 b", 18),
+        ("HSET k a b", 14),
+        ("XADD k 1-1 a b", 57),
+    ];
+    for (line, length) in values {
+        rig.say(1, "DEL k");
+        rig.say(1, line);
+        let shown = rig.say(1, "DEBUG OBJECT k");
+        assert!(shown.contains(&format!("serializedlength:{length} ")), "{line}: {shown}");
+    }
+}
+
+#[test]
+fn clients_are_shown_in_classes_by_their_memory() {
+    let mut rig = Rig::new();
+    rig.script(1, &[("CONFIG SET maxmemory-clients 100mb", "OK")]);
+    let shown = rig.say(1, "DEBUG CLIENT-EVICTION");
+    assert!(shown.contains("bucket          0 -      32767: tot-mem:"), "{shown}");
+    assert!(shown.contains(", clients: 1\\n") && shown.matches("bucket").count() == 19, "{shown}");
+    let last = "bucket 4294967296+            : tot-mem:          0, clients: 0";
+    assert!(shown.contains(last), "{shown}");
+}
+
+#[test]
+fn a_changed_replication_id_has_no_past() {
+    let mut rig = Rig::new();
+    let id = |rig: &mut Rig| {
+        let info = rig.say(1, "INFO replication");
+        info.split("master_replid:").nth(1).map(|rest| rest[..40].to_owned())
+    };
+    let before = id(&mut rig);
+    rig.script(1, &[("DEBUG CHANGE-REPL-ID", "OK")]);
+    assert_ne!(id(&mut rig), before);
+}

@@ -22,7 +22,10 @@ mod pubsub;
 mod readme;
 #[cfg(feature = "lua")]
 mod recorded;
+mod replica_role;
+mod replicas_model;
 mod replication;
+mod replication_stream;
 mod scan;
 #[cfg(feature = "lua")]
 mod scripts;

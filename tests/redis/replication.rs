@@ -261,6 +261,7 @@ fn messages_are_published_on_replicas_too() {
         Ok::<(), redis::Error>(())
     });
     sim.run().expect_done();
+    assert!(sim.trace().notes().contains("hello"), "{}", sim.trace().notes());
 }
 
 #[test]

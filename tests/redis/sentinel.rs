@@ -217,3 +217,34 @@ fn all_sentinels_agree_upon_the_only_replica() {
         }
     }
 }
+
+/// The replies are those of redis-server 7.0.15.
+#[test]
+fn a_sentinel_describes_itself_and_the_others() {
+    let Set { sentinels, .. } = set(1);
+    let sentinel = &sentinels[0];
+    let help = sentinel.command(["SENTINEL", "HELP"]).to_string();
+    assert!(help.contains("CKQUORUM <master-name>") && help.contains("SIMULATE-FAILURE"));
+    let others = sentinel.command(["SENTINEL", "SENTINELS", "mymaster"]).to_string();
+    let id = sentinels[1].command(["SENTINEL", "MYID"]).to_string();
+    assert!(others.matches(id.trim_matches('"')).count() == 2, "{others}");
+    let monitor = |port: &str| {
+        let words = ["SENTINEL", "MONITOR", "mymaster", "redis-a", port, "1"];
+        sentinel.command(words).to_string()
+    };
+    assert_eq!(monitor("6379"), "(error) ERR Duplicate master name.");
+    assert_eq!(monitor("99999"), "(error) ERR Invalid port number.");
+}
+
+#[cfg(feature = "lua")]
+#[test]
+fn a_script_that_does_not_end_is_killed() {
+    let Set { mut sim, a, .. } = set(1);
+    sim.daemon_with("client", a, async |node, a| {
+        let client = Client::connect(&node, &a).await?;
+        node.note(format!("{:?}", client.call(["EVAL", "while true do end", "0"]).await));
+        Ok::<(), redis::Error>(())
+    });
+    pass(&mut sim, 30);
+    assert!(sim.trace().notes().contains("Script killed by user"), "{}", sim.trace().notes());
+}

@@ -78,7 +78,7 @@ fn a_client_that_dies_in_multi_leaves_nothing_behind() {
     sim.run().expect_done();
     assert_eq!(redis.command(["EXISTS", "k"]), Reply::Integer(0));
     let info = redis.command(["INFO", "clients"]);
-    assert!(info.as_text().unwrap().contains("connected_clients:1\r\n"), "only who asks");
+    assert!(info.as_text().unwrap().contains("connected_clients:0\r\n"), "who asks is no client");
 }
 
 #[test]

@@ -246,7 +246,8 @@ impl Redis {
 
     /// Runs a command at once and returns its reply, like `redis-cli` on the server's own machine:
     /// without a link and latency, and regardless of `CLIENT PAUSE` and `DEBUG SLEEP`. A command
-    /// that would block answers as it does in `EXEC`.
+    /// that would block answers as it does in `EXEC`. A replica refuses writes (`READONLY`); with
+    /// `CONFIG SET replica-read-only no` it takes them.
     pub fn command<I>(&self, command: I) -> Reply
     where
         I: IntoIterator,

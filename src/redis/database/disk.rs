@@ -3,7 +3,7 @@
 //! Source: `rdb.c`, `aof.c`, `debug.c`.
 
 use super::keyspace::Keyspace;
-use super::{Database, Usage};
+use super::{Database, Removed, Usage};
 use crate::redis::value::Value;
 use crate::time::Instant;
 use std::ops::AddAssign;
@@ -23,26 +23,30 @@ impl AddAssign for Loaded {
 }
 
 impl Database {
-    /// Reads the keys in a new process. Expired keys are missing, without an event.
-    pub(crate) fn restart(&mut self, now: Instant) -> Loaded {
+    /// Reads the keys in a new process. Expired keys are missing, without an event, unless the
+    /// server is a replica.
+    pub(crate) fn restart(&mut self, now: Instant, follows: bool) -> Loaded {
         self.usage = Usage { changes: self.usage.changes, ..Usage::default() };
         self.active_expire = true;
         self.cron = true;
-        self.expiry_held = false;
+        (self.expiry_held, self.follows) = (false, follows);
         let keyspace = std::mem::take(&mut self.keyspace);
         self.load(keyspace, now)
     }
 
-    /// Replaces all keys with those from disk. Expired keys are missing, and the others count as
-    /// unused.
+    /// Replaces all keys with those from disk. Expired keys are missing, unless the server is a
+    /// replica, and the others count as unused.
     pub(crate) fn load(&mut self, keyspace: Keyspace, now: Instant) -> Loaded {
         self.tell(now);
         self.replace_all(keyspace);
         let mut loaded = Loaded::default();
         while let Some((at, slot)) = self.keyspace.next_expiry()
-            && at <= self.now
+            && self.is_past(at)
         {
-            self.keyspace.remove(slot);
+            let entry = self.keyspace.remove(slot);
+            if self.observers.feeds {
+                self.observers.removed.push(Removed { key: entry.key, evicted: false });
+            }
             loaded.expired += 1;
         }
         loaded.kept = self.keyspace.len() as u64;
@@ -81,7 +85,7 @@ impl Database {
     pub(crate) fn merge(&mut self, keyspace: &Keyspace) -> Loaded {
         let mut loaded = Loaded::default();
         for entry in keyspace.iter() {
-            if entry.expires_at() <= self.now {
+            if self.is_past(entry.expires_at()) {
                 loaded.expired += 1;
                 continue;
             }

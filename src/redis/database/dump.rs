@@ -53,7 +53,7 @@ impl Database {
                 PayloadError::Value => CommandError::text("ERR Bad data format"),
             })?;
         let deleted = options.replace && self.take(key).is_some();
-        if options.expires_at.is_some_and(|at| at <= self.now) {
+        if options.expires_at.is_some_and(|at| self.is_past(at)) {
             if deleted {
                 self.changed(key, EventClasses::GENERIC, "del", 1);
             }

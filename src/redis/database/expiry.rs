@@ -10,7 +10,7 @@
 use crate::redis::database::calendar::calendar_ms;
 use crate::redis::database::keyspace::{Entry, Slot};
 use crate::redis::database::notify::EventClasses;
-use crate::redis::database::{Database, Modified, in_seconds};
+use crate::redis::database::{Database, Modified, Removed, in_seconds};
 use crate::redis::value::Sds;
 use crate::time::Instant;
 
@@ -64,12 +64,24 @@ impl Database {
 
     /// Returns whether expired keys are removed now.
     pub(super) fn expires_by_itself(&self) -> bool {
-        self.active_expire && self.cron && !self.expiry_held
+        self.active_expire && self.cron && !self.keeps_expired()
     }
 
-    /// Begins or ends to keep expired keys (`CLIENT PAUSE`).
-    pub(crate) fn hold_expiry(&mut self, held: bool) {
-        self.expiry_held = held;
+    /// Returns whether expired keys stay, although they are invisible.
+    pub(super) fn keeps_expired(&self) -> bool {
+        self.expiry_held || self.follows
+    }
+
+    /// Returns whether a key that gets this expiry time is removed at once. On a replica, and while
+    /// a file is read, the command that gave it the time may come late: the key stays.
+    pub(super) fn is_past(&self, at: i64) -> bool {
+        at <= self.now && !self.follows && self.expired_by > i64::MIN
+    }
+
+    /// Begins or ends to keep expired keys: because clients are paused (`CLIENT PAUSE`), or because
+    /// the server is a replica.
+    pub(crate) fn hold_expiry(&mut self, paused: bool, follows: bool) {
+        (self.expiry_held, self.follows) = (paused, follows);
         self.expire_due();
     }
 
@@ -98,7 +110,7 @@ impl Database {
         let entry = self.remove_slot(slot);
         self.usage.expired += 1;
         if self.observers.feeds {
-            self.observers.expired.push(entry.key.clone());
+            self.observers.removed.push(Removed { key: entry.key.clone(), evicted: false });
         }
         self.touch_expired(&entry.key);
         self.notify(EventClasses::EXPIRED, "expired", &entry.key);
@@ -110,7 +122,7 @@ impl Database {
         let entry = self.remove_slot(slot);
         self.usage.evicted += 1;
         if self.observers.feeds {
-            self.observers.expired.push(entry.key.clone());
+            self.observers.removed.push(Removed { key: entry.key.clone(), evicted: true });
         }
         self.touch(&entry.key);
         self.notify(EventClasses::EVICTED, "evicted", &entry.key);

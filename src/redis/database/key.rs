@@ -77,11 +77,15 @@ impl Database {
 
     /// `RANDOMKEY`: draws a key at random.
     pub fn random_key(&mut self, random: &mut Stream) -> Option<Sds> {
-        if self.expiry_held {
+        if self.keeps_expired() {
             // Expired keys stay, so drawing one that has not expired could take long.
             let now = self.expired_by;
             let live = self.keyspace.iter().filter(|entry| entry.expires_at() > now);
-            let live: Vec<&Sds> = live.map(|entry| &entry.key).collect();
+            let mut live: Vec<&Sds> = live.map(|entry| &entry.key).collect();
+            // A replica gives up and returns a key that has expired.
+            if live.is_empty() && self.follows {
+                live = self.keyspace.iter().map(|entry| &entry.key).collect();
+            }
             return (!live.is_empty()).then(|| live[draw::one(random, live.len())].clone());
         }
         while !self.is_empty() {
@@ -107,13 +111,14 @@ impl Database {
         Duration::from_millis(u64::try_from(self.average_ttl_ms()).unwrap_or(0))
     }
 
-    /// Returns the average time to live in milliseconds, which is negative while expired keys are
-    /// kept.
+    /// Returns the average time to live in milliseconds of the keys that have not expired. A
+    /// replica does not measure it.
     pub(crate) fn average_ttl_ms(&self) -> i64 {
-        if self.now_ms() / 100 == self.expiring_since / 100 {
+        if self.follows || self.now_ms() / 100 == self.expiring_since / 100 {
             return 0;
         }
         let left = self.keyspace.iter().filter_map(Entry::expiry).map(|at| at - self.now_ms());
+        let left = left.filter(|ms| *ms > 0);
         let (sum, count) = left.fold((0_i128, 0), |(sum, n), ms| (sum + i128::from(ms), n + 1));
         if count == 0 { 0 } else { (sum / count) as i64 }
     }

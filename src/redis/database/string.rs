@@ -142,7 +142,7 @@ impl Database {
             Expiry::Clear => {
                 self.persist_unused(key);
             }
-            Expiry::At(at) if at <= self.now_ms() => self.remove_past(key),
+            Expiry::At(at) if self.is_past(at) => self.remove_past(key),
             Expiry::At(at) => {
                 self.put_expiry(key, at);
                 self.changed(key, EventClasses::GENERIC, "expire", 1);

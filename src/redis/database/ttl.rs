@@ -45,7 +45,7 @@ impl Database {
         if !holds {
             return false;
         }
-        if at <= self.now_ms() {
+        if self.is_past(at) {
             self.remove_past(key);
         } else {
             self.put_expiry(key, at.min(NEVER - 1));

@@ -24,6 +24,13 @@ pub(crate) enum PayloadError {
     Value,
 }
 
+/// Returns the length of a value in a file, without the byte of its type.
+pub(crate) fn length(value: &Value, profile: &Profile) -> usize {
+    let mut writer = Writer::default();
+    encode::value(&mut writer, value, profile);
+    writer.bytes.len()
+}
+
 /// Returns the payload of a value.
 pub(crate) fn dump(value: &Value, profile: &Profile) -> Vec<u8> {
     let mut writer = Writer::default();

@@ -80,6 +80,16 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The field that names the database which the stream of commands has selected.
+    pub(crate) const STREAM_DATABASE: &'static str = "repl-stream-db";
+
+    /// Returns the number of the database in which the stream of commands continues, if the file is
+    /// for a replica.
+    pub(crate) fn stream_database(&self) -> Option<usize> {
+        let field = self.fields.iter().find(|(name, _)| *name == Snapshot::STREAM_DATABASE);
+        field.and_then(|(_, number)| number.to_string().parse().ok())
+    }
+
     /// Returns the file.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

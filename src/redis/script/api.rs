@@ -171,6 +171,9 @@ pub(super) fn add_log_and_version(lua: &Lua, api: &Table, profile: &Profile) -> 
     api.raw_set("REDIS_VERSION_NUM", number)
 }
 
+/// The flag of `redis.set_repl` for replicas.
+const REPLICAS: i64 = 2;
+
 fn add_settings(lua: &Lua, api: &Table, slot: &Arc<Slot>, meter: &Arc<Meter>) -> mlua::Result<()> {
     let (own, shared) = (Arc::clone(slot), Arc::clone(meter));
     let set_protocol = move |lua: &Lua, values: MultiValue| {
@@ -187,8 +190,8 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Arc<Slot>, meter: &Arc<Meter>) ->
         Ok(())
     };
     api.raw_set("setresp", lua.create_function(set_protocol)?)?;
-    let own = Arc::clone(slot);
-    // There is no replica or file that could miss a change: the flags are only checked.
+    let (own, shared) = (Arc::clone(slot), Arc::clone(meter));
+    // The append-only file is not text in which a change could be missing.
     let set_replication = move |lua: &Lua, values: MultiValue| {
         own.within_run("redis.set_repl")?;
         let arguments = Arguments::new(lua, values);
@@ -201,14 +204,15 @@ fn add_settings(lua: &Lua, api: &Table, slot: &Arc<Slot>, meter: &Arc<Meter>) ->
                 "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
             ));
         }
+        shared.set_replicates(flags & REPLICAS != 0);
         Ok(())
     };
     api.raw_set("set_repl", lua.create_function(set_replication)?)?;
     let flags = [
         ("REPL_NONE", 0),
         ("REPL_AOF", 1),
-        ("REPL_SLAVE", 2),
-        ("REPL_REPLICA", 2),
+        ("REPL_SLAVE", REPLICAS),
+        ("REPL_REPLICA", REPLICAS),
         ("REPL_ALL", 3),
     ];
     for (name, flag) in flags {

@@ -43,6 +43,8 @@ pub(crate) struct Meter {
     elapsed: AtomicU64,
     stop_at: AtomicU64,
     resp3: AtomicBool,
+    /// Replicas are not told what the script's commands change (`redis.set_repl`).
+    unreplicated: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -70,12 +72,22 @@ impl Meter {
         self.resp3.store(protocol == Protocol::Resp3, Relaxed);
     }
 
+    /// Returns whether replicas are told what the script's commands change.
+    pub(crate) fn replicates(&self) -> bool {
+        !self.unreplicated.load(Relaxed)
+    }
+
+    pub(super) fn set_replicates(&self, replicates: bool) {
+        self.unreplicated.store(!replicates, Relaxed);
+    }
+
     /// Begins a run that is stopped after this number of milliseconds.
     pub(super) fn begin(self: &Arc<Meter>, lua: &Lua, stop_at: u64, why: Stop) -> mlua::Result<()> {
         self.elapsed.store(0, Relaxed);
         self.stop_at.store(stop_at, Relaxed);
         self.stopped.store(false, Relaxed);
         self.set_protocol(Protocol::Resp2);
+        self.set_replicates(true);
         let meter = Arc::clone(self);
         let every = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_PER_MILLISECOND);
         lua.set_global_hook(every, move |lua, _| {

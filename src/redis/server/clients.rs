@@ -121,6 +121,9 @@ impl Server {
 
     /// Sends a reply in the client's protocol, unless the client has switched replies off.
     pub(crate) fn reply(&mut self, client: ClientId, reply: Reply) {
+        if self.replication.replicas.contains_key(&client) {
+            return self.hang_up(client);
+        }
         if let Some(session) = self.sessions.get(&client).filter(|s| s.wants_reply()) {
             let protocol = session.protocol;
             self.outbox.reply(client, protocol, reply);
@@ -129,6 +132,9 @@ impl Server {
 
     /// Sends a message that no request asked for, also to a client that has switched replies off.
     pub(crate) fn push(&mut self, client: ClientId, items: Vec<Reply>) {
+        if self.replication.replicas.contains_key(&client) {
+            return self.hang_up(client);
+        }
         if let Some(session) = self.sessions.get_mut(&client) {
             if session.closing {
                 // Such a client is closed with the next thing that is sent to it.

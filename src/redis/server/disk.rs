@@ -12,6 +12,7 @@ impl Server {
             fsync: self.config.fsync,
             fsync_time: self.options.fsync_time(),
             save_points: &self.config.save_points,
+            restarts_as_replica: self.options.master().is_some(),
             cron_paused: self.cron_paused,
         };
         Disk {

@@ -139,7 +139,7 @@ impl Server {
             self.check_memory(client, command, args)?;
         }
         if self.may_refuse() {
-            self.check_refusals(client, command, false)?;
+            self.check_refusals(client, command, args, false)?;
         }
         if self.pubsub.is_subscriber(client)
             && self.sessions.get(&client).is_some_and(|s| s.protocol == Protocol::Resp2)
@@ -161,12 +161,18 @@ impl Server {
             )));
         }
         if self.may_refuse() {
-            self.check_refusals(client, command, true)?;
+            self.check_refusals(client, command, args, true)?;
         }
         if !command.has(flag::ALLOW_BUSY)
             && let Some(error) = self.busy_error()
         {
             return Err(error);
+        }
+        const KEYSPACE: u32 = flag::WRITE | flag::READONLY | flag::MAY_REPLICATE;
+        if self.replication.replicas.contains_key(&client)
+            && self.flags_of(command, args) & KEYSPACE != 0
+        {
+            return Err(CommandError::text("ERR Replica can't interact with the keyspace"));
         }
         if self.must_wait(command, client, args) {
             let session = self.sessions.get_mut(&client).expect("the caller has a session");
@@ -192,16 +198,17 @@ impl Server {
         &mut self,
         client: ClientId,
         command: &'static Row,
+        args: Args<'_>,
         late: bool,
     ) -> Result<(), CommandError> {
         if !self.may_refuse() {
             return Ok(());
         }
-        self.check_role(client, command, late)?;
+        self.check_role(client, command, args, late)?;
         self.check_bad_state(client, command, late)
     }
 
-    fn check_bad_state(
+    pub(super) fn check_bad_state(
         &mut self,
         client: ClientId,
         command: &'static Row,
@@ -225,9 +232,12 @@ impl Server {
         }
     }
 
-    /// Returns whether a `CLIENT PAUSE` delays the command.
+    /// Returns whether a `CLIENT PAUSE` delays the command. Replicas go on confirming.
     fn must_wait(&self, command: &Row, client: ClientId, args: Args<'_>) -> bool {
         let Some(pause) = self.paused else { return false };
+        if self.replication.replicas.contains_key(&client) {
+            return false;
+        }
         if !pause.writes_only {
             return true;
         }

@@ -15,6 +15,7 @@
 //! Source: `evict.c`, `server.c` (`processCommand`).
 
 use super::command::Row;
+use super::propagate::Sent;
 use super::refusal::Refusal;
 use super::{ClientId, Server};
 use crate::choice::Stream;
@@ -206,6 +207,9 @@ impl Server {
         let mut exceeded = false;
         while !exceeded && self.counted_memory() > self.config.max_memory {
             exceeded = !self.evict_one();
+        }
+        if self.replication.feeds {
+            self.send_effects(Sent::OneByOne);
         }
         self.eviction.note(self.now, exceeded);
         exceeded

@@ -7,6 +7,7 @@
 //!
 //! Source: `rdb.c`, `aof.c` (`loadSingleAppendOnlyFile`).
 
+use super::propagate::obeyed;
 use super::{Server, Session};
 use crate::redis::command::Origin;
 use crate::redis::database::calendar::calendar_ms;
@@ -55,16 +56,33 @@ impl Server {
     /// ```
     #[must_use]
     pub fn to_rdb(&self) -> Vec<u8> {
-        let field = |name: &str, value: String| (Sds::from(name), Sds::from(value));
-        let seconds = calendar_ms(self.now, self.ahead) / 1_000;
-        let mut snapshot = self.snapshot();
-        snapshot.fields = vec![
-            field("redis-ver", self.profile().product.number.to_owned()),
-            field("redis-bits", "64".to_owned()),
-            field("ctime", seconds.to_string()),
-            field("used-mem", self.profile().memory.at_start.to_string()),
-            field("aof-base", "0".to_owned()),
+        self.rdb_with(Vec::new())
+    }
+
+    /// Returns all keys as an RDB file for a replica, with the place in the history.
+    pub(super) fn data_set(&mut self) -> Vec<u8> {
+        let replication = &mut self.replication;
+        let place = vec![
+            (Snapshot::STREAM_DATABASE, replication.stream_database().to_string()),
+            ("repl-id", replication.history().to_string()),
+            ("repl-offset", replication.offset.to_string()),
         ];
+        self.rdb_with(place)
+    }
+
+    fn rdb_with(&self, more: Vec<(&str, String)>) -> Vec<u8> {
+        let seconds = calendar_ms(self.now, self.ahead) / 1_000;
+        let mut fields = vec![
+            ("redis-ver", self.profile().product.number.to_owned()),
+            ("redis-bits", "64".to_owned()),
+            ("ctime", seconds.to_string()),
+            ("used-mem", self.profile().memory.at_start.to_string()),
+        ];
+        fields.extend(more);
+        fields.push(("aof-base", "0".to_owned()));
+        let mut snapshot = self.snapshot();
+        let field = |(name, value)| (Sds::from(name), Sds::from(value));
+        snapshot.fields = fields.into_iter().map(field).collect();
         snapshot.to_bytes()
     }
 
@@ -200,7 +218,10 @@ impl Server {
         // What fails here has failed before, or has been refused: the file goes on, as on the real
         // server.
         if command.accepts(words.len()) {
-            self.call(LOADER, Origin::Operator, command, words);
+            let obeyed = obeyed(words);
+            let words = obeyed.as_deref().unwrap_or(words);
+            let reply = self.call(LOADER, Origin::Operator, command, words);
+            self.stats.unexpected_errors += u64::from(reply.is_some_and(|reply| reply.is_error()));
         }
         Ok(())
     }

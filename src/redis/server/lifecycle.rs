@@ -166,6 +166,7 @@ impl Server {
         self.start_acl();
         self.apply_config();
         self.load_libraries();
+        self.recall_history();
         self.disk().load(now);
         self.tell_expired_meanwhile();
         self.start_replication();

@@ -40,6 +40,11 @@ const WATCH: usize = 56;
 const PATTERN: usize = 24;
 const QUEUED: usize = 24;
 
+/// Returns the class of a client that uses this much memory.
+fn class(bytes: usize) -> u32 {
+    (usize::BITS - bytes.leading_zeros()).clamp(CLASSES.0, CLASSES.1)
+}
+
 impl Session {
     /// Returns the size of the arguments that were queued since `MULTI`.
     pub(crate) fn queued_bytes(&self) -> usize {
@@ -79,9 +84,36 @@ impl Server {
         self.sessions.iter().filter(counts).count()
     }
 
-    /// Returns the memory of all clients.
+    /// Returns the memory of all clients but replicas.
     pub(crate) fn memory_of_clients(&self) -> usize {
-        self.sessions.iter().map(|(client, session)| self.client_memory(*client, session)).sum()
+        self.sizes_of_clients().map(|(_, bytes, _)| bytes).sum()
+    }
+
+    /// Returns the clients that count against the limit, with their memory and whether they are
+    /// kept.
+    fn sizes_of_clients(&self) -> impl Iterator<Item = (ClientId, usize, bool)> {
+        let replicas = &self.replication.replicas;
+        let sessions = self.sessions.iter().filter(|(client, _)| !replicas.contains_key(*client));
+        sessions.map(|(client, session)| {
+            (*client, self.client_memory(*client, session), session.no_evict)
+        })
+    }
+
+    /// Returns the memory and the number of the clients of each class that may be evicted, if there
+    /// is a limit.
+    pub(crate) fn client_classes(&self) -> Option<Vec<(usize, usize)>> {
+        if self.config.client_memory == ClientMemory::Unlimited {
+            return None;
+        }
+        let mut classes = vec![(0, 0); (CLASSES.1 - CLASSES.0 + 1) as usize];
+        for (_, bytes, kept) in self.sizes_of_clients() {
+            if !kept {
+                let (sum, clients) = &mut classes[(class(bytes) - CLASSES.0) as usize];
+                *sum += bytes;
+                *clients += 1;
+            }
+        }
+        Some(classes)
     }
 
     fn client_memory_limit(&self) -> Option<u64> {
@@ -108,14 +140,8 @@ impl Server {
     #[cold]
     fn evict_largest_clients(&mut self) {
         let Some(limit) = self.client_memory_limit() else { return };
-        let sizes = self.sessions.iter().map(|(client, session)| {
-            let kept = session.no_evict || self.replication.replicas.contains_key(client);
-            (*client, self.client_memory(*client, session), kept)
-        });
-        let sizes: Vec<(ClientId, usize, bool)> = sizes.collect();
+        let sizes: Vec<(ClientId, usize, bool)> = self.sizes_of_clients().collect();
         let mut used: u64 = sizes.iter().map(|(_, bytes, _)| *bytes as u64).sum();
-        let class =
-            |bytes: usize| (usize::BITS - bytes.leading_zeros()).clamp(CLASSES.0, CLASSES.1);
         let mut evictable: Vec<(ClientId, usize)> = sizes
             .into_iter()
             .filter(|(.., kept)| !kept)

@@ -12,6 +12,7 @@
 //! Source: `server.c` (`call`, `propagatePendingCommands`), `replication.c`
 //! (`replicationFeedSlaves`).
 
+mod obey;
 mod rewrite;
 mod streams;
 
@@ -19,9 +20,11 @@ use super::Server;
 use super::command::Row;
 use crate::redis::command::attempt::Attempt;
 use crate::redis::command::{Args, Caller};
+use crate::redis::database::Removed;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
 use crate::redis::value::Sds;
+pub(super) use obey::obeyed;
 use streams::GroupBefore;
 
 /// A command that replicas are to run.
@@ -43,7 +46,7 @@ pub(super) struct Before {
 pub(super) enum Sent {
     /// As one transaction.
     Together,
-    /// One by one, as keys are that expire by themselves.
+    /// One by one, as keys are that expire by themselves, or are evicted.
     OneByOne,
 }
 
@@ -58,7 +61,7 @@ impl Server {
         let feeds = self.replication.feeds;
         for database in &mut self.databases {
             database.observers.feeds = feeds;
-            database.observers.expired.clear();
+            database.observers.removed.clear();
         }
     }
 
@@ -90,7 +93,7 @@ impl Server {
         self.note_expired();
         let failed = reply.is_none_or(Reply::is_error);
         let forced = !failed && rewrite::is_forced(command.name);
-        if !forced && self.changes() == before.changes {
+        if self.replication.mute || (!forced && self.changes() == before.changes) {
             return;
         }
         let database = caller.database;
@@ -137,15 +140,20 @@ impl Server {
         self.note(database, made);
     }
 
-    /// Notes the keys that have expired, which replicas keep until they are told.
+    /// Notes the keys that have expired or were evicted, which replicas keep until they are told.
     pub(super) fn note_expired(&mut self) {
         for index in 0..self.databases.len() {
-            if self.databases[index].observers.expired.is_empty() {
+            if self.databases[index].observers.removed.is_empty() {
                 continue;
             }
-            let expired = std::mem::take(&mut self.databases[index].observers.expired);
-            let removal: &[u8] = if self.expires_lazily() { b"UNLINK" } else { b"DEL" };
-            let made = expired.into_iter().map(|key| vec![Sds::new(removal), key]).collect();
+            let removed = std::mem::take(&mut self.databases[index].observers.removed);
+            let evicts_lazily = self.word("lazyfree-lazy-eviction") == Some("yes");
+            let expires_lazily = self.expires_lazily();
+            let made = removed.into_iter().map(|Removed { key, evicted }| {
+                let lazily = if evicted { evicts_lazily } else { expires_lazily };
+                vec![Sds::from(if lazily { "UNLINK" } else { "DEL" }), key]
+            });
+            let made = made.collect();
             self.note(index, made);
         }
     }

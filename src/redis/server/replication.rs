@@ -8,8 +8,8 @@
 //! receives the whole data set, and those writes are lost.
 //!
 //! `master` has the side that sends, `link` and `replica` the side that follows, `failover` the
-//! change of roles on request, `discarded` what that loses. The invariant: the backlog ends at the
-//! offset.
+//! change of roles on request, `discarded` what that loses. The invariants: the backlog ends at the
+//! offset; a command of the master never fails on a replica that nobody else writes to.
 //!
 //! Source: `replication.c`.
 
@@ -36,6 +36,8 @@ pub use discarded::{Discarded, LostWrite};
 pub(crate) use failover::{Failover, FailoverOptions, Progress};
 pub(crate) use link::Link;
 pub use link::{Dial, DialAction};
+#[cfg(feature = "lua")]
+pub(crate) use master::STALE;
 
 /// The id of a history: 40 hexadecimal digits.
 pub(crate) type ReplicationId = Sds;
@@ -77,6 +79,15 @@ impl Backlog {
     pub(crate) fn last(&self, count: usize) -> Vec<u8> {
         self.bytes.iter().skip(self.bytes.len() - count).copied().collect()
     }
+}
+
+/// A place in a history.
+#[derive(Clone, Debug)]
+pub(crate) struct Position {
+    pub(crate) id: ReplicationId,
+    pub(crate) offset: u64,
+    /// The database that the stream has selected there.
+    pub(crate) database: usize,
 }
 
 /// The history of a former process.
@@ -127,6 +138,17 @@ pub(crate) struct Replica {
     pub(crate) acked_at: Instant,
 }
 
+/// Whether a replica has the keys of its master.
+#[derive(Debug, Default)]
+pub(crate) struct Fidelity {
+    /// Number of changes when the master's last commands had run.
+    changes: u64,
+    /// Somebody else has written since the last data set.
+    has_own_writes: bool,
+    /// A command of the master, and the error that it was answered with.
+    failed: Option<String>,
+}
+
 /// Everything about replication.
 #[derive(Debug)]
 pub(crate) struct Replication {
@@ -134,6 +156,8 @@ pub(crate) struct Replication {
     pub(crate) feeds: bool,
     /// Whether commands may be refused because of the role or of missing replicas.
     pub(crate) restricts: bool,
+    /// The effects of the command that runs are not sent (`redis.set_repl`).
+    pub(crate) mute: bool,
     /// The effects of the present step.
     pub(crate) pending: Vec<Effect>,
     /// The database that the stream has selected.
@@ -166,13 +190,16 @@ pub(crate) struct Replication {
     /// The writes that were last discarded, and whether the trace has yet to show them.
     pub(crate) discarded: Discarded,
     pub(crate) untold: bool,
-    /// The id and offset that the disk knows.
-    pub(crate) on_disk: Option<(ReplicationId, u64)>,
+    /// The position that the disk knows.
+    pub(crate) on_disk: Option<Position>,
+    /// The process starts or has ended, and its options make it a replica.
+    pub(crate) starts_as_replica: bool,
     /// The history of the former process, which a real one has forgotten. It serves to tell what a
     /// failover has lost.
     pub(crate) remembered: Option<Past>,
     /// The number of changes when the process was started.
     pub(crate) changes_at_start: u64,
+    pub(crate) fidelity: Fidelity,
     pub(crate) full_syncs: u64,
     pub(crate) partial_syncs: u64,
     pub(crate) refused_syncs: u64,
@@ -183,6 +210,7 @@ impl Replication {
         Replication {
             feeds: false,
             restricts: false,
+            mute: false,
             pending: Vec::new(),
             selected: None,
             id: None,
@@ -206,8 +234,10 @@ impl Replication {
             discarded: Discarded::default(),
             untold: false,
             on_disk: None,
+            starts_as_replica: false,
             remembered: None,
             changes_at_start: 0,
+            fidelity: Fidelity::default(),
             full_syncs: 0,
             partial_syncs: 0,
             refused_syncs: 0,
@@ -263,6 +293,14 @@ impl Replication {
     /// Returns the history from the byte after this offset on, if the backlog has it.
     pub(crate) fn after(&self, offset: u64) -> Option<Vec<u8>> {
         self.backlog.as_ref()?.after(offset, self.offset)
+    }
+
+    /// Returns the database that the stream has selected.
+    pub(crate) fn stream_database(&self) -> usize {
+        match &self.link {
+            Some(link) => link.database,
+            None => self.selected.unwrap_or(0),
+        }
     }
 
     /// Returns whether somebody needs the housekeeping.
@@ -329,10 +367,15 @@ impl Server {
         self.hold_expiry();
     }
 
+    /// Returns whether a master decides which keys have expired.
+    fn follows(&self) -> bool {
+        self.replication.is_replica() || self.replication.starts_as_replica
+    }
+
     /// Lets expired keys stay while clients are paused, and on a replica, whose master decides.
     pub(crate) fn hold_expiry(&mut self) {
-        let held = self.paused.is_some() || self.replication.is_replica();
-        self.databases.iter_mut().for_each(|database| database.hold_expiry(held));
+        let (paused, follows) = (self.paused.is_some(), self.follows());
+        self.databases.iter_mut().for_each(|database| database.hold_expiry(paused, follows));
     }
 
     /// Returns when [`Server::handle_timeout`] is next due for work that only serves replication:
@@ -377,6 +420,10 @@ impl Server {
         let known = replication.replicas.keys().all(|client| self.sessions.contains_key(client));
         ensure(known, || "a replica has no session".to_owned())?;
         let kept = replication.replicas.is_empty() || replication.backlog.is_some();
-        ensure(kept, || "there are replicas and no backlog".to_owned())
+        ensure(kept, || "there are replicas and no backlog".to_owned())?;
+        match &replication.fidelity.failed {
+            Some(what) => Err(format!("a command of the master has failed: {what}")),
+            None => Ok(()),
+        }
     }
 }

@@ -164,11 +164,10 @@ impl Sentinel {
         self.events.clear();
         self.beats = now + BEAT;
         self.is_apart = false;
-        for (name, master) in &mut self.masters {
+        for master in self.masters.values_mut() {
             master.forget_state(now);
             master.replicas.values_mut().for_each(|replica| replica.begin(now));
             master.sentinels.values_mut().for_each(|sentinel| sentinel.begin(now));
-            let _ = name;
         }
         let names: Vec<(String, usize)> =
             self.masters.iter().map(|(name, master)| (name.clone(), master.quorum)).collect();

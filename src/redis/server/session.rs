@@ -25,6 +25,8 @@ pub(crate) struct Multi {
     pub(crate) queued: Vec<(&'static Row, Request)>,
     /// The flags of all of them, as their scripts have declared them.
     pub(crate) flags: u32,
+    /// The flags that one of them does not have.
+    pub(crate) lacking_flags: u32,
     /// A command was refused, so `EXEC` will be refused too.
     pub(crate) failed: bool,
 }

@@ -16,6 +16,8 @@ pub(crate) struct Stats {
     pub(crate) evicted_clients: u64,
     /// Error replies by their first word.
     pub(crate) errors: IndexMap<SmolStr, u64, FxBuildHasher>,
+    /// Error replies to a master, or to an append-only file.
+    pub(crate) unexpected_errors: u64,
     /// Counters of each command, by name.
     pub(crate) by_command: IndexMap<&'static str, CommandStats, FxBuildHasher>,
 }

@@ -69,6 +69,7 @@ impl Server {
         let Some(multi) = &mut session.multi else { return false };
         let request: Request = args.iter().map(|arg| Sds::new(arg)).collect();
         multi.flags |= flags;
+        multi.lacking_flags |= !flags;
         multi.queued.push((command, request));
         self.reply(client, Reply::QUEUED);
         true

@@ -109,6 +109,9 @@ fn set_one(config: &mut Config, parameter: &'static Parameter, value: &str) -> R
 /// Sets all of them, or none. Parameters that cannot be set are reported before any value is
 /// checked.
 fn config_set(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
+    if args.len() % 2 == 1 {
+        return Err(CommandError::Syntax);
+    }
     let pairs = pairs(args, 2, "config|set")?;
     let mut set: Vec<(&'static Parameter, &[u8], &[u8])> = Vec::new();
     for (name, value) in pairs {

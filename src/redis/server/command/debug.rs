@@ -19,7 +19,7 @@ use crate::redis::database::Database;
 use crate::redis::error::CommandError;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
-use crate::redis::value::{StringValue, Value, number};
+use crate::redis::value::{Sds, StringValue, Value, number};
 use smol_str::SmolStr;
 use std::time::Duration;
 
@@ -57,8 +57,8 @@ const ANY: usize = usize::MAX;
 const SUBCOMMANDS: &[Debug] = &[
     row("aof-flush-sleep", (1, 1), Run::Alone(ok)),
     row("assert", (0, ANY), Run::Flow(crash)),
-    row("change-repl-id", (0, 0), Run::Alone(ok)),
-    row("client-eviction", (0, 0), Run::Alone(client_eviction)),
+    row("change-repl-id", (0, 0), Run::Server(change_replication_id)),
+    row("client-eviction", (0, 0), Run::Server(client_eviction)),
     row("clusterlink", (3, 3), Run::Alone(cluster_link)),
     row("config-rewrite-force-all", (0, 0), Run::Alone(config_rewrite)),
     row("crash-and-recover", (0, ANY), Run::Flow(crash_and_recover)),
@@ -83,7 +83,7 @@ const SUBCOMMANDS: &[Debug] = &[
     row("quicklist", (1, 2), Run::Database(inspect::quicklist)),
     row("quicklist-packed-threshold", (1, 1), Run::Alone(packed_threshold)),
     row("reload", (0, ANY), Run::Server(reload::reload)),
-    row("replicate", (1, ANY), Run::Alone(ok)),
+    row("replicate", (1, ANY), Run::Server(replicate)),
     row("replybuffer", (2, 2), Run::Alone(replybuffer)),
     row("restart", (0, ANY), Run::Flow(restart)),
     row("sdslen", (1, 1), Run::Database(inspect::sdslen)),
@@ -153,8 +153,36 @@ fn restart(server: &mut Server, _: Caller, args: Args<'_>) -> Flow {
     Ok(None)
 }
 
-fn client_eviction(_: Args<'_>) -> Answer {
-    Err(CommandError::text("ERR maxmemory-clients is disabled."))
+/// The clients that may be evicted, in classes by their memory.
+fn client_eviction(server: &mut Server, _: Args<'_>) -> Answer {
+    let Some(classes) = server.client_classes() else {
+        return Err(CommandError::text("ERR maxmemory-clients is disabled."));
+    };
+    let last = classes.len() - 1;
+    let line = |(at, (bytes, clients)): (usize, (usize, usize))| {
+        let least = if at == 0 { 0 } else { 1_u64 << (at + 14) };
+        let most = (1_u64 << (at + 15)) - 1;
+        let until = match at == last {
+            true => "+            : ".to_owned(),
+            false => format!(" - {most:>10}: "),
+        };
+        format!("bucket {least:>10}{until}tot-mem: {bytes:>10}, clients: {clients}\n")
+    };
+    let text: String = classes.into_iter().enumerate().map(line).collect();
+    Ok(Reply::Verbatim("txt".into(), text.into()))
+}
+
+/// The server forgets with whom it shared its history.
+fn change_replication_id(server: &mut Server, _: Args<'_>) -> Answer {
+    server.replication.change_id();
+    Ok(Reply::OK)
+}
+
+/// `command …`. Replicas are sent this command.
+fn replicate(server: &mut Server, args: Args<'_>) -> Answer {
+    let words: Vec<Sds> = args[2..].iter().map(|word| Sds::new(word)).collect();
+    server.feed(None, &words);
+    Ok(Reply::OK)
 }
 
 fn cluster_link(args: Args<'_>) -> Answer {
@@ -237,8 +265,13 @@ fn set_skip_checksums(server: &mut Server, args: Args<'_>) -> Answer {
 }
 
 fn replybuffer(args: Args<'_>) -> Answer {
-    let known = ["peak-reset-time", "resizing"];
-    if known.iter().any(|name| is(args[2], name)) {
+    if is(args[2], "peak-reset-time") {
+        let words = ["never", "reset"];
+        if !words.iter().any(|word| is(args[3], word)) {
+            integer(args[3])?;
+        }
+        Ok(Reply::OK)
+    } else if is(args[2], "resizing") {
         Ok(Reply::OK)
     } else {
         Err(wrong_subcommand(args, "DEBUG"))
@@ -246,7 +279,9 @@ fn replybuffer(args: Args<'_>) -> Answer {
 }
 
 fn packed_threshold(args: Args<'_>) -> Answer {
-    let size = number::parse_memory(args[2]).filter(|size| *size <= 1 << 32);
+    // A node is smaller than 4 GB by a margin.
+    const MOST: u64 = (1 << 32) - (1 << 20);
+    let size = number::parse_memory(args[2]).filter(|size| *size <= MOST);
     size.map(|_| Reply::OK).ok_or(CommandError::text(
         "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
     ))
@@ -255,10 +290,14 @@ fn packed_threshold(args: Args<'_>) -> Answer {
 /// `count [prefix [size]]`. Adds keys `prefix:0`, `prefix:1` and so on with values `value:0`,
 /// `value:1` and so on, padded with zeros or cut to the size. Existing keys stay.
 fn populate(db: &mut Database, args: Args<'_>) -> Answer {
-    let count = integer(args[2])?;
+    let positive = |word: &[u8]| {
+        let number = integer(word).ok().and_then(|number| usize::try_from(number).ok());
+        number.ok_or(CommandError::text("ERR value is out of range, must be positive"))
+    };
+    let count = positive(args[2])?;
     let prefix = args.get(3).copied().unwrap_or(b"key");
-    let size = args.get(4).map(|size| integer(size)).transpose()?;
-    let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
+    let size = args.get(4).map(|size| positive(size)).transpose()?;
+    let size = size.filter(|size| *size > 0);
     for i in 0..count {
         let key = [prefix, format!(":{i}").as_bytes()].concat();
         if db.stored(&key).is_none() {

@@ -57,10 +57,11 @@ const SAID_SCRIPTS: &str = " * Many scripts: There seem to be many cached script
     called periodically, the scripts' caches may end up consuming most of your memory.\n\n";
 const SAID_LAST: &str = "I'm here to keep you safe, Sam. I want to help you.\n";
 
-/// The model has no fragmentation and no replicas, so it never advises on these.
+/// The model has no fragmentation, and replicas take what they are sent at once, so it never
+/// advises on these.
 fn memory_doctor(server: &mut Server, _: Caller, _: Args<'_>) -> Answer {
     let MemoryUse { used, peak, .. } = MemoryUse::of(server);
-    let clients = server.sessions.len().max(1);
+    let clients = (server.sessions.len() - server.replication.replicas.len()).max(1);
     let advice: String = [
         (peak as f64 / used as f64 > 1.5, SAID_PEAK),
         (server.memory_of_clients() / clients > 200 * 1_024, SAID_CLIENTS),

@@ -188,7 +188,16 @@ fn replconf(server: &mut Server, caller: Caller, args: Args<'_>) -> Flow {
             number::parse_i64(value).filter(|on| *on == 0 || *on == 1).ok_or(
                 CommandError::text("ERR value is out of range, value must between 0 and 1"),
             )?;
-        } else if !is(option, "rdb-filter-only") {
+        } else if is(option, "rdb-filter-only") {
+            let mut words = value.split(|byte| byte.is_ascii_whitespace());
+            let known = |word: &&[u8]| word.is_empty() || is(word, "functions");
+            if let Some(word) = words.find(|word| !known(word)) {
+                let word = String::from_utf8_lossy(word);
+                return Err(CommandError::format(format!(
+                    "ERR Unsupported rdb-filter-only option: {word}"
+                )));
+            }
+        } else {
             let option = String::from_utf8_lossy(option);
             return Err(CommandError::format(format!(
                 "ERR Unrecognized REPLCONF option: {option}"

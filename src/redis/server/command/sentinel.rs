@@ -200,12 +200,12 @@ fn monitor(server: &mut Server, _: Caller, args: Args<'_>) -> Answer {
     let port = integer(args[4]).map_err(invalid("ERR Invalid port"))?;
     let quorum = usize::try_from(quorum).ok().filter(|quorum| *quorum > 0);
     let quorum = quorum.ok_or(CommandError::text("ERR Quorum must be 1 or greater."))?;
-    let port = u16::try_from(port).map_err(|_| CommandError::text("ERR Invalid port number"))?;
+    let port = u16::try_from(port).map_err(|_| CommandError::text("ERR Invalid port number."))?;
     let now = server.now;
     let name = text(args[2]);
     let sentinel = sentinel(server)?;
     if sentinel.masters.contains_key(&name) {
-        return Err(CommandError::text("ERR Duplicate master name"));
+        return Err(CommandError::text("ERR Duplicate master name."));
     }
     let options = SentinelOptions::new(name, quorum);
     sentinel.monitor(now, &options, (text(args[3]), port));

@@ -78,7 +78,7 @@ pub(super) fn effects(
         "spop" => spop(db, key, reply),
         "restore" => restore(args, db.stored(key).is_some(), expiry()),
         "xadd" => vec![xadd(db, args, reply)],
-        "xtrim" => vec![trimmed(db, args, words(args), 2)],
+        "xtrim" => vec![trimmed(db, args, words(args), args.len())],
         "geoadd" => vec![geoadd(args)],
         "lmpop" => popped_many((b"LPOP", b"RPOP", "right"), &args[1..], reply),
         "blmpop" => popped_many((b"LPOP", b"RPOP", "right"), &args[2..], reply),
@@ -135,6 +135,21 @@ fn restore(args: Args<'_>, exists: bool, expiry: Option<i64>) -> Effects {
 
 /// `XADD`: with the id that the entry got.
 fn xadd(db: &Database, args: Args<'_>, reply: Option<&Reply>) -> Vec<Sds> {
+    let at = end_of_stream_options(args);
+    let mut words = words(args);
+    if let (Some(id), Some(word)) = (reply.and_then(Reply::as_bytes), words.get_mut(at))
+        && word.ends_with(b"*")
+    {
+        *word = id.into();
+    }
+    trimmed(db, args, words, at)
+}
+
+/// Returns where the options of `XADD` or `XTRIM` end.
+pub(super) fn end_of_stream_options(args: Args<'_>) -> usize {
+    if is(args[0], "xtrim") {
+        return args.len();
+    }
     let mut at = 2;
     while let Some(word) = args.get(at) {
         at += match () {
@@ -146,19 +161,12 @@ fn xadd(db: &Database, args: Args<'_>, reply: Option<&Reply>) -> Vec<Sds> {
             () => break,
         };
     }
-    let mut words = words(args);
-    if let (Some(id), Some(word)) = (reply.and_then(Reply::as_bytes), words.get_mut(at))
-        && word.ends_with(b"*")
-    {
-        *word = id.into();
-    }
-    trimmed(db, args, words, at)
+    at
 }
 
 /// Returns the words of a command that trims a stream approximately, with the length or the first
 /// id that this has left. Options stand before `end`.
 fn trimmed(db: &Database, args: Args<'_>, mut words: Vec<Sds>, end: usize) -> Vec<Sds> {
-    let end = if is(args[0], "xtrim") { args.len() } else { end };
     let by = (2..end).find(|at| is(args[*at], "maxlen") || is(args[*at], "minid"));
     let Some(by) = by.filter(|by| args.get(by + 1).is_some_and(|mark| *mark == b"~")) else {
         return words;
@@ -168,7 +176,7 @@ fn trimmed(db: &Database, args: Args<'_>, mut words: Vec<Sds>, end: usize) -> Ve
         true => number(&stream.len()),
         false => {
             let first = stream.range(StreamId::MIN, StreamId::MAX).next();
-            number(&first.map_or(StreamId::MIN, |entry| entry.id()))
+            number(&first.map_or(StreamId::MAX, |entry| entry.id()))
         }
     };
     if let Some(stream) = stream

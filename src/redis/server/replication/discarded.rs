@@ -38,6 +38,9 @@ impl fmt::Display for Discarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let Discarded { writes, keys, master } = self;
+        if writes.is_empty() && keys.is_empty() {
+            return f.write_str("no failover has lost a write");
+        }
         let count = if writes.is_empty() { keys.len() } else { writes.len() };
         let what = if writes.is_empty() { "key" } else { "write" };
         write!(f, "failover lost {count} {what}{} that {master} does not have: ", plural(count))?;

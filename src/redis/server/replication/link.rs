@@ -69,16 +69,18 @@ pub(crate) struct Link {
     pub(super) number: u64,
     /// What has arrived and was not handled yet.
     pub(super) buffer: Vec<u8>,
+    /// Number of bytes in it that were read: those of a transaction that has not ended.
+    pub(super) read: usize,
     /// When anything last arrived.
     pub(crate) heard: Instant,
-    /// Since when it is not connected.
-    pub(crate) down_since: Instant,
+    /// Since when it is not connected, if it ever was.
+    pub(crate) down_since: Option<Instant>,
     /// The database that the stream has selected.
-    pub(super) database: usize,
+    pub(crate) database: usize,
     /// The commands of a transaction that has not ended.
     pub(super) transaction: Option<Vec<Vec<Sds>>>,
     /// Whether it asks for a history at all: it has one.
-    pub(super) continues: bool,
+    pub(crate) continues: bool,
     /// The server was a master before, and has not been connected since.
     pub(super) was_master: bool,
     /// It asks the other side to become the master.
@@ -198,6 +200,7 @@ impl Server {
         link.state = LinkState::Connecting;
         link.heard = now;
         link.buffer.clear();
+        (link.read, link.transaction) = (0, None);
         let (host, port) = (link.host.to_string(), link.port);
         self.dial(DialAction::Open { host, port });
     }
@@ -216,15 +219,16 @@ impl Server {
         }
     }
 
-    /// The connection to the master has ended. The next one is tried at once.
+    /// The connection to the master has ended. The next one is tried at once, or in the next second
+    /// if the master had not answered yet.
     pub(super) fn lose_link(&mut self) {
         let now = self.now;
         let Some(link) = &mut self.replication.link else { return };
         if link.is_connected() {
-            link.down_since = now;
+            link.down_since = Some(now);
         }
-        link.transaction = None;
-        if link.hands_over {
+        let had_answer = link.is_connected() || matches!(link.state, LinkState::Receives { .. });
+        if link.hands_over || !had_answer {
             return self.retry_later();
         }
         self.dial_master();
@@ -239,8 +243,14 @@ impl Server {
             return self.dial_master();
         }
         if now - link.heard > timeout {
+            let hands_over = link.hands_over;
             self.hang_up_link();
-            return self.lose_link();
+            self.lose_link();
+            let waits = |link: &Link| link.state == LinkState::Connect && !hands_over;
+            if self.replication.link.as_deref().is_some_and(waits) {
+                self.dial_master();
+            }
+            return;
         }
         self.confirm();
     }

@@ -11,7 +11,7 @@
 
 use super::{NO_ID, Replica, Stage, encoded};
 use crate::redis::command::attempt::Attempt;
-use crate::redis::command::flag;
+use crate::redis::command::{Args, flag};
 use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::Reply;
@@ -20,6 +20,14 @@ use crate::redis::server::command::Row;
 use crate::redis::server::propagate::Sent;
 use crate::redis::value::Sds;
 use std::time::Duration;
+
+const TOO_FEW_REPLICAS: CommandError =
+    CommandError::text("NOREPLICAS Not enough good replicas to write.");
+const READ_ONLY: CommandError =
+    CommandError::text("READONLY You can't write against a read only replica.");
+pub(crate) const STALE: CommandError = CommandError::text(
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+);
 
 impl Server {
     /// Appends a command to the history, and sends it. Without a database, it is one that needs
@@ -150,7 +158,7 @@ impl Server {
             return;
         }
         self.send_effects(Sent::Together);
-        let file = self.to_rdb();
+        let file = self.data_set();
         let (id, offset) = (self.replication.history(), self.replication.offset);
         self.replication.selected = None;
         let former = self.replication.former_id.clone().unwrap_or(NO_ID.into());
@@ -226,38 +234,60 @@ impl Server {
         self.word("replica-read-only") != Some("no")
     }
 
+    /// Returns whether the server must not show its data, because it may be old.
+    pub(crate) fn is_stale(&self) -> bool {
+        let down = self.replication.link.as_ref().is_some_and(|link| !link.is_connected());
+        down && self.word("replica-serve-stale-data") == Some("no")
+    }
+
+    /// Returns an error if the role refuses writes: that of a replica, or of a master that has too
+    /// few replicas.
+    pub(crate) fn check_role_for_write(&self) -> Result<(), CommandError> {
+        if self.lacks_replicas() {
+            return Err(TOO_FEW_REPLICAS);
+        }
+        if self.replication.is_replica() && self.is_read_only_replica() {
+            return Err(READ_ONLY);
+        }
+        Ok(())
+    }
+
     /// Returns an error if the role refuses a command: a replica its writes, and everything if it
-    /// must not show old data; a master its writes, if it has too few replicas.
+    /// must not show old data; a master its writes, if it has too few replicas. A script is what it
+    /// has declared to be.
     pub(in super::super) fn check_role(
         &self,
         client: ClientId,
         command: &Row,
+        args: Args<'_>,
         late: bool,
     ) -> Result<(), CommandError> {
-        let queued = match self.sessions.get(&client).and_then(|session| session.multi.as_ref()) {
-            Some(multi) if command.name == "exec" => &multi.queued[..],
-            Some(_) | None => &[],
-        };
+        let multi = self.sessions.get(&client).and_then(|session| session.multi.as_ref());
+        let queued = multi.filter(|_| command.name == "exec");
+        let flags = self.flags_of(command, args);
         if !late {
-            let writes = command.has(flag::WRITE) || queued.iter().any(|q| q.0.has(flag::WRITE));
-            if writes && self.lacks_replicas() {
-                return Err(CommandError::text("NOREPLICAS Not enough good replicas to write."));
-            }
-            if writes && self.replication.is_replica() && self.is_read_only_replica() {
-                return Err(CommandError::text(
-                    "READONLY You can't write against a read only replica.",
-                ));
-            }
-            return Ok(());
+            let queued = queued.map_or(0, |multi| multi.flags);
+            return match (flags | queued) & flag::WRITE {
+                0 => Ok(()),
+                _ => self.check_role_for_write(),
+            };
         }
-        let down = self.replication.link.as_ref().is_some_and(|link| !link.is_connected());
-        let needs_link = !command.has(flag::STALE) || queued.iter().any(|q| !q.0.has(flag::STALE));
-        if down && needs_link && self.word("replica-serve-stale-data") == Some("no") {
-            return Err(CommandError::text(
-                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-            ));
+        let lacking = !flags | queued.map_or(0, |multi| multi.lacking_flags);
+        if lacking & flag::STALE != 0 && self.is_stale() {
+            return Err(STALE);
         }
         Ok(())
+    }
+
+    /// Returns an error if the role refuses a command; see [`Server::check_role`].
+    pub(in super::super) fn check_role_for_all(
+        &self,
+        client: ClientId,
+        command: &Row,
+        args: Args<'_>,
+    ) -> Result<(), CommandError> {
+        self.check_role(client, command, args, false)?;
+        self.check_role(client, command, args, true)
     }
 
     /// A client is gone, which may have been a replica.

@@ -9,13 +9,13 @@
 //! (`expireIfNeeded`).
 
 use super::link::{Link, LinkState};
-use super::{Past, ReplicationId};
+use super::{Fidelity, Past, Position, ReplicationId};
 use crate::redis::command::Origin;
 use crate::redis::database::{Database, keyspaces};
 use crate::redis::id::ClientId;
 use crate::redis::rdb::{AppendOnly, Next, Snapshot};
 use crate::redis::reply::{ErrorReply, Reply};
-use crate::redis::server::propagate::Sent;
+use crate::redis::server::propagate::{Sent, obeyed};
 use crate::redis::server::{Server, Session};
 use crate::redis::value::Sds;
 
@@ -32,23 +32,22 @@ impl Server {
         if was_master {
             // Its own history may be the beginning of the master's.
             self.replication.history();
+            self.has_data_of_master();
         }
         let (continues, was_master) = match &self.replication.link {
-            None => (self.replication.backlog.is_some(), true),
+            None => (true, true),
             Some(link) => (link.continues, link.was_master),
         };
-        let database = match &self.replication.link {
-            Some(link) => link.database,
-            None => self.replication.selected.unwrap_or(0),
-        };
+        let database = self.replication.stream_database();
         self.replication.link = Some(Box::new(Link {
             host: Sds::new(host),
             port,
             state: LinkState::Connect,
             number: 0,
             buffer: Vec::new(),
+            read: 0,
             heard: self.now,
-            down_since: self.now,
+            down_since: None,
             database,
             transaction: None,
             continues,
@@ -69,7 +68,8 @@ impl Server {
         self.replication.shift_id();
         self.drop_replicas();
         self.replication.selected = None;
-        self.keep_backlog();
+        self.replication.alone_since = self.now;
+        self.observe_role();
         self.publish_events();
         self.send_effects(Sent::OneByOne);
     }
@@ -85,30 +85,39 @@ impl Server {
         }
     }
 
-    /// Begins as a process that has just started: with what its disk knows of its history, and as
-    /// a replica if its options say so.
-    pub(in super::super) fn start_replication(&mut self) {
-        let master = self.options.master().cloned();
+    /// Begins a process with what its disk knows of its history. A master continues it with the
+    /// removal of the keys that expired meanwhile.
+    pub(in super::super) fn recall_history(&mut self) {
+        let is_master = self.options.master().is_none();
         let replication = &mut self.replication;
-        let known = replication.on_disk.take();
         (replication.former_id, replication.parts_at, replication.id) = (None, None, None);
         replication.offset = 0;
-        if let Some((id, offset)) = &known {
-            replication.offset = *offset;
-            if master.is_some() {
-                replication.id = Some(id.clone());
-            } else {
-                (replication.former_id, replication.parts_at) =
-                    (Some(id.clone()), Some(offset + 1));
-            }
+        let Some(Position { id, offset, .. }) = replication.on_disk.clone() else { return };
+        replication.offset = offset;
+        if is_master {
+            (replication.former_id, replication.parts_at) = (Some(id), Some(offset + 1));
             self.keep_backlog();
+        } else {
+            replication.id = Some(id);
         }
+    }
+
+    /// Begins as a process that has read its keys: as a replica if its options say so.
+    pub(in super::super) fn start_replication(&mut self) {
+        let master = self.options.master().cloned();
+        let known = self.replication.on_disk.take();
+        self.send_effects(Sent::OneByOne);
         self.replication.changes_at_start = self.changes();
         if let Some((host, port)) = master {
             self.follow(host.as_bytes(), port, false);
             if let Some(link) = &mut self.replication.link {
                 (link.was_master, link.continues) = (false, known.is_some());
+                link.database = known.as_ref().map_or(0, |position| position.database);
             }
+        }
+        self.replication.starts_as_replica = false;
+        if known.is_some() {
+            self.keep_backlog();
         }
         self.observe_role();
     }
@@ -117,17 +126,19 @@ impl Server {
     pub(in super::super) fn stop_replication(&mut self, saved: bool) {
         let replication = &mut self.replication;
         replication.pending.clear();
-        replication.selected = None;
         replication.replicas.clear();
         replication.announced.clear();
         replication.dials.clear();
         replication.failover = None;
         replication.wants_acks = false;
+        replication.starts_as_replica = self.options.master().is_some();
+        let (offset, database) = (replication.offset, replication.stream_database());
+        replication.selected = None;
         replication.link = None;
         let id = replication.backlog.is_some().then(|| replication.history());
-        replication.on_disk = id.clone().filter(|_| saved).map(|id| (id, replication.offset));
+        let position = |id| Position { id, offset, database };
+        replication.on_disk = id.clone().filter(|_| saved).map(position);
         if let (Some(id), Some(backlog)) = (id, replication.backlog.take()) {
-            let offset = replication.offset;
             replication.remembered = Some(Past { id, offset, backlog });
         }
         self.observe_role();
@@ -160,6 +171,7 @@ impl Server {
     pub(super) fn adopt_data_set(&mut self, file: &[u8]) {
         let Some(link) = &mut self.replication.link else { return };
         let LinkState::Receives { id, offset, parting, .. } = link.state.clone() else { return };
+        let databases = self.databases.len();
         let read =
             Snapshot::read(file, &self.config.limits, self.options.version()).map(|(read, _)| read);
         let Ok((snapshot, saved)) = read.and_then(|snapshot| {
@@ -180,14 +192,15 @@ impl Server {
         self.publish_events();
         self.drop_replicas();
         if let Some(link) = &mut self.replication.link {
-            link.database = 0;
-            link.transaction = None;
+            link.database = snapshot.stream_database().filter(|at| *at < databases).unwrap_or(0);
+            (link.read, link.transaction) = (0, None);
         }
         let replication = &mut self.replication;
         replication.id = Some(id);
         (replication.former_id, replication.parts_at) = (None, None);
         replication.offset = offset;
         replication.backlog = None;
+        self.has_data_of_master();
         self.connected_to_master();
         if let Some(lost) = lost {
             self.tell_discarded(&lost);
@@ -199,8 +212,8 @@ impl Server {
     /// Runs the commands of the stream that have arrived.
     pub(super) fn read_stream(&mut self) {
         let Some(link) = &mut self.replication.link else { return };
-        let buffer = std::mem::take(&mut link.buffer);
-        let mut commands = AppendOnly::new(&buffer, 0);
+        let (mut buffer, mut read) = (std::mem::take(&mut link.buffer), link.read);
+        let mut commands = AppendOnly::new(&buffer, read);
         let mut applied = 0;
         let broken = loop {
             if self.is_asleep() || !self.link_is_connected() {
@@ -208,30 +221,28 @@ impl Server {
             }
             match commands.next_command() {
                 Ok(Next::Command(words)) => {
-                    let ends = commands.at();
-                    let is_whole = self.run_from_master(&words);
-                    if is_whole {
-                        self.append_history(&buffer[applied..ends]);
-                        applied = ends;
-                    }
-                    if words.len() == 3 && words[1].eq_ignore_ascii_case(b"getack") {
-                        self.confirm();
+                    read = commands.at();
+                    if self.run_from_master(&words) {
+                        self.append_history(&buffer[applied..read]);
+                        applied = read;
                     }
                 }
                 Ok(Next::End | Next::Truncated) => break false,
                 // A newline keeps the connection alive.
-                Err(_) if buffer.get(commands.at()) == Some(&b'\n') => {
-                    commands = AppendOnly::new(&buffer, commands.at() + 1);
-                    applied = commands.at();
+                Err(_) if applied == read && buffer.get(read) == Some(&b'\n') => {
+                    read += 1;
+                    applied = read;
+                    commands = AppendOnly::new(&buffer, read);
                 }
                 Err(_) => break true,
             }
         };
-        // A transaction that has not ended is read again as a whole.
+        // A transaction that has not ended stays, since the history has it as a whole.
         if let Some(link) = &mut self.replication.link {
-            link.transaction = None;
-            let arrived = std::mem::take(&mut link.buffer);
-            link.buffer = [&buffer[applied..], &arrived].concat();
+            link.read = read - applied;
+            buffer.drain(..applied);
+            buffer.append(&mut link.buffer);
+            link.buffer = buffer;
         }
         if broken {
             self.hang_up_link();
@@ -266,6 +277,7 @@ impl Server {
     }
 
     fn run_all_from_master(&mut self, commands: &[Vec<Sds>]) {
+        self.note_own_writes();
         let Some(link) = &self.replication.link else { return };
         let mut session = Session::new(0, &link.host.to_string(), self.now, None);
         session.database = link.database;
@@ -273,9 +285,12 @@ impl Server {
         // To the master's commands, keys have not expired: it says which have.
         self.databases.iter_mut().for_each(Database::suspend_expiry);
         for words in commands {
-            let words: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
-            if let Some(command) = self.table.named(&words).filter(|c| c.accepts(words.len())) {
-                self.call(MASTER, Origin::Operator, command, &words);
+            let sent: Vec<&[u8]> = words.iter().map(Sds::as_slice).collect();
+            let obeyed = obeyed(&sent);
+            let words = obeyed.as_ref().unwrap_or(&sent);
+            if let Some(command) = self.table.named(words).filter(|c| c.accepts(words.len())) {
+                let reply = self.call(MASTER, Origin::Operator, command, words);
+                self.note_failure(words, reply);
                 self.publish_events();
             }
         }
@@ -287,5 +302,30 @@ impl Server {
             link.database = database;
         }
         while self.serve_ready() {}
+        self.replication.fidelity.changes = self.changes();
+    }
+
+    /// Notes whether anybody but the master has written since its last commands.
+    fn note_own_writes(&mut self) {
+        let changes = self.changes();
+        let fidelity = &mut self.replication.fidelity;
+        fidelity.has_own_writes |= fidelity.changes != changes;
+    }
+
+    /// Begins with the data of the master.
+    fn has_data_of_master(&mut self) {
+        let changes = self.changes();
+        self.replication.fidelity = Fidelity { changes, ..Fidelity::default() };
+    }
+
+    /// Notes a command of the master that was answered with an error. Its keys differ from ours.
+    fn note_failure(&mut self, words: &[&[u8]], reply: Option<Reply>) {
+        let Some(Reply::Error(error)) = reply else { return };
+        self.stats.unexpected_errors += 1;
+        let fidelity = &mut self.replication.fidelity;
+        if cfg!(debug_assertions) && !fidelity.has_own_writes && fidelity.failed.is_none() {
+            let words: Vec<String> = words.iter().map(|w| w.escape_ascii().to_string()).collect();
+            fidelity.failed = Some(format!("{}: {error}", words.join(" ")));
+        }
     }
 }

@@ -8,6 +8,7 @@ use crate::redis::error::CommandError;
 use crate::redis::id::ClientId;
 use crate::redis::reply::{ErrorReply, Reply};
 use crate::redis::script::{Called, Finished, Host, Interpreter, Kind, Meter, Script, Stop};
+use crate::redis::server::replication::STALE;
 use crate::redis::server::{Server, Session};
 
 /// The client of a script's commands. No connection of a world has this number.
@@ -69,6 +70,9 @@ impl Run<'_> {
         if command.has(flag::NOSCRIPT) && !server.scripting.allows_every_command {
             return refuse("ERR This Redis command is not allowed from script");
         }
+        if server.is_stale() && !command.has(flag::STALE) {
+            return refuse("ERR Can not execute the command on a stale replica");
+        }
         if server.acl.restricts {
             server.check_script(self.client, SCRIPT, command, words)?;
         }
@@ -78,8 +82,11 @@ impl Run<'_> {
         }
         // What has begun to write cannot fail because of the server's state.
         if !(writes && self.dirty) {
-            server.check_refusals(SCRIPT, command, false)?;
-            server.check_refusals(SCRIPT, command, true)?;
+            if writes {
+                server.check_role_for_write()?;
+            }
+            server.check_bad_state(SCRIPT, command, false)?;
+            server.check_bad_state(SCRIPT, command, true)?;
         }
         if server.is_out_of_memory() && !self.dirty && !self.allow_oom && command.has(flag::DENYOOM)
         {
@@ -89,7 +96,9 @@ impl Run<'_> {
             self.dirty = true;
             meter.go_on_until(self.limit);
         }
+        server.replication.mute = !meter.replicates();
         let reply = server.call(SCRIPT, Origin::Script, command, words);
+        server.replication.mute = false;
         if command.has(flag::READONLY) {
             server.remember_keys(self.client, self.keys);
         }
@@ -177,20 +186,7 @@ impl Server {
         caller: Caller,
         invocation: &Invocation<'_>,
     ) -> Result<Option<Reply>, CommandError> {
-        if !invocation.flags.compatible && !invocation.flags.no_writes() && invocation.read_only {
-            return Err(CommandError::text(
-                "ERR Can not execute a script with write flag using *_ro command.",
-            ));
-        }
-        let may_exceed = invocation.flags.compatible
-            || invocation.flags.allows_oom()
-            || invocation.flags.no_writes();
-        if !may_exceed && self.is_out_of_memory() {
-            return Err(CommandError::text(
-                "OOM allow-oom flag is not set on the script, can not run it when used memory > \
-                 'maxmemory'",
-            ));
-        }
+        self.may_run(invocation.flags, invocation.read_only)?;
         let threshold = match self.config.busy_reply_threshold {
             0 => u64::MAX - FOLLOWED_FOR,
             threshold => threshold.min(u64::MAX - FOLLOWED_FOR),
@@ -207,6 +203,36 @@ impl Server {
         }
         self.become_busy(caller, invocation, before, (progress, answer), threshold);
         Ok(None)
+    }
+
+    /// Returns an error if the state of the server refuses a script of these flags.
+    fn may_run(&self, flags: Flags, read_only: bool) -> Result<(), CommandError> {
+        let refuse = |text| Err(CommandError::text(text));
+        if flags.compatible {
+            return if self.is_stale() { Err(STALE) } else { Ok(()) };
+        }
+        if self.is_stale() && !flags.allows_stale() {
+            return refuse(
+                "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and \
+                 'allow-stale' flag is not set on the script.",
+            );
+        }
+        if !flags.no_writes() {
+            if self.replication.is_replica() && self.is_read_only_replica() {
+                return refuse("READONLY Can not run script with write flag on readonly replica");
+            }
+            if read_only {
+                return refuse("ERR Can not execute a script with write flag using *_ro command.");
+            }
+            self.check_role_for_write()?;
+        }
+        if !flags.no_writes() && !flags.allows_oom() && self.is_out_of_memory() {
+            return refuse(
+                "OOM allow-oom flag is not set on the script, can not run it when used memory > \
+                 'maxmemory'",
+            );
+        }
+        Ok(())
     }
 
     fn interpreter(&mut self, kind: Kind) -> &mut Option<Box<Interpreter>> {

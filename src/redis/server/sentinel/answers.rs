@@ -119,6 +119,11 @@ impl Sentinel {
                     instance.unanswered = None;
                 }
                 instance.answered = now;
+                let hangs = text.starts_with("BUSY") && instance.s_down.is_some();
+                if hangs && !instance.script_kill_sent {
+                    instance.script_kill_sent = true;
+                    self.ask(who, Asked::Other, &["SCRIPT", "KILL"]);
+                }
             }
             (Asked::Info, Answer::Text(text)) => {
                 self.learn(now, who, &String::from_utf8_lossy(text));
@@ -154,7 +159,9 @@ impl Sentinel {
         let who = Who::Sentinel(name.to_owned(), id.to_owned());
         if !master.sentinels.contains_key(id) {
             let address = (ip.to_owned(), port_of(port));
-            master.sentinels.insert(id.to_owned(), Instance::new(now, Kind::Sentinel, address));
+            let mut sentinel = Instance::new(now, Kind::Sentinel, address);
+            sentinel.run_id = Some(id.to_owned());
+            master.sentinels.insert(id.to_owned(), sentinel);
             self.tell(&who, "+sentinel", "");
         }
         if epoch > self.epoch {

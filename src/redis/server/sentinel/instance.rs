@@ -46,6 +46,8 @@ pub(crate) struct Instance {
     pub(super) greeted: Instant,
     /// Since when it seems to be down to this Sentinel.
     pub(crate) s_down: Option<Instant>,
+    /// It was told to kill its script, because it was busy when it seemed to be down.
+    pub(super) script_kill_sent: bool,
     /// When it last began to seem so.
     last_down: Option<Instant>,
     /// Whether it says that it is a master, and since when.
@@ -87,6 +89,7 @@ impl Instance {
             info_at: None,
             greeted: now,
             s_down: None,
+            script_kill_sent: false,
             last_down: None,
             reports_master: Some(kind == Kind::Master),
             role_since: now,
@@ -106,9 +109,11 @@ impl Instance {
         }
     }
 
-    /// Begins anew: of it, only the address is known.
+    /// Begins anew: of it, only the address is known, and the id of a Sentinel.
     pub(super) fn begin(&mut self, now: Instant) {
-        *self = Instance::new(now, self.kind, std::mem::take(&mut self.address));
+        let run_id = self.run_id.take().filter(|_| self.kind == Kind::Sentinel);
+        let new = Instance::new(now, self.kind, std::mem::take(&mut self.address));
+        *self = Instance { run_id, ..new };
     }
 
     pub(crate) fn is_disconnected(&self) -> bool {
@@ -122,6 +127,7 @@ impl Instance {
 
     pub(super) fn set_down(&mut self, now: Instant, is_down: bool) {
         self.s_down = is_down.then_some(now);
+        self.script_kill_sent &= is_down;
         self.last_down = self.s_down.or(self.last_down);
     }
 

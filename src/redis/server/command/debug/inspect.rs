@@ -4,6 +4,7 @@ use crate::redis::command::arguments::integer;
 use crate::redis::command::{Answer, Args};
 use crate::redis::database::{Database, digest, memory};
 use crate::redis::error::CommandError;
+use crate::redis::rdb;
 use crate::redis::reply::Reply;
 use crate::redis::server::Server;
 use crate::redis::value::Value;
@@ -14,8 +15,9 @@ pub(super) fn object(db: &mut Database, args: Args<'_>) -> Answer {
     let entry = db.stored(args[2]).ok_or(CommandError::NoSuchKey)?;
     let encoding = entry.value.encoding_name();
     let idle = db.idle_secs(entry);
+    let length = rdb::length(&entry.value, db.profile);
     Ok(Reply::Simple(SmolStr::new(format!(
-        "Value at:0x7f0000000000 refcount:1 encoding:{encoding} serializedlength:0 lru:{} \
+        "Value at:0x7f0000000000 refcount:1 encoding:{encoding} serializedlength:{length} lru:{} \
          lru_seconds_idle:{idle}",
         entry.clock,
     ))))

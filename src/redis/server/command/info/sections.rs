@@ -277,7 +277,7 @@ pub(super) fn stats(server: &Server) -> Lines {
         line("tracking_total_keys", keys),
         line("tracking_total_items", items),
         line("tracking_total_prefixes", prefixes),
-        line("unexpected_error_replies", 0),
+        line("unexpected_error_replies", server.stats.unexpected_errors),
     ]);
     lines.push(line("total_error_replies", server.stats.errors.values().sum::<u64>()));
     lines.extend(constant(&[
@@ -329,7 +329,9 @@ fn following(server: &Server, link: &Link) -> Lines {
     let seconds = |then: Instant| (server.now - then).as_secs();
     let connected = link.is_connected();
     let last_io = if connected { seconds(link.heard).to_string() } else { "-1".to_owned() };
-    let offset = if server.replication.backlog.is_some() { server.replication.offset } else { 1 };
+    // A server that knows no history shows the place after nothing.
+    let known = link.continues && link.shown() != "sync";
+    let offset = if known { server.replication.offset } else { 1 };
     let mut lines = vec![
         line("master_host", &link.host),
         line("master_port", link.port),
@@ -349,7 +351,8 @@ fn following(server: &Server, link: &Link) -> Lines {
         lines.push(line("master_sync_last_io_seconds_ago", seconds(link.heard)));
     }
     if !connected {
-        lines.push(line("master_link_down_since_seconds", seconds(link.down_since)));
+        let since = link.down_since.map_or("-1".to_owned(), |then| seconds(then).to_string());
+        lines.push(line("master_link_down_since_seconds", since));
     }
     lines.extend([
         line("slave_priority", server.parameter("replica-priority", 100)),
