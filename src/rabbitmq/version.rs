@@ -19,12 +19,17 @@ pub enum Version {
     /// RabbitMQ 3.10, the reference: compared with the real 3.10.8.
     #[default]
     V3_10,
-    /// RabbitMQ 4, from its documentation and release notes.
-    V4,
+    /// RabbitMQ 4.0: compared with the real 4.0.5.
+    V4_0,
+    /// RabbitMQ 4.3: compared with the real 4.3.6.
+    V4_3,
 }
 
 impl Version {
-    /// The version number that the broker reports: `3.10.8`, `4.0.0`.
+    /// The newest RabbitMQ 4 that is modelled.
+    pub const V4: Version = Version::V4_3;
+
+    /// The version number that the broker reports: `3.10.8`, `4.0.5`.
     #[must_use]
     pub const fn number(self) -> &'static str {
         self.profile().number
@@ -40,7 +45,8 @@ impl Version {
     pub(crate) const fn profile(self) -> &'static Profile {
         match self {
             Version::V3_10 => &V3_10,
-            Version::V4 => &V4,
+            Version::V4_0 => &V4_0,
+            Version::V4_3 => &V4_3,
         }
     }
 }
@@ -78,8 +84,10 @@ const V3_10: Profile = Profile {
     reports_last_death: false,
 };
 
-const V4: Profile = Profile {
-    number: "4.0.0",
+const V4_3: Profile = Profile { number: "4.3.6", ..V4_0 };
+
+const V4_0: Profile = Profile {
+    number: "4.0.5",
     max_message_size: 16_777_216,
     confirms_on_write: true,
     default_delivery_limit: Some(20),

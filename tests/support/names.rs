@@ -36,7 +36,7 @@ impl Names {
             line = line.replace("' is down\"", "' is deleted\"");
         }
         // The order depends on a table of processes.
-        line = line.replace("\"AMQPLAIN PLAIN\"", "\"PLAIN AMQPLAIN\"");
+        line = replace_word(&line, "mechanisms=\"", "", |c| c != '"');
         replace_word(&line, "cluster_name:S=", "rabbit@localhost", |c| c != ',')
     }
 
