@@ -284,7 +284,7 @@ impl Broker {
     }
 
     /// The facts of its version.
-    pub(super) fn profile(&self) -> &'static Profile {
+    pub(crate) fn profile(&self) -> &'static Profile {
         self.options.version().profile()
     }
 

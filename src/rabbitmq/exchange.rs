@@ -25,6 +25,7 @@ use crate::rabbitmq::protocol::method::ExchangeOptions;
 use crate::rabbitmq::protocol::properties::Properties;
 use crate::rabbitmq::protocol::table::FieldTable;
 use crate::rabbitmq::stats::Published;
+use crate::rabbitmq::version::Profile;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -141,11 +142,14 @@ impl Kind {
         }
     }
 
-    pub(crate) fn parse(name: &str) -> Result<Kind, Fault> {
+    pub(crate) fn parse(name: &str, profile: &Profile) -> Result<Kind, Fault> {
         Kind::named(name).ok_or_else(|| {
             let what = if ATOMS.contains(&name) { "invalid" } else { "unknown" };
             let reason = format!("{what} exchange type '{name}'");
-            Fault::new(ReplyCode::CommandInvalid, reason)
+            match profile.texts.unknown_type_closes_channel {
+                true => Fault::precondition(reason),
+                false => Fault::new(ReplyCode::CommandInvalid, reason),
+            }
         })
     }
 
@@ -271,6 +275,7 @@ impl Exchange {
         &self,
         kind: Kind,
         options: &ExchangeOptions,
+        profile: &Profile,
     ) -> Result<(), Fault> {
         let what = self.what();
         let unequal = |argument: &str, received: &str, current: &str| {
@@ -297,6 +302,7 @@ impl Exchange {
                 &what,
                 &options.arguments,
                 &self.arguments,
+                profile.texts.name_default_type,
             )
         })
     }

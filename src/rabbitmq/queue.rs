@@ -46,6 +46,7 @@ use crate::rabbitmq::queue::ring::Ring;
 use crate::rabbitmq::queue::settings::{Effective, Settings};
 use crate::rabbitmq::queue::stream::Stream;
 use crate::rabbitmq::stats::MessageStats;
+use crate::rabbitmq::version::Profile;
 use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 use smol_str::SmolStr;
@@ -141,9 +142,10 @@ impl Queue {
         name: SmolStr,
         options: QueueOptions,
         owner: ConnectionId,
+        profile: &'static Profile,
     ) -> Queue {
         let durable = options.durable && !options.exclusive;
-        let kind = Kind::new(QueueType::of(&options.arguments));
+        let kind = Kind::new(QueueType::of(&options.arguments), profile);
         let first = kind.first_position();
         let single_active = options.arguments.get("x-single-active-consumer");
         let levels = options.arguments.get("x-max-priority").and_then(FieldValue::as_integer);
@@ -229,7 +231,7 @@ impl Queue {
     /// that was returned.
     pub(crate) fn shown(&self, entry: &Entry) -> Arc<Message> {
         match &self.cold.kind {
-            Kind::Quorum(quorum) => quorum.delivery_counts.shown(entry),
+            Kind::Quorum(quorum) => quorum.shown(entry),
             Kind::Classic | Kind::Stream(_) => Arc::clone(&entry.message),
         }
     }
@@ -298,6 +300,7 @@ impl Queue {
         &self,
         options: &QueueOptions,
         connection: ConnectionId,
+        profile: &Profile,
     ) -> Result<(), Fault> {
         if self.cold.owner != options.exclusive.then_some(connection) {
             return Err(self.locked());
@@ -315,7 +318,8 @@ impl Queue {
             }
         }
         settings::compared(self.cold.kind.queue_type()).try_for_each(|key| {
-            check_same_argument(key, &what, &options.arguments, &self.cold.arguments)
+            let (received, current) = (&options.arguments, &self.cold.arguments);
+            check_same_argument(key, &what, received, current, profile.texts.name_default_type)
         })
     }
 
@@ -340,7 +344,8 @@ pub(crate) mod tests {
         let vhost = crate::rabbitmq::key::Arena::default().insert(vhost);
         let options = QueueOptions::default();
         let (name, owner) = (SmolStr::default(), ConnectionId(0));
-        Queue::new(Instant::ZERO, (vhost, SmolStr::default()), name, options, owner)
+        let profile = crate::rabbitmq::version::Version::V3_10.profile();
+        Queue::new(Instant::ZERO, (vhost, SmolStr::default()), name, options, owner, profile)
     }
 
     #[test]

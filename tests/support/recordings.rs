@@ -78,13 +78,24 @@ pub(crate) fn unrecorded(recorded: &str) -> String {
         let failed = has(&format!("< {target} channel.close "));
         let broken =
             has(&format!("< {name}.0 connection.close ")) || has(&format!("< {name} closed"));
-        let reopened = [format!("> {target} channel.close-ok"), format!("> {target} channel.open")];
+        let is_next = |at: usize, line: &str| lines.get(at).is_some_and(|next| *next == line);
         if failed
-            && lines.get(at) == Some(&&*reopened[0])
-            && lines.get(at + 1) == Some(&&*reopened[1])
+            && is_next(at, &format!("> {target} channel.close-ok"))
+            && is_next(at + 1, &format!("> {target} channel.open"))
         {
             written.push(format!("! {sent}"));
             at += 2 + lines[at + 2..].iter().take_while(|line| line.starts_with("< ")).count();
+        } else if broken
+            && is_next(at, &format!("> {name}.0 connection.close-ok"))
+            && is_next(at + 1, &format!("< {name} closed"))
+            && is_next(at + 2, &format!("= connect {name}"))
+        {
+            written.push(format!("! {sent}"));
+            let opens = |line: &&&str| {
+                let opened = line.strip_prefix(&format!("> {name}.")[..]);
+                opened.is_some_and(|rest| rest.ends_with(" channel.open")) || line.starts_with("< ")
+            };
+            at += 3 + lines[at + 3..].iter().take_while(opens).count();
         } else if failed || broken || sent.contains("close") || !target.contains('.') {
             written.push(line.to_owned());
         } else {

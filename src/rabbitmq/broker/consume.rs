@@ -16,6 +16,7 @@ use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::quorum::UNLIMITED_PREFETCH;
 use crate::rabbitmq::queue::stream::Start;
+use crate::rabbitmq::version::SettingRules;
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -83,9 +84,10 @@ impl Broker {
         let ConsumeOptions { consumer_tag, no_ack, exclusive, arguments } = options;
         let channel = self.channel_mut(channel_key);
         let (mut prefetch, is_shared) = (channel.prefetch, channel.limiter.is_on());
+        let rules = &self.profile().settings;
         let queue = self.queue_mut(key);
         let what = queue.what();
-        check_consume_arguments(queue.cold.kind.queue_type(), &what, &arguments)?;
+        check_consume_arguments(queue.cold.kind.queue_type(), &what, &arguments, rules)?;
         let start = match &queue.cold.kind {
             Kind::Stream(_) => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
             Kind::Quorum(_) | Kind::Classic => None,
@@ -243,34 +245,70 @@ fn check_consume_arguments(
     kind: QueueType,
     what: &str,
     arguments: &FieldTable,
+    rules: &SettingRules,
 ) -> Result<(), Fault> {
-    if let Some(value) = arguments.get("x-priority")
+    let invalid = |name: &str, why: String| {
+        Err(Fault::precondition(format!("invalid arg '{name}' for {what}: {why}")))
+    };
+    let expected_integer =
+        |value: &FieldValue| format!("\"expected integer, got {}\"", value.type_name());
+    let foreign = foreign_arguments(kind, rules);
+    // Since 4.0 the values of foreign arguments are not looked at.
+    let is_checked = |name: &&str| rules.has_mirroring || !foreign.contains(name);
+    if let Some(value) = Some("x-priority").filter(is_checked).and_then(|name| arguments.get(name))
         && value.as_integer().is_none()
     {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-priority' for {what}: \"expected integer, got {}\"",
-            value.type_name()
-        )));
+        return invalid("x-priority", expected_integer(value));
     }
-    if let Some(value) = arguments.get("x-cancel-on-ha-failover")
+    if rules.has_mirroring
+        && let Some(value) = arguments.get("x-cancel-on-ha-failover")
         && !matches!(value, FieldValue::Bool(_))
     {
-        return Err(Fault::precondition(format!(
-            "invalid arg 'x-cancel-on-ha-failover' for {what}: {{unacceptable_type,{}}}",
-            value.type_name()
-        )));
+        let why = format!("{{unacceptable_type,{}}}", value.type_name());
+        return invalid("x-cancel-on-ha-failover", why);
     }
-    let foreign: &[&str] = match kind {
-        QueueType::Classic => &["x-stream-offset"],
-        QueueType::Quorum => &["x-cancel-on-ha-failover", "x-stream-offset"],
-        QueueType::Stream => &["x-cancel-on-ha-failover", "x-priority"],
-    };
+    if rules.has_those_of_4_3
+        && kind == QueueType::Quorum
+        && let Some(value) = arguments.get("x-consumer-timeout")
+    {
+        match value.as_integer() {
+            None => return invalid("x-consumer-timeout", expected_integer(value)),
+            Some(n) if n < 0 => {
+                return invalid("x-consumer-timeout", format!("{{value_negative,{n}}}"));
+            }
+            Some(_) => {}
+        }
+    }
     match foreign.iter().find(|name| arguments.get(name).is_some()) {
         None => Ok(()),
         Some(name) => Err(Fault::precondition(format!(
             "invalid arg '{name}' for {what} of queue type {}",
             kind.module()
         ))),
+    }
+}
+
+/// The arguments of consumers that other types of queue take.
+fn foreign_arguments(kind: QueueType, rules: &SettingRules) -> &'static [&'static str] {
+    if rules.has_mirroring {
+        return match kind {
+            QueueType::Classic => &["x-stream-offset"],
+            QueueType::Quorum => &["x-cancel-on-ha-failover", "x-stream-offset"],
+            QueueType::Stream => &["x-cancel-on-ha-failover", "x-priority"],
+        };
+    }
+    match (kind, rules.has_those_of_4_3) {
+        (QueueType::Classic, true) => &[
+            "x-consumer-timeout",
+            "x-stream-filter",
+            "x-stream-match-unfiltered",
+            "x-stream-offset",
+        ],
+        (QueueType::Classic, false) | (QueueType::Quorum, _) => {
+            &["x-stream-filter", "x-stream-match-unfiltered", "x-stream-offset"]
+        }
+        (QueueType::Stream, true) => &["x-consumer-timeout", "x-priority"],
+        (QueueType::Stream, false) => &["x-priority"],
     }
 }
 
@@ -298,12 +336,14 @@ fn stream_start(
 mod tests {
     use super::*;
     use crate::rabbitmq::protocol::table::FieldValue;
+    use crate::rabbitmq::version::Version;
 
     #[test]
     fn consumer_arguments_are_checked() {
         let check = |name: &str, value: FieldValue| {
             let arguments = FieldTable::new().with(name, value);
-            check_consume_arguments(QueueType::Classic, "queue 'q' in vhost '/'", &arguments)
+            let rules = &Version::V3_10.profile().settings;
+            check_consume_arguments(QueueType::Classic, "queue 'q' in vhost '/'", &arguments, rules)
         };
         assert_eq!(
             check("x-priority", "a".into()).unwrap_err().reason,

@@ -85,11 +85,12 @@ impl Broker {
             check_not_default(&name)?;
             return self.exchange_key(caller.vhost, &name).map(drop);
         }
-        let kind = Kind::parse(&options.kind)?;
+        let profile = self.profile();
+        let kind = Kind::parse(&options.kind, profile)?;
         check_not_default(&name)?;
         self.check_exchange_access(caller, Access::Configure, &name)?;
         if let Ok((_, exchange)) = self.named_exchange(caller, &name) {
-            return exchange.check_equivalent(kind, &options);
+            return exchange.check_equivalent(kind, &options, profile);
         }
         if name.starts_with("amq.") {
             return Err(Fault::refused(format!(

@@ -128,12 +128,16 @@ impl Broker {
         let operator = vhost.operator_policies.matching(Object::Queue(kind), name);
         let names = [policy, operator].map(|policy| policy.map(|policy| policy.name.clone()));
         let mut settings = Settings::new(&queue.cold.arguments, policy, operator);
-        let profile = self.profile();
-        if kind == QueueType::Quorum && !settings.sets_delivery_limit {
-            settings.delivery_limit = profile.default_delivery_limit;
-        }
-        if settings.has_negative_delivery_limit {
-            settings.delivery_limit = profile.negative_delivery_limit;
+        let quorum = &self.profile().quorum;
+        if kind == QueueType::Quorum {
+            if !settings.sets_delivery_limit {
+                settings.delivery_limit = quorum.default_delivery_limit;
+            }
+            if settings.has_negative_delivery_limit {
+                settings.delivery_limit = quorum.negative_delivery_limit;
+            }
+            settings.moves_rejected_to_end =
+                quorum.moves_rejected_to_end && settings.delivery_limit.is_none();
         }
         let queue = self.queue_mut(key);
         queue.cold.policies = names;

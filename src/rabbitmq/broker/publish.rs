@@ -67,8 +67,13 @@ impl Broker {
             let user = self.connections.get(&caller.id.connection);
             let user = user.map(|connection| connection.options.user.as_str());
             expiry = check_properties(&mut properties, user)?;
+            if self.profile().has_containers {
+                properties = properties.contained(expiry);
+            }
         }
-        check_delivery_mode(&properties)?;
+        if !self.profile().has_containers {
+            check_delivery_mode(&properties)?;
+        }
         let expiry = expiry.map(|time_to_live| now.saturating_add(time_to_live));
         let name = self.source_name(source);
         let message = Arc::new(Message::new(name, routing_key, properties, body));

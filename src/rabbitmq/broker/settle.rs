@@ -6,7 +6,7 @@
 use super::Broker;
 use super::story::Fate;
 use crate::Instant;
-use crate::rabbitmq::channel::transaction::Settle;
+use crate::rabbitmq::channel::transaction::{Outcome, Settle};
 use crate::rabbitmq::channel::unacked::Unacked;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
@@ -20,7 +20,7 @@ use std::cmp::Ordering;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Return {
     /// A consumer requeues them.
-    Rejected,
+    Requeued(Outcome),
     /// Their consumer or its channel is gone.
     Lost,
 }
@@ -28,7 +28,7 @@ pub(super) enum Return {
 impl Return {
     fn words(self) -> &'static str {
         match self {
-            Return::Rejected => "its consumer requeued it",
+            Return::Requeued(_) => "its consumer requeued it",
             Return::Lost => "its consumer or its channel was gone",
         }
     }
@@ -83,15 +83,16 @@ impl Broker {
             if !is_kept {
                 match how {
                     Settle::Ack => self.acknowledged(now, queue, entry),
-                    Settle::Reject => self.die(now, queue, entry, Reason::Rejected),
-                    Settle::Requeue => {
+                    Settle::Reject(outcome) => self.reject(now, queue, entry, outcome),
+                    Settle::Requeue(outcome) => {
                         // As in 3.10, credit is returned twice for a delivery that dies.
-                        let died = self.put_back(now, queue, vec![entry], Return::Rejected);
+                        let why = Return::Requeued(outcome);
+                        let died = self.put_back(now, queue, vec![entry], why);
                         self.refund(channel, queue, consumer, died);
                     }
                 }
             }
-            if unblocked || is_kept || how == Settle::Requeue {
+            if unblocked || is_kept || how.is_requeue() {
                 self.run_queue(now, queue);
             }
         }
@@ -101,6 +102,23 @@ impl Broker {
         self.queue_mut(key).counts.ack += 1;
         self.tell_of(key, entry.position(), |queue| Fate::Acknowledged { queue });
         self.leave(now, key, entry);
+    }
+
+    /// Gives up a message that its consumer rejects.
+    fn reject(&mut self, now: Instant, key: QueueKey, mut entry: Entry, outcome: Outcome) {
+        let rules = &self.profile().quorum;
+        // Before 4.3, both methods that reject count as failures.
+        let has_failed = outcome == Outcome::Failed || !rules.counts_failures_only;
+        match self.queues.get_mut(key).map(|queue| &mut queue.cold.kind) {
+            Some(Kind::Quorum(quorum)) => {
+                quorum.delivery_counts.came_back(entry.position(), has_failed);
+            }
+            Some(Kind::Classic) if rules.counts_failures_only && has_failed => {
+                entry = entry.failed();
+            }
+            Some(Kind::Classic | Kind::Stream(_)) | None => {}
+        }
+        self.die(now, key, entry, Reason::Rejected);
     }
 
     /// Settles deliveries of a channel: queue by queue, and for each queue by consumer tag.
@@ -161,7 +179,7 @@ impl Broker {
         how: Settle,
     ) {
         let queue = group[0].queue;
-        if how == Settle::Requeue && self.queues.get(queue).is_some_and(Queue::requeues_singly) {
+        if how.is_requeue() && self.queues.get(queue).is_some_and(Queue::requeues_singly) {
             for unacked in group {
                 self.settle_at_queue(now, channel, unacked, how);
             }
@@ -183,15 +201,16 @@ impl Broker {
         match how {
             _ if is_kept => {}
             Settle::Ack => entries.for_each(|entry| self.acknowledged(now, queue, entry)),
-            Settle::Reject => {
-                entries.for_each(|entry| self.die(now, queue, entry, Reason::Rejected));
+            Settle::Reject(outcome) => {
+                entries.for_each(|entry| self.reject(now, queue, entry, outcome));
             }
-            Settle::Requeue => {
-                let died = self.put_back(now, queue, entries.collect(), Return::Rejected);
+            Settle::Requeue(outcome) => {
+                let why = Return::Requeued(outcome);
+                let died = self.put_back(now, queue, entries.collect(), why);
                 self.refund(channel, queue, consumer, died);
             }
         }
-        if unblocked || is_kept || how == Settle::Requeue {
+        if unblocked || is_kept || how.is_requeue() {
             self.run_queue(now, queue);
         }
     }
@@ -231,11 +250,15 @@ impl Broker {
                 self.tell_of(key, entry.position(), |queue| Fate::Returned { queue, why });
             }
         }
+        let counts_failures = self.profile().quorum.counts_failures_only;
         let queue = self.queue_mut(key);
         queue.touch(now);
         match &queue.cold.kind {
             Kind::Quorum(_) => return self.put_back_quorum(now, key, entries, why),
             Kind::Classic | Kind::Stream(_) => {}
+        }
+        if counts_failures && why != Return::Requeued(Outcome::Released) {
+            entries = entries.into_iter().map(Entry::failed).collect();
         }
         queue.ready.restore(entries);
         if !queue.is_plain {
@@ -257,10 +280,16 @@ impl Broker {
         why: Return,
     ) -> usize {
         let mut died = 0;
+        let counts_failures_only = self.profile().quorum.counts_failures_only;
+        let has_failed = match why {
+            Return::Requeued(outcome) => counts_failures_only && outcome == Outcome::Failed,
+            Return::Lost => true,
+        };
         for entry in entries {
             let queue = self.queues.get_mut(key).expect("the caller has just found the queue");
             let Some(quorum) = queue.cold.kind.quorum_mut() else { return died };
-            let count = quorum.delivery_counts.came_back(entry.position());
+            let counts = quorum.delivery_counts.came_back(entry.position(), has_failed);
+            let count = if counts_failures_only { counts.failed } else { counts.returned };
             let limit = queue.cold.settings.delivery_limit;
             if exceeds_delivery_limit(count, limit) {
                 self.die(now, key, entry, Reason::DeliveryLimit);
@@ -268,7 +297,7 @@ impl Broker {
                 continue;
             }
             let old = entry.position();
-            let to_front = limit.is_some() || why == Return::Lost;
+            let to_front = !queue.cold.settings.moves_rejected_to_end || why == Return::Lost;
             let position = match queue.cold.kind.quorum_mut() {
                 Some(quorum) if to_front => quorum.take_front(),
                 Some(_) | None => queue.take_position(),

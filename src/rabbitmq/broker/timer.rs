@@ -143,8 +143,7 @@ impl Broker {
                 {
                     journal.armed = None;
                     let profile = self.options.version().profile();
-                    let confirm_on_write =
-                        profile.confirms_on_write || queue.cold.kind.confirms_on_write();
+                    let confirm_on_write = queue.cold.kind.confirms_on_write(profile);
                     let sync_time = self.options.sync_time();
                     journal.fire(now, sync_time, confirm_on_write, &mut self.synced);
                     self.timers.arm_journal(key, journal);

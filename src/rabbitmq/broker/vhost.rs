@@ -84,7 +84,8 @@ impl Broker {
         queues.into_iter().for_each(|queue| self.delete_queue(queue));
         let to_vhost = |connection: &Connection| connection.vhost == key;
         // The server does not wait for an answer.
-        for id in self.force_closed(now, to_vhost, &format!("vhost '{name}' is deleted")) {
+        let state = if self.profile().texts.deleted_vhost_is_down { "down" } else { "deleted" };
+        for id in self.force_closed(now, to_vhost, &format!("vhost '{name}' is {state}")) {
             let (channel, event) = (ChannelNumber(0), Event::ConnectionLost);
             self.outputs.push(Output { connection: id, channel, event });
         }

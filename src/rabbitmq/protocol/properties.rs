@@ -10,6 +10,7 @@ use super::table::{FieldTable, FieldValue, in_milliseconds};
 use crate::Instant;
 use smol_str::SmolStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The header that holds the offset of a message in a stream.
 const OFFSET: SmolStr = SmolStr::new_static("x-stream-offset");
@@ -58,6 +59,18 @@ struct Rest {
     /// The bytes in which these properties arrived, if encoding them again would produce other
     /// bytes. The server passes a header on unchanged until it has to change it.
     verbatim: Option<Box<[u8]>>,
+    history: History,
+}
+
+/// What a server with message containers knows of a message beside its properties.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct History {
+    /// Whether the header `x-death` was made by the server.
+    pub(crate) has_died: bool,
+    /// Whether the message is routed by its routing key alone, whatever its header `CC` says.
+    pub(crate) has_new_key: bool,
+    /// Number of its deliveries that failed.
+    pub(crate) failures: u32,
 }
 
 impl Properties {
@@ -322,6 +335,34 @@ impl Properties {
     #[must_use]
     pub fn cluster_id(&self) -> Option<&str> {
         self.rest(|rest| rest.cluster_id.as_deref())
+    }
+
+    /// Returns the properties of a client's message as a server with message containers keeps
+    /// them: headers sorted by name and each name once, the expiration as a plain number, and no
+    /// history.
+    pub(crate) fn contained(mut self, time_to_live: Option<Duration>) -> Properties {
+        let more = self.more_mut();
+        if let Some(headers) = more.headers.take() {
+            more.headers = Some(headers.distinct());
+        }
+        if let Some(rest) = &mut more.rest {
+            rest.history = History::default();
+            rest.expiration = time_to_live.map(|time| time.as_millis().to_string().into());
+        }
+        self
+    }
+
+    /// What the server knows of the message beside its properties.
+    pub(crate) fn history(&self) -> History {
+        self.rest(|rest| Some(&rest.history)).copied().unwrap_or_default()
+    }
+
+    /// Returns the properties with another history.
+    pub(crate) fn with_history(mut self, history: History) -> Properties {
+        if history != self.history() {
+            self.rest_mut().history = history;
+        }
+        self
     }
 
     /// Returns the properties without `expiration`, with other headers.

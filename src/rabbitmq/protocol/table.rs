@@ -383,6 +383,13 @@ impl FieldTable {
         self.0.iter().any(|(_, value)| matches!(value, FieldValue::Decimal { .. }))
     }
 
+    /// Returns the fields sorted by name, of those with the same name only the first.
+    pub(crate) fn distinct(self) -> FieldTable {
+        let mut sorted = self.sorted();
+        sorted.0.dedup_by(|later, first| later.0 == first.0);
+        sorted
+    }
+
     /// Returns the fields sorted by name. The server keeps the arguments of a binding in this
     /// order, and headers to which it has added some.
     pub(crate) fn sorted(mut self) -> FieldTable {
@@ -415,17 +422,24 @@ impl fmt::Display for FieldTable {
 
 /// Refuses a redeclaration of `what` in which the argument `name` differs.
 ///
-/// Integers of all widths are alike, and an absent queue type is `classic`.
+/// Integers of all widths are alike, and an absent queue type is `classic`; the text may name that
+/// default.
 pub(crate) fn check_same_argument(
     name: &str,
     what: &str,
     received: &FieldTable,
     current: &FieldTable,
+    names_default_type: bool,
 ) -> Result<(), Fault> {
     let (received, current) = (received.get(name), current.get(name));
+    let has_default = name == "x-queue-type" && names_default_type;
     let alone = |value: Option<&FieldValue>| match value {
         Some(value) => format!("the value '{value}' of type '{}'", value.type_name()),
         None => "none".to_owned(),
+    };
+    let named = |value: Option<&FieldValue>| match value {
+        Some(value) => format!("'{value}'"),
+        None => "'classic'".to_owned(),
     };
     let (received, current) = match (received, current) {
         (None, None) => return Ok(()),
@@ -436,6 +450,7 @@ pub(crate) fn check_same_argument(
         {
             return Ok(());
         }
+        (a, b) if has_default => (named(a), named(b)),
         (a, b) => (alone(a), alone(b)),
     };
     Err(Fault::precondition(format!(

@@ -10,6 +10,7 @@ use super::settings::Settings;
 use super::stream::Stream;
 use crate::rabbitmq::protocol::message::Position;
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::version::Profile;
 
 /// The kind of a queue, with the state that only this kind has.
 #[derive(Debug)]
@@ -20,10 +21,10 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn new(queue_type: QueueType) -> Kind {
+    pub(crate) fn new(queue_type: QueueType, profile: &'static Profile) -> Kind {
         match queue_type {
             QueueType::Classic => Kind::Classic,
-            QueueType::Quorum => Kind::Quorum(Box::default()),
+            QueueType::Quorum => Kind::Quorum(Box::new(Quorum::new(&profile.quorum))),
             QueueType::Stream => Kind::Stream(Box::default()),
         }
     }
@@ -102,9 +103,13 @@ impl Kind {
         self.stream().is_some()
     }
 
-    /// Returns whether the confirm of a message follows its write, not its sync, in every version.
-    pub(crate) fn confirms_on_write(&self) -> bool {
-        self.stream().is_some()
+    /// Returns whether the confirm of a message follows its write, not its sync.
+    pub(crate) fn confirms_on_write(&self, profile: &Profile) -> bool {
+        match self {
+            Kind::Classic => profile.classic_confirms_on_write,
+            Kind::Quorum(_) => false,
+            Kind::Stream(_) => true,
+        }
     }
 
     /// Returns whether some headers crash the queue process.
@@ -117,10 +122,9 @@ impl Kind {
         self.stream().is_some()
     }
 
-    /// Returns whether a rejected message goes to the end, as if it were a new one: in a quorum
-    /// queue without a delivery limit.
+    /// Returns whether a rejected message goes to the end, as if it were a new one.
     pub(crate) fn moves_rejected_to_end(&self, settings: &Settings) -> bool {
-        self.is_quorum() && settings.delivery_limit.is_none()
+        self.is_quorum() && settings.moves_rejected_to_end
     }
 
     /// Returns whether messages that come back together are sorted by position.

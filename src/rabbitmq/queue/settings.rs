@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) sets_delivery_limit: bool,
     /// Whether the delivery limit is negative; the version decides what that means.
     pub(crate) has_negative_delivery_limit: bool,
+    /// Whether a rejected message of a quorum queue goes to the end; the version decides that.
+    pub(crate) moves_rejected_to_end: bool,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
 }
@@ -96,6 +98,7 @@ impl Settings {
             has_negative_delivery_limit: get("delivery-limit")
                 .and_then(FieldValue::as_integer)
                 .is_some_and(|limit| limit < 0),
+            moves_rejected_to_end: false,
             max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
                 match Age::parse(age) {
                     Age::Valid(age) => Some(age),
@@ -129,6 +132,7 @@ static DEFAULT: Settings = Settings {
     delivery_limit: None,
     sets_delivery_limit: false,
     has_negative_delivery_limit: false,
+    moves_rejected_to_end: false,
     max_age: None,
     max_segment_bytes: None,
 };

@@ -8,7 +8,6 @@
 //! Source: AMQP 0-9-1, section 2.2.4; RabbitMQ 3.10.8, observed.
 
 use super::decode::ConnectionMethod;
-use super::dialect::PROTOCOL_HEADER;
 use super::encode::{To, connection_close, encode};
 use super::fault::WireFault;
 use super::session::{Demand, Phase, Session};
@@ -350,7 +349,7 @@ impl ByteServer {
                 start(dialect, self.broker.version(), &mut session.out);
             }
             Demand::Refuse => {
-                session.out.extend_from_slice(&PROTOCOL_HEADER);
+                session.out.extend_from_slice(&self.broker.profile().protocol_header);
                 self.hang_up(id);
             }
             Demand::Crash { channel } => {

@@ -4,8 +4,8 @@
 
 use crate::rabbitmq::protocol::error::MethodId;
 
-/// The header with which a client of AMQP 0-9-1 begins, and the answer to any other header.
-pub(super) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
+/// The header with which a client of AMQP 0-9-1 begins.
+const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\0\0\x09\x01";
 
 /// Other headers that are accepted: clients of AMQP 0-9 are treated as clients of 0-9-1, those of
 /// AMQP 0-8 in their own dialect.
