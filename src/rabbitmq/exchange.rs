@@ -153,15 +153,19 @@ impl Kind {
         })
     }
 
-    fn router(self, arguments: &FieldTable) -> Box<dyn Router> {
+    fn router(self, arguments: &FieldTable, profile: &Profile) -> Box<dyn Router> {
         match self {
             Kind::Direct => Box::new(direct::Direct::default()),
             Kind::Fanout => Box::new(fanout::Fanout::default()),
-            Kind::Headers => Box::new(headers::Headers::default()),
+            Kind::Headers => Box::new(headers::Headers::new(profile)),
             Kind::Topic => Box::new(topic::Topic::default()),
-            Kind::ConsistentHash => Box::new(consistent_hash::ConsistentHash::new(arguments)),
+            Kind::ConsistentHash => {
+                Box::new(consistent_hash::ConsistentHash::new(arguments, profile))
+            }
             Kind::Random => Box::new(random::Random::default()),
-            Kind::Delayed => delayed_type(arguments).unwrap_or(Kind::Direct).router(arguments),
+            Kind::Delayed => {
+                delayed_type(arguments).unwrap_or(Kind::Direct).router(arguments, profile)
+            }
         }
     }
 }
@@ -251,6 +255,7 @@ impl Exchange {
         name: SmolStr,
         kind: Kind,
         options: ExchangeOptions,
+        profile: &Profile,
     ) -> Exchange {
         Exchange {
             name: Arc::new(name),
@@ -260,7 +265,7 @@ impl Exchange {
             durable: options.durable,
             auto_delete: options.auto_delete,
             internal: options.internal,
-            router: kind.router(&options.arguments),
+            router: kind.router(&options.arguments, profile),
             arguments: options.arguments,
             bindings: IndexSet::default(),
             incoming: IndexSet::default(),

@@ -150,6 +150,11 @@ impl Queue {
         let single_active = options.arguments.get("x-single-active-consumer");
         let levels = options.arguments.get("x-max-priority").and_then(FieldValue::as_integer);
         let levels = levels.and_then(|levels| u8::try_from(levels).ok()).unwrap_or(0);
+        let ready = match &kind {
+            Kind::Classic => Backlog::with_levels(levels),
+            Kind::Quorum(quorum) => Backlog::of_quorum(quorum.rules.priorities),
+            Kind::Stream(_) => Backlog::default(),
+        };
         let cold = Cold {
             name,
             vhost,
@@ -171,7 +176,7 @@ impl Queue {
             counts: RareCounts::default(),
         };
         let mut queue = Queue {
-            ready: Backlog::with_levels(levels),
+            ready,
             ring: Ring::default(),
             next_position: first,
             unacked: 0,
@@ -180,7 +185,7 @@ impl Queue {
             journal: durable.then(|| Box::new(Journal::new(first))),
             cold: Box::new(cold),
         };
-        queue.set(Settings::new(&queue.cold.arguments, None, None));
+        queue.set(Settings::new(&queue.cold.arguments, None, None, &profile.settings));
         queue
     }
 
@@ -317,7 +322,7 @@ impl Queue {
                 )));
             }
         }
-        settings::compared(self.cold.kind.queue_type()).try_for_each(|key| {
+        settings::compared(self.cold.kind.queue_type(), &profile.settings).try_for_each(|key| {
             let (received, current) = (&options.arguments, &self.cold.arguments);
             check_same_argument(key, &what, received, current, profile.texts.name_default_type)
         })

@@ -47,7 +47,8 @@ impl Broker {
         options: ExchangeOptions,
     ) -> ExchangeKey {
         let vhost_name = self.vhost(vhost).name.clone();
-        let exchange = Exchange::new((vhost, vhost_name), name.clone(), kind, options);
+        let place = (vhost, vhost_name);
+        let exchange = Exchange::new(place, name.clone(), kind, options, self.profile());
         let key = self.exchanges.insert(exchange);
         self.vhost_mut(vhost).exchanges.insert(name, key);
         self.apply_policies_to_exchange(key);

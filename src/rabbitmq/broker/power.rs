@@ -143,6 +143,9 @@ impl Broker {
             }
         }
         self.recall_letters();
+        if self.profile().keeps_transient_exchanges {
+            return;
+        }
         let transient = self.exchanges.iter().filter(|(_, exchange)| !exchange.durable);
         let transient: Vec<_> = transient.map(|(key, _)| key).collect();
         for key in transient {

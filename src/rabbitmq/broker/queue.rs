@@ -118,7 +118,14 @@ impl Broker {
             return Ok(key);
         }
         let vhost_name = self.vhost(caller.vhost).name.clone();
-        let kind = check_arguments(&vhost_name, &name, &options.arguments)?;
+        let rules = &self.profile().settings;
+        let kind = check_arguments(&vhost_name, &name, &options.arguments, rules)?;
+        let locator = DeprecatedFeature::QueueMasterLocator;
+        if options.arguments.get("x-queue-master-locator").is_some()
+            && !self.options.permits(locator)
+        {
+            return Err(Fault::new(ReplyCode::InternalError, self.options.denial(locator)));
+        }
         if let Some(exchange) = options.arguments.get("x-dead-letter-exchange") {
             self.check_queue_access(caller, Access::Read, &name)?;
             let exchange = exchange.as_str().unwrap_or_default();

@@ -289,7 +289,8 @@ impl Broker {
             return self.queue_mut(key).check_equivalent(&options, NOBODY, profile);
         }
         let vhost_name = self.vhost(vhost).name.clone();
-        let kind = check_arguments(&vhost_name, name, &options.arguments)?;
+        let rules = &self.profile().settings;
+        let kind = check_arguments(&vhost_name, name, &options.arguments, rules)?;
         check_properties_of_type(&vhost_name, name, kind, &options)?;
         check_transient(&self.options, &options)?;
         self.insert_queue(now, vhost, name.into(), options, NOBODY);

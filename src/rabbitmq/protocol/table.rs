@@ -178,6 +178,22 @@ impl FieldValue {
         }
     }
 
+    /// Returns whether the server considers a binding's value equal to that of a header in a
+    /// message container, as Erlang's `=:=` does: `1` does not equal `1.0`, and a timestamp in a
+    /// container has milliseconds.
+    pub(crate) fn same_contained_value(&self, header: &FieldValue) -> bool {
+        let header_whole = match header {
+            FieldValue::Timestamp(seconds) => Some(i128::from(*seconds) * 1_000),
+            _ => header.as_integer(),
+        };
+        match (self.whole(), header_whole, self.as_float(), header.as_float()) {
+            (Some(a), Some(b), ..) => a == b,
+            (None, None, Some(a), Some(b)) => a.to_bits() == b.to_bits(),
+            (None, None, None, None) => self.same_value(header),
+            _ => false,
+        }
+    }
+
     /// Integers and timestamps. The server treats both as plain integers.
     fn whole(&self) -> Option<i128> {
         match *self {

@@ -5,6 +5,7 @@
 //! answered here, one method for each question, or matches all three kinds; so a new kind has to
 //! answer every question before it compiles.
 
+use super::backlog::FIRST_OF_QUORUM;
 use super::quorum::Quorum;
 use super::settings::Settings;
 use super::stream::Stream;
@@ -75,7 +76,7 @@ impl Kind {
     /// Position of the first message. In a quorum queue, messages that come back go before it.
     pub(crate) fn first_position(&self) -> Position {
         match self {
-            Kind::Quorum(_) => Position(1 << 40),
+            Kind::Quorum(_) => FIRST_OF_QUORUM,
             Kind::Classic | Kind::Stream(_) => Position(0),
         }
     }
