@@ -247,6 +247,11 @@ impl Queue {
         self.cold.kind.moves_rejected_to_end(&self.cold.settings)
     }
 
+    /// Returns whether a settled delivery may let another consumer become the single active one.
+    pub(crate) fn frees_place(&self) -> bool {
+        self.cold.single_active && self.cold.kind.prefers_higher_standby()
+    }
+
     pub(crate) fn durable(&self) -> bool {
         self.journal.is_some()
     }

@@ -101,8 +101,8 @@ pub(crate) struct Profile {
     max_message_size: usize,
     /// What `connection.start` says of the server, beside its version.
     pub(crate) server: Server,
-    /// The answer to a protocol header that is not accepted.
-    pub(crate) protocol_header: [u8; 8],
+    /// Whether the server speaks AMQP 1.0 without a plugin, and AMQP 0-8 no longer.
+    pub(crate) serves_amqp_1_0: bool,
     /// Shortest frame limit that a client may ask for.
     pub(crate) frame_min: u32,
     /// The server's words.
@@ -146,6 +146,21 @@ pub(crate) struct Texts {
     pub(crate) name_default_type: bool,
     /// Whether a connection to a deleted vhost is told that the vhost is down.
     pub(crate) deleted_vhost_is_down: bool,
+    /// Whether refusals of streams say `stream queue …` instead of `stream queues queue …`.
+    pub(crate) say_stream_queue: bool,
+    /// The refusal of one channel more than a user may have.
+    pub(crate) channel_limit: ChannelLimit,
+}
+
+/// How the server refuses one channel more than a user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChannelLimit {
+    /// It names the user, and the limit in brackets.
+    InBrackets,
+    /// As before, but it names the node instead of the user.
+    NamesNode,
+    /// It names the user, and the limit.
+    Plain,
 }
 
 /// The facts of quorum queues.
@@ -163,6 +178,10 @@ pub(crate) struct Quorum {
     /// with their channel. The header `x-acquired-count` counts all, and both counts go on in the
     /// queue of dead letters.
     pub(crate) counts_failures_only: bool,
+    /// Whether consumers are known by their tags. Since RabbitMQ 4 they are known by their age,
+    /// a waiting consumer of higher priority takes over from a single active one, and a cancelled
+    /// consumer does not keep its place.
+    pub(crate) knows_consumers_by_tag: bool,
     /// The order in which messages of different priorities leave.
     pub(crate) priorities: Priorities,
 }
@@ -198,13 +217,15 @@ const V3_10: Profile = Profile {
         platform: "Erlang/OTP 25.2.3",
         mechanisms: &["PLAIN", "AMQPLAIN"],
     },
-    protocol_header: *b"AMQP\0\0\x09\x01",
+    serves_amqp_1_0: false,
     frame_min: FRAME_MIN,
     texts: Texts {
         name_access: false,
         unknown_type_closes_channel: false,
         name_default_type: false,
         deleted_vhost_is_down: false,
+        say_stream_queue: false,
+        channel_limit: ChannelLimit::InBrackets,
     },
     has_containers: false,
     classic_confirms_on_write: false,
@@ -217,6 +238,7 @@ const V3_10: Profile = Profile {
         moves_rejected_to_end: true,
         shows_count_at_first: true,
         counts_failures_only: false,
+        knows_consumers_by_tag: true,
         priorities: Priorities::None,
     },
     settings: SettingRules {
@@ -234,12 +256,14 @@ const V4_0: Profile = Profile {
         platform: "Erlang/OTP 27.3.4.1",
         mechanisms: &["PLAIN", "AMQPLAIN", "ANONYMOUS"],
     },
-    protocol_header: *b"AMQP\x03\x01\0\0",
+    serves_amqp_1_0: true,
     texts: Texts {
         name_access: true,
         unknown_type_closes_channel: true,
         name_default_type: true,
         deleted_vhost_is_down: true,
+        say_stream_queue: true,
+        channel_limit: ChannelLimit::NamesNode,
     },
     has_containers: true,
     classic_confirms_on_write: true,
@@ -248,6 +272,7 @@ const V4_0: Profile = Profile {
         default_delivery_limit: Some(20),
         negative_delivery_limit: None,
         shows_count_at_first: false,
+        knows_consumers_by_tag: false,
         priorities: Priorities::TwoClasses,
         ..V3_10.quorum
     },
@@ -267,6 +292,7 @@ const V4_3: Profile = Profile {
         ..V4_0.server
     },
     frame_min: 8_192,
+    texts: Texts { channel_limit: ChannelLimit::Plain, ..V4_0.texts },
     keeps_transient_exchanges: true,
     denied_by_default: &[DeprecatedFeature::GlobalQos, DeprecatedFeature::QueueMasterLocator],
     quorum: Quorum {

@@ -15,7 +15,7 @@ use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output, ids};
 use crate::rabbitmq::protocol::tags::Tags;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::sort::sort_by_key;
-use smol_str::format_smolstr;
+use smol_str::{SmolStr, format_smolstr};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A consumer that has ended and is still listed by its queue.
@@ -316,7 +316,7 @@ impl Broker {
 
     /// Takes everything that a channel holds, and adds it to what returns to each queue. To a
     /// quorum queue it returns sorted by consumer tag, where a fetched message counts by its
-    /// delivery tag.
+    /// delivery tag; since RabbitMQ 4 by the age of the consumers, and then what was fetched.
     fn take_back(&self, channel: &mut Channel, returned: &mut BTreeMap<QueueKey, Vec<Entry>>) {
         let mut by_tag = Vec::new();
         let count = channel.unacked.len();
@@ -340,12 +340,20 @@ impl Broker {
         drop(held);
         if !by_tag.is_empty() {
             let tags = channel.consumer_tags();
-            sort_by_key(&mut by_tag, |(tag, unacked)| {
-                let by = match unacked.consumer {
-                    Some(consumer) => tags.get(&consumer).cloned().unwrap_or_default(),
-                    None => format_smolstr!("{tag}"),
-                };
-                (by, *tag)
+            let knows_by_tag = self.profile().quorum.knows_consumers_by_tag;
+            let serial = |consumer| match self.consumers.get(consumer) {
+                Some(consumer) => consumer.serial,
+                None => channel.cancelled_serial(consumer).unwrap_or_default(),
+            };
+            sort_by_key(&mut by_tag, |(tag, unacked)| match unacked.consumer {
+                Some(consumer) if knows_by_tag => {
+                    (0, tags.get(&consumer).cloned().unwrap_or_default(), *tag)
+                }
+                Some(consumer) => (serial(consumer), SmolStr::default(), *tag),
+                None => {
+                    let last = if knows_by_tag { 0 } else { u32::MAX };
+                    (last, format_smolstr!("{tag}"), *tag)
+                }
             });
         }
         for (_, unacked) in by_tag {

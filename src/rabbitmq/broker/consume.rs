@@ -16,7 +16,7 @@ use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::kind::Kind;
 use crate::rabbitmq::queue::quorum::UNLIMITED_PREFETCH;
 use crate::rabbitmq::queue::stream::Start;
-use crate::rabbitmq::version::SettingRules;
+use crate::rabbitmq::version::{SettingRules, Texts};
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
 use std::collections::BTreeSet;
@@ -84,12 +84,12 @@ impl Broker {
         let ConsumeOptions { consumer_tag, no_ack, exclusive, arguments } = options;
         let channel = self.channel_mut(channel_key);
         let (mut prefetch, is_shared) = (channel.prefetch, channel.limiter.is_on());
-        let rules = &self.profile().settings;
+        let (rules, texts) = (&self.profile().settings, &self.profile().texts);
         let queue = self.queue_mut(key);
         let what = queue.what();
         check_consume_arguments(queue.cold.kind.queue_type(), &what, &arguments, rules)?;
         let start = match &queue.cold.kind {
-            Kind::Stream(_) => Some(stream_start(now, &what, no_ack, prefetch, &arguments)?),
+            Kind::Stream(_) => Some(stream_start(now, &what, no_ack, prefetch, &arguments, texts)?),
             Kind::Quorum(_) | Kind::Classic => None,
         };
         if is_shared && !queue.cold.kind.supports_global_qos() {
@@ -112,6 +112,8 @@ impl Broker {
         if limits_every_consumer {
             consumer.limit_credit();
         }
+        self.last_consumer = self.last_consumer.wrapping_add(1);
+        consumer.serial = self.last_consumer;
         let consumer = self.consumers.insert(consumer);
         self.channel_mut(channel_key).consumers.insert(tag.clone(), consumer);
         let queue = self.queue_mut(key);
@@ -126,11 +128,14 @@ impl Broker {
                 queue.cold.active = Some(consumer);
             }
             if is_active && queue.cold.kind.remembers_consumers() {
+                let former = self.channel_mut(channel_key).former_serial(&tag);
                 let held = self.take_over(channel_key, consumer);
-                self.consumers
-                    .get_mut(consumer)
-                    .expect("the consumer was inserted above")
-                    .holds(held);
+                let consumer =
+                    self.consumers.get_mut(consumer).expect("the consumer was inserted above");
+                consumer.holds(held);
+                if let Some(serial) = former.filter(|_| held > 0) {
+                    consumer.serial = serial;
+                }
             }
             self.join_ring(consumer);
         }
@@ -179,7 +184,7 @@ impl Broker {
                 ring.vacate(consumer, key, of.tag.clone(), of.priority());
                 ended.clear();
             }
-            broker.channel_mut(key).remember_cancelled(consumer, of.tag);
+            broker.channel_mut(key).remember_cancelled(consumer, of.tag, of.serial);
             if broker.remove_dead_consumers(now, queue, &ended) {
                 broker.delete_queue(queue);
                 return Ok(());
@@ -319,14 +324,19 @@ fn stream_start(
     no_ack: bool,
     prefetch: u16,
     arguments: &FieldTable,
+    texts: &Texts,
 ) -> Result<Start, Fault> {
     let start = Start::parse(now, what, arguments.get("x-stream-offset"))?;
     if prefetch == 0 {
-        let reason = format!("consumer prefetch count is not set for '{what}'");
+        let reason = match texts.say_stream_queue {
+            true => format!("consumer prefetch count is not set for stream {what}"),
+            false => format!("consumer prefetch count is not set for '{what}'"),
+        };
         return Err(Fault::precondition(reason));
     }
     if no_ack {
-        let reason = format!("automatic acknowledgement not supported by stream queues {what}");
+        let queues = if texts.say_stream_queue { "" } else { "queues " };
+        let reason = format!("automatic acknowledgement not supported by stream {queues}{what}");
         return Err(Fault::new(ReplyCode::NotImplemented, reason));
     }
     Ok(start)

@@ -72,7 +72,7 @@ impl Broker {
     }
 
     /// As [`Broker::hand_out`], but each consumer gets its messages together, sorted by tag and
-    /// then by channel.
+    /// then by channel, or since RabbitMQ 4 by age.
     fn hand_out_grouped(&mut self, now: Instant, key: QueueKey) {
         let mut taken = Vec::new();
         while self.queues.get(key).is_some_and(|queue| !queue.ready.is_empty())
@@ -87,11 +87,15 @@ impl Broker {
                 self.expire(now, key);
             }
         }
-        let place = |key: ConsumerKey| {
-            let consumer = self.consumer(key);
-            (&consumer.tag, consumer.channel)
-        };
-        taken.sort_by(|(a, _), (b, _)| place(*a).cmp(&place(*b)));
+        if self.profile().quorum.knows_consumers_by_tag {
+            let place = |key: ConsumerKey| {
+                let consumer = self.consumer(key);
+                (&consumer.tag, consumer.channel)
+            };
+            taken.sort_by(|(a, _), (b, _)| place(*a).cmp(&place(*b)));
+        } else {
+            taken.sort_by_key(|(consumer, _)| self.consumer(*consumer).serial);
+        }
         for (consumer, entry) in taken {
             if let Some(entry) = self.give(now, consumer, entry) {
                 self.leave(now, key, entry);
@@ -131,7 +135,23 @@ impl Broker {
     /// Returns the single active consumer, if it can take a message.
     fn active_consumer(&mut self, key: QueueKey) -> Option<ConsumerKey> {
         let queue = self.queues.get_mut(key)?;
-        let active = *queue.cold.active.get_or_insert(queue.ring.head()?);
+        let mut active = match queue.cold.active {
+            Some(active) => active,
+            None => *queue.cold.active.insert(queue.ring.head()?),
+        };
+        if queue.cold.kind.prefers_higher_standby()
+            && let Some(standby) = queue.ring.head().filter(|standby| *standby != active)
+            && self.consumers.get(standby).map(Consumer::priority)
+                > self.consumers.get(active).map(Consumer::priority)
+        {
+            let holds = |unacked: &Unacked| unacked.consumer == Some(active);
+            if self.held_by_clients().any(holds) {
+                // It gets nothing more, and its successor has to wait for what it holds.
+                return None;
+            }
+            self.queue_mut(key).cold.active = Some(standby);
+            active = standby;
+        }
         let consumer =
             self.consumers.get(active).expect("a queue forgets an active consumer that is gone");
         let channel = self

@@ -78,6 +78,7 @@ impl Broker {
         if let Some(owner) = self.queues.get_mut(queue) {
             owner.unacked -= 1;
             let is_kept = owner.cold.kind.keeps_consumed();
+            let frees_place = owner.frees_place();
             owner.counts.ack += u64::from(is_kept && how == Settle::Ack);
             let unblocked = self.refund(channel, queue, consumer, 1);
             if !is_kept {
@@ -85,14 +86,13 @@ impl Broker {
                     Settle::Ack => self.acknowledged(now, queue, entry),
                     Settle::Reject(outcome) => self.reject(now, queue, entry, outcome),
                     Settle::Requeue(outcome) => {
-                        // As in 3.10, credit is returned twice for a delivery that dies.
                         let why = Return::Requeued(outcome);
                         let died = self.put_back(now, queue, vec![entry], why);
                         self.refund(channel, queue, consumer, died);
                     }
                 }
             }
-            if unblocked || is_kept || how.is_requeue() {
+            if unblocked || is_kept || frees_place || how.is_requeue() {
                 self.run_queue(now, queue);
             }
         }
@@ -193,6 +193,7 @@ impl Broker {
         };
         owner.unacked -= group.len() as u32;
         let is_kept = owner.cold.kind.keeps_consumed();
+        let frees_place = owner.frees_place();
         if is_kept && how == Settle::Ack {
             owner.counts.ack += group.len() as u64;
         }
@@ -210,7 +211,7 @@ impl Broker {
                 self.refund(channel, queue, consumer, died);
             }
         }
-        if unblocked || is_kept || how.is_requeue() {
+        if unblocked || is_kept || frees_place || how.is_requeue() {
             self.run_queue(now, queue);
         }
     }
@@ -235,7 +236,7 @@ impl Broker {
     }
 
     /// Returns messages to their places; those of a classic queue are given in order of position.
-    /// Returns how many died.
+    /// Returns for how many credit is to be returned once more.
     pub(super) fn put_back(
         &mut self,
         now: Instant,
@@ -279,7 +280,9 @@ impl Broker {
         entries: Vec<Entry>,
         why: Return,
     ) -> usize {
+        // Before RabbitMQ 4, credit is returned twice for a delivery that dies.
         let mut died = 0;
+        let refunds_dead_twice = self.profile().quorum.knows_consumers_by_tag;
         let counts_failures_only = self.profile().quorum.counts_failures_only;
         let has_failed = match why {
             Return::Requeued(outcome) => counts_failures_only && outcome == Outcome::Failed,
@@ -293,7 +296,7 @@ impl Broker {
             let limit = queue.cold.settings.delivery_limit;
             if exceeds_delivery_limit(count, limit) {
                 self.die(now, key, entry, Reason::DeliveryLimit);
-                died += 1;
+                died += usize::from(refunds_dead_twice);
                 continue;
             }
             let old = entry.position();

@@ -7,6 +7,7 @@ use crate::rabbitmq::protocol::error::{Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelNumber, ConnectionId};
 use crate::rabbitmq::protocol::method::{ConnectionOptions, Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::version::ChannelLimit;
 use crate::rabbitmq::vhost::error::AdminError;
 use crate::rabbitmq::vhost::user::Permissions;
 use crate::rabbitmq::vhost::{VHost, VHostLimits};
@@ -187,9 +188,14 @@ impl Broker {
         if open < max as usize {
             return Ok(());
         }
+        let (user, max) = match self.profile().texts.channel_limit {
+            ChannelLimit::InBrackets => (user.as_str(), format!("({max})")),
+            ChannelLimit::NamesNode => ("rabbit@localhost", format!("({max})")),
+            ChannelLimit::Plain => (user.as_str(), max.to_string()),
+        };
         let reason = format!(
             "number of channels opened for user '{user}' has reached the maximum allowed user \
-             limit of ({max})"
+             limit of {max}"
         );
         Err(Fault::new(ReplyCode::NotAllowed, reason))
     }

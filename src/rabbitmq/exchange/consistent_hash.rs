@@ -90,6 +90,8 @@ fn hash_value(value: &FieldValue, with_type: bool) -> u64 {
         (FieldValue::Void, _) => hash.atom("undefined"),
         (FieldValue::F32(number), _) => hash.float((*number).into()),
         (FieldValue::F64(number), _) => hash.float(*number),
+        // Without its type, a number is not hashed.
+        (_, Some(number)) if !with_type => return number.cast_unsigned(),
         (_, Some(number)) => hash.integer(number),
         // The server's hash of other terms is not reproduced.
         _ => hash.binary(value.to_string().as_bytes()),

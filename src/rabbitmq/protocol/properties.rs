@@ -375,19 +375,43 @@ impl Properties {
         self
     }
 
-    /// Returns the properties as a stream delivers them: with the offset in the header
-    /// `x-stream-offset`, headers sorted by name and without arrays and tables (`CC` too), and
-    /// without `cluster-id`.
-    pub(crate) fn streamed(mut self, offset: u64) -> Properties {
-        let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
+    /// Returns the properties as a stream keeps them before RabbitMQ 4.
+    pub(crate) fn kept_by_stream(mut self) -> Properties {
         let more = self.more_mut();
         if let Some(rest) = &mut more.rest {
             rest.cluster_id = None;
             rest.timestamp = rest.timestamp.map(in_milliseconds);
         }
+        more.headers = more.headers.take().map(FieldTable::streamed);
+        self
+    }
+
+    /// Returns the properties after a conversion to AMQP 1.0 and back, as a stream keeps them since
+    /// RabbitMQ 4.
+    pub(crate) fn through_amqp_1_0(mut self) -> Properties {
+        let is_persistent = self.is_persistent();
+        self.delivery_mode = Some(if is_persistent { 2 } else { 1 });
+        if self.has_more() {
+            let has_died = self.history().has_died;
+            let more = self.more_mut();
+            if let Some(rest) = &mut more.rest {
+                rest.cluster_id = None;
+                rest.timestamp = rest.timestamp.map(in_milliseconds);
+            }
+            let headers = more.headers.take().map(|headers| headers.through_amqp_1_0(has_died));
+            more.headers = headers.filter(|headers| !headers.is_empty());
+        }
+        self
+    }
+
+    /// Returns the properties of a message in a stream, with its offset among the headers, which
+    /// are sorted by name.
+    pub(crate) fn with_offset(mut self, offset: u64) -> Properties {
+        let offset = FieldValue::I64(i64::try_from(offset).unwrap_or(i64::MAX));
+        let more = self.more_mut();
         more.headers = Some(match more.headers.take() {
             None => FieldTable::single(OFFSET, offset),
-            Some(headers) => headers.streamed().with(OFFSET, offset).sorted(),
+            Some(headers) => headers.with(OFFSET, offset).sorted(),
         });
         self
     }

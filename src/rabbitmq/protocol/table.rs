@@ -202,6 +202,20 @@ impl FieldValue {
         }
     }
 
+    /// Converts the value to AMQP 1.0 and back: bytes become text, and timestamps have milliseconds
+    /// meanwhile.
+    fn converted(&mut self) {
+        match self {
+            FieldValue::Bytes(bytes) => *self = FieldValue::String(std::mem::take(bytes)),
+            FieldValue::Timestamp(seconds) => *seconds = in_milliseconds(*seconds),
+            FieldValue::Array(values) => values.iter_mut().for_each(FieldValue::converted),
+            FieldValue::Table(table) => {
+                table.0.iter_mut().for_each(|(_, value)| value.converted());
+            }
+            _ => {}
+        }
+    }
+
     /// The bits of a float, for comparisons and hashes.
     fn bits(&self) -> Option<u64> {
         match *self {
@@ -389,6 +403,25 @@ impl FieldTable {
                 true
             }
             _ => true,
+        });
+        self
+    }
+
+    /// Returns the fields that are left of headers after a conversion to AMQP 1.0 and back: arrays
+    /// and tables only under `CC` and names that begin with `x-`, bytes as text, and `x-death` only
+    /// if the server made it.
+    pub(crate) fn through_amqp_1_0(mut self, has_died: bool) -> FieldTable {
+        self.0.retain_mut(|(name, value)| {
+            let is_x = name.starts_with("x-");
+            let is_internal = matches!(name.as_str(), "x-routing-key" | "x-exchange")
+                || name.starts_with("x-basic-")
+                || name == "x-death" && !has_died;
+            let is_nested = matches!(
+                value,
+                FieldValue::Array(_) | FieldValue::Table(_) | FieldValue::Nested { .. }
+            );
+            value.converted();
+            !is_internal && (!is_nested || is_x || name == "CC")
         });
         self
     }

@@ -26,7 +26,7 @@ impl Kind {
         match queue_type {
             QueueType::Classic => Kind::Classic,
             QueueType::Quorum => Kind::Quorum(Box::new(Quorum::new(&profile.quorum))),
-            QueueType::Stream => Kind::Stream(Box::default()),
+            QueueType::Stream => Kind::Stream(Box::new(Stream::new(profile.has_containers))),
         }
     }
 
@@ -120,7 +120,7 @@ impl Kind {
 
     /// Returns whether a dead letter that is published at most once never arrives here.
     pub(crate) fn misses_dead_letters(&self) -> bool {
-        self.stream().is_some()
+        self.stream().is_some_and(|stream| !stream.has_containers)
     }
 
     /// Returns whether a rejected message goes to the end, as if it were a new one.
@@ -153,12 +153,12 @@ impl Kind {
 
     /// Returns whether `basic.nack` and `basic.reject` are supported.
     pub(crate) fn supports_reject(&self) -> bool {
-        self.stream().is_none()
+        self.stream().is_none_or(|stream| stream.has_containers)
     }
 
     /// Returns whether `basic.recover` is supported. It crashes the process of a stream's channel.
     pub(crate) fn supports_recover(&self) -> bool {
-        self.stream().is_none()
+        self.stream().is_none_or(|stream| stream.has_containers)
     }
 
     /// Returns whether `queue.purge` is supported.
@@ -198,13 +198,28 @@ impl Kind {
 
     /// Returns whether the place of a cancelled consumer in the ring is kept for one turn.
     pub(crate) fn keeps_place_of_cancelled(&self) -> bool {
-        self.is_quorum()
+        match self {
+            Kind::Quorum(quorum) => quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
     }
 
     /// Returns whether, with a single active consumer, the others stand by in the order in which
     /// they came, whatever their priorities.
     pub(crate) fn ranks_standby_by_arrival(&self) -> bool {
-        self.is_quorum()
+        match self {
+            Kind::Quorum(quorum) => quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
+    /// Returns whether a waiting consumer with a higher priority takes over from the single active
+    /// one, as soon as that holds nothing.
+    pub(crate) fn prefers_higher_standby(&self) -> bool {
+        match self {
+            Kind::Quorum(quorum) => !quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
     }
 
     /// Returns whether a cancelled consumer's successor is served at once, not when something else
