@@ -114,6 +114,14 @@ pub(crate) struct Profile {
     /// Whether the confirm of a persistent message in a classic queue follows its write, so that a
     /// power loss may lose the message; otherwise it follows the sync.
     pub(crate) classic_confirms_on_write: bool,
+    /// Whether direct replies go to queues of their own: a reply uses up a delivery tag, is never
+    /// returned, and waits for the commit of a transaction.
+    pub(crate) replies_have_queues: bool,
+    /// Whether the next consumer of a classic queue takes over at once from a single active one
+    /// that is cancelled.
+    pub(crate) serves_successor_at_once: bool,
+    /// Whether a passive declaration requires any permission for the object.
+    pub(crate) checks_passive_declarations: bool,
     /// Whether an exchange that is not durable survives a restart, with its bindings.
     pub(crate) keeps_transient_exchanges: bool,
     /// Whether the configuration can deny deprecated features.
@@ -229,6 +237,9 @@ const V3_10: Profile = Profile {
     },
     has_containers: false,
     classic_confirms_on_write: false,
+    replies_have_queues: false,
+    serves_successor_at_once: false,
+    checks_passive_declarations: false,
     keeps_transient_exchanges: false,
     can_deny_features: false,
     denied_by_default: &[],
@@ -267,6 +278,7 @@ const V4_0: Profile = Profile {
     },
     has_containers: true,
     classic_confirms_on_write: true,
+    serves_successor_at_once: true,
     can_deny_features: true,
     quorum: Quorum {
         default_delivery_limit: Some(20),
@@ -293,6 +305,8 @@ const V4_3: Profile = Profile {
     },
     frame_min: 8_192,
     texts: Texts { channel_limit: ChannelLimit::Plain, ..V4_0.texts },
+    replies_have_queues: true,
+    checks_passive_declarations: true,
     keeps_transient_exchanges: true,
     denied_by_default: &[DeprecatedFeature::GlobalQos, DeprecatedFeature::QueueMasterLocator],
     quorum: Quorum {

@@ -233,4 +233,28 @@ impl Broker {
         let name = if name.is_empty() { "amq.default" } else { name };
         Err(self.refused(caller, access, &exchange_in_vhost(&self.vhost(caller.vhost).name, name)))
     }
+
+    /// Refuses a passive declaration of a queue without any permission for it, in versions that
+    /// look.
+    pub(super) fn check_passive_queue(&self, caller: Caller, name: &str) -> Result<(), Fault> {
+        match self.may_declare_passively(caller, name) {
+            true => Ok(()),
+            false => self.check_queue_access(caller, Access::Configure, name),
+        }
+    }
+
+    /// As [`Broker::check_passive_queue`], for an exchange.
+    pub(super) fn check_passive_exchange(&self, caller: Caller, name: &str) -> Result<(), Fault> {
+        match self.may_declare_passively(caller, name) {
+            true => Ok(()),
+            false => self.check_exchange_access(caller, Access::Configure, name),
+        }
+    }
+
+    fn may_declare_passively(&self, caller: Caller, name: &str) -> bool {
+        let all = [Access::Configure, Access::Write, Access::Read];
+        let mut all = all.into_iter();
+        !self.profile().checks_passive_declarations
+            || all.any(|access| self.is_allowed(caller.channel, access, name))
+    }
 }

@@ -189,11 +189,12 @@ impl Broker {
                 broker.delete_queue(queue);
                 return Ok(());
             }
+            let profile = broker.profile();
             let of = broker.queue_mut(queue);
             of.touch(now);
             // The next active consumer of a classic queue gets nothing until something else happens
             // to the queue, such as the return of what this consumer holds.
-            if of.cold.kind.serves_successor_at_once() {
+            if of.cold.kind.serves_successor_at_once(profile) {
                 broker.run_queue(now, queue);
             }
             let Broker { channels, consumers, .. } = broker;

@@ -84,6 +84,7 @@ impl Broker {
         let name = without_line_ends(name);
         if options.passive {
             check_not_default(&name)?;
+            self.check_passive_exchange(caller, &name)?;
             return self.exchange_key(caller.vhost, &name).map(drop);
         }
         let profile = self.profile();

@@ -50,6 +50,7 @@ impl Broker {
                 return broker.declare_reply_to(caller, name);
             }
             let key = if options.passive {
+                broker.check_passive_queue(caller, &name)?;
                 let key = broker.queue_key(caller.vhost, &name)?;
                 broker.queue_mut(key).check_access(ch.connection)?;
                 key
@@ -79,6 +80,9 @@ impl Broker {
             return Err(Fault::internal());
         }
         if name != REPLY_TO && !self.reply_names.contains_key(&name) {
+            if self.profile().replies_have_queues {
+                return Err(Fault::internal());
+            }
             return Err(reply_to::not_found(&self.vhost(caller.vhost).name, &name));
         }
         Ok(QueueDeclareOk { queue: name, message_count: 0, consumer_count: 1 })

@@ -88,9 +88,15 @@ impl Broker {
         let found = queues.iter().filter_map(|name| vhost.queues.get(name).copied());
         let queues: Vec<QueueKey> = found.collect();
         self.count_pending(caller.vhost, &message, queues.len());
+        let source = self.source(caller.vhost, message.exchange()).ok().flatten();
+        let is_default = message.exchange().is_empty();
+        let is_reply = is_default && self.is_reply(source, &message);
+        if is_reply {
+            self.deliver_committed_replies(&message);
+        }
         if queues.is_empty() {
             self.tell_unroutable(&message);
-            self.unroutable(caller, message, mandatory, None);
+            self.unroutable(caller, message, mandatory && !is_reply, None);
             return self.tell_all_routed();
         }
         let transaction = self.channel_mut(caller.channel).transaction.as_mut();

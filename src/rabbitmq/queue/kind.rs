@@ -224,8 +224,8 @@ impl Kind {
 
     /// Returns whether a cancelled consumer's successor is served at once, not when something else
     /// happens to the queue.
-    pub(crate) fn serves_successor_at_once(&self) -> bool {
-        !self.is_classic()
+    pub(crate) fn serves_successor_at_once(&self, profile: &Profile) -> bool {
+        profile.serves_successor_at_once || !self.is_classic()
     }
 
     /// Returns whether the queue hears at once that the broker has closed a channel, not when the
