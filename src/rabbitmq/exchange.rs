@@ -74,6 +74,8 @@ pub(crate) enum Kind {
     Topic,
     ConsistentHash,
     Random,
+    LocalRandom,
+    ModulusHash,
     Delayed,
 }
 
@@ -86,19 +88,43 @@ impl Kind {
             Kind::Topic => "topic",
             Kind::ConsistentHash => "x-consistent-hash",
             Kind::Random => "x-random",
+            Kind::LocalRandom => "x-local-random",
+            Kind::ModulusHash => "x-modulus-hash",
             Kind::Delayed => "x-delayed-message",
         }
     }
 
-    const ALL: [Kind; 7] = [
+    const ALL: [Kind; 9] = [
         Kind::Direct,
         Kind::Fanout,
         Kind::Headers,
         Kind::Topic,
         Kind::ConsistentHash,
         Kind::Random,
+        Kind::LocalRandom,
+        Kind::ModulusHash,
         Kind::Delayed,
     ];
+
+    /// Returns whether a version has the type.
+    fn is_in(self, profile: &Profile) -> bool {
+        match self {
+            Kind::LocalRandom => profile.settings.has_those_of_4_0,
+            Kind::ModulusHash => profile.settings.has_those_of_4_3,
+            Kind::Direct
+            | Kind::Fanout
+            | Kind::Headers
+            | Kind::Topic
+            | Kind::ConsistentHash
+            | Kind::Random
+            | Kind::Delayed => true,
+        }
+    }
+
+    /// Returns whether a message goes to one of the bindings that the broker draws.
+    pub(crate) fn draws(self) -> bool {
+        matches!(self, Kind::Random | Kind::LocalRandom)
+    }
 
     fn named(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
@@ -108,7 +134,12 @@ impl Kind {
     pub(crate) fn looks_at_keys(self) -> bool {
         match self {
             Kind::Direct | Kind::Topic | Kind::Delayed => true,
-            Kind::Fanout | Kind::Headers | Kind::ConsistentHash | Kind::Random => false,
+            Kind::Fanout
+            | Kind::Headers
+            | Kind::ConsistentHash
+            | Kind::Random
+            | Kind::LocalRandom
+            | Kind::ModulusHash => false,
         }
     }
 
@@ -126,7 +157,9 @@ impl Kind {
             | Kind::Headers
             | Kind::Topic
             | Kind::ConsistentHash
-            | Kind::Random => &["alternate-exchange"],
+            | Kind::Random
+            | Kind::LocalRandom
+            | Kind::ModulusHash => &["alternate-exchange"],
         }
     }
 
@@ -138,12 +171,18 @@ impl Kind {
                 let reason = "Invalid argument, 'x-delayed-type' must be an existing exchange type";
                 Fault::precondition(reason)
             }),
-            Kind::Direct | Kind::Fanout | Kind::Headers | Kind::Topic | Kind::Random => Ok(()),
+            Kind::Direct
+            | Kind::Fanout
+            | Kind::Headers
+            | Kind::Topic
+            | Kind::Random
+            | Kind::LocalRandom
+            | Kind::ModulusHash => Ok(()),
         }
     }
 
     pub(crate) fn parse(name: &str, profile: &Profile) -> Result<Kind, Fault> {
-        Kind::named(name).ok_or_else(|| {
+        Kind::named(name).filter(|kind| kind.is_in(profile)).ok_or_else(|| {
             let what = if ATOMS.contains(&name) { "invalid" } else { "unknown" };
             let reason = format!("{what} exchange type '{name}'");
             match profile.texts.unknown_type_closes_channel {
@@ -162,7 +201,9 @@ impl Kind {
             Kind::ConsistentHash => {
                 Box::new(consistent_hash::ConsistentHash::new(arguments, profile))
             }
-            Kind::Random => Box::new(random::Random::default()),
+            Kind::Random | Kind::LocalRandom | Kind::ModulusHash => {
+                Box::new(random::Random::default())
+            }
             Kind::Delayed => {
                 delayed_type(arguments).unwrap_or(Kind::Direct).router(arguments, profile)
             }
@@ -198,6 +239,12 @@ const ATOMS: &[&str] = &[
 fn delayed_type(arguments: &FieldTable) -> Option<Kind> {
     let name = arguments.get("x-delayed-type")?.as_str()?;
     Kind::named(name).filter(|kind| *kind != Kind::Delayed)
+}
+
+/// Returns the hash of a message's routing keys, as `erlang:phash2` hashes their list.
+pub(crate) fn hash_of_keys<'a>(keys: impl Iterator<Item = &'a str>) -> u64 {
+    let hash = erlang::TermHash::default();
+    keys.fold(hash, |hash, key| hash.binary(key.as_bytes())).end_of_list().finish()
 }
 
 /// Number of bindings that lead to each destination, for routers that merge them.

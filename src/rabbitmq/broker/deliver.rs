@@ -18,10 +18,12 @@ use crate::rabbitmq::protocol::id::DeliveryTag;
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::protocol::method::{Event, Output};
 use crate::rabbitmq::protocol::queue_type::QueueType;
+use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::queue::Queue;
 use crate::rabbitmq::queue::ring::Ring;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Broker {
     /// Delivers ready messages as long as a consumer can take one.
@@ -190,7 +192,12 @@ impl Broker {
     pub(super) fn hold(&mut self, now: Instant, key: ChannelKey, tag: u64, unacked: Unacked) {
         let channel =
             self.channels.get_mut(key).expect("a message is delivered on an open channel only");
+        let own = self.queues.get(unacked.queue).filter(|queue| !queue.is_plain);
+        let own = own.and_then(|queue| own_timeout(queue, None));
         channel.unacked.push(now, tag, unacked);
+        if let Some(timeout) = own {
+            watch_until(now.saturating_add(timeout), key, channel, &mut self.timers);
+        }
         if channel.timeout_armed.is_none() {
             self.watch_deliveries(key);
         }
@@ -212,7 +219,10 @@ impl Broker {
         };
         let may_join = |blocked: &ConsumerKey| {
             let consumer = consumers.get(*blocked).expect("a queue lists live consumers only");
-            consumer.is_blocked && consumer.channel == channel && consumer.has_credit()
+            consumer.is_blocked
+                && consumer.channel == channel
+                && consumer.has_credit()
+                && !cold.kind.is_timed_out(*blocked)
         };
         let own = channels.get(channel).map(|channel| &channel.consumers);
         let joining: SmallVec<[ConsumerKey; 4]> = match own {
@@ -316,6 +326,11 @@ impl Delivery<'_> {
         if channel.timeout_armed.is_none() {
             watch(consumer.channel, channel, options, timers);
         }
+        if !queue.is_plain
+            && let Some(timeout) = own_timeout(queue, Some(consumer))
+        {
+            watch_until(now.saturating_add(timeout), consumer.channel, channel, timers);
+        }
         None
     }
 }
@@ -355,6 +370,22 @@ fn watch(key: ChannelKey, channel: &mut Channel, options: &BrokerOptions, timers
     if let Some(at) = due
         && channel.timeout_armed.is_none_or(|armed| at < armed)
     {
+        channel.timeout_armed = Some(at);
+        timers.set(at, Timer::Channel(key));
+    }
+}
+
+/// Returns how long a delivery may be unacknowledged, if its consumer or its queue says so.
+pub(super) fn own_timeout(queue: &Queue, consumer: Option<&Consumer>) -> Option<Duration> {
+    let argument = consumer.and_then(|consumer| consumer.arguments().get("x-consumer-timeout"));
+    let argument = argument.filter(|_| queue.cold.kind.takes_consumer_timeouts());
+    let millis = argument.and_then(FieldValue::as_integer).and_then(|n| u64::try_from(n).ok());
+    millis.map(Duration::from_millis).or(queue.cold.settings.consumer_timeout)
+}
+
+/// Arms the timer that checks a channel, if it would not fire by this moment anyway.
+fn watch_until(at: Instant, key: ChannelKey, channel: &mut Channel, timers: &mut Timers) {
+    if channel.timeout_armed.is_none_or(|armed| at < armed) {
         channel.timeout_armed = Some(at);
         timers.set(at, Timer::Channel(key));
     }

@@ -7,6 +7,7 @@ use crate::rabbitmq::key::{ExchangeKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode, exchange_in_vhost};
 use crate::rabbitmq::protocol::id::ChannelId;
 use crate::rabbitmq::protocol::method::{ExchangeBindOptions, ExchangeOptions, ids};
+use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::protocol::table::FieldValue;
 use crate::rabbitmq::vhost::user::Access;
 use smol_str::SmolStr;
@@ -170,6 +171,9 @@ impl Broker {
             let exchange =
                 broker.exchanges.get_mut(source).expect("the caller has just found the exchange");
             exchange.check_binding(&binding.routing_key, &binding.arguments)?;
+            if exchange.kind == Kind::LocalRandom {
+                check_local(&binding.routing_key, None)?;
+            }
             broker.insert_binding(source, binding);
             Ok(())
         })
@@ -301,6 +305,21 @@ pub(super) fn check_not_default(exchange: &str) -> Result<(), Fault> {
         return Err(Fault::refused("operation not permitted on the default exchange"));
     }
     Ok(())
+}
+
+/// Refuses a binding of an exchange that draws among the classic queues of its own node.
+pub(super) fn check_local(routing_key: &str, kind: Option<QueueType>) -> Result<(), Fault> {
+    let refuse = |reason: String| Err(Fault::precondition(reason));
+    match kind {
+        _ if !routing_key.is_empty() => {
+            refuse(format!("Non empty binding '{routing_key}' key not permitted"))
+        }
+        Some(QueueType::Classic) => Ok(()),
+        Some(kind) => {
+            refuse(format!("Queue type {} not valid for this exchange type", kind.module()))
+        }
+        None => refuse("Destination not found".to_owned()),
+    }
 }
 
 /// Returns a name as the server stores it.

@@ -9,6 +9,7 @@ use crate::invariant::ensure;
 use crate::rabbitmq::key::{ChannelKey, ConsumerKey, QueueKey};
 use crate::rabbitmq::protocol::message::Entry;
 use crate::rabbitmq::queue::Queue;
+use crate::rabbitmq::queue::kind::Kind;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,14 @@ impl Broker {
         self.check_bindings()?;
         let mut held: BTreeMap<QueueKey, Vec<&Entry>> = BTreeMap::new();
         for unacked in self.held_by_clients() {
+            let queue = self.queues.get(unacked.queue);
+            let is_released = |kind: &Kind| match kind {
+                Kind::Quorum(quorum) => quorum.released.contains_key(&unacked.entry.position()),
+                Kind::Classic | Kind::Stream(_) => false,
+            };
+            if queue.is_some_and(|queue| is_released(&queue.cold.kind)) {
+                continue;
+            }
             held.entry(unacked.queue).or_default().push(&unacked.entry);
         }
         for (key, queue) in self.queues.iter() {

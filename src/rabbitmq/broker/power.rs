@@ -182,6 +182,9 @@ impl Broker {
         }
         let mut contents = queue.ready.take_all();
         contents.extend(returned);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            contents.extend(std::mem::take(&mut quorum.delayed).into_values());
+        }
         if queue.cold.kind.drops_transient_on_stop() {
             contents.retain(|entry| entry.message.properties().is_persistent());
         }
@@ -194,6 +197,7 @@ impl Broker {
         }
         queue.cold.expiries.keep_only(&contents);
         if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.released.clear();
             quorum.delivery_counts.keep_only(&contents);
         }
         queue.ready.restore(contents);

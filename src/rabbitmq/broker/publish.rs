@@ -6,7 +6,7 @@ use super::story::Fate;
 use super::{Broker, Caller};
 use crate::Instant;
 use crate::rabbitmq::channel::reply_to::{
-    REPLY_TO, is_malformed, is_pseudo_queue, no_reply_consumer,
+    REPLY_TO, is_made_by_server, is_malformed, is_pseudo_queue, no_reply_consumer,
 };
 use crate::rabbitmq::channel::transaction::Pending;
 use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey, VHostKey};
@@ -302,8 +302,8 @@ impl Broker {
     pub(super) fn is_reply(&self, source: Option<ExchangeKey>, message: &Message) -> bool {
         self.profile().replies_have_queues
             && source.is_none()
-            && (is_pseudo_queue(message.routing_key())
-                || further_keys(message).any(is_pseudo_queue))
+            && (is_made_by_server(message.routing_key())
+                || further_keys(message).any(is_made_by_server))
     }
 
     /// Delivers the direct replies of a transaction that is committed.

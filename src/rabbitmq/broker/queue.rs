@@ -1,13 +1,13 @@
 //! The methods of class queue.
 
-use super::exchange::{check_not_default, without_line_ends};
+use super::exchange::{check_local, check_not_default, without_line_ends};
 use super::options::BrokerOptions;
 use super::story::Fate;
 use super::{Broker, Caller, Session};
 use crate::Instant;
 use crate::rabbitmq::channel::confirm::Verdict;
 use crate::rabbitmq::channel::reply_to::{self, REPLY_TO, is_pseudo_queue};
-use crate::rabbitmq::exchange::{Binding, Destination};
+use crate::rabbitmq::exchange::{Binding, Destination, Kind as ExchangeKind};
 use crate::rabbitmq::key::{ChannelKey, ExchangeKey, QueueKey, VHostKey};
 use crate::rabbitmq::protocol::error::{AmqpError, Fault, ReplyCode};
 use crate::rabbitmq::protocol::id::{ChannelId, ConnectionId};
@@ -80,7 +80,7 @@ impl Broker {
             return Err(Fault::internal());
         }
         if name != REPLY_TO && !self.reply_names.contains_key(&name) {
-            if self.profile().replies_have_queues {
+            if self.profile().replies_have_queues && !reply_to::is_made_by_server(&name) {
                 return Err(Fault::internal());
             }
             return Err(reply_to::not_found(&self.vhost(caller.vhost).name, &name));
@@ -188,6 +188,10 @@ impl Broker {
             let exchange =
                 broker.exchanges.get(source).expect("the caller has just found the exchange");
             exchange.check_binding(&routing_key, &arguments)?;
+            if exchange.kind == ExchangeKind::LocalRandom {
+                let kind = broker.queues.get(key).map(|queue| queue.cold.kind.queue_type());
+                check_local(&routing_key, kind)?;
+            }
             broker.queue_mut(key).check_access(ch.connection)?;
             let destination = Destination::Queue(key);
             let arguments = arguments.sorted();
@@ -265,7 +269,10 @@ impl Broker {
                 return Err(Fault::new(ReplyCode::NotImplemented, reason));
             }
             queue.touch(now);
-            let purged = queue.ready.take_all();
+            let mut purged = queue.ready.take_all();
+            if let Some(quorum) = queue.cold.kind.quorum_mut() {
+                purged.extend(std::mem::take(&mut quorum.delayed).into_values());
+            }
             let message_count = count(purged.len());
             for entry in purged {
                 broker.tell_of(key, entry.position(), |queue| Fate::Purged { queue });

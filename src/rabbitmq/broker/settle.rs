@@ -5,6 +5,7 @@
 
 use super::Broker;
 use super::story::Fate;
+use super::timer::{OfQueue, Timer};
 use crate::Instant;
 use crate::rabbitmq::channel::transaction::{Outcome, Settle};
 use crate::rabbitmq::channel::unacked::Unacked;
@@ -74,6 +75,9 @@ impl Broker {
         unacked: Unacked,
         how: Settle,
     ) {
+        if self.settles_released(channel, &unacked) {
+            return self.run_queue(now, unacked.queue);
+        }
         let Unacked { queue, consumer, entry } = unacked;
         if let Some(owner) = self.queues.get_mut(queue) {
             owner.unacked -= 1;
@@ -175,10 +179,14 @@ impl Broker {
         &mut self,
         now: Instant,
         channel: ChannelKey,
-        group: Vec<Unacked>,
+        mut group: Vec<Unacked>,
         how: Settle,
     ) {
         let queue = group[0].queue;
+        group.retain(|unacked| !self.settles_released(channel, unacked));
+        if group.is_empty() {
+            return self.run_queue(now, queue);
+        }
         if how.is_requeue() && self.queues.get(queue).is_some_and(Queue::requeues_singly) {
             for unacked in group {
                 self.settle_at_queue(now, channel, unacked, how);
@@ -299,6 +307,11 @@ impl Broker {
                 died += usize::from(refunds_dead_twice);
                 continue;
             }
+            let retry = queue.cold.settings.delayed_retry;
+            if let Some(delay) = retry.and_then(|retry| retry.delay(has_failed, counts.failed)) {
+                self.delay(now.saturating_add(delay), key, entry);
+                continue;
+            }
             let old = entry.position();
             let to_front = !queue.cold.settings.moves_rejected_to_end || why == Return::Lost;
             let position = match queue.cold.kind.quorum_mut() {
@@ -325,6 +338,42 @@ impl Broker {
             self.tell_moved(key, old, position);
         }
         died
+    }
+
+    /// Keeps a returned message of a quorum queue until it is due.
+    fn delay(&mut self, due: Instant, key: QueueKey, entry: Entry) {
+        let queue = self.queue_mut(key);
+        if let Some(quorum) = queue.cold.kind.quorum_mut() {
+            quorum.delayed.insert((due, entry.position()), entry);
+            self.timers.set(due, Timer::Queue(key, OfQueue::Delayed));
+        }
+    }
+
+    /// Returns the messages of a quorum queue whose delays are over, behind those that were
+    /// returned before.
+    pub(super) fn end_delays(&mut self, now: Instant, key: QueueKey) {
+        while let Some(queue) = self.queues.get_mut(key)
+            && let Some(quorum) = queue.cold.kind.quorum_mut()
+            && let Some(first) = quorum.delayed.first_entry()
+            && first.key().0 <= now
+        {
+            let entry = first.remove();
+            let (old, position) = (entry.position(), quorum.take_front());
+            quorum.delivery_counts.moved(old, position);
+            if let Some(at) = queue.cold.expiries.remove(&entry) {
+                queue.cold.expiries.insert(position, at);
+            }
+            if let Some(journal) = &mut queue.journal {
+                journal.moved_to_front(old, position);
+            }
+            queue.ready.restore(vec![entry.moved(position)]);
+            self.tell_moved(key, old, position);
+        }
+        if self.queues.get(key).is_some() {
+            self.expire(now, key);
+            self.run_queue(now, key);
+            self.publish_dead_letters(now);
+        }
     }
 
     /// Counts settled deliveries for the channel's shared limit.

@@ -21,6 +21,8 @@ use std::collections::BinaryHeap;
 pub(super) enum OfQueue {
     /// The message at the head expires.
     Head,
+    /// A delayed message returns.
+    Delayed,
     /// The journal writes or syncs.
     Journal,
     /// The queue itself expires.
@@ -137,6 +139,7 @@ impl Broker {
                     self.expire(now, key);
                 }
             }
+            OfQueue::Delayed => self.end_delays(now, key),
             OfQueue::Journal => {
                 if let Some(journal) = &mut queue.journal
                     && journal.armed == Some(at)

@@ -9,6 +9,7 @@ use super::backlog::FIRST_OF_QUORUM;
 use super::quorum::Quorum;
 use super::settings::Settings;
 use super::stream::Stream;
+use crate::rabbitmq::key::ConsumerKey;
 use crate::rabbitmq::protocol::message::Position;
 use crate::rabbitmq::protocol::queue_type::QueueType;
 use crate::rabbitmq::version::Profile;
@@ -128,6 +129,14 @@ impl Kind {
         self.is_quorum() && settings.moves_rejected_to_end
     }
 
+    /// Returns whether messages that are dropped together become dead letters in the reverse order.
+    pub(crate) fn buries_last_first(&self) -> bool {
+        match self {
+            Kind::Quorum(quorum) => !quorum.rules.knows_consumers_by_tag,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
     /// Returns whether messages that come back together are sorted by position.
     pub(crate) fn returns_by_position(&self) -> bool {
         self.is_classic()
@@ -179,6 +188,22 @@ impl Kind {
 
 /// Questions about consumers.
 impl Kind {
+    /// Returns whether a consumer may say how long it may hold a delivery.
+    pub(crate) fn takes_consumer_timeouts(&self) -> bool {
+        match self {
+            Kind::Quorum(quorum) => quorum.rules.counts_failures_only,
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
+    /// Returns whether a consumer has held a delivery for too long, and gets nothing meanwhile.
+    pub(crate) fn is_timed_out(&self, consumer: ConsumerKey) -> bool {
+        match self {
+            Kind::Quorum(quorum) => quorum.released.values().any(|held_by| *held_by == consumer),
+            Kind::Classic | Kind::Stream(_) => false,
+        }
+    }
+
     /// Returns whether a consumer without a prefetch count gets one, and a consumer that
     /// acknowledges automatically is held to its own.
     pub(crate) fn limits_every_consumer(&self) -> bool {

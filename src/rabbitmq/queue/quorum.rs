@@ -15,6 +15,7 @@
 //! Source: <https://www.rabbitmq.com/docs/quorum-queues>, and the server's behaviour.
 
 use super::settings::Settings;
+use crate::Instant;
 use crate::rabbitmq::key::ConsumerKey;
 use crate::rabbitmq::protocol::message::{Entry, Message, Position};
 use crate::rabbitmq::version::Quorum as Rules;
@@ -39,6 +40,11 @@ pub(crate) struct Quorum {
     /// Consumers that acknowledged deliveries automatically since the queue last looked, with the
     /// number of deliveries.
     pub(crate) acknowledged: VecDeque<(ConsumerKey, usize)>,
+    /// Deliveries that were taken back because their consumers held them too long, by the positions
+    /// that the messages had. The channels still list them.
+    pub(crate) released: BTreeMap<Position, ConsumerKey>,
+    /// Messages that wait for their next delivery, by when they are due.
+    pub(crate) delayed: BTreeMap<(Instant, Position), Entry>,
     /// Number of dead letters that the queue keeps until they find a queue.
     pub(crate) kept_dead_letters: u64,
     /// Whether the queue is over a limit and refuses new messages.
@@ -53,6 +59,8 @@ impl Quorum {
             rules,
             delivery_counts: DeliveryCounts::default(),
             acknowledged: VecDeque::new(),
+            released: BTreeMap::new(),
+            delayed: BTreeMap::new(),
             kept_dead_letters: 0,
             refuses_publishes: false,
             last_front: 0,

@@ -39,6 +39,35 @@ pub(crate) enum Overflow {
     RejectPublishDlx,
 }
 
+/// The returned messages that a quorum queue delays, and for how long (`x-delayed-retry-…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DelayedRetry {
+    delays_failed: bool,
+    delays_released: bool,
+    min: Duration,
+    max: Option<Duration>,
+}
+
+impl DelayedRetry {
+    fn new(kind: Option<&str>, min: Option<Duration>, max: Option<Duration>) -> Option<Self> {
+        let (delays_failed, delays_released) = match kind? {
+            "all" => (true, true),
+            "failed" => (true, false),
+            "returned" => (false, true),
+            _ => return None,
+        };
+        Some(DelayedRetry { delays_failed, delays_released, min: min?, max })
+    }
+
+    /// Returns the delay of a message whose delivery failed or not, and that has failed this often.
+    pub(crate) fn delay(self, has_failed: bool, failures: u64) -> Option<Duration> {
+        let applies = if has_failed { self.delays_failed } else { self.delays_released };
+        let times = u32::try_from(failures.max(1)).unwrap_or(u32::MAX);
+        let delay = self.min.saturating_mul(times);
+        applies.then(|| self.max.map_or(delay, |max| delay.min(max)))
+    }
+}
+
 /// The settings of a queue, from all sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -58,6 +87,10 @@ pub(crate) struct Settings {
     pub(crate) has_negative_delivery_limit: bool,
     /// Whether a rejected message of a quorum queue goes to the end; the version decides that.
     pub(crate) moves_rejected_to_end: bool,
+    /// How long a delivery may be unacknowledged, since RabbitMQ 4.
+    pub(crate) consumer_timeout: Option<Duration>,
+    /// The delays before returned messages are delivered again, since 4.3.
+    pub(crate) delayed_retry: Option<DelayedRetry>,
     pub(crate) max_age: Option<Duration>,
     pub(crate) max_segment_bytes: Option<u64>,
 }
@@ -105,6 +138,13 @@ impl Settings {
                 .and_then(FieldValue::as_integer)
                 .is_some_and(|limit| limit < 0),
             moves_rejected_to_end: false,
+            consumer_timeout: time("consumer-timeout").filter(|_| rules.has_those_of_4_0),
+            delayed_retry: DelayedRetry::new(
+                get("delayed-retry-type").and_then(FieldValue::as_str),
+                time("delayed-retry-min"),
+                time("delayed-retry-max"),
+            )
+            .filter(|_| rules.has_those_of_4_3),
             max_age: get("max-age").and_then(FieldValue::as_str).and_then(|age| {
                 match Age::parse(age) {
                     Age::Valid(age) => Some(age),
@@ -157,6 +197,8 @@ static DEFAULT: Settings = Settings {
     sets_delivery_limit: false,
     has_negative_delivery_limit: false,
     moves_rejected_to_end: false,
+    consumer_timeout: None,
+    delayed_retry: None,
     max_age: None,
     max_segment_bytes: None,
 };
