@@ -120,6 +120,9 @@ pub(crate) struct Profile {
     /// Whether the next consumer of a classic queue takes over at once from a single active one
     /// that is cancelled.
     pub(crate) serves_successor_at_once: bool,
+    /// Whether the commit of a publish to a queue that was deleted meanwhile fails at once, with a
+    /// reason.
+    pub(crate) commits_fail_at_once: bool,
     /// Whether only quorum queues watch how long a delivery is unacknowledged. They cancel a consumer
     /// that holds one too long and take the message back; otherwise its channel is closed.
     pub(crate) times_out_in_quorum_queues_only: bool,
@@ -242,6 +245,7 @@ const V3_10: Profile = Profile {
     classic_confirms_on_write: false,
     replies_have_queues: false,
     serves_successor_at_once: false,
+    commits_fail_at_once: false,
     times_out_in_quorum_queues_only: false,
     checks_passive_declarations: false,
     keeps_transient_exchanges: false,
@@ -310,6 +314,7 @@ const V4_3: Profile = Profile {
     frame_min: 8_192,
     texts: Texts { channel_limit: ChannelLimit::Plain, ..V4_0.texts },
     replies_have_queues: true,
+    commits_fail_at_once: true,
     times_out_in_quorum_queues_only: true,
     checks_passive_declarations: true,
     keeps_transient_exchanges: true,
